@@ -1,0 +1,221 @@
+//! One pass over the requests and one over the spans: what the statistics need of each sampled request, and no more.
+//!
+//! Memory grows with the sampled requests and their parts, never with the spans.
+
+use super::{
+    JoinState,
+    account::{AccountOptions, RequestAccount, account_joined},
+    facts::FactCounter,
+    index::TraceIndex,
+    join,
+    tables::{InstanceTable, PartTable},
+};
+use crate::{
+    record::{FolderError, Outcome, Part, RequestLine, RunReader},
+    spans::Trace,
+};
+
+/// Texts about damage that are kept.
+const KEPT_DAMAGE: usize = 10;
+
+/// What is kept of one sampled request that was sent.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) seq: u64,
+    pub(super) trace_id: u128,
+    pub(super) span_id: u64,
+    pub(super) intended_ns: Option<u64>,
+    pub(super) sent_ns: u64,
+    pub(super) done_ns: u64,
+    pub(super) ok: bool,
+    /// None until its trace has been seen.
+    pub(super) state: Option<JoinState>,
+    /// Of a matched success.
+    pub(super) account: Option<Light>,
+}
+
+impl Request {
+    /// Response time in an open loop, service time in a closed one.
+    pub(super) fn latency_ns(&self) -> u64 {
+        self.done_ns.saturating_sub(self.intended_ns.unwrap_or(self.sent_ns))
+    }
+
+    /// done - sent.
+    pub(super) fn service_ns(&self) -> u64 {
+        self.done_ns.saturating_sub(self.sent_ns)
+    }
+
+    /// The account, if the request is part of it.
+    pub(super) fn matched(&self) -> Option<&Light> {
+        self.account.as_ref()
+    }
+}
+
+/// The account of one request, by numbers of the tables.
+#[derive(Debug)]
+pub(super) struct Light {
+    /// Duration of the outermost server span.
+    pub(super) server_ns: u64,
+    /// Self time per part, send lag and gap among them; adds up to the latency.
+    pub(super) parts: Box<[(u32, i64)]>,
+    /// Self time per area and instance.
+    pub(super) instances: Box<[(u32, i64)]>,
+}
+
+/// What was found for one measured stream.
+#[derive(Debug, Default)]
+pub(super) struct StreamData {
+    /// Sampled requests that were sent, in the order of their lines.
+    pub(super) requests: Vec<Request>,
+    /// What the traces showed.
+    pub(super) facts: FactCounter,
+    /// Sum, least and number of the known recalls.
+    pub(super) recall: Option<(f64, f64, u64)>,
+    /// Rows of the sampled successes, and number of these.
+    pub(super) rows: (u64, u64),
+    /// Last end of a request that has a line.
+    pub(super) last_done_ns: u64,
+}
+
+/// Everything that was found.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    /// One entry per stream of run.json, by its number.
+    pub(super) streams: Vec<StreamData>,
+    pub(super) parts: PartTable,
+    pub(super) instances: InstanceTable,
+    pub(super) spans: u64,
+    pub(super) client_spans: u64,
+    /// Sentences about lines that can't be read.
+    pub(super) damage: Vec<String>,
+}
+
+/// Reads the requests of a run.
+pub(super) fn read_requests(reader: &RunReader) -> Result<Collected, FolderError> {
+    let streams = &reader.info().streams;
+    let mut found = Collected { streams: streams.iter().map(|_| StreamData::default()).collect(), ..Collected::default() };
+    let mut unread = 0u64;
+    for line in reader.requests()? {
+        let line = match line {
+            Ok(line) => line,
+            Err(error) => {
+                unread += 1;
+                if found.damage.len() < KEPT_DAMAGE {
+                    found.damage.push(error.to_string());
+                }
+                // A file that can't be read any more would repeat itself for ever.
+                if unread > 1_000 {
+                    break;
+                }
+                continue;
+            }
+        };
+        let stream = streams.iter().position(|stream| {
+            stream.part == Some(Part::Measured)
+                && line.part == Part::Measured
+                && stream.phase == line.phase
+                && stream.workload == line.workload
+        });
+        if let Some(stream) = stream {
+            keep_line(&mut found.streams[stream], &line);
+        }
+    }
+    Ok(found)
+}
+
+fn keep_line(stream: &mut StreamData, line: &RequestLine) {
+    let (Some(sent_ns), Some(done_ns)) = (line.sent_ns, line.done_ns) else { return };
+    // Out of order only in a file that was changed by hand; the parts could not add up to the latency.
+    if done_ns < sent_ns || line.intended_ns.is_some_and(|intended| sent_ns < intended) {
+        return;
+    }
+    let ok = line.outcome == Outcome::Ok;
+    stream.last_done_ns = stream.last_done_ns.max(done_ns);
+    if ok {
+        stream.rows = (stream.rows.0 + u64::from(line.rows), stream.rows.1 + 1);
+        if let Some(recall) = line.recall.map(f64::from).filter(|recall| recall.is_finite()) {
+            let (sum, least, count) = stream.recall.unwrap_or((0.0, recall, 0));
+            stream.recall = Some((sum + recall, least.min(recall), count + 1));
+        }
+    }
+    let ids = (u128::from_str_radix(&line.trace_id, 16), u64::from_str_radix(&line.span_id, 16));
+    if let (true, (Ok(trace_id), Ok(span_id))) = (line.sampled, ids) {
+        let intended_ns = line.intended_ns;
+        stream.requests.push(Request { seq: line.seq, trace_id, span_id, intended_ns, sent_ns, done_ns, ok, state: None, account: None });
+    }
+}
+
+/// Joins every trace to its requests.
+pub(super) fn read_spans(found: &mut Collected, traces: impl Iterator<Item = Trace>, resolution_ns: u32) {
+    let mut wanted: Vec<(u128, usize, usize)> = Vec::new();
+    for (stream, data) in found.streams.iter().enumerate() {
+        wanted.extend(data.requests.iter().enumerate().map(|(at, request)| (request.trace_id, stream, at)));
+    }
+    wanted.sort_unstable();
+    for trace in traces {
+        found.spans += trace.spans.len() as u64;
+        let first = wanted.partition_point(|(id, _, _)| *id < trace.trace_id);
+        let index = TraceIndex::new(&trace);
+        for (_, stream, at) in wanted[first..].iter().take_while(|(id, _, _)| *id == trace.trace_id) {
+            take_trace(found, &index, (*stream, *at), resolution_ns);
+        }
+    }
+}
+
+fn take_trace(found: &mut Collected, index: &TraceIndex<'_>, (stream, at): (usize, usize), resolution_ns: u32) {
+    let StreamData { requests, facts, .. } = &mut found.streams[stream];
+    let request = &mut requests[at];
+    if request.state.is_some() {
+        return;
+    }
+    found.client_spans += u64::from(index.find(request.span_id).is_some());
+    let joined = join::join(index, request.span_id);
+    request.state = Some(joined.state);
+    facts.add_joined(&joined);
+    let options = AccountOptions { client_span_id: request.span_id, succeeded: request.ok, resolution_ns };
+    if joined.state != JoinState::Matched {
+        return;
+    }
+    if let Some((account, _)) = account_joined(index, &joined, &options) {
+        facts.add_account(&account);
+        if request.ok {
+            request.account = Some(light(index, &account, request, &mut found.parts, &mut found.instances));
+        }
+    }
+}
+
+fn light(
+    index: &TraceIndex<'_>,
+    account: &RequestAccount,
+    request: &Request,
+    parts: &mut PartTable,
+    instances: &mut InstanceTable,
+) -> Light {
+    let mut by_part = Sums::default();
+    let mut by_instance = Sums::default();
+    if let Some(intended) = request.intended_ns {
+        by_part.add(PartTable::SEND_LAG, request.sent_ns as i64 - intended as i64);
+    }
+    by_part.add(PartTable::GAP, request.service_ns() as i64 - account.server_ns as i64);
+    for piece in &account.pieces {
+        let length = piece.end_ns - piece.start_ns;
+        by_part.add(parts.number(index.span(piece.span), piece.area, piece.merged), length);
+        if let Some(charged) = piece.charged {
+            by_instance.add(instances.number(piece.area, &index.span(charged).resource), length);
+        }
+    }
+    Light { server_ns: account.server_ns, parts: by_part.0.into(), instances: by_instance.0.into() }
+}
+
+/// Sums by number; a request has few parts, so a search from the front is the fastest.
+#[derive(Default)]
+struct Sums(Vec<(u32, i64)>);
+
+impl Sums {
+    fn add(&mut self, number: u32, value: i64) {
+        match self.0.iter_mut().find(|(known, _)| *known == number) {
+            Some((_, sum)) => *sum += value,
+            None => self.0.push((number, value)),
+        }
+    }
+}

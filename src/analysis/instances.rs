@@ -1,0 +1,35 @@
+//! The account by instance: one slow query node must not hide in the mean of all.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{InstanceShare, collect::Request, quantiles::us, tables::InstanceTable, tail::Sides};
+
+/// One row per (area, service, instance) that occurs, in that order.
+pub(super) fn instances(requests: &[Request], sides: &Sides<'_>, table: &InstanceTable) -> Vec<InstanceShare> {
+    let matched: Vec<&Request> = requests.iter().filter(|request| request.matched().is_some()).collect();
+    let all = means(&matched);
+    let (tail, body) = if sides.too_small() { (None, None) } else { (Some(means(&sides.tail)), Some(means(&sides.body))) };
+    let of = |side: &Option<BTreeMap<u32, f64>>, number: u32| side.as_ref().map(|means| means.get(&number).copied().unwrap_or(0.0));
+    let sorted: BTreeSet<_> = all.keys().map(|number| (table.key(*number), *number)).collect();
+    sorted
+        .into_iter()
+        .map(|(key, number)| InstanceShare {
+            area: key.area.name().to_owned(),
+            service: key.service.clone(),
+            instance: key.instance.clone(),
+            mean_us: all.get(&number).copied().unwrap_or(0.0),
+            tail_mean_us: of(&tail, number),
+            body_mean_us: of(&body, number),
+        })
+        .collect()
+}
+
+fn means(requests: &[&Request]) -> BTreeMap<u32, f64> {
+    let mut sums: BTreeMap<u32, i128> = BTreeMap::new();
+    for light in requests.iter().filter_map(|request| request.matched()) {
+        for (instance, ns) in &light.instances {
+            *sums.entry(*instance).or_default() += i128::from(*ns);
+        }
+    }
+    sums.into_iter().map(|(instance, sum)| (instance, us(sum) / requests.len() as f64)).collect()
+}

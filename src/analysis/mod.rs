@@ -1,0 +1,34 @@
+//! From a run folder to an explanation: join, account, areas, statistics, verdict. Pure: no network, no clock.
+//!
+//! The rules are those of the README's chapter "What the numbers mean"; this module computes, [`crate::report`] shows.
+
+mod model;
+
+mod index;
+mod join;
+
+mod account;
+mod areas;
+
+mod collect;
+mod facts;
+mod tables;
+
+mod bands;
+mod exemplars;
+mod instances;
+mod quantiles;
+mod run;
+mod tail;
+mod verdict;
+mod waterfall;
+
+#[cfg(test)]
+mod testing;
+
+pub use account::{AccountOptions, NodeCall, Piece, RequestAccount, account};
+pub use areas::Area;
+pub use join::JoinState;
+pub use model::*;
+pub use run::{AnalysisError, analyse};
+pub use waterfall::{pick, waterfall};

@@ -1,0 +1,452 @@
+//! What the analysis gives: the figures of `report.json`, in its shapes and names.
+//!
+//! Every duration is in microseconds with the unit as the last word. Keys keep their names, units and meaning between
+//! versions; new ones may be added.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that a report shows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Analysis {
+    /// Version of this format, 1.
+    pub format: u32,
+    /// Name of the scenario.
+    pub name: String,
+    /// Its description, may be empty.
+    pub description: String,
+    /// Name of the run folder.
+    pub run: String,
+    /// `complete`, `interrupted`, `failed`, or `running` for a folder that a killed process left.
+    pub status: String,
+    /// Whether to believe it.
+    pub verdict: Verdict,
+    /// What was measured where: versions, machine, span source, in the order of printing.
+    pub environment: Vec<(String, String)>,
+    /// How the server's spans were read; None where there are none.
+    pub spans: Option<SpanSummary>,
+    /// One entry per (phase, workload) in the order of the plan; the steps of preparation are the phase `prepare`.
+    pub workloads: Vec<WorkloadAnalysis>,
+    /// Requests of warm-up and ramps, counted only.
+    pub warmup: Vec<WarmupCount>,
+    /// First texts of each failure.
+    pub errors: Vec<ErrorText>,
+    /// Sentences that the run itself left (see `record::Warning`) and damage found while reading.
+    pub warnings: Vec<String>,
+}
+
+/// Whether the figures can be believed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// `valid`, `reservations`, `invalid`.
+    pub state: VerdictState,
+    /// Why it is not `valid`.
+    pub reasons: Vec<Reason>,
+}
+
+/// State of a verdict, rising.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum VerdictState {
+    #[default]
+    Valid,
+    Reservations,
+    Invalid,
+}
+
+/// One reason against a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Stable code: `send_lag`, `overloaded`, `unmatched`, ...
+    pub code: String,
+    /// `phase/workload`; empty for the run as a whole.
+    pub at: String,
+    /// How bad it is.
+    pub state: VerdictState,
+    /// What was found.
+    pub figure: f64,
+    /// The limit that it passed.
+    pub limit: f64,
+    /// Unit of both: `us`, `share`, `requests`, ...
+    pub unit: String,
+    /// What was seen, its likely cause, and what to try: one or two sentences.
+    pub advice: String,
+}
+
+/// How the server's spans were read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SpanSummary {
+    /// Row of the source table.
+    pub source: String,
+    /// Which API of which server.
+    pub server: String,
+    /// What the source had to say.
+    pub remark: String,
+    /// 1 or 1,000.
+    pub resolution_ns: u32,
+    /// Spans in spans.jsonl.
+    pub spans: u64,
+    /// Spans of this program among them.
+    pub client_spans: u64,
+    /// Address of a real UI; links are made only where there is one.
+    pub ui: Option<String>,
+}
+
+/// One (phase, workload).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadAnalysis {
+    /// Name of the phase.
+    pub phase: String,
+    /// Name of the workload.
+    pub workload: String,
+    /// Name of the operation.
+    pub operation: String,
+    /// `open` or `closed`.
+    #[serde(rename = "loop")]
+    pub loop_kind: String,
+    /// Seconds of the measured part.
+    pub duration_s: f64,
+    /// Counts; `due = ok + failed + not_sent`.
+    pub requests: RequestCounts,
+    /// Requests per second.
+    pub rate: Rates,
+    /// Rows written or returned per second; None where there are none.
+    pub rows_per_s: Option<f64>,
+    /// done - intended of the successes; null in a closed loop.
+    pub response_time_us: Option<Quantiles>,
+    /// done - sent of the successes.
+    pub service_time_us: Option<Quantiles>,
+    /// sent - intended of the successes; null in a closed loop.
+    pub send_lag_us: Option<Quantiles>,
+    /// sent - ready; null in an open loop.
+    pub queue_time_us: Option<Quantiles>,
+    /// Duration of the server root over the matched requests.
+    pub server_time_us: Option<Quantiles>,
+    /// service time - server root over the matched requests; a histogram of its own.
+    pub gap_us: Option<Quantiles>,
+    /// Service time over the matched requests: what `server_time_us` and `gap_us` are to be compared with.
+    pub matched_service_time_us: Option<Quantiles>,
+    /// Response time over the matched requests.
+    pub matched_response_time_us: Option<Quantiles>,
+    /// done - sent of the failures, per outcome.
+    pub failed_time_us: BTreeMap<String, Quantiles>,
+    /// Recall of the requests where it is known.
+    pub recall: Option<Recall>,
+    /// The six states of the join; None where nothing was sampled.
+    pub join: Option<Join>,
+    /// What the traces themselves showed.
+    pub traces: Option<TraceFacts>,
+    /// The latency account: band `all`, then bands in rising order.
+    pub account: Vec<Band>,
+    /// The same by instance, band `all` only: one row per (area, service, instance) that occurs.
+    pub instances: Vec<InstanceShare>,
+    /// What sets the tail apart.
+    pub tail: Option<Tail>,
+    /// Slowest matched requests and one near each of p50, p90, p99, p99.9.
+    pub exemplars: Vec<Exemplar>,
+    /// Quantile curve of response (closed loop: service) time, server time and gap, for reports that draw.
+    pub curves: BTreeMap<String, Vec<(f64, f64)>>,
+    /// Why it stopped before its part's end.
+    pub stopped: Option<String>,
+}
+
+/// Counts of one (phase, workload).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RequestCounts {
+    /// Slots of the schedule (open loop) or requests that callers began.
+    pub due: u64,
+    /// Successes.
+    pub ok: u64,
+    /// Sent and not successful.
+    pub failed: u64,
+    /// Due and never sent.
+    pub not_sent: u64,
+    /// Failures by outcome code.
+    pub outcomes: BTreeMap<String, u64>,
+}
+
+/// Requests per second of one (phase, workload).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    /// What the schedule asked for; null in a closed loop.
+    pub target: Option<f64>,
+    /// Sent within the part / its duration.
+    pub achieved: f64,
+    /// Successes done within the part / its duration.
+    pub throughput: f64,
+}
+
+/// One quantile with its interval.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The estimate.
+    pub value: f64,
+    /// Lower end of the 95 % interval; null where there is none.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+    /// True where failures make it a lower bound.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_least: bool,
+}
+
+/// Quantiles of one figure in microseconds. Keys: p50, p90, p95, p99, p99.9, max, mean.
+pub type Quantiles = BTreeMap<String, Estimate>;
+
+/// Recall of a workload.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Recall {
+    /// Mean over the requests where it is known, in [0, 1].
+    pub mean: f64,
+    /// Smallest.
+    pub min: f64,
+    /// Number of requests.
+    pub requests: u64,
+}
+
+/// The six join states; they add up to `sampled`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Join {
+    /// Every sampled request that was sent.
+    pub sampled: u64,
+    /// Root found and every span's parent present.
+    pub matched: u64,
+    /// Root found, something missing below it.
+    pub incomplete: u64,
+    /// Spans, but no server root.
+    pub no_root: u64,
+    /// Nothing but the client's own span.
+    pub missing: u64,
+    /// No line in requests.jsonl.
+    pub not_recorded: u64,
+    /// Not asked for: budget or deadline.
+    pub not_fetched: u64,
+}
+
+/// What the traces of a workload showed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TraceFacts {
+    /// Most frequent number of server spans per trace.
+    pub spans_mode: u64,
+    /// Traces below it.
+    pub below_mode: u64,
+    /// Requests with several server roots: retried by the transport.
+    pub retried_by_transport: u64,
+    /// Searches whose node calls were all merged into another request's.
+    pub merged: u64,
+    /// Searches of which some node calls were merged.
+    pub merged_in_part: u64,
+    /// Node calls, and merged ones among them.
+    pub node_calls: u64,
+    /// See `node_calls`.
+    pub merged_node_calls: u64,
+    /// Calls between roles whose SERVER span never arrived.
+    pub callee_spans_lost: u64,
+    /// Spans hung on another parent because theirs was over (by name).
+    pub adopted: BTreeMap<String, u64>,
+    /// Siblings moved below a longer sibling that contains them (by name).
+    pub nested: BTreeMap<String, u64>,
+    /// Asynchronous and detached spans, and spans that are not counted (by name).
+    pub aside: BTreeMap<String, u64>,
+    /// Span names that the table of areas lacks.
+    pub unknown_names: BTreeMap<String, u64>,
+    /// Traces shifted against clock skew, and the largest shift.
+    pub shifted: u64,
+    /// See `shifted`.
+    pub largest_shift_us: f64,
+    /// Requests with a negative gap, and the most negative one.
+    pub negative_gaps: u64,
+    /// See `negative_gaps`; 0 where none.
+    pub lowest_gap_us: f64,
+    /// Kolmogorov-Smirnov distance of the service time of matched against not matched requests; None without both.
+    pub unmatched_ks: Option<f64>,
+    /// p50 and p99 of the service time of not matched requests, microseconds; None without any.
+    pub unmatched_p50_p99_us: Option<(f64, f64)>,
+}
+
+/// One band of the latency account.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Band {
+    /// `all`, then `0-50`, `50-90`, `90-99`, `99-99.9`, `99.9-100`, or a merged one, e.g. `99-100`.
+    pub band: String,
+    /// Lowest latency of the band.
+    pub from_us: f64,
+    /// Highest latency of the band.
+    pub to_us: f64,
+    /// Successful requests in it.
+    pub all: u64,
+    /// Sampled successes in it.
+    pub sampled: u64,
+    /// Matched successes in it: those that the parts are means of.
+    pub matched: u64,
+    /// Mean latency of the matched; the parts' means add up to it.
+    pub mean_us: f64,
+    /// Mean latency of all successes in it.
+    pub mean_of_all_us: f64,
+    /// The account, sorted by area (in the order of [`super::Area`]), then by mean, falling.
+    pub parts: Vec<PartMean>,
+}
+
+/// Mean of one part over the matched requests of a band.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartMean {
+    /// Area, e.g. `engine`.
+    pub area: String,
+    /// Service of the span; left out for parts of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Normalised span name with ` (client)` or ` (merged)`, or `send lag`, `queue`, `gap`.
+    pub part: String,
+    /// Mean self time on the critical path.
+    pub mean_us: f64,
+}
+
+/// Critical-path time of one area on one instance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InstanceShare {
+    /// Area.
+    pub area: String,
+    /// Service.
+    pub service: String,
+    /// `k8s.pod.name`, else `host.name`, else NodeID; empty where none is known.
+    pub instance: String,
+    /// Mean over all matched requests.
+    pub mean_us: f64,
+    /// Mean over the tail; None where the tail is too small.
+    pub tail_mean_us: Option<f64>,
+    /// Mean over the band 0-50.
+    pub body_mean_us: Option<f64>,
+}
+
+/// What sets the tail apart from the median half.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tail {
+    /// `p99`, `p95` or `p90`: the tail is everything above it.
+    pub above: String,
+    /// Matched requests in the tail.
+    pub requests: u64,
+    /// Mean of the tail minus mean of 0-50.
+    pub difference_us: f64,
+    /// One row per part, sorted by share, falling.
+    pub parts: Vec<TailPart>,
+    /// The top part in words; None where it can't be said, then `missing` says why.
+    pub sentence: Option<String>,
+    /// What is missing for a sentence, and how much.
+    pub missing: Option<String>,
+}
+
+/// One part of the tail's difference.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TailPart {
+    /// Area.
+    pub area: String,
+    /// Service; left out for parts of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Part.
+    pub part: String,
+    /// Mean in the tail minus mean in 0-50.
+    pub difference_us: f64,
+    /// Its share of the whole difference.
+    pub share: f64,
+}
+
+/// One request worth looking at.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Exemplar {
+    /// `slowest`, `p50`, `p90`, `p99`, `p99.9`.
+    pub label: String,
+    /// 32 hex digits.
+    pub trace_id: String,
+    /// Number within the workload.
+    pub seq: u64,
+    /// Response time (open loop) or service time.
+    pub latency_us: f64,
+    /// The largest part.
+    pub largest_part: String,
+    /// Its time.
+    pub largest_part_us: f64,
+    /// Link to Jaeger's UI, only where a real UI was found.
+    pub link: Option<String>,
+}
+
+/// Requests of a warm-up part.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WarmupCount {
+    /// Name of the phase.
+    pub phase: String,
+    /// Name of the workload.
+    pub workload: String,
+    /// Requests that were sent, and failures among them.
+    pub requests: u64,
+    /// See `requests`.
+    pub failed: u64,
+}
+
+/// One kept text of a failure.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ErrorText {
+    /// `phase/part/workload`.
+    pub at: String,
+    /// Stable outcome code.
+    pub outcome: String,
+    /// Milvus' or the transport's words.
+    pub text: String,
+}
+
+/// One request as a waterfall: `trace RUN ID`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Waterfall {
+    /// 32 hex digits.
+    pub trace_id: String,
+    /// `phase/part/workload`.
+    pub at: String,
+    /// Number within the workload.
+    pub seq: u64,
+    /// Operation.
+    pub operation: String,
+    /// Outcome code.
+    pub outcome: String,
+    /// Join state, e.g. `matched`.
+    pub state: String,
+    /// Response time, null in a closed loop.
+    pub response_time_us: Option<f64>,
+    /// Service time.
+    pub service_time_us: f64,
+    /// Send lag, null in a closed loop.
+    pub send_lag_us: Option<f64>,
+    /// Service time - server root; null without a root.
+    pub gap_us: Option<f64>,
+    /// Spans in the order of drawing, children below their parents. Times are relative to `sent`; the server's wall clock
+    /// is laid so that the gap before the root and after it are as recorded.
+    pub rows: Vec<WaterfallRow>,
+    /// The account of this one request; adds up to the latency.
+    pub parts: Vec<PartMean>,
+    /// Link to Jaeger's UI, only where a real UI was found.
+    pub link: Option<String>,
+}
+
+/// One span of a waterfall.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WaterfallRow {
+    /// Depth below the client span, which is 0.
+    pub depth: u32,
+    /// Label of the part.
+    pub label: String,
+    /// Service.
+    pub service: String,
+    /// Instance, empty where none is known.
+    pub instance: String,
+    /// Area of the largest share of its self time; `not counted`, `asynchronous` or `detached` for spans aside.
+    pub area: String,
+    /// Start, relative to the client span's start.
+    pub start_us: f64,
+    /// Duration as recorded.
+    pub duration_us: f64,
+    /// Its time on the critical path: self time of the span.
+    pub self_us: f64,
+    /// Stretches of its self time on the critical path: (start, end), relative as above.
+    pub critical: Vec<(f64, f64)>,
+}

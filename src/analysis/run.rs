@@ -1,0 +1,300 @@
+//! From a run folder to an [`Analysis`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hdrhistogram::Histogram;
+
+use super::{
+    Analysis, Band, ErrorText, Join, JoinState, Quantiles, Rates, Recall, RequestCounts, SpanSummary, WarmupCount, WorkloadAnalysis, bands,
+    collect,
+    collect::{Collected, StreamData},
+    exemplars, instances, quantiles, tail, verdict,
+};
+use crate::{
+    record::{Figure, FigureHistograms, FolderError, HistogramKey, Outcome, Part, RunInfo, RunReader, Status, StreamInfo},
+    spans::Trace,
+};
+
+/// Version of `report.json`.
+const FORMAT: u32 = 1;
+
+/// Why a run can't be analysed: one sentence with the file and the next step.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AnalysisError(pub String);
+
+impl From<FolderError> for AnalysisError {
+    fn from(error: FolderError) -> Self {
+        Self(error.0)
+    }
+}
+
+/// Analyses a run. `traces` are those of `spans.jsonl`, each trace id once, in any order; the same files give the same
+/// bytes.
+///
+/// # Errors
+/// requests.jsonl or latency.hlog can't be opened. Damage within them is told in [`Analysis::warnings`].
+pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Result<Analysis, AnalysisError> {
+    let info = reader.info();
+    let histograms = reader.histograms()?;
+    let mut found = collect::read_requests(reader)?;
+    collect::read_spans(&mut found, traces, resolution(info));
+    let mut joins = joins(info, &mut found);
+    let measured = info.streams.iter().enumerate().filter(|(_, stream)| stream.part == Some(Part::Measured));
+    let workloads = measured
+        .map(|(at, stream)| {
+            let streams = Stream { info, stream, histograms: &histograms, data: &found.streams[at], found: &found };
+            streams.workload(joins.remove(&at))
+        })
+        .collect();
+    let mut analysis = Analysis {
+        format: FORMAT,
+        name: info.name.clone(),
+        description: info.description.clone(),
+        run: reader.folder().path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        status: status(info.status).to_owned(),
+        environment: environment(info),
+        spans: spans(info, &found),
+        workloads,
+        warmup: warmup(info, &histograms),
+        errors: info
+            .errors
+            .iter()
+            .map(|error| ErrorText { at: error.stream.clone(), outcome: error.outcome.clone(), text: error.text.clone() })
+            .collect(),
+        warnings: warnings(info, &histograms, &found),
+        verdict: super::Verdict::default(),
+    };
+    analysis.verdict = verdict::verdict(info, &analysis);
+    Ok(analysis)
+}
+
+/// Resolution of the span times; nanoseconds where nothing was fetched.
+pub(super) fn resolution(info: &RunInfo) -> u32 {
+    info.fetch.as_ref().map_or(1, |fetch| fetch.resolution_ns.max(1))
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Running => "running",
+        Status::Complete => "complete",
+        Status::Interrupted => "interrupted",
+        Status::Failed => "failed",
+    }
+}
+
+fn environment(info: &RunInfo) -> Vec<(String, String)> {
+    let groups = [&info.tool, &info.servers, &info.environment];
+    groups.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+fn spans(info: &RunInfo, found: &Collected) -> Option<SpanSummary> {
+    let fetch = info.fetch.as_ref()?;
+    Some(SpanSummary {
+        source: fetch.source.clone(),
+        server: fetch.server.clone(),
+        remark: fetch.remark.clone(),
+        resolution_ns: fetch.resolution_ns,
+        spans: found.spans,
+        client_spans: found.client_spans,
+        ui: fetch.ui.clone(),
+    })
+}
+
+fn warmup(info: &RunInfo, histograms: &FigureHistograms) -> Vec<WarmupCount> {
+    let parts = info.streams.iter().filter(|stream| stream.part == Some(Part::Warmup));
+    parts
+        .map(|stream| {
+            let counts = counts(stream, histograms);
+            let (phase, workload) = (stream.phase.clone(), stream.workload.clone());
+            WarmupCount { phase, workload, requests: counts.ok + counts.failed, failed: counts.failed }
+        })
+        .collect()
+}
+
+fn warnings(info: &RunInfo, histograms: &FigureHistograms, found: &Collected) -> Vec<String> {
+    let texts = info.warnings.iter().map(ToString::to_string);
+    texts
+        .chain(info.fetch.iter().filter_map(|fetch| fetch.error.clone()))
+        .chain(histograms.damage.clone())
+        .chain(found.damage.clone())
+        .collect()
+}
+
+/// Histograms of one stream and figure, by outcome.
+fn of_stream<'h>(
+    histograms: &'h FigureHistograms,
+    stream: &'h StreamInfo,
+    figure: Figure,
+) -> impl Iterator<Item = (&'h HistogramKey, &'h Histogram<u64>)> {
+    histograms.merged.iter().filter(move |(key, _)| {
+        key.figure == figure && Some(key.part) == stream.part && key.phase == stream.phase && key.workload == stream.workload
+    })
+}
+
+fn counts(stream: &StreamInfo, histograms: &FigureHistograms) -> RequestCounts {
+    let mut counts = RequestCounts::default();
+    for (key, histogram) in of_stream(histograms, stream, Figure::ServiceTime) {
+        match key.outcome {
+            Outcome::Ok => counts.ok += histogram.len(),
+            Outcome::NotSent => {}
+            outcome => {
+                counts.failed += histogram.len();
+                *counts.outcomes.entry(outcome.to_string()).or_default() += histogram.len();
+            }
+        }
+    }
+    let not_sent = of_stream(histograms, stream, Figure::SendLag).filter(|(key, _)| key.outcome == Outcome::NotSent);
+    counts.not_sent = not_sent.map(|(_, histogram)| histogram.len()).sum();
+    // Counted from what was recorded, so that the sum holds for a killed run too.
+    counts.due = counts.ok + counts.failed + counts.not_sent;
+    counts
+}
+
+/// The join states of every measured stream that sampled anything; requests without a trace get theirs here.
+fn joins(info: &RunInfo, found: &mut Collected) -> BTreeMap<usize, Join> {
+    let fetch = info.fetch.as_ref();
+    let hex = |id: &String| u128::from_str_radix(id, 16).ok();
+    let not_fetched: BTreeSet<u128> = fetch.iter().flat_map(|fetch| &fetch.not_fetched_ids).filter_map(hex).collect();
+    let mut joins = BTreeMap::new();
+    for (at, data) in found.streams.iter_mut().enumerate() {
+        let not_recorded = info.streams[at].not_recorded;
+        let mut join = Join { not_recorded, sampled: data.requests.len() as u64 + not_recorded, ..Join::default() };
+        for request in &mut data.requests {
+            let unseen =
+                if fetch.is_none() || not_fetched.contains(&request.trace_id) { JoinState::NotFetched } else { JoinState::Missing };
+            *match request.state.get_or_insert(unseen) {
+                JoinState::Matched => &mut join.matched,
+                JoinState::Incomplete => &mut join.incomplete,
+                JoinState::NoRoot => &mut join.no_root,
+                JoinState::Missing => &mut join.missing,
+                JoinState::NotRecorded => &mut join.not_recorded,
+                JoinState::NotFetched => &mut join.not_fetched,
+            } += 1;
+        }
+        if join.sampled > 0 {
+            joins.insert(at, join);
+        }
+    }
+    joins
+}
+
+/// One measured stream with everything that is known of it.
+struct Stream<'a> {
+    info: &'a RunInfo,
+    stream: &'a StreamInfo,
+    histograms: &'a FigureHistograms,
+    data: &'a StreamData,
+    found: &'a Collected,
+}
+
+impl Stream<'_> {
+    fn workload(&self, join: Option<Join>) -> WorkloadAnalysis {
+        let stream = self.stream;
+        let counts = counts(stream, self.histograms);
+        let lost = (counts.failed + counts.not_sent) as f64 / counts.due.max(1) as f64;
+        let open = stream.open_loop;
+        let duration_s = self.duration_s();
+        let mut workload = WorkloadAnalysis {
+            phase: stream.phase.clone(),
+            workload: stream.workload.clone(),
+            operation: stream.operation.clone(),
+            loop_kind: if open { "open" } else { "closed" }.to_owned(),
+            duration_s,
+            rate: self.rates(&counts, duration_s),
+            response_time_us: self.figure(Figure::ResponseTime, lost).filter(|_| open),
+            service_time_us: self.figure(Figure::ServiceTime, lost),
+            send_lag_us: self.figure(Figure::SendLag, 0.0).filter(|_| open),
+            queue_time_us: self.figure(Figure::QueueTime, 0.0).filter(|_| !open),
+            failed_time_us: self.failed_times(),
+            recall: self.data.recall.map(|(sum, min, requests)| Recall { mean: sum / requests as f64, min, requests }),
+            join,
+            stopped: stream.stopped.clone(),
+            ..WorkloadAnalysis::default()
+        };
+        let (rows, of) = self.data.rows;
+        workload.rows_per_s = (rows > 0 && of > 0).then(|| workload.rate.throughput * rows as f64 / of as f64);
+        workload.requests = counts;
+        self.explain(&mut workload);
+        workload
+    }
+
+    /// Everything that comes from the spans.
+    fn explain(&self, workload: &mut WorkloadAnalysis) {
+        let requests = self.data.requests.as_slice();
+        if requests.is_empty() {
+            return;
+        }
+        workload.traces = Some(self.data.facts.finish(requests));
+        self.matched_quantiles(workload);
+        let latency = if self.stream.open_loop { Figure::ResponseTime } else { Figure::ServiceTime };
+        let Some(histogram) = self.ok(latency) else { return };
+        workload.curves.insert(latency.name().to_owned(), quantiles::curve_of_histogram(histogram));
+        workload.account = bands::account(histogram, requests, &self.found.parts);
+        let sides = tail::sides(histogram, requests);
+        workload.tail = tail::tail(&sides, requests, &self.found.parts);
+        workload.instances = instances::instances(requests, &sides, &self.found.instances);
+        let ui = self.info.fetch.as_ref().and_then(|fetch| fetch.ui.as_deref());
+        workload.exemplars = exemplars::exemplars(histogram, requests, &self.found.parts, ui);
+    }
+
+    fn matched_quantiles(&self, workload: &mut WorkloadAnalysis) {
+        let matched = || self.data.requests.iter().filter_map(|request| Some((request, request.matched()?.server_ns as i64)));
+        let mut server: Vec<i64> = matched().map(|(_, server)| server).collect();
+        let mut gap: Vec<i64> = matched().map(|(request, server)| request.service_ns() as i64 - server).collect();
+        let mut service: Vec<i64> = matched().map(|(request, _)| request.service_ns() as i64).collect();
+        let mut response: Vec<i64> = matched().map(|(request, _)| request.latency_ns() as i64).collect();
+        workload.server_time_us = quantiles::of_values(&mut server);
+        workload.gap_us = quantiles::of_values(&mut gap);
+        workload.matched_service_time_us = quantiles::of_values(&mut service);
+        workload.matched_response_time_us = quantiles::of_values(&mut response).filter(|_| self.stream.open_loop);
+        if !server.is_empty() {
+            workload.curves.insert("server_time".to_owned(), quantiles::curve_of_values(&server));
+            workload.curves.insert("gap".to_owned(), quantiles::curve_of_values(&gap));
+        }
+    }
+
+    fn ok(&self, figure: Figure) -> Option<&Histogram<u64>> {
+        of_stream(self.histograms, self.stream, figure).find(|(key, _)| key.outcome == Outcome::Ok).map(|(_, histogram)| histogram)
+    }
+
+    fn figure(&self, figure: Figure, lost: f64) -> Option<Quantiles> {
+        self.ok(figure).and_then(|histogram| quantiles::of_histogram(histogram, lost))
+    }
+
+    fn failed_times(&self) -> BTreeMap<String, Quantiles> {
+        let failed = of_stream(self.histograms, self.stream, Figure::ServiceTime)
+            .filter(|(key, _)| !matches!(key.outcome, Outcome::Ok | Outcome::NotSent));
+        failed.filter_map(|(key, histogram)| Some((key.outcome.to_string(), quantiles::of_histogram(histogram, 0.0)?))).collect()
+    }
+
+    fn end_ns(&self) -> u64 {
+        // A killed run has no end mark: what was measured reaches to the last request.
+        self.stream.end_ns.unwrap_or(self.data.last_done_ns.max(self.stream.start_ns))
+    }
+
+    fn duration_s(&self) -> f64 {
+        self.end_ns().saturating_sub(self.stream.start_ns) as f64 / 1e9
+    }
+
+    fn rates(&self, counts: &RequestCounts, duration_s: f64) -> Rates {
+        let per_second = |count: f64| if duration_s > 0.0 { count / duration_s } else { 0.0 };
+        let sent = if self.stream.sent > 0 { self.stream.sent } else { counts.ok + counts.failed };
+        // Successes that ended after the part are no throughput of it; their share is known from the sampled ones.
+        let ok = || self.data.requests.iter().filter(|request| request.ok);
+        let late = ok().filter(|request| request.done_ns > self.end_ns()).count() as f64 / ok().count().max(1) as f64;
+        Rates {
+            target: self.stream.target_rate.filter(|_| self.stream.open_loop),
+            achieved: per_second(sent as f64),
+            throughput: per_second(counts.ok as f64 * (1.0 - late)),
+        }
+    }
+}
+
+/// The account's bands without `all`.
+pub(super) fn cut_bands(workload: &WorkloadAnalysis) -> impl Iterator<Item = &Band> {
+    workload.account.iter().filter(|band| band.band != "all")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,261 @@
+//! Whole runs, from a folder to the analysis.
+
+use super::*;
+use crate::{
+    analysis::{
+        VerdictState,
+        testing::{
+            CLIENT, TraceMaker,
+            run::{Made, RunMaker},
+        },
+    },
+    record::RequestLine,
+};
+
+/// A trace with a consistency wait of `wait` and an engine span of `engine`, within a call of `service`.
+fn trace(service: i64, wait: i64, engine: i64) -> TraceMaker {
+    let end = 2_000 + wait + engine + 1_000;
+    assert!(end < service, "the root ends within the call");
+    let mut trace = TraceMaker::search(service, (1_000, end));
+    trace.internal((3, 2), "Delegator-waitTSafe", (2_000, 2_000 + wait)).engine((4, 2), (2_000 + wait, 2_000 + wait + engine));
+    trace
+}
+
+/// A thousand requests: the engine varies a little, one in twenty waits 5 ms for consistency.
+fn thousand(open_loop: bool) -> RunMaker {
+    let mut run = RunMaker::new(open_loop);
+    for seq in 0..1_000u64 {
+        let wait = if seq % 20 == 0 { 5_000_000 } else { 1_000 };
+        let engine = 500_000 + (seq * 7919) % 100_000;
+        let service = wait + engine + 400_000;
+        run.traced(Made::ok(seq, 10_000, service), &trace(service as i64, wait as i64, engine as i64));
+    }
+    run
+}
+
+fn analysed(run: &RunMaker) -> Analysis {
+    let (_folder, reader) = run.write();
+    analyse(&reader, run.traces.clone().into_iter()).expect("a run that can be read")
+}
+
+fn only(analysis: &Analysis) -> &WorkloadAnalysis {
+    assert_eq!(analysis.workloads.len(), 1);
+    &analysis.workloads[0]
+}
+
+fn assert_bands_add_up(workload: &WorkloadAnalysis) {
+    for band in &workload.account {
+        let parts: f64 = band.parts.iter().map(|part| part.mean_us).sum();
+        assert!((parts - band.mean_us).abs() <= band.mean_us * 1e-9, "{}: {parts} is not {}", band.band, band.mean_us);
+    }
+    let sum = |of: fn(&Band) -> u64| cut_bands(workload).map(of).sum::<u64>();
+    let all = &workload.account[0];
+    assert_eq!((all.all, all.sampled, all.matched), (sum(|band| band.all), sum(|band| band.sampled), sum(|band| band.matched)));
+}
+
+#[test]
+fn the_account_of_an_open_loop_adds_up_to_the_response_time() {
+    let analysis = analysed(&thousand(true));
+    let workload = only(&analysis);
+    assert_bands_add_up(workload);
+    let names: Vec<_> = workload.account.iter().map(|band| band.band.as_str()).collect();
+    assert_eq!(names, ["all", "0-50", "50-90", "90-100"]);
+    let all = &workload.account[0];
+    assert!((all.mean_us - workload.response_time_us.as_ref().unwrap()["mean"].value).abs() < all.mean_us * 1e-3);
+    assert!((all.mean_of_all_us - all.mean_us).abs() < all.mean_us * 1e-3);
+    let parts: Vec<_> = all.parts.iter().map(|part| (part.area.as_str(), part.part.as_str(), part.mean_us)).collect();
+    assert_eq!(parts[0], ("send lag", "send lag", 10.0));
+    assert!(
+        parts
+            .iter()
+            .any(|(area, part, mean)| (*area, *part) == ("consistency wait", "Delegator-waitTSafe") && (*mean - 250.95).abs() < 1e-9)
+    );
+    assert!(all.parts.iter().any(|part| part.area == "engine" && part.service.as_deref() == Some("segcore")));
+    assert_eq!(analysis.verdict.state, VerdictState::Valid, "{:?}", analysis.verdict);
+}
+
+#[test]
+fn the_account_of_a_closed_loop_adds_up_to_the_service_time() {
+    let analysis = analysed(&thousand(false));
+    let workload = only(&analysis);
+    assert_bands_add_up(workload);
+    assert_eq!((&workload.response_time_us, &workload.send_lag_us, &workload.matched_response_time_us), (&None, &None, &None));
+    assert!(workload.account[0].parts.iter().all(|part| part.area != "send lag"));
+    assert_eq!(workload.curves.keys().map(String::as_str).collect::<Vec<_>>(), ["gap", "server_time", "service_time"]);
+}
+
+#[test]
+fn a_tail_is_told_by_its_largest_part() {
+    let analysis = analysed(&thousand(true));
+    let tail = only(&analysis).tail.as_ref().unwrap();
+    let sentence = tail.sentence.as_deref().unwrap();
+    assert!(sentence.starts_with("requests above p95 are 5.0 ms slower than the median half; 100 %"), "{sentence}");
+    assert!(sentence.ends_with(" of that is `standalone Delegator-waitTSafe` (50 requests)"), "{sentence}");
+    assert!((tail.parts.iter().map(|part| part.share).sum::<f64>() - 1.0).abs() < 1e-9);
+    let shares = &only(&analysis).instances;
+    let wait = shares.iter().find(|share| share.area == "consistency wait").unwrap();
+    assert!(wait.tail_mean_us.unwrap() > 4_000.0 && wait.body_mean_us.unwrap() < 2.0, "{wait:?}");
+    assert_eq!(wait.instance, "1");
+}
+
+#[test]
+fn a_small_tail_says_what_is_missing() {
+    let mut run = thousand(true);
+    run.traces.truncate(40);
+    let analysis = analysed(&run);
+    let tail = only(&analysis).tail.as_ref().unwrap();
+    assert_eq!(tail.sentence, None);
+    assert!(tail.missing.as_deref().unwrap().contains("at least 30 are needed"), "{tail:?}");
+}
+
+#[test]
+fn exemplars_name_the_slowest_and_one_near_each_quantile() {
+    let analysis = analysed(&thousand(true));
+    let exemplars = &only(&analysis).exemplars;
+    let labels: Vec<_> = exemplars.iter().map(|exemplar| exemplar.label.as_str()).collect();
+    assert_eq!(labels, ["slowest", "slowest", "slowest", "p50", "p90", "p99", "p99.9"]);
+    assert_eq!(exemplars[0].largest_part, "standalone Delegator-waitTSafe");
+    assert_eq!(exemplars[0].link.as_deref(), Some(format!("http://127.0.0.1:1/trace/{}", exemplars[0].trace_id).as_str()));
+}
+
+#[test]
+fn the_same_files_give_the_same_bytes_in_any_order_of_traces() {
+    let run = thousand(true);
+    let (_folder, reader) = run.write();
+    let bytes = |traces: Vec<Trace>| serde_json::to_vec(&analyse(&reader, traces.into_iter()).unwrap()).unwrap();
+    let forward = bytes(run.traces.clone());
+    let mut turned = run.traces.clone();
+    turned.reverse();
+    assert!(forward == bytes(run.traces.clone()) && forward == bytes(turned));
+}
+
+/// Four requests of each state that a trace can be in.
+fn every_state() -> RunMaker {
+    let mut run = RunMaker::new(true);
+    for seq in 0..16 {
+        let made = Made::ok(seq, 0, 1_000_000);
+        let mut whole = trace(1_000_000, 1_000, 500_000);
+        let mut no_root = TraceMaker::default();
+        match seq % 4 {
+            0 => run.traced(made, &whole),
+            1 => run.traced(made, whole.internal((5, 99), "SearchTask", (5_000, 6_000))),
+            2 => run.traced(made, no_root.internal((5, CLIENT), "ingress", (5_000, 6_000))),
+            _ => drop(run.request(made)),
+        }
+    }
+    run.request(Made { outcome: Outcome::NotSent, ..Made::ok(16, 0, 500) });
+    run
+}
+
+fn check_join(run: &RunMaker, expected: Join) {
+    let analysis = analysed(run);
+    let join = only(&analysis).join.expect("something was sampled");
+    assert_eq!(join, expected);
+    let sum = join.matched + join.incomplete + join.no_root + join.missing + join.not_recorded + join.not_fetched;
+    assert_eq!(sum, join.sampled);
+}
+
+#[test]
+fn the_states_of_the_join_add_up() {
+    let four = Join { sampled: 16, matched: 4, incomplete: 4, no_root: 4, missing: 4, not_recorded: 0, not_fetched: 0 };
+    check_join(&every_state(), four);
+}
+
+#[test]
+fn what_was_not_asked_for_is_not_missing() {
+    let four = Join { sampled: 16, matched: 4, incomplete: 4, no_root: 4, missing: 4, not_recorded: 0, not_fetched: 0 };
+    let mut run = every_state();
+    run.info.fetch.as_mut().unwrap().not_fetched_ids = [3, 7, 11].map(|seq| run.lines[seq].trace_id.clone()).into();
+    check_join(&run, Join { missing: 1, not_fetched: 3, ..four });
+    run.info.fetch = None;
+    check_join(&run, Join { missing: 0, not_fetched: 4, ..four });
+}
+
+#[test]
+fn what_was_not_written_is_not_recorded() {
+    let mut run = every_state();
+    run.info.streams[0].not_recorded = 5;
+    check_join(&run, Join { sampled: 21, matched: 4, incomplete: 4, no_root: 4, missing: 4, not_recorded: 5, not_fetched: 0 });
+}
+
+#[test]
+fn failures_are_counted_apart_and_make_lower_bounds() {
+    let mut run = thousand(true);
+    for seq in 1_000..1_020 {
+        run.request(Made { outcome: Outcome::Timeout, ..Made::ok(seq, 0, 10_000_000_000) });
+    }
+    let analysis = analysed(&run);
+    let workload = only(&analysis);
+    assert_eq!((workload.requests.due, workload.requests.ok, workload.requests.failed), (1_020, 1_000, 20));
+    assert_eq!(workload.requests.outcomes["timeout"], 20);
+    let response = workload.response_time_us.as_ref().unwrap();
+    assert_eq!((response["p95"].at_least, response["p99"].at_least), (false, true));
+    assert!(workload.failed_time_us["timeout"]["p50"].value > 9e6);
+    assert_eq!(workload.account[0].matched, 1_000, "the account holds successes only");
+}
+
+#[test]
+fn damage_is_told_and_the_rest_is_read() {
+    let run = thousand(true);
+    let (folder, reader) = run.write();
+    let path = folder.path().join("requests.jsonl");
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    text.insert_str(0, "not a request\n");
+    std::fs::write(&path, text).unwrap();
+    let analysis = analyse(&reader, run.traces.clone().into_iter()).unwrap();
+    assert_eq!(only(&analysis).join.unwrap().matched, 1_000);
+    assert!(analysis.warnings.iter().any(|text| text.contains("line 1")), "{:?}", analysis.warnings);
+}
+
+#[test]
+fn a_folder_without_requests_is_an_error_that_names_the_file() {
+    let run = thousand(true);
+    let (folder, reader) = run.write();
+    std::fs::remove_file(folder.path().join("requests.jsonl")).unwrap();
+    let error = analyse(&reader, std::iter::empty()).unwrap_err();
+    assert!(error.0.contains("requests.jsonl"), "{error}");
+}
+
+#[test]
+fn a_run_without_spans_has_figures_and_no_account() {
+    let mut run = thousand(true);
+    run.traces.clear();
+    let analysis = analysed(&run);
+    let workload = only(&analysis);
+    assert!(workload.response_time_us.is_some() && workload.account.is_empty() && workload.tail.is_none());
+    assert_eq!(analysis.verdict.reasons.iter().map(|reason| reason.code.as_str()).collect::<Vec<_>>(), ["no_spans"]);
+}
+
+#[test]
+fn lines_of_the_warm_up_are_counted_only() {
+    let mut run = thousand(true);
+    let warm: Vec<RequestLine> = run.lines.iter().take(3).map(|line| RequestLine { part: Part::Warmup, ..line.clone() }).collect();
+    run.lines.extend(warm);
+    let stream = StreamInfo { part: Some(Part::Warmup), ..run.info.streams[0].clone() };
+    run.info.streams.push(stream);
+    let analysis = analysed(&run);
+    assert_eq!(only(&analysis).join.unwrap().sampled, 1_000);
+    assert_eq!(analysis.warmup, [WarmupCount { phase: "p".to_owned(), workload: "w".to_owned(), requests: 0, failed: 0 }]);
+}
+
+#[test]
+fn requests_of_the_set_up_share_one_trace() {
+    let mut run = RunMaker::new(false);
+    let shared = 7u128;
+    let mut all = Trace { trace_id: shared, spans: Vec::new() };
+    for seq in 0..3u64 {
+        let made = Made::ok(seq, 0, 1_000_000);
+        run.traced(made, &trace(1_000_000, 1_000, 500_000));
+        let mut spans = run.traces.pop().unwrap().spans;
+        for span in &mut spans {
+            let own = |id: u64| if id < 100 { id + 100 * (seq + 1) } else { id };
+            (span.trace_id, span.span_id, span.parent_id) = (shared, own(span.span_id), span.parent_id.map(own));
+        }
+        all.spans.extend(spans);
+        run.lines.last_mut().unwrap().trace_id = format!("{shared:032x}");
+    }
+    run.traces = vec![all];
+    run.info.streams[0].phase = "prepare".to_owned();
+    run.lines.iter_mut().for_each(|line| line.phase = "prepare".to_owned());
+    check_join(&run, Join { sampled: 3, matched: 3, ..Join::default() });
+}

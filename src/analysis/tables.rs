@@ -1,0 +1,124 @@
+//! Numbers for parts and instances, so that what is kept per request stays small.
+
+use std::{collections::HashMap, fmt::Write as _, sync::Arc};
+
+use super::{Area, account::instance::instance, areas::names};
+use crate::spans::{ServerSpan, SpanKind, SpanResource};
+
+/// A part of the account: what one row of a table stands for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct PartKey {
+    pub(super) area: Area,
+    /// None for parts of the client.
+    pub(super) service: Option<String>,
+    /// Normalised span name with ` (client)` or ` (merged)`.
+    pub(super) label: String,
+}
+
+impl PartKey {
+    /// Service and label in words.
+    pub(super) fn title(&self) -> String {
+        self.service.iter().chain([&self.label]).map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Every part that occurred, by number.
+#[derive(Debug)]
+pub(super) struct PartTable {
+    keys: Vec<PartKey>,
+    numbers: HashMap<String, u32>,
+    /// Reused, because every piece of every request is looked up.
+    wanted: String,
+}
+
+impl Default for PartTable {
+    fn default() -> Self {
+        let client = |area: Area| PartKey { area, service: None, label: area.name().to_owned() };
+        Self { keys: vec![client(Area::SendLag), client(Area::Gap)], numbers: HashMap::new(), wanted: String::new() }
+    }
+}
+
+impl PartTable {
+    /// Number of the client's lateness.
+    pub(super) const SEND_LAG: u32 = 0;
+    /// Number of the time between the client's call and the server root.
+    pub(super) const GAP: u32 = 1;
+
+    /// The number of the part that own time of `span` in `area` belongs to.
+    pub(super) fn number(&mut self, span: &ServerSpan, area: Area, merged: bool) -> u32 {
+        let (service, name, client) = (span.service(), span.name.as_str(), span.kind == SpanKind::Client);
+        self.wanted.clear();
+        // Writing to a String can't fail.
+        let _ = write!(self.wanted, "{}\0{client}\0{merged}\0{service}\0{name}", area as u8);
+        if let Some(number) = self.numbers.get(self.wanted.as_str()) {
+            return *number;
+        }
+        let key = PartKey { area, service: Some(service.to_owned()), label: label(span, merged) };
+        // Names that differ only in a number are one part.
+        let number = self.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
+            self.keys.push(key);
+            self.keys.len() - 1
+        }) as u32;
+        self.numbers.insert(self.wanted.clone(), number);
+        number
+    }
+
+    /// The part with `number`.
+    pub(super) fn key(&self, number: u32) -> &PartKey {
+        &self.keys[number as usize]
+    }
+}
+
+/// The label of a span's part.
+pub(super) fn label(span: &ServerSpan, merged: bool) -> String {
+    let suffix = match (merged, span.kind) {
+        (true, _) => " (merged)",
+        (false, SpanKind::Client) => " (client)",
+        _ => "",
+    };
+    format!("{}{suffix}", names::normalise(&span.name))
+}
+
+/// An area's time on one instance.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct InstanceKey {
+    pub(super) area: Area,
+    pub(super) service: String,
+    pub(super) instance: String,
+}
+
+/// Every (area, service, instance) that occurred, by number.
+#[derive(Debug, Default)]
+pub(super) struct InstanceTable {
+    keys: Vec<InstanceKey>,
+    numbers: HashMap<(Area, String, String), u32>,
+    /// Resources seen last: spans of one process share theirs, so most look-ups end here.
+    recent: Vec<(Arc<SpanResource>, Area, u32)>,
+}
+
+/// Resources kept at hand; more processes than this only make it slower.
+const RECENT: usize = 64;
+
+impl InstanceTable {
+    /// The number of the instance behind `resource` in `area`.
+    pub(super) fn number(&mut self, area: Area, resource: &Arc<SpanResource>) -> u32 {
+        if let Some((_, _, number)) = self.recent.iter().find(|(known, of, _)| Arc::ptr_eq(known, resource) && *of == area) {
+            return *number;
+        }
+        let key = (area, resource.service.clone(), instance(resource));
+        let number = *self.numbers.entry(key).or_insert_with_key(|(area, service, instance)| {
+            self.keys.push(InstanceKey { area: *area, service: service.clone(), instance: instance.clone() });
+            (self.keys.len() - 1) as u32
+        });
+        if self.recent.len() >= RECENT {
+            self.recent.clear();
+        }
+        self.recent.push((Arc::clone(resource), area, number));
+        number
+    }
+
+    /// The instance with `number`.
+    pub(super) fn key(&self, number: u32) -> &InstanceKey {
+        &self.keys[number as usize]
+    }
+}

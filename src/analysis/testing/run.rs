@@ -1,0 +1,172 @@
+//! Run folders for tests, written as a run writes them.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use hdrhistogram::{
+    Histogram,
+    serialization::{
+        V2DeflateSerializer,
+        interval_log::{IntervalLogWriterBuilder, Tag},
+    },
+};
+
+use super::TraceMaker;
+use crate::{
+    record::{
+        ClockAnchor, FORMAT, FetchInfo, Figure, HistogramKey, Outcome, Part, PhaseInfo, RequestLine, RunInfo, RunReader, Sample, Status,
+        StreamId, StreamInfo,
+    },
+    spans::Trace,
+};
+
+/// Start of the run, nanoseconds since the unix epoch: that of every made trace.
+const UNIX_NS: u64 = 3_600_000_000_000;
+
+/// A run of one phase `p` that is being written.
+pub(in crate::analysis) struct RunMaker {
+    pub(in crate::analysis) info: RunInfo,
+    pub(in crate::analysis) lines: Vec<RequestLine>,
+    pub(in crate::analysis) traces: Vec<Trace>,
+    histograms: BTreeMap<HistogramKey, Histogram<u64>>,
+}
+
+/// One request of a made run. Times in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::analysis) struct Made {
+    pub(in crate::analysis) seq: u64,
+    pub(in crate::analysis) lag: u64,
+    pub(in crate::analysis) service: u64,
+    pub(in crate::analysis) outcome: Outcome,
+    pub(in crate::analysis) sampled: bool,
+}
+
+impl Made {
+    /// A traced success.
+    pub(in crate::analysis) fn ok(seq: u64, lag: u64, service: u64) -> Self {
+        Self { seq, lag, service, outcome: Outcome::Ok, sampled: true }
+    }
+}
+
+impl RunMaker {
+    /// A run of ten seconds with the workload `w`, whose spans were fetched.
+    pub(in crate::analysis) fn new(open_loop: bool) -> Self {
+        let anchor = |ns: u64| ClockAnchor { monotonic_ns: ns, unix_ns: UNIX_NS + ns };
+        let stream = StreamInfo {
+            phase: "p".to_owned(),
+            part: Some(Part::Measured),
+            workload: "w".to_owned(),
+            operation: "search".to_owned(),
+            open_loop,
+            sample_ratio: 1.0,
+            end_ns: Some(10_000_000_000),
+            ..StreamInfo::default()
+        };
+        let info = RunInfo {
+            format: FORMAT,
+            name: "made".to_owned(),
+            status: Status::Complete,
+            start: anchor(0),
+            streams: vec![stream],
+            phases: vec![PhaseInfo { name: "p".to_owned(), start: anchor(0), end: Some(anchor(10_000_000_000)), ..PhaseInfo::default() }],
+            fetch: Some(FetchInfo {
+                source: "jaeger".to_owned(),
+                resolution_ns: 1,
+                ui: Some("http://127.0.0.1:1/".to_owned()),
+                ..FetchInfo::default()
+            }),
+            ..RunInfo::default()
+        };
+        Self { info, lines: Vec::new(), traces: Vec::new(), histograms: BTreeMap::new() }
+    }
+
+    /// Adds a request without a trace, and gives its line.
+    pub(in crate::analysis) fn request(&mut self, made: Made) -> &RequestLine {
+        let sample = self.sample(&made);
+        for figure in Figure::ALL {
+            if let Some(value) = sample.figure_ns(figure) {
+                let stream = &self.info.streams[0];
+                let key = HistogramKey {
+                    phase: stream.phase.clone(),
+                    part: Part::Measured,
+                    workload: stream.workload.clone(),
+                    figure,
+                    outcome: made.outcome,
+                };
+                let histogram = self.histograms.entry(key).or_insert_with(|| Histogram::new_with_bounds(1, UNIX_NS, 3).unwrap());
+                histogram.record(value).unwrap();
+            }
+        }
+        let stream = &self.info.streams[0];
+        self.lines.push(RequestLine {
+            phase: stream.phase.clone(),
+            part: Part::Measured,
+            workload: stream.workload.clone(),
+            operation: stream.operation.clone(),
+            seq: made.seq,
+            trace_id: format!("{:032x}", sample.trace_id),
+            span_id: format!("{:016x}", sample.span_id),
+            sampled: made.sampled,
+            intended_ns: sample.intended_ns,
+            sent_ns: sample.sent_ns,
+            done_ns: sample.sent_ns.map(|_| sample.done_ns),
+            outcome: made.outcome,
+            request_bytes: 0,
+            response_bytes: 0,
+            rows: 0,
+            recall: None,
+        });
+        self.lines.last().expect("pushed above")
+    }
+
+    fn sample(&self, made: &Made) -> Sample {
+        let intended = 1_000_000 + made.seq * 1_000_000;
+        let sent = intended + made.lag;
+        let not_sent = made.outcome == Outcome::NotSent;
+        Sample {
+            stream: StreamId(0),
+            seq: made.seq,
+            trace_id: (0xabcd << 64) | u128::from(made.seq + 1),
+            span_id: 1_000_000 + made.seq,
+            sampled: made.sampled,
+            intended_ns: self.info.streams[0].open_loop.then_some(intended),
+            ready_ns: None,
+            sent_ns: (!not_sent).then_some(sent),
+            done_ns: sent + made.service,
+            outcome: made.outcome,
+            request_bytes: 0,
+            response_bytes: 0,
+            rows: 0,
+            recall: f32::NAN,
+        }
+    }
+
+    /// Adds a request with its trace; times of `trace` are relative to `sent`.
+    pub(in crate::analysis) fn traced(&mut self, made: Made, trace: &TraceMaker) {
+        let sample = self.sample(&made);
+        self.request(made);
+        self.traces.push(trace.placed(sample.trace_id, sample.span_id, sample.sent_ns.unwrap_or(0)));
+    }
+
+    /// Writes the folder and opens it.
+    pub(in crate::analysis) fn write(&self) -> (tempfile::TempDir, RunReader) {
+        let folder = tempfile::tempdir().expect("a scratch folder");
+        let write = |name: &str, bytes: Vec<u8>| std::fs::write(folder.path().join(name), bytes).expect("a file in the scratch folder");
+        write("run.json", serde_json::to_vec(&self.info).unwrap());
+        let lines: Vec<String> = self.lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
+        write("requests.jsonl", lines.concat().into_bytes());
+        write("latency.hlog", self.hlog());
+        let reader = RunReader::open(folder.path()).expect("a run that was just written");
+        (folder, reader)
+    }
+
+    fn hlog(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut serializer = V2DeflateSerializer::new();
+        let mut log = IntervalLogWriterBuilder::new().begin_log_with(&mut bytes, &mut serializer).unwrap();
+        for (key, histogram) in &self.histograms {
+            let tag = key.tag();
+            log.write_histogram(histogram, Duration::ZERO, Duration::from_secs(1), Tag::new(&tag)).unwrap();
+        }
+        bytes
+    }
+}

@@ -1,0 +1,214 @@
+//! Whether to believe a run: every doubt with its figure, its limit and advice.
+//!
+//! The preparation is left out: its steps are few and have no schedule.
+
+use super::{Analysis, Quantiles, Reason, Verdict, VerdictState, WorkloadAnalysis, run};
+use crate::record::{RunInfo, Status, StreamInfo, Warning};
+
+/// Send lag at p99 beyond which the client is part of what is measured, microseconds: searches take single milliseconds.
+const SEND_LAG_US: f64 = 1_000.0;
+/// Send lag at p99 beyond which the client is most of it, microseconds.
+const SEND_LAG_INVALID_US: f64 = 10_000.0;
+/// Share of due requests that were not sent beyond which a phase is overloaded.
+const NOT_SENT: f64 = 0.01;
+/// Least share of the target rate that counts as reaching it.
+const ACHIEVED: f64 = 0.99;
+/// Least share of the sampled requests that must be matched.
+const MATCHED: f64 = 0.95;
+/// Largest difference of the unmatched share between bands: beyond it the account is that of other requests.
+const BAND_DIFFERENCE: f64 = 0.05;
+/// Sampled requests that a band needs before its share says anything.
+const BAND_SAMPLED: u64 = 30;
+/// Share of slots that waited for a place in flight.
+const IN_FLIGHT_WAITS: f64 = 0.01;
+/// Share of failed requests.
+const FAILED: f64 = 0.001;
+/// Share of one core that a load thread may use: above it, it can't be on time.
+const THREAD_CPU: f64 = 0.85;
+/// Share of requests with a negative gap, and the most negative gap in microseconds, that the server's own way of ending
+/// its span explains.
+const NEGATIVE_GAPS: f64 = 0.01;
+/// See [`NEGATIVE_GAPS`].
+const LOWEST_GAP_US: f64 = -500.0;
+/// Name of the phase that is left out.
+const PREPARE: &str = "prepare";
+
+/// The verdict on a run whose figures are complete.
+pub(super) fn verdict(info: &RunInfo, analysis: &Analysis) -> Verdict {
+    let mut reasons = of_run(info);
+    for workload in analysis.workloads.iter().filter(|workload| workload.phase != PREPARE) {
+        let stream = info.streams.iter().find(|stream| {
+            stream.part == Some(crate::record::Part::Measured) && stream.phase == workload.phase && stream.workload == workload.workload
+        });
+        reasons.extend(of_load(workload, stream));
+        reasons.extend(of_spans(workload, info.fetch.is_some()));
+    }
+    let state = reasons.iter().map(|reason| reason.state).max().unwrap_or_default();
+    Verdict { state, reasons }
+}
+
+use VerdictState::{Invalid, Reservations};
+
+fn reason(code: &str, state: VerdictState, (figure, limit, unit): (f64, f64, &str), advice: impl Into<String>) -> Reason {
+    Reason { code: code.to_owned(), at: String::new(), state, figure, limit, unit: unit.to_owned(), advice: advice.into() }
+}
+
+fn of_run(info: &RunInfo) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    match info.status {
+        Status::Complete => {}
+        Status::Failed => reasons.push(reason(
+            "failed_run",
+            Invalid,
+            (1.0, 0.0, "runs"),
+            info.failure.clone().unwrap_or_else(|| "the run failed before its end: see the errors below, and run it again".to_owned()),
+        )),
+        Status::Running | Status::Interrupted => reasons.push(reason(
+            "interrupted",
+            Reservations,
+            (1.0, 0.0, "runs"),
+            "the run ended before its plan did: the figures hold for the part that was measured, which may be too short; run it again for the whole",
+        )),
+    }
+    reasons.extend(info.warnings.iter().filter_map(of_warning));
+    for phase in info.phases.iter().filter(|phase| phase.name != PREPARE) {
+        if let Some(cpu) = phase.thread_cpu_max.filter(|cpu| *cpu > THREAD_CPU) {
+            let advice = "a load thread used nearly a whole core, so requests can be late for the client's own reasons: use more threads, a lower rate, or a \
+                          faster machine for the client";
+            reasons.push(Reason { at: phase.name.clone(), ..reason("thread_cpu", Reservations, (cpu, THREAD_CPU, "share"), advice) });
+        }
+    }
+    let exported = info.export.as_ref().map_or(0, |export| export.dropped);
+    let stored = info.fetch.as_ref().and_then(|fetch| fetch.back_end_dropped).unwrap_or(0);
+    if exported + stored > 0 {
+        let advice = "spans were lost on their way to the trace back end, so accounts may lack parts: trace less (a smaller sample_ratio), or give the collector \
+                      larger queues";
+        reasons.push(reason("spans_dropped", Reservations, ((exported + stored) as f64, 0.0, "spans"), advice));
+    }
+    reasons
+}
+
+/// What the run itself found doubtful; the rest of its warnings are remarks.
+fn of_warning(warning: &Warning) -> Option<Reason> {
+    let (code, figure, at) = match warning {
+        Warning::DebugBuild => ("debug_build", (1.0, 0.0, "builds"), ""),
+        Warning::ClockStep { phase, step_us } => ("clock_step", (*step_us, 1_000.0, "us"), phase.as_str()),
+        Warning::NotRecorded { samples } => ("not_recorded", (*samples as f64, 0.0, "requests"), ""),
+        Warning::IndexUnfinished { phase, .. } => ("index_unfinished", (1.0, 0.0, "collections"), phase.as_str()),
+        Warning::ServedByBruteForce { phase, rows, .. } => ("brute_force", (*rows as f64, 0.0, "rows"), phase.as_str()),
+        _ => return None,
+    };
+    Some(Reason { at: at.to_owned(), ..reason(code, Reservations, figure, warning.to_string()) })
+}
+
+fn of_load(workload: &WorkloadAnalysis, stream: Option<&StreamInfo>) -> Vec<Reason> {
+    let counts = &workload.requests;
+    let share = |count: u64| count as f64 / counts.due.max(1) as f64;
+    let mut reasons = Vec::new();
+    if counts.ok == 0 {
+        let advice = "no request succeeded, so there is nothing to measure: look at the errors, and try `doctor`";
+        reasons.push(reason("no_success", Invalid, (0.0, 1.0, "requests"), advice));
+    } else if share(counts.failed) > FAILED {
+        let advice = "requests failed; the quantiles are those of the successes, and the failures are shown beside them: look at the outcomes and the errors \
+                      before the tail is believed";
+        reasons.push(reason("failed", Reservations, (share(counts.failed), FAILED, "share"), advice));
+    }
+    let waits = stream.map_or(0.0, |stream| share(stream.in_flight_waits));
+    let overloaded = share(counts.not_sent) > NOT_SENT;
+    if overloaded {
+        let advice = "Milvus did not keep up with the rate, and slots of the schedule were never sent: quantiles are lower bounds; use a lower rate to measure \
+                      latency, this one only shows that the limit is below it";
+        reasons.push(reason("overloaded", Reservations, (share(counts.not_sent), NOT_SENT, "share"), advice));
+    }
+    if waits > IN_FLIGHT_WAITS {
+        let advice = "slots had to wait because max_in_flight requests were under way: the wait is part of the response time and shows as send lag; raise \
+                      max_in_flight, unless the limit is what is being studied";
+        reasons.push(reason("in_flight_limit", Reservations, (waits, IN_FLIGHT_WAITS, "share"), advice));
+    }
+    if !overloaded {
+        reasons.extend(send_lag(workload.send_lag_us.as_ref(), waits > IN_FLIGHT_WAITS));
+        reasons.extend(below_target(workload));
+    }
+    at(workload, reasons)
+}
+
+fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
+    reasons.iter_mut().for_each(|reason| reason.at = format!("{}/{}", workload.phase, workload.workload));
+    reasons
+}
+
+/// The client's lateness. Where the limit in flight explains it, it is not the client's fault and not beyond use.
+fn send_lag(send_lag: Option<&Quantiles>, limited: bool) -> Option<Reason> {
+    let p99 = send_lag?.get("p99")?.value;
+    let state = if p99 > SEND_LAG_INVALID_US && !limited { Invalid } else { Reservations };
+    let advice = if limited {
+        "requests were sent late because they had to wait for a place in flight: response time holds the wait, service time does not"
+    } else {
+        "the client was late by itself, so part of the response time is not Milvus': close other programs, use a lower rate or more threads, or a machine of its \
+         own for the client"
+    };
+    (p99 > SEND_LAG_US)
+        .then(|| reason("send_lag", state, (p99, if state == Invalid { SEND_LAG_INVALID_US } else { SEND_LAG_US }, "us"), advice))
+}
+
+fn below_target(workload: &WorkloadAnalysis) -> Option<Reason> {
+    let target = workload.rate.target.filter(|target| *target > 0.0)?;
+    let share = workload.rate.achieved / target;
+    let advice = "fewer requests were sent than the schedule asked for, so the load was lighter than planned: look at send lag and max_in_flight, or lower the rate";
+    (share < ACHIEVED && workload.stopped.is_none()).then(|| reason("below_target", Reservations, (share, ACHIEVED, "share"), advice))
+}
+
+fn of_spans(workload: &WorkloadAnalysis, fetched: bool) -> Vec<Reason> {
+    let Some(join) = &workload.join else { return Vec::new() };
+    let known = join.sampled - join.not_recorded - join.not_fetched;
+    let mut reasons = Vec::new();
+    if join.matched == 0 {
+        let advice = if fetched {
+            "no server spans were found for any traced request, so there is no account of the latency: check that Milvus exports to the same trace back end \
+             (trace.exporter otlp) with `doctor`"
+        } else {
+            "server spans were not fetched, so there is no account of the latency: fetch them with `spans`, or set [tracing.spans] source"
+        };
+        reasons.push(reason("no_spans", Reservations, (0.0, 1.0, "requests"), advice));
+        return at(workload, reasons);
+    }
+    let matched = join.matched as f64 / known.max(1) as f64;
+    if matched < MATCHED {
+        let advice = "server spans of some traced requests never came back whole, so the account holds the others only: trace less (a smaller sample_ratio), wait \
+                      longer (settle), or give the collector larger queues";
+        reasons.push(reason("unmatched", Reservations, (matched, MATCHED, "share"), advice));
+    }
+    if join.not_fetched == 0 {
+        reasons.extend(unequal_bands(workload));
+    }
+    reasons.extend(negative_gaps(workload, join.matched));
+    at(workload, reasons)
+}
+
+/// Traces that are lost in one band more than in another make the account that of other requests.
+fn unequal_bands(workload: &WorkloadAnalysis) -> Option<Reason> {
+    let shares =
+        run::cut_bands(workload).filter(|band| band.sampled >= BAND_SAMPLED).map(|band| 1.0 - band.matched as f64 / band.sampled as f64);
+    let (least, most) = shares.fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), share| (least.min(share), most.max(share)));
+    let advice = "traces of slow and of fast requests were lost unequally, so the bands with more losses show other requests than they should: trace less, so \
+                  that none are lost";
+    // 1 - 0.95 is a little more than 0.05 in binary.
+    (most - least > BAND_DIFFERENCE + 1e-9)
+        .then(|| reason("unmatched_bands", Reservations, (most - least, BAND_DIFFERENCE, "share"), advice))
+}
+
+fn negative_gaps(workload: &WorkloadAnalysis, matched: u64) -> Option<Reason> {
+    let traces = workload.traces.as_ref()?;
+    let share = traces.negative_gaps as f64 / matched.max(1) as f64;
+    let advice = "server spans last longer than the calls that they belong to, more than the server's way of ending them explains: check the clocks and the trace \
+                  back end; the gap is not to be believed";
+    if share > NEGATIVE_GAPS {
+        Some(reason("negative_gap", Reservations, (share, NEGATIVE_GAPS, "share"), advice))
+    } else {
+        (traces.lowest_gap_us < LOWEST_GAP_US)
+            .then(|| reason("negative_gap", Reservations, (traces.lowest_gap_us, LOWEST_GAP_US, "us"), advice))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+use super::*;
+use crate::{
+    analysis::{Band, Estimate, Join, RequestCounts, TraceFacts},
+    record::{ExportInfo, Part, PhaseInfo},
+};
+
+/// A run without any doubt.
+fn sound() -> (RunInfo, Analysis) {
+    let stream = StreamInfo { phase: "p".to_owned(), part: Some(Part::Measured), workload: "w".to_owned(), ..StreamInfo::default() };
+    let info = RunInfo { status: Status::Complete, streams: vec![stream], fetch: Some(Default::default()), ..RunInfo::default() };
+    let lag = Quantiles::from([("p99".to_owned(), Estimate { value: 100.0, ..Estimate::default() })]);
+    let workload = WorkloadAnalysis {
+        phase: "p".to_owned(),
+        workload: "w".to_owned(),
+        requests: RequestCounts { due: 1_000, ok: 1_000, ..RequestCounts::default() },
+        rate: crate::analysis::Rates { target: Some(100.0), achieved: 100.0, throughput: 100.0 },
+        send_lag_us: Some(lag),
+        join: Some(Join { sampled: 1_000, matched: 1_000, ..Join::default() }),
+        traces: Some(TraceFacts::default()),
+        ..WorkloadAnalysis::default()
+    };
+    (info, Analysis { workloads: vec![workload], ..Analysis::default() })
+}
+
+/// The codes and the state after `change` to a sound run.
+fn check(change: impl FnOnce(&mut RunInfo, &mut WorkloadAnalysis), codes: &[&str], state: VerdictState) {
+    let (mut info, mut analysis) = sound();
+    change(&mut info, &mut analysis.workloads[0]);
+    let verdict = verdict(&info, &analysis);
+    assert_eq!(verdict.reasons.iter().map(|reason| reason.code.as_str()).collect::<Vec<_>>(), codes);
+    assert_eq!(verdict.state, state);
+    for reason in &verdict.reasons {
+        assert!(reason.advice.len() > 40 && !reason.advice.ends_with('.'), "{}", reason.advice);
+    }
+}
+
+fn lag(workload: &mut WorkloadAnalysis, p99_us: f64) {
+    workload.send_lag_us.as_mut().unwrap().get_mut("p99").unwrap().value = p99_us;
+}
+
+#[test]
+fn a_sound_run_is_valid() {
+    check(|_, _| {}, &[], VerdictState::Valid);
+}
+
+#[test]
+fn a_late_client_is_a_reservation_and_a_very_late_one_invalid() {
+    check(|_, workload| lag(workload, 1_000.0), &[], VerdictState::Valid);
+    check(|_, workload| lag(workload, 1_300.0), &["send_lag"], Reservations);
+    check(|_, workload| lag(workload, 10_001.0), &["send_lag"], Invalid);
+}
+
+#[test]
+fn lateness_by_the_limit_in_flight_is_not_the_clients_fault() {
+    let change = |info: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+        lag(workload, 900_000.0);
+        info.streams[0].in_flight_waits = 500;
+    };
+    check(change, &["in_flight_limit", "send_lag"], Reservations);
+}
+
+#[test]
+fn an_overloaded_phase_is_not_blamed_on_the_client() {
+    let change = |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+        lag(workload, 900_000.0);
+        workload.requests = RequestCounts { due: 1_000, ok: 989, not_sent: 11, ..RequestCounts::default() };
+        workload.rate.achieved = 98.9;
+    };
+    check(change, &["overloaded"], Reservations);
+}
+
+#[test]
+fn a_rate_that_was_not_reached_is_told_unless_the_rows_ran_out() {
+    check(|_, workload| workload.rate.achieved = 98.0, &["below_target"], Reservations);
+    check(|_, workload| (workload.rate.achieved, workload.stopped) = (50.0, Some("rows are used up".to_owned())), &[], VerdictState::Valid);
+}
+
+#[test]
+fn failures_are_a_reservation_and_nothing_else_is_invalid() {
+    let failed = |failed: u64| {
+        move |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+            workload.requests = RequestCounts { due: 1_000, ok: 1_000 - failed, failed, ..RequestCounts::default() };
+        }
+    };
+    check(failed(1), &[], VerdictState::Valid);
+    check(failed(2), &["failed"], Reservations);
+    check(failed(1_000), &["no_success"], Invalid);
+}
+
+#[test]
+fn lost_traces_are_a_reservation() {
+    let join = |matched: u64| move |_: &mut RunInfo, workload: &mut WorkloadAnalysis| workload.join.as_mut().unwrap().matched = matched;
+    check(join(950), &[], VerdictState::Valid);
+    check(join(949), &["unmatched"], Reservations);
+    check(join(0), &["no_spans"], Reservations);
+}
+
+#[test]
+fn requests_that_were_not_asked_for_are_not_lost() {
+    let change = |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+        workload.join = Some(Join { sampled: 1_000, matched: 500, not_fetched: 500, ..Join::default() });
+    };
+    check(change, &[], VerdictState::Valid);
+}
+
+#[test]
+fn unequal_losses_between_bands_are_told() {
+    let bands = |slow: u64| {
+        move |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+            let band = |band: &str, matched| Band { band: band.to_owned(), sampled: 100, matched, ..Band::default() };
+            workload.account = vec![band("all", 100), band("0-50", 100), band("50-100", slow)];
+        }
+    };
+    check(bands(95), &[], VerdictState::Valid);
+    check(bands(94), &["unmatched_bands"], Reservations);
+}
+
+#[test]
+fn doubts_of_the_run_itself_are_reasons() {
+    check(|info, _| info.status = Status::Interrupted, &["interrupted"], Reservations);
+    check(|info, _| info.status = Status::Failed, &["failed_run"], Invalid);
+    check(|info, _| info.warnings = vec![Warning::DebugBuild], &["debug_build"], Reservations);
+    check(|info, _| info.warnings = vec![Warning::ClockStep { phase: "p".to_owned(), step_us: 2e3 }], &["clock_step"], Reservations);
+    check(|info, _| info.warnings = vec![Warning::FailuresNotKept { failures: 1 }], &[], VerdictState::Valid);
+    check(|info, _| info.export = Some(ExportInfo { dropped: 1, ..ExportInfo::default() }), &["spans_dropped"], Reservations);
+    let busy = PhaseInfo { name: "p".to_owned(), thread_cpu_max: Some(0.9), ..PhaseInfo::default() };
+    check(|info, _| info.phases = vec![busy], &["thread_cpu"], Reservations);
+}
+
+#[test]
+fn gaps_below_nothing_are_told_when_they_are_many_or_large() {
+    let gaps = |count: u64, lowest: f64| {
+        move |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+            let traces = workload.traces.as_mut().unwrap();
+            (traces.negative_gaps, traces.lowest_gap_us) = (count, lowest);
+        }
+    };
+    check(gaps(10, -100.0), &[], VerdictState::Valid);
+    check(gaps(11, -100.0), &["negative_gap"], Reservations);
+    check(gaps(1, -501.0), &["negative_gap"], Reservations);
+}
+
+#[test]
+fn the_preparation_is_left_out() {
+    check(|_, workload| (workload.phase, workload.requests.ok) = ("prepare".to_owned(), 0), &[], VerdictState::Valid);
+}

@@ -1,0 +1,235 @@
+//! The server's spans of a run: the source is opened before the load, read after it. Nothing here can lose a run.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{
+    progress::Progress,
+    session::{Session, note_source},
+};
+use crate::{
+    plan::{Plan, TracingPlan},
+    record::{FetchInfo, RunFolder, RunReader, Warning},
+    spans::{
+        EmbeddedReceiver, FetchCounters, FetchProgress, FetchRules, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource,
+        SpanWriter, Trace, Wanted, fetch, find_source,
+    },
+};
+
+/// A source that is open.
+pub(crate) struct OpenSource {
+    source: Box<dyn SpanSource>,
+    receiver: Option<EmbeddedReceiver>,
+    before: Option<LossCounters>,
+}
+
+impl OpenSource {
+    /// Where this program itself receives spans, as an OTLP endpoint.
+    pub(crate) fn receiver(&self) -> Option<String> {
+        self.receiver.as_ref().map(|receiver| format!("http://{}", receiver.addr()))
+    }
+}
+
+/// How the source is reached.
+pub(crate) fn source_options(tracing: &TracingPlan, nonce: u64) -> SourceOptions {
+    SourceOptions {
+        endpoint: tracing.endpoint.clone(),
+        headers: tracing.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect(),
+        listen: tracing.listen.clone(),
+        nonce,
+        ..SourceOptions::default()
+    }
+}
+
+/// Opens a source that is no receiver.
+pub(crate) async fn open(tracing: &TracingPlan, nonce: u64) -> Result<Box<dyn SpanSource>, SpanError> {
+    let entry = find_source(&tracing.source).ok_or_else(|| SpanError(format!("unknown span source {:?}", tracing.source)))?;
+    (entry.open)(&source_options(tracing, nonce)).await
+}
+
+/// Opens the source before the load: the embedded receiver must listen by then, and drop counters are read before and
+/// after. A source that does not answer is tried again after the load.
+pub(crate) async fn open_early(plan: &Plan, session: &mut Session<'_>) -> Option<OpenSource> {
+    let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
+    let opened = if plan.tracing.source == "embedded" {
+        let limit = SourceOptions::default().max_spans;
+        EmbeddedReceiver::start(&plan.tracing.listen, nonce, limit).await.map(|receiver| (receiver.source(), Some(receiver)))
+    } else {
+        open(&plan.tracing, nonce).await.map(|source| (source, None))
+    };
+    match opened {
+        Ok((source, receiver)) => {
+            note_source(&mut session.info.servers, source.as_ref());
+            if !source.info().remark.is_empty() {
+                session.progress.step(&source.info().remark);
+            }
+            let before = source.loss().await;
+            Some(OpenSource { source, receiver, before })
+        }
+        Err(error) => {
+            session.progress.warn(&format!("server spans can't be read now: {error}; it is tried again after the load"));
+            None
+        }
+    }
+}
+
+/// Reads the spans of every traced request into spans.jsonl and notes in run.json what came of it.
+pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Option<OpenSource>) {
+    let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
+    let opened = match early {
+        Some(early) => Ok(early),
+        None => open(&plan.tracing, nonce).await.map(|source| OpenSource { source, receiver: None, before: None }),
+    };
+    let info = match opened {
+        Ok(opened) => {
+            let asked_before = session.signals.asked();
+            let mut signals = session.signals.clone();
+            let times = Times { settle: plan.tracing.settle, deadline: plan.tracing.deadline };
+            let ended = session.clock.instant_of(last_done(&session.folder));
+            let reading = Reading { folder: &session.folder, opened: &opened, times, ended };
+            // An interrupt of the load does not end the fetch; one that comes now does.
+            reading.read(session.progress, async move { signals.wait_for_more_than(asked_before).await }).await
+        }
+        Err(error) => FetchInfo {
+            source: plan.tracing.source.clone(),
+            error: Some(format!("{error}; `milvus-bench spans` fetches again when it answers")),
+            ..FetchInfo::default()
+        },
+    };
+    if let Some(error) = &info.error {
+        session.progress.warn(&format!("server spans: {error}"));
+    }
+    session.info.fetch = Some(info);
+    if let Err(error) = session.save() {
+        session.progress.warn(&error.to_string());
+    }
+}
+
+/// How long is waited.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) settle: Duration,
+    pub(crate) deadline: Duration,
+}
+
+/// `spans RUN`: reads again. A run of the past has settled.
+pub(crate) async fn read_again(folder: &RunFolder, source: Box<dyn SpanSource>, deadline: Duration, progress: &Progress) -> FetchInfo {
+    let opened = OpenSource { source, receiver: None, before: None };
+    let times = Times { settle: Duration::ZERO, deadline };
+    Reading { folder, opened: &opened, times, ended: Instant::now() }.read(progress, std::future::pending()).await
+}
+
+/// One reading of all spans of a run.
+struct Reading<'a> {
+    folder: &'a RunFolder,
+    opened: &'a OpenSource,
+    times: Times,
+    ended: Instant,
+}
+
+impl Reading<'_> {
+    /// Reads until all is there, the deadline has passed, or `stop` returns; what was read is written in any case.
+    async fn read(&self, progress: &Progress, stop: impl Future<Output = ()>) -> FetchInfo {
+        let source = self.opened.source.as_ref();
+        let mut info = about(source.info());
+        let wanted = match wanted(self.folder) {
+            Ok(wanted) => wanted,
+            Err(error) => return FetchInfo { error: Some(error), ..info },
+        };
+        if info.source == "none" {
+            return info;
+        }
+        progress.step(&format!("fetching the spans of {} traced requests from {}", wanted.len(), info.server));
+        match self.fetch_into_file(wanted, progress, stop).await {
+            Ok(Some(counters)) => note(&mut info, counters),
+            Ok(None) => info.error = Some("interrupted before all spans were read; `milvus-bench spans` fetches again".to_owned()),
+            Err(error) => info.error = Some(format!("spans.jsonl can't be written: {error}")),
+        }
+        note_loss(&mut info, self.opened.before, source.loss().await);
+        info.took_s = Instant::now().saturating_duration_since(self.ended).as_secs_f64();
+        info
+    }
+
+    /// None when it was stopped.
+    async fn fetch_into_file(
+        &self,
+        wanted: Vec<Wanted>,
+        progress: &Progress,
+        stop: impl Future<Output = ()>,
+    ) -> std::io::Result<Option<FetchCounters>> {
+        let mut writer = SpanWriter::create(&self.folder.file("spans.jsonl"))?;
+        let say =
+            |at: FetchProgress| progress.now(&format!("spans: look {}, {} of {} traces, {} spans", at.look, at.done, at.of, at.spans));
+        let rules = FetchRules::new(self.ended, self.times.settle, self.times.deadline);
+        let fetched = {
+            let mut write = |trace: &Trace| writer.write(trace);
+            tokio::select! {
+                fetched = fetch(self.opened.source.as_ref(), wanted, rules, &say, &mut write) => fetched.map(Some),
+                () = stop => Ok(None),
+            }
+        };
+        writer.finish()?;
+        fetched
+    }
+}
+
+fn about(source: &SourceInfo) -> FetchInfo {
+    FetchInfo {
+        source: source.name.to_owned(),
+        server: source.server.clone(),
+        remark: source.remark.clone(),
+        resolution_ns: source.resolution_ns,
+        ui: source.ui.clone(),
+        ..FetchInfo::default()
+    }
+}
+
+fn note(info: &mut FetchInfo, counters: FetchCounters) {
+    info.asked = counters.asked;
+    info.not_fetched = counters.not_fetched + counters.failed;
+    info.not_fetched_ids = counters.not_fetched_ids.iter().map(|id| format!("{id:032x}")).collect();
+    info.spans = counters.spans;
+    info.grew = counters.grew;
+    info.unsettled = counters.unsettled;
+    info.error = info.error.take().or(counters.error);
+}
+
+fn note_loss(info: &mut FetchInfo, before: Option<LossCounters>, after: Option<LossCounters>) {
+    if let (Some(before), Some(after)) = (before, after) {
+        info.back_end_received = after.received.checked_sub(before.received);
+        info.back_end_dropped = after.dropped.checked_sub(before.dropped);
+    }
+}
+
+/// The traced requests that were sent, from requests.jsonl alone.
+fn wanted(folder: &RunFolder) -> Result<Vec<Wanted>, String> {
+    let reader = RunReader::open(folder.path()).map_err(|error| error.to_string())?;
+    let last = last_done(folder);
+    let mut groups: Vec<String> = Vec::new();
+    let mut wanted = Vec::new();
+    for line in reader.requests().map_err(|error| error.to_string())?.flatten() {
+        let (true, Some(done)) = (line.sampled && line.sent_ns.is_some(), line.done_ns) else { continue };
+        let (Ok(trace_id), Ok(client_span_id)) = (u128::from_str_radix(&line.trace_id, 16), u64::from_str_radix(&line.span_id, 16)) else {
+            continue;
+        };
+        let group = groups.iter().position(|known| *known == line.operation).unwrap_or_else(|| {
+            groups.push(line.operation);
+            groups.len() - 1
+        });
+        let age = Duration::from_nanos(last.saturating_sub(done));
+        wanted.push(Wanted { trace_id, client_span_id, group: u32::try_from(group).unwrap_or(u32::MAX), age });
+    }
+    Ok(wanted)
+}
+
+/// When the last request of the run ended, nanoseconds since its start.
+fn last_done(folder: &RunFolder) -> u64 {
+    let requests = RunReader::open(folder.path()).and_then(|reader| reader.requests());
+    requests.map(|lines| lines.flatten().filter_map(|line| line.done_ns).max().unwrap_or_default()).unwrap_or_default()
+}
+
+/// A remark of the local stack, e.g. that there is no Jaeger, as a warning of the run.
+pub(crate) fn no_jaeger(reason: &str) -> Warning {
+    Warning::NoEmbeddedJaeger { reason: reason.to_owned() }
+}

@@ -1,0 +1,91 @@
+//! `doctor`: every link of the chain client -> Milvus -> Jaeger -> client, one after the other.
+
+use std::{io::IsTerminal, path::PathBuf, time::Duration};
+
+use clap::Args;
+
+use super::{CliError, Done, check::plan_of, collect::source_options, print, progress::Progress, runtime, session::connect_options};
+use crate::{
+    doctor::{DoctorCollection, DoctorOptions, examine, is_broken, render},
+    plan::{Plan, PlanFlags},
+    scenario::ScenarioSource,
+};
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// Scenario whose Milvus, tracing and collection are examined; default: those of a scenario that names nothing
+    #[arg(value_name = "SCENARIO")]
+    scenario: Option<PathBuf>,
+    /// Milvus, e.g. http://127.0.0.1:19530
+    #[arg(long, value_name = "URI")]
+    uri: Option<String>,
+    /// Where the server's spans are read, e.g. http://127.0.0.1:16685
+    #[arg(long, value_name = "URL")]
+    spans: Option<String>,
+    /// Where the client's own spans go, e.g. http://127.0.0.1:4317
+    #[arg(long, value_name = "URL")]
+    otlp: Option<String>,
+    /// Longest wait for spans, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    deadline: u64,
+}
+
+/// A scenario that names nothing but what a plan must have.
+const NO_SCENARIO: &str = r#"
+name = "doctor"
+[collections.none]
+name = "milvus_bench_doctor"
+data = "none"
+prepare = "reuse"
+metric = "L2"
+[data.none]
+format = "random"
+rows = 1
+dim = 4
+queries = 1
+[workloads.none]
+operation = "search"
+collection = "none"
+concurrency = 1
+[[phases]]
+name = "none"
+requests = 1
+workloads = ["none"]
+"#;
+
+/// Examines and prints one line per link.
+pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
+    let source = match &arguments.scenario {
+        Some(path) => ScenarioSource::File(path.clone()),
+        None => ScenarioSource::Stdin(NO_SCENARIO.to_owned()),
+    };
+    let flags =
+        PlanFlags { uri: arguments.uri.clone(), spans: arguments.spans.clone(), otlp: arguments.otlp.clone(), ..PlanFlags::default() };
+    let plan = plan_of(&source, &[], &flags)?;
+    let options = options(&plan, arguments);
+    let progress = Progress::new(false);
+    let links = runtime()?.block_on(examine(&options, &|text| progress.now(text)));
+    progress.end();
+    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    print(render(&links, color).as_bytes());
+    Ok(if is_broken(&links) { Done::Failed } else { Done::Ok })
+}
+
+fn options(plan: &Plan, arguments: &DoctorArguments) -> DoctorOptions {
+    let collection = arguments.scenario.is_some().then(|| plan.collections.first()).flatten();
+    DoctorOptions {
+        connect: connect_options(plan),
+        otlp: plan.tracing.export.clone(),
+        service_name: plan.tracing.service_name.clone(),
+        source: plan.tracing.source.clone(),
+        source_options: source_options(&plan.tracing, 0),
+        collection: collection.map(|collection| DoctorCollection {
+            name: collection.shape.name.clone(),
+            vector_field: collection.shape.vector_field.clone(),
+            dim: collection.shape.dim,
+            metric: collection.shape.metric.clone(),
+        }),
+        deadline: Duration::from_secs(arguments.deadline),
+    }
+}

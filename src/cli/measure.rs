@@ -1,0 +1,227 @@
+//! Preparation and phases of a run, with their progress.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{CliError, environment, session::Session, signals::Asked};
+use crate::{
+    load::{
+        Engine, LiveSnapshot, PREPARE, PhaseResult, RunIds, RunningPhase, Stop, StopHandle, nothing_earlier, phase_run,
+        prepare::{self, Decision, PrepareContext, collection_state},
+    },
+    milvus::Client,
+    plan::{PhaseLength, Plan},
+    record::{CollectionState, KeptError, Part, PhaseInfo, Warning},
+};
+
+/// Time between the order to begin and the first slot: every thread has its tasks by then.
+const RUN_UP: Duration = Duration::from_millis(50);
+
+/// How long requests in flight are waited for after Ctrl-C.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Prepares every collection; `created` holds the indices of those that this run made, also when it fails half way.
+pub(crate) async fn prepare(
+    session: &mut Session<'_>,
+    plan: &Plan,
+    context: &mut PrepareContext<'_>,
+    created: &mut Vec<usize>,
+    replace: &[String],
+) -> Result<(), CliError> {
+    let decisions = prepare::decide(context, &plan.collections, replace).await.map_err(CliError::new)?;
+    begin_phase(session, PREPARE)?;
+    let mut signals = session.signals.clone();
+    let stop = context.stop.clone();
+    for (index, (collection, decision)) in plan.collections.iter().zip(decisions).enumerate() {
+        session.progress.step(&format!("{PREPARE}: {decision} collection {}", collection.shape.name));
+        if decision != Decision::Keep {
+            created.push(index);
+        }
+        tokio::select! {
+            result = prepare::carry_out(context, collection, decision) => result.map_err(CliError::new)?,
+            () = signals.wait() => {
+                stop.ask(Stop::Abort);
+                return Err(CliError::new("interrupted while preparing"));
+            }
+        }
+    }
+    end_phase(session)
+}
+
+/// Drops what this run created and is not to be kept.
+pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context: &mut PrepareContext<'_>, created: &[usize]) {
+    for collection in created.iter().filter_map(|index| plan.collections.get(*index)) {
+        if collection.keep {
+            continue;
+        }
+        if let Err(error) = prepare::drop_again(context, collection).await {
+            session.progress.warn(&format!("collection {} was not dropped: {error}", collection.shape.name));
+        }
+    }
+}
+
+/// Runs one phase after the other.
+pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engine, client: &Client, ids: RunIds) -> Result<(), CliError> {
+    let mut earlier = nothing_earlier(plan);
+    for number in 0..plan.phases.len() {
+        if session.signals.asked() != Asked::Nothing {
+            break;
+        }
+        let name = &plan.phases[number].name;
+        note_collections(session, plan, client, &format!("before {name}")).await;
+        begin_phase(session, name)?;
+        let cpu = environment::process_cpu_s();
+        let phase = phase_run(plan, number, &session.info.streams, ids, Instant::now() + RUN_UP, &earlier);
+        let started = session.clock.ns_of(phase.start);
+        let mut running = engine.begin(&phase);
+        let result = watch(session, plan, number, &mut running, &phase.stop).await?;
+        for (index, numbers) in plan.phases[number].workloads.iter().zip(&result.earlier) {
+            earlier[*index].clone_from(numbers);
+        }
+        note_result(session, plan, number, started, &result);
+        if let Some(info) = session.info.phases.last_mut() {
+            info.cpu_s = Some(environment::process_cpu_s() - cpu);
+            info.thread_cpu_max = Some(result.thread_cpu_max);
+        }
+        end_phase(session)?;
+        note_collections(session, plan, client, &format!("after {name}")).await;
+    }
+    Ok(())
+}
+
+/// Waits for the end of a phase: draws progress, passes on signals, ends phases that last until their rows are used up.
+async fn watch(
+    session: &mut Session<'_>,
+    plan: &Plan,
+    number: usize,
+    running: &mut RunningPhase,
+    stop: &StopHandle,
+) -> Result<PhaseResult, CliError> {
+    let began = Instant::now();
+    let mut signals = session.signals.clone();
+    let mut before = vec![LiveSnapshot::default(); plan.phases[number].workloads.len()];
+    loop {
+        let live = running.live();
+        tokio::select! {
+            result = running.wait() => return result.map_err(CliError::new),
+            () = tokio::time::sleep(Duration::from_secs(1)) => {
+                session.progress.now(&line(plan, number, began.elapsed(), &before, &live));
+                before = live;
+            }
+            () = signals.wait(), if stop.asked() == Stop::Go => {
+                stop.ask(Stop::EndPart);
+                let stop = stop.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(LAST_ANSWERS).await;
+                    stop.ask(Stop::Abort);
+                });
+            }
+        }
+        if plan.phases[number].length == PhaseLength::Exhausted && running.exhausted() {
+            stop.ask(Stop::EndPart);
+        }
+    }
+}
+
+fn line(plan: &Plan, number: usize, elapsed: Duration, before: &[LiveSnapshot], live: &[LiveSnapshot]) -> String {
+    let phase = &plan.phases[number];
+    let workloads = phase.workloads.iter().zip(live).zip(before).map(|((index, now), before)| {
+        let rate = now.ok.saturating_sub(before.ok);
+        let failed = if now.failed > 0 { format!(", {} failed", now.failed) } else { String::new() };
+        format!("{} {rate}/s, {} in flight{failed}", plan.workloads[*index].name, now.in_flight())
+    });
+    let workloads: Vec<String> = workloads.collect();
+    let time = match phase.length {
+        PhaseLength::Duration(length) => format!("{} of {} s", elapsed.as_secs(), (phase.warmup + length).as_secs()),
+        PhaseLength::Requests(requests) => format!("{} s, until {requests} requests each", elapsed.as_secs()),
+        PhaseLength::Exhausted => format!("{} s, until the rows are used up", elapsed.as_secs()),
+    };
+    format!("{}: {time}; {}", phase.name, workloads.join("; "))
+}
+
+fn begin_phase(session: &mut Session<'_>, name: &str) -> Result<(), CliError> {
+    if name != PREPARE {
+        session.progress.step(&format!("phase {name}"));
+    }
+    session.info.phases.push(PhaseInfo { name: name.to_owned(), start: session.clock.anchor(), ..PhaseInfo::default() });
+    session.save()
+}
+
+fn end_phase(session: &mut Session<'_>) -> Result<(), CliError> {
+    let end = session.clock.anchor();
+    let mut step_us = 0.0;
+    let mut name = String::new();
+    if let Some(phase) = session.info.phases.last_mut() {
+        phase.end = Some(end);
+        step_us = phase.start.step_to(&end) as f64 / 1000.0;
+        name.clone_from(&phase.name);
+    }
+    if step_us.abs() > 1000.0 {
+        session.info.warnings.push(Warning::ClockStep { phase: name.clone(), step_us });
+    }
+    if name == PREPARE {
+        for stream in session.info.streams.iter_mut().filter(|stream| stream.phase == PREPARE) {
+            stream.end_ns = Some(end.monotonic_ns);
+        }
+    }
+    session.save()
+}
+
+async fn note_collections(session: &mut Session<'_>, plan: &Plan, client: &Client, when: &str) {
+    for collection in &plan.collections {
+        let state = collection_state(client, &collection.shape, when).await;
+        if let Some(phase) = when.strip_prefix("before ") {
+            session.info.warnings.extend(doubts(phase, &state));
+        }
+        session.info.collections.push(state);
+    }
+}
+
+/// What is doubtful about a collection at the beginning of a phase.
+fn doubts(phase: &str, state: &CollectionState) -> Vec<Warning> {
+    let (phase, collection) = (phase.to_owned(), state.name.clone());
+    let unfinished = state.index_state.as_ref().filter(|index| *index != "finished").map(|index| Warning::IndexUnfinished {
+        phase: phase.clone(),
+        collection: collection.clone(),
+        state: index.clone(),
+    });
+    let bare = state.unindexed_rows.filter(|rows| *rows > 0).map(|rows| Warning::ServedByBruteForce { phase, collection, rows });
+    unfinished.into_iter().chain(bare).collect()
+}
+
+fn note_result(session: &mut Session<'_>, plan: &Plan, number: usize, started: u64, result: &PhaseResult) {
+    let phase = &plan.phases[number];
+    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    let now = session.clock.now_ns();
+    let stopped_early = session.signals.asked() != Asked::Nothing;
+    for part in &result.streams {
+        let Some(stream) = session.info.streams.get_mut(usize::from(part.stream)) else { continue };
+        let (start, length) = match (stream.part, phase.length) {
+            (Some(Part::Warmup), _) => (started, Some(phase.warmup)),
+            (_, PhaseLength::Duration(length)) => (started + nanos(phase.warmup), Some(length)),
+            _ => (started + nanos(phase.warmup), None),
+        };
+        stream.start_ns = start;
+        // A part without a length of its own, or one that was cut, ended with its last request.
+        let planned = length.map(|length| start + nanos(length)).filter(|end| !stopped_early || *end <= now);
+        stream.end_ns = Some(planned.unwrap_or(now));
+        stream.due = part.due;
+        stream.sent = part.sent;
+        stream.in_flight_max = part.in_flight_max;
+        stream.in_flight_waits = part.in_flight_waits;
+        stream.stopped.clone_from(&part.stopped);
+        if part.stopped.is_some() && phase.length != PhaseLength::Exhausted {
+            let warning = Warning::RowsUsedUp { phase: stream.phase.clone(), workload: stream.workload.clone() };
+            session.info.warnings.push(warning);
+        }
+    }
+    for (stream, outcome, text) in &result.texts {
+        let Some(stream) = session.info.streams.get(usize::from(stream.0)) else { continue };
+        let part = stream.part.map_or("", Part::name);
+        let at = format!("{}/{part}/{}", stream.phase, stream.workload);
+        if session.info.errors.iter().filter(|kept| kept.stream == at).count() < 10 {
+            session.info.errors.push(KeptError { stream: at, outcome: outcome.to_string(), text: text.clone() });
+        }
+    }
+}

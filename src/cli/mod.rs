@@ -1,0 +1,146 @@
+//! The command line: arguments, one file per subcommand, progress on stderr. stdout carries what was asked for alone.
+
+mod check;
+mod collect;
+mod doctor;
+mod environment;
+mod finish;
+mod measure;
+mod probe;
+mod progress;
+mod report;
+mod run;
+mod runs;
+mod session;
+mod signals;
+mod spans;
+mod stack;
+mod trace;
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+/// Why a command ends without doing its work: one sentence, and the exit code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct CliError {
+    message: String,
+    code: u8,
+}
+
+impl CliError {
+    /// The command could not run: exit code 2.
+    pub(crate) fn new(message: impl ToString) -> Self {
+        Self { message: message.to_string(), code: 2 }
+    }
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Done {
+    Ok,
+    /// A threshold failed, or the doctor found a broken link.
+    Failed,
+    /// Nothing succeeded.
+    Nothing,
+    /// The verdict is invalid.
+    Invalid,
+    Interrupted,
+    Terminated,
+}
+
+impl Done {
+    fn code(self) -> u8 {
+        match self {
+            Done::Ok => 0,
+            Done::Failed => 1,
+            Done::Nothing => 2,
+            Done::Invalid => 3,
+            Done::Interrupted => 130,
+            Done::Terminated => 143,
+        }
+    }
+}
+
+/// A traced load generator and benchmark for Milvus: sends a scenario's load, and shows where the time went.
+#[derive(Debug, Parser)]
+#[command(name = "milvus-bench", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a scenario and explain its latency
+    Run(Box<run::RunArguments>),
+    /// Read and check a scenario; send nothing
+    Check(check::CheckArguments),
+    /// Is every link of the chain client -> Milvus -> Jaeger -> client working?
+    Doctor(doctor::DoctorArguments),
+    /// A local Milvus and Jaeger as processes of this machine
+    Stack(stack::StackArguments),
+    /// Render the reports of a run again, from its folder alone
+    Report(report::ReportArguments),
+    /// One request as a waterfall, critical path marked
+    Trace(trace::TraceArguments),
+    /// Fetch the server spans of a run again, into its folder
+    Spans(spans::SpansArguments),
+}
+
+/// Which scenario, and how it is changed on the command line.
+#[derive(Debug, Args)]
+pub(crate) struct ScenarioArguments {
+    /// Scenario file (TOML); `-` reads it from stdin
+    #[arg(value_name = "SCENARIO")]
+    pub(crate) scenario: PathBuf,
+    /// Milvus, e.g. http://127.0.0.1:19530; before MILVUS_URI and the scenario
+    #[arg(long, value_name = "URI")]
+    pub(crate) uri: Option<String>,
+    /// Set a key of the scenario by its path, e.g. workloads.search.params.ef=128
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(crate) sets: Vec<String>,
+    /// Same seed: same requests, same ones traced
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+}
+
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    match execute(Arguments::parse()) {
+        Ok(done) => ExitCode::from(done.code()),
+        Err(error) => {
+            eprintln!("error: {}", crate::report::clean(&error.message));
+            ExitCode::from(error.code)
+        }
+    }
+}
+
+fn execute(arguments: Arguments) -> Result<Done, CliError> {
+    match arguments.command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::check(&arguments),
+        Command::Doctor(arguments) => doctor::doctor(&arguments),
+        Command::Stack(arguments) => stack::stack(&arguments),
+        Command::Report(arguments) => report::report(&arguments),
+        Command::Trace(arguments) => trace::trace(&arguments),
+        Command::Spans(arguments) => spans::spans(&arguments),
+    }
+}
+
+/// The runtime of everything but the load, which has its own threads.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::new(format!("no runtime: {error}")))
+}
+
+/// Writes to stdout. A reader that is gone (`| head`) is no error.
+pub(crate) fn print(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(bytes).and_then(|()| out.flush());
+}

@@ -1,0 +1,40 @@
+//! `report`: the reports of a run again, from its folder alone.
+
+use std::{io::IsTerminal, path::PathBuf};
+
+use clap::Args;
+
+use super::{
+    CliError, Done,
+    finish::{analyse_folder, print_report, write_reports},
+    run::check_reports,
+    runs,
+};
+use crate::report::TextStyle;
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArguments {
+    /// Run folder; default: the newest below results/
+    #[arg(value_name = "RUN")]
+    run: Option<PathBuf>,
+    /// Report on stdout (text, json), and files of further formats
+    #[arg(long = "report", value_name = "FORMAT")]
+    reports: Vec<String>,
+}
+
+/// Renders again.
+pub(crate) fn report(arguments: &ReportArguments) -> Result<Done, CliError> {
+    check_reports(&arguments.reports)?;
+    let folder = runs::find(arguments.run.as_deref())?;
+    let analysis = analyse_folder(&folder)?;
+    write_reports(&folder, &analysis, &arguments.reports)?;
+    print_report(&analysis, &arguments.reports)?;
+    Ok(Done::Ok)
+}
+
+/// Colours on a terminal only, and never with NO_COLOR.
+pub(crate) fn terminal_style() -> TextStyle {
+    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    TextStyle { color, ..TextStyle::default() }
+}

@@ -1,0 +1,89 @@
+//! `run`: a scenario from reading it to its report.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CliError, Done, ScenarioArguments, check::read_plan, finish, progress::Progress, runtime, session, stack};
+use crate::report::REPORTS;
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    pub(crate) scenario: ScenarioArguments,
+    /// Start a local Milvus and Jaeger if nothing answers; a running one is left alone
+    #[arg(long)]
+    pub(crate) stack: bool,
+    /// The run folder itself, absent or empty
+    #[arg(long, value_name = "FOLDER", conflicts_with = "results")]
+    pub(crate) out: Option<PathBuf>,
+    /// Parent of the run folders
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    pub(crate) results: PathBuf,
+    /// Run the scenario this often, each into a folder of its own
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) repeat: u32,
+    /// Report on stdout (text, json), and files of further formats; text and json files are always written
+    #[arg(long = "report", value_name = "FORMAT")]
+    pub(crate) reports: Vec<String>,
+    /// Exit with 0 although the verdict is invalid
+    #[arg(long)]
+    pub(crate) accept_invalid: bool,
+    /// Drop and create again this collection although milvus-bench did not create it
+    #[arg(long, value_name = "COLLECTION")]
+    pub(crate) replace: Vec<String>,
+    /// Threads of the load; default: half of the cores, at least one
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) threads: Option<u32>,
+    /// No progress on stderr
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// Runs a scenario, once or `--repeat` times.
+pub(crate) fn run(arguments: &RunArguments) -> Result<Done, CliError> {
+    check_reports(&arguments.reports)?;
+    if arguments.repeat > 1 && arguments.out.is_some() {
+        return Err(CliError::new("--out names one folder and --repeat makes several: name their parent with --results"));
+    }
+    let mut plan = read_plan(&arguments.scenario)?;
+    let progress = Progress::new(arguments.quiet);
+    let mut worst = Done::Ok;
+    let runtime = runtime()?;
+    for round in 1..=arguments.repeat {
+        if arguments.repeat > 1 {
+            progress.step(&format!("run {round} of {}", arguments.repeat));
+        }
+        let done = runtime.block_on(async {
+            let mut session = session::Session::create(arguments, &plan, &progress)?;
+            if arguments.stack {
+                if let Err(error) = stack::ensure_for_run(&mut plan, &progress).await {
+                    session.fail(&error.message);
+                    return Err(error);
+                }
+                session.replan(&plan);
+            }
+            let ended = session.run(&plan).await;
+            finish::finish(arguments, session, ended)
+        })?;
+        worst = worse(worst, done);
+        if matches!(done, Done::Interrupted | Done::Terminated) {
+            break;
+        }
+    }
+    Ok(worst)
+}
+
+fn worse(one: Done, other: Done) -> Done {
+    if other.code() > one.code() { other } else { one }
+}
+
+/// Unknown formats are found before anything is measured.
+pub(crate) fn check_reports(names: &[String]) -> Result<(), CliError> {
+    let known: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
+    match names.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(CliError::new(format!("unknown report format {name:?}: the formats are {}", known.join(", ")))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,348 @@
+//! One run from its folder to its last span: what is open, and in which order it is closed.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime},
+};
+
+use super::{
+    CliError, collect, environment, measure,
+    progress::Progress,
+    run::RunArguments,
+    signals::{Asked, Signals},
+};
+use crate::{
+    load::{Engine, EngineOptions, RunIds, SpanContext, client_span, prepare, streams},
+    milvus::{self, Client, ConnectOptions, Credentials, TlsOptions, Transport},
+    plan::{AccessPlan, CredentialsPlan, Plan, Remark},
+    record::{ExportInfo, FORMAT, RunClock, RunFolder, RunInfo, RunWriter, Status, Warning},
+    spans::SpanSource,
+    telemetry::{ClientSpan, ExportOptions, Exporter, IdStream, Nonce, OutcomeStatus, RequestIds},
+};
+
+/// How a run ended, as far as it came.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Why it could not go on.
+    pub(crate) failure: Option<CliError>,
+    /// What the user asked for.
+    pub(crate) asked: Asked,
+}
+
+/// A run that is under way.
+pub(crate) struct Session<'a> {
+    pub(crate) folder: RunFolder,
+    pub(crate) info: RunInfo,
+    pub(crate) progress: &'a Progress,
+    pub(crate) signals: Signals,
+    pub(crate) clock: RunClock,
+    arguments: &'a RunArguments,
+    nonce: Nonce,
+}
+
+impl<'a> Session<'a> {
+    /// Makes the folder and begins run.json.
+    pub(crate) fn create(arguments: &'a RunArguments, plan: &Plan, progress: &'a Progress) -> Result<Self, CliError> {
+        let nonce = Nonce(rand::random());
+        let folder = match &arguments.out {
+            Some(out) => RunFolder::create_at(out),
+            None => RunFolder::create_in(&arguments.results, &plan.name, SystemTime::now(), nonce.0 as u16),
+        }
+        .map_err(CliError::new)?;
+        folder.write("scenario.toml", plan.source.as_bytes()).map_err(CliError::new)?;
+        let clock = RunClock::start();
+        let info = RunInfo {
+            format: FORMAT,
+            name: plan.name.clone(),
+            description: plan.description.clone(),
+            nonce: nonce.to_string(),
+            seed: plan.seed,
+            command_line: safe_command_line(),
+            tool: environment::tool(),
+            environment: environment::machine(),
+            plan: plan.resolved.clone(),
+            start: clock.anchor(),
+            threads: threads(arguments),
+            streams: streams(plan),
+            warnings: warnings(plan),
+            ..RunInfo::default()
+        };
+        let session = Self { folder, info, progress, signals: Signals::listen()?, clock, arguments, nonce };
+        session.save()?;
+        for warning in &session.info.warnings {
+            progress.warn(&warning.to_string());
+        }
+        Ok(session)
+    }
+
+    /// Takes over what `--stack` changed in the plan.
+    pub(crate) fn replan(&mut self, plan: &Plan) {
+        self.info.plan.clone_from(&plan.resolved);
+    }
+
+    /// Writes run.json.
+    pub(crate) fn save(&self) -> Result<(), CliError> {
+        self.folder.write_info(&self.info).map_err(CliError::new)
+    }
+
+    /// Marks the run as failed; what is on disk stays.
+    pub(crate) fn fail(&mut self, why: &str) {
+        self.info.status = Status::Failed;
+        self.info.failure = Some(why.to_owned());
+        if let Err(error) = self.save() {
+            self.progress.warn(&error.to_string());
+        }
+    }
+
+    /// Everything between the folder and the analysis. Never loses what was measured: a failure ends the measuring, and
+    /// the rest is done with what there is.
+    pub(crate) async fn run(&mut self, plan: &Plan) -> Ended {
+        let mut source = collect::open_early(plan, self).await;
+        let exporter = self.start_exporter(plan, &source);
+        let root = IdStream::new(self.nonce, plan.seed, "prepare", "", "measured").ids(0, 0);
+        let streams = Arc::new(self.info.streams.clone());
+        let queue = exporter.as_ref().map(Exporter::queue);
+        let context = self.span_context(plan, root);
+        let of_writer = (Arc::clone(&streams), queue.clone());
+        let on_sampled = Box::new(move |sample: &crate::record::Sample| {
+            let (streams, Some(queue)) = &of_writer else { return };
+            let span = streams.get(usize::from(sample.stream.0)).and_then(|stream| client_span(&context, stream, sample));
+            if let Some(span) = span {
+                queue.push(span);
+            }
+        });
+        let failure = match RunWriter::start(&self.folder, streams, on_sampled) {
+            Ok(mut writer) => {
+                let ended = self.prepare_and_measure(plan, &mut writer, root).await;
+                if let Some(queue) = &queue {
+                    queue.push(self.root_span(root));
+                }
+                self.close(writer);
+                ended.err()
+            }
+            Err(error) => Some(CliError::new(error)),
+        };
+        drop(queue);
+        self.finish_exporter(plan, exporter);
+        self.info.status = match (&failure, self.signals.asked()) {
+            (_, Asked::Interrupt | Asked::Terminate) => Status::Interrupted,
+            (Some(_), _) => Status::Failed,
+            (None, _) => Status::Complete,
+        };
+        self.info.failure = failure.as_ref().map(ToString::to_string);
+        if let Err(error) = self.save() {
+            self.progress.warn(&error.to_string());
+        }
+        if self.signals.asked() != Asked::Terminate && self.info.phases.iter().any(|phase| phase.name != "prepare") {
+            collect::collect(self, plan, source.take()).await;
+        }
+        Ended { failure, asked: self.signals.asked() }
+    }
+
+    async fn prepare_and_measure(&mut self, plan: &Plan, writer: &mut RunWriter, root: RequestIds) -> Result<(), CliError> {
+        let options = connect_options(plan);
+        let transport = Transport::connect(&options).await.map_err(CliError::new)?;
+        let client = Client::new(transport.clone(), plan.milvus.timeout.max(Duration::from_secs(60)));
+        self.ask_version(&client).await?;
+        let recorders = (0..self.info.threads).map(|_| writer.recorder()).collect();
+        let streams = self.info.streams.clone();
+        let progress = self.progress;
+        let lines = Mutex::new(());
+        let say = move |text: String| {
+            let _one_at_a_time = lines.lock();
+            progress.now(&text);
+        };
+        let stop = crate::load::StopHandle::default();
+        let mut context = prepare::PrepareContext {
+            client: client.clone(),
+            transport,
+            recorder: writer.recorder(),
+            clock: self.clock,
+            streams: &streams,
+            single: plan.collections.len() == 1,
+            nonce: self.nonce,
+            seed: plan.seed,
+            root,
+            stop: stop.clone(),
+            progress: &say,
+            counts: Vec::new(),
+            errors: Vec::new(),
+        };
+        let mut created = Vec::new();
+        let measured = match measure::prepare(self, plan, &mut context, &mut created, &self.arguments.replace).await {
+            Ok(()) => self.measure(plan, &client, &options, recorders).await,
+            Err(error) => {
+                drop(recorders);
+                Err(error)
+            }
+        };
+        measure::drop_created(self, plan, &mut context, &created).await;
+        self.info.errors.append(&mut context.errors);
+        context.recorder.finish();
+        measured
+    }
+
+    async fn measure(
+        &mut self,
+        plan: &Plan,
+        client: &Client,
+        options: &ConnectOptions,
+        recorders: Vec<crate::record::Recorder>,
+    ) -> Result<(), CliError> {
+        let engine =
+            Engine::start(&EngineOptions { connect: options.clone(), clock: self.clock }, recorders).await.map_err(CliError::new)?;
+        let ids = RunIds { nonce: self.nonce, seed: plan.seed };
+        let measured = measure::phases(self, plan, &engine, client, ids).await;
+        // Joins the load threads; their last interval is handed over by that.
+        let _ = tokio::task::spawn_blocking(move || engine.finish()).await;
+        measured
+    }
+
+    async fn ask_version(&mut self, client: &Client) -> Result<(), CliError> {
+        let version =
+            milvus::optional(client.version().await).map_err(|error| CliError::new(format!("Milvus does not answer: {error}")))?;
+        self.info.servers.insert("milvus".to_owned(), version.unwrap_or_else(|| "unknown (GetVersion is not available)".to_owned()));
+        Ok(())
+    }
+
+    fn start_exporter(&mut self, plan: &Plan, source: &Option<collect::OpenSource>) -> Option<Exporter> {
+        let endpoint = source.as_ref().and_then(collect::OpenSource::receiver).or_else(|| plan.tracing.export.clone())?;
+        let options = ExportOptions {
+            endpoint: endpoint.clone(),
+            service_name: plan.tracing.service_name.clone(),
+            resource: vec![("milvus_bench.run_id".to_owned(), self.run_id())],
+        };
+        match Exporter::start(options) {
+            Ok(exporter) => Some(exporter),
+            Err(error) => {
+                self.progress.warn(&error);
+                self.info.export = Some(ExportInfo { endpoint, error: Some(error), ..ExportInfo::default() });
+                None
+            }
+        }
+    }
+
+    fn finish_exporter(&mut self, plan: &Plan, exporter: Option<Exporter>) {
+        let Some(exporter) = exporter else { return };
+        let counters = exporter.finish();
+        if counters.dropped > 0 {
+            let why = counters.error.clone().unwrap_or_else(|| "its queue was full".to_owned());
+            self.progress.warn(&format!("{} of the client's own spans were not exported: {why}", counters.dropped));
+        }
+        self.info.export = Some(ExportInfo {
+            endpoint: plan.tracing.export.clone().unwrap_or_else(|| "embedded receiver".to_owned()),
+            exported: counters.exported,
+            dropped: counters.dropped,
+            error: counters.error,
+        });
+    }
+
+    fn close(&mut self, writer: RunWriter) {
+        let counters = writer.finish();
+        for (stream, count) in &counters.not_recorded {
+            if let Some(stream) = self.info.streams.get_mut(usize::from(*stream)) {
+                stream.not_recorded = *count;
+            }
+        }
+        let lost: u64 = counters.not_recorded.values().sum();
+        if lost > 0 {
+            self.info.warnings.push(Warning::NotRecorded { samples: lost });
+        }
+        if counters.failures_not_kept > 0 {
+            self.info.warnings.push(Warning::FailuresNotKept { failures: counters.failures_not_kept });
+        }
+        if let Some(error) = counters.error {
+            self.progress.warn(&error);
+            self.info.failure.get_or_insert(error);
+        }
+    }
+
+    /// The run's id: the name of its folder.
+    pub(crate) fn run_id(&self) -> String {
+        self.folder.path().file_name().map_or_else(|| self.info.name.clone(), |name| name.to_string_lossy().into_owned())
+    }
+
+    fn span_context(&self, plan: &Plan, root: RequestIds) -> SpanContext {
+        let uri = url::Url::parse(&plan.milvus.uri).ok();
+        SpanContext {
+            run: self.run_id(),
+            anchor: self.info.start,
+            host: uri.as_ref().and_then(|uri| uri.host_str()).unwrap_or_default().to_owned(),
+            port: uri.as_ref().and_then(url::Url::port_or_known_default).unwrap_or(19530),
+            prepare_root: root.span_id,
+        }
+    }
+
+    /// The span that the steps of preparation stand below, so that they read as one story.
+    fn root_span(&self, root: RequestIds) -> ClientSpan {
+        let phase = self.info.phases.iter().find(|phase| phase.name == "prepare");
+        let start = phase.map_or(self.info.start, |phase| phase.start);
+        let end = phase.and_then(|phase| phase.end).unwrap_or(start);
+        ClientSpan {
+            trace_id: root.trace_id,
+            span_id: root.span_id,
+            parent_id: None,
+            is_call: false,
+            name: "prepare".into(),
+            start_ns: start.unix_ns,
+            end_ns: end.unix_ns,
+            status: OutcomeStatus::Ok,
+            attributes: vec![("milvus_bench.run_id", self.run_id().into())],
+        }
+    }
+}
+
+/// How to reach Milvus, from the plan.
+pub(crate) fn connect_options(plan: &Plan) -> ConnectOptions {
+    let mut options = ConnectOptions::new(plan.milvus.uri.clone());
+    options.connections = plan.milvus.connections;
+    options.connect_timeout = plan.milvus.timeout.min(Duration::from_secs(10));
+    options.access = match plan.milvus.access {
+        AccessPlan::Read => milvus::Access::Read,
+        AccessPlan::Write => milvus::Access::Write,
+        AccessPlan::All => milvus::Access::All,
+    };
+    options.database.clone_from(&plan.milvus.database);
+    options.credentials = match &plan.milvus.credentials {
+        CredentialsPlan::None => Credentials::None,
+        CredentialsPlan::Token(token) => Credentials::Token(token.reveal().to_owned()),
+        CredentialsPlan::User { name, password } => Credentials::User { name: name.clone(), password: password.reveal().to_owned() },
+    };
+    options.tls = plan.milvus.tls.as_ref().map(|tls| TlsOptions {
+        ca: tls.ca.clone(),
+        cert: tls.cert.clone(),
+        key: tls.key.clone(),
+        server_name: tls.server_name.clone(),
+    });
+    options
+}
+
+fn threads(arguments: &RunArguments) -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+    arguments.threads.unwrap_or((cores / 2).clamp(1, 8))
+}
+
+/// Values of `--set` and of URIs may hold what is nobody's business.
+fn safe_command_line() -> Vec<String> {
+    let mut arguments: Vec<String> = std::env::args().map(|argument| crate::report::clean(&argument)).collect();
+    if let Some(program) = arguments.first_mut() {
+        *program = "milvus-bench".to_owned();
+    }
+    arguments
+}
+
+fn warnings(plan: &Plan) -> Vec<Warning> {
+    let debug = cfg!(debug_assertions).then_some(Warning::DebugBuild);
+    let remarks = plan.remarks.iter().map(|remark| match remark {
+        Remark::EnvironmentOverrides { variable, key } => Warning::EnvironmentOverrides { variable: variable.clone(), key: key.clone() },
+        Remark::UnusedWorkload { name } => Warning::UnusedWorkload { workload: name.clone() },
+        Remark::SamplerIgnored { variable } => Warning::SamplerIgnored { variable: variable.clone() },
+    });
+    debug.into_iter().chain(remarks).collect()
+}
+
+/// What the span source said of itself, for run.json.
+pub(crate) fn note_source(servers: &mut BTreeMap<String, String>, source: &dyn SpanSource) {
+    servers.insert("spans".to_owned(), source.info().server.clone());
+}

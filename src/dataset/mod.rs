@@ -1,0 +1,130 @@
+//! Sources of vectors: the trait, and the table of formats.
+//!
+//! Files are read by position, not memory-mapped: a file that is cut while it is read is an error, not a crash.
+
+mod fbin;
+mod random;
+
+use std::{fmt, path::PathBuf, sync::Arc};
+
+/// Largest dimension that Milvus takes.
+pub const MAX_DIM: u32 = 32_768;
+
+/// Most bytes of queries, or of true neighbours, that are kept in memory: 1 GiB.
+const MAX_IN_MEMORY: u64 = 1 << 30;
+
+/// A named source of vectors as resolved: `[data.<name>]`.
+#[derive(Clone, Debug, Default)]
+pub struct DatasetOptions {
+    /// Name of the table in the scenario, for messages.
+    pub name: String,
+    /// File of the rows, if the format has files.
+    pub base: Option<PathBuf>,
+    /// File of the query vectors.
+    pub queries: Option<PathBuf>,
+    /// File of the true neighbours.
+    pub truth: Option<PathBuf>,
+    /// Rows of a generated data set.
+    pub rows: Option<u64>,
+    /// Dimension of a generated data set.
+    pub dim: Option<u32>,
+    /// Number of generated queries.
+    pub query_count: Option<u64>,
+    /// Distribution of a generated data set.
+    pub distribution: Option<String>,
+    /// Seed of a generated data set.
+    pub seed: u64,
+}
+
+/// Why a data set can't be used: one sentence that names the file or key, what was found, what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DatasetError(pub String);
+
+/// True neighbours of the queries.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Truth {
+    /// Neighbours per query, at least 1.
+    pub k: usize,
+    /// Row ids, `k` per query, nearest first.
+    pub ids: Vec<i64>,
+    /// Distances as the file has them, `k` per query, rising.
+    pub distances: Vec<f32>,
+}
+
+/// Rows and queries, both f32 vectors of one dimension, always as little-endian bytes (the form in which they travel).
+pub trait Dataset: Send + Sync + fmt::Debug {
+    /// Number of rows; 0 where only queries are given.
+    fn rows(&self) -> u64;
+    /// Dimension, at least 1.
+    fn dim(&self) -> u32;
+    /// Number of query vectors.
+    fn queries(&self) -> u64;
+    /// Appends `count` rows from row `first` on to `out`, `4 * dim` bytes each.
+    ///
+    /// # Errors
+    /// The file can't be read, or ends too early (it was changed since it was opened).
+    fn read_rows(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), DatasetError>;
+    /// The query vector `index` (below [`Dataset::queries`]), `4 * dim` bytes.
+    fn query(&self, index: u64) -> &[u8];
+    /// True neighbours, if the data set has them.
+    fn truth(&self) -> Option<&Truth> {
+        None
+    }
+}
+
+/// One format.
+pub struct DatasetEntry {
+    /// Name in `format = "..."`.
+    pub name: &'static str,
+    /// One sentence for `list` and the README.
+    pub summary: &'static str,
+    /// Opens it: reads headers and queries, checks them against the file sizes.
+    pub open: fn(&DatasetOptions) -> Result<Arc<dyn Dataset>, DatasetError>,
+}
+
+/// What the rows are, in one line for the fingerprint of a collection: number, dimension, and a hash over the first,
+/// middle and last 64 rows. It is the same for the same rows wherever their file lies.
+///
+/// # Errors
+/// Rows can't be read.
+pub fn identity(dataset: &dyn Dataset) -> Result<String, DatasetError> {
+    let rows = dataset.rows();
+    let count = rows.min(64);
+    let mut sample = Vec::new();
+    for first in [0, (rows - count) / 2, rows - count] {
+        dataset.read_rows(first, count, &mut sample)?;
+    }
+    let hash = sample.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    Ok(format!("{rows} rows of {} floats, {hash:016x}", dataset.dim()))
+}
+
+/// Every format, one row and one file each.
+pub static DATASETS: &[DatasetEntry] = &[fbin::ENTRY, random::ENTRY];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn random(seed: u64, rows: u64) -> Arc<dyn Dataset> {
+        (random::ENTRY.open)(&DatasetOptions { rows: Some(rows), dim: Some(4), seed, ..DatasetOptions::default() }).unwrap()
+    }
+
+    #[test]
+    fn formats_have_names_of_their_own() {
+        let mut names: Vec<_> = DATASETS.iter().map(|entry| entry.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), DATASETS.len());
+        assert!(DATASETS.iter().all(|entry| !entry.summary.is_empty() && entry.name == entry.name.to_ascii_lowercase()));
+    }
+
+    #[test]
+    fn identity_tells_rows_apart() {
+        let of = |seed, rows| identity(&*random(seed, rows)).unwrap();
+        assert_eq!(of(1, 1000), of(1, 1000));
+        assert_ne!(of(1, 1000), of(2, 1000));
+        assert_ne!(of(1, 1000), of(1, 1001));
+        assert!(of(1, 3).starts_with("3 rows of 4 floats, "));
+    }
+}

@@ -1,0 +1,252 @@
+//! First link: Milvus answers, and says that it is well.
+
+use std::time::Duration;
+
+use super::{Cause, Check, Link, MILVUS, advice, probe, probe::Peer};
+use crate::milvus::{
+    CallError, CallFailure, Client, ConnectError, ConnectOptions, Credentials, SetupError, Transport, methods, optional,
+    proto::{CheckHealthResponse, ConnectRequest, ConnectResponse, ShowCollectionsRequest, ShowCollectionsResponse},
+};
+
+/// Longest wait for one of the doctor's calls; a search with strong consistency takes half a second.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// gRPC statuses `PERMISSION_DENIED`, `UNIMPLEMENTED` and `UNAUTHENTICATED`.
+const DENIED: CallError = CallError::Grpc(7);
+const UNKNOWN_METHOD: CallError = CallError::Grpc(12);
+const UNAUTHENTICATED: CallError = CallError::Grpc(16);
+
+/// A Milvus that answered.
+pub(super) struct Server {
+    pub(super) client: Client,
+    /// As it says it; None where it does not know the question.
+    pub(super) version: Option<String>,
+    pub(super) uri: String,
+}
+
+/// Connects and asks; None when the link is broken.
+pub(super) async fn check(options: &ConnectOptions) -> (Link, Option<Server>) {
+    let check = Check::begin(MILVUS);
+    // One connection is enough for a look, whatever the load will use.
+    let transport = match Transport::connect(&ConnectOptions { connections: 1, ..options.clone() }).await {
+        Ok(transport) => transport,
+        Err(error) => {
+            let peer = probe::look_at(&options.uri).await;
+            return (check.failed(error.to_string(), causes_of_no_connection(&error, peer)), None);
+        }
+    };
+    let client = Client::new(transport, TIMEOUT);
+    let version = match version(&client).await {
+        Ok(version) => version,
+        Err(error) => {
+            let peer = probe::look_at(&options.uri).await;
+            let seen = format!("{} does not answer as Milvus does: {error}", probe::place(&options.uri));
+            return (check.failed(seen, causes_of_failed_call(&error.failure, peer, &options.credentials)), None);
+        }
+    };
+    let mode = deploy_mode(&client).await;
+    let health = optional(client.health().await);
+    let who = version.clone().unwrap_or_else(|| "a server that does not tell its version".to_owned());
+    let link = judge(&check, &format!("{who}{mode} at {}", probe::place(&options.uri)), health);
+    (link, Some(Server { client, version, uri: options.uri.clone() }))
+}
+
+/// None where the server does not know `GetVersion`, but lists collections: milvus-lite.
+async fn version(client: &Client) -> Result<Option<String>, SetupError> {
+    let version = optional(client.version().await)?;
+    if version.is_none() {
+        // Every Milvus knows this one. A server that does not is something else.
+        let _: ShowCollectionsResponse = client.call(&methods::SHOW_COLLECTIONS, &ShowCollectionsRequest::default(), b"").await?;
+    }
+    Ok(version)
+}
+
+/// `, deployed as STANDALONE`, or nothing: not all versions say it.
+async fn deploy_mode(client: &Client) -> String {
+    let reply: Result<ConnectResponse, _> = client.call(&methods::CONNECT, &ConnectRequest::default(), b"").await;
+    let mode = reply.ok().and_then(|reply| reply.server_info).map(|info| info.deploy_mode).unwrap_or_default();
+    if mode.is_empty() { mode } else { format!(", deployed as {mode}") }
+}
+
+fn judge(check: &Check, who: &str, health: Result<Option<CheckHealthResponse>, SetupError>) -> Link {
+    match health {
+        Ok(None) => check.ok(format!("{who}; it does not tell its health")),
+        Ok(Some(health)) if health.is_healthy => judge_quotas(check, who, &health),
+        Ok(Some(health)) => {
+            let change = "look at the log of the named role; kubectl get pods, or docker compose ps";
+            let what = "a role is down, restarting or not registered yet";
+            check.warning(format!("{who}, not healthy: {}", health.reasons.join("; ")), vec![Cause::new(what, change)])
+        }
+        Err(error) => {
+            let change = "run with the rights of a user that may call CheckHealth, or ignore this line";
+            check.warning(format!("{who}; {error}"), vec![Cause::new("this user may not ask for the health", change)])
+        }
+    }
+}
+
+fn judge_quotas(check: &Check, who: &str, health: &CheckHealthResponse) -> Link {
+    let states: Vec<&str> = health.quota_states.iter().filter_map(|state| quota_state(*state)).collect();
+    if states.is_empty() {
+        return check.ok(format!("{who}, healthy"));
+    }
+    let change = "milvus.yaml: quotaAndLimits; memory and disk of the nodes, if their quota is what is used up";
+    let cause = Cause::new("a quota of Milvus is used up, or an administrator denies it: requests will be refused", change);
+    check.warning(format!("{who}, healthy, but {}", states.join(", ")), vec![cause])
+}
+
+fn quota_state(state: i32) -> Option<&'static str> {
+    match state {
+        2 => Some("reads are limited"),
+        3 => Some("writes are limited"),
+        4 => Some("reads are denied"),
+        5 => Some("writes are denied"),
+        6 => Some("changes of schema are denied"),
+        _ => None,
+    }
+}
+
+fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
+    match error {
+        ConnectError::Uri { .. } => {
+            vec![Cause::new("the address is wrong", "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"")]
+        }
+        ConnectError::Option { .. } | ConnectError::File { .. } => {
+            vec![Cause::new("a setting of [milvus] can't be used", "the key that is named above, in the scenario")]
+        }
+        ConnectError::Tls { .. } if peer == Peer::Tls => {
+            let change = "in the scenario: [milvus] tls = { ca = \"FILE.pem\", server_name = \"NAME IN THE CERTIFICATE\" }";
+            vec![
+                Cause::new("its certificate is signed by nobody that this machine knows, or is made out to another name", change),
+                Cause::new(
+                    "it wants a certificate of the client (tlsMode: 2)",
+                    "in the scenario: [milvus] tls = { cert = \"FILE.pem\", key = \"FILE.key\" }",
+                ),
+            ]
+        }
+        ConnectError::Unreachable { .. } | ConnectError::Tls { .. } => causes_by_peer(peer),
+    }
+}
+
+/// What a look at the address tells about a server with which no gRPC came about.
+fn causes_by_peer(peer: Peer) -> Vec<Cause> {
+    match peer {
+        Peer::Refused => vec![
+            Cause::new(
+                "Milvus is not running, or is still starting",
+                "docker compose ps; kubectl get pods; milvus-bench stack up for a local one",
+            ),
+            Cause::new(
+                "its port is not published to this machine",
+                "Compose: ports: [\"127.0.0.1:19530:19530\"]; Kubernetes: kubectl port-forward service/RELEASE-milvus 19530",
+            ),
+        ],
+        Peer::UnknownName | Peer::NoAddress => vec![Cause::new(
+            "this machine does not know the host: names of Compose and of Kubernetes services hold only within them",
+            "--uri, or [milvus] uri in the scenario: the published address, e.g. http://127.0.0.1:19530",
+        )],
+        Peer::Silent => vec![Cause::new(
+            "a firewall swallows the packets, or the machine is not there",
+            "the firewall or security group of port 19530; [milvus] uri in the scenario",
+        )],
+        Peer::Tls => vec![Cause::new(
+            "the server speaks TLS",
+            "--uri, or in the scenario: [milvus] uri = \"https://HOST:PORT\" (and tls = { ca = \"FILE.pem\" })",
+        )],
+        Peer::Http => vec![Cause::new(
+            "a web server is there: Milvus' metrics and UI are on 9091, gRPC is on 19530, and an ingress must pass gRPC on",
+            "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"; ingress-nginx: nginx.ingress.kubernetes.io/backend-protocol: GRPC",
+        )],
+        Peer::Other => vec![
+            Cause::new("something else listens there, without TLS", "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\""),
+            Cause::new("Milvus is just starting or stopping, or a port-forward has lost it", "try again; its log"),
+        ],
+    }
+}
+
+fn causes_of_failed_call(failure: &CallFailure, peer: Peer, credentials: &Credentials) -> Vec<Cause> {
+    let credentials_key = "in the scenario: [milvus] user = \"NAME\", password = \"${MILVUS_PASSWORD}\", or token = \"${MILVUS_TOKEN}\"";
+    match failure.error {
+        UNAUTHENTICATED if *credentials == Credentials::None => {
+            vec![Cause::new("this Milvus wants to know who asks (common.security.authorizationEnabled)", credentials_key)]
+        }
+        UNAUTHENTICATED | DENIED => vec![Cause::new("user, password or token are wrong, or the user may not do this", credentials_key)],
+        UNKNOWN_METHOD => vec![Cause::new(
+            "a gRPC server is there, but no Milvus (Jaeger's 16685 and 4317 are such servers)",
+            "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"",
+        )],
+        CallError::Timeout => vec![
+            Cause::new("Milvus is overloaded, or waits for etcd or its message queue", "its log; docker compose ps; kubectl get pods"),
+            Cause::new("what listens there does not answer gRPC", "--uri, or [milvus] uri in the scenario"),
+        ],
+        CallError::Unavailable => causes_by_peer(peer),
+        _ => vec![Cause::new(
+            "the server refuses the question or answers something else than Milvus does",
+            format!("[milvus] uri and database in the scenario; {}", advice::LOG),
+        )],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::LinkState;
+
+    fn check_health(health: Result<Option<CheckHealthResponse>, SetupError>, state: LinkState, word: &str) {
+        let link = judge(&Check::begin(MILVUS), "v2.5.11", health);
+        assert_eq!(link.state, state, "{}", link.seen);
+        assert!(link.seen.contains(word), "{}", link.seen);
+    }
+
+    #[test]
+    fn an_unhealthy_milvus_is_a_warning_with_its_reasons() {
+        let health = CheckHealthResponse { reasons: vec!["querynode 3 is gone".into()], ..Default::default() };
+        check_health(Ok(Some(health)), LinkState::Warning, "querynode 3 is gone");
+    }
+
+    #[test]
+    fn a_used_up_quota_is_a_warning_although_it_is_healthy() {
+        let health = CheckHealthResponse { is_healthy: true, quota_states: vec![0, 5], ..Default::default() };
+        check_health(Ok(Some(health)), LinkState::Warning, "writes are denied");
+    }
+
+    #[test]
+    fn a_server_without_the_question_is_fine() {
+        check_health(Ok(None), LinkState::Ok, "does not tell its health");
+    }
+
+    #[test]
+    fn a_user_without_the_right_is_a_warning() {
+        let failure = CallFailure::new(CallError::Milvus(1401), "privilege not permitted");
+        check_health(Err(SetupError { method: "CheckHealth", failure }), LinkState::Warning, "privilege");
+    }
+
+    fn first_cause(error: CallError, peer: Peer, credentials: &Credentials) -> String {
+        causes_of_failed_call(&CallFailure::new(error, "x"), peer, credentials).swap_remove(0).what
+    }
+
+    #[test]
+    fn causes_follow_status_and_second_look() {
+        let token = Credentials::Token("t".into());
+        for (error, peer, credentials, word) in [
+            (UNAUTHENTICATED, Peer::Other, &Credentials::None, "wants to know who asks"),
+            (UNAUTHENTICATED, Peer::Other, &token, "are wrong"),
+            (UNKNOWN_METHOD, Peer::Other, &token, "no Milvus"),
+            (CallError::Timeout, Peer::Other, &token, "overloaded"),
+            (CallError::Unavailable, Peer::Tls, &token, "speaks TLS"),
+            (CallError::Unavailable, Peer::Http, &token, "web server"),
+            (CallError::Unavailable, Peer::Other, &token, "something else"),
+            (CallError::BadReply, Peer::Other, &token, "something else than Milvus"),
+        ] {
+            let found = first_cause(error, peer, credentials);
+            assert!(found.contains(word), "{error} {peer:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn tls_trouble_is_told_apart_by_what_the_server_speaks() {
+        let error = ConnectError::Tls { uri: "https://h:1".into(), cause: "c".into() };
+        assert!(causes_of_no_connection(&error, Peer::Tls)[0].what.contains("certificate"));
+        assert!(causes_of_no_connection(&error, Peer::Http)[0].what.contains("web server"));
+        assert!(causes_of_no_connection(&error, Peer::Other)[0].what.contains("without TLS"));
+    }
+}

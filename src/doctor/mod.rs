@@ -1,0 +1,203 @@
+//! The links of the chain client -> Milvus -> trace back end -> client, one check each: does it work, what was seen, and where
+//! it breaks, which causes a second probe can tell apart and what to change.
+//!
+//! Nothing is written: a search or a listing is sent, and spans of the doctor's own. How the result is shown on a terminal is
+//! decided here as text; colours and the exit code are left to the command line.
+
+mod advice;
+mod background;
+mod milvus_link;
+mod otlp_link;
+mod own_span;
+mod poll;
+mod probe;
+mod render;
+mod request;
+mod server_spans;
+mod source_link;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{
+    milvus::ConnectOptions,
+    spans::SourceOptions,
+    telemetry::{IdStream, Nonce, RequestIds},
+};
+
+pub use render::render;
+
+/// Name of the first link: Milvus answers, and says that it is well.
+pub const MILVUS: &str = "Milvus";
+/// Name of the second link: the OTLP endpoint takes a span of ours.
+pub const OTLP_ENDPOINT: &str = "OTLP endpoint";
+/// Name of the third link: the place that spans are read from answers.
+pub const SPAN_SOURCE: &str = "span source";
+/// Name of the fourth link: what was exported can be read, so both are one back end.
+pub const OWN_SPAN: &str = "own span back";
+/// Name of the fifth link: the server spans of a traced request can be read.
+pub const SERVER_SPANS: &str = "server spans";
+/// Name of the sixth link: only what was asked for is traced.
+pub const SAMPLING: &str = "sampling";
+
+/// What is examined.
+#[derive(Clone, Debug)]
+pub struct DoctorOptions {
+    /// How to reach Milvus.
+    pub connect: ConnectOptions,
+    /// OTLP/gRPC endpoint of the client's own spans; None: they are not exported.
+    pub otlp: Option<String>,
+    /// `service.name` of the client's own spans.
+    pub service_name: String,
+    /// Row of [`crate::spans::SPAN_SOURCES`].
+    pub source: String,
+    /// Where that source reads. A `nonce` of 0 is replaced by a random one.
+    pub source_options: SourceOptions,
+    /// Collection to search in, if it is loaded; None: any loaded one.
+    pub collection: Option<DoctorCollection>,
+    /// Longest wait for spans; Milvus sends its spans every 5 s.
+    pub deadline: Duration,
+}
+
+/// A collection that the traced request may search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoctorCollection {
+    /// Its name.
+    pub name: String,
+    /// Field of float vectors.
+    pub vector_field: String,
+    /// Dimension of that field.
+    pub dim: u32,
+    /// Metric of its index; empty: the server knows it.
+    pub metric: String,
+}
+
+/// How a link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// Works.
+    Ok,
+    /// Works, and something about it will disturb a measurement.
+    Warning,
+    /// Does not work.
+    Failed,
+    /// Could not be or need not be looked at; says why.
+    Skipped,
+}
+
+/// One link of the chain, examined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Which link: one of this module's names.
+    pub name: &'static str,
+    /// How it is.
+    pub state: LinkState,
+    /// What was seen; may hold text of a server as it came.
+    pub seen: String,
+    /// How long it took to see that.
+    pub took: Duration,
+    /// What may be behind it, most likely first; empty for a link that works.
+    pub causes: Vec<Cause>,
+}
+
+/// A possible cause of a broken link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// What is probably wrong.
+    pub what: String,
+    /// What to change, and in which file; may have several lines.
+    pub change: String,
+}
+
+impl Cause {
+    fn new(what: impl Into<String>, change: impl Into<String>) -> Self {
+        Self { what: what.into(), change: change.into() }
+    }
+}
+
+/// Examines the links in their order, at most a few seconds longer than the deadline. `progress` is told what comes next.
+///
+/// A link whose precondition is broken is skipped, so the first failed one is where to begin. The embedded source listens
+/// while this runs.
+pub async fn examine(options: &DoctorOptions, progress: &(dyn Fn(&str) + Sync)) -> Vec<Link> {
+    let mut source_options = options.source_options.clone();
+    if source_options.nonce == 0 {
+        source_options.nonce = rand::random_range(1..=u64::MAX);
+    }
+    let ids = Ids::new(source_options.nonce);
+    progress("asking Milvus who it is");
+    let (milvus, server) = milvus_link::check(&options.connect).await;
+    // Opened before anything is exported: the embedded source is itself what takes the spans.
+    progress("opening the span source");
+    let (source_link, source) = source_link::check(&options.source, &source_options).await;
+    progress("exporting a span of our own");
+    let (otlp, marked) = otlp_link::check(options, ids.marked).await;
+    progress("sending one traced request and waiting for its spans (Milvus sends them every 5 s)");
+    let window = background::Window::open(source.as_deref()).await;
+    let sent = match (&server, &source) {
+        (Some(server), Some(_)) => {
+            let otlp = options.otlp.as_deref().filter(|_| marked.is_some());
+            Some(request::send(server, options, otlp, &ids).await)
+        }
+        _ => None,
+    };
+    let scene = server_spans::Scene { options, server: server.as_ref(), source: source.as_deref(), window: &window };
+    let own = own_span::check(source.as_deref(), marked.as_ref(), &window, options);
+    let (own, server_spans) = tokio::join!(own, server_spans::check(&scene, sent));
+    progress("looking for spans that nobody asked for");
+    let sampling = background::check(source.as_deref(), &ids, &server_spans, window).await;
+    vec![milvus, otlp, source_link, own, server_spans, sampling]
+}
+
+/// Whether a link failed: exit code 1.
+#[must_use]
+pub fn is_broken(links: &[Link]) -> bool {
+    links.iter().any(|link| link.state == LinkState::Failed)
+}
+
+/// Ids of the doctor's own traces.
+struct Ids {
+    marked: RequestIds,
+    untraced: RequestIds,
+    traced: RequestIds,
+}
+
+impl Ids {
+    fn new(nonce: u64) -> Self {
+        let stream = IdStream::new(Nonce(nonce), 0, "doctor", "doctor", "doctor");
+        Self { marked: stream.ids(0, 0), untraced: stream.ids(1, 0), traced: stream.ids(2, 0) }
+    }
+}
+
+/// A check under way.
+struct Check {
+    name: &'static str,
+    began: Instant,
+}
+
+impl Check {
+    fn begin(name: &'static str) -> Self {
+        Self { name, began: Instant::now() }
+    }
+
+    fn end(&self, state: LinkState, seen: impl Into<String>, causes: Vec<Cause>) -> Link {
+        Link { name: self.name, state, seen: seen.into(), took: self.began.elapsed(), causes }
+    }
+
+    fn ok(&self, seen: impl Into<String>) -> Link {
+        self.end(LinkState::Ok, seen, Vec::new())
+    }
+
+    fn warning(&self, seen: impl Into<String>, causes: Vec<Cause>) -> Link {
+        self.end(LinkState::Warning, seen, causes)
+    }
+
+    fn failed(&self, seen: impl Into<String>, causes: Vec<Cause>) -> Link {
+        self.end(LinkState::Failed, seen, causes)
+    }
+
+    fn skipped(&self, why: impl Into<String>) -> Link {
+        self.end(LinkState::Skipped, why, Vec::new())
+    }
+}

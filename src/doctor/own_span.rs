@@ -1,0 +1,132 @@
+//! Fourth link: the span that the OTLP endpoint took can be read from the span source, so both are one back end.
+
+use super::{Cause, Check, DoctorOptions, Link, OWN_SPAN, background::Window, poll::poll};
+use crate::{
+    spans::{ServerSpan, SpanSource},
+    telemetry::ClientSpan,
+};
+
+/// Waits for `marked`; skipped where one of both ends is missing.
+pub(super) async fn check(source: Option<&dyn SpanSource>, marked: Option<&ClientSpan>, window: &Window, options: &DoctorOptions) -> Link {
+    let check = Check::begin(OWN_SPAN);
+    let (Some(source), Some(marked)) = (source, marked) else {
+        return check.skipped("needs an OTLP endpoint that takes spans and a span source that answers");
+    };
+    let ours = |span: &&ServerSpan| span.span_id == marked.span_id;
+    let polled = poll(source, marked.trace_id, options.deadline, |trace| trace.spans.iter().any(|span| ours(&span))).await;
+    if let Some(span) = polled.trace.iter().flat_map(|trace| &trace.spans).find(ours) {
+        return judge_times(&check, marked, span);
+    }
+    if let Some(error) = polled.error {
+        return check.failed(format!("reading failed: {error}"), vec![Cause::new("the span source does not deliver traces", "its log")]);
+    }
+    let services = source.services().await.unwrap_or_default();
+    let dropped = window.dropped(source).await;
+    check.failed(format!("not found within {} s", options.deadline.as_secs_f64()), causes(&services, &options.service_name, dropped))
+}
+
+fn judge_times(check: &Check, sent: &ClientSpan, read: &ServerSpan) -> Link {
+    let whole_us = |ns: u64| ns / 1_000 * 1_000;
+    if (read.start_ns, read.end_ns) == (sent.start_ns, sent.end_ns) {
+        return check.ok("found, its times exact to the nanosecond");
+    }
+    // Start and duration are cut apart from each other, so that the end may be off by two.
+    if read.start_ns == whole_us(sent.start_ns) && read.end_ns.abs_diff(sent.end_ns) < 2_000 {
+        return check.ok("found, its times cut to whole microseconds");
+    }
+    let moved_ns = i128::from(read.start_ns) - i128::from(sent.start_ns);
+    let seen = format!(
+        "found, but its start was moved by {moved_ns} ns and its duration is {} ns instead of {}",
+        read.duration_ns(),
+        sent.end_ns - sent.start_ns
+    );
+    let change = "Jaeger 1.x: --query.max-clock-skew-adjustment=0s; Jaeger 2: jaeger_query.max_clock_skew_adjust: 0s";
+    check.warning(seen, vec![Cause::new("the back end corrects what it takes for clock skew", change)])
+}
+
+fn causes(services: &[String], service_name: &str, dropped: u64) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    if dropped > 0 {
+        causes.push(drops(dropped));
+    }
+    let other = Cause::new(
+        "OTLP endpoint and span source belong to two different back ends",
+        "--otlp and --spans, or in the scenario: [tracing] export and [tracing.spans] endpoint: host of one Jaeger, its ports 4317 and 16686",
+    );
+    let late = Cause::new(
+        "the back end is slow to store, or a collector before it batches, filters or samples",
+        "the collector's pipeline (tail_sampling, probabilistic_sampler, filter); in the scenario: [tracing.spans] deadline",
+    );
+    // A service of this name is there: of an earlier run, or of spans that are let through.
+    let known = services.iter().any(|service| service == service_name);
+    causes.extend(if known { [late, other] } else { [other, late] });
+    causes
+}
+
+/// Jaeger 1.x says OK and throws away when its queue is full.
+pub(super) fn drops(dropped: u64) -> Cause {
+    Cause::new(
+        format!("Jaeger's own counter says that it threw {dropped} spans away meanwhile"),
+        "Compose, service jaeger: environment: [COLLECTOR_QUEUE_SIZE=100000]; and no search in its UI during a run",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{doctor::LinkState, spans::SpanKind, telemetry::OutcomeStatus};
+
+    fn check_times(start_ns: u64, end_ns: u64, state: LinkState, word: &str) {
+        let sent = ClientSpan {
+            trace_id: 1,
+            span_id: 2,
+            parent_id: None,
+            is_call: false,
+            name: "x".into(),
+            start_ns: 5_000_123,
+            end_ns: 6_000_579,
+            status: OutcomeStatus::Ok,
+            attributes: Vec::new(),
+        };
+        let read = ServerSpan {
+            trace_id: 1,
+            span_id: 2,
+            parent_id: None,
+            name: "x".into(),
+            kind: SpanKind::Internal,
+            scope: String::new(),
+            start_ns,
+            end_ns,
+            attributes: Vec::new(),
+            events: Vec::new(),
+            status: 0,
+            status_message: String::new(),
+            resource: Arc::default(),
+        };
+        let link = judge_times(&Check::begin(OWN_SPAN), &sent, &read);
+        assert_eq!(link.state, state, "{}", link.seen);
+        assert!(link.seen.contains(word), "{}", link.seen);
+    }
+
+    #[test]
+    fn times_tell_the_resolution() {
+        check_times(5_000_123, 6_000_579, LinkState::Ok, "nanosecond");
+        check_times(5_000_000, 6_000_000, LinkState::Ok, "whole microseconds");
+    }
+
+    #[test]
+    fn moved_times_are_a_warning() {
+        check_times(4_000_123, 5_000_579, LinkState::Warning, "moved by -1000000 ns");
+        check_times(5_000_123, 9_000_579, LinkState::Warning, "4000456 ns instead of 1000456");
+    }
+
+    #[test]
+    fn what_the_back_end_knows_orders_the_causes() {
+        let services = ["milvus-bench".to_owned()];
+        assert!(causes(&services, "milvus-bench", 0)[0].what.contains("slow to store"));
+        assert!(causes(&services, "other", 0)[0].what.contains("two different back ends"));
+        assert!(causes(&services, "other", 7)[0].what.contains("threw 7 spans away"));
+    }
+}

@@ -1,0 +1,45 @@
+//! Waiting for a trace to appear.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use crate::spans::{SpanError, SpanSource, Trace};
+
+/// Between two questions for one trace: Milvus sends every 5 s, so a finer look finds nothing earlier.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// What the last look gave.
+pub(super) struct Polled {
+    /// The trace as last seen; None when no look succeeded.
+    pub(super) trace: Option<Trace>,
+    /// Why the last look failed, if it did.
+    pub(super) error: Option<SpanError>,
+}
+
+/// Reads `trace_id` until `done` says so or the `deadline` has passed.
+pub(super) async fn poll(source: &dyn SpanSource, trace_id: u128, deadline: Duration, mut done: impl FnMut(&Trace) -> bool) -> Polled {
+    let end = Instant::now() + deadline;
+    let mut polled = Polled { trace: None, error: None };
+    loop {
+        match timeout_at(end, source.trace(trace_id)).await {
+            Ok(Ok(trace)) => {
+                let enough = done(&trace);
+                polled = Polled { trace: Some(trace), error: None };
+                if enough {
+                    return polled;
+                }
+            }
+            Ok(Err(error)) => polled.error = Some(error),
+            Err(_) if polled.trace.is_none() && polled.error.is_none() => {
+                polled.error = Some(SpanError("the span source did not answer before the deadline".to_owned()));
+            }
+            Err(_) => {}
+        }
+        let next = Instant::now() + PAUSE;
+        if next >= end {
+            return polled;
+        }
+        sleep_until(next).await;
+    }
+}

@@ -1,0 +1,133 @@
+//! Closed loop: callers, each of which waits for its answer and thinks before its next request.
+//!
+//! Caller c's k-th request of a part has seq = c + k x callers. There is no schedule, so stalls are under-counted; the
+//! report says so.
+
+use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{
+    engine::{LaneContext, LaneResult, Loop, PartPlan, StreamResult},
+    request::{Before, Lane},
+    stop::{Stop, StopListener},
+    timer::Timer,
+};
+use crate::telemetry::Sampler;
+
+/// Runs the callers of this thread through all parts of the workload.
+pub(super) async fn run(context: LaneContext) -> LaneResult {
+    let Loop::Closed { callers, think_time } = context.stream.arrival else { return LaneResult::default() };
+    let lanes: Rc<Vec<Rc<Lane>>> = Rc::new(context.stream.parts.iter().map(|plan| Rc::new(lane(&context, plan))).collect());
+    let context = Rc::new(context);
+    let mut tasks = Vec::new();
+    for number in (context.shard.index..callers).step_by(context.shard.of.max(1) as usize) {
+        let (context, lanes) = (Rc::clone(&context), Rc::clone(&lanes));
+        tasks.push(tokio::task::spawn_local(async move {
+            let Ok(timer) = Timer::new() else { return (number, 0, Vec::new()) };
+            let earlier = context.stream.earlier.get(number as usize).copied().unwrap_or(0);
+            let mut caller =
+                Caller { number: u64::from(number), callers: u64::from(callers), think_time, timer, earlier, stop: context.stop.listen() };
+            let mut results = Vec::new();
+            for (plan, lane) in context.stream.parts.iter().zip(lanes.iter()) {
+                results.push(caller.run(&context, plan, lane).await);
+            }
+            (number, caller.earlier, results)
+        }));
+    }
+    let mut result = LaneResult::default();
+    for task in tasks {
+        let Ok((number, earlier, parts)) = task.await else { continue };
+        result.earlier.push((number as usize, earlier));
+        merge(&mut result.parts, parts);
+    }
+    for (part, lane) in result.parts.iter_mut().zip(lanes.iter()) {
+        part.in_flight_max = lane.in_flight_max.get();
+    }
+    result
+}
+
+fn merge(parts: &mut Vec<StreamResult>, of_caller: Vec<StreamResult>) {
+    if parts.is_empty() {
+        *parts = of_caller;
+        return;
+    }
+    for (sum, part) in parts.iter_mut().zip(of_caller) {
+        sum.due += part.due;
+        sum.sent += part.sent;
+        sum.stopped = sum.stopped.take().or(part.stopped);
+    }
+}
+
+fn lane(context: &LaneContext, plan: &PartPlan) -> Lane {
+    Lane {
+        shared: Rc::clone(&context.shared),
+        operation: Arc::clone(&context.stream.operation),
+        stream: plan.stream,
+        ids: plan.ids,
+        sampler: Sampler::new(plan.sample_ratio),
+        timeout: context.stream.timeout,
+        live: Arc::clone(&context.live),
+        in_flight: Cell::new(0),
+        in_flight_max: Cell::new(0),
+    }
+}
+
+struct Caller {
+    number: u64,
+    callers: u64,
+    think_time: Duration,
+    timer: Timer,
+    /// Requests that this caller made before the part, times the number of callers: where its row numbers go on.
+    earlier: u64,
+    stop: StopListener,
+}
+
+impl Caller {
+    async fn run(&mut self, context: &LaneContext, plan: &PartPlan, lane: &Rc<Lane>) -> StreamResult {
+        let mut result = StreamResult { stream: plan.stream.0, ..StreamResult::default() };
+        let start = context.start + plan.start;
+        let end = plan.duration.map(|duration| start + duration);
+        if !self.wait_until(start).await {
+            return result;
+        }
+        for round in 0.. {
+            let seq = self.number + round * self.callers;
+            let over = end.is_some_and(|end| Instant::now() >= end) || plan.requests.is_some_and(|requests| seq >= requests);
+            if over || self.stop.asked() != Stop::Go {
+                break;
+            }
+            if lane.operation.capacity().is_some_and(|capacity| self.earlier + seq >= capacity) {
+                result.stopped = Some("its rows are used up".to_owned());
+                lane.live.set_exhausted();
+                break;
+            }
+            match lane.prepare(seq, self.earlier) {
+                Ok(request) => {
+                    result.due += 1;
+                    result.sent += 1;
+                    let before = Before { intended_ns: None, ready_ns: Some(lane.shared.clock.now_ns()) };
+                    lane.send(request, before, self.stop.clone()).await;
+                }
+                Err(error) => {
+                    result.stopped = Some(error.to_string());
+                    break;
+                }
+            }
+            if !self.think_time.is_zero() && !self.wait_until(Instant::now() + self.think_time).await {
+                break;
+            }
+        }
+        self.earlier += result.due * self.callers;
+        result
+    }
+
+    /// False when the part is told to end before that.
+    async fn wait_until(&mut self, deadline: Instant) -> bool {
+        tokio::select! {
+            biased;
+            () = self.stop.until(Stop::EndPart) => false,
+            waited = self.timer.wait_until(deadline) => waited.is_ok(),
+        }
+    }
+}

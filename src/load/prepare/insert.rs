@@ -1,0 +1,99 @@
+//! Filling a collection: batches are pipelined, and a server that limits the rate is waited for.
+
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time::Instant;
+
+use super::{
+    PrepareError,
+    steps::{PrepareContext, Step, StepEnd, StepRequest, is_rate_limit},
+};
+use crate::{
+    dataset::Dataset,
+    load::request::outcome_of,
+    milvus::{Call, CallFailure, Transport},
+    operation::{Finished, insert_call, inserted, rows_per_batch},
+    plan::CollectionPlan,
+    record::Outcome,
+    telemetry::TraceParent,
+};
+
+/// Batches in flight at one time.
+const PIPELINE: usize = 4;
+
+/// Timeout of one batch: the server may be flushing.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Longest pause after a rate limit.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Inserts the initial rows.
+pub(super) async fn insert_rows(context: &mut PrepareContext<'_>, collection: &CollectionPlan) -> Result<(), PrepareError> {
+    let Some(dataset) = &collection.dataset else { return Ok(()) };
+    let batch = rows_per_batch(&collection.shape);
+    let mut in_flight = FuturesUnordered::new();
+    let (mut next, mut done) = (0, 0);
+    while done < collection.initial_rows {
+        if context.is_stopped() {
+            return Err(PrepareError::Interrupted);
+        }
+        while in_flight.len() < PIPELINE && next < collection.initial_rows {
+            let count = batch.min(collection.initial_rows - next);
+            let call = body(collection, dataset.as_ref(), next, count)?;
+            next += count;
+            let request = context.begin(collection, Step::Insert);
+            in_flight.push(send(context.transport.clone(), call, request, collection.ready_timeout));
+        }
+        let Some(sent) = in_flight.next().await else { break };
+        done += take(context, collection, sent)?;
+        context.say(format!("{}: {done} of {} rows", collection.shape.name, collection.initial_rows));
+    }
+    Ok(())
+}
+
+fn body(collection: &CollectionPlan, dataset: &dyn Dataset, first: u64, count: u64) -> Result<Call, PrepareError> {
+    insert_call(&collection.shape, dataset, first, count).map_err(|error| PrepareError::NotReady(error.to_string()))
+}
+
+struct Sent {
+    request: StepRequest,
+    end: StepEnd,
+    result: Result<Finished, CallFailure>,
+}
+
+/// Sends one batch, again after a pause while Milvus limits the rate. What is recorded is the last attempt.
+async fn send(transport: Transport, call: Call, request: StepRequest, patience: Duration) -> Sent {
+    let give_up = Instant::now() + patience;
+    let context = TraceParent::new(request.ids, request.sampled);
+    let mut connection = usize::try_from(request.seq).unwrap_or(0);
+    loop {
+        connection = (connection + 1) % transport.connections().max(1);
+        let reply = transport.call(connection, &call, context.as_bytes(), TIMEOUT).await;
+        let response_bytes = reply.result.as_ref().map_or(0, bytes::Bytes::len);
+        let result = reply.result.and_then(inserted);
+        if let Err(failure) = &result
+            && is_rate_limit(failure.error)
+            && Instant::now() < give_up
+        {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        }
+        let outcome = result.as_ref().map_or_else(|failure| outcome_of(failure.error), |_| Outcome::Ok);
+        let rows = result.as_ref().map_or(0, |finished| finished.rows);
+        let end = StepEnd { sent: reply.sent, done: reply.done, outcome, request_bytes: call.body.len(), response_bytes, rows };
+        return Sent { request, end, result };
+    }
+}
+
+fn take(context: &mut PrepareContext<'_>, collection: &CollectionPlan, sent: Sent) -> Result<u64, PrepareError> {
+    context.record(sent.request, sent.end);
+    match sent.result {
+        Ok(finished) => Ok(u64::from(finished.rows)),
+        Err(failure) => {
+            context.keep_error(sent.request.stream, sent.end.outcome, &failure.text);
+            let error = crate::milvus::SetupError { method: "Insert", failure };
+            Err(PrepareError::Call { collection: collection.shape.name.clone(), error })
+        }
+    }
+}

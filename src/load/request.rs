@@ -1,0 +1,204 @@
+//! One request from grant to record, and what the requests of one thread share.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{
+    live::LiveCounters,
+    stop::{Stop, StopListener},
+};
+use crate::{
+    dataset::DatasetError,
+    milvus::{Call, CallError, CallFailure, Transport},
+    operation::{Finished, Operation, RequestKey},
+    record::{Outcome, Recorder, RunClock, Sample, StreamId},
+    telemetry::{IdStream, RequestIds, Sampler, TraceParent},
+};
+
+/// Texts of failures that are kept per stream and thread.
+const TEXTS_KEPT: usize = 10;
+
+/// What all requests of one thread share; nobody else touches it.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) transport: Transport,
+    pub(super) recorder: RefCell<Recorder>,
+    pub(super) clock: RunClock,
+    pub(super) texts: RefCell<Vec<(StreamId, Outcome, String)>>,
+    next_connection: Cell<usize>,
+}
+
+impl Shared {
+    pub(super) fn new(transport: Transport, recorder: Recorder, clock: RunClock) -> Self {
+        Self { transport, recorder: RefCell::new(recorder), clock, texts: RefCell::default(), next_connection: Cell::new(0) }
+    }
+
+    fn pick_connection(&self) -> usize {
+        let picked = self.next_connection.get();
+        self.next_connection.set((picked + 1) % self.transport.connections().max(1));
+        picked
+    }
+
+    fn keep_text(&self, stream: StreamId, outcome: Outcome, text: &str) {
+        let mut texts = self.texts.borrow_mut();
+        let known = texts.iter().filter(|(of, _, _)| *of == stream).count();
+        if known < TEXTS_KEPT && !texts.iter().any(|(of, how, kept)| (*of, *how, kept.as_str()) == (stream, outcome, text)) {
+            texts.push((stream, outcome, text.to_owned()));
+        }
+    }
+}
+
+/// One part of one workload on one thread: what its requests have in common.
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) shared: Rc<Shared>,
+    pub(super) operation: Arc<dyn Operation>,
+    pub(super) stream: StreamId,
+    pub(super) ids: IdStream,
+    pub(super) sampler: Sampler,
+    pub(super) timeout: Duration,
+    pub(super) live: Arc<LiveCounters>,
+    pub(super) in_flight: Cell<u64>,
+    pub(super) in_flight_max: Cell<u64>,
+}
+
+/// A request that is ready to be sent.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    key: RequestKey,
+    call: Call,
+    ids: RequestIds,
+    sampled: bool,
+    context: TraceParent,
+}
+
+/// The moments before `sent`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Before {
+    /// When the schedule wanted it; open loop.
+    pub(super) intended_ns: Option<u64>,
+    /// When the caller was ready; closed loop.
+    pub(super) ready_ns: Option<u64>,
+}
+
+impl Lane {
+    /// Builds request `seq`: content, ids, sampling decision, header.
+    pub(super) fn prepare(&self, seq: u64, earlier: u64) -> Result<Prepared, DatasetError> {
+        let key = RequestKey { hash: self.ids.key_hash(seq), seq, earlier };
+        let ids = self.ids.ids(seq, 0);
+        let sampled = self.sampler.samples(ids.trace_id);
+        Ok(Prepared { key, call: self.operation.prepare(key)?, ids, sampled, context: TraceParent::new(ids, sampled) })
+    }
+
+    /// Sends the request, waits for its end, records it.
+    pub(super) async fn send(&self, request: Prepared, before: Before, mut stop: StopListener) {
+        self.live.count_sent();
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.in_flight_max.set(self.in_flight_max.get().max(self.in_flight.get()));
+        let connection = self.shared.pick_connection();
+        let handed_over = Instant::now();
+        let reply = tokio::select! {
+            biased;
+            reply = self.shared.transport.call(connection, &request.call, request.context.as_bytes(), self.timeout) => Some(reply),
+            () = stop.until(Stop::Abort) => None,
+        };
+        self.in_flight.set(self.in_flight.get() - 1);
+        match reply {
+            Some(reply) => self.record(&request, before, Some(reply.sent), reply.done, self.finish(request.key, reply.result)),
+            None => self.record(&request, before, Some(handed_over), Instant::now(), Ended::gave_up(Outcome::Abandoned)),
+        }
+    }
+
+    /// Records a slot that found no place before the part's end.
+    pub(super) fn record_not_sent(&self, seq: u64, intended_ns: u64, now: Instant) {
+        let ids = self.ids.ids(seq, 0);
+        let sample = Sample {
+            stream: self.stream,
+            seq,
+            trace_id: ids.trace_id,
+            span_id: ids.span_id,
+            // A request that was not sent has no trace, whatever was decided for it.
+            sampled: false,
+            intended_ns: Some(intended_ns),
+            ready_ns: None,
+            sent_ns: None,
+            done_ns: self.shared.clock.ns_of(now),
+            outcome: Outcome::NotSent,
+            request_bytes: 0,
+            response_bytes: 0,
+            rows: 0,
+            recall: f32::NAN,
+        };
+        self.shared.recorder.borrow_mut().record(&sample);
+    }
+
+    fn finish(&self, key: RequestKey, result: Result<Bytes, CallFailure>) -> Ended {
+        let bytes = result.as_ref().map_or(0, Bytes::len);
+        match result.and_then(|body| self.operation.finish(key, body)) {
+            Ok(Finished { rows, recall }) => Ended { outcome: Outcome::Ok, response_bytes: saturate(bytes), rows, recall },
+            Err(failure) => {
+                let outcome = outcome_of(failure.error);
+                self.shared.keep_text(self.stream, outcome, &self.shared.transport.masked(&failure.text));
+                Ended { response_bytes: saturate(bytes), ..Ended::gave_up(outcome) }
+            }
+        }
+    }
+
+    fn record(&self, request: &Prepared, before: Before, sent: Option<Instant>, done: Instant, ended: Ended) {
+        self.live.count_done(ended.outcome == Outcome::Ok);
+        let sample = Sample {
+            stream: self.stream,
+            seq: request.key.seq,
+            trace_id: request.ids.trace_id,
+            span_id: request.ids.span_id,
+            sampled: request.sampled,
+            intended_ns: before.intended_ns,
+            ready_ns: before.ready_ns,
+            sent_ns: sent.map(|at| self.shared.clock.ns_of(at)),
+            done_ns: self.shared.clock.ns_of(done),
+            outcome: ended.outcome,
+            request_bytes: saturate(request.call.body.len()),
+            response_bytes: ended.response_bytes,
+            rows: ended.rows,
+            recall: ended.recall,
+        };
+        self.shared.recorder.borrow_mut().record(&sample);
+    }
+}
+
+/// How a request ended.
+struct Ended {
+    outcome: Outcome,
+    response_bytes: u32,
+    rows: u32,
+    recall: f32,
+}
+
+impl Ended {
+    fn gave_up(outcome: Outcome) -> Self {
+        Self { outcome, response_bytes: 0, rows: 0, recall: f32::NAN }
+    }
+}
+
+fn saturate(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
+
+/// The outcome code of a failed call.
+pub(super) fn outcome_of(error: CallError) -> Outcome {
+    match error {
+        CallError::Timeout => Outcome::Timeout,
+        CallError::Unavailable => Outcome::Unavailable,
+        CallError::Grpc(code) => Outcome::Grpc(code),
+        CallError::Milvus(code) => Outcome::Milvus(code),
+        CallError::BadReply => Outcome::BadReply,
+        CallError::Forbidden => Outcome::Forbidden,
+    }
+}

@@ -1,0 +1,68 @@
+//! How a phase is told to end before its time.
+
+use tokio::sync::watch;
+
+/// What the load is asked to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stop {
+    /// Go on.
+    #[default]
+    Go,
+    /// Send nothing new; wait for what is in flight.
+    EndPart,
+    /// Give up what is in flight, too.
+    Abort,
+}
+
+/// The side that asks; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct StopHandle {
+    sender: watch::Sender<Stop>,
+}
+
+impl Default for StopHandle {
+    fn default() -> Self {
+        Self { sender: watch::Sender::new(Stop::Go) }
+    }
+}
+
+impl StopHandle {
+    /// Asks for `stop`; a weaker wish does not undo a stronger one.
+    pub fn ask(&self, stop: Stop) {
+        self.sender.send_if_modified(|now| {
+            let changed = stop > *now;
+            *now = stop.max(*now);
+            changed
+        });
+    }
+
+    /// What is asked for now.
+    #[must_use]
+    pub fn asked(&self) -> Stop {
+        *self.sender.borrow()
+    }
+
+    /// The side that listens.
+    pub(super) fn listen(&self) -> StopListener {
+        StopListener { receiver: self.sender.subscribe() }
+    }
+}
+
+/// The side that listens; one per task.
+#[derive(Clone, Debug)]
+pub(super) struct StopListener {
+    receiver: watch::Receiver<Stop>,
+}
+
+impl StopListener {
+    pub(super) fn asked(&self) -> Stop {
+        *self.receiver.borrow()
+    }
+
+    /// Returns when at least `stop` is asked for; never when the asking side is gone.
+    pub(super) async fn until(&mut self, stop: Stop) {
+        if self.receiver.wait_for(|asked| *asked >= stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

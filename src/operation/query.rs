@@ -1,0 +1,213 @@
+//! `operation = "query"`: rows by a filter, or by primary keys that differ from request to request.
+
+use std::{collections::HashSet, fmt::Write as _, sync::Arc};
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::{
+    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, RequestKey,
+    consistency::ReadConsistency,
+    draw,
+    keys::{Keys, refuse},
+};
+use crate::{
+    dataset::DatasetError,
+    milvus::{
+        Call, CallError, CallFailure, Method, check_status, methods,
+        proto::{FieldData, KeyValuePair, QueryRequest, Status, field_data::Field, scalar_field::Data, vector_field},
+    },
+};
+
+/// Most rows of one reply.
+const MAX_LIMIT: i64 = 16_384;
+
+pub(super) const ENTRY: OperationEntry = OperationEntry {
+    name: "query",
+    summary: "fetches rows by a filter, or by random primary keys",
+    keys: &[
+        KeyDoc {
+            name: "filter",
+            kind: "text",
+            default: "none",
+            meaning: "boolean expression over scalar fields; excludes ids, needs limit when empty",
+        },
+        KeyDoc {
+            name: "ids",
+            kind: "number",
+            default: "none",
+            meaning: "fetches so many different random primary keys per request, among the rows that preparation inserted; excludes filter and limit",
+        },
+        KeyDoc { name: "limit", kind: "number", default: "none", meaning: "most rows to return, 1 to 16384" },
+        KeyDoc {
+            name: "output_fields",
+            kind: "list of texts",
+            default: "[]",
+            meaning: "fields that are returned beside the id; [\"count(*)\"] counts",
+        },
+        KeyDoc {
+            name: "consistency",
+            kind: "Strong, Session, Bounded, Eventually",
+            default: "the collection's",
+            meaning: "what a query waits for; Session does not track writes of this process and waits for nothing",
+        },
+        KeyDoc { name: "partitions", kind: "list of texts", default: "all", meaning: "partitions to look in" },
+    ],
+    build,
+};
+
+#[derive(Debug)]
+struct Query {
+    /// The request, encoded; without an expression when there are `ids`.
+    encoded: Bytes,
+    ids: Option<RandomIds>,
+}
+
+#[derive(Debug)]
+struct RandomIds {
+    field: String,
+    per_request: u64,
+    rows: u64,
+}
+
+/// The fields of `QueryResults` that are looked at: columns stay encoded until one is needed.
+#[derive(Clone, PartialEq, Message)]
+struct QueryReply {
+    #[prost(message, optional, tag = "1")]
+    status: Option<Status>,
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    fields_data: Vec<Bytes>,
+}
+
+impl Operation for Query {
+    fn method(&self) -> &'static Method {
+        &methods::QUERY
+    }
+
+    fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
+        let body = match &self.ids {
+            None => self.encoded.clone(),
+            // The rest of the message is encoded already; fields may come in any order.
+            Some(ids) => {
+                let tail = QueryRequest { expr: ids.expression(key.hash), ..QueryRequest::default() };
+                let mut body = Vec::with_capacity(self.encoded.len() + tail.encoded_len());
+                body.extend_from_slice(&self.encoded);
+                tail.encode_raw(&mut body);
+                Bytes::from(body)
+            }
+        };
+        Ok(Call { method: &methods::QUERY, body })
+    }
+
+    fn finish(&self, _key: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
+        let bad = |error: prost::DecodeError| CallFailure::new(CallError::BadReply, &error.to_string());
+        let reply = QueryReply::decode(body).map_err(bad)?;
+        check_status(reply.status.as_ref())?;
+        let mut rows = 0;
+        for field in reply.fields_data {
+            if let Some(found) = column_rows(&FieldData::decode(field).map_err(bad)?) {
+                rows = found;
+                break;
+            }
+        }
+        Ok(Finished { rows: u32::try_from(rows).unwrap_or(u32::MAX), recall: f32::NAN })
+    }
+}
+
+impl RandomIds {
+    /// `id in [..]` with different ids, drawn from `hash`.
+    fn expression(&self, hash: u64) -> String {
+        let mut chosen = HashSet::with_capacity(self.per_request as usize);
+        let mut text = format!("{} in [", self.field);
+        for draw in 0_u64.. {
+            if chosen.len() as u64 == self.per_request {
+                break;
+            }
+            let id = draw::below(draw::mix(hash ^ draw::mix(draw)), self.rows);
+            if chosen.insert(id) {
+                let separator = if chosen.len() == 1 { "" } else { "," };
+                // Writing to a String can't fail.
+                let _ = write!(text, "{separator}{id}");
+            }
+        }
+        text.push(']');
+        text
+    }
+}
+
+/// Rows of a column; None for one whose form says nothing.
+fn column_rows(field: &FieldData) -> Option<usize> {
+    match field.field.as_ref()? {
+        Field::Scalars(scalars) => match scalars.data.as_ref()? {
+            Data::BoolData(values) => Some(values.data.len()),
+            Data::IntData(values) => Some(values.data.len()),
+            Data::LongData(values) => Some(values.data.len()),
+            Data::FloatData(values) => Some(values.data.len()),
+            Data::DoubleData(values) => Some(values.data.len()),
+            Data::StringData(values) => Some(values.data.len()),
+            Data::BytesData(values) => Some(values.data.len()),
+            Data::JsonData(values) => Some(values.data.len()),
+        },
+        Field::Vectors(vectors) => match vectors.data.as_ref()? {
+            vector_field::Data::FloatVector(values) => values.data.len().checked_div(usize::try_from(vectors.dim).ok()?),
+            _ => None,
+        },
+    }
+}
+
+fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError> {
+    let OperationContext { collection: shape, initial_rows, keys, .. } = context;
+    let mut keys = Keys::new(keys, ENTRY.keys)?;
+    let filter = keys.text("filter")?;
+    let per_request = keys.number("ids", 1..=MAX_LIMIT)?;
+    let limit = keys.number("limit", 1..=MAX_LIMIT)?;
+    let output_fields = keys.texts("output_fields")?;
+    let consistency = keys.text("consistency")?.as_deref().map(Consistency::named).transpose()?;
+    let partitions = keys.texts("partitions")?;
+    let counts = output_fields.iter().any(|field| field == "count(*)");
+    let ids = match per_request {
+        Some(_) if filter.is_some() => return refuse("ids", "excludes filter: give one of them"),
+        Some(_) if limit.is_some() => return refuse("limit", "excludes ids, which says how many rows there are: leave limit out"),
+        Some(wanted) if wanted.unsigned_abs() > initial_rows => {
+            return refuse("ids", format!("is {wanted}, allowed is at most the {initial_rows} rows that preparation inserts"));
+        }
+        Some(wanted) => Some(RandomIds { field: shape.id_field.clone(), per_request: wanted.unsigned_abs(), rows: initial_rows }),
+        None => None,
+    };
+    let unbounded = filter.as_deref().unwrap_or_default().trim().is_empty() && limit.is_none() && ids.is_none();
+    if unbounded && !counts {
+        return refuse("", "asks for all rows: give it a filter, ids or limit");
+    }
+    if counts && limit.is_some() {
+        return refuse("limit", "excludes output_fields = [\"count(*)\"]: leave it out");
+    }
+    let request = query_request(&shape, consistency, QueryParts { filter: filter.unwrap_or_default(), limit, output_fields, partitions });
+    let encoded = Bytes::from(request.encode_to_vec());
+    Ok(Arc::new(Query { encoded, ids }))
+}
+
+struct QueryParts {
+    filter: String,
+    limit: Option<i64>,
+    output_fields: Vec<String>,
+    partitions: Vec<String>,
+}
+
+fn query_request(shape: &CollectionShape, consistency: Option<Consistency>, parts: QueryParts) -> QueryRequest {
+    let read = ReadConsistency::new(consistency);
+    QueryRequest {
+        db_name: shape.database.clone(),
+        collection_name: shape.name.clone(),
+        expr: parts.filter,
+        output_fields: parts.output_fields,
+        partition_names: parts.partitions,
+        guarantee_timestamp: read.guarantee_timestamp,
+        query_params: parts.limit.map(|limit| KeyValuePair { key: "limit".into(), value: limit.to_string() }).into_iter().collect(),
+        consistency_level: read.level,
+        use_default_consistency: read.use_default,
+        ..QueryRequest::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

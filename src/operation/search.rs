@@ -1,0 +1,293 @@
+//! `operation = "search"`: nearest neighbours of query vectors.
+//!
+//! Everything but the vectors is encoded once, when the operation is built; a request is a copy of that with its vectors
+//! put in place.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message;
+use toml::{Table, Value};
+
+use super::{
+    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, RequestKey,
+    consistency::ReadConsistency,
+    index::check_search_params,
+    keys::{Keys, refuse},
+    recall::Recall,
+};
+use crate::{
+    dataset::{Dataset, DatasetError},
+    milvus::{
+        Call, CallError, CallFailure, Method, check_status, methods, placeholder_group,
+        proto::{DslType, Ids, KeyValuePair, SearchRequest, Status, ids::IdField},
+    },
+};
+
+/// Most results of one query vector, and most query vectors of one request.
+const MAX_LIMIT: i64 = 16_384;
+/// Largest message that Milvus' proxy receives.
+const MAX_BODY: usize = 64 << 20;
+
+pub(super) const ENTRY: OperationEntry = OperationEntry {
+    name: "search",
+    summary: "searches the nearest neighbours of query vectors of the data set",
+    keys: &[
+        KeyDoc { name: "limit", kind: "number", default: "10", meaning: "neighbours to return per query vector, 1 to 16384" },
+        KeyDoc { name: "nq", kind: "number", default: "1", meaning: "query vectors of one request, 1 to 16384" },
+        KeyDoc {
+            name: "params",
+            kind: "table",
+            default: "{}",
+            meaning: "search parameters of the index, such as { ef = 64 } or { nprobe = 8 }",
+        },
+        KeyDoc { name: "filter", kind: "text", default: "none", meaning: "boolean expression over scalar fields, e.g. \"rank < 5000\"" },
+        KeyDoc { name: "output_fields", kind: "list of texts", default: "[]", meaning: "fields that are returned beside id and score" },
+        KeyDoc {
+            name: "consistency",
+            kind: "Strong, Session, Bounded, Eventually",
+            default: "the collection's",
+            meaning: "what a search waits for; Session does not track writes of this process and waits for nothing",
+        },
+        KeyDoc { name: "round_decimal", kind: "number", default: "-1", meaning: "decimals that scores are rounded to, 0 to 6, -1 for all" },
+        KeyDoc {
+            name: "ignore_growing",
+            kind: "true or false",
+            default: "false",
+            meaning: "leaves out rows that are not in sealed segments yet",
+        },
+        KeyDoc { name: "group_by_field", kind: "text", default: "none", meaning: "returns the best row of each value of this field" },
+        KeyDoc { name: "partitions", kind: "list of texts", default: "all", meaning: "partitions to search in" },
+    ],
+    build,
+};
+
+/// The keys of the workload, checked.
+#[derive(Debug)]
+struct SearchKeys {
+    limit: i64,
+    nq: usize,
+    params: Table,
+    filter: String,
+    output_fields: Vec<String>,
+    consistency: Option<Consistency>,
+    round_decimal: i64,
+    ignore_growing: bool,
+    group_by_field: Option<String>,
+    partitions: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Search {
+    dataset: Arc<dyn Dataset>,
+    template: Template,
+    recall: Option<Recall>,
+}
+
+/// A whole request with zeros where the vectors belong.
+#[derive(Debug)]
+struct Template {
+    body: Vec<u8>,
+    /// Where each query vector begins.
+    vectors: Vec<usize>,
+}
+
+/// The fields of `SearchResults` that are looked at: the rest is skipped without being copied.
+#[derive(Clone, PartialEq, Message)]
+struct SearchReply {
+    #[prost(message, optional, tag = "1")]
+    status: Option<Status>,
+    #[prost(message, optional, tag = "2")]
+    results: Option<SearchHits>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct SearchHits {
+    #[prost(message, optional, tag = "5")]
+    ids: Option<Ids>,
+    #[prost(int64, repeated, tag = "6")]
+    topks: Vec<i64>,
+}
+
+impl Operation for Search {
+    fn method(&self) -> &'static Method {
+        &methods::SEARCH
+    }
+
+    fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
+        let mut body = self.template.body.clone();
+        for (at, index) in self.template.vectors.iter().zip(self.queries(key)) {
+            let query = self.dataset.query(index);
+            body[*at..*at + query.len()].copy_from_slice(query);
+        }
+        Ok(Call { method: &methods::SEARCH, body: Bytes::from(body) })
+    }
+
+    fn finish(&self, key: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
+        let reply = SearchReply::decode(body).map_err(|error| CallFailure::new(CallError::BadReply, &error.to_string()))?;
+        check_status(reply.status.as_ref())?;
+        let hits = reply.results.unwrap_or_default();
+        let ids = match hits.ids.and_then(|ids| ids.id_field) {
+            Some(IdField::IntId(ids)) => ids.data,
+            Some(IdField::StrId(ids)) => return Ok(Finished { rows: saturated(ids.data.len()), recall: f32::NAN }),
+            None => Vec::new(),
+        };
+        let recall = match &self.recall {
+            None => f32::NAN,
+            Some(recall) => {
+                recall.of_request(&*self.dataset, self.queries(key), &per_query(&ids, &hits.topks, self.template.vectors.len())?)
+            }
+        };
+        Ok(Finished { rows: saturated(ids.len()), recall })
+    }
+}
+
+impl Search {
+    /// The query vectors of a request: consecutive ones from a random one on.
+    fn queries(&self, key: RequestKey) -> impl Iterator<Item = u64> {
+        let count = self.dataset.queries();
+        (0..self.template.vectors.len() as u64).map(move |offset| (key.hash % count + offset) % count)
+    }
+}
+
+fn saturated(rows: usize) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
+/// Cuts the ids of all `nq` queries into those of each.
+fn per_query<'a>(ids: &'a [i64], topks: &[i64], nq: usize) -> Result<Vec<&'a [i64]>, CallFailure> {
+    // A server that leaves the counts out can only be understood with one query.
+    if topks.is_empty() && (nq == 1 || ids.is_empty()) {
+        return Ok(std::iter::once(ids).chain(std::iter::repeat(&[][..])).take(nq).collect());
+    }
+    let mut left = ids;
+    let mut parts = Vec::with_capacity(nq);
+    for count in topks {
+        let part = usize::try_from(*count).ok().and_then(|count| left.split_at_checked(count));
+        let Some((part, rest)) = part else { break };
+        parts.push(part);
+        left = rest;
+    }
+    if parts.len() == nq && topks.len() == nq && left.is_empty() {
+        return Ok(parts);
+    }
+    let text = format!("topks {:?} do not fit {} ids of {nq} queries", &topks[..topks.len().min(10)], ids.len());
+    Err(CallFailure::new(CallError::BadReply, &text))
+}
+
+fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError> {
+    let shape = &*context.collection;
+    let keys = read_keys(Keys::new(context.keys, ENTRY.keys)?)?;
+    check_search_params(&shape.index, &keys.params, keys.limit)?;
+    let Some(dataset) = context.dataset.filter(|dataset| dataset.queries() > 0) else {
+        return refuse("", "has no query vectors: give its collection a data set with queries (`data`)");
+    };
+    if shape.dim != dataset.dim() {
+        return refuse(
+            "",
+            format!("has query vectors of dimension {}, its collection has {}: use another data set", dataset.dim(), shape.dim),
+        );
+    }
+    let template = Template::new(shape, &keys)?;
+    // Every row must be a candidate, or the truth of the data set is not that of the request.
+    let all_rows = keys.filter.is_empty() && keys.partitions.is_empty() && keys.group_by_field.is_none() && !keys.ignore_growing;
+    let ranged = ["radius", "range_filter"].iter().any(|key| keys.params.contains_key(*key));
+    let recall =
+        if context.truth_holds && all_rows && !ranged { Recall::new(&*dataset, &shape.metric, keys.limit as usize)? } else { None };
+    Ok(Arc::new(Search { dataset, template, recall }))
+}
+
+fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {
+    Ok(SearchKeys {
+        limit: keys.number("limit", 1..=MAX_LIMIT)?.unwrap_or(10),
+        nq: keys.number("nq", 1..=MAX_LIMIT)?.unwrap_or(1) as usize,
+        params: keys.table("params")?,
+        filter: keys.text("filter")?.unwrap_or_default(),
+        output_fields: keys.texts("output_fields")?,
+        consistency: keys.text("consistency")?.as_deref().map(Consistency::named).transpose()?,
+        round_decimal: keys.number("round_decimal", -1..=6)?.unwrap_or(-1),
+        ignore_growing: keys.flag("ignore_growing")?.unwrap_or(false),
+        group_by_field: keys.text("group_by_field")?,
+        partitions: keys.texts("partitions")?,
+    })
+}
+
+impl Template {
+    fn new(shape: &CollectionShape, keys: &SearchKeys) -> Result<Self, OperationError> {
+        let row = 4 * shape.dim as usize;
+        let largest = MAX_BODY / (row + 10);
+        if keys.nq > largest {
+            return refuse(
+                "nq",
+                format!("is {}, whose request may exceed the 64 MiB that Milvus takes: allowed is 1 to {largest} here", keys.nq),
+            );
+        }
+        let zeros = vec![0; row];
+        let group = placeholder_group(&vec![&zeros[..]; keys.nq]);
+        // The group ends with its vectors, each with a tag and a length before it.
+        let value = row + prost::length_delimiter_len(row) + 1;
+        let request = search_request(shape, keys)?;
+        let before = SearchRequest {
+            db_name: request.db_name.clone(),
+            collection_name: request.collection_name.clone(),
+            partition_names: request.partition_names.clone(),
+            dsl: request.dsl.clone(),
+            ..SearchRequest::default()
+        };
+        let group_end = before.encoded_len() + 1 + prost::length_delimiter_len(group.len()) + group.len();
+        let vectors = (0..keys.nq).map(|index| group_end - (keys.nq - index) * value + value - row).collect();
+        let body = SearchRequest { placeholder_group: group.clone(), ..request }.encode_to_vec();
+        Ok(Self { body, vectors })
+    }
+}
+
+/// The request without its vectors.
+fn search_request(shape: &CollectionShape, keys: &SearchKeys) -> Result<SearchRequest, OperationError> {
+    let read = ReadConsistency::new(keys.consistency);
+    let mut search_params = vec![
+        ("anns_field", shape.vector_field.clone()),
+        ("topk", keys.limit.to_string()),
+        // Milvus 2.3 fails without this one, even where there is nothing to say.
+        ("params", json_params(&keys.params)?),
+        ("round_decimal", keys.round_decimal.to_string()),
+    ];
+    if !shape.metric.is_empty() {
+        search_params.push(("metric_type", shape.metric.clone()));
+    }
+    if keys.ignore_growing {
+        search_params.push(("ignore_growing", "true".into()));
+    }
+    if let Some(field) = &keys.group_by_field {
+        search_params.push(("group_by_field", field.clone()));
+    }
+    Ok(SearchRequest {
+        db_name: shape.database.clone(),
+        collection_name: shape.name.clone(),
+        partition_names: keys.partitions.clone(),
+        dsl: keys.filter.clone(),
+        dsl_type: DslType::BoolExprV1 as i32,
+        output_fields: keys.output_fields.clone(),
+        search_params: search_params.into_iter().map(|(key, value)| KeyValuePair { key: key.into(), value }).collect(),
+        guarantee_timestamp: read.guarantee_timestamp,
+        nq: keys.nq as i64,
+        consistency_level: read.level,
+        use_default_consistency: read.use_default,
+        ..SearchRequest::default()
+    })
+}
+
+/// The JSON text of `params`.
+fn json_params(params: &Table) -> Result<String, OperationError> {
+    let unfit = |value: &Value| match value {
+        Value::Float(number) => !number.is_finite(),
+        Value::String(_) | Value::Integer(_) | Value::Boolean(_) => false,
+        _ => true,
+    };
+    if let Some((key, value)) = params.iter().find(|(_, value)| unfit(value)) {
+        return refuse(&format!("params.{key}"), format!("is {value}, allowed is a number, a text, true or false"));
+    }
+    serde_json::to_string(params).or_else(|error| refuse("params", format!("can't be written as JSON: {error}")))
+}
+
+#[cfg(test)]
+mod tests;

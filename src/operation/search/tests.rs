@@ -1,0 +1,208 @@
+use proptest::prelude::*;
+
+use super::super::tests::{Vectors, check_refused, context, key, seven_rows, shape};
+use super::*;
+use crate::{
+    dataset::Truth,
+    milvus::proto::{FieldData, LongArray, PlaceholderGroup, SearchResultData, SearchResults, StringArray},
+};
+
+fn search(text: &str) -> Arc<dyn Operation> {
+    build(context(text, seven_rows(), 7)).unwrap()
+}
+
+fn sent(operation: &dyn Operation, hash: u64) -> SearchRequest {
+    let call = operation.prepare(key(hash, 0)).unwrap();
+    assert_eq!(call.method.name, "Search");
+    SearchRequest::decode(call.body).unwrap()
+}
+
+/// The first component of every query vector of a request, which tells them apart.
+fn vectors(request: &SearchRequest) -> Vec<f32> {
+    let group = PlaceholderGroup::decode(&request.placeholder_group[..]).unwrap();
+    assert_eq!(group.placeholders.len(), 1);
+    let values = group.placeholders[0].values.iter();
+    values
+        .map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]]))
+        .inspect(|_| assert_eq!(group.placeholders[0].tag, "$0"))
+        .collect()
+}
+
+fn param(request: &SearchRequest, key: &str) -> Option<String> {
+    request.search_params.iter().find(|pair| pair.key == key).map(|pair| pair.value.clone())
+}
+
+#[test]
+fn the_defaults_are_sent_in_full() {
+    let request = sent(&*search(""), 0);
+    assert_eq!((request.db_name.as_str(), request.collection_name.as_str(), request.dsl.as_str()), ("db", "words", ""));
+    assert_eq!((request.dsl_type, request.nq, request.use_default_consistency), (1, 1, true));
+    let params = ["anns_field", "topk", "params", "round_decimal", "metric_type"].map(|key| param(&request, key).unwrap());
+    assert_eq!(params, ["vector", "10", "{}", "-1", "L2"]);
+    assert_eq!((param(&request, "ignore_growing"), param(&request, "group_by_field")), (None, None));
+    assert_eq!(vectors(&request), [0.5]);
+}
+
+#[test]
+fn every_key_reaches_the_request() {
+    let request = sent(
+        &*search(
+            "limit = 5\nparams = { ef = 64, level = 'x', radius = 0.5, on = true }\nfilter = 'rank < 3'\noutput_fields = ['rank', 'lang']\n\
+             consistency = 'Eventually'\nround_decimal = 3\nignore_growing = true\ngroup_by_field = 'lang'\npartitions = ['a', 'b']\nnq = 2",
+        ),
+        1,
+    );
+    assert_eq!(param(&request, "params").unwrap(), r#"{"ef":64,"level":"x","on":true,"radius":0.5}"#);
+    let params = ["topk", "round_decimal", "ignore_growing", "group_by_field"].map(|key| param(&request, key).unwrap());
+    assert_eq!(params, ["5", "3", "true", "lang"]);
+    assert_eq!(
+        (request.dsl.as_str(), &request.output_fields[..], &request.partition_names[..]),
+        ("rank < 3", &["rank".to_owned(), "lang".into()][..], &["a".to_owned(), "b".into()][..])
+    );
+    assert_eq!((request.use_default_consistency, request.consistency_level, request.guarantee_timestamp, request.nq), (false, 3, 1, 2));
+    assert_eq!(vectors(&request), [1.5, 2.5]);
+}
+
+#[test]
+fn the_hash_chooses_the_first_vector_and_the_rest_follow_it() {
+    let operation = search("nq = 4");
+    assert_eq!(vectors(&sent(&*operation, 0)), [0.5, 1.5, 2.5, 0.5]);
+    assert_eq!(vectors(&sent(&*operation, 5)), [2.5, 0.5, 1.5, 2.5]);
+    assert_eq!(vectors(&sent(&*operation, u64::MAX)), [0.5, 1.5, 2.5, 0.5]);
+    assert_eq!(operation.prepare(key(5, 1)).unwrap().body, operation.prepare(key(5, 9)).unwrap().body);
+}
+
+#[test]
+fn what_cannot_work_is_refused_when_it_is_built() {
+    let refused = |text: &str, key: &str, word: &str| check_refused(&ENTRY, context(text, seven_rows(), 7), key, word);
+    refused("limit = 0", "limit", "1 to 16384");
+    refused("limit = 16385", "limit", "16385");
+    refused("nq = 0", "nq", "1 to 16384");
+    refused("params = { ef = 9 }", "params.ef", "at least the limit, 10");
+    refused("params = { a = [1] }", "params.a", "[1]");
+    refused("params = { a = nan }", "params.a", "nan");
+    refused("consistency = 'weak'", "consistency", "Bounded");
+    refused("round_decimal = 7", "round_decimal", "-1 to 6");
+    refused("output_fields = 'rank'", "output_fields", "list of texts");
+    refused("top_k = 5", "top_k", "called limit");
+    refused("anns_field = 'v'", "anns_field", "vector_field");
+    let other = Vectors { dim: 1, ..seven_rows() };
+    check_refused(&ENTRY, context("", other, 7), "", "dimension 1");
+    let no_queries = Vectors { queries: Vec::new(), ..seven_rows() };
+    check_refused(&ENTRY, context("", no_queries, 7), "", "no query vectors");
+    let wide = CollectionShape { dim: 32_768, ..shape() };
+    let data = Vectors { dim: 32_768, queries: vec![0; 4 * 32_768], ..Vectors::default() };
+    let context = OperationContext { collection: Arc::new(wide), ..context("nq = 16384", data, 0) };
+    check_refused(&ENTRY, context, "nq", "allowed is 1 to 511");
+}
+
+fn reply(ids: Vec<i64>, topks: Vec<i64>) -> SearchResultData {
+    SearchResultData {
+        ids: Some(Ids { id_field: Some(IdField::IntId(LongArray { data: ids })) }),
+        topks,
+        scores: vec![1.0; 3],
+        ..SearchResultData::default()
+    }
+}
+
+fn finish(operation: &dyn Operation, status: Status, results: Option<SearchResultData>) -> Result<Finished, CallError> {
+    let body = SearchResults { status: Some(status), results, collection_name: "words".into() }.encode_to_vec();
+    operation.finish(key(0, 0), Bytes::from(body)).map_err(|failure| failure.error)
+}
+
+/// True neighbours by L2 of the queries (0.5, 0), (1.5, 0), (2.5, 0): rows 0 and 1.
+fn with_truth(text: &str) -> Arc<dyn Operation> {
+    let truth = Truth { k: 2, ids: vec![0, 1, 0, 1, 0, 1], distances: vec![1.25, 11.25, 3.25, 9.25, 7.25, 9.25] };
+    build(context(text, Vectors { truth: Some(truth), ..seven_rows() }, 7)).unwrap()
+}
+
+fn check_recall(operation: &dyn Operation, ids: Vec<i64>, topks: Vec<i64>, expected: f32) {
+    let found = finish(operation, Status::default(), Some(reply(ids, topks))).unwrap();
+    assert!(found.recall == expected || (found.recall.is_nan() && expected.is_nan()), "{} is not {expected}", found.recall);
+}
+
+#[test]
+fn rows_are_counted_and_failures_are_told() {
+    let operation = search("");
+    let rows = |results| finish(&*operation, Status::default(), results).map(|finished| finished.rows);
+    assert_eq!(rows(Some(reply(vec![4, 5, 6], vec![3]))), Ok(3));
+    assert_eq!(rows(None), Ok(0));
+    let texts = Ids { id_field: Some(IdField::StrId(StringArray { data: vec!["a".into(), "b".into()] })) };
+    assert_eq!(rows(Some(SearchResultData { ids: Some(texts), ..SearchResultData::default() })), Ok(2));
+    assert_eq!(finish(&*operation, Status { code: 101, ..Status::default() }, None), Err(CallError::Milvus(101)));
+    assert_eq!(operation.finish(key(0, 0), Bytes::from_static(b"\x0a\xff")).unwrap_err().error, CallError::BadReply);
+}
+
+#[test]
+fn columns_of_a_reply_are_skipped() {
+    let mut data = reply(vec![4], vec![1]);
+    data.fields_data = vec![FieldData { field_name: "rank".into(), ..FieldData::default() }];
+    assert_eq!(finish(&*search("output_fields = ['rank']"), Status::default(), Some(data)).unwrap().rows, 1);
+}
+
+#[test]
+fn recall_is_the_share_of_true_neighbours() {
+    let operation = with_truth("limit = 2");
+    check_recall(&*operation, vec![0, 1], vec![2], 1.0);
+    check_recall(&*operation, vec![1, 5], vec![2], 0.5);
+    check_recall(&*operation, vec![0], vec![1], 0.5);
+    check_recall(&*operation, vec![], vec![], 0.0);
+    check_recall(&*operation, vec![0, 0], vec![2], 0.5);
+}
+
+#[test]
+fn recall_of_several_queries_is_their_mean() {
+    let operation = with_truth("limit = 2\nnq = 2");
+    check_recall(&*operation, vec![0, 1, 0, 6], vec![2, 2], 0.75);
+    check_recall(&*operation, vec![0, 0, 1], vec![1, 2], 0.75);
+    for topks in [vec![2], vec![3, 2], vec![-1, 4], vec![2, 1]] {
+        assert_eq!(finish(&*operation, Status::default(), Some(reply(vec![0, 1, 0, 6], topks))), Err(CallError::BadReply));
+    }
+}
+
+#[test]
+fn recall_is_not_told_where_the_truth_does_not_hold() {
+    for text in [
+        "limit = 3",
+        "limit = 2\nfilter = 'a > 1'",
+        "limit = 2\nignore_growing = true",
+        "limit = 2\nparams = { radius = 1.0 }",
+        "limit = 2\npartitions = ['p']",
+    ] {
+        check_recall(&*with_truth(text), vec![0, 1], vec![2], f32::NAN);
+    }
+    check_recall(&*search("limit = 2"), vec![0, 1], vec![2], f32::NAN);
+}
+
+#[test]
+fn recall_is_not_told_while_rows_change() {
+    let truth = Truth { k: 1, ids: vec![0; 3], distances: vec![1.25, 3.25, 7.25] };
+    let moving = OperationContext { truth_holds: false, ..context("limit = 1", Vectors { truth: Some(truth), ..seven_rows() }, 7) };
+    check_recall(&*build(moving).unwrap(), vec![0], vec![1], f32::NAN);
+}
+
+proptest! {
+    #[test]
+    fn no_reply_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = with_truth("limit = 2\nnq = 2").finish(key(3, 0), Bytes::from(body));
+    }
+
+    #[test]
+    fn vectors_stand_where_prost_finds_them(dim in 1_u32..400, nq in 1_usize..40, filter in "[a-z ]{0,300}", hash: u64) {
+        let queries: Vec<u8> = (0..dim * 7).flat_map(|value| (value as f32).to_le_bytes()).collect();
+        let data = Vectors { dim, queries, ..Vectors::default() };
+        let collection = Arc::new(CollectionShape { dim, ..shape() });
+        let mut context = OperationContext { collection, ..context("", data, 0) };
+        context.keys.insert("nq".into(), Value::Integer(nq as i64));
+        context.keys.insert("filter".into(), Value::String(filter.clone()));
+        let request = sent(&*build(context).unwrap(), hash);
+        prop_assert_eq!(&request.dsl, &filter);
+        let group = PlaceholderGroup::decode(&request.placeholder_group[..]).unwrap();
+        for (offset, value) in group.placeholders[0].values.iter().enumerate() {
+            let index = (hash % 7 + offset as u64) % 7;
+            let expected: Vec<u8> = (0..dim).flat_map(|value| ((u64::from(dim) * index) as f32 + value as f32).to_le_bytes()).collect();
+            prop_assert_eq!(value, &expected);
+        }
+        prop_assert_eq!(group.placeholders[0].values.len(), nq);
+    }
+}

@@ -1,0 +1,181 @@
+//! Requests of preparation as messages, and the mark by which a collection of milvus-bench is known.
+//!
+//! When they are sent, and what is waited for between them, is not decided here.
+
+use prost::Message;
+
+use super::{CollectionShape, IndexShape, draw::text_hash, fields::data_type};
+use crate::milvus::proto::{
+    CollectionSchema, CreateCollectionRequest, CreateIndexRequest, DataType, DescribeIndexRequest, DropCollectionRequest, FieldSchema,
+    FlushRequest, GetFlushStateRequest, GetLoadStateRequest, KeyValuePair, LoadCollectionRequest, QueryRequest, ReleaseCollectionRequest,
+};
+
+/// What the description of every collection of milvus-bench begins with.
+const MARK: &str = "milvus-bench:1:";
+
+/// Creates the collection, `description` (see [`mark`]) in its schema.
+#[must_use]
+pub fn create_collection(shape: &CollectionShape, description: &str) -> CreateCollectionRequest {
+    let id =
+        FieldSchema { name: shape.id_field.clone(), is_primary_key: true, data_type: DataType::Int64 as i32, ..FieldSchema::default() };
+    let vector = FieldSchema {
+        name: shape.vector_field.clone(),
+        data_type: DataType::FloatVector as i32,
+        type_params: vec![pair("dim", shape.dim)],
+        ..FieldSchema::default()
+    };
+    let scalars = shape.fields.iter().map(|field| FieldSchema {
+        name: field.name.clone(),
+        data_type: data_type(field.scalar_type) as i32,
+        type_params: field.max_length.map(|length| pair("max_length", length)).into_iter().collect(),
+        ..FieldSchema::default()
+    });
+    let schema = CollectionSchema {
+        name: shape.name.clone(),
+        description: description.to_owned(),
+        fields: [id, vector].into_iter().chain(scalars).collect(),
+        ..CollectionSchema::default()
+    };
+    CreateCollectionRequest {
+        db_name: shape.database.clone(),
+        collection_name: shape.name.clone(),
+        schema: schema.encode_to_vec(),
+        shards_num: i32::try_from(shape.shards).unwrap_or(i32::MAX),
+        // Always sent: what is left out would be Strong.
+        consistency_level: shape.consistency.level() as i32,
+        ..CreateCollectionRequest::default()
+    }
+}
+
+/// Creates every index: that of the vectors first, then those of scalar fields.
+#[must_use]
+pub fn create_indexes(shape: &CollectionShape) -> Vec<CreateIndexRequest> {
+    let scalars = shape.fields.iter().filter_map(|field| Some((field.name.as_str(), field.index.as_ref()?, None)));
+    let vector = (shape.vector_field.as_str(), &shape.index, Some(shape.metric.as_str()));
+    std::iter::once(vector).chain(scalars).map(|(field, index, metric)| create_index(shape, field, index, metric)).collect()
+}
+
+fn create_index(shape: &CollectionShape, field: &str, index: &IndexShape, metric: Option<&str>) -> CreateIndexRequest {
+    let mut extra_params = vec![pair("index_type", &index.index_type)];
+    extra_params.extend(metric.map(|metric| pair("metric_type", metric)));
+    // As separate pairs, not as one JSON text: both work, and here every value is a text already.
+    extra_params.extend(index.params.iter().map(|(key, value)| pair(key, value)));
+    CreateIndexRequest {
+        db_name: shape.database.clone(),
+        collection_name: shape.name.clone(),
+        field_name: field.to_owned(),
+        extra_params,
+        index_name: field.to_owned(),
+    }
+}
+
+/// Asks for the state of the vector field's index.
+#[must_use]
+pub fn describe_index(shape: &CollectionShape) -> DescribeIndexRequest {
+    DescribeIndexRequest {
+        db_name: shape.database.clone(),
+        collection_name: shape.name.clone(),
+        field_name: shape.vector_field.clone(),
+        ..DescribeIndexRequest::default()
+    }
+}
+
+/// Loads the collection with the replicas of its plan.
+#[must_use]
+pub fn load_collection(shape: &CollectionShape) -> LoadCollectionRequest {
+    LoadCollectionRequest {
+        db_name: shape.database.clone(),
+        collection_name: shape.name.clone(),
+        replica_number: i32::try_from(shape.replicas.max(1)).unwrap_or(i32::MAX),
+        ..LoadCollectionRequest::default()
+    }
+}
+
+/// Asks whether the collection is loaded.
+#[must_use]
+pub fn load_state(shape: &CollectionShape) -> GetLoadStateRequest {
+    GetLoadStateRequest { db_name: shape.database.clone(), collection_name: shape.name.clone(), ..GetLoadStateRequest::default() }
+}
+
+/// Releases the collection.
+#[must_use]
+pub fn release_collection(shape: &CollectionShape) -> ReleaseCollectionRequest {
+    ReleaseCollectionRequest { db_name: shape.database.clone(), collection_name: shape.name.clone() }
+}
+
+/// Drops the collection.
+#[must_use]
+pub fn drop_collection(shape: &CollectionShape) -> DropCollectionRequest {
+    DropCollectionRequest { db_name: shape.database.clone(), collection_name: shape.name.clone() }
+}
+
+/// Seals what was inserted; [`flush_state`] says when it is on disk.
+#[must_use]
+pub fn flush(shape: &CollectionShape) -> FlushRequest {
+    FlushRequest { db_name: shape.database.clone(), collection_names: vec![shape.name.clone()] }
+}
+
+/// Asks whether the segments of a [`flush`] are on disk; both figures come from its reply.
+#[must_use]
+pub fn flush_state(shape: &CollectionShape, segment_ids: Vec<i64>, flush_ts: u64) -> GetFlushStateRequest {
+    GetFlushStateRequest { segment_ids, flush_ts, db_name: shape.database.clone(), collection_name: shape.name.clone() }
+}
+
+/// Counts the rows with everything that was written before: `count(*)`, Strong.
+#[must_use]
+pub fn count_rows(shape: &CollectionShape) -> QueryRequest {
+    QueryRequest {
+        db_name: shape.database.clone(),
+        collection_name: shape.name.clone(),
+        output_fields: vec!["count(*)".to_owned()],
+        ..QueryRequest::default()
+    }
+}
+
+/// 16 hex digits over everything that decides what a collection holds: schema, index, consistency, rows. `data` is
+/// [`crate::dataset::identity`] and the number of rows that are inserted. Name, database and replicas take no part.
+#[must_use]
+pub fn fingerprint(shape: &CollectionShape, data: &str) -> String {
+    let index = |index: &IndexShape| format!("{} {:?}", index.index_type, index.params);
+    let mut text = format!(
+        "id {}\nvector {} {}\nmetric {}\nconsistency {}\nshards {}\nindex {}\ndata {data}\n",
+        shape.id_field,
+        shape.vector_field,
+        shape.dim,
+        shape.metric,
+        shape.consistency.name(),
+        shape.shards,
+        index(&shape.index)
+    );
+    for field in &shape.fields {
+        let scalar_index = field.index.as_ref().map(index).unwrap_or_default();
+        text.push_str(&format!(
+            "field {} {} {:?} {:?} {scalar_index}\n",
+            field.name,
+            field.scalar_type.name(),
+            field.max_length,
+            field.values
+        ));
+    }
+    format!("{:016x}", text_hash(&text))
+}
+
+/// The description by which a collection is known to be milvus-bench's own.
+#[must_use]
+pub fn mark(fingerprint: &str) -> String {
+    format!("{MARK}{fingerprint}")
+}
+
+/// The fingerprint in a description; None for a collection that is not milvus-bench's own.
+#[must_use]
+pub fn parse_mark(description: &str) -> Option<&str> {
+    let fingerprint = description.strip_prefix(MARK)?;
+    (fingerprint.len() == 16 && fingerprint.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))).then_some(fingerprint)
+}
+
+fn pair(key: &str, value: impl ToString) -> KeyValuePair {
+    KeyValuePair { key: key.to_owned(), value: value.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

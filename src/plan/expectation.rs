@@ -1,0 +1,157 @@
+//! What a run of the plan will do and need, for `check`: counted where the plan decides, estimated where Milvus does.
+
+use std::{fmt, time::Duration};
+
+use super::{PhaseLength, Plan, PlannedPart, PrepareMode, limits::grouped};
+
+/// Spans of one traced request: a search of a standalone Milvus has about ten.
+const SPANS_PER_TRACE: u64 = 10;
+/// Bytes of a line in `requests.jsonl`.
+const REQUEST_BYTES: u64 = 450;
+/// Bytes of a span in `spans.jsonl`.
+const SPAN_BYTES: u64 = 900;
+/// Bytes of the histograms of one workload and second.
+const SECOND_BYTES: u64 = 20_000;
+/// Time of a preparation without its rows: flush, index, load.
+const PREPARE: Duration = Duration::from_secs(10);
+/// Bytes of vectors that are inserted and indexed in a second.
+const PREPARE_BYTES_PER_S: f64 = 5e6;
+
+/// One workload of one phase.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpectedLoad {
+    /// Name of the phase.
+    pub phase: String,
+    /// Name of the workload.
+    pub workload: String,
+    /// Requests of the warm-up; None where Milvus' speed decides.
+    pub warmup: Option<u64>,
+    /// Requests of the measured part; None where Milvus' speed decides.
+    pub requests: Option<u64>,
+    /// Share of the measured requests that are traced, in [0, 1].
+    pub sample_ratio: f64,
+    /// How long the rows of an insert workload last, in words; None for others.
+    pub rows_last: Option<String>,
+}
+
+/// What a run will do and need.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Expectation {
+    /// Every workload of every phase, in their order.
+    pub loads: Vec<ExpectedLoad>,
+    /// Rows that preparation inserts.
+    pub rows: u64,
+    /// Traces of measured requests; a bound where Milvus' speed decides, see [`Plan::sample_ratio`].
+    pub traces: u64,
+    /// Spans of these traces.
+    pub spans: u64,
+    /// Time of preparation (estimated), phases and settling; None where Milvus' speed decides.
+    pub time: Option<Duration>,
+    /// Size of the run folder in bytes, estimated.
+    pub disk_bytes: u64,
+}
+
+impl Plan {
+    /// What a run of this plan will do and need.
+    #[must_use]
+    pub fn expectation(&self) -> Expectation {
+        let loads: Vec<ExpectedLoad> = (0..self.phases.len())
+            .flat_map(|phase| self.phases[phase].workloads.iter().map(move |index| self.expected_load(phase, *index)))
+            .collect();
+        let inserts = |plan: &&super::CollectionPlan| matches!(plan.prepare, PrepareMode::Full | PrepareMode::Ensure);
+        let rows = self.collections.iter().filter(inserts).map(|plan| plan.initial_rows).fold(0, u64::saturating_add);
+        let traces = (0..self.phases.len()).map(|phase| self.expected_traces(phase)).fold(0, u64::saturating_add);
+        let spans = traces.saturating_mul(SPANS_PER_TRACE);
+        let time = self.expected_time();
+        let seconds = time.unwrap_or_default().as_secs().saturating_mul(self.workloads.len() as u64);
+        let disk_bytes = [(traces, REQUEST_BYTES), (spans, SPAN_BYTES), (seconds, SECOND_BYTES)]
+            .iter()
+            .fold(0_u64, |sum, (count, bytes)| sum.saturating_add(count.saturating_mul(*bytes)));
+        Expectation { loads, rows, traces, spans, time, disk_bytes }
+    }
+
+    fn expected_load(&self, phase: usize, index: usize) -> ExpectedLoad {
+        ExpectedLoad {
+            phase: self.phases[phase].name.clone(),
+            workload: self.workloads[index].name.clone(),
+            warmup: self.planned_requests(phase, index, PlannedPart::Warmup),
+            requests: self.planned_requests(phase, index, PlannedPart::Measured),
+            sample_ratio: self.sample_ratio(phase),
+            rows_last: self.rows_last(phase, index),
+        }
+    }
+
+    /// How long the rows last for an insert workload that begins with `phase`.
+    fn rows_last(&self, phase: usize, index: usize) -> Option<String> {
+        let workload = &self.workloads[index];
+        let left = self.left_before(phase, index, PlannedPart::Warmup)?;
+        Some(match workload.arrival {
+            super::Arrival::Open { rate, .. } => {
+                let needed = (self.phases[phase].warmup + self.measured_time(phase).unwrap_or_default()).as_secs_f64();
+                let lasts = left as f64 / rate;
+                let early =
+                    if lasts < needed && self.phases[phase].length != PhaseLength::Exhausted { ", less than the phase" } else { "" };
+                format!("its rows last {lasts:.1} s{early}")
+            }
+            super::Arrival::Closed { .. } => format!("its rows last {} requests at most", shown(left)),
+        })
+    }
+
+    fn expected_traces(&self, phase: usize) -> u64 {
+        let requests: f64 = self.phases[phase].workloads.iter().map(|index| self.assumed_requests(phase, *index)).sum();
+        (requests * self.sample_ratio(phase)).round() as u64
+    }
+
+    fn expected_time(&self) -> Option<Duration> {
+        let prepare = self.collections.iter().filter(|plan| plan.prepare != PrepareMode::Reuse).map(|plan| {
+            let bytes = plan.initial_rows as f64 * f64::from(plan.shape.dim) * 4.0;
+            PREPARE + Duration::try_from_secs_f64(bytes / PREPARE_BYTES_PER_S).unwrap_or(Duration::MAX / 2)
+        });
+        let phases = (0..self.phases.len()).map(|phase| self.measured_time(phase).map(|time| time + self.phases[phase].warmup));
+        let phases = phases.collect::<Option<Vec<Duration>>>()?;
+        Some(prepare.chain(phases).fold(self.tracing.settle, Duration::saturating_add))
+    }
+}
+
+fn shown(number: u64) -> String {
+    grouped(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn shown_bytes(bytes: u64) -> String {
+    match bytes {
+        0..=999_999 => format!("{} kB", bytes / 1000),
+        1_000_000..=999_999_999 => format!("{} MB", bytes / 1_000_000),
+        _ => format!("{} GB", bytes / 1_000_000_000),
+    }
+}
+
+impl fmt::Display for Expectation {
+    /// Lines for people, each with its line break.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |requests: Option<u64>| {
+            requests.map_or_else(|| "as many as Milvus answers".to_owned(), |count| format!("about {}", shown(count)))
+        };
+        writeln!(f, "rows       {} inserted by the preparation", shown(self.rows))?;
+        for load in &self.loads {
+            let warmup = match load.warmup {
+                Some(0) => String::new(),
+                warmup => format!(", {} before as warm-up", number(warmup)),
+            };
+            let last = load.rows_last.as_ref().map(|last| format!("; {last}")).unwrap_or_default();
+            let percent = load.sample_ratio * 100.0;
+            let percent = if percent >= 10.0 || percent == 0.0 { format!("{percent:.0}") } else { format!("{percent:.2}") };
+            writeln!(f, "requests   {}/{}: {}{warmup}, {percent} % traced{last}", load.phase, load.workload, number(load.requests))?;
+        }
+        let about = if self.loads.iter().all(|load| load.requests.is_some()) { "about" } else { "at most" };
+        writeln!(f, "traces     {about} {}, {} spans", shown(self.traces), shown(self.spans))?;
+        match self.time {
+            Some(time) => writeln!(
+                f,
+                "time       about {} with preparation and settling",
+                humantime::format_duration(Duration::from_secs(time.as_secs()))
+            )?,
+            None => writeln!(f, "time       until Milvus has answered all requests")?,
+        }
+        writeln!(f, "disk       {about} {}", shown_bytes(self.disk_bytes))
+    }
+}

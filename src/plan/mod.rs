@@ -1,0 +1,323 @@
+//! The scenario as resolved: every check, default and cross-field rule; data sets opened, operations built.
+//!
+//! What a user can get wrong in a scenario is found here, before any connection is opened.
+
+mod collections;
+mod data;
+mod expectation;
+mod key_table;
+mod limits;
+mod milvus;
+mod phases;
+mod resolved;
+mod schedule;
+mod secret;
+mod tracing;
+mod uri;
+mod workloads;
+
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+
+pub use expectation::{Expectation, ExpectedLoad};
+pub use key_table::key_table;
+pub use schedule::PlannedPart;
+pub use secret::Secret;
+
+use crate::{
+    dataset::Dataset,
+    operation::{CollectionShape, Operation},
+    scenario::{Environment, NAME_RULE, Scenario, ScenarioError, is_name, quoted},
+};
+
+/// Why a scenario can't be run: one sentence with the place, the key as typed, what was found and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PlanError(pub String);
+
+impl From<ScenarioError> for PlanError {
+    fn from(error: ScenarioError) -> Self {
+        Self(error.0)
+    }
+}
+
+/// What stands above the scenario: flags, then the environment.
+#[derive(Clone, Debug, Default)]
+pub struct PlanFlags {
+    /// `--seed`.
+    pub seed: Option<u64>,
+    /// `--uri`.
+    pub uri: Option<String>,
+    /// `--spans`: the endpoint of the span source.
+    pub spans: Option<String>,
+    /// `--otlp`: where client spans go.
+    pub otlp: Option<String>,
+}
+
+/// Seed of a scenario that names none.
+const DEFAULT_SEED: u64 = 42;
+
+/// A scenario that can be run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Name of the scenario.
+    pub name: String,
+    /// Its description, may be empty.
+    pub description: String,
+    /// Same seed: same requests, same ones sampled.
+    pub seed: u64,
+    /// How to reach Milvus.
+    pub milvus: MilvusPlan,
+    /// Trace context, client spans, server spans.
+    pub tracing: TracingPlan,
+    /// Collections in the order of the file.
+    pub collections: Vec<CollectionPlan>,
+    /// Workloads in the order of the file.
+    pub workloads: Vec<WorkloadPlan>,
+    /// Phases in their order.
+    pub phases: Vec<PhasePlan>,
+    /// Sentences for stderr and the report, e.g. an environment variable that overrides a key.
+    pub remarks: Vec<Remark>,
+    /// The whole plan as `check --resolved` prints it and run.json keeps it: no secrets.
+    pub resolved: serde_json::Value,
+    /// The scenario's text as given, `${...}` unexpanded.
+    pub source: String,
+}
+
+/// Something that the user should know about how the plan came to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Remark {
+    EnvironmentOverrides { variable: String, key: String },
+    SamplerIgnored { variable: String },
+    UnusedWorkload { name: String },
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EnvironmentOverrides { variable, key } => write!(f, "{variable} overrides `{key}` of the scenario"),
+            Self::SamplerIgnored { variable } => write!(f, "{variable} is ignored, `tracing.sample_ratio` decides what is traced"),
+            Self::UnusedWorkload { name } => write!(f, "workload `{name}` is in no phase and does not run"),
+        }
+    }
+}
+
+/// `[milvus]` as resolved.
+#[derive(Clone, Debug)]
+pub struct MilvusPlan {
+    /// `http://host:port` or `https://host:port`, without user and password.
+    pub uri: String,
+    /// Default timeout of one request, from its sending.
+    pub timeout: Duration,
+    /// Connections, at least 1.
+    pub connections: u32,
+    /// What may leave the client.
+    pub access: AccessPlan,
+    /// Database; None for the default one.
+    pub database: Option<String>,
+    /// How to authenticate.
+    pub credentials: CredentialsPlan,
+    /// TLS files; None for plain or for native roots only.
+    pub tls: Option<TlsPlan>,
+}
+
+/// `[milvus] access`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum AccessPlan {
+    Read,
+    Write,
+    All,
+}
+
+/// Credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum CredentialsPlan {
+    None,
+    Token(Secret),
+    User { name: String, password: Secret },
+}
+
+/// `[milvus] tls`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct TlsPlan {
+    pub ca: Option<PathBuf>,
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub server_name: Option<String>,
+}
+
+/// `[tracing]` as resolved.
+#[derive(Clone, Debug)]
+pub struct TracingPlan {
+    /// A fixed share, or None for `auto`.
+    pub sample_ratio: Option<f64>,
+    /// Most traces of a phase under `auto`.
+    pub max_traces: u64,
+    /// `service.name` of the client spans.
+    pub service_name: String,
+    /// Where client spans go (OTLP/gRPC); None for `off`.
+    pub export: Option<String>,
+    /// Row of `spans::SPAN_SOURCES`.
+    pub source: String,
+    /// Base URL of the span source.
+    pub endpoint: Option<String>,
+    /// Headers of the span source; values are secrets.
+    pub headers: Vec<(String, Secret)>,
+    /// Wait after the last request before reading.
+    pub settle: Duration,
+    /// Longest time of reading.
+    pub deadline: Duration,
+    /// Listening address of the embedded receiver, `127.0.0.1:4317` by default.
+    pub listen: String,
+}
+
+/// `prepare = "..."`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PrepareMode {
+    /// Drop ours, create, insert, flush, index, load, wait until really ready.
+    Full,
+    /// Keep ours if fingerprint and state fit, else full.
+    Ensure,
+    /// Create, index, load, empty.
+    Schema,
+    /// Must exist, is left alone.
+    Reuse,
+}
+
+/// One collection.
+#[derive(Clone, Debug)]
+pub struct CollectionPlan {
+    /// Name of the table in the scenario.
+    pub key: String,
+    /// Schema, index, consistency.
+    pub shape: Arc<CollectionShape>,
+    /// Its vectors; None only for `reuse`.
+    pub dataset: Option<Arc<dyn Dataset>>,
+    /// What preparation does.
+    pub prepare: PrepareMode,
+    /// Rows that preparation inserts.
+    pub initial_rows: u64,
+    /// Keep it at the end.
+    pub keep: bool,
+    /// Longest wait until it is ready.
+    pub ready_timeout: Duration,
+    /// Hash of schema, index and data: the mark of a collection that this program created.
+    pub fingerprint: String,
+}
+
+/// One workload.
+#[derive(Clone, Debug)]
+pub struct WorkloadPlan {
+    /// Name of the table in the scenario.
+    pub name: String,
+    /// Row of `operation::OPERATIONS`.
+    pub operation_name: String,
+    /// Builds and reads its requests.
+    pub operation: Arc<dyn Operation>,
+    /// Index in [`Plan::collections`].
+    pub collection: usize,
+    /// Open or closed loop.
+    pub arrival: Arrival,
+    /// Timeout of one request.
+    pub timeout: Duration,
+}
+
+/// How requests arise.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Arrival {
+    /// A schedule: requests are due whether or not earlier ones were answered.
+    Open { rate: f64, arrivals: Arrivals, max_in_flight: u64 },
+    /// Callers, each waits for its answer, then `think_time`.
+    Closed { callers: u32, think_time: Duration },
+}
+
+/// Distribution of arrivals in an open loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Arrivals {
+    Even,
+    Poisson,
+}
+
+/// One phase.
+#[derive(Clone, Debug)]
+pub struct PhasePlan {
+    /// Its name.
+    pub name: String,
+    /// Same load before measuring, recorded apart; may be zero.
+    pub warmup: Duration,
+    /// When it ends.
+    pub length: PhaseLength,
+    /// Indices in [`Plan::workloads`].
+    pub workloads: Vec<usize>,
+}
+
+/// When a phase ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhaseLength {
+    /// After this time.
+    Duration(Duration),
+    /// After this many requests of each workload.
+    Requests(u64),
+    /// When the rows of its insert workloads are used up.
+    Exhausted,
+}
+
+impl Plan {
+    /// Checks a scenario and fills in what it leaves out. Data sets are opened, operations built, secrets looked up.
+    ///
+    /// # Errors
+    /// The first mistake that is found.
+    pub fn from_scenario(scenario: &Scenario, flags: &PlanFlags, env: Environment<'_>) -> Result<Self, PlanError> {
+        let mut remarks = Vec::new();
+        let name = name(scenario)?;
+        let seed = seed(scenario, flags)?;
+        let milvus = milvus::resolve(&scenario.milvus, flags, env, &mut remarks)?;
+        let tracing = tracing::resolve(&scenario.tracing, flags, env, &mut remarks)?;
+        let sources = data::open(scenario, seed)?;
+        let collections = collections::resolve(scenario, seed, &milvus, &sources)?;
+        let workloads = workloads::resolve(scenario, &milvus, &collections)?;
+        let phases = phases::resolve(scenario, &workloads, &mut remarks)?;
+        let mut plan = Self {
+            name,
+            description: scenario.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
+            seed,
+            milvus,
+            tracing,
+            collections,
+            workloads,
+            phases,
+            remarks,
+            resolved: serde_json::Value::Null,
+            source: scenario.source.clone(),
+        };
+        plan.resolved = resolved::resolved(scenario, &plan);
+        Ok(plan)
+    }
+}
+
+fn name(scenario: &Scenario) -> Result<String, PlanError> {
+    match (&scenario.name, &scenario.file_stem) {
+        (Some(name), _) if is_name(&name.value) => Ok(name.value.clone()),
+        (Some(name), _) => Err(name.error(format!("is {}, allowed are {NAME_RULE}", quoted(&name.value))).into()),
+        (None, Some(stem)) if is_name(stem) => Ok(stem.clone()),
+        (None, _) => Ok("scenario".to_owned()),
+    }
+}
+
+fn seed(scenario: &Scenario, flags: &PlanFlags) -> Result<u64, PlanError> {
+    match (flags.seed, &scenario.seed) {
+        (Some(seed), _) => Ok(seed),
+        (None, Some(seed)) => {
+            u64::try_from(seed.value).map_err(|_| seed.error(format!("is {}, allowed are whole numbers from 0", seed.value)).into())
+        }
+        (None, None) => Ok(DEFAULT_SEED),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! `[[phases]]`: order, length, and what workloads of a phase mean for each other.
+
+use std::time::Duration;
+
+use super::{CollectionPlan, PhaseLength, PhasePlan, PlanError, PrepareMode, Remark, WorkloadPlan, collections::unknown, limits};
+use crate::scenario::{At, NAME_RULE, PhaseTable, Scenario, is_name, quoted};
+
+/// The phase of preparation, in the run folder.
+const RESERVED: &str = "prepare";
+const MAX_PHASES: usize = 100;
+const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 3600);
+
+pub(super) fn resolve(scenario: &Scenario, workloads: &[WorkloadPlan], remarks: &mut Vec<Remark>) -> Result<Vec<PhasePlan>, PlanError> {
+    if scenario.phases.is_empty() {
+        return Err(scenario.place.error("the scenario has no phase; add a table [[phases]]").into());
+    }
+    if let Some(table) = scenario.phases.get(MAX_PHASES) {
+        return Err(table.error(format!("is one too many, a scenario may have {MAX_PHASES} phases")).into());
+    }
+    let mut plans: Vec<PhasePlan> = Vec::new();
+    for table in &scenario.phases {
+        let plan = phase(table, workloads)?;
+        if plans.iter().any(|other| other.name == plan.name) {
+            return Err(table.error(format!("has the name \"{}\" of another phase; names must differ", plan.name)).into());
+        }
+        plans.push(plan);
+    }
+    let unused = |index: &usize| !plans.iter().any(|phase| phase.workloads.contains(index));
+    remarks.extend((0..workloads.len()).filter(unused).map(|index| Remark::UnusedWorkload { name: workloads[index].name.clone() }));
+    Ok(plans)
+}
+
+fn phase(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<PhasePlan, PlanError> {
+    let name = table.value.name.as_ref().ok_or_else(|| table.error("has no `name`; add one, e.g. name = \"alone\""))?;
+    if !is_name(&name.value) {
+        return Err(name.error(format!("is {}, allowed are {NAME_RULE}", quoted(&name.value))).into());
+    }
+    if name.value == RESERVED {
+        return Err(name.error("is \"prepare\", which is the name of the preparation in the report; choose another").into());
+    }
+    let chosen = chosen(table, workloads)?;
+    let length = length(table)?;
+    let ends = |index: &usize| workloads[*index].operation.writes() && workloads[*index].operation.capacity().is_some();
+    if length == PhaseLength::Exhausted && !chosen.iter().any(ends) {
+        let place = table.value.until.as_ref().map_or(&table.place, |at| &at.place);
+        return Err(place.error("is \"exhausted\", but no insert workload of the phase ever uses its rows up; use `duration`").into());
+    }
+    Ok(PhasePlan {
+        name: name.value.clone(),
+        warmup: limits::duration(&table.value.warmup, Duration::ZERO..=Duration::from_secs(24 * 3600), Duration::ZERO)?,
+        length,
+        workloads: chosen,
+    })
+}
+
+fn chosen(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<Vec<usize>, PlanError> {
+    let names = || workloads.iter().map(|workload| workload.name.as_str());
+    let list = table.value.workloads.as_ref().filter(|list| !list.value.is_empty());
+    let list =
+        list.ok_or_else(|| table.error(format!("has no `workloads`; the scenario has: {}", names().collect::<Vec<_>>().join(", "))))?;
+    let mut chosen = Vec::new();
+    for name in &list.value {
+        let Some(index) = workloads.iter().position(|workload| workload.name == name.value) else {
+            return Err(name.error(unknown(&name.value, "workload", names())).into());
+        };
+        if chosen.contains(&index) {
+            return Err(name.error(format!("is \"{}\", which the phase has already; a workload runs once in a phase", name.value)).into());
+        }
+        chosen.push(index);
+    }
+    Ok(chosen)
+}
+
+fn length(table: &At<PhaseTable>) -> Result<PhaseLength, PlanError> {
+    let PhaseTable { duration, requests, until, .. } = &table.value;
+    match (duration, requests, until) {
+        (Some(_), None, None) => {
+            let found = limits::duration(duration, Duration::from_millis(1)..=MAX_DURATION, MAX_DURATION)?;
+            Ok(PhaseLength::Duration(found))
+        }
+        (None, Some(_), None) => Ok(PhaseLength::Requests(limits::number(requests, 1..=1_000_000_000, 1)?.unsigned_abs())),
+        (None, None, Some(until)) if until.value.eq_ignore_ascii_case("exhausted") => Ok(PhaseLength::Exhausted),
+        (None, None, Some(until)) if until.value.eq_ignore_ascii_case("indexed") => {
+            Err(until.error("is \"indexed\", which is not built yet; use `duration` or until = \"exhausted\"").into())
+        }
+        (None, None, Some(until)) => Err(until.error(format!("is {}, allowed: exhausted", quoted(&until.value))).into()),
+        (None, None, None) => Err(table.error("has no end; add duration = \"30s\", requests = 10_000 or until = \"exhausted\"").into()),
+        _ => Err(table.error("has more than one end, allowed is one of `duration`, `requests` and `until`").into()),
+    }
+}
+
+/// Whether the data set's true neighbours are those of the collection while workload `index` runs: all rows are there
+/// from the beginning, and nothing was or is inserted.
+pub(super) fn truth_holds(scenario: &Scenario, collections: &[CollectionPlan], workloads: &[WorkloadPlan], index: usize) -> bool {
+    let workload = &workloads[index];
+    let collection = &collections[workload.collection];
+    let rows = collection.dataset.as_ref().map_or(0, |data| data.rows());
+    let complete = collection.initial_rows == rows && collection.prepare != PrepareMode::Schema;
+    let has = |phase: &At<PhaseTable>, name: &str| {
+        phase.value.workloads.as_ref().is_some_and(|list| list.value.iter().any(|at| at.value == name))
+    };
+    let last = scenario.phases.iter().rposition(|phase| has(phase, &workload.name)).map_or(0, |last| last + 1);
+    let writes = |other: &WorkloadPlan| {
+        other.collection == workload.collection
+            && other.operation.writes()
+            && scenario.phases[..last].iter().any(|phase| has(phase, &other.name))
+    };
+    complete && !workload.operation.writes() && !workloads.iter().any(writes)
+}

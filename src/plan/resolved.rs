@@ -1,0 +1,179 @@
+//! The plan as JSON, with every default filled in: what `check --resolved` prints and run.json keeps. Secrets are not in
+//! it, only that there are some.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::{Arrival, CollectionPlan, CredentialsPlan, PhaseLength, PhasePlan, Plan, WorkloadPlan};
+use crate::{
+    operation::{CollectionShape, IndexShape},
+    scenario::{At, CollectionTable, DataTable, FieldTable, QueriesKey, Scenario},
+};
+
+pub(super) fn resolved(scenario: &Scenario, plan: &Plan) -> Value {
+    json!({
+        "name": plan.name,
+        "description": plan.description,
+        "seed": plan.seed,
+        "milvus": milvus(plan),
+        "tracing": tracing(plan),
+        "data": scenario.data.iter().map(|table| (table.value.key.clone(), data(table, plan.seed))).collect::<Map<_, _>>(),
+        "collections": scenario.collections.iter().zip(&plan.collections)
+            .map(|(table, plan)| (plan.key.clone(), collection(&table.value, plan)))
+            .collect::<Map<_, _>>(),
+        "workloads": scenario.workloads.iter().zip(&plan.workloads)
+            .map(|(table, workload)| {
+                let keys = table.value.keys.iter().map(|(key, at)| (key.clone(), serde_json::to_value(&at.value).unwrap_or_default()));
+                (workload.name.clone(), workload_json(plan, workload, keys.collect()))
+            })
+            .collect::<Map<_, _>>(),
+        "phases": (0..plan.phases.len()).map(|index| phase(plan, index)).collect::<Vec<_>>(),
+    })
+}
+
+fn text(duration: Duration) -> String {
+    humantime::format_duration(duration).to_string()
+}
+
+fn milvus(plan: &Plan) -> Value {
+    let milvus = &plan.milvus;
+    let credentials = match &milvus.credentials {
+        CredentialsPlan::None => "none",
+        CredentialsPlan::Token(_) => "token",
+        CredentialsPlan::User { .. } => "user and password",
+    };
+    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    json!({
+        "uri": milvus.uri,
+        "timeout": text(milvus.timeout),
+        "connections": milvus.connections,
+        "access": milvus.access.name(),
+        "database": milvus.database,
+        "credentials": credentials,
+        "tls": milvus.tls.as_ref().map(|tls| json!({ "ca": path(&tls.ca), "cert": path(&tls.cert), "server_name": tls.server_name })),
+    })
+}
+
+fn tracing(plan: &Plan) -> Value {
+    let tracing = &plan.tracing;
+    json!({
+        "sample_ratio": tracing.sample_ratio.map_or(json!("auto"), |ratio| json!(ratio)),
+        "max_traces": tracing.max_traces,
+        "service_name": tracing.service_name,
+        "export": tracing.export.as_deref().unwrap_or("off"),
+        "spans": {
+            "source": tracing.source,
+            "endpoint": tracing.endpoint,
+            "headers": tracing.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+            "settle": text(tracing.settle),
+            "deadline": text(tracing.deadline),
+            "listen": tracing.listen,
+        },
+    })
+}
+
+fn data(table: &At<DataTable>, seed: u64) -> Value {
+    let data = &table.value;
+    let path = |at: &Option<At<std::path::PathBuf>>| at.as_ref().map(|at| at.value.display().to_string());
+    let format = data.format.as_ref().map(|at| at.value.to_lowercase());
+    let entries = [
+        ("format", json!(format)),
+        ("base", json!(path(&data.base))),
+        (
+            "queries",
+            match data.queries.as_ref().map(|at| &at.value) {
+                Some(QueriesKey::File(path)) => json!(path.display().to_string()),
+                Some(QueriesKey::Count(count)) => json!(count),
+                None => Value::Null,
+            },
+        ),
+        ("truth", json!(path(&data.truth))),
+        ("rows", json!(data.rows.as_ref().map(|at| at.value))),
+        ("dim", json!(data.dim.as_ref().map(|at| at.value))),
+        ("distribution", json!(data.distribution.as_ref().map(|at| at.value.to_lowercase()))),
+        ("seed", if format.as_deref() == Some("random") { json!(seed) } else { Value::Null }),
+    ];
+    // A key that the format does not have is no default.
+    entries.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>().into()
+}
+
+fn collection(table: &CollectionTable, plan: &CollectionPlan) -> Value {
+    let values =
+        |field: &FieldTable| field.values.as_ref().map_or(json!("row-number"), |at| serde_json::to_value(&at.value).unwrap_or_default());
+    let shape: &CollectionShape = &plan.shape;
+    json!({
+        "name": shape.name,
+        "rows": plan.dataset.as_ref().map(|data| data.rows()),
+        "queries": plan.dataset.as_ref().map(|data| data.queries()),
+        "dim": shape.dim,
+        "metric": shape.metric,
+        "consistency": shape.consistency.name(),
+        "prepare": plan.prepare.name(),
+        "initial_rows": plan.initial_rows,
+        "keep": plan.keep,
+        "index": index(&shape.index),
+        "fields": shape.fields.iter().zip(&table.fields).map(|(field, written)| json!({
+            "name": field.name,
+            "type": field.scalar_type.name(),
+            "max_length": field.max_length,
+            "values": values(&written.value),
+            "index": field.index.as_ref().map(index),
+        })).collect::<Vec<_>>(),
+        "id_field": shape.id_field,
+        "vector_field": shape.vector_field,
+        "shards": shape.shards,
+        "replicas": shape.replicas,
+        "ready_timeout": text(plan.ready_timeout),
+        "fingerprint": plan.fingerprint,
+    })
+}
+
+fn index(index: &IndexShape) -> Value {
+    json!({ "type": index.index_type, "params": index.params })
+}
+
+fn workload_json(plan: &Plan, workload: &WorkloadPlan, keys: Map<String, Value>) -> Value {
+    let mut json = keys;
+    let defaults =
+        crate::operation::OPERATIONS.iter().find(|entry| entry.name == workload.operation_name).map_or(&[][..], |entry| entry.keys);
+    for doc in defaults {
+        json.entry(doc.name).or_insert_with(|| default_value(doc.default));
+    }
+    json.insert("operation".into(), json!(workload.operation_name));
+    json.insert("collection".into(), json!(plan.collections[workload.collection].key));
+    json.insert("timeout".into(), json!(text(workload.timeout)));
+    match &workload.arrival {
+        Arrival::Open { rate, arrivals, max_in_flight } => {
+            json.insert("rate".into(), json!(rate));
+            json.insert("arrivals".into(), json!(arrivals.name()));
+            json.insert("max_in_flight".into(), json!(max_in_flight));
+        }
+        Arrival::Closed { callers, think_time } => {
+            json.insert("concurrency".into(), json!(callers));
+            json.insert("think_time".into(), json!(text(*think_time)));
+        }
+    }
+    Value::Object(json)
+}
+
+/// A default as the table of keys words it: JSON where it is some, `null` for `none`, else the words.
+fn default_value(words: &str) -> Value {
+    if words == "none" { Value::Null } else { serde_json::from_str(words).unwrap_or_else(|_| json!(words)) }
+}
+
+fn phase(plan: &Plan, index: usize) -> Value {
+    let phase: &PhasePlan = &plan.phases[index];
+    let (key, end) = match phase.length {
+        PhaseLength::Duration(duration) => ("duration", json!(text(duration))),
+        PhaseLength::Requests(requests) => ("requests", json!(requests)),
+        PhaseLength::Exhausted => ("until", json!("exhausted")),
+    };
+    json!({
+        "name": phase.name,
+        "warmup": text(phase.warmup),
+        key: end,
+        "workloads": phase.workloads.iter().map(|index| plan.workloads[*index].name.as_str()).collect::<Vec<_>>(),
+        "sample_ratio": plan.sample_ratio(index),
+    })
+}

@@ -1,0 +1,172 @@
+//! Defaults, sets, what is planned, and whether the truth holds.
+
+use super::*;
+use crate::scenario::KEYS;
+
+fn good(from: &str, to: &str) -> Plan {
+    plan(&with(from, to)).unwrap()
+}
+
+#[test]
+fn defaults_are_those_of_the_table() {
+    let plan = plan(GOOD).unwrap();
+    let resolved = &plan.resolved;
+    for (path, expected) in [
+        ("/seed", "42"),
+        ("/milvus/timeout", "\"10s\""),
+        ("/milvus/connections", "4"),
+        ("/milvus/access", "\"all\""),
+        ("/tracing/sample_ratio", "\"auto\""),
+        ("/tracing/max_traces", "20000"),
+        ("/tracing/service_name", "\"milvus-bench\""),
+        ("/tracing/export", "\"http://127.0.0.1:4317\""),
+        ("/tracing/spans/source", "\"auto\""),
+        ("/tracing/spans/settle", "\"8s\""),
+        ("/tracing/spans/deadline", "\"1m\""),
+        ("/collections/words/name", "\"words\""),
+        ("/collections/words/metric", "\"COSINE\""),
+        ("/collections/words/consistency", "\"Bounded\""),
+        ("/collections/words/prepare", "\"full\""),
+        ("/collections/words/initial_rows", "800"),
+        ("/collections/words/keep", "false"),
+        ("/workloads/search/arrivals", "\"poisson\""),
+        ("/workloads/search/max_in_flight", "10000"),
+        ("/workloads/search/limit", "10"),
+        ("/workloads/search/timeout", "\"10s\""),
+        ("/workloads/ingest/think_time", "\"0s\""),
+        ("/workloads/ingest/on_end", "\"stop\""),
+        ("/phases/1/warmup", "\"0s\""),
+    ] {
+        assert_eq!(resolved.pointer(path).map(ToString::to_string).as_deref(), Some(expected), "{path}");
+    }
+}
+
+#[test]
+fn enum_values_are_read_in_any_case() {
+    let text = with("initial_rows", "prepare = \"ENSURE\"\nmetric = \"cosine\"\nconsistency = \"STRONG\"\ninitial_rows");
+    let plan = plan(&text.replacen("\"HNSW\"", "\"hnsw\"", 1)).unwrap();
+    let collection = &plan.collections[0];
+    assert_eq!((collection.prepare, collection.shape.metric.as_str(), collection.keep), (PrepareMode::Ensure, "COSINE", true));
+    assert_eq!(collection.shape.index.index_type, "HNSW");
+}
+
+#[test]
+fn sets_change_values_by_path() {
+    let sets = [
+        "workloads.search.rate=50",
+        "workloads.search.params.ef=128",
+        "phases.alone.duration=3s",
+        "milvus.connections.count=2",
+        "seed = 0x10",
+    ];
+    let plan = plan_with(GOOD, &sets, &none, &PlanFlags::default()).unwrap();
+    assert_eq!(plan.resolved.pointer("/workloads/search/params/ef"), Some(&serde_json::json!(128)));
+    assert_eq!((plan.milvus.connections, plan.seed), (2, 16));
+    assert_eq!(plan.planned_requests(0, 0, PlannedPart::Measured), Some(150));
+    assert!(plan.source.contains("rate = 200"), "the text is kept as given");
+}
+
+#[test]
+fn collections_workloads_and_phases_keep_the_order_of_the_file() {
+    let plan = good("[workloads.search]", "[workloads.zebra]\noperation = \"search\"\nrate = 1\n[workloads.search]");
+    let names: Vec<&str> = plan.workloads.iter().map(|workload| workload.name.as_str()).collect();
+    assert_eq!(names, ["zebra", "search", "ingest"]);
+    assert_eq!(plan.remarks, [Remark::UnusedWorkload { name: "zebra".to_owned() }]);
+}
+
+#[test]
+fn the_mark_depends_on_schema_index_and_rows_alone() {
+    let mark = |from: &str, to: &str| good(from, to).collections[0].fingerprint.clone();
+    let same = mark("name = \"good\"", "name = \"other\"");
+    assert_eq!(same.len(), 16);
+    assert_eq!(same, mark("rate = 200", "rate = 100"));
+    for (from, to) in [
+        ("M = 16", "M = 8"),
+        ("\"80%\"", "\"70%\""),
+        ("dim = 8", "dim = 16"),
+        ("Int64", "Int32"),
+        ("initial_rows", "metric = \"L2\"\ninitial_rows"),
+        ("name = \"good\"", "seed = 1"),
+    ] {
+        assert_ne!(same, mark(from, to), "{to}");
+    }
+}
+
+#[test]
+fn auto_traces_at_most_max_traces_of_a_phase() {
+    let plan = good("[data.noise]", "[tracing]\nmax_traces = 500\n[data.noise]");
+    assert!((plan.sample_ratio(0) - 0.25).abs() < 1e-12, "500 of 2000 requests");
+    assert!(plan.sample_ratio(1) < 0.05, "a caller is taken to send 2,000 a second");
+    let fixed = good("[data.noise]", "[tracing]\nsample_ratio = 0.5\n[data.noise]");
+    assert_eq!((fixed.sample_ratio(0), fixed.sample_ratio(1)), (0.5, 0.5));
+}
+
+#[test]
+fn planned_requests_end_with_the_rows() {
+    let open = good("concurrency = 1", "rate = 4\narrivals = \"even\"");
+    assert_eq!(open.planned_requests(1, 1, PlannedPart::Measured), Some(10), "200 rows are 10 batches of 20, 40 slots are due");
+    assert_eq!(open.expectation().loads[2].rows_last.as_deref(), Some("its rows last 2.5 s, less than the phase"));
+    let closed = plan(GOOD).unwrap();
+    assert_eq!(closed.planned_requests(1, 1, PlannedPart::Measured), None);
+    let text = GOOD.replacen(
+        "duration = \"10s\"\nworkloads = [\"search\", \"ingest\"]",
+        "until = \"Exhausted\"\nworkloads = [\"search\", \"ingest\"]",
+        1,
+    );
+    let exhausted = plan(&text).unwrap();
+    assert_eq!(exhausted.phases[1].length, PhaseLength::Exhausted);
+    assert_eq!(
+        (exhausted.planned_requests(1, 1, PlannedPart::Measured), exhausted.planned_requests(1, 0, PlannedPart::Measured)),
+        (Some(10), None)
+    );
+    assert_eq!(exhausted.measured_time(1), None);
+    let requests = good("duration = \"10s\"", "requests = 100");
+    assert_eq!(
+        (requests.planned_requests(0, 0, PlannedPart::Measured), requests.measured_time(0)),
+        (Some(100), Some(Duration::from_millis(500)))
+    );
+}
+
+#[test]
+fn earlier_parts_and_phases_use_rows_up() {
+    let text = with("concurrency = 1", "rate = 1\narrivals = \"even\"")
+        .replacen("[\"search\"]", "[\"ingest\"]", 1)
+        .replacen("\"10s\"", "\"5s\"", 1);
+    let plan = plan(&text).unwrap();
+    let planned = |phase, part| plan.planned_requests(phase, 1, part);
+    let (warmup, measured, later) = (planned(0, PlannedPart::Warmup), planned(0, PlannedPart::Measured), planned(1, PlannedPart::Measured));
+    assert_eq!((warmup, measured, later), (Some(2), Some(5), Some(3)), "10 batches in all");
+}
+
+#[test]
+fn the_truth_holds_while_all_rows_and_no_others_are_there() {
+    let quick = scenarios().join("data/glove-100-quick");
+    let data = format!(
+        "format = \"fbin\"\nbase = \"{0}/base.fbin\"\nqueries = \"{0}/query.fbin\"\ntruth = \"{0}/truth-cosine.ibin\"",
+        quick.display()
+    );
+    let text = with("format = \"random\"\nrows = 1_000\ndim = 8\nqueries = 10", &data);
+    let holds = |text: &str| {
+        let scenario = Scenario::read(&ScenarioSource::Stdin(text.to_owned()), &[], &none).unwrap();
+        let plan = Plan::from_scenario(&scenario, &PlanFlags::default(), &none).unwrap();
+        phases::truth_holds(&scenario, &plan.collections, &plan.workloads, 0)
+    };
+    assert!(!holds(&text), "rows are missing");
+    let repeat = text.replacen("\"80%\"", "\"100%\"", 1).replacen("batch = 20", "batch = 20\non_end = \"repeat\"", 1);
+    assert!(!holds(&repeat), "rows are inserted in a phase in which it runs");
+    assert!(holds(&repeat.replacen("[\"search\", \"ingest\"]", "[\"ingest\"]", 1)), "rows are inserted later only");
+}
+
+#[test]
+fn the_table_of_keys_has_every_key_once() {
+    let table = key_table();
+    assert!(table.contains("**`[milvus]`**") && table.contains("**`[[phases]]`**") && table.contains("`operation = \"search\"`"));
+    let lines = table.lines().filter(|line| line.starts_with("| `")).count();
+    let of_operations: usize = crate::operation::OPERATIONS.iter().map(|entry| entry.keys.len()).sum();
+    assert_eq!(lines, KEYS.len() + of_operations);
+    assert!(table.lines().filter(|line| line.starts_with("| `")).all(|line| line.replace("\\|", "").matches('|').count() == 6));
+    for (index, key) in KEYS.iter().enumerate() {
+        assert!(!key.meaning.is_empty() && !key.kind.is_empty());
+        assert!(!KEYS[..index].iter().any(|other| (other.table, other.name) == (key.table, key.name)), "{}.{}", key.table, key.name);
+    }
+}

@@ -1,0 +1,140 @@
+//! `[tracing]`: how much is traced, where client spans go, where server spans are read.
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{
+    PlanError, PlanFlags, Remark, TracingPlan, limits, secret,
+    uri::{Address, Giver},
+};
+use crate::{
+    scenario::{At, Environment, ExportTarget, SpansTable, TracingTable, choose, quoted},
+    spans::SPAN_SOURCES,
+};
+
+const EXPORT: &str = "http://127.0.0.1:4317";
+const JAEGER: &str = "http://127.0.0.1:16686";
+const EMBEDDED: &str = "127.0.0.1:4317";
+const OTLP_VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
+
+pub(super) fn resolve(
+    table: &TracingTable,
+    flags: &PlanFlags,
+    env: Environment<'_>,
+    remarks: &mut Vec<Remark>,
+) -> Result<TracingPlan, PlanError> {
+    if let Some(variable) =
+        ["OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"].iter().find(|name| env(name).is_some_and(|text| !text.is_empty()))
+    {
+        remarks.push(Remark::SamplerIgnored { variable: (*variable).to_owned() });
+    }
+    let spans = &table.spans;
+    let source = spans.source.as_ref().map(|text| choose(text, "span source", SPAN_SOURCES, |row| row.name)).transpose()?;
+    Ok(TracingPlan {
+        sample_ratio: ratio(table)?,
+        max_traces: limits::number(&table.max_traces, 1..=10_000_000, 20_000)?.unsigned_abs(),
+        service_name: service_name(table, env, remarks)?,
+        export: export(table, flags, env, remarks)?,
+        source: source.map_or("auto", |row| row.name).to_owned(),
+        endpoint: endpoint(spans, flags)?,
+        headers: spans
+            .headers
+            .iter()
+            .map(|(name, source)| Ok((header(name, source)?, secret::look_up(source, env)?)))
+            .collect::<Result<_, PlanError>>()?,
+        settle: limits::duration(&spans.settle, Duration::ZERO..=Duration::from_secs(600), Duration::from_secs(8))?,
+        deadline: limits::duration(&spans.deadline, Duration::from_secs(1)..=Duration::from_secs(3600), Duration::from_secs(60))?,
+        listen: listen(spans)?,
+    })
+}
+
+fn ratio(table: &TracingTable) -> Result<Option<f64>, PlanError> {
+    match &table.sample_ratio {
+        Some(At { value: Some(ratio), place }) if !(0.0..=1.0).contains(ratio) => {
+            Err(place.error(format!("is {ratio}, allowed are numbers from 0 to 1, or \"auto\"")).into())
+        }
+        found => Ok(found.as_ref().and_then(|at| at.value)),
+    }
+}
+
+fn service_name(table: &TracingTable, env: Environment<'_>, remarks: &mut Vec<Remark>) -> Result<String, PlanError> {
+    if let Some(name) = env("OTEL_SERVICE_NAME").filter(|name| !name.is_empty()) {
+        if table.service_name.is_some() {
+            remarks.push(Remark::EnvironmentOverrides { variable: "OTEL_SERVICE_NAME".to_owned(), key: "tracing.service_name".to_owned() });
+        }
+        return Ok(name);
+    }
+    match &table.service_name {
+        Some(at) if at.value.trim().is_empty() || at.value.len() > 255 => {
+            Err(at.error(format!("is {}, allowed are names of 1 to 255 characters", quoted(&at.value))).into())
+        }
+        found => Ok(found.as_ref().map_or_else(|| "milvus-bench".to_owned(), |at| at.value.clone())),
+    }
+}
+
+fn export(table: &TracingTable, flags: &PlanFlags, env: Environment<'_>, remarks: &mut Vec<Remark>) -> Result<Option<String>, PlanError> {
+    if let Some(At { value: ExportTarget::Endpoint(text), place }) = &table.export {
+        // Even where it is overridden: the scenario's text is kept in the run folder, so it must hold no password.
+        Address { text: text.clone(), giver: Giver::Scenario(place) }.url(EXPORT)?;
+    }
+    let override_with = |variable: &str, remarks: &mut Vec<Remark>| {
+        if table.export.is_some() {
+            remarks.push(Remark::EnvironmentOverrides { variable: variable.to_owned(), key: "tracing.export".to_owned() });
+        }
+    };
+    if let Some(text) = &flags.otlp {
+        return otlp(&Address { text: text.clone(), giver: Giver::Flag("--otlp") }).map(Some);
+    }
+    if env("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
+        override_with("OTEL_SDK_DISABLED", remarks);
+        return Ok(None);
+    }
+    let found = OTLP_VARIABLES.iter().find_map(|name| env(name).filter(|text| !text.is_empty()).map(|text| (*name, text)));
+    if let Some((name, text)) = found {
+        override_with(name, remarks);
+        return otlp(&Address { text, giver: Giver::Variable(name) }).map(Some);
+    }
+    match &table.export {
+        None => Ok(Some(EXPORT.to_owned())),
+        Some(At { value: ExportTarget::Off, .. }) => Ok(None),
+        Some(At { value: ExportTarget::Endpoint(text), place }) => {
+            otlp(&Address { text: text.clone(), giver: Giver::Scenario(place) }).map(Some)
+        }
+    }
+}
+
+fn otlp(address: &Address<'_>) -> Result<String, PlanError> {
+    let endpoint = address.url(EXPORT)?;
+    if endpoint.port() == Some(4318) {
+        return Err(address.error("has the port 4318 of OTLP/HTTP, which is not built yet; write the port of OTLP/gRPC, 4317 by default"));
+    }
+    Ok(endpoint.as_str().trim_end_matches('/').to_owned())
+}
+
+fn endpoint(spans: &SpansTable, flags: &PlanFlags) -> Result<Option<String>, PlanError> {
+    if let Some(written) = &spans.endpoint {
+        Address::written(written).url(JAEGER)?;
+    }
+    let address = match (&flags.spans, &spans.endpoint) {
+        (Some(text), _) => Address { text: text.clone(), giver: Giver::Flag("--spans") },
+        (None, Some(at)) => Address::written(at),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(address.url(JAEGER)?.as_str().trim_end_matches('/').to_owned()))
+}
+
+fn header(name: &str, source: &At<crate::scenario::SecretSource>) -> Result<String, PlanError> {
+    match http::HeaderName::from_bytes(name.as_bytes()) {
+        Ok(name) => Ok(name.as_str().to_owned()),
+        Err(_) => Err(source.error("is no name of a header, allowed are letters, digits and `-`").into()),
+    }
+}
+
+fn listen(spans: &SpansTable) -> Result<String, PlanError> {
+    match &spans.listen {
+        None => Ok(EMBEDDED.to_owned()),
+        Some(at) => match at.value.parse::<SocketAddr>() {
+            Ok(address) => Ok(address.to_string()),
+            Err(_) => Err(at.error(format!("is {}, allowed are an IP address and a port, e.g. \"{EMBEDDED}\"", quoted(&at.value))).into()),
+        },
+    }
+}

@@ -1,0 +1,66 @@
+//! Addresses: where one came from, and what it must look like. An address may hold a password by mistake, so errors
+//! show it only when it can't.
+
+use url::Url;
+
+use super::PlanError;
+use crate::scenario::{At, Place, quoted};
+
+/// An address and who gave it.
+#[derive(Clone, Debug)]
+pub(super) struct Address<'a> {
+    pub(super) text: String,
+    pub(super) giver: Giver<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Giver<'a> {
+    Scenario(&'a Place),
+    Flag(&'static str),
+    Variable(&'static str),
+}
+
+impl<'a> Address<'a> {
+    pub(super) fn written(at: &'a At<String>) -> Self {
+        Self { text: at.value.clone(), giver: Giver::Scenario(&at.place) }
+    }
+
+    pub(super) fn error(&self, message: &str) -> PlanError {
+        match self.giver {
+            Giver::Scenario(place) => place.error(message).into(),
+            Giver::Flag(name) | Giver::Variable(name) => PlanError(format!("`{name}` {message}")),
+        }
+    }
+
+    /// The address as a URL of scheme http or https with a host, without user and password.
+    pub(super) fn url(&self, example: &str) -> Result<Url, PlanError> {
+        let shown = if self.text.contains('@') { "an address".to_owned() } else { quoted(&self.text) };
+        let refuse = |story: &str| self.error(&format!("is {shown}, {story}; write for example {example}"));
+        let url = Url::parse(self.text.trim()).map_err(|error| refuse(&format!("which is no URI ({error})")))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(self.error(
+                "holds a user or password, which must not stand in an address; use `token`, or `user` and `password`, of [milvus]",
+            ));
+        }
+        if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none_or(str::is_empty) {
+            return Err(refuse("which has no scheme http:// or https:// before its host"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(refuse("which has a `?` or `#` part"));
+        }
+        if url.port() == Some(0) {
+            return Err(refuse("whose port 0 can't be connected to"));
+        }
+        Ok(url)
+    }
+
+    /// Scheme, host and port alone, the port filled in.
+    pub(super) fn origin(&self, example: &str, http_port: u16) -> Result<String, PlanError> {
+        let url = self.url(example)?;
+        if url.path() != "/" {
+            return Err(self.error(&format!("is {}, which has a path after its port; write for example {example}", quoted(&self.text))));
+        }
+        let port = url.port().unwrap_or(if url.scheme() == "https" { 443 } else { http_port });
+        Ok(format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or_default()))
+    }
+}

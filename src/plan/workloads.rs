@@ -1,0 +1,195 @@
+//! `[workloads.<name>]`: operations built, loops chosen.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    AccessPlan, Arrival, Arrivals, CollectionPlan, MilvusPlan, PlanError, WorkloadPlan, collections::unknown, limits, milvus::TIMEOUTS,
+    phases,
+};
+use crate::{
+    operation::{OPERATIONS, Operation, OperationContext, OperationEntry, OperationError},
+    scenario::{At, NAME_RULE, Scenario, WorkloadTable, choose, is_name, quoted, unknown_key},
+};
+
+const ARRIVALS: &[(&str, Arrivals)] = &[("even", Arrivals::Even), ("poisson", Arrivals::Poisson)];
+/// Lowest and highest rate, requests per second.
+const RATES: std::ops::RangeInclusive<f64> = 0.001..=1e6;
+const MAX_WORKLOADS: usize = 100;
+const DEFAULT_IN_FLIGHT: i64 = 10_000;
+
+impl Arrivals {
+    /// Its name, as in a scenario.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        ARRIVALS.iter().find(|(_, arrivals)| *arrivals == self).map_or("", |(name, _)| name)
+    }
+}
+
+pub(super) fn resolve(scenario: &Scenario, milvus: &MilvusPlan, collections: &[CollectionPlan]) -> Result<Vec<WorkloadPlan>, PlanError> {
+    if scenario.workloads.is_empty() {
+        return Err(scenario.place.error("the scenario has no workload; add a table [workloads.<name>]").into());
+    }
+    if let Some(table) = scenario.workloads.get(MAX_WORKLOADS) {
+        return Err(table.error(format!("is one too many, a scenario may have {MAX_WORKLOADS} workloads")).into());
+    }
+    let builders = scenario.workloads.iter().map(|table| Builder::new(table, milvus, collections)).collect::<Result<Vec<_>, _>>()?;
+    let mut plans = builders.iter().map(Builder::plan).collect::<Result<Vec<_>, _>>()?;
+    check_writers(&builders, &plans)?;
+    // Whether the truth holds for one workload depends on what the others do, so operations are built a second time.
+    for index in 0..plans.len() {
+        if phases::truth_holds(scenario, collections, &plans, index) {
+            plans[index].operation = builders[index].operation(true)?;
+        }
+    }
+    Ok(plans)
+}
+
+/// Two insert workloads on one collection would take the same rows.
+fn check_writers(builders: &[Builder<'_>], plans: &[WorkloadPlan]) -> Result<(), PlanError> {
+    for (index, plan) in plans.iter().enumerate() {
+        let Some(other) = plans[..index].iter().find(|other| other.collection == plan.collection && other.operation.writes()) else {
+            continue;
+        };
+        if plan.operation.writes() {
+            let (first, key) = (&other.name, &builders[index].collection.key);
+            let message = format!(
+                "inserts into collection `{key}` as workload `{first}` does; each row is inserted once, so a collection has one such workload"
+            );
+            return Err(builders[index].table.error(message).into());
+        }
+    }
+    Ok(())
+}
+
+struct Builder<'a> {
+    table: &'a At<WorkloadTable>,
+    entry: &'static OperationEntry,
+    collection_index: usize,
+    collection: &'a CollectionPlan,
+    milvus: &'a MilvusPlan,
+}
+
+impl<'a> Builder<'a> {
+    fn new(table: &'a At<WorkloadTable>, milvus: &'a MilvusPlan, collections: &'a [CollectionPlan]) -> Result<Self, PlanError> {
+        let key = &table.value.key;
+        if !is_name(key) {
+            return Err(table.error(format!("is a workload named {}, allowed are {NAME_RULE}", quoted(key))).into());
+        }
+        let names = || OPERATIONS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
+        let operation = table.value.operation.as_ref().ok_or_else(|| table.error(format!("has no `operation`; allowed: {}", names())))?;
+        let entry = choose(operation, "operation", OPERATIONS, |row| row.name)?;
+        let extra: Vec<&'static str> = entry.keys.iter().map(|doc| doc.name).collect();
+        if let Some((name, at)) = table.value.keys.iter().find(|(name, _)| !extra.contains(&name.as_str())) {
+            return Err(at.error(unknown_key("workloads.<name>", name, &extra)).into());
+        }
+        let collection_index = collection(table, collections)?;
+        Ok(Self { table, entry, collection_index, collection: &collections[collection_index], milvus })
+    }
+
+    fn plan(&self) -> Result<WorkloadPlan, PlanError> {
+        let arrival = self.arrival()?;
+        let operation = self.operation(false)?;
+        if operation.writes() {
+            self.check_write()?;
+        }
+        Ok(WorkloadPlan {
+            name: self.table.value.key.clone(),
+            operation_name: self.entry.name.to_owned(),
+            operation,
+            collection: self.collection_index,
+            arrival,
+            timeout: limits::duration(&self.table.value.timeout, TIMEOUTS, self.milvus.timeout)?,
+        })
+    }
+
+    fn operation(&self, truth_holds: bool) -> Result<Arc<dyn Operation>, PlanError> {
+        let context = OperationContext {
+            workload: self.table.value.key.clone(),
+            collection: self.collection.shape.clone(),
+            dataset: self.collection.dataset.clone(),
+            initial_rows: self.collection.initial_rows,
+            truth_holds,
+            keys: self.table.value.keys.iter().map(|(key, at)| (key.clone(), at.value.clone())).collect(),
+        };
+        (self.entry.build)(context).map_err(|error| self.located(&error))
+    }
+
+    fn check_write(&self) -> Result<(), PlanError> {
+        if self.milvus.access != AccessPlan::Read {
+            return Ok(());
+        }
+        let place = self.table.value.operation.as_ref().map_or(&self.table.place, |at| &at.place);
+        Err(place
+            .error(format!("is \"{}\", which writes; with access = \"read\" only reading operations are allowed", self.entry.name))
+            .into())
+    }
+
+    fn arrival(&self) -> Result<Arrival, PlanError> {
+        let table = &self.table.value;
+        match (&table.rate, &table.concurrency) {
+            (Some(rate), None) => {
+                if let Some(at) = &table.think_time {
+                    return Err(at
+                        .error("is for a closed loop (`concurrency`), but the workload has a `rate`; leave one of them out")
+                        .into());
+                }
+                if !RATES.contains(&rate.value) {
+                    return Err(rate
+                        .error(format!("is {}, allowed are numbers above 0: 0.001 to 1,000,000 requests per second", rate.value))
+                        .into());
+                }
+                let arrivals = table.arrivals.as_ref().map(|text| choose(text, "spread of arrivals", ARRIVALS, |row| row.0)).transpose()?;
+                Ok(Arrival::Open {
+                    rate: rate.value,
+                    arrivals: arrivals.map_or(Arrivals::Poisson, |row| row.1),
+                    max_in_flight: limits::number(&table.max_in_flight, 1..=1_000_000, DEFAULT_IN_FLIGHT)?.unsigned_abs(),
+                })
+            }
+            (None, Some(_)) => {
+                let open_only = table.arrivals.as_ref().map(|at| &at.place).or(table.max_in_flight.as_ref().map(|at| &at.place));
+                if let Some(place) = open_only {
+                    return Err(place
+                        .error("is for an open loop (`rate`), but the workload has `concurrency`; leave one of them out")
+                        .into());
+                }
+                Ok(Arrival::Closed {
+                    callers: limits::number(&table.concurrency, 1..=10_000, 1)? as u32,
+                    think_time: limits::duration(&table.think_time, Duration::ZERO..=Duration::from_secs(3600), Duration::ZERO)?,
+                })
+            }
+            (Some(rate), Some(_)) => {
+                Err(rate.error("stands beside `concurrency`, allowed is one: `rate` (open loop) or `concurrency` (closed loop)").into())
+            }
+            (None, None) => Err(self
+                .table
+                .error("has neither `rate` nor `concurrency`; add rate = 200 (open loop) or concurrency = 8 (closed loop)")
+                .into()),
+        }
+    }
+
+    /// An error of the operation, at the key that it names.
+    fn located(&self, error: &OperationError) -> PlanError {
+        if error.key.is_empty() {
+            return self.table.error(&error.message).into();
+        }
+        let first = error.key.split('.').next().unwrap_or_default();
+        let place = match self.table.value.keys.iter().find(|(key, _)| key == first) {
+            Some((_, at)) if error.key == first => at.place.clone(),
+            Some((_, at)) => at.place.child(error.key[first.len()..].trim_start_matches('.')),
+            None => self.table.place.child(&error.key),
+        };
+        place.error(&error.message).into()
+    }
+}
+
+fn collection(table: &At<WorkloadTable>, collections: &[CollectionPlan]) -> Result<usize, PlanError> {
+    let names = || collections.iter().map(|collection| collection.key.as_str());
+    match &table.value.collection {
+        Some(name) => {
+            let index = collections.iter().position(|collection| collection.key == name.value);
+            index.ok_or_else(|| name.error(unknown(&name.value, "collection", names())).into())
+        }
+        None if collections.len() == 1 => Ok(0),
+        None => Err(table.error(format!("has no `collection`; the scenario has: {}", names().collect::<Vec<_>>().join(", "))).into()),
+    }
+}

@@ -1,0 +1,199 @@
+//! The run folder: its files, how it is created, how it is read again.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, ErrorKind, Write},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use super::{FigureHistograms, RequestLine, RunInfo, info::FORMAT, read_histograms};
+
+/// Why a run folder can't be made or read: one sentence with the path and the next step.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FolderError(pub String);
+
+/// Paths within one run folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// The folder at `path`, which need not exist.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self { path: path.to_path_buf() }
+    }
+
+    /// Makes `results/<name>-<UTC>-<4 hex>` and lets `results/latest` point to it.
+    ///
+    /// # Errors
+    /// The folder can't be made.
+    pub fn create_in(results: &Path, name: &str, now: SystemTime, tag: u16) -> Result<Self, FolderError> {
+        let time = humantime::format_rfc3339_seconds(now).to_string().replace(['-', ':'], "");
+        let folder = Self { path: results.join(format!("{name}-{time}-{tag:04x}")) };
+        folder.make()?;
+        folder.point_latest(results);
+        Ok(folder)
+    }
+
+    /// Makes the folder at `path`, which must be absent or empty.
+    ///
+    /// # Errors
+    /// It can't be made or holds something.
+    pub fn create_at(path: &Path) -> Result<Self, FolderError> {
+        let holds_something = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+        if holds_something {
+            return Err(FolderError(format!("{} is not empty: give --out a folder that is absent or empty", path.display())));
+        }
+        let folder = Self::at(path);
+        folder.make()?;
+        Ok(folder)
+    }
+
+    fn make(&self) -> Result<(), FolderError> {
+        std::fs::create_dir_all(&self.path).map_err(|error| {
+            FolderError(format!(
+                "the run folder {} can't be made: {error}; name another place with --out or --results",
+                self.path.display()
+            ))
+        })?;
+        // Found out now, not after the measurement.
+        self.write("run.json", b"{}")
+    }
+
+    fn point_latest(&self, results: &Path) {
+        let (link, name) = (results.join("latest"), self.path.file_name().unwrap_or_default());
+        let scratch = results.join(format!(".latest-{}", std::process::id()));
+        // A convenience: a file system without links does not end the run.
+        if std::os::unix::fs::symlink(name, &scratch).is_ok() && std::fs::rename(&scratch, &link).is_err() {
+            let _ = std::fs::remove_file(&scratch);
+        }
+    }
+
+    /// Writes the file `name`, replacing it as a whole.
+    ///
+    /// # Errors
+    /// The disk's error with the path.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        let (path, scratch) = (self.file(name), self.file(&format!(".{name}.new")));
+        let write = || {
+            let mut file = File::create(&scratch)?;
+            file.write_all(bytes)?;
+            file.sync_data()?;
+            std::fs::rename(&scratch, &path)
+        };
+        write().map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied => {
+                FolderError(format!("{} may not be written: {error}; name another place with --out or --results", path.display()))
+            }
+            _ => FolderError(format!("{} can't be written: {error}", path.display())),
+        })
+    }
+
+    /// Writes `run.json`.
+    ///
+    /// # Errors
+    /// The disk's error.
+    pub fn write_info(&self, info: &RunInfo) -> Result<(), FolderError> {
+        let mut text = serde_json::to_vec_pretty(info).map_err(|error| FolderError(format!("run.json can't be written: {error}")))?;
+        text.push(b'\n');
+        self.write("run.json", &text)
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Path of the file `name` within it.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+/// A run folder that is being read.
+#[derive(Debug)]
+pub struct RunReader {
+    folder: RunFolder,
+    info: RunInfo,
+}
+
+impl RunReader {
+    /// Reads `run.json` of the folder at `path`.
+    ///
+    /// # Errors
+    /// There is no such folder, it holds no run, its format is of another version, or run.json is damaged.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        let folder = RunFolder::at(path);
+        let file = folder.file("run.json");
+        let text = std::fs::read(&file)
+            .map_err(|error| FolderError(format!("{} can't be read: {error}; give the folder of a run", file.display())))?;
+        let info: RunInfo = serde_json::from_slice(&text)
+            .map_err(|error| FolderError(format!("{} is not a run of milvus-bench: {error}", file.display())))?;
+        if info.format != FORMAT {
+            return Err(FolderError(format!("{} has format {}, this version reads format {FORMAT}", file.display(), info.format)));
+        }
+        Ok(Self { folder, info })
+    }
+
+    /// `run.json`.
+    #[must_use]
+    pub fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// Paths of the folder's files.
+    #[must_use]
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// The lines of `requests.jsonl`, in the order of their end.
+    ///
+    /// # Errors
+    /// The file can't be opened.
+    pub fn requests(&self) -> Result<RequestReader, FolderError> {
+        let path = self.folder.file("requests.jsonl");
+        let file = File::open(&path).map_err(|error| FolderError(format!("{} can't be read: {error}", path.display())))?;
+        Ok(RequestReader { path, lines: BufReader::with_capacity(1 << 18, file), buffer: Vec::new(), number: 0 })
+    }
+
+    /// The merged histograms of `latency.hlog`.
+    ///
+    /// # Errors
+    /// The file can't be opened, or is no interval log.
+    pub fn histograms(&self) -> Result<FigureHistograms, FolderError> {
+        read_histograms(&self.folder.file("latency.hlog"))
+    }
+}
+
+/// Iterator over `requests.jsonl`. A line that can't be read is an error that names it; reading may go on after it.
+#[derive(Debug)]
+pub struct RequestReader {
+    path: PathBuf,
+    lines: BufReader<File>,
+    buffer: Vec<u8>,
+    number: u64,
+}
+
+impl Iterator for RequestReader {
+    type Item = Result<RequestLine, FolderError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.buffer.clear();
+        self.number += 1;
+        match self.lines.read_until(b'\n', &mut self.buffer) {
+            Ok(0) => None,
+            Ok(_) => Some(
+                serde_json::from_slice(&self.buffer)
+                    .map_err(|error| FolderError(format!("line {} of {} is no request: {error}", self.number, self.path.display()))),
+            ),
+            Err(error) => Some(Err(FolderError(format!("{} can't be read: {error}", self.path.display())))),
+        }
+    }
+}

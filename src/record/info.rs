@@ -1,0 +1,224 @@
+//! `run.json`: everything about a run that is not a request, a histogram or a span.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ClockAnchor, Part, Warning};
+
+/// Version of the run folder's format.
+pub const FORMAT: u32 = 1;
+
+/// How far a run came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Status {
+    #[default]
+    Running,
+    Complete,
+    Interrupted,
+    Failed,
+}
+
+/// The whole of `run.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunInfo {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Name of the scenario.
+    pub name: String,
+    /// Its description, may be empty.
+    pub description: String,
+    /// How far the run came.
+    pub status: Status,
+    /// Why it failed, one sentence.
+    pub failure: Option<String>,
+    /// Upper half of every trace id, 16 hex digits.
+    pub nonce: String,
+    /// Seed of the scenario.
+    pub seed: u64,
+    /// Arguments as typed.
+    pub command_line: Vec<String>,
+    /// Version of this program and its build profile (`debug`, `release`).
+    pub tool: BTreeMap<String, String>,
+    /// What Milvus and the span source said of themselves.
+    pub servers: BTreeMap<String, String>,
+    /// Kernel, processor, cores, memory: of the machine that ran the client.
+    pub environment: BTreeMap<String, String>,
+    /// The plan with every default filled in, without secrets.
+    pub plan: serde_json::Value,
+    /// Both clocks at the run's start.
+    pub start: ClockAnchor,
+    /// Load threads.
+    pub threads: u32,
+    /// Every (phase, part, workload) that was measured, `prepare` among them; [`super::StreamId`] is the index.
+    pub streams: Vec<StreamInfo>,
+    /// Phases in their order, `prepare` first.
+    pub phases: Vec<PhaseInfo>,
+    /// Collections before the first and after the last phase, and around each phase.
+    pub collections: Vec<CollectionState>,
+    /// The exporter of client spans; None when export is off.
+    pub export: Option<ExportInfo>,
+    /// The fetch of server spans; None before it happened or when the source is `none`.
+    pub fetch: Option<FetchInfo>,
+    /// First texts of each failure.
+    pub errors: Vec<KeptError>,
+    /// What makes the measurement doubtful, with advice.
+    pub warnings: Vec<Warning>,
+    /// Verdict of the analysis that ended the run: `valid`, `reservations`, `invalid`; None before.
+    pub verdict: Option<String>,
+}
+
+/// One (phase, part, workload).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StreamInfo {
+    /// Name of the phase.
+    pub phase: String,
+    /// Part of the phase; None only in a damaged file.
+    pub part: Option<Part>,
+    /// Name of the workload, or the step of preparation.
+    pub workload: String,
+    /// Name of the operation.
+    pub operation: String,
+    /// Name of the gRPC method.
+    pub method: String,
+    /// The collection that it works on.
+    pub collection: String,
+    /// Open loop (a schedule) or closed loop (callers).
+    pub open_loop: bool,
+    /// Requests per second that the schedule asks for; None in a closed loop.
+    pub target_rate: Option<f64>,
+    /// Callers of a closed loop.
+    pub callers: Option<u32>,
+    /// Places in flight of an open loop.
+    pub max_in_flight: Option<u64>,
+    /// Share of requests that are traced, in [0, 1].
+    pub sample_ratio: f64,
+    /// Start of the part on the monotonic clock.
+    pub start_ns: u64,
+    /// End of the part (nothing is sent later); None while it runs.
+    pub end_ns: Option<u64>,
+    /// Slots that the schedule held within the part (open loop) or requests that callers began (closed loop).
+    pub due: u64,
+    /// Requests that were handed to the transport.
+    pub sent: u64,
+    /// Most requests that were in flight at one time.
+    pub in_flight_max: u64,
+    /// Slots that had to wait for a place in flight.
+    pub in_flight_waits: u64,
+    /// Traced requests that have no line in requests.jsonl.
+    pub not_recorded: u64,
+    /// Why it stopped before the part's end, e.g. `its rows are used up`.
+    pub stopped: Option<String>,
+    /// Rows that match, for the recall's denominator, and other figures that the operation adds; may be empty.
+    pub notes: BTreeMap<String, String>,
+}
+
+/// One phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PhaseInfo {
+    /// Its name; `prepare` is the preparation.
+    pub name: String,
+    /// Both clocks at its start.
+    pub start: ClockAnchor,
+    /// Both clocks at its end; None while it runs or after a crash.
+    pub end: Option<ClockAnchor>,
+    /// CPU seconds of this process during the phase.
+    pub cpu_s: Option<f64>,
+    /// Largest share of one core that a load thread used, in [0, 1].
+    pub thread_cpu_max: Option<f64>,
+}
+
+/// State of one collection at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CollectionState {
+    /// Name of the collection.
+    pub name: String,
+    /// `before <phase>` or `after <phase>`.
+    pub when: String,
+    /// Rows as Milvus counts them (`count(*)`); None where it did not say.
+    pub rows: Option<u64>,
+    /// Rows in growing segments that the query nodes serve.
+    pub growing_rows: Option<u64>,
+    /// Rows in sealed segments that the query nodes serve.
+    pub sealed_rows: Option<u64>,
+    /// Of those, rows of segments without an index.
+    pub unindexed_rows: Option<u64>,
+    /// Number of segments.
+    pub segments: Option<u64>,
+    /// Index state of the vector field: `finished`, `in progress`, ...
+    pub index_state: Option<String>,
+}
+
+/// Counters of the client-span exporter.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ExportInfo {
+    /// Where the spans went.
+    pub endpoint: String,
+    /// Spans that were accepted.
+    pub exported: u64,
+    /// Spans that were lost: queue full, or refused after the retries.
+    pub dropped: u64,
+    /// The last error, one sentence.
+    pub error: Option<String>,
+}
+
+/// What fetching the server's spans gave.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FetchInfo {
+    /// Row of the source table that was used.
+    pub source: String,
+    /// Which API of which server, in words.
+    pub server: String,
+    /// What the source had to say, e.g. that times are whole microseconds.
+    pub remark: String,
+    /// Resolution of the span times in nanoseconds, 1 or 1,000.
+    pub resolution_ns: u32,
+    /// Address of a real UI, if one answers.
+    pub ui: Option<String>,
+    /// Trace ids that were asked for.
+    pub asked: u64,
+    /// Of those, ids that were not asked for any more: deadline or budget.
+    pub not_fetched: u64,
+    /// Which those are, 32 hex digits each.
+    pub not_fetched_ids: Vec<String>,
+    /// Spans that were found.
+    pub spans: u64,
+    /// Traces that grew in the second reading.
+    pub grew: u64,
+    /// Traces that still changed at the deadline.
+    pub unsettled: u64,
+    /// Seconds from the end of the load to the end of the fetch.
+    pub took_s: f64,
+    /// Spans that the back end received and dropped during the run, if its counters could be read.
+    pub back_end_received: Option<u64>,
+    /// See `back_end_received`.
+    pub back_end_dropped: Option<u64>,
+    /// Why the fetch failed or ended early, one sentence with the next step.
+    pub error: Option<String>,
+}
+
+/// One kept text of a failure.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct KeptError {
+    /// `phase/part/workload`.
+    pub stream: String,
+    /// Stable outcome code.
+    pub outcome: String,
+    /// Milvus' or the transport's words, cleaned and cut.
+    pub text: String,
+}
+
+impl Default for ClockAnchor {
+    fn default() -> Self {
+        Self { monotonic_ns: 0, unix_ns: 0 }
+    }
+}

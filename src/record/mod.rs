@@ -1,0 +1,21 @@
+//! What is kept of a run: samples, histograms, the run folder with its format version, warnings.
+//!
+//! Everything that is reported later comes from here and from the spans; nothing else links measuring and reporting.
+
+mod clock;
+mod folder;
+mod hlog;
+mod info;
+mod recorder;
+mod sample;
+mod warning;
+mod writer;
+
+pub use clock::{ClockAnchor, RunClock};
+pub use folder::{FolderError, RequestReader, RunFolder, RunReader};
+pub use hlog::{FigureHistograms, HistogramKey, read_histograms};
+pub use info::*;
+pub use recorder::{Interval, Recorder};
+pub use sample::{Figure, Outcome, Part, RequestLine, Sample, StreamId};
+pub use warning::Warning;
+pub use writer::{OnSampled, RunWriter, WriterCounters};

@@ -1,0 +1,222 @@
+//! One finished request, in memory and as a line of `requests.jsonl`.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// Part of a phase. Ramps between stages are recorded apart like warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum Part {
+    Warmup,
+    Measured,
+}
+
+impl Part {
+    /// `warmup` or `measured`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Warmup => "warmup",
+            Part::Measured => "measured",
+        }
+    }
+}
+
+/// Index of a (phase, part, workload) in [`super::RunInfo::streams`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub u16);
+
+/// How a request ended; the codes are stable. Texts are in run.json.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Success: gRPC OK and the reply's status 0.
+    Ok,
+    /// The request's timeout passed.
+    Timeout,
+    /// No connection or a broken one, or gRPC `UNAVAILABLE`.
+    Unavailable,
+    /// Another gRPC status, 1..=16.
+    Grpc(u8),
+    /// Milvus' own code, not 0.
+    Milvus(i32),
+    /// The reply can't be read.
+    BadReply,
+    /// `[milvus] access` forbids the call.
+    Forbidden,
+    /// Due, but the part ended before there was a place to send it.
+    NotSent,
+    /// Sent, and not answered within its timeout after the part's end, or the run was interrupted.
+    Abandoned,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Ok => f.write_str("ok"),
+            Outcome::Timeout => f.write_str("timeout"),
+            Outcome::Unavailable => f.write_str("unavailable"),
+            Outcome::Grpc(code) => write!(f, "grpc_{code}"),
+            Outcome::Milvus(code) => write!(f, "milvus_{code}"),
+            Outcome::BadReply => f.write_str("bad_reply"),
+            Outcome::Forbidden => f.write_str("forbidden"),
+            Outcome::NotSent => f.write_str("not_sent"),
+            Outcome::Abandoned => f.write_str("abandoned"),
+        }
+    }
+}
+
+impl FromStr for Outcome {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = |rest: &str| rest.parse::<i32>().map_err(|_| format!("unknown outcome {text:?}"));
+        Ok(match text {
+            "ok" => Outcome::Ok,
+            "timeout" => Outcome::Timeout,
+            "unavailable" => Outcome::Unavailable,
+            "bad_reply" => Outcome::BadReply,
+            "forbidden" => Outcome::Forbidden,
+            "not_sent" => Outcome::NotSent,
+            "abandoned" => Outcome::Abandoned,
+            _ => match text.split_once('_') {
+                Some(("grpc", rest)) => Outcome::Grpc(u8::try_from(number(rest)?).map_err(|_| format!("unknown outcome {text:?}"))?),
+                Some(("milvus", rest)) => Outcome::Milvus(number(rest)?),
+                _ => return Err(format!("unknown outcome {text:?}")),
+            },
+        })
+    }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Outcome {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// One request, finished or given up. Times are nanoseconds since the run's start on the monotonic clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// Which (phase, part, workload).
+    pub stream: StreamId,
+    /// Number within the stream, from 0.
+    pub seq: u64,
+    /// W3C trace id.
+    pub trace_id: u128,
+    /// Span id of the client span.
+    pub span_id: u64,
+    /// Whether the request was traced.
+    pub sampled: bool,
+    /// When the schedule wanted it; None in a closed loop.
+    pub intended_ns: Option<u64>,
+    /// When the caller was ready to send; closed loop only.
+    pub ready_ns: Option<u64>,
+    /// When it was handed to the transport; None if it was never sent.
+    pub sent_ns: Option<u64>,
+    /// When its end was seen; for a request that was not sent or abandoned the moment it was given up.
+    pub done_ns: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Bytes of the request's message.
+    pub request_bytes: u32,
+    /// Bytes of the reply's message.
+    pub response_bytes: u32,
+    /// Rows written or returned.
+    pub rows: u32,
+    /// Share of the true neighbours that were returned, in [0, 1]; NaN where it is not known.
+    pub recall: f32,
+}
+
+/// The figures that have histograms of every request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Figure {
+    /// done - intended, open loop.
+    ResponseTime,
+    /// done - sent.
+    ServiceTime,
+    /// sent - intended, open loop; for requests that were not sent their age when they were given up.
+    SendLag,
+    /// sent - ready, closed loop.
+    QueueTime,
+}
+
+impl Figure {
+    /// Every figure, in the order of the reports.
+    pub const ALL: [Figure; 4] = [Figure::ResponseTime, Figure::ServiceTime, Figure::SendLag, Figure::QueueTime];
+
+    /// Name in tags and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Figure::ResponseTime => "response_time",
+            Figure::ServiceTime => "service_time",
+            Figure::SendLag => "send_lag",
+            Figure::QueueTime => "queue_time",
+        }
+    }
+}
+
+impl Sample {
+    /// The value of `figure` in nanoseconds, None where the request has none.
+    #[must_use]
+    pub fn figure_ns(&self, figure: Figure) -> Option<u64> {
+        let sent = self.sent_ns;
+        match figure {
+            Figure::ResponseTime => sent.and(self.intended_ns).map(|from| self.done_ns.saturating_sub(from)),
+            Figure::ServiceTime => sent.map(|from| self.done_ns.saturating_sub(from)),
+            Figure::SendLag => self.intended_ns.map(|from| sent.unwrap_or(self.done_ns).saturating_sub(from)),
+            Figure::QueueTime => self.ready_ns.and_then(|from| sent.map(|at| at.saturating_sub(from))),
+        }
+    }
+}
+
+/// A line of `requests.jsonl` (formats.md section 3 of the design; the README documents it).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RequestLine {
+    /// Name of the phase.
+    pub phase: String,
+    /// Part of the phase.
+    pub part: Part,
+    /// Name of the workload.
+    pub workload: String,
+    /// Name of the operation.
+    pub operation: String,
+    /// Number within (phase, part, workload).
+    pub seq: u64,
+    /// 32 hex digits.
+    pub trace_id: String,
+    /// 16 hex digits.
+    pub span_id: String,
+    /// Whether the request was traced.
+    pub sampled: bool,
+    /// Nanoseconds since the run's start; null in a closed loop.
+    pub intended_ns: Option<u64>,
+    /// Nanoseconds since the run's start; null if it was not sent.
+    pub sent_ns: Option<u64>,
+    /// Nanoseconds since the run's start; null if it was not sent.
+    pub done_ns: Option<u64>,
+    /// Stable code.
+    pub outcome: Outcome,
+    /// Bytes of the request's message.
+    pub request_bytes: u32,
+    /// Bytes of the reply's message.
+    pub response_bytes: u32,
+    /// Rows written or returned; left out where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows: u32,
+    /// Recall in [0, 1]; left out where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<f32>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the signature is serde's
+fn is_zero(value: &u32) -> bool {
+    *value == 0
+}

@@ -1,0 +1,62 @@
+//! What makes a measurement doubtful: one variant for each thing seen, with its likely cause and what to try.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A doubt about a run, found while it ran. The analysis adds its own (see `analysis::Reason`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+#[allow(missing_docs)] // the texts below are the documentation
+pub enum Warning {
+    DebugBuild,
+    ClockStep { phase: String, step_us: f64 },
+    NotRecorded { samples: u64 },
+    FailuresNotKept { failures: u64 },
+    EnvironmentOverrides { variable: String, key: String },
+    IndexUnfinished { phase: String, collection: String, state: String },
+    ServedByBruteForce { phase: String, collection: String, rows: u64 },
+    NoEmbeddedJaeger { reason: String },
+    SamplerIgnored { variable: String },
+    UnusedWorkload { workload: String },
+    RowsUsedUp { phase: String, workload: String },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::DebugBuild => {
+                write!(f, "this is a debug build, whose client costs several times more CPU: measure with `cargo run --release`")
+            }
+            Warning::ClockStep { phase, step_us } => write!(
+                f,
+                "wall time moved by {step_us:.0} us against monotonic time in phase {phase}: durations are not affected, but timestamps of client and server \
+                 spans may not line up; check the time service of this machine"
+            ),
+            Warning::NotRecorded { samples } => write!(
+                f,
+                "{samples} traced requests have no line in requests.jsonl: the disk could not keep up; use another results folder or a smaller sample_ratio"
+            ),
+            Warning::FailuresNotKept { failures } => {
+                write!(f, "{failures} failed requests were counted but not kept as lines: there were too many in one second")
+            }
+            Warning::EnvironmentOverrides { variable, key } => write!(f, "{variable} in the environment overrides {key} of the scenario"),
+            Warning::IndexUnfinished { phase, collection, state } => {
+                write!(f, "phase {phase} began while the index of {collection} was {state}: its latency is not that of a finished index")
+            }
+            Warning::ServedByBruteForce { phase, collection, rows } => write!(
+                f,
+                "phase {phase} began with {rows} rows of {collection} in segments without an index, which are searched by brute force: flush and wait, or let prepare do it"
+            ),
+            Warning::NoEmbeddedJaeger { reason } => {
+                write!(f, "no Jaeger: {reason}; milvus-bench received the spans itself (source `embedded`)")
+            }
+            Warning::SamplerIgnored { variable } => write!(f, "{variable} is ignored: [tracing] sample_ratio decides what is traced"),
+            Warning::UnusedWorkload { workload } => write!(f, "workload {workload} is in no phase and does not run"),
+            Warning::RowsUsedUp { phase, workload } => write!(
+                f,
+                "the rows of workload {workload} were used up before phase {phase} ended: give it more rows (initial_rows), a smaller rate, or a shorter phase"
+            ),
+        }
+    }
+}

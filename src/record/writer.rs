@@ -1,0 +1,231 @@
+//! The thread that writes a run's files while it is measured, so that a killed process loses at most the last second.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::{self, BufWriter, Write},
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use hdrhistogram::{
+    Histogram,
+    serialization::{V2DeflateSerializer, interval_log},
+};
+use serde::Serialize;
+
+use super::{
+    Figure, FolderError, HistogramKey, Interval, Outcome, Part, Recorder, RunFolder, Sample, StreamId, StreamInfo, hlog::new_histogram,
+};
+
+/// Intervals that may wait for the writer; with one interval per thread and second that is plenty.
+const QUEUE: usize = 64;
+
+/// What the writer counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WriterCounters {
+    /// Lines in requests.jsonl.
+    pub lines: u64,
+    /// Sampled requests without a line, per stream.
+    pub not_recorded: BTreeMap<u16, u64>,
+    /// Failed requests that were not kept as lines.
+    pub failures_not_kept: u64,
+    /// Figures above one hour.
+    pub overflows: u64,
+    /// The first error of the disk.
+    pub error: Option<String>,
+}
+
+/// Writes `requests.jsonl` and `latency.hlog` of one run on a thread of its own.
+#[derive(Debug)]
+pub struct RunWriter {
+    queue: SyncSender<Interval>,
+    thread: JoinHandle<WriterCounters>,
+    recorders: u32,
+}
+
+/// Called on the writer's thread with each traced sample, after it was written.
+pub type OnSampled = Box<dyn FnMut(&Sample) + Send>;
+
+impl RunWriter {
+    /// Creates both files in `folder` and starts the thread.
+    ///
+    /// # Errors
+    /// A file can't be created.
+    pub fn start(folder: &RunFolder, streams: Arc<Vec<StreamInfo>>, on_sampled: OnSampled) -> Result<Self, FolderError> {
+        let create = |name: &str| {
+            let path = folder.file(name);
+            OpenOptions::new()
+                .create_new(true)
+                .write(true)
+                .open(&path)
+                .map_err(|error| FolderError(format!("{} can't be created: {error}", path.display())))
+        };
+        let (requests, histograms) = (create("requests.jsonl")?, create("latency.hlog")?);
+        let (queue, intervals) = sync_channel(QUEUE);
+        let files = Files { requests: BufWriter::with_capacity(1 << 18, requests), histograms, streams, on_sampled };
+        let thread = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || files.run(&intervals))
+            .map_err(|error| FolderError(format!("no thread for the writer: {error}")))?;
+        Ok(Self { queue, thread, recorders: 0 })
+    }
+
+    /// A recorder for one more thread.
+    pub fn recorder(&mut self) -> Recorder {
+        self.recorders += 1;
+        Recorder::new(self.recorders - 1, self.queue.clone())
+    }
+
+    /// Ends the writer when all recorders are finished.
+    #[must_use]
+    pub fn finish(self) -> WriterCounters {
+        drop(self.queue);
+        self.thread
+            .join()
+            .unwrap_or_else(|_| WriterCounters { error: Some("the writer's thread panicked".to_owned()), ..WriterCounters::default() })
+    }
+}
+
+struct Files {
+    requests: BufWriter<File>,
+    histograms: File,
+    streams: Arc<Vec<StreamInfo>>,
+    on_sampled: OnSampled,
+}
+
+type Seconds = BTreeMap<u64, BTreeMap<(StreamId, Outcome, Figure), Histogram<u64>>>;
+
+impl Files {
+    fn run(mut self, intervals: &Receiver<Interval>) -> WriterCounters {
+        let mut counters = WriterCounters::default();
+        let mut pending = Seconds::new();
+        self.check(&mut counters, |files| files.write_header());
+        while let Ok(interval) = intervals.recv() {
+            for (stream, count) in &interval.not_recorded {
+                *counters.not_recorded.entry(stream.0).or_default() += count;
+            }
+            counters.failures_not_kept += interval.failures_not_kept;
+            counters.overflows += interval.overflows;
+            for (stream, outcome, figure, histogram) in &interval.histograms {
+                let merged = pending.entry(interval.second).or_default().entry((*stream, *outcome, *figure)).or_insert_with(new_histogram);
+                // Both have the same bounds.
+                let _ = merged.add(histogram);
+            }
+            self.write_samples(&interval.samples, &mut counters);
+            // Threads hand over a second within the next one: what is two seconds old is whole, but for a thread that was
+            // held up; its late part then makes one more line with the same tag and second, which readers add up.
+            let whole = pending.split_off(&interval.second.saturating_sub(1));
+            self.check(&mut counters, |files| files.write_histograms(&pending));
+            pending = whole;
+            self.check(&mut counters, |files| files.requests.flush());
+        }
+        self.check(&mut counters, |files| files.write_histograms(&pending));
+        self.check(&mut counters, |files| files.requests.flush());
+        counters
+    }
+
+    fn check(&mut self, counters: &mut WriterCounters, write: impl FnOnce(&mut Self) -> io::Result<()>) {
+        if let Err(error) = write(self) {
+            counters.error.get_or_insert_with(|| format!("the run folder can't be written: {error}"));
+        }
+    }
+
+    fn write_header(&mut self) -> io::Result<()> {
+        // The version line is what the Java and Python readers look for first.
+        self.histograms.write_all(b"#[Histogram log format version 1.3]\n#[times: seconds since the run's start; values: nanoseconds]\n\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n")
+    }
+
+    fn write_samples(&mut self, samples: &[Sample], counters: &mut WriterCounters) {
+        for sample in samples {
+            let written = match self.streams.get(usize::from(sample.stream.0)) {
+                Some(stream) => write_line(&mut self.requests, stream, sample),
+                None => Err(io::Error::other("a sample of an unknown stream")),
+            };
+            match written {
+                Ok(()) => counters.lines += 1,
+                Err(error) => {
+                    counters.error.get_or_insert_with(|| format!("requests.jsonl can't be written: {error}"));
+                    if sample.sampled {
+                        *counters.not_recorded.entry(sample.stream.0).or_default() += 1;
+                    }
+                }
+            }
+            if sample.sampled {
+                (self.on_sampled)(sample);
+            }
+        }
+    }
+
+    fn write_histograms(&mut self, seconds: &Seconds) -> io::Result<()> {
+        let mut serializer = V2DeflateSerializer::new();
+        let mut text = Vec::new();
+        let mut log = interval_log::IntervalLogWriterBuilder::new().begin_log_with(&mut text, &mut serializer)?;
+        for (second, histograms) in seconds {
+            for ((stream, outcome, figure), histogram) in histograms {
+                let Some(stream) = self.streams.get(usize::from(stream.0)) else { continue };
+                let key = HistogramKey {
+                    phase: stream.phase.clone(),
+                    part: stream.part.unwrap_or(Part::Measured),
+                    workload: stream.workload.clone(),
+                    figure: *figure,
+                    outcome: *outcome,
+                };
+                let tag = key.tag();
+                log.write_histogram(histogram, Duration::from_secs(*second), Duration::from_secs(1), interval_log::Tag::new(&tag))
+                    .map_err(|error| io::Error::other(format!("{error:?}")))?;
+            }
+        }
+        self.histograms.write_all(&text)
+    }
+}
+
+/// [`super::RequestLine`] with borrowed names: the same keys in the same order, without an allocation per line.
+#[derive(Serialize)]
+struct Line<'a> {
+    phase: &'a str,
+    part: Part,
+    workload: &'a str,
+    operation: &'a str,
+    seq: u64,
+    trace_id: std::fmt::Arguments<'a>,
+    span_id: std::fmt::Arguments<'a>,
+    sampled: bool,
+    intended_ns: Option<u64>,
+    sent_ns: Option<u64>,
+    done_ns: Option<u64>,
+    outcome: Outcome,
+    request_bytes: u32,
+    response_bytes: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recall: Option<f32>,
+}
+
+fn write_line(out: &mut impl Write, stream: &StreamInfo, sample: &Sample) -> io::Result<()> {
+    let line = Line {
+        phase: &stream.phase,
+        part: stream.part.unwrap_or(Part::Measured),
+        workload: &stream.workload,
+        operation: &stream.operation,
+        seq: sample.seq,
+        trace_id: format_args!("{:032x}", sample.trace_id),
+        span_id: format_args!("{:016x}", sample.span_id),
+        sampled: sample.sampled,
+        intended_ns: sample.intended_ns,
+        sent_ns: sample.sent_ns,
+        done_ns: sample.sent_ns.map(|_| sample.done_ns),
+        outcome: sample.outcome,
+        request_bytes: sample.request_bytes,
+        response_bytes: sample.response_bytes,
+        rows: (sample.rows > 0).then_some(sample.rows),
+        recall: sample.recall.is_finite().then_some(sample.recall),
+    };
+    serde_json::to_writer(&mut *out, &line)?;
+    out.write_all(b"\n")
+}

@@ -1,0 +1,149 @@
+//! How areas and parts look: an area's glyph, which tells it apart without colour, its colour, and a part's short name.
+
+use super::layout::{Paint, shorten};
+
+/// Look of one area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AreaLook {
+    /// Name of the area.
+    pub(super) name: &'static str,
+    /// One column wide.
+    pub(super) glyph: char,
+    /// Colour of the 256-colour palette.
+    color: u8,
+}
+
+impl AreaLook {
+    /// Colour of the area.
+    pub(super) fn paint(self) -> Paint {
+        Paint::Palette(self.color)
+    }
+}
+
+const fn look(name: &'static str, glyph: char, color: u8) -> AreaLook {
+    AreaLook { name, glyph, color }
+}
+
+/// Every area in the order of a request's way. The shades are kept for the areas that are often large.
+pub(super) const AREAS: [AreaLook; 16] = [
+    look("send lag", '.', 203),
+    look("queue", ':', 209),
+    look("retries", '!', 196),
+    look("gap", '░', 244),
+    look("mesh", '~', 250),
+    look("proxy queue", '-', 141),
+    look("timestamp", '+', 180),
+    look("planning", '=', 75),
+    look("consistency wait", '▒', 214),
+    look("node queue", '▓', 220),
+    look("engine", '█', 70),
+    look("reduce", '▚', 37),
+    look("node to node", '>', 133),
+    look("log append", '#', 172),
+    look("metadata", '%', 139),
+    OTHER,
+];
+
+const OTHER: AreaLook = look("other", '?', 246);
+
+/// Index in [`AREAS`]; that of `other` for a name that is not there.
+pub(super) fn index_of(area: &str) -> usize {
+    AREAS.iter().position(|look| look.name == area).unwrap_or(AREAS.len() - 1)
+}
+
+/// Look of an area; that of `other` for a name that is not there.
+pub(super) fn look_of(area: &str) -> AreaLook {
+    AREAS.iter().find(|look| look.name == area).copied().unwrap_or(OTHER)
+}
+
+/// Divides `cells` columns among `sizes` in proportion, so that they add up (largest remainders). Sizes below zero count
+/// as zero; without any size nothing is divided.
+pub(super) fn divide(sizes: &[f64], cells: usize) -> Vec<usize> {
+    let size = |value: &f64| if value.is_finite() { value.max(0.0) } else { 0.0 };
+    let total: f64 = sizes.iter().map(size).sum();
+    if total <= 0.0 || !total.is_finite() {
+        return vec![0; sizes.len()];
+    }
+    let exact: Vec<f64> = sizes.iter().map(|value| size(value) / total * cells as f64).collect();
+    let mut out: Vec<usize> = exact.iter().map(|cells| cells.floor() as usize).collect();
+    let mut by_rest: Vec<usize> = (0..exact.len()).collect();
+    by_rest.sort_by(|a, b| (exact[*b].fract()).total_cmp(&exact[*a].fract()).then(a.cmp(b)));
+    let missing = cells.saturating_sub(out.iter().sum());
+    for at in by_rest.into_iter().take(missing) {
+        out[at] += 1;
+    }
+    out
+}
+
+/// Name of a part in `width` columns: of a gRPC method the package is left out.
+pub(super) fn part_name(part: &str, width: usize) -> String {
+    let name = match part.split_once('/') {
+        Some((service, rest)) if !service.contains(' ') => match service.rsplit_once('.') {
+            Some((_, service)) => format!("{service}/{rest}"),
+            None => part.to_owned(),
+        },
+        _ => part.to_owned(),
+    };
+    shorten(&name, width)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+    use unicode_width::UnicodeWidthChar;
+
+    use super::*;
+
+    #[test]
+    fn every_area_has_a_name_a_glyph_and_a_colour_of_its_own() {
+        assert_eq!(AREAS.iter().map(|look| look.name).collect::<BTreeSet<_>>().len(), AREAS.len());
+        assert_eq!(AREAS.iter().map(|look| look.glyph).collect::<BTreeSet<_>>().len(), AREAS.len());
+        assert_eq!(AREAS.iter().map(|look| look.color).collect::<BTreeSet<_>>().len(), AREAS.len());
+        assert!(AREAS.iter().all(|look| look.glyph.width() == Some(1)));
+    }
+
+    #[test]
+    fn unknown_areas_look_like_other() {
+        assert_eq!(look_of("engine").glyph, '█');
+        assert_eq!(look_of("nobody knows"), OTHER);
+        assert_eq!(AREAS[index_of("nobody knows")], OTHER);
+    }
+
+    fn check_name(part: &str, expected: &str) {
+        assert_eq!(part_name(part, 24), expected);
+    }
+
+    #[test]
+    fn grpc_methods_lose_their_package() {
+        check_name("SegCoreSearch", "SegCoreSearch");
+        check_name("milvus.proto.milvus.MilvusService/Search", "MilvusService/Search");
+        check_name("milvus.proto.query.QueryNode/Search (client)", "QueryNode/S…rch (client)");
+        check_name("/v2/vectordb/search", "/v2/vectordb/search");
+        check_name("a b.c/d", "a b.c/d");
+    }
+
+    fn check(sizes: &[f64], cells: usize, expected: &[usize]) {
+        assert_eq!(divide(sizes, cells), expected, "{sizes:?}");
+    }
+
+    #[test]
+    fn columns_are_divided_in_proportion() {
+        check(&[1.0, 1.0, 2.0], 8, &[2, 2, 4]);
+        check(&[1.0, 1.0, 1.0], 10, &[4, 3, 3]);
+        check(&[99.0, 1.0], 10, &[10, 0]);
+        check(&[-5.0, 1.0], 3, &[0, 3]);
+        check(&[f64::NAN, 1.0], 3, &[0, 3]);
+        check(&[0.0, 0.0], 3, &[0, 0]);
+        check(&[], 3, &[]);
+        check(&[f64::MAX, f64::MAX], 3, &[0, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn they_add_up(sizes in prop::collection::vec(0.001_f64..1e6, 1..17), cells in 0_usize..200) {
+            prop_assert_eq!(divide(&sizes, cells).iter().sum::<usize>(), cells);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `report.json`: the analysis itself, for programs. Floats are written in full, so that an account's parts still add up.
+
+use super::{
+    ReportEntry, ReportError,
+    clean::{is_break, is_invisible},
+};
+use crate::analysis::Analysis;
+
+/// The row of the table.
+pub(super) const ENTRY: ReportEntry =
+    ReportEntry { name: "json", file: "report.json", summary: "every figure, for programs; its keys keep their meaning", render };
+
+fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
+    let text =
+        serde_json::to_string_pretty(analysis).map_err(|error| ReportError(format!("the report can't be written as JSON: {error}")))?;
+    let mut out = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        // serde_json escapes what JSON demands; the rest would reach a terminal as control. Such characters stand only
+        // within strings, where the escape means the same.
+        if c != '\n' && (is_break(c) || is_invisible(c)) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out.push('\n');
+    Ok(out.into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn check_reads_back(analysis: &Analysis) -> String {
+        let text = String::from_utf8(render(analysis).unwrap()).unwrap();
+        assert_eq!(&serde_json::from_str::<Analysis>(&text).unwrap(), analysis);
+        text
+    }
+
+    #[test]
+    fn what_is_written_reads_back_equal_and_twice_the_same() {
+        let first = check_reads_back(&sample::analysis());
+        assert_eq!(first, check_reads_back(&sample::analysis()));
+        check_reads_back(&Analysis::default());
+    }
+
+    #[test]
+    fn keys_are_those_of_the_documented_format() {
+        let text = check_reads_back(&sample::analysis());
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let search = &json["workloads"][5];
+        assert_eq!(json["format"], 1);
+        assert_eq!(json["verdict"]["state"], "reservations");
+        assert_eq!(search["loop"], "open");
+        assert!(search["response_time_us"]["p99.9"]["value"].is_f64());
+        assert_eq!(search["response_time_us"]["p99"]["at_least"], true);
+        assert!(search["response_time_us"]["p50"].get("at_least").is_none());
+        assert_eq!(search["account"][0]["band"], "all");
+        assert!(search["account"][0]["parts"][0].get("service").is_none());
+        assert!(json["workloads"][6]["response_time_us"].is_null());
+    }
+
+    #[test]
+    fn parts_add_up_to_the_mean_after_reading() {
+        let text = check_reads_back(&sample::analysis());
+        let analysis: Analysis = serde_json::from_str(&text).unwrap();
+        for band in analysis.workloads.iter().flat_map(|workload| &workload.account) {
+            let sum: f64 = band.parts.iter().map(|part| part.mean_us).sum();
+            assert!((sum - band.mean_us).abs() <= 1e-6 * band.mean_us, "{}: {sum} {}", band.band, band.mean_us);
+        }
+    }
+
+    #[test]
+    fn text_from_outside_is_escaped() {
+        let analysis = Analysis { name: "a\u{1b}[31m\u{9b}\u{7f}\u{202e}\u{e0041}\n\"<".to_owned(), ..Analysis::default() };
+        let text = check_reads_back(&analysis);
+        assert!(text.contains(r#""a\u001b[31m\u009b\u007f\u202e\udb40\udc41\n\"<""#), "{text}");
+    }
+}

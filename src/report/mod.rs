@@ -1,0 +1,40 @@
+//! Renderings of an analysis: the trait, and the table of formats. No network, no clock: the same bytes every time.
+
+mod areas;
+mod clean;
+mod json;
+mod layout;
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+mod text;
+mod units;
+mod waterfall;
+
+pub use clean::clean;
+pub use layout::TextStyle;
+pub use text::render_text;
+pub use waterfall::render_waterfall;
+
+use crate::analysis::Analysis;
+
+/// One report format.
+pub struct ReportEntry {
+    /// Name in `--report`.
+    pub name: &'static str,
+    /// File in the run folder.
+    pub file: &'static str,
+    /// One sentence for `list` and the README.
+    pub summary: &'static str,
+    /// Renders it. Formats return bytes; writing them is the caller's.
+    pub render: fn(&Analysis) -> Result<Vec<u8>, ReportError>,
+}
+
+/// Why a report can't be rendered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ReportError(pub String);
+
+/// Every format, one row and one file each.
+pub static REPORTS: &[ReportEntry] = &[text::ENTRY, json::ENTRY];

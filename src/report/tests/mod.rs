@@ -1,0 +1,211 @@
+//! Golden files of every format, and runs that went wrong.
+
+mod random;
+
+use std::path::Path;
+
+use unicode_width::UnicodeWidthStr;
+
+use super::{sample, *};
+use crate::analysis::*;
+
+/// Set to 1 to write the golden files instead of comparing with them.
+const UPDATE: &str = "MILVUS_BENCH_UPDATE";
+
+fn check_golden(name: &str, found: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var(UPDATE).is_ok_and(|value| value == "1") {
+        std::fs::write(&path, found).unwrap();
+        return;
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    if expected != found {
+        let other = std::env::temp_dir().join(format!("milvus-bench-{name}"));
+        std::fs::write(&other, found).unwrap();
+        panic!("{name} has changed: diff {} {}\nif it should, run the tests again with {UPDATE}=1", path.display(), other.display());
+    }
+}
+
+#[test]
+fn every_report_is_as_agreed() {
+    for entry in REPORTS {
+        check_golden(entry.file, &String::from_utf8((entry.render)(&sample::analysis()).unwrap()).unwrap());
+    }
+}
+
+#[test]
+fn waterfall_is_as_agreed() {
+    check_golden("waterfall.txt", &render_waterfall(&sample::waterfall(), TextStyle::default()));
+}
+
+fn text(analysis: &Analysis) -> String {
+    render_text(analysis, TextStyle::default())
+}
+
+/// The rendering of the sample, changed, has every one of `expected` and none of `absent`.
+fn check(change: impl FnOnce(&mut Analysis), expected: &[&str], absent: &[&str]) {
+    let mut analysis = sample::analysis();
+    change(&mut analysis);
+    let found = text(&analysis);
+    for part in expected {
+        assert!(found.contains(part), "{part:?} is missing in\n{found}");
+    }
+    for part in absent {
+        assert!(!found.contains(part), "{part:?} is in\n{found}");
+    }
+    for line in found.lines() {
+        assert!(line.width() <= 100 && line.trim_end() == line, "{line:?}");
+    }
+}
+
+/// Takes what came from the server's spans out of a run.
+fn without_spans(analysis: &mut Analysis) {
+    for workload in &mut analysis.workloads {
+        workload.account.clear();
+        workload.instances.clear();
+        workload.exemplars.clear();
+        (workload.tail, workload.traces, workload.join) = (None, None, None);
+        (workload.server_time_us, workload.gap_us) = (None, None);
+        (workload.matched_service_time_us, workload.matched_response_time_us) = (None, None);
+    }
+}
+
+#[test]
+fn a_clean_run_of_two_workloads_fits_a_screen() {
+    let mut analysis = sample::analysis();
+    analysis.verdict = Verdict::default();
+    analysis.warnings.clear();
+    analysis.errors.clear();
+    let alone = analysis.workloads[4].clone();
+    analysis.workloads.truncate(4);
+    for (phase, workload) in [("alone", "search"), ("alone", "filtered"), ("busy", "search"), ("busy", "filtered")] {
+        analysis.workloads.push(WorkloadAnalysis { phase: phase.into(), workload: workload.into(), ..alone.clone() });
+    }
+    let text = text(&analysis);
+    // Half of it is the four accounts: ten lines each.
+    assert!(text.lines().count() <= 80, "{} lines\n{text}", text.lines().count());
+}
+
+#[test]
+fn without_spans_the_account_says_why_it_is_missing() {
+    let change = |analysis: &mut Analysis| {
+        without_spans(analysis);
+        analysis.spans = None;
+    };
+    let absent = ["client against server", "self time", "gap", "engine"];
+    check(change, &["where the time went  unknown: no server spans were read", "spans: none were read", "  search "], &absent);
+}
+
+#[test]
+fn without_a_match_the_account_names_the_doctor() {
+    let change = |analysis: &mut Analysis| {
+        without_spans(analysis);
+        analysis.workloads[4].join = Some(Join { sampled: 1_500, missing: 1_500, ..Join::default() });
+    };
+    check(change, &["none of 1,500 sampled requests was matched", "milvus-bench doctor"], &["client against server"]);
+}
+
+#[test]
+fn an_interrupted_run_says_so() {
+    check(|analysis| analysis.status = "interrupted".into(), &["  interrupted, valid with", "! interrupted: the figures are of what"], &[]);
+    check(|analysis| analysis.status = "running".into(), &["! the run was killed or is still going on"], &[]);
+}
+
+#[test]
+fn nothing_succeeded() {
+    let change = |analysis: &mut Analysis| {
+        without_spans(analysis);
+        let mut workload = analysis.workloads[5].clone();
+        workload.requests =
+            RequestCounts { due: 10, failed: 10, outcomes: [("unavailable".to_owned(), 10)].into(), ..RequestCounts::default() };
+        (workload.response_time_us, workload.service_time_us, workload.send_lag_us) = (None, None, None);
+        analysis.workloads = vec![workload];
+    };
+    let expected = ["under-ingest/search: nothing succeeded; 100 % failed (10 unavailable)", " 10   0      10     0 "];
+    check(change, &expected, &["p99 of successes", "NaN", "alone/"]);
+}
+
+#[test]
+fn an_overloaded_run() {
+    let change = |analysis: &mut Analysis| {
+        analysis.verdict.state = VerdictState::Invalid;
+        analysis.verdict.reasons[0] = Reason {
+            code: "overloaded".into(),
+            at: "alone/search".into(),
+            state: VerdictState::Invalid,
+            figure: 0.25,
+            limit: 0.01,
+            unit: "share".into(),
+            advice: "Milvus did not keep up with the schedule; lower `rate`".into(),
+        };
+        analysis.workloads[4].requests = RequestCounts { due: 4_000, ok: 3_000, not_sent: 1_000, ..RequestCounts::default() };
+    };
+    let expected = [
+        "complete, INVALID",
+        "! alone/search: overloaded 25 %, limit 1.0 %; Milvus did not keep up",
+        "alone/search: p99 of successes; 25 % due but not sent",
+    ];
+    check(change, &expected, &[]);
+}
+
+#[test]
+fn one_workload_in_an_open_loop() {
+    let change = |analysis: &mut Analysis| analysis.workloads.retain(|workload| workload.phase == "alone");
+    check(change, &["alone/search", "send lag"], &["closed loop", "create", "log append"]);
+}
+
+#[test]
+fn one_workload_in_a_closed_loop() {
+    let change = |analysis: &mut Analysis| analysis.workloads.retain(|workload| workload.workload == "ingest");
+    check(change, &["  ingest*", "closed loop: stalls are under-counted", "service time   sending"], &["response time  send lag"]);
+}
+
+#[test]
+fn zero_requests_and_nothing_at_all() {
+    check(|analysis| analysis.workloads.clear(), &["response time  nothing was measured"], &["where the time went", "self time"]);
+    let change = |analysis: &mut Analysis| {
+        analysis.workloads =
+            vec![WorkloadAnalysis { phase: "alone".into(), workload: "search".into(), loop_kind: "open".into(), ..Default::default() }];
+    };
+    check(change, &["  search    0   0       0     0  0.000       -    -    -    -      -    -"], &["NaN", "failed,"]);
+    assert!(text(&Analysis::default()).contains("nothing was measured"));
+}
+
+#[test]
+fn text_from_outside_stays_text() {
+    let nasty = format!("\u{1b}[31m<b>red</b>\r\n|x|\u{202e}{}", "long ".repeat(400));
+    let change = |analysis: &mut Analysis| {
+        let long = "a-very-long-name-".repeat(10);
+        analysis.name = nasty.clone();
+        analysis.errors[0].text = nasty.clone();
+        analysis.environment.push(("host".into(), nasty.clone()));
+        analysis.workloads[5].phase = long.clone();
+        analysis.workloads[5].workload = long.clone();
+        analysis.workloads[5].account[0].parts[0].part = nasty.clone();
+        analysis.workloads[5].account[4].parts[4].part = nasty.clone();
+    };
+    check(change, &["<b>red</b>", "a-very-long-name-a-…me-a-very-long-name-"], &["\u{1b}", "\r", "\u{202e}"]);
+}
+
+#[test]
+fn merged_names_and_rising_bounds_are_shown() {
+    check(|_| (), &[">=48.3", "p90-max", "310 requests ran merged into another's (8.0 %)"], &[]);
+    let change = |analysis: &mut Analysis| analysis.workloads[5].account[4].sampled = 78;
+    check(change, &["only 50 % of p99-max matched"], &[]);
+}
+
+#[test]
+fn a_waterfall_without_spans() {
+    let mut waterfall = sample::waterfall();
+    waterfall.rows.clear();
+    waterfall.parts.clear();
+    (waterfall.gap_us, waterfall.response_time_us, waterfall.send_lag_us) = (None, None, None);
+    let found = render_waterfall(&waterfall, TextStyle::default());
+    assert!(found.ends_with("service time 20.9 ms (no server root)\n\nno spans of this request were found\n"), "{found}");
+}
+
+#[test]
+fn the_table_has_distinct_names_and_files() {
+    let names: std::collections::BTreeSet<_> = REPORTS.iter().flat_map(|entry| [entry.name, entry.file]).collect();
+    assert_eq!(names.len(), 2 * REPORTS.len());
+}

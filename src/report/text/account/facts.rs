@@ -1,0 +1,192 @@
+//! What is said in words about a workload's traces: join, tail, instances, and what the traces themselves showed.
+
+use std::collections::BTreeMap;
+
+use super::band_name;
+use crate::{
+    analysis::{Band, Exemplar, InstanceShare, TraceFacts, WorkloadAnalysis},
+    report::{
+        areas::part_name,
+        layout::{Line, Page, Paint, shorten},
+        units::{count, counted, duration, ratio, share},
+    },
+};
+
+/// Columns of the name of a part.
+const PART: usize = 40;
+
+/// Share of matched among sampled requests below which a band is named.
+const BAND_MATCHED: f64 = 0.8;
+
+/// Most areas whose instances are listed.
+const MAX_AREAS: usize = 2;
+
+/// Most instances that are listed for an area.
+const MAX_INSTANCES: usize = 4;
+
+/// A negative gap beyond this is a defect of the data, microseconds.
+const LOWEST_GAP_US: f64 = -500.0;
+
+/// What became of the sampled requests.
+pub(super) fn join(workload: &WorkloadAnalysis) -> String {
+    let Some(join) = workload.join else { return "no request was sampled".to_owned() };
+    let states = [
+        (join.incomplete, "incomplete"),
+        (join.no_root, "without a server root"),
+        (join.missing, "missing"),
+        (join.not_recorded, "not recorded"),
+        (join.not_fetched, "not fetched"),
+    ];
+    let mut text = match join.sampled {
+        0 => "no request was sampled".to_owned(),
+        sampled if sampled == join.matched => format!("all {} sampled matched", count(sampled)),
+        sampled => format!("{} of {} sampled matched", count(join.matched), count(sampled)),
+    };
+    for (number, state) in states.into_iter().filter(|(number, _)| *number > 0) {
+        text += &format!(", {} {state}", count(number));
+    }
+    text
+}
+
+/// Tail, slowest request, instances, traces.
+pub(super) fn write(page: &mut Page, workload: &WorkloadAnalysis) {
+    let lead = || Line::new("• ", Paint::Bold);
+    let tail = workload.tail.as_ref().and_then(|tail| tail.sentence.clone().or(tail.missing.clone()));
+    let slowest = workload.exemplars.iter().find(|exemplar| exemplar.label == "slowest").map(exemplar);
+    let tail: Vec<String> = tail.into_iter().chain(slowest).collect();
+    if !tail.is_empty() {
+        page.paragraph(lead(), &tail.join("; "), Paint::Plain);
+    }
+    for text in instances(&workload.instances) {
+        page.paragraph(lead(), &text, Paint::Plain);
+    }
+    let mut facts = workload.traces.as_ref().map(|facts| traces(facts, workload)).unwrap_or_default();
+    facts.extend(thin_bands(workload));
+    if !facts.is_empty() {
+        page.paragraph(lead(), &facts.join("; "), Paint::Plain);
+    }
+}
+
+/// `slowest 240 ms, of which SegCoreSearch 231 ms: trace 5f0c...`.
+fn exemplar(slowest: &Exemplar) -> String {
+    let (time, part) = (duration(slowest.latency_us), part_name(&slowest.largest_part, PART));
+    format!("slowest {time}, of which {part} {}: trace {}", duration(slowest.largest_part_us), slowest.trace_id)
+}
+
+/// `engine by instance: querynode 17 1.20 ms (tail 9.80 ms), ...` for the largest areas that ran on several instances.
+fn instances(shares: &[InstanceShare]) -> Vec<String> {
+    let mut areas: BTreeMap<&str, Vec<&InstanceShare>> = BTreeMap::new();
+    for share in shares {
+        areas.entry(&share.area).or_default().push(share);
+    }
+    areas.retain(|_, rows| rows.iter().any(|row| row.service == rows[0].service && row.instance != rows[0].instance));
+    let mean = |rows: &[&InstanceShare]| rows.iter().map(|row| row.mean_us).sum::<f64>();
+    let mut areas: Vec<_> = areas.into_iter().collect();
+    areas.sort_by(|a, b| mean(&b.1).total_cmp(&mean(&a.1)).then(a.0.cmp(b.0)));
+    areas.into_iter().take(MAX_AREAS).map(|(area, rows)| instances_of(area, rows)).collect()
+}
+
+fn instances_of(area: &str, mut rows: Vec<&InstanceShare>) -> String {
+    rows.sort_by(|a, b| b.mean_us.total_cmp(&a.mean_us).then((&a.service, &a.instance).cmp(&(&b.service, &b.instance))));
+    let more = rows.len().saturating_sub(MAX_INSTANCES);
+    let words = |row: &&InstanceShare| {
+        let tail = row.tail_mean_us.map_or(String::new(), |tail| format!(" (tail {})", duration(tail)));
+        format!("{} {} {}{tail}", row.service, row.instance, duration(row.mean_us))
+    };
+    let list: Vec<String> = rows.iter().take(MAX_INSTANCES).map(words).collect();
+    let more = if more > 0 { format!(", {} more", count(more as u64)) } else { String::new() };
+    format!("{area} by instance: {}{more}", list.join(", "))
+}
+
+/// Bands whose matched requests may not stand for the rest.
+fn thin_bands(workload: &WorkloadAnalysis) -> Option<String> {
+    let matched = |band: &Band| ratio(band.matched as f64, band.sampled as f64);
+    let thin = workload.account.iter().filter(|band| band.sampled > 0 && matched(band) < BAND_MATCHED);
+    let names: Vec<String> = thin.map(|band| format!("{} of {}", share(matched(band)), band_name(&band.band))).collect();
+    (!names.is_empty()).then(|| format!("only {} matched", names.join(", ")))
+}
+
+/// What matters for trusting the account; nothing where all is as it should be.
+fn traces(facts: &TraceFacts, workload: &WorkloadAnalysis) -> Vec<String> {
+    let matched = workload.join.map_or(0, |join| join.matched) as f64;
+    let mut out = Vec::new();
+    if facts.merged > 0 {
+        out.push(format!(
+            "{} ran merged into another's ({})",
+            counted(facts.merged, "request"),
+            share(ratio(facts.merged as f64, matched))
+        ));
+    }
+    if facts.merged_in_part > 0 {
+        out.push(format!("{} merged in part", count(facts.merged_in_part)));
+    }
+    if facts.retried_by_transport > 0 {
+        out.push(format!("{} retried by the transport", count(facts.retried_by_transport)));
+    }
+    if facts.callee_spans_lost > 0 {
+        out.push(format!("{} between roles without the callee's span", counted(facts.callee_spans_lost, "call")));
+    }
+    if facts.below_mode > 0 {
+        out.push(format!("{} with fewer than the usual {}", counted(facts.below_mode, "trace"), counted(facts.spans_mode, "span")));
+    }
+    if facts.negative_gaps as f64 > matched / 100.0 || facts.lowest_gap_us < LOWEST_GAP_US {
+        out.push(format!("{} with a negative gap, lowest {}", counted(facts.negative_gaps, "request"), duration(facts.lowest_gap_us)));
+    }
+    if facts.shifted > 0 {
+        out.push(format!("{} shifted against clock skew, at most {}", counted(facts.shifted, "trace"), duration(facts.largest_shift_us)));
+    }
+    if let Some(name) = facts.unknown_names.keys().next() {
+        let number = facts.unknown_names.len() as u64;
+        out.push(format!("{} of no known area, e.g. {}", counted(number, "span name"), shorten(name, 40)));
+    }
+    if let Some((p50, p99)) = facts.unmatched_p50_p99_us {
+        out.push(format!("not matched: service time p50 {}, p99 {}", duration(p50), duration(p99)));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::Join;
+
+    fn check_join(join: Option<Join>, expected: &str) {
+        assert_eq!(super::join(&WorkloadAnalysis { join, ..WorkloadAnalysis::default() }), expected);
+    }
+
+    #[test]
+    fn the_join_names_every_state_that_occurred() {
+        check_join(None, "no request was sampled");
+        check_join(Some(Join { sampled: 1_000, matched: 1_000, ..Join::default() }), "all 1,000 sampled matched");
+        check_join(
+            Some(Join { sampled: 10, matched: 4, incomplete: 2, no_root: 1, missing: 1, not_recorded: 1, not_fetched: 1 }),
+            "4 of 10 sampled matched, 2 incomplete, 1 without a server root, 1 missing, 1 not recorded, 1 not fetched",
+        );
+    }
+
+    fn instance(service: &str, instance: &str, mean_us: f64) -> InstanceShare {
+        let (area, service, instance) = ("engine".to_owned(), service.to_owned(), instance.to_owned());
+        InstanceShare { area, service, instance, mean_us, tail_mean_us: Some(2.0 * mean_us), body_mean_us: None }
+    }
+
+    #[test]
+    fn instances_are_listed_only_where_there_are_several() {
+        assert!(instances(&[instance("standalone", "1", 1.0)]).is_empty());
+        assert!(instances(&[instance("proxy", "1", 1.0), instance("querynode", "2", 1.0)]).is_empty());
+        assert_eq!(
+            instances(&[instance("querynode", "1", 400.0), instance("querynode", "2", 1200.0)]),
+            ["engine by instance: querynode 2 1.20 ms (tail 2.40 ms), querynode 1 400 us (tail 800 us)"]
+        );
+    }
+
+    #[test]
+    fn healthy_traces_have_nothing_to_say() {
+        let workload = WorkloadAnalysis { join: Some(Join { sampled: 1_000, matched: 1_000, ..Join::default() }), ..Default::default() };
+        let facts = TraceFacts { spans_mode: 9, negative_gaps: 10, lowest_gap_us: -500.0, node_calls: 1_000, ..TraceFacts::default() };
+        assert!(traces(&facts, &workload).is_empty());
+        assert_eq!(
+            traces(&TraceFacts { negative_gaps: 11, lowest_gap_us: -20.0, ..facts }, &workload),
+            ["11 requests with a negative gap, lowest -20.0 us"]
+        );
+    }
+}

@@ -1,0 +1,213 @@
+//! The latency account: a bar for each band of each workload, its largest parts, and what sets the tail apart.
+
+use std::collections::BTreeMap;
+
+use super::{measured, name_of, section};
+use crate::{
+    analysis::{Analysis, Band, PartMean},
+    report::{
+        areas::{AREAS, divide, index_of, look_of, part_name},
+        layout::{Cell, Line, Page, Paint, Table, beside},
+        units::{NONE, count, counted, ms, ratio, share},
+    },
+};
+
+mod facts;
+
+/// Columns of a bar.
+const BAR: usize = 25;
+
+/// Columns of the name of a part.
+const PART: usize = 30;
+
+/// Columns between the bars and the table of parts.
+const GAP: usize = 2;
+
+/// Columns below which the table of parts stands below the bars, not beside them.
+const NARROWEST: usize = 40;
+
+/// Bars, parts, tail and join of every workload that has an account, one line for each that has none.
+pub(super) fn write(page: &mut Page, analysis: &Analysis) {
+    if measured(analysis).all(|workload| workload.account.is_empty()) {
+        if measured(analysis).next().is_some() {
+            section(page, "where the time went", &without_spans(analysis));
+        }
+        return;
+    }
+    section(page, "where the time went", "mean latency of matched successes by band, in ms; a full bar is the band's mean");
+    legend(page, analysis);
+    for (workload, block) in measured(analysis).zip(blocks(analysis, page.columns())) {
+        page.gap();
+        page.paragraph(Line::new(&name_of(workload), Paint::Bold).push("  ", Paint::Plain), &facts::join(workload), Paint::Dim);
+        page.extend(block);
+        facts::write(page, workload);
+    }
+}
+
+/// Bars and largest parts of every workload; empty where there is no account. Laid out together, so that columns line up
+/// from workload to workload.
+fn blocks(analysis: &Analysis, columns: usize) -> Vec<Vec<Line>> {
+    let (mut left, mut right) = (Table::new(1), Table::new(2));
+    let mut heights = Vec::new();
+    for account in measured(analysis).map(|workload| &workload.account) {
+        let (bands, parts) = (band_rows(account), part_rows(account));
+        heights.push((bands.len(), parts.len()));
+        bands.into_iter().for_each(|row| left.row(row));
+        parts.into_iter().for_each(|row| right.row(row));
+    }
+    let left = left.lines(usize::MAX);
+    let room = columns.saturating_sub(left.iter().map(Line::width).max().unwrap_or(0) + BAR + 2 * GAP);
+    let right = right.lines(if room < NARROWEST { columns } else { room });
+    let (mut left, mut right) = (left.into_iter(), right.into_iter());
+    let blocks = measured(analysis).zip(heights).map(|(workload, (bands, parts))| {
+        let bars = [Line::default()].into_iter().chain(workload.account.iter().map(bar));
+        let labels = left.by_ref().take(bands);
+        let left = labels.zip(bars).map(|(label, bar)| label.push(&" ".repeat(GAP), Paint::Plain).join(bar)).collect();
+        beside(left, right.by_ref().take(parts).collect(), GAP, columns)
+    });
+    blocks.collect()
+}
+
+fn without_spans(analysis: &Analysis) -> String {
+    let sampled = measured(analysis).filter_map(|workload| workload.join).fold(0_u64, |sum, join| sum.saturating_add(join.sampled));
+    match &analysis.spans {
+        Some(spans) if spans.source != "none" && sampled > 0 => format!(
+            "unknown: none of {} was matched with the server's spans; `milvus-bench doctor` tests every link",
+            counted(sampled, "sampled request")
+        ),
+        _ => "unknown: no server spans were read ([tracing.spans] source); the figures above are the client's alone".to_owned(),
+    }
+}
+
+/// The glyphs that occur, in the order of the areas.
+fn legend(page: &mut Page, analysis: &Analysis) {
+    let mut present = [false; AREAS.len()];
+    let bands = measured(analysis).flat_map(|workload| &workload.account);
+    for part in bands.flat_map(|band| &band.parts).filter(|part| part.mean_us > 0.0) {
+        present[index_of(&part.area)] = true;
+    }
+    let mut line = Line::default();
+    for (look, _) in AREAS.iter().zip(present).filter(|(_, present)| *present) {
+        let piece = Line::new(&format!(" {} ", look.glyph), look.paint()).push(look.name, Paint::Plain).push(" ", Paint::Plain);
+        if line.width() + piece.width() > page.columns() {
+            page.push(std::mem::take(&mut line));
+        }
+        line = line.join(piece);
+    }
+    page.push(line);
+}
+
+fn band_rows(account: &[Band]) -> Vec<Vec<Cell>> {
+    if account.is_empty() {
+        return Vec::new();
+    }
+    let head = ["band", "matched", "mean"].map(|text| Cell::new(text, Paint::Dim)).to_vec();
+    let row = |band: &Band| [band_name(&band.band), count(band.matched), ms(band.mean_us)].map(|text| Cell::plain(&text)).to_vec();
+    [head].into_iter().chain(account.iter().map(row)).collect()
+}
+
+/// `p50-p90` for `50-90`, `min-p50` for `0-50`, `p99-max` for `99-100`; other names as they are.
+fn band_name(band: &str) -> String {
+    let Some((from, to)) = band.split_once('-') else { return band.to_owned() };
+    let from = if from == "0" { "min".to_owned() } else { format!("p{from}") };
+    let to = if to == "100" { "max".to_owned() } else { format!("p{to}") };
+    format!("{from}-{to}")
+}
+
+fn bar(band: &Band) -> Line {
+    let mut sizes = [0.0; AREAS.len()];
+    for part in &band.parts {
+        sizes[index_of(&part.area)] += part.mean_us;
+    }
+    let mut line = Line::default();
+    for (look, cells) in AREAS.iter().zip(divide(&sizes, BAR)) {
+        line = line.push(&look.glyph.to_string().repeat(cells), look.paint());
+    }
+    line.padded(BAR)
+}
+
+/// The parts with the largest share of band `all` or of the highest band, as many rows as there are bars; the last row
+/// sums up the others.
+fn part_rows(account: &[Band]) -> Vec<Vec<Cell>> {
+    let (Some(all), Some(top)) = (account.first(), account.last()) else { return Vec::new() };
+    let parts = largest_first(all, top);
+    let height = account.len().max(4);
+    let shown = if parts.len() > height { height - 1 } else { parts.len() };
+    let figures = |means: [f64; 2]| {
+        let share_of = |part: f64, band: &Band| if band.mean_us > 0.0 { share(part / band.mean_us) } else { NONE.to_owned() };
+        [ms(means[0]), share_of(means[0], all), ms(means[1]), share_of(means[1], top)].map(|text| Cell::plain(&text))
+    };
+    let row = |name: [Cell; 2], means: [f64; 2]| name.into_iter().chain(figures(means)).collect::<Vec<_>>();
+
+    let mut rows = vec![["", "largest parts", "all", "", &band_name(&top.band), ""].map(|text| Cell::new(text, Paint::Dim)).to_vec()];
+    for ((area, _, part), means) in &parts[..shown] {
+        let look = look_of(area);
+        rows.push(row([Cell::new(&look.glyph.to_string(), look.paint()), Cell::plain(&part_name(part, PART))], *means));
+    }
+    if shown < parts.len() {
+        let rest = parts[shown..].iter().fold([0.0; 2], |sum, (_, means)| [sum[0] + means[0], sum[1] + means[1]]);
+        let name = counted((parts.len() - shown) as u64, "other");
+        rows.push(row([Cell::default(), Cell::new(&name, Paint::Dim)], rest));
+    }
+    rows
+}
+
+/// Area, service, name.
+type PartKey<'a> = (&'a str, &'a str, &'a str);
+
+/// The parts of two bands with their means in both, by the larger of their two shares.
+fn largest_first<'a>(all: &'a Band, top: &'a Band) -> Vec<(PartKey<'a>, [f64; 2])> {
+    let mut means: BTreeMap<PartKey<'a>, [f64; 2]> = BTreeMap::new();
+    for (column, band) in [all, top].into_iter().enumerate() {
+        for part in &band.parts {
+            means.entry(key(part)).or_default()[column] += part.mean_us;
+        }
+    }
+    let size = |means: &[f64; 2]| ratio(means[0], all.mean_us).max(ratio(means[1], top.mean_us));
+    let mut rows: Vec<_> = means.into_iter().collect();
+    rows.sort_by(|a, b| size(&b.1).total_cmp(&size(&a.1)).then(a.0.cmp(&b.0)));
+    rows
+}
+
+fn key(part: &PartMean) -> PartKey<'_> {
+    (&part.area, part.service.as_deref().unwrap_or(""), &part.part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_name(band: &str, expected: &str) {
+        assert_eq!(band_name(band), expected);
+    }
+
+    #[test]
+    fn bands_are_named_after_their_quantiles() {
+        check_name("all", "all");
+        check_name("0-50", "min-p50");
+        check_name("99-99.9", "p99-p99.9");
+        check_name("99.9-100", "p99.9-max");
+        check_name("0-100", "min-max");
+    }
+
+    fn band(means: &[(&str, f64)]) -> Band {
+        let parts =
+            means.iter().map(|(part, mean_us)| PartMean { area: "engine".into(), service: None, part: (*part).into(), mean_us: *mean_us });
+        Band { mean_us: means.iter().map(|(_, mean)| mean).sum(), parts: parts.collect(), ..Band::default() }
+    }
+
+    #[test]
+    fn parts_are_ordered_by_the_larger_share() {
+        let (all, top) = (band(&[("a", 60.0), ("b", 30.0), ("c", 10.0)]), band(&[("a", 100.0), ("c", 800.0), ("d", 100.0)]));
+        let order: Vec<_> = largest_first(&all, &top).into_iter().map(|((_, _, part), means)| (part, means)).collect();
+        assert_eq!(order, [("c", [10.0, 800.0]), ("a", [60.0, 100.0]), ("b", [30.0, 0.0]), ("d", [0.0, 100.0])]);
+    }
+
+    #[test]
+    fn negative_parts_take_no_place_in_a_bar() {
+        let mut both = band(&[("a", 30.0)]);
+        both.parts.push(PartMean { area: "gap".into(), mean_us: -10.0, ..PartMean::default() });
+        assert_eq!(bar(&both), bar(&band(&[("a", 30.0)])));
+        assert_eq!(bar(&band(&[])).width(), BAR);
+    }
+}

@@ -1,0 +1,68 @@
+//! `report.txt` and the report on a terminal: about one screen, in the order in which a reader asks.
+
+mod account;
+mod closing;
+mod head;
+mod overview;
+mod servers;
+
+use super::{
+    ReportEntry, clean,
+    layout::{Line, Page, Paint, TextStyle, shorten},
+};
+use crate::analysis::{Analysis, Estimate, Quantiles, WorkloadAnalysis};
+
+/// The row of the table.
+pub(super) const ENTRY: ReportEntry = ReportEntry {
+    name: "text",
+    file: "report.txt",
+    summary: "one screen for people: verdict, latency, and where the time went",
+    render: |analysis| Ok(render_text(analysis, TextStyle::default()).into_bytes()),
+};
+
+/// The report as text, for a terminal or a file.
+#[must_use]
+pub fn render_text(analysis: &Analysis, style: TextStyle) -> String {
+    let mut page = Page::new(style);
+    head::write(&mut page, analysis);
+    overview::write(&mut page, analysis);
+    servers::write(&mut page, analysis);
+    account::write(&mut page, analysis);
+    closing::write(&mut page, analysis);
+    page.finish()
+}
+
+/// Name of the phase that makes and loads collections.
+const PREPARE: &str = "prepare";
+
+/// Widest name of a workload with its phase, in columns.
+const NAME: usize = 40;
+
+/// Everything that was measured, without the steps of preparation.
+fn measured(analysis: &Analysis) -> impl Iterator<Item = &WorkloadAnalysis> {
+    analysis.workloads.iter().filter(|workload| workload.phase != PREPARE)
+}
+
+/// `phase/workload` in at most [`NAME`] columns.
+fn name_of(workload: &WorkloadAnalysis) -> String {
+    shorten(&format!("{}/{}", clean(&workload.phase), clean(&workload.workload)), NAME)
+}
+
+fn is_closed(workload: &WorkloadAnalysis) -> bool {
+    workload.loop_kind == "closed"
+}
+
+/// What a caller waits: response time, in a closed loop service time.
+fn latency(workload: &WorkloadAnalysis) -> Option<&Quantiles> {
+    if is_closed(workload) { workload.service_time_us.as_ref() } else { workload.response_time_us.as_ref() }
+}
+
+fn quantile<'a>(quantiles: Option<&'a Quantiles>, key: &str) -> Option<&'a Estimate> {
+    quantiles.and_then(|quantiles| quantiles.get(key))
+}
+
+/// Heading of a section, with what a reader has to know about it.
+fn section(page: &mut Page, title: &str, note: &str) {
+    page.gap();
+    page.paragraph(Line::new(title, Paint::Bold).push("  ", Paint::Plain), note, Paint::Dim);
+}

@@ -1,0 +1,107 @@
+use super::*;
+
+fn read(text: &str) -> Result<Scenario, ScenarioError> {
+    Scenario::read(&ScenarioSource::Stdin(text.to_owned()), &[], &|_| None)
+}
+
+/// A value that each key takes, so that every row of the table is read.
+fn example(key: &ScenarioKey) -> &'static str {
+    match key.name {
+        "headers" => "{ a = \"${NAME}\" }",
+        "workloads" | "phases" | "fields" if key.kind.starts_with("list") => "[]",
+        _ if key.kind.starts_with("duration") => "\"5s\"",
+        _ if key.kind.starts_with("secret") => "\"${NAME}\"",
+        _ if key.kind.starts_with("table") => "{}",
+        _ if key.kind.starts_with("number") => "5",
+        _ if key.kind.starts_with("true") => "true",
+        _ => "\"text\"",
+    }
+}
+
+#[test]
+fn every_key_of_the_table_is_read() {
+    for key in KEYS {
+        let value = example(key);
+        let entry = format!("{{ {} = {value} }}", key.name);
+        let text = match key.table {
+            "" => format!("{} = {value}", key.name),
+            "collections.<name>.index" => format!("collections.a.index = {entry}"),
+            "collections.<name>.fields[]" => format!("collections.a.fields = [{entry}]"),
+            "collections.<name>.fields[].index" => format!("collections.a.fields = [{{ index = {entry} }}]"),
+            "phases[]" => format!("phases = [{entry}]"),
+            table => format!("{} = {entry}", table.replace("<name>", "a")),
+        };
+        assert!(read(&text).is_ok(), "{text}: {:?}", read(&text).err());
+    }
+}
+
+#[test]
+fn places_are_lines_and_columns_in_characters() {
+    let check = |text: &str, start: &str| {
+        let ScenarioError(message) = read(text).expect_err(text);
+        assert!(message.starts_with(start), "{message}");
+    };
+    check("\n  name = 5", "<stdin>:2:3: `name` is 5");
+    check("milvus = { database = \"äö\", uri = 5 }", "<stdin>:1:29: `milvus.uri`");
+    check("[[phases]]\nname = \"one\"\n[[phases]]\nname = \"two\"\nrequests = true", "<stdin>:5:1: `phases.two.requests` is true");
+    check("phases = [{}, 5]", "<stdin>:1:15: `phases.1` is 5");
+    check("[collections.\"a.b\"]\nkeep = 1", "<stdin>:2:1: `collections.\"a.b\".keep`");
+}
+
+#[test]
+fn numbers_in_all_forms_of_toml() {
+    let seed = |text: &str| read(&format!("seed = {text}")).unwrap().seed.unwrap().value;
+    assert_eq!((seed("1_000"), seed("0x1F"), seed("0b101"), seed("-3"), seed("+7")), (1000, 31, 5, -3, 7));
+    let rate = |text: &str| read(&format!("workloads.a.rate = {text}")).unwrap().workloads[0].value.rate.clone().unwrap().value;
+    assert_eq!((rate("5"), rate("2.5"), rate("1e3"), rate("\"200/s\"")), (5.0, 2.5, 1000.0, 200.0));
+}
+
+#[test]
+fn rows_are_a_number_or_a_share() {
+    let rows = |text: &str| {
+        read(&format!("collections.a.initial_rows = {text}")).unwrap().collections[0].value.initial_rows.clone().unwrap().value
+    };
+    assert_eq!(rows("500"), InitialRows::Count(500));
+    assert_eq!(rows("\"80%\""), InitialRows::Share(0.8));
+}
+
+#[test]
+fn paths_start_at_the_folder_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("s.toml");
+    fs::write(&file, "data.a = { base = \"x/${PART:-base}.fbin\", queries = 5 }").unwrap();
+    let scenario = Scenario::read(&ScenarioSource::File(file), &[], &|_| None).unwrap();
+    assert_eq!(scenario.data[0].value.base.as_ref().unwrap().value, folder.path().join("x/base.fbin"));
+    assert_eq!(scenario.data[0].value.queries.as_ref().unwrap().value, QueriesKey::Count(5));
+    assert_eq!(scenario.file_stem.as_deref(), Some("s"));
+}
+
+#[test]
+fn a_set_is_toml_else_text() {
+    let set = |set: &str| Scenario::read(&ScenarioSource::Stdin("workloads.a.x = 1".to_owned()), &[set.to_owned()], &|_| None).unwrap();
+    let value = |text: &str| set(&format!("workloads.a.x={text}")).workloads[0].value.keys[0].1.value.clone();
+    assert_eq!(value("5"), toml::Value::Integer(5));
+    assert_eq!(value("[1, 2]").as_array().map(Vec::len), Some(2));
+    assert_eq!(value("rank < 5"), toml::Value::String("rank < 5".to_owned()));
+    assert_eq!(value("a=b"), toml::Value::String("a=b".to_owned()));
+    assert_eq!(value("1\ny = 2"), toml::Value::String("1\ny = 2".to_owned()));
+    assert_eq!(set("description=").description.unwrap().value, "");
+}
+
+#[test]
+fn names() {
+    assert!(["a", "0", "a.b-c_d", &"x".repeat(64)].iter().all(|name| is_name(name)));
+    assert!(["", ".a", "-a", "a b", "ä", "a/b", &"x".repeat(65)].iter().all(|name| !is_name(name)));
+}
+
+#[test]
+fn long_text_is_cut_and_cleaned() {
+    assert_eq!(quoted("a\"b\n"), "\"a\\\"b\\n\"");
+    assert_eq!(quoted(&"x".repeat(100)).len(), 80 + 5);
+}
+
+#[test]
+fn the_nearest_word_is_like_it_or_none() {
+    assert_eq!(nearest("serch", ["insert", "search"].into_iter()), Some("search"));
+    assert_eq!(nearest("zzz", ["insert", "search"].into_iter()), None);
+}

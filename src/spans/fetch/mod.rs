@@ -1,0 +1,255 @@
+//! Reading the traces of a run: when, how often, and when to stop. A source has no "trace complete" signal, so what may still
+//! grow is read again.
+//!
+//! 1. Every id is read once when it has settled, the oldest first.
+//! 2. At least `second_look_after` later these are read again: ids that are not whole, ids with fewer spans than most of their
+//!    operation, and a random share of the rest (the probe). If one of the probe grew, the rest is read as well.
+//! 3. What changed or is not whole is read again, until nothing changed in `quiet_looks` looks or the deadline is there.
+//!
+//! Only counts and a fingerprint are kept of each trace; its spans go to `write` at once, a longer version again.
+
+mod entry;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use super::{SpanError, SpanSource, Trace, none};
+use entry::{Entries, Reading};
+
+/// Waits before the second and third attempt to read one id.
+const RETRY_AFTER: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+
+/// One request whose spans are wanted. Several may share a trace id, as the requests of the set-up do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// W3C trace id.
+    pub trace_id: u128,
+    /// Span id of the client's span.
+    pub client_span_id: u64,
+    /// Requests of one group (an operation) have mostly the same number of spans.
+    pub group: u32,
+    /// How long before [`FetchRules::ended`] the request ended.
+    pub age: Duration,
+}
+
+/// When to read and when to stop.
+#[derive(Clone, Copy, Debug)]
+pub struct FetchRules {
+    /// When the last request ended; for a run of the past, `settle` before now.
+    pub ended: Instant,
+    /// Age at which a request's spans have mostly arrived: its id is not read before.
+    pub settle: Duration,
+    /// Time after `ended` at which nothing is read any more.
+    pub deadline: Duration,
+    /// Ids that are read at the same time, at least 1.
+    pub in_flight: usize,
+    /// Least time between two readings of one id: longer than Milvus' export interval of 5 s would be wasted, shorter blind.
+    pub second_look_after: Duration,
+    /// Share of the apparently whole traces that is read again, in [0, 1].
+    pub reread_share: f64,
+    /// Least number of them.
+    pub reread_least: usize,
+    /// Looks in a row without any change after which what is missing counts as lost, at least 1.
+    pub quiet_looks: u32,
+    /// Most trace ids to read; of more, a uniform choice is.
+    pub budget: Option<usize>,
+}
+
+impl FetchRules {
+    /// The usual rules for a load whose last request ended at `ended`.
+    #[must_use]
+    pub fn new(ended: Instant, settle: Duration, deadline: Duration) -> Self {
+        Self {
+            ended,
+            settle,
+            deadline,
+            in_flight: 16,
+            second_look_after: Duration::from_secs(5),
+            reread_share: 0.01,
+            reread_least: 50,
+            quiet_looks: 3,
+            budget: None,
+        }
+    }
+}
+
+/// Where the fetch is; given after each reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchProgress {
+    /// 1 for the first look at all ids, then 2, 3, ...
+    pub look: u32,
+    /// Ids of this look that were read.
+    pub done: usize,
+    /// Ids of this look.
+    pub of: usize,
+    /// Spans found so far.
+    pub spans: u64,
+}
+
+/// What the fetch gave. `asked` = `read` + `failed` + `not_fetched`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FetchCounters {
+    /// Different trace ids that were wanted.
+    pub asked: u64,
+    /// Of those, ids that the source answered for, be it with nothing.
+    pub read: u64,
+    /// Ids that the source answered with errors only.
+    pub failed: u64,
+    /// Ids that were not asked for: budget, deadline, or the source was gone.
+    pub not_fetched: u64,
+    /// Which those are, in rising order.
+    pub not_fetched_ids: Vec<u128>,
+    /// Ids whose trace is whole (see `is_whole`).
+    pub whole: u64,
+    /// Spans that were found, each counted once.
+    pub spans: u64,
+    /// Traces that grew after their first reading.
+    pub grew: u64,
+    /// Traces whose last two readings differ.
+    pub unsettled: u64,
+    /// Looks that were taken.
+    pub looks: u32,
+    /// Why the fetch ended early, or the last error of a single id.
+    pub error: Option<String>,
+}
+
+/// Reads the traces of `wanted` from `source` by `rules`, and gives each one that has spans to `write`: as soon as it is read,
+/// and again when a later reading found more, which then replaces the earlier version (`SpanWriter` does).
+///
+/// A source that fails for single ids is asked again, then they are counted; one that is gone ends the fetch early with the
+/// error in the counters; the source `none` is not asked at all. Never are two readings of one id under way.
+///
+/// # Errors
+/// The first error of `write`.
+pub async fn fetch(
+    source: &dyn SpanSource,
+    wanted: Vec<Wanted>,
+    rules: FetchRules,
+    progress: &dyn Fn(FetchProgress),
+    write: &mut dyn FnMut(&Trace) -> io::Result<()>,
+) -> io::Result<FetchCounters> {
+    let entries = Entries::new(wanted, &rules);
+    if source.info().name == none::NAME {
+        // Waiting for spans that nobody keeps would only cost the user time.
+        return Ok(entries.counters());
+    }
+    let deadline = rules.ended + rules.deadline;
+    let mut session = Session { source, rules, deadline, entries, failures_in_a_row: 0, error: None, gone: false };
+    let first = session.entries.first_look();
+    let mut looks = 1;
+    session.look(looks, first, progress, write).await?;
+    let mut due = session.entries.second_look();
+    let mut quiet = 0;
+    while !due.is_empty() && !session.gone && quiet < rules.quiet_looks && !session.too_late(&due) {
+        looks += 1;
+        let changed = session.look(looks, due.clone(), progress, write).await?;
+        quiet = if changed { 0 } else { quiet + 1 };
+        due = session.entries.next_look(&due);
+    }
+    Ok(session.counters(looks))
+}
+
+/// An id that is due at a time.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    index: usize,
+    at: Instant,
+}
+
+struct Session<'a> {
+    source: &'a dyn SpanSource,
+    rules: FetchRules,
+    deadline: Instant,
+    entries: Entries,
+    failures_in_a_row: usize,
+    error: Option<String>,
+    gone: bool,
+}
+
+impl Session<'_> {
+    /// Reads all of `due`, in their order. Says whether anything changed.
+    async fn look(
+        &mut self,
+        look: u32,
+        due: Vec<Due>,
+        progress: &dyn Fn(FetchProgress),
+        write: &mut dyn FnMut(&Trace) -> io::Result<()>,
+    ) -> io::Result<bool> {
+        let (source, deadline, of) = (self.source, self.deadline, due.len());
+        let work: Vec<(Due, u128)> = due.into_iter().map(|due| (due, self.entries.trace_id(due.index))).collect();
+        let mut readings = futures_util::stream::iter(work)
+            .map(|(due, trace_id)| async move { (due.index, read(source, trace_id, due.at, deadline).await) })
+            .buffer_unordered(self.rules.in_flight.max(1));
+        let (mut changed, mut done) = (false, 0);
+        while let Some((index, reading)) = readings.next().await {
+            self.note_failure(index, &reading);
+            if let Reading::Trace(trace) = &reading
+                && self.entries.differs(index, trace)
+            {
+                write(trace)?;
+            }
+            changed |= self.entries.note(index, &reading, Instant::now());
+            done += 1;
+            progress(FetchProgress { look, done, of, spans: self.entries.spans() });
+            if self.gone {
+                break;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// A source that failed for as many ids in a row as are read at a time is gone. Ids that have failed before prove nothing:
+    /// the source may be unable to deliver just them.
+    fn note_failure(&mut self, index: usize, reading: &Reading) {
+        match reading {
+            Reading::Trace(_) => self.failures_in_a_row = 0,
+            Reading::Failed(error) => {
+                self.failures_in_a_row += usize::from(!self.entries.has_failed(index));
+                self.error = Some(error.0.clone());
+                self.gone = self.failures_in_a_row >= self.rules.in_flight.max(1);
+            }
+            Reading::Skipped => {}
+        }
+    }
+
+    /// Whether none of `due` may be read before the deadline.
+    fn too_late(&self, due: &[Due]) -> bool {
+        due.iter().all(|due| due.at >= self.deadline) || Instant::now() >= self.deadline
+    }
+
+    fn counters(self, looks: u32) -> FetchCounters {
+        let mut counters = self.entries.counters();
+        counters.looks = looks;
+        counters.error = self.error.filter(|_| self.gone || counters.failed > 0);
+        counters
+    }
+}
+
+/// Reads one id at its time, with retries, never past the deadline.
+async fn read(source: &dyn SpanSource, trace_id: u128, at: Instant, deadline: Instant) -> Reading {
+    if at >= deadline || Instant::now() >= deadline {
+        return Reading::Skipped;
+    }
+    sleep_until(at).await;
+    let mut waits = RETRY_AFTER.into_iter();
+    loop {
+        let error = match timeout_at(deadline, source.trace(trace_id)).await {
+            Ok(Ok(trace)) => return Reading::Trace(trace),
+            Ok(Err(error)) => error,
+            Err(_) => {
+                return Reading::Failed(SpanError(format!(
+                    "trace {trace_id:032x} was still being read at the deadline: raise tracing.spans deadline"
+                )));
+            }
+        };
+        match waits.next() {
+            Some(wait) if Instant::now() + wait < deadline => sleep(wait).await,
+            _ => return Reading::Failed(error),
+        }
+    }
+}

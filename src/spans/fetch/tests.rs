@@ -1,0 +1,358 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Mutex;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::spans::whole::tests::span;
+use crate::spans::{ServerSpan, SourceInfo, SpanKind};
+
+const SETTLE: Duration = Duration::from_secs(8);
+const DEADLINE: Duration = Duration::from_secs(60);
+const SEARCH: &str = "milvus.proto.milvus.MilvusService/Search";
+
+/// What the source answers for one id, by seconds since the source was made; later entries hold from their time on.
+#[derive(Clone, Debug)]
+enum Answer {
+    /// A trace of so many spans, the root first; 0: nothing.
+    Spans(u64),
+    /// A root and a span without its parent.
+    Hole,
+    Error,
+    Hang,
+}
+
+type Script = BTreeMap<u128, Vec<(u64, Answer)>>;
+
+struct Scripted {
+    info: SourceInfo,
+    script: Script,
+    begun: Instant,
+    reply_after: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    under_way: HashSet<u128>,
+    most_under_way: usize,
+    /// Time of each reading since the source was made.
+    readings: HashMap<u128, Vec<Duration>>,
+    order: Vec<u128>,
+}
+
+impl Scripted {
+    fn new(script: Script) -> Self {
+        let info = SourceInfo { name: "scripted", server: String::new(), remark: String::new(), resolution_ns: 1, ui: None };
+        Self { info, script, begun: Instant::now(), reply_after: Duration::from_millis(3), state: Mutex::default() }
+    }
+
+    /// `ids` traces of `spans` spans.
+    fn whole(ids: u128, spans: u64) -> Script {
+        (1..=ids).map(|id| (id, vec![(0, Answer::Spans(spans))])).collect()
+    }
+
+    fn readings(&self, id: u128) -> usize {
+        self.state.lock().expect("no panic").readings.get(&id).map_or(0, Vec::len)
+    }
+
+    fn all_readings(&self) -> usize {
+        self.state.lock().expect("no panic").order.len()
+    }
+}
+
+fn spans_of(trace_id: u128, count: u64) -> Vec<ServerSpan> {
+    let of = |id| match id {
+        1 => span(2, 1, SpanKind::Server, SEARCH, 10, 1_000),
+        id => span(id + 1, 2, SpanKind::Internal, "part", 10 + id, 500),
+    };
+    (1..=count).map(of).map(|span| ServerSpan { trace_id, ..span }).collect()
+}
+
+#[async_trait::async_trait]
+impl SpanSource for Scripted {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    async fn trace(&self, trace_id: u128) -> Result<Trace, SpanError> {
+        let now = self.begun.elapsed();
+        {
+            let mut state = self.state.lock().expect("no panic");
+            assert!(state.under_way.insert(trace_id), "{trace_id} is read twice at a time");
+            state.most_under_way = state.most_under_way.max(state.under_way.len());
+            state.readings.entry(trace_id).or_default().push(now);
+            state.order.push(trace_id);
+        }
+        sleep(self.reply_after).await;
+        let answer = self.script.get(&trace_id).and_then(|script| script.iter().rev().find(|(from, _)| now >= Duration::from_secs(*from)));
+        if matches!(answer, Some((_, Answer::Hang))) {
+            std::future::pending::<()>().await;
+        }
+        self.state.lock().expect("no panic").under_way.remove(&trace_id);
+        let spans = match answer {
+            None => vec![],
+            Some((_, Answer::Spans(count))) => spans_of(trace_id, *count),
+            Some((_, Answer::Hole)) => spans_of(trace_id, 1).into_iter().chain([span(9, 8, SpanKind::Internal, "part", 11, 12)]).collect(),
+            Some((_, Answer::Error | Answer::Hang)) => return Err(SpanError(format!("no {trace_id}"))),
+        };
+        Ok(Trace { trace_id, spans: spans.into_iter().map(|span| ServerSpan { trace_id, ..span }).collect() })
+    }
+}
+
+fn wanted(ids: u128) -> Vec<Wanted> {
+    (1..=ids).map(|trace_id| Wanted { trace_id, client_span_id: 1, group: 0, age: Duration::ZERO }).collect()
+}
+
+struct Fetched {
+    counters: FetchCounters,
+    /// Number of spans of the newest version.
+    written: BTreeMap<u128, usize>,
+    took: Duration,
+}
+
+async fn run(source: &Scripted, wanted: Vec<Wanted>, rules: FetchRules) -> Fetched {
+    let mut written = BTreeMap::new();
+    let mut write = |trace: &Trace| {
+        written.insert(trace.trace_id, trace.spans.len());
+        Ok(())
+    };
+    let counters = fetch(source, wanted, rules, &|_| {}, &mut write).await.expect("writing works");
+    Fetched { counters, written, took: source.begun.elapsed() }
+}
+
+fn rules() -> FetchRules {
+    FetchRules::new(Instant::now(), SETTLE, DEADLINE)
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_missing_takes_settle_and_one_second_look() {
+    let source = Scripted::new(Scripted::whole(20_000, 9));
+    let fetched = run(&source, wanted(20_000), rules()).await;
+    assert!(fetched.took < SETTLE + Duration::from_secs(10) + Duration::from_secs(20_000 / 5_000), "{:?}", fetched.took);
+    assert_eq!((fetched.counters.whole, fetched.counters.spans, fetched.counters.looks), (20_000, 180_000, 2));
+    assert_eq!(source.all_readings(), 20_000 + 200, "all once, 1 % again");
+    assert_eq!(fetched.written.len(), 20_000);
+    assert_eq!(source.state.lock().expect("no panic").most_under_way, 16);
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_least_fifty_are_read_again() {
+    let source = Scripted::new(Scripted::whole(80, 9));
+    run(&source, wanted(80), rules()).await;
+    assert_eq!(source.all_readings(), 80 + 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_read_before_it_settled_nor_again_within_five_seconds() {
+    let source = Scripted::new(Scripted::whole(10, 9));
+    run(&source, wanted(10), rules()).await;
+    for readings in source.state.lock().expect("no panic").readings.values() {
+        assert!(readings[0] >= SETTLE && readings[1] - readings[0] >= Duration::from_secs(5), "{readings:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_ids_are_read_first_and_young_ones_after_their_own_settle() {
+    let source = Scripted::new(Scripted::whole(100, 9));
+    let ages =
+        (1..=100).map(|id| Wanted { trace_id: id, client_span_id: 1, group: 0, age: Duration::from_millis(100 * id as u64) }).collect();
+    run(&source, ages, rules()).await;
+    let state = source.state.lock().expect("no panic");
+    assert_eq!(state.order[..100], (1..=100).rev().collect::<Vec<u128>>());
+    for (id, readings) in &state.readings {
+        assert!(readings[0] >= SETTLE.saturating_sub(Duration::from_millis(100 * *id as u64)), "{id} at {readings:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn late_spans_are_found_and_replace_the_first_version() {
+    let mut script = Scripted::whole(200, 9);
+    script.insert(3, vec![(12, Answer::Hole), (16, Answer::Spans(9))]);
+    script.insert(4, vec![(20, Answer::Spans(9))]);
+    let source = Scripted::new(script);
+    let fetched = run(&source, wanted(200), rules()).await;
+    assert_eq!((fetched.counters.whole, fetched.written[&3], fetched.written[&4]), (200, 9, 9));
+    assert_eq!(fetched.counters.spans, 200 * 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trace_below_the_mode_is_read_again_once() {
+    let mut script = Scripted::whole(2_000, 9);
+    script.insert(3, vec![(0, Answer::Spans(8))]);
+    let source = Scripted::new(script);
+    let fetched = run(&source, wanted(2_000), rules()).await;
+    assert_eq!((source.readings(3), fetched.counters.looks), (2, 2));
+    assert!(fetched.took < SETTLE + Duration::from_secs(10), "{:?}", fetched.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_have_their_own_mode() {
+    let mut script = Scripted::whole(1_000, 9);
+    script.extend((501..=1_000).map(|id| (id, vec![(0, Answer::Spans(4))])));
+    script.insert(700, vec![(0, Answer::Spans(3))]);
+    let source = Scripted::new(script);
+    let wanted = wanted(1_000).into_iter().map(|one| Wanted { group: u32::from(one.trace_id > 500), ..one }).collect();
+    run(&source, wanted, rules()).await;
+    assert_eq!((source.all_readings(), source.readings(700)), (1_000 + 1 + 50, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn growth_in_the_probe_has_all_read_again() {
+    let script = (1..=2_000).map(|id| (id, vec![(0, Answer::Spans(8)), (10, Answer::Spans(9))])).collect();
+    let source = Scripted::new(script);
+    let fetched = run(&source, wanted(2_000), rules()).await;
+    assert!(fetched.written.values().all(|spans| *spans == 9));
+    assert_eq!((fetched.counters.grew, fetched.counters.unsettled, fetched.counters.spans), (2_000, 0, 18_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lost_spans_end_the_fetch_after_three_quiet_looks() {
+    let mut script = Scripted::whole(500, 9);
+    script.remove(&7);
+    let source = Scripted::new(script);
+    let fetched = run(&source, wanted(500), rules()).await;
+    assert_eq!((source.readings(7), fetched.counters.whole, fetched.counters.read), (4, 499, 500));
+    assert!(fetched.took < SETTLE + Duration::from_secs(16), "{:?}", fetched.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_still_changes_at_the_deadline_is_left_and_counted() {
+    let growing = (0..30).map(|step| (step * 5, Answer::Spans(step + 1))).collect();
+    let mut script = Scripted::whole(100, 9);
+    script.insert(5, growing);
+    let source = Scripted::new(script);
+    let fetched = run(&source, wanted(100), rules()).await;
+    assert_eq!(fetched.counters.unsettled, 1);
+    assert!(fetched.took <= DEADLINE && fetched.took > DEADLINE - Duration::from_secs(6), "{:?}", fetched.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_forgets_does_not_shorten_a_trace() {
+    let mut script = Scripted::whole(40, 9);
+    script.insert(5, vec![(0, Answer::Spans(9)), (10, Answer::Spans(2))]);
+    script.insert(6, vec![(0, Answer::Spans(9)), (10, Answer::Spans(0))]);
+    let fetched = run(&Scripted::new(script), wanted(40), rules()).await;
+    assert_eq!((fetched.written[&5], fetched.written[&6], fetched.counters.spans, fetched.counters.looks), (9, 9, 360, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_of_single_ids_are_retried_then_counted() {
+    let mut script = Scripted::whole(2_000, 9);
+    for id in 100..140 {
+        script.insert(id * 10, vec![(0, Answer::Error)]);
+    }
+    let source = Scripted::new(script);
+    let fetched = run(&source, wanted(2_000), rules()).await;
+    assert_eq!((fetched.counters.failed, fetched.counters.read, fetched.written.len()), (40, 1_960, 1_960));
+    assert_eq!(source.readings(1_000), 6, "three attempts in each of two looks");
+    assert!(fetched.counters.error.is_some_and(|error| error.starts_with("no 1")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_gone_ends_the_fetch_with_what_was_read() {
+    let script = (1..=50_000).map(|id| (id, vec![(0, Answer::Spans(9)), (9, Answer::Error)])).collect();
+    let source = Scripted::new(script);
+    let fetched = run(&source, wanted(50_000), rules()).await;
+    let counters = fetched.counters;
+    assert!(fetched.took < Duration::from_secs(12), "{:?}", fetched.took);
+    assert_eq!(fetched.written.len() as u64, counters.read);
+    assert!(counters.read > 1_000 && counters.not_fetched > 1_000 && counters.error.is_some(), "{} read", counters.read);
+    assert_eq!(counters.asked, counters.read + counters.failed + counters.not_fetched);
+    assert_eq!(counters.not_fetched_ids.len() as u64, counters.not_fetched);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_hangs_ends_at_the_deadline() {
+    let script = (1..=100).map(|id| (id, vec![(0, Answer::Hang)])).collect();
+    let fetched = run(&Scripted::new(script), wanted(100), rules()).await;
+    assert!(fetched.took <= DEADLINE + Duration::from_secs(1), "{:?}", fetched.took);
+    assert!(fetched.counters.error.is_some_and(|error| error.contains("deadline")));
+    assert_eq!((fetched.counters.read, fetched.counters.failed + fetched.counters.not_fetched), (0, 100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_budget_is_a_choice_that_does_not_depend_on_order() {
+    let rules = FetchRules { budget: Some(100), ..rules() };
+    let one = run(&Scripted::new(Scripted::whole(1_000, 9)), wanted(1_000), rules).await;
+    let other = run(
+        &Scripted::new(Scripted::whole(1_000, 9)),
+        wanted(1_000).into_iter().rev().collect(),
+        FetchRules { ended: Instant::now(), ..rules },
+    )
+    .await;
+    assert_eq!((one.written.len(), one.counters.not_fetched), (100, 900));
+    assert_eq!(one.written, other.written);
+    let young = one.written.keys().filter(|id| **id > 500).count();
+    assert!((25..75).contains(&young), "{young} of 100 from the second half");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_share_a_trace_are_one_reading_and_all_must_be_there() {
+    let source = Scripted::new(Scripted::whole(1, 3));
+    let both = [1, 77].map(|client_span_id| Wanted { client_span_id, ..wanted(1)[0] }).to_vec();
+    let fetched = run(&source, both, rules()).await;
+    assert_eq!((fetched.counters.asked, fetched.counters.read, fetched.counters.whole), (1, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_wanted_is_nothing_read() {
+    let fetched = run(&Scripted::new(Script::new()), vec![], rules()).await;
+    assert_eq!(fetched.counters, FetchCounters { looks: 1, ..FetchCounters::default() });
+    assert_eq!(fetched.took, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_source_none_is_not_waited_for() {
+    let source = none::because("no Jaeger answers".to_owned());
+    let begun = Instant::now();
+    let counters = fetch(source.as_ref(), wanted(3), rules(), &|_| {}, &mut |_| Ok(())).await.expect("writing works");
+    assert_eq!((counters.asked, counters.not_fetched, begun.elapsed()), (3, 3, Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_is_an_error() {
+    let source = Scripted::new(Scripted::whole(3, 9));
+    let mut write = |_: &Trace| Err(io::Error::from(io::ErrorKind::StorageFull));
+    let error = fetch(&source, wanted(3), rules(), &|_| {}, &mut write).await.expect_err("an error");
+    assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+}
+
+fn any_answers() -> impl Strategy<Value = Vec<(u64, Answer)>> {
+    let answer = prop_oneof![
+        4 => (0_u64..10).prop_map(Answer::Spans),
+        1 => Just(Answer::Hole),
+        1 => Just(Answer::Error),
+        1 => Just(Answer::Hang),
+    ];
+    proptest::collection::vec((0_u64..70, answer), 0..5).prop_map(|mut answers| {
+        answers.sort_by_key(|(from, _)| *from);
+        answers
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_source_ends_in_time_and_adds_up(scripts in proptest::collection::vec(any_answers(), 0..120), ages in proptest::collection::vec(0_u64..20_000, 120)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+        runtime.block_on(async {
+            let count = scripts.len();
+            let source = Scripted::new((1..).zip(scripts).collect());
+            let wanted: Vec<Wanted> = wanted(count as u128).into_iter().zip(ages).map(|(one, age)| Wanted { age: Duration::from_millis(age), ..one }).collect();
+            let mut longest: HashMap<u128, usize> = HashMap::new();
+            let mut write = |trace: &Trace| {
+                let before = longest.insert(trace.trace_id, trace.spans.len());
+                assert!(before.is_none_or(|before| before <= trace.spans.len()), "a version may not be shorter");
+                Ok(())
+            };
+            let counters = fetch(&source, wanted, rules(), &|_| {}, &mut write).await.expect("writing works");
+            assert!(source.begun.elapsed() <= DEADLINE + Duration::from_millis(10), "{:?}", source.begun.elapsed());
+            assert_eq!(counters.asked, count as u64);
+            assert_eq!(counters.asked, counters.read + counters.failed + counters.not_fetched);
+            assert_eq!(counters.spans, longest.values().sum::<usize>() as u64);
+            assert!(source.state.lock().expect("no panic").most_under_way <= 16);
+        });
+    }
+}

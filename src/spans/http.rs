@@ -1,0 +1,211 @@
+//! One HTTP client for what Jaeger says outside gRPC: JSON, its counters, and whether a real UI answers.
+
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Response};
+use url::Url;
+
+use super::source::cleaned;
+use super::{LossCounters, SourceOptions, SpanError, address};
+
+/// A reply longer than this is refused: no trace of a request is near it.
+const MAX_BODY: usize = 256 << 20;
+/// Stands in the page that a build without UI serves, in the wording of 1.45 and in that of today.
+const PLACEHOLDER: &str = "not compiled with the UI assets";
+/// Counters and the UI are extras: nobody should wait for them.
+const EXTRA_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A reply, read whole.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) content_type: String,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Jaeger answers unknown paths with its UI's page and status 200, so the status alone proves nothing. The type need not
+    /// be `application/json`: several versions send JSON as `text/plain`.
+    pub(super) fn is_json(&self) -> bool {
+        let first = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
+        !self.is_html() && matches!(first, Some(b'{'))
+    }
+
+    pub(super) fn is_html(&self) -> bool {
+        self.content_type.starts_with("text/html")
+    }
+
+    /// What it is, in words for an error.
+    pub(super) fn described(&self) -> String {
+        let body = String::from_utf8_lossy(self.body.get(..400).unwrap_or(&self.body));
+        let what = match (self.is_html(), self.body.is_empty()) {
+            (true, _) => "with a web page".to_owned(),
+            (false, true) => "with an empty body".to_owned(),
+            (false, false) => format!("\"{}\"", cleaned(&body)),
+        };
+        format!("status {} {what}", self.status)
+    }
+}
+
+/// A client that sends the options' headers, waits no longer than their timeout, and uses no proxy of the environment: traces
+/// are read from the address that the scenario names, or not at all.
+pub(super) fn client(options: &SourceOptions) -> Result<Client, SpanError> {
+    Client::builder()
+        .no_proxy()
+        .timeout(options.timeout)
+        .default_headers(header_map(&options.headers)?)
+        .build()
+        .map_err(|error| SpanError(format!("the HTTP client for reading spans can't be built: {}", causes(&error))))
+}
+
+fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, SpanError> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        // The value may be a secret: it never enters the text.
+        let wrong = |what| SpanError(format!("the header \"{}\" of tracing.spans has {what}", cleaned(name)));
+        let key =
+            HeaderName::try_from(name.as_str()).map_err(|_| wrong("a name that HTTP does not allow: use letters, digits and hyphens"))?;
+        let mut value = HeaderValue::try_from(value.as_str())
+            .map_err(|_| wrong("a value with characters that HTTP does not allow: remove line ends"))?;
+        value.set_sensitive(true);
+        map.append(key, value);
+    }
+    Ok(map)
+}
+
+/// Reads `url` whole.
+pub(super) async fn get(client: &Client, url: &str) -> Result<Answer, String> {
+    let response = client.get(url).send().await.map_err(|error| causes(&error))?;
+    let status = response.status().as_u16();
+    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    Ok(Answer { status, content_type, body: body(response).await? })
+}
+
+async fn body(mut response: Response) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| causes(&error))? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(format!("the reply is longer than {} MiB", MAX_BODY >> 20));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// An error with its causes and without its address, which may hold what the user would rather not see copied.
+pub(super) fn causes(error: &dyn std::error::Error) -> String {
+    let mut texts = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        texts.push(error.to_string());
+        next = error.source();
+    }
+    // The innermost says what happened; the outer ones say that something did.
+    cleaned(texts.last().map_or("", String::as_str))
+}
+
+/// Address of the UI when a real one answers: not JSON, not an error, and not the placeholder of a build without UI.
+pub(super) async fn ui(client: &Client, base: &Url) -> Option<String> {
+    let base = address::base(base);
+    let answer = tokio::time::timeout(EXTRA_TIMEOUT, get(client, &format!("{base}/"))).await.ok()?.ok()?;
+    let page = String::from_utf8_lossy(&answer.body);
+    (answer.status == 200 && answer.is_html() && !page.contains(PLACEHOLDER)).then_some(base)
+}
+
+/// Jaeger's drop counters from the first of `addresses` that has them.
+pub(super) async fn loss(client: &Client, addresses: &[Url]) -> Option<LossCounters> {
+    for address in addresses {
+        let url = format!("{}/metrics", address::base(address));
+        let answer = tokio::time::timeout(EXTRA_TIMEOUT, get(client, &url)).await;
+        if let Ok(Ok(answer)) = answer
+            && answer.status == 200
+            && let Some(counters) = counters(&String::from_utf8_lossy(&answer.body))
+        {
+            return Some(counters);
+        }
+    }
+    None
+}
+
+/// Sums Jaeger's counters in Prometheus' text form. The prefix of 1.x differs between versions (`jaeger_`,
+/// `jaeger_collector_`), and 2.x writes its names with and without `_total`, so names are matched by their ends.
+fn counters(text: &str) -> Option<LossCounters> {
+    let mut found = false;
+    let mut sum = LossCounters::default();
+    for (name, value) in text.lines().filter_map(sample) {
+        let name = name.strip_suffix("_total").unwrap_or(name);
+        let is = |end: &str| name.strip_suffix(end).is_some_and(|start| start.is_empty() || start.ends_with('_'));
+        let received = is("spans_received") || is("otelcol_receiver_accepted_spans") || is("otelcol_receiver_refused_spans");
+        let dropped = is("spans_dropped") || is("otelcol_receiver_refused_spans") || is("otelcol_exporter_send_failed_spans");
+        found |= received || dropped;
+        if received {
+            sum.received += value;
+        }
+        if dropped {
+            sum.dropped += value;
+        }
+    }
+    found.then_some(sum)
+}
+
+/// Name and value of one line.
+fn sample(line: &str) -> Option<(&str, u64)> {
+    if line.starts_with('#') {
+        return None;
+    }
+    let (name, rest) = match line.split_once('{') {
+        Some((name, rest)) => (name, rest.rsplit_once('}')?.1),
+        None => line.split_once(' ')?,
+    };
+    let value: f64 = rest.split_whitespace().next()?.parse().ok()?;
+    // Counters are whole and not negative; the cast saturates.
+    (value.is_finite() && value >= 0.0).then_some((name, value as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<(u64, u64)>) {
+        let expected = expected.map(|(received, dropped)| LossCounters { received, dropped });
+        assert_eq!(counters(text), expected, "{text}");
+    }
+
+    #[test]
+    fn genuine_counters_of_three_versions() {
+        check(include_str!("../../tests/data/jaeger/1.46.0/metrics-14269.txt"), Some((118_493, 0)));
+        check(include_str!("../../tests/data/jaeger/1.65.0/metrics-14269.txt"), Some((33_067, 0)));
+        check(include_str!("../../tests/data/jaeger/2.20.0/metrics-8888.txt"), Some((19_998, 0)));
+    }
+
+    #[test]
+    fn drops_are_counted_under_all_names() {
+        check("jaeger_spans_dropped_total{host=\"h\"} 3\n", Some((0, 3)));
+        check(
+            "jaeger_collector_spans_dropped_total{host=\"a\"} 3\njaeger_collector_spans_dropped_total{host=\"b\"} 1.5e+03",
+            Some((0, 1503)),
+        );
+        check("otelcol_receiver_refused_spans_total{receiver=\"otlp\"} 2\notelcol_exporter_send_failed_spans 4", Some((2, 6)));
+    }
+
+    #[test]
+    fn other_lines_are_no_counters() {
+        check("# HELP jaeger_spans_dropped_total x\nnotspans_dropped_total 5\nspans_dropped_total NaN\nx{ 3\n<html>", None);
+        check("", None);
+    }
+
+    #[test]
+    fn json_is_told_by_its_first_byte() {
+        let answer = |content_type: &str, body: &str| Answer { status: 200, content_type: content_type.into(), body: body.into() };
+        assert!(answer("text/plain", " {}").is_json());
+        assert!(!answer("text/html; charset=utf-8", "{}").is_json());
+        assert!(!answer("application/json", "").is_json());
+    }
+
+    #[test]
+    fn a_header_with_a_line_end_is_refused_without_showing_its_value() {
+        let error = header_map(&[("authorization".into(), "s3cret\n".into())]).expect_err("refused").0;
+        assert!(error.contains("authorization") && !error.contains("s3cret"), "{error}");
+    }
+}

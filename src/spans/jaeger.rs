@@ -1,0 +1,226 @@
+//! Source `jaeger`: the gRPC query API on port 16685. Which of its two versions is read depends on the server.
+
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::trace::v1::TracesData;
+use prost::Message;
+use reqwest::Client;
+use tonic::client::Grpc;
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Request, Status};
+use tonic_prost::ProstCodec;
+
+use super::address::{Addresses, addresses, base, shown};
+use super::generated::jaeger_v2::{GetServicesRequest, GetServicesResponse, GetTraceRequest, SpansResponseChunk, Timestamp};
+use super::source::cleaned;
+use super::{LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, http, jaeger_v2, jaeger_v3};
+
+/// tonic's own limit is 4 MiB, which the reply of api_v3 for a set-up trace passes.
+const MAX_MESSAGE: usize = 256 << 20;
+/// No server needs longer to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Any id that no run has: its upper half, the nonce, is zero.
+const UNKNOWN_ID: u128 = 1;
+
+const V2_TRACE: PathAndQuery = PathAndQuery::from_static("/jaeger.api_v2.QueryService/GetTrace");
+const V2_SERVICES: PathAndQuery = PathAndQuery::from_static("/jaeger.api_v2.QueryService/GetServices");
+const V3_TRACE: PathAndQuery = PathAndQuery::from_static("/jaeger.api_v3.QueryService/GetTrace");
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Api {
+    V2,
+    V3,
+}
+
+/// A gRPC channel to one Jaeger, with what every request carries.
+#[derive(Clone)]
+struct Link {
+    channel: Channel,
+    metadata: MetadataMap,
+    timeout: Duration,
+    /// For messages.
+    address: String,
+}
+
+struct Jaeger {
+    link: Link,
+    api: Api,
+    info: SourceInfo,
+    http: Client,
+    addresses: Addresses,
+}
+
+/// Connects and finds out which API to use.
+pub(super) async fn open(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
+    let addresses = addresses(options)?;
+    let link = Link::connect(&addresses, options).await?;
+    let services: GetServicesResponse = link.unary(V2_SERVICES, GetServicesRequest {}).await.map_err(|status| link.not_jaeger(&status))?;
+    // Decoded for the check alone: a server that is no Jaeger would not answer this method.
+    drop(services);
+    let api = link.choose_api().await;
+    let http = http::client(options)?;
+    let ui = http::ui(&http, &addresses.http).await;
+    let version = if api == Api::V2 { "api_v2" } else { "api_v3" };
+    let server = format!("Jaeger gRPC {version} at {}", link.address);
+    let info = SourceInfo { name: "jaeger", server, remark: String::new(), resolution_ns: 1, ui };
+    Ok(Box::new(Jaeger { link, api, info, http, addresses }))
+}
+
+impl Link {
+    async fn connect(addresses: &Addresses, options: &SourceOptions) -> Result<Self, SpanError> {
+        let address = shown(&addresses.grpc);
+        let failed = |error: &dyn std::error::Error| {
+            SpanError(format!(
+                "no Jaeger gRPC answers at {address} ({}): start Jaeger, publish its port 16685, or choose tracing.spans source = \"jaeger-json\"",
+                http::causes(error)
+            ))
+        };
+        let timeout = CONNECT_TIMEOUT.min(options.timeout);
+        let mut endpoint = Endpoint::from_shared(base(&addresses.grpc)).map_err(|error| failed(&error))?.connect_timeout(timeout);
+        if addresses.grpc.scheme() == "https" {
+            endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(|error| failed(&error))?;
+        }
+        // The connect timeout of the endpoint covers TCP only; a peer that accepts and is silent during TLS must not hang us.
+        let connected = tokio::time::timeout(timeout.saturating_mul(2), endpoint.connect()).await.map_err(|error| failed(&error))?;
+        let channel = connected.map_err(|error| failed(&error))?;
+        Ok(Self { channel, metadata: metadata(&options.headers)?, timeout: options.timeout, address })
+    }
+
+    async fn unary<Q, R>(&self, path: PathAndQuery, message: Q) -> Result<R, Status>
+    where
+        Q: Message + Send + Sync + 'static,
+        R: Message + Default + Send + Sync + 'static,
+    {
+        self.stream::<Q, R>(path, message).await?.into_iter().next().ok_or_else(|| Status::internal("the reply is empty"))
+    }
+
+    /// All messages of one reply. Reads a unary reply as well, which is a stream of one message.
+    async fn stream<Q, R>(&self, path: PathAndQuery, message: Q) -> Result<Vec<R>, Status>
+    where
+        Q: Message + Send + Sync + 'static,
+        R: Message + Default + Send + Sync + 'static,
+    {
+        let timed = tokio::time::timeout(self.timeout, self.stream_untimed(path, message)).await;
+        timed.unwrap_or_else(|_| Err(Status::deadline_exceeded(format!("no complete reply within {} s", self.timeout.as_secs_f64()))))
+    }
+
+    async fn stream_untimed<Q, R>(&self, path: PathAndQuery, message: Q) -> Result<Vec<R>, Status>
+    where
+        Q: Message + Send + Sync + 'static,
+        R: Message + Default + Send + Sync + 'static,
+    {
+        let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE);
+        grpc.ready().await.map_err(|error| Status::unavailable(http::causes(&error)))?;
+        let mut request = Request::new(message);
+        *request.metadata_mut() = self.metadata.clone();
+        let mut replies = grpc.server_streaming(request, path, ProstCodec::<Q, R>::default()).await?.into_inner();
+        let (mut messages, mut bytes) = (Vec::new(), 0_usize);
+        while let Some(reply) = replies.message().await? {
+            let reply: R = reply;
+            bytes = bytes.saturating_add(reply.encoded_len());
+            if bytes > MAX_MESSAGE {
+                return Err(Status::out_of_range(format!("the trace is larger than {} MiB", MAX_MESSAGE >> 20)));
+            }
+            messages.push(reply);
+        }
+        Ok(messages)
+    }
+
+    /// api_v3 where it is whole. An old server (1.46 to about 1.64) gives itself away by how it answers for an unknown id:
+    /// status UNKNOWN, where newer ones send an empty stream or NOT_FOUND.
+    async fn choose_api(&self) -> Api {
+        match self.stream::<_, TracesData>(V3_TRACE, jaeger_v3::request(UNKNOWN_ID)).await {
+            Ok(_) => Api::V3,
+            Err(status) if status.code() == Code::NotFound => Api::V3,
+            Err(_) => Api::V2,
+        }
+    }
+
+    fn not_jaeger(&self, status: &Status) -> SpanError {
+        let code = status.code();
+        let advice = match code {
+            Code::Unauthenticated | Code::PermissionDenied => "set tracing.spans headers",
+            _ => "tracing.spans endpoint must lead to Jaeger's gRPC query port, mostly 16685",
+        };
+        SpanError(format!(
+            "what answers at {} does not list services as Jaeger does ({code:?}: {}): {advice}",
+            self.address,
+            cleaned(status.message())
+        ))
+    }
+
+    fn failed(&self, trace_id: u128, status: &Status) -> SpanError {
+        let advice = match status.code() {
+            Code::Unauthenticated | Code::PermissionDenied => "set tracing.spans headers",
+            Code::Unavailable => "is it still running?",
+            Code::DeadlineExceeded => "it is overloaded or hangs, look at its log",
+            _ => "look at its log",
+        };
+        let message = cleaned(status.message());
+        SpanError(format!(
+            "Jaeger gRPC at {} did not deliver trace {trace_id:032x} ({:?}: {message}): {advice}",
+            self.address,
+            status.code()
+        ))
+    }
+}
+
+fn metadata(headers: &[(String, String)]) -> Result<MetadataMap, SpanError> {
+    let mut map = MetadataMap::new();
+    for (name, value) in headers {
+        let wrong = || {
+            SpanError(format!(
+                "the header \"{}\" of tracing.spans can't be sent by gRPC: use a lower-case name and printable text",
+                cleaned(name)
+            ))
+        };
+        let key: AsciiMetadataKey = name.to_ascii_lowercase().parse().map_err(|_| wrong())?;
+        let value: AsciiMetadataValue = value.parse().map_err(|_| wrong())?;
+        map.append(key, value);
+    }
+    Ok(map)
+}
+
+fn v2_request(trace_id: u128) -> GetTraceRequest {
+    let time = |seconds| Some(Timestamp { seconds, nanos: 0 });
+    let trace_id = trace_id.to_be_bytes().to_vec();
+    GetTraceRequest { trace_id, start_time: time(1), end_time: time(jaeger_v3::FAR_FUTURE_S), raw_traces: true }
+}
+
+#[async_trait::async_trait]
+impl SpanSource for Jaeger {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    async fn trace(&self, trace_id: u128) -> Result<Trace, SpanError> {
+        let read = match self.api {
+            Api::V2 => self
+                .link
+                .stream::<_, SpansResponseChunk>(V2_TRACE, v2_request(trace_id))
+                .await
+                .map(|chunks| jaeger_v2::trace_from_chunks(trace_id, chunks)),
+            Api::V3 => self
+                .link
+                .stream::<_, TracesData>(V3_TRACE, jaeger_v3::request(trace_id))
+                .await
+                .map(|messages| jaeger_v3::trace_from_messages(trace_id, messages)),
+        };
+        match read {
+            Err(status) if status.code() == Code::NotFound => Ok(Trace { trace_id, spans: Vec::new() }),
+            read => read.map_err(|status| self.link.failed(trace_id, &status)),
+        }
+    }
+
+    async fn loss(&self) -> Option<LossCounters> {
+        http::loss(&self.http, &self.addresses.admin).await
+    }
+
+    async fn services(&self) -> Result<Vec<String>, SpanError> {
+        let reply: GetServicesResponse =
+            self.link.unary(V2_SERVICES, GetServicesRequest {}).await.map_err(|status| self.link.not_jaeger(&status))?;
+        Ok(reply.services)
+    }
+}

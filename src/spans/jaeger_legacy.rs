@@ -1,0 +1,272 @@
+//! Jaeger's legacy JSON of one trace: its own model, times in whole microseconds.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{Error, IgnoredAny, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::jaeger_tags::{JaegerSpan, Tags, event_name, trace_of};
+use super::{AttributeValue, SpanEvent, SpanResource, Trace};
+
+/// Longer than any span: what a negative length looks like after Jaeger 1.x wrapped it into an unsigned number.
+const WRAPPED_US: u64 = 1 << 62;
+
+/// Whether `body` is Jaeger's envelope, be it without data.
+pub(super) fn is_envelope(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Envelope {
+        // As a field of type Option would be optional.
+        #[serde(rename = "data", deserialize_with = "anything")]
+        _data: (),
+    }
+    serde_json::from_slice::<Envelope>(body).is_ok()
+}
+
+fn anything<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| ())
+}
+
+/// The spans of `trace_id` in one reply.
+pub(super) fn read(trace_id: u128, body: &[u8]) -> serde_json::Result<Trace> {
+    let reply: Reply = serde_json::from_slice(body)?;
+    let mut spans = Vec::new();
+    for trace in reply.data.unwrap_or_default() {
+        let processes: HashMap<String, Arc<SpanResource>> =
+            trace.processes.unwrap_or_default().into_iter().map(|(id, process)| (id, process.shared())).collect();
+        spans.extend(trace.spans.unwrap_or_default().into_iter().map(|span| span.convert(&processes).into_server_span()));
+    }
+    Ok(trace_of(trace_id, spans))
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    data: Option<Vec<TraceIn>>,
+}
+
+#[derive(Deserialize)]
+struct TraceIn {
+    spans: Option<Vec<SpanIn>>,
+    processes: Option<HashMap<String, Process>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SpanIn {
+    #[serde(rename = "traceID")]
+    trace_id: Id,
+    #[serde(rename = "spanID")]
+    span_id: Id,
+    operation_name: String,
+    references: Option<Vec<Reference>>,
+    start_time: u64,
+    duration: u64,
+    tags: Option<Vec<Tag>>,
+    logs: Option<Vec<Log>>,
+    #[serde(rename = "processID", default)]
+    process_id: String,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    #[serde(rename = "refType")]
+    ref_type: String,
+    #[serde(rename = "traceID")]
+    trace_id: Id,
+    #[serde(rename = "spanID")]
+    span_id: Id,
+}
+
+#[derive(Deserialize)]
+struct Process {
+    #[serde(rename = "serviceName")]
+    service_name: String,
+    tags: Option<Vec<Tag>>,
+}
+
+#[derive(Deserialize)]
+struct Log {
+    timestamp: u64,
+    fields: Option<Vec<Tag>>,
+}
+
+#[derive(Deserialize)]
+struct Tag {
+    key: String,
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    value: Value,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Value {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+    #[default]
+    Other,
+}
+
+/// Hex digits, at most 32; leading zeros are left out by some versions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Id(u128);
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Hex;
+        impl Visitor<'_> for Hex {
+            type Value = Id;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an id of 1 to 32 hex digits")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Id, E> {
+                let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+                let id = digits.then(|| u128::from_str_radix(text, 16).ok()).flatten();
+                id.map(Id).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+            }
+        }
+        deserializer.deserialize_str(Hex)
+    }
+}
+
+impl Process {
+    fn shared(self) -> Arc<SpanResource> {
+        Arc::new(SpanResource { service: self.service_name, attributes: attributes(self.tags) })
+    }
+}
+
+impl SpanIn {
+    fn convert(self, processes: &HashMap<String, Arc<SpanResource>>) -> JaegerSpan {
+        let parent = self
+            .references
+            .unwrap_or_default()
+            .into_iter()
+            .find(|reference| reference.ref_type == "CHILD_OF" && reference.trace_id == self.trace_id);
+        let duration_us = if self.duration < WRAPPED_US { self.duration } else { 0 };
+        JaegerSpan {
+            trace_id: self.trace_id.0,
+            span_id: u64::try_from(self.span_id.0).unwrap_or(0),
+            parent_id: parent.and_then(|parent| u64::try_from(parent.span_id.0).ok()),
+            name: self.operation_name,
+            start_ns: ns(self.start_time),
+            end_ns: ns(self.start_time.saturating_add(duration_us)),
+            tags: attributes(self.tags),
+            events: self
+                .logs
+                .unwrap_or_default()
+                .into_iter()
+                .map(|log| SpanEvent { time_ns: ns(log.timestamp), name: event_name(attributes(log.fields)) })
+                .collect(),
+            resource: processes.get(&self.process_id).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+fn ns(us: u64) -> u64 {
+    us.saturating_mul(1_000)
+}
+
+fn attributes(tags: Option<Vec<Tag>>) -> Tags {
+    tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key, value(&tag.kind, tag.value)?))).collect()
+}
+
+/// Large numbers come as strings, and look-alikes of Jaeger send every value as one: the type decides where it fits.
+fn value(kind: &str, value: Value) -> Option<AttributeValue> {
+    Some(match (kind, value) {
+        ("float64", Value::Int(value)) => AttributeValue::Float(value as f64),
+        ("int64", Value::Text(text)) => text.parse().map_or(AttributeValue::Text(text), AttributeValue::Int),
+        ("float64", Value::Text(text)) => text.parse().map_or(AttributeValue::Text(text), AttributeValue::Float),
+        ("bool", Value::Text(text)) => text.parse().map_or(AttributeValue::Text(text), AttributeValue::Bool),
+        (_, Value::Bool(value)) => AttributeValue::Bool(value),
+        (_, Value::Int(value)) => AttributeValue::Int(value),
+        (_, Value::Float(value)) => AttributeValue::Float(value),
+        (_, Value::Text(text)) => AttributeValue::Text(text),
+        (_, Value::Other) => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn one(fields: &str) -> String {
+        format!(
+            "{{\"data\":[{{\"spans\":[{{\"traceID\":\"a\",\"spanID\":\"1\",\"operationName\":\"x\",\"startTime\":5,{fields}}}],\"processes\":null}}],\"errors\":null}}"
+        )
+    }
+
+    fn read_one(fields: &str) -> crate::spans::ServerSpan {
+        let trace = read(10, one(fields).as_bytes()).expect(fields);
+        trace.spans.into_iter().next().expect("a span")
+    }
+
+    #[test]
+    fn nulls_are_empty() {
+        let span = read_one("\"duration\":7,\"references\":null,\"tags\":null,\"logs\":null");
+        assert_eq!((span.start_ns, span.end_ns, span.parent_id, span.service()), (5_000, 12_000, None, ""));
+    }
+
+    #[test]
+    fn a_wrapped_length_is_none() {
+        let span = read_one("\"duration\":18446744073709551611");
+        assert_eq!(span.duration_ns(), 0);
+    }
+
+    #[test]
+    fn values_follow_their_type_also_as_text() {
+        let tag = |kind: &str, value: &str| {
+            read_one(&format!("\"duration\":0,\"tags\":[{{\"key\":\"k\",\"type\":\"{kind}\",\"value\":{value}}}]"))
+                .attributes
+                .pop()
+                .map(|(_, value)| value)
+        };
+        assert_eq!(tag("int64", "\"9007199254740993\""), Some(AttributeValue::Int(9_007_199_254_740_993)));
+        assert_eq!(tag("float64", "2"), Some(AttributeValue::Float(2.0)));
+        assert_eq!(tag("bool", "\"true\""), Some(AttributeValue::Bool(true)));
+        assert_eq!(tag("bool", "\"maybe\""), Some(AttributeValue::Text("maybe".into())));
+        assert_eq!(tag("string", "null"), None);
+    }
+
+    #[test]
+    fn an_unknown_process_is_nameless() {
+        assert_eq!(read_one("\"duration\":0,\"processID\":\"p9\"").service(), "");
+    }
+
+    #[test]
+    fn no_data_is_an_empty_trace_and_other_json_an_error() {
+        assert_eq!(read(1, b"{\"data\":null,\"errors\":[]}").expect("null").spans, []);
+        assert_eq!(read(1, b"{\"data\":[]}").expect("empty").spans, []);
+        for wrong in ["", "{", "[]", "{\"data\":3}", "<html>", "{\"data\":[{\"spans\":[{}]}]}"] {
+            assert!(read(1, wrong.as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_envelope_is_told_from_other_json() {
+        assert!(is_envelope(b"{\"data\":null,\"total\":0}") && is_envelope(b"{\"data\":[{}]}"));
+        assert!(!is_envelope(b"{\"error\":{}}") && !is_envelope(b"{}") && !is_envelope(b""));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read(1, &bytes);
+        }
+
+        #[test]
+        fn a_reply_with_a_byte_changed_never_panics(at in 0_usize..10_000, byte in any::<u8>()) {
+            let mut body = include_bytes!("../../tests/data/jaeger/1.46.0/search-trace.legacy.json").to_vec();
+            let at = at % body.len();
+            body[at] = byte;
+            let _ = read(1, &body);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Spans of Jaeger's own model, as gRPC api_v2 streams them: the format of Jaeger 1.x, times in nanoseconds.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::generated::jaeger_v2::{Duration, KeyValue, Log, Process, Span, SpanRefType, SpansResponseChunk, Timestamp, ValueType};
+use super::jaeger_tags::{JaegerSpan, Resources, event_name, id_from_bytes, span_id_from_bytes, trace_of};
+use super::{AttributeValue, SpanEvent, SpanResource, Trace};
+
+const NS_PER_S: i128 = 1_000_000_000;
+
+/// The spans of `trace_id` in the messages of one reply.
+pub(super) fn trace_from_chunks(trace_id: u128, chunks: Vec<SpansResponseChunk>) -> Trace {
+    let mut resources = Resources::default();
+    let spans = chunks.into_iter().flat_map(|chunk| chunk.spans).map(|span| convert(span, &mut resources).into_server_span()).collect();
+    trace_of(trace_id, spans)
+}
+
+fn convert(span: Span, resources: &mut Resources) -> JaegerSpan {
+    let start_ns = unix_ns(span.start_time);
+    let trace_id = id_from_bytes(&span.trace_id).unwrap_or(0);
+    let parent_id = span
+        .references
+        .iter()
+        .find(|reference| reference.ref_type == SpanRefType::ChildOf as i32 && id_from_bytes(&reference.trace_id) == Some(trace_id))
+        .map(|reference| span_id_from_bytes(&reference.span_id));
+    JaegerSpan {
+        trace_id,
+        span_id: span_id_from_bytes(&span.span_id),
+        parent_id,
+        name: span.operation_name,
+        start_ns,
+        end_ns: start_ns.saturating_add(length_ns(span.duration)),
+        tags: attributes(span.tags),
+        events: span.logs.into_iter().map(event).collect(),
+        resource: resource(span.process, resources),
+    }
+}
+
+fn resource(process: Option<Process>, resources: &mut Resources) -> Arc<SpanResource> {
+    let process = process.unwrap_or_default();
+    resources.share(SpanResource { service: process.service_name, attributes: attributes(process.tags) })
+}
+
+fn event(log: Log) -> SpanEvent {
+    SpanEvent { time_ns: unix_ns(log.timestamp), name: event_name(attributes(log.fields)) }
+}
+
+fn attributes(tags: Vec<KeyValue>) -> Vec<(String, AttributeValue)> {
+    tags.into_iter().map(|tag| (tag.key.clone(), value(tag))).collect()
+}
+
+fn value(tag: KeyValue) -> AttributeValue {
+    match ValueType::try_from(tag.v_type) {
+        Ok(ValueType::Bool) => AttributeValue::Bool(tag.v_bool),
+        Ok(ValueType::Int64) => AttributeValue::Int(tag.v_int64),
+        Ok(ValueType::Float64) => AttributeValue::Float(tag.v_float64),
+        Ok(ValueType::Binary) => AttributeValue::Text(STANDARD.encode(tag.v_binary)),
+        Ok(ValueType::String) | Err(_) => AttributeValue::Text(tag.v_str),
+    }
+}
+
+fn unix_ns(time: Option<Timestamp>) -> u64 {
+    time.map_or(0, |time| clamped(time.seconds, time.nanos))
+}
+
+/// A span that ends before it starts has a negative length (Jaeger 1.x keeps it): none.
+fn length_ns(length: Option<Duration>) -> u64 {
+    length.map_or(0, |length| clamped(length.seconds, length.nanos))
+}
+
+fn clamped(seconds: i64, nanos: i32) -> u64 {
+    let ns = i128::from(seconds) * NS_PER_S + i128::from(nanos);
+    u64::try_from(ns.max(0)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_and_times_outside_the_range_are_clamped() {
+        assert_eq!((clamped(-1, 5), clamped(0, -5), clamped(1, 5), clamped(i64::MAX, 0)), (0, 0, 1_000_000_005, u64::MAX));
+    }
+
+    #[test]
+    fn a_reference_to_another_trace_is_no_parent() {
+        let reference = |trace: u8, ref_type| super::super::generated::jaeger_v2::SpanRef {
+            trace_id: vec![trace; 16],
+            span_id: vec![0, 0, 0, 0, 0, 0, 0, trace],
+            ref_type,
+        };
+        let span = |references| Span { trace_id: vec![1; 16], span_id: vec![7; 8], references, ..Span::default() };
+        let parent = |references| convert(span(references), &mut Resources::default()).parent_id;
+        assert_eq!(parent(vec![reference(2, 0), reference(1, 1), reference(1, 0)]), Some(1));
+        assert_eq!(parent(vec![reference(2, 0)]), None);
+    }
+
+    #[test]
+    fn an_empty_span_is_left_out() {
+        let chunk = SpansResponseChunk { spans: vec![Span::default()] };
+        assert!(trace_from_chunks(0, vec![chunk]).spans.is_empty());
+    }
+}

@@ -1,0 +1,114 @@
+//! Who may import whom: `use crate::` lines against the table of ARCHITECTURE.md. A new edge is a decision of its own.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Module, and the siblings that it may import.
+const EDGES: &[(&str, &[&str])] = &[
+    ("scenario", &[]),
+    ("pacer", &[]),
+    ("dataset", &[]),
+    ("milvus", &[]),
+    ("telemetry", &[]),
+    ("record", &[]),
+    ("spans", &[]),
+    ("stack", &[]),
+    ("operation", &["milvus", "dataset"]),
+    ("plan", &["scenario", "dataset", "operation", "pacer", "spans", "report", "analysis"]),
+    ("load", &["plan", "operation", "pacer", "milvus", "telemetry", "record", "dataset"]),
+    ("analysis", &["record", "spans"]),
+    ("report", &["record", "analysis"]),
+    ("doctor", &["milvus", "telemetry", "spans"]),
+    (
+        "cli",
+        &[
+            "scenario",
+            "pacer",
+            "dataset",
+            "milvus",
+            "telemetry",
+            "record",
+            "spans",
+            "stack",
+            "operation",
+            "plan",
+            "load",
+            "analysis",
+            "report",
+            "doctor",
+        ],
+    ),
+];
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder of src").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() {
+            rust_files(&entry, found);
+        } else if entry.extension().is_some_and(|extension| extension == "rs") {
+            found.push(entry);
+        }
+    }
+}
+
+/// First names behind `crate::` in `text`, those of a braced list among them.
+fn imported(text: &str) -> Vec<String> {
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect();
+    let mut names = Vec::new();
+    for rest in code.split("crate::").skip(1) {
+        if let Some(list) = rest.strip_prefix('{') {
+            let mut depth = 0;
+            let mut start = true;
+            for (at, c) in list.char_indices() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => start = true,
+                    c if depth == 0 && start && (c.is_alphanumeric() || c == '_') => {
+                        names.push(word(&list[at..]));
+                        start = false;
+                    }
+                    _ => {}
+                }
+            }
+        } else {
+            names.push(word(rest));
+        }
+    }
+    names
+}
+
+#[test]
+fn modules_import_only_what_the_table_allows() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let allowed: BTreeMap<&str, &[&str]> = EDGES.iter().copied().collect();
+    let mut files = Vec::new();
+    rust_files(&source, &mut files);
+    let mut wrong = Vec::new();
+    for file in files {
+        let inside = file.strip_prefix(&source).expect("below src");
+        let module = inside.components().next().expect("a name").as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
+        if matches!(module.as_str(), "lib" | "main") {
+            continue;
+        }
+        let may = allowed.get(module.as_str()).unwrap_or_else(|| panic!("{module} is not in the table"));
+        let names = imported(&fs::read_to_string(&file).expect("a source file"));
+        wrong.extend(
+            names
+                .into_iter()
+                .filter(|name| *name != module && allowed.contains_key(name.as_str()) && !may.contains(&name.as_str()))
+                .map(|name| format!("{} imports {name}", inside.display())),
+        );
+    }
+    assert!(wrong.is_empty(), "edges that the table does not have:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_edge_in_a_braced_list_is_seen() {
+    assert_eq!(imported("use crate::{\n    load::{a, b},\n    plan::c,\n};\n"), ["load", "plan"]);
+    assert_eq!(imported("// crate::load\nlet x = crate::stack::up();"), ["stack"]);
+}
