@@ -83,7 +83,7 @@ fn search_request(queries: &[[f32; 2]], topk: usize) -> proto::SearchRequest {
     let placeholder = proto::PlaceholderValue { tag: "$0".to_owned(), r#type: proto::PlaceholderType::Float.into(), values };
     proto::SearchRequest {
         collection_name: "things".to_owned(),
-        placeholder_group: proto::PlaceholderGroup { placeholders: vec![placeholder] }.encode_to_vec(),
+        placeholder_group: proto::PlaceholderGroup { placeholders: vec![placeholder] }.encode_to_vec().into(),
         search_params: vec![pair("topk", &topk.to_string()), pair("params", "{}"), pair("anns_field", "vector")],
         nq: queries.len() as i64,
         ..Default::default()

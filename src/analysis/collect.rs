@@ -2,8 +2,10 @@
 //!
 //! Memory grows with the sampled requests and their parts, never with the spans.
 
+use std::collections::BTreeMap;
+
 use super::{
-    JoinState,
+    Area, JoinState,
     account::{AccountOptions, RequestAccount, account_joined},
     facts::FactCounter,
     index::TraceIndex,
@@ -73,6 +75,8 @@ pub(super) struct StreamData {
     pub(super) recall: Option<(f64, f64, u64)>,
     /// Rows of the sampled successes, and number of these.
     pub(super) rows: (u64, u64),
+    /// Number, sum and longest of the calls to each query node, by number of the instance in the area node to node.
+    pub(super) node_calls: BTreeMap<u32, (u64, u64, u64)>,
     /// Last end of a request that has a line.
     pub(super) last_done_ns: u64,
 }
@@ -163,7 +167,7 @@ pub(super) fn read_spans(found: &mut Collected, traces: impl Iterator<Item = Tra
 }
 
 fn take_trace(found: &mut Collected, index: &TraceIndex<'_>, (stream, at): (usize, usize), resolution_ns: u32) {
-    let StreamData { requests, facts, .. } = &mut found.streams[stream];
+    let StreamData { requests, facts, node_calls, .. } = &mut found.streams[stream];
     let request = &mut requests[at];
     if request.state.is_some() {
         return;
@@ -179,6 +183,11 @@ fn take_trace(found: &mut Collected, index: &TraceIndex<'_>, (stream, at): (usiz
     if let Some((account, _)) = account_joined(index, &joined, &options) {
         facts.add_account(&account);
         if request.ok {
+            for call in &account.node_calls {
+                let number = found.instances.number(Area::NodeToNode, &index.span(call.callee).resource);
+                let (calls, sum, longest) = node_calls.entry(number).or_default();
+                (*calls, *sum, *longest) = (*calls + 1, *sum + call.own_ns, (*longest).max(call.own_ns));
+            }
             request.account = Some(light(index, &account, request, &mut found.parts, &mut found.instances));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{InstanceShare, collect::Request, quantiles::us, tables::InstanceTable, tail::Sides};
+use super::{InstanceShare, NodeCalls, collect::Request, quantiles::us, tables::InstanceTable, tail::Sides};
 
 /// One row per (area, service, instance) that occurs, in that order.
 pub(super) fn instances(requests: &[Request], sides: &Sides<'_>, table: &InstanceTable) -> Vec<InstanceShare> {
@@ -20,6 +20,21 @@ pub(super) fn instances(requests: &[Request], sides: &Sides<'_>, table: &Instanc
             mean_us: all.get(&number).copied().unwrap_or(0.0),
             tail_mean_us: of(&tail, number),
             body_mean_us: of(&body, number),
+        })
+        .collect()
+}
+
+/// One row per instance that was called, in the order of service and instance.
+pub(super) fn node_calls(calls: &BTreeMap<u32, (u64, u64, u64)>, table: &InstanceTable) -> Vec<NodeCalls> {
+    let sorted: BTreeMap<_, _> = calls.iter().map(|(number, calls)| (table.key(*number), *calls)).collect();
+    sorted
+        .into_iter()
+        .map(|(key, (calls, sum, longest))| NodeCalls {
+            service: key.service.clone(),
+            instance: key.instance.clone(),
+            calls,
+            mean_us: us(sum) / calls.max(1) as f64,
+            max_us: us(longest),
         })
         .collect()
 }

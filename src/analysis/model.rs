@@ -142,6 +142,9 @@ pub struct WorkloadAnalysis {
     pub account: Vec<Band>,
     /// The same by instance, band `all` only: one row per (area, service, instance) that occurs.
     pub instances: Vec<InstanceShare>,
+    /// Every call to a query node by called instance, on the critical path or not.
+    #[serde(default)]
+    pub node_calls: Vec<NodeCalls>,
     /// What sets the tail apart.
     pub tail: Option<Tail>,
     /// Slowest matched requests and one near each of p50, p90, p99, p99.9.
@@ -318,6 +321,21 @@ pub struct InstanceShare {
     pub tail_mean_us: Option<f64>,
     /// Mean over the band 0-50.
     pub body_mean_us: Option<f64>,
+}
+
+/// Calls to one query node, as their callers saw them, without the time in which it waited for other nodes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeCalls {
+    /// Service of the called instance.
+    pub service: String,
+    /// As in [`InstanceShare::instance`].
+    pub instance: String,
+    /// Number of calls of matched successes.
+    pub calls: u64,
+    /// Mean duration.
+    pub mean_us: f64,
+    /// Longest duration.
+    pub max_us: f64,
 }
 
 /// What sets the tail apart from the median half.

@@ -83,9 +83,18 @@ fn status(status: Status) -> &'static str {
     }
 }
 
+/// What was measured, with what, on which machine.
 fn environment(info: &RunInfo) -> Vec<(String, String)> {
-    let groups = [&info.tool, &info.servers, &info.environment];
-    groups.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
+    let of = |map: &BTreeMap<String, String>, keys: &[&str]| keys.iter().filter_map(|key| map.get(*key).cloned()).collect::<Vec<_>>();
+    let cores = info.environment.get("cores").map(|cores| format!("{cores} cores"));
+    let machine: Vec<String> = cores.into_iter().chain(of(&info.environment, &["processor", "memory", "os"])).collect();
+    let facts = [
+        ("milvus", of(&info.servers, &["milvus"]).join(" ")),
+        ("milvus-bench", of(&info.tool, &["version", "profile"]).join(" ")),
+        ("machine", machine.join(", ")),
+        ("load threads", info.threads.to_string()),
+    ];
+    facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn spans(info: &RunInfo, found: &Collected) -> Option<SpanSummary> {
@@ -113,7 +122,8 @@ fn warmup(info: &RunInfo, histograms: &FigureHistograms) -> Vec<WarmupCount> {
 }
 
 fn warnings(info: &RunInfo, histograms: &FigureHistograms, found: &Collected) -> Vec<String> {
-    let texts = info.warnings.iter().map(ToString::to_string);
+    // What counts against the run stands in the verdict already.
+    let texts = info.warnings.iter().filter(|warning| verdict::of_warning(warning).is_none()).map(ToString::to_string);
     texts
         .chain(info.fetch.iter().filter_map(|fetch| fetch.error.clone()))
         .chain(histograms.damage.clone())
@@ -213,7 +223,9 @@ impl Stream<'_> {
             ..WorkloadAnalysis::default()
         };
         let (rows, of) = self.data.rows;
-        workload.rows_per_s = (rows > 0 && of > 0).then(|| workload.rate.throughput * rows as f64 / of as f64);
+        // Rows that a search returns are no throughput.
+        let writes = matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
+        workload.rows_per_s = (writes && rows > 0 && of > 0).then(|| workload.rate.throughput * rows as f64 / of as f64);
         workload.requests = counts;
         self.explain(&mut workload);
         workload
@@ -234,6 +246,7 @@ impl Stream<'_> {
         let sides = tail::sides(histogram, requests);
         workload.tail = tail::tail(&sides, requests, &self.found.parts);
         workload.instances = instances::instances(requests, &sides, &self.found.instances);
+        workload.node_calls = instances::node_calls(&self.data.node_calls, &self.found.instances);
         let ui = self.info.fetch.as_ref().and_then(|fetch| fetch.ui.as_deref());
         workload.exemplars = exemplars::exemplars(histogram, requests, &self.found.parts, ui);
     }

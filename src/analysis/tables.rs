@@ -122,3 +122,42 @@ impl InstanceTable {
         &self.keys[number as usize]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::testing::{resource, span};
+
+    fn check(name: &str, kind: SpanKind, merged: bool, expected: &str) {
+        let mut table = PartTable::default();
+        let number = table.number(&span(name, kind), Area::Other, merged);
+        assert_eq!(table.key(number).title(), expected);
+    }
+
+    #[test]
+    fn caller_and_callee_of_a_call_are_told_apart() {
+        check("milvus.proto.query.QueryNode/Search", SpanKind::Server, false, "standalone milvus.proto.query.QueryNode/Search");
+        check("milvus.proto.query.QueryNode/Search", SpanKind::Client, false, "standalone milvus.proto.query.QueryNode/Search (client)");
+        check("Proxy-Search-Execute", SpanKind::Internal, true, "standalone Proxy-Search-Execute (merged)");
+    }
+
+    #[test]
+    fn names_that_differ_in_a_number_are_one_part() {
+        let mut table = PartTable::default();
+        let mut number = |name: &str, area| table.number(&span(name, SpanKind::Internal), area, false);
+        let first = number("LoadIndex-1-2", Area::Other);
+        assert_eq!((number("LoadIndex-3-4", Area::Other), number("LoadIndex-1-2", Area::Other)), (first, first));
+        assert_ne!(number("LoadIndex-1-2", Area::Metadata), first);
+    }
+
+    #[test]
+    fn processes_with_equal_names_are_one_instance() {
+        let mut table = InstanceTable::default();
+        let (one, again, other) = (resource("querynode", 7), resource("querynode", 7), resource("querynode", 6));
+        let first = table.number(Area::Engine, &one);
+        assert_eq!((table.number(Area::Engine, &again), table.number(Area::Engine, &one)), (first, first));
+        assert_ne!(table.number(Area::Engine, &other), first);
+        assert_ne!(table.number(Area::Reduce, &one), first);
+        assert_eq!(table.key(first).instance, "7");
+    }
+}

@@ -2,7 +2,11 @@
 //!
 //! The preparation is left out: its steps are few and have no schedule.
 
-use super::{Analysis, Quantiles, Reason, Verdict, VerdictState, WorkloadAnalysis, run};
+use super::{
+    Analysis, Quantiles, Reason, Verdict,
+    VerdictState::{self, Invalid, Reservations},
+    WorkloadAnalysis, run,
+};
 use crate::record::{RunInfo, Status, StreamInfo, Warning};
 
 /// Send lag at p99 beyond which the client is part of what is measured, microseconds: searches take single milliseconds.
@@ -47,8 +51,6 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis) -> Verdict {
     Verdict { state, reasons }
 }
 
-use VerdictState::{Invalid, Reservations};
-
 fn reason(code: &str, state: VerdictState, (figure, limit, unit): (f64, f64, &str), advice: impl Into<String>) -> Reason {
     Reason { code: code.to_owned(), at: String::new(), state, figure, limit, unit: unit.to_owned(), advice: advice.into() }
 }
@@ -89,12 +91,12 @@ fn of_run(info: &RunInfo) -> Vec<Reason> {
 }
 
 /// What the run itself found doubtful; the rest of its warnings are remarks.
-fn of_warning(warning: &Warning) -> Option<Reason> {
+pub(super) fn of_warning(warning: &Warning) -> Option<Reason> {
     let (code, figure, at) = match warning {
-        Warning::DebugBuild => ("debug_build", (1.0, 0.0, "builds"), ""),
+        Warning::DebugBuild => ("debug_build", (1.0, 0.0, ""), ""),
         Warning::ClockStep { phase, step_us } => ("clock_step", (*step_us, 1_000.0, "us"), phase.as_str()),
         Warning::NotRecorded { samples } => ("not_recorded", (*samples as f64, 0.0, "requests"), ""),
-        Warning::IndexUnfinished { phase, .. } => ("index_unfinished", (1.0, 0.0, "collections"), phase.as_str()),
+        Warning::IndexUnfinished { phase, .. } => ("index_unfinished", (1.0, 0.0, ""), phase.as_str()),
         Warning::ServedByBruteForce { phase, rows, .. } => ("brute_force", (*rows as f64, 0.0, "rows"), phase.as_str()),
         _ => return None,
     };

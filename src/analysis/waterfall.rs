@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Analysis, AnalysisError, Area, JoinState, PartMean, Piece, RequestAccount, Waterfall, WaterfallRow,
+    Area, JoinState, PartMean, Piece, RequestAccount, Waterfall, WaterfallRow,
     account::{AccountOptions, Node, State, Tree, account_joined, instance::instance},
     areas, bands,
     exemplars::link,
@@ -17,48 +17,6 @@ use crate::{
     record::{Outcome, RequestLine, RunReader},
     spans::Trace,
 };
-
-/// The line of the request that `which` names: `slowest`, `p50`, `p90`, `p99`, `p99.9`, or the beginning of a trace id.
-/// The set-up shares one trace; its first request is taken.
-///
-/// # Errors
-/// No request fits, or several traces do.
-pub fn pick(reader: &RunReader, analysis: &Analysis, which: &str) -> Result<RequestLine, AnalysisError> {
-    let exemplars = analysis.workloads.iter().filter(|workload| workload.phase != "prepare").flat_map(|workload| &workload.exemplars);
-    let labelled = exemplars
-        .filter(|exemplar| exemplar.label == which)
-        .max_by(|a, b| a.latency_us.total_cmp(&b.latency_us).then(b.trace_id.cmp(&a.trace_id)));
-    let wanted = match labelled {
-        Some(exemplar) => exemplar.trace_id.clone(),
-        None if !which.is_empty() && which.chars().all(|c| c.is_ascii_hexdigit()) => which.to_ascii_lowercase(),
-        None if which == "slowest" || which.starts_with('p') => {
-            return Err(AnalysisError(format!(
-                "no traced request of this run can stand for {which}: none was matched, or there were too few; give a trace id"
-            )));
-        }
-        None => {
-            return Err(AnalysisError(format!(
-                "{which:?} is no request: give slowest, p50, p90, p99, p99.9 or the beginning of a trace id"
-            )));
-        }
-    };
-    let mut found: Option<RequestLine> = None;
-    for line in reader.requests()?.filter_map(Result::ok).filter(|line| line.trace_id.starts_with(&wanted)) {
-        match &found {
-            Some(known) if known.trace_id != line.trace_id => {
-                return Err(AnalysisError(format!(
-                    "{which} is the beginning of several trace ids, {} and {} among them: give more digits",
-                    known.trace_id, line.trace_id
-                )));
-            }
-            Some(_) => {}
-            None => found = Some(line),
-        }
-    }
-    found.ok_or_else(|| {
-        AnalysisError(format!("no request of this run has a trace id that begins with {which}; requests.jsonl has those that were kept"))
-    })
-}
 
 /// The waterfall of one request. `trace` may lack everything: then only the client's own row is left.
 #[must_use]

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     plan::{Plan, TracingPlan},
-    record::{FetchInfo, RunFolder, RunReader, Warning},
+    record::{FetchInfo, RunFolder, RunReader},
     spans::{
         EmbeddedReceiver, FetchCounters, FetchProgress, FetchRules, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource,
         SpanWriter, Trace, Wanted, fetch, find_source,
@@ -227,9 +227,4 @@ fn wanted(folder: &RunFolder) -> Result<Vec<Wanted>, String> {
 fn last_done(folder: &RunFolder) -> u64 {
     let requests = RunReader::open(folder.path()).and_then(|reader| reader.requests());
     requests.map(|lines| lines.flatten().filter_map(|line| line.done_ns).max().unwrap_or_default()).unwrap_or_default()
-}
-
-/// A remark of the local stack, e.g. that there is no Jaeger, as a warning of the run.
-pub(crate) fn no_jaeger(reason: &str) -> Warning {
-    Warning::NoEmbeddedJaeger { reason: reason.to_owned() }
 }

@@ -61,6 +61,16 @@ pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context
     }
 }
 
+/// Notes when each step of preparation began and ended, and how often it was done.
+pub(crate) fn note_steps(session: &mut Session<'_>, context: &PrepareContext<'_>) {
+    let steps = context.spans.iter().zip(&context.counts).zip(&mut session.info.streams);
+    for ((span, count), stream) in steps {
+        let Some((start, end)) = span else { continue };
+        (stream.start_ns, stream.end_ns) = (*start, Some(*end));
+        (stream.due, stream.sent) = (*count, *count);
+    }
+}
+
 /// Runs one phase after the other.
 pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engine, client: &Client, ids: RunIds) -> Result<(), CliError> {
     let mut earlier = nothing_earlier(plan);
@@ -159,11 +169,6 @@ fn end_phase(session: &mut Session<'_>) -> Result<(), CliError> {
     }
     if step_us.abs() > 1000.0 {
         session.info.warnings.push(Warning::ClockStep { phase: name.clone(), step_us });
-    }
-    if name == PREPARE {
-        for stream in session.info.streams.iter_mut().filter(|stream| stream.phase == PREPARE) {
-            stream.end_ns = Some(end.monotonic_ns);
-        }
     }
     session.save()
 }

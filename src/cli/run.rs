@@ -58,11 +58,13 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Done, CliError> {
         let done = runtime.block_on(async {
             let mut session = session::Session::create(arguments, &plan, &progress)?;
             if arguments.stack {
-                if let Err(error) = stack::ensure_for_run(&mut plan, &progress).await {
-                    session.fail(&error.message);
-                    return Err(error);
+                match stack::ensure_for_run(&mut plan, &progress).await {
+                    Ok(warning) => session.info.warnings.extend(warning),
+                    Err(error) => {
+                        session.fail(&error.message);
+                        return Err(error);
+                    }
                 }
-                session.replan(&plan);
             }
             let ended = session.run(&plan).await;
             finish::finish(arguments, session, ended)

@@ -76,11 +76,6 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// Takes over what `--stack` changed in the plan.
-    pub(crate) fn replan(&mut self, plan: &Plan) {
-        self.info.plan.clone_from(&plan.resolved);
-    }
-
     /// Writes run.json.
     pub(crate) fn save(&self) -> Result<(), CliError> {
         self.folder.write_info(&self.info).map_err(CliError::new)
@@ -167,6 +162,7 @@ impl<'a> Session<'a> {
             stop: stop.clone(),
             progress: &say,
             counts: Vec::new(),
+            spans: Vec::new(),
             errors: Vec::new(),
         };
         let mut created = Vec::new();
@@ -178,6 +174,7 @@ impl<'a> Session<'a> {
             }
         };
         measure::drop_created(self, plan, &mut context, &created).await;
+        measure::note_steps(self, &context);
         self.info.errors.append(&mut context.errors);
         context.recorder.finish();
         measured

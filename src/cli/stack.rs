@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     plan::Plan,
+    record::Warning,
     stack::{self, Stack, StackOptions},
 };
 
@@ -89,12 +90,13 @@ async fn up(options: &StackOptions, progress: &Progress) -> Result<Stack, CliErr
     Ok(stack)
 }
 
-/// `run --stack`: nothing if Milvus answers at the plan's URI already.
-pub(crate) async fn ensure_for_run(plan: &mut Plan, progress: &Progress) -> Result<(), CliError> {
+/// `run --stack`: nothing if Milvus answers at the plan's URI already. Without a Jaeger the run is its own receiver, which
+/// is a warning of the run.
+pub(crate) async fn ensure_for_run(plan: &mut Plan, progress: &Progress) -> Result<Option<Warning>, CliError> {
     let options = StackOptions::default_ports().map_err(CliError::new)?;
     if probe::answers(&plan.milvus.uri).await {
         progress.step(&format!("{} answers already: leaving it as it is", plan.milvus.uri));
-        return Ok(());
+        return Ok(None);
     }
     let local = format!("http://127.0.0.1:{}", options.ports.milvus);
     if !probe::is_same_place(&plan.milvus.uri, &local) {
@@ -104,10 +106,12 @@ pub(crate) async fn ensure_for_run(plan: &mut Plan, progress: &Progress) -> Resu
         )));
     }
     let stack = up(&options, progress).await?;
-    if stack.jaeger_grpc.is_none() {
-        "embedded".clone_into(&mut plan.tracing.source);
+    if stack.jaeger_grpc.is_some() {
+        return Ok(None);
     }
-    Ok(())
+    "embedded".clone_into(&mut plan.tracing.source);
+    plan.tracing.listen = stack.otlp.trim_start_matches("http://").to_owned();
+    Ok(Some(Warning::NoJaeger { reason: stack.remarks.join("; ") }))
 }
 
 fn describe(stack: &Stack) -> String {

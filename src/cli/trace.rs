@@ -4,13 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, Done, finish::analyse_folder, print, report::terminal_style, runs};
-use crate::{
-    analysis,
-    record::{RunFolder, RunReader},
-    report::render_waterfall,
-    spans::{SpanReader, Trace},
-};
+use super::{CliError, Done, print, report::terminal_style, runs};
+use crate::{analysis, record::RunReader, report::render_waterfall, spans::SpanReader};
 
 /// Arguments of `trace`.
 #[derive(Debug, Args)]
@@ -30,21 +25,10 @@ pub(crate) fn trace(arguments: &TraceArguments) -> Result<Done, CliError> {
     };
     let folder = runs::find(run.as_deref())?;
     let reader = RunReader::open(folder.path()).map_err(CliError::new)?;
-    let line = analysis::pick(&reader, &analyse_folder(&folder)?, which).map_err(CliError::new)?;
-    let trace = find_trace(&folder, u128::from_str_radix(&line.trace_id, 16).unwrap_or_default())?;
+    let spans = folder.file("spans.jsonl");
+    let traces = spans.exists().then(|| SpanReader::open(&spans)).transpose().map_err(CliError::new)?;
+    let (line, trace) = analysis::pick(&reader, traces.into_iter().flatten().flatten(), which).map_err(CliError::new)?;
     let waterfall = analysis::waterfall(&reader, &trace, &line);
     print(render_waterfall(&waterfall, terminal_style()).as_bytes());
     Ok(Done::Ok)
-}
-
-/// The spans of one trace; none where the run has no spans.
-fn find_trace(folder: &RunFolder, trace_id: u128) -> Result<Trace, CliError> {
-    let path = folder.file("spans.jsonl");
-    let mut found = Trace { trace_id, spans: Vec::new() };
-    if path.exists() {
-        for trace in SpanReader::open(&path).map_err(CliError::new)?.flatten().filter(|trace| trace.trace_id == trace_id) {
-            found.spans.extend(trace.spans);
-        }
-    }
-    Ok(found)
 }

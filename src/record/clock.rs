@@ -12,7 +12,7 @@ pub struct RunClock {
 }
 
 /// Monotonic and wall time read at one moment; everything in wall time is derived from such a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockAnchor {
     /// Nanoseconds since the run's start.
     pub monotonic_ns: u64,

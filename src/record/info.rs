@@ -216,9 +216,3 @@ pub struct KeptError {
     /// Milvus' or the transport's words, cleaned and cut.
     pub text: String,
 }
-
-impl Default for ClockAnchor {
-    fn default() -> Self {
-        Self { monotonic_ns: 0, unix_ns: 0 }
-    }
-}

@@ -16,7 +16,7 @@ pub enum Warning {
     EnvironmentOverrides { variable: String, key: String },
     IndexUnfinished { phase: String, collection: String, state: String },
     ServedByBruteForce { phase: String, collection: String, rows: u64 },
-    NoEmbeddedJaeger { reason: String },
+    NoJaeger { reason: String },
     SamplerIgnored { variable: String },
     UnusedWorkload { workload: String },
     RowsUsedUp { phase: String, workload: String },
@@ -48,7 +48,7 @@ impl fmt::Display for Warning {
                 f,
                 "phase {phase} began with {rows} rows of {collection} in segments without an index, which are searched by brute force: flush and wait, or let prepare do it"
             ),
-            Warning::NoEmbeddedJaeger { reason } => {
+            Warning::NoJaeger { reason } => {
                 write!(f, "no Jaeger: {reason}; milvus-bench received the spans itself (source `embedded`)")
             }
             Warning::SamplerIgnored { variable } => write!(f, "{variable} is ignored: [tracing] sample_ratio decides what is traced"),

@@ -206,9 +206,10 @@ pub async fn up(options: &StackOptions, progress: &dyn Fn(&str)) -> Result<Stack
         clear_blocking(&options.folder, state).await?;
     }
     // Before anything is installed, so that a mistake costs no minutes.
-    check_ports(options, !matches!(options.jaeger, JaegerChoice::Embedded { .. }))?;
-    let servers = find_servers(options, progress).await?;
-    check_ports(options, servers.jaeger.is_some())?;
+    check_ports(options, !matches!(options.jaeger, JaegerChoice::Embedded { .. })).await?;
+    let search = std::env::var_os("PATH").unwrap_or_default();
+    let servers = find_servers(options, Installer { cache: &options.cache, search, progress: ProgressRef(progress) }).await?;
+    check_ports(options, servers.jaeger.is_some()).await?;
     start(options, &servers, progress).await
 }
 
@@ -255,10 +256,21 @@ fn check_machine(os: &str, arch: &str) -> Result<(), StackError> {
     if os == "linux" && arch == "x86_64" { Ok(()) } else { Err(StackError::Machine(format!("{os} on {arch}"))) }
 }
 
-fn check_ports(options: &StackOptions, jaeger: bool) -> Result<(), StackError> {
+/// How often a taken port is looked at again, and after which pause: an outgoing connection or a server that is just
+/// ending holds one for moments only.
+const PORT_LOOKS: u32 = 20;
+const PORT_PAUSE: Duration = Duration::from_millis(25);
+
+async fn check_ports(options: &StackOptions, jaeger: bool) -> Result<(), StackError> {
     let mut needs = options.ports.of_milvus();
     if jaeger {
         needs.extend(options.ports.of_jaeger());
+    }
+    for _ in 0..PORT_LOOKS {
+        if ports::all_free(&needs) {
+            return Ok(());
+        }
+        tokio::time::sleep(PORT_PAUSE).await;
     }
     ports::check_free(&needs)
 }
@@ -271,9 +283,7 @@ struct Servers {
     remarks: Vec<String>,
 }
 
-async fn find_servers(options: &StackOptions, progress: &dyn Fn(&str)) -> Result<Servers, StackError> {
-    let search = std::env::var_os("PATH").unwrap_or_default();
-    let installer = Installer { cache: &options.cache, search, progress: ProgressRef(progress) };
+async fn find_servers(options: &StackOptions, installer: Installer<'_>) -> Result<Servers, StackError> {
     let _lock = installer.lock().await?;
     let mut remarks = vec![milvus::EXPOSED.to_owned()];
     let jaeger = match &options.jaeger {

@@ -23,7 +23,15 @@ pub(super) fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
 #[test]
 fn fake_server() {
     let Ok(ports) = std::env::var("FAKE_PORTS") else { return };
-    let bind = |port: &str| TcpListener::bind(("127.0.0.1", port.parse().unwrap())).unwrap();
+    let bind = |port: &str| {
+        let port: u16 = port.parse().unwrap();
+        // A child that another test forked while the port was looked at holds it until it becomes its program.
+        let listener = (0..1_000).find_map(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            TcpListener::bind(("127.0.0.1", port)).ok()
+        });
+        listener.unwrap()
+    };
     let mut listeners: Vec<TcpListener> = ports.split(' ').map(bind).collect();
     let health = listeners.remove(0);
     health.set_nonblocking(true).unwrap();
@@ -157,7 +165,7 @@ async fn a_milvus_that_ends_takes_jaeger_with_it() {
     let expected = "Milvus ended while it was starting (panic: no available mq config found); its log is";
     assert!(text.starts_with(expected) && text.ends_with("logs/milvus.log"), "{text}");
     assert_eq!(scratch.recorded(), []);
-    assert_eq!(ports::check_free(&scratch.options.ports.of_jaeger()), Ok(()), "Jaeger still runs");
+    assert_eq!(check_ports(&scratch.options, true).await, Ok(()), "Jaeger still runs");
 }
 
 #[tokio::test]
@@ -170,9 +178,10 @@ async fn a_jaeger_that_ends_is_told() {
 
 #[tokio::test]
 async fn a_taken_port_stops_before_anything_starts() {
-    let scratch = Scratch::healthy();
-    let port = scratch.options.ports.milvus;
-    let _listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let mut scratch = Scratch::healthy();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    scratch.options.ports.milvus = port;
     let text = scratch.up().await.unwrap_err().to_string();
     assert!(text.starts_with(&format!("port {port} that Milvus (gRPC) needs is in use by ")), "{text}");
     assert_eq!(scratch.recorded(), []);
@@ -252,6 +261,17 @@ async fn a_named_jaeger_that_is_none_is_an_error() {
     scratch.options.jaeger = JaegerChoice::Binary(scratch.folder.path().join("absent"));
     let text = scratch.up().await.unwrap_err().to_string();
     assert!(text.contains("absent is no Jaeger that can be run"), "{text}");
+}
+
+#[tokio::test]
+async fn without_go_there_is_no_jaeger_and_a_remark_says_so() {
+    let mut scratch = Scratch::healthy();
+    scratch.options.jaeger = JaegerChoice::Auto;
+    let installer = Installer { cache: &scratch.options.cache, search: "".into(), progress: ProgressRef(&|_| ()) };
+    let servers = find_servers(&scratch.options, installer).await.unwrap();
+    assert_eq!(servers.jaeger, None);
+    let expected = "milvus-bench receives the spans itself (source `embedded`), without Jaeger: `go` was not found on PATH";
+    assert!(servers.remarks[1].starts_with(expected), "{:?}", servers.remarks);
 }
 
 #[test]

@@ -37,11 +37,11 @@ pub(super) fn charge(index: &TraceIndex<'_>, tree: &Tree, succeeded: bool, accou
         let at = segment.node as usize;
         let node = &tree.nodes[at];
         if let Some(whole) = one_area(index, tree, node, &segment) {
-            account.pieces.push(piece(index, tree, node, &segment, whole));
+            account.pieces.push(piece(tree, node, &segment, whole));
             continue;
         }
         let steps = known[at].get_or_insert_with(|| steps(node.rule, &marks(index, tree, node, merged[at])));
-        split(index, tree, &segment, steps, &mut account.pieces);
+        split(tree, &segment, steps, &mut account.pieces);
     }
 }
 
@@ -60,24 +60,24 @@ fn one_area(index: &TraceIndex<'_>, tree: &Tree, node: &Node, segment: &Segment)
     }
 }
 
-fn piece(index: &TraceIndex<'_>, tree: &Tree, node: &Node, segment: &Segment, area: Area) -> Piece {
+fn piece(tree: &Tree, node: &Node, segment: &Segment, area: Area) -> Piece {
     let charged = match callee(tree, node) {
         _ if node.mesh => None,
         // A stopped or overloaded node answers late, and its own spans look short.
-        Some(callee) if segment.start < callee.start && areas::needs_callee(index.span(node.span)) => Some(callee.span),
+        Some(callee) if segment.start < callee.start => Some(callee.span),
         _ => Some(node.span),
     };
     Piece { span: node.span, start_ns: segment.start, end_ns: segment.end, area, merged: false, charged }
 }
 
-fn split(index: &TraceIndex<'_>, tree: &Tree, segment: &Segment, steps: &[Step], pieces: &mut Vec<Piece>) {
+fn split(tree: &Tree, segment: &Segment, steps: &[Step], pieces: &mut Vec<Piece>) {
     let node = &tree.nodes[segment.node as usize];
     let mut from = segment.start;
     for step in steps {
         let until = step.until.min(segment.end);
         if from < until {
             let part = Segment { start: from, end: until, ..*segment };
-            pieces.push(Piece { merged: step.merged, ..piece(index, tree, node, &part, step.area) });
+            pieces.push(Piece { merged: step.merged, ..piece(tree, node, &part, step.area) });
             from = until;
         }
     }
@@ -92,13 +92,28 @@ fn callee<'t>(tree: &'t Tree, node: &Node) -> Option<&'t Node> {
     servers.min_by_key(|child| child.start)
 }
 
-/// Calls to query nodes are compared by instance as the caller saw them, on the critical path or not.
+/// Calls to query nodes are compared by instance as the caller saw them, on the critical path or not. What the called node
+/// waited for other nodes is not its own: else a leader would be as slow as its slowest worker.
 fn node_call(index: &TraceIndex<'_>, tree: &Tree, node: &Node) -> Option<NodeCall> {
-    let span = index.span(node.span);
-    if node.mesh || !areas::is_node_call(span) {
+    let is_call = |node: &Node| node.kind == SpanKind::Client && areas::is_node_call(index.span(node.span));
+    if node.mesh || !is_call(node) {
         return None;
     }
-    callee(tree, node).map(|callee| NodeCall { callee: callee.span, duration_ns: span.duration_ns() })
+    let callee = callee(tree, node)?;
+    let mut onward: Vec<(i64, i64)> = callee
+        .children
+        .iter()
+        .map(|child| &tree.nodes[*child as usize])
+        .filter(|child| is_call(child))
+        .map(|child| (child.start.max(node.start), child.end.min(node.end)))
+        .collect();
+    onward.sort_unstable();
+    let (mut waited, mut until) = (0, i64::MIN);
+    for (start, end) in onward {
+        waited += (end - start.max(until)).max(0);
+        until = until.max(end);
+    }
+    Some(NodeCall { callee: callee.span, own_ns: (node.end - node.start - waited).max(0) as u64 })
 }
 
 /// Whether own time is the pause between two calls of one method to one instance, or after a failed call.

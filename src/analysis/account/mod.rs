@@ -53,8 +53,8 @@ pub struct Piece {
 pub struct NodeCall {
     /// Index of the SERVER span.
     pub callee: u32,
-    /// Duration of the call as the caller saw it.
-    pub duration_ns: u64,
+    /// Duration of the call as the caller saw it, without the time in which the called node waited for other nodes.
+    pub own_ns: u64,
 }
 
 /// The account of one request.

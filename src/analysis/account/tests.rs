@@ -226,6 +226,19 @@ fn time_before_the_callee_is_charged_to_it_and_time_after_it_to_the_caller() {
     assert_eq!(charged, [(600, "node-b".to_owned()), (100, "1".to_owned())]);
 }
 
+#[test]
+fn a_node_call_does_not_hold_what_the_node_waited_for() {
+    let (proxy, leader, worker) = (resource("proxy", 8), resource("querynode", 6), resource("querynode", 7));
+    let mut trace = TraceMaker::search(1_000, (0, 1_000));
+    trace.add((3, 2), (NODE_SEARCH, Client), (0, 900), &proxy).add((4, 3), (NODE_SEARCH, Server), (100, 800), &leader);
+    for (id, times) in [(5, (200, 500)), (7, (400, 600))] {
+        trace.add((id, 4), ("milvus.proto.query.QueryNode/SearchSegments", Client), times, &leader);
+        trace.add((id + 1, id), ("milvus.proto.query.QueryNode/SearchSegments", Server), times, &worker);
+    }
+    let account = account(&trace.done(), &options(CLIENT)).expect("a matched trace");
+    assert_eq!(account.node_calls.iter().map(|call| call.own_ns).collect::<Vec<_>>(), [500, 300, 200]);
+}
+
 /// Two calls to one node with a pause of 200 ns, and what else is added.
 fn two_calls(first_fails: bool, methods: (&str, &str)) -> TraceMaker {
     let (proxy, node) = (resource("proxy", 1), resource("querynode", 7));
@@ -337,6 +350,14 @@ fn a_search_without_engine_is_merged_unless_it_failed() {
         (account.node_searches, account.merged, ns)
     };
     assert_eq!((merged(true), merged(false)), ((1, 1, 550), (1, 0, 0)));
+}
+
+#[test]
+fn a_search_that_queued_itself_is_not_merged() {
+    let mut trace = standalone_search();
+    trace.internal((5, 3), "schedule", (200, 400));
+    let account = account(&trace.done(), &options(CLIENT)).expect("a matched trace");
+    assert_eq!((account.node_searches, account.merged), (1, 0));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::instance::host;
 use crate::{
     analysis::{
         areas::{self, Rule},
-        index::TraceIndex,
+        index::{Parent, TraceIndex},
         join,
     },
     spans::SpanKind,
@@ -75,7 +75,7 @@ impl Tree {
             let number = tree.nodes.len() as u32;
             at_node[at as usize] = number;
             let parent = match index.parent(at) {
-                crate::analysis::index::Parent::Span(parent) if number > 0 => at_node[parent as usize],
+                Parent::Span(parent) if number > 0 => at_node[parent as usize],
                 _ => 0,
             };
             let below_root = number > 0 && !tree.nodes[parent as usize].mesh;

@@ -5,6 +5,10 @@
 
 use std::{collections::HashMap, fmt, sync::LazyLock};
 
+use self::{
+    Area::{ConsistencyWait, Engine, LogAppend, Metadata, NodeQueue, NodeToNode, Other, Planning, ProxyQueue, Reduce, Timestamp},
+    Rule::{Fixed, NotCounted},
+};
 use crate::spans::{ServerSpan, SpanKind};
 
 pub(super) mod names;
@@ -122,9 +126,6 @@ pub(super) enum Rule {
     /// Not in the table: other, and listed.
     Unknown,
 }
-
-use Area::{ConsistencyWait, Engine, LogAppend, Metadata, NodeQueue, NodeToNode, Other, Planning, ProxyQueue, Reduce, Timestamp};
-use Rule::{Fixed, NotCounted};
 
 /// Span names that are matched whole.
 static EXACT: &[(&str, Rule)] = &[

@@ -5,7 +5,7 @@ use crate::{
     analysis::{
         VerdictState,
         testing::{
-            CLIENT, TraceMaker,
+            self, CLIENT, TraceMaker,
             run::{Made, RunMaker},
         },
     },
@@ -236,6 +236,35 @@ fn lines_of_the_warm_up_are_counted_only() {
     let analysis = analysed(&run);
     assert_eq!(only(&analysis).join.unwrap().sampled, 1_000);
     assert_eq!(analysis.warmup, [WarmupCount { phase: "p".to_owned(), workload: "w".to_owned(), requests: 0, failed: 0 }]);
+}
+
+#[test]
+fn a_recorded_cluster_is_explained_by_its_stopped_node() {
+    let mut run = RunMaker::new(false);
+    let searches = testing::recorded("-cluster").into_iter().filter(|recorded| {
+        ["search_slow_worker", "search_sealed", "search_filtered", "search_busy_8workers", "search_callee_spans_lost"]
+            .contains(&recorded.op.as_str())
+    });
+    // Each one twice: a tail needs more requests than were recorded.
+    for (seq, recorded) in searches.flat_map(|recorded| [recorded.clone(), recorded]).enumerate() {
+        let client = recorded.trace.spans.iter().find(|span| span.span_id == recorded.client).unwrap();
+        run.request(Made::ok(seq as u64, 0, client.duration_ns()));
+        let trace_id = seq as u128 + 1;
+        let line = run.lines.last_mut().unwrap();
+        (line.trace_id, line.span_id) = (format!("{trace_id:032x}"), format!("{:016x}", recorded.client));
+        run.traces.push(Trace { trace_id, spans: recorded.trace.spans });
+    }
+    let analysis = analysed(&run);
+    let workload = only(&analysis);
+    assert_bands_add_up(workload);
+    assert_eq!(workload.join, Some(Join { sampled: 82, matched: 76, incomplete: 6, ..Join::default() }));
+    let facts = workload.traces.as_ref().unwrap();
+    assert_eq!((facts.merged, facts.merged_in_part, facts.merged_node_calls, facts.callee_spans_lost), (2, 6, 10, 6));
+    assert!(facts.unknown_names.is_empty() && facts.unmatched_ks.is_some());
+    let slowest = workload.instances.iter().max_by(|a, b| a.mean_us.total_cmp(&b.mean_us)).unwrap();
+    assert_eq!((slowest.area.as_str(), slowest.service.as_str(), slowest.instance.as_str()), ("node to node", "querynode", "7"));
+    let calls = |instance: &str| workload.node_calls.iter().find(|calls| calls.instance == instance).unwrap().mean_us;
+    assert!(calls("7") > 5.0 * calls("6"), "only the worker was stopped: {:?}", workload.node_calls);
 }
 
 #[test]

@@ -121,6 +121,7 @@ impl TraceMaker {
 }
 
 /// One recorded trace.
+#[derive(Clone)]
 pub(super) struct Recorded {
     /// Name of the case.
     pub(super) op: String,

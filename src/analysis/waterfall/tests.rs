@@ -1,57 +1,22 @@
 use super::*;
-use crate::analysis::{
-    analyse,
-    testing::{
-        TraceMaker,
-        run::{Made, RunMaker},
-    },
+use crate::analysis::testing::{
+    TraceMaker,
+    run::{Made, RunMaker},
 };
 
-/// Hundred requests whose root begins 1 us after `sent`; request 42 is the slowest.
-fn hundred() -> RunMaker {
+/// A request of 100 us whose root begins 1 us after `sent`.
+fn one() -> RunMaker {
     let mut run = RunMaker::new(true);
-    for seq in 0..100u64 {
-        let service = if seq == 42 { 900_000 } else { 100_000 + seq * 100 };
-        let mut trace = TraceMaker::search(service as i64, (1_000, service as i64 - 3_000));
-        trace.internal((3, 2), "Proxy-Search", (2_000, 50_000)).engine((4, 3), (10_000, 20_000)).engine((5, 3), (15_000, 40_000));
-        trace.internal((6, 2), "Operate", (3_000, 4_000));
-        run.traced(Made::ok(seq, 5_000, service), &trace);
-    }
+    let mut trace = TraceMaker::search(100_000, (1_000, 97_000));
+    trace.internal((3, 2), "Proxy-Search", (2_000, 50_000)).engine((4, 3), (10_000, 20_000)).engine((5, 3), (15_000, 40_000));
+    trace.internal((6, 2), "Operate", (3_000, 4_000));
+    run.traced(Made::ok(0, 5_000, 100_000), &trace);
     run
-}
-
-fn picked(run: &RunMaker, which: &str) -> Result<u64, String> {
-    let (_folder, reader) = run.write();
-    let analysis = analyse(&reader, run.traces.clone().into_iter()).unwrap();
-    pick(&reader, &analysis, which).map(|line| line.seq).map_err(|error| error.0)
-}
-
-#[test]
-fn a_request_is_picked_by_label_or_by_id() {
-    let run = hundred();
-    assert_eq!(picked(&run, "slowest"), Ok(42));
-    assert_eq!(picked(&run, "p50"), Ok(50));
-    assert_eq!(picked(&run, &run.lines[7].trace_id), Ok(7));
-    assert_eq!(picked(&run, &run.lines[7].trace_id.to_uppercase()), Ok(7));
-}
-
-#[test]
-fn what_names_no_request_is_an_error_that_says_so() {
-    let run = hundred();
-    let check = |which: &str, words: &str| {
-        let error = picked(&run, which).unwrap_err();
-        assert!(error.contains(words), "{which}: {error}");
-    };
-    check("0000", "several trace ids");
-    check("ffff", "no request of this run");
-    check("fastest", "give slowest");
-    check("p99.9", "too few");
-    check("", "give slowest");
 }
 
 #[test]
 fn a_waterfall_shows_every_span_and_its_own_account() {
-    let run = hundred();
+    let run = one();
     let (_folder, reader) = run.write();
     let shown = waterfall(&reader, &run.traces[0], &run.lines[0]);
     assert_eq!((shown.state.as_str(), shown.gap_us, shown.send_lag_us), ("matched", Some(4.0), Some(5.0)));
@@ -77,7 +42,7 @@ fn a_waterfall_shows_every_span_and_its_own_account() {
 
 #[test]
 fn a_root_that_clocks_put_outside_the_call_is_centred() {
-    let run = hundred();
+    let run = one();
     let (_folder, reader) = run.write();
     let mut skewed = run.traces[0].clone();
     for span in &mut skewed.spans {
@@ -89,7 +54,7 @@ fn a_root_that_clocks_put_outside_the_call_is_centred() {
 
 #[test]
 fn without_spans_only_the_clients_row_is_left() {
-    let run = hundred();
+    let run = one();
     let (_folder, reader) = run.write();
     let shown = waterfall(&reader, &Trace { trace_id: 1, spans: Vec::new() }, &run.lines[0]);
     assert_eq!((shown.state.as_str(), shown.rows.len(), shown.gap_us, shown.parts.len()), ("missing", 1, None, 0));

@@ -80,8 +80,10 @@ pub struct PrepareContext<'a> {
     pub stop: StopHandle,
     /// Called with a line of progress.
     pub progress: &'a (dyn Fn(String) + Sync),
-    /// Steps recorded so far, per stream.
+    /// Steps begun so far, per stream.
     pub counts: Vec<u64>,
+    /// Start of the first and end of the last step of each stream that has any, nanoseconds since the run's start.
+    pub spans: Vec<Option<(u64, u64)>>,
     /// First texts of failures.
     pub errors: Vec<KeptError>,
 }
@@ -157,6 +159,7 @@ impl PrepareContext<'_> {
         let known = self.streams.iter().position(|stream| stream.phase == "prepare" && stream.workload == name);
         let index = known.unwrap_or_default();
         self.counts.resize(self.streams.len(), 0);
+        self.spans.resize(self.streams.len(), None);
         let seq = self.counts[index];
         self.counts[index] += 1;
         let ids = IdStream::new(self.nonce, self.seed, "prepare", &name, "measured").ids(seq, 0);
@@ -175,7 +178,11 @@ impl PrepareContext<'_> {
 
     pub(super) fn record(&mut self, request: StepRequest, end: StepEnd) {
         let size = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
-        let sent = self.clock.ns_of(end.sent);
+        let (sent, done) = (self.clock.ns_of(end.sent), self.clock.ns_of(end.done));
+        if let Some(span) = self.spans.get_mut(usize::from(request.stream.0)) {
+            let (first, last) = span.unwrap_or((sent, done));
+            *span = Some((first.min(sent), last.max(done)));
+        }
         self.recorder.record(&Sample {
             stream: request.stream,
             seq: request.seq,
@@ -185,7 +192,7 @@ impl PrepareContext<'_> {
             intended_ns: None,
             ready_ns: Some(sent),
             sent_ns: Some(sent),
-            done_ns: self.clock.ns_of(end.done),
+            done_ns: done,
             outcome: end.outcome,
             request_bytes: size(end.request_bytes),
             response_bytes: size(end.response_bytes),

@@ -20,9 +20,9 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     if let Some(note) = status_note(&analysis.status) {
         page.paragraph(Line::new("! ", Paint::Bad), note, Paint::Plain);
     }
-    for reason in &analysis.verdict.reasons {
-        let (_, paint) = verdict(reason.state);
-        page.paragraph(Line::new("! ", paint), &sentence(reason), Paint::Plain);
+    for reasons in alike(&analysis.verdict.reasons) {
+        let (_, paint) = verdict(reasons[0].state);
+        page.paragraph(Line::new("! ", paint), &sentence(&reasons), Paint::Plain);
     }
     for warning in &analysis.warnings {
         page.paragraph(Line::new("! ", Paint::Doubtful), warning, Paint::Plain);
@@ -48,12 +48,34 @@ fn status_note(status: &str) -> Option<&'static str> {
     }
 }
 
-/// `alone/search: send lag 1.30 ms, limit 1.00 ms; advice`.
-fn sentence(reason: &Reason) -> String {
-    let at = if reason.at.is_empty() { String::new() } else { format!("{}: ", reason.at) };
-    let code = reason.code.replace('_', " ");
-    let (found, limit) = (figure(reason.figure, &reason.unit), figure(reason.limit, &reason.unit));
-    format!("{at}{code} {found}, limit {limit}; {}", reason.advice)
+/// Reasons with one code, state and advice, in the order of the first of each.
+fn alike(reasons: &[Reason]) -> Vec<Vec<&Reason>> {
+    let mut groups: Vec<Vec<&Reason>> = Vec::new();
+    for reason in reasons {
+        let same = |group: &&mut Vec<&Reason>| {
+            let first = group[0];
+            (first.code.as_str(), first.state, first.advice.as_str()) == (reason.code.as_str(), reason.state, reason.advice.as_str())
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(reason),
+            None => groups.push(vec![reason]),
+        }
+    }
+    groups
+}
+
+/// `send lag 1.30 ms at alone/search, 2.10 ms at under-ingest/search, limit 1.00 ms: advice`. A reason that is no
+/// measurement has no unit, and its advice says all.
+fn sentence(reasons: &[&Reason]) -> String {
+    let first = reasons[0];
+    let at = |reason: &Reason| if reason.at.is_empty() { String::new() } else { format!(" at {}", reason.at) };
+    if first.unit.is_empty() {
+        let places: Vec<&str> = reasons.iter().map(|reason| reason.at.as_str()).filter(|at| !at.is_empty()).collect();
+        let places = if places.is_empty() { String::new() } else { format!("{}: ", places.join(", ")) };
+        return format!("{places}{}", first.advice);
+    }
+    let found: Vec<String> = reasons.iter().map(|reason| format!("{}{}", figure(reason.figure, &reason.unit), at(reason))).collect();
+    format!("{} {}, limit {}: {}", first.code.replace('_', " "), found.join(", "), figure(first.limit, &first.unit), first.advice)
 }
 
 fn figure(value: f64, unit: &str) -> String {
@@ -61,7 +83,6 @@ fn figure(value: f64, unit: &str) -> String {
         "us" => duration(value),
         "share" => share(value),
         "requests" | "traces" | "spans" | "rows" if value >= 0.0 => format!("{} {unit}", count(value.round() as u64)),
-        "" => number(value),
         _ => format!("{} {unit}", number(value)),
     }
 }
@@ -91,19 +112,33 @@ fn source(spans: &SpanSummary) -> String {
 mod tests {
     use super::*;
 
-    fn check(figure: f64, limit: f64, unit: &str, expected: &str) {
+    fn reason(at: &str, figure: f64, limit: f64, unit: &str) -> Reason {
         let (code, advice) = ("send_lag".to_owned(), "use more threads".to_owned());
-        let reason =
-            Reason { code, at: "alone/search".to_owned(), state: VerdictState::Invalid, figure, limit, unit: unit.to_owned(), advice };
-        assert_eq!(sentence(&reason), expected);
+        Reason { code, at: at.to_owned(), state: VerdictState::Invalid, figure, limit, unit: unit.to_owned(), advice }
+    }
+
+    fn check(figure: f64, limit: f64, unit: &str, expected: &str) {
+        assert_eq!(sentence(&[&reason("alone/search", figure, limit, unit)]), expected);
     }
 
     #[test]
     fn reasons_are_sentences_with_figure_limit_and_advice() {
-        check(1300.0, 1000.0, "us", "alone/search: send lag 1.30 ms, limit 1.00 ms; use more threads");
-        check(0.02, 0.01, "share", "alone/search: send lag 2.0 %, limit 1.0 %; use more threads");
-        check(12.0, 30.0, "requests", "alone/search: send lag 12 requests, limit 30 requests; use more threads");
-        check(12.5, 30.0, "rows/s", "alone/search: send lag 12.5 rows/s, limit 30.0 rows/s; use more threads");
-        check(f64::NAN, 30.0, "", "alone/search: send lag -, limit 30.0; use more threads");
+        check(1300.0, 1000.0, "us", "send lag 1.30 ms at alone/search, limit 1.00 ms: use more threads");
+        check(0.02, 0.01, "share", "send lag 2.0 % at alone/search, limit 1.0 %: use more threads");
+        check(12.0, 30.0, "requests", "send lag 12 requests at alone/search, limit 30 requests: use more threads");
+        check(12.5, 30.0, "rows/s", "send lag 12.5 rows/s at alone/search, limit 30.0 rows/s: use more threads");
+    }
+
+    #[test]
+    fn a_reason_that_is_no_measurement_has_no_figure() {
+        check(1.0, 0.0, "", "alone/search: use more threads");
+    }
+
+    #[test]
+    fn one_reason_at_several_places_is_one_sentence() {
+        let reasons = [reason("a/search", 1300.0, 1000.0, "us"), reason("b/search", 2100.0, 1000.0, "us")];
+        let groups = alike(&reasons);
+        assert_eq!(groups.len(), 1);
+        assert_eq!(sentence(&groups[0]), "send lag 1.30 ms at a/search, 2.10 ms at b/search, limit 1.00 ms: use more threads");
     }
 }

@@ -25,6 +25,9 @@ const NAMES: [(&str, SpanKind); 12] = [
     ("Frobnicate", SpanKind::Internal),
 ];
 
+/// Id, parent, name, start, length, resource, events (time and name), status.
+type Drawn = (u64, u64, usize, u64, u64, usize, Vec<(u64, usize)>, u8);
+
 /// Spans with few ids, so that links meet, miss, repeat and lead round in rings; times may lie anywhere.
 fn spans() -> impl Strategy<Value = Vec<ServerSpan>> {
     let resources = [resource("standalone", 1), resource("segcore", 1), resource("querynode", 7), resource("proxy", 0)];
@@ -37,20 +40,19 @@ fn spans() -> impl Strategy<Value = Vec<ServerSpan>> {
         "search request enqueue, cost 1ms",
         "scheduler process Execute",
     ];
-    let make =
-        move |(id, parent, name, start, length, of, marks, status): (u64, u64, usize, u64, u64, usize, Vec<(u64, usize)>, u8)| ServerSpan {
-            span_id: id,
-            parent_id: (parent != 0).then_some(parent),
-            start_ns: 1_000 + start,
-            end_ns: 1_000 + start + length,
-            status,
-            resource: Arc::clone(&resources[of]),
-            events: marks
-                .into_iter()
-                .map(|(time, event)| crate::spans::SpanEvent { name: events[event].to_owned(), time_ns: 1_000 + time })
-                .collect(),
-            ..span(NAMES[name].0, NAMES[name].1)
-        };
+    let make = move |(id, parent, name, start, length, of, marks, status): Drawn| ServerSpan {
+        span_id: id,
+        parent_id: (parent != 0).then_some(parent),
+        start_ns: 1_000 + start,
+        end_ns: 1_000 + start + length,
+        status,
+        resource: Arc::clone(&resources[of]),
+        events: marks
+            .into_iter()
+            .map(|(time, event)| crate::spans::SpanEvent { name: events[event].to_owned(), time_ns: 1_000 + time })
+            .collect(),
+        ..span(NAMES[name].0, NAMES[name].1)
+    };
     prop::collection::vec(one.prop_map(make), 0..30)
 }
 

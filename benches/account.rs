@@ -1,0 +1,111 @@
+//! What joining and accounting cost: one trace of twenty spans, and a stream of varied ones.
+//!
+//! The goal is 100,000 traces in less than five seconds on one core, 50 us each.
+
+use std::sync::Arc;
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use milvus_bench::{
+    analysis::{AccountOptions, account},
+    spans::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace},
+};
+
+const CLIENT: u64 = 1;
+const OPTIONS: AccountOptions = AccountOptions { client_span_id: CLIENT, succeeded: true, resolution_ns: 1 };
+/// Traces that one measurement goes through.
+const VARIED: u64 = 1_000;
+
+/// Id, parent, service and its NodeID, name, kind, start and end in microseconds.
+type Row = (u64, u64, (&'static str, i64), &'static str, SpanKind, (u64, u64));
+
+/// A search in a cluster of two query nodes.
+const ROWS: [Row; 20] = {
+    use SpanKind::{Client, Internal, Server};
+    let (proxy, leader, worker) = (("proxy", 8), ("querynode", 6), ("querynode", 7));
+    [
+        (1, 0, ("milvus-bench", 0), "milvus.proto.milvus.MilvusService/Search", Client, (0, 4_000)),
+        (2, 1, proxy, "milvus.proto.milvus.MilvusService/Search", Server, (400, 3_600)),
+        (3, 2, proxy, "Proxy-Search", Internal, (450, 3_550)),
+        (4, 3, proxy, "milvus.proto.rootcoord.RootCoord/AllocTimestamp", Client, (500, 1_000)),
+        (5, 3, proxy, "SearchTask", Internal, (1_050, 3_500)),
+        (6, 5, proxy, "Proxy-Search-PreExecute", Internal, (1_060, 1_150)),
+        (7, 5, proxy, "Proxy-Search-Execute", Internal, (1_160, 3_400)),
+        (8, 7, proxy, "milvus.proto.query.QueryCoord/GetShardLeaders", Client, (1_180, 1_300)),
+        (9, 8, ("querycoord", 4), "milvus.proto.query.QueryCoord/GetShardLeaders", Server, (1_200, 1_280)),
+        (10, 7, proxy, "milvus.proto.query.QueryNode/Search", Client, (1_320, 3_380)),
+        (11, 10, leader, "milvus.proto.query.QueryNode/Search", Server, (1_400, 3_300)),
+        (12, 11, leader, "Delegator-waitTSafe", Internal, (1_420, 1_430)),
+        (13, 11, leader, "milvus.proto.query.QueryNode/SearchSegments", Client, (1_450, 3_200)),
+        (14, 13, worker, "milvus.proto.query.QueryNode/SearchSegments", Server, (1_600, 3_100)),
+        (15, 14, ("segcore", 7), "SegCoreSearch", Internal, (1_900, 2_800)),
+        (16, 14, ("segcore", 7), "SegCoreSearch", Internal, (2_000, 2_900)),
+        (17, 11, ("segcore", 6), "SegCoreSearch", Internal, (1_800, 2_400)),
+        (18, 11, ("segcore", 6), "SegCoreSearch", Internal, (1_850, 2_500)),
+        (19, 5, proxy, "Proxy-Search-PostExecute", Internal, (3_410, 3_480)),
+        (20, 3, proxy, "SendMsg", Internal, (3_415, 3_420)),
+    ]
+};
+
+const EVENTS: [(u64, &str, u64); 6] = [
+    (3, "search request enqueue, cost 600us", 1_040),
+    (11, "search segments done, channel = by-dev-dml_0_1v0, segmentIDs = [11 12], cost 1.1ms", 2_550),
+    (11, "start reduce query result, traceID = 0, vChannel = by-dev-dml_0_1v0", 3_210),
+    (11, "do search with channel done , vChannel = by-dev-dml_0_1v0, segmentIDs = [], cost 1.8ms", 3_260),
+    (14, "search segments done, channel = by-dev-dml_0_1v0, segmentIDs = [13 14], cost 1.4ms", 3_000),
+    (15, "finish_knowhere_index_search", 2_780),
+];
+
+/// The trace, its times stretched a little by `number`.
+fn trace(number: u64) -> Trace {
+    let at = |us: u64| 1_800_000_000_000_000_000 + us * (1_000 + number % 97);
+    let mut resources: Vec<Arc<SpanResource>> = Vec::new();
+    let mut resource = |(service, node): (&str, i64)| {
+        let attributes = vec![("NodeID".to_owned(), AttributeValue::Int(node))];
+        let wanted = SpanResource { service: service.to_owned(), attributes };
+        if let Some(known) = resources.iter().find(|known| ***known == wanted) {
+            return Arc::clone(known);
+        }
+        resources.push(Arc::new(wanted));
+        Arc::clone(&resources[resources.len() - 1])
+    };
+    let spans = ROWS.iter().map(|(id, parent, process, name, kind, (start, end))| ServerSpan {
+        trace_id: u128::from(number + 1),
+        span_id: *id,
+        parent_id: (*parent != 0).then_some(*parent),
+        name: (*name).to_owned(),
+        kind: *kind,
+        scope: String::new(),
+        start_ns: at(*start),
+        end_ns: at(*end),
+        attributes: Vec::new(),
+        events: EVENTS
+            .iter()
+            .filter(|(span, _, _)| span == id)
+            .map(|(_, name, time)| SpanEvent { name: (*name).to_owned(), time_ns: at(*time) })
+            .collect(),
+        status: 0,
+        status_message: String::new(),
+        resource: resource(*process),
+    });
+    Trace { trace_id: u128::from(number + 1), spans: spans.collect() }
+}
+
+fn accounts(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("account");
+    group.throughput(Throughput::Elements(1));
+    let one = trace(0);
+    assert!(account(&one, &OPTIONS).is_ok(), "the trace is whole");
+    group.bench_function("one trace of 20 spans", |bencher| bencher.iter(|| account(&one, &OPTIONS)));
+    group.throughput(Throughput::Elements(VARIED));
+    group.bench_function("a thousand varied traces", |bencher| {
+        bencher.iter_batched_ref(
+            || (0..VARIED).map(trace).collect::<Vec<_>>(),
+            |traces| traces.iter().filter(|trace| account(trace, &OPTIONS).is_ok()).count(),
+            BatchSize::LargeInput,
+        );
+    });
+    group.finish();
+}
+
+criterion_group!(benches, accounts);
+criterion_main!(benches);
