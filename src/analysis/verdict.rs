@@ -3,7 +3,7 @@
 //! The preparation is left out: its steps are few and have no schedule.
 
 use super::{
-    Analysis, Quantiles, Reason, Verdict,
+    Analysis, Reason, Verdict,
     VerdictState::{self, Invalid, Reservations},
     WorkloadAnalysis, run,
 };
@@ -11,8 +11,10 @@ use crate::record::{RunInfo, Status, StreamInfo, Warning};
 
 /// Send lag at p99 beyond which the client is part of what is measured, microseconds: searches take single milliseconds.
 const SEND_LAG_US: f64 = 1_000.0;
-/// Send lag at p99 beyond which the client is most of it, microseconds.
+/// Send lag at p99 beyond which the client may be most of it, microseconds.
 const SEND_LAG_INVALID_US: f64 = 10_000.0;
+/// Share of the p99 response time beyond which it is: on a machine that everybody waits for, Milvus is late as well.
+const SEND_LAG_SHARE: f64 = 0.5;
 /// Share of due requests that were not sent beyond which a phase is overloaded.
 const NOT_SENT: f64 = 0.01;
 /// Least share of the target rate that counts as reaching it.
@@ -128,7 +130,7 @@ fn of_load(workload: &WorkloadAnalysis, stream: Option<&StreamInfo>) -> Vec<Reas
         reasons.push(reason("in_flight_limit", Reservations, (waits, IN_FLIGHT_WAITS, "share"), advice));
     }
     if !overloaded {
-        reasons.extend(send_lag(workload.send_lag_us.as_ref(), waits > IN_FLIGHT_WAITS));
+        reasons.extend(send_lag(workload, waits > IN_FLIGHT_WAITS));
         reasons.extend(below_target(workload));
     }
     at(workload, reasons)
@@ -140,9 +142,10 @@ fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
 }
 
 /// The client's lateness. Where the limit in flight explains it, it is not the client's fault and not beyond use.
-fn send_lag(send_lag: Option<&Quantiles>, limited: bool) -> Option<Reason> {
-    let p99 = send_lag?.get("p99")?.value;
-    let state = if p99 > SEND_LAG_INVALID_US && !limited { Invalid } else { Reservations };
+fn send_lag(workload: &WorkloadAnalysis, limited: bool) -> Option<Reason> {
+    let p99 = workload.send_lag_us.as_ref()?.get("p99")?.value;
+    let response = workload.response_time_us.as_ref().and_then(|quantiles| quantiles.get("p99")).map_or(0.0, |p99| p99.value);
+    let state = if p99 > SEND_LAG_INVALID_US && p99 > SEND_LAG_SHARE * response && !limited { Invalid } else { Reservations };
     let advice = if limited {
         "requests were sent late because they had to wait for a place in flight: response time holds the wait, service time does not"
     } else {

@@ -76,7 +76,8 @@ fn options(plan: &Plan, arguments: &DoctorArguments) -> DoctorOptions {
     let collection = arguments.scenario.is_some().then(|| plan.collections.first()).flatten();
     DoctorOptions {
         connect: connect_options(plan),
-        otlp: plan.tracing.export.clone(),
+        // The embedded receiver is the endpoint itself.
+        otlp: if plan.tracing.source == "embedded" { Some(format!("http://{}", plan.tracing.listen)) } else { plan.tracing.export.clone() },
         service_name: plan.tracing.service_name.clone(),
         source: plan.tracing.source.clone(),
         source_options: source_options(&plan.tracing, 0),

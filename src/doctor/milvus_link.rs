@@ -123,7 +123,11 @@ fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
                 ),
             ]
         }
-        ConnectError::Unreachable { .. } | ConnectError::Tls { .. } => causes_by_peer(peer),
+        ConnectError::Tls { .. } => {
+            let plain = Cause::new("the server does not speak TLS", "--uri, or in the scenario: [milvus] uri = \"http://HOST:PORT\"");
+            std::iter::once(plain).chain(causes_by_peer(peer)).collect()
+        }
+        ConnectError::Unreachable { .. } => causes_by_peer(peer),
     }
 }
 
@@ -157,8 +161,11 @@ fn causes_by_peer(peer: Peer) -> Vec<Cause> {
             "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"; ingress-nginx: nginx.ingress.kubernetes.io/backend-protocol: GRPC",
         )],
         Peer::Other => vec![
+            Cause::new(
+                "Milvus is just starting or stopping, or a published port or port-forward leads to nobody",
+                "try again; docker compose ps; its log",
+            ),
             Cause::new("something else listens there, without TLS", "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\""),
-            Cause::new("Milvus is just starting or stopping, or a port-forward has lost it", "try again; its log"),
         ],
     }
 }
@@ -179,6 +186,10 @@ fn causes_of_failed_call(failure: &CallFailure, peer: Peer, credentials: &Creden
             Cause::new("what listens there does not answer gRPC", "--uri, or [milvus] uri in the scenario"),
         ],
         CallError::Unavailable => causes_by_peer(peer),
+        // Not ready, unavailable.
+        CallError::Milvus(1 | 2) => {
+            vec![Cause::new("Milvus is starting, or waits for one of its roles", "try again; docker compose ps; its log")]
+        }
         _ => vec![Cause::new(
             "the server refuses the question or answers something else than Milvus does",
             format!("[milvus] uri and database in the scenario; {}", advice::LOG),
@@ -234,7 +245,8 @@ mod tests {
             (CallError::Timeout, Peer::Other, &token, "overloaded"),
             (CallError::Unavailable, Peer::Tls, &token, "speaks TLS"),
             (CallError::Unavailable, Peer::Http, &token, "web server"),
-            (CallError::Unavailable, Peer::Other, &token, "something else"),
+            (CallError::Unavailable, Peer::Other, &token, "just starting"),
+            (CallError::Milvus(1), Peer::Other, &token, "is starting"),
             (CallError::BadReply, Peer::Other, &token, "something else than Milvus"),
         ] {
             let found = first_cause(error, peer, credentials);
@@ -246,7 +258,7 @@ mod tests {
     fn tls_trouble_is_told_apart_by_what_the_server_speaks() {
         let error = ConnectError::Tls { uri: "https://h:1".into(), cause: "c".into() };
         assert!(causes_of_no_connection(&error, Peer::Tls)[0].what.contains("certificate"));
-        assert!(causes_of_no_connection(&error, Peer::Http)[0].what.contains("web server"));
-        assert!(causes_of_no_connection(&error, Peer::Other)[0].what.contains("without TLS"));
+        assert!(causes_of_no_connection(&error, Peer::Http)[1].what.contains("web server"));
+        assert!(causes_of_no_connection(&error, Peer::Other)[0].what.contains("does not speak TLS"));
     }
 }

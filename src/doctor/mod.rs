@@ -181,6 +181,11 @@ impl Check {
         Self { name, began: Instant::now() }
     }
 
+    /// A check of what began at another moment.
+    fn since(name: &'static str, began: Instant) -> Self {
+        Self { name, began }
+    }
+
     fn end(&self, state: LinkState, seen: impl Into<String>, causes: Vec<Cause>) -> Link {
         Link { name: self.name, state, seen: seen.into(), took: self.began.elapsed(), causes }
     }

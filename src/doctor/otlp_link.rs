@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, trace_service_client::TraceServiceClient};
+use tokio::time::Instant;
 use tonic::{
     Code,
     transport::{ClientTlsConfig, Endpoint},
@@ -18,20 +19,36 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Where every advice of this link ends.
 const KEYS: &str = "--otlp, or in the scenario: [tracing] export = \"http://HOST:4317\"";
 
+/// A span of ours that the endpoint took.
+pub(super) struct Marked {
+    pub(super) span: ClientSpan,
+    /// When it was taken.
+    pub(super) taken: Instant,
+}
+
 /// Exports one span and gives it back when it was taken, to be looked for.
-pub(super) async fn check(options: &DoctorOptions, ids: RequestIds) -> (Link, Option<ClientSpan>) {
+pub(super) async fn check(options: &DoctorOptions, ids: RequestIds) -> (Link, Option<Marked>) {
     let check = Check::begin(OTLP_ENDPOINT);
     let Some(endpoint) = &options.otlp else {
         return (check.skipped("export is off: traces will lack the client's own spans, the report will not"), None);
     };
     let span = marked_span(ids);
     match export(endpoint, &options.service_name, span.clone()).await {
-        Ok(()) => (check.ok(format!("{} took a span of service {}", probe::place(endpoint), options.service_name)), Some(span)),
+        Ok(()) => (
+            check.ok(format!("{} took a span of service {}", probe::place(endpoint), options.service_name)),
+            Some(Marked { span, taken: Instant::now() }),
+        ),
         Err(error) => {
-            let seen = format!("{} took no span: {error}", probe::place(endpoint));
+            let seen = format!("{} took no span: {}", probe::place(endpoint), without_secrets(&error, endpoint));
             (check.failed(seen, causes(endpoint).await), None)
         }
     }
+}
+
+/// The exporter's words without its own name and without the address, which may hold a password.
+fn without_secrets(error: &str, endpoint: &str) -> String {
+    let error = error.split_once("export failed with ").map_or(error, |(_, error)| error);
+    error.replace(endpoint, &probe::place(endpoint))
 }
 
 /// Sends `span` and waits for the answer.
@@ -73,6 +90,9 @@ pub(super) fn now_ns() -> u64 {
 }
 
 async fn causes(endpoint: &str) -> Vec<Cause> {
+    if !endpoint.contains("://") {
+        return vec![Cause::new("the address has no scheme", KEYS)];
+    }
     let peer = probe::look_at(endpoint).await;
     let https = endpoint.starts_with("https://");
     match peer {
@@ -156,6 +176,14 @@ mod tests {
     fn check(answer: Result<(), Option<Code>>, word: &str) {
         let found = causes_by_answer(answer).swap_remove(0).what;
         assert!(found.contains(word), "{answer:?}: {found}");
+    }
+
+    #[test]
+    fn a_password_in_the_address_is_not_shown() {
+        let endpoint = "http://user:s3cret@host:4317";
+        let error = format!("the OTLP endpoint {endpoint} can't be used: no");
+        assert_eq!(without_secrets(&error, endpoint), "the OTLP endpoint host:4317 can't be used: no");
+        assert_eq!(without_secrets("X export failed with gRPC code: Internal", endpoint), "gRPC code: Internal");
     }
 
     #[test]

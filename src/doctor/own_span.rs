@@ -1,17 +1,19 @@
 //! Fourth link: the span that the OTLP endpoint took can be read from the span source, so both are one back end.
 
-use super::{Cause, Check, DoctorOptions, Link, OWN_SPAN, background::Window, poll::poll};
+use super::{Cause, Check, DoctorOptions, Link, OWN_SPAN, background::Window, otlp_link::Marked, poll::poll};
 use crate::{
     spans::{ServerSpan, SpanSource},
     telemetry::ClientSpan,
 };
 
 /// Waits for `marked`; skipped where one of both ends is missing.
-pub(super) async fn check(source: Option<&dyn SpanSource>, marked: Option<&ClientSpan>, window: &Window, options: &DoctorOptions) -> Link {
-    let check = Check::begin(OWN_SPAN);
-    let (Some(source), Some(marked)) = (source, marked) else {
-        return check.skipped("needs an OTLP endpoint that takes spans and a span source that answers");
+pub(super) async fn check(source: Option<&dyn SpanSource>, marked: Option<&Marked>, window: &Window, options: &DoctorOptions) -> Link {
+    let (source, Marked { span: marked, taken }) = match (source, marked) {
+        (Some(source), Some(marked)) => (source, marked),
+        (None, _) => return Check::begin(OWN_SPAN).skipped("there is no span source to read it from"),
+        (_, None) => return Check::begin(OWN_SPAN).skipped("no span of ours was exported"),
     };
+    let check = Check::since(OWN_SPAN, *taken);
     let ours = |span: &&ServerSpan| span.span_id == marked.span_id;
     let polled = poll(source, marked.trace_id, options.deadline, |trace| trace.spans.iter().any(|span| ours(&span))).await;
     if let Some(span) = polled.trace.iter().flat_map(|trace| &trace.spans).find(ours) {

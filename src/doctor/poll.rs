@@ -6,8 +6,12 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::spans::{SpanError, SpanSource, Trace};
 
-/// Between two questions for one trace: Milvus sends every 5 s, so a finer look finds nothing earlier.
-const PAUSE: Duration = Duration::from_millis(250);
+/// Between two questions for one trace: Milvus sends every 5 s, so that a finer look finds little earlier, and a Jaeger that traces its readers
+/// is not filled by this.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// What the look at the deadline itself may take.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// What the last look gave.
 pub(super) struct Polled {
@@ -17,12 +21,12 @@ pub(super) struct Polled {
     pub(super) error: Option<SpanError>,
 }
 
-/// Reads `trace_id` until `done` says so or the `deadline` has passed.
+/// Reads `trace_id` until `done` says so or the `deadline` has passed; the last look is at the deadline.
 pub(super) async fn poll(source: &dyn SpanSource, trace_id: u128, deadline: Duration, mut done: impl FnMut(&Trace) -> bool) -> Polled {
     let end = Instant::now() + deadline;
     let mut polled = Polled { trace: None, error: None };
     loop {
-        match timeout_at(end, source.trace(trace_id)).await {
+        match timeout_at(end.max(Instant::now() + LAST_LOOK), source.trace(trace_id)).await {
             Ok(Ok(trace)) => {
                 let enough = done(&trace);
                 polled = Polled { trace: Some(trace), error: None };
@@ -36,10 +40,10 @@ pub(super) async fn poll(source: &dyn SpanSource, trace_id: u128, deadline: Dura
             }
             Err(_) => {}
         }
-        let next = Instant::now() + PAUSE;
-        if next >= end {
+        let now = Instant::now();
+        if now >= end {
             return polled;
         }
-        sleep_until(next).await;
+        sleep_until(end.min(now + PAUSE)).await;
     }
 }

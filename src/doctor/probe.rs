@@ -37,7 +37,8 @@ pub(super) enum Peer {
 /// Looks at host and port of `url`; a URL without a port has that of its scheme.
 pub(super) async fn look_at(url: &str) -> Peer {
     let Some((host, port)) = host_and_port(url) else { return Peer::NoAddress };
-    let Ok(addresses) = tokio::net::lookup_host((host.as_str(), port)).await else { return Peer::UnknownName };
+    let lookup = tokio::time::timeout(PATIENCE, tokio::net::lookup_host((host.as_str(), port)));
+    let Ok(Ok(addresses)) = lookup.await else { return Peer::UnknownName };
     let addresses: Vec<_> = addresses.collect();
     match tokio::time::timeout(PATIENCE, TcpStream::connect(addresses.as_slice())).await {
         Ok(Ok(stream)) => speaks(stream).await,

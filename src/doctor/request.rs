@@ -1,6 +1,7 @@
 //! The traced request: a search where a loaded collection is found, else a listing. Both only read.
 
 use prost::Message;
+use tokio::time::Instant;
 
 use super::{
     DoctorCollection, DoctorOptions, Ids,
@@ -34,6 +35,7 @@ pub(super) struct Sent {
     /// Whether it was a search that found rows: then the engine has worked, and leaves a span.
     pub(super) engine_worked: bool,
     pub(super) ids: RequestIds,
+    pub(super) answered: Instant,
 }
 
 /// Sends a request without the sampled flag and then one with it. `otlp`: where its client span goes, if anywhere.
@@ -55,11 +57,12 @@ pub(super) async fn send(server: &Server, options: &DoctorOptions, otlp: Option<
         Ok(answered) => answered,
         Err(why) => list(client, ids, &why).await.map_err(|error| error.to_string())?,
     };
+    let at = Instant::now();
     if let Some(otlp) = otlp {
         // Only for the eye in Jaeger's UI: that spans are taken was seen before.
         let _ = export(otlp, &options.service_name, answered.span).await;
     }
-    Ok(Sent { what: answered.what, engine_worked: answered.engine_worked, ids: ids.traced })
+    Ok(Sent { what: answered.what, engine_worked: answered.engine_worked, ids: ids.traced, answered: at })
 }
 
 /// The collection of the scenario, if it is loaded.

@@ -77,7 +77,8 @@ impl Seen {
     }
 
     fn described(&self) -> String {
-        format!("{} spans of {}", self.spans, joined(&self.services))
+        let spans = if self.spans == 1 { "span" } else { "spans" };
+        format!("{} {spans} of {}", self.spans, joined(&self.services))
     }
 }
 
@@ -99,6 +100,7 @@ pub(super) async fn check(scene: &Scene<'_>, sent: Option<Result<Sent, String>>)
         }
         _ => return check.skipped("needs a Milvus that answers"),
     };
+    let check = Check::since(SERVER_SPANS, sent.answered);
     let polled = wait(source, &sent, scene.options.deadline).await;
     match (polled.trace, polled.error) {
         (_, Some(error)) => {
@@ -187,6 +189,10 @@ async fn nothing(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent
         causes.push(late());
     }
     let version = scene.server.and_then(|server| server.version.as_deref());
+    if version.is_none() {
+        let what = "a server that does not tell its version, such as milvus-lite 2.5, may have no tracing at all";
+        causes.push(Cause::new(what, "in the scenario: [tracing.spans] source = \"none\""));
+    }
     if milvus.is_empty() {
         causes.extend(causes_of_no_export(version.and_then(Version::read), options.otlp.as_deref(), source.info().name));
         return check.failed(format!("{nothing}, and the span source has none of any Milvus"), causes);

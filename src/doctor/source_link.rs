@@ -34,9 +34,13 @@ async fn no_source(check: &Check, entry: &SourceEntry, options: &SourceOptions, 
 
 async fn describe(check: &Check, source: &dyn SpanSource) -> Link {
     let info = source.info();
-    let resolution = if info.resolution_ns == 1 { "nanoseconds" } else { "whole microseconds" };
-    let remark = if info.remark.is_empty() { String::new() } else { format!("; {}", info.remark) };
-    let seen = |services: &str| format!("{}, times in {resolution}; {services}{remark}", info.server);
+    let remark = match (info.remark.as_str(), info.resolution_ns) {
+        ("", 1) => "times are nanoseconds",
+        ("", _) => "times are whole microseconds",
+        // It says what is worth knowing about the times too.
+        (remark, _) => remark,
+    };
+    let seen = |services: &str| format!("{}, {services}; {remark}", info.server);
     match source.services().await {
         Ok(services) => check.ok(seen(&listed(&services))),
         Err(error) => {

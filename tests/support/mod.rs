@@ -5,3 +5,4 @@
 
 pub mod fake_milvus;
 pub mod raw_client;
+pub mod trace_backend;

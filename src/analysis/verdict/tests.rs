@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    analysis::{Band, Estimate, Join, RequestCounts, TraceFacts},
+    analysis::{Band, Estimate, Join, Quantiles, RequestCounts, TraceFacts},
     record::{ExportInfo, Part, PhaseInfo},
 };
 
@@ -48,6 +48,16 @@ fn a_late_client_is_a_reservation_and_a_very_late_one_invalid() {
     check(|_, workload| lag(workload, 1_000.0), &[], VerdictState::Valid);
     check(|_, workload| lag(workload, 1_300.0), &["send_lag"], Reservations);
     check(|_, workload| lag(workload, 10_001.0), &["send_lag"], Invalid);
+}
+
+#[test]
+fn a_machine_that_everybody_waits_for_is_not_the_clients_fault_alone() {
+    let change = |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+        lag(workload, 15_800.0);
+        let p99 = Estimate { value: 96_600.0, ..Estimate::default() };
+        workload.response_time_us = Some(Quantiles::from([("p99".to_owned(), p99)]));
+    };
+    check(change, &["send_lag"], Reservations);
 }
 
 #[test]

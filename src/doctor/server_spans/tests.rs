@@ -72,7 +72,12 @@ fn engine_spans_without_the_servers_one_are_a_part() {
 
 #[test]
 fn a_search_that_found_rows_is_whole_with_the_engine_only() {
-    let sent = |engine_worked| Sent { what: "Search".into(), engine_worked, ids: RequestIds { trace_id: 1, span_id: OURS } };
+    let sent = |engine_worked| Sent {
+        what: "Search".into(),
+        engine_worked,
+        ids: RequestIds { trace_id: 1, span_id: OURS },
+        answered: Instant::now(),
+    };
     let mut spans = vec![root(Some(OURS))];
     let without = look(&Trace { trace_id: 1, spans: spans.clone() }, OURS);
     spans.push(span(3, Some(1), "segcore", "SegCoreSearch"));

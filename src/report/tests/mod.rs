@@ -142,7 +142,7 @@ fn an_overloaded_run() {
     };
     let expected = [
         "complete, INVALID",
-        "! alone/search: overloaded 25 %, limit 1.0 %; Milvus did not keep up",
+        "! overloaded 25 % at alone/search, limit 1.0 %: Milvus did not keep up",
         "alone/search: p99 of successes; 25 % due but not sent",
     ];
     check(change, &expected, &[]);
