@@ -29,7 +29,7 @@ pub(crate) async fn prepare(
     created: &mut Vec<usize>,
     replace: &[String],
 ) -> Result<(), CliError> {
-    let decisions = prepare::decide(context, &plan.collections, replace).await.map_err(CliError::new)?;
+    let decisions = prepare::decide(context, plan, replace).await.map_err(CliError::new)?;
     begin_phase(session, PREPARE)?;
     let mut signals = session.signals.clone();
     let stop = context.stop.clone();

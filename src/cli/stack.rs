@@ -96,7 +96,8 @@ pub(crate) async fn ensure_for_run(plan: &mut Plan, progress: &Progress) -> Resu
     let options = StackOptions::default_ports().map_err(CliError::new)?;
     if probe::answers(&plan.milvus.uri).await {
         progress.step(&format!("{} answers already: leaving it as it is", plan.milvus.uri));
-        return Ok(None);
+        let ours = stack::status(&options.folder).await.stack.filter(|stack| probe::is_same_place(&plan.milvus.uri, &stack.milvus_uri));
+        return Ok(ours.and_then(|stack| without_jaeger(plan, &stack)));
     }
     let local = format!("http://127.0.0.1:{}", options.ports.milvus);
     if !probe::is_same_place(&plan.milvus.uri, &local) {
@@ -106,12 +107,18 @@ pub(crate) async fn ensure_for_run(plan: &mut Plan, progress: &Progress) -> Resu
         )));
     }
     let stack = up(&options, progress).await?;
+    Ok(without_jaeger(plan, &stack))
+}
+
+/// A stack without Jaeger: the run receives the spans itself, where the stack's Milvus sends them.
+fn without_jaeger(plan: &mut Plan, stack: &Stack) -> Option<Warning> {
     if stack.jaeger_grpc.is_some() {
-        return Ok(None);
+        return None;
     }
     "embedded".clone_into(&mut plan.tracing.source);
     plan.tracing.listen = stack.otlp.trim_start_matches("http://").to_owned();
-    Ok(Some(Warning::NoJaeger { reason: stack.remarks.join("; ") }))
+    let reason = stack.remarks.iter().find(|remark| remark.contains("Jaeger")).cloned();
+    Some(Warning::NoJaeger { reason: reason.unwrap_or_else(|| "the local stack has none".to_owned()) })
 }
 
 fn describe(stack: &Stack) -> String {

@@ -10,8 +10,9 @@ use crate::{analysis, record::RunReader, report::render_waterfall, spans::SpanRe
 /// Arguments of `trace`.
 #[derive(Debug, Args)]
 pub(crate) struct TraceArguments {
-    /// Run folder (default: the newest below results/), then which request: a trace id or its beginning, `slowest`, or p99
-    #[arg(value_name = "RUN] [ID|slowest|p99", num_args = 0..=2)]
+    /// Run folder (default: the newest below results/), then which request: the beginning of a trace id, `slowest`
+    /// (default), p50, p90, p95, p99 or p99.9
+    #[arg(value_names = ["RUN", "ID|slowest|p99"], num_args = 0..=2)]
     words: Vec<String>,
 }
 

@@ -18,7 +18,10 @@ use opentelemetry::{
     InstrumentationScope, KeyValue, SpanId, TraceFlags, TraceId, Value,
     trace::{SpanContext, SpanKind, Status, TraceState},
 };
-use opentelemetry_otlp::{SpanExporter as OtlpExporter, WithExportConfig, WithTonicConfig, tonic_types::transport::ClientTlsConfig};
+use opentelemetry_otlp::{
+    SpanExporter as OtlpExporter, WithExportConfig, WithTonicConfig,
+    tonic_types::transport::{Certificate, ClientTlsConfig},
+};
 use opentelemetry_sdk::{
     Resource,
     trace::{SpanData, SpanEvents, SpanExporter, SpanLinks},
@@ -153,12 +156,24 @@ impl Exporter {
 fn build(options: &ExportOptions) -> Result<OtlpExporter, String> {
     let mut builder = OtlpExporter::builder().with_tonic().with_endpoint(options.endpoint.clone()).with_timeout(Duration::from_secs(5));
     if options.endpoint.starts_with("https://") {
-        builder = builder.with_tls_config(ClientTlsConfig::new().with_native_roots());
+        builder = builder.with_tls_config(tls()?);
     }
     let mut exporter = builder.build().map_err(|error| format!("the OTLP endpoint {} can't be used: {error}", options.endpoint))?;
     let attributes = options.resource.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
     exporter.set_resource(&Resource::builder().with_service_name(options.service_name.clone()).with_attributes(attributes).build());
     Ok(exporter)
+}
+
+/// Native roots, and the certificate of OpenTelemetry's variable, which the exporter crate does not read itself.
+fn tls() -> Result<ClientTlsConfig, String> {
+    let config = ClientTlsConfig::new().with_native_roots();
+    let variable = ["OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE"].into_iter().find_map(|name| {
+        let path = std::env::var_os(name).filter(|path| !path.is_empty())?;
+        Some((name, std::path::PathBuf::from(path)))
+    });
+    let Some((name, path)) = variable else { return Ok(config) };
+    let pem = std::fs::read(&path).map_err(|error| format!("{name} names {}, which can't be read: {error}", path.display()))?;
+    Ok(config.ca_certificate(Certificate::from_pem(pem)))
 }
 
 /// What the exporter's thread sees of the other side.

@@ -11,9 +11,9 @@ mod steps;
 use std::fmt;
 
 use crate::{
-    milvus::{SetupError, methods},
+    milvus::{SetupError, methods, proto::DescribeCollectionResponse},
     operation::setup,
-    plan::{CollectionPlan, PrepareMode},
+    plan::{CollectionPlan, Plan, PrepareMode, WorkloadPlan},
 };
 
 pub use state::collection_state;
@@ -67,13 +67,9 @@ impl fmt::Display for Decision {
 ///
 /// # Errors
 /// A collection is not ours and not named in `replace`, is missing for `reuse`, or does not fit its plan.
-pub async fn decide(
-    context: &PrepareContext<'_>,
-    collections: &[CollectionPlan],
-    replace: &[String],
-) -> Result<Vec<Decision>, PrepareError> {
+pub async fn decide(context: &PrepareContext<'_>, plan: &Plan, replace: &[String]) -> Result<Vec<Decision>, PrepareError> {
     let mut decisions = Vec::new();
-    for collection in collections {
+    for (index, collection) in plan.collections.iter().enumerate() {
         let name = &collection.shape.name;
         let found = context.client.describe_collection(name).await.map_err(|error| failed(collection, error))?;
         decisions.push(match (collection.prepare, found) {
@@ -84,12 +80,18 @@ pub async fn decide(
             }
             (PrepareMode::Reuse, Some(found)) => {
                 check_reused(collection, &found)?;
+                let allowed = is_ours(&found) || replace.iter().any(|named| named == name);
+                if let Some(writer) = writer(plan, index).filter(|_| !allowed) {
+                    return Err(PrepareError::Refused(format!(
+                        "workload {writer} writes into collection {name}, which was not created by milvus-bench: leave the workload out, or allow the change of \
+                         the collection with --replace {name}"
+                    )));
+                }
                 Decision::Keep
             }
             (_, None) => Decision::Create,
             (mode, Some(found)) => {
-                let description = found.schema.as_ref().map_or("", |schema| schema.description.as_str());
-                match setup::parse_mark(description) {
+                match mark_of(&found) {
                     Some(mark) if mode == PrepareMode::Ensure && mark == collection.fingerprint && ready::is_ready(context, collection).await? => {
                         Decision::Keep
                     }
@@ -108,8 +110,25 @@ pub async fn decide(
     Ok(decisions)
 }
 
+/// The mark in a collection's description, if it is ours.
+fn mark_of(found: &DescribeCollectionResponse) -> Option<&str> {
+    found.schema.as_ref().and_then(|schema| setup::parse_mark(&schema.description))
+}
+
+fn is_ours(found: &DescribeCollectionResponse) -> bool {
+    mark_of(found).is_some()
+}
+
+/// The first workload that writes into the collection and runs.
+fn writer(plan: &Plan, collection: usize) -> Option<&str> {
+    let runs = |index: usize| plan.phases.iter().any(|phase| phase.workloads.contains(&index));
+    let writes =
+        |(index, workload): &(usize, &WorkloadPlan)| workload.collection == collection && workload.operation.writes() && runs(*index);
+    plan.workloads.iter().enumerate().find(writes).map(|(_, workload)| workload.name.as_str())
+}
+
 /// A collection that is reused must have the dimension of the data set's vectors.
-fn check_reused(collection: &CollectionPlan, found: &crate::milvus::proto::DescribeCollectionResponse) -> Result<(), PrepareError> {
+fn check_reused(collection: &CollectionPlan, found: &DescribeCollectionResponse) -> Result<(), PrepareError> {
     let field = found.schema.iter().flat_map(|schema| &schema.fields).find(|field| field.name == collection.shape.vector_field);
     let Some(field) = field else {
         return Err(PrepareError::Refused(format!(
