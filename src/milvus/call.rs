@@ -70,7 +70,7 @@ macro_rules! methods {
                 };
             )*
         }
-        /// Every method of [`methods`], for table tests and the fake Milvus.
+        /// Every method of [`mod@methods`], for table tests and the fake Milvus.
         pub static METHODS: &[&Method] = &[$(&methods::$constant),*];
     };
 }

@@ -9,7 +9,7 @@
 //!
 //! # Order of writing
 //!
-//! The state file names a process before that process becomes a server (see [`process::Gate`]), so whatever happens to
+//! The state file names a process before that process becomes a server (see `process::Gate`), so whatever happens to
 //! this program, [`down`] finds all it started. Pid, boot and start time are compared before any signal.
 
 mod error;
