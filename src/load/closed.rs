@@ -3,7 +3,7 @@
 //! Caller c's k-th request of a part has seq = c + k x callers. There is no schedule, so stalls are under-counted; the
 //! report says so.
 
-use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -13,12 +13,11 @@ use super::{
     stop::{Stop, StopListener},
     timer::Timer,
 };
-use crate::telemetry::Sampler;
 
 /// Runs the callers of this thread through all parts of the workload.
 pub(super) async fn run(context: LaneContext) -> LaneResult {
     let Loop::Closed { callers, think_time } = context.stream.arrival else { return LaneResult::default() };
-    let lanes: Rc<Vec<Rc<Lane>>> = Rc::new(context.stream.parts.iter().map(|plan| Rc::new(lane(&context, plan))).collect());
+    let lanes: Rc<Vec<Rc<Lane>>> = Rc::new(context.stream.parts.iter().map(|plan| Rc::new(context.lane(plan))).collect());
     let context = Rc::new(context);
     let mut tasks = Vec::new();
     for number in (context.shard.index..callers).step_by(context.shard.of.max(1) as usize) {
@@ -56,20 +55,6 @@ fn merge(parts: &mut Vec<StreamResult>, of_caller: Vec<StreamResult>) {
         sum.due += part.due;
         sum.sent += part.sent;
         sum.stopped = sum.stopped.take().or(part.stopped);
-    }
-}
-
-fn lane(context: &LaneContext, plan: &PartPlan) -> Lane {
-    Lane {
-        shared: Rc::clone(&context.shared),
-        operation: Arc::clone(&context.stream.operation),
-        stream: plan.stream,
-        ids: plan.ids,
-        sampler: Sampler::new(plan.sample_ratio),
-        timeout: context.stream.timeout,
-        live: Arc::clone(&context.live),
-        in_flight: Cell::new(0),
-        in_flight_max: Cell::new(0),
     }
 }
 

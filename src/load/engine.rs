@@ -1,6 +1,6 @@
 //! The threads of the load, and a phase as they run it.
 
-use std::{rc::Rc, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{cell::Cell, rc::Rc, sync::Arc, thread::JoinHandle, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 use tokio::{
@@ -9,12 +9,15 @@ use tokio::{
     time::Instant,
 };
 
-use super::{LiveCounters, LiveSnapshot, StopHandle, closed, open, request::Shared};
+use super::{
+    LiveCounters, LiveSnapshot, StopHandle, closed, open,
+    request::{Lane, Shared},
+};
 use crate::{
     milvus::{ConnectError, ConnectOptions, Transport},
     operation::Operation,
     record::{Outcome, Recorder, RunClock, StreamId},
-    telemetry::IdStream,
+    telemetry::{IdStream, Sampler},
 };
 
 /// What the threads need.
@@ -383,6 +386,23 @@ pub(super) struct LaneContext {
     pub(super) start: Instant,
     pub(super) live: Arc<LiveCounters>,
     pub(super) stop: StopHandle,
+}
+
+impl LaneContext {
+    /// What the requests of one part have in common.
+    pub(super) fn lane(&self, plan: &PartPlan) -> Lane {
+        Lane {
+            shared: Rc::clone(&self.shared),
+            operation: Arc::clone(&self.stream.operation),
+            stream: plan.stream,
+            ids: plan.ids,
+            sampler: Sampler::new(plan.sample_ratio),
+            timeout: self.stream.timeout,
+            live: Arc::clone(&self.live),
+            in_flight: Cell::new(0),
+            in_flight_max: Cell::new(0),
+        }
+    }
 }
 
 fn thread_cpu() -> Duration {

@@ -3,7 +3,7 @@
 //! A slot that finds no place in flight waits and keeps its intended time; what is still waiting at the part's end is
 //! recorded as not sent.
 
-use std::{cell::Cell, rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
@@ -13,10 +13,7 @@ use super::{
     stop::{Stop, StopListener},
     timer::Timer,
 };
-use crate::{
-    pacer::{Pacer, Slot, Spread},
-    telemetry::Sampler,
-};
+use crate::pacer::{Pacer, Slot, Spread};
 
 /// A slot that is late by no more than this at the part's end, by the wake-up of its timer alone, is still sent.
 const WAKE_UP: Duration = Duration::from_millis(10);
@@ -78,20 +75,9 @@ fn slots_of(plan: &PartPlan, rate: f64, spread: Spread, due_here: u64) -> u64 {
 
 impl<'a> Part<'a> {
     fn new(context: &LaneContext, plan: &PartPlan, places: &Arc<Semaphore>, timer: &'a Timer, earlier: u64) -> Self {
-        let lane = Lane {
-            shared: Rc::clone(&context.shared),
-            operation: Arc::clone(&context.stream.operation),
-            stream: plan.stream,
-            ids: plan.ids,
-            sampler: Sampler::new(plan.sample_ratio),
-            timeout: context.stream.timeout,
-            live: Arc::clone(&context.live),
-            in_flight: Cell::new(0),
-            in_flight_max: Cell::new(0),
-        };
         let start = context.start + plan.start;
         Self {
-            lane: Rc::new(lane),
+            lane: Rc::new(context.lane(plan)),
             places: Arc::clone(places),
             timer,
             stop: context.stop.listen(),
