@@ -24,12 +24,13 @@ pub(crate) fn finish(arguments: &RunArguments, mut session: Session<'_>, ended: 
             (Asked::Nothing, failure) => Err(failure.unwrap_or_else(|| CliError::new("nothing was measured"))),
         };
     }
+    // Said first: whatever fails from here on, the run is there.
+    eprintln!("run folder: {}", session.folder.path().display());
     let analysis = analyse_folder(&session.folder)?;
     session.info.verdict = Some(verdict_name(analysis.verdict.state).to_owned());
     session.save()?;
     write_reports(&session.folder, &analysis, &arguments.reports)?;
     print_report(&analysis, &arguments.reports)?;
-    eprintln!("run folder: {}", session.folder.path().display());
     if let Some(failure) = ended.failure {
         return Err(failure);
     }

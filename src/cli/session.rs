@@ -249,6 +249,7 @@ impl<'a> Session<'a> {
         if counters.failures_not_kept > 0 {
             self.info.warnings.push(Warning::FailuresNotKept { failures: counters.failures_not_kept });
         }
+        self.info.overflows = counters.overflows;
         if let Some(error) = counters.error {
             self.progress.warn(&error);
             self.info.failure.get_or_insert(error);

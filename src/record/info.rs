@@ -63,6 +63,8 @@ pub struct RunInfo {
     pub export: Option<ExportInfo>,
     /// The fetch of server spans; None before it happened or when the source is `none`.
     pub fetch: Option<FetchInfo>,
+    /// Figures above one hour, which no histogram holds.
+    pub overflows: u64,
     /// First texts of each failure.
     pub errors: Vec<KeptError>,
     /// What makes the measurement doubtful, with advice.
