@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     load::{Engine, EngineOptions, RunIds, SpanContext, client_span, prepare, streams},
-    milvus::{self, Client, ConnectOptions, Credentials, TlsOptions, Transport},
+    milvus::{self, CallError, Client, ConnectOptions, Credentials, SetupError, TlsOptions, Transport},
     plan::{AccessPlan, CredentialsPlan, Plan, Remark},
     record::{ExportInfo, FORMAT, RunClock, RunFolder, RunInfo, RunWriter, Status, Warning},
     spans::SpanSource,
@@ -197,8 +197,7 @@ impl<'a> Session<'a> {
     }
 
     async fn ask_version(&mut self, client: &Client) -> Result<(), CliError> {
-        let version =
-            milvus::optional(client.version().await).map_err(|error| CliError::new(format!("Milvus does not answer: {error}")))?;
+        let version = milvus::optional(client.version().await).map_err(|error| no_version(&error))?;
         self.info.servers.insert("milvus".to_owned(), version.unwrap_or_else(|| "unknown (GetVersion is not available)".to_owned()));
         Ok(())
     }
@@ -313,6 +312,16 @@ pub(crate) fn connect_options(plan: &Plan) -> ConnectOptions {
         server_name: tls.server_name.clone(),
     });
     options
+}
+
+/// Why the first call failed; a server that asks who we are has answered.
+fn no_version(error: &SetupError) -> CliError {
+    const UNAUTHENTICATED: CallError = CallError::Grpc(16);
+    if error.failure.error == UNAUTHENTICATED {
+        let text = &error.failure.text;
+        return CliError::new(format!("Milvus refuses the credentials ({text}): check `token`, or `user` and `password`, of [milvus]"));
+    }
+    CliError::new(format!("Milvus does not answer: {error}"))
 }
 
 fn threads(arguments: &RunArguments) -> u32 {
