@@ -51,7 +51,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         format: FORMAT,
         name: info.name.clone(),
         description: info.description.clone(),
-        run: reader.folder().path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        run: info.run.clone(),
         status: status(info.status).to_owned(),
         environment: environment(info),
         spans: spans(info, &found),

@@ -55,6 +55,7 @@ impl<'a> Session<'a> {
         let info = RunInfo {
             format: FORMAT,
             name: plan.name.clone(),
+            run: folder_name(&folder).unwrap_or_else(|| plan.name.clone()),
             description: plan.description.clone(),
             nonce: nonce.to_string(),
             seed: plan.seed,
@@ -256,7 +257,7 @@ impl<'a> Session<'a> {
 
     /// The run's id: the name of its folder.
     pub(crate) fn run_id(&self) -> String {
-        self.folder.path().file_name().map_or_else(|| self.info.name.clone(), |name| name.to_string_lossy().into_owned())
+        self.info.run.clone()
     }
 
     fn span_context(&self, plan: &Plan, root: RequestIds) -> SpanContext {
@@ -322,6 +323,11 @@ fn no_version(error: &SetupError) -> CliError {
         return CliError::new(format!("Milvus refuses the credentials ({text}): check `token`, or `user` and `password`, of [milvus]"));
     }
     CliError::new(format!("Milvus does not answer: {error}"))
+}
+
+/// None for a folder such as `.`, whose path ends in no name.
+fn folder_name(folder: &RunFolder) -> Option<String> {
+    folder.path().file_name().map(|name| name.to_string_lossy().into_owned())
 }
 
 fn threads(arguments: &RunArguments) -> u32 {
