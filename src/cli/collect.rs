@@ -188,7 +188,7 @@ fn about(source: &SourceInfo) -> FetchInfo {
 fn note(info: &mut FetchInfo, counters: FetchCounters) {
     info.asked = counters.asked;
     info.not_fetched = counters.not_fetched + counters.failed;
-    info.not_fetched_ids = counters.not_fetched_ids.iter().map(|id| format!("{id:032x}")).collect();
+    info.not_fetched_ids = counters.not_fetched_ids.iter().chain(&counters.failed_ids).map(|id| format!("{id:032x}")).collect();
     info.spans = counters.spans;
     info.grew = counters.grew;
     info.unsettled = counters.unsettled;
