@@ -77,12 +77,15 @@ pub(crate) async fn open_early(plan: &Plan, session: &mut Session<'_>) -> Option
 /// Reads the spans of every traced request into spans.jsonl and notes in run.json what came of it.
 pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Option<OpenSource>) {
     let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
-    let opened = match early {
+    // `auto` may have found nobody before the load.
+    let found = early.filter(|early| plan.tracing.source != "auto" || early.source.info().name != "none");
+    let opened = match found {
         Some(early) => Ok(early),
         None => open(&plan.tracing, nonce).await.map(|source| OpenSource { source, receiver: None, before: None }),
     };
     let info = match opened {
         Ok(opened) => {
+            note_source(&mut session.info.servers, opened.source.as_ref());
             let asked_before = session.signals.asked();
             let mut signals = session.signals.clone();
             let times = Times { settle: plan.tracing.settle, deadline: plan.tracing.deadline };
