@@ -1,12 +1,20 @@
 //! Runs whose server spans come back: every traced request is matched, and its account adds up.
 
+use std::time::Duration;
+
 use milvus_bench::milvus::methods;
 
 use crate::{
-    bench::{Bench, closed_port},
+    bench::{Bench, closed_port, wait},
     folder::{Folder, count},
-    support::fake_milvus::{FakeMilvus, Shape},
+    support::{
+        fake_milvus::{FakeMilvus, Shape},
+        trace_backend::TraceBackend,
+    },
 };
+
+/// Generous: nothing here is about speed.
+const LONG: Duration = Duration::from_secs(60);
 
 /// A run that receives the spans itself.
 #[track_caller]
@@ -34,7 +42,7 @@ fn check_matched(folder: &Folder, workload: &str, requests: u64, part: &str) {
     assert!(found["server_time_us"]["p50"]["value"].as_f64().is_some_and(|value| value > 0.0));
 }
 
-const QUERY: (&str, &str) =
+const INGEST: (&str, &str) =
     ("[[phases]]", "[workloads.ingest]\noperation = \"insert\"\nbatch = 2\nconcurrency = 2\nthink_time = \"50ms\"\n\n[[phases]]");
 
 #[test]
@@ -65,7 +73,7 @@ fn a_closed_loop_with_the_spans_of_2_5_11() {
 #[test]
 fn two_workloads_at_the_same_time() {
     let fake = FakeMilvus::start();
-    let both = [QUERY, ("workloads = [\"search\"]", "workloads = [\"search\", \"ingest\"]")];
+    let both = [INGEST, ("workloads = [\"search\"]", "workloads = [\"search\", \"ingest\"]")];
     let (_bench, folder) = run(&fake, Shape::v2_3_5(), &both);
     check_matched(&folder, "search", 50, "SegCoreSearch");
     let inserted = count(&folder.workload("alone", "ingest")["requests"], "ok");
@@ -109,7 +117,7 @@ fn a_share_that_is_traced_is_what_is_joined() {
 #[test]
 fn one_request_is_drawn_as_a_waterfall() {
     let fake = FakeMilvus::start();
-    let (bench, folder) = run(&fake, Shape::v2_3_5(), &[]);
+    let (bench, folder) = run(&fake, Shape::v2_3_5(), &[("rate = 50", "rate = 200")]);
     let lines = folder.lines("requests.jsonl");
     let line = lines.iter().rfind(|line| line["phase"] == "alone").expect("a request");
     let id = line["trace_id"].as_str().expect("an id");
@@ -121,4 +129,27 @@ fn one_request_is_drawn_as_a_waterfall() {
     assert!(drawn.stdout.contains(id), "{}", drawn.stdout);
     bench.call(&["trace", folder.name(), "0123456789abcdef0123456789abcdef"]).exits(2).error(&["0123456789abcdef"]);
     bench.call(&["trace", folder.name(), "fastest"]).exits(2).error(&["fastest"]);
+}
+
+#[test]
+fn spans_are_fetched_later_and_kept_when_the_back_end_forgets_them() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let (backend, empty) = runtime.block_on(async { (TraceBackend::start().await, TraceBackend::start().await) });
+    let fake = FakeMilvus::start();
+    fake.spans_to(&backend.otlp(), Shape::v2_3_5());
+    let bench = Bench::at(&fake, &[]);
+    bench.run(&[]).exits(0);
+    assert!(wait(fake.spans_settled(LONG)), "the back end took all spans");
+    let folder = bench.only_folder();
+    assert_eq!(count(&folder.workload("alone", "search")["join"], "not_fetched"), 50);
+    let again = |backend: &TraceBackend| {
+        let endpoint = backend.http();
+        let arguments = ["spans", folder.name(), "--source", "jaeger-json", "--endpoint", endpoint.as_str(), "--deadline", "2"];
+        let ended = bench.call(&arguments).exits(0);
+        assert_eq!(ended.stdout, folder.text("report.txt"));
+        folder.check();
+        check_matched(&folder, "search", 50, "SegCoreSearch");
+    };
+    again(&backend);
+    again(&empty);
 }

@@ -59,7 +59,8 @@ fn an_interrupt_while_spans_are_read_ends_the_reading_alone() {
     assert!(ended.stdout.contains("interrupted before all spans were read"), "{}", ended.stdout);
     let folder = bench.only_folder();
     folder.check();
-    assert_eq!(count(&folder.workload("alone", "search")["requests"], "ok"), 50);
+    let search = folder.workload("alone", "search");
+    assert_eq!((count(&search["requests"], "ok"), count(&search["join"], "not_fetched")), (50, 50), "{search:#}");
 }
 
 #[test]
@@ -73,6 +74,7 @@ fn an_interrupt_of_the_preparation() {
     let ended = running.ended().exits(130);
     assert_eq!(ended.stdout, "");
     assert_eq!(bench.only_folder().run()["status"], "interrupted");
+    assert_eq!(fake.rows("words"), None, "what it created is dropped");
 }
 
 #[test]
@@ -117,5 +119,6 @@ fn a_killed_run_can_be_reported() {
     folder.check();
     let ok = count(&folder.workload("alone", "search")["requests"], "ok");
     assert!((100..=250).contains(&ok), "{ok} of 250: at most the last seconds are missing");
-    bench.call(&["trace"]).exits(0);
+    let last = folder.lines("requests.jsonl").pop().expect("a request");
+    bench.call(&["trace", folder.name(), last["trace_id"].as_str().expect("an id")]).exits(0);
 }

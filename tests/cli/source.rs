@@ -98,7 +98,7 @@ fn check(source: &str, endpoint: &str) -> (Bench, Folder, String) {
     let folder = bench.only_folder();
     folder.check();
     let workload = folder.workload("alone", "search");
-    assert_eq!((count(&workload["requests"], "ok"), count(&workload["join"], "matched")), (50, 0), "{workload:#}");
+    assert_eq!((count(&workload["requests"], "ok"), count(&workload["join"], "not_fetched")), (50, 50), "{workload:#}");
     assert_eq!(folder.run()["status"], "complete");
     for text in [&ended.stdout, &ended.stderr] {
         assert!(text.contains(endpoint.trim_start_matches("http://")), "{text}");
