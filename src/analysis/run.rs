@@ -51,7 +51,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         format: FORMAT,
         name: info.name.clone(),
         description: info.description.clone(),
-        run: reader.folder().path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        run: info.run.clone(),
         status: status(info.status).to_owned(),
         environment: environment(info),
         spans: spans(info, &found),
@@ -164,6 +164,8 @@ fn counts(stream: &StreamInfo, histograms: &FigureHistograms) -> RequestCounts {
 /// The join states of every measured stream that sampled anything; requests without a trace get theirs here.
 fn joins(info: &RunInfo, found: &mut Collected) -> BTreeMap<usize, Join> {
     let fetch = info.fetch.as_ref();
+    // No source was asked, or the reading was broken off: what was not seen may still be there.
+    let ended_early = fetch.is_none_or(|fetch| fetch.source == "none" || (fetch.asked == 0 && fetch.error.is_some()));
     let hex = |id: &String| u128::from_str_radix(id, 16).ok();
     let not_fetched: BTreeSet<u128> = fetch.iter().flat_map(|fetch| &fetch.not_fetched_ids).filter_map(hex).collect();
     let mut joins = BTreeMap::new();
@@ -171,8 +173,7 @@ fn joins(info: &RunInfo, found: &mut Collected) -> BTreeMap<usize, Join> {
         let not_recorded = info.streams[at].not_recorded;
         let mut join = Join { not_recorded, sampled: data.requests.len() as u64 + not_recorded, ..Join::default() };
         for request in &mut data.requests {
-            let unseen =
-                if fetch.is_none() || not_fetched.contains(&request.trace_id) { JoinState::NotFetched } else { JoinState::Missing };
+            let unseen = if ended_early || not_fetched.contains(&request.trace_id) { JoinState::NotFetched } else { JoinState::Missing };
             *match request.state.get_or_insert(unseen) {
                 JoinState::Matched => &mut join.matched,
                 JoinState::Incomplete => &mut join.incomplete,

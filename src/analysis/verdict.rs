@@ -47,7 +47,7 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis) -> Verdict {
             stream.part == Some(crate::record::Part::Measured) && stream.phase == workload.phase && stream.workload == workload.workload
         });
         reasons.extend(of_load(workload, stream));
-        reasons.extend(of_spans(workload, info.fetch.is_some()));
+        reasons.extend(of_spans(workload));
     }
     let state = reasons.iter().map(|reason| reason.state).max().unwrap_or_default();
     Verdict { state, reasons }
@@ -163,16 +163,16 @@ fn below_target(workload: &WorkloadAnalysis) -> Option<Reason> {
     (share < ACHIEVED && workload.stopped.is_none()).then(|| reason("below_target", Reservations, (share, ACHIEVED, "share"), advice))
 }
 
-fn of_spans(workload: &WorkloadAnalysis, fetched: bool) -> Vec<Reason> {
+fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     let Some(join) = &workload.join else { return Vec::new() };
     let known = join.sampled - join.not_recorded - join.not_fetched;
     let mut reasons = Vec::new();
     if join.matched == 0 {
-        let advice = if fetched {
+        let advice = if known > 0 {
             "no server spans were found for any traced request, so there is no account of the latency: check that Milvus exports to the same trace back end \
              (trace.exporter otlp) with `doctor`"
         } else {
-            "server spans were not fetched, so there is no account of the latency: fetch them with `spans`, or set [tracing.spans] source"
+            "server spans were not fetched, so there is no account of the latency: fetch them with `milvus-bench spans`, or set [tracing.spans] source"
         };
         reasons.push(reason("no_spans", Reservations, (0.0, 1.0, "requests"), advice));
         return at(workload, reasons);

@@ -1,6 +1,6 @@
 //! The server's spans of a run: the source is opened before the load, read after it. Nothing here can lose a run.
 
-use std::time::Duration;
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use tokio::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::{
     plan::{Plan, TracingPlan},
     record::{FetchInfo, RunFolder, RunReader},
     spans::{
-        EmbeddedReceiver, FetchCounters, FetchProgress, FetchRules, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource,
+        EmbeddedReceiver, FetchCounters, FetchProgress, FetchRules, LossCounters, SourceInfo, SourceOptions, SpanError, SpanReader, SpanSource,
         SpanWriter, Trace, Wanted, fetch, find_source,
     },
 };
@@ -77,12 +77,15 @@ pub(crate) async fn open_early(plan: &Plan, session: &mut Session<'_>) -> Option
 /// Reads the spans of every traced request into spans.jsonl and notes in run.json what came of it.
 pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Option<OpenSource>) {
     let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
-    let opened = match early {
+    // `auto` may have found nobody before the load.
+    let found = early.filter(|early| plan.tracing.source != "auto" || early.source.info().name != "none");
+    let opened = match found {
         Some(early) => Ok(early),
         None => open(&plan.tracing, nonce).await.map(|source| OpenSource { source, receiver: None, before: None }),
     };
     let info = match opened {
         Ok(opened) => {
+            note_source(&mut session.info.servers, opened.source.as_ref());
             let asked_before = session.signals.asked();
             let mut signals = session.signals.clone();
             let times = Times { settle: plan.tracing.settle, deadline: plan.tracing.deadline };
@@ -158,12 +161,16 @@ impl Reading<'_> {
         progress: &Progress,
         stop: impl Future<Output = ()>,
     ) -> std::io::Result<Option<FetchCounters>> {
-        let mut writer = SpanWriter::create(&self.folder.file("spans.jsonl"))?;
+        let path = self.folder.file("spans.jsonl");
+        let mut writer = SpanWriter::create(&path)?;
+        let kept = keep_earlier(&path, &mut writer)?;
         let say =
             |at: FetchProgress| progress.now(&format!("spans: look {}, {} of {} traces, {} spans", at.look, at.done, at.of, at.spans));
         let rules = FetchRules::new(self.ended, self.times.settle, self.times.deadline);
         let fetched = {
-            let mut write = |trace: &Trace| writer.write(trace);
+            // A back end that forgot a part of a trace since does not shorten it.
+            let shortens = |trace: &Trace| kept.get(&trace.trace_id).is_some_and(|spans| *spans > trace.spans.len());
+            let mut write = |trace: &Trace| if shortens(trace) { Ok(()) } else { writer.write(trace) };
             tokio::select! {
                 fetched = fetch(self.opened.source.as_ref(), wanted, rules, &say, &mut write) => fetched.map(Some),
                 () = stop => Ok(None),
@@ -172,6 +179,19 @@ impl Reading<'_> {
         writer.finish()?;
         fetched
     }
+}
+
+/// Copies the traces of an earlier reading, so that reading again from a back end that lost them costs nothing. Gives
+/// their numbers of spans.
+fn keep_earlier(path: &Path, writer: &mut SpanWriter) -> std::io::Result<HashMap<u128, usize>> {
+    let mut kept = HashMap::new();
+    if path.exists() {
+        for trace in SpanReader::open(path).map_err(std::io::Error::other)?.flatten() {
+            writer.write(&trace)?;
+            kept.insert(trace.trace_id, trace.spans.len());
+        }
+    }
+    Ok(kept)
 }
 
 fn about(source: &SourceInfo) -> FetchInfo {
@@ -188,7 +208,7 @@ fn about(source: &SourceInfo) -> FetchInfo {
 fn note(info: &mut FetchInfo, counters: FetchCounters) {
     info.asked = counters.asked;
     info.not_fetched = counters.not_fetched + counters.failed;
-    info.not_fetched_ids = counters.not_fetched_ids.iter().map(|id| format!("{id:032x}")).collect();
+    info.not_fetched_ids = counters.not_fetched_ids.iter().chain(&counters.failed_ids).map(|id| format!("{id:032x}")).collect();
     info.spans = counters.spans;
     info.grew = counters.grew;
     info.unsettled = counters.unsettled;

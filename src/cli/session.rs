@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     load::{Engine, EngineOptions, RunIds, SpanContext, client_span, prepare, streams},
-    milvus::{self, Client, ConnectOptions, Credentials, TlsOptions, Transport},
+    milvus::{self, CallError, Client, ConnectOptions, Credentials, SetupError, TlsOptions, Transport},
     plan::{AccessPlan, CredentialsPlan, Plan, Remark},
     record::{ExportInfo, FORMAT, RunClock, RunFolder, RunInfo, RunWriter, Status, Warning},
     spans::SpanSource,
@@ -55,6 +55,7 @@ impl<'a> Session<'a> {
         let info = RunInfo {
             format: FORMAT,
             name: plan.name.clone(),
+            run: folder_name(&folder).unwrap_or_else(|| plan.name.clone()),
             description: plan.description.clone(),
             nonce: nonce.to_string(),
             seed: plan.seed,
@@ -197,8 +198,7 @@ impl<'a> Session<'a> {
     }
 
     async fn ask_version(&mut self, client: &Client) -> Result<(), CliError> {
-        let version =
-            milvus::optional(client.version().await).map_err(|error| CliError::new(format!("Milvus does not answer: {error}")))?;
+        let version = milvus::optional(client.version().await).map_err(|error| no_version(&error))?;
         self.info.servers.insert("milvus".to_owned(), version.unwrap_or_else(|| "unknown (GetVersion is not available)".to_owned()));
         Ok(())
     }
@@ -258,7 +258,7 @@ impl<'a> Session<'a> {
 
     /// The run's id: the name of its folder.
     pub(crate) fn run_id(&self) -> String {
-        self.folder.path().file_name().map_or_else(|| self.info.name.clone(), |name| name.to_string_lossy().into_owned())
+        self.info.run.clone()
     }
 
     fn span_context(&self, plan: &Plan, root: RequestIds) -> SpanContext {
@@ -314,6 +314,21 @@ pub(crate) fn connect_options(plan: &Plan) -> ConnectOptions {
         server_name: tls.server_name.clone(),
     });
     options
+}
+
+/// Why the first call failed; a server that asks who we are has answered.
+fn no_version(error: &SetupError) -> CliError {
+    const UNAUTHENTICATED: CallError = CallError::Grpc(16);
+    if error.failure.error == UNAUTHENTICATED {
+        let text = &error.failure.text;
+        return CliError::new(format!("Milvus refuses the credentials ({text}): check `token`, or `user` and `password`, of [milvus]"));
+    }
+    CliError::new(format!("Milvus does not answer: {error}"))
+}
+
+/// None for a folder such as `.`, whose path ends in no name.
+fn folder_name(folder: &RunFolder) -> Option<String> {
+    folder.path().file_name().map(|name| name.to_string_lossy().into_owned())
 }
 
 fn threads(arguments: &RunArguments) -> u32 {

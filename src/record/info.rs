@@ -29,6 +29,8 @@ pub struct RunInfo {
     pub format: u32,
     /// Name of the scenario.
     pub name: String,
+    /// Name of the run folder when it was made: a report must not change with the folder's place.
+    pub run: String,
     /// Its description, may be empty.
     pub description: String,
     /// How far the run came.

@@ -220,6 +220,7 @@ impl Entries {
             asked: (self.entries.len() + self.left_out.len()) as u64,
             read: count(&|entry| entry.read),
             failed: count(&|entry| entry.asked && !entry.read),
+            failed_ids: self.entries.iter().filter(|entry| entry.asked && !entry.read).map(|entry| entry.trace_id).collect(),
             not_fetched: not_fetched_ids.len() as u64,
             not_fetched_ids,
             whole: count(&|entry| entry.whole),

@@ -100,6 +100,8 @@ pub struct FetchCounters {
     pub read: u64,
     /// Ids that the source answered with errors only.
     pub failed: u64,
+    /// Which those are.
+    pub failed_ids: Vec<u128>,
     /// Ids that were not asked for: budget, deadline, or the source was gone.
     pub not_fetched: u64,
     /// Which those are, in rising order.

@@ -56,6 +56,8 @@ pub struct SeenCall {
     pub authorized: bool,
     /// Bytes of the message.
     pub body_len: usize,
+    /// Hash of the message: equal for equal ones within this process.
+    pub body_hash: u64,
     /// The collection that the message names; the first one for `Flush`.
     pub collection: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! The gRPC server: raw messages by path, and the way of one call through the script.
 
 use std::convert::Infallible;
+use std::hash::{DefaultHasher, Hasher};
 use std::net::TcpListener;
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::task::{Context, Poll};
@@ -251,8 +252,15 @@ fn seen(method: &'static Method, arrival: Instant, metadata: &MetadataMap, body:
         dbname: entry(metadata, "dbname").map(str::to_owned),
         authorized: metadata.contains_key("authorization"),
         body_len: body.len(),
+        body_hash: hash(body),
         collection: collection_name(method, body),
     }
+}
+
+fn hash(body: &Bytes) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(body);
+    hasher.finish()
 }
 
 /// Field 3 of most requests; a reader of these two fields alone skips the rest.

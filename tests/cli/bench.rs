@@ -1,0 +1,246 @@
+//! A temporary folder with a scenario in it, and the program started there.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, ChildStderr, Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use crate::{folder::Folder, support::fake_milvus::FakeMilvus};
+
+/// A scenario of one second: 50 searches, all traced, no server spans. `URI` stands for Milvus' address.
+const SCENARIO: &str = r#"
+name = "cli"
+
+[milvus]
+uri = "URI"
+timeout = "5s"
+connections = 1
+
+[tracing]
+sample_ratio = 1.0
+export = "off"
+
+[tracing.spans]
+source = "none"
+settle = "0s"
+deadline = "2s"
+
+[data.noise]
+format = "random"
+rows = 200
+dim = 8
+queries = 20
+
+[collections.words]
+data = "noise"
+metric = "L2"
+prepare = "full"
+initial_rows = 100
+index = { type = "FLAT" }
+
+[workloads.search]
+operation = "search"
+rate = 50
+arrivals = "even"
+limit = 5
+
+[[phases]]
+name = "alone"
+duration = "1s"
+workloads = ["search"]
+"#;
+
+/// The scenario for `uri`, with the given lines in the place of others.
+///
+/// # Panics
+/// A line to be replaced is not there.
+pub(crate) fn scenario(uri: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(SCENARIO.replace("URI", uri), |text, (old, new)| {
+        assert!(text.contains(old), "the scenario has no {old:?}");
+        text.replacen(old, new, 1)
+    })
+}
+
+/// How the program ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    /// Exit code; None after a signal.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    fn of(output: std::process::Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// This, if the exit code is `code`.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The one line of stderr that begins with `error: `, which must hold all of `words`.
+    #[track_caller]
+    pub(crate) fn error(&self, words: &[&str]) -> &str {
+        let errors: Vec<&str> = self.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+        let [error] = errors.as_slice() else { panic!("not one line of error on stderr:\n{}", self.stderr) };
+        for word in words {
+            assert!(error.contains(word), "{word:?} is not in: {error}");
+        }
+        error
+    }
+}
+
+/// A folder with a scenario.
+pub(crate) struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    /// With `scenario` as `scenario.toml`.
+    pub(crate) fn new(scenario: &str) -> Self {
+        let bench = Self { folder: tempfile::tempdir().expect("a folder") };
+        bench.write("scenario.toml", scenario.as_bytes());
+        bench
+    }
+
+    /// For `fake`, with changes of the usual scenario.
+    pub(crate) fn at(fake: &FakeMilvus, changes: &[(&str, &str)]) -> Self {
+        Self::new(&scenario(&fake.uri(), changes))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.path().join(name), bytes).expect("a file in the folder");
+    }
+
+    /// The program with `arguments`, run in the folder, without what the environment may say of Milvus and tracing.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_milvus-bench"));
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        let foreign = |name: &str| name.starts_with("MILVUS_") || name.starts_with("OTEL_");
+        for (name, _) in std::env::vars().filter(|(name, _)| foreign(name)) {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn call(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments).output().expect("the program starts"))
+    }
+
+    /// As [`Bench::call`], with `text` on stdin.
+    pub(crate) fn call_with_stdin(&self, arguments: &[&str], text: &str) -> Ended {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        child.stdin.take().expect("stdin is piped").write_all(text.as_bytes()).expect("stdin is read");
+        Ended::of(child.wait_with_output().expect("the program ends"))
+    }
+
+    /// `run scenario.toml` and more. An invalid verdict is accepted: a busy machine is late, and no figure is looked at here.
+    pub(crate) fn run(&self, more: &[&str]) -> Ended {
+        self.call(&[&["run", "scenario.toml", "--accept-invalid"], more].concat())
+    }
+
+    /// Starts `run scenario.toml`.
+    pub(crate) fn start(&self, more: &[&str]) -> Running {
+        let mut command = self.command(&[&["run", "scenario.toml", "--accept-invalid"], more].concat());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        Running { child, stderr, read: String::new() }
+    }
+
+    /// The run folders below `results`, the oldest first.
+    pub(crate) fn folders(&self) -> Vec<Folder> {
+        let entries = fs::read_dir(self.path().join("results")).map(|entries| entries.flatten().collect()).unwrap_or(Vec::new());
+        let mut paths: Vec<PathBuf> =
+            entries.iter().map(fs::DirEntry::path).filter(|path| path.is_dir() && !path.is_symlink()).collect();
+        paths.sort();
+        paths.into_iter().map(Folder::at).collect()
+    }
+
+    /// The only run folder.
+    #[track_caller]
+    pub(crate) fn only_folder(&self) -> Folder {
+        let mut folders = self.folders();
+        assert_eq!(folders.len(), 1, "run folders");
+        folders.remove(0)
+    }
+}
+
+/// A program under way.
+pub(crate) struct Running {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    read: String,
+}
+
+impl Running {
+    /// Waits until a line of stderr holds `words`.
+    #[track_caller]
+    pub(crate) fn says(&mut self, words: &str) {
+        let mut line = String::new();
+        while !line.contains(words) {
+            self.read.push_str(&line);
+            line.clear();
+            let length = self.stderr.read_line(&mut line).expect("stderr is UTF-8");
+            assert!(length > 0, "it ended without saying {words:?}:\n{}", self.read);
+        }
+        self.read.push_str(&line);
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Waits for the end.
+    pub(crate) fn ended(mut self) -> Ended {
+        self.stderr.read_to_string(&mut self.read).expect("stderr is UTF-8");
+        let stderr = std::mem::take(&mut self.read);
+        Ended { stderr, ..Ended::of(self.child.wait_with_output().expect("the program ends")) }
+    }
+}
+
+/// Blocks until `future` is done.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(future)
+}
+
+/// A port of loopback that nobody listens on.
+pub(crate) fn closed_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+/// A listener that nobody may connect to.
+pub(crate) struct Trap(TcpListener);
+
+impl Trap {
+    pub(crate) fn set() -> Self {
+        Self(TcpListener::bind(("127.0.0.1", 0)).expect("a free port"))
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("http://{}", self.0.local_addr().expect("an address"))
+    }
+
+    /// Whether somebody connected: the system keeps connections that were not accepted.
+    pub(crate) fn caught(&self) -> bool {
+        self.0.set_nonblocking(true).expect("a listener can be made non-blocking");
+        self.0.accept().is_ok()
+    }
+}

@@ -1,0 +1,155 @@
+//! Runs whose server spans come back: every traced request is matched, and its account adds up.
+
+use std::time::Duration;
+
+use milvus_bench::milvus::methods;
+
+use crate::{
+    bench::{Bench, closed_port, wait},
+    folder::{Folder, count},
+    support::{
+        fake_milvus::{FakeMilvus, Shape},
+        trace_backend::TraceBackend,
+    },
+};
+
+/// Generous: nothing here is about speed.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A run that receives the spans itself.
+#[track_caller]
+fn run(fake: &FakeMilvus, shape: Shape, changes: &[(&str, &str)]) -> (Bench, Folder) {
+    let listen = format!("127.0.0.1:{}", closed_port());
+    fake.spans_to(&format!("http://{listen}"), shape);
+    let embedded = format!("source = \"embedded\"\nlisten = \"{listen}\"");
+    let bench = Bench::at(fake, &[&[("source = \"none\"", embedded.as_str()), ("settle = \"0s\"", "settle = \"300ms\"")], changes].concat());
+    let ended = bench.run(&[]).exits(0);
+    assert!(ended.stdout.contains("gap") && ended.stdout.contains("engine"), "{}", ended.stdout);
+    let folder = bench.only_folder();
+    folder.check();
+    (bench, folder)
+}
+
+/// All requests of `workload` are matched, and their account holds `part`.
+#[track_caller]
+fn check_matched(folder: &Folder, workload: &str, requests: u64, part: &str) {
+    let found = folder.workload("alone", workload);
+    assert_eq!((count(&found["join"], "sampled"), count(&found["join"], "matched")), (requests, requests), "{:#}", found["join"]);
+    let all = &found["account"][0];
+    assert_eq!((all["band"].as_str(), count(all, "matched")), (Some("all"), requests));
+    let parts = all["parts"].as_array().expect("parts");
+    assert!(parts.iter().any(|found| found["part"] == part), "{parts:#?}");
+    assert!(found["server_time_us"]["p50"]["value"].as_f64().is_some_and(|value| value > 0.0));
+}
+
+const INGEST: (&str, &str) =
+    ("[[phases]]", "[workloads.ingest]\noperation = \"insert\"\nbatch = 2\nconcurrency = 2\nthink_time = \"50ms\"\n\n[[phases]]");
+
+#[test]
+fn an_open_loop_with_the_spans_of_2_3_5() {
+    let fake = FakeMilvus::start();
+    let (_bench, folder) = run(&fake, Shape::v2_3_5(), &[]);
+    check_matched(&folder, "search", 50, "SegCoreSearch");
+    let search = folder.workload("alone", "search");
+    assert_eq!(search["loop"], "open");
+    let parts = search["account"][0]["parts"].as_array().expect("parts").clone();
+    assert!(["send lag", "gap"].iter().all(|name| parts.iter().any(|part| part["part"] == *name)), "{parts:#?}");
+    let prepare = folder.workload("prepare", "create_collection");
+    assert_eq!(count(&prepare["join"], "matched"), 1, "{prepare:#}");
+}
+
+#[test]
+fn a_closed_loop_with_the_spans_of_2_5_11() {
+    let fake = FakeMilvus::start();
+    let closed = [("rate = 50\narrivals = \"even\"", "concurrency = 2\nthink_time = \"10ms\""), ("duration = \"1s\"", "requests = 60")];
+    let (_bench, folder) = run(&fake, Shape::v2_5_11(), &closed);
+    check_matched(&folder, "search", 60, "SegCoreSearch");
+    let search = folder.workload("alone", "search");
+    assert_eq!(search["loop"], "closed");
+    assert!(folder.text("report.txt").contains("stalls are under-counted"), "{}", folder.text("report.txt"));
+    assert!(count(&search["traces"]["adopted"], "SegCoreSearch") > 0, "{:#}", search["traces"]);
+}
+
+#[test]
+fn two_workloads_at_the_same_time() {
+    let fake = FakeMilvus::start();
+    let both = [INGEST, ("workloads = [\"search\"]", "workloads = [\"search\", \"ingest\"]")];
+    let (_bench, folder) = run(&fake, Shape::v2_3_5(), &both);
+    check_matched(&folder, "search", 50, "SegCoreSearch");
+    let inserted = count(&folder.workload("alone", "ingest")["requests"], "ok");
+    check_matched(&folder, "ingest", inserted, "Proxy-Insert");
+    assert_eq!(fake.count(&methods::INSERT), inserted + count(&folder.workload("prepare", "insert")["requests"], "ok"));
+}
+
+#[test]
+fn traces_that_the_server_lost_are_counted_as_missing() {
+    let fake = FakeMilvus::start();
+    fake.lose_every_trace(4);
+    let (_bench, folder) = run(&fake, Shape::v2_3_5(), &[]);
+    let join = folder.workload("alone", "search")["join"].clone();
+    assert_eq!(count(&join, "sampled"), 50);
+    assert!((12..=13).contains(&count(&join, "missing")), "{join:#}");
+    let report = folder.report();
+    let reasons = report["verdict"]["reasons"].as_array().expect("reasons");
+    assert!(reasons.iter().any(|reason| reason["code"] == "unmatched"), "{reasons:#?}");
+}
+
+#[test]
+fn a_span_lost_from_the_middle_of_a_trace_makes_it_incomplete() {
+    let fake = FakeMilvus::start();
+    fake.lose_span("Proxy-Search-Execute", 5);
+    let (_bench, folder) = run(&fake, Shape::v2_3_5(), &[]);
+    let join = folder.workload("alone", "search")["join"].clone();
+    assert!((10..=11).contains(&count(&join, "incomplete")), "{join:#}");
+}
+
+#[test]
+fn a_share_that_is_traced_is_what_is_joined() {
+    let fake = FakeMilvus::start();
+    let (_bench, folder) = run(&fake, Shape::v2_3_5(), &[("sample_ratio = 1.0", "sample_ratio = 0.5")]);
+    let search = folder.workload("alone", "search");
+    let sampled = count(&search["join"], "sampled");
+    assert!((5..=45).contains(&sampled), "{sampled}");
+    check_matched(&folder, "search", sampled, "SegCoreSearch");
+    assert_eq!(count(&search["requests"], "ok"), 50);
+}
+
+#[test]
+fn one_request_is_drawn_as_a_waterfall() {
+    let fake = FakeMilvus::start();
+    let (bench, folder) = run(&fake, Shape::v2_3_5(), &[("rate = 50", "rate = 200")]);
+    let lines = folder.lines("requests.jsonl");
+    let line = lines.iter().rfind(|line| line["phase"] == "alone").expect("a request");
+    let id = line["trace_id"].as_str().expect("an id");
+    for arguments in [&["trace"][..], &["trace", "p99"], &["trace", folder.name()], &["trace", folder.name(), id], &["trace", &id[..24]]] {
+        let ended = bench.call(arguments).exits(0);
+        assert!(ended.stdout.contains("SegCoreSearch") && ended.stdout.contains("gap"), "{arguments:?}\n{}", ended.stdout);
+    }
+    let drawn = bench.call(&["trace", folder.name(), id]).exits(0);
+    assert!(drawn.stdout.contains(id), "{}", drawn.stdout);
+    bench.call(&["trace", folder.name(), "0123456789abcdef0123456789abcdef"]).exits(2).error(&["0123456789abcdef"]);
+    bench.call(&["trace", folder.name(), "fastest"]).exits(2).error(&["fastest"]);
+}
+
+#[test]
+fn spans_are_fetched_later_and_kept_when_the_back_end_forgets_them() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let (backend, empty) = runtime.block_on(async { (TraceBackend::start().await, TraceBackend::start().await) });
+    let fake = FakeMilvus::start();
+    fake.spans_to(&backend.otlp(), Shape::v2_3_5());
+    let bench = Bench::at(&fake, &[]);
+    bench.run(&[]).exits(0);
+    assert!(wait(fake.spans_settled(LONG)), "the back end took all spans");
+    let folder = bench.only_folder();
+    assert_eq!(count(&folder.workload("alone", "search")["join"], "not_fetched"), 50);
+    let again = |backend: &TraceBackend| {
+        let endpoint = backend.http();
+        let arguments = ["spans", folder.name(), "--source", "jaeger-json", "--endpoint", endpoint.as_str(), "--deadline", "2"];
+        let ended = bench.call(&arguments).exits(0);
+        assert_eq!(ended.stdout, folder.text("report.txt"));
+        folder.check();
+        check_matched(&folder, "search", 50, "SegCoreSearch");
+    };
+    again(&backend);
+    again(&empty);
+}

@@ -1,0 +1,15 @@
+//! The built program against a fake Milvus in this process: what users see, what is sent, what is kept, how it exits.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod again;
+mod bad_input;
+mod bench;
+mod folder;
+mod joined;
+mod ownership;
+mod secrets;
+mod signals;
+mod source;
+mod trouble;

@@ -1,0 +1,124 @@
+//! Ctrl-C, SIGTERM and SIGKILL in the middle of a run.
+
+use milvus_bench::milvus::methods;
+use rustix::process::Signal;
+
+use crate::{
+    bench::{Bench, closed_port, wait},
+    folder::count,
+    support::fake_milvus::{Failure, FakeMilvus},
+};
+
+/// Ten minutes of searches, with a wait of ten minutes for their spans.
+fn long_run(fake: &FakeMilvus) -> Bench {
+    let embedded = format!("source = \"embedded\"\nlisten = \"127.0.0.1:{}\"", closed_port());
+    let changes =
+        [("\"1s\"", "\"10m\""), ("source = \"none\"", embedded.as_str()), ("settle = \"0s\"", "settle = \"10m\""), ("\"2s\"", "\"1h\"")];
+    Bench::at(fake, &changes)
+}
+
+#[test]
+fn an_interrupt_keeps_and_reports_what_was_measured() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[("\"1s\"", "\"10m\"")]);
+    let running = bench.start(&[]);
+    wait(fake.called(&methods::SEARCH, 50));
+    running.signal(Signal::INT);
+    let ended = running.ended().exits(130);
+    assert!(ended.stdout.contains("interrupted") && ended.stderr.contains("interrupted"), "{}", ended.stdout);
+    let folder = bench.only_folder();
+    folder.check();
+    assert_eq!((&folder.run()["status"], &folder.report()["status"]), (&"interrupted".into(), &"interrupted".into()));
+    assert!(count(&folder.workload("alone", "search")["requests"], "ok") >= 48);
+    assert_eq!(fake.rows("words"), None, "what it created is dropped");
+}
+
+#[test]
+fn a_second_interrupt_leaves_at_once() {
+    let fake = FakeMilvus::start();
+    let bench = long_run(&fake);
+    let mut running = bench.start(&[]);
+    wait(fake.called(&methods::SEARCH, 50));
+    running.signal(Signal::INT);
+    running.says("fetching the spans");
+    running.signal(Signal::INT);
+    running.ended().exits(130);
+    bench.call(&["report"]).exits(0);
+}
+
+#[test]
+fn an_interrupt_while_spans_are_read_ends_the_reading_alone() {
+    let fake = FakeMilvus::start();
+    let embedded = format!("source = \"embedded\"\nlisten = \"127.0.0.1:{}\"", closed_port());
+    let changes = [("source = \"none\"", embedded.as_str()), ("settle = \"0s\"", "settle = \"10m\""), ("\"2s\"", "\"1h\"")];
+    let bench = Bench::at(&fake, &changes);
+    let mut running = bench.start(&[]);
+    running.says("fetching the spans");
+    running.signal(Signal::INT);
+    let ended = running.ended().exits(130);
+    assert!(ended.stdout.contains("interrupted before all spans were read"), "{}", ended.stdout);
+    let folder = bench.only_folder();
+    folder.check();
+    let search = folder.workload("alone", "search");
+    assert_eq!((count(&search["requests"], "ok"), count(&search["join"], "not_fetched")), (50, 50), "{search:#}");
+}
+
+#[test]
+fn an_interrupt_of_the_preparation() {
+    let fake = FakeMilvus::start();
+    fake.fail(&methods::INSERT, .., Failure::Never);
+    let bench = Bench::at(&fake, &[]);
+    let running = bench.start(&[]);
+    wait(fake.called(&methods::INSERT, 1));
+    running.signal(Signal::INT);
+    let ended = running.ended().exits(130);
+    assert_eq!(ended.stdout, "");
+    assert_eq!(bench.only_folder().run()["status"], "interrupted");
+    assert_eq!(fake.rows("words"), None, "what it created is dropped");
+}
+
+#[test]
+fn a_termination_reports_without_waiting_for_spans() {
+    let fake = FakeMilvus::start();
+    let bench = long_run(&fake);
+    let running = bench.start(&[]);
+    wait(fake.called(&methods::SEARCH, 50));
+    running.signal(Signal::TERM);
+    let ended = running.ended().exits(143);
+    assert!(ended.stdout.contains("interrupted"), "{}", ended.stdout);
+    let folder = bench.only_folder();
+    folder.check();
+    assert_eq!(folder.run()["status"], "interrupted");
+    assert!(folder.run()["fetch"].is_null());
+    assert!(count(&folder.workload("alone", "search")["requests"], "ok") >= 48);
+}
+
+#[test]
+fn a_termination_while_spans_are_read() {
+    let fake = FakeMilvus::start();
+    let bench = long_run(&fake);
+    let mut running = bench.start(&["--set", "phases.alone.duration=1s"]);
+    running.says("fetching the spans");
+    running.signal(Signal::TERM);
+    running.ended().exits(143);
+    bench.only_folder().check();
+}
+
+#[test]
+fn a_killed_run_can_be_reported() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[("\"1s\"", "\"10m\"")]);
+    let running = bench.start(&[]);
+    wait(fake.called(&methods::SEARCH, 250));
+    running.signal(Signal::KILL);
+    assert_eq!(running.ended().code, None);
+    let ended = bench.call(&["report"]).exits(0);
+    assert!(ended.stdout.contains("running") || ended.stdout.contains("did not end"), "{}", ended.stdout);
+    let folder = bench.only_folder();
+    assert_eq!(folder.report()["status"], "running");
+    folder.check();
+    let ok = count(&folder.workload("alone", "search")["requests"], "ok");
+    assert!((100..=250).contains(&ok), "{ok} of 250: at most the last seconds are missing");
+    let last = folder.lines("requests.jsonl").pop().expect("a request");
+    bench.call(&["trace", folder.name(), last["trace_id"].as_str().expect("an id")]).exits(0);
+}

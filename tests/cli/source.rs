@@ -1,0 +1,175 @@
+//! A span source that is absent, slow or no Jaeger at all costs spans and nothing else.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    bench::{Bench, closed_port},
+    folder::{Folder, count},
+    support::fake_milvus::FakeMilvus,
+};
+
+/// What a web server does with a request.
+#[derive(Clone, Copy)]
+enum Manner {
+    Page,
+    Echo,
+    Silence,
+}
+
+/// A web server on a free port, until the test's process ends.
+pub(crate) struct WebServer {
+    address: SocketAddr,
+    seen: Arc<Mutex<String>>,
+}
+
+impl WebServer {
+    /// Answers everything with a page and status 200, as a proxy's login does.
+    pub(crate) fn page() -> Self {
+        Self::start(Manner::Page)
+    }
+
+    /// Answers everything with a page that quotes the request, and status 500.
+    pub(crate) fn echo() -> Self {
+        Self::start(Manner::Echo)
+    }
+
+    /// Takes connections and never answers.
+    pub(crate) fn silent() -> Self {
+        Self::start(Manner::Silence)
+    }
+
+    fn start(manner: Manner) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let server = Self { address: listener.local_addr().expect("an address"), seen: Arc::default() };
+        let seen = Arc::clone(&server.seen);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let seen = Arc::clone(&seen);
+                std::thread::spawn(move || answer(stream, manner, &seen));
+            }
+        });
+        server
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// All requests so far.
+    pub(crate) fn seen(&self) -> String {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Reads one request, and ends the connection after the answer.
+fn answer(mut stream: TcpStream, manner: Manner, seen: &Mutex<String>) {
+    let Ok(copy) = stream.try_clone() else { return };
+    let mut request = String::new();
+    let mut reader = BufReader::new(copy);
+    let mut end = reader.read_line(&mut request);
+    while end.is_ok_and(|length| length > 2) {
+        end = reader.read_line(&mut request);
+    }
+    seen.lock().unwrap_or_else(PoisonError::into_inner).push_str(&request);
+    let (status, text) = match manner {
+        Manner::Page => ("200 OK", "<!doctype html><title>Sign in</title>".to_owned()),
+        Manner::Echo => ("500 Internal Server Error", request.clone()),
+        // Until the client gives up.
+        Manner::Silence => {
+            let _ = std::io::copy(&mut reader, &mut std::io::sink());
+            return;
+        }
+    };
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: text/html\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(text.as_bytes()));
+}
+
+/// A run whose spans are read from `source` at `endpoint`: it ends well, keeps all, and says what is missing.
+#[track_caller]
+fn check(source: &str, endpoint: &str) -> (Bench, Folder, String) {
+    let fake = FakeMilvus::start();
+    let keys = format!("source = \"{source}\"\nendpoint = \"{endpoint}\"");
+    let bench = Bench::at(&fake, &[("source = \"none\"", &keys)]);
+    let ended = bench.run(&[]).exits(0);
+    let folder = bench.only_folder();
+    folder.check();
+    let workload = folder.workload("alone", "search");
+    assert_eq!((count(&workload["requests"], "ok"), count(&workload["join"], "not_fetched")), (50, 50), "{workload:#}");
+    assert_eq!(folder.run()["status"], "complete");
+    for text in [&ended.stdout, &ended.stderr] {
+        assert!(text.contains(endpoint.trim_start_matches("http://")), "{text}");
+    }
+    assert!(ended.stdout.contains("milvus-bench spans"), "{}", ended.stdout);
+    (bench, folder, ended.stdout)
+}
+
+#[test]
+fn no_jaeger_at_all() {
+    let endpoint = format!("http://127.0.0.1:{}", closed_port());
+    check("jaeger", &endpoint);
+    check("jaeger-json", &endpoint);
+}
+
+#[test]
+fn no_jaeger_for_auto() {
+    check("auto", &format!("http://127.0.0.1:{}", closed_port()));
+}
+
+#[test]
+fn a_proxy_that_answers_with_a_page() {
+    let server = WebServer::page();
+    let (_, _, stdout) = check("jaeger-json", &server.url());
+    assert!(!stdout.contains("<!doctype"), "{stdout}");
+    check("jaeger", &server.url());
+    check("auto", &server.url());
+}
+
+#[test]
+fn a_jaeger_that_hangs() {
+    check("jaeger", &WebServer::silent().url());
+}
+
+#[test]
+fn a_json_api_that_hangs() {
+    check("jaeger-json", &WebServer::silent().url());
+}
+
+#[test]
+fn fetching_again_from_nowhere_leaves_the_run_as_it_was() {
+    let (bench, folder, _) = check("jaeger", &format!("http://127.0.0.1:{}", closed_port()));
+    let before = folder.bytes();
+    bench.call(&["spans"]).exits(2).error(&["no Jaeger gRPC answers"]);
+    bench.call(&["spans", folder.name(), "--source", "jaeger-json", "--endpoint", &WebServer::page().url()]).exits(2);
+    bench.call(&["spans", folder.name(), "--source", "embedded"]).exits(2).error(&["embedded", "--source jaeger"]);
+    assert!(folder.bytes() == before, "the folder was changed");
+}
+
+#[test]
+fn an_embedded_receiver_whose_port_is_taken() {
+    let fake = FakeMilvus::start();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let keys = format!("source = \"embedded\"\nlisten = \"{}\"", taken.local_addr().expect("an address"));
+    let bench = Bench::at(&fake, &[("source = \"none\"", &keys)]);
+    let ended = bench.run(&[]).exits(0);
+    assert!(ended.stderr.contains("can't listen on"), "{}", ended.stderr);
+    bench.only_folder().check();
+}
+
+#[test]
+fn client_spans_that_nobody_takes() {
+    let fake = FakeMilvus::start();
+    let export = format!("export = \"http://127.0.0.1:{}\"", closed_port());
+    let bench = Bench::at(&fake, &[("export = \"off\"", &export)]);
+    bench.run(&[]).exits(0);
+    let folder = bench.only_folder();
+    folder.check();
+    let run = folder.run();
+    assert!(count(&run["export"], "dropped") >= 50, "{run:#}");
+    let report = folder.report();
+    let reasons = report["verdict"]["reasons"].as_array().expect("reasons");
+    assert!(reasons.iter().any(|reason| reason["code"] == "spans_dropped"), "{reasons:#?}");
+}
