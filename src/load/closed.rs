@@ -8,22 +8,22 @@ use std::{rc::Rc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    engine::{LaneContext, LaneResult, Loop, PartPlan, StreamResult},
+    engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartPlan, StreamResult},
     request::{Before, Lane},
     stop::{Stop, StopListener},
     timer::Timer,
 };
 
 /// Runs the callers of this thread through all parts of the workload.
-pub(super) async fn run(context: LaneContext) -> LaneResult {
-    let Loop::Closed { callers, think_time } = context.stream.arrival else { return LaneResult::default() };
+pub(super) async fn run(context: LaneContext) -> LaneOutcome {
+    let Loop::Closed { callers, think_time } = context.stream.arrival else { return Ok(LaneResult::default()) };
     let lanes: Rc<Vec<Rc<Lane>>> = Rc::new(context.stream.parts.iter().map(|plan| Rc::new(context.lane(plan))).collect());
     let context = Rc::new(context);
     let mut tasks = Vec::new();
     for number in (context.shard.index..callers).step_by(context.shard.of.max(1) as usize) {
         let (context, lanes) = (Rc::clone(&context), Rc::clone(&lanes));
+        let timer = Timer::new().map_err(|error| error.to_string())?;
         tasks.push(tokio::task::spawn_local(async move {
-            let Ok(timer) = Timer::new() else { return (number, 0, Vec::new()) };
             let earlier = context.stream.earlier.get(number as usize).copied().unwrap_or(0);
             let mut caller =
                 Caller { number: u64::from(number), callers: u64::from(callers), think_time, timer, earlier, stop: context.stop.listen() };
@@ -34,16 +34,24 @@ pub(super) async fn run(context: LaneContext) -> LaneResult {
             (number, caller.earlier, results)
         }));
     }
+    if tasks.is_empty() {
+        // It has nothing that could be used up.
+        context.live.set_exhausted();
+    }
     let mut result = LaneResult::default();
     for task in tasks {
-        let Ok((number, earlier, parts)) = task.await else { continue };
+        let (number, earlier, parts) = task.await.map_err(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => error.to_string(),
+        })?;
         result.earlier.push((number as usize, earlier));
         merge(&mut result.parts, parts);
     }
     for (part, lane) in result.parts.iter_mut().zip(lanes.iter()) {
         part.in_flight_max = lane.in_flight_max.get();
+        part.last_done_ns = lane.last_done_ns.get();
     }
-    result
+    Ok(result)
 }
 
 fn merge(parts: &mut Vec<StreamResult>, of_caller: Vec<StreamResult>) {

@@ -35,6 +35,19 @@ pub enum EngineError {
     /// Milvus can't be reached.
     #[error("{0}")]
     Connect(#[from] ConnectError),
+    /// A thread would have no connection.
+    #[error("{threads} load threads can't share {connections} connections: raise [milvus] connections, or lower --threads")]
+    Connections {
+        /// Load threads.
+        threads: u32,
+        /// Connections of the scenario.
+        connections: u32,
+    },
+    /// The kernel gives no timer to a task of the load.
+    #[error(
+        "the load needs a timer for each workload and caller, and the kernel refused one ({0}): raise `ulimit -n`, or have fewer callers"
+    )]
+    Timer(String),
     /// A thread ended that should not have.
     #[error("a load thread ended: {0}")]
     Thread(String),
@@ -55,6 +68,8 @@ pub struct PartPlan {
     pub duration: Option<Duration>,
     /// Requests after which it ends.
     pub requests: Option<u64>,
+    /// Slots of the whole schedule of an open loop, all shards together; None where only the end of the data ends it.
+    pub slots: Option<u64>,
 }
 
 /// How the requests of a workload arise.
@@ -104,6 +119,8 @@ pub struct StreamResult {
     pub in_flight_max: u64,
     /// Slots that had to wait for a place in flight.
     pub in_flight_waits: u64,
+    /// When the last request ended or was given up, nanoseconds since the run's start; 0 where there was none.
+    pub last_done_ns: u64,
     /// Why it stopped before its end.
     pub stopped: Option<String>,
 }
@@ -127,6 +144,7 @@ pub struct PhaseResult {
     pub texts: Vec<(StreamId, Outcome, String)>,
     /// Largest share of one core that a thread used.
     pub thread_cpu_max: f64,
+    timer_error: Option<String>,
 }
 
 /// Shard of a thread.
@@ -140,7 +158,7 @@ type Live = Vec<Vec<Arc<LiveCounters>>>;
 
 #[derive(Debug)]
 struct ThreadResult {
-    lanes: Vec<LaneResult>,
+    lanes: Vec<LaneOutcome>,
     texts: Vec<(StreamId, Outcome, String)>,
     cpu_share: f64,
 }
@@ -174,14 +192,18 @@ impl Engine {
     /// Milvus can't be reached.
     pub async fn start(options: &EngineOptions, recorders: Vec<Recorder>) -> Result<Self, EngineError> {
         let of = u32::try_from(recorders.len()).unwrap_or(u32::MAX);
-        let mut connect = options.connect.clone();
-        connect.connections = (connect.connections / of.max(1)).max(1);
+        if options.connect.connections < of {
+            return Err(EngineError::Connections { threads: of, connections: options.connect.connections });
+        }
         let mut threads = Vec::new();
         for (index, recorder) in recorders.into_iter().enumerate() {
             let shard = Shard { index: u32::try_from(index).unwrap_or(u32::MAX), of };
             let (commands, inbox) = mpsc::unbounded_channel();
             let (connected, outcome) = oneshot::channel();
-            let (connect, clock) = (connect.clone(), options.clock);
+            let mut connect = options.connect.clone();
+            // The first threads have the connections that do not divide.
+            connect.connections = connect.connections / of + u32::from(shard.index < connect.connections % of);
+            let clock = options.clock;
             let thread = std::thread::Builder::new()
                 .name(format!("load-{index}"))
                 .spawn(move || run_thread(&connect, clock, recorder, shard, inbox, connected))
@@ -251,7 +273,10 @@ impl RunningPhase {
         }
         let mut phase = PhaseResult { earlier: self.earlier.clone(), ..PhaseResult::default() };
         self.ended.drain(..).for_each(|thread| phase.add(thread));
-        Ok(phase)
+        match phase.timer_error.take() {
+            Some(error) => Err(EngineError::Timer(error)),
+            None => Ok(phase),
+        }
     }
 }
 
@@ -260,6 +285,13 @@ impl PhaseResult {
         self.thread_cpu_max = self.thread_cpu_max.max(thread.cpu_share);
         self.texts.extend(thread.texts);
         for (lane, earlier) in thread.lanes.into_iter().zip(&mut self.earlier) {
+            let lane = match lane {
+                Ok(lane) => lane,
+                Err(error) => {
+                    self.timer_error.get_or_insert(error);
+                    continue;
+                }
+            };
             for (index, value) in lane.earlier {
                 if let Some(known) = earlier.get_mut(index) {
                     *known = value.max(*known);
@@ -281,6 +313,7 @@ impl StreamResult {
         self.sent += other.sent;
         self.in_flight_max += other.in_flight_max;
         self.in_flight_waits += other.in_flight_waits;
+        self.last_done_ns = self.last_done_ns.max(other.last_done_ns);
         self.stopped = self.stopped.take().or_else(|| other.stopped.clone());
     }
 }
@@ -343,7 +376,7 @@ fn roll(shared: &Shared) {
     shared.recorder.borrow_mut().roll(shared.clock.now_ns());
 }
 
-async fn run_phase(shared: &Rc<Shared>, shard: Shard, command: &Command) -> Vec<LaneResult> {
+async fn run_phase(shared: &Rc<Shared>, shard: Shard, command: &Command) -> Vec<LaneOutcome> {
     let mut lanes = Vec::new();
     for (index, stream) in command.phase.streams.iter().enumerate() {
         let live = Arc::clone(&command.live[shard.index as usize][index]);
@@ -369,14 +402,24 @@ async fn run_phase(shared: &Rc<Shared>, shard: Shard, command: &Command) -> Vec<
     results
 }
 
-async fn wait_for(shared: &Shared, mut lane: tokio::task::JoinHandle<LaneResult>) -> LaneResult {
+async fn wait_for(shared: &Shared, mut lane: tokio::task::JoinHandle<LaneOutcome>) -> LaneOutcome {
     loop {
         tokio::select! {
-            result = &mut lane => return result.unwrap_or_default(),
+            result = &mut lane => return match result {
+                Ok(outcome) => outcome,
+                // A bug: the thread ends as its task did, and the phase with it.
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(error) => Err(error.to_string()),
+                },
+            },
             () = tokio::time::sleep(Duration::from_secs(1)) => roll(shared),
         }
     }
 }
+
+/// What a workload gave on one thread, or why it had no timer.
+pub(super) type LaneOutcome = Result<LaneResult, String>;
 
 /// One workload of a phase on one thread.
 pub(super) struct LaneContext {
@@ -401,6 +444,7 @@ impl LaneContext {
             live: Arc::clone(&self.live),
             in_flight: Cell::new(0),
             in_flight_max: Cell::new(0),
+            last_done_ns: Cell::new(0),
         }
     }
 }

@@ -8,12 +8,13 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 use super::{
-    engine::{LaneContext, LaneResult, Loop, PartPlan, StreamResult},
+    engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartPlan, StreamResult},
     request::{Before, Lane, Prepared},
+    schedule::spread,
     stop::{Stop, StopListener},
     timer::Timer,
 };
-use crate::pacer::{Pacer, Slot, Spread};
+use crate::pacer::{Pacer, Slot};
 
 /// A slot that is late by no more than this at the part's end, by the wake-up of its timer alone, is still sent.
 const WAKE_UP: Duration = Duration::from_millis(10);
@@ -38,38 +39,50 @@ enum Next {
 }
 
 /// Runs the shard of this thread through all parts of the workload.
-pub(super) async fn run(context: LaneContext) -> LaneResult {
-    let Loop::Open { rate, poisson, max_in_flight } = context.stream.arrival else { return LaneResult::default() };
+pub(super) async fn run(context: LaneContext) -> LaneOutcome {
+    let Loop::Open { rate, poisson, max_in_flight } = context.stream.arrival else { return Ok(LaneResult::default()) };
     // With fewer places than threads some threads have none; the others take their slots.
     let shards = u64::from(context.shard.of).min(max_in_flight);
     let shard = u64::from(context.shard.index);
     let mut result = LaneResult::default();
-    let Ok(timer) = Timer::new() else { return result };
     if shard >= shards {
-        return result;
+        // It has nothing that could be used up.
+        context.live.set_exhausted();
+        return Ok(result);
     }
+    let timer = Timer::new().map_err(|error| error.to_string())?;
     let share = max_in_flight / shards + u64::from(shard < max_in_flight % shards);
     let places = Arc::new(Semaphore::new(usize::try_from(share).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)));
     let mut tasks = JoinSet::new();
     let mut earlier = context.stream.earlier.first().copied().unwrap_or(0);
+    let mut lanes = Vec::new();
     for plan in &context.stream.parts {
-        let spread = if poisson { Spread::Poisson { seed: plan.ids.key_hash(u64::MAX) } } else { Spread::Even };
         let mut part = Part::new(&context, plan, &places, &timer, earlier);
-        part.run(Pacer::new(rate, spread, shard, shards), plan, &mut tasks).await;
-        earlier += slots_of(plan, rate, spread, part.result.due);
-        result.parts.push(part.finish());
+        part.run(Pacer::new(rate, spread(plan.ids, poisson), shard, shards), plan, &mut tasks).await;
+        // A part that only the end of its data ends has used up all of it, on all shards together.
+        let used_up = context.stream.operation.capacity().map_or(part.result.due, |capacity| capacity.saturating_sub(earlier));
+        earlier += plan.slots.unwrap_or(used_up);
+        lanes.push(Rc::clone(&part.lane));
+        result.parts.push(part.result);
     }
-    while tasks.join_next().await.is_some() {}
+    while let Some(task) = tasks.join_next().await {
+        resume(task);
+    }
+    // Only now: requests of an earlier part may end within a later one.
+    for (part, lane) in result.parts.iter_mut().zip(&lanes) {
+        part.in_flight_max = lane.in_flight_max.get();
+        part.last_done_ns = lane.last_done_ns.get();
+    }
     result.earlier.push((0, earlier));
-    result
+    Ok(result)
 }
 
-/// Slots of the whole schedule of a part, all shards together.
-fn slots_of(plan: &PartPlan, rate: f64, spread: Spread, due_here: u64) -> u64 {
-    match (plan.requests, plan.duration) {
-        (Some(requests), _) => requests,
-        (None, Some(duration)) => Pacer::count_before(rate, spread, duration),
-        (None, None) => due_here,
+/// A panic of a request's task is a bug, and ends the thread.
+fn resume(task: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = task
+        && let Ok(panic) = error.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
     }
 }
 
@@ -88,10 +101,6 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn finish(self) -> StreamResult {
-        StreamResult { in_flight_max: self.lane.in_flight_max.get(), ..self.result }
-    }
-
     async fn run(&mut self, pacer: Pacer, plan: &PartPlan, tasks: &mut JoinSet<()>) {
         let capacity = self.lane.operation.capacity();
         for slot in pacer {
@@ -103,7 +112,9 @@ impl<'a> Part<'a> {
                 self.lane.live.set_exhausted();
                 break;
             }
-            while tasks.try_join_next().is_some() {}
+            while let Some(task) = tasks.try_join_next() {
+                resume(task);
+            }
             if self.serve(slot, tasks).await == Next::End {
                 break;
             }
@@ -113,6 +124,9 @@ impl<'a> Part<'a> {
     /// Waits for the slot's time and for a place in flight, and sends.
     async fn serve(&mut self, slot: Slot, tasks: &mut JoinSet<()>) -> Next {
         let due = self.start + slot.due;
+        if self.is_over(due) {
+            return self.give_up(slot, due);
+        }
         let prepared = match self.lane.prepare(slot.seq, self.earlier) {
             Ok(prepared) => prepared,
             Err(error) => {
@@ -123,15 +137,32 @@ impl<'a> Part<'a> {
         if self.wait(due).await == Next::End {
             return Next::End;
         }
-        self.result.due += 1;
         match self.place(due).await {
             Some(place) => {
-                self.send(slot, due, prepared, place, tasks);
+                self.result.due += 1;
+                self.send(due, prepared, place, tasks);
                 // Lets the request leave before the next slot is looked at, which may be due already.
                 tokio::task::yield_now().await;
+                Next::Slot
             }
-            None => self.lane.record_not_sent(slot.seq, self.lane.shared.clock.ns_of(due), Instant::now()),
+            None => self.give_up(slot, due),
         }
+    }
+
+    /// Whether a slot that is due at `due` can't be sent any more.
+    fn is_over(&self, due: Instant) -> bool {
+        let now = Instant::now();
+        self.stop.asked() != Stop::Go || self.end.is_some_and(|end| now >= end && due + WAKE_UP < now)
+    }
+
+    /// Records a slot that was due and not sent; one that was not due when the part was told to end was never due.
+    fn give_up(&mut self, slot: Slot, due: Instant) -> Next {
+        let now = Instant::now();
+        if due > now {
+            return Next::End;
+        }
+        self.result.due += 1;
+        self.lane.record_not_sent(slot.seq, self.lane.shared.clock.ns_of(due), now);
         Next::Slot
     }
 
@@ -153,7 +184,7 @@ impl<'a> Part<'a> {
 
     /// A place in flight, None when the part ends before there is one.
     async fn place(&mut self, due: Instant) -> Option<tokio::sync::OwnedSemaphorePermit> {
-        if self.stop.asked() != Stop::Go || self.end.is_some_and(|end| Instant::now() >= end && due + WAKE_UP < Instant::now()) {
+        if self.is_over(due) {
             return None;
         }
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
@@ -177,11 +208,10 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn send(&mut self, slot: Slot, due: Instant, prepared: Prepared, place: tokio::sync::OwnedSemaphorePermit, tasks: &mut JoinSet<()>) {
+    fn send(&mut self, due: Instant, prepared: Prepared, place: tokio::sync::OwnedSemaphorePermit, tasks: &mut JoinSet<()>) {
         self.result.sent += 1;
         let (lane, stop) = (Rc::clone(&self.lane), self.stop.clone());
         let before = Before { intended_ns: Some(lane.shared.clock.ns_of(due)), ready_ns: None };
-        debug_assert!(slot.due >= Duration::ZERO);
         tasks.spawn_local(async move {
             lane.send(prepared, before, stop).await;
             drop(place);

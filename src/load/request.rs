@@ -67,6 +67,7 @@ pub(super) struct Lane {
     pub(super) live: Arc<LiveCounters>,
     pub(super) in_flight: Cell<u64>,
     pub(super) in_flight_max: Cell<u64>,
+    pub(super) last_done_ns: Cell<u64>,
 }
 
 /// A request that is ready to be sent.
@@ -136,7 +137,12 @@ impl Lane {
             rows: 0,
             recall: f32::NAN,
         };
-        self.shared.recorder.borrow_mut().record(&sample);
+        self.keep(&sample);
+    }
+
+    fn keep(&self, sample: &Sample) {
+        self.last_done_ns.set(self.last_done_ns.get().max(sample.done_ns));
+        self.shared.recorder.borrow_mut().record(sample);
     }
 
     fn finish(&self, key: RequestKey, result: Result<Bytes, CallFailure>) -> Ended {
@@ -169,7 +175,7 @@ impl Lane {
             rows: ended.rows,
             recall: ended.recall,
         };
-        self.shared.recorder.borrow_mut().record(&sample);
+        self.keep(&sample);
     }
 }
 

@@ -9,6 +9,7 @@ use super::{
     prepare::{STEPS, step_stream_name},
 };
 use crate::{
+    pacer::{Pacer, Spread},
     plan::{Arrival, Arrivals, PhaseLength, Plan, PrepareMode},
     record::{Part, StreamId, StreamInfo},
     telemetry::{IdStream, Nonce},
@@ -95,9 +96,11 @@ pub fn phase_run(plan: &Plan, number: usize, streams: &[StreamInfo], ids: RunIds
                 (Part::Measured, PhaseLength::Requests(requests)) => (phase.warmup, None, Some(requests)),
                 (Part::Measured, PhaseLength::Exhausted) => (phase.warmup, None, None),
             };
+            let ids = IdStream::new(ids.nonce, ids.seed, &phase.name, &workload.name, part.name());
             PartPlan {
                 stream: StreamId(u16::try_from(stream).unwrap_or(u16::MAX)),
-                ids: IdStream::new(ids.nonce, ids.seed, &phase.name, &workload.name, part.name()),
+                slots: requests.or_else(|| duration.and_then(|duration| slots(&workload.arrival, ids, duration))),
+                ids,
                 sample_ratio: streams[stream].sample_ratio,
                 start: offset,
                 duration,
@@ -113,6 +116,19 @@ pub fn phase_run(plan: &Plan, number: usize, streams: &[StreamInfo], ids: RunIds
         }
     });
     PhaseRun { start, streams: runs.collect(), stop: StopHandle::default() }
+}
+
+/// Slots of an open loop within `duration`: counted here, not while requests are in flight.
+fn slots(arrival: &Arrival, ids: IdStream, duration: Duration) -> Option<u64> {
+    match *arrival {
+        Arrival::Open { rate, arrivals, .. } => Some(Pacer::count_before(rate, spread(ids, arrivals == Arrivals::Poisson), duration)),
+        Arrival::Closed { .. } => None,
+    }
+}
+
+/// How the arrivals of a part are spread: Poisson arrivals are drawn from the part's own ids.
+pub(super) fn spread(ids: IdStream, poisson: bool) -> Spread {
+    if poisson { Spread::Poisson { seed: ids.key_hash(u64::MAX) } } else { Spread::Even }
 }
 
 fn arrival(arrival: &Arrival) -> Loop {

@@ -114,7 +114,8 @@ impl Recorder {
         });
         let kept = &mut self.failures[index].1;
         if *kept >= FAILURES_KEPT {
-            self.active.failures_not_kept += 1;
+            // A slot that was not sent is no failed request, and is counted as such already.
+            self.active.failures_not_kept += u64::from(sample.outcome != Outcome::NotSent);
             return false;
         }
         *kept += 1;
@@ -198,6 +199,17 @@ mod tests {
         assert_eq!((interval.samples.len(), interval.failures_not_kept), (101, 50));
         let counted: u64 = interval.histograms.iter().filter(|(_, _, figure, _)| *figure == Figure::ServiceTime).map(|h| h.3.len()).sum();
         assert_eq!(counted, 151);
+    }
+
+    #[test]
+    fn slots_that_were_not_sent_are_no_failures_that_were_not_kept() {
+        let (queue, intervals) = sync_channel(8);
+        let mut recorder = Recorder::new(0, queue);
+        for seq in 0..150 {
+            recorder.record(&sample(seq, 10, Outcome::NotSent, false));
+        }
+        recorder.finish();
+        assert_eq!(intervals.recv().expect("an interval").failures_not_kept, 0);
     }
 
     #[test]

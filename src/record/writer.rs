@@ -12,15 +12,10 @@ use std::{
     time::Duration,
 };
 
-use hdrhistogram::{
-    Histogram,
-    serialization::{V2DeflateSerializer, interval_log},
-};
+use hdrhistogram::serialization::{V2DeflateSerializer, interval_log};
 use serde::Serialize;
 
-use super::{
-    Figure, FolderError, HistogramKey, Interval, Outcome, Part, Recorder, RunFolder, Sample, StreamId, StreamInfo, hlog::new_histogram,
-};
+use super::{FolderError, HistogramKey, Interval, Outcome, Part, Recorder, RunFolder, Sample, StreamInfo};
 
 /// Intervals that may wait for the writer; with one interval per thread and second that is plenty.
 const QUEUE: usize = 64;
@@ -98,12 +93,9 @@ struct Files {
     on_sampled: OnSampled,
 }
 
-type Seconds = BTreeMap<u64, BTreeMap<(StreamId, Outcome, Figure), Histogram<u64>>>;
-
 impl Files {
     fn run(mut self, intervals: &Receiver<Interval>) -> WriterCounters {
         let mut counters = WriterCounters::default();
-        let mut pending = Seconds::new();
         self.check(&mut counters, |files| files.write_header());
         while let Ok(interval) = intervals.recv() {
             for (stream, count) in &interval.not_recorded {
@@ -111,21 +103,12 @@ impl Files {
             }
             counters.failures_not_kept += interval.failures_not_kept;
             counters.overflows += interval.overflows;
-            for (stream, outcome, figure, histogram) in &interval.histograms {
-                let merged = pending.entry(interval.second).or_default().entry((*stream, *outcome, *figure)).or_insert_with(new_histogram);
-                // Both have the same bounds.
-                let _ = merged.add(histogram);
-            }
             self.write_samples(&interval.samples, &mut counters);
-            // Threads hand over a second within the next one: what is two seconds old is whole, but for a thread that was
-            // held up; its late part then makes one more line with the same tag and second, which readers add up.
-            let whole = pending.split_off(&interval.second.saturating_sub(1));
-            self.check(&mut counters, |files| files.write_histograms(&pending));
-            pending = whole;
+            // At once, so that a killed process loses a second at most. Each thread has a line of its own for a second;
+            // readers add up lines with one tag.
+            self.check(&mut counters, |files| files.write_histograms(&interval));
             self.check(&mut counters, |files| files.requests.flush());
         }
-        self.check(&mut counters, |files| files.write_histograms(&pending));
-        self.check(&mut counters, |files| files.requests.flush());
         counters
     }
 
@@ -161,24 +144,22 @@ impl Files {
         }
     }
 
-    fn write_histograms(&mut self, seconds: &Seconds) -> io::Result<()> {
+    fn write_histograms(&mut self, interval: &Interval) -> io::Result<()> {
         let mut serializer = V2DeflateSerializer::new();
         let mut text = Vec::new();
         let mut log = interval_log::IntervalLogWriterBuilder::new().begin_log_with(&mut text, &mut serializer)?;
-        for (second, histograms) in seconds {
-            for ((stream, outcome, figure), histogram) in histograms {
-                let Some(stream) = self.streams.get(usize::from(stream.0)) else { continue };
-                let key = HistogramKey {
-                    phase: stream.phase.clone(),
-                    part: stream.part.unwrap_or(Part::Measured),
-                    workload: stream.workload.clone(),
-                    figure: *figure,
-                    outcome: *outcome,
-                };
-                let tag = key.tag();
-                log.write_histogram(histogram, Duration::from_secs(*second), Duration::from_secs(1), interval_log::Tag::new(&tag))
-                    .map_err(|error| io::Error::other(format!("{error:?}")))?;
-            }
+        for (stream, outcome, figure, histogram) in &interval.histograms {
+            let Some(stream) = self.streams.get(usize::from(stream.0)) else { continue };
+            let key = HistogramKey {
+                phase: stream.phase.clone(),
+                part: stream.part.unwrap_or(Part::Measured),
+                workload: stream.workload.clone(),
+                figure: *figure,
+                outcome: *outcome,
+            };
+            let tag = key.tag();
+            log.write_histogram(histogram, Duration::from_secs(interval.second), Duration::from_secs(1), interval_log::Tag::new(&tag))
+                .map_err(|error| io::Error::other(format!("{error:?}")))?;
         }
         self.histograms.write_all(&text)
     }
