@@ -78,8 +78,9 @@ impl Installed {
         let environment = [
             // 1.45 and older need to be told, newer ones don't mind.
             ("COLLECTOR_OTLP_ENABLED", "true"),
-            // Jaeger's traces of itself would push out measured ones.
+            // Jaeger's traces of itself would push out measured ones; later 1.x and 2.x ignore the first.
             ("JAEGER_DISABLED", "true"),
+            ("OTEL_TRACES_SAMPLER", "always_off"),
             ("SPAN_STORAGE_TYPE", "memory"),
             ("GOMEMLIMIT", SOFT_MEMORY),
         ];
@@ -217,6 +218,7 @@ mod tests {
         ];
         assert_eq!(program.arguments, expected);
         assert_eq!(program.environment["COLLECTOR_OTLP_ENABLED"], "true");
+        assert_eq!(program.environment["OTEL_TRACES_SAMPLER"], "always_off");
     }
 
     #[test]

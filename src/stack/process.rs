@@ -137,6 +137,7 @@ fn failed(program: &Program, reason: &str) -> StackError {
 struct Stat {
     state: char,
     group: u32,
+    threads: u32,
     start_ticks: u64,
 }
 
@@ -150,12 +151,14 @@ impl Stat {
         let end = stat.iter().rposition(|byte| *byte == b')')?;
         let fields: Vec<&str> = std::str::from_utf8(stat.get(end + 1..)?).ok()?.split_ascii_whitespace().collect();
         let state = fields.first()?.chars().next()?;
-        Some(Self { state, group: fields.get(2)?.parse().ok()?, start_ticks: fields.get(19)?.parse().ok()? })
+        let (group, threads) = (fields.get(2)?.parse().ok()?, fields.get(17)?.parse().ok()?);
+        Some(Self { state, group, threads, start_ticks: fields.get(19)?.parse().ok()? })
     }
 
-    /// A zombie has ended; only its parent has not asked yet.
+    /// A zombie has ended; only its parent has not asked yet. While other threads are on their way out they hold its ports,
+    /// and it can't be collected.
     fn ended(self) -> bool {
-        matches!(self.state, 'Z' | 'X' | 'x')
+        matches!(self.state, 'Z' | 'X' | 'x') && self.threads <= 1
     }
 }
 

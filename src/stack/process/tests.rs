@@ -159,8 +159,8 @@ fn check_stat(stat: &str, expected: Option<Stat>) {
 
 #[test]
 fn the_fields_of_stat_are_counted_from_the_end_of_the_name() {
-    let rest = "S 1 77 77 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4242 1 1 1";
-    let expected = Some(Stat { state: 'S', group: 77, start_ticks: 4242 });
+    let rest = "S 1 77 77 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 3 0 4242 1 1 1";
+    let expected = Some(Stat { state: 'S', group: 77, threads: 3, start_ticks: 4242 });
     check_stat(&format!("12 (sleep) {rest}"), expected);
     check_stat(&format!("12 (a) R 1 (b c) {rest}"), expected);
     check_stat(&format!("12 (new\nline) {rest}\n"), expected);
@@ -171,9 +171,10 @@ fn the_fields_of_stat_are_counted_from_the_end_of_the_name() {
 
 #[test]
 fn a_zombie_has_ended() {
-    let stat = |state| Stat { state, group: 1, start_ticks: 1 };
-    assert!(stat('Z').ended() && stat('X').ended());
-    assert!(!stat('S').ended() && !stat('T').ended());
+    let stat = |state, threads| Stat { state, group: 1, threads, start_ticks: 1 };
+    assert!(stat('Z', 1).ended() && stat('X', 0).ended());
+    assert!(!stat('S', 1).ended() && !stat('T', 1).ended());
+    assert!(!stat('Z', 2).ended(), "a thread of it still runs");
 }
 
 fn check_words(log: &str, expected: Option<&str>) {

@@ -1,0 +1,82 @@
+//! The built program as a user calls it.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::run::Run;
+
+/// No command takes longer, even on a machine with other work.
+const LONGEST: Duration = Duration::from_secs(240);
+
+/// The program with the environment of a user who has set nothing.
+pub(crate) struct Bench {
+    cache: PathBuf,
+}
+
+/// How a command ended.
+pub(crate) struct Ended {
+    /// None: it was ended by a signal, or took too long.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
+}
+
+impl Ended {
+    /// What it wrote, for the message of a failed check.
+    pub(crate) fn told(&self) -> String {
+        format!("exit code {:?} after {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.took, self.stdout, self.stderr)
+    }
+
+    /// Checks the exit code.
+    pub(crate) fn with_code(self, expected: i32) -> Self {
+        assert_eq!(self.code, Some(expected), "{}", self.told());
+        self
+    }
+}
+
+/// The scenarios that are shipped.
+pub(crate) fn scenarios() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
+}
+
+impl Bench {
+    pub(crate) fn new(cache: &Path) -> Self {
+        Self { cache: cache.to_owned() }
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn call(&self, arguments: &[&str]) -> Ended {
+        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_milvus-bench"));
+        for (name, _) in std::env::vars_os() {
+            let ours = name.to_str().is_some_and(|name| name.starts_with("MILVUS_") || name.starts_with("OTEL_"));
+            if ours {
+                command.env_remove(name);
+            }
+        }
+        // Addresses are on loopback; a proxy of this machine has no business there.
+        for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+            command.env_remove(name);
+        }
+        command.env("MILVUS_BENCH_CACHE", &self.cache).args(arguments).timeout(LONGEST);
+        let began = Instant::now();
+        let Output { status, stdout, stderr } = command.output().expect("the program starts");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        Ended { code: status.code(), stdout: text(stdout), stderr: text(stderr), took: began.elapsed() }
+    }
+
+    /// Runs a scenario of scenarios/ into `out`; an error is what it wrote when it did not end with 0.
+    pub(crate) fn run_scenario(&self, name: &str, arguments: &[&str], out: &Path) -> Result<Run, String> {
+        let scenario = scenarios().join(format!("{name}.toml"));
+        let (scenario, folder) = (scenario.display().to_string(), out.display().to_string());
+        // A machine that others keep busy, or a debug build, may be too slow for the client: that is no fault of the run.
+        let mut all = vec!["run", &scenario, "--out", &folder, "--accept-invalid"];
+        all.extend(arguments);
+        let began = std::time::SystemTime::now();
+        let ended = self.call(&all);
+        if ended.code == Some(0) { Ok(Run::read(out, ended, began)) } else { Err(ended.told()) }
+    }
+}

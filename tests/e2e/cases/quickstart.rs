@@ -1,0 +1,63 @@
+//! The quickstart: the one command of the README.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::checks;
+use crate::harness::say;
+use crate::run::{Run, measured};
+use crate::servers::Servers;
+
+/// The searches are traced, their traces come back, and their time is accounted for.
+pub(crate) fn explains_its_searches(servers: &Servers) {
+    let run = servers.quickstart();
+    checks::run_is_sound(run);
+    checks::searches_are_matched(run, 0.95);
+    let phases: Vec<&str> = measured(&run.report).map(|workload| workload.phase.as_str()).collect();
+    assert_eq!(phases, ["alone", "under-ingest", "under-ingest"]);
+    let search = run.workload("alone", "search");
+    assert!(search.requests.ok > 1_500, "200 a second for 10 s: {:?}", search.requests);
+    assert!(search.recall.as_ref().is_none_or(|recall| recall.mean > 0.5), "{:?}", search.recall);
+    let all = search.account.iter().find(|band| band.band == "all").expect("the band of all requests");
+    assert!(all.parts.iter().any(|part| part.area == "engine" && part.mean_us > 0.0), "{:?}", all.parts);
+    assert!(run.ended.stdout.contains("gap"), "{}", run.ended.stdout);
+    fetch_was_quick(run);
+}
+
+/// Reading costs the settling time (5 s), ten seconds, and a second for 5,000 ids; as much again is left to a machine with
+/// other work.
+fn fetch_was_quick(run: &Run) {
+    let fetch = run.info().fetch.expect("spans were fetched");
+    assert_eq!(fetch.error, None);
+    let allowed = 2.0 * (5.0 + 10.0 + fetch.asked as f64 / 5_000.0);
+    say(&format!("  {} traces, {} spans, read {:.1} s after the load", fetch.asked, fetch.spans, fetch.took_s));
+    assert!(fetch.took_s < allowed, "{} ids took {} s, allowed are {allowed} s", fetch.asked, fetch.took_s);
+}
+
+/// The same scenario at once again: the collection is made anew, and no span of the first run is taken for one of the second.
+pub(crate) fn twice_into_one_jaeger_are_two_runs(servers: &Servers) {
+    let first = servers.quickstart();
+    let short = ["phases.alone.warmup=0s", "phases.alone.duration=3s", "phases.under-ingest.duration=3s"];
+    let second = servers.run_with("quickstart", &short, &["--stack"]).unwrap_or_else(|error| panic!("{error}"));
+    assert!(second.ended.stderr.contains("leaving it as it is"), "{}", second.ended.stderr);
+    checks::run_is_sound(&second);
+    checks::searches_are_matched(&second, 0.95);
+    let begun = UNIX_EPOCH + Duration::from_nanos(second.info().start.unix_ns);
+    let waited = begun.duration_since(second.began).unwrap_or_default();
+    assert!(waited < Duration::from_secs(15), "it began {waited:?} after its start");
+    let (old, new) = (first.info().nonce, second.info().nonce);
+    assert_ne!(old, new);
+    for trace in second.traces().values() {
+        assert_eq!(format!("{:016x}", trace.trace_id >> 64), new, "a trace of another run");
+    }
+    for workload in measured(&second.report) {
+        let facts = workload.traces.as_ref().expect("traces were read");
+        assert_eq!(facts.retried_by_transport, 0, "{}/{}", workload.phase, workload.workload);
+    }
+}
+
+/// The account is right for every single request of a real run.
+pub(crate) fn every_real_trace_is_exact(servers: &Servers) {
+    let looked_at = checks::accounts_are_exact(servers.quickstart());
+    say(&format!("  {looked_at} accounts"));
+    assert!(looked_at > 3_000, "{looked_at} accounts");
+}

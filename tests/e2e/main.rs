@@ -1,0 +1,57 @@
+//! Whole runs of the built program against a real Milvus and a real Jaeger, which this binary starts itself on free ports.
+//!
+//! `MILVUS_BENCH_E2E=0` leaves everything out and says so, `full` adds a newer Jaeger (built from tests/jaeger-1.65, four
+//! minutes once) and a Milvus that exports to milvus-bench itself. What is installed once is kept in the cache folder,
+//! `MILVUS_BENCH_CACHE`. Arguments after `cargo test --test e2e --` are parts of names: only such cases run.
+//!
+//! This binary has a harness of its own, because the servers are shared by all cases and must be ended in the end, also
+//! after a panic or Ctrl-C: libtest offers no such place.
+
+mod bench;
+mod cases;
+mod checks;
+mod harness;
+mod jaeger_newer;
+mod run;
+mod servers;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::process::ExitCode;
+
+use harness::{Group, Harness, say};
+use servers::Kind;
+
+/// Every case, by the servers that it needs. Cases depend on the servers alone, not on each other.
+const GROUPS: &[Group] = &[
+    Group { kind: Kind::Stack, cases: cases::STACK },
+    Group { kind: Kind::NewerJaeger, cases: cases::NEWER_JAEGER },
+    Group { kind: Kind::Embedded, cases: cases::EMBEDDED },
+];
+
+fn main() -> ExitCode {
+    let harness = match Harness::from_arguments(std::env::args().skip(1)) {
+        Ok(harness) => harness,
+        Err(text) => {
+            say(&text);
+            return ExitCode::FAILURE;
+        }
+    };
+    match std::env::var("MILVUS_BENCH_E2E").as_deref() {
+        Ok("0") => {
+            left_out();
+            ExitCode::SUCCESS
+        }
+        Ok("full") => harness.run(GROUPS, &[Kind::Stack, Kind::NewerJaeger, Kind::Embedded]),
+        Err(_) | Ok("" | "1") => harness.run(GROUPS, &[Kind::Stack]),
+        Ok(other) => {
+            say(&format!("MILVUS_BENCH_E2E is {other:?}: 0 leaves these tests out, full runs all of them, without it most run"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn left_out() {
+    let line = "*".repeat(100);
+    eprintln!("{line}\n* MILVUS_BENCH_E2E=0: the tests against a real Milvus and a real Jaeger are LEFT OUT\n{line}");
+}
