@@ -25,17 +25,11 @@ fn create_foreign(fake: &FakeMilvus, description: &str) {
     let schema = proto::CollectionSchema {
         name: "words".to_owned(),
         description: description.to_owned(),
-        fields: vec![
-            field("id", true, proto::DataType::Int64, Vec::new()),
-            field("vector", false, proto::DataType::FloatVector, dim),
-        ],
+        fields: vec![field("id", true, proto::DataType::Int64, Vec::new()), field("vector", false, proto::DataType::FloatVector, dim)],
         ..Default::default()
     };
-    let request = proto::CreateCollectionRequest {
-        collection_name: "words".to_owned(),
-        schema: schema.encode_to_vec().into(),
-        ..Default::default()
-    };
+    let request =
+        proto::CreateCollectionRequest { collection_name: "words".to_owned(), schema: schema.encode_to_vec(), ..Default::default() };
     wait(async {
         let channel = connect(&fake.uri()).await;
         let reply: proto::Status = call(&channel, &methods::CREATE_COLLECTION, Request::new(request)).await.expect("an answer");
