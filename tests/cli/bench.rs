@@ -165,8 +165,8 @@ impl Bench {
 
     /// The run folders below `results`, the oldest first.
     pub(crate) fn folders(&self) -> Vec<Folder> {
-        let entries = fs::read_dir(self.path().join("results")).map(|entries| entries.flatten().collect()).unwrap_or_default();
-        let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).filter(|path| path.is_dir() && !path.is_symlink()).collect();
+        let entries = fs::read_dir(self.path().join("results")).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir() && !path.is_symlink()).collect();
         paths.sort();
         paths.into_iter().map(Folder::at).collect()
     }
