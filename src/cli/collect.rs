@@ -33,12 +33,15 @@ impl OpenSource {
 
 /// How the source is reached.
 pub(crate) fn source_options(tracing: &TracingPlan, nonce: u64) -> SourceOptions {
+    let usual = SourceOptions::default();
     SourceOptions {
+        // One silent server must not cost more than all of the reading may.
+        timeout: usual.timeout.min(tracing.deadline),
         endpoint: tracing.endpoint.clone(),
         headers: tracing.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect(),
         listen: tracing.listen.clone(),
         nonce,
-        ..SourceOptions::default()
+        ..usual
     }
 }
 

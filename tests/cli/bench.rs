@@ -160,13 +160,13 @@ impl Bench {
         let mut command = self.command(&[&["run", "scenario.toml", "--accept-invalid"], more].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
-        Running { child, stderr, read: String::new() }
+        Running { child: Some(child), stderr, read: String::new() }
     }
 
     /// The run folders below `results`, the oldest first.
     pub(crate) fn folders(&self) -> Vec<Folder> {
-        let entries = fs::read_dir(self.path().join("results")).map(|entries| entries.flatten().collect()).unwrap_or(Vec::new());
-        let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).filter(|path| path.is_dir() && !path.is_symlink()).collect();
+        let entries = fs::read_dir(self.path().join("results")).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir() && !path.is_symlink()).collect();
         paths.sort();
         paths.into_iter().map(Folder::at).collect()
     }
@@ -180,9 +180,9 @@ impl Bench {
     }
 }
 
-/// A program under way.
+/// A program under way, which does not outlive its test.
 pub(crate) struct Running {
-    child: Child,
+    child: Option<Child>,
     stderr: BufReader<ChildStderr>,
     read: String,
 }
@@ -202,7 +202,7 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(&self.child);
+        let pid = rustix::process::Pid::from_child(self.child.as_ref().expect("it was not waited for"));
         rustix::process::kill_process(pid, signal).expect("it runs");
     }
 
@@ -210,7 +210,17 @@ impl Running {
     pub(crate) fn ended(mut self) -> Ended {
         self.stderr.read_to_string(&mut self.read).expect("stderr is UTF-8");
         let stderr = std::mem::take(&mut self.read);
-        Ended { stderr, ..Ended::of(self.child.wait_with_output().expect("the program ends")) }
+        let child = self.child.take().expect("it was not waited for");
+        Ended { stderr, ..Ended::of(child.wait_with_output().expect("the program ends")) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // A test that failed: the process may have ended by itself.
+            let _ = child.kill().and_then(|()| child.wait());
+        }
     }
 }
 

@@ -96,6 +96,22 @@ fn traces_that_the_server_lost_are_counted_as_missing() {
 }
 
 #[test]
+fn a_server_that_lost_every_trace_costs_the_account_alone() {
+    let fake = FakeMilvus::start();
+    fake.lose_every_trace(1);
+    let listen = format!("127.0.0.1:{}", closed_port());
+    fake.spans_to(&format!("http://{listen}"), Shape::v2_3_5());
+    let embedded = format!("source = \"embedded\"\nlisten = \"{listen}\"");
+    let bench = Bench::at(&fake, &[("source = \"none\"", &embedded)]);
+    let ended = bench.run(&[]).exits(0);
+    assert!(ended.stdout.contains("no server spans were found") && ended.stdout.contains("doctor"), "{}", ended.stdout);
+    let folder = bench.only_folder();
+    folder.check();
+    let search = folder.workload("alone", "search");
+    assert_eq!((count(&search["requests"], "ok"), count(&search["join"], "missing")), (50, 50), "{search:#}");
+}
+
+#[test]
 fn a_span_lost_from_the_middle_of_a_trace_makes_it_incomplete() {
     let fake = FakeMilvus::start();
     fake.lose_span("Proxy-Search-Execute", 5);

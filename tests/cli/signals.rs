@@ -9,11 +9,11 @@ use crate::{
     support::fake_milvus::{Failure, FakeMilvus},
 };
 
-/// Ten minutes of searches, with a wait of ten minutes for their spans.
+/// Ten minutes of searches, with a wait of a minute for their spans.
 fn long_run(fake: &FakeMilvus) -> Bench {
     let embedded = format!("source = \"embedded\"\nlisten = \"127.0.0.1:{}\"", closed_port());
     let changes =
-        [("\"1s\"", "\"10m\""), ("source = \"none\"", embedded.as_str()), ("settle = \"0s\"", "settle = \"10m\""), ("\"2s\"", "\"1h\"")];
+        [("\"1s\"", "\"10m\""), ("source = \"none\"", embedded.as_str()), ("settle = \"0s\"", "settle = \"1m\""), ("\"2s\"", "\"1h\"")];
     Bench::at(fake, &changes)
 }
 
@@ -50,7 +50,7 @@ fn a_second_interrupt_leaves_at_once() {
 fn an_interrupt_while_spans_are_read_ends_the_reading_alone() {
     let fake = FakeMilvus::start();
     let embedded = format!("source = \"embedded\"\nlisten = \"127.0.0.1:{}\"", closed_port());
-    let changes = [("source = \"none\"", embedded.as_str()), ("settle = \"0s\"", "settle = \"10m\""), ("\"2s\"", "\"1h\"")];
+    let changes = [("source = \"none\"", embedded.as_str()), ("settle = \"0s\"", "settle = \"1m\""), ("\"2s\"", "\"1h\"")];
     let bench = Bench::at(&fake, &changes);
     let mut running = bench.start(&[]);
     running.says("fetching the spans");
