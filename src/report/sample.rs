@@ -68,6 +68,7 @@ fn prepare() -> Vec<WorkloadAnalysis> {
             duration_s,
             rows_per_s,
             requests: RequestCounts { due: 1, ok: 1, ..RequestCounts::default() },
+            service_time_us: Some(quantiles([duration_s * 1e6; 7])),
             ..WorkloadAnalysis::default()
         })
         .collect()
