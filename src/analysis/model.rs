@@ -20,6 +20,8 @@ pub struct Analysis {
     pub run: String,
     /// `complete`, `interrupted`, `failed`, or `running` for a folder that a killed process left.
     pub status: String,
+    /// Why it failed, one sentence; None where it did not.
+    pub failure: Option<String>,
     /// Whether to believe it.
     pub verdict: Verdict,
     /// What was measured where: versions, machine, span source, in the order of printing.
@@ -69,7 +71,7 @@ pub struct Reason {
     pub figure: f64,
     /// The limit that it passed.
     pub limit: f64,
-    /// Unit of both: `us`, `share`, `requests`, ...
+    /// Unit of both: `us`, `share`, `requests`, ...; empty for a yes or no, whose figure and limit mean nothing.
     pub unit: String,
     /// What was seen, its likely cause, and what to try: one or two sentences.
     pub advice: String,
@@ -118,9 +120,9 @@ pub struct WorkloadAnalysis {
     pub response_time_us: Option<Quantiles>,
     /// done - sent of the successes.
     pub service_time_us: Option<Quantiles>,
-    /// sent - intended of the successes; null in a closed loop.
+    /// sent - intended of everything that was sent, whatever became of it; null in a closed loop.
     pub send_lag_us: Option<Quantiles>,
-    /// sent - ready; null in an open loop.
+    /// sent - ready of everything that was sent; null in an open loop.
     pub queue_time_us: Option<Quantiles>,
     /// Duration of the server root over the matched requests.
     pub server_time_us: Option<Quantiles>,

@@ -41,6 +41,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
     collect::read_spans(&mut found, traces, resolution(info));
     let mut joins = joins(info, &mut found);
     let measured = info.streams.iter().enumerate().filter(|(_, stream)| stream.part == Some(Part::Measured));
+    let measured = measured.filter(|(_, stream)| was_begun(info, stream, &histograms));
     let workloads = measured
         .map(|(at, stream)| {
             let streams = Stream { info, stream, histograms: &histograms, data: &found.streams[at], found: &found };
@@ -53,6 +54,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         description: info.description.clone(),
         run: info.run.clone(),
         status: status(info.status).to_owned(),
+        failure: info.failure.clone(),
         environment: environment(info),
         spans: spans(info, &found),
         workloads,
@@ -67,6 +69,13 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
     };
     analysis.verdict = verdict::verdict(info, &analysis);
     Ok(analysis)
+}
+
+/// Whether anything of `stream` was measured, or should have been: what a failed or broken off run did not come to has no
+/// figures, and none are made up for it.
+fn was_begun(info: &RunInfo, stream: &StreamInfo, histograms: &FigureHistograms) -> bool {
+    let phase = info.phases.iter().any(|phase| phase.name == stream.phase);
+    stream.due > 0 || (info.status != Status::Failed && phase) || counts(stream, histograms).due > 0
 }
 
 /// Resolution of the span times; nanoseconds where nothing was fetched.
@@ -215,8 +224,8 @@ impl Stream<'_> {
             rate: self.rates(&counts, duration_s),
             response_time_us: self.figure(Figure::ResponseTime, lost).filter(|_| open),
             service_time_us: self.figure(Figure::ServiceTime, lost),
-            send_lag_us: self.figure(Figure::SendLag, 0.0).filter(|_| open),
-            queue_time_us: self.figure(Figure::QueueTime, 0.0).filter(|_| !open),
+            send_lag_us: self.of_sent(Figure::SendLag).filter(|_| open),
+            queue_time_us: self.of_sent(Figure::QueueTime).filter(|_| !open),
             failed_time_us: self.failed_times(),
             recall: self.data.recall.map(|(sum, min, requests)| Recall { mean: sum / requests as f64, min, requests }),
             join,
@@ -274,6 +283,17 @@ impl Stream<'_> {
 
     fn figure(&self, figure: Figure, lost: f64) -> Option<Quantiles> {
         self.ok(figure).and_then(|histogram| quantiles::of_histogram(histogram, lost))
+    }
+
+    /// The quantiles of everything that was sent: when a request left is not changed by how it ended, and a late one is
+    /// more likely to fail.
+    fn of_sent(&self, figure: Figure) -> Option<Quantiles> {
+        let mut sent = of_stream(self.histograms, self.stream, figure).filter(|(key, _)| key.outcome != Outcome::NotSent);
+        let mut all = sent.next()?.1.clone();
+        for (_, histogram) in sent {
+            all.add(histogram).expect("the histograms of a run have the same bounds");
+        }
+        quantiles::of_histogram(&all, 0.0)
     }
 
     fn failed_times(&self) -> BTreeMap<String, Quantiles> {

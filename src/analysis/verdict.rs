@@ -7,7 +7,7 @@ use super::{
     VerdictState::{self, Invalid, Reservations},
     WorkloadAnalysis, run,
 };
-use crate::record::{RunInfo, Status, StreamInfo, Warning};
+use crate::record::{ExportInfo, RunInfo, Status, StreamInfo, Warning};
 
 /// Send lag at p99 beyond which the client is part of what is measured, microseconds: searches take single milliseconds.
 const SEND_LAG_US: f64 = 1_000.0;
@@ -17,7 +17,7 @@ const SEND_LAG_INVALID_US: f64 = 10_000.0;
 const SEND_LAG_SHARE: f64 = 0.5;
 /// Share of due requests that were not sent beyond which a phase is overloaded.
 const NOT_SENT: f64 = 0.01;
-/// Least share of the target rate that counts as reaching it.
+/// Least share of the schedule's slots that counts as reaching the rate.
 const ACHIEVED: f64 = 0.99;
 /// Least share of the sampled requests that must be matched.
 const MATCHED: f64 = 0.95;
@@ -38,6 +38,8 @@ const NEGATIVE_GAPS: f64 = 0.01;
 const LOWEST_GAP_US: f64 = -500.0;
 /// Name of the phase that is left out.
 const PREPARE: &str = "prepare";
+/// Figure, limit and unit of a reason that is a yes or no.
+const YES: (f64, f64, &str) = (1.0, 0.0, "");
 
 /// The verdict on a run whose figures are complete.
 pub(super) fn verdict(info: &RunInfo, analysis: &Analysis) -> Verdict {
@@ -46,8 +48,11 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis) -> Verdict {
         let stream = info.streams.iter().find(|stream| {
             stream.part == Some(crate::record::Part::Measured) && stream.phase == workload.phase && stream.workload == workload.workload
         });
+        reasons.extend(stream.and_then(|stream| requests_lost(info, stream, workload)));
         reasons.extend(of_load(workload, stream));
-        reasons.extend(of_spans(workload));
+        if !spans_are_off(info) {
+            reasons.extend(of_spans(workload));
+        }
     }
     let state = reasons.iter().map(|reason| reason.state).max().unwrap_or_default();
     Verdict { state, reasons }
@@ -64,13 +69,13 @@ fn of_run(info: &RunInfo) -> Vec<Reason> {
         Status::Failed => reasons.push(reason(
             "failed_run",
             Invalid,
-            (1.0, 0.0, "runs"),
+            YES,
             info.failure.clone().unwrap_or_else(|| "the run failed before its end: see the errors below, and run it again".to_owned()),
         )),
         Status::Running | Status::Interrupted => reasons.push(reason(
             "interrupted",
             Reservations,
-            (1.0, 0.0, "runs"),
+            YES,
             "the run ended before its plan did: the figures hold for the part that was measured, which may be too short; run it again for the whole",
         )),
     }
@@ -82,14 +87,46 @@ fn of_run(info: &RunInfo) -> Vec<Reason> {
             reasons.push(Reason { at: phase.name.clone(), ..reason("thread_cpu", Reservations, (cpu, THREAD_CPU, "share"), advice) });
         }
     }
-    let exported = info.export.as_ref().map_or(0, |export| export.dropped);
-    let stored = info.fetch.as_ref().and_then(|fetch| fetch.back_end_dropped).unwrap_or(0);
-    if exported + stored > 0 {
-        let advice = "spans were lost on their way to the trace back end, so accounts may lack parts: trace less (a smaller sample_ratio), or give the collector \
-                      larger queues";
-        reasons.push(reason("spans_dropped", Reservations, ((exported + stored) as f64, 0.0, "spans"), advice));
+    reasons.extend(info.export.as_ref().and_then(client_spans_lost));
+    if let Some(dropped) = info.fetch.as_ref().and_then(|fetch| fetch.back_end_dropped).filter(|dropped| *dropped > 0) {
+        let advice = "the trace back end lost spans, so accounts may lack parts: trace less (a smaller sample_ratio), or give the collector larger queues";
+        reasons.push(reason("spans_dropped", Reservations, (dropped as f64, 0.0, "spans"), advice));
     }
     reasons
+}
+
+/// Spans of this program that no trace back end has. Accounts are made of the server's spans and lack nothing.
+fn client_spans_lost(export: &ExportInfo) -> Option<Reason> {
+    let figure = match &export.error {
+        _ if export.dropped > 0 => (export.dropped as f64, 0.0, "spans"),
+        // The exporter did not even start.
+        Some(_) if export.exported == 0 => YES,
+        _ => return None,
+    };
+    let why = export.error.clone().unwrap_or_else(|| "the queue before the export was full".to_owned());
+    let advice = format!(
+        "the client's own spans were not all exported ({why}): they are missing in Jaeger's UI only, no figure and no account needs them; check the export endpoint of \
+         [tracing]"
+    );
+    Some(reason("client_spans_lost", Reservations, figure, advice))
+}
+
+/// Whether the scenario wants no server spans: what was not asked for is no doubt.
+fn spans_are_off(info: &RunInfo) -> bool {
+    let off = info.plan.pointer("/tracing/spans/source").is_some_and(|source| source == "none");
+    // `milvus-bench spans` may have fetched them since.
+    off && info.fetch.as_ref().is_none_or(|fetch| fetch.source == "none")
+}
+
+/// Requests of a complete run that are in no figure: what the load counted as due, against what was recorded.
+fn requests_lost(info: &RunInfo, stream: &StreamInfo, workload: &WorkloadAnalysis) -> Option<Reason> {
+    // A request above one hour fits no histogram; run.json counts its figures for all streams together.
+    let lost = stream.due.saturating_sub(workload.requests.due).saturating_sub(info.overflows);
+    let advice = "requests were begun and are in no figure, so nothing can be said of how they ended: latency.hlog is damaged, the disk was full, or this is a defect of \
+                  milvus-bench; run it again, and report it if it comes back";
+    let found =
+        (info.status == Status::Complete && lost > 0).then(|| reason("requests_lost", Invalid, (lost as f64, 0.0, "requests"), advice));
+    found.map(|reason| Reason { at: place(workload), ..reason })
 }
 
 /// What the run itself found doubtful; the rest of its warnings are remarks.
@@ -111,7 +148,7 @@ fn of_load(workload: &WorkloadAnalysis, stream: Option<&StreamInfo>) -> Vec<Reas
     let mut reasons = Vec::new();
     if counts.ok == 0 {
         let advice = "no request succeeded, so there is nothing to measure: look at the errors, and try `doctor`";
-        reasons.push(reason("no_success", Invalid, (0.0, 1.0, "requests"), advice));
+        reasons.push(reason("no_success", Invalid, YES, advice));
     } else if share(counts.failed) > FAILED {
         let advice = "requests failed; the quantiles are those of the successes, and the failures are shown beside them: look at the outcomes and the errors \
                       before the tail is believed";
@@ -131,14 +168,18 @@ fn of_load(workload: &WorkloadAnalysis, stream: Option<&StreamInfo>) -> Vec<Reas
     }
     if !overloaded {
         reasons.extend(send_lag(workload, waits > IN_FLIGHT_WAITS));
-        reasons.extend(below_target(workload));
+        reasons.extend(stream.and_then(|stream| below_target(workload, stream)));
     }
     at(workload, reasons)
 }
 
 fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
-    reasons.iter_mut().for_each(|reason| reason.at = format!("{}/{}", workload.phase, workload.workload));
+    reasons.iter_mut().for_each(|reason| reason.at = place(workload));
     reasons
+}
+
+fn place(workload: &WorkloadAnalysis) -> String {
+    format!("{}/{}", workload.phase, workload.workload)
 }
 
 /// The client's lateness. Where the limit in flight explains it, it is not the client's fault and not beyond use.
@@ -156,9 +197,12 @@ fn send_lag(workload: &WorkloadAnalysis, limited: bool) -> Option<Reason> {
         .then(|| reason("send_lag", state, (p99, if state == Invalid { SEND_LAG_INVALID_US } else { SEND_LAG_US }, "us"), advice))
 }
 
-fn below_target(workload: &WorkloadAnalysis) -> Option<Reason> {
-    let target = workload.rate.target.filter(|target| *target > 0.0)?;
-    let share = workload.rate.achieved / target;
+/// Against the slots that the schedule held, not against the rate: how many those are is chance where arrivals are.
+fn below_target(workload: &WorkloadAnalysis, stream: &StreamInfo) -> Option<Reason> {
+    if !stream.open_loop || stream.due == 0 {
+        return None;
+    }
+    let share = stream.sent as f64 / stream.due as f64;
     let advice = "fewer requests were sent than the schedule asked for, so the load was lighter than planned: look at send lag and max_in_flight, or lower the rate";
     (share < ACHIEVED && workload.stopped.is_none()).then(|| reason("below_target", Reservations, (share, ACHIEVED, "share"), advice))
 }
@@ -174,7 +218,7 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
         } else {
             "server spans were not fetched, so there is no account of the latency: fetch them with `milvus-bench spans`, or set [tracing.spans] source"
         };
-        reasons.push(reason("no_spans", Reservations, (0.0, 1.0, "requests"), advice));
+        reasons.push(reason("no_spans", Reservations, YES, advice));
         return at(workload, reasons);
     }
     let matched = join.matched as f64 / known.max(1) as f64;

@@ -13,6 +13,7 @@ pub(super) fn analysis() -> Analysis {
         description: text("Why is p99 bad while rows are being inserted?"),
         run: text("search-under-ingest-20261122T140500Z-1f2e"),
         status: text("complete"),
+        failure: None,
         verdict: Verdict { state: VerdictState::Reservations, reasons: reasons() },
         environment: vec![
             (text("milvus"), text("2.5.11 standalone")),
@@ -67,6 +68,7 @@ fn prepare() -> Vec<WorkloadAnalysis> {
             duration_s,
             rows_per_s,
             requests: RequestCounts { due: 1, ok: 1, ..RequestCounts::default() },
+            service_time_us: Some(quantiles([duration_s * 1e6; 7])),
             ..WorkloadAnalysis::default()
         })
         .collect()

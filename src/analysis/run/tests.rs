@@ -285,6 +285,59 @@ fn requests_of_the_set_up_share_one_trace() {
     }
     run.traces = vec![all];
     run.info.streams[0].phase = "prepare".to_owned();
+    run.info.phases[0].name = "prepare".to_owned();
     run.lines.iter_mut().for_each(|line| line.phase = "prepare".to_owned());
     check_join(&run, Join { sampled: 3, matched: 3, ..Join::default() });
+}
+
+#[test]
+fn the_send_lag_is_that_of_everything_that_was_sent() {
+    let mut run = RunMaker::new(true);
+    for seq in 0..100 {
+        run.request(Made::ok(seq, 1_000_000, 500_000));
+        run.request(Made { outcome: Outcome::Timeout, ..Made::ok(100 + seq, 20_000_000, 500_000) });
+        run.request(Made { outcome: Outcome::NotSent, ..Made::ok(200 + seq, 90_000_000, 500_000) });
+    }
+    let analysis = analysed(&run);
+    let lag = only(&analysis).send_lag_us.as_ref().unwrap();
+    assert!((lag["p99"].value / 20_000.0 - 1.0).abs() < 0.01, "the failures were late: {:?}", lag["p99"]);
+    assert!(lag["max"].value < 21_000.0, "what was not sent has no moment of sending: {:?}", lag["max"]);
+}
+
+/// A run that failed with the phase `p` begun or not, and nothing recorded.
+fn refused(begun: bool) -> Analysis {
+    let mut run = RunMaker::new(true);
+    (run.info.status, run.info.failure) = (Status::Failed, Some("Milvus does not answer".to_owned()));
+    if !begun {
+        run.info.phases.clear();
+    }
+    analysed(&run)
+}
+
+#[test]
+fn a_run_that_was_refused_before_the_load_has_no_figures() {
+    for analysis in [refused(false), refused(true)] {
+        assert_eq!(analysis.failure.as_deref(), Some("Milvus does not answer"));
+        assert!(analysis.workloads.is_empty(), "{:?}", analysis.workloads);
+        assert_eq!(analysis.verdict.reasons.iter().map(|reason| reason.code.as_str()).collect::<Vec<_>>(), ["failed_run"]);
+    }
+}
+
+#[test]
+fn a_phase_that_an_interrupted_run_did_not_come_to_is_left_out() {
+    let mut run = thousand(true);
+    run.info.status = Status::Interrupted;
+    run.info.streams.push(StreamInfo { phase: "later".to_owned(), ..run.info.streams[0].clone() });
+    assert_eq!(only(&analysed(&run)).phase, "p");
+}
+
+#[test]
+fn one_matched_request_lies_and_several_lie() {
+    let mut run = thousand(true);
+    run.traces.truncate(40);
+    let analysis = analysed(&run);
+    assert!(only(&analysis).tail.as_ref().unwrap().missing.as_deref().unwrap().contains(" matched requests lie "));
+    run.traces.truncate(2);
+    let analysis = analysed(&run);
+    assert!(only(&analysis).tail.as_ref().unwrap().missing.as_deref().unwrap().contains("1 matched request lies "));
 }

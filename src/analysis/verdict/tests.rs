@@ -1,12 +1,20 @@
 use super::*;
 use crate::{
     analysis::{Band, Estimate, Join, Quantiles, RequestCounts, TraceFacts},
-    record::{ExportInfo, Part, PhaseInfo},
+    record::{FetchInfo, Part, PhaseInfo},
 };
 
 /// A run without any doubt.
 fn sound() -> (RunInfo, Analysis) {
-    let stream = StreamInfo { phase: "p".to_owned(), part: Some(Part::Measured), workload: "w".to_owned(), ..StreamInfo::default() };
+    let stream = StreamInfo {
+        phase: "p".to_owned(),
+        part: Some(Part::Measured),
+        workload: "w".to_owned(),
+        open_loop: true,
+        due: 1_000,
+        sent: 1_000,
+        ..StreamInfo::default()
+    };
     let info = RunInfo { status: Status::Complete, streams: vec![stream], fetch: Some(Default::default()), ..RunInfo::default() };
     let lag = Quantiles::from([("p99".to_owned(), Estimate { value: 100.0, ..Estimate::default() })]);
     let workload = WorkloadAnalysis {
@@ -81,8 +89,78 @@ fn an_overloaded_phase_is_not_blamed_on_the_client() {
 
 #[test]
 fn a_rate_that_was_not_reached_is_told_unless_the_rows_ran_out() {
-    check(|_, workload| workload.rate.achieved = 98.0, &["below_target"], Reservations);
-    check(|_, workload| (workload.rate.achieved, workload.stopped) = (50.0, Some("rows are used up".to_owned())), &[], VerdictState::Valid);
+    check(|info, _| info.streams[0].sent = 989, &["below_target"], Reservations);
+    let stopped = |info: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+        info.streams[0].sent = 500;
+        workload.stopped = Some("its rows are used up".to_owned());
+    };
+    check(stopped, &[], VerdictState::Valid);
+}
+
+#[test]
+fn a_schedule_of_few_slots_by_chance_is_not_below_its_target() {
+    let change = |info: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+        (info.streams[0].due, info.streams[0].sent) = (137, 137);
+        workload.requests = RequestCounts { due: 137, ok: 137, ..RequestCounts::default() };
+        (workload.rate.target, workload.rate.achieved) = (Some(150.0), 137.0);
+    };
+    check(change, &[], VerdictState::Valid);
+}
+
+#[test]
+fn requests_that_are_in_no_figure_make_a_complete_run_invalid() {
+    let due = |due: u64, status: Status| {
+        move |info: &mut RunInfo, _: &mut WorkloadAnalysis| {
+            (info.streams[0].due, info.streams[0].sent, info.status) = (due, due, status);
+        }
+    };
+    check(due(1_001, Status::Complete), &["requests_lost"], Invalid);
+    check(due(1_001, Status::Interrupted), &["interrupted"], Reservations);
+    let overflow = |info: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+        due(1_001, Status::Complete)(info, workload);
+        info.overflows = 3;
+    };
+    check(overflow, &[], VerdictState::Valid);
+}
+
+#[test]
+fn spans_that_are_off_by_the_scenario_are_no_doubt() {
+    let source = |wanted: &'static str, used: &'static str| {
+        move |info: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+            info.plan = serde_json::json!({ "tracing": { "spans": { "source": wanted } } });
+            info.fetch = Some(FetchInfo { source: used.to_owned(), ..FetchInfo::default() });
+            workload.join = Some(Join { sampled: 1_000, not_fetched: 1_000, ..Join::default() });
+        }
+    };
+    check(source("none", "none"), &[], VerdictState::Valid);
+    check(source("auto", "none"), &["no_spans"], Reservations);
+    check(source("none", "jaeger"), &["no_spans"], Reservations);
+}
+
+#[test]
+fn a_dead_export_endpoint_is_told_with_its_error_and_not_blamed_on_accounts() {
+    let (mut info, analysis) = sound();
+    info.export = Some(ExportInfo { dropped: 7, error: Some("connection refused".to_owned()), ..ExportInfo::default() });
+    let lost = verdict(&info, &analysis).reasons;
+    assert_eq!((lost.len(), lost[0].code.as_str(), lost[0].figure), (1, "client_spans_lost", 7.0));
+    assert!(lost[0].advice.contains("(connection refused)") && lost[0].advice.contains("no account needs them"), "{}", lost[0].advice);
+    info.export = Some(ExportInfo { error: Some("not an address".to_owned()), ..ExportInfo::default() });
+    assert_eq!(verdict(&info, &analysis).reasons[0].unit, "", "an exporter that did not start has no count");
+    info.export = Some(ExportInfo { exported: 5, error: Some("once refused".to_owned()), ..ExportInfo::default() });
+    assert!(verdict(&info, &analysis).reasons.is_empty(), "all arrived in the end");
+}
+
+#[test]
+fn a_yes_or_no_has_no_figure() {
+    let units = |change: fn(&mut RunInfo, &mut WorkloadAnalysis)| {
+        let (mut info, mut analysis) = sound();
+        change(&mut info, &mut analysis.workloads[0]);
+        verdict(&info, &analysis).reasons.into_iter().map(|reason| reason.unit).collect::<Vec<_>>()
+    };
+    assert_eq!(units(|info, _| info.status = Status::Failed), [""]);
+    assert_eq!(units(|info, _| info.status = Status::Interrupted), [""]);
+    assert_eq!(units(|_, workload| workload.join.as_mut().unwrap().matched = 0), [""]);
+    assert_eq!(units(|_, workload| workload.requests = RequestCounts { due: 1_000, failed: 1_000, ..Default::default() }), [""]);
 }
 
 #[test]
@@ -132,7 +210,7 @@ fn doubts_of_the_run_itself_are_reasons() {
     check(|info, _| info.warnings = vec![Warning::DebugBuild], &["debug_build"], Reservations);
     check(|info, _| info.warnings = vec![Warning::ClockStep { phase: "p".to_owned(), step_us: 2e3 }], &["clock_step"], Reservations);
     check(|info, _| info.warnings = vec![Warning::FailuresNotKept { failures: 1 }], &[], VerdictState::Valid);
-    check(|info, _| info.export = Some(ExportInfo { dropped: 1, ..ExportInfo::default() }), &["spans_dropped"], Reservations);
+    check(|info, _| info.fetch.as_mut().unwrap().back_end_dropped = Some(1), &["spans_dropped"], Reservations);
     let busy = PhaseInfo { name: "p".to_owned(), thread_cpu_max: Some(0.9), ..PhaseInfo::default() };
     check(|info, _| info.phases = vec![busy], &["thread_cpu"], Reservations);
 }

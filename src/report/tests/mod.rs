@@ -106,9 +106,91 @@ fn without_a_match_the_account_names_the_doctor() {
 }
 
 #[test]
+fn without_an_account_the_reason_is_the_true_one() {
+    let joined = |ok: u64, matched: u64, sampled: u64| {
+        move |analysis: &mut Analysis| {
+            without_spans(analysis);
+            for workload in &mut analysis.workloads {
+                workload.requests = RequestCounts { due: 80, ok, failed: 80 - ok, ..RequestCounts::default() };
+                workload.join = (sampled > 0).then(|| Join { sampled, matched, missing: sampled - matched, ..Join::default() });
+            }
+        }
+    };
+    let absent = ["doctor", "were read"];
+    check(joined(0, 80, 80), &["unknown: no request succeeded; the account holds successes"], &absent);
+    check(joined(40, 40, 80), &["unknown: no success was matched; the account holds successes"], &absent);
+    check(joined(80, 0, 0), &["unknown: nothing was sampled ([tracing] sample_ratio)"], &absent);
+    check(joined(80, 0, 80), &["none of 240 sampled requests was matched"], &[]);
+}
+
+#[test]
 fn an_interrupted_run_says_so() {
     check(|analysis| analysis.status = "interrupted".into(), &["  interrupted, valid with", "! interrupted: the figures are of what"], &[]);
     check(|analysis| analysis.status = "running".into(), &["! the run was killed or is still going on"], &[]);
+}
+
+fn yes(code: &str, at: &str, advice: &str) -> Reason {
+    let (code, at, advice) = (code.to_owned(), at.to_owned(), advice.to_owned());
+    Reason { code, at, state: VerdictState::Invalid, figure: 1.0, limit: 0.0, unit: String::new(), advice }
+}
+
+#[test]
+fn the_status_is_told_once_and_a_yes_or_no_without_figures() {
+    let change = |analysis: &mut Analysis| {
+        analysis.status = "interrupted".into();
+        analysis.verdict.reasons = vec![yes("interrupted", "", "ended before its plan"), yes("no_spans", "alone/search", "nothing came")];
+    };
+    check(change, &["! interrupted: the figures", "! alone/search: nothing came"], &["ended before its plan", "limit", "runs"]);
+}
+
+#[test]
+fn a_run_that_failed_half_way_says_why_and_what_the_figures_are() {
+    let change = |analysis: &mut Analysis| {
+        (analysis.status, analysis.failure) = ("failed".into(), Some("Milvus went away".into()));
+        analysis.verdict.reasons = vec![yes("failed_run", "", "Milvus went away")];
+    };
+    let expected = ["! failed: Milvus went away; the figures are of what was measured until then", "response time  in ms"];
+    check(change, &expected, &["! Milvus went away"]);
+}
+
+#[test]
+fn a_run_that_was_refused_before_the_load_says_why_and_nothing_else() {
+    let mut analysis = Analysis {
+        name: "s".into(),
+        status: "failed".into(),
+        failure: Some("Milvus does not answer".into()),
+        verdict: Verdict { state: VerdictState::Invalid, reasons: vec![yes("failed_run", "", "Milvus does not answer")] },
+        ..Analysis::default()
+    };
+    assert_eq!(text(&analysis), "s  failed, INVALID\n! failed: Milvus does not answer\n");
+    let prepared = sample::analysis().workloads.into_iter().filter(|workload| workload.phase == "prepare");
+    analysis.workloads = prepared.collect();
+    assert!(
+        text(&analysis).ends_with("answer\n\npreparation    create 120 ms · insert 8.20 s (12,195 rows/s) · index 3.41 s · load 1.27 s\n")
+    );
+}
+
+#[test]
+fn dropping_before_and_after_the_load_takes_no_longer_than_both() {
+    let change = |analysis: &mut Analysis| {
+        let step = |operation: &str, due| WorkloadAnalysis {
+            phase: "prepare".into(),
+            workload: operation.into(),
+            operation: operation.into(),
+            duration_s: 60.0,
+            requests: RequestCounts { due, ok: due, ..RequestCounts::default() },
+            service_time_us: Some(sample::quantiles([4_000.0; 7])),
+            ..WorkloadAnalysis::default()
+        };
+        let failed = WorkloadAnalysis {
+            requests: RequestCounts { due: 2, ok: 1, failed: 1, outcomes: [("timeout".to_owned(), 1)].into(), ..Default::default() },
+            failed_time_us: [("timeout".to_owned(), sample::quantiles([1e6; 7]))].into(),
+            ..step("flush", 2)
+        };
+        let insert = step("insert", 5);
+        analysis.workloads.splice(..4, [step("drop_collection", 2), step("wait_indexed", 0), failed, insert]);
+    };
+    check(change, &["preparation    drop_collection 8.00 ms · flush 1.00 s (1 failed) · insert 60.0 s · warm-up"], &["wait_indexed"]);
 }
 
 #[test]

@@ -1,18 +1,22 @@
 //! The end of the report: how the collections came to be, what was not counted, and what the words mean.
 
-use super::{PREPARE, is_closed, measured};
+use super::{PREPARE, is_closed, measured, quantile};
 use crate::{
-    analysis::{Analysis, WorkloadAnalysis},
+    analysis::{Analysis, Quantiles, WorkloadAnalysis},
     report::{
         layout::{Line, Page, Paint},
         units::{count, counted, duration, number},
     },
 };
 
+/// Operation of the step that sends many requests one after the other.
+const INSERT: &str = "insert";
+
 /// Preparation, warm-up, explanations.
 pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     page.gap();
-    let mut steps: Vec<String> = analysis.workloads.iter().filter(|workload| workload.phase == PREPARE).map(step).collect();
+    let mut steps: Vec<String> =
+        analysis.workloads.iter().filter(|workload| workload.phase == PREPARE && workload.requests.due > 0).map(step).collect();
     steps.extend(warmup(analysis));
     if !steps.is_empty() {
         page.paragraph(Line::new("preparation    ", Paint::Plain), &steps.join(" · "), Paint::Dim);
@@ -41,7 +45,20 @@ fn step(workload: &WorkloadAnalysis) -> String {
         notes.push(format!("{} failed", count(workload.requests.failed)));
     }
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
-    format!("{} {}{notes}", workload.workload, duration(workload.duration_s * 1e6))
+    format!("{} {}{notes}", workload.workload, duration(step_us(workload)))
+}
+
+/// How long a step took. Only inserts follow one another: other steps can lie far apart, such as dropping before the load and
+/// after it, so that what lies between them is no part of their time.
+fn step_us(workload: &WorkloadAnalysis) -> f64 {
+    let whole = workload.duration_s * 1e6;
+    if workload.operation == INSERT {
+        return whole;
+    }
+    let sum = |quantiles: Option<&Quantiles>, count: u64| quantile(quantiles, "mean").map_or(0.0, |mean| mean.value * count as f64);
+    let failed = workload.requests.outcomes.iter().map(|(code, count)| sum(workload.failed_time_us.get(code), *count));
+    let spent = sum(workload.service_time_us.as_ref(), workload.requests.ok) + failed.sum::<f64>();
+    if spent > 0.0 { spent } else { whole }
 }
 
 /// One line for each word of the report that is not everybody's.

@@ -1,5 +1,6 @@
 //! What was run, whether to believe it, and where it was measured.
 
+use super::measured;
 use crate::{
     analysis::{Analysis, Reason, SpanSummary, VerdictState},
     report::{
@@ -7,6 +8,9 @@ use crate::{
         units::{count, duration, number, share},
     },
 };
+
+/// Reasons that repeat the status, which has a line of its own.
+const OF_STATUS: [&str; 2] = ["failed_run", "interrupted"];
 
 /// Title, verdict with its reasons, warnings, environment.
 pub(super) fn write(page: &mut Page, analysis: &Analysis) {
@@ -17,10 +21,10 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     if !analysis.description.trim().is_empty() {
         page.paragraph(Line::default(), &analysis.description, Paint::Dim);
     }
-    if let Some(note) = status_note(&analysis.status) {
-        page.paragraph(Line::new("! ", Paint::Bad), note, Paint::Plain);
+    if let Some(note) = status_note(analysis) {
+        page.paragraph(Line::new("! ", Paint::Bad), &note, Paint::Plain);
     }
-    for reasons in alike(&analysis.verdict.reasons) {
+    for reasons in alike(&analysis.verdict.reasons).into_iter().filter(|reasons| !OF_STATUS.contains(&reasons[0].code.as_str())) {
         let (_, paint) = verdict(reasons[0].state);
         page.paragraph(Line::new("! ", paint), &sentence(&reasons), Paint::Plain);
     }
@@ -28,7 +32,9 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
         page.paragraph(Line::new("! ", Paint::Doubtful), warning, Paint::Plain);
     }
     page.paragraph(Line::default(), &environment(analysis), Paint::Dim);
-    page.paragraph(Line::new("spans: ", Paint::Dim), &analysis.spans.as_ref().map_or("none were read".to_owned(), source), Paint::Dim);
+    if analysis.failure.is_none() || analysis.spans.is_some() {
+        page.paragraph(Line::new("spans: ", Paint::Dim), &analysis.spans.as_ref().map_or("none were read".to_owned(), source), Paint::Dim);
+    }
 }
 
 fn verdict(state: VerdictState) -> (&'static str, Paint) {
@@ -39,13 +45,18 @@ fn verdict(state: VerdictState) -> (&'static str, Paint) {
     }
 }
 
-fn status_note(status: &str) -> Option<&'static str> {
-    match status {
-        "interrupted" => Some("interrupted: the figures are of what was measured until then"),
-        "failed" => Some("failed: the figures are of what was measured until then"),
-        "running" => Some("the run was killed or is still going on: up to the last second of finished requests is missing"),
-        _ => None,
-    }
+fn status_note(analysis: &Analysis) -> Option<String> {
+    let until =
+        if measured(analysis).next().is_some() { "the figures are of what was measured until then" } else { "nothing was measured" };
+    let note = match (analysis.status.as_str(), &analysis.failure) {
+        ("interrupted", _) => format!("interrupted: {until}; run it again for the whole"),
+        ("failed", Some(failure)) if measured(analysis).next().is_none() => format!("failed: {failure}"),
+        ("failed", Some(failure)) => format!("failed: {failure}; {until}"),
+        ("failed", None) => format!("failed: {until}; see the errors below, and run it again"),
+        ("running", _) => "the run was killed or is still going on: up to the last second of finished requests is missing".to_owned(),
+        _ => return None,
+    };
+    Some(note)
 }
 
 /// Reasons with one code, state and advice, in the order of the first of each.

@@ -25,7 +25,10 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
 pub fn render_text(analysis: &Analysis, style: TextStyle) -> String {
     let mut page = Page::new(style);
     head::write(&mut page, analysis);
-    overview::write(&mut page, analysis);
+    // A run that failed before its load has said all with the reason.
+    if analysis.failure.is_none() || measured(analysis).next().is_some() {
+        overview::write(&mut page, analysis);
+    }
     servers::write(&mut page, analysis);
     account::write(&mut page, analysis);
     closing::write(&mut page, analysis);

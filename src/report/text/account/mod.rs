@@ -69,9 +69,18 @@ fn blocks(analysis: &Analysis, columns: usize) -> Vec<Vec<Line>> {
 }
 
 fn without_spans(analysis: &Analysis) -> String {
-    let sampled = measured(analysis).filter_map(|workload| workload.join).fold(0_u64, |sum, join| sum.saturating_add(join.sampled));
+    let joins = || measured(analysis).filter_map(|workload| workload.join);
+    let sampled = joins().fold(0_u64, |sum, join| sum.saturating_add(join.sampled));
+    let succeeded = measured(analysis).any(|workload| workload.requests.ok > 0);
     match &analysis.spans {
-        Some(spans) if spans.source != "none" && sampled > 0 => format!(
+        Some(_) if joins().any(|join| join.matched > 0) && !succeeded => {
+            "unknown: no request succeeded; the account holds successes".to_owned()
+        }
+        Some(_) if joins().any(|join| join.matched > 0) => "unknown: no success was matched; the account holds successes".to_owned(),
+        Some(_) if sampled == 0 => {
+            "unknown: nothing was sampled ([tracing] sample_ratio); the figures above are the client's alone".to_owned()
+        }
+        Some(spans) if spans.source != "none" => format!(
             "unknown: none of {} was matched with the server's spans; `milvus-bench doctor` tests every link",
             counted(sampled, "sampled request")
         ),
