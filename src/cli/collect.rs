@@ -12,8 +12,8 @@ use crate::{
     plan::{Plan, TracingPlan},
     record::{FetchInfo, RunFolder, RunReader},
     spans::{
-        EmbeddedReceiver, FetchCounters, FetchProgress, FetchRules, LossCounters, SourceInfo, SourceOptions, SpanError, SpanReader, SpanSource,
-        SpanWriter, Trace, Wanted, fetch, find_source,
+        EmbeddedReceiver, FetchCounters, FetchProgress, FetchRules, LossCounters, SourceInfo, SourceOptions, SpanError, SpanReader,
+        SpanSource, SpanWriter, Trace, Wanted, fetch, find_source,
     },
 };
 

@@ -10,8 +10,9 @@ use crate::{
         Engine, LiveSnapshot, PREPARE, PhaseResult, RunIds, RunningPhase, Stop, StopHandle, nothing_earlier, phase_run,
         prepare::{self, Decision, PrepareContext, collection_state},
     },
-    milvus::Client,
-    plan::{PhaseLength, Plan},
+    milvus::{Client, SetupError},
+    operation::setup,
+    plan::{CollectionPlan, PhaseLength, Plan},
     record::{CollectionState, KeptError, Part, PhaseInfo, Warning},
 };
 
@@ -34,6 +35,7 @@ pub(crate) async fn prepare(
     let mut signals = session.signals.clone();
     let stop = context.stop.clone();
     for (index, (collection, decision)) in plan.collections.iter().zip(decisions).enumerate() {
+        let decision = decide_again(&context.client, collection, decision, replace).await?;
         session.progress.step(&format!("{PREPARE}: {decision} collection {}", collection.shape.name));
         if decision != Decision::Keep {
             created.push(index);
@@ -49,14 +51,53 @@ pub(crate) async fn prepare(
     end_phase(session)
 }
 
-/// Drops what this run created and is not to be kept.
+/// What holds a moment before the change: the collections before this one may have taken minutes, in which others go on.
+async fn decide_again(client: &Client, collection: &CollectionPlan, decision: Decision, replace: &[String]) -> Result<Decision, CliError> {
+    if decision != Decision::Recreate {
+        return Ok(decision);
+    }
+    let name = &collection.shape.name;
+    match mark(client, collection).await.map_err(|error| CliError::new(format!("collection {name}: {error}")))? {
+        Found::Nothing => Ok(Decision::Create),
+        Found::Foreign if !replace.contains(name) => Err(CliError::new(format!(
+            "collection {name} was replaced by one that milvus-bench did not create while this run prepared, so it is left alone: choose another name, or allow \
+             its loss with --replace {name}"
+        ))),
+        Found::Foreign | Found::Ours(_) => Ok(decision),
+    }
+}
+
+/// Whose a collection is.
+enum Found {
+    Nothing,
+    Foreign,
+    /// Ours, with its fingerprint.
+    Ours(String),
+}
+
+async fn mark(client: &Client, collection: &CollectionPlan) -> Result<Found, SetupError> {
+    let Some(found) = client.describe_collection(&collection.shape.name).await? else { return Ok(Found::Nothing) };
+    let mark = found.schema.as_ref().and_then(|schema| setup::parse_mark(&schema.description));
+    Ok(mark.map_or(Found::Foreign, |mark| Found::Ours(mark.to_owned())))
+}
+
+/// Drops what this run created and is not to be kept. That it wanted to create a collection proves nothing: somebody else
+/// may have been faster, so the mark is looked at.
 pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context: &mut PrepareContext<'_>, created: &[usize]) {
     for collection in created.iter().filter_map(|index| plan.collections.get(*index)) {
         if collection.keep {
             continue;
         }
-        if let Err(error) = prepare::drop_again(context, collection).await {
-            session.progress.warn(&format!("collection {} was not dropped: {error}", collection.shape.name));
+        let not_dropped = match mark(&context.client, collection).await {
+            Ok(Found::Nothing) => continue,
+            Ok(Found::Ours(mark)) if mark == collection.fingerprint => {
+                prepare::drop_again(context, collection).await.err().map(|error| error.to_string())
+            }
+            Ok(Found::Ours(_) | Found::Foreign) => Some("it is not the one that this run created".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(why) = not_dropped {
+            session.progress.warn(&format!("collection {} was not dropped: {why}", collection.shape.name));
         }
     }
 }

@@ -108,8 +108,7 @@ fn requests(seed: &str) -> Requests {
     bench.run(&["--seed", seed]).exits(0);
     let lines = bench.only_folder().lines("requests.jsonl");
     let sampled = || lines.iter().filter(|line| line["phase"] == "alone" && line["sampled"] == true);
-    let mut searches: Vec<u64> =
-        fake.calls().iter().filter(|call| call.method == &methods::SEARCH).map(|call| call.body_hash).collect();
+    let mut searches: Vec<u64> = fake.calls().iter().filter(|call| call.method == &methods::SEARCH).map(|call| call.body_hash).collect();
     searches.sort_unstable();
     Requests {
         searches,
@@ -170,7 +169,8 @@ fn help_names_what_there_is() {
         bench.call(&[command, "--help"]).exits(0);
     }
     let run = bench.call(&["run", "--help"]).exits(0).stdout;
-    let flags = ["--stack", "--uri", "--out", "--results", "--set", "--seed", "--repeat", "--report", "--accept-invalid", "--replace", "--quiet"];
+    let flags =
+        ["--stack", "--uri", "--out", "--results", "--set", "--seed", "--repeat", "--report", "--accept-invalid", "--replace", "--quiet"];
     for flag in flags {
         assert!(run.contains(flag), "{flag}: {run}");
     }

@@ -22,7 +22,8 @@ fn run(fake: &FakeMilvus, shape: Shape, changes: &[(&str, &str)]) -> (Bench, Fol
     let listen = format!("127.0.0.1:{}", closed_port());
     fake.spans_to(&format!("http://{listen}"), shape);
     let embedded = format!("source = \"embedded\"\nlisten = \"{listen}\"");
-    let bench = Bench::at(fake, &[&[("source = \"none\"", embedded.as_str()), ("settle = \"0s\"", "settle = \"300ms\"")], changes].concat());
+    let bench =
+        Bench::at(fake, &[&[("source = \"none\"", embedded.as_str()), ("settle = \"0s\"", "settle = \"300ms\"")], changes].concat());
     let ended = bench.run(&[]).exits(0);
     assert!(ended.stdout.contains("gap") && ended.stdout.contains("engine"), "{}", ended.stdout);
     let folder = bench.only_folder();

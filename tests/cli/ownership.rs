@@ -5,9 +5,9 @@ use prost::Message;
 use tonic::Request;
 
 use crate::{
-    bench::{Bench, wait},
+    bench::{Bench, Running, wait},
     support::{
-        fake_milvus::FakeMilvus,
+        fake_milvus::{Failure, FakeMilvus},
         raw_client::{call, connect},
     },
 };
@@ -25,20 +25,24 @@ fn create_foreign(fake: &FakeMilvus, description: &str) {
     let schema = proto::CollectionSchema {
         name: "words".to_owned(),
         description: description.to_owned(),
-        fields: vec![
-            field("id", true, proto::DataType::Int64, Vec::new()),
-            field("vector", false, proto::DataType::FloatVector, dim),
-        ],
+        fields: vec![field("id", true, proto::DataType::Int64, Vec::new()), field("vector", false, proto::DataType::FloatVector, dim)],
         ..Default::default()
     };
-    let request = proto::CreateCollectionRequest {
-        collection_name: "words".to_owned(),
-        schema: schema.encode_to_vec().into(),
-        ..Default::default()
-    };
+    let request =
+        proto::CreateCollectionRequest { collection_name: "words".to_owned(), schema: schema.encode_to_vec().into(), ..Default::default() };
     wait(async {
         let channel = connect(&fake.uri()).await;
         let reply: proto::Status = call(&channel, &methods::CREATE_COLLECTION, Request::new(request)).await.expect("an answer");
+        assert_eq!(reply.code, 0, "{}", reply.reason);
+    });
+}
+
+/// Drops collection `words` as somebody else would.
+fn drop_words(fake: &FakeMilvus) {
+    wait(async {
+        let channel = connect(&fake.uri()).await;
+        let request = proto::DropCollectionRequest { collection_name: "words".to_owned(), ..Default::default() };
+        let reply: proto::Status = call(&channel, &methods::DROP_COLLECTION, Request::new(request)).await.expect("an answer");
         assert_eq!(reply.code, 0, "{}", reply.reason);
     });
 }
@@ -72,6 +76,43 @@ fn nothing_is_written_when_the_second_of_two_collections_is_not_ours() {
     let bench = Bench::at(&fake, &[("[collections.words]", ours), ("operation = \"search\"", workload)]);
     bench.run(&[]).exits(2).error(&["words", "not created by milvus-bench"]);
     assert_eq!(changing(&fake, before), [""; 0]);
+}
+
+/// A run of two collections that is held while it fills the first one, `mine`.
+fn run_held_before_words(fake: &FakeMilvus) -> (Bench, Running) {
+    let ours = "[collections.mine]\ndata = \"noise\"\n\n[collections.words]";
+    let workload = "operation = \"search\"\ncollection = \"mine\"";
+    let bench = Bench::at(fake, &[("[collections.words]", ours), ("operation = \"search\"", workload)]);
+    fake.fail(&methods::INSERT, .., Failure::milvus(8, 49, "rate limit exceeded"));
+    let before = fake.count(&methods::INSERT);
+    let running = bench.start(&[]);
+    wait(fake.called(&methods::INSERT, before + 1));
+    (bench, running)
+}
+
+#[test]
+fn a_collection_that_somebody_made_before_our_own_call_is_not_dropped() {
+    let fake = FakeMilvus::start();
+    let (bench, running) = run_held_before_words(&fake);
+    create_foreign(&fake, "words of the product team");
+    fake.heal();
+    let ended = running.ended().exits(2);
+    assert!(ended.stderr.contains("collection words was not dropped: it is not the one that this run created"), "{}", ended.stderr);
+    assert_eq!((fake.rows("words"), fake.rows("mine")), (Some(0), None));
+    assert_eq!(bench.only_folder().run()["status"], "failed");
+}
+
+#[test]
+fn a_collection_that_was_replaced_since_we_decided_is_not_dropped() {
+    let fake = FakeMilvus::start();
+    create_foreign(&fake, "milvus-bench:1:0123456789abcdef");
+    let (_bench, running) = run_held_before_words(&fake);
+    drop_words(&fake);
+    create_foreign(&fake, "words of the product team");
+    let drops = fake.count(&methods::DROP_COLLECTION);
+    fake.heal();
+    running.ended().exits(2).error(&["words", "did not create", "--replace words"]);
+    assert_eq!((fake.rows("words"), fake.rows("mine"), fake.count(&methods::DROP_COLLECTION)), (Some(0), None, drops + 1));
 }
 
 #[test]

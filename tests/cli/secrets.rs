@@ -92,7 +92,8 @@ fn a_secret_that_is_written_out_is_refused() {
 fn a_header_that_the_span_source_quotes() {
     let fake = FakeMilvus::start();
     let server = WebServer::echo();
-    let endpoint = format!("source = \"jaeger-json\"\nendpoint = \"{}\"\nheaders = {{ authorization = \"Bearer ${{TEST_PASSWORD}}\" }}", server.url());
+    let endpoint =
+        format!("source = \"jaeger-json\"\nendpoint = \"{}\"\nheaders = {{ authorization = \"Bearer ${{TEST_PASSWORD}}\" }}", server.url());
     let bench = Bench::at(&fake, &[("source = \"none\"", &endpoint)]);
     let output = bench.command(&["run", "scenario.toml", "--accept-invalid"]).env("TEST_PASSWORD", PASSWORD).output().expect("it starts");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
