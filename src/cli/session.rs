@@ -94,7 +94,13 @@ impl<'a> Session<'a> {
     /// Everything between the folder and the analysis. Never loses what was measured: a failure ends the measuring, and
     /// the rest is done with what there is.
     pub(crate) async fn run(&mut self, plan: &Plan) -> Ended {
-        let mut source = collect::open_early(plan, self).await;
+        let mut source = match collect::open_early(plan, self).await {
+            Ok(source) => source,
+            Err(error) => {
+                self.fail(&error.message);
+                return Ended { failure: Some(error), asked: self.signals.asked() };
+            }
+        };
         let exporter = self.start_exporter(plan, &source);
         let root = IdStream::new(self.nonce, plan.seed, "prepare", "", "measured").ids(0, 0);
         let streams = Arc::new(self.info.streams.clone());

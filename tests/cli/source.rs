@@ -154,9 +154,9 @@ fn an_embedded_receiver_whose_port_is_taken() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let keys = format!("source = \"embedded\"\nlisten = \"{}\"", taken.local_addr().expect("an address"));
     let bench = Bench::at(&fake, &[("source = \"none\"", &keys)]);
-    let ended = bench.run(&[]).exits(0);
-    assert!(ended.stderr.contains("can't listen on"), "{}", ended.stderr);
-    bench.only_folder().check();
+    bench.run(&[]).exits(2).error(&["can't listen on", "tracing.spans listen"]);
+    assert_eq!(bench.only_folder().run()["status"], "failed");
+    assert!(fake.calls().is_empty(), "a load whose spans nobody receives is not sent");
 }
 
 #[test]
