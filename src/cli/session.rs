@@ -43,7 +43,7 @@ pub(crate) struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Makes the folder and begins run.json.
-    pub(crate) fn create(arguments: &'a RunArguments, plan: &Plan, progress: &'a Progress) -> Result<Self, CliError> {
+    pub(crate) fn create(arguments: &'a RunArguments, plan: &Plan, progress: &'a Progress, signals: Signals) -> Result<Self, CliError> {
         let nonce = Nonce(rand::random());
         let folder = match &arguments.out {
             Some(out) => RunFolder::create_at(out),
@@ -69,7 +69,7 @@ impl<'a> Session<'a> {
             warnings: warnings(plan),
             ..RunInfo::default()
         };
-        let session = Self { folder, info, progress, signals: Signals::listen()?, clock, arguments, nonce };
+        let session = Self { folder, info, progress, signals, clock, arguments, nonce };
         session.save()?;
         for warning in &session.info.warnings {
             progress.warn(&warning.to_string());
