@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
@@ -59,7 +60,7 @@ impl<'a> Session<'a> {
             description: plan.description.clone(),
             nonce: nonce.to_string(),
             seed: plan.seed,
-            command_line: safe_command_line(),
+            command_line: command_line(),
             tool: environment::tool(),
             environment: environment::machine(),
             plan: plan.resolved.clone(),
@@ -342,9 +343,11 @@ fn threads(arguments: &RunArguments) -> u32 {
     arguments.threads.unwrap_or((cores / 2).clamp(1, 8))
 }
 
-/// Values of `--set` and of URIs may hold what is nobody's business.
-fn safe_command_line() -> Vec<String> {
-    let mut arguments: Vec<String> = std::env::args().map(|argument| crate::report::clean(&argument)).collect();
+/// The arguments as typed, for run.json, fit to be shown on a terminal. Nothing is left out here: the scenario refuses a
+/// secret that is typed with `--set`, and the plan a user and password in `--uri`, before there is a run.
+fn command_line() -> Vec<String> {
+    let shown = |argument: OsString| crate::report::clean(&argument.to_string_lossy());
+    let mut arguments: Vec<String> = std::env::args_os().map(shown).collect();
     if let Some(program) = arguments.first_mut() {
         *program = "milvus-bench".to_owned();
     }
