@@ -13,8 +13,11 @@ use crate::{
     milvus::{Client, SetupError},
     operation::setup,
     plan::{CollectionPlan, PhaseLength, Plan},
-    record::{CollectionState, KeptError, Part, PhaseInfo, Warning},
+    record::{CollectionState, KeptError, Part, PhaseInfo, StreamInfo, Warning},
 };
+
+/// Why a stream stopped that has sent all of its rows, as the load says it.
+const ROWS_USED_UP: &str = "its rows are used up";
 
 /// Time between the order to begin and the first slot: every thread has its tasks by then.
 const RUN_UP: Duration = Duration::from_millis(50);
@@ -236,6 +239,17 @@ fn doubts(phase: &str, state: &CollectionState) -> Vec<Warning> {
     unfinished.into_iter().chain(bare).collect()
 }
 
+/// The warning about a stream that stopped by itself. Rows that are used up are what an exhausted phase waits for.
+fn ended_early(stream: &StreamInfo, length: PhaseLength) -> Option<Warning> {
+    let (phase, workload) = (stream.phase.clone(), stream.workload.clone());
+    match stream.stopped.as_deref() {
+        Some(ROWS_USED_UP) if length == PhaseLength::Exhausted => None,
+        Some(ROWS_USED_UP) => Some(Warning::RowsUsedUp { phase, workload }),
+        Some(reason) => Some(Warning::StoppedEarly { phase, workload, reason: reason.to_owned() }),
+        None => None,
+    }
+}
+
 fn note_result(session: &mut Session<'_>, plan: &Plan, number: usize, started: u64, result: &PhaseResult) {
     let phase = &plan.phases[number];
     let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
@@ -257,10 +271,7 @@ fn note_result(session: &mut Session<'_>, plan: &Plan, number: usize, started: u
         stream.in_flight_max = part.in_flight_max;
         stream.in_flight_waits = part.in_flight_waits;
         stream.stopped.clone_from(&part.stopped);
-        if part.stopped.is_some() && phase.length != PhaseLength::Exhausted {
-            let warning = Warning::RowsUsedUp { phase: stream.phase.clone(), workload: stream.workload.clone() };
-            session.info.warnings.push(warning);
-        }
+        session.info.warnings.extend(ended_early(stream, phase.length));
     }
     for (stream, outcome, text) in &result.texts {
         let Some(stream) = session.info.streams.get(usize::from(stream.0)) else { continue };
@@ -269,5 +280,33 @@ fn note_result(session: &mut Session<'_>, plan: &Plan, number: usize, started: u
         if session.info.errors.iter().filter(|kept| kept.stream == at).count() < 10 {
             session.info.errors.push(KeptError { stream: at, outcome: outcome.to_string(), text: text.clone() });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(stopped: Option<&str>, length: PhaseLength, expected: Option<&str>) {
+        let stream = StreamInfo {
+            phase: "alone".to_owned(),
+            workload: "ingest".to_owned(),
+            stopped: stopped.map(str::to_owned),
+            ..StreamInfo::default()
+        };
+        let warning = ended_early(&stream, length).map(|warning| warning.to_string());
+        assert_eq!(warning.is_some(), expected.is_some(), "{warning:?}");
+        assert!(warning.unwrap_or_default().contains(expected.unwrap_or_default()));
+    }
+
+    #[test]
+    fn only_rows_that_are_used_up_are_called_that() {
+        let timed = PhaseLength::Duration(Duration::from_secs(1));
+        check(None, timed, None);
+        check(Some("its rows are used up"), timed, Some("were used up before phase alone ended"));
+        check(Some("its rows are used up"), PhaseLength::Exhausted, None);
+        let timer = Some("workload ingest stopped before phase alone ended: the timer failed");
+        check(Some("the timer failed: out of memory"), timed, timer);
+        check(Some("the timer failed: out of memory"), PhaseLength::Exhausted, timer);
     }
 }

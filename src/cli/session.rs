@@ -127,7 +127,7 @@ impl<'a> Session<'a> {
             Err(error) => Some(CliError::new(error)),
         };
         drop(queue);
-        self.finish_exporter(plan, exporter);
+        self.finish_exporter(exporter);
         self.info.status = match (&failure, self.signals.asked()) {
             (_, Asked::Interrupt | Asked::Terminate) => Status::Interrupted,
             (Some(_), _) => Status::Failed,
@@ -217,29 +217,24 @@ impl<'a> Session<'a> {
             service_name: plan.tracing.service_name.clone(),
             resource: vec![("milvus_bench.run_id".to_owned(), self.run_id())],
         };
-        match Exporter::start(options) {
-            Ok(exporter) => Some(exporter),
-            Err(error) => {
-                self.progress.warn(&error);
-                self.info.export = Some(ExportInfo { endpoint, error: Some(error), ..ExportInfo::default() });
-                None
-            }
+        let started = Exporter::start(options);
+        let error = started.as_ref().err().cloned();
+        if let Some(error) = &error {
+            self.progress.warn(error);
         }
+        self.info.export = Some(ExportInfo { endpoint, error, ..ExportInfo::default() });
+        started.ok()
     }
 
-    fn finish_exporter(&mut self, plan: &Plan, exporter: Option<Exporter>) {
+    fn finish_exporter(&mut self, exporter: Option<Exporter>) {
         let Some(exporter) = exporter else { return };
         let counters = exporter.finish();
         if counters.dropped > 0 {
             let why = counters.error.clone().unwrap_or_else(|| "its queue was full".to_owned());
             self.progress.warn(&format!("{} of the client's own spans were not exported: {why}", counters.dropped));
         }
-        self.info.export = Some(ExportInfo {
-            endpoint: plan.tracing.export.clone().unwrap_or_else(|| "embedded receiver".to_owned()),
-            exported: counters.exported,
-            dropped: counters.dropped,
-            error: counters.error,
-        });
+        let export = self.info.export.get_or_insert_default();
+        (export.exported, export.dropped, export.error) = (counters.exported, counters.dropped, counters.error);
     }
 
     fn close(&mut self, writer: RunWriter) {

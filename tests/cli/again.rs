@@ -160,7 +160,7 @@ fn a_path_that_is_no_utf_8() {
     let output = command.arg(name).output().expect("it starts");
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     let run = Folder::at(bench.path().join(name)).run();
-    assert_eq!((&run["command_line"][4], &run["run"]), (&"run-\u{fffd}".into(), &"run-\u{fffd}".into()));
+    assert_eq!((&run["command_line"][5], &run["run"]), (&"run-\u{fffd}".into(), &"run-\u{fffd}".into()));
 }
 
 #[test]

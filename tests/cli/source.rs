@@ -160,6 +160,19 @@ fn an_embedded_receiver_whose_port_is_taken() {
 }
 
 #[test]
+fn an_embedded_receiver_takes_the_spans_of_the_client_too() {
+    let fake = FakeMilvus::start();
+    let listen = format!("127.0.0.1:{}", closed_port());
+    let keys = format!("source = \"embedded\"\nlisten = \"{listen}\"");
+    let export = format!("export = \"http://127.0.0.1:{}\"", closed_port());
+    let bench = Bench::at(&fake, &[("source = \"none\"", &keys), ("export = \"off\"", &export)]);
+    bench.run(&[]).exits(0);
+    let export = &bench.only_folder().run()["export"];
+    assert_eq!((export["endpoint"].as_str(), count(export, "dropped")), (Some(format!("http://{listen}").as_str()), 0), "{export:#}");
+    assert!(count(export, "exported") >= 50, "{export:#}");
+}
+
+#[test]
 fn client_spans_that_nobody_takes() {
     let fake = FakeMilvus::start();
     let export = format!("export = \"http://127.0.0.1:{}\"", closed_port());
@@ -168,6 +181,7 @@ fn client_spans_that_nobody_takes() {
     let folder = bench.only_folder();
     folder.check();
     let run = folder.run();
+    assert!(export.contains(run["export"]["endpoint"].as_str().expect("an endpoint")), "{run:#}");
     assert!(count(&run["export"], "dropped") >= 50, "{run:#}");
     let report = folder.report();
     let reasons = report["verdict"]["reasons"].as_array().expect("reasons");
