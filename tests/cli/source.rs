@@ -144,8 +144,29 @@ fn fetching_again_from_nowhere_leaves_the_run_as_it_was() {
     let before = folder.bytes();
     bench.call(&["spans"]).exits(2).error(&["no Jaeger gRPC answers"]);
     bench.call(&["spans", folder.name(), "--source", "jaeger-json", "--endpoint", &WebServer::page().url()]).exits(2);
+    let nobody = format!("http://127.0.0.1:{}", closed_port());
+    bench
+        .call(&["spans", folder.name(), "--source", "auto", "--endpoint", &nobody])
+        .exits(2)
+        .error(&["neither Jaeger's gRPC nor its JSON"]);
     bench.call(&["spans", folder.name(), "--source", "embedded"]).exits(2).error(&["embedded", "--source jaeger"]);
     assert!(folder.bytes() == before, "the folder was changed");
+}
+
+#[test]
+fn fetching_again_sends_the_headers_that_are_named() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[]);
+    bench.run(&[]).exits(0);
+    let server = WebServer::page();
+    let arguments = ["spans", "--source", "jaeger-json", "--endpoint", &server.url(), "--header-env", "authorization=TEST_TOKEN"];
+    bench.call(&arguments).exits(2).error(&["TEST_TOKEN is not set"]);
+    assert_eq!(server.seen(), "");
+    let output = bench.command(&arguments).env("TEST_TOKEN", "Bearer open-sesame").output().expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(server.seen().contains("authorization: Bearer open-sesame"), "{}", server.seen());
+    let texts = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(texts.iter().all(|text| !text.contains("open-sesame")), "{texts:?}");
 }
 
 #[test]
