@@ -1,6 +1,10 @@
 //! The server's spans of a run: the source is opened before the load, read after it. Nothing here can lose a run.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -147,7 +151,9 @@ impl Reading<'_> {
         if info.source == "none" {
             return info;
         }
-        progress.step(&format!("fetching the spans of {} traced requests from {}", wanted.len(), info.server));
+        // The requests of the preparation share one trace.
+        let traces: HashSet<u128> = wanted.iter().map(|wanted| wanted.trace_id).collect();
+        progress.step(&format!("fetching the spans of {} requests in {} traces from {}", wanted.len(), traces.len(), info.server));
         match self.fetch_into_file(wanted, progress, stop).await {
             Ok(Some(counters)) => note(&mut info, counters),
             Ok(None) => info.error = Some("interrupted before all spans were read; `milvus-bench spans` fetches again".to_owned()),
