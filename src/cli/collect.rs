@@ -1,10 +1,15 @@
 //! The server's spans of a run: the source is opened before the load, read after it. Nothing here can lose a run.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use super::{
+    CliError,
     progress::Progress,
     session::{Session, note_source},
 };
@@ -52,10 +57,12 @@ pub(crate) async fn open(tracing: &TracingPlan, nonce: u64) -> Result<Box<dyn Sp
 }
 
 /// Opens the source before the load: the embedded receiver must listen by then, and drop counters are read before and
-/// after. A source that does not answer is tried again after the load.
-pub(crate) async fn open_early(plan: &Plan, session: &mut Session<'_>) -> Option<OpenSource> {
+/// after. A source that does not answer is tried again after the load; a receiver that can't listen is an error, because
+/// spans that nobody received can't be read later.
+pub(crate) async fn open_early(plan: &Plan, session: &mut Session<'_>) -> Result<Option<OpenSource>, CliError> {
     let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
-    let opened = if plan.tracing.source == "embedded" {
+    let receives = plan.tracing.source == "embedded";
+    let opened = if receives {
         let limit = SourceOptions::default().max_spans;
         EmbeddedReceiver::start(&plan.tracing.listen, nonce, limit).await.map(|receiver| (receiver.source(), Some(receiver)))
     } else {
@@ -68,11 +75,12 @@ pub(crate) async fn open_early(plan: &Plan, session: &mut Session<'_>) -> Option
                 session.progress.step(&source.info().remark);
             }
             let before = source.loss().await;
-            Some(OpenSource { source, receiver, before })
+            Ok(Some(OpenSource { source, receiver, before }))
         }
+        Err(error) if receives => Err(CliError::new(error)),
         Err(error) => {
             session.progress.warn(&format!("server spans can't be read now: {error}; it is tried again after the load"));
-            None
+            Ok(None)
         }
     }
 }
@@ -146,7 +154,9 @@ impl Reading<'_> {
         if info.source == "none" {
             return info;
         }
-        progress.step(&format!("fetching the spans of {} traced requests from {}", wanted.len(), info.server));
+        // The requests of the preparation share one trace.
+        let traces: HashSet<u128> = wanted.iter().map(|wanted| wanted.trace_id).collect();
+        progress.step(&format!("fetching the spans of {} requests in {} traces from {}", wanted.len(), traces.len(), info.server));
         match self.fetch_into_file(wanted, progress, stop).await {
             Ok(Some(counters)) => note(&mut info, counters),
             Ok(None) => info.error = Some("interrupted before all spans were read; `milvus-bench spans` fetches again".to_owned()),

@@ -10,10 +10,14 @@ use crate::{
         Engine, LiveSnapshot, PREPARE, PhaseResult, RunIds, RunningPhase, Stop, StopHandle, nothing_earlier, phase_run,
         prepare::{self, Decision, PrepareContext, collection_state},
     },
-    milvus::Client,
-    plan::{PhaseLength, Plan},
-    record::{CollectionState, KeptError, Part, PhaseInfo, Warning},
+    milvus::{Client, SetupError},
+    operation::setup,
+    plan::{CollectionPlan, PhaseLength, Plan},
+    record::{CollectionState, KeptError, Part, PhaseInfo, StreamInfo, Warning},
 };
+
+/// Why a stream stopped that has sent all of its rows, as the load says it.
+const ROWS_USED_UP: &str = "its rows are used up";
 
 /// Time between the order to begin and the first slot: every thread has its tasks by then.
 const RUN_UP: Duration = Duration::from_millis(50);
@@ -34,6 +38,7 @@ pub(crate) async fn prepare(
     let mut signals = session.signals.clone();
     let stop = context.stop.clone();
     for (index, (collection, decision)) in plan.collections.iter().zip(decisions).enumerate() {
+        let decision = decide_again(&context.client, collection, decision, replace).await?;
         session.progress.step(&format!("{PREPARE}: {decision} collection {}", collection.shape.name));
         if decision != Decision::Keep {
             created.push(index);
@@ -49,14 +54,53 @@ pub(crate) async fn prepare(
     end_phase(session)
 }
 
-/// Drops what this run created and is not to be kept.
+/// What holds a moment before the change: the collections before this one may have taken minutes, in which others go on.
+async fn decide_again(client: &Client, collection: &CollectionPlan, decision: Decision, replace: &[String]) -> Result<Decision, CliError> {
+    if decision != Decision::Recreate {
+        return Ok(decision);
+    }
+    let name = &collection.shape.name;
+    match mark(client, collection).await.map_err(|error| CliError::new(format!("collection {name}: {error}")))? {
+        Found::Nothing => Ok(Decision::Create),
+        Found::Foreign if !replace.contains(name) => Err(CliError::new(format!(
+            "collection {name} was replaced by one that milvus-bench did not create while this run prepared, so it is left alone: choose another name, or allow \
+             its loss with --replace {name}"
+        ))),
+        Found::Foreign | Found::Ours(_) => Ok(decision),
+    }
+}
+
+/// Whose a collection is.
+enum Found {
+    Nothing,
+    Foreign,
+    /// Ours, with its fingerprint.
+    Ours(String),
+}
+
+async fn mark(client: &Client, collection: &CollectionPlan) -> Result<Found, SetupError> {
+    let Some(found) = client.describe_collection(&collection.shape.name).await? else { return Ok(Found::Nothing) };
+    let mark = found.schema.as_ref().and_then(|schema| setup::parse_mark(&schema.description));
+    Ok(mark.map_or(Found::Foreign, |mark| Found::Ours(mark.to_owned())))
+}
+
+/// Drops what this run created and is not to be kept. That it wanted to create a collection proves nothing: somebody else
+/// may have been faster, so the mark is looked at.
 pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context: &mut PrepareContext<'_>, created: &[usize]) {
     for collection in created.iter().filter_map(|index| plan.collections.get(*index)) {
         if collection.keep {
             continue;
         }
-        if let Err(error) = prepare::drop_again(context, collection).await {
-            session.progress.warn(&format!("collection {} was not dropped: {error}", collection.shape.name));
+        let not_dropped = match mark(&context.client, collection).await {
+            Ok(Found::Nothing) => continue,
+            Ok(Found::Ours(mark)) if mark == collection.fingerprint => {
+                prepare::drop_again(context, collection).await.err().map(|error| error.to_string())
+            }
+            Ok(Found::Ours(_) | Found::Foreign) => Some("it is not the one that this run created".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(why) = not_dropped {
+            session.progress.warn(&format!("collection {} was not dropped: {why}", collection.shape.name));
         }
     }
 }
@@ -195,6 +239,17 @@ fn doubts(phase: &str, state: &CollectionState) -> Vec<Warning> {
     unfinished.into_iter().chain(bare).collect()
 }
 
+/// The warning about a stream that stopped by itself. Rows that are used up are what an exhausted phase waits for.
+fn ended_early(stream: &StreamInfo, length: PhaseLength) -> Option<Warning> {
+    let (phase, workload) = (stream.phase.clone(), stream.workload.clone());
+    match stream.stopped.as_deref() {
+        Some(ROWS_USED_UP) if length == PhaseLength::Exhausted => None,
+        Some(ROWS_USED_UP) => Some(Warning::RowsUsedUp { phase, workload }),
+        Some(reason) => Some(Warning::StoppedEarly { phase, workload, reason: reason.to_owned() }),
+        None => None,
+    }
+}
+
 fn note_result(session: &mut Session<'_>, plan: &Plan, number: usize, started: u64, result: &PhaseResult) {
     let phase = &plan.phases[number];
     let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
@@ -216,10 +271,7 @@ fn note_result(session: &mut Session<'_>, plan: &Plan, number: usize, started: u
         stream.in_flight_max = part.in_flight_max;
         stream.in_flight_waits = part.in_flight_waits;
         stream.stopped.clone_from(&part.stopped);
-        if part.stopped.is_some() && phase.length != PhaseLength::Exhausted {
-            let warning = Warning::RowsUsedUp { phase: stream.phase.clone(), workload: stream.workload.clone() };
-            session.info.warnings.push(warning);
-        }
+        session.info.warnings.extend(ended_early(stream, phase.length));
     }
     for (stream, outcome, text) in &result.texts {
         let Some(stream) = session.info.streams.get(usize::from(stream.0)) else { continue };
@@ -228,5 +280,33 @@ fn note_result(session: &mut Session<'_>, plan: &Plan, number: usize, started: u
         if session.info.errors.iter().filter(|kept| kept.stream == at).count() < 10 {
             session.info.errors.push(KeptError { stream: at, outcome: outcome.to_string(), text: text.clone() });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(stopped: Option<&str>, length: PhaseLength, expected: Option<&str>) {
+        let stream = StreamInfo {
+            phase: "alone".to_owned(),
+            workload: "ingest".to_owned(),
+            stopped: stopped.map(str::to_owned),
+            ..StreamInfo::default()
+        };
+        let warning = ended_early(&stream, length).map(|warning| warning.to_string());
+        assert_eq!(warning.is_some(), expected.is_some(), "{warning:?}");
+        assert!(warning.unwrap_or_default().contains(expected.unwrap_or_default()));
+    }
+
+    #[test]
+    fn only_rows_that_are_used_up_are_called_that() {
+        let timed = PhaseLength::Duration(Duration::from_secs(1));
+        check(None, timed, None);
+        check(Some("its rows are used up"), timed, Some("were used up before phase alone ended"));
+        check(Some("its rows are used up"), PhaseLength::Exhausted, None);
+        let timer = Some("workload ingest stopped before phase alone ended: the timer failed");
+        check(Some("the timer failed: out of memory"), timed, timer);
+        check(Some("the timer failed: out of memory"), PhaseLength::Exhausted, timer);
     }
 }

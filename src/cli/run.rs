@@ -4,7 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, Done, ScenarioArguments, check::read_plan, finish, progress::Progress, runtime, session, stack};
+use super::{
+    CliError, Done, ScenarioArguments,
+    check::read_plan,
+    finish,
+    progress::Progress,
+    runtime, session,
+    signals::{Asked, Signals},
+    stack,
+};
 use crate::report::REPORTS;
 
 /// Arguments of `run`.
@@ -51,12 +59,17 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Done, CliError> {
     let progress = Progress::new(arguments.quiet);
     let mut worst = Done::Ok;
     let runtime = runtime()?;
+    // One for all rounds: a signal counts whenever it comes, be it while a round is analysed.
+    let signals = runtime.block_on(async { Signals::listen() })?;
     for round in 1..=arguments.repeat {
+        if let Some(done) = stopped(signals.asked()) {
+            return Ok(worse(worst, done));
+        }
         if arguments.repeat > 1 {
             progress.step(&format!("run {round} of {}", arguments.repeat));
         }
         let done = runtime.block_on(async {
-            let mut session = session::Session::create(arguments, &plan, &progress)?;
+            let mut session = session::Session::create(arguments, &plan, &progress, signals.clone())?;
             if arguments.stack {
                 match stack::ensure_for_run(&mut plan, &progress).await {
                     Ok(warning) => session.info.warnings.extend(warning),
@@ -70,11 +83,17 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<Done, CliError> {
             finish::finish(arguments, session, ended)
         })?;
         worst = worse(worst, done);
-        if matches!(done, Done::Interrupted | Done::Terminated) {
-            break;
-        }
     }
     Ok(worst)
+}
+
+/// How it ends where no further round may begin.
+fn stopped(asked: Asked) -> Option<Done> {
+    match asked {
+        Asked::Nothing => None,
+        Asked::Interrupt => Some(Done::Interrupted),
+        Asked::Terminate => Some(Done::Terminated),
+    }
 }
 
 fn worse(one: Done, other: Done) -> Done {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsString,
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
@@ -43,7 +44,7 @@ pub(crate) struct Session<'a> {
 
 impl<'a> Session<'a> {
     /// Makes the folder and begins run.json.
-    pub(crate) fn create(arguments: &'a RunArguments, plan: &Plan, progress: &'a Progress) -> Result<Self, CliError> {
+    pub(crate) fn create(arguments: &'a RunArguments, plan: &Plan, progress: &'a Progress, signals: Signals) -> Result<Self, CliError> {
         let nonce = Nonce(rand::random());
         let folder = match &arguments.out {
             Some(out) => RunFolder::create_at(out),
@@ -59,7 +60,7 @@ impl<'a> Session<'a> {
             description: plan.description.clone(),
             nonce: nonce.to_string(),
             seed: plan.seed,
-            command_line: safe_command_line(),
+            command_line: command_line(),
             tool: environment::tool(),
             environment: environment::machine(),
             plan: plan.resolved.clone(),
@@ -69,7 +70,7 @@ impl<'a> Session<'a> {
             warnings: warnings(plan),
             ..RunInfo::default()
         };
-        let session = Self { folder, info, progress, signals: Signals::listen()?, clock, arguments, nonce };
+        let session = Self { folder, info, progress, signals, clock, arguments, nonce };
         session.save()?;
         for warning in &session.info.warnings {
             progress.warn(&warning.to_string());
@@ -94,7 +95,13 @@ impl<'a> Session<'a> {
     /// Everything between the folder and the analysis. Never loses what was measured: a failure ends the measuring, and
     /// the rest is done with what there is.
     pub(crate) async fn run(&mut self, plan: &Plan) -> Ended {
-        let mut source = collect::open_early(plan, self).await;
+        let mut source = match collect::open_early(plan, self).await {
+            Ok(source) => source,
+            Err(error) => {
+                self.fail(&error.message);
+                return Ended { failure: Some(error), asked: self.signals.asked() };
+            }
+        };
         let exporter = self.start_exporter(plan, &source);
         let root = IdStream::new(self.nonce, plan.seed, "prepare", "", "measured").ids(0, 0);
         let streams = Arc::new(self.info.streams.clone());
@@ -120,7 +127,7 @@ impl<'a> Session<'a> {
             Err(error) => Some(CliError::new(error)),
         };
         drop(queue);
-        self.finish_exporter(plan, exporter);
+        self.finish_exporter(exporter);
         self.info.status = match (&failure, self.signals.asked()) {
             (_, Asked::Interrupt | Asked::Terminate) => Status::Interrupted,
             (Some(_), _) => Status::Failed,
@@ -210,29 +217,24 @@ impl<'a> Session<'a> {
             service_name: plan.tracing.service_name.clone(),
             resource: vec![("milvus_bench.run_id".to_owned(), self.run_id())],
         };
-        match Exporter::start(options) {
-            Ok(exporter) => Some(exporter),
-            Err(error) => {
-                self.progress.warn(&error);
-                self.info.export = Some(ExportInfo { endpoint, error: Some(error), ..ExportInfo::default() });
-                None
-            }
+        let started = Exporter::start(options);
+        let error = started.as_ref().err().cloned();
+        if let Some(error) = &error {
+            self.progress.warn(error);
         }
+        self.info.export = Some(ExportInfo { endpoint, error, ..ExportInfo::default() });
+        started.ok()
     }
 
-    fn finish_exporter(&mut self, plan: &Plan, exporter: Option<Exporter>) {
+    fn finish_exporter(&mut self, exporter: Option<Exporter>) {
         let Some(exporter) = exporter else { return };
         let counters = exporter.finish();
         if counters.dropped > 0 {
             let why = counters.error.clone().unwrap_or_else(|| "its queue was full".to_owned());
             self.progress.warn(&format!("{} of the client's own spans were not exported: {why}", counters.dropped));
         }
-        self.info.export = Some(ExportInfo {
-            endpoint: plan.tracing.export.clone().unwrap_or_else(|| "embedded receiver".to_owned()),
-            exported: counters.exported,
-            dropped: counters.dropped,
-            error: counters.error,
-        });
+        let export = self.info.export.get_or_insert_default();
+        (export.exported, export.dropped, export.error) = (counters.exported, counters.dropped, counters.error);
     }
 
     fn close(&mut self, writer: RunWriter) {
@@ -336,9 +338,11 @@ fn threads(arguments: &RunArguments) -> u32 {
     arguments.threads.unwrap_or((cores / 2).clamp(1, 8))
 }
 
-/// Values of `--set` and of URIs may hold what is nobody's business.
-fn safe_command_line() -> Vec<String> {
-    let mut arguments: Vec<String> = std::env::args().map(|argument| crate::report::clean(&argument)).collect();
+/// The arguments as typed, for run.json, fit to be shown on a terminal. Nothing is left out here: the scenario refuses a
+/// secret that is typed with `--set`, and the plan a user and password in `--uri`, before there is a run.
+fn command_line() -> Vec<String> {
+    let shown = |argument: OsString| crate::report::clean(&argument.to_string_lossy());
+    let mut arguments: Vec<String> = std::env::args_os().map(shown).collect();
     if let Some(program) = arguments.first_mut() {
         *program = "milvus-bench".to_owned();
     }

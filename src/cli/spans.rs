@@ -11,7 +11,7 @@ use super::{
     runs, runtime,
 };
 use crate::{
-    record::RunReader,
+    record::{FetchInfo, RunInfo, RunReader},
     spans::{SourceOptions, find_source},
 };
 
@@ -27,6 +27,9 @@ pub(crate) struct SpansArguments {
     /// Its address; default: that of the run's scenario
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
+    /// Header of every request to the source, its value from an environment variable, e.g. authorization=JAEGER_TOKEN
+    #[arg(long, value_name = "NAME=VARIABLE")]
+    header_env: Vec<String>,
     /// Longest time of reading, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     deadline: u64,
@@ -45,13 +48,22 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
             "spans can't be fetched again from source {name:?}: name one that keeps them, --source jaeger, jaeger-json or auto"
         ))
     })?;
+    let environment = |name: &str| std::env::var(name).ok();
+    let headers = arguments.header_env.iter().map(|text| header(text, &environment)).collect::<Result<Vec<_>, _>>()?;
     let progress = Progress::new(false);
+    for name in left_out(&info, &headers) {
+        progress.warn(&format!("the run sent the header {name} to its span source: give it with --header-env {name}=VARIABLE"));
+    }
     let fetched = runtime()?.block_on(async {
-        let options = SourceOptions { endpoint, ..SourceOptions::default() };
+        let options = SourceOptions { endpoint, headers, ..SourceOptions::default() };
         let source = (entry.open)(&options).await.map_err(CliError::new)?;
         Ok::<_, CliError>(collect::read_again(&folder, source, Duration::from_secs(arguments.deadline), &progress).await)
     })?;
     progress.end();
+    if let Some(why) = nothing_read(&fetched) {
+        // What run.json says of the earlier reading is worth more.
+        return Err(CliError::new(why));
+    }
     if let Some(error) = &fetched.error {
         progress.warn(error);
     }
@@ -61,4 +73,79 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     write_reports(&folder, &analysis, &[])?;
     print_report(&analysis, &[])?;
     Ok(Done::Ok)
+}
+
+/// `NAME=VARIABLE` as the header with the variable's value, which is not shown in any message.
+fn header(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<(String, String), CliError> {
+    let named = text.split_once('=').filter(|(name, variable)| !name.is_empty() && !variable.is_empty());
+    let (name, variable) = named.ok_or_else(|| {
+        CliError::new(
+            "--header-env takes the name of a header and that of an environment variable: write for example authorization=JAEGER_TOKEN",
+        )
+    })?;
+    let value = environment(variable).filter(|value| !value.is_empty()).ok_or_else(|| {
+        CliError::new(format!(
+            "--header-env {name}={variable}: {variable} is not set in the environment, or empty; set it to the header's value"
+        ))
+    })?;
+    Ok((name.to_lowercase(), value))
+}
+
+/// Headers of the run's scenario that are not given; run.json has their names, never their values.
+fn left_out(info: &RunInfo, given: &[(String, String)]) -> Vec<String> {
+    let planned = info.plan.pointer("/tracing/spans/headers").and_then(|names| names.as_array());
+    let names = planned.into_iter().flatten().filter_map(|name| name.as_str());
+    names.filter(|name| !given.iter().any(|(known, _)| known == name)).map(str::to_owned).collect()
+}
+
+/// Why nothing at all was read: nobody answered, or nobody answered with a trace.
+fn nothing_read(fetched: &FetchInfo) -> Option<String> {
+    if fetched.source == "none" {
+        return Some(fetched.remark.clone());
+    }
+    fetched.error.clone().filter(|_| fetched.not_fetched == fetched.asked)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_header(text: &str, expected: Result<(&str, &str), &str>) {
+        let environment =
+            |name: &str| ["TOKEN", "EMPTY"].contains(&name).then(|| if name == "TOKEN" { "Bearer x".to_owned() } else { String::new() });
+        match (header(text, &environment), expected) {
+            (Ok((name, value)), Ok(expected)) => assert_eq!((name.as_str(), value.as_str()), expected),
+            (Err(error), Err(words)) => assert!(error.message.contains(words), "{error}"),
+            (found, _) => panic!("{text}: {found:?}"),
+        }
+    }
+
+    #[test]
+    fn a_header_has_its_value_from_the_environment() {
+        check_header("Authorization=TOKEN", Ok(("authorization", "Bearer x")));
+        check_header("authorization=EMPTY", Err("EMPTY is not set"));
+        check_header("authorization=OTHER", Err("OTHER is not set"));
+        check_header("authorization", Err("authorization=JAEGER_TOKEN"));
+        check_header("=TOKEN", Err("authorization=JAEGER_TOKEN"));
+        check_header("authorization=", Err("authorization=JAEGER_TOKEN"));
+    }
+
+    #[test]
+    fn a_reading_without_any_answer_is_none() {
+        let fetched = |asked, not_fetched, error: Option<&str>| FetchInfo {
+            source: "jaeger".to_owned(),
+            asked,
+            not_fetched,
+            error: error.map(str::to_owned),
+            ..FetchInfo::default()
+        };
+        assert_eq!(nothing_read(&fetched(5, 0, None)), None);
+        assert_eq!(nothing_read(&fetched(0, 0, None)), None);
+        assert_eq!(nothing_read(&fetched(5, 4, Some("gone"))), None);
+        assert_eq!(nothing_read(&fetched(5, 5, Some("gone"))).as_deref(), Some("gone"));
+        assert_eq!(nothing_read(&fetched(0, 0, Some("requests.jsonl is damaged"))).as_deref(), Some("requests.jsonl is damaged"));
+        let none = FetchInfo { source: "none".to_owned(), remark: "nobody answers".to_owned(), ..FetchInfo::default() };
+        assert_eq!(nothing_read(&none).as_deref(), Some("nobody answers"));
+    }
 }

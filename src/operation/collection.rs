@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::FieldValues;
+use toml::{Table, Value};
+
+use super::{FieldValues, OperationError, keys::refuse};
 
 /// Type of a scalar field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,9 @@ pub enum Consistency {
     Eventually,
 }
 
+/// Keys of a workload that name fields of its collection.
+const FIELD_KEYS: [&str; 2] = ["output_fields", "group_by_field"];
+
 /// Everything about a collection that a request or its creation needs.
 #[derive(Clone, Debug)]
 pub struct CollectionShape {
@@ -78,4 +83,33 @@ pub struct CollectionShape {
     pub shards: u32,
     /// Replicas to load.
     pub replicas: u32,
+}
+
+impl CollectionShape {
+    /// Checks the fields that `keys` of a workload name, where the collection has exactly the fields of this shape.
+    ///
+    /// # Errors
+    /// A field that the collection has not.
+    pub fn check_fields(&self, keys: &Table) -> Result<(), OperationError> {
+        for key in FIELD_KEYS {
+            let names = match keys.get(key) {
+                Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
+                Some(Value::String(name)) => vec![name.as_str()],
+                _ => continue,
+            };
+            // Not fields, but what Milvus takes in the place of some.
+            let known =
+                |name: &str| (key == "output_fields" && matches!(name, "*" | "count(*)")) || self.field_names().any(|field| field == name);
+            if let Some(name) = names.into_iter().find(|name| !known(name)) {
+                let has: Vec<&str> = self.field_names().collect();
+                let found = if key == "output_fields" { "holds" } else { "is" };
+                return refuse(key, format!("{found} {name:?}, which is no field of collection {}; it has: {}", self.name, has.join(", ")));
+            }
+        }
+        Ok(())
+    }
+
+    fn field_names(&self) -> impl Iterator<Item = &str> {
+        [&self.id_field, &self.vector_field].into_iter().chain(self.fields.iter().map(|field| &field.name)).map(String::as_str)
+    }
 }

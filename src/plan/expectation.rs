@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{PhaseLength, Plan, PlannedPart, PrepareMode, limits::grouped};
+use super::{Arrival, CollectionPlan, PhaseLength, Plan, PlannedPart, PrepareMode, limits::grouped};
 
 /// Spans of one traced request: a search of a standalone Milvus has about ten.
 const SPANS_PER_TRACE: u64 = 10;
@@ -30,6 +30,8 @@ pub struct ExpectedLoad {
     pub requests: Option<u64>,
     /// Share of the measured requests that are traced, in [0, 1].
     pub sample_ratio: f64,
+    /// Requests per second of an open loop; None for a closed one.
+    pub rate: Option<f64>,
     /// How long the rows of an insert workload last, in words; None for others.
     pub rows_last: Option<String>,
 }
@@ -37,6 +39,10 @@ pub struct ExpectedLoad {
 /// What a run will do and need.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Expectation {
+    /// Address of Milvus, with the database if one is named.
+    pub milvus: String,
+    /// What happens to each collection, in words.
+    pub collections: Vec<String>,
     /// Every workload of every phase, in their order.
     pub loads: Vec<ExpectedLoad>,
     /// Rows that preparation inserts.
@@ -58,7 +64,7 @@ impl Plan {
         let loads: Vec<ExpectedLoad> = (0..self.phases.len())
             .flat_map(|phase| self.phases[phase].workloads.iter().map(move |index| self.expected_load(phase, *index)))
             .collect();
-        let inserts = |plan: &&super::CollectionPlan| matches!(plan.prepare, PrepareMode::Full | PrepareMode::Ensure);
+        let inserts = |plan: &&CollectionPlan| matches!(plan.prepare, PrepareMode::Full | PrepareMode::Ensure);
         let rows = self.collections.iter().filter(inserts).map(|plan| plan.initial_rows).fold(0, u64::saturating_add);
         let traces = (0..self.phases.len()).map(|phase| self.expected_traces(phase)).fold(0, u64::saturating_add);
         let spans = traces.saturating_mul(SPANS_PER_TRACE);
@@ -67,7 +73,10 @@ impl Plan {
         let disk_bytes = [(traces, REQUEST_BYTES), (spans, SPAN_BYTES), (seconds, SECOND_BYTES)]
             .iter()
             .fold(0_u64, |sum, (count, bytes)| sum.saturating_add(count.saturating_mul(*bytes)));
-        Expectation { loads, rows, traces, spans, time, disk_bytes }
+        let database = self.milvus.database.as_ref().map(|name| format!(", database {name}")).unwrap_or_default();
+        let milvus = format!("{}{database}", self.milvus.uri);
+        let collections = self.collections.iter().map(fate).collect();
+        Expectation { milvus, collections, loads, rows, traces, spans, time, disk_bytes }
     }
 
     fn expected_load(&self, phase: usize, index: usize) -> ExpectedLoad {
@@ -77,6 +86,10 @@ impl Plan {
             warmup: self.planned_requests(phase, index, PlannedPart::Warmup),
             requests: self.planned_requests(phase, index, PlannedPart::Measured),
             sample_ratio: self.sample_ratio(phase),
+            rate: match self.workloads[index].arrival {
+                Arrival::Open { rate, .. } => Some(rate),
+                Arrival::Closed { .. } => None,
+            },
             rows_last: self.rows_last(phase, index),
         }
     }
@@ -86,14 +99,14 @@ impl Plan {
         let workload = &self.workloads[index];
         let left = self.left_before(phase, index, PlannedPart::Warmup)?;
         Some(match workload.arrival {
-            super::Arrival::Open { rate, .. } => {
+            Arrival::Open { rate, .. } => {
                 let needed = (self.phases[phase].warmup + self.measured_time(phase).unwrap_or_default()).as_secs_f64();
                 let lasts = left as f64 / rate;
                 let early =
                     if lasts < needed && self.phases[phase].length != PhaseLength::Exhausted { ", less than the phase" } else { "" };
                 format!("its rows last {lasts:.1} s{early}")
             }
-            super::Arrival::Closed { .. } => format!("its rows last {} requests at most", shown(left)),
+            Arrival::Closed { .. } => format!("its rows last {} requests at most", shown(left)),
         })
     }
 
@@ -111,6 +124,25 @@ impl Plan {
         let phases = phases.collect::<Option<Vec<Duration>>>()?;
         Some(prepare.chain(phases).fold(self.tracing.settle, Duration::saturating_add))
     }
+}
+
+/// What a run does to a collection.
+fn fate(plan: &CollectionPlan) -> String {
+    let rows = match (plan.prepare, plan.initial_rows) {
+        (PrepareMode::Schema, _) | (_, 0) => "empty".to_owned(),
+        (_, rows) => format!("with {} rows", shown(rows)),
+    };
+    let end = if plan.keep { "kept" } else { "dropped" };
+    let what = match plan.prepare {
+        PrepareMode::Full | PrepareMode::Schema => {
+            format!("created {rows}, in place of one that milvus-bench made before; {end} after the run")
+        }
+        PrepareMode::Ensure => {
+            format!("kept if milvus-bench made it like this before, else created {rows} in its place; {end} after the run")
+        }
+        PrepareMode::Reuse => "used as it is, neither created nor dropped".to_owned(),
+    };
+    format!("{}: {what}", plan.shape.name)
 }
 
 fn shown(number: u64) -> String {
@@ -131,6 +163,10 @@ impl fmt::Display for Expectation {
         let number = |requests: Option<u64>| {
             requests.map_or_else(|| "as many as Milvus answers".to_owned(), |count| format!("about {}", shown(count)))
         };
+        writeln!(f, "milvus     {}", self.milvus)?;
+        for collection in &self.collections {
+            writeln!(f, "collection {collection}")?;
+        }
         writeln!(f, "rows       {} inserted by the preparation", shown(self.rows))?;
         for load in &self.loads {
             let warmup = match load.warmup {
@@ -140,7 +176,11 @@ impl fmt::Display for Expectation {
             let last = load.rows_last.as_ref().map(|last| format!("; {last}")).unwrap_or_default();
             let percent = load.sample_ratio * 100.0;
             let percent = if percent >= 10.0 || percent == 0.0 { format!("{percent:.0}") } else { format!("{percent:.2}") };
-            writeln!(f, "requests   {}/{}: {}{warmup}, {percent} % traced{last}", load.phase, load.workload, number(load.requests))?;
+            let requests = match (load.requests, load.rate) {
+                (None, Some(rate)) => format!("{rate} a second until the phase ends"),
+                (requests, _) => number(requests),
+            };
+            writeln!(f, "requests   {}/{}: {requests}{warmup}, {percent} % traced{last}", load.phase, load.workload)?;
         }
         let about = if self.loads.iter().all(|load| load.requests.is_some()) { "about" } else { "at most" };
         writeln!(f, "traces     {about} {}, {} spans", shown(self.traces), shown(self.spans))?;

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    AccessPlan, Arrival, Arrivals, CollectionPlan, MilvusPlan, PlanError, WorkloadPlan, collections::unknown, limits, milvus::TIMEOUTS,
-    phases,
+    AccessPlan, Arrival, Arrivals, CollectionPlan, MilvusPlan, PlanError, PrepareMode, WorkloadPlan, collections::unknown, limits,
+    milvus::TIMEOUTS, phases,
 };
 use crate::{
     operation::{OPERATIONS, Operation, OperationContext, OperationEntry, OperationError},
@@ -111,7 +111,12 @@ impl<'a> Builder<'a> {
             truth_holds,
             keys: self.table.value.keys.iter().map(|(key, at)| (key.clone(), at.value.clone())).collect(),
         };
-        (self.entry.build)(context).map_err(|error| self.located(&error))
+        // Of a collection that is reused, the scenario need not name all fields.
+        let checked = if self.collection.prepare == PrepareMode::Reuse { Ok(()) } else { context.collection.check_fields(&context.keys) };
+        // First what the operation has to say, which knows how its keys are written.
+        let operation = (self.entry.build)(context).map_err(|error| self.located(&error))?;
+        checked.map_err(|error| self.located(&error))?;
+        Ok(operation)
     }
 
     fn check_write(&self) -> Result<(), PlanError> {

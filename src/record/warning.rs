@@ -20,6 +20,7 @@ pub enum Warning {
     SamplerIgnored { variable: String },
     UnusedWorkload { workload: String },
     RowsUsedUp { phase: String, workload: String },
+    StoppedEarly { phase: String, workload: String, reason: String },
 }
 
 impl fmt::Display for Warning {
@@ -57,6 +58,9 @@ impl fmt::Display for Warning {
                 f,
                 "the rows of workload {workload} were used up before phase {phase} ended: give it more rows (initial_rows), a smaller rate, or a shorter phase"
             ),
+            Warning::StoppedEarly { phase, workload, reason } => {
+                write!(f, "workload {workload} stopped before phase {phase} ended: {reason}; its figures are of a part of the phase only")
+            }
         }
     }
 }

@@ -149,6 +149,20 @@ fn a_run_folder_of_the_users_choice() {
     bench.run(&["--out", "mine/run-1"]).exits(2).error(&["mine/run-1", "not empty"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_path_that_is_no_utf_8() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[]);
+    let mut command = bench.command(&["run", "scenario.toml", "--accept-invalid", "--out"]);
+    let name = OsStr::from_bytes(b"run-\xff");
+    let output = command.arg(name).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let run = Folder::at(bench.path().join(name)).run();
+    assert_eq!((&run["command_line"][5], &run["run"]), (&"run-\u{fffd}".into(), &"run-\u{fffd}".into()));
+}
+
 #[test]
 fn a_quiet_run_says_no_progress() {
     let fake = FakeMilvus::start();

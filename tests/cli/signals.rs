@@ -64,6 +64,33 @@ fn an_interrupt_while_spans_are_read_ends_the_reading_alone() {
 }
 
 #[test]
+fn an_interrupt_of_a_later_round_is_answered_once() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[]);
+    let mut running = bench.start(&["--repeat", "3"]);
+    running.says("run 2 of 3");
+    wait(fake.called(&methods::SEARCH, 60));
+    running.signal(Signal::INT);
+    let ended = running.ended().exits(130);
+    assert_eq!(ended.stderr.matches("press Ctrl-C again").count(), 1, "{}", ended.stderr);
+    let states: Vec<_> = bench.folders().iter().map(|folder| folder.run()["status"].clone()).collect();
+    assert_eq!((states.len(), states.iter().filter(|status| **status == "interrupted").count()), (2, 1), "{states:?}");
+}
+
+#[test]
+fn an_interrupt_while_a_round_is_analysed_ends_the_rounds() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[]);
+    let mut running = bench.start(&["--repeat", "3"]);
+    // Said before the analysis. On a busy machine the signal may come as late as in round 2, which it then ends.
+    running.says("run folder: ");
+    running.signal(Signal::INT);
+    let ended = running.ended().exits(130);
+    assert!(!ended.stderr.contains("run 3 of 3"), "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("press Ctrl-C again").count(), 1, "{}", ended.stderr);
+}
+
+#[test]
 fn an_interrupt_of_the_preparation() {
     let fake = FakeMilvus::start();
     fake.fail(&methods::INSERT, .., Failure::Never);

@@ -144,8 +144,29 @@ fn fetching_again_from_nowhere_leaves_the_run_as_it_was() {
     let before = folder.bytes();
     bench.call(&["spans"]).exits(2).error(&["no Jaeger gRPC answers"]);
     bench.call(&["spans", folder.name(), "--source", "jaeger-json", "--endpoint", &WebServer::page().url()]).exits(2);
+    let nobody = format!("http://127.0.0.1:{}", closed_port());
+    bench
+        .call(&["spans", folder.name(), "--source", "auto", "--endpoint", &nobody])
+        .exits(2)
+        .error(&["neither Jaeger's gRPC nor its JSON"]);
     bench.call(&["spans", folder.name(), "--source", "embedded"]).exits(2).error(&["embedded", "--source jaeger"]);
     assert!(folder.bytes() == before, "the folder was changed");
+}
+
+#[test]
+fn fetching_again_sends_the_headers_that_are_named() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[]);
+    bench.run(&[]).exits(0);
+    let server = WebServer::page();
+    let arguments = ["spans", "--source", "jaeger-json", "--endpoint", &server.url(), "--header-env", "authorization=TEST_TOKEN"];
+    bench.call(&arguments).exits(2).error(&["TEST_TOKEN is not set"]);
+    assert_eq!(server.seen(), "");
+    let output = bench.command(&arguments).env("TEST_TOKEN", "Bearer open-sesame").output().expect("it starts");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(server.seen().contains("authorization: Bearer open-sesame"), "{}", server.seen());
+    let texts = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    assert!(texts.iter().all(|text| !text.contains("open-sesame")), "{texts:?}");
 }
 
 #[test]
@@ -154,9 +175,23 @@ fn an_embedded_receiver_whose_port_is_taken() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     let keys = format!("source = \"embedded\"\nlisten = \"{}\"", taken.local_addr().expect("an address"));
     let bench = Bench::at(&fake, &[("source = \"none\"", &keys)]);
-    let ended = bench.run(&[]).exits(0);
-    assert!(ended.stderr.contains("can't listen on"), "{}", ended.stderr);
-    bench.only_folder().check();
+    bench.run(&[]).exits(2).error(&["can't listen on", "tracing.spans listen"]);
+    assert_eq!(bench.only_folder().run()["status"], "failed");
+    assert!(fake.calls().is_empty(), "a load whose spans nobody receives is not sent");
+}
+
+#[test]
+fn an_embedded_receiver_takes_the_spans_of_the_client_too() {
+    let fake = FakeMilvus::start();
+    let listen = format!("127.0.0.1:{}", closed_port());
+    let keys = format!("source = \"embedded\"\nlisten = \"{listen}\"");
+    let export = format!("export = \"http://127.0.0.1:{}\"", closed_port());
+    let bench = Bench::at(&fake, &[("source = \"none\"", &keys), ("export = \"off\"", &export)]);
+    let stderr = bench.run(&[]).exits(0).stderr;
+    assert!(stderr.contains(" requests in 51 traces from OTLP receiver"), "50 searches and the preparation: {stderr}");
+    let export = &bench.only_folder().run()["export"];
+    assert_eq!((export["endpoint"].as_str(), count(export, "dropped")), (Some(format!("http://{listen}").as_str()), 0), "{export:#}");
+    assert!(count(export, "exported") >= 50, "{export:#}");
 }
 
 #[test]
@@ -168,8 +203,9 @@ fn client_spans_that_nobody_takes() {
     let folder = bench.only_folder();
     folder.check();
     let run = folder.run();
+    assert!(export.contains(run["export"]["endpoint"].as_str().expect("an endpoint")), "{run:#}");
     assert!(count(&run["export"], "dropped") >= 50, "{run:#}");
     let report = folder.report();
     let reasons = report["verdict"]["reasons"].as_array().expect("reasons");
-    assert!(reasons.iter().any(|reason| reason["code"] == "spans_dropped"), "{reasons:#?}");
+    assert!(reasons.iter().any(|reason| reason["code"] == "client_spans_lost"), "{reasons:#?}");
 }

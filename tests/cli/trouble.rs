@@ -67,6 +67,17 @@ fn milvus_goes_away_for_good() {
 }
 
 #[test]
+fn rows_that_are_used_up_too_early_are_called_that() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[("\"search\"\nrate = 50", "\"insert\"\nbatch = 10\nrate = 50"), ("limit = 5\n", "")]);
+    let ended = bench.run(&[]).exits(0);
+    assert!(ended.stdout.contains("the rows of workload search were used up before phase alone ended"), "{}", ended.stdout);
+    let warnings = &bench.only_folder().run()["warnings"];
+    let codes: Vec<_> = warnings.as_array().expect("warnings").iter().filter_map(|warning| warning["code"].as_str()).collect();
+    assert!(codes.contains(&"rows_used_up") && !codes.contains(&"stopped_early"), "{warnings:#}");
+}
+
+#[test]
 fn milvus_refuses_the_credentials() {
     let fake = FakeMilvus::start();
     fake.require_token("root:right-password");

@@ -36,6 +36,26 @@ fn the_good_scenario_is_good() {
 }
 
 #[test]
+fn fields_that_the_collection_does_not_have() {
+    let search = |keys: &str| with("params = { ef = 64 }", keys);
+    let refused = |keys: &str, words: &[&str]| check(&search(keys), words);
+    refused("output_fields = [\"rank\", \"nope\"]", &["workloads.search.output_fields", "\"nope\"", "words", "id, vector, rank"]);
+    refused("group_by_field = \"nope\"", &["workloads.search.group_by_field", "is \"nope\"", "id, vector, rank"]);
+    refused("group_by_field = \"*\"", &["workloads.search.group_by_field"]);
+    refused("output_fields = \"rank\"", &["output_fields", "list"]);
+    plan(&search("output_fields = [\"rank\", \"vector\", \"id\", \"*\"]\ngroup_by_field = \"rank\"")).unwrap();
+    let query = "operation = \"query\"\nfilter = \"rank < 5\"\n";
+    let queried = |fields: &str| {
+        GOOD.replacen("operation = \"search\"", &format!("{query}output_fields = [{fields}]"), 1).replacen("params = { ef = 64 }", "", 1)
+    };
+    check(&queried("\"nope\""), &["output_fields", "\"nope\""]);
+    plan(&queried("\"count(*)\"")).unwrap();
+    let reused = search("output_fields = [\"nope\"]").replacen("initial_rows = \"80%\"", "prepare = \"reuse\"", 1);
+    let reused = reused.replacen("batch = 20", "on_end = \"repeat\"", 1);
+    plan(&reused).unwrap();
+}
+
+#[test]
 fn files_that_are_no_scenario() {
     let read = |path: &Path| Scenario::read(&ScenarioSource::File(path.to_owned()), &[], &none).unwrap_err().0;
     let folder = tempfile::tempdir().unwrap();

@@ -102,6 +102,39 @@ fn auto_traces_at_most_max_traces_of_a_phase() {
 }
 
 #[test]
+fn a_check_says_what_happens_where() {
+    let check = |from: &str, to: &str, words: &str| {
+        let text = with(from, to).replacen("batch = 20", "on_end = \"repeat\"", 1);
+        let text = plan(&text).unwrap().expectation().to_string();
+        assert!(text.contains(words), "{text}");
+    };
+    let rows = "initial_rows = \"80%\"";
+    check(rows, rows, "milvus     http://127.0.0.1:19530\n");
+    check("[data.noise]", "database = \"tests\"\n[data.noise]", "milvus     http://127.0.0.1:19530, database tests\n");
+    let created = "collection words: created with 800 rows, in place of one that milvus-bench made before; ";
+    check(rows, rows, &format!("{created}dropped after the run\n"));
+    check(rows, &format!("{rows}\nkeep = true"), &format!("{created}kept after the run\n"));
+    check(rows, "prepare = \"schema\"", "words: created empty, in place of one");
+    check(
+        rows,
+        &format!("{rows}\nprepare = \"ensure\""),
+        "words: kept if milvus-bench made it like this before, else created with 800 rows in its place; kept",
+    );
+    check(rows, "prepare = \"reuse\"", "words: used as it is, neither created nor dropped\n");
+}
+
+#[test]
+fn an_open_loop_beside_rows_that_run_out_keeps_its_rate() {
+    let text = GOOD.replacen(
+        "duration = \"10s\"\nworkloads = [\"search\", \"ingest\"]",
+        "until = \"exhausted\"\nworkloads = [\"search\", \"ingest\"]",
+        1,
+    );
+    let text = plan(&text).unwrap().expectation().to_string();
+    assert!(text.contains("under-ingest/search: 200 a second until the phase ends, "), "{text}");
+}
+
+#[test]
 fn planned_requests_end_with_the_rows() {
     let open = good("concurrency = 1", "rate = 4\narrivals = \"even\"");
     assert_eq!(open.planned_requests(1, 1, PlannedPart::Measured), Some(10), "200 rows are 10 batches of 20, 40 slots are due");
