@@ -22,6 +22,10 @@ const ROWS_USED_UP: &str = "its rows are used up";
 /// Time between the order to begin and the first slot: every thread has its tasks by then.
 const RUN_UP: Duration = Duration::from_millis(50);
 
+/// Time between two looks at a running phase, and between two lines of progress.
+const LOOK: Duration = Duration::from_millis(50);
+const DRAW: Duration = Duration::from_secs(1);
+
 /// How long requests in flight are waited for after Ctrl-C.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -51,6 +55,9 @@ pub(crate) async fn prepare(
             }
         }
     }
+    // For a run that is killed later.
+    context.recorder.flush();
+    note_steps(session, context);
     end_phase(session)
 }
 
@@ -128,12 +135,13 @@ pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engi
         let cpu = environment::process_cpu_s();
         let phase = phase_run(plan, number, &session.info.streams, ids, Instant::now() + RUN_UP, &earlier);
         let started = session.clock.ns_of(phase.start);
+        note_starts(session, plan, number, started)?;
         let mut running = engine.begin(&phase);
         let result = watch(session, plan, number, &mut running, &phase.stop).await?;
         for (index, numbers) in plan.phases[number].workloads.iter().zip(&result.earlier) {
             earlier[*index].clone_from(numbers);
         }
-        note_result(session, plan, number, started, &result);
+        note_result(session, plan, number, &result);
         if let Some(info) = session.info.phases.last_mut() {
             info.cpu_s = Some(environment::process_cpu_s() - cpu);
             info.thread_cpu_max = Some(result.thread_cpu_max);
@@ -142,6 +150,19 @@ pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engi
         note_collections(session, plan, client, &format!("after {name}")).await;
     }
     Ok(())
+}
+
+/// When each part of the phase begins: in run.json before the first request, for a run that is killed.
+fn note_starts(session: &mut Session<'_>, plan: &Plan, number: usize, started: u64) -> Result<(), CliError> {
+    let phase = &plan.phases[number];
+    for stream in session.info.streams.iter_mut().filter(|stream| stream.phase == phase.name) {
+        stream.start_ns = started + if stream.part == Some(Part::Warmup) { 0 } else { nanos(phase.warmup) };
+    }
+    session.save()
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Waits for the end of a phase: draws progress, passes on signals, ends phases that last until their rows are used up.
@@ -155,14 +176,11 @@ async fn watch(
     let began = Instant::now();
     let mut signals = session.signals.clone();
     let mut before = vec![LiveSnapshot::default(); plan.phases[number].workloads.len()];
+    let mut drawn = began;
     loop {
-        let live = running.live();
         tokio::select! {
             result = running.wait() => return result.map_err(CliError::new),
-            () = tokio::time::sleep(Duration::from_secs(1)) => {
-                session.progress.now(&line(plan, number, began.elapsed(), &before, &live));
-                before = live;
-            }
+            () = tokio::time::sleep(LOOK) => {}
             () = signals.wait(), if stop.asked() == Stop::Go => {
                 stop.ask(Stop::EndPart);
                 let stop = stop.clone();
@@ -171,6 +189,11 @@ async fn watch(
                     stop.ask(Stop::Abort);
                 });
             }
+        }
+        if drawn.elapsed() >= DRAW {
+            let live = running.live();
+            session.progress.now(&line(plan, number, began.elapsed(), &before, &live));
+            (before, drawn) = (live, Instant::now());
         }
         if plan.phases[number].length == PhaseLength::Exhausted && running.exhausted() {
             stop.ask(Stop::EndPart);
@@ -250,22 +273,20 @@ fn ended_early(stream: &StreamInfo, length: PhaseLength) -> Option<Warning> {
     }
 }
 
-fn note_result(session: &mut Session<'_>, plan: &Plan, number: usize, started: u64, result: &PhaseResult) {
+fn note_result(session: &mut Session<'_>, plan: &Plan, number: usize, result: &PhaseResult) {
     let phase = &plan.phases[number];
-    let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     let now = session.clock.now_ns();
     let stopped_early = session.signals.asked() != Asked::Nothing;
     for part in &result.streams {
         let Some(stream) = session.info.streams.get_mut(usize::from(part.stream)) else { continue };
-        let (start, length) = match (stream.part, phase.length) {
-            (Some(Part::Warmup), _) => (started, Some(phase.warmup)),
-            (_, PhaseLength::Duration(length)) => (started + nanos(phase.warmup), Some(length)),
-            _ => (started + nanos(phase.warmup), None),
+        let length = match (stream.part, phase.length) {
+            (Some(Part::Warmup), _) => Some(phase.warmup),
+            (_, PhaseLength::Duration(length)) => Some(length),
+            _ => None,
         };
-        stream.start_ns = start;
         // A part without a length of its own, or one that was cut, ended with its last request.
-        let planned = length.map(|length| start + nanos(length)).filter(|end| !stopped_early || *end <= now);
-        stream.end_ns = Some(planned.unwrap_or(now));
+        let planned = length.map(|length| stream.start_ns + nanos(length)).filter(|end| !stopped_early || *end <= now);
+        stream.end_ns = Some(planned.unwrap_or(part.last_done_ns.max(stream.start_ns)));
         stream.due = part.due;
         stream.sent = part.sent;
         stream.in_flight_max = part.in_flight_max;

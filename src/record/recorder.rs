@@ -70,6 +70,11 @@ impl Recorder {
         }
     }
 
+    /// Hands over what is there within its second: nothing may come for a while.
+    pub fn flush(&mut self) {
+        self.hand_over(self.active.second);
+    }
+
     /// Hands over what is there, waiting for a place in the queue: the end of the load.
     pub fn finish(mut self) {
         // A writer that is gone has told its error already; there is nobody left to tell.
