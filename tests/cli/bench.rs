@@ -165,7 +165,7 @@ impl Bench {
 
     /// The run folders below `results`, the oldest first.
     pub(crate) fn folders(&self) -> Vec<Folder> {
-        let entries = fs::read_dir(self.path().join("results")).map(|entries| entries.flatten().collect()).unwrap_or(Vec::new());
+        let entries: Vec<_> = fs::read_dir(self.path().join("results")).map(|entries| entries.flatten().collect()).unwrap_or_default();
         let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).filter(|path| path.is_dir() && !path.is_symlink()).collect();
         paths.sort();
         paths.into_iter().map(Folder::at).collect()

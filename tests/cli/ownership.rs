@@ -29,7 +29,7 @@ fn create_foreign(fake: &FakeMilvus, description: &str) {
         ..Default::default()
     };
     let request =
-        proto::CreateCollectionRequest { collection_name: "words".to_owned(), schema: schema.encode_to_vec().into(), ..Default::default() };
+        proto::CreateCollectionRequest { collection_name: "words".to_owned(), schema: schema.encode_to_vec(), ..Default::default() };
     wait(async {
         let channel = connect(&fake.uri()).await;
         let reply: proto::Status = call(&channel, &methods::CREATE_COLLECTION, Request::new(request)).await.expect("an answer");
