@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{CliError, environment, session::Session, signals::Asked};
 use crate::{
     load::{
-        Engine, LiveSnapshot, PREPARE, PhaseResult, RunIds, RunningPhase, Stop, StopHandle, nothing_earlier, phase_run,
+        Engine, LiveSnapshot, PREPARE, PhaseResult, ROWS_USED_UP, RunIds, RunningPhase, Stop, StopHandle, nothing_earlier, phase_run,
         prepare::{self, Decision, PrepareContext, collection_state},
     },
     milvus::{Client, SetupError},
@@ -15,9 +15,6 @@ use crate::{
     plan::{CollectionPlan, PhaseLength, Plan},
     record::{CollectionState, KeptError, Part, PhaseInfo, StreamInfo, Warning},
 };
-
-/// Why a stream stopped that has sent all of its rows, as the load says it.
-const ROWS_USED_UP: &str = "its rows are used up";
 
 /// Time between the order to begin and the first slot: every thread has its tasks by then.
 const RUN_UP: Duration = Duration::from_millis(50);

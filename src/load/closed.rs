@@ -91,7 +91,7 @@ impl Caller {
                 break;
             }
             if lane.operation.capacity().is_some_and(|capacity| self.earlier + seq >= capacity) {
-                result.stopped = Some("its rows are used up".to_owned());
+                result.stopped = Some(super::ROWS_USED_UP.to_owned());
                 lane.live.set_exhausted();
                 break;
             }

@@ -19,3 +19,6 @@ pub use engine::{Engine, EngineError, EngineOptions, Loop, PartPlan, PhaseResult
 pub use live::{LiveCounters, LiveSnapshot};
 pub use schedule::{PREPARE, RunIds, nothing_earlier, phase_run, streams};
 pub use stop::{Stop, StopHandle};
+
+/// Why a part stopped whose operation has no more data.
+pub const ROWS_USED_UP: &str = "its rows are used up";

@@ -108,7 +108,7 @@ impl<'a> Part<'a> {
                 break;
             }
             if capacity.is_some_and(|capacity| self.earlier + slot.seq >= capacity) {
-                self.result.stopped = Some("its rows are used up".to_owned());
+                self.result.stopped = Some(super::ROWS_USED_UP.to_owned());
                 self.lane.live.set_exhausted();
                 break;
             }
