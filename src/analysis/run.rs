@@ -153,18 +153,22 @@ fn of_stream<'h>(
 
 fn counts(stream: &StreamInfo, histograms: &FigureHistograms) -> RequestCounts {
     let mut counts = RequestCounts::default();
-    for (key, histogram) in of_stream(histograms, stream, Figure::ServiceTime) {
-        match key.outcome {
-            Outcome::Ok => counts.ok += histogram.len(),
-            Outcome::NotSent => {}
+    let mut by_outcome: BTreeMap<Outcome, u64> = BTreeMap::new();
+    // A request that was not sent has no service time, and one of preparation no lag: the largest count is that of all.
+    for (key, histogram) in Figure::ALL.into_iter().flat_map(|figure| of_stream(histograms, stream, figure)) {
+        let count = by_outcome.entry(key.outcome).or_default();
+        *count = histogram.len().max(*count);
+    }
+    for (outcome, count) in by_outcome {
+        match outcome {
+            Outcome::Ok => counts.ok = count,
+            Outcome::NotSent => counts.not_sent = count,
             outcome => {
-                counts.failed += histogram.len();
-                *counts.outcomes.entry(outcome.to_string()).or_default() += histogram.len();
+                counts.failed += count;
+                counts.outcomes.insert(outcome.to_string(), count);
             }
         }
     }
-    let not_sent = of_stream(histograms, stream, Figure::SendLag).filter(|(key, _)| key.outcome == Outcome::NotSent);
-    counts.not_sent = not_sent.map(|(_, histogram)| histogram.len()).sum();
     // Counted from what was recorded, so that the sum holds for a killed run too.
     counts.due = counts.ok + counts.failed + counts.not_sent;
     counts

@@ -1,5 +1,6 @@
 //! The command line: arguments, one file per subcommand, progress on stderr. stdout carries what was asked for alone.
 
+mod calibrate;
 mod check;
 mod collect;
 mod doctor;
@@ -87,6 +88,8 @@ enum Command {
     Trace(trace::TraceArguments),
     /// Fetch the server spans of a run again, into its folder
     Spans(spans::SpansArguments),
+    /// What can this machine generate? Limits of the tool itself
+    Calibrate(calibrate::CalibrateArguments),
 }
 
 /// Which scenario, and how it is changed on the command line.
@@ -127,6 +130,7 @@ fn execute(arguments: Arguments) -> Result<Done, CliError> {
         Command::Report(arguments) => report::report(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Spans(arguments) => spans::spans(&arguments),
+        Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
     }
 }
 

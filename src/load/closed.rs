@@ -9,9 +9,8 @@ use tokio::time::Instant;
 
 use super::{
     engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartPlan, StreamResult},
-    request::{Before, Lane},
+    request::{Before, Lane, Launch},
     stop::{Stop, StopListener},
-    timer::Timer,
 };
 
 /// Runs the callers of this thread through all parts of the workload.
@@ -22,11 +21,10 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
     let mut tasks = Vec::new();
     for number in (context.shard.index..callers).step_by(context.shard.of.max(1) as usize) {
         let (context, lanes) = (Rc::clone(&context), Rc::clone(&lanes));
-        let timer = Timer::new().map_err(|error| error.to_string())?;
         tasks.push(tokio::task::spawn_local(async move {
             let earlier = context.stream.earlier.get(number as usize).copied().unwrap_or(0);
             let mut caller =
-                Caller { number: u64::from(number), callers: u64::from(callers), think_time, timer, earlier, stop: context.stop.listen() };
+                Caller { number: u64::from(number), callers: u64::from(callers), think_time, earlier, stop: context.stop.listen() };
             let mut results = Vec::new();
             for (plan, lane) in context.stream.parts.iter().zip(lanes.iter()) {
                 results.push(caller.run(&context, plan, lane).await);
@@ -48,6 +46,7 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
         merge(&mut result.parts, parts);
     }
     for (part, lane) in result.parts.iter_mut().zip(lanes.iter()) {
+        part.sent = lane.sent.get();
         part.in_flight_max = lane.in_flight_max.get();
         part.last_done_ns = lane.last_done_ns.get();
     }
@@ -61,7 +60,6 @@ fn merge(parts: &mut Vec<StreamResult>, of_caller: Vec<StreamResult>) {
     }
     for (sum, part) in parts.iter_mut().zip(of_caller) {
         sum.due += part.due;
-        sum.sent += part.sent;
         sum.stopped = sum.stopped.take().or(part.stopped);
     }
 }
@@ -70,7 +68,6 @@ struct Caller {
     number: u64,
     callers: u64,
     think_time: Duration,
-    timer: Timer,
     /// Requests that this caller made before the part, times the number of callers: where its row numbers go on.
     earlier: u64,
     stop: StopListener,
@@ -81,7 +78,7 @@ impl Caller {
         let mut result = StreamResult { stream: plan.stream.0, ..StreamResult::default() };
         let start = context.start + plan.start;
         let end = plan.duration.map(|duration| start + duration);
-        if !self.wait_until(start).await {
+        if !self.wait_until(lane, start).await {
             return result;
         }
         for round in 0.. {
@@ -98,16 +95,17 @@ impl Caller {
             match lane.prepare(seq, self.earlier) {
                 Ok(request) => {
                     result.due += 1;
-                    result.sent += 1;
                     let before = Before { intended_ns: None, ready_ns: Some(lane.shared.clock.now_ns()) };
-                    lane.send(request, before, self.stop.clone()).await;
+                    let pin = self.number / lane.shards;
+                    let started = lane.start(&request, pin);
+                    lane.finish(Launch { request, before, pin, started, stop: self.stop.clone() }).await;
                 }
                 Err(error) => {
                     result.stopped = Some(error.to_string());
                     break;
                 }
             }
-            if !self.think_time.is_zero() && !self.wait_until(Instant::now() + self.think_time).await {
+            if !self.think_time.is_zero() && !self.wait_until(lane, Instant::now() + self.think_time).await {
                 break;
             }
         }
@@ -116,11 +114,11 @@ impl Caller {
     }
 
     /// False when the part is told to end before that.
-    async fn wait_until(&mut self, deadline: Instant) -> bool {
+    async fn wait_until(&mut self, lane: &Lane, deadline: Instant) -> bool {
         tokio::select! {
             biased;
             () = self.stop.until(Stop::EndPart) => false,
-            waited = self.timer.wait_until(deadline) => waited.is_ok(),
+            () = lane.shared.timers.until(deadline) => true,
         }
     }
 }

@@ -8,6 +8,7 @@ mod closed;
 mod engine;
 mod live;
 mod open;
+mod places;
 pub mod prepare;
 mod request;
 mod schedule;

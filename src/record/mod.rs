@@ -16,6 +16,6 @@ pub use folder::{FolderError, RequestReader, RunFolder, RunReader};
 pub use hlog::{FigureHistograms, HistogramKey, read_histograms};
 pub use info::*;
 pub use recorder::{Interval, Recorder};
-pub use sample::{Figure, Outcome, Part, RequestLine, Sample, StreamId};
+pub use sample::{Figure, Outcome, Part, RequestLine, Sample, SocketFigure, StreamId};
 pub use warning::Warning;
 pub use writer::{OnSampled, RunWriter, WriterCounters};

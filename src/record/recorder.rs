@@ -1,11 +1,14 @@
 //! The recorder of one load thread: no lock, no formatting; once a second its interval is handed to the writer.
 
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::{
+    sync::mpsc::{SyncSender, TrySendError},
+    time::Duration,
+};
 
 use hdrhistogram::Histogram;
 
 use super::{
-    Figure, Outcome, Sample, StreamId,
+    Figure, Outcome, Sample, SocketFigure, StreamId,
     hlog::{MAX_NS, new_histogram},
 };
 
@@ -24,6 +27,8 @@ pub struct Interval {
     pub second: u64,
     /// Histograms that hold at least one request.
     pub histograms: Vec<(StreamId, Outcome, Figure, Histogram<u64>)>,
+    /// What happened at the sockets, per connection.
+    pub sockets: Vec<(u16, SocketFigure, Histogram<u64>)>,
     /// Samples in the order of their end.
     pub samples: Vec<Sample>,
     /// Sampled requests without a line, per stream that has any.
@@ -62,6 +67,19 @@ impl Recorder {
         }
     }
 
+    /// Records what happened at the socket of `connection`, within the interval of the last request.
+    pub fn record_socket(&mut self, connection: u16, figure: SocketFigure, waited: Duration) {
+        let value = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX).min(MAX_NS);
+        let sockets = &mut self.active.sockets;
+        let known = sockets.iter().position(|(of, what, _)| (*of, *what) == (connection, figure));
+        let index = known.unwrap_or_else(|| {
+            sockets.push((connection, figure, new_histogram()));
+            sockets.len() - 1
+        });
+        // The value was cut to the bound of the histogram.
+        let _ = sockets[index].2.record(value);
+    }
+
     /// Begins a new interval if the second of `now_ns` is a later one. Called by `record`, and once a second when idle.
     pub fn roll(&mut self, now_ns: u64) {
         let second = now_ns / 1_000_000_000;
@@ -76,7 +94,7 @@ impl Recorder {
     }
 
     /// Hands over what is there, waiting for a place in the queue: the end of the load.
-    pub fn finish(mut self) {
+    pub fn finish(&mut self) {
         // A writer that is gone has told its error already; there is nobody left to tell.
         let _ = self.queue.send(std::mem::take(&mut self.active));
     }
