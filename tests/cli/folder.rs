@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use milvus_bench::record::{Figure, Outcome, Part, RunReader};
+use milvus_bench::record::{Figure, Outcome, RunReader};
 use serde_json::Value;
 
 /// One run folder.
@@ -101,7 +101,8 @@ impl Folder {
         let matching = histograms.merged.iter().filter(|(key, _)| {
             workload["phase"] == key.phase
                 && workload["workload"] == key.workload
-                && (key.part, key.figure, key.outcome) == (Part::Measured, Figure::ServiceTime, Outcome::Ok)
+                && workload["stage"].as_str().unwrap_or("measured") == key.part.to_string()
+                && (key.figure, key.outcome) == (Figure::ServiceTime, Outcome::Ok)
         });
         let successes: u64 = matching.map(|(_, histogram)| histogram.len()).sum();
         assert_eq!(count(&workload["requests"], "ok"), successes, "{workload:#}");
