@@ -46,7 +46,10 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis) -> Verdict {
     let mut reasons = of_run(info);
     for workload in analysis.workloads.iter().filter(|workload| workload.phase != PREPARE) {
         let stream = info.streams.iter().find(|stream| {
-            stream.is_measured() && stream.stage() == workload.stage.as_deref() && stream.phase == workload.phase && stream.workload == workload.workload
+            stream.is_measured()
+                && stream.stage() == workload.stage.as_deref()
+                && stream.phase == workload.phase
+                && stream.workload == workload.workload
         });
         reasons.extend(stream.and_then(|stream| requests_lost(info, stream, workload)));
         reasons.extend(of_load(workload, stream));

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use super::{CliError, environment, session::Session, signals::Asked};
 use crate::{
     load::{
-        Engine, LiveSnapshot, PREPARE, PhaseResult, PhaseRun, ROWS_USED_UP, RunIds, RunningPhase, Stop, StopHandle, nothing_earlier, phase_run,
+        Engine, LiveSnapshot, PREPARE, PhaseResult, PhaseRun, ROWS_USED_UP, RunIds, RunningPhase, Stop, StopHandle, nothing_earlier,
+        phase_run,
         prepare::{self, Decision, PrepareContext, collection_state},
     },
     milvus::{Client, SetupError},
@@ -278,7 +279,10 @@ fn note_result(session: &mut Session<'_>, phase: &PhaseRun, length: PhaseLength,
         let Some(stream) = session.info.streams.get_mut(usize::from(part.stream)) else { continue };
         let planned = phase.streams.iter().flat_map(|stream| &stream.parts).find(|planned| planned.stream.0 == part.stream);
         // A part without a length of its own, or one that was cut, ended with its last request.
-        let planned = planned.and_then(|planned| planned.duration).map(|length| stream.start_ns + nanos(length)).filter(|end| !stopped_early || *end <= now);
+        let planned = planned
+            .and_then(|planned| planned.duration)
+            .map(|length| stream.start_ns + nanos(length))
+            .filter(|end| !stopped_early || *end <= now);
         stream.end_ns = Some(planned.unwrap_or(part.last_done_ns.max(stream.start_ns)));
         stream.due = part.due;
         stream.sent = part.sent;

@@ -107,10 +107,12 @@ mod tests {
     fn exponential_pauses_pass_a_kolmogorov_smirnov_test() {
         let ids = IdStream::new(Nonce(1), 42, "alone", "search", "measured");
         let mean = Duration::from_millis(50);
-        let mut pauses: Vec<f64> = (0..20_000).map(|seq| pause(ThinkTime::Exponential(mean), ids.key_hash(seq)).as_secs_f64() / 0.05).collect();
+        let mut pauses: Vec<f64> =
+            (0..20_000).map(|seq| pause(ThinkTime::Exponential(mean), ids.key_hash(seq)).as_secs_f64() / 0.05).collect();
         pauses.sort_by(f64::total_cmp);
         let n = pauses.len() as f64;
-        let distance = pauses.iter().enumerate().map(|(index, gap)| (1.0 - (-gap).exp() - (index as f64 + 0.5) / n).abs()).fold(0.0, f64::max);
+        let distance =
+            pauses.iter().enumerate().map(|(index, gap)| (1.0 - (-gap).exp() - (index as f64 + 0.5) / n).abs()).fold(0.0, f64::max);
         assert!(distance < 1.95 / n.sqrt(), "distance {distance}");
         assert_eq!(pause(ThinkTime::Constant(mean), 7), mean);
     }

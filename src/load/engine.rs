@@ -90,9 +90,14 @@ pub enum PartLoad {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub enum Loop {
-    Open { max_in_flight: u64 },
+    Open {
+        max_in_flight: u64,
+    },
     /// `callers` is the most of all parts.
-    Closed { callers: u32, think_time: ThinkTime },
+    Closed {
+        callers: u32,
+        think_time: ThinkTime,
+    },
 }
 
 /// One workload within a phase.

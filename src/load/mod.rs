@@ -16,7 +16,9 @@ mod stop;
 mod timer;
 
 pub use client_span::{SpanContext, client_span};
-pub use engine::{Engine, EngineError, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, RunningPhase, StreamResult, StreamRun};
+pub use engine::{
+    Engine, EngineError, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, RunningPhase, StreamResult, StreamRun,
+};
 pub use live::{LiveCounters, LiveSnapshot};
 pub use schedule::{PREPARE, RunIds, nothing_earlier, phase_run, streams};
 pub use stop::{Stop, StopHandle};

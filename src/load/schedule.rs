@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     pacer::{Schedule, Spread},
-    plan::{self, Arrival, Arrivals, Plan, PrepareMode, ScheduledPart},
+    plan::{self, Arrival, Arrivals, PartKind, Plan, PrepareMode, ScheduledPart},
     record::{Part, StreamId, StreamInfo},
     telemetry::{IdStream, Nonce},
 };
@@ -38,14 +38,15 @@ pub fn streams(plan: &Plan) -> Vec<StreamInfo> {
     for (number, phase) in plan.phases.iter().enumerate() {
         let of_workload = |index: &usize| plan.parts(number, *index).into_iter().map(|part| (*index, part)).collect::<Vec<_>>();
         let parts: Vec<(usize, ScheduledPart)> = phase.workloads.iter().flat_map(of_workload).collect();
-        // Workloads of a part stand together, parts in the order in which they begin.
+        // Workloads of a part stand together: those without stages first, then stages in the order in which they begin.
         let mut kinds: Vec<&ScheduledPart> = Vec::new();
         for (_, part) in &parts {
             if !kinds.iter().any(|known| known.kind == part.kind) {
                 kinds.push(part);
             }
         }
-        kinds.sort_by_key(|part| part.start);
+        let staged = |kind: &PartKind| matches!(kind, PartKind::Ramp(_) | PartKind::Stage(_));
+        kinds.sort_by_key(|part| (staged(&part.kind), part.start));
         for kind in kinds {
             streams.extend(parts.iter().filter(|(_, part)| part.kind == kind.kind).map(|(index, part)| stream(plan, number, *index, part)));
         }
@@ -97,9 +98,8 @@ pub fn phase_run(plan: &Plan, number: usize, streams: &[StreamInfo], ids: RunIds
         let workload = &plan.workloads[*index];
         let part = |part: ScheduledPart| {
             let kind = Part::from_name(&part.kind.to_string());
-            let known = |stream: &StreamInfo| {
-                stream.phase == phase.name && stream.part.as_ref() == Some(&kind) && stream.workload == workload.name
-            };
+            let known =
+                |stream: &StreamInfo| stream.phase == phase.name && stream.part.as_ref() == Some(&kind) && stream.workload == workload.name;
             let stream = streams.iter().position(known).unwrap_or_default();
             let ids = IdStream::new(ids.nonce, ids.seed, &phase.name, &workload.name, &kind.to_string());
             let load = part_load(part.load, &workload.arrival, ids);

@@ -32,7 +32,7 @@ fn a_ramp_comes_closer_and_closer_and_ends() {
 
 #[test]
 fn a_sine_is_dense_in_its_first_half() {
-    check(Shape::Sine { mean: 4.0, amplitude: 4.0, period: SECOND }, &[0, 170, 296, 437]);
+    check(Shape::Sine { mean: 4.0, amplitude: 4.0, period: SECOND }, &[0, 168, 295, 442]);
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_seed_keeps_its_meaning() {
 }
 
 /// Of the first version: a change of these numbers changes every schedule that users have.
-const SEED_42_US: [u64; 4] = [0, 0, 0, 0];
+const SEED_42_US: [u64; 4] = [11_453, 41_466, 47_044, 56_915];
 
 fn shapes() -> impl Strategy<Value = Shape> {
     let every = (1_u64..100_000).prop_map(Duration::from_millis);

@@ -6,8 +6,8 @@ use super::{Arrival, Arrivals, CallerLoad, OpenLoad, PlanError, Stage, ThinkTime
 use crate::{
     pacer::Shape,
     scenario::{
-        ArrivalsKey, At, BurstTable, ConcurrencyKey, Level, NAME_RULE, RateKey, SineTable, StageTable, ThinkTimeKey, WorkloadTable,
-        choose, is_name, quoted,
+        ArrivalsKey, At, BurstTable, ConcurrencyKey, Level, NAME_RULE, RateKey, SineTable, StageTable, ThinkTimeKey, WorkloadTable, choose,
+        is_name, quoted,
     },
 };
 
@@ -55,7 +55,9 @@ pub(super) fn resolve(table: &At<WorkloadTable>, batch: Option<u64>) -> Result<A
         (None, Some(at), _, Some(_)) => Err(beside(at, "`concurrency`", "`stages` (open loop) or `concurrency` (closed loop)")),
         (Some(_), Some(at), ..) => Err(beside(at, "`rate`", "`rate` or `stages`, whose first can be { at = ..., for = ... }")),
         (Some(at), None, Some(_), _) => Err(beside(at, "bursts (`arrivals`)", "`rate` or bursts, which say how many are due and when")),
-        (None, Some(at), Some(_), None) => Err(beside(at, "bursts (`arrivals`)", "`stages` or bursts, which say how many are due and when")),
+        (None, Some(at), Some(_), None) => {
+            Err(beside(at, "bursts (`arrivals`)", "`stages` or bursts, which say how many are due and when"))
+        }
         (None, None, Some(at), Some(_)) => Err(beside(at, "`concurrency`", "bursts (open loop) or `concurrency` (closed loop)")),
     }
 }
@@ -114,16 +116,17 @@ fn shape(rate: &At<RateKey>, batch: Option<u64>) -> Result<Shape, PlanError> {
             let rate = per_second(&At { value: *level, place: rate.place.clone() }, batch, RATES)?;
             Ok(Shape::Constant { rate })
         }
-        RateKey::Sine(SineTable { mean: Some(mean), amplitude: Some(amplitude), period: Some(period) }) => {
-            let found = per_second(mean, batch, RATES)?;
-            let swing = per_second(amplitude, batch, RAMP_RATES)?;
+        RateKey::Sine(table) => {
+            let SineTable { mean: Some(mean), amplitude: Some(amplitude), period: Some(period) } = table.as_ref() else {
+                let example = "rate = { mean = 200, amplitude = 100, period = \"30s\" }";
+                return Err(rate.error(format!("is no number and no sine; write for example {example}")).into());
+            };
+            let (found, swing) = (per_second(mean, batch, RATES)?, per_second(amplitude, batch, RAMP_RATES)?);
             if swing > found {
-                return Err(amplitude.error(format!("is {}, more than `mean`, so that the rate would fall below 0", amplitude.value.number)).into());
+                let message = format!("is {}, more than `mean`, so that the rate would fall below 0", amplitude.value.number);
+                return Err(amplitude.error(message).into());
             }
             Ok(Shape::Sine { mean: found, amplitude: swing, period: length(period)? })
-        }
-        RateKey::Sine(_) => {
-            Err(rate.error("is no number and no sine; write for example rate = { mean = 200, amplitude = 100, period = \"30s\" }").into())
         }
     }
 }
@@ -178,14 +181,18 @@ fn stages(list: &At<Vec<At<StageTable>>>, level: ReadLevel<'_>) -> Result<Vec<St
             (Some(to), None) => ramp(table, to, stages.last(), level)?,
             (None, Some(at)) => hold(table, at, &stages, level)?,
             (Some(_), Some(_)) => {
-                return Err(table.error("has `to` and `at`; a ramp has `to` and `over`, a level `at` and `for`: make it two stages").into());
+                return Err(table
+                    .error("has `to` and `at`; a ramp has `to` and `over`, a level `at` and `for`: make it two stages")
+                    .into());
             }
             (None, None) => return Err(table.error(format!("has neither `to` nor `at`; write for example {EXAMPLE}")).into()),
         };
         stages.push(found);
     }
     if !stages.iter().any(|stage| stage.name.is_some()) {
-        return Err(list.error(format!("holds no level (`at`), and ramps are in no figure: nothing would be measured; write for example {EXAMPLE}")).into());
+        return Err(list
+            .error(format!("holds no level (`at`), and ramps are in no figure: nothing would be measured; write for example {EXAMPLE}"))
+            .into());
     }
     if stages.iter().map(|stage| stage.duration).sum::<Duration>() > MAX_DURATION {
         return Err(list.error("takes longer than 30 days, which is the longest phase").into());

@@ -108,11 +108,8 @@ impl Plan {
             (PhaseLength::Duration(_), Some(time)) => humantime::format_duration(time).to_string(),
             (_, Some(time)) => format!("about {}", humantime::format_duration(Duration::from_millis(time.as_millis() as u64))),
         };
-        let warmup = if plan.warmup.is_zero() {
-            String::new()
-        } else {
-            format!(", after {} of warm-up", humantime::format_duration(plan.warmup))
-        };
+        let warmup =
+            if plan.warmup.is_zero() { String::new() } else { format!(", after {} of warm-up", humantime::format_duration(plan.warmup)) };
         format!("{}: {length}{warmup}", plan.name)
     }
 

@@ -26,8 +26,8 @@ pub use secret::Secret;
 
 use crate::{
     dataset::Dataset,
-    pacer::Shape,
     operation::{CollectionShape, Operation},
+    pacer::Shape,
     scenario::{Environment, NAME_RULE, Scenario, ScenarioError, is_name, quoted},
 };
 

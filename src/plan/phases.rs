@@ -72,13 +72,14 @@ fn chosen(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<Vec<usiz
 }
 
 fn length(table: &At<PhaseTable>, workloads: &[&WorkloadPlan]) -> Result<PhaseLength, PlanError> {
-    let length = match workloads.iter().filter(|workload| !workload.arrival.stages().is_empty()).max_by_key(|workload| staged_time(workload)) {
-        None => own_length(table)?,
-        Some(longest) => {
-            let all = workloads.iter().all(|workload| !workload.arrival.stages().is_empty());
-            PhaseLength::Duration(staged_length(table, longest, all)?)
-        }
-    };
+    let length =
+        match workloads.iter().filter(|workload| !workload.arrival.stages().is_empty()).max_by_key(|workload| staged_time(workload)) {
+            None => own_length(table)?,
+            Some(longest) => {
+                let all = workloads.iter().all(|workload| !workload.arrival.stages().is_empty());
+                PhaseLength::Duration(staged_length(table, longest, all)?)
+            }
+        };
     let PhaseLength::Duration(duration) = length else { return Ok(length) };
     let late = workloads.iter().find(|workload| workload.start >= duration);
     if let Some(late) = late {
@@ -114,7 +115,9 @@ fn staged_length(table: &At<PhaseTable>, longest: &WorkloadPlan, all: bool) -> R
         }
         Some(at) if at.value < time => {
             let found = humantime::format_duration(at.value);
-            Err(at.error(format!("is {found}, but the stages of `{name}` end after {shown}; allowed is that or more, or leave it out")).into())
+            Err(at
+                .error(format!("is {found}, but the stages of `{name}` end after {shown}; allowed is that or more, or leave it out"))
+                .into())
         }
         Some(_) => Ok(limits::duration(duration, Duration::from_millis(1)..=MAX_DURATION, MAX_DURATION)?),
         None => Ok(time),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Arrival, CallerLoad, CollectionPlan, CredentialsPlan, OpenLoad, PhaseLength, PhasePlan, Plan, ScheduledPart, Stage, ThinkTime, WorkloadPlan,
+    Arrival, CallerLoad, CollectionPlan, CredentialsPlan, OpenLoad, PhaseLength, PhasePlan, Plan, ScheduledPart, Stage, ThinkTime,
+    WorkloadPlan,
 };
 use crate::{
     operation::{CollectionShape, IndexShape},

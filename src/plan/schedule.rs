@@ -143,7 +143,9 @@ impl Plan {
         let plan = &self.phases[phase];
         // When the slots of a workload that is due often enough are over; Poisson arrivals on average.
         let time_of = |index: usize, requests: u64| match &self.workloads[index].arrival {
-            Arrival::Open { load: OpenLoad::Steady(shape), .. } => Some(self.workloads[index].start + Schedule::even(*shape).due(requests)?),
+            Arrival::Open { load: OpenLoad::Steady(shape), .. } => {
+                Some(self.workloads[index].start + Schedule::even(*shape).due(requests)?)
+            }
             _ => None,
         };
         let longest = |times: Vec<Option<Duration>>| {

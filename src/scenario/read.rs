@@ -168,7 +168,7 @@ fn workload(key: &str, node: &Node) -> Result<WorkloadTable> {
         operation: reader.text("operation")?,
         collection: reader.text("collection")?,
         rate: reader.with("rate", |node| match &node.value {
-            Value::Table(_) => Ok(RateKey::Sine(sine(&Reader::new(node, keys::RATE)?)?)),
+            Value::Table(_) => Ok(RateKey::Sine(Box::new(sine(&Reader::new(node, keys::RATE)?)?))),
             _ => Ok(RateKey::Constant(units::level(node)?)),
         })?,
         stages: reader.with("stages", |node| stages(node, keys::STAGE, units::level))?,

@@ -206,7 +206,7 @@ pub struct Level {
 #[allow(missing_docs)]
 pub enum RateKey {
     Constant(Level),
-    Sine(SineTable),
+    Sine(Box<SineTable>),
 }
 
 /// `rate = { mean, amplitude, period }`.

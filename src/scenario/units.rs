@@ -39,8 +39,8 @@ pub(super) fn level(node: &Node) -> Result<Level, ScenarioError> {
             let rows = per_second.and_then(|text| text.strip_suffix("rows"));
             let number = rows.or(per_second).and_then(|number| number.trim().replace('_', "").parse().ok());
             number.map(|number| Level { number, rows: rows.is_some() }).ok_or_else(|| {
-                let example = "200 or \"5000 rows/s\"";
-                node.place.error(format!("is {}, which is no rate; write requests per second as a number, e.g. {example}", quoted(text)))
+                let example = "e.g. rate = 200, or \"5000 rows/s\"";
+                node.place.error(format!("is {}, which is no rate; write requests per second as a number, {example}", quoted(text)))
             })
         }
         other => Err(node.place.error(format!("is {}, allowed is a number of requests per second, e.g. rate = 200", shown(other)))),

@@ -61,6 +61,15 @@ impl Folder {
         found.unwrap_or_else(|| panic!("no {phase}/{workload}: {report:#}")).clone()
     }
 
+    /// The entry of report.json for a stage.
+    #[track_caller]
+    pub(crate) fn stage(&self, phase: &str, stage: &str, workload: &str) -> Value {
+        let report = self.report();
+        let list = report["workloads"].as_array().expect("a list of workloads");
+        let found = list.iter().find(|entry| entry["phase"] == phase && entry["stage"] == stage && entry["workload"] == workload);
+        found.unwrap_or_else(|| panic!("no {phase}/{stage}/{workload}: {report:#}")).clone()
+    }
+
     /// Names of all files.
     pub(crate) fn files(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(&self.path)
