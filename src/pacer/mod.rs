@@ -26,6 +26,9 @@ use std::time::Duration;
 
 pub use stages::{StageSlots, stages};
 
+/// Longest due time in seconds: `u64` nanoseconds.
+const MAX_S: f64 = 1.8e10;
+
 /// How the rate runs over time, in requests per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Shape {
@@ -182,9 +185,10 @@ impl Schedule {
     }
 }
 
-/// `x` seconds, at least 0; what is longer than 500 years is that long.
+/// `x` seconds; what is longer than 500 years is that long.
+#[inline]
 fn seconds(x: f64) -> Duration {
-    Duration::try_from_secs_f64(x.max(0.0)).unwrap_or(Duration::from_nanos(u64::MAX))
+    if x < MAX_S { Duration::from_secs_f64(x) } else { Duration::from_nanos(u64::MAX) }
 }
 
 /// The schedule of one shard: an iterator, without end but for a ramp.
@@ -221,13 +225,19 @@ impl Iterator for Pacer {
     fn next(&mut self) -> Option<Slot> {
         let seq = self.next;
         self.next += self.shards;
-        let due = match &mut self.poisson {
-            None => self.schedule.due(seq)?,
+        let x = match &mut self.poisson {
+            None => self.schedule.first + seq as f64,
             Some((sum, draws)) => {
                 let x = sum.after(*draws);
                 *draws = self.shards;
-                self.schedule.shape.inverse(x)?
+                x
             }
+        };
+        let due = match self.schedule.shape {
+            // The usual case comes first and is worth its line: a slot costs a few nanoseconds.
+            Shape::Constant { rate } => seconds(x / rate),
+            Shape::Bursts { .. } => self.schedule.due(seq)?,
+            shape => shape.inverse(x)?,
         };
         Some(Slot { seq, due })
     }

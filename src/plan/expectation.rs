@@ -233,7 +233,8 @@ impl fmt::Display for Expectation {
                 (requests, _) => number(requests),
             };
             let ramps = match load.ramps {
-                Some(0) => String::new(),
+                // Those of a closed loop are as many as Milvus answers, too.
+                Some(0) | None => String::new(),
                 ramps => format!(", {} in ramps", number(ramps)),
             };
             writeln!(f, "requests   {}/{}: {requests}{warmup}{ramps}, {percent} % traced{last}", load.phase, load.workload)?;

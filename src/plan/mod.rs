@@ -58,6 +58,9 @@ pub struct PlanFlags {
 /// Seed of a scenario that names none.
 const DEFAULT_SEED: u64 = 42;
 
+/// Most parts of all phases: samples name theirs by 16 bits, which preparation shares.
+const MAX_PARTS: usize = 60_000;
+
 /// A scenario that can be run.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -362,6 +365,14 @@ impl Plan {
             resolved: serde_json::Value::Null,
             source: scenario.source.clone(),
         };
+        let parts = |phase: usize| plan.phases[phase].workloads.iter().map(|workload| plan.parts(phase, *workload).len()).sum::<usize>();
+        let parts: usize = (0..plan.phases.len()).map(parts).sum();
+        if parts > MAX_PARTS {
+            let message = format!(
+                "its phases have {parts} parts (warm-up, ramps, levels), at most {MAX_PARTS} can be recorded; use fewer stages or phases"
+            );
+            return Err(scenario.place.error(message).into());
+        }
         plan.resolved = resolved::resolved(scenario, &plan);
         Ok(plan)
     }

@@ -192,6 +192,19 @@ fn stages_that_make_no_sense() {
 }
 
 #[test]
+fn more_parts_than_can_be_recorded() {
+    let stages: String = (1..=100).map(|rate| format!("{{ at = {rate}, for = \"1s\" }},")).collect();
+    let names: Vec<String> = (0..10).map(|number| format!("w{number}")).collect();
+    let workloads: String = names.iter().map(|name| format!("[workloads.{name}]\noperation = \"search\"\nstages = [{stages}]\n")).collect();
+    let phases =
+        |count: usize| (0..count).map(|number| format!("[[phases]]\nname = \"p{number}\"\nworkloads = {names:?}\n")).collect::<String>();
+    let (head, _) = GOOD.split_once("[workloads.search]").unwrap();
+    plan(&format!("{head}{workloads}{}", phases(60))).unwrap();
+    let PlanError(message) = plan(&format!("{head}{workloads}{}", phases(61))).unwrap_err();
+    assert!(message.contains("61000 parts") && message.contains("at most 60000"), "{message}");
+}
+
+#[test]
 fn words_of_k6_are_answered_with_ours() {
     let one = |stage: &str, words: &[&str]| refused(&format!("stages = [{stage}]"), words);
     one("{ target = 400, duration = \"1m\" }", &["stages.0.target` is not a key here, write `to` for a ramp, or `at` for a level"]);
