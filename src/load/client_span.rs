@@ -40,6 +40,7 @@ pub fn client_span(context: &SpanContext, stream: &StreamInfo, sample: &Sample) 
         ("milvus_bench.workload", text(&stream.workload)),
         ("milvus_bench.seq", number(sample.seq)),
     ];
+    attributes.extend(stream.stage().map(|stage| ("milvus_bench.stage", text(stage))));
     if let Some(code) = grpc_status(sample.outcome) {
         attributes.push(("rpc.grpc.status_code", number(u64::from(code))));
     }

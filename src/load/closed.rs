@@ -1,17 +1,22 @@
 //! Closed loop: callers, each of which waits for its answer and thinks before its next request.
 //!
-//! Caller c's k-th request of a part has seq = c + k x callers. There is no schedule, so stalls are under-counted; the
-//! report says so.
+//! Caller c's k-th request of a part has seq = c + k x callers, the most callers of any part. There is no schedule, so
+//! stalls are under-counted; the report says so.
 
-use std::{rc::Rc, time::Duration};
+use std::rc::Rc;
 
 use tokio::time::Instant;
 
 use super::{
-    engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartPlan, StreamResult},
+    callers,
+    engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartLoad, PartPlan, StreamResult},
     request::{Before, Lane, Launch},
     stop::{Stop, StopListener},
 };
+use crate::plan::ThinkTime;
+
+/// Marks the hash that a pause is drawn from: content is drawn from that of the number itself.
+const PAUSE: u64 = 1 << 63;
 
 /// Runs the callers of this thread through all parts of the workload.
 pub(super) async fn run(context: LaneContext) -> LaneOutcome {
@@ -67,7 +72,7 @@ fn merge(parts: &mut Vec<StreamResult>, of_caller: Vec<StreamResult>) {
 struct Caller {
     number: u64,
     callers: u64,
-    think_time: Duration,
+    think_time: ThinkTime,
     /// Requests that this caller made before the part, times the number of callers: where its row numbers go on.
     earlier: u64,
     stop: StopListener,
@@ -76,8 +81,10 @@ struct Caller {
 impl Caller {
     async fn run(&mut self, context: &LaneContext, plan: &PartPlan, lane: &Rc<Lane>) -> StreamResult {
         let mut result = StreamResult { stream: plan.stream.0, ..StreamResult::default() };
-        let start = context.start + plan.start;
-        let end = plan.duration.map(|duration| start + duration);
+        let PartLoad::Closed { from, to } = plan.load else { return result };
+        let Some(shift) = callers::shift(self.number, (from, to), plan.duration) else { return result };
+        let start = context.start + plan.start + shift.begin;
+        let end = shift.end.map(|end| context.start + plan.start + end);
         if !self.wait_until(lane, start).await {
             return result;
         }
@@ -105,7 +112,8 @@ impl Caller {
                     break;
                 }
             }
-            if !self.think_time.is_zero() && !self.wait_until(lane, Instant::now() + self.think_time).await {
+            let pause = callers::pause(self.think_time, lane.ids.key_hash(seq | PAUSE));
+            if !pause.is_zero() && !self.wait_until(lane, Instant::now() + pause).await {
                 break;
             }
         }

@@ -24,6 +24,8 @@ use super::{
 use crate::{
     milvus::{ConnectError, ConnectOptions, Connections, Watch},
     operation::Operation,
+    pacer::Schedule,
+    plan::ThinkTime,
     record::{Outcome, Recorder, RunClock, SocketFigure, StreamId},
     telemetry::{IdStream, Sampler},
 };
@@ -76,16 +78,34 @@ pub struct PartPlan {
     pub duration: Option<Duration>,
     /// Requests after which it ends.
     pub requests: Option<u64>,
+    /// Its load; of the kind of [`StreamRun::arrival`].
+    pub load: PartLoad,
     /// Slots of the whole schedule of an open loop, all shards together; None where only the end of the data ends it.
     pub slots: Option<u64>,
+}
+
+/// The load of one part.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PartLoad {
+    /// When its slots are due.
+    Open(Schedule),
+    /// Callers at its beginning and at its end; where they differ, the part has a duration.
+    #[allow(missing_docs)]
+    Closed { from: u32, to: u32 },
 }
 
 /// How the requests of a workload arise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub enum Loop {
-    Open { rate: f64, poisson: bool, max_in_flight: u64 },
-    Closed { callers: u32, think_time: Duration },
+    Open {
+        max_in_flight: u64,
+    },
+    /// `callers` is the most of all parts.
+    Closed {
+        callers: u32,
+        think_time: ThinkTime,
+    },
 }
 
 /// One workload within a phase.
@@ -97,7 +117,7 @@ pub struct StreamRun {
     pub arrival: Loop,
     /// Timeout of one request.
     pub timeout: Duration,
-    /// Warm-up and measured part, in their order.
+    /// Warm-up, then the measured part or the stages, in their order.
     pub parts: Vec<PartPlan>,
     /// Requests of this workload in earlier phases: one number in an open loop, one per caller in a closed one.
     pub earlier: Vec<u64>,

@@ -8,10 +8,9 @@ use std::{future::poll_fn, rc::Rc, task::Poll, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartPlan, StreamResult},
+    engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartLoad, PartPlan, StreamResult},
     places::{Place, Places},
     request::{Before, Lane, Launch, Prepared},
-    schedule::spread,
     stop::{Stop, StopListener},
 };
 use crate::pacer::{Pacer, Slot};
@@ -44,7 +43,7 @@ enum Next {
 
 /// Runs the shard of this thread through all parts of the workload.
 pub(super) async fn run(context: LaneContext) -> LaneOutcome {
-    let Loop::Open { rate, poisson, max_in_flight } = context.stream.arrival else { return Ok(LaneResult::default()) };
+    let Loop::Open { max_in_flight } = context.stream.arrival else { return Ok(LaneResult::default()) };
     // With fewer places than threads some threads have none; the others take their slots.
     let shards = u64::from(context.shard.of).min(max_in_flight);
     let shard = u64::from(context.shard.index);
@@ -58,8 +57,9 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
     let mut earlier = context.stream.earlier.first().copied().unwrap_or(0);
     let mut lanes = Vec::new();
     for plan in &context.stream.parts {
+        let PartLoad::Open(schedule) = plan.load else { continue };
         let mut part = Part::new(&context, plan, &places, earlier);
-        part.run(Pacer::new(rate, spread(plan.ids, poisson), shard, shards), plan).await;
+        part.run(Pacer::new(schedule, shard, shards), plan).await;
         // A part that only the end of its data ends has used up all of it, on all shards together.
         let used_up = context.stream.operation.capacity().map_or(part.result.due, |capacity| capacity.saturating_sub(earlier));
         earlier += plan.slots.unwrap_or(used_up);

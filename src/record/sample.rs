@@ -4,25 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Part of a phase. Ramps between stages are recorded apart like warm-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Part {
-    Warmup,
-    Measured,
-}
-
-impl Part {
-    /// `warmup` or `measured`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Part::Warmup => "warmup",
-            Part::Measured => "measured",
-        }
-    }
-}
+use super::Part;
 
 /// Index of a (phase, part, workload) in [`super::RunInfo::streams`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

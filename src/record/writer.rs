@@ -152,7 +152,7 @@ impl Files {
             let Some(stream) = self.streams.get(usize::from(stream.0)) else { continue };
             let key = HistogramKey {
                 phase: stream.phase.clone(),
-                part: stream.part.unwrap_or(Part::Measured),
+                part: stream.part.clone().unwrap_or(Part::Measured),
                 workload: stream.workload.clone(),
                 figure: *figure,
                 outcome: *outcome,
@@ -169,7 +169,7 @@ impl Files {
 #[derive(Serialize)]
 struct Line<'a> {
     phase: &'a str,
-    part: Part,
+    part: &'a Part,
     workload: &'a str,
     operation: &'a str,
     seq: u64,
@@ -191,7 +191,7 @@ struct Line<'a> {
 fn write_line(out: &mut impl Write, stream: &StreamInfo, sample: &Sample) -> io::Result<()> {
     let line = Line {
         phase: &stream.phase,
-        part: stream.part.unwrap_or(Part::Measured),
+        part: stream.part.as_ref().unwrap_or(&Part::Measured),
         workload: &stream.workload,
         operation: &stream.operation,
         seq: sample.seq,

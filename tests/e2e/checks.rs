@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use milvus_bench::analysis::{AccountOptions, Band, JoinState, VerdictState, WorkloadAnalysis, account};
-use milvus_bench::record::{Outcome, Part, RequestLine};
+use milvus_bench::record::{Outcome, RequestLine};
 use milvus_bench::spans::Trace;
 
 use crate::run::Run;
@@ -89,7 +89,7 @@ pub(crate) fn accounts_are_exact(run: &Run) -> usize {
     let resolution_ns = run.report.spans.as_ref().expect("spans were read").resolution_ns;
     let mut matched: HashMap<(String, String), u64> = HashMap::new();
     let mut looked_at = 0;
-    for line in run.requests().iter().filter(|line| line.sampled && line.sent_ns.is_some() && line.part == Part::Measured) {
+    for line in run.requests().iter().filter(|line| line.sampled && line.sent_ns.is_some() && line.part.is_measured()) {
         if account_is_exact(line, &traces, resolution_ns) {
             *matched.entry((line.phase.clone(), line.workload.clone())).or_default() += 1;
             looked_at += 1;

@@ -71,6 +71,23 @@ fn without_spans(analysis: &mut Analysis) {
 }
 
 #[test]
+fn stages_have_headings_of_their_own_and_ramps_are_named() {
+    let staged = |analysis: &mut Analysis| {
+        let mut stages: Vec<WorkloadAnalysis> = vec![analysis.workloads[4].clone(), analysis.workloads[4].clone()];
+        for (row, name) in stages.iter_mut().zip(["average", "peak"]) {
+            (row.stage, row.phase) = (Some(name.to_owned()), "load".to_owned());
+        }
+        analysis.workloads.extend(stages);
+        let ramp =
+            WarmupCount { phase: "load".to_owned(), part: "ramp".to_owned(), workload: "search".to_owned(), requests: 10, failed: 0 };
+        analysis.warmup.push(ramp);
+        let (outcome, text) = ("timeout".to_owned(), "too slow".to_owned());
+        analysis.errors.push(ErrorText { at: "load/peak/search".to_owned(), outcome, text });
+    };
+    check(staged, &["load/average, ", "load/peak, ", "load/average/search", "and ramps 1,010 requests"], &[]);
+}
+
+#[test]
 fn a_clean_run_of_two_workloads_fits_a_screen() {
     let mut analysis = sample::analysis();
     analysis.verdict = Verdict::default();

@@ -26,13 +26,20 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     }
 }
 
+/// Requests that are in no figure; ramps are named where there are some.
 fn warmup(analysis: &Analysis) -> Option<String> {
     let (requests, failed) = analysis
         .warmup
         .iter()
         .fold((0_u64, 0_u64), |(requests, failed), part| (requests.saturating_add(part.requests), failed.saturating_add(part.failed)));
     let failures = if failed > 0 { format!(", {} failed", count(failed)) } else { String::new() };
-    (requests > 0).then(|| format!("warm-up {} (in no figure{failures})", counted(requests, "request")))
+    let has = |ramp: bool| analysis.warmup.iter().any(|part| part.requests > 0 && part.part.starts_with("ramp") == ramp);
+    let words = match (has(false), has(true)) {
+        (true, true) => "warm-up and ramps",
+        (false, true) => "ramps",
+        _ => "warm-up",
+    };
+    (requests > 0).then(|| format!("{words} {} (in no figure{failures})", counted(requests, "request")))
 }
 
 /// `insert 8.20 s (12,200 rows/s)`.

@@ -1,4 +1,4 @@
-//! One row for each workload of each phase, and below it what does not fit a column: rows, recall, failures.
+//! One row for each workload of each phase and stage, and below it what does not fit a column: rows, recall, failures.
 
 use super::{NAME, is_closed, latency, measured, name_of, quantile, section};
 use crate::{
@@ -47,14 +47,12 @@ fn table(analysis: &Analysis) -> Table {
     let mut table = Table::new(1);
     table.heading(&["", "", "", "", "not", "rate", "target", "", "", "", "", "", "send lag"]);
     table.heading(&["", "due", "ok", "failed", "sent", "/s", "/s", "p50", "p95", "p99", "p99.9", "max", "p99"]);
-    let mut phase = None;
+    let mut part = None;
     for workload in measured(analysis) {
-        if phase != Some(&workload.phase) {
-            table.row(vec![Cell::new(
-                &format!("{}, {}", shorten(&clean(&workload.phase), NAME), duration(workload.duration_s * 1e6)),
-                Paint::Bold,
-            )]);
-            phase = Some(&workload.phase);
+        if part != Some((&workload.phase, &workload.stage)) {
+            let name = workload.stage.as_ref().map_or_else(|| workload.phase.clone(), |stage| format!("{}/{stage}", workload.phase));
+            table.row(vec![Cell::new(&format!("{}, {}", shorten(&clean(&name), NAME), duration(workload.duration_s * 1e6)), Paint::Bold)]);
+            part = Some((&workload.phase, &workload.stage));
         }
         table.row(row(workload));
     }
@@ -141,7 +139,8 @@ fn failures(workload: &WorkloadAnalysis) -> String {
 }
 
 fn is_of(error: &ErrorText, workload: &WorkloadAnalysis) -> bool {
-    error.at == format!("{}/measured/{}", workload.phase, workload.workload)
+    let part = workload.stage.as_deref().unwrap_or("measured");
+    error.at == format!("{}/{part}/{}", workload.phase, workload.workload)
 }
 
 /// Failures of preparation and of warm-up, which have no row.
