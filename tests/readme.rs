@@ -93,6 +93,17 @@ fn the_table_of_keys_is_the_programs() {
 }
 
 #[test]
+fn the_report_of_the_readme_fits_a_screen() {
+    let readme = read("README.md");
+    let report = &readme[generated(&readme, "report")];
+    let lines: Vec<&str> = report.lines().filter(|line| !line.starts_with("```")).collect();
+    assert!((20..=45).contains(&lines.len()), "{} lines", lines.len());
+    for line in lines {
+        assert!(line.chars().count() <= 110, "{line}");
+    }
+}
+
+#[test]
 fn the_two_commands_stand_in_blocks_of_their_own() {
     let readme = read("README.md");
     for command in ["cargo run --release -- run scenarios/quickstart.toml --stack", "cargo test"] {

@@ -44,14 +44,15 @@ pub struct Interval {
 pub struct Recorder {
     active: Interval,
     failures: Vec<(StreamId, u32)>,
-    queue: SyncSender<Interval>,
+    /// None when it is finished.
+    queue: Option<SyncSender<Interval>>,
 }
 
 impl Recorder {
     /// The recorder of thread `thread`, which hands its intervals to `queue`.
     #[must_use]
     pub fn new(thread: u32, queue: SyncSender<Interval>) -> Self {
-        Self { active: Interval { thread, ..Interval::default() }, failures: Vec::new(), queue }
+        Self { active: Interval { thread, ..Interval::default() }, failures: Vec::new(), queue: Some(queue) }
     }
 
     /// Records one finished request.
@@ -96,13 +97,16 @@ impl Recorder {
     /// Hands over what is there, waiting for a place in the queue: the end of the load.
     pub fn finish(&mut self) {
         // A writer that is gone has told its error already; there is nobody left to tell.
-        let _ = self.queue.send(std::mem::take(&mut self.active));
+        if let Some(queue) = self.queue.take() {
+            let _ = queue.send(std::mem::take(&mut self.active));
+        }
     }
 
     fn hand_over(&mut self, second: u64) {
+        let Some(queue) = &self.queue else { return };
         let next = Interval { thread: self.active.thread, second, ..Interval::default() };
         let full = std::mem::replace(&mut self.active, next);
-        if let Err(TrySendError::Full(back)) = self.queue.try_send(full) {
+        if let Err(TrySendError::Full(back)) = queue.try_send(full) {
             // The writer is behind: the interval goes on and will span more than its second; no request is lost by that.
             self.active = Interval { second, ..back };
         } else {

@@ -108,7 +108,7 @@ fn a_small_tail_says_what_is_missing() {
     let analysis = analysed(&run);
     let tail = only(&analysis).tail.as_ref().unwrap();
     assert_eq!(tail.sentence, None);
-    assert!(tail.missing.as_deref().unwrap().contains("at least 30 are needed"), "{tail:?}");
+    assert!(tail.missing.as_deref().unwrap().contains("the tail's account needs 30: trace or measure"), "{tail:?}");
 }
 
 #[test]
