@@ -3,7 +3,7 @@
 //! A schedule is a rate over time λ(t) and how requests are spread along it. With the integral Λ(t) = ∫₀ᵗ λ and slot
 //! numbers k = 0, 1, 2, ...:
 //!
-//! - even: `due(k) = Λ⁻¹(first + k)`; `first` in [0, 1] is what an earlier stage left over, see [`stages`];
+//! - even: `due(k) = Λ⁻¹(first + k)`; `first` in [0, 1] is what an earlier stage left over, see [`mod@stages`];
 //! - Poisson: `due(k) = Λ⁻¹(Σ_{i ≤ k} E_i)` with `E_i` independent and exponential with mean 1: the theorem of time
 //!   rescaling, so that also arrivals of a changing rate are Poisson;
 //! - bursts: `due(k) = ⌊k / size⌋ · every`.
