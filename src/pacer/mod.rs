@@ -3,7 +3,7 @@
 //! A schedule is a rate over time λ(t) and how requests are spread along it. With the integral Λ(t) = ∫₀ᵗ λ and slot
 //! numbers k = 0, 1, 2, ...:
 //!
-//! - even: `due(k) = Λ⁻¹(first + k)`; `first` in [0, 1] is what an earlier stage left over, see [`stages`];
+//! - even: `due(k) = Λ⁻¹(first + k)`; `first` in [0, 1] is what an earlier stage left over, see [`stages()`];
 //! - Poisson: `due(k) = Λ⁻¹(Σ_{i ≤ k} E_i)` with `E_i` independent and exponential with mean 1: the theorem of time
 //!   rescaling, so that also arrivals of a changing rate are Poisson;
 //! - bursts: `due(k) = ⌊k / size⌋ · every`.
@@ -12,7 +12,7 @@
 //! | --- | --- | --- | --- |
 //! | constant | λ | λ t | x / λ |
 //! | linear, a to b over D | a + (b - a) t / D | a t + (b - a) t² / 2D | 2x / (a + √(a² + 2 (b - a) x / D)) |
-//! | sine, mean m, amplitude A, period P | m + A sin(2πt / P) | m t + A P / 2π (1 - cos(2πt / P)) | bisection, see [`sine`] |
+//! | sine, mean m, amplitude A, period P | m + A sin(2πt / P) | m t + A P / 2π (1 - cos(2πt / P)) | bisection, see `sine.rs` |
 //!
 //! Shard i of n owns seq = i, i + n, ..., so n shards interleave to the unsharded schedule, request by request. Even
 //! shards jump to their own slots; Poisson ones walk the whole sum, but invert it for their own slots only.
