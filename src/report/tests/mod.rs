@@ -84,7 +84,7 @@ fn stages_have_rows_of_their_own_and_ramps_are_named() {
         let (outcome, text) = ("timeout".to_owned(), "too slow".to_owned());
         analysis.errors.push(ErrorText { at: "load/peak/search".to_owned(), outcome, text });
     };
-    check(staged, &["load/average/search", "load/peak/search", "1,010 requests of warm-up and ramps"], &[]);
+    check(staged, &["load/average/search", "load/peak/search", "warm-up and ramps 1,010 requests"], &[]);
 }
 
 #[test]
