@@ -108,6 +108,17 @@ fn modules_import_only_what_the_table_allows() {
 }
 
 #[test]
+fn nothing_ends_the_process_below_main() {
+    let mut files = Vec::new();
+    rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let ends = |file: &&PathBuf| {
+        ["process::exit", "process::abort"].iter().any(|word| fs::read_to_string(file).expect("a source file").contains(word))
+    };
+    let found: Vec<_> = files.iter().filter(ends).collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+#[test]
 fn an_edge_in_a_braced_list_is_seen() {
     assert_eq!(imported("use crate::{\n    load::{a, b},\n    plan::c,\n};\n"), ["load", "plan"]);
     assert_eq!(imported("// crate::load\nlet x = crate::stack::up();"), ["stack"]);

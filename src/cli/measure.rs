@@ -89,9 +89,10 @@ async fn mark(client: &Client, collection: &CollectionPlan) -> Result<Found, Set
     Ok(mark.map_or(Found::Foreign, |mark| Found::Ours(mark.to_owned())))
 }
 
-/// Drops what this run created and is not to be kept. That it wanted to create a collection proves nothing: somebody else
-/// may have been faster, so the mark is looked at.
-pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context: &mut PrepareContext<'_>, created: &[usize]) {
+/// Drops what this run created and is not to be kept; says whether anything was to be dropped. That it wanted to create a
+/// collection proves nothing: somebody else may have been faster, so the mark is looked at.
+pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context: &mut PrepareContext<'_>, created: &[usize]) -> bool {
+    let mut any = false;
     for collection in created.iter().filter_map(|index| plan.collections.get(*index)) {
         if collection.keep {
             continue;
@@ -99,6 +100,7 @@ pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context
         let not_dropped = match mark(&context.client, collection).await {
             Ok(Found::Nothing) => continue,
             Ok(Found::Ours(mark)) if mark == collection.fingerprint => {
+                any = true;
                 prepare::drop_again(context, collection).await.err().map(|error| error.to_string())
             }
             Ok(Found::Ours(_) | Found::Foreign) => Some("it is not the one that this run created".to_owned()),
@@ -108,6 +110,7 @@ pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context
             session.progress.warn(&format!("collection {} was not dropped: {why}", collection.shape.name));
         }
     }
+    any
 }
 
 /// Notes when each step of preparation began and ended, and how often it was done.

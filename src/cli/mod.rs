@@ -123,7 +123,7 @@ pub fn main() -> ExitCode {
 
 fn execute(arguments: Arguments) -> Result<Done, CliError> {
     match arguments.command {
-        Command::Run(arguments) => run::run(&arguments),
+        Command::Run(arguments) => run::run(*arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Stack(arguments) => stack::stack(&arguments),
