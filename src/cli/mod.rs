@@ -90,6 +90,9 @@ enum Command {
     Spans(spans::SpansArguments),
     /// What can this machine generate? Limits of the tool itself
     Calibrate(calibrate::CalibrateArguments),
+    /// The Milvus that does nothing, of `calibrate`
+    #[command(hide = true)]
+    NullMilvus,
 }
 
 /// Which scenario, and how it is changed on the command line.
@@ -131,6 +134,7 @@ fn execute(arguments: Arguments) -> Result<Done, CliError> {
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Spans(arguments) => spans::spans(&arguments),
         Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
+        Command::NullMilvus => calibrate::serve_null(),
     }
 }
 

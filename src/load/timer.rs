@@ -68,8 +68,7 @@ impl Timers {
     }
 
     fn serve(clock: Clock) -> Self {
-        let timers =
-            Self { inner: Rc::new(Inner { clock, waiting: RefCell::default(), next_wait: Cell::new(0), armed: Cell::new(None) }) };
+        let timers = Self { inner: Rc::new(Inner { clock, waiting: RefCell::default(), next_wait: Cell::new(0), armed: Cell::new(None) }) };
         let inner = Rc::clone(&timers.inner);
         tokio::task::spawn_local(async move { while inner.fired().await.is_ok() {} });
         timers

@@ -209,7 +209,10 @@ impl Drop for Connection {
 
 /// Whether the `traceparent` has flag 01.
 fn is_sampled(headers: &HeaderMap) -> bool {
-    headers.get("traceparent").and_then(|value| value.as_bytes().get(54)).is_some_and(|flags| (*flags as char).to_digit(16).is_some_and(|flags| flags & 1 == 1))
+    headers
+        .get("traceparent")
+        .and_then(|value| value.as_bytes().get(54))
+        .is_some_and(|flags| (*flags as char).to_digit(16).is_some_and(|flags| flags & 1 == 1))
 }
 
 impl Server {
@@ -219,7 +222,10 @@ impl Server {
         match method.name {
             "Search" => Reply::Message(self.replies.borrow_mut().get(Size::of_search(message))),
             "Insert" => Reply::Message(self.replies.borrow_mut().get(Size::Insert { rows: 1 })),
-            "GetVersion" => Reply::Message(framed(&proto::GetVersionResponse { status: Some(proto::Status::default()), version: "v2.3.5-null".to_owned() })),
+            "GetVersion" => Reply::Message(framed(&proto::GetVersionResponse {
+                status: Some(proto::Status::default()),
+                version: "v2.3.5-null".to_owned(),
+            })),
             other => Reply::Failed(12, format!("not yet: {other}")),
         }
     }

@@ -15,11 +15,7 @@ use rustix::{
 };
 use tokio::sync::mpsc;
 
-use super::{
-    NullCounters, NullOptions, Wish,
-    connection::Connection,
-    replies::Replies,
-};
+use super::{NullCounters, NullOptions, Wish, connection::Connection, replies::Replies};
 use crate::milvus::METHODS;
 
 /// Pause after a connection could not be accepted, e.g. because there are too many files.
@@ -95,7 +91,12 @@ impl Server {
 }
 
 /// Serves until `wished` is closed; says through `ready` whether it began.
-pub(super) fn run(listener: TcpListener, options: NullOptions, wished: mpsc::Receiver<Wish>, ready: &std_mpsc::SyncSender<std::io::Result<()>>) {
+pub(super) fn run(
+    listener: TcpListener,
+    options: NullOptions,
+    wished: mpsc::Receiver<Wish>,
+    ready: &std_mpsc::SyncSender<std::io::Result<()>>,
+) {
     let begun = pin(options.core).and_then(|()| tokio::runtime::Builder::new_current_thread().enable_all().build());
     let runtime = match begun {
         Ok(runtime) => runtime,

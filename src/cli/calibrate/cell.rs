@@ -1,20 +1,22 @@
-//! One cell of the calibration: a load on the real engine, with its recorder and exporter, and what it cost this process.
+//! One cell of the calibration: a load on the real engine, with its recorder, and what it cost this process.
 
 use std::{
+    fmt,
     path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
 };
 
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::super::{CliError, check::plan_of, environment, session::connect_options};
 use crate::{
-    load::{Engine, EngineOptions, RunIds, SpanContext, client_span, nothing_earlier, phase_run, streams},
-    plan::{Plan, PlanFlags},
-    record::{Figure, FigureHistograms, Outcome, Part, Recorder, RunClock, RunFolder, RunWriter, Sample, StreamInfo, read_histograms},
+    load::{Engine, EngineOptions, RunIds, nothing_earlier, phase_run, streams},
+    plan::PlanFlags,
+    record::{Figure, FigureHistograms, Outcome, Part, RunClock, RunFolder, RunWriter, read_histograms},
     scenario::ScenarioSource,
-    telemetry::{ExportOptions, Exporter, Nonce},
+    telemetry::Nonce,
 };
 
 /// How the requests of a cell arise.
@@ -24,6 +26,15 @@ pub(super) enum Shape {
     InFlight(u32),
     /// Requests per second, at equal distances.
     Rate(f64),
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Shape::InFlight(callers) => write!(f, "{callers} in flight"),
+            Shape::Rate(rate) => write!(f, "{rate:.0}/s"),
+        }
+    }
 }
 
 /// What is measured.
@@ -38,13 +49,10 @@ pub(super) struct Cell {
     pub(super) shape: Shape,
     pub(super) duration: Duration,
     pub(super) connections: u32,
-    pub(super) threads: u32,
-    /// OTLP/gRPC endpoint that takes the client's spans; None: nothing is exported.
-    pub(super) export: Option<String>,
 }
 
 /// What a cell gave.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Measured {
     /// Successes of the measured part.
     pub(super) ok: u64,
@@ -52,14 +60,12 @@ pub(super) struct Measured {
     pub(super) not_ok: u64,
     /// Successes per second.
     pub(super) per_second: f64,
-    /// CPU of this process per request, microseconds: load, writer and exporter, until all of them are done.
+    /// CPU of this process per request, microseconds: load and writer, until both are done.
     pub(super) cpu_us: f64,
     /// Largest share of one core that a load thread used.
     pub(super) thread_busy: f64,
     /// p50, p99, p99.9 of send lag, microseconds; of service time in a closed loop.
     pub(super) quantiles_us: [f64; 3],
-    /// Client spans that the endpoint did not take.
-    pub(super) spans_dropped: u64,
 }
 
 /// Measures one cell.
@@ -67,13 +73,9 @@ pub(super) async fn measure(cell: &Cell) -> Result<Measured, CliError> {
     let plan = plan_of(&ScenarioSource::Stdin(scenario(cell)), &[], &PlanFlags::default())?;
     let scratch = Scratch::new()?;
     let infos = streams(&plan);
-    let exporter = match &cell.export {
-        Some(endpoint) => Some(start_exporter(endpoint)?),
-        None => None,
-    };
     let clock = RunClock::start();
-    let mut writer = start_writer(&plan, &scratch.folder, &infos, clock, exporter.as_ref())?;
-    let recorders: Vec<Recorder> = (0..cell.threads).map(|_| writer.recorder()).collect();
+    let mut writer = RunWriter::start(&scratch.folder, Arc::new(infos.clone()), Box::new(|_| {})).map_err(CliError::new)?;
+    let recorders = vec![writer.recorder()];
     let options = EngineOptions { connect: connect_options(&plan), clock };
     let engine = Engine::start(&options, recorders).await.map_err(CliError::new)?;
     let cpu = environment::process_cpu_s();
@@ -82,10 +84,11 @@ pub(super) async fn measure(cell: &Cell) -> Result<Measured, CliError> {
     let result = engine.begin(&phase).wait().await.map_err(CliError::new)?;
     let finished = tokio::task::spawn_blocking(move || {
         engine.finish();
-        let _ = writer.finish();
-        exporter.map(Exporter::finish)
+        writer.finish()
     });
-    let export = finished.await.map_err(CliError::new)?;
+    if let Some(error) = finished.await.map_err(CliError::new)?.error {
+        return Err(CliError::new(error));
+    }
     let cpu = environment::process_cpu_s() - cpu;
     let histograms = read_histograms(&scratch.folder.file("latency.hlog")).map_err(CliError::new)?;
     let requests: u64 = result.streams.iter().map(|stream| stream.sent).sum();
@@ -97,7 +100,6 @@ pub(super) async fn measure(cell: &Cell) -> Result<Measured, CliError> {
         cpu_us: cpu * 1e6 / requests.max(1) as f64,
         thread_busy: result.thread_cpu_max,
         quantiles_us: quantiles_us(&histograms, cell.shape),
-        spans_dropped: export.map_or(0, |counters| counters.dropped),
     })
 }
 
@@ -143,39 +145,6 @@ workloads = ["search"]
         traced = cell.traced,
         dim = cell.dim,
     )
-}
-
-fn start_exporter(endpoint: &str) -> Result<Exporter, CliError> {
-    let options =
-        ExportOptions { endpoint: endpoint.to_owned(), service_name: "milvus-bench-calibrate".to_owned(), resource: Vec::new() };
-    Exporter::start(options).map_err(CliError::new)
-}
-
-fn start_writer(
-    plan: &Plan,
-    folder: &RunFolder,
-    infos: &[StreamInfo],
-    clock: RunClock,
-    exporter: Option<&Exporter>,
-) -> Result<RunWriter, CliError> {
-    let streams = Arc::new(infos.to_vec());
-    let of_writer = Arc::clone(&streams);
-    let uri = url::Url::parse(&plan.milvus.uri).map_err(CliError::new)?;
-    let context = SpanContext {
-        run: "calibrate".to_owned(),
-        anchor: clock.anchor(),
-        host: uri.host_str().unwrap_or_default().to_owned(),
-        port: uri.port_or_known_default().unwrap_or(19530),
-        prepare_root: 0,
-    };
-    let queue = exporter.map(Exporter::queue);
-    let on_sampled = Box::new(move |sample: &Sample| {
-        let Some(queue) = &queue else { return };
-        if let Some(span) = of_writer.get(usize::from(sample.stream.0)).and_then(|stream| client_span(&context, stream, sample)) {
-            queue.push(span);
-        }
-    });
-    RunWriter::start(folder, streams, on_sampled).map_err(CliError::new)
 }
 
 fn counts(histograms: &FigureHistograms) -> (u64, u64) {

@@ -14,8 +14,6 @@ mod frame;
 mod link;
 mod reply;
 mod socket;
-#[cfg(test)]
-mod tests;
 
 use std::{
     cell::{Cell, RefCell},

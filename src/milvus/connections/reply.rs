@@ -126,10 +126,8 @@ mod tests {
     use super::*;
 
     fn check_status(pairs: &[(&'static str, &'static str)], expected: Option<Result<(), &str>>) {
-        let headers: HeaderMap = pairs
-            .iter()
-            .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)))
-            .collect();
+        let headers: HeaderMap =
+            pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
         let found = status(&headers).map(|status| status.map_err(|failure| failure.to_string()));
         assert_eq!(found, expected.map(|status| status.map_err(str::to_owned)));
     }
