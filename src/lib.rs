@@ -23,6 +23,7 @@ pub mod dataset;
 pub mod doctor;
 pub mod load;
 pub mod milvus;
+pub mod null_milvus;
 pub mod operation;
 pub mod pacer;
 pub mod plan;
