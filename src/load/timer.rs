@@ -31,19 +31,13 @@ pub(super) struct Timers {
 
 #[derive(Debug)]
 struct Inner {
-    clock: Clock,
+    descriptor: AsyncFd<OwnedFd>,
+    /// One moment on our clock and on the timer's.
+    instant: Instant,
+    monotonic: Duration,
     waiting: RefCell<BTreeMap<(Instant, u64), Waker>>,
     next_wait: Cell<u64>,
     armed: Cell<Option<Instant>>,
-}
-
-#[derive(Debug)]
-enum Clock {
-    /// The timerfd, and one moment on both of its clock and ours.
-    Kernel { descriptor: AsyncFd<OwnedFd>, instant: Instant, monotonic: Duration },
-    /// Tokio's clock, which a test can pause.
-    #[cfg(test)]
-    Tokio(tokio::sync::Notify),
 }
 
 impl Timers {
@@ -58,20 +52,17 @@ impl Timers {
         let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
         let now = clock_gettime(ClockId::Monotonic);
         let monotonic = Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0));
-        Ok(Self::serve(Clock::Kernel { descriptor, instant: Instant::now(), monotonic }))
-    }
-
-    /// Waits on Tokio's clock, for tests with paused time.
-    #[cfg(test)]
-    pub(super) fn paused() -> Self {
-        Self::serve(Clock::Tokio(tokio::sync::Notify::new()))
-    }
-
-    fn serve(clock: Clock) -> Self {
-        let timers = Self { inner: Rc::new(Inner { clock, waiting: RefCell::default(), next_wait: Cell::new(0), armed: Cell::new(None) }) };
-        let inner = Rc::clone(&timers.inner);
-        tokio::task::spawn_local(async move { while inner.fired().await.is_ok() {} });
-        timers
+        let inner = Rc::new(Inner {
+            descriptor,
+            instant: Instant::now(),
+            monotonic,
+            waiting: RefCell::default(),
+            next_wait: Cell::new(0),
+            armed: Cell::new(None),
+        });
+        let served = Rc::clone(&inner);
+        tokio::task::spawn_local(async move { while served.fired().await.is_ok() {} });
+        Ok(Self { inner })
     }
 
     /// Returns at `deadline`, at once if it has passed. May be dropped while it waits.
@@ -111,33 +102,17 @@ impl Drop for Wait<'_> {
 impl Inner {
     fn arm(&self, at: Instant) {
         self.armed.set(Some(at));
-        match &self.clock {
-            Clock::Kernel { descriptor, instant, monotonic } => {
-                let at = *monotonic + at.saturating_duration_since(*instant);
-                let value = Timespec { tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(at.subsec_nanos()) };
-                let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
-                // It fails for an invalid time or descriptor only, and both are made above.
-                let _ = timerfd_settime(descriptor.get_ref(), TimerfdTimerFlags::ABSTIME, &once);
-            }
-            #[cfg(test)]
-            Clock::Tokio(changed) => changed.notify_one(),
-        }
+        let at = self.monotonic + at.saturating_duration_since(self.instant);
+        let value = Timespec { tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(at.subsec_nanos()) };
+        let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
+        // It fails for an invalid time or descriptor only, and both are made here.
+        let _ = timerfd_settime(self.descriptor.get_ref(), TimerfdTimerFlags::ABSTIME, &once);
     }
 
     /// Waits until the timer fires, and wakes everybody whose time has come.
     async fn fired(&self) -> io::Result<()> {
-        match &self.clock {
-            Clock::Kernel { descriptor, .. } => {
-                // The count of expirations is not read: setting the timer again clears it, and each expiration is an
-                // event of its own.
-                descriptor.readable().await?.clear_ready();
-            }
-            #[cfg(test)]
-            Clock::Tokio(changed) => match self.armed.get() {
-                Some(at) => tokio::select! { () = tokio::time::sleep_until(at) => {}, () = changed.notified() => {} },
-                None => changed.notified().await,
-            },
-        }
+        // The count of expirations is not read: setting the timer again clears it, and each expiration is an event.
+        self.descriptor.readable().await?.clear_ready();
         self.wake();
         Ok(())
     }

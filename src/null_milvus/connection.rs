@@ -1,7 +1,10 @@
-//! One connection: takes requests from h2, reads them to their end, and answers. No task is made for a request.
+//! One connection: takes requests from h2, reads them to their end, and answers when it is time. No task is made for a request.
 
 use std::{
-    future::poll_fn,
+    cmp::Ordering,
+    collections::BinaryHeap,
+    future::{Future, poll_fn},
+    io,
     pin::pin,
     rc::Rc,
     task::{Context, Poll},
@@ -13,22 +16,23 @@ use h2::{
     server::{self, SendResponse},
 };
 use http::{HeaderMap, HeaderValue, Request, Response};
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, time::Instant};
 
 use super::{
     io::Io,
-    message::Body,
-    replies::{Size, framed},
-    serve::{Server, add},
+    message::{Body, PREFIX},
+    server::{Reply, Server, add, is_data},
+    spans::Parent,
+    timer::Timer,
 };
-use crate::milvus::{METHODS, proto};
+use crate::milvus::METHODS;
 
 /// The largest window that there is: the server never makes a client wait.
 const WINDOW: u32 = (1 << 31) - 1;
 /// Largest DATA frame that is taken, so that a large insert comes in few of them.
 const FRAME_MAX: u32 = 1 << 20;
-/// Largest request, as of Milvus' proxy; the prefix is not counted there.
-const MESSAGE_MAX: usize = (64 << 20) + super::message::PREFIX;
+/// Largest request, as of Milvus' proxy.
+const MESSAGE_MAX: usize = 64 << 20;
 /// Resets that h2 shall bear before it ends the connection: clients give up many requests at once under a stall.
 const RESETS: usize = 1_000_000;
 
@@ -36,28 +40,60 @@ const SERVICE: &str = "/milvus.proto.milvus.MilvusService/";
 
 /// A request and the way back.
 #[derive(Debug)]
-pub(super) struct Exchange {
+struct Exchange {
     /// Position in [`METHODS`]; None for a method that nobody knows.
     method: Option<usize>,
-    body: Body,
+    /// Where the time is of interest; else None.
+    arrived: Option<Instant>,
+    /// Of a sampled request, where spans are wanted.
+    parent: Option<Parent>,
+    dbname: Option<HeaderValue>,
     respond: SendResponse<Bytes>,
 }
 
-/// What the client gets.
-#[derive(Clone, Debug)]
-pub(super) enum Reply {
-    /// A message with gRPC's prefix, and status 0.
-    Message(Bytes),
-    /// A gRPC status alone.
-    Failed(i32, String),
+/// A reply that is not due yet.
+#[derive(Debug)]
+struct Waiting {
+    due: Instant,
+    /// Arrival's order, which decides between equal times.
+    number: u64,
+    exchange: Exchange,
+    reply: Reply,
 }
+
+/// The greatest is the one that is due first, for [`BinaryHeap`].
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.due, other.number).cmp(&(self.due, self.number))
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Waiting {}
 
 pub(super) struct Connection {
     http: server::Connection<Io, Bytes>,
     io: Io,
     server: Rc<Server>,
     /// Requests whose end has not arrived yet.
-    reading: Vec<(RecvStream, Exchange)>,
+    reading: Vec<(RecvStream, Exchange, Body)>,
+    waiting: BinaryHeap<Waiting>,
+    timer: Option<Timer>,
+    /// Requests that are never answered.
+    silent: Vec<SendResponse<Bytes>>,
+    /// Length of `silent` at which those that the client gave up are looked for.
+    silent_limit: usize,
     /// Requests that are not answered yet.
     open: u64,
     requests: u64,
@@ -80,13 +116,14 @@ impl Connection {
         let mut handshake = pin!(builder.handshake(io.clone()));
         let shaken = poll_fn(|cx| {
             let shaken = handshake.as_mut().poll(cx);
-            // The settings shall leave even if the client waits for them; a failed write is seen by h2 too.
+            // The settings leave at once, as a client may wait for them. h2 sees a broken connection by itself.
             let _ = io.poll_send(cx);
             shaken
         });
         // A client that speaks something else is left alone.
         let Ok(http) = shaken.await else { return };
-        let mut connection = Self { http, io, server, reading: Vec::new(), open: 0, requests: 0 };
+        let (reading, waiting, silent) = Default::default();
+        let mut connection = Self { http, io, server, reading, waiting, timer: None, silent, silent_limit: 1024, open: 0, requests: 0 };
         poll_fn(|cx| connection.poll(cx)).await;
     }
 
@@ -97,14 +134,21 @@ impl Connection {
                 match self.http.poll_accept(cx) {
                     Poll::Ready(Some(Ok((request, respond)))) => self.begin(request, respond, cx),
                     Poll::Ready(_) => {
+                        // The last frames, GOAWAY among them, leave if the socket takes them.
                         let _ = self.io.poll_send(cx);
                         return Poll::Ready(());
                     }
                     Poll::Pending => break,
                 }
             }
+            let before = self.open;
+            self.read_on(cx);
+            // Without a timer nothing that waits would ever be answered.
+            if self.answer_due(cx).is_err() {
+                return Poll::Ready(());
+            }
             // Frames are made of replies by the next poll_accept only.
-            if !self.read_on(cx) {
+            if self.open == before {
                 break;
             }
         }
@@ -115,70 +159,94 @@ impl Connection {
     }
 
     fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>, cx: &mut Context<'_>) {
-        let counters = &self.server.counters;
+        let (server, counters) = (&self.server, &self.server.counters);
         let (head, body) = request.into_parts();
-        let name = head.uri.path().strip_prefix(SERVICE);
-        let method = name.and_then(|name| METHODS.iter().position(|method| method.name == name));
+        let method = position(head.uri.path());
         if let Some(method) = method {
             add(&counters.requests[method], 1);
         }
-        if is_sampled(&head.headers) {
-            add(&counters.traced, 1);
-        }
+        let traceparent = sampled(&head.headers);
+        add(&counters.traced, u64::from(traceparent.is_some()));
         add(&counters.in_flight, 1);
         counters.max_in_flight.set(counters.max_in_flight.get().max(counters.in_flight.get()));
         self.open += 1;
         self.requests += 1;
-        if self.server.options.goaway_after == Some(self.requests) {
+        if server.options.goaway_after == Some(self.requests) {
             self.http.graceful_shutdown();
         }
-        self.read(body, Exchange { method, body: Body::default(), respond }, cx);
+        let exchange = Exchange {
+            method,
+            arrived: server.needs_time().then(Instant::now),
+            parent: traceparent.filter(|_| server.has_spans()).and_then(|value| Parent::parse(value.as_bytes())),
+            dbname: head.headers.get("dbname").cloned(),
+            respond,
+        };
+        self.read(body, exchange, Body::default(), cx);
     }
 
-    /// Reads on in the requests that had not ended; whether one of them was answered.
-    fn read_on(&mut self, cx: &mut Context<'_>) -> bool {
-        let before = self.open;
-        for (body, exchange) in std::mem::take(&mut self.reading) {
-            self.read(body, exchange, cx);
+    /// Reads on in the requests that had not ended.
+    fn read_on(&mut self, cx: &mut Context<'_>) {
+        for (stream, exchange, body) in std::mem::take(&mut self.reading) {
+            self.read(stream, exchange, body, cx);
         }
-        self.open < before
     }
 
-    fn read(&mut self, mut body: RecvStream, mut exchange: Exchange, cx: &mut Context<'_>) {
+    fn read(&mut self, mut stream: RecvStream, exchange: Exchange, mut body: Body, cx: &mut Context<'_>) {
         loop {
-            match body.poll_data(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    exchange.body.push(frame);
-                    if exchange.body.len() > MESSAGE_MAX {
-                        let text = format!("grpc: received message larger than max ({MESSAGE_MAX})");
-                        return self.send(exchange, Reply::Failed(8, text));
-                    }
-                }
+            match stream.poll_data(cx) {
+                Poll::Ready(Some(Ok(frame))) => body.push(frame),
                 Poll::Ready(None) => {
-                    // Until the stream is forgotten its bytes would count against the connection's window.
-                    let _ = body.flow_control().release_capacity(exchange.body.len());
-                    return self.answer(exchange);
+                    // A reply that waits keeps the stream, whose bytes would count against the connection's window.
+                    let _ = stream.flow_control().release_capacity(body.len());
+                    return self.answer(exchange, &body);
                 }
                 Poll::Ready(Some(Err(_))) => return self.close(),
-                Poll::Pending => return self.reading.push((body, exchange)),
+                Poll::Pending => return self.reading.push((stream, exchange, body)),
+            }
+            if body.len() > MESSAGE_MAX + PREFIX {
+                let text = format!("grpc: received message larger than max ({} vs. {MESSAGE_MAX})", body.len());
+                return self.send(exchange, Reply::Failed(8, text));
             }
         }
     }
 
-    fn answer(&mut self, exchange: Exchange) {
-        let reply = self.server.reply(exchange.method, &exchange.body);
-        self.send(exchange, reply);
+    fn answer(&mut self, exchange: Exchange, body: &Body) {
+        let server = &self.server;
+        add(&server.counters.bytes_received, body.len() as u64);
+        let dbname = exchange.dbname.as_ref().and_then(|name| name.to_str().ok()).unwrap_or_default();
+        let reply = server.reply(exchange.method, dbname, body);
+        let is_data = exchange.method.is_some_and(|method| is_data(METHODS[method]));
+        match exchange.arrived.filter(|_| server.behaviour.needs_time()).and_then(|arrived| server.behaviour.due(is_data, arrived)) {
+            Some(due) => self.waiting.push(Waiting { due, number: self.requests, exchange, reply }),
+            None => self.send(exchange, reply),
+        }
+    }
+
+    /// Sends what is due, and has the timer wake the task for what is due next.
+    fn answer_due(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        while let Some(due) = self.waiting.peek().map(|first| first.due) {
+            let now = Instant::now();
+            if due > now {
+                let timer = match &mut self.timer {
+                    Some(timer) => timer,
+                    None => self.timer.insert(Timer::new()?),
+                };
+                return timer.wake_at(due, now, cx);
+            }
+            if let Some(first) = self.waiting.pop() {
+                self.send(first.exchange, first.reply);
+            }
+        }
+        Ok(())
     }
 
     fn send(&mut self, mut exchange: Exchange, reply: Reply) {
-        let counters = &self.server.counters;
-        add(&counters.bytes_received, exchange.body.len() as u64);
         let mut response = Response::new(());
         *response.headers_mut() = self.server.headers.clone();
-        // A client that reset its stream gets nothing, and all calls on it fail.
+        // All calls on a stream fail that the client has reset, and there is nobody left to tell.
         match reply {
             Reply::Message(message) => {
-                add(&counters.bytes_sent, message.len() as u64);
+                add(&self.server.counters.bytes_sent, message.len() as u64);
                 if let Ok(mut stream) = exchange.respond.send_response(response, false) {
                     let _ = stream.send_data(message, false);
                     let _ = stream.send_trailers(self.server.trailers.clone());
@@ -187,16 +255,38 @@ impl Connection {
             Reply::Failed(code, text) => {
                 let headers = response.headers_mut();
                 headers.insert("grpc-status", HeaderValue::from(code));
-                headers.insert("grpc-message", HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("")));
+                if let Ok(text) = HeaderValue::from_str(&text) {
+                    headers.insert("grpc-message", text);
+                }
                 let _ = exchange.respond.send_response(response, true);
             }
+            Reply::Silence => return self.keep_silent(exchange.respond),
+        }
+        if let (Some(method), Some(parent), Some(arrived)) = (exchange.method, exchange.parent, exchange.arrived) {
+            self.server.trace(method, parent, arrived);
         }
         self.close();
     }
 
+    fn keep_silent(&mut self, respond: SendResponse<Bytes>) {
+        self.silent.push(respond);
+        if self.silent.len() < self.silent_limit {
+            return;
+        }
+        // Nobody shall be woken by a reset: they are only looked for.
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let before = self.silent.len();
+        self.silent.retain_mut(|respond| respond.poll_reset(&mut cx).is_pending());
+        self.silent_limit = 1024.max(2 * self.silent.len());
+        for _ in self.silent.len()..before {
+            self.close();
+        }
+    }
+
     fn close(&mut self) {
         self.open -= 1;
-        self.server.counters.in_flight.set(self.server.counters.in_flight.get() - 1);
+        let in_flight = &self.server.counters.in_flight;
+        in_flight.set(in_flight.get() - 1);
     }
 }
 
@@ -207,26 +297,16 @@ impl Drop for Connection {
     }
 }
 
-/// Whether the `traceparent` has flag 01.
-fn is_sampled(headers: &HeaderMap) -> bool {
-    headers
-        .get("traceparent")
-        .and_then(|value| value.as_bytes().get(54))
-        .is_some_and(|flags| (*flags as char).to_digit(16).is_some_and(|flags| flags & 1 == 1))
+/// Position of a path's method in [`METHODS`].
+fn position(path: &str) -> Option<usize> {
+    let name = path.strip_prefix(SERVICE)?;
+    METHODS.iter().position(|method| method.name == name)
 }
 
-impl Server {
-    fn reply(&self, method: Option<usize>, body: &Body) -> Reply {
-        let Some(method) = method.map(|method| METHODS[method]) else { return Reply::Failed(12, "unknown method".to_owned()) };
-        let Some(message) = body.message() else { return Reply::Failed(13, "grpc: the message is compressed or not whole".to_owned()) };
-        match method.name {
-            "Search" => Reply::Message(self.replies.borrow_mut().get(Size::of_search(message))),
-            "Insert" => Reply::Message(self.replies.borrow_mut().get(Size::Insert { rows: 1 })),
-            "GetVersion" => Reply::Message(framed(&proto::GetVersionResponse {
-                status: Some(proto::Status::default()),
-                version: "v2.3.5-null".to_owned(),
-            })),
-            other => Reply::Failed(12, format!("not yet: {other}")),
-        }
-    }
+/// The `traceparent` if it has flag 01.
+fn sampled(headers: &HeaderMap) -> Option<&HeaderValue> {
+    // Version, trace id and span id with their dashes are 53 bytes, the flags two more.
+    let flag =
+        |value: &&HeaderValue| value.as_bytes().get(54).and_then(|flags| (*flags as char).to_digit(16)).is_some_and(|flags| flags & 1 == 1);
+    headers.get("traceparent").filter(flag)
 }

@@ -5,12 +5,19 @@
 //! encoded once. It knows collections, how many rows they were given, their indexes and load state, and keeps no row: a search finds the
 //! rows 0, 1, ... in every collection. What is measured with it is left to others.
 
+mod behaviour;
 mod connection;
 mod io;
 mod message;
 mod options;
 mod replies;
 mod serve;
+mod server;
+mod spans;
+mod store;
+#[cfg(test)]
+mod tests;
+mod timer;
 
 use std::{
     io::{Error, Result},

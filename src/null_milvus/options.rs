@@ -15,7 +15,7 @@ pub struct NullOptions {
     pub delay: Delay,
     /// Times in which nothing is answered.
     pub stalls: Vec<Stall>,
-    /// Failures of data calls.
+    /// Failures of data calls, those of preparation among them.
     pub errors: Option<Errors>,
     /// Requests of one connection after which the server says GOAWAY; those that are under way are still answered.
     pub goaway_after: Option<u64>,
@@ -133,6 +133,8 @@ pub struct NullCounters {
     pub traces_dropped: u64,
     /// Spans that the endpoint took.
     pub spans_exported: u64,
+    /// Spans that the endpoint did not take.
+    pub spans_failed: u64,
     /// Processor time of the serving thread.
     pub cpu_time: Duration,
 }

@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::Message;
 
-use super::message::{PREFIX, Parts, Value, decimal, fields, is_text};
+use super::{
+    message::{PREFIX, Parts, Value, decimal, fields, is_text, text},
+    store::TIMESTAMP,
+};
 use crate::milvus::proto::{
     DataType, FieldData, Ids, LongArray, MutationResult, QueryResults, ScalarField, SearchResultData, SearchResults, Status,
     field_data::Field, ids::IdField, scalar_field::Data,
@@ -15,8 +18,9 @@ use crate::milvus::proto::{
 const ROWS_MAX: u64 = 1 << 20;
 /// Queries, and rows per query, that Milvus allows.
 const EACH_MAX: u64 = 16_384;
-/// Encoded replies that are kept; a workload needs one.
+/// Encoded replies that are kept, and the largest of them; a workload needs one.
 const KEPT_MAX: usize = 64;
+const KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// Which reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,11 +47,19 @@ impl Replies {
         {
             return reply.clone();
         }
+        let reply = self.kept.get(&size).cloned().unwrap_or_else(|| self.encode(size));
+        self.last = Some((size, reply.clone()));
+        reply
+    }
+
+    fn encode(&mut self, size: Size) -> Bytes {
+        let reply = size.encode();
         if self.kept.len() >= KEPT_MAX {
             self.kept.clear();
         }
-        let reply = self.kept.entry(size).or_insert_with(|| size.encode()).clone();
-        self.last = Some((size, reply.clone()));
+        if reply.len() <= KEPT_BYTES_MAX {
+            self.kept.insert(size, reply.clone());
+        }
         reply
     }
 }
@@ -62,11 +74,67 @@ pub(super) fn framed(message: &impl Message) -> Bytes {
     out.freeze()
 }
 
+/// What a data call names beside its size.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) database: String,
+    pub(super) collection: String,
+}
+
+/// Looks into an `InsertRequest`: its target and rows. The columns are skipped.
+pub(super) fn look_into_insert(mut parts: Parts<'_>) -> (Target, u64) {
+    let (mut target, mut rows) = (Target::default(), 0);
+    let length = parts.remaining();
+    fields(&mut parts, length, |tag, value, parts| match (tag, value) {
+        (2, Value::Length(length)) => target.database = text(parts, length),
+        (3, Value::Length(length)) => target.collection = text(parts, length),
+        (7, Value::Number(number)) => rows = number,
+        _ => {}
+    });
+    (target, rows.min(ROWS_MAX))
+}
+
+/// Looks into a `DeleteRequest`: its target and the keys that it lists.
+pub(super) fn look_into_delete(mut parts: Parts<'_>) -> (Target, u64) {
+    let (mut target, mut rows) = (Target::default(), 0);
+    let length = parts.remaining();
+    fields(&mut parts, length, |tag, value, parts| match (tag, value) {
+        (2, Value::Length(length)) => target.database = text(parts, length),
+        (3, Value::Length(length)) => target.collection = text(parts, length),
+        (5, Value::Length(length)) => rows = list_length(parts, length).unwrap_or(0),
+        _ => {}
+    });
+    (target, rows.min(ROWS_MAX))
+}
+
+/// Looks into a `QueryRequest`: its target and what it wants. `rows` of a count are not known here.
+pub(super) fn look_into_query(mut parts: Parts<'_>) -> (Target, Size) {
+    let (mut target, mut listed, mut limit, mut counts) = (Target::default(), None, None, false);
+    let length = parts.remaining();
+    fields(&mut parts, length, |tag, value, parts| match (tag, value) {
+        (2, Value::Length(length)) => target.database = text(parts, length),
+        (3, Value::Length(length)) => target.collection = text(parts, length),
+        (4, Value::Length(length)) => listed = list_length(parts, length),
+        (5, Value::Length(length)) => counts |= is_text(parts, length, b"count(*)"),
+        (9, Value::Length(length)) => limit = parameter(parts, length, b"limit").or(limit),
+        _ => {}
+    });
+    let rows = listed.or(limit).unwrap_or(1).min(EACH_MAX);
+    (target, if counts { Size::Count { rows: 0 } } else { Size::Query { rows } })
+}
+
+/// Keys in a list such as `id in [1, 2]`; None without a list.
+pub(super) fn list_length(parts: &mut Parts<'_>, length: usize) -> Option<u64> {
+    let mut list = (0..length.min(parts.remaining())).map(|_| parts.get_u8()).skip_while(|byte| *byte != b'[');
+    list.next()?;
+    Some(1 + list.take_while(|byte| *byte != b']').filter(|byte| *byte == b',').count() as u64)
+}
+
 impl Size {
     /// Reads `nq` and `topk` of a `SearchRequest`.
     pub(super) fn of_search(mut parts: Parts<'_>) -> Self {
         let (mut nq, mut limit) = (1, 10);
-        let length = bytes::Buf::remaining(&parts);
+        let length = parts.remaining();
         fields(&mut parts, length, |tag, value, parts| match (tag, value) {
             (12, Value::Number(number)) => nq = number,
             (9, Value::Length(length)) => limit = parameter(parts, length, b"topk").unwrap_or(limit),
@@ -124,8 +192,7 @@ fn search(nq: u64, limit: u64) -> SearchResults {
 }
 
 fn mutation(rows: u64) -> MutationResult {
-    // Old enough that a Session read which waits for it waits for nothing.
-    MutationResult { status: Some(Status::default()), ids: ids((0..rows).map(signed)), timestamp: 1 << 18, ..MutationResult::default() }
+    MutationResult { status: Some(Status::default()), ids: ids((0..rows).map(signed)), timestamp: TIMESTAMP, ..MutationResult::default() }
 }
 
 fn query(name: &str, data: Vec<i64>) -> QueryResults {
