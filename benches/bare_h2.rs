@@ -4,6 +4,8 @@
 //! to a null Milvus and prints one line of JSON: requests per second, CPU microseconds of this process per request, share
 //! of one core. `benches/engine.py` runs it beside the other clients.
 
+#![allow(clippy::print_stdout)]
+
 use std::{cell::Cell, rc::Rc, time::Duration};
 
 use bytes::{BufMut, Bytes, BytesMut};

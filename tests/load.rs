@@ -166,7 +166,6 @@ fn stalled_p95_ms(max_in_flight: u64) -> [f64; 3] {
     let found = [Figure::ResponseTime, Figure::ServiceTime, Figure::SendLag].map(|figure| measured.quantile_ms(figure, 0.95));
     assert!(implied > 450.0, "half of the stall is {implied} ms");
     assert!((found[0] - implied).abs() <= 0.02 * implied + 5.0, "p95 {found:?} ms, the schedule implies {implied} ms");
-    println!("the schedule implies {implied} ms; response time, service time, send lag: {found:?} ms");
     found
 }
 

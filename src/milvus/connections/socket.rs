@@ -51,7 +51,7 @@ impl Stamped {
 }
 
 /// Bytes received, and when the newest of them arrived (wall time).
-fn receive(tcp: &TcpStream, into: &mut [u8], control: &mut Vec<u8>) -> io::Result<(usize, Option<Duration>)> {
+fn receive(tcp: &TcpStream, into: &mut [u8], control: &mut [u8]) -> io::Result<(usize, Option<Duration>)> {
     let mut parts = [IoSliceMut::new(into)];
     let message = recvmsg::<SockaddrStorage>(tcp.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())?;
     let arrived = message.cmsgs()?.find_map(|control| match control {
