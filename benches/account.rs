@@ -1,4 +1,4 @@
-//! What joining and accounting cost: one trace of twenty spans, and a stream of varied ones.
+//! What joining and accounting cost: one trace of twenty spans, a stream of varied ones, and a whole run of 100,000 requests.
 //!
 //! The goal is 100,000 traces in less than five seconds on one core, 50 us each.
 
@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use milvus_bench::{
-    analysis::{AccountOptions, account},
+    analysis::{AccountOptions, account, analyse},
+    record::{Outcome, Part, PhaseInfo, RunFolder, RunInfo, RunReader, RunWriter, Sample, Status, StreamId, StreamInfo},
     spans::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace},
 };
 
@@ -14,6 +15,8 @@ const CLIENT: u64 = 1;
 const OPTIONS: AccountOptions = AccountOptions { client_span_id: CLIENT, succeeded: true, resolution_ns: 1 };
 /// Traces that one measurement goes through.
 const VARIED: u64 = 1_000;
+/// Requests of a run.
+const RUN: u64 = 100_000;
 
 /// Id, parent, service and its NodeID, name, kind, start and end in microseconds.
 type Row = (u64, u64, (&'static str, i64), &'static str, SpanKind, (u64, u64));
@@ -107,5 +110,83 @@ fn accounts(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, accounts);
+/// When request `number` of the run was due, sent and done, in nanoseconds: a thousand a second.
+fn times(number: u64) -> (u64, u64, u64) {
+    let due = number * 1_000_000;
+    (due, due + 50_000, due + 50_000 + 4_000 * (1_000 + number % 97))
+}
+
+/// A run folder with [`RUN`] sampled searches, without spans.
+fn run_folder(folder: &RunFolder) -> RunReader {
+    let name = |text: &str| text.to_owned();
+    let stream = StreamInfo {
+        phase: name("steady"),
+        part: Some(Part::Measured),
+        workload: name("search"),
+        operation: name("search"),
+        method: name("Search"),
+        open_loop: true,
+        end_ns: Some(RUN * 1_000_000),
+        due: RUN,
+        sent: RUN,
+        ..StreamInfo::default()
+    };
+    let streams = vec![stream];
+    let mut writer = RunWriter::start(folder, Arc::new(streams.clone()), Box::new(|_| ())).expect("the folder is empty");
+    let mut recorder = writer.recorder();
+    for number in 0..RUN {
+        let (due, sent, done_ns) = times(number);
+        recorder.record(&Sample {
+            stream: StreamId(0),
+            seq: number,
+            trace_id: u128::from(number + 1),
+            span_id: CLIENT,
+            sampled: true,
+            intended_ns: Some(due),
+            ready_ns: None,
+            sent_ns: Some(sent),
+            done_ns,
+            outcome: Outcome::Ok,
+            request_bytes: 1_000,
+            response_bytes: 1_000,
+            rows: 10,
+            recall: f32::NAN,
+        });
+    }
+    recorder.finish();
+    let counters = writer.finish();
+    assert_eq!((counters.lines, counters.error), (RUN, None), "every request has its line");
+    let phases = vec![PhaseInfo { name: name("steady"), ..PhaseInfo::default() }];
+    let info = RunInfo {
+        format: milvus_bench::record::FORMAT,
+        name: name("bench"),
+        status: Status::Complete,
+        streams,
+        phases,
+        ..RunInfo::default()
+    };
+    folder.write_info(&info).expect("the folder can be written");
+    RunReader::open(folder.path()).expect("a run folder")
+}
+
+/// Everything that `report` does with a run but reading spans.jsonl: the lines of requests.jsonl, the join, every account, bands, tail.
+/// The traces are made while it runs, which is measured alone as well.
+fn whole_run(criterion: &mut Criterion) {
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let reader = run_folder(&RunFolder::create_at(&scratch.path().join("run")).expect("a run folder"));
+    let mut group = criterion.benchmark_group("run of 100,000 requests of 20 spans");
+    group.sample_size(10).throughput(Throughput::Elements(RUN));
+    let matched = || {
+        let analysis = analyse(&reader, (0..RUN).map(trace)).expect("a run that can be analysed");
+        analysis.workloads.iter().filter_map(|workload| workload.join).map(|join| join.matched).sum::<u64>()
+    };
+    assert_eq!(matched(), RUN, "every request is matched");
+    group.bench_function("join and account", |bencher| bencher.iter(matched));
+    group.bench_function("making the traces alone", |bencher| {
+        bencher.iter(|| (0..RUN).map(trace).map(|trace| trace.spans.len()).sum::<usize>())
+    });
+    group.finish();
+}
+
+criterion_group!(benches, accounts, whole_run);
 criterion_main!(benches);

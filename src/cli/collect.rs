@@ -43,6 +43,7 @@ pub(crate) fn source_options(tracing: &TracingPlan, nonce: u64) -> SourceOptions
         // One silent server must not cost more than all of the reading may.
         timeout: usual.timeout.min(tracing.deadline),
         endpoint: tracing.endpoint.clone(),
+        admin: tracing.admin.clone(),
         headers: tracing.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect(),
         listen: tracing.listen.clone(),
         nonce,

@@ -42,6 +42,8 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     let planned = |key: &str| info.plan.pointer(&format!("/tracing/spans/{key}")).and_then(|value| value.as_str()).map(str::to_owned);
     let name = arguments.source.clone().or_else(|| planned("source")).unwrap_or_else(|| "auto".to_owned());
     let endpoint = arguments.endpoint.clone().or_else(|| planned("endpoint"));
+    // Another endpoint is another Jaeger.
+    let admin = if arguments.endpoint.is_some() { None } else { planned("admin") };
     let entry = find_source(&name).filter(|entry| !matches!(entry.name, "embedded" | "none"));
     let entry = entry.ok_or_else(|| {
         CliError::new(format!(
@@ -55,7 +57,7 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
         progress.warn(&format!("the run sent the header {name} to its span source: give it with --header-env {name}=VARIABLE"));
     }
     let fetched = runtime()?.block_on(async {
-        let options = SourceOptions { endpoint, headers, ..SourceOptions::default() };
+        let options = SourceOptions { endpoint, admin, headers, ..SourceOptions::default() };
         let source = (entry.open)(&options).await.map_err(CliError::new)?;
         Ok::<_, CliError>(collect::read_again(&folder, source, Duration::from_secs(arguments.deadline), &progress).await)
     })?;

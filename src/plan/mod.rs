@@ -169,6 +169,8 @@ pub struct TracingPlan {
     pub source: String,
     /// Base URL of the span source.
     pub endpoint: Option<String>,
+    /// Address of Jaeger's counters; None: the usual ports of the endpoint's host.
+    pub admin: Option<String>,
     /// Headers of the span source; values are secrets.
     pub headers: Vec<(String, Secret)>,
     /// Wait after the last request before reading.

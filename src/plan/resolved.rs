@@ -69,6 +69,7 @@ fn tracing(plan: &Plan) -> Value {
         "spans": {
             "source": tracing.source,
             "endpoint": tracing.endpoint,
+            "admin": tracing.admin,
             "headers": tracing.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(),
             "settle": text(tracing.settle),
             "deadline": text(tracing.deadline),

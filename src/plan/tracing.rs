@@ -13,6 +13,7 @@ use crate::{
 
 const EXPORT: &str = "http://127.0.0.1:4317";
 const JAEGER: &str = "http://127.0.0.1:16686";
+const ADMIN: &str = "http://127.0.0.1:14269";
 const EMBEDDED: &str = "127.0.0.1:4317";
 const OTLP_VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
@@ -36,6 +37,7 @@ pub(super) fn resolve(
         export: export(table, flags, env, remarks)?,
         source: source.map_or("auto", |row| row.name).to_owned(),
         endpoint: endpoint(spans, flags)?,
+        admin: admin(spans, flags)?,
         headers: spans
             .headers
             .iter()
@@ -120,6 +122,13 @@ fn endpoint(spans: &SpansTable, flags: &PlanFlags) -> Result<Option<String>, Pla
         (None, None) => return Ok(None),
     };
     Ok(Some(address.url(JAEGER)?.as_str().trim_end_matches('/').to_owned()))
+}
+
+/// Another endpoint on the command line is another Jaeger, whose counters are not those of the scenario's.
+fn admin(spans: &SpansTable, flags: &PlanFlags) -> Result<Option<String>, PlanError> {
+    let Some(at) = &spans.admin else { return Ok(None) };
+    let address = Address::written(at).url(ADMIN)?;
+    Ok(flags.spans.is_none().then(|| address.as_str().trim_end_matches('/').to_owned()))
 }
 
 fn header(name: &str, source: &At<crate::scenario::SecretSource>) -> Result<String, PlanError> {

@@ -96,6 +96,7 @@ pub static KEYS: &[ScenarioKey] = &[
     key(TRACING, "spans", "table", "", "", "where the server's spans are read"),
     key(SPANS, "source", "text", "auto", "auto, jaeger, jaeger-json, embedded, none", "auto: Jaeger's gRPC on 16685, else its JSON on 16686, else none"),
     key(SPANS, "endpoint", "text", "the source's port on 127.0.0.1", "http:// or https://; no user or password", "address of the source; its path is kept"),
+    key(SPANS, "admin", "text", "port 14269 or 8888 of the endpoint's host", "http:// or https://; no user or password", "Jaeger's admin port, whose counters tell how many spans it dropped"),
     key(SPANS, "settle", "duration", "8s", "0s to 10m", "wait after the last request before spans are read"),
     key(SPANS, "deadline", "duration", "60s", "1s to 1h", "longest time of reading spans"),
     key(SPANS, "headers", "table", "none", "each value ${NAME}, \"Bearer ${NAME}\" or { file }", "headers of every request to the source"),

@@ -97,6 +97,7 @@ fn spans(reader: &Reader<'_>, folder: &Path) -> Result<SpansTable> {
     Ok(SpansTable {
         source: reader.text("source")?,
         endpoint: reader.text("endpoint")?,
+        admin: reader.text("admin")?,
         settle: reader.duration("settle")?,
         deadline: reader.duration("deadline")?,
         headers: headers.iter().map(|(name, node)| Ok((name.clone(), at(node, secret(node, folder)?)?))).collect::<Result<_>>()?,

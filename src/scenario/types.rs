@@ -114,6 +114,7 @@ pub struct TracingTable {
 pub struct SpansTable {
     pub source: Option<At<String>>,
     pub endpoint: Option<At<String>>,
+    pub admin: Option<At<String>>,
     pub settle: Option<At<Duration>>,
     pub deadline: Option<At<Duration>>,
     pub headers: Vec<(String, At<SecretSource>)>,

@@ -51,6 +51,8 @@ impl Answer {
 /// A client that sends the options' headers, waits no longer than their timeout, and uses no proxy of the environment: traces
 /// are read from the address that the scenario names, or not at all.
 pub(super) fn client(options: &SourceOptions) -> Result<Client, SpanError> {
+    // reqwest brings no cryptography of its own. An error says that the process has chosen already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .no_proxy()
         .timeout(options.timeout)

@@ -122,10 +122,18 @@ impl Exporter {
         let (queue, spans) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        let exporter = {
+        let built = {
             // The channel of the exporter wants a runtime around it.
             let _inside = runtime.enter();
-            build(&options)?
+            build(&options)
+        };
+        let exporter = match built {
+            Ok(exporter) => exporter,
+            Err(error) => {
+                // Dropping a runtime waits, which the caller's own runtime forbids.
+                runtime.shutdown_background();
+                return Err(error);
+            }
         };
         let closing = Arc::new(AtomicBool::new(false));
         let seen = Seen { lost: Arc::clone(&dropped), closing: Arc::clone(&closing) };

@@ -8,6 +8,7 @@ mod bad_input;
 mod bench;
 mod folder;
 mod joined;
+mod otlp;
 mod ownership;
 mod secrets;
 mod signals;

@@ -129,13 +129,15 @@ impl Servers {
     /// The same with further arguments.
     pub(crate) fn run_with(&self, name: &str, sets: &[&str], arguments: &[&str]) -> Result<Run, String> {
         let settings = match &self.stack.jaeger_grpc {
-            Some(jaeger) => ["tracing.spans.source=auto".to_owned(), format!("tracing.spans.endpoint={jaeger}")],
-            None => ["tracing.spans.source=embedded".to_owned(), format!("tracing.spans.listen={}", self.listen)],
+            Some(jaeger) => vec!["tracing.spans.source=auto".to_owned(), format!("tracing.spans.endpoint={jaeger}")],
+            None => vec!["tracing.spans.source=embedded".to_owned(), format!("tracing.spans.listen={}", self.listen)],
         };
         let export = format!("tracing.export={}", self.stack.otlp);
         // Milvus sends its spans every five seconds.
         let settle = "tracing.spans.settle=6s";
-        let mut all: Vec<&str> = vec![&export, &settings[0], &settings[1], settle];
+        let admin = self.stack.jaeger_admin.as_ref().map(|admin| format!("tracing.spans.admin={admin}"));
+        let mut all: Vec<&str> = vec![&export, settle];
+        all.extend(settings.iter().chain(&admin).map(String::as_str));
         all.extend(sets);
         let out = tempfile::Builder::new().prefix(name).tempdir_in(self.scratch.path()).map_err(|error| error.to_string())?;
         let settings = all.iter().flat_map(|set| ["--set", set]);

@@ -254,6 +254,7 @@ fn addresses() {
         &["`tracing.export`", "4318", "not built yet"],
     );
     check_with("[data.noise]", "[tracing.spans]\nendpoint = \"jaeger\"\n[data.noise]", &["`tracing.spans.endpoint` is \"jaeger\""]);
+    check_with("[data.noise]", "[tracing.spans]\nadmin = \"jaeger\"\n[data.noise]", &["`tracing.spans.admin` is \"jaeger\"", "14269"]);
     check_with(
         "[data.noise]",
         "[tracing.spans]\nlisten = \"4317\"\n[data.noise]",

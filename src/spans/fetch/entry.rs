@@ -48,8 +48,10 @@ struct Entry {
     fingerprint: u64,
     whole: bool,
     grew: bool,
-    /// The last two readings differ.
+    /// The last two readings differ, and it may still grow.
     changing: bool,
+    /// It has grown once only, with its last reading.
+    filled: bool,
     part: Part,
 }
 
@@ -143,8 +145,16 @@ impl Entries {
         self.due(due)
     }
 
-    /// After a look at `last`: what changed or is not whole, and the rest if one of the probe grew.
+    /// After a look at `last`: what changed or is not whole, and the rest if one of the probe grew. A suspect that one reading
+    /// made whole and as long as most of its group lacked what was late, and has it now: it is trusted as those that were
+    /// whole at once, and costs no look more.
     pub(super) fn next_look(&mut self, last: &[Due]) -> Vec<Due> {
+        let modes = self.modes();
+        for due in last {
+            let entry = &mut self.entries[due.index];
+            let long = modes.get(&entry.group).is_none_or(|mode| entry.spans >= *mode);
+            entry.changing &= !(entry.part == Part::Suspect && entry.filled && entry.whole && long);
+        }
         let again = |entry: &Entry| entry.read && (entry.changing || !entry.whole);
         let mut next: Vec<usize> = last.iter().map(|due| due.index).filter(|index| again(&self.entries[*index])).collect();
         // A trace that seemed whole and grew all the same is no late arrival of a known gap: any other may have grown.
@@ -195,6 +205,7 @@ impl Entries {
             Reading::Failed(_) => {}
             Reading::Trace(trace) => {
                 entry.changing = entry.read && changed;
+                entry.filled = entry.changing && !entry.grew;
                 entry.grew |= entry.changing;
                 entry.read = true;
                 if changed {
@@ -248,6 +259,7 @@ impl Entry {
             whole: false,
             grew: false,
             changing: false,
+            filled: false,
             part: Part::Suspect,
         }
     }

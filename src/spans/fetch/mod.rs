@@ -4,7 +4,8 @@
 //! 1. Every id is read once when it has settled, the oldest first.
 //! 2. At least `second_look_after` later these are read again: ids that are not whole, ids with fewer spans than most of their
 //!    operation, and a random share of the rest (the probe). If one of the probe grew, the rest is read as well.
-//! 3. What changed or is not whole is read again, until nothing changed in `quiet_looks` looks or the deadline is there.
+//! 3. What changed or is not whole is read again, until nothing changed in `quiet_looks` looks or the deadline is there; not
+//!    so an id that the second look made whole.
 //!
 //! Only counts and a fingerprint are kept of each trace; its spans go to `write` at once, a longer version again.
 
@@ -112,7 +113,7 @@ pub struct FetchCounters {
     pub spans: u64,
     /// Traces that grew after their first reading.
     pub grew: u64,
-    /// Traces whose last two readings differ.
+    /// Traces that were still changing when they were last read.
     pub unsettled: u64,
     /// Looks that were taken.
     pub looks: u32,

@@ -186,6 +186,28 @@ async fn a_trace_below_the_mode_is_read_again_once() {
     assert!(fetched.took < SETTLE + Duration::from_secs(10), "{:?}", fetched.took);
 }
 
+/// Late spans of single traces, as those of a collection that is dropped after the load, made every such run wait five
+/// seconds more.
+#[tokio::test(start_paused = true)]
+async fn a_known_gap_that_the_second_look_fills_costs_no_third() {
+    let mut script = Scripted::whole(2_000, 9);
+    script.insert(3, vec![(0, Answer::Hole), (12, Answer::Spans(9))]);
+    script.insert(4, vec![(0, Answer::Spans(7)), (12, Answer::Spans(9))]);
+    let source = Scripted::new(script);
+    let fetched = run(&source, wanted(2_000), rules()).await;
+    assert_eq!((fetched.counters.looks, fetched.counters.grew, fetched.counters.unsettled, fetched.counters.whole), (2, 2, 0, 2_000));
+    assert!(fetched.took < SETTLE + Duration::from_secs(10), "{:?}", fetched.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gap_that_is_filled_in_part_is_looked_at_again() {
+    let mut script = Scripted::whole(2_000, 9);
+    script.insert(3, vec![(0, Answer::Spans(7)), (12, Answer::Spans(8)), (16, Answer::Spans(9))]);
+    let source = Scripted::new(script);
+    let fetched = run(&source, wanted(2_000), rules()).await;
+    assert_eq!((fetched.written[&3], fetched.counters.whole), (9, 2_000));
+}
+
 #[tokio::test(start_paused = true)]
 async fn groups_have_their_own_mode() {
     let mut script = Scripted::whole(1_000, 9);

@@ -28,6 +28,8 @@ pub(crate) fn explains_its_searches(servers: &Servers) {
 fn fetch_was_quick(run: &Run) {
     let fetch = run.info().fetch.expect("spans were fetched");
     assert_eq!(fetch.error, None);
+    assert!(fetch.back_end_received.is_some_and(|received| received > 0), "the counters on the moved admin port are read: {fetch:?}");
+    assert_eq!(fetch.back_end_dropped, Some(0));
     let allowed = 2.0 * (5.0 + 10.0 + fetch.asked as f64 / 5_000.0);
     say(&format!("  {} traces, {} spans, read {:.1} s after the load", fetch.asked, fetch.spans, fetch.took_s));
     assert!(fetch.took_s < allowed, "{} ids took {} s, allowed are {allowed} s", fetch.asked, fetch.took_s);
