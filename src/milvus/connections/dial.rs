@@ -45,6 +45,9 @@ const SEND_BUFFER_BYTES: usize = 256 << 20;
 /// A peer that acknowledges nothing for so long is gone: the kernel then ends the connection, and another one is opened.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long the answer to a ping is waited for when a connection was opened.
+const SETTINGS: Duration = Duration::from_millis(200);
+
 /// How to open a connection; the files of the options are read, the name is not looked up yet.
 pub(super) struct Dial {
     uri: String,
@@ -190,7 +193,8 @@ impl Dial {
     }
 }
 
-/// Opens HTTP/2 and waits for the answer to a ping: the server's settings come before it.
+/// Opens HTTP/2 and waits a moment for the answer to a ping: the server's settings, with its limit of streams, come before
+/// it. Milvus, which tells gRPC from HTTP by the first request, is silent until then; its settings come with the first reply.
 async fn handshake(stream: Box<dyn Stream>) -> Result<Opened, String> {
     let socket = Rc::new(RefCell::new(Coalesced::new(stream)));
     let (sender, mut http) = Builder::new()
@@ -205,12 +209,14 @@ async fn handshake(stream: Box<dyn Stream>) -> Result<Opened, String> {
     let mut connection = Driven { http, socket };
     if let Some(mut ping) = ping {
         ping.send_ping(Ping::opaque()).map_err(|error| error.to_string())?;
-        poll_fn(|cx| match connection.poll(cx, || {}) {
+        let answered = poll_fn(|cx| match connection.poll(cx, || {}) {
             Poll::Ready(Ok(())) => Poll::Ready(Err("the connection was closed at once".to_owned())),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => ping.poll_pong(cx).map_ok(|_| ()).map_err(|error| error.to_string()),
-        })
-        .await?;
+        });
+        if let Ok(answer) = tokio::time::timeout(SETTINGS, answered).await {
+            answer?;
+        }
     }
     let limit = connection.limit();
     Ok(Opened { sender, connection, limit })
