@@ -25,7 +25,8 @@ fn run(fake: &FakeMilvus, shape: Shape, changes: &[(&str, &str)]) -> (Bench, Fol
     let bench =
         Bench::at(fake, &[&[("source = \"none\"", embedded.as_str()), ("settle = \"0s\"", "settle = \"300ms\"")], changes].concat());
     let ended = bench.run(&[]).exits(0);
-    assert!(ended.stdout.contains("gap") && ended.stdout.contains("engine"), "{}", ended.stdout);
+    // Which areas are large enough for a bar is chance on a busy machine.
+    assert!(ended.stdout.contains("where the time went") && ended.stdout.contains("self time"), "{}", ended.stdout);
     let folder = bench.only_folder();
     folder.check();
     (bench, folder)

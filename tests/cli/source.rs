@@ -188,7 +188,7 @@ fn an_embedded_receiver_takes_the_spans_of_the_client_too() {
     let export = format!("export = \"http://127.0.0.1:{}\"", closed_port());
     let bench = Bench::at(&fake, &[("source = \"none\"", &keys), ("export = \"off\"", &export)]);
     let stderr = bench.run(&[]).exits(0).stderr;
-    assert!(stderr.contains(" requests in 51 traces from OTLP receiver"), "50 searches and the preparation: {stderr}");
+    assert!(stderr.contains(" requests in 52 traces from OTLP receiver"), "50 searches, preparation and clean-up: {stderr}");
     let export = &bench.only_folder().run()["export"];
     assert_eq!((export["endpoint"].as_str(), count(export, "dropped")), (Some(format!("http://{listen}").as_str()), 0), "{export:#}");
     assert!(count(export, "exported") >= 50, "{export:#}");
