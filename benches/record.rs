@@ -8,7 +8,7 @@ use std::{
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use milvus_bench::{
-    pacer::{Pacer, Spread},
+    pacer::{Pacer, Schedule, Shape, Spread},
     record::{Interval, Outcome, Recorder, Sample, StreamId},
 };
 
@@ -59,9 +59,21 @@ fn record(criterion: &mut Criterion) {
 }
 
 fn pace(criterion: &mut Criterion) {
-    for (name, spread) in [("pacer/even", Spread::Even), ("pacer/poisson", Spread::Poisson { seed: 42 })] {
+    let rate = RATE as f64;
+    let constant = Shape::Constant { rate };
+    // So long that no bench reaches its end.
+    let ramp = Shape::Linear { from: 0.0, to: rate, over: Duration::from_secs(1_000_000) };
+    let sine = Shape::Sine { mean: rate, amplitude: rate / 2.0, period: Duration::from_secs(30) };
+    let poisson = Spread::Poisson { seed: 42 };
+    let schedules = [
+        ("pacer/even", constant, Spread::Even),
+        ("pacer/poisson", constant, poisson),
+        ("pacer/ramp, poisson", ramp, poisson),
+        ("pacer/sine, even", sine, Spread::Even),
+    ];
+    for (name, shape, spread) in schedules {
         for shards in [1, 8] {
-            let mut pacer = Pacer::new(RATE as f64, spread, 0, shards);
+            let mut pacer = Pacer::new(Schedule { shape, spread, first: 0.0 }, 0, shards);
             criterion.bench_function(&format!("{name}/{shards} shards"), |bencher| {
                 bencher.iter(|| black_box(pacer.next()).map_or(Duration::ZERO, |slot| slot.due));
             });

@@ -12,6 +12,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("pacer", &[]),
     ("dataset", &[]),
     ("milvus", &[]),
+    ("null_milvus", &["milvus"]),
     ("telemetry", &[]),
     ("record", &[]),
     ("spans", &[]),
@@ -29,6 +30,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "pacer",
             "dataset",
             "milvus",
+            "null_milvus",
             "telemetry",
             "record",
             "spans",
@@ -105,6 +107,17 @@ fn modules_import_only_what_the_table_allows() {
         );
     }
     assert!(wrong.is_empty(), "edges that the table does not have:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_ends_the_process_below_main() {
+    let mut files = Vec::new();
+    rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    let ends = |file: &&PathBuf| {
+        ["process::exit", "process::abort"].iter().any(|word| fs::read_to_string(file).expect("a source file").contains(word))
+    };
+    let found: Vec<_> = files.iter().filter(ends).collect();
+    assert!(found.is_empty(), "{found:?}");
 }
 
 #[test]

@@ -3,7 +3,6 @@
 mod support;
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -11,9 +10,11 @@ use std::{
 use bytes::Bytes;
 use milvus_bench::{
     dataset::DatasetError,
-    load::{Engine, EngineOptions, Loop, PartPlan, PhaseResult, PhaseRun, Stop, StopHandle, StreamRun},
+    load::{Engine, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, Stop, StopHandle, StreamRun},
     milvus::{Call, CallFailure, ConnectOptions, Method, methods, proto},
     operation::{Finished, Operation, RequestKey},
+    pacer::{Schedule, Shape, Spread},
+    plan::ThinkTime,
     record::{Figure, Outcome, Part, RequestLine, RunClock, RunFolder, RunInfo, RunReader, RunWriter, StreamId, StreamInfo},
     telemetry::{IdStream, Nonce},
 };
@@ -45,6 +46,7 @@ impl Operation for Version {
 /// One measured part of one workload on one thread.
 struct Load {
     arrival: Loop,
+    load: PartLoad,
     duration: Option<Duration>,
     requests: Option<u64>,
     timeout: Duration,
@@ -53,8 +55,8 @@ struct Load {
 
 impl Load {
     fn open(rate: f64, max_in_flight: u64, seconds: u64) -> Self {
-        let arrival = Loop::Open { rate, poisson: false, max_in_flight };
-        Self { arrival, duration: Some(Duration::from_secs(seconds)), requests: None, timeout: Duration::from_secs(10), threads: 1 }
+        let (arrival, load) = (Loop::Open { max_in_flight }, PartLoad::Open(Schedule::even(Shape::Constant { rate })));
+        Self { arrival, load, duration: Some(Duration::from_secs(seconds)), requests: None, timeout: Duration::from_secs(10), threads: 1 }
     }
 }
 
@@ -118,6 +120,7 @@ async fn measure(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send
         duration: load.duration,
         requests: load.requests,
         slots: None,
+        load: load.load,
     };
     let callers = if let Loop::Closed { callers, .. } = load.arrival { callers as usize } else { 1 };
     let stream = StreamRun {
@@ -139,36 +142,16 @@ async fn measure(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send
     Measured { result, lines, reader, clock, _folder: folder }
 }
 
-/// p95 of the response times that schedule and server imply, milliseconds. When a request reached the server is the
-/// server's own log; one that came within the stall was answered after its measured end.
-///
-/// The backlog of a stall is work for this machine, which others may keep busy: `drain` is how long it took, spread evenly
-/// over the requests that had waited.
+/// p95 of the response times that the schedule and the measured ends of the stall imply, milliseconds: a request that was
+/// due within the stall waits for its end, every other one is answered at once.
 fn implied_p95_ms(measured: &Measured, fake: &FakeMilvus) -> f64 {
     let stall = fake.stalls()[0];
-    let ns = |at: Instant| measured.clock.ns_of(at) as f64;
+    let ns = |at: Instant| measured.clock.ns_of(at);
     let (begin, end) = (ns(stall.begin), ns(stall.end));
-    let arrived: HashMap<String, f64> =
-        fake.calls().iter().filter_map(|call| Some((call.traceparent.as_ref()?.get(3..35)?.to_owned(), ns(call.arrival)))).collect();
-    let waited = |line: &RequestLine| (begin..end).contains(&arrived[&line.trace_id]);
-    let backlog: Vec<&RequestLine> = measured.lines.iter().filter(|line| waited(line)).collect();
-    let last = backlog.iter().filter_map(|line| line.done_ns).max().unwrap_or_default() as f64;
-    let drain = last - end;
-    assert!((0.0..200e6).contains(&drain), "the backlog took {} ms", drain / 1e6);
-    let mut implied: Vec<f64> = measured
-        .lines
-        .iter()
-        .map(|line| {
-            let due = line.intended_ns.expect("an open loop") as f64;
-            let answered = match backlog.iter().position(|of| of.seq == line.seq) {
-                Some(place) => end + drain * (place + 1) as f64 / backlog.len() as f64,
-                None => arrived[&line.trace_id],
-            };
-            answered - due
-        })
-        .collect();
-    implied.sort_by(f64::total_cmp);
-    implied[(implied.len() as f64 * 0.95).ceil() as usize - 1] / 1e6
+    let dues = measured.lines.iter().map(|line| line.intended_ns.expect("an open loop"));
+    let mut implied: Vec<u64> = dues.map(|due| if (begin..end).contains(&due) { end - due } else { 0 }).collect();
+    implied.sort_unstable();
+    implied[(implied.len() as f64 * 0.95).ceil() as usize - 1] as f64 / 1e6
 }
 
 /// p95 of response time, service time and send lag, milliseconds, at 500 requests per second for ten seconds against a
@@ -217,8 +200,9 @@ fn a_rate_far_above_the_server_ends_in_time_and_accounts_for_every_slot() {
 #[test]
 fn callers_of_a_closed_loop_share_the_numbers_and_have_no_intended_time() {
     let fake = FakeMilvus::start();
-    let arrival = Loop::Closed { callers: 4, think_time: Duration::ZERO };
-    let load = Load { arrival, duration: None, requests: Some(400), timeout: Duration::from_secs(10), threads: 2 };
+    let arrival = Loop::Closed { callers: 4, think_time: ThinkTime::Constant(Duration::ZERO) };
+    let callers = PartLoad::Closed { from: 4, to: 4 };
+    let load = Load { arrival, load: callers, duration: None, requests: Some(400), timeout: Duration::from_secs(10), threads: 2 };
     let measured = run(&fake.uri(), &load, |_| {});
     let mut seqs: Vec<u64> = measured.lines.iter().map(|line| line.seq).collect();
     seqs.sort_unstable();
@@ -311,7 +295,7 @@ impl Operation for Finite {
 }
 
 /// Runs two phases that last until the data of one workload is used up, on two threads; gives the numbers asked for.
-fn exhaust(arrival: Loop) -> Vec<u64> {
+fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let fake = FakeMilvus::start();
@@ -334,6 +318,7 @@ fn exhaust(arrival: Loop) -> Vec<u64> {
                 duration: None,
                 requests: None,
                 slots: None,
+                load,
             };
             let operation: Arc<dyn Operation> = Arc::clone(&finite) as _;
             let stream = StreamRun { operation, arrival, timeout: Duration::from_secs(10), parts: vec![part], earlier: earlier.clone() };
@@ -352,13 +337,16 @@ fn exhaust(arrival: Loop) -> Vec<u64> {
 
 #[test]
 fn a_thread_without_a_caller_does_not_keep_an_exhausted_phase_alive() {
-    assert_eq!(exhaust(Loop::Closed { callers: 1, think_time: Duration::ZERO }), (0..60).collect::<Vec<u64>>());
+    let arrival = Loop::Closed { callers: 1, think_time: ThinkTime::Constant(Duration::ZERO) };
+    assert_eq!(exhaust(arrival, PartLoad::Closed { from: 1, to: 1 }), (0..60).collect::<Vec<u64>>());
 }
 
 #[test]
 fn rows_of_an_open_loop_are_used_once_however_many_threads_and_phases() {
-    assert_eq!(exhaust(Loop::Open { rate: 1000.0, poisson: false, max_in_flight: 1 }), (0..60).collect::<Vec<u64>>());
-    assert_eq!(exhaust(Loop::Open { rate: 1000.0, poisson: true, max_in_flight: 100 }), (0..60).collect::<Vec<u64>>());
+    let even = Schedule::even(Shape::Constant { rate: 1000.0 });
+    let poisson = Schedule { spread: Spread::Poisson { seed: 42 }, ..even };
+    assert_eq!(exhaust(Loop::Open { max_in_flight: 1 }, PartLoad::Open(even)), (0..60).collect::<Vec<u64>>());
+    assert_eq!(exhaust(Loop::Open { max_in_flight: 100 }, PartLoad::Open(poisson)), (0..60).collect::<Vec<u64>>());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use milvus_bench::{analysis::Area, dataset::DATASETS, operation::OPERATIONS, pla
 const UPDATE: &str = "MILVUS_BENCH_UPDATE";
 
 /// Subcommands that the interface names and this version has not.
-const NOT_BUILT: [&str; 6] = ["compare", "calibrate", "merge", "init", "list", "completions"];
+const NOT_BUILT: [&str; 5] = ["compare", "merge", "init", "list", "completions"];
 
 /// Folders of the project that a path in a document may begin with.
 const FOLDERS: [&str; 9] = ["src/", "tests/", "scenarios/", "deploy/", "benches/", "proto/", "results/", "examples/", ".ci/"];
@@ -90,6 +90,17 @@ fn commands(text: &str) -> Vec<String> {
 #[test]
 fn the_table_of_keys_is_the_programs() {
     check_generated("README.md", "keys", &key_table());
+}
+
+#[test]
+fn the_report_of_the_readme_fits_a_screen() {
+    let readme = read("README.md");
+    let report = &readme[generated(&readme, "report")];
+    let lines: Vec<&str> = report.lines().filter(|line| !line.starts_with("```")).collect();
+    assert!((20..=45).contains(&lines.len()), "{} lines", lines.len());
+    for line in lines {
+        assert!(line.chars().count() <= 110, "{line}");
+    }
 }
 
 #[test]

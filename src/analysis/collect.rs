@@ -13,7 +13,7 @@ use super::{
     tables::{InstanceTable, PartTable},
 };
 use crate::{
-    record::{FolderError, Outcome, Part, RequestLine, RunReader},
+    record::{FolderError, Outcome, RequestLine, RunReader},
     spans::Trace,
 };
 
@@ -115,8 +115,8 @@ pub(super) fn read_requests(reader: &RunReader) -> Result<Collected, FolderError
             }
         };
         let stream = streams.iter().position(|stream| {
-            stream.part == Some(Part::Measured)
-                && line.part == Part::Measured
+            stream.is_measured()
+                && stream.part.as_ref() == Some(&line.part)
                 && stream.phase == line.phase
                 && stream.workload == line.workload
         });

@@ -28,7 +28,7 @@ pub struct Analysis {
     pub environment: Vec<(String, String)>,
     /// How the server's spans were read; None where there are none.
     pub spans: Option<SpanSummary>,
-    /// One entry per (phase, workload) in the order of the plan; the steps of preparation are the phase `prepare`.
+    /// One entry per (phase, stage, workload) in the order of the plan; the steps of preparation are the phase `prepare`.
     pub workloads: Vec<WorkloadAnalysis>,
     /// Requests of warm-up and ramps, counted only.
     pub warmup: Vec<WarmupCount>,
@@ -36,6 +36,15 @@ pub struct Analysis {
     pub errors: Vec<ErrorText>,
     /// Sentences that the run itself left (see `record::Warning`) and damage found while reading.
     pub warnings: Vec<String>,
+}
+
+impl WorkloadAnalysis {
+    /// `phase/workload`, `phase/stage/workload` where there are stages.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let Self { phase, stage, workload, .. } = self;
+        stage.as_ref().map_or_else(|| format!("{phase}/{workload}"), |stage| format!("{phase}/{stage}/{workload}"))
+    }
 }
 
 /// Whether the figures can be believed.
@@ -63,7 +72,7 @@ pub enum VerdictState {
 pub struct Reason {
     /// Stable code: `send_lag`, `overloaded`, `unmatched`, ...
     pub code: String,
-    /// `phase/workload`; empty for the run as a whole.
+    /// `phase/workload` or `phase/stage/workload`; empty for the run as a whole.
     pub at: String,
     /// How bad it is.
     pub state: VerdictState,
@@ -96,11 +105,14 @@ pub struct SpanSummary {
     pub ui: Option<String>,
 }
 
-/// One (phase, workload).
+/// One (phase, stage, workload).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorkloadAnalysis {
     /// Name of the phase.
     pub phase: String,
+    /// Name of the stage; left out where the workload has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
     /// Name of the workload.
     pub workload: String,
     /// Name of the operation.
@@ -392,11 +404,14 @@ pub struct Exemplar {
     pub link: Option<String>,
 }
 
-/// Requests of a warm-up part.
+/// Requests of a warm-up or a ramp.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WarmupCount {
     /// Name of the phase.
     pub phase: String,
+    /// `warmup`, `ramp`, `ramp-2`, ...
+    #[serde(default)]
+    pub part: String,
     /// Name of the workload.
     pub workload: String,
     /// Requests that were sent, and failures among them.

@@ -9,7 +9,7 @@ use super::{
     join,
 };
 use crate::{
-    record::{Figure, Outcome, Part, RequestLine, RunReader},
+    record::{Figure, Outcome, RequestLine, RunReader},
     spans::Trace,
 };
 
@@ -81,10 +81,10 @@ fn latencies(reader: &RunReader, quantile: Option<f64>) -> Result<BTreeMap<usize
     let Some(quantile) = quantile else { return Ok(BTreeMap::new()) };
     let histograms = reader.histograms()?;
     let mut found = BTreeMap::new();
-    for (key, histogram) in histograms.merged.iter().filter(|(key, _)| key.outcome == Outcome::Ok && key.part == Part::Measured) {
+    for (key, histogram) in histograms.merged.iter().filter(|(key, _)| key.outcome == Outcome::Ok && key.part.is_measured()) {
         let stream = reader.info().streams.iter().position(|stream| {
             let latency = if stream.open_loop { Figure::ResponseTime } else { Figure::ServiceTime };
-            stream.part == Some(key.part) && stream.phase == key.phase && stream.workload == key.workload && latency == key.figure
+            stream.part.as_ref() == Some(&key.part) && stream.phase == key.phase && stream.workload == key.workload && latency == key.figure
         });
         found.extend(stream.map(|stream| (stream, histogram.value_at_quantile(quantile))));
     }

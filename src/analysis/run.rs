@@ -11,7 +11,7 @@ use super::{
     exemplars, instances, quantiles, tail, verdict,
 };
 use crate::{
-    record::{Figure, FigureHistograms, FolderError, HistogramKey, Outcome, Part, RunInfo, RunReader, Status, StreamInfo},
+    record::{Figure, FigureHistograms, FolderError, HistogramKey, Outcome, RunInfo, RunReader, Status, StreamInfo},
     spans::Trace,
 };
 
@@ -40,7 +40,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
     let mut found = collect::read_requests(reader)?;
     collect::read_spans(&mut found, traces, resolution(info));
     let mut joins = joins(info, &mut found);
-    let measured = info.streams.iter().enumerate().filter(|(_, stream)| stream.part == Some(Part::Measured));
+    let measured = info.streams.iter().enumerate().filter(|(_, stream)| stream.is_measured());
     let measured = measured.filter(|(_, stream)| was_begun(info, stream, &histograms));
     let workloads = measured
         .map(|(at, stream)| {
@@ -75,7 +75,9 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
 /// figures, and none are made up for it.
 fn was_begun(info: &RunInfo, stream: &StreamInfo, histograms: &FigureHistograms) -> bool {
     let phase = info.phases.iter().any(|phase| phase.name == stream.phase);
-    stream.due > 0 || (info.status != Status::Failed && phase) || counts(stream, histograms).due > 0
+    // A run that was cut came to the first stages only.
+    let reached = info.status == Status::Complete || stream.stage().is_none();
+    stream.due > 0 || (info.status != Status::Failed && phase && reached) || counts(stream, histograms).due > 0
 }
 
 /// Resolution of the span times; nanoseconds where nothing was fetched.
@@ -120,12 +122,13 @@ fn spans(info: &RunInfo, found: &Collected) -> Option<SpanSummary> {
 }
 
 fn warmup(info: &RunInfo, histograms: &FigureHistograms) -> Vec<WarmupCount> {
-    let parts = info.streams.iter().filter(|stream| stream.part == Some(Part::Warmup));
+    let parts = info.streams.iter().filter(|stream| !stream.is_measured());
     parts
         .map(|stream| {
             let counts = counts(stream, histograms);
             let (phase, workload) = (stream.phase.clone(), stream.workload.clone());
-            WarmupCount { phase, workload, requests: counts.ok + counts.failed, failed: counts.failed }
+            let part = stream.part.as_ref().map(ToString::to_string).unwrap_or_default();
+            WarmupCount { phase, part, workload, requests: counts.ok + counts.failed, failed: counts.failed }
         })
         .collect()
 }
@@ -147,24 +150,28 @@ fn of_stream<'h>(
     figure: Figure,
 ) -> impl Iterator<Item = (&'h HistogramKey, &'h Histogram<u64>)> {
     histograms.merged.iter().filter(move |(key, _)| {
-        key.figure == figure && Some(key.part) == stream.part && key.phase == stream.phase && key.workload == stream.workload
+        key.figure == figure && Some(&key.part) == stream.part.as_ref() && key.phase == stream.phase && key.workload == stream.workload
     })
 }
 
 fn counts(stream: &StreamInfo, histograms: &FigureHistograms) -> RequestCounts {
     let mut counts = RequestCounts::default();
-    for (key, histogram) in of_stream(histograms, stream, Figure::ServiceTime) {
-        match key.outcome {
-            Outcome::Ok => counts.ok += histogram.len(),
-            Outcome::NotSent => {}
+    let mut by_outcome: BTreeMap<Outcome, u64> = BTreeMap::new();
+    // A request that was not sent has no service time, and one of preparation no lag: the largest count is that of all.
+    for (key, histogram) in Figure::ALL.into_iter().flat_map(|figure| of_stream(histograms, stream, figure)) {
+        let count = by_outcome.entry(key.outcome).or_default();
+        *count = histogram.len().max(*count);
+    }
+    for (outcome, count) in by_outcome {
+        match outcome {
+            Outcome::Ok => counts.ok = count,
+            Outcome::NotSent => counts.not_sent = count,
             outcome => {
-                counts.failed += histogram.len();
-                *counts.outcomes.entry(outcome.to_string()).or_default() += histogram.len();
+                counts.failed += count;
+                counts.outcomes.insert(outcome.to_string(), count);
             }
         }
     }
-    let not_sent = of_stream(histograms, stream, Figure::SendLag).filter(|(key, _)| key.outcome == Outcome::NotSent);
-    counts.not_sent = not_sent.map(|(_, histogram)| histogram.len()).sum();
     // Counted from what was recorded, so that the sum holds for a killed run too.
     counts.due = counts.ok + counts.failed + counts.not_sent;
     counts
@@ -217,6 +224,7 @@ impl Stream<'_> {
         let duration_s = self.duration_s();
         let mut workload = WorkloadAnalysis {
             phase: stream.phase.clone(),
+            stage: stream.stage().map(str::to_owned),
             workload: stream.workload.clone(),
             operation: stream.operation.clone(),
             loop_kind: if open { "open" } else { "closed" }.to_owned(),

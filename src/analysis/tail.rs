@@ -87,10 +87,7 @@ fn missing(sides: &Sides<'_>, matched: usize) -> String {
     };
     let factor = (LEAST_MATCHED as f64 / count.max(1) as f64).max(300.0 / matched as f64);
     let requests = if count == 1 { "request lies" } else { "requests lie" };
-    format!(
-        "{count} matched {requests} {side}, and at least {LEAST_MATCHED} are needed to say what sets the tail apart: trace or measure about {factor:.1} times as many \
-         (a larger sample_ratio, or a longer phase)"
-    )
+    format!("{count} matched {requests} {side}, the tail's account needs {LEAST_MATCHED}: trace or measure about {factor:.1} times as many")
 }
 
 fn mean_latency(requests: &[&Request]) -> f64 {

@@ -46,7 +46,10 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis) -> Verdict {
     let mut reasons = of_run(info);
     for workload in analysis.workloads.iter().filter(|workload| workload.phase != PREPARE) {
         let stream = info.streams.iter().find(|stream| {
-            stream.part == Some(crate::record::Part::Measured) && stream.phase == workload.phase && stream.workload == workload.workload
+            stream.is_measured()
+                && stream.stage() == workload.stage.as_deref()
+                && stream.phase == workload.phase
+                && stream.workload == workload.workload
         });
         reasons.extend(stream.and_then(|stream| requests_lost(info, stream, workload)));
         reasons.extend(of_load(workload, stream));
@@ -126,7 +129,7 @@ fn requests_lost(info: &RunInfo, stream: &StreamInfo, workload: &WorkloadAnalysi
                   milvus-bench; run it again, and report it if it comes back";
     let found =
         (info.status == Status::Complete && lost > 0).then(|| reason("requests_lost", Invalid, (lost as f64, 0.0, "requests"), advice));
-    found.map(|reason| Reason { at: place(workload), ..reason })
+    found.map(|reason| Reason { at: workload.place(), ..reason })
 }
 
 /// What the run itself found doubtful; the rest of its warnings are remarks.
@@ -174,12 +177,8 @@ fn of_load(workload: &WorkloadAnalysis, stream: Option<&StreamInfo>) -> Vec<Reas
 }
 
 fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
-    reasons.iter_mut().for_each(|reason| reason.at = place(workload));
+    reasons.iter_mut().for_each(|reason| reason.at = workload.place());
     reasons
-}
-
-fn place(workload: &WorkloadAnalysis) -> String {
-    format!("{}/{}", workload.phase, workload.workload)
 }
 
 /// The client's lateness. Where the limit in flight explains it, it is not the client's fault and not beyond use.

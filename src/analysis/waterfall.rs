@@ -30,7 +30,7 @@ pub fn waterfall(reader: &RunReader, trace: &Trace, line: &RequestLine) -> Water
     let options = AccountOptions { client_span_id, succeeded: line.outcome == Outcome::Ok, resolution_ns: resolution(reader.info()) };
     let mut shown = Waterfall {
         trace_id: line.trace_id.clone(),
-        at: format!("{}/{}/{}", line.phase, line.part.name(), line.workload),
+        at: format!("{}/{}/{}", line.phase, line.part, line.workload),
         seq: line.seq,
         operation: line.operation.clone(),
         outcome: line.outcome.to_string(),

@@ -90,19 +90,23 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
     let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
     // `auto` may have found nobody before the load.
     let found = early.filter(|early| plan.tracing.source != "auto" || early.source.info().name != "none");
+    let signals = session.signals.clone();
+    // An interrupt of the load does not end the fetch; one that comes now does.
+    let asked_before = signals.asked();
     let opened = match found {
         Some(early) => Ok(early),
-        None => open(&plan.tracing, nonce).await.map(|source| OpenSource { source, receiver: None, before: None }),
+        None => match signals.unless_asked(asked_before, open(&plan.tracing, nonce)).await {
+            Some(opened) => opened.map(|source| OpenSource { source, receiver: None, before: None }),
+            None => Err(SpanError("interrupted while the source of spans was opened".to_owned())),
+        },
     };
     let info = match opened {
         Ok(opened) => {
             note_source(&mut session.info.servers, opened.source.as_ref());
-            let asked_before = session.signals.asked();
-            let mut signals = session.signals.clone();
+            let mut signals = signals;
             let times = Times { settle: plan.tracing.settle, deadline: plan.tracing.deadline };
             let ended = session.clock.instant_of(last_done(&session.folder));
             let reading = Reading { folder: &session.folder, opened: &opened, times, ended };
-            // An interrupt of the load does not end the fetch; one that comes now does.
             reading.read(session.progress, async move { signals.wait_for_more_than(asked_before).await }).await
         }
         Err(error) => FetchInfo {
@@ -157,12 +161,18 @@ impl Reading<'_> {
         // The requests of the preparation share one trace.
         let traces: HashSet<u128> = wanted.iter().map(|wanted| wanted.trace_id).collect();
         progress.step(&format!("fetching the spans of {} requests in {} traces from {}", wanted.len(), traces.len(), info.server));
-        match self.fetch_into_file(wanted, progress, stop).await {
-            Ok(Some(counters)) => note(&mut info, counters),
+        let mut stop = std::pin::pin!(stop);
+        match self.fetch_into_file(wanted, progress, stop.as_mut()).await {
+            Ok(Some(counters)) => {
+                note(&mut info, counters);
+                tokio::select! {
+                    after = source.loss() => note_loss(&mut info, self.opened.before, after),
+                    () = stop => {}
+                }
+            }
             Ok(None) => info.error = Some("interrupted before all spans were read; `milvus-bench spans` fetches again".to_owned()),
             Err(error) => info.error = Some(format!("spans.jsonl can't be written: {error}")),
         }
-        note_loss(&mut info, self.opened.before, source.loss().await);
         info.took_s = Instant::now().saturating_duration_since(self.ended).as_secs_f64();
         info
     }

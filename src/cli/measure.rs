@@ -7,13 +7,14 @@ use tokio::time::Instant;
 use super::{CliError, environment, session::Session, signals::Asked};
 use crate::{
     load::{
-        Engine, LiveSnapshot, PREPARE, PhaseResult, ROWS_USED_UP, RunIds, RunningPhase, Stop, StopHandle, nothing_earlier, phase_run,
+        Engine, LiveSnapshot, PREPARE, PhaseResult, PhaseRun, ROWS_USED_UP, RunIds, RunningPhase, Stop, StopHandle, nothing_earlier,
+        phase_run,
         prepare::{self, Decision, PrepareContext, collection_state},
     },
     milvus::{Client, SetupError},
     operation::setup,
     plan::{CollectionPlan, PhaseLength, Plan},
-    record::{CollectionState, KeptError, Part, PhaseInfo, StreamInfo, Warning},
+    record::{CollectionState, KeptError, PhaseInfo, StreamInfo, Warning},
 };
 
 /// Time between the order to begin and the first slot: every thread has its tasks by then.
@@ -88,9 +89,10 @@ async fn mark(client: &Client, collection: &CollectionPlan) -> Result<Found, Set
     Ok(mark.map_or(Found::Foreign, |mark| Found::Ours(mark.to_owned())))
 }
 
-/// Drops what this run created and is not to be kept. That it wanted to create a collection proves nothing: somebody else
-/// may have been faster, so the mark is looked at.
-pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context: &mut PrepareContext<'_>, created: &[usize]) {
+/// Drops what this run created and is not to be kept; says whether anything was to be dropped. That it wanted to create a
+/// collection proves nothing: somebody else may have been faster, so the mark is looked at.
+pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context: &mut PrepareContext<'_>, created: &[usize]) -> bool {
+    let mut any = false;
     for collection in created.iter().filter_map(|index| plan.collections.get(*index)) {
         if collection.keep {
             continue;
@@ -98,6 +100,7 @@ pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context
         let not_dropped = match mark(&context.client, collection).await {
             Ok(Found::Nothing) => continue,
             Ok(Found::Ours(mark)) if mark == collection.fingerprint => {
+                any = true;
                 prepare::drop_again(context, collection).await.err().map(|error| error.to_string())
             }
             Ok(Found::Ours(_) | Found::Foreign) => Some("it is not the one that this run created".to_owned()),
@@ -107,6 +110,7 @@ pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context
             session.progress.warn(&format!("collection {} was not dropped: {why}", collection.shape.name));
         }
     }
+    any
 }
 
 /// Notes when each step of preparation began and ended, and how often it was done.
@@ -132,13 +136,13 @@ pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engi
         let cpu = environment::process_cpu_s();
         let phase = phase_run(plan, number, &session.info.streams, ids, Instant::now() + RUN_UP, &earlier);
         let started = session.clock.ns_of(phase.start);
-        note_starts(session, plan, number, started)?;
+        note_starts(session, &phase, started)?;
         let mut running = engine.begin(&phase);
         let result = watch(session, plan, number, &mut running, &phase.stop).await?;
         for (index, numbers) in plan.phases[number].workloads.iter().zip(&result.earlier) {
             earlier[*index].clone_from(numbers);
         }
-        note_result(session, plan, number, &result);
+        note_result(session, &phase, plan.phases[number].length, &result);
         if let Some(info) = session.info.phases.last_mut() {
             info.cpu_s = Some(environment::process_cpu_s() - cpu);
             info.thread_cpu_max = Some(result.thread_cpu_max);
@@ -150,10 +154,11 @@ pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engi
 }
 
 /// When each part of the phase begins: in run.json before the first request, for a run that is killed.
-fn note_starts(session: &mut Session<'_>, plan: &Plan, number: usize, started: u64) -> Result<(), CliError> {
-    let phase = &plan.phases[number];
-    for stream in session.info.streams.iter_mut().filter(|stream| stream.phase == phase.name) {
-        stream.start_ns = started + if stream.part == Some(Part::Warmup) { 0 } else { nanos(phase.warmup) };
+fn note_starts(session: &mut Session<'_>, phase: &PhaseRun, started: u64) -> Result<(), CliError> {
+    for part in phase.streams.iter().flat_map(|stream| &stream.parts) {
+        if let Some(stream) = session.info.streams.get_mut(usize::from(part.stream.0)) {
+            stream.start_ns = started + nanos(part.start);
+        }
     }
     session.save()
 }
@@ -270,30 +275,28 @@ fn ended_early(stream: &StreamInfo, length: PhaseLength) -> Option<Warning> {
     }
 }
 
-fn note_result(session: &mut Session<'_>, plan: &Plan, number: usize, result: &PhaseResult) {
-    let phase = &plan.phases[number];
+fn note_result(session: &mut Session<'_>, phase: &PhaseRun, length: PhaseLength, result: &PhaseResult) {
     let now = session.clock.now_ns();
     let stopped_early = session.signals.asked() != Asked::Nothing;
     for part in &result.streams {
         let Some(stream) = session.info.streams.get_mut(usize::from(part.stream)) else { continue };
-        let length = match (stream.part, phase.length) {
-            (Some(Part::Warmup), _) => Some(phase.warmup),
-            (_, PhaseLength::Duration(length)) => Some(length),
-            _ => None,
-        };
+        let planned = phase.streams.iter().flat_map(|stream| &stream.parts).find(|planned| planned.stream.0 == part.stream);
         // A part without a length of its own, or one that was cut, ended with its last request.
-        let planned = length.map(|length| stream.start_ns + nanos(length)).filter(|end| !stopped_early || *end <= now);
+        let planned = planned
+            .and_then(|planned| planned.duration)
+            .map(|length| stream.start_ns + nanos(length))
+            .filter(|end| !stopped_early || *end <= now);
         stream.end_ns = Some(planned.unwrap_or(part.last_done_ns.max(stream.start_ns)));
         stream.due = part.due;
         stream.sent = part.sent;
         stream.in_flight_max = part.in_flight_max;
         stream.in_flight_waits = part.in_flight_waits;
         stream.stopped.clone_from(&part.stopped);
-        session.info.warnings.extend(ended_early(stream, phase.length));
+        session.info.warnings.extend(ended_early(stream, length));
     }
     for (stream, outcome, text) in &result.texts {
         let Some(stream) = session.info.streams.get(usize::from(stream.0)) else { continue };
-        let part = stream.part.map_or("", Part::name);
+        let part = stream.part.as_ref().map(ToString::to_string).unwrap_or_default();
         let at = format!("{}/{part}/{}", stream.phase, stream.workload);
         if session.info.errors.iter().filter(|kept| kept.stream == at).count() < 10 {
             session.info.errors.push(KeptError { stream: at, outcome: outcome.to_string(), text: text.clone() });

@@ -1,5 +1,6 @@
 //! The command line: arguments, one file per subcommand, progress on stderr. stdout carries what was asked for alone.
 
+mod calibrate;
 mod check;
 mod collect;
 mod doctor;
@@ -87,6 +88,11 @@ enum Command {
     Trace(trace::TraceArguments),
     /// Fetch the server spans of a run again, into its folder
     Spans(spans::SpansArguments),
+    /// What can this machine generate? Limits of the tool itself
+    Calibrate(calibrate::CalibrateArguments),
+    /// The Milvus that does nothing, of `calibrate`
+    #[command(hide = true)]
+    NullMilvus,
 }
 
 /// Which scenario, and how it is changed on the command line.
@@ -120,13 +126,15 @@ pub fn main() -> ExitCode {
 
 fn execute(arguments: Arguments) -> Result<Done, CliError> {
     match arguments.command {
-        Command::Run(arguments) => run::run(&arguments),
+        Command::Run(arguments) => run::run(*arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Stack(arguments) => stack::stack(&arguments),
         Command::Report(arguments) => report::report(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Spans(arguments) => spans::spans(&arguments),
+        Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
+        Command::NullMilvus => calibrate::serve_null(),
     }
 }
 

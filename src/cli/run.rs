@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use tokio::runtime::Handle;
 
 use super::{
     CliError, Done, ScenarioArguments,
@@ -13,7 +14,7 @@ use super::{
     signals::{Asked, Signals},
     stack,
 };
-use crate::report::REPORTS;
+use crate::{plan::Plan, report::REPORTS};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -49,18 +50,51 @@ pub(crate) struct RunArguments {
     pub(crate) quiet: bool,
 }
 
-/// Runs a scenario, once or `--repeat` times.
-pub(crate) fn run(arguments: &RunArguments) -> Result<Done, CliError> {
+/// Runs a scenario, once or `--repeat` times, on a thread of its own: the second Ctrl-C leaves at once, whatever is under way
+/// there, by returning through `main`.
+pub(crate) fn run(arguments: RunArguments) -> Result<Done, CliError> {
     check_reports(&arguments.reports)?;
     if arguments.repeat > 1 && arguments.out.is_some() {
         return Err(CliError::new("--out names one folder and --repeat makes several: name their parent with --results"));
     }
-    let mut plan = read_plan(&arguments.scenario)?;
-    let progress = Progress::new(arguments.quiet);
-    let mut worst = Done::Ok;
+    let plan = read_plan(&arguments.scenario)?;
     let runtime = runtime()?;
     // One for all rounds: a signal counts whenever it comes, be it while a round is analysed.
     let signals = runtime.block_on(async { Signals::listen() })?;
+    let mut leaving = signals.clone();
+    let handle = runtime.handle().clone();
+    let (sender, ended) = tokio::sync::oneshot::channel();
+    let work = move || {
+        let ended = rounds(&arguments, plan, &signals, &handle);
+        // Nobody waits for it any more when it was left.
+        let _ = sender.send(ended);
+    };
+    let thread =
+        std::thread::Builder::new().name("run".to_owned()).spawn(work).map_err(|error| CliError::new(format!("no thread: {error}")))?;
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = ended => Some(ended),
+            () = leaving.leave() => None,
+        }
+    });
+    match ended {
+        Some(Ok(ended)) => ended,
+        // It panicked, and the message has been printed.
+        Some(Err(_)) => {
+            std::panic::resume_unwind(thread.join().err().unwrap_or_else(|| Box::new("the run's thread ended without a result")))
+        }
+        None => {
+            // Dropping it would wait for what is under way, or take the clock away from it.
+            std::mem::forget(runtime);
+            Ok(Done::Interrupted)
+        }
+    }
+}
+
+/// Every round, one after the other.
+fn rounds(arguments: &RunArguments, mut plan: Plan, signals: &Signals, runtime: &Handle) -> Result<Done, CliError> {
+    let progress = Progress::new(arguments.quiet);
+    let mut worst = Done::Ok;
     for round in 1..=arguments.repeat {
         if let Some(done) = stopped(signals.asked()) {
             return Ok(worse(worst, done));

@@ -40,6 +40,22 @@ pub(crate) struct Session<'a> {
     pub(crate) clock: RunClock,
     arguments: &'a RunArguments,
     nonce: Nonce,
+    /// Moments between which collections were dropped after the load, nanoseconds since the run's start.
+    cleaned_up: Option<(u64, u64)>,
+}
+
+/// Roots of the run's traces that hold more than one request. Hours can lie between the two, so they are two stories.
+#[derive(Clone, Copy)]
+struct Roots {
+    prepare: RequestIds,
+    clean_up: RequestIds,
+}
+
+impl Roots {
+    fn new(nonce: Nonce, seed: u64) -> Self {
+        let root = |workload| IdStream::new(nonce, seed, "prepare", workload, "measured").ids(0, 0);
+        Self { prepare: root(""), clean_up: root("clean-up") }
+    }
 }
 
 impl<'a> Session<'a> {
@@ -70,7 +86,7 @@ impl<'a> Session<'a> {
             warnings: warnings(plan),
             ..RunInfo::default()
         };
-        let session = Self { folder, info, progress, signals, clock, arguments, nonce };
+        let session = Self { folder, info, progress, signals, clock, arguments, nonce, cleaned_up: None };
         session.save()?;
         for warning in &session.info.warnings {
             progress.warn(&warning.to_string());
@@ -95,18 +111,20 @@ impl<'a> Session<'a> {
     /// Everything between the folder and the analysis. Never loses what was measured: a failure ends the measuring, and
     /// the rest is done with what there is.
     pub(crate) async fn run(&mut self, plan: &Plan) -> Ended {
-        let mut source = match collect::open_early(plan, self).await {
-            Ok(source) => source,
-            Err(error) => {
+        let signals = self.signals.clone();
+        let mut source = match signals.unless_asked(Asked::Nothing, collect::open_early(plan, self)).await {
+            Some(Ok(source)) => source,
+            Some(Err(error)) => {
                 self.fail(&error.message);
                 return Ended { failure: Some(error), asked: self.signals.asked() };
             }
+            None => return self.interrupted_early(),
         };
         let exporter = self.start_exporter(plan, &source);
-        let root = IdStream::new(self.nonce, plan.seed, "prepare", "", "measured").ids(0, 0);
+        let roots = Roots::new(self.nonce, plan.seed);
         let streams = Arc::new(self.info.streams.clone());
         let queue = exporter.as_ref().map(Exporter::queue);
-        let context = self.span_context(plan, root);
+        let context = self.span_context(plan, roots);
         let of_writer = (Arc::clone(&streams), queue.clone());
         let on_sampled = Box::new(move |sample: &crate::record::Sample| {
             let (streams, Some(queue)) = &of_writer else { return };
@@ -117,9 +135,9 @@ impl<'a> Session<'a> {
         });
         let failure = match RunWriter::start(&self.folder, streams, on_sampled) {
             Ok(mut writer) => {
-                let ended = self.prepare_and_measure(plan, &mut writer, root).await;
+                let ended = self.prepare_and_measure(plan, &mut writer, roots).await;
                 if let Some(queue) = &queue {
-                    queue.push(self.root_span(root));
+                    self.root_spans(roots).into_iter().for_each(|span| queue.push(span));
                 }
                 self.close(writer);
                 ended.err()
@@ -143,11 +161,23 @@ impl<'a> Session<'a> {
         Ended { failure, asked: self.signals.asked() }
     }
 
-    async fn prepare_and_measure(&mut self, plan: &Plan, writer: &mut RunWriter, root: RequestIds) -> Result<(), CliError> {
+    /// The end of a run that was interrupted before it had sent anything.
+    fn interrupted_early(&mut self) -> Ended {
+        self.info.status = Status::Interrupted;
+        if let Err(error) = self.save() {
+            self.progress.warn(&error.to_string());
+        }
+        Ended { failure: None, asked: self.signals.asked() }
+    }
+
+    async fn prepare_and_measure(&mut self, plan: &Plan, writer: &mut RunWriter, roots: Roots) -> Result<(), CliError> {
         let options = connect_options(plan);
-        let transport = Transport::connect(&options).await.map_err(CliError::new)?;
+        let early = || CliError::new("interrupted while connecting");
+        let signals = self.signals.clone();
+        let transport =
+            signals.unless_asked(Asked::Nothing, Transport::connect(&options)).await.ok_or_else(early)?.map_err(CliError::new)?;
         let client = Client::new(transport.clone(), plan.milvus.timeout.max(Duration::from_secs(60)));
-        self.ask_version(&client).await?;
+        signals.unless_asked(Asked::Nothing, self.ask_version(&client)).await.ok_or_else(early)??;
         let recorders = (0..self.info.threads).map(|_| writer.recorder()).collect();
         let streams = self.info.streams.clone();
         let progress = self.progress;
@@ -166,7 +196,7 @@ impl<'a> Session<'a> {
             single: plan.collections.len() == 1,
             nonce: self.nonce,
             seed: plan.seed,
-            root,
+            root: roots.prepare,
             stop: stop.clone(),
             progress: &say,
             counts: Vec::new(),
@@ -181,7 +211,10 @@ impl<'a> Session<'a> {
                 Err(error)
             }
         };
-        measure::drop_created(self, plan, &mut context, &created).await;
+        context.root = roots.clean_up;
+        let from = self.clock.now_ns();
+        let dropped = measure::drop_created(self, plan, &mut context, &created).await;
+        self.cleaned_up = dropped.then(|| (from, self.clock.now_ns()));
         measure::note_steps(self, &context);
         self.info.errors.append(&mut context.errors);
         context.recorder.finish();
@@ -263,33 +296,36 @@ impl<'a> Session<'a> {
         self.info.run.clone()
     }
 
-    fn span_context(&self, plan: &Plan, root: RequestIds) -> SpanContext {
+    fn span_context(&self, plan: &Plan, roots: Roots) -> SpanContext {
         let uri = url::Url::parse(&plan.milvus.uri).ok();
         SpanContext {
             run: self.run_id(),
             anchor: self.info.start,
             host: uri.as_ref().and_then(|uri| uri.host_str()).unwrap_or_default().to_owned(),
             port: uri.as_ref().and_then(url::Url::port_or_known_default).unwrap_or(19530),
-            prepare_root: root.span_id,
+            roots: vec![roots.prepare, roots.clean_up],
         }
     }
 
-    /// The span that the steps of preparation stand below, so that they read as one story.
-    fn root_span(&self, root: RequestIds) -> ClientSpan {
-        let phase = self.info.phases.iter().find(|phase| phase.name == "prepare");
-        let start = phase.map_or(self.info.start, |phase| phase.start);
-        let end = phase.and_then(|phase| phase.end).unwrap_or(start);
-        ClientSpan {
-            trace_id: root.trace_id,
-            span_id: root.span_id,
+    /// The spans that the steps of preparation and of clean-up stand below, so that each reads as one story. As the steps',
+    /// their wall time is derived from the run's start, so that a step of the clock moves no child out of its root.
+    fn root_spans(&self, roots: Roots) -> Vec<ClientSpan> {
+        let root = |ids: RequestIds, name: &'static str, (from, to): (u64, u64)| ClientSpan {
+            trace_id: ids.trace_id,
+            span_id: ids.span_id,
             parent_id: None,
             is_call: false,
-            name: "prepare".into(),
-            start_ns: start.unix_ns,
-            end_ns: end.unix_ns,
+            name: name.into(),
+            start_ns: self.info.start.unix_of(from),
+            end_ns: self.info.start.unix_of(to),
             status: OutcomeStatus::Ok,
             attributes: vec![("milvus_bench.run_id", self.run_id().into())],
-        }
+        };
+        let phase = self.info.phases.iter().find(|phase| phase.name == "prepare");
+        let from = phase.map_or(self.info.start, |phase| phase.start).monotonic_ns;
+        let to = phase.and_then(|phase| phase.end).map_or(from, |end| end.monotonic_ns);
+        let clean_up = self.cleaned_up.map(|times| root(roots.clean_up, "clean-up", times));
+        [root(roots.prepare, "prepare", (from, to))].into_iter().chain(clean_up).collect()
     }
 }
 

@@ -1,10 +1,5 @@
 //! Ctrl-C and SIGTERM: end the measurement, keep what was measured; a second Ctrl-C leaves at once.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
-};
-
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -25,6 +20,8 @@ pub(crate) enum Asked {
 #[derive(Clone, Debug)]
 pub(crate) struct Signals {
     asked: watch::Receiver<Asked>,
+    /// Whether it is to be left at once.
+    leave: watch::Receiver<bool>,
 }
 
 impl Signals {
@@ -34,14 +31,16 @@ impl Signals {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let (sender, asked) = watch::channel(Asked::Nothing);
-        let interrupts = Arc::new(AtomicU8::new(0));
+        let (leaver, leave) = watch::channel(false);
         tokio::spawn(async move {
+            let mut interrupts = 0_u32;
             loop {
                 tokio::select! {
                     _ = interrupt.recv() => {
-                        if interrupts.fetch_add(1, Ordering::Relaxed) > 0 {
-                            // The second one leaves at once; everything measured is on disk but the last second.
-                            std::process::exit(130);
+                        interrupts = interrupts.saturating_add(1);
+                        if interrupts > 1 {
+                            leaver.send_replace(true);
+                            continue;
                         }
                         eprintln!("interrupted: ending the measurement and keeping what was measured; press Ctrl-C again to leave at once");
                         sender.send_modify(|asked| *asked = (*asked).max(Asked::Interrupt));
@@ -50,7 +49,7 @@ impl Signals {
                 }
             }
         });
-        Ok(Self { asked })
+        Ok(Self { asked, leave })
     }
 
     /// What was asked for so far.
@@ -68,5 +67,21 @@ impl Signals {
     /// Returns when anything was asked for.
     pub(crate) async fn wait(&mut self) {
         self.wait_for_more_than(Asked::Nothing).await;
+    }
+
+    /// Returns at the second Ctrl-C: what is under way is not waited for, and everything measured is on disk but the last second.
+    pub(crate) async fn leave(&mut self) {
+        if self.leave.wait_for(|leave| *leave).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// What `work` gives; None, and `work` is dropped, when more is asked for than `before`, or was already.
+    pub(crate) async fn unless_asked<T>(&self, before: Asked, work: impl Future<Output = T>) -> Option<T> {
+        let mut signals = self.clone();
+        tokio::select! {
+            done = work => Some(done),
+            () = signals.wait_for_more_than(before) => None,
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     record::{ClockAnchor, Outcome, Sample, StreamInfo},
-    telemetry::{AttributeValue, ClientSpan, OutcomeStatus},
+    telemetry::{AttributeValue, ClientSpan, OutcomeStatus, RequestIds},
 };
 
 /// What the spans of a run have in common.
@@ -16,8 +16,8 @@ pub struct SpanContext {
     pub host: String,
     /// Port of Milvus.
     pub port: u16,
-    /// Span that the steps of preparation stand below.
-    pub prepare_root: u64,
+    /// Roots of the traces that are stories of several steps, each a trace of its own: preparation, clean-up.
+    pub roots: Vec<RequestIds>,
 }
 
 /// The span that covers exactly `sent..done`. None for a request that was never sent.
@@ -40,13 +40,14 @@ pub fn client_span(context: &SpanContext, stream: &StreamInfo, sample: &Sample) 
         ("milvus_bench.workload", text(&stream.workload)),
         ("milvus_bench.seq", number(sample.seq)),
     ];
+    attributes.extend(stream.stage().map(|stage| ("milvus_bench.stage", text(stage))));
     if let Some(code) = grpc_status(sample.outcome) {
         attributes.push(("rpc.grpc.status_code", number(u64::from(code))));
     }
     Some(ClientSpan {
         trace_id: sample.trace_id,
         span_id: sample.span_id,
-        parent_id: (stream.phase == super::schedule::PREPARE).then_some(context.prepare_root),
+        parent_id: context.roots.iter().find(|root| root.trace_id == sample.trace_id).map(|root| root.span_id),
         is_call: true,
         name: format!("milvus.proto.milvus.MilvusService/{}", stream.method).into(),
         start_ns: context.anchor.unix_of(sent),

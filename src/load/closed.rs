@@ -1,18 +1,22 @@
 //! Closed loop: callers, each of which waits for its answer and thinks before its next request.
 //!
-//! Caller c's k-th request of a part has seq = c + k x callers. There is no schedule, so stalls are under-counted; the
-//! report says so.
+//! Caller c's k-th request of a part has seq = c + k x callers, the most callers of any part. There is no schedule, so
+//! stalls are under-counted; the report says so.
 
-use std::{rc::Rc, time::Duration};
+use std::rc::Rc;
 
 use tokio::time::Instant;
 
 use super::{
-    engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartPlan, StreamResult},
-    request::{Before, Lane},
+    callers,
+    engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartLoad, PartPlan, StreamResult},
+    request::{Before, Lane, Launch},
     stop::{Stop, StopListener},
-    timer::Timer,
 };
+use crate::plan::ThinkTime;
+
+/// Marks the hash that a pause is drawn from: content is drawn from that of the number itself.
+const PAUSE: u64 = 1 << 63;
 
 /// Runs the callers of this thread through all parts of the workload.
 pub(super) async fn run(context: LaneContext) -> LaneOutcome {
@@ -22,11 +26,10 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
     let mut tasks = Vec::new();
     for number in (context.shard.index..callers).step_by(context.shard.of.max(1) as usize) {
         let (context, lanes) = (Rc::clone(&context), Rc::clone(&lanes));
-        let timer = Timer::new().map_err(|error| error.to_string())?;
         tasks.push(tokio::task::spawn_local(async move {
             let earlier = context.stream.earlier.get(number as usize).copied().unwrap_or(0);
             let mut caller =
-                Caller { number: u64::from(number), callers: u64::from(callers), think_time, timer, earlier, stop: context.stop.listen() };
+                Caller { number: u64::from(number), callers: u64::from(callers), think_time, earlier, stop: context.stop.listen() };
             let mut results = Vec::new();
             for (plan, lane) in context.stream.parts.iter().zip(lanes.iter()) {
                 results.push(caller.run(&context, plan, lane).await);
@@ -48,6 +51,7 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
         merge(&mut result.parts, parts);
     }
     for (part, lane) in result.parts.iter_mut().zip(lanes.iter()) {
+        part.sent = lane.sent.get();
         part.in_flight_max = lane.in_flight_max.get();
         part.last_done_ns = lane.last_done_ns.get();
     }
@@ -61,7 +65,6 @@ fn merge(parts: &mut Vec<StreamResult>, of_caller: Vec<StreamResult>) {
     }
     for (sum, part) in parts.iter_mut().zip(of_caller) {
         sum.due += part.due;
-        sum.sent += part.sent;
         sum.stopped = sum.stopped.take().or(part.stopped);
     }
 }
@@ -69,8 +72,7 @@ fn merge(parts: &mut Vec<StreamResult>, of_caller: Vec<StreamResult>) {
 struct Caller {
     number: u64,
     callers: u64,
-    think_time: Duration,
-    timer: Timer,
+    think_time: ThinkTime,
     /// Requests that this caller made before the part, times the number of callers: where its row numbers go on.
     earlier: u64,
     stop: StopListener,
@@ -79,9 +81,11 @@ struct Caller {
 impl Caller {
     async fn run(&mut self, context: &LaneContext, plan: &PartPlan, lane: &Rc<Lane>) -> StreamResult {
         let mut result = StreamResult { stream: plan.stream.0, ..StreamResult::default() };
-        let start = context.start + plan.start;
-        let end = plan.duration.map(|duration| start + duration);
-        if !self.wait_until(start).await {
+        let PartLoad::Closed { from, to } = plan.load else { return result };
+        let Some(shift) = callers::shift(self.number, (from, to), plan.duration) else { return result };
+        let start = context.start + plan.start + shift.begin;
+        let end = shift.end.map(|end| context.start + plan.start + end);
+        if !self.wait_until(lane, start).await {
             return result;
         }
         for round in 0.. {
@@ -98,16 +102,18 @@ impl Caller {
             match lane.prepare(seq, self.earlier) {
                 Ok(request) => {
                     result.due += 1;
-                    result.sent += 1;
                     let before = Before { intended_ns: None, ready_ns: Some(lane.shared.clock.now_ns()) };
-                    lane.send(request, before, self.stop.clone()).await;
+                    let pin = self.number / lane.shards;
+                    let started = lane.start(&request, pin);
+                    lane.finish(Launch { request, before, pin, started, stop: self.stop.clone() }).await;
                 }
                 Err(error) => {
                     result.stopped = Some(error.to_string());
                     break;
                 }
             }
-            if !self.think_time.is_zero() && !self.wait_until(Instant::now() + self.think_time).await {
+            let pause = callers::pause(self.think_time, lane.ids.key_hash(seq | PAUSE));
+            if !pause.is_zero() && !self.wait_until(lane, Instant::now() + pause).await {
                 break;
             }
         }
@@ -116,11 +122,11 @@ impl Caller {
     }
 
     /// False when the part is told to end before that.
-    async fn wait_until(&mut self, deadline: Instant) -> bool {
+    async fn wait_until(&mut self, lane: &Lane, deadline: Instant) -> bool {
         tokio::select! {
             biased;
             () = self.stop.until(Stop::EndPart) => false,
-            waited = self.timer.wait_until(deadline) => waited.is_ok(),
+            () = lane.shared.timers.until(deadline) => true,
         }
     }
 }

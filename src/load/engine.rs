@@ -1,22 +1,32 @@
 //! The threads of the load, and a phase as they run it.
 
-use std::{cell::Cell, rc::Rc, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    num::NonZeroU64,
+    rc::Rc,
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use rustix::time::{ClockId, clock_gettime};
 use tokio::{
     sync::{mpsc, oneshot},
-    task::LocalSet,
     time::Instant,
 };
 
 use super::{
     LiveCounters, LiveSnapshot, StopHandle, closed, open,
     request::{Lane, Shared},
+    stop::Stop,
+    timer::Timers,
 };
 use crate::{
-    milvus::{ConnectError, ConnectOptions, Transport},
+    milvus::{ConnectError, ConnectOptions, Connections, Watch},
     operation::Operation,
-    record::{Outcome, Recorder, RunClock, StreamId},
+    pacer::Schedule,
+    plan::ThinkTime,
+    record::{Outcome, Recorder, RunClock, SocketFigure, StreamId},
     telemetry::{IdStream, Sampler},
 };
 
@@ -68,16 +78,34 @@ pub struct PartPlan {
     pub duration: Option<Duration>,
     /// Requests after which it ends.
     pub requests: Option<u64>,
+    /// Its load; of the kind of [`StreamRun::arrival`].
+    pub load: PartLoad,
     /// Slots of the whole schedule of an open loop, all shards together; None where only the end of the data ends it.
     pub slots: Option<u64>,
+}
+
+/// The load of one part.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PartLoad {
+    /// When its slots are due.
+    Open(Schedule),
+    /// Callers at its beginning and at its end; where they differ, the part has a duration.
+    #[allow(missing_docs)]
+    Closed { from: u32, to: u32 },
 }
 
 /// How the requests of a workload arise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub enum Loop {
-    Open { rate: f64, poisson: bool, max_in_flight: u64 },
-    Closed { callers: u32, think_time: Duration },
+    Open {
+        max_in_flight: u64,
+    },
+    /// `callers` is the most of all parts.
+    Closed {
+        callers: u32,
+        think_time: ThinkTime,
+    },
 }
 
 /// One workload within a phase.
@@ -89,7 +117,7 @@ pub struct StreamRun {
     pub arrival: Loop,
     /// Timeout of one request.
     pub timeout: Duration,
-    /// Warm-up and measured part, in their order.
+    /// Warm-up, then the measured part or the stages, in their order.
     pub parts: Vec<PartPlan>,
     /// Requests of this workload in earlier phases: one number in an open loop, one per caller in a closed one.
     pub earlier: Vec<u64>,
@@ -326,24 +354,62 @@ fn run_thread(
     inbox: mpsc::UnboundedReceiver<Command>,
     connected: oneshot::Sender<Result<(), EngineError>>,
 ) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // Timers of the event loop itself are rounded by the kernel to its slack, 50 us by default.
+    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+    let options = tokio::runtime::LocalOptions::default();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build_local(options) {
         Ok(runtime) => runtime,
         Err(error) => {
             let _ = connected.send(Err(EngineError::Thread(error.to_string())));
             return;
         }
     };
-    LocalSet::new().block_on(&runtime, async move {
-        match Transport::connect(connect).await {
-            Ok(transport) => {
+    runtime.block_on(async move {
+        let recorder = Rc::new(RefCell::new(recorder));
+        match open(connect, &recorder, shard).await {
+            Ok((connections, timers)) => {
                 let _ = connected.send(Ok(()));
-                serve(Shared::new(transport, recorder, clock), shard, inbox).await;
+                serve(Shared::new(connections, timers, recorder, clock), shard, inbox).await;
             }
             Err(error) => {
-                let _ = connected.send(Err(error.into()));
+                let _ = connected.send(Err(error));
             }
         }
     });
+}
+
+async fn open(connect: &ConnectOptions, recorder: &Rc<RefCell<Recorder>>, shard: Shard) -> Result<(Connections, Timers), EngineError> {
+    let timers = Timers::start().map_err(|error| EngineError::Timer(error.to_string()))?;
+    let watch = ThreadWatch { recorder: Rc::clone(recorder), shard };
+    Ok((Connections::open(connect, Rc::new(watch)).await?, timers))
+}
+
+/// Tells the recorder what happens at the sockets.
+struct ThreadWatch {
+    recorder: Rc<RefCell<Recorder>>,
+    shard: Shard,
+}
+
+impl ThreadWatch {
+    fn record(&self, connection: usize, figure: SocketFigure, waited: Duration) {
+        // Connections are numbered through all threads.
+        let number = connection as u64 * u64::from(self.shard.of) + u64::from(self.shard.index);
+        self.recorder.borrow_mut().record_socket(u16::try_from(number).unwrap_or(u16::MAX), figure, waited);
+    }
+}
+
+impl Watch for ThreadWatch {
+    fn hand_over(&self, connection: usize, waited: Duration) {
+        self.record(connection, SocketFigure::HandOver, waited);
+    }
+
+    fn read_wake_up(&self, connection: usize, waited: Duration) {
+        self.record(connection, SocketFigure::ReadWakeUp, waited);
+    }
+
+    fn no_window(&self, connection: usize, waited: Duration) {
+        self.record(connection, SocketFigure::NoWindow, waited);
+    }
 }
 
 /// Runs phase after phase; ends when the engine is finished.
@@ -357,9 +423,8 @@ async fn serve(shared: Shared, shard: Shard, mut inbox: mpsc::UnboundedReceiver<
         let texts = std::mem::take(&mut *shared.texts.borrow_mut());
         let _ = command.done.send(ThreadResult { lanes: result, texts, cpu_share });
     }
-    if let Ok(shared) = Rc::try_unwrap(shared) {
-        shared.recorder.into_inner().finish();
-    }
+    shared.connections.close();
+    shared.recorder.borrow_mut().finish();
 }
 
 /// Waits for a command; once a second the recorder hands over its interval, also while nothing happens.
@@ -377,6 +442,12 @@ fn roll(shared: &Shared) {
 }
 
 async fn run_phase(shared: &Rc<Shared>, shard: Shard, command: &Command) -> Vec<LaneOutcome> {
+    let mut stop = command.phase.stop.listen();
+    let to_abort = Rc::clone(shared);
+    let aborting = tokio::task::spawn_local(async move {
+        stop.until(Stop::Abort).await;
+        to_abort.abort();
+    });
     let mut lanes = Vec::new();
     for (index, stream) in command.phase.streams.iter().enumerate() {
         let live = Arc::clone(&command.live[shard.index as usize][index]);
@@ -399,6 +470,7 @@ async fn run_phase(shared: &Rc<Shared>, shard: Shard, command: &Command) -> Vec<
     for lane in lanes {
         results.push(wait_for(shared, lane).await);
     }
+    aborting.abort();
     results
 }
 
@@ -441,6 +513,9 @@ impl LaneContext {
             ids: plan.ids,
             sampler: Sampler::new(plan.sample_ratio),
             timeout: self.stream.timeout,
+            end: plan.duration.map(|duration| self.start + plan.start + duration),
+            shards: u64::from(self.shard.of),
+            sent: Cell::new(0),
             live: Arc::clone(&self.live),
             in_flight: Cell::new(0),
             in_flight_max: Cell::new(0),

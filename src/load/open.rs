@@ -3,32 +3,35 @@
 //! A slot that finds no place in flight waits and keeps its intended time; what is still waiting at the part's end is
 //! recorded as not sent.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use tokio::time::Instant;
 
 use super::{
-    engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartPlan, StreamResult},
-    request::{Before, Lane, Prepared},
-    schedule::spread,
+    engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartLoad, PartPlan, StreamResult},
+    places::{Place, Places},
+    request::{Before, Lane, Launch, Prepared},
     stop::{Stop, StopListener},
-    timer::Timer,
 };
 use crate::pacer::{Pacer, Slot};
 
 /// A slot that is late by no more than this at the part's end, by the wake-up of its timer alone, is still sent.
 const WAKE_UP: Duration = Duration::from_millis(10);
 
+/// Slots that are due already and sent one after the other before the event loop has its turn.
+const BURST: u32 = 8;
+
 /// One part while it runs.
 struct Part<'a> {
     lane: Rc<Lane>,
-    places: Arc<Semaphore>,
-    timer: &'a Timer,
+    places: &'a Places,
     stop: StopListener,
     start: Instant,
     end: Option<Instant>,
     earlier: u64,
     result: StreamResult,
+    /// Slots that were sent since the event loop had its turn.
+    burst: u32,
 }
 
 /// Whether the schedule goes on.
@@ -40,7 +43,7 @@ enum Next {
 
 /// Runs the shard of this thread through all parts of the workload.
 pub(super) async fn run(context: LaneContext) -> LaneOutcome {
-    let Loop::Open { rate, poisson, max_in_flight } = context.stream.arrival else { return Ok(LaneResult::default()) };
+    let Loop::Open { max_in_flight } = context.stream.arrival else { return Ok(LaneResult::default()) };
     // With fewer places than threads some threads have none; the others take their slots.
     let shards = u64::from(context.shard.of).min(max_in_flight);
     let shard = u64::from(context.shard.index);
@@ -50,26 +53,23 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
         context.live.set_exhausted();
         return Ok(result);
     }
-    let timer = Timer::new().map_err(|error| error.to_string())?;
-    let share = max_in_flight / shards + u64::from(shard < max_in_flight % shards);
-    let places = Arc::new(Semaphore::new(usize::try_from(share).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)));
-    let mut tasks = JoinSet::new();
+    let places = Places::new(max_in_flight / shards + u64::from(shard < max_in_flight % shards));
     let mut earlier = context.stream.earlier.first().copied().unwrap_or(0);
     let mut lanes = Vec::new();
     for plan in &context.stream.parts {
-        let mut part = Part::new(&context, plan, &places, &timer, earlier);
-        part.run(Pacer::new(rate, spread(plan.ids, poisson), shard, shards), plan, &mut tasks).await;
+        let PartLoad::Open(schedule) = plan.load else { continue };
+        let mut part = Part::new(&context, plan, &places, earlier);
+        part.run(Pacer::new(schedule, shard, shards), plan).await;
         // A part that only the end of its data ends has used up all of it, on all shards together.
         let used_up = context.stream.operation.capacity().map_or(part.result.due, |capacity| capacity.saturating_sub(earlier));
         earlier += plan.slots.unwrap_or(used_up);
         lanes.push(Rc::clone(&part.lane));
         result.parts.push(part.result);
     }
-    while let Some(task) = tasks.join_next().await {
-        resume(task);
-    }
+    places.all_free().await;
     // Only now: requests of an earlier part may end within a later one.
     for (part, lane) in result.parts.iter_mut().zip(&lanes) {
+        part.sent = lane.sent.get();
         part.in_flight_max = lane.in_flight_max.get();
         part.last_done_ns = lane.last_done_ns.get();
     }
@@ -77,31 +77,22 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
     Ok(result)
 }
 
-/// A panic of a request's task is a bug, and ends the thread.
-fn resume(task: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = task
-        && let Ok(panic) = error.try_into_panic()
-    {
-        std::panic::resume_unwind(panic);
-    }
-}
-
 impl<'a> Part<'a> {
-    fn new(context: &LaneContext, plan: &PartPlan, places: &Arc<Semaphore>, timer: &'a Timer, earlier: u64) -> Self {
+    fn new(context: &LaneContext, plan: &PartPlan, places: &'a Places, earlier: u64) -> Self {
         let start = context.start + plan.start;
         Self {
             lane: Rc::new(context.lane(plan)),
-            places: Arc::clone(places),
-            timer,
+            places,
             stop: context.stop.listen(),
             start,
             end: plan.duration.map(|duration| start + duration),
             earlier,
             result: StreamResult { stream: plan.stream.0, ..StreamResult::default() },
+            burst: 0,
         }
     }
 
-    async fn run(&mut self, pacer: Pacer, plan: &PartPlan, tasks: &mut JoinSet<()>) {
+    async fn run(&mut self, pacer: Pacer, plan: &PartPlan) {
         let capacity = self.lane.operation.capacity();
         for slot in pacer {
             if plan.requests.is_some_and(|requests| slot.seq >= requests) || plan.duration.is_some_and(|duration| slot.due >= duration) {
@@ -112,17 +103,14 @@ impl<'a> Part<'a> {
                 self.lane.live.set_exhausted();
                 break;
             }
-            while let Some(task) = tasks.try_join_next() {
-                resume(task);
-            }
-            if self.serve(slot, tasks).await == Next::End {
+            if self.serve(slot).await == Next::End {
                 break;
             }
         }
     }
 
     /// Waits for the slot's time and for a place in flight, and sends.
-    async fn serve(&mut self, slot: Slot, tasks: &mut JoinSet<()>) -> Next {
+    async fn serve(&mut self, slot: Slot) -> Next {
         let due = self.start + slot.due;
         if self.is_over(due) {
             return self.give_up(slot, due);
@@ -140,9 +128,8 @@ impl<'a> Part<'a> {
         match self.place(due).await {
             Some(place) => {
                 self.result.due += 1;
-                self.send(due, prepared, place, tasks);
-                // Lets the request leave before the next slot is looked at, which may be due already.
-                tokio::task::yield_now().await;
+                self.send(slot, due, prepared, place);
+                self.let_others_run().await;
                 Next::Slot
             }
             None => self.give_up(slot, due),
@@ -169,13 +156,11 @@ impl<'a> Part<'a> {
     /// Waits until `due`; [`Next::End`] when the part is told to end before that.
     async fn wait(&mut self, due: Instant) -> Next {
         if self.stop.asked() == Stop::Go && due > Instant::now() {
+            self.burst = 0;
             tokio::select! {
                 biased;
                 () = self.stop.until(Stop::EndPart) => {}
-                waited = self.timer.wait_until(due) => if let Err(error) = waited {
-                    self.result.stopped = Some(format!("the timer failed: {error}"));
-                    return Next::End;
-                },
+                () = self.lane.shared.timers.until(due) => {}
             }
         }
         // A slot that was due before the wish to stop counts as due; it will not be sent.
@@ -183,38 +168,58 @@ impl<'a> Part<'a> {
     }
 
     /// A place in flight, None when the part ends before there is one.
-    async fn place(&mut self, due: Instant) -> Option<tokio::sync::OwnedSemaphorePermit> {
+    async fn place(&mut self, due: Instant) -> Option<Place> {
         if self.is_over(due) {
             return None;
         }
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+        if let Some(place) = self.places.try_take() {
             return Some(place);
         }
         self.result.in_flight_waits += 1;
-        let end = self.end;
-        let timer = self.timer;
+        self.burst = 0;
+        let timers = &self.lane.shared.timers;
         let ended = async {
-            match end {
-                // A timer that fails gives up the slot, as the end does.
-                Some(end) => drop(timer.wait_until(end).await),
+            match self.end {
+                Some(end) => timers.until(end).await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             biased;
-            place = Arc::clone(&self.places).acquire_owned() => place.ok(),
+            place = self.places.take() => Some(place),
             () = self.stop.until(Stop::EndPart) => None,
             () = ended => None,
         }
     }
 
-    fn send(&mut self, due: Instant, prepared: Prepared, place: tokio::sync::OwnedSemaphorePermit, tasks: &mut JoinSet<()>) {
-        self.result.sent += 1;
-        let (lane, stop) = (Rc::clone(&self.lane), self.stop.clone());
+    fn send(&mut self, slot: Slot, due: Instant, request: Prepared, place: Place) {
+        let lane = Rc::clone(&self.lane);
         let before = Before { intended_ns: Some(lane.shared.clock.ns_of(due)), ready_ns: None };
-        tasks.spawn_local(async move {
-            lane.send(prepared, before, stop).await;
+        let pin = slot.seq / lane.shards;
+        let started = lane.start(&request, pin);
+        let launch = Launch { request, before, pin, started, stop: self.stop.clone() };
+        tokio::task::spawn_local(async move {
+            lane.finish(launch).await;
             drop(place);
         });
+    }
+
+    /// Lets requests leave and replies come in between slots that are due already.
+    async fn let_others_run(&mut self) {
+        self.burst += 1;
+        if self.burst < BURST {
+            return;
+        }
+        self.burst = 0;
+        let mut yielded = false;
+        // Not Tokio's `yield_now`, which asks the kernel for events each time.
+        poll_fn(|cx| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 }

@@ -13,10 +13,11 @@ use tokio::time::Instant;
 use super::{
     live::LiveCounters,
     stop::{Stop, StopListener},
+    timer::Timers,
 };
 use crate::{
     dataset::DatasetError,
-    milvus::{Call, CallError, CallFailure, Transport},
+    milvus::{Call, CallError, CallFailure, Connections, Exchange, InFlight, NotSent},
     operation::{Finished, Operation, RequestKey},
     record::{Outcome, Recorder, RunClock, Sample, StreamId},
     telemetry::{IdStream, RequestIds, Sampler, TraceParent},
@@ -28,22 +29,23 @@ const TEXTS_KEPT: usize = 10;
 /// What all requests of one thread share; nobody else touches it.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) transport: Transport,
-    pub(super) recorder: RefCell<Recorder>,
+    pub(super) connections: Connections,
+    pub(super) timers: Timers,
+    pub(super) recorder: Rc<RefCell<Recorder>>,
     pub(super) clock: RunClock,
     pub(super) texts: RefCell<Vec<(StreamId, Outcome, String)>>,
-    next_connection: Cell<usize>,
+    aborted: Cell<bool>,
 }
 
 impl Shared {
-    pub(super) fn new(transport: Transport, recorder: Recorder, clock: RunClock) -> Self {
-        Self { transport, recorder: RefCell::new(recorder), clock, texts: RefCell::default(), next_connection: Cell::new(0) }
+    pub(super) fn new(connections: Connections, timers: Timers, recorder: Rc<RefCell<Recorder>>, clock: RunClock) -> Self {
+        Self { connections, timers, recorder, clock, texts: RefCell::default(), aborted: Cell::new(false) }
     }
 
-    fn pick_connection(&self) -> usize {
-        let picked = self.next_connection.get();
-        self.next_connection.set((picked + 1) % self.transport.connections().max(1));
-        picked
+    /// Gives up everything that is in flight or waits.
+    pub(super) fn abort(&self) {
+        self.aborted.set(true);
+        self.connections.close();
     }
 
     fn keep_text(&self, stream: StreamId, outcome: Outcome, text: &str) {
@@ -64,7 +66,12 @@ pub(super) struct Lane {
     pub(super) ids: IdStream,
     pub(super) sampler: Sampler,
     pub(super) timeout: Duration,
+    /// End of the part: nothing leaves after it.
+    pub(super) end: Option<Instant>,
+    /// Threads that share the schedule, among which the numbers of the requests are divided.
+    pub(super) shards: u64,
     pub(super) live: Arc<LiveCounters>,
+    pub(super) sent: Cell<u64>,
     pub(super) in_flight: Cell<u64>,
     pub(super) in_flight_max: Cell<u64>,
     pub(super) last_done_ns: Cell<u64>,
@@ -78,6 +85,15 @@ pub(super) struct Prepared {
     ids: RequestIds,
     sampled: bool,
     context: TraceParent,
+}
+
+/// A request on its way, with what belongs to it until its end.
+pub(super) struct Launch {
+    pub(super) request: Prepared,
+    pub(super) before: Before,
+    pub(super) pin: u64,
+    pub(super) started: Result<InFlight, NotSent>,
+    pub(super) stop: StopListener,
 }
 
 /// The moments before `sent`.
@@ -98,23 +114,71 @@ impl Lane {
         Ok(Prepared { key, call: self.operation.prepare(key)?, ids, sampled, context: TraceParent::new(ids, sampled) })
     }
 
-    /// Sends the request, waits for its end, records it.
-    pub(super) async fn send(&self, request: Prepared, before: Before, mut stop: StopListener) {
+    /// Sends the request if it can leave at once.
+    pub(super) fn start(&self, request: &Prepared, pin: u64) -> Result<InFlight, NotSent> {
+        let started = self.shared.connections.try_start(pin, &request.call, request.context.as_bytes());
+        if started.is_ok() {
+            self.count_sent();
+        }
+        started
+    }
+
+    fn count_sent(&self) {
         self.live.count_sent();
+        self.sent.set(self.sent.get() + 1);
         self.in_flight.set(self.in_flight.get() + 1);
         self.in_flight_max.set(self.in_flight_max.get().max(self.in_flight.get()));
-        let connection = self.shared.pick_connection();
-        let handed_over = Instant::now();
-        let reply = tokio::select! {
-            biased;
-            reply = self.shared.transport.call(connection, &request.call, request.context.as_bytes(), self.timeout) => Some(reply),
-            () = stop.until(Stop::Abort) => None,
+    }
+
+    /// Waits for the end of the request, and before that for its turn if it could not be sent at once; records it.
+    pub(super) async fn finish(&self, launch: Launch) {
+        let Launch { request, before, pin, started, stop } = launch;
+        let started = match started {
+            Err(NotSent::Busy) => self.start_later(&request, pin, stop).await,
+            Err(NotSent::Never(failure)) => Err(self.unsent(failure)),
+            Ok(in_flight) => Ok(in_flight),
         };
-        self.in_flight.set(self.in_flight.get() - 1);
-        match reply {
-            Some(reply) => self.record(&request, before, Some(reply.sent), reply.done, self.finish(request.key, reply.result)),
-            None => self.record(&request, before, Some(handed_over), Instant::now(), Ended::gave_up(Outcome::Abandoned)),
+        match started {
+            Ok(in_flight) => {
+                let Exchange { sent, done, result } = in_flight.reply(self.timeout).await;
+                self.in_flight.set(self.in_flight.get() - 1);
+                let ended = self.read(request.key, result);
+                self.record(&request, before, Some(sent), done, ended);
+            }
+            Err(ended) => self.record(&request, before, None, Instant::now(), ended),
         }
+    }
+
+    /// Waits for a connection and a stream, no longer than the part lasts and than the request's timeout.
+    async fn start_later(&self, request: &Prepared, pin: u64, mut stop: StopListener) -> Result<InFlight, Ended> {
+        let patience = Instant::now() + self.timeout;
+        let until = self.end.map_or(patience, |end| end.min(patience));
+        let started = tokio::select! {
+            biased;
+            started = self.shared.connections.start(pin, &request.call, request.context.as_bytes()) => started,
+            () = stop.until(Stop::EndPart) => return Err(Ended::gave_up(Outcome::NotSent)),
+            () = self.shared.timers.until(until) => {
+                if self.end.is_some_and(|end| end <= patience) {
+                    return Err(Ended::gave_up(Outcome::NotSent));
+                }
+                Err(CallFailure::new(CallError::Unavailable, &format!("no connection was free within {:?}", self.timeout)))
+            }
+        };
+        match started {
+            Ok(in_flight) => {
+                self.count_sent();
+                Ok(in_flight)
+            }
+            Err(failure) => Err(self.unsent(failure)),
+        }
+    }
+
+    /// A request that will not be sent.
+    fn unsent(&self, failure: CallFailure) -> Ended {
+        if self.shared.aborted.get() {
+            return Ended::gave_up(Outcome::NotSent);
+        }
+        self.failed(failure, 0)
     }
 
     /// Records a slot that found no place before the part's end.
@@ -145,26 +209,32 @@ impl Lane {
         self.shared.recorder.borrow_mut().record(sample);
     }
 
-    fn finish(&self, key: RequestKey, result: Result<Bytes, CallFailure>) -> Ended {
+    fn read(&self, key: RequestKey, result: Result<Bytes, CallFailure>) -> Ended {
         let bytes = result.as_ref().map_or(0, Bytes::len);
         match result.and_then(|body| self.operation.finish(key, body)) {
             Ok(Finished { rows, recall }) => Ended { outcome: Outcome::Ok, response_bytes: saturate(bytes), rows, recall },
-            Err(failure) => {
-                let outcome = outcome_of(failure.error);
-                self.shared.keep_text(self.stream, outcome, &self.shared.transport.masked(&failure.text));
-                Ended { response_bytes: saturate(bytes), ..Ended::gave_up(outcome) }
-            }
+            Err(_) if self.shared.aborted.get() => Ended::gave_up(Outcome::Abandoned),
+            Err(failure) => self.failed(failure, bytes),
         }
     }
 
+    fn failed(&self, failure: CallFailure, bytes: usize) -> Ended {
+        let outcome = outcome_of(failure.error);
+        self.shared.keep_text(self.stream, outcome, &self.shared.connections.masked(&failure.text));
+        Ended { response_bytes: saturate(bytes), ..Ended::gave_up(outcome) }
+    }
+
     fn record(&self, request: &Prepared, before: Before, sent: Option<Instant>, done: Instant, ended: Ended) {
-        self.live.count_done(ended.outcome == Outcome::Ok);
+        if sent.is_some() {
+            self.live.count_done(ended.outcome == Outcome::Ok);
+        }
         let sample = Sample {
             stream: self.stream,
             seq: request.key.seq,
             trace_id: request.ids.trace_id,
             span_id: request.ids.span_id,
-            sampled: request.sampled,
+            // A request that was not sent has no trace, whatever was decided for it.
+            sampled: request.sampled && sent.is_some(),
             intended_ns: before.intended_ns,
             ready_ns: before.ready_ns,
             sent_ns: sent.map(|at| self.shared.clock.ns_of(at)),

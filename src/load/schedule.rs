@@ -5,12 +5,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    Loop, PartPlan, PhaseRun, StopHandle, StreamRun,
+    Loop, PartLoad, PartPlan, PhaseRun, StopHandle, StreamRun,
     prepare::{STEPS, step_stream_name},
 };
 use crate::{
-    pacer::{Pacer, Spread},
-    plan::{Arrival, Arrivals, PhaseLength, Plan, PrepareMode},
+    pacer::{Schedule, Spread},
+    plan::{self, Arrival, Arrivals, PartKind, Plan, PrepareMode, ScheduledPart},
     record::{Part, StreamId, StreamInfo},
     telemetry::{IdStream, Nonce},
 };
@@ -36,26 +36,33 @@ pub fn streams(plan: &Plan) -> Vec<StreamInfo> {
     });
     let mut streams: Vec<StreamInfo> = prepared.collect();
     for (number, phase) in plan.phases.iter().enumerate() {
-        for part in parts_of(phase.warmup) {
-            streams.extend(phase.workloads.iter().map(|index| stream(plan, number, *part, *index)));
+        let of_workload = |index: &usize| plan.parts(number, *index).into_iter().map(|part| (*index, part)).collect::<Vec<_>>();
+        let parts: Vec<(usize, ScheduledPart)> = phase.workloads.iter().flat_map(of_workload).collect();
+        // Workloads of a part stand together: those without stages first, then stages in the order in which they begin.
+        let mut kinds: Vec<&ScheduledPart> = Vec::new();
+        for (_, part) in &parts {
+            if !kinds.iter().any(|known| known.kind == part.kind) {
+                kinds.push(part);
+            }
+        }
+        let staged = |kind: &PartKind| matches!(kind, PartKind::Ramp(_) | PartKind::Stage(_));
+        kinds.sort_by_key(|part| (staged(&part.kind), part.start));
+        for kind in kinds {
+            streams.extend(parts.iter().filter(|(_, part)| part.kind == kind.kind).map(|(index, part)| stream(plan, number, *index, part)));
         }
     }
     streams
 }
 
-fn parts_of(warmup: Duration) -> &'static [Part] {
-    if warmup.is_zero() { &[Part::Measured] } else { &[Part::Warmup, Part::Measured] }
-}
-
-fn stream(plan: &Plan, phase: usize, part: Part, index: usize) -> StreamInfo {
+fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> StreamInfo {
     let workload = &plan.workloads[index];
-    let (target_rate, max_in_flight, callers) = match workload.arrival {
-        Arrival::Open { rate, max_in_flight, .. } => (Some(rate), Some(max_in_flight), None),
-        Arrival::Closed { callers, .. } => (None, None, Some(callers)),
+    let (target_rate, callers) = match part.load {
+        plan::PartLoad::Open { shape, .. } => (Some(shape.mean_rate()), None),
+        plan::PartLoad::Closed { from, to } => (None, Some(from.max(to))),
     };
+    let part = Part::from_name(&part.kind.to_string());
     StreamInfo {
         phase: plan.phases[phase].name.clone(),
-        part: Some(part),
         workload: workload.name.clone(),
         operation: workload.operation_name.clone(),
         method: workload.operation.method().name.to_owned(),
@@ -63,9 +70,13 @@ fn stream(plan: &Plan, phase: usize, part: Part, index: usize) -> StreamInfo {
         open_loop: target_rate.is_some(),
         target_rate,
         callers,
-        max_in_flight,
-        // Warm-up is not explained, so its requests are not traced.
-        sample_ratio: if part == Part::Measured { plan.sample_ratio(phase) } else { 0.0 },
+        max_in_flight: match workload.arrival {
+            Arrival::Open { max_in_flight, .. } => Some(max_in_flight),
+            Arrival::Closed { .. } => None,
+        },
+        // Warm-up and ramps are not explained, so their requests are not traced.
+        sample_ratio: if part.is_measured() { plan.sample_ratio(phase) } else { 0.0 },
+        part: Some(part),
         ..StreamInfo::default()
     }
 }
@@ -85,33 +96,29 @@ pub fn phase_run(plan: &Plan, number: usize, streams: &[StreamInfo], ids: RunIds
     let phase = &plan.phases[number];
     let runs = phase.workloads.iter().map(|index| {
         let workload = &plan.workloads[*index];
-        let part = |part: Part| {
-            let known = streams
-                .iter()
-                .position(|stream| stream.phase == phase.name && stream.part == Some(part) && stream.workload == workload.name);
-            let stream = known.unwrap_or_default();
-            let (offset, duration, requests) = match (part, phase.length) {
-                (Part::Warmup, _) => (Duration::ZERO, Some(phase.warmup), None),
-                (Part::Measured, PhaseLength::Duration(duration)) => (phase.warmup, Some(duration), None),
-                (Part::Measured, PhaseLength::Requests(requests)) => (phase.warmup, None, Some(requests)),
-                (Part::Measured, PhaseLength::Exhausted) => (phase.warmup, None, None),
-            };
-            let ids = IdStream::new(ids.nonce, ids.seed, &phase.name, &workload.name, part.name());
+        let part = |part: ScheduledPart| {
+            let kind = Part::from_name(&part.kind.to_string());
+            let known =
+                |stream: &StreamInfo| stream.phase == phase.name && stream.part.as_ref() == Some(&kind) && stream.workload == workload.name;
+            let stream = streams.iter().position(known).unwrap_or_default();
+            let ids = IdStream::new(ids.nonce, ids.seed, &phase.name, &workload.name, &kind.to_string());
+            let load = part_load(part.load, &workload.arrival, ids);
             PartPlan {
                 stream: StreamId(u16::try_from(stream).unwrap_or(u16::MAX)),
-                slots: requests.or_else(|| duration.and_then(|duration| slots(&workload.arrival, ids, duration))),
+                slots: part.requests.or_else(|| slots(&load, part.duration?)),
+                load,
                 ids,
                 sample_ratio: streams[stream].sample_ratio,
-                start: offset,
-                duration,
-                requests,
+                start: part.start,
+                duration: part.duration,
+                requests: part.requests,
             }
         };
         StreamRun {
             operation: workload.operation.clone(),
             arrival: arrival(&workload.arrival),
             timeout: workload.timeout,
-            parts: parts_of(phase.warmup).iter().map(|of| part(*of)).collect(),
+            parts: plan.parts(number, *index).into_iter().map(part).collect(),
             earlier: earlier.get(*index).cloned().unwrap_or_default(),
         }
     });
@@ -119,31 +126,35 @@ pub fn phase_run(plan: &Plan, number: usize, streams: &[StreamInfo], ids: RunIds
 }
 
 /// Slots of an open loop within `duration`: counted here, not while requests are in flight.
-fn slots(arrival: &Arrival, ids: IdStream, duration: Duration) -> Option<u64> {
-    match *arrival {
-        Arrival::Open { rate, arrivals, .. } => Some(Pacer::count_before(rate, spread(ids, arrivals == Arrivals::Poisson), duration)),
-        Arrival::Closed { .. } => None,
+fn slots(load: &PartLoad, duration: Duration) -> Option<u64> {
+    match load {
+        PartLoad::Open(schedule) => Some(schedule.count_before(duration)),
+        PartLoad::Closed { .. } => None,
     }
 }
 
-/// How the arrivals of a part are spread: Poisson arrivals are drawn from the part's own ids.
-pub(super) fn spread(ids: IdStream, poisson: bool) -> Spread {
-    if poisson { Spread::Poisson { seed: ids.key_hash(u64::MAX) } } else { Spread::Even }
+/// The load of a part; Poisson arrivals are drawn from the part's own ids.
+fn part_load(load: plan::PartLoad, arrival: &Arrival, ids: IdStream) -> PartLoad {
+    match load {
+        plan::PartLoad::Open { shape, first } => {
+            let poisson = matches!(arrival, Arrival::Open { arrivals: Arrivals::Poisson, .. });
+            let spread = if poisson { Spread::Poisson { seed: ids.key_hash(u64::MAX) } } else { Spread::Even };
+            PartLoad::Open(Schedule { shape, spread, first })
+        }
+        plan::PartLoad::Closed { from, to } => PartLoad::Closed { from, to },
+    }
 }
 
 fn arrival(arrival: &Arrival) -> Loop {
     match *arrival {
-        Arrival::Open { rate, arrivals, max_in_flight } => Loop::Open { rate, poisson: arrivals == Arrivals::Poisson, max_in_flight },
-        Arrival::Closed { callers, think_time } => Loop::Closed { callers, think_time },
+        Arrival::Open { max_in_flight, .. } => Loop::Open { max_in_flight },
+        Arrival::Closed { think_time, .. } => Loop::Closed { callers: arrival.callers().unwrap_or(1), think_time },
     }
 }
 
 /// `earlier` of every workload before the first phase.
 #[must_use]
 pub fn nothing_earlier(plan: &Plan) -> Vec<Vec<u64>> {
-    let numbers = |arrival: &Arrival| match arrival {
-        Arrival::Open { .. } => 1,
-        Arrival::Closed { callers, .. } => *callers as usize,
-    };
+    let numbers = |arrival: &Arrival| arrival.callers().unwrap_or(1) as usize;
     plan.workloads.iter().map(|workload| vec![0; numbers(&workload.arrival)]).collect()
 }

@@ -5,6 +5,7 @@
 
 mod call;
 mod client;
+mod connections;
 mod encode;
 mod error;
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]
@@ -21,6 +22,7 @@ pub mod proto {
 
 pub use call::{Access, Call, Effect, METHODS, Method, methods};
 pub use client::{Client, HasStatus, SetupError, Timed, optional};
+pub use connections::{Connections, Exchange, InFlight, NotSent, Pick, Resolve, Watch};
 pub use encode::{FloatColumn, InsertParts, encode_insert, placeholder_group};
 pub use error::{CallError, CallFailure, check_status};
 pub use transport::{ConnectError, ConnectOptions, Credentials, Reply, TlsOptions, Transport};

@@ -80,6 +80,10 @@ impl Operation for Insert {
         }
     }
 
+    fn rows_per_request(&self) -> Option<u64> {
+        Some(self.batch)
+    }
+
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
         let number = key.earlier.saturating_add(key.seq);
         let first = self.initial_rows.saturating_add(number.saturating_mul(self.batch));

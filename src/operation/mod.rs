@@ -58,6 +58,11 @@ pub trait Operation: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Rows that one request writes, where that is a number of the scenario: what a rate in rows is divided by.
+    fn rows_per_request(&self) -> Option<u64> {
+        None
+    }
+
     /// Whether its requests write rows.
     fn writes(&self) -> bool {
         self.method().effect != Effect::Reads

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Arrival, CollectionPlan, PhaseLength, Plan, PlannedPart, PrepareMode, limits::grouped};
+use super::{Arrival, CollectionPlan, OpenLoad, PartKind, PartLoad, PhaseLength, Plan, PlannedPart, PrepareMode, limits::grouped};
 
 /// Spans of one traced request: a search of a standalone Milvus has about ten.
 const SPANS_PER_TRACE: u64 = 10;
@@ -17,6 +17,19 @@ const PREPARE: Duration = Duration::from_secs(10);
 /// Bytes of vectors that are inserted and indexed in a second.
 const PREPARE_BYTES_PER_S: f64 = 5e6;
 
+/// One stage that is measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpectedStage {
+    /// Its name.
+    pub name: String,
+    /// Its load, in words.
+    pub load: String,
+    /// Its length.
+    pub duration: Duration,
+    /// Its requests; None where Milvus' speed decides.
+    pub requests: Option<u64>,
+}
+
 /// One workload of one phase.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExpectedLoad {
@@ -28,9 +41,13 @@ pub struct ExpectedLoad {
     pub warmup: Option<u64>,
     /// Requests of the measured part; None where Milvus' speed decides.
     pub requests: Option<u64>,
+    /// Requests of the ramps; None where Milvus' speed decides.
+    pub ramps: Option<u64>,
+    /// Stages in their order; none where the load is steady.
+    pub stages: Vec<ExpectedStage>,
     /// Share of the measured requests that are traced, in [0, 1].
     pub sample_ratio: f64,
-    /// Requests per second of an open loop; None for a closed one.
+    /// Requests per second of an open loop without stages, on average; None for others.
     pub rate: Option<f64>,
     /// How long the rows of an insert workload last, in words; None for others.
     pub rows_last: Option<String>,
@@ -43,6 +60,8 @@ pub struct Expectation {
     pub milvus: String,
     /// What happens to each collection, in words.
     pub collections: Vec<String>,
+    /// How long each phase takes, in words.
+    pub phases: Vec<String>,
     /// Every workload of every phase, in their order.
     pub loads: Vec<ExpectedLoad>,
     /// Rows that preparation inserts.
@@ -76,7 +95,34 @@ impl Plan {
         let database = self.milvus.database.as_ref().map(|name| format!(", database {name}")).unwrap_or_default();
         let milvus = format!("{}{database}", self.milvus.uri);
         let collections = self.collections.iter().map(fate).collect();
-        Expectation { milvus, collections, loads, rows, traces, spans, time, disk_bytes }
+        let phases = (0..self.phases.len()).map(|phase| self.phase_time(phase)).collect();
+        Expectation { milvus, collections, phases, loads, rows, traces, spans, time, disk_bytes }
+    }
+
+    /// `alone: 20s after 5s of warm-up`.
+    fn phase_time(&self, phase: usize) -> String {
+        let plan = &self.phases[phase];
+        let length = match (plan.length, self.measured_time(phase)) {
+            (PhaseLength::Exhausted, None) => "until the rows are used up".to_owned(),
+            (_, None) => "until Milvus has answered all requests".to_owned(),
+            (PhaseLength::Duration(_), Some(time)) => humantime::format_duration(time).to_string(),
+            (_, Some(time)) => format!("about {}", humantime::format_duration(Duration::from_millis(time.as_millis() as u64))),
+        };
+        let warmup =
+            if plan.warmup.is_zero() { String::new() } else { format!(", after {} of warm-up", humantime::format_duration(plan.warmup)) };
+        format!("{}: {length}{warmup}", plan.name)
+    }
+
+    fn expected_stages(&self, phase: usize, index: usize) -> Vec<ExpectedStage> {
+        let stage = |(part, requests): (super::ScheduledPart, Option<u64>)| {
+            let PartKind::Stage(name) = part.kind else { return None };
+            let load = match part.load {
+                PartLoad::Open { shape, .. } => format!("{} a second", shape.mean_rate()),
+                PartLoad::Closed { to, .. } => format!("{to} callers"),
+            };
+            Some(ExpectedStage { name, load, duration: part.duration?, requests })
+        };
+        self.planned_parts(phase, index).into_iter().filter_map(stage).collect()
     }
 
     fn expected_load(&self, phase: usize, index: usize) -> ExpectedLoad {
@@ -85,10 +131,12 @@ impl Plan {
             workload: self.workloads[index].name.clone(),
             warmup: self.planned_requests(phase, index, PlannedPart::Warmup),
             requests: self.planned_requests(phase, index, PlannedPart::Measured),
+            ramps: self.planned_requests(phase, index, PlannedPart::Ramps),
+            stages: self.expected_stages(phase, index),
             sample_ratio: self.sample_ratio(phase),
-            rate: match self.workloads[index].arrival {
-                Arrival::Open { rate, .. } => Some(rate),
-                Arrival::Closed { .. } => None,
+            rate: match &self.workloads[index].arrival {
+                Arrival::Open { load: OpenLoad::Steady(shape), .. } => Some(shape.mean_rate()),
+                _ => None,
             },
             rows_last: self.rows_last(phase, index),
         }
@@ -98,15 +146,16 @@ impl Plan {
     fn rows_last(&self, phase: usize, index: usize) -> Option<String> {
         let workload = &self.workloads[index];
         let left = self.left_before(phase, index, PlannedPart::Warmup)?;
-        Some(match workload.arrival {
-            Arrival::Open { rate, .. } => {
+        Some(match &workload.arrival {
+            Arrival::Open { load: OpenLoad::Steady(shape), .. } => {
+                let rate = shape.mean_rate();
                 let needed = (self.phases[phase].warmup + self.measured_time(phase).unwrap_or_default()).as_secs_f64();
                 let lasts = left as f64 / rate;
                 let early =
                     if lasts < needed && self.phases[phase].length != PhaseLength::Exhausted { ", less than the phase" } else { "" };
                 format!("its rows last {lasts:.1} s{early}")
             }
-            Arrival::Closed { .. } => format!("its rows last {} requests at most", shown(left)),
+            _ => format!("its rows last {} requests at most", shown(left)),
         })
     }
 
@@ -168,6 +217,9 @@ impl fmt::Display for Expectation {
             writeln!(f, "collection {collection}")?;
         }
         writeln!(f, "rows       {} inserted by the preparation", shown(self.rows))?;
+        for phase in &self.phases {
+            writeln!(f, "phase      {phase}")?;
+        }
         for load in &self.loads {
             let warmup = match load.warmup {
                 Some(0) => String::new(),
@@ -180,7 +232,16 @@ impl fmt::Display for Expectation {
                 (None, Some(rate)) => format!("{rate} a second until the phase ends"),
                 (requests, _) => number(requests),
             };
-            writeln!(f, "requests   {}/{}: {requests}{warmup}, {percent} % traced{last}", load.phase, load.workload)?;
+            let ramps = match load.ramps {
+                // Those of a closed loop are as many as Milvus answers, too.
+                Some(0) | None => String::new(),
+                ramps => format!(", {} in ramps", number(ramps)),
+            };
+            writeln!(f, "requests   {}/{}: {requests}{warmup}{ramps}, {percent} % traced{last}", load.phase, load.workload)?;
+            for stage in &load.stages {
+                let (time, requests) = (humantime::format_duration(stage.duration), number(stage.requests));
+                writeln!(f, "stage      {}/{}/{}: {} for {time}, {requests}", load.phase, stage.name, load.workload, stage.load)?;
+            }
         }
         let about = if self.loads.iter().all(|load| load.requests.is_some()) { "about" } else { "at most" };
         writeln!(f, "traces     {about} {}, {} spans", shown(self.traces), shown(self.spans))?;

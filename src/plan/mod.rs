@@ -2,6 +2,7 @@
 //!
 //! What a user can get wrong in a scenario is found here, before any connection is opened.
 
+mod arrival;
 mod collections;
 mod data;
 mod expectation;
@@ -18,14 +19,15 @@ mod workloads;
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-pub use expectation::{Expectation, ExpectedLoad};
+pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
 pub use key_table::key_table;
-pub use schedule::PlannedPart;
+pub use schedule::{PartKind, PartLoad, PlannedPart, ScheduledPart};
 pub use secret::Secret;
 
 use crate::{
     dataset::Dataset,
     operation::{CollectionShape, Operation},
+    pacer::Shape,
     scenario::{Environment, NAME_RULE, Scenario, ScenarioError, is_name, quoted},
 };
 
@@ -55,6 +57,9 @@ pub struct PlanFlags {
 
 /// Seed of a scenario that names none.
 const DEFAULT_SEED: u64 = 42;
+
+/// Most parts of all phases: samples name theirs by 16 bits, which preparation shares.
+const MAX_PARTS: usize = 60_000;
 
 /// A scenario that can be run.
 #[derive(Clone, Debug)]
@@ -221,6 +226,8 @@ pub struct WorkloadPlan {
     pub collection: usize,
     /// Open or closed loop.
     pub arrival: Arrival,
+    /// It begins so long after the measured part of its phase.
+    pub start: Duration,
     /// Timeout of one request.
     pub timeout: Duration,
 }
@@ -230,9 +237,72 @@ pub struct WorkloadPlan {
 #[allow(missing_docs)]
 pub enum Arrival {
     /// A schedule: requests are due whether or not earlier ones were answered.
-    Open { rate: f64, arrivals: Arrivals, max_in_flight: u64 },
-    /// Callers, each waits for its answer, then `think_time`.
-    Closed { callers: u32, think_time: Duration },
+    Open { load: OpenLoad, arrivals: Arrivals, max_in_flight: u64 },
+    /// Callers, each waits for its answer, then thinks.
+    Closed { load: CallerLoad, think_time: ThinkTime },
+}
+
+/// How the rate of an open loop runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OpenLoad {
+    /// One shape as long as the phase.
+    Steady(Shape),
+    /// One after the other, requests per second; at least one is a level.
+    Stages(Vec<Stage>),
+}
+
+/// How many callers a closed loop has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallerLoad {
+    /// The same all the time.
+    Steady(u32),
+    /// One after the other; at least one is a level.
+    Stages(Vec<Stage>),
+}
+
+/// One stage: a ramp, or a level where `from` is `to` and there is a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// Name of a level; None for a ramp.
+    pub name: Option<String>,
+    /// Requests per second, or callers, at its beginning.
+    pub from: f64,
+    /// The same at its end.
+    pub to: f64,
+    /// Its length, above 0.
+    pub duration: Duration,
+}
+
+/// Pause of a caller between an answer and its next request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThinkTime {
+    /// Always this long; may be zero.
+    Constant(Duration),
+    /// Drawn from the exponential distribution with this mean.
+    Exponential(Duration),
+}
+
+impl Arrival {
+    /// Its stages; none where the load is steady.
+    #[must_use]
+    pub fn stages(&self) -> &[Stage] {
+        match self {
+            Self::Open { load: OpenLoad::Stages(stages), .. } | Self::Closed { load: CallerLoad::Stages(stages), .. } => stages,
+            _ => &[],
+        }
+    }
+
+    /// Most callers at one time of a closed loop, at least 1; None for an open loop.
+    #[must_use]
+    pub fn callers(&self) -> Option<u32> {
+        match self {
+            Self::Open { .. } => None,
+            Self::Closed { load: CallerLoad::Steady(callers), .. } => Some(*callers),
+            Self::Closed { load: CallerLoad::Stages(stages), .. } => {
+                Some(stages.iter().map(|stage| stage.from.max(stage.to) as u32).fold(1, u32::max))
+            }
+        }
+    }
 }
 
 /// Distribution of arrivals in an open loop.
@@ -295,6 +365,14 @@ impl Plan {
             resolved: serde_json::Value::Null,
             source: scenario.source.clone(),
         };
+        let parts = |phase: usize| plan.phases[phase].workloads.iter().map(|workload| plan.parts(phase, *workload).len()).sum::<usize>();
+        let parts: usize = (0..plan.phases.len()).map(parts).sum();
+        if parts > MAX_PARTS {
+            let message = format!(
+                "its phases have {parts} parts (warm-up, ramps, levels), at most {MAX_PARTS} can be recorded; use fewer stages or phases"
+            );
+            return Err(scenario.place.error(message).into());
+        }
         plan.resolved = resolved::resolved(scenario, &plan);
         Ok(plan)
     }

@@ -8,7 +8,7 @@ use crate::scenario::{At, NAME_RULE, PhaseTable, Scenario, is_name, quoted};
 /// The phase of preparation, in the run folder.
 const RESERVED: &str = "prepare";
 const MAX_PHASES: usize = 100;
-const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 3600);
+pub(super) const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(super) fn resolve(scenario: &Scenario, workloads: &[WorkloadPlan], remarks: &mut Vec<Remark>) -> Result<Vec<PhasePlan>, PlanError> {
     if scenario.phases.is_empty() {
@@ -39,7 +39,7 @@ fn phase(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<PhasePlan
         return Err(name.error("is \"prepare\", which is the name of the preparation in the report; choose another").into());
     }
     let chosen = chosen(table, workloads)?;
-    let length = length(table)?;
+    let length = length(table, &chosen.iter().map(|index| &workloads[*index]).collect::<Vec<_>>())?;
     let ends = |index: &usize| workloads[*index].operation.writes() && workloads[*index].operation.capacity().is_some();
     if length == PhaseLength::Exhausted && !chosen.iter().any(ends) {
         let place = table.value.until.as_ref().map_or(&table.place, |at| &at.place);
@@ -71,7 +71,60 @@ fn chosen(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<Vec<usiz
     Ok(chosen)
 }
 
-fn length(table: &At<PhaseTable>) -> Result<PhaseLength, PlanError> {
+fn length(table: &At<PhaseTable>, workloads: &[&WorkloadPlan]) -> Result<PhaseLength, PlanError> {
+    let length =
+        match workloads.iter().filter(|workload| !workload.arrival.stages().is_empty()).max_by_key(|workload| staged_time(workload)) {
+            None => own_length(table)?,
+            Some(longest) => {
+                let all = workloads.iter().all(|workload| !workload.arrival.stages().is_empty());
+                PhaseLength::Duration(staged_length(table, longest, all)?)
+            }
+        };
+    let PhaseLength::Duration(duration) = length else { return Ok(length) };
+    let late = workloads.iter().find(|workload| workload.start >= duration);
+    if let Some(late) = late {
+        let place = table.value.workloads.as_ref().map_or(&table.place, |at| &at.place);
+        let [start, phase] = [late.start, duration].map(humantime::format_duration);
+        return Err(place.error(format!("holds `{}`, whose `start` is {start}, when the {phase} of the phase are over", late.name)).into());
+    }
+    Ok(length)
+}
+
+/// When the stages of `workload` end, from the beginning of the measured part.
+fn staged_time(workload: &WorkloadPlan) -> Duration {
+    workload.start + workload.arrival.stages().iter().map(|stage| stage.duration).sum::<Duration>()
+}
+
+/// Length of a phase with stages, those of `longest` being the longest; `all` says that no workload is without.
+fn staged_length(table: &At<PhaseTable>, longest: &WorkloadPlan, all: bool) -> Result<Duration, PlanError> {
+    let PhaseTable { duration, requests, until, .. } = &table.value;
+    let time = staged_time(longest);
+    let (shown, name) = (humantime::format_duration(time), &longest.name);
+    let other = requests.as_ref().map(|at| &at.place).or(until.as_ref().map(|at| &at.place));
+    if let Some(place) = other {
+        let message = format!("is for workloads without stages, but `{name}` has some, which end after {shown}; leave one of them out");
+        return Err(place.error(message).into());
+    }
+    if time > MAX_DURATION {
+        return Err(table.error(format!("ends with the stages of `{name}`, after {shown}; the longest phase has 30 days")).into());
+    }
+    match duration {
+        Some(at) if all => {
+            let message = format!("is given, but the stages of its workloads say how long the phase is, which is {shown}; leave it out");
+            Err(at.error(message).into())
+        }
+        Some(at) if at.value < time => {
+            let found = humantime::format_duration(at.value);
+            Err(at
+                .error(format!("is {found}, but the stages of `{name}` end after {shown}; allowed is that or more, or leave it out"))
+                .into())
+        }
+        Some(_) => Ok(limits::duration(duration, Duration::from_millis(1)..=MAX_DURATION, MAX_DURATION)?),
+        None => Ok(time),
+    }
+}
+
+fn own_length(table: &At<PhaseTable>) -> Result<PhaseLength, PlanError> {
     let PhaseTable { duration, requests, until, .. } = &table.value;
     match (duration, requests, until) {
         (Some(_), None, None) => {

@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Arrival, CollectionPlan, CredentialsPlan, PhaseLength, PhasePlan, Plan, WorkloadPlan};
+use super::{
+    Arrival, CallerLoad, CollectionPlan, CredentialsPlan, OpenLoad, PhaseLength, PhasePlan, Plan, ScheduledPart, Stage, ThinkTime,
+    WorkloadPlan,
+};
 use crate::{
     operation::{CollectionShape, IndexShape},
+    pacer::Shape,
     scenario::{At, CollectionTable, DataTable, FieldTable, QueriesKey, Scenario},
 };
 
@@ -143,18 +147,46 @@ fn workload_json(plan: &Plan, workload: &WorkloadPlan, keys: Map<String, Value>)
     json.insert("operation".into(), json!(workload.operation_name));
     json.insert("collection".into(), json!(plan.collections[workload.collection].key));
     json.insert("timeout".into(), json!(text(workload.timeout)));
-    match &workload.arrival {
-        Arrival::Open { rate, arrivals, max_in_flight } => {
-            json.insert("rate".into(), json!(rate));
-            json.insert("arrivals".into(), json!(arrivals.name()));
-            json.insert("max_in_flight".into(), json!(max_in_flight));
+    json.insert("start".into(), json!(text(workload.start)));
+    json.extend(arrival(&workload.arrival).into_iter().map(|(key, value)| (key.to_owned(), value)));
+    Value::Object(json)
+}
+
+fn arrival(arrival: &Arrival) -> Vec<(&'static str, Value)> {
+    match arrival {
+        Arrival::Open { load, arrivals, max_in_flight } => {
+            let spread = ("arrivals", json!(arrivals.name()));
+            let mut keys = match load {
+                OpenLoad::Steady(Shape::Sine { mean, amplitude, period }) => {
+                    vec![("rate", json!({ "mean": mean, "amplitude": amplitude, "period": text(*period) })), spread]
+                }
+                OpenLoad::Steady(Shape::Bursts { size, every }) => vec![("arrivals", json!({ "burst": size, "every": text(*every) }))],
+                OpenLoad::Steady(shape) => vec![("rate", json!(shape.mean_rate())), spread],
+                OpenLoad::Stages(list) => vec![("stages", stages(list)), spread],
+            };
+            keys.push(("max_in_flight", json!(max_in_flight)));
+            keys
         }
-        Arrival::Closed { callers, think_time } => {
-            json.insert("concurrency".into(), json!(callers));
-            json.insert("think_time".into(), json!(text(*think_time)));
+        Arrival::Closed { load, think_time } => {
+            let callers = match load {
+                CallerLoad::Steady(callers) => json!(callers),
+                CallerLoad::Stages(list) => json!({ "stages": stages(list) }),
+            };
+            let think_time = match think_time {
+                ThinkTime::Constant(time) => json!(text(*time)),
+                ThinkTime::Exponential(mean) => json!({ "exponential": text(*mean) }),
+            };
+            vec![("concurrency", callers), ("think_time", think_time)]
         }
     }
-    Value::Object(json)
+}
+
+fn stages(list: &[Stage]) -> Value {
+    let stage = |stage: &Stage| match &stage.name {
+        Some(name) => json!({ "name": name, "at": stage.from, "for": text(stage.duration) }),
+        None => json!({ "from": stage.from, "to": stage.to, "over": text(stage.duration) }),
+    };
+    list.iter().map(stage).collect()
 }
 
 /// A default as the table of keys words it: JSON where it is some, `null` for `none`, else the words.
@@ -175,5 +207,20 @@ fn phase(plan: &Plan, index: usize) -> Value {
         key: end,
         "workloads": phase.workloads.iter().map(|index| plan.workloads[*index].name.as_str()).collect::<Vec<_>>(),
         "sample_ratio": plan.sample_ratio(index),
+        "parts": phase.workloads.iter().flat_map(|workload| parts(plan, index, *workload)).collect::<Vec<_>>(),
     })
+}
+
+/// What is recorded of a workload in a phase, each part with its time and the requests that are planned.
+fn parts(plan: &Plan, phase: usize, workload: usize) -> Vec<Value> {
+    let part = |(part, requests): (ScheduledPart, Option<u64>)| {
+        json!({
+            "workload": plan.workloads[workload].name,
+            "part": part.kind.to_string(),
+            "start": text(part.start),
+            "duration": part.duration.map(text),
+            "requests": requests,
+        })
+    };
+    plan.planned_parts(phase, workload).into_iter().map(part).collect()
 }

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::scenario::ScenarioSource;
 
+mod arrivals;
 mod bad_input;
 mod environment;
 mod files;

@@ -3,27 +3,15 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    AccessPlan, Arrival, Arrivals, CollectionPlan, MilvusPlan, PlanError, PrepareMode, WorkloadPlan, collections::unknown, limits,
-    milvus::TIMEOUTS, phases,
+    AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, WorkloadPlan, arrival, collections::unknown, limits, milvus::TIMEOUTS,
+    phases,
 };
 use crate::{
     operation::{OPERATIONS, Operation, OperationContext, OperationEntry, OperationError},
     scenario::{At, NAME_RULE, Scenario, WorkloadTable, choose, is_name, quoted, unknown_key},
 };
 
-const ARRIVALS: &[(&str, Arrivals)] = &[("even", Arrivals::Even), ("poisson", Arrivals::Poisson)];
-/// Lowest and highest rate, requests per second.
-const RATES: std::ops::RangeInclusive<f64> = 0.001..=1e6;
 const MAX_WORKLOADS: usize = 100;
-const DEFAULT_IN_FLIGHT: i64 = 10_000;
-
-impl Arrivals {
-    /// Its name, as in a scenario.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        ARRIVALS.iter().find(|(_, arrivals)| *arrivals == self).map_or("", |(name, _)| name)
-    }
-}
 
 pub(super) fn resolve(scenario: &Scenario, milvus: &MilvusPlan, collections: &[CollectionPlan]) -> Result<Vec<WorkloadPlan>, PlanError> {
     if scenario.workloads.is_empty() {
@@ -87,8 +75,8 @@ impl<'a> Builder<'a> {
     }
 
     fn plan(&self) -> Result<WorkloadPlan, PlanError> {
-        let arrival = self.arrival()?;
         let operation = self.operation(false)?;
+        let arrival = arrival::resolve(self.table, operation.rows_per_request())?;
         if operation.writes() {
             self.check_write()?;
         }
@@ -98,6 +86,7 @@ impl<'a> Builder<'a> {
             operation,
             collection: self.collection_index,
             arrival,
+            start: limits::duration(&self.table.value.start, Duration::ZERO..=phases::MAX_DURATION, Duration::ZERO)?,
             timeout: limits::duration(&self.table.value.timeout, TIMEOUTS, self.milvus.timeout)?,
         })
     }
@@ -127,49 +116,6 @@ impl<'a> Builder<'a> {
         Err(place
             .error(format!("is \"{}\", which writes; with access = \"read\" only reading operations are allowed", self.entry.name))
             .into())
-    }
-
-    fn arrival(&self) -> Result<Arrival, PlanError> {
-        let table = &self.table.value;
-        match (&table.rate, &table.concurrency) {
-            (Some(rate), None) => {
-                if let Some(at) = &table.think_time {
-                    return Err(at
-                        .error("is for a closed loop (`concurrency`), but the workload has a `rate`; leave one of them out")
-                        .into());
-                }
-                if !RATES.contains(&rate.value) {
-                    return Err(rate
-                        .error(format!("is {}, allowed are numbers above 0: 0.001 to 1,000,000 requests per second", rate.value))
-                        .into());
-                }
-                let arrivals = table.arrivals.as_ref().map(|text| choose(text, "spread of arrivals", ARRIVALS, |row| row.0)).transpose()?;
-                Ok(Arrival::Open {
-                    rate: rate.value,
-                    arrivals: arrivals.map_or(Arrivals::Poisson, |row| row.1),
-                    max_in_flight: limits::number(&table.max_in_flight, 1..=1_000_000, DEFAULT_IN_FLIGHT)?.unsigned_abs(),
-                })
-            }
-            (None, Some(_)) => {
-                let open_only = table.arrivals.as_ref().map(|at| &at.place).or(table.max_in_flight.as_ref().map(|at| &at.place));
-                if let Some(place) = open_only {
-                    return Err(place
-                        .error("is for an open loop (`rate`), but the workload has `concurrency`; leave one of them out")
-                        .into());
-                }
-                Ok(Arrival::Closed {
-                    callers: limits::number(&table.concurrency, 1..=10_000, 1)? as u32,
-                    think_time: limits::duration(&table.think_time, Duration::ZERO..=Duration::from_secs(3600), Duration::ZERO)?,
-                })
-            }
-            (Some(rate), Some(_)) => {
-                Err(rate.error("stands beside `concurrency`, allowed is one: `rate` (open loop) or `concurrency` (closed loop)").into())
-            }
-            (None, None) => Err(self
-                .table
-                .error("has neither `rate` nor `concurrency`; add rate = 200 (open loop) or concurrency = 8 (closed loop)")
-                .into()),
-        }
     }
 
     /// An error of the operation, at the key that it names.

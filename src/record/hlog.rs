@@ -97,7 +97,7 @@ impl HistogramKey {
     /// The tag of the interval log.
     #[must_use]
     pub fn tag(&self) -> String {
-        format!("{}/{}/{}/{}/{}", self.phase, self.part.name(), self.workload, self.figure.name(), self.outcome)
+        format!("{}/{}/{}/{}/{}", self.phase, self.part, self.workload, self.figure.name(), self.outcome)
     }
 
     /// Reads a tag.
@@ -107,13 +107,13 @@ impl HistogramKey {
     pub fn parse(tag: &str) -> Result<Self, String> {
         let fields: Vec<&str> = tag.split('/').collect();
         let [phase, part, workload, figure, outcome] = fields[..] else { return Err(format!("tag {tag:?} has not five fields")) };
-        let part = [Part::Warmup, Part::Measured].into_iter().find(|known| known.name() == part);
         let figure = Figure::ALL.into_iter().find(|known| known.name() == figure);
         match (part, figure) {
-            (Some(part), Some(figure)) => {
+            ("", _) | (_, None) => Err(format!("tag {tag:?} has no part or an unknown figure")),
+            (part, Some(figure)) => {
+                let part = Part::from_name(part);
                 Ok(Self { phase: phase.to_owned(), part, workload: workload.to_owned(), figure, outcome: outcome.parse()? })
             }
-            _ => Err(format!("tag {tag:?} has an unknown part or figure")),
         }
     }
 }

@@ -93,9 +93,9 @@ pub struct StreamInfo {
     pub collection: String,
     /// Open loop (a schedule) or closed loop (callers).
     pub open_loop: bool,
-    /// Requests per second that the schedule asks for; None in a closed loop.
+    /// Requests per second that the schedule asks for, on average where it changes; None in a closed loop.
     pub target_rate: Option<f64>,
-    /// Callers of a closed loop.
+    /// Callers of a closed loop, the most of the part.
     pub callers: Option<u32>,
     /// Places in flight of an open loop.
     pub max_in_flight: Option<u64>,
@@ -119,6 +119,20 @@ pub struct StreamInfo {
     pub stopped: Option<String>,
     /// Rows that match, for the recall's denominator, and other figures that the operation adds; may be empty.
     pub notes: BTreeMap<String, String>,
+}
+
+impl StreamInfo {
+    /// Whether its requests are in the figures: no warm-up and no ramp.
+    #[must_use]
+    pub fn is_measured(&self) -> bool {
+        self.part.as_ref().is_some_and(Part::is_measured)
+    }
+
+    /// Name of its stage; None where the workload has none.
+    #[must_use]
+    pub fn stage(&self) -> Option<&str> {
+        self.part.as_ref().and_then(Part::stage)
+    }
 }
 
 /// One phase.

@@ -1,11 +1,14 @@
 //! The recorder of one load thread: no lock, no formatting; once a second its interval is handed to the writer.
 
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::{
+    sync::mpsc::{SyncSender, TrySendError},
+    time::Duration,
+};
 
 use hdrhistogram::Histogram;
 
 use super::{
-    Figure, Outcome, Sample, StreamId,
+    Figure, Outcome, Sample, SocketFigure, StreamId,
     hlog::{MAX_NS, new_histogram},
 };
 
@@ -24,6 +27,8 @@ pub struct Interval {
     pub second: u64,
     /// Histograms that hold at least one request.
     pub histograms: Vec<(StreamId, Outcome, Figure, Histogram<u64>)>,
+    /// What happened at the sockets, per connection.
+    pub sockets: Vec<(u16, SocketFigure, Histogram<u64>)>,
     /// Samples in the order of their end.
     pub samples: Vec<Sample>,
     /// Sampled requests without a line, per stream that has any.
@@ -39,14 +44,15 @@ pub struct Interval {
 pub struct Recorder {
     active: Interval,
     failures: Vec<(StreamId, u32)>,
-    queue: SyncSender<Interval>,
+    /// None when it is finished.
+    queue: Option<SyncSender<Interval>>,
 }
 
 impl Recorder {
     /// The recorder of thread `thread`, which hands its intervals to `queue`.
     #[must_use]
     pub fn new(thread: u32, queue: SyncSender<Interval>) -> Self {
-        Self { active: Interval { thread, ..Interval::default() }, failures: Vec::new(), queue }
+        Self { active: Interval { thread, ..Interval::default() }, failures: Vec::new(), queue: Some(queue) }
     }
 
     /// Records one finished request.
@@ -60,6 +66,19 @@ impl Recorder {
         if sample.sampled || self.keeps_failure(sample) {
             self.keep(sample);
         }
+    }
+
+    /// Records what happened at the socket of `connection`, within the interval of the last request.
+    pub fn record_socket(&mut self, connection: u16, figure: SocketFigure, waited: Duration) {
+        let value = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX).min(MAX_NS);
+        let sockets = &mut self.active.sockets;
+        let known = sockets.iter().position(|(of, what, _)| (*of, *what) == (connection, figure));
+        let index = known.unwrap_or_else(|| {
+            sockets.push((connection, figure, new_histogram()));
+            sockets.len() - 1
+        });
+        // The value was cut to the bound of the histogram.
+        let _ = sockets[index].2.record(value);
     }
 
     /// Begins a new interval if the second of `now_ns` is a later one. Called by `record`, and once a second when idle.
@@ -76,15 +95,18 @@ impl Recorder {
     }
 
     /// Hands over what is there, waiting for a place in the queue: the end of the load.
-    pub fn finish(mut self) {
+    pub fn finish(&mut self) {
         // A writer that is gone has told its error already; there is nobody left to tell.
-        let _ = self.queue.send(std::mem::take(&mut self.active));
+        if let Some(queue) = self.queue.take() {
+            let _ = queue.send(std::mem::take(&mut self.active));
+        }
     }
 
     fn hand_over(&mut self, second: u64) {
+        let Some(queue) = &self.queue else { return };
         let next = Interval { thread: self.active.thread, second, ..Interval::default() };
         let full = std::mem::replace(&mut self.active, next);
-        if let Err(TrySendError::Full(back)) = self.queue.try_send(full) {
+        if let Err(TrySendError::Full(back)) = queue.try_send(full) {
             // The writer is behind: the interval goes on and will span more than its second; no request is lost by that.
             self.active = Interval { second, ..back };
         } else {

@@ -4,25 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Part of a phase. Ramps between stages are recorded apart like warm-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum Part {
-    Warmup,
-    Measured,
-}
-
-impl Part {
-    /// `warmup` or `measured`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Part::Warmup => "warmup",
-            Part::Measured => "measured",
-        }
-    }
-}
+use super::Part;
 
 /// Index of a (phase, part, workload) in [`super::RunInfo::streams`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,7 +125,7 @@ pub enum Figure {
     ServiceTime,
     /// sent - intended, open loop; for requests that were not sent their age when they were given up.
     SendLag,
-    /// sent - ready, closed loop.
+    /// sent - ready, closed loop; for requests that were not sent their age when they were given up.
     QueueTime,
 }
 
@@ -163,6 +145,32 @@ impl Figure {
     }
 }
 
+/// The figures of a connection: client time that lies between `sent` and `done`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SocketFigure {
+    /// From handing a request over to HTTP/2 until the socket had taken it.
+    HandOver,
+    /// How long the newest bytes of a read had waited in the kernel.
+    ReadWakeUp,
+    /// How long a request waited until the server's flow-control window had room for all of it; only those that had to.
+    NoWindow,
+}
+
+impl SocketFigure {
+    /// Every figure, in the order of the reports.
+    pub const ALL: [SocketFigure; 3] = [SocketFigure::HandOver, SocketFigure::ReadWakeUp, SocketFigure::NoWindow];
+
+    /// Name in tags and reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            SocketFigure::HandOver => "hand_over",
+            SocketFigure::ReadWakeUp => "read_wake_up",
+            SocketFigure::NoWindow => "no_window",
+        }
+    }
+}
+
 impl Sample {
     /// The value of `figure` in nanoseconds, None where the request has none.
     #[must_use]
@@ -172,7 +180,7 @@ impl Sample {
             Figure::ResponseTime => sent.and(self.intended_ns).map(|from| self.done_ns.saturating_sub(from)),
             Figure::ServiceTime => sent.map(|from| self.done_ns.saturating_sub(from)),
             Figure::SendLag => self.intended_ns.map(|from| sent.unwrap_or(self.done_ns).saturating_sub(from)),
-            Figure::QueueTime => self.ready_ns.and_then(|from| sent.map(|at| at.saturating_sub(from))),
+            Figure::QueueTime => self.ready_ns.map(|from| sent.unwrap_or(self.done_ns).saturating_sub(from)),
         }
     }
 }

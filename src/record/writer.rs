@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use hdrhistogram::serialization::{V2DeflateSerializer, interval_log};
+use hdrhistogram::{
+    Histogram,
+    serialization::{V2DeflateSerializer, interval_log},
+};
 use serde::Serialize;
 
 use super::{FolderError, HistogramKey, Interval, Outcome, Part, Recorder, RunFolder, Sample, StreamInfo};
@@ -35,7 +38,7 @@ pub struct WriterCounters {
     pub error: Option<String>,
 }
 
-/// Writes `requests.jsonl` and `latency.hlog` of one run on a thread of its own.
+/// Writes `requests.jsonl`, `latency.hlog` and `connections.hlog` of one run on a thread of its own.
 #[derive(Debug)]
 pub struct RunWriter {
     queue: SyncSender<Interval>,
@@ -47,7 +50,7 @@ pub struct RunWriter {
 pub type OnSampled = Box<dyn FnMut(&Sample) + Send>;
 
 impl RunWriter {
-    /// Creates both files in `folder` and starts the thread.
+    /// Creates the files in `folder` and starts the thread.
     ///
     /// # Errors
     /// A file can't be created.
@@ -60,9 +63,9 @@ impl RunWriter {
                 .open(&path)
                 .map_err(|error| FolderError(format!("{} can't be created: {error}", path.display())))
         };
-        let (requests, histograms) = (create("requests.jsonl")?, create("latency.hlog")?);
+        let (requests, histograms, sockets) = (create("requests.jsonl")?, create("latency.hlog")?, create("connections.hlog")?);
         let (queue, intervals) = sync_channel(QUEUE);
-        let files = Files { requests: BufWriter::with_capacity(1 << 18, requests), histograms, streams, on_sampled };
+        let files = Files { requests: BufWriter::with_capacity(1 << 18, requests), histograms, sockets, streams, on_sampled };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || files.run(&intervals))
@@ -89,6 +92,7 @@ impl RunWriter {
 struct Files {
     requests: BufWriter<File>,
     histograms: File,
+    sockets: File,
     streams: Arc<Vec<StreamInfo>>,
     on_sampled: OnSampled,
 }
@@ -107,6 +111,7 @@ impl Files {
             // At once, so that a killed process loses a second at most. Each thread has a line of its own for a second;
             // readers add up lines with one tag.
             self.check(&mut counters, |files| files.write_histograms(&interval));
+            self.check(&mut counters, |files| files.write_sockets(&interval));
             self.check(&mut counters, |files| files.requests.flush());
         }
         counters
@@ -120,7 +125,9 @@ impl Files {
 
     fn write_header(&mut self) -> io::Result<()> {
         // The version line is what the Java and Python readers look for first.
-        self.histograms.write_all(b"#[Histogram log format version 1.3]\n#[times: seconds since the run's start; values: nanoseconds]\n\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n")
+        const HEADER: &[u8] = b"#[Histogram log format version 1.3]\n#[times: seconds since the run's start; values: nanoseconds]\n\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
+        self.histograms.write_all(HEADER)?;
+        self.sockets.write_all(HEADER)
     }
 
     fn write_samples(&mut self, samples: &[Sample], counters: &mut WriterCounters) {
@@ -145,31 +152,45 @@ impl Files {
     }
 
     fn write_histograms(&mut self, interval: &Interval) -> io::Result<()> {
-        let mut serializer = V2DeflateSerializer::new();
-        let mut text = Vec::new();
-        let mut log = interval_log::IntervalLogWriterBuilder::new().begin_log_with(&mut text, &mut serializer)?;
-        for (stream, outcome, figure, histogram) in &interval.histograms {
-            let Some(stream) = self.streams.get(usize::from(stream.0)) else { continue };
+        let streams = &self.streams;
+        let tagged = interval.histograms.iter().filter_map(|(stream, outcome, figure, histogram)| {
+            let stream = streams.get(usize::from(stream.0))?;
             let key = HistogramKey {
                 phase: stream.phase.clone(),
-                part: stream.part.unwrap_or(Part::Measured),
+                part: stream.part.clone().unwrap_or(Part::Measured),
                 workload: stream.workload.clone(),
                 figure: *figure,
                 outcome: *outcome,
             };
-            let tag = key.tag();
-            log.write_histogram(histogram, Duration::from_secs(interval.second), Duration::from_secs(1), interval_log::Tag::new(&tag))
-                .map_err(|error| io::Error::other(format!("{error:?}")))?;
-        }
-        self.histograms.write_all(&text)
+            Some((key.tag(), histogram))
+        });
+        self.histograms.write_all(&log_lines(interval.second, tagged)?)
     }
+
+    /// What happened at the sockets; the tag is `connection/figure`.
+    fn write_sockets(&mut self, interval: &Interval) -> io::Result<()> {
+        let tagged = interval.sockets.iter().map(|(connection, figure, histogram)| (format!("{connection}/{}", figure.name()), histogram));
+        self.sockets.write_all(&log_lines(interval.second, tagged)?)
+    }
+}
+
+/// Lines of an interval log for one second.
+fn log_lines<'h>(second: u64, tagged: impl Iterator<Item = (String, &'h Histogram<u64>)>) -> io::Result<Vec<u8>> {
+    let mut serializer = V2DeflateSerializer::new();
+    let mut text = Vec::new();
+    let mut log = interval_log::IntervalLogWriterBuilder::new().begin_log_with(&mut text, &mut serializer)?;
+    for (tag, histogram) in tagged {
+        log.write_histogram(histogram, Duration::from_secs(second), Duration::from_secs(1), interval_log::Tag::new(&tag))
+            .map_err(|error| io::Error::other(format!("{error:?}")))?;
+    }
+    Ok(text)
 }
 
 /// [`super::RequestLine`] with borrowed names: the same keys in the same order, without an allocation per line.
 #[derive(Serialize)]
 struct Line<'a> {
     phase: &'a str,
-    part: Part,
+    part: &'a Part,
     workload: &'a str,
     operation: &'a str,
     seq: u64,
@@ -191,7 +212,7 @@ struct Line<'a> {
 fn write_line(out: &mut impl Write, stream: &StreamInfo, sample: &Sample) -> io::Result<()> {
     let line = Line {
         phase: &stream.phase,
-        part: stream.part.unwrap_or(Part::Measured),
+        part: stream.part.as_ref().unwrap_or(&Part::Measured),
         workload: &stream.workload,
         operation: &stream.operation,
         seq: sample.seq,

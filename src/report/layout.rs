@@ -17,7 +17,7 @@ pub struct TextStyle {
 
 impl Default for TextStyle {
     fn default() -> Self {
-        Self { color: false, width: 100 }
+        Self { color: false, width: 110 }
     }
 }
 
@@ -232,7 +232,7 @@ impl Table {
         Self { left, rows: Vec::new() }
     }
 
-    /// Adds a row. A row of one cell is a heading across the table.
+    /// Adds a row. A row of one cell, in a table of several columns, is a heading across it.
     pub(super) fn row(&mut self, cells: Vec<Cell>) {
         self.rows.push(cells);
     }
@@ -248,8 +248,14 @@ impl Table {
         self.rows.iter().map(|row| self.line(row, &widths, gap)).collect()
     }
 
+    /// The table's lines in full, its columns `gap` apart.
+    fn lines_apart(&self, gap: usize) -> Vec<Line> {
+        let widths = self.full_widths();
+        self.rows.iter().map(|row| self.line(row, &widths, gap)).collect()
+    }
+
     fn line(&self, row: &[Cell], widths: &[usize], gap: usize) -> Line {
-        if let [cell] = row {
+        if let ([cell], true) = (row, widths.len() > 1) {
             return Line::new(&cell.text, cell.paint);
         }
         let mut line = Line::default();
@@ -269,13 +275,8 @@ impl Table {
     /// Widths of the columns and of the gap between them: two columns, or one where two don't fit. Then the widest of the
     /// left columns gives way, down to eight.
     fn widths(&self, columns: usize) -> (Vec<usize>, usize) {
-        let count = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let mut widths = vec![0; count];
-        for row in self.rows.iter().filter(|row| row.len() > 1) {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.text.width());
-            }
-        }
+        let mut widths = self.full_widths();
+        let count = widths.len();
         let total = |widths: &[usize], gap: usize| widths.iter().sum::<usize>() + gap * count.saturating_sub(1);
         let gap = if total(&widths, 2) <= columns { 2 } else { 1 };
         while total(&widths, gap) > columns {
@@ -285,6 +286,91 @@ impl Table {
             }
         }
         (widths, gap)
+    }
+
+    /// Widths of the columns in full; a row of one cell, among others of more, is no column's.
+    fn full_widths(&self) -> Vec<usize> {
+        let mut widths = vec![0; self.rows.iter().map(Vec::len).max().unwrap_or(0)];
+        let least = widths.len().min(2);
+        for row in self.rows.iter().filter(|row| row.len() >= least) {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.text.width());
+            }
+        }
+        widths
+    }
+}
+
+/// Columns of figures below a label of their own.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    /// Stands above the columns.
+    pub(super) label: String,
+    /// Headings and rows.
+    pub(super) table: Table,
+}
+
+impl Group {
+    /// Width of the columns, and of the group with its label.
+    fn widths(&self, gap: usize) -> (usize, usize) {
+        let columns = self.table.lines_apart(gap).iter().map(Line::width).max().unwrap_or(0);
+        (columns, columns.max(self.label.width()))
+    }
+
+    /// The label, then the table's lines, `before` columns from the left; a label that is wider moves the table to its end.
+    fn lines(&self, before: usize, gap: usize) -> Vec<Line> {
+        let (columns, width) = self.widths(gap);
+        let indented = |by: usize| Line::new(&" ".repeat(by), Paint::Plain);
+        let label = indented(before).push(&self.label, Paint::Plain);
+        let rows = self.table.lines_apart(gap).into_iter().map(|line| indented(before + width - columns).join(line));
+        [label].into_iter().chain(rows).map(|line| line.padded(before + width)).collect()
+    }
+}
+
+/// Groups of columns beside each other; the names of the rows stand at the left of all.
+#[derive(Clone, Debug)]
+pub(super) struct Sheet {
+    /// One for each line: of the labels, of the headings, of every row.
+    pub(super) names: Vec<Cell>,
+    /// Groups of as many rows.
+    pub(super) groups: Vec<Group>,
+}
+
+impl Sheet {
+    /// Columns between columns, and between groups, from roomy to narrow.
+    const GAPS: [(usize, usize); 3] = [(2, 4), (2, 3), (1, 2)];
+
+    /// Least width of the names.
+    const NAMES: usize = 12;
+
+    /// Whether all of it fits into `columns`.
+    pub(super) fn fits(&self, columns: usize) -> bool {
+        self.gaps(columns).is_some()
+    }
+
+    /// The lines. Gaps give way first, then the names.
+    pub(super) fn lines(&self, columns: usize) -> Vec<Line> {
+        let (inner, outer) = self.gaps(columns).unwrap_or(Self::GAPS[Self::GAPS.len() - 1]);
+        let room = columns.saturating_sub(self.groups_width(inner, outer)).max(Self::NAMES);
+        let names = room.min(self.names_width());
+        let mut lines: Vec<Line> = self.names.iter().map(|name| Line::new(&shorten(&name.text, names), name.paint).padded(names)).collect();
+        for group in &self.groups {
+            lines = lines.into_iter().zip(group.lines(outer, inner)).map(|(line, more)| line.join(more)).collect();
+        }
+        lines
+    }
+
+    fn gaps(&self, columns: usize) -> Option<(usize, usize)> {
+        let fits = |(inner, outer): &(usize, usize)| self.names_width() + self.groups_width(*inner, *outer) <= columns;
+        Self::GAPS.into_iter().find(fits)
+    }
+
+    fn names_width(&self) -> usize {
+        self.names.iter().map(|name| name.text.width()).max().unwrap_or(0)
+    }
+
+    fn groups_width(&self, inner: usize, outer: usize) -> usize {
+        self.groups.iter().map(|group| outer + group.widths(inner).1).sum()
     }
 }
 
@@ -391,6 +477,35 @@ mod tests {
         table.row(vec![Cell::plain("\u{1b}[31mred\u{1b}[0m"), Cell::plain("1")]);
         table.row(vec![Cell::plain("green"), Cell::plain("2")]);
         assert_eq!(table.lines(100).iter().map(text_of).collect::<Vec<_>>(), ["red    1", "green  2"]);
+    }
+
+    fn sheet(names: &[&str]) -> Sheet {
+        let group = |label: &str, rows: &[&[&str]]| {
+            let mut table = Table::new(0);
+            rows.iter().for_each(|row| table.heading(row));
+            Group { label: label.to_owned(), table }
+        };
+        Sheet {
+            names: names.iter().map(|name| Cell::plain(name)).collect(),
+            groups: vec![group("latency", &[&["p50", "p99"], &["2.10", "9.80"]]), group("send lag", &[&["p99"], &["0.1"]])],
+        }
+    }
+
+    fn check_sheet(columns: usize, expected: [&str; 3]) {
+        let lines = sheet(&["", "ms", "alone/search"]).lines(columns);
+        assert_eq!(lines.iter().map(text_of).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn groups_stand_below_their_labels_and_gaps_give_way_before_names() {
+        check_sheet(
+            60,
+            ["                latency       send lag", "ms               p50   p99         p99", "alone/search    2.10  9.80         0.1"],
+        );
+        check_sheet(33, ["              latency    send lag", "ms             p50  p99       p99", "alone/search  2.10 9.80       0.1"]);
+        assert!(sheet(&["", "", "alone/search"]).fits(33) && !sheet(&["", "", "alone/search"]).fits(32));
+        let shortened = sheet(&["", "ms", "under-ingest/search"]).lines(33);
+        assert_eq!(text_of(&shortened[2]), "under…search  2.10 9.80       0.1");
     }
 
     fn check_beside(columns: usize, expected: &[&str]) {

@@ -30,7 +30,7 @@ pub(super) fn analysis() -> Analysis {
             ui: None,
         }),
         workloads: prepare().into_iter().chain([alone(), under_ingest(), ingest()]).collect(),
-        warmup: vec![WarmupCount { phase: text("alone"), workload: text("search"), requests: 1_000, failed: 0 }],
+        warmup: vec![WarmupCount { phase: text("alone"), part: text("warmup"), workload: text("search"), requests: 1_000, failed: 0 }],
         errors: vec![
             ErrorText { at: text("under-ingest/measured/search"), outcome: text("timeout"), text: text("no answer within 10 s") },
             ErrorText {

@@ -55,6 +55,12 @@ pub(super) const INDEX: &str = "collections.<name>.index";
 pub(super) const FIELD: &str = "collections.<name>.fields[]";
 pub(super) const FIELD_INDEX: &str = "collections.<name>.fields[].index";
 pub(super) const WORKLOAD: &str = "workloads.<name>";
+pub(super) const RATE: &str = "workloads.<name>.rate";
+pub(super) const STAGE: &str = "workloads.<name>.stages[]";
+pub(super) const ARRIVALS: &str = "workloads.<name>.arrivals";
+pub(super) const CONCURRENCY: &str = "workloads.<name>.concurrency";
+pub(super) const CALLER_STAGE: &str = "workloads.<name>.concurrency.stages[]";
+pub(super) const THINK_TIME: &str = "workloads.<name>.think_time";
 pub(super) const PHASE: &str = "phases[]";
 
 /// Every key that is built; a workload's table also has the keys of its operation.
@@ -127,17 +133,38 @@ pub static KEYS: &[ScenarioKey] = &[
     key(FIELD_INDEX, "params", "table", "{}", "", "build parameters"),
     key(WORKLOAD, "operation", "text", "none, needed", "search, insert, query", "kind of its requests"),
     key(WORKLOAD, "collection", "text", "the only one", "a table of `[collections]`", "the collection that it works on"),
-    key(WORKLOAD, "rate", "number", "none; this or `concurrency`", "0.001 to 1,000,000", "open loop: requests per second, whether or not earlier ones were answered"),
-    key(WORKLOAD, "arrivals", "text", "poisson", "even, poisson", "open loop: spread of the requests"),
+    key(WORKLOAD, "rate", "number, \"5000 rows/s\" or { mean, amplitude, period }", "none; one of `rate`, `stages`, bursts, `concurrency`", "0.001 to 1,000,000", "open loop: requests per second, whether or not earlier ones were answered; rows are divided by `batch`; a table is a sine"),
+    key(WORKLOAD, "stages", "list of tables", "none; instead of `rate`", "1 to 100 stages", "open loop: a rate that changes, stage after stage; the phase then needs no `duration`"),
+    key(WORKLOAD, "arrivals", "text or { burst, every }", "poisson", "even, poisson, { burst, every }", "open loop: spread of the requests; bursts take the place of `rate`"),
     key(WORKLOAD, "max_in_flight", "number", "10,000", "1 to 1,000,000", "open loop: places in flight; a request that finds none waits, its intended time unchanged"),
-    key(WORKLOAD, "concurrency", "number", "none; this or `rate`", "1 to 10,000", "closed loop: callers, each waits for its answer"),
-    key(WORKLOAD, "think_time", "duration", "0s", "0s to 1h", "closed loop: pause of a caller after its answer"),
+    key(WORKLOAD, "concurrency", "number or { stages }", "none; this or an open loop", "1 to 10,000", "closed loop: callers, each waits for its answer"),
+    key(WORKLOAD, "think_time", "duration or { exponential }", "0s", "0s to 1h", "closed loop: pause of a caller after its answer"),
+    key(WORKLOAD, "start", "duration", "0s", "0s to 30d, before the phase's end", "begins so long after the measured part of its phase, and has no warm-up then"),
     key(WORKLOAD, "timeout", "duration", "that of `[milvus]`", "1ms to 1h", "of one request, from its sending"),
+    key(RATE, "mean", "number or \"5000 rows/s\"", "none, needed", "0.001 to 1,000,000", "a sine begins here, upwards"),
+    key(RATE, "amplitude", "number or \"5000 rows/s\"", "none, needed", "0 to `mean`", "the rate goes from mean - amplitude to mean + amplitude"),
+    key(RATE, "period", "duration", "none, needed", "1ms to 30d", "time of one up and down"),
+    key(STAGE, "to", "number or \"5000 rows/s\"", "none; this or `at`", "0 to 1,000,000", "a ramp: the rate goes along a line from where the stage before ended to this one; recorded apart, in no figure"),
+    key(STAGE, "over", "duration", "none, needed with `to`", "1ms to 30d", "time of the ramp"),
+    key(STAGE, "from", "number or \"5000 rows/s\"", "0", "0 to 1,000,000", "where a ramp begins that is the first stage"),
+    key(STAGE, "at", "number or \"5000 rows/s\"", "none; this or `to`", "0.001 to 1,000,000", "a level, at once: measured, a row of its own in reports"),
+    key(STAGE, "for", "duration", "none, needed with `at`", "1ms to 30d", "time of the level"),
+    key(STAGE, "name", "text", "the number of `at`", "as the scenario's; not warmup, measured, ramp", "name of the level"),
+    key(ARRIVALS, "burst", "number", "none, needed", "1 to 1,000,000", "requests that are due at once"),
+    key(ARRIVALS, "every", "duration", "none, needed", "1ms to 30d", "time from burst to burst; the first is at the beginning"),
+    key(CONCURRENCY, "stages", "list of tables", "none, needed", "1 to 100 stages", "callers that change, stage after stage; the phase then needs no `duration`"),
+    key(CALLER_STAGE, "to", "number", "none; this or `at`", "0 to 10,000", "a ramp: callers begin (or end) one by one, at equal distances, up to this many; recorded apart, in no figure"),
+    key(CALLER_STAGE, "over", "duration", "none, needed with `to`", "1ms to 30d", "time of the ramp"),
+    key(CALLER_STAGE, "from", "number", "0", "0 to 10,000", "where a ramp begins that is the first stage"),
+    key(CALLER_STAGE, "at", "number", "none; this or `to`", "1 to 10,000", "a level, at once: measured, a row of its own in reports"),
+    key(CALLER_STAGE, "for", "duration", "none, needed with `at`", "1ms to 30d", "time of the level"),
+    key(CALLER_STAGE, "name", "text", "the number of `at`", "as the scenario's; not warmup, measured, ramp", "name of the level"),
+    key(THINK_TIME, "exponential", "duration", "none, needed", "0s to 1h", "mean of pauses that are drawn from the exponential distribution"),
     key(PHASE, "name", "text", "none, needed", "as the scenario's; not prepare", "name of the phase"),
     key(PHASE, "warmup", "duration", "0s", "0s to 1d", "same load before measuring, recorded apart"),
-    key(PHASE, "duration", "duration", "none; one of the three", "1ms to 30d", "ends after this time"),
-    key(PHASE, "requests", "number", "none; one of the three", "1 to 1,000,000,000", "ends after so many requests of each workload"),
-    key(PHASE, "until", "text", "none; one of the three", "exhausted", "ends when the rows of its insert workloads are used up"),
+    key(PHASE, "duration", "duration", "none; one of the three, or stages", "1ms to 30d", "ends after this time; left out where all workloads have stages: the phase ends with the longest"),
+    key(PHASE, "requests", "number", "none; one of the three, or stages", "1 to 1,000,000,000", "ends after so many requests of each workload"),
+    key(PHASE, "until", "text", "none; one of the three, or stages", "exhausted", "ends when the rows of its insert workloads are used up"),
     key(PHASE, "workloads", "list of texts", "none, needed", "tables of `[workloads]`", "workloads that run at the same time"),
 ];
 
@@ -154,13 +181,23 @@ const NOT_BUILT: &[(&str, &str)] = &[
     (SPANS, "forward"),
     (COLLECTION, "num_partitions"),
     (COLLECTION, "properties"),
-    (WORKLOAD, "stages"),
     (WORKLOAD, "retries"),
     (WORKLOAD, "switch_every"),
     (WORKLOAD, "ids"),
     (WORKLOAD, "cleanup"),
-    (PHASE, "stages"),
     (PHASE, "switch_every"),
+];
+
+/// Words of k6 in a stage, where some of them mean something else than elsewhere.
+const FOREIGN_IN_STAGES: &[(&str, &str)] = &[
+    ("target", "`to` for a ramp, or `at` for a level"),
+    ("duration", "`over` of a ramp (`to`), or `for` of a level (`at`)"),
+    ("rate", "`to` for a ramp, or `at` for a level"),
+    ("vus", "`to` for a ramp, or `at` for a level"),
+    ("callers", "`to` for a ramp, or `at` for a level"),
+    ("concurrency", "`to` for a ramp, or `at` for a level"),
+    ("time", "`over` of a ramp (`to`), or `for` of a level (`at`)"),
+    ("ramp", "`to` with `over`"),
 ];
 
 /// Words of pymilvus, k6 and VectorDBBench with what to write instead.
@@ -190,7 +227,13 @@ const FOREIGN: &[(&str, &str)] = &[
     ("preallocatedvus", "`max_in_flight` of a workload"), ("qps", "`rate` of a workload"), ("rps", "`rate` of a workload"),
     ("target_qps", "`rate` of a workload"), ("executor", "`rate` (open loop) or `concurrency` (closed loop) of a workload"),
     ("sleep", "`think_time` of a workload"), ("iterations", "`requests` of a phase"), ("concurrency_duration", "`duration` of a phase"),
-    ("run_time", "`duration` of a phase"), ("test_time", "`duration` of a phase"), ("ramp_up", "`warmup` of a phase"),
+    ("run_time", "`duration` of a phase"), ("test_time", "`duration` of a phase"), ("ramp_up", "`stages` of a workload, or `warmup` of a phase"),
+    ("target", "`to` or `at` within `stages` of a workload"), ("ramp", "`stages` of a workload"), ("ramping", "`stages` of a workload"),
+    ("ramp_time", "`stages` of a workload"), ("steps", "`stages` of a workload"), ("start_rate", "`from` of the first of `stages`"),
+    ("startrate", "`from` of the first of `stages`"), ("start_vus", "`from` of the first of `concurrency = { stages = [...] }`"),
+    ("startvus", "`from` of the first of `concurrency = { stages = [...] }`"), ("spawn_rate", "`concurrency = { stages = [...] }` of a workload"),
+    ("start_time", "`start` of a workload"), ("starttime", "`start` of a workload"), ("time_unit", "`rate` of a workload, which is per second"),
+    ("timeunit", "`rate` of a workload, which is per second"), ("bursts", "`arrivals = { burst = ..., every = ... }` of a workload"),
     ("warm_up", "`warmup` of a phase"), ("warmup_time", "`warmup` of a phase"), ("scenarios", "`[[phases]]` and `[workloads.<name>]`"),
     ("host", "`uri` of [milvus]"), ("port", "`uri` of [milvus]"), ("address", "`uri` of [milvus]"), ("url", "`uri` or `endpoint`"),
     ("secure", "`uri = \"https://...\"` of [milvus]"), ("db_name", "`database` of [milvus]"), ("database_name", "`database` of [milvus]"),
@@ -216,7 +259,8 @@ pub(crate) fn unknown_key(table: &str, name: &str, extra: &[&'static str]) -> St
     if let Some(key) = known().find(|key| *key == dashed) {
         return format!("is not a key here, write `{key}`");
     }
-    if let Some((_, ours)) = FOREIGN.iter().find(|(word, _)| *word == dashed) {
+    let of_table: &[_] = if table.ends_with("stages[]") { FOREIGN_IN_STAGES } else { &[] };
+    if let Some((_, ours)) = of_table.iter().chain(FOREIGN).find(|(word, _)| *word == dashed) {
         return format!("is not a key here, write {ours}");
     }
     if let Some(key) = KEYS.iter().find(|key| key.name == dashed && !key.table.is_empty() && key.name != "name") {

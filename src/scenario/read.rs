@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    At, CollectionTable, DataTable, ExportTarget, FieldTable, IndexTable, MilvusTable, PhaseTable, QueriesKey, Scenario, ScenarioError,
-    SpansTable, TlsTable, TracingTable, WorkloadTable, keys,
+    ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, DataTable, ExportTarget, FieldTable, IndexTable, Level, MilvusTable,
+    PhaseTable, QueriesKey, RateKey, Scenario, ScenarioError, SineTable, SpansTable, StageTable, ThinkTimeKey, TlsTable, TracingTable,
+    WorkloadTable, keys,
     reader::{Reader, key_path, list, number, ratio, secret, table, text},
     tree::{Node, Value},
     units,
@@ -166,14 +167,62 @@ fn workload(key: &str, node: &Node) -> Result<WorkloadTable> {
         key: key.to_owned(),
         operation: reader.text("operation")?,
         collection: reader.text("collection")?,
-        rate: reader.with("rate", units::rate)?,
-        arrivals: reader.text("arrivals")?,
+        rate: reader.with("rate", |node| match &node.value {
+            Value::Table(_) => Ok(RateKey::Sine(Box::new(sine(&Reader::new(node, keys::RATE)?)?))),
+            _ => Ok(RateKey::Constant(units::level(node)?)),
+        })?,
+        stages: reader.with("stages", |node| stages(node, keys::STAGE, units::level))?,
+        arrivals: reader.with("arrivals", |node| match &node.value {
+            Value::Table(_) => {
+                let reader = Reader::new(node, keys::ARRIVALS)?;
+                Ok(ArrivalsKey::Burst(BurstTable { burst: reader.number("burst")?, every: reader.duration("every")? }))
+            }
+            _ => Ok(ArrivalsKey::Named(text(node)?)),
+        })?,
         max_in_flight: reader.number("max_in_flight")?,
-        concurrency: reader.number("concurrency")?,
-        think_time: reader.duration("think_time")?,
+        concurrency: reader.with("concurrency", concurrency)?,
+        think_time: reader.with("think_time", |node| match &node.value {
+            Value::Table(_) => Ok(ThinkTimeKey::Exponential(Reader::new(node, keys::THINK_TIME)?.duration("exponential")?)),
+            _ => Ok(ThinkTimeKey::Constant(units::duration(node)?)),
+        })?,
+        start: reader.duration("start")?,
         timeout: reader.duration("timeout")?,
         keys: reader.others().map(|(key, node)| Ok((key.to_owned(), at(node, node.to_toml())?))).collect::<Result<_>>()?,
     })
+}
+
+fn sine(reader: &Reader<'_>) -> Result<SineTable> {
+    Ok(SineTable {
+        mean: reader.with("mean", units::level)?,
+        amplitude: reader.with("amplitude", units::level)?,
+        period: reader.duration("period")?,
+    })
+}
+
+fn concurrency(node: &Node) -> Result<ConcurrencyKey> {
+    match &node.value {
+        Value::Table(_) => {
+            let stages = |node: &Node| stages(node, keys::CALLER_STAGE, units::callers);
+            Ok(ConcurrencyKey::Stages(Reader::new(node, keys::CONCURRENCY)?.with("stages", stages)?))
+        }
+        _ => Ok(ConcurrencyKey::Callers(number(node)?)),
+    }
+}
+
+fn stages(node: &Node, keys: &'static str, level: fn(&Node) -> Result<Level>) -> Result<Vec<At<StageTable>>> {
+    let stage = |node: &Node| {
+        let reader = Reader::new(node, keys)?;
+        let table = StageTable {
+            name: reader.text("name")?,
+            from: reader.with("from", level)?,
+            to: reader.with("to", level)?,
+            over: reader.duration("over")?,
+            at: reader.with("at", level)?,
+            hold: reader.duration("for")?,
+        };
+        at(node, table)
+    };
+    list(node)?.iter().map(stage).collect()
 }
 
 fn phase(node: &Node) -> Result<PhaseTable> {

@@ -8,7 +8,7 @@ fn read(text: &str) -> Result<Scenario, ScenarioError> {
 fn example(key: &ScenarioKey) -> &'static str {
     match key.name {
         "headers" => "{ a = \"${NAME}\" }",
-        "workloads" | "phases" | "fields" if key.kind.starts_with("list") => "[]",
+        "workloads" | "phases" | "fields" | "stages" if key.kind.starts_with("list") => "[]",
         _ if key.kind.starts_with("duration") => "\"5s\"",
         _ if key.kind.starts_with("secret") => "\"${NAME}\"",
         _ if key.kind.starts_with("table") => "{}",
@@ -29,6 +29,8 @@ fn every_key_of_the_table_is_read() {
             "collections.<name>.fields[]" => format!("collections.a.fields = [{entry}]"),
             "collections.<name>.fields[].index" => format!("collections.a.fields = [{{ index = {entry} }}]"),
             "phases[]" => format!("phases = [{entry}]"),
+            "workloads.<name>.stages[]" => format!("workloads.a.stages = [{entry}]"),
+            "workloads.<name>.concurrency.stages[]" => format!("workloads.a.concurrency.stages = [{entry}]"),
             table => format!("{} = {entry}", table.replace("<name>", "a")),
         };
         assert!(read(&text).is_ok(), "{text}: {:?}", read(&text).err());
@@ -52,8 +54,12 @@ fn places_are_lines_and_columns_in_characters() {
 fn numbers_in_all_forms_of_toml() {
     let seed = |text: &str| read(&format!("seed = {text}")).unwrap().seed.unwrap().value;
     assert_eq!((seed("1_000"), seed("0x1F"), seed("0b101"), seed("-3"), seed("+7")), (1000, 31, 5, -3, 7));
-    let rate = |text: &str| read(&format!("workloads.a.rate = {text}")).unwrap().workloads[0].value.rate.clone().unwrap().value;
-    assert_eq!((rate("5"), rate("2.5"), rate("1e3"), rate("\"200/s\"")), (5.0, 2.5, 1000.0, 200.0));
+    let rate = |text: &str| match read(&format!("workloads.a.rate = {text}")).unwrap().workloads[0].value.rate.clone().unwrap().value {
+        RateKey::Constant(Level { number, rows }) => (number, rows),
+        RateKey::Sine(table) => panic!("{table:?}"),
+    };
+    assert_eq!([rate("5"), rate("2.5"), rate("1e3"), rate("\"200/s\"")].map(|(number, _)| number), [5.0, 2.5, 1000.0, 200.0]);
+    assert_eq!((rate("\"5000 rows/s\""), rate("\" 5_000rows/s \""), rate("5")), ((5000.0, true), (5000.0, true), (5.0, false)));
 }
 
 #[test]

@@ -193,6 +193,77 @@ pub struct CollectionTable {
     pub ready_timeout: Option<At<Duration>>,
 }
 
+/// A level of load: a number, in rows instead of requests where it was written as `"5000 rows/s"`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub struct Level {
+    pub number: f64,
+    pub rows: bool,
+}
+
+/// `rate`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum RateKey {
+    Constant(Level),
+    Sine(Box<SineTable>),
+}
+
+/// `rate = { mean, amplitude, period }`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct SineTable {
+    pub mean: Option<At<Level>>,
+    pub amplitude: Option<At<Level>>,
+    pub period: Option<At<Duration>>,
+}
+
+/// `arrivals`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum ArrivalsKey {
+    Named(String),
+    Burst(BurstTable),
+}
+
+/// `arrivals = { burst, every }`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct BurstTable {
+    pub burst: Option<At<i64>>,
+    pub every: Option<At<Duration>>,
+}
+
+/// `concurrency`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum ConcurrencyKey {
+    Callers(i64),
+    /// None where `stages` is left out.
+    Stages(Option<At<Vec<At<StageTable>>>>),
+}
+
+/// `think_time`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum ThinkTimeKey {
+    Constant(Duration),
+    /// With this mean; None where it is left out.
+    Exponential(Option<At<Duration>>),
+}
+
+/// One entry of `stages`: a ramp (`to`, `over`) or a level (`at`, `for`).
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct StageTable {
+    pub name: Option<At<String>>,
+    pub from: Option<At<Level>>,
+    pub to: Option<At<Level>>,
+    pub over: Option<At<Duration>>,
+    pub at: Option<At<Level>>,
+    pub hold: Option<At<Duration>>,
+}
+
 /// `[workloads.<name>]`.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
@@ -200,11 +271,13 @@ pub struct WorkloadTable {
     pub key: String,
     pub operation: Option<At<String>>,
     pub collection: Option<At<String>>,
-    pub rate: Option<At<f64>>,
-    pub arrivals: Option<At<String>>,
+    pub rate: Option<At<RateKey>>,
+    pub stages: Option<At<Vec<At<StageTable>>>>,
+    pub arrivals: Option<At<ArrivalsKey>>,
     pub max_in_flight: Option<At<i64>>,
-    pub concurrency: Option<At<i64>>,
-    pub think_time: Option<At<Duration>>,
+    pub concurrency: Option<At<ConcurrencyKey>>,
+    pub think_time: Option<At<ThinkTimeKey>>,
+    pub start: Option<At<Duration>>,
     pub timeout: Option<At<Duration>>,
     /// Every other key: the operation's own.
     pub keys: Vec<(String, At<toml::Value>)>,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    InitialRows, ScenarioError,
+    InitialRows, Level, ScenarioError,
     tree::{Node, Value},
     words::quoted,
 };
@@ -29,18 +29,29 @@ pub(super) fn duration(node: &Node) -> Result<Duration, ScenarioError> {
     Ok(duration)
 }
 
-/// Requests per second: a number, or text such as `"200/s"`.
-pub(super) fn rate(node: &Node) -> Result<f64, ScenarioError> {
+/// Requests per second: a number, or text such as `"200/s"` or `"5000 rows/s"`.
+pub(super) fn level(node: &Node) -> Result<Level, ScenarioError> {
     match &node.value {
-        Value::Integer(number) => Ok(*number as f64),
-        Value::Float(number) => Ok(*number),
-        Value::Text(text) if text.trim().ends_with("rows/s") => Err(node
-            .place
-            .error(format!("is {}; rates in rows are not built yet, write requests per second, e.g. rate = 50", quoted(text)))),
-        Value::Text(text) => text.trim().strip_suffix("/s").and_then(|number| number.trim().parse().ok()).ok_or_else(|| {
-            node.place.error(format!("is {}, which is no rate; write requests per second as a number, e.g. rate = 200", quoted(text)))
-        }),
+        Value::Integer(number) => Ok(Level { number: *number as f64, rows: false }),
+        Value::Float(number) => Ok(Level { number: *number, rows: false }),
+        Value::Text(text) => {
+            let per_second = text.trim().strip_suffix("/s").map(str::trim_end);
+            let rows = per_second.and_then(|text| text.strip_suffix("rows"));
+            let number = rows.or(per_second).and_then(|number| number.trim().replace('_', "").parse().ok());
+            number.map(|number| Level { number, rows: rows.is_some() }).ok_or_else(|| {
+                let example = "e.g. rate = 200, or \"5000 rows/s\"";
+                node.place.error(format!("is {}, which is no rate; write requests per second as a number, {example}", quoted(text)))
+            })
+        }
         other => Err(node.place.error(format!("is {}, allowed is a number of requests per second, e.g. rate = 200", shown(other)))),
+    }
+}
+
+/// A number of callers.
+pub(super) fn callers(node: &Node) -> Result<Level, ScenarioError> {
+    match &node.value {
+        Value::Integer(number) => Ok(Level { number: *number as f64, rows: false }),
+        other => Err(node.place.error(format!("is {}, allowed is a whole number of callers", shown(other)))),
     }
 }
 

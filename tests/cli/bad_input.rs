@@ -72,6 +72,22 @@ fn an_unknown_key() {
 }
 
 #[test]
+fn stages_that_contradict_themselves() {
+    let stages =
+        |stages: &str, words: &[&str]| check(&[("rate = 50", &format!("stages = [{stages}]")), ("duration = \"1s\"\n", "")], words);
+    stages("{ at = 0, for = \"1s\" }", &["`workloads.search.stages.0.at` is 0, allowed are numbers above 0"]);
+    stages("{ at = -1, for = \"1s\" }", &["`workloads.search.stages.0.at` is -1"]);
+    stages("{ at = 5, for = \"0s\" }", &["`workloads.search.stages.0.for` is 0s"]);
+    stages("{ at = 5, for = \"1s\" }, { at = 5, for = \"1s\" }", &["the name \"5\" to a second stage"]);
+    stages("{ at = 5, for = \"1s\", name = \"ramp\" }", &["\"ramp\"", "another part"]);
+    stages("{ target = 5, duration = \"1s\" }", &["`workloads.search.stages.0.target`", "`to`", "`at`"]);
+    check(&[("rate = 50", "stages = [{ at = 5, for = \"1s\" }]")], &["`phases.alone.duration` is given, but the stages"]);
+    check(&[("arrivals = \"even\"", "arrivals = { burst = 5, every = \"1s\" }")], &["`workloads.search.rate` stands beside bursts"]);
+    check(&[("rate = 50", "rate = \"50 rows/s\"")], &["rows a second, which only an insert workload has"]);
+    check(&[("rate = 50", "rate = 50\nstart = \"1s\"")], &["`search`, whose `start` is 1s"]);
+}
+
+#[test]
 fn an_unknown_operation() {
     check(&[("\"search\"", "\"serach\"")], &["`workloads.search.operation`", "serach", "search"]);
 }

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use milvus_bench::record::{Figure, Outcome, Part, RunReader};
+use milvus_bench::record::{Figure, Outcome, RunReader};
 use serde_json::Value;
 
 /// One run folder.
@@ -61,6 +61,15 @@ impl Folder {
         found.unwrap_or_else(|| panic!("no {phase}/{workload}: {report:#}")).clone()
     }
 
+    /// The entry of report.json for a stage.
+    #[track_caller]
+    pub(crate) fn stage(&self, phase: &str, stage: &str, workload: &str) -> Value {
+        let report = self.report();
+        let list = report["workloads"].as_array().expect("a list of workloads");
+        let found = list.iter().find(|entry| entry["phase"] == phase && entry["stage"] == stage && entry["workload"] == workload);
+        found.unwrap_or_else(|| panic!("no {phase}/{stage}/{workload}: {report:#}")).clone()
+    }
+
     /// Names of all files.
     pub(crate) fn files(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(&self.path)
@@ -101,7 +110,8 @@ impl Folder {
         let matching = histograms.merged.iter().filter(|(key, _)| {
             workload["phase"] == key.phase
                 && workload["workload"] == key.workload
-                && (key.part, key.figure, key.outcome) == (Part::Measured, Figure::ServiceTime, Outcome::Ok)
+                && workload["stage"].as_str().unwrap_or("measured") == key.part.to_string()
+                && (key.figure, key.outcome) == (Figure::ServiceTime, Outcome::Ok)
         });
         let successes: u64 = matching.map(|(_, histogram)| histogram.len()).sum();
         assert_eq!(count(&workload["requests"], "ok"), successes, "{workload:#}");

@@ -170,3 +170,36 @@ fn spans_are_fetched_later_and_kept_when_the_back_end_forgets_them() {
     again(&backend);
     again(&empty);
 }
+
+/// The spans of this program in spans.jsonl: trace, span, parent, name, start, end.
+fn client_spans(folder: &Folder) -> Vec<(String, String, String, String, u64, u64)> {
+    let array = |value: &serde_json::Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
+    let lines = folder.lines("spans.jsonl");
+    let scopes = lines.iter().flat_map(|line| array(line, "resourceSpans")).flat_map(|group| array(&group, "scopeSpans"));
+    let ours = scopes.filter(|scope| scope["scope"]["name"] == "milvus-bench").flat_map(|scope| array(&scope, "spans"));
+    let text = |span: &serde_json::Value, key: &str| span[key].as_str().unwrap_or_default().to_owned();
+    let time = |span: &serde_json::Value, key: &str| text(span, key).parse().expect("nanoseconds");
+    ours.map(|span| {
+        let ids = (text(&span, "traceId"), text(&span, "spanId"), text(&span, "parentSpanId"));
+        (ids.0, ids.1, ids.2, text(&span, "name"), time(&span, "startTimeUnixNano"), time(&span, "endTimeUnixNano"))
+    })
+    .collect()
+}
+
+/// A reader of Jaeger sees each story whole: every step lies within the span that it stands below.
+#[test]
+fn preparation_and_clean_up_are_stories_of_their_own() {
+    let fake = FakeMilvus::start();
+    let (_bench, folder) = run(&fake, Shape::v2_3_5(), &[]);
+    let spans = client_spans(&folder);
+    let root = |name: &str| spans.iter().find(|span| span.3 == name).unwrap_or_else(|| panic!("no {name} in {spans:#?}"));
+    for (name, method) in [("prepare", "CreateCollection"), ("clean-up", "DropCollection")] {
+        let root = root(name);
+        let steps: Vec<_> = spans.iter().filter(|span| span.0 == root.0 && span.1 != root.1).collect();
+        assert!(steps.iter().any(|step| step.3.ends_with(method)), "{name}: {steps:#?}");
+        for step in steps {
+            assert!(step.2 == root.1 && step.4 >= root.4 && step.5 <= root.5, "{step:?} is not within {root:?}");
+        }
+    }
+    assert_ne!(root("prepare").0, root("clean-up").0);
+}

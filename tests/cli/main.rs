@@ -12,4 +12,5 @@ mod ownership;
 mod secrets;
 mod signals;
 mod source;
+mod stages;
 mod trouble;

@@ -149,3 +149,44 @@ fn a_killed_run_can_be_reported() {
     let last = folder.lines("requests.jsonl").pop().expect("a request");
     bench.call(&["trace", folder.name(), last["trace_id"].as_str().expect("an id")]).exits(0);
 }
+
+/// Takes connections and never answers.
+fn silent() -> (std::net::TcpListener, String) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address").to_string();
+    (listener, address)
+}
+
+/// The run is interrupted while it waits for `silent`, and ends long before it would give up by itself.
+#[track_caller]
+fn check_interrupted_while_waiting(bench: &Bench, silent: &std::net::TcpListener) {
+    let running = bench.start(&[]);
+    let (_connection, _) = silent.accept().expect("a connection");
+    let began = tokio::time::Instant::now();
+    running.signal(Signal::INT);
+    let ended = running.ended().exits(130);
+    assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    assert_eq!(ended.stdout, "");
+    assert_eq!(bench.only_folder().run()["status"], "interrupted");
+}
+
+#[test]
+fn an_interrupt_while_a_silent_span_source_is_opened() {
+    let fake = FakeMilvus::start();
+    let (silent, address) = silent();
+    let source = format!("source = \"jaeger\"\nendpoint = \"http://{address}\"");
+    check_interrupted_while_waiting(&Bench::at(&fake, &[("source = \"none\"", source.as_str()), ("\"2s\"", "\"1h\"")]), &silent);
+    assert_eq!(fake.count(&methods::INSERT), 0);
+}
+
+#[test]
+fn an_interrupt_while_a_silent_milvus_is_waited_for() {
+    let fake = FakeMilvus::start();
+    let (silent, address) = silent();
+    let bench = Bench::at(&fake, &[]);
+    let running = bench.start(&["--uri", &format!("http://{address}")]);
+    let (_connection, _) = silent.accept().expect("a connection");
+    running.signal(Signal::INT);
+    running.ended().exits(130);
+    assert_eq!(bench.only_folder().run()["status"], "interrupted");
+}

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use milvus_bench::analysis::{AccountOptions, Band, JoinState, VerdictState, WorkloadAnalysis, account};
-use milvus_bench::record::{Outcome, Part, RequestLine};
+use milvus_bench::record::{Outcome, RequestLine};
 use milvus_bench::spans::Trace;
 
 use crate::run::Run;
@@ -18,10 +18,6 @@ pub(crate) fn run_is_sound(run: &Run) {
         joins_add_up(workload);
         workload.account.iter().filter(|band| band.matched > 0).for_each(|band| parts_add_up(workload, band));
     }
-}
-
-fn at(workload: &WorkloadAnalysis) -> String {
-    format!("{}/{}", workload.phase, workload.workload)
 }
 
 fn files_parse(run: &Run) {
@@ -55,19 +51,19 @@ fn times_are_in_order(run: &Run) {
 
 fn counts_add_up(workload: &WorkloadAnalysis) {
     let counts = &workload.requests;
-    assert_eq!(counts.due, counts.ok + counts.failed + counts.not_sent, "{}: {counts:?}", at(workload));
+    assert_eq!(counts.due, counts.ok + counts.failed + counts.not_sent, "{}: {counts:?}", workload.place());
 }
 
 fn joins_add_up(workload: &WorkloadAnalysis) {
     let Some(join) = workload.join else { return };
     let states = [join.matched, join.incomplete, join.no_root, join.missing, join.not_recorded, join.not_fetched];
-    assert_eq!(states.iter().sum::<u64>(), join.sampled, "{}: {join:?}", at(workload));
+    assert_eq!(states.iter().sum::<u64>(), join.sampled, "{}: {join:?}", workload.place());
 }
 
 fn parts_add_up(workload: &WorkloadAnalysis, band: &Band) {
     let sum: f64 = band.parts.iter().map(|part| part.mean_us).sum();
     let off = (sum - band.mean_us).abs() / band.mean_us;
-    assert!(off < 1e-6, "{} band {}: the parts add up to {sum} us, its mean is {} us", at(workload), band.band, band.mean_us);
+    assert!(off < 1e-6, "{} band {}: the parts add up to {sum} us, its mean is {} us", workload.place(), band.band, band.mean_us);
 }
 
 /// At least `share` of the sampled searches of every measured phase are matched.
@@ -76,9 +72,9 @@ pub(crate) fn searches_are_matched(run: &Run, share: f64) {
     assert!(!searches.is_empty());
     for workload in searches {
         let join = workload.join.expect("searches were sampled");
-        assert!(join.sampled > 0, "{}", at(workload));
+        assert!(join.sampled > 0, "{}", workload.place());
         let matched = join.matched as f64 / join.sampled as f64;
-        assert!(matched >= share, "{}: {matched} of the sampled are matched, {join:?}", at(workload));
+        assert!(matched >= share, "{}: {matched} of the sampled are matched, {join:?}", workload.place());
     }
 }
 
@@ -87,17 +83,18 @@ pub(crate) fn searches_are_matched(run: &Run, share: f64) {
 pub(crate) fn accounts_are_exact(run: &Run) -> usize {
     let traces = run.traces();
     let resolution_ns = run.report.spans.as_ref().expect("spans were read").resolution_ns;
-    let mut matched: HashMap<(String, String), u64> = HashMap::new();
+    let mut matched: HashMap<String, u64> = HashMap::new();
     let mut looked_at = 0;
-    for line in run.requests().iter().filter(|line| line.sampled && line.sent_ns.is_some() && line.part == Part::Measured) {
+    for line in run.requests().iter().filter(|line| line.sampled && line.sent_ns.is_some() && line.part.is_measured()) {
         if account_is_exact(line, &traces, resolution_ns) {
-            *matched.entry((line.phase.clone(), line.workload.clone())).or_default() += 1;
+            let place = line.part.stage().map_or_else(|| line.phase.clone(), |stage| format!("{}/{stage}", line.phase));
+            *matched.entry(format!("{place}/{}", line.workload)).or_default() += 1;
             looked_at += 1;
         }
     }
     for workload in run.report.workloads.iter().filter(|workload| workload.join.is_some()) {
-        let found = matched.get(&(workload.phase.clone(), workload.workload.clone())).copied().unwrap_or_default();
-        assert_eq!(Some(found), workload.join.map(|join| join.matched), "{}", at(workload));
+        let found = matched.get(&workload.place()).copied().unwrap_or_default();
+        assert_eq!(Some(found), workload.join.map(|join| join.matched), "{}", workload.place());
     }
     looked_at
 }

@@ -9,7 +9,7 @@ use crate::{
             run::{Made, RunMaker},
         },
     },
-    record::RequestLine,
+    record::{Part, RequestLine},
 };
 
 /// A trace with a consistency wait of `wait` and an engine span of `engine`, within a call of `service`.
@@ -23,7 +23,10 @@ fn trace(service: i64, wait: i64, engine: i64) -> TraceMaker {
 
 /// A thousand requests: the engine varies a little, one in twenty waits 5 ms for consistency.
 fn thousand(open_loop: bool) -> RunMaker {
-    let mut run = RunMaker::new(open_loop);
+    thousand_in(RunMaker::new(open_loop))
+}
+
+fn thousand_in(mut run: RunMaker) -> RunMaker {
     for seq in 0..1_000u64 {
         let wait = if seq % 20 == 0 { 5_000_000 } else { 1_000 };
         let engine = 500_000 + (seq * 7919) % 100_000;
@@ -105,7 +108,7 @@ fn a_small_tail_says_what_is_missing() {
     let analysis = analysed(&run);
     let tail = only(&analysis).tail.as_ref().unwrap();
     assert_eq!(tail.sentence, None);
-    assert!(tail.missing.as_deref().unwrap().contains("at least 30 are needed"), "{tail:?}");
+    assert!(tail.missing.as_deref().unwrap().contains("the tail's account needs 30: trace or measure"), "{tail:?}");
 }
 
 #[test]
@@ -235,7 +238,27 @@ fn lines_of_the_warm_up_are_counted_only() {
     run.info.streams.push(stream);
     let analysis = analysed(&run);
     assert_eq!(only(&analysis).join.unwrap().sampled, 1_000);
-    assert_eq!(analysis.warmup, [WarmupCount { phase: "p".to_owned(), workload: "w".to_owned(), requests: 0, failed: 0 }]);
+    let expected = WarmupCount { phase: "p".to_owned(), part: "warmup".to_owned(), workload: "w".to_owned(), requests: 0, failed: 0 };
+    assert_eq!(analysis.warmup, [expected]);
+}
+
+#[test]
+fn a_stage_is_a_row_of_its_own_and_a_ramp_is_in_no_figure() {
+    let stage = |name: &str| Some(Part::Stage(name.to_owned()));
+    let mut run = thousand_in(RunMaker::new(true).with_part(stage("average").unwrap()));
+    let ramped: Vec<RequestLine> = run.lines.iter().take(3).map(|line| RequestLine { part: Part::Ramp(1), ..line.clone() }).collect();
+    run.lines.extend(ramped);
+    let of_part = |part| StreamInfo { part, due: 0, ..run.info.streams[0].clone() };
+    let (ramp, peak) = (of_part(Some(Part::Ramp(1))), of_part(stage("peak")));
+    run.info.streams.extend([ramp, peak]);
+    let analysis = analysed(&run);
+    let rows: Vec<(Option<&str>, u64)> = analysis.workloads.iter().map(|row| (row.stage.as_deref(), row.requests.ok)).collect();
+    assert_eq!(rows, [(Some("average"), 1_000), (Some("peak"), 0)]);
+    assert_eq!(analysis.workloads[0].join.unwrap().matched, 1_000);
+    assert_eq!(analysis.warmup[0].part, "ramp");
+    assert_eq!(analysis.verdict.reasons[0].at, "p/peak/w", "{:?}", analysis.verdict.reasons);
+    run.info.status = Status::Interrupted;
+    assert_eq!(analysed(&run).workloads.len(), 1, "an interrupted run did not come to the second stage");
 }
 
 #[test]

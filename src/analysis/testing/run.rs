@@ -79,6 +79,12 @@ impl RunMaker {
         Self { info, lines: Vec::new(), traces: Vec::new(), histograms: BTreeMap::new() }
     }
 
+    /// The same, with another part than `measured`.
+    pub(in crate::analysis) fn with_part(mut self, part: Part) -> Self {
+        self.info.streams[0].part = Some(part);
+        self
+    }
+
     /// Adds a request without a trace, and gives its line.
     pub(in crate::analysis) fn request(&mut self, made: Made) -> &RequestLine {
         let sample = self.sample(&made);
@@ -87,7 +93,7 @@ impl RunMaker {
                 let stream = &self.info.streams[0];
                 let key = HistogramKey {
                     phase: stream.phase.clone(),
-                    part: Part::Measured,
+                    part: stream.part.clone().expect("every made stream has a part"),
                     workload: stream.workload.clone(),
                     figure,
                     outcome: made.outcome,
@@ -99,7 +105,7 @@ impl RunMaker {
         let stream = &self.info.streams[0];
         self.lines.push(RequestLine {
             phase: stream.phase.clone(),
-            part: Part::Measured,
+            part: stream.part.clone().expect("every made stream has a part"),
             workload: stream.workload.clone(),
             operation: stream.operation.clone(),
             seq: made.seq,

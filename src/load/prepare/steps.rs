@@ -74,7 +74,7 @@ pub struct PrepareContext<'a> {
     pub nonce: Nonce,
     /// Seed of the scenario.
     pub seed: u64,
-    /// Trace of the set-up, and the span that its steps stand below.
+    /// Trace that the steps are in, and the span that they stand below.
     pub root: RequestIds,
     /// How preparation is told to end.
     pub stop: StopHandle,

@@ -9,11 +9,14 @@ use tonic::{
 };
 use url::Url;
 
-use super::Access;
+use super::{Access, Pick, Resolve};
 
 /// Flow-control windows: as large as a reply may reasonably be, so that reading a reply never waits for a window update.
-const STREAM_WINDOW_BYTES: u32 = 8 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
+pub(in crate::milvus) const STREAM_WINDOW_BYTES: u32 = 8 << 20;
+pub(in crate::milvus) const CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
+
+/// `user-agent` of every call.
+pub(in crate::milvus) const USER_AGENT: &str = concat!("milvus-bench/", env!("CARGO_PKG_VERSION"));
 
 /// Pings of an idle or busy connection; the interval of the official SDKs, which every server's policy bears.
 const PING_INTERVAL: Duration = Duration::from_secs(55);
@@ -60,7 +63,7 @@ impl Credentials {
     }
 
     /// Texts that must not be seen in any message, the longest first.
-    pub(super) fn secrets(&self) -> Vec<String> {
+    pub(in crate::milvus) fn secrets(&self) -> Vec<String> {
         let mut secrets: Vec<String> = self.authorization().into_iter().collect();
         match self {
             Credentials::None => {}
@@ -110,6 +113,10 @@ pub struct ConnectOptions {
     pub credentials: Credentials,
     /// TLS beyond the defaults; needs an `https` URI.
     pub tls: Option<TlsOptions>,
+    /// Which connection a request of the load takes.
+    pub pick: Pick,
+    /// Which address of the URI's name the connections of the load take.
+    pub resolve: Resolve,
 }
 
 impl ConnectOptions {
@@ -124,6 +131,8 @@ impl ConnectOptions {
             database: None,
             credentials: Credentials::None,
             tls: None,
+            pick: Pick::default(),
+            resolve: Resolve::default(),
         }
     }
 }
@@ -179,11 +188,11 @@ pub enum ConnectError {
 
 /// The connections' common settings.
 pub(super) fn endpoint(options: &ConnectOptions) -> Result<Endpoint, ConnectError> {
-    let https = check_uri(&options.uri)?;
+    let https = check_uri(options)?;
     let bad_uri = |_| uri_error(&options.uri, "is not valid");
     let endpoint = Endpoint::from_shared(options.uri.clone())
         .map_err(bad_uri)?
-        .user_agent(concat!("milvus-bench/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
         .map_err(bad_uri)?
         .connect_timeout(options.connect_timeout)
         .tcp_nodelay(true)
@@ -194,8 +203,7 @@ pub(super) fn endpoint(options: &ConnectOptions) -> Result<Endpoint, ConnectErro
         .keep_alive_timeout(PING_TIMEOUT)
         .keep_alive_while_idle(true);
     match (https, &options.tls) {
-        (false, None) => Ok(endpoint),
-        (false, Some(_)) => Err(uri_error(&options.uri, "is without TLS, but [milvus] tls is set")),
+        (false, _) => Ok(endpoint),
         (true, tls) => {
             let config = tls_config(tls.as_ref().unwrap_or(&TlsOptions::default()), options.connect_timeout)?;
             endpoint.tls_config(config).map_err(|error| ConnectError::Tls { uri: options.uri.clone(), cause: root_cause(&error) })
@@ -216,7 +224,7 @@ pub(super) async fn open(options: &ConnectOptions, endpoint: &Endpoint) -> Resul
 }
 
 /// The metadata that every call has.
-pub(super) fn metadata(options: &ConnectOptions) -> Result<MetadataMap, ConnectError> {
+pub(in crate::milvus) fn metadata(options: &ConnectOptions) -> Result<MetadataMap, ConnectError> {
     let mut metadata = MetadataMap::new();
     if let Some(authorization) = options.credentials.authorization() {
         // Base64 is ASCII, but a type without a proof of it is cheaper to check than to trust.
@@ -236,7 +244,8 @@ pub(super) fn metadata(options: &ConnectOptions) -> Result<MetadataMap, ConnectE
 }
 
 /// Whether `uri` asks for TLS.
-fn check_uri(uri: &str) -> Result<bool, ConnectError> {
+pub(in crate::milvus) fn check_uri(options: &ConnectOptions) -> Result<bool, ConnectError> {
+    let uri = options.uri.as_str();
     // `localhost:19530` is a valid URL with the scheme `localhost`.
     if !uri.contains("://") {
         return Err(uri_error(uri, "has no scheme"));
@@ -252,6 +261,9 @@ fn check_uri(uri: &str) -> Result<bool, ConnectError> {
     }
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
         return Err(uri_error(uri, "has a path; give a database as [milvus] database"));
+    }
+    if !https && options.tls.is_some() {
+        return Err(uri_error(uri, "is without TLS, but [milvus] tls is set"));
     }
     Ok(https)
 }
@@ -283,7 +295,7 @@ fn tls_config(tls: &TlsOptions, timeout: Duration) -> Result<ClientTlsConfig, Co
 }
 
 /// Reads a PEM file that must hold a block named `kind`.
-fn read_pem(key: &'static str, path: &Path, kind: &str) -> Result<Vec<u8>, ConnectError> {
+pub(in crate::milvus) fn read_pem(key: &'static str, path: &Path, kind: &str) -> Result<Vec<u8>, ConnectError> {
     let error = |problem: String| ConnectError::File { key, path: path.to_owned(), problem };
     let mut pem = Vec::new();
     std::fs::File::open(path)

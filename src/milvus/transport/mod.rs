@@ -4,7 +4,7 @@
 //! [`crate::load`]. The only file that knows tonic's client, beside [`connect`] and [`codec`].
 
 pub(super) mod codec;
-mod connect;
+pub(super) mod connect;
 #[cfg(test)]
 mod tests;
 
@@ -22,10 +22,10 @@ use tonic::{
 
 use self::codec::BytesCodec;
 pub use self::connect::{ConnectError, ConnectOptions, Credentials, TlsOptions};
-use super::{Access, Call, CallError, CallFailure};
+use super::{Access, Call, CallError, CallFailure, Pick, Resolve};
 
 /// Longest reply that is accepted: at least what a proxy sends with its default limits (64 MiB in 2.3, more since 2.4).
-const MAX_REPLY_BYTES: usize = 256 << 20;
+pub(super) const MAX_REPLY_BYTES: usize = 256 << 20;
 
 /// What became of a call.
 #[derive(Clone, Debug)]
@@ -123,8 +123,7 @@ impl Transport {
     /// `text` with password and token replaced by `***`.
     #[must_use]
     pub fn masked(&self, text: &str) -> String {
-        // The longest come first, so that a secret within another leaves no rest of the longer one behind.
-        self.inner.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+        mask(&self.inner.secrets, text)
     }
 
     fn request(&self, call: &Call, traceparent: &[u8]) -> Request<Bytes> {
@@ -143,12 +142,18 @@ impl Transport {
     }
 }
 
+/// `text` with each of `secrets` replaced by `***`. The longest come first, so that a secret within another leaves no rest
+/// of the longer one behind.
+pub(super) fn mask(secrets: &[String], text: &str) -> String {
+    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+}
+
 fn unsent(failure: CallFailure) -> Reply {
     let now = Instant::now();
     Reply { sent: now, done: now, result: Err(failure) }
 }
 
-fn forbidden_text(call: &Call, access: Access) -> String {
+pub(super) fn forbidden_text(call: &Call, access: Access) -> String {
     let access = match access {
         Access::Read => "read",
         Access::Write => "write",

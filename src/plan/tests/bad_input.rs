@@ -117,14 +117,12 @@ fn words_of_other_tools_are_answered_with_ours() {
 #[test]
 fn keys_that_are_not_built_say_so() {
     let search = |line: &str| check_with("rate = 200", line, &["is not built yet; leave it out", "`workloads.search."]);
-    search("stages = [{ to = 400, over = \"1m\" }]");
     search("retries = 2");
     search("cleanup = true");
     check_with("[milvus]", "[[thresholds]]\n[milvus]", &["`thresholds` is not built yet"]);
     check_with("uri =", "needs = \">= 2.4\"\nuri =", &["`milvus.needs` is not built yet"]);
     check_with("uri =", "connections = { count = 2, pick = \"pinned\" }\nuri =", &["`milvus.connections.pick` is not built yet"]);
     check_with("initial_rows", "num_partitions = 4\ninitial_rows", &["not built yet"]);
-    check_with("rate = 200", "rate = \"5000 rows/s\"", &["`workloads.search.rate` is \"5000 rows/s\"", "not built yet"]);
     check_with("duration = \"10s\"", "until = \"indexed\"", &["not built yet"]);
     check_with("[data.noise]", "[tracing.spans]\nlink = \"x\"\n[data.noise]", &["`tracing.spans.link` is not built yet"]);
 }

@@ -15,37 +15,44 @@ const INSERT: &str = "insert";
 /// Preparation, warm-up, explanations.
 pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     page.gap();
-    let mut steps: Vec<String> =
-        analysis.workloads.iter().filter(|workload| workload.phase == PREPARE && workload.requests.due > 0).map(step).collect();
-    steps.extend(warmup(analysis));
-    if !steps.is_empty() {
-        page.paragraph(Line::new("preparation    ", Paint::Plain), &steps.join(" · "), Paint::Dim);
+    let facts: Vec<String> = preparation(analysis).into_iter().chain(warmup(analysis)).collect();
+    if !facts.is_empty() {
+        page.paragraph(Line::new("preparation  ", Paint::Plain), &facts.join(" · "), Paint::Dim);
     }
     if measured(analysis).next().is_some() {
         explain(page, analysis);
     }
 }
 
+/// Requests that are in no figure; ramps are named where there are some.
 fn warmup(analysis: &Analysis) -> Option<String> {
     let (requests, failed) = analysis
         .warmup
         .iter()
         .fold((0_u64, 0_u64), |(requests, failed), part| (requests.saturating_add(part.requests), failed.saturating_add(part.failed)));
     let failures = if failed > 0 { format!(", {} failed", count(failed)) } else { String::new() };
-    (requests > 0).then(|| format!("warm-up {} (in no figure{failures})", counted(requests, "request")))
+    let has = |ramp: bool| analysis.warmup.iter().any(|part| part.requests > 0 && part.part.starts_with("ramp") == ramp);
+    let words = match (has(false), has(true)) {
+        (true, true) => "warm-up and ramps",
+        (false, true) => "ramps",
+        _ => "warm-up",
+    };
+    (requests > 0).then(|| format!("{words} {} (in no figure{failures})", counted(requests, "request")))
 }
 
-/// `insert 8.20 s (12,200 rows/s)`.
-fn step(workload: &WorkloadAnalysis) -> String {
-    let mut notes = Vec::new();
-    if let Some(rows) = workload.rows_per_s {
-        notes.push(format!("{} rows/s", number(rows)));
-    }
-    if workload.requests.failed > 0 {
-        notes.push(format!("{} failed", count(workload.requests.failed)));
-    }
-    let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
-    format!("{} {}{notes}", workload.workload, duration(step_us(workload)))
+/// All steps together, the longest, rows per second, and what failed: `12.9 s, longest insert 8.20 s`, `insert 12,195
+/// rows/s`, `flush 1 failed`. The rest is in report.json.
+fn preparation(analysis: &Analysis) -> Vec<String> {
+    let steps: Vec<&WorkloadAnalysis> =
+        analysis.workloads.iter().filter(|workload| workload.phase == PREPARE && workload.requests.due > 0).collect();
+    let Some(longest) = steps.iter().max_by(|a, b| step_us(a).total_cmp(&step_us(b))) else { return Vec::new() };
+    let whole = steps.iter().map(|step| step_us(step)).sum();
+    let longest = if steps.len() > 1 { format!(", longest {} {}", longest.workload, duration(step_us(longest))) } else { String::new() };
+    let mut facts = vec![format!("{}{longest}", duration(whole))];
+    facts.extend(steps.iter().filter_map(|step| Some(format!("{} {} rows/s", step.workload, number(step.rows_per_s?)))));
+    let failed = steps.iter().filter(|step| step.requests.failed > 0);
+    facts.extend(failed.map(|step| format!("{} {} failed", step.workload, count(step.requests.failed))));
+    facts
 }
 
 /// How long a step took. Only inserts follow one another: other steps can lie far apart, such as dropping before the load and
@@ -66,12 +73,12 @@ fn explain(page: &mut Page, analysis: &Analysis) {
     let open = measured(analysis).any(|workload| !is_closed(workload));
     let spans = measured(analysis).any(|workload| !workload.account.is_empty());
     let words = [
-        (open, "response time", "send lag (planned moment to sending) + service time (sending to end of the reply)"),
-        (!open, "service time", "sending to end of the reply; what waits before sending is not in it"),
-        (spans, "gap", "service time minus the server's root span: HTTP/2, network, queues before the handler"),
-        (spans, "self time", "a part's time on the critical path, its children's left out; parts add up to the mean"),
+        (open && !spans, "response time", "send lag (planned moment to sending) + service time (sending to end of the reply)"),
+        (!open && !spans, "service time", "sending to end of the reply; what waits before sending is not in it"),
+        (spans, "gap", "service time minus the server's root span, per request: HTTP/2, network, queues before it"),
+        (spans, "self time", "a part's time on the critical path without its children's; parts add up to the mean, a full bar"),
     ];
     for (_, word, meaning) in words.into_iter().filter(|(shown, ..)| *shown) {
-        page.paragraph(Line::new(&format!("{word:<13}  "), Paint::Plain), meaning, Paint::Dim);
+        page.paragraph(Line::new(&format!("{word:<11}  "), Paint::Plain), meaning, Paint::Dim);
     }
 }

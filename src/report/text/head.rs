@@ -5,7 +5,7 @@ use crate::{
     analysis::{Analysis, Reason, SpanSummary, VerdictState},
     report::{
         layout::{Line, Page, Paint},
-        units::{count, duration, number, share},
+        units::{count, counted, duration, number, share},
     },
 };
 
@@ -17,9 +17,14 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     let (state, paint) = verdict(analysis.verdict.state);
     let status_paint = if analysis.status == "complete" { Paint::Plain } else { Paint::Bad };
     let title = Line::new(&analysis.name, Paint::Bold).push("  ", Paint::Plain).push(&analysis.status, status_paint);
-    page.push(title.push(", ", Paint::Plain).push(state, paint));
-    if !analysis.description.trim().is_empty() {
-        page.paragraph(Line::default(), &analysis.description, Paint::Dim);
+    let title = title.push(", ", Paint::Plain).push(state, paint);
+    let description = analysis.description.trim();
+    let whole = title.clone().push("  ", Paint::Plain).push(description, Paint::Dim);
+    if whole.width() <= page.columns() {
+        page.push(whole);
+    } else {
+        page.push(title);
+        page.paragraph(Line::default(), description, Paint::Dim);
     }
     if let Some(note) = status_note(analysis) {
         page.paragraph(Line::new("! ", Paint::Bad), &note, Paint::Plain);
@@ -32,9 +37,6 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
         page.paragraph(Line::new("! ", Paint::Doubtful), warning, Paint::Plain);
     }
     page.paragraph(Line::default(), &environment(analysis), Paint::Dim);
-    if analysis.failure.is_none() || analysis.spans.is_some() {
-        page.paragraph(Line::new("spans: ", Paint::Dim), &analysis.spans.as_ref().map_or("none were read".to_owned(), source), Paint::Dim);
-    }
 }
 
 fn verdict(state: VerdictState) -> (&'static str, Paint) {
@@ -101,14 +103,33 @@ fn figure(value: f64, unit: &str) -> String {
 fn environment(analysis: &Analysis) -> String {
     let facts: Vec<String> = analysis.environment.iter().map(|(key, value)| format!("{key} {value}")).collect();
     let run = (!analysis.run.is_empty()).then(|| format!("run {}", analysis.run));
-    run.into_iter().chain(facts).collect::<Vec<_>>().join(" · ")
+    // A run that failed before its load had no spans to read.
+    let spans = (analysis.failure.is_none() || analysis.spans.is_some()).then(|| analysis.spans.as_ref().map_or(no_spans(), source));
+    run.into_iter().chain(phases(analysis)).chain(facts).chain(spans).collect::<Vec<_>>().join(" · ")
 }
 
-/// `52,310 from jaeger (Jaeger 1.65), times are whole microseconds`.
+/// `alone 10.0 s, under-ingest 10.0 s`: how long each phase was measured.
+fn phases(analysis: &Analysis) -> Option<String> {
+    let mut phases: Vec<(&str, f64)> = Vec::new();
+    for workload in measured(analysis) {
+        match phases.iter_mut().find(|(name, _)| *name == workload.phase) {
+            Some((_, longest)) => *longest = longest.max(workload.duration_s),
+            None => phases.push((&workload.phase, workload.duration_s)),
+        }
+    }
+    let phases: Vec<String> = phases.iter().map(|(name, seconds)| format!("{name} {}", duration(seconds * 1e6))).collect();
+    (!phases.is_empty()).then(|| phases.join(", "))
+}
+
+fn no_spans() -> String {
+    "no spans were read".to_owned()
+}
+
+/// `52,310 spans from jaeger (Jaeger 1.65), times are whole microseconds`.
 fn source(spans: &SpanSummary) -> String {
     let mut text = match (spans.source.as_str(), spans.spans) {
-        ("" | "none", 0) => "none were read".to_owned(),
-        (source, number) => format!("{} from {source}", count(number)),
+        ("" | "none", 0) => no_spans(),
+        (source, number) => format!("{} from {source}", counted(number, "span")),
     };
     if !spans.server.is_empty() {
         text += &format!(" ({})", spans.server);

@@ -46,9 +46,9 @@ fn measured(analysis: &Analysis) -> impl Iterator<Item = &WorkloadAnalysis> {
     analysis.workloads.iter().filter(|workload| workload.phase != PREPARE)
 }
 
-/// `phase/workload` in at most [`NAME`] columns.
+/// `phase/workload` or `phase/stage/workload` in at most [`NAME`] columns.
 fn name_of(workload: &WorkloadAnalysis) -> String {
-    shorten(&format!("{}/{}", clean(&workload.phase), clean(&workload.workload)), NAME)
+    shorten(&clean(&workload.place()), NAME)
 }
 
 fn is_closed(workload: &WorkloadAnalysis) -> bool {

@@ -1,17 +1,13 @@
-//! One row for each workload of each phase, and below it what does not fit a column: rows, recall, failures.
+//! One row for each workload of each phase and stage, and below it what does not fit a column: rows, recall, failures.
 
-use super::{NAME, is_closed, latency, measured, name_of, quantile, section};
+use super::{is_closed, latency, measured, name_of, quantile, section};
 use crate::{
     analysis::{Analysis, ErrorText, Estimate, WorkloadAnalysis},
     report::{
-        clean,
-        layout::{Cell, Line, Page, Paint, Table, shorten},
+        layout::{Cell, Group, Line, Page, Paint, Sheet, Table},
         units::{NONE, count, duration, ms, number, ratio, share},
     },
 };
-
-/// Quantiles of the table, in its order.
-const QUANTILES: [&str; 5] = ["p50", "p95", "p99", "p99.9", "max"];
 
 /// Queue time at p99 above which it is told, microseconds.
 const QUEUE_TIME_US: f64 = 1_000.0;
@@ -25,14 +21,12 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
         section(page, "response time", "nothing was measured");
         return;
     }
-    let closed = measured(analysis).any(is_closed);
-    section(
-        page,
-        "response time",
-        if closed { "in ms, of successes; * service time, closed loop: stalls are under-counted" } else { "in ms, of successes" },
-    );
-    let lines = table(analysis).lines(page.columns());
+    page.gap();
+    let lines = sheet(analysis).lines(page.columns());
     page.extend(lines);
+    if measured(analysis).any(is_closed) {
+        page.paragraph(Line::default(), CLOSED_NOTE, Paint::Dim);
+    }
     for workload in measured(analysis) {
         let facts = facts(workload);
         if !facts.is_empty() {
@@ -43,40 +37,57 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     write_other_errors(page, analysis);
 }
 
-fn table(analysis: &Analysis) -> Table {
-    let mut table = Table::new(1);
-    table.heading(&["", "", "", "", "not", "rate", "target", "", "", "", "", "", "send lag"]);
-    table.heading(&["", "due", "ok", "failed", "sent", "/s", "/s", "p50", "p95", "p99", "p99.9", "max", "p99"]);
-    let mut phase = None;
-    for workload in measured(analysis) {
-        if phase != Some(&workload.phase) {
-            table.row(vec![Cell::new(
-                &format!("{}, {}", shorten(&clean(&workload.phase), NAME), duration(workload.duration_s * 1e6)),
-                Paint::Bold,
-            )]);
-            phase = Some(&workload.phase);
-        }
-        table.row(row(workload));
+/// What the mark of a closed loop means.
+const CLOSED_NOTE: &str = "* closed loop: service time, and stalls are under-counted, since a caller that waits sends nothing";
+
+/// A row for each workload of each phase; columns that are empty for all are left out.
+fn sheet(analysis: &Analysis) -> Sheet {
+    let rows: Vec<&WorkloadAnalysis> = measured(analysis).collect();
+    let names = rows.iter().map(|workload| format!("{}{}", name_of(workload), if is_closed(workload) { "*" } else { "" }));
+    let headings = [Cell::new("response time", Paint::Bold), Cell::new("ms, of successes", Paint::Dim)];
+    let mut rates: Vec<Column> = vec![
+        ("sent", |workload| Cell::plain(&number(workload.rate.achieved))),
+        ("target", |workload| Cell::plain(&workload.rate.target.map_or(NONE.to_owned(), number))),
+    ];
+    if rows.iter().any(|workload| workload.rows_per_s.is_some()) {
+        rates.push(("rows", |workload| Cell::plain(&workload.rows_per_s.map_or(NONE.to_owned(), number))));
     }
-    table
+    let groups = vec![
+        group("requests", &rows, &REQUESTS),
+        group("rate /s", &rows, &rates),
+        group("latency", &rows, &QUANTILES),
+        group("send lag", &rows, &[("p99", |workload| estimate(quantile(workload.send_lag_us.as_ref(), "p99")))]),
+    ];
+    Sheet { names: headings.into_iter().chain(names.map(|name| Cell::plain(&name))).collect(), groups }
 }
 
-fn row(workload: &WorkloadAnalysis) -> Vec<Cell> {
-    let requests = &workload.requests;
-    let alarm = |value: u64| Cell::new(&count(value), if value > 0 { Paint::Bad } else { Paint::Plain });
-    let mark = if is_closed(workload) { "*" } else { "" };
-    let mut cells = vec![
-        Cell::plain(&format!("  {}{mark}", workload.workload)),
-        Cell::plain(&count(requests.due)),
-        Cell::plain(&count(requests.ok)),
-        alarm(requests.failed),
-        alarm(requests.not_sent),
-        Cell::plain(&number(workload.rate.achieved)),
-        Cell::plain(&workload.rate.target.map_or(NONE.to_owned(), number)),
-    ];
-    cells.extend(QUANTILES.iter().map(|key| estimate(quantile(latency(workload), key))));
-    cells.push(estimate(quantile(workload.send_lag_us.as_ref(), "p99")));
-    cells
+/// Heading and cell of a column.
+type Column = (&'static str, fn(&WorkloadAnalysis) -> Cell);
+
+const REQUESTS: [Column; 4] = [
+    ("due", |workload| Cell::plain(&count(workload.requests.due))),
+    ("ok", |workload| Cell::plain(&count(workload.requests.ok))),
+    ("failed", |workload| alarm(workload.requests.failed)),
+    ("not sent", |workload| alarm(workload.requests.not_sent)),
+];
+
+const QUANTILES: [Column; 5] = [
+    ("p50", |workload| estimate(quantile(latency(workload), "p50"))),
+    ("p95", |workload| estimate(quantile(latency(workload), "p95"))),
+    ("p99", |workload| estimate(quantile(latency(workload), "p99"))),
+    ("p99.9", |workload| estimate(quantile(latency(workload), "p99.9"))),
+    ("max", |workload| estimate(quantile(latency(workload), "max"))),
+];
+
+fn group(label: &str, rows: &[&WorkloadAnalysis], columns: &[Column]) -> Group {
+    let mut table = Table::new(0);
+    table.row(columns.iter().map(|(heading, _)| Cell::new(heading, Paint::Dim)).collect());
+    rows.iter().for_each(|workload| table.row(columns.iter().map(|(_, cell)| cell(workload)).collect()));
+    Group { label: label.to_owned(), table }
+}
+
+fn alarm(value: u64) -> Cell {
+    Cell::new(&count(value), if value > 0 { Paint::Bad } else { Paint::Plain })
 }
 
 fn estimate(estimate: Option<&Estimate>) -> Cell {
@@ -89,9 +100,6 @@ fn estimate(estimate: Option<&Estimate>) -> Cell {
 
 fn facts(workload: &WorkloadAnalysis) -> Vec<String> {
     let mut facts = Vec::new();
-    if let Some(rows) = workload.rows_per_s {
-        facts.push(format!("{} rows/s", number(rows)));
-    }
     if let Some(recall) = &workload.recall {
         facts.push(format!("recall {:.3} (lowest {:.3}, of {})", recall.mean, recall.min, count(recall.requests)));
     }
@@ -141,7 +149,8 @@ fn failures(workload: &WorkloadAnalysis) -> String {
 }
 
 fn is_of(error: &ErrorText, workload: &WorkloadAnalysis) -> bool {
-    error.at == format!("{}/measured/{}", workload.phase, workload.workload)
+    let part = workload.stage.as_deref().unwrap_or("measured");
+    error.at == format!("{}/{part}/{}", workload.phase, workload.workload)
 }
 
 /// Failures of preparation and of warm-up, which have no row.

@@ -25,6 +25,7 @@ pub(crate) const STACK: &[Case] = &[
     Case { name: "scenarios::first_trace", run: scenarios::first_trace },
     Case { name: "scenarios::search_only_keeps_its_collection", run: scenarios::search_only_keeps_its_collection },
     Case { name: "scenarios::a_rate_far_above_milvus_ends_as_overloaded", run: scenarios::a_rate_far_above_milvus_ends_as_overloaded },
+    Case { name: "scenarios::stages_are_rows_of_their_own", run: scenarios::stages_are_rows_of_their_own },
     Case { name: "scenarios::ingest", run: scenarios::ingest },
     Case { name: "scenarios::strong_consistency_waits", run: scenarios::strong_consistency_waits },
 ];

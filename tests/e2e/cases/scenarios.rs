@@ -8,7 +8,7 @@ use crate::run::Run;
 use crate::servers::Servers;
 
 /// What is run by a case.
-const RUN: &[&str] = &["first-trace", "ingest", "quickstart", "search-only", "strong-consistency"];
+const RUN: &[&str] = &["first-trace", "ingest", "quickstart", "search-only", "stages", "strong-consistency"];
 
 pub(crate) fn each_has_a_case(_: &Servers) {
     let entries = std::fs::read_dir(scenarios()).expect("scenarios/");
@@ -65,6 +65,21 @@ pub(crate) fn a_rate_far_above_milvus_ends_as_overloaded(servers: &Servers) {
     let reasons = &run.report.verdict.reasons;
     assert!(reasons.iter().any(|reason| reason.code == "overloaded" && reason.at == "low/low"), "{reasons:?}");
     assert!(run.text("report.txt").contains("overloaded"), "{}", run.text("report.txt"));
+}
+
+/// Every level has a row with its own account; the counts of bursts and callers are those of the scenario.
+pub(crate) fn stages_are_rows_of_their_own(servers: &Servers) {
+    let short = ["workloads.search.stages.average.for=3s", "workloads.search.stages.peak.for=3s"];
+    let run = run(servers, "stages", &short);
+    let measured = run.report.workloads.iter().filter(|workload| workload.phase != "prepare");
+    let rows: Vec<(Option<&str>, &str)> = measured.clone().map(|row| (row.stage.as_deref(), row.workload.as_str())).collect();
+    assert_eq!(rows, [(None, "bursts"), (Some("average"), "search"), (Some("peak"), "search"), (Some("eight"), "callers")]);
+    for row in measured {
+        assert!(row.requests.ok > 0 && row.requests.failed == 0, "{}: {:?}", row.place(), row.requests);
+        assert!(!row.account.is_empty(), "{} has no account", row.place());
+    }
+    assert_eq!(run.workload("open", "bursts").requests.due, 140, "20 a second for 7 s");
+    assert!(run.report.warmup.iter().any(|part| part.part == "ramp" && part.requests > 0), "{:?}", run.report.warmup);
 }
 
 pub(crate) fn ingest(servers: &Servers) {

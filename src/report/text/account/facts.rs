@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 
 use super::band_name;
 use crate::{
-    analysis::{Band, Exemplar, InstanceShare, TraceFacts, WorkloadAnalysis},
+    analysis::{Band, InstanceShare, TraceFacts, WorkloadAnalysis},
     report::{
-        areas::part_name,
         layout::{Line, Page, Paint, shorten},
         units::{count, counted, duration, ratio, share},
     },
 };
 
-/// Columns of the name of a part.
-const PART: usize = 40;
-
 /// Share of matched among sampled requests below which a band is named.
 const BAND_MATCHED: f64 = 0.8;
+
+/// Share of the matched requests above which what happens now and then is told.
+const ODD: f64 = 0.05;
 
 /// Most areas whose instances are listed.
 const MAX_AREAS: usize = 2;
@@ -27,9 +26,12 @@ const MAX_INSTANCES: usize = 4;
 /// A negative gap beyond this is a defect of the data, microseconds.
 const LOWEST_GAP_US: f64 = -500.0;
 
-/// What became of the sampled requests.
-pub(super) fn join(workload: &WorkloadAnalysis) -> String {
-    let Some(join) = workload.join else { return "no request was sampled".to_owned() };
+/// What became of the sampled requests; None where all were matched.
+fn join(workload: &WorkloadAnalysis) -> Option<String> {
+    let Some(join) = workload.join.filter(|join| join.sampled > 0) else { return Some("no request was sampled".to_owned()) };
+    if join.sampled == join.matched {
+        return None;
+    }
     let states = [
         (join.incomplete, "incomplete"),
         (join.no_root, "without a server root"),
@@ -37,40 +39,27 @@ pub(super) fn join(workload: &WorkloadAnalysis) -> String {
         (join.not_recorded, "not recorded"),
         (join.not_fetched, "not fetched"),
     ];
-    let mut text = match join.sampled {
-        0 => "no request was sampled".to_owned(),
-        sampled if sampled == join.matched => format!("all {} sampled matched", count(sampled)),
-        sampled => format!("{} of {} sampled matched", count(join.matched), count(sampled)),
-    };
+    let mut text = format!("{} of {} sampled matched", count(join.matched), count(join.sampled));
     for (number, state) in states.into_iter().filter(|(number, _)| *number > 0) {
         text += &format!(", {} {state}", count(number));
     }
-    text
+    Some(text)
 }
 
-/// Tail, slowest request, instances, traces.
+/// Tail, instances, and what is odd about the traces.
 pub(super) fn write(page: &mut Page, workload: &WorkloadAnalysis) {
     let lead = || Line::new("• ", Paint::Bold);
-    let tail = workload.tail.as_ref().and_then(|tail| tail.sentence.clone().or(tail.missing.clone()));
-    let slowest = workload.exemplars.iter().find(|exemplar| exemplar.label == "slowest").map(exemplar);
-    let tail: Vec<String> = tail.into_iter().chain(slowest).collect();
-    if !tail.is_empty() {
-        page.paragraph(lead(), &tail.join("; "), Paint::Plain);
+    if let Some(tail) = workload.tail.as_ref().and_then(|tail| tail.sentence.as_ref().or(tail.missing.as_ref())) {
+        page.paragraph(lead(), tail, Paint::Plain);
     }
     for text in instances(&workload.instances) {
         page.paragraph(lead(), &text, Paint::Plain);
     }
-    let mut facts = workload.traces.as_ref().map(|facts| traces(facts, workload)).unwrap_or_default();
-    facts.extend(thin_bands(workload));
+    let mut facts: Vec<String> = join(workload).into_iter().chain(thin_bands(workload)).collect();
+    facts.extend(workload.traces.iter().flat_map(|facts| traces(facts, workload)));
     if !facts.is_empty() {
         page.paragraph(lead(), &facts.join("; "), Paint::Plain);
     }
-}
-
-/// `slowest 240 ms, of which SegCoreSearch 231 ms: trace 5f0c...`.
-fn exemplar(slowest: &Exemplar) -> String {
-    let (time, part) = (duration(slowest.latency_us), part_name(&slowest.largest_part, PART));
-    format!("slowest {time}, of which {part} {}: trace {}", duration(slowest.largest_part_us), slowest.trace_id)
 }
 
 /// `engine by instance: querynode 17 1.20 ms (tail 9.80 ms), ...` for the largest areas that ran on several instances.
@@ -109,15 +98,16 @@ fn thin_bands(workload: &WorkloadAnalysis) -> Option<String> {
 /// What matters for trusting the account; nothing where all is as it should be.
 fn traces(facts: &TraceFacts, workload: &WorkloadAnalysis) -> Vec<String> {
     let matched = workload.join.map_or(0, |join| join.matched) as f64;
+    let odd = |number: u64| ratio(number as f64, matched) > ODD;
     let mut out = Vec::new();
-    if facts.merged > 0 {
+    if odd(facts.merged) {
         out.push(format!(
             "{} ran merged into another's ({})",
             counted(facts.merged, "request"),
             share(ratio(facts.merged as f64, matched))
         ));
     }
-    if facts.merged_in_part > 0 {
+    if odd(facts.merged_in_part) {
         out.push(format!("{} merged in part", count(facts.merged_in_part)));
     }
     if facts.retried_by_transport > 0 {
@@ -126,7 +116,8 @@ fn traces(facts: &TraceFacts, workload: &WorkloadAnalysis) -> Vec<String> {
     if facts.callee_spans_lost > 0 {
         out.push(format!("{} between roles without the callee's span", counted(facts.callee_spans_lost, "call")));
     }
-    if facts.below_mode > 0 {
+    // A merged search lacks the spans of its engine.
+    if odd(facts.below_mode.saturating_sub(facts.merged).saturating_sub(facts.merged_in_part)) {
         out.push(format!("{} with fewer than the usual {}", counted(facts.below_mode, "trace"), counted(facts.spans_mode, "span")));
     }
     if facts.negative_gaps as f64 > matched / 100.0 || facts.lowest_gap_us < LOWEST_GAP_US {
@@ -150,17 +141,17 @@ mod tests {
     use super::*;
     use crate::analysis::Join;
 
-    fn check_join(join: Option<Join>, expected: &str) {
-        assert_eq!(super::join(&WorkloadAnalysis { join, ..WorkloadAnalysis::default() }), expected);
+    fn check_join(join: Option<Join>, expected: Option<&str>) {
+        assert_eq!(super::join(&WorkloadAnalysis { join, ..WorkloadAnalysis::default() }).as_deref(), expected);
     }
 
     #[test]
     fn the_join_names_every_state_that_occurred() {
-        check_join(None, "no request was sampled");
-        check_join(Some(Join { sampled: 1_000, matched: 1_000, ..Join::default() }), "all 1,000 sampled matched");
+        check_join(None, Some("no request was sampled"));
+        check_join(Some(Join { sampled: 1_000, matched: 1_000, ..Join::default() }), None);
         check_join(
             Some(Join { sampled: 10, matched: 4, incomplete: 2, no_root: 1, missing: 1, not_recorded: 1, not_fetched: 1 }),
-            "4 of 10 sampled matched, 2 incomplete, 1 without a server root, 1 missing, 1 not recorded, 1 not fetched",
+            Some("4 of 10 sampled matched, 2 incomplete, 1 without a server root, 1 missing, 1 not recorded, 1 not fetched"),
         );
     }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{measured, name_of, section};
 use crate::{
-    analysis::{Analysis, Band, PartMean},
+    analysis::{Analysis, Band, PartMean, WorkloadAnalysis},
     report::{
         areas::{AREAS, divide, index_of, look_of, part_name},
-        layout::{Cell, Line, Page, Paint, Table, beside},
+        layout::{Cell, Line, Page, Paint, Table, beside, shorten},
         units::{NONE, count, counted, ms, ratio, share},
     },
 };
@@ -15,10 +15,11 @@ use crate::{
 mod facts;
 
 /// Columns of a bar.
-const BAR: usize = 25;
+const BAR: usize = 24;
 
-/// Columns of the name of a part.
+/// Columns of the name of a part, and of a workload.
 const PART: usize = 30;
+const NAME: usize = 24;
 
 /// Columns between the bars and the table of parts.
 const GAP: usize = 2;
@@ -34,11 +35,8 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
         }
         return;
     }
-    section(page, "where the time went", "mean latency of matched successes by band, in ms; a full bar is the band's mean");
     legend(page, analysis);
     for (workload, block) in measured(analysis).zip(blocks(analysis, page.columns())) {
-        page.gap();
-        page.paragraph(Line::new(&name_of(workload), Paint::Bold).push("  ", Paint::Plain), &facts::join(workload), Paint::Dim);
         page.extend(block);
         facts::write(page, workload);
     }
@@ -49,8 +47,9 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
 fn blocks(analysis: &Analysis, columns: usize) -> Vec<Vec<Line>> {
     let (mut left, mut right) = (Table::new(1), Table::new(2));
     let mut heights = Vec::new();
-    for account in measured(analysis).map(|workload| &workload.account) {
-        let (bands, parts) = (band_rows(account), part_rows(account));
+    for workload in measured(analysis) {
+        let account = &workload.account;
+        let (bands, parts) = (band_rows(workload), part_rows(account));
         heights.push((bands.len(), parts.len()));
         bands.into_iter().for_each(|row| left.row(row));
         parts.into_iter().for_each(|row| right.row(row));
@@ -60,7 +59,7 @@ fn blocks(analysis: &Analysis, columns: usize) -> Vec<Vec<Line>> {
     let right = right.lines(if room < NARROWEST { columns } else { room });
     let (mut left, mut right) = (left.into_iter(), right.into_iter());
     let blocks = measured(analysis).zip(heights).map(|(workload, (bands, parts))| {
-        let bars = [Line::default()].into_iter().chain(workload.account.iter().map(bar));
+        let bars = [Line::new("ms = a full bar", Paint::Dim).padded(BAR)].into_iter().chain(workload.account.iter().map(bar));
         let labels = left.by_ref().take(bands);
         let left = labels.zip(bars).map(|(label, bar)| label.push(&" ".repeat(GAP), Paint::Plain).join(bar)).collect();
         beside(left, right.by_ref().take(parts).collect(), GAP, columns)
@@ -88,31 +87,36 @@ fn without_spans(analysis: &Analysis) -> String {
     }
 }
 
-/// The glyphs that occur, in the order of the areas.
+/// The heading, and what the glyphs mean: those that a bar or a row of the largest parts shows.
 fn legend(page: &mut Page, analysis: &Analysis) {
+    page.gap();
     let mut present = [false; AREAS.len()];
-    let bands = measured(analysis).flat_map(|workload| &workload.account);
-    for part in bands.flat_map(|band| &band.parts).filter(|part| part.mean_us > 0.0) {
-        present[index_of(&part.area)] = true;
+    for account in measured(analysis).map(|workload| &workload.account) {
+        let cells = account.iter().flat_map(|band| cells(band).into_iter().enumerate()).filter(|(_, cells)| *cells > 0);
+        cells.for_each(|(area, _)| present[area] = true);
+        largest_parts(account).0.iter().for_each(|((area, ..), _)| present[index_of(area)] = true);
     }
-    let mut line = Line::default();
+    let mut line = Line::new("where the time went", Paint::Bold).push(" ", Paint::Plain);
     for (look, _) in AREAS.iter().zip(present).filter(|(_, present)| *present) {
         let piece = Line::new(&format!(" {} ", look.glyph), look.paint()).push(look.name, Paint::Plain).push(" ", Paint::Plain);
         if line.width() + piece.width() > page.columns() {
-            page.push(std::mem::take(&mut line));
+            page.push(std::mem::replace(&mut line, Line::new(" ", Paint::Plain)));
         }
         line = line.join(piece);
     }
     page.push(line);
 }
 
-fn band_rows(account: &[Band]) -> Vec<Vec<Cell>> {
-    if account.is_empty() {
+fn band_rows(workload: &WorkloadAnalysis) -> Vec<Vec<Cell>> {
+    if workload.account.is_empty() {
         return Vec::new();
     }
-    let head = ["band", "matched", "mean"].map(|text| Cell::new(text, Paint::Dim)).to_vec();
-    let row = |band: &Band| [band_name(&band.band), count(band.matched), ms(band.mean_us)].map(|text| Cell::plain(&text)).to_vec();
-    [head].into_iter().chain(account.iter().map(row)).collect()
+    let head =
+        [Cell::new(&shorten(&name_of(workload), NAME), Paint::Bold), Cell::new("matched", Paint::Dim), Cell::new("mean", Paint::Dim)];
+    let row = |band: &Band| {
+        [format!("  {}", band_name(&band.band)), count(band.matched), ms(band.mean_us)].map(|text| Cell::plain(&text)).to_vec()
+    };
+    [head.to_vec()].into_iter().chain(workload.account.iter().map(row)).collect()
 }
 
 /// `p50-p90` for `50-90`, `min-p50` for `0-50`, `p99-max` for `99-100`; other names as they are.
@@ -124,24 +128,35 @@ fn band_name(band: &str) -> String {
 }
 
 fn bar(band: &Band) -> Line {
-    let mut sizes = [0.0; AREAS.len()];
-    for part in &band.parts {
-        sizes[index_of(&part.area)] += part.mean_us;
-    }
     let mut line = Line::default();
-    for (look, cells) in AREAS.iter().zip(divide(&sizes, BAR)) {
+    for (look, cells) in AREAS.iter().zip(cells(band)) {
         line = line.push(&look.glyph.to_string().repeat(cells), look.paint());
     }
     line.padded(BAR)
 }
 
-/// The parts with the largest share of band `all` or of the highest band, as many rows as there are bars; the last row
-/// sums up the others.
+/// Columns of every area in a band's bar.
+fn cells(band: &Band) -> Vec<usize> {
+    let mut sizes = [0.0; AREAS.len()];
+    for part in &band.parts {
+        sizes[index_of(&part.area)] += part.mean_us;
+    }
+    divide(&sizes, BAR)
+}
+
+/// The parts that have a row of their own, as many as there are bars less one for the sum of the others, and those others.
+fn largest_parts(account: &[Band]) -> (Vec<PartRow<'_>>, Vec<PartRow<'_>>) {
+    let (Some(all), Some(top)) = (account.first(), account.last()) else { return (Vec::new(), Vec::new()) };
+    let mut parts = largest_first(all, top);
+    let shown = if parts.len() > account.len() { account.len() - 1 } else { parts.len() };
+    let others = parts.split_off(shown);
+    (parts, others)
+}
+
+/// The largest parts with their means and shares of band `all` and of the highest band; the last row sums up the others.
 fn part_rows(account: &[Band]) -> Vec<Vec<Cell>> {
     let (Some(all), Some(top)) = (account.first(), account.last()) else { return Vec::new() };
-    let parts = largest_first(all, top);
-    let height = account.len().max(4);
-    let shown = if parts.len() > height { height - 1 } else { parts.len() };
+    let (parts, others) = largest_parts(account);
     let figures = |means: [f64; 2]| {
         let share_of = |part: f64, band: &Band| if band.mean_us > 0.0 { share(part / band.mean_us) } else { NONE.to_owned() };
         [ms(means[0]), share_of(means[0], all), ms(means[1]), share_of(means[1], top)].map(|text| Cell::plain(&text))
@@ -149,13 +164,13 @@ fn part_rows(account: &[Band]) -> Vec<Vec<Cell>> {
     let row = |name: [Cell; 2], means: [f64; 2]| name.into_iter().chain(figures(means)).collect::<Vec<_>>();
 
     let mut rows = vec![["", "largest parts", "all", "", &band_name(&top.band), ""].map(|text| Cell::new(text, Paint::Dim)).to_vec()];
-    for ((area, _, part), means) in &parts[..shown] {
+    for ((area, _, part), means) in &parts {
         let look = look_of(area);
         rows.push(row([Cell::new(&look.glyph.to_string(), look.paint()), Cell::plain(&part_name(part, PART))], *means));
     }
-    if shown < parts.len() {
-        let rest = parts[shown..].iter().fold([0.0; 2], |sum, (_, means)| [sum[0] + means[0], sum[1] + means[1]]);
-        let name = counted((parts.len() - shown) as u64, "other");
+    if !others.is_empty() {
+        let rest = others.iter().fold([0.0; 2], |sum, (_, means)| [sum[0] + means[0], sum[1] + means[1]]);
+        let name = counted(others.len() as u64, "other");
         rows.push(row([Cell::default(), Cell::new(&name, Paint::Dim)], rest));
     }
     rows
@@ -164,8 +179,11 @@ fn part_rows(account: &[Band]) -> Vec<Vec<Cell>> {
 /// Area, service, name.
 type PartKey<'a> = (&'a str, &'a str, &'a str);
 
+/// A part with its means in band `all` and in the highest band.
+type PartRow<'a> = (PartKey<'a>, [f64; 2]);
+
 /// The parts of two bands with their means in both, by the larger of their two shares.
-fn largest_first<'a>(all: &'a Band, top: &'a Band) -> Vec<(PartKey<'a>, [f64; 2])> {
+fn largest_first<'a>(all: &'a Band, top: &'a Band) -> Vec<PartRow<'a>> {
     let mut means: BTreeMap<PartKey<'a>, [f64; 2]> = BTreeMap::new();
     for (column, band) in [all, top].into_iter().enumerate() {
         for part in &band.parts {

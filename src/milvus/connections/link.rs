@@ -1,0 +1,173 @@
+//! One connection's place: open, lost, opened again. A lost one never holds up the others.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    rc::Rc,
+    time::Duration,
+};
+
+use bytes::Buf;
+use h2::{
+    SendStream,
+    client::{ResponseFuture, SendRequest},
+};
+use http::Request;
+use tokio::{sync::Notify, task::AbortHandle, time::Instant};
+
+use super::{
+    Inner, Watch,
+    dial::{Driven, Opened},
+    frame::Frame,
+};
+use crate::milvus::{CallError, CallFailure};
+
+/// Pause after a failed attempt to open a connection again; doubled by each further one, up to the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LAST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The place of one connection.
+#[derive(Default)]
+pub(super) struct Link {
+    open: RefCell<Option<Rc<Open>>>,
+    lost: Notify,
+    /// The tasks that drive it: one, and those of connections that the server is closing while requests end on them.
+    drivers: RefCell<Vec<AbortHandle>>,
+}
+
+/// A connection that takes requests.
+pub(super) struct Open {
+    sender: RefCell<SendRequest<Frame>>,
+    in_flight: Cell<usize>,
+    limit: Cell<usize>,
+    handed_over: RefCell<Vec<Instant>>,
+}
+
+/// A body of which the window did not take everything.
+pub(super) type Unsent = Option<(SendStream<Frame>, Frame)>;
+
+impl Link {
+    pub(super) fn is_up(&self) -> bool {
+        self.open.borrow().is_some()
+    }
+
+    /// The connection, if it has a free stream.
+    pub(super) fn free(&self) -> Option<Rc<Open>> {
+        self.open.borrow().as_ref().filter(|open| open.in_flight.get() < open.limit.get()).cloned()
+    }
+
+    /// `open` takes nothing new; if it is still the current one, it is replaced.
+    pub(super) fn lose(&self, open: &Rc<Open>) {
+        let mut current = self.open.borrow_mut();
+        if current.as_ref().is_some_and(|current| Rc::ptr_eq(current, open)) {
+            *current = None;
+            self.lost.notify_one();
+        }
+    }
+
+    /// Ends it with everything that is in flight on it.
+    pub(super) fn close(&self) {
+        self.open.borrow_mut().take();
+        self.drivers.borrow_mut().drain(..).for_each(|driver| driver.abort());
+        self.lost.notify_one();
+    }
+}
+
+impl Open {
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.get()
+    }
+
+    /// Hands a request over; gives the moment just before, and the body if the window has no room for it yet.
+    pub(super) fn send(&self, request: Request<()>, frame: Frame) -> Result<(Instant, ResponseFuture, Unsent), h2::Error> {
+        let bytes = frame.remaining();
+        let mut sender = self.sender.borrow_mut();
+        let sent = Instant::now();
+        let (response, mut stream) = sender.send_request(request, false)?;
+        stream.reserve_capacity(bytes);
+        let unsent = if stream.capacity() >= bytes {
+            // A stream that was reset already says so to whoever waits for its reply.
+            let _ = stream.send_data(frame, true);
+            None
+        } else {
+            Some((stream, frame))
+        };
+        self.in_flight.set(self.in_flight.get() + 1);
+        self.handed_over.borrow_mut().push(sent);
+        Ok((sent, response, unsent))
+    }
+
+    /// A request has ended.
+    pub(super) fn release(&self) {
+        self.in_flight.set(self.in_flight.get() - 1);
+    }
+
+    /// The socket has taken everything that was handed over.
+    fn written(&self, watch: &dyn Watch, number: usize) {
+        let mut handed_over = self.handed_over.borrow_mut();
+        if handed_over.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        for at in handed_over.drain(..) {
+            watch.hand_over(number, now.saturating_duration_since(at));
+        }
+    }
+}
+
+/// Makes `opened` the current connection `number` and drives it on a task of its own.
+pub(super) fn run(inner: &Rc<Inner>, number: usize, opened: Opened) {
+    let open = Rc::new(Open {
+        sender: RefCell::new(opened.sender),
+        in_flight: Cell::new(0),
+        limit: Cell::new(opened.limit),
+        handed_over: RefCell::default(),
+    });
+    let link = &inner.links[number];
+    *link.open.borrow_mut() = Some(Rc::clone(&open));
+    let driver = tokio::task::spawn_local(drive(Rc::clone(inner), number, open, opened.connection));
+    let mut drivers = link.drivers.borrow_mut();
+    drivers.retain(|driver| !driver.is_finished());
+    drivers.push(driver.abort_handle());
+}
+
+async fn drive(inner: Rc<Inner>, number: usize, open: Rc<Open>, mut connection: Driven) {
+    // How it ended is seen by the requests on it, and by the next attempt to open one.
+    let _ = poll_fn(|cx| {
+        let turned = connection.poll(cx, || open.written(&*inner.watch, number));
+        open.limit.set(connection.limit());
+        turned
+    })
+    .await;
+    inner.links[number].lose(&open);
+    inner.changed.notify_waiters();
+}
+
+/// Opens connection `number` again whenever it is lost, until all are closed.
+pub(super) async fn keep(inner: Rc<Inner>, number: usize) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        inner.links[number].lost.notified().await;
+        while !inner.closed.get() && !inner.links[number].is_up() {
+            match inner.dial.open(number, &inner.watch).await {
+                Ok(opened) if !inner.closed.get() => {
+                    run(&inner, number, opened);
+                    pause = FIRST_PAUSE;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    inner.failure.replace(CallFailure::new(CallError::Unavailable, &error.to_string()));
+                    inner.failures.set(inner.failures.get() + 1);
+                }
+            }
+            inner.changed.notify_waiters();
+            if !inner.links[number].is_up() {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LAST_PAUSE);
+            }
+        }
+        if inner.closed.get() {
+            return;
+        }
+    }
+}
