@@ -10,7 +10,8 @@
 //! [`operation`]s build requests from [`dataset`]s; [`load`] sends them when the [`pacer`] says so through [`milvus`],
 //! with ids of [`telemetry`]; [`record`] keeps every request in the run folder; [`spans`] fetches what the server recorded;
 //! [`analysis`] joins and accounts; [`report`] renders. [`stack`] runs Milvus and Jaeger locally, [`doctor`] checks the
-//! chain between them, [`cli`] is the command line. Who may import whom is checked by `tests/layout.rs`.
+//! chain between them, [`null_milvus`] answers without work, so that the program itself can be measured, [`cli`] is the
+//! command line. Who may import whom is checked by `tests/layout.rs`.
 //!
 //! # Path of one request
 //!

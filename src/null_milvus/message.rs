@@ -143,3 +143,78 @@ pub(super) fn decimal(parts: &mut Parts<'_>, length: usize) -> Option<u64> {
 pub(super) fn text(parts: &mut Parts<'_>, length: usize) -> String {
     String::from_utf8_lossy(&parts.copy_to_bytes(length.min(parts.left))).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(frames: &[&[u8]]) -> Body {
+        let mut body = Body::default();
+        frames.iter().for_each(|frame| body.push(Bytes::copy_from_slice(frame)));
+        body
+    }
+
+    fn message(frames: &[&[u8]]) -> Option<Vec<u8>> {
+        body(frames).message().map(|mut parts| parts.copy_to_bytes(parts.remaining()).to_vec())
+    }
+
+    #[test]
+    fn a_message_is_the_same_in_any_number_of_frames() {
+        assert_eq!(message(&[b"\0\0\0\0\x03abc"]), Some(b"abc".to_vec()));
+        assert_eq!(message(&[b"\0\0", b"", b"\0\0\x03", b"a", b"bc"]), Some(b"abc".to_vec()));
+        assert_eq!(message(&[b"\0\0\0\0\0"]), Some(Vec::new()));
+    }
+
+    #[test]
+    fn what_is_not_whole_or_compressed_is_no_message() {
+        assert_eq!(message(&[]), None);
+        assert_eq!(message(&[b"\0\0\0\0"]), None);
+        assert_eq!(message(&[b"\0\0\0\0\x04abc"]), None);
+        assert_eq!(message(&[b"\0\0\0\0\x02abc"]), None);
+        assert_eq!(message(&[b"\x01\0\0\0\x03abc"]), None);
+    }
+
+    /// Fields of a message as tag and what was read of its value.
+    fn found(message: &[u8]) -> Vec<(u32, String)> {
+        let prefix = [&[0][..], &(message.len() as u32).to_be_bytes()].concat();
+        let body = body(&[&prefix, message]);
+        let mut parts = body.message().expect("whole");
+        let (length, mut found) = (parts.remaining(), Vec::new());
+        fields(&mut parts, length, |tag, value, parts| {
+            let read = match value {
+                Value::Number(number) => number.to_string(),
+                Value::Length(length) => text(parts, length.min(2)),
+                Value::Other => "-".to_owned(),
+            };
+            found.push((tag, read));
+        });
+        found
+    }
+
+    #[test]
+    fn fields_are_found_and_what_was_not_read_is_skipped() {
+        let all = found(b"\x08\x96\x01\x12\x04four\x1d1234\x2112345678\x28\x07");
+        assert_eq!(all, [(1, "150".into()), (2, "fo".into()), (3, "-".into()), (4, "-".into()), (5, "7".into())]);
+    }
+
+    #[test]
+    fn a_broken_field_ends_the_search() {
+        assert_eq!(found(b"\x08\x01\x12\x7ffour\x28\x07"), [(1, "1".into())]);
+        assert_eq!(found(b"\x08\x01\x0b"), [(1, "1".into())]);
+        assert_eq!(found(b"\x08\x01\x1d12"), [(1, "1".into())]);
+    }
+
+    #[test]
+    fn numbers_in_text_are_decimal() {
+        let read = |text: &[u8]| {
+            let prefix = [&[0][..], &(text.len() as u32).to_be_bytes()].concat();
+            let body = body(&[&prefix, text]);
+            decimal(&mut body.message().expect("whole"), text.len())
+        };
+        assert_eq!(read(b"16384"), Some(16_384));
+        assert_eq!(read(b"9999999999999999999"), Some(9_999_999_999_999_999_999));
+        for text in [&b""[..], b"-1", b"1.5", b"12345678901234567890"] {
+            assert_eq!(read(text), None);
+        }
+    }
+}

@@ -205,3 +205,120 @@ fn query(name: &str, data: Vec<i64>) -> QueryResults {
     };
     QueryResults { status: Some(Status::default()), fields_data: vec![column], ..QueryResults::default() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        milvus::proto::{DeleteRequest, InsertRequest, KeyValuePair, QueryRequest, SearchRequest},
+        null_milvus::message::Body,
+    };
+
+    fn pair(key: &str, value: &str) -> KeyValuePair {
+        KeyValuePair { key: key.into(), value: value.into() }
+    }
+
+    /// The message of a frame that this module made or reads.
+    fn body(frame: Bytes) -> Body {
+        let mut body = Body::default();
+        body.push(frame);
+        body
+    }
+
+    fn decoded<M: Message + Default>(size: Size) -> M {
+        let body = body(size.encode());
+        M::decode(body.message().expect("a whole message")).expect("a reply")
+    }
+
+    fn search_size(nq: i64, search_params: &[(&str, &str)]) -> Size {
+        let search_params = search_params.iter().map(|(key, value)| pair(key, value)).collect();
+        let request =
+            SearchRequest { nq, search_params, dsl: "rank < 5".into(), placeholder_group: vec![7; 600].into(), ..Default::default() };
+        Size::of_search(body(framed(&request)).message().expect("whole"))
+    }
+
+    #[test]
+    fn the_size_of_a_search_is_read() {
+        assert_eq!(search_size(3, &[("anns_field", "v"), ("topk", "7"), ("params", "{}")]), Size::Search { nq: 3, limit: 7 });
+        assert_eq!(search_size(0, &[("topk", "7")]), Size::Search { nq: 1, limit: 7 });
+        assert_eq!(search_size(1, &[]), Size::Search { nq: 1, limit: 10 });
+        assert_eq!(search_size(1, &[("topk", "-7")]), Size::Search { nq: 1, limit: 10 });
+        assert_eq!(search_size(-1, &[("topk", "16384")]), Size::Search { nq: 16_384, limit: 64 });
+    }
+
+    #[test]
+    fn a_search_finds_so_many_rows_of_each_query() {
+        let reply: SearchResults = decoded(Size::Search { nq: 2, limit: 3 });
+        let results = reply.results.expect("results");
+        assert_eq!((results.num_queries, results.top_k, results.topks), (2, 3, vec![3, 3]));
+        assert_eq!(results.ids, ids([0, 1, 2, 0, 1, 2].into_iter()));
+        assert_eq!(results.scores.len(), 6);
+        assert_eq!(reply.status, Some(Status::default()));
+    }
+
+    #[test]
+    fn writes_say_their_rows() {
+        let insert: MutationResult = decoded(Size::Insert { rows: 3 });
+        assert_eq!((insert.insert_cnt, insert.delete_cnt, insert.succ_index), (3, 0, vec![0, 1, 2]));
+        assert_eq!(insert.ids, ids(0..3));
+        let delete: MutationResult = decoded(Size::Delete { rows: 2 });
+        assert_eq!((delete.insert_cnt, delete.delete_cnt), (0, 2));
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let insert = InsertRequest {
+            db_name: "db".into(),
+            collection_name: "docs".into(),
+            fields_data: vec![FieldData { field_name: "id".into(), ..Default::default() }],
+            num_rows: 50,
+            ..Default::default()
+        };
+        let target = || Target { database: "db".into(), collection: "docs".into() };
+        assert_eq!(look_into_insert(body(framed(&insert)).message().expect("whole")), (target(), 50));
+        let expr = "id in [1, 2, 3]".into();
+        let delete = DeleteRequest { db_name: "db".into(), collection_name: "docs".into(), expr, ..Default::default() };
+        assert_eq!(look_into_delete(body(framed(&delete)).message().expect("whole")), (target(), 3));
+    }
+
+    fn check_query(expr: &str, output: &str, params: &[(&str, &str)], expected: Size) {
+        let request = QueryRequest {
+            collection_name: "docs".into(),
+            expr: expr.into(),
+            output_fields: vec![output.into()],
+            query_params: params.iter().map(|(key, value)| pair(key, value)).collect(),
+            ..Default::default()
+        };
+        let (target, size) = look_into_query(body(framed(&request)).message().expect("whole"));
+        assert_eq!((target.collection.as_str(), size), ("docs", expected));
+    }
+
+    #[test]
+    fn a_query_returns_its_keys_or_its_limit() {
+        check_query("id in [4,5,6]", "rank", &[], Size::Query { rows: 3 });
+        check_query("rank < 5", "rank", &[("limit", "20")], Size::Query { rows: 20 });
+        check_query("rank < 5", "rank", &[], Size::Query { rows: 1 });
+        check_query("", "count(*)", &[], Size::Count { rows: 0 });
+        let reply: QueryResults = decoded(Size::Count { rows: 77 });
+        let data = Data::LongData(LongArray { data: vec![77] });
+        assert_eq!(reply.fields_data[0].field, Some(Field::Scalars(ScalarField { data: Some(data) })));
+    }
+
+    #[test]
+    fn a_reply_is_encoded_once() {
+        let mut replies = Replies::default();
+        let size = |limit| Size::Search { nq: 1, limit };
+        let (first, other) = (replies.get(size(10)), replies.get(size(11)));
+        assert_eq!(first.as_ptr(), replies.get(size(10)).as_ptr());
+        assert_eq!(other.as_ptr(), replies.get(size(11)).as_ptr());
+    }
+
+    #[test]
+    fn many_sizes_and_large_replies_are_not_all_kept() {
+        let mut replies = Replies::default();
+        (1..=1_000).for_each(|limit| drop(replies.get(Size::Search { nq: 1, limit })));
+        assert!(replies.kept.len() <= KEPT_MAX);
+        replies.get(Size::Search { nq: 64, limit: EACH_MAX });
+        assert!(replies.kept.values().all(|reply| reply.len() <= KEPT_BYTES_MAX));
+    }
+}

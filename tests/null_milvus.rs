@@ -1,0 +1,107 @@
+//! The null Milvus carries a whole run of the program, and writes the server's part of traces.
+
+mod support;
+
+use std::{fs, process::Command, time::Duration};
+
+use milvus_bench::{
+    milvus::{Client, ConnectOptions, Transport, methods, proto},
+    null_milvus::{NullMilvus, NullOptions},
+};
+use support::trace_backend::TraceBackend;
+
+/// Preparation in full, and a workload of each operation. `URI` stands for the server's address.
+const SCENARIO: &str = r#"
+name = "null"
+
+[milvus]
+uri = "URI"
+connections = 2
+
+[tracing]
+export = "off"
+
+[tracing.spans]
+source = "none"
+
+[data.noise]
+format = "random"
+rows = 5000
+dim = 8
+queries = 20
+
+[collections.words]
+data = "noise"
+metric = "L2"
+prepare = "full"
+initial_rows = 3000
+index = { type = "HNSW", M = 16, efConstruction = 100 }
+
+[collections.words.fields]
+rank = { type = "Int64" }
+
+[workloads.search]
+operation = "search"
+rate = 100
+limit = 5
+nq = 2
+output_fields = ["rank"]
+
+[workloads.query]
+operation = "query"
+rate = 50
+ids = 10
+
+[workloads.insert]
+operation = "insert"
+rate = 10
+batch = 20
+
+[[phases]]
+name = "all"
+warmup = "200ms"
+duration = "1s"
+workloads = ["search", "query", "insert"]
+"#;
+
+#[test]
+fn the_program_runs_against_it() {
+    let server = NullMilvus::start(NullOptions::default()).expect("a free port");
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("scenario.toml"), SCENARIO.replace("URI", &server.uri())).expect("a scenario");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_milvus-bench"));
+    // A busy machine is late, which is no failure here.
+    command.args(["run", "scenario.toml", "--accept-invalid"]).current_dir(folder.path());
+    let foreign = |name: &str| name.starts_with("MILVUS_") || name.starts_with("OTEL_");
+    for (name, _) in std::env::vars().filter(|(name, _)| foreign(name)) {
+        command.env_remove(name);
+    }
+    let ended = command.output().expect("the program starts");
+    assert!(ended.status.success(), "{}\n{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+    let requests = server.counters().requests;
+    // Without rounding: each slot of the schedule is one request.
+    assert_eq!((requests["Search"], requests["Query"]), (120, 60), "{requests:?}");
+    assert!(requests["Insert"] > 12 && requests["CreateCollection"] == 1, "{requests:?}");
+}
+
+#[tokio::test]
+async fn sampled_requests_have_the_servers_spans() {
+    let backend = TraceBackend::start().await;
+    let server = NullMilvus::start(NullOptions { spans: Some(backend.otlp_uri()), ..NullOptions::default() }).expect("a free port");
+    let transport = Transport::connect(&ConnectOptions::new(server.uri())).await.expect("it listens");
+    let client = Client::new(transport, Duration::from_secs(30));
+    for flag in ["01", "00"] {
+        let traceparent = format!("00-0102030405060708090a0b0c0d0e0f{flag}-1112131415161718-{flag}");
+        let search = proto::SearchRequest::default();
+        let _: proto::SearchResults = client.call(&methods::SEARCH, &search, traceparent.as_bytes()).await.expect("found");
+    }
+    // What is queued is exported before the server has ended, by the back end on this test's runtime.
+    tokio::task::spawn_blocking(move || drop(server)).await.expect("it ends");
+    let spans = backend.spans("0102030405060708090a0b0c0d0e0f01");
+    let names: Vec<(&str, &str)> = spans.iter().map(|(service, span)| (service.as_str(), span.name.as_str())).collect();
+    assert_eq!(names.len(), 9, "{names:?}");
+    assert!(names.contains(&("standalone", "milvus.proto.milvus.MilvusService/Search")), "{names:?}");
+    assert!(names.contains(&("segcore", "SegCoreSearch")), "{names:?}");
+    assert_eq!(spans[0].1.parent_span_id, 0x1112_1314_1516_1718_u64.to_be_bytes());
+    assert!(backend.spans("0102030405060708090a0b0c0d0e0f00").is_empty());
+}
