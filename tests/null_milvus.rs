@@ -87,7 +87,7 @@ fn the_program_runs_against_it() {
 #[tokio::test]
 async fn sampled_requests_have_the_servers_spans() {
     let backend = TraceBackend::start().await;
-    let server = NullMilvus::start(NullOptions { spans: Some(backend.otlp_uri()), ..NullOptions::default() }).expect("a free port");
+    let server = NullMilvus::start(NullOptions { spans: Some(backend.otlp()), ..NullOptions::default() }).expect("a free port");
     let transport = Transport::connect(&ConnectOptions::new(server.uri())).await.expect("it listens");
     let client = Client::new(transport, Duration::from_secs(30));
     for flag in ["01", "00"] {
