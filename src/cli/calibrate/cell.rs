@@ -1,11 +1,6 @@
 //! One cell of the calibration: a load on the real engine, with its recorder, and what it cost this process.
 
-use std::{
-    fmt,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tokio::time::Instant;
@@ -106,7 +101,7 @@ pub(super) async fn measure(cell: &Cell) -> Result<Measured, CliError> {
 fn scenario(cell: &Cell) -> String {
     let arrival = match cell.shape {
         Shape::InFlight(callers) => format!("concurrency = {callers}"),
-        Shape::Rate(rate) => format!("rate = {rate:.3}"),
+        Shape::Rate(rate) => format!("rate = {rate:.3}\narrivals = \"even\""),
     };
     let seconds = cell.duration.as_secs_f64();
     format!(
@@ -173,9 +168,8 @@ struct Scratch {
 
 impl Scratch {
     fn new() -> Result<Self, CliError> {
-        let parent = std::env::temp_dir();
-        let folder = RunFolder::create_in(&parent, "milvus-bench-calibrate", SystemTime::now(), rand::random()).map_err(CliError::new)?;
-        let path = folder.path().to_path_buf();
+        let path = std::env::temp_dir().join(format!("milvus-bench-calibrate-{}-{:08x}", std::process::id(), rand::random::<u32>()));
+        let folder = RunFolder::create_at(&path).map_err(CliError::new)?;
         Ok(Self { folder, path })
     }
 }
@@ -184,6 +178,5 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // What can't be removed lies in the folder for temporary files.
         let _ = std::fs::remove_dir_all(&self.path);
-        let _ = std::fs::remove_file(std::env::temp_dir().join("latest"));
     }
 }

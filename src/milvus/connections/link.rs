@@ -4,6 +4,7 @@ use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
     rc::Rc,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -53,7 +54,15 @@ impl Link {
 
     /// The connection, if it has a free stream.
     pub(super) fn free(&self) -> Option<Rc<Open>> {
-        self.open.borrow().as_ref().filter(|open| open.in_flight.get() < open.limit.get()).cloned()
+        let open = self.open.borrow().as_ref().filter(|open| open.in_flight.get() < open.limit.get()).cloned()?;
+        match open.is_ready() {
+            Ok(ready) => ready.then_some(open),
+            Err(_) => {
+                // The server is closing it, and takes nothing new on it.
+                self.lose(&open);
+                None
+            }
+        }
     }
 
     /// `open` takes nothing new; if it is still the current one, it is replaced.
@@ -97,6 +106,24 @@ impl Open {
         Ok((sent, response, unsent))
     }
 
+    /// Whether HTTP/2 takes another request now. At the limit of streams it keeps the last one until it is asked.
+    ///
+    /// # Errors
+    /// The server is closing the connection.
+    fn is_ready(&self) -> Result<bool, h2::Error> {
+        match self.sender.borrow_mut().poll_ready(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => Ok(true),
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Ok(false),
+        }
+    }
+
+    /// Lets go of a stream that HTTP/2 kept at its limit.
+    fn settle(&self) {
+        // An error is seen by the next request.
+        let _ = self.is_ready();
+    }
+
     /// A request has ended.
     pub(super) fn release(&self) {
         self.in_flight.set(self.in_flight.get() - 1);
@@ -135,7 +162,14 @@ async fn drive(inner: Rc<Inner>, number: usize, open: Rc<Open>, mut connection: 
     // How it ended is seen by the requests on it, and by the next attempt to open one.
     let _ = poll_fn(|cx| {
         let turned = connection.poll(cx, || open.written(&*inner.watch, number));
-        open.limit.set(connection.limit());
+        if connection.limit() > open.limit.replace(connection.limit()) {
+            inner.changed.notify_waiters();
+        }
+        // A stream of HTTP/2's own count is free when its reset was written, which is after ours was given back.
+        open.settle();
+        if inner.waiting.get() > 0 {
+            inner.freed.notify_one();
+        }
         turned
     })
     .await;

@@ -54,9 +54,12 @@ impl Stamped {
 fn receive(tcp: &TcpStream, into: &mut [u8], control: &mut [u8]) -> io::Result<(usize, Option<Duration>)> {
     let mut parts = [IoSliceMut::new(into)];
     let message = recvmsg::<SockaddrStorage>(tcp.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())?;
-    let arrived = message.cmsgs()?.find_map(|control| match control {
-        ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
-        _ => None,
+    // What was received is kept also when the kernel's words about it can't be read.
+    let arrived = message.cmsgs().ok().and_then(|mut all| {
+        all.find_map(|control| match control {
+            ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
+            _ => None,
+        })
     });
     Ok((message.bytes, arrived))
 }
