@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use rustix::thread::CpuSet;
 use tokio::time::{Instant, timeout};
 
-use super::*;
+use super::{Delay, ErrorKind, Errors, NullMilvus, NullOptions, Stall};
 use crate::milvus::{
     Call, CallError, Client, ConnectOptions, FloatColumn, InsertParts, METHODS, Method, SetupError, Transport, encode_insert, methods,
     placeholder_group,
@@ -215,7 +215,7 @@ async fn version(sender: h2::client::SendRequest<Bytes>, server: &NullMilvus) ->
 async fn a_connection_goes_away_after_its_requests() {
     let server = start(NullOptions { goaway_after: Some(3), ..NullOptions::default() });
     let socket = tokio::net::TcpStream::connect(server.address()).await.expect("it listens");
-    let (sender, connection) = h2::client::handshake::<_, Bytes>(socket).await.expect("HTTP/2");
+    let (sender, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
     let ended = tokio::spawn(connection);
     for _ in 0..3 {
         assert_eq!(version(sender.clone(), &server).await, 200);
@@ -231,7 +231,7 @@ async fn a_connection_goes_away_after_its_requests() {
 async fn streams_are_limited() {
     let server = start(NullOptions { max_concurrent_streams: Some(5), ..NullOptions::default() });
     let socket = tokio::net::TcpStream::connect(server.address()).await.expect("it listens");
-    let (sender, connection) = h2::client::handshake::<_, Bytes>(socket).await.expect("HTTP/2");
+    let (sender, connection) = h2::client::handshake(socket).await.expect("HTTP/2");
     tokio::spawn(connection);
     version(sender.clone(), &server).await;
     assert_eq!(sender.current_max_send_streams(), 5);

@@ -64,6 +64,11 @@ impl TraceBackend {
         format!("http://{}", self.otlp)
     }
 
+    /// Service and span of each span of a trace, in order of arrival; 32 hex digits.
+    pub fn spans(&self, trace_id: &str) -> Vec<(String, Span)> {
+        self.store().traces.get(trace_id).cloned().unwrap_or_default()
+    }
+
     /// Jaeger's JSON, and its counters below `/metrics` once they were asked for.
     pub fn http(&self) -> String {
         format!("http://{}", self.http)
