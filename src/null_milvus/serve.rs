@@ -11,6 +11,7 @@ use std::{
 
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::{
+    runtime::Runtime,
     sync::mpsc,
     task::{JoinSet, LocalSet},
 };
@@ -26,13 +27,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Serves until `wished` is closed; says through `ready` whether it began.
 pub(super) fn run(listener: TcpListener, options: NullOptions, wished: mpsc::Receiver<Wish>, ready: &SyncSender<Result<()>>) {
-    let begun = pin(options.core).and_then(|()| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let entered = runtime.enter();
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        drop(entered);
-        Ok((runtime, listener, Rc::new(Server::new(options)?)))
-    });
+    let begun = begin(listener, options);
     // Whoever waits for it is there: start() does nothing else.
     match begun {
         Err(error) => drop(ready.send(Err(error))),
@@ -41,6 +36,18 @@ pub(super) fn run(listener: TcpListener, options: NullOptions, wished: mpsc::Rec
             LocalSet::new().block_on(&runtime, accept(listener, server, wished));
         }
     }
+}
+
+fn begin(listener: TcpListener, options: NullOptions) -> Result<(Runtime, tokio::net::TcpListener, Rc<Server>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let entered = runtime.enter();
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    drop(entered);
+    let core = options.core;
+    let server = Server::new(options)?;
+    // Last, since the exporter's thread would be on the same core else.
+    pin(core)?;
+    Ok((runtime, listener, Rc::new(server)))
 }
 
 fn pin(core: Option<usize>) -> Result<()> {
