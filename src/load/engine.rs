@@ -53,10 +53,8 @@ pub enum EngineError {
         /// Connections of the scenario.
         connections: u32,
     },
-    /// The kernel gives no timer to a task of the load.
-    #[error(
-        "the load needs a timer for each workload and caller, and the kernel refused one ({0}): raise `ulimit -n`, or have fewer callers"
-    )]
+    /// The kernel gives no timer to a load thread.
+    #[error("each load thread needs a timer, and the kernel refused one ({0}): raise `ulimit -n`, or lower --threads")]
     Timer(String),
     /// A thread ended that should not have.
     #[error("a load thread ended: {0}")]
