@@ -9,8 +9,9 @@ use std::{
 use bytes::Bytes;
 use milvus_bench::{
     milvus::{Access, Call, CallError, ConnectOptions, Connections, Exchange, NotSent, Pick, Watch, methods},
-    null_milvus::{NullMilvus, NullOptions},
+    null_milvus::{Delay, NullCounters, NullMilvus, NullOptions},
 };
+use tokio::net::{TcpListener, TcpStream};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -47,15 +48,28 @@ fn run<F: Future>(
     connect: impl FnOnce(&mut ConnectOptions),
     test: impl FnOnce(Connections, Rc<Counts>) -> F,
 ) -> F::Output {
+    run_counted(options, connect, test).0
+}
+
+/// The test's result, and what the server has counted then.
+fn run_counted<F: Future>(
+    options: NullOptions,
+    connect: impl FnOnce(&mut ConnectOptions),
+    test: impl FnOnce(Connections, Rc<Counts>) -> F,
+) -> (F::Output, NullCounters) {
     let server = NullMilvus::start(options).expect("a null Milvus");
     let mut to = ConnectOptions::new(format!("http://{}", server.address()));
     connect(&mut to);
+    (connected(&to, test), server.counters())
+}
+
+fn connected<F: Future>(to: &ConnectOptions, test: impl FnOnce(Connections, Rc<Counts>) -> F) -> F::Output {
     let local = tokio::runtime::LocalOptions::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(local).expect("a runtime");
     runtime.block_on(async {
         let counts = Rc::new(Counts::default());
         let watch: Rc<dyn Watch> = Rc::<Counts>::clone(&counts);
-        let connections = Connections::open(&to, watch).await.expect("it connects");
+        let connections = Connections::open(to, watch).await.expect("it connects");
         test(connections, counts).await
     })
 }
@@ -163,4 +177,104 @@ fn a_request_larger_than_the_window_is_sent_as_the_window_opens() {
             assert!(!matches!(exchange.result, Err(ref failure) if failure.error == CallError::Timeout), "{:?}", exchange.result);
         },
     );
+}
+
+#[test]
+fn requests_that_are_given_up_cost_no_connection() {
+    let options = NullOptions { max_concurrent_streams: Some(4), delay: Delay::Fixed(10 * TIMEOUT), ..NullOptions::default() };
+    let ((), counters) = run_counted(
+        options,
+        |_| {},
+        |connections, _| async move {
+            let search = Call { method: &methods::SEARCH, body: Bytes::new() };
+            for _ in 0..5 {
+                let callers = (0..4).map(|pin| {
+                    let (connections, search) = (&connections, &search);
+                    async move { connections.start(pin, search, b"").await.expect("it is sent").reply(Duration::from_millis(20)).await }
+                });
+                for exchange in futures_util::future::join_all(callers).await {
+                    assert_eq!(exchange.result.expect_err("nothing is answered").error, CallError::Timeout);
+                }
+            }
+        },
+    );
+    assert_eq!(counters.connections, 1);
+}
+
+#[test]
+fn a_pinned_request_that_waits_holds_up_no_other_connection() {
+    let options = NullOptions { max_concurrent_streams: Some(1), delay: Delay::Fixed(10 * TIMEOUT), ..NullOptions::default() };
+    run(
+        options,
+        |to| (to.connections, to.pick) = (2, Pick::Pinned),
+        |connections, _| async move {
+            let search = Call { method: &methods::SEARCH, body: Bytes::new() };
+            let _slow = connections.try_start(0, &search, b"").expect("a stream is free");
+            let mut waiting = Box::pin(connections.start(0, &search, b""));
+            assert!(futures_util::poll!(&mut waiting).is_pending(), "its connection has no stream left");
+            let other = connections.try_start(1, &version(), b"").expect("the other connection is free");
+            assert!(other.reply(TIMEOUT).await.result.is_ok());
+            assert_eq!(connections.try_start(2, &version(), b"").err(), Some(NotSent::Busy));
+        },
+    );
+}
+
+/// A server of one HTTP/2 connection after the other, on a thread of its own that ends with the process.
+fn scripted<F: Future<Output = ()>>(serve: impl Fn(h2::server::Connection<TcpStream, Bytes>) -> F + Send + 'static) -> ConnectOptions {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.set_nonblocking(true).expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = TcpListener::from_std(listener).expect("a listener");
+            while let Ok((socket, _)) = listener.accept().await {
+                if let Ok(connection) = h2::server::handshake(socket).await {
+                    serve(connection).await;
+                }
+            }
+        });
+    });
+    ConnectOptions::new(format!("http://{address}"))
+}
+
+#[test]
+fn a_reply_counts_before_the_whole_request_was_taken() {
+    // It refuses at once, keeps the stream, and takes nothing more of its body than the first window.
+    let to = scripted(|mut connection| async move {
+        let mut kept = Vec::new();
+        while let Some(Ok((request, mut respond))) = connection.accept().await {
+            let refusal = http::Response::builder().header("content-type", "application/grpc").header("grpc-status", "8");
+            let refusal = refusal.header("grpc-message", "too large").body(()).expect("a reply");
+            let stream = respond.send_response(refusal, true);
+            kept.push((request, respond, stream));
+        }
+    });
+    connected(&to, |connections, _| async move {
+        let large = Call { method: &methods::INSERT, body: Bytes::from(vec![0x7a; 1 << 20]) };
+        let failure = connections.start(0, &large, b"").await.expect("it is sent").reply(TIMEOUT).await.result.expect_err("it is refused");
+        assert_eq!(failure.error, CallError::Grpc(8), "{failure:?}");
+    });
+}
+
+#[test]
+fn a_server_that_accepts_and_closes_is_not_called_in_a_tight_loop() {
+    let (accepted, times) = std::sync::mpsc::channel();
+    // It answers the ping of the opening and closes.
+    let to = scripted(move |mut connection| {
+        let accepted = accepted.clone();
+        async move {
+            let _ = accepted.send(tokio::time::Instant::now());
+            let _ = tokio::time::timeout(Duration::from_millis(20), connection.accept()).await;
+        }
+    });
+    let times = connected(&to, |_connections, _| async move {
+        tokio::task::spawn_blocking(move || (0..4).map(|_| times.recv_timeout(TIMEOUT).expect("it is called again")).collect::<Vec<_>>())
+            .await
+            .expect("times")
+    });
+    let pauses: Vec<Duration> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    for (pause, least) in pauses.iter().zip([50, 100, 200]) {
+        assert!(*pause >= Duration::from_millis(least), "{pauses:?}");
+    }
 }

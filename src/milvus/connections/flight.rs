@@ -1,13 +1,14 @@
 //! A request between `sent` and `done`.
 
-use std::{future::poll_fn, rc::Rc, time::Duration};
+use std::{future::poll_fn, pin::pin, rc::Rc, time::Duration};
 
 use bytes::{Buf, Bytes};
-use h2::client::ResponseFuture;
+use h2::{SendStream, client::ResponseFuture};
 use tokio::time::Instant;
 
 use super::{
     Inner,
+    frame::Frame,
     link::{Open, Unsent},
     reply,
 };
@@ -46,6 +47,9 @@ impl InFlight {
         let sent = self.sent;
         let result = tokio::time::timeout_at(sent + timeout, self.exchange()).await;
         let done = Instant::now();
+        if matches!(result, Ok(Ok(_))) {
+            self.open.answered();
+        }
         let result = match result {
             Ok(result) => result.map_err(|failure| CallFailure::new(failure.error, &super::mask(&self.inner.secrets, &failure.text))),
             Err(_) => Err(CallFailure::new(CallError::Timeout, &format!("no reply within {timeout:?}"))),
@@ -54,16 +58,22 @@ impl InFlight {
     }
 
     async fn exchange(&mut self) -> Result<Bytes, CallFailure> {
-        self.send_rest().await;
-        match self.response.take() {
-            Some(response) => reply::read(response).await,
-            None => Err(CallFailure::new(CallError::Unavailable, "its reply was taken already")),
+        let Some(response) = self.response.take() else {
+            return Err(CallFailure::new(CallError::Unavailable, "its reply was taken already"));
+        };
+        let Some(unsent) = self.unsent.take() else { return reply::read(response).await };
+        // A server may refuse what it has not read to the end, and open the window no more.
+        let mut reply = pin!(reply::read(response));
+        tokio::select! {
+            biased;
+            result = &mut reply => return result,
+            () = self.send_rest(unsent) => {}
         }
+        reply.await
     }
 
     /// Sends what the window did not take at once. A stream that ends meanwhile says why in its reply.
-    async fn send_rest(&mut self) {
-        let Some((mut stream, mut frame)) = self.unsent.take() else { return };
+    async fn send_rest(&self, (mut stream, mut frame): (SendStream<Frame>, Frame)) {
         while frame.has_remaining() {
             let room = match poll_fn(|cx| stream.poll_capacity(cx)).await {
                 Some(Ok(room)) => room.min(frame.remaining()),
@@ -81,8 +91,6 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.open.release();
-        if self.inner.waiting.get() > 0 {
-            self.inner.freed.notify_one();
-        }
+        self.inner.wake(self.number);
     }
 }

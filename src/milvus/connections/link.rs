@@ -32,13 +32,18 @@ const LAST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Link {
     open: RefCell<Option<Rc<Open>>>,
     lost: Notify,
+    /// Whether the connection that was lost last had served a request.
+    served: Cell<bool>,
     /// The tasks that drive it: one, and those of connections that the server is closing while requests end on them.
     drivers: RefCell<Vec<AbortHandle>>,
 }
 
-/// A connection that takes requests.
+/// A connection that takes requests, until it is lost.
 pub(super) struct Open {
-    sender: RefCell<SendRequest<Frame>>,
+    /// None when it is lost: HTTP/2 closes a connection that nobody can send on once its last stream has ended.
+    sender: RefCell<Option<SendRequest<Frame>>>,
+    /// Whether the server has answered a request on it.
+    served: Cell<bool>,
     in_flight: Cell<usize>,
     limit: Cell<usize>,
     handed_over: RefCell<Vec<Instant>>,
@@ -67,9 +72,11 @@ impl Link {
 
     /// `open` takes nothing new; if it is still the current one, it is replaced.
     pub(super) fn lose(&self, open: &Rc<Open>) {
+        open.sender.borrow_mut().take();
         let mut current = self.open.borrow_mut();
         if current.as_ref().is_some_and(|current| Rc::ptr_eq(current, open)) {
             *current = None;
+            self.served.set(open.served.get());
             self.lost.notify_one();
         }
     }
@@ -91,6 +98,7 @@ impl Open {
     pub(super) fn send(&self, request: Request<()>, frame: Frame) -> Result<(Instant, ResponseFuture, Unsent), h2::Error> {
         let bytes = frame.remaining();
         let mut sender = self.sender.borrow_mut();
+        let sender = sender.as_mut().ok_or_else(lost)?;
         let sent = Instant::now();
         let (response, mut stream) = sender.send_request(request, false)?;
         stream.reserve_capacity(bytes);
@@ -111,7 +119,9 @@ impl Open {
     /// # Errors
     /// The server is closing the connection.
     fn is_ready(&self) -> Result<bool, h2::Error> {
-        match self.sender.borrow_mut().poll_ready(&mut Context::from_waker(Waker::noop())) {
+        let mut sender = self.sender.borrow_mut();
+        let sender = sender.as_mut().ok_or_else(lost)?;
+        match sender.poll_ready(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => Ok(true),
             Poll::Ready(Err(error)) => Err(error),
             Poll::Pending => Ok(false),
@@ -122,6 +132,11 @@ impl Open {
     fn settle(&self) {
         // An error is seen by the next request.
         let _ = self.is_ready();
+    }
+
+    /// The server has answered a request.
+    pub(super) fn answered(&self) {
+        self.served.set(true);
     }
 
     /// A request has ended.
@@ -142,10 +157,16 @@ impl Open {
     }
 }
 
+/// What a connection says that takes nothing new.
+fn lost() -> h2::Error {
+    h2::Reason::REFUSED_STREAM.into()
+}
+
 /// Makes `opened` the current connection `number` and drives it on a task of its own.
 pub(super) fn run(inner: &Rc<Inner>, number: usize, opened: Opened) {
     let open = Rc::new(Open {
-        sender: RefCell::new(opened.sender),
+        sender: RefCell::new(Some(opened.sender)),
+        served: Cell::new(false),
         in_flight: Cell::new(0),
         limit: Cell::new(opened.limit),
         handed_over: RefCell::default(),
@@ -167,9 +188,7 @@ async fn drive(inner: Rc<Inner>, number: usize, open: Rc<Open>, mut connection: 
         }
         // A stream of HTTP/2's own count is free when its reset was written, which is after ours was given back.
         open.settle();
-        if inner.waiting.get() > 0 {
-            inner.freed.notify_one();
-        }
+        inner.wake(number);
         turned
     })
     .await;
@@ -177,16 +196,21 @@ async fn drive(inner: Rc<Inner>, number: usize, open: Rc<Open>, mut connection: 
     inner.changed.notify_waiters();
 }
 
-/// Opens connection `number` again whenever it is lost, until all are closed.
+/// Opens connection `number` again whenever it is lost, until all are closed: at once if it had served a request, else after
+/// a pause, since a server that accepts and closes would be called in a tight loop.
 pub(super) async fn keep(inner: Rc<Inner>, number: usize) {
     let mut pause = FIRST_PAUSE;
     loop {
         inner.links[number].lost.notified().await;
+        if inner.links[number].served.get() {
+            pause = FIRST_PAUSE;
+        } else if !inner.closed.get() {
+            rest(&mut pause).await;
+        }
         while !inner.closed.get() && !inner.links[number].is_up() {
             match inner.dial.open(number, &inner.watch).await {
                 Ok(opened) if !inner.closed.get() => {
                     run(&inner, number, opened);
-                    pause = FIRST_PAUSE;
                 }
                 Ok(_) => {}
                 Err(error) => {
@@ -196,12 +220,17 @@ pub(super) async fn keep(inner: Rc<Inner>, number: usize) {
             }
             inner.changed.notify_waiters();
             if !inner.links[number].is_up() {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(LAST_PAUSE);
+                rest(&mut pause).await;
             }
         }
         if inner.closed.get() {
             return;
         }
     }
+}
+
+/// Waits for `pause`, and doubles it for the next time.
+async fn rest(pause: &mut Duration) {
+    tokio::time::sleep(*pause).await;
+    *pause = (*pause * 2).min(LAST_PAUSE);
 }

@@ -97,15 +97,21 @@ struct Inner {
     watch: Rc<dyn Watch>,
     links: Vec<Link>,
     next: Cell<usize>,
-    /// Requests that wait for any connection; new ones do not overtake them.
-    waiting: Cell<usize>,
-    /// A stream was given back, or the state of a link changed.
-    freed: Notify,
+    /// Who waits for a stream: one queue for all, or one for each connection where requests are pinned.
+    queues: Vec<Queue>,
+    /// The state of a link changed.
     changed: Notify,
     /// Attempts to open a connection that failed, and the last reason.
     failures: Cell<u64>,
     failure: RefCell<CallFailure>,
     closed: Cell<bool>,
+}
+
+/// Requests that wait for a stream; new ones do not overtake them.
+#[derive(Default)]
+struct Queue {
+    waiting: Cell<usize>,
+    freed: Notify,
 }
 
 impl fmt::Debug for Connections {
@@ -130,8 +136,7 @@ impl Connections {
             watch,
             links: (0..count).map(|_| Link::default()).collect(),
             next: Cell::new(0),
-            waiting: Cell::new(0),
-            freed: Notify::new(),
+            queues: (0..if options.pick == Pick::Pinned { count } else { 1 }).map(|_| Queue::default()).collect(),
             changed: Notify::new(),
             failures: Cell::new(0),
             failure: RefCell::new(CallFailure::new(CallError::Unavailable, "the connections are closed")),
@@ -163,7 +168,7 @@ impl Connections {
     /// # Errors
     /// [`NotSent::Busy`] when it has to wait for a stream or a connection, see [`Connections::start`].
     pub fn try_start(&self, pin: u64, call: &Call, traceparent: &[u8]) -> Result<InFlight, NotSent> {
-        if self.inner.waiting.get() > 0 {
+        if self.inner.queue(pin).waiting.get() > 0 {
             return Err(NotSent::Busy);
         }
         self.inner.start(pin, call, traceparent)
@@ -176,7 +181,8 @@ impl Connections {
     pub async fn start(&self, pin: u64, call: &Call, traceparent: &[u8]) -> Result<InFlight, CallFailure> {
         let inner = &self.inner;
         let known = inner.failures.get();
-        let _waiting = Waiting::new(&inner.waiting);
+        let queue = inner.queue(pin);
+        let _waiting = Waiting::new(&queue.waiting);
         loop {
             match inner.start(pin, call, traceparent) {
                 Ok(in_flight) => return Ok(in_flight),
@@ -189,7 +195,7 @@ impl Connections {
             tokio::select! {
                 biased;
                 () = inner.changed.notified() => {}
-                () = inner.freed.notified() => {}
+                () = queue.freed.notified() => {}
             }
         }
     }
@@ -237,6 +243,20 @@ impl Inner {
             }
         }
         Err(NotSent::Busy)
+    }
+
+    /// The queue of requests with this pin.
+    fn queue(&self, pin: u64) -> &Queue {
+        let queues = self.queues.len() as u64;
+        &self.queues[usize::try_from(pin % queues).unwrap_or(0)]
+    }
+
+    /// A stream of connection `number` is free: whoever waits longest for it may try.
+    fn wake(&self, number: usize) {
+        let queue = self.queue(number as u64);
+        if queue.waiting.get() > 0 {
+            queue.freed.notify_one();
+        }
     }
 
     /// A connection with a free stream.
