@@ -30,6 +30,9 @@ pub struct Analysis {
     pub spans: Option<SpanSummary>,
     /// One entry per (phase, stage, workload) in the order of the plan; the steps of preparation are the phase `prepare`.
     pub workloads: Vec<WorkloadAnalysis>,
+    /// What of the gap was the client's own: one entry per phase, in their order; empty where it is not known.
+    #[serde(default)]
+    pub connections: Vec<ConnectionFigures>,
     /// Requests of warm-up and ramps, counted only.
     pub warmup: Vec<WarmupCount>,
     /// First texts of each failure.
@@ -52,6 +55,9 @@ impl WorkloadAnalysis {
 pub struct Verdict {
     /// `valid`, `reservations`, `invalid`.
     pub state: VerdictState,
+    /// Whether the client, not Milvus, was the limit: one of the reasons says so.
+    #[serde(default)]
+    pub client_bound: bool,
     /// Why it is not `valid`.
     pub reasons: Vec<Reason>,
 }
@@ -68,7 +74,7 @@ pub enum VerdictState {
 }
 
 /// One reason against a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reason {
     /// Stable code: `send_lag`, `overloaded`, `unmatched`, ...
     pub code: String,
@@ -76,6 +82,9 @@ pub struct Reason {
     pub at: String,
     /// How bad it is.
     pub state: VerdictState,
+    /// Whether it shows that the client, not Milvus, was the limit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub client_bound: bool,
     /// What was found.
     pub figure: f64,
     /// The limit that it passed.
@@ -402,6 +411,55 @@ pub struct Exemplar {
     pub largest_part_us: f64,
     /// Link to Jaeger's UI, only where a real UI was found.
     pub link: Option<String>,
+}
+
+/// Client time that lies between sending and the end of the reply, and so in the gap, of all requests of a phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConnectionFigures {
+    /// Name of the phase.
+    pub phase: String,
+    /// Connections that carried anything.
+    pub connections: u64,
+    /// Requests that a socket took.
+    pub hand_overs: u64,
+    /// From handing a request over to HTTP/2 until the socket had taken it; null where there was none.
+    pub hand_over_us: Option<Quantiles>,
+    /// Reads of a socket whose time of arrival the kernel told.
+    pub reads: u64,
+    /// How long the newest bytes of a read had waited in the kernel.
+    pub read_wake_up_us: Option<Quantiles>,
+    /// Requests that had to wait for the server's flow-control window.
+    pub no_windows: u64,
+    /// How long those waited, from their sending.
+    pub no_window_us: Option<Quantiles>,
+    /// For each figure that occurred the connection with the largest mean.
+    pub worst: Vec<WorstConnection>,
+    /// How often the load thread that was late most often was; null without reads.
+    pub event_loop: Option<EventLoopLag>,
+}
+
+/// The connection with the largest mean of a figure.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorstConnection {
+    /// `hand_over`, `read_wake_up` or `no_window`.
+    pub figure: String,
+    /// Its number, from 0; that of its load thread is this modulo their number.
+    pub connection: u16,
+    /// Mean.
+    pub mean_us: f64,
+    /// Largest.
+    pub max_us: f64,
+}
+
+/// Seconds in which an event loop came late to its sockets: above 1 ms at p99 of the reads.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EventLoopLag {
+    /// Number of the load thread, from 0.
+    pub thread: u32,
+    /// Seconds in which it read anything.
+    pub seconds: u64,
+    /// Late ones among them.
+    pub late_seconds: u64,
 }
 
 /// Requests of a warm-up or a ramp.

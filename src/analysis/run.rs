@@ -8,7 +8,7 @@ use super::{
     Analysis, Band, ErrorText, Join, JoinState, Quantiles, Rates, Recall, RequestCounts, SpanSummary, WarmupCount, WorkloadAnalysis, bands,
     collect,
     collect::{Collected, StreamData},
-    exemplars, instances, quantiles, tail, verdict,
+    connections, exemplars, instances, quantiles, tail, verdict,
 };
 use crate::{
     record::{Figure, FigureHistograms, FolderError, HistogramKey, Outcome, RunInfo, RunReader, Status, StreamInfo},
@@ -48,6 +48,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
             streams.workload(joins.remove(&at))
         })
         .collect();
+    let (connections, not_whole) = connections::connections(reader);
     let mut analysis = Analysis {
         format: FORMAT,
         name: info.name.clone(),
@@ -58,13 +59,14 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         environment: environment(info),
         spans: spans(info, &found),
         workloads,
+        connections,
         warmup: warmup(info, &histograms),
         errors: info
             .errors
             .iter()
             .map(|error| ErrorText { at: error.stream.clone(), outcome: error.outcome.clone(), text: error.text.clone() })
             .collect(),
-        warnings: warnings(info, &histograms, &found),
+        warnings: warnings(info, &histograms, &found).into_iter().chain(not_whole).collect(),
         verdict: super::Verdict::default(),
     };
     analysis.verdict = verdict::verdict(info, &analysis);
@@ -103,9 +105,20 @@ fn environment(info: &RunInfo) -> Vec<(String, String)> {
         ("milvus", of(&info.servers, &["milvus"]).join(" ")),
         ("milvus-bench", of(&info.tool, &["version", "profile"]).join(" ")),
         ("machine", machine.join(", ")),
-        ("load threads", info.threads.to_string()),
+        ("load threads", load_threads(info)),
     ];
     facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// `1 of 2 cores (default)`: how many, and who chose it.
+fn load_threads(info: &RunInfo) -> String {
+    let of = info.environment.get("cores").map_or(String::new(), |cores| format!(" of {cores} cores"));
+    let chosen = match info.threads_given {
+        Some(true) => " (--threads)",
+        Some(false) => " (default)",
+        None => "",
+    };
+    format!("{}{of}{chosen}", info.threads)
 }
 
 fn spans(info: &RunInfo, found: &Collected) -> Option<SpanSummary> {

@@ -2,6 +2,8 @@
 //!
 //! The preparation is left out: its steps are few and have no schedule.
 
+mod client;
+
 use super::{
     Analysis, Reason, Verdict,
     VerdictState::{self, Invalid, Reservations},
@@ -9,28 +11,14 @@ use super::{
 };
 use crate::record::{ExportInfo, RunInfo, Status, StreamInfo, Warning};
 
-/// Send lag at p99 beyond which the client is part of what is measured, microseconds: searches take single milliseconds.
-const SEND_LAG_US: f64 = 1_000.0;
-/// Send lag at p99 beyond which the client may be most of it, microseconds.
-const SEND_LAG_INVALID_US: f64 = 10_000.0;
-/// Share of the p99 response time beyond which it is: on a machine that everybody waits for, Milvus is late as well.
-const SEND_LAG_SHARE: f64 = 0.5;
-/// Share of due requests that were not sent beyond which a phase is overloaded.
-const NOT_SENT: f64 = 0.01;
-/// Least share of the schedule's slots that counts as reaching the rate.
-const ACHIEVED: f64 = 0.99;
 /// Least share of the sampled requests that must be matched.
 const MATCHED: f64 = 0.95;
 /// Largest difference of the unmatched share between bands: beyond it the account is that of other requests.
 const BAND_DIFFERENCE: f64 = 0.05;
 /// Sampled requests that a band needs before its share says anything.
 const BAND_SAMPLED: u64 = 30;
-/// Share of slots that waited for a place in flight.
-const IN_FLIGHT_WAITS: f64 = 0.01;
 /// Share of failed requests.
 const FAILED: f64 = 0.001;
-/// Share of one core that a load thread may use: above it, it can't be on time.
-const THREAD_CPU: f64 = 0.85;
 /// Share of requests with a negative gap, and the most negative gap in microseconds, that the server's own way of ending
 /// its span explains.
 const NEGATIVE_GAPS: f64 = 0.01;
@@ -44,6 +32,7 @@ const YES: (f64, f64, &str) = (1.0, 0.0, "");
 /// The verdict on a run whose figures are complete.
 pub(super) fn verdict(info: &RunInfo, analysis: &Analysis) -> Verdict {
     let mut reasons = of_run(info);
+    reasons.extend(client::of_phases(info, analysis));
     for workload in analysis.workloads.iter().filter(|workload| workload.phase != PREPARE) {
         let stream = info.streams.iter().find(|stream| {
             stream.is_measured()
@@ -52,17 +41,19 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis) -> Verdict {
                 && stream.workload == workload.workload
         });
         reasons.extend(stream.and_then(|stream| requests_lost(info, stream, workload)));
-        reasons.extend(of_load(workload, stream));
+        reasons.extend(of_failures(workload));
+        reasons.extend(client::of_load(info, analysis, workload, stream));
         if !spans_are_off(info) {
             reasons.extend(of_spans(workload));
         }
     }
     let state = reasons.iter().map(|reason| reason.state).max().unwrap_or_default();
-    Verdict { state, reasons }
+    Verdict { state, client_bound: reasons.iter().any(|reason| reason.client_bound), reasons }
 }
 
 fn reason(code: &str, state: VerdictState, (figure, limit, unit): (f64, f64, &str), advice: impl Into<String>) -> Reason {
-    Reason { code: code.to_owned(), at: String::new(), state, figure, limit, unit: unit.to_owned(), advice: advice.into() }
+    let (code, unit, advice) = (code.to_owned(), unit.to_owned(), advice.into());
+    Reason { code, state, figure, limit, unit, advice, ..Reason::default() }
 }
 
 fn of_run(info: &RunInfo) -> Vec<Reason> {
@@ -83,13 +74,6 @@ fn of_run(info: &RunInfo) -> Vec<Reason> {
         )),
     }
     reasons.extend(info.warnings.iter().filter_map(of_warning));
-    for phase in info.phases.iter().filter(|phase| phase.name != PREPARE) {
-        if let Some(cpu) = phase.thread_cpu_max.filter(|cpu| *cpu > THREAD_CPU) {
-            let advice = "a load thread used nearly a whole core, so requests can be late for the client's own reasons: use more threads, a lower rate, or a \
-                          faster machine for the client";
-            reasons.push(Reason { at: phase.name.clone(), ..reason("thread_cpu", Reservations, (cpu, THREAD_CPU, "share"), advice) });
-        }
-    }
     reasons.extend(info.export.as_ref().and_then(client_spans_lost));
     if let Some(dropped) = info.fetch.as_ref().and_then(|fetch| fetch.back_end_dropped).filter(|dropped| *dropped > 0) {
         let advice = "the trace back end lost spans, so accounts may lack parts: trace less (a smaller sample_ratio), or give the collector larger queues";
@@ -145,33 +129,17 @@ pub(super) fn of_warning(warning: &Warning) -> Option<Reason> {
     Some(Reason { at: at.to_owned(), ..reason(code, Reservations, figure, warning.to_string()) })
 }
 
-fn of_load(workload: &WorkloadAnalysis, stream: Option<&StreamInfo>) -> Vec<Reason> {
+fn of_failures(workload: &WorkloadAnalysis) -> Vec<Reason> {
     let counts = &workload.requests;
-    let share = |count: u64| count as f64 / counts.due.max(1) as f64;
+    let failed = counts.failed as f64 / counts.due.max(1) as f64;
     let mut reasons = Vec::new();
     if counts.ok == 0 {
         let advice = "no request succeeded, so there is nothing to measure: look at the errors, and try `doctor`";
         reasons.push(reason("no_success", Invalid, YES, advice));
-    } else if share(counts.failed) > FAILED {
+    } else if failed > FAILED {
         let advice = "requests failed; the quantiles are those of the successes, and the failures are shown beside them: look at the outcomes and the errors \
                       before the tail is believed";
-        reasons.push(reason("failed", Reservations, (share(counts.failed), FAILED, "share"), advice));
-    }
-    let waits = stream.map_or(0.0, |stream| share(stream.in_flight_waits));
-    let overloaded = share(counts.not_sent) > NOT_SENT;
-    if overloaded {
-        let advice = "Milvus did not keep up with the rate, and slots of the schedule were never sent: quantiles are lower bounds; use a lower rate to measure \
-                      latency, this one only shows that the limit is below it";
-        reasons.push(reason("overloaded", Reservations, (share(counts.not_sent), NOT_SENT, "share"), advice));
-    }
-    if waits > IN_FLIGHT_WAITS {
-        let advice = "slots had to wait because max_in_flight requests were under way: the wait is part of the response time and shows as send lag; raise \
-                      max_in_flight, unless the limit is what is being studied";
-        reasons.push(reason("in_flight_limit", Reservations, (waits, IN_FLIGHT_WAITS, "share"), advice));
-    }
-    if !overloaded {
-        reasons.extend(send_lag(workload, waits > IN_FLIGHT_WAITS));
-        reasons.extend(stream.and_then(|stream| below_target(workload, stream)));
+        reasons.push(reason("failed", Reservations, (failed, FAILED, "share"), advice));
     }
     at(workload, reasons)
 }
@@ -179,31 +147,6 @@ fn of_load(workload: &WorkloadAnalysis, stream: Option<&StreamInfo>) -> Vec<Reas
 fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
     reasons.iter_mut().for_each(|reason| reason.at = workload.place());
     reasons
-}
-
-/// The client's lateness. Where the limit in flight explains it, it is not the client's fault and not beyond use.
-fn send_lag(workload: &WorkloadAnalysis, limited: bool) -> Option<Reason> {
-    let p99 = workload.send_lag_us.as_ref()?.get("p99")?.value;
-    let response = workload.response_time_us.as_ref().and_then(|quantiles| quantiles.get("p99")).map_or(0.0, |p99| p99.value);
-    let state = if p99 > SEND_LAG_INVALID_US && p99 > SEND_LAG_SHARE * response && !limited { Invalid } else { Reservations };
-    let advice = if limited {
-        "requests were sent late because they had to wait for a place in flight: response time holds the wait, service time does not"
-    } else {
-        "the client was late by itself, so part of the response time is not Milvus': close other programs, use a lower rate or more threads, or a machine of its \
-         own for the client"
-    };
-    (p99 > SEND_LAG_US)
-        .then(|| reason("send_lag", state, (p99, if state == Invalid { SEND_LAG_INVALID_US } else { SEND_LAG_US }, "us"), advice))
-}
-
-/// Against the slots that the schedule held, not against the rate: how many those are is chance where arrivals are.
-fn below_target(workload: &WorkloadAnalysis, stream: &StreamInfo) -> Option<Reason> {
-    if !stream.open_loop || stream.due == 0 {
-        return None;
-    }
-    let share = stream.sent as f64 / stream.due as f64;
-    let advice = "fewer requests were sent than the schedule asked for, so the load was lighter than planned: look at send lag and max_in_flight, or lower the rate";
-    (share < ACHIEVED && workload.stopped.is_none()).then(|| reason("below_target", Reservations, (share, ACHIEVED, "share"), advice))
 }
 
 fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {

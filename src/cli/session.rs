@@ -82,6 +82,7 @@ impl<'a> Session<'a> {
             plan: plan.resolved.clone(),
             start: clock.anchor(),
             threads: threads(arguments),
+            threads_given: Some(arguments.threads.is_some()),
             streams: streams(plan),
             warnings: warnings(plan),
             ..RunInfo::default()

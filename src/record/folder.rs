@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{FigureHistograms, RequestLine, RunInfo, info::FORMAT, read_histograms};
+use super::{FigureHistograms, RequestLine, RunInfo, SocketInterval, info::FORMAT, read_histograms, read_sockets};
 
 /// Why a run folder can't be made or read: one sentence with the path and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -169,6 +169,14 @@ impl RunReader {
     /// The file can't be opened, or is no interval log.
     pub fn histograms(&self) -> Result<FigureHistograms, FolderError> {
         read_histograms(&self.folder.file("latency.hlog"))
+    }
+
+    /// Hands every line of `connections.hlog` to `take`; gives what was wrong with the file, None where nothing was.
+    ///
+    /// # Errors
+    /// The file can't be opened: runs of older versions have none.
+    pub fn sockets(&self, take: impl FnMut(SocketInterval)) -> Result<Option<String>, FolderError> {
+        read_sockets(&self.folder.file("connections.hlog"), take)
     }
 }
 

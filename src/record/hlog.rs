@@ -1,13 +1,16 @@
-//! `latency.hlog`: one histogram per second of every figure of every request, in HdrHistogram's interval log format.
+//! `latency.hlog` and `connections.hlog`: one histogram per second of every figure, in HdrHistogram's interval log format.
 //!
-//! The tag of a line is `phase/part/workload/figure/outcome`. Values are nanoseconds, three significant digits, up to one
-//! hour; above that a request is counted as overflow in run.json.
+//! The tag of a line is `phase/part/workload/figure/outcome`, or `connection/figure`. Values are nanoseconds, three
+//! significant digits, up to one hour; above that a request is counted as overflow in run.json.
 
 use std::{collections::BTreeMap, path::Path};
 
-use hdrhistogram::Histogram;
+use hdrhistogram::{
+    Histogram,
+    serialization::{Deserializer, interval_log},
+};
 
-use super::{Figure, FolderError, Outcome, Part};
+use super::{Figure, FolderError, Outcome, Part, SocketFigure};
 
 /// Which histogram: everything in a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -38,57 +41,100 @@ pub struct FigureHistograms {
 /// Reads an interval log and merges its seconds.
 ///
 /// # Errors
-/// The file can't be opened or is no interval log. A damaged line ends the reading and is told in
-/// [`FigureHistograms::damage`], what was read before it is kept.
+/// The file can't be opened. A damaged line ends the reading and is told in [`FigureHistograms::damage`], what was read
+/// before it is kept.
 pub fn read_histograms(path: &Path) -> Result<FigureHistograms, FolderError> {
-    use hdrhistogram::serialization::{Deserializer, interval_log};
-
-    let bytes = std::fs::read(path).map_err(|error| FolderError(format!("{} can't be read: {error}", path.display())))?;
-    let mut found = FigureHistograms::default();
-    let mut deserializer = Deserializer::new();
-    for entry in interval_log::IntervalLogIterator::new(&bytes) {
-        let Ok(entry) = entry else {
-            found.damage = Some(format!("{} is damaged after {} histograms", path.display(), found.lines));
-            break;
-        };
-        let interval_log::LogEntry::Interval(line) = entry else { continue };
-        match decode(&line, &mut deserializer) {
-            Ok((key, histogram)) => {
-                let merged = found.merged.entry(key).or_insert_with(new_histogram);
-                // Both have the same bounds, so adding can't fail for a histogram that was written here.
-                if merged.add(&histogram).is_err() {
-                    found.damage = Some(format!("{} holds values above one hour", path.display()));
-                }
-                found.lines += 1;
-            }
-            Err(text) => {
-                found.damage = Some(format!("{} is damaged after {} histograms: {text}", path.display(), found.lines));
-                break;
-            }
-        }
-    }
-    Ok(found)
+    let mut merged = BTreeMap::new();
+    let (lines, damage) = read_lines(path, |_, tag, histogram| {
+        let known = merged.entry(HistogramKey::parse(tag)?).or_insert_with(new_histogram);
+        known.add(&histogram).map_err(|error| error.to_string())
+    })?;
+    Ok(FigureHistograms { merged, lines, damage })
 }
 
-fn decode(
-    line: &hdrhistogram::serialization::interval_log::IntervalLogHistogram<'_>,
-    deserializer: &mut hdrhistogram::serialization::Deserializer,
-) -> Result<(HistogramKey, Histogram<u64>), String> {
+/// One line of `connections.hlog`: what happened at the socket of one connection within one second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SocketInterval {
+    /// The second, from the run's start.
+    pub second: u64,
+    /// Number of the connection, through all threads: connection n belongs to thread n modulo their number.
+    pub connection: u16,
+    /// Which figure.
+    pub figure: SocketFigure,
+    /// Its values in nanoseconds.
+    pub histogram: Histogram<u64>,
+}
+
+/// Hands every line of `connections.hlog` to `take`, in the order of the file. Gives what was wrong with the file, None
+/// where nothing was; the lines before the damage were handed over.
+///
+/// # Errors
+/// The file can't be opened.
+pub fn read_sockets(path: &Path, mut take: impl FnMut(SocketInterval)) -> Result<Option<String>, FolderError> {
+    let (_, damage) = read_lines(path, |second, tag, histogram| {
+        let unknown = || format!("tag {tag:?} is not connection/figure");
+        let (connection, figure) = tag.split_once('/').ok_or_else(unknown)?;
+        let connection = connection.parse().map_err(|_| unknown())?;
+        let figure = SocketFigure::ALL.into_iter().find(|known| known.name() == figure).ok_or_else(unknown)?;
+        take(SocketInterval { second, connection, figure, histogram });
+        Ok(())
+    })?;
+    Ok(damage)
+}
+
+/// Hands second, tag and histogram of every line to `take`. Gives the number of lines and what was wrong with the first
+/// that can't be used, which ends the reading.
+fn read_lines(
+    path: &Path,
+    mut take: impl FnMut(u64, &str, Histogram<u64>) -> Result<(), String>,
+) -> Result<(u64, Option<String>), FolderError> {
+    let bytes = std::fs::read(path).map_err(|error| FolderError(format!("{} can't be read: {error}", path.display())))?;
+    // Damage is told in reports, which do not change with the folder's place.
+    let file = path.file_name().unwrap_or_default().display();
+    let mut deserializer = Deserializer::new();
+    let mut lines = 0;
+    for entry in interval_log::IntervalLogIterator::new(&bytes) {
+        let taken = match entry {
+            Ok(interval_log::LogEntry::Interval(line)) => decode(&line, &mut deserializer)
+                .and_then(|(tag, histogram)| take(line.start_timestamp().as_secs(), tag, histogram))
+                .map_err(|text| format!(": {text}")),
+            Ok(_) => continue,
+            Err(_) => Err(String::new()),
+        };
+        if let Err(text) = taken {
+            return Ok((lines, Some(format!("{file} is damaged after {lines} histograms{text}"))));
+        }
+        lines += 1;
+    }
+    Ok((lines, None))
+}
+
+/// Tag and histogram of a line. A garbled one can still be read as numbers, so what the line says twice is compared.
+fn decode<'l>(line: &interval_log::IntervalLogHistogram<'l>, deserializer: &mut Deserializer) -> Result<(&'l str, Histogram<u64>), String> {
     use base64::Engine as _;
 
-    let tag = line.tag().ok_or("a histogram without a tag")?;
-    let key = HistogramKey::parse(tag.as_str())?;
+    let tag = line.tag().ok_or("a histogram without a tag")?.as_str();
     let bytes = base64::engine::general_purpose::STANDARD.decode(line.encoded_histogram()).map_err(|error| error.to_string())?;
-    let histogram = deserializer.deserialize(&mut bytes.as_slice()).map_err(|error| error.to_string())?;
-    Ok((key, histogram))
+    let histogram: Histogram<u64> = deserializer.deserialize(&mut bytes.as_slice()).map_err(|error| error.to_string())?;
+    let bounds = (histogram.low(), histogram.high(), histogram.sigfig());
+    if bounds != (1, MAX_NS, DIGITS) {
+        return Err(format!("a histogram of {bounds:?}"));
+    }
+    if (histogram.max() as f64 - line.max()).abs() > 0.5 {
+        return Err(format!("the maximum of {tag} is not the one that its line names"));
+    }
+    Ok((tag, histogram))
 }
 
 /// A histogram with the bounds of every figure: 1 ns to one hour, three significant digits.
 #[must_use]
 pub(super) fn new_histogram() -> Histogram<u64> {
     #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
-    Histogram::new_with_bounds(1, MAX_NS, 3).unwrap()
+    Histogram::new_with_bounds(1, MAX_NS, DIGITS).unwrap()
 }
+
+/// Significant digits of every histogram.
+const DIGITS: u8 = 3;
 
 /// Longest time that fits a histogram, nanoseconds: one hour.
 pub(super) const MAX_NS: u64 = 3_600_000_000_000;
@@ -117,3 +163,6 @@ impl HistogramKey {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,8 @@ pub struct RunInfo {
     pub start: ClockAnchor,
     /// Load threads.
     pub threads: u32,
+    /// Whether `--threads` chose them, not the default; None in runs of older versions.
+    pub threads_given: Option<bool>,
     /// Every (phase, part, workload) that was measured, `prepare` among them; [`super::StreamId`] is the index.
     pub streams: Vec<StreamInfo>,
     /// Phases in their order, `prepare` first.

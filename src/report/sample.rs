@@ -14,11 +14,12 @@ pub(super) fn analysis() -> Analysis {
         run: text("search-under-ingest-20261122T140500Z-1f2e"),
         status: text("complete"),
         failure: None,
-        verdict: Verdict { state: VerdictState::Reservations, reasons: reasons() },
+        verdict: Verdict { state: VerdictState::Reservations, client_bound: false, reasons: reasons() },
         environment: vec![
             (text("milvus"), text("2.5.11 standalone")),
             (text("milvus-bench"), text("0.1.0 release")),
             (text("machine"), text("8 cores AMD EPYC 7763, 31 GiB, Linux 6.8.0")),
+            (text("load threads"), text("4 of 8 cores (default)")),
         ],
         spans: Some(SpanSummary {
             source: text("jaeger"),
@@ -30,6 +31,7 @@ pub(super) fn analysis() -> Analysis {
             ui: None,
         }),
         workloads: prepare().into_iter().chain([alone(), under_ingest(), ingest()]).collect(),
+        connections: connections(),
         warmup: vec![WarmupCount { phase: text("alone"), part: text("warmup"), workload: text("search"), requests: 1_000, failed: 0 }],
         errors: vec![
             ErrorText { at: text("under-ingest/measured/search"), outcome: text("timeout"), text: text("no answer within 10 s") },
@@ -54,7 +56,27 @@ fn reasons() -> Vec<Reason> {
         limit: 0.001,
         unit: "share".to_owned(),
         advice: "quantiles above p98 are lower bounds; read the first failure texts below and in run.json".to_owned(),
+        ..Reason::default()
     }]
+}
+
+fn connections() -> Vec<ConnectionFigures> {
+    let worst = |figure: &str, connection, mean_us, max_us| WorstConnection { figure: figure.to_owned(), connection, mean_us, max_us };
+    let of_phase = |phase: &str, requests: u64, late_seconds| ConnectionFigures {
+        phase: phase.to_owned(),
+        connections: 4,
+        hand_overs: requests,
+        hand_over_us: Some(quantiles([31.0, 58.0, 71.0, 120.0, 310.0, 900.0, 36.0])),
+        reads: requests - 12,
+        read_wake_up_us: Some(quantiles([42.0, 80.0, 101.0, 190.0, 640.0, 1_200.0, 49.0])),
+        worst: vec![worst("hand_over", 2, 37.1, 900.0), worst("read_wake_up", 0, 53.0, 1_200.0)],
+        event_loop: Some(EventLoopLag { thread: 0, seconds: 20, late_seconds }),
+        ..ConnectionFigures::default()
+    };
+    let mut under_ingest = of_phase("under-ingest", 6_459, 1);
+    (under_ingest.no_windows, under_ingest.no_window_us) =
+        (3, Some(quantiles([810.0, 3_100.0, 3_100.0, 3_100.0, 3_100.0, 3_100.0, 1_600.0])));
+    vec![of_phase("alone", 4_000, 0), under_ingest]
 }
 
 fn prepare() -> Vec<WorkloadAnalysis> {

@@ -13,8 +13,8 @@ use hdrhistogram::{
 use super::TraceMaker;
 use crate::{
     record::{
-        ClockAnchor, FORMAT, FetchInfo, Figure, HistogramKey, Outcome, Part, PhaseInfo, RequestLine, RunInfo, RunReader, Sample, Status,
-        StreamId, StreamInfo,
+        ClockAnchor, FORMAT, FetchInfo, Figure, HistogramKey, Outcome, Part, PhaseInfo, RequestLine, RunInfo, RunReader, Sample,
+        SocketFigure, Status, StreamId, StreamInfo,
     },
     spans::Trace,
 };
@@ -28,6 +28,7 @@ pub(in crate::analysis) struct RunMaker {
     pub(in crate::analysis) lines: Vec<RequestLine>,
     pub(in crate::analysis) traces: Vec<Trace>,
     histograms: BTreeMap<HistogramKey, Histogram<u64>>,
+    sockets: Vec<(u64, String, Histogram<u64>)>,
 }
 
 /// One request of a made run. Times in nanoseconds.
@@ -76,7 +77,14 @@ impl RunMaker {
             }),
             ..RunInfo::default()
         };
-        Self { info, lines: Vec::new(), traces: Vec::new(), histograms: BTreeMap::new() }
+        Self { info, lines: Vec::new(), traces: Vec::new(), histograms: BTreeMap::new(), sockets: Vec::new() }
+    }
+
+    /// Adds what a connection showed in a second, nanoseconds.
+    pub(in crate::analysis) fn socket(&mut self, second: u64, (connection, figure): (u16, SocketFigure), values: &[u64]) {
+        let mut histogram = Histogram::new_with_bounds(1, UNIX_NS, 3).unwrap();
+        values.iter().for_each(|value| histogram.record(*value).unwrap());
+        self.sockets.push((second, format!("{connection}/{}", figure.name()), histogram));
     }
 
     /// The same, with another part than `measured`.
@@ -160,19 +168,20 @@ impl RunMaker {
         write("run.json", serde_json::to_vec(&self.info).unwrap());
         let lines: Vec<String> = self.lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
         write("requests.jsonl", lines.concat().into_bytes());
-        write("latency.hlog", self.hlog());
+        write("latency.hlog", hlog(self.histograms.iter().map(|(key, histogram)| (0, key.tag(), histogram))));
+        write("connections.hlog", hlog(self.sockets.iter().map(|(second, tag, histogram)| (*second, tag.clone(), histogram))));
         let reader = RunReader::open(folder.path()).expect("a run that was just written");
         (folder, reader)
     }
+}
 
-    fn hlog(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut serializer = V2DeflateSerializer::new();
-        let mut log = IntervalLogWriterBuilder::new().begin_log_with(&mut bytes, &mut serializer).unwrap();
-        for (key, histogram) in &self.histograms {
-            let tag = key.tag();
-            log.write_histogram(histogram, Duration::ZERO, Duration::from_secs(1), Tag::new(&tag)).unwrap();
-        }
-        bytes
+/// An interval log of (second, tag, histogram).
+fn hlog<'h>(lines: impl Iterator<Item = (u64, String, &'h Histogram<u64>)>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut serializer = V2DeflateSerializer::new();
+    let mut log = IntervalLogWriterBuilder::new().begin_log_with(&mut bytes, &mut serializer).unwrap();
+    for (second, tag, histogram) in lines {
+        log.write_histogram(histogram, Duration::from_secs(second), Duration::from_secs(1), Tag::new(&tag)).unwrap();
     }
+    bytes
 }

@@ -102,7 +102,7 @@ fn three_workloads_and_a_doubt_fit_a_screen() {
         analysis.workloads.push(WorkloadAnalysis { phase: phase.into(), workload: workload.into(), ..alone.clone() });
     }
     let text = text(&analysis);
-    assert!(text.lines().count() <= 45, "{} lines\n{text}", text.lines().count());
+    assert!(text.lines().count() <= 47, "{} lines\n{text}", text.lines().count());
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn an_interrupted_run_says_so() {
 
 fn yes(code: &str, at: &str, advice: &str) -> Reason {
     let (code, at, advice) = (code.to_owned(), at.to_owned(), advice.to_owned());
-    Reason { code, at, state: VerdictState::Invalid, figure: 1.0, limit: 0.0, unit: String::new(), advice }
+    Reason { code, at, state: VerdictState::Invalid, figure: 1.0, advice, ..Reason::default() }
 }
 
 #[test]
@@ -178,7 +178,11 @@ fn a_run_that_was_refused_before_the_load_says_why_and_nothing_else() {
         name: "s".into(),
         status: "failed".into(),
         failure: Some("Milvus does not answer".into()),
-        verdict: Verdict { state: VerdictState::Invalid, reasons: vec![yes("failed_run", "", "Milvus does not answer")] },
+        verdict: Verdict {
+            state: VerdictState::Invalid,
+            reasons: vec![yes("failed_run", "", "Milvus does not answer")],
+            ..Verdict::default()
+        },
         ..Analysis::default()
     };
     assert_eq!(text(&analysis), "s  failed, INVALID\n! failed: Milvus does not answer\n");
@@ -225,6 +229,25 @@ fn nothing_succeeded() {
 }
 
 #[test]
+fn a_client_bound_run_is_called_that_in_the_headline() {
+    check(|_| (), &[], &["client-bound"]);
+    check(|analysis| analysis.verdict.client_bound = true, &["complete, valid with reservations, client-bound\n"], &[]);
+}
+
+#[test]
+fn the_clients_part_of_the_gap_stands_below_it() {
+    let expected = ["gap: alone         hand-over 0.031/0.120/0.900  read wake-up 0.042/0.190/1.20", "no window 3 (3.10)"];
+    check(|_| (), &expected, &["service time: alone"]);
+    check(|analysis| analysis.connections.clear(), &[], &["gap: alone", "hand-over"]);
+    let change = |analysis: &mut Analysis| {
+        without_spans(analysis);
+        analysis.connections.truncate(1);
+        (analysis.connections[0].hand_over_us, analysis.connections[0].no_window_us) = (None, None);
+    };
+    check(change, &["service time: alone  hand-over -/-/-  read wake-up 0.042/0.190/1.20  no window 0  p50/p99/max"], &["gap: alone"]);
+}
+
+#[test]
 fn an_overloaded_run() {
     let change = |analysis: &mut Analysis| {
         analysis.verdict.state = VerdictState::Invalid;
@@ -236,6 +259,7 @@ fn an_overloaded_run() {
             limit: 0.01,
             unit: "share".into(),
             advice: "Milvus did not keep up with the schedule; lower `rate`".into(),
+            ..Reason::default()
         };
         analysis.workloads[4].requests = RequestCounts { due: 4_000, ok: 3_000, not_sent: 1_000, ..RequestCounts::default() };
     };

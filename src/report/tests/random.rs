@@ -92,6 +92,13 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn connections()(phase in word(), counts in any::<[u64; 4]>(), times in (quantiles(), quantiles(), quantiles())) -> ConnectionFigures {
+        ConnectionFigures { phase, connections: counts[0], hand_overs: counts[1], reads: counts[2], no_windows: counts[3],
+            hand_over_us: times.0, read_wake_up_us: times.1, no_window_us: times.2, ..ConnectionFigures::default() }
+    }
+}
+
+prop_compose! {
     fn analysis()(
         words in (word(), word(), word()),
         workloads in vec(workload(), 0..5),
@@ -101,11 +108,13 @@ prop_compose! {
         warnings in vec(word(), 0..3),
         warmup in vec((any::<u64>(), any::<u64>()), 0..3),
         spans in option::of((word(), word(), word(), any::<u64>())),
+        connections in vec(connections(), 0..3),
+        client_bound in any::<bool>(),
     ) -> Analysis {
-        let reason = |(code, at, figure, limit, unit, advice)| Reason { code, at, state: VerdictState::Invalid, figure, limit, unit, advice };
+        let reason = |(code, at, figure, limit, unit, advice)| Reason { code, at, figure, limit, unit, advice, ..Reason::default() };
         Analysis {
-            name: words.0, description: words.1, status: words.2, workloads, environment, warnings,
-            verdict: Verdict { state: VerdictState::Invalid, reasons: reasons.into_iter().map(reason).collect() },
+            name: words.0, description: words.1, status: words.2, workloads, environment, warnings, connections,
+            verdict: Verdict { state: VerdictState::Invalid, client_bound, reasons: reasons.into_iter().map(reason).collect() },
             errors: errors.into_iter().map(|(at, outcome, text)| ErrorText { at, outcome, text }).collect(),
             warmup: warmup.into_iter().map(|(requests, failed)| WarmupCount { requests, failed, ..WarmupCount::default() }).collect(),
             spans: spans.map(|(source, server, remark, spans)| SpanSummary { source, server, remark, spans, ..SpanSummary::default() }),

@@ -18,6 +18,7 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     let status_paint = if analysis.status == "complete" { Paint::Plain } else { Paint::Bad };
     let title = Line::new(&analysis.name, Paint::Bold).push("  ", Paint::Plain).push(&analysis.status, status_paint);
     let title = title.push(", ", Paint::Plain).push(state, paint);
+    let title = if analysis.verdict.client_bound { title.push(", ", Paint::Plain).push("client-bound", Paint::Bad) } else { title };
     let description = analysis.description.trim();
     let whole = title.clone().push("  ", Paint::Plain).push(description, Paint::Dim);
     if whole.width() <= page.columns() {
@@ -146,7 +147,8 @@ mod tests {
 
     fn reason(at: &str, figure: f64, limit: f64, unit: &str) -> Reason {
         let (code, advice) = ("send_lag".to_owned(), "use more threads".to_owned());
-        Reason { code, at: at.to_owned(), state: VerdictState::Invalid, figure, limit, unit: unit.to_owned(), advice }
+        let (at, unit) = (at.to_owned(), unit.to_owned());
+        Reason { code, at, state: VerdictState::Invalid, figure, limit, unit, advice, ..Reason::default() }
     }
 
     fn check(figure: f64, limit: f64, unit: &str, expected: &str) {

@@ -2,6 +2,7 @@
 
 mod account;
 mod closing;
+mod connections;
 mod head;
 mod overview;
 mod servers;
@@ -30,6 +31,7 @@ pub fn render_text(analysis: &Analysis, style: TextStyle) -> String {
         overview::write(&mut page, analysis);
     }
     servers::write(&mut page, analysis);
+    connections::write(&mut page, analysis);
     account::write(&mut page, analysis);
     closing::write(&mut page, analysis);
     page.finish()

@@ -1,0 +1,54 @@
+//! What of the gap was the client's own: a line for each phase, below the table that has the gap.
+
+use super::measured;
+use crate::{
+    analysis::{Analysis, ConnectionFigures, Quantiles},
+    report::{
+        layout::{Cell, Page, Paint, Table},
+        units::{NONE, count, ms},
+    },
+};
+
+/// The quantiles of each figure, in milliseconds as in the table above.
+const QUANTILES: [&str; 3] = ["p50", "p99", "max"];
+
+/// The lines; nothing where no figure is known, which a warning says.
+pub(super) fn write(page: &mut Page, analysis: &Analysis) {
+    if analysis.connections.is_empty() || measured(analysis).next().is_none() {
+        return;
+    }
+    // Without spans there is no gap, and these are parts of the service time.
+    let has_gap = measured(analysis).any(|workload| workload.gap_us.is_some());
+    if !has_gap {
+        page.gap();
+    }
+    let of = if has_gap { "gap" } else { "service time" };
+    let mut table = Table::new(1);
+    for (row, figures) in analysis.connections.iter().enumerate() {
+        let legend = if row == 0 { QUANTILES.join("/") } else { String::new() };
+        let cells = [format!("{of}: {}", figures.phase), hand_over(figures), read_wake_up(figures), no_window(figures)];
+        table.row(cells.iter().map(|text| Cell::plain(text)).chain([Cell::new(&legend, Paint::Dim)]).collect());
+    }
+    let lines = table.lines(page.columns());
+    page.extend(lines);
+}
+
+fn hand_over(figures: &ConnectionFigures) -> String {
+    format!("hand-over {}", of_quantiles(figures.hand_over_us.as_ref()))
+}
+
+fn read_wake_up(figures: &ConnectionFigures) -> String {
+    format!("read wake-up {}", of_quantiles(figures.read_wake_up_us.as_ref()))
+}
+
+/// How many requests had to wait for the server's window, and the longest of the waits.
+fn no_window(figures: &ConnectionFigures) -> String {
+    let longest = figures.no_window_us.as_ref().and_then(|quantiles| quantiles.get("max"));
+    longest.map_or("no window 0".to_owned(), |max| format!("no window {} ({})", count(figures.no_windows), ms(max.value)))
+}
+
+/// `0.031/0.120/0.900`.
+fn of_quantiles(quantiles: Option<&Quantiles>) -> String {
+    let value = |key: &str| quantiles.and_then(|quantiles| quantiles.get(key)).map_or(NONE.to_owned(), |found| ms(found.value));
+    QUANTILES.map(value).join("/")
+}
