@@ -237,14 +237,14 @@ fn a_client_bound_run_is_called_that_in_the_headline() {
 #[test]
 fn the_clients_part_of_the_gap_stands_below_it() {
     let expected = ["gap: alone         hand-over 0.031/0.120/0.900  read wake-up 0.042/0.190/1.20", "no window 3 (3.10)"];
-    check(|_| (), &expected, &["service time: alone"]);
+    check(|_| (), &expected, &["client: alone"]);
     check(|analysis| analysis.connections.clear(), &[], &["gap: alone", "hand-over"]);
     let change = |analysis: &mut Analysis| {
         without_spans(analysis);
         analysis.connections.truncate(1);
         (analysis.connections[0].hand_over_us, analysis.connections[0].no_window_us) = (None, None);
     };
-    check(change, &["service time: alone  hand-over -/-/-  read wake-up 0.042/0.190/1.20  no window 0  p50/p99/max"], &["gap: alone"]);
+    check(change, &["client: alone  hand-over -/-/-  read wake-up 0.042/0.190/1.20  no window 0  p50/p99/max"], &["gap: alone"]);
 }
 
 #[test]

@@ -17,12 +17,12 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     if analysis.connections.is_empty() || measured(analysis).next().is_none() {
         return;
     }
-    // Without spans there is no gap, and these are parts of the service time.
+    // Without spans there is no gap, but the client has its part of the service time all the same.
     let has_gap = measured(analysis).any(|workload| workload.gap_us.is_some());
     if !has_gap {
         page.gap();
     }
-    let of = if has_gap { "gap" } else { "service time" };
+    let of = if has_gap { "gap" } else { "client" };
     let mut table = Table::new(1);
     for (row, figures) in analysis.connections.iter().enumerate() {
         let legend = if row == 0 { QUANTILES.join("/") } else { String::new() };
