@@ -420,17 +420,17 @@ pub struct ConnectionFigures {
     pub phase: String,
     /// Connections that carried anything.
     pub connections: u64,
-    /// Requests that a socket took.
+    /// Requests that a socket took and no window held up.
     pub hand_overs: u64,
-    /// From handing a request over to HTTP/2 until the socket had taken it; null where there was none.
+    /// From handing one over to HTTP/2 until the socket had taken all of it; null where there was none.
     pub hand_over_us: Option<Quantiles>,
     /// Reads of a socket whose time of arrival the kernel told.
     pub reads: u64,
     /// How long the newest bytes of a read had waited in the kernel.
     pub read_wake_up_us: Option<Quantiles>,
-    /// Requests that had to wait for the server's flow-control window.
+    /// Requests that the server's flow-control window held up.
     pub no_windows: u64,
-    /// How long those waited, from their sending.
+    /// The same time of those; null where there was none.
     pub no_window_us: Option<Quantiles>,
     /// For each figure that occurred the connection with the largest mean.
     pub worst: Vec<WorstConnection>,

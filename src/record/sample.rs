@@ -148,11 +148,11 @@ impl Figure {
 /// The figures of a connection: client time that lies between `sent` and `done`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SocketFigure {
-    /// From handing a request over to HTTP/2 until the socket had taken it.
+    /// From handing a request over to HTTP/2 until the socket had taken all of it; requests that no window held up.
     HandOver,
     /// How long the newest bytes of a read had waited in the kernel.
     ReadWakeUp,
-    /// How long a request waited until the server's flow-control window had room for all of it; only those that had to.
+    /// The same of requests that the server's flow-control window held up.
     NoWindow,
 }
 

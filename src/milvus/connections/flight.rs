@@ -1,17 +1,12 @@
 //! A request between `sent` and `done`.
 
-use std::{future::poll_fn, pin::pin, rc::Rc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
-use bytes::{Buf, Bytes};
-use h2::{SendStream, client::ResponseFuture};
+use bytes::Bytes;
+use h2::client::ResponseFuture;
 use tokio::time::Instant;
 
-use super::{
-    Inner,
-    frame::Frame,
-    link::{Open, Unsent},
-    reply,
-};
+use super::{Inner, link::Open, reply};
 use crate::milvus::{CallError, CallFailure};
 
 /// What became of a request.
@@ -29,7 +24,6 @@ pub struct Exchange {
 pub struct InFlight {
     pub(super) sent: Instant,
     pub(super) response: Option<ResponseFuture>,
-    pub(super) unsent: Unsent,
     pub(super) number: usize,
     pub(super) open: Rc<Open>,
     pub(super) inner: Rc<Inner>,
@@ -58,33 +52,10 @@ impl InFlight {
     }
 
     async fn exchange(&mut self) -> Result<Bytes, CallFailure> {
-        let Some(response) = self.response.take() else {
-            return Err(CallFailure::new(CallError::Unavailable, "its reply was taken already"));
-        };
-        let Some(unsent) = self.unsent.take() else { return reply::read(response).await };
-        // A server may refuse what it has not read to the end, and open the window no more.
-        let mut reply = pin!(reply::read(response));
-        tokio::select! {
-            biased;
-            result = &mut reply => return result,
-            () = self.send_rest(unsent) => {}
+        match self.response.take() {
+            Some(response) => reply::read(response).await,
+            None => Err(CallFailure::new(CallError::Unavailable, "its reply was taken already")),
         }
-        reply.await
-    }
-
-    /// Sends what the window did not take at once. A stream that ends meanwhile says why in its reply.
-    async fn send_rest(&self, (mut stream, mut frame): (SendStream<Frame>, Frame)) {
-        while frame.has_remaining() {
-            let room = match poll_fn(|cx| stream.poll_capacity(cx)).await {
-                Some(Ok(room)) => room.min(frame.remaining()),
-                _ => return,
-            };
-            let piece = frame.split_to(room);
-            if stream.send_data(piece, !frame.has_remaining()).is_err() {
-                return;
-            }
-        }
-        self.inner.watch.no_window(self.number, Instant::now().saturating_duration_since(self.sent));
     }
 }
 

@@ -8,18 +8,15 @@ use std::{
     time::Duration,
 };
 
-use bytes::Buf;
-use h2::{
-    SendStream,
-    client::{ResponseFuture, SendRequest},
-};
+use bytes::Bytes;
+use h2::client::{ResponseFuture, SendRequest};
 use http::Request;
 use tokio::{sync::Notify, task::AbortHandle, time::Instant};
 
 use super::{
     Inner, Watch,
     dial::{Driven, Opened},
-    frame::Frame,
+    frame::{Frame, Ledger},
 };
 use crate::milvus::{CallError, CallFailure};
 
@@ -46,11 +43,8 @@ pub(super) struct Open {
     served: Cell<bool>,
     in_flight: Cell<usize>,
     limit: Cell<usize>,
-    handed_over: RefCell<Vec<Instant>>,
+    ledger: Rc<Ledger>,
 }
-
-/// A body of which the window did not take everything.
-pub(super) type Unsent = Option<(SendStream<Frame>, Frame)>;
 
 impl Link {
     pub(super) fn is_up(&self) -> bool {
@@ -94,24 +88,17 @@ impl Open {
         self.in_flight.get()
     }
 
-    /// Hands a request over; gives the moment just before, and the body if the window has no room for it yet.
-    pub(super) fn send(&self, request: Request<()>, frame: Frame) -> Result<(Instant, ResponseFuture, Unsent), h2::Error> {
-        let bytes = frame.remaining();
+    /// Hands a request over; gives the moment just before. HTTP/2 sends the body as far as the window allows, and the rest
+    /// when it opens.
+    pub(super) fn send(&self, request: Request<()>, body: Bytes) -> Result<(Instant, ResponseFuture), h2::Error> {
         let mut sender = self.sender.borrow_mut();
         let sender = sender.as_mut().ok_or_else(lost)?;
         let sent = Instant::now();
         let (response, mut stream) = sender.send_request(request, false)?;
-        stream.reserve_capacity(bytes);
-        let unsent = if stream.capacity() >= bytes {
-            // A stream that was reset already says so to whoever waits for its reply.
-            let _ = stream.send_data(frame, true);
-            None
-        } else {
-            Some((stream, frame))
-        };
+        // A stream that was reset already says so to whoever waits for its reply.
+        let _ = stream.send_data(Frame::new(body, sent, &self.ledger), true);
         self.in_flight.set(self.in_flight.get() + 1);
-        self.handed_over.borrow_mut().push(sent);
-        Ok((sent, response, unsent))
+        Ok((sent, response))
     }
 
     /// Whether HTTP/2 takes another request now. At the limit of streams it keeps the last one until it is asked.
@@ -144,16 +131,17 @@ impl Open {
         self.in_flight.set(self.in_flight.get() - 1);
     }
 
-    /// The socket has taken everything that was handed over.
+    /// The socket has taken everything that HTTP/2 had for it.
     fn written(&self, watch: &dyn Watch, number: usize) {
-        let mut handed_over = self.handed_over.borrow_mut();
-        if handed_over.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        for at in handed_over.drain(..) {
-            watch.hand_over(number, now.saturating_duration_since(at));
-        }
+        let mut now = None;
+        self.ledger.turned(|taken| {
+            let waited = now.get_or_insert_with(Instant::now).saturating_duration_since(taken.sent);
+            if taken.waited {
+                watch.no_window(number, waited);
+            } else {
+                watch.hand_over(number, waited);
+            }
+        });
     }
 }
 
@@ -169,7 +157,7 @@ pub(super) fn run(inner: &Rc<Inner>, number: usize, opened: Opened) {
         served: Cell::new(false),
         in_flight: Cell::new(0),
         limit: Cell::new(opened.limit),
-        handed_over: RefCell::default(),
+        ledger: Rc::default(),
     });
     let link = &inner.links[number];
     *link.open.borrow_mut() = Some(Rc::clone(&open));

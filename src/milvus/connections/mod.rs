@@ -32,7 +32,6 @@ use tokio::sync::Notify;
 pub use self::flight::{Exchange, InFlight};
 use self::{
     dial::Dial,
-    frame::Frame,
     link::{Link, Open},
 };
 use super::{
@@ -66,11 +65,13 @@ pub enum Resolve {
 
 /// Who is told what happens between `sent` and `done` on this side of the socket. Called on the load thread; must be cheap.
 pub trait Watch {
-    /// A request of connection `connection` waited so long from its hand-over until the socket had taken it.
+    /// A request of connection `connection` waited so long from its hand-over until the socket had taken all of it, not held
+    /// up by the window.
     fn hand_over(&self, connection: usize, waited: Duration);
     /// The newest bytes of a read had waited so long in the kernel.
     fn read_wake_up(&self, connection: usize, waited: Duration);
-    /// A request waited so long until the server's flow-control window had room for all of it.
+    /// A request that the server's flow-control window held up waited so long from its hand-over until the socket had taken
+    /// all of it.
     fn no_window(&self, connection: usize, waited: Duration);
 }
 
@@ -234,9 +235,9 @@ impl Inner {
         }
         while let Some((number, open)) = self.pick(pin) {
             let request = self.request(call, traceparent);
-            match open.send(request, Frame::new(call.body.clone())) {
-                Ok((sent, response, unsent)) => {
-                    return Ok(InFlight { sent, response: Some(response), unsent, number, open, inner: Rc::clone(self) });
+            match open.send(request, call.body.clone()) {
+                Ok((sent, response)) => {
+                    return Ok(InFlight { sent, response: Some(response), number, open, inner: Rc::clone(self) });
                 }
                 // The server is closing this connection, and takes nothing new on it.
                 Err(_) => self.links[number].lose(&open),
