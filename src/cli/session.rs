@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     load::{Engine, EngineOptions, RunIds, SpanContext, client_span, prepare, streams},
-    milvus::{self, CallError, Client, ConnectOptions, Credentials, SetupError, TlsOptions, Transport},
-    plan::{AccessPlan, CredentialsPlan, Plan, Remark},
+    milvus::{self, CallError, Client, ConnectOptions, Credentials, Pick, Resolve, SetupError, TlsOptions, Transport},
+    plan::{AccessPlan, CredentialsPlan, PickPlan, Plan, Remark, ResolvePlan},
     record::{ExportInfo, FORMAT, RunClock, RunFolder, RunInfo, RunWriter, Status, Warning},
     spans::SpanSource,
     telemetry::{ClientSpan, ExportOptions, Exporter, IdStream, Nonce, OutcomeStatus, RequestIds},
@@ -332,7 +332,16 @@ impl<'a> Session<'a> {
 /// How to reach Milvus, from the plan.
 pub(crate) fn connect_options(plan: &Plan) -> ConnectOptions {
     let mut options = ConnectOptions::new(plan.milvus.uri.clone());
-    options.connections = plan.milvus.connections;
+    options.connections = plan.milvus.connections.count;
+    options.resolve = match plan.milvus.connections.resolve {
+        ResolvePlan::First => Resolve::First,
+        ResolvePlan::EveryAddress => Resolve::EveryAddress,
+    };
+    options.pick = match plan.milvus.connections.pick {
+        PickPlan::RoundRobin => Pick::RoundRobin,
+        PickPlan::Pinned => Pick::Pinned,
+        PickPlan::LeastInFlight => Pick::LeastInFlight,
+    };
     options.connect_timeout = plan.milvus.timeout.min(Duration::from_secs(10));
     options.access = match plan.milvus.access {
         AccessPlan::Read => milvus::Access::Read,
