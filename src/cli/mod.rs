@@ -6,6 +6,7 @@ mod collect;
 mod doctor;
 mod environment;
 mod finish;
+mod live;
 mod measure;
 mod probe;
 mod progress;

@@ -7,6 +7,7 @@ mod callers;
 mod client_span;
 mod closed;
 mod engine;
+mod latencies;
 mod live;
 mod open;
 mod places;
@@ -20,6 +21,7 @@ pub use client_span::{SpanContext, client_span};
 pub use engine::{
     Engine, EngineError, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, RunningPhase, StreamResult, StreamRun,
 };
+pub use latencies::Latencies;
 pub use live::{LiveCounters, LiveSnapshot};
 pub use schedule::{PREPARE, RunIds, nothing_earlier, phase_run, streams};
 pub use stop::{Stop, StopHandle};
