@@ -52,12 +52,23 @@ struct Load {
     requests: Option<u64>,
     timeout: Duration,
     threads: u32,
+    precise: bool,
+    cores: Vec<u32>,
 }
 
 impl Load {
     fn open(rate: f64, max_in_flight: u64, seconds: u64) -> Self {
         let (arrival, load) = (Loop::Open { max_in_flight }, PartLoad::Open(Schedule::even(Shape::Constant { rate })));
-        Self { arrival, load, duration: Some(Duration::from_secs(seconds)), requests: None, timeout: Duration::from_secs(10), threads: 1 }
+        Self {
+            arrival,
+            load,
+            duration: Some(Duration::from_secs(seconds)),
+            requests: None,
+            timeout: Duration::from_secs(10),
+            threads: 1,
+            precise: false,
+            cores: Vec::new(),
+        }
     }
 }
 
@@ -112,7 +123,8 @@ async fn measure(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send
     let recorders = (0..load.threads).map(|_| writer.recorder()).collect();
     let clock = RunClock::start();
     let connect = ConnectOptions { connections: load.threads, ..ConnectOptions::new(uri) };
-    let engine = Engine::start(&EngineOptions { connect, clock }, recorders).await.expect("it connects");
+    let options = EngineOptions { precise: load.precise, cores: load.cores.clone(), ..EngineOptions::new(connect, clock) };
+    let engine = Engine::start(&options, recorders).await.expect("it connects");
     let part = PartPlan {
         stream: StreamId(0),
         ids: IdStream::new(Nonce(1), 42, "alone", "version", "measured"),
@@ -182,6 +194,42 @@ fn an_unbounded_stall_is_in_response_and_service_time() {
     assert!((response - service).abs() <= 0.02 * response + 5.0, "service {service} ms, response {response} ms");
 }
 
+/// The cores that threads of this process called `name` may run on, as the kernel writes them.
+fn cores_of(name: &str) -> Vec<String> {
+    let read = |task: &std::path::Path, file: &str| std::fs::read_to_string(task.join(file)).unwrap_or_default();
+    let tasks = std::fs::read_dir("/proc/self/task").expect("the threads").flatten().map(|entry| entry.path());
+    let named = tasks.filter(|task| read(task, "comm").trim() == name);
+    let list = |task: std::path::PathBuf| {
+        read(&task, "status").lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:").map(|text| text.trim().to_owned()))
+    };
+    named.filter_map(list).collect()
+}
+
+#[test]
+fn a_pinned_thread_that_spins_sends_every_request_and_none_before_its_slot() {
+    let null = NullMilvus::start(NullOptions::default()).expect("a null Milvus");
+    let allowed = rustix::thread::sched_getaffinity(None).expect("the cores of this process");
+    let core = (0..rustix::thread::CpuSet::MAX_CPU).rfind(|core| allowed.is_set(*core)).expect("a core");
+    let load = Load { precise: true, cores: vec![u32::try_from(core).expect("a core")], ..Load::open(500.0, 100, 1) };
+    let (found, cores) = std::sync::mpsc::channel();
+    let measured = run(&null.uri(), &load, move |_| found.send(cores_of("load-0")).expect("the test waits"));
+    assert_eq!(cores.recv().expect("it looked"), [core.to_string()]);
+    assert_eq!(measured.count(Outcome::Ok), 500);
+    assert!(measured.lines.iter().all(|line| line.sent_ns >= line.intended_ns));
+}
+
+#[test]
+fn a_core_that_does_not_exist_is_an_error_of_the_engine() {
+    let fake = FakeMilvus::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut writer = RunWriter::start(&RunFolder::at(folder.path()), Arc::default(), Box::new(|_| {})).expect("a writer");
+    let recorders = vec![writer.recorder()];
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let options = EngineOptions { cores: vec![1_000_000], ..EngineOptions::new(ConnectOptions::new(fake.uri()), RunClock::start()) };
+    let refused = runtime.block_on(Engine::start(&options, recorders)).expect_err("it is refused");
+    assert!(refused.to_string().contains("core 1000000"), "{refused}");
+}
+
 #[test]
 fn a_rate_far_above_the_server_ends_in_time_and_accounts_for_every_slot() {
     let fake = FakeMilvus::start();
@@ -202,7 +250,7 @@ fn callers_of_a_closed_loop_share_the_numbers_and_have_no_intended_time() {
     let fake = FakeMilvus::start();
     let arrival = Loop::Closed { callers: 4, think_time: ThinkTime::Constant(Duration::ZERO) };
     let callers = PartLoad::Closed { from: 4, to: 4 };
-    let load = Load { arrival, load: callers, duration: None, requests: Some(400), timeout: Duration::from_secs(10), threads: 2 };
+    let load = Load { arrival, load: callers, duration: None, requests: Some(400), threads: 2, ..Load::open(1.0, 1, 1) };
     let measured = run(&fake.uri(), &load, |_| {});
     let mut seqs: Vec<u64> = measured.lines.iter().map(|line| line.seq).collect();
     seqs.sort_unstable();
@@ -306,7 +354,7 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
     let recorders = (0..2).map(|_| writer.recorder()).collect();
     runtime.block_on(async {
         let connect = ConnectOptions { connections: 2, ..ConnectOptions::new(fake.uri()) };
-        let engine = Engine::start(&EngineOptions { connect, clock: RunClock::start() }, recorders).await.expect("it connects");
+        let engine = Engine::start(&EngineOptions::new(connect, RunClock::start()), recorders).await.expect("it connects");
         let mut earlier = vec![0];
         for phase in ["first", "second"] {
             let ids = IdStream::new(Nonce(1), 42, phase, "finite", "measured");
@@ -356,7 +404,7 @@ fn more_threads_than_connections_are_refused() {
     let mut writer = RunWriter::start(&RunFolder::at(folder.path()), Arc::default(), Box::new(|_| {})).expect("a writer");
     let recorders = (0..2).map(|_| writer.recorder()).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let options = EngineOptions { connect: ConnectOptions::new(fake.uri()), clock: RunClock::start() };
+    let options = EngineOptions::new(ConnectOptions::new(fake.uri()), RunClock::start());
     let refused = runtime.block_on(Engine::start(&options, recorders)).expect_err("it is refused");
     assert!(refused.to_string().contains("2 load threads can't share 1 connections"), "{refused}");
 }

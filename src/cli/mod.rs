@@ -7,6 +7,7 @@ mod doctor;
 mod environment;
 mod finish;
 mod live;
+mod load_threads;
 mod measure;
 mod probe;
 mod progress;

@@ -10,19 +10,20 @@ mod engine;
 mod latencies;
 mod live;
 mod open;
+mod phase;
 mod places;
 pub mod prepare;
 mod request;
 mod schedule;
 mod stop;
+mod thread;
 mod timer;
 
 pub use client_span::{SpanContext, client_span};
-pub use engine::{
-    Engine, EngineError, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, RunningPhase, StreamResult, StreamRun,
-};
+pub use engine::{Engine, EngineError, EngineOptions, RunningPhase};
 pub use latencies::Latencies;
 pub use live::{LiveCounters, LiveSnapshot};
+pub use phase::{Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, StreamResult, StreamRun};
 pub use schedule::{PREPARE, RunIds, nothing_earlier, phase_run, streams};
 pub use stop::{Stop, StopHandle};
 

@@ -55,6 +55,12 @@ pub struct RunInfo {
     pub start: ClockAnchor,
     /// Load threads.
     pub threads: u32,
+    /// Whether `--threads` named their number; it was chosen from the cores otherwise.
+    pub load_threads_given: bool,
+    /// The core of each load thread, in their order; empty: where the kernel put them.
+    pub pinned: Vec<u32>,
+    /// Whether load threads spun the last stretch before a slot.
+    pub precise: bool,
     /// Every (phase, part, workload) that was measured, `prepare` among them; [`super::StreamId`] is the index.
     pub streams: Vec<StreamInfo>,
     /// Phases in their order, `prepare` first.

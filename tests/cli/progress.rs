@@ -1,4 +1,6 @@
-//! What stderr says while a run goes on.
+//! What stderr says while a run goes on, and what is said of its load threads.
+
+use serde_json::json;
 
 use crate::{bench::Bench, support::fake_milvus::FakeMilvus};
 
@@ -30,4 +32,29 @@ fn quiet_is_silent() {
     let fake = FakeMilvus::start();
     let ended = Bench::at(&fake, &[TWO_SECONDS]).run(&["--quiet"]).exits(0);
     assert!(!ended.stderr.contains("rate ") && !ended.stderr.contains("phase "), "{}", ended.stderr);
+}
+
+#[test]
+fn run_json_says_how_the_load_threads_ran() {
+    let fake = FakeMilvus::start();
+    let allowed = rustix::thread::sched_getaffinity(None).expect("the cores of this process");
+    let core = (0..rustix::thread::CpuSet::MAX_CPU).find(|core| allowed.is_set(*core)).expect("a core");
+    let said = |flags: &[&str]| {
+        let bench = Bench::at(&fake, &[]);
+        bench.run(flags).exits(0);
+        let run = bench.only_folder().run();
+        json!([run["threads"], run["load_threads_given"], run["pinned"], run["precise"]])
+    };
+    assert_eq!(said(&["--threads", "1", "--pin", &core.to_string()]), json!([1, true, [core], false]));
+    let by_default = said(&[]);
+    assert!(by_default[0].as_u64() >= Some(1));
+    assert_eq!((&by_default[1], &by_default[2]), (&json!(false), &json!([])));
+}
+
+#[test]
+fn cores_that_are_not_there_are_refused_before_anything_is_made() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[]);
+    bench.run(&["--pin", "1023"]).exits(2).error(&["--pin names core 1023", "allowed are "]);
+    assert!(bench.folders().is_empty());
 }
