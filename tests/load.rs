@@ -3,7 +3,7 @@
 mod support;
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -100,8 +100,15 @@ impl Measured {
 /// One load at a time: these tests look at milliseconds, and would measure each other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn run(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send + 'static) -> Measured {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    run_alone(&alone(), uri, load, during)
+}
+
+fn run_alone(_: &MutexGuard<'_, ()>, uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send + 'static) -> Measured {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     runtime.block_on(measure(uri, load, during))
 }
@@ -169,15 +176,19 @@ fn implied_p95_ms(measured: &Measured, begin: Instant, end: Instant) -> f64 {
 /// server that stops for one. The null Milvus answers a backlog faster than any other, so that the stall is all there is.
 fn stalled_p95_ms(max_in_flight: u64) -> [f64; 3] {
     let stall = Stall { after: Duration::from_secs(4), length: Duration::from_secs(1) };
+    // Before the server starts: its stall comes a fixed time after that.
+    let alone = alone();
     let begin = Instant::now() + stall.after;
     let null = NullMilvus::start(NullOptions { stalls: vec![stall], ..NullOptions::default() }).expect("a null Milvus");
-    let measured = run(&null.uri(), &Load::open(500.0, max_in_flight, 10), |_| {});
+    // It began to count at some moment of its start, which takes its time on a busy machine.
+    let unsure_ms = (Instant::now() + stall.after - begin).as_secs_f64() * 1e3;
+    let measured = run_alone(&alone, &null.uri(), &Load::open(500.0, max_in_flight, 10), |_| {});
     assert_eq!(measured.result.streams[0].due, 5000);
     assert_eq!(measured.count(Outcome::Ok), 5000);
     let implied = implied_p95_ms(&measured, begin, begin + stall.length);
     let found = [Figure::ResponseTime, Figure::ServiceTime, Figure::SendLag].map(|figure| measured.quantile_ms(figure, 0.95));
     assert!(implied > 450.0, "half of the stall is {implied} ms");
-    assert!((found[0] - implied).abs() <= 0.02 * implied + 5.0, "p95 {found:?} ms, the schedule implies {implied} ms");
+    assert!((found[0] - implied).abs() <= 0.02 * implied + 5.0 + unsure_ms, "p95 {found:?} ms, the schedule implies {implied} ms");
     found
 }
 
@@ -344,7 +355,7 @@ impl Operation for Finite {
 
 /// Runs two phases that last until the data of one workload is used up, on two threads; gives the numbers asked for.
 fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
-    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _alone = alone();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     let fake = FakeMilvus::start();
     let finite = Arc::new(Finite::default());

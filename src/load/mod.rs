@@ -15,6 +15,8 @@ mod places;
 pub mod prepare;
 mod request;
 mod schedule;
+#[cfg(test)]
+mod stall_tests;
 mod stop;
 mod thread;
 mod timer;

@@ -48,6 +48,9 @@ struct Inner {
     /// One moment on our clock and on the timer's.
     instant: Instant,
     monotonic: Duration,
+    /// Tokio's clock decides, which tests pause; the kernel's timer is idle then.
+    #[cfg(test)]
+    of_tokio: bool,
     waiting: RefCell<BTreeMap<(Instant, u64), Waker>>,
     next_wait: Cell<u64>,
     armed: Cell<Option<Instant>>,
@@ -61,6 +64,12 @@ impl Timers {
     pub(super) fn start(precise: bool) -> io::Result<Self> {
         let stretch = if precise { STRETCH } else { Duration::ZERO };
         Ok(Self::serve(Inner::new(stretch)?))
+    }
+
+    /// Timers that follow Tokio's clock, to the millisecond.
+    #[cfg(test)]
+    pub(super) fn of_tokio() -> io::Result<Self> {
+        Ok(Self::serve(Inner { of_tokio: true, ..Inner::new(Duration::ZERO)? }))
     }
 
     fn serve(inner: Inner) -> Self {
@@ -81,6 +90,10 @@ impl Timers {
 
     /// Returns at `deadline`, at once if it has passed. May be dropped while it waits.
     pub(super) async fn until(&self, deadline: Instant) {
+        #[cfg(test)]
+        if self.inner.of_tokio {
+            return tokio::time::sleep_until(deadline).await;
+        }
         if deadline <= Instant::now() {
             return;
         }
@@ -143,7 +156,17 @@ impl Inner {
         let descriptor = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
         let (instant, monotonic) = one_moment();
-        Ok(Self { descriptor, stretch, instant, monotonic, waiting: RefCell::default(), next_wait: Cell::new(0), armed: Cell::new(None) })
+        Ok(Self {
+            descriptor,
+            stretch,
+            instant,
+            monotonic,
+            #[cfg(test)]
+            of_tokio: false,
+            waiting: RefCell::default(),
+            next_wait: Cell::new(0),
+            armed: Cell::new(None),
+        })
     }
 
     fn arm(&self, at: Instant) {
