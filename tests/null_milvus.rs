@@ -68,11 +68,10 @@ duration = "1s"
 workloads = ["search", "query", "insert"]
 "#;
 
-#[test]
-fn the_program_runs_against_it() {
-    let server = NullMilvus::start(NullOptions::default()).expect("a free port");
+/// What the program left after a run of `scenario`: its folder's `run.json` and `report.json`.
+fn run(scenario: &str) -> [serde_json::Value; 2] {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("scenario.toml"), SCENARIO.replace("URI", &server.uri())).expect("a scenario");
+    fs::write(folder.path().join("scenario.toml"), scenario).expect("a scenario");
     let mut command = Command::new(env!("CARGO_BIN_EXE_milvus-bench"));
     // A busy machine is late, which is no failure here.
     command.args(["run", "scenario.toml", "--accept-invalid"]).current_dir(folder.path());
@@ -83,14 +82,32 @@ fn the_program_runs_against_it() {
     let ended = command.output().expect("the program starts");
     assert!(ended.status.success(), "{}\n{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     let run = fs::read_dir(folder.path().join("results")).expect("results").flatten().find(|entry| !entry.path().is_symlink());
-    let report = fs::read(run.expect("a run folder").path().join("report.json")).expect("a report");
-    let report: serde_json::Value = serde_json::from_slice(&report).expect("JSON");
+    let run = run.expect("a run folder").path();
+    ["run.json", "report.json"].map(|name| serde_json::from_slice(&fs::read(run.join(name)).expect(name)).expect("JSON"))
+}
+
+#[test]
+fn the_program_runs_against_it() {
+    let server = NullMilvus::start(NullOptions::default()).expect("a free port");
+    let [_, report] = run(&SCENARIO.replace("URI", &server.uri()));
     let workloads = report["workloads"].as_array().expect("workloads");
     assert!(workloads.iter().all(|workload| workload["requests"]["failed"] == 0), "{report:#}");
     let requests = server.counters().requests;
     // Without rounding: each slot of the schedule is one request.
     assert_eq!((requests["Search"], requests["Query"]), (120, 60), "{requests:?}");
     assert!(requests["Insert"] >= 12 && requests["CreateCollection"] == 1, "{requests:?}");
+}
+
+#[test]
+fn as_many_connections_are_opened_as_the_scenario_has() {
+    let server = NullMilvus::start(NullOptions::default()).expect("a free port");
+    let table = "connections = { count = 3, resolve = \"every-address\", pick = \"least-in-flight\" }";
+    let [run, report] = run(&SCENARIO.replace("connections = 2", table).replace("URI", &server.uri()));
+    assert_eq!(server.counters().connections, 6, "three of the preparation, three of the load");
+    let expected = serde_json::json!({ "count": 3, "resolve": "every-address", "pick": "least-in-flight" });
+    assert_eq!(run["plan"]["milvus"]["connections"], expected);
+    let workloads = report["workloads"].as_array().expect("workloads");
+    assert!(workloads.iter().all(|workload| workload["requests"]["failed"] == 0), "{report:#}");
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ fn environment(info: &RunInfo) -> Vec<(String, String)> {
     facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// `1 of 2 cores (default)`: how many, and who chose it.
+/// `1 of 2 cores (default)`: how many, who chose it, and how they ran.
 fn load_threads(info: &RunInfo) -> String {
     let of = info.environment.get("cores").map_or(String::new(), |cores| format!(" of {cores} cores"));
     let chosen = match info.threads_given {
@@ -118,7 +118,10 @@ fn load_threads(info: &RunInfo) -> String {
         Some(false) => " (default)",
         None => "",
     };
-    format!("{}{of}{chosen}", info.threads)
+    let cores: Vec<String> = info.pinned.iter().map(ToString::to_string).collect();
+    let pinned = if cores.is_empty() { String::new() } else { format!(", pinned to {}", cores.join(" ")) };
+    let precise = if info.precise { ", precise" } else { "" };
+    format!("{}{of}{chosen}{pinned}{precise}", info.threads)
 }
 
 fn spans(info: &RunInfo, found: &Collected) -> Option<SpanSummary> {

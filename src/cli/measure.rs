@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{CliError, environment, session::Session, signals::Asked};
+use super::{CliError, environment, live::watch, session::Session, signals::Asked};
 use crate::{
     load::{
-        Engine, LiveSnapshot, PREPARE, PhaseResult, PhaseRun, ROWS_USED_UP, RunIds, RunningPhase, Stop, StopHandle, nothing_earlier,
-        phase_run,
+        Engine, PREPARE, PhaseResult, PhaseRun, ROWS_USED_UP, RunIds, Stop, nothing_earlier, phase_run,
         prepare::{self, Decision, PrepareContext, collection_state},
     },
     milvus::{Client, SetupError},
@@ -19,13 +18,6 @@ use crate::{
 
 /// Time between the order to begin and the first slot: every thread has its tasks by then.
 const RUN_UP: Duration = Duration::from_millis(50);
-
-/// Time between two looks at a running phase, and between two lines of progress.
-const LOOK: Duration = Duration::from_millis(50);
-const DRAW: Duration = Duration::from_secs(1);
-
-/// How long requests in flight are waited for after Ctrl-C.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// Prepares every collection; `created` holds the indices of those that this run made, also when it fails half way.
 pub(crate) async fn prepare(
@@ -138,7 +130,7 @@ pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engi
         let started = session.clock.ns_of(phase.start);
         note_starts(session, &phase, started)?;
         let mut running = engine.begin(&phase);
-        let result = watch(session, plan, number, &mut running, &phase.stop).await?;
+        let result = watch(session, plan, number, &mut running, &phase).await?;
         for (index, numbers) in plan.phases[number].workloads.iter().zip(&result.earlier) {
             earlier[*index].clone_from(numbers);
         }
@@ -165,58 +157,6 @@ fn note_starts(session: &mut Session<'_>, phase: &PhaseRun, started: u64) -> Res
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Waits for the end of a phase: draws progress, passes on signals, ends phases that last until their rows are used up.
-async fn watch(
-    session: &mut Session<'_>,
-    plan: &Plan,
-    number: usize,
-    running: &mut RunningPhase,
-    stop: &StopHandle,
-) -> Result<PhaseResult, CliError> {
-    let began = Instant::now();
-    let mut signals = session.signals.clone();
-    let mut before = vec![LiveSnapshot::default(); plan.phases[number].workloads.len()];
-    let mut drawn = began;
-    loop {
-        tokio::select! {
-            result = running.wait() => return result.map_err(CliError::new),
-            () = tokio::time::sleep(LOOK) => {}
-            () = signals.wait(), if stop.asked() == Stop::Go => {
-                stop.ask(Stop::EndPart);
-                let stop = stop.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(LAST_ANSWERS).await;
-                    stop.ask(Stop::Abort);
-                });
-            }
-        }
-        if drawn.elapsed() >= DRAW {
-            let live = running.live();
-            session.progress.now(&line(plan, number, began.elapsed(), &before, &live));
-            (before, drawn) = (live, Instant::now());
-        }
-        if plan.phases[number].length == PhaseLength::Exhausted && running.exhausted() {
-            stop.ask(Stop::EndPart);
-        }
-    }
-}
-
-fn line(plan: &Plan, number: usize, elapsed: Duration, before: &[LiveSnapshot], live: &[LiveSnapshot]) -> String {
-    let phase = &plan.phases[number];
-    let workloads = phase.workloads.iter().zip(live).zip(before).map(|((index, now), before)| {
-        let rate = now.ok.saturating_sub(before.ok);
-        let failed = if now.failed > 0 { format!(", {} failed", now.failed) } else { String::new() };
-        format!("{} {rate}/s, {} in flight{failed}", plan.workloads[*index].name, now.in_flight())
-    });
-    let workloads: Vec<String> = workloads.collect();
-    let time = match phase.length {
-        PhaseLength::Duration(length) => format!("{} of {} s", elapsed.as_secs(), (phase.warmup + length).as_secs()),
-        PhaseLength::Requests(requests) => format!("{} s, until {requests} requests each", elapsed.as_secs()),
-        PhaseLength::Exhausted => format!("{} s, until the rows are used up", elapsed.as_secs()),
-    };
-    format!("{}: {time}; {}", phase.name, workloads.join("; "))
 }
 
 fn begin_phase(session: &mut Session<'_>, name: &str) -> Result<(), CliError> {

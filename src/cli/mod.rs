@@ -6,6 +6,8 @@ mod collect;
 mod doctor;
 mod environment;
 mod finish;
+mod live;
+mod load_threads;
 mod measure;
 mod probe;
 mod progress;

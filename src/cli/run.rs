@@ -42,9 +42,15 @@ pub(crate) struct RunArguments {
     /// Drop and create again this collection although milvus-bench did not create it
     #[arg(long, value_name = "COLLECTION")]
     pub(crate) replace: Vec<String>,
-    /// Threads of the load; default: half of the cores, at least one
+    /// Threads of the load; default: half of the cores, 1 to 8
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) threads: Option<u32>,
+    /// Cores of the load threads, one for each in their order, e.g. 0,2 or 0-3
+    #[arg(long, value_name = "CORES")]
+    pub(crate) pin: Option<String>,
+    /// Send within microseconds of the planned moment: load threads spin the last 0.2 ms; needs 3 cores
+    #[arg(long)]
+    pub(crate) precise: bool,
     /// No progress on stderr
     #[arg(long, short)]
     pub(crate) quiet: bool,

@@ -8,15 +8,17 @@ use std::{
 };
 
 use super::{
-    CliError, collect, environment, measure,
+    CliError, collect, environment,
+    load_threads::{LoadThreads, Machine},
+    measure,
     progress::Progress,
     run::RunArguments,
     signals::{Asked, Signals},
 };
 use crate::{
     load::{Engine, EngineOptions, RunIds, SpanContext, client_span, prepare, streams},
-    milvus::{self, CallError, Client, ConnectOptions, Credentials, SetupError, TlsOptions, Transport},
-    plan::{AccessPlan, CredentialsPlan, Plan, Remark},
+    milvus::{self, CallError, Client, ConnectOptions, Credentials, Pick, Resolve, SetupError, TlsOptions, Transport},
+    plan::{AccessPlan, CredentialsPlan, PickPlan, Plan, Remark, ResolvePlan},
     record::{ExportInfo, FORMAT, RunClock, RunFolder, RunInfo, RunWriter, Status, Warning},
     spans::SpanSource,
     telemetry::{ClientSpan, ExportOptions, Exporter, IdStream, Nonce, OutcomeStatus, RequestIds},
@@ -39,6 +41,7 @@ pub(crate) struct Session<'a> {
     pub(crate) signals: Signals,
     pub(crate) clock: RunClock,
     arguments: &'a RunArguments,
+    load_threads: LoadThreads,
     nonce: Nonce,
     /// Moments between which collections were dropped after the load, nanoseconds since the run's start.
     cleaned_up: Option<(u64, u64)>,
@@ -61,6 +64,7 @@ impl Roots {
 impl<'a> Session<'a> {
     /// Makes the folder and begins run.json.
     pub(crate) fn create(arguments: &'a RunArguments, plan: &Plan, progress: &'a Progress, signals: Signals) -> Result<Self, CliError> {
+        let load_threads = LoadThreads::resolve(arguments, &Machine::here())?;
         let nonce = Nonce(rand::random());
         let folder = match &arguments.out {
             Some(out) => RunFolder::create_at(out),
@@ -81,13 +85,15 @@ impl<'a> Session<'a> {
             environment: environment::machine(),
             plan: plan.resolved.clone(),
             start: clock.anchor(),
-            threads: threads(arguments),
-            threads_given: Some(arguments.threads.is_some()),
+            threads: load_threads.count,
+            threads_given: Some(load_threads.given),
+            pinned: load_threads.cores.clone(),
+            precise: load_threads.precise,
             streams: streams(plan),
             warnings: warnings(plan),
             ..RunInfo::default()
         };
-        let session = Self { folder, info, progress, signals, clock, arguments, nonce, cleaned_up: None };
+        let session = Self { folder, info, progress, signals, clock, arguments, load_threads, nonce, cleaned_up: None };
         session.save()?;
         for warning in &session.info.warnings {
             progress.warn(&warning.to_string());
@@ -229,8 +235,9 @@ impl<'a> Session<'a> {
         options: &ConnectOptions,
         recorders: Vec<crate::record::Recorder>,
     ) -> Result<(), CliError> {
-        let engine =
-            Engine::start(&EngineOptions { connect: options.clone(), clock: self.clock }, recorders).await.map_err(CliError::new)?;
+        let LoadThreads { cores, precise, .. } = self.load_threads.clone();
+        let options = EngineOptions { cores, precise, ..EngineOptions::new(options.clone(), self.clock) };
+        let engine = Engine::start(&options, recorders).await.map_err(CliError::new)?;
         let ids = RunIds { nonce: self.nonce, seed: plan.seed };
         let measured = measure::phases(self, plan, &engine, client, ids).await;
         // Joins the load threads; their last interval is handed over by that.
@@ -333,7 +340,16 @@ impl<'a> Session<'a> {
 /// How to reach Milvus, from the plan.
 pub(crate) fn connect_options(plan: &Plan) -> ConnectOptions {
     let mut options = ConnectOptions::new(plan.milvus.uri.clone());
-    options.connections = plan.milvus.connections;
+    options.connections = plan.milvus.connections.count;
+    options.resolve = match plan.milvus.connections.resolve {
+        ResolvePlan::First => Resolve::First,
+        ResolvePlan::EveryAddress => Resolve::EveryAddress,
+    };
+    options.pick = match plan.milvus.connections.pick {
+        PickPlan::RoundRobin => Pick::RoundRobin,
+        PickPlan::Pinned => Pick::Pinned,
+        PickPlan::LeastInFlight => Pick::LeastInFlight,
+    };
     options.connect_timeout = plan.milvus.timeout.min(Duration::from_secs(10));
     options.access = match plan.milvus.access {
         AccessPlan::Read => milvus::Access::Read,
@@ -368,11 +384,6 @@ fn no_version(error: &SetupError) -> CliError {
 /// None for a folder such as `.`, whose path ends in no name.
 fn folder_name(folder: &RunFolder) -> Option<String> {
     folder.path().file_name().map(|name| name.to_string_lossy().into_owned())
-}
-
-fn threads(arguments: &RunArguments) -> u32 {
-    let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
-    arguments.threads.unwrap_or((cores / 2).clamp(1, 8))
 }
 
 /// The arguments as typed, for run.json, fit to be shown on a terminal. Nothing is left out here: the scenario refuses a

@@ -9,9 +9,10 @@ use tokio::time::Instant;
 
 use super::{
     callers,
-    engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartLoad, PartPlan, StreamResult},
+    phase::{LaneResult, Loop, PartLoad, PartPlan, StreamResult},
     request::{Before, Lane, Launch},
     stop::{Stop, StopListener},
+    thread::{LaneContext, LaneOutcome, joined},
 };
 use crate::plan::ThinkTime;
 
@@ -43,10 +44,7 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
     }
     let mut result = LaneResult::default();
     for task in tasks {
-        let (number, earlier, parts) = task.await.map_err(|error| match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => error.to_string(),
-        })?;
+        let (number, earlier, parts) = joined(task.await)?;
         result.earlier.push((number as usize, earlier));
         merge(&mut result.parts, parts);
     }

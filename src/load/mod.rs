@@ -7,20 +7,25 @@ mod callers;
 mod client_span;
 mod closed;
 mod engine;
+mod latencies;
 mod live;
 mod open;
+mod phase;
 mod places;
 pub mod prepare;
 mod request;
 mod schedule;
+#[cfg(test)]
+mod stall_tests;
 mod stop;
+mod thread;
 mod timer;
 
 pub use client_span::{SpanContext, client_span};
-pub use engine::{
-    Engine, EngineError, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, RunningPhase, StreamResult, StreamRun,
-};
+pub use engine::{Engine, EngineError, EngineOptions, RunningPhase};
+pub use latencies::Latencies;
 pub use live::{LiveCounters, LiveSnapshot};
+pub use phase::{Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, StreamResult, StreamRun};
 pub use schedule::{PREPARE, RunIds, nothing_earlier, phase_run, streams};
 pub use stop::{Stop, StopHandle};
 

@@ -8,10 +8,11 @@ use std::{future::poll_fn, rc::Rc, task::Poll, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    engine::{LaneContext, LaneOutcome, LaneResult, Loop, PartLoad, PartPlan, StreamResult},
+    phase::{LaneResult, Loop, PartLoad, PartPlan, StreamResult},
     places::{Place, Places},
     request::{Before, Lane, Launch, Prepared},
     stop::{Stop, StopListener},
+    thread::{LaneContext, LaneOutcome},
 };
 use crate::pacer::{Pacer, Slot};
 
@@ -160,7 +161,7 @@ impl<'a> Part<'a> {
             tokio::select! {
                 biased;
                 () = self.stop.until(Stop::EndPart) => {}
-                () = self.lane.shared.timers.until(due) => {}
+                () = self.lane.shared.timers.until_slot(due) => {}
             }
         }
         // A slot that was due before the wish to stop counts as due; it will not be sent.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
-    live::LiveCounters,
+    live::{LiveCounters, LiveEnd},
     stop::{Stop, StopListener},
     timer::Timers,
 };
@@ -204,6 +204,16 @@ impl Lane {
         self.keep(&sample);
     }
 
+    fn count_end(&self, sample: &Sample) {
+        let end = match (sample.outcome, sample.sent_ns) {
+            (Outcome::Ok, Some(sent)) => LiveEnd::Ok(sample.done_ns.saturating_sub(sample.intended_ns.unwrap_or(sent))),
+            (_, Some(_)) => LiveEnd::Failed,
+            (Outcome::NotSent, None) => return,
+            (_, None) => LiveEnd::Unsent,
+        };
+        self.live.count_end(end);
+    }
+
     fn keep(&self, sample: &Sample) {
         self.last_done_ns.set(self.last_done_ns.get().max(sample.done_ns));
         self.shared.recorder.borrow_mut().record(sample);
@@ -225,9 +235,6 @@ impl Lane {
     }
 
     fn record(&self, request: &Prepared, before: Before, sent: Option<Instant>, done: Instant, ended: Ended) {
-        if sent.is_some() {
-            self.live.count_done(ended.outcome == Outcome::Ok);
-        }
         let sample = Sample {
             stream: self.stream,
             seq: request.key.seq,
@@ -245,6 +252,7 @@ impl Lane {
             rows: ended.rows,
             recall: ended.recall,
         };
+        self.count_end(&sample);
         self.keep(&sample);
     }
 }

@@ -3,6 +3,9 @@
 //! Tokio's own timer has a granularity of one millisecond and would add half of it to every response time. A timerfd
 //! wakes the event loop within the kernel's own precision, and nothing spins. All waits of a thread share one; it is set
 //! to the earliest of them.
+//!
+//! Where that is not precise enough, the wait for a slot may spin its last stretch: the timer wakes the task early, and the
+//! task gives way to all others, and the event loop to the kernel's news, again and again until the time has come.
 
 use std::{
     cell::{Cell, RefCell},
@@ -23,6 +26,14 @@ use tokio::{
     time::Instant,
 };
 
+/// The stretch that is spun: in 99 of 100 cases the kernel wakes a thread within it, also one that slept for long.
+const STRETCH: Duration = Duration::from_micros(200);
+
+/// Readings of two clocks that are no further apart count as one moment.
+const CLOCKS_APART: Duration = Duration::from_micros(3);
+/// How often the clocks are read at most; the best pair is taken then.
+const CLOCK_READINGS: u32 = 100;
+
 /// The waits of one thread; clones share them.
 #[derive(Clone, Debug)]
 pub(super) struct Timers {
@@ -32,41 +43,57 @@ pub(super) struct Timers {
 #[derive(Debug)]
 struct Inner {
     descriptor: AsyncFd<OwnedFd>,
+    /// The last part of the wait for a slot, which is spun; zero: nothing is.
+    stretch: Duration,
     /// One moment on our clock and on the timer's.
     instant: Instant,
     monotonic: Duration,
+    /// Tokio's clock decides, which tests pause; the kernel's timer is idle then.
+    #[cfg(test)]
+    of_tokio: bool,
     waiting: RefCell<BTreeMap<(Instant, u64), Waker>>,
     next_wait: Cell<u64>,
     armed: Cell<Option<Instant>>,
 }
 
 impl Timers {
-    /// The timer of this thread's event loop, served by a task of its own.
+    /// The timer of this thread's event loop, served by a task of its own; `precise`: the last 0.2 ms before a slot are spun.
     ///
     /// # Errors
     /// The kernel gives no timer: too many open files.
-    // Deprecated because a type may lie about its descriptor, which an OwnedFd can't; the replacement is `unsafe`.
-    #[allow(deprecated)]
-    pub(super) fn start() -> io::Result<Self> {
-        let descriptor = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
-        let now = clock_gettime(ClockId::Monotonic);
-        let monotonic = Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0));
-        let inner = Rc::new(Inner {
-            descriptor,
-            instant: Instant::now(),
-            monotonic,
-            waiting: RefCell::default(),
-            next_wait: Cell::new(0),
-            armed: Cell::new(None),
-        });
+    pub(super) fn start(precise: bool) -> io::Result<Self> {
+        let stretch = if precise { STRETCH } else { Duration::ZERO };
+        Ok(Self::serve(Inner::new(stretch)?))
+    }
+
+    /// Timers that follow Tokio's clock, to the millisecond.
+    #[cfg(test)]
+    pub(super) fn of_tokio() -> io::Result<Self> {
+        Ok(Self::serve(Inner { of_tokio: true, ..Inner::new(Duration::ZERO)? }))
+    }
+
+    fn serve(inner: Inner) -> Self {
+        let inner = Rc::new(inner);
         let served = Rc::clone(&inner);
         tokio::task::spawn_local(async move { while served.fired().await.is_ok() {} });
-        Ok(Self { inner })
+        Self { inner }
+    }
+
+    /// Returns at `deadline`, the time of a slot. May be dropped while it waits.
+    pub(super) async fn until_slot(&self, deadline: Instant) {
+        self.until(deadline.checked_sub(self.inner.stretch).unwrap_or(deadline)).await;
+        while Instant::now() < deadline {
+            // Everybody else has a turn, and replies are read.
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Returns at `deadline`, at once if it has passed. May be dropped while it waits.
     pub(super) async fn until(&self, deadline: Instant) {
+        #[cfg(test)]
+        if self.inner.of_tokio {
+            return tokio::time::sleep_until(deadline).await;
+        }
         if deadline <= Instant::now() {
             return;
         }
@@ -75,6 +102,29 @@ impl Timers {
         let wait = Wait { inner: &self.inner, key: (deadline, number) };
         poll_fn(|cx| if Instant::now() >= deadline { Poll::Ready(()) } else { wait.register(cx.waker()) }).await;
     }
+}
+
+/// One moment on Tokio's clock and on the timer's: the one is read before and after the other, again where this thread was
+/// interrupted in between. Every request would be late, or early, by what the two are apart.
+fn one_moment() -> (Instant, Duration) {
+    let read = || {
+        let before = Instant::now();
+        let now = clock_gettime(ClockId::Monotonic);
+        let apart = Instant::now() - before;
+        let monotonic = Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0));
+        (apart, before + apart / 2, monotonic)
+    };
+    let mut best = read();
+    for _ in 1..CLOCK_READINGS {
+        if best.0 <= CLOCKS_APART {
+            break;
+        }
+        let next = read();
+        if next.0 < best.0 {
+            best = next;
+        }
+    }
+    (best.1, best.2)
 }
 
 /// One wait; it leaves the list when it is dropped.
@@ -100,6 +150,25 @@ impl Drop for Wait<'_> {
 }
 
 impl Inner {
+    // Deprecated because a type may lie about its descriptor, which an OwnedFd can't; the replacement is `unsafe`.
+    #[allow(deprecated)]
+    fn new(stretch: Duration) -> io::Result<Self> {
+        let descriptor = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
+        let (instant, monotonic) = one_moment();
+        Ok(Self {
+            descriptor,
+            stretch,
+            instant,
+            monotonic,
+            #[cfg(test)]
+            of_tokio: false,
+            waiting: RefCell::default(),
+            next_wait: Cell::new(0),
+            armed: Cell::new(None),
+        })
+    }
+
     fn arm(&self, at: Instant) {
         self.armed.set(Some(at));
         let at = self.monotonic + at.saturating_duration_since(self.instant);
@@ -134,6 +203,11 @@ impl Inner {
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::UnixStream,
+    };
+
     use super::*;
 
     fn run<F: Future>(test: impl FnOnce() -> F) -> F::Output {
@@ -145,7 +219,7 @@ mod tests {
     #[test]
     fn waits_end_in_the_order_of_their_deadlines_and_never_early() {
         let order = run(|| async {
-            let timers = Timers::start().expect("a timer");
+            let timers = Timers::start(false).expect("a timer");
             let now = Instant::now();
             let order = Rc::new(RefCell::new(Vec::new()));
             let waits = [30_u64, 10, 20, 10].map(|ms| {
@@ -168,7 +242,7 @@ mod tests {
     #[test]
     fn a_wait_that_is_dropped_leaves_the_others_alone() {
         run(|| async {
-            let timers = Timers::start().expect("a timer");
+            let timers = Timers::start(false).expect("a timer");
             let now = Instant::now();
             let long = timers.until(now + Duration::from_millis(20));
             let dropped = tokio::time::timeout(Duration::from_millis(5), timers.until(now + Duration::from_millis(10)));
@@ -176,6 +250,42 @@ mod tests {
             long.await;
             assert!(Instant::now() >= now + Duration::from_millis(20));
             assert!(timers.inner.waiting.borrow().is_empty());
+        });
+    }
+
+    #[test]
+    fn the_last_stretch_before_a_slot_is_spun_and_others_go_on() {
+        run(|| async {
+            let timers = Timers::start(true).expect("a timer");
+            let deadline = Instant::now() + Duration::from_millis(50);
+            let (mut ours, mut theirs) = UnixStream::pair().expect("a pair of sockets");
+            let slot = tokio::task::spawn_local({
+                let timers = timers.clone();
+                async move { timers.until_slot(deadline).await }
+            });
+            tokio::task::yield_now().await;
+            assert_eq!(timers.inner.armed.get(), Some(deadline - STRETCH), "the timer wakes it early");
+            timers.until(deadline - STRETCH / 2).await;
+            // The slot's task spins now, if this machine is not too busy; it must not keep the event loop from sockets.
+            theirs.write_all(b"reply").await.expect("it is written");
+            let mut reply = [0; 5];
+            ours.read_exact(&mut reply).await.expect("it is read");
+            slot.await.expect("it ends");
+            assert!(Instant::now() >= deadline);
+        });
+    }
+
+    #[test]
+    fn without_stretch_the_timer_is_set_to_the_slot() {
+        run(|| async {
+            let timers = Timers::start(false).expect("a timer");
+            let deadline = Instant::now() + Duration::from_millis(5);
+            let slot = timers.until_slot(deadline);
+            tokio::pin!(slot);
+            assert!(futures_util::poll!(&mut slot).is_pending());
+            assert_eq!(timers.inner.armed.get(), Some(deadline));
+            slot.await;
+            assert!(Instant::now() >= deadline);
         });
     }
 }

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use super::{
-    AccessPlan, CredentialsPlan, MilvusPlan, PlanError, PlanFlags, Remark, Secret, TlsPlan, limits, secret,
+    AccessPlan, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanError, PlanFlags, Remark, ResolvePlan, Secret, TlsPlan, limits,
+    secret,
     uri::{Address, Giver},
 };
-use crate::scenario::{At, Environment, MilvusTable, TlsTable, choose, quoted};
+use crate::scenario::{At, ConnectionsTable, Environment, MilvusTable, TlsTable, choose, quoted};
 
 const URI_EXAMPLE: &str = "http://127.0.0.1:19530";
 const MILVUS_PORT: u16 = 19530;
 const ACCESS: &[(&str, AccessPlan)] = &[("read", AccessPlan::Read), ("write", AccessPlan::Write), ("all", AccessPlan::All)];
+const RESOLVE: &[(&str, ResolvePlan)] = &[("first", ResolvePlan::First), ("every-address", ResolvePlan::EveryAddress)];
+const PICK: &[(&str, PickPlan)] =
+    &[("round-robin", PickPlan::RoundRobin), ("pinned", PickPlan::Pinned), ("least-in-flight", PickPlan::LeastInFlight)];
 /// Shortest and longest timeout of a request.
 pub(super) const TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
 
@@ -19,6 +23,22 @@ impl AccessPlan {
     #[must_use]
     pub fn name(self) -> &'static str {
         ACCESS.iter().find(|(_, access)| *access == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl ResolvePlan {
+    /// Its name, as in a scenario.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        RESOLVE.iter().find(|(_, resolve)| *resolve == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl PickPlan {
+    /// Its name, as in a scenario.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        PICK.iter().find(|(_, pick)| *pick == self).map_or("", |(name, _)| name)
     }
 }
 
@@ -38,11 +58,21 @@ pub(super) fn resolve(
     Ok(MilvusPlan {
         uri,
         timeout: limits::duration(&table.timeout, TIMEOUTS, Duration::from_secs(10))?,
-        connections: limits::number(&table.connections, 1..=1024, 4)? as u32,
+        connections: connections(&table.connections)?,
         access: access.map_or(AccessPlan::All, |row| row.1),
         database: table.database.as_ref().map(database).transpose()?,
         credentials: credentials(table, env, remarks)?,
         tls,
+    })
+}
+
+fn connections(table: &ConnectionsTable) -> Result<ConnectionsPlan, PlanError> {
+    let resolve = table.resolve.as_ref().map(|text| choose(text, "choice of addresses", RESOLVE, |row| row.0)).transpose()?;
+    let pick = table.pick.as_ref().map(|text| choose(text, "choice of connections", PICK, |row| row.0)).transpose()?;
+    Ok(ConnectionsPlan {
+        count: limits::number(&table.count, 1..=1024, 4)? as u32,
+        resolve: resolve.map_or(ResolvePlan::First, |row| row.1),
+        pick: pick.map_or(PickPlan::RoundRobin, |row| row.1),
     })
 }
 

@@ -114,8 +114,8 @@ pub struct MilvusPlan {
     pub uri: String,
     /// Default timeout of one request, from its sending.
     pub timeout: Duration,
-    /// Connections, at least 1.
-    pub connections: u32,
+    /// Connections of the load.
+    pub connections: ConnectionsPlan,
     /// What may leave the client.
     pub access: AccessPlan,
     /// Database; None for the default one.
@@ -124,6 +124,37 @@ pub struct MilvusPlan {
     pub credentials: CredentialsPlan,
     /// TLS files; None for plain or for native roots only.
     pub tls: Option<TlsPlan>,
+}
+
+/// `[milvus] connections`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionsPlan {
+    /// Their number, 1 to 1,024.
+    pub count: u32,
+    /// Which addresses of the host's name they go to.
+    pub resolve: ResolvePlan,
+    /// Which of them a request takes.
+    pub pick: PickPlan,
+}
+
+/// `[milvus] connections = { resolve }`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResolvePlan {
+    /// The first one that answers.
+    First,
+    /// All of them, one after the other.
+    EveryAddress,
+}
+
+/// `[milvus] connections = { pick }`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PickPlan {
+    /// One after the other.
+    RoundRobin,
+    /// Always the same for one caller, or for one place in the order of an open loop's requests.
+    Pinned,
+    /// The one with the fewest requests in flight.
+    LeastInFlight,
 }
 
 /// `[milvus] access`.

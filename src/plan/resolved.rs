@@ -51,7 +51,11 @@ fn milvus(plan: &Plan) -> Value {
     json!({
         "uri": milvus.uri,
         "timeout": text(milvus.timeout),
-        "connections": milvus.connections,
+        "connections": {
+            "count": milvus.connections.count,
+            "resolve": milvus.connections.resolve.name(),
+            "pick": milvus.connections.pick.name(),
+        },
         "access": milvus.access.name(),
         "database": milvus.database,
         "credentials": credentials,

@@ -57,6 +57,10 @@ pub struct RunInfo {
     pub threads: u32,
     /// Whether `--threads` chose them, not the default; None in runs of older versions.
     pub threads_given: Option<bool>,
+    /// The core of each load thread, in their order; empty: where the kernel put them.
+    pub pinned: Vec<u32>,
+    /// Whether load threads spun the last stretch before a slot.
+    pub precise: bool,
     /// Every (phase, part, workload) that was measured, `prepare` among them; [`super::StreamId`] is the index.
     pub streams: Vec<StreamInfo>,
     /// Phases in their order, `prepare` first.

@@ -9,7 +9,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 mod text;
-mod units;
+pub(crate) mod units;
 mod waterfall;
 
 pub use clean::clean;

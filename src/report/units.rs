@@ -4,7 +4,7 @@
 pub(super) const NONE: &str = "-";
 
 /// A number with three significant digits, at most three decimals, thousands separated; `-` if it is not finite.
-pub(super) fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
     }
@@ -22,7 +22,7 @@ pub(super) fn number(value: f64) -> String {
 }
 
 /// A duration in microseconds with the unit that keeps it between 1 and 1,000, if there is one.
-pub(super) fn duration(us: f64) -> String {
+pub(crate) fn duration(us: f64) -> String {
     match us.abs() {
         size if !size.is_finite() => NONE.to_owned(),
         size if size < 999.5 => format!("{} us", number(us)),
@@ -37,7 +37,7 @@ pub(super) fn ms(us: f64) -> String {
 }
 
 /// A count with thousands separated; from ten million on in millions.
-pub(super) fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     if value < 10_000_000 { grouped(&value.to_string()) } else { format!("{} M", number(value as f64 / 1e6)) }
 }
 

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, DataTable, ExportTarget, FieldTable, IndexTable, Level, MilvusTable,
-    PhaseTable, QueriesKey, RateKey, Scenario, ScenarioError, SineTable, SpansTable, StageTable, ThinkTimeKey, TlsTable, TracingTable,
-    WorkloadTable, keys,
+    ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, ConnectionsTable, DataTable, ExportTarget, FieldTable, IndexTable, Level,
+    MilvusTable, PhaseTable, QueriesKey, RateKey, Scenario, ScenarioError, SineTable, SpansTable, StageTable, ThinkTimeKey, TlsTable,
+    TracingTable, WorkloadTable, keys,
     reader::{Reader, key_path, list, number, ratio, secret, table, text},
     tree::{Node, Value},
     units,
@@ -54,10 +54,7 @@ fn milvus(reader: &Reader<'_>, folder: &Path) -> Result<MilvusTable> {
     Ok(MilvusTable {
         uri: reader.text("uri")?,
         timeout: reader.duration("timeout")?,
-        connections: match reader.get("connections") {
-            Some(node) if matches!(node.value, Value::Table(_)) => Reader::new(node, keys::CONNECTIONS)?.number("count")?,
-            _ => reader.with("connections", number)?,
-        },
+        connections: connections(reader)?,
         access: reader.text("access")?,
         database: reader.text("database")?,
         token: reader.secret("token", folder)?,
@@ -65,6 +62,16 @@ fn milvus(reader: &Reader<'_>, folder: &Path) -> Result<MilvusTable> {
         password: reader.secret("password", folder)?,
         tls: reader.with("tls", |node| tls(&Reader::new(node, keys::TLS)?, folder))?,
     })
+}
+
+fn connections(reader: &Reader<'_>) -> Result<ConnectionsTable> {
+    match reader.get("connections") {
+        Some(node) if matches!(node.value, Value::Table(_)) => {
+            let reader = Reader::new(node, keys::CONNECTIONS)?;
+            Ok(ConnectionsTable { count: reader.number("count")?, resolve: reader.text("resolve")?, pick: reader.text("pick")? })
+        }
+        _ => Ok(ConnectionsTable { count: reader.with("connections", number)?, ..ConnectionsTable::default() }),
+    }
 }
 
 fn tls(reader: &Reader<'_>, folder: &Path) -> Result<TlsTable> {

@@ -68,13 +68,22 @@ pub enum SecretSource {
 pub struct MilvusTable {
     pub uri: Option<At<String>>,
     pub timeout: Option<At<Duration>>,
-    pub connections: Option<At<i64>>,
+    pub connections: ConnectionsTable,
     pub access: Option<At<String>>,
     pub database: Option<At<String>>,
     pub token: Option<At<SecretSource>>,
     pub user: Option<At<String>>,
     pub password: Option<At<SecretSource>>,
     pub tls: Option<At<TlsTable>>,
+}
+
+/// `[milvus] connections`; a number is its `count`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct ConnectionsTable {
+    pub count: Option<At<i64>>,
+    pub resolve: Option<At<String>>,
+    pub pick: Option<At<String>>,
 }
 
 /// `[milvus] tls`.

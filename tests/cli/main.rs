@@ -10,6 +10,7 @@ mod folder;
 mod joined;
 mod otlp;
 mod ownership;
+mod progress;
 mod secrets;
 mod signals;
 mod source;

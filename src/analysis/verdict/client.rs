@@ -39,7 +39,8 @@ const LATE_SECONDS_LEAST: u64 = 3;
 /// What the threads and their event loops did, phase by phase.
 pub(super) fn of_phases(info: &RunInfo, analysis: &Analysis) -> Vec<Reason> {
     let phases = info.phases.iter().filter(|phase| phase.name != PREPARE);
-    let cpu = phases.filter_map(|phase| thread_cpu(phase, &workloads_of(analysis, &phase.name)));
+    // Threads that spin use their core whatever they do.
+    let cpu = phases.filter(|_| !info.precise).filter_map(|phase| thread_cpu(phase, &workloads_of(analysis, &phase.name)));
     let lag = analysis.connections.iter().filter_map(|figures| event_loop_lag(figures, &workloads_of(analysis, &figures.phase)));
     cpu.chain(lag).collect()
 }

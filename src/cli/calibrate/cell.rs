@@ -71,7 +71,7 @@ pub(super) async fn measure(cell: &Cell) -> Result<Measured, CliError> {
     let clock = RunClock::start();
     let mut writer = RunWriter::start(&scratch.folder, Arc::new(infos.clone()), Box::new(|_| {})).map_err(CliError::new)?;
     let recorders = vec![writer.recorder()];
-    let options = EngineOptions { connect: connect_options(&plan), clock };
+    let options = EngineOptions::new(connect_options(&plan), clock);
     let engine = Engine::start(&options, recorders).await.map_err(CliError::new)?;
     let cpu = environment::process_cpu_s();
     let ids = RunIds { nonce: Nonce(rand::random()), seed: plan.seed };

@@ -58,7 +58,14 @@ pub(super) struct Dial {
     tls: Option<(TlsConnector, ServerName<'static>)>,
     pub(super) scheme: Scheme,
     pub(super) authority: Authority,
+    /// Gives the ends of connections within this process, in the place of TCP.
+    #[cfg(test)]
+    pub(super) in_process: Option<InProcess>,
 }
+
+/// Makes a connection within this process; the other end is the server's.
+#[cfg(test)]
+pub(crate) type InProcess = Rc<dyn Fn() -> tokio::io::DuplexStream>;
 
 /// An open connection.
 pub(super) struct Opened {
@@ -139,6 +146,8 @@ impl Dial {
             tls,
             scheme: if https { Scheme::HTTPS } else { Scheme::HTTP },
             authority,
+            #[cfg(test)]
+            in_process: None,
         })
     }
 
@@ -156,6 +165,10 @@ impl Dial {
 
     async fn open_unbounded(&self, number: usize, watch: &Rc<dyn Watch>) -> Result<Opened, ConnectError> {
         let unreachable = |cause: String| ConnectError::Unreachable { uri: self.uri.clone(), cause };
+        #[cfg(test)]
+        if let Some(connect) = &self.in_process {
+            return handshake(Box::new(connect())).await.map_err(unreachable);
+        }
         let tcp = self.tcp(number).await.map_err(|error| unreachable(error.to_string()))?;
         let stamped = Stamped::new(tcp, Rc::clone(watch), number);
         let stream: Box<dyn Stream> = match &self.tls {

@@ -127,7 +127,22 @@ impl Connections {
     /// # Errors
     /// An option can't be used, a certificate file can't be read, or Milvus can't be reached; see [`ConnectError`].
     pub async fn open(options: &ConnectOptions, watch: Rc<dyn Watch>) -> Result<Self, ConnectError> {
-        let dial = Dial::new(options)?;
+        Self::open_by(Dial::new(options)?, options, watch).await
+    }
+
+    /// The same over connections within this process.
+    #[cfg(test)]
+    pub(crate) async fn open_in_process(
+        options: &ConnectOptions,
+        watch: Rc<dyn Watch>,
+        connect: dial::InProcess,
+    ) -> Result<Self, ConnectError> {
+        let mut dial = Dial::new(options)?;
+        dial.in_process = Some(connect);
+        Self::open_by(dial, options, watch).await
+    }
+
+    async fn open_by(dial: Dial, options: &ConnectOptions, watch: Rc<dyn Watch>) -> Result<Self, ConnectError> {
         let count = options.connections.max(1) as usize;
         let opened = futures_util::future::try_join_all((0..count).map(|number| dial.open(number, &watch))).await?;
         let inner = Rc::new(Inner {

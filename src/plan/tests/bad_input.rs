@@ -121,7 +121,6 @@ fn keys_that_are_not_built_say_so() {
     search("cleanup = true");
     check_with("[milvus]", "[[thresholds]]\n[milvus]", &["`thresholds` is not built yet"]);
     check_with("uri =", "needs = \">= 2.4\"\nuri =", &["`milvus.needs` is not built yet"]);
-    check_with("uri =", "connections = { count = 2, pick = \"pinned\" }\nuri =", &["`milvus.connections.pick` is not built yet"]);
     check_with("initial_rows", "num_partitions = 4\ninitial_rows", &["not built yet"]);
     check_with("duration = \"10s\"", "until = \"indexed\"", &["not built yet"]);
     check_with("[data.noise]", "[tracing.spans]\nlink = \"x\"\n[data.noise]", &["`tracing.spans.link` is not built yet"]);
@@ -143,6 +142,11 @@ fn unknown_names_are_answered_with_those_of_the_table() {
     check_with("rate = 200", "rate = 200\ncollection = \"word\"", &["is \"word\"", "did you mean \"words\""]);
     check_with("[\"search\"]", "[\"serach\"]", &["`phases.alone.workloads.0` is \"serach\"", "search, ingest"]);
     check_with("rate = 200", "rate = 200\narrivals = \"uniform\"", &["is \"uniform\"", "even, poisson"]);
+    let connections = |table: &str, words: &[&str]| check_with("uri", &format!("connections = {table}\nuri"), words);
+    let picks = "round-robin, pinned, least-in-flight";
+    connections("{ pick = \"pined\" }", &["`milvus.connections.pick` is \"pined\"", "did you mean \"pinned\"", picks]);
+    connections("{ resolve = \"all\" }", &["`milvus.connections.resolve` is \"all\"", "first, every-address"]);
+    connections("{ resolv = \"first\" }", &["`milvus.connections.resolv`", "did you mean `resolve`"]);
     check_with("uri", "access = \"none\"\nuri", &["is \"none\"", "read, write, all"]);
     check_with("[data.noise]", "[tracing.spans]\nsource = \"zipkin\"\n[data.noise]", &["is \"zipkin\"", "jaeger"]);
     check_with("type = \"Int64\"", "type = \"Int65\"", &["`collections.words.fields.rank.type` is \"Int65\"", "Int64"]);
@@ -176,6 +180,8 @@ fn numbers_and_durations_out_of_range() {
     check_with("dim = 8", "dim = 40_000", &["`data.noise.dim` is 40000", "1 to 32,768"]);
     check_with("uri", "timeout = \"0s\"\nuri", &["`milvus.timeout` is 0s", "1ms"]);
     check_with("uri", "connections = 0\nuri", &["`milvus.connections` is 0", "1 to 1,024"]);
+    check_with("uri", "connections = 1025\nuri", &["`milvus.connections` is 1025", "1 to 1,024"]);
+    check_with("uri", "connections = { count = 0 }\nuri", &["`milvus.connections.count` is 0", "1 to 1,024"]);
     check_with("ef = 64", "ef = 5", &["`workloads.search.params.ef` is 5", "10"]);
 }
 
@@ -183,6 +189,8 @@ fn numbers_and_durations_out_of_range() {
 fn wrong_types() {
     check_with("name = \"good\"", "name = 5", &["`name` is 5", "text"]);
     check_with("[milvus]\nuri = \"http://127.0.0.1:19530\"", "milvus = 5", &["`milvus` is 5", "a table"]);
+    check_with("uri", "connections = \"many\"\nuri", &["`milvus.connections` is \"many\"", "a whole number"]);
+    check_with("uri", "connections = { pick = 1 }\nuri", &["`milvus.connections.pick` is 1", "text"]);
     check_with("workloads = [\"search\"]", "workloads = \"search\"", &["`phases.alone.workloads` is \"search\"", "a list"]);
     check_with("initial_rows = \"80%\"", "keep = \"yes\"", &["is \"yes\"", "true or false"]);
     check("phases = 1", &["`phases` is 1", "a list"]);

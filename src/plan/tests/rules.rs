@@ -14,7 +14,9 @@ fn defaults_are_those_of_the_table() {
     for (path, expected) in [
         ("/seed", "42"),
         ("/milvus/timeout", "\"10s\""),
-        ("/milvus/connections", "4"),
+        ("/milvus/connections/count", "4"),
+        ("/milvus/connections/resolve", "\"first\""),
+        ("/milvus/connections/pick", "\"round-robin\""),
         ("/milvus/access", "\"all\""),
         ("/tracing/sample_ratio", "\"auto\""),
         ("/tracing/max_traces", "20000"),
@@ -61,9 +63,27 @@ fn sets_change_values_by_path() {
     ];
     let plan = plan_with(GOOD, &sets, &none, &PlanFlags::default()).unwrap();
     assert_eq!(plan.resolved.pointer("/workloads/search/params/ef"), Some(&serde_json::json!(128)));
-    assert_eq!((plan.milvus.connections, plan.seed), (2, 16));
+    assert_eq!((plan.milvus.connections.count, plan.seed), (2, 16));
     assert_eq!(plan.planned_requests(0, 0, PlannedPart::Measured), Some(150));
     assert!(plan.source.contains("rate = 200"), "the text is kept as given");
+}
+
+#[test]
+fn connections_are_a_number_or_a_table() {
+    let check = |value: &str, expected: (u32, ResolvePlan, PickPlan)| {
+        let plan = good("[milvus]\n", &format!("[milvus]\nconnections = {value}\n"));
+        let ConnectionsPlan { count, resolve, pick } = plan.milvus.connections;
+        assert_eq!((count, resolve, pick), expected, "{value}");
+        let names = serde_json::json!({ "count": count, "resolve": resolve.name(), "pick": pick.name() });
+        assert_eq!(plan.resolved.pointer("/milvus/connections"), Some(&names), "{value}");
+    };
+    check("1", (1, ResolvePlan::First, PickPlan::RoundRobin));
+    check("1_024", (1024, ResolvePlan::First, PickPlan::RoundRobin));
+    check("{}", (4, ResolvePlan::First, PickPlan::RoundRobin));
+    check("{ count = 8 }", (8, ResolvePlan::First, PickPlan::RoundRobin));
+    check("{ pick = \"round-robin\", resolve = \"first\" }", (4, ResolvePlan::First, PickPlan::RoundRobin));
+    check("{ count = 2, pick = \"Pinned\" }", (2, ResolvePlan::First, PickPlan::Pinned));
+    check("{ resolve = \"every-address\", pick = \"least-in-flight\" }", (4, ResolvePlan::EveryAddress, PickPlan::LeastInFlight));
 }
 
 #[test]

@@ -101,6 +101,13 @@ fn waiting(mut run: RunMaker, waits: u64) -> RunMaker {
 }
 
 #[test]
+fn a_thread_that_spins_proves_nothing() {
+    let mut precise = busy(run(true, 50 * US, 2 * MS, 500 * US), 0.99);
+    precise.info.precise = true;
+    check(&precise, &[], Valid);
+}
+
+#[test]
 fn a_thread_near_a_whole_core_is_the_limit() {
     check(&busy(run(true, 50 * US, 2 * MS, 500 * US), 0.85), &[], Valid);
     check(&busy(run(true, 50 * US, 2 * MS, 500 * US), 0.86), &["thread_cpu!"], Reservations);

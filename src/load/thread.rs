@@ -1,0 +1,272 @@
+//! One thread of the load: its event loop with connections, timers and recorder, and the phases that it runs.
+
+use std::{
+    cell::{Cell, RefCell},
+    num::NonZeroU64,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use rustix::{
+    thread::{CpuSet, sched_setaffinity},
+    time::{ClockId, clock_gettime},
+};
+use tokio::{
+    runtime::{Builder, LocalOptions, LocalRuntime},
+    sync::{mpsc, oneshot},
+    task::{JoinError, JoinHandle},
+    time::Instant,
+};
+
+use super::{
+    EngineError, LiveCounters, Loop, PartPlan, PhaseRun, StopHandle, StreamRun, closed, open,
+    phase::LaneResult,
+    request::{Lane, Shared},
+    stop::Stop,
+    timer::Timers,
+};
+use crate::{
+    milvus::{ConnectOptions, Connections, Watch},
+    record::{Outcome, Recorder, RunClock, SocketFigure, StreamId},
+    telemetry::Sampler,
+};
+
+/// Shard of a thread.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shard {
+    pub(super) index: u32,
+    pub(super) of: u32,
+}
+
+/// Per thread and workload.
+pub(super) type Live = Vec<Vec<Arc<LiveCounters>>>;
+
+/// What a phase gave on one thread.
+#[derive(Debug)]
+pub(super) struct ThreadResult {
+    /// Per workload of the phase.
+    pub(super) lanes: Vec<LaneOutcome>,
+    pub(super) texts: Vec<(StreamId, Outcome, String)>,
+    /// Share of one core that it used.
+    pub(super) cpu_share: f64,
+}
+
+/// A phase to be run.
+#[derive(Debug)]
+pub(super) struct Command {
+    pub(super) phase: PhaseRun,
+    pub(super) live: Arc<Live>,
+    pub(super) done: oneshot::Sender<ThreadResult>,
+}
+
+/// What a thread begins with.
+pub(super) struct ThreadStart {
+    /// How to reach Milvus, with the number of its own connections.
+    pub(super) connect: ConnectOptions,
+    pub(super) clock: RunClock,
+    /// Whether it spins the last stretch before a slot.
+    pub(super) precise: bool,
+    /// The only core that it runs on.
+    pub(super) core: Option<u32>,
+    pub(super) recorder: Recorder,
+    pub(super) shard: Shard,
+    pub(super) inbox: mpsc::UnboundedReceiver<Command>,
+    /// Is told when it is ready, or why it will not be.
+    pub(super) connected: oneshot::Sender<Result<(), EngineError>>,
+}
+
+/// The whole life of a thread, from its connections to the end of the engine.
+pub(super) fn run_thread(start: ThreadStart) {
+    let ThreadStart { connect, clock, precise, core, recorder, shard, inbox, connected } = start;
+    let runtime = match pin(core).and_then(|()| runtime()) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = connected.send(Err(error));
+            return;
+        }
+    };
+    runtime.block_on(async move {
+        let recorder = Rc::new(RefCell::new(recorder));
+        let opened = async {
+            let timers = Timers::start(precise).map_err(|error| EngineError::Timer(error.to_string()))?;
+            let watch = Rc::new(ThreadWatch { recorder: Rc::clone(&recorder), shard });
+            Ok::<_, EngineError>((Connections::open(&connect, watch).await?, timers))
+        };
+        match opened.await {
+            Ok((connections, timers)) => {
+                let _ = connected.send(Ok(()));
+                serve(Shared::new(connections, timers, recorder, clock), shard, inbox).await;
+            }
+            Err(error) => {
+                let _ = connected.send(Err(error));
+            }
+        }
+    });
+}
+
+/// Makes this thread run on `core` alone.
+fn pin(core: Option<u32>) -> Result<(), EngineError> {
+    let Some(core) = core else { return Ok(()) };
+    let refused = |error: String| EngineError::Core { core, error };
+    if core as usize >= CpuSet::MAX_CPU {
+        return Err(refused("there is no such core".to_owned()));
+    }
+    let mut set = CpuSet::new();
+    set.set(core as usize);
+    sched_setaffinity(None, &set).map_err(|error| refused(error.to_string()))
+}
+
+/// The event loop of this thread.
+fn runtime() -> Result<LocalRuntime, EngineError> {
+    // Timers of the event loop itself are rounded by the kernel to its slack, 50 us by default.
+    let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
+    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    runtime.map_err(|error| EngineError::Thread(error.to_string()))
+}
+
+/// Tells the recorder what happens at the sockets.
+struct ThreadWatch {
+    recorder: Rc<RefCell<Recorder>>,
+    shard: Shard,
+}
+
+impl ThreadWatch {
+    fn record(&self, connection: usize, figure: SocketFigure, waited: Duration) {
+        // Connections are numbered through all threads.
+        let number = connection as u64 * u64::from(self.shard.of) + u64::from(self.shard.index);
+        self.recorder.borrow_mut().record_socket(u16::try_from(number).unwrap_or(u16::MAX), figure, waited);
+    }
+}
+
+impl Watch for ThreadWatch {
+    fn hand_over(&self, connection: usize, waited: Duration) {
+        self.record(connection, SocketFigure::HandOver, waited);
+    }
+
+    fn read_wake_up(&self, connection: usize, waited: Duration) {
+        self.record(connection, SocketFigure::ReadWakeUp, waited);
+    }
+
+    fn no_window(&self, connection: usize, waited: Duration) {
+        self.record(connection, SocketFigure::NoWindow, waited);
+    }
+}
+
+/// Runs phase after phase; ends when the engine is finished.
+async fn serve(shared: Shared, shard: Shard, mut inbox: mpsc::UnboundedReceiver<Command>) {
+    let shared = Rc::new(shared);
+    while let Some(command) = next_command(&shared, &mut inbox).await {
+        let began = (Instant::now(), thread_cpu());
+        let result = run_phase(&shared, shard, &command).await;
+        let elapsed = began.0.elapsed().as_secs_f64().max(1e-9);
+        let cpu_share = (thread_cpu().saturating_sub(began.1)).as_secs_f64() / elapsed;
+        let texts = std::mem::take(&mut *shared.texts.borrow_mut());
+        let _ = command.done.send(ThreadResult { lanes: result, texts, cpu_share });
+    }
+    shared.connections.close();
+    shared.recorder.borrow_mut().finish();
+}
+
+/// Waits for a command; once a second the recorder hands over its interval, also while nothing happens.
+async fn next_command(shared: &Shared, inbox: &mut mpsc::UnboundedReceiver<Command>) -> Option<Command> {
+    loop {
+        tokio::select! {
+            command = inbox.recv() => return command,
+            () = tokio::time::sleep(Duration::from_secs(1)) => roll(shared),
+        }
+    }
+}
+
+fn roll(shared: &Shared) {
+    shared.recorder.borrow_mut().roll(shared.clock.now_ns());
+}
+
+async fn run_phase(shared: &Rc<Shared>, shard: Shard, command: &Command) -> Vec<LaneOutcome> {
+    let mut stop = command.phase.stop.listen();
+    let to_abort = Rc::clone(shared);
+    let aborting = tokio::task::spawn_local(async move {
+        stop.until(Stop::Abort).await;
+        to_abort.abort();
+    });
+    let mut lanes = Vec::new();
+    for (index, stream) in command.phase.streams.iter().enumerate() {
+        let live = Arc::clone(&command.live[shard.index as usize][index]);
+        let context = LaneContext {
+            shared: Rc::clone(shared),
+            shard,
+            stream: stream.clone(),
+            start: command.phase.start,
+            live,
+            stop: command.phase.stop.clone(),
+        };
+        lanes.push(tokio::task::spawn_local(async move {
+            match context.stream.arrival {
+                Loop::Open { .. } => open::run(context).await,
+                Loop::Closed { .. } => closed::run(context).await,
+            }
+        }));
+    }
+    let mut results = Vec::new();
+    for lane in lanes {
+        results.push(wait_for(shared, lane).await);
+    }
+    aborting.abort();
+    results
+}
+
+async fn wait_for(shared: &Shared, mut lane: JoinHandle<LaneOutcome>) -> LaneOutcome {
+    loop {
+        tokio::select! {
+            result = &mut lane => return joined(result)?,
+            () = tokio::time::sleep(Duration::from_secs(1)) => roll(shared),
+        }
+    }
+}
+
+/// What a workload gave on one thread, or how its task was cancelled, which only the end of the thread's runtime does.
+pub(super) type LaneOutcome = Result<LaneResult, String>;
+
+/// What a task gave. After its panic, a bug, the thread ends as the task did, and the phase with it.
+pub(super) fn joined<T>(result: Result<T, JoinError>) -> Result<T, String> {
+    result.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(cancelled) => format!("a workload was given up: {cancelled}"),
+    })
+}
+
+/// One workload of a phase on one thread.
+pub(super) struct LaneContext {
+    pub(super) shared: Rc<Shared>,
+    pub(super) shard: Shard,
+    pub(super) stream: StreamRun,
+    pub(super) start: Instant,
+    pub(super) live: Arc<LiveCounters>,
+    pub(super) stop: StopHandle,
+}
+
+impl LaneContext {
+    /// What the requests of one part have in common.
+    pub(super) fn lane(&self, plan: &PartPlan) -> Lane {
+        Lane {
+            shared: Rc::clone(&self.shared),
+            operation: Arc::clone(&self.stream.operation),
+            stream: plan.stream,
+            ids: plan.ids,
+            sampler: Sampler::new(plan.sample_ratio),
+            timeout: self.stream.timeout,
+            end: plan.duration.map(|duration| self.start + plan.start + duration),
+            shards: u64::from(self.shard.of),
+            sent: Cell::new(0),
+            live: Arc::clone(&self.live),
+            in_flight: Cell::new(0),
+            in_flight_max: Cell::new(0),
+            last_done_ns: Cell::new(0),
+        }
+    }
+}
+
+fn thread_cpu() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
