@@ -243,7 +243,7 @@ fn a_request_larger_than_the_window_is_sent_as_the_window_opens_and_counted_as_h
         }
     });
     connected(&to, |connections, counts| async move {
-        let mut insert = async |bytes: usize| {
+        let insert = async |bytes: usize| {
             let call = Call { method: &methods::INSERT, body: Bytes::from(vec![0x7a; bytes]) };
             let exchange = connections.start(0, &call, b"").await.expect("it is sent").reply(TIMEOUT).await;
             exchange.result.expect("a reply");
