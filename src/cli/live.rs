@@ -30,7 +30,7 @@ pub(crate) async fn watch(
 ) -> Result<PhaseResult, CliError> {
     let mut signals = session.signals.clone();
     let phase_plan = &plan.phases[number];
-    let title = format!("phase {}: latencies of the last seconds, of a closed loop service times", phase_plan.name);
+    let title = format!("phase {}: response times, in a closed loop service times", phase_plan.name);
     let board = session.progress.board(&title, phase_plan.workloads.len());
     let mut display = Display::new(plan, number, phase.start, board);
     let stop = &phase.stop;
@@ -159,15 +159,18 @@ impl Workload<'_> {
             (Form::Full, true) => (format!("{}/", self.phase), "rate ", "response time "),
             (Form::Full, false) => (format!("{}/", self.phase), "rate ", "service time "),
         };
+        let failed = match (form, recent.now.failed) {
+            (Form::Short, 0) => String::new(),
+            (_, failed) => format!("failed {}, ", units::count(failed)),
+        };
         let fresh = recent.now.latencies.since(&recent.before.latencies);
         let [p50, p99] = [0.5, 0.99].map(|q| fresh.quantile_ns(q).map_or(NONE.to_owned(), |ns| units::duration(ns as f64 / 1e3)));
         format!(
-            "{phase}{}/{}: {rate_of}{}/s, in flight {}, {latency}p50 {p50}, p99 {p99}, failed {}, left {}",
+            "{phase}{}/{}: {rate_of}{}/s, in flight {}, {latency}p50 {p50}, p99 {p99}, {failed}left {}",
             self.stage(elapsed),
             self.name,
             if rate > 0.0 { units::number(rate) } else { "0".to_owned() },
             units::count(recent.now.in_flight()),
-            units::count(recent.now.failed),
             self.left(elapsed, recent),
         )
     }
@@ -273,7 +276,7 @@ mod tests {
         let recent = Recent { span: Duration::from_secs(1), before: &nothing, now: &nothing };
         let workload = open_end(PhaseLength::Requests(10), Some(10));
         let line = |form| workload.line(form, Duration::ZERO, &recent);
-        assert_eq!(line(Form::Short), "measured/ingest: 0/s, in flight 0, p50 -, p99 -, failed 0, left -");
+        assert_eq!(line(Form::Short), "measured/ingest: 0/s, in flight 0, p50 -, p99 -, left -");
         assert_eq!(line(Form::Full), "load/measured/ingest: rate 0/s, in flight 0, service time p50 -, p99 -, failed 0, left -");
     }
 }
