@@ -16,7 +16,7 @@ mod schedule;
 mod stop;
 mod timer;
 
-pub use client_span::{SpanContext, client_span};
+pub use client_span::{ClientSpans, SpanContext};
 pub use engine::{
     Engine, EngineError, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, RunningPhase, StreamResult, StreamRun,
 };

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use hdrhistogram::Histogram;
 
-use super::{Figure, FolderError, Outcome, Part};
+use super::{Figure, FolderError, Outcome, Part, interval::IntervalHistogram};
 
 /// Which histogram: everything in a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,6 +88,12 @@ fn decode(
 pub(super) fn new_histogram() -> Histogram<u64> {
     #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
     Histogram::new_with_bounds(1, MAX_NS, 3).unwrap()
+}
+
+/// The same for one second.
+pub(super) fn new_interval_histogram() -> IntervalHistogram {
+    #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
+    IntervalHistogram::new_with_bounds(1, MAX_NS, 3).unwrap()
 }
 
 /// Longest time that fits a histogram, nanoseconds: one hour.
