@@ -16,12 +16,12 @@ use super::{
     signals::{Asked, Signals},
 };
 use crate::{
-    load::{Engine, EngineOptions, RunIds, SpanContext, client_span, prepare, streams},
+    load::{ClientSpans, Engine, EngineOptions, RunIds, SpanContext, prepare, streams},
     milvus::{self, CallError, Client, ConnectOptions, Credentials, Pick, Resolve, SetupError, TlsOptions, Transport},
     plan::{AccessPlan, CredentialsPlan, PickPlan, Plan, Remark, ResolvePlan},
-    record::{ExportInfo, FORMAT, RunClock, RunFolder, RunInfo, RunWriter, Status, Warning},
+    record::{ExportInfo, FORMAT, RunClock, RunFolder, RunInfo, RunWriter, Sample, Status, Warning},
     spans::SpanSource,
-    telemetry::{ClientSpan, ExportOptions, Exporter, IdStream, Nonce, OutcomeStatus, RequestIds},
+    telemetry::{ClientSpan, ExportOptions, Exporter, IdStream, Nonce, OutcomeStatus, RequestIds, SpanTemplate},
 };
 
 /// How a run ended, as far as it came.
@@ -130,20 +130,18 @@ impl<'a> Session<'a> {
         let exporter = self.start_exporter(plan, &source);
         let roots = Roots::new(self.nonce, plan.seed);
         let streams = Arc::new(self.info.streams.clone());
-        let queue = exporter.as_ref().map(Exporter::queue);
-        let context = self.span_context(plan, roots);
-        let of_writer = (Arc::clone(&streams), queue.clone());
-        let on_sampled = Box::new(move |sample: &crate::record::Sample| {
-            let (streams, Some(queue)) = &of_writer else { return };
-            let span = streams.get(usize::from(sample.stream.0)).and_then(|stream| client_span(&context, stream, sample));
-            if let Some(span) = span {
-                queue.push(span);
-            }
+        let mut queue = exporter.as_ref().map(Exporter::queue);
+        let spans = ClientSpans::new(self.span_context(plan, roots), &streams);
+        let mut of_writer = queue.clone();
+        let on_sampled = Box::new(move |samples: &[Sample]| {
+            let Some(queue) = &mut of_writer else { return };
+            samples.iter().filter(|sample| sample.sampled).filter_map(|sample| spans.of(sample)).for_each(|span| queue.push(span));
+            queue.flush();
         });
         let failure = match RunWriter::start(&self.folder, streams, on_sampled) {
             Ok(mut writer) => {
                 let ended = self.prepare_and_measure(plan, &mut writer, roots).await;
-                if let Some(queue) = &queue {
+                if let Some(queue) = &mut queue {
                     self.root_spans(roots).into_iter().for_each(|span| queue.push(span));
                 }
                 self.close(writer);
@@ -275,7 +273,8 @@ impl<'a> Session<'a> {
             self.progress.warn(&format!("{} of the client's own spans were not exported: {why}", counters.dropped));
         }
         let export = self.info.export.get_or_insert_default();
-        (export.exported, export.dropped, export.error) = (counters.exported, counters.dropped, counters.error);
+        (export.exported, export.dropped, export.retries, export.error) =
+            (counters.exported, counters.dropped, counters.retries, counters.error);
     }
 
     fn close(&mut self, writer: RunWriter) {
@@ -322,12 +321,11 @@ impl<'a> Session<'a> {
             trace_id: ids.trace_id,
             span_id: ids.span_id,
             parent_id: None,
-            is_call: false,
-            name: name.into(),
             start_ns: self.info.start.unix_of(from),
             end_ns: self.info.start.unix_of(to),
             status: OutcomeStatus::Ok,
-            attributes: vec![("milvus_bench.run_id", self.run_id().into())],
+            template: SpanTemplate::step(name, &[("milvus_bench.run_id", self.run_id().as_str().into())]),
+            numbers: [None; 2],
         };
         let phase = self.info.phases.iter().find(|phase| phase.name == "prepare");
         let from = phase.map_or(self.info.start, |phase| phase.start).monotonic_ns;

@@ -78,19 +78,22 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{doctor::LinkState, spans::SpanKind, telemetry::OutcomeStatus};
+    use crate::{
+        doctor::LinkState,
+        spans::SpanKind,
+        telemetry::{OutcomeStatus, SpanTemplate},
+    };
 
     fn check_times(start_ns: u64, end_ns: u64, state: LinkState, word: &str) {
         let sent = ClientSpan {
             trace_id: 1,
             span_id: 2,
             parent_id: None,
-            is_call: false,
-            name: "x".into(),
             start_ns: 5_000_123,
             end_ns: 6_000_579,
             status: OutcomeStatus::Ok,
-            attributes: Vec::new(),
+            template: SpanTemplate::step("x", &[]),
+            numbers: [None; 2],
         };
         let read = ServerSpan {
             trace_id: 1,

@@ -16,7 +16,7 @@ use crate::{
             ShowCollectionsResponse,
         },
     },
-    telemetry::{ClientSpan, OutcomeStatus, RequestIds, TraceParent},
+    telemetry::{ClientSpan, OutcomeStatus, RequestIds, SpanTemplate, TraceParent},
 };
 
 /// Loaded collections that are looked at for one that can be searched.
@@ -155,12 +155,11 @@ fn client_span(method: &Method, ids: RequestIds, start_ns: u64) -> ClientSpan {
         trace_id: ids.trace_id,
         span_id: ids.span_id,
         parent_id: None,
-        is_call: true,
-        name: method.path.trim_start_matches('/').to_owned().into(),
         start_ns,
         // The wall clock may have been set back meanwhile.
         end_ns: now_ns().max(start_ns),
         status: OutcomeStatus::Ok,
-        attributes: vec![("milvus_bench.doctor", "do server spans follow?".into())],
+        template: SpanTemplate::call(method.path.trim_start_matches('/'), &[("milvus_bench.doctor", "do server spans follow?".into())]),
+        numbers: [None; 2],
     }
 }

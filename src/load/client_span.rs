@@ -1,9 +1,14 @@
 //! The client's own span of a finished request, built from its sample.
 
+use std::sync::Arc;
+
 use crate::{
     record::{ClockAnchor, Outcome, Sample, StreamInfo},
-    telemetry::{AttributeValue, ClientSpan, OutcomeStatus, RequestIds},
+    telemetry::{AttributeValue, ClientSpan, OutcomeStatus, RequestIds, SpanAttribute, SpanTemplate},
 };
+
+/// gRPC service of every call.
+const SERVICE: &str = "milvus.proto.milvus.MilvusService";
 
 /// What the spans of a run have in common.
 #[derive(Clone, Debug)]
@@ -20,41 +25,58 @@ pub struct SpanContext {
     pub roots: Vec<RequestIds>,
 }
 
-/// The span that covers exactly `sent..done`. None for a request that was never sent.
-#[must_use]
-pub fn client_span(context: &SpanContext, stream: &StreamInfo, sample: &Sample) -> Option<ClientSpan> {
-    let sent = sample.sent_ns?;
-    let text = |value: &str| AttributeValue::from(value.to_owned());
-    let number = |value: u64| AttributeValue::from(i64::try_from(value).unwrap_or(i64::MAX));
-    let mut attributes = vec![
-        ("rpc.system", AttributeValue::from("grpc")),
-        ("rpc.service", AttributeValue::from("milvus.proto.milvus.MilvusService")),
+/// Builds the spans of a run. What the requests of a stream have in common is prepared once.
+#[derive(Debug)]
+pub struct ClientSpans {
+    anchor: ClockAnchor,
+    roots: Vec<RequestIds>,
+    templates: Vec<Arc<SpanTemplate>>,
+}
+
+impl ClientSpans {
+    /// The spans of `streams`, by their index.
+    #[must_use]
+    pub fn new(context: SpanContext, streams: &[StreamInfo]) -> Self {
+        let templates = streams.iter().map(|stream| template(&context, stream)).collect();
+        Self { anchor: context.anchor, roots: context.roots, templates }
+    }
+
+    /// The span that covers exactly `sent..done`. None for a request that was never sent.
+    #[must_use]
+    pub fn of(&self, sample: &Sample) -> Option<ClientSpan> {
+        let sent = sample.sent_ns?;
+        let template = Arc::clone(self.templates.get(usize::from(sample.stream.0))?);
+        let status = grpc_status(sample.outcome).map(|code| ("rpc.grpc.status_code", u64::from(code)));
+        Some(ClientSpan {
+            trace_id: sample.trace_id,
+            span_id: sample.span_id,
+            parent_id: self.roots.iter().find(|root| root.trace_id == sample.trace_id).map(|root| root.span_id),
+            start_ns: self.anchor.unix_of(sent),
+            end_ns: self.anchor.unix_of(sample.done_ns),
+            status: if sample.outcome == Outcome::Ok { OutcomeStatus::Ok } else { OutcomeStatus::Error(sample.outcome.to_string()) },
+            template,
+            numbers: [Some(("milvus_bench.seq", sample.seq)), status],
+        })
+    }
+}
+
+fn template(context: &SpanContext, stream: &StreamInfo) -> Arc<SpanTemplate> {
+    let text = AttributeValue::from;
+    let mut attributes: Vec<SpanAttribute<'_>> = vec![
+        ("rpc.system", text("grpc")),
+        ("rpc.service", text(SERVICE)),
         ("rpc.method", text(&stream.method)),
         ("server.address", text(&context.host)),
-        ("server.port", number(u64::from(context.port))),
-        ("db.system.name", AttributeValue::from("milvus")),
+        ("server.port", u64::from(context.port).into()),
+        ("db.system.name", text("milvus")),
         ("db.collection.name", text(&stream.collection)),
         ("db.operation.name", text(&stream.operation)),
         ("milvus_bench.run_id", text(&context.run)),
         ("milvus_bench.phase", text(&stream.phase)),
         ("milvus_bench.workload", text(&stream.workload)),
-        ("milvus_bench.seq", number(sample.seq)),
     ];
     attributes.extend(stream.stage().map(|stage| ("milvus_bench.stage", text(stage))));
-    if let Some(code) = grpc_status(sample.outcome) {
-        attributes.push(("rpc.grpc.status_code", number(u64::from(code))));
-    }
-    Some(ClientSpan {
-        trace_id: sample.trace_id,
-        span_id: sample.span_id,
-        parent_id: context.roots.iter().find(|root| root.trace_id == sample.trace_id).map(|root| root.span_id),
-        is_call: true,
-        name: format!("milvus.proto.milvus.MilvusService/{}", stream.method).into(),
-        start_ns: context.anchor.unix_of(sent),
-        end_ns: context.anchor.unix_of(sample.done_ns),
-        status: if sample.outcome == Outcome::Ok { OutcomeStatus::Ok } else { OutcomeStatus::Error(sample.outcome.to_string()) },
-        attributes,
-    })
+    SpanTemplate::call(&format!("{SERVICE}/{}", stream.method), &attributes)
 }
 
 /// gRPC's own status of an outcome; an error in Milvus' status came with gRPC status OK.

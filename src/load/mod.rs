@@ -21,7 +21,7 @@ mod stop;
 mod thread;
 mod timer;
 
-pub use client_span::{SpanContext, client_span};
+pub use client_span::{ClientSpans, SpanContext};
 pub use engine::{Engine, EngineError, EngineOptions, RunningPhase};
 pub use latencies::Latencies;
 pub use live::{LiveCounters, LiveSnapshot};

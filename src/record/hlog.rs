@@ -10,7 +10,7 @@ use hdrhistogram::{
     serialization::{Deserializer, interval_log},
 };
 
-use super::{Figure, FolderError, Outcome, Part, SocketFigure};
+use super::{Figure, FolderError, Outcome, Part, SocketFigure, interval::IntervalHistogram};
 
 /// Which histogram: everything in a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -131,6 +131,12 @@ fn decode<'l>(line: &interval_log::IntervalLogHistogram<'l>, deserializer: &mut 
 pub(super) fn new_histogram() -> Histogram<u64> {
     #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
     Histogram::new_with_bounds(1, MAX_NS, DIGITS).unwrap()
+}
+
+/// The same for one second.
+pub(super) fn new_interval_histogram() -> IntervalHistogram {
+    #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
+    IntervalHistogram::new_with_bounds(1, MAX_NS, DIGITS).unwrap()
 }
 
 /// Significant digits of every histogram.

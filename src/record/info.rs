@@ -189,6 +189,8 @@ pub struct ExportInfo {
     pub exported: u64,
     /// Spans that were lost: queue full, or refused after the retries.
     pub dropped: u64,
+    /// Batches of spans that were sent again.
+    pub retries: u64,
     /// The last error, one sentence.
     pub error: Option<String>,
 }

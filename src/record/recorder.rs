@@ -1,15 +1,19 @@
 //! The recorder of one load thread: no lock, no formatting; once a second its interval is handed to the writer.
+//!
+//! The writer resets the interval's histograms and gives them back, so that after the first seconds nothing is allocated.
+//! A histogram (three digits, up to one hour) has 132 KiB. A thread holds at most one for each figure of each (workload,
+//! stage, outcome) and of each connection that one second had, in as many intervals as are on their way: two while the
+//! writer keeps up, and no more than its queue holds when it does not. Neither rate nor length of a run change that.
 
 use std::{
-    sync::mpsc::{SyncSender, TrySendError},
+    sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     time::Duration,
 };
 
-use hdrhistogram::Histogram;
-
 use super::{
-    Figure, Outcome, Sample, SocketFigure, StreamId,
-    hlog::{MAX_NS, new_histogram},
+    Figure, Interval, Outcome, Sample, SocketFigure, StreamId,
+    hlog::{MAX_NS, new_interval_histogram},
+    interval::{ConnectionHistograms, IntervalHistogram, OutcomeHistograms},
 };
 
 /// Failed requests that are not sampled and are kept as lines, per stream, thread and interval.
@@ -18,49 +22,62 @@ const FAILURES_KEPT: u32 = 100;
 /// Samples that wait for the writer, per thread; beyond it sampled requests are counted as not recorded.
 const SAMPLES_WAITING: usize = 200_000;
 
-/// One second of one thread: histograms of every request, samples of the traced and failed ones.
-#[derive(Debug, Default)]
-pub struct Interval {
-    /// Number of the thread.
-    pub thread: u32,
-    /// Second since the run's start; all requests were done in it or, when the writer was slow, up to the next interval.
-    pub second: u64,
-    /// Histograms that hold at least one request.
-    pub histograms: Vec<(StreamId, Outcome, Figure, Histogram<u64>)>,
-    /// What happened at the sockets, per connection.
-    pub sockets: Vec<(u16, SocketFigure, Histogram<u64>)>,
-    /// Samples in the order of their end.
-    pub samples: Vec<Sample>,
-    /// Sampled requests without a line, per stream that has any.
-    pub not_recorded: Vec<(StreamId, u64)>,
-    /// Failed requests that were not sampled and not kept.
-    pub failures_not_kept: u64,
-    /// Figures above one hour, which fit no histogram.
-    pub overflows: u64,
-}
+/// Intervals that may wait to be used again.
+const RETURNED: usize = 4;
 
 /// What a thread writes its requests to.
 #[derive(Debug)]
 pub struct Recorder {
     active: Interval,
-    failures: Vec<(StreamId, u32)>,
+    /// By number of the stream: where its histograms are in `active`.
+    streams: Vec<StreamPlaces>,
+    /// By number of the connection: place of its histograms in `active`.
+    connections: Vec<Option<usize>>,
+    /// Places of the samples in `active` that a sampled request may take when there is no other: failures, not sampled.
+    displaceable: Vec<usize>,
     /// None when it is finished.
     queue: Option<SyncSender<Interval>>,
+    home: SyncSender<Interval>,
+    returned: Receiver<Interval>,
+    /// An interval without histograms, for the next second.
+    idle: Option<Interval>,
+    spare: Vec<IntervalHistogram>,
+}
+
+/// What `active` holds of one stream.
+#[derive(Debug, Default)]
+struct StreamPlaces {
+    /// Places of its histograms, one for each outcome.
+    outcomes: Vec<usize>,
+    /// Failures that were not sampled and are kept.
+    failures: u32,
 }
 
 impl Recorder {
     /// The recorder of thread `thread`, which hands its intervals to `queue`.
     #[must_use]
     pub fn new(thread: u32, queue: SyncSender<Interval>) -> Self {
-        Self { active: Interval { thread, ..Interval::default() }, failures: Vec::new(), queue: Some(queue) }
+        let (home, returned) = sync_channel(RETURNED);
+        Self {
+            active: Interval { thread, ..Interval::default() },
+            streams: Vec::new(),
+            connections: Vec::new(),
+            displaceable: Vec::new(),
+            queue: Some(queue),
+            home,
+            returned,
+            idle: None,
+            spare: Vec::new(),
+        }
     }
 
     /// Records one finished request.
     pub fn record(&mut self, sample: &Sample) {
         self.roll(sample.done_ns);
-        for figure in Figure::ALL {
+        let place = self.place(sample.stream, sample.outcome);
+        for (index, figure) in Figure::ALL.into_iter().enumerate() {
             if let Some(value) = sample.figure_ns(figure) {
-                self.count(sample.stream, sample.outcome, figure, value);
+                self.count(place, index, value);
             }
         }
         if sample.sampled || self.keeps_failure(sample) {
@@ -71,14 +88,10 @@ impl Recorder {
     /// Records what happened at the socket of `connection`, within the interval of the last request.
     pub fn record_socket(&mut self, connection: u16, figure: SocketFigure, waited: Duration) {
         let value = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX).min(MAX_NS);
-        let sockets = &mut self.active.sockets;
-        let known = sockets.iter().position(|(of, what, _)| (*of, *what) == (connection, figure));
-        let index = known.unwrap_or_else(|| {
-            sockets.push((connection, figure, new_histogram()));
-            sockets.len() - 1
-        });
+        let place = self.connection_place(connection);
+        let histogram = self.active.sockets[place].figures[figure as usize].get_or_insert_with(|| spare(&mut self.spare));
         // The value was cut to the bound of the histogram.
-        let _ = sockets[index].2.record(value);
+        let _ = histogram.record(value);
     }
 
     /// Begins a new interval if the second of `now_ns` is a later one. Called by `record`, and once a second when idle.
@@ -103,29 +116,66 @@ impl Recorder {
     }
 
     fn hand_over(&mut self, second: u64) {
+        let mut next = self.next_interval();
         let Some(queue) = &self.queue else { return };
-        let next = Interval { thread: self.active.thread, second, ..Interval::default() };
-        let full = std::mem::replace(&mut self.active, next);
+        (next.thread, next.second) = (self.active.thread, second);
+        let mut full = std::mem::replace(&mut self.active, next);
+        full.home = Some(self.home.clone());
         if let Err(TrySendError::Full(back)) = queue.try_send(full) {
             // The writer is behind: the interval goes on and will span more than its second; no request is lost by that.
-            self.active = Interval { second, ..back };
+            self.idle = Some(std::mem::replace(&mut self.active, back));
+            self.active.second = second;
         } else {
-            self.failures.clear();
+            self.forget_places();
         }
     }
 
-    fn count(&mut self, stream: StreamId, outcome: Outcome, figure: Figure, value: u64) {
+    /// An empty interval; what came back from the writer is taken in.
+    fn next_interval(&mut self) -> Interval {
+        for mut interval in self.returned.try_iter() {
+            interval.strip(&mut self.spare);
+            self.idle.get_or_insert(interval);
+        }
+        self.idle.take().unwrap_or_default()
+    }
+
+    fn forget_places(&mut self) {
+        for stream in &mut self.streams {
+            stream.outcomes.clear();
+            stream.failures = 0;
+        }
+        self.connections.fill(None);
+        self.displaceable.clear();
+    }
+
+    /// Where the histograms of `outcome` of `stream` are.
+    fn place(&mut self, stream: StreamId, outcome: Outcome) -> usize {
+        let known = &mut self.active.histograms;
+        let places = &mut entry(&mut self.streams, stream.0).outcomes;
+        if let Some(place) = places.iter().find(|place| known[**place].outcome == outcome) {
+            return *place;
+        }
+        known.push(OutcomeHistograms { stream, outcome, figures: Default::default() });
+        places.push(known.len() - 1);
+        known.len() - 1
+    }
+
+    fn connection_place(&mut self, connection: u16) -> usize {
+        let sockets = &mut self.active.sockets;
+        *entry(&mut self.connections, connection).get_or_insert_with(|| {
+            sockets.push(ConnectionHistograms { connection, figures: Default::default() });
+            sockets.len() - 1
+        })
+    }
+
+    fn count(&mut self, place: usize, figure: usize, value: u64) {
         if value > MAX_NS {
             self.active.overflows += 1;
             return;
         }
-        let known = self.active.histograms.iter().position(|(s, o, f, _)| (*s, *o, *f) == (stream, outcome, figure));
-        let index = known.unwrap_or_else(|| {
-            self.active.histograms.push((stream, outcome, figure, new_histogram()));
-            self.active.histograms.len() - 1
-        });
+        let histogram = self.active.histograms[place].figures[figure].get_or_insert_with(|| spare(&mut self.spare));
         // Values up to the bound always fit; the bound was checked above.
-        if self.active.histograms[index].3.record(value).is_err() {
+        if histogram.record(value).is_err() {
             self.active.overflows += 1;
         }
     }
@@ -135,32 +185,53 @@ impl Recorder {
         if sample.outcome == Outcome::Ok {
             return false;
         }
-        let index = self.failures.iter().position(|(stream, _)| *stream == sample.stream).unwrap_or_else(|| {
-            self.failures.push((sample.stream, 0));
-            self.failures.len() - 1
-        });
-        let kept = &mut self.failures[index].1;
+        let kept = &mut entry(&mut self.streams, sample.stream.0).failures;
         if *kept >= FAILURES_KEPT {
-            // A slot that was not sent is no failed request, and is counted as such already.
-            self.active.failures_not_kept += u64::from(sample.outcome != Outcome::NotSent);
+            self.drop_failure(sample.outcome);
             return false;
         }
         *kept += 1;
         true
     }
 
+    fn drop_failure(&mut self, outcome: Outcome) {
+        // A slot that was not sent is no failed request, and is counted as such already.
+        self.active.failures_not_kept += u64::from(outcome != Outcome::NotSent);
+    }
+
+    /// Keeps a sample for the writer. Where there is no room, a sampled request takes that of a failure.
     fn keep(&mut self, sample: &Sample) {
-        if self.active.samples.len() < SAMPLES_WAITING {
-            self.active.samples.push(*sample);
-        } else if sample.sampled {
+        let samples = &mut self.active.samples;
+        if samples.len() < SAMPLES_WAITING {
+            if !sample.sampled {
+                self.displaceable.push(samples.len());
+            }
+            samples.push(*sample);
+        } else if !sample.sampled {
+            self.drop_failure(sample.outcome);
+        } else if let Some(place) = self.displaceable.pop() {
+            let displaced = std::mem::replace(&mut samples[place], *sample);
+            self.drop_failure(displaced.outcome);
+        } else {
             match self.active.not_recorded.iter_mut().find(|(stream, _)| *stream == sample.stream) {
                 Some((_, count)) => *count += 1,
                 None => self.active.not_recorded.push((sample.stream, 1)),
             }
-        } else {
-            self.active.failures_not_kept += 1;
         }
     }
+}
+
+/// Element `index` of a table that grows as far as it is used.
+fn entry<T: Default>(table: &mut Vec<T>, index: u16) -> &mut T {
+    let index = usize::from(index);
+    if index >= table.len() {
+        table.resize_with(index + 1, T::default);
+    }
+    &mut table[index]
+}
+
+fn spare(spare: &mut Vec<IntervalHistogram>) -> IntervalHistogram {
+    spare.pop().unwrap_or_else(new_interval_histogram)
 }
 
 #[cfg(test)]
@@ -224,7 +295,7 @@ mod tests {
         recorder.finish();
         let interval = intervals.recv().expect("an interval");
         assert_eq!((interval.samples.len(), interval.failures_not_kept), (101, 50));
-        let counted: u64 = interval.histograms.iter().filter(|(_, _, figure, _)| *figure == Figure::ServiceTime).map(|h| h.3.len()).sum();
+        let counted: u64 = interval.histograms().filter(|(_, _, figure, _)| *figure == Figure::ServiceTime).map(|h| h.3.len()).sum();
         assert_eq!(counted, 151);
     }
 
@@ -246,7 +317,86 @@ mod tests {
         recorder.record(&sample(0, 10, Outcome::NotSent, false));
         recorder.finish();
         let interval = intervals.recv().expect("an interval");
-        let figures: Vec<Figure> = interval.histograms.iter().map(|h| h.2).collect();
+        let figures: Vec<Figure> = interval.histograms().map(|h| h.2).collect();
         assert_eq!(figures, [Figure::SendLag]);
+    }
+
+    /// The address of each histogram's counts can't be seen; that none was made anew can: all of them come from `spare`.
+    #[test]
+    fn what_the_writer_gives_back_is_used_again_and_is_empty() {
+        let (queue, intervals) = sync_channel(8);
+        let mut recorder = Recorder::new(3, queue);
+        let histograms =
+            |recorder: &Recorder| recorder.active.histograms().count() + recorder.active.sockets().count() + recorder.spare.len();
+        for second in 0..10 {
+            let outcome = if second % 2 == 0 { Outcome::Ok } else { Outcome::Timeout };
+            recorder.record(&sample(second, second * 1000 + 5, outcome, true));
+            recorder.record_socket(1, SocketFigure::HandOver, Duration::from_micros(3));
+            if let Ok(interval) = intervals.try_recv() {
+                assert_eq!((interval.thread, interval.second, interval.samples.len()), (3, second - 1, 1));
+                assert!(interval.histograms().all(|(_, _, _, histogram)| histogram.len() == 1));
+                assert_eq!(interval.sockets().map(|(_, _, histogram)| histogram.len()).sum::<u64>(), 1);
+                interval.recycle();
+            }
+        }
+        // Three figures of the request and one of the socket, in two intervals.
+        assert!(histograms(&recorder) <= 8, "{}", histograms(&recorder));
+        assert!(recorder.active.samples.capacity() > 0);
+    }
+
+    #[test]
+    fn a_writer_that_gives_nothing_back_costs_no_request() {
+        let (queue, intervals) = sync_channel(1);
+        let mut recorder = Recorder::new(0, queue);
+        for second in 0..100 {
+            recorder.record(&sample(second, second * 1000 + 5, Outcome::Ok, false));
+        }
+        let first = intervals.recv().expect("the first interval");
+        recorder.finish();
+        let count = |interval: &Interval| interval.histograms().filter(|h| h.2 == Figure::ServiceTime).map(|h| h.3.len()).sum::<u64>();
+        assert_eq!(count(&first) + intervals.iter().map(|interval| count(&interval)).sum::<u64>(), 100);
+    }
+
+    #[test]
+    fn streams_outcomes_and_connections_are_kept_apart() {
+        let (queue, intervals) = sync_channel(8);
+        let mut recorder = Recorder::new(0, queue);
+        for round in 0..3 {
+            for stream in [4, 0, 2] {
+                for outcome in [Outcome::Milvus(100), Outcome::Ok, Outcome::Milvus(1)] {
+                    recorder.record(&Sample { stream: StreamId(stream), ..sample(round, 10, outcome, false) });
+                }
+            }
+            recorder.record_socket(700, SocketFigure::ReadWakeUp, Duration::from_secs(7200));
+            recorder.record_socket(0, SocketFigure::NoWindow, Duration::ZERO);
+        }
+        recorder.finish();
+        let interval = intervals.recv().expect("an interval");
+        // Three streams, three outcomes, three figures.
+        let mut kinds: Vec<_> = interval.histograms().map(|(stream, outcome, figure, h)| (stream, outcome, figure, h.len())).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        assert_eq!((kinds.len(), kinds.iter().all(|kind| kind.3 == 3)), (27, true), "{kinds:?}");
+        let sockets: Vec<_> = interval.sockets().map(|(connection, figure, h)| (connection, figure, h.len())).collect();
+        assert_eq!(sockets, [(700, SocketFigure::ReadWakeUp, 3), (0, SocketFigure::NoWindow, 3)]);
+    }
+
+    #[test]
+    fn sampled_requests_take_the_room_of_failures_and_are_counted_when_there_is_none() {
+        let (queue, intervals) = sync_channel(8);
+        let mut recorder = Recorder::new(0, queue);
+        let mut seq = 0..;
+        let mut record = |recorder: &mut Recorder, count: usize, outcome, sampled| {
+            seq.by_ref().take(count).for_each(|seq| recorder.record(&sample(seq, 10, outcome, sampled)));
+        };
+        record(&mut recorder, 60, Outcome::Timeout, false);
+        record(&mut recorder, SAMPLES_WAITING - 60, Outcome::Ok, true);
+        record(&mut recorder, 10, Outcome::Timeout, false);
+        record(&mut recorder, 65, Outcome::Ok, true);
+        recorder.finish();
+        let interval = intervals.recv().expect("an interval");
+        assert_eq!(interval.samples.len(), SAMPLES_WAITING);
+        assert!(interval.samples.iter().all(|sample| sample.sampled), "every failure gave way");
+        assert_eq!((interval.failures_not_kept, interval.not_recorded.clone()), (70, vec![(StreamId(0), 5)]));
     }
 }

@@ -16,12 +16,11 @@ use hdrhistogram::{
     Histogram,
     serialization::{V2DeflateSerializer, interval_log},
 };
-use serde::Serialize;
 
-use super::{FolderError, HistogramKey, Interval, Outcome, Part, Recorder, RunFolder, Sample, StreamInfo};
+use super::{FolderError, HistogramKey, Interval, Part, Recorder, RunFolder, Sample, StreamInfo, line::Lines};
 
-/// Intervals that may wait for the writer; with one interval per thread and second that is plenty.
-const QUEUE: usize = 64;
+/// Intervals that may wait for the writer: some seconds of the disk. More would only hold more histograms.
+const QUEUE: usize = 32;
 
 /// What the writer counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,8 +45,8 @@ pub struct RunWriter {
     recorders: u32,
 }
 
-/// Called on the writer's thread with each traced sample, after it was written.
-pub type OnSampled = Box<dyn FnMut(&Sample) + Send>;
+/// Called on the writer's thread with the samples of an interval, after they were written: traced ones and failures.
+pub type OnSampled = Box<dyn FnMut(&[Sample]) + Send>;
 
 impl RunWriter {
     /// Creates the files in `folder` and starts the thread.
@@ -65,7 +64,15 @@ impl RunWriter {
         };
         let (requests, histograms, sockets) = (create("requests.jsonl")?, create("latency.hlog")?, create("connections.hlog")?);
         let (queue, intervals) = sync_channel(QUEUE);
-        let files = Files { requests: BufWriter::with_capacity(1 << 18, requests), histograms, sockets, streams, on_sampled };
+        let files = Files {
+            requests: BufWriter::with_capacity(1 << 18, requests),
+            histograms,
+            sockets,
+            lines: Lines::new(&streams),
+            streams,
+            serializer: V2DeflateSerializer::new(),
+            on_sampled,
+        };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || files.run(&intervals))
@@ -93,7 +100,9 @@ struct Files {
     requests: BufWriter<File>,
     histograms: File,
     sockets: File,
+    lines: Lines,
     streams: Arc<Vec<StreamInfo>>,
+    serializer: V2DeflateSerializer,
     on_sampled: OnSampled,
 }
 
@@ -113,6 +122,7 @@ impl Files {
             self.check(&mut counters, |files| files.write_histograms(&interval));
             self.check(&mut counters, |files| files.write_sockets(&interval));
             self.check(&mut counters, |files| files.requests.flush());
+            interval.recycle();
         }
         counters
     }
@@ -132,8 +142,8 @@ impl Files {
 
     fn write_samples(&mut self, samples: &[Sample], counters: &mut WriterCounters) {
         for sample in samples {
-            let written = match self.streams.get(usize::from(sample.stream.0)) {
-                Some(stream) => write_line(&mut self.requests, stream, sample),
+            let written = match self.lines.line(sample) {
+                Some(line) => self.requests.write_all(line),
                 None => Err(io::Error::other("a sample of an unknown stream")),
             };
             match written {
@@ -145,89 +155,44 @@ impl Files {
                     }
                 }
             }
-            if sample.sampled {
-                (self.on_sampled)(sample);
-            }
         }
+        (self.on_sampled)(samples);
     }
 
     fn write_histograms(&mut self, interval: &Interval) -> io::Result<()> {
         let streams = &self.streams;
-        let tagged = interval.histograms.iter().filter_map(|(stream, outcome, figure, histogram)| {
+        let tagged = interval.histograms().filter_map(|(stream, outcome, figure, histogram)| {
             let stream = streams.get(usize::from(stream.0))?;
             let key = HistogramKey {
                 phase: stream.phase.clone(),
                 part: stream.part.clone().unwrap_or(Part::Measured),
                 workload: stream.workload.clone(),
-                figure: *figure,
-                outcome: *outcome,
+                figure,
+                outcome,
             };
             Some((key.tag(), histogram))
         });
-        self.histograms.write_all(&log_lines(interval.second, tagged)?)
+        self.histograms.write_all(&log_lines(&mut self.serializer, interval.second, tagged)?)
     }
 
     /// What happened at the sockets; the tag is `connection/figure`.
     fn write_sockets(&mut self, interval: &Interval) -> io::Result<()> {
-        let tagged = interval.sockets.iter().map(|(connection, figure, histogram)| (format!("{connection}/{}", figure.name()), histogram));
-        self.sockets.write_all(&log_lines(interval.second, tagged)?)
+        let tagged = interval.sockets().map(|(connection, figure, histogram)| (format!("{connection}/{}", figure.name()), histogram));
+        self.sockets.write_all(&log_lines(&mut self.serializer, interval.second, tagged)?)
     }
 }
 
 /// Lines of an interval log for one second.
-fn log_lines<'h>(second: u64, tagged: impl Iterator<Item = (String, &'h Histogram<u64>)>) -> io::Result<Vec<u8>> {
-    let mut serializer = V2DeflateSerializer::new();
+fn log_lines<'h>(
+    serializer: &mut V2DeflateSerializer,
+    second: u64,
+    tagged: impl Iterator<Item = (String, &'h Histogram<u32>)>,
+) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    let mut log = interval_log::IntervalLogWriterBuilder::new().begin_log_with(&mut text, &mut serializer)?;
+    let mut log = interval_log::IntervalLogWriterBuilder::new().begin_log_with(&mut text, serializer)?;
     for (tag, histogram) in tagged {
         log.write_histogram(histogram, Duration::from_secs(second), Duration::from_secs(1), interval_log::Tag::new(&tag))
             .map_err(|error| io::Error::other(format!("{error:?}")))?;
     }
     Ok(text)
-}
-
-/// [`super::RequestLine`] with borrowed names: the same keys in the same order, without an allocation per line.
-#[derive(Serialize)]
-struct Line<'a> {
-    phase: &'a str,
-    part: &'a Part,
-    workload: &'a str,
-    operation: &'a str,
-    seq: u64,
-    trace_id: std::fmt::Arguments<'a>,
-    span_id: std::fmt::Arguments<'a>,
-    sampled: bool,
-    intended_ns: Option<u64>,
-    sent_ns: Option<u64>,
-    done_ns: Option<u64>,
-    outcome: Outcome,
-    request_bytes: u32,
-    response_bytes: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rows: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    recall: Option<f32>,
-}
-
-fn write_line(out: &mut impl Write, stream: &StreamInfo, sample: &Sample) -> io::Result<()> {
-    let line = Line {
-        phase: &stream.phase,
-        part: stream.part.as_ref().unwrap_or(&Part::Measured),
-        workload: &stream.workload,
-        operation: &stream.operation,
-        seq: sample.seq,
-        trace_id: format_args!("{:032x}", sample.trace_id),
-        span_id: format_args!("{:016x}", sample.span_id),
-        sampled: sample.sampled,
-        intended_ns: sample.intended_ns,
-        sent_ns: sample.sent_ns,
-        done_ns: sample.sent_ns.map(|_| sample.done_ns),
-        outcome: sample.outcome,
-        request_bytes: sample.request_bytes,
-        response_bytes: sample.response_bytes,
-        rows: (sample.rows > 0).then_some(sample.rows),
-        recall: sample.recall.is_finite().then_some(sample.recall),
-    };
-    serde_json::to_writer(&mut *out, &line)?;
-    out.write_all(b"\n")
 }

@@ -1,11 +1,12 @@
 //! Trace ids, sampling, and the client's own spans: how they are built from finished requests and exported by OTLP.
 //!
-//! The only place that knows OpenTelemetry's SDK. No tracer runs in the path of a request: ids are arithmetic on the
-//! request's key, spans are built afterwards on the exporter's thread.
+//! No tracer and no SDK runs in the path of a request: ids are arithmetic on the request's key, spans are built afterwards
+//! from what was recorded, and encoded and sent on the exporter's thread.
 
 mod export;
 mod ids;
+mod span;
 
-pub use export::{ClientSpan, ExportCounters, ExportOptions, Exporter, OutcomeStatus, SpanAttribute, SpanQueue};
+pub use export::{ExportCounters, ExportOptions, Exporter, SpanQueue};
 pub use ids::{IdStream, Nonce, RequestIds, Sampler, TraceParent, name_hash};
-pub use opentelemetry::Value as AttributeValue;
+pub use span::{AttributeValue, ClientSpan, OutcomeStatus, SpanAttribute, SpanTemplate};

@@ -25,7 +25,11 @@ const PASSWORD: &str = "s3cr3t-0TLP-7c";
 
 /// Metadata `authorization` of each export, and the spans that came.
 #[derive(Clone, Default)]
-struct Collector(Arc<Mutex<(Vec<Option<String>>, u64)>>);
+struct Collector {
+    seen: Arc<Mutex<(Vec<Option<String>>, u64)>>,
+    /// It takes every call and answers none.
+    hangs: bool,
+}
 
 #[tonic::async_trait]
 impl TraceService for Collector {
@@ -33,20 +37,25 @@ impl TraceService for Collector {
         let header = request.metadata().get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let groups = request.into_inner().resource_spans;
         let spans: usize = groups.iter().flat_map(|group| &group.scope_spans).map(|scope| scope.spans.len()).sum();
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.0.push(header);
-        seen.1 += spans as u64;
+        {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.0.push(header);
+            seen.1 += spans as u64;
+        }
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
 
 impl Collector {
     fn spans(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 
     fn headers(&self) -> Vec<Option<String>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 }
 
@@ -63,8 +72,11 @@ struct Endpoint {
 
 impl Endpoint {
     fn start(tls: bool) -> Self {
+        Self::with(tls, Collector::default())
+    }
+
+    fn with(tls: bool, collector: Collector) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let collector = Collector::default();
         let mut server = Server::builder();
         if tls {
             let read = |name| std::fs::read(certificate(name)).expect("a certificate of the tests");
@@ -154,4 +166,22 @@ fn headers_are_not_shown_when_the_export_fails() {
     let (bench, ended) = run(&endpoint, &[("OTEL_EXPORTER_OTLP_HEADERS", &headers)]);
     assert!(exported(&bench).1 > 50, "{}", ended.stderr);
     check_unseen(&bench, &ended);
+}
+
+/// Every span is lost and said to be, and no request waited for the endpoint, whose patience is five seconds.
+#[test]
+fn an_endpoint_that_hangs_slows_no_request() {
+    let server = Endpoint::with(false, Collector { hangs: true, ..Collector::default() });
+    let (bench, ended) = run(&format!("http://{}", server.address), &[]);
+    assert!(server.collector.spans() > 0, "it was asked");
+    let (sent, lost) = exported(&bench);
+    assert!(sent == 0 && lost > 50, "{sent} sent, {lost} lost: {}", ended.stderr);
+    assert!(ended.stderr.contains("the endpoint does not answer"), "{}", ended.stderr);
+    let folder = bench.only_folder();
+    let search = folder.workload("alone", "search");
+    assert_eq!(count(&search["requests"], "ok"), count(&search["requests"], "due"));
+    for figure in ["service_time_us", "send_lag_us"] {
+        let most = search[figure]["max"]["value"].as_f64().expect("a figure");
+        assert!(most < 2_500_000.0, "{figure} has {most} us");
+    }
 }

@@ -1,0 +1,105 @@
+//! Cost of one traced request beside the load threads: building its span, encoding it, and writing its line.
+
+use std::{
+    hint::black_box,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use milvus_bench::{
+    load::{ClientSpans, SpanContext},
+    record::{ClockAnchor, Outcome, RunFolder, RunWriter, Sample, StreamId, StreamInfo},
+    telemetry::{Nonce, RequestIds},
+};
+use rustix::time::{ClockId, clock_gettime};
+
+/// Lines that the writer gets at once: what a second of that many traced requests leaves.
+const LINES: u64 = 50_000;
+
+fn sample(seq: u64) -> Sample {
+    Sample {
+        stream: StreamId(0),
+        seq,
+        trace_id: u128::from(seq) << 64 | 0x0123_4567_89ab_cdef,
+        span_id: seq + 1,
+        sampled: true,
+        intended_ns: Some(1_000_000_000 + seq),
+        ready_ns: None,
+        sent_ns: Some(1_000_020_000 + seq),
+        done_ns: 1_002_000_000 + seq,
+        outcome: Outcome::Ok,
+        request_bytes: 600,
+        response_bytes: 200,
+        rows: 10,
+        recall: f32::NAN,
+    }
+}
+
+fn stream() -> StreamInfo {
+    StreamInfo {
+        phase: "under-ingest".to_owned(),
+        workload: "search".to_owned(),
+        operation: "search".to_owned(),
+        method: "Search".to_owned(),
+        collection: "words".to_owned(),
+        ..StreamInfo::default()
+    }
+}
+
+fn span(criterion: &mut Criterion) {
+    let roots = [1, 2].map(|span_id| RequestIds { trace_id: u128::from(Nonce(7).0) << 64 | 5, span_id }).to_vec();
+    let anchor = ClockAnchor::default();
+    let context = SpanContext { run: "a-run-20261122T140500Z-0a1b".to_owned(), anchor, host: "127.0.0.1".to_owned(), port: 19530, roots };
+    let spans = ClientSpans::new(context, &[stream()]);
+    let mut seq = 0;
+    criterion.bench_function("client span/build", |bencher| {
+        bencher.iter(|| {
+            seq += 1;
+            black_box(spans.of(black_box(&sample(seq))))
+        });
+    });
+    let built = spans.of(&sample(1_000_000)).expect("it was sent");
+    let mut out = Vec::new();
+    criterion.bench_function("client span/encode", |bencher| {
+        bencher.iter(|| {
+            out.clear();
+            black_box(&built).encode(&mut out);
+            black_box(out.len())
+        });
+    });
+}
+
+/// Processor time of the writer's thread per line of `requests.jsonl`, histograms of the second included.
+fn line(criterion: &mut Criterion) {
+    criterion.bench_function("requests.jsonl/line", |bencher| bencher.iter_custom(|lines| write(lines)));
+}
+
+fn write(lines: u64) -> Duration {
+    let folder = tempfile::tempdir().expect("a scratch folder");
+    let readings = Arc::new(Mutex::new(Vec::new()));
+    let of_writer = Arc::clone(&readings);
+    let read = Box::new(move |_: &[Sample]| of_writer.lock().expect("no panic").push(thread_cpu()));
+    let mut writer = RunWriter::start(&RunFolder::at(folder.path()), Arc::new(vec![stream()]), read).expect("a writer");
+    let mut recorder = writer.recorder();
+    let blocks = lines.div_ceil(LINES).max(1);
+    // The first interval holds nothing and marks the beginning.
+    for block in 0..blocks {
+        recorder.flush();
+        (0..LINES).for_each(|seq| recorder.record(&sample(block * LINES + seq)));
+    }
+    recorder.finish();
+    drop(recorder);
+    assert_eq!(writer.finish().lines, blocks * LINES);
+    let readings = readings.lock().expect("no panic");
+    let used = *readings.last().expect("the last interval") - readings[0];
+    used.mul_f64(lines as f64 / (blocks * LINES) as f64)
+}
+
+fn thread_cpu() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+criterion_group!(benches, span, line);
+criterion_main!(benches);

@@ -1,0 +1,89 @@
+//! What one load thread recorded in one second, and the way back of its memory.
+
+use std::sync::mpsc::SyncSender;
+
+use hdrhistogram::Histogram;
+
+use super::{Figure, Outcome, Sample, SocketFigure, StreamId};
+
+/// A histogram of one second. Counts of 32 bits: half of the memory, and no second has four billion requests.
+pub(super) type IntervalHistogram = Histogram<u32>;
+
+/// One second of one thread: histograms of every request, samples of the traced and failed ones.
+#[derive(Debug, Default)]
+pub struct Interval {
+    /// Number of the thread.
+    pub thread: u32,
+    /// Second since the run's start; all requests were done in it or, when the writer was slow, up to the next interval.
+    pub second: u64,
+    /// One for each way in which a stream's requests ended.
+    pub(super) histograms: Vec<OutcomeHistograms>,
+    /// What happened at the sockets.
+    pub(super) sockets: Vec<ConnectionHistograms>,
+    /// Samples in the order of their end, but for those that took the place of a failure.
+    pub samples: Vec<Sample>,
+    /// Sampled requests without a line, per stream that has any.
+    pub not_recorded: Vec<(StreamId, u64)>,
+    /// Failed requests that were not sampled and not kept.
+    pub failures_not_kept: u64,
+    /// Figures above one hour, which fit no histogram.
+    pub overflows: u64,
+    /// The way back to the recorder.
+    pub(super) home: Option<SyncSender<Interval>>,
+}
+
+/// Histograms of the requests of one stream that ended in one way, by the place in [`Figure::ALL`].
+#[derive(Debug)]
+pub(super) struct OutcomeHistograms {
+    pub(super) stream: StreamId,
+    pub(super) outcome: Outcome,
+    pub(super) figures: [Option<IntervalHistogram>; Figure::ALL.len()],
+}
+
+/// Histograms of one connection, by the place in [`SocketFigure::ALL`].
+#[derive(Debug)]
+pub(super) struct ConnectionHistograms {
+    pub(super) connection: u16,
+    pub(super) figures: [Option<IntervalHistogram>; SocketFigure::ALL.len()],
+}
+
+impl Interval {
+    /// Every histogram that holds a request.
+    pub fn histograms(&self) -> impl Iterator<Item = (StreamId, Outcome, Figure, &Histogram<u32>)> {
+        self.histograms.iter().flat_map(|of| {
+            let figures = Figure::ALL.into_iter().zip(&of.figures);
+            figures.filter_map(|(figure, histogram)| Some((of.stream, of.outcome, figure, histogram.as_ref()?)))
+        })
+    }
+
+    /// Every histogram of a socket, with the number of the connection.
+    pub fn sockets(&self) -> impl Iterator<Item = (u16, SocketFigure, &Histogram<u32>)> {
+        self.sockets.iter().flat_map(|of| {
+            let figures = SocketFigure::ALL.into_iter().zip(&of.figures);
+            figures.filter_map(|(figure, histogram)| Some((of.connection, figure, histogram.as_ref()?)))
+        })
+    }
+
+    /// Gives the memory back to the recorder that it came from. Never waits; done by the writer, so that resetting costs the
+    /// load thread nothing.
+    pub fn recycle(mut self) {
+        let Some(home) = self.home.take() else { return };
+        self.all_histograms().for_each(Histogram::reset);
+        self.samples.clear();
+        self.not_recorded.clear();
+        (self.failures_not_kept, self.overflows) = (0, 0);
+        // A recorder that is gone, or has enough of them, needs no more.
+        let _ = home.try_send(self);
+    }
+
+    fn all_histograms(&mut self) -> impl Iterator<Item = &mut IntervalHistogram> {
+        let requests = self.histograms.iter_mut().flat_map(|of| &mut of.figures);
+        requests.chain(self.sockets.iter_mut().flat_map(|of| &mut of.figures)).flatten()
+    }
+
+    /// Moves the histograms, which were reset, into `spare`.
+    pub(super) fn strip(&mut self, spare: &mut Vec<IntervalHistogram>) {
+        spare.extend(self.histograms.drain(..).flat_map(|of| of.figures).flatten());
+        spare.extend(self.sockets.drain(..).flat_map(|of| of.figures).flatten());
+    }
+}

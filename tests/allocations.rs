@@ -1,0 +1,25 @@
+//! What one request allocates on its load thread does not grow unseen. A count, so it holds on every machine.
+
+#[path = "../benches/counted/mod.rs"]
+mod counted;
+
+use counted::{Counting, Load, measure};
+use milvus_bench::null_milvus::{NullMilvus, NullOptions};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// `benches/allocations.rs` prints what it is exactly.
+#[test]
+fn a_request_allocates_no_more_than_stated() {
+    let null = NullMilvus::start(NullOptions::default()).expect("a null Milvus");
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    for (arrival, most) in [("concurrency = 8", 99.0), ("rate = 4000", 99.0)] {
+        for traced in [0.0, 1.0] {
+            let load = Load { arrival, traced, warm_up: 4_000, requests: 8_000 };
+            let found = runtime.block_on(measure(&null.uri(), load));
+            assert!(found.allocations <= most, "{arrival}, {traced} traced: {found:?}, stated are {most}");
+            assert!(found.allocations > 1.0, "{arrival}: nothing was counted");
+        }
+    }
+}
