@@ -87,6 +87,6 @@ fn grpc_status(outcome: Outcome) -> Option<u8> {
         Outcome::Unavailable => Some(14),
         Outcome::Grpc(code) => Some(code),
         Outcome::Abandoned => Some(1),
-        Outcome::Forbidden | Outcome::NotSent => None,
+        Outcome::Forbidden | Outcome::NotSent | Outcome::Other => None,
     }
 }

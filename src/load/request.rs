@@ -48,11 +48,15 @@ impl Shared {
         self.connections.close();
     }
 
+    /// Keeps the first texts of a stream's failures; later ones are not even looked at.
     fn keep_text(&self, stream: StreamId, outcome: Outcome, text: &str) {
         let mut texts = self.texts.borrow_mut();
-        let known = texts.iter().filter(|(of, _, _)| *of == stream).count();
-        if known < TEXTS_KEPT && !texts.iter().any(|(of, how, kept)| (*of, *how, kept.as_str()) == (stream, outcome, text)) {
-            texts.push((stream, outcome, text.to_owned()));
+        if texts.iter().filter(|(of, _, _)| *of == stream).count() >= TEXTS_KEPT {
+            return;
+        }
+        let text = self.connections.masked(text);
+        if !texts.iter().any(|(of, how, kept)| (*of, *how, kept.as_str()) == (stream, outcome, text.as_str())) {
+            texts.push((stream, outcome, text));
         }
     }
 }
@@ -230,7 +234,7 @@ impl Lane {
 
     fn failed(&self, failure: CallFailure, bytes: usize) -> Ended {
         let outcome = outcome_of(failure.error);
-        self.shared.keep_text(self.stream, outcome, &self.shared.connections.masked(&failure.text));
+        self.shared.keep_text(self.stream, outcome, &failure.text);
         Ended { response_bytes: saturate(bytes), ..Ended::gave_up(outcome) }
     }
 

@@ -16,6 +16,10 @@ use super::{
     interval::{ConnectionHistograms, IntervalHistogram, OutcomeHistograms},
 };
 
+/// Ways of failing that have histograms of their own, per stream and thread. All further ones share one, so that no server
+/// decides about the memory; their lines keep their codes.
+const FAILURE_KINDS: usize = 16;
+
 /// Failed requests that are not sampled and are kept as lines, per stream, thread and interval.
 const FAILURES_KEPT: u32 = 100;
 
@@ -51,6 +55,8 @@ struct StreamPlaces {
     outcomes: Vec<usize>,
     /// Failures that were not sampled and are kept.
     failures: u32,
+    /// Ways of failing since the start.
+    kinds: Vec<Outcome>,
 }
 
 impl Recorder {
@@ -151,12 +157,13 @@ impl Recorder {
     /// Where the histograms of `outcome` of `stream` are.
     fn place(&mut self, stream: StreamId, outcome: Outcome) -> usize {
         let known = &mut self.active.histograms;
-        let places = &mut entry(&mut self.streams, stream.0).outcomes;
-        if let Some(place) = places.iter().find(|place| known[**place].outcome == outcome) {
+        let of_stream = entry(&mut self.streams, stream.0);
+        let outcome = of_stream.kind(outcome);
+        if let Some(place) = of_stream.outcomes.iter().find(|place| known[**place].outcome == outcome) {
             return *place;
         }
         known.push(OutcomeHistograms { stream, outcome, figures: Default::default() });
-        places.push(known.len() - 1);
+        of_stream.outcomes.push(known.len() - 1);
         known.len() - 1
     }
 
@@ -218,6 +225,20 @@ impl Recorder {
                 None => self.active.not_recorded.push((sample.stream, 1)),
             }
         }
+    }
+}
+
+impl StreamPlaces {
+    /// The outcome in whose histograms a request with `outcome` is counted.
+    fn kind(&mut self, outcome: Outcome) -> Outcome {
+        if matches!(outcome, Outcome::Ok | Outcome::NotSent) || self.kinds.contains(&outcome) {
+            return outcome;
+        }
+        if self.kinds.len() >= FAILURE_KINDS {
+            return Outcome::Other;
+        }
+        self.kinds.push(outcome);
+        outcome
     }
 }
 
@@ -379,6 +400,26 @@ mod tests {
         assert_eq!((kinds.len(), kinds.iter().all(|kind| kind.3 == 3)), (27, true), "{kinds:?}");
         let sockets: Vec<_> = interval.sockets().map(|(connection, figure, h)| (connection, figure, h.len())).collect();
         assert_eq!(sockets, [(700, SocketFigure::ReadWakeUp, 3), (0, SocketFigure::NoWindow, 3)]);
+    }
+
+    #[test]
+    fn a_server_that_fails_in_a_thousand_ways_does_not_decide_about_memory() {
+        let (queue, intervals) = sync_channel(8);
+        let mut recorder = Recorder::new(0, queue);
+        for code in 1..=1000 {
+            recorder.record(&sample(code as u64, 10, Outcome::Milvus(code), true));
+            recorder.record(&sample(code as u64, 10, Outcome::Ok, false));
+        }
+        recorder.finish();
+        let of_outcome = |interval: Interval| {
+            assert!(interval.samples.iter().enumerate().all(|(index, sample)| sample.outcome == Outcome::Milvus(index as i32 + 1)));
+            let lags: Vec<_> = interval.histograms().filter(|h| h.2 == Figure::SendLag).map(|h| (h.1, h.3.len())).collect();
+            lags
+        };
+        let counts = of_outcome(intervals.recv().expect("an interval"));
+        let other = counts.iter().find(|(outcome, _)| *outcome == Outcome::Other);
+        assert_eq!((counts.len(), other), (FAILURE_KINDS + 2, Some(&(Outcome::Other, 1000 - FAILURE_KINDS as u64))));
+        assert_eq!(counts.iter().map(|(_, count)| count).sum::<u64>(), 2000);
     }
 
     #[test]

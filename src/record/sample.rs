@@ -31,6 +31,8 @@ pub enum Outcome {
     NotSent,
     /// Sent, and not answered within its timeout after the part's end, or the run was interrupted.
     Abandoned,
+    /// One of more ways than have histograms of their own; only in histograms.
+    Other,
 }
 
 impl fmt::Display for Outcome {
@@ -45,6 +47,7 @@ impl fmt::Display for Outcome {
             Outcome::Forbidden => f.write_str("forbidden"),
             Outcome::NotSent => f.write_str("not_sent"),
             Outcome::Abandoned => f.write_str("abandoned"),
+            Outcome::Other => f.write_str("other"),
         }
     }
 }
@@ -62,6 +65,7 @@ impl FromStr for Outcome {
             "forbidden" => Outcome::Forbidden,
             "not_sent" => Outcome::NotSent,
             "abandoned" => Outcome::Abandoned,
+            "other" => Outcome::Other,
             _ => match text.split_once('_') {
                 Some(("grpc", rest)) => Outcome::Grpc(u8::try_from(number(rest)?).map_err(|_| format!("unknown outcome {text:?}"))?),
                 Some(("milvus", rest)) => Outcome::Milvus(number(rest)?),
