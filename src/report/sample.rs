@@ -20,6 +20,7 @@ pub(super) fn analysis() -> Analysis {
             (text("milvus-bench"), text("0.1.0 release")),
             (text("machine"), text("8 cores AMD EPYC 7763, 31 GiB, Linux 6.8.0")),
         ],
+        client_capacity: None,
         spans: Some(SpanSummary {
             source: text("jaeger"),
             server: text("Jaeger 1.65, gRPC v2"),
