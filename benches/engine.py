@@ -102,6 +102,7 @@ def shown(words, scratch):
     """A command as it is printed: no path of this machine."""
     text = " ".join(words).replace(str(scratch), "SCRATCH").replace(str(ROOT) + "/", "")
     text = re.sub(r"\S*/(ghz|h2load)\b", r"\1", text)
+    text = re.sub(r"\S*/deps/(\w+)-[0-9a-f]{16}", r"\1", text)
     return re.sub(r"SCRATCH/\d+-", "SCRATCH/", re.sub(r"127\.0\.0\.1:[1-9]\d+", "127.0.0.1:PORT", text))
 
 
@@ -143,13 +144,16 @@ rows = 1000
 dim = {dim}
 queries = 1000
 [collections.null]
+name = "milvus_bench_null_collection"
 data = "noise"
 metric = "L2"
-prepare = "reuse"
+prepare = "schema"
+index = {{ type = "FLAT" }}
 [workloads.search]
 operation = "search"
 collection = "null"
 limit = 10
+params = {{ ef = 64 }}
 {load}
 [[phases]]
 name = "load"
@@ -213,9 +217,17 @@ def h2load(bench, server, load):
     return {"per_second": requests / bench.options.seconds, "cpu_us": cpu * 1e6 / requests, "busy": cpu / wall}
 
 
+def ghz_proto(bench):
+    """The project's messages with the one method that is called: its own file has no service."""
+    path = bench.scratch / "search.proto"
+    service = "\nservice MilvusService { rpc Search(SearchRequest) returns (SearchResults); }\n"
+    path.write_text((ROOT / "proto/milvus.proto").read_text() + service)
+    return path
+
+
 def ghz_command(bench, uri, load):
     return [
-        bench.programs["ghz"], "--insecure", "--proto", "proto/milvus.proto", "--call", f"{SEARCH}.Search", "-B", load["body"],
+        bench.programs["ghz"], "--insecure", "--proto", ghz_proto(bench), "--call", f"{SEARCH}.Search", "-B", load["body"],
         "-c", load["in_flight"], "--connections", load["connections"], "-O", "json", *load.get("more", []),
         uri.removeprefix("http://"),
     ]  # fmt: skip
@@ -406,7 +418,7 @@ def implied(stopped_s, rate=500, length_s=10):
 def stalled_product(bench, server, load):
     folder = bench.file("run")
     path = scenario(bench, server[1], load, "sample_ratio = 0.01", length='duration = "10s"')
-    process = bench.start("milvus-bench", product_command(bench, path, folder), stdout=subprocess.DEVNULL)
+    process = bench.start("milvus-bench", product_command(bench, path, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     stopped = stop_for_a_second(server[0])
     process.wait()
     workload = product_result(folder)["workload"]
@@ -459,7 +471,7 @@ def memory(bench):
             folder = bench.file("run")
             load, length = "concurrency = 64", f"requests = {requests}"
             path = scenario(bench, uri, load, 'sample_ratio = "auto"', length=length)
-            process = bench.start("milvus-bench", product_command(bench, path, folder), stdout=subprocess.DEVNULL)
+            process = bench.start("milvus-bench", product_command(bench, path, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             seen = resident(process)
             end = product_result(folder)["run"]["phases"][-1]["end"]["unix_ns"] / 1e9
             during = [mib for at, mib in seen if at <= end]
@@ -493,7 +505,7 @@ def arguments():
     numbers = {"type": int, "nargs": "+", "metavar": "N"}
     parser.add_argument("--table", action="append", choices=TABLES, help="this table alone; may be given often")
     parser.add_argument("--repetitions", type=int, default=5, help="interleaved repetitions, of which medians are shown (5)")
-    parser.add_argument("--seconds", type=float, default=5, help="length of one measurement (5)")
+    parser.add_argument("--seconds", type=int, default=5, help="length of one measurement (5)")
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--client-core", type=int, default=1)
     parser.add_argument("--dims", **numbers, default=[128, 768], help="dimensions of the searches of `cost` (128 768)")

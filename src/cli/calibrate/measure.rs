@@ -182,6 +182,7 @@ rows = 1000
 dim = {dim}
 queries = 1000
 [collections.null]
+name = "milvus_bench_null_collection"
 data = "noise"
 metric = "L2"
 prepare = "reuse"
@@ -189,6 +190,7 @@ prepare = "reuse"
 operation = "search"
 collection = "null"
 limit = 10
+params = {{ ef = 64 }}
 {arrival}
 [[phases]]
 name = "cell"
