@@ -92,6 +92,7 @@ fn json(counters: &NullCounters) -> serde_json::Value {
         "bytes_received": counters.bytes_received,
         "bytes_sent": counters.bytes_sent,
         "traced": counters.traced,
+        "exports": counters.exports,
         "traces_dropped": counters.traces_dropped,
         "spans_exported": counters.spans_exported,
         "spans_failed": counters.spans_failed,

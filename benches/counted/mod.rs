@@ -157,7 +157,7 @@ pub(crate) async fn measure(uri: &str, load: Load) -> PerRequest {
     let folder = tempfile::tempdir().expect("a folder");
     let infos = streams(&plan);
     let mut writer = RunWriter::start(&RunFolder::at(folder.path()), Arc::new(infos.clone()), Box::new(|_| {})).expect("a writer");
-    let options = EngineOptions { connect: ConnectOptions::new(uri), clock: RunClock::start() };
+    let options = EngineOptions::new(ConnectOptions::new(uri), RunClock::start());
     let engine = Engine::start(&options, vec![writer.recorder()]).await.expect("it connects");
     let ids = RunIds { nonce: Nonce(1), seed: plan.seed };
     let mut phase = phase_run(&plan, 0, &infos, ids, Instant::now() + Duration::from_millis(50), &nothing_earlier(&plan));

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::ClientCapacity;
+
 /// Everything that a report shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
@@ -26,6 +28,9 @@ pub struct Analysis {
     pub verdict: Verdict,
     /// What was measured where: versions, machine, span source, in the order of printing.
     pub environment: Vec<(String, String)>,
+    /// How much the load used of what this client can generate; None without a calibration.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_capacity: Option<ClientCapacity>,
     /// How the server's spans were read; None where there are none.
     pub spans: Option<SpanSummary>,
     /// One entry per (phase, stage, workload) in the order of the plan; the steps of preparation are the phase `prepare`.

@@ -57,6 +57,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         status: status(info.status).to_owned(),
         failure: info.failure.clone(),
         environment: environment(info),
+        client_capacity: info.client_capacity.clone(),
         spans: spans(info, &found),
         workloads,
         connections,

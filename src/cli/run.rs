@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::runtime::Handle;
 
 use super::{
-    CliError, Done, ScenarioArguments,
+    CliError, Done, ScenarioArguments, calibrate,
     check::read_plan,
     finish,
     progress::Progress,
@@ -101,6 +101,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Done, CliError> {
 fn rounds(arguments: &RunArguments, mut plan: Plan, signals: &Signals, runtime: &Handle) -> Result<Done, CliError> {
     let progress = Progress::new(arguments.quiet);
     let mut worst = Done::Ok;
+    runtime.block_on(calibrate::on_first_run(&progress, signals));
     for round in 1..=arguments.repeat {
         if let Some(done) = stopped(signals.asked()) {
             return Ok(worse(worst, done));

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    CliError, collect, environment,
+    CliError, calibrate, collect, environment,
     load_threads::{LoadThreads, Machine},
     measure,
     progress::Progress,
@@ -157,6 +157,7 @@ impl<'a> Session<'a> {
             (None, _) => Status::Complete,
         };
         self.info.failure = failure.as_ref().map(ToString::to_string);
+        calibrate::note_capacity(self, plan);
         if let Err(error) = self.save() {
             self.progress.warn(&error.to_string());
         }

@@ -37,12 +37,18 @@ const MESSAGE_MAX: usize = 64 << 20;
 const RESETS: usize = 1_000_000;
 
 const SERVICE: &str = "/milvus.proto.milvus.MilvusService/";
+/// Spans are taken and thrown away, so that a client's exporter has an endpoint that costs nearly nothing.
+const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// An empty message with gRPC's prefix.
+const EMPTY: Bytes = Bytes::from_static(&[0; PREFIX]);
 
 /// A request and the way back.
 #[derive(Debug)]
 struct Exchange {
     /// Position in [`METHODS`]; None for a method that nobody knows.
     method: Option<usize>,
+    /// Whether it brings spans.
+    is_export: bool,
     /// Where the time is of interest; else None.
     arrived: Option<Instant>,
     /// Of a sampled request, where spans are wanted.
@@ -174,8 +180,11 @@ impl Connection {
         if server.options.goaway_after == Some(self.requests) {
             self.http.graceful_shutdown();
         }
+        let is_export = method.is_none() && head.uri.path() == EXPORT;
+        add(&counters.exports, u64::from(is_export));
         let exchange = Exchange {
             method,
+            is_export,
             arrived: server.needs_time().then(Instant::now),
             parent: traceparent.filter(|_| server.has_spans()).and_then(|value| Parent::parse(value.as_bytes())),
             dbname: head.headers.get("dbname").cloned(),
@@ -214,7 +223,7 @@ impl Connection {
         let server = &self.server;
         add(&server.counters.bytes_received, body.len() as u64);
         let dbname = exchange.dbname.as_ref().and_then(|name| name.to_str().ok()).unwrap_or_default();
-        let reply = server.reply(exchange.method, dbname, body);
+        let reply = if exchange.is_export { Reply::Message(EMPTY) } else { server.reply(exchange.method, dbname, body) };
         let is_data = exchange.method.is_some_and(|method| is_data(METHODS[method]));
         match exchange.arrived.filter(|_| server.behaviour.needs_time()).and_then(|arrived| server.behaviour.due(is_data, arrived)) {
             Some(due) => self.waiting.push(Waiting { due, number: self.requests, exchange, reply }),

@@ -3,7 +3,8 @@
 //!
 //! It is HTTP/2 by prior knowledge on loopback, by h2 without a gRPC stack above it: one thread, no task per request, replies that are
 //! encoded once. It knows collections, how many rows they were given, their indexes and load state, and keeps no row: a search finds the
-//! rows 0, 1, ... in every collection. What is measured with it is left to others.
+//! rows 0, 1, ... in every collection. Spans that come by OTLP/gRPC to the same address are taken and thrown away. What is measured with
+//! it is left to others.
 
 mod behaviour;
 mod connection;

@@ -129,6 +129,8 @@ pub struct NullCounters {
     pub bytes_sent: u64,
     /// Requests whose `traceparent` has the sampled flag.
     pub traced: u64,
+    /// Messages with spans that a client exported here; they are thrown away.
+    pub exports: u64,
     /// Traces that could not be queued for their export.
     pub traces_dropped: u64,
     /// Spans that the endpoint took.

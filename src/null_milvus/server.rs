@@ -59,6 +59,7 @@ pub(super) struct Counters {
     pub(super) bytes_received: Cell<u64>,
     pub(super) bytes_sent: Cell<u64>,
     pub(super) traced: Cell<u64>,
+    pub(super) exports: Cell<u64>,
     traces_dropped: Cell<u64>,
 }
 
@@ -156,6 +157,7 @@ impl Server {
             bytes_received: counters.bytes_received.get(),
             bytes_sent: counters.bytes_sent.get(),
             traced: counters.traced.get(),
+            exports: counters.exports.get(),
             traces_dropped: counters.traces_dropped.get(),
             spans_exported,
             spans_failed,

@@ -277,3 +277,22 @@ async fn dropping_it_closes_everything() {
     assert_eq!(client.version().await.map_err(|error| error.failure.error), Err(CallError::Unavailable));
     assert!(TcpStream::connect(address).is_err());
 }
+
+#[tokio::test]
+async fn spans_of_an_exporter_are_taken_and_are_no_requests_of_milvus() {
+    use opentelemetry_proto::tonic::{
+        collector::trace::v1::{ExportTraceServiceRequest, trace_service_client::TraceServiceClient},
+        trace::v1::{ResourceSpans, ScopeSpans, Span},
+    };
+
+    let server = start(NullOptions::default());
+    let mut client = TraceServiceClient::connect(server.uri()).await.expect("it listens");
+    let spans = vec![Span { name: "Search".into(), ..Span::default() }; 5_000];
+    let scope_spans = vec![ScopeSpans { spans, ..ScopeSpans::default() }];
+    let resource_spans = vec![ResourceSpans { scope_spans, ..ResourceSpans::default() }];
+    let request = ExportTraceServiceRequest { resource_spans };
+    let reply = timeout(LIMIT, client.export(request)).await.expect("an answer").expect("taken").into_inner();
+    assert_eq!(reply.partial_success, None);
+    let counters = server.counters();
+    assert_eq!((counters.exports, counters.requests_total(), counters.in_flight), (1, 0, 0));
+}

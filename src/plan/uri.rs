@@ -34,7 +34,12 @@ impl<'a> Address<'a> {
 
     /// The address as a URL of scheme http or https with a host, without user and password.
     pub(super) fn url(&self, example: &str) -> Result<Url, PlanError> {
-        let shown = if self.text.contains('@') { "an address".to_owned() } else { quoted(&self.text) };
+        // What follows a `?` or `#` may be a token.
+        let shown = match self.text.split_once(['?', '#']) {
+            _ if self.text.contains('@') => "an address".to_owned(),
+            Some((before, _)) => quoted(&format!("{before}?...")),
+            None => quoted(&self.text),
+        };
         let refuse = |story: &str| self.error(&format!("is {shown}, {story}; write for example {example}"));
         let url = Url::parse(self.text.trim()).map_err(|error| refuse(&format!("which is no URI ({error})")))?;
         if !url.username().is_empty() || url.password().is_some() {

@@ -75,6 +75,8 @@ pub struct RunInfo {
     pub overflows: u64,
     /// First texts of each failure.
     pub errors: Vec<KeptError>,
+    /// How much the load used of what this client can generate; None where there is no calibration to compare it with.
+    pub client_capacity: Option<ClientCapacity>,
     /// What makes the measurement doubtful, with advice.
     pub warnings: Vec<Warning>,
     /// Verdict of the analysis that ended the run: `valid`, `reservations`, `invalid`; None before.
@@ -177,6 +179,24 @@ pub struct CollectionState {
     pub segments: Option<u64>,
     /// Index state of the vector field: `finished`, `in progress`, ...
     pub index_state: Option<String>,
+}
+
+/// The busiest phase against the calibration of this client (`milvus-bench calibrate`), per load thread.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ClientCapacity {
+    /// Name of the phase.
+    pub phase: String,
+    /// Requests per second that one load thread sent in it.
+    pub sent_per_second: f64,
+    /// Requests per second that one load thread can send of the kind, against a Milvus that does nothing.
+    pub capacity_per_second: f64,
+    /// `sent_per_second` / `capacity_per_second`; may exceed 1.
+    pub share: f64,
+    /// Name of the calibrated cell that the load is nearest to, e.g. `d128-c64-t1`.
+    pub cell: String,
+    /// When that was measured, UTC.
+    pub date: String,
 }
 
 /// Counters of the client-span exporter.

@@ -21,6 +21,7 @@ pub(super) fn analysis() -> Analysis {
             (text("machine"), text("8 cores AMD EPYC 7763, 31 GiB, Linux 6.8.0")),
             (text("load threads"), text("4 of 8 cores (default)")),
         ],
+        client_capacity: None,
         spans: Some(SpanSummary {
             source: text("jaeger"),
             server: text("Jaeger 1.65, gRPC v2"),

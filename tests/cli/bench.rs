@@ -134,6 +134,7 @@ impl Bench {
         for (name, _) in std::env::vars().filter(|(name, _)| foreign(name)) {
             command.env_remove(name);
         }
+        command.env("MILVUS_BENCH_CALIBRATE", "off");
         command
     }
 

@@ -6,6 +6,7 @@ mod support;
 mod again;
 mod bad_input;
 mod bench;
+mod calibrate;
 mod folder;
 mod joined;
 mod otlp;

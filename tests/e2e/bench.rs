@@ -61,7 +61,7 @@ impl Bench {
         for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
             command.env_remove(name);
         }
-        command.env("MILVUS_BENCH_CACHE", &self.cache).args(arguments).timeout(LONGEST);
+        command.env("MILVUS_BENCH_CACHE", &self.cache).env("MILVUS_BENCH_CALIBRATE", "off").args(arguments).timeout(LONGEST);
         let began = Instant::now();
         let Output { status, stdout, stderr } = command.output().expect("the program starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");

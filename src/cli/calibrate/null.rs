@@ -3,11 +3,22 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::{Ipv4Addr, SocketAddr},
+    os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
 };
 
+use clap::Args;
+
 use super::super::{CliError, Done, print};
 use crate::null_milvus::{NullMilvus, NullOptions};
+
+/// Arguments of the process.
+#[derive(Debug, Args)]
+pub(crate) struct NullArguments {
+    /// Core of the serving thread
+    #[arg(long, value_name = "N")]
+    core: Option<usize>,
+}
 
 /// The process, which ends when this is dropped: its stdin closes then, also when this process is killed.
 pub(super) struct NullProcess {
@@ -17,22 +28,26 @@ pub(super) struct NullProcess {
 
 impl NullProcess {
     /// Starts it and waits until it listens.
-    pub(super) fn start() -> Result<Self, CliError> {
+    pub(super) fn start(core: Option<usize>) -> Result<Self, CliError> {
         let program = std::env::current_exe().map_err(|error| CliError::new(format!("this program can't be found: {error}")))?;
         let mut child = Command::new(program)
             .arg("null-milvus")
+            .args(core.map(|core| format!("--core={core}")))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // Ctrl-C is for this process, which ends the other when it has done with it.
+            .process_group(0)
             .spawn()
             .map_err(|error| CliError::new(format!("the null Milvus can't be started: {error}")))?;
+        let out = child.stdout.take();
+        let mut process = Self { child, uri: String::new() };
         let mut line = String::new();
-        if let Some(out) = child.stdout.take() {
+        if let Some(out) = out {
             BufReader::new(out).read_line(&mut line).map_err(|error| CliError::new(format!("the null Milvus is silent: {error}")))?;
         }
-        match line.trim().strip_prefix("listening on ") {
-            Some(address) => Ok(Self { child, uri: format!("http://{address}") }),
-            None => Err(CliError::new("the null Milvus ended before it listened")),
-        }
+        let address = line.trim().strip_prefix("listening on ").ok_or_else(|| CliError::new("the null Milvus ended before it listened"))?;
+        process.uri = format!("http://{address}");
+        Ok(process)
     }
 }
 
@@ -45,9 +60,9 @@ impl Drop for NullProcess {
 }
 
 /// The process itself: `milvus-bench null-milvus`. Serves until its stdin closes.
-pub(in crate::cli) fn serve() -> Result<Done, CliError> {
+pub(in crate::cli) fn serve(arguments: &NullArguments) -> Result<Done, CliError> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = NullMilvus::start(NullOptions { listen, ..NullOptions::default() })
+    let server = NullMilvus::start(NullOptions { listen, core: arguments.core, ..NullOptions::default() })
         .map_err(|error| CliError::new(format!("the null Milvus can't listen on {listen}: {error}")))?;
     print(format!("listening on {}\n", server.address()).as_bytes());
     let _ = std::io::stdin().read_to_end(&mut Vec::new());

@@ -3,6 +3,7 @@
 use super::measured;
 use crate::{
     analysis::{Analysis, Reason, SpanSummary, VerdictState},
+    record::ClientCapacity,
     report::{
         layout::{Line, Page, Paint},
         units::{count, counted, duration, number, share},
@@ -11,6 +12,9 @@ use crate::{
 
 /// Reasons that repeat the status, which has a line of its own.
 const OF_STATUS: [&str; 2] = ["failed_run", "interrupted"];
+
+/// Share of what the client can generate above which a sentence says so.
+const NEAR_CAPACITY: f64 = 0.8;
 
 /// Title, verdict with its reasons, warnings, environment.
 pub(super) fn write(page: &mut Page, analysis: &Analysis) {
@@ -36,6 +40,11 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     }
     for warning in &analysis.warnings {
         page.paragraph(Line::new("! ", Paint::Doubtful), warning, Paint::Plain);
+    }
+    if let Some(capacity) = analysis.client_capacity.as_ref().filter(|capacity| capacity.share > NEAR_CAPACITY) {
+        let advice =
+            "near its limit a client is late for its own reasons: use more load threads (--threads), more connections, or another machine";
+        page.paragraph(Line::new("! ", Paint::Doubtful), &format!("{}: {advice}", used(capacity)), Paint::Plain);
     }
     page.paragraph(Line::default(), &environment(analysis), Paint::Dim);
 }
@@ -101,12 +110,18 @@ fn figure(value: f64, unit: &str) -> String {
     }
 }
 
+/// `this run used 83 % of what this client can generate`.
+fn used(capacity: &ClientCapacity) -> String {
+    format!("this run used {} of what this client can generate", share(capacity.share))
+}
+
 fn environment(analysis: &Analysis) -> String {
     let facts: Vec<String> = analysis.environment.iter().map(|(key, value)| format!("{key} {value}")).collect();
     let run = (!analysis.run.is_empty()).then(|| format!("run {}", analysis.run));
     // A run that failed before its load had no spans to read.
     let spans = (analysis.failure.is_none() || analysis.spans.is_some()).then(|| analysis.spans.as_ref().map_or(no_spans(), source));
-    run.into_iter().chain(phases(analysis)).chain(facts).chain(spans).collect::<Vec<_>>().join(" · ")
+    let used = analysis.client_capacity.as_ref().filter(|capacity| capacity.share <= NEAR_CAPACITY).map(used);
+    run.into_iter().chain(phases(analysis)).chain(facts).chain(used).chain(spans).collect::<Vec<_>>().join(" · ")
 }
 
 /// `alone 10.0 s, under-ingest 10.0 s`: how long each phase was measured.
@@ -144,11 +159,25 @@ fn source(spans: &SpanSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::TextStyle;
 
     fn reason(at: &str, figure: f64, limit: f64, unit: &str) -> Reason {
         let (code, advice) = ("send_lag".to_owned(), "use more threads".to_owned());
         let (at, unit) = (at.to_owned(), unit.to_owned());
         Reason { code, at, state: VerdictState::Invalid, figure, limit, unit, advice, ..Reason::default() }
+    }
+
+    #[test]
+    fn what_was_used_of_the_client_is_a_sentence_only_near_its_limit() {
+        let head = |share| {
+            let client_capacity = Some(ClientCapacity { share, ..ClientCapacity::default() });
+            let mut page = Page::new(TextStyle::default());
+            write(&mut page, &Analysis { client_capacity, ..Analysis::default() });
+            page.finish().split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        let says = |share: f64, text: &str| assert!(head(share).contains(text), "{}", head(share));
+        says(0.83, "! this run used 83 % of what this client can generate: near its limit");
+        says(0.4, "this run used 40 % of what this client can generate · ");
     }
 
     fn check(figure: f64, limit: f64, unit: &str, expected: &str) {
