@@ -72,7 +72,7 @@ fn span(criterion: &mut Criterion) {
 
 /// Processor time of the writer's thread per line of `requests.jsonl`, histograms of the second included.
 fn line(criterion: &mut Criterion) {
-    criterion.bench_function("requests.jsonl/line", |bencher| bencher.iter_custom(|lines| write(lines)));
+    criterion.bench_function("requests.jsonl/line", |bencher| bencher.iter_custom(write));
 }
 
 fn write(lines: u64) -> Duration {
