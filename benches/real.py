@@ -144,7 +144,7 @@ def main():
     parser.add_argument("--uri", required=True, help="a Milvus in which a collection may be created")
     parser.add_argument("--python", help="interpreter of a virtual environment with pymilvus")
     parser.add_argument("--in-flight", type=int, default=8)
-    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--client-cores", default=f"0-{engine.os.cpu_count() - 1}", help="cores of the clients, as for taskset (all)")
     options = parser.parse_args()
