@@ -7,7 +7,9 @@ use std::{
     time::SystemTime,
 };
 
-use super::{FigureHistograms, RequestLine, RunInfo, info::FORMAT, read_histograms};
+use hdrhistogram::Histogram;
+
+use super::{FigureHistograms, HistogramKey, RequestLine, RunInfo, info::FORMAT, read_histograms, read_seconds};
 
 /// Why a run folder can't be made or read: one sentence with the path and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -169,6 +171,14 @@ impl RunReader {
     /// The file can't be opened, or is no interval log.
     pub fn histograms(&self) -> Result<FigureHistograms, FolderError> {
         read_histograms(&self.folder.file("latency.hlog"))
+    }
+
+    /// The same, and gives each histogram to `each`; see [`read_seconds`].
+    ///
+    /// # Errors
+    /// As [`Self::histograms`].
+    pub fn histograms_by_second(&self, each: impl FnMut(&HistogramKey, u64, &Histogram<u64>)) -> Result<FigureHistograms, FolderError> {
+        read_seconds(&self.folder.file("latency.hlog"), each)
     }
 }
 

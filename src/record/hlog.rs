@@ -41,6 +41,15 @@ pub struct FigureHistograms {
 /// The file can't be opened or is no interval log. A damaged line ends the reading and is told in
 /// [`FigureHistograms::damage`], what was read before it is kept.
 pub fn read_histograms(path: &Path) -> Result<FigureHistograms, FolderError> {
+    read_seconds(path, |_, _, _| {})
+}
+
+/// The same, and gives each histogram to `each` with its key and the second in which its requests ended, counted from the
+/// run's start.
+///
+/// # Errors
+/// As [`read_histograms`].
+pub fn read_seconds(path: &Path, mut each: impl FnMut(&HistogramKey, u64, &Histogram<u64>)) -> Result<FigureHistograms, FolderError> {
     use hdrhistogram::serialization::{Deserializer, interval_log};
 
     let bytes = std::fs::read(path).map_err(|error| FolderError(format!("{} can't be read: {error}", path.display())))?;
@@ -54,6 +63,7 @@ pub fn read_histograms(path: &Path) -> Result<FigureHistograms, FolderError> {
         let interval_log::LogEntry::Interval(line) = entry else { continue };
         match decode(&line, &mut deserializer) {
             Ok((key, histogram)) => {
+                each(&key, line.start_timestamp().as_secs(), &histogram);
                 let merged = found.merged.entry(key).or_insert_with(new_histogram);
                 // Both have the same bounds, so adding can't fail for a histogram that was written here.
                 if merged.add(&histogram).is_err() {
