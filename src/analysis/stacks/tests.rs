@@ -22,16 +22,22 @@ fn analysis() -> Analysis {
     analyse(&reader, run.traces.into_iter()).unwrap()
 }
 
+/// Number of frames above `frame`.
+fn depth<'s>(stacks: &'s Stacks, mut frame: &'s StackFrame) -> usize {
+    let mut depth = 0;
+    while let Some(parent) = frame.parent {
+        (depth, frame) = (depth + 1, &stacks.frames[parent as usize]);
+    }
+    depth
+}
+
 /// (depth, label, area) and own times of both sides.
 fn drawn(stacks: &Stacks) -> Vec<(usize, &str, &str, f64, f64)> {
-    let depth = |mut frame: &StackFrame| {
-        let mut depth = 0;
-        while let Some(parent) = frame.parent {
-            (depth, frame) = (depth + 1, &stacks.frames[parent as usize]);
-        }
-        depth
-    };
-    stacks.frames.iter().map(|frame| (depth(frame), frame.label.as_str(), frame.area.as_str(), frame.tail_us, frame.body_us)).collect()
+    stacks
+        .frames
+        .iter()
+        .map(|frame| (depth(stacks, frame), frame.label.as_str(), frame.area.as_str(), frame.tail_us, frame.body_us))
+        .collect()
 }
 
 #[test]
