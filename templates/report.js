@@ -552,7 +552,7 @@
         s('rect', { width: '100%', height: 22, fill: 'transparent' }),
         s('rect', { x: percent(at(row.start_us)), width: percent(Math.max(0.0015, at(row.start_us + row.duration_us) - at(row.start_us))), y: 4, height: 14, fill: fillColor, opacity: 0.28, 'data-mark': '1' }),
         ...row.critical.map(([a, b]) => s('rect', { x: percent(at(a)), width: percent(Math.max(0.0015, at(b) - at(a))), y: 4, height: 14, fill: fillColor })));
-      return h('div', { class: 'row' }, h('span', { class: 'name', title: `${row.label} ${where}`, style: { paddingLeft: `${Math.min(row.depth, 12) * 10}px` }, text: shortPart(row.label) }), bar, h('span', { class: 'value', text: aside ? row.area : duration(row.self_us) }));
+      return h('div', { class: 'row' }, h('span', { class: 'name', title: `${row.label} ${where}`, style: { paddingLeft: `${Math.min(row.depth, 12) * 10}px` }, text: shortPart(row.label) }), bar, h('span', { class: 'value', text: aside ? row.area : row.self_us > 0 ? duration(row.self_us) : '' }));
     }));
   }
 
@@ -599,8 +599,9 @@
 
   // ---- The traces behind it ----
 
+  const STATES = ['sampled', 'matched', 'incomplete', 'no_root', 'missing', 'not_recorded', 'not_fetched'];
   function drawTraces(box, w) {
-    const join = Object.entries(w.join).filter(([name, value]) => value > 0 || name === 'matched').map(([name, value]) => [name.replaceAll('_', ' '), `${count(value)}${name === 'sampled' ? '' : ` (${share(value / Math.max(w.join.sampled, 1))})`}`]);
+    const join = STATES.map((name) => [name, w.join[name]]).filter(([name, value]) => value > 0 || name === 'matched').map(([name, value]) => [name.replaceAll('_', ' '), `${count(value)}${name === 'sampled' ? '' : ` (${share(value / Math.max(w.join.sampled, 1))})`}`]);
     const facts = w.traces ? Object.entries(w.traces).filter(([, value]) => (typeof value === 'number' ? value !== 0 : value !== null && Object.keys(value).length > 0)).map(([name, value]) => [name.replaceAll('_', ' ').replace(/ us$/, ''), words(name, value)]) : [];
     box.append(h('dl', {}, ...join.map(row)), h('details', {}, h('summary', { text: 'What the traces showed' }), h('dl', {}, ...facts.map(row))));
     return join.length;

@@ -145,7 +145,9 @@ fn verdict(analysis: &Analysis) -> VerdictWords {
         VerdictState::Reservations if groups.is_empty() => {
             ("reservations", "!", "valid with reservations", "Valid with reservations".to_owned())
         }
-        VerdictState::Reservations => ("reservations", "!", "valid with reservations", format!("Valid, with {reasons} for care")),
+        VerdictState::Reservations => {
+            ("reservations", "!", "valid with reservations", format!("Valid with reservations: {reasons} for care"))
+        }
         VerdictState::Invalid if groups.is_empty() => ("invalid", "✕", "invalid", "Invalid".to_owned()),
         VerdictState::Invalid => ("invalid", "✕", "invalid", format!("Invalid: {reasons} not to use these figures")),
     };
