@@ -18,13 +18,16 @@ use crate::{
 /// Most rows of a kept waterfall.
 const MOST_ROWS: usize = 120;
 
+/// What a trace was ranked by in nanoseconds, its request's number, and the trace.
+type Ranked = (u64, u64, Arc<Trace>);
+
 /// Best traces of one stream so far, for each place of [`super::exemplars`].
 #[derive(Debug, Default)]
 pub(super) struct KeptTraces {
-    /// (latency, number, trace), the slowest first.
-    slowest: Vec<(u64, u64, Arc<Trace>)>,
-    /// Wanted latency, and the nearest: (distance, number, trace).
-    near: Vec<(u64, Option<(u64, u64, Arc<Trace>)>)>,
+    /// By latency, the slowest first.
+    slowest: Vec<Ranked>,
+    /// Wanted latency, and the nearest, by its distance.
+    near: Vec<(u64, Option<Ranked>)>,
 }
 
 impl KeptTraces {
