@@ -13,7 +13,8 @@ const UPDATE: &str = "MILVUS_BENCH_UPDATE";
 const NOT_BUILT: [&str; 5] = ["compare", "merge", "init", "list", "completions"];
 
 /// Folders of the project that a path in a document may begin with.
-const FOLDERS: [&str; 9] = ["src/", "tests/", "scenarios/", "deploy/", "benches/", "proto/", "results/", "examples/", ".ci/"];
+const FOLDERS: [&str; 11] =
+    ["src/", "tests/", "scenarios/", "deploy/", "benches/", "proto/", "results/", "examples/", ".ci/", "templates/", "docs/"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

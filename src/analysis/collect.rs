@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 
 use super::{
     Area, JoinState,
-    account::{AccountOptions, RequestAccount, account_joined},
+    account::{AccountOptions, RequestAccount, Tree, account_joined},
     facts::FactCounter,
     index::TraceIndex,
     join,
+    kept::KeptTraces,
+    stacks::StackTable,
     tables::{InstanceTable, PartTable},
 };
 use crate::{
@@ -62,6 +64,8 @@ pub(super) struct Light {
     pub(super) parts: Box<[(u32, i64)]>,
     /// Self time per area and instance.
     pub(super) instances: Box<[(u32, i64)]>,
+    /// Own time per chain of spans; adds up to the latency.
+    pub(super) stacks: Box<[(u32, i64)]>,
 }
 
 /// What was found for one measured stream.
@@ -79,6 +83,8 @@ pub(super) struct StreamData {
     pub(super) node_calls: BTreeMap<u32, (u64, u64, u64)>,
     /// Last end of a request that has a line.
     pub(super) last_done_ns: u64,
+    /// Traces to draw; None where none are wanted.
+    pub(super) kept: Option<KeptTraces>,
 }
 
 /// Everything that was found.
@@ -88,6 +94,7 @@ pub(super) struct Collected {
     pub(super) streams: Vec<StreamData>,
     pub(super) parts: PartTable,
     pub(super) instances: InstanceTable,
+    pub(super) stacks: StackTable,
     pub(super) spans: u64,
     pub(super) client_spans: u64,
     /// Sentences about lines that can't be read.
@@ -161,13 +168,13 @@ pub(super) fn read_spans(found: &mut Collected, traces: impl Iterator<Item = Tra
         let first = wanted.partition_point(|(id, _, _)| *id < trace.trace_id);
         let index = TraceIndex::new(&trace);
         for (_, stream, at) in wanted[first..].iter().take_while(|(id, _, _)| *id == trace.trace_id) {
-            take_trace(found, &index, (*stream, *at), resolution_ns);
+            take_trace(found, (&trace, &index), (*stream, *at), resolution_ns);
         }
     }
 }
 
-fn take_trace(found: &mut Collected, index: &TraceIndex<'_>, (stream, at): (usize, usize), resolution_ns: u32) {
-    let StreamData { requests, facts, node_calls, .. } = &mut found.streams[stream];
+fn take_trace(found: &mut Collected, (trace, index): (&Trace, &TraceIndex<'_>), (stream, at): (usize, usize), resolution_ns: u32) {
+    let StreamData { requests, facts, node_calls, kept, .. } = &mut found.streams[stream];
     let request = &mut requests[at];
     if request.state.is_some() {
         return;
@@ -180,7 +187,7 @@ fn take_trace(found: &mut Collected, index: &TraceIndex<'_>, (stream, at): (usiz
     if joined.state != JoinState::Matched {
         return;
     }
-    if let Some((account, _)) = account_joined(index, &joined, &options) {
+    if let Some((account, tree)) = account_joined(index, &joined, &options) {
         facts.add_account(&account);
         if request.ok {
             for call in &account.node_calls {
@@ -188,17 +195,20 @@ fn take_trace(found: &mut Collected, index: &TraceIndex<'_>, (stream, at): (usiz
                 let (calls, sum, longest) = node_calls.entry(number).or_default();
                 (*calls, *sum, *longest) = (*calls + 1, *sum + call.own_ns, (*longest).max(call.own_ns));
             }
-            request.account = Some(light(index, &account, request, &mut found.parts, &mut found.instances));
+            let tables = (&mut found.parts, &mut found.instances, &mut found.stacks);
+            request.account = Some(light(index, (&account, &tree), request, tables));
+            if let Some(kept) = kept {
+                kept.offer(request, trace);
+            }
         }
     }
 }
 
 fn light(
     index: &TraceIndex<'_>,
-    account: &RequestAccount,
+    (account, tree): (&RequestAccount, &Tree),
     request: &Request,
-    parts: &mut PartTable,
-    instances: &mut InstanceTable,
+    (parts, instances, stacks): (&mut PartTable, &mut InstanceTable, &mut StackTable),
 ) -> Light {
     let mut by_part = Sums::default();
     let mut by_instance = Sums::default();
@@ -213,7 +223,8 @@ fn light(
             by_instance.add(instances.number(piece.area, &index.span(charged).resource), length);
         }
     }
-    Light { server_ns: account.server_ns, parts: by_part.0.into(), instances: by_instance.0.into() }
+    let stacks = stacks.fold(index, account, tree, request);
+    Light { server_ns: account.server_ns, parts: by_part.0.into(), instances: by_instance.0.into(), stacks }
 }
 
 /// Sums by number; a request has few parts, so a search from the front is the fastest.

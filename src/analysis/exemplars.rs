@@ -5,9 +5,9 @@ use hdrhistogram::Histogram;
 use super::{Exemplar, collect::Request, quantiles::us, tables::PartTable};
 
 /// How many of the slowest are named.
-const SLOWEST: usize = 3;
+pub(super) const SLOWEST: usize = 3;
 /// Quantiles that get an example.
-const NEAR: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
+pub(super) const NEAR: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
 
 /// The slowest matched requests, then one near each quantile of all successes that has requests above it.
 pub(super) fn exemplars(histogram: &Histogram<u64>, requests: &[Request], parts: &PartTable, ui: Option<&str>) -> Vec<Exemplar> {
@@ -34,6 +34,7 @@ fn exemplar(label: &str, request: &Request, parts: &PartTable, ui: Option<&str>)
         latency_us: us(request.latency_ns()),
         largest_part: largest.map(|(part, _)| parts.key(*part).title()).unwrap_or_default(),
         largest_part_us: largest.map_or(0.0, |(_, ns)| us(*ns)),
+        waterfall: None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Series, Stacks};
 use crate::record::ClientCapacity;
 
 /// Everything that a report shows.
@@ -31,6 +32,9 @@ pub struct Analysis {
     /// How much the load used of what this client can generate; None without a calibration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_capacity: Option<ClientCapacity>,
+    /// The plan with every default filled in, as paths and values: `workloads.search.rate`, `200`. At most 400.
+    #[serde(default)]
+    pub plan: Vec<(String, String)>,
     /// How the server's spans were read; None where there are none.
     pub spans: Option<SpanSummary>,
     /// One entry per (phase, stage, workload) in the order of the plan; the steps of preparation are the phase `prepare`.
@@ -177,8 +181,14 @@ pub struct WorkloadAnalysis {
     pub tail: Option<Tail>,
     /// Slowest matched requests and one near each of p50, p90, p99, p99.9.
     pub exemplars: Vec<Exemplar>,
-    /// Quantile curve of response (closed loop: service) time, server time and gap, for reports that draw.
+    /// Quantile curves of response time, service time, server time and gap, for reports that draw.
     pub curves: BTreeMap<String, Vec<(f64, f64)>>,
+    /// Latency and outcomes over time, of every request; None in preparation.
+    #[serde(default)]
+    pub series: Option<Series>,
+    /// Critical paths of the tail and the faster half; None where either is too small.
+    #[serde(default)]
+    pub stacks: Option<Stacks>,
     /// Why it stopped before its part's end.
     pub stopped: Option<String>,
 }
@@ -416,6 +426,9 @@ pub struct Exemplar {
     pub largest_part_us: f64,
     /// Link to Jaeger's UI, only where a real UI was found.
     pub link: Option<String>,
+    /// The request itself; None in preparation.
+    #[serde(default)]
+    pub waterfall: Option<Waterfall>,
 }
 
 /// Client time that lies between sending and the end of the reply, and so in the gap, of all requests of a phase.
@@ -520,10 +533,17 @@ pub struct Waterfall {
     /// Spans in the order of drawing, children below their parents. Times are relative to `sent`; the server's wall clock
     /// is laid so that the gap before the root and after it are as recorded.
     pub rows: Vec<WaterfallRow>,
+    /// Rows that are not in `rows`: an exemplar has at most 120, those with the most time on the critical path.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows_left_out: u64,
     /// The account of this one request; adds up to the latency.
     pub parts: Vec<PartMean>,
     /// Link to Jaeger's UI, only where a real UI was found.
     pub link: Option<String>,
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// One span of a waterfall.

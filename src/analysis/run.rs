@@ -8,7 +8,11 @@ use super::{
     Analysis, Band, ErrorText, Join, JoinState, Quantiles, Rates, Recall, RequestCounts, SpanSummary, WarmupCount, WorkloadAnalysis, bands,
     collect,
     collect::{Collected, StreamData},
-    connections, exemplars, instances, quantiles, tail, verdict,
+    connections, exemplars, instances,
+    kept::KeptTraces,
+    plan, quantiles,
+    series::SeriesMaker,
+    tail, verdict,
 };
 use crate::{
     record::{Figure, FigureHistograms, FolderError, HistogramKey, Outcome, RunInfo, RunReader, Status, StreamInfo},
@@ -36,8 +40,11 @@ impl From<FolderError> for AnalysisError {
 /// requests.jsonl or latency.hlog can't be opened. Damage within them is told in [`Analysis::warnings`].
 pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Result<Analysis, AnalysisError> {
     let info = reader.info();
-    let histograms = reader.histograms()?;
+    let mut seconds = SeriesMaker::new(info);
+    let histograms = reader.histograms_by_second(|key, second, histogram| seconds.add(key, second, histogram))?;
+    let mut series = seconds.finish();
     let mut found = collect::read_requests(reader)?;
+    want_traces(info, &histograms, &mut found);
     collect::read_spans(&mut found, traces, resolution(info));
     let mut joins = joins(info, &mut found);
     let measured = info.streams.iter().enumerate().filter(|(_, stream)| stream.is_measured());
@@ -45,7 +52,12 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
     let workloads = measured
         .map(|(at, stream)| {
             let streams = Stream { info, stream, histograms: &histograms, data: &found.streams[at], found: &found };
-            streams.workload(joins.remove(&at))
+            let mut workload = streams.workload(joins.remove(&at));
+            workload.series = series.remove(&at);
+            if let Some(kept) = &found.streams[at].kept {
+                kept.draw(reader, stream, &found.streams[at].requests, &mut workload);
+            }
+            workload
         })
         .collect();
     let (connections, not_whole) = connections::connections(reader);
@@ -58,6 +70,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         failure: info.failure.clone(),
         environment: environment(info),
         client_capacity: info.client_capacity.clone(),
+        plan: plan::rows(&info.plan),
         spans: spans(info, &found),
         workloads,
         connections,
@@ -81,6 +94,15 @@ fn was_begun(info: &RunInfo, stream: &StreamInfo, histograms: &FigureHistograms)
     // A run that was cut came to the first stages only.
     let reached = info.status == Status::Complete || stream.stage().is_none();
     stream.due > 0 || (info.status != Status::Failed && phase && reached) || counts(stream, histograms).due > 0
+}
+
+/// Makes room for the traces that will be drawn. Preparation is not drawn: its one trace is as large as its inserts are many.
+fn want_traces(info: &RunInfo, histograms: &FigureHistograms, found: &mut Collected) {
+    for (stream, data) in info.streams.iter().zip(&mut found.streams).filter(|(stream, _)| stream.phase != "prepare") {
+        let latency = if stream.open_loop { Figure::ResponseTime } else { Figure::ServiceTime };
+        let ok = of_stream(histograms, stream, latency).find(|(key, _)| key.outcome == Outcome::Ok);
+        data.kept = ok.map(|(_, histogram)| KeptTraces::new(histogram));
+    }
 }
 
 /// Resolution of the span times; nanoseconds where nothing was fetched.
@@ -276,10 +298,13 @@ impl Stream<'_> {
         self.matched_quantiles(workload);
         let latency = if self.stream.open_loop { Figure::ResponseTime } else { Figure::ServiceTime };
         let Some(histogram) = self.ok(latency) else { return };
-        workload.curves.insert(latency.name().to_owned(), quantiles::curve_of_histogram(histogram));
+        for (figure, histogram) in [latency, Figure::ServiceTime].into_iter().filter_map(|figure| Some((figure, self.ok(figure)?))) {
+            workload.curves.insert(figure.name().to_owned(), quantiles::curve_of_histogram(histogram));
+        }
         workload.account = bands::account(histogram, requests, &self.found.parts);
         let sides = tail::sides(histogram, requests);
         workload.tail = tail::tail(&sides, requests, &self.found.parts);
+        workload.stacks = self.found.stacks.stacks(&sides);
         workload.instances = instances::instances(requests, &sides, &self.found.instances);
         workload.node_calls = instances::node_calls(&self.data.node_calls, &self.found.instances);
         let ui = self.info.fetch.as_ref().and_then(|fetch| fetch.ui.as_deref());

@@ -76,12 +76,19 @@ pub(crate) fn analyse_folder(folder: &RunFolder) -> Result<Analysis, CliError> {
     Ok(analysis)
 }
 
-/// Writes report.txt, report.json and what else was asked for.
+/// Formats whose files are always written.
+const ALWAYS: [&str; 3] = ["text", "json", "html"];
+
+/// Writes report.txt, report.json, report.html and what else was asked for, and says where the page is.
 pub(crate) fn write_reports(folder: &RunFolder, analysis: &Analysis, asked: &[String]) -> Result<(), CliError> {
-    let always = |entry: &ReportEntry| matches!(entry.name, "text" | "json");
+    let always = |entry: &ReportEntry| ALWAYS.contains(&entry.name);
     for entry in REPORTS.iter().filter(|entry| always(entry) || asked.iter().any(|name| name == entry.name)) {
         let bytes = (entry.render)(analysis).map_err(CliError::new)?;
         folder.write(entry.file, &bytes).map_err(CliError::new)?;
+        // The others say on stdout what they hold; this one has to be opened.
+        if entry.name == "html" {
+            eprintln!("report: {}", folder.file(entry.file).display());
+        }
     }
     Ok(())
 }

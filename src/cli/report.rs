@@ -18,7 +18,7 @@ pub(crate) struct ReportArguments {
     /// Run folder; default: the newest below results/
     #[arg(value_name = "RUN")]
     run: Option<PathBuf>,
-    /// Report on stdout: text (default) or json; the files of both are written again
+    /// Report on stdout: text (default), html or json; the files of all are written again
     #[arg(long = "report", value_name = "FORMAT")]
     reports: Vec<String>,
 }

@@ -44,9 +44,20 @@ pub struct FigureHistograms {
 /// The file can't be opened. A damaged line ends the reading and is told in [`FigureHistograms::damage`], what was read
 /// before it is kept.
 pub fn read_histograms(path: &Path) -> Result<FigureHistograms, FolderError> {
+    read_seconds(path, |_, _, _| {})
+}
+
+/// The same, and gives each histogram to `each` with its key and the second in which its requests ended, counted from the
+/// run's start.
+///
+/// # Errors
+/// As [`read_histograms`].
+pub fn read_seconds(path: &Path, mut each: impl FnMut(&HistogramKey, u64, &Histogram<u64>)) -> Result<FigureHistograms, FolderError> {
     let mut merged = BTreeMap::new();
-    let (lines, damage) = read_lines(path, |_, tag, histogram| {
-        let known = merged.entry(HistogramKey::parse(tag)?).or_insert_with(new_histogram);
+    let (lines, damage) = read_lines(path, |second, tag, histogram| {
+        let key = HistogramKey::parse(tag)?;
+        each(&key, second, &histogram);
+        let known = merged.entry(key).or_insert_with(new_histogram);
         known.add(&histogram).map_err(|error| error.to_string())
     })?;
     Ok(FigureHistograms { merged, lines, damage })

@@ -2,6 +2,7 @@
 
 mod areas;
 mod clean;
+mod html;
 mod json;
 mod layout;
 #[cfg(test)]
@@ -18,6 +19,9 @@ pub use text::render_text;
 pub use waterfall::render_waterfall;
 
 use crate::analysis::Analysis;
+
+/// Name of the phase that makes and loads collections.
+const PREPARE: &str = "prepare";
 
 /// One report format.
 pub struct ReportEntry {
@@ -37,4 +41,4 @@ pub struct ReportEntry {
 pub struct ReportError(pub String);
 
 /// Every format, one row and one file each.
-pub static REPORTS: &[ReportEntry] = &[text::ENTRY, json::ENTRY];
+pub static REPORTS: &[ReportEntry] = &[text::ENTRY, html::ENTRY, json::ENTRY];

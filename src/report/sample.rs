@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::analysis::*;
 
+mod drawn;
+
 /// Two phases, an open-loop search in both, a closed-loop insert in the second.
 pub(super) fn analysis() -> Analysis {
     let text = |text: &str| text.to_owned();
-    Analysis {
+    let mut analysis = Analysis {
         format: 1,
         name: text("search-under-ingest"),
         description: text("Why is p99 bad while rows are being inserted?"),
@@ -22,6 +24,7 @@ pub(super) fn analysis() -> Analysis {
             (text("load threads"), text("4 of 8 cores (default)")),
         ],
         client_capacity: None,
+        plan: vec![(text("workloads.search.rate"), text("200.0")), (text("workloads.search.params.ef"), text("64"))],
         spans: Some(SpanSummary {
             source: text("jaeger"),
             server: text("Jaeger 1.65, gRPC v2"),
@@ -45,7 +48,12 @@ pub(super) fn analysis() -> Analysis {
             },
         ],
         warnings: vec![text("OTEL_SERVICE_NAME in the environment overrides tracing.service_name of the scenario")],
+    };
+    for workload in analysis.workloads.iter_mut().filter(|workload| workload.phase != "prepare") {
+        workload.curves = drawn::curves(workload);
+        workload.series = Some(drawn::series());
     }
+    analysis
 }
 
 fn reasons() -> Vec<Reason> {
@@ -209,11 +217,14 @@ fn under_ingest() -> WorkloadAnalysis {
             largest_part: "Delegator-waitTSafe".to_owned(),
             largest_part_us: 231_400.0,
             link: None,
+            waterfall: Some(waterfall()),
         }],
+        stacks: Some(drawn::stacks()),
         tail: Some(Tail {
             above: "p99".to_owned(),
             requests: 39,
             difference_us: 58_822.0,
+            parts: drawn::tail_parts(),
             sentence: Some(
                 "requests above p99 are 58.8 ms slower than the median half; 87 % [79, 92] of that is `standalone Delegator-waitTSafe` (39 requests)"
                     .to_owned(),
@@ -349,6 +360,7 @@ pub(super) fn waterfall() -> Waterfall {
             &[412.0, 650.0, 280.0, 210.0, 15_840.0, 300.0, 60.0, 2_600.0, 200.0, 210.0, 460.0, 70.0, 20.0],
         ),
         link: None,
+        rows_left_out: 0,
     }
 }
 

@@ -25,8 +25,9 @@ fn a_report_is_made_again_byte_for_byte() {
     let bench = Bench::at(&fake, &[]);
     let ended = bench.run(&[]).exits(0);
     let folder = bench.only_folder();
-    let (text, json) = (folder.text("report.txt"), folder.text("report.json"));
+    let (text, json, page) = (folder.text("report.txt"), folder.text("report.json"), folder.text("report.html"));
     assert_eq!(ended.stdout, text);
+    assert!(ended.stderr.contains("report.html") && page.contains("alone/search"), "{}", ended.stderr);
     assert_eq!(bench.call(&["report"]).exits(0).stdout, text);
     assert_eq!(bench.call(&["report", folder.name(), "--report", "json"]).exits(0).stdout, json);
     assert_eq!((folder.text("report.txt"), folder.text("report.json")), (text.clone(), json.clone()));
@@ -34,6 +35,7 @@ fn a_report_is_made_again_byte_for_byte() {
         let copy = copy(&folder, elsewhere);
         assert_eq!(bench.call(&["report", copy.name()]).exits(0).stdout, text);
         assert_eq!((copy.text("report.txt"), copy.text("report.json")), (text.clone(), json.clone()));
+        assert!(copy.text("report.html") == page, "report.html has changed");
     }
 }
 
@@ -170,7 +172,11 @@ fn a_quiet_run_says_no_progress() {
     let loud = bench.run(&[]).exits(0);
     let quiet = bench.run(&["--quiet"]).exits(0);
     assert!(loud.stderr.contains("phase alone") && !quiet.stderr.contains("phase alone"), "{}", quiet.stderr);
-    assert!(quiet.stderr.lines().all(|line| line.starts_with("warning: ") || line.starts_with("run folder: ")), "{}", quiet.stderr);
+    assert!(
+        quiet.stderr.lines().all(|line| ["warning: ", "run folder: ", "report: "].iter().any(|start| line.starts_with(start))),
+        "{}",
+        quiet.stderr
+    );
     assert!(!quiet.stdout.is_empty());
 }
 

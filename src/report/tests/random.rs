@@ -135,7 +135,7 @@ prop_compose! {
             depth, label, service, instance, area, start_us, duration_us, self_us, critical };
         Waterfall {
             trace_id: words.0, at: words.1, seq: 0, operation: words.2, outcome: words.3, state: words.4, response_time_us: times.0,
-            service_time_us: times.1, send_lag_us: times.2, gap_us: times.3, rows: rows.into_iter().map(row).collect(), parts, link,
+            service_time_us: times.1, send_lag_us: times.2, gap_us: times.3, rows: rows.into_iter().map(row).collect(), parts, link, rows_left_out: 0,
         }
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
 }
 
 /// Requests that are in no figure; ramps are named where there are some.
-fn warmup(analysis: &Analysis) -> Option<String> {
+pub(in crate::report) fn warmup(analysis: &Analysis) -> Option<String> {
     let (requests, failed) = analysis
         .warmup
         .iter()
@@ -57,7 +57,7 @@ fn preparation(analysis: &Analysis) -> Vec<String> {
 
 /// How long a step took. Only inserts follow one another: other steps can lie far apart, such as dropping before the load and
 /// after it, so that what lies between them is no part of their time.
-fn step_us(workload: &WorkloadAnalysis) -> f64 {
+pub(in crate::report) fn step_us(workload: &WorkloadAnalysis) -> f64 {
     let whole = workload.duration_s * 1e6;
     if workload.operation == INSERT {
         return whole;

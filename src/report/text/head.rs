@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Reasons that repeat the status, which has a line of its own.
-const OF_STATUS: [&str; 2] = ["failed_run", "interrupted"];
+pub(in crate::report) const OF_STATUS: [&str; 2] = ["failed_run", "interrupted"];
 
 /// Share of what the client can generate above which a sentence says so.
 const NEAR_CAPACITY: f64 = 0.8;
@@ -57,7 +57,7 @@ fn verdict(state: VerdictState) -> (&'static str, Paint) {
     }
 }
 
-fn status_note(analysis: &Analysis) -> Option<String> {
+pub(in crate::report) fn status_note(analysis: &Analysis) -> Option<String> {
     let until =
         if measured(analysis).next().is_some() { "the figures are of what was measured until then" } else { "nothing was measured" };
     let note = match (analysis.status.as_str(), &analysis.failure) {
@@ -72,7 +72,7 @@ fn status_note(analysis: &Analysis) -> Option<String> {
 }
 
 /// Reasons with one code, state and advice, in the order of the first of each.
-fn alike(reasons: &[Reason]) -> Vec<Vec<&Reason>> {
+pub(in crate::report) fn alike(reasons: &[Reason]) -> Vec<Vec<&Reason>> {
     let mut groups: Vec<Vec<&Reason>> = Vec::new();
     for reason in reasons {
         let same = |group: &&mut Vec<&Reason>| {
@@ -101,7 +101,7 @@ fn sentence(reasons: &[&Reason]) -> String {
     format!("{} {}, limit {}: {}", first.code.replace('_', " "), found.join(", "), figure(first.limit, &first.unit), first.advice)
 }
 
-fn figure(value: f64, unit: &str) -> String {
+pub(in crate::report) fn figure(value: f64, unit: &str) -> String {
     match unit {
         "us" => duration(value),
         "share" => share(value),
@@ -142,7 +142,7 @@ fn no_spans() -> String {
 }
 
 /// `52,310 spans from jaeger (Jaeger 1.65), times are whole microseconds`.
-fn source(spans: &SpanSummary) -> String {
+pub(in crate::report) fn source(spans: &SpanSummary) -> String {
     let mut text = match (spans.source.as_str(), spans.spans) {
         ("" | "none", 0) => no_spans(),
         (source, number) => format!("{} from {source}", counted(number, "span")),

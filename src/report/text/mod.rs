@@ -1,14 +1,14 @@
 //! `report.txt` and the report on a terminal: about one screen, in the order in which a reader asks.
 
 mod account;
-mod closing;
+pub(super) mod closing;
 mod connections;
-mod head;
+pub(super) mod head;
 mod overview;
 mod servers;
 
 use super::{
-    ReportEntry, clean,
+    PREPARE, ReportEntry, clean,
     layout::{Line, Page, Paint, TextStyle, shorten},
 };
 use crate::analysis::{Analysis, Estimate, Quantiles, WorkloadAnalysis};
@@ -36,9 +36,6 @@ pub fn render_text(analysis: &Analysis, style: TextStyle) -> String {
     closing::write(&mut page, analysis);
     page.finish()
 }
-
-/// Name of the phase that makes and loads collections.
-const PREPARE: &str = "prepare";
 
 /// Widest name of a workload with its phase, in columns.
 const NAME: usize = 40;

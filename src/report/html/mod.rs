@@ -1,0 +1,54 @@
+//! `report.html`: one file that needs nothing else, made for looking. The page's words come from the template, which
+//! escapes them; its charts are drawn by `templates/report.js` from the analysis as JSON in the page.
+
+mod data;
+mod page;
+
+use askama::Template as _;
+use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
+
+use self::page::Page;
+use super::{ReportEntry, ReportError};
+use crate::analysis::Analysis;
+
+/// The row of the table.
+pub(super) const ENTRY: ReportEntry = ReportEntry {
+    name: "html",
+    file: "report.html",
+    summary: "one page to look at: curves, accounts, heat maps, waterfalls; needs no network",
+    render,
+};
+
+/// uPlot's rules and the page's own: one block, so that one hash allows both.
+const STYLE: &str = concat!(include_str!("../../../templates/vendor/uplot/uPlot.min.css"), include_str!("../../../templates/report.css"));
+const UPLOT: &str = include_str!("../../../templates/vendor/uplot/uPlot.iife.min.js");
+const SCRIPT: &str = include_str!("../../../templates/report.js");
+
+fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
+    let fail = |error: &dyn std::fmt::Display| ReportError(format!("the report can't be written as HTML: {error}"));
+    let data = data::json(analysis).map_err(|error| fail(&error))?;
+    let page = Page::new(analysis, data, policy()).render().map_err(|error| fail(&error))?;
+    Ok(page.into_bytes())
+}
+
+/// What the page may do: run its own two scripts and its own rules, and load nothing.
+fn policy() -> String {
+    let hash = |text: &str| format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text)));
+    format!(
+        "default-src 'none'; script-src {} {}; style-src {}; base-uri 'none'; form-action 'none'",
+        hash(UPLOT),
+        hash(SCRIPT),
+        hash(STYLE)
+    )
+}
+
+/// A page without the files of this crate and their hashes: what a golden file is to hold.
+#[cfg(test)]
+pub(super) fn without_files(page: &str) -> String {
+    let files = [STYLE, UPLOT, SCRIPT].iter().fold(page.to_owned(), |page, file| page.replace(file, "..."));
+    files.lines().map(|line| if line.contains("Content-Security-Policy") { "...\n".to_owned() } else { format!("{line}\n") }).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! What only a report that draws shows: curves, the course over time, critical paths.
+
+use std::collections::BTreeMap;
+
+use crate::analysis::*;
+
+/// Curves through the quantiles of a workload.
+pub(super) fn curves(workload: &WorkloadAnalysis) -> BTreeMap<String, Vec<(f64, f64)>> {
+    let places = [(50.0, "p50"), (90.0, "p90"), (95.0, "p95"), (99.0, "p99"), (99.9, "p99.9")];
+    let curve = |quantiles: &Quantiles| places.iter().map(|(p, key)| (*p, quantiles[*key].value)).collect();
+    let figures = [
+        ("response_time", &workload.response_time_us),
+        ("service_time", &workload.service_time_us),
+        ("server_time", &workload.server_time_us),
+        ("gap", &workload.gap_us),
+    ];
+    figures.into_iter().filter_map(|(name, quantiles)| Some((name.to_owned(), curve(quantiles.as_ref()?)))).collect()
+}
+
+/// Eight seconds, a stall and a failure in the sixth.
+pub(super) fn series() -> Series {
+    let quiet = vec![(51, 40), (52, 120), (54, 39), (60, 1)];
+    let mut series = Series {
+        start_s: -0.25,
+        step_s: 1,
+        per_decade: 16,
+        cells: vec![quiet; 8],
+        ok: vec![200; 8],
+        failed: vec![0; 8],
+        p50_us: vec![Some(1_890.0); 8],
+        p99_us: vec![Some(3_950.0); 8],
+        max_us: vec![Some(7_420.0); 8],
+    };
+    (series.cells[5], series.ok[5], series.failed[5]) = (vec![(52, 9), (86, 30), (90, 10)], 49, 151);
+    (series.p50_us[5], series.p99_us[5], series.max_us[5]) = (Some(240_100.0), None, Some(431_000.0));
+    series
+}
+
+/// Two sides that differ in the wait for the writes.
+pub(super) fn stacks() -> Stacks {
+    let frame = |parent: Option<u32>, label: &str, area: &str, tail_us: f64, body_us: f64| StackFrame {
+        parent,
+        label: label.to_owned(),
+        service: (label != area).then(|| "standalone".to_owned()),
+        area: area.to_owned(),
+        tail_us,
+        body_us,
+    };
+    Stacks {
+        above: "p99".to_owned(),
+        tail_requests: 39,
+        body_requests: 1_935,
+        frames: vec![
+            frame(None, "send lag", "send lag", 210.0, 39.0),
+            frame(None, "gap", "gap", 1_930.0, 489.0),
+            frame(None, "milvus.proto.milvus.MilvusService/Search", "other", 20.0, 20.0),
+            frame(Some(2), "Proxy-Search", "proxy queue", 470.0, 190.0),
+            frame(Some(3), "Proxy-Search-Execute", "planning", 210.0, 230.0),
+            frame(Some(4), "Delegator-waitTSafe", "consistency wait", 51_300.0, 8.0),
+            frame(Some(4), "SegCoreSearch", "engine", 2_020.0, 702.0),
+        ],
+    }
+}
+
+/// The parts that set the tail apart.
+pub(super) fn tail_parts() -> Vec<TailPart> {
+    let part = |area: &str, part: &str, difference_us: f64| TailPart {
+        area: area.to_owned(),
+        service: (area != part).then(|| "standalone".to_owned()),
+        part: part.to_owned(),
+        difference_us,
+        share: difference_us / 58_822.0,
+    };
+    vec![
+        part("consistency wait", "Delegator-waitTSafe", 51_175.0),
+        part("node queue", "schedule", 4_500.0),
+        part("engine", "SegCoreSearch", 1_700.0),
+        part("gap", "gap", 1_470.0),
+        part("planning", "Proxy-Search-PreExecute", -23.0),
+    ]
+}

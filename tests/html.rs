@@ -1,0 +1,209 @@
+//! `report.html` in a real browser: Chromium without a window, the page opened from disk.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use milvus_bench::{analysis::Analysis, report::REPORTS};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Every chart of the page, by the name that its figure has.
+const CHARTS: [&str; 9] = ["overlay", "phases", "curves", "account", "tail", "series", "flame", "exemplars", "traces"];
+
+/// The run of the golden files.
+fn sample() -> Analysis {
+    serde_json::from_str(include_str!("golden/report.json")).expect("a golden report")
+}
+
+fn page(analysis: &Analysis) -> String {
+    let entry = REPORTS.iter().find(|entry| entry.name == "html").expect("a row for html");
+    String::from_utf8((entry.render)(analysis).expect("a page")).expect("UTF-8")
+}
+
+/// The first Chromium on PATH.
+fn chromium() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    let found = std::env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name))).find(|file| file.is_file());
+    found.unwrap_or_else(|| panic!("no Chromium on PATH, which this test opens the page in: apt-get install chromium"))
+}
+
+/// A scratch folder with pages, and a profile of its own for the browser.
+struct Browser {
+    folder: TempDir,
+}
+
+impl Browser {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    fn write(&self, name: &str, page: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, page).expect("a file");
+        path
+    }
+
+    /// Opens `page` and gives the document as it is when its scripts have run, and what the browser logged.
+    #[track_caller]
+    fn open(&self, page: &Path, more: &[&str]) -> (String, String) {
+        // The page is ours, so it needs no sandbox, which a container can't give. A browser that hangs is ended.
+        let Output { stdout, stderr, status } = Command::new("timeout")
+            .args(["--kill-after=5", "180"])
+            .arg(chromium())
+            .args([
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--hide-scrollbars",
+                "--enable-logging=stderr",
+                "--virtual-time-budget=20000",
+            ])
+            .arg(format!("--user-data-dir={}", self.folder.path().join("profile").display()))
+            .args(more)
+            .args(["--dump-dom", &format!("file://{}", page.display())])
+            .output()
+            .expect("timeout of coreutils");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(status.success(), "{status}: {}", text(&stderr));
+        (text(&stdout), text(&stderr))
+    }
+
+    /// What [`PROBE`] found in `page`, in a frame of `width` pixels.
+    #[track_caller]
+    fn probe(&self, page: &str, width: u32, more: &[&str]) -> Value {
+        let open = page.find("<meta http-equiv=\"Content-Security-Policy\"").expect("a policy");
+        let close = open + page[open..].find('>').expect("its end") + 1;
+        let probed = format!("{}{}<script>{PROBE}</script>", &page[..open], &page[close..]);
+        self.write("probed.html", &probed);
+        let outer = self.write("outer.html", &OUTER.replace("WIDTH", &width.to_string()));
+        let (document, _) = self.open(&outer, more);
+        let found = document.split("PROBE ").nth(1).and_then(|rest| rest.split(" END").next());
+        let found = found.unwrap_or_else(|| panic!("the probe was not run: {document}"));
+        serde_json::from_str(found).unwrap_or_else(|error| panic!("{error}: {found}"))
+    }
+}
+
+/// A frame has any width; a window has not. It answers by a message, since files are strangers to each other.
+const OUTER: &str = r#"<!doctype html><meta name="color-scheme" content="light dark"><pre></pre><iframe width="WIDTH" height="900" src="probed.html"></iframe>
+<script>addEventListener('message', (event) => { document.querySelector('pre').textContent = `PROBE ${event.data} END`; });</script>"#;
+
+/// Asks the page what is to be seen in it.
+const PROBE: &str = r"
+addEventListener('load', () => {
+  const ink = (canvas) => {
+    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    let pixels = 0;
+    for (let at = 3; at < data.length; at += 4) pixels += data[at] > 0 ? 1 : 0;
+    return pixels;
+  };
+  const chart = (figure) => ({
+    chart: figure.dataset.chart, drawn: Number(figure.dataset.drawn), height: figure.querySelector('.plot').getBoundingClientRect().height,
+    ink: [...figure.querySelectorAll('canvas')].map(ink),
+  });
+  const paper = () => getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3).map(Number);
+  setTimeout(() => {
+    const found = {
+      errors: document.documentElement.dataset.errors ?? '', ready: document.documentElement.dataset.ready, width: innerWidth, scroll: document.documentElement.scrollWidth,
+      charts: [...document.querySelectorAll('figure[data-chart]')].map(chart), scripts: document.scripts.length, images: document.images.length, paper: paper(),
+    };
+    document.getElementById('theme').click();
+    found.other = paper();
+    found.after = document.documentElement.dataset.errors ?? '';
+    const frame = document.querySelector('.flame g[tabindex=\'0\']');
+    frame.focus();
+    frame.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }));
+    found.focus = document.activeElement.getAttribute('aria-label') ?? '';
+    parent.postMessage(JSON.stringify(found), '*');
+  }, 500);
+});";
+
+/// Every chart is there and holds something, and nothing failed.
+#[track_caller]
+fn check_charts(found: &Value) {
+    assert_eq!((found["errors"].as_str(), found["after"].as_str()), (Some(""), Some("")), "{found:#}");
+    let charts = found["charts"].as_array().expect("charts");
+    for name in CHARTS {
+        assert!(charts.iter().any(|chart| chart["chart"] == name), "no {name}: {found:#}");
+    }
+    for chart in charts {
+        let ink = chart["ink"].as_array().expect("a list");
+        let is_drawn =
+            chart["drawn"].as_u64().is_some_and(|marks| marks > 0) && chart["height"].as_f64().is_some_and(|height| height > 40.0);
+        assert!(is_drawn && ink.iter().all(|pixels| pixels.as_u64() > Some(500)), "{chart:#}");
+    }
+    let canvases = charts.iter().map(|chart| chart["ink"].as_array().map_or(0, Vec::len)).sum::<usize>();
+    assert!(canvases > 0, "no curve is drawn: {found:#}");
+}
+
+/// Mean brightness of a colour, 0 to 255.
+fn brightness(color: &Value) -> u64 {
+    let channels: Vec<u64> = color.as_array().expect("a colour").iter().filter_map(Value::as_u64).collect();
+    channels.iter().sum::<u64>() / 3
+}
+
+#[test]
+fn it_loads_from_disk_without_a_complaint() {
+    let browser = Browser::new();
+    let page = page(&sample());
+    let path = browser.write("report.html", &page);
+    let (document, log) = browser.open(&path, &[]);
+    let complaints: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+    let head = &document[..document.len().min(400)];
+    assert!(!head.contains("data-errors"), "{head}");
+    assert!(head.contains(&format!("data-ready=\"{}\"", page.matches("<figure data-chart").count())), "{head}");
+}
+
+#[test]
+fn every_chart_is_drawn_on_light_paper() {
+    let found = Browser::new().probe(&page(&sample()), 1280, &["--blink-settings=preferredColorScheme=1"]);
+    check_charts(&found);
+    assert!(brightness(&found["paper"]) > 200, "{found:#}");
+    assert!(brightness(&found["other"]) < 80, "the button makes it dark: {found:#}");
+}
+
+#[test]
+fn the_systems_dark_mode_makes_it_dark() {
+    let found = Browser::new().probe(&page(&sample()), 1280, &["--blink-settings=preferredColorScheme=0"]);
+    check_charts(&found);
+    assert!(brightness(&found["paper"]) < 80, "{found:#}");
+    assert!(brightness(&found["other"]) > 200, "the button makes it light: {found:#}");
+}
+
+#[test]
+fn a_phone_need_not_scroll_sideways() {
+    let found = Browser::new().probe(&page(&sample()), 390, &[]);
+    check_charts(&found);
+    assert_eq!((found["width"].as_u64(), found["scroll"].as_u64()), (Some(390), Some(390)), "{found:#}");
+}
+
+#[test]
+fn the_flame_graph_is_walked_with_arrows() {
+    let found = Browser::new().probe(&page(&sample()), 1280, &[]);
+    assert!(found["focus"].as_str().is_some_and(|label| label.contains("MilvusService/Search")), "{found:#}");
+}
+
+#[test]
+fn names_that_are_scripts_stay_text() {
+    const HOSTILE: &str = "</script><script>document.documentElement.dataset.errors = 'run'</script><img src=x>";
+    let mut analysis = sample();
+    (analysis.name, analysis.description) = (HOSTILE.to_owned(), HOSTILE.to_owned());
+    for workload in &mut analysis.workloads {
+        workload.workload = HOSTILE.to_owned();
+        workload.account.iter_mut().flat_map(|band| &mut band.parts).for_each(|part| part.part = HOSTILE.to_owned());
+        workload.stacks.iter_mut().flat_map(|stacks| &mut stacks.frames).for_each(|frame| frame.label = HOSTILE.to_owned());
+        for exemplar in &mut workload.exemplars {
+            exemplar.link = Some(format!("javascript:{HOSTILE}"));
+            exemplar.waterfall.iter_mut().flat_map(|drawn| &mut drawn.rows).for_each(|row| row.label = HOSTILE.to_owned());
+        }
+    }
+    let found = Browser::new().probe(&page(&analysis), 1280, &[]);
+    check_charts(&found);
+    // Data, uPlot, the page's own script, and the probe.
+    assert_eq!((found["scripts"].as_u64(), found["images"].as_u64()), (Some(4), Some(0)), "{found:#}");
+}
