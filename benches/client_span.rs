@@ -1,8 +1,8 @@
-//! Cost of one traced request beside the load threads: building its span, encoding it, and writing its line.
+//! Cost of one traced request beside the load threads: building its span, encoding it, exporting it, and writing its line.
 
 use std::{
     hint::black_box,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc},
     time::Duration,
 };
 
@@ -10,9 +10,17 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use milvus_bench::{
     load::{ClientSpans, SpanContext},
     record::{ClockAnchor, Outcome, RunFolder, RunWriter, Sample, StreamId, StreamInfo},
-    telemetry::{Nonce, RequestIds},
+    telemetry::{ExportOptions, Exporter, Nonce, RequestIds},
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+    trace_service_server::{TraceService, TraceServiceServer},
 };
 use rustix::time::{ClockId, clock_gettime};
+use tonic::{
+    Request, Response, Status,
+    transport::{Server, server::TcpIncoming},
+};
 
 /// Lines that the writer gets at once: what a second of that many traced requests leaves.
 const LINES: u64 = 50_000;
@@ -47,11 +55,15 @@ fn stream() -> StreamInfo {
     }
 }
 
-fn span(criterion: &mut Criterion) {
+fn spans() -> ClientSpans {
     let roots = [1, 2].map(|span_id| RequestIds { trace_id: u128::from(Nonce(7).0) << 64 | 5, span_id }).to_vec();
     let anchor = ClockAnchor::default();
     let context = SpanContext { run: "a-run-20261122T140500Z-0a1b".to_owned(), anchor, host: "127.0.0.1".to_owned(), port: 19530, roots };
-    let spans = ClientSpans::new(context, &[stream()]);
+    ClientSpans::new(context, &[stream()])
+}
+
+fn span(criterion: &mut Criterion) {
+    let spans = spans();
     let mut seq = 0;
     criterion.bench_function("client span/build", |bencher| {
         bencher.iter(|| {
@@ -96,10 +108,64 @@ fn write(lines: u64) -> Duration {
     used.mul_f64(lines as f64 / (blocks * LINES) as f64)
 }
 
+/// Takes every span.
+struct Sink;
+
+#[tonic::async_trait]
+impl TraceService for Sink {
+    async fn export(&self, _: Request<ExportTraceServiceRequest>) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+/// Processor time of the exporter's thread per span, to an endpoint of this process, whose time is taken off.
+fn export(criterion: &mut Criterion) {
+    criterion.bench_function("client span/export", |bencher| bencher.iter_custom(send));
+}
+
+fn send(count: u64) -> Duration {
+    let (listening, address) = mpsc::channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let endpoint = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+            listening.send(listener.local_addr().expect("an address")).expect("somebody waits");
+            let serve = Server::builder().add_service(TraceServiceServer::new(Sink));
+            let _ = tokio::select! {
+                ended = serve.serve_with_incoming(TcpIncoming::from(listener)) => ended,
+                _ = stopped => Ok(()),
+            };
+        });
+        cpu(ClockId::ThreadCPUTime)
+    });
+    let endpoint_uri = format!("http://{}", address.recv().expect("it listens"));
+    let options = ExportOptions { endpoint: endpoint_uri, service_name: "bench".to_owned(), resource: Vec::new() };
+    let spans = spans();
+    let (process, own) = (cpu(ClockId::ProcessCPUTime), cpu(ClockId::ThreadCPUTime));
+    let exporter = Exporter::start(options).expect("an exporter");
+    let mut queue = exporter.queue();
+    // More at a time would only be dropped.
+    let pushed = count.min(100_000);
+    (0..pushed).for_each(|seq| queue.push(spans.of(&sample(seq)).expect("it was sent")));
+    drop(queue);
+    let counters = exporter.finish();
+    assert_eq!((counters.exported, counters.error), (pushed, None));
+    let own = cpu(ClockId::ThreadCPUTime) - own;
+    drop(stop);
+    let endpoint = endpoint.join().expect("the endpoint ends");
+    let used = cpu(ClockId::ProcessCPUTime) - process - own;
+    used.saturating_sub(endpoint).mul_f64(count as f64 / pushed as f64)
+}
+
 fn thread_cpu() -> Duration {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
+    cpu(ClockId::ThreadCPUTime)
+}
+
+fn cpu(clock: ClockId) -> Duration {
+    let now = clock_gettime(clock);
     Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
-criterion_group!(benches, span, line);
+criterion_group!(benches, span, export, line);
 criterion_main!(benches);

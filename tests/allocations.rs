@@ -14,7 +14,7 @@ static ALLOCATOR: Counting = Counting;
 fn a_request_allocates_no_more_than_stated() {
     let null = NullMilvus::start(NullOptions::default()).expect("a null Milvus");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    for (arrival, most, most_bytes) in [("concurrency = 8", 99.0, 99_999.0), ("rate = 4000", 99.0, 99_999.0)] {
+    for (arrival, most, most_bytes) in [("concurrency = 8", 16.5, 4_000.0), ("rate = 4000", 17.5, 6_000.0)] {
         for traced in [0.0, 1.0] {
             let load = Load { arrival, traced, warm_up: 4_000, requests: 8_000 };
             let found = runtime.block_on(measure(&null.uri(), load));
