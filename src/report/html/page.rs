@@ -4,11 +4,12 @@ use askama::Template;
 
 use super::{SCRIPT, STYLE, UPLOT};
 use crate::{
-    analysis::{Analysis, Estimate, Quantiles, Reason, Tail, VerdictState, WorkloadAnalysis},
+    analysis::{Analysis, ConnectionFigures, Estimate, Quantiles, Reason, Tail, VerdictState, WorkloadAnalysis},
     report::{
         PREPARE, clean,
         text::{
             closing::{step_us, warmup},
+            connections,
             head::{OF_STATUS, alike, figure, source, status_note},
         },
         units::{count, counted, duration, ms, number, ratio, share},
@@ -151,6 +152,7 @@ fn verdict(analysis: &Analysis) -> VerdictWords {
         VerdictState::Invalid if groups.is_empty() => ("invalid", "✕", "invalid", "Invalid".to_owned()),
         VerdictState::Invalid => ("invalid", "✕", "invalid", format!("Invalid: {reasons} not to use these figures")),
     };
+    let sentence = if analysis.verdict.client_bound { format!("Client-bound. {sentence}") } else { sentence };
     VerdictWords { class, mark, word, sentence, reasons: groups.iter().map(|reasons| reason(reasons)).collect() }
 }
 
@@ -282,6 +284,13 @@ fn comparisons(measured: &[(usize, &WorkloadAnalysis)]) -> Vec<Comparison> {
 fn environment(analysis: &Analysis) -> Vec<(String, String)> {
     let mut rows = vec![("run".to_owned(), clean(&analysis.run)), ("status".to_owned(), clean(&analysis.status))];
     rows.extend(analysis.environment.iter().map(|(key, value)| (clean(key), clean(value))));
+    let own = |figures: &ConnectionFigures| {
+        (
+            format!("client's part of the gap, {}", clean(&figures.phase)),
+            format!("{}; ms, p50/p99/max", connections::figures(figures).join(", ")),
+        )
+    };
+    rows.extend(analysis.connections.iter().map(own));
     rows.push(("spans".to_owned(), analysis.spans.as_ref().map_or("none were read".to_owned(), |spans| clean(&source(spans)))));
     rows
 }

@@ -15,6 +15,15 @@ fn the_same_analysis_gives_the_same_bytes() {
     assert!(page(&Analysis::default()).contains("nothing speaks against"));
 }
 
+#[test]
+fn the_client_s_own_part_and_a_client_that_was_the_limit_are_said() {
+    let mut analysis = sample::analysis();
+    let shown = page(&analysis);
+    assert!(shown.contains("s part of the gap, under-ingest") && !shown.contains("Client-bound"));
+    analysis.verdict.client_bound = true;
+    assert!(page(&analysis).contains("Client-bound. "));
+}
+
 /// What stands between each `open` and the next `close`.
 fn between<'p>(page: &'p str, open: &str, close: &str) -> Vec<&'p str> {
     page.split(open).skip(1).map(|rest| rest.split(close).next().unwrap()).collect()

@@ -26,11 +26,17 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     let mut table = Table::new(1);
     for (row, figures) in analysis.connections.iter().enumerate() {
         let legend = if row == 0 { QUANTILES.join("/") } else { String::new() };
-        let cells = [format!("{of}: {}", figures.phase), hand_over(figures), read_wake_up(figures), no_window(figures)];
+        let cells = std::iter::once(format!("{of}: {}", figures.phase)).chain(self::figures(figures));
+        let cells: Vec<String> = cells.collect();
         table.row(cells.iter().map(|text| Cell::plain(text)).chain([Cell::new(&legend, Paint::Dim)]).collect());
     }
     let lines = table.lines(page.columns());
     page.extend(lines);
+}
+
+/// Each figure in words: quantiles in milliseconds, p50/p99/max.
+pub(in crate::report) fn figures(figures: &ConnectionFigures) -> [String; 3] {
+    [hand_over(figures), read_wake_up(figures), no_window(figures)]
 }
 
 fn hand_over(figures: &ConnectionFigures) -> String {

@@ -2,7 +2,7 @@
 
 mod account;
 pub(super) mod closing;
-mod connections;
+pub(super) mod connections;
 pub(super) mod head;
 mod overview;
 mod servers;
