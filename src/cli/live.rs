@@ -11,7 +11,8 @@ use crate::{
     report::units,
 };
 
-/// Time between two looks at a running phase.
+/// Time between two looks at a phase that ends when its rows are used up. Another one is looked at when it is read: at a low
+/// rate, looking would be a good part of what this program does.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Time between two readings of the counters.
@@ -34,10 +35,11 @@ pub(crate) async fn watch(
     let board = session.progress.board(&title, phase_plan.workloads.len());
     let mut display = Display::new(plan, number, phase.start, board);
     let stop = &phase.stop;
+    let look = if phase_plan.length == PhaseLength::Exhausted { LOOK } else { READ };
     loop {
         tokio::select! {
             result = running.wait() => return result.map_err(CliError::new),
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(look) => {}
             () = signals.wait(), if stop.asked() == Stop::Go => {
                 stop.ask(Stop::EndPart);
                 let stop = stop.clone();
