@@ -20,6 +20,7 @@ mod instances;
 mod pick;
 mod quantiles;
 mod run;
+pub mod statistics;
 mod tail;
 mod verdict;
 mod waterfall;
