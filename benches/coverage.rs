@@ -3,6 +3,9 @@
 //! `cargo bench --bench coverage`, or `-- --repetitions 200` for a quick look. Not a measure of time: the numbers are the same
 //! on every machine.
 
+// The table goes to stdout: that is what the bench is for.
+#![allow(clippy::print_stdout)]
+
 #[path = "../tests/support/simulated_run.rs"]
 mod simulated_run;
 

@@ -64,6 +64,9 @@ fn check(process: Process, size: Size, q: f64, true_ns: f64) {
 fn independent_requests_are_covered() {
     check(Process::Lognormal, MINUTE, 0.5, lognormal(0.0, NOISE));
     check(Process::Lognormal, MINUTE, 0.99, lognormal(2.326_348, NOISE));
+    check(Process::Exponential, MINUTE, 0.9, MEDIAN_NS * 10.0_f64.ln());
+    // The fast ones' quantile of 0.5 / 0.92: no slow one is as fast.
+    check(Process::Bimodal { slow: 0.08 }, MINUTE, 0.5, lognormal(0.109_193, NOISE));
 }
 
 #[test]
@@ -88,4 +91,11 @@ fn blocks_of_one_second_would_not_cover_a_level_that_wanders() {
 fn a_minute_of_a_level_that_wanders_has_no_interval() {
     let found = measure(WANDERING, MINUTE, MEDIAN_NS, |series, seed| of_quantile(series, 0.5, seed));
     assert!(found.printed <= RUNS / 50, "{} of {RUNS} have one", found.printed);
+}
+
+#[test]
+fn a_tail_of_a_dozen_stalls_has_no_upper_end() {
+    let stalls = Process::Stalls { every_s: 5.0, last_s: 0.1 };
+    let found = measure(stalls, MINUTE, MEDIAN_NS, |series, seed| of_quantile(series, 0.99, seed));
+    assert!(found.printed <= RUNS / 20, "{} of {RUNS} have one", found.printed);
 }

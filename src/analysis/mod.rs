@@ -17,6 +17,7 @@ mod tables;
 mod bands;
 mod exemplars;
 mod instances;
+mod intervals;
 mod pick;
 mod quantiles;
 mod run;

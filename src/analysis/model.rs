@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::statistics::{interval::NoInterval, trend::Trend};
+
 /// Everything that a report shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Analysis {
@@ -146,6 +148,9 @@ pub struct WorkloadAnalysis {
     pub matched_response_time_us: Option<Quantiles>,
     /// done - sent of the failures, per outcome.
     pub failed_time_us: BTreeMap<String, Quantiles>,
+    /// Rise or fall of the response time (closed loop: service time) across the part; left out where there is none to be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trend: Option<Trend>,
     /// Recall of the requests where it is known.
     pub recall: Option<Recall>,
     /// The six states of the join; None where nothing was sampled.
@@ -204,6 +209,9 @@ pub struct Estimate {
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
+    /// Why an end is missing and how long a run would give it; left out where both are there or none is ever given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<NoInterval>,
     /// True where failures make it a lower bound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub at_least: bool,

@@ -6,6 +6,7 @@ use super::{
     Analysis, Reason, Verdict,
     VerdictState::{self, Invalid, Reservations},
     WorkloadAnalysis, run,
+    statistics::trend::CHANGE as TREND,
 };
 use crate::record::{ExportInfo, RunInfo, Status, StreamInfo, Warning};
 
@@ -37,7 +38,7 @@ const NEGATIVE_GAPS: f64 = 0.01;
 /// See [`NEGATIVE_GAPS`].
 const LOWEST_GAP_US: f64 = -500.0;
 /// Name of the phase that is left out.
-const PREPARE: &str = "prepare";
+pub(super) const PREPARE: &str = "prepare";
 /// Figure, limit and unit of a reason that is a yes or no.
 const YES: (f64, f64, &str) = (1.0, 0.0, "");
 
@@ -169,11 +170,23 @@ fn of_load(workload: &WorkloadAnalysis, stream: Option<&StreamInfo>) -> Vec<Reas
                       max_in_flight, unless the limit is what is being studied";
         reasons.push(reason("in_flight_limit", Reservations, (waits, IN_FLIGHT_WAITS, "share"), advice));
     }
+    reasons.extend(trend(workload));
     if !overloaded {
         reasons.extend(send_lag(workload, waits > IN_FLIGHT_WAITS));
         reasons.extend(stream.and_then(|stream| below_target(workload, stream)));
     }
     at(workload, reasons)
+}
+
+/// A figure of a phase is one number, which a phase that changes all along does not have.
+fn trend(workload: &WorkloadAnalysis) -> Option<Reason> {
+    let change = workload.trend?.change;
+    let (verb, than) = if change > 0.0 { ("rose", "slower") } else { ("fell", "faster") };
+    let advice = format!(
+        "the mean latency {verb} across the phase: its last third was {than} than its first by this share, so quantiles and intervals hold for this phase only; use a longer \
+         warm-up, or look for what grows (rows, segments, a queue)"
+    );
+    Some(reason("trend", Reservations, (change.abs(), TREND, "share"), advice))
 }
 
 fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {

@@ -29,10 +29,33 @@ pub struct HistogramKey {
 pub struct FigureHistograms {
     /// Merged over all seconds.
     pub merged: BTreeMap<HistogramKey, Histogram<u64>>,
+    /// The same second by second, in the order of the file: a second has a line for each thread, and none where nothing ended.
+    pub seconds: BTreeMap<HistogramKey, Vec<SecondCounts>>,
     /// Number of histogram lines that were read.
     pub lines: u64,
     /// What was wrong with the file, e.g. a last line that is cut; None where nothing was.
     pub damage: Option<String>,
+}
+
+/// One histogram of one second, no larger than what is in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SecondCounts {
+    /// Second since the run's start in which the requests ended.
+    pub second: u64,
+    /// Largest value of a bucket, nanoseconds, and its number of requests; rising.
+    pub counts: Vec<(u64, u64)>,
+    /// Sum of the values, nanoseconds, as the histogram's mean has it.
+    pub sum_ns: f64,
+}
+
+impl SecondCounts {
+    fn new(second: u64, histogram: &Histogram<u64>) -> Self {
+        let counts = histogram
+            .iter_recorded()
+            .map(|bucket| (histogram.highest_equivalent(bucket.value_iterated_to()), bucket.count_at_value()))
+            .collect();
+        Self { second, counts, sum_ns: histogram.mean() * histogram.len() as f64 }
+    }
 }
 
 /// Reads an interval log and merges its seconds.
@@ -54,6 +77,8 @@ pub fn read_histograms(path: &Path) -> Result<FigureHistograms, FolderError> {
         let interval_log::LogEntry::Interval(line) = entry else { continue };
         match decode(&line, &mut deserializer) {
             Ok((key, histogram)) => {
+                let seconds = found.seconds.entry(key.clone()).or_default();
+                seconds.push(SecondCounts::new(line.start_timestamp().as_secs(), &histogram));
                 let merged = found.merged.entry(key).or_insert_with(new_histogram);
                 // Both have the same bounds, so adding can't fail for a histogram that was written here.
                 if merged.add(&histogram).is_err() {

@@ -14,7 +14,7 @@ mod writer;
 
 pub use clock::{ClockAnchor, RunClock};
 pub use folder::{FolderError, RequestReader, RunFolder, RunReader};
-pub use hlog::{FigureHistograms, HistogramKey, read_histograms};
+pub use hlog::{FigureHistograms, HistogramKey, SecondCounts, read_histograms};
 pub use info::*;
 pub use part::Part;
 pub use recorder::{Interval, Recorder};

@@ -6,13 +6,13 @@ use milvus_bench::analysis::statistics::{
 };
 
 /// Median of the response time without anything that goes wrong, nanoseconds.
-pub const MEDIAN_NS: f64 = 2e6;
+pub(crate) const MEDIAN_NS: f64 = 2e6;
 /// Deviation of the logarithm of a response time from one request to the next.
-pub const NOISE: f64 = 0.4;
+pub(crate) const NOISE: f64 = 0.4;
 
 /// How response times come about.
 #[derive(Clone, Copy, Debug)]
-pub enum Process {
+pub(crate) enum Process {
     /// Each for itself, exponential.
     Exponential,
     /// Each for itself, lognormal.
@@ -54,7 +54,7 @@ struct State {
 }
 
 /// A run of `seconds` seconds with `rate` requests per second, which arrive at random.
-pub fn simulate(process: Process, seconds: usize, rate: f64, seed: u64) -> Series {
+pub(crate) fn simulate(process: Process, seconds: usize, rate: f64, seed: u64) -> Series {
     let mut state = State::new(process, seed);
     let (mut now_s, mut done) = (0.0, Vec::with_capacity(seconds));
     let mut second: Vec<i64> = Vec::new();
@@ -117,7 +117,7 @@ fn normal(rng: &mut Rng) -> f64 {
 }
 
 /// The largest value that a histogram of three significant digits does not tell from `value_ns`.
-pub fn bucket(value_ns: f64) -> i64 {
+pub(crate) fn bucket(value_ns: f64) -> i64 {
     let value = value_ns as u64;
     let bits = (u64::BITS - value.leading_zeros()).saturating_sub(11);
     ((value >> bits << bits) + (1 << bits) - 1) as i64

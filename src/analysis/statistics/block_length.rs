@@ -7,10 +7,15 @@
 /// Largest stretch: one beyond it would not make up for blocks that are far too short, but hide them.
 const LONGEST_STRETCH: f64 = 1.5;
 
+/// Lags that are looked at: those of an hour, beyond which no block reaches.
+const MOST_LAGS: usize = 3_600;
+
 /// How a series of seconds is tied together.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Memory {
-    /// Autocovariances from lag 0 on: of all lags, since the bootstrap's variance needs them.
+    /// Number of seconds.
+    seconds: usize,
+    /// Autocovariances from lag 0 on; of all lags where there are not too many, since the bootstrap's variance needs them.
     autocovariances: Vec<f64>,
     /// Bandwidth of the flat-top window, a lag.
     bandwidth: usize,
@@ -23,8 +28,8 @@ impl Memory {
         let count = series.len();
         let mean = series.iter().sum::<f64>() / count.max(1) as f64;
         let centred: Vec<f64> = series.iter().map(|value| value - mean).collect();
-        let autocovariances = (0..count).map(|lag| products(&centred, lag) / count as f64).collect();
-        Self { autocovariances, bandwidth: bandwidth(&centred) }
+        let autocovariances = (0..count.min(MOST_LAGS)).map(|lag| products(&centred, lag) / count as f64).collect();
+        Self { seconds: count, autocovariances, bandwidth: bandwidth(&centred) }
     }
 
     /// The best mean length of the stationary bootstrap's blocks, seconds: at least 1.
@@ -49,21 +54,21 @@ impl Memory {
     /// form: Politis and Romano 1994, lemma 1.
     #[must_use]
     pub fn bootstrap_variance(&self, length_s: f64) -> f64 {
-        let count = self.autocovariances.len() as f64;
+        let count = self.seconds as f64;
         let stay = 1.0 - 1.0 / length_s.max(1.0);
         // Products and not powers: a power of a library differs between machines.
-        let mut stays = vec![1.0; self.autocovariances.len() + 1];
+        let mut stays = vec![1.0; self.seconds + 1];
         (1..stays.len()).for_each(|lag| stays[lag] = stays[lag - 1] * stay);
         let lags = self.autocovariances.iter().enumerate().skip(1).map(|(lag, covariance)| {
             let share = lag as f64 / count;
-            2.0 * covariance * ((1.0 - share) * stays[lag] + share * stays[self.autocovariances.len() - lag])
+            2.0 * covariance * ((1.0 - share) * stays[lag] + share * stays[self.seconds - lag])
         });
         self.variance() + lags.sum::<f64>()
     }
 
     /// The automatic choice, at most the smaller of three roots of the number of seconds and a third of it.
     fn automatic_s(&self) -> f64 {
-        let count = self.autocovariances.len() as f64;
+        let count = self.seconds as f64;
         let slope: f64 = self.window().map(|(lag, weight, covariance)| 2.0 * weight * lag as f64 * covariance).sum();
         let best = (slope / self.flat_top()).powi(2).cbrt() * count.cbrt();
         let longest = (3.0 * count.sqrt()).min(count / 3.0).ceil();
@@ -73,7 +78,7 @@ impl Memory {
 
     fn autoregressive_s(&self) -> f64 {
         let coefficient = self.coefficient();
-        let count = self.autocovariances.len() as f64;
+        let count = self.seconds as f64;
         ((2.0 * coefficient / (1.0 - coefficient * coefficient)).powi(2).cbrt() * count.cbrt()).max(1.0)
     }
 
@@ -93,7 +98,7 @@ impl Memory {
     /// estimation of autocorrelation", Biometrika 41, 1954).
     fn coefficient(&self) -> f64 {
         let raw = self.autocovariances.get(1).copied().unwrap_or(0.0) / self.variance();
-        let coefficient = raw + (1.0 + 3.0 * raw) / self.autocovariances.len() as f64;
+        let coefficient = raw + (1.0 + 3.0 * raw) / self.seconds as f64;
         if coefficient.is_nan() { 0.0 } else { coefficient.clamp(0.0, 0.99) }
     }
 

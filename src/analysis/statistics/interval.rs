@@ -28,8 +28,15 @@ const BLOCKS_BEYOND: f64 = 10.0;
 /// Blocks that hold one of the slowest quarter of these, below which there is no upper end either: a run of few stalls, whose
 /// quantile lies just below them, can't tell how many there are.
 const BLOCKS_FAR_BEYOND: f64 = 6.0;
+/// Blocks that the variance of a mean must effectively come from for an upper end.
+const BLOCKS_OF_MEAN: f64 = 10.0;
+/// The same as a share of all blocks: where a few stalls make the most of the variance, longer runs meet longer stalls.
+const SHARE_OF_MEAN: f64 = 0.5;
 /// Fewest effective blocks that the upper end is computed with: the t quantile of fewer is beyond use.
 const LEAST_EFFECTIVE: f64 = 3.0;
+/// Shortest run that mostly has an interval where its seconds are independent (see the bench): what shorter ones show of their
+/// memory says little.
+const LEAST_RUN_S: f64 = 60.0;
 /// The normal distribution's quantile of 0.975.
 const Z: f64 = 1.959_963_984_540_054;
 
@@ -105,7 +112,8 @@ pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) 
 #[must_use]
 pub fn of_mean(series: &Series, seed: u64) -> Interval {
     let memory = mean_memory(series);
-    let Blocks { seconds, length_s, count } = Blocks::new(series, memory.block_length_s());
+    let blocks = Blocks::new(series, memory.block_length_s());
+    let Blocks { seconds, length_s, count } = blocks;
     if series.count() == 0 {
         return Interval::default();
     }
@@ -113,8 +121,15 @@ pub fn of_mean(series: &Series, seed: u64) -> Interval {
         return Interval { why_not: Some(why_not), ..Interval::default() };
     }
     let resampled = bootstrap::means(series, &mut Resampler::new(series.seconds().len(), length_s, seed));
-    let at = level(memory.stretch(length_s) * expanded(count), resampled.len());
-    Interval { low: resampled.get(at).copied(), high: resampled.iter().rev().nth(at).copied(), why_not: None }
+    let effective = blocks.effective(&series.shares_of_mean()).min(count);
+    let at = level(memory.stretch(length_s) * expanded(effective.max(LEAST_EFFECTIVE)), resampled.len());
+    let low = resampled.get(at).copied();
+    let least = effective / BLOCKS_OF_MEAN.max(count * SHARE_OF_MEAN);
+    if least < 1.0 {
+        let needed_s = (seconds / least.max(1e-3)).ceil();
+        return Interval { low, high: None, why_not: Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s }) };
+    }
+    Interval { low, high: resampled.iter().rev().nth(at).copied(), why_not: None }
 }
 
 /// The same error from too short blocks counts for every figure, so the mean's memory is that of all quantiles too.
@@ -147,12 +162,27 @@ impl Blocks {
         Self { seconds, length_s, count: seconds / length_s }
     }
 
-    fn of(&self, counts: &[u64]) -> Spread {
-        let mut blocks = vec![0.0; (self.count as usize).max(1)];
-        let last = blocks.len() - 1;
-        for (second, count) in counts.iter().enumerate() {
-            blocks[((second as f64 / self.length_s) as usize).min(last)] += *count as f64;
+    /// Sums over the blocks.
+    fn sums(&self, seconds: impl Iterator<Item = f64>) -> Vec<f64> {
+        let mut sums = vec![0.0; (self.count as usize).max(1)];
+        let last = sums.len() - 1;
+        for (second, value) in seconds.enumerate() {
+            sums[((second as f64 / self.length_s) as usize).min(last)] += value;
         }
+        sums
+    }
+
+    /// How many blocks the variance of `shares` effectively comes from: where they are normally distributed, all; where a few
+    /// stalls make the most of it, about as many as those.
+    fn effective(&self, shares: &[f64]) -> f64 {
+        let sums = self.sums(shares.iter().copied());
+        let (squares, fourths) = sums.iter().fold((0.0, 0.0), |(squares, fourths), sum| (squares + sum * sum, fourths + sum.powi(4)));
+        // The fourth moment of the normal distribution is three times the square of the second.
+        if fourths > 0.0 { 3.0 * squares * squares / fourths } else { f64::INFINITY }
+    }
+
+    fn of(&self, counts: &[u64]) -> Spread {
+        let blocks = self.sums(counts.iter().map(|count| *count as f64));
         let (requests, squares) = blocks.iter().fold((0.0, 0.0), |(sum, squares), count| (sum + count, squares + count * count));
         let effective = if squares > 0.0 { requests * requests / squares } else { 0.0 };
         Spread { requests, blocks: blocks.iter().filter(|count| **count > 0.0).count() as f64, effective }
@@ -162,8 +192,8 @@ impl Blocks {
 /// Whether a run of `seconds` has too few blocks of `length_s`. The best length grows with the third root of the run's, so a
 /// run of `t` seconds has enough where `t / (length (t / seconds)^(1/3)) = 20`.
 fn too_few(seconds: f64, length_s: f64) -> Option<NoInterval> {
-    let needed_s = if length_s > 1.0 { ((BLOCKS * length_s).powi(3) / seconds).sqrt() } else { BLOCKS };
-    let why_not = NoInterval { lacks: Lack::Blocks, needed_s: needed_s.max(BLOCKS).ceil() };
+    let needed_s = ((BLOCKS * length_s).powi(3) / seconds.max(1.0)).sqrt();
+    let why_not = NoInterval { lacks: Lack::Blocks, needed_s: needed_s.max(LEAST_RUN_S).ceil() };
     (seconds < BLOCKS * length_s).then_some(why_not)
 }
 
@@ -233,8 +263,8 @@ mod tests {
 
     #[test]
     fn fewer_than_twenty_blocks_have_no_interval_and_say_what_would_do() {
-        check_needed(10, 1.0, 20.0);
-        check_needed(19, 1.0, 20.0);
+        check_needed(10, 1.0, 60.0);
+        check_needed(19, 1.0, 60.0);
         check_needed(60, 3.01, 61.0);
         // Blocks of a run of 231 s would be (231 / 60)^(1/3) = 1.57 times as long: twenty of 11.6 s.
         check_needed(60, 7.4, 233.0);

@@ -7,7 +7,7 @@ use super::{block_length::Memory, series::Series};
 /// Standard deviations of the rank test beyond which a trend is shown: one run in a hundred without one has it.
 const DEVIATIONS: f64 = 2.576;
 /// Least change that is worth a word, as a share.
-const CHANGE: f64 = 0.1;
+pub const CHANGE: f64 = 0.1;
 /// Blocks that the rank test needs before its normal approximation holds.
 const BLOCKS: usize = 8;
 
@@ -18,12 +18,6 @@ pub struct Trend {
     pub change: f64,
     /// By how many standard deviations the ranks rise; negative where they fall.
     pub deviations: f64,
-}
-
-/// Share of change below which nothing is said.
-#[must_use]
-pub fn limit() -> f64 {
-    CHANGE
 }
 
 /// The trend of the mean across `series`; None where there is none, where it is below a tenth, or where the run is too short to

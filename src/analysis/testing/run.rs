@@ -27,7 +27,8 @@ pub(in crate::analysis) struct RunMaker {
     pub(in crate::analysis) info: RunInfo,
     pub(in crate::analysis) lines: Vec<RequestLine>,
     pub(in crate::analysis) traces: Vec<Trace>,
-    histograms: BTreeMap<HistogramKey, Histogram<u64>>,
+    /// By the second in which the request ended.
+    histograms: BTreeMap<(u64, HistogramKey), Histogram<u64>>,
 }
 
 /// One request of a made run. Times in nanoseconds.
@@ -98,7 +99,10 @@ impl RunMaker {
                     figure,
                     outcome: made.outcome,
                 };
-                let histogram = self.histograms.entry(key).or_insert_with(|| Histogram::new_with_bounds(1, UNIX_NS, 3).unwrap());
+                let histogram = self
+                    .histograms
+                    .entry((sample.done_ns / 1_000_000_000, key))
+                    .or_insert_with(|| Histogram::new_with_bounds(1, UNIX_NS, 3).unwrap());
                 histogram.record(value).unwrap();
             }
         }
@@ -169,9 +173,9 @@ impl RunMaker {
         let mut bytes = Vec::new();
         let mut serializer = V2DeflateSerializer::new();
         let mut log = IntervalLogWriterBuilder::new().begin_log_with(&mut bytes, &mut serializer).unwrap();
-        for (key, histogram) in &self.histograms {
+        for ((second, key), histogram) in &self.histograms {
             let tag = key.tag();
-            log.write_histogram(histogram, Duration::ZERO, Duration::from_secs(1), Tag::new(&tag)).unwrap();
+            log.write_histogram(histogram, Duration::from_secs(*second), Duration::from_secs(1), Tag::new(&tag)).unwrap();
         }
         bytes
     }
