@@ -65,7 +65,7 @@ fn load(uri: &str, requests: &str) -> u64 {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let mut writer = RunWriter::start(&RunFolder::at(folder.path()), Arc::new(infos.clone()), Box::new(|_| {})).expect("a writer");
-        let options = EngineOptions { connect: ConnectOptions::new(uri), clock: RunClock::start() };
+        let options = EngineOptions::new(ConnectOptions::new(uri), RunClock::start());
         let engine = Engine::start(&options, vec![writer.recorder()]).await.expect("it connects");
         let ids = RunIds { nonce: Nonce(1), seed: plan.seed };
         let phase = phase_run(&plan, 0, &infos, ids, Instant::now() + Duration::from_millis(50), &nothing_earlier(&plan));

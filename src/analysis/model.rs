@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Series, Stacks};
+use super::{
+    Series, Stacks,
+    statistics::{interval::NoInterval, trend::Trend},
+};
 use crate::record::ClientCapacity;
 
 /// Everything that a report shows.
@@ -164,6 +167,9 @@ pub struct WorkloadAnalysis {
     pub matched_response_time_us: Option<Quantiles>,
     /// done - sent of the failures, per outcome.
     pub failed_time_us: BTreeMap<String, Quantiles>,
+    /// Rise or fall of the response time (closed loop: service time) across the part; left out where there is none to be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trend: Option<Trend>,
     /// Recall of the requests where it is known.
     pub recall: Option<Recall>,
     /// The six states of the join; None where nothing was sampled.
@@ -228,6 +234,9 @@ pub struct Estimate {
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
+    /// Why an end is missing and how long a run would give it; left out where both are there or none is ever given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<NoInterval>,
     /// True where failures make it a lower bound.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub at_least: bool,

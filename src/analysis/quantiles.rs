@@ -25,7 +25,7 @@ pub(super) fn of_histogram(histogram: &Histogram<u64>, lost: f64) -> Option<Quan
         .iter()
         .map(|(key, q)| {
             let value = us(histogram.value_at_quantile(*q));
-            ((*key).to_owned(), Estimate { value, low: None, high: None, at_least: is_lower_bound(lost, *q) })
+            ((*key).to_owned(), Estimate { value, at_least: is_lower_bound(lost, *q), ..Estimate::default() })
         })
         .collect();
     quantiles.insert("mean".to_owned(), Estimate { value: histogram.mean() / 1_000.0, ..Estimate::default() });

@@ -8,10 +8,12 @@ use super::{
     Analysis, Band, ErrorText, Join, JoinState, Quantiles, Rates, Recall, RequestCounts, SpanSummary, WarmupCount, WorkloadAnalysis, bands,
     collect,
     collect::{Collected, StreamData},
-    connections, exemplars, instances,
+    connections, exemplars, instances, intervals,
+    intervals::Window,
     kept::KeptTraces,
     plan, quantiles,
     series::SeriesMaker,
+    statistics::{series::Series, trend},
     tail, verdict,
 };
 use crate::{
@@ -285,7 +287,41 @@ impl Stream<'_> {
         workload.rows_per_s = (writes && rows > 0 && of > 0).then(|| workload.rate.throughput * rows as f64 / of as f64);
         workload.requests = counts;
         self.explain(&mut workload);
+        // The steps of preparation are single calls, one after the other.
+        if stream.phase != verdict::PREPARE {
+            self.trust(&mut workload);
+        }
         workload
+    }
+
+    /// How far every quantile can be trusted, and whether the latency rose or fell all along.
+    fn trust(&self, workload: &mut WorkloadAnalysis) {
+        let Some(window) = Window::new(self.stream.start_ns, self.end_ns()) else { return };
+        let place = workload.place();
+        let add = |quantiles: &mut Option<Quantiles>, figure: &str, series: &Series| {
+            if let Some(quantiles) = quantiles {
+                intervals::add(quantiles, series, &[&self.info.run, &place, figure]);
+            }
+        };
+        let is_ok = |outcome| outcome == Outcome::Ok;
+        let response = self.series(window, Figure::ResponseTime, is_ok);
+        let service = self.series(window, Figure::ServiceTime, is_ok);
+        workload.trend = trend::trend(if self.stream.open_loop { &response } else { &service });
+        add(&mut workload.response_time_us, "response_time", &response);
+        add(&mut workload.service_time_us, "service_time", &service);
+        let send_lag = self.series(window, Figure::SendLag, |outcome| outcome != Outcome::NotSent);
+        add(&mut workload.send_lag_us, "send_lag", &send_lag);
+        let matched = || self.data.requests.iter().filter_map(|request| Some((request, request.matched()?.server_ns as i64)));
+        let server = matched().map(|(request, server)| (request.done_ns, server));
+        add(&mut workload.server_time_us, "server_time", &window.of_values(server));
+        let gap = matched().map(|(request, server)| (request.done_ns, request.service_ns() as i64 - server));
+        add(&mut workload.gap_us, "gap", &window.of_values(gap));
+    }
+
+    /// A figure second by second, over the outcomes that are `wanted`.
+    fn series(&self, window: Window, figure: Figure, wanted: impl Fn(Outcome) -> bool) -> Series {
+        let keys = of_stream(self.histograms, self.stream, figure).map(|(key, _)| key).filter(|key| wanted(key.outcome));
+        window.of_counts(keys.filter_map(|key| self.histograms.seconds.get(key)).flatten())
     }
 
     /// Everything that comes from the spans.

@@ -8,6 +8,7 @@ use super::{
     Analysis, Reason, Verdict,
     VerdictState::{self, Invalid, Reservations},
     WorkloadAnalysis, run,
+    statistics::trend::CHANGE as TREND,
 };
 use crate::record::{ExportInfo, RunInfo, Status, StreamInfo, Warning};
 
@@ -25,7 +26,7 @@ const NEGATIVE_GAPS: f64 = 0.01;
 /// See [`NEGATIVE_GAPS`].
 const LOWEST_GAP_US: f64 = -500.0;
 /// Name of the phase that is left out.
-const PREPARE: &str = "prepare";
+pub(super) const PREPARE: &str = "prepare";
 /// Figure, limit and unit of a reason that is a yes or no.
 const YES: (f64, f64, &str) = (1.0, 0.0, "");
 
@@ -141,7 +142,19 @@ fn of_failures(workload: &WorkloadAnalysis) -> Vec<Reason> {
                       before the tail is believed";
         reasons.push(reason("failed", Reservations, (failed, FAILED, "share"), advice));
     }
+    reasons.extend(trend(workload));
     at(workload, reasons)
+}
+
+/// A figure of a phase is one number, which a phase that changes all along does not have.
+fn trend(workload: &WorkloadAnalysis) -> Option<Reason> {
+    let change = workload.trend?.change;
+    let (verb, than) = if change > 0.0 { ("rose", "slower") } else { ("fell", "faster") };
+    let advice = format!(
+        "the mean latency {verb} across the phase: its last third was {than} than its first by this share, so quantiles and intervals hold for this phase only; use a longer \
+         warm-up, or look for what grows (rows, segments, a queue)"
+    );
+    Some(reason("trend", Reservations, (change.abs(), TREND, "share"), advice))
 }
 
 fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {

@@ -32,10 +32,33 @@ pub struct HistogramKey {
 pub struct FigureHistograms {
     /// Merged over all seconds.
     pub merged: BTreeMap<HistogramKey, Histogram<u64>>,
+    /// The same second by second, in the order of the file: a second has a line for each thread, and none where nothing ended.
+    pub seconds: BTreeMap<HistogramKey, Vec<SecondCounts>>,
     /// Number of histogram lines that were read.
     pub lines: u64,
     /// What was wrong with the file, e.g. a last line that is cut; None where nothing was.
     pub damage: Option<String>,
+}
+
+/// One histogram of one second, no larger than what is in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SecondCounts {
+    /// Second since the run's start in which the requests ended.
+    pub second: u64,
+    /// Largest value of a bucket, nanoseconds, and its number of requests; rising.
+    pub counts: Vec<(u64, u64)>,
+    /// Sum of the values, nanoseconds, as the histogram's mean has it.
+    pub sum_ns: f64,
+}
+
+impl SecondCounts {
+    fn new(second: u64, histogram: &Histogram<u64>) -> Self {
+        let counts = histogram
+            .iter_recorded()
+            .map(|bucket| (histogram.highest_equivalent(bucket.value_iterated_to()), bucket.count_at_value()))
+            .collect();
+        Self { second, counts, sum_ns: histogram.mean() * histogram.len() as f64 }
+    }
 }
 
 /// Reads an interval log and merges its seconds.
@@ -54,13 +77,15 @@ pub fn read_histograms(path: &Path) -> Result<FigureHistograms, FolderError> {
 /// As [`read_histograms`].
 pub fn read_seconds(path: &Path, mut each: impl FnMut(&HistogramKey, u64, &Histogram<u64>)) -> Result<FigureHistograms, FolderError> {
     let mut merged = BTreeMap::new();
+    let mut seconds = BTreeMap::<_, Vec<_>>::new();
     let (lines, damage) = read_lines(path, |second, tag, histogram| {
         let key = HistogramKey::parse(tag)?;
         each(&key, second, &histogram);
+        seconds.entry(key.clone()).or_default().push(SecondCounts::new(second, &histogram));
         let known = merged.entry(key).or_insert_with(new_histogram);
         known.add(&histogram).map_err(|error| error.to_string())
     })?;
-    Ok(FigureHistograms { merged, lines, damage })
+    Ok(FigureHistograms { merged, seconds, lines, damage })
 }
 
 /// One line of `connections.hlog`: what happened at the socket of one connection within one second.

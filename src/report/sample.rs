@@ -127,7 +127,7 @@ fn search(phase: &str) -> WorkloadAnalysis {
 
 fn alone() -> WorkloadAnalysis {
     let mut response = quantiles([1_890.0, 2_480.0, 2_710.0, 3_950.0, 7_420.0, 9_210.0, 2_004.0]);
-    response.insert("p99".to_owned(), Estimate { value: 3_950.0, low: Some(3_780.0), high: Some(4_220.0), at_least: false });
+    response.insert("p99".to_owned(), Estimate { value: 3_950.0, low: Some(3_780.0), high: Some(4_220.0), ..Estimate::default() });
     WorkloadAnalysis {
         requests: RequestCounts { due: 4_000, ok: 4_000, ..RequestCounts::default() },
         rate: Rates { target: Some(200.0), achieved: 200.0, throughput: 200.0 },

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     analysis::{
         VerdictState,
+        statistics::rng::Rng,
         testing::{
             self, CLIENT, TraceMaker,
             run::{Made, RunMaker},
@@ -363,4 +364,40 @@ fn one_matched_request_lies_and_several_lie() {
     run.traces.truncate(2);
     let analysis = analysed(&run);
     assert!(only(&analysis).tail.as_ref().unwrap().missing.as_deref().unwrap().contains("1 matched request lies "));
+}
+
+/// A run of `seconds` seconds with a request every 100 ms, whose service time rises by `rise` until the end.
+fn steady(seconds: u64, rise: f64) -> RunMaker {
+    let mut run = RunMaker::new(true);
+    run.info.streams[0].end_ns = Some(seconds * 1_000_000_000);
+    let mut rng = Rng::new(4);
+    for at in 0..seconds * 10 {
+        let engine = 2_000_000.0 * (1.0 + rise * at as f64 / (seconds * 10) as f64) + rng.unit() * 1e6;
+        let service = engine as u64 + 400_000 + rng.below(100_000) as u64;
+        run.traced(Made::ok(at * 100, 10_000, service), &trace(service as i64, 1_000, engine as i64));
+    }
+    run
+}
+
+#[test]
+fn every_figure_of_a_long_run_has_its_interval_and_a_short_one_says_how_long_it_takes() {
+    let analysis = analysed(&steady(150, 0.0));
+    let workload = only(&analysis);
+    let figures = [&workload.response_time_us, &workload.service_time_us, &workload.server_time_us, &workload.gap_us];
+    for quantiles in figures.map(|figure| figure.as_ref().unwrap()) {
+        let p90 = &quantiles["p90"];
+        assert!(p90.low.unwrap() < p90.value && p90.value < p90.high.unwrap(), "{p90:?}");
+    }
+    assert_eq!((workload.trend, workload.response_time_us.as_ref().unwrap()["max"].low), (None, None));
+    let short = analysed(&steady(10, 0.0));
+    let p50 = only(&short).response_time_us.as_ref().unwrap()["p50"].clone();
+    assert!(p50.low.is_none() && p50.high.is_none() && p50.why_not.is_some_and(|why_not| why_not.needed_s >= 60.0), "{p50:?}");
+}
+
+#[test]
+fn a_run_that_slows_down_all_along_is_told() {
+    let analysis = analysed(&steady(150, 1.0));
+    let trend = only(&analysis).trend.expect("a rise");
+    assert!(trend.change > 0.3, "{trend:?}");
+    assert!(analysis.verdict.reasons.iter().any(|reason| reason.code == "trend"), "{:?}", analysis.verdict);
 }

@@ -27,7 +27,8 @@ pub(in crate::analysis) struct RunMaker {
     pub(in crate::analysis) info: RunInfo,
     pub(in crate::analysis) lines: Vec<RequestLine>,
     pub(in crate::analysis) traces: Vec<Trace>,
-    histograms: BTreeMap<HistogramKey, Histogram<u64>>,
+    /// By the second in which the request ended.
+    histograms: BTreeMap<(u64, HistogramKey), Histogram<u64>>,
     sockets: Vec<(u64, String, Histogram<u64>)>,
 }
 
@@ -106,7 +107,10 @@ impl RunMaker {
                     figure,
                     outcome: made.outcome,
                 };
-                let histogram = self.histograms.entry(key).or_insert_with(|| Histogram::new_with_bounds(1, UNIX_NS, 3).unwrap());
+                let histogram = self
+                    .histograms
+                    .entry((sample.done_ns / 1_000_000_000, key))
+                    .or_insert_with(|| Histogram::new_with_bounds(1, UNIX_NS, 3).unwrap());
                 histogram.record(value).unwrap();
             }
         }
@@ -168,7 +172,7 @@ impl RunMaker {
         write("run.json", serde_json::to_vec(&self.info).unwrap());
         let lines: Vec<String> = self.lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
         write("requests.jsonl", lines.concat().into_bytes());
-        write("latency.hlog", hlog(self.histograms.iter().map(|(key, histogram)| (0, key.tag(), histogram))));
+        write("latency.hlog", hlog(self.histograms.iter().map(|((second, key), histogram)| (*second, key.tag(), histogram))));
         write("connections.hlog", hlog(self.sockets.iter().map(|(second, tag, histogram)| (*second, tag.clone(), histogram))));
         let reader = RunReader::open(folder.path()).expect("a run that was just written");
         (folder, reader)

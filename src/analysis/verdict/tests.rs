@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    analysis::{Band, Estimate, Join, Quantiles, RequestCounts, TraceFacts},
+    analysis::{Band, Estimate, Join, Quantiles, RequestCounts, TraceFacts, statistics::trend::Trend},
     record::{FetchInfo, Part, PhaseInfo},
 };
 
@@ -231,4 +231,15 @@ fn gaps_below_nothing_are_told_when_they_are_many_or_large() {
 #[test]
 fn the_preparation_is_left_out() {
     check(|_, workload| (workload.phase, workload.requests.ok) = ("prepare".to_owned(), 0), &[], VerdictState::Valid);
+}
+
+#[test]
+fn a_figure_that_rises_all_along_is_a_reservation_with_its_size() {
+    let change = |_: &mut RunInfo, workload: &mut WorkloadAnalysis| workload.trend = Some(Trend { change: -0.25, deviations: -4.0 });
+    check(change, &["trend"], Reservations);
+    let (info, mut analysis) = sound();
+    change(&mut RunInfo::default(), &mut analysis.workloads[0]);
+    let reason = &verdict(&info, &analysis).reasons[0];
+    assert_eq!((reason.figure, reason.limit, reason.unit.as_str()), (0.25, 0.1, "share"));
+    assert!(reason.advice.contains("fell across the phase: its last third was faster"), "{}", reason.advice);
 }

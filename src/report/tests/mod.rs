@@ -7,7 +7,10 @@ use std::path::Path;
 use unicode_width::UnicodeWidthStr;
 
 use super::{sample, *};
-use crate::analysis::*;
+use crate::analysis::{
+    statistics::interval::{Lack, NoInterval},
+    *,
+};
 
 /// Set to 1 to write the golden files instead of comparing with them.
 const UPDATE: &str = "MILVUS_BENCH_UPDATE";
@@ -86,6 +89,26 @@ fn stages_have_rows_of_their_own_and_ramps_are_named() {
         analysis.errors.push(ErrorText { at: "load/peak/search".to_owned(), outcome, text });
     };
     check(staged, &["load/average/search", "load/peak/search", "warm-up and ramps 1,010 requests"], &[]);
+}
+
+/// Every quantile of the latencies of the measured workloads.
+fn estimates(analysis: &mut Analysis) -> impl Iterator<Item = &mut Estimate> {
+    let measured = analysis.workloads.iter_mut().filter(|workload| workload.phase != "prepare");
+    measured.flat_map(|workload| [&mut workload.response_time_us, &mut workload.service_time_us]).flatten().flat_map(|of| of.values_mut())
+}
+
+#[test]
+fn intervals_are_shown_or_how_long_a_run_has_one() {
+    check(|_| {}, &["p99 3.78 ms to 4.22 ms (95 % interval)"], &["no 95 % intervals"]);
+    let both = |analysis: &mut Analysis| {
+        estimates(analysis).for_each(|estimate| (estimate.low, estimate.high) = (Some(1_000.0), None));
+    };
+    check(both, &["p50 at least 1.00 ms, p99 at least 1.00 ms (95 % intervals)"], &["no 95 % intervals"]);
+    let neither = |analysis: &mut Analysis| {
+        let why_not = Some(NoInterval { lacks: Lack::Blocks, needed_s: 60.0 });
+        estimates(analysis).for_each(|estimate| *estimate = Estimate { why_not, low: None, high: None, ..estimate.clone() });
+    };
+    check(neither, &["no 95 % intervals: ", "which takes about 60.0 s or more of a load like this"], &["(95 %"]);
 }
 
 #[test]

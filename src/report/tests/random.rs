@@ -16,7 +16,7 @@ fn area() -> impl Strategy<Value = String> {
 
 fn quantiles() -> impl Strategy<Value = Option<Quantiles>> {
     let estimate = (ANY, option::of(ANY), option::of(ANY), any::<bool>());
-    let estimate = estimate.prop_map(|(value, low, high, at_least)| Estimate { value, low, high, at_least });
+    let estimate = estimate.prop_map(|(value, low, high, at_least)| Estimate { value, low, high, at_least, why_not: None });
     option::of(prop::collection::btree_map(
         prop_oneof![Just("p50".to_owned()), Just("p99".to_owned()), Just("max".to_owned()), word()],
         estimate,

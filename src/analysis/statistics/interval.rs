@@ -1,0 +1,317 @@
+//! The 95 % interval of a quantile or a mean, or why there is none and how long a run would give one.
+//!
+//! The percentile interval of the stationary bootstrap, with four corrections that its measured coverage asked for (see the
+//! bench `coverage`):
+//!
+//! - The levels are expanded as a t interval with one value per block would be: Hesterberg, "What Teachers Should Know About
+//!   the Bootstrap" (The American Statistician 69, 2015), "expanded percentile interval".
+//! - They are stretched by what blocks of finite length lose of the variance ([`Memory::stretch`]).
+//! - For the upper end of a quantile the number of blocks is that of the blocks which its requests effectively come from
+//!   (Kish, "Survey Sampling", 1965): most of them may come from a few stalls.
+//! - The upper end of a quantile is at least that of Woodruff, "Confidence Intervals for Medians and Other Position Measures"
+//!   (Journal of the American Statistical Association 47, 1952): a run that met few stalls resamples few stalls.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    block_length::Memory,
+    bootstrap::{self, Resampler},
+    series::Series,
+};
+
+/// Blocks of the chosen length below which there is no interval.
+const BLOCKS: f64 = 20.0;
+/// Requests beyond the quantile below which there is no upper end.
+const BEYOND: f64 = 20.0;
+/// Blocks that hold a request beyond the quantile below which there is no upper end.
+const BLOCKS_BEYOND: f64 = 10.0;
+/// Blocks that hold one of the slowest quarter of these, below which there is no upper end either: a run of few stalls, whose
+/// quantile lies just below them, can't tell how many there are.
+const BLOCKS_FAR_BEYOND: f64 = 6.0;
+/// Blocks that the variance of a mean must effectively come from for an upper end.
+const BLOCKS_OF_MEAN: f64 = 10.0;
+/// The same as a share of all blocks: where a few stalls make the most of the variance, longer runs meet longer stalls.
+const SHARE_OF_MEAN: f64 = 0.5;
+/// Fewest effective blocks that the upper end is computed with: the t quantile of fewer is beyond use.
+const LEAST_EFFECTIVE: f64 = 3.0;
+/// Shortest run that mostly has an interval where its seconds are independent (see the bench): what shorter ones show of their
+/// memory says little.
+const LEAST_RUN_S: f64 = 60.0;
+/// The normal distribution's quantile of 0.975.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// The 95 % interval of one figure, in its unit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Interval {
+    /// Lower end; None where there is no interval.
+    pub low: Option<f64>,
+    /// Upper end; None where there is no interval, or only its lower end.
+    pub high: Option<f64>,
+    /// Why an end is missing; None where both are there, or where there is nothing to measure.
+    pub why_not: Option<NoInterval>,
+}
+
+/// Why an interval lacks an end.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NoInterval {
+    /// What there is too little of.
+    pub lacks: Lack,
+    /// How long a run like this one would have to be, seconds; an estimate.
+    pub needed_s: f64,
+}
+
+/// What an interval needs and a run had too little of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lack {
+    /// Blocks of seconds that are independent of each other: there is no interval.
+    Blocks,
+    /// Requests beyond the quantile, from enough blocks: there is no upper end.
+    RequestsBeyond,
+}
+
+/// Interval of quantile `q`, in (0, 1), of `series`. The same seed gives the same interval.
+#[must_use]
+pub fn of_quantile(series: &Series, q: f64, seed: u64) -> Interval {
+    let Some(value) = series.quantile(q) else { return Interval::default() };
+    let length_s = mean_memory(series).block_length_s().max(Memory::of(&series.shares_above(value)).block_length_s());
+    of_quantile_in_blocks(series, q, length_s, seed)
+}
+
+/// The same with blocks of a mean length of `length_s`, for whoever wants to see what the length does.
+#[must_use]
+pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) -> Interval {
+    let Some(value) = series.quantile(q) else { return Interval::default() };
+    let blocks = Blocks::new(series, length_s);
+    let Blocks { seconds, length_s, count } = blocks;
+    if let Some(why_not) = too_few(seconds, length_s) {
+        return Interval { why_not: Some(why_not), ..Interval::default() };
+    }
+    let memory = Memory::of(&series.shares_above(value));
+    let stretch = memory.stretch(length_s);
+    let resampled = bootstrap::quantiles(series, q, &mut Resampler::new(series.seconds().len(), length_s, seed));
+    let low = Some(resampled[level(stretch * expanded(count), resampled.len())] as f64);
+    let beyond = blocks.of(&series.above(value));
+    // 1 - (1 - q) / 4 is the quantile that a quarter of the requests beyond `q` lie beyond.
+    let far = blocks.of(&series.above(series.quantile(1.0 - (1.0 - q) / 4.0).unwrap_or(value)));
+    let least = (beyond.requests / BEYOND).min(beyond.blocks / BLOCKS_BEYOND).min(far.blocks / BLOCKS_FAR_BEYOND);
+    if least < 1.0 {
+        let needed_s = (seconds / least.max(1e-3)).ceil();
+        return Interval { low, high: None, why_not: Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s }) };
+    }
+    let z = stretch * expanded(beyond.effective.min(count).max(LEAST_EFFECTIVE));
+    let percentile = resampled[resampled.len() - 1 - level(z, resampled.len())];
+    // How many requests would be beyond the true quantile if it were as far up as can be.
+    let deviation = (memory.bootstrap_variance(length_s).max(0.0) * seconds).sqrt();
+    let left = (1.0 - q - z * deviation / series.count() as f64).max(0.0);
+    let woodruff = series.quantile(1.0 - left).unwrap_or(percentile);
+    Interval { low, high: Some(percentile.max(woodruff) as f64), why_not: None }
+}
+
+/// Interval of the mean of `series`.
+#[must_use]
+pub fn of_mean(series: &Series, seed: u64) -> Interval {
+    let memory = mean_memory(series);
+    let blocks = Blocks::new(series, memory.block_length_s());
+    let Blocks { seconds, length_s, count } = blocks;
+    if series.count() == 0 {
+        return Interval::default();
+    }
+    if let Some(why_not) = too_few(seconds, length_s) {
+        return Interval { why_not: Some(why_not), ..Interval::default() };
+    }
+    let resampled = bootstrap::means(series, &mut Resampler::new(series.seconds().len(), length_s, seed));
+    let effective = blocks.effective(&series.shares_of_mean()).min(count);
+    let at = level(memory.stretch(length_s) * expanded(effective.max(LEAST_EFFECTIVE)), resampled.len());
+    let low = resampled.get(at).copied();
+    let least = effective / BLOCKS_OF_MEAN.max(count * SHARE_OF_MEAN);
+    if least < 1.0 {
+        let needed_s = (seconds / least.max(1e-3)).ceil();
+        return Interval { low, high: None, why_not: Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s }) };
+    }
+    Interval { low, high: resampled.iter().rev().nth(at).copied(), why_not: None }
+}
+
+/// The same error from too short blocks counts for every figure, so the mean's memory is that of all quantiles too.
+fn mean_memory(series: &Series) -> Memory {
+    Memory::of(&series.shares_of_mean())
+}
+
+/// A run cut into blocks.
+struct Blocks {
+    seconds: f64,
+    length_s: f64,
+    /// Number of blocks, with a fraction.
+    count: f64,
+}
+
+/// What of a count per second falls into the blocks.
+struct Spread {
+    requests: f64,
+    /// Blocks that hold at least one.
+    blocks: f64,
+    /// As many blocks of equal counts would spread as unequally: square of the sum by the sum of squares (Kish 1965).
+    effective: f64,
+}
+
+impl Blocks {
+    fn new(series: &Series, length_s: f64) -> Self {
+        let seconds = series.seconds().len() as f64;
+        // Hundredths of a second, so that the last bits of a library's roots change nothing.
+        let length_s = (length_s.max(1.0) * 100.0).round() / 100.0;
+        Self { seconds, length_s, count: seconds / length_s }
+    }
+
+    /// Sums over the blocks.
+    fn sums(&self, seconds: impl Iterator<Item = f64>) -> Vec<f64> {
+        let mut sums = vec![0.0; (self.count as usize).max(1)];
+        let last = sums.len() - 1;
+        for (second, value) in seconds.enumerate() {
+            sums[((second as f64 / self.length_s) as usize).min(last)] += value;
+        }
+        sums
+    }
+
+    /// How many blocks the variance of `shares` effectively comes from: where they are normally distributed, all; where a few
+    /// stalls make the most of it, about as many as those.
+    fn effective(&self, shares: &[f64]) -> f64 {
+        let sums = self.sums(shares.iter().copied());
+        let (squares, fourths) = sums.iter().fold((0.0, 0.0), |(squares, fourths), sum| (squares + sum * sum, fourths + sum.powi(4)));
+        // The fourth moment of the normal distribution is three times the square of the second.
+        if fourths > 0.0 { 3.0 * squares * squares / fourths } else { f64::INFINITY }
+    }
+
+    fn of(&self, counts: &[u64]) -> Spread {
+        let blocks = self.sums(counts.iter().map(|count| *count as f64));
+        let (requests, squares) = blocks.iter().fold((0.0, 0.0), |(sum, squares), count| (sum + count, squares + count * count));
+        let effective = if squares > 0.0 { requests * requests / squares } else { 0.0 };
+        Spread { requests, blocks: blocks.iter().filter(|count| **count > 0.0).count() as f64, effective }
+    }
+}
+
+/// Whether a run of `seconds` has too few blocks of `length_s`. The best length grows with the third root of the run's, so a
+/// run of `t` seconds has enough where `t / (length (t / seconds)^(1/3)) = 20`.
+fn too_few(seconds: f64, length_s: f64) -> Option<NoInterval> {
+    let needed_s = ((BLOCKS * length_s).powi(3) / seconds.max(1.0)).sqrt();
+    let why_not = NoInterval { lacks: Lack::Blocks, needed_s: needed_s.max(LEAST_RUN_S).ceil() };
+    (seconds < BLOCKS * length_s).then_some(why_not)
+}
+
+/// The normal quantile whose percentile interval is as wide as a t interval of `blocks` values.
+fn expanded(blocks: f64) -> f64 {
+    let freedom = blocks - 1.0;
+    // Expansion of the t quantile by Cornish and Fisher: Abramowitz and Stegun 26.7.5.
+    let terms = [
+        (Z.powi(3) + Z) / 4.0,
+        (5.0 * Z.powi(5) + 16.0 * Z.powi(3) + 3.0 * Z) / 96.0,
+        (3.0 * Z.powi(7) + 19.0 * Z.powi(5) + 17.0 * Z.powi(3) - 15.0 * Z) / 384.0,
+    ];
+    let t = Z + terms[0] / freedom + terms[1] / freedom.powi(2) + terms[2] / freedom.powi(3);
+    t * (blocks / freedom).sqrt()
+}
+
+/// Place, among `count` sorted values, of the one that a share as large as the normal distribution has below `-z` lies below.
+fn level(z: f64, count: usize) -> usize {
+    let place = (normal_tail(z) * (count as f64 + 1.0)).floor() as usize;
+    place.saturating_sub(1).min(count.saturating_sub(1) / 2)
+}
+
+/// Share of the normal distribution beyond `z`, at least 0: Abramowitz and Stegun 26.2.17, an error below 1e-7.
+fn normal_tail(z: f64) -> f64 {
+    let t = 1.0 / (1.0 + 0.231_641_9 * z);
+    let series = [0.319_381_530, -0.356_563_782, 1.781_477_937, -1.821_255_978, 1.330_274_429];
+    let polynomial = series.iter().rev().fold(0.0, |sum, coefficient| (sum + coefficient) * t);
+    (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt() * polynomial
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::statistics::{rng::Rng, series::Second};
+
+    /// `seconds` seconds of `per_second` even values below 1,000,000.
+    fn even(seconds: usize, per_second: usize) -> Series {
+        let mut rng = Rng::new(1);
+        let mut second = || Second::of_values(&(0..per_second).map(|_| rng.below(1_000_000) as i64).collect::<Vec<_>>());
+        Series::new((0..seconds).map(|_| second()).collect())
+    }
+
+    #[test]
+    fn a_long_run_has_both_ends_around_the_value() {
+        let series = even(120, 100);
+        for q in [0.5, 0.9, 0.99] {
+            let Interval { low: Some(low), high: Some(high), why_not: None } = of_quantile(&series, q, 1) else { panic!("{q}") };
+            let value = series.quantile(q).unwrap() as f64;
+            assert!(low < value && value < high && high - low < 40_000.0, "{q}: {low} {value} {high}");
+        }
+        let mean = of_mean(&series, 1);
+        assert!(mean.low.unwrap() < series.mean().unwrap() && series.mean().unwrap() < mean.high.unwrap(), "{mean:?}");
+    }
+
+    #[test]
+    fn one_seed_gives_one_interval() {
+        let series = even(60, 50);
+        assert_eq!(of_quantile(&series, 0.9, 5), of_quantile(&series, 0.9, 5));
+        assert_ne!(of_quantile(&series, 0.9, 5), of_quantile(&series, 0.9, 6));
+    }
+
+    fn check_needed(seconds: usize, length_s: f64, expected_s: f64) {
+        let found = of_quantile_in_blocks(&even(seconds, 20), 0.5, length_s, 0);
+        let why_not = Some(NoInterval { lacks: Lack::Blocks, needed_s: expected_s });
+        assert_eq!(found, Interval { low: None, high: None, why_not }, "{seconds} s");
+    }
+
+    #[test]
+    fn fewer_than_twenty_blocks_have_no_interval_and_say_what_would_do() {
+        check_needed(10, 1.0, 60.0);
+        check_needed(19, 1.0, 60.0);
+        check_needed(60, 3.01, 61.0);
+        // Blocks of a run of 231 s would be (231 / 60)^(1/3) = 1.57 times as long: twenty of 11.6 s.
+        check_needed(60, 7.4, 233.0);
+    }
+
+    #[test]
+    fn few_requests_beyond_a_quantile_give_the_lower_end_only() {
+        let found = of_quantile_in_blocks(&even(60, 200), 0.999, 1.0, 0);
+        assert!(found.low.is_some() && found.high.is_none());
+        // Of the 20 requests that are needed 12 are there, but of the six blocks that the slowest of them come from three.
+        assert_eq!(found.why_not, Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s: 120.0 }));
+    }
+
+    #[test]
+    fn a_quantile_of_few_stalls_has_no_upper_end() {
+        let stalled =
+            |at: usize| Second::of_values(&(0..200).map(|n| if at % 20 == 7 && n < 40 { 900 + n } else { n }).collect::<Vec<_>>());
+        let found = of_quantile_in_blocks(&Series::new((0..60).map(stalled).collect()), 0.99, 1.0, 0);
+        assert!(found.low.is_some() && found.high.is_none(), "{found:?}");
+        assert_eq!(found.why_not.unwrap().lacks, Lack::RequestsBeyond);
+    }
+
+    #[test]
+    fn nothing_measured_and_nothing_that_varies_are_no_trouble() {
+        assert_eq!(of_quantile(&Series::default(), 0.5, 0), Interval::default());
+        assert_eq!(of_mean(&Series::new(vec![Second::default(); 30]), 0), Interval::default());
+        let constant = Series::new(vec![Second::of_values(&[7; 50]); 60]);
+        assert_eq!(of_mean(&constant, 0), Interval { low: Some(7.0), high: Some(7.0), why_not: None });
+        assert_eq!(of_quantile(&constant, 0.5, 0).low, Some(7.0));
+    }
+
+    fn check_expanded(blocks: f64, expected: f64) {
+        // From a table of the t distribution, times the root of n / (n - 1).
+        assert!((expanded(blocks) - expected).abs() < 0.03, "{blocks}: {}", expanded(blocks));
+    }
+
+    #[test]
+    fn levels_are_those_of_a_t_interval() {
+        check_expanded(4.0, 3.182 * (4.0_f64 / 3.0).sqrt());
+        check_expanded(10.0, 2.262 * (10.0_f64 / 9.0).sqrt());
+        check_expanded(20.0, 2.093 * (20.0_f64 / 19.0).sqrt());
+        check_expanded(1e9, Z);
+    }
+
+    #[test]
+    fn levels_count_from_the_end() {
+        assert!((normal_tail(Z) - 0.025).abs() < 1e-6 && (normal_tail(0.0) - 0.5).abs() < 1e-6);
+        assert_eq!([level(Z, 1_000), level(9.0, 1_000), level(0.0, 1_000), level(Z, 1)], [24, 0, 499, 0]);
+    }
+}
