@@ -42,9 +42,12 @@ impl From<FolderError> for AnalysisError {
 /// requests.jsonl or latency.hlog can't be opened. Damage within them is told in [`Analysis::warnings`].
 pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Result<Analysis, AnalysisError> {
     let info = reader.info();
-    let mut seconds = SeriesMaker::new(info);
-    let histograms = reader.histograms_by_second(|key, second, histogram| seconds.add(key, second, histogram))?;
-    let mut series = seconds.finish();
+    let histograms = reader.histograms()?;
+    let mut courses = SeriesMaker::new(info);
+    for (key, seconds) in &histograms.seconds {
+        seconds.iter().for_each(|second| courses.add(key, second));
+    }
+    let mut series = courses.finish();
     let mut found = collect::read_requests(reader)?;
     want_traces(info, &histograms, &mut found);
     collect::read_spans(&mut found, traces, resolution(info));

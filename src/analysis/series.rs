@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::quantiles::us;
-use crate::record::{Figure, HistogramKey, Outcome, RunInfo, StreamInfo};
+use crate::record::{Figure, HistogramKey, Outcome, RunInfo, SecondCounts, StreamInfo};
 
 /// Latency buckets per decade: 15 % wide.
 const PER_DECADE: u32 = 16;
@@ -51,7 +50,7 @@ struct Second {
     others: BTreeMap<(Outcome, Figure), u64>,
 }
 
-/// Collects the seconds of every measured stream while the histograms are read.
+/// Collects the seconds of every measured stream.
 #[derive(Debug)]
 pub(super) struct SeriesMaker<'a> {
     streams: &'a [StreamInfo],
@@ -64,8 +63,8 @@ impl<'a> SeriesMaker<'a> {
         Self { streams: &info.streams, seconds: info.streams.iter().map(|_| BTreeMap::new()).collect() }
     }
 
-    /// Adds the histogram of the second that began `second` seconds after the run's start.
-    pub(super) fn add(&mut self, key: &HistogramKey, second: u64, histogram: &Histogram<u64>) {
+    /// Adds what one line of `latency.hlog` holds.
+    pub(super) fn add(&mut self, key: &HistogramKey, second: &SecondCounts) {
         let found = self.streams.iter().position(|stream| {
             stream.is_measured()
                 && stream.phase != "prepare"
@@ -79,11 +78,12 @@ impl<'a> SeriesMaker<'a> {
         if key.outcome == Outcome::Ok && key.figure != latency {
             return;
         }
-        let into = self.seconds[at].entry(second).or_default();
-        if key.outcome == Outcome::Ok {
-            add_values(&mut into.values, histogram);
-        } else {
-            *into.others.entry((key.outcome, key.figure)).or_default() += histogram.len();
+        let into = self.seconds[at].entry(second.second).or_default();
+        for (value, count) in &second.counts {
+            *match key.outcome {
+                Outcome::Ok => into.values.entry(*value).or_default(),
+                outcome => into.others.entry((outcome, key.figure)).or_default(),
+            } += count;
         }
     }
 
@@ -94,12 +94,6 @@ impl<'a> SeriesMaker<'a> {
         let made =
             self.seconds.iter().enumerate().filter_map(|(at, seconds)| Some((at, series(seconds, self.streams[at].start_ns, columns)?)));
         made.collect()
-    }
-}
-
-fn add_values(values: &mut BTreeMap<u64, u64>, histogram: &Histogram<u64>) {
-    for value in histogram.iter_recorded() {
-        *values.entry(value.value_iterated_to()).or_default() += value.count_since_last_iteration();
     }
 }
 
@@ -169,6 +163,8 @@ fn quantile(values: &BTreeMap<u64, u64>, count: u64, q: f64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use hdrhistogram::Histogram;
+
     use super::*;
     use crate::record::Part;
 
@@ -184,10 +180,10 @@ mod tests {
         RunInfo { streams: vec![stream("p"), stream("prepare")], ..RunInfo::default() }
     }
 
-    fn histogram(values_us: &[u64]) -> Histogram<u64> {
+    fn counts(second: u64, values_us: &[u64]) -> SecondCounts {
         let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000_000, 3).unwrap();
         values_us.iter().for_each(|value| histogram.record(value * 1_000).unwrap());
-        histogram
+        SecondCounts::new(second, &histogram)
     }
 
     /// The course after (second, figure, outcome, latencies in us) were added.
@@ -198,7 +194,7 @@ mod tests {
             for phase in ["p", "prepare"] {
                 let (phase, workload) = (phase.to_owned(), "w".to_owned());
                 let key = HistogramKey { phase, part: Part::Measured, workload, figure: *figure, outcome: *outcome };
-                maker.add(&key, *second, &histogram(values));
+                maker.add(&key, &counts(*second, values));
             }
         }
         let mut all = maker.finish();

@@ -7,11 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use hdrhistogram::Histogram;
-
-use super::{
-    FigureHistograms, HistogramKey, RequestLine, RunInfo, SocketInterval, info::FORMAT, read_histograms, read_seconds, read_sockets,
-};
+use super::{FigureHistograms, RequestLine, RunInfo, SocketInterval, info::FORMAT, read_histograms, read_sockets};
 
 /// Why a run folder can't be made or read: one sentence with the path and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -181,14 +177,6 @@ impl RunReader {
     /// The file can't be opened: runs of older versions have none.
     pub fn sockets(&self, take: impl FnMut(SocketInterval)) -> Result<Option<String>, FolderError> {
         read_sockets(&self.folder.file("connections.hlog"), take)
-    }
-
-    /// The same, and gives each histogram to `each`; see [`read_seconds`].
-    ///
-    /// # Errors
-    /// As [`Self::histograms`].
-    pub fn histograms_by_second(&self, each: impl FnMut(&HistogramKey, u64, &Histogram<u64>)) -> Result<FigureHistograms, FolderError> {
-        read_seconds(&self.folder.file("latency.hlog"), each)
     }
 }
 

@@ -52,7 +52,9 @@ pub struct SecondCounts {
 }
 
 impl SecondCounts {
-    fn new(second: u64, histogram: &Histogram<u64>) -> Self {
+    /// What `histogram` holds, of nanoseconds.
+    #[must_use]
+    pub fn new(second: u64, histogram: &Histogram<u64>) -> Self {
         let counts = histogram
             .iter_recorded()
             .map(|bucket| (histogram.highest_equivalent(bucket.value_iterated_to()), bucket.count_at_value()))
@@ -67,20 +69,10 @@ impl SecondCounts {
 /// The file can't be opened. A damaged line ends the reading and is told in [`FigureHistograms::damage`], what was read
 /// before it is kept.
 pub fn read_histograms(path: &Path) -> Result<FigureHistograms, FolderError> {
-    read_seconds(path, |_, _, _| {})
-}
-
-/// The same, and gives each histogram to `each` with its key and the second in which its requests ended, counted from the
-/// run's start.
-///
-/// # Errors
-/// As [`read_histograms`].
-pub fn read_seconds(path: &Path, mut each: impl FnMut(&HistogramKey, u64, &Histogram<u64>)) -> Result<FigureHistograms, FolderError> {
     let mut merged = BTreeMap::new();
     let mut seconds = BTreeMap::<_, Vec<_>>::new();
     let (lines, damage) = read_lines(path, |second, tag, histogram| {
         let key = HistogramKey::parse(tag)?;
-        each(&key, second, &histogram);
         seconds.entry(key.clone()).or_default().push(SecondCounts::new(second, &histogram));
         let known = merged.entry(key).or_insert_with(new_histogram);
         known.add(&histogram).map_err(|error| error.to_string())

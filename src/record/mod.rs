@@ -16,7 +16,7 @@ mod writer;
 
 pub use clock::{ClockAnchor, RunClock};
 pub use folder::{FolderError, RequestReader, RunFolder, RunReader};
-pub use hlog::{FigureHistograms, HistogramKey, SecondCounts, SocketInterval, read_histograms, read_seconds, read_sockets};
+pub use hlog::{FigureHistograms, HistogramKey, SecondCounts, SocketInterval, read_histograms, read_sockets};
 pub use info::*;
 pub use interval::Interval;
 pub use part::Part;

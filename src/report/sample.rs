@@ -148,15 +148,7 @@ fn alone() -> WorkloadAnalysis {
             ("90-99", 360, [61.0, 701.0, 260.0, 110.0, 14.0, 140.0, 1_320.0, 162.0]),
             ("99-100", 40, [190.0, 1_240.0, 402.0, 180.0, 21.0, 410.0, 2_510.0, 240.0]),
         ]),
-        tail: Some(Tail {
-            above: "p99".to_owned(),
-            requests: 40,
-            difference_us: 3_493.0,
-            sentence: Some(
-                "requests above p99 are 3.49 ms slower than the median half; 52 % [41, 63] of that is `standalone SegCoreSearch` (40 requests)".to_owned(),
-            ),
-            ..Tail::default()
-        }),
+        tail: Some(tail()),
         ..search("alone")
     }
 }
@@ -232,6 +224,19 @@ fn under_ingest() -> WorkloadAnalysis {
             ..Tail::default()
         }),
         ..search("under-ingest")
+    }
+}
+
+fn tail() -> Tail {
+    Tail {
+        above: "p99".to_owned(),
+        requests: 40,
+        difference_us: 3_493.0,
+        sentence: Some(
+            "requests above p99 are 3.49 ms slower than the median half; 52 % [41, 63] of that is `standalone SegCoreSearch` (40 requests)"
+                .to_owned(),
+        ),
+        ..Tail::default()
     }
 }
 
