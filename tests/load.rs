@@ -381,8 +381,20 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
             };
             let operation: Arc<dyn Operation> = Arc::clone(&finite) as _;
             let stream = StreamRun { operation, arrival, timeout: Duration::from_secs(10), parts: vec![part], earlier: earlier.clone() };
-            let mut running = engine.begin(&PhaseRun { start: Instant::now(), streams: vec![stream], stop: StopHandle::default() });
-            let result = tokio::time::timeout(Duration::from_secs(30), running.wait()).await.expect("it ends").expect("the threads live");
+            let stop = StopHandle::default();
+            let mut running = engine.begin(&PhaseRun { start: Instant::now(), streams: vec![stream], stop: stop.clone() });
+            let ends = async {
+                loop {
+                    tokio::select! {
+                        result = running.wait() => return result.expect("the threads live"),
+                        () = tokio::time::sleep(Duration::from_millis(1)) => {}
+                    }
+                    if running.exhausted() {
+                        stop.ask(Stop::EndPart);
+                    }
+                }
+            };
+            let result = tokio::time::timeout(Duration::from_secs(30), ends).await.expect("it ends");
             assert!(running.exhausted(), "every thread has used up its share");
             earlier.clone_from(&result.earlier[0]);
         }
@@ -398,6 +410,12 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
 fn a_thread_without_a_caller_does_not_keep_an_exhausted_phase_alive() {
     let arrival = Loop::Closed { callers: 1, think_time: ThinkTime::Constant(Duration::ZERO) };
     assert_eq!(exhaust(arrival, PartLoad::Closed { from: 1, to: 1 }), (0..60).collect::<Vec<u64>>());
+}
+
+#[test]
+fn a_phase_is_exhausted_when_its_slowest_caller_is() {
+    let arrival = Loop::Closed { callers: 4, think_time: ThinkTime::Exponential(Duration::from_millis(20)) };
+    assert_eq!(exhaust(arrival, PartLoad::Closed { from: 4, to: 4 }), (0..60).collect::<Vec<u64>>());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Caller c's k-th request of a part has seq = c + k x callers, the most callers of any part. There is no schedule, so
 //! stalls are under-counted; the report says so.
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
 use tokio::time::Instant;
 
@@ -24,13 +24,22 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
     let Loop::Closed { callers, think_time } = context.stream.arrival else { return Ok(LaneResult::default()) };
     let lanes: Rc<Vec<Rc<Lane>>> = Rc::new(context.stream.parts.iter().map(|plan| Rc::new(context.lane(plan))).collect());
     let context = Rc::new(context);
+    let numbers = (context.shard.index..callers).step_by(context.shard.of.max(1) as usize);
+    let with_rows = Rc::new(Cell::new(numbers.len()));
     let mut tasks = Vec::new();
-    for number in (context.shard.index..callers).step_by(context.shard.of.max(1) as usize) {
-        let (context, lanes) = (Rc::clone(&context), Rc::clone(&lanes));
+    for number in numbers {
+        let (context, lanes, with_rows) = (Rc::clone(&context), Rc::clone(&lanes), Rc::clone(&with_rows));
         tasks.push(tokio::task::spawn_local(async move {
             let earlier = context.stream.earlier.get(number as usize).copied().unwrap_or(0);
-            let mut caller =
-                Caller { number: u64::from(number), callers: u64::from(callers), think_time, earlier, stop: context.stop.listen() };
+            let mut caller = Caller {
+                number: u64::from(number),
+                callers: u64::from(callers),
+                think_time,
+                earlier,
+                stop: context.stop.listen(),
+                with_rows,
+                used_up: false,
+            };
             let mut results = Vec::new();
             for (plan, lane) in context.stream.parts.iter().zip(lanes.iter()) {
                 results.push(caller.run(&context, plan, lane).await);
@@ -74,6 +83,9 @@ struct Caller {
     /// Requests that this caller made before the part, times the number of callers: where its row numbers go on.
     earlier: u64,
     stop: StopListener,
+    /// Callers of this thread that have rows left. They use up their shares at different times.
+    with_rows: Rc<Cell<usize>>,
+    used_up: bool,
 }
 
 impl Caller {
@@ -94,7 +106,7 @@ impl Caller {
             }
             if lane.operation.capacity().is_some_and(|capacity| self.earlier + seq >= capacity) {
                 result.stopped = Some(super::ROWS_USED_UP.to_owned());
-                lane.live.set_exhausted();
+                self.use_up(lane);
                 break;
             }
             match lane.prepare(seq, self.earlier) {
@@ -107,6 +119,7 @@ impl Caller {
                 }
                 Err(error) => {
                     result.stopped = Some(error.to_string());
+                    self.use_up(lane);
                     break;
                 }
             }
@@ -117,6 +130,17 @@ impl Caller {
         }
         self.earlier += result.due * self.callers;
         result
+    }
+
+    /// Nothing more comes from this caller; says so once that holds for all callers of the thread, if they send rows.
+    fn use_up(&mut self, lane: &Lane) {
+        if lane.operation.capacity().is_none() || std::mem::replace(&mut self.used_up, true) {
+            return;
+        }
+        self.with_rows.set(self.with_rows.get() - 1);
+        if self.with_rows.get() == 0 {
+            lane.live.set_exhausted();
+        }
     }
 
     /// False when the part is told to end before that.
