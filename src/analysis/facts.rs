@@ -11,6 +11,8 @@ pub(super) struct FactCounter {
     /// Number of traces by number of server spans.
     spans: BTreeMap<u64, u64>,
     largest_shift_ns: u64,
+    engine_ns: u128,
+    brute_force_ns: u128,
 }
 
 impl FactCounter {
@@ -24,6 +26,9 @@ impl FactCounter {
     pub(super) fn add_account(&mut self, account: &RequestAccount) {
         let facts = &mut self.facts;
         *self.spans.entry(account.spans).or_default() += 1;
+        facts.engine_searches += account.engine_searches;
+        self.engine_ns += u128::from(account.engine_ns);
+        self.brute_force_ns += u128::from(account.brute_force_ns);
         facts.node_calls += account.node_searches;
         facts.merged_node_calls += account.merged;
         let all_merged = account.node_searches > 0 && account.merged == account.node_searches;
@@ -49,6 +54,8 @@ impl FactCounter {
         let mode = self.spans.iter().max_by_key(|(spans, traces)| (**traces, **spans)).map(|(spans, _)| *spans);
         facts.spans_mode = mode.unwrap_or(0);
         facts.below_mode = self.spans.range(..facts.spans_mode).map(|(_, traces)| traces).sum();
+        facts.engine_us = self.engine_ns as f64 / 1_000.0;
+        facts.brute_force_us = self.brute_force_ns as f64 / 1_000.0;
         facts.largest_shift_us = quantiles::us(self.largest_shift_ns);
         let gaps = requests.iter().filter_map(|request| Some(request.service_ns() as i64 - request.matched()?.server_ns as i64));
         for gap in gaps.filter(|gap| *gap < 0) {

@@ -44,9 +44,19 @@ impl Window {
     pub(super) fn of_values(self, values: impl Iterator<Item = (u64, i64)>) -> Series {
         let mut found = vec![Vec::new(); self.count as usize];
         for (done_ns, value) in values {
-            found[self.place(done_ns / 1_000_000_000)].push(value);
+            found[self.at(done_ns)].push(value);
         }
         Series::new(found.iter().map(|values| Second::of_values(values)).collect())
+    }
+
+    /// Number of seconds.
+    pub(super) fn seconds(self) -> usize {
+        self.count as usize
+    }
+
+    /// Place, below [`Self::seconds`], of a time of the run.
+    pub(super) fn at(self, ns: u64) -> usize {
+        self.place(ns / 1_000_000_000)
     }
 
     /// Requests of the part that ended after it belong to its last second.

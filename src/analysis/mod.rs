@@ -15,7 +15,9 @@ mod connections;
 mod facts;
 mod tables;
 
+mod advice;
 mod bands;
+mod contrasts;
 mod exemplars;
 mod instances;
 mod intervals;
@@ -28,6 +30,7 @@ mod series;
 mod stacks;
 pub mod statistics;
 mod tail;
+mod tracing_cost;
 mod verdict;
 mod waterfall;
 

@@ -185,6 +185,16 @@ pub struct WorkloadAnalysis {
     pub node_calls: Vec<NodeCalls>,
     /// What sets the tail apart.
     pub tail: Option<Tail>,
+    /// What sets this phase apart from the first with the same workload, its slow seconds from the others, its first requests
+    /// from the later ones.
+    #[serde(default)]
+    pub contrasts: Vec<Contrast>,
+    /// What those who run Milvus can do about it, the largest share first.
+    #[serde(default)]
+    pub advice: Vec<Advice>,
+    /// What being traced adds to a request; None with fewer than 200 traced or not traced successes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracing_cost: Option<TracingCost>,
     /// Slowest matched requests and one near each of p50, p90, p99, p99.9.
     pub exemplars: Vec<Exemplar>,
     /// Quantile curves of response time, service time, server time and gap, for reports that draw.
@@ -292,6 +302,15 @@ pub struct TraceFacts {
     pub node_calls: u64,
     /// See `node_calls`.
     pub merged_node_calls: u64,
+    /// Searches of one segment each, on the critical path or not.
+    #[serde(default)]
+    pub engine_searches: u64,
+    /// Sum of their durations, which may overlap.
+    #[serde(default)]
+    pub engine_us: f64,
+    /// Of that, the searches of segments without an index.
+    #[serde(default)]
+    pub brute_force_us: f64,
     /// Calls between roles whose SERVER span never arrived.
     pub callee_spans_lost: u64,
     /// Spans hung on another parent because theirs was over (by name).
@@ -394,6 +413,15 @@ pub struct Tail {
     pub requests: u64,
     /// Mean of the tail minus mean of 0-50.
     pub difference_us: f64,
+    /// Lower end of its 95 % interval; null where there is none.
+    #[serde(default)]
+    pub difference_low_us: Option<f64>,
+    /// Upper end.
+    #[serde(default)]
+    pub difference_high_us: Option<f64>,
+    /// Why there are no intervals, and how long a run would give them; left out where there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<NoInterval>,
     /// One row per part, sorted by share, falling.
     pub parts: Vec<TailPart>,
     /// The top part in words; None where it can't be said, then `missing` says why.
@@ -402,7 +430,64 @@ pub struct Tail {
     pub missing: Option<String>,
 }
 
-/// One part of the tail's difference.
+/// One thing that those who run Milvus can do something about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Advice {
+    /// Stable code: `consistency_wait`, `brute_force`, ...
+    pub code: String,
+    /// How much of the latency, or of the searches, it is about, in [0, 1].
+    pub share: f64,
+    /// What was found, and what to try.
+    pub sentence: String,
+}
+
+/// Traced against not traced successes of the same seconds: which request is traced is chance, so the difference is what being
+/// traced adds to the request itself. What it adds to its neighbours is not in it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TracingCost {
+    /// Traced successes.
+    pub traced: u64,
+    /// Successes that were not traced.
+    pub not_traced: u64,
+    /// Mean latency of the traced minus that of the others.
+    pub mean_difference_us: f64,
+    /// Lower end of its 95 % interval; null where there is none.
+    pub low_us: Option<f64>,
+    /// Upper end.
+    pub high_us: Option<f64>,
+    /// Median of the traced minus that of the others, exact to a thousandth of the latency.
+    pub median_difference_us: f64,
+}
+
+/// What sets one group of requests apart from another, without the tail, which has an entry of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Contrast {
+    /// `phase`: this phase against the first with the same workload. `slow_seconds`: the slowest tenth of the seconds against the
+    /// others. `first_requests`: those of the first twentieth of the time against the rest. The last two are there only where
+    /// they are half as slow again.
+    pub kind: String,
+    /// What the group is compared with: a phase's name, or words.
+    pub with: String,
+    /// Matched requests of the group.
+    pub requests: u64,
+    /// Matched requests that it is compared with.
+    pub with_requests: u64,
+    /// Mean of the group minus mean of the others.
+    pub difference_us: f64,
+    /// Lower end of its 95 % interval; null where there is none, which is always so for groups that were chosen by their latency.
+    pub difference_low_us: Option<f64>,
+    /// Upper end.
+    pub difference_high_us: Option<f64>,
+    /// The largest parts of the difference, up or down; at most 12.
+    pub parts: Vec<TailPart>,
+    /// The top part in words; None where it can't be told from none.
+    pub sentence: Option<String>,
+    /// Why there are no intervals of a `phase`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<NoInterval>,
+}
+
+/// One part of a difference between two groups of requests.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TailPart {
     /// Area.
@@ -412,10 +497,16 @@ pub struct TailPart {
     pub service: Option<String>,
     /// Part.
     pub part: String,
-    /// Mean in the tail minus mean in 0-50.
+    /// Mean in the tail (the group) minus mean in 0-50 (in what it is compared with).
     pub difference_us: f64,
     /// Its share of the whole difference.
     pub share: f64,
+    /// Lower end of the share's 95 % interval; null where there is none.
+    #[serde(default)]
+    pub share_low: Option<f64>,
+    /// Upper end.
+    #[serde(default)]
+    pub share_high: Option<f64>,
 }
 
 /// One request worth looking at.

@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use hdrhistogram::Histogram;
 
 use super::{
-    Analysis, Band, ErrorText, Join, JoinState, Quantiles, Rates, Recall, RequestCounts, SpanSummary, WarmupCount, WorkloadAnalysis, bands,
-    collect,
+    Analysis, Band, Contrast, ErrorText, Join, JoinState, Quantiles, Rates, Recall, RequestCounts, SpanSummary, TracingCost, WarmupCount,
+    WorkloadAnalysis, advice, bands, collect,
     collect::{Collected, StreamData},
-    connections, exemplars, instances, intervals,
+    connections,
+    contrasts::{self, PhaseSide},
+    exemplars, instances, intervals,
     intervals::Window,
     kept::KeptTraces,
     plan, quantiles,
     series::SeriesMaker,
     statistics::{series::Series, trend},
-    tail, verdict,
+    tail, tracing_cost, verdict,
 };
 use crate::{
     record::{Figure, FigureHistograms, FolderError, HistogramKey, Outcome, RunInfo, RunReader, Status, StreamInfo},
@@ -299,13 +301,14 @@ impl Stream<'_> {
 
     /// How far every quantile can be trusted, and whether the latency rose or fell all along.
     fn trust(&self, workload: &mut WorkloadAnalysis) {
-        let Some(window) = Window::new(self.stream.start_ns, self.end_ns()) else { return };
+        let Some(window) = self.window() else { return };
         let place = workload.place();
         let add = |quantiles: &mut Option<Quantiles>, figure: &str, series: &Series| {
             if let Some(quantiles) = quantiles {
                 intervals::add(quantiles, series, &[&self.info.run, &place, figure]);
             }
         };
+        workload.tracing_cost = self.tracing_cost(window, &place);
         let is_ok = |outcome| outcome == Outcome::Ok;
         let response = self.series(window, Figure::ResponseTime, is_ok);
         let service = self.series(window, Figure::ServiceTime, is_ok);
@@ -319,6 +322,20 @@ impl Stream<'_> {
         add(&mut workload.server_time_us, "server_time", &window.of_values(server));
         let gap = matched().map(|(request, server)| (request.done_ns, request.service_ns() as i64 - server));
         add(&mut workload.gap_us, "gap", &window.of_values(gap));
+    }
+
+    /// What being traced adds to a request.
+    fn tracing_cost(&self, window: Window, place: &str) -> Option<TracingCost> {
+        let latency = self.latency();
+        let (key, histogram) = of_stream(self.histograms, self.stream, latency).find(|(key, _)| key.outcome == Outcome::Ok)?;
+        let seconds = self.histograms.seconds.get(key)?;
+        let bucket = |value| histogram.median_equivalent(value);
+        tracing_cost::cost(window, seconds.iter(), &self.data.requests, bucket, &[&self.info.run, place])
+    }
+
+    /// What a caller waits.
+    fn latency(&self) -> Figure {
+        if self.stream.open_loop { Figure::ResponseTime } else { Figure::ServiceTime }
     }
 
     /// A figure second by second, over the outcomes that are `wanted`.
@@ -335,19 +352,52 @@ impl Stream<'_> {
         }
         workload.traces = Some(self.data.facts.finish(requests));
         self.matched_quantiles(workload);
-        let latency = if self.stream.open_loop { Figure::ResponseTime } else { Figure::ServiceTime };
+        let latency = self.latency();
         let Some(histogram) = self.ok(latency) else { return };
         for (figure, histogram) in [latency, Figure::ServiceTime].into_iter().filter_map(|figure| Some((figure, self.ok(figure)?))) {
             workload.curves.insert(figure.name().to_owned(), quantiles::curve_of_histogram(histogram));
         }
         workload.account = bands::account(histogram, requests, &self.found.parts);
         let sides = tail::sides(histogram, requests);
-        workload.tail = tail::tail(&sides, requests, &self.found.parts);
+        let (run, place) = (self.info.run.as_str(), workload.place());
+        workload.tail = tail::tail(&sides, requests, self.window(), &self.found.parts, &[run, &place]);
+        workload.contrasts = self.contrasts(latency, &[run, &place]);
         workload.stacks = self.found.stacks.stacks(&sides);
         workload.instances = instances::instances(requests, &sides, &self.found.instances);
         workload.node_calls = instances::node_calls(&self.data.node_calls, &self.found.instances);
         let ui = self.info.fetch.as_ref().and_then(|fetch| fetch.ui.as_deref());
         workload.exemplars = exemplars::exemplars(histogram, requests, &self.found.parts, ui);
+        let consistency = advice::consistency(&self.info.plan, &self.stream.workload);
+        workload.advice = advice::advice(advice::Case { workload, consistency });
+    }
+
+    /// The same workload in its first phase, in the latter's slow seconds, and at its beginning, against this one.
+    fn contrasts(&self, latency: Figure, names: &[&str]) -> Vec<Contrast> {
+        let Self { stream, data, found, .. } = self;
+        let Some(window) = self.window().filter(|_| stream.phase != verdict::PREPARE) else { return Vec::new() };
+        let first = self.first_phase().and_then(|first| {
+            let this = PhaseSide { phase: &stream.phase, requests: &data.requests, window: Some(window) };
+            let other = PhaseSide { phase: &first.stream.phase, requests: &first.data.requests, window: first.window() };
+            contrasts::of_phase(this, other, &found.parts, names)
+        });
+        let series = self.series(window, latency, |outcome| outcome == Outcome::Ok);
+        let slow = contrasts::of_slow_seconds(&data.requests, &series, window, &found.parts);
+        let early = contrasts::of_first_requests(&data.requests, (stream.start_ns, self.end_ns()), &found.parts);
+        first.into_iter().chain(slow).chain(early).collect()
+    }
+
+    /// The first phase with the same workload, and stage; None where it is this one.
+    fn first_phase(&self) -> Option<Stream<'_>> {
+        let alike =
+            |other: &StreamInfo| other.is_measured() && other.workload == self.stream.workload && other.stage() == self.stream.stage();
+        let at = self.info.streams.iter().position(alike)?;
+        let stream = &self.info.streams[at];
+        (stream.phase != self.stream.phase).then(|| Stream { stream, data: &self.found.streams[at], ..*self })
+    }
+
+    /// The seconds of the part.
+    fn window(&self) -> Option<Window> {
+        Window::new(self.stream.start_ns, self.end_ns())
     }
 
     fn matched_quantiles(&self, workload: &mut WorkloadAnalysis) {

@@ -1,15 +1,15 @@
 //! What sets the tail apart from the median half.
 
-use std::collections::BTreeMap;
-
 use hdrhistogram::Histogram;
 
 use super::{
-    Tail, TailPart,
-    bands::{self, LEAST_MATCHED},
-    collect::{Light, Request},
-    quantiles::us,
-    tables::{PartKey, PartTable},
+    Tail,
+    bands::LEAST_MATCHED,
+    collect::Request,
+    contrasts::{self, Difference, Side, in_words},
+    intervals::Window,
+    statistics::contrast::Seconds,
+    tables::PartTable,
 };
 
 /// Where the tail may begin: the first that leaves enough matched requests is taken.
@@ -50,33 +50,42 @@ impl Sides<'_> {
     }
 }
 
-/// The tail of one workload; None where nothing was matched.
-pub(super) fn tail(sides: &Sides<'_>, requests: &[Request], parts: &PartTable) -> Option<Tail> {
+/// The tail of one workload, whose part is `window`; None where nothing was matched. The `names` of run and workload are the seed.
+pub(super) fn tail(sides: &Sides<'_>, requests: &[Request], window: Option<Window>, parts: &PartTable, names: &[&str]) -> Option<Tail> {
     let matched = requests.iter().filter(|request| request.matched().is_some()).count();
     if matched == 0 {
         return None;
     }
-    let count = sides.tail.len() as u64;
-    let mut tail = Tail { above: sides.above.to_owned(), requests: count, ..Tail::default() };
+    let mut tail = Tail { above: sides.above.to_owned(), requests: sides.tail.len() as u64, ..Tail::default() };
     if sides.too_small() {
         tail.missing = Some(missing(sides, matched));
         return Some(tail);
     }
-    let difference = mean_latency(&sides.tail) - mean_latency(&sides.body);
-    tail.difference_us = difference;
-    tail.parts = differences(sides, difference, parts);
-    if let Some(top) = tail.parts.first().filter(|top| difference > 0.0 && top.share > 0.0) {
-        let title = top.service.iter().chain([&top.part]).map(String::as_str).collect::<Vec<_>>().join(" ");
-        tail.sentence = Some(format!(
-            "requests above {} are {} slower than the median half; {:.0} % of that is `{title}` ({count} requests)",
-            sides.above,
-            in_words(difference),
-            top.share * 100.0
-        ));
-    } else {
-        tail.missing = Some(format!("requests above {} are not slower than the median half: there is no tail to explain", sides.above));
+    let side = |requests: &Vec<_>| Side { requests: requests.clone(), window };
+    let found = contrasts::difference(&side(&sides.tail), &side(&sides.body), Seconds::Same, parts, &[names, &["tail"]].concat());
+    match in_a_sentence(sides, &found) {
+        Ok(sentence) => tail.sentence = Some(sentence),
+        Err(missing) => tail.missing = Some(missing),
     }
+    tail.difference_us = found.us;
+    tail.difference_low_us = found.ends_us.map(|(low, _)| low);
+    tail.difference_high_us = found.ends_us.map(|(_, high)| high);
+    tail.parts = found.parts;
+    tail.why_not = found.why_not;
     Some(tail)
+}
+
+/// The top part in words, or why there is none.
+fn in_a_sentence(sides: &Sides<'_>, found: &Difference) -> Result<String, String> {
+    let Sides { above, tail, .. } = sides;
+    if found.us <= 0.0 || !found.is_certain() {
+        return Err(format!("requests above {above} are not slower than the median half: there is no tail to explain"));
+    }
+    let slower = format!("requests above {above} are {} slower than the median half", in_words(found.us));
+    match found.in_words() {
+        Some(share) => Ok(format!("{slower}; {share} ({} requests)", tail.len())),
+        None => Err(format!("{slower}, and no part's share of that can be told from none: measure longer")),
+    }
 }
 
 fn missing(sides: &Sides<'_>, matched: usize) -> String {
@@ -88,39 +97,4 @@ fn missing(sides: &Sides<'_>, matched: usize) -> String {
     let factor = (LEAST_MATCHED as f64 / count.max(1) as f64).max(300.0 / matched as f64);
     let requests = if count == 1 { "request lies" } else { "requests lie" };
     format!("{count} matched {requests} {side}, the tail's account needs {LEAST_MATCHED}: trace or measure about {factor:.1} times as many")
-}
-
-fn mean_latency(requests: &[&Request]) -> f64 {
-    let sum: u128 = requests.iter().map(|request| u128::from(request.latency_ns())).sum();
-    sum as f64 / 1_000.0 / requests.len().max(1) as f64
-}
-
-fn differences(sides: &Sides<'_>, whole: f64, parts: &PartTable) -> Vec<TailPart> {
-    let means = |requests: &[&Request]| -> BTreeMap<u32, f64> {
-        let lights = requests.iter().filter_map(|request| request.matched()).collect::<Vec<&Light>>();
-        bands::sums(lights.into_iter()).into_iter().map(|(part, sum)| (part, us(sum) / requests.len().max(1) as f64)).collect()
-    };
-    let (tail, body) = (means(&sides.tail), means(&sides.body));
-    let numbers: std::collections::BTreeSet<u32> = tail.keys().chain(body.keys()).copied().collect();
-    let mut rows: Vec<(&PartKey, f64)> =
-        numbers.into_iter().map(|part| (parts.key(part), tail.get(&part).unwrap_or(&0.0) - body.get(&part).unwrap_or(&0.0))).collect();
-    rows.sort_by(|(a, a_us), (b, b_us)| b_us.total_cmp(a_us).then(a.cmp(b)));
-    rows.into_iter()
-        .map(|(key, difference_us)| TailPart {
-            area: key.area.name().to_owned(),
-            service: key.service.clone(),
-            part: key.label.clone(),
-            difference_us,
-            share: if whole == 0.0 { 0.0 } else { difference_us / whole },
-        })
-        .collect()
-}
-
-/// A duration for a sentence.
-fn in_words(us: f64) -> String {
-    match us {
-        us if us >= 1e6 => format!("{:.1} s", us / 1e6),
-        us if us >= 1e3 => format!("{:.1} ms", us / 1e3),
-        us => format!("{us:.0} us"),
-    }
 }

@@ -223,6 +223,35 @@ fn under_ingest() -> WorkloadAnalysis {
             ),
             ..Tail::default()
         }),
+        contrasts: vec![Contrast {
+            kind: "phase".to_owned(),
+            with: "alone".to_owned(),
+            requests: 3_990,
+            with_requests: 4_000,
+            difference_us: 5_060.0,
+            difference_low_us: Some(4_310.0),
+            difference_high_us: Some(5_820.0),
+            parts: drawn::tail_parts(),
+            sentence: Some(
+                "under-ingest is 5.1 ms slower than alone; 71 % [64, 77] of that is `standalone Delegator-waitTSafe` (3990 requests against 4000)"
+                    .to_owned(),
+            ),
+            why_not: None,
+        }],
+        advice: vec![Advice {
+            code: "brute_force".to_owned(),
+            share: 0.41,
+            sentence: "41 % of the engine's time is brute force over segments that are growing or have no index yet: flush, and wait until the index is in use"
+                .to_owned(),
+        }],
+        tracing_cost: Some(TracingCost {
+            traced: 3_990,
+            not_traced: 12_010,
+            mean_difference_us: 31.0,
+            low_us: Some(12.0),
+            high_us: Some(49.0),
+            median_difference_us: 28.0,
+        }),
         ..search("under-ingest")
     }
 }

@@ -20,6 +20,11 @@ mod walk;
 
 pub(super) use tree::{Node, State, Tree};
 
+/// The search of one segment.
+const ENGINE_SEARCH: &str = "SegCoreSearch";
+/// Part of an event of it that is there where the segment has no index.
+const BRUTE_FORCE: &str = "BruteForce";
+
 /// What the account of one request needs to know beside its trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountOptions {
@@ -72,6 +77,12 @@ pub struct RequestAccount {
     pub spans: u64,
     /// Server roots: more than one where the transport sent the request again.
     pub roots: u64,
+    /// Searches of one segment each.
+    pub engine_searches: u64,
+    /// Their durations, which may overlap.
+    pub engine_ns: u64,
+    /// Of that, the searches without an index.
+    pub brute_force_ns: u64,
     /// Calls to query nodes.
     pub node_calls: Vec<NodeCall>,
     /// Searches on one node whose events name segments.
@@ -139,6 +150,14 @@ fn collect_facts(index: &TraceIndex<'_>, tree: &Tree, account: &mut RequestAccou
             continue;
         }
         account.spans += 1;
+        let span = index.span(node.span);
+        if span.name == ENGINE_SEARCH {
+            account.engine_searches += 1;
+            account.engine_ns += span.duration_ns();
+            if span.events.iter().any(|event| event.name.contains(BRUTE_FORCE)) {
+                account.brute_force_ns += span.duration_ns();
+            }
+        }
         account.largest_shift_ns = account.largest_shift_ns.max(node.shift_ns.unsigned_abs());
         if node.adopted {
             count(&mut account.adopted, node.span);

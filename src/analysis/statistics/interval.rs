@@ -28,12 +28,15 @@ const BLOCKS_BEYOND: f64 = 10.0;
 /// Blocks that hold one of the slowest quarter of these, below which there is no upper end either: a run of few stalls, whose
 /// quantile lies just below them, can't tell how many there are.
 const BLOCKS_FAR_BEYOND: f64 = 6.0;
+/// Blocks that these must effectively come from, or the share of what chance would spread them over: where a few short stalls
+/// make them, there may usually be more stalls.
+const BLOCKS_FAR_EFFECTIVE: (f64, f64) = (20.0, 0.6);
 /// Blocks that the variance of a mean must effectively come from for an upper end.
 const BLOCKS_OF_MEAN: f64 = 10.0;
 /// The same as a share of all blocks: where a few stalls make the most of the variance, longer runs meet longer stalls.
 const SHARE_OF_MEAN: f64 = 0.5;
 /// Fewest effective blocks that the upper end is computed with: the t quantile of fewer is beyond use.
-const LEAST_EFFECTIVE: f64 = 3.0;
+pub(super) const LEAST_EFFECTIVE: f64 = 3.0;
 /// Shortest run that mostly has an interval where its seconds are independent (see the bench): what shorter ones show of their
 /// memory says little.
 const LEAST_RUN_S: f64 = 60.0;
@@ -82,7 +85,7 @@ pub fn of_quantile(series: &Series, q: f64, seed: u64) -> Interval {
 #[must_use]
 pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) -> Interval {
     let Some(value) = series.quantile(q) else { return Interval::default() };
-    let blocks = Blocks::new(series, length_s);
+    let blocks = Blocks::new(series.seconds().len(), length_s);
     let Blocks { seconds, length_s, count } = blocks;
     if let Some(why_not) = too_few(seconds, length_s) {
         return Interval { why_not: Some(why_not), ..Interval::default() };
@@ -94,7 +97,7 @@ pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) 
     let beyond = blocks.of(&series.above(value));
     // 1 - (1 - q) / 4 is the quantile that a quarter of the requests beyond `q` lie beyond.
     let far = blocks.of(&series.above(series.quantile(1.0 - (1.0 - q) / 4.0).unwrap_or(value)));
-    let least = (beyond.requests / BEYOND).min(beyond.blocks / BLOCKS_BEYOND).min(far.blocks / BLOCKS_FAR_BEYOND);
+    let least = (beyond.requests / BEYOND).min(beyond.blocks / BLOCKS_BEYOND).min(far.blocks / BLOCKS_FAR_BEYOND).min(far.spread(count));
     if least < 1.0 {
         let needed_s = (seconds / least.max(1e-3)).ceil();
         return Interval { low, high: None, why_not: Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s }) };
@@ -112,7 +115,7 @@ pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) 
 #[must_use]
 pub fn of_mean(series: &Series, seed: u64) -> Interval {
     let memory = mean_memory(series);
-    let blocks = Blocks::new(series, memory.block_length_s());
+    let blocks = Blocks::new(series.seconds().len(), memory.block_length_s());
     let Blocks { seconds, length_s, count } = blocks;
     if series.count() == 0 {
         return Interval::default();
@@ -138,11 +141,11 @@ fn mean_memory(series: &Series) -> Memory {
 }
 
 /// A run cut into blocks.
-struct Blocks {
-    seconds: f64,
-    length_s: f64,
+pub(super) struct Blocks {
+    pub(super) seconds: f64,
+    pub(super) length_s: f64,
     /// Number of blocks, with a fraction.
-    count: f64,
+    pub(super) count: f64,
 }
 
 /// What of a count per second falls into the blocks.
@@ -154,16 +157,26 @@ struct Spread {
     effective: f64,
 }
 
+impl Spread {
+    /// How evenly the requests are spread over `blocks` blocks: below 1 they come from too few.
+    fn spread(&self, blocks: f64) -> f64 {
+        let (enough, share) = BLOCKS_FAR_EFFECTIVE;
+        // Expected sum of squares of `requests` that chance spreads.
+        let by_chance = self.requests / (1.0 + (self.requests - 1.0).max(0.0) / blocks);
+        if self.requests > 0.0 { self.effective / enough.min(share * by_chance) } else { 1.0 }
+    }
+}
+
 impl Blocks {
-    fn new(series: &Series, length_s: f64) -> Self {
-        let seconds = series.seconds().len() as f64;
+    pub(super) fn new(seconds: usize, length_s: f64) -> Self {
+        let seconds = seconds as f64;
         // Hundredths of a second, so that the last bits of a library's roots change nothing.
         let length_s = (length_s.max(1.0) * 100.0).round() / 100.0;
         Self { seconds, length_s, count: seconds / length_s }
     }
 
     /// Sums over the blocks.
-    fn sums(&self, seconds: impl Iterator<Item = f64>) -> Vec<f64> {
+    pub(super) fn sums(&self, seconds: impl Iterator<Item = f64>) -> Vec<f64> {
         let mut sums = vec![0.0; (self.count as usize).max(1)];
         let last = sums.len() - 1;
         for (second, value) in seconds.enumerate() {
@@ -174,7 +187,7 @@ impl Blocks {
 
     /// How many blocks the variance of `shares` effectively comes from: where they are normally distributed, all; where a few
     /// stalls make the most of it, about as many as those.
-    fn effective(&self, shares: &[f64]) -> f64 {
+    pub(super) fn effective(&self, shares: &[f64]) -> f64 {
         let sums = self.sums(shares.iter().copied());
         let (squares, fourths) = sums.iter().fold((0.0, 0.0), |(squares, fourths), sum| (squares + sum * sum, fourths + sum.powi(4)));
         // The fourth moment of the normal distribution is three times the square of the second.
@@ -191,14 +204,14 @@ impl Blocks {
 
 /// Whether a run of `seconds` has too few blocks of `length_s`. The best length grows with the third root of the run's, so a
 /// run of `t` seconds has enough where `t / (length (t / seconds)^(1/3)) = 20`.
-fn too_few(seconds: f64, length_s: f64) -> Option<NoInterval> {
+pub(super) fn too_few(seconds: f64, length_s: f64) -> Option<NoInterval> {
     let needed_s = ((BLOCKS * length_s).powi(3) / seconds.max(1.0)).sqrt();
     let why_not = NoInterval { lacks: Lack::Blocks, needed_s: needed_s.max(LEAST_RUN_S).ceil() };
     (seconds < BLOCKS * length_s).then_some(why_not)
 }
 
 /// The normal quantile whose percentile interval is as wide as a t interval of `blocks` values.
-fn expanded(blocks: f64) -> f64 {
+pub(super) fn expanded(blocks: f64) -> f64 {
     let freedom = blocks - 1.0;
     // Expansion of the t quantile by Cornish and Fisher: Abramowitz and Stegun 26.7.5.
     let terms = [
@@ -211,7 +224,7 @@ fn expanded(blocks: f64) -> f64 {
 }
 
 /// Place, among `count` sorted values, of the one that a share as large as the normal distribution has below `-z` lies below.
-fn level(z: f64, count: usize) -> usize {
+pub(super) fn level(z: f64, count: usize) -> usize {
     let place = (normal_tail(z) * (count as f64 + 1.0)).floor() as usize;
     place.saturating_sub(1).min(count.saturating_sub(1) / 2)
 }

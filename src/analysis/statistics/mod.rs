@@ -5,6 +5,7 @@
 
 pub mod block_length;
 pub mod bootstrap;
+pub mod contrast;
 pub mod interval;
 pub mod rng;
 pub mod series;

@@ -70,8 +70,7 @@ fn event_loop_lag(figures: &ConnectionFigures, workloads: &[&WorkloadAnalysis]) 
     let wake_up = quantile(&figures.read_wake_up_us, "p99").unwrap_or(0.0);
     let is_most =
         |workload: &&WorkloadAnalysis| quantile(&workload.service_time_us, "p99").is_some_and(|p99| wake_up > LATENCY_SHARE * p99);
-    let advice = "replies lay in the kernel for more than 1 ms at p99 of these seconds before the client read them, which is in the gap: close other programs, use \
-                  more threads (--threads), or another machine for the client";
+    let advice = "in these seconds one reply in a hundred waited 1 ms or more for the client, which is in the gap: use more threads (--threads) or another machine";
     let found = reason("event_loop_lag", Reservations, (share, LATE_SECONDS, "share"), advice);
     Some(Reason { at: figures.phase.clone(), client_bound: workloads.iter().any(is_most), ..found })
 }
@@ -163,8 +162,7 @@ impl Load<'_> {
         let advice = if limited {
             "requests were sent late because they had to wait for a place in flight: response time holds the wait, service time does not"
         } else {
-            "the client was late by itself, so part of the response time is not Milvus': close other programs, use more threads (--threads) or connections, a \
-             lower rate, or another machine for the client"
+            "the client was late, so part of the response time is not Milvus': use more threads (--threads), a lower rate, or another machine"
         };
         let (state, limit) =
             if client_bound && p99 > SEND_LAG_INVALID_US { (Invalid, SEND_LAG_INVALID_US) } else { (Reservations, SEND_LAG_US) };

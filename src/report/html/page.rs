@@ -75,6 +75,8 @@ struct WorkloadWords {
     figures: String,
     lead: String,
     cells: Vec<String>,
+    /// What else sets requests apart, and what to do about it.
+    notes: Vec<Vec<Piece>>,
     stopped: String,
     above: String,
     is_open: bool,
@@ -186,6 +188,7 @@ fn words(index: usize, workload: &WorkloadAnalysis) -> WorkloadWords {
         figures: figures(workload),
         lead: lead.join(", "),
         cells: cells(workload),
+        notes: notes(workload).map(|text| pieces(&clean(text))).collect(),
         stopped: clean(workload.stopped.as_deref().unwrap_or_default()),
         above: tail.map(|tail| clean(&tail.above)).unwrap_or_default(),
         is_open: workload.loop_kind == "open",
@@ -198,6 +201,12 @@ fn words(index: usize, workload: &WorkloadAnalysis) -> WorkloadWords {
         has_exemplars: !workload.exemplars.is_empty(),
         has_join: workload.join.is_some(),
     }
+}
+
+/// Sentences about phases, slow seconds and first requests, then the advice.
+fn notes(workload: &WorkloadAnalysis) -> impl Iterator<Item = &str> {
+    let told = workload.contrasts.iter().filter_map(|contrast| contrast.sentence.as_deref());
+    told.chain(workload.advice.iter().map(|advice| advice.sentence.as_str()))
 }
 
 /// Where the time goes, or why that can't be said.

@@ -80,6 +80,8 @@ fn named(hostile: &str) -> Analysis {
             (tail.sentence, tail.missing) = (Some(text()), Some(text()));
             tail.parts.iter_mut().for_each(|part| (part.part, part.service) = (text(), Some(text())));
         }
+        workload.contrasts.iter_mut().for_each(|contrast| contrast.sentence = Some(text()));
+        workload.advice.iter_mut().for_each(|advice| advice.sentence = text());
         workload.instances.iter_mut().for_each(|row| (row.service, row.instance) = (text(), text()));
     }
     analysis

@@ -64,18 +64,20 @@ pub(super) fn stacks() -> Stacks {
 
 /// The parts that set the tail apart.
 pub(super) fn tail_parts() -> Vec<TailPart> {
-    let part = |area: &str, part: &str, difference_us: f64| TailPart {
+    let part = |area: &str, part: &str, difference_us: f64, (low, high): (f64, f64)| TailPart {
         area: area.to_owned(),
         service: (area != part).then(|| "standalone".to_owned()),
         part: part.to_owned(),
         difference_us,
         share: difference_us / 58_822.0,
+        share_low: Some(low),
+        share_high: Some(high),
     };
     vec![
-        part("consistency wait", "Delegator-waitTSafe", 51_175.0),
-        part("node queue", "schedule", 4_500.0),
-        part("engine", "SegCoreSearch", 1_700.0),
-        part("gap", "gap", 1_470.0),
-        part("planning", "Proxy-Search-PreExecute", -23.0),
+        part("consistency wait", "Delegator-waitTSafe", 51_175.0, (0.79, 0.92)),
+        part("node queue", "schedule", 4_500.0, (0.04, 0.12)),
+        part("engine", "SegCoreSearch", 1_700.0, (0.01, 0.05)),
+        part("gap", "gap", 1_470.0, (0.01, 0.04)),
+        part("planning", "Proxy-Search-PreExecute", -23.0, (-0.002, 0.001)),
     ]
 }

@@ -17,6 +17,12 @@ const BAND_MATCHED: f64 = 0.8;
 /// Share of the matched requests above which what happens now and then is told.
 const ODD: f64 = 0.05;
 
+/// Most advice that is given for a workload; report.json has all.
+const MAX_ADVICE: usize = 2;
+
+/// Share of the latency below which what tracing adds is not worth a line, unless its interval reaches beyond.
+const TRACING_COST: f64 = 0.05;
+
 /// Most areas whose instances are listed.
 const MAX_AREAS: usize = 2;
 
@@ -52,14 +58,29 @@ pub(super) fn write(page: &mut Page, workload: &WorkloadAnalysis) {
     if let Some(tail) = workload.tail.as_ref().and_then(|tail| tail.sentence.as_ref().or(tail.missing.as_ref())) {
         page.paragraph(lead(), tail, Paint::Plain);
     }
-    for text in instances(&workload.instances) {
+    let told = workload.contrasts.iter().filter_map(|contrast| contrast.sentence.clone());
+    for text in told.chain(instances(&workload.instances)).chain(tracing_cost(workload)) {
         page.paragraph(lead(), &text, Paint::Plain);
+    }
+    for advice in workload.advice.iter().take(MAX_ADVICE) {
+        page.paragraph(Line::new("→ ", Paint::Bold), &advice.sentence, Paint::Plain);
     }
     let mut facts: Vec<String> = join(workload).into_iter().chain(thin_bands(workload)).collect();
     facts.extend(workload.traces.iter().flat_map(|facts| traces(facts, workload)));
     if !facts.is_empty() {
         page.paragraph(lead(), &facts.join("; "), Paint::Plain);
     }
+}
+
+/// What being traced adds to a request, where it may be much.
+fn tracing_cost(workload: &WorkloadAnalysis) -> Option<String> {
+    let cost = workload.tracing_cost.as_ref()?;
+    let latency = workload.response_time_us.as_ref().or(workload.service_time_us.as_ref())?;
+    let limit = TRACING_COST * latency.get("mean")?.value;
+    let ends = cost.low_us.zip(cost.high_us);
+    let much = ends.map_or(cost.mean_difference_us > limit, |(low, high)| low > 0.0 && high > limit);
+    let ends = ends.map_or(String::new(), |(low, high)| format!(" [{}, {}]", duration(low), duration(high)));
+    much.then(|| format!("traced requests are {}{ends} slower than the others, on average", duration(cost.mean_difference_us)))
 }
 
 /// `engine by instance: querynode 17 1.20 ms (tail 9.80 ms), ...` for the largest areas that ran on several instances.
