@@ -136,6 +136,7 @@ async fn measure(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send
         stream: StreamId(0),
         ids: IdStream::new(Nonce(1), 42, "alone", "version", "measured"),
         sample_ratio: 1.0,
+        switch: None,
         start: Duration::ZERO,
         duration: load.duration,
         requests: load.requests,
@@ -188,7 +189,7 @@ fn stalled_p95_ms(max_in_flight: u64) -> [f64; 3] {
     let implied = implied_p95_ms(&measured, begin, begin + stall.length);
     let found = [Figure::ResponseTime, Figure::ServiceTime, Figure::SendLag].map(|figure| measured.quantile_ms(figure, 0.95));
     assert!(implied > 450.0, "half of the stall is {implied} ms");
-    assert!((found[0] - implied).abs() <= 0.02 * implied + 5.0 + unsure_ms, "p95 {found:?} ms, the schedule implies {implied} ms");
+    assert!((found[0] - implied).abs() <= 0.05 * implied + 10.0 + unsure_ms, "p95 {found:?} ms, the schedule implies {implied} ms");
     found
 }
 
@@ -366,13 +367,15 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
     runtime.block_on(async {
         let connect = ConnectOptions { connections: 2, ..ConnectOptions::new(fake.uri()) };
         let engine = Engine::start(&EngineOptions::new(connect, RunClock::start()), recorders).await.expect("it connects");
-        let mut earlier = vec![0];
+        let callers = if let Loop::Closed { callers, .. } = arrival { callers as usize } else { 1 };
+        let mut earlier = vec![0; callers];
         for phase in ["first", "second"] {
             let ids = IdStream::new(Nonce(1), 42, phase, "finite", "measured");
             let part = PartPlan {
                 stream: StreamId(0),
                 ids,
                 sample_ratio: 0.0,
+                switch: None,
                 start: Duration::ZERO,
                 duration: None,
                 requests: None,

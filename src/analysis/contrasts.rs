@@ -191,9 +191,11 @@ pub(super) fn mean_latency(requests: &[&Request]) -> f64 {
 
 fn contrast_of(kind: &str, (subject, with): (&str, &str), (requests, with_requests): (usize, usize), found: Difference) -> Contrast {
     let slower = if found.us < 0.0 { "faster" } else { "slower" };
-    let sentence = found.is_certain().then(|| found.in_words()).flatten().map(|share| {
-        format!("{subject} {} {slower} than {with}; {share} ({requests} requests against {with_requests})", in_words(found.us.abs()))
-    });
+    let sentence = found
+        .is_certain()
+        .then(|| found.in_words())
+        .flatten()
+        .map(|share| format!("{subject} {} {slower} than {with}; {share}", in_words(found.us.abs())));
     let mut parts = found.parts;
     // The largest on either side: what got faster stands at the end.
     parts.sort_by(|a, b| b.difference_us.abs().total_cmp(&a.difference_us.abs()).then_with(|| a.part.cmp(&b.part)));

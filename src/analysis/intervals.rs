@@ -54,6 +54,12 @@ impl Window {
         self.count as usize
     }
 
+    /// The run's time of second `at` of these, nanoseconds: its begin and its end.
+    pub(super) fn ends_ns(self, at: usize) -> (u64, u64) {
+        let begin = (self.first + at as u64) * 1_000_000_000;
+        (begin, begin + 1_000_000_000)
+    }
+
     /// Place, below [`Self::seconds`], of a time of the run.
     pub(super) fn at(self, ns: u64) -> usize {
         self.place(ns / 1_000_000_000)

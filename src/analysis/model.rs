@@ -11,7 +11,7 @@ use super::{
     Series, Stacks,
     statistics::{interval::NoInterval, trend::Trend},
 };
-use crate::record::ClientCapacity;
+use crate::record::{ClientCapacity, CollectionState};
 
 /// Everything that a report shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Analysis {
     /// What of the gap was the client's own: one entry per phase, in their order; empty where it is not known.
     #[serde(default)]
     pub connections: Vec<ConnectionFigures>,
+    /// What each collection held before and after each phase, in their order.
+    #[serde(default)]
+    pub collections: Vec<CollectionState>,
     /// Requests of warm-up and ramps, counted only.
     pub warmup: Vec<WarmupCount>,
     /// First texts of each failure.
@@ -192,7 +195,7 @@ pub struct WorkloadAnalysis {
     /// What those who run Milvus can do about it, the largest share first.
     #[serde(default)]
     pub advice: Vec<Advice>,
-    /// What being traced adds to a request; None with fewer than 200 traced or not traced successes.
+    /// What being traced adds to a request; None with fewer than 200 traced or not traced successes and without `switch_every`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracing_cost: Option<TracingCost>,
     /// Slowest matched requests and one near each of p50, p90, p99, p99.9.
@@ -457,6 +460,22 @@ pub struct TracingCost {
     pub high_us: Option<f64>,
     /// Median of the traced minus that of the others, exact to a thousandth of the latency.
     pub median_difference_us: f64,
+    /// What tracing costs altogether; None without `[tracing] switch_every`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<TotalTracingCost>,
+}
+
+/// Blocks of time with tracing against their neighbours without it, all requests of each.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TotalTracingCost {
+    /// Pairs of neighbouring blocks.
+    pub pairs: u64,
+    /// Mean latency with tracing minus that without, averaged over the pairs.
+    pub mean_difference_us: f64,
+    /// Lower end of its 95 % interval; null with fewer than four pairs.
+    pub low_us: Option<f64>,
+    /// Upper end.
+    pub high_us: Option<f64>,
 }
 
 /// What sets one group of requests apart from another, without the tail, which has an entry of its own.

@@ -16,7 +16,9 @@ use super::{
     plan, quantiles,
     series::SeriesMaker,
     statistics::{series::Series, trend},
-    tail, tracing_cost, verdict,
+    tail,
+    tracing_cost::{self, Switched},
+    verdict,
 };
 use crate::{
     record::{Figure, FigureHistograms, FolderError, HistogramKey, Outcome, RunInfo, RunReader, Status, StreamInfo},
@@ -81,6 +83,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         spans: spans(info, &found),
         workloads,
         connections,
+        collections: info.collections.clone(),
         warmup: warmup(info, &histograms),
         errors: info
             .errors
@@ -330,7 +333,10 @@ impl Stream<'_> {
         let (key, histogram) = of_stream(self.histograms, self.stream, latency).find(|(key, _)| key.outcome == Outcome::Ok)?;
         let seconds = self.histograms.seconds.get(key)?;
         let bucket = |value| histogram.median_equivalent(value);
-        tracing_cost::cost(window, seconds.iter(), &self.data.requests, bucket, &[&self.info.run, place])
+        let phase = self.info.phases.iter().find(|phase| phase.name == self.stream.phase);
+        let start_ns = phase.map_or(self.stream.start_ns, |phase| phase.start.monotonic_ns);
+        let switched = self.stream.switch.map(|switch| Switched { switch, start_ns });
+        tracing_cost::cost(window, seconds.iter(), &self.data.requests, (bucket, switched), &[&self.info.run, place])
     }
 
     /// What a caller waits.

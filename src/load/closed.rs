@@ -100,7 +100,8 @@ impl Caller {
         }
         for round in 0.. {
             let seq = self.number + round * self.callers;
-            let over = end.is_some_and(|end| Instant::now() >= end) || plan.requests.is_some_and(|requests| seq >= requests);
+            let now = Instant::now();
+            let over = end.is_some_and(|end| now >= end) || plan.requests.is_some_and(|requests| seq >= requests);
             if over || self.stop.asked() != Stop::Go {
                 break;
             }
@@ -109,7 +110,7 @@ impl Caller {
                 self.use_up(lane);
                 break;
             }
-            match lane.prepare(seq, self.earlier) {
+            match lane.prepare(seq, self.earlier, now) {
                 Ok(request) => {
                     result.due += 1;
                     let before = Before { intended_ns: None, ready_ns: Some(lane.shared.clock.now_ns()) };

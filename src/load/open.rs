@@ -116,7 +116,7 @@ impl<'a> Part<'a> {
         if self.is_over(due) {
             return self.give_up(slot, due);
         }
-        let prepared = match self.lane.prepare(slot.seq, self.earlier) {
+        let prepared = match self.lane.prepare(slot.seq, self.earlier, due) {
             Ok(prepared) => prepared,
             Err(error) => {
                 self.result.stopped = Some(error.to_string());

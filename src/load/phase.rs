@@ -9,7 +9,7 @@ use crate::{
     operation::Operation,
     pacer::Schedule,
     plan::ThinkTime,
-    record::{Outcome, StreamId},
+    record::{Outcome, StreamId, TracingSwitch},
     telemetry::IdStream,
 };
 
@@ -22,6 +22,8 @@ pub struct PartPlan {
     pub ids: IdStream,
     /// Share of requests that are traced.
     pub sample_ratio: f64,
+    /// When they are traced at all; None: always.
+    pub switch: Option<TracingSwitch>,
     /// Start, from the phase's start.
     pub start: Duration,
     /// End, from the part's start; None: only `requests` or the end of the data end it.

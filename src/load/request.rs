@@ -19,7 +19,7 @@ use crate::{
     dataset::DatasetError,
     milvus::{Call, CallError, CallFailure, Connections, Exchange, InFlight, NotSent},
     operation::{Finished, Operation, RequestKey},
-    record::{Outcome, Recorder, RunClock, Sample, StreamId},
+    record::{Outcome, Recorder, RunClock, Sample, StreamId, TracingSwitch},
     telemetry::{IdStream, RequestIds, Sampler, TraceParent},
 };
 
@@ -69,6 +69,8 @@ pub(super) struct Lane {
     pub(super) stream: StreamId,
     pub(super) ids: IdStream,
     pub(super) sampler: Sampler,
+    pub(super) switch: Option<TracingSwitch>,
+    pub(super) phase_start: Instant,
     pub(super) timeout: Duration,
     /// End of the part: nothing leaves after it.
     pub(super) end: Option<Instant>,
@@ -110,11 +112,12 @@ pub(super) struct Before {
 }
 
 impl Lane {
-    /// Builds request `seq`: content, ids, sampling decision, header.
-    pub(super) fn prepare(&self, seq: u64, earlier: u64) -> Result<Prepared, DatasetError> {
+    /// Builds request `seq`, which is to leave at `due`: content, ids, sampling decision, header.
+    pub(super) fn prepare(&self, seq: u64, earlier: u64, due: Instant) -> Result<Prepared, DatasetError> {
         let key = RequestKey { hash: self.ids.key_hash(seq), seq, earlier };
         let ids = self.ids.ids(seq, 0);
-        let sampled = self.sampler.samples(ids.trace_id);
+        let switched_on = self.switch.is_none_or(|switch| switch.traces(due.saturating_duration_since(self.phase_start)));
+        let sampled = switched_on && self.sampler.samples(ids.trace_id);
         Ok(Prepared { key, call: self.operation.prepare(key)?, ids, sampled, context: TraceParent::new(ids, sampled) })
     }
 

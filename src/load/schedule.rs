@@ -11,8 +11,8 @@ use super::{
 use crate::{
     pacer::{Schedule, Spread},
     plan::{self, Arrival, Arrivals, PartKind, Plan, PrepareMode, ScheduledPart},
-    record::{Part, StreamId, StreamInfo},
-    telemetry::{IdStream, Nonce},
+    record::{Part, StreamId, StreamInfo, TracingSwitch},
+    telemetry::{IdStream, Nonce, name_hash},
 };
 
 /// Name of the phase of preparation.
@@ -76,6 +76,11 @@ fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> Stre
         },
         // Warm-up and ramps are not explained, so their requests are not traced.
         sample_ratio: if part.is_measured() { plan.sample_ratio(phase) } else { 0.0 },
+        // All workloads of a phase together: traced requests burden those beside them.
+        switch: plan.tracing.switch_every.filter(|_| part.is_measured()).map(|every| TracingSwitch {
+            every_ns: u64::try_from(every.as_nanos()).unwrap_or(u64::MAX),
+            seed: plan.seed ^ name_hash(&plan.phases[phase].name),
+        }),
         part: Some(part),
         ..StreamInfo::default()
     }
@@ -109,6 +114,7 @@ pub fn phase_run(plan: &Plan, number: usize, streams: &[StreamInfo], ids: RunIds
                 load,
                 ids,
                 sample_ratio: streams[stream].sample_ratio,
+                switch: streams[stream].switch,
                 start: part.start,
                 duration: part.duration,
                 requests: part.requests,

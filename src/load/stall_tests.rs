@@ -122,6 +122,7 @@ fn run(service: Duration, places: u64) -> (Vec<Sample>, StreamResult) {
             stream: StreamId(0),
             ids: IdStream::new(Nonce(1), 42, "alone", "version", "measured"),
             sample_ratio: 1.0,
+            switch: None,
             start: Duration::ZERO,
             duration: Some(LENGTH),
             requests: None,

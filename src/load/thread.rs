@@ -254,6 +254,8 @@ impl LaneContext {
             stream: plan.stream,
             ids: plan.ids,
             sampler: Sampler::new(plan.sample_ratio),
+            switch: plan.switch,
+            phase_start: self.start,
             timeout: self.stream.timeout,
             end: plan.duration.map(|duration| self.start + plan.start + duration),
             shards: u64::from(self.shard.of),

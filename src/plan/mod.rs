@@ -192,6 +192,8 @@ pub struct TracingPlan {
     pub sample_ratio: Option<f64>,
     /// Most traces of a phase under `auto`.
     pub max_traces: u64,
+    /// Length of the blocks of time in every other one of which nothing is traced; None: there are none.
+    pub switch_every: Option<Duration>,
     /// `service.name` of the client spans.
     pub service_name: String,
     /// Where client spans go (OTLP/gRPC); None for `off`.

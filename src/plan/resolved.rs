@@ -68,6 +68,7 @@ fn tracing(plan: &Plan) -> Value {
     json!({
         "sample_ratio": tracing.sample_ratio.map_or(json!("auto"), |ratio| json!(ratio)),
         "max_traces": tracing.max_traces,
+        "switch_every": tracing.switch_every.map(text),
         "service_name": tracing.service_name,
         "export": tracing.export.as_deref().unwrap_or("off"),
         "spans": {

@@ -33,6 +33,7 @@ pub(super) fn resolve(
     Ok(TracingPlan {
         sample_ratio: ratio(table)?,
         max_traces: limits::number(&table.max_traces, 1..=10_000_000, 20_000)?.unsigned_abs(),
+        switch_every: switch_every(table)?,
         service_name: service_name(table, env, remarks)?,
         export: export(table, flags, env, remarks)?,
         source: source.map_or("auto", |row| row.name).to_owned(),
@@ -56,6 +57,13 @@ fn ratio(table: &TracingTable) -> Result<Option<f64>, PlanError> {
         }
         found => Ok(found.as_ref().and_then(|at| at.value)),
     }
+}
+
+/// A block has to hold whole seconds beside those in which it begins and ends.
+fn switch_every(table: &TracingTable) -> Result<Option<Duration>, PlanError> {
+    let range = Duration::from_secs(4)..=Duration::from_secs(3600);
+    let found = table.switch_every.is_some().then(|| limits::duration(&table.switch_every, range, Duration::ZERO));
+    found.transpose()
 }
 
 fn service_name(table: &TracingTable, env: Environment<'_>, remarks: &mut Vec<Remark>) -> Result<String, PlanError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClockAnchor, Part, Warning};
+use super::{ClockAnchor, Part, TracingSwitch, Warning};
 
 /// Version of the run folder's format.
 pub const FORMAT: u32 = 1;
@@ -109,6 +109,9 @@ pub struct StreamInfo {
     pub max_in_flight: Option<u64>,
     /// Share of requests that are traced, in [0, 1].
     pub sample_ratio: f64,
+    /// When they are traced at all; None: always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub switch: Option<TracingSwitch>,
     /// Start of the part on the monotonic clock.
     pub start_ns: u64,
     /// End of the part (nothing is sent later); None while it runs.

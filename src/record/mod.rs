@@ -11,6 +11,7 @@ mod line;
 mod part;
 mod recorder;
 mod sample;
+mod switch;
 mod warning;
 mod writer;
 
@@ -22,5 +23,6 @@ pub use interval::Interval;
 pub use part::Part;
 pub use recorder::Recorder;
 pub use sample::{Figure, Outcome, RequestLine, Sample, SocketFigure, StreamId};
+pub use switch::TracingSwitch;
 pub use warning::Warning;
 pub use writer::{OnSampled, RunWriter, WriterCounters};

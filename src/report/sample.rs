@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::analysis::*;
+use crate::{analysis::*, record::CollectionState};
 
 mod drawn;
 
@@ -36,6 +36,7 @@ pub(super) fn analysis() -> Analysis {
         }),
         workloads: prepare().into_iter().chain([alone(), under_ingest(), ingest()]).collect(),
         connections: connections(),
+        collections: vec![state("before alone", 80_000, 0), state("after under-ingest", 110_765, 30_765)],
         warmup: vec![WarmupCount { phase: text("alone"), part: text("warmup"), workload: text("search"), requests: 1_000, failed: 0 }],
         errors: vec![
             ErrorText { at: text("under-ingest/measured/search"), outcome: text("timeout"), text: text("no answer within 10 s") },
@@ -153,6 +154,17 @@ fn alone() -> WorkloadAnalysis {
     }
 }
 
+fn state(when: &str, rows: u64, growing_rows: u64) -> CollectionState {
+    CollectionState {
+        name: "words".to_owned(),
+        when: when.to_owned(),
+        rows: Some(rows),
+        growing_rows: Some(growing_rows),
+        index_state: Some("finished".to_owned()),
+        ..CollectionState::default()
+    }
+}
+
 fn under_ingest() -> WorkloadAnalysis {
     let bounded = |mut quantiles: Quantiles| {
         for key in ["p99", "p99.9", "max"] {
@@ -233,7 +245,7 @@ fn under_ingest() -> WorkloadAnalysis {
             difference_high_us: Some(5_820.0),
             parts: drawn::tail_parts(),
             sentence: Some(
-                "under-ingest is 5.1 ms slower than alone; 71 % [64, 77] of that is `standalone Delegator-waitTSafe` (3990 requests against 4000)"
+                "under-ingest is 5.1 ms slower than alone; 71 % [64, 77] of that is `standalone Delegator-waitTSafe`"
                     .to_owned(),
             ),
             why_not: None,
@@ -251,6 +263,7 @@ fn under_ingest() -> WorkloadAnalysis {
             low_us: Some(12.0),
             high_us: Some(49.0),
             median_difference_us: 28.0,
+            total: None,
         }),
         ..search("under-ingest")
     }

@@ -112,6 +112,7 @@ pub struct TracingTable {
     /// None inside: `auto`.
     pub sample_ratio: Option<At<Option<f64>>>,
     pub max_traces: Option<At<i64>>,
+    pub switch_every: Option<At<Duration>>,
     pub service_name: Option<At<String>>,
     pub export: Option<At<ExportTarget>>,
     pub spans: SpansTable,

@@ -4,6 +4,7 @@
 mod support;
 
 mod again;
+mod attribution;
 mod bad_input;
 mod bench;
 mod calibrate;

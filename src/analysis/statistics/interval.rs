@@ -213,14 +213,29 @@ pub(super) fn too_few(seconds: f64, length_s: f64) -> Option<NoInterval> {
 /// The normal quantile whose percentile interval is as wide as a t interval of `blocks` values.
 pub(super) fn expanded(blocks: f64) -> f64 {
     let freedom = blocks - 1.0;
+    t(freedom) * (blocks / freedom).sqrt()
+}
+
+/// The quantile of 0.975 of the t distribution, within 2 % from three degrees of freedom on.
+fn t(freedom: f64) -> f64 {
     // Expansion of the t quantile by Cornish and Fisher: Abramowitz and Stegun 26.7.5.
     let terms = [
         (Z.powi(3) + Z) / 4.0,
         (5.0 * Z.powi(5) + 16.0 * Z.powi(3) + 3.0 * Z) / 96.0,
         (3.0 * Z.powi(7) + 19.0 * Z.powi(5) + 17.0 * Z.powi(3) - 15.0 * Z) / 384.0,
     ];
-    let t = Z + terms[0] / freedom + terms[1] / freedom.powi(2) + terms[2] / freedom.powi(3);
-    t * (blocks / freedom).sqrt()
+    Z + terms[0] / freedom + terms[1] / freedom.powi(2) + terms[2] / freedom.powi(3)
+}
+
+/// Mean of `values` that have nothing to do with each other, and the ends of its 95 % interval by the t distribution; None with
+/// fewer than four.
+#[must_use]
+pub fn of_independent(values: &[f64]) -> Option<(f64, f64, f64)> {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    let half = t(count - 1.0) * (variance / count).sqrt();
+    (values.len() >= 4).then_some((mean, mean - half, mean + half))
 }
 
 /// Place, among `count` sorted values, of the one that a share as large as the normal distribution has below `-z` lies below.
@@ -312,6 +327,14 @@ mod tests {
     fn check_expanded(blocks: f64, expected: f64) {
         // From a table of the t distribution, times the root of n / (n - 1).
         assert!((expanded(blocks) - expected).abs() < 0.03, "{blocks}: {}", expanded(blocks));
+    }
+
+    #[test]
+    fn the_mean_of_independent_values_has_a_t_interval() {
+        assert_eq!(of_independent(&[1.0, 2.0, 3.0]), None);
+        let (mean, low, high) = of_independent(&[1.0, 2.0, 3.0, 4.0]).unwrap();
+        // 3.182 x root of (5/3) / root of 4.
+        assert!((mean - 2.5).abs() < 1e-12 && (high - mean - 2.054).abs() < 0.03 && (mean - low - 2.054).abs() < 0.03, "{low} {high}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
     report::{
         PREPARE, clean,
         text::{
-            closing::{step_us, warmup},
+            closing::{collections, step_us, warmup},
             connections,
             head::{OF_STATUS, alike, figure, source, status_note},
         },
@@ -292,6 +292,7 @@ fn comparisons(measured: &[(usize, &WorkloadAnalysis)]) -> Vec<Comparison> {
 
 fn environment(analysis: &Analysis) -> Vec<(String, String)> {
     let mut rows = vec![("run".to_owned(), clean(&analysis.run)), ("status".to_owned(), clean(&analysis.status))];
+    rows.extend(collections(&analysis.collections).into_iter().map(|text| ("collection".to_owned(), clean(&text))));
     rows.extend(analysis.environment.iter().map(|(key, value)| (clean(key), clean(value))));
     let own = |figures: &ConnectionFigures| {
         (

@@ -3,6 +3,7 @@
 use super::{PREPARE, is_closed, measured, quantile};
 use crate::{
     analysis::{Analysis, Quantiles, WorkloadAnalysis},
+    record::CollectionState,
     report::{
         layout::{Line, Page, Paint},
         units::{count, counted, duration, number},
@@ -18,6 +19,9 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     let facts: Vec<String> = preparation(analysis).into_iter().chain(warmup(analysis)).collect();
     if !facts.is_empty() {
         page.paragraph(Line::new("preparation  ", Paint::Plain), &facts.join(" · "), Paint::Dim);
+    }
+    for text in collections(&analysis.collections) {
+        page.paragraph(Line::new("collection   ", Paint::Plain), &text, Paint::Dim);
     }
     if measured(analysis).next().is_some() {
         explain(page, analysis);
@@ -38,6 +42,37 @@ pub(in crate::report) fn warmup(analysis: &Analysis) -> Option<String> {
         _ => "warm-up",
     };
     (requests > 0).then(|| format!("{words} {} (in no figure{failures})", counted(requests, "request")))
+}
+
+/// What each collection held before the load and after it: `words: 16,000 -> 16,816 rows, 0 -> 816 growing, 2 -> 3 segments, index
+/// finished`. What did not change is said once, what is not known not at all.
+pub(in crate::report) fn collections(states: &[CollectionState]) -> Vec<String> {
+    let mut names: Vec<&str> = states.iter().map(|state| state.name.as_str()).collect();
+    names.dedup();
+    let seen = names.iter().enumerate().filter(|(at, name)| !names[..*at].contains(name));
+    seen.filter_map(|(_, name)| {
+        let mut of = states.iter().filter(|state| state.name == *name);
+        let first = of.next()?;
+        Some(collection(first, of.next_back().unwrap_or(first)))
+    })
+    .collect()
+}
+
+fn collection(first: &CollectionState, last: &CollectionState) -> String {
+    let change = |of: fn(&CollectionState) -> Option<u64>, noun: &str| {
+        let (before, after) = (of(first)?, of(last)?);
+        let noun = if after == 1 { noun.trim_end_matches('s') } else { noun };
+        Some(if before == after { format!("{} {noun}", count(after)) } else { format!("{} -> {} {noun}", count(before), count(after)) })
+    };
+    let some = |of: fn(&CollectionState) -> Option<u64>| [first, last].iter().any(|state| of(state).is_some_and(|rows| rows > 0));
+    let facts = [
+        change(|state| state.rows, "rows"),
+        change(|state| state.growing_rows, "growing").filter(|_| some(|state| state.growing_rows)),
+        change(|state| state.unindexed_rows, "without an index").filter(|_| some(|state| state.unindexed_rows)),
+        change(|state| state.segments, "segments"),
+        last.index_state.as_ref().map(|state| format!("index {state}")),
+    ];
+    format!("{}: {}", last.name, facts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// All steps together, the longest, rows per second, and what failed: `12.9 s, longest insert 8.20 s`, `insert 12,195
@@ -80,5 +115,39 @@ fn explain(page: &mut Page, analysis: &Analysis) {
     ];
     for (_, word, meaning) in words.into_iter().filter(|(shown, ..)| *shown) {
         page.paragraph(Line::new(&format!("{word:<11}  "), Paint::Plain), meaning, Paint::Dim);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(name: &str, rows: u64, growing: u64, segments: u64) -> CollectionState {
+        let (rows, growing_rows, segments) = (Some(rows), Some(growing), Some(segments));
+        let index_state = Some("finished".to_owned());
+        CollectionState { name: name.to_owned(), rows, growing_rows, segments, index_state, ..CollectionState::default() }
+    }
+
+    fn check(states: &[CollectionState], expected: &[&str]) {
+        assert_eq!(collections(states), expected);
+    }
+
+    #[test]
+    fn what_changed_has_both_values() {
+        let states =
+            [state("words", 16_000, 0, 2), state("other", 5, 0, 1), state("words", 16_400, 400, 3), state("words", 16_816, 816, 3)];
+        check(
+            &states,
+            &[
+                "words: 16,000 -> 16,816 rows, 0 -> 816 growing, 2 -> 3 segments, index finished",
+                "other: 5 rows, 1 segment, index finished",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_left_out() {
+        check(&[CollectionState { name: "words".to_owned(), rows: Some(3), ..CollectionState::default() }], &["words: 3 rows"]);
+        check(&[], &[]);
     }
 }

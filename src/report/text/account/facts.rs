@@ -79,8 +79,20 @@ fn tracing_cost(workload: &WorkloadAnalysis) -> Option<String> {
     let limit = TRACING_COST * latency.get("mean")?.value;
     let ends = cost.low_us.zip(cost.high_us);
     let much = ends.map_or(cost.mean_difference_us > limit, |(low, high)| low > 0.0 && high > limit);
-    let ends = ends.map_or(String::new(), |(low, high)| format!(" [{}, {}]", duration(low), duration(high)));
-    much.then(|| format!("traced requests are {}{ends} slower than the others, on average", duration(cost.mean_difference_us)))
+    let in_words = |ends: Option<(f64, f64)>| ends.map_or(String::new(), |(low, high)| format!(" [{}, {}]", duration(low), duration(high)));
+    let direct = much
+        .then(|| format!("traced requests are {}{} slower than the others, on average", duration(cost.mean_difference_us), in_words(ends)));
+    // Who asked for it wants to read it, also where it is small.
+    let total = cost.total.as_ref().map(|total| {
+        let ends = in_words(total.low_us.zip(total.high_us));
+        format!(
+            "tracing adds {}{ends} to the mean of all requests ({})",
+            duration(total.mean_difference_us),
+            counted(total.pairs, "pair of blocks")
+        )
+    });
+    let told: Vec<String> = direct.into_iter().chain(total).collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// `engine by instance: querynode 17 1.20 ms (tail 9.80 ms), ...` for the largest areas that ran on several instances.
