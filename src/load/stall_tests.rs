@@ -29,7 +29,7 @@ use crate::{
     milvus::{Call, CallFailure, ConnectOptions, Connections, Method, Watch, methods},
     operation::{Finished, Operation, RequestKey},
     pacer::{Schedule, Shape},
-    record::{Figure, Outcome, Recorder, RunClock, Sample, StreamId},
+    record::{Figure, Outcome, Recorder, RunClock, Sample, StreamId, TracingSwitch},
     telemetry::{IdStream, Nonce},
 };
 
@@ -101,7 +101,7 @@ impl Watch for NoWatch {
 }
 
 /// What is recorded of the phase with `places` in flight, in the order of the schedule.
-fn run(service: Duration, places: u64) -> (Vec<Sample>, StreamResult) {
+fn run(service: Duration, places: u64, switch: Option<TracingSwitch>) -> (Vec<Sample>, StreamResult) {
     let runtime = Builder::new_current_thread().enable_all().start_paused(true).build_local(LocalOptions::default()).expect("a runtime");
     runtime.block_on(async {
         let clock = RunClock::start();
@@ -122,7 +122,7 @@ fn run(service: Duration, places: u64) -> (Vec<Sample>, StreamResult) {
             stream: StreamId(0),
             ids: IdStream::new(Nonce(1), 42, "alone", "version", "measured"),
             sample_ratio: 1.0,
-            switch: None,
+            switch,
             start: Duration::ZERO,
             duration: Some(LENGTH),
             requests: None,
@@ -164,7 +164,7 @@ fn implied(service: Duration, places: usize) -> Vec<[Duration; 3]> {
 
 /// Response times that the schedule implies, the longest of which is `longest`.
 fn check(service: Duration, places: usize, longest: Duration) {
-    let (samples, result) = run(service, places as u64);
+    let (samples, result) = run(service, places as u64, None);
     let implied = implied(service, places);
     assert_eq!((samples.len(), result.due, result.sent), (5000, 5000, 5000), "nothing is dropped");
     assert!(samples.iter().all(|sample| sample.outcome == Outcome::Ok));
@@ -191,4 +191,14 @@ fn a_stall_of_a_server_that_answers_at_once() {
 fn a_stall_of_a_server_that_needs_its_time_for_the_backlog() {
     check(Duration::from_millis(1), 4, Duration::from_millis(1001));
     check(Duration::from_millis(1), 10_000, Duration::from_millis(1001));
+}
+
+#[test]
+fn requests_of_an_untraced_block_are_not_traced() {
+    let switch = TracingSwitch { every_ns: 2_000_000_000, seed: 42 };
+    let (samples, _) = run(Duration::ZERO, 10_000, Some(switch));
+    let due = |sample: &Sample| Duration::from_secs(sample.seq) / RATE as u32;
+    assert!(samples.iter().all(|sample| sample.sampled == switch.traces(due(sample))));
+    let traced = samples.iter().filter(|sample| sample.sampled).count();
+    assert!((2_000..=3_000).contains(&traced), "two or three blocks of five: {traced}");
 }

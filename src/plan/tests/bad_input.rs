@@ -197,6 +197,11 @@ fn wrong_types() {
 }
 
 #[test]
+fn blocks_without_tracing_hold_whole_seconds() {
+    check_with("[data.noise]", "[tracing]\nswitch_every = \"3s\"\n[data.noise]", &["`tracing.switch_every` is 3s", "4s to 1h"]);
+}
+
+#[test]
 fn keys_that_exclude_or_need_each_other() {
     check_with("rate = 200", "rate = 200\nconcurrency = 2", &["`workloads.search.rate` stands beside `concurrency`", "one"]);
     check_with("rate = 200", "", &["`workloads.search` has neither `rate` nor `concurrency`"]);

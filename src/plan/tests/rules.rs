@@ -122,6 +122,13 @@ fn auto_traces_at_most_max_traces_of_a_phase() {
 }
 
 #[test]
+fn tracing_is_switched_only_where_the_scenario_says_so() {
+    assert_eq!(good("[data.noise]", "[data.noise]").tracing.switch_every, None);
+    let switched = good("[data.noise]", "[tracing]\nswitch_every = \"10s\"\n[data.noise]");
+    assert_eq!(switched.tracing.switch_every, Some(std::time::Duration::from_secs(10)));
+}
+
+#[test]
 fn a_check_says_what_happens_where() {
     let check = |from: &str, to: &str, words: &str| {
         let text = with(from, to).replacen("batch = 20", "on_end = \"repeat\"", 1);
