@@ -105,6 +105,7 @@ async fn a_collection_lives_from_create_to_drop() {
     let segments = client.query_segments("docs").await.expect("segments");
     assert_eq!((segments[0].state(), segments[0].num_rows, segments[0].index_name.is_empty()), (SegmentState::Sealed, 340, false));
     assert_eq!((client.count_rows("docs").await, client.row_count("docs").await), (Ok(340), Ok(340)));
+    assert_eq!(client.count_visible_rows("docs").await, Ok(340));
     let found: proto::SearchResults = client.call(&methods::SEARCH, &search(3, 7), b"").await.expect("found");
     assert_eq!(found.results.expect("results").scores.len(), 21);
     status(&client, &methods::DROP_COLLECTION, &proto::DropCollectionRequest { collection_name: "docs".into(), ..Default::default() })

@@ -170,9 +170,10 @@ pub struct CollectionState {
     pub name: String,
     /// `before <phase>` or `after <phase>`.
     pub when: String,
-    /// Rows as Milvus counts them (`count(*)`); None where it did not say.
+    /// Rows as Milvus counts them (`count(*)` that waits for nothing, else its statistics, which know flushed rows only); None where it
+    /// did not say.
     pub rows: Option<u64>,
-    /// Rows in growing segments that the query nodes serve.
+    /// Rows in growing segments that the query nodes serve: those of listed ones, else what is in no sealed one.
     pub growing_rows: Option<u64>,
     /// Rows in sealed segments that the query nodes serve.
     pub sealed_rows: Option<u64>,

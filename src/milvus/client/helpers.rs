@@ -78,10 +78,25 @@ impl Client {
     /// # Errors
     /// The call failed, or the reply holds no count.
     pub async fn count_rows(&self, collection: &str) -> Result<u64, SetupError> {
+        self.count(collection, ConsistencyLevel::Strong).await
+    }
+
+    /// Rows of `collection` that a read sees which waits for nothing, so that it disturbs nothing: writes of the last moments may be
+    /// missing. The collection must be loaded.
+    ///
+    /// # Errors
+    /// The call failed, or the reply holds no count.
+    pub async fn count_visible_rows(&self, collection: &str) -> Result<u64, SetupError> {
+        self.count(collection, ConsistencyLevel::Eventually).await
+    }
+
+    async fn count(&self, collection: &str, level: ConsistencyLevel) -> Result<u64, SetupError> {
         let request = QueryRequest {
             collection_name: collection.into(),
             output_fields: vec!["count(*)".into()],
-            consistency_level: ConsistencyLevel::Strong.into(),
+            consistency_level: level.into(),
+            // What pymilvus sends beside the level: 1 waits for nothing.
+            guarantee_timestamp: u64::from(level == ConsistencyLevel::Eventually),
             ..Default::default()
         };
         let reply: QueryResults = self.call(&methods::QUERY, &request, b"").await?;

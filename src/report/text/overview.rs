@@ -140,9 +140,12 @@ fn no_intervals(analysis: &Analysis) -> Option<String> {
     if figures().any(|estimate| estimate.low.is_some()) {
         return None;
     }
-    let needed_s = figures().filter_map(|estimate| Some(estimate.why_not?.needed_s)).min_by(f64::total_cmp)?;
+    // What is shown of a workload; more would have to be known of one that was not the same all along.
+    let steady = measured(analysis).filter(|workload| workload.trend.is_none());
+    let shown = steady.flat_map(|workload| ["p50", "p99"].map(|key| quantile(latency(workload), key)));
+    let needed_s = shown.filter_map(|estimate| Some(estimate?.why_not?.needed_s)).max_by(f64::total_cmp)?;
     Some(format!(
-        "no 95 % intervals: the phases are too short for one, which takes about {} or more of a load like this",
+        "no 95 % intervals: the phases are too short for them; it would take about {} of a load like this",
         duration(needed_s * 1e6)
     ))
 }

@@ -20,6 +20,9 @@ pub(crate) fn explains_its_searches(servers: &Servers) {
     let all = search.account.iter().find(|band| band.band == "all").expect("the band of all requests");
     assert!(all.parts.iter().any(|part| part.area == "engine" && part.mean_us > 0.0), "{:?}", all.parts);
     assert!(run.ended.stdout.contains("gap"), "{}", run.ended.stdout);
+    let states = &run.report.collections;
+    let (first, last) = (states.first().expect("a state before the load"), states.last().expect("a state after it"));
+    assert!(last.rows > first.rows && last.growing_rows > Some(0), "inserted rows are counted: {states:?}");
     fetch_was_quick(run);
 }
 
