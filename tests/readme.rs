@@ -212,7 +212,16 @@ fn the_scenario_of_the_readme_can_be_run() {
     let queries: Vec<u8> = [2_u32, 4].into_iter().flat_map(u32::to_le_bytes).chain([0; 32]).collect();
     fs::write(folder.path().join("questions.fbin"), queries).expect("a scratch file");
     let mut checked = 0;
-    for (_, block) in blocks(&readme).into_iter().filter(|(language, _)| *language == "toml") {
+    let scenarios = blocks(&readme).into_iter().filter(|(language, _)| *language == "toml");
+    let (whole, tables): (Vec<_>, Vec<_>) = scenarios.map(|(_, block)| block).partition(|block| block.contains("[[phases]]"));
+    // Tables that stand alone are added to a scenario that has what they name.
+    let quickstart = read("scenarios/quickstart.toml").replace("data/", concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/data/"));
+    for table in tables {
+        let file = folder.path().join("quickstart.toml");
+        fs::write(&file, format!("{quickstart}\n{table}")).expect("a scratch file");
+        program(&["check", &file.display().to_string()]);
+    }
+    for block in whole {
         let file = folder.path().join("scenario.toml");
         fs::write(&file, block).expect("a scratch file");
         let expectation = program(&["check", &file.display().to_string()]);

@@ -30,6 +30,7 @@ mod series;
 mod stacks;
 pub mod statistics;
 mod tail;
+pub mod thresholds;
 mod tracing_cost;
 mod verdict;
 mod waterfall;

@@ -30,6 +30,9 @@ pub struct Analysis {
     pub failure: Option<String>,
     /// Whether to believe it.
     pub verdict: Verdict,
+    /// What the scenario requires, and whether it was so; one entry per threshold and workload.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<ThresholdResult>,
     /// What was measured where: versions, machine, span source, in the order of printing.
     pub environment: Vec<(String, String)>,
     /// How much the load used of what this client can generate; None without a calibration.
@@ -108,6 +111,43 @@ pub struct Reason {
     pub unit: String,
     /// What was seen, its likely cause, and what to try: one or two sentences.
     pub advice: String,
+}
+
+/// One threshold at one workload of a phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ThresholdResult {
+    /// As written in the scenario.
+    pub require: String,
+    /// `phase/workload` or `phase/stage/workload`.
+    pub at: String,
+    /// Whether it was so.
+    pub state: ThresholdState,
+    /// Whether what could not be decided counts as failed.
+    pub strict: bool,
+    /// What was found; null where there is nothing.
+    pub figure: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+    /// What it was compared with.
+    pub limit: Option<f64>,
+    /// Unit of all four: `us`, `share`, `/s`.
+    pub unit: String,
+    /// Figure and limit in words, or why it could not be decided.
+    pub sentence: String,
+}
+
+/// What became of a threshold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum ThresholdState {
+    #[default]
+    Passed,
+    /// The interval holds the limit, or the figure did not occur. Counts as passed.
+    Undecided,
+    Failed,
 }
 
 /// How the server's spans were read.

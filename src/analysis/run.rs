@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use hdrhistogram::Histogram;
 
 use super::{
-    Analysis, Band, Contrast, ErrorText, Join, JoinState, Quantiles, Rates, Recall, RequestCounts, SpanSummary, TracingCost, WarmupCount,
-    WorkloadAnalysis, advice, bands, collect,
+    Analysis, Band, Contrast, ErrorText, Join, JoinState, Quantiles, Rates, Recall, RequestCounts, SpanSummary, ThresholdResult,
+    TracingCost, WarmupCount, WorkloadAnalysis, advice, bands, collect,
     collect::{Collected, StreamData},
     connections,
     contrasts::{self, PhaseSide},
@@ -16,7 +16,7 @@ use super::{
     plan, quantiles,
     series::SeriesMaker,
     statistics::{series::Series, trend},
-    tail,
+    tail, thresholds,
     tracing_cost::{self, Switched},
     verdict,
 };
@@ -92,9 +92,49 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
             .collect(),
         warnings: warnings(info, &histograms, &found).into_iter().chain(not_whole).collect(),
         verdict: super::Verdict::default(),
+        thresholds: Vec::new(),
     };
     analysis.verdict = verdict::verdict(info, &analysis);
+    analysis.thresholds = against_thresholds(info, &histograms, &found, &analysis.workloads);
     Ok(analysis)
+}
+
+/// What the scenario requires, at every workload that was measured.
+fn against_thresholds(
+    info: &RunInfo,
+    histograms: &FigureHistograms,
+    found: &Collected,
+    workloads: &[WorkloadAnalysis],
+) -> Vec<ThresholdResult> {
+    let of = |workload: &WorkloadAnalysis| {
+        let alike = |stream: &StreamInfo| {
+            stream.is_measured()
+                && stream.phase == workload.phase
+                && stream.workload == workload.workload
+                && stream.stage() == workload.stage.as_deref()
+        };
+        let at = info.streams.iter().position(alike)?;
+        Some(Stream { info, stream: &info.streams[at], histograms, data: &found.streams[at], found })
+    };
+    let measured = workloads.iter().filter(|workload| workload.phase != verdict::PREPARE);
+    let streams: Vec<(&WorkloadAnalysis, Stream<'_>)> = measured.filter_map(|workload| Some((workload, of(workload)?))).collect();
+    // Sent requests have a send lag and a queue time whatever became of them.
+    let seconds: Vec<_> = streams
+        .iter()
+        .map(|(_, stream)| {
+            move |figure: Figure| {
+                let of_sent = matches!(figure, Figure::SendLag | Figure::QueueTime);
+                let wanted = move |outcome| if of_sent { outcome != Outcome::NotSent } else { outcome == Outcome::Ok };
+                Some(stream.series(stream.window()?, figure, wanted))
+            }
+        })
+        .collect();
+    let rows: Vec<thresholds::Row<'_>> = streams
+        .iter()
+        .zip(&seconds)
+        .map(|((workload, stream), seconds)| thresholds::Row { workload, requests: &stream.data.requests, parts: &found.parts, seconds })
+        .collect();
+    thresholds::results(&info.thresholds, &rows)
 }
 
 /// Whether anything of `stream` was measured, or should have been: what a failed or broken off run did not come to has no

@@ -7,7 +7,7 @@ use super::{
     signals::Asked,
 };
 use crate::{
-    analysis::{Analysis, VerdictState, analyse},
+    analysis::{Analysis, ThresholdState, VerdictState, analyse},
     record::{RunFolder, RunReader},
     report::{REPORTS, ReportEntry},
     spans::SpanReader,
@@ -46,7 +46,10 @@ fn done_of(analysis: &Analysis, accept_invalid: bool) -> Done {
     if measured().all(|workload| workload.requests.ok == 0) {
         Done::Nothing
     } else if analysis.verdict.state == VerdictState::Invalid && !accept_invalid {
+        // Figures that are not to be believed fail no threshold either.
         Done::Invalid
+    } else if analysis.thresholds.iter().any(|result| result.state == ThresholdState::Failed) {
+        Done::Failed
     } else {
         Done::Ok
     }

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     load::{ClientSpans, Engine, EngineOptions, RunIds, SpanContext, prepare, streams},
     milvus::{self, CallError, Client, ConnectOptions, Credentials, Pick, Resolve, SetupError, TlsOptions, Transport},
-    plan::{AccessPlan, CredentialsPlan, PickPlan, Plan, Remark, ResolvePlan},
-    record::{ExportInfo, FORMAT, RunClock, RunFolder, RunInfo, RunWriter, Sample, Status, Warning},
+    plan::{AccessPlan, CredentialsPlan, PickPlan, Plan, Remark, ResolvePlan, ThresholdPlan},
+    record::{ExportInfo, FORMAT, RunClock, RunFolder, RunInfo, RunWriter, Sample, Status, ThresholdInfo, Warning},
     spans::SpanSource,
     telemetry::{ClientSpan, ExportOptions, Exporter, IdStream, Nonce, OutcomeStatus, RequestIds, SpanTemplate},
 };
@@ -90,6 +90,7 @@ impl<'a> Session<'a> {
             pinned: load_threads.cores.clone(),
             precise: load_threads.precise,
             streams: streams(plan),
+            thresholds: plan.thresholds.iter().map(threshold).collect(),
             warnings: warnings(plan),
             ..RunInfo::default()
         };
@@ -394,6 +395,11 @@ fn command_line() -> Vec<String> {
         *program = "milvus-bench".to_owned();
     }
     arguments
+}
+
+fn threshold(plan: &ThresholdPlan) -> ThresholdInfo {
+    let ThresholdPlan { require, workload, phase, strict } = plan.clone();
+    ThresholdInfo { require, workload, phase, strict }
 }
 
 fn warnings(plan: &Plan) -> Vec<Warning> {

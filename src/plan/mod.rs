@@ -13,6 +13,7 @@ mod phases;
 mod resolved;
 mod schedule;
 mod secret;
+mod thresholds;
 mod tracing;
 mod uri;
 mod workloads;
@@ -23,6 +24,7 @@ pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
 pub use key_table::key_table;
 pub use schedule::{PartKind, PartLoad, PlannedPart, ScheduledPart};
 pub use secret::Secret;
+pub use thresholds::ThresholdPlan;
 
 use crate::{
     dataset::Dataset,
@@ -80,6 +82,8 @@ pub struct Plan {
     pub workloads: Vec<WorkloadPlan>,
     /// Phases in their order.
     pub phases: Vec<PhasePlan>,
+    /// What is required of the figures, in the order of the file.
+    pub thresholds: Vec<ThresholdPlan>,
     /// Sentences for stderr and the report, e.g. an environment variable that overrides a key.
     pub remarks: Vec<Remark>,
     /// The whole plan as `check --resolved` prints it and run.json keeps it: no secrets.
@@ -394,6 +398,7 @@ impl Plan {
             milvus,
             tracing,
             collections,
+            thresholds: thresholds::resolve(scenario, &workloads, &phases)?,
             workloads,
             phases,
             remarks,

@@ -33,6 +33,12 @@ pub(super) fn resolved(scenario: &Scenario, plan: &Plan) -> Value {
             })
             .collect::<Map<_, _>>(),
         "phases": (0..plan.phases.len()).map(|index| phase(plan, index)).collect::<Vec<_>>(),
+        "thresholds": plan.thresholds.iter().map(|threshold| json!({
+            "require": threshold.require,
+            "workload": threshold.workload,
+            "phase": threshold.phase,
+            "strict": threshold.strict,
+        })).collect::<Vec<_>>(),
     })
 }
 

@@ -63,6 +63,9 @@ pub struct RunInfo {
     pub precise: bool,
     /// Every (phase, part, workload) that was measured, `prepare` among them; [`super::StreamId`] is the index.
     pub streams: Vec<StreamInfo>,
+    /// What the scenario requires of the figures.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<ThresholdInfo>,
     /// Phases in their order, `prepare` first.
     pub phases: Vec<PhaseInfo>,
     /// Collections before the first and after the last phase, and around each phase.
@@ -144,6 +147,20 @@ impl StreamInfo {
     pub fn stage(&self) -> Option<&str> {
         self.part.as_ref().and_then(Part::stage)
     }
+}
+
+/// A threshold of the scenario.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ThresholdInfo {
+    /// What is required, as written.
+    pub require: String,
+    /// The workload that it is for; None: every one that has the figure.
+    pub workload: Option<String>,
+    /// The phase that it is for; None: every one.
+    pub phase: Option<String>,
+    /// Whether what can't be decided counts as failed.
+    pub strict: bool,
 }
 
 /// One phase.

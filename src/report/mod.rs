@@ -2,14 +2,18 @@
 
 mod areas;
 mod clean;
+mod csv;
 mod html;
 mod json;
+mod junit;
 mod layout;
+mod markdown;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thresholds;
 pub(crate) mod units;
 mod waterfall;
 
@@ -41,4 +45,4 @@ pub struct ReportEntry {
 pub struct ReportError(pub String);
 
 /// Every format, one row and one file each.
-pub static REPORTS: &[ReportEntry] = &[text::ENTRY, html::ENTRY, json::ENTRY];
+pub static REPORTS: &[ReportEntry] = &[text::ENTRY, html::ENTRY, json::ENTRY, markdown::ENTRY, csv::ENTRY, junit::ENTRY];

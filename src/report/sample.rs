@@ -36,6 +36,11 @@ pub(super) fn analysis() -> Analysis {
         }),
         workloads: prepare().into_iter().chain([alone(), under_ingest(), ingest()]).collect(),
         connections: connections(),
+        thresholds: vec![
+            threshold("failed < 1%", ThresholdState::Failed, "2.00 %, limit 1.00 %"),
+            threshold("response_time.p99 < 50ms", ThresholdState::Undecided, "48.30 ms [44.10 ms, 53.00 ms], limit 50.00 ms"),
+            threshold("join.matched > 90%", ThresholdState::Passed, "96.90 %, limit 90.00 %"),
+        ],
         collections: vec![state("before alone", 80_000, 0), state("after under-ingest", 110_765, 30_765)],
         warmup: vec![WarmupCount { phase: text("alone"), part: text("warmup"), workload: text("search"), requests: 1_000, failed: 0 }],
         errors: vec![
@@ -152,6 +157,11 @@ fn alone() -> WorkloadAnalysis {
         tail: Some(tail()),
         ..search("alone")
     }
+}
+
+fn threshold(require: &str, state: ThresholdState, sentence: &str) -> ThresholdResult {
+    let (require, at, sentence) = (require.to_owned(), "under-ingest/search".to_owned(), sentence.to_owned());
+    ThresholdResult { require, at, state, sentence, ..ThresholdResult::default() }
 }
 
 fn state(when: &str, rows: u64, growing_rows: u64) -> CollectionState {

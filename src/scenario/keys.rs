@@ -62,6 +62,7 @@ pub(super) const CONCURRENCY: &str = "workloads.<name>.concurrency";
 pub(super) const CALLER_STAGE: &str = "workloads.<name>.concurrency.stages[]";
 pub(super) const THINK_TIME: &str = "workloads.<name>.think_time";
 pub(super) const PHASE: &str = "phases[]";
+pub(super) const THRESHOLD: &str = "thresholds[]";
 
 /// Every key that is built; a workload's table also has the keys of its operation.
 #[rustfmt::skip]
@@ -75,6 +76,7 @@ pub static KEYS: &[ScenarioKey] = &[
     key(TOP, "collections", "table", "", "at least one", "named collections"),
     key(TOP, "workloads", "table", "", "at least one", "named workloads: what callers do"),
     key(TOP, "phases", "list of tables", "", "at least one", "phases, one after the other"),
+    key(TOP, "thresholds", "list of tables", "none", "at most 200", "what is required of the figures; exit code 1 where one fails"),
     key(MILVUS, "uri", "text", "http://127.0.0.1:19530", "http:// or https://, host, port; no user or password", "address of Milvus; `--uri` and `MILVUS_URI` come first"),
     key(MILVUS, "timeout", "duration", "10s", "1ms to 1h", "of one request, from its sending; counts as failed then"),
     key(MILVUS, "connections", "number or { count, resolve, pick }", "4", "1 to 1,024", "connections that requests are spread over, divided among the load threads"),
@@ -170,11 +172,15 @@ pub static KEYS: &[ScenarioKey] = &[
     key(PHASE, "requests", "number", "none; one of the three, or stages", "1 to 1,000,000,000", "ends after so many requests of each workload"),
     key(PHASE, "until", "text", "none; one of the three, or stages", "exhausted", "ends when the rows of its insert workloads are used up"),
     key(PHASE, "workloads", "list of texts", "none, needed", "tables of `[workloads]`", "workloads that run at the same time"),
+    key(THRESHOLD, "require", "text", "none, needed", "figure, comparison, limit", "what is required, e.g. \"response_time.p99 < 50ms\"; see Thresholds"),
+    key(THRESHOLD, "workload", "text", "every one that has the figure", "a table of `[workloads]`", "the workload that it is for"),
+    key(THRESHOLD, "phase", "text", "every one", "a name of `[[phases]]`", "the phase that it is for"),
+    key(THRESHOLD, "strict", "true or false", "false", "", "what can't be decided counts as failed"),
 ];
 
 /// Keys that the format has and this version has not.
 const NOT_BUILT: &[(&str, &str)] = &[
-    (TOP, "thresholds"),
+    (THRESHOLD, "abort"),
     (MILVUS, "needs"),
     (MILVUS, "retries"),
     (SPANS, "headers_command"),
@@ -237,7 +243,8 @@ const FOREIGN: &[(&str, &str)] = &[
     ("start_time", "`start` of a workload"), ("starttime", "`start` of a workload"), ("time_unit", "`rate` of a workload, which is per second"),
     ("timeunit", "`rate` of a workload, which is per second"), ("bursts", "`arrivals = { burst = ..., every = ... }` of a workload"),
     ("warm_up", "`warmup` of a phase"), ("warmup_time", "`warmup` of a phase"), ("scenarios", "`[[phases]]` and `[workloads.<name>]`"),
-    ("host", "`uri` of [milvus]"), ("port", "`uri` of [milvus]"), ("address", "`uri` of [milvus]"), ("url", "`uri` or `endpoint`"),
+    ("threshold", "`[[thresholds]]`"), ("assertions", "`[[thresholds]]`"), ("slo", "`[[thresholds]]`"), ("expect", "`require` of `[[thresholds]]`"),
+    ("abortonfail", "`[[thresholds]]`"), ("host", "`uri` of [milvus]"), ("port", "`uri` of [milvus]"), ("address", "`uri` of [milvus]"), ("url", "`uri` or `endpoint`"),
     ("secure", "`uri = \"https://...\"` of [milvus]"), ("db_name", "`database` of [milvus]"), ("database_name", "`database` of [milvus]"),
     ("api_key", "`token` of [milvus]"), ("username", "`user` of [milvus]"), ("sample_rate", "`sample_ratio` of [tracing]"),
     ("sampling", "`sample_ratio` of [tracing]"), ("otlp_endpoint", "`export` of [tracing]"), ("otlp", "`export` of [tracing]"),

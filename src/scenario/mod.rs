@@ -24,7 +24,7 @@ pub use tree::Place;
 pub use types::{
     ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, ConnectionsTable, DataTable, ExportTarget, FieldTable, IndexTable,
     InitialRows, Level, MilvusTable, PhaseTable, QueriesKey, RateKey, Scenario, SecretSource, SineTable, SpansTable, StageTable,
-    ThinkTimeKey, TlsTable, TracingTable, WorkloadTable,
+    ThinkTimeKey, ThresholdTable, TlsTable, TracingTable, WorkloadTable,
 };
 pub use words::{NAME_RULE, is_name, nearest, quoted};
 

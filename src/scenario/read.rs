@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::{
     ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, ConnectionsTable, DataTable, ExportTarget, FieldTable, IndexTable, Level,
-    MilvusTable, PhaseTable, QueriesKey, RateKey, Scenario, ScenarioError, SineTable, SpansTable, StageTable, ThinkTimeKey, TlsTable,
-    TracingTable, WorkloadTable, keys,
+    MilvusTable, PhaseTable, QueriesKey, RateKey, Scenario, ScenarioError, SineTable, SpansTable, StageTable, ThinkTimeKey, ThresholdTable,
+    TlsTable, TracingTable, WorkloadTable, keys,
     reader::{Reader, key_path, list, number, ratio, secret, table, text},
     tree::{Node, Value},
     units,
@@ -36,6 +36,14 @@ pub(super) fn scenario(root: &Node, file: String, file_stem: Option<String>, fol
             .unwrap_or_default()
             .iter()
             .map(|node| at(node, phase(node)?))
+            .collect::<Result<_>>()?,
+        thresholds: reader
+            .get("thresholds")
+            .map(list)
+            .transpose()?
+            .unwrap_or_default()
+            .iter()
+            .map(|node| at(node, threshold(node)?))
             .collect::<Result<_>>()?,
     })
 }
@@ -232,6 +240,16 @@ fn stages(node: &Node, keys: &'static str, level: fn(&Node) -> Result<Level>) ->
         at(node, table)
     };
     list(node)?.iter().map(stage).collect()
+}
+
+fn threshold(node: &Node) -> Result<ThresholdTable> {
+    let reader = Reader::new(node, keys::THRESHOLD)?;
+    Ok(ThresholdTable {
+        require: reader.text("require")?,
+        workload: reader.text("workload")?,
+        phase: reader.text("phase")?,
+        strict: reader.flag("strict")?,
+    })
 }
 
 fn phase(node: &Node) -> Result<PhaseTable> {

@@ -8,7 +8,7 @@ fn read(text: &str) -> Result<Scenario, ScenarioError> {
 fn example(key: &ScenarioKey) -> &'static str {
     match key.name {
         "headers" => "{ a = \"${NAME}\" }",
-        "workloads" | "phases" | "fields" | "stages" if key.kind.starts_with("list") => "[]",
+        "workloads" | "phases" | "thresholds" | "fields" | "stages" if key.kind.starts_with("list") => "[]",
         _ if key.kind.starts_with("duration") => "\"5s\"",
         _ if key.kind.starts_with("secret") => "\"${NAME}\"",
         _ if key.kind.starts_with("table") => "{}",
@@ -29,6 +29,7 @@ fn every_key_of_the_table_is_read() {
             "collections.<name>.fields[]" => format!("collections.a.fields = [{entry}]"),
             "collections.<name>.fields[].index" => format!("collections.a.fields = [{{ index = {entry} }}]"),
             "phases[]" => format!("phases = [{entry}]"),
+            "thresholds[]" => format!("thresholds = [{entry}]"),
             "workloads.<name>.stages[]" => format!("workloads.a.stages = [{entry}]"),
             "workloads.<name>.concurrency.stages[]" => format!("workloads.a.concurrency.stages = [{entry}]"),
             table => format!("{} = {entry}", table.replace("<name>", "a")),

@@ -50,6 +50,8 @@ pub struct Scenario {
     pub workloads: Vec<At<WorkloadTable>>,
     /// `[[phases]]`.
     pub phases: Vec<At<PhaseTable>>,
+    /// `[[thresholds]]`.
+    pub thresholds: Vec<At<ThresholdTable>>,
 }
 
 /// Where a secret is to be found.
@@ -292,6 +294,16 @@ pub struct WorkloadTable {
     pub timeout: Option<At<Duration>>,
     /// Every other key: the operation's own.
     pub keys: Vec<(String, At<toml::Value>)>,
+}
+
+/// One entry of `[[thresholds]]`.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub struct ThresholdTable {
+    pub require: Option<At<String>>,
+    pub workload: Option<At<String>>,
+    pub phase: Option<At<String>>,
+    pub strict: Option<At<bool>>,
 }
 
 /// One entry of `[[phases]]`.

@@ -68,7 +68,17 @@ fn what_is_not_toml() {
 fn an_unknown_key() {
     check(&[("rate = 50", "rates = 50")], &["scenario.toml:", "`workloads.search.rates`", "did you mean `rate`"]);
     check(&[("limit = 5", "top_k = 5")], &["`workloads.search.top_k`", "`limit`"]);
-    check(&[("[[phases]]", "[[thresholds]]\nrequire = \"\"\n[[phases]]")], &["thresholds", "not built"]);
+    check(&[("[[phases]]", "[[thresholds]]\nabort = {}\n[[phases]]")], &["thresholds", "not built"]);
+}
+
+#[test]
+fn thresholds_that_no_figure_can_meet() {
+    let check = |require: &str, words: &[&str]| {
+        check(&[("[[phases]]", &format!("[[thresholds]]\nrequire = '{require}'\n[[phases]]"))], words);
+    };
+    check("", &["`thresholds.0.require` is \"\"", "where a figure (response_time"]);
+    check("response_time.p99 < 5", &["scenario.toml:", "a unit of time (us, ms, s)"]);
+    check("queue_time.p99 < 5ms", &["an open loop has no queue time, use send_lag"]);
 }
 
 #[test]

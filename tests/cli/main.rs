@@ -17,4 +17,5 @@ mod secrets;
 mod signals;
 mod source;
 mod stages;
+mod thresholds;
 mod trouble;

@@ -119,7 +119,7 @@ fn keys_that_are_not_built_say_so() {
     let search = |line: &str| check_with("rate = 200", line, &["is not built yet; leave it out", "`workloads.search."]);
     search("retries = 2");
     search("cleanup = true");
-    check_with("[milvus]", "[[thresholds]]\n[milvus]", &["`thresholds` is not built yet"]);
+    check_with("[milvus]", "[[thresholds]]\nabort = {}\n[milvus]", &["`thresholds.0.abort` is not built yet"]);
     check_with("uri =", "needs = \">= 2.4\"\nuri =", &["`milvus.needs` is not built yet"]);
     check_with("initial_rows", "num_partitions = 4\ninitial_rows", &["not built yet"]);
     check_with("duration = \"10s\"", "until = \"indexed\"", &["not built yet"]);
@@ -194,6 +194,19 @@ fn wrong_types() {
     check_with("workloads = [\"search\"]", "workloads = \"search\"", &["`phases.alone.workloads` is \"search\"", "a list"]);
     check_with("initial_rows = \"80%\"", "keep = \"yes\"", &["is \"yes\"", "true or false"]);
     check("phases = 1", &["`phases` is 1", "a list"]);
+}
+
+#[test]
+fn thresholds_are_checked_before_the_run() {
+    let check = |table: &str, words: &[&str]| check_with("[milvus]", &format!("[[thresholds]]\n{table}\n[milvus]"), words);
+    check("", &["`thresholds.0` has no `require`", "response_time.p99 < 50ms"]);
+    check("require = \"p99 < 5ms\"", &["`thresholds.0.require` is \"p99 < 5ms\", has `p99 < 5ms` where a figure (response_time, "]);
+    check("require = \"failed < 1%\"\nworkload = \"serch\"", &["`thresholds.0.workload` is \"serch\"", "did you mean \"search\""]);
+    check("require = \"failed < 1%\"\nphase = \"begin\"", &["`thresholds.0.phase` is \"begin\", which is no phase", "alone"]);
+    check("require = \"failed < phase(\\\"x\\\").failed\"", &["names a phase that is \"x\""]);
+    let closed = "workload = \"ingest\"\nrequire = \"response_time.p99 < 5ms\"";
+    check(closed, &["a closed loop has no response time, use service_time"]);
+    check("require = \"failed < 1%\"\nstrict = 1", &["`thresholds.0.strict` is 1", "true or false"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{SCRIPT, STYLE, UPLOT};
 use crate::{
-    analysis::{Analysis, ConnectionFigures, Estimate, Quantiles, Reason, Tail, VerdictState, WorkloadAnalysis},
+    analysis::{Analysis, ConnectionFigures, Estimate, Quantiles, Reason, Tail, ThresholdState, VerdictState, WorkloadAnalysis},
     report::{
         PREPARE, clean,
         text::{
@@ -12,6 +12,7 @@ use crate::{
             connections,
             head::{OF_STATUS, alike, figure, source, status_note},
         },
+        thresholds,
         units::{count, counted, duration, ms, number, ratio, share},
     },
 };
@@ -33,6 +34,8 @@ pub(super) struct Page {
     comparisons: Vec<Comparison>,
     warnings: Vec<String>,
     errors: Vec<ErrorWords>,
+    /// What failed, what could not be decided, what passed: a class and a line.
+    thresholds: Vec<(&'static str, String)>,
     environment: Vec<(String, String)>,
     preparation: Vec<(String, String)>,
     plan: Vec<(String, String)>,
@@ -126,6 +129,7 @@ impl Page {
             workloads: measured.iter().map(|(index, workload)| words(*index, workload)).collect(),
             warnings: analysis.warnings.iter().map(|warning| clean(warning)).collect(),
             errors: analysis.errors.iter().map(error).collect(),
+            thresholds: threshold_lines(analysis),
             environment: environment(analysis),
             preparation: preparation(analysis),
             plan: cleaned(&analysis.plan),
@@ -288,6 +292,15 @@ fn comparisons(measured: &[(usize, &WorkloadAnalysis)]) -> Vec<Comparison> {
         }
     }
     found
+}
+
+fn threshold_lines(analysis: &Analysis) -> Vec<(&'static str, String)> {
+    let states = [(ThresholdState::Failed, "bad"), (ThresholdState::Undecided, "doubtful"), (ThresholdState::Passed, "good")];
+    let of = |(state, class)| {
+        let alike = analysis.thresholds.iter().filter(move |result| result.state == state);
+        alike.map(move |result| (class, clean(&thresholds::line(result))))
+    };
+    states.into_iter().flat_map(of).collect()
 }
 
 fn environment(analysis: &Analysis) -> Vec<(String, String)> {

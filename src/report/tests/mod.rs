@@ -114,6 +114,7 @@ fn intervals_are_shown_or_how_long_a_run_has_one() {
 #[test]
 fn three_workloads_and_a_doubt_fit_a_screen() {
     let mut analysis = sample::analysis();
+    analysis.thresholds.clear();
     analysis.warnings.clear();
     analysis.errors.clear();
     let mut alone = analysis.workloads[4].clone();
@@ -180,6 +181,7 @@ fn yes(code: &str, at: &str, advice: &str) -> Reason {
 #[test]
 fn the_status_is_told_once_and_a_yes_or_no_without_figures() {
     let change = |analysis: &mut Analysis| {
+        analysis.thresholds.clear();
         analysis.status = "interrupted".into();
         analysis.verdict.reasons = vec![yes("interrupted", "", "ended before its plan"), yes("no_spans", "alone/search", "nothing came")];
     };
@@ -311,6 +313,7 @@ fn one_workload_in_a_closed_loop() {
 fn zero_requests_and_nothing_at_all() {
     check(|analysis| analysis.workloads.clear(), &["response time  nothing was measured"], &["where the time went", "self time"]);
     let change = |analysis: &mut Analysis| {
+        analysis.thresholds.clear();
         analysis.workloads =
             vec![WorkloadAnalysis { phase: "alone".into(), workload: "search".into(), loop_kind: "open".into(), ..Default::default() }];
     };

@@ -2,10 +2,11 @@
 
 use super::measured;
 use crate::{
-    analysis::{Analysis, Reason, SpanSummary, VerdictState},
+    analysis::{Analysis, Reason, SpanSummary, ThresholdState, VerdictState},
     record::ClientCapacity,
     report::{
         layout::{Line, Page, Paint},
+        thresholds,
         units::{count, counted, duration, number, share},
     },
 };
@@ -46,7 +47,20 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
             "near its limit a client is late for its own reasons: use more load threads (--threads), more connections, or another machine";
         page.paragraph(Line::new("! ", Paint::Doubtful), &format!("{}: {advice}", used(capacity)), Paint::Plain);
     }
+    write_thresholds(page, analysis);
     page.paragraph(Line::default(), &environment(analysis), Paint::Dim);
+}
+
+/// What failed, then what could not be decided; what passed is counted.
+fn write_thresholds(page: &mut Page, analysis: &Analysis) {
+    for (state, mark, paint) in [(ThresholdState::Failed, "✗ ", Paint::Bad), (ThresholdState::Undecided, "? ", Paint::Doubtful)] {
+        for result in analysis.thresholds.iter().filter(|result| result.state == state) {
+            page.paragraph(Line::new(mark, paint), &thresholds::line(result), Paint::Plain);
+        }
+    }
+    if let Some(counts) = thresholds::counts(analysis) {
+        page.paragraph(Line::default(), &counts, Paint::Plain);
+    }
 }
 
 fn verdict(state: VerdictState) -> (&'static str, Paint) {

@@ -1,0 +1,410 @@
+//! What a threshold requires, as text and as parts: `response_time.p99 < 20ms`, `area("engine").p99 < 20ms`,
+//! `response_time.p99 < 1.5 * phase("alone").response_time.p99`, `response_time.p99.worst("10s") < 200ms`.
+
+use std::fmt;
+
+use crate::analysis::Area;
+
+/// Quantiles that may be named, longer names first.
+const QUANTILES: [&str; 7] = ["p99.9", "p50", "p90", "p95", "p99", "max", "mean"];
+
+/// Figures with a name of their own.
+static NAMED: [(&str, Base); 12] = [
+    ("response_time", Base::Time(Time::Response)),
+    ("service_time", Base::Time(Time::Service)),
+    ("send_lag", Base::Time(Time::SendLag)),
+    ("queue_time", Base::Time(Time::Queue)),
+    ("server_time", Base::Time(Time::Server)),
+    ("gap", Base::Time(Time::Gap)),
+    ("failed", Base::Failed),
+    ("not_sent", Base::NotSent),
+    ("achieved_rate", Base::AchievedRate),
+    ("throughput", Base::Throughput),
+    ("join.matched", Base::Matched),
+    ("recall.mean", Base::Recall),
+];
+
+/// A whole requirement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expression {
+    /// What is looked at.
+    pub figure: Figure,
+    /// How it is compared.
+    pub comparison: Comparison,
+    /// With what.
+    pub limit: Limit,
+}
+
+/// A figure of a workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// What it is about.
+    pub base: Base,
+    /// Key of its quantile, or `mean`; None for counts and rates.
+    pub quantile: Option<&'static str>,
+    /// Seconds of the windows of which the worst counts; None: of the whole part.
+    pub worst_s: Option<u32>,
+}
+
+/// What a figure is about.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Base {
+    Time(Time),
+    /// Time of an area per matched request.
+    Area(String),
+    /// Time of a part per matched request, by its label.
+    Part(String),
+    /// Share of the due requests.
+    Failed,
+    /// Share of the due requests.
+    NotSent,
+    /// Share of the target rate.
+    AchievedRate,
+    /// Successes per second.
+    Throughput,
+    /// Share of the traced requests.
+    Matched,
+    Recall,
+}
+
+/// A time that every request has, or every matched one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Time {
+    Response,
+    Service,
+    SendLag,
+    Queue,
+    Server,
+    Gap,
+}
+
+/// How a figure is compared with its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Comparison {
+    Below,
+    AtMost,
+    Above,
+    AtLeast,
+}
+
+/// What a figure is compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Limit {
+    /// In the figure's unit: microseconds, a share, or a number.
+    Value(f64),
+    /// `factor` times a figure of the same workload in another phase.
+    #[allow(missing_docs)]
+    Phase { factor: f64, phase: String, figure: Figure },
+}
+
+/// Unit of a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Unit {
+    Microseconds,
+    Share,
+    PerSecond,
+}
+
+impl Figure {
+    /// Its unit.
+    #[must_use]
+    pub fn unit(&self) -> Unit {
+        match self.base {
+            Base::Time(_) | Base::Area(_) | Base::Part(_) => Unit::Microseconds,
+            Base::Throughput => Unit::PerSecond,
+            Base::Failed | Base::NotSent | Base::AchievedRate | Base::Matched | Base::Recall => Unit::Share,
+        }
+    }
+
+    /// Why a workload of an open (or closed) loop does not have it; None where it may.
+    #[must_use]
+    pub fn lacking(&self, open_loop: bool) -> Option<&'static str> {
+        match (&self.base, open_loop) {
+            (Base::Time(Time::Response), false) => Some("a closed loop has no response time, use service_time"),
+            (Base::Time(Time::SendLag), false) => Some("a closed loop has no send lag, use queue_time"),
+            (Base::AchievedRate, false) => Some("a closed loop has no target rate, use throughput"),
+            (Base::Time(Time::Queue), true) => Some("an open loop has no queue time, use send_lag"),
+            _ => None,
+        }
+    }
+}
+
+impl Unit {
+    /// As in report.json.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Unit::Microseconds => "us",
+            Unit::Share => "share",
+            Unit::PerSecond => "/s",
+        }
+    }
+}
+
+impl Comparison {
+    /// Whether `value` is on the side that is required.
+    #[must_use]
+    pub fn holds(self, value: f64, limit: f64) -> bool {
+        match self {
+            Comparison::Below => value < limit,
+            Comparison::AtMost => value <= limit,
+            Comparison::Above => value > limit,
+            Comparison::AtLeast => value >= limit,
+        }
+    }
+
+    /// Whether small values are required.
+    #[must_use]
+    pub fn wants_small(self) -> bool {
+        matches!(self, Comparison::Below | Comparison::AtMost)
+    }
+}
+
+/// Why a text is no requirement: what stands where, and what is allowed there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpressionError(String);
+
+impl fmt::Display for ExpressionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+type Result<T> = std::result::Result<T, ExpressionError>;
+
+impl Expression {
+    /// Reads `text`.
+    ///
+    /// # Errors
+    /// It is no requirement; the error goes on after `is "...", `.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut rest = Rest(text);
+        let figure = figure(&mut rest)?;
+        let comparison = comparison(&mut rest)?;
+        let limit = limit(&mut rest, &figure)?;
+        if !rest.skip().is_empty() {
+            return Err(rest.unexpected("nothing more"));
+        }
+        Ok(Self { figure, comparison, limit })
+    }
+}
+
+/// What is still to be read.
+struct Rest<'a>(&'a str);
+
+impl<'a> Rest<'a> {
+    fn skip(&mut self) -> &'a str {
+        self.0 = self.0.trim_start();
+        self.0
+    }
+
+    fn take(&mut self, word: &str) -> bool {
+        let found = self.skip().strip_prefix(word);
+        self.0 = found.unwrap_or(self.0);
+        found.is_some()
+    }
+
+    /// A name is whole: `gap` is not the beginning of `gaps`.
+    fn take_name(&mut self, name: &str) -> bool {
+        let whole = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_');
+        let found = self.skip().strip_prefix(name).filter(|rest| whole(rest));
+        self.0 = found.unwrap_or(self.0);
+        found.is_some()
+    }
+
+    /// `("text")`.
+    fn quoted(&mut self) -> Result<String> {
+        let inner = self.skip().strip_prefix("(\"").and_then(|rest| rest.split_once("\")"));
+        let Some((text, rest)) = inner else { return Err(self.unexpected("a name in (\"...\")")) };
+        self.0 = rest;
+        Ok(text.to_owned())
+    }
+
+    fn number(&mut self) -> Option<f64> {
+        let text = self.skip();
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let number = text[..end].parse().ok()?;
+        self.0 = &text[end..];
+        Some(number)
+    }
+
+    fn unexpected(&self, allowed: &str) -> ExpressionError {
+        let found = self.0.trim();
+        let found = if found.is_empty() { "ends early".to_owned() } else { format!("has `{found}`") };
+        ExpressionError(format!("{found} where {allowed} is allowed"))
+    }
+}
+
+fn figure(rest: &mut Rest<'_>) -> Result<Figure> {
+    let base = base(rest)?;
+    let has_quantiles = matches!(base, Base::Time(_) | Base::Area(_) | Base::Part(_));
+    if !has_quantiles {
+        return Ok(Figure { base, quantile: None, worst_s: None });
+    }
+    let quantile = rest.take(".").then(|| QUANTILES.into_iter().find(|name| rest.take_name(name))).flatten();
+    let quantile = quantile.ok_or_else(|| rest.unexpected("one of .p50, .p90, .p95, .p99, .p99.9, .max, .mean"))?;
+    let worst_s = if rest.take(".worst") { Some(window(rest, &base)?) } else { None };
+    Ok(Figure { base, quantile: Some(quantile), worst_s })
+}
+
+fn base(rest: &mut Rest<'_>) -> Result<Base> {
+    if let Some((_, base)) = NAMED.iter().find(|(name, _)| rest.take_name(name)) {
+        return Ok(base.clone());
+    }
+    if rest.take_name("part") {
+        return Ok(Base::Part(rest.quoted()?));
+    }
+    if rest.take_name("area") {
+        let name = rest.quoted()?;
+        let names = Area::ALL.map(Area::name);
+        return if names.contains(&name.as_str()) {
+            Ok(Base::Area(name))
+        } else {
+            Err(ExpressionError(format!("names the area \"{name}\", allowed are {}", names.join(", "))))
+        };
+    }
+    let names: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
+    Err(rest.unexpected(&format!("a figure ({}, area(\"...\"), part(\"...\"))", names.join(", "))))
+}
+
+/// `("10s")`: whole seconds, since histograms are kept by the second.
+fn window(rest: &mut Rest<'_>, base: &Base) -> Result<u32> {
+    if !matches!(base, Base::Time(Time::Response | Time::Service | Time::SendLag | Time::Queue)) {
+        return Err(ExpressionError("has `.worst`, which is for response_time, service_time, send_lag and queue_time".to_owned()));
+    }
+    let text = rest.quoted()?;
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        _ => 0,
+    };
+    let seconds = number.parse().ok().and_then(|number: u32| number.checked_mul(factor));
+    seconds
+        .filter(|seconds| *seconds > 0)
+        .ok_or_else(|| ExpressionError(format!("has windows of \"{text}\", allowed are whole seconds, e.g. \"10s\"")))
+}
+
+fn comparison(rest: &mut Rest<'_>) -> Result<Comparison> {
+    let signs = [("<=", Comparison::AtMost), (">=", Comparison::AtLeast), ("<", Comparison::Below), (">", Comparison::Above)];
+    let found = signs.into_iter().find(|(sign, _)| rest.take(sign));
+    found.map(|(_, comparison)| comparison).ok_or_else(|| rest.unexpected("one of <, <=, >, >="))
+}
+
+fn limit(rest: &mut Rest<'_>, figure: &Figure) -> Result<Limit> {
+    let number = rest.number();
+    let times = number.is_some() && rest.take("*");
+    if !times && let Some(number) = number {
+        let (times, by) = factor(rest, figure.unit())?;
+        return Ok(Limit::Value(number * times / by));
+    }
+    if !rest.take_name("phase") {
+        return Err(rest.unexpected("a number with its unit, or phase(\"...\") with a figure"));
+    }
+    let phase = rest.quoted()?;
+    if !rest.take(".") {
+        return Err(rest.unexpected("a figure of that phase"));
+    }
+    let other = self::figure(rest)?;
+    if other.unit() != figure.unit() {
+        return Err(ExpressionError("compares figures of different units".to_owned()));
+    }
+    Ok(Limit::Phase { factor: number.unwrap_or(1.0), phase, figure: other })
+}
+
+/// A unit, and what a number before it is multiplied with and divided by.
+type WrittenUnit = (&'static str, (f64, f64));
+
+/// What a written number is multiplied with and divided by: 95 / 100 is 0.95, and 95 x 0.01 is not.
+fn factor(rest: &mut Rest<'_>, unit: Unit) -> Result<(f64, f64)> {
+    let (units, allowed): (&[WrittenUnit], &str) = match unit {
+        Unit::Microseconds => (&[("us", (1.0, 1.0)), ("ms", (1e3, 1.0)), ("s", (1e6, 1.0))], "a unit of time (us, ms, s)"),
+        Unit::Share => (&[("%", (1.0, 100.0)), ("", (1.0, 1.0))], "% or nothing"),
+        Unit::PerSecond => (&[("/s", (1.0, 1.0)), ("", (1.0, 1.0))], "/s or nothing"),
+    };
+    let found = units.iter().find(|(name, _)| rest.take(name));
+    found.map(|(_, factor)| *factor).ok_or_else(|| rest.unexpected(allowed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(time: Time, quantile: &'static str) -> Figure {
+        Figure { base: Base::Time(time), quantile: Some(quantile), worst_s: None }
+    }
+
+    fn check(text: &str, figure: Figure, comparison: Comparison, limit: Limit) {
+        assert_eq!(Expression::parse(text), Ok(Expression { figure, comparison, limit }), "{text}");
+    }
+
+    #[test]
+    fn times_have_quantiles_and_units() {
+        check("response_time.p99 < 20ms", time(Time::Response, "p99"), Comparison::Below, Limit::Value(20_000.0));
+        check("response_time.p99.9<=1.5s", time(Time::Response, "p99.9"), Comparison::AtMost, Limit::Value(1_500_000.0));
+        check(" gap.mean > 250 us ", time(Time::Gap, "mean"), Comparison::Above, Limit::Value(250.0));
+    }
+
+    #[test]
+    fn areas_and_parts_are_quoted() {
+        let figure = |base, quantile| Figure { base, quantile: Some(quantile), worst_s: None };
+        let area = Base::Area("consistency wait".to_owned());
+        check("area(\"consistency wait\").p99 < 20ms", figure(area, "p99"), Comparison::Below, Limit::Value(20_000.0));
+        let part = Base::Part("Delegator-waitTSafe".to_owned());
+        check("part(\"Delegator-waitTSafe\").mean < 1ms", figure(part, "mean"), Comparison::Below, Limit::Value(1_000.0));
+    }
+
+    #[test]
+    fn counts_are_shares() {
+        let figure = |base| Figure { base, quantile: None, worst_s: None };
+        check("failed < 0.1%", figure(Base::Failed), Comparison::Below, Limit::Value(0.1 / 100.0));
+        check("achieved_rate > 0.99", figure(Base::AchievedRate), Comparison::Above, Limit::Value(0.99));
+        check("join.matched >= 95 %", figure(Base::Matched), Comparison::AtLeast, Limit::Value(0.95));
+        check("throughput > 500/s", figure(Base::Throughput), Comparison::Above, Limit::Value(500.0));
+    }
+
+    #[test]
+    fn a_limit_may_be_a_figure_of_another_phase() {
+        let limit = |factor| Limit::Phase { factor, phase: "alone".to_owned(), figure: time(Time::Response, "p99") };
+        let text = "response_time.p99 < 1.5 * phase(\"alone\").response_time.p99";
+        check(text, time(Time::Response, "p99"), Comparison::Below, limit(1.5));
+        let text = "service_time.p99 < phase(\"alone\").response_time.p99";
+        check(text, time(Time::Service, "p99"), Comparison::Below, limit(1.0));
+    }
+
+    #[test]
+    fn the_worst_window_has_a_length() {
+        let figure = |seconds| Figure { worst_s: Some(seconds), ..time(Time::Response, "p99") };
+        check("response_time.p99.worst(\"10s\") < 200ms", figure(10), Comparison::Below, Limit::Value(200_000.0));
+        check("response_time.p99.worst(\"2m\") < 200ms", figure(120), Comparison::Below, Limit::Value(200_000.0));
+    }
+
+    fn refused(text: &str, words: &str) {
+        let error = Expression::parse(text).expect_err(text).to_string();
+        assert!(error.contains(words), "{text}: {error}");
+    }
+
+    #[test]
+    fn errors_say_what_stands_where_and_what_is_allowed() {
+        refused("", "ends early where a figure (response_time, ");
+        refused("latency.p99 < 5ms", "has `latency.p99 < 5ms` where a figure");
+        refused("response_times.p99 < 5ms", "where a figure");
+        refused("response_time < 5ms", "has `< 5ms` where one of .p50");
+        refused("response_time.p98 < 5ms", "one of .p50");
+        refused("response_time.p99 = 5ms", "has `= 5ms` where one of <, <=, >, >=");
+        refused("response_time.p99 < 5", "ends early where a unit of time (us, ms, s)");
+        refused("failed < 5ms", "has `ms` where nothing more");
+        refused("response_time.p99 < fast", "a number with its unit, or phase");
+        refused("response_time.p99 < 2 * 5ms", "has `5ms` where a number");
+        refused("response_time.p99 < phase(alone).gap.p50", "a name in (\"...\")");
+        refused("response_time.p99 < phase(\"alone\").failed", "compares figures of different units");
+        refused("area(\"engines\").p99 < 5ms", "names the area \"engines\", allowed are send lag, ");
+        refused("gap.p99.worst(\"10s\") < 5ms", "`.worst`, which is for response_time");
+        refused("response_time.p99.worst(\"500ms\") < 5ms", "windows of \"500ms\", allowed are whole seconds");
+        refused("gap.p50 < 5ms and more", "has `and more` where nothing more");
+    }
+}

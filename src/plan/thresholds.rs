@@ -1,0 +1,72 @@
+//! `[[thresholds]]`: that each can be read, and that some workload has the figure.
+
+use super::{Arrival, PhasePlan, PlanError, WorkloadPlan, collections::unknown};
+use crate::{
+    analysis::thresholds::expression::{Expression, Limit},
+    scenario::{At, Scenario, ThresholdTable, quoted},
+};
+
+/// Most thresholds of a scenario.
+const MAX_THRESHOLDS: usize = 200;
+
+/// A requirement, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThresholdPlan {
+    /// As written; [`Expression::parse`] reads it.
+    pub require: String,
+    /// The workload that it is for; None: every one that has the figure.
+    pub workload: Option<String>,
+    /// The phase that it is for; None: every one.
+    pub phase: Option<String>,
+    /// Whether what can't be decided counts as failed.
+    pub strict: bool,
+}
+
+pub(super) fn resolve(scenario: &Scenario, workloads: &[WorkloadPlan], phases: &[PhasePlan]) -> Result<Vec<ThresholdPlan>, PlanError> {
+    if let Some(table) = scenario.thresholds.get(MAX_THRESHOLDS) {
+        return Err(table.error(format!("is one too many, a scenario may have {MAX_THRESHOLDS} thresholds")).into());
+    }
+    scenario.thresholds.iter().map(|table| threshold(table, workloads, phases)).collect()
+}
+
+fn threshold(table: &At<ThresholdTable>, workloads: &[WorkloadPlan], phases: &[PhasePlan]) -> Result<ThresholdPlan, PlanError> {
+    let ThresholdTable { require, workload, phase, strict } = &table.value;
+    let require =
+        require.as_ref().ok_or_else(|| table.error("has no `require`; write for example require = \"response_time.p99 < 50ms\""))?;
+    let expression = Expression::parse(&require.value).map_err(|error| require.error(format!("is {}, {error}", quoted(&require.value))))?;
+    known(workload, "workload", workloads.iter().map(|plan| plan.name.as_str()))?;
+    known(phase, "phase", phases.iter().map(|plan| plan.name.as_str()))?;
+    if let Limit::Phase { phase: other, .. } = &expression.limit
+        && !phases.iter().any(|plan| plan.name == *other)
+    {
+        let names = phases.iter().map(|plan| plan.name.as_str());
+        return Err(require.error(format!("names a phase that {}", unknown(other, "phase", names))).into());
+    }
+    let is = |wanted: &Option<At<String>>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted.value == name);
+    let of_phases =
+        phases.iter().filter(|plan| is(phase, &plan.name)).flat_map(|plan| plan.workloads.iter().map(|index| &workloads[*index]));
+    let rows: Vec<&WorkloadPlan> = of_phases.filter(|plan| is(workload, &plan.name)).collect();
+    if rows.is_empty() {
+        return Err(table.error("is for a workload that does not run in the phase; name another one of either").into());
+    }
+    // Where none of them has the figure, the threshold would pass unseen.
+    let lacking = |plan: &&WorkloadPlan| expression.figure.lacking(matches!(plan.arrival, Arrival::Open { .. }));
+    let why: Vec<&str> = rows.iter().filter_map(lacking).collect();
+    if why.len() == rows.len() {
+        return Err(require.error(format!("is {}, but {}", quoted(&require.value), why[0])).into());
+    }
+    let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
+    Ok(ThresholdPlan {
+        require: require.value.clone(),
+        workload: text(workload),
+        phase: text(phase),
+        strict: strict.as_ref().is_some_and(|at| at.value),
+    })
+}
+
+fn known<'a>(found: &Option<At<String>>, what: &str, names: impl Iterator<Item = &'a str> + Clone) -> Result<(), PlanError> {
+    match found {
+        Some(at) if !names.clone().any(|name| name == at.value) => Err(at.error(unknown(&at.value, what, names)).into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,191 @@
+//! `report.md`: what a pull request's comment holds. Text from outside is escaped character by character, so that none of it is
+//! markup, a link or a mention.
+
+use std::fmt::Write as _;
+
+use super::{
+    PREPARE, ReportEntry, clean, thresholds,
+    units::{count, duration, number, share},
+};
+use crate::analysis::{Analysis, Estimate, Quantiles, ThresholdState, VerdictState, WorkloadAnalysis};
+
+/// The row of the table.
+pub(super) const ENTRY: ReportEntry = ReportEntry {
+    name: "markdown",
+    file: "report.md",
+    summary: "verdict, latency and where the time went, for the comment of a pull request",
+    render: |analysis| Ok(render(analysis).into_bytes()),
+};
+
+/// Areas that are shown of a workload.
+const AREAS: usize = 5;
+
+fn render(analysis: &Analysis) -> String {
+    let mut out = String::new();
+    let state = match analysis.verdict.state {
+        VerdictState::Valid => "valid",
+        VerdictState::Reservations => "valid with reservations",
+        VerdictState::Invalid => "**INVALID**",
+    };
+    let bound = if analysis.verdict.client_bound { ", client-bound" } else { "" };
+    // Writing to a String can't fail, here and below.
+    let _ = writeln!(out, "### {}: {}, {state}{bound}\n", escape(&analysis.name), escape(&analysis.status));
+    for reason in &analysis.verdict.reasons {
+        let at = if reason.at.is_empty() { String::new() } else { format!(" at {}", escape(&reason.at)) };
+        let _ = writeln!(out, "- {}{at}: {}", escape(&reason.code.replace('_', " ")), escape(&reason.advice));
+    }
+    write_thresholds(&mut out, analysis);
+    let measured: Vec<&WorkloadAnalysis> = analysis.workloads.iter().filter(|workload| workload.phase != PREPARE).collect();
+    write_latency(&mut out, &measured);
+    write_areas(&mut out, &measured);
+    write_sentences(&mut out, &measured);
+    let _ = writeln!(out, "\n<details><summary>Run and environment</summary>\n");
+    let _ = writeln!(out, "- run {}", escape(&analysis.run));
+    for (key, value) in &analysis.environment {
+        let _ = writeln!(out, "- {} {}", escape(key), escape(value));
+    }
+    out.push_str("\n</details>\n");
+    out
+}
+
+fn write_thresholds(out: &mut String, analysis: &Analysis) {
+    if analysis.thresholds.is_empty() {
+        return;
+    }
+    out.push_str("\n| threshold | at | | found |\n| --- | --- | --- | --- |\n");
+    for result in &analysis.thresholds {
+        let state = match result.state {
+            ThresholdState::Passed => "passed",
+            ThresholdState::Undecided => "undecided",
+            ThresholdState::Failed => "**failed**",
+        };
+        let _ = writeln!(out, "| {} | {} | {state} | {} |", escape(&result.require), escape(&result.at), escape(&result.sentence));
+    }
+    if let Some(counts) = thresholds::counts(analysis) {
+        let _ = writeln!(out, "\n{counts}");
+    }
+}
+
+fn write_latency(out: &mut String, measured: &[&WorkloadAnalysis]) {
+    if measured.is_empty() {
+        return;
+    }
+    out.push_str("\n| workload | ok | failed | not sent | /s | p50 | p95 | p99 | p99.9 | max |\n");
+    out.push_str("| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n");
+    for workload in measured {
+        let counts = &workload.requests;
+        let closed = if workload.loop_kind == "closed" { " \\*" } else { "" };
+        let _ = write!(
+            out,
+            "| {}{closed} | {} | {} | {} | {} |",
+            escape(&workload.place()),
+            count(counts.ok),
+            count(counts.failed),
+            count(counts.not_sent),
+            number(workload.rate.achieved)
+        );
+        for key in ["p50", "p95", "p99", "p99.9", "max"] {
+            let _ = write!(out, " {} |", latency(workload).and_then(|quantiles| quantiles.get(key)).map_or("-".to_owned(), estimate));
+        }
+        out.push('\n');
+    }
+    if measured.iter().any(|workload| workload.loop_kind == "closed") {
+        out.push_str("\n\\* closed loop: service time, and stalls are under-counted\n");
+    }
+}
+
+fn latency(workload: &WorkloadAnalysis) -> Option<&Quantiles> {
+    workload.response_time_us.as_ref().or(workload.service_time_us.as_ref())
+}
+
+/// `3.95 ms [3.78, 4.22]`: the ends are in the unit of the value.
+fn estimate(found: &Estimate) -> String {
+    let at_least = if found.at_least { ">=" } else { "" };
+    let ends = found.low.zip(found.high).map_or(String::new(), |(low, high)| format!(" \\[{}, {}\\]", duration(low), duration(high)));
+    format!("{}{}{ends}", escape(at_least), duration(found.value))
+}
+
+fn write_areas(out: &mut String, measured: &[&WorkloadAnalysis]) {
+    let rows = measured.iter().filter_map(|workload| Some((workload, workload.account.first()?)));
+    let lines: Vec<String> = rows
+        .map(|(workload, all)| {
+            let mut areas: Vec<(&str, f64)> = Vec::new();
+            for part in &all.parts {
+                match areas.iter_mut().find(|(area, _)| *area == part.area) {
+                    Some((_, sum)) => *sum += part.mean_us,
+                    None => areas.push((&part.area, part.mean_us)),
+                }
+            }
+            areas.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
+            let words = areas.iter().take(AREAS).map(|(area, us)| format!("{} {}", escape(area), share(us / all.mean_us)));
+            format!("| {} | {} | {} |", escape(&workload.place()), duration(all.mean_us), words.collect::<Vec<_>>().join(", "))
+        })
+        .collect();
+    if !lines.is_empty() {
+        let _ = writeln!(out, "\n| where the time went | mean | largest areas |\n| --- | --: | --- |\n{}", lines.join("\n"));
+    }
+}
+
+fn write_sentences(out: &mut String, measured: &[&WorkloadAnalysis]) {
+    let mut lines = String::new();
+    for workload in measured {
+        let tail = workload.tail.as_ref().and_then(|tail| tail.sentence.as_deref());
+        let told = workload.contrasts.iter().filter_map(|contrast| contrast.sentence.as_deref());
+        let advice = workload.advice.iter().map(|advice| advice.sentence.as_str());
+        for sentence in tail.into_iter().chain(told).chain(advice) {
+            let _ = writeln!(lines, "- {}: {}", escape(&workload.place()), escape(sentence));
+        }
+    }
+    if !lines.is_empty() {
+        let _ = write!(out, "\n{lines}");
+    }
+}
+
+/// Every sign that could be markup as its number: HTML, Markdown, tables, links, mentions.
+fn escape(text: &str) -> String {
+    let mut out = String::new();
+    for c in clean(text).chars() {
+        if c.is_ascii_punctuation() && !matches!(c, ',' | '-' | '%' | '\'') {
+            let _ = write!(out, "&#{};", u32::from(c));
+        } else {
+            out.push(c);
+        }
+    }
+    // At the beginning of a line it would be a list.
+    match out.strip_prefix('-') {
+        Some(rest) => format!("&#45;{rest}"),
+        None => out,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn check(hostile: &str) {
+        let mut analysis = sample::analysis();
+        let mut harmless = sample::analysis();
+        for (analysis, name) in [(&mut analysis, hostile), (&mut harmless, "x")] {
+            analysis.name = name.to_owned();
+            analysis.workloads.iter_mut().for_each(|workload| {
+                workload.workload = name.to_owned();
+                workload.advice.iter_mut().for_each(|advice| advice.sentence = name.to_owned());
+            });
+        }
+        let (found, expected) = (render(&analysis), render(&harmless));
+        for sign in ['|', '`', '*', '_', '<', '>', '[', ']', '(', ')', '@', '!', '#', '\n', '\\', '~'] {
+            let count = |text: &str| text.replace("&#", "").matches(sign).count();
+            assert_eq!(count(&found), count(&expected), "{hostile:?}: {sign:?} in\n{found}");
+        }
+    }
+
+    #[test]
+    fn names_add_no_markup() {
+        check("a|b");
+        check("`code` **bold** _it_ ~~no~~");
+        check("<script>alert(1)</script>");
+        check("[x](http://e.example) ![y](z) @someone #12");
+        check("two\nlines\r\n# heading");
+    }
+}

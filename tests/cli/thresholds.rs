@@ -1,0 +1,61 @@
+//! Thresholds of a scenario, from the file to the exit code and the reports.
+
+use std::time::Duration;
+
+use milvus_bench::milvus::methods;
+
+use crate::{bench::Bench, support::fake_milvus::FakeMilvus};
+
+/// A run with `thresholds` against a Milvus that answers a search in 5 ms.
+fn bench(thresholds: &str) -> (FakeMilvus, Bench) {
+    let fake = FakeMilvus::start();
+    fake.delay(&methods::SEARCH, Duration::from_millis(5));
+    let bench = Bench::at(&fake, &[("[[phases]]", &format!("{thresholds}\n[[phases]]"))]);
+    (fake, bench)
+}
+
+#[track_caller]
+fn check(thresholds: &str, code: i32, expected: &[(&str, &str)]) -> String {
+    let (_fake, bench) = bench(thresholds);
+    let ended = bench.run(&["--report", "text", "--report", "junit", "--report", "markdown", "--report", "csv"]).exits(code);
+    let folder = bench.only_folder();
+    let report = folder.report();
+    let found: Vec<(&str, &str)> = report["thresholds"]
+        .as_array()
+        .expect("thresholds")
+        .iter()
+        .map(|result| (result["require"].as_str().expect("a requirement"), result["state"].as_str().expect("a state")))
+        .collect();
+    assert_eq!(found, expected, "{:#}", report["thresholds"]);
+    for file in ["report.xml", "report.md"] {
+        assert!(folder.text(file).contains("<testcase") || folder.text(file).contains("| threshold |"), "{file}");
+    }
+    assert!(folder.text("report.csv").lines().count() > 20, "{}", folder.text("report.csv"));
+    // Made again from the folder alone, it says the same.
+    let again = bench.call(&["report", &folder.path().display().to_string(), "--report", "junit"]).exits(0);
+    assert_eq!(folder.text("report.xml"), again.stdout);
+    ended.stdout
+}
+
+#[test]
+fn all_passed_is_exit_code_0() {
+    let thresholds =
+        "[[thresholds]]\nrequire = 'service_time.p50 < 10s'\n[[thresholds]]\nrequire = 'failed < 1%'\nworkload = 'search'\nphase = 'alone'";
+    let stdout = check(thresholds, 0, &[("service_time.p50 < 10s", "passed"), ("failed < 1%", "passed")]);
+    assert!(stdout.contains("thresholds 2 passed"), "{stdout}");
+}
+
+#[test]
+fn one_that_failed_is_exit_code_1() {
+    let thresholds = "[[thresholds]]\nrequire = 'service_time.p50 < 4ms'\n[[thresholds]]\nrequire = 'failed < 1%'";
+    let stdout = check(thresholds, 1, &[("service_time.p50 < 4ms", "failed"), ("failed < 1%", "passed")]);
+    assert!(stdout.contains("✗ service_time.p50 < 4ms at alone/search: "), "{stdout}");
+}
+
+#[test]
+fn what_did_not_occur_is_undecided_and_fails_where_that_is_strict() {
+    let part = "[[thresholds]]\nrequire = 'part(\"SegCoreSearch\").mean < 1ms'";
+    let stdout = check(part, 0, &[("part(\"SegCoreSearch\").mean < 1ms", "undecided")]);
+    assert!(stdout.contains("? part(\"SegCoreSearch\").mean < 1ms at alone/search (undecided): there is no such figure"), "{stdout}");
+    check(&format!("{part}\nstrict = true"), 1, &[("part(\"SegCoreSearch\").mean < 1ms", "failed")]);
+}
