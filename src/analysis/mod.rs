@@ -11,6 +11,7 @@ mod account;
 mod areas;
 
 mod collect;
+pub mod compare;
 mod connections;
 mod facts;
 mod tables;

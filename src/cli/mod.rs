@@ -3,6 +3,7 @@
 mod calibrate;
 mod check;
 mod collect;
+mod compare;
 mod doctor;
 mod environment;
 mod finish;
@@ -90,6 +91,8 @@ enum Command {
     Trace(trace::TraceArguments),
     /// Fetch the server spans of a run again, into its folder
     Spans(spans::SpansArguments),
+    /// Runs against runs: what differs, what got slower or faster, and where
+    Compare(compare::CompareArguments),
     /// What can this machine generate? Limits of the tool itself
     ///
     /// Measured against a Milvus that does nothing and runs as a second process: requests per second and CPU per request by vector size,
@@ -140,6 +143,7 @@ fn execute(arguments: Arguments) -> Result<Done, CliError> {
         Command::Report(arguments) => report::report(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Spans(arguments) => spans::spans(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
         Command::NullMilvus(arguments) => calibrate::serve_null(&arguments),
     }

@@ -142,7 +142,7 @@ fn write_sentences(out: &mut String, measured: &[&WorkloadAnalysis]) {
 }
 
 /// Every sign that could be markup as its number: HTML, Markdown, tables, links, mentions.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::new();
     for c in clean(text).chars() {
         if c.is_ascii_punctuation() && !matches!(c, ',' | '-' | '%' | '\'') {

@@ -2,6 +2,7 @@
 
 mod areas;
 mod clean;
+pub(crate) mod comparison;
 mod csv;
 mod html;
 mod json;

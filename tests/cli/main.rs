@@ -8,6 +8,7 @@ mod attribution;
 mod bad_input;
 mod bench;
 mod calibrate;
+mod compare;
 mod folder;
 mod joined;
 mod otlp;

@@ -15,7 +15,7 @@ use crate::analysis::{
 /// Set to 1 to write the golden files instead of comparing with them.
 const UPDATE: &str = "MILVUS_BENCH_UPDATE";
 
-fn check_golden(name: &str, found: &str) {
+pub(super) fn check_golden(name: &str, found: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var(UPDATE).is_ok_and(|value| value == "1") {
         std::fs::write(&path, found).unwrap();

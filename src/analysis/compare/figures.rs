@@ -1,0 +1,108 @@
+//! The figures of a workload on both sides, and what can be said of them.
+
+use super::{
+    ComparisonResult, FigureComparison, LEAST_RUNS,
+    welch::{Sample, Test, holm},
+};
+use crate::analysis::{Estimate, Quantiles, WorkloadAnalysis};
+
+/// Figures of the latency that are shown.
+const SHOWN: [&str; 6] = ["p50", "p90", "p95", "p99", "p99.9", "mean"];
+/// Those that are tested: each test more makes all others weaker.
+const TESTED: [&str; 3] = ["p50", "p99", "mean"];
+/// Probability of calling anything slower or faster that is not.
+const ALPHA: f64 = 0.05;
+/// The normal distribution's quantile of 0.975.
+const Z: f64 = 1.96;
+
+/// A figure with its test, if it has one.
+pub(super) type Compared = (FigureComparison, Option<Test>);
+
+/// Latency by quantile, and the throughput of a closed loop. What can be said is left to [`judge`].
+pub(super) fn figures(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis]) -> Vec<Compared> {
+    let open = baseline.iter().chain(run).all(|workload| workload.loop_kind == "open");
+    let figure = if open { "response_time" } else { "service_time" };
+    let latency = |workload: &WorkloadAnalysis| -> Option<Quantiles> {
+        if open { workload.response_time_us.clone() } else { workload.service_time_us.clone() }
+    };
+    let mut found: Vec<Compared> = SHOWN
+        .into_iter()
+        .map(|key| {
+            let estimates = |side: &[&WorkloadAnalysis]| -> Vec<Option<Estimate>> {
+                side.iter().map(|workload| latency(workload)?.get(key).cloned()).collect()
+            };
+            compared(figure, key, &estimates(baseline), &estimates(run))
+        })
+        .collect();
+    if !open {
+        let rates = |side: &[&WorkloadAnalysis]| -> Vec<Option<Estimate>> {
+            side.iter().map(|workload| Some(Estimate { value: workload.rate.throughput, ..Estimate::default() })).collect()
+        };
+        found.push(compared("throughput", "", &rates(baseline), &rates(run)));
+    }
+    found
+}
+
+fn compared(figure: &str, key: &str, baseline: &[Option<Estimate>], run: &[Option<Estimate>]) -> Compared {
+    let found = FigureComparison { figure: figure.to_owned(), key: key.to_owned(), ..FigureComparison::default() };
+    let (before, after) = match (sample(baseline), sample(run)) {
+        (Ok(before), Ok(after)) => (before, after),
+        (Err(why), _) | (_, Err(why)) => return (FigureComparison { why_not: Some(why), ..found }, None),
+    };
+    let (baseline_mean, run_mean) = (before.mean().exp(), after.mean().exp());
+    let found = FigureComparison { baseline: baseline_mean, run: run_mean, ratio: run_mean / baseline_mean, ..found };
+    if baseline.len().min(run.len()) < LEAST_RUNS {
+        let result = if apart(baseline, run) { ComparisonResult::DiffersWithinTheseRuns } else { ComparisonResult::NoDifferenceShown };
+        return (FigureComparison { result, ..found }, None);
+    }
+    let test = Test::new(&before, &after);
+    let half = test.map(|test| test.half_width(ALPHA));
+    let ratio = found.ratio;
+    let found = FigureComparison { low: half.map(|half| ratio * (-half).exp()), high: half.map(|half| ratio * half.exp()), ..found };
+    (found, test)
+}
+
+/// The logarithms of a side, or why it has none.
+fn sample(estimates: &[Option<Estimate>]) -> Result<Sample, String> {
+    let found: Vec<&Estimate> = estimates.iter().flatten().collect();
+    if found.len() < estimates.len() || found.iter().any(|estimate| estimate.value <= 0.0) {
+        return Err("a run has no such figure".to_owned());
+    }
+    if found.iter().any(|estimate| estimate.at_least) {
+        return Err("it is a lower bound, since requests failed".to_owned());
+    }
+    let within = found.iter().filter_map(|estimate| Some((estimate.high?.ln() - estimate.low?.max(f64::MIN_POSITIVE).ln()) / (2.0 * Z)));
+    let within: Vec<f64> = within.filter(|deviation| deviation.is_finite()).collect();
+    let mean = if within.is_empty() { 0.0 } else { within.iter().sum::<f64>() / within.len() as f64 };
+    Ok(Sample { logs: found.iter().map(|estimate| estimate.value.ln()).collect(), within: mean })
+}
+
+/// Whether every interval of one side lies beyond every one of the other.
+fn apart(baseline: &[Option<Estimate>], run: &[Option<Estimate>]) -> bool {
+    let ends = |side: &[Option<Estimate>]| {
+        let ends: Option<Vec<(f64, f64)>> =
+            side.iter().map(|estimate| estimate.as_ref().and_then(|estimate| estimate.low.zip(estimate.high))).collect();
+        ends.map(|ends| ends.into_iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| (low.min(end.0), high.max(end.1))))
+    };
+    ends(baseline).zip(ends(run)).is_some_and(|(before, after)| before.1 < after.0 || after.1 < before.0)
+}
+
+/// Says of each tested figure of all workloads whether a difference was shown.
+pub(super) fn judge(figures: &mut [&mut Compared]) {
+    let is_tested = |(figure, test): &Compared| test.is_some() && (figure.figure == "throughput" || TESTED.contains(&figure.key.as_str()));
+    let mut tested: Vec<&mut &mut Compared> = figures.iter_mut().filter(|compared| is_tested(compared)).collect();
+    let p_values: Vec<f64> = tested.iter().map(|(_, test)| test.map_or(1.0, |test| test.p_value())).collect();
+    let count = p_values.len() as f64;
+    for ((compared, shown), p_value) in tested.iter_mut().zip(holm(&p_values, ALPHA)).zip(&p_values) {
+        let (figure, test) = &mut ***compared;
+        let slower = (figure.ratio > 1.0) == (figure.figure != "throughput");
+        figure.p_value = Some(*p_value);
+        // Alone among all of them, it would have had to be this large.
+        figure.smallest = test.map(|test| test.half_width(ALPHA / count).exp());
+        figure.result = match (shown, slower) {
+            (false, _) => ComparisonResult::NoDifferenceShown,
+            (true, true) => ComparisonResult::Slower,
+            (true, false) => ComparisonResult::Faster,
+        };
+    }
+}

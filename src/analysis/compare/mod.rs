@@ -1,0 +1,182 @@
+//! Runs against runs: what differs besides the result, then figure by figure, and where the time went.
+//!
+//! A run is the unit: the spread between runs is larger than that within one. With three runs or more on each side the logarithms
+//! of a figure are compared by the t test for unequal variances (Welch, "The generalization of Student's problem when several
+//! different population variances are involved", Biometrika 34, 1947), corrected for the number of comparisons (Holm, "A simple
+//! sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979). With fewer nothing is called slower or
+//! faster.
+
+mod areas;
+mod figures;
+mod setting;
+mod welch;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Analysis, VerdictState, WorkloadAnalysis};
+
+/// Runs of a side from which on it can be said that it is slower or faster.
+pub const LEAST_RUNS: usize = 3;
+
+/// Everything that a comparison shows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Version of this format, 1.
+    pub format: u32,
+    /// The older side.
+    pub baseline: Side,
+    /// The newer side.
+    pub run: Side,
+    /// What differs besides the result.
+    pub differences: Vec<Difference>,
+    /// Every workload that both sides measured, in the order of the baseline.
+    pub workloads: Vec<WorkloadComparison>,
+    /// Workloads that one side lacks, as sentences.
+    pub left_out: Vec<String>,
+}
+
+/// The runs of one side.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Side {
+    /// Names of their folders.
+    pub runs: Vec<String>,
+    /// Runs whose verdict is invalid: they are compared with nothing.
+    pub invalid: Vec<String>,
+}
+
+/// Something of the setting that differs.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// `milvus`, `machine`, `workloads.search.params.ef`, ...
+    pub what: String,
+    /// Its values in the baseline; several where its own runs differ.
+    pub baseline: Vec<String>,
+    /// Its values on the other side.
+    pub run: Vec<String>,
+}
+
+/// One workload of a phase on both sides.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WorkloadComparison {
+    /// `phase/workload` or `phase/stage/workload`.
+    pub at: String,
+    /// Latency by quantile and mean, and the throughput of a closed loop.
+    pub figures: Vec<FigureComparison>,
+    /// Mean time of each area per matched request, the largest difference first; empty where a side has no account.
+    pub areas: Vec<AreaComparison>,
+    /// Where it got slower or faster, in words; None where no difference was shown.
+    pub sentence: Option<String>,
+}
+
+/// One figure on both sides.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FigureComparison {
+    /// `response_time`, `service_time` (us), or `throughput` (per second).
+    pub figure: String,
+    /// `p50`, `p90`, `p95`, `p99`, `p99.9` or `mean`; empty for a throughput.
+    pub key: String,
+    /// Geometric mean over the runs.
+    pub baseline: f64,
+    /// Geometric mean over the runs.
+    pub run: f64,
+    /// `run / baseline`.
+    pub ratio: f64,
+    /// Lower end of its 95 % interval; null with fewer than three runs on a side.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+    /// What can be said.
+    pub result: ComparisonResult,
+    /// Probability of a difference as large by chance; null where nothing was tested.
+    pub p_value: Option<f64>,
+    /// The smallest ratio above 1 that these runs could have shown; null where nothing was tested.
+    pub smallest: Option<f64>,
+    /// Why it was not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
+}
+
+/// What can be said of a figure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ComparisonResult {
+    /// Three runs or more on each side, and the difference is more than chance.
+    Slower,
+    /// The same, the other way.
+    Faster,
+    /// It may be chance.
+    NoDifferenceShown,
+    /// Fewer than three runs on a side, and the intervals within the runs are apart.
+    DiffersWithinTheseRuns,
+    /// Shown, and not tested: each test makes the others weaker.
+    #[default]
+    NotTested,
+}
+
+/// An area on both sides.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AreaComparison {
+    /// Name of the area.
+    pub area: String,
+    /// Mean over the runs, microseconds.
+    pub baseline_us: f64,
+    /// Mean over the runs, microseconds.
+    pub run_us: f64,
+}
+
+/// Compares the runs of two sides.
+#[must_use]
+pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
+    let valid = |side: &[Analysis]| -> Vec<Analysis> {
+        side.iter().filter(|analysis| analysis.verdict.state != VerdictState::Invalid).cloned().collect()
+    };
+    let (before, after) = (valid(baseline), valid(run));
+    let mut workloads: Vec<(WorkloadComparison, Vec<figures::Compared>)> = Vec::new();
+    let mut left_out = Vec::new();
+    for at in places(&before) {
+        let sides = (workloads_at(&before, &at), workloads_at(&after, &at));
+        if sides.1.is_empty() {
+            left_out.push(format!("{at} is in the baseline only"));
+            continue;
+        }
+        let areas = areas::areas(&sides.0, &sides.1);
+        workloads.push((WorkloadComparison { at, areas, ..WorkloadComparison::default() }, figures::figures(&sides.0, &sides.1)));
+    }
+    let only = places(&after).into_iter().filter(|at| workloads_at(&before, at).is_empty());
+    left_out.extend(only.map(|at| format!("{at} is in the compared runs only")));
+    figures::judge(&mut workloads.iter_mut().flat_map(|(_, figures)| figures).collect::<Vec<_>>());
+    let workloads = workloads.into_iter().map(|(workload, figures)| {
+        let workload = WorkloadComparison { figures: figures.into_iter().map(|(figure, _)| figure).collect(), ..workload };
+        WorkloadComparison { sentence: areas::sentence(&workload), ..workload }
+    });
+    let side = |runs: &[Analysis]| Side {
+        runs: runs.iter().map(|analysis| analysis.run.clone()).collect(),
+        invalid: runs.iter().filter(|run| run.verdict.state == VerdictState::Invalid).map(|run| run.run.clone()).collect(),
+    };
+    Comparison {
+        format: 1,
+        baseline: side(baseline),
+        run: side(run),
+        differences: setting::differences(baseline, run),
+        workloads: workloads.collect(),
+        left_out,
+    }
+}
+
+/// Places of everything that was measured, in the order of the first run that has it.
+fn places(runs: &[Analysis]) -> Vec<String> {
+    let mut places: Vec<String> = Vec::new();
+    for workload in runs.iter().flat_map(|run| &run.workloads).filter(|workload| workload.phase != super::verdict::PREPARE) {
+        if !places.contains(&workload.place()) {
+            places.push(workload.place());
+        }
+    }
+    places
+}
+
+fn workloads_at<'a>(runs: &'a [Analysis], at: &str) -> Vec<&'a WorkloadAnalysis> {
+    runs.iter().filter_map(|run| run.workloads.iter().find(|workload| workload.place() == at)).collect()
+}
+
+#[cfg(test)]
+mod tests;

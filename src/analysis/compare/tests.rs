@@ -1,0 +1,134 @@
+//! Comparisons of made analyses, and how often they are wrong.
+
+use super::*;
+use crate::analysis::{Band, Estimate, PartMean, Quantiles, statistics::rng::Rng};
+
+/// A run whose latencies are `scale` times the usual ones, with an engine of `engine_us` of them.
+fn run(name: &str, scale: f64, engine_us: f64) -> Analysis {
+    let figure = |us: f64| Estimate { value: us * scale, ..Estimate::default() };
+    let quantiles = [("p50", 1_000.0), ("p99", 5_000.0), ("mean", 1_200.0), ("max", 9_000.0)];
+    let part = |area: &str, us: f64| PartMean { area: area.to_owned(), part: area.to_owned(), mean_us: us, ..PartMean::default() };
+    let workload = WorkloadAnalysis {
+        phase: "alone".to_owned(),
+        workload: "search".to_owned(),
+        loop_kind: "open".to_owned(),
+        response_time_us: Some(quantiles.into_iter().map(|(key, us)| (key.to_owned(), figure(us))).collect::<Quantiles>()),
+        account: vec![Band { band: "all".to_owned(), parts: vec![part("gap", 300.0), part("engine", engine_us)], ..Band::default() }],
+        ..WorkloadAnalysis::default()
+    };
+    Analysis { run: name.to_owned(), name: "s".to_owned(), workloads: vec![workload], ..Analysis::default() }
+}
+
+fn side(scales: &[f64], engine_us: f64) -> Vec<Analysis> {
+    scales.iter().enumerate().map(|(at, scale)| run(&format!("r{at}"), *scale, engine_us)).collect()
+}
+
+fn results(comparison: &Comparison) -> Vec<(&str, ComparisonResult)> {
+    let figures = comparison.workloads.iter().flat_map(|workload| &workload.figures);
+    figures.filter(|figure| figure.why_not.is_none()).map(|figure| (figure.key.as_str(), figure.result)).collect()
+}
+
+#[test]
+fn a_run_twice_as_slow_is_found_and_the_area_is_named() {
+    let found = compare(&side(&[1.0, 1.02, 0.99], 500.0), &side(&[2.0, 2.05, 1.97], 1_700.0));
+    use ComparisonResult::Slower;
+    assert_eq!(results(&found), [("p50", Slower), ("p99", Slower), ("mean", Slower)]);
+    let p99 = found.workloads[0].figures.iter().find(|figure| figure.key == "p99").unwrap();
+    assert!(p99.low.unwrap() < 2.0 && 2.0 < p99.high.unwrap() && p99.smallest.unwrap() < 1.2, "{p99:?}");
+    assert_eq!(found.workloads[0].sentence.as_deref(), Some("mean of the traced requests +1.2 ms, of which engine +1.2 ms"));
+    assert_eq!(results(&compare(&side(&[2.0, 2.05, 1.97], 1.0), &side(&[1.0, 1.02, 0.99], 1.0)))[0].1, ComparisonResult::Faster);
+}
+
+#[test]
+fn a_difference_within_the_spread_is_not_shown() {
+    let found = compare(&side(&[1.0, 1.3, 0.8], 500.0), &side(&[1.2, 0.9, 1.5], 500.0));
+    assert!(results(&found).iter().all(|(_, result)| *result == ComparisonResult::NoDifferenceShown), "{found:#?}");
+    assert!(found.workloads[0].figures[0].smallest.unwrap() > 1.5 && found.workloads[0].sentence.is_none());
+}
+
+#[test]
+fn fewer_than_three_runs_are_never_slower() {
+    let found = compare(&side(&[1.0], 500.0), &side(&[3.0, 3.1, 3.2], 500.0));
+    assert!(results(&found).iter().all(|(_, result)| *result == ComparisonResult::NoDifferenceShown), "{found:#?}");
+    let with_ends = |scale: f64| {
+        let mut run = run("r", scale, 1.0);
+        let quantiles = run.workloads[0].response_time_us.as_mut().unwrap();
+        quantiles
+            .values_mut()
+            .for_each(|estimate| (estimate.low, estimate.high) = (Some(estimate.value * 0.9), Some(estimate.value * 1.1)));
+        run
+    };
+    let apart = compare(&[with_ends(1.0)], &[with_ends(3.0)]);
+    assert_eq!(results(&apart)[0].1, ComparisonResult::DiffersWithinTheseRuns);
+    let near = compare(&[with_ends(1.0)], &[with_ends(1.1)]);
+    assert_eq!(results(&near)[0].1, ComparisonResult::NoDifferenceShown);
+}
+
+#[test]
+fn what_can_t_be_compared_says_why() {
+    let mut bound = side(&[1.0, 1.0, 1.0], 1.0);
+    bound[0].workloads[0].response_time_us.as_mut().unwrap().get_mut("p99").unwrap().at_least = true;
+    let found = compare(&bound, &side(&[1.0, 1.0, 1.0], 1.0));
+    let why = |key: &str| found.workloads[0].figures.iter().find(|figure| figure.key == key).unwrap().why_not.clone();
+    assert_eq!((why("p50"), why("p99").unwrap().contains("lower bound"), why("p90").is_some()), (None, true, true));
+    let mut invalid = side(&[1.0, 1.0, 9.0], 1.0);
+    invalid[2].verdict.state = VerdictState::Invalid;
+    let found = compare(&invalid, &side(&[1.0], 1.0));
+    assert_eq!((found.baseline.invalid.as_slice(), found.baseline.runs.len()), (["r2".to_owned()].as_slice(), 3));
+    let mut other = side(&[1.0], 1.0);
+    other[0].workloads[0].workload = "ingest".to_owned();
+    let found = compare(&side(&[1.0], 1.0), &other);
+    assert_eq!(found.left_out, ["alone/search is in the baseline only", "alone/ingest is in the compared runs only"]);
+}
+
+#[test]
+fn what_differs_besides_the_result_is_listed() {
+    let with = |ef: &str| {
+        let mut runs = side(&[1.0, 1.0], 1.0);
+        runs.iter_mut().for_each(|run| run.plan = vec![("seed".to_owned(), "42".to_owned()), ("ef".to_owned(), ef.to_owned())]);
+        runs
+    };
+    let mut mixed = with("64");
+    mixed[1].environment = vec![("machine".to_owned(), "2 cores".to_owned())];
+    let found = compare(&mixed, &with("512")).differences;
+    let text = |values: &[String]| values.join(" ");
+    let found: Vec<_> = found.iter().map(|found| (found.what.as_str(), text(&found.baseline), text(&found.run))).collect();
+    assert_eq!(found, [("ef", "64".into(), "512".into()), ("machine", "- 2 cores".into(), "-".into())]);
+}
+
+/// Share of comparisons of three runs against three that report any difference, where one side is `factor` times as slow and runs
+/// spread by `deviation` of the logarithm; every figure of a run has a spread of its own beside the run's.
+fn reported(factor: f64, deviation: f64) -> f64 {
+    const COMPARISONS: u64 = 400;
+    let wrong = (0..COMPARISONS).filter(|seed| {
+        let mut rng = Rng::new(seed * 6_151 + 17);
+        let mut normal = || (0..12).map(|_| rng.unit()).sum::<f64>() - 6.0;
+        let mut side = |factor: f64| -> Vec<Analysis> {
+            (0..3)
+                .map(|_| {
+                    let mut run = run("r", factor * (deviation * normal()).exp(), 1.0);
+                    let quantiles = run.workloads[0].response_time_us.as_mut().unwrap();
+                    quantiles.values_mut().for_each(|estimate| estimate.value *= (0.3 * deviation * normal()).exp());
+                    run
+                })
+                .collect()
+        };
+        let (baseline, run) = (side(1.0), side(factor));
+        let found = compare(&baseline, &run);
+        results(&found).iter().any(|(_, result)| matches!(result, ComparisonResult::Slower | ComparisonResult::Faster))
+    });
+    wrong.count() as f64 / COMPARISONS as f64
+}
+
+#[test]
+fn equal_sides_are_rarely_called_different() {
+    // Two of twenty are allowed.
+    assert!(reported(1.0, 0.05) <= 0.06, "{}", reported(1.0, 0.05));
+    assert!(reported(1.0, 0.3) <= 0.06, "{}", reported(1.0, 0.3));
+}
+
+#[test]
+fn a_difference_well_beyond_the_spread_is_mostly_found() {
+    assert!(reported(1.5, 0.05) >= 0.9, "{}", reported(1.5, 0.05));
+    assert!(reported(3.0, 0.1) >= 0.95, "{}", reported(3.0, 0.1));
+}

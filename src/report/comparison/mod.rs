@@ -1,0 +1,94 @@
+//! Renderings of a comparison: one file per format, one row in the table. No network, no clock.
+
+mod json;
+mod markdown;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub(crate) use text::render_text;
+
+use super::units::{duration, number};
+use crate::analysis::compare::{Comparison, ComparisonResult, FigureComparison};
+
+/// One format of a comparison.
+pub(crate) struct ComparisonEntry {
+    /// Name in `--report`.
+    pub(crate) name: &'static str,
+    /// File in the folder of `--out`.
+    pub(crate) file: &'static str,
+    /// Renders it.
+    pub(crate) render: fn(&Comparison) -> Vec<u8>,
+}
+
+/// Every format, one row and one file each.
+pub(crate) static COMPARISONS: &[ComparisonEntry] = &[text::ENTRY, markdown::ENTRY, json::ENTRY];
+
+/// What was found, in one sentence.
+fn headline(comparison: &Comparison) -> String {
+    let number = |wanted: ComparisonResult| {
+        comparison.workloads.iter().flat_map(|workload| &workload.figures).filter(|figure| figure.result == wanted).count()
+    };
+    let words = [
+        (number(ComparisonResult::Slower), "slower"),
+        (number(ComparisonResult::Faster), "faster"),
+        (number(ComparisonResult::DiffersWithinTheseRuns), "different within these runs"),
+        (number(ComparisonResult::NoDifferenceShown), "with no difference shown"),
+    ];
+    let found: Vec<String> = words
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, words)| format!("{number} {} {words}", if number == 1 { "figure" } else { "figures" }))
+        .collect();
+    if found.is_empty() { "nothing could be compared".to_owned() } else { found.join(", ") }
+}
+
+/// What a reader has to know: how few runs there are, which were left out.
+fn remarks(comparison: &Comparison) -> Vec<String> {
+    let valid = |side: &crate::analysis::compare::Side| side.runs.len() - side.invalid.len();
+    let fewest = valid(&comparison.baseline).min(valid(&comparison.run));
+    let few = (fewest < crate::analysis::compare::LEAST_RUNS).then(|| {
+        "fewer than three runs on a side: how much runs differ is not known, so nothing is called slower or faster; make them with `run --repeat 3`".to_owned()
+    });
+    let invalid = comparison.baseline.invalid.iter().chain(&comparison.run.invalid);
+    few.into_iter()
+        .chain(invalid.map(|run| format!("{run} is invalid and compared with nothing")))
+        .chain(comparison.left_out.iter().cloned())
+        .collect()
+}
+
+fn result(figure: &FigureComparison) -> &'static str {
+    match figure.result {
+        _ if figure.why_not.is_some() => "not compared",
+        ComparisonResult::Slower => "slower",
+        ComparisonResult::Faster => "faster",
+        ComparisonResult::NoDifferenceShown => "no difference shown",
+        ComparisonResult::DiffersWithinTheseRuns => "differs within these runs",
+        ComparisonResult::NotTested => "not tested",
+    }
+}
+
+fn value(figure: &FigureComparison, value: f64) -> String {
+    if figure.figure == "throughput" { format!("{}/s", number(value)) } else { duration(value) }
+}
+
+/// `1.52 [1.31, 1.76]`.
+fn ratio(figure: &FigureComparison) -> String {
+    let ends = figure.low.zip(figure.high).map_or(String::new(), |(low, high)| format!(" [{low:.2}, {high:.2}]"));
+    format!("{:.2}{ends}", figure.ratio)
+}
+
+/// Smallest change that could have been shown, both ways: `±12 %`.
+fn smallest(figure: &FigureComparison) -> String {
+    figure.smallest.map_or(String::new(), |ratio| format!("{:.0} %", (ratio - 1.0) * 100.0))
+}
+
+/// `response time p99`.
+fn name(figure: &FigureComparison) -> String {
+    format!("{} {}", figure.figure.replace('_', " "), figure.key).trim_end().to_owned()
+}
+
+/// Values of a side in one cell.
+fn values(values: &[String]) -> String {
+    values.join(" | ")
+}

@@ -1,0 +1,77 @@
+//! Every format of a comparison is as agreed.
+
+use super::*;
+use crate::{
+    analysis::compare::{AreaComparison, Difference, Side, WorkloadComparison},
+    report::tests::check_golden,
+};
+
+fn sample() -> Comparison {
+    let figure = |key: &str, baseline: f64, run: f64, result| FigureComparison {
+        figure: "response_time".to_owned(),
+        key: key.to_owned(),
+        baseline,
+        run,
+        ratio: run / baseline,
+        low: Some(run / baseline * 0.94),
+        high: Some(run / baseline * 1.07),
+        result,
+        p_value: Some(0.001),
+        smallest: (result != ComparisonResult::NotTested).then_some(1.12),
+        why_not: None,
+    };
+    let bound = FigureComparison {
+        figure: "response_time".to_owned(),
+        key: "p99.9".to_owned(),
+        why_not: Some("it is a lower bound, since requests failed".to_owned()),
+        ..FigureComparison::default()
+    };
+    let runs = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    Comparison {
+        format: 1,
+        baseline: Side { runs: runs(&["s-20261122T140500Z-1f2e", "s-20261122T140600Z-2f2e", "s-20261122T140700Z-3f2e"]), invalid: vec![] },
+        run: Side {
+            runs: runs(&["s-20261123T140500Z-4f2e", "s-20261123T140600Z-5f2e", "s-20261123T140700Z-6f2e", "s-20261123T140800Z-7f2e"]),
+            invalid: runs(&["s-20261123T140600Z-5f2e"]),
+        },
+        differences: vec![Difference { what: "workloads.search.params.ef".to_owned(), baseline: runs(&["64"]), run: runs(&["512"]) }],
+        workloads: vec![WorkloadComparison {
+            at: "alone/search".to_owned(),
+            figures: vec![
+                figure("p50", 1_890.0, 2_870.0, ComparisonResult::Slower),
+                figure("p90", 2_480.0, 3_300.0, ComparisonResult::NotTested),
+                figure("p99", 3_950.0, 4_100.0, ComparisonResult::NoDifferenceShown),
+                bound,
+            ],
+            areas: vec![
+                AreaComparison { area: "engine".to_owned(), baseline_us: 870.0, run_us: 1_850.0 },
+                AreaComparison { area: "gap".to_owned(), baseline_us: 548.0, run_us: 540.0 },
+            ],
+            sentence: Some("mean of the traced requests +972 us, of which engine +980 us".to_owned()),
+        }],
+        left_out: vec!["alone/ingest is in the baseline only".to_owned()],
+    }
+}
+
+#[test]
+fn every_format_is_as_agreed() {
+    for entry in COMPARISONS {
+        check_golden(entry.file, &String::from_utf8((entry.render)(&sample())).unwrap());
+    }
+}
+
+#[test]
+fn nothing_to_compare_is_said() {
+    let text = render_text(&Comparison::default(), crate::report::TextStyle::default());
+    assert!(text.contains("nothing could be compared") && text.contains("besides the result nothing differs"), "{text}");
+}
+
+#[test]
+fn names_stay_text() {
+    let mut comparison = sample();
+    comparison.workloads[0].at = "a\u{1b}[31m|<b>".to_owned();
+    for entry in COMPARISONS {
+        let text = String::from_utf8((entry.render)(&comparison)).unwrap();
+        assert!(!text.contains('\u{1b}') && (entry.name != "markdown" || !text.contains("<b>")), "{}: {text}", entry.name);
+    }
+}

@@ -1,0 +1,66 @@
+//! Runs against runs, from the folders to the exit code.
+
+use std::time::Duration;
+
+use milvus_bench::milvus::methods;
+use serde_json::Value;
+
+use crate::{
+    bench::{Bench, Ended},
+    support::fake_milvus::FakeMilvus,
+};
+
+/// Three runs in `before` against a Milvus that answers a search in 3 ms, and three in `after`, where it takes `slow`.
+fn six_runs(slow: Duration) -> Bench {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[]);
+    for (results, delay) in [("before", Duration::from_millis(3)), ("after", slow)] {
+        fake.delay(&methods::SEARCH, delay);
+        bench.call(&["run", "scenario.toml", "--accept-invalid", "--quiet", "--repeat", "3", "--results", results]).exits(0);
+    }
+    bench
+}
+
+fn compare(bench: &Bench, more: &[&str]) -> Ended {
+    bench.call(&[&["compare", "--baseline", "before", "--run", "after"], more].concat())
+}
+
+#[test]
+fn runs_that_are_slower_are_found_and_fail() {
+    let bench = six_runs(Duration::from_millis(60));
+    let text = compare(&bench, &[]).exits(0).stdout;
+    assert!(text.starts_with("comparison  ") && text.contains("slower"), "{text}");
+    let json: Value = serde_json::from_str(&compare(&bench, &["--report", "json"]).exits(0).stdout).expect("JSON");
+    let figures = json["workloads"][0]["figures"].as_array().expect("figures");
+    let p50 = figures.iter().find(|figure| figure["key"] == "p50").expect("p50");
+    assert_eq!(p50["result"], "slower", "{p50:#}");
+    assert!(p50["low"].as_f64().is_some_and(|low| low > 2.0), "{p50:#}");
+    compare(&bench, &["--fail-if-slower", "5%"]).exits(1);
+    compare(&bench, &["--fail-if-slower", "1000%", "--out", "compared"]).exits(0);
+    for file in ["comparison.txt", "comparison.md", "comparison.json"] {
+        assert!(bench.path().join("compared").join(file).is_file(), "{file}");
+    }
+    // The other way round it is faster.
+    let turned = bench.call(&["compare", "--baseline", "after", "--run", "before", "--fail-if-slower", "5"]).exits(0);
+    assert!(turned.stdout.contains("faster"), "{}", turned.stdout);
+    // One run of a side alone is too few.
+    let one = bench.path().join("after/latest").display().to_string();
+    let few = ["compare", "--baseline", "before", "--run", &one];
+    bench.call(&[&few[..], &["--fail-if-slower", "5%"]].concat()).exits(2).error(&["`run --repeat 3`", "there are 1 on one"]);
+    let few = bench.call(&few).exits(0).stdout;
+    assert!(few.contains("fewer than three runs on a side") && !few.contains("slower  "), "{few}");
+    let both = bench.path().join("before/latest").display().to_string();
+    bench.call(&["compare", "--baseline", "before", "--run", &both]).exits(2).error(&["is on both sides"]);
+}
+
+#[test]
+fn what_is_no_run_and_what_is_no_format_is_named() {
+    let bench = Bench::new("");
+    let refused = |arguments: &[&str], words: &[&str]| {
+        bench.call(arguments).exits(2).error(words);
+    };
+    refused(&["compare", "--baseline", "x", "--run", "y"], &["x is no run folder and holds none"]);
+    refused(&["compare", "--baseline", "x", "--run", "y", "--report", "html"], &["\"html\"", "text, markdown, json"]);
+    let ended = bench.call(&["compare", "--baseline", "x", "--run", "y", "--fail-if-slower", "much"]).exits(2);
+    assert!(ended.stderr.contains("per cent from 0 to 1000"), "{}", ended.stderr);
+}
