@@ -7,6 +7,7 @@ mod compare;
 mod doctor;
 mod environment;
 mod finish;
+mod list;
 mod live;
 mod load_threads;
 mod measure;
@@ -23,7 +24,7 @@ mod trace;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 /// Why a command ends without doing its work: one sentence, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +94,13 @@ enum Command {
     Spans(spans::SpansArguments),
     /// Runs against runs: what differs, what got slower or faster, and where
     Compare(compare::CompareArguments),
+    /// Runs below the results folder, newest first
+    List(list::ListArguments),
+    /// Completions for a shell, on stdout
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
     /// What can this machine generate? Limits of the tool itself
     ///
     /// Measured against a Milvus that does nothing and runs as a second process: requests per second and CPU per request by vector size,
@@ -144,6 +152,13 @@ fn execute(arguments: Arguments) -> Result<Done, CliError> {
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Spans(arguments) => spans::spans(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
+        Command::List(arguments) => list::list(&arguments),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "milvus-bench", &mut script);
+            print(&script);
+            Ok(Done::Ok)
+        }
         Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
         Command::NullMilvus(arguments) => calibrate::serve_null(&arguments),
     }

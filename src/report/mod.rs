@@ -8,6 +8,7 @@ mod html;
 mod json;
 mod junit;
 mod layout;
+mod list;
 mod markdown;
 #[cfg(test)]
 mod sample;
@@ -20,6 +21,7 @@ mod waterfall;
 
 pub use clean::clean;
 pub use layout::TextStyle;
+pub use list::{ListedRun, render_list};
 pub use text::render_text;
 pub use waterfall::render_waterfall;
 

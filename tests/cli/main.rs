@@ -11,6 +11,7 @@ mod calibrate;
 mod compare;
 mod folder;
 mod joined;
+mod list;
 mod otlp;
 mod ownership;
 mod progress;
