@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What a slow search takes, and any other.
-const SLOW: Duration = Duration::from_millis(101);
+const SLOW: Duration = Duration::from_millis(401);
 const FAST: Duration = Duration::from_millis(1);
 /// Share of a slow search in the consistency wait; the rest is the engine's. A fast one is halved.
 const WAIT: f64 = 0.8;
