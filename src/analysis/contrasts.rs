@@ -55,7 +55,7 @@ impl Difference {
     /// `81 % [74, 86] of that is `querynode Delegator-waitTSafe``; None where no part has a share that can be told from none.
     pub(super) fn in_words(&self) -> Option<String> {
         let top = self.parts.first().filter(|top| top.share > 0.0 && top.share_low.is_none_or(|low| low > 0.0))?;
-        let title = top.service.iter().chain([&top.part]).map(String::as_str).collect::<Vec<_>>().join(" ");
+        let title = top.service.iter().map(String::as_str).chain([without_package(&top.part)]).collect::<Vec<_>>().join(" ");
         let percent = |share: f64| share * 100.0;
         let ends = top.share_low.zip(top.share_high);
         let ends = ends.map_or(String::new(), |(low, high)| format!(" [{:.0}, {:.0}]", percent(low), percent(high)));
@@ -214,11 +214,34 @@ fn contrast_of(kind: &str, (subject, with): (&str, &str), (requests, with_reques
     }
 }
 
+/// Of a gRPC method, `milvus.proto.rootcoord.RootCoord/AllocTimestamp`, the service and the method.
+fn without_package(part: &str) -> &str {
+    let package = part.split_once('/').and_then(|(service, _)| service.rfind('.'));
+    package.map_or(part, |dot| &part[dot + 1..])
+}
+
 /// A duration for a sentence.
 pub(super) fn in_words(us: f64) -> String {
     match us {
         us if us >= 1e6 => format!("{:.1} s", us / 1e6),
         us if us >= 1e3 => format!("{:.1} ms", us / 1e3),
         us => format!("{us:.0} us"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(part: &str, expected: &str) {
+        assert_eq!(without_package(part), expected);
+    }
+
+    #[test]
+    fn methods_are_named_without_their_package() {
+        check("milvus.proto.rootcoord.RootCoord/AllocTimestamp (client)", "RootCoord/AllocTimestamp (client)");
+        check("SegCoreSearch", "SegCoreSearch");
+        check("ReduceHelper.x", "ReduceHelper.x");
+        check("RootCoord/AllocID", "RootCoord/AllocID");
     }
 }

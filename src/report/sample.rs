@@ -263,7 +263,7 @@ fn under_ingest() -> WorkloadAnalysis {
         advice: vec![Advice {
             code: "brute_force".to_owned(),
             share: 0.41,
-            sentence: "41 % of the engine's time is brute force over segments that are growing or have no index yet: flush, and wait until the index is in use"
+            sentence: "41 % of the engine's time is brute force over segments that grow or have no index yet: flush, wait for the index"
                 .to_owned(),
         }],
         tracing_cost: Some(TracingCost {

@@ -28,9 +28,6 @@ const BLOCKS_BEYOND: f64 = 10.0;
 /// Blocks that hold one of the slowest quarter of these, below which there is no upper end either: a run of few stalls, whose
 /// quantile lies just below them, can't tell how many there are.
 const BLOCKS_FAR_BEYOND: f64 = 6.0;
-/// Blocks that these must effectively come from, or the share of what chance would spread them over: where a few short stalls
-/// make them, there may usually be more stalls.
-const BLOCKS_FAR_EFFECTIVE: (f64, f64) = (20.0, 0.6);
 /// Blocks that the variance of a mean must effectively come from for an upper end.
 const BLOCKS_OF_MEAN: f64 = 10.0;
 /// The same as a share of all blocks: where a few stalls make the most of the variance, longer runs meet longer stalls.
@@ -97,7 +94,7 @@ pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) 
     let beyond = blocks.of(&series.above(value));
     // 1 - (1 - q) / 4 is the quantile that a quarter of the requests beyond `q` lie beyond.
     let far = blocks.of(&series.above(series.quantile(1.0 - (1.0 - q) / 4.0).unwrap_or(value)));
-    let least = (beyond.requests / BEYOND).min(beyond.blocks / BLOCKS_BEYOND).min(far.blocks / BLOCKS_FAR_BEYOND).min(far.spread(count));
+    let least = (beyond.requests / BEYOND).min(beyond.blocks / BLOCKS_BEYOND).min(far.blocks / BLOCKS_FAR_BEYOND);
     if least < 1.0 {
         let needed_s = (seconds / least.max(1e-3)).ceil();
         return Interval { low, high: None, why_not: Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s }) };
@@ -155,16 +152,6 @@ struct Spread {
     blocks: f64,
     /// As many blocks of equal counts would spread as unequally: square of the sum by the sum of squares (Kish 1965).
     effective: f64,
-}
-
-impl Spread {
-    /// How evenly the requests are spread over `blocks` blocks: below 1 they come from too few.
-    fn spread(&self, blocks: f64) -> f64 {
-        let (enough, share) = BLOCKS_FAR_EFFECTIVE;
-        // Expected sum of squares of `requests` that chance spreads.
-        let by_chance = self.requests / (1.0 + (self.requests - 1.0).max(0.0) / blocks);
-        if self.requests > 0.0 { self.effective / enough.min(share * by_chance) } else { 1.0 }
-    }
 }
 
 impl Blocks {

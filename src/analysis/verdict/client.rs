@@ -162,7 +162,7 @@ impl Load<'_> {
         let advice = if limited {
             "requests were sent late because they had to wait for a place in flight: response time holds the wait, service time does not"
         } else {
-            "the client was late, so part of the response time is not Milvus': use more threads (--threads), a lower rate, or another machine"
+            "the client was late: use more threads (--threads), a lower rate, or another machine"
         };
         let (state, limit) =
             if client_bound && p99 > SEND_LAG_INVALID_US { (Invalid, SEND_LAG_INVALID_US) } else { (Reservations, SEND_LAG_US) };
