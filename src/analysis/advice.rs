@@ -124,17 +124,15 @@ fn consistency_wait(case: Case<'_>) -> Option<(f64, String)> {
 }
 
 fn node_queue(case: Case<'_>) -> Option<(f64, String)> {
-    let rest = "the cores of the query node are taken; send fewer at once, or add query nodes, replicas or cores";
+    let rest = "the query node's cores are taken; send fewer at once, or add nodes or cores";
     large(case, Area::NodeQueue, LARGE, rest)
 }
 
 fn brute_force(case: Case<'_>) -> Option<(f64, String)> {
     let facts = case.workload.traces.as_ref().filter(|facts| facts.engine_us > 0.0)?;
     let share = facts.brute_force_us / facts.engine_us;
-    let sentence = format!(
-        "{} of the engine's time is brute force over segments that grow or have no index yet: flush, wait for the index",
-        percent(share)
-    );
+    let sentence =
+        format!("{} of the engine's time is brute force over growing or unindexed segments: flush, wait for the index", percent(share));
     (share > OFTEN).then_some((share, sentence))
 }
 

@@ -55,7 +55,9 @@ impl Difference {
     /// `81 % [74, 86] of that is `querynode Delegator-waitTSafe``; None where no part has a share that can be told from none.
     pub(super) fn in_words(&self) -> Option<String> {
         let top = self.parts.first().filter(|top| top.share > 0.0 && top.share_low.is_none_or(|low| low > 0.0))?;
-        let title = top.service.iter().map(String::as_str).chain([without_package(&top.part)]).collect::<Vec<_>>().join(" ");
+        // Where Milvus is one process, its name says nothing.
+        let service = top.service.iter().map(String::as_str).filter(|service| *service != "standalone");
+        let title = service.chain([without_package(&top.part)]).collect::<Vec<_>>().join(" ");
         let percent = |share: f64| share * 100.0;
         let ends = top.share_low.zip(top.share_high);
         let ends = ends.map_or(String::new(), |(low, high)| format!(" [{:.0}, {:.0}]", percent(low), percent(high)));

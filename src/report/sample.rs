@@ -194,11 +194,8 @@ fn under_ingest() -> WorkloadAnalysis {
         response_time_us: Some(bounded(quantiles([2_610.0, 9_480.0, 14_800.0, 48_300.0, 212_000.0, 240_100.0, 5_012.0]))),
         service_time_us: Some(quantiles([2_540.0, 9_390.0, 14_700.0, 48_100.0, 211_000.0, 239_700.0, 4_950.0])),
         send_lag_us: Some(quantiles([45.0, 66.0, 82.0, 240.0, 870.0, 1_320.0, 55.0])),
-        failed_time_us: [
-            ("timeout".to_owned(), quantiles([10_000_300.0; 7])),
-            ("milvus_65535".to_owned(), quantiles([31_000.0; 7])),
-        ]
-        .into(),
+        failed_time_us: [("timeout".to_owned(), quantiles([10_000_300.0; 7])), ("milvus_65535".to_owned(), quantiles([31_000.0; 7]))]
+            .into(),
         matched_response_time_us: Some(quantiles([2_590.0, 9_410.0, 14_500.0, 47_900.0, 212_000.0, 240_100.0, 4_980.0])),
         matched_service_time_us: Some(quantiles([2_530.0, 9_330.0, 14_400.0, 47_700.0, 211_000.0, 239_700.0, 4_920.0])),
         server_time_us: Some(quantiles([1_920.0, 8_610.0, 13_600.0, 46_200.0, 209_000.0, 238_000.0, 4_190.0])),
@@ -240,7 +237,7 @@ fn under_ingest() -> WorkloadAnalysis {
             difference_us: 58_822.0,
             parts: drawn::tail_parts(),
             sentence: Some(
-                "requests above p99 are 58.8 ms slower than the median half; 87 % [79, 92] of that is `standalone Delegator-waitTSafe` (39 requests)"
+                "requests above p99 are 58.8 ms slower than the median half; 87 % [79, 92] of that is `Delegator-waitTSafe` (39 requests)"
                     .to_owned(),
             ),
             ..Tail::default()
@@ -254,17 +251,13 @@ fn under_ingest() -> WorkloadAnalysis {
             difference_low_us: Some(4_310.0),
             difference_high_us: Some(5_820.0),
             parts: drawn::tail_parts(),
-            sentence: Some(
-                "under-ingest is 5.1 ms slower than alone; 71 % [64, 77] of that is `standalone Delegator-waitTSafe`"
-                    .to_owned(),
-            ),
+            sentence: Some("under-ingest is 5.1 ms slower than alone; 71 % [64, 77] of that is `Delegator-waitTSafe`".to_owned()),
             why_not: None,
         }],
         advice: vec![Advice {
             code: "brute_force".to_owned(),
             share: 0.41,
-            sentence: "41 % of the engine's time is brute force over segments that grow or have no index yet: flush, wait for the index"
-                .to_owned(),
+            sentence: "41 % of the engine's time is brute force over growing or unindexed segments: flush, wait for the index".to_owned(),
         }],
         tracing_cost: Some(TracingCost {
             traced: 3_990,
@@ -285,8 +278,7 @@ fn tail() -> Tail {
         requests: 40,
         difference_us: 3_493.0,
         sentence: Some(
-            "requests above p99 are 3.49 ms slower than the median half; 52 % [41, 63] of that is `standalone SegCoreSearch` (40 requests)"
-                .to_owned(),
+            "requests above p99 are 3.49 ms slower than the median half; 52 % [41, 63] of that is `SegCoreSearch` (40 requests)".to_owned(),
         ),
         ..Tail::default()
     }

@@ -94,7 +94,7 @@ fn a_tail_is_told_by_its_largest_part() {
     let tail = only(&analysis).tail.as_ref().unwrap();
     let sentence = tail.sentence.as_deref().unwrap();
     assert!(sentence.starts_with("requests above p95 are 5.0 ms slower than the median half; 100 %"), "{sentence}");
-    assert!(sentence.ends_with(" of that is `standalone Delegator-waitTSafe` (50 requests)"), "{sentence}");
+    assert!(sentence.ends_with(" of that is `Delegator-waitTSafe` (50 requests)"), "{sentence}");
     assert!((tail.parts.iter().map(|part| part.share).sum::<f64>() - 1.0).abs() < 1e-9);
     let shares = &only(&analysis).instances;
     let wait = shares.iter().find(|share| share.area == "consistency wait").unwrap();
