@@ -27,7 +27,7 @@ fn compare(bench: &Bench, more: &[&str]) -> Ended {
 
 #[test]
 fn runs_that_are_slower_are_found_and_fail() {
-    let bench = six_runs(Duration::from_millis(60));
+    let bench = six_runs(Duration::from_millis(30));
     let text = compare(&bench, &[]).exits(0).stdout;
     assert!(text.starts_with("comparison  ") && text.contains("slower"), "{text}");
     let json: Value = serde_json::from_str(&compare(&bench, &["--report", "json"]).exits(0).stdout).expect("JSON");
