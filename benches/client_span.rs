@@ -9,7 +9,7 @@ use std::{
 use criterion::{Criterion, criterion_group, criterion_main};
 use milvus_bench::{
     load::{ClientSpans, SpanContext},
-    record::{ClockAnchor, Outcome, RunFolder, RunWriter, Sample, StreamId, StreamInfo},
+    record::{ClockAnchor, Interval, Outcome, RunFolder, RunWriter, Sample, StreamId, StreamInfo},
     telemetry::{ExportOptions, Exporter, Nonce, RequestIds},
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -91,7 +91,7 @@ fn write(lines: u64) -> Duration {
     let folder = tempfile::tempdir().expect("a scratch folder");
     let readings = Arc::new(Mutex::new(Vec::new()));
     let of_writer = Arc::clone(&readings);
-    let read = Box::new(move |_: &[Sample]| of_writer.lock().expect("no panic").push(thread_cpu()));
+    let read = Box::new(move |_: &Interval| of_writer.lock().expect("no panic").push(thread_cpu()));
     let mut writer = RunWriter::start(&RunFolder::at(folder.path()), Arc::new(vec![stream()]), read).expect("a writer");
     let mut recorder = writer.recorder();
     let blocks = lines.div_ceil(LINES).max(1);

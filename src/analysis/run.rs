@@ -134,7 +134,7 @@ fn against_thresholds(
         .zip(&seconds)
         .map(|((workload, stream), seconds)| thresholds::Row { workload, requests: &stream.data.requests, parts: &found.parts, seconds })
         .collect();
-    thresholds::results(&info.thresholds, &rows)
+    thresholds::results(&info.thresholds, info.aborted.as_ref(), &rows)
 }
 
 /// Whether anything of `stream` was measured, or should have been: what a failed or broken off run did not come to has no
@@ -165,6 +165,7 @@ fn status(status: Status) -> &'static str {
         Status::Running => "running",
         Status::Complete => "complete",
         Status::Interrupted => "interrupted",
+        Status::Aborted => "aborted",
         Status::Failed => "failed",
     }
 }
@@ -411,8 +412,7 @@ impl Stream<'_> {
         workload.stacks = self.found.stacks.stacks(&sides);
         workload.instances = instances::instances(requests, &sides, &self.found.instances);
         workload.node_calls = instances::node_calls(&self.data.node_calls, &self.found.instances);
-        let ui = self.info.fetch.as_ref().and_then(|fetch| fetch.ui.as_deref());
-        workload.exemplars = exemplars::exemplars(histogram, requests, &self.found.parts, ui);
+        workload.exemplars = exemplars::exemplars(histogram, requests, &self.found.parts, self.info);
         let consistency = advice::consistency(&self.info.plan, &self.stream.workload);
         workload.advice = advice::advice(advice::Case { workload, consistency });
     }

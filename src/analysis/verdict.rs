@@ -67,6 +67,12 @@ fn of_run(info: &RunInfo) -> Vec<Reason> {
             YES,
             info.failure.clone().unwrap_or_else(|| "the run failed before its end: see the errors below, and run it again".to_owned()),
         )),
+        Status::Aborted => reasons.push(reason(
+            "aborted",
+            Reservations,
+            YES,
+            "a threshold with `abort` ended the run: the figures hold for the part that was measured; mend what it found, or loosen the threshold",
+        )),
         Status::Running | Status::Interrupted => reasons.push(reason(
             "interrupted",
             Reservations,

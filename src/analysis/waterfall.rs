@@ -38,7 +38,7 @@ pub fn waterfall(reader: &RunReader, trace: &Trace, line: &RequestLine) -> Water
         response_time_us: line.intended_ns.map(|intended| us(done.saturating_sub(intended))),
         service_time_us: us(service_ns),
         send_lag_us: send_lag_ns.map(us),
-        link: link(reader.info().fetch.as_ref().and_then(|fetch| fetch.ui.as_deref()), &line.trace_id),
+        link: link(reader.info(), &line.trace_id),
         ..Waterfall::default()
     };
     shown.rows.push(client_row(line, service_ns));

@@ -85,15 +85,23 @@ const ALWAYS: [&str; 3] = ["text", "json", "html"];
 /// Writes report.txt, report.json, report.html and what else was asked for, and says where the page is.
 pub(crate) fn write_reports(folder: &RunFolder, analysis: &Analysis, asked: &[String]) -> Result<(), CliError> {
     let always = |entry: &ReportEntry| ALWAYS.contains(&entry.name);
+    let mut failure = None;
     for entry in REPORTS.iter().filter(|entry| always(entry) || asked.iter().any(|name| name == entry.name)) {
-        let bytes = (entry.render)(analysis).map_err(CliError::new)?;
+        // One that can't be made, such as a flame graph without traces, takes no other with it.
+        let bytes = match (entry.render)(analysis) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                failure.get_or_insert(error);
+                continue;
+            }
+        };
         folder.write(entry.file, &bytes).map_err(CliError::new)?;
         // The others say on stdout what they hold; this one has to be opened.
         if entry.name == "html" {
             eprintln!("report: {}", folder.file(entry.file).display());
         }
     }
-    Ok(())
+    failure.map_or(Ok(()), |error| Err(CliError::new(error)))
 }
 
 /// Prints the first report that was asked for, text by default.

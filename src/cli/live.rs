@@ -6,7 +6,8 @@ use tokio::time::Instant;
 
 use super::{CliError, progress::Board, session::Session};
 use crate::{
-    load::{LiveSnapshot, PhaseResult, PhaseRun, RunningPhase, Stop},
+    analysis::thresholds::watch::Measuring,
+    load::{LiveSnapshot, PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle},
     plan::{Arrival, PhaseLength, Plan, ScheduledPart},
     report::units,
 };
@@ -35,25 +36,46 @@ pub(crate) async fn watch(
     let board = session.progress.board(&title, phase_plan.workloads.len());
     let mut display = Display::new(plan, number, phase.start, board);
     let stop = &phase.stop;
+    let measuring = measuring(phase, session.clock.ns_of(phase.start));
     let look = if phase_plan.length == PhaseLength::Exhausted { LOOK } else { READ };
     loop {
         tokio::select! {
             result = running.wait() => return result.map_err(CliError::new),
             () = tokio::time::sleep(look) => {}
-            () = signals.wait(), if stop.asked() == Stop::Go => {
-                stop.ask(Stop::EndPart);
-                let stop = stop.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(LAST_ANSWERS).await;
-                    stop.ask(Stop::Abort);
-                });
-            }
+            () = signals.wait(), if stop.asked() == Stop::Go => end_soon(stop),
+        }
+        if stop.asked() == Stop::Go
+            && let Some(aborted) = session.watch.lock().ok().and_then(|mut watch| watch.violated(session.clock.now_ns(), &measuring))
+        {
+            session.info.aborted = Some(aborted);
+            end_soon(stop);
         }
         display.look(running);
         if phase_plan.length == PhaseLength::Exhausted && running.exhausted() {
             stop.ask(Stop::EndPart);
         }
     }
+}
+
+/// Sends nothing more, and gives what is in flight a moment.
+fn end_soon(stop: &StopHandle) {
+    stop.ask(Stop::EndPart);
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(LAST_ANSWERS).await;
+        stop.ask(Stop::Abort);
+    });
+}
+
+/// When each part of the phase is measured.
+fn measuring(phase: &PhaseRun, start_ns: u64) -> Vec<Measuring> {
+    let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let parts = phase.streams.iter().flat_map(|stream| &stream.parts);
+    let of = |part: &PartPlan| {
+        let from_ns = start_ns.saturating_add(nanos(part.start));
+        Measuring { stream: part.stream.0, from_ns, to_ns: part.duration.map(|length| from_ns.saturating_add(nanos(length))) }
+    };
+    parts.map(of).collect()
 }
 
 /// The lines of a phase, one per workload.

@@ -119,7 +119,7 @@ pub(crate) fn note_steps(session: &mut Session<'_>, context: &PrepareContext<'_>
 pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engine, client: &Client, ids: RunIds) -> Result<(), CliError> {
     let mut earlier = nothing_earlier(plan);
     for number in 0..plan.phases.len() {
-        if session.signals.asked() != Asked::Nothing {
+        if session.signals.asked() != Asked::Nothing || session.info.aborted.is_some() {
             break;
         }
         let name = &plan.phases[number].name;
@@ -140,6 +140,10 @@ pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engi
             info.thread_cpu_max = Some(result.thread_cpu_max);
         }
         end_phase(session)?;
+        if let Some(aborted) = &session.info.aborted {
+            let require = session.info.thresholds.get(aborted.threshold).map(|info| info.require.as_str()).unwrap_or_default();
+            session.progress.warn(&format!("threshold {require} at {}: {}", aborted.at, aborted.sentence));
+        }
         note_collections(session, plan, client, &format!("after {name}")).await;
     }
     Ok(())
@@ -217,7 +221,7 @@ fn ended_early(stream: &StreamInfo, length: PhaseLength) -> Option<Warning> {
 
 fn note_result(session: &mut Session<'_>, phase: &PhaseRun, length: PhaseLength, result: &PhaseResult) {
     let now = session.clock.now_ns();
-    let stopped_early = session.signals.asked() != Asked::Nothing;
+    let stopped_early = session.signals.asked() != Asked::Nothing || session.info.aborted.is_some();
     for part in &result.streams {
         let Some(stream) = session.info.streams.get_mut(usize::from(part.stream)) else { continue };
         let planned = phase.streams.iter().flat_map(|stream| &stream.parts).find(|planned| planned.stream.0 == part.stream);

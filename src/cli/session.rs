@@ -16,10 +16,11 @@ use super::{
     signals::{Asked, Signals},
 };
 use crate::{
+    analysis::thresholds::watch::Watch,
     load::{ClientSpans, Engine, EngineOptions, RunIds, SpanContext, prepare, streams},
     milvus::{self, CallError, Client, ConnectOptions, Credentials, Pick, Resolve, SetupError, TlsOptions, Transport},
-    plan::{AccessPlan, CredentialsPlan, PickPlan, Plan, Remark, ResolvePlan, ThresholdPlan},
-    record::{ExportInfo, FORMAT, RunClock, RunFolder, RunInfo, RunWriter, Sample, Status, ThresholdInfo, Warning},
+    plan::{AbortPlan, AccessPlan, CredentialsPlan, PickPlan, Plan, Remark, ResolvePlan, ThresholdPlan},
+    record::{AbortInfo, ExportInfo, FORMAT, Interval, RunClock, RunFolder, RunInfo, RunWriter, Status, ThresholdInfo, Warning},
     spans::SpanSource,
     telemetry::{ClientSpan, ExportOptions, Exporter, IdStream, Nonce, OutcomeStatus, RequestIds, SpanTemplate},
 };
@@ -43,6 +44,8 @@ pub(crate) struct Session<'a> {
     arguments: &'a RunArguments,
     load_threads: LoadThreads,
     nonce: Nonce,
+    /// Thresholds that may end the run; filled by the writer's thread.
+    pub(crate) watch: Arc<Mutex<Watch>>,
     /// Moments between which collections were dropped after the load, nanoseconds since the run's start.
     cleaned_up: Option<(u64, u64)>,
 }
@@ -91,10 +94,12 @@ impl<'a> Session<'a> {
             precise: load_threads.precise,
             streams: streams(plan),
             thresholds: plan.thresholds.iter().map(threshold).collect(),
+            trace_link: plan.tracing.link.clone(),
             warnings: warnings(plan),
             ..RunInfo::default()
         };
-        let session = Self { folder, info, progress, signals, clock, arguments, load_threads, nonce, cleaned_up: None };
+        let watch = Arc::new(Mutex::new(Watch::new(&info.thresholds, &info.streams)));
+        let session = Self { folder, info, progress, signals, clock, arguments, load_threads, nonce, watch, cleaned_up: None };
         session.save()?;
         for warning in &session.info.warnings {
             progress.warn(&warning.to_string());
@@ -134,12 +139,17 @@ impl<'a> Session<'a> {
         let mut queue = exporter.as_ref().map(Exporter::queue);
         let spans = ClientSpans::new(self.span_context(plan, roots), &streams);
         let mut of_writer = queue.clone();
-        let on_sampled = Box::new(move |samples: &[Sample]| {
+        let watch = Arc::clone(&self.watch);
+        let on_interval = Box::new(move |interval: &Interval| {
+            // Held for a moment once a second by the run's thread, which looks at it. A poisoned one watches no more.
+            if let Ok(mut watch) = watch.lock() {
+                watch.add(interval);
+            }
             let Some(queue) = &mut of_writer else { return };
-            samples.iter().filter(|sample| sample.sampled).filter_map(|sample| spans.of(sample)).for_each(|span| queue.push(span));
+            interval.samples.iter().filter(|sample| sample.sampled).filter_map(|sample| spans.of(sample)).for_each(|span| queue.push(span));
             queue.flush();
         });
-        let failure = match RunWriter::start(&self.folder, streams, on_sampled) {
+        let failure = match RunWriter::start(&self.folder, streams, on_interval) {
             Ok(mut writer) => {
                 let ended = self.prepare_and_measure(plan, &mut writer, roots).await;
                 if let Some(queue) = &mut queue {
@@ -155,6 +165,7 @@ impl<'a> Session<'a> {
         self.info.status = match (&failure, self.signals.asked()) {
             (_, Asked::Interrupt | Asked::Terminate) => Status::Interrupted,
             (Some(_), _) => Status::Failed,
+            (None, _) if self.info.aborted.is_some() => Status::Aborted,
             (None, _) => Status::Complete,
         };
         self.info.failure = failure.as_ref().map(ToString::to_string);
@@ -398,8 +409,12 @@ fn command_line() -> Vec<String> {
 }
 
 fn threshold(plan: &ThresholdPlan) -> ThresholdInfo {
-    let ThresholdPlan { require, workload, phase, strict } = plan.clone();
-    ThresholdInfo { require, workload, phase, strict }
+    let ThresholdPlan { require, workload, phase, strict, abort } = plan.clone();
+    let abort = abort.map(|AbortPlan { over, after }| AbortInfo {
+        over_s: u32::try_from(over.as_secs()).unwrap_or(u32::MAX),
+        after_ns: u64::try_from(after.as_nanos()).unwrap_or(u64::MAX),
+    });
+    ThresholdInfo { require, workload, phase, strict, abort }
 }
 
 fn warnings(plan: &Plan) -> Vec<Warning> {

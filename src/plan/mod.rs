@@ -24,7 +24,7 @@ pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
 pub use key_table::key_table;
 pub use schedule::{PartKind, PartLoad, PlannedPart, ScheduledPart};
 pub use secret::Secret;
-pub use thresholds::ThresholdPlan;
+pub use thresholds::{AbortPlan, ThresholdPlan};
 
 use crate::{
     dataset::Dataset,
@@ -216,6 +216,8 @@ pub struct TracingPlan {
     pub deadline: Duration,
     /// Listening address of the embedded receiver, `127.0.0.1:4317` by default.
     pub listen: String,
+    /// Where a reader opens a trace, with `{trace_id}` for its id; None where nothing is named.
+    pub link: Option<String>,
 }
 
 /// `prepare = "..."`.

@@ -38,6 +38,7 @@ pub(super) fn resolved(scenario: &Scenario, plan: &Plan) -> Value {
             "workload": threshold.workload,
             "phase": threshold.phase,
             "strict": threshold.strict,
+            "abort": threshold.abort.map(|abort| json!({ "over": text(abort.over), "after": text(abort.after) })),
         })).collect::<Vec<_>>(),
     })
 }
@@ -85,6 +86,7 @@ fn tracing(plan: &Plan) -> Value {
             "settle": text(tracing.settle),
             "deadline": text(tracing.deadline),
             "listen": tracing.listen,
+            "link": tracing.link,
         },
     })
 }

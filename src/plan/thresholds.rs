@@ -1,9 +1,14 @@
 //! `[[thresholds]]`: that each can be read, and that some workload has the figure.
 
+use std::time::Duration;
+
 use super::{Arrival, PhasePlan, PlanError, WorkloadPlan, collections::unknown};
 use crate::{
-    analysis::thresholds::expression::{Expression, Limit},
-    scenario::{At, Scenario, ThresholdTable, quoted},
+    analysis::thresholds::{
+        expression::{Expression, Limit},
+        watch,
+    },
+    scenario::{AbortTable, At, Scenario, ThresholdTable, quoted},
 };
 
 /// Most thresholds of a scenario.
@@ -20,7 +25,23 @@ pub struct ThresholdPlan {
     pub phase: Option<String>,
     /// Whether what can't be decided counts as failed.
     pub strict: bool,
+    /// When it ends the run before its time; None: never.
+    pub abort: Option<AbortPlan>,
 }
+
+/// When a threshold ends the run before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AbortPlan {
+    /// The figure is taken over the last so many seconds; whole ones, since histograms are kept by the second.
+    pub over: Duration,
+    /// Time from the start of the measured part, or of a stage, that is not looked at.
+    pub after: Duration,
+}
+
+/// Shortest and longest window.
+const OVER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(600)];
+/// Longest time that is not looked at.
+const MAX_AFTER: Duration = Duration::from_secs(86_400);
 
 pub(super) fn resolve(scenario: &Scenario, workloads: &[WorkloadPlan], phases: &[PhasePlan]) -> Result<Vec<ThresholdPlan>, PlanError> {
     if let Some(table) = scenario.thresholds.get(MAX_THRESHOLDS) {
@@ -30,7 +51,7 @@ pub(super) fn resolve(scenario: &Scenario, workloads: &[WorkloadPlan], phases: &
 }
 
 fn threshold(table: &At<ThresholdTable>, workloads: &[WorkloadPlan], phases: &[PhasePlan]) -> Result<ThresholdPlan, PlanError> {
-    let ThresholdTable { require, workload, phase, strict } = &table.value;
+    let ThresholdTable { require, workload, phase, strict, abort } = &table.value;
     let require =
         require.as_ref().ok_or_else(|| table.error("has no `require`; write for example require = \"response_time.p99 < 50ms\""))?;
     let expression = Expression::parse(&require.value).map_err(|error| require.error(format!("is {}, {error}", quoted(&require.value))))?;
@@ -55,13 +76,31 @@ fn threshold(table: &At<ThresholdTable>, workloads: &[WorkloadPlan], phases: &[P
     if why.len() == rows.len() {
         return Err(require.error(format!("is {}, but {}", quoted(&require.value), why[0])).into());
     }
+    let abort = abort.as_ref().map(|table| self::abort(table, &expression)).transpose()?;
     let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
     Ok(ThresholdPlan {
         require: require.value.clone(),
         workload: text(workload),
         phase: text(phase),
         strict: strict.as_ref().is_some_and(|at| at.value),
+        abort,
     })
+}
+
+fn abort(table: &At<AbortTable>, expression: &Expression) -> Result<AbortPlan, PlanError> {
+    if let Some(why) = watch::obstacle(expression) {
+        return Err(table.error(format!("can't end the run by its figure, which {why}")).into());
+    }
+    let AbortTable { over, after } = &table.value;
+    let over = over.as_ref().ok_or_else(|| table.error("has no `over`; write for example abort = { over = \"10s\", after = \"30s\" }"))?;
+    let [least, most] = OVER;
+    if !(least..=most).contains(&over.value) || over.value.subsec_nanos() != 0 {
+        return Err(over.error(format!("is {:?}, allowed are whole seconds from {least:?} to {most:?}", over.value)).into());
+    }
+    if let Some(at) = after.as_ref().filter(|at| at.value > MAX_AFTER) {
+        return Err(at.error(format!("is {:?}, at most 1d is allowed", at.value)).into());
+    }
+    Ok(AbortPlan { over: over.value, after: after.as_ref().map_or(Duration::ZERO, |at| at.value) })
 }
 
 fn known<'a>(found: &Option<At<String>>, what: &str, names: impl Iterator<Item = &'a str> + Clone) -> Result<(), PlanError> {

@@ -14,6 +14,8 @@ use crate::{
 const EXPORT: &str = "http://127.0.0.1:4317";
 const JAEGER: &str = "http://127.0.0.1:16686";
 const ADMIN: &str = "http://127.0.0.1:14269";
+/// What stands for the trace id in a link.
+const TRACE_ID: &str = "{trace_id}";
 const EMBEDDED: &str = "127.0.0.1:4317";
 const OTLP_VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
@@ -47,6 +49,7 @@ pub(super) fn resolve(
         settle: limits::duration(&spans.settle, Duration::ZERO..=Duration::from_secs(600), Duration::from_secs(8))?,
         deadline: limits::duration(&spans.deadline, Duration::from_secs(1)..=Duration::from_secs(3600), Duration::from_secs(60))?,
         listen: listen(spans)?,
+        link: link(spans)?,
     })
 }
 
@@ -143,6 +146,21 @@ fn header(name: &str, source: &At<crate::scenario::SecretSource>) -> Result<Stri
     match http::HeaderName::from_bytes(name.as_bytes()) {
         Ok(name) => Ok(name.as_str().to_owned()),
         Err(_) => Err(source.error("is no name of a header, allowed are letters, digits and `-`").into()),
+    }
+}
+
+/// Where a trace is opened; it goes into reports, so it must hold no password.
+fn link(spans: &SpansTable) -> Result<Option<String>, PlanError> {
+    let Some(at) = &spans.link else { return Ok(None) };
+    if !at.value.contains(TRACE_ID) {
+        return Err(at.error(format!("is {}, which has no {TRACE_ID} where the trace id goes", quoted(&at.value))).into());
+    }
+    match url::Url::parse(&at.value) {
+        Ok(url) if url.password().is_some() || !url.username().is_empty() => {
+            Err(at.error("holds a user or password, and every reader of a report would see it; leave it out").into())
+        }
+        Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => Ok(Some(at.value.clone())),
+        _ => Err(at.error(format!("is {}, allowed are addresses with http:// or https://", quoted(&at.value))).into()),
     }
 }
 

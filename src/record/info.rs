@@ -18,6 +18,8 @@ pub enum Status {
     Running,
     Complete,
     Interrupted,
+    /// A threshold with `abort` ended it.
+    Aborted,
     Failed,
 }
 
@@ -66,6 +68,9 @@ pub struct RunInfo {
     /// What the scenario requires of the figures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub thresholds: Vec<ThresholdInfo>,
+    /// The threshold that ended the run before its time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aborted: Option<AbortedInfo>,
     /// Phases in their order, `prepare` first.
     pub phases: Vec<PhaseInfo>,
     /// Collections before the first and after the last phase, and around each phase.
@@ -74,6 +79,9 @@ pub struct RunInfo {
     pub export: Option<ExportInfo>,
     /// The fetch of server spans; None before it happened or when the source is `none`.
     pub fetch: Option<FetchInfo>,
+    /// Where a reader opens a trace, with `{trace_id}` for its id; None where the scenario names nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_link: Option<String>,
     /// Figures above one hour, which no histogram holds.
     pub overflows: u64,
     /// First texts of each failure.
@@ -142,6 +150,13 @@ impl StreamInfo {
         self.part.as_ref().is_some_and(Part::is_measured)
     }
 
+    /// `phase/workload` or `phase/stage/workload`, as reports name it.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let stage = self.stage().map(|stage| format!("{stage}/")).unwrap_or_default();
+        format!("{}/{stage}{}", self.phase, self.workload)
+    }
+
     /// Name of its stage; None where the workload has none.
     #[must_use]
     pub fn stage(&self) -> Option<&str> {
@@ -161,6 +176,31 @@ pub struct ThresholdInfo {
     pub phase: Option<String>,
     /// Whether what can't be decided counts as failed.
     pub strict: bool,
+    /// When it ends the run before its time; None: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub abort: Option<AbortInfo>,
+}
+
+/// When a threshold ends the run before its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AbortInfo {
+    /// Seconds over which the figure is taken, at least 1: the last ones.
+    pub over_s: u32,
+    /// Nanoseconds from the start of the measured part, or of a stage, that are not looked at.
+    pub after_ns: u64,
+}
+
+/// The threshold that ended the run before its time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AbortedInfo {
+    /// Its number among [`RunInfo::thresholds`], from 0.
+    pub threshold: usize,
+    /// `phase/workload` or `phase/stage/workload`.
+    pub at: String,
+    /// What was found and when, in words.
+    pub sentence: String,
 }
 
 /// One phase.

@@ -25,4 +25,4 @@ pub use recorder::Recorder;
 pub use sample::{Figure, Outcome, RequestLine, Sample, SocketFigure, StreamId};
 pub use switch::TracingSwitch;
 pub use warning::Warning;
-pub use writer::{OnSampled, RunWriter, WriterCounters};
+pub use writer::{OnInterval, RunWriter, WriterCounters};

@@ -45,15 +45,15 @@ pub struct RunWriter {
     recorders: u32,
 }
 
-/// Called on the writer's thread with the samples of an interval, after they were written: traced ones and failures.
-pub type OnSampled = Box<dyn FnMut(&[Sample]) + Send>;
+/// Called on the writer's thread with each interval, after its samples were written.
+pub type OnInterval = Box<dyn FnMut(&Interval) + Send>;
 
 impl RunWriter {
     /// Creates the files in `folder` and starts the thread.
     ///
     /// # Errors
     /// A file can't be created.
-    pub fn start(folder: &RunFolder, streams: Arc<Vec<StreamInfo>>, on_sampled: OnSampled) -> Result<Self, FolderError> {
+    pub fn start(folder: &RunFolder, streams: Arc<Vec<StreamInfo>>, on_interval: OnInterval) -> Result<Self, FolderError> {
         let create = |name: &str| {
             let path = folder.file(name);
             OpenOptions::new()
@@ -71,7 +71,7 @@ impl RunWriter {
             lines: Lines::new(&streams),
             streams,
             serializer: V2DeflateSerializer::new(),
-            on_sampled,
+            on_interval,
         };
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
@@ -103,7 +103,7 @@ struct Files {
     lines: Lines,
     streams: Arc<Vec<StreamInfo>>,
     serializer: V2DeflateSerializer,
-    on_sampled: OnSampled,
+    on_interval: OnInterval,
 }
 
 impl Files {
@@ -117,6 +117,7 @@ impl Files {
             counters.failures_not_kept += interval.failures_not_kept;
             counters.overflows += interval.overflows;
             self.write_samples(&interval.samples, &mut counters);
+            (self.on_interval)(&interval);
             // At once, so that a killed process loses a second at most. Each thread has a line of its own for a second;
             // readers add up lines with one tag.
             self.check(&mut counters, |files| files.write_histograms(&interval));
@@ -156,7 +157,6 @@ impl Files {
                 }
             }
         }
-        (self.on_sampled)(samples);
     }
 
     fn write_histograms(&mut self, interval: &Interval) -> io::Result<()> {

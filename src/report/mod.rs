@@ -4,6 +4,7 @@ mod areas;
 mod clean;
 pub(crate) mod comparison;
 mod csv;
+mod flamegraph;
 mod html;
 mod json;
 mod junit;
@@ -48,4 +49,4 @@ pub struct ReportEntry {
 pub struct ReportError(pub String);
 
 /// Every format, one row and one file each.
-pub static REPORTS: &[ReportEntry] = &[text::ENTRY, html::ENTRY, json::ENTRY, markdown::ENTRY, csv::ENTRY, junit::ENTRY];
+pub static REPORTS: &[ReportEntry] = &[text::ENTRY, html::ENTRY, json::ENTRY, markdown::ENTRY, csv::ENTRY, junit::ENTRY, flamegraph::ENTRY];

@@ -63,6 +63,7 @@ pub(super) const CALLER_STAGE: &str = "workloads.<name>.concurrency.stages[]";
 pub(super) const THINK_TIME: &str = "workloads.<name>.think_time";
 pub(super) const PHASE: &str = "phases[]";
 pub(super) const THRESHOLD: &str = "thresholds[]";
+pub(super) const ABORT: &str = "thresholds[].abort";
 
 /// Every key that is built; a workload's table also has the keys of its operation.
 #[rustfmt::skip]
@@ -105,6 +106,7 @@ pub static KEYS: &[ScenarioKey] = &[
     key(SPANS, "settle", "duration", "8s", "0s to 10m", "wait after the last request before spans are read"),
     key(SPANS, "deadline", "duration", "60s", "1s to 1h", "longest time of reading spans"),
     key(SPANS, "headers", "table", "none", "each value ${NAME}, \"Bearer ${NAME}\" or { file }", "headers of every request to the source"),
+    key(SPANS, "link", "text", "Jaeger's UI where one answers", "http:// or https://, with {trace_id} in it", "where a reader opens a trace: reports link to it"),
     key(SPANS, "listen", "text", "127.0.0.1:4317", "IP address and port", "source = \"embedded\": where spans are received"),
     key(DATA, "format", "text", "none, needed", "fbin, random", "format of the data set"),
     key(DATA, "base", "path", "none", "", "file of the rows"),
@@ -176,16 +178,17 @@ pub static KEYS: &[ScenarioKey] = &[
     key(THRESHOLD, "workload", "text", "every one that has the figure", "a table of `[workloads]`", "the workload that it is for"),
     key(THRESHOLD, "phase", "text", "every one", "a name of `[[phases]]`", "the phase that it is for"),
     key(THRESHOLD, "strict", "true or false", "false", "", "what can't be decided counts as failed"),
+    key(THRESHOLD, "abort", "table", "never", "", "when it ends the run before its time; see Thresholds"),
+    key(ABORT, "over", "duration", "none, needed", "1s to 10m, whole seconds", "the run ends when the figure of the last so many seconds violates the threshold"),
+    key(ABORT, "after", "duration", "0s", "0s to 1d", "time from the start of the measured part, or of a stage, that is not looked at"),
 ];
 
 /// Keys that the format has and this version has not.
 const NOT_BUILT: &[(&str, &str)] = &[
-    (THRESHOLD, "abort"),
     (MILVUS, "needs"),
     (MILVUS, "retries"),
     (SPANS, "headers_command"),
     (SPANS, "tls"),
-    (SPANS, "link"),
     (SPANS, "forward"),
     (COLLECTION, "num_partitions"),
     (COLLECTION, "properties"),

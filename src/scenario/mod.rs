@@ -22,9 +22,9 @@ use std::{
 pub use keys::{KEYS, ScenarioKey};
 pub use tree::Place;
 pub use types::{
-    ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, ConnectionsTable, DataTable, ExportTarget, FieldTable, IndexTable,
-    InitialRows, Level, MilvusTable, PhaseTable, QueriesKey, RateKey, Scenario, SecretSource, SineTable, SpansTable, StageTable,
-    ThinkTimeKey, ThresholdTable, TlsTable, TracingTable, WorkloadTable,
+    AbortTable, ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, ConnectionsTable, DataTable, ExportTarget, FieldTable,
+    IndexTable, InitialRows, Level, MilvusTable, PhaseTable, QueriesKey, RateKey, Scenario, SecretSource, SineTable, SpansTable,
+    StageTable, ThinkTimeKey, ThresholdTable, TlsTable, TracingTable, WorkloadTable,
 };
 pub use words::{NAME_RULE, is_name, nearest, quoted};
 

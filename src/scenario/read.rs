@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, ConnectionsTable, DataTable, ExportTarget, FieldTable, IndexTable, Level,
-    MilvusTable, PhaseTable, QueriesKey, RateKey, Scenario, ScenarioError, SineTable, SpansTable, StageTable, ThinkTimeKey, ThresholdTable,
-    TlsTable, TracingTable, WorkloadTable, keys,
+    AbortTable, ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, ConnectionsTable, DataTable, ExportTarget, FieldTable,
+    IndexTable, Level, MilvusTable, PhaseTable, QueriesKey, RateKey, Scenario, ScenarioError, SineTable, SpansTable, StageTable,
+    ThinkTimeKey, ThresholdTable, TlsTable, TracingTable, WorkloadTable, keys,
     reader::{Reader, key_path, list, number, ratio, secret, table, text},
     tree::{Node, Value},
     units,
@@ -118,6 +118,7 @@ fn spans(reader: &Reader<'_>, folder: &Path) -> Result<SpansTable> {
         deadline: reader.duration("deadline")?,
         headers: headers.iter().map(|(name, node)| Ok((name.clone(), at(node, secret(node, folder)?)?))).collect::<Result<_>>()?,
         listen: reader.text("listen")?,
+        link: reader.text("link")?,
     })
 }
 
@@ -249,6 +250,10 @@ fn threshold(node: &Node) -> Result<ThresholdTable> {
         workload: reader.text("workload")?,
         phase: reader.text("phase")?,
         strict: reader.flag("strict")?,
+        abort: reader.with("abort", |node| {
+            let reader = Reader::new(node, keys::ABORT)?;
+            Ok(AbortTable { over: reader.duration("over")?, after: reader.duration("after")? })
+        })?,
     })
 }
 

@@ -29,6 +29,7 @@ fn every_key_of_the_table_is_read() {
             "collections.<name>.fields[]" => format!("collections.a.fields = [{entry}]"),
             "collections.<name>.fields[].index" => format!("collections.a.fields = [{{ index = {entry} }}]"),
             "phases[]" => format!("phases = [{entry}]"),
+            "thresholds[].abort" => format!("thresholds = [{{ abort = {entry} }}]"),
             "thresholds[]" => format!("thresholds = [{entry}]"),
             "workloads.<name>.stages[]" => format!("workloads.a.stages = [{entry}]"),
             "workloads.<name>.concurrency.stages[]" => format!("workloads.a.concurrency.stages = [{entry}]"),

@@ -131,6 +131,7 @@ pub struct SpansTable {
     pub deadline: Option<At<Duration>>,
     pub headers: Vec<(String, At<SecretSource>)>,
     pub listen: Option<At<String>>,
+    pub link: Option<At<String>>,
 }
 
 /// `queries`: a file, or the number of generated ones.
@@ -304,6 +305,15 @@ pub struct ThresholdTable {
     pub workload: Option<At<String>>,
     pub phase: Option<At<String>>,
     pub strict: Option<At<bool>>,
+    pub abort: Option<At<AbortTable>>,
+}
+
+/// `abort` of a threshold.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs)]
+pub struct AbortTable {
+    pub over: Option<At<Duration>>,
+    pub after: Option<At<Duration>>,
 }
 
 /// One entry of `[[phases]]`.

@@ -68,7 +68,7 @@ fn what_is_not_toml() {
 fn an_unknown_key() {
     check(&[("rate = 50", "rates = 50")], &["scenario.toml:", "`workloads.search.rates`", "did you mean `rate`"]);
     check(&[("limit = 5", "top_k = 5")], &["`workloads.search.top_k`", "`limit`"]);
-    check(&[("[[phases]]", "[[thresholds]]\nabort = {}\n[[phases]]")], &["thresholds", "not built"]);
+    check(&[("[[phases]]", "[[thresholds]]\naborts = {}\n[[phases]]")], &["`thresholds.0.aborts`", "did you mean `abort`"]);
 }
 
 #[test]

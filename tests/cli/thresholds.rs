@@ -59,3 +59,23 @@ fn what_did_not_occur_is_undecided_and_fails_where_that_is_strict() {
     assert!(stdout.contains("? part(\"SegCoreSearch\").mean < 1ms at alone/search (undecided): there is no such figure"), "{stdout}");
     check(&format!("{part}\nstrict = true"), 1, &[("part(\"SegCoreSearch\").mean < 1ms", "failed")]);
 }
+
+#[test]
+fn one_that_may_end_the_run_does_so_and_keeps_what_was_measured() {
+    let fake = FakeMilvus::start();
+    fake.delay(&methods::SEARCH, Duration::from_millis(5));
+    let threshold = "[[thresholds]]\nrequire = 'service_time.p50 < 4ms'\nabort = { over = '2s', after = '1s' }\n[[phases]]";
+    let second = "duration = '60s'\nworkloads = ['search']\n[[phases]]\nname = 'later'\nduration = '60s'";
+    let bench = Bench::at(&fake, &[("[[phases]]", threshold), ("duration = \"1s\"", second)]);
+    let ended = bench.run(&[]).exits(1);
+    assert!(ended.stdout.contains("! ended early by a threshold"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("over 2 s, limit 4.00 ms, "), "{}", ended.stdout);
+    assert!(ended.stderr.contains("the run was ended"), "{}", ended.stderr);
+    let folder = bench.only_folder();
+    assert_eq!((&folder.run()["status"], &folder.report()["status"]), (&"aborted".into(), &"aborted".into()));
+    let requests = &folder.report()["workloads"][0]["requests"];
+    let (due, ok) = (requests["due"].as_u64().expect("due"), requests["ok"].as_u64().expect("ok"));
+    assert!(ok > 0 && due < 60 * 50, "{requests}");
+    assert_eq!(folder.report()["thresholds"][0]["state"], "failed");
+    assert_eq!(folder.report()["workloads"].as_array().map_or(0, |rows| rows.iter().filter(|row| row["phase"] == "later").count()), 0);
+}

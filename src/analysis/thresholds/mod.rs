@@ -1,6 +1,7 @@
 //! Thresholds of a scenario against what was measured: passed, failed, or not to be decided.
 
 pub mod expression;
+pub mod watch;
 
 use self::expression::{Base, Comparison, Expression, Figure, Limit, Time, Unit};
 use super::{
@@ -10,7 +11,7 @@ use super::{
     statistics::series::{Second, Series},
     tables::PartTable,
 };
-use crate::record::{self, ThresholdInfo};
+use crate::record::{self, AbortedInfo, ThresholdInfo};
 
 /// A workload with what its figures are taken from.
 pub(super) struct Row<'a> {
@@ -43,13 +44,20 @@ impl Measured {
     }
 }
 
-/// Every threshold at every row that it is for, in the order of the thresholds, then of the rows.
-pub(super) fn results(thresholds: &[ThresholdInfo], rows: &[Row<'_>]) -> Vec<ThresholdResult> {
-    let of = |threshold| {
+/// Every threshold at every row that it is for, in the order of the thresholds, then of the rows. The one that ended the run
+/// failed, whatever the figures of the whole are.
+pub(super) fn results(thresholds: &[ThresholdInfo], aborted: Option<&AbortedInfo>, rows: &[Row<'_>]) -> Vec<ThresholdResult> {
+    let of = |(number, threshold)| {
         let wanted = rows.iter().filter(move |row| is_for(threshold, row.workload));
-        wanted.filter_map(move |row| result(threshold, row, rows))
+        wanted.filter_map(move |row| {
+            let found = result(threshold, row, rows)?;
+            Some(match aborted.filter(|aborted| aborted.threshold == number && aborted.at == found.at) {
+                Some(aborted) => ThresholdResult { state: ThresholdState::Failed, sentence: aborted.sentence.clone(), ..found },
+                None => found,
+            })
+        })
     };
-    thresholds.iter().flat_map(of).collect()
+    thresholds.iter().enumerate().flat_map(of).collect()
 }
 
 fn is_for(threshold: &ThresholdInfo, workload: &WorkloadAnalysis) -> bool {
@@ -299,7 +307,7 @@ mod tests {
             workloads.iter().map(|workload| Row { workload, requests: &[], parts: &parts, seconds: &seconds }).collect();
         let mut threshold = ThresholdInfo { require: require.to_owned(), ..ThresholdInfo::default() };
         change(&mut threshold);
-        results(&[threshold], &rows).into_iter().map(|result| (result.at, result.state)).collect()
+        results(&[threshold], None, &rows).into_iter().map(|result| (result.at, result.state)).collect()
     }
 
     fn check_states(require: &str, expected: [ThresholdState; 2]) {

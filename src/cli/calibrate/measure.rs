@@ -17,7 +17,7 @@ use crate::{
     operation::RequestKey,
     plan::{Plan, PlanFlags},
     record::{
-        Figure, FigureHistograms, HistogramKey, OnSampled, Outcome, Part, RunClock, RunFolder, RunWriter, StreamInfo, read_histograms,
+        Figure, FigureHistograms, HistogramKey, OnInterval, Outcome, Part, RunClock, RunFolder, RunWriter, StreamInfo, read_histograms,
     },
     scenario::{Scenario, ScenarioSource},
     telemetry::{ExportOptions, Exporter, Nonce, SpanQueue},
@@ -144,12 +144,12 @@ pub(super) fn request_bytes(plan: &Plan, workload: usize) -> Option<u64> {
 }
 
 /// What the writer does with each traced sample: as in a run.
-fn export(mut queue: SpanQueue, clock: RunClock, infos: &[StreamInfo]) -> OnSampled {
+fn export(mut queue: SpanQueue, clock: RunClock, infos: &[StreamInfo]) -> OnInterval {
     let (run, host) = ("calibrate".to_owned(), "127.0.0.1".to_owned());
     let context = SpanContext { run, anchor: clock.anchor(), host, port: 19530, roots: Vec::new() };
     let spans = ClientSpans::new(context, infos);
-    Box::new(move |samples| {
-        samples.iter().filter(|sample| sample.sampled).filter_map(|sample| spans.of(sample)).for_each(|span| queue.push(span));
+    Box::new(move |interval| {
+        interval.samples.iter().filter(|sample| sample.sampled).filter_map(|sample| spans.of(sample)).for_each(|span| queue.push(span));
         queue.flush();
     })
 }

@@ -119,11 +119,19 @@ fn keys_that_are_not_built_say_so() {
     let search = |line: &str| check_with("rate = 200", line, &["is not built yet; leave it out", "`workloads.search."]);
     search("retries = 2");
     search("cleanup = true");
-    check_with("[milvus]", "[[thresholds]]\nabort = {}\n[milvus]", &["`thresholds.0.abort` is not built yet"]);
     check_with("uri =", "needs = \">= 2.4\"\nuri =", &["`milvus.needs` is not built yet"]);
     check_with("initial_rows", "num_partitions = 4\ninitial_rows", &["not built yet"]);
     check_with("duration = \"10s\"", "until = \"indexed\"", &["not built yet"]);
-    check_with("[data.noise]", "[tracing.spans]\nlink = \"x\"\n[data.noise]", &["`tracing.spans.link` is not built yet"]);
+}
+
+#[test]
+fn a_link_has_a_place_for_the_trace_and_no_password() {
+    let check =
+        |link: &str, words: &[&str]| check_with("[data.noise]", &format!("[tracing.spans]\nlink = \"{link}\"\n[data.noise]"), words);
+    check("https://grafana.example/trace", &["`tracing.spans.link` is \"https://grafana.example/trace\"", "no {trace_id}"]);
+    check("grafana/{trace_id}", &["`tracing.spans.link` is \"grafana/{trace_id}\"", "http:// or https://"]);
+    check("javascript:alert({trace_id})", &["http:// or https://"]);
+    check("https://me:secret@grafana.example/{trace_id}", &["holds a user or password"]);
 }
 
 #[test]
@@ -206,6 +214,15 @@ fn thresholds_are_checked_before_the_run() {
     check("require = \"failed < phase(\\\"x\\\").failed\"", &["names a phase that is \"x\""]);
     let closed = "workload = \"ingest\"\nrequire = \"response_time.p99 < 5ms\"";
     check(closed, &["a closed loop has no response time, use service_time"]);
+    let abort = |require: &str, keys: &str, words: &[&str]| check(&format!("require = '{require}'\nabort = {{ {keys} }}"), words);
+    abort("failed < 1%", "", &["`thresholds.0.abort` has no `over`"]);
+    abort("failed < 1%", "over = \"1500ms\"", &["`thresholds.0.abort.over` is 1.5s", "whole seconds from 1s to 600s"]);
+    abort("failed < 1%", "over = \"5s\", after = \"2d\"", &["`thresholds.0.abort.after`", "at most 1d"]);
+    abort(
+        "gap.p99 < 1s",
+        "over = \"5s\"",
+        &["`thresholds.0.abort` can't end the run by its figure, which is not known before the run has ended"],
+    );
     check("require = \"failed < 1%\"\nstrict = 1", &["`thresholds.0.strict` is 1", "true or false"]);
 }
 

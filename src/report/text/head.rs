@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Reasons that repeat the status, which has a line of its own.
-pub(in crate::report) const OF_STATUS: [&str; 2] = ["failed_run", "interrupted"];
+pub(in crate::report) const OF_STATUS: [&str; 3] = ["failed_run", "interrupted", "aborted"];
 
 /// Share of what the client can generate above which a sentence says so.
 const NEAR_CAPACITY: f64 = 0.8;
@@ -76,6 +76,7 @@ pub(in crate::report) fn status_note(analysis: &Analysis) -> Option<String> {
         if measured(analysis).next().is_some() { "the figures are of what was measured until then" } else { "nothing was measured" };
     let note = match (analysis.status.as_str(), &analysis.failure) {
         ("interrupted", _) => format!("interrupted: {until}; run it again for the whole"),
+        ("aborted", _) => format!("ended early by a threshold, see the thresholds: {until}"),
         ("failed", Some(failure)) if measured(analysis).next().is_none() => format!("failed: {failure}"),
         ("failed", Some(failure)) => format!("failed: {failure}; {until}"),
         ("failed", None) => format!("failed: {until}; see the errors below, and run it again"),

@@ -1,0 +1,333 @@
+//! Thresholds that end a run before its time: their figures over the last seconds, while it is measured.
+//!
+//! Seconds are those of the run's clock, as the recorder counts them, and each counts a request where it ended.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Measured,
+    expression::{Base, Comparison, Expression, Figure, Limit, Time},
+    in_words,
+};
+use crate::{
+    analysis::{
+        quantiles::{self, us},
+        statistics::series::{Second, Series},
+    },
+    record::{self, AbortInfo, AbortedInfo, Interval, Outcome, StreamInfo, ThresholdInfo},
+};
+
+/// Seconds that are not looked at yet: a thread hands a second over up to one second after its end, and it has to be read then.
+const ON_THE_WAY: u64 = 2;
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// Everything that may end the run.
+#[derive(Debug, Default)]
+pub struct Watch {
+    watched: Vec<Watched>,
+}
+
+/// One threshold at one part.
+#[derive(Debug)]
+struct Watched {
+    threshold: usize,
+    stream: u16,
+    at: String,
+    figure: Figure,
+    comparison: Comparison,
+    limit: f64,
+    abort: AbortInfo,
+    seconds: BTreeMap<u64, Seen>,
+    /// The last second of the window that was looked at last.
+    looked_at: u64,
+}
+
+/// What ended in one second, all threads together.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Figure of each success, nanoseconds, with its count.
+    values: Vec<(i64, u64)>,
+    sum: f64,
+    ok: u64,
+    failed: u64,
+}
+
+/// When a part of the phase that runs is measured, nanoseconds since the run's start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measuring {
+    /// Number of its stream.
+    pub stream: u16,
+    /// Its start.
+    pub from_ns: u64,
+    /// Its planned end; None where there is none.
+    pub to_ns: Option<u64>,
+}
+
+impl Watch {
+    /// Watches those of `thresholds` that have an `abort`, at every measured one of `streams` that they are for.
+    #[must_use]
+    pub fn new(thresholds: &[ThresholdInfo], streams: &[StreamInfo]) -> Self {
+        let of = |(number, info)| streams.iter().zip(0..).filter_map(move |(stream, index)| Watched::new(number, info, stream, index));
+        Self { watched: thresholds.iter().enumerate().flat_map(of).collect() }
+    }
+
+    /// Takes in what one thread recorded in one second.
+    pub fn add(&mut self, interval: &Interval) {
+        for watched in &mut self.watched {
+            watched.add(interval);
+        }
+    }
+
+    /// The first threshold that is violated over its last whole seconds at `now_ns`, where the part that it is for is measured.
+    pub fn violated(&mut self, now_ns: u64, measuring: &[Measuring]) -> Option<AbortedInfo> {
+        let last = (now_ns / SECOND_NS).checked_sub(ON_THE_WAY)?;
+        let part = |watched: &Watched| measuring.iter().find(|part| part.stream == watched.stream).copied();
+        self.watched.iter_mut().filter_map(|watched| watched.look(last, part(watched)?)).next()
+    }
+}
+
+impl Watched {
+    fn new(threshold: usize, info: &ThresholdInfo, stream: &StreamInfo, index: u16) -> Option<Self> {
+        let abort = info.abort?;
+        let named = |wanted: &Option<String>, name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
+        if !stream.is_measured() || !named(&info.phase, &stream.phase) || !named(&info.workload, &stream.workload) {
+            return None;
+        }
+        // Both were checked before the run.
+        let Expression { figure, comparison, limit: Limit::Value(limit) } = Expression::parse(&info.require).ok()? else { return None };
+        if stream.phase == "prepare" || figure.lacking(stream.open_loop).is_some() {
+            return None;
+        }
+        let (at, seconds) = (stream.place(), BTreeMap::new());
+        Some(Self { threshold, stream: index, at, figure, comparison, limit, abort, seconds, looked_at: 0 })
+    }
+
+    fn add(&mut self, interval: &Interval) {
+        let wanted = recorded(&self.figure);
+        let mut ended: Vec<(Outcome, u64)> = Vec::new();
+        for (_, outcome, figure, histogram) in interval.histograms().filter(|(stream, ..)| stream.0 == self.stream) {
+            // Each figure of an outcome counts its requests; one that was not sent lacks some of them.
+            match ended.iter_mut().find(|(known, _)| *known == outcome) {
+                Some((_, count)) => *count = histogram.len().max(*count),
+                None => ended.push((outcome, histogram.len())),
+            }
+            if outcome == Outcome::Ok && Some(figure) == wanted {
+                let seen = self.seconds.entry(interval.second).or_default();
+                let values = histogram.iter_recorded().map(|step| (step.value_iterated_to() as i64, step.count_since_last_iteration()));
+                seen.values.extend(values);
+                seen.sum += histogram.mean() * histogram.len() as f64;
+            }
+        }
+        for (outcome, count) in ended {
+            let seen = self.seconds.entry(interval.second).or_default();
+            match outcome {
+                Outcome::Ok => seen.ok += count,
+                // Given up by this program, at an end.
+                Outcome::NotSent | Outcome::Abandoned => {}
+                _ => seen.failed += count,
+            }
+        }
+    }
+
+    /// Looks at the window that ends with second `last`, where it lies within the part and was not looked at yet.
+    fn look(&mut self, last: u64, part: Measuring) -> Option<AbortedInfo> {
+        let over = u64::from(self.abort.over_s);
+        let first = (last + 1).checked_sub(over)?;
+        self.seconds = self.seconds.split_off(&first);
+        let within = first * SECOND_NS >= part.from_ns.saturating_add(self.abort.after_ns)
+            && part.to_ns.is_none_or(|to| (last + 1) * SECOND_NS <= to);
+        if !within || last <= self.looked_at {
+            return None;
+        }
+        self.looked_at = last;
+        let window: Vec<&Seen> = self.seconds.range(..=last).map(|(_, seen)| seen).collect();
+        let value = self.value(&window)?;
+        if self.comparison.holds(value, self.limit) {
+            return None;
+        }
+        let show = |value| in_words(Measured::exact(value), self.figure.unit());
+        let since = ((last + 1) * SECOND_NS - part.from_ns) / SECOND_NS;
+        let sentence = format!("{} over {over} s, limit {}, {since} s after the start: the run was ended", show(value), show(self.limit));
+        Some(AbortedInfo { threshold: self.threshold, at: self.at.clone(), sentence })
+    }
+
+    /// The figure over the window, in its unit; None where nothing ended that has it.
+    fn value(&self, window: &[&Seen]) -> Option<f64> {
+        let sum = |count: fn(&Seen) -> u64| window.iter().map(|seen| count(seen)).sum::<u64>() as f64;
+        let (ok, failed) = (sum(|seen| seen.ok), sum(|seen| seen.failed));
+        match self.figure.base {
+            Base::Throughput => Some(ok / f64::from(self.abort.over_s)),
+            Base::Failed => (ok + failed > 0.0).then(|| failed / (ok + failed)),
+            _ => self.time(window),
+        }
+    }
+
+    fn time(&self, window: &[&Seen]) -> Option<f64> {
+        let values = window.iter().flat_map(|seen| seen.values.iter().copied()).collect();
+        let series = Series::new(vec![Second::new(values, window.iter().map(|seen| seen.sum).sum())]);
+        match self.figure.quantile? {
+            "mean" => series.mean().map(|ns| ns / 1_000.0),
+            key => quantiles::QUANTILES.iter().find(|(known, _)| *known == key).and_then(|(_, q)| series.quantile(*q)).map(us),
+        }
+    }
+}
+
+/// The recorded figure that a time is taken from; None where there is none.
+fn recorded(figure: &Figure) -> Option<record::Figure> {
+    match figure.base {
+        Base::Time(Time::Response) => Some(record::Figure::ResponseTime),
+        Base::Time(Time::Service) => Some(record::Figure::ServiceTime),
+        Base::Time(Time::SendLag) => Some(record::Figure::SendLag),
+        Base::Time(Time::Queue) => Some(record::Figure::QueueTime),
+        _ => None,
+    }
+}
+
+/// Why `expression` can't end a run, for a message after `with abort`; None where it can.
+#[must_use]
+pub fn obstacle(expression: &Expression) -> Option<&'static str> {
+    let watched = recorded(&expression.figure).is_some() || matches!(expression.figure.base, Base::Failed | Base::Throughput);
+    match expression {
+        _ if !watched => {
+            Some("is not known before the run has ended; use response_time, service_time, send_lag, queue_time, failed or throughput")
+        }
+        _ if expression.figure.worst_s.is_some() => Some("has windows of its own, leave .worst out: `over` is the window"),
+        Expression { limit: Limit::Phase { .. }, .. } => Some("is compared with another phase; use a number"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Part, Recorder, Sample, StreamId};
+
+    /// What every case is about: seconds 10 to 30 of the run are measured, 100 requests end in each.
+    struct Case {
+        require: &'static str,
+        abort: AbortInfo,
+        /// Milliseconds that a request of each second takes; 0: it times out.
+        takes_ms: fn(u64) -> u64,
+    }
+
+    const OVER_5_AFTER_3: AbortInfo = AbortInfo { over_s: 5, after_ns: 3 * SECOND_NS };
+
+    /// The second in which the run is ended, and why.
+    fn ended(case: &Case) -> Option<(u64, String)> {
+        let stream = StreamInfo {
+            phase: "alone".to_owned(),
+            part: Some(Part::Measured),
+            workload: "search".to_owned(),
+            open_loop: true,
+            ..StreamInfo::default()
+        };
+        let threshold = ThresholdInfo { require: case.require.to_owned(), abort: Some(case.abort), ..ThresholdInfo::default() };
+        let mut watch = Watch::new(&[threshold], &[stream]);
+        let (queue, intervals) = std::sync::mpsc::sync_channel(100);
+        let mut recorder = Recorder::new(0, queue);
+        let measuring = [Measuring { stream: 0, from_ns: 10 * SECOND_NS, to_ns: Some(30 * SECOND_NS) }];
+        for second in 0..40 {
+            recorder.roll(second * SECOND_NS);
+            intervals.try_iter().for_each(|interval| watch.add(&interval));
+            // The look comes before what this second adds.
+            if let Some(violation) = watch.violated(second * SECOND_NS + 1_000, &measuring) {
+                assert_eq!((violation.threshold, violation.at.as_str()), (0, "alone/search"));
+                return Some((second, violation.sentence));
+            }
+            for number in 0..100 {
+                let ms = (case.takes_ms)(second);
+                let done_ns = second * SECOND_NS + number * 1_000_000;
+                let intended_ns = done_ns.saturating_sub(ms.max(1) * 1_000_000);
+                let outcome = if ms == 0 { Outcome::Timeout } else { Outcome::Ok };
+                recorder.record(&sample(intended_ns, done_ns.max(intended_ns), outcome));
+            }
+        }
+        None
+    }
+
+    fn sample(intended_ns: u64, done_ns: u64, outcome: Outcome) -> Sample {
+        Sample {
+            stream: StreamId(0),
+            seq: 0,
+            trace_id: 1,
+            span_id: 1,
+            sampled: false,
+            intended_ns: Some(intended_ns),
+            ready_ns: None,
+            sent_ns: Some(intended_ns),
+            done_ns,
+            outcome,
+            request_bytes: 0,
+            response_bytes: 0,
+            rows: 0,
+            recall: f32::NAN,
+        }
+    }
+
+    fn check(case: Case, expected: Option<(u64, &str)>) {
+        let found = ended(&case);
+        assert_eq!(found.as_ref().map(|(second, sentence)| (*second, sentence.as_str())), expected, "{}", case.require);
+    }
+
+    #[test]
+    fn a_figure_that_keeps_its_limit_ends_nothing() {
+        check(Case { require: "response_time.p99 < 20ms", abort: OVER_5_AFTER_3, takes_ms: |_| 5 }, None);
+    }
+
+    #[test]
+    fn what_is_violated_from_the_start_ends_the_run_after_the_first_window() {
+        // Seconds 13 to 17, looked at when 18 has ended.
+        let case = Case { require: "response_time.p99 < 20ms", abort: OVER_5_AFTER_3, takes_ms: |_| 50 };
+        check(case, Some((19, "50.00 ms over 5 s, limit 20.00 ms, 8 s after the start: the run was ended")));
+    }
+
+    #[test]
+    fn the_window_moves() {
+        // p50 of seconds 18 to 22 holds three slow ones.
+        let case = Case { require: "response_time.p50 < 20ms", abort: OVER_5_AFTER_3, takes_ms: |second| if second < 20 { 5 } else { 50 } };
+        check(case, Some((24, "50.00 ms over 5 s, limit 20.00 ms, 13 s after the start: the run was ended")));
+    }
+
+    #[test]
+    fn the_first_seconds_and_those_after_the_end_are_not_looked_at() {
+        let slow_at_first = |second| if second < 13 { 500 } else { 5 };
+        check(Case { require: "response_time.max < 20ms", abort: OVER_5_AFTER_3, takes_ms: slow_at_first }, None);
+        let slow_at_last = |second| if second >= 30 { 500 } else { 5 };
+        check(Case { require: "response_time.max < 20ms", abort: OVER_5_AFTER_3, takes_ms: slow_at_last }, None);
+    }
+
+    #[test]
+    fn failures_and_throughput_are_of_what_ended() {
+        let fails = |second| if second >= 20 { 0 } else { 5 };
+        let case = Case { require: "failed < 10%", abort: OVER_5_AFTER_3, takes_ms: fails };
+        check(case, Some((22, "20.00 % over 5 s, limit 10.00 %, 11 s after the start: the run was ended")));
+        let case = Case { require: "throughput > 50", abort: OVER_5_AFTER_3, takes_ms: fails };
+        check(case, Some((24, "40.0/s over 5 s, limit 50.0/s, 13 s after the start: the run was ended")));
+        // Nothing that succeeded has a time.
+        check(Case { require: "response_time.p50 < 1ms", abort: OVER_5_AFTER_3, takes_ms: |_| 0 }, None);
+    }
+
+    #[test]
+    fn a_threshold_without_abort_ends_nothing() {
+        let threshold = ThresholdInfo { require: "failed < 1%".to_owned(), ..ThresholdInfo::default() };
+        assert!(Watch::new(&[threshold], &[StreamInfo::default()]).watched.is_empty());
+    }
+
+    #[test]
+    fn figures_that_need_the_whole_run_are_no_reason_to_end_it() {
+        let check = |text: &str, words: Option<&str>| {
+            let found = obstacle(&Expression::parse(text).expect(text));
+            assert_eq!(found.is_some(), words.is_some(), "{text}: {found:?}");
+            assert!(found.unwrap_or_default().contains(words.unwrap_or_default()), "{text}: {found:?}");
+        };
+        check("response_time.p99 < 20ms", None);
+        check("failed < 1%", None);
+        check("throughput > 10", None);
+        check("gap.p99 < 20ms", Some("not known before"));
+        check("area(\"engine\").p99 < 20ms", Some("not known before"));
+        check("achieved_rate > 90%", Some("not known before"));
+        check("response_time.p99.worst(\"10s\") < 20ms", Some("`over` is the window"));
+        check("response_time.p99 < 2 * phase(\"alone\").response_time.p99", Some("use a number"));
+    }
+}
