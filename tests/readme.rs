@@ -10,7 +10,7 @@ use milvus_bench::{analysis::Area, dataset::DATASETS, operation::OPERATIONS, pla
 const UPDATE: &str = "MILVUS_BENCH_UPDATE";
 
 /// Subcommands that the interface names and this version has not.
-const NOT_BUILT: [&str; 2] = ["merge", "init"];
+const NOT_BUILT: [&str; 1] = ["merge"];
 
 /// Folders of the project that a path in a document may begin with.
 const FOLDERS: [&str; 11] =

@@ -7,6 +7,7 @@ mod compare;
 mod doctor;
 mod environment;
 mod finish;
+mod init;
 mod list;
 mod live;
 mod load_threads;
@@ -94,6 +95,8 @@ enum Command {
     Spans(spans::SpansArguments),
     /// Runs against runs: what differs, what got slower or faster, and where
     Compare(compare::CompareArguments),
+    /// A commented scenario for a collection that is there, as Milvus describes it
+    Init(init::InitArguments),
     /// Runs below the results folder, newest first
     List(list::ListArguments),
     /// Completions for a shell, on stdout
@@ -152,6 +155,7 @@ fn execute(arguments: Arguments) -> Result<Done, CliError> {
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Spans(arguments) => spans::spans(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
+        Command::Init(arguments) => init::init(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -10,6 +10,7 @@ mod bench;
 mod calibrate;
 mod compare;
 mod folder;
+mod init;
 mod joined;
 mod list;
 mod otlp;

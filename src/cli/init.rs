@@ -1,0 +1,351 @@
+//! `init`: a commented scenario for a collection that is there, as Milvus describes it. Reads only.
+
+use std::{fs::OpenOptions, io::Write as _, path::PathBuf, time::Duration};
+
+use askama::Template;
+use clap::Args;
+
+use super::{CliError, Done, check::plan_of, print, runtime, session::connect_options};
+use crate::{
+    milvus::{
+        Client, Transport, methods, optional,
+        proto::{
+            ConsistencyLevel, DataType, FieldSchema, IndexDescription, KeyValuePair, LoadState, ShowCollectionsRequest,
+            ShowCollectionsResponse,
+        },
+    },
+    plan::PlanFlags,
+    report::clean,
+    scenario::{ScenarioSource, is_name},
+};
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArguments {
+    /// Collection to be searched; default: the only one there is
+    #[arg(value_name = "COLLECTION")]
+    collection: Option<String>,
+    /// Milvus, e.g. http://127.0.0.1:19530; before MILVUS_URI
+    #[arg(long, value_name = "URI")]
+    uri: Option<String>,
+    /// Write a new file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// A scenario that names nothing, for the address and the credentials of the environment.
+const NOTHING: &str = r#"
+name = "init"
+[collections.none]
+data = "none"
+prepare = "reuse"
+metric = "L2"
+[data.none]
+format = "random"
+rows = 1
+dim = 4
+queries = 1
+[workloads.none]
+operation = "search"
+collection = "none"
+concurrency = 1
+[[phases]]
+name = "none"
+requests = 1
+workloads = ["none"]
+"#;
+
+/// Longest wait for one answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Most names of collections in a message.
+const MOST_NAMES: usize = 20;
+
+/// The scenario's text. Values are TOML, comments are free of breaks; nothing is escaped for HTML.
+#[derive(Debug, Template)]
+#[template(path = "scenario.toml", escape = "none")]
+struct Starter {
+    name: String,
+    question: String,
+    collection: String,
+    uri: String,
+    version: String,
+    facts: String,
+    quoted_uri: String,
+    quoted_collection: String,
+    dim: u32,
+    keys: Vec<String>,
+    search: Vec<String>,
+}
+
+/// What Milvus said of the collection.
+#[derive(Debug)]
+struct Found {
+    name: String,
+    fields: Vec<FieldSchema>,
+    consistency: ConsistencyLevel,
+    indexes: Vec<IndexDescription>,
+    /// None where it is not loaded, and can't be counted.
+    rows: Option<u64>,
+    loaded: bool,
+}
+
+/// Asks Milvus and writes the scenario.
+pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
+    let flags = PlanFlags { uri: arguments.uri.clone(), ..PlanFlags::default() };
+    let plan = plan_of(&ScenarioSource::Stdin(NOTHING.to_owned()), &[], &flags)?;
+    let uri = plan.milvus.uri.clone();
+    let text = runtime()?.block_on(async {
+        let transport = Transport::connect(&connect_options(&plan)).await.map_err(CliError::new)?;
+        let client = Client::new(transport, TIMEOUT);
+        let version = optional(client.version().await).map_err(CliError::new)?;
+        let found = ask(&client, arguments.collection.as_deref(), &uri).await?;
+        starter(&found, &uri, version.as_deref())?.render().map_err(CliError::new)
+    })?;
+    let Some(path) = &arguments.out else {
+        print(text.as_bytes());
+        return Ok(Done::Ok);
+    };
+    // Never over a file that is there: it may be an hour of somebody's work.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .map_err(|error| CliError::new(format!("{} can't be written: {error}; name a new file with --out", path.display())))?;
+    file.write_all(text.as_bytes()).map_err(|error| CliError::new(format!("{} can't be written: {error}", path.display())))?;
+    eprintln!("scenario: {}", path.display());
+    Ok(Done::Ok)
+}
+
+async fn ask(client: &Client, wanted: Option<&str>, uri: &str) -> Result<Found, CliError> {
+    let fail = |error: crate::milvus::SetupError| CliError::new(format!("Milvus at {uri} was asked for its collections: {error}"));
+    let reply: ShowCollectionsResponse =
+        client.call(&methods::SHOW_COLLECTIONS, &ShowCollectionsRequest::default(), b"").await.map_err(fail)?;
+    let name = choose(wanted, &reply.collection_names, uri)?;
+    let described = client.describe_collection(&name).await.map_err(fail)?;
+    let described = described.ok_or_else(|| CliError::new(format!("collection {name} is gone from the Milvus at {uri}")))?;
+    let loaded = client.load_state(&name).await.map_err(fail)? == LoadState::Loaded;
+    Ok(Found {
+        consistency: described.consistency_level(),
+        fields: described.schema.map(|schema| schema.fields).unwrap_or_default(),
+        indexes: client.describe_index(&name).await.map_err(fail)?,
+        rows: if loaded { client.count_visible_rows(&name).await.ok() } else { None },
+        loaded,
+        name,
+    })
+}
+
+/// The collection that is meant, of those that there are.
+fn choose(wanted: Option<&str>, names: &[String], uri: &str) -> Result<String, CliError> {
+    let listed = || {
+        let shown: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
+        let more = if names.len() > MOST_NAMES { format!(" and {} more", names.len() - MOST_NAMES) } else { String::new() };
+        format!("{}{more}", shown.join(", "))
+    };
+    match (wanted, names) {
+        (_, []) => Err(CliError::new(format!(
+            "the Milvus at {uri} has no collection that could be searched: begin with a scenario that makes its own, such as scenarios/quickstart.toml"
+        ))),
+        (Some(name), _) if names.iter().any(|known| known == name) => Ok(name.to_owned()),
+        (Some(name), _) => Err(CliError::new(format!("the Milvus at {uri} has no collection {name}; it has: {}", listed()))),
+        (None, [only]) => Ok(only.clone()),
+        (None, _) => Err(CliError::new(format!("which collection? Milvus at {uri} has: {}; write `milvus-bench init NAME`", listed()))),
+    }
+}
+
+fn starter(found: &Found, uri: &str, version: Option<&str>) -> Result<Starter, CliError> {
+    let vectors: Vec<&FieldSchema> = found.fields.iter().filter(|field| field.data_type() == DataType::FloatVector).collect();
+    let name = &found.name;
+    let vector = vectors.first().ok_or_else(|| {
+        CliError::new(format!(
+            "collection {name} has no field of float vectors, and milvus-bench searches no others yet; name another collection"
+        ))
+    })?;
+    let dim = pair(&vector.type_params, "dim").and_then(|dim| dim.parse().ok());
+    let dim = dim.ok_or_else(|| CliError::new(format!("Milvus gave no dimension of the field {} of collection {name}", vector.name)))?;
+    let index = found.indexes.iter().find(|index| index.field_name == vector.name);
+    let index_type = index.and_then(|index| pair(&index.params, "index_type")).unwrap_or("none");
+    let one_line = |text: &str| clean(text);
+    Ok(Starter {
+        name: toml_text(if is_name(name) { name } else { "init" }),
+        question: toml_text(&format!("What does a search of {name} cost, and where does the time go?")),
+        collection: one_line(name),
+        uri: one_line(uri),
+        version: version.map(|version| format!(", version {}", one_line(version))).unwrap_or_default(),
+        facts: facts(found, vector, dim, index_type),
+        quoted_uri: toml_text(uri),
+        quoted_collection: toml_text(name),
+        dim,
+        keys: keys(found, vector, &vectors, index),
+        search: search(found, index_type),
+    })
+}
+
+/// `1,000 rows of 128 dimensions, index HNSW on v.`
+fn facts(found: &Found, vector: &FieldSchema, dim: u32, index_type: &str) -> String {
+    let rows = found.rows.map_or("Rows".to_owned(), |rows| format!("{} rows", crate::report::units::count(rows)));
+    let loaded = if found.loaded { "" } else { " It is not loaded: load it before a run." };
+    clean(&format!("{rows} of {dim} dimensions in the field {}, index {index_type}.{loaded}", vector.name))
+}
+
+/// Keys of `[collections.target]` that are not what is assumed without them.
+fn keys(found: &Found, vector: &FieldSchema, vectors: &[&FieldSchema], index: Option<&IndexDescription>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let metric = index.and_then(|index| pair(&index.params, "metric_type"));
+    match metric {
+        Some(metric) => lines.push(format!("metric = {}", toml_text(metric))),
+        None => {
+            lines.push("metric = \"L2\"                             # <-- the field has no index yet, so Milvus does not know".to_owned())
+        }
+    }
+    if let Some(key) = found.fields.iter().find(|field| field.is_primary_key) {
+        lines.push(format!("id_field = {}", toml_text(&key.name)));
+    }
+    let others: Vec<String> = vectors.iter().filter(|field| field.name != vector.name).map(|field| clean(&field.name)).collect();
+    let others = if others.is_empty() { String::new() } else { format!("   # <-- or {}", others.join(", ")) };
+    lines.push(format!("vector_field = {}{others}", toml_text(&vector.name)));
+    let consistency = match found.consistency {
+        ConsistencyLevel::Strong => "Strong",
+        ConsistencyLevel::Session => "Session",
+        ConsistencyLevel::Eventually => "Eventually",
+        ConsistencyLevel::Bounded | ConsistencyLevel::Customized => "Bounded",
+    };
+    lines.push(format!("consistency = \"{consistency}\""));
+    lines
+}
+
+/// Keys of the search: what trades time for recall, and what could be asked for.
+fn search(found: &Found, index_type: &str) -> Vec<String> {
+    let params = match index_type.to_ascii_uppercase().as_str() {
+        "HNSW" => Some("params = { ef = 64 }                      # <-- more finds more, and takes longer"),
+        "DISKANN" => Some("params = { search_list = 100 }            # <-- more finds more, and takes longer"),
+        name if name.starts_with("IVF") || name == "SCANN" => {
+            Some("params = { nprobe = 16 }                  # <-- more finds more, and takes longer")
+        }
+        _ => None,
+    };
+    let mut lines: Vec<String> = params.into_iter().map(str::to_owned).collect();
+    let scalars = found.fields.iter().filter(|field| !field.is_primary_key && !is_vector(field.data_type()));
+    let scalars: Vec<String> = scalars.map(|field| toml_text(&field.name)).collect();
+    if !scalars.is_empty() {
+        lines.push(format!("# output_fields = [{}]", scalars.join(", ")));
+        lines.push("# filter = \"...\"                          # <-- as your application asks; it changes what a search costs".to_owned());
+    }
+    lines
+}
+
+fn is_vector(data_type: DataType) -> bool {
+    data_type.as_str_name().ends_with("_VECTOR")
+}
+
+fn pair<'a>(pairs: &'a [KeyValuePair], key: &str) -> Option<&'a str> {
+    pairs.iter().find(|pair| pair.key == key).map(|pair| pair.value.as_str())
+}
+
+/// A text as TOML writes it.
+fn toml_text(text: &str) -> String {
+    toml::Value::String(clean(text)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(name: &str, data_type: DataType, dim: Option<u32>) -> FieldSchema {
+        let dim = dim.map(|dim| KeyValuePair { key: "dim".to_owned(), value: dim.to_string() });
+        let is_primary_key = name == "id";
+        FieldSchema {
+            name: name.to_owned(),
+            data_type: data_type.into(),
+            is_primary_key,
+            type_params: dim.into_iter().collect(),
+            ..FieldSchema::default()
+        }
+    }
+
+    fn found(fields: Vec<FieldSchema>, index: &[(&str, &str)]) -> Found {
+        let params = index.iter().map(|(key, value)| KeyValuePair { key: (*key).to_owned(), value: (*value).to_owned() }).collect();
+        let index = IndexDescription { field_name: "v".to_owned(), params, ..IndexDescription::default() };
+        let indexes = vec![index];
+        Found { name: "words".to_owned(), fields, consistency: ConsistencyLevel::Strong, indexes, rows: Some(1_000), loaded: true }
+    }
+
+    /// The scenario for `found` as a plan, which proves that it is one.
+    fn check(found: &Found, lines: &[&str]) {
+        let text = starter(found, "http://127.0.0.1:19530", Some("v2.3.5")).expect("a starter").render().expect("a scenario");
+        let plan = plan_of(&ScenarioSource::Stdin(text.clone()), &[], &PlanFlags::default());
+        assert!(plan.is_ok(), "{:?}\n{text}", plan.err());
+        for line in lines {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+
+    fn plain() -> Vec<FieldSchema> {
+        vec![field("id", DataType::Int64, None), field("v", DataType::FloatVector, Some(96)), field("lang", DataType::VarChar, None)]
+    }
+
+    #[test]
+    fn what_milvus_says_of_the_collection_is_in_the_scenario() {
+        let hnsw = found(plain(), &[("index_type", "HNSW"), ("metric_type", "IP")]);
+        check(
+            &hnsw,
+            &[
+                "\ndim = 96\n",
+                "1,000 rows of 96 dimensions in the field v, index HNSW.",
+                "\nmetric = \"IP\"\n",
+                "\nconsistency = \"Strong\"\n",
+            ],
+        );
+        check(
+            &hnsw,
+            &[
+                "\nid_field = \"id\"\nvector_field = \"v\"\n",
+                "\nparams = { ef = 64 }",
+                "\n# output_fields = [\"lang\"]\n",
+                "access = \"read\"",
+            ],
+        );
+        check(&found(plain(), &[("index_type", "IVF_FLAT"), ("metric_type", "L2")]), &["params = { nprobe = 16 }"]);
+        check(&found(plain(), &[("index_type", "AUTOINDEX"), ("metric_type", "COSINE")]), &["limit = 10\n# output_fields"]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_marked() {
+        let mut unknown = found(plain(), &[]);
+        (unknown.loaded, unknown.rows) = (false, None);
+        check(&unknown, &["It is not loaded: load it before a run.", "metric = \"L2\"      ", "has no index yet"]);
+        let mut fields = plain();
+        fields.push(field("w", DataType::FloatVector, Some(8)));
+        check(&found(fields, &[("index_type", "FLAT"), ("metric_type", "L2")]), &["vector_field = \"v\"   # <-- or w\n"]);
+    }
+
+    #[test]
+    fn names_from_outside_stay_text() {
+        let mut odd = found(plain(), &[("index_type", "a\"\nb = 1 #"), ("metric_type", "L2")]);
+        odd.fields[2].name = "x\"]\nrate = 5".to_owned();
+        // A name that no scenario may have.
+        odd.name = "_words".to_owned();
+        check(&odd, &["name = \"init\"", "name = \"_words\"", "index a\" b = 1 #."]);
+    }
+
+    #[test]
+    fn collections_without_float_vectors_are_refused() {
+        let error = starter(&found(vec![field("id", DataType::Int64, None)], &[]), "http://x", None).expect_err("no vector");
+        assert!(error.message.contains("no field of float vectors"), "{error}");
+    }
+
+    #[test]
+    fn the_collection_is_the_one_that_is_meant() {
+        let names: Vec<String> = (0..25).map(|number| format!("c{number}")).collect();
+        assert_eq!(choose(Some("c3"), &names, "x"), Ok("c3".to_owned()));
+        assert_eq!(choose(None, &names[..1], "x"), Ok("c0".to_owned()));
+        let refused = |wanted, names: &[String], words: &str| {
+            let error = choose(wanted, names, "http://x").expect_err(words).message;
+            assert!(error.contains(words), "{error}");
+        };
+        refused(None, &names, "which collection? Milvus at http://x has: c0, c1,");
+        refused(None, &names, "c19 and 5 more; write `milvus-bench init NAME`");
+        refused(Some("c"), &names[..2], "has no collection c; it has: c0, c1");
+        refused(None, &[], "no collection that could be searched");
+    }
+}
