@@ -94,7 +94,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         verdict: super::Verdict::default(),
         thresholds: Vec::new(),
     };
-    analysis.verdict = verdict::verdict(info, &analysis);
+    analysis.verdict = verdict::verdict(info, &analysis, &reader.changed_files());
     analysis.thresholds = against_thresholds(info, &histograms, &found, &analysis.workloads);
     Ok(analysis)
 }

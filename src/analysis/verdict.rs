@@ -30,9 +30,10 @@ pub(super) const PREPARE: &str = "prepare";
 /// Figure, limit and unit of a reason that is a yes or no.
 const YES: (f64, f64, &str) = (1.0, 0.0, "");
 
-/// The verdict on a run whose figures are complete.
-pub(super) fn verdict(info: &RunInfo, analysis: &Analysis) -> Verdict {
+/// The verdict on a run whose figures are complete; `changed_files` has a sentence for each file that is not what it was.
+pub(super) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[String]) -> Verdict {
     let mut reasons = of_run(info);
+    reasons.extend(changed_files.iter().map(|sentence| reason("changed_file", Invalid, YES, sentence.as_str())));
     reasons.extend(client::of_phases(info, analysis));
     for workload in analysis.workloads.iter().filter(|workload| workload.phase != PREPARE) {
         let stream = info.streams.iter().find(|stream| {

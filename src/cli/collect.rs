@@ -120,6 +120,7 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
         session.progress.warn(&format!("server spans: {error}"));
     }
     session.info.fetch = Some(info);
+    session.folder.note_files(&mut session.info);
     if let Err(error) = session.save() {
         session.progress.warn(&error.to_string());
     }

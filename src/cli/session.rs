@@ -170,6 +170,7 @@ impl<'a> Session<'a> {
         };
         self.info.failure = failure.as_ref().map(ToString::to_string);
         calibrate::note_capacity(self, plan);
+        self.folder.note_files(&mut self.info);
         if let Err(error) = self.save() {
             self.progress.warn(&error.to_string());
         }

@@ -70,6 +70,7 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
         progress.warn(error);
     }
     info.fetch = Some(fetched);
+    folder.note_files(&mut info);
     folder.write_info(&info).map_err(CliError::new)?;
     let analysis = analyse_folder(&folder)?;
     write_reports(&folder, &analysis, &[])?;

@@ -7,7 +7,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{FigureHistograms, RequestLine, RunInfo, SocketInterval, info::FORMAT, read_histograms, read_sockets};
+use super::{FigureHistograms, FileInfo, RequestLine, RunInfo, SocketInterval, info::FORMAT, read_histograms, read_sockets};
 
 /// Why a run folder can't be made or read: one sentence with the path and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,6 +103,26 @@ impl RunFolder {
         self.write("run.json", &text)
     }
 
+    /// Notes in `info` what the files are that reports are made of, now that they are complete.
+    pub fn note_files(&self, info: &mut RunInfo) {
+        info.files = CHECKED.into_iter().filter_map(|name| Some((name.to_owned(), self.look_at(name).ok()?))).collect();
+    }
+
+    fn look_at(&self, name: &str) -> std::io::Result<FileInfo> {
+        let mut file = BufReader::with_capacity(1 << 18, File::open(self.file(name))?);
+        let (mut bytes, mut crc) = (0, crc32fast::Hasher::new());
+        loop {
+            let read = file.fill_buf()?;
+            if read.is_empty() {
+                return Ok(FileInfo { bytes, crc32: format!("{:08x}", crc.finalize()) });
+            }
+            crc.update(read);
+            let length = read.len();
+            bytes += length as u64;
+            file.consume(length);
+        }
+    }
+
     /// The folder itself.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -115,6 +135,9 @@ impl RunFolder {
         self.path.join(name)
     }
 }
+
+/// Files that reports are made of, beside `run.json`.
+const CHECKED: [&str; 4] = ["requests.jsonl", "latency.hlog", "connections.hlog", "spans.jsonl"];
 
 /// A run folder that is being read.
 #[derive(Debug)]
@@ -145,6 +168,21 @@ impl RunReader {
     #[must_use]
     pub fn info(&self) -> &RunInfo {
         &self.info
+    }
+
+    /// Files that are not what they were when the run was complete: one sentence each.
+    #[must_use]
+    pub fn changed_files(&self) -> Vec<String> {
+        let files = self.info.files.iter().filter_map(|(name, written)| {
+            let found = match self.folder.look_at(name) {
+                Ok(found) if found == *written => return None,
+                Ok(found) if found.bytes == written.bytes => "has other bytes than".to_owned(),
+                Ok(found) => format!("has {} bytes, not the {}, that it had", found.bytes, written.bytes),
+                Err(_) => format!("is missing or can't be read, with the {} bytes that it had", written.bytes),
+            };
+            Some(format!("{name} {found} when the run was complete: what is made of it may be wrong; copy the run folder again"))
+        });
+        files.collect()
     }
 
     /// Paths of the folder's files.

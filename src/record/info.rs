@@ -82,6 +82,9 @@ pub struct RunInfo {
     /// Where a reader opens a trace, with `{trace_id}` for its id; None where the scenario names nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_link: Option<String>,
+    /// The files that reports are made of, when they were complete; of a run that was killed there are none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, FileInfo>,
     /// Figures above one hour, which no histogram holds.
     pub overflows: u64,
     /// First texts of each failure.
@@ -189,6 +192,16 @@ pub struct AbortInfo {
     pub over_s: u32,
     /// Nanoseconds from the start of the measured part, or of a stage, that are not looked at.
     pub after_ns: u64,
+}
+
+/// What a file was when it was complete.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FileInfo {
+    /// Its length.
+    pub bytes: u64,
+    /// CRC-32 (IEEE) of its bytes, 8 hex digits.
+    pub crc32: String,
 }
 
 /// The threshold that ended the run before its time.

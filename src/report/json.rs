@@ -13,6 +13,7 @@ pub(super) const ENTRY: ReportEntry =
 fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     let text =
         serde_json::to_string_pretty(analysis).map_err(|error| ReportError(format!("the report can't be written as JSON: {error}")))?;
+    let text = numbers_in_lines(&text);
     let mut out = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         // serde_json escapes what JSON demands; the rest would reach a terminal as control. Such characters stand only
@@ -28,6 +29,32 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     }
     out.push('\n');
     Ok(out.into_bytes())
+}
+
+/// The same with lists of numbers in one line each: curves and series would take a line for each number. No text has a line
+/// break in JSON, so that a line that ends with `[` begins a list.
+fn numbers_in_lines(pretty: &str) -> String {
+    let mut out = String::with_capacity(pretty.len());
+    let mut rest = pretty;
+    while let Some((before, list)) = rest.split_once("[\n") {
+        out.push_str(before);
+        out.push('[');
+        let plain =
+            |text: &str| text.chars().all(|c| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E' | ',' | ' ' | '\n' | 'n' | 'u' | 'l'));
+        match list.split_once(']').filter(|(numbers, _)| plain(numbers)) {
+            Some((numbers, after)) => {
+                out.push_str(&numbers.split_whitespace().collect::<Vec<_>>().join(" "));
+                out.push(']');
+                rest = after;
+            }
+            None => {
+                out.push('\n');
+                rest = list;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 #[cfg(test)]
@@ -46,6 +73,25 @@ mod tests {
         let first = check_reads_back(&sample::analysis());
         assert_eq!(first, check_reads_back(&sample::analysis()));
         check_reads_back(&Analysis::default());
+    }
+
+    #[test]
+    fn lists_of_numbers_take_a_line_each() {
+        let check = |value: serde_json::Value, expected: &str| {
+            let found = numbers_in_lines(&serde_json::to_string_pretty(&value).unwrap());
+            assert_eq!(found, expected);
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&found).unwrap(), value);
+        };
+        check(serde_json::json!([1, -2.5, null, 1e-7]), "[1, -2.5, null, 1e-7]");
+        check(serde_json::json!([[0.5, 1], [], [2, 3]]), "[\n  [0.5, 1],\n  [],\n  [2, 3]\n]");
+        check(
+            serde_json::json!({ "a": ["1", "[", "]"], "b": [{ "c": [7] }] }),
+            "{\n  \"a\": [\n    \"1\",\n    \"[\",\n    \"]\"\n  ],\n  \"b\": [\n    {\n      \"c\": [7]\n    }\n  ]\n}",
+        );
+        check(
+            serde_json::json!({ "a[": "[\n1]", "b": [true, false] }),
+            "{\n  \"a[\": \"[\\n1]\",\n  \"b\": [\n    true,\n    false\n  ]\n}",
+        );
     }
 
     #[test]

@@ -18,7 +18,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// A run that receives the spans itself.
 #[track_caller]
-fn run(fake: &FakeMilvus, shape: Shape, changes: &[(&str, &str)]) -> (Bench, Folder) {
+pub(crate) fn run(fake: &FakeMilvus, shape: Shape, changes: &[(&str, &str)]) -> (Bench, Folder) {
     let listen = format!("127.0.0.1:{}", closed_port());
     fake.spans_to(&format!("http://{listen}"), shape);
     let embedded = format!("source = \"embedded\"\nlisten = \"{listen}\"");

@@ -20,5 +20,6 @@ mod secrets;
 mod signals;
 mod source;
 mod stages;
+mod tampered;
 mod thresholds;
 mod trouble;

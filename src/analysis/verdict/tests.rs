@@ -34,7 +34,7 @@ fn sound() -> (RunInfo, Analysis) {
 fn check(change: impl FnOnce(&mut RunInfo, &mut WorkloadAnalysis), codes: &[&str], state: VerdictState) {
     let (mut info, mut analysis) = sound();
     change(&mut info, &mut analysis.workloads[0]);
-    let verdict = verdict(&info, &analysis);
+    let verdict = verdict(&info, &analysis, &[]);
     assert_eq!(verdict.reasons.iter().map(|reason| reason.code.as_str()).collect::<Vec<_>>(), codes);
     assert_eq!(verdict.state, state);
     for reason in &verdict.reasons {
@@ -141,13 +141,13 @@ fn spans_that_are_off_by_the_scenario_are_no_doubt() {
 fn a_dead_export_endpoint_is_told_with_its_error_and_not_blamed_on_accounts() {
     let (mut info, analysis) = sound();
     info.export = Some(ExportInfo { dropped: 7, error: Some("connection refused".to_owned()), ..ExportInfo::default() });
-    let lost = verdict(&info, &analysis).reasons;
+    let lost = verdict(&info, &analysis, &[]).reasons;
     assert_eq!((lost.len(), lost[0].code.as_str(), lost[0].figure), (1, "client_spans_lost", 7.0));
     assert!(lost[0].advice.contains("(connection refused)") && lost[0].advice.contains("no account needs them"), "{}", lost[0].advice);
     info.export = Some(ExportInfo { error: Some("not an address".to_owned()), ..ExportInfo::default() });
-    assert_eq!(verdict(&info, &analysis).reasons[0].unit, "", "an exporter that did not start has no count");
+    assert_eq!(verdict(&info, &analysis, &[]).reasons[0].unit, "", "an exporter that did not start has no count");
     info.export = Some(ExportInfo { exported: 5, error: Some("once refused".to_owned()), ..ExportInfo::default() });
-    assert!(verdict(&info, &analysis).reasons.is_empty(), "all arrived in the end");
+    assert!(verdict(&info, &analysis, &[]).reasons.is_empty(), "all arrived in the end");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_yes_or_no_has_no_figure() {
     let units = |change: fn(&mut RunInfo, &mut WorkloadAnalysis)| {
         let (mut info, mut analysis) = sound();
         change(&mut info, &mut analysis.workloads[0]);
-        verdict(&info, &analysis).reasons.into_iter().map(|reason| reason.unit).collect::<Vec<_>>()
+        verdict(&info, &analysis, &[]).reasons.into_iter().map(|reason| reason.unit).collect::<Vec<_>>()
     };
     assert_eq!(units(|info, _| info.status = Status::Failed), [""]);
     assert_eq!(units(|info, _| info.status = Status::Interrupted), [""]);
@@ -239,7 +239,7 @@ fn a_figure_that_rises_all_along_is_a_reservation_with_its_size() {
     check(change, &["trend"], Reservations);
     let (info, mut analysis) = sound();
     change(&mut RunInfo::default(), &mut analysis.workloads[0]);
-    let reason = &verdict(&info, &analysis).reasons[0];
+    let reason = &verdict(&info, &analysis, &[]).reasons[0];
     assert_eq!((reason.figure, reason.limit, reason.unit.as_str()), (0.25, 0.1, "share"));
     assert!(reason.advice.contains("fell across the phase: its last third was faster"), "{}", reason.advice);
 }
