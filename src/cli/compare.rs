@@ -26,10 +26,10 @@ pub(crate) struct CompareArguments {
     /// Exit with 1 if a figure is shown to be slower by more than this, e.g. 5%; needs three runs on each side
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     fail_if_slower: Option<f64>,
-    /// What stdout carries: text (default), markdown or json
+    /// What stdout carries: text (default), markdown, html or json
     #[arg(long = "report", value_name = "FORMAT")]
     report: Option<String>,
-    /// Write comparison.txt, comparison.md and comparison.json into this folder
+    /// Write comparison.txt, comparison.md, comparison.html and comparison.json into this folder
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }

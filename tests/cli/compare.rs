@@ -37,7 +37,7 @@ fn runs_that_are_slower_are_found_and_fail() {
     assert!(p50["low"].as_f64().is_some_and(|low| low > 2.0), "{p50:#}");
     compare(&bench, &["--fail-if-slower", "5%"]).exits(1);
     compare(&bench, &["--fail-if-slower", "1000%", "--out", "compared"]).exits(0);
-    for file in ["comparison.txt", "comparison.md", "comparison.json"] {
+    for file in ["comparison.txt", "comparison.md", "comparison.html", "comparison.json"] {
         assert!(bench.path().join("compared").join(file).is_file(), "{file}");
     }
     // The other way round it is faster.
@@ -60,7 +60,7 @@ fn what_is_no_run_and_what_is_no_format_is_named() {
         bench.call(arguments).exits(2).error(words);
     };
     refused(&["compare", "--baseline", "x", "--run", "y"], &["x is no run folder and holds none"]);
-    refused(&["compare", "--baseline", "x", "--run", "y", "--report", "html"], &["\"html\"", "text, markdown, json"]);
+    refused(&["compare", "--baseline", "x", "--run", "y", "--report", "pdf"], &["\"pdf\"", "text, markdown, html, json"]);
     let ended = bench.call(&["compare", "--baseline", "x", "--run", "y", "--fail-if-slower", "much"]).exits(2);
     assert!(ended.stderr.contains("per cent from 0 to 1000"), "{}", ended.stderr);
 }

@@ -66,6 +66,20 @@ pub struct WorkloadComparison {
     pub areas: Vec<AreaComparison>,
     /// Where it got slower or faster, in words; None where no difference was shown.
     pub sentence: Option<String>,
+    /// Curves of the runs, the baseline's first. Not in comparison.json: each run's report.json has its own.
+    #[serde(skip)]
+    pub curves: Vec<RunCurve>,
+}
+
+/// The latency of one run by percentile: response time, in a closed loop service time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunCurve {
+    /// Whether the run is of the baseline.
+    pub is_baseline: bool,
+    /// Name of its folder.
+    pub run: String,
+    /// (percentile, microseconds), rising.
+    pub points: Vec<(f64, f64)>,
 }
 
 /// One figure on both sides.
@@ -140,7 +154,8 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
             continue;
         }
         let areas = areas::areas(&sides.0, &sides.1);
-        workloads.push((WorkloadComparison { at, areas, ..WorkloadComparison::default() }, figures::figures(&sides.0, &sides.1)));
+        let curves = curves(&before, true, &at).chain(curves(&after, false, &at)).collect();
+        workloads.push((WorkloadComparison { at, areas, curves, ..WorkloadComparison::default() }, figures::figures(&sides.0, &sides.1)));
     }
     let only = places(&after).into_iter().filter(|at| workloads_at(&before, at).is_empty());
     left_out.extend(only.map(|at| format!("{at} is in the compared runs only")));
@@ -172,6 +187,14 @@ fn places(runs: &[Analysis]) -> Vec<String> {
         }
     }
     places
+}
+
+fn curves(runs: &[Analysis], is_baseline: bool, at: &str) -> impl Iterator<Item = RunCurve> {
+    runs.iter().filter_map(move |run| {
+        let workload = run.workloads.iter().find(|workload| workload.place() == at)?;
+        let points = workload.curves.get("response_time").or_else(|| workload.curves.get("service_time"))?.clone();
+        Some(RunCurve { is_baseline, run: run.run.clone(), points })
+    })
 }
 
 fn workloads_at<'a>(runs: &'a [Analysis], at: &str) -> Vec<&'a WorkloadAnalysis> {

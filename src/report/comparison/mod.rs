@@ -1,5 +1,6 @@
 //! Renderings of a comparison: one file per format, one row in the table. No network, no clock.
 
+mod html;
 mod json;
 mod markdown;
 #[cfg(test)]
@@ -22,7 +23,7 @@ pub(crate) struct ComparisonEntry {
 }
 
 /// Every format, one row and one file each.
-pub(crate) static COMPARISONS: &[ComparisonEntry] = &[text::ENTRY, markdown::ENTRY, json::ENTRY];
+pub(crate) static COMPARISONS: &[ComparisonEntry] = &[text::ENTRY, markdown::ENTRY, html::ENTRY, json::ENTRY];
 
 /// What was found, in one sentence.
 fn headline(comparison: &Comparison) -> String {

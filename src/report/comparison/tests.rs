@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    analysis::compare::{AreaComparison, Difference, Side, WorkloadComparison},
+    analysis::compare::{AreaComparison, Difference, RunCurve, Side, WorkloadComparison},
     report::tests::check_golden,
 };
 
@@ -48,6 +48,18 @@ fn sample() -> Comparison {
                 AreaComparison { area: "gap".to_owned(), baseline_us: 548.0, run_us: 540.0 },
             ],
             sentence: Some("mean of the traced requests +972 us, of which engine +980 us".to_owned()),
+            curves: vec![
+                RunCurve {
+                    is_baseline: true,
+                    run: "s-20261122T140500Z-1f2e".to_owned(),
+                    points: vec![(0.0, 900.0), (50.0, 1_890.0), (99.0, 3_950.0)],
+                },
+                RunCurve {
+                    is_baseline: false,
+                    run: "s-20261123T140500Z-4f2e".to_owned(),
+                    points: vec![(0.0, 1_100.0), (50.0, 2_870.0), (99.0, 4_100.0)],
+                },
+            ],
         }],
         left_out: vec!["alone/ingest is in the baseline only".to_owned()],
     }
@@ -56,7 +68,7 @@ fn sample() -> Comparison {
 #[test]
 fn every_format_is_as_agreed() {
     for entry in COMPARISONS {
-        check_golden(entry.file, &String::from_utf8((entry.render)(&sample())).unwrap());
+        check_golden(entry.file, &html::without_files(&String::from_utf8((entry.render)(&sample())).unwrap()));
     }
 }
 
@@ -70,8 +82,15 @@ fn nothing_to_compare_is_said() {
 fn names_stay_text() {
     let mut comparison = sample();
     comparison.workloads[0].at = "a\u{1b}[31m|<b>".to_owned();
+    comparison.workloads[0].curves[0].run = "<b>\u{202e}".to_owned();
+    comparison.differences[0].baseline = vec!["<b>\u{202e}".to_owned()];
+    comparison.baseline.runs[0] = "<b>".to_owned();
     for entry in COMPARISONS {
         let text = String::from_utf8((entry.render)(&comparison)).unwrap();
-        assert!(!text.contains('\u{1b}') && (entry.name != "markdown" || !text.contains("<b>")), "{}: {text}", entry.name);
+        assert!(
+            !text.contains('\u{1b}') && (!["markdown", "html"].contains(&entry.name) || !text.contains("<b>")),
+            "{}: {text}",
+            entry.name
+        );
     }
 }

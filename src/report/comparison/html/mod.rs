@@ -1,0 +1,144 @@
+//! `comparison.html`: one page that needs nothing else, no script either. Its charts are SVG, written by the template from the places
+//! that [`chart`] works out; the template escapes every word.
+
+mod chart;
+
+use askama::Template;
+use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
+
+use self::chart::{Bars, Curves, Whisker, bars, curves, whisker, widest};
+use super::{ComparisonEntry, headline, name, ratio, remarks, result, smallest, value, values};
+use crate::{
+    analysis::compare::{Comparison, ComparisonResult, FigureComparison, WorkloadComparison},
+    report::clean,
+};
+
+/// The row of the table.
+pub(super) const ENTRY: ComparisonEntry = ComparisonEntry { name: "html", file: "comparison.html", render };
+
+/// The rules of `report.html`, and the page's own.
+const STYLE: &str = concat!(include_str!("../../../../templates/report.css"), include_str!("../../../../templates/comparison.css"));
+
+/// Values of the setting that a cell shows; the rest is in comparison.json.
+const MOST_VALUE: usize = 200;
+
+/// The page. Everything in it is text, escaped by the template, but for the rules, which are this crate's.
+#[derive(Debug, Template)]
+#[template(path = "comparison.html")]
+struct Page {
+    policy: String,
+    headline: String,
+    /// Of the box of the headline: as a verdict's.
+    class: &'static str,
+    remarks: Vec<String>,
+    baseline: Vec<String>,
+    run: Vec<String>,
+    differences: Vec<[String; 3]>,
+    workloads: Vec<WorkloadWords>,
+    style: &'static str,
+}
+
+#[derive(Debug)]
+struct WorkloadWords {
+    index: usize,
+    at: String,
+    sentence: String,
+    rows: Vec<RowWords>,
+    not_compared: Vec<String>,
+    /// Where the ratios' axis ends, e.g. `1.6`, and its inverse.
+    axis: [String; 2],
+    curves: Option<Curves>,
+    bars: Vec<Bars>,
+}
+
+#[derive(Debug)]
+struct RowWords {
+    name: String,
+    baseline: String,
+    run: String,
+    ratio: String,
+    smallest: String,
+    result: &'static str,
+    class: &'static str,
+    whisker: Whisker,
+}
+
+fn render(comparison: &Comparison) -> Vec<u8> {
+    // A template of this crate writes to a String, which can't fail.
+    page(comparison).render().unwrap_or_default().into_bytes()
+}
+
+fn page(comparison: &Comparison) -> Page {
+    let any =
+        |wanted: ComparisonResult| comparison.workloads.iter().flat_map(|workload| &workload.figures).any(|figure| figure.result == wanted);
+    let class = match () {
+        () if any(ComparisonResult::Slower) => "invalid",
+        () if any(ComparisonResult::DiffersWithinTheseRuns) || comparison.workloads.is_empty() => "reservations",
+        () => "valid",
+    };
+    let side = |side: &crate::analysis::compare::Side| side.runs.iter().map(|run| clean(run)).collect();
+    let shown = |texts: &[String]| clean(&values(texts)).chars().take(MOST_VALUE).collect::<String>();
+    Page {
+        policy: policy(),
+        headline: headline(comparison),
+        class,
+        remarks: remarks(comparison).iter().map(|remark| clean(remark)).collect(),
+        baseline: side(&comparison.baseline),
+        run: side(&comparison.run),
+        differences: comparison.differences.iter().map(|found| [clean(&found.what), shown(&found.baseline), shown(&found.run)]).collect(),
+        workloads: comparison.workloads.iter().enumerate().map(workload).collect(),
+        style: STYLE,
+    }
+}
+
+fn workload((index, found): (usize, &WorkloadComparison)) -> WorkloadWords {
+    let compared = || found.figures.iter().filter(|figure| figure.why_not.is_none());
+    let end = widest(compared());
+    WorkloadWords {
+        index,
+        at: clean(&found.at),
+        sentence: found.sentence.as_deref().map(clean).unwrap_or_default(),
+        rows: compared().map(|figure| row(figure, end)).collect(),
+        not_compared: found
+            .figures
+            .iter()
+            .filter_map(|figure| Some(format!("{}: {}", name(figure), clean(figure.why_not.as_ref()?))))
+            .collect(),
+        axis: [format!("{:.2}", 1.0 / end), format!("{end:.2}")],
+        curves: curves(&found.curves),
+        bars: bars(&found.areas),
+    }
+}
+
+fn row(figure: &FigureComparison, end: f64) -> RowWords {
+    let class = match figure.result {
+        ComparisonResult::Slower => "slower",
+        ComparisonResult::Faster => "faster",
+        ComparisonResult::DiffersWithinTheseRuns => "differs",
+        ComparisonResult::NoDifferenceShown | ComparisonResult::NotTested => "same",
+    };
+    RowWords {
+        name: clean(&name(figure)),
+        baseline: value(figure, figure.baseline),
+        run: value(figure, figure.run),
+        ratio: ratio(figure),
+        smallest: smallest(figure),
+        result: result(figure),
+        class,
+        whisker: whisker(figure, end),
+    }
+}
+
+/// What the page may do: use its own rules, and load and run nothing.
+fn policy() -> String {
+    let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(STYLE));
+    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
+}
+
+/// A page without this crate's rules and their hash: what a golden file is to hold.
+#[cfg(test)]
+pub(super) fn without_files(page: &str) -> String {
+    let page = page.replace(STYLE, "...");
+    page.lines().map(|line| if line.contains("Content-Security-Policy") { "...\n".to_owned() } else { format!("{line}\n") }).collect()
+}
