@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -242,6 +243,10 @@ pub struct WorkloadAnalysis {
     pub exemplars: Vec<Exemplar>,
     /// Quantile curves of response time, service time, server time and gap, for reports that draw.
     pub curves: BTreeMap<String, Vec<(f64, f64)>>,
+    /// Response time (open loop) and service time of the successes, whole and in nanoseconds, by the names of the curves. Not in
+    /// report.json, which they would outweigh; empty in an analysis that was read from there.
+    #[serde(skip)]
+    pub histograms: BTreeMap<String, Histogram<u64>>,
     /// Latency and outcomes over time, of every request; None in preparation.
     #[serde(default)]
     pub series: Option<Series>,

@@ -325,6 +325,7 @@ impl Stream<'_> {
             send_lag_us: self.of_sent(Figure::SendLag).filter(|_| open),
             queue_time_us: self.of_sent(Figure::QueueTime).filter(|_| !open),
             failed_time_us: self.failed_times(),
+            histograms: self.histograms(),
             recall: self.data.recall.map(|(sum, min, requests)| Recall { mean: sum / requests as f64, min, requests }),
             join,
             stopped: stream.stopped.clone(),
@@ -468,6 +469,12 @@ impl Stream<'_> {
 
     fn figure(&self, figure: Figure, lost: f64) -> Option<Quantiles> {
         self.ok(figure).and_then(|histogram| quantiles::of_histogram(histogram, lost))
+    }
+
+    /// What a caller waits and the service time, whole.
+    fn histograms(&self) -> BTreeMap<String, Histogram<u64>> {
+        let figures = [self.latency(), Figure::ServiceTime].into_iter();
+        figures.filter_map(|figure| Some((figure.name().to_owned(), self.ok(figure)?.clone()))).collect()
     }
 
     /// The quantiles of everything that was sent: when a request left is not changed by how it ended, and a late one is

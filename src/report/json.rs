@@ -64,7 +64,10 @@ mod tests {
 
     fn check_reads_back(analysis: &Analysis) -> String {
         let text = String::from_utf8(render(analysis).unwrap()).unwrap();
-        assert_eq!(&serde_json::from_str::<Analysis>(&text).unwrap(), analysis);
+        // Whole histograms are not written.
+        let mut analysis = analysis.clone();
+        analysis.workloads.iter_mut().for_each(|workload| workload.histograms.clear());
+        assert_eq!(serde_json::from_str::<Analysis>(&text).unwrap(), analysis);
         text
     }
 

@@ -5,6 +5,7 @@ mod clean;
 pub(crate) mod comparison;
 mod csv;
 mod flamegraph;
+mod hgrm;
 mod html;
 mod json;
 mod junit;
@@ -49,4 +50,5 @@ pub struct ReportEntry {
 pub struct ReportError(pub String);
 
 /// Every format, one row and one file each.
-pub static REPORTS: &[ReportEntry] = &[text::ENTRY, html::ENTRY, json::ENTRY, markdown::ENTRY, csv::ENTRY, junit::ENTRY, flamegraph::ENTRY];
+pub static REPORTS: &[ReportEntry] =
+    &[text::ENTRY, html::ENTRY, json::ENTRY, markdown::ENTRY, csv::ENTRY, junit::ENTRY, hgrm::ENTRY, flamegraph::ENTRY];

@@ -57,6 +57,7 @@ pub(super) fn analysis() -> Analysis {
     };
     for workload in analysis.workloads.iter_mut().filter(|workload| workload.phase != "prepare") {
         workload.curves = drawn::curves(workload);
+        workload.histograms = drawn::histograms(workload);
         workload.series = Some(drawn::series());
     }
     analysis

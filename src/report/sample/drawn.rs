@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use hdrhistogram::Histogram;
+
 use crate::analysis::*;
 
 /// Curves through the quantiles of a workload.
@@ -15,6 +17,25 @@ pub(super) fn curves(workload: &WorkloadAnalysis) -> BTreeMap<String, Vec<(f64, 
         ("gap", &workload.gap_us),
     ];
     figures.into_iter().filter_map(|(name, quantiles)| Some((name.to_owned(), curve(quantiles.as_ref()?)))).collect()
+}
+
+/// As many values as there are successes, evenly between the quantiles of a workload.
+pub(super) fn histograms(workload: &WorkloadAnalysis) -> BTreeMap<String, Histogram<u64>> {
+    let places = [(0.5, "p50"), (0.9, "p90"), (0.95, "p95"), (0.99, "p99"), (0.999, "p99.9"), (1.0, "max")];
+    let histogram = |quantiles: &Quantiles| {
+        let points = places.map(|(place, key)| (place, quantiles[key].value));
+        let ends = [(0.0, points[0].1 / 2.0)].into_iter().chain(points);
+        let pieces: Vec<_> = ends.zip(points).collect();
+        let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000_000, 3).unwrap();
+        for at in 1..=workload.requests.ok {
+            let q = at as f64 / workload.requests.ok as f64;
+            let ((from, low), (to, high)) = pieces.iter().find(|(_, (to, _))| q <= *to).unwrap();
+            histogram.record(((low + (high - low) * (q - from) / (to - from)) * 1e3) as u64).unwrap();
+        }
+        histogram
+    };
+    let figures = [("response_time", &workload.response_time_us), ("service_time", &workload.service_time_us)];
+    figures.into_iter().filter_map(|(name, quantiles)| Some((name.to_owned(), histogram(quantiles.as_ref()?)))).collect()
 }
 
 /// Eight seconds, a stall and a failure in the sixth.
