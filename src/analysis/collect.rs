@@ -11,6 +11,7 @@ use super::{
     index::TraceIndex,
     join,
     kept::KeptTraces,
+    requests::{self, Listed},
     stacks::StackTable,
     tables::{InstanceTable, PartTable},
 };
@@ -85,6 +86,8 @@ pub(super) struct StreamData {
     pub(super) last_done_ns: u64,
     /// Traces to draw; None where none are wanted.
     pub(super) kept: Option<KeptTraces>,
+    /// Every line, where a report lists them.
+    pub(super) listed: Vec<Listed>,
 }
 
 /// Everything that was found.
@@ -128,7 +131,13 @@ pub(super) fn read_requests(reader: &RunReader) -> Result<Collected, FolderError
                 && stream.workload == line.workload
         });
         if let Some(stream) = stream {
-            keep_line(&mut found.streams[stream], &line);
+            let data = &mut found.streams[stream];
+            let before = data.requests.len();
+            keep_line(data, &line);
+            if requests::KEPT {
+                let request = (data.requests.len() > before).then_some(before);
+                data.listed.push(Listed::new(&line, stream, request));
+            }
         }
     }
     Ok(found)

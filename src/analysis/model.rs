@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Series, Stacks,
+    RequestTable, Series, Stacks,
     statistics::{interval::NoInterval, trend::Trend},
 };
 use crate::record::{ClientCapacity, CollectionState};
@@ -58,6 +58,9 @@ pub struct Analysis {
     pub errors: Vec<ErrorText>,
     /// Sentences that the run itself left (see `record::Warning`) and damage found while reading.
     pub warnings: Vec<String>,
+    /// Single requests, for reports that list them. Not in report.json; empty in a build that has no such report.
+    #[serde(skip)]
+    pub requests: RequestTable,
 }
 
 impl WorkloadAnalysis {

@@ -13,7 +13,7 @@ use super::{
     exemplars, instances, intervals,
     intervals::Window,
     kept::KeptTraces,
-    plan, quantiles,
+    plan, quantiles, requests,
     series::SeriesMaker,
     statistics::{series::Series, trend},
     tail, thresholds,
@@ -93,9 +93,11 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         warnings: warnings(info, &histograms, &found).into_iter().chain(not_whole).collect(),
         verdict: super::Verdict::default(),
         thresholds: Vec::new(),
+        requests: super::RequestTable::default(),
     };
     analysis.verdict = verdict::verdict(info, &analysis, &reader.changed_files());
     analysis.thresholds = against_thresholds(info, &histograms, &found, &analysis.workloads);
+    analysis.requests = requests::table(&info.streams, &mut found);
     Ok(analysis)
 }
 

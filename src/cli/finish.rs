@@ -104,9 +104,10 @@ pub(crate) fn write_reports(folder: &RunFolder, analysis: &Analysis, asked: &[St
     failure.map_or(Ok(()), |error| Err(CliError::new(error)))
 }
 
-/// Prints the first report that was asked for, text by default.
+/// Prints the first report that was asked for and can be printed, text by default.
 pub(crate) fn print_report(analysis: &Analysis, asked: &[String]) -> Result<(), CliError> {
-    let name = asked.first().map_or("text", String::as_str);
+    let is_text = |name: &&String| REPORTS.iter().all(|entry| entry.name != name.as_str() || entry.text);
+    let name = asked.iter().find(is_text).map_or("text", String::as_str);
     if name == "text" {
         print(crate::report::render_text(analysis, super::report::terminal_style()).as_bytes());
         return Ok(());

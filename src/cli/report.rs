@@ -18,7 +18,7 @@ pub(crate) struct ReportArguments {
     /// Run folder; default: the newest below results/
     #[arg(value_name = "RUN")]
     run: Option<PathBuf>,
-    /// Report on stdout: text (default), html, json, markdown, csv, junit or hgrm; its file is written as well
+    /// Report on stdout: text (default), html, json, markdown, csv, junit, hgrm, flamegraph or parquet; its file is written as well
     #[arg(long = "report", value_name = "FORMAT")]
     reports: Vec<String>,
 }

@@ -14,7 +14,10 @@ use super::{
     signals::{Asked, Signals},
     stack,
 };
-use crate::{plan::Plan, report::REPORTS};
+use crate::{
+    plan::Plan,
+    report::{NOT_BUILT, REPORTS},
+};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -143,6 +146,9 @@ fn worse(one: Done, other: Done) -> Done {
 
 /// Unknown formats are found before anything is measured.
 pub(crate) fn check_reports(names: &[String]) -> Result<(), CliError> {
+    if let Some((name, feature)) = NOT_BUILT.iter().find(|(name, _)| names.iter().any(|asked| asked == name)) {
+        return Err(CliError::new(format!("this build has no report format {name}: install milvus-bench with `--features {feature}`")));
+    }
     let known: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
     match names.iter().find(|name| !known.contains(&name.as_str())) {
         Some(name) => Err(CliError::new(format!("unknown report format {name:?}: the formats are {}", known.join(", ")))),

@@ -4,8 +4,13 @@ use super::{ReportEntry, ReportError, clean};
 use crate::analysis::{Analysis, Quantiles, WorkloadAnalysis};
 
 /// The row of the table.
-pub(super) const ENTRY: ReportEntry =
-    ReportEntry { name: "csv", file: "report.csv", summary: "quantiles, counts, account and course over time in one long table", render };
+pub(super) const ENTRY: ReportEntry = ReportEntry {
+    name: "csv",
+    file: "report.csv",
+    text: true,
+    summary: "quantiles, counts, account and course over time in one long table",
+    render,
+};
 
 const HEADINGS: [&str; 11] = ["table", "phase", "stage", "workload", "figure", "area", "part", "key", "value", "low", "high"];
 

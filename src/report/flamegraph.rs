@@ -12,6 +12,7 @@ use crate::analysis::{Analysis, Stacks, WorkloadAnalysis};
 pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "flamegraph",
     file: "report.svg",
+    text: true,
     summary: "critical path of the tail against that of the faster half, as a picture that can be searched",
     render,
 };

@@ -21,6 +21,7 @@ use crate::analysis::{Analysis, WorkloadAnalysis};
 pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "hgrm",
     file: "report.hgrm",
+    text: true,
     summary: "percentile distributions in the layout of HdrHistogram, for its plotters",
     render: |analysis| Ok(render(analysis).into_bytes()),
 };

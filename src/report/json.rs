@@ -7,8 +7,13 @@ use super::{
 use crate::analysis::Analysis;
 
 /// The row of the table.
-pub(super) const ENTRY: ReportEntry =
-    ReportEntry { name: "json", file: "report.json", summary: "every figure, for programs; its keys keep their meaning", render };
+pub(super) const ENTRY: ReportEntry = ReportEntry {
+    name: "json",
+    file: "report.json",
+    text: true,
+    summary: "every figure, for programs; its keys keep their meaning",
+    render,
+};
 
 fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     let text =
@@ -60,13 +65,14 @@ fn numbers_in_lines(pretty: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample;
+    use crate::{analysis::RequestTable, report::sample};
 
     fn check_reads_back(analysis: &Analysis) -> String {
         let text = String::from_utf8(render(analysis).unwrap()).unwrap();
-        // Whole histograms are not written.
+        // Whole histograms and single requests are not written.
         let mut analysis = analysis.clone();
         analysis.workloads.iter_mut().for_each(|workload| workload.histograms.clear());
+        analysis.requests = RequestTable::default();
         assert_eq!(serde_json::from_str::<Analysis>(&text).unwrap(), analysis);
         text
     }

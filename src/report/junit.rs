@@ -7,7 +7,7 @@ use crate::analysis::{Analysis, ThresholdState, VerdictState};
 
 /// The row of the table.
 pub(super) const ENTRY: ReportEntry =
-    ReportEntry { name: "junit", file: "report.xml", summary: "verdict and thresholds as JUnit XML, for CI systems", render };
+    ReportEntry { name: "junit", file: "report.xml", text: true, summary: "verdict and thresholds as JUnit XML, for CI systems", render };
 
 /// The file; the template escapes what it is given.
 #[derive(Debug, Template)]

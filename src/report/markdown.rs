@@ -13,6 +13,7 @@ use crate::analysis::{Analysis, Estimate, Quantiles, ThresholdState, VerdictStat
 pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "markdown",
     file: "report.md",
+    text: true,
     summary: "verdict, latency and where the time went, for the comment of a pull request",
     render: |analysis| Ok(render(analysis).into_bytes()),
 };

@@ -12,6 +12,8 @@ mod junit;
 mod layout;
 mod list;
 mod markdown;
+#[cfg(feature = "parquet")]
+mod parquet;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
@@ -38,6 +40,8 @@ pub struct ReportEntry {
     pub name: &'static str,
     /// File in the run folder.
     pub file: &'static str,
+    /// Whether it is text; what is not has a file only and is not printed.
+    pub text: bool,
     /// One sentence for `list` and the README.
     pub summary: &'static str,
     /// Renders it. Formats return bytes; writing them is the caller's.
@@ -50,5 +54,18 @@ pub struct ReportEntry {
 pub struct ReportError(pub String);
 
 /// Every format, one row and one file each.
-pub static REPORTS: &[ReportEntry] =
-    &[text::ENTRY, html::ENTRY, json::ENTRY, markdown::ENTRY, csv::ENTRY, junit::ENTRY, hgrm::ENTRY, flamegraph::ENTRY];
+pub static REPORTS: &[ReportEntry] = &[
+    text::ENTRY,
+    html::ENTRY,
+    json::ENTRY,
+    markdown::ENTRY,
+    csv::ENTRY,
+    junit::ENTRY,
+    hgrm::ENTRY,
+    flamegraph::ENTRY,
+    #[cfg(feature = "parquet")]
+    parquet::ENTRY,
+];
+
+/// Formats that this build lacks, and the feature that brings each.
+pub static NOT_BUILT: &[(&str, &str)] = if cfg!(feature = "parquet") { &[] } else { &[("parquet", "parquet")] };

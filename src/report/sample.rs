@@ -53,6 +53,7 @@ pub(super) fn analysis() -> Analysis {
                 ),
             },
         ],
+        requests: drawn::requests(),
         warnings: vec![text("OTEL_SERVICE_NAME in the environment overrides tracing.service_name of the scenario")],
     };
     for workload in analysis.workloads.iter_mut().filter(|workload| workload.phase != "prepare") {

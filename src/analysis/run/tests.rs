@@ -401,3 +401,22 @@ fn a_run_that_slows_down_all_along_is_told() {
     assert!(trend.change > 0.3, "{trend:?}");
     assert!(analysis.verdict.reasons.iter().any(|reason| reason.code == "trend"), "{:?}", analysis.verdict);
 }
+
+#[test]
+#[cfg(feature = "parquet")]
+fn every_traced_or_failed_request_is_a_row_whose_areas_add_up() {
+    let mut run = thousand(true);
+    let failed = Made { sampled: false, outcome: Outcome::Timeout, ..Made::ok(1_000, 10_000, 700_000) };
+    run.request(failed);
+    let analysis = analysed(&run);
+    let rows = &analysis.requests.rows;
+    assert!(rows.len() == 1_001 && rows.is_sorted_by_key(|row| row.seq));
+    for row in &rows[..1_000] {
+        let latency = row.done_ns.unwrap() - row.intended_ns.unwrap();
+        assert_eq!(row.areas.iter().map(|(_, ns)| *ns).sum::<i64>(), latency as i64);
+        assert_eq!(row.state, Some(crate::analysis::JoinState::Matched));
+    }
+    let last = &rows[1_000];
+    assert_eq!((last.outcome, last.sampled, last.state, last.server_ns), (Outcome::Timeout, false, None, None));
+    assert_eq!(analysis.requests.streams[last.stream as usize].workload, "w");
+}

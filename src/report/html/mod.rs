@@ -16,6 +16,7 @@ use crate::analysis::Analysis;
 pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "html",
     file: "report.html",
+    text: true,
     summary: "one page to look at: curves, accounts, heat maps, waterfalls; needs no network",
     render,
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use crate::analysis::*;
+use crate::{analysis::*, record::Outcome};
 
 /// Curves through the quantiles of a workload.
 pub(super) fn curves(workload: &WorkloadAnalysis) -> BTreeMap<String, Vec<(f64, f64)>> {
@@ -55,6 +55,40 @@ pub(super) fn series() -> Series {
     (series.cells[5], series.ok[5], series.failed[5]) = (vec![(52, 9), (86, 30), (90, 10)], 49, 151);
     (series.p50_us[5], series.p99_us[5], series.max_us[5]) = (Some(240_100.0), None, Some(431_000.0));
     series
+}
+
+/// A matched request of an open loop, one of a closed one, one that was not traced and failed, and one that was never sent.
+pub(super) fn requests() -> RequestTable {
+    let names = |phase: &str, workload: &str, operation: &str| StreamNames {
+        phase: phase.to_owned(),
+        stage: None,
+        workload: workload.to_owned(),
+        operation: operation.to_owned(),
+    };
+    let row = RequestRow {
+        stream: 0,
+        seq: 17,
+        trace_id: 0x5f0c_8a1b_e2d9_4477_a3b1_c2d3_e4f5_0617,
+        outcome: Outcome::Ok,
+        sampled: true,
+        state: Some(JoinState::Matched),
+        intended_ns: Some(1_000_000),
+        sent_ns: Some(1_039_000),
+        done_ns: Some(2_930_000),
+        server_ns: Some(1_400_000),
+        areas: [(Area::SendLag, 39_000), (Area::Gap, 491_000), (Area::ConsistencyWait, 698_000), (Area::Engine, 702_000)].into(),
+    };
+    let without = RequestRow { state: None, server_ns: None, areas: Box::default(), sampled: false, ..row.clone() };
+    let closed = [(Area::Gap, 491_000), (Area::LogAppend, 1_400_000)].into();
+    RequestTable {
+        streams: vec![names("alone", "search", "search"), names("under-ingest", "ingest", "insert")],
+        rows: vec![
+            row.clone(),
+            RequestRow { seq: 18, outcome: Outcome::Milvus(65_535), ..without.clone() },
+            RequestRow { seq: 19, outcome: Outcome::NotSent, sent_ns: None, done_ns: None, ..without },
+            RequestRow { stream: 1, seq: 0, intended_ns: None, areas: closed, ..row },
+        ],
+    }
 }
 
 /// Two sides that differ in the wait for the writes.

@@ -31,7 +31,7 @@ pub(super) fn check_golden(name: &str, found: &str) {
 
 #[test]
 fn every_report_is_as_agreed() {
-    for entry in REPORTS {
+    for entry in REPORTS.iter().filter(|entry| entry.text) {
         let found = String::from_utf8((entry.render)(&sample::analysis()).unwrap()).unwrap();
         check_golden(entry.file, &html::without_files(&found));
     }

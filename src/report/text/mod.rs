@@ -17,6 +17,7 @@ use crate::analysis::{Analysis, Estimate, Quantiles, WorkloadAnalysis};
 pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "text",
     file: "report.txt",
+    text: true,
     summary: "one screen for people: verdict, latency, and where the time went",
     render: |analysis| Ok(render_text(analysis, TextStyle::default()).into_bytes()),
 };
