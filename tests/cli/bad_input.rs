@@ -200,6 +200,9 @@ fn a_results_folder_that_can_not_be_written() {
 #[test]
 fn a_report_format_that_is_not_there() {
     check_flags(&["--report", "pdf"], &["pdf", "text", "json"]);
+    if cfg!(not(feature = "parquet")) {
+        check_flags(&["--report", "parquet"], &["this build has no report format parquet", "`--features parquet`"]);
+    }
 }
 
 #[test]
