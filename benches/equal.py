@@ -51,7 +51,7 @@ def compare(program, folder):
     comparison = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     rows = [(row, figure) for row in comparison["workloads"] for figure in row["figures"]]
     return [
-        f"{row['workload']} {figure['figure']} {figure['key']} {figure['result']} {figure['ratio']:.3f}"
+        f"{row['at']} {figure['figure']} {figure['key']} {figure['result']} {figure['ratio']:.3f}"
         for row, figure in rows
         if figure["result"] in ("slower", "faster")
     ]
