@@ -53,6 +53,10 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
         return Err(CliError::new(format!("{} is on both sides: name each run on one of them", both.display())));
     }
     let (baseline, runs) = (analyses(&baseline)?, analyses(&runs)?);
+    // A copy is the same run: its name was given when it was made.
+    if let Some(both) = baseline.iter().find(|one| runs.iter().any(|other| other.run == one.run)) {
+        return Err(CliError::new(format!("run {} is on both sides, in two folders: name each run on one of them", both.run)));
+    }
     let comparison = compare::compare(&baseline, &runs);
     let fewest = fewest_runs(&comparison);
     if arguments.fail_if_slower.is_some() && fewest < LEAST_RUNS {

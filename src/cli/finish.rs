@@ -29,8 +29,13 @@ pub(crate) fn finish(arguments: &RunArguments, mut session: Session<'_>, ended: 
     let analysis = analyse_folder(&session.folder)?;
     session.info.verdict = Some(verdict_name(analysis.verdict.state).to_owned());
     session.save()?;
-    write_reports(&session.folder, &analysis, &arguments.reports)?;
-    print_report(&analysis, &arguments.reports)?;
+    // A format that can't be made takes neither the others with it nor what is printed.
+    let written = write_reports(&session.folder, &analysis, &arguments.reports);
+    let printed = print_report(&analysis, &arguments.reports);
+    if printed.is_err() {
+        print_report(&analysis, &[])?;
+    }
+    written.and(printed)?;
     if let Some(failure) = ended.failure {
         return Err(failure);
     }

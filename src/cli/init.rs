@@ -100,7 +100,8 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
         let client = Client::new(transport, TIMEOUT);
         let version = optional(client.version().await).map_err(CliError::new)?;
         let found = ask(&client, arguments.collection.as_deref(), &uri).await?;
-        starter(&found, &uri, version.as_deref())?.render().map_err(CliError::new)
+        // The template leaves the last line without an end.
+        starter(&found, &uri, version.as_deref())?.render().map(|text| text + "\n").map_err(CliError::new)
     })?;
     let Some(path) = &arguments.out else {
         print(text.as_bytes());

@@ -36,7 +36,7 @@ pub(crate) struct RunArguments {
     /// Run the scenario this often, each into a folder of its own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) repeat: u32,
-    /// Report on stdout: text (default), html, json, markdown, csv, junit, hgrm or parquet; its file is written as well
+    /// Report on stdout: text (default), html, json, markdown, csv, junit, hgrm, flamegraph or parquet; its file is written as well
     #[arg(long = "report", value_name = "FORMAT")]
     pub(crate) reports: Vec<String>,
     /// Exit with 0 although the verdict is invalid

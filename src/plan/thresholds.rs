@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Arrival, PhasePlan, PlanError, WorkloadPlan, collections::unknown};
+use super::{Arrival, PhaseLength, PhasePlan, PlanError, WorkloadPlan, collections::unknown};
 use crate::{
     analysis::thresholds::{
         expression::{Expression, Limit},
@@ -40,6 +40,8 @@ pub struct AbortPlan {
 
 /// Shortest and longest window.
 const OVER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(600)];
+/// Time from the end of a window until it was looked at, and from the start of a phase to its first whole second.
+const TO_SEE_IT: Duration = Duration::from_secs(3);
 /// Longest time that is not looked at.
 const MAX_AFTER: Duration = Duration::from_secs(86_400);
 
@@ -77,6 +79,18 @@ fn threshold(table: &At<ThresholdTable>, workloads: &[WorkloadPlan], phases: &[P
         return Err(require.error(format!("is {}, but {}", quoted(&require.value), why[0])).into());
     }
     let abort = abort.as_ref().map(|table| self::abort(table, &expression)).transpose()?;
+    if let (Some(table), Some(abort)) = (&table.value.abort, abort) {
+        let phases = phases.iter().filter(|plan| is(phase, &plan.name));
+        let longest = phases.map(|plan| if let PhaseLength::Duration(length) = plan.length { length } else { Duration::MAX }).max();
+        if longest.is_some_and(|longest| abort.after + abort.over + TO_SEE_IT > longest) {
+            let least = (abort.after + abort.over + TO_SEE_IT).as_secs_f64().ceil();
+            return Err(table
+                .error(format!(
+                    "ends no run: `after`, `over` and 3 s to see it take {least} s, more than its phase lasts; make one of them shorter"
+                ))
+                .into());
+        }
+    }
     let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
     Ok(ThresholdPlan {
         require: require.value.clone(),

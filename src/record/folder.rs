@@ -176,11 +176,11 @@ impl RunReader {
         let files = self.info.files.iter().filter_map(|(name, written)| {
             let found = match self.folder.look_at(name) {
                 Ok(found) if found == *written => return None,
-                Ok(found) if found.bytes == written.bytes => "has other bytes than".to_owned(),
-                Ok(found) => format!("has {} bytes, not the {}, that it had", found.bytes, written.bytes),
-                Err(_) => format!("is missing or can't be read, with the {} bytes that it had", written.bytes),
+                Ok(found) if found.bytes == written.bytes => "was changed since the run was complete".to_owned(),
+                Ok(found) => format!("has {} bytes and had {} when the run was complete", found.bytes, written.bytes),
+                Err(_) => format!("is missing or can't be read; it had {} bytes when the run was complete", written.bytes),
             };
-            Some(format!("{name} {found} when the run was complete: what is made of it may be wrong; copy the run folder again"))
+            Some(format!("{name} {found}: what is made of it may be wrong; take the run folder as it was written, or run again"))
         });
         files.collect()
     }
@@ -197,7 +197,10 @@ impl RunReader {
     /// The file can't be opened.
     pub fn requests(&self) -> Result<RequestReader, FolderError> {
         let path = self.folder.file("requests.jsonl");
-        let file = File::open(&path).map_err(|error| FolderError(format!("{} can't be read: {error}", path.display())))?;
+        let file = File::open(&path).map_err(|error| {
+            let advice = "no report can be made without it, so take the run folder as it was written";
+            FolderError(format!("{} can't be read: {error}; {advice}", path.display()))
+        })?;
         Ok(RequestReader { path, lines: BufReader::with_capacity(1 << 18, file), buffer: Vec::new(), number: 0 })
     }
 

@@ -20,12 +20,13 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
 fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     let lines: Vec<String> = analysis.workloads.iter().filter(|workload| workload.phase != PREPARE).flat_map(lines).collect();
     if lines.is_empty() {
-        let why = "it needs at least one workload with matched requests in its tail; `milvus-bench doctor` shows where spans are lost";
+        let why = "it needs a workload with enough matched successes for a tail, and the report says how many there are";
         return Err(ReportError(format!("the run has no flame graph: {why}")));
     }
     let mut options = Options::default();
     options.title = format!("{}: critical path of the tail", clean(&analysis.name));
-    options.subtitle = Some("width: mean time of a request in the tail; red: longer than in the faster half, blue: shorter".to_owned());
+    options.subtitle =
+        Some("width: mean time of a request in the tail; red: more time of its own than in the faster half, blue: less".to_owned());
     "ns a request".clone_into(&mut options.count_name);
     // The same folder gives the same bytes.
     options.deterministic = true;
@@ -120,6 +121,6 @@ mod tests {
     #[test]
     fn nothing_to_draw_is_said() {
         let error = render(&Analysis::default()).expect_err("no stacks");
-        assert!(error.0.contains("no flame graph") && error.0.contains("doctor"), "{error}");
+        assert!(error.0.contains("no flame graph") && error.0.contains("matched"), "{error}");
     }
 }

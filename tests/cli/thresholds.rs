@@ -69,7 +69,7 @@ fn one_that_may_end_the_run_does_so_and_keeps_what_was_measured() {
     let bench = Bench::at(&fake, &[("[[phases]]", threshold), ("duration = \"1s\"", second)]);
     let ended = bench.run(&[]).exits(1);
     assert!(ended.stdout.contains("! ended early by a threshold"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("over 2 s, limit 4.00 ms, "), "{}", ended.stdout);
+    assert!(ended.stdout.contains("limit 4.00 ms: the run was ended"), "{}", ended.stdout);
     assert!(ended.stderr.contains("the run was ended"), "{}", ended.stderr);
     let folder = bench.only_folder();
     assert_eq!((&folder.run()["status"], &folder.report()["status"]), (&"aborted".into(), &"aborted".into()));

@@ -148,7 +148,8 @@ impl Watched {
         }
         let show = |value| in_words(Measured::exact(value), self.figure.unit());
         let since = ((last + 1) * SECOND_NS - part.from_ns) / SECOND_NS;
-        let sentence = format!("{} over {over} s, limit {}, {since} s after the start: the run was ended", show(value), show(self.limit));
+        let from = since.saturating_sub(over);
+        let sentence = format!("{} in seconds {from} to {since}, limit {}: the run was ended", show(value), show(self.limit));
         Some(AbortedInfo { threshold: self.threshold, at: self.at.clone(), sentence })
     }
 
@@ -279,14 +280,14 @@ mod tests {
     fn what_is_violated_from_the_start_ends_the_run_after_the_first_window() {
         // Seconds 13 to 17, looked at when 18 has ended.
         let case = Case { require: "response_time.p99 < 20ms", abort: OVER_5_AFTER_3, takes_ms: |_| 50 };
-        check(case, Some((19, "50.00 ms over 5 s, limit 20.00 ms, 8 s after the start: the run was ended")));
+        check(case, Some((19, "50.00 ms in seconds 3 to 8, limit 20.00 ms: the run was ended")));
     }
 
     #[test]
     fn the_window_moves() {
         // p50 of seconds 18 to 22 holds three slow ones.
         let case = Case { require: "response_time.p50 < 20ms", abort: OVER_5_AFTER_3, takes_ms: |second| if second < 20 { 5 } else { 50 } };
-        check(case, Some((24, "50.00 ms over 5 s, limit 20.00 ms, 13 s after the start: the run was ended")));
+        check(case, Some((24, "50.00 ms in seconds 8 to 13, limit 20.00 ms: the run was ended")));
     }
 
     #[test]
@@ -301,9 +302,9 @@ mod tests {
     fn failures_and_throughput_are_of_what_ended() {
         let fails = |second| if second >= 20 { 0 } else { 5 };
         let case = Case { require: "failed < 10%", abort: OVER_5_AFTER_3, takes_ms: fails };
-        check(case, Some((22, "20.00 % over 5 s, limit 10.00 %, 11 s after the start: the run was ended")));
+        check(case, Some((22, "20.00 % in seconds 6 to 11, limit 10.00 %: the run was ended")));
         let case = Case { require: "throughput > 50", abort: OVER_5_AFTER_3, takes_ms: fails };
-        check(case, Some((24, "40.0/s over 5 s, limit 50.0/s, 13 s after the start: the run was ended")));
+        check(case, Some((24, "40.0/s in seconds 8 to 13, limit 50.0/s: the run was ended")));
         // Nothing that succeeded has a time.
         check(Case { require: "response_time.p50 < 1ms", abort: OVER_5_AFTER_3, takes_ms: |_| 0 }, None);
     }
