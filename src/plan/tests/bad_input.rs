@@ -217,6 +217,7 @@ fn thresholds_are_checked_before_the_run() {
     let abort = |require: &str, keys: &str, words: &[&str]| check(&format!("require = '{require}'\nabort = {{ {keys} }}"), words);
     abort("failed < 1%", "", &["`thresholds.0.abort` has no `over`"]);
     abort("failed < 1%", "over = \"1500ms\"", &["`thresholds.0.abort.over` is 1.5s", "whole seconds from 1s to 600s"]);
+    abort("failed < 1%", "over = \"5s\", after = \"5s\"", &["`thresholds.0.abort` ends no run", "13 s, more than its phase lasts"]);
     abort("failed < 1%", "over = \"5s\", after = \"2d\"", &["`thresholds.0.abort.after`", "at most 1d"]);
     abort(
         "gap.p99 < 1s",
