@@ -1,4 +1,4 @@
-//! `report.html` in a real browser: Chromium without a window, the page opened from disk.
+//! `report.html` and `comparison.html` in a real browser: Chromium without a window, the page opened from disk.
 
 use std::{
     fs,
@@ -6,7 +6,10 @@ use std::{
     process::{Command, Output},
 };
 
-use milvus_bench::{analysis::Analysis, report::REPORTS};
+use milvus_bench::{
+    analysis::{Analysis, compare::compare},
+    report::{REPORTS, comparison::COMPARISONS},
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -21,6 +24,30 @@ fn sample() -> Analysis {
 fn page(analysis: &Analysis) -> String {
     let entry = REPORTS.iter().find(|entry| entry.name == "html").expect("a row for html");
     String::from_utf8((entry.render)(analysis).expect("a page")).expect("UTF-8")
+}
+
+/// Three runs of the golden files, a little apart, whose latencies are `scale` times theirs.
+fn side(name: &str, scale: f64) -> Vec<Analysis> {
+    let run = |(at, apart): (usize, f64)| {
+        let (mut run, scale) = (sample(), scale * apart);
+        run.run = format!("{name}-{at}");
+        for workload in &mut run.workloads {
+            workload.curves.values_mut().flatten().for_each(|(_, us)| *us *= scale);
+            let figures = [&mut workload.response_time_us, &mut workload.service_time_us];
+            for estimate in figures.into_iter().flatten().flat_map(|figures| figures.values_mut()) {
+                estimate.value *= scale;
+                estimate.low.iter_mut().chain(&mut estimate.high).for_each(|end| *end *= scale);
+            }
+            workload.account.iter_mut().flat_map(|band| &mut band.parts).for_each(|part| part.mean_us *= scale);
+        }
+        run
+    };
+    [1.0, 1.03, 0.98].into_iter().enumerate().map(run).collect()
+}
+
+fn comparison(baseline: &[Analysis], run: &[Analysis]) -> String {
+    let entry = COMPARISONS.iter().find(|entry| entry.name == "html").expect("a row for html");
+    String::from_utf8((entry.render)(&compare(baseline, run))).expect("UTF-8")
 }
 
 /// The first Chromium on PATH.
@@ -73,18 +100,26 @@ impl Browser {
         (text(&stdout), text(&stderr))
     }
 
-    /// What [`PROBE`] found in `page`, in a frame of `width` pixels.
+    /// What [`PROBE`] found in `page`, a report, in a frame of `width` pixels.
     #[track_caller]
     fn probe(&self, page: &str, width: u32, more: &[&str]) -> Value {
+        self.ask(PROBE, page, width, more)
+    }
+
+    /// What the script `probe` found in `page`.
+    #[track_caller]
+    fn ask(&self, probe: &str, page: &str, width: u32, more: &[&str]) -> Value {
         let open = page.find("<meta http-equiv=\"Content-Security-Policy\"").expect("a policy");
         let close = open + page[open..].find('>').expect("its end") + 1;
-        let probed = format!("{}{}<script>{PROBE}</script>", &page[..open], &page[close..]);
+        let probed = format!("{}{}<script>{probe}</script>", &page[..open], &page[close..]);
         self.write("probed.html", &probed);
         let outer = self.write("outer.html", &OUTER.replace("WIDTH", &width.to_string()));
         let (document, _) = self.open(&outer, more);
         let found = document.split("PROBE ").nth(1).and_then(|rest| rest.split(" END").next());
         let found = found.unwrap_or_else(|| panic!("the probe was not run: {document}"));
-        serde_json::from_str(found).unwrap_or_else(|error| panic!("{error}: {found}"))
+        // The browser escapes the answer as it prints the document.
+        let found = found.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+        serde_json::from_str(&found).unwrap_or_else(|error| panic!("{error}: {found}"))
     }
 }
 
@@ -121,6 +156,28 @@ addEventListener('load', () => {
     parent.postMessage(JSON.stringify(found), '*');
   }, 500);
 });";
+
+/// Asks a comparison what is to be seen in it.
+const COMPARISON_PROBE: &str = r"
+addEventListener('load', () => setTimeout(() => {
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const box = (element) => { const { left, right, top, bottom, width, height } = element.getBoundingClientRect(); return { left, right, top, bottom, width, height }; };
+  const color = (text) => text.match(/[\d.]+/g).slice(0, 3).map(Number);
+  const inside = (mark) => {
+    const [inner, outer] = [box(mark), box(mark.ownerSVGElement)];
+    return inner.left >= outer.left - 5 && inner.right <= outer.right + 5 && inner.top >= outer.top - 5 && inner.bottom <= outer.bottom + 5;
+  };
+  const marks = (selector, of) => all(selector).map((mark) => ({ ...box(mark), inside: inside(mark), color: color(getComputedStyle(mark)[of]) }));
+  const scrolled = all('.scroll').filter((region) => region.scrollWidth > region.clientWidth);
+  parent.postMessage(JSON.stringify({
+    width: innerWidth, scroll: document.documentElement.scrollWidth, scripts: document.scripts.length, images: document.images.length,
+    errors: document.documentElement.dataset.errors ?? '', paper: color(getComputedStyle(document.body).backgroundColor), sections: all('.workload').length,
+    headings: all('h2').map((heading) => heading.textContent), rows: all('td.axis').length, out_of_reach: scrolled.filter((region) => region.tabIndex !== 0).length,
+    titles: all('polyline title').map((title) => title.textContent),
+    baseline: marks('polyline.baseline', 'stroke'), run: marks('polyline.run', 'stroke'), ratios: marks('.axis .at', 'fill'), intervals: marks('.axis .interval', 'stroke'),
+    before: marks('.bars rect.baseline', 'fill'), after: marks('.bars rect.run', 'fill'),
+  }), '*');
+}, 200));";
 
 /// Every chart is there and holds something, and nothing failed.
 #[track_caller]
@@ -206,4 +263,76 @@ fn names_that_are_scripts_stay_text() {
     check_charts(&found);
     // Data, uPlot, the page's own script, and the probe.
     assert_eq!((found["scripts"].as_u64(), found["images"].as_u64()), (Some(4), Some(0)), "{found:#}");
+}
+
+/// Every run has a line, every ratio its place and interval, every area its bars, in two colours that are not the paper's.
+#[track_caller]
+fn check_comparison(found: &Value) {
+    let marks = |name: &str| found[name].as_array().unwrap_or_else(|| panic!("{found:#}")).clone();
+    let sections = found["sections"].as_u64().expect("a number") as usize;
+    assert!(sections > 0, "{found:#}");
+    for name in ["baseline", "run", "ratios", "intervals", "before", "after"] {
+        assert!(!marks(name).is_empty() && marks(name).iter().all(|mark| mark["inside"] == true), "{name}: {:#}", found[name]);
+        let seen = |mark: &Value| brightness(&mark["color"]).abs_diff(brightness(&found["paper"])) > 60;
+        assert!(marks(name).iter().all(seen), "{name}: {:#} on {}", found[name], found["paper"]);
+    }
+    assert_eq!((marks("baseline").len(), marks("run").len()), (3 * sections, 3 * sections), "{found:#}");
+    let rows = found["rows"].as_u64().expect("a number") as usize;
+    assert_eq!((marks("ratios").len(), marks("intervals").len()), (rows, rows), "{found:#}");
+    assert!(marks("baseline").iter().all(|line| line["width"].as_f64() > Some(150.0)), "{found:#}");
+    assert_ne!(marks("baseline")[0]["color"], marks("run")[0]["color"]);
+    // The slower side lies above, and its bars are longer.
+    let (line, slower) = (&marks("baseline")[0], &marks("run")[0]);
+    assert!(slower["top"].as_f64() < line["top"].as_f64() && slower["bottom"].as_f64() < line["bottom"].as_f64(), "{line:#} {slower:#}");
+    let (bar, longer) = (&marks("before")[0], &marks("after")[0]);
+    assert!(bar["width"].as_f64() > Some(5.0) && longer["width"].as_f64() > bar["width"].as_f64(), "{bar:#} {longer:#}");
+    assert_eq!(found["out_of_reach"], 0, "what scrolls is reached by the keyboard: {found:#}");
+}
+
+#[test]
+fn a_comparison_loads_from_disk_without_a_complaint() {
+    let browser = Browser::new();
+    let path = browser.write("comparison.html", &comparison(&side("before", 1.0), &side("after", 2.0)));
+    let (_, log) = browser.open(&path, &[]);
+    let complaints: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+#[test]
+fn a_comparison_is_drawn_in_light_and_dark() {
+    let (browser, page) = (Browser::new(), comparison(&side("before", 1.0), &side("after", 2.0)));
+    let light = browser.ask(COMPARISON_PROBE, &page, 1280, &["--blink-settings=preferredColorScheme=1"]);
+    check_comparison(&light);
+    let dark = browser.ask(COMPARISON_PROBE, &page, 1280, &["--blink-settings=preferredColorScheme=0"]);
+    check_comparison(&dark);
+    assert!(brightness(&light["paper"]) > 200 && brightness(&dark["paper"]) < 80, "{light:#} {dark:#}");
+}
+
+#[test]
+fn a_comparison_fits_a_phone() {
+    let found = Browser::new().ask(COMPARISON_PROBE, &comparison(&side("before", 1.0), &side("after", 2.0)), 390, &[]);
+    check_comparison(&found);
+    assert_eq!((found["width"].as_u64(), found["scroll"].as_u64()), (Some(390), Some(390)), "{found:#}");
+}
+
+#[test]
+fn names_in_a_comparison_that_are_scripts_stay_text() {
+    const HOSTILE: &str = "</title></style><script>document.documentElement.dataset.errors = 'run'</script><img src=x>";
+    let named = |name: &str, scale: f64| {
+        let mut runs = side(name, scale);
+        for run in &mut runs {
+            run.run = format!("{HOSTILE}{name}");
+            run.plan.push((HOSTILE.to_owned(), format!("{HOSTILE}{name}")));
+            run.workloads.iter_mut().for_each(|workload| workload.workload = HOSTILE.to_owned());
+        }
+        runs
+    };
+    let found = Browser::new().ask(COMPARISON_PROBE, &comparison(&named("before", 1.0), &named("after", 2.0)), 1280, &[]);
+    check_comparison(&found);
+    // The probe is the only script.
+    assert_eq!((found["scripts"].as_u64(), found["images"].as_u64(), found["errors"].as_str()), (Some(1), Some(0), Some("")), "{found:#}");
+    for shown in ["headings", "titles"] {
+        let texts = found[shown].as_array().expect("texts");
+        assert!(texts.iter().any(|text| text.as_str().is_some_and(|text| text.contains(HOSTILE))), "{shown}: {texts:#?}");
+    }
 }

@@ -2,7 +2,7 @@
 
 mod areas;
 mod clean;
-pub(crate) mod comparison;
+pub mod comparison;
 mod csv;
 mod flamegraph;
 mod hgrm;

@@ -15,21 +15,31 @@ const ALPHA: f64 = 0.05;
 /// The normal distribution's quantile of 0.975.
 const Z: f64 = 1.96;
 
+/// The latency of open loops.
+const OPEN: &str = "response_time";
+/// That of all loops.
+const CLOSED: &str = "service_time";
+
 /// A figure with its test, if it has one.
 pub(super) type Compared = (FigureComparison, Option<Test>);
 
+/// The latency that both sides have: a closed loop has no planned moment, so against one only service times can be held.
+pub(super) fn latency(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis]) -> &'static str {
+    if baseline.iter().chain(run).all(|workload| workload.loop_kind == "open") { OPEN } else { CLOSED }
+}
+
 /// Latency by quantile, and the throughput of a closed loop. What can be said is left to [`judge`].
 pub(super) fn figures(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis]) -> Vec<Compared> {
-    let open = baseline.iter().chain(run).all(|workload| workload.loop_kind == "open");
-    let figure = if open { "response_time" } else { "service_time" };
-    let latency = |workload: &WorkloadAnalysis| -> Option<Quantiles> {
+    let figure = latency(baseline, run);
+    let open = figure == OPEN;
+    let quantiles = |workload: &WorkloadAnalysis| -> Option<Quantiles> {
         if open { workload.response_time_us.clone() } else { workload.service_time_us.clone() }
     };
     let mut found: Vec<Compared> = SHOWN
         .into_iter()
         .map(|key| {
             let estimates = |side: &[&WorkloadAnalysis]| -> Vec<Option<Estimate>> {
-                side.iter().map(|workload| latency(workload)?.get(key).cloned()).collect()
+                side.iter().map(|workload| quantiles(workload)?.get(key).cloned()).collect()
             };
             compared(figure, key, &estimates(baseline), &estimates(run))
         })

@@ -71,7 +71,7 @@ pub struct WorkloadComparison {
     pub curves: Vec<RunCurve>,
 }
 
-/// The latency of one run by percentile: response time, in a closed loop service time.
+/// The latency of one run by percentile: response time, or service time where a run of either side has a closed loop.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunCurve {
     /// Whether the run is of the baseline.
@@ -154,7 +154,8 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
             continue;
         }
         let areas = areas::areas(&sides.0, &sides.1);
-        let curves = curves(&before, true, &at).chain(curves(&after, false, &at)).collect();
+        let figure = figures::latency(&sides.0, &sides.1);
+        let curves = curves(&before, true, &at, figure).chain(curves(&after, false, &at, figure)).collect();
         workloads.push((WorkloadComparison { at, areas, curves, ..WorkloadComparison::default() }, figures::figures(&sides.0, &sides.1)));
     }
     let only = places(&after).into_iter().filter(|at| workloads_at(&before, at).is_empty());
@@ -189,10 +190,10 @@ fn places(runs: &[Analysis]) -> Vec<String> {
     places
 }
 
-fn curves(runs: &[Analysis], is_baseline: bool, at: &str) -> impl Iterator<Item = RunCurve> {
+fn curves(runs: &[Analysis], is_baseline: bool, at: &str, figure: &str) -> impl Iterator<Item = RunCurve> {
     runs.iter().filter_map(move |run| {
         let workload = run.workloads.iter().find(|workload| workload.place() == at)?;
-        let points = workload.curves.get("response_time").or_else(|| workload.curves.get("service_time"))?.clone();
+        let points = workload.curves.get(figure)?.clone();
         Some(RunCurve { is_baseline, run: run.run.clone(), points })
     })
 }

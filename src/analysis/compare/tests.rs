@@ -82,6 +82,25 @@ fn what_can_t_be_compared_says_why() {
 }
 
 #[test]
+fn curves_are_of_the_latency_that_the_figures_are_of() {
+    let with = |kind: &str, names: &[&str]| {
+        let mut runs = side(&[1.0], 1.0);
+        runs[0].workloads[0].loop_kind = kind.to_owned();
+        runs[0].workloads[0].curves =
+            names.iter().map(|name| ((*name).to_owned(), vec![(50.0, if *name == "response_time" { 9.0 } else { 3.0 })])).collect();
+        runs
+    };
+    let shown = |baseline: &[Analysis], run: &[Analysis]| -> Vec<(bool, f64)> {
+        compare(baseline, run).workloads[0].curves.iter().map(|curve| (curve.is_baseline, curve.points[0].1)).collect()
+    };
+    let (open, closed) = (with("open", &["response_time", "service_time"]), with("closed", &["service_time"]));
+    assert_eq!(shown(&open, &open), [(true, 9.0), (false, 9.0)]);
+    assert_eq!(shown(&closed, &closed), [(true, 3.0), (false, 3.0)]);
+    // A response time beside a service time would be no comparison.
+    assert_eq!(shown(&open, &closed), [(true, 3.0), (false, 3.0)]);
+}
+
+#[test]
 fn what_differs_besides_the_result_is_listed() {
     let with = |ef: &str| {
         let mut runs = side(&[1.0, 1.0], 1.0);

@@ -13,17 +13,17 @@ use super::units::{duration, number};
 use crate::analysis::compare::{Comparison, ComparisonResult, FigureComparison};
 
 /// One format of a comparison.
-pub(crate) struct ComparisonEntry {
+pub struct ComparisonEntry {
     /// Name in `--report`.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// File in the folder of `--out`.
-    pub(crate) file: &'static str,
+    pub file: &'static str,
     /// Renders it.
-    pub(crate) render: fn(&Comparison) -> Vec<u8>,
+    pub render: fn(&Comparison) -> Vec<u8>,
 }
 
 /// Every format, one row and one file each.
-pub(crate) static COMPARISONS: &[ComparisonEntry] = &[text::ENTRY, markdown::ENTRY, html::ENTRY, json::ENTRY];
+pub static COMPARISONS: &[ComparisonEntry] = &[text::ENTRY, markdown::ENTRY, html::ENTRY, json::ENTRY];
 
 /// What was found, in one sentence.
 fn headline(comparison: &Comparison) -> String {
