@@ -31,6 +31,7 @@ fn side(name: &str, scale: f64) -> Vec<Analysis> {
     let run = |(at, apart): (usize, f64)| {
         let (mut run, scale) = (sample(), scale * apart);
         run.run = format!("{name}-{at}");
+        run.plan.push(("workloads.search.params.a_key_with_a_long_name".to_owned(), format!("its value, {name} the change")));
         for workload in &mut run.workloads {
             workload.curves.values_mut().flatten().for_each(|(_, us)| *us *= scale);
             let figures = [&mut workload.response_time_us, &mut workload.service_time_us];
@@ -168,11 +169,11 @@ addEventListener('load', () => setTimeout(() => {
     return inner.left >= outer.left - 5 && inner.right <= outer.right + 5 && inner.top >= outer.top - 5 && inner.bottom <= outer.bottom + 5;
   };
   const marks = (selector, of) => all(selector).map((mark) => ({ ...box(mark), inside: inside(mark), color: color(getComputedStyle(mark)[of]) }));
-  const scrolled = all('.scroll').filter((region) => region.scrollWidth > region.clientWidth);
   parent.postMessage(JSON.stringify({
     width: innerWidth, scroll: document.documentElement.scrollWidth, scripts: document.scripts.length, images: document.images.length,
     errors: document.documentElement.dataset.errors ?? '', paper: color(getComputedStyle(document.body).backgroundColor), sections: all('.workload').length,
-    headings: all('h2').map((heading) => heading.textContent), rows: all('td.axis').length, out_of_reach: scrolled.filter((region) => region.tabIndex !== 0).length,
+    headings: all('h2').map((heading) => heading.textContent), rows: all('td.axis').length, sideways: all('.scroll').filter((region) => region.scrollWidth > region.clientWidth).length, out_of_reach: all('.scroll').filter((region) => region.tabIndex !== 0).length,
+    cut: all('.curves text').filter((label) => box(label).left < 0 || box(label).right > innerWidth).map((label) => label.textContent), labels: all('.curves text').length,
     titles: all('polyline title').map((title) => title.textContent),
     baseline: marks('polyline.baseline', 'stroke'), run: marks('polyline.run', 'stroke'), ratios: marks('.axis .at', 'fill'), intervals: marks('.axis .interval', 'stroke'),
     before: marks('.bars rect.baseline', 'fill'), after: marks('.bars rect.run', 'fill'),
@@ -286,7 +287,8 @@ fn check_comparison(found: &Value) {
     assert!(slower["top"].as_f64() < line["top"].as_f64() && slower["bottom"].as_f64() < line["bottom"].as_f64(), "{line:#} {slower:#}");
     let (bar, longer) = (&marks("before")[0], &marks("after")[0]);
     assert!(bar["width"].as_f64() > Some(5.0) && longer["width"].as_f64() > bar["width"].as_f64(), "{bar:#} {longer:#}");
-    assert_eq!(found["out_of_reach"], 0, "what scrolls is reached by the keyboard: {found:#}");
+    assert!(found["labels"].as_u64() > Some(4) && found["cut"].as_array().is_some_and(Vec::is_empty), "{:#}", found["cut"]);
+    assert_eq!(found["out_of_reach"], 0, "what may scroll is reached by the keyboard: {found:#}");
 }
 
 #[test]
@@ -313,6 +315,7 @@ fn a_comparison_fits_a_phone() {
     let found = Browser::new().ask(COMPARISON_PROBE, &comparison(&side("before", 1.0), &side("after", 2.0)), 390, &[]);
     check_comparison(&found);
     assert_eq!((found["width"].as_u64(), found["scroll"].as_u64()), (Some(390), Some(390)), "{found:#}");
+    assert_eq!(found["sideways"], 0, "ratios and curves are seen whole: {found:#}");
 }
 
 #[test]

@@ -40,6 +40,10 @@ fn runs_that_are_slower_are_found_and_fail() {
     for file in ["comparison.txt", "comparison.md", "comparison.html", "comparison.json"] {
         assert!(bench.path().join("compared").join(file).is_file(), "{file}");
     }
+    let page = std::fs::read_to_string(bench.path().join("compared/comparison.html")).expect("a page");
+    let lines = |side: &str| page.matches(&format!("<polyline class=\"{side}\" points=\"0.0,")).count();
+    assert_eq!((lines("baseline"), lines("run")), (3, 3), "a curve for each run: {page}");
+    assert_eq!(compare(&bench, &["--report", "html"]).exits(0).stdout, page);
     // The other way round it is faster.
     let turned = bench.call(&["compare", "--baseline", "after", "--run", "before", "--fail-if-slower", "5"]).exits(0);
     assert!(turned.stdout.contains("faster"), "{}", turned.stdout);

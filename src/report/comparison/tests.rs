@@ -6,7 +6,7 @@ use crate::{
     report::tests::check_golden,
 };
 
-fn sample() -> Comparison {
+pub(super) fn sample() -> Comparison {
     let figure = |key: &str, baseline: f64, run: f64, result| FigureComparison {
         figure: "response_time".to_owned(),
         key: key.to_owned(),

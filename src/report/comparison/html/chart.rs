@@ -1,4 +1,4 @@
-//! Where the marks of the page's charts stand, in the units of their view boxes.
+//! Where the marks of the page's charts stand: in the units of their view boxes, or in per cent of a width that only the browser knows.
 
 use crate::{
     analysis::compare::{AreaComparison, FigureComparison, RunCurve},
@@ -8,11 +8,11 @@ use crate::{
 /// The curves of all runs of a workload on one axis of percentiles.
 #[derive(Debug)]
 pub(super) struct Curves {
-    /// One line per run: class of its side, name of the run, `x,y x,y ...`.
+    /// One line per run: class of its side, name of the run, `x,y x,y ...` within [`WIDTH`] and [`HEIGHT`].
     pub(super) lines: Vec<(&'static str, String, String)>,
-    /// Place and label.
+    /// Place in per cent of the width, and label.
     pub(super) percentiles: Vec<(String, &'static str)>,
-    /// Place and label.
+    /// Place in pixels from the top, and label.
     pub(super) latencies: Vec<(String, String)>,
 }
 
@@ -33,11 +33,10 @@ pub(super) struct Bars {
     pub(super) grown: String,
 }
 
-/// The plot within the view box 0 0 760 300.
-const LEFT: f64 = 64.0;
-const RIGHT: f64 = 748.0;
-const TOP: f64 = 10.0;
-const BOTTOM: f64 = 268.0;
+/// Width of the view box of the curves, which is stretched to the page's: their words, which are not, stand beside it.
+pub(super) const WIDTH: f64 = 1_000.0;
+/// Height of the curves, in pixels and in the view box.
+pub(super) const HEIGHT: f64 = 260.0;
 /// Decades of the axis: to p99.99.
 const DECADES: f64 = 4.0;
 /// Shares of the requests that get a line.
@@ -56,10 +55,11 @@ pub(super) fn curves(runs: &[RunCurve]) -> Option<Curves> {
     // A little room, so that a flat curve has a scale as well.
     let (low, high) = ((least * 0.9).log10(), (most * 1.1).log10());
     let end = runs.iter().flat_map(|run| run.points.last()).map(|(percentile, _)| decades(*percentile)).fold(1.0, f64::max);
-    let x = |percentile: f64| LEFT + (RIGHT - LEFT) * decades(percentile) / end;
-    let y = |us: f64| BOTTOM - (BOTTOM - TOP) * (us.log10() - low) / (high - low);
+    let x = |percentile: f64| decades(percentile) / end;
+    let y = |us: f64| HEIGHT * (1.0 - (us.log10() - low) / (high - low));
     let line = |run: &RunCurve| {
-        let points = run.points.iter().filter(|(_, us)| *us > 0.0).map(|(percentile, us)| format!("{:.1},{:.1}", x(*percentile), y(*us)));
+        let points =
+            run.points.iter().filter(|(_, us)| *us > 0.0).map(|(percentile, us)| format!("{:.1},{:.1}", WIDTH * x(*percentile), y(*us)));
         (if run.is_baseline { "baseline" } else { "run" }, clean(&run.run), points.collect::<Vec<_>>().join(" "))
     };
     Some(Curves {
@@ -67,7 +67,7 @@ pub(super) fn curves(runs: &[RunCurve]) -> Option<Curves> {
         percentiles: PERCENTILES
             .into_iter()
             .filter(|(at, _)| decades(*at) <= end + 1e-9)
-            .map(|(at, label)| (format!("{:.1}", x(at)), label))
+            .map(|(at, label)| (format!("{:.2}", 100.0 * x(at)), label))
             .collect(),
         latencies: steps(low, high).into_iter().map(|us| (format!("{:.1}", y(us)), duration(us))).collect(),
     })
@@ -75,7 +75,8 @@ pub(super) fn curves(runs: &[RunCurve]) -> Option<Curves> {
 
 /// Decades from p0: p90 is 1, p99 is 2.
 fn decades(percentile: f64) -> f64 {
-    (-(1.0 - percentile / 100.0).max(1e-12).log10()).min(DECADES)
+    // The logarithm of the inverse, since the negative one of 1 would be -0.
+    (1.0 / (1.0 - percentile / 100.0).max(1e-12)).log10().min(DECADES)
 }
 
 /// 1, 2 and 5 of each decade between two powers of ten; fewer where there would be more than eight.
@@ -136,16 +137,19 @@ mod tests {
             .expect("curves");
         assert_eq!(found.lines.iter().map(|(class, ..)| *class).collect::<Vec<_>>(), ["baseline", "run"]);
         assert!(
-            found.lines[0].2.starts_with("64.0,") && found.lines[0].2.contains(" 406.0,") && found.lines[0].2.contains(" 748.0,"),
+            found.lines[0].2.starts_with("0.0,") && found.lines[0].2.contains(" 500.0,") && found.lines[0].2.contains(" 1000.0,"),
             "{found:?}"
         );
-        assert_eq!(found.percentiles.iter().map(|(_, label)| *label).collect::<Vec<_>>(), ["p50", "p90", "p99"]);
+        let percentiles: Vec<_> = found.percentiles.iter().map(|(at, label)| (at.as_str(), *label)).collect();
+        assert_eq!(percentiles, [("15.05", "p50"), ("50.00", "p90"), ("100.00", "p99")]);
         assert_eq!(
             found.latencies.iter().map(|(_, label)| label.as_str()).collect::<Vec<_>>(),
             ["100 us", "200 us", "500 us", "1.00 ms", "2.00 ms"]
         );
-        let within = |text: &str| text.split([' ', ',']).all(|number| (0.0..=760.0).contains(&number.parse::<f64>().expect("a number")));
-        assert!(found.lines.iter().all(|(_, _, points)| within(points)), "{found:?}");
+        let within = |number: &str, end: f64| (0.0..=end).contains(&number.parse::<f64>().expect("a number"));
+        let points = || found.lines.iter().flat_map(|(_, _, points)| points.split(' ')).filter_map(|point| point.split_once(','));
+        assert!(points().count() == 5 && points().all(|(x, y)| within(x, WIDTH) && within(y, HEIGHT)), "{found:?}");
+        assert!(found.latencies.iter().all(|(at, _)| within(at, HEIGHT)), "{found:?}");
         assert!(curves(&[]).is_none() && curves(&[run(true, &[(0.0, 0.0)])]).is_none());
     }
 

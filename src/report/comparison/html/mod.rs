@@ -7,10 +7,10 @@ use askama::Template;
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
-use self::chart::{Bars, Curves, Whisker, bars, curves, whisker, widest};
+use self::chart::{Bars, Curves, HEIGHT, WIDTH, Whisker, bars, curves, whisker, widest};
 use super::{ComparisonEntry, headline, name, ratio, remarks, result, smallest, value, values};
 use crate::{
-    analysis::compare::{Comparison, ComparisonResult, FigureComparison, WorkloadComparison},
+    analysis::compare::{Comparison, ComparisonResult, FigureComparison, Side, WorkloadComparison},
     report::clean,
 };
 
@@ -36,6 +36,9 @@ struct Page {
     run: Vec<String>,
     differences: Vec<[String; 3]>,
     workloads: Vec<WorkloadWords>,
+    /// Of the curves.
+    width: f64,
+    height: f64,
     style: &'static str,
 }
 
@@ -77,7 +80,7 @@ fn page(comparison: &Comparison) -> Page {
         () if any(ComparisonResult::DiffersWithinTheseRuns) || comparison.workloads.is_empty() => "reservations",
         () => "valid",
     };
-    let side = |side: &crate::analysis::compare::Side| side.runs.iter().map(|run| clean(run)).collect();
+    let side = |side: &Side| side.runs.iter().map(|run| clean(run)).collect();
     let shown = |texts: &[String]| clean(&values(texts)).chars().take(MOST_VALUE).collect::<String>();
     Page {
         policy: policy(),
@@ -88,6 +91,8 @@ fn page(comparison: &Comparison) -> Page {
         run: side(&comparison.run),
         differences: comparison.differences.iter().map(|found| [clean(&found.what), shown(&found.baseline), shown(&found.run)]).collect(),
         workloads: comparison.workloads.iter().enumerate().map(workload).collect(),
+        width: WIDTH,
+        height: HEIGHT,
         style: STYLE,
     }
 }
@@ -141,4 +146,57 @@ fn policy() -> String {
 pub(super) fn without_files(page: &str) -> String {
     let page = page.replace(STYLE, "...");
     page.lines().map(|line| if line.contains("Content-Security-Policy") { "...\n".to_owned() } else { format!("{line}\n") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::comparison::tests::sample;
+
+    fn written(comparison: &Comparison) -> String {
+        String::from_utf8(render(comparison)).unwrap()
+    }
+
+    #[test]
+    fn the_policy_allows_the_rules_of_the_page_and_nothing_else() {
+        let page = written(&sample());
+        let between = |open: &str, close: &str| page.split(open).nth(1).unwrap().split(close).next().unwrap().to_owned();
+        let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(between("<style>", "</style>")));
+        let allowed = between("Content-Security-Policy\" content=\"", "\">").replace("&#39;", "'");
+        assert_eq!(allowed, format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"));
+        for loading in ["<script", " src=", "<link", "@import", "url(", " style=", " onclick="] {
+            assert!(!page.contains(loading), "{loading}");
+        }
+    }
+
+    #[test]
+    fn texts_from_outside_are_escaped_wherever_they_stand() {
+        const HOSTILE: &str = "</title></style><script>alert(1)</script>\"><img src=x onerror=alert(1)>";
+        let mut comparison = sample();
+        let text = || HOSTILE.to_owned();
+        for side in [&mut comparison.baseline, &mut comparison.run] {
+            (side.runs, side.invalid) = (vec![text()], vec![text()]);
+        }
+        comparison.left_out = vec![text()];
+        comparison.differences.iter_mut().for_each(|row| (row.what, row.baseline, row.run) = (text(), vec![text()], vec![text()]));
+        let workload = &mut comparison.workloads[0];
+        (workload.at, workload.sentence) = (text(), Some(text()));
+        workload.curves.iter_mut().for_each(|curve| curve.run = text());
+        workload.areas.iter_mut().for_each(|area| area.area = text());
+        workload.figures.iter_mut().for_each(|figure| (figure.figure, figure.key) = (text(), text()));
+        workload.figures.last_mut().unwrap().why_not = Some(text());
+        let page = written(&comparison);
+        for broken in ["<script", "<img", "\"><img"] {
+            assert!(!page.contains(broken), "{broken}: {page}");
+        }
+        for element in ["title", "style"] {
+            let (opened, closed) = (page.matches(&format!("<{element}>")).count(), page.matches(&format!("</{element}>")).count());
+            assert_eq!(opened, closed, "{element}: {page}");
+        }
+        // They are shown all the same.
+        for place in ["<h2 id=\"h0\">", "<th scope=\"row\">", "<title>baseline ", "<span class=\"name\">", "<li>", "Not compared: ", "<dd>"]
+        {
+            assert!(page.split(place).skip(1).any(|rest| rest.starts_with("&#60;/title&#62;")), "{place}: {page}");
+        }
+    }
 }
