@@ -2,6 +2,7 @@
 //!
 //! The rules are those of the README's chapter "What the numbers mean"; this module computes, [`crate::report`] shows.
 
+mod explanation;
 mod model;
 
 mod index;
@@ -42,6 +43,7 @@ mod testing;
 
 pub use account::{AccountOptions, NodeCall, Piece, RequestAccount, account};
 pub use areas::Area;
+pub use explanation::*;
 pub use join::JoinState;
 pub use model::*;
 pub use pick::pick;

@@ -233,6 +233,22 @@ fn under_ingest() -> WorkloadAnalysis {
             waterfall: Some(waterfall()),
         }],
         stacks: Some(drawn::stacks()),
+        tracing_cost: Some(TracingCost {
+            traced: 3_990,
+            not_traced: 12_010,
+            mean_difference_us: 31.0,
+            low_us: Some(12.0),
+            high_us: Some(49.0),
+            median_difference_us: 28.0,
+            total: None,
+        }),
+        ..explained(search("under-ingest"))
+    }
+}
+
+/// `workload` with what sets its tail and its phase apart.
+fn explained(workload: WorkloadAnalysis) -> WorkloadAnalysis {
+    WorkloadAnalysis {
         tail: Some(Tail {
             above: "p99".to_owned(),
             requests: 39,
@@ -261,16 +277,7 @@ fn under_ingest() -> WorkloadAnalysis {
             share: 0.41,
             sentence: "41 % of the engine's time is brute force over growing or unindexed segments: flush, wait for the index".to_owned(),
         }],
-        tracing_cost: Some(TracingCost {
-            traced: 3_990,
-            not_traced: 12_010,
-            mean_difference_us: 31.0,
-            low_us: Some(12.0),
-            high_us: Some(49.0),
-            median_difference_us: 28.0,
-            total: None,
-        }),
-        ..search("under-ingest")
+        ..workload
     }
 }
 
