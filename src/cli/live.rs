@@ -45,7 +45,7 @@ pub(crate) async fn watch(
             () = signals.wait(), if stop.asked() == Stop::Go => end_soon(stop),
         }
         if stop.asked() == Stop::Go
-            && let Some(aborted) = session.watch.lock().ok().and_then(|mut watch| watch.violated(session.clock.now_ns(), &measuring))
+            && let Some(aborted) = session.watch.lock().ok().and_then(|mut watch| watch.violated(&measuring))
         {
             session.info.aborted = Some(aborted);
             end_soon(stop);

@@ -98,7 +98,7 @@ impl<'a> Session<'a> {
             warnings: warnings(plan),
             ..RunInfo::default()
         };
-        let watch = Arc::new(Mutex::new(Watch::new(&info.thresholds, &info.streams)));
+        let watch = Arc::new(Mutex::new(Watch::new(&info.thresholds, &info.streams, info.threads)));
         let session = Self { folder, info, progress, signals, clock, arguments, load_threads, nonce, watch, cleaned_up: None };
         session.save()?;
         for warning in &session.info.warnings {

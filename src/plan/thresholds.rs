@@ -1,13 +1,10 @@
 //! `[[thresholds]]`: that each can be read, and that some workload has the figure.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
-use super::{Arrival, PhaseLength, PhasePlan, PlanError, WorkloadPlan, collections::unknown};
+use super::{Arrival, PhaseLength, PhasePlan, PlanError, WorkloadPlan, collections::unknown, limits};
 use crate::{
-    analysis::thresholds::{
-        expression::{Expression, Limit},
-        watch,
-    },
+    analysis::thresholds::expression::{Expression, Limit},
     scenario::{AbortTable, At, Scenario, ThresholdTable, quoted},
 };
 
@@ -39,11 +36,11 @@ pub struct AbortPlan {
 }
 
 /// Shortest and longest window.
-const OVER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(600)];
+const OVER: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
 /// Time from the end of a window until it was looked at, and from the start of a phase to its first whole second.
 const TO_SEE_IT: Duration = Duration::from_secs(3);
-/// Longest time that is not looked at.
-const MAX_AFTER: Duration = Duration::from_secs(86_400);
+/// Shortest and longest time that is not looked at.
+const AFTER: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(86_400);
 
 pub(super) fn resolve(scenario: &Scenario, workloads: &[WorkloadPlan], phases: &[PhasePlan]) -> Result<Vec<ThresholdPlan>, PlanError> {
     if let Some(table) = scenario.thresholds.get(MAX_THRESHOLDS) {
@@ -102,19 +99,15 @@ fn threshold(table: &At<ThresholdTable>, workloads: &[WorkloadPlan], phases: &[P
 }
 
 fn abort(table: &At<AbortTable>, expression: &Expression) -> Result<AbortPlan, PlanError> {
-    if let Some(why) = watch::obstacle(expression) {
+    if let Some(why) = expression.silent_while_measured() {
         return Err(table.error(format!("can't end the run by its figure, which {why}")).into());
     }
     let AbortTable { over, after } = &table.value;
-    let over = over.as_ref().ok_or_else(|| table.error("has no `over`; write for example abort = { over = \"10s\", after = \"30s\" }"))?;
-    let [least, most] = OVER;
-    if !(least..=most).contains(&over.value) || over.value.subsec_nanos() != 0 {
-        return Err(over.error(format!("is {:?}, allowed are whole seconds from {least:?} to {most:?}", over.value)).into());
+    let given = over.as_ref().ok_or_else(|| table.error("has no `over`; write for example abort = { over = \"10s\", after = \"30s\" }"))?;
+    if given.value.subsec_nanos() != 0 {
+        return Err(given.error("holds a part of a second; latencies are kept by the second, so write whole ones, e.g. \"10s\"").into());
     }
-    if let Some(at) = after.as_ref().filter(|at| at.value > MAX_AFTER) {
-        return Err(at.error(format!("is {:?}, at most 1d is allowed", at.value)).into());
-    }
-    Ok(AbortPlan { over: over.value, after: after.as_ref().map_or(Duration::ZERO, |at| at.value) })
+    Ok(AbortPlan { over: limits::duration(over, OVER, Duration::ZERO)?, after: limits::duration(after, AFTER, Duration::ZERO)? })
 }
 
 fn known<'a>(found: &Option<At<String>>, what: &str, names: impl Iterator<Item = &'a str> + Clone) -> Result<(), PlanError> {

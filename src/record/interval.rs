@@ -56,6 +56,15 @@ impl Interval {
         })
     }
 
+    /// How many requests of each stream ended in each way. A figure may lack some of them, as one that was not sent has no
+    /// service time: the largest count is that of all.
+    pub fn ended(&self) -> impl Iterator<Item = (StreamId, Outcome, u64)> {
+        self.histograms.iter().map(|of| {
+            let counts = of.figures.iter().flatten().map(Histogram::len);
+            (of.stream, of.outcome, counts.max().unwrap_or(0))
+        })
+    }
+
     /// Every histogram of a socket, with the number of the connection.
     pub fn sockets(&self) -> impl Iterator<Item = (u16, SocketFigure, &Histogram<u32>)> {
         self.sockets.iter().flat_map(|of| {

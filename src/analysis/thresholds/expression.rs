@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::analysis::Area;
+use crate::{analysis::Area, record};
 
 /// Quantiles that may be named, longer names first.
 const QUANTILES: [&str; 7] = ["p99.9", "p50", "p90", "p95", "p99", "max", "mean"];
@@ -133,6 +133,20 @@ impl Figure {
     }
 }
 
+impl Time {
+    /// The figure of every request that it is taken from, second by second; None where only matched requests have it.
+    #[must_use]
+    pub fn recorded(self) -> Option<record::Figure> {
+        match self {
+            Time::Response => Some(record::Figure::ResponseTime),
+            Time::Service => Some(record::Figure::ServiceTime),
+            Time::SendLag => Some(record::Figure::SendLag),
+            Time::Queue => Some(record::Figure::QueueTime),
+            Time::Server | Time::Gap => None,
+        }
+    }
+}
+
 impl Unit {
     /// As in report.json.
     #[must_use]
@@ -190,6 +204,24 @@ impl Expression {
             return Err(rest.unexpected("nothing more"));
         }
         Ok(Self { figure, comparison, limit })
+    }
+
+    /// Why it says nothing while the run is measured, after `which `; None where it does.
+    #[must_use]
+    pub fn silent_while_measured(&self) -> Option<&'static str> {
+        let seen = match self.figure.base {
+            Base::Time(time) => time.recorded().is_some(),
+            Base::Failed | Base::Throughput => true,
+            _ => false,
+        };
+        match self {
+            _ if !seen => {
+                Some("is not known before the run has ended; use response_time, service_time, send_lag, queue_time, failed or throughput")
+            }
+            _ if self.figure.worst_s.is_some() => Some("has windows of its own, leave .worst out: `over` is the window"),
+            Self { limit: Limit::Phase { .. }, .. } => Some("is compared with another phase; use a number"),
+            _ => None,
+        }
     }
 }
 
@@ -273,7 +305,7 @@ fn base(rest: &mut Rest<'_>) -> Result<Base> {
 
 /// `("10s")`: whole seconds, since histograms are kept by the second.
 fn window(rest: &mut Rest<'_>, base: &Base) -> Result<u32> {
-    if !matches!(base, Base::Time(Time::Response | Time::Service | Time::SendLag | Time::Queue)) {
+    if !matches!(base, Base::Time(time) if time.recorded().is_some()) {
         return Err(ExpressionError("has `.worst`, which is for response_time, service_time, send_lag and queue_time".to_owned()));
     }
     let text = rest.quoted()?;
@@ -406,5 +438,22 @@ mod tests {
         refused("gap.p99.worst(\"10s\") < 5ms", "`.worst`, which is for response_time");
         refused("response_time.p99.worst(\"500ms\") < 5ms", "windows of \"500ms\", allowed are whole seconds");
         refused("gap.p50 < 5ms and more", "has `and more` where nothing more");
+    }
+
+    #[test]
+    fn figures_that_need_the_whole_run_are_no_reason_to_end_it() {
+        let check = |text: &str, words: Option<&str>| {
+            let found = Expression::parse(text).expect(text).silent_while_measured();
+            assert_eq!(found.is_some(), words.is_some(), "{text}: {found:?}");
+            assert!(found.unwrap_or_default().contains(words.unwrap_or_default()), "{text}: {found:?}");
+        };
+        check("response_time.p99 < 20ms", None);
+        check("failed < 1%", None);
+        check("throughput > 10", None);
+        check("gap.p99 < 20ms", Some("not known before"));
+        check("area(\"engine\").p99 < 20ms", Some("not known before"));
+        check("achieved_rate > 90%", Some("not known before"));
+        check("response_time.p99.worst(\"10s\") < 20ms", Some("`over` is the window"));
+        check("response_time.p99 < 2 * phase(\"alone\").response_time.p99", Some("use a number"));
     }
 }

@@ -204,23 +204,18 @@ fn of_requests(figure: &Figure, row: &Row<'_>, wanted: impl Fn(u32) -> bool) -> 
 
 /// The worst of the windows that lie in the part one after the other; a last one that is cut is left out.
 fn worst(figure: &Figure, time: Time, seconds: u32, row: &Row<'_>) -> Option<Measured> {
-    let recorded = match time {
-        Time::Response => record::Figure::ResponseTime,
-        Time::Service => record::Figure::ServiceTime,
-        Time::SendLag => record::Figure::SendLag,
-        Time::Queue => record::Figure::QueueTime,
-        Time::Server | Time::Gap => return None,
-    };
-    let series = (row.seconds)(recorded)?;
-    let of_window = |window: &[Second]| {
-        let window = Series::new(window.to_vec());
-        match figure.quantile? {
-            "mean" => window.mean().map(|ns| ns / 1_000.0),
-            key => quantiles::QUANTILES.iter().find(|(known, _)| *known == key).and_then(|(_, q)| window.quantile(*q)).map(us),
-        }
-    };
+    let series = (row.seconds)(time.recorded()?)?;
+    let of_window = |window: &[Second]| of_series(figure.quantile?, &Series::new(window.to_vec()));
     let values = series.seconds().chunks_exact(seconds as usize).filter_map(of_window);
     values.max_by(f64::total_cmp).map(Measured::exact)
+}
+
+/// The quantile, or the mean, with this key, microseconds; None where nothing ended.
+fn of_series(key: &str, series: &Series) -> Option<f64> {
+    match key {
+        "mean" => series.mean().map(|ns| ns / 1_000.0),
+        key => quantiles::QUANTILES.iter().find(|(known, _)| *known == key).and_then(|(_, q)| series.quantile(*q)).map(us),
+    }
 }
 
 #[cfg(test)]

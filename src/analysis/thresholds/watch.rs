@@ -6,19 +6,13 @@ use std::collections::BTreeMap;
 
 use super::{
     Measured,
-    expression::{Base, Comparison, Expression, Figure, Limit, Time},
-    in_words,
+    expression::{Base, Comparison, Expression, Figure, Limit},
+    in_words, of_series,
 };
 use crate::{
-    analysis::{
-        quantiles::{self, us},
-        statistics::series::{Second, Series},
-    },
-    record::{self, AbortInfo, AbortedInfo, Interval, Outcome, StreamInfo, ThresholdInfo},
+    analysis::statistics::series::{Second, Series},
+    record::{AbortInfo, AbortedInfo, Interval, Outcome, StreamInfo, ThresholdInfo},
 };
-
-/// Seconds that are not looked at yet: a thread hands a second over up to one second after its end, and it has to be read then.
-const ON_THE_WAY: u64 = 2;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -26,6 +20,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 #[derive(Debug, Default)]
 pub struct Watch {
     watched: Vec<Watched>,
+    /// The second that each load thread handed over last.
+    handed_over: Vec<u64>,
 }
 
 /// One threshold at one part.
@@ -65,23 +61,29 @@ pub struct Measuring {
 }
 
 impl Watch {
-    /// Watches those of `thresholds` that have an `abort`, at every measured one of `streams` that they are for.
+    /// Watches those of `thresholds` that have an `abort`, at every measured one of `streams` that they are for. The first `threads`
+    /// recorders are those of the load threads.
     #[must_use]
-    pub fn new(thresholds: &[ThresholdInfo], streams: &[StreamInfo]) -> Self {
+    pub fn new(thresholds: &[ThresholdInfo], streams: &[StreamInfo], threads: u32) -> Self {
         let of = |(number, info)| streams.iter().zip(0..).filter_map(move |(stream, index)| Watched::new(number, info, stream, index));
-        Self { watched: thresholds.iter().enumerate().flat_map(of).collect() }
+        Self { watched: thresholds.iter().enumerate().flat_map(of).collect(), handed_over: vec![0; threads as usize] }
     }
 
     /// Takes in what one thread recorded in one second.
     pub fn add(&mut self, interval: &Interval) {
+        if let Some(last) = self.handed_over.get_mut(interval.thread as usize) {
+            *last = interval.second.max(*last);
+        }
         for watched in &mut self.watched {
             watched.add(interval);
         }
     }
 
-    /// The first threshold that is violated over its last whole seconds at `now_ns`, where the part that it is for is measured.
-    pub fn violated(&mut self, now_ns: u64, measuring: &[Measuring]) -> Option<AbortedInfo> {
-        let last = (now_ns / SECOND_NS).checked_sub(ON_THE_WAY)?;
+    /// The first threshold that is violated over the last seconds of which every load thread has handed over all that it has,
+    /// where the part that it is for is measured.
+    pub fn violated(&mut self, measuring: &[Measuring]) -> Option<AbortedInfo> {
+        // A second may be handed over in pieces; the next one says that it is whole. Threads do so when they are idle, too.
+        let last = self.handed_over.iter().min()?.checked_sub(1)?;
         let part = |watched: &Watched| measuring.iter().find(|part| part.stream == watched.stream).copied();
         self.watched.iter_mut().filter_map(|watched| watched.look(last, part(watched)?)).next()
     }
@@ -104,23 +106,17 @@ impl Watched {
     }
 
     fn add(&mut self, interval: &Interval) {
-        let wanted = recorded(&self.figure);
-        let mut ended: Vec<(Outcome, u64)> = Vec::new();
-        for (_, outcome, figure, histogram) in interval.histograms().filter(|(stream, ..)| stream.0 == self.stream) {
-            // Each figure of an outcome counts its requests; one that was not sent lacks some of them.
-            match ended.iter_mut().find(|(known, _)| *known == outcome) {
-                Some((_, count)) => *count = histogram.len().max(*count),
-                None => ended.push((outcome, histogram.len())),
-            }
-            if outcome == Outcome::Ok && Some(figure) == wanted {
-                let seen = self.seconds.entry(interval.second).or_default();
-                let values = histogram.iter_recorded().map(|step| (step.value_iterated_to() as i64, step.count_since_last_iteration()));
-                seen.values.extend(values);
-                seen.sum += histogram.mean() * histogram.len() as f64;
-            }
+        let seen = self.seconds.entry(interval.second).or_default();
+        let wanted = if let Base::Time(time) = self.figure.base { time.recorded() } else { None };
+        let successes = interval
+            .histograms()
+            .filter(|(stream, outcome, figure, _)| (stream.0, *outcome, Some(*figure)) == (self.stream, Outcome::Ok, wanted));
+        for (.., histogram) in successes {
+            let values = histogram.iter_recorded().map(|step| (step.value_iterated_to() as i64, step.count_since_last_iteration()));
+            seen.values.extend(values);
+            seen.sum += histogram.mean() * histogram.len() as f64;
         }
-        for (outcome, count) in ended {
-            let seen = self.seconds.entry(interval.second).or_default();
+        for (_, outcome, count) in interval.ended().filter(|(stream, ..)| stream.0 == self.stream) {
             match outcome {
                 Outcome::Ok => seen.ok += count,
                 // Given up by this program, at an end.
@@ -167,35 +163,7 @@ impl Watched {
     fn time(&self, window: &[&Seen]) -> Option<f64> {
         let values = window.iter().flat_map(|seen| seen.values.iter().copied()).collect();
         let series = Series::new(vec![Second::new(values, window.iter().map(|seen| seen.sum).sum())]);
-        match self.figure.quantile? {
-            "mean" => series.mean().map(|ns| ns / 1_000.0),
-            key => quantiles::QUANTILES.iter().find(|(known, _)| *known == key).and_then(|(_, q)| series.quantile(*q)).map(us),
-        }
-    }
-}
-
-/// The recorded figure that a time is taken from; None where there is none.
-fn recorded(figure: &Figure) -> Option<record::Figure> {
-    match figure.base {
-        Base::Time(Time::Response) => Some(record::Figure::ResponseTime),
-        Base::Time(Time::Service) => Some(record::Figure::ServiceTime),
-        Base::Time(Time::SendLag) => Some(record::Figure::SendLag),
-        Base::Time(Time::Queue) => Some(record::Figure::QueueTime),
-        _ => None,
-    }
-}
-
-/// Why `expression` can't end a run, for a message after `with abort`; None where it can.
-#[must_use]
-pub fn obstacle(expression: &Expression) -> Option<&'static str> {
-    let watched = recorded(&expression.figure).is_some() || matches!(expression.figure.base, Base::Failed | Base::Throughput);
-    match expression {
-        _ if !watched => {
-            Some("is not known before the run has ended; use response_time, service_time, send_lag, queue_time, failed or throughput")
-        }
-        _ if expression.figure.worst_s.is_some() => Some("has windows of its own, leave .worst out: `over` is the window"),
-        Expression { limit: Limit::Phase { .. }, .. } => Some("is compared with another phase; use a number"),
-        _ => None,
+        of_series(self.figure.quantile?, &series)
     }
 }
 
@@ -224,7 +192,7 @@ mod tests {
             ..StreamInfo::default()
         };
         let threshold = ThresholdInfo { require: case.require.to_owned(), abort: Some(case.abort), ..ThresholdInfo::default() };
-        let mut watch = Watch::new(&[threshold], &[stream]);
+        let mut watch = Watch::new(&[threshold], &[stream], 1);
         let (queue, intervals) = std::sync::mpsc::sync_channel(100);
         let mut recorder = Recorder::new(0, queue);
         let measuring = [Measuring { stream: 0, from_ns: 10 * SECOND_NS, to_ns: Some(30 * SECOND_NS) }];
@@ -232,7 +200,7 @@ mod tests {
             recorder.roll(second * SECOND_NS);
             intervals.try_iter().for_each(|interval| watch.add(&interval));
             // The look comes before what this second adds.
-            if let Some(violation) = watch.violated(second * SECOND_NS + 1_000, &measuring) {
+            if let Some(violation) = watch.violated(&measuring) {
                 assert_eq!((violation.threshold, violation.at.as_str()), (0, "alone/search"));
                 return Some((second, violation.sentence));
             }
@@ -310,25 +278,28 @@ mod tests {
     }
 
     #[test]
-    fn a_threshold_without_abort_ends_nothing() {
-        let threshold = ThresholdInfo { require: "failed < 1%".to_owned(), ..ThresholdInfo::default() };
-        assert!(Watch::new(&[threshold], &[StreamInfo::default()]).watched.is_empty());
+    fn a_thread_that_is_late_is_waited_for() {
+        let stream = StreamInfo { part: Some(Part::Measured), open_loop: true, ..StreamInfo::default() };
+        let threshold = ThresholdInfo { require: "throughput > 1".to_owned(), abort: Some(OVER_5_AFTER_3), ..ThresholdInfo::default() };
+        let mut watch = Watch::new(&[threshold], &[stream], 2);
+        let measuring = [Measuring { stream: 0, from_ns: 0, to_ns: None }];
+        let (queue, intervals) = std::sync::mpsc::sync_channel(10);
+        let mut threads = [Recorder::new(0, queue.clone()), Recorder::new(1, queue)];
+        let mut hand_over = |watch: &mut Watch, thread: usize, second| {
+            threads[thread].roll(second * SECOND_NS);
+            threads[thread].roll((second + 1) * SECOND_NS);
+            intervals.try_iter().for_each(|interval| watch.add(&interval));
+        };
+        hand_over(&mut watch, 0, 20);
+        hand_over(&mut watch, 1, 5);
+        assert_eq!(watch.violated(&measuring), None, "what the late thread sent is not known yet");
+        hand_over(&mut watch, 1, 20);
+        assert!(watch.violated(&measuring).is_some(), "nothing ended on either");
     }
 
     #[test]
-    fn figures_that_need_the_whole_run_are_no_reason_to_end_it() {
-        let check = |text: &str, words: Option<&str>| {
-            let found = obstacle(&Expression::parse(text).expect(text));
-            assert_eq!(found.is_some(), words.is_some(), "{text}: {found:?}");
-            assert!(found.unwrap_or_default().contains(words.unwrap_or_default()), "{text}: {found:?}");
-        };
-        check("response_time.p99 < 20ms", None);
-        check("failed < 1%", None);
-        check("throughput > 10", None);
-        check("gap.p99 < 20ms", Some("not known before"));
-        check("area(\"engine\").p99 < 20ms", Some("not known before"));
-        check("achieved_rate > 90%", Some("not known before"));
-        check("response_time.p99.worst(\"10s\") < 20ms", Some("`over` is the window"));
-        check("response_time.p99 < 2 * phase(\"alone\").response_time.p99", Some("use a number"));
+    fn a_threshold_without_abort_ends_nothing() {
+        let threshold = ThresholdInfo { require: "failed < 1%".to_owned(), ..ThresholdInfo::default() };
+        assert!(Watch::new(&[threshold], &[StreamInfo::default()], 1).watched.is_empty());
     }
 }

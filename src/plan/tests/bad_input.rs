@@ -216,9 +216,9 @@ fn thresholds_are_checked_before_the_run() {
     check(closed, &["a closed loop has no response time, use service_time"]);
     let abort = |require: &str, keys: &str, words: &[&str]| check(&format!("require = '{require}'\nabort = {{ {keys} }}"), words);
     abort("failed < 1%", "", &["`thresholds.0.abort` has no `over`"]);
-    abort("failed < 1%", "over = \"1500ms\"", &["`thresholds.0.abort.over` is 1.5s", "whole seconds from 1s to 600s"]);
+    abort("failed < 1%", "over = \"1500ms\"", &["`thresholds.0.abort.over` holds a part of a second", "whole ones"]);
     abort("failed < 1%", "over = \"5s\", after = \"5s\"", &["`thresholds.0.abort` ends no run", "13 s, more than its phase lasts"]);
-    abort("failed < 1%", "over = \"5s\", after = \"2d\"", &["`thresholds.0.abort.after`", "at most 1d"]);
+    abort("failed < 1%", "over = \"5s\", after = \"2d\"", &["`thresholds.0.abort.after` is 2days", "0s to 1day"]);
     abort(
         "gap.p99 < 1s",
         "over = \"5s\"",
