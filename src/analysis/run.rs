@@ -338,6 +338,8 @@ impl Stream<'_> {
         let writes = matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
         workload.rows_per_s = (writes && rows > 0 && of > 0).then(|| workload.rate.throughput * rows as f64 / of as f64);
         workload.requests = counts;
+        let curve = |(name, histogram): (&String, &Histogram<u64>)| (name.clone(), quantiles::curve_of_histogram(histogram));
+        workload.curves = workload.histograms.iter().map(curve).collect();
         self.explain(&mut workload);
         // The steps of preparation are single calls, one after the other.
         if stream.phase != verdict::PREPARE {
@@ -404,9 +406,6 @@ impl Stream<'_> {
         self.matched_quantiles(workload);
         let latency = self.latency();
         let Some(histogram) = self.ok(latency) else { return };
-        for (figure, histogram) in [latency, Figure::ServiceTime].into_iter().filter_map(|figure| Some((figure, self.ok(figure)?))) {
-            workload.curves.insert(figure.name().to_owned(), quantiles::curve_of_histogram(histogram));
-        }
         workload.account = bands::account(histogram, requests, &self.found.parts);
         let sides = tail::sides(histogram, requests);
         let (run, place) = (self.info.run.as_str(), workload.place());

@@ -227,7 +227,17 @@ fn a_run_without_spans_has_figures_and_no_account() {
     let analysis = analysed(&run);
     let workload = only(&analysis);
     assert!(workload.response_time_us.is_some() && workload.account.is_empty() && workload.tail.is_none());
+    assert_eq!(workload.curves.keys().collect::<Vec<_>>(), ["response_time", "service_time"]);
     assert_eq!(analysis.verdict.reasons.iter().map(|reason| reason.code.as_str()).collect::<Vec<_>>(), ["no_spans"]);
+}
+
+#[test]
+fn what_was_not_traced_has_its_curves() {
+    let mut run = RunMaker::new(true);
+    for seq in 0..100 {
+        run.request(Made { sampled: false, ..Made::ok(seq, 10_000, 500_000 + seq) });
+    }
+    assert_eq!(only(&analysed(&run)).curves.keys().collect::<Vec<_>>(), ["response_time", "service_time"]);
 }
 
 #[test]
