@@ -11,7 +11,6 @@ alone, and a comparison should report it.
 import argparse
 import json
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,17 +22,17 @@ def main():
     arguments.add_argument("--program", default="target/release/milvus-bench")
     arguments.add_argument("--comparisons", type=int, default=20)
     arguments.add_argument("--change", help="KEY=VALUE of the second side alone")
-    own, _, more = " ".join(["", *sys.argv[1:], ""]).partition(" -- ")
-    given = arguments.parse_args(own.split())
-    given.more = more.split()
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    given = arguments.parse_args(sys.argv[1:end])
+    given.more = sys.argv[end + 1 :]
     differing = 0
     for number in range(1, given.comparisons + 1):
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="equal-"))
-        for _ in range(3):
-            run(given, folder / "baseline", [])
-            run(given, folder / "run", ["--set", given.change] if given.change else [])
-        found = compare(given.program, folder)
-        shutil.rmtree(folder)
+        with tempfile.TemporaryDirectory(prefix="equal-") as scratch:
+            folder = pathlib.Path(scratch)
+            for _ in range(3):
+                run(given, folder / "baseline", [])
+                run(given, folder / "run", ["--set", given.change] if given.change else [])
+            found = compare(given.program, folder)
         differing += bool(found)
         print(f"{number:3d}  {'; '.join(found) or 'no difference shown'}", flush=True)
     print(f"{differing} of {given.comparisons} comparisons reported a difference")

@@ -48,7 +48,7 @@ fn side(name: &str, scale: f64) -> Vec<Analysis> {
 
 fn comparison(baseline: &[Analysis], run: &[Analysis]) -> String {
     let entry = COMPARISONS.iter().find(|entry| entry.name == "html").expect("a row for html");
-    String::from_utf8((entry.render)(&compare(baseline, run))).expect("UTF-8")
+    String::from_utf8((entry.render)(&compare(baseline, run)).expect("a page")).expect("UTF-8")
 }
 
 /// The first Chromium on PATH.

@@ -70,7 +70,7 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
     if format == "text" {
         print(render_text(&comparison, terminal_style()).as_bytes());
     } else {
-        print(&(entry.render)(&comparison));
+        print(&(entry.render)(&comparison).map_err(CliError::new)?);
     }
     Ok(if arguments.fail_if_slower.is_some_and(|share| is_slower(&comparison, share)) { Done::Failed } else { Done::Ok })
 }
@@ -104,9 +104,14 @@ fn fewest_runs(comparison: &Comparison) -> usize {
 }
 
 fn write(out: &std::path::Path, comparison: &Comparison) -> Result<(), CliError> {
-    let failed = |error: std::io::Error| CliError::new(format!("{}: {error}", out.display()));
+    let failed = |error: std::io::Error| {
+        CliError::new(format!("--out {} can't be written: {error}; name a folder that is new or may be written", out.display()))
+    };
     std::fs::create_dir_all(out).map_err(failed)?;
-    COMPARISONS.iter().try_for_each(|entry| std::fs::write(out.join(entry.file), (entry.render)(comparison)).map_err(failed))
+    COMPARISONS.iter().try_for_each(|entry| {
+        let bytes = (entry.render)(comparison).map_err(CliError::new)?;
+        std::fs::write(out.join(entry.file), bytes).map_err(failed)
+    })
 }
 
 /// Whether a figure is slower by more than `share` even at the better end of its interval.

@@ -31,9 +31,9 @@ pub(crate) struct DoctorArguments {
     deadline: u64,
 }
 
-/// A scenario that names nothing but what a plan must have.
-const NO_SCENARIO: &str = r#"
-name = "doctor"
+/// A scenario that names nothing but what a plan must have: for the addresses and credentials that flags and the environment give.
+pub(crate) const NO_SCENARIO: &str = r#"
+name = "none"
 [collections.none]
 name = "milvus_bench_doctor"
 data = "none"

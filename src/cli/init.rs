@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, io::Write as _, path::PathBuf, time::Duration};
 use askama::Template;
 use clap::Args;
 
-use super::{CliError, Done, check::plan_of, print, runtime, session::connect_options};
+use super::{CliError, Done, check::plan_of, doctor::NO_SCENARIO, print, runtime, session::connect_options};
 use crate::{
     milvus::{
         Client, Transport, methods, optional,
@@ -32,28 +32,6 @@ pub(crate) struct InitArguments {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
-
-/// A scenario that names nothing, for the address and the credentials of the environment.
-const NOTHING: &str = r#"
-name = "init"
-[collections.none]
-data = "none"
-prepare = "reuse"
-metric = "L2"
-[data.none]
-format = "random"
-rows = 1
-dim = 4
-queries = 1
-[workloads.none]
-operation = "search"
-collection = "none"
-concurrency = 1
-[[phases]]
-name = "none"
-requests = 1
-workloads = ["none"]
-"#;
 
 /// Longest wait for one answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -93,7 +71,7 @@ struct Found {
 /// Asks Milvus and writes the scenario.
 pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
     let flags = PlanFlags { uri: arguments.uri.clone(), ..PlanFlags::default() };
-    let plan = plan_of(&ScenarioSource::Stdin(NOTHING.to_owned()), &[], &flags)?;
+    let plan = plan_of(&ScenarioSource::Stdin(NO_SCENARIO.to_owned()), &[], &flags)?;
     let uri = plan.milvus.uri.clone();
     let text = runtime()?.block_on(async {
         let transport = Transport::connect(&connect_options(&plan)).await.map_err(CliError::new)?;
@@ -166,13 +144,12 @@ fn starter(found: &Found, uri: &str, version: Option<&str>) -> Result<Starter, C
     let dim = dim.ok_or_else(|| CliError::new(format!("Milvus gave no dimension of the field {} of collection {name}", vector.name)))?;
     let index = found.indexes.iter().find(|index| index.field_name == vector.name);
     let index_type = index.and_then(|index| pair(&index.params, "index_type")).unwrap_or("none");
-    let one_line = |text: &str| clean(text);
     Ok(Starter {
         name: toml_text(if is_name(name) { name } else { "init" }),
         question: toml_text(&format!("What does a search of {name} cost, and where does the time go?")),
-        collection: one_line(name),
-        uri: one_line(uri),
-        version: version.map(|version| format!(", version {}", one_line(version))).unwrap_or_default(),
+        collection: clean(name),
+        uri: clean(uri),
+        version: version.map(|version| format!(", version {}", clean(version))).unwrap_or_default(),
         facts: facts(found, vector, dim, index_type),
         quoted_uri: toml_text(uri),
         quoted_collection: toml_text(name),

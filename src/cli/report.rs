@@ -7,7 +7,7 @@ use clap::Args;
 use super::{
     CliError, Done,
     finish::{analyse_folder, print_report, write_reports},
-    run::check_reports,
+    run::{check_reports, reports_help},
     runs,
 };
 use crate::report::TextStyle;
@@ -18,8 +18,7 @@ pub(crate) struct ReportArguments {
     /// Run folder; default: the newest below results/
     #[arg(value_name = "RUN")]
     run: Option<PathBuf>,
-    /// Report on stdout: text (default), html, json, markdown, csv, junit, hgrm, flamegraph or parquet; its file is written as well
-    #[arg(long = "report", value_name = "FORMAT")]
+    #[arg(long = "report", value_name = "FORMAT", help = reports_help())]
     reports: Vec<String>,
 }
 

@@ -1,5 +1,7 @@
 //! `report.json`: the analysis itself, for programs. Floats are written in full, so that an account's parts still add up.
 
+use serde::Serialize;
+
 use super::{
     ReportEntry, ReportError,
     clean::{is_break, is_invisible},
@@ -16,8 +18,12 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
 };
 
 fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
-    let text =
-        serde_json::to_string_pretty(analysis).map_err(|error| ReportError(format!("the report can't be written as JSON: {error}")))?;
+    to_json(analysis)
+}
+
+/// `value` as JSON to be read by people as well, without characters that mean something to a terminal.
+pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, ReportError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| ReportError(format!("the report can't be written as JSON: {error}")))?;
     let text = numbers_in_lines(&text);
     let mut out = String::with_capacity(text.len() + 1);
     for c in text.chars() {

@@ -10,7 +10,7 @@ use crate::{
 
 /// The row of the table.
 pub(super) const ENTRY: ComparisonEntry =
-    ComparisonEntry { name: "markdown", file: "comparison.md", render: |comparison| render(comparison).into_bytes() };
+    ComparisonEntry { name: "markdown", file: "comparison.md", render: |comparison| Ok(render(comparison).into_bytes()) };
 
 fn render(comparison: &Comparison) -> String {
     let mut out = String::new();

@@ -9,7 +9,10 @@ mod text;
 
 pub(crate) use text::render_text;
 
-use super::units::{duration, number};
+use super::{
+    ReportError,
+    units::{duration, number},
+};
 use crate::analysis::compare::{Comparison, ComparisonResult, FigureComparison};
 
 /// One format of a comparison.
@@ -19,7 +22,7 @@ pub struct ComparisonEntry {
     /// File in the folder of `--out`.
     pub file: &'static str,
     /// Renders it.
-    pub render: fn(&Comparison) -> Vec<u8>,
+    pub render: fn(&Comparison) -> Result<Vec<u8>, ReportError>,
 }
 
 /// Every format, one row and one file each.

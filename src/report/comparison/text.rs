@@ -13,7 +13,7 @@ use crate::{
 pub(super) const ENTRY: ComparisonEntry = ComparisonEntry {
     name: "text",
     file: "comparison.txt",
-    render: |comparison| render_text(comparison, TextStyle::default()).into_bytes(),
+    render: |comparison| Ok(render_text(comparison, TextStyle::default()).into_bytes()),
 };
 
 /// Differences of the setting that are listed; the rest is in comparison.json.

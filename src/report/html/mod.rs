@@ -33,21 +33,29 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     Ok(page.into_bytes())
 }
 
-/// What the page may do: run its own two scripts and its own rules, and load nothing.
+/// What the page may do.
 fn policy() -> String {
+    content_policy(&[UPLOT, SCRIPT], STYLE)
+}
+
+/// The Content-Security-Policy of a page that runs these scripts, uses these rules, and loads nothing.
+pub(super) fn content_policy(scripts: &[&str], style: &str) -> String {
     let hash = |text: &str| format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text)));
-    format!(
-        "default-src 'none'; script-src {} {}; style-src {}; base-uri 'none'; form-action 'none'",
-        hash(UPLOT),
-        hash(SCRIPT),
-        hash(STYLE)
-    )
+    let scripts: String = scripts.iter().map(|script| format!(" {}", hash(script))).collect();
+    let scripts = if scripts.is_empty() { scripts } else { format!(" script-src{scripts};") };
+    format!("default-src 'none';{scripts} style-src {}; base-uri 'none'; form-action 'none'", hash(style))
 }
 
 /// A page without the files of this crate and their hashes: what a golden file is to hold.
 #[cfg(test)]
 pub(super) fn without_files(page: &str) -> String {
-    let files = [STYLE, UPLOT, SCRIPT].iter().fold(page.to_owned(), |page, file| page.replace(file, "..."));
+    without(page, &[STYLE, UPLOT, SCRIPT])
+}
+
+/// The same for the `files` of another page.
+#[cfg(test)]
+pub(super) fn without(page: &str, files: &[&str]) -> String {
+    let files = files.iter().fold(page.to_owned(), |page, file| page.replace(file, "..."));
     files.lines().map(|line| if line.contains("Content-Security-Policy") { "...\n".to_owned() } else { format!("{line}\n") }).collect()
 }
 

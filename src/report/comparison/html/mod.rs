@@ -4,14 +4,14 @@
 mod chart;
 
 use askama::Template;
-use base64::Engine as _;
-use sha2::{Digest as _, Sha256};
 
 use self::chart::{Bars, Curves, HEIGHT, WIDTH, Whisker, bars, curves, whisker, widest};
 use super::{ComparisonEntry, headline, name, ratio, remarks, result, smallest, value, values};
+#[cfg(test)]
+use crate::report::html::without;
 use crate::{
     analysis::compare::{Comparison, ComparisonResult, FigureComparison, Side, WorkloadComparison},
-    report::clean,
+    report::{ReportError, clean, html::content_policy},
 };
 
 /// The row of the table.
@@ -67,23 +67,25 @@ struct RowWords {
     whisker: Whisker,
 }
 
-fn render(comparison: &Comparison) -> Vec<u8> {
-    // A template of this crate writes to a String, which can't fail.
-    page(comparison).render().unwrap_or_default().into_bytes()
+fn render(comparison: &Comparison) -> Result<Vec<u8>, ReportError> {
+    let page = page(comparison).render();
+    page.map(String::into_bytes).map_err(|error| ReportError(format!("the comparison can't be written as HTML: {error}")))
 }
 
 fn page(comparison: &Comparison) -> Page {
     let any =
         |wanted: ComparisonResult| comparison.workloads.iter().flat_map(|workload| &workload.figures).any(|figure| figure.result == wanted);
-    let class = match () {
-        () if any(ComparisonResult::Slower) => "invalid",
-        () if any(ComparisonResult::DiffersWithinTheseRuns) || comparison.workloads.is_empty() => "reservations",
-        () => "valid",
+    let class = if any(ComparisonResult::Slower) {
+        "invalid"
+    } else if any(ComparisonResult::DiffersWithinTheseRuns) || comparison.workloads.is_empty() {
+        "reservations"
+    } else {
+        "valid"
     };
     let side = |side: &Side| side.runs.iter().map(|run| clean(run)).collect();
     let shown = |texts: &[String]| clean(&values(texts)).chars().take(MOST_VALUE).collect::<String>();
     Page {
-        policy: policy(),
+        policy: content_policy(&[], STYLE),
         headline: headline(comparison),
         class,
         remarks: remarks(comparison).iter().map(|remark| clean(remark)).collect(),
@@ -135,26 +137,22 @@ fn row(figure: &FigureComparison, end: f64) -> RowWords {
     }
 }
 
-/// What the page may do: use its own rules, and load and run nothing.
-fn policy() -> String {
-    let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(STYLE));
-    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
-}
-
 /// A page without this crate's rules and their hash: what a golden file is to hold.
 #[cfg(test)]
 pub(super) fn without_files(page: &str) -> String {
-    let page = page.replace(STYLE, "...");
-    page.lines().map(|line| if line.contains("Content-Security-Policy") { "...\n".to_owned() } else { format!("{line}\n") }).collect()
+    without(page, &[STYLE])
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
     use crate::report::comparison::tests::sample;
 
     fn written(comparison: &Comparison) -> String {
-        String::from_utf8(render(comparison)).unwrap()
+        String::from_utf8(render(comparison).unwrap()).unwrap()
     }
 
     #[test]
