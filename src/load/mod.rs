@@ -8,6 +8,7 @@ mod client_span;
 mod closed;
 mod engine;
 mod latencies;
+mod lead;
 mod live;
 mod open;
 mod phase;

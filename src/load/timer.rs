@@ -4,6 +4,8 @@
 //! wakes the event loop within the kernel's own precision, and nothing spins. All waits of a thread share one; it is set
 //! to the earliest of them.
 //!
+//! For a slot it is set earlier, by what waking takes at least ([`Lead`]).
+//!
 //! Where that is not precise enough, the wait for a slot may spin its last stretch: the timer wakes the task early, and the
 //! task gives way to all others, and the event loop to the kernel's news, again and again until the time has come.
 
@@ -26,6 +28,8 @@ use tokio::{
     time::Instant,
 };
 
+use super::lead::Lead;
+
 /// The stretch that is spun: in 99 of 100 cases the kernel wakes a thread within it, also one that slept for long.
 const STRETCH: Duration = Duration::from_micros(200);
 
@@ -45,6 +49,7 @@ struct Inner {
     descriptor: AsyncFd<OwnedFd>,
     /// The last part of the wait for a slot, which is spun; zero: nothing is.
     stretch: Duration,
+    lead: Lead,
     /// One moment on our clock and on the timer's.
     instant: Instant,
     monotonic: Duration,
@@ -79,9 +84,9 @@ impl Timers {
         Self { inner }
     }
 
-    /// Returns at `deadline`, the time of a slot. May be dropped while it waits.
+    /// Returns at `deadline`, the time of a slot, and never before. May be dropped while it waits.
     pub(super) async fn until_slot(&self, deadline: Instant) {
-        self.until(deadline.checked_sub(self.inner.stretch).unwrap_or(deadline)).await;
+        self.until(self.inner.wake_up_for(deadline)).await;
         while Instant::now() < deadline {
             // Everybody else has a turn, and replies are read.
             tokio::task::yield_now().await;
@@ -159,6 +164,7 @@ impl Inner {
         Ok(Self {
             descriptor,
             stretch,
+            lead: Lead::default(),
             instant,
             monotonic,
             #[cfg(test)]
@@ -167,6 +173,16 @@ impl Inner {
             next_wait: Cell::new(0),
             armed: Cell::new(None),
         })
+    }
+
+    /// When the thread is to be woken for a slot at `deadline`.
+    fn wake_up_for(&self, deadline: Instant) -> Instant {
+        if self.stretch > Duration::ZERO {
+            return deadline.checked_sub(self.stretch).unwrap_or(deadline);
+        }
+        // A slot that is nearer than the lead is slept for as well: a thread that sends so often must not be busy with waiting.
+        let early = deadline.checked_sub(self.lead.get()).unwrap_or(deadline);
+        if early > Instant::now() { early } else { deadline }
     }
 
     fn arm(&self, at: Instant) {
@@ -182,6 +198,9 @@ impl Inner {
     async fn fired(&self) -> io::Result<()> {
         // The count of expirations is not read: setting the timer again clears it, and each expiration is an event.
         self.descriptor.readable().await?.clear_ready();
+        if let Some(armed) = self.armed.get() {
+            self.lead.woke(armed.elapsed());
+        }
         self.wake();
         Ok(())
     }
@@ -273,6 +292,35 @@ mod tests {
             ours.read_exact(&mut reply).await.expect("it is read");
             slot.await.expect("it ends");
             assert!(Instant::now() >= deadline);
+        });
+    }
+
+    #[test]
+    fn the_timer_is_set_as_early_as_waking_takes_and_no_slot_is_left_before_its_time() {
+        run(|| async {
+            let timers = Timers::start(false).expect("a timer");
+            let learned = Duration::from_micros(100);
+            while timers.inner.lead.get() < learned {
+                timers.inner.lead.woke(Duration::from_millis(1));
+            }
+            let deadline = Instant::now() + Duration::from_millis(50);
+            let slot = timers.until_slot(deadline);
+            tokio::pin!(slot);
+            assert!(futures_util::poll!(&mut slot).is_pending());
+            assert_eq!(timers.inner.armed.get(), Some(deadline - learned));
+            slot.await;
+            assert!(Instant::now() >= deadline);
+            let now = Instant::now();
+            assert_eq!(timers.inner.wake_up_for(now), now, "what is nearer than the lead is not spun for");
+        });
+    }
+
+    #[test]
+    fn every_wake_up_is_learned_from() {
+        run(|| async {
+            let timers = Timers::start(false).expect("a timer");
+            timers.until(Instant::now() + Duration::from_millis(5)).await;
+            assert!(timers.inner.lead.get() > Duration::ZERO);
         });
     }
 
