@@ -1,12 +1,14 @@
 //! From a run folder to an [`Analysis`].
 
+mod head;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
 
 use super::{
-    Analysis, Band, Contrast, ErrorText, Join, JoinState, Quantiles, Rates, Recall, RequestCounts, SpanSummary, ThresholdResult,
-    TracingCost, WarmupCount, WorkloadAnalysis, advice, bands, collect,
+    Analysis, Band, Contrast, ErrorText, Join, JoinState, Quantiles, Rates, Recall, RequestCounts, ThresholdResult, TracingCost,
+    WorkloadAnalysis, advice, bands, collect,
     collect::{Collected, StreamData},
     connections,
     contrasts::{self, PhaseSide},
@@ -75,22 +77,22 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         name: info.name.clone(),
         description: info.description.clone(),
         run: info.run.clone(),
-        status: status(info.status).to_owned(),
+        status: head::status(info.status).to_owned(),
         failure: info.failure.clone(),
-        environment: environment(info),
+        environment: head::environment(info),
         client_capacity: info.client_capacity.clone(),
         plan: plan::rows(&info.plan),
-        spans: spans(info, &found),
+        spans: head::spans(info, &found),
         workloads,
         connections,
         collections: info.collections.clone(),
-        warmup: warmup(info, &histograms),
+        warmup: head::warmup(info, &histograms),
         errors: info
             .errors
             .iter()
             .map(|error| ErrorText { at: error.stream.clone(), outcome: error.outcome.clone(), text: error.text.clone() })
             .collect(),
-        warnings: warnings(info, &histograms, &found).into_iter().chain(not_whole).collect(),
+        warnings: head::warnings(info, &histograms, &found).into_iter().chain(not_whole).collect(),
         verdict: super::Verdict::default(),
         thresholds: Vec::new(),
         requests: super::RequestTable::default(),
@@ -160,79 +162,6 @@ fn want_traces(info: &RunInfo, histograms: &FigureHistograms, found: &mut Collec
 /// Resolution of the span times; nanoseconds where nothing was fetched.
 pub(super) fn resolution(info: &RunInfo) -> u32 {
     info.fetch.as_ref().map_or(1, |fetch| fetch.resolution_ns.max(1))
-}
-
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Running => "running",
-        Status::Complete => "complete",
-        Status::Interrupted => "interrupted",
-        Status::Aborted => "aborted",
-        Status::Failed => "failed",
-    }
-}
-
-/// What was measured, with what, on which machine.
-fn environment(info: &RunInfo) -> Vec<(String, String)> {
-    let of = |map: &BTreeMap<String, String>, keys: &[&str]| keys.iter().filter_map(|key| map.get(*key).cloned()).collect::<Vec<_>>();
-    let cores = info.environment.get("cores").map(|cores| format!("{cores} cores"));
-    let machine: Vec<String> = cores.into_iter().chain(of(&info.environment, &["processor", "memory", "os"])).collect();
-    let facts = [
-        ("milvus", of(&info.servers, &["milvus"]).join(" ")),
-        ("milvus-bench", of(&info.tool, &["version", "profile"]).join(" ")),
-        ("machine", machine.join(", ")),
-        ("load threads", load_threads(info)),
-    ];
-    facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (key.to_owned(), value)).collect()
-}
-
-/// `1 of 2 cores (default)`: how many, who chose it, and how they ran.
-fn load_threads(info: &RunInfo) -> String {
-    let of = info.environment.get("cores").map_or(String::new(), |cores| format!(" of {cores} cores"));
-    let chosen = match info.threads_given {
-        Some(true) => " (--threads)",
-        Some(false) => " (default)",
-        None => "",
-    };
-    let cores: Vec<String> = info.pinned.iter().map(ToString::to_string).collect();
-    let pinned = if cores.is_empty() { String::new() } else { format!(", pinned to {}", cores.join(" ")) };
-    let precise = if info.precise { ", precise" } else { "" };
-    format!("{}{of}{chosen}{pinned}{precise}", info.threads)
-}
-
-fn spans(info: &RunInfo, found: &Collected) -> Option<SpanSummary> {
-    let fetch = info.fetch.as_ref()?;
-    Some(SpanSummary {
-        source: fetch.source.clone(),
-        server: fetch.server.clone(),
-        remark: fetch.remark.clone(),
-        resolution_ns: fetch.resolution_ns,
-        spans: found.spans,
-        client_spans: found.client_spans,
-        ui: fetch.ui.clone(),
-    })
-}
-
-fn warmup(info: &RunInfo, histograms: &FigureHistograms) -> Vec<WarmupCount> {
-    let parts = info.streams.iter().filter(|stream| !stream.is_measured());
-    parts
-        .map(|stream| {
-            let counts = counts(stream, histograms);
-            let (phase, workload) = (stream.phase.clone(), stream.workload.clone());
-            let part = stream.part.as_ref().map(ToString::to_string).unwrap_or_default();
-            WarmupCount { phase, part, workload, requests: counts.ok + counts.failed, failed: counts.failed }
-        })
-        .collect()
-}
-
-fn warnings(info: &RunInfo, histograms: &FigureHistograms, found: &Collected) -> Vec<String> {
-    // What counts against the run stands in the verdict already.
-    let texts = info.warnings.iter().filter(|warning| verdict::of_warning(warning).is_none()).map(ToString::to_string);
-    texts
-        .chain(info.fetch.iter().filter_map(|fetch| fetch.error.clone()))
-        .chain(histograms.damage.clone())
-        .chain(found.damage.clone())
-        .collect()
 }
 
 /// Histograms of one stream and figure, by outcome.

@@ -1,10 +1,11 @@
 //! Waiting for a slot: one timer of the kernel in the event loop of each load thread.
 //!
 //! Tokio's own timer has a granularity of one millisecond and would add half of it to every response time. A timerfd
-//! wakes the event loop within the kernel's own precision, and nothing spins. All waits of a thread share one; it is set
+//! wakes the event loop within the kernel's own precision, and nobody is busy with waiting. All waits of a thread share one; it is set
 //! to the earliest of them.
 //!
-//! For a slot it is set earlier, by what waking takes at least ([`Lead`]).
+//! For a slot it is set earlier, by what waking takes at least ([`Lead`]). The thread is then awake before one slot in ten, and
+//! gives way to all other tasks for the microseconds that are left.
 //!
 //! Where that is not precise enough, the wait for a slot may spin its last stretch: the timer wakes the task early, and the
 //! task gives way to all others, and the event loop to the kernel's news, again and again until the time has come.
@@ -49,6 +50,7 @@ struct Inner {
     descriptor: AsyncFd<OwnedFd>,
     /// The last part of the wait for a slot, which is spun; zero: nothing is.
     stretch: Duration,
+    /// How much before a slot the timer is set where nothing is spun.
     lead: Lead,
     /// One moment on our clock and on the timer's.
     instant: Instant,
