@@ -386,19 +386,13 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
             let stream = StreamRun { operation, arrival, timeout: Duration::from_secs(10), parts: vec![part], earlier: earlier.clone() };
             let stop = StopHandle::default();
             let mut running = engine.begin(&PhaseRun { start: Instant::now(), streams: vec![stream], stop: stop.clone() });
+            let exhausted = running.exhausted();
             let ends = async {
-                loop {
-                    tokio::select! {
-                        result = running.wait() => return result.expect("the threads live"),
-                        () = tokio::time::sleep(Duration::from_millis(1)) => {}
-                    }
-                    if running.exhausted() {
-                        stop.ask(Stop::EndPart);
-                    }
-                }
+                exhausted.await;
+                stop.ask(Stop::EndPart);
+                running.wait().await.expect("the threads live")
             };
             let result = tokio::time::timeout(Duration::from_secs(30), ends).await.expect("it ends");
-            assert!(running.exhausted(), "every thread has used up its share");
             earlier.clone_from(&result.earlier[0]);
         }
         tokio::task::spawn_blocking(move || engine.finish()).await.expect("the threads end");

@@ -12,11 +12,7 @@ use crate::{
     report::units,
 };
 
-/// Time between two looks at a phase that ends when its rows are used up. Another one is looked at when it is read: at a low
-/// rate, looking would be a good part of what this program does.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// Time between two readings of the counters.
+/// Time between two readings of the counters: at a low rate, more looks would be a good part of what this program does.
 const READ: Duration = Duration::from_secs(1);
 
 /// How long requests in flight are waited for after Ctrl-C.
@@ -37,11 +33,14 @@ pub(crate) async fn watch(
     let mut display = Display::new(plan, number, phase.start, board);
     let stop = &phase.stop;
     let measuring = measuring(phase, session.clock.ns_of(phase.start));
-    let look = if phase_plan.length == PhaseLength::Exhausted { LOOK } else { READ };
+    let ends_exhausted = phase_plan.length == PhaseLength::Exhausted;
+    let exhausted = running.exhausted();
+    tokio::pin!(exhausted);
     loop {
         tokio::select! {
             result = running.wait() => return result.map_err(CliError::new),
-            () = tokio::time::sleep(look) => {}
+            () = &mut exhausted, if ends_exhausted && stop.asked() == Stop::Go => stop.ask(Stop::EndPart),
+            () = tokio::time::sleep(READ) => {}
             () = signals.wait(), if stop.asked() == Stop::Go => end_soon(stop),
         }
         if stop.asked() == Stop::Go
@@ -51,9 +50,6 @@ pub(crate) async fn watch(
             end_soon(stop);
         }
         display.look(running);
-        if phase_plan.length == PhaseLength::Exhausted && running.exhausted() {
-            stop.ask(Stop::EndPart);
-        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, thread::JoinHandle};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{
-    LiveSnapshot, PhaseResult, PhaseRun,
+    LiveCounters, LiveSnapshot, PhaseResult, PhaseRun,
     thread::{Command, Live, Shard, ThreadResult, ThreadStart, run_thread},
 };
 use crate::{
@@ -74,6 +74,8 @@ pub struct RunningPhase {
     ended: Vec<ThreadResult>,
     earlier: Vec<Vec<u64>>,
     live: Arc<Live>,
+    /// Told when a workload has used up its data on a thread.
+    told: Arc<Notify>,
 }
 
 impl Engine {
@@ -110,7 +112,8 @@ impl Engine {
     /// Begins `phase` on every thread.
     #[must_use]
     pub fn begin(&self, phase: &PhaseRun) -> RunningPhase {
-        let lanes = |_| phase.streams.iter().map(|_| Arc::default()).collect();
+        let told = Arc::<Notify>::default();
+        let lanes = |_| phase.streams.iter().map(|_| Arc::new(LiveCounters::telling(&told))).collect();
         let live: Arc<Live> = Arc::new(self.threads.iter().map(lanes).collect());
         let results = self.threads.iter().map(|(commands, _)| {
             let (done, result) = oneshot::channel();
@@ -123,6 +126,7 @@ impl Engine {
             ended: Vec::new(),
             earlier: phase.streams.iter().map(|stream| stream.earlier.clone()).collect(),
             live,
+            told,
         }
     }
 
@@ -149,10 +153,15 @@ impl RunningPhase {
         sums
     }
 
-    /// Whether some workload has used up its data on every thread.
-    #[must_use]
-    pub fn exhausted(&self) -> bool {
-        (0..self.earlier.len()).any(|workload| self.live.iter().all(|thread| thread.get(workload).is_some_and(|live| live.is_exhausted())))
+    /// Waits until some workload has used up its data on every thread. Once at a time; borrows nothing.
+    pub fn exhausted(&self) -> impl Future<Output = ()> + use<> {
+        let (live, told, workloads): (Arc<Live>, _, _) = (Arc::clone(&self.live), Arc::clone(&self.told), self.earlier.len());
+        async move {
+            let on_every_thread = |at: usize| live.iter().all(|thread| thread.get(at).is_some_and(|live| live.is_exhausted()));
+            while !(0..workloads).any(on_every_thread) {
+                told.notified().await;
+            }
+        }
     }
 
     /// Waits until every thread has ended the phase. May be dropped and called again.

@@ -1,6 +1,11 @@
 //! Counters for the progress display, one set per thread and workload, read by the caller.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use tokio::sync::Notify;
 
 use super::latencies::{Latencies, LatencyCounters};
 
@@ -13,6 +18,8 @@ pub struct LiveCounters {
     ended: AtomicU64,
     failed: AtomicU64,
     exhausted: AtomicBool,
+    /// Is told of it; shared by all counters of a phase.
+    told: Arc<Notify>,
     latencies: LatencyCounters,
 }
 
@@ -49,6 +56,11 @@ impl LiveSnapshot {
 }
 
 impl LiveCounters {
+    /// Counters that tell `told` when the data of their workload is used up.
+    pub(super) fn telling(told: &Arc<Notify>) -> Self {
+        Self { told: Arc::clone(told), ..Self::default() }
+    }
+
     pub(super) fn count_sent(&self) {
         bump(&self.sent);
     }
@@ -70,6 +82,7 @@ impl LiveCounters {
     /// The data of this workload is used up on this thread.
     pub(super) fn set_exhausted(&self) {
         self.exhausted.store(true, Ordering::Relaxed);
+        self.told.notify_one();
     }
 
     pub(super) fn is_exhausted(&self) -> bool {
