@@ -24,7 +24,8 @@ use milvus_bench::analysis::statistics::{
 };
 use simulated_run::{Process, simulate};
 
-const PROCESSES: [(&str, Process); 8] = [
+/// The rules and their constants were chosen with the first eight; the last two came afterwards.
+const PROCESSES: [(&str, Process); 10] = [
     ("independent, exponential", Process::Exponential),
     ("independent, lognormal", Process::Lognormal),
     ("independent, bimodal (8 % ten times as slow)", Process::Bimodal { slow: 0.08 }),
@@ -33,6 +34,8 @@ const PROCESSES: [(&str, Process); 8] = [
     ("level wanders for long (10 s)", Process::Wandering { memory_s: 10.0, deviation: 0.4 }),
     ("stalls of 100 ms, every 5 s", Process::Stalls { every_s: 5.0, last_s: 0.1 }),
     ("stalls of 100 ms, every 10 s", Process::Stalls { every_s: 10.0, last_s: 0.1 }),
+    ("stalls of 100 ms, every 30 s", Process::Stalls { every_s: 30.0, last_s: 0.1 }),
+    ("stalls of 500 ms, every 15 s", Process::Stalls { every_s: 15.0, last_s: 0.5 }),
 ];
 const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
 const SECONDS: [usize; 2] = [60, 300];

@@ -156,10 +156,16 @@ impl RunReader {
         let file = folder.file("run.json");
         let text = std::fs::read(&file)
             .map_err(|error| FolderError(format!("{} can't be read: {error}; give the folder of a run", file.display())))?;
-        let info: RunInfo = serde_json::from_slice(&text)
-            .map_err(|error| FolderError(format!("{} is not a run of milvus-bench: {error}", file.display())))?;
+        let info: RunInfo = serde_json::from_slice(&text).map_err(|error| {
+            FolderError(format!("{} is not a run of milvus-bench: {error}; take the run folder as it was written", file.display()))
+        })?;
         if info.format != FORMAT {
-            return Err(FolderError(format!("{} has format {}, this version reads format {FORMAT}", file.display(), info.format)));
+            let advice = "use the milvus-bench that wrote it";
+            return Err(FolderError(format!(
+                "{} has format {}, this version reads format {FORMAT}: {advice}",
+                file.display(),
+                info.format
+            )));
         }
         Ok(Self { folder, info })
     }

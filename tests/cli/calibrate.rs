@@ -84,6 +84,26 @@ fn a_run_without_a_calibration_compares_itself_with_nothing() {
 }
 
 #[test]
+fn the_first_run_on_a_machine_measures_by_itself_and_the_next_one_does_not() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[]);
+    let run = || {
+        let mut run = bench.command(&["run", "scenario.toml", "--accept-invalid"]);
+        run.env("MILVUS_BENCH_CACHE", bench.path().join("cache")).env("MILVUS_BENCH_CALIBRATE", "on");
+        ended(run).exits(0)
+    };
+    let words = "first run on this machine: 5 s to measure what this client can generate";
+    assert!(run().stderr.contains(words));
+    let file = bench.path().join("cache/calibration.json");
+    let kept = fs::read(&file).expect("it is kept");
+    let cells = serde_json::from_slice::<Value>(&kept).expect("JSON")["cells"].as_array().expect("cells").clone();
+    assert!(!cells.is_empty() && cells.iter().all(|cell| cell["ok"].as_u64() > Some(0) && cell["not_ok"] == 0), "{cells:?}");
+    assert!(bench.only_folder().run()["client_capacity"]["share"].as_f64() > Some(0.0));
+    assert!(!run().stderr.contains(words));
+    assert_eq!(fs::read(&file).expect("it is kept"), kept);
+}
+
+#[test]
 fn an_interrupt_leaves_no_process_and_no_folder() {
     let bench = Bench::new("");
     let mut command = calibrate(&bench, &["--only", "d128-c1-t1"]);

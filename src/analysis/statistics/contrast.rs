@@ -9,13 +9,15 @@
 use super::{
     block_length::Memory,
     bootstrap::{RESAMPLES, Resampler},
-    interval::{Blocks, LEAST_EFFECTIVE, Lack, NoInterval, expanded, level, too_few},
+    interval::{Blocks, Lack, NoInterval, expanded, level, too_few},
 };
 
 /// Parts, the largest ones, that decide on the length of blocks.
 const DECIDING: usize = 3;
 /// Blocks that each group must have requests in.
 const BLOCKS_WITH_REQUESTS: f64 = 10.0;
+/// Fewest effective blocks that ends are computed with: the t quantile of fewer is beyond use.
+const LEAST_EFFECTIVE: f64 = 3.0;
 
 /// One group of requests: their number and the sums of their parts, second by second.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,15 +1,19 @@
 //! The 95 % interval of a quantile or a mean, or why there is none and how long a run would give one.
 //!
-//! The percentile interval of the stationary bootstrap, with four corrections that its measured coverage asked for (see the
-//! bench `coverage`):
+//! The percentile interval of the stationary bootstrap, with corrections that its measured coverage asked for (see the bench
+//! `coverage`):
 //!
 //! - The levels are expanded as a t interval with one value per block would be: Hesterberg, "What Teachers Should Know About
 //!   the Bootstrap" (The American Statistician 69, 2015), "expanded percentile interval".
 //! - They are stretched by what blocks of finite length lose of the variance ([`Memory::stretch`]).
-//! - For the upper end of a quantile the number of blocks is that of the blocks which its requests effectively come from
-//!   (Kish, "Survey Sampling", 1965): most of them may come from a few stalls.
 //! - The upper end of a quantile is at least that of Woodruff, "Confidence Intervals for Medians and Other Position Measures"
-//!   (Journal of the American Statistical Association 47, 1952): a run that met few stalls resamples few stalls.
+//!   (Journal of the American Statistical Association 47, 1952).
+//! - The upper end is also at least what stalls that come at random allow: a run that met few of them resamples few of them,
+//!   and how many there are of a kind is uncertain as a Poisson number is: module `stalls`.
+//!
+//! An upper end is withheld by the length of the run alone (`BEYOND_S`), not by how many blocks hold what lies beyond the
+//! quantile: of the runs of one process, that would leave an upper end to those that met few stalls, which are the ones that
+//! are wrong.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,28 +21,23 @@ use super::{
     block_length::Memory,
     bootstrap::{self, Resampler},
     series::Series,
+    stalls,
 };
 
 /// Blocks of the chosen length below which there is no interval.
 const BLOCKS: f64 = 20.0;
 /// Requests beyond the quantile below which there is no upper end.
 const BEYOND: f64 = 20.0;
-/// Blocks that hold a request beyond the quantile below which there is no upper end.
-const BLOCKS_BEYOND: f64 = 10.0;
-/// Blocks that hold one of the slowest quarter of these, below which there is no upper end either: a run of few stalls, whose
-/// quantile lies just below them, can't tell how many there are.
-const BLOCKS_FAR_BEYOND: f64 = 6.0;
-/// Blocks that the variance of a mean must effectively come from for an upper end.
-const BLOCKS_OF_MEAN: f64 = 10.0;
-/// The same as a share of all blocks: where a few stalls make the most of the variance, longer runs meet longer stalls.
-const SHARE_OF_MEAN: f64 = 0.5;
-/// Fewest effective blocks that the upper end is computed with: the t quantile of fewer is beyond use.
-pub(super) const LEAST_EFFECTIVE: f64 = 3.0;
+/// What of the run's length lies beyond the quantile, seconds, below which there is no upper end: a single stall may last as long,
+/// and a run that met none says nothing of it. The quantile 0.99 has one from 100 s, that of 0.999 from 1,000 s.
+const BEYOND_S: f64 = 1.0;
+/// Length of a run below which its mean has no upper end, seconds: that of the quantile 0.99.
+const LEAST_RUN_OF_MEAN_S: f64 = 100.0;
 /// Shortest run that mostly has an interval where its seconds are independent (see the bench): what shorter ones show of their
 /// memory says little.
 const LEAST_RUN_S: f64 = 60.0;
 /// The normal distribution's quantile of 0.975.
-const Z: f64 = 1.959_963_984_540_054;
+pub(super) const Z: f64 = 1.959_963_984_540_054;
 
 /// The 95 % interval of one figure, in its unit.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -66,7 +65,7 @@ pub struct NoInterval {
 pub enum Lack {
     /// Blocks of seconds that are independent of each other: there is no interval.
     Blocks,
-    /// Requests beyond the quantile, from enough blocks: there is no upper end.
+    /// Requests, or seconds, beyond the quantile: there is no upper end.
     RequestsBeyond,
 }
 
@@ -89,23 +88,24 @@ pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) 
     }
     let memory = Memory::of(&series.shares_above(value));
     let stretch = memory.stretch(length_s);
+    let z = stretch * expanded(count);
     let resampled = bootstrap::quantiles(series, q, &mut Resampler::new(series.seconds().len(), length_s, seed));
-    let low = Some(resampled[level(stretch * expanded(count), resampled.len())] as f64);
-    let beyond = blocks.of(&series.above(value));
-    // 1 - (1 - q) / 4 is the quantile that a quarter of the requests beyond `q` lie beyond.
-    let far = blocks.of(&series.above(series.quantile(1.0 - (1.0 - q) / 4.0).unwrap_or(value)));
-    let least = (beyond.requests / BEYOND).min(beyond.blocks / BLOCKS_BEYOND).min(far.blocks / BLOCKS_FAR_BEYOND);
-    if least < 1.0 {
+    let at = level(z, resampled.len());
+    let low = Some(resampled[at] as f64);
+    let beyond = series.above(value).iter().sum::<u64>() as f64;
+    let least = (beyond / BEYOND).min((1.0 - q) * seconds / BEYOND_S);
+    // The slack keeps 0.01 x 100 = 0.9999999999999998 from being less than 1.
+    if least < 1.0 - 1e-9 {
         let needed_s = (seconds / least.max(1e-3)).ceil();
         return Interval { low, high: None, why_not: Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s }) };
     }
-    let z = stretch * expanded(beyond.effective.min(count).max(LEAST_EFFECTIVE));
-    let percentile = resampled[resampled.len() - 1 - level(z, resampled.len())];
+    let percentile = resampled[resampled.len() - 1 - at];
     // How many requests would be beyond the true quantile if it were as far up as can be.
     let deviation = (memory.bootstrap_variance(length_s).max(0.0) * seconds).sqrt();
     let left = (1.0 - q - z * deviation / series.count() as f64).max(0.0);
     let woodruff = series.quantile(1.0 - left).unwrap_or(percentile);
-    Interval { low, high: Some(percentile.max(woodruff) as f64), why_not: None }
+    let stalls = stalls::highest_quantile(&blocks, series, q, stretch * Z).unwrap_or(percentile);
+    Interval { low, high: Some(percentile.max(woodruff).max(stalls) as f64), why_not: None }
 }
 
 /// Interval of the mean of `series`.
@@ -121,15 +121,15 @@ pub fn of_mean(series: &Series, seed: u64) -> Interval {
         return Interval { why_not: Some(why_not), ..Interval::default() };
     }
     let resampled = bootstrap::means(series, &mut Resampler::new(series.seconds().len(), length_s, seed));
-    let effective = blocks.effective(&series.shares_of_mean()).min(count);
-    let at = level(memory.stretch(length_s) * expanded(effective.max(LEAST_EFFECTIVE)), resampled.len());
+    let stretch = memory.stretch(length_s);
+    let at = level(stretch * expanded(count), resampled.len());
     let low = resampled.get(at).copied();
-    let least = effective / BLOCKS_OF_MEAN.max(count * SHARE_OF_MEAN);
-    if least < 1.0 {
-        let needed_s = (seconds / least.max(1e-3)).ceil();
-        return Interval { low, high: None, why_not: Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s }) };
+    if seconds < LEAST_RUN_OF_MEAN_S {
+        let why_not = Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s: LEAST_RUN_OF_MEAN_S });
+        return Interval { low, high: None, why_not };
     }
-    Interval { low, high: resampled.iter().rev().nth(at).copied(), why_not: None }
+    let highest = stalls::highest_mean(&blocks, series, stretch * Z);
+    Interval { low, high: resampled.iter().rev().nth(at).map(|end| end.max(highest)), why_not: None }
 }
 
 /// The same error from too short blocks counts for every figure, so the mean's memory is that of all quantiles too.
@@ -143,15 +143,6 @@ pub(super) struct Blocks {
     pub(super) length_s: f64,
     /// Number of blocks, with a fraction.
     pub(super) count: f64,
-}
-
-/// What of a count per second falls into the blocks.
-struct Spread {
-    requests: f64,
-    /// Blocks that hold at least one.
-    blocks: f64,
-    /// As many blocks of equal counts would spread as unequally: square of the sum by the sum of squares (Kish 1965).
-    effective: f64,
 }
 
 impl Blocks {
@@ -179,13 +170,6 @@ impl Blocks {
         let (squares, fourths) = sums.iter().fold((0.0, 0.0), |(squares, fourths), sum| (squares + sum * sum, fourths + sum.powi(4)));
         // The fourth moment of the normal distribution is three times the square of the second.
         if fourths > 0.0 { 3.0 * squares * squares / fourths } else { f64::INFINITY }
-    }
-
-    fn of(&self, counts: &[u64]) -> Spread {
-        let blocks = self.sums(counts.iter().map(|count| *count as f64));
-        let (requests, squares) = blocks.iter().fold((0.0, 0.0), |(sum, squares), count| (sum + count, squares + count * count));
-        let effective = if squares > 0.0 { requests * requests / squares } else { 0.0 };
-        Spread { requests, blocks: blocks.iter().filter(|count| **count > 0.0).count() as f64, effective }
     }
 }
 
@@ -289,24 +273,19 @@ mod tests {
     fn few_requests_beyond_a_quantile_give_the_lower_end_only() {
         let found = of_quantile_in_blocks(&even(60, 200), 0.999, 1.0, 0);
         assert!(found.low.is_some() && found.high.is_none());
-        // Of the 20 requests that are needed 12 are there, but of the six blocks that the slowest of them come from three.
-        assert_eq!(found.why_not, Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s: 120.0 }));
-    }
-
-    #[test]
-    fn a_quantile_of_few_stalls_has_no_upper_end() {
-        let stalled =
-            |at: usize| Second::of_values(&(0..200).map(|n| if at % 20 == 7 && n < 40 { 900 + n } else { n }).collect::<Vec<_>>());
-        let found = of_quantile_in_blocks(&Series::new((0..60).map(stalled).collect()), 0.99, 1.0, 0);
-        assert!(found.low.is_some() && found.high.is_none(), "{found:?}");
-        assert_eq!(found.why_not.unwrap().lacks, Lack::RequestsBeyond);
+        // Of the second that is needed 0.06 are there; of the 20 requests 12.
+        assert_eq!(found.why_not, Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s: 1_000.0 }));
+        let found = of_quantile_in_blocks(&even(120, 10), 0.99, 1.0, 0);
+        assert_eq!(found.why_not, Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s: 200.0 }));
+        assert_eq!(of_mean(&even(60, 200), 0).why_not, Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s: 100.0 }));
+        assert!(of_quantile_in_blocks(&even(100, 200), 0.99, 1.0, 0).high.is_some() && of_mean(&even(100, 200), 0).high.is_some());
     }
 
     #[test]
     fn nothing_measured_and_nothing_that_varies_are_no_trouble() {
         assert_eq!(of_quantile(&Series::default(), 0.5, 0), Interval::default());
         assert_eq!(of_mean(&Series::new(vec![Second::default(); 30]), 0), Interval::default());
-        let constant = Series::new(vec![Second::of_values(&[7; 50]); 60]);
+        let constant = Series::new(vec![Second::of_values(&[7; 50]); 120]);
         assert_eq!(of_mean(&constant, 0), Interval { low: Some(7.0), high: Some(7.0), why_not: None });
         assert_eq!(of_quantile(&constant, 0.5, 0).low, Some(7.0));
     }

@@ -9,4 +9,5 @@ pub mod contrast;
 pub mod interval;
 pub mod rng;
 pub mod series;
+mod stalls;
 pub mod trend;

@@ -95,6 +95,12 @@ impl Series {
         self.count
     }
 
+    /// Sum of all values.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        self.sum
+    }
+
     /// Mean of all requests; None without any.
     #[must_use]
     pub fn mean(&self) -> Option<f64> {

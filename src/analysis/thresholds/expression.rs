@@ -358,7 +358,7 @@ fn factor(rest: &mut Rest<'_>, unit: Unit) -> Result<(f64, f64)> {
         Unit::Share => (&[("%", (1.0, 100.0)), ("", (1.0, 1.0))], "% or nothing"),
         Unit::PerSecond => (&[("/s", (1.0, 1.0)), ("", (1.0, 1.0))], "/s or nothing"),
     };
-    let found = units.iter().find(|(name, _)| rest.take(name));
+    let found = units.iter().find(|(name, _)| rest.take_name(name));
     found.map(|(_, factor)| *factor).ok_or_else(|| rest.unexpected(allowed))
 }
 
@@ -429,7 +429,8 @@ mod tests {
         refused("response_time.p98 < 5ms", "one of .p50");
         refused("response_time.p99 = 5ms", "has `= 5ms` where one of <, <=, >, >=");
         refused("response_time.p99 < 5", "ends early where a unit of time (us, ms, s)");
-        refused("failed < 5ms", "has `ms` where nothing more");
+        refused("failed < 5ms", "has `ms` where % or nothing");
+        refused("gap.p50 < 5msec", "has `msec` where a unit of time (us, ms, s)");
         refused("response_time.p99 < fast", "a number with its unit, or phase");
         refused("response_time.p99 < 2 * 5ms", "has `5ms` where a number");
         refused("response_time.p99 < phase(alone).gap.p50", "a name in (\"...\")");

@@ -148,9 +148,11 @@ fn median(rounds: &[Measured]) -> Option<Measured> {
 }
 
 /// Five seconds of calibration where none is kept for this machine and this build. Whatever goes wrong is a warning: the run that
-/// follows needs it for one line of its report. A debug build is not worth it.
+/// follows needs it for one line of its report. A debug build is not worth it, unless it is asked for.
 pub(super) async fn on_first_run(progress: &Progress, signals: &Signals) {
-    if cfg!(debug_assertions) || std::env::var_os(VARIABLE).is_some_and(|value| value == "off") {
+    let asked = std::env::var_os(VARIABLE);
+    let asked_for = |what: &str| asked.as_ref().is_some_and(|value| value == what);
+    if asked_for("off") || (cfg!(debug_assertions) && !asked_for("on")) {
         return;
     }
     let failed = |error: CliError| {

@@ -56,7 +56,7 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
     });
     let invalid = comparison.baseline.invalid.iter().chain(&comparison.run.invalid);
     few.into_iter()
-        .chain(invalid.map(|run| format!("{run} is invalid and compared with nothing")))
+        .chain(invalid.map(|run| format!("{run} is invalid and compared with nothing: its own report says why")))
         .chain(comparison.left_out.iter().cloned())
         .collect()
 }
