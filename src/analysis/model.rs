@@ -280,6 +280,10 @@ pub struct RequestCounts {
 pub struct Rates {
     /// What the schedule asked for; null in a closed loop.
     pub target: Option<f64>,
+    /// Slots that the schedule held / the part's duration: by chance more or fewer than the target where arrivals are; left out in
+    /// a closed loop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled: Option<f64>,
     /// Sent within the part / its duration.
     pub achieved: f64,
     /// Successes done within the part / its duration.

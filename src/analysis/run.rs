@@ -441,6 +441,7 @@ impl Stream<'_> {
         let late = ok().filter(|request| request.done_ns > self.end_ns()).count() as f64 / ok().count().max(1) as f64;
         Rates {
             target: self.stream.target_rate.filter(|_| self.stream.open_loop),
+            scheduled: (self.stream.open_loop && self.stream.due > 0).then(|| per_second(self.stream.due as f64)),
             achieved: per_second(sent as f64),
             throughput: per_second(counts.ok as f64 * (1.0 - late)),
         }

@@ -61,7 +61,13 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
     let fewest = fewest_runs(&comparison);
     if arguments.fail_if_slower.is_some() && fewest < LEAST_RUNS {
         return Err(CliError::new(format!(
-            "--fail-if-slower needs {LEAST_RUNS} valid runs on each side and there are {fewest} on one: how much runs differ is not known; make them with `run --repeat 3`"
+            "--fail-if-slower needs {LEAST_RUNS} valid runs on each side, and a side has {fewest}: how much runs differ is not known; make them with `run --repeat 3`"
+        )));
+    }
+    if arguments.fail_if_slower.is_some() && !was_compared(&comparison) {
+        let why = comparison.left_out.first().map(|why| format!(": {why}")).unwrap_or_default();
+        return Err(CliError::new(format!(
+            "--fail-if-slower has nothing to judge, for no figure of the two sides could be compared{why}; give runs with the same phases and workloads"
         )));
     }
     if let Some(out) = &arguments.out {
@@ -103,6 +109,10 @@ fn fewest_runs(comparison: &Comparison) -> usize {
     valid(&comparison.baseline).min(valid(&comparison.run))
 }
 
+fn was_compared(comparison: &Comparison) -> bool {
+    comparison.workloads.iter().flat_map(|workload| &workload.figures).any(|figure| figure.why_not.is_none())
+}
+
 fn write(out: &std::path::Path, comparison: &Comparison) -> Result<(), CliError> {
     let failed = |error: std::io::Error| {
         CliError::new(format!("--out {} can't be written: {error}; name a folder that is new or may be written", out.display()))
@@ -129,6 +139,11 @@ fn is_slower(comparison: &Comparison, share: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_is_no_comparison() {
+        assert!(!was_compared(&compare::compare(&[], &[])));
+    }
 
     #[test]
     fn per_cent_may_have_a_sign() {

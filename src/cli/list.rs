@@ -70,7 +70,10 @@ fn headline(report: &Analysis) -> String {
     };
     let latency = workload.response_time_us.as_ref().or(workload.service_time_us.as_ref());
     let of = |key: &str| {
-        latency.and_then(|quantiles| quantiles.get(key)).map_or("-".to_owned(), |found| crate::report::units::duration(found.value))
+        latency.and_then(|quantiles| quantiles.get(key)).map_or("-".to_owned(), |found| {
+            // A lower bound, where too many failed.
+            format!("{}{}", if found.at_least { ">=" } else { "" }, crate::report::units::duration(found.value))
+        })
     };
     format!("{}: p50 {}, p99 {}", workload.place(), of("p50"), of("p99"))
 }

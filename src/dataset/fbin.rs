@@ -90,7 +90,15 @@ impl VectorFile {
         self.file.read_exact_at(&mut out[start..], HEADER + first * row).map_err(|error| {
             out.truncate(start);
             DatasetError(format!("{} can't be read at row {first} ({error}): it must not change while it is used", self.label))
-        })
+        })?;
+        match first_not_finite(&out[start..]) {
+            None => Ok(()),
+            Some(at) => {
+                out.truncate(start);
+                let vector = first + at as u64 / u64::from(self.dim);
+                Err(DatasetError(format!("{} holds NaN or infinity in vector {vector}: every value must be a finite number", self.label)))
+            }
+        }
     }
 
     fn read_all(&self) -> Result<Vec<u8>, DatasetError> {
@@ -153,13 +161,6 @@ fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, DatasetError> {
         None => None,
     };
     let bytes = queries.as_ref().map(VectorFile::read_all).transpose()?.unwrap_or_default();
-    if let (Some(queries), Some(at)) = (&queries, first_not_finite(&bytes)) {
-        let vector = at as u64 / u64::from(dim);
-        return Err(DatasetError(format!(
-            "{} holds NaN or infinity in vector {vector}: every value must be a finite number",
-            queries.label
-        )));
-    }
     Ok(Arc::new(Fbin { base, dim, queries: bytes, truth }))
 }
 

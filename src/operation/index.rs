@@ -51,6 +51,33 @@ const SCALAR_INDEXES: &[&str] = &["INVERTED", "STL_SORT", "Trie", "BITMAP", "NGR
 const BUILD_RANGES: &[(&str, &str, RangeInclusive<i64>)] =
     &[("HNSW", "M", 2..=2048), ("HNSW", "efConstruction", 1..=i64::MAX), ("IVF", "nlist", 1..=65_536), ("SCANN", "nlist", 1..=65_536)];
 
+/// Parameters as other tools write them, and what Milvus knows: how the index types that have them begin, theirs, Milvus'. Milvus
+/// would take them in silence, and build or search with its defaults.
+const FOREIGN: &[(&str, &str, &str)] = &[
+    ("HNSW", "m", "M"),
+    ("HNSW", "efconstruction", "efConstruction"),
+    ("HNSW", "ef", "ef"),
+    ("HNSW", "efsearch", "ef"),
+    ("IVF", "nlist", "nlist"),
+    ("IVF", "nprobe", "nprobe"),
+    ("SCANN", "nlist", "nlist"),
+    ("SCANN", "nprobe", "nprobe"),
+];
+
+/// Refuses parameters of another spelling; `key` is the table that has them.
+fn check_spelling(index_type: &str, params: &Table, key: &str) -> Result<(), OperationError> {
+    for name in params.keys() {
+        let plain = name.to_lowercase().replace(['_', '-'], "");
+        // HNSW_PQ and HNSW_PRQ have both M and m.
+        let both = plain == "m" && index_type.starts_with("HNSW_P");
+        let row = FOREIGN.iter().find(|(types, theirs, _)| index_type.starts_with(types) && *theirs == plain && !both);
+        if let Some((.., known)) = row.filter(|(.., known)| known != name) {
+            return refuse(&format!("{key}.{name}"), format!("is not a parameter of index type {index_type}, write {known}"));
+        }
+    }
+    Ok(())
+}
+
 impl IndexOptions {
     /// The index of a float vector field.
     ///
@@ -62,6 +89,7 @@ impl IndexOptions {
             let names: Vec<_> = VECTOR_INDEXES.iter().map(|(name, _)| *name).collect();
             return refuse("index.type", format!("is {:?}, allowed for a float vector is {}", self.index_type, names.join(", ")));
         };
+        check_spelling(name, &self.params, "index.params")?;
         for (_, key, range) in BUILD_RANGES.iter().filter(|(types, ..)| name.starts_with(types)) {
             check_range(self.params.get(*key), key, range)?;
         }
@@ -102,6 +130,7 @@ pub fn known_metric(metric: &str) -> Result<&'static str, OperationError> {
 
 /// Refuses search parameters that can't be right for `index`; an index that is not known allows all.
 pub(super) fn check_search_params(index: &IndexShape, params: &Table, limit: i64) -> Result<(), OperationError> {
+    check_spelling(&index.index_type, params, "params")?;
     if let Some(key) = find(&index.index_type).and_then(|(_, at_least_limit)| at_least_limit)
         && let Some(Value::Integer(found)) = params.get(key)
         && *found < limit
@@ -196,6 +225,16 @@ mod tests {
         check_refused(vector("type = 'IVF_FLAT'\nparams = { nlist = 0 }"), "index.params.nlist", "1 to 65536");
         check_refused(vector("type = 'IVF_PQ'\nparams = { m = 7 }"), "index.params.m", "divisor of the dimension 100");
         check_refused(vector("type = 'FLAT'\nparams = { a = [] }"), "index.params.a", "[]");
+    }
+
+    #[test]
+    fn parameters_of_another_spelling_are_refused() {
+        check_refused(vector("type = 'HNSW'\nparams = { m = 16 }"), "index.params.m", "write M");
+        check_refused(vector("type = 'HNSW'\nparams = { ef_construction = 16 }"), "index.params.ef_construction", "write efConstruction");
+        check_refused(vector("type = 'IVF_FLAT'\nparams = { n_list = 16 }"), "index.params.n_list", "write nlist");
+        assert!(vector("type = 'HNSW_PQ'\nparams = { M = 16, m = 4 }").is_ok() && vector("type = 'IVF_PQ'\nparams = { m = 4 }").is_ok());
+        check_search("type = 'HNSW'", "ef_search = 64", Err("params.ef_search"));
+        check_search("type = 'IVF_FLAT'", "nProbe = 8", Err("params.nProbe"));
     }
 
     fn check_search(index: &str, params: &str, expected: Result<(), &str>) {

@@ -159,6 +159,10 @@ impl RunReader {
         let info: RunInfo = serde_json::from_slice(&text).map_err(|error| {
             FolderError(format!("{} is not a run of milvus-bench: {error}; take the run folder as it was written", file.display()))
         })?;
+        if info.format == 0 {
+            let advice = "give the folder of a run";
+            return Err(FolderError(format!("{} is not a run of milvus-bench: it has no `format`; {advice}", file.display())));
+        }
         if info.format != FORMAT {
             let advice = "use the milvus-bench that wrote it";
             return Err(FolderError(format!(

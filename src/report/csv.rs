@@ -12,7 +12,7 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     render,
 };
 
-const HEADINGS: [&str; 11] = ["table", "phase", "stage", "workload", "figure", "area", "part", "key", "value", "low", "high"];
+const HEADINGS: [&str; 12] = ["table", "phase", "stage", "workload", "figure", "area", "part", "key", "value", "low", "high", "at_least"];
 
 /// One row, without the workload's three columns.
 #[derive(Default)]
@@ -25,6 +25,8 @@ struct Row<'a> {
     value: f64,
     low: Option<f64>,
     high: Option<f64>,
+    /// Whether the value is a lower bound.
+    at_least: bool,
 }
 
 fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
@@ -46,6 +48,7 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
                 row.value.to_string(),
                 number(row.low),
                 number(row.high),
+                if row.at_least { "true".to_owned() } else { String::new() },
             ];
             writer.write_record(record).map_err(|error| failed(&error))?;
         }
@@ -77,6 +80,7 @@ fn rows(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
             value: estimate.value,
             low: estimate.low,
             high: estimate.high,
+            at_least: estimate.at_least,
             ..Row::default()
         }));
     }
@@ -142,7 +146,9 @@ mod tests {
         let analysis = sample::analysis();
         let records = records(&analysis);
         let p99 = records.iter().find(|row| row[0] == "quantile" && row[1] == "alone" && row[4] == "response_time_us" && row[7] == "p99");
-        assert_eq!(p99.expect("a row")[8..], ["3950", "3780", "4220"]);
+        assert_eq!(p99.expect("a row")[8..], ["3950", "3780", "4220", ""]);
+        let bound = records.iter().find(|row| row[11] == "true");
+        assert!(bound.is_some_and(|row| row[0] == "quantile"), "a lower bound is marked");
     }
 
     #[test]

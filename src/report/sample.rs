@@ -138,7 +138,7 @@ fn alone() -> WorkloadAnalysis {
     response.insert("p99".to_owned(), Estimate { value: 3_950.0, low: Some(3_780.0), high: Some(4_220.0), ..Estimate::default() });
     WorkloadAnalysis {
         requests: RequestCounts { due: 4_000, ok: 4_000, ..RequestCounts::default() },
-        rate: Rates { target: Some(200.0), achieved: 200.0, throughput: 200.0 },
+        rate: Rates { target: Some(200.0), scheduled: None, achieved: 200.0, throughput: 200.0 },
         response_time_us: Some(response.clone()),
         service_time_us: Some(quantiles([1_840.0, 2_400.0, 2_640.0, 3_820.0, 7_200.0, 9_100.0, 1_950.0])),
         send_lag_us: Some(quantiles([42.0, 61.0, 74.0, 133.0, 480.0, 912.0, 47.0])),
@@ -192,7 +192,7 @@ fn under_ingest() -> WorkloadAnalysis {
             not_sent: 2,
             outcomes: [("timeout".to_owned(), 78), ("milvus_65535".to_owned(), 2)].into(),
         },
-        rate: Rates { target: Some(200.0), achieved: 199.9, throughput: 195.9 },
+        rate: Rates { target: Some(200.0), scheduled: None, achieved: 199.9, throughput: 195.9 },
         response_time_us: Some(bounded(quantiles([2_610.0, 9_480.0, 14_800.0, 48_300.0, 212_000.0, 240_100.0, 5_012.0]))),
         service_time_us: Some(quantiles([2_540.0, 9_390.0, 14_700.0, 48_100.0, 211_000.0, 239_700.0, 4_950.0])),
         send_lag_us: Some(quantiles([45.0, 66.0, 82.0, 240.0, 870.0, 1_320.0, 55.0])),
@@ -326,7 +326,7 @@ fn ingest() -> WorkloadAnalysis {
         loop_kind: "closed".to_owned(),
         duration_s: 20.0,
         requests: RequestCounts { due: 2_461, ok: 2_461, ..RequestCounts::default() },
-        rate: Rates { target: None, achieved: 123.0, throughput: 123.0 },
+        rate: Rates { target: None, scheduled: None, achieved: 123.0, throughput: 123.0 },
         rows_per_s: Some(12_305.0),
         service_time_us: Some(quantiles([15_200.0, 19_800.0, 22_100.0, 38_700.0, 71_400.0, 90_200.0, 16_100.0])),
         queue_time_us: Some(quantiles([3.0, 5.0, 6.0, 1_200.0, 4_000.0, 5_500.0, 4.0])),

@@ -50,7 +50,7 @@ fn runs_that_are_slower_are_found_and_fail() {
     // One run of a side alone is too few.
     let one = bench.path().join("after/latest").display().to_string();
     let few = ["compare", "--baseline", "before", "--run", &one];
-    bench.call(&[&few[..], &["--fail-if-slower", "5%"]].concat()).exits(2).error(&["`run --repeat 3`", "there are 1 on one"]);
+    bench.call(&[&few[..], &["--fail-if-slower", "5%"]].concat()).exits(2).error(&["`run --repeat 3`", "and a side has 1"]);
     let few = bench.call(&few).exits(0).stdout;
     assert!(few.contains("fewer than three runs on a side") && !few.contains("slower  "), "{few}");
     let both = bench.path().join("before/latest").display().to_string();

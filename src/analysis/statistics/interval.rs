@@ -55,7 +55,7 @@ pub struct Interval {
 pub struct NoInterval {
     /// What there is too little of.
     pub lacks: Lack,
-    /// How long a run like this one would have to be, seconds; an estimate.
+    /// How long a run like this one would have to be to have both ends, seconds; an estimate.
     pub needed_s: f64,
 }
 
@@ -65,8 +65,17 @@ pub struct NoInterval {
 pub enum Lack {
     /// Blocks of seconds that are independent of each other: there is no interval.
     Blocks,
-    /// Requests, or seconds, beyond the quantile: there is no upper end.
+    /// Requests beyond the quantile: there is no upper end.
     RequestsBeyond,
+    /// Seconds of the run, for a quantile so far up, or a mean: there is no upper end.
+    Seconds,
+}
+
+impl NoInterval {
+    /// With at least `needed_s`, which the upper end needs.
+    fn and(self, needed_s: f64) -> Self {
+        Self { needed_s: self.needed_s.max((needed_s - 1e-6).ceil()), ..self }
+    }
 }
 
 /// Interval of quantile `q`, in (0, 1), of `series`. The same seed gives the same interval.
@@ -83,8 +92,9 @@ pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) 
     let Some(value) = series.quantile(q) else { return Interval::default() };
     let blocks = Blocks::new(series.seconds().len(), length_s);
     let Blocks { seconds, length_s, count } = blocks;
+    let needed_s = BEYOND_S / (1.0 - q);
     if let Some(why_not) = too_few(seconds, length_s) {
-        return Interval { why_not: Some(why_not), ..Interval::default() };
+        return Interval { why_not: Some(why_not.and(needed_s)), ..Interval::default() };
     }
     let memory = Memory::of(&series.shares_above(value));
     let stretch = memory.stretch(length_s);
@@ -93,11 +103,12 @@ pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) 
     let at = level(z, resampled.len());
     let low = Some(resampled[at] as f64);
     let beyond = series.above(value).iter().sum::<u64>() as f64;
-    let least = (beyond / BEYOND).min((1.0 - q) * seconds / BEYOND_S);
-    // The slack keeps 0.01 x 100 = 0.9999999999999998 from being less than 1.
-    if least < 1.0 - 1e-9 {
-        let needed_s = (seconds / least.max(1e-3)).ceil();
-        return Interval { low, high: None, why_not: Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s }) };
+    // The slack keeps 1 / 0.01 = 100.00000000000001 from being more than 100.
+    let lacks = if seconds < needed_s - 1e-6 { Some(Lack::Seconds) } else { (beyond < BEYOND).then_some(Lack::RequestsBeyond) };
+    if let Some(lacks) = lacks {
+        let for_requests_s = (seconds * BEYOND / beyond.max(BEYOND / 1e3)).ceil();
+        let why_not = NoInterval { lacks, needed_s: if beyond < BEYOND { for_requests_s } else { 0.0 } }.and(needed_s);
+        return Interval { low, high: None, why_not: Some(why_not) };
     }
     let percentile = resampled[resampled.len() - 1 - at];
     // How many requests would be beyond the true quantile if it were as far up as can be.
@@ -118,14 +129,14 @@ pub fn of_mean(series: &Series, seed: u64) -> Interval {
         return Interval::default();
     }
     if let Some(why_not) = too_few(seconds, length_s) {
-        return Interval { why_not: Some(why_not), ..Interval::default() };
+        return Interval { why_not: Some(why_not.and(LEAST_RUN_OF_MEAN_S)), ..Interval::default() };
     }
     let resampled = bootstrap::means(series, &mut Resampler::new(series.seconds().len(), length_s, seed));
     let stretch = memory.stretch(length_s);
     let at = level(stretch * expanded(count), resampled.len());
     let low = resampled.get(at).copied();
     if seconds < LEAST_RUN_OF_MEAN_S {
-        let why_not = Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s: LEAST_RUN_OF_MEAN_S });
+        let why_not = Some(NoInterval { lacks: Lack::Seconds, needed_s: LEAST_RUN_OF_MEAN_S });
         return Interval { low, high: None, why_not };
     }
     let highest = stalls::highest_mean(&blocks, series, stretch * Z);
@@ -270,14 +281,22 @@ mod tests {
     }
 
     #[test]
+    fn what_would_do_is_for_both_ends() {
+        let needed_s = |interval: Interval| interval.why_not.unwrap().needed_s;
+        assert_eq!(needed_s(of_quantile_in_blocks(&even(10, 20), 0.99, 1.0, 0)), 100.0);
+        assert_eq!(needed_s(of_quantile_in_blocks(&even(10, 20), 0.999, 1.0, 0)), 1_000.0);
+        assert!(needed_s(of_mean(&even(10, 20), 0)) >= 100.0);
+    }
+
+    #[test]
     fn few_requests_beyond_a_quantile_give_the_lower_end_only() {
         let found = of_quantile_in_blocks(&even(60, 200), 0.999, 1.0, 0);
         assert!(found.low.is_some() && found.high.is_none());
         // Of the second that is needed 0.06 are there; of the 20 requests 12.
-        assert_eq!(found.why_not, Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s: 1_000.0 }));
+        assert_eq!(found.why_not, Some(NoInterval { lacks: Lack::Seconds, needed_s: 1_000.0 }));
         let found = of_quantile_in_blocks(&even(120, 10), 0.99, 1.0, 0);
         assert_eq!(found.why_not, Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s: 200.0 }));
-        assert_eq!(of_mean(&even(60, 200), 0).why_not, Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s: 100.0 }));
+        assert_eq!(of_mean(&even(60, 200), 0).why_not, Some(NoInterval { lacks: Lack::Seconds, needed_s: 100.0 }));
         assert!(of_quantile_in_blocks(&even(100, 200), 0.99, 1.0, 0).high.is_some() && of_mean(&even(100, 200), 0).high.is_some());
     }
 

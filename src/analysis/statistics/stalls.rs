@@ -25,7 +25,7 @@ pub(super) fn highest_quantile(blocks: &Blocks, series: &Series, q: f64, z: f64)
 }
 
 /// Highest mean of `series` that the run allows, at the level of the normal quantile `z`: what the blocks have beyond the
-/// typical one came at random.
+/// typical one came at random. Below every number where nothing varies.
 pub(super) fn highest_mean(blocks: &Blocks, series: &Series, z: f64) -> f64 {
     let mut sums = blocks.sums(series.shares_of_mean().into_iter());
     sums.sort_unstable_by(f64::total_cmp);
@@ -33,7 +33,7 @@ pub(super) fn highest_mean(blocks: &Blocks, series: &Series, z: f64) -> f64 {
     let beyond: Vec<f64> = sums.iter().map(|sum| (sum - typical).max(0.0)).collect();
     let (total, squares) = beyond.iter().fold((0.0, 0.0), |(total, squares), event| (total + event, squares + event * event));
     if squares <= 0.0 {
-        return 0.0;
+        return f64::NEG_INFINITY;
     }
     let largest = (sums[sums.len() - 1] - typical) * (1.0 + LONGER * squares / (total * total));
     (series.sum() + most(total, squares, largest, z) - total) / series.count() as f64
@@ -84,6 +84,13 @@ mod tests {
         let (found, mean) = (of_mean(&series, 0), series.mean().unwrap());
         let (below, above) = (mean - found.low.unwrap(), found.high.unwrap() - mean);
         assert!(below > 0.0 && above > 2.0 * below, "{below} {above}");
+    }
+
+    #[test]
+    fn a_mean_that_never_varies_is_itself_also_below_0() {
+        let constant = Series::new(vec![Second::of_values(&[-7; 50]); 120]);
+        let found = of_mean(&constant, 0);
+        assert_eq!((found.low, found.high), (Some(-7.0), Some(-7.0)));
     }
 
     fn check_most(met: f64, size: f64, expected: f64) {

@@ -332,7 +332,13 @@ fn limit(rest: &mut Rest<'_>, figure: &Figure) -> Result<Limit> {
     let times = number.is_some() && rest.take("*");
     if !times && let Some(number) = number {
         let (times, by) = factor(rest, figure.unit())?;
-        return Ok(Limit::Value(number * times / by));
+        let value = number * times / by;
+        // More may be sent than the schedule held, but nobody writes 99 and means 9,900 %.
+        let most = if figure.base == Base::AchievedRate && by > 1.0 { f64::INFINITY } else { 1.0 };
+        if figure.unit() == Unit::Share && value > most {
+            return Err(ExpressionError(format!("has the limit {:.0} %, allowed is a share of 0 to 1, or 0% to 100%", value * 100.0)));
+        }
+        return Ok(Limit::Value(value));
     }
     if !rest.take_name("phase") {
         return Err(rest.unexpected("a number with its unit, or phase(\"...\") with a figure"));
@@ -421,6 +427,16 @@ mod tests {
     }
 
     #[test]
+    fn more_than_the_schedule_held_is_a_rate() {
+        check(
+            "achieved_rate < 101%",
+            Figure { base: Base::AchievedRate, quantile: None, worst_s: None },
+            Comparison::Below,
+            Limit::Value(1.01),
+        );
+    }
+
+    #[test]
     fn errors_say_what_stands_where_and_what_is_allowed() {
         refused("", "ends early where a figure (response_time, ");
         refused("latency.p99 < 5ms", "has `latency.p99 < 5ms` where a figure");
@@ -430,6 +446,9 @@ mod tests {
         refused("response_time.p99 = 5ms", "has `= 5ms` where one of <, <=, >, >=");
         refused("response_time.p99 < 5", "ends early where a unit of time (us, ms, s)");
         refused("failed < 5ms", "has `ms` where % or nothing");
+        refused("failed < 5", "has the limit 500 %, allowed is a share of 0 to 1, or 0% to 100%");
+        refused("join.matched > 101%", "has the limit 101 %");
+        refused("achieved_rate > 99", "has the limit 9900 %");
         refused("gap.p50 < 5msec", "has `msec` where a unit of time (us, ms, s)");
         refused("response_time.p99 < fast", "a number with its unit, or phase");
         refused("response_time.p99 < 2 * 5ms", "has `5ms` where a number");

@@ -87,7 +87,7 @@ fn result(threshold: &ThresholdInfo, row: &Row<'_>, rows: &[Row<'_>]) -> Option<
     };
     let (state, words) = match (of_row, of_limit) {
         (Some(measured), Some(limit)) => decide(measured, comparison, limit, unit),
-        (None, _) => (ThresholdState::Undecided, "there is no such figure: it did not occur, or was not traced".to_owned()),
+        (None, _) => (ThresholdState::Undecided, format!("there is no such figure: {}", why_absent(&figure, row.workload))),
         (_, None) => (ThresholdState::Undecided, "there is nothing to compare it with: the other phase lacks the figure".to_owned()),
     };
     let state = if threshold.strict && state == ThresholdState::Undecided { ThresholdState::Failed } else { state };
@@ -114,9 +114,8 @@ fn decide(measured: Measured, comparison: Comparison, limit: Measured, unit: Uni
     let (strict_limit, lax_limit) = if small { (limit.low, limit.high) } else { (limit.high, limit.low) };
     let text = format!("{}, limit {}", in_words(measured, unit), in_words(limit, unit));
     if measured.at_least && small {
-        // What failed was slower: the true value is not below this one.
-        let state = if comparison.holds(measured.value, limit.value) { ThresholdState::Undecided } else { ThresholdState::Failed };
-        return (state, format!("at least {text}"));
+        // So many requests failed or were not sent that nothing says how slow they would have been.
+        return (ThresholdState::Failed, format!("at least {text}; so many failed or were not sent that it may be anything above"));
     }
     let broken = best.zip(lax_limit).is_some_and(|(best, limit)| !comparison.holds(best, limit));
     let kept = worst.zip(strict_limit).is_some_and(|(worst, limit)| comparison.holds(worst, limit));
@@ -163,7 +162,8 @@ fn measure(figure: &Figure, row: &Row<'_>) -> Option<Measured> {
         Base::Failed => share(counts.failed, counts.due),
         Base::NotSent => share(counts.not_sent, counts.due),
         Base::AchievedRate => {
-            workload.rate.target.filter(|target| *target > 0.0).map(|target| Measured::exact(workload.rate.achieved / target))
+            let scheduled = workload.rate.scheduled.or(workload.rate.target);
+            scheduled.filter(|rate| *rate > 0.0).map(|rate| Measured::exact(workload.rate.achieved / rate))
         }
         Base::Throughput => Some(Measured::exact(workload.rate.throughput)),
         Base::Matched => {
@@ -171,6 +171,25 @@ fn measure(figure: &Figure, row: &Row<'_>) -> Option<Measured> {
             share(join.matched, join.sampled - join.not_recorded - join.not_fetched)
         }
         Base::Recall => workload.recall.as_ref().map(|recall| Measured::exact(recall.mean)),
+    }
+}
+
+/// Why a workload has no such figure.
+fn why_absent(figure: &Figure, workload: &WorkloadAnalysis) -> &'static str {
+    let of_spans = match figure.base {
+        Base::Time(time) => time.recorded().is_none(),
+        Base::Area(_) | Base::Part(_) | Base::Matched => true,
+        Base::Failed | Base::NotSent | Base::AchievedRate | Base::Throughput | Base::Recall => false,
+    };
+    match (&figure.base, workload.join) {
+        (_, None) if of_spans => "nothing was traced",
+        (Base::Matched, Some(_)) => "no traced request was looked for",
+        (_, Some(join)) if of_spans && join.matched == 0 => "no traced request was matched with its server spans",
+        _ if of_spans => "it did not occur in any matched request",
+        (Base::Recall, _) => "its recall is not known",
+        (Base::Time(_), _) if figure.worst_s.is_some() => "the part is shorter than one window, or nothing succeeded in any",
+        (Base::Time(_), _) => "no request succeeded",
+        _ => "no request was due",
     }
 }
 
@@ -264,10 +283,10 @@ mod tests {
     }
 
     #[test]
-    fn a_lower_bound_can_fail_but_not_pass() {
+    fn a_lower_bound_fails_whatever_its_value() {
         let bound = Measured { value: 100.0, at_least: true, ..Measured::default() };
         check(bound, Comparison::Below, 80.0, ThresholdState::Failed);
-        check(bound, Comparison::Below, 120.0, ThresholdState::Undecided);
+        check(bound, Comparison::Below, 120.0, ThresholdState::Failed);
         check(bound, Comparison::Above, 80.0, ThresholdState::Passed);
     }
 
@@ -277,7 +296,7 @@ mod tests {
             workload: "search".to_owned(),
             loop_kind: "open".to_owned(),
             requests: RequestCounts { due: 1_000, ok: 998, failed: 2, ..RequestCounts::default() },
-            rate: Rates { target: Some(100.0), achieved: 99.5, throughput: 99.3 },
+            rate: Rates { target: Some(110.0), scheduled: Some(100.0), achieved: 99.5, throughput: 99.3 },
             response_time_us: Some(Quantiles::from([("p99".to_owned(), p99)])),
             join: Some(Join { sampled: 10, matched: 9, missing: 1, ..Join::default() }),
             ..WorkloadAnalysis::default()
@@ -320,6 +339,7 @@ mod tests {
         check_states("failed < 0.1%", [Failed, Failed]);
         check_states("not_sent <= 0", [Passed, Passed]);
         check_states("achieved_rate > 99%", [Passed, Passed]);
+        check_states("achieved_rate > 99.6%", [Failed, Failed]);
         check_states("throughput > 100", [Failed, Failed]);
         check_states("join.matched > 95%", [Failed, Failed]);
     }
@@ -345,6 +365,23 @@ mod tests {
         check_states("part(\"SegCoreSearch\").mean < 5ms", [Undecided, Undecided]);
         let strict = states("part(\"SegCoreSearch\").mean < 5ms", |threshold| threshold.strict = true);
         assert!(strict.iter().all(|(_, state)| *state == Failed), "{strict:?}");
+    }
+
+    fn check_absent(require: &str, change: impl FnOnce(&mut WorkloadAnalysis), words: &str) {
+        let mut workload = workload("alone", Estimate::default());
+        change(&mut workload);
+        let figure = Expression::parse(require).expect(require).figure;
+        assert_eq!(why_absent(&figure, &workload), words, "{require}");
+    }
+
+    #[test]
+    fn what_is_absent_says_why() {
+        check_absent("gap.p50 < 1ms", |workload| workload.join = None, "nothing was traced");
+        let unmatched = |workload: &mut WorkloadAnalysis| workload.join = Some(Join { sampled: 10, missing: 10, ..Join::default() });
+        check_absent("area(\"engine\").p50 < 1ms", unmatched, "no traced request was matched with its server spans");
+        check_absent("part(\"x\").p50 < 1ms", |_| {}, "it did not occur in any matched request");
+        check_absent("recall.mean > 0.9", |_| {}, "its recall is not known");
+        check_absent("service_time.p99 < 1ms", |_| {}, "no request succeeded");
     }
 
     #[test]

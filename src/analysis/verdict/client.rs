@@ -10,7 +10,7 @@ use crate::{
         VerdictState::{Invalid, Reservations},
         WorkloadAnalysis,
     },
-    record::{PhaseInfo, RunInfo, StreamInfo},
+    record::{Outcome, PhaseInfo, RunInfo, StreamInfo},
 };
 
 /// Send lag at p99 beyond which the client is part of what is measured, microseconds: searches take single milliseconds.
@@ -21,6 +21,8 @@ const SEND_LAG_INVALID_US: f64 = 10_000.0;
 const LATENCY_SHARE: f64 = 0.5;
 /// Share of due requests that were not sent beyond which a phase is overloaded, or its client behind.
 const NOT_SENT: f64 = 0.01;
+/// Share of due requests that found Milvus unreachable beyond which that explains what was late or not sent.
+const UNREACHABLE: f64 = 0.01;
 /// Least share of the schedule's slots that counts as reaching the rate.
 const ACHIEVED: f64 = 0.99;
 /// Share of slots that waited for a place in flight.
@@ -104,11 +106,15 @@ pub(super) fn of_load(info: &RunInfo, analysis: &Analysis, workload: &WorkloadAn
 
 impl Load<'_> {
     fn reasons(&self) -> Vec<Reason> {
+        if let Some(unreachable) = self.unreachable() {
+            return vec![unreachable];
+        }
         let not_sent = self.share(self.workload.requests.not_sent);
         let waits = self.stream.map_or(0.0, |stream| self.share(stream.in_flight_waits));
         let limited = self.was_limited();
         let idle = milvus_share(self.workload).filter(|share| *share < MILVUS_SHARE);
-        let behind = not_sent > NOT_SENT;
+        // Callers that wait have no slots.
+        let behind = not_sent > NOT_SENT && self.stream.is_none_or(|stream| stream.open_loop);
         let overloaded = behind && !self.client_was_behind(limited, idle);
         let mut reasons = Vec::new();
         if overloaded {
@@ -129,6 +135,14 @@ impl Load<'_> {
             reasons.extend(self.below_target(behind));
         }
         reasons
+    }
+
+    /// A Milvus that was gone for a while: whoever had to wait for a connection was late, and what waited to the end was never sent.
+    fn unreachable(&self) -> Option<Reason> {
+        let share = self.share(self.workload.requests.outcomes.get(&Outcome::Unavailable.to_string()).copied().unwrap_or(0));
+        let advice = "Milvus could not be reached for some of the time: requests waited for a connection and failed, or were never sent, and the figures of the others \
+                      are of the rest of the time; look at the failures and at Milvus' log";
+        (share > UNREACHABLE).then(|| reason("unreachable", Reservations, (share, UNREACHABLE, "share"), advice))
     }
 
     /// Whether the places in flight decided when requests left. Of those that were sent: under a rate far too high most slots

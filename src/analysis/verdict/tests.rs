@@ -21,7 +21,7 @@ fn sound() -> (RunInfo, Analysis) {
         phase: "p".to_owned(),
         workload: "w".to_owned(),
         requests: RequestCounts { due: 1_000, ok: 1_000, ..RequestCounts::default() },
-        rate: crate::analysis::Rates { target: Some(100.0), achieved: 100.0, throughput: 100.0 },
+        rate: crate::analysis::Rates { target: Some(100.0), scheduled: None, achieved: 100.0, throughput: 100.0 },
         send_lag_us: Some(lag),
         join: Some(Join { sampled: 1_000, matched: 1_000, ..Join::default() }),
         traces: Some(TraceFacts::default()),
@@ -85,6 +85,15 @@ fn an_overloaded_phase_is_not_blamed_on_the_client() {
         workload.rate.achieved = 98.9;
     };
     check(change, &["overloaded"], Reservations);
+}
+
+#[test]
+fn callers_that_were_not_served_at_the_end_are_no_overload() {
+    let change = |info: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+        info.streams[0].open_loop = false;
+        workload.requests = RequestCounts { due: 1_000, ok: 980, not_sent: 20, ..RequestCounts::default() };
+    };
+    check(change, &[], VerdictState::Valid);
 }
 
 #[test]

@@ -124,6 +124,16 @@ fn damaged_vectors_are_refused() {
 }
 
 #[test]
+fn a_row_that_is_no_vector_is_refused_when_it_is_read() {
+    let (_folder, opened) = open_files(Some(&vectors(3, 2, &[0.0, 0.0, 0.0, 0.0, f32::NAN, 0.0])), None, None);
+    let data = opened.expect("a header that fits");
+    let mut out = vec![7];
+    data.read_rows(0, 2, &mut out).expect("finite ones");
+    let message = data.read_rows(1, 2, &mut out).expect_err("refused").0;
+    assert!(message.contains("holds NaN or infinity in vector 2") && out.len() == 17, "{message}");
+}
+
+#[test]
 fn a_truth_that_does_not_fit_is_refused() {
     let refused = |truth: Vec<u8>, words: &[&str]| check_refused(Some(base()), Some(queries()), Some(truth), words);
     refused(neighbours(1, 1, &[0], &[0.0]), &["1 queries", "has 2"]);

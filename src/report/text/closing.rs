@@ -65,8 +65,9 @@ fn collection(first: &CollectionState, last: &CollectionState) -> String {
         Some(if before == after { format!("{} {noun}", count(after)) } else { format!("{} -> {} {noun}", count(before), count(after)) })
     };
     let some = |of: fn(&CollectionState) -> Option<u64>| [first, last].iter().any(|state| of(state).is_some_and(|rows| rows > 0));
+    let lost = || Some(format!("{} rows before, unknown after", count(first.rows.filter(|_| last.rows.is_none())?)));
     let facts = [
-        change(|state| state.rows, "rows"),
+        change(|state| state.rows, "rows").or_else(lost),
         change(|state| state.growing_rows, "growing").filter(|_| some(|state| state.growing_rows)),
         change(|state| state.unindexed_rows, "without an index").filter(|_| some(|state| state.unindexed_rows)),
         change(|state| state.segments, "segments"),
@@ -148,6 +149,8 @@ mod tests {
     #[test]
     fn what_is_not_known_is_left_out() {
         check(&[CollectionState { name: "words".to_owned(), rows: Some(3), ..CollectionState::default() }], &["words: 3 rows"]);
+        let (before, after) = (state("words", 4_000, 0, 1), CollectionState { name: "words".to_owned(), ..CollectionState::default() });
+        check(&[before, after], &["words: 4,000 rows before, unknown after"]);
         check(&[], &[]);
     }
 }

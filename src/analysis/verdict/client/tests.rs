@@ -155,6 +155,20 @@ fn a_rate_that_milvus_did_not_take_is_an_overload() {
 }
 
 #[test]
+fn a_milvus_that_was_gone_explains_what_was_late_or_not_sent() {
+    let gone = |count: u64| {
+        let mut run = not_sent(run(true, 900 * MS, 2 * MS, MS), 200);
+        for seq in 2_000..2_000 + count {
+            run.request(Made { outcome: Outcome::Unavailable, sampled: false, ..Made::ok(seq, 900 * MS, MS) });
+        }
+        run.info.streams[0].due += count;
+        run
+    };
+    check(&gone(12), &["failed", "overloaded"], Reservations);
+    check(&gone(13), &["failed", "unreachable"], Reservations);
+}
+
+#[test]
 fn places_that_were_always_taken_under_a_rate_far_too_high_are_not_called_free() {
     let far_too_high = busy(not_sent(without_spans(run(true, 50 * US, 20 * MS, 19 * MS)), 9_000), 0.9);
     check(&waiting(far_too_high, 90), &["thread_cpu!", "overloaded"], Reservations);
