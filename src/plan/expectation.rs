@@ -68,9 +68,9 @@ pub struct Expectation {
     pub rows: u64,
     /// Traces of measured requests; a bound where Milvus' speed decides, see [`Plan::sample_ratio`].
     pub traces: u64,
-    /// Spans of these traces.
-    pub spans: u64,
-    /// Time of preparation (estimated), phases and settling; None where Milvus' speed decides.
+    /// Spans of these traces that are read; None where none are.
+    pub spans: Option<u64>,
+    /// Time of preparation (estimated), phases and, where spans are read, settling; None where Milvus' speed decides.
     pub time: Option<Duration>,
     /// Size of the run folder in bytes, estimated.
     pub disk_bytes: u64,
@@ -86,10 +86,10 @@ impl Plan {
         let inserts = |plan: &&CollectionPlan| matches!(plan.prepare, PrepareMode::Full | PrepareMode::Ensure);
         let rows = self.collections.iter().filter(inserts).map(|plan| plan.initial_rows).fold(0, u64::saturating_add);
         let traces = (0..self.phases.len()).map(|phase| self.expected_traces(phase)).fold(0, u64::saturating_add);
-        let spans = traces.saturating_mul(SPANS_PER_TRACE);
+        let spans = self.reads_spans().then(|| traces.saturating_mul(SPANS_PER_TRACE));
         let time = self.expected_time();
         let seconds = time.unwrap_or_default().as_secs().saturating_mul(self.workloads.len() as u64);
-        let disk_bytes = [(traces, REQUEST_BYTES), (spans, SPAN_BYTES), (seconds, SECOND_BYTES)]
+        let disk_bytes = [(traces, REQUEST_BYTES), (spans.unwrap_or(0), SPAN_BYTES), (seconds, SECOND_BYTES)]
             .iter()
             .fold(0_u64, |sum, (count, bytes)| sum.saturating_add(count.saturating_mul(*bytes)));
         let database = self.milvus.database.as_ref().map(|name| format!(", database {name}")).unwrap_or_default();
@@ -97,6 +97,10 @@ impl Plan {
         let collections = self.collections.iter().map(fate).collect();
         let phases = (0..self.phases.len()).map(|phase| self.phase_time(phase)).collect();
         Expectation { milvus, collections, phases, loads, rows, traces, spans, time, disk_bytes }
+    }
+
+    fn reads_spans(&self) -> bool {
+        self.tracing.source != "none"
     }
 
     /// `alone: 20s after 5s of warm-up`.
@@ -171,7 +175,8 @@ impl Plan {
         });
         let phases = (0..self.phases.len()).map(|phase| self.measured_time(phase).map(|time| time + self.phases[phase].warmup));
         let phases = phases.collect::<Option<Vec<Duration>>>()?;
-        Some(prepare.chain(phases).fold(self.tracing.settle, Duration::saturating_add))
+        let settle = if self.reads_spans() { self.tracing.settle } else { Duration::ZERO };
+        Some(prepare.chain(phases).fold(settle, Duration::saturating_add))
     }
 }
 
@@ -244,12 +249,14 @@ impl fmt::Display for Expectation {
             }
         }
         let about = if self.loads.iter().all(|load| load.requests.is_some()) { "about" } else { "at most" };
-        writeln!(f, "traces     {about} {}, {} spans", shown(self.traces), shown(self.spans))?;
+        let spans = self.spans.map_or("no span is read".to_owned(), |spans| format!("{} spans", shown(spans)));
+        writeln!(f, "traces     {about} {}, {spans}", shown(self.traces))?;
         match self.time {
             Some(time) => writeln!(
                 f,
-                "time       about {} with preparation and settling",
-                humantime::format_duration(Duration::from_secs(time.as_secs()))
+                "time       about {} with preparation{}",
+                humantime::format_duration(Duration::from_secs(time.as_secs())),
+                if self.spans.is_some() { " and settling" } else { "" }
             )?,
             None => writeln!(f, "time       until Milvus has answered all requests")?,
         }

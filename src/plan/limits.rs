@@ -10,9 +10,10 @@ pub(super) fn number(found: &Option<At<i64>>, range: RangeInclusive<i64>, defaul
     match found {
         None => Ok(default),
         Some(at) if range.contains(&at.value) => Ok(at.value),
-        Some(at) => Err(at
-            .error(format!("is {}, allowed are whole numbers from {} to {}", at.value, grouped(*range.start()), grouped(*range.end())))
-            .into()),
+        Some(at) => {
+            let end = if *range.end() == i64::MAX { " on".to_owned() } else { format!(" to {}", grouped(*range.end())) };
+            Err(at.error(format!("is {}, allowed are whole numbers from {}{end}", at.value, grouped(*range.start()))).into())
+        }
     }
 }
 
@@ -22,7 +23,8 @@ pub(super) fn duration(found: &Option<At<Duration>>, range: RangeInclusive<Durat
         None => Ok(default),
         Some(at) if range.contains(&at.value) => Ok(at.value),
         Some(at) => {
-            let show = |duration: &Duration| humantime::format_duration(*duration).to_string();
+            // Days as they are written in a scenario.
+            let show = |duration: &Duration| humantime::format_duration(*duration).to_string().replace("days", "d").replace("day", "d");
             Err(at.error(format!("is {}, allowed are {} to {}", show(&at.value), show(range.start()), show(range.end()))).into())
         }
     }

@@ -4,7 +4,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use super::{Arrival, PhaseLength, PhasePlan, PlanError, WorkloadPlan, collections::unknown, limits};
 use crate::{
-    analysis::thresholds::expression::{Expression, Limit},
+    analysis::thresholds::expression::{Base, Expression, Figure, Limit},
     scenario::{AbortTable, At, Scenario, ThresholdTable, quoted},
 };
 
@@ -46,10 +46,17 @@ pub(super) fn resolve(scenario: &Scenario, workloads: &[WorkloadPlan], phases: &
     if let Some(table) = scenario.thresholds.get(MAX_THRESHOLDS) {
         return Err(table.error(format!("is one too many, a scenario may have {MAX_THRESHOLDS} thresholds")).into());
     }
-    scenario.thresholds.iter().map(|table| threshold(table, workloads, phases)).collect()
+    let spans = scenario.tracing.spans.source.as_ref().is_none_or(|source| source.value != "none");
+    scenario.thresholds.iter().map(|table| threshold(table, workloads, phases, spans)).collect()
 }
 
-fn threshold(table: &At<ThresholdTable>, workloads: &[WorkloadPlan], phases: &[PhasePlan]) -> Result<ThresholdPlan, PlanError> {
+/// `spans`: whether server spans are read.
+fn threshold(
+    table: &At<ThresholdTable>,
+    workloads: &[WorkloadPlan],
+    phases: &[PhasePlan],
+    spans: bool,
+) -> Result<ThresholdPlan, PlanError> {
     let ThresholdTable { require, workload, phase, strict, abort } = &table.value;
     let require =
         require.as_ref().ok_or_else(|| table.error("has no `require`; write for example require = \"response_time.p99 < 50ms\""))?;
@@ -75,6 +82,9 @@ fn threshold(table: &At<ThresholdTable>, workloads: &[WorkloadPlan], phases: &[P
     if why.len() == rows.len() {
         return Err(require.error(format!("is {}, but {}", quoted(&require.value), why[0])).into());
     }
+    if let Some(why) = never_known(&expression, &rows, spans) {
+        return Err(require.error(format!("is {}, but {why}: it would never be decided, and pass", quoted(&require.value))).into());
+    }
     let abort = abort.as_ref().map(|table| self::abort(table, &expression)).transpose()?;
     if let (Some(table), Some(abort)) = (&table.value.abort, abort) {
         let phases = phases.iter().filter(|plan| is(phase, &plan.name));
@@ -96,6 +106,20 @@ fn threshold(table: &At<ThresholdTable>, workloads: &[WorkloadPlan], phases: &[P
         strict: strict.as_ref().is_some_and(|at| at.value),
         abort,
     })
+}
+
+/// Why no run of the plan has the figure.
+fn never_known(expression: &Expression, rows: &[&WorkloadPlan], spans: bool) -> Option<&'static str> {
+    let figures = match &expression.limit {
+        Limit::Phase { figure, .. } => vec![&expression.figure, figure],
+        Limit::Value(_) => vec![&expression.figure],
+    };
+    let wants = |wanted: fn(&Figure) -> bool| figures.iter().any(|figure| wanted(figure));
+    if !spans && wants(Figure::needs_spans) {
+        return Some("no server span is read (`tracing.spans.source` is \"none\")");
+    }
+    let searches = rows.iter().any(|plan| plan.operation_name == "search");
+    (!searches && wants(|figure| figure.base == Base::Recall)).then_some("only a search has a recall")
 }
 
 fn abort(table: &At<AbortTable>, expression: &Expression) -> Result<AbortPlan, PlanError> {

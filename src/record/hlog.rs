@@ -116,7 +116,8 @@ fn read_lines(
     path: &Path,
     mut take: impl FnMut(u64, &str, Histogram<u64>) -> Result<(), String>,
 ) -> Result<(u64, Option<String>), FolderError> {
-    let bytes = std::fs::read(path).map_err(|error| FolderError(format!("{} can't be read: {error}", path.display())))?;
+    let bytes = std::fs::read(path)
+        .map_err(|error| FolderError(format!("{} can't be read: {error}; take the run folder as it was written", path.display())))?;
     // Damage is told in reports, which do not change with the folder's place.
     let file = path.file_name().unwrap_or_default().display();
     let mut deserializer = Deserializer::new();

@@ -120,6 +120,16 @@ impl Figure {
         }
     }
 
+    /// Whether only matched requests have it.
+    #[must_use]
+    pub fn needs_spans(&self) -> bool {
+        match self.base {
+            Base::Time(time) => time.recorded().is_none(),
+            Base::Area(_) | Base::Part(_) | Base::Matched => true,
+            Base::Failed | Base::NotSent | Base::AchievedRate | Base::Throughput | Base::Recall => false,
+        }
+    }
+
     /// Why a workload of an open (or closed) loop does not have it; None where it may.
     #[must_use]
     pub fn lacking(&self, open_loop: bool) -> Option<&'static str> {

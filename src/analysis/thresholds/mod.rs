@@ -176,11 +176,7 @@ fn measure(figure: &Figure, row: &Row<'_>) -> Option<Measured> {
 
 /// Why a workload has no such figure.
 fn why_absent(figure: &Figure, workload: &WorkloadAnalysis) -> &'static str {
-    let of_spans = match figure.base {
-        Base::Time(time) => time.recorded().is_none(),
-        Base::Area(_) | Base::Part(_) | Base::Matched => true,
-        Base::Failed | Base::NotSent | Base::AchievedRate | Base::Throughput | Base::Recall => false,
-    };
+    let of_spans = figure.needs_spans();
     match (&figure.base, workload.join) {
         (_, None) if of_spans => "nothing was traced",
         (Base::Matched, Some(_)) => "no traced request was looked for",

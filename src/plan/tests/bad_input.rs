@@ -214,11 +214,14 @@ fn thresholds_are_checked_before_the_run() {
     check("require = \"failed < phase(\\\"x\\\").failed\"", &["names a phase that is \"x\""]);
     let closed = "workload = \"ingest\"\nrequire = \"response_time.p99 < 5ms\"";
     check(closed, &["a closed loop has no response time, use service_time"]);
+    check("workload = \"ingest\"\nrequire = \"recall.mean > 0.9\"", &["only a search has a recall: it would never be decided, and pass"]);
+    let unread = "[[thresholds]]\nrequire = \"gap.p50 < 1ms\"\n[tracing.spans]\nsource = \"none\"\n[milvus]";
+    check_with("[milvus]", unread, &["`thresholds.0.require` is \"gap.p50 < 1ms\", but no server span is read"]);
     let abort = |require: &str, keys: &str, words: &[&str]| check(&format!("require = '{require}'\nabort = {{ {keys} }}"), words);
     abort("failed < 1%", "", &["`thresholds.0.abort` has no `over`"]);
     abort("failed < 1%", "over = \"1500ms\"", &["`thresholds.0.abort.over` holds a part of a second", "whole ones"]);
     abort("failed < 1%", "over = \"5s\", after = \"5s\"", &["`thresholds.0.abort` ends no run", "13 s, more than its phase lasts"]);
-    abort("failed < 1%", "over = \"5s\", after = \"2d\"", &["`thresholds.0.abort.after` is 2days", "0s to 1day"]);
+    abort("failed < 1%", "over = \"5s\", after = \"2d\"", &["`thresholds.0.abort.after` is 2d", "0s to 1d"]);
     abort(
         "gap.p99 < 1s",
         "over = \"5s\"",

@@ -148,6 +148,9 @@ fn a_check_says_what_happens_where() {
         "words: kept if milvus-bench made it like this before, else created with 800 rows in its place; kept",
     );
     check(rows, "prepare = \"reuse\"", "words: used as it is, neither created nor dropped\n");
+    check(rows, rows, " spans\ntime ");
+    let unread = "[tracing.spans]\nsource = \"none\"\n[data.noise]";
+    check("[data.noise]", unread, ", no span is read\ntime ");
 }
 
 #[test]
