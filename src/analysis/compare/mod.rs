@@ -163,7 +163,8 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
     figures::judge(&mut workloads.iter_mut().flat_map(|(_, figures)| figures).collect::<Vec<_>>());
     let workloads = workloads.into_iter().map(|(workload, figures)| {
         let workload = WorkloadComparison { figures: figures.into_iter().map(|(figure, _)| figure).collect(), ..workload };
-        WorkloadComparison { sentence: areas::sentence(&workload), ..workload }
+        let sentence = areas::sentence(&workload.figures, &workloads_at(&before, &workload.at), &workloads_at(&after, &workload.at));
+        WorkloadComparison { sentence, ..workload }
     });
     let side = |runs: &[Analysis]| Side {
         runs: runs.iter().map(|analysis| analysis.run.clone()).collect(),

@@ -13,7 +13,12 @@ fn run(name: &str, scale: f64, engine_us: f64) -> Analysis {
         workload: "search".to_owned(),
         loop_kind: "open".to_owned(),
         response_time_us: Some(quantiles.into_iter().map(|(key, us)| (key.to_owned(), figure(us))).collect::<Quantiles>()),
-        account: vec![Band { band: "all".to_owned(), parts: vec![part("gap", 300.0), part("engine", engine_us)], ..Band::default() }],
+        account: vec![Band {
+            band: "all".to_owned(),
+            matched: 100,
+            parts: vec![part("gap", 300.0), part("engine", engine_us)],
+            ..Band::default()
+        }],
         ..WorkloadAnalysis::default()
     };
     Analysis { run: name.to_owned(), name: "s".to_owned(), workloads: vec![workload], ..Analysis::default() }
@@ -37,6 +42,47 @@ fn a_run_twice_as_slow_is_found_and_the_area_is_named() {
     assert!(p99.low.unwrap() < 2.0 && 2.0 < p99.high.unwrap() && p99.smallest.unwrap() < 1.2, "{p99:?}");
     assert_eq!(found.workloads[0].sentence.as_deref(), Some("mean of the traced requests +1.2 ms, of which engine +1.2 ms"));
     assert_eq!(results(&compare(&side(&[2.0, 2.05, 1.97], 1.0), &side(&[1.0, 1.02, 0.99], 1.0)))[0].1, ComparisonResult::Faster);
+}
+
+/// Runs whose typical requests have `engine_us`, and whose slow ones wait by chance: p50 with p99 and mean.
+fn spread(engine_us: f64, waits_us: [f64; 3]) -> Vec<Analysis> {
+    let of = |(at, wait_us): (usize, f64)| {
+        let mut run = run(&format!("r{at}"), 1.0, engine_us);
+        let workload = &mut run.workloads[0];
+        let band = |band: &str, matched: u64, area: &str, mean_us: f64| {
+            let part = |area: &str, mean_us: f64| PartMean { area: area.to_owned(), mean_us, ..PartMean::default() };
+            Band { band: band.to_owned(), matched, parts: vec![part("gap", 300.0), part(area, mean_us)], ..Band::default() }
+        };
+        workload.account.push(band("0-50", 50, "engine", engine_us));
+        workload.account.push(band("50-90", 40, "engine", engine_us));
+        workload.account.push(band("90-100", 10, "node queue", wait_us));
+        let quantiles = workload.response_time_us.as_mut().unwrap();
+        quantiles.get_mut("p50").unwrap().value = (300.0 + engine_us) * (1.0 + 0.01 * at as f64);
+        quantiles.get_mut("p99").unwrap().value = wait_us;
+        quantiles.get_mut("mean").unwrap().value = engine_us + 0.1 * wait_us;
+        run
+    };
+    waits_us.into_iter().enumerate().map(of).collect()
+}
+
+#[test]
+fn the_area_is_that_of_the_requests_that_got_slower() {
+    use ComparisonResult::{NoDifferenceShown, Slower};
+    let found = compare(&spread(500.0, [90_000.0, 5_000.0, 20_000.0]), &spread(1_000.0, [300_000.0, 9_000.0, 30_000.0]));
+    assert_eq!(results(&found), [("p50", Slower), ("p99", NoDifferenceShown), ("mean", NoDifferenceShown)]);
+    let expected = "mean of the traced requests up to p90 +500 us, of which engine +500 us";
+    assert_eq!(found.workloads[0].sentence.as_deref(), Some(expected));
+    // The mean by chance, too.
+    let tails = |waits_us: [f64; 3]| {
+        let mut runs = spread(500.0, waits_us);
+        runs.iter_mut().zip([1e3, 5e3, 2e3]).for_each(|(run, mean)| {
+            run.workloads[0].response_time_us.as_mut().unwrap().get_mut("mean").unwrap().value = mean;
+        });
+        runs
+    };
+    let found = compare(&tails([50_000.0, 51_000.0, 52_000.0]), &tails([90_000.0, 91_000.0, 89_000.0]));
+    let expected = "mean of the traced requests above p90 +39.0 ms, of which node queue +39.0 ms";
+    assert_eq!(found.workloads[0].sentence.as_deref(), Some(expected));
 }
 
 #[test]
