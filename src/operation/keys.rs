@@ -50,7 +50,10 @@ impl Keys {
         match self.take(key) {
             None => Ok(None),
             Some(Value::Integer(number)) if allowed.contains(&number) => Ok(Some(number)),
-            Some(found) => refuse(key, format!("is {found}, allowed is a whole number from {} to {}", allowed.start(), allowed.end())),
+            Some(found) => {
+                let end = if *allowed.end() == i64::MAX { " on".to_owned() } else { format!(" to {}", allowed.end()) };
+                refuse(key, format!("is {found}, allowed is a whole number from {}{end}", allowed.start()))
+            }
         }
     }
 

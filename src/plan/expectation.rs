@@ -86,7 +86,7 @@ impl Plan {
         let inserts = |plan: &&CollectionPlan| matches!(plan.prepare, PrepareMode::Full | PrepareMode::Ensure);
         let rows = self.collections.iter().filter(inserts).map(|plan| plan.initial_rows).fold(0, u64::saturating_add);
         let traces = (0..self.phases.len()).map(|phase| self.expected_traces(phase)).fold(0, u64::saturating_add);
-        let spans = self.reads_spans().then(|| traces.saturating_mul(SPANS_PER_TRACE));
+        let spans = self.tracing.reads_spans().then(|| traces.saturating_mul(SPANS_PER_TRACE));
         let time = self.expected_time();
         let seconds = time.unwrap_or_default().as_secs().saturating_mul(self.workloads.len() as u64);
         let disk_bytes = [(traces, REQUEST_BYTES), (spans.unwrap_or(0), SPAN_BYTES), (seconds, SECOND_BYTES)]
@@ -97,10 +97,6 @@ impl Plan {
         let collections = self.collections.iter().map(fate).collect();
         let phases = (0..self.phases.len()).map(|phase| self.phase_time(phase)).collect();
         Expectation { milvus, collections, phases, loads, rows, traces, spans, time, disk_bytes }
-    }
-
-    fn reads_spans(&self) -> bool {
-        self.tracing.source != "none"
     }
 
     /// `alone: 20s after 5s of warm-up`.
@@ -175,7 +171,7 @@ impl Plan {
         });
         let phases = (0..self.phases.len()).map(|phase| self.measured_time(phase).map(|time| time + self.phases[phase].warmup));
         let phases = phases.collect::<Option<Vec<Duration>>>()?;
-        let settle = if self.reads_spans() { self.tracing.settle } else { Duration::ZERO };
+        let settle = if self.tracing.reads_spans() { self.tracing.settle } else { Duration::ZERO };
         Some(prepare.chain(phases).fold(settle, Duration::saturating_add))
     }
 }

@@ -10,10 +10,9 @@ pub(super) fn number(found: &Option<At<i64>>, range: RangeInclusive<i64>, defaul
     match found {
         None => Ok(default),
         Some(at) if range.contains(&at.value) => Ok(at.value),
-        Some(at) => {
-            let end = if *range.end() == i64::MAX { " on".to_owned() } else { format!(" to {}", grouped(*range.end())) };
-            Err(at.error(format!("is {}, allowed are whole numbers from {}{end}", at.value, grouped(*range.start()))).into())
-        }
+        Some(at) => Err(at
+            .error(format!("is {}, allowed are whole numbers from {} to {}", at.value, grouped(*range.start()), grouped(*range.end())))
+            .into()),
     }
 }
 

@@ -220,6 +220,14 @@ pub struct TracingPlan {
     pub link: Option<String>,
 }
 
+impl TracingPlan {
+    /// Whether server spans are read.
+    #[must_use]
+    pub fn reads_spans(&self) -> bool {
+        self.source != "none"
+    }
+}
+
 /// `prepare = "..."`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrepareMode {
@@ -398,9 +406,9 @@ impl Plan {
             description: scenario.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
             seed,
             milvus,
+            thresholds: thresholds::resolve(scenario, &workloads, &phases, tracing.reads_spans())?,
             tracing,
             collections,
-            thresholds: thresholds::resolve(scenario, &workloads, &phases)?,
             workloads,
             phases,
             remarks,

@@ -42,15 +42,19 @@ const TO_SEE_IT: Duration = Duration::from_secs(3);
 /// Shortest and longest time that is not looked at.
 const AFTER: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(86_400);
 
-pub(super) fn resolve(scenario: &Scenario, workloads: &[WorkloadPlan], phases: &[PhasePlan]) -> Result<Vec<ThresholdPlan>, PlanError> {
+/// `spans`: whether server spans are read.
+pub(super) fn resolve(
+    scenario: &Scenario,
+    workloads: &[WorkloadPlan],
+    phases: &[PhasePlan],
+    spans: bool,
+) -> Result<Vec<ThresholdPlan>, PlanError> {
     if let Some(table) = scenario.thresholds.get(MAX_THRESHOLDS) {
         return Err(table.error(format!("is one too many, a scenario may have {MAX_THRESHOLDS} thresholds")).into());
     }
-    let spans = scenario.tracing.spans.source.as_ref().is_none_or(|source| source.value != "none");
     scenario.thresholds.iter().map(|table| threshold(table, workloads, phases, spans)).collect()
 }
 
-/// `spans`: whether server spans are read.
 fn threshold(
     table: &At<ThresholdTable>,
     workloads: &[WorkloadPlan],
@@ -83,7 +87,7 @@ fn threshold(
         return Err(require.error(format!("is {}, but {}", quoted(&require.value), why[0])).into());
     }
     if let Some(why) = never_known(&expression, &rows, spans) {
-        return Err(require.error(format!("is {}, but {why}: it would never be decided, and pass", quoted(&require.value))).into());
+        return Err(require.error(format!("is {}, but {why}, so it could never be decided; leave it out", quoted(&require.value))).into());
     }
     let abort = abort.as_ref().map(|table| self::abort(table, &expression)).transpose()?;
     if let (Some(table), Some(abort)) = (&table.value.abort, abort) {

@@ -68,3 +68,20 @@ fn what_is_no_run_and_what_is_no_format_is_named() {
     let ended = bench.call(&["compare", "--baseline", "x", "--run", "y", "--fail-if-slower", "much"]).exits(2);
     assert!(ended.stderr.contains("per cent from 0 to 1000"), "{}", ended.stderr);
 }
+
+#[test]
+fn sides_with_nothing_in_common_are_no_success() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[]);
+    let run = |results: &str| {
+        bench.call(&["run", "scenario.toml", "--accept-invalid", "--quiet", "--repeat", "3", "--results", results]).exits(0);
+    };
+    run("before");
+    let path = bench.path().join("scenario.toml");
+    let text = std::fs::read_to_string(&path).expect("the scenario");
+    std::fs::write(&path, text.replace("name = \"alone\"", "name = \"later\"")).expect("written");
+    run("after");
+    let words = ["--fail-if-slower has nothing to judge", "alone/search is in the baseline only", "the same phases and workloads"];
+    compare(&bench, &["--fail-if-slower", "5%"]).exits(2).error(&words);
+    assert!(compare(&bench, &[]).exits(0).stdout.contains("nothing could be compared"));
+}

@@ -21,11 +21,10 @@ impl Bands {
     /// requests are chance too, and would hide what the others have.
     fn of(shown: &[&FigureComparison]) -> Self {
         let has = |key: &str| shown.iter().any(|figure| figure.key == key);
-        match () {
-            () if has("mean") => Self::All,
-            () if has("p99") => Self::AboveP90,
-            () if has("p50") => Self::UpToP90,
-            () => Self::All,
+        match ["mean", "p99", "p50"].into_iter().find(|key| has(key)) {
+            Some("p99") => Self::AboveP90,
+            Some("p50") => Self::UpToP90,
+            _ => Self::All,
         }
     }
 

@@ -107,8 +107,7 @@ pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) 
     let lacks = if seconds < needed_s - 1e-6 { Some(Lack::Seconds) } else { (beyond < BEYOND).then_some(Lack::RequestsBeyond) };
     if let Some(lacks) = lacks {
         let for_requests_s = (seconds * BEYOND / beyond.max(BEYOND / 1e3)).ceil();
-        let why_not = NoInterval { lacks, needed_s: if beyond < BEYOND { for_requests_s } else { 0.0 } }.and(needed_s);
-        return Interval { low, high: None, why_not: Some(why_not) };
+        return Interval { low, high: None, why_not: Some(NoInterval { lacks, needed_s: for_requests_s }.and(needed_s)) };
     }
     let percentile = resampled[resampled.len() - 1 - at];
     // How many requests would be beyond the true quantile if it were as far up as can be.

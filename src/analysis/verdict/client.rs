@@ -21,7 +21,7 @@ const SEND_LAG_INVALID_US: f64 = 10_000.0;
 const LATENCY_SHARE: f64 = 0.5;
 /// Share of due requests that were not sent beyond which a phase is overloaded, or its client behind.
 const NOT_SENT: f64 = 0.01;
-/// Share of due requests that found Milvus unreachable beyond which that explains what was late or not sent.
+/// Share of due requests that found no connection beyond which that explains what was late or not sent.
 const UNREACHABLE: f64 = 0.01;
 /// Least share of the schedule's slots that counts as reaching the rate.
 const ACHIEVED: f64 = 0.99;
@@ -137,11 +137,11 @@ impl Load<'_> {
         reasons
     }
 
-    /// A Milvus that was gone for a while: whoever had to wait for a connection was late, and what waited to the end was never sent.
+    /// A Milvus that was gone, or had no stream free, for a while: whoever had to wait for a connection was late, and what waited to the end was never sent.
     fn unreachable(&self) -> Option<Reason> {
         let share = self.share(self.workload.requests.outcomes.get(&Outcome::Unavailable.to_string()).copied().unwrap_or(0));
-        let advice = "Milvus could not be reached for some of the time: requests waited for a connection and failed, or were never sent, and the figures of the others \
-                      are of the rest of the time; look at the failures and at Milvus' log";
+        let advice = "requests found no connection to Milvus with a free stream before their timeout: they failed, or were never sent, and the figures of the others are of \
+                      the rest of the time; look at the failures and at Milvus' log, and use more connections if it was there all along";
         (share > UNREACHABLE).then(|| reason("unreachable", Reservations, (share, UNREACHABLE, "share"), advice))
     }
 

@@ -214,9 +214,14 @@ fn thresholds_are_checked_before_the_run() {
     check("require = \"failed < phase(\\\"x\\\").failed\"", &["names a phase that is \"x\""]);
     let closed = "workload = \"ingest\"\nrequire = \"response_time.p99 < 5ms\"";
     check(closed, &["a closed loop has no response time, use service_time"]);
-    check("workload = \"ingest\"\nrequire = \"recall.mean > 0.9\"", &["only a search has a recall: it would never be decided, and pass"]);
+    check(
+        "workload = \"ingest\"\nrequire = \"recall.mean > 0.9\"",
+        &["only a search has a recall, so it could never be decided; leave it out"],
+    );
     let unread = "[[thresholds]]\nrequire = \"gap.p50 < 1ms\"\n[tracing.spans]\nsource = \"none\"\n[milvus]";
     check_with("[milvus]", unread, &["`thresholds.0.require` is \"gap.p50 < 1ms\", but no server span is read"]);
+    check_with("[milvus]", &unread.replace("none", "None"), &["but no server span is read"]);
+    check_with("batch = 20", "batch = 0", &["is 0, allowed is a whole number from 1 on"]);
     let abort = |require: &str, keys: &str, words: &[&str]| check(&format!("require = '{require}'\nabort = {{ {keys} }}"), words);
     abort("failed < 1%", "", &["`thresholds.0.abort` has no `over`"]);
     abort("failed < 1%", "over = \"1500ms\"", &["`thresholds.0.abort.over` holds a part of a second", "whole ones"]);
