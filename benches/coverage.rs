@@ -1,7 +1,8 @@
 //! How often the 95 % intervals hold the truth, how often there is none, and how wide they are, as a Markdown table.
 //!
-//! `cargo bench --bench coverage`, or `-- --repetitions 200` for a quick look. Not a measure of time: the numbers are the same
-//! on every machine.
+//! `cargo bench --bench coverage`, or `-- --repetitions 200` for a quick look, `-- --stalls 30,1` for stalls that come every
+//! 30 s on average and last 1 s, `-- --wandering 2,0.4` for a level with a memory of 2 s that deviates by 40 %, `-- --seconds
+//! 120` for runs of 120 s. Not a measure of time: the numbers are the same on every machine.
 
 // The table goes to stdout: that is what the bench is for.
 #![allow(clippy::print_stdout)]
@@ -24,12 +25,12 @@ use milvus_bench::analysis::statistics::{
 };
 use simulated_run::{Process, simulate};
 
-/// The rules and their constants were chosen with the first eight; the last two came afterwards.
-const PROCESSES: [(&str, Process); 10] = [
+const PROCESSES: [(&str, Process); 11] = [
     ("independent, exponential", Process::Exponential),
     ("independent, lognormal", Process::Lognormal),
     ("independent, bimodal (8 % ten times as slow)", Process::Bimodal { slow: 0.08 }),
     ("level wanders within seconds (0.3 s)", Process::Wandering { memory_s: 0.3, deviation: 0.4 }),
+    ("level wanders over a second (1 s)", Process::Wandering { memory_s: 1.0, deviation: 0.4 }),
     ("level wanders over seconds (2 s)", Process::Wandering { memory_s: 2.0, deviation: 0.4 }),
     ("level wanders for long (10 s)", Process::Wandering { memory_s: 10.0, deviation: 0.4 }),
     ("stalls of 100 ms, every 5 s", Process::Stalls { every_s: 5.0, last_s: 0.1 }),
@@ -52,12 +53,21 @@ fn main() {
     let after = |flag: &str| arguments.iter().position(|argument| argument == flag).and_then(|at| arguments.get(at + 1));
     let repetitions = after("--repetitions").map_or(2_000, |number| number.parse().expect("--repetitions takes a number"));
     let only = after("--process").map_or("", String::as_str);
+    let two = |flag: &str| {
+        let (one, other) = after(flag)?.split_once(',').expect("two numbers with a comma between them");
+        Some((one.parse::<f64>().expect("a number"), other.parse::<f64>().expect("a number")))
+    };
+    let stalls = two("--stalls").map(|(every_s, last_s)| ("stalls", Process::Stalls { every_s, last_s }));
+    let wandering = two("--wandering").map(|(memory_s, deviation)| ("level wanders", Process::Wandering { memory_s, deviation }));
+    let asked_for: Vec<_> = stalls.into_iter().chain(wandering).collect();
+    let processes: &[_] = if asked_for.is_empty() { &PROCESSES } else { &asked_for };
+    let lengths_s = after("--seconds").map_or(SECONDS.to_vec(), |number| vec![number.parse().expect("--seconds takes a number")]);
     let headings: Vec<&str> = QUANTILES.iter().map(|(name, _)| *name).chain(["mean"]).collect();
     println!("| simulated run | length | {} |", headings.join(" | "));
     println!("|---|---|{}", "---|".repeat(headings.len()));
-    for (name, process) in PROCESSES.iter().filter(|(name, _)| name.contains(only)) {
+    for (name, process) in processes.iter().filter(|(name, _)| name.contains(only)) {
         let truth = truth(*process);
-        for seconds in SECONDS {
+        for &seconds in &lengths_s {
             let runs = in_parallel(repetitions, |run| estimates(*process, seconds, run));
             let cells: Vec<String> = truth
                 .iter()

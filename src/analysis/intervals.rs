@@ -118,17 +118,17 @@ mod tests {
         assert_eq!((counts, series.mean(), series.quantile(1.0)), (vec![3, 0, 5], Some(64.0 / 8.0), Some(10)));
     }
 
-    /// Two minutes of 100 requests a second, each with a time of its own between 1 and 2 ms.
-    fn two_minutes() -> Vec<(u64, i64)> {
+    /// Four minutes of 50 requests a second, each with a time of its own between 1 and 2 ms.
+    fn four_minutes() -> Vec<(u64, i64)> {
         let mut rng = Rng::new(2);
-        (0..12_000).map(|at| (at * 10_000_000, 1_000_000 + rng.below(1_000_000) as i64)).collect()
+        (0..12_000).map(|at| (at * 20_000_000, 1_000_000 + rng.below(1_000_000) as i64)).collect()
     }
 
     fn added(at_least: bool) -> Quantiles {
-        let values = two_minutes();
+        let values = four_minutes();
         let mut found = quantiles::of_values(&mut values.iter().map(|(_, value)| *value).collect::<Vec<_>>()).unwrap();
         found.values_mut().for_each(|estimate| estimate.at_least = at_least);
-        add(&mut found, &Window::new(0, 120_000_000_000).unwrap().of_values(values.into_iter()), &["run"]);
+        add(&mut found, &Window::new(0, 240_000_000_000).unwrap().of_values(values.into_iter()), &["run"]);
         found
     }
 

@@ -130,6 +130,9 @@ pub struct ThresholdResult {
     pub strict: bool,
     /// What was found; null where there is nothing.
     pub figure: Option<f64>,
+    /// Whether that is a lower bound, since requests failed or were not sent.
+    #[serde(default)]
+    pub at_least: bool,
     /// Lower end of its 95 % interval.
     pub low: Option<f64>,
     /// Upper end.

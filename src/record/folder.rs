@@ -98,9 +98,8 @@ impl RunFolder {
     /// # Errors
     /// The disk's error.
     pub fn write_info(&self, info: &RunInfo) -> Result<(), FolderError> {
-        let mut text = serde_json::to_vec_pretty(info).map_err(|error| FolderError(format!("run.json can't be written: {error}")))?;
-        text.push(b'\n');
-        self.write("run.json", &text)
+        let text = serde_json::to_string_pretty(info).map_err(|error| FolderError(format!("run.json can't be written: {error}")))?;
+        self.write("run.json", &seal(&text))
     }
 
     /// Notes in `info` what the files are that reports are made of, now that they are complete.
@@ -136,6 +135,23 @@ impl RunFolder {
     }
 }
 
+/// What stands before the checksum that ends `run.json`.
+const BEFORE_CHECKSUM: &str = ",\n  \"crc32\": \"";
+/// What ends an object that was written on several lines.
+const END: &str = "\n}";
+
+/// The object `text` with the CRC-32 of all that stands before it as its last key.
+fn seal(text: &str) -> Vec<u8> {
+    let before = text.strip_suffix(END).unwrap_or(text);
+    format!("{before}{BEFORE_CHECKSUM}{:08x}\"{END}\n", crc32fast::hash(before.as_bytes())).into_bytes()
+}
+
+/// Whether `bytes` are what [`seal`] made of something.
+fn is_sealed(bytes: &[u8]) -> bool {
+    let text = str::from_utf8(bytes).unwrap_or_default();
+    text.rsplit_once(BEFORE_CHECKSUM).is_some_and(|(before, _)| seal(&format!("{before}{END}")) == bytes)
+}
+
 /// Files that reports are made of, beside `run.json`.
 const CHECKED: [&str; 4] = ["requests.jsonl", "latency.hlog", "connections.hlog", "spans.jsonl"];
 
@@ -144,6 +160,8 @@ const CHECKED: [&str; 4] = ["requests.jsonl", "latency.hlog", "connections.hlog"
 pub struct RunReader {
     folder: RunFolder,
     info: RunInfo,
+    /// Whether `run.json` is as it was written.
+    sealed: bool,
 }
 
 impl RunReader {
@@ -171,7 +189,7 @@ impl RunReader {
                 info.format
             )));
         }
-        Ok(Self { folder, info })
+        Ok(Self { folder, info, sealed: is_sealed(&text) })
     }
 
     /// `run.json`.
@@ -183,6 +201,9 @@ impl RunReader {
     /// Files that are not what they were when the run was complete: one sentence each.
     #[must_use]
     pub fn changed_files(&self) -> Vec<String> {
+        let sentence = |name: &str, found: &str| {
+            format!("{name} {found}: what is made of it may be wrong; take the run folder as it was written, or run again")
+        };
         let files = self.info.files.iter().filter_map(|(name, written)| {
             let found = match self.folder.look_at(name) {
                 Ok(found) if found == *written => return None,
@@ -190,9 +211,10 @@ impl RunReader {
                 Ok(found) => format!("has {} bytes and had {} when the run was complete", found.bytes, written.bytes),
                 Err(_) => format!("is missing or can't be read; it had {} bytes when the run was complete", written.bytes),
             };
-            Some(format!("{name} {found}: what is made of it may be wrong; take the run folder as it was written, or run again"))
+            Some(sentence(name, &found))
         });
-        files.collect()
+        let info = (!self.sealed).then(|| sentence("run.json", "was changed since it was written"));
+        info.into_iter().chain(files).collect()
     }
 
     /// Paths of the folder's files.
@@ -254,5 +276,27 @@ impl Iterator for RequestReader {
             ),
             Err(error) => Some(Err(FolderError(format!("{} can't be read: {error}", self.path.display())))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_run_json_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.json");
+        RunFolder::at(folder.path()).write_info(&RunInfo { format: FORMAT, ..RunInfo::default() }).unwrap();
+        let changed = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            RunReader::open(folder.path()).unwrap().changed_files()
+        };
+        let written = std::fs::read(&path).unwrap();
+        assert_eq!(changed(&written), Vec::<String>::new());
+        let mut info: serde_json::Value = serde_json::from_slice(&written).unwrap();
+        assert!(changed(&serde_json::to_vec(&info).unwrap())[0].starts_with("run.json was changed"), "written anew");
+        info.as_object_mut().unwrap().remove("crc32").unwrap();
+        assert_eq!(changed(&serde_json::to_vec_pretty(&info).unwrap()).len(), 1, "without its checksum");
     }
 }

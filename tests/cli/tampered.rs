@@ -88,6 +88,19 @@ fn a_damaged_folder_gives_a_sentence_or_a_report_that_says_so() {
             });
         }
     }
+    for place in 0..PLACES {
+        original.check("run.json", &format!("with another digit ({place})"), |mut bytes| {
+            let digits: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at].is_ascii_digit()).collect();
+            let at = digits[(chance(place) % digits.len() as u64) as usize];
+            bytes[at] = b'0' + (bytes[at] - b'0' + 1) % 10;
+            Some(bytes)
+        });
+    }
+    original.check("run.json", "without its phases", |bytes| {
+        let mut info: Value = serde_json::from_slice(&bytes).expect("run.json");
+        info["phases"] = Value::Array(Vec::new());
+        Some(info.to_string().into_bytes())
+    });
     original.check("run.json", "of another version", |bytes| {
         let mut info: Value = serde_json::from_slice(&bytes).expect("run.json");
         info["format"] = 99.into();

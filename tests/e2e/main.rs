@@ -1,7 +1,8 @@
 //! Whole runs of the built program against a real Milvus and a real Jaeger, which this binary starts itself on free ports.
 //!
 //! `MILVUS_BENCH_E2E=0` leaves everything out and says so, `full` adds a newer Jaeger (built from tests/jaeger-1.65, four
-//! minutes once) and a Milvus that exports to milvus-bench itself. What is installed once is kept in the cache folder,
+//! minutes once), a Milvus that exports to milvus-bench itself, and the HdrHistogram libraries of Java and Python (needs a JDK and
+//! Maven). What is installed once is kept in the cache folder,
 //! `MILVUS_BENCH_CACHE`. Arguments after `cargo test --test e2e --` are parts of names: only such cases run.
 //!
 //! This binary has a harness of its own, because the servers are shared by all cases and must be ended in the end, also

@@ -151,6 +151,11 @@ impl Servers {
         run.as_ref().unwrap_or_else(|error| panic!("the quickstart run failed: {error}"))
     }
 
+    /// Where what tests install is kept.
+    pub(crate) fn cache(&self) -> &Path {
+        &self.options.cache
+    }
+
     pub(crate) fn status(&self) -> StackStatus {
         runtime().block_on(stack::status(&self.options.folder))
     }

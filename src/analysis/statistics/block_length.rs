@@ -32,6 +32,16 @@ impl Memory {
         Self { seconds: count, autocovariances, bandwidth: bandwidth(&centred) }
     }
 
+    /// The memory of the ranks of `series`: of what lasts, with a few high values no more than high ones.
+    #[must_use]
+    pub fn of_ranks(series: &[f64]) -> Self {
+        let mut sorted = series.to_vec();
+        sorted.sort_unstable_by(f64::total_cmp);
+        // The middle one of equal values' ranks, twice.
+        let rank = |value: f64| sorted.partition_point(|known| *known < value) + sorted.partition_point(|known| *known <= value);
+        Self::of(&series.iter().map(|value| rank(*value) as f64).collect::<Vec<_>>())
+    }
+
     /// The best mean length of the stationary bootstrap's blocks, seconds: at least 1.
     ///
     /// The larger of the automatic choice and of what a first-order autoregression with the same neighbours wants: for a
@@ -180,6 +190,15 @@ mod tests {
     fn what_holds_for_long_needs_long_blocks() {
         let length = |coefficient| Memory::of(&series(300, coefficient, 12)).block_length_s();
         assert!(length(0.0) < 5.0 && length(0.9) > 20.0, "{} {}", length(0.0), length(0.9));
+    }
+
+    #[test]
+    fn ranks_are_the_same_whatever_is_done_to_high_values() {
+        let values = series(300, 0.5, 14);
+        let higher: Vec<f64> = values.iter().map(|value| value.exp().exp()).collect();
+        assert_eq!(Memory::of_ranks(&values), Memory::of_ranks(&higher));
+        assert_ne!(Memory::of(&values), Memory::of(&higher));
+        assert_eq!(Memory::of_ranks(&[2.0, 5.0, 2.0, 9.0]), Memory::of(&[2.0, 5.0, 2.0, 7.0]));
     }
 
     #[test]

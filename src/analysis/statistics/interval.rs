@@ -11,9 +11,10 @@
 //! - The upper end is also at least what stalls that come at random allow: a run that met few of them resamples few of them,
 //!   and how many there are of a kind is uncertain as a Poisson number is: module `stalls`.
 //!
-//! An upper end is withheld by the length of the run alone (`BEYOND_S`), not by how many blocks hold what lies beyond the
-//! quantile: of the runs of one process, that would leave an upper end to those that met few stalls, which are the ones that
-//! are wrong.
+//! What a run met must not decide whether its interval is printed: of the runs of one process, those that met few stalls would
+//! have one, and they are the ones that are wrong. So the length of the blocks is chosen from ranks, in which a stall is one
+//! high value among many, however long it was; that its seconds belong together is in the stretch. And an upper end is withheld
+//! by the length of the run alone (`upper_end_s`), not by how many blocks hold what lies beyond the quantile.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,11 +29,12 @@ use super::{
 const BLOCKS: f64 = 20.0;
 /// Requests beyond the quantile below which there is no upper end.
 const BEYOND: f64 = 20.0;
-/// What of the run's length lies beyond the quantile, seconds, below which there is no upper end: a single stall may last as long,
-/// and a run that met none says nothing of it. The quantile 0.99 has one from 100 s, that of 0.999 from 1,000 s.
-const BEYOND_S: f64 = 1.0;
-/// Length of a run below which its mean has no upper end, seconds: that of the quantile 0.99.
-const LEAST_RUN_OF_MEAN_S: f64 = 100.0;
+/// What of the run's length lies beyond the quantile, seconds, below which there is no upper end: a few stalls last as long, and
+/// a run that met none says nothing of them. The quantile 0.99 has one from 200 s, that of 0.999 from 2,000 s.
+const BEYOND_S: f64 = 2.0;
+/// Length of a run below which there is no upper end of its mean, or of a quantile above the median, seconds: a minute meets
+/// too few stalls that come every 15 s.
+const LEAST_RUN_OF_UPPER_ENDS_S: f64 = 100.0;
 /// Shortest run that mostly has an interval where its seconds are independent (see the bench): what shorter ones show of their
 /// memory says little.
 const LEAST_RUN_S: f64 = 60.0;
@@ -82,7 +84,7 @@ impl NoInterval {
 #[must_use]
 pub fn of_quantile(series: &Series, q: f64, seed: u64) -> Interval {
     let Some(value) = series.quantile(q) else { return Interval::default() };
-    let length_s = mean_memory(series).block_length_s().max(Memory::of(&series.shares_above(value)).block_length_s());
+    let length_s = mean_block_length_s(series).max(Memory::of_ranks(&series.shares_above(value)).block_length_s());
     of_quantile_in_blocks(series, q, length_s, seed)
 }
 
@@ -92,7 +94,7 @@ pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) 
     let Some(value) = series.quantile(q) else { return Interval::default() };
     let blocks = Blocks::new(series.seconds().len(), length_s);
     let Blocks { seconds, length_s, count } = blocks;
-    let needed_s = BEYOND_S / (1.0 - q);
+    let needed_s = upper_end_s(q);
     if let Some(why_not) = too_few(seconds, length_s) {
         return Interval { why_not: Some(why_not.and(needed_s)), ..Interval::default() };
     }
@@ -103,7 +105,7 @@ pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) 
     let at = level(z, resampled.len());
     let low = Some(resampled[at] as f64);
     let beyond = series.above(value).iter().sum::<u64>() as f64;
-    // The slack keeps 1 / 0.01 = 100.00000000000001 from being more than 100.
+    // The slack keeps 2 / 0.01 = 200.00000000000003 from being more than 200.
     let lacks = if seconds < needed_s - 1e-6 { Some(Lack::Seconds) } else { (beyond < BEYOND).then_some(Lack::RequestsBeyond) };
     if let Some(lacks) = lacks {
         let for_requests_s = (seconds * BEYOND / beyond.max(BEYOND / 1e3)).ceil();
@@ -121,30 +123,36 @@ pub fn of_quantile_in_blocks(series: &Series, q: f64, length_s: f64, seed: u64) 
 /// Interval of the mean of `series`.
 #[must_use]
 pub fn of_mean(series: &Series, seed: u64) -> Interval {
-    let memory = mean_memory(series);
-    let blocks = Blocks::new(series.seconds().len(), memory.block_length_s());
+    let memory = Memory::of(&series.shares_of_mean());
+    let blocks = Blocks::new(series.seconds().len(), mean_block_length_s(series));
     let Blocks { seconds, length_s, count } = blocks;
     if series.count() == 0 {
         return Interval::default();
     }
     if let Some(why_not) = too_few(seconds, length_s) {
-        return Interval { why_not: Some(why_not.and(LEAST_RUN_OF_MEAN_S)), ..Interval::default() };
+        return Interval { why_not: Some(why_not.and(LEAST_RUN_OF_UPPER_ENDS_S)), ..Interval::default() };
     }
     let resampled = bootstrap::means(series, &mut Resampler::new(series.seconds().len(), length_s, seed));
     let stretch = memory.stretch(length_s);
     let at = level(stretch * expanded(count), resampled.len());
     let low = resampled.get(at).copied();
-    if seconds < LEAST_RUN_OF_MEAN_S {
-        let why_not = Some(NoInterval { lacks: Lack::Seconds, needed_s: LEAST_RUN_OF_MEAN_S });
+    if seconds < LEAST_RUN_OF_UPPER_ENDS_S {
+        let why_not = Some(NoInterval { lacks: Lack::Seconds, needed_s: LEAST_RUN_OF_UPPER_ENDS_S });
         return Interval { low, high: None, why_not };
     }
     let highest = stalls::highest_mean(&blocks, series, stretch * Z);
     Interval { low, high: resampled.iter().rev().nth(at).map(|end| end.max(highest)), why_not: None }
 }
 
-/// The same error from too short blocks counts for every figure, so the mean's memory is that of all quantiles too.
-fn mean_memory(series: &Series) -> Memory {
-    Memory::of(&series.shares_of_mean())
+/// The same error from too short blocks counts for every figure, so the blocks of all quantiles are at least as long as the
+/// mean's.
+fn mean_block_length_s(series: &Series) -> f64 {
+    Memory::of_ranks(&series.shares_of_mean()).block_length_s()
+}
+
+/// How long a run must be for an upper end of its quantile `q`, seconds.
+fn upper_end_s(q: f64) -> f64 {
+    (BEYOND_S / (1.0 - q)).max(if q > 0.5 { LEAST_RUN_OF_UPPER_ENDS_S } else { 0.0 })
 }
 
 /// A run cut into blocks.
@@ -247,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_long_run_has_both_ends_around_the_value() {
-        let series = even(120, 100);
+        let series = even(240, 50);
         for q in [0.5, 0.9, 0.99] {
             let Interval { low: Some(low), high: Some(high), why_not: None } = of_quantile(&series, q, 1) else { panic!("{q}") };
             let value = series.quantile(q).unwrap() as f64;
@@ -282,8 +290,9 @@ mod tests {
     #[test]
     fn what_would_do_is_for_both_ends() {
         let needed_s = |interval: Interval| interval.why_not.unwrap().needed_s;
-        assert_eq!(needed_s(of_quantile_in_blocks(&even(10, 20), 0.99, 1.0, 0)), 100.0);
-        assert_eq!(needed_s(of_quantile_in_blocks(&even(10, 20), 0.999, 1.0, 0)), 1_000.0);
+        assert_eq!(needed_s(of_quantile_in_blocks(&even(10, 20), 0.9, 1.0, 0)), 100.0);
+        assert_eq!(needed_s(of_quantile_in_blocks(&even(10, 20), 0.99, 1.0, 0)), 200.0);
+        assert_eq!(needed_s(of_quantile_in_blocks(&even(10, 20), 0.999, 1.0, 0)), 2_000.0);
         assert!(needed_s(of_mean(&even(10, 20), 0)) >= 100.0);
     }
 
@@ -291,12 +300,31 @@ mod tests {
     fn few_requests_beyond_a_quantile_give_the_lower_end_only() {
         let found = of_quantile_in_blocks(&even(60, 200), 0.999, 1.0, 0);
         assert!(found.low.is_some() && found.high.is_none());
-        // Of the second that is needed 0.06 are there; of the 20 requests 12.
-        assert_eq!(found.why_not, Some(NoInterval { lacks: Lack::Seconds, needed_s: 1_000.0 }));
-        let found = of_quantile_in_blocks(&even(120, 10), 0.99, 1.0, 0);
-        assert_eq!(found.why_not, Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s: 200.0 }));
+        // Of the two seconds that are needed 0.06 are there; of the 20 requests 12.
+        assert_eq!(found.why_not, Some(NoInterval { lacks: Lack::Seconds, needed_s: 2_000.0 }));
+        let found = of_quantile_in_blocks(&even(240, 5), 0.99, 1.0, 0);
+        assert_eq!(found.why_not, Some(NoInterval { lacks: Lack::RequestsBeyond, needed_s: 400.0 }));
         assert_eq!(of_mean(&even(60, 200), 0).why_not, Some(NoInterval { lacks: Lack::Seconds, needed_s: 100.0 }));
-        assert!(of_quantile_in_blocks(&even(100, 200), 0.99, 1.0, 0).high.is_some() && of_mean(&even(100, 200), 0).high.is_some());
+        let upper_end = |seconds: usize, q: f64| of_quantile_in_blocks(&even(seconds, 200), q, 1.0, 0).high.is_some();
+        assert!(upper_end(200, 0.99) && !upper_end(199, 0.99) && upper_end(100, 0.9) && !upper_end(99, 0.9) && upper_end(60, 0.5));
+        assert!(of_mean(&even(100, 200), 0).high.is_some());
+    }
+
+    #[test]
+    fn runs_with_a_stall_have_an_interval_as_those_without() {
+        // A stall of two seconds: neighbours, so that their values alone ask for long blocks.
+        let run = |seed| {
+            let mut rng = Rng::new(seed);
+            let mut second = |at: usize| {
+                let stall = if [23, 24].contains(&at) { 10_000 } else { 0 };
+                Second::of_values(&(0..50).map(|_| stall + rng.below(1_000) as i64).collect::<Vec<_>>())
+            };
+            Series::new((0..60).map(&mut second).collect())
+        };
+        let runs: Vec<Series> = (0..20).map(run).collect();
+        assert!(runs.iter().all(|run| Memory::of(&run.shares_of_mean()).block_length_s() > 3.0));
+        let printed = runs.iter().filter(|run| of_quantile(run, 0.5, 0).high.is_some()).count();
+        assert!(printed >= 12, "{printed} of 20");
     }
 
     #[test]

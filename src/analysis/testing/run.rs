@@ -13,7 +13,7 @@ use hdrhistogram::{
 use super::TraceMaker;
 use crate::{
     record::{
-        ClockAnchor, FORMAT, FetchInfo, Figure, HistogramKey, Outcome, Part, PhaseInfo, RequestLine, RunInfo, RunReader, Sample,
+        ClockAnchor, FORMAT, FetchInfo, Figure, HistogramKey, Outcome, Part, PhaseInfo, RequestLine, RunFolder, RunInfo, RunReader, Sample,
         SocketFigure, Status, StreamId, StreamInfo,
     },
     spans::Trace,
@@ -169,7 +169,7 @@ impl RunMaker {
     pub(in crate::analysis) fn write(&self) -> (tempfile::TempDir, RunReader) {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let write = |name: &str, bytes: Vec<u8>| std::fs::write(folder.path().join(name), bytes).expect("a file in the scratch folder");
-        write("run.json", serde_json::to_vec(&self.info).unwrap());
+        RunFolder::at(folder.path()).write_info(&self.info).expect("run.json in the scratch folder");
         let lines: Vec<String> = self.lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
         write("requests.jsonl", lines.concat().into_bytes());
         write("latency.hlog", hlog(self.histograms.iter().map(|((second, key), histogram)| (*second, key.tag(), histogram))));

@@ -98,6 +98,7 @@ fn result(threshold: &ThresholdInfo, row: &Row<'_>, rows: &[Row<'_>]) -> Option<
         state,
         strict: threshold.strict,
         figure: of_row.map(|measured| measured.value),
+        at_least: of_row.is_some_and(|measured| measured.at_least),
         low: ends.and_then(|measured| measured.low),
         high: ends.and_then(|measured| measured.high),
         limit: of_limit.map(|measured| measured.value),
@@ -125,10 +126,13 @@ fn decide(measured: Measured, comparison: Comparison, limit: Measured, unit: Uni
         (false, true) => ThresholdState::Passed,
         (false, false) if known => ThresholdState::Undecided,
         _ if comparison.holds(measured.value, limit.value) => ThresholdState::Passed,
+        // The end that could save it is known, and does.
+        _ if best.is_some() && lax_limit.is_some() => ThresholdState::Undecided,
         _ => ThresholdState::Failed,
     };
-    let short = if !known && !broken && (measured.too_short || limit.too_short) { "; the run is too short for an interval" } else { "" };
-    (state, format!("{text}{short}"))
+    let short = !known && !broken && (measured.too_short || limit.too_short);
+    let what = if measured.low.is_some() && limit.low.is_some() { "an upper end" } else { "an interval" };
+    (state, if short { format!("{text}; the run is too short for {what}") } else { text })
 }
 
 /// `87.2 ms [80.1 ms, 93.0 ms]`.
@@ -276,6 +280,10 @@ mod tests {
         let open = Measured { low: Some(90.0), ..short };
         check(open, Comparison::Below, 80.0, ThresholdState::Failed);
         check(open, Comparison::Below, 120.0, ThresholdState::Passed);
+        check(open, Comparison::Below, 95.0, ThresholdState::Undecided);
+        check(open, Comparison::Above, 105.0, ThresholdState::Failed);
+        let (_, words) = decide(open, Comparison::Below, Measured::exact(120.0), Unit::Microseconds);
+        assert_eq!(words, "100 us [90 us, unknown], limit 120 us; the run is too short for an upper end");
     }
 
     #[test]
@@ -318,6 +326,17 @@ mod tests {
         let mut threshold = ThresholdInfo { require: require.to_owned(), ..ThresholdInfo::default() };
         change(&mut threshold);
         results(&[threshold], None, &rows).into_iter().map(|result| (result.at, result.state)).collect()
+    }
+
+    #[test]
+    fn a_result_says_that_its_figure_is_a_lower_bound() {
+        let at_least = |at_least| {
+            let workload = workload("alone", Estimate { at_least, ..estimated(9_500.0, 10_000.0, 10_500.0) });
+            let row = Row { workload: &workload, requests: &[], parts: &PartTable::default(), seconds: &|_| None };
+            let threshold = ThresholdInfo { require: "response_time.p99 < 12ms".to_owned(), ..ThresholdInfo::default() };
+            results(&[threshold], None, &[row])[0].at_least
+        };
+        assert_eq!([at_least(false), at_least(true)], [false, true]);
     }
 
     fn check_states(require: &str, expected: [ThresholdState; 2]) {

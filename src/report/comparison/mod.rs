@@ -82,9 +82,13 @@ fn ratio(figure: &FigureComparison) -> String {
     format!("{:.2}{ends}", figure.ratio)
 }
 
-/// Smallest change that could have been shown, both ways: `±12 %`.
+/// Smallest change that could have been shown: `12 %`, or `40 times` where the runs differ by far more than twice.
 fn smallest(figure: &FigureComparison) -> String {
-    figure.smallest.map_or(String::new(), |ratio| format!("{:.0} %", (ratio - 1.0) * 100.0))
+    match figure.smallest {
+        None => String::new(),
+        Some(ratio) if ratio >= 10.0 => format!("{ratio:.0} times"),
+        Some(ratio) => format!("{:.0} %", (ratio - 1.0) * 100.0),
+    }
 }
 
 /// `response time p99`.

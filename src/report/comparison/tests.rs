@@ -94,3 +94,9 @@ fn names_stay_text() {
         );
     }
 }
+
+#[test]
+fn a_change_that_is_no_percentage_any_more_is_said_in_times() {
+    let words = |ratio| smallest(&FigureComparison { smallest: ratio, ..FigureComparison::default() });
+    assert_eq!([None, Some(1.12), Some(3.5), Some(144.4)].map(words), ["", "12 %", "250 %", "144 times"]);
+}

@@ -2,6 +2,7 @@
 
 mod commands;
 mod embedded;
+mod histograms;
 mod newer_jaeger;
 mod quickstart;
 mod scenarios;
@@ -37,4 +38,8 @@ pub(crate) const NEWER_JAEGER: &[Case] = &[
 ];
 
 /// Against Milvus 2.3.5 that exports to milvus-bench.
-pub(crate) const EMBEDDED: &[Case] = &[Case { name: "embedded::spans_without_any_jaeger", run: embedded::spans_without_any_jaeger }];
+pub(crate) const EMBEDDED: &[Case] = &[
+    Case { name: "embedded::spans_without_any_jaeger", run: embedded::spans_without_any_jaeger },
+    // Any Milvus would do; it is here because this group runs with `full` alone, and needs Java and Maven.
+    Case { name: "histograms::java_and_python_read_the_same", run: histograms::java_and_python_read_the_same },
+];
