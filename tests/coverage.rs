@@ -96,14 +96,6 @@ fn a_minute_of_a_level_that_wanders_has_no_interval() {
 }
 
 #[test]
-fn a_minute_has_no_upper_end_of_its_tail() {
-    for q in [0.9, 0.99] {
-        let found = measure(Process::Lognormal, MINUTE, MEDIAN_NS, |series, seed| of_quantile(series, q, seed));
-        assert_eq!(found.printed, 0);
-    }
-}
-
-#[test]
 fn a_minute_with_stalls_has_the_interval_of_its_median() {
     // Four of them on average; whether one takes two seconds must not decide.
     let stalls = Process::Stalls { every_s: 15.0, last_s: 0.5 };

@@ -131,7 +131,7 @@ pub struct ThresholdResult {
     /// What was found; null where there is nothing.
     pub figure: Option<f64>,
     /// Whether that is a lower bound, since requests failed or were not sent.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub at_least: bool,
     /// Lower end of its 95 % interval.
     pub low: Option<f64>,

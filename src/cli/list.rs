@@ -49,6 +49,9 @@ fn listed(path: &Path) -> (u64, ListedRun) {
         Ok(reader) => reader,
         Err(error) => return (0, ListedRun { name, headline: error.to_string(), ..ListedRun::default() }),
     };
+    if let Some(sentence) = reader.changed_info() {
+        return (0, ListedRun { name, headline: sentence, ..ListedRun::default() });
+    }
     let info: &RunInfo = reader.info();
     let report: Option<Analysis> = std::fs::read(path.join("report.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let verdict = match report.as_ref().map(|report| report.verdict.state) {

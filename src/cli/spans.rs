@@ -38,7 +38,12 @@ pub(crate) struct SpansArguments {
 /// Fetches and renders again.
 pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     let folder = runs::find(arguments.run.as_deref())?;
-    let mut info = RunReader::open(folder.path()).map_err(CliError::new)?.info().clone();
+    let reader = RunReader::open(folder.path()).map_err(CliError::new)?;
+    // Written again below, it would look as if it had never been changed.
+    if let Some(sentence) = reader.changed_info() {
+        return Err(CliError::new(sentence));
+    }
+    let mut info = reader.info().clone();
     let planned = |key: &str| info.plan.pointer(&format!("/tracing/spans/{key}")).and_then(|value| value.as_str()).map(str::to_owned);
     let name = arguments.source.clone().or_else(|| planned("source")).unwrap_or_else(|| "auto".to_owned());
     let endpoint = arguments.endpoint.clone().or_else(|| planned("endpoint"));
@@ -70,7 +75,7 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
         progress.warn(error);
     }
     info.fetch = Some(fetched);
-    folder.note_files(&mut info);
+    folder.note_file("spans.jsonl", &mut info);
     folder.write_info(&info).map_err(CliError::new)?;
     let analysis = analyse_folder(&folder)?;
     write_reports(&folder, &analysis, &[])?;

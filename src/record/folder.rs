@@ -104,7 +104,15 @@ impl RunFolder {
 
     /// Notes in `info` what the files are that reports are made of, now that they are complete.
     pub fn note_files(&self, info: &mut RunInfo) {
-        info.files = CHECKED.into_iter().filter_map(|name| Some((name.to_owned(), self.look_at(name).ok()?))).collect();
+        CHECKED.into_iter().for_each(|name| self.note_file(name, info));
+    }
+
+    /// The same for one of them, which was written anew.
+    pub fn note_file(&self, name: &str, info: &mut RunInfo) {
+        match self.look_at(name) {
+            Ok(found) => info.files.insert(name.to_owned(), found),
+            Err(_) => info.files.remove(name),
+        };
     }
 
     fn look_at(&self, name: &str) -> std::io::Result<FileInfo> {
@@ -142,14 +150,25 @@ const END: &str = "\n}";
 
 /// The object `text` with the CRC-32 of all that stands before it as its last key.
 fn seal(text: &str) -> Vec<u8> {
-    let before = text.strip_suffix(END).unwrap_or(text);
+    let before = text.strip_suffix(END).expect("an object on several lines");
     format!("{before}{BEFORE_CHECKSUM}{:08x}\"{END}\n", crc32fast::hash(before.as_bytes())).into_bytes()
 }
 
-/// Whether `bytes` are what [`seal`] made of something.
-fn is_sealed(bytes: &[u8]) -> bool {
+/// Whether `bytes`, which hold a run, are other than [`seal`] made them. Older versions wrote no checksum.
+fn is_changed(bytes: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Checksum {
+        crc32: Option<String>,
+    }
+    let without = serde_json::from_slice::<Checksum>(bytes).is_ok_and(|found| found.crc32.is_none());
     let text = str::from_utf8(bytes).unwrap_or_default();
-    text.rsplit_once(BEFORE_CHECKSUM).is_some_and(|(before, _)| seal(&format!("{before}{END}")) == bytes)
+    let sealed = text.rsplit_once(BEFORE_CHECKSUM).is_some_and(|(before, _)| seal(&format!("{before}{END}")) == bytes);
+    !without && !sealed
+}
+
+/// What a report says of a file that is not what it was.
+fn changed_file(name: &str, found: &str) -> String {
+    format!("{name} {found}: what is made of it may be wrong; take the run folder as it was written, or run again")
 }
 
 /// Files that reports are made of, beside `run.json`.
@@ -160,8 +179,8 @@ const CHECKED: [&str; 4] = ["requests.jsonl", "latency.hlog", "connections.hlog"
 pub struct RunReader {
     folder: RunFolder,
     info: RunInfo,
-    /// Whether `run.json` is as it was written.
-    sealed: bool,
+    /// Whether `run.json` is other than it was written.
+    changed: bool,
 }
 
 impl RunReader {
@@ -189,7 +208,7 @@ impl RunReader {
                 info.format
             )));
         }
-        Ok(Self { folder, info, sealed: is_sealed(&text) })
+        Ok(Self { folder, info, changed: is_changed(&text) })
     }
 
     /// `run.json`.
@@ -198,23 +217,26 @@ impl RunReader {
         &self.info
     }
 
+    /// A sentence where `run.json` is not what it was when it was written.
+    #[must_use]
+    pub fn changed_info(&self) -> Option<String> {
+        self.changed.then(|| changed_file("run.json", "was changed since it was written"))
+    }
+
     /// Files that are not what they were when the run was complete: one sentence each.
     #[must_use]
     pub fn changed_files(&self) -> Vec<String> {
-        let sentence = |name: &str, found: &str| {
-            format!("{name} {found}: what is made of it may be wrong; take the run folder as it was written, or run again")
-        };
-        let files = self.info.files.iter().filter_map(|(name, written)| {
+        let files = CHECKED.into_iter().filter_map(|name| {
+            let written = self.info.files.get(name)?;
             let found = match self.folder.look_at(name) {
                 Ok(found) if found == *written => return None,
                 Ok(found) if found.bytes == written.bytes => "was changed since the run was complete".to_owned(),
                 Ok(found) => format!("has {} bytes and had {} when the run was complete", found.bytes, written.bytes),
                 Err(_) => format!("is missing or can't be read; it had {} bytes when the run was complete", written.bytes),
             };
-            Some(sentence(name, &found))
+            Some(changed_file(name, &found))
         });
-        let info = (!self.sealed).then(|| sentence("run.json", "was changed since it was written"));
-        info.into_iter().chain(files).collect()
+        self.changed_info().into_iter().chain(files).collect()
     }
 
     /// Paths of the folder's files.
@@ -297,6 +319,15 @@ mod tests {
         let mut info: serde_json::Value = serde_json::from_slice(&written).unwrap();
         assert!(changed(&serde_json::to_vec(&info).unwrap())[0].starts_with("run.json was changed"), "written anew");
         info.as_object_mut().unwrap().remove("crc32").unwrap();
-        assert_eq!(changed(&serde_json::to_vec_pretty(&info).unwrap()).len(), 1, "without its checksum");
+        assert_eq!(changed(&serde_json::to_vec_pretty(&info).unwrap()), Vec::<String>::new(), "as older versions wrote it");
+    }
+
+    #[test]
+    fn files_elsewhere_are_not_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut info = RunInfo { format: FORMAT, ..RunInfo::default() };
+        info.files.insert("/dev/zero".to_owned(), FileInfo::default());
+        RunFolder::at(folder.path()).write_info(&info).unwrap();
+        assert_eq!(RunReader::open(folder.path()).unwrap().changed_files(), Vec::<String>::new());
     }
 }

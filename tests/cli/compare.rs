@@ -1,6 +1,6 @@
 //! Runs against runs, from the folders to the exit code.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use milvus_bench::milvus::methods;
 use serde_json::Value;
@@ -16,9 +16,29 @@ fn six_runs(slow: Duration) -> Bench {
     let bench = Bench::at(&fake, &[]);
     for (results, delay) in [("before", Duration::from_millis(3)), ("after", slow)] {
         fake.delay(&methods::SEARCH, delay);
-        bench.call(&["run", "scenario.toml", "--accept-invalid", "--quiet", "--repeat", "3", "--results", results]).exits(0);
+        three_runs(&bench, results);
     }
     bench
+}
+
+/// Three runs in the folder `results` whose verdict is not *invalid*: on a machine that others keep busy the client may be too late.
+fn three_runs(bench: &Bench, results: &str) {
+    for attempt in 0..10 {
+        let times = if attempt == 0 { "3" } else { "1" };
+        bench.call(&["run", "scenario.toml", "--accept-invalid", "--quiet", "--repeat", times, "--results", results]).exits(0);
+        let folders = std::fs::read_dir(bench.path().join(results)).expect("the results").flatten();
+        let runs: Vec<_> = folders.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect();
+        let is_invalid = |run: &PathBuf| {
+            let report: Value = serde_json::from_slice(&std::fs::read(run.join("report.json")).expect("a report")).expect("JSON");
+            report["verdict"]["state"] == "invalid"
+        };
+        let (invalid, valid): (Vec<_>, Vec<_>) = runs.into_iter().partition(is_invalid);
+        invalid.iter().for_each(|run| std::fs::remove_dir_all(run).expect("an invalid run is removed"));
+        if valid.len() >= 3 {
+            return;
+        }
+    }
+    panic!("the client was too late in all but a few of twelve runs");
 }
 
 fn compare(bench: &Bench, more: &[&str]) -> Ended {
@@ -73,14 +93,11 @@ fn what_is_no_run_and_what_is_no_format_is_named() {
 fn sides_with_nothing_in_common_are_no_success() {
     let fake = FakeMilvus::start();
     let bench = Bench::at(&fake, &[]);
-    let run = |results: &str| {
-        bench.call(&["run", "scenario.toml", "--accept-invalid", "--quiet", "--repeat", "3", "--results", results]).exits(0);
-    };
-    run("before");
+    three_runs(&bench, "before");
     let path = bench.path().join("scenario.toml");
     let text = std::fs::read_to_string(&path).expect("the scenario");
     std::fs::write(&path, text.replace("name = \"alone\"", "name = \"later\"")).expect("written");
-    run("after");
+    three_runs(&bench, "after");
     let words = ["--fail-if-slower has nothing to judge", "alone/search is in the baseline only", "the same phases and workloads"];
     compare(&bench, &["--fail-if-slower", "5%"]).exits(2).error(&words);
     assert!(compare(&bench, &[]).exits(0).stdout.contains("nothing could be compared"));

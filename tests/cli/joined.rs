@@ -170,6 +170,14 @@ fn spans_are_fetched_later_and_kept_when_the_back_end_forgets_them() {
     };
     again(&backend);
     again(&empty);
+    // A file that was changed stays one: fetching again does not make it as it was written.
+    let latency = folder.path().join("latency.hlog");
+    std::fs::write(&latency, [folder.text("latency.hlog").as_bytes(), b"\n"].concat()).expect("a file of the run");
+    let arguments = ["spans", folder.name(), "--source", "jaeger-json", "--endpoint", &backend.http(), "--deadline", "2"];
+    assert!(bench.call(&arguments).exits(0).stdout.contains("latency.hlog has"), "{}", folder.text("report.txt"));
+    let info = folder.path().join("run.json");
+    std::fs::write(&info, folder.text("run.json").replace("\"seed\": ", "\"seed\": 1")).expect("a file of the run");
+    bench.call(&arguments).exits(2).error(&["run.json was changed since it was written"]);
 }
 
 /// The spans of this program in spans.jsonl: trace, span, parent, name, start, end.

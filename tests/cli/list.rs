@@ -15,10 +15,15 @@ fn runs_are_listed_newest_first_and_damaged_ones_are_named() {
     assert_eq!(lines.len(), 2, "{listed}");
     assert!(names.iter().all(|name| listed.contains(*name)), "{listed}");
     assert!(lines.iter().all(|line| line.contains("complete") && line.contains("alone/search: p50 ")), "{listed}");
+    let changed = folders[1].path().join("run.json");
+    let text = std::fs::read_to_string(&changed).expect("run.json").replace("\"complete\"", "\"running\"");
+    std::fs::write(changed, text).expect("a file of the run");
+    let listed = bench.call(&["list"]).exits(0).stdout;
+    assert!(listed.lines().last().is_some_and(|line| line.contains(names[1]) && line.contains("run.json was changed")), "{listed}");
     let broken = folders[0].path().join("run.json");
     std::fs::write(broken, b"{").expect("a file of the run");
     let listed = bench.call(&["list"]).exits(0).stdout;
-    assert!(listed.lines().last().is_some_and(|line| line.contains(names[0]) && line.contains("run.json")), "{listed}");
+    assert!(listed.lines().any(|line| line.contains(names[0]) && line.contains("run.json")), "{listed}");
 }
 
 #[test]

@@ -62,7 +62,11 @@ fn compared(figure: &str, key: &str, baseline: &[Option<Estimate>], run: &[Optio
     let (baseline_mean, run_mean) = (before.mean().exp(), after.mean().exp());
     let found = FigureComparison { baseline: baseline_mean, run: run_mean, ratio: run_mean / baseline_mean, ..found };
     if baseline.len().min(run.len()) < LEAST_RUNS {
-        let result = if apart(baseline, run) { ComparisonResult::DiffersWithinTheseRuns } else { ComparisonResult::NoDifferenceShown };
+        let result = match apart(baseline, run) {
+            Some(true) => ComparisonResult::DiffersWithinTheseRuns,
+            Some(false) => ComparisonResult::NoDifferenceShown,
+            None => ComparisonResult::NotTested,
+        };
         return (FigureComparison { result, ..found }, None);
     }
     let test = Test::new(&before, &after);
@@ -81,20 +85,33 @@ fn sample(estimates: &[Option<Estimate>]) -> Result<Sample, String> {
     if found.iter().any(|estimate| estimate.at_least) {
         return Err("it is a lower bound, since requests failed".to_owned());
     }
-    let within = found.iter().filter_map(|estimate| Some((estimate.high?.ln() - estimate.low?.max(f64::MIN_POSITIVE).ln()) / (2.0 * Z)));
+    // Where the upper end is not known, what lies below the value is taken for half of it.
+    let within = found.iter().filter_map(|estimate| {
+        let low = estimate.low?.max(f64::MIN_POSITIVE).ln();
+        Some(estimate.high.map_or_else(|| (estimate.value.ln() - low) / Z, |high| (high.ln() - low) / (2.0 * Z)))
+    });
     let within: Vec<f64> = within.filter(|deviation| deviation.is_finite()).collect();
     let mean = if within.is_empty() { 0.0 } else { within.iter().sum::<f64>() / within.len() as f64 };
     Ok(Sample { logs: found.iter().map(|estimate| estimate.value.ln()).collect(), within: mean })
 }
 
-/// Whether every interval of one side lies beyond every one of the other.
-fn apart(baseline: &[Option<Estimate>], run: &[Option<Estimate>]) -> bool {
+/// Whether every interval of one side lies beyond every one of the other; None where an end that would tell is not known.
+fn apart(baseline: &[Option<Estimate>], run: &[Option<Estimate>]) -> Option<bool> {
     let ends = |side: &[Option<Estimate>]| {
-        let ends: Option<Vec<(f64, f64)>> =
-            side.iter().map(|estimate| estimate.as_ref().and_then(|estimate| estimate.low.zip(estimate.high))).collect();
-        ends.map(|ends| ends.into_iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| (low.min(end.0), high.max(end.1))))
+        let lows = side.iter().map(|estimate| estimate.as_ref()?.low);
+        let highs = side.iter().map(|estimate| estimate.as_ref()?.high);
+        let low = lows.collect::<Option<Vec<f64>>>().map(|lows| lows.into_iter().fold(f64::INFINITY, f64::min));
+        let high = highs.collect::<Option<Vec<f64>>>().map(|highs| highs.into_iter().fold(f64::NEG_INFINITY, f64::max));
+        (low, high)
     };
-    ends(baseline).zip(ends(run)).is_some_and(|(before, after)| before.1 < after.0 || after.1 < before.0)
+    let ((before_low, before_high), (after_low, after_high)) = (ends(baseline), ends(run));
+    let (above, below) =
+        (before_high.zip(after_low).map(|(high, low)| high < low), after_high.zip(before_low).map(|(high, low)| high < low));
+    match (above, below) {
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (Some(false), Some(false)) => Some(false),
+        _ => None,
+    }
 }
 
 /// Says of each tested figure of all workloads whether a difference was shown.

@@ -122,7 +122,7 @@ pub enum ComparisonResult {
     NoDifferenceShown,
     /// Fewer than three runs on a side, and the intervals within the runs are apart.
     DiffersWithinTheseRuns,
-    /// Shown, and not tested: each test makes the others weaker.
+    /// Shown, and not tested: each test makes the others weaker. Of fewer than three runs: an end that would tell is not known.
     #[default]
     NotTested,
 }

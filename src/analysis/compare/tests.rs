@@ -95,7 +95,7 @@ fn a_difference_within_the_spread_is_not_shown() {
 #[test]
 fn fewer_than_three_runs_are_never_slower() {
     let found = compare(&side(&[1.0], 500.0), &side(&[3.0, 3.1, 3.2], 500.0));
-    assert!(results(&found).iter().all(|(_, result)| *result == ComparisonResult::NoDifferenceShown), "{found:#?}");
+    assert!(results(&found).iter().all(|(_, result)| *result == ComparisonResult::NotTested), "{found:#?}");
     let with_ends = |scale: f64| {
         let mut run = run("r", scale, 1.0);
         let quantiles = run.workloads[0].response_time_us.as_mut().unwrap();
@@ -108,6 +108,15 @@ fn fewer_than_three_runs_are_never_slower() {
     assert_eq!(results(&apart)[0].1, ComparisonResult::DiffersWithinTheseRuns);
     let near = compare(&[with_ends(1.0)], &[with_ends(1.1)]);
     assert_eq!(results(&near)[0].1, ComparisonResult::NoDifferenceShown);
+    let without_upper_end = |scale: f64| {
+        let mut run = with_ends(scale);
+        run.workloads[0].response_time_us.as_mut().unwrap().values_mut().for_each(|estimate| estimate.high = None);
+        run
+    };
+    let slower = compare(&[with_ends(1.0)], &[without_upper_end(3.0)]);
+    assert_eq!(results(&slower)[0].1, ComparisonResult::DiffersWithinTheseRuns, "it is not needed");
+    let unknown = compare(&[without_upper_end(1.0)], &[without_upper_end(3.0)]);
+    assert_eq!(results(&unknown)[0].1, ComparisonResult::NotTested);
 }
 
 #[test]

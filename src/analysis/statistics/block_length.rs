@@ -25,21 +25,9 @@ impl Memory {
     /// The memory of `series`, one value per second.
     #[must_use]
     pub fn of(series: &[f64]) -> Self {
-        let count = series.len();
-        let mean = series.iter().sum::<f64>() / count.max(1) as f64;
-        let centred: Vec<f64> = series.iter().map(|value| value - mean).collect();
-        let autocovariances = (0..count.min(MOST_LAGS)).map(|lag| products(&centred, lag) / count as f64).collect();
-        Self { seconds: count, autocovariances, bandwidth: bandwidth(&centred) }
-    }
-
-    /// The memory of the ranks of `series`: of what lasts, with a few high values no more than high ones.
-    #[must_use]
-    pub fn of_ranks(series: &[f64]) -> Self {
-        let mut sorted = series.to_vec();
-        sorted.sort_unstable_by(f64::total_cmp);
-        // The middle one of equal values' ranks, twice.
-        let rank = |value: f64| sorted.partition_point(|known| *known < value) + sorted.partition_point(|known| *known <= value);
-        Self::of(&series.iter().map(|value| rank(*value) as f64).collect::<Vec<_>>())
+        let centred = centred(series);
+        let autocovariances = autocovariances(&centred, MOST_LAGS);
+        Self { seconds: series.len(), autocovariances, bandwidth: bandwidth(&centred) }
     }
 
     /// The best mean length of the stationary bootstrap's blocks, seconds: at least 1.
@@ -126,6 +114,32 @@ impl Memory {
     }
 }
 
+/// The block length that the ranks of `series`, one value per second, ask for, seconds. For the rank a second that stands out
+/// stands out no further than the highest of the others, and equal values tie.
+#[must_use]
+pub fn of_ranks_s(series: &[f64]) -> f64 {
+    let mut sorted = series.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    // The middle one of equal values' ranks, twice.
+    let rank = |value: f64| sorted.partition_point(|known| *known < value) + sorted.partition_point(|known| *known <= value);
+    let centred = centred(&series.iter().map(|value| rank(*value) as f64).collect::<Vec<_>>());
+    let bandwidth = bandwidth(&centred);
+    // A length needs no lag beyond the window and the first.
+    let autocovariances = autocovariances(&centred, bandwidth.max(1) + 1);
+    Memory { seconds: series.len(), autocovariances, bandwidth }.block_length_s()
+}
+
+fn centred(series: &[f64]) -> Vec<f64> {
+    let mean = series.iter().sum::<f64>() / series.len().max(1) as f64;
+    series.iter().map(|value| value - mean).collect()
+}
+
+/// Autocovariances of the first `most` lags, from 0 on.
+fn autocovariances(centred: &[f64], most: usize) -> Vec<f64> {
+    let count = centred.len();
+    (0..count.min(most)).map(|lag| products(centred, lag) / count as f64).collect()
+}
+
 fn products(centred: &[f64], lag: usize) -> f64 {
     centred[lag..].iter().zip(centred).map(|(later, earlier)| later * earlier).sum()
 }
@@ -193,12 +207,17 @@ mod tests {
     }
 
     #[test]
-    fn ranks_are_the_same_whatever_is_done_to_high_values() {
+    fn ranks_ask_for_the_same_whatever_is_done_to_high_values() {
         let values = series(300, 0.5, 14);
         let higher: Vec<f64> = values.iter().map(|value| value.exp().exp()).collect();
-        assert_eq!(Memory::of_ranks(&values), Memory::of_ranks(&higher));
-        assert_ne!(Memory::of(&values), Memory::of(&higher));
-        assert_eq!(Memory::of_ranks(&[2.0, 5.0, 2.0, 9.0]), Memory::of(&[2.0, 5.0, 2.0, 7.0]));
+        assert_eq!(of_ranks_s(&values), of_ranks_s(&higher));
+        assert_ne!(Memory::of(&values).block_length_s(), Memory::of(&higher).block_length_s());
+        // Of the ranks themselves, and with ties between them.
+        for ranks in [series(300, 0.8, 15), series(60, 0.2, 16).iter().map(|value| (3.0 * value).round()).collect()] {
+            let place = |value: &f64| ranks.iter().map(|other| if other == value { 0.5 } else { f64::from(other < value) }).sum::<f64>();
+            let expected = Memory::of(&ranks.iter().map(place).collect::<Vec<_>>()).block_length_s();
+            assert!((of_ranks_s(&ranks) - expected).abs() < 1e-9, "{expected}");
+        }
     }
 
     #[test]

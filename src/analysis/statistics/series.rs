@@ -121,6 +121,22 @@ impl Series {
         self.seconds.iter().map(|second| second.count() - second.at_most(value)).collect()
     }
 
+    /// The mean of each second; where nothing ended, that of all.
+    #[must_use]
+    pub fn means(&self) -> Vec<f64> {
+        let mean = self.mean().unwrap_or(0.0);
+        self.seconds.iter().map(|second| if second.count() > 0 { second.sum / second.count() as f64 } else { mean }).collect()
+    }
+
+    /// The share of each second's requests above `value`; where nothing ended, that of all.
+    #[must_use]
+    pub fn rates_above(&self, value: i64) -> Vec<f64> {
+        let above = self.above(value);
+        let share = above.iter().sum::<u64>() as f64 / self.count.max(1) as f64;
+        let rate = |(second, above): (&Second, u64)| if second.count() > 0 { above as f64 / second.count() as f64 } else { share };
+        self.seconds.iter().zip(above).map(rate).collect()
+    }
+
     /// What each second adds to the error of the mean: sum less what its requests would have at the mean. Where every second
     /// holds as many requests it is the series of the means; a second that is cut or empty adds little or nothing.
     #[must_use]
@@ -178,6 +194,12 @@ mod tests {
     fn counts_of_one_value_are_added() {
         let second = Second::new(vec![(5, 2), (1, 1), (5, 3)], 26.0);
         assert_eq!((second.count(), second.at_most(0), second.at_most(4), second.at_most(5)), (6, 0, 1, 6));
+    }
+
+    #[test]
+    fn each_second_has_its_own_mean_and_rate() {
+        assert_eq!(series().means(), [2.0, 25.0 / 8.0, 23.0 / 4.0, -4.0]);
+        assert_eq!(series().rates_above(2), [1.0 / 3.0, 3.0 / 8.0, 0.5, 0.0]);
     }
 
     #[test]

@@ -120,17 +120,20 @@ fn decide(measured: Measured, comparison: Comparison, limit: Measured, unit: Uni
     }
     let broken = best.zip(lax_limit).is_some_and(|(best, limit)| !comparison.holds(best, limit));
     let kept = worst.zip(strict_limit).is_some_and(|(worst, limit)| comparison.holds(worst, limit));
-    let known = worst.is_some() && best.is_some() && strict_limit.is_some() && lax_limit.is_some();
+    let [can_keep, can_break] = [worst.is_some() && strict_limit.is_some(), best.is_some() && lax_limit.is_some()];
+    let known = can_keep && can_break;
+    let holds = comparison.holds(measured.value, limit.value);
     let state = match (broken, kept) {
         (true, _) => ThresholdState::Failed,
         (false, true) => ThresholdState::Passed,
         (false, false) if known => ThresholdState::Undecided,
-        _ if comparison.holds(measured.value, limit.value) => ThresholdState::Passed,
-        // The end that could save it is known, and does.
-        _ if best.is_some() && lax_limit.is_some() => ThresholdState::Undecided,
-        _ => ThresholdState::Failed,
+        // The end that could have broken it is not known.
+        (false, false) if holds && !can_keep => ThresholdState::Passed,
+        (false, false) if measured.low.is_some() && limit.low.is_some() => ThresholdState::Undecided,
+        (false, false) if holds => ThresholdState::Passed,
+        (false, false) => ThresholdState::Failed,
     };
-    let short = !known && !broken && (measured.too_short || limit.too_short);
+    let short = !known && !broken && !kept && (measured.too_short || limit.too_short);
     let what = if measured.low.is_some() && limit.low.is_some() { "an upper end" } else { "an interval" };
     (state, if short { format!("{text}; the run is too short for {what}") } else { text })
 }
@@ -281,7 +284,16 @@ mod tests {
         check(open, Comparison::Below, 80.0, ThresholdState::Failed);
         check(open, Comparison::Below, 120.0, ThresholdState::Passed);
         check(open, Comparison::Below, 95.0, ThresholdState::Undecided);
-        check(open, Comparison::Above, 105.0, ThresholdState::Failed);
+        check(open, Comparison::Above, 85.0, ThresholdState::Passed);
+        check(open, Comparison::Above, 95.0, ThresholdState::Undecided);
+        check(open, Comparison::Above, 105.0, ThresholdState::Undecided);
+        let open_limit =
+            |limit: f64| decide(open, Comparison::Below, Measured { value: limit, low: Some(limit - 5.0), ..short }, Unit::Microseconds).0;
+        assert_eq!(
+            [open_limit(98.0), open_limit(80.0), open_limit(120.0)],
+            [Undecided, Undecided, Passed],
+            "another phase that is as short"
+        );
         let (_, words) = decide(open, Comparison::Below, Measured::exact(120.0), Unit::Microseconds);
         assert_eq!(words, "100 us [90 us, unknown], limit 120 us; the run is too short for an upper end");
     }

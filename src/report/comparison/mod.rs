@@ -44,7 +44,12 @@ fn headline(comparison: &Comparison) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, words)| format!("{number} {} {words}", if number == 1 { "figure" } else { "figures" }))
         .collect();
-    if found.is_empty() { "nothing could be compared".to_owned() } else { found.join(", ") }
+    let beside = comparison.workloads.iter().flat_map(|workload| &workload.figures).filter(|figure| figure.why_not.is_none()).count();
+    match (found.is_empty(), beside) {
+        (false, _) => found.join(", "),
+        (true, 0) => "nothing could be compared".to_owned(),
+        (true, beside) => format!("{beside} figures beside each other, none of them tested"),
+    }
 }
 
 /// What a reader has to know: how few runs there are, which were left out.

@@ -100,3 +100,16 @@ fn a_change_that_is_no_percentage_any_more_is_said_in_times() {
     let words = |ratio| smallest(&FigureComparison { smallest: ratio, ..FigureComparison::default() });
     assert_eq!([None, Some(1.12), Some(3.5), Some(144.4)].map(words), ["", "12 %", "250 %", "144 times"]);
 }
+
+#[test]
+fn figures_that_are_not_tested_are_beside_each_other_all_the_same() {
+    let figure = |result| FigureComparison { result, ..FigureComparison::default() };
+    let of = |figures: Vec<FigureComparison>| {
+        let workload = WorkloadComparison { figures, ..sample().workloads.remove(0) };
+        headline(&Comparison { workloads: vec![workload], ..sample() })
+    };
+    let untested = || figure(ComparisonResult::NotTested);
+    assert_eq!(of(vec![untested(), untested()]), "2 figures beside each other, none of them tested");
+    assert_eq!(of(vec![untested(), figure(ComparisonResult::Slower)]), "1 figure slower");
+    assert_eq!(of(vec![FigureComparison { why_not: Some("no".to_owned()), ..untested() }]), "nothing could be compared");
+}

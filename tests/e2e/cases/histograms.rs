@@ -25,7 +25,7 @@ pub(crate) fn java_and_python_read_the_same(servers: &Servers) {
 /// A Python that has the library, in a virtual environment below `folder`.
 fn python_with_library(folder: &Path) -> PathBuf {
     let python = folder.join("venv/bin/python");
-    // Both say so at once where there is nothing to do.
+    // Both are quick where there is nothing to do.
     output(Command::new("python3").args(["-m", "venv"]).arg(folder.join("venv")));
     output(Command::new(&python).args(["-m", "pip", "install", "--quiet", PYTHON]));
     python
@@ -44,8 +44,8 @@ fn java_library(folder: &Path) -> PathBuf {
 
 /// What `command` wrote; a panic with all of it where it failed.
 fn output(command: &mut Command) -> String {
-    say(&format!("  {} ...", command.get_program().display()));
     let name = command.get_program().display().to_string();
+    say(&format!("  {name} ..."));
     let ended = command
         .output()
         .unwrap_or_else(|error| panic!("{name} does not run: {error}; install Python 3 with venv, a JDK 11 or newer and Maven"));
