@@ -49,10 +49,11 @@ fn listed(path: &Path) -> (u64, ListedRun) {
         Ok(reader) => reader,
         Err(error) => return (0, ListedRun { name, headline: error.to_string(), ..ListedRun::default() }),
     };
-    if let Some(sentence) = reader.changed_info() {
-        return (0, ListedRun { name, headline: sentence, ..ListedRun::default() });
-    }
     let info: &RunInfo = reader.info();
+    if reader.changed_info().is_some() {
+        let headline = "run.json was changed since it was written".to_owned();
+        return (info.start.unix_ns, ListedRun { name, verdict: "invalid".to_owned(), headline, ..ListedRun::default() });
+    }
     let report: Option<Analysis> = std::fs::read(path.join("report.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let verdict = match report.as_ref().map(|report| report.verdict.state) {
         Some(VerdictState::Valid) => "valid",

@@ -41,7 +41,7 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     let reader = RunReader::open(folder.path()).map_err(CliError::new)?;
     // Written again below, it would look as if it had never been changed.
     if let Some(sentence) = reader.changed_info() {
-        return Err(CliError::new(sentence));
+        return Err(CliError::new(format!("{}: {sentence}", folder.path().display())));
     }
     let mut info = reader.info().clone();
     let planned = |key: &str| info.plan.pointer(&format!("/tracing/spans/{key}")).and_then(|value| value.as_str()).map(str::to_owned);
@@ -61,16 +61,25 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     for name in left_out(&info, &headers) {
         progress.warn(&format!("the run sent the header {name} to its span source: give it with --header-env {name}=VARIABLE"));
     }
+    let [spans, aside] = ["spans.jsonl", "spans.jsonl.changed"].map(|name| folder.file(name));
+    // What was fetched before is kept beside what is fetched now, unless it can't be told from what was changed.
+    let set_aside = reader.changed_file("spans.jsonl").is_some() && std::fs::rename(&spans, &aside).is_ok();
+    if set_aside {
+        progress.warn("spans.jsonl was changed since the run was complete: it is now spans.jsonl.changed, and nothing of it is kept");
+    }
     let fetched = runtime()?.block_on(async {
         let options = SourceOptions { endpoint, admin, headers, ..SourceOptions::default() };
         let source = (entry.open)(&options).await.map_err(CliError::new)?;
-        Ok::<_, CliError>(collect::read_again(&folder, source, Duration::from_secs(arguments.deadline), &progress).await)
-    })?;
-    progress.end();
-    if let Some(why) = nothing_read(&fetched) {
+        let fetched = collect::read_again(&folder, source, Duration::from_secs(arguments.deadline), &progress).await;
         // What run.json says of the earlier reading is worth more.
-        return Err(CliError::new(why));
+        nothing_read(&fetched).map_or(Ok(fetched), |why| Err(CliError::new(why)))
+    });
+    progress.end();
+    if set_aside && fetched.is_err() {
+        // Nothing took its place.
+        let _ = std::fs::rename(&aside, &spans);
     }
+    let fetched = fetched?;
     if let Some(error) = &fetched.error {
         progress.warn(error);
     }

@@ -156,14 +156,10 @@ fn seal(text: &str) -> Vec<u8> {
 
 /// Whether `bytes`, which hold a run, are other than [`seal`] made them. Older versions wrote no checksum.
 fn is_changed(bytes: &[u8]) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Checksum {
-        crc32: Option<String>,
-    }
-    let without = serde_json::from_slice::<Checksum>(bytes).is_ok_and(|found| found.crc32.is_none());
+    let keys: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(bytes).unwrap_or_default();
     let text = str::from_utf8(bytes).unwrap_or_default();
     let sealed = text.rsplit_once(BEFORE_CHECKSUM).is_some_and(|(before, _)| seal(&format!("{before}{END}")) == bytes);
-    !without && !sealed
+    keys.contains_key("crc32") && !sealed
 }
 
 /// What a report says of a file that is not what it was.
@@ -223,20 +219,23 @@ impl RunReader {
         self.changed.then(|| changed_file("run.json", "was changed since it was written"))
     }
 
-    /// Files that are not what they were when the run was complete: one sentence each.
+    /// A sentence where the file `name` is not what it was when the run was complete.
+    #[must_use]
+    pub fn changed_file(&self, name: &str) -> Option<String> {
+        let written = self.info.files.get(name)?;
+        let found = match self.folder.look_at(name) {
+            Ok(found) if found == *written => return None,
+            Ok(found) if found.bytes == written.bytes => "was changed since the run was complete".to_owned(),
+            Ok(found) => format!("has {} bytes and had {} when the run was complete", found.bytes, written.bytes),
+            Err(_) => format!("is missing or can't be read; it had {} bytes when the run was complete", written.bytes),
+        };
+        Some(changed_file(name, &found))
+    }
+
+    /// Files that are not what they were: one sentence each.
     #[must_use]
     pub fn changed_files(&self) -> Vec<String> {
-        let files = CHECKED.into_iter().filter_map(|name| {
-            let written = self.info.files.get(name)?;
-            let found = match self.folder.look_at(name) {
-                Ok(found) if found == *written => return None,
-                Ok(found) if found.bytes == written.bytes => "was changed since the run was complete".to_owned(),
-                Ok(found) => format!("has {} bytes and had {} when the run was complete", found.bytes, written.bytes),
-                Err(_) => format!("is missing or can't be read; it had {} bytes when the run was complete", written.bytes),
-            };
-            Some(changed_file(name, &found))
-        });
-        self.changed_info().into_iter().chain(files).collect()
+        self.changed_info().into_iter().chain(CHECKED.into_iter().filter_map(|name| self.changed_file(name))).collect()
     }
 
     /// Paths of the folder's files.
@@ -318,6 +317,8 @@ mod tests {
         assert_eq!(changed(&written), Vec::<String>::new());
         let mut info: serde_json::Value = serde_json::from_slice(&written).unwrap();
         assert!(changed(&serde_json::to_vec(&info).unwrap())[0].starts_with("run.json was changed"), "written anew");
+        info["crc32"] = serde_json::Value::Null;
+        assert_eq!(changed(&serde_json::to_vec_pretty(&info).unwrap()).len(), 1, "no older version wrote this");
         info.as_object_mut().unwrap().remove("crc32").unwrap();
         assert_eq!(changed(&serde_json::to_vec_pretty(&info).unwrap()), Vec::<String>::new(), "as older versions wrote it");
     }
@@ -326,7 +327,7 @@ mod tests {
     fn files_elsewhere_are_not_looked_at() {
         let folder = tempfile::tempdir().unwrap();
         let mut info = RunInfo { format: FORMAT, ..RunInfo::default() };
-        info.files.insert("/dev/zero".to_owned(), FileInfo::default());
+        info.files.insert("run.json".to_owned(), FileInfo::default());
         RunFolder::at(folder.path()).write_info(&info).unwrap();
         assert_eq!(RunReader::open(folder.path()).unwrap().changed_files(), Vec::<String>::new());
     }

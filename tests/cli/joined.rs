@@ -170,7 +170,16 @@ fn spans_are_fetched_later_and_kept_when_the_back_end_forgets_them() {
     };
     again(&backend);
     again(&empty);
-    // A file that was changed stays one: fetching again does not make it as it was written.
+    // Spans that were changed are not taken for what was fetched.
+    let spans = folder.path().join("spans.jsonl");
+    let changed = folder.text("spans.jsonl").replace("SegCoreSearch", "SegCoreSearcH");
+    std::fs::write(&spans, &changed).expect("a file of the run");
+    let nowhere = ["spans", folder.name(), "--source", "jaeger-json", "--endpoint", "http://127.0.0.1:9", "--deadline", "2"];
+    bench.call(&nowhere).exits(2);
+    assert_eq!(folder.text("spans.jsonl"), changed, "nothing was fetched");
+    again(&backend);
+    assert_eq!(folder.text("spans.jsonl.changed"), changed);
+    // Another file that was changed stays one.
     let latency = folder.path().join("latency.hlog");
     std::fs::write(&latency, [folder.text("latency.hlog").as_bytes(), b"\n"].concat()).expect("a file of the run");
     let arguments = ["spans", folder.name(), "--source", "jaeger-json", "--endpoint", &backend.http(), "--deadline", "2"];

@@ -85,7 +85,7 @@ fn sample(estimates: &[Option<Estimate>]) -> Result<Sample, String> {
     if found.iter().any(|estimate| estimate.at_least) {
         return Err("it is a lower bound, since requests failed".to_owned());
     }
-    // Where the upper end is not known, what lies below the value is taken for half of it.
+    // Where the upper end is not known, what lies below the value is taken for half of it: of a tail too little, if anything.
     let within = found.iter().filter_map(|estimate| {
         let low = estimate.low?.max(f64::MIN_POSITIVE).ln();
         Some(estimate.high.map_or_else(|| (estimate.value.ln() - low) / Z, |high| (high.ln() - low) / (2.0 * Z)))
@@ -97,17 +97,17 @@ fn sample(estimates: &[Option<Estimate>]) -> Result<Sample, String> {
 
 /// Whether every interval of one side lies beyond every one of the other; None where an end that would tell is not known.
 fn apart(baseline: &[Option<Estimate>], run: &[Option<Estimate>]) -> Option<bool> {
-    let ends = |side: &[Option<Estimate>]| {
-        let lows = side.iter().map(|estimate| estimate.as_ref()?.low);
-        let highs = side.iter().map(|estimate| estimate.as_ref()?.high);
-        let low = lows.collect::<Option<Vec<f64>>>().map(|lows| lows.into_iter().fold(f64::INFINITY, f64::min));
-        let high = highs.collect::<Option<Vec<f64>>>().map(|highs| highs.into_iter().fold(f64::NEG_INFINITY, f64::max));
-        (low, high)
+    let beyond = |lower: &[Option<Estimate>], upper: &[Option<Estimate>]| {
+        let lows = upper.iter().map(|estimate| estimate.as_ref()?.low).collect::<Option<Vec<f64>>>()?;
+        let low = lows.into_iter().fold(f64::INFINITY, f64::min);
+        let highs = lower.iter().map(|estimate| estimate.as_ref()?.high).collect::<Option<Vec<f64>>>();
+        match highs {
+            Some(highs) => Some(highs.into_iter().all(|high| high < low)),
+            // An upper end that is not known is at least the value.
+            None => lower.iter().flatten().any(|estimate| estimate.value >= low).then_some(false),
+        }
     };
-    let ((before_low, before_high), (after_low, after_high)) = (ends(baseline), ends(run));
-    let (above, below) =
-        (before_high.zip(after_low).map(|(high, low)| high < low), after_high.zip(before_low).map(|(high, low)| high < low));
-    match (above, below) {
+    match (beyond(baseline, run), beyond(run, baseline)) {
         (Some(true), _) | (_, Some(true)) => Some(true),
         (Some(false), Some(false)) => Some(false),
         _ => None,

@@ -115,8 +115,24 @@ fn fewer_than_three_runs_are_never_slower() {
     };
     let slower = compare(&[with_ends(1.0)], &[without_upper_end(3.0)]);
     assert_eq!(results(&slower)[0].1, ComparisonResult::DiffersWithinTheseRuns, "it is not needed");
+    let near = compare(&[with_ends(1.0)], &[without_upper_end(1.05)]);
+    assert_eq!(results(&near)[0].1, ComparisonResult::NoDifferenceShown, "nor here: it is at least the value");
     let unknown = compare(&[without_upper_end(1.0)], &[without_upper_end(3.0)]);
     assert_eq!(results(&unknown)[0].1, ComparisonResult::NotTested);
+}
+
+#[test]
+fn the_spread_within_runs_is_known_from_lower_ends_too() {
+    let smallest = |ends: fn(f64) -> (Option<f64>, Option<f64>)| {
+        let mut runs = side(&[1.0, 1.001, 0.999], 500.0);
+        for estimate in runs.iter_mut().flat_map(|run| run.workloads[0].response_time_us.as_mut().unwrap().values_mut()) {
+            (estimate.low, estimate.high) = ends(estimate.value);
+        }
+        compare(&runs, &runs).workloads[0].figures[0].smallest.unwrap()
+    };
+    let [none, low, both] =
+        [smallest(|_| (None, None)), smallest(|value| (Some(value / 1.2), None)), smallest(|value| (Some(value / 1.2), Some(value * 1.2)))];
+    assert!(none < low && (low - both).abs() < 1e-9, "{none} {low} {both}");
 }
 
 #[test]

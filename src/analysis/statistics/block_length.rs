@@ -15,7 +15,8 @@ const MOST_LAGS: usize = 3_600;
 pub struct Memory {
     /// Number of seconds.
     seconds: usize,
-    /// Autocovariances from lag 0 on; of all lags where there are not too many, since the bootstrap's variance needs them.
+    /// Autocovariances from lag 0 on: for the bootstrap's variance of all lags where there are not too many, for a length those
+    /// of the window.
     autocovariances: Vec<f64>,
     /// Bandwidth of the flat-top window, a lag.
     bandwidth: usize,
@@ -114,18 +115,18 @@ impl Memory {
     }
 }
 
-/// The block length that the ranks of `series`, one value per second, ask for, seconds. For the rank a second that stands out
-/// stands out no further than the highest of the others, and equal values tie.
+/// The block length that the ranks of `series` ask for, in values. Where values differ, one that stands out stands out no further
+/// than the highest of the others; where most are equal, ranks change nothing.
 #[must_use]
-pub fn of_ranks_s(series: &[f64]) -> f64 {
+pub fn of_ranks(series: &[f64]) -> f64 {
     let mut sorted = series.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     // The middle one of equal values' ranks, twice.
     let rank = |value: f64| sorted.partition_point(|known| *known < value) + sorted.partition_point(|known| *known <= value);
-    let centred = centred(&series.iter().map(|value| rank(*value) as f64).collect::<Vec<_>>());
-    let bandwidth = bandwidth(&centred);
+    let ranks = centred(&series.iter().map(|value| rank(*value) as f64).collect::<Vec<_>>());
+    let bandwidth = bandwidth(&ranks);
     // A length needs no lag beyond the window and the first.
-    let autocovariances = autocovariances(&centred, bandwidth.max(1) + 1);
+    let autocovariances = autocovariances(&ranks, bandwidth.max(1) + 1);
     Memory { seconds: series.len(), autocovariances, bandwidth }.block_length_s()
 }
 
@@ -210,13 +211,13 @@ mod tests {
     fn ranks_ask_for_the_same_whatever_is_done_to_high_values() {
         let values = series(300, 0.5, 14);
         let higher: Vec<f64> = values.iter().map(|value| value.exp().exp()).collect();
-        assert_eq!(of_ranks_s(&values), of_ranks_s(&higher));
+        assert_eq!(of_ranks(&values), of_ranks(&higher));
         assert_ne!(Memory::of(&values).block_length_s(), Memory::of(&higher).block_length_s());
         // Of the ranks themselves, and with ties between them.
         for ranks in [series(300, 0.8, 15), series(60, 0.2, 16).iter().map(|value| (3.0 * value).round()).collect()] {
             let place = |value: &f64| ranks.iter().map(|other| if other == value { 0.5 } else { f64::from(other < value) }).sum::<f64>();
             let expected = Memory::of(&ranks.iter().map(place).collect::<Vec<_>>()).block_length_s();
-            assert!((of_ranks_s(&ranks) - expected).abs() < 1e-9, "{expected}");
+            assert!((of_ranks(&ranks) - expected).abs() < 1e-9, "{expected}");
         }
     }
 

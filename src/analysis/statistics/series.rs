@@ -121,20 +121,20 @@ impl Series {
         self.seconds.iter().map(|second| second.count() - second.at_most(value)).collect()
     }
 
-    /// The mean of each second; where nothing ended, that of all.
+    /// The mean of each second in which anything ended.
     #[must_use]
     pub fn means(&self) -> Vec<f64> {
-        let mean = self.mean().unwrap_or(0.0);
-        self.seconds.iter().map(|second| if second.count() > 0 { second.sum / second.count() as f64 } else { mean }).collect()
+        self.filled().map(|second| second.sum / second.count() as f64).collect()
     }
 
-    /// The share of each second's requests above `value`; where nothing ended, that of all.
+    /// The share of the requests above `value` of each second in which anything ended.
     #[must_use]
     pub fn rates_above(&self, value: i64) -> Vec<f64> {
-        let above = self.above(value);
-        let share = above.iter().sum::<u64>() as f64 / self.count.max(1) as f64;
-        let rate = |(second, above): (&Second, u64)| if second.count() > 0 { above as f64 / second.count() as f64 } else { share };
-        self.seconds.iter().zip(above).map(rate).collect()
+        self.filled().map(|second| 1.0 - second.at_most(value) as f64 / second.count() as f64).collect()
+    }
+
+    fn filled(&self) -> impl Iterator<Item = &Second> {
+        self.seconds.iter().filter(|second| second.count() > 0)
     }
 
     /// What each second adds to the error of the mean: sum less what its requests would have at the mean. Where every second
@@ -198,8 +198,8 @@ mod tests {
 
     #[test]
     fn each_second_has_its_own_mean_and_rate() {
-        assert_eq!(series().means(), [2.0, 25.0 / 8.0, 23.0 / 4.0, -4.0]);
-        assert_eq!(series().rates_above(2), [1.0 / 3.0, 3.0 / 8.0, 0.5, 0.0]);
+        assert_eq!(series().means(), [2.0, 23.0 / 4.0, -4.0]);
+        assert_eq!(series().rates_above(2), [1.0 - 2.0 / 3.0, 0.5, 0.0]);
     }
 
     #[test]

@@ -107,35 +107,27 @@ fn result(threshold: &ThresholdInfo, row: &Row<'_>, rows: &[Row<'_>]) -> Option<
     })
 }
 
-/// What the interval of a figure says, against that of its limit; where there is none, the values do.
+/// What the interval of a figure says, against that of its limit. A value stands for the ends that are not known.
 fn decide(measured: Measured, comparison: Comparison, limit: Measured, unit: Unit) -> (ThresholdState, String) {
     let small = comparison.wants_small();
-    // The end that could break the requirement, and the one that could save it.
-    let (worst, best) = if small { (measured.high, measured.low) } else { (measured.low, measured.high) };
-    let (strict_limit, lax_limit) = if small { (limit.low, limit.high) } else { (limit.high, limit.low) };
     let text = format!("{}, limit {}", in_words(measured, unit), in_words(limit, unit));
     if measured.at_least && small {
         // So many requests failed or were not sent that nothing says how slow they would have been.
         return (ThresholdState::Failed, format!("at least {text}; so many failed or were not sent that it may be anything above"));
     }
-    let broken = best.zip(lax_limit).is_some_and(|(best, limit)| !comparison.holds(best, limit));
-    let kept = worst.zip(strict_limit).is_some_and(|(worst, limit)| comparison.holds(worst, limit));
-    let [can_keep, can_break] = [worst.is_some() && strict_limit.is_some(), best.is_some() && lax_limit.is_some()];
-    let known = can_keep && can_break;
-    let holds = comparison.holds(measured.value, limit.value);
-    let state = match (broken, kept) {
-        (true, _) => ThresholdState::Failed,
-        (false, true) => ThresholdState::Passed,
-        (false, false) if known => ThresholdState::Undecided,
-        // The end that could have broken it is not known.
-        (false, false) if holds && !can_keep => ThresholdState::Passed,
-        (false, false) if measured.low.is_some() && limit.low.is_some() => ThresholdState::Undecided,
-        (false, false) if holds => ThresholdState::Passed,
-        (false, false) => ThresholdState::Failed,
+    // The end that could break the requirement comes first, then the one that could save it.
+    let ends = |of: Measured| [of.high.unwrap_or(of.value), of.low.unwrap_or(of.value)];
+    let ([worst, best], [lax_limit, strict_limit]) = (ends(measured), ends(limit));
+    let ([worst, best], [lax_limit, strict_limit]) =
+        if small { ([worst, best], [lax_limit, strict_limit]) } else { ([best, worst], [strict_limit, lax_limit]) };
+    let state = match (comparison.holds(best, lax_limit), comparison.holds(worst, strict_limit)) {
+        (false, _) => ThresholdState::Failed,
+        (true, true) => ThresholdState::Passed,
+        (true, false) => ThresholdState::Undecided,
     };
-    let short = !known && !broken && !kept && (measured.too_short || limit.too_short);
-    let what = if measured.low.is_some() && limit.low.is_some() { "an upper end" } else { "an interval" };
-    (state, if short { format!("{text}; the run is too short for {what}") } else { text })
+    let short: Vec<Measured> = [measured, limit].into_iter().filter(|of| of.too_short && of.high.is_none()).collect();
+    let what = if short.iter().any(|of| of.low.is_none()) { "an interval" } else { "an upper end" };
+    (state, if short.is_empty() { text } else { format!("{text}; the run is too short for {what}, its value stands for it") })
 }
 
 /// `87.2 ms [80.1 ms, 93.0 ms]`.
@@ -279,23 +271,30 @@ mod tests {
         check(short, Comparison::Below, 120.0, ThresholdState::Passed);
         check(short, Comparison::Below, 100.0, ThresholdState::Failed);
         let (_, words) = decide(short, Comparison::Below, Measured::exact(120.0), Unit::Microseconds);
-        assert_eq!(words, "100 us, limit 120 us; the run is too short for an interval");
-        let open = Measured { low: Some(90.0), ..short };
-        check(open, Comparison::Below, 80.0, ThresholdState::Failed);
-        check(open, Comparison::Below, 120.0, ThresholdState::Passed);
-        check(open, Comparison::Below, 95.0, ThresholdState::Undecided);
-        check(open, Comparison::Above, 85.0, ThresholdState::Passed);
-        check(open, Comparison::Above, 95.0, ThresholdState::Undecided);
-        check(open, Comparison::Above, 105.0, ThresholdState::Undecided);
-        let open_limit =
-            |limit: f64| decide(open, Comparison::Below, Measured { value: limit, low: Some(limit - 5.0), ..short }, Unit::Microseconds).0;
-        assert_eq!(
-            [open_limit(98.0), open_limit(80.0), open_limit(120.0)],
-            [Undecided, Undecided, Passed],
-            "another phase that is as short"
-        );
-        let (_, words) = decide(open, Comparison::Below, Measured::exact(120.0), Unit::Microseconds);
-        assert_eq!(words, "100 us [90 us, unknown], limit 120 us; the run is too short for an upper end");
+        assert_eq!(words, "100 us, limit 120 us; the run is too short for an interval, its value stands for it");
+    }
+
+    #[test]
+    fn a_value_stands_for_an_upper_end_that_is_not_known() {
+        let open = |low: f64, value: f64| Measured { value, low: Some(low), too_short: true, ..Measured::default() };
+        let figure = open(90.0, 100.0);
+        check(figure, Comparison::Below, 80.0, Failed);
+        check(figure, Comparison::Below, 95.0, Undecided);
+        check(figure, Comparison::Below, 120.0, Passed);
+        check(figure, Comparison::Above, 85.0, Passed);
+        check(figure, Comparison::Above, 95.0, Undecided);
+        check(figure, Comparison::Above, 105.0, Failed);
+        let (_, words) = decide(figure, Comparison::Below, Measured::exact(120.0), Unit::Microseconds);
+        assert_eq!(words, "100 us [90 us, unknown], limit 120 us; the run is too short for an upper end, its value stands for it");
+        // Another phase that is as short.
+        let against = |figure, comparison, low, value| decide(figure, comparison, open(low, value), Unit::Microseconds).0;
+        for figure in [figure, measured(90.0, 100.0, 100.0)] {
+            let below = [(9.0, 10.0), (75.0, 80.0), (93.0, 98.0), (115.0, 120.0)]
+                .map(|(low, value)| against(figure, Comparison::Below, low, value));
+            assert_eq!(below, [Failed, Failed, Undecided, Passed], "{figure:?}");
+            let above = [(9.0, 10.0), (90.0, 95.0), (115.0, 120.0)].map(|(low, value)| against(figure, Comparison::Above, low, value));
+            assert_eq!(above, [Passed, Undecided, Failed], "{figure:?}");
+        }
     }
 
     #[test]

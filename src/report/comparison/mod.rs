@@ -48,6 +48,7 @@ fn headline(comparison: &Comparison) -> String {
     match (found.is_empty(), beside) {
         (false, _) => found.join(", "),
         (true, 0) => "nothing could be compared".to_owned(),
+        (true, 1) => "1 figure beside the other, not tested".to_owned(),
         (true, beside) => format!("{beside} figures beside each other, none of them tested"),
     }
 }
