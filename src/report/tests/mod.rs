@@ -108,7 +108,7 @@ fn intervals_are_shown_or_how_long_a_run_has_one() {
         let why_not = Some(NoInterval { lacks: Lack::Blocks, needed_s: 60.0 });
         estimates(analysis).for_each(|estimate| *estimate = Estimate { why_not, low: None, high: None, ..estimate.clone() });
     };
-    check(neither, &["no 95 % intervals: ", "it would take about 60.0 s of a load like this"], &["(95 %"]);
+    check(neither, &["no 95 % intervals: ", "it would take about 60 s of a load like this"], &["(95 %"]);
 }
 
 #[test]

@@ -144,10 +144,16 @@ fn no_intervals(analysis: &Analysis) -> Option<String> {
     let steady = measured(analysis).filter(|workload| workload.trend.is_none());
     let shown = steady.flat_map(|workload| ["p50", "p99"].map(|key| quantile(latency(workload), key)));
     let needed_s = shown.filter_map(|estimate| Some(estimate?.why_not?.needed_s)).max_by(f64::total_cmp)?;
-    Some(format!(
-        "no 95 % intervals: the phases are too short for them; it would take about {} of a load like this",
-        duration(needed_s * 1e6)
-    ))
+    Some(format!("no 95 % intervals: the phases are too short for them; it would take about {} of a load like this", length(needed_s)))
+}
+
+/// `200 s`, `11 min`, `2.5 h`.
+fn length(seconds: f64) -> String {
+    match seconds {
+        ..600.0 => format!("{seconds:.0} s"),
+        ..7_200.0 => format!("{:.0} min", seconds / 60.0),
+        _ => format!("{:.1} h", seconds / 3_600.0),
+    }
 }
 
 /// How many failed, when and with what words.
@@ -194,5 +200,15 @@ fn write_other_errors(page: &mut Page, analysis: &Analysis) {
             &format!("{}: {}", error.outcome, error.text),
             Paint::Dim,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_runs_are_said_as_one_would_type_them() {
+        assert_eq!([60.0, 216.0, 681.0, 8_899.0].map(length), ["60 s", "216 s", "11 min", "2.5 h"]);
     }
 }
