@@ -171,7 +171,9 @@ async fn measure(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send
 /// when its first answer after `end` arrives.
 fn implied_p95_ms(measured: &Measured, begin: Instant, end: Instant) -> f64 {
     let (begin, end) = (measured.clock.ns_of(begin), measured.clock.ns_of(end));
-    let end = measured.lines.iter().filter_map(|line| line.done_ns).filter(|done| *done >= end).min().expect("answers after the stall");
+    let first = measured.lines.iter().filter_map(|line| line.done_ns).filter(|done| *done >= end).min().expect("answers after the stall");
+    assert!(first - end < 250_000_000, "the first answer came {} ms after the stall", (first - end) / 1_000_000);
+    let end = first;
     let dues = measured.lines.iter().map(|line| line.intended_ns.expect("an open loop"));
     let mut implied: Vec<u64> = dues.map(|due| if (begin..end).contains(&due) { end - due } else { 0 }).collect();
     implied.sort_unstable();

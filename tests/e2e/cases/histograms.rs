@@ -34,7 +34,11 @@ fn python_with_library(folder: &Path) -> PathBuf {
 /// The Java library below `folder`.
 fn java_library(folder: &Path) -> PathBuf {
     let jar = folder.join("HdrHistogram-2.2.2.jar");
-    if !jar.is_file() {
+    // Made anew where an earlier copy was cut short: a jar ends in its directory.
+    let is_whole = std::fs::read(&jar).is_ok_and(|bytes| bytes.windows(4).any(|at| at == b"PK\x05\x06"));
+    if !is_whole {
+        // Maven leaves a file alone that is there.
+        let _ = std::fs::remove_file(&jar);
         let mut maven = Command::new("mvn");
         maven.args(["--quiet", "--batch-mode", "dependency:copy", &format!("-Dartifact={JAVA}")]);
         output(maven.arg(format!("-DoutputDirectory={}", folder.display())).current_dir(folder));
