@@ -5,13 +5,17 @@
 mod client;
 
 use super::{
-    Analysis, Reason, Verdict,
+    Analysis, Join, Reason, Verdict,
     VerdictState::{self, Invalid, Reservations},
     WorkloadAnalysis, run,
     statistics::trend::CHANGE as TREND,
 };
 use crate::record::{ExportInfo, RunInfo, Status, StreamInfo, Warning};
 
+/// Requests without any server span from which on it can be told how they were lost.
+const WHOLE_LOSSES: u64 = 5;
+/// Largest share of the lost requests that may have come back in part where sampling was changed on the way.
+const IN_PART: f64 = 0.1;
 /// Least share of the sampled requests that must be matched.
 const MATCHED: f64 = 0.95;
 /// Largest difference of the unmatched share between bands: beyond it the account is that of other requests.
@@ -175,8 +179,8 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if join.matched == 0 {
         let advice = if known > 0 {
-            "no server spans were found for any traced request, so there is no account of the latency: check that Milvus exports to the same trace back end \
-             (trace.exporter otlp) with `doctor`"
+            "no server spans were found for any traced request, so there is no account of the latency: check with `doctor` that Milvus exports to the same \
+             trace back end (trace.exporter otlp), and that no mesh or gateway on the way clears the sampled flag, drops or replaces `traceparent`"
         } else {
             "server spans were not fetched, so there is no account of the latency: fetch them with `milvus-bench spans`, or set [tracing.spans] source"
         };
@@ -185,15 +189,33 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     }
     let matched = join.matched as f64 / known.max(1) as f64;
     if matched < MATCHED {
-        let advice = "server spans of some traced requests never came back whole, so the account holds the others only: trace less (a smaller sample_ratio), wait \
-                      longer (settle), or give the collector larger queues";
-        reasons.push(reason("unmatched", Reservations, (matched, MATCHED, "share"), advice));
+        let (code, advice) = if all_or_nothing(join, known) {
+            (
+                "sampling_changed",
+                "the other traced requests have no server span at all, though none came back in part as with a store that loses spans: a mesh or gateway on the way to \
+                 Milvus clears the sampled flag, drops or replaces `traceparent`; let it keep both (Istio: meshConfig.defaultConfig.tracing), and ask `doctor` several times",
+            )
+        } else {
+            (
+                "unmatched",
+                "server spans of some traced requests never came back whole, so the account holds the others only: trace less (a smaller sample_ratio), wait longer \
+                 (settle), or give the collector larger queues",
+            )
+        };
+        reasons.push(reason(code, Reservations, (matched, MATCHED, "share"), advice));
     }
     if join.not_fetched == 0 {
         reasons.extend(unequal_bands(workload));
     }
     reasons.extend(negative_gaps(workload, join.matched));
     at(workload, reasons)
+}
+
+/// Whether a request has all of its server spans or none: a store or a queue that loses spans leaves some traces in part.
+fn all_or_nothing(join: &Join, known: u64) -> bool {
+    let in_part = join.incomplete + join.no_root;
+    let lost = known - join.matched;
+    join.missing >= WHOLE_LOSSES && in_part as f64 <= IN_PART * lost as f64
 }
 
 /// Traces that are lost in one band more than in another make the account that of other requests.

@@ -196,7 +196,7 @@ impl<'a> Session<'a> {
         let transport =
             signals.unless_asked(Asked::Nothing, Transport::connect(&options)).await.ok_or_else(early)?.map_err(CliError::new)?;
         let client = Client::new(transport.clone(), plan.milvus.timeout.max(Duration::from_secs(60)));
-        signals.unless_asked(Asked::Nothing, self.ask_version(&client)).await.ok_or_else(early)??;
+        signals.unless_asked(Asked::Nothing, self.ask_version(&client, &options)).await.ok_or_else(early)??;
         let recorders = (0..self.info.threads).map(|_| writer.recorder()).collect();
         let streams = self.info.streams.clone();
         let progress = self.progress;
@@ -257,8 +257,11 @@ impl<'a> Session<'a> {
         measured
     }
 
-    async fn ask_version(&mut self, client: &Client) -> Result<(), CliError> {
-        let version = milvus::optional(client.version().await).map_err(|error| no_version(&error))?;
+    async fn ask_version(&mut self, client: &Client, options: &ConnectOptions) -> Result<(), CliError> {
+        let version = match milvus::optional(client.version().await) {
+            Ok(version) => version,
+            Err(error) => return Err(no_version(&error, options).await),
+        };
         self.info.servers.insert("milvus".to_owned(), version.unwrap_or_else(|| "unknown (GetVersion is not available)".to_owned()));
         Ok(())
     }
@@ -384,11 +387,16 @@ pub(crate) fn connect_options(plan: &Plan) -> ConnectOptions {
 }
 
 /// Why the first call failed; a server that asks who we are has answered.
-fn no_version(error: &SetupError) -> CliError {
+async fn no_version(error: &SetupError, options: &ConnectOptions) -> CliError {
     const UNAUTHENTICATED: CallError = CallError::Grpc(16);
     if error.failure.error == UNAUTHENTICATED {
         let text = &error.failure.text;
         return CliError::new(format!("Milvus refuses the credentials ({text}): check `token`, or `user` and `password`, of [milvus]"));
+    }
+    if error.failure.error == CallError::Unavailable
+        && let Some(cause) = milvus::tls_refusal(options).await
+    {
+        return CliError::new(format!("no TLS connection to Milvus at {}: {}; {}", options.uri, cause.what(), cause.change()));
     }
     CliError::new(format!("Milvus does not answer: {error}"))
 }

@@ -193,6 +193,22 @@ fn lost_traces_are_a_reservation() {
 }
 
 #[test]
+fn traces_that_are_whole_or_absent_were_sampled_by_somebody_else() {
+    let join = |missing: u64, incomplete: u64| {
+        move |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+            let matched = 1_000 - missing - incomplete;
+            workload.join = Some(Join { sampled: 1_000, matched, missing, incomplete, ..Join::default() });
+        }
+    };
+    check(join(500, 0), &["sampling_changed"], Reservations);
+    check(join(450, 50), &["sampling_changed"], Reservations);
+    // A store that loses spans cuts some traces.
+    check(join(400, 100), &["unmatched"], Reservations);
+    check(join(0, 100), &["unmatched"], Reservations);
+    check(join(50, 0), &[], VerdictState::Valid);
+}
+
+#[test]
 fn requests_that_were_not_asked_for_are_not_lost() {
     let change = |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
         workload.join = Some(Join { sampled: 1_000, matched: 500, not_fetched: 500, ..Join::default() });

@@ -22,7 +22,7 @@ use tonic::{
 
 use self::codec::BytesCodec;
 pub use self::connect::{ConnectError, ConnectOptions, Credentials, TlsOptions};
-use super::{Access, Call, CallError, CallFailure, Pick, Resolve};
+use super::{Access, Call, CallError, CallFailure, Pick, Resolve, TlsCause};
 
 /// Longest reply that is accepted: at least what a proxy sends with its default limits (64 MiB in 2.3, more since 2.4).
 pub(super) const MAX_REPLY_BYTES: usize = 256 << 20;
@@ -178,7 +178,11 @@ fn classify(status: &Status) -> CallError {
 
 fn status_text(status: &Status) -> String {
     match status.source() {
-        Some(source) => format!("{}: {}", status.message(), chain(source)),
+        Some(source) => match TlsCause::of(source) {
+            // With TLS 1.3 a refused certificate of the client shows only in the first call.
+            Some(cause) => format!("{} ({}); {}", cause.what(), chain(source), cause.change()),
+            None => format!("{}: {}", status.message(), chain(source)),
+        },
         None => status.message().to_owned(),
     }
 }
