@@ -1,5 +1,7 @@
 //! The end of a run: analysis, reports, exit code.
 
+use std::sync::Arc;
+
 use super::{
     CliError, Done, print,
     run::RunArguments,
@@ -8,8 +10,8 @@ use super::{
 };
 use crate::{
     analysis::{Analysis, ThresholdState, VerdictState, analyse},
-    record::{RunFolder, RunReader},
-    report::{REPORTS, ReportEntry},
+    record::{RunFolder, RunReader, RunWriter},
+    report::{REPORTS, ReportEntry, RunReport},
     spans::SpanReader,
 };
 
@@ -18,6 +20,7 @@ pub(crate) fn finish(arguments: &RunArguments, mut session: Session<'_>, ended: 
     session.progress.end();
     let measured = session.info.phases.iter().any(|phase| phase.name != "prepare");
     if !measured {
+        report_unmeasured(arguments, &session);
         return match (ended.asked, ended.failure) {
             (Asked::Interrupt, _) => Ok(Done::Interrupted),
             (Asked::Terminate, _) => Ok(Done::Terminated),
@@ -31,11 +34,7 @@ pub(crate) fn finish(arguments: &RunArguments, mut session: Session<'_>, ended: 
     session.save()?;
     // A format that can't be made takes neither the others with it nor what is printed.
     let written = write_reports(&session.folder, &analysis, &arguments.reports);
-    let printed = print_report(&analysis, &arguments.reports);
-    if printed.is_err() {
-        print_report(&analysis, &[])?;
-    }
-    written.and(printed)?;
+    written.and(print_round(arguments, &analysis))?;
     if let Some(failure) = ended.failure {
         return Err(failure);
     }
@@ -44,6 +43,34 @@ pub(crate) fn finish(arguments: &RunArguments, mut session: Session<'_>, ended: 
         Asked::Terminate => Done::Terminated,
         Asked::Nothing => done_of(&analysis, arguments.accept_invalid),
     })
+}
+
+/// Prints the report that was asked for, or the text where it can't be made; what is to be one document is printed at the end.
+fn print_round(arguments: &RunArguments, analysis: &Analysis) -> Result<(), CliError> {
+    if joined_format(arguments).is_some() {
+        return Ok(());
+    }
+    let printed = print_report(analysis, &arguments.reports);
+    if printed.is_err() {
+        print_report(analysis, &[])?;
+    }
+    printed
+}
+
+/// Reports of a run that came to no load: what waits for such a file, a CI system, finds there what failed. A report that can't be
+/// made is no further failure.
+fn report_unmeasured(arguments: &RunArguments, session: &Session<'_>) {
+    let folder = &session.folder;
+    if !folder.file("latency.hlog").exists() {
+        // It failed before its files were begun. Empty ones are what `report` needs, too.
+        let writer = RunWriter::start(folder, Arc::new(session.info.streams.clone()), Box::new(|_| {}));
+        let _ = writer.map(RunWriter::finish);
+    }
+    let Ok(analysis) = analyse_folder(folder) else { return };
+    let _ = write_reports(folder, &analysis, &arguments.reports);
+    if !arguments.reports.is_empty() {
+        let _ = print_round(arguments, &analysis);
+    }
 }
 
 fn done_of(analysis: &Analysis, accept_invalid: bool) -> Done {
@@ -109,16 +136,38 @@ pub(crate) fn write_reports(folder: &RunFolder, analysis: &Analysis, asked: &[St
     failure.map_or(Ok(()), |error| Err(CliError::new(error)))
 }
 
-/// Prints the first report that was asked for and can be printed, text by default.
+/// The first format that was asked for and can be printed; text by default.
+fn printed_format(asked: &[String]) -> &'static ReportEntry {
+    let entry = |name: &String| REPORTS.iter().find(|entry| entry.name == name.as_str() && entry.text);
+    asked.iter().find_map(entry).unwrap_or(&REPORTS[0])
+}
+
+/// Prints it.
 pub(crate) fn print_report(analysis: &Analysis, asked: &[String]) -> Result<(), CliError> {
-    let is_text = |name: &&String| REPORTS.iter().all(|entry| entry.name != name.as_str() || entry.text);
-    let name = asked.iter().find(is_text).map_or("text", String::as_str);
-    if name == "text" {
+    let entry = printed_format(asked);
+    if entry.name == "text" {
         print(crate::report::render_text(analysis, super::report::terminal_style()).as_bytes());
         return Ok(());
     }
-    let entry = REPORTS.iter().find(|entry| entry.name == name);
-    let entry = entry.ok_or_else(|| CliError::new(format!("unknown report format {name:?}")))?;
     print(&(entry.render)(analysis).map_err(CliError::new)?);
+    Ok(())
+}
+
+/// The format of which the reports of all rounds are printed as one document; None where each is printed as it is made.
+pub(crate) fn joined_format(arguments: &RunArguments) -> Option<&'static ReportEntry> {
+    (arguments.repeat > 1).then(|| printed_format(&arguments.reports)).filter(|entry| entry.joined.is_some())
+}
+
+/// Prints the reports in `folders` as one document, where the format needs that. A run whose report could not be made has said so.
+pub(crate) fn print_joined(arguments: &RunArguments, folders: &[RunFolder]) -> Result<(), CliError> {
+    let Some((entry, join)) = joined_format(arguments).and_then(|entry| Some((entry, entry.joined?))) else { return Ok(()) };
+    let report = |folder: &RunFolder| {
+        let run = folder.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        std::fs::read(folder.file(entry.file)).ok().map(|bytes| RunReport { run, bytes })
+    };
+    let reports: Vec<RunReport> = folders.iter().filter_map(report).collect();
+    if !reports.is_empty() {
+        print(&join(&reports).map_err(CliError::new)?);
+    }
     Ok(())
 }

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     plan::Plan,
+    record::RunFolder,
     report::{NOT_BUILT, REPORTS},
 };
 
@@ -99,8 +100,22 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Done, CliError> {
     }
 }
 
-/// Every round, one after the other.
-fn rounds(arguments: &RunArguments, mut plan: Plan, signals: &Signals, runtime: &Handle) -> Result<Done, CliError> {
+/// Every round, one after the other, and the document that holds the reports of all.
+fn rounds(arguments: &RunArguments, plan: Plan, signals: &Signals, runtime: &Handle) -> Result<Done, CliError> {
+    let mut folders = Vec::new();
+    let ended = each_round(arguments, plan, signals, runtime, &mut folders);
+    let printed = finish::print_joined(arguments, &folders);
+    ended.and_then(|done| printed.map(|()| done))
+}
+
+/// Runs them; `folders` holds those that were begun, also where one failed.
+fn each_round(
+    arguments: &RunArguments,
+    mut plan: Plan,
+    signals: &Signals,
+    runtime: &Handle,
+    folders: &mut Vec<RunFolder>,
+) -> Result<Done, CliError> {
     let progress = Progress::new(arguments.quiet);
     let mut worst = Done::Ok;
     runtime.block_on(calibrate::on_first_run(&progress, signals));
@@ -113,12 +128,14 @@ fn rounds(arguments: &RunArguments, mut plan: Plan, signals: &Signals, runtime: 
         }
         let done = runtime.block_on(async {
             let mut session = session::Session::create(arguments, &plan, &progress, signals.clone())?;
+            folders.push(session.folder.clone());
             if arguments.stack {
                 match stack::ensure_for_run(&mut plan, &progress).await {
                     Ok(warning) => session.info.warnings.extend(warning),
                     Err(error) => {
                         session.fail(&error.message);
-                        return Err(error);
+                        let ended = session::Ended { failure: Some(error), asked: signals.asked() };
+                        return finish::finish(arguments, session, ended);
                     }
                 }
             }
@@ -143,10 +160,14 @@ fn worse(one: Done, other: Done) -> Done {
     if other.code() > one.code() { other } else { one }
 }
 
+/// What stdout carries of several runs.
+const REPEATED: &str = "With --repeat it is one document: text and markdown one after the other, hgrm with the curve of the first run and the others as comments, \
+                        json a list, csv a table with a column `run`, junit the suites of all, html a page of pages, flamegraph one picture below the other";
+
 /// Help of `--report`, with the formats of this build.
 pub(crate) fn reports_help() -> String {
     let names: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
-    format!("Report on stdout: {} (default: text); its file is written as well", names.join(", "))
+    format!("Report on stdout: {} (default: text); its file is written as well. {REPEATED}", names.join(", "))
 }
 
 /// Unknown formats are found before anything is measured.

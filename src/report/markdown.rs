@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    PREPARE, ReportEntry, clean, thresholds,
+    PREPARE, ReportEntry, ReportError, RunReport, clean, thresholds,
     units::{count, duration, number, share},
 };
 use crate::analysis::{Analysis, Estimate, Quantiles, ThresholdState, VerdictState, WorkloadAnalysis};
@@ -14,6 +14,7 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "markdown",
     file: "report.md",
     text: true,
+    joined: Some(joined),
     summary: "verdict, latency and where the time went, for the comment of a pull request",
     render: |analysis| Ok(render(analysis).into_bytes()),
 };
@@ -47,6 +48,12 @@ fn render(analysis: &Analysis) -> String {
     }
     out.push_str("\n</details>\n");
     out
+}
+
+/// One after the other; without an empty line between, a heading would belong to the details before it.
+fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
+    let reports: Vec<&[u8]> = reports.iter().map(|report| report.bytes.as_slice()).collect();
+    Ok(reports.join(b"\n".as_slice()))
 }
 
 fn write_thresholds(out: &mut String, analysis: &Analysis) {

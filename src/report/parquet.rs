@@ -22,6 +22,7 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "parquet",
     file: "report.parquet",
     text: false,
+    joined: None,
     summary: "one row per request that was traced or failed: times, state of the join, time per area",
     render: |analysis| render(analysis).map_err(|error| ReportError(format!("the report can't be written as Parquet: {error}"))),
 };

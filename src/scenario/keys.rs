@@ -184,7 +184,7 @@ pub static KEYS: &[ScenarioKey] = &[
 ];
 
 /// Keys that the format has and this version has not.
-const NOT_BUILT: &[(&str, &str)] = &[
+pub(super) const NOT_BUILT: &[(&str, &str)] = &[
     (MILVUS, "needs"),
     (MILVUS, "retries"),
     (SPANS, "headers_command"),

@@ -44,6 +44,7 @@ pub(super) fn series() -> Series {
     let mut series = Series {
         start_s: -0.25,
         step_s: 1,
+        covered_s: [vec![0.75], vec![1.0; 6], vec![0.25]].concat(),
         per_decade: 16,
         cells: vec![quiet; 8],
         ok: vec![200; 8],

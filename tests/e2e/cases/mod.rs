@@ -8,7 +8,7 @@ mod quickstart;
 mod scenarios;
 mod sources;
 
-use crate::harness::Case;
+use crate::groups::Case;
 
 /// Against Milvus 2.3.5 and the Jaeger of the stack.
 pub(crate) const STACK: &[Case] = &[
