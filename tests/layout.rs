@@ -120,6 +120,20 @@ fn nothing_ends_the_process_below_main() {
     assert!(found.is_empty(), "{found:?}");
 }
 
+/// Words of code that writes to stdout or stderr itself. The macros panic where those are gone.
+const PRINTS: [&str; 4] = ["print!(", "println!(", "io::stderr()", "io::stdout().lock"];
+
+#[test]
+fn only_the_output_of_the_command_line_prints() {
+    let mut files = Vec::new();
+    rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    files.retain(|file| !file.ends_with("cli/output.rs"));
+    // Asking whether it is a terminal writes nothing.
+    let code = |file: &PathBuf| fs::read_to_string(file).expect("a source file").replace("io::stderr().is_terminal()", "");
+    let found: Vec<_> = files.iter().filter(|file| PRINTS.iter().any(|word| code(file).contains(word))).collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
 #[test]
 fn an_edge_in_a_braced_list_is_seen() {
     assert_eq!(imported("use crate::{\n    load::{a, b},\n    plan::c,\n};\n"), ["load", "plan"]);

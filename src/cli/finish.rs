@@ -1,7 +1,8 @@
 //! The end of a run: analysis, reports, exit code.
 
 use super::{
-    CliError, Done, print,
+    CliError, Done,
+    output::{print, say},
     run::RunArguments,
     session::{Ended, Session},
     signals::Asked,
@@ -25,24 +26,28 @@ pub(crate) fn finish(arguments: &RunArguments, mut session: Session<'_>, ended: 
         };
     }
     // Said first: whatever fails from here on, the run is there.
-    eprintln!("run folder: {}", session.folder.path().display());
+    say(&format!("run folder: {}", session.folder.path().display()));
     let analysis = analyse_folder(&session.folder)?;
     session.info.verdict = Some(verdict_name(analysis.verdict.state).to_owned());
     session.save()?;
     // A format that can't be made takes neither the others with it nor what is printed.
     let written = write_reports(&session.folder, &analysis, &arguments.reports);
-    let printed = print_report(&analysis, &arguments.reports);
-    if printed.is_err() {
-        print_report(&analysis, &[])?;
+    let (bytes, made) = match to_print(&analysis, &arguments.reports) {
+        Ok(bytes) => (bytes, Ok(())),
+        Err(error) => (to_print(&analysis, &[])?, Err(error)),
+    };
+    let printed = print(&bytes);
+    if let Err(error) = &printed {
+        error.say();
+        say(&format!("the report was not printed: it is in {}", session.folder.path().display()));
     }
-    written.and(printed)?;
+    written.and(made)?;
     if let Some(failure) = ended.failure {
         return Err(failure);
     }
-    Ok(match ended.asked {
-        Asked::Interrupt => Done::Interrupted,
-        Asked::Terminate => Done::Terminated,
-        Asked::Nothing => done_of(&analysis, arguments.accept_invalid),
+    Ok(match done_of(&analysis, arguments.accept_invalid) {
+        Done::Ok | Done::Failed if printed.is_err() => Done::Unprinted,
+        done => done,
     })
 }
 
@@ -103,22 +108,20 @@ pub(crate) fn write_reports(folder: &RunFolder, analysis: &Analysis, asked: &[St
         folder.write(entry.file, &bytes).map_err(CliError::new)?;
         // The others say on stdout what they hold; this one has to be opened.
         if entry.name == "html" {
-            eprintln!("report: {}", folder.file(entry.file).display());
+            say(&format!("report: {}", folder.file(entry.file).display()));
         }
     }
     failure.map_or(Ok(()), |error| Err(CliError::new(error)))
 }
 
-/// Prints the first report that was asked for and can be printed, text by default.
-pub(crate) fn print_report(analysis: &Analysis, asked: &[String]) -> Result<(), CliError> {
+/// The first report that was asked for and can be printed, text by default.
+pub(crate) fn to_print(analysis: &Analysis, asked: &[String]) -> Result<Vec<u8>, CliError> {
     let is_text = |name: &&String| REPORTS.iter().all(|entry| entry.name != name.as_str() || entry.text);
     let name = asked.iter().find(is_text).map_or("text", String::as_str);
     if name == "text" {
-        print(crate::report::render_text(analysis, super::report::terminal_style()).as_bytes());
-        return Ok(());
+        return Ok(crate::report::render_text(analysis, super::report::terminal_style()).into_bytes());
     }
     let entry = REPORTS.iter().find(|entry| entry.name == name);
     let entry = entry.ok_or_else(|| CliError::new(format!("unknown report format {name:?}")))?;
-    print(&(entry.render)(analysis).map_err(CliError::new)?);
-    Ok(())
+    (entry.render)(analysis).map_err(CliError::new)
 }
