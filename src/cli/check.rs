@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{CliError, Done, ScenarioArguments, print};
+use super::{CliError, Done, ScenarioArguments, output::print};
 use crate::{
     plan::{Plan, PlanFlags},
     scenario::{Scenario, ScenarioSource},
@@ -24,10 +24,10 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<Done, CliError> {
     if arguments.resolved {
         let mut text = serde_json::to_vec_pretty(&plan.resolved).map_err(CliError::new)?;
         text.push(b'\n');
-        print(&text);
+        print(&text)?;
     } else {
         let text: String = plan.expectation().to_string().lines().map(|line| format!("{}\n", crate::report::clean(line))).collect();
-        print(text.as_bytes());
+        print(text.as_bytes())?;
     }
     Ok(Done::Ok)
 }

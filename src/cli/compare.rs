@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Done, finish::analyse_folder, print, report::terminal_style};
+use super::{CliError, Done, finish::analyse_folder, output::print, report::terminal_style};
 use crate::{
     analysis::{
         Analysis,
@@ -74,9 +74,9 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
         write(out, &comparison)?;
     }
     if format == "text" {
-        print(render_text(&comparison, terminal_style()).as_bytes());
+        print(render_text(&comparison, terminal_style()).as_bytes())?;
     } else {
-        print(&(entry.render)(&comparison).map_err(CliError::new)?);
+        print(&(entry.render)(&comparison).map_err(CliError::new)?)?;
     }
     Ok(if arguments.fail_if_slower.is_some_and(|share| is_slower(&comparison, share)) { Done::Failed } else { Done::Ok })
 }

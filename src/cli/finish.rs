@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    CliError, Done, print,
+    CliError, Done,
+    output::{print, say},
     run::RunArguments,
     session::{Ended, Session},
     signals::Asked,
@@ -28,33 +29,45 @@ pub(crate) fn finish(arguments: &RunArguments, mut session: Session<'_>, ended: 
         };
     }
     // Said first: whatever fails from here on, the run is there.
-    eprintln!("run folder: {}", session.folder.path().display());
+    say(&format!("run folder: {}", session.folder.path().display()));
     let analysis = analyse_folder(&session.folder)?;
     session.info.verdict = Some(verdict_name(analysis.verdict.state).to_owned());
     session.save()?;
     // A format that can't be made takes neither the others with it nor what is printed.
     let written = write_reports(&session.folder, &analysis, &arguments.reports);
-    written.and(print_round(arguments, &analysis))?;
+    let printed = print_round(arguments, &analysis, &session.folder);
+    written?;
+    let printed = printed?;
     if let Some(failure) = ended.failure {
         return Err(failure);
     }
-    Ok(match ended.asked {
-        Asked::Interrupt => Done::Interrupted,
-        Asked::Terminate => Done::Terminated,
-        Asked::Nothing => done_of(&analysis, arguments.accept_invalid),
-    })
+    Ok(unless_printed(done_of(&analysis, arguments.accept_invalid), printed))
 }
 
-/// Prints the report that was asked for, or the text where it can't be made; what is to be one document is printed at the end.
-fn print_round(arguments: &RunArguments, analysis: &Analysis) -> Result<(), CliError> {
+/// What was asked for and could not be printed is no success.
+pub(crate) fn unless_printed(done: Done, printed: bool) -> Done {
+    match done {
+        Done::Ok | Done::Failed if !printed => Done::Unprinted,
+        done => done,
+    }
+}
+
+/// Prints the report that was asked for, or the text where it can't be made, which is an error all the same; says whether stdout took
+/// it. What is to be one document is printed at the end.
+fn print_round(arguments: &RunArguments, analysis: &Analysis, folder: &RunFolder) -> Result<bool, CliError> {
     if joined_format(arguments).is_some() {
-        return Ok(());
+        return Ok(true);
     }
-    let printed = print_report(analysis, &arguments.reports);
-    if printed.is_err() {
-        print_report(analysis, &[])?;
+    let (bytes, made) = match to_print(analysis, &arguments.reports) {
+        Ok(bytes) => (bytes, Ok(())),
+        Err(error) => (to_print(analysis, &[])?, Err(error)),
+    };
+    let printed = print(&bytes);
+    if let Err(error) = &printed {
+        error.say();
+        say(&format!("the report was not printed: it is in {}", folder.path().display()));
     }
-    printed
+    made.map(|()| printed.is_ok())
 }
 
 /// Reports of a run that came to no load: what waits for such a file, a CI system, finds there what failed. A report that can't be
@@ -69,7 +82,7 @@ fn report_unmeasured(arguments: &RunArguments, session: &Session<'_>) {
     let Ok(analysis) = analyse_folder(folder) else { return };
     let _ = write_reports(folder, &analysis, &arguments.reports);
     if !arguments.reports.is_empty() {
-        let _ = print_round(arguments, &analysis);
+        let _ = print_round(arguments, &analysis, folder);
     }
 }
 
@@ -130,7 +143,7 @@ pub(crate) fn write_reports(folder: &RunFolder, analysis: &Analysis, asked: &[St
         folder.write(entry.file, &bytes).map_err(CliError::new)?;
         // The others say on stdout what they hold; this one has to be opened.
         if entry.name == "html" {
-            eprintln!("report: {}", folder.file(entry.file).display());
+            say(&format!("report: {}", folder.file(entry.file).display()));
         }
     }
     failure.map_or(Ok(()), |error| Err(CliError::new(error)))
@@ -142,15 +155,13 @@ fn printed_format(asked: &[String]) -> &'static ReportEntry {
     asked.iter().find_map(entry).unwrap_or(&REPORTS[0])
 }
 
-/// Prints it.
-pub(crate) fn print_report(analysis: &Analysis, asked: &[String]) -> Result<(), CliError> {
+/// It, as bytes.
+pub(crate) fn to_print(analysis: &Analysis, asked: &[String]) -> Result<Vec<u8>, CliError> {
     let entry = printed_format(asked);
     if entry.name == "text" {
-        print(crate::report::render_text(analysis, super::report::terminal_style()).as_bytes());
-        return Ok(());
+        return Ok(crate::report::render_text(analysis, super::report::terminal_style()).into_bytes());
     }
-    print(&(entry.render)(analysis).map_err(CliError::new)?);
-    Ok(())
+    (entry.render)(analysis).map_err(CliError::new)
 }
 
 /// The format of which the reports of all rounds are printed as one document; None where each is printed as it is made.
@@ -158,16 +169,21 @@ pub(crate) fn joined_format(arguments: &RunArguments) -> Option<&'static ReportE
     (arguments.repeat > 1).then(|| printed_format(&arguments.reports)).filter(|entry| entry.joined.is_some())
 }
 
-/// Prints the reports in `folders` as one document, where the format needs that. A run whose report could not be made has said so.
-pub(crate) fn print_joined(arguments: &RunArguments, folders: &[RunFolder]) -> Result<(), CliError> {
-    let Some((entry, join)) = joined_format(arguments).and_then(|entry| Some((entry, entry.joined?))) else { return Ok(()) };
+/// Prints the reports in `folders` as one document, where the format needs that, and says whether stdout took it. A run whose report
+/// could not be made has said so.
+pub(crate) fn print_joined(arguments: &RunArguments, folders: &[RunFolder]) -> Result<bool, CliError> {
+    let Some((entry, join)) = joined_format(arguments).and_then(|entry| Some((entry, entry.joined?))) else { return Ok(true) };
     let report = |folder: &RunFolder| {
         let run = folder.path().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         std::fs::read(folder.file(entry.file)).ok().map(|bytes| RunReport { run, bytes })
     };
     let reports: Vec<RunReport> = folders.iter().filter_map(report).collect();
-    if !reports.is_empty() {
-        print(&join(&reports).map_err(CliError::new)?);
+    if reports.is_empty() {
+        return Ok(true);
     }
-    Ok(())
+    let printed = print(&join(&reports).map_err(CliError::new)?);
+    if let Err(error) = &printed {
+        error.say();
+    }
+    Ok(printed.is_ok())
 }

@@ -5,7 +5,14 @@ use std::{fs::OpenOptions, io::Write as _, path::PathBuf, time::Duration};
 use askama::Template;
 use clap::Args;
 
-use super::{CliError, Done, check::plan_of, doctor::NO_SCENARIO, print, runtime, session::connect_options};
+use super::{
+    CliError, Done,
+    check::plan_of,
+    doctor::NO_SCENARIO,
+    output::{print, say},
+    runtime,
+    session::connect_options,
+};
 use crate::{
     milvus::{
         Client, Transport, methods, optional,
@@ -82,7 +89,7 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
         starter(&found, &uri, version.as_deref())?.render().map(|text| text + "\n").map_err(CliError::new)
     })?;
     let Some(path) = &arguments.out else {
-        print(text.as_bytes());
+        print(text.as_bytes())?;
         return Ok(Done::Ok);
     };
     // Never over a file that is there: it may be an hour of somebody's work.
@@ -92,7 +99,7 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
         .open(path)
         .map_err(|error| CliError::new(format!("{} can't be written: {error}; name a new file with --out", path.display())))?;
     file.write_all(text.as_bytes()).map_err(|error| CliError::new(format!("{} can't be written: {error}", path.display())))?;
-    eprintln!("scenario: {}", path.display());
+    say(&format!("scenario: {}", path.display()));
     Ok(Done::Ok)
 }
 

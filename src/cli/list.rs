@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Done, print, report::terminal_style};
+use super::{CliError, Done, output::print, report::terminal_style};
 use crate::{
     analysis::{Analysis, ThresholdState, VerdictState},
     record::{RunInfo, RunReader},
@@ -38,7 +38,7 @@ pub(crate) fn list(arguments: &ListArguments) -> Result<Done, CliError> {
     }
     runs.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
     let runs: Vec<ListedRun> = runs.into_iter().map(|(_, run)| run).collect();
-    print(render_list(&runs, terminal_style()).as_bytes());
+    print(render_list(&runs, terminal_style()).as_bytes())?;
     Ok(Done::Ok)
 }
 

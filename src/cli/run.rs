@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use tokio::runtime::Handle;
 
 use super::{
     CliError, Done, ScenarioArguments, calibrate,
@@ -11,7 +10,7 @@ use super::{
     finish,
     progress::Progress,
     runtime, session,
-    signals::{Asked, Signals},
+    signals::{Asked, Signals, Stage},
     stack,
 };
 use crate::{
@@ -59,70 +58,44 @@ pub(crate) struct RunArguments {
     pub(crate) quiet: bool,
 }
 
-/// Runs a scenario, once or `--repeat` times, on a thread of its own: the second Ctrl-C leaves at once, whatever is under way
-/// there, by returning through `main`.
-pub(crate) fn run(arguments: RunArguments) -> Result<Done, CliError> {
+/// Runs a scenario, once or `--repeat` times.
+pub(crate) fn run(arguments: &RunArguments, signals: &Signals) -> Result<Done, CliError> {
     check_reports(&arguments.reports)?;
     if arguments.repeat > 1 && arguments.out.is_some() {
         return Err(CliError::new("--out names one folder and --repeat makes several: name their parent with --results"));
     }
     let plan = read_plan(&arguments.scenario)?;
-    let runtime = runtime()?;
-    // One for all rounds: a signal counts whenever it comes, be it while a round is analysed.
-    let signals = runtime.block_on(async { Signals::listen() })?;
-    let mut leaving = signals.clone();
-    let handle = runtime.handle().clone();
-    let (sender, ended) = tokio::sync::oneshot::channel();
-    let work = move || {
-        let ended = rounds(&arguments, plan, &signals, &handle);
-        // Nobody waits for it any more when it was left.
-        let _ = sender.send(ended);
-    };
-    let thread =
-        std::thread::Builder::new().name("run".to_owned()).spawn(work).map_err(|error| CliError::new(format!("no thread: {error}")))?;
-    let ended = runtime.block_on(async {
-        tokio::select! {
-            ended = ended => Some(ended),
-            () = leaving.leave() => None,
+    let ended = rounds(arguments, plan, signals);
+    match signals.asked().done() {
+        // Whatever else went wrong by then.
+        Some(done) => {
+            ended.err().iter().for_each(CliError::say);
+            Ok(done)
         }
-    });
-    match ended {
-        Some(Ok(ended)) => ended,
-        // It panicked, and the message has been printed.
-        Some(Err(_)) => {
-            std::panic::resume_unwind(thread.join().err().unwrap_or_else(|| Box::new("the run's thread ended without a result")))
-        }
-        None => {
-            // Dropping it would wait for what is under way, or take the clock away from it.
-            std::mem::forget(runtime);
-            Ok(Done::Interrupted)
-        }
+        None => ended,
     }
 }
 
 /// Every round, one after the other, and the document that holds the reports of all.
-fn rounds(arguments: &RunArguments, plan: Plan, signals: &Signals, runtime: &Handle) -> Result<Done, CliError> {
+fn rounds(arguments: &RunArguments, plan: Plan, signals: &Signals) -> Result<Done, CliError> {
     let mut folders = Vec::new();
-    let ended = each_round(arguments, plan, signals, runtime, &mut folders);
+    let ended = each_round(arguments, plan, signals, &mut folders);
     let printed = finish::print_joined(arguments, &folders);
-    ended.and_then(|done| printed.map(|()| done))
+    let done = ended?;
+    Ok(finish::unless_printed(done, printed?))
 }
 
 /// Runs them; `folders` holds those that were begun, also where one failed.
-fn each_round(
-    arguments: &RunArguments,
-    mut plan: Plan,
-    signals: &Signals,
-    runtime: &Handle,
-    folders: &mut Vec<RunFolder>,
-) -> Result<Done, CliError> {
+fn each_round(arguments: &RunArguments, mut plan: Plan, signals: &Signals, folders: &mut Vec<RunFolder>) -> Result<Done, CliError> {
+    let runtime = runtime()?;
     let progress = Progress::new(arguments.quiet);
     let mut worst = Done::Ok;
     runtime.block_on(calibrate::on_first_run(&progress, signals));
     for round in 1..=arguments.repeat {
-        if let Some(done) = stopped(signals.asked()) {
-            return Ok(worse(worst, done));
+        if signals.asked() != Asked::Nothing {
+            break;
         }
+        signals.enter(Stage::Measuring);
         if arguments.repeat > 1 {
             progress.step(&format!("run {round} of {}", arguments.repeat));
         }
@@ -140,20 +113,12 @@ fn each_round(
                 }
             }
             let ended = session.run(&plan).await;
+            signals.enter(Stage::Finishing);
             finish::finish(arguments, session, ended)
         })?;
         worst = worse(worst, done);
     }
     Ok(worst)
-}
-
-/// How it ends where no further round may begin.
-fn stopped(asked: Asked) -> Option<Done> {
-    match asked {
-        Asked::Nothing => None,
-        Asked::Interrupt => Some(Done::Interrupted),
-        Asked::Terminate => Some(Done::Terminated),
-    }
 }
 
 fn worse(one: Done, other: Done) -> Done {

@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::{
     CliError, Done, collect,
-    finish::{analyse_folder, print_report, write_reports},
+    finish::{analyse_folder, to_print, write_reports},
+    output::print,
     progress::Progress,
     runs, runtime,
 };
@@ -88,7 +89,7 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     folder.write_info(&info).map_err(CliError::new)?;
     let analysis = analyse_folder(&folder)?;
     write_reports(&folder, &analysis, &[])?;
-    print_report(&analysis, &[])?;
+    print(&to_print(&analysis, &[])?)?;
     Ok(Done::Ok)
 }
 

@@ -134,6 +134,7 @@ fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
             )]
         }
         ConnectError::Unreachable { .. } => causes_by_peer(peer),
+        ConnectError::TooManyFiles { advice, .. } => vec![Cause::new("this process may open no more files", advice)],
     }
 }
 
@@ -181,6 +182,9 @@ fn causes_by_peer(peer: Peer) -> Vec<Cause> {
 }
 
 fn causes_of_failed_call(failure: &CallFailure, peer: Peer, credentials: &Credentials) -> Vec<Cause> {
+    if let Some(status) = failure.http_status {
+        return causes_of_page(status);
+    }
     let credentials_key = "in the scenario: [milvus] user = \"NAME\", password = \"${MILVUS_PASSWORD}\", or token = \"${MILVUS_TOKEN}\"";
     match failure.error {
         UNAUTHENTICATED if *credentials == Credentials::None => {
@@ -207,6 +211,30 @@ fn causes_of_failed_call(failure: &CallFailure, peer: Peer, credentials: &Creden
             "the server refuses the question or answers something else than Milvus does",
             format!("[milvus] uri and database in the scenario; {}", advice::LOG),
         )],
+    }
+}
+
+/// What stands before Milvus, or in its place, by the HTTP status that it answers with.
+fn causes_of_page(status: u16) -> Vec<Cause> {
+    let address = "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"";
+    let ingress = "ingress-nginx: nginx.ingress.kubernetes.io/backend-protocol: GRPC; nginx: grpc_pass";
+    match status {
+        502..=504 => vec![Cause::new(
+            "a proxy or ingress answers, and the Milvus behind it is down, is starting, or is not where the proxy looks for it",
+            "docker compose ps; kubectl get pods; the proxy's log and its upstream address",
+        )],
+        413 => vec![Cause::new(
+            "a proxy or ingress takes no requests of this size",
+            "nginx: client_max_body_size; ingress-nginx: nginx.ingress.kubernetes.io/proxy-body-size",
+        )],
+        401 | 403 | 407 => {
+            vec![Cause::new("a proxy or ingress before Milvus wants a login", "the proxy's rules for this path, or an address behind it")]
+        }
+        429 => vec![Cause::new("a proxy or ingress limits the rate", "its limits (nginx: limit_req)")],
+        _ => vec![
+            Cause::new("a web server is there: Milvus' metrics and UI are on 9091, gRPC is on 19530", address),
+            Cause::new("a proxy or ingress does not pass gRPC on", ingress),
+        ],
     }
 }
 

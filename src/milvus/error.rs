@@ -44,6 +44,8 @@ pub struct CallFailure {
     pub error: CallError,
     /// Text of the server or the transport, at most 500 characters, control characters replaced, secrets masked.
     pub text: String,
+    /// Status of HTTP, where the reply was none of gRPC; see [`crate::not_grpc`].
+    pub http_status: Option<u16>,
 }
 
 /// Longest text of a failure, in characters.
@@ -54,7 +56,7 @@ impl CallFailure {
     #[must_use]
     pub fn new(error: CallError, text: &str) -> Self {
         let text = text.chars().take(TEXT_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect();
-        Self { error, text }
+        Self { error, text, http_status: None }
     }
 }
 

@@ -79,6 +79,9 @@ impl EmbeddedReceiver {
     /// The address can't be listened on.
     pub async fn start(listen: &str, nonce: u64, limit: usize) -> Result<Self, SpanError> {
         let failed = |error: std::io::Error| {
+            if let Some(advice) = crate::open_files::advice(&error.to_string()) {
+                return SpanError(format!("the embedded OTLP receiver can't listen on {listen} ({error}): {advice}"));
+            }
             SpanError(format!(
                 "the embedded OTLP receiver can't listen on {listen} ({error}): stop what uses that port (a Jaeger or a collector?) or set tracing.spans listen to \
                  another HOST:PORT, and Milvus' trace.otlp.endpoint to the same"

@@ -16,6 +16,7 @@ use super::address::{Addresses, addresses, base, shown};
 use super::generated::jaeger_v2::{GetServicesRequest, GetServicesResponse, GetTraceRequest, SpansResponseChunk, Timestamp};
 use super::source::cleaned;
 use super::{LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, http, jaeger_v2, jaeger_v3};
+use crate::{not_grpc::Reading, open_files};
 
 /// tonic's own limit is 4 MiB, which the reply of api_v3 for a set-up trace passes.
 const MAX_MESSAGE: usize = 256 << 20;
@@ -72,6 +73,9 @@ impl Link {
     async fn connect(addresses: &Addresses, options: &SourceOptions) -> Result<Self, SpanError> {
         let address = shown(&addresses.grpc);
         let failed = |error: &dyn std::error::Error| {
+            if let Some(advice) = open_files::advice(&http::causes(error)) {
+                return SpanError(format!("no connection to Jaeger gRPC at {address} ({}): {advice}", http::causes(error)));
+            }
             SpanError(format!(
                 "no Jaeger gRPC answers at {address} ({}): start Jaeger, publish its port 16685, or choose tracing.spans source = \"jaeger-json\"",
                 http::causes(error)
@@ -111,7 +115,7 @@ impl Link {
         Q: Message + Send + Sync + 'static,
         R: Message + Default + Send + Sync + 'static,
     {
-        let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(MAX_MESSAGE);
+        let mut grpc = Grpc::new(Reading(self.channel.clone())).max_decoding_message_size(MAX_MESSAGE);
         grpc.ready().await.map_err(|error| Status::unavailable(http::causes(&error)))?;
         let mut request = Request::new(message);
         *request.metadata_mut() = self.metadata.clone();

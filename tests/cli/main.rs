@@ -15,6 +15,7 @@ mod joined;
 mod list;
 mod otlp;
 mod ownership;
+mod pipes;
 mod progress;
 mod reports;
 mod secrets;

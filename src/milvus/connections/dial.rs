@@ -33,12 +33,15 @@ use super::{
     frame::Frame,
     socket::{Coalesced, Stamped, Stream},
 };
-use crate::milvus::{
-    TlsCause,
-    transport::{
-        ConnectError, ConnectOptions, TlsOptions,
-        connect::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, check_uri, read_pem, tls_error},
+use crate::{
+    milvus::{
+        TlsCause,
+        transport::{
+            ConnectError, ConnectOptions, TlsOptions,
+            connect::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, check_uri, read_pem, tls_error},
+        },
     },
+    open_files,
 };
 
 /// Bytes of one request that may wait inside HTTP/2 for the server's window: more than any message has, so that the
@@ -178,7 +181,10 @@ impl Dial {
         if let Some(connect) = &self.in_process {
             return handshake(Box::new(connect())).await.map_err(unreachable);
         }
-        let tcp = self.tcp(number).await.map_err(|error| unreachable(error.to_string()))?;
+        let tcp = self.tcp(number).await.map_err(|error| match open_files::advice(&error.to_string()) {
+            Some(advice) => ConnectError::TooManyFiles { uri: self.uri.clone(), cause: error.to_string(), advice },
+            None => unreachable(error.to_string()),
+        })?;
         let stamped = Stamped::new(tcp, Rc::clone(watch), number);
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(stamped),

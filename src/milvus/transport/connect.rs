@@ -10,7 +10,7 @@ use tonic::{
 use url::Url;
 
 use super::{Access, Pick, Resolve};
-use crate::milvus::TlsCause;
+use crate::{milvus::TlsCause, open_files};
 
 /// Flow-control windows: as large as a reply may reasonably be, so that reading a reply never waits for a window update.
 pub(in crate::milvus) const STREAM_WINDOW_BYTES: u32 = 8 << 20;
@@ -168,12 +168,25 @@ pub enum ConnectError {
         problem: String,
     },
     /// Nobody answers there.
-    #[error("no connection to Milvus at {uri}: {cause}; check that Milvus runs there and that this is its gRPC port (19530 by default)")]
+    #[error(
+        "no connection to Milvus at {uri}: {cause}; check that Milvus runs there and that this is its gRPC port (19530 by default); \
+             `milvus-bench stack up` starts a local one"
+    )]
     Unreachable {
         /// As typed.
         uri: String,
         /// Of the operating system or of HTTP/2.
         cause: String,
+    },
+    /// This process may open no more files.
+    #[error("no connection to Milvus at {uri}: {cause}: {advice}")]
+    TooManyFiles {
+        /// As typed.
+        uri: String,
+        /// Of the operating system.
+        cause: String,
+        /// What to do.
+        advice: String,
     },
     /// The server was reached, and TLS with it failed.
     #[error("no TLS connection to Milvus at {uri}: {}", tls_words(*known, cause))]
@@ -322,6 +335,9 @@ pub(in crate::milvus) fn read_pem(key: &'static str, path: &Path, kind: &str) ->
 
 fn refused(uri: &str, error: &tonic::transport::Error) -> ConnectError {
     let (uri, cause, whole) = (uri.to_owned(), root_cause(error), super::chain(error));
+    if let Some(advice) = open_files::advice(&whole) {
+        return ConnectError::TooManyFiles { uri, cause, advice };
+    }
     // What failed before TLS began is told by tonic's words.
     let before_tls = whole.contains("tcp connect error") || whole.contains("dns error");
     if uri.starts_with("https") && !before_tls { tls_error(&uri, error) } else { ConnectError::Unreachable { uri, cause } }
