@@ -36,6 +36,9 @@ pub struct Analysis {
     pub thresholds: Vec<ThresholdResult>,
     /// What was measured where: versions, machine, span source, in the order of printing.
     pub environment: Vec<(String, String)>,
+    /// How long each phase of the load really ran, in their order.
+    #[serde(default)]
+    pub phases: Vec<PhaseTime>,
     /// How much the load used of what this client can generate; None without a calibration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_capacity: Option<ClientCapacity>,
@@ -61,6 +64,16 @@ pub struct Analysis {
     /// Single requests, for reports that list them. Not in report.json; empty in a build that has no such report.
     #[serde(skip)]
     pub requests: RequestTable,
+}
+
+/// How long a phase really ran.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PhaseTime {
+    /// Name of the phase.
+    pub phase: String,
+    /// Seconds from the first to the last moment at which something was due or could have been sent; stages and ramps together, without
+    /// warm-up.
+    pub duration_s: f64,
 }
 
 impl WorkloadAnalysis {
@@ -191,7 +204,7 @@ pub struct WorkloadAnalysis {
     /// `open` or `closed`.
     #[serde(rename = "loop")]
     pub loop_kind: String,
-    /// Seconds of the measured part.
+    /// Seconds that the measured part really ran, which may be less than planned: what every rate divides by.
     pub duration_s: f64,
     /// Counts; `due = ok + failed + not_sent`.
     pub requests: RequestCounts,
@@ -283,13 +296,13 @@ pub struct RequestCounts {
 pub struct Rates {
     /// What the schedule asked for; null in a closed loop.
     pub target: Option<f64>,
-    /// Slots that the schedule held / the part's duration: by chance more or fewer than the target where arrivals are; left out in
+    /// Slots that the schedule held / the time that the part ran: by chance more or fewer than the target where arrivals are; left out in
     /// a closed loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<f64>,
-    /// Sent within the part / its duration.
+    /// Sent / the time that the part ran.
     pub achieved: f64,
-    /// Successes done within the part / its duration.
+    /// Successes done within the part / the time that it ran.
     pub throughput: f64,
 }
 

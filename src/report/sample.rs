@@ -23,6 +23,7 @@ pub(super) fn analysis() -> Analysis {
             (text("machine"), text("8 cores AMD EPYC 7763, 31 GiB, Linux 6.8.0")),
             (text("load threads"), text("4 of 8 cores (default)")),
         ],
+        phases: [("alone", 20.0), ("under-ingest", 20.0)].map(|(phase, duration_s)| PhaseTime { phase: text(phase), duration_s }).into(),
         client_capacity: None,
         plan: vec![(text("workloads.search.rate"), text("200.0")), (text("workloads.search.params.ef"), text("64"))],
         spans: Some(SpanSummary {

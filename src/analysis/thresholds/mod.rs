@@ -160,6 +160,8 @@ fn measure(figure: &Figure, row: &Row<'_>) -> Option<Measured> {
         Base::Part(label) => of_requests(figure, row, |at| row.parts.key(at).label == *label),
         Base::Failed => share(counts.failed, counts.due),
         Base::NotSent => share(counts.not_sent, counts.due),
+        // A workload that had nothing to send has no rate.
+        Base::AchievedRate | Base::Throughput if counts.due == 0 => None,
         Base::AchievedRate => {
             let scheduled = workload.rate.scheduled.or(workload.rate.target);
             scheduled.filter(|rate| *rate > 0.0).map(|rate| Measured::exact(workload.rate.achieved / rate))
@@ -176,6 +178,9 @@ fn measure(figure: &Figure, row: &Row<'_>) -> Option<Measured> {
 /// Why a workload has no such figure.
 fn why_absent(figure: &Figure, workload: &WorkloadAnalysis) -> &'static str {
     let of_spans = figure.needs_spans();
+    if workload.requests.due == 0 {
+        return "nothing was due";
+    }
     match (&figure.base, workload.join) {
         (_, None) if of_spans => "nothing was traced",
         (Base::Matched, Some(_)) => "no traced request was looked for",
@@ -184,7 +189,7 @@ fn why_absent(figure: &Figure, workload: &WorkloadAnalysis) -> &'static str {
         (Base::Recall, _) => "its recall is not known",
         (Base::Time(_), _) if figure.worst_s.is_some() => "the part is shorter than one window, or nothing succeeded in any",
         (Base::Time(_), _) => "no request succeeded",
-        _ => "no request was due",
+        _ => "it has none",
     }
 }
 

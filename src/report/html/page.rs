@@ -218,6 +218,7 @@ fn sentence(workload: &WorkloadAnalysis) -> String {
     let said = |tail: &Tail| tail.sentence.clone().or_else(|| tail.missing.clone());
     let words = workload.tail.as_ref().and_then(said);
     let words = words.unwrap_or_else(|| match &workload.join {
+        _ if workload.requests.due == 0 => "nothing was due".to_owned(),
         _ if workload.requests.ok == 0 => "no request succeeded; the account holds successes".to_owned(),
         None => "unknown: nothing was traced".to_owned(),
         Some(join) => {

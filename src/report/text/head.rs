@@ -139,16 +139,9 @@ fn environment(analysis: &Analysis) -> String {
     run.into_iter().chain(phases(analysis)).chain(facts).chain(used).chain(spans).collect::<Vec<_>>().join(" · ")
 }
 
-/// `alone 10.0 s, under-ingest 10.0 s`: how long each phase was measured.
+/// `alone 10.0 s, under-ingest 10.0 s`: how long each phase ran.
 fn phases(analysis: &Analysis) -> Option<String> {
-    let mut phases: Vec<(&str, f64)> = Vec::new();
-    for workload in measured(analysis) {
-        match phases.iter_mut().find(|(name, _)| *name == workload.phase) {
-            Some((_, longest)) => *longest = longest.max(workload.duration_s),
-            None => phases.push((&workload.phase, workload.duration_s)),
-        }
-    }
-    let phases: Vec<String> = phases.iter().map(|(name, seconds)| format!("{name} {}", duration(seconds * 1e6))).collect();
+    let phases: Vec<String> = analysis.phases.iter().map(|phase| format!("{} {}", phase.phase, duration(phase.duration_s * 1e6))).collect();
     (!phases.is_empty()).then(|| phases.join(", "))
 }
 

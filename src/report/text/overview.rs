@@ -116,6 +116,9 @@ fn facts(workload: &WorkloadAnalysis, show_intervals: bool) -> Vec<String> {
     if let Some(queue) = quantile(workload.queue_time_us.as_ref(), "p99").filter(|queue| queue.value > QUEUE_TIME_US) {
         facts.push(format!("callers waited for a connection or stream, p99 {}", duration(queue.value)));
     }
+    if workload.requests.due == 0 {
+        facts.push("nothing was due".to_owned());
+    }
     if let Some(stopped) = &workload.stopped {
         facts.push(format!("stopped early: {stopped}"));
     }
