@@ -3,6 +3,7 @@
 //! The preparation is left out: its steps are few and have no schedule.
 
 mod client;
+mod replies;
 
 use super::{
     Analysis, Join, Reason, Verdict,
@@ -47,7 +48,12 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[Stri
                 && stream.workload == workload.workload
         });
         reasons.extend(stream.and_then(|stream| requests_lost(info, stream, workload)));
+        if workload.requests.due == 0 {
+            reasons.push(nothing_due(info, analysis, workload));
+            continue;
+        }
         reasons.extend(of_failures(workload));
+        reasons.extend(replies::of_replies(info, analysis, workload));
         reasons.extend(client::of_load(info, analysis, workload, stream));
         if !spans_are_off(info) {
             reasons.extend(of_spans(workload));
@@ -134,11 +140,31 @@ pub(super) fn of_warning(warning: &Warning) -> Option<Reason> {
         Warning::DebugBuild => ("debug_build", (1.0, 0.0, ""), ""),
         Warning::ClockStep { phase, step_us } => ("clock_step", (*step_us, 1_000.0, "us"), phase.as_str()),
         Warning::NotRecorded { samples } => ("not_recorded", (*samples as f64, 0.0, "requests"), ""),
+        Warning::RowsUsedUp { phase, .. } => ("rows_used_up", YES, phase.as_str()),
+        Warning::StoppedEarly { phase, .. } => ("stopped_early", YES, phase.as_str()),
         Warning::IndexUnfinished { phase, .. } => ("index_unfinished", (1.0, 0.0, ""), phase.as_str()),
         Warning::ServedByBruteForce { phase, rows, .. } => ("brute_force", (*rows as f64, 0.0, "rows"), phase.as_str()),
         _ => return None,
     };
     Some(Reason { at: at.to_owned(), ..reason(code, Reservations, figure, warning.to_string()) })
+}
+
+/// A workload that had nothing to send has no figures, and nobody is to blame for that.
+fn nothing_due(info: &RunInfo, analysis: &Analysis, workload: &WorkloadAnalysis) -> Reason {
+    let is_all = analysis.workloads.iter().filter(|other| other.phase != PREPARE).all(|other| other.requests.due == 0);
+    let time = format!("nothing was due in the {} s that it ran", (workload.duration_s * 1e3).round() / 1e3);
+    let advice = match (&workload.stopped, workload.rate.target) {
+        (Some(stopped), _) => format!("nothing was due, since {stopped}: there is nothing to measure; give it more, or a phase of its own"),
+        _ if info.status != Status::Complete => format!("{time}, for the run ended before that: there is nothing to measure; run it again"),
+        (None, Some(rate)) => format!(
+            "{time}: at {rate} requests per second the first was to come later, so there is nothing to measure; use a longer phase or a higher rate"
+        ),
+        (None, None) => {
+            format!("{time}, as none of its callers was there: there is nothing to measure; use a longer phase or more callers")
+        }
+    };
+    let state = if is_all { Invalid } else { Reservations };
+    Reason { at: workload.place(), ..reason("nothing_due", state, YES, advice) }
 }
 
 fn of_failures(workload: &WorkloadAnalysis) -> Vec<Reason> {

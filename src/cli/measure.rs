@@ -154,6 +154,7 @@ fn note_starts(session: &mut Session<'_>, phase: &PhaseRun, started: u64) -> Res
     for part in phase.streams.iter().flat_map(|stream| &stream.parts) {
         if let Some(stream) = session.info.streams.get_mut(usize::from(part.stream.0)) {
             stream.start_ns = started + nanos(part.start);
+            stream.planned_end_ns = part.duration.map(|length| stream.start_ns + nanos(length));
         }
     }
     session.save()
@@ -211,32 +212,34 @@ fn doubts(phase: &str, state: &CollectionState) -> Vec<Warning> {
 /// The warning about a stream that stopped by itself. Rows that are used up are what an exhausted phase waits for.
 fn ended_early(stream: &StreamInfo, length: PhaseLength) -> Option<Warning> {
     let (phase, workload) = (stream.phase.clone(), stream.workload.clone());
+    let ran = stream.ran_ns(stream.start_ns);
+    let ran_s = Some((ran.end - ran.start) as f64 / 1e9);
     match stream.stopped.as_deref() {
         Some(ROWS_USED_UP) if length == PhaseLength::Exhausted => None,
-        Some(ROWS_USED_UP) => Some(Warning::RowsUsedUp { phase, workload }),
-        Some(reason) => Some(Warning::StoppedEarly { phase, workload, reason: reason.to_owned() }),
+        Some(ROWS_USED_UP) => Some(Warning::RowsUsedUp { phase, workload, ran_s }),
+        Some(reason) => Some(Warning::StoppedEarly { phase, workload, reason: reason.to_owned(), ran_s }),
         None => None,
     }
 }
 
 fn note_result(session: &mut Session<'_>, phase: &PhaseRun, length: PhaseLength, result: &PhaseResult) {
-    let now = session.clock.now_ns();
-    let stopped_early = session.signals.asked() != Asked::Nothing || session.info.aborted.is_some();
+    let stopped_ns = phase.stop.asked_since().map(|at| session.clock.ns_of(at));
     for part in &result.streams {
         let Some(stream) = session.info.streams.get_mut(usize::from(part.stream)) else { continue };
-        let planned = phase.streams.iter().flat_map(|stream| &stream.parts).find(|planned| planned.stream.0 == part.stream);
-        // A part without a length of its own, or one that was cut, ended with its last request.
-        let planned = planned
-            .and_then(|planned| planned.duration)
-            .map(|length| stream.start_ns + nanos(length))
-            .filter(|end| !stopped_early || *end <= now);
-        stream.end_ns = Some(planned.unwrap_or(part.last_done_ns.max(stream.start_ns)));
+        stream.end_ns = Some(part.end_ns(stream.start_ns, stream.planned_end_ns, stopped_ns));
         stream.due = part.due;
         stream.sent = part.sent;
         stream.in_flight_max = part.in_flight_max;
         stream.in_flight_waits = part.in_flight_waits;
         stream.stopped.clone_from(&part.stopped);
-        session.info.warnings.extend(ended_early(stream, length));
+        // The stages after the first one that it cut are of the same cause.
+        let is_told = |warning: &Warning| {
+            matches!(warning, Warning::RowsUsedUp { phase, workload, .. } | Warning::StoppedEarly { phase, workload, .. }
+                if (phase, workload) == (&stream.phase, &stream.workload))
+        };
+        if !session.info.warnings.iter().any(is_told) {
+            session.info.warnings.extend(ended_early(stream, length));
+        }
     }
     for (stream, outcome, text) in &result.texts {
         let Some(stream) = session.info.streams.get(usize::from(stream.0)) else { continue };
@@ -257,6 +260,8 @@ mod tests {
             phase: "alone".to_owned(),
             workload: "ingest".to_owned(),
             stopped: stopped.map(str::to_owned),
+            start_ns: 1_000_000_000,
+            end_ns: Some(1_074_000_000),
             ..StreamInfo::default()
         };
         let warning = ended_early(&stream, length).map(|warning| warning.to_string());
@@ -268,9 +273,9 @@ mod tests {
     fn only_rows_that_are_used_up_are_called_that() {
         let timed = PhaseLength::Duration(Duration::from_secs(1));
         check(None, timed, None);
-        check(Some("its rows are used up"), timed, Some("were used up before phase alone ended"));
+        check(Some("its rows are used up"), timed, Some("were used up before phase alone ended, after 0.074 s"));
         check(Some("its rows are used up"), PhaseLength::Exhausted, None);
-        let timer = Some("workload ingest stopped before phase alone ended: the timer failed");
+        let timer = Some("workload ingest stopped before phase alone ended, after 0.074 s: the timer failed");
         check(Some("the timer failed: out of memory"), timed, timer);
         check(Some("the timer failed: out of memory"), PhaseLength::Exhausted, timer);
     }

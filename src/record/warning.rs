@@ -19,8 +19,8 @@ pub enum Warning {
     NoJaeger { reason: String },
     SamplerIgnored { variable: String },
     UnusedWorkload { workload: String },
-    RowsUsedUp { phase: String, workload: String },
-    StoppedEarly { phase: String, workload: String, reason: String },
+    RowsUsedUp { phase: String, workload: String, ran_s: Option<f64> },
+    StoppedEarly { phase: String, workload: String, reason: String, ran_s: Option<f64> },
 }
 
 impl fmt::Display for Warning {
@@ -54,13 +54,25 @@ impl fmt::Display for Warning {
             }
             Warning::SamplerIgnored { variable } => write!(f, "{variable} is ignored: [tracing] sample_ratio decides what is traced"),
             Warning::UnusedWorkload { workload } => write!(f, "workload {workload} is in no phase and does not run"),
-            Warning::RowsUsedUp { phase, workload } => write!(
+            Warning::RowsUsedUp { phase, workload, ran_s } => write!(
                 f,
-                "the rows of workload {workload} were used up before phase {phase} ended: give it more rows (initial_rows), a smaller rate, or a shorter phase"
+                "the rows of workload {workload} were used up before phase {phase} ended{}, and its figures and rates are of that time: give it more rows \
+                 (initial_rows), a smaller rate, or a shorter phase",
+                after(*ran_s)
             ),
-            Warning::StoppedEarly { phase, workload, reason } => {
-                write!(f, "workload {workload} stopped before phase {phase} ended: {reason}; its figures are of a part of the phase only")
+            Warning::StoppedEarly { phase, workload, reason, ran_s } => {
+                let after = after(*ran_s);
+                write!(f, "workload {workload} stopped before phase {phase} ended{after}: {reason}; its figures and rates are of that time")
             }
         }
+    }
+}
+
+/// `, after 0.074 s`; nothing in runs of older versions.
+fn after(ran_s: Option<f64>) -> String {
+    match ran_s {
+        None => String::new(),
+        Some(ran_s) if ran_s < 1.0 => format!(", after {ran_s:.3} s"),
+        Some(ran_s) => format!(", after {ran_s:.1} s"),
     }
 }

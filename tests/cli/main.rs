@@ -17,6 +17,7 @@ mod otlp;
 mod ownership;
 mod pipes;
 mod progress;
+mod ran;
 mod reports;
 mod secrets;
 mod signals;

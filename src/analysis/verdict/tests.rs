@@ -20,6 +20,7 @@ fn sound() -> (RunInfo, Analysis) {
     let workload = WorkloadAnalysis {
         phase: "p".to_owned(),
         workload: "w".to_owned(),
+        duration_s: 10.0,
         requests: RequestCounts { due: 1_000, ok: 1_000, ..RequestCounts::default() },
         rate: crate::analysis::Rates { target: Some(100.0), scheduled: None, achieved: 100.0, throughput: 100.0 },
         send_lag_us: Some(lag),
