@@ -1,14 +1,15 @@
 //! From a run folder to an [`Analysis`].
 
 mod head;
+mod recall;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use hdrhistogram::Histogram;
 
 use super::{
-    Analysis, Band, Contrast, ErrorText, Join, JoinState, Quantiles, Rates, Recall, RequestCounts, ThresholdResult, TracingCost,
-    WorkloadAnalysis, advice, bands, collect,
+    Analysis, Band, Contrast, ErrorText, Join, JoinState, Quantiles, Rates, RequestCounts, ThresholdResult, TracingCost, WorkloadAnalysis,
+    advice, bands, collect,
     collect::{Collected, StreamData},
     connections,
     contrasts::{self, PhaseSide},
@@ -96,6 +97,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         verdict: super::Verdict::default(),
         thresholds: Vec::new(),
         requests: super::RequestTable::default(),
+        round: info.round,
     };
     analysis.verdict = verdict::verdict(info, &analysis, &reader.changed_files());
     analysis.thresholds = against_thresholds(info, &histograms, &found, &analysis.workloads);
@@ -257,7 +259,9 @@ impl Stream<'_> {
             queue_time_us: self.of_sent(Figure::QueueTime).filter(|_| !open),
             failed_time_us: self.failed_times(),
             histograms: self.histograms(),
-            recall: self.data.recall.map(|(sum, min, requests)| Recall { mean: sum / requests as f64, min, requests }),
+            recall: recall::of_stream(self.data),
+            no_recall: recall::missing(self.info, stream, self.data),
+            truth_wrong: self.data.truth_wrong.0,
             join,
             stopped: stream.stopped.clone(),
             ..WorkloadAnalysis::default()

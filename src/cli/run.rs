@@ -111,6 +111,7 @@ fn rounds(arguments: &RunArguments, mut plan: Plan, signals: &Signals, runtime: 
         if arguments.repeat > 1 {
             progress.step(&format!("run {round} of {}", arguments.repeat));
         }
+        plan.round = round;
         let done = runtime.block_on(async {
             let mut session = session::Session::create(arguments, &plan, &progress, signals.clone())?;
             if arguments.stack {

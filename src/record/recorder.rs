@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Figure, Interval, Outcome, Sample, SocketFigure, StreamId,
+    Figure, Interval, Outcome, Reply, Sample, SocketFigure, StreamId,
     hlog::{MAX_NS, new_interval_histogram},
     interval::{ConnectionHistograms, IntervalHistogram, OutcomeHistograms},
 };
@@ -25,6 +25,9 @@ const FAILURES_KEPT: u32 = 100;
 
 /// Samples that wait for the writer, per thread; beyond it sampled requests are counted as not recorded.
 const SAMPLES_WAITING: usize = 200_000;
+
+/// Bytes of ids and scores that wait for the writer, per thread; beyond it they are left out of their lines.
+const REPLIES_WAITING: usize = 64 << 20;
 
 /// Intervals that may wait to be used again.
 const RETURNED: usize = 4;
@@ -45,6 +48,8 @@ pub struct Recorder {
     returned: Receiver<Interval>,
     /// An interval without histograms, for the next second.
     idle: Option<Interval>,
+    /// Bytes of the replies in `active`.
+    reply_bytes: usize,
     spare: Vec<IntervalHistogram>,
 }
 
@@ -73,12 +78,18 @@ impl Recorder {
             home,
             returned,
             idle: None,
+            reply_bytes: 0,
             spare: Vec::new(),
         }
     }
 
     /// Records one finished request.
     pub fn record(&mut self, sample: &Sample) {
+        self.record_with(sample, None);
+    }
+
+    /// The same with what its reply held, which goes into its line if it has one.
+    pub fn record_with(&mut self, sample: &Sample, reply: Option<Reply>) {
         self.roll(sample.done_ns);
         let place = self.place(sample.stream, sample.outcome);
         for (index, figure) in Figure::ALL.into_iter().enumerate() {
@@ -87,7 +98,20 @@ impl Recorder {
             }
         }
         if sample.sampled || self.keeps_failure(sample) {
-            self.keep(sample);
+            let place = self.keep(sample);
+            if let (Some(place), Some(reply)) = (place, reply) {
+                self.keep_reply(place, reply);
+            }
+        }
+    }
+
+    fn keep_reply(&mut self, place: usize, reply: Reply) {
+        self.reply_bytes += reply.bytes();
+        let replies = &mut self.active.replies;
+        // In the order of the samples, but for one that took the place of a failure, which had none.
+        if self.reply_bytes <= REPLIES_WAITING {
+            let at = replies.partition_point(|(known, _)| *known < place);
+            replies.insert(at, (place, reply));
         }
     }
 
@@ -152,6 +176,7 @@ impl Recorder {
         }
         self.connections.fill(None);
         self.displaceable.clear();
+        self.reply_bytes = 0;
     }
 
     /// Where the histograms of `outcome` of `stream` are.
@@ -206,25 +231,29 @@ impl Recorder {
         self.active.failures_not_kept += u64::from(outcome != Outcome::NotSent);
     }
 
-    /// Keeps a sample for the writer. Where there is no room, a sampled request takes that of a failure.
-    fn keep(&mut self, sample: &Sample) {
+    /// Keeps a sample for the writer, and says where. Where there is no room, a sampled request takes that of a failure.
+    fn keep(&mut self, sample: &Sample) -> Option<usize> {
         let samples = &mut self.active.samples;
         if samples.len() < SAMPLES_WAITING {
             if !sample.sampled {
                 self.displaceable.push(samples.len());
             }
             samples.push(*sample);
-        } else if !sample.sampled {
+            return Some(samples.len() - 1);
+        }
+        if !sample.sampled {
             self.drop_failure(sample.outcome);
         } else if let Some(place) = self.displaceable.pop() {
             let displaced = std::mem::replace(&mut samples[place], *sample);
             self.drop_failure(displaced.outcome);
+            return Some(place);
         } else {
             match self.active.not_recorded.iter_mut().find(|(stream, _)| *stream == sample.stream) {
                 Some((_, count)) => *count += 1,
                 None => self.active.not_recorded.push((sample.stream, 1)),
             }
         }
+        None
     }
 }
 

@@ -16,6 +16,7 @@ mod list;
 mod otlp;
 mod ownership;
 mod progress;
+mod recall;
 mod secrets;
 mod signals;
 mod source;

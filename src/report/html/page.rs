@@ -185,6 +185,7 @@ fn words(index: usize, workload: &WorkloadAnalysis) -> WorkloadWords {
     let mut lead = vec![clean(&workload.operation), format!("{} loop", clean(&workload.loop_kind)), duration(workload.duration_s * 1e6)];
     lead.push(format!("{} ok of {} due", count(requests.ok), count(requests.due)));
     lead.extend(workload.recall.as_ref().map(|recall| format!("recall {:.4} (least {:.2})", recall.mean, recall.min)));
+    lead.extend(workload.no_recall.as_ref().map(|why| format!("no recall: {}", clean(why))));
     WorkloadWords {
         index,
         place: clean(&workload.place()),
