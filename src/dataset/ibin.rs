@@ -55,6 +55,9 @@ pub(super) fn read_truth(path: &Path, queries: u64, rows: Option<u64>) -> Result
 }
 
 fn misfit(size: u64, [count, k]: [u32; 2], queries: u64) -> String {
+    if count == 0 || size == HEADER {
+        return format!("has no neighbours: it ends after its header, which says {count} queries and k = {k}");
+    }
     if k == 0 {
         return "has k = 0 in its header, which must be at least 1".to_owned();
     }
