@@ -16,7 +16,7 @@ use milvus_bench::{
     load::{Engine, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, Stop, StopHandle, StreamRun},
     milvus::{Call, CallFailure, ConnectOptions, Method, methods, proto},
     null_milvus::{NullMilvus, NullOptions, Stall},
-    operation::{Finished, Operation, RequestKey},
+    operation::{Finished, Operation, QueryOrder, RequestKey},
     pacer::{Schedule, Shape, Spread},
     plan::ThinkTime,
     record::{Figure, Outcome, Part, RequestLine, RunClock, RunFolder, RunInfo, RunReader, RunWriter, StreamId, StreamInfo},
@@ -138,6 +138,7 @@ async fn measure(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send
     let part = PartPlan {
         stream: StreamId(0),
         ids: IdStream::new(Nonce(1), 42, "alone", "version", "measured"),
+        queries: QueryOrder::default(),
         sample_ratio: 1.0,
         switch: None,
         start: Duration::ZERO,
@@ -411,6 +412,7 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
             let part = PartPlan {
                 stream: StreamId(0),
                 ids,
+                queries: QueryOrder::default(),
                 sample_ratio: 0.0,
                 switch: None,
                 start: Duration::ZERO,

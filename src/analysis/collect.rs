@@ -78,6 +78,8 @@ pub(super) struct StreamData {
     pub(super) facts: FactCounter,
     /// Sum, least and number of the known recalls.
     pub(super) recall: Option<(f64, f64, u64)>,
+    /// Replies that prove the data set's truth wrong, and the query of the first of them.
+    pub(super) truth_wrong: (u64, Option<u64>),
     /// Rows of the sampled successes, and number of these.
     pub(super) rows: (u64, u64),
     /// Number, sum and longest of the calls to each query node, by number of the instance in the area node to node.
@@ -153,6 +155,9 @@ fn keep_line(stream: &mut StreamData, line: &RequestLine) {
     stream.last_done_ns = stream.last_done_ns.max(done_ns);
     if ok {
         stream.rows = (stream.rows.0 + u64::from(line.rows), stream.rows.1 + 1);
+        if line.truth_wrong {
+            stream.truth_wrong = (stream.truth_wrong.0 + 1, stream.truth_wrong.1.or(line.query));
+        }
         if let Some(recall) = line.recall.map(f64::from).filter(|recall| recall.is_finite()) {
             let (sum, least, count) = stream.recall.unwrap_or((0.0, recall, 0));
             stream.recall = Some((sum + recall, least.min(recall), count + 1));

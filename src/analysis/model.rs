@@ -25,6 +25,9 @@ pub struct Analysis {
     pub description: String,
     /// Name of the run folder.
     pub run: String,
+    /// Which of `--repeat` it is, from 1; left out where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
     /// `complete`, `interrupted`, `aborted`, `failed`; `killed` for a folder whose process is gone, `running` while it is there.
     pub status: String,
     /// Why it failed, one sentence; None where it did not.
@@ -244,6 +247,12 @@ pub struct WorkloadAnalysis {
     pub trend: Option<Trend>,
     /// Recall of the requests where it is known.
     pub recall: Option<Recall>,
+    /// Why a search has none, in words that go on after `no recall: `; None where it has, and in runs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_recall: Option<String>,
+    /// Replies with a row nearer than the first of the true neighbours: they prove that the truth of the data set is wrong.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub truth_wrong: u64,
     /// The six states of the join; None where nothing was sampled.
     pub join: Option<Join>,
     /// What the traces themselves showed.
@@ -489,4 +498,9 @@ pub struct ErrorText {
     pub outcome: String,
     /// Milvus' or the transport's words.
     pub text: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the signature is serde's
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }

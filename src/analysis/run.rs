@@ -1,6 +1,7 @@
 //! From a run folder to an [`Analysis`].
 
 mod head;
+mod recall;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +11,7 @@ use std::{
 use hdrhistogram::Histogram;
 
 use super::{
-    Analysis, Band, Contrast, ErrorText, Join, JoinState, PhaseTime, Quantiles, Rates, Recall, RequestCounts, ThresholdResult, TracingCost,
+    Analysis, Band, Contrast, ErrorText, Join, JoinState, PhaseTime, Quantiles, Rates, RequestCounts, ThresholdResult, TracingCost,
     WorkloadAnalysis, advice, bands, collect,
     collect::{Collected, StreamData},
     connections,
@@ -100,6 +101,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         verdict: super::Verdict::default(),
         thresholds: Vec::new(),
         requests: super::RequestTable::default(),
+        round: info.round,
     };
     analysis.verdict = verdict::verdict(info, &analysis, &reader.changed_files());
     analysis.thresholds = against_thresholds(info, &histograms, &found, &analysis.workloads);
@@ -274,7 +276,9 @@ impl Stream<'_> {
             queue_time_us: self.of_sent(Figure::QueueTime).filter(|_| !open),
             failed_time_us: self.failed_times(),
             histograms: self.histograms(),
-            recall: self.data.recall.map(|(sum, min, requests)| Recall { mean: sum / requests as f64, min, requests }),
+            recall: recall::of_stream(self.data),
+            no_recall: recall::missing(self.info, stream, self.data),
+            truth_wrong: self.data.truth_wrong.0,
             join,
             stopped: stream.stopped.clone(),
             ..WorkloadAnalysis::default()

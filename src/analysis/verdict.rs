@@ -54,6 +54,7 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[Stri
         }
         reasons.extend(of_failures(workload));
         reasons.extend(replies::of_replies(info, analysis, workload));
+        reasons.extend(truth_wrong(workload));
         reasons.extend(client::of_load(info, analysis, workload, stream));
         if !spans_are_off(info) {
             reasons.extend(of_spans(workload));
@@ -192,6 +193,17 @@ fn trend(workload: &WorkloadAnalysis) -> Option<Reason> {
          warm-up, or look for what grows (rows, segments, a queue)"
     );
     Some(reason("trend", Reservations, (change.abs(), TREND, "share"), advice))
+}
+
+/// A truth that a reply proves wrong says nothing about any other reply.
+fn truth_wrong(workload: &WorkloadAnalysis) -> Option<Reason> {
+    let advice = format!(
+        "{}; make the truth anew, no other figure needs it",
+        workload.no_recall.as_deref().unwrap_or("the truth of its data set is wrong")
+    );
+    let found =
+        (workload.truth_wrong > 0).then(|| reason("truth_wrong", Reservations, (workload.truth_wrong as f64, 0.0, "requests"), advice));
+    found.map(|reason| Reason { at: workload.place(), ..reason })
 }
 
 fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {

@@ -99,6 +99,7 @@ fn each_round(arguments: &RunArguments, mut plan: Plan, signals: &Signals, folde
         if arguments.repeat > 1 {
             progress.step(&format!("run {round} of {}", arguments.repeat));
         }
+        plan.round = round;
         let done = runtime.block_on(async {
             let mut session = session::Session::create(arguments, &plan, &progress, signals.clone())?;
             folders.push(session.folder.clone());

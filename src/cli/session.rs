@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     analysis::thresholds::watch::Watch,
-    load::{ClientSpans, Engine, EngineOptions, RunIds, SpanContext, prepare, streams},
+    load::{ClientSpans, Engine, EngineOptions, RunIds, SpanContext, prepare, query_numbers, streams},
     milvus::{self, CallError, Client, ConnectOptions, Credentials, Pick, Resolve, SetupError, TlsOptions, Transport},
     plan::{AbortPlan, AccessPlan, CredentialsPlan, PickPlan, Plan, Remark, ResolvePlan, ThresholdPlan},
     record::{AbortInfo, ExportInfo, FORMAT, Interval, RunClock, RunFolder, RunInfo, RunWriter, Status, ThresholdInfo, Warning},
@@ -84,6 +84,7 @@ impl<'a> Session<'a> {
             process: alive::this_process(),
             nonce: nonce.to_string(),
             seed: plan.seed,
+            round: Some(plan.round),
             command_line: command_line(),
             tool: environment::tool(),
             environment: environment::machine(),
@@ -150,7 +151,8 @@ impl<'a> Session<'a> {
             interval.samples.iter().filter(|sample| sample.sampled).filter_map(|sample| spans.of(sample)).for_each(|span| queue.push(span));
             queue.flush();
         });
-        let failure = match RunWriter::start(&self.folder, streams, on_interval) {
+        let queries = query_numbers(plan, &streams, RunIds::new(self.nonce, plan.seed, plan.round));
+        let failure = match RunWriter::start_with_queries(&self.folder, streams, queries, on_interval) {
             Ok(mut writer) => {
                 let ended = self.prepare_and_measure(plan, &mut writer, roots).await;
                 if let Some(queue) = &mut queue {
@@ -251,7 +253,7 @@ impl<'a> Session<'a> {
         let LoadThreads { cores, precise, .. } = self.load_threads.clone();
         let options = EngineOptions { cores, precise, ..EngineOptions::new(options.clone(), self.clock) };
         let engine = Engine::start(&options, recorders).await.map_err(CliError::new)?;
-        let ids = RunIds { nonce: self.nonce, seed: plan.seed };
+        let ids = RunIds::new(self.nonce, plan.seed, plan.round);
         let measured = measure::phases(self, plan, &engine, client, ids).await;
         // Joins the load threads; their last interval is handed over by that.
         let _ = tokio::task::spawn_blocking(move || engine.finish()).await;

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{StopHandle, thread::ThreadResult};
 use crate::{
-    operation::Operation,
+    operation::{Operation, QueryOrder},
     pacer::Schedule,
     plan::ThinkTime,
     record::{Outcome, StreamId, TracingSwitch},
@@ -20,6 +20,8 @@ pub struct PartPlan {
     pub stream: StreamId,
     /// Ids of its requests.
     pub ids: IdStream,
+    /// The order in which they take their queries.
+    pub queries: QueryOrder,
     /// Share of requests that are traced.
     pub sample_ratio: f64,
     /// When they are traced at all; None: always.

@@ -266,6 +266,7 @@ impl LaneContext {
             operation: Arc::clone(&self.stream.operation),
             stream: plan.stream,
             ids: plan.ids,
+            queries: plan.queries,
             sampler: Sampler::new(plan.sample_ratio),
             switch: plan.switch,
             phase_start: self.start,

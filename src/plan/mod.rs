@@ -15,6 +15,7 @@ mod schedule;
 mod secret;
 mod thresholds;
 mod tracing;
+mod undecidable;
 mod uri;
 mod workloads;
 
@@ -72,6 +73,8 @@ pub struct Plan {
     pub description: String,
     /// Same seed: same requests, same ones sampled.
     pub seed: u64,
+    /// Which of `--repeat` it is for, from 1: each has its own draw of queries, arrivals and traced requests.
+    pub round: u32,
     /// How to reach Milvus.
     pub milvus: MilvusPlan,
     /// Trace context, client spans, server spans.
@@ -198,6 +201,8 @@ pub struct TracingPlan {
     pub max_traces: u64,
     /// Length of the blocks of time in every other one of which nothing is traced; None: there are none.
     pub switch_every: Option<Duration>,
+    /// Whether ids and scores of traced replies are written into requests.jsonl.
+    pub keep_ids: bool,
     /// `service.name` of the client spans.
     pub service_name: String,
     /// Where client spans go (OTLP/gRPC); None for `off`.
@@ -399,14 +404,15 @@ impl Plan {
         let tracing = tracing::resolve(&scenario.tracing, flags, env, &mut remarks)?;
         let sources = data::open(scenario, seed)?;
         let collections = collections::resolve(scenario, seed, &milvus, &sources)?;
-        let workloads = workloads::resolve(scenario, &milvus, &collections)?;
+        let workloads = workloads::resolve(scenario, &milvus, &tracing, &collections)?;
         let phases = phases::resolve(scenario, &workloads, &mut remarks)?;
         let mut plan = Self {
             name,
             description: scenario.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
             seed,
+            round: 1,
             milvus,
-            thresholds: thresholds::resolve(scenario, &workloads, &phases, tracing.reads_spans())?,
+            thresholds: Vec::new(),
             tracing,
             collections,
             workloads,
@@ -423,6 +429,7 @@ impl Plan {
             );
             return Err(scenario.place.error(message).into());
         }
+        plan.thresholds = thresholds::resolve(scenario, &plan)?;
         plan.resolved = resolved::resolved(scenario, &plan);
         Ok(plan)
     }

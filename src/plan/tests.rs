@@ -9,6 +9,7 @@ mod environment;
 mod files;
 mod fuzz;
 mod rules;
+mod undecidable;
 
 /// A scenario that is right, small, and needs no files.
 pub(super) const GOOD: &str = r#"

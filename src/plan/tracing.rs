@@ -36,6 +36,7 @@ pub(super) fn resolve(
         sample_ratio: ratio(table)?,
         max_traces: limits::number(&table.max_traces, 1..=10_000_000, 20_000)?.unsigned_abs(),
         switch_every: switch_every(table)?,
+        keep_ids: table.keep_ids.as_ref().is_some_and(|at| at.value),
         service_name: service_name(table, env, remarks)?,
         export: export(table, flags, env, remarks)?,
         source: source.map_or("auto", |row| row.name).to_owned(),

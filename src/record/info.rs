@@ -46,6 +46,8 @@ pub struct RunInfo {
     pub nonce: String,
     /// Seed of the scenario.
     pub seed: u64,
+    /// Which of `--repeat` it is, from 1; runs with the same seed and round have the same draw. None in runs of older versions.
+    pub round: Option<u32>,
     /// Arguments as typed.
     pub command_line: Vec<String>,
     /// Version of this program and its build profile (`debug`, `release`).
@@ -163,7 +165,7 @@ pub struct StreamInfo {
     pub not_recorded: u64,
     /// Why it stopped before the part's end, e.g. `its rows are used up`.
     pub stopped: Option<String>,
-    /// Rows that match, for the recall's denominator, and other figures that the operation adds; may be empty.
+    /// What else is to be said of it; `recall`: why its replies have none.
     pub notes: BTreeMap<String, String>,
 }
 

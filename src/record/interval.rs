@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 use hdrhistogram::Histogram;
 
 use super::{
-    Figure, Outcome, Sample, SocketFigure, StreamId,
+    Figure, Outcome, Reply, Sample, SocketFigure, StreamId,
     hlog::{new_interval_histogram, new_row_histogram},
 };
 
@@ -25,6 +25,8 @@ pub struct Interval {
     pub(super) sockets: Vec<ConnectionHistograms>,
     /// Samples in the order of their end, but for those that took the place of a failure.
     pub samples: Vec<Sample>,
+    /// What replies held, by the place of their sample, rising; only where it is wanted.
+    pub(super) replies: Vec<(usize, Reply)>,
     /// Sampled requests without a line, per stream that has any.
     pub not_recorded: Vec<(StreamId, u64)>,
     /// Failed requests that were not sampled and not kept.
@@ -111,6 +113,7 @@ impl Interval {
         let Some(home) = self.home.take() else { return };
         self.all_histograms().for_each(Histogram::reset);
         self.samples.clear();
+        self.replies.clear();
         self.not_recorded.clear();
         (self.failures_not_kept, self.overflows) = (0, 0);
         // A recorder that is gone, or has enough of them, needs no more.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Figure, Interval, Outcome, Sample, SocketFigure, StreamId, StreamInfo,
+    Figure, Interval, Outcome, Reply, Sample, SocketFigure, StreamId, StreamInfo,
     hlog::MAX_NS,
     interval::{ConnectionHistograms, OutcomeHistograms, Spare},
     reply_rows::RowRules,
@@ -26,6 +26,9 @@ const FAILURES_KEPT: u32 = 100;
 
 /// Samples that wait for the writer, per thread; beyond it sampled requests are counted as not recorded.
 const SAMPLES_WAITING: usize = 200_000;
+
+/// Bytes of ids and scores that wait for the writer, per thread; beyond it they are left out of their lines.
+const REPLIES_WAITING: usize = 64 << 20;
 
 /// Intervals that may wait to be used again.
 const RETURNED: usize = 4;
@@ -46,6 +49,8 @@ pub struct Recorder {
     returned: Receiver<Interval>,
     /// An interval without histograms, for the next second.
     idle: Option<Interval>,
+    /// Bytes of the replies in `active`.
+    reply_bytes: usize,
     spare: Spare,
     rules: RowRules,
 }
@@ -75,6 +80,7 @@ impl Recorder {
             home,
             returned,
             idle: None,
+            reply_bytes: 0,
             spare: Spare::default(),
             rules: RowRules::default(),
         }
@@ -88,6 +94,11 @@ impl Recorder {
 
     /// Records one finished request.
     pub fn record(&mut self, sample: &Sample) {
+        self.record_with(sample, None);
+    }
+
+    /// The same with what its reply held, which goes into its line if it has one.
+    pub fn record_with(&mut self, sample: &Sample, reply: Option<Reply>) {
         self.roll(sample.done_ns);
         let place = self.place(sample.stream, sample.outcome);
         for (index, figure) in Figure::ALL.into_iter().enumerate() {
@@ -103,7 +114,20 @@ impl Recorder {
             let _ = histogram.record(rows);
         }
         if sample.sampled || self.keeps_failure(sample) {
-            self.keep(sample);
+            let place = self.keep(sample);
+            if let (Some(place), Some(reply)) = (place, reply) {
+                self.keep_reply(place, reply);
+            }
+        }
+    }
+
+    fn keep_reply(&mut self, place: usize, reply: Reply) {
+        self.reply_bytes += reply.bytes();
+        let replies = &mut self.active.replies;
+        // In the order of the samples, but for one that took the place of a failure, which had none.
+        if self.reply_bytes <= REPLIES_WAITING {
+            let at = replies.partition_point(|(known, _)| *known < place);
+            replies.insert(at, (place, reply));
         }
     }
 
@@ -168,6 +192,7 @@ impl Recorder {
         }
         self.connections.fill(None);
         self.displaceable.clear();
+        self.reply_bytes = 0;
     }
 
     /// Where the histograms of `outcome` of `stream` are.
@@ -222,25 +247,29 @@ impl Recorder {
         self.active.failures_not_kept += u64::from(outcome != Outcome::NotSent);
     }
 
-    /// Keeps a sample for the writer. Where there is no room, a sampled request takes that of a failure.
-    fn keep(&mut self, sample: &Sample) {
+    /// Keeps a sample for the writer, and says where. Where there is no room, a sampled request takes that of a failure.
+    fn keep(&mut self, sample: &Sample) -> Option<usize> {
         let samples = &mut self.active.samples;
         if samples.len() < SAMPLES_WAITING {
             if !sample.sampled {
                 self.displaceable.push(samples.len());
             }
             samples.push(*sample);
-        } else if !sample.sampled {
+            return Some(samples.len() - 1);
+        }
+        if !sample.sampled {
             self.drop_failure(sample.outcome);
         } else if let Some(place) = self.displaceable.pop() {
             let displaced = std::mem::replace(&mut samples[place], *sample);
             self.drop_failure(displaced.outcome);
+            return Some(place);
         } else {
             match self.active.not_recorded.iter_mut().find(|(stream, _)| *stream == sample.stream) {
                 Some((_, count)) => *count += 1,
                 None => self.active.not_recorded.push((sample.stream, 1)),
             }
         }
+        None
     }
 }
 

@@ -17,7 +17,7 @@ use hdrhistogram::{
     serialization::{V2DeflateSerializer, interval_log},
 };
 
-use super::{FolderError, HistogramKey, Interval, Part, Recorder, RunFolder, Sample, StreamInfo, line::Lines};
+use super::{FolderError, HistogramKey, Interval, Part, Recorder, RunFolder, StreamId, StreamInfo, line::Lines};
 
 /// Intervals that may wait for the writer: some seconds of the disk. More would only hold more histograms.
 const QUEUE: usize = 32;
@@ -46,6 +46,9 @@ pub struct RunWriter {
     streams: Arc<Vec<StreamInfo>>,
 }
 
+/// The numbers of the query vectors of a request, by its stream and its number; called on the writer's thread.
+pub type QueryNumbers = Box<dyn Fn(StreamId, u64) -> Vec<u64> + Send>;
+
 /// Called on the writer's thread with each interval, after its samples were written.
 pub type OnInterval = Box<dyn FnMut(&Interval) + Send>;
 
@@ -55,6 +58,19 @@ impl RunWriter {
     /// # Errors
     /// A file can't be created.
     pub fn start(folder: &RunFolder, streams: Arc<Vec<StreamInfo>>, on_interval: OnInterval) -> Result<Self, FolderError> {
+        Self::start_with_queries(folder, streams, Box::new(|_, _| Vec::new()), on_interval)
+    }
+
+    /// The same where requests have query vectors, whose numbers go into their lines.
+    ///
+    /// # Errors
+    /// A file can't be created.
+    pub fn start_with_queries(
+        folder: &RunFolder,
+        streams: Arc<Vec<StreamInfo>>,
+        queries: QueryNumbers,
+        on_interval: OnInterval,
+    ) -> Result<Self, FolderError> {
         let create = |name: &str| {
             let path = folder.file(name);
             OpenOptions::new()
@@ -70,6 +86,7 @@ impl RunWriter {
             histograms,
             sockets,
             lines: Lines::new(&streams),
+            queries,
             streams: Arc::clone(&streams),
             serializer: V2DeflateSerializer::new(),
             on_interval,
@@ -102,6 +119,7 @@ struct Files {
     histograms: File,
     sockets: File,
     lines: Lines,
+    queries: QueryNumbers,
     streams: Arc<Vec<StreamInfo>>,
     serializer: V2DeflateSerializer,
     on_interval: OnInterval,
@@ -117,7 +135,7 @@ impl Files {
             }
             counters.failures_not_kept += interval.failures_not_kept;
             counters.overflows += interval.overflows;
-            self.write_samples(&interval.samples, &mut counters);
+            self.write_samples(&interval, &mut counters);
             (self.on_interval)(&interval);
             // At once, so that a killed process loses a second at most. Each thread has a line of its own for a second;
             // readers add up lines with one tag.
@@ -142,9 +160,12 @@ impl Files {
         self.sockets.write_all(HEADER)
     }
 
-    fn write_samples(&mut self, samples: &[Sample], counters: &mut WriterCounters) {
-        for sample in samples {
-            let written = match self.lines.line(sample) {
+    fn write_samples(&mut self, interval: &Interval, counters: &mut WriterCounters) {
+        let mut replies = interval.replies.iter().peekable();
+        for (place, sample) in interval.samples.iter().enumerate() {
+            let reply = replies.next_if(|(of, _)| *of == place).map(|(_, reply)| reply);
+            let queries = (self.queries)(sample.stream, sample.seq);
+            let written = match self.lines.line(sample, &queries, reply) {
                 Some(line) => self.requests.write_all(line),
                 None => Err(io::Error::other("a sample of an unknown stream")),
             };

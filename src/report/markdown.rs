@@ -114,6 +114,11 @@ fn write_latency(out: &mut String, measured: &[&WorkloadAnalysis]) {
         }
         out.push('\n');
     }
+    for workload in measured {
+        if let Some(why) = &workload.no_recall {
+            let _ = writeln!(out, "\nno recall of {}: {}", escape(&workload.place()), escape(why));
+        }
+    }
     if measured.iter().any(|workload| workload.loop_kind == "closed") {
         out.push_str("\n\\* closed loop: service time, and stalls are under-counted\n");
     }

@@ -10,6 +10,7 @@ mod drawn;
 pub(super) fn analysis() -> Analysis {
     let text = |text: &str| text.to_owned();
     let mut analysis = Analysis {
+        round: None,
         format: 1,
         name: text("search-under-ingest"),
         description: text("Why is p99 bad while rows are being inserted?"),

@@ -8,5 +8,5 @@ mod ids;
 mod span;
 
 pub use export::{ExportCounters, ExportOptions, Exporter, SpanQueue};
-pub use ids::{IdStream, Nonce, RequestIds, Sampler, TraceParent, name_hash};
+pub use ids::{IdStream, Nonce, RequestIds, Sampler, TraceParent, name_hash, round_seed};
 pub use span::{AttributeValue, ClientSpan, OutcomeStatus, SpanAttribute, SpanTemplate};

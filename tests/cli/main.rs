@@ -18,6 +18,7 @@ mod ownership;
 mod pipes;
 mod progress;
 mod ran;
+mod recall;
 mod reports;
 mod secrets;
 mod signals;

@@ -29,7 +29,8 @@ pub(super) fn latency(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis])
 }
 
 /// Latency by quantile, the throughput of a closed loop, and the recall. What can be said is left to [`judge`].
-pub(super) fn figures(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis]) -> Vec<Compared> {
+/// Where `paired`, run i of one side has the same draw as run i of the other.
+pub(super) fn figures(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis], paired: bool) -> Vec<Compared> {
     let figure = latency(baseline, run);
     let open = figure == OPEN;
     let quantiles = |workload: &WorkloadAnalysis| -> Option<Quantiles> {
@@ -41,20 +42,20 @@ pub(super) fn figures(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis])
             let estimates = |side: &[&WorkloadAnalysis]| -> Vec<Option<Estimate>> {
                 side.iter().map(|workload| quantiles(workload)?.get(key).cloned()).collect()
             };
-            compared(figure, key, &estimates(baseline), &estimates(run))
+            compared((figure, key), &estimates(baseline), &estimates(run), paired)
         })
         .collect();
     if replies::unlike("", baseline, run).is_some() {
         found = found.into_iter().map(replies::untested).collect();
     }
     if !open {
-        found.push(replies::throughput(baseline, run));
+        found.push(replies::throughput(baseline, run, paired));
     }
-    found.extend(replies::recall(baseline, run));
+    found.extend(replies::recall(baseline, run, paired));
     found
 }
 
-pub(super) fn compared(figure: &str, key: &str, baseline: &[Option<Estimate>], run: &[Option<Estimate>]) -> Compared {
+pub(super) fn compared((figure, key): (&str, &str), baseline: &[Option<Estimate>], run: &[Option<Estimate>], paired: bool) -> Compared {
     let found = FigureComparison { figure: figure.to_owned(), key: key.to_owned(), ..FigureComparison::default() };
     let (before, after) = match (sample(baseline), sample(run)) {
         (Ok(before), Ok(after)) => (before, after),
@@ -70,7 +71,7 @@ pub(super) fn compared(figure: &str, key: &str, baseline: &[Option<Estimate>], r
         };
         return (FigureComparison { result, ..found }, None);
     }
-    let test = Test::new(&before, &after);
+    let test = if paired { Test::of_pairs(&before, &after) } else { Test::new(&before, &after) };
     let half = test.map(|test| test.half_width(ALPHA));
     let ratio = found.ratio;
     let found = FigureComparison { low: half.map(|half| ratio * (-half).exp()), high: half.map(|half| ratio * half.exp()), ..found };

@@ -5,6 +5,9 @@
 //! different population variances are involved", Biometrika 34, 1947), corrected for the number of comparisons (Holm, "A simple
 //! sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979). With fewer nothing is called slower or
 //! faster.
+//!
+//! Rounds of `--repeat` have a draw of their own, the same for the same seed. Where both sides have the same rounds, each once, round i is
+//! compared with round i, by the t test of pairs (Student 1908): what the draw does is no part of a difference then.
 
 mod areas;
 mod figures;
@@ -113,6 +116,9 @@ pub struct WorkloadComparison {
     pub areas: Vec<AreaComparison>,
     /// Where it got slower or faster, in words; None where no difference was shown.
     pub sentence: Option<String>,
+    /// Whether round i was compared with round i; left out where not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paired: bool,
     /// Curves of the runs, the baseline's first. Not in comparison.json: each run's report.json has its own.
     #[serde(skip)]
     pub curves: Vec<RunCurve>,
@@ -195,7 +201,11 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
     let valid = |side: &[Analysis]| -> Vec<Analysis> {
         side.iter().filter(|run| is_complete(run) && run.verdict.state != VerdictState::Invalid).cloned().collect()
     };
-    let (before, after) = (valid(baseline), valid(run));
+    let (mut before, mut after) = (valid(baseline), valid(run));
+    let same_rounds = rounds(&before).is_some_and(|rounds| Some(rounds) == self::rounds(&after));
+    if same_rounds {
+        [&mut before, &mut after].into_iter().for_each(|side| side.sort_by_key(|run| run.round));
+    }
     let mut workloads: Vec<(WorkloadComparison, Vec<figures::Compared>)> = Vec::new();
     let (mut left_out, mut notes) = (Vec::new(), Vec::new());
     for at in places(&before) {
@@ -208,7 +218,11 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
         let areas = areas::areas(&sides.0, &sides.1);
         let figure = figures::latency(&sides.0, &sides.1);
         let curves = curves(&before, true, &at, figure).chain(curves(&after, false, &at, figure)).collect();
-        workloads.push((WorkloadComparison { at, areas, curves, ..WorkloadComparison::default() }, figures::figures(&sides.0, &sides.1)));
+        // A run that lacks the workload would shift the others.
+        let paired = same_rounds && [sides.0.len(), sides.1.len()] == [before.len(); 2];
+        let figures = figures::figures(&sides.0, &sides.1, paired);
+        let paired = paired && before.len() >= LEAST_RUNS;
+        workloads.push((WorkloadComparison { at, areas, curves, paired, ..WorkloadComparison::default() }, figures));
     }
     let only = places(&after).into_iter().filter(|at| workloads_at(&before, at).is_empty());
     left_out.extend(only.map(|at| format!("{at} is in the compared runs only")));
@@ -230,6 +244,21 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
         left_out,
         notes,
     }
+}
+
+/// Seed and rounds of the runs of a side, rising; None where one is not known, or there twice.
+fn rounds(side: &[Analysis]) -> Option<(Vec<&str>, Vec<u32>)> {
+    let mut rounds = side.iter().map(|run| run.round).collect::<Option<Vec<u32>>>()?;
+    rounds.sort_unstable();
+    let mut seeds: Vec<&str> = side.iter().map(seed).collect();
+    seeds.dedup();
+    let once = rounds.windows(2).all(|pair| pair[0] != pair[1]);
+    (once && seeds.len() == 1).then_some((seeds, rounds))
+}
+
+/// Seed of its scenario, as the plan has it.
+fn seed(run: &Analysis) -> &str {
+    run.plan.iter().find(|(key, _)| key == "seed").map_or("", |(_, seed)| seed.as_str())
 }
 
 /// Places of everything that was measured, in the order of the first run that has it.

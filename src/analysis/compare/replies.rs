@@ -9,14 +9,14 @@ fn vectors(workload: &WorkloadAnalysis) -> u64 {
 }
 
 /// The throughput that both sides can be held against: vectors per second where requests hold several, else requests per second.
-pub(super) fn throughput(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis]) -> Compared {
+pub(super) fn throughput(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis], paired: bool) -> Compared {
     let several = baseline.iter().chain(run).any(|workload| vectors(workload) > 1);
     let of = |workload: &&WorkloadAnalysis| {
         let value = workload.rate.throughput * if several { vectors(workload) as f64 } else { 1.0 };
         Some(Estimate { value, ..Estimate::default() })
     };
     let rates = |side: &[&WorkloadAnalysis]| side.iter().map(of).collect::<Vec<_>>();
-    figures::compared(if several { "vectors" } else { "throughput" }, "", &rates(baseline), &rates(run))
+    figures::compared((if several { "vectors" } else { "throughput" }, ""), &rates(baseline), &rates(run), paired)
 }
 
 /// Why the times of a request are no figures of the same thing; None where they are.
@@ -36,11 +36,11 @@ pub(super) fn unlike(at: &str, baseline: &[&WorkloadAnalysis], run: &[&WorkloadA
 }
 
 /// The recall of both sides; None where neither has one.
-pub(super) fn recall(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis]) -> Option<Compared> {
+pub(super) fn recall(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis], paired: bool) -> Option<Compared> {
     let of = |workload: &&WorkloadAnalysis| Some(Estimate { value: workload.recall.as_ref()?.mean, ..Estimate::default() });
     let means = |side: &[&WorkloadAnalysis]| side.iter().map(of).collect::<Vec<_>>();
     let (before, after) = (means(baseline), means(run));
-    before.iter().chain(&after).any(Option::is_some).then(|| figures::compared("recall", "", &before, &after))
+    before.iter().chain(&after).any(Option::is_some).then(|| figures::compared(("recall", ""), &before, &after, paired))
 }
 
 /// The same figure, shown only.

@@ -86,6 +86,37 @@ fn the_area_is_that_of_the_requests_that_got_slower() {
     assert_eq!(found.workloads[0].sentence.as_deref(), Some(expected));
 }
 
+/// The same runs as the rounds of one `--repeat`, in any order.
+fn rounds(side: Vec<Analysis>, numbers: &[u32]) -> Vec<Analysis> {
+    let plan = vec![("seed".to_owned(), "42".to_owned())];
+    side.into_iter().zip(numbers).map(|(run, round)| Analysis { round: Some(*round), plan: plan.clone(), ..run }).collect()
+}
+
+#[test]
+fn round_is_compared_with_round() {
+    use ComparisonResult::{NoDifferenceShown, Slower};
+    // The draws differ by far more than the sides do.
+    let (before, after) = (side(&[1.0, 2.0, 4.0], 500.0), side(&[4.4, 1.1, 2.21], 500.0));
+    let found = compare(&rounds(before.clone(), &[1, 2, 3]), &rounds(after.clone(), &[3, 1, 2]));
+    assert!(found.workloads[0].paired && results(&found).iter().all(|(_, result)| *result == Slower), "{found:#?}");
+    let p50 = &found.workloads[0].figures[0];
+    assert!((p50.ratio - 1.1).abs() < 0.01 && p50.low.unwrap() > 1.05 && p50.high.unwrap() < 1.15, "{p50:?}");
+    let unpaired = |before: Vec<Analysis>, after: Vec<Analysis>| {
+        let found = compare(&before, &after);
+        assert!(!found.workloads[0].paired && results(&found).iter().all(|(_, result)| *result == NoDifferenceShown), "{found:#?}");
+    };
+    unpaired(before.clone(), after.clone());
+    unpaired(rounds(before.clone(), &[1, 2, 3]), rounds(after.clone(), &[1, 2, 4]));
+    unpaired(rounds(before.clone(), &[1, 1, 1]), rounds(after.clone(), &[1, 1, 1]));
+    let mut other_seed = rounds(after.clone(), &[3, 1, 2]);
+    other_seed.iter_mut().for_each(|run| run.plan[0].1 = "43".to_owned());
+    unpaired(rounds(before.clone(), &[1, 2, 3]), other_seed);
+    // A workload that one of the runs lacks: the rounds of the others are not shifted.
+    let mut lacking = rounds(after, &[3, 1, 2]);
+    lacking[1].workloads.clear();
+    assert!(!compare(&rounds(before, &[1, 2, 3]), &lacking).workloads[0].paired);
+}
+
 #[test]
 fn a_difference_within_the_spread_is_not_shown() {
     let found = compare(&side(&[1.0, 1.3, 0.8], 500.0), &side(&[1.2, 0.9, 1.5], 500.0));

@@ -69,7 +69,8 @@ fn is_for(threshold: &ThresholdInfo, workload: &WorkloadAnalysis) -> bool {
 fn result(threshold: &ThresholdInfo, row: &Row<'_>, rows: &[Row<'_>]) -> Option<ThresholdResult> {
     // Checked before the run; a run.json that was changed since has no say.
     let Expression { figure, comparison, limit } = Expression::parse(&threshold.require).ok()?;
-    if figure.lacking(row.workload.loop_kind == "open").is_some() {
+    let no_search = figure.base == Base::Recall && row.workload.operation != "search";
+    if no_search || figure.lacking(row.workload.loop_kind == "open").is_some() {
         return None;
     }
     let unit = figure.unit();
@@ -181,7 +182,7 @@ fn measure(figure: &Figure, row: &Row<'_>) -> Option<Measured> {
 }
 
 /// Why a workload has no such figure.
-fn why_absent(figure: &Figure, workload: &WorkloadAnalysis) -> &'static str {
+fn why_absent<'a>(figure: &Figure, workload: &'a WorkloadAnalysis) -> &'a str {
     let of_spans = figure.needs_spans();
     if workload.requests.due == 0 {
         return "nothing was due";
@@ -191,7 +192,7 @@ fn why_absent(figure: &Figure, workload: &WorkloadAnalysis) -> &'static str {
         (Base::Matched, Some(_)) => "no traced request was looked for",
         (_, Some(join)) if of_spans && join.matched == 0 => "no traced request was matched with its server spans",
         _ if of_spans => "it did not occur in any matched request",
-        (Base::Recall, _) => "its recall is not known",
+        (Base::Recall, _) => workload.no_recall.as_deref().unwrap_or("its recall is not known"),
         (Base::Time(_), _) if figure.worst_s.is_some() => "the part is shorter than one window, or nothing succeeded in any",
         (Base::Time(_), _) => "no request succeeded",
         (Base::RowsMean | Base::Empty, _) if workload.requests.ok > 0 => "its replies hold no rows of a search or a query",

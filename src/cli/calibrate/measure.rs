@@ -102,7 +102,7 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
         Engine::start(&options, recorders).await.map_err(CliError::new)?
     };
     let cpu = environment::process_cpu_s();
-    let ids = RunIds { nonce: Nonce(rand::random()), seed: plan.seed };
+    let ids = RunIds::new(Nonce(rand::random()), plan.seed, plan.round);
     let phase = phase_run(&plan, 0, &infos, ids, Instant::now() + Duration::from_millis(50), &nothing_earlier(&plan));
     let result = engine.begin(&phase).wait().await.map_err(CliError::new)?;
     let finished = spawn_blocking(move || {
@@ -139,7 +139,7 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
 
 /// Bytes of the message of one request of a workload; None where its rows can't be read.
 pub(super) fn request_bytes(plan: &Plan, workload: usize) -> Option<u64> {
-    let call = plan.workloads.get(workload)?.operation.prepare(RequestKey { hash: 0, seq: 0, earlier: 0 }).ok()?;
+    let call = plan.workloads.get(workload)?.operation.prepare(RequestKey::default()).ok()?;
     Some(call.body.len() as u64)
 }
 

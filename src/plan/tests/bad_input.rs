@@ -255,7 +255,7 @@ fn keys_that_exclude_or_need_each_other() {
     check_with("data = \"noise\"", "", &["`collections.words` has no `data`", "noise"]);
     check_with("type = \"HNSW\", ", "", &["`collections.words.index` has no `type`"]);
     check_with(", type = \"Int64\"", "", &["`collections.words.fields.rank` has no `type`"]);
-    check_with("rows = 1_000", "", &["`data.noise`", "rows"]);
+    check_with("rows = 1_000", "", &["`collections.words.data` is \"noise\"", "no rows", "`rows`"]);
     check_with("uri", "user = \"root\"\nuri", &["`milvus.user` has no `password`"]);
     check_with("uri", "password = \"${P}\"\nuri", &["`milvus.password` has no `user`"]);
     check_with("uri", "token = \"${T}\"\nuser = \"root\"\nuri", &["`milvus.token` stands beside `user`"]);
@@ -351,9 +351,9 @@ fn vector_files() {
         let data = format!("format = \"fbin\"\nbase = \"{base}\"\nqueries = \"{queries}\"");
         check_with("format = \"random\"\nrows = 1_000\ndim = 8\nqueries = 10", &data, words);
     };
-    check_files("missing.fbin", &query, &["`data.noise`", "missing.fbin", "can't be opened"]);
-    check_files(&cut, &query, &["cut.fbin", "108 bytes", "328"]);
-    check_files(&other, &query, &["query.fbin", "dimension 4", "other.fbin", "has 8"]);
+    check_files("missing.fbin", &query, &["`data.noise.base`", "missing.fbin", "can't be opened"]);
+    check_files(&cut, &query, &["`data.noise.base`", "cut.fbin", "108 bytes", "328"]);
+    check_files(&other, &query, &["`data.noise.queries`", "query.fbin", "dimension 4", "other.fbin", "has 8"]);
 }
 
 #[test]

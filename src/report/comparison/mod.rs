@@ -75,6 +75,15 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
         .collect()
 }
 
+/// How the runs were tested.
+fn test_name(comparison: &Comparison) -> &'static str {
+    if comparison.workloads.iter().any(|workload| workload.paired) {
+        "round i of one side with round i of the other, the t test of pairs of the logarithms"
+    } else {
+        "Welch's t test of the logarithms"
+    }
+}
+
 fn result(figure: &FigureComparison) -> &'static str {
     match figure.result {
         _ if figure.why_not.is_some() => "not compared",

@@ -53,6 +53,7 @@ pub(super) fn sample() -> Comparison {
                 AreaComparison { area: "gap".to_owned(), baseline_us: 548.0, run_us: 540.0 },
             ],
             sentence: Some("mean of the traced requests +972 us, of which engine +980 us".to_owned()),
+            paired: false,
             curves: vec![
                 RunCurve {
                     is_baseline: true,

@@ -187,6 +187,7 @@ fn words(index: usize, workload: &WorkloadAnalysis) -> WorkloadWords {
     lead.extend(workload.vectors.map(|vectors| format!("{} query vectors a request", count(vectors))));
     lead.extend(workload.rows.as_ref().map(replies::rows));
     lead.extend(workload.recall.as_ref().map(|of| format!("recall {} (least {})", recall(of.mean), recall(of.min))));
+    lead.extend(workload.no_recall.as_ref().map(|why| format!("no recall: {}", clean(why))));
     WorkloadWords {
         index,
         place: clean(&workload.place()),

@@ -41,6 +41,9 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
         }
         write_failures(page, analysis, workload);
     }
+    for (places, why) in no_recall(analysis) {
+        page.paragraph(Line::new("no recall", Paint::Bold).push(&format!(" of {places}: "), Paint::Plain), why, Paint::Dim);
+    }
     if let Some(sentence) = no_intervals(analysis) {
         page.paragraph(Line::default(), &sentence, Paint::Dim);
     }
@@ -135,6 +138,19 @@ fn facts(workload: &WorkloadAnalysis, show_intervals: bool) -> Vec<String> {
         facts.push(format!("stopped early: {stopped}"));
     }
     facts
+}
+
+/// Why searches have no recall: the places that have a reason in common, and the reason.
+fn no_recall(analysis: &Analysis) -> Vec<(String, &str)> {
+    let mut reasons: Vec<(String, &str)> = Vec::new();
+    for workload in measured(analysis) {
+        let Some(why) = workload.no_recall.as_deref() else { continue };
+        match reasons.iter_mut().find(|(_, known)| *known == why) {
+            Some((places, _)) => *places = format!("{places}, {}", name_of(workload)),
+            None => reasons.push((name_of(workload), why)),
+        }
+    }
+    reasons
 }
 
 /// The 95 % intervals of the typical and of the slow request: `p50 2.05 to 2.16 ms, p99 at least 3.78 ms (95 % intervals)`.

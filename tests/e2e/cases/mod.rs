@@ -5,6 +5,7 @@ mod embedded;
 mod histograms;
 mod newer_jaeger;
 mod quickstart;
+mod recall;
 mod scenarios;
 mod sources;
 
@@ -22,6 +23,11 @@ pub(crate) const STACK: &[Case] = &[
     Case { name: "trace::draws_a_search", run: commands::trace_draws_a_search },
     Case { name: "spans::json_gives_the_same_traces_in_microseconds", run: sources::json_gives_the_same_traces_in_microseconds },
     Case { name: "spans::a_lost_jaeger_costs_no_run", run: sources::a_lost_jaeger_costs_no_run },
+    Case { name: "recall::every_query_once_and_what_came_back", run: recall::every_query_once_and_what_came_back },
+    Case {
+        name: "recall::a_truth_without_its_first_neighbours_is_proved_wrong",
+        run: recall::a_truth_without_its_first_neighbours_is_proved_wrong,
+    },
     Case { name: "scenarios::each_has_a_case", run: scenarios::each_has_a_case },
     Case { name: "scenarios::first_trace", run: scenarios::first_trace },
     Case { name: "scenarios::search_only_keeps_its_collection", run: scenarios::search_only_keeps_its_collection },

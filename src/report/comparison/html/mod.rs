@@ -32,6 +32,8 @@ struct Page {
     /// Of the box of the headline: as a verdict's.
     class: &'static str,
     remarks: Vec<String>,
+    /// Whether round was compared with round.
+    paired: bool,
     baseline: Vec<String>,
     run: Vec<String>,
     differences: Vec<[String; 3]>,
@@ -88,6 +90,7 @@ fn page(comparison: &Comparison) -> Page {
         policy: content_policy(&[], STYLE),
         headline: headline(comparison),
         class,
+        paired: comparison.workloads.iter().any(|workload| workload.paired),
         remarks: remarks(comparison).iter().map(|remark| clean(remark)).collect(),
         baseline: side(&comparison.baseline),
         run: side(&comparison.run),
