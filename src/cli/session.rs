@@ -205,6 +205,7 @@ impl<'a> Session<'a> {
             let _one_at_a_time = lines.lock();
             progress.now(&text);
         };
+        let tell = move |text: String| progress.step(&text);
         let stop = crate::load::StopHandle::default();
         let mut context = prepare::PrepareContext {
             client: client.clone(),
@@ -218,6 +219,7 @@ impl<'a> Session<'a> {
             root: roots.prepare,
             stop: stop.clone(),
             progress: &say,
+            remarks: &tell,
             counts: Vec::new(),
             spans: Vec::new(),
             errors: Vec::new(),

@@ -4,7 +4,9 @@
 //! changed, unless the user named it with `--replace`: that is found out for all collections before the first write.
 
 mod insert;
+mod patience;
 mod ready;
+mod served;
 mod state;
 mod steps;
 

@@ -23,7 +23,7 @@ const UNAUTHENTICATED: u8 = 16;
 
 /// A failure with its text as it came: [`super::InFlight::reply`] masks it before it is cut.
 fn failure(error: CallError, text: impl Into<String>) -> CallFailure {
-    CallFailure { error, text: text.into() }
+    CallFailure { error, text: text.into(), retriable: false }
 }
 
 /// Reads to the end of the stream.
