@@ -13,6 +13,8 @@ pub(super) struct Case<'a> {
     pub(super) consistency: Option<&'a str>,
     /// Type of the index of its collection's vectors; None where it is not known.
     pub(super) index_type: Option<&'a str>,
+    /// Whether all that has no index are segments too small for one.
+    pub(super) too_small: bool,
 }
 
 /// One rule: what it is called, and the share that it found, with the sentence, where it applies.
@@ -83,6 +85,13 @@ pub(super) fn index_type<'a>(info: &'a RunInfo, workload: &str, collection: &str
     })
 }
 
+/// Whether a collection held neither growing rows nor unindexed ones whenever it was looked at: what is searched without an index
+/// then is in segments over which Milvus builds none.
+pub(super) fn too_small(info: &RunInfo, collection: &str) -> bool {
+    let mut states = info.collections.iter().filter(|state| state.name == collection).peekable();
+    states.peek().is_some() && states.all(|state| (state.growing_rows, state.unindexed_rows) == (Some(0), Some(0)))
+}
+
 /// Share of an area in the mean of all matched requests.
 fn area(case: Case<'_>, area: Area) -> Option<f64> {
     let all = case.workload.account.first().filter(|band| band.band == "all" && band.mean_us > 0.0)?;
@@ -147,8 +156,12 @@ fn brute_force(case: Case<'_>) -> Option<(f64, String)> {
     }
     let facts = case.workload.traces.as_ref().filter(|facts| facts.engine_us > 0.0)?;
     let share = facts.brute_force_us / facts.engine_us;
-    let sentence =
-        format!("{} of the engine's time is brute force over growing or unindexed segments: flush, wait for the index", percent(share));
+    let (what, todo) = if case.too_small {
+        ("segments that are too small for an index", "Milvus builds none below 1,024 rows, so use more rows, or let them be merged")
+    } else {
+        ("growing or unindexed segments", "flush, wait for the index")
+    };
+    let sentence = format!("{} of the engine's time is brute force over {what}: {todo}", percent(share));
     (share > OFTEN).then_some((share, sentence))
 }
 

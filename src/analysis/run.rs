@@ -346,7 +346,8 @@ impl Stream<'_> {
         workload.exemplars = exemplars::exemplars(histogram, requests, &self.found.parts, self.info);
         let consistency = advice::consistency(&self.info.plan, &self.stream.workload);
         let index_type = advice::index_type(self.info, &self.stream.workload, &self.stream.collection);
-        workload.advice = advice::advice(advice::Case { workload, consistency, index_type });
+        let too_small = advice::too_small(self.info, &self.stream.collection);
+        workload.advice = advice::advice(advice::Case { workload, consistency, index_type, too_small });
     }
 
     /// The same workload in its first phase, in the latter's slow seconds, and at its beginning, against this one.

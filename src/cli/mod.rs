@@ -3,6 +3,7 @@
 mod calibrate;
 mod check;
 mod collect;
+mod collections;
 mod compare;
 mod doctor;
 mod environment;

@@ -151,7 +151,12 @@ fn brute_force_that_was_asked_for_is_no_finding() {
     };
     check_none(&with_index("FLAT"), "brute_force");
     check_none(&with_index("BIN_FLAT"), "brute_force");
-    check(&with_index("HNSW"), "brute_force", "is brute force");
+    check(&with_index("HNSW"), "brute_force", "is brute force over growing or unindexed segments: flush");
+    let mut small = recorded("", "search_growing");
+    let name = small.info.streams[0].collection.clone();
+    let (growing_rows, unindexed_rows, index_type) = (Some(0), Some(0), Some("HNSW".to_owned()));
+    small.info.collections = vec![CollectionState { name, growing_rows, unindexed_rows, index_type, ..CollectionState::default() }];
+    check(&analysed(&small).workloads[0].advice, "brute_force", "over segments that are too small for an index");
     // A run of an older version says nothing of the index, but its plan does.
     let mut run = recorded("", "search_growing");
     let workload = run.info.streams[0].workload.clone();
@@ -224,5 +229,8 @@ fn every_rule_has_a_name_of_its_own() {
 
 #[test]
 fn a_workload_without_traces_has_no_advice() {
-    assert_eq!(advice(Case { workload: &WorkloadAnalysis::default(), consistency: Some("Strong"), index_type: None }), []);
+    assert_eq!(
+        advice(Case { workload: &WorkloadAnalysis::default(), consistency: Some("Strong"), index_type: None, too_small: false }),
+        []
+    );
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::{
     PrepareError,
     patience::Patience,
@@ -17,6 +16,7 @@ use crate::{
     record::Outcome,
     telemetry::TraceParent,
 };
+use futures_util::stream::{FuturesUnordered, StreamExt};
 
 /// Batches in flight at one time.
 const PIPELINE: usize = 4;

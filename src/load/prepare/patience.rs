@@ -18,8 +18,8 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from
 /// Longest wait for a server that answers with a gRPC status instead of one of Milvus: a proxy before it may say so for ever.
 const GRPC: Duration = Duration::from_secs(60);
 
-/// Longest wait when the run was told to end: only dropping goes on then.
-const AT_THE_END: Duration = Duration::from_secs(10);
+/// Longest wait when the load is over, or the run was told to end: only dropping goes on then.
+const AT_THE_END: Duration = Duration::from_secs(30);
 
 /// Time between two sentences about the same wait.
 const SAID_EVERY: Duration = Duration::from_secs(10);
@@ -41,11 +41,6 @@ impl Patience {
         Self { collection: name, began: Instant::now(), limit: collection.ready_timeout, pause: PAUSES.0, said: None }
     }
 
-    /// The same, bounded by `limit` as well.
-    pub(super) fn at_most(self, limit: Duration) -> Self {
-        Self { limit: self.limit.min(limit), ..self }
-    }
-
     /// Whether to try again after `failure` of `method`; if so, the pause before it is over.
     pub(super) async fn allows(&mut self, context: &PrepareContext<'_>, method: &str, failure: &CallFailure) -> bool {
         if !failure.retriable {
@@ -55,7 +50,7 @@ impl Patience {
         if !matches!(failure.error, CallError::Milvus(_)) {
             limit = limit.min(GRPC);
         }
-        if context.is_stopped() {
+        if context.ending || context.is_stopped() {
             limit = limit.min(AT_THE_END);
         }
         let waited = self.began.elapsed();
@@ -97,18 +92,7 @@ pub(super) async fn patiently<T>(
     collection: &CollectionPlan,
     ask: impl AsyncFn() -> Result<T, SetupError>,
 ) -> Result<T, SetupError> {
-    patiently_within(context, Patience::new(collection), ask).await
-}
-
-/// The same with a patience of one's own.
-///
-/// # Errors
-/// The last failure.
-pub(super) async fn patiently_within<T>(
-    context: &PrepareContext<'_>,
-    mut patience: Patience,
-    ask: impl AsyncFn() -> Result<T, SetupError>,
-) -> Result<T, SetupError> {
+    let mut patience = Patience::new(collection);
     loop {
         match ask().await {
             Err(error) if patience.allows(context, error.method, &error.failure).await => {}

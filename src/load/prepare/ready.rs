@@ -29,6 +29,9 @@ const POLL: Duration = Duration::from_millis(200);
 /// the coordinator looks for indexes to hand out every ten seconds.
 const SETTLED: Duration = Duration::from_secs(30);
 
+/// How long an index without a single row is a matter of time alone.
+const SILENT: Duration = Duration::from_secs(5);
+
 /// Longest wait of `ensure` for a collection that fits, but whose index or segments are still being made.
 const FITTING: Duration = Duration::from_secs(60);
 
@@ -81,7 +84,13 @@ pub(super) async fn wait_for_index(context: &mut PrepareContext<'_>, collection:
         if vector.is_some_and(|index| served::covers(index, collection.initial_rows)) {
             break;
         }
-        let seen = vector.map_or("no index yet".to_owned(), |index| served::progress(index, collection.initial_rows));
+        let mut seen = vector.map_or("no index yet".to_owned(), |index| served::progress(index, collection.initial_rows));
+        if vector.is_some_and(|index| index.indexed_rows == 0 && index.index_state_fail_reason.is_empty()) && wait.began.elapsed() >= SILENT
+        {
+            seen.push_str(
+                ", and Milvus gives no reason: it tries a failing build again in silence, look for `failed to build index` in its log",
+            );
+        }
         wait.pause(context, &seen).await?;
     }
     context.record_wait(collection, Step::WaitIndexed, began);
@@ -203,8 +212,7 @@ async fn look(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Resu
     })?;
     let ask = async || optional(context.client.query_segments(&collection.shape.name).await);
     let segments = patiently(context, collection, ask).await.map_err(|error| failed(collection, error))?;
-    let missing =
-        segments.as_ref().and_then(|segments| served::missing(segments, collection.initial_rows, served::index_type(&index)));
+    let missing = segments.as_ref().and_then(|segments| served::missing(segments, collection.initial_rows, served::index_type(&index)));
     Ok(Look { missing, index, segments: segments.unwrap_or_default() })
 }
 
@@ -240,7 +248,11 @@ impl Wait {
             )));
         }
         let (name, what) = (&self.name, self.what);
-        context.say(format!("{name}: waiting until it is {what}, {} s of at most {} s ({seen})", waited.as_secs(), self.patience.as_secs()));
+        context.say(format!(
+            "{name}: waiting until it is {what}, {} s of at most {} s ({seen})",
+            waited.as_secs(),
+            self.patience.as_secs()
+        ));
         tokio::time::sleep(POLL).await;
         Ok(())
     }

@@ -174,7 +174,10 @@ mod tests {
     #[test]
     fn a_failed_build_has_state_and_reason() {
         let told = failed(&index(IndexState::Failed, 100, 100, "disk is full"), "c").unwrap_or_default();
-        assert_eq!(told, "Milvus could not build the index DISKANN on v of collection c (state failed, 0 of 100 rows indexed): disk is full");
+        assert_eq!(
+            told,
+            "Milvus could not build the index DISKANN on v of collection c (state failed, 0 of 100 rows indexed): disk is full"
+        );
         assert!(failed(&index(IndexState::Failed, 100, 100, ""), "c").unwrap_or_default().contains("no reason"));
         assert_eq!(failed(&index(IndexState::Retry, 100, 100, "x"), "c"), None);
         let told = progress(&index(IndexState::Retry, 100, 60, "no disk"), 100);

@@ -3,7 +3,7 @@
 use prost::Message;
 use tokio::time::Instant;
 
-use super::patience::Patience;
+use super::{claims::Claims, patience::Patience};
 use crate::{
     load::{StopHandle, request::outcome_of},
     milvus::{Client, HasStatus, Method, SetupError, Transport, proto},
@@ -89,6 +89,16 @@ pub struct PrepareContext<'a> {
     pub spans: Vec<Option<(u64, u64)>>,
     /// First texts of failures.
     pub errors: Vec<KeptError>,
+    /// Whether the load is over: nobody waits long for what is left to be done.
+    pub ending: bool,
+    /// Collections that may be dropped although milvus-bench did not create them.
+    pub replace: &'a [String],
+    /// What this run works with.
+    pub claims: Claims,
+    /// Names of collections whose creation was begun.
+    pub begun: Vec<String>,
+    /// Collections that could not be marked, and why.
+    pub unmarked: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for PrepareContext<'_> {
