@@ -14,7 +14,7 @@ const RUN: &str = "milvus_bench_run_";
 pub const LIVES_S: u64 = 60;
 
 /// Longest name of a run within an alias; Milvus allows 255 characters in all.
-const NAME_MAX: usize = 180;
+const NAME_MAX: usize = 170;
 
 /// One run, and when it said last that it lives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,18 +28,19 @@ pub struct RunMark {
 }
 
 impl RunMark {
-    /// The alias that says so.
+    /// The alias that says so of the collection `id`: an alias is of one collection, and a run may work with several.
     #[must_use]
-    pub fn alias(&self) -> String {
-        format!("{RUN}{}_{}_{}", self.nonce, self.at, escaped(&self.run))
+    pub fn alias(&self, id: i64) -> String {
+        format!("{RUN}{}_{}_{}_{}", self.nonce, self.at, id.unsigned_abs(), escaped(&self.run))
     }
 
     /// The mark in the name of an alias; None for somebody else's.
     #[must_use]
     pub fn of_alias(alias: &str) -> Option<Self> {
-        let mut parts = alias.strip_prefix(RUN)?.splitn(3, '_');
-        let (nonce, at, run) = (parts.next()?, parts.next()?, parts.next()?);
+        let mut parts = alias.strip_prefix(RUN)?.splitn(4, '_');
+        let (nonce, at, id, run) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let at = at.parse().ok()?;
+        id.parse::<u64>().ok()?;
         is_hex(nonce).then(|| Self { nonce: nonce.to_owned(), run: unescaped(run), at })
     }
 
@@ -140,17 +141,18 @@ mod tests {
     #[test]
     fn an_alias_is_a_name_that_milvus_allows_and_says_who_and_when() {
         for name in ["quickstart-20261130T091500Z-ab12", "my run", "a_b__c", "größe", "", "_x4", "results.old"] {
-            let alias = run(name).alias();
+            let alias = run(name).alias(470_818_652_837_781_133);
             assert!(alias.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && alias.len() <= 255, "{alias}");
             assert_eq!(RunMark::of_alias(&alias), Some(run(name)), "{alias}");
         }
-        let long = run(&"-".repeat(500)).alias();
+        let long = run(&"-".repeat(500)).alias(i64::MAX);
         assert!(long.len() <= 255 && RunMark::of_alias(&long).is_some_and(|mark| mark.run.chars().all(|c| c == '-')), "{long}");
     }
 
     #[test]
     fn aliases_of_others_are_no_marks() {
-        for alias in ["words", "milvus_bench_run_", "milvus_bench_run_1_2_x", "milvus_bench_run_00ff00ff00ff00ff_x_a", "milvus_bench_probe"]
+        for alias in
+            ["words", "milvus_bench_run_", "milvus_bench_run_1_2_3_x", "milvus_bench_run_00ff00ff00ff00ff_x_1_a", "milvus_bench_probe"]
         {
             assert_eq!(RunMark::of_alias(alias), None, "{alias}");
         }

@@ -110,7 +110,7 @@ fn reason(folder: &Folder, code: &str) -> Value {
 #[test]
 fn the_collection_of_a_run_that_lives_is_not_replaced() {
     let fake = FakeMilvus::start();
-    let (first, mut running) = long_run(&fake, &[]);
+    let (first, running) = long_run(&fake, &[]);
     let run = name_of(&first.only_folder());
     assert_eq!(fake.aliases("words").len(), 1, "{:?}", fake.aliases("words"));
     let before = fake.calls().len();
@@ -226,6 +226,26 @@ fn a_collection_that_another_run_works_with_is_not_dropped() {
     let reasons = report["verdict"]["reasons"].as_array().expect("reasons");
     assert!(reasons.iter().all(|reason| reason["code"] != "collection_replaced" && reason["code"] != "foreign_rows"), "{reasons:#?}");
     assert_eq!(fake.aliases("words"), Vec::<String>::new());
+}
+
+/// An alias is of one collection only, and the marks are put within the same second.
+#[test]
+fn every_collection_of_a_run_is_marked() {
+    let fake = FakeMilvus::start();
+    let two = "[collections.letters]\ndata = \"noise\"\ndim = 8\nprepare = \"ensure\"\nindex = { type = \"FLAT\" }\n\n[collections.words]";
+    let workload = "operation = \"search\"\ncollection = \"words\"";
+    let changes = [("[collections.words]", two), ("operation = \"search\"", workload), ("\"full\"", "\"ensure\"")];
+    Bench::at(&fake, &changes).run(&[]).exits(0);
+    let (bench, running) = long_run(&fake, &changes);
+    assert_eq!((fake.aliases("words").len(), fake.aliases("letters").len()), (1, 1));
+    Bench::at(&fake, &[("data = \"noise\"", "data = \"noise\"\nname = \"letters\"")])
+        .run(&[])
+        .exits(2)
+        .error(&["letters is in use by run", &name_of(&bench.only_folder())]);
+    running.signal(Signal::INT);
+    let ended = running.ended().exits(130);
+    assert!(!ended.stderr.contains("takes no mark"), "{}", ended.stderr);
+    assert_eq!((fake.aliases("words").len(), fake.aliases("letters").len()), (0, 0));
 }
 
 #[test]

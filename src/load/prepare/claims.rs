@@ -101,7 +101,7 @@ impl Claims {
     /// # Errors
     /// Milvus refuses the alias.
     pub async fn hold(&self, name: &str, id: i64, marked: bool) -> Result<(), SetupError> {
-        let alias = if marked { Some(self.put(name).await) } else { None };
+        let alias = if marked { Some(self.put(name, id).await) } else { None };
         let (alias, refused) = match alias {
             Some(Ok(alias)) => (Some(alias), None),
             Some(Err(error)) => (None, Some(error)),
@@ -134,7 +134,7 @@ impl Claims {
 
     /// Other runs that live and have marked the collection that was `found`.
     pub async fn others(&self, found: &proto::DescribeCollectionResponse) -> Vec<RunMark> {
-        let mut marks: Vec<RunMark> = marks(found).filter(|mark| mark.nonce != self.run.nonce).collect();
+        let mut marks: Vec<RunMark> = marks(found).map(|(_, mark)| mark).filter(|mark| mark.nonce != self.run.nonce).collect();
         if !marks.is_empty() {
             let now = now(&self.client).await;
             marks.retain(|mark| mark.lives(now));
@@ -147,8 +147,8 @@ impl Claims {
     /// # Errors
     /// Milvus refuses.
     pub async fn clear(&self, found: &proto::DescribeCollectionResponse) -> Result<(), SetupError> {
-        for mark in marks(found) {
-            self.remove(&mark.alias()).await?;
+        for (alias, _) in marks(found) {
+            self.remove(alias).await?;
         }
         Ok(())
     }
@@ -156,9 +156,9 @@ impl Claims {
     /// Takes marks of dead runs off the collection that was `found`.
     pub async fn tidy(&self, found: &proto::DescribeCollectionResponse) {
         let living = self.others(found).await;
-        for mark in marks(found).filter(|mark| mark.nonce != self.run.nonce && !living.contains(mark)) {
+        for (alias, _) in marks(found).filter(|(_, mark)| mark.nonce != self.run.nonce && !living.contains(mark)) {
             // One that stays does no harm.
-            let _ = self.remove(&mark.alias()).await;
+            let _ = self.remove(alias).await;
         }
     }
 
@@ -182,8 +182,8 @@ impl Claims {
         Some(words)
     }
 
-    async fn put(&self, name: &str) -> Result<String, SetupError> {
-        let alias = self.now().await.alias();
+    async fn put(&self, name: &str, id: i64) -> Result<String, SetupError> {
+        let alias = self.now().await.alias(id);
         let _: proto::Status = self.client.call(&methods::CREATE_ALIAS, &setup::create_alias(&self.database, name, &alias), b"").await?;
         Ok(alias)
     }
@@ -200,7 +200,7 @@ impl Claims {
                 continue;
             }
             let Some(old) = &held.alias else { continue };
-            let Ok(new) = self.put(&held.name).await else { continue };
+            let Ok(new) = self.put(&held.name, held.id).await else { continue };
             if new != *old {
                 let _ = self.remove(old).await;
             }
@@ -228,9 +228,9 @@ async fn now(client: &Client) -> u64 {
     }
 }
 
-/// Marks of runs on a collection.
-fn marks(found: &proto::DescribeCollectionResponse) -> impl Iterator<Item = RunMark> {
-    found.aliases.iter().filter_map(|alias| RunMark::of_alias(alias))
+/// Aliases of a collection that are marks of runs.
+fn marks(found: &proto::DescribeCollectionResponse) -> impl Iterator<Item = (&str, RunMark)> {
+    found.aliases.iter().filter_map(|alias| Some((alias.as_str(), RunMark::of_alias(alias)?)))
 }
 
 /// The run that created a collection, where its description says so.
