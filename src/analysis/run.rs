@@ -369,7 +369,9 @@ impl Stream<'_> {
         workload.node_calls = instances::node_calls(&self.data.node_calls, &self.found.instances);
         workload.exemplars = exemplars::exemplars(histogram, requests, &self.found.parts, self.info);
         let consistency = advice::consistency(&self.info.plan, &self.stream.workload);
-        workload.advice = advice::advice(advice::Case { workload, consistency });
+        let index_type = advice::index_type(self.info, &self.stream.workload, &self.stream.collection);
+        let too_small = advice::too_small(self.info, &self.stream.collection);
+        workload.advice = advice::advice(advice::Case { workload, consistency, index_type, too_small });
     }
 
     /// The same workload in its first phase, in the latter's slow seconds, and at its beginning, against this one.

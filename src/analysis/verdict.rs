@@ -145,9 +145,13 @@ pub(super) fn of_warning(warning: &Warning) -> Option<Reason> {
         Warning::StoppedEarly { phase, .. } => ("stopped_early", YES, phase.as_str()),
         Warning::IndexUnfinished { phase, .. } => ("index_unfinished", (1.0, 0.0, ""), phase.as_str()),
         Warning::ServedByBruteForce { phase, rows, .. } => ("brute_force", (*rows as f64, 0.0, "rows"), phase.as_str()),
+        // Figures of another collection than the scenario's.
+        Warning::CollectionReplaced { phase, .. } => ("collection_replaced", YES, phase.as_str()),
+        Warning::ForeignRows { phase, rows, .. } => ("foreign_rows", (*rows as f64, 0.0, "rows"), phase.as_str()),
         _ => return None,
     };
-    Some(Reason { at: at.to_owned(), ..reason(code, Reservations, figure, warning.to_string()) })
+    let state = if matches!(warning, Warning::CollectionReplaced { .. } | Warning::ForeignRows { .. }) { Invalid } else { Reservations };
+    Some(Reason { at: at.to_owned(), ..reason(code, state, figure, warning.to_string()) })
 }
 
 /// A workload that had nothing to send has no figures, and nobody is to blame for that.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{CliError, progress::Board, session::Session};
 use crate::{
     analysis::thresholds::watch::Measuring,
-    load::{LiveSnapshot, PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle, StreamRun},
+    load::{LiveSnapshot, PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle, StreamRun, prepare::Claims},
     plan::{Arrival, PhaseLength, Plan, ScheduledPart},
     report::units,
 };
@@ -25,6 +25,7 @@ pub(crate) async fn watch(
     number: usize,
     running: &mut RunningPhase,
     phase: &PhaseRun,
+    claims: &Claims,
 ) -> Result<PhaseResult, CliError> {
     let mut signals = session.signals.clone();
     let phase_plan = &plan.phases[number];
@@ -47,6 +48,10 @@ pub(crate) async fn watch(
             && let Some(aborted) = session.watch.lock().ok().and_then(|mut watch| watch.violated(&until_over(&measuring, &running.over())))
         {
             session.info.aborted = Some(aborted);
+            end_soon(stop);
+        }
+        // What is sent to the name now goes to somebody else's collection.
+        if stop.asked() == Stop::Go && claims.lost().is_some() {
             end_soon(stop);
         }
         display.look(running);

@@ -4,6 +4,7 @@ mod alive;
 mod calibrate;
 mod check;
 mod collect;
+mod collections;
 mod compare;
 mod doctor;
 mod environment;

@@ -8,7 +8,9 @@ use std::{
 };
 
 use super::{
-    CliError, alive, calibrate, collect, environment,
+    CliError, alive, calibrate, collect,
+    collections::Prepared,
+    environment,
     load_threads::{LoadThreads, Machine},
     measure,
     progress::Progress,
@@ -208,7 +210,10 @@ impl<'a> Session<'a> {
             let _one_at_a_time = lines.lock();
             progress.now(&text);
         };
+        let tell = move |text: String| progress.step(&text);
         let stop = crate::load::StopHandle::default();
+        let claims = prepare::Claims::new(client.clone(), plan.milvus.database.as_deref(), &self.info.run, &self.info.nonce);
+        let renewing = claims.renew();
         let mut context = prepare::PrepareContext {
             client: client.clone(),
             transport,
@@ -221,21 +226,29 @@ impl<'a> Session<'a> {
             root: roots.prepare,
             stop: stop.clone(),
             progress: &say,
+            remarks: &tell,
             counts: Vec::new(),
             spans: Vec::new(),
             errors: Vec::new(),
+            ending: false,
+            replace: &self.arguments.replace,
+            claims: claims.clone(),
+            begun: Vec::new(),
+            unmarked: Vec::new(),
         };
-        let mut created = Vec::new();
-        let measured = match measure::prepare(self, plan, &mut context, &mut created, &self.arguments.replace).await {
-            Ok(()) => self.measure(plan, &client, &options, recorders).await,
+        let prepared = Prepared { client: &client, claims: &claims };
+        let measured = match measure::prepare(self, plan, &mut context).await {
+            Ok(()) => self.measure(plan, prepared, &options, recorders).await,
             Err(error) => {
                 drop(recorders);
                 Err(error)
             }
         };
         context.root = roots.clean_up;
+        context.ending = true;
         let from = self.clock.now_ns();
-        let dropped = measure::drop_created(self, plan, &mut context, &created).await;
+        let dropped = measure::drop_created(self, plan, &mut context).await;
+        drop(renewing);
         self.cleaned_up = dropped.then(|| (from, self.clock.now_ns()));
         measure::note_steps(self, &context);
         self.info.errors.append(&mut context.errors);
@@ -246,7 +259,7 @@ impl<'a> Session<'a> {
     async fn measure(
         &mut self,
         plan: &Plan,
-        client: &Client,
+        prepared: Prepared<'_>,
         options: &ConnectOptions,
         recorders: Vec<crate::record::Recorder>,
     ) -> Result<(), CliError> {
@@ -254,7 +267,7 @@ impl<'a> Session<'a> {
         let options = EngineOptions { cores, precise, ..EngineOptions::new(options.clone(), self.clock) };
         let engine = Engine::start(&options, recorders).await.map_err(CliError::new)?;
         let ids = RunIds::new(self.nonce, plan.seed, plan.round);
-        let measured = measure::phases(self, plan, &engine, client, ids).await;
+        let measured = measure::phases(self, plan, &engine, prepared, ids).await;
         // Joins the load threads; their last interval is handed over by that.
         let _ = tokio::task::spawn_blocking(move || engine.finish()).await;
         measured

@@ -49,6 +49,13 @@ pub(super) async fn check(options: &ConnectOptions) -> (Link, Option<Server>) {
             return (check.failed(seen, causes_of_failed_call(&error.failure, peer, &options.credentials)), None);
         }
     };
+    if let Some(database) = &options.database
+        && let Some(words) = client.missing_database().await
+    {
+        let seen = format!("{} has no database {database}: {words}", probe::place(&options.uri));
+        let change = "in the scenario: [milvus] database = \"NAME\"; left out for the default database";
+        return (check.failed(seen, vec![Cause::new("the database was never created, or its name is misspelt", change)]), None);
+    }
     let mode = deploy_mode(&client).await;
     let health = optional(client.health().await);
     let who = version.clone().unwrap_or_else(|| "a server that does not tell its version".to_owned());

@@ -9,6 +9,7 @@ mod fields;
 mod index;
 mod insert;
 mod keys;
+pub mod mark;
 mod order;
 mod query;
 mod recall;

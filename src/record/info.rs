@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClockAnchor, Part, TracingSwitch, Warning};
+use super::{ClockAnchor, CollectionState, Part, TracingSwitch, Warning};
 
 /// Version of the run folder's format.
 pub const FORMAT: u32 = 1;
@@ -272,29 +272,6 @@ pub struct PhaseInfo {
     pub cpu_s: Option<f64>,
     /// Largest share of one core that a load thread used, in [0, 1].
     pub thread_cpu_max: Option<f64>,
-}
-
-/// State of one collection at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct CollectionState {
-    /// Name of the collection.
-    pub name: String,
-    /// `before <phase>` or `after <phase>`.
-    pub when: String,
-    /// Rows as Milvus counts them (`count(*)` that waits for nothing, else its statistics, which know flushed rows only); None where it
-    /// did not say.
-    pub rows: Option<u64>,
-    /// Rows in growing segments that the query nodes serve: those of listed ones, else what is in no sealed one.
-    pub growing_rows: Option<u64>,
-    /// Rows in sealed segments that the query nodes serve.
-    pub sealed_rows: Option<u64>,
-    /// Of those, rows of segments without an index.
-    pub unindexed_rows: Option<u64>,
-    /// Number of segments.
-    pub segments: Option<u64>,
-    /// Index state of the vector field: `finished`, `in progress`, ...
-    pub index_state: Option<String>,
 }
 
 /// The busiest phase against the calibration of this client (`milvus-bench calibrate`), per load thread.

@@ -16,6 +16,9 @@ pub enum Warning {
     EnvironmentOverrides { variable: String, key: String },
     IndexUnfinished { phase: String, collection: String, state: String },
     ServedByBruteForce { phase: String, collection: String, rows: u64 },
+    CollectionReplaced { phase: String, collection: String, found: String },
+    ForeignRows { phase: String, when: String, collection: String, rows: u64, expected: String },
+    NotMarked { collection: String, reason: String },
     NoJaeger { reason: String },
     SamplerIgnored { variable: String },
     UnusedWorkload { workload: String },
@@ -48,6 +51,20 @@ impl fmt::Display for Warning {
             Warning::ServedByBruteForce { phase, collection, rows } => write!(
                 f,
                 "phase {phase} began with {rows} rows of {collection} in segments without an index, which are searched by brute force: flush and wait, or let prepare do it"
+            ),
+            Warning::CollectionReplaced { phase, collection, found } => write!(
+                f,
+                "collection {collection} is not the one any more that this run created or found ({found}, seen at phase {phase}): what was sent to its name went \
+                 elsewhere; run again, with a `name` that no other run uses"
+            ),
+            Warning::ForeignRows { phase, when, collection, rows, expected } => write!(
+                f,
+                "collection {collection} held {rows} rows {when} phase {phase}, where this run put {expected}: somebody else writes into it or deletes from it, or \
+                 Milvus lost rows; run again, with a `name` that nobody else uses"
+            ),
+            Warning::NotMarked { collection, reason } => write!(
+                f,
+                "Milvus takes no mark of this run on collection {collection} ({reason}): another run that wants to replace it would not be refused, only found out"
             ),
             Warning::NoJaeger { reason } => {
                 write!(f, "no Jaeger: {reason}; milvus-bench received the spans itself (source `embedded`)")

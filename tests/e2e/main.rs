@@ -13,6 +13,7 @@ mod cases;
 mod checks;
 mod groups;
 mod jaeger_newer;
+mod own;
 mod run;
 mod servers;
 #[path = "../support/mod.rs"]

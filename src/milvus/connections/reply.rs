@@ -24,7 +24,7 @@ const UNAVAILABLE: u8 = 14;
 
 /// A failure with its text as it came: [`super::InFlight::reply`] masks it before it is cut.
 fn failure(error: CallError, text: impl Into<String>) -> CallFailure {
-    CallFailure { error, text: text.into(), http_status: None }
+    CallFailure { error, text: text.into(), http_status: None, retriable: false }
 }
 
 /// Reads to the end of the stream.

@@ -117,7 +117,8 @@ impl Transport {
         let result = match result {
             Ok(Ok(response)) => Ok(response.into_inner()),
             Ok(Err(status)) => {
-                Err(CallFailure { http_status: NotGrpc::in_status(&status), ..self.failure(classify(&status), &status_text(&status)) })
+                let failure = self.failure(classify(&status), &status_text(&status)).retriable_if(is_retriable(&status));
+                Err(CallFailure { http_status: NotGrpc::in_status(&status), ..failure })
             }
             Err(_) => Err(CallFailure::new(CallError::Timeout, &format!("no reply within {timeout:?}"))),
         };
@@ -178,6 +179,16 @@ fn classify(status: &Status) -> CallError {
             _ => CallError::BadReply,
         },
     }
+}
+
+/// Whether a server that is there asks to come again: not ready yet, or a limit of the rate. A message that is too large stays so.
+fn is_retriable(status: &Status) -> bool {
+    let asks = match status.code() {
+        Code::Unavailable => true,
+        Code::ResourceExhausted => !status.message().contains("larger than"),
+        _ => false,
+    };
+    asks && status.source().is_none()
 }
 
 fn status_text(status: &Status) -> String {
