@@ -20,7 +20,7 @@ pub(super) async fn check(name: &str, options: &SourceOptions) -> (Link, Option<
     match (entry.open)(options).await {
         Ok(source) if source.info().name == "none" => (no_source(&check, entry, options, &source.info().remark).await, None),
         Ok(source) => (describe(&check, &*source).await, Some(source)),
-        Err(error) => (check.failed(error.to_string(), causes(entry, options, &error.0).await), None),
+        Err(error) => (check.failed(error.to_string(), causes(entry, options, &error.text).await), None),
     }
 }
 

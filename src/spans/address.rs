@@ -13,7 +13,7 @@ const ADMIN_PORTS: [u16; 2] = [14269, 8888];
 pub(super) fn parse(address: &str) -> Result<Url, SpanError> {
     let text = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
     let wrong = |found: &str| {
-        SpanError(format!(
+        SpanError::new(format!(
             "the address of the spans \"{address}\" {found}: write http://HOST:PORT or https://HOST:PORT, with a base path if there is one"
         ))
     };
@@ -22,7 +22,7 @@ pub(super) fn parse(address: &str) -> Result<Url, SpanError> {
         return Err(wrong(&format!("has the scheme {}", url.scheme())));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(SpanError("the address of the spans holds a user name or password: send an authorization header instead".to_owned()));
+        return Err(SpanError::new("the address of the spans holds a user name or password: send an authorization header instead".to_owned()));
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err(wrong("names no host"));
@@ -147,7 +147,7 @@ mod tests {
         for (wrong, word) in
             [("ftp://x:1", "scheme ftp"), ("http://", "can't be read"), ("a b", "can't be read"), ("http://u:p@h:1", "password")]
         {
-            let error = parse(wrong).expect_err(wrong).0;
+            let error = parse(wrong).expect_err(wrong).text;
             assert!(error.contains(word) && !error.contains("u:p"), "{error}");
         }
     }

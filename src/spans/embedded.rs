@@ -79,7 +79,7 @@ impl EmbeddedReceiver {
     /// The address can't be listened on.
     pub async fn start(listen: &str, nonce: u64, limit: usize) -> Result<Self, SpanError> {
         let failed = |error: std::io::Error| {
-            SpanError(format!(
+            SpanError::new(format!(
                 "the embedded OTLP receiver can't listen on {listen} ({error}): stop what uses that port (a Jaeger or a collector?) or set tracing.spans listen to \
                  another HOST:PORT, and Milvus' trace.otlp.endpoint to the same"
             ))
@@ -225,7 +225,7 @@ mod tests {
         let listen = receiver.addr().to_string();
         let source = receiver.source();
         drop(receiver);
-        let taken = EmbeddedReceiver::start(&listen, NONCE, 1).await.err().expect("the port is taken").0;
+        let taken = EmbeddedReceiver::start(&listen, NONCE, 1).await.err().expect("the port is taken").text;
         assert!(taken.contains(&listen) && taken.contains("tracing.spans listen"), "{taken}");
         drop(source);
         // The aborted task lets go of its socket when the runtime comes to it.

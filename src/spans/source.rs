@@ -4,8 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::time::{Instant, sleep_until};
 
-use super::{Trace, auto, embedded, jaeger, jaeger_json, none};
+use super::{Again, SpanError, Trace, auto, embedded, jaeger, jaeger_json, mask, none};
+
+/// Least and longest wait before a source that is busy is opened again.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Where and how spans are read: `[tracing.spans]` as resolved. Everything but `endpoint` has a default that fits.
 #[derive(Clone)]
@@ -88,11 +93,6 @@ pub struct LossCounters {
     pub dropped: u64,
 }
 
-/// Why spans could not be read. Text from the server is cut and cleaned.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SpanError(pub String);
-
 /// A place that spans can be read from by trace id.
 #[async_trait::async_trait]
 pub trait SpanSource: Send + Sync {
@@ -141,19 +141,19 @@ pub const SPAN_SOURCES: &[SourceEntry] = &[
         name: "auto",
         summary: "Jaeger gRPC, else Jaeger JSON, else none",
         default_endpoint: "http://127.0.0.1:16686",
-        open: |options| Box::pin(auto::open(options)),
+        open: |options| Box::pin(async move { mask::guard(options, auto::open(options).await) }),
     },
     SourceEntry {
         name: "jaeger",
         summary: "Jaeger's gRPC query API, times in nanoseconds",
         default_endpoint: "http://127.0.0.1:16685",
-        open: |options| Box::pin(jaeger::open(options)),
+        open: |options| Box::pin(async move { mask::guard(options, jaeger::open(options).await) }),
     },
     SourceEntry {
         name: "jaeger-json",
         summary: "Jaeger's JSON, times in whole microseconds",
         default_endpoint: "http://127.0.0.1:16686",
-        open: |options| Box::pin(jaeger_json::open(options)),
+        open: |options| Box::pin(async move { mask::guard(options, jaeger_json::open(options).await) }),
     },
     SourceEntry {
         name: "embedded",
@@ -169,19 +169,36 @@ pub const SPAN_SOURCES: &[SourceEntry] = &[
     },
 ];
 
+/// Opens `entry`. A server that says it can't answer now is asked until `deadline`, and `waits` is told why; nobody there, or
+/// somebody else, ends at once.
+///
+/// # Errors
+/// As for [`SourceEntry::open`].
+pub async fn open_until(
+    entry: &SourceEntry,
+    options: &SourceOptions,
+    deadline: Instant,
+    waits: &dyn Fn(&SpanError),
+) -> Result<Box<dyn SpanSource>, SpanError> {
+    loop {
+        let error = match (entry.open)(options).await {
+            Ok(source) => return Ok(source),
+            Err(error) => error,
+        };
+        let Again::Later(after) = error.again else { return Err(error) };
+        let (now, after) = (Instant::now(), after.unwrap_or(OPEN_AGAIN).clamp(OPEN_AGAIN, LONGEST_WAIT));
+        if now >= deadline {
+            return Err(error);
+        }
+        waits(&error);
+        sleep_until((now + after).min(deadline)).await;
+    }
+}
+
 /// The row named `name`.
 #[must_use]
 pub fn find_source(name: &str) -> Option<&'static SourceEntry> {
     SPAN_SOURCES.iter().find(|entry| entry.name == name)
-}
-
-/// Words of a server as they may stand in an error: control characters gone, at most 200 characters.
-pub(super) fn cleaned(text: &str) -> String {
-    let line = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(200) {
-        Some((cut, _)) => format!("{}...", &line[..cut]),
-        None => line,
-    }
 }
 
 #[cfg(test)]
@@ -202,11 +219,5 @@ mod tests {
         let options = SourceOptions { headers: vec![("authorization".into(), "Bearer s3cret".into())], ..SourceOptions::default() };
         let shown = format!("{options:?}");
         assert!(shown.contains("authorization") && !shown.contains("s3cret"), "{shown}");
-    }
-
-    #[test]
-    fn server_words_are_cut_and_cleaned() {
-        assert_eq!(cleaned("a\u{1b}[31m\n b"), "a [31m b");
-        assert_eq!(cleaned(&"ä".repeat(300)).chars().count(), 203);
     }
 }

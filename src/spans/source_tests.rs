@@ -61,7 +61,7 @@ async fn open(name: &str, options: &SourceOptions) -> Box<dyn SpanSource> {
 async fn refused(name: &str, options: &SourceOptions) -> String {
     match (find_source(name).expect(name).open)(options).await {
         Ok(source) => panic!("{name} opened {}", source.info().server),
-        Err(error) => error.0,
+        Err(error) => error.text,
     }
 }
 
@@ -109,7 +109,7 @@ async fn grpc_errors_name_server_id_and_next_step() {
     let script = Script { failure: Some(Status::internal("disk\u{7} broken")), ..script("1.46.0") };
     let fake = grpc_server(script.clone()).await;
     let source = open("jaeger", &options(&fake.url, NOWHERE)).await;
-    let error = source.trace(script.known).await.expect_err("fails").0;
+    let error = source.trace(script.known).await.expect_err("fails").text;
     check_words(&error, &[&fake.url[7..], &format!("{:032x}", script.known), "Internal: disk broken", "look at its log"]);
 }
 
@@ -118,7 +118,7 @@ async fn a_hanging_grpc_server_is_left_after_the_timeout() {
     let script = Script { hang: true, ..script("1.65.0") };
     let fake = grpc_server(script.clone()).await;
     let options = SourceOptions { timeout: Duration::from_millis(300), ..options(&fake.url, NOWHERE) };
-    let error = open("jaeger", &options).await.trace(script.known).await.expect_err("hangs").0;
+    let error = open("jaeger", &options).await.trace(script.known).await.expect_err("hangs").text;
     check_words(&error, &["DeadlineExceeded", "0.3 s"]);
 }
 
@@ -190,7 +190,7 @@ async fn json_error(reply: Reply) -> String {
     })
     .await;
     let options = SourceOptions { timeout: Duration::from_millis(500), ..options(NOWHERE, &fake.url) };
-    let error = open("jaeger-json", &options).await.trace(known).await.expect_err("an error").0;
+    let error = open("jaeger-json", &options).await.trace(known).await.expect_err("an error").text;
     check_words(&error, &[&format!("{known:032x}"), &fake.url[7..], "look at its log"]);
     error
 }
