@@ -99,6 +99,15 @@ pub enum Remark {
     EnvironmentOverrides { variable: String, key: String },
     SamplerIgnored { variable: String },
     UnusedWorkload { name: String },
+    PortTaken { giver: String, port: u16 },
+}
+
+impl Remark {
+    /// Whether it only says what was taken, and nothing that makes a figure doubtful.
+    #[must_use]
+    pub fn is_note(&self) -> bool {
+        matches!(self, Self::PortTaken { .. })
+    }
 }
 
 impl fmt::Display for Remark {
@@ -106,6 +115,7 @@ impl fmt::Display for Remark {
         match self {
             Self::EnvironmentOverrides { variable, key } => write!(f, "{variable} overrides `{key}` of the scenario"),
             Self::SamplerIgnored { variable } => write!(f, "{variable} is ignored, `tracing.sample_ratio` decides what is traced"),
+            Self::PortTaken { giver, port } => write!(f, "`{giver}` names no port, {port} is taken"),
             Self::UnusedWorkload { name } => write!(f, "workload `{name}` is in no phase and does not run"),
         }
     }

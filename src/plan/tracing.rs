@@ -13,7 +13,9 @@ use crate::{
 
 const EXPORT: &str = "http://127.0.0.1:4317";
 const JAEGER: &str = "http://127.0.0.1:16686";
+const JAEGER_PORT: u16 = 16686;
 const ADMIN: &str = "http://127.0.0.1:14269";
+const ADMIN_PORT: u16 = 14269;
 /// What stands for the trace id in a link.
 const TRACE_ID: &str = "{trace_id}";
 const EMBEDDED: &str = "127.0.0.1:4317";
@@ -39,8 +41,8 @@ pub(super) fn resolve(
         service_name: service_name(table, env, remarks)?,
         export: export(table, flags, env, remarks)?,
         source: source.map_or("auto", |row| row.name).to_owned(),
-        endpoint: endpoint(spans, flags)?,
-        admin: admin(spans, flags)?,
+        endpoint: endpoint(spans, flags, source.map_or(JAEGER, |row| row.default_endpoint), remarks)?,
+        admin: admin(spans, flags, remarks)?,
         headers: spans
             .headers
             .iter()
@@ -123,7 +125,8 @@ fn otlp(address: &Address<'_>) -> Result<String, PlanError> {
     Ok(endpoint.as_str().trim_end_matches('/').to_owned())
 }
 
-fn endpoint(spans: &SpansTable, flags: &PlanFlags) -> Result<Option<String>, PlanError> {
+/// `usual` is the source's own address, whose port an address with http:// and without one has.
+fn endpoint(spans: &SpansTable, flags: &PlanFlags, usual: &str, remarks: &mut Vec<Remark>) -> Result<Option<String>, PlanError> {
     if let Some(written) = &spans.endpoint {
         Address::written(written).url(JAEGER)?;
     }
@@ -132,14 +135,18 @@ fn endpoint(spans: &SpansTable, flags: &PlanFlags) -> Result<Option<String>, Pla
         (None, Some(at)) => Address::written(at),
         (None, None) => return Ok(None),
     };
-    Ok(Some(address.url(JAEGER)?.as_str().trim_end_matches('/').to_owned()))
+    address.endpoint(JAEGER, port_of(usual).unwrap_or(JAEGER_PORT), remarks).map(Some)
+}
+
+fn port_of(address: &str) -> Option<u16> {
+    url::Url::parse(address).ok().and_then(|url| url.port())
 }
 
 /// Another endpoint on the command line is another Jaeger, whose counters are not those of the scenario's.
-fn admin(spans: &SpansTable, flags: &PlanFlags) -> Result<Option<String>, PlanError> {
+fn admin(spans: &SpansTable, flags: &PlanFlags, remarks: &mut Vec<Remark>) -> Result<Option<String>, PlanError> {
     let Some(at) = &spans.admin else { return Ok(None) };
-    let address = Address::written(at).url(ADMIN)?;
-    Ok(flags.spans.is_none().then(|| address.as_str().trim_end_matches('/').to_owned()))
+    let address = Address::written(at).endpoint(ADMIN, ADMIN_PORT, remarks)?;
+    Ok(flags.spans.is_none().then_some(address))
 }
 
 fn header(name: &str, source: &At<crate::scenario::SecretSource>) -> Result<String, PlanError> {

@@ -18,11 +18,14 @@ const BEGINNING: usize = 6;
 /// Least length of what is masked within spans, where a tenant's name may also be that of a service.
 const IN_SPANS: usize = 8;
 
+/// Lower-case characters, and how many of them are enough where the text is cut.
+type Form = (Vec<char>, usize);
+
 /// The values of some headers in all forms that they may be quoted in.
 #[derive(Clone)]
 pub(super) struct Mask {
     /// Lower case, the longest first, so that a secret within another one leaves no rest of the longer one.
-    forms: Vec<Vec<char>>,
+    forms: Vec<Form>,
     /// Whether a form of [`IN_SPANS`] and more begins with such two bytes: most texts of spans are done with that question.
     beginnings: Vec<bool>,
 }
@@ -30,10 +33,18 @@ pub(super) struct Mask {
 impl Mask {
     /// For `headers`.
     pub(super) fn of(headers: &[(String, String)]) -> Self {
-        let mut parts: Vec<String> = Vec::new();
+        let (mut parts, mut whole): (Vec<String>, Vec<Form>) = (Vec::new(), Vec::new());
         for (_, value) in headers {
-            parts.push(value.trim().to_owned());
-            // `Bearer x`, `Basic x`, `a=b; c=d`: the scheme is none, what follows is.
+            let value = value.trim();
+            match value.split_once(char::is_whitespace).filter(|(scheme, _)| is_scheme(scheme)) {
+                // Not a beginning of the whole, which is that of everybody's.
+                Some((scheme, rest)) => {
+                    whole.extend(forms_of(value).into_iter().map(|form| (form, scheme.len() + 1 + BEGINNING)));
+                    parts.push(rest.trim().to_owned());
+                }
+                None => parts.push(value.to_owned()),
+            }
+            // `a=b; c=d`: what follows.
             parts.extend(value.split_whitespace().skip(1).map(str::to_owned));
             parts.extend(value.split([';', ',', '=', ' ']).map(str::trim).filter(|part| part.len() >= IN_SPANS).map(str::to_owned));
             // `user:password` of a Basic header, and its password.
@@ -43,11 +54,12 @@ impl Mask {
             }
             parts.extend(decoded.filter(|text| !text.chars().any(char::is_control)));
         }
-        let mut forms: Vec<Vec<char>> = parts.iter().filter(|part| !is_scheme(part)).flat_map(|part| forms_of(part)).collect();
-        forms.sort_by_key(|form| (std::cmp::Reverse(form.len()), form.clone()));
+        let secrets = parts.iter().filter(|part| !part.is_empty() && !is_scheme(part)).flat_map(|part| forms_of(part));
+        let mut forms: Vec<Form> = secrets.map(|form| (form, BEGINNING)).chain(whole).collect();
+        forms.sort_by_key(|(form, beginning)| (std::cmp::Reverse(form.len()), form.clone(), *beginning));
         forms.dedup();
         let mut beginnings = vec![false; 1 << 16];
-        for form in forms.iter().filter(|form| form.len() >= IN_SPANS) {
+        for (form, _) in forms.iter().filter(|(form, _)| form.len() >= IN_SPANS) {
             let mut bytes = form.iter().collect::<String>().into_bytes().into_iter();
             if let (Some(first), Some(second)) = (bytes.next(), bytes.next()) {
                 beginnings[pair(first, second)] = true;
@@ -94,7 +106,7 @@ fn pair(first: u8, second: u8) -> usize {
 }
 
 /// How many characters of `text` from `at` on are `form`, or a beginning of it that is long enough.
-fn match_at(text: &[char], at: usize, form: &[char], least: usize) -> usize {
+fn match_at(text: &[char], at: usize, (form, beginning): &Form, least: usize) -> usize {
     if form.len() < least || (least > 1 && form.iter().all(char::is_ascii_lowercase)) {
         return 0;
     }
@@ -103,13 +115,13 @@ fn match_at(text: &[char], at: usize, form: &[char], least: usize) -> usize {
     let is_word = || edge(at.checked_sub(1)) && edge(Some(at + same));
     match same == form.len() {
         true if form.len() >= SHORT || is_word() => same,
-        false if same >= BEGINNING.max(least) => same,
+        false if same >= least.max(*beginning) => same,
         _ => 0,
     }
 }
 
 fn is_scheme(part: &str) -> bool {
-    part.is_empty() || ["bearer", "basic", "token", "apikey", "digest"].iter().any(|scheme| part.eq_ignore_ascii_case(scheme))
+    ["bearer", "basic", "token", "apikey", "digest"].iter().any(|scheme| part.eq_ignore_ascii_case(scheme))
 }
 
 /// As it is, and as JSON, HTML, a URL and base64 have it.

@@ -32,6 +32,8 @@ mod source;
 #[cfg(test)]
 mod source_tests;
 mod span;
+#[cfg(test)]
+mod trouble_tests;
 mod whole;
 
 pub use embedded::EmbeddedReceiver;

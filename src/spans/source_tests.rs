@@ -8,9 +8,9 @@ use super::fake_jaeger::{Fake, Reply, Script, grpc_server, http_server};
 use super::genuine_tests::{file, messages, trace_id};
 use super::{LossCounters, SourceOptions, SpanSource, find_source};
 
-const NOWHERE: &str = "http://127.0.0.1:1";
+pub(super) const NOWHERE: &str = "http://127.0.0.1:1";
 
-fn script(version: &str) -> Script {
+pub(super) fn script(version: &str) -> Script {
     let v2 = file(version, "search-trace.get-v2.bin");
     Script {
         services: Ok(vec!["milvus-bench".to_owned(), "standalone".to_owned()]),
@@ -18,6 +18,7 @@ fn script(version: &str) -> Script {
         v2: messages(&v2),
         v3: messages(&file(version, "search-trace.get-v3.bin")),
         unknown_v3: if version == "1.46.0" { Err(Status::unknown("trace not found")) } else { Ok(()) },
+        unknown_v2: Status::not_found("trace not found"),
         failure: None,
         hang: false,
         needs: None,
@@ -25,7 +26,7 @@ fn script(version: &str) -> Script {
 }
 
 /// Jaeger's HTTP port of `version`: the search trace, the page of a build without UI.
-async fn http(version: &'static str, base: &'static str) -> Fake {
+pub(super) async fn http(version: &'static str, base: &'static str) -> Fake {
     let known = script(version).known;
     http_server(move |target| {
         let Some(path) = target.strip_prefix(base) else {
@@ -43,7 +44,7 @@ async fn http(version: &'static str, base: &'static str) -> Fake {
     .await
 }
 
-fn options(grpc: &str, http: &str) -> SourceOptions {
+pub(super) fn options(grpc: &str, http: &str) -> SourceOptions {
     SourceOptions {
         endpoint: Some(NOWHERE.to_owned()),
         grpc: Some(grpc.to_owned()),
@@ -54,18 +55,18 @@ fn options(grpc: &str, http: &str) -> SourceOptions {
     }
 }
 
-async fn open(name: &str, options: &SourceOptions) -> Box<dyn SpanSource> {
+pub(super) async fn open(name: &str, options: &SourceOptions) -> Box<dyn SpanSource> {
     (find_source(name).expect(name).open)(options).await.unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-async fn refused(name: &str, options: &SourceOptions) -> String {
+pub(super) async fn refused(name: &str, options: &SourceOptions) -> String {
     match (find_source(name).expect(name).open)(options).await {
         Ok(source) => panic!("{name} opened {}", source.info().server),
         Err(error) => error.text,
     }
 }
 
-fn check_words(text: &str, words: &[&str]) {
+pub(super) fn check_words(text: &str, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "\"{word}\" is not in: {text}");
     }
