@@ -46,6 +46,7 @@ pub(crate) fn source_options(tracing: &TracingPlan, nonce: u64) -> SourceOptions
         admin: tracing.admin.clone(),
         headers: tracing.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect(),
         listen: tracing.listen.clone(),
+        listen_http: tracing.listen_http.clone(),
         nonce,
         ..usual
     }
@@ -70,7 +71,7 @@ pub(crate) async fn open_early(plan: &Plan, session: &mut Session<'_>) -> Result
     let receives = plan.tracing.source == "embedded";
     let opened = if receives {
         let limit = SourceOptions::default().max_spans;
-        EmbeddedReceiver::start(&plan.tracing.listen, nonce, limit).await.map(|receiver| (receiver.source(), Some(receiver)))
+        receive(plan, nonce, limit, session.progress).await.map(|receiver| (receiver.source(), Some(receiver)))
     } else {
         // A source that is busy is waited for after the load, not before it.
         open(&plan.tracing, nonce, Instant::now(), session.progress).await.map(|source| (source, None))
@@ -90,6 +91,17 @@ pub(crate) async fn open_early(plan: &Plan, session: &mut Session<'_>) -> Result
             Ok(None)
         }
     }
+}
+
+/// Starts the receiver. Without its port of OTLP/HTTP, which few senders need, it goes on.
+async fn receive(plan: &Plan, nonce: u64, limit: usize, progress: &Progress) -> Result<EmbeddedReceiver, SpanError> {
+    let receiver = EmbeddedReceiver::start(&plan.tracing.listen, nonce, limit).await?;
+    if let Some(listen) = &plan.tracing.listen_http
+        && let Err(error) = receiver.also_http(listen).await
+    {
+        progress.warn(&error.to_string());
+    }
+    Ok(receiver)
 }
 
 /// Reads the spans of every traced request into spans.jsonl and notes in run.json what came of it.
@@ -123,8 +135,8 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
             ..FetchInfo::default()
         },
     };
-    if let Some(error) = &info.error {
-        session.progress.warn(&format!("server spans: {error}"));
+    for trouble in info.error.iter().chain(&info.refused) {
+        session.progress.warn(&format!("server spans: {trouble}"));
     }
     session.info.fetch = Some(info);
     session.folder.note_files(&mut session.info);
@@ -187,6 +199,7 @@ impl Reading<'_> {
             Ok(None) => info.error = Some("interrupted before all spans were read; `milvus-bench spans` fetches again".to_owned()),
             Err(error) => info.error = Some(format!("spans.jsonl can't be written: {error}")),
         }
+        info.refused = source.refused();
         info.took_s = Instant::now().saturating_duration_since(self.ended).as_secs_f64();
         info
     }

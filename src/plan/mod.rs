@@ -226,6 +226,8 @@ pub struct TracingPlan {
     pub deadline: Duration,
     /// Listening address of the embedded receiver, `127.0.0.1:4317` by default.
     pub listen: String,
+    /// Where the embedded receiver takes OTLP/HTTP, `127.0.0.1:4318` by default; None for `off`.
+    pub listen_http: Option<String>,
     /// Where a reader opens a trace, with `{trace_id}` for its id; None where nothing is named.
     pub link: Option<String>,
 }

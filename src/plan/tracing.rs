@@ -19,6 +19,7 @@ const ADMIN_PORT: u16 = 14269;
 /// What stands for the trace id in a link.
 const TRACE_ID: &str = "{trace_id}";
 const EMBEDDED: &str = "127.0.0.1:4317";
+const EMBEDDED_HTTP: &str = "127.0.0.1:4318";
 const OTLP_VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
 pub(super) fn resolve(
@@ -50,7 +51,8 @@ pub(super) fn resolve(
             .collect::<Result<_, PlanError>>()?,
         settle: limits::duration(&spans.settle, Duration::ZERO..=Duration::from_secs(600), Duration::from_secs(8))?,
         deadline: limits::duration(&spans.deadline, Duration::from_secs(1)..=Duration::from_secs(3600), Duration::from_secs(60))?,
-        listen: listen(spans)?,
+        listen: listen(&spans.listen, EMBEDDED)?,
+        listen_http: listen_http(spans)?,
         link: link(spans)?,
     })
 }
@@ -171,12 +173,17 @@ fn link(spans: &SpansTable) -> Result<Option<String>, PlanError> {
     }
 }
 
-fn listen(spans: &SpansTable) -> Result<String, PlanError> {
-    match &spans.listen {
-        None => Ok(EMBEDDED.to_owned()),
+fn listen(written: &Option<At<String>>, usual: &str) -> Result<String, PlanError> {
+    match written {
+        None => Ok(usual.to_owned()),
         Some(at) => match at.value.parse::<SocketAddr>() {
             Ok(address) => Ok(address.to_string()),
-            Err(_) => Err(at.error(format!("is {}, allowed are an IP address and a port, e.g. \"{EMBEDDED}\"", quoted(&at.value))).into()),
+            Err(_) => Err(at.error(format!("is {}, allowed are an IP address and a port, e.g. \"{usual}\"", quoted(&at.value))).into()),
         },
     }
+}
+
+fn listen_http(spans: &SpansTable) -> Result<Option<String>, PlanError> {
+    let off = spans.listen_http.as_ref().is_some_and(|at| at.value.eq_ignore_ascii_case("off"));
+    if off { Ok(None) } else { listen(&spans.listen_http, EMBEDDED_HTTP).map(Some) }
 }

@@ -108,6 +108,7 @@ pub static KEYS: &[ScenarioKey] = &[
     key(SPANS, "headers", "table", "none", "each value ${NAME}, \"Bearer ${NAME}\" or { file }", "headers of every request to the source"),
     key(SPANS, "link", "text", "Jaeger's UI where one answers", "http:// or https://, with {trace_id} in it, without ${...}", "where a reader opens a trace: reports link to it"),
     key(SPANS, "listen", "text", "127.0.0.1:4317", "IP address and port", "source = \"embedded\": where spans are received"),
+    key(SPANS, "listen_http", "text", "127.0.0.1:4318", "IP address and port, or off", "source = \"embedded\": where OTLP/HTTP is received (protobuf, JSON); a port that is taken is a warning"),
     key(DATA, "format", "text", "none, needed", "fbin, random", "format of the data set"),
     key(DATA, "base", "path", "none", "", "file of the rows"),
     key(DATA, "queries", "path, or number for random", "random: 1,000", "", "file or number of the query vectors"),

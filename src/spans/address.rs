@@ -22,7 +22,9 @@ pub(super) fn parse(address: &str) -> Result<Url, SpanError> {
         return Err(wrong(&format!("has the scheme {}", url.scheme())));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(SpanError::new("the address of the spans holds a user name or password: send an authorization header instead".to_owned()));
+        return Err(SpanError::new(
+            "the address of the spans holds a user name or password: send an authorization header instead".to_owned(),
+        ));
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err(wrong("names no host"));

@@ -12,10 +12,10 @@ use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
 use tonic::{Code, Request, Status};
 
 use super::address::{Addresses, addresses, base, shown};
-use super::generated::jaeger_v2::{GetServicesRequest, GetServicesResponse, GetTraceRequest, SpansResponseChunk, Timestamp};
 use super::budget::{ALONE, Budget, SHARE, Turn};
 use super::counted::{Counted, CountingCodec};
 use super::error::{cleaned, grpc_failure};
+use super::generated::jaeger_v2::{GetServicesRequest, GetServicesResponse, GetTraceRequest, SpansResponseChunk, Timestamp};
 use super::{Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, http, jaeger_v2, jaeger_v3};
 
 /// No server needs longer to accept a connection.
@@ -148,7 +148,9 @@ impl Link {
                 }
                 Ok(None) => return Ok(Some(Replies { messages, bytes, _turn: None })),
                 // tonic's word for a message beyond the limit that it was given.
-                Err(status) if status.code() == Code::OutOfRange && status.message().contains("message length too large") => return Ok(None),
+                Err(status) if status.code() == Code::OutOfRange && status.message().contains("message length too large") => {
+                    return Ok(None);
+                }
                 Err(status) => return Err(status),
             }
             if bytes > limit {

@@ -6,9 +6,9 @@ use url::Url;
 
 use super::address::{addresses, base, shown};
 use super::budget::Budget;
+use super::error::cleaned;
 use super::http::{self, Answer, NoAnswer};
 use super::otlp_json::read::Line;
-use super::error::cleaned;
 use super::{Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, jaeger_legacy, jaeger_tags};
 
 /// Any id that no run has: its upper half, the nonce, is zero.

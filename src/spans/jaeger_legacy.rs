@@ -288,7 +288,9 @@ mod tests {
 
     #[test]
     fn no_data_is_an_empty_trace_and_other_json_an_error() {
-        for empty in ["{\"data\":null,\"errors\":[]}", "{\"data\":[]}", "{\"data\":[],\"errors\":[{\"code\":500,\"msg\":\"trace not found\"}]}"] {
+        for empty in
+            ["{\"data\":null,\"errors\":[]}", "{\"data\":[]}", "{\"data\":[],\"errors\":[{\"code\":500,\"msg\":\"trace not found\"}]}"]
+        {
             assert_eq!(read(1, empty.as_bytes()).expect(empty).spans, []);
         }
         for wrong in [

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::generated::jaeger_v2::{Duration, KeyValue, Log, Process, Span, SpanRefType, SpansResponseChunk, Timestamp, ValueType};
-use super::jaeger_tags::{JaegerSpan, Resources, event_name, id_from_bytes, span_id_from_bytes, only_trace};
+use super::jaeger_tags::{JaegerSpan, Resources, event_name, id_from_bytes, only_trace, span_id_from_bytes};
 use super::{AttributeValue, SpanEvent, SpanResource, Trace};
 
 const NS_PER_S: i128 = 1_000_000_000;

@@ -48,7 +48,8 @@ impl Mask {
             parts.extend(value.split_whitespace().skip(1).map(str::to_owned));
             parts.extend(value.split([';', ',', '=', ' ']).map(str::trim).filter(|part| part.len() >= IN_SPANS).map(str::to_owned));
             // `user:password` of a Basic header, and its password.
-            let decoded = value.split_whitespace().last().and_then(|word| STANDARD.decode(word).ok()).and_then(|raw| String::from_utf8(raw).ok());
+            let decoded =
+                value.split_whitespace().last().and_then(|word| STANDARD.decode(word).ok()).and_then(|raw| String::from_utf8(raw).ok());
             if let Some((_, password)) = decoded.as_deref().and_then(|pair| pair.split_once(':')) {
                 parts.push(password.to_owned());
             }
@@ -76,7 +77,8 @@ impl Mask {
     /// The same for what may hold names that are no secret.
     fn in_span(&self, text: &mut String) {
         if text.as_bytes().windows(2).any(|two| self.beginnings[pair(two[0], two[1])])
-            && let Some(masked) = self.masked(text, IN_SPANS) {
+            && let Some(masked) = self.masked(text, IN_SPANS)
+        {
             *text = masked;
         }
     }
@@ -268,7 +270,11 @@ mod tests {
     #[test]
     fn the_password_of_a_basic_header_is_one() {
         let value = format!("Basic {}", STANDARD.encode("bench:topsecret"));
-        check(&value, &format!("user bench with topsecret, that is {}", STANDARD.encode("bench:topsecret")), "user bench with ***, that is ***");
+        check(
+            &value,
+            &format!("user bench with topsecret, that is {}", STANDARD.encode("bench:topsecret")),
+            "user bench with ***, that is ***",
+        );
     }
 
     #[test]

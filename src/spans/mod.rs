@@ -37,9 +37,9 @@ mod trouble_tests;
 mod whole;
 
 pub use embedded::EmbeddedReceiver;
+pub use error::{Again, SpanError};
 pub use fetch::{FetchCounters, FetchProgress, FetchRules, Wanted, fetch};
 pub use otlp_json::{SpanFileError, SpanReader, SpanWriter, Traces, read_all};
-pub use error::{Again, SpanError};
 pub use source::{LossCounters, OpenFuture, SPAN_SOURCES, SourceEntry, SourceInfo, SourceOptions, SpanSource, find_source, open_until};
 pub use span::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace};
 pub use whole::is_whole;

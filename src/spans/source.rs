@@ -29,6 +29,8 @@ pub struct SourceOptions {
     pub timeout: Duration,
     /// Source `embedded`: address to listen on, host:port.
     pub listen: String,
+    /// Source `embedded`: address to take OTLP/HTTP at, host:port; None: none is taken.
+    pub listen_http: Option<String>,
     /// Source `embedded`: upper half of the trace ids that are kept, the run's nonce.
     pub nonce: u64,
     /// Source `embedded`: spans that are kept at most; later ones are dropped and counted.
@@ -45,6 +47,7 @@ impl Default for SourceOptions {
             headers: Vec::new(),
             timeout: Duration::from_secs(10),
             listen: "127.0.0.1:4317".to_owned(),
+            listen_http: None,
             nonce: 0,
             // About 1 KB each.
             max_spans: 2_000_000,
@@ -63,6 +66,7 @@ impl fmt::Debug for SourceOptions {
             .field("headers", &names)
             .field("timeout", &self.timeout)
             .field("listen", &self.listen)
+            .field("listen_http", &self.listen_http)
             .field("nonce", &self.nonce)
             .field("max_spans", &self.max_spans)
             .finish()
@@ -108,6 +112,11 @@ pub trait SpanSource: Send + Sync {
 
     /// The back end's own counters, None where they can't be read.
     async fn loss(&self) -> Option<LossCounters> {
+        None
+    }
+
+    /// What a receiver did not take and why, one sentence; None where there is nothing to say.
+    fn refused(&self) -> Option<String> {
         None
     }
 

@@ -261,7 +261,8 @@ async fn a_secret_that_a_server_quotes_is_found_nowhere() {
 async fn auto_reads_from_no_port_that_was_not_named() {
     // Another Jaeger on the usual ports of that host would answer.
     let json = http("1.46.0", "/jaeger").await;
-    let options = SourceOptions { endpoint: Some(format!("{}/jaeger", json.url)), timeout: Duration::from_secs(5), ..SourceOptions::default() };
+    let options =
+        SourceOptions { endpoint: Some(format!("{}/jaeger", json.url)), timeout: Duration::from_secs(5), ..SourceOptions::default() };
     let source = open("auto", &options).await;
     check_words(&source.info().server, &["Jaeger JSON", &json.url[7..]]);
     assert_eq!(source.loss().await, None, "its counters were not named");

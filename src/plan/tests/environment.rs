@@ -157,7 +157,12 @@ fn written_ports_are_kept_and_others_are_said() {
     check_addresses("https://m:443", "endpoint = \"https://j:443\"", ("https://m:443", Some("https://j:443")), &[]);
     check_addresses("https://m:80", "endpoint = \"https://[::1]:80/x\"", ("https://m:80", Some("https://[::1]:80/x")), &[]);
     check_addresses("http://m", "endpoint = \"http://[::1]\"", ("http://m:19530", Some("http://[::1]:16686")), &[19530, 16686]);
-    check_addresses("https://m/", "source = \"jaeger\"\nendpoint = \"https://j/a/b\"", ("https://m:443", Some("https://j:443/a/b")), &[443, 443]);
+    check_addresses(
+        "https://m/",
+        "source = \"jaeger\"\nendpoint = \"https://j/a/b\"",
+        ("https://m:443", Some("https://j:443/a/b")),
+        &[443, 443],
+    );
     check_addresses("http://m:1", "source = \"jaeger\"\nendpoint = \"http://j\"", ("http://m:1", Some("http://j:16685")), &[16685]);
     check_addresses("http://m:1", "endpoint = \"http://j:9\"\nadmin = \"http://j\"", ("http://m:1", Some("http://j:9")), &[14269]);
 }

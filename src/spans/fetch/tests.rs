@@ -324,7 +324,11 @@ async fn a_source_that_is_away_from_the_beginning_is_asked_until_the_deadline_an
     let told = std::cell::Cell::new(0);
     let progress = |at: FetchProgress| told.set(told.get() + u32::from(at.trouble.as_deref() == Some("busy")));
     let counters = fetch(&source, wanted(100), rules(), &progress, &mut |_| Ok(())).await.expect("writing works");
-    assert!(source.begun.elapsed() > DEADLINE - Duration::from_secs(1) && source.begun.elapsed() <= DEADLINE, "{:?}", source.begun.elapsed());
+    assert!(
+        source.begun.elapsed() > DEADLINE - Duration::from_secs(1) && source.begun.elapsed() <= DEADLINE,
+        "{:?}",
+        source.begun.elapsed()
+    );
     assert_eq!((counters.read, counters.failed + counters.not_fetched, counters.error.as_deref()), (0, 100, Some("busy")));
     assert!(told.get() > 30, "told {} times", told.get());
 }
