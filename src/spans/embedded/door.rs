@@ -13,6 +13,7 @@ use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::TraceServiceServer;
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use prost::Message;
+use prost::bytes::Buf;
 use tokio::sync::Semaphore;
 use tonic::body::Body;
 use tonic::codec::CompressionEncoding;
@@ -28,6 +29,8 @@ use crate::spans::{ServerSpan, otlp, otlp_json};
 
 /// Exports that are read at the same time: with [`MAX_MESSAGE`], the memory that all senders together can take.
 const AT_A_TIME: usize = 8;
+/// Bytes of a body that is too large that are read all the same.
+const LISTENED_TO: usize = 8 * MAX_MESSAGE;
 /// A sender that falls silent gives its place to others.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -191,21 +194,25 @@ where
     B: HttpBody,
 {
     let mut body = pin!(body);
-    let mut bytes = Vec::new();
+    let (mut bytes, mut length) = (Vec::new(), 0_usize);
     while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
         let Ok(frame) = frame else { return Err(Refusal::Unfinished) };
         let Ok(mut data) = frame.into_data() else { continue };
-        while prost::bytes::Buf::has_remaining(&data) {
-            let chunk = prost::bytes::Buf::chunk(&data);
-            let length = chunk.len();
-            if bytes.len() + length > MAX_MESSAGE {
-                return Err(Refusal::TooLarge);
+        length = length.saturating_add(data.remaining());
+        // Read to its end without being kept, as far as that is short: who is cut off in the middle does not see the answer.
+        if length > LISTENED_TO {
+            return Err(Refusal::TooLarge);
+        }
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            if length <= MAX_MESSAGE {
+                bytes.extend_from_slice(chunk);
             }
-            bytes.extend_from_slice(chunk);
-            prost::bytes::Buf::advance(&mut data, length);
+            let read = chunk.len();
+            data.advance(read);
         }
     }
-    Ok(bytes)
+    if length > MAX_MESSAGE { Err(Refusal::TooLarge) } else { Ok(bytes) }
 }
 
 /// What `reader` gives, up to the length of an export: a bomb is too large, however small it came.
