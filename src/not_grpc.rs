@@ -7,7 +7,10 @@ use std::{
 };
 
 use futures_util::future::{MapOk, TryFutureExt};
-use http::{HeaderMap, Request, Response, StatusCode, header::CONTENT_TYPE};
+use http::{
+    HeaderMap, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 use tonic::{
     Code, Status,
     body::Body,
@@ -113,7 +116,13 @@ where
 
 fn read(response: Response<Body>) -> Response<Body> {
     match NotGrpc::of(response.status(), response.headers(), response.body().is_end_stream()) {
-        Some(page) => page.status().into_http(),
+        Some(page) => {
+            let mut status = page.status();
+            let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            // When to come again is told to whoever wants to.
+            after.and_then(|after| status.metadata_mut().insert(RETRY_AFTER.as_str(), after));
+            status.into_http()
+        }
         None => response,
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{CliError, Done, ScenarioArguments, output::print};
+use super::{CliError, Done, ScenarioArguments, output::print, progress::Progress};
 use crate::{
     plan::{Plan, PlanFlags},
     scenario::{Scenario, ScenarioSource},
@@ -49,5 +49,8 @@ pub(crate) fn read_plan(arguments: &ScenarioArguments) -> Result<Plan, CliError>
 pub(crate) fn plan_of(source: &ScenarioSource, sets: &[String], flags: &PlanFlags) -> Result<Plan, CliError> {
     let environment = |name: &str| std::env::var(name).ok();
     let scenario = Scenario::read(source, sets, &environment).map_err(CliError::new)?;
-    Plan::from_scenario(&scenario, flags, &environment).map_err(CliError::new)
+    let plan = Plan::from_scenario(&scenario, flags, &environment).map_err(CliError::new)?;
+    let progress = Progress::new(false);
+    plan.remarks.iter().filter(|remark| remark.is_note()).for_each(|note| progress.step(&note.to_string()));
+    Ok(plan)
 }

@@ -444,10 +444,14 @@ fn threshold(plan: &ThresholdPlan) -> ThresholdInfo {
 
 fn warnings(plan: &Plan) -> Vec<Warning> {
     let debug = cfg!(debug_assertions).then_some(Warning::DebugBuild);
-    let remarks = plan.remarks.iter().map(|remark| match remark {
-        Remark::EnvironmentOverrides { variable, key } => Warning::EnvironmentOverrides { variable: variable.clone(), key: key.clone() },
-        Remark::UnusedWorkload { name } => Warning::UnusedWorkload { workload: name.clone() },
-        Remark::SamplerIgnored { variable } => Warning::SamplerIgnored { variable: variable.clone() },
+    let remarks = plan.remarks.iter().filter_map(|remark| match remark {
+        Remark::EnvironmentOverrides { variable, key } => {
+            Some(Warning::EnvironmentOverrides { variable: variable.clone(), key: key.clone() })
+        }
+        Remark::UnusedWorkload { name } => Some(Warning::UnusedWorkload { workload: name.clone() }),
+        Remark::SamplerIgnored { variable } => Some(Warning::SamplerIgnored { variable: variable.clone() }),
+        // Said when the scenario was read.
+        Remark::PortTaken { .. } => None,
     });
     debug.into_iter().chain(remarks).collect()
 }

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
+use tokio::time::Instant;
 
 use super::{
     CliError, Done, collect,
@@ -13,7 +14,7 @@ use super::{
 };
 use crate::{
     record::{FetchInfo, RunInfo, RunReader},
-    spans::{SourceOptions, find_source},
+    spans::{SourceOptions, find_source, open_until},
 };
 
 /// Arguments of `spans`.
@@ -70,8 +71,10 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     }
     let fetched = runtime()?.block_on(async {
         let options = SourceOptions { endpoint, admin, headers, ..SourceOptions::default() };
-        let source = (entry.open)(&options).await.map_err(CliError::new)?;
-        let fetched = collect::read_again(&folder, source, Duration::from_secs(arguments.deadline), &progress).await;
+        let deadline = Duration::from_secs(arguments.deadline);
+        let ended = Instant::now();
+        let source = open_until(entry, &options, ended + deadline, &|error| progress.now(&collect::waiting(&error.text))).await;
+        let fetched = collect::read_again(&folder, source.map_err(CliError::new)?, (ended, deadline), &progress).await;
         // What run.json says of the earlier reading is worth more.
         nothing_read(&fetched).map_or(Ok(fetched), |why| Err(CliError::new(why)))
     });

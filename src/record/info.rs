@@ -340,6 +340,9 @@ pub struct FetchInfo {
     pub back_end_received: Option<u64>,
     /// See `back_end_received`.
     pub back_end_dropped: Option<u64>,
+    /// What the embedded receiver did not take and why, one sentence with the next step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
     /// Why the fetch failed or ended early, one sentence with the next step.
     pub error: Option<String>,
 }
