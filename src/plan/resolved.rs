@@ -77,7 +77,8 @@ fn tracing(plan: &Plan) -> Value {
         "max_traces": tracing.max_traces,
         "switch_every": tracing.switch_every.map(text),
         "service_name": tracing.service_name,
-        "export": tracing.export.as_deref().unwrap_or("off"),
+        "export": tracing.export.as_ref().map_or("off", |export| export.endpoint.as_str()),
+        "export_protocol": tracing.export.as_ref().map(|export| export.protocol.name()),
         "spans": {
             "source": tracing.source,
             "endpoint": tracing.endpoint,

@@ -18,6 +18,7 @@ pub enum Warning {
     ServedByBruteForce { phase: String, collection: String, rows: u64 },
     NoJaeger { reason: String },
     SamplerIgnored { variable: String },
+    Variable { variable: String, story: String },
     UnusedWorkload { workload: String },
     RowsUsedUp { phase: String, workload: String },
     StoppedEarly { phase: String, workload: String, reason: String },
@@ -53,6 +54,7 @@ impl fmt::Display for Warning {
                 write!(f, "no Jaeger: {reason}; milvus-bench received the spans itself (source `embedded`)")
             }
             Warning::SamplerIgnored { variable } => write!(f, "{variable} is ignored: [tracing] sample_ratio decides what is traced"),
+            Warning::Variable { variable, story } => write!(f, "{variable} {story}"),
             Warning::UnusedWorkload { workload } => write!(f, "workload {workload} is in no phase and does not run"),
             Warning::RowsUsedUp { phase, workload } => write!(
                 f,

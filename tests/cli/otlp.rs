@@ -168,15 +168,15 @@ fn headers_are_not_shown_when_the_export_fails() {
     check_unseen(&bench, &ended);
 }
 
-/// Every span is lost and said to be, and no request waited for the endpoint, whose patience is five seconds.
+/// Every span is lost and said to be, and no request waited for the endpoint, whose patience is five seconds here.
 #[test]
 fn an_endpoint_that_hangs_slows_no_request() {
     let server = Endpoint::with(false, Collector { hangs: true, ..Collector::default() });
-    let (bench, ended) = run(&format!("http://{}", server.address), &[]);
+    let (bench, ended) = run(&format!("http://{}", server.address), &[("OTEL_EXPORTER_OTLP_TIMEOUT", "5000")]);
     assert!(server.collector.spans() > 0, "it was asked");
     let (sent, lost) = exported(&bench);
     assert!(sent == 0 && lost > 50, "{sent} sent, {lost} lost: {}", ended.stderr);
-    assert!(ended.stderr.contains("the endpoint does not answer"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the endpoint does not answer within 5s"), "{}", ended.stderr);
     let folder = bench.only_folder();
     let search = folder.workload("alone", "search");
     assert_eq!(count(&search["requests"], "ok"), count(&search["requests"], "due"));
