@@ -113,6 +113,23 @@ fn modules_import_only_what_the_table_allows() {
     assert!(wrong.is_empty(), "edges that the table does not have:\n{}", wrong.join("\n"));
 }
 
+/// OpenTelemetry's SDK stays behind one door; `opentelemetry_proto`, which has OTLP's types alone, is no part of it.
+#[test]
+fn only_telemetry_names_the_sdk() {
+    const SDK: [&str; 4] = ["opentelemetry::", "opentelemetry_sdk", "opentelemetry_otlp", "opentelemetry_http"];
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&source, &mut files);
+    let names = |file: &PathBuf| -> bool {
+        let text = fs::read_to_string(file).expect("a source file");
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        code.flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')))
+            .any(|word| SDK.iter().any(|name| word.strip_prefix("::").unwrap_or(word).starts_with(name)))
+    };
+    let (inside, outside): (Vec<_>, Vec<_>) = files.into_iter().filter(names).partition(|file| file.starts_with(source.join("telemetry")));
+    assert!(!inside.is_empty() && outside.is_empty(), "{outside:?}");
+}
+
 #[test]
 fn nothing_ends_the_process_below_main() {
     let mut files = Vec::new();

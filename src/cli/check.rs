@@ -21,6 +21,8 @@ pub(crate) struct CheckArguments {
 /// Reads, checks, and prints what a run would do.
 pub(crate) fn check(arguments: &CheckArguments) -> Result<Done, CliError> {
     let plan = read_plan(&arguments.scenario)?;
+    let progress = Progress::new(false);
+    plan.remarks.iter().for_each(|remark| progress.warn(&remark.to_string()));
     if arguments.resolved {
         let mut text = serde_json::to_vec_pretty(&plan.resolved).map_err(CliError::new)?;
         text.push(b'\n');

@@ -21,10 +21,12 @@ use crate::{
     analysis::thresholds::watch::Watch,
     load::{ClientSpans, Engine, EngineOptions, RunIds, SpanContext, prepare, query_numbers, streams},
     milvus::{self, CallError, Client, ConnectOptions, Credentials, Pick, Resolve, SetupError, TlsOptions, Transport},
-    plan::{AbortPlan, AccessPlan, CredentialsPlan, PickPlan, Plan, Remark, ResolvePlan, ThresholdPlan},
+    plan::{
+        AbortPlan, AccessPlan, CredentialsPlan, NamedFile, OtlpProtocol, PickPlan, Plan, Remark, ResolvePlan, ThresholdPlan, TracingPlan,
+    },
     record::{AbortInfo, ExportInfo, FORMAT, Interval, RunClock, RunFolder, RunInfo, RunWriter, Status, ThresholdInfo, Warning},
     spans::SpanSource,
-    telemetry::{ClientSpan, ExportOptions, Exporter, IdStream, Nonce, OutcomeStatus, RequestIds, SpanTemplate},
+    telemetry::{ClientSpan, ExportOptions, ExportProtocol, ExportTls, Exporter, IdStream, Nonce, RequestIds, SpanTemplate, TlsFile},
 };
 
 /// How a run ended, as far as it came.
@@ -283,18 +285,18 @@ impl<'a> Session<'a> {
     }
 
     fn start_exporter(&mut self, plan: &Plan, source: &Option<collect::OpenSource>) -> Option<Exporter> {
-        let endpoint = source.as_ref().and_then(collect::OpenSource::receiver).or_else(|| plan.tracing.export.clone())?;
-        let options = ExportOptions {
-            endpoint: endpoint.clone(),
-            service_name: plan.tracing.service_name.clone(),
-            resource: vec![("milvus_bench.run_id".to_owned(), self.run_id())],
+        let mut options = match source.as_ref().and_then(collect::OpenSource::receiver) {
+            Some(receiver) => ExportOptions::grpc(receiver, &plan.tracing.service_name),
+            None => export_options(&plan.tracing)?,
         };
-        let started = Exporter::start(options);
+        options.resource = vec![("milvus_bench.run_id".to_owned(), self.run_id())];
+        options.resource.extend(plan.tracing.resource.iter().cloned());
+        let started = Exporter::start(&options);
         let error = started.as_ref().err().cloned();
         if let Some(error) = &error {
             self.progress.warn(error);
         }
-        self.info.export = Some(ExportInfo { endpoint, error, ..ExportInfo::default() });
+        self.info.export = Some(ExportInfo { endpoint: options.endpoint, error, ..ExportInfo::default() });
         started.ok()
     }
 
@@ -343,6 +345,8 @@ impl<'a> Session<'a> {
             anchor: self.info.start,
             host: uri.as_ref().and_then(|uri| uri.host_str()).unwrap_or_default().to_owned(),
             port: uri.as_ref().and_then(url::Url::port_or_known_default).unwrap_or(19530),
+            database: plan.milvus.database.clone(),
+            older_names: plan.tracing.older_names,
             roots: vec![roots.prepare, roots.clean_up],
         }
     }
@@ -356,9 +360,9 @@ impl<'a> Session<'a> {
             parent_id: None,
             start_ns: self.info.start.unix_of(from),
             end_ns: self.info.start.unix_of(to),
-            status: OutcomeStatus::Ok,
             template: SpanTemplate::step(name, &[("milvus_bench.run_id", self.run_id().as_str().into())]),
-            numbers: [None; 2],
+            seq: None,
+            failure: None,
         };
         let phase = self.info.phases.iter().find(|phase| phase.name == "prepare");
         let from = phase.map_or(self.info.start, |phase| phase.start).monotonic_ns;
@@ -366,6 +370,24 @@ impl<'a> Session<'a> {
         let clean_up = self.cleaned_up.map(|times| root(roots.clean_up, "clean-up", times));
         [root(roots.prepare, "prepare", (from, to))].into_iter().chain(clean_up).collect()
     }
+}
+
+/// Where the client's spans go, from the plan; None: nowhere.
+pub(crate) fn export_options(tracing: &TracingPlan) -> Option<ExportOptions> {
+    let export = tracing.export.as_ref()?;
+    let file = |file: &NamedFile| TlsFile { path: file.path.clone(), named_by: file.variable.clone() };
+    Some(ExportOptions {
+        protocol: match export.protocol {
+            OtlpProtocol::Grpc => ExportProtocol::Grpc,
+            OtlpProtocol::HttpProtobuf => ExportProtocol::HttpProtobuf,
+        },
+        headers: export.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect(),
+        gzip: export.gzip,
+        timeout: export.timeout,
+        tls: ExportTls { ca: export.ca.as_ref().map(file), identity: export.identity.as_ref().map(|(cert, key)| (file(cert), file(key))) },
+        resource: tracing.resource.clone(),
+        ..ExportOptions::grpc(&export.endpoint, &tracing.service_name)
+    })
 }
 
 /// How to reach Milvus, from the plan.
@@ -450,6 +472,7 @@ fn warnings(plan: &Plan) -> Vec<Warning> {
         }
         Remark::UnusedWorkload { name } => Some(Warning::UnusedWorkload { workload: name.clone() }),
         Remark::SamplerIgnored { variable } => Some(Warning::SamplerIgnored { variable: variable.clone() }),
+        Remark::Variable { variable, story } => Some(Warning::Variable { variable: variable.clone(), story: story.clone() }),
         // Said when the scenario was read.
         Remark::PortTaken { .. } => None,
     });

@@ -9,6 +9,7 @@ mod expectation;
 mod key_table;
 mod limits;
 mod milvus;
+mod otlp;
 mod phases;
 mod resolved;
 mod schedule;
@@ -23,6 +24,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
 pub use key_table::key_table;
+pub use otlp::{ExportPlan, NamedFile, OtlpProtocol};
 pub use schedule::{PartKind, PartLoad, PlannedPart, ScheduledPart};
 pub use secret::Secret;
 pub use thresholds::{AbortPlan, ThresholdPlan};
@@ -101,6 +103,7 @@ pub struct Plan {
 pub enum Remark {
     EnvironmentOverrides { variable: String, key: String },
     SamplerIgnored { variable: String },
+    Variable { variable: String, story: String },
     UnusedWorkload { name: String },
     PortTaken { giver: String, port: u16 },
 }
@@ -119,6 +122,7 @@ impl fmt::Display for Remark {
             Self::EnvironmentOverrides { variable, key } => write!(f, "{variable} overrides `{key}` of the scenario"),
             Self::SamplerIgnored { variable } => write!(f, "{variable} is ignored, `tracing.sample_ratio` decides what is traced"),
             Self::PortTaken { giver, port } => write!(f, "`{giver}` names no port, {port} is taken"),
+            Self::Variable { variable, story } => write!(f, "{variable} {story}"),
             Self::UnusedWorkload { name } => write!(f, "workload `{name}` is in no phase and does not run"),
         }
     }
@@ -215,8 +219,12 @@ pub struct TracingPlan {
     pub keep_ids: bool,
     /// `service.name` of the client spans.
     pub service_name: String,
-    /// Where client spans go (OTLP/gRPC); None for `off`.
-    pub export: Option<String>,
+    /// Where client spans go; None for `off`.
+    pub export: Option<ExportPlan>,
+    /// Resource attributes of the client spans, beside their service.
+    pub resource: Vec<(String, String)>,
+    /// Whether attributes of RPC have their older names as well.
+    pub older_names: bool,
     /// Row of `spans::SPAN_SOURCES`.
     pub source: String,
     /// Base URL of the span source.

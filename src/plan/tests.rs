@@ -8,6 +8,7 @@ mod bad_input;
 mod environment;
 mod files;
 mod fuzz;
+mod otlp;
 mod rules;
 mod undecidable;
 

@@ -21,6 +21,7 @@ pub enum Warning {
     NotMarked { collection: String, reason: String },
     NoJaeger { reason: String },
     SamplerIgnored { variable: String },
+    Variable { variable: String, story: String },
     UnusedWorkload { workload: String },
     RowsUsedUp { phase: String, workload: String, ran_s: Option<f64> },
     StoppedEarly { phase: String, workload: String, reason: String, ran_s: Option<f64> },
@@ -70,6 +71,7 @@ impl fmt::Display for Warning {
                 write!(f, "no Jaeger: {reason}; milvus-bench received the spans itself (source `embedded`)")
             }
             Warning::SamplerIgnored { variable } => write!(f, "{variable} is ignored: [tracing] sample_ratio decides what is traced"),
+            Warning::Variable { variable, story } => write!(f, "{variable} {story}"),
             Warning::UnusedWorkload { workload } => write!(f, "workload {workload} is in no phase and does not run"),
             Warning::RowsUsedUp { phase, workload, ran_s } => write!(
                 f,

@@ -99,7 +99,7 @@ pub static KEYS: &[ScenarioKey] = &[
     key(TRACING, "max_traces", "number", "20,000", "1 to 10,000,000", "most traces of a phase under `sample_ratio = \"auto\"`"),
     key(TRACING, "keep_ids", "true or false", "false", "", "writes the primary keys and scores that traced searches and queries returned into requests.jsonl, at most 1,000 of a request"),
     key(TRACING, "service_name", "text", "milvus-bench", "not empty", "`service.name` of the client's spans; `OTEL_SERVICE_NAME` comes first"),
-    key(TRACING, "export", "text", "http://127.0.0.1:4317", "an OTLP/gRPC address, or off", "where the client's spans go; `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` and `OTEL_EXPORTER_OTLP_ENDPOINT` come first"),
+    key(TRACING, "export", "text", "http://127.0.0.1:4317", "an OTLP address, or off", "where the client's spans go: by HTTP with port 4318 or a path that ends in /v1/traces, else by gRPC; `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` and `OTEL_EXPORTER_OTLP_ENDPOINT` come first"),
     key(TRACING, "spans", "table", "", "", "where the server's spans are read"),
     key(SPANS, "source", "text", "auto", "auto, jaeger, jaeger-json, embedded, none", "auto: Jaeger's gRPC on 16685, else its JSON on 16686, else none"),
     key(SPANS, "endpoint", "text", "the source's port on 127.0.0.1", "http:// or https:// (without a port: the source's, https 443); no user or password", "address of the source; its path is kept; 16685 and 16686 stand for both, any other port for itself alone"),

@@ -14,6 +14,7 @@ mod init;
 mod joined;
 mod list;
 mod otlp;
+mod otlp_settings;
 mod ownership;
 mod pipes;
 mod preparation;

@@ -88,9 +88,7 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
     let scratch = Scratch::new()?;
     let infos = Arc::new(streams(&plan));
     let clock = RunClock::start();
-    let endpoint = conditions.uri.clone();
-    let exporter = Exporter::start(ExportOptions { endpoint, service_name: "milvus-bench".to_owned(), resource: Vec::new() });
-    let exporter = exporter.map_err(CliError::new)?;
+    let exporter = Exporter::start(&ExportOptions::grpc(&conditions.uri, "milvus-bench")).map_err(CliError::new)?;
     let on_sampled = export(exporter.queue(), clock, &infos);
     let mut writer = RunWriter::start(&scratch.folder, Arc::clone(&infos), on_sampled).map_err(CliError::new)?;
     let recorders = vec![writer.recorder()];
@@ -146,7 +144,7 @@ pub(super) fn request_bytes(plan: &Plan, workload: usize) -> Option<u64> {
 /// What the writer does with each traced sample: as in a run.
 fn export(mut queue: SpanQueue, clock: RunClock, infos: &[StreamInfo]) -> OnInterval {
     let (run, host) = ("calibrate".to_owned(), "127.0.0.1".to_owned());
-    let context = SpanContext { run, anchor: clock.anchor(), host, port: 19530, roots: Vec::new() };
+    let context = SpanContext { run, anchor: clock.anchor(), host, port: 19530, database: None, older_names: false, roots: Vec::new() };
     let spans = ClientSpans::new(context, infos);
     Box::new(move |interval| {
         interval.samples.iter().filter(|sample| sample.sampled).filter_map(|sample| spans.of(sample)).for_each(|span| queue.push(span));

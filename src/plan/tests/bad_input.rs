@@ -300,11 +300,7 @@ fn addresses() {
     check_with("http://127.0.0.1:19530", "http://host:99999", &["no URI", "port"]);
     check_with("http://127.0.0.1:19530", "http://host:19530/path", &["path"]);
     check_with("http://127.0.0.1:19530", "", &["is \"\"", "no URI"]);
-    check_with(
-        "[data.noise]",
-        "[tracing]\nexport = \"http://127.0.0.1:4318\"\n[data.noise]",
-        &["`tracing.export`", "4318", "not built yet"],
-    );
+    check_with("[data.noise]", "[tracing]\nexport = \"jaeger:4318\"\n[data.noise]", &["`tracing.export` is \"jaeger:4318\"", "no scheme"]);
     check_with("[data.noise]", "[tracing.spans]\nendpoint = \"jaeger\"\n[data.noise]", &["`tracing.spans.endpoint` is \"jaeger\""]);
     check_with("[data.noise]", "[tracing.spans]\nadmin = \"jaeger\"\n[data.noise]", &["`tracing.spans.admin` is \"jaeger\"", "14269"]);
     check_with(
