@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Advice, Band, Contrast, Exemplar, InstanceShare, NodeCalls, RequestTable, Series, Stacks, Tail, TracingCost,
+    Advice, Band, Contrast, Exemplar, ImpossibleTimes, InstanceShare, NodeCalls, RequestTable, Series, Stacks, Tail, TracingCost,
     statistics::{interval::NoInterval, trend::Trend},
 };
 use crate::record::{ClientCapacity, CollectionState};
@@ -371,6 +371,12 @@ pub struct TraceFacts {
     pub brute_force_us: f64,
     /// Calls between roles whose SERVER span never arrived.
     pub callee_spans_lost: u64,
+    /// Spans whose times can't be: they are in no figure.
+    #[serde(default, skip_serializing_if = "ImpossibleTimes::is_empty")]
+    pub impossible: ImpossibleTimes,
+    /// Requests that are not matched for such spans alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spoilt_by_times: u64,
     /// Spans hung on another parent because theirs was over (by name).
     pub adopted: BTreeMap<String, u64>,
     /// Siblings moved below a longer sibling that contains them (by name).
@@ -467,4 +473,8 @@ pub struct ErrorText {
     pub outcome: String,
     /// Milvus' or the transport's words.
     pub text: String,
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }

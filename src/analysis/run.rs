@@ -15,10 +15,13 @@ use super::{
     exemplars, instances, intervals,
     intervals::Window,
     kept::KeptTraces,
-    plan, quantiles, requests,
+    plan, quantiles,
+    recorded::Recorded,
+    requests,
     series::SeriesMaker,
     statistics::{series::Series, trend},
     tail, thresholds,
+    times::Possible,
     tracing_cost::{self, Switched},
     verdict,
 };
@@ -56,13 +59,14 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
     let mut series = courses.finish();
     let mut found = collect::read_requests(reader)?;
     want_traces(info, &histograms, &mut found);
-    collect::read_spans(&mut found, traces, resolution(info));
+    collect::read_spans(&mut found, traces, resolution(info), Possible::of(info));
     let mut joins = joins(info, &mut found);
+    let recorded = Recorded::of(reader, &histograms);
     let measured = info.streams.iter().enumerate().filter(|(_, stream)| stream.is_measured());
     let measured = measured.filter(|(_, stream)| was_begun(info, stream, &histograms));
     let workloads = measured
         .map(|(at, stream)| {
-            let streams = Stream { info, stream, histograms: &histograms, data: &found.streams[at], found: &found };
+            let streams = Stream { info, stream, histograms: &histograms, data: &found.streams[at], found: &found, recorded };
             let mut workload = streams.workload(joins.remove(&at));
             workload.series = series.remove(&at);
             if let Some(kept) = &found.streams[at].kept {
@@ -98,14 +102,14 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         requests: super::RequestTable::default(),
     };
     analysis.verdict = verdict::verdict(info, &analysis, &reader.changed_files());
-    analysis.thresholds = against_thresholds(info, &histograms, &found, &analysis.workloads);
+    analysis.thresholds = against_thresholds((info, recorded), &histograms, &found, &analysis.workloads);
     analysis.requests = requests::table(&info.streams, &mut found);
     Ok(analysis)
 }
 
 /// What the scenario requires, at every workload that was measured.
 fn against_thresholds(
-    info: &RunInfo,
+    (info, recorded): (&RunInfo, Recorded),
     histograms: &FigureHistograms,
     found: &Collected,
     workloads: &[WorkloadAnalysis],
@@ -118,7 +122,7 @@ fn against_thresholds(
                 && stream.stage() == workload.stage.as_deref()
         };
         let at = info.streams.iter().position(alike)?;
-        Some(Stream { info, stream: &info.streams[at], histograms, data: &found.streams[at], found })
+        Some(Stream { info, stream: &info.streams[at], histograms, data: &found.streams[at], found, recorded })
     };
     let measured = workloads.iter().filter(|workload| workload.phase != verdict::PREPARE);
     let streams: Vec<(&WorkloadAnalysis, Stream<'_>)> = measured.filter_map(|workload| Some((workload, of(workload)?))).collect();
@@ -234,6 +238,7 @@ struct Stream<'a> {
     histograms: &'a FigureHistograms,
     data: &'a StreamData,
     found: &'a Collected,
+    recorded: Recorded,
 }
 
 impl Stream<'_> {
@@ -425,8 +430,7 @@ impl Stream<'_> {
     }
 
     fn end_ns(&self) -> u64 {
-        // A killed run has no end mark: what was measured reaches to the last request.
-        self.stream.end_ns.unwrap_or(self.data.last_done_ns.max(self.stream.start_ns))
+        self.recorded.end_ns(self.stream, self.data.last_done_ns)
     }
 
     fn duration_s(&self) -> f64 {
@@ -435,13 +439,17 @@ impl Stream<'_> {
 
     fn rates(&self, counts: &RequestCounts, duration_s: f64) -> Rates {
         let per_second = |count: f64| if duration_s > 0.0 { count / duration_s } else { 0.0 };
-        let sent = if self.stream.sent > 0 { self.stream.sent } else { counts.ok + counts.failed };
+        // Of a record that was cut only what it holds was counted.
+        let whole = !self.recorded.cut;
+        let sent = if self.stream.sent > 0 && whole { self.stream.sent } else { counts.ok + counts.failed };
+        let due = if whole { self.stream.due } else { counts.due };
         // Successes that ended after the part are no throughput of it; their share is known from the sampled ones.
         let ok = || self.data.requests.iter().filter(|request| request.ok);
-        let late = ok().filter(|request| request.done_ns > self.end_ns()).count() as f64 / ok().count().max(1) as f64;
+        let late =
+            if whole { ok().filter(|request| request.done_ns > self.end_ns()).count() } else { 0 } as f64 / ok().count().max(1) as f64;
         Rates {
             target: self.stream.target_rate.filter(|_| self.stream.open_loop),
-            scheduled: (self.stream.open_loop && self.stream.due > 0).then(|| per_second(self.stream.due as f64)),
+            scheduled: (self.stream.open_loop && self.stream.due > 0).then(|| per_second(due as f64)),
             achieved: per_second(sent as f64),
             throughput: per_second(counts.ok as f64 * (1.0 - late)),
         }
@@ -453,5 +461,7 @@ pub(super) fn cut_bands(workload: &WorkloadAnalysis) -> impl Iterator<Item = &Ba
     workload.account.iter().filter(|band| band.band != "all")
 }
 
+#[cfg(test)]
+mod cut_tests;
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 mod client;
 
 use super::{
-    Analysis, Reason, Verdict,
+    Analysis, Reason, TraceFacts, Verdict,
     VerdictState::{self, Invalid, Reservations},
     WorkloadAnalysis, run,
     statistics::trend::CHANGE as TREND,
@@ -172,8 +172,12 @@ fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
 fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     let Some(join) = &workload.join else { return Vec::new() };
     let known = join.sampled - join.not_recorded - join.not_fetched;
-    let mut reasons = Vec::new();
+    let mut reasons: Vec<Reason> = workload.traces.iter().filter_map(impossible_times).collect();
+    let spoilt = workload.traces.as_ref().map_or(0, |traces| traces.spoilt_by_times);
     if join.matched == 0 {
+        if known > 0 && known == spoilt {
+            return at(workload, reasons);
+        }
         let advice = if known > 0 {
             "no server spans were found for any traced request, so there is no account of the latency: check that Milvus exports to the same trace back end \
              (trace.exporter otlp) with `doctor`"
@@ -184,7 +188,8 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
         return at(workload, reasons);
     }
     let matched = join.matched as f64 / known.max(1) as f64;
-    if matched < MATCHED {
+    let without_spoilt = (join.matched + spoilt) as f64 / known.max(1) as f64;
+    if without_spoilt < MATCHED {
         let advice = "server spans of some traced requests never came back whole, so the account holds the others only: trace less (a smaller sample_ratio), wait \
                       longer (settle), or give the collector larger queues";
         reasons.push(reason("unmatched", Reservations, (matched, MATCHED, "share"), advice));
@@ -194,6 +199,20 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     }
     reasons.extend(negative_gaps(workload, join.matched));
     at(workload, reasons)
+}
+
+/// Spans whose times can't be, with what they cost.
+fn impossible_times(traces: &TraceFacts) -> Option<Reason> {
+    let found = traces.impossible.in_words()?;
+    let cost = match traces.spoilt_by_times {
+        0 => String::new(),
+        1 => ", and for that 1 request is in no account".to_owned(),
+        requests => format!(", and for that {requests} requests are in no account"),
+    };
+    let advice = format!(
+        "{found}: they are in no figure{cost}; look at the clocks of Milvus' machines, and at what hands its spans on to the trace back end"
+    );
+    Some(reason("impossible_times", Reservations, (traces.impossible.total() as f64, 0.0, "spans"), advice))
 }
 
 /// Traces that are lost in one band more than in another make the account that of other requests.

@@ -87,8 +87,9 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     folder.note_file("spans.jsonl", &mut info);
     folder.write_info(&info).map_err(CliError::new)?;
     let analysis = analyse_folder(&folder)?;
-    write_reports(&folder, &analysis, &[])?;
+    let written = write_reports(&folder, &analysis, &[]);
     print_report(&analysis, &[])?;
+    written?;
     Ok(Done::Ok)
 }
 

@@ -23,6 +23,8 @@ mod jaeger_v3;
 mod none;
 mod otlp;
 mod otlp_json;
+#[cfg(test)]
+pub(crate) mod scale;
 mod source;
 #[cfg(test)]
 mod source_tests;
@@ -31,7 +33,7 @@ mod whole;
 
 pub use embedded::EmbeddedReceiver;
 pub use fetch::{FetchCounters, FetchProgress, FetchRules, Wanted, fetch};
-pub use otlp_json::{SpanFileError, SpanReader, SpanWriter, Traces, read_all};
+pub use otlp_json::{OpenNew, SpanFileError, SpanReader, SpanWriter, Traces, read_all};
 pub use source::{LossCounters, OpenFuture, SPAN_SOURCES, SourceEntry, SourceInfo, SourceOptions, SpanError, SpanSource, find_source};
 pub use span::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace};
 pub use whole::is_whole;
