@@ -1,8 +1,10 @@
 //! What those who run Milvus can do about it, in Milvus' terms: a table of rules over what was found for a workload.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use super::{Advice, Area, InstanceShare, WorkloadAnalysis};
+use super::{Advice, Area, WorkloadAnalysis};
 use crate::record::{RunInfo, is_brute_force};
 
 /// A workload, and what the plan says of it.
@@ -193,13 +195,15 @@ fn reduce(case: Case<'_>) -> Option<(f64, String)> {
 /// `72 % of the tail's engine time is on querynode 17, which has 13 % of the faster half's`.
 fn one_node(case: Case<'_>) -> Option<(f64, String)> {
     let shares = &case.workload.instances;
+    let mut sums: BTreeMap<(&str, &str), (f64, f64)> = BTreeMap::new();
+    for row in shares {
+        let (tail, body) = sums.entry((&row.area, &row.service)).or_default();
+        (*tail, *body) = (*tail + row.tail_mean_us.unwrap_or(0.0), *body + row.body_mean_us.unwrap_or(0.0));
+    }
     let found = shares.iter().filter_map(|row| {
-        let of = |time: fn(&InstanceShare) -> Option<f64>| {
-            let alike = shares.iter().filter(|other| other.area == row.area && other.service == row.service);
-            let sum: f64 = alike.filter_map(time).sum();
-            (sum > 0.0).then(|| time(row).unwrap_or(0.0) / sum)
-        };
-        let (tail, body) = (of(|row| row.tail_mean_us)?, of(|row| row.body_mean_us)?);
+        let (tail, body) = sums.get(&(row.area.as_str(), row.service.as_str()))?;
+        let of = |time: Option<f64>, sum: f64| (sum > 0.0).then(|| time.unwrap_or(0.0) / sum);
+        let (tail, body) = (of(row.tail_mean_us, *tail)?, of(row.body_mean_us, *body)?);
         // How much slower it makes the tail decides whether it is worth a sentence.
         let grown = row.tail_mean_us? - row.body_mean_us?;
         let whole = case.workload.tail.as_ref().map_or(0.0, |tail| tail.difference_us);

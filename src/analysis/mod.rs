@@ -7,6 +7,7 @@ mod model;
 
 mod index;
 mod join;
+mod times;
 
 mod account;
 mod areas;
@@ -27,6 +28,7 @@ mod kept;
 mod pick;
 mod plan;
 mod quantiles;
+mod recorded;
 mod requests;
 mod rows;
 mod run;
@@ -39,6 +41,8 @@ mod tracing_cost;
 mod verdict;
 mod waterfall;
 
+#[cfg(test)]
+mod scale;
 #[cfg(test)]
 mod testing;
 
@@ -53,4 +57,5 @@ pub use rows::ReplyRows;
 pub use run::{AnalysisError, analyse};
 pub use series::Series;
 pub use stacks::{StackFrame, Stacks};
+pub use times::ImpossibleTimes;
 pub use waterfall::waterfall;

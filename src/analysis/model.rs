@@ -9,7 +9,8 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Advice, Band, Contrast, Exemplar, InstanceShare, NodeCalls, ReplyRows, RequestTable, Series, Stacks, Tail, TracingCost,
+    Advice, Band, Contrast, Exemplar, ImpossibleTimes, InstanceShare, NodeCalls, ReplyRows, RequestTable, Series, Stacks, Tail,
+    TracingCost,
     statistics::{interval::NoInterval, trend::Trend},
 };
 use crate::record::{ClientCapacity, CollectionState};
@@ -402,6 +403,12 @@ pub struct TraceFacts {
     pub brute_force_us: f64,
     /// Calls between roles whose SERVER span never arrived.
     pub callee_spans_lost: u64,
+    /// Spans whose times can't be: they are in no figure.
+    #[serde(default, skip_serializing_if = "ImpossibleTimes::is_empty")]
+    pub impossible: ImpossibleTimes,
+    /// Requests that are not matched for such spans alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spoilt_by_times: u64,
     /// Spans hung on another parent because theirs was over (by name).
     pub adopted: BTreeMap<String, u64>,
     /// Siblings moved below a longer sibling that contains them (by name).

@@ -19,10 +19,13 @@ use super::{
     exemplars, instances, intervals,
     intervals::Window,
     kept::KeptTraces,
-    plan, quantiles, requests, rows,
+    plan, quantiles,
+    recorded::Recorded,
+    requests, rows,
     series::SeriesMaker,
     statistics::{series::Series, trend},
     tail, thresholds,
+    times::Possible,
     tracing_cost::{self, Switched},
     verdict,
 };
@@ -60,13 +63,14 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
     let mut series = courses.finish();
     let mut found = collect::read_requests(reader)?;
     want_traces(info, &histograms, &mut found);
-    collect::read_spans(&mut found, traces, resolution(info));
+    collect::read_spans(&mut found, traces, resolution(info), Possible::of(info));
     let mut joins = joins(info, &mut found);
+    let recorded = Recorded::of(reader, &histograms);
     let measured = info.streams.iter().enumerate().filter(|(_, stream)| stream.is_measured());
     let measured = measured.filter(|(_, stream)| was_begun(info, stream, &histograms));
     let workloads = measured
         .map(|(at, stream)| {
-            let streams = Stream { info, stream, histograms: &histograms, data: &found.streams[at], found: &found };
+            let streams = Stream { info, stream, histograms: &histograms, data: &found.streams[at], found: &found, recorded };
             let mut workload = streams.workload(joins.remove(&at));
             workload.series = series.remove(&at);
             if let Some(kept) = &found.streams[at].kept {
@@ -84,7 +88,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         status: head::status(info.status).to_owned(),
         failure: info.failure.clone(),
         environment: head::environment(info),
-        phases: phase_times(info, &histograms, &found),
+        phases: phase_times((info, recorded), &histograms, &found),
         client_capacity: info.client_capacity.clone(),
         plan: plan::rows(&info.plan),
         spans: head::spans(info, &found),
@@ -104,18 +108,19 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         round: info.round,
     };
     analysis.verdict = verdict::verdict(info, &analysis, &reader.changed_files());
-    analysis.thresholds = against_thresholds(info, &histograms, &found, &analysis.workloads);
+    analysis.thresholds = against_thresholds((info, recorded), &histograms, &found, &analysis.workloads);
     analysis.requests = requests::table(&info.streams, &mut found);
     Ok(analysis)
 }
 
 /// How long each phase of the load really ran, its stages, and the ramps between them, together; without warm-up.
-fn phase_times(info: &RunInfo, histograms: &FigureHistograms, found: &Collected) -> Vec<PhaseTime> {
+fn phase_times((info, recorded): (&RunInfo, Recorded), histograms: &FigureHistograms, found: &Collected) -> Vec<PhaseTime> {
     let phases = info.phases.iter().filter(|phase| phase.name != verdict::PREPARE);
     let time = |name: &str| {
         let streams =
             info.streams.iter().zip(&found.streams).filter(|(stream, _)| stream.phase == name && stream.part != Some(Part::Warmup));
-        let ran = streams.map(|(stream, data)| Stream { info, stream, histograms, data, found }.ran_ns()).filter(|ran| !ran.is_empty());
+        let ran = streams.map(|(stream, data)| Stream { info, stream, histograms, data, found, recorded }.ran_ns());
+        let ran = ran.filter(|ran| !ran.is_empty());
         let (start, end) = ran.fold((u64::MAX, 0), |(start, end), ran| (start.min(ran.start), end.max(ran.end)));
         PhaseTime { phase: name.to_owned(), duration_s: end.saturating_sub(start) as f64 / 1e9 }
     };
@@ -124,7 +129,7 @@ fn phase_times(info: &RunInfo, histograms: &FigureHistograms, found: &Collected)
 
 /// What the scenario requires, at every workload that was measured.
 fn against_thresholds(
-    info: &RunInfo,
+    (info, recorded): (&RunInfo, Recorded),
     histograms: &FigureHistograms,
     found: &Collected,
     workloads: &[WorkloadAnalysis],
@@ -137,7 +142,7 @@ fn against_thresholds(
                 && stream.stage() == workload.stage.as_deref()
         };
         let at = info.streams.iter().position(alike)?;
-        Some(Stream { info, stream: &info.streams[at], histograms, data: &found.streams[at], found })
+        Some(Stream { info, stream: &info.streams[at], histograms, data: &found.streams[at], found, recorded })
     };
     let measured = workloads.iter().filter(|workload| workload.phase != verdict::PREPARE);
     let streams: Vec<(&WorkloadAnalysis, Stream<'_>)> = measured.filter_map(|workload| Some((workload, of(workload)?))).collect();
@@ -253,6 +258,7 @@ struct Stream<'a> {
     histograms: &'a FigureHistograms,
     data: &'a StreamData,
     found: &'a Collected,
+    recorded: Recorded,
 }
 
 impl Stream<'_> {
@@ -452,21 +458,11 @@ impl Stream<'_> {
 
     /// The time that every rate and every window is of.
     fn ran_ns(&self) -> Range<u64> {
-        self.stream.ran_ns(if self.stream.end_ns.is_none() { self.seen_ns() } else { 0 })
-    }
-
-    /// How far the files reach: a second has its lines when it is over.
-    fn seen_ns(&self) -> u64 {
-        let is_own = |key: &HistogramKey| {
-            Some(&key.part) == self.stream.part.as_ref() && key.phase == self.stream.phase && key.workload == self.stream.workload
-        };
-        let seconds = self.histograms.seconds.iter().filter(|(key, _)| is_own(key));
-        let last = seconds.filter_map(|(_, seconds)| seconds.last()).map(|second| second.second.saturating_add(1)).max();
-        last.unwrap_or(0).saturating_mul(1_000_000_000).max(self.data.last_done_ns)
+        self.stream.start_ns..self.end_ns()
     }
 
     fn end_ns(&self) -> u64 {
-        self.ran_ns().end
+        self.recorded.end_ns(self.stream, self.data.last_done_ns)
     }
 
     fn duration_s(&self) -> f64 {
@@ -476,13 +472,17 @@ impl Stream<'_> {
 
     fn rates(&self, counts: &RequestCounts, duration_s: f64) -> Rates {
         let per_second = |count: f64| if duration_s > 0.0 { count / duration_s } else { 0.0 };
-        let sent = if self.stream.sent > 0 { self.stream.sent } else { counts.ok + counts.failed };
+        // Of a record that was cut only what it holds was counted.
+        let whole = !self.recorded.cut;
+        let sent = if self.stream.sent > 0 && whole { self.stream.sent } else { counts.ok + counts.failed };
+        let due = if whole { self.stream.due } else { counts.due };
         // Successes that ended after the part are no throughput of it; their share is known from the sampled ones.
         let ok = || self.data.requests.iter().filter(|request| request.ok);
-        let late = ok().filter(|request| request.done_ns > self.end_ns()).count() as f64 / ok().count().max(1) as f64;
+        let late =
+            if whole { ok().filter(|request| request.done_ns > self.end_ns()).count() } else { 0 } as f64 / ok().count().max(1) as f64;
         Rates {
             target: self.stream.target_rate.filter(|_| self.stream.open_loop),
-            scheduled: (self.stream.open_loop && self.stream.due > 0).then(|| per_second(self.stream.due as f64)),
+            scheduled: (self.stream.open_loop && self.stream.due > 0).then(|| per_second(due as f64)),
             achieved: per_second(sent as f64),
             throughput: per_second(counts.ok as f64 * (1.0 - late)),
         }
@@ -494,5 +494,7 @@ pub(super) fn cut_bands(workload: &WorkloadAnalysis) -> impl Iterator<Item = &Ba
     workload.account.iter().filter(|band| band.band != "all")
 }
 
+#[cfg(test)]
+mod cut_tests;
 #[cfg(test)]
 mod tests;

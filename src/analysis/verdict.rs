@@ -6,7 +6,7 @@ mod client;
 mod replies;
 
 use super::{
-    Analysis, Join, Reason, Verdict,
+    Analysis, Join, Reason, TraceFacts, Verdict,
     VerdictState::{self, Invalid, Reservations},
     WorkloadAnalysis, run,
     statistics::trend::CHANGE as TREND,
@@ -218,8 +218,12 @@ fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
 fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     let Some(join) = &workload.join else { return Vec::new() };
     let known = join.sampled - join.not_recorded - join.not_fetched;
-    let mut reasons = Vec::new();
+    let mut reasons: Vec<Reason> = workload.traces.iter().filter_map(impossible_times).collect();
+    let spoilt = workload.traces.as_ref().map_or(0, |traces| traces.spoilt_by_times);
     if join.matched == 0 {
+        if known > 0 && known == spoilt {
+            return at(workload, reasons);
+        }
         let advice = if known > 0 {
             "no server spans were found for any traced request, so there is no account of the latency: check with `doctor` that Milvus exports to the same \
              trace back end (trace.exporter otlp), and that no mesh or gateway on the way clears the sampled flag, drops or replaces `traceparent`"
@@ -230,8 +234,10 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
         return at(workload, reasons);
     }
     let matched = join.matched as f64 / known.max(1) as f64;
-    if matched < MATCHED {
-        let (code, advice) = if all_or_nothing(join, known) {
+    // What impossible times cost has been said.
+    let without_spoilt = (join.matched + spoilt) as f64 / known.max(1) as f64;
+    if without_spoilt < MATCHED {
+        let (code, advice) = if all_or_nothing(join, known - spoilt.min(known)) {
             (
                 "sampling_changed",
                 "the other traced requests have no server span at all, though none came back in part as with a store that loses spans: a mesh or gateway on the way to \
@@ -258,6 +264,20 @@ fn all_or_nothing(join: &Join, known: u64) -> bool {
     let in_part = join.incomplete + join.no_root;
     let lost = known - join.matched;
     join.missing >= WHOLE_LOSSES && in_part as f64 <= IN_PART * lost as f64
+}
+
+/// Spans whose times can't be, with what they cost.
+fn impossible_times(traces: &TraceFacts) -> Option<Reason> {
+    let found = traces.impossible.in_words()?;
+    let cost = match traces.spoilt_by_times {
+        0 => String::new(),
+        1 => ", and for that 1 request is in no account".to_owned(),
+        requests => format!(", and for that {requests} requests are in no account"),
+    };
+    let advice = format!(
+        "{found}: they are in no figure{cost}; look at the clocks of Milvus' machines, and at what hands its spans on to the trace back end"
+    );
+    Some(reason("impossible_times", Reservations, (traces.impossible.total() as f64, 0.0, "spans"), advice))
 }
 
 /// Traces that are lost in one band more than in another make the account that of other requests.

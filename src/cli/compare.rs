@@ -119,7 +119,7 @@ fn write(out: &std::path::Path, comparison: &Comparison) -> Result<(), CliError>
     std::fs::create_dir_all(out).map_err(failed)?;
     COMPARISONS.iter().try_for_each(|entry| {
         let bytes = (entry.render)(comparison).map_err(CliError::new)?;
-        std::fs::write(out.join(entry.file), bytes).map_err(failed)
+        RunFolder::at(out).write(entry.file, &bytes).map_err(CliError::new)
     })
 }
 

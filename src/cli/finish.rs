@@ -13,7 +13,7 @@ use crate::{
     analysis::{Analysis, ThresholdState, VerdictState, analyse},
     record::{RunFolder, RunReader, RunWriter},
     report::{REPORTS, ReportEntry, RunReport},
-    spans::SpanReader,
+    spans::{SpanFileError, SpanReader, Trace},
 };
 
 /// Analyses what there is, writes the reports, prints one, and says how the run ended.
@@ -30,13 +30,13 @@ pub(crate) fn finish(arguments: &RunArguments, mut session: Session<'_>, ended: 
     }
     // Said first: whatever fails from here on, the run is there.
     say(&format!("run folder: {}", session.folder.path().display()));
-    let analysis = analyse_folder(&session.folder)?;
+    let analysis = analyse_run(&session.reader()?)?;
     session.info.verdict = Some(verdict_name(analysis.verdict.state).to_owned());
-    session.save()?;
-    // A format that can't be made takes neither the others with it nor what is printed.
+    // What can't be written or made takes neither the rest with it nor what is printed.
+    let saved = session.save();
     let written = write_reports(&session.folder, &analysis, &arguments.reports);
     let printed = print_round(arguments, &analysis, &session.folder);
-    written?;
+    saved.and(written)?;
     let printed = printed?;
     if let Some(failure) = ended.failure {
         return Err(failure);
@@ -110,20 +110,53 @@ fn verdict_name(state: VerdictState) -> &'static str {
 
 /// The analysis of a run folder, from its files alone.
 pub(crate) fn analyse_folder(folder: &RunFolder) -> Result<Analysis, CliError> {
-    let reader = RunReader::open(folder.path()).map_err(CliError::new)?;
+    analyse_run(&RunReader::open(folder.path()).map_err(CliError::new)?)
+}
+
+fn analyse_run(reader: &RunReader) -> Result<Analysis, CliError> {
     // The folder alone can't tell a run that goes on from one that was killed.
     let with_status = |analysis: Analysis| Analysis { status: alive::status(reader.info()), ..analysis };
-    let spans = folder.file("spans.jsonl");
+    let spans = reader.folder().file("spans.jsonl");
     if !spans.exists() {
-        return analyse(&reader, std::iter::empty()).map(with_status).map_err(CliError::new);
+        return analyse(reader, std::iter::empty()).map(with_status).map_err(CliError::new);
     }
-    let mut damage = None;
-    let traces = SpanReader::open(&spans)
-        .map_err(CliError::new)?
-        .filter_map(|trace| trace.map_err(|error| damage.get_or_insert(error.0).len()).ok());
-    let mut analysis = analyse(&reader, traces).map_err(CliError::new)?;
-    analysis.warnings.extend(damage);
+    let mut traces = SpanReader::open(&spans).map_err(CliError::new)?;
+    let mut unread = UnreadLines::default();
+    let mut analysis = analyse(reader, traces.by_ref().filter_map(|trace| unread.note(trace))).map_err(CliError::new)?;
+    analysis.warnings.extend(unread.in_words(traces.truncated()));
     Ok(with_status(analysis))
+}
+
+/// Lines of spans.jsonl that can't be read: each costs itself, and all are counted.
+#[derive(Default)]
+pub(crate) struct UnreadLines {
+    number: u64,
+    first: Option<String>,
+}
+
+impl UnreadLines {
+    /// The trace, if there is one.
+    pub(crate) fn note(&mut self, trace: Result<Trace, SpanFileError>) -> Option<Trace> {
+        trace
+            .map_err(|error| {
+                self.number += 1;
+                self.first.get_or_insert(error.0);
+            })
+            .ok()
+    }
+
+    /// What was left out; None where nothing was. `cut`: the file ends in the middle of a line.
+    pub(crate) fn in_words(self, cut: bool) -> Option<String> {
+        let lines = match self.number {
+            1 => "1 line".to_owned(),
+            number => format!("{number} lines"),
+        };
+        let broken =
+            self.first.map(|first| format!("{lines} of spans.jsonl can't be read, and the traces in it are in no figure; {first}"));
+        let cut = cut.then(|| "the last line of spans.jsonl is cut, and the trace in it is in no figure".to_owned());
+        let told: Vec<String> = broken.into_iter().chain(cut).collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
 }
 
 /// Formats whose files are always written.
@@ -138,17 +171,20 @@ pub(crate) fn write_reports(folder: &RunFolder, analysis: &Analysis, asked: &[St
         let bytes = match (entry.render)(analysis) {
             Ok(bytes) => bytes,
             Err(error) => {
-                failure.get_or_insert(error);
+                failure.get_or_insert(CliError::new(error));
                 continue;
             }
         };
-        folder.write(entry.file, &bytes).map_err(CliError::new)?;
+        if let Err(error) = folder.write(entry.file, &bytes) {
+            failure.get_or_insert(CliError::new(error));
+            continue;
+        }
         // The others say on stdout what they hold; this one has to be opened.
         if entry.name == "html" {
             say(&format!("report: {}", folder.file(entry.file).display()));
         }
     }
-    failure.map_or(Ok(()), |error| Err(CliError::new(error)))
+    failure.map_or(Ok(()), Err)
 }
 
 /// The first format that was asked for and can be printed; text by default.

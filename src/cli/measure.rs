@@ -132,7 +132,7 @@ fn note_starts(session: &mut Session<'_>, phase: &PhaseRun, started: u64) -> Res
     for part in phase.streams.iter().flat_map(|stream| &stream.parts) {
         if let Some(stream) = session.info.streams.get_mut(usize::from(part.stream.0)) {
             stream.start_ns = started + nanos(part.start);
-            stream.planned_end_ns = part.duration.map(|length| stream.start_ns + nanos(length));
+            stream.planned_end_ns = part.duration.map(|duration| stream.start_ns.saturating_add(nanos(duration)));
         }
     }
     session.save()

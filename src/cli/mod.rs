@@ -160,6 +160,7 @@ pub(crate) struct ScenarioArguments {
 /// The whole program.
 #[must_use]
 pub fn main() -> ExitCode {
+    heed_file_sizes();
     let ended = match Arguments::try_parse() {
         Ok(arguments) => execute(arguments.command),
         Err(message) => print_of_clap(&message).map(|()| Done::Ok),
@@ -201,6 +202,16 @@ fn carry_out(command: Command, signals: &Signals) -> Result<Done, CliError> {
         }
         Command::Calibrate(arguments) => calibrate::calibrate(&arguments, signals),
         Command::NullMilvus(arguments) => calibrate::serve_null(&arguments),
+    }
+}
+
+/// A limit on the size of files (`ulimit -f`) ends a process that does not listen to its signal. One that does has an error of the
+/// write, as of a full disk, and loses no more than that.
+fn heed_file_sizes() {
+    const SIGXFSZ: i32 = 25;
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        // It goes on being listened to when this runtime is gone. Where that can't be had, the limit is as it was.
+        let _ = runtime.block_on(async { tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ)).map(drop) });
     }
 }
 

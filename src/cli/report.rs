@@ -28,8 +28,10 @@ pub(crate) fn report(arguments: &ReportArguments) -> Result<Done, CliError> {
     check_reports(&arguments.reports)?;
     let folder = runs::find(arguments.run.as_deref())?;
     let analysis = analyse_folder(&folder)?;
-    write_reports(&folder, &analysis, &arguments.reports)?;
+    // What can't be written does not keep the report from being printed.
+    let written = write_reports(&folder, &analysis, &arguments.reports);
     print(&to_print(&analysis, &arguments.reports)?)?;
+    written?;
     Ok(Done::Ok)
 }
 

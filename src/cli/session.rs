@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -24,7 +27,7 @@ use crate::{
     plan::{
         AbortPlan, AccessPlan, CredentialsPlan, NamedFile, OtlpProtocol, PickPlan, Plan, Remark, ResolvePlan, ThresholdPlan, TracingPlan,
     },
-    record::{AbortInfo, ExportInfo, FORMAT, Interval, RunClock, RunFolder, RunInfo, RunWriter, Status, ThresholdInfo, Warning},
+    record::{AbortInfo, ExportInfo, FORMAT, Interval, RunClock, RunFolder, RunInfo, RunReader, RunWriter, Status, ThresholdInfo, Warning},
     spans::SpanSource,
     telemetry::{ClientSpan, ExportOptions, ExportProtocol, ExportTls, Exporter, IdStream, Nonce, RequestIds, SpanTemplate, TlsFile},
 };
@@ -50,6 +53,8 @@ pub(crate) struct Session<'a> {
     nonce: Nonce,
     /// Thresholds that may end the run; filled by the writer's thread.
     pub(crate) watch: Arc<Mutex<Watch>>,
+    /// Whether run.json could not be written, and is not what `info` is.
+    unsaved: AtomicBool,
     /// Moments between which collections were dropped after the load, nanoseconds since the run's start.
     cleaned_up: Option<(u64, u64)>,
 }
@@ -79,6 +84,10 @@ impl<'a> Session<'a> {
         }
         .map_err(CliError::new)?;
         folder.write("scenario.toml", plan.source.as_bytes()).map_err(CliError::new)?;
+        folder.reserve();
+        if let Some(sentence) = arguments.out.is_none().then(|| folder.point_latest(&arguments.results)).flatten() {
+            progress.warn(&sentence);
+        }
         let clock = RunClock::start();
         let info = RunInfo {
             format: FORMAT,
@@ -105,7 +114,19 @@ impl<'a> Session<'a> {
             ..RunInfo::default()
         };
         let watch = Arc::new(Mutex::new(Watch::new(&info.thresholds, &info.streams, info.threads)));
-        let session = Self { folder, info, progress, signals, clock, arguments, load_threads, nonce, watch, cleaned_up: None };
+        let session = Self {
+            folder,
+            info,
+            progress,
+            signals,
+            clock,
+            arguments,
+            load_threads,
+            nonce,
+            watch,
+            unsaved: AtomicBool::new(false),
+            cleaned_up: None,
+        };
         session.save()?;
         for warning in &session.info.warnings {
             progress.warn(&warning.to_string());
@@ -115,7 +136,20 @@ impl<'a> Session<'a> {
 
     /// Writes run.json.
     pub(crate) fn save(&self) -> Result<(), CliError> {
-        self.folder.write_info(&self.info).map_err(CliError::new)
+        if self.info.status != Status::Running {
+            self.folder.release();
+        }
+        let saved = self.folder.write_info(&self.info).map_err(CliError::new);
+        self.unsaved.store(saved.is_err(), Ordering::Relaxed);
+        saved
+    }
+
+    /// A reader of what was measured, also where run.json could not be written.
+    pub(crate) fn reader(&self) -> Result<RunReader, CliError> {
+        if self.unsaved.load(Ordering::Relaxed) {
+            return Ok(RunReader::with_info(&self.folder, self.info.clone()));
+        }
+        RunReader::open(self.folder.path()).map_err(CliError::new)
     }
 
     /// Marks the run as failed; what is on disk stays.
@@ -162,8 +196,8 @@ impl<'a> Session<'a> {
                 if let Some(queue) = &mut queue {
                     self.root_spans(roots).into_iter().for_each(|span| queue.push(span));
                 }
-                self.close(writer);
-                ended.err()
+                let not_written = self.close(writer);
+                ended.err().or(not_written)
             }
             Err(error) => Some(CliError::new(error)),
         };
@@ -312,7 +346,8 @@ impl<'a> Session<'a> {
             (counters.exported, counters.dropped, counters.retries, counters.error);
     }
 
-    fn close(&mut self, writer: RunWriter) {
+    /// Gives why not all of it could be written.
+    fn close(&mut self, writer: RunWriter) -> Option<CliError> {
         let counters = writer.finish();
         for (stream, count) in &counters.not_recorded {
             if let Some(stream) = self.info.streams.get_mut(usize::from(*stream)) {
@@ -327,10 +362,8 @@ impl<'a> Session<'a> {
             self.info.warnings.push(Warning::FailuresNotKept { failures: counters.failures_not_kept });
         }
         self.info.overflows = counters.overflows;
-        if let Some(error) = counters.error {
-            self.progress.warn(&error);
-            self.info.failure.get_or_insert(error);
-        }
+        self.info.cut = counters.cut;
+        counters.error.map(CliError::new)
     }
 
     /// The run's id: the name of its folder.

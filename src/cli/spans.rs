@@ -91,8 +91,9 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     folder.note_file("spans.jsonl", &mut info);
     folder.write_info(&info).map_err(CliError::new)?;
     let analysis = analyse_folder(&folder)?;
-    write_reports(&folder, &analysis, &[])?;
+    let written = write_reports(&folder, &analysis, &[]);
     print(&to_print(&analysis, &[])?)?;
+    written?;
     Ok(Done::Ok)
 }
 

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     CliError, Done,
+    finish::UnreadLines,
     output::{print, say},
     report::terminal_style,
     runs,
@@ -40,7 +41,10 @@ pub(crate) fn trace(arguments: &TraceArguments) -> Result<Done, CliError> {
     reader.changed_files().iter().for_each(|sentence| say(&format!("warning: {}", clean(sentence))));
     let spans = folder.file("spans.jsonl");
     let traces = spans.exists().then(|| SpanReader::open(&spans)).transpose().map_err(CliError::new)?;
-    let (line, trace) = analysis::pick(&reader, traces.into_iter().flatten().flatten(), which).map_err(CliError::new)?;
+    let mut unread = UnreadLines::default();
+    let readable = traces.into_iter().flatten().filter_map(|trace| unread.note(trace));
+    let (line, trace) = analysis::pick(&reader, readable, which).map_err(CliError::new)?;
+    unread.in_words(false).iter().for_each(|sentence| say(&format!("warning: {}", clean(sentence))));
     let waterfall = analysis::waterfall(&reader, &trace, &line);
     print(render_waterfall(&waterfall, terminal_style()).as_bytes())?;
     Ok(Done::Ok)

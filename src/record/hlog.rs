@@ -63,16 +63,19 @@ impl SecondCounts {
     }
 }
 
-/// Reads an interval log and merges its seconds.
+/// Reads an interval log and merges its seconds, those before `until` where there is one.
 ///
 /// # Errors
 /// The file can't be opened. A damaged line ends the reading and is told in [`FigureHistograms::damage`], what was read
 /// before it is kept.
-pub fn read_histograms(path: &Path) -> Result<FigureHistograms, FolderError> {
+pub fn read_histograms(path: &Path, until: Option<u64>) -> Result<FigureHistograms, FolderError> {
     let mut merged = BTreeMap::new();
     let mut seconds = BTreeMap::<_, Vec<_>>::new();
     let (lines, damage) = read_lines(path, |second, tag, histogram| {
         let key = HistogramKey::parse(tag)?;
+        if until.is_some_and(|until| second >= until) {
+            return Ok(());
+        }
         check_bound(&histogram, highest(key.figure))?;
         seconds.entry(key.clone()).or_default().push(SecondCounts::new(second, &histogram));
         let known = merged.entry(key).or_insert_with_key(|key| new_histogram(key.figure));

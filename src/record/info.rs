@@ -90,6 +90,9 @@ pub struct RunInfo {
     /// The files that reports are made of, when they were complete; of a run that was killed there are none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, FileInfo>,
+    /// Where `latency.hlog` ends although the load went on; None where it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<CutInfo>,
     /// Figures above one hour, which no histogram holds.
     pub overflows: u64,
     /// First texts of each failure.
@@ -234,6 +237,16 @@ pub struct AbortInfo {
     pub over_s: u32,
     /// Nanoseconds from the start of the measured part, or of a stage, that are not looked at.
     pub after_ns: u64,
+}
+
+/// Where `latency.hlog` ends because it could not be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CutInfo {
+    /// The first second of the run that is not whole; what the file has of it and of later ones is in no figure.
+    pub second: u64,
+    /// The disk's words.
+    pub error: String,
 }
 
 /// What a file was when it was complete.

@@ -9,6 +9,7 @@ mod bad_input;
 mod bench;
 mod calibrate;
 mod compare;
+mod disk;
 mod folder;
 mod init;
 mod joined;

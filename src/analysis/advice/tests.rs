@@ -111,7 +111,7 @@ fn a_wait_is_explained_by_the_level_that_asks_for_it() {
 
 /// A run of the recorded searches `op` of Milvus 2.3.5, each with the duration of its client span.
 fn recorded(which: &str, op: &str) -> RunMaker {
-    let mut run = RunMaker::new(false);
+    let mut run = RunMaker::of_recorded(false);
     let wanted = testing::recorded(which).into_iter().filter(|recorded| recorded.op == op);
     for (seq, Recorded { client, mut trace, .. }) in wanted.enumerate() {
         let span = trace.spans.iter().find(|span| span.span_id == client).expect("a client span");

@@ -113,7 +113,7 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
         return Err(CliError::new(error));
     }
     let cpu = environment::process_cpu_s() - cpu;
-    let histograms = read_histograms(&scratch.folder.file("latency.hlog")).map_err(CliError::new)?;
+    let histograms = read_histograms(&scratch.folder.file("latency.hlog"), None).map_err(CliError::new)?;
     let requests: u64 = result.streams.iter().map(|stream| stream.sent).sum();
     let measured = result.streams.iter().filter(|stream| infos[usize::from(stream.stream)].is_measured());
     let due: u64 = measured.map(|stream| stream.due).sum();

@@ -193,7 +193,7 @@ async fn quick(file: &std::path::Path) -> Result<(), CliError> {
 /// the run, nothing is noted.
 pub(super) fn note_capacity(session: &mut Session<'_>, plan: &Plan) {
     let kept = calibration::file().ok().and_then(|file| Calibration::read(&file));
-    let histograms = || read_histograms(&session.folder.file("latency.hlog")).ok();
+    let histograms = || read_histograms(&session.folder.file("latency.hlog"), None).ok();
     let capacity = kept.and_then(|kept| capacity::capacity(&kept, &session.info, plan, &histograms()?));
     session.info.client_capacity = capacity;
 }
