@@ -41,7 +41,7 @@ impl Operation for Version {
 
     fn finish(&self, _: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
         let reply = proto::GetVersionResponse::decode(body)
-            .map_err(|error| CallFailure { error: milvus_bench::milvus::CallError::BadReply, text: error.to_string() })?;
+            .map_err(|error| CallFailure::new(milvus_bench::milvus::CallError::BadReply, &error.to_string()))?;
         milvus_bench::milvus::check_status(reply.status.as_ref())?;
         Ok(Finished { rows: 0, recall: f32::NAN })
     }

@@ -3,20 +3,23 @@
 mod head;
 mod recall;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use hdrhistogram::Histogram;
 
 use super::{
-    Analysis, Band, Contrast, ErrorText, Join, JoinState, Quantiles, Rates, RequestCounts, ThresholdResult, TracingCost, WorkloadAnalysis,
-    advice, bands, collect,
+    Analysis, Band, Contrast, ErrorText, Join, JoinState, PhaseTime, Quantiles, Rates, RequestCounts, ThresholdResult, TracingCost,
+    WorkloadAnalysis, advice, bands, collect,
     collect::{Collected, StreamData},
     connections,
     contrasts::{self, PhaseSide},
     exemplars, instances, intervals,
     intervals::Window,
     kept::KeptTraces,
-    plan, quantiles, requests,
+    plan, quantiles, requests, rows,
     series::SeriesMaker,
     statistics::{series::Series, trend},
     tail, thresholds,
@@ -24,7 +27,7 @@ use super::{
     verdict,
 };
 use crate::{
-    record::{Figure, FigureHistograms, FolderError, HistogramKey, Outcome, RunInfo, RunReader, Status, StreamInfo},
+    record::{Figure, FigureHistograms, FolderError, HistogramKey, Outcome, Part, RunInfo, RunReader, Status, StreamInfo},
     spans::Trace,
 };
 
@@ -81,6 +84,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         status: head::status(info.status).to_owned(),
         failure: info.failure.clone(),
         environment: head::environment(info),
+        phases: phase_times(info, &histograms, &found),
         client_capacity: info.client_capacity.clone(),
         plan: plan::rows(&info.plan),
         spans: head::spans(info, &found),
@@ -103,6 +107,19 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
     analysis.thresholds = against_thresholds(info, &histograms, &found, &analysis.workloads);
     analysis.requests = requests::table(&info.streams, &mut found);
     Ok(analysis)
+}
+
+/// How long each phase of the load really ran, its stages, and the ramps between them, together; without warm-up.
+fn phase_times(info: &RunInfo, histograms: &FigureHistograms, found: &Collected) -> Vec<PhaseTime> {
+    let phases = info.phases.iter().filter(|phase| phase.name != verdict::PREPARE);
+    let time = |name: &str| {
+        let streams =
+            info.streams.iter().zip(&found.streams).filter(|(stream, _)| stream.phase == name && stream.part != Some(Part::Warmup));
+        let ran = streams.map(|(stream, data)| Stream { info, stream, histograms, data, found }.ran_ns()).filter(|ran| !ran.is_empty());
+        let (start, end) = ran.fold((u64::MAX, 0), |(start, end), ran| (start.min(ran.start), end.max(ran.end)));
+        PhaseTime { phase: name.to_owned(), duration_s: end.saturating_sub(start) as f64 / 1e9 }
+    };
+    phases.map(|phase| time(&phase.name)).collect()
 }
 
 /// What the scenario requires, at every workload that was measured.
@@ -266,10 +283,13 @@ impl Stream<'_> {
             stopped: stream.stopped.clone(),
             ..WorkloadAnalysis::default()
         };
-        let (rows, of) = self.data.rows;
+        let (written, of) = self.data.rows;
         // Rows that a search returns are no throughput.
         let writes = matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
-        workload.rows_per_s = (writes && rows > 0 && of > 0).then(|| workload.rate.throughput * rows as f64 / of as f64);
+        workload.rows_per_s = (writes && written > 0 && of > 0).then(|| workload.rate.throughput * written as f64 / of as f64);
+        workload.vectors = stream.replies.map(|replies| replies.vectors).filter(|vectors| *vectors > 1);
+        workload.vectors_per_s = workload.vectors.map(|vectors| workload.rate.throughput * vectors as f64);
+        workload.rows = stream.replies.zip(self.ok(Figure::Rows)).and_then(|(shape, histogram)| rows::of_histogram(histogram, shape));
         workload.requests = counts;
         let curve = |(name, histogram): (&String, &Histogram<u64>)| (name.clone(), quantiles::curve_of_histogram(histogram));
         workload.curves = workload.histograms.iter().map(curve).collect();
@@ -349,7 +369,9 @@ impl Stream<'_> {
         workload.node_calls = instances::node_calls(&self.data.node_calls, &self.found.instances);
         workload.exemplars = exemplars::exemplars(histogram, requests, &self.found.parts, self.info);
         let consistency = advice::consistency(&self.info.plan, &self.stream.workload);
-        workload.advice = advice::advice(advice::Case { workload, consistency });
+        let index_type = advice::index_type(self.info, &self.stream.workload, &self.stream.collection);
+        let too_small = advice::too_small(self.info, &self.stream.collection);
+        workload.advice = advice::advice(advice::Case { workload, consistency, index_type, too_small });
     }
 
     /// The same workload in its first phase, in the latter's slow seconds, and at its beginning, against this one.
@@ -428,13 +450,28 @@ impl Stream<'_> {
         failed.filter_map(|(key, histogram)| Some((key.outcome.to_string(), quantiles::of_histogram(histogram, 0.0)?))).collect()
     }
 
+    /// The time that every rate and every window is of.
+    fn ran_ns(&self) -> Range<u64> {
+        self.stream.ran_ns(if self.stream.end_ns.is_none() { self.seen_ns() } else { 0 })
+    }
+
+    /// How far the files reach: a second has its lines when it is over.
+    fn seen_ns(&self) -> u64 {
+        let is_own = |key: &HistogramKey| {
+            Some(&key.part) == self.stream.part.as_ref() && key.phase == self.stream.phase && key.workload == self.stream.workload
+        };
+        let seconds = self.histograms.seconds.iter().filter(|(key, _)| is_own(key));
+        let last = seconds.filter_map(|(_, seconds)| seconds.last()).map(|second| second.second.saturating_add(1)).max();
+        last.unwrap_or(0).saturating_mul(1_000_000_000).max(self.data.last_done_ns)
+    }
+
     fn end_ns(&self) -> u64 {
-        // A killed run has no end mark: what was measured reaches to the last request.
-        self.stream.end_ns.unwrap_or(self.data.last_done_ns.max(self.stream.start_ns))
+        self.ran_ns().end
     }
 
     fn duration_s(&self) -> f64 {
-        self.end_ns().saturating_sub(self.stream.start_ns) as f64 / 1e9
+        let ran = self.ran_ns();
+        (ran.end - ran.start) as f64 / 1e9
     }
 
     fn rates(&self, counts: &RequestCounts, duration_s: f64) -> Rates {

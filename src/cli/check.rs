@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{CliError, Done, ScenarioArguments, print};
+use super::{CliError, Done, ScenarioArguments, output::print, progress::Progress};
 use crate::{
     plan::{Plan, PlanFlags},
     scenario::{Scenario, ScenarioSource},
@@ -24,10 +24,10 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<Done, CliError> {
     if arguments.resolved {
         let mut text = serde_json::to_vec_pretty(&plan.resolved).map_err(CliError::new)?;
         text.push(b'\n');
-        print(&text);
+        print(&text)?;
     } else {
         let text: String = plan.expectation().to_string().lines().map(|line| format!("{}\n", crate::report::clean(line))).collect();
-        print(text.as_bytes());
+        print(text.as_bytes())?;
     }
     Ok(Done::Ok)
 }
@@ -49,5 +49,8 @@ pub(crate) fn read_plan(arguments: &ScenarioArguments) -> Result<Plan, CliError>
 pub(crate) fn plan_of(source: &ScenarioSource, sets: &[String], flags: &PlanFlags) -> Result<Plan, CliError> {
     let environment = |name: &str| std::env::var(name).ok();
     let scenario = Scenario::read(source, sets, &environment).map_err(CliError::new)?;
-    Plan::from_scenario(&scenario, flags, &environment).map_err(CliError::new)
+    let plan = Plan::from_scenario(&scenario, flags, &environment).map_err(CliError::new)?;
+    let progress = Progress::new(false);
+    plan.remarks.iter().filter(|remark| remark.is_note()).for_each(|note| progress.step(&note.to_string()));
+    Ok(plan)
 }

@@ -18,7 +18,7 @@ use crate::{
     record::{FetchInfo, RunFolder, RunReader},
     spans::{
         EmbeddedReceiver, FetchCounters, FetchProgress, FetchRules, LossCounters, SourceInfo, SourceOptions, SpanError, SpanReader,
-        SpanSource, SpanWriter, Trace, Wanted, fetch, find_source,
+        SpanSource, SpanWriter, Trace, Wanted, fetch, find_source, open_until,
     },
 };
 
@@ -46,15 +46,21 @@ pub(crate) fn source_options(tracing: &TracingPlan, nonce: u64) -> SourceOptions
         admin: tracing.admin.clone(),
         headers: tracing.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect(),
         listen: tracing.listen.clone(),
+        listen_http: tracing.listen_http.clone(),
         nonce,
         ..usual
     }
 }
 
-/// Opens a source that is no receiver.
-pub(crate) async fn open(tracing: &TracingPlan, nonce: u64) -> Result<Box<dyn SpanSource>, SpanError> {
-    let entry = find_source(&tracing.source).ok_or_else(|| SpanError(format!("unknown span source {:?}", tracing.source)))?;
-    (entry.open)(&source_options(tracing, nonce)).await
+/// Opens a source that is no receiver; one that is busy is asked until `deadline`.
+async fn open(tracing: &TracingPlan, nonce: u64, deadline: Instant, progress: &Progress) -> Result<Box<dyn SpanSource>, SpanError> {
+    let entry = find_source(&tracing.source).ok_or_else(|| SpanError::new(format!("unknown span source {:?}", tracing.source)))?;
+    open_until(entry, &source_options(tracing, nonce), deadline, &|error| progress.now(&waiting(&error.text))).await
+}
+
+/// What is said while a source can't answer.
+pub(crate) fn waiting(trouble: &str) -> String {
+    format!("spans: waiting, asked again until the deadline: {trouble}")
 }
 
 /// Opens the source before the load: the embedded receiver must listen by then, and drop counters are read before and
@@ -65,9 +71,10 @@ pub(crate) async fn open_early(plan: &Plan, session: &mut Session<'_>) -> Result
     let receives = plan.tracing.source == "embedded";
     let opened = if receives {
         let limit = SourceOptions::default().max_spans;
-        EmbeddedReceiver::start(&plan.tracing.listen, nonce, limit).await.map(|receiver| (receiver.source(), Some(receiver)))
+        receive(plan, nonce, limit, session.progress).await.map(|receiver| (receiver.source(), Some(receiver)))
     } else {
-        open(&plan.tracing, nonce).await.map(|source| (source, None))
+        // A source that is busy is waited for after the load, not before it.
+        open(&plan.tracing, nonce, Instant::now(), session.progress).await.map(|source| (source, None))
     };
     match opened {
         Ok((source, receiver)) => {
@@ -86,6 +93,17 @@ pub(crate) async fn open_early(plan: &Plan, session: &mut Session<'_>) -> Result
     }
 }
 
+/// Starts the receiver. Without its port of OTLP/HTTP, which few senders need, it goes on.
+async fn receive(plan: &Plan, nonce: u64, limit: usize, progress: &Progress) -> Result<EmbeddedReceiver, SpanError> {
+    let receiver = EmbeddedReceiver::start(&plan.tracing.listen, nonce, limit).await?;
+    if let Some(listen) = &plan.tracing.listen_http
+        && let Err(error) = receiver.also_http(listen).await
+    {
+        progress.warn(&error.to_string());
+    }
+    Ok(receiver)
+}
+
 /// Reads the spans of every traced request into spans.jsonl and notes in run.json what came of it.
 pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Option<OpenSource>) {
     let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
@@ -94,11 +112,13 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
     let signals = session.signals.clone();
     // An interrupt of the load does not end the fetch; one that comes now does.
     let asked_before = signals.asked();
+    let ended = session.clock.instant_of(last_done(&session.folder));
+    let deadline = ended + plan.tracing.deadline;
     let opened = match found {
         Some(early) => Ok(early),
-        None => match signals.unless_asked(asked_before, open(&plan.tracing, nonce)).await {
+        None => match signals.unless_asked(asked_before, open(&plan.tracing, nonce, deadline, session.progress)).await {
             Some(opened) => opened.map(|source| OpenSource { source, receiver: None, before: None }),
-            None => Err(SpanError("interrupted while the source of spans was opened".to_owned())),
+            None => Err(SpanError::new("interrupted while the source of spans was opened".to_owned())),
         },
     };
     let info = match opened {
@@ -106,7 +126,6 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
             note_source(&mut session.info.servers, opened.source.as_ref());
             let mut signals = signals;
             let times = Times { settle: plan.tracing.settle, deadline: plan.tracing.deadline };
-            let ended = session.clock.instant_of(last_done(&session.folder));
             let reading = Reading { folder: &session.folder, opened: &opened, times, ended };
             reading.read(session.progress, async move { signals.wait_for_more_than(asked_before).await }).await
         }
@@ -116,8 +135,8 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
             ..FetchInfo::default()
         },
     };
-    if let Some(error) = &info.error {
-        session.progress.warn(&format!("server spans: {error}"));
+    for trouble in info.error.iter().chain(&info.refused) {
+        session.progress.warn(&format!("server spans: {trouble}"));
     }
     session.info.fetch = Some(info);
     session.folder.note_files(&mut session.info);
@@ -133,11 +152,16 @@ pub(crate) struct Times {
     pub(crate) deadline: Duration,
 }
 
-/// `spans RUN`: reads again. A run of the past has settled.
-pub(crate) async fn read_again(folder: &RunFolder, source: Box<dyn SpanSource>, deadline: Duration, progress: &Progress) -> FetchInfo {
+/// `spans RUN`: reads again, for so long from that moment on. A run of the past has settled.
+pub(crate) async fn read_again(
+    folder: &RunFolder,
+    source: Box<dyn SpanSource>,
+    (ended, deadline): (Instant, Duration),
+    progress: &Progress,
+) -> FetchInfo {
     let opened = OpenSource { source, receiver: None, before: None };
     let times = Times { settle: Duration::ZERO, deadline };
-    Reading { folder, opened: &opened, times, ended: Instant::now() }.read(progress, std::future::pending()).await
+    Reading { folder, opened: &opened, times, ended }.read(progress, std::future::pending()).await
 }
 
 /// One reading of all spans of a run.
@@ -175,6 +199,7 @@ impl Reading<'_> {
             Ok(None) => info.error = Some("interrupted before all spans were read; `milvus-bench spans` fetches again".to_owned()),
             Err(error) => info.error = Some(format!("spans.jsonl can't be written: {error}")),
         }
+        info.refused = source.refused();
         info.took_s = Instant::now().saturating_duration_since(self.ended).as_secs_f64();
         info
     }
@@ -189,8 +214,10 @@ impl Reading<'_> {
         let path = self.folder.file("spans.jsonl");
         let mut writer = SpanWriter::create(&path)?;
         let kept = keep_earlier(&path, &mut writer)?;
-        let say =
-            |at: FetchProgress| progress.now(&format!("spans: look {}, {} of {} traces, {} spans", at.look, at.done, at.of, at.spans));
+        let say = |at: FetchProgress| match at.trouble {
+            Some(trouble) => progress.now(&waiting(&trouble)),
+            None => progress.now(&format!("spans: look {}, {} of {} traces, {} spans", at.look, at.done, at.of, at.spans)),
+        };
         let rules = FetchRules::new(self.ended, self.times.settle, self.times.deadline);
         let fetched = {
             // A back end that forgot a part of a trace since does not shorten it.

@@ -4,7 +4,9 @@ use std::{io::IsTerminal, path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{CliError, Done, check::plan_of, collect::source_options, print, progress::Progress, runtime, session::connect_options};
+use super::{
+    CliError, Done, check::plan_of, collect::source_options, output::print, progress::Progress, runtime, session::connect_options,
+};
 use crate::{
     doctor::{DoctorCollection, DoctorOptions, examine, is_broken, render},
     plan::{Plan, PlanFlags},
@@ -68,7 +70,7 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     let links = runtime()?.block_on(examine(&options, &|text| progress.now(text)));
     progress.end();
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    print(render(&links, color).as_bytes());
+    print(render(&links, color).as_bytes())?;
     Ok(if is_broken(&links) { Done::Failed } else { Done::Ok })
 }
 

@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::{
     CliError, Done,
-    finish::{analyse_folder, print_report, write_reports},
+    finish::{analyse_folder, to_print, write_reports},
+    output::print,
     run::{check_reports, reports_help},
     runs,
 };
@@ -28,7 +29,7 @@ pub(crate) fn report(arguments: &ReportArguments) -> Result<Done, CliError> {
     let folder = runs::find(arguments.run.as_deref())?;
     let analysis = analyse_folder(&folder)?;
     write_reports(&folder, &analysis, &arguments.reports)?;
-    print_report(&analysis, &arguments.reports)?;
+    print(&to_print(&analysis, &arguments.reports)?)?;
     Ok(Done::Ok)
 }
 

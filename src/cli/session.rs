@@ -8,7 +8,9 @@ use std::{
 };
 
 use super::{
-    CliError, calibrate, collect, environment,
+    CliError, alive, calibrate, collect,
+    collections::Prepared,
+    environment,
     load_threads::{LoadThreads, Machine},
     measure,
     progress::Progress,
@@ -81,6 +83,7 @@ impl<'a> Session<'a> {
             name: plan.name.clone(),
             run: folder_name(&folder).unwrap_or_else(|| plan.name.clone()),
             description: plan.description.clone(),
+            process: alive::this_process(),
             nonce: nonce.to_string(),
             seed: plan.seed,
             round: Some(plan.round),
@@ -198,7 +201,7 @@ impl<'a> Session<'a> {
         let transport =
             signals.unless_asked(Asked::Nothing, Transport::connect(&options)).await.ok_or_else(early)?.map_err(CliError::new)?;
         let client = Client::new(transport.clone(), plan.milvus.timeout.max(Duration::from_secs(60)));
-        signals.unless_asked(Asked::Nothing, self.ask_version(&client)).await.ok_or_else(early)??;
+        signals.unless_asked(Asked::Nothing, self.ask_version(&client, &options)).await.ok_or_else(early)??;
         let recorders = (0..self.info.threads).map(|_| writer.recorder()).collect();
         let streams = self.info.streams.clone();
         let progress = self.progress;
@@ -207,7 +210,10 @@ impl<'a> Session<'a> {
             let _one_at_a_time = lines.lock();
             progress.now(&text);
         };
+        let tell = move |text: String| progress.step(&text);
         let stop = crate::load::StopHandle::default();
+        let claims = prepare::Claims::new(client.clone(), plan.milvus.database.as_deref(), &self.info.run, &self.info.nonce);
+        let renewing = claims.renew();
         let mut context = prepare::PrepareContext {
             client: client.clone(),
             transport,
@@ -220,21 +226,29 @@ impl<'a> Session<'a> {
             root: roots.prepare,
             stop: stop.clone(),
             progress: &say,
+            remarks: &tell,
             counts: Vec::new(),
             spans: Vec::new(),
             errors: Vec::new(),
+            ending: false,
+            replace: &self.arguments.replace,
+            claims: claims.clone(),
+            begun: Vec::new(),
+            unmarked: Vec::new(),
         };
-        let mut created = Vec::new();
-        let measured = match measure::prepare(self, plan, &mut context, &mut created, &self.arguments.replace).await {
-            Ok(()) => self.measure(plan, &client, &options, recorders).await,
+        let prepared = Prepared { client: &client, claims: &claims };
+        let measured = match measure::prepare(self, plan, &mut context).await {
+            Ok(()) => self.measure(plan, prepared, &options, recorders).await,
             Err(error) => {
                 drop(recorders);
                 Err(error)
             }
         };
         context.root = roots.clean_up;
+        context.ending = true;
         let from = self.clock.now_ns();
-        let dropped = measure::drop_created(self, plan, &mut context, &created).await;
+        let dropped = measure::drop_created(self, plan, &mut context).await;
+        drop(renewing);
         self.cleaned_up = dropped.then(|| (from, self.clock.now_ns()));
         measure::note_steps(self, &context);
         self.info.errors.append(&mut context.errors);
@@ -245,7 +259,7 @@ impl<'a> Session<'a> {
     async fn measure(
         &mut self,
         plan: &Plan,
-        client: &Client,
+        prepared: Prepared<'_>,
         options: &ConnectOptions,
         recorders: Vec<crate::record::Recorder>,
     ) -> Result<(), CliError> {
@@ -253,14 +267,17 @@ impl<'a> Session<'a> {
         let options = EngineOptions { cores, precise, ..EngineOptions::new(options.clone(), self.clock) };
         let engine = Engine::start(&options, recorders).await.map_err(CliError::new)?;
         let ids = RunIds::new(self.nonce, plan.seed, plan.round);
-        let measured = measure::phases(self, plan, &engine, client, ids).await;
+        let measured = measure::phases(self, plan, &engine, prepared, ids).await;
         // Joins the load threads; their last interval is handed over by that.
         let _ = tokio::task::spawn_blocking(move || engine.finish()).await;
         measured
     }
 
-    async fn ask_version(&mut self, client: &Client) -> Result<(), CliError> {
-        let version = milvus::optional(client.version().await).map_err(|error| no_version(&error))?;
+    async fn ask_version(&mut self, client: &Client, options: &ConnectOptions) -> Result<(), CliError> {
+        let version = match milvus::optional(client.version().await) {
+            Ok(version) => version,
+            Err(error) => return Err(no_version(&error, options).await),
+        };
         self.info.servers.insert("milvus".to_owned(), version.unwrap_or_else(|| "unknown (GetVersion is not available)".to_owned()));
         Ok(())
     }
@@ -386,11 +403,16 @@ pub(crate) fn connect_options(plan: &Plan) -> ConnectOptions {
 }
 
 /// Why the first call failed; a server that asks who we are has answered.
-fn no_version(error: &SetupError) -> CliError {
+async fn no_version(error: &SetupError, options: &ConnectOptions) -> CliError {
     const UNAUTHENTICATED: CallError = CallError::Grpc(16);
     if error.failure.error == UNAUTHENTICATED {
         let text = &error.failure.text;
         return CliError::new(format!("Milvus refuses the credentials ({text}): check `token`, or `user` and `password`, of [milvus]"));
+    }
+    if error.failure.error == CallError::Unavailable
+        && let Some(cause) = milvus::tls_refusal(options).await
+    {
+        return CliError::new(format!("no TLS connection to Milvus at {}: {}; {}", options.uri, cause.what(), cause.change()));
     }
     CliError::new(format!("Milvus does not answer: {error}"))
 }
@@ -422,10 +444,14 @@ fn threshold(plan: &ThresholdPlan) -> ThresholdInfo {
 
 fn warnings(plan: &Plan) -> Vec<Warning> {
     let debug = cfg!(debug_assertions).then_some(Warning::DebugBuild);
-    let remarks = plan.remarks.iter().map(|remark| match remark {
-        Remark::EnvironmentOverrides { variable, key } => Warning::EnvironmentOverrides { variable: variable.clone(), key: key.clone() },
-        Remark::UnusedWorkload { name } => Warning::UnusedWorkload { workload: name.clone() },
-        Remark::SamplerIgnored { variable } => Warning::SamplerIgnored { variable: variable.clone() },
+    let remarks = plan.remarks.iter().filter_map(|remark| match remark {
+        Remark::EnvironmentOverrides { variable, key } => {
+            Some(Warning::EnvironmentOverrides { variable: variable.clone(), key: key.clone() })
+        }
+        Remark::UnusedWorkload { name } => Some(Warning::UnusedWorkload { workload: name.clone() }),
+        Remark::SamplerIgnored { variable } => Some(Warning::SamplerIgnored { variable: variable.clone() }),
+        // Said when the scenario was read.
+        Remark::PortTaken { .. } => None,
     });
     debug.into_iter().chain(remarks).collect()
 }

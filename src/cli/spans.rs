@@ -3,16 +3,18 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
+use tokio::time::Instant;
 
 use super::{
     CliError, Done, collect,
-    finish::{analyse_folder, print_report, write_reports},
+    finish::{analyse_folder, to_print, write_reports},
+    output::print,
     progress::Progress,
     runs, runtime,
 };
 use crate::{
     record::{FetchInfo, RunInfo, RunReader},
-    spans::{SourceOptions, find_source},
+    spans::{SourceOptions, find_source, open_until},
 };
 
 /// Arguments of `spans`.
@@ -69,8 +71,10 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     }
     let fetched = runtime()?.block_on(async {
         let options = SourceOptions { endpoint, admin, headers, ..SourceOptions::default() };
-        let source = (entry.open)(&options).await.map_err(CliError::new)?;
-        let fetched = collect::read_again(&folder, source, Duration::from_secs(arguments.deadline), &progress).await;
+        let deadline = Duration::from_secs(arguments.deadline);
+        let ended = Instant::now();
+        let source = open_until(entry, &options, ended + deadline, &|error| progress.now(&collect::waiting(&error.text))).await;
+        let fetched = collect::read_again(&folder, source.map_err(CliError::new)?, (ended, deadline), &progress).await;
         // What run.json says of the earlier reading is worth more.
         nothing_read(&fetched).map_or(Ok(fetched), |why| Err(CliError::new(why)))
     });
@@ -88,7 +92,7 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     folder.write_info(&info).map_err(CliError::new)?;
     let analysis = analyse_folder(&folder)?;
     write_reports(&folder, &analysis, &[])?;
-    print_report(&analysis, &[])?;
+    print(&to_print(&analysis, &[])?)?;
     Ok(Done::Ok)
 }
 

@@ -24,7 +24,18 @@ pub(super) async fn check(source: Option<&dyn SpanSource>, marked: Option<&Marke
     }
     let services = source.services().await.unwrap_or_default();
     let dropped = window.dropped(source).await;
-    check.failed(format!("not found within {} s", options.deadline.as_secs_f64()), causes(&services, &options.service_name, dropped))
+    check.failed(
+        format!("not found within {} s", options.deadline.as_secs_f64()),
+        with_refused(source, causes(&services, &options.service_name, dropped)),
+    )
+}
+
+/// `causes`, after the one that the receiver itself knows.
+pub(super) fn with_refused(source: &dyn SpanSource, causes: Vec<Cause>) -> Vec<Cause> {
+    let known = source
+        .refused()
+        .map(|refused| Cause::new(refused, "the sender that is named: its exporter's protocol, compression and batch size"));
+    known.into_iter().chain(causes).collect()
 }
 
 fn judge_times(check: &Check, sent: &ClientSpan, read: &ServerSpan) -> Link {

@@ -36,7 +36,7 @@ pub(super) async fn poll(source: &dyn SpanSource, trace_id: u128, deadline: Dura
             }
             Ok(Err(error)) => polled.error = Some(error),
             Err(_) if polled.trace.is_none() && polled.error.is_none() => {
-                polled.error = Some(SpanError("the span source did not answer before the deadline".to_owned()));
+                polled.error = Some(SpanError::new("the span source did not answer before the deadline".to_owned()));
             }
             Err(_) => {}
         }

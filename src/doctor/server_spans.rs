@@ -12,7 +12,7 @@ use super::{
     advice::{self, Version},
     background::Window,
     milvus_link::Server,
-    own_span::drops,
+    own_span::{drops, with_refused},
     poll::poll,
     probe,
     request::Sent,
@@ -160,11 +160,14 @@ async fn judge(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent: 
     let found = format!("{}: {}", sent.what, seen.described());
     match &seen.descent {
         _ if seen.spans == 0 => nothing(check, scene, source, sent).await,
-        Descent::NoServerSpan => {
-            check.failed(format!("{found}, but not that of its gRPC server"), causes_of_part(scene.window.dropped(source).await))
-        }
+        Descent::NoServerSpan => check.failed(
+            format!("{found}, but not that of its gRPC server"),
+            with_refused(source, causes_of_part(scene.window.dropped(source).await)),
+        ),
         Descent::Foreign => check.failed(format!("{found}, but their parent is not our span"), vec![rewritten()]),
-        _ if !seen.is_whole(sent) => check.warning(format!("{found}, but none of the engine (segcore)"), causes_without_engine()),
+        _ if !seen.is_whole(sent) => {
+            check.warning(format!("{found}, but none of the engine (segcore)"), with_refused(source, causes_without_engine()))
+        }
         Descent::Direct => check.ok(format!("{found}; their parent is our span")),
         Descent::Through(between) => check.ok(format!("{found}; between them and our span: {}", joined(between))),
     }
@@ -195,7 +198,7 @@ async fn nothing(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent
     }
     if milvus.is_empty() {
         causes.extend(causes_of_no_export(version.and_then(Version::read), options.otlp.as_deref(), source.info().name));
-        return check.failed(format!("{nothing}, and the span source has none of any Milvus"), causes);
+        return check.failed(format!("{nothing}, and the span source has none of any Milvus"), with_refused(source, causes));
     }
     causes.extend(causes_in_spite_of_export(&milvus));
     check.failed(format!("{nothing}, although the span source has spans of {}", joined(&milvus)), causes)

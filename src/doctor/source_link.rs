@@ -20,7 +20,7 @@ pub(super) async fn check(name: &str, options: &SourceOptions) -> (Link, Option<
     match (entry.open)(options).await {
         Ok(source) if source.info().name == "none" => (no_source(&check, entry, options, &source.info().remark).await, None),
         Ok(source) => (describe(&check, &*source).await, Some(source)),
-        Err(error) => (check.failed(error.to_string(), causes(entry, options, &error.0).await), None),
+        Err(error) => (check.failed(error.to_string(), causes(entry, options, &error.text).await), None),
     }
 }
 
@@ -119,7 +119,7 @@ fn causes_by_peer(peer: Peer, source: &str, endpoint: &str) -> Vec<Cause> {
         Peer::Tls => vec![Cause::new("it speaks TLS", "--spans, or in the scenario: [tracing.spans] endpoint = \"https://HOST:PORT\"")],
         Peer::Http if source == "jaeger" => vec![Cause::new(
             format!("{place} is a web port, gRPC is on 16685"),
-            "in the scenario: [tracing.spans] source = \"auto\", or grpc = \"HOST:16685\"",
+            "--spans, or in the scenario: [tracing.spans] endpoint = \"http://HOST:16685\"; or source = \"auto\", which reads both",
         )],
         Peer::Http | Peer::Other => {
             vec![Cause::new(format!("what answers at {place} is not Jaeger's query service (16685 gRPC, 16686 JSON)"), KEYS)]

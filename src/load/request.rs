@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
 use super::{
@@ -35,11 +36,45 @@ pub(super) struct Shared {
     pub(super) clock: RunClock,
     pub(super) texts: RefCell<Vec<(StreamId, Outcome, String)>>,
     aborted: Cell<bool>,
+    /// When a workload of the phase had nothing more to send, the last of them.
+    sending: Cell<Option<CpuMark>>,
+}
+
+/// A moment, and the CPU time of the thread until then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CpuMark {
+    pub(super) at: Instant,
+    cpu: Duration,
+}
+
+impl CpuMark {
+    /// Now, on this thread.
+    pub(super) fn now() -> Self {
+        let now = clock_gettime(ClockId::ThreadCPUTime);
+        let cpu = Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0));
+        Self { at: Instant::now(), cpu }
+    }
+
+    /// Share of one core that the thread used since `earlier`, in [0, 1]; 0 where no time has passed.
+    pub(super) fn share_since(self, earlier: Self) -> f64 {
+        let elapsed = self.at.saturating_duration_since(earlier.at).as_secs_f64();
+        if elapsed > 0.0 { (self.cpu.saturating_sub(earlier.cpu).as_secs_f64() / elapsed).min(1.0) } else { 0.0 }
+    }
 }
 
 impl Shared {
     pub(super) fn new(connections: Connections, timers: Timers, recorder: Rc<RefCell<Recorder>>, clock: RunClock) -> Self {
-        Self { connections, timers, recorder, clock, texts: RefCell::default(), aborted: Cell::new(false) }
+        Self { connections, timers, recorder, clock, texts: RefCell::default(), aborted: Cell::new(false), sending: Cell::new(None) }
+    }
+
+    /// One of the workloads has nothing more to send; the last one of a phase counts.
+    pub(super) fn sending_ends(&self) {
+        self.sending.set(Some(CpuMark::now()));
+    }
+
+    /// When the last workload of the phase had nothing more to send; asked once a phase.
+    pub(super) fn sending_ended(&self) -> Option<CpuMark> {
+        self.sending.take()
     }
 
     /// Gives up everything that is in flight or waits.
@@ -81,7 +116,7 @@ pub(super) struct Lane {
     pub(super) sent: Cell<u64>,
     pub(super) in_flight: Cell<u64>,
     pub(super) in_flight_max: Cell<u64>,
-    pub(super) last_done_ns: Cell<u64>,
+    pub(super) last_sent_ns: Cell<u64>,
 }
 
 /// A request that is ready to be sent.
@@ -223,7 +258,7 @@ impl Lane {
     }
 
     fn keep(&self, sample: &Sample, reply: Option<Reply>) {
-        self.last_done_ns.set(self.last_done_ns.get().max(sample.done_ns));
+        self.last_sent_ns.set(self.last_sent_ns.get().max(sample.sent_ns.unwrap_or(0)));
         self.shared.recorder.borrow_mut().record_with(sample, reply);
     }
 

@@ -9,6 +9,7 @@ mod fields;
 mod index;
 mod insert;
 mod keys;
+pub mod mark;
 mod order;
 mod query;
 mod recall;
@@ -54,6 +55,15 @@ pub struct Finished {
     pub recall: f32,
 }
 
+/// What the replies of a read hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replies {
+    /// Query vectors of a request; 1 where it has none.
+    pub vectors: u64,
+    /// Rows of a reply that lacks none; None where the scenario does not say.
+    pub full_rows: Option<u64>,
+}
+
 /// In the place of a recall: the reply holds a row nearer than the first of the true neighbours.
 pub const TRUTH_WRONG: f32 = f32::NEG_INFINITY;
 
@@ -97,6 +107,11 @@ pub trait Operation: Send + Sync + fmt::Debug {
 
     /// Rows that one request writes, where that is a number of the scenario: what a rate in rows is divided by.
     fn rows_per_request(&self) -> Option<u64> {
+        None
+    }
+
+    /// What its replies hold; None of everything that reads no rows.
+    fn replies(&self) -> Option<Replies> {
         None
     }
 

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, RequestKey, Returned,
-    ReturnedIds,
+    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, Replies, RequestKey,
+    Returned, ReturnedIds,
     consistency::ReadConsistency,
     draw,
     keys::{Keys, refuse},
@@ -64,6 +64,7 @@ struct Query {
     /// Name of the primary key, where what was returned is kept.
     kept: Option<String>,
     ids: Option<RandomIds>,
+    full_rows: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -85,6 +86,10 @@ struct QueryReply {
 impl Operation for Query {
     fn method(&self) -> &'static Method {
         &methods::QUERY
+    }
+
+    fn replies(&self) -> Option<Replies> {
+        Some(Replies { vectors: 1, full_rows: self.full_rows })
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
@@ -199,7 +204,8 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     }
     let request = query_request(&shape, consistency, QueryParts { filter: filter.unwrap_or_default(), limit, output_fields, partitions });
     let encoded = Bytes::from(request.encode_to_vec());
-    Ok(Arc::new(Query { encoded, kept: keep_ids.then(|| shape.id_field.clone()), ids }))
+    let full_rows = per_request.or(limit).map(i64::unsigned_abs);
+    Ok(Arc::new(Query { encoded, kept: keep_ids.then(|| shape.id_field.clone()), ids, full_rows }))
 }
 
 struct QueryParts {

@@ -10,8 +10,8 @@ use prost::Message;
 use toml::{Table, Value};
 
 use super::{
-    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, RequestKey, Returned,
-    ReturnedIds,
+    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, Replies, RequestKey,
+    Returned, ReturnedIds,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
@@ -82,6 +82,7 @@ struct SearchKeys {
 struct Search {
     dataset: Arc<dyn Dataset>,
     template: Template,
+    limit: u64,
     /// Or why there is none.
     recall: Result<Recall, String>,
     keep_ids: bool,
@@ -149,6 +150,11 @@ struct Scores {
 impl Operation for Search {
     fn method(&self) -> &'static Method {
         &methods::SEARCH
+    }
+
+    fn replies(&self) -> Option<Replies> {
+        let vectors = self.template.vectors.len() as u64;
+        Some(Replies { vectors, full_rows: Some(vectors * self.limit) })
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
@@ -279,6 +285,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         keep_ids: context.keep_ids,
         reused: context.reused,
         exact_scores: keys.round_decimal < 0,
+        limit: keys.limit.unsigned_abs(),
     }))
 }
 

@@ -52,7 +52,7 @@ pub(super) fn resolve(
         // Even where it is overridden: the scenario's text is kept in the run folder, so it must hold no password.
         Address::written(written).url(URI_EXAMPLE)?;
     }
-    let uri = uri(table, flags, env, remarks).origin(URI_EXAMPLE, MILVUS_PORT)?;
+    let uri = uri(table, flags, env, remarks).origin(URI_EXAMPLE, MILVUS_PORT, remarks)?;
     let access = table.access.as_ref().map(|text| choose(text, "access", ACCESS, |row| row.0)).transpose()?;
     let tls = table.tls.as_ref().map(|tls| tls_plan(tls, &uri)).transpose()?;
     Ok(MilvusPlan {

@@ -102,6 +102,15 @@ pub enum Remark {
     EnvironmentOverrides { variable: String, key: String },
     SamplerIgnored { variable: String },
     UnusedWorkload { name: String },
+    PortTaken { giver: String, port: u16 },
+}
+
+impl Remark {
+    /// Whether it only says what was taken, and nothing that makes a figure doubtful.
+    #[must_use]
+    pub fn is_note(&self) -> bool {
+        matches!(self, Self::PortTaken { .. })
+    }
 }
 
 impl fmt::Display for Remark {
@@ -109,6 +118,7 @@ impl fmt::Display for Remark {
         match self {
             Self::EnvironmentOverrides { variable, key } => write!(f, "{variable} overrides `{key}` of the scenario"),
             Self::SamplerIgnored { variable } => write!(f, "{variable} is ignored, `tracing.sample_ratio` decides what is traced"),
+            Self::PortTaken { giver, port } => write!(f, "`{giver}` names no port, {port} is taken"),
             Self::UnusedWorkload { name } => write!(f, "workload `{name}` is in no phase and does not run"),
         }
     }
@@ -221,6 +231,8 @@ pub struct TracingPlan {
     pub deadline: Duration,
     /// Listening address of the embedded receiver, `127.0.0.1:4317` by default.
     pub listen: String,
+    /// Where the embedded receiver takes OTLP/HTTP, `127.0.0.1:4318` by default; None for `off`.
+    pub listen_http: Option<String>,
     /// Where a reader opens a trace, with `{trace_id}` for its id; None where nothing is named.
     pub link: Option<String>,
 }

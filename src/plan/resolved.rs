@@ -87,6 +87,7 @@ fn tracing(plan: &Plan) -> Value {
             "settle": text(tracing.settle),
             "deadline": text(tracing.deadline),
             "listen": tracing.listen,
+            "listen_http": tracing.listen_http.as_deref().unwrap_or("off"),
             "link": tracing.link,
         },
     })

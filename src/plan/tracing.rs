@@ -13,10 +13,13 @@ use crate::{
 
 const EXPORT: &str = "http://127.0.0.1:4317";
 const JAEGER: &str = "http://127.0.0.1:16686";
+const JAEGER_PORT: u16 = 16686;
 const ADMIN: &str = "http://127.0.0.1:14269";
+const ADMIN_PORT: u16 = 14269;
 /// What stands for the trace id in a link.
 const TRACE_ID: &str = "{trace_id}";
 const EMBEDDED: &str = "127.0.0.1:4317";
+const EMBEDDED_HTTP: &str = "127.0.0.1:4318";
 const OTLP_VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
 pub(super) fn resolve(
@@ -40,8 +43,8 @@ pub(super) fn resolve(
         service_name: service_name(table, env, remarks)?,
         export: export(table, flags, env, remarks)?,
         source: source.map_or("auto", |row| row.name).to_owned(),
-        endpoint: endpoint(spans, flags)?,
-        admin: admin(spans, flags)?,
+        endpoint: endpoint(spans, flags, source.map_or(JAEGER, |row| row.default_endpoint), remarks)?,
+        admin: admin(spans, flags, remarks)?,
         headers: spans
             .headers
             .iter()
@@ -49,7 +52,8 @@ pub(super) fn resolve(
             .collect::<Result<_, PlanError>>()?,
         settle: limits::duration(&spans.settle, Duration::ZERO..=Duration::from_secs(600), Duration::from_secs(8))?,
         deadline: limits::duration(&spans.deadline, Duration::from_secs(1)..=Duration::from_secs(3600), Duration::from_secs(60))?,
-        listen: listen(spans)?,
+        listen: listen(&spans.listen, EMBEDDED)?,
+        listen_http: listen_http(spans)?,
         link: link(spans)?,
     })
 }
@@ -124,7 +128,8 @@ fn otlp(address: &Address<'_>) -> Result<String, PlanError> {
     Ok(endpoint.as_str().trim_end_matches('/').to_owned())
 }
 
-fn endpoint(spans: &SpansTable, flags: &PlanFlags) -> Result<Option<String>, PlanError> {
+/// `usual` is the source's own address, whose port an address with http:// and without one has.
+fn endpoint(spans: &SpansTable, flags: &PlanFlags, usual: &str, remarks: &mut Vec<Remark>) -> Result<Option<String>, PlanError> {
     if let Some(written) = &spans.endpoint {
         Address::written(written).url(JAEGER)?;
     }
@@ -133,14 +138,18 @@ fn endpoint(spans: &SpansTable, flags: &PlanFlags) -> Result<Option<String>, Pla
         (None, Some(at)) => Address::written(at),
         (None, None) => return Ok(None),
     };
-    Ok(Some(address.url(JAEGER)?.as_str().trim_end_matches('/').to_owned()))
+    address.endpoint(JAEGER, port_of(usual).unwrap_or(JAEGER_PORT), remarks).map(Some)
+}
+
+fn port_of(address: &str) -> Option<u16> {
+    url::Url::parse(address).ok().and_then(|url| url.port())
 }
 
 /// Another endpoint on the command line is another Jaeger, whose counters are not those of the scenario's.
-fn admin(spans: &SpansTable, flags: &PlanFlags) -> Result<Option<String>, PlanError> {
+fn admin(spans: &SpansTable, flags: &PlanFlags, remarks: &mut Vec<Remark>) -> Result<Option<String>, PlanError> {
     let Some(at) = &spans.admin else { return Ok(None) };
-    let address = Address::written(at).url(ADMIN)?;
-    Ok(flags.spans.is_none().then(|| address.as_str().trim_end_matches('/').to_owned()))
+    let address = Address::written(at).endpoint(ADMIN, ADMIN_PORT, remarks)?;
+    Ok(flags.spans.is_none().then_some(address))
 }
 
 fn header(name: &str, source: &At<crate::scenario::SecretSource>) -> Result<String, PlanError> {
@@ -165,12 +174,17 @@ fn link(spans: &SpansTable) -> Result<Option<String>, PlanError> {
     }
 }
 
-fn listen(spans: &SpansTable) -> Result<String, PlanError> {
-    match &spans.listen {
-        None => Ok(EMBEDDED.to_owned()),
+fn listen(written: &Option<At<String>>, usual: &str) -> Result<String, PlanError> {
+    match written {
+        None => Ok(usual.to_owned()),
         Some(at) => match at.value.parse::<SocketAddr>() {
             Ok(address) => Ok(address.to_string()),
-            Err(_) => Err(at.error(format!("is {}, allowed are an IP address and a port, e.g. \"{EMBEDDED}\"", quoted(&at.value))).into()),
+            Err(_) => Err(at.error(format!("is {}, allowed are an IP address and a port, e.g. \"{usual}\"", quoted(&at.value))).into()),
         },
     }
+}
+
+fn listen_http(spans: &SpansTable) -> Result<Option<String>, PlanError> {
+    let off = spans.listen_http.as_ref().is_some_and(|at| at.value.eq_ignore_ascii_case("off"));
+    if off { Ok(None) } else { listen(&spans.listen_http, EMBEDDED_HTTP).map(Some) }
 }

@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use super::PlanError;
+use super::{PlanError, Remark};
 use crate::scenario::{At, Place, quoted};
 
 /// An address and who gave it.
@@ -60,12 +60,49 @@ impl<'a> Address<'a> {
     }
 
     /// Scheme, host and port alone, the port filled in.
-    pub(super) fn origin(&self, example: &str, http_port: u16) -> Result<String, PlanError> {
+    pub(super) fn origin(&self, example: &str, http_port: u16, remarks: &mut Vec<Remark>) -> Result<String, PlanError> {
         let url = self.url(example)?;
-        if url.path() != "/" {
-            return Err(self.error(&format!("is {}, which has a path after its port; write for example {example}", quoted(&self.text))));
+        let origin = self.with_port(&url, http_port, remarks);
+        match url.path().trim_matches('/') {
+            "" => Ok(origin),
+            // As pymilvus takes it.
+            database if !database.contains('/') => Err(self.error(&format!(
+                "is {}, whose path is no part of the address: write the address {origin}, and the database as database = {} in [milvus]",
+                quoted(&self.text),
+                quoted(database)
+            ))),
+            _ => Err(self.error(&format!("is {}, which has a path after its port; write for example {example}", quoted(&self.text)))),
         }
-        let port = url.port().unwrap_or(if url.scheme() == "https" { 443 } else { http_port });
-        Ok(format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or_default()))
     }
+
+    /// Scheme, host, port and path without a slash at its end, the port filled in.
+    pub(super) fn endpoint(&self, example: &str, http_port: u16, remarks: &mut Vec<Remark>) -> Result<String, PlanError> {
+        let url = self.url(example)?;
+        let origin = self.with_port(&url, http_port, remarks);
+        Ok(format!("{origin}{}", url.path().trim_end_matches('/')))
+    }
+
+    /// Where no port is written, https has its own and http that of the server; which was taken is said.
+    fn with_port(&self, url: &Url, http_port: u16, remarks: &mut Vec<Remark>) -> String {
+        let port = written_port(self.text.trim()).unwrap_or_else(|| {
+            let port = if url.scheme() == "https" { 443 } else { http_port };
+            remarks.push(Remark::PortTaken { giver: self.name(), port });
+            port
+        });
+        format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or_default())
+    }
+
+    fn name(&self) -> String {
+        match self.giver {
+            Giver::Scenario(place) => place.path().to_owned(),
+            Giver::Flag(name) | Giver::Variable(name) => name.to_owned(),
+        }
+    }
+}
+
+/// The port as written: `Url` drops a scheme's own (80, 443), which a forwarded server may well have.
+fn written_port(address: &str) -> Option<u16> {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
 }

@@ -3,6 +3,7 @@
 //! Everything that is reported later comes from here and from the spans; nothing else links measuring and reporting.
 
 mod clock;
+mod collection;
 mod folder;
 mod hlog;
 mod info;
@@ -11,12 +12,14 @@ mod line;
 mod part;
 mod recorder;
 mod reply;
+mod reply_rows;
 mod sample;
 mod switch;
 mod warning;
 mod writer;
 
 pub use clock::{ClockAnchor, RunClock};
+pub use collection::{CollectionState, is_brute_force};
 pub use folder::{FolderError, RequestReader, RunFolder, RunReader};
 pub use hlog::{FigureHistograms, HistogramKey, SecondCounts, SocketInterval, read_histograms, read_sockets};
 pub use info::*;

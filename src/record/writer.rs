@@ -43,6 +43,7 @@ pub struct RunWriter {
     queue: SyncSender<Interval>,
     thread: JoinHandle<WriterCounters>,
     recorders: u32,
+    streams: Arc<Vec<StreamInfo>>,
 }
 
 /// The numbers of the query vectors of a request, by its stream and its number; called on the writer's thread.
@@ -86,7 +87,7 @@ impl RunWriter {
             sockets,
             lines: Lines::new(&streams),
             queries,
-            streams,
+            streams: Arc::clone(&streams),
             serializer: V2DeflateSerializer::new(),
             on_interval,
         };
@@ -94,13 +95,13 @@ impl RunWriter {
             .name("writer".to_owned())
             .spawn(move || files.run(&intervals))
             .map_err(|error| FolderError(format!("no thread for the writer: {error}")))?;
-        Ok(Self { queue, thread, recorders: 0 })
+        Ok(Self { queue, thread, recorders: 0, streams })
     }
 
     /// A recorder for one more thread.
     pub fn recorder(&mut self) -> Recorder {
         self.recorders += 1;
-        Recorder::new(self.recorders - 1, self.queue.clone())
+        Recorder::new(self.recorders - 1, self.queue.clone()).counting_rows(&self.streams)
     }
 
     /// Ends the writer when all recorders are finished.

@@ -10,6 +10,9 @@ use super::{
 /// Keys of `[data.<name>]` that are paths.
 const PATHS: &[&str] = &["base", "queries", "truth"];
 
+/// Where a reader opens a trace.
+const LINK: &str = "tracing.spans.link";
+
 /// Expands what may be expanded.
 pub(super) fn expand(root: &mut Node, env: Environment<'_>) -> Result<(), ScenarioError> {
     let Value::Table(entries) = &mut root.value else { return Ok(()) };
@@ -26,6 +29,10 @@ pub(super) fn expand(root: &mut Node, env: Environment<'_>) -> Result<(), Scenar
 fn everywhere(node: &mut Node, env: Environment<'_>) -> Result<(), ScenarioError> {
     match &mut node.value {
         Value::Text(_) if is_secret(node.place.path()) => {}
+        // It stands in run.json and in every report.
+        Value::Text(text) if node.place.path() == LINK && text.contains("${") => {
+            return Err(node.place.error("holds a variable, whose value every reader of a report would see; write the address itself"));
+        }
         Value::Text(text) => *text = expand_text(&node.place, text, env)?,
         Value::List(nodes) => nodes.iter_mut().try_for_each(|node| everywhere(node, env))?,
         Value::Table(entries) => entries.iter_mut().try_for_each(|(_, node)| everywhere(node, env))?,

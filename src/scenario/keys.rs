@@ -78,7 +78,7 @@ pub static KEYS: &[ScenarioKey] = &[
     key(TOP, "workloads", "table", "", "at least one", "named workloads: what callers do"),
     key(TOP, "phases", "list of tables", "", "at least one", "phases, one after the other"),
     key(TOP, "thresholds", "list of tables", "none", "at most 200", "what is required of the figures; exit code 1 where one fails"),
-    key(MILVUS, "uri", "text", "http://127.0.0.1:19530", "http:// or https://, host, port; no user or password", "address of Milvus; `--uri` and `MILVUS_URI` come first"),
+    key(MILVUS, "uri", "text", "http://127.0.0.1:19530", "http:// or https://, host, port (without one: 19530, https 443); no user or password, no path", "address of Milvus; `--uri` and `MILVUS_URI` come first"),
     key(MILVUS, "timeout", "duration", "10s", "1ms to 1h", "of one request, from its sending; counts as failed then"),
     key(MILVUS, "connections", "number or { count, resolve, pick }", "4", "1 to 1,024", "connections that requests are spread over, divided among the load threads"),
     key(MILVUS, "access", "text", "all", "read, write, all", "what may leave the client: only reads; reads and writes of rows; everything"),
@@ -102,13 +102,14 @@ pub static KEYS: &[ScenarioKey] = &[
     key(TRACING, "export", "text", "http://127.0.0.1:4317", "an OTLP/gRPC address, or off", "where the client's spans go; `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` and `OTEL_EXPORTER_OTLP_ENDPOINT` come first"),
     key(TRACING, "spans", "table", "", "", "where the server's spans are read"),
     key(SPANS, "source", "text", "auto", "auto, jaeger, jaeger-json, embedded, none", "auto: Jaeger's gRPC on 16685, else its JSON on 16686, else none"),
-    key(SPANS, "endpoint", "text", "the source's port on 127.0.0.1", "http:// or https://; no user or password", "address of the source; its path is kept"),
-    key(SPANS, "admin", "text", "port 14269 or 8888 of the endpoint's host", "http:// or https://; no user or password", "Jaeger's admin port, whose counters tell how many spans it dropped"),
+    key(SPANS, "endpoint", "text", "the source's port on 127.0.0.1", "http:// or https:// (without a port: the source's, https 443); no user or password", "address of the source; its path is kept; 16685 and 16686 stand for both, any other port for itself alone"),
+    key(SPANS, "admin", "text", "port 14269 or 8888 of the endpoint's host, if its port is 16685 or 16686", "http:// or https://; no user or password", "Jaeger's admin port, whose counters tell how many spans it dropped"),
     key(SPANS, "settle", "duration", "8s", "0s to 10m", "wait after the last request before spans are read"),
     key(SPANS, "deadline", "duration", "60s", "1s to 1h", "longest time of reading spans"),
     key(SPANS, "headers", "table", "none", "each value ${NAME}, \"Bearer ${NAME}\" or { file }", "headers of every request to the source"),
-    key(SPANS, "link", "text", "Jaeger's UI where one answers", "http:// or https://, with {trace_id} in it", "where a reader opens a trace: reports link to it"),
+    key(SPANS, "link", "text", "Jaeger's UI where one answers", "http:// or https://, with {trace_id} in it, without ${...}", "where a reader opens a trace: reports link to it"),
     key(SPANS, "listen", "text", "127.0.0.1:4317", "IP address and port", "source = \"embedded\": where spans are received"),
+    key(SPANS, "listen_http", "text", "127.0.0.1:4318", "IP address and port, or off", "source = \"embedded\": where OTLP/HTTP is received (protobuf, JSON); a port that is taken is a warning"),
     key(DATA, "format", "text", "none, needed", "fbin, random", "format of the data set"),
     key(DATA, "base", "path", "none", "", "file of the rows"),
     key(DATA, "queries", "path, or number for random", "random: 1,000", "", "file or number of the query vectors"),
@@ -185,7 +186,7 @@ pub static KEYS: &[ScenarioKey] = &[
 ];
 
 /// Keys that the format has and this version has not.
-const NOT_BUILT: &[(&str, &str)] = &[
+pub(super) const NOT_BUILT: &[(&str, &str)] = &[
     (MILVUS, "needs"),
     (MILVUS, "retries"),
     (SPANS, "headers_command"),

@@ -119,6 +119,7 @@ fn spans(reader: &Reader<'_>, folder: &Path) -> Result<SpansTable> {
         deadline: reader.duration("deadline")?,
         headers: headers.iter().map(|(name, node)| Ok((name.clone(), at(node, secret(node, folder)?)?))).collect::<Result<_>>()?,
         listen: reader.text("listen")?,
+        listen_http: reader.text("listen_http")?,
         link: reader.text("link")?,
     })
 }

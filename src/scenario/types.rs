@@ -132,6 +132,7 @@ pub struct SpansTable {
     pub deadline: Option<At<Duration>>,
     pub headers: Vec<(String, At<SecretSource>)>,
     pub listen: Option<At<String>>,
+    pub listen_http: Option<At<String>>,
     pub link: Option<At<String>>,
 }
 

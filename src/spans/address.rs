@@ -13,7 +13,7 @@ const ADMIN_PORTS: [u16; 2] = [14269, 8888];
 pub(super) fn parse(address: &str) -> Result<Url, SpanError> {
     let text = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
     let wrong = |found: &str| {
-        SpanError(format!(
+        SpanError::new(format!(
             "the address of the spans \"{address}\" {found}: write http://HOST:PORT or https://HOST:PORT, with a base path if there is one"
         ))
     };
@@ -22,7 +22,9 @@ pub(super) fn parse(address: &str) -> Result<Url, SpanError> {
         return Err(wrong(&format!("has the scheme {}", url.scheme())));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(SpanError("the address of the spans holds a user name or password: send an authorization header instead".to_owned()));
+        return Err(SpanError::new(
+            "the address of the spans holds a user name or password: send an authorization header instead".to_owned(),
+        ));
     }
     if url.host_str().is_none_or(str::is_empty) {
         return Err(wrong("names no host"));
@@ -63,12 +65,13 @@ pub(super) struct Addresses {
     pub(super) admin: Vec<Url>,
 }
 
-/// Derives what `options` leave open. An endpoint on one of Jaeger's two default ports (or without a port) stands for both;
-/// any other port is that of a moved or forwarded Jaeger, whose default ports may belong to somebody else: it is used for both.
+/// Derives what `options` leave open. An endpoint on one of Jaeger's two default ports (or with http:// and without a port) stands
+/// for both, and for its counters; any other port, 443 of https:// among them, is that of a moved or forwarded Jaeger, whose
+/// default ports may belong to somebody else: it is used for both, and counters are read where `admin` says.
 pub(super) fn addresses(options: &SourceOptions) -> Result<Addresses, SpanError> {
     let endpoint = parse(options.endpoint.as_deref().unwrap_or("http://127.0.0.1:16686"))?;
     let explicit = explicit_port(options.endpoint.as_deref().unwrap_or_default());
-    let usual = explicit.is_none_or(|port| port == GRPC_PORT || port == HTTP_PORT);
+    let usual = explicit.map_or(endpoint.scheme() == "http", |port| port == GRPC_PORT || port == HTTP_PORT);
     let companion = |given: &Option<String>, port: u16| match given {
         Some(address) => parse(address),
         None if usual => Ok(with_port(&endpoint, port)),
@@ -78,6 +81,7 @@ pub(super) fn addresses(options: &SourceOptions) -> Result<Addresses, SpanError>
     grpc.set_path("");
     let admin = match &options.admin {
         Some(address) => vec![parse(address)?],
+        None if !usual => Vec::new(),
         None => ADMIN_PORTS.iter().map(|port| admin_at(&endpoint, *port)).collect(),
     };
     Ok(Addresses { grpc, http: companion(&options.http, HTTP_PORT)?, admin })
@@ -134,6 +138,25 @@ mod tests {
     #[test]
     fn a_schemes_own_port_counts_when_written() {
         check(Some("https://jaeger:443/x"), "https://jaeger", "https://jaeger/x");
+        check(Some("http://jaeger:80/jaeger"), "http://jaeger", "http://jaeger/jaeger");
+    }
+
+    #[test]
+    fn https_without_a_port_is_443() {
+        check(Some("https://jaeger/x"), "https://jaeger", "https://jaeger/x");
+        assert_eq!(shown(&parse("https://jaeger/x").expect("an address")), "jaeger:443/x");
+    }
+
+    #[test]
+    fn counters_are_read_of_the_jaeger_that_was_named() {
+        let admin = |endpoint: &str| {
+            let options = SourceOptions { endpoint: Some(endpoint.to_owned()), ..SourceOptions::default() };
+            addresses(&options).expect("addresses").admin.iter().map(base).collect::<Vec<_>>()
+        };
+        assert_eq!(admin("http://jaeger:16686/ui"), ["http://jaeger:14269", "http://jaeger:8888"]);
+        for elsewhere in ["http://jaeger:80/jaeger", "https://jaeger", "jaeger:9999"] {
+            assert_eq!(admin(elsewhere), [""; 0], "{elsewhere}");
+        }
     }
 
     #[test]
@@ -147,7 +170,7 @@ mod tests {
         for (wrong, word) in
             [("ftp://x:1", "scheme ftp"), ("http://", "can't be read"), ("a b", "can't be read"), ("http://u:p@h:1", "password")]
         {
-            let error = parse(wrong).expect_err(wrong).0;
+            let error = parse(wrong).expect_err(wrong).text;
             assert!(error.contains(word) && !error.contains("u:p"), "{error}");
         }
     }

@@ -99,6 +99,8 @@ pub(super) struct Script {
     pub(super) v2: Vec<SpansResponseChunk>,
     pub(super) v3: Vec<TracesData>,
     pub(super) known: u128,
+    /// What api_v2 says of an unknown id.
+    pub(super) unknown_v2: Status,
     /// What api_v3 says of an unknown id.
     pub(super) unknown_v3: Result<(), Status>,
     /// Says this of the known id instead of sending it.
@@ -171,7 +173,7 @@ impl Script {
 
     fn v2_trace(&self, request: GetTraceRequest) -> Replies<SpansResponseChunk> {
         match (&self.failure, request.trace_id == self.known.to_be_bytes()) {
-            (_, false) => Err(Status::not_found("trace not found")),
+            (_, false) => Err(self.unknown_v2.clone()),
             (Some(status), true) => Err(status.clone()),
             (None, true) => Ok(self.v2.clone()),
         }

@@ -43,8 +43,8 @@ fn read(version: &str, name: &str) -> Versions {
     let id = trace_id(&v2);
     let v3: Vec<TracesData> = messages(&file(version, &format!("{name}.get-v3.bin")));
     Versions {
-        v2: sorted(jaeger_v2::trace_from_chunks(id, messages(&v2))),
-        v3: sorted(jaeger_v3::trace_from_messages(id, v3)),
+        v2: sorted(jaeger_v2::trace_from_chunks(id, messages(&v2), true).expect("v2")),
+        v3: sorted(jaeger_v3::trace_from_messages(id, v3, true).expect("v3")),
         json: sorted(jaeger_legacy::read(id, &file(version, &format!("{name}.legacy.json"))).expect("legacy JSON")),
     }
 }

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use url::Url;
 
-use super::source::cleaned;
-use super::{LossCounters, SourceOptions, SpanError, address};
+use super::budget::{ALONE, Budget, SHARE, Turn};
+use super::error::{cleaned, names_missing_trace, of_http};
+use super::{Again, LossCounters, SourceOptions, SpanError, address};
 
-/// A reply longer than this is refused: no trace of a request is near it.
-const MAX_BODY: usize = 256 << 20;
+/// Redirects that are followed, all within one origin.
+const MAX_REDIRECTS: usize = 5;
+/// Beginning of a body that errors and signs are looked for in.
+const BEGINNING: usize = 2_000;
 /// Stands in the page that a build without UI serves, in the wording of 1.45 and in that of today.
 const PLACEHOLDER: &str = "not compiled with the UI assets";
 /// Counters and the UI are extras: nobody should wait for them.
@@ -21,7 +25,13 @@ const EXTRA_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) content_type: String,
+    /// Where a redirect leads that was not followed.
+    pub(super) location: Option<String>,
+    /// The server named a time to come back.
+    pub(super) retry_after: Option<Duration>,
     pub(super) body: Vec<u8>,
+    /// Of a long one; goes when it has been converted.
+    pub(super) _turn: Option<Turn>,
 }
 
 impl Answer {
@@ -38,34 +48,64 @@ impl Answer {
 
     /// What it is, in words for an error.
     pub(super) fn described(&self) -> String {
-        let body = String::from_utf8_lossy(self.body.get(..400).unwrap_or(&self.body));
+        if let (300..=399, Some(location)) = (self.status, &self.location) {
+            return format!("status {}, a redirect to {}, which is not followed", self.status, cleaned(location));
+        }
         let what = match (self.is_html(), self.body.is_empty()) {
             (true, _) => "with a web page".to_owned(),
             (false, true) => "with an empty body".to_owned(),
-            (false, false) => format!("\"{}\"", cleaned(&body)),
+            (false, false) => format!("\"{}\"", self.first_words()),
         };
         format!("status {} {what}", self.status)
+    }
+
+    /// How its body begins.
+    pub(super) fn first_words(&self) -> String {
+        cleaned(&self.beginning())
+    }
+
+    fn beginning(&self) -> String {
+        String::from_utf8_lossy(self.body.get(..BEGINNING).unwrap_or(&self.body)).into_owned()
+    }
+
+    /// What it promises of the next one.
+    pub(super) fn again(&self) -> Again {
+        of_http(self.status, &self.beginning(), self.retry_after)
+    }
+
+    /// Whether it says that there is no such trace, under whatever status. Pages and missing routes don't.
+    pub(super) fn names_missing_trace(&self) -> bool {
+        self.status >= 400 && !self.is_html() && names_missing_trace(&self.beginning())
     }
 }
 
 /// A client that sends the options' headers, waits no longer than their timeout, and uses no proxy of the environment: traces
-/// are read from the address that the scenario names, or not at all.
+/// are read from the address that the scenario names, or not at all. Redirects stay within one origin, and with headers none
+/// is followed: they would go along.
 pub(super) fn client(options: &SourceOptions) -> Result<Client, SpanError> {
     // reqwest brings no cryptography of its own. An error says that the process has chosen already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .no_proxy()
         .timeout(options.timeout)
+        .redirect(if options.headers.is_empty() { same_origin() } else { Policy::none() })
         .default_headers(header_map(&options.headers)?)
         .build()
-        .map_err(|error| SpanError(format!("the HTTP client for reading spans can't be built: {}", causes(&error))))
+        .map_err(|error| SpanError::new(format!("the HTTP client for reading spans can't be built: {}", causes(&error))))
+}
+
+fn same_origin() -> Policy {
+    Policy::custom(|attempt| {
+        let stays = attempt.previous().first().is_some_and(|asked| asked.origin() == attempt.url().origin());
+        if stays && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
+    })
 }
 
 fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, SpanError> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         // The value may be a secret: it never enters the text.
-        let wrong = |what| SpanError(format!("the header \"{}\" of tracing.spans has {what}", cleaned(name)));
+        let wrong = |what| SpanError::new(format!("the header \"{}\" of tracing.spans has {what}", cleaned(name)));
         let key =
             HeaderName::try_from(name.as_str()).map_err(|_| wrong("a name that HTTP does not allow: use letters, digits and hyphens"))?;
         let mut value = HeaderValue::try_from(value.as_str())
@@ -76,23 +116,46 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, SpanError> {
     Ok(map)
 }
 
-/// Reads `url` whole.
-pub(super) async fn get(client: &Client, url: &str) -> Result<Answer, String> {
-    let response = client.get(url).send().await.map_err(|error| causes(&error))?;
-    let status = response.status().as_u16();
-    let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    Ok(Answer { status, content_type, body: body(response).await? })
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) struct NoAnswer {
+    /// In words for an error.
+    pub(super) words: String,
+    pub(super) again: Again,
 }
 
-async fn body(mut response: Response) -> Result<Vec<u8>, String> {
+/// Reads `url` whole: a reply beyond its share of the budget alone, and one beyond the budget not at all.
+pub(super) async fn get(client: &Client, budget: &Budget, url: &str) -> Result<Answer, NoAnswer> {
+    if let Some(answer) = get_up_to(client, url, SHARE).await? {
+        return Ok(answer);
+    }
+    let turn = Some(budget.alone().await);
+    let answer = get_up_to(client, url, ALONE).await?.map(|answer| Answer { _turn: turn, ..answer });
+    answer.ok_or_else(|| NoAnswer { words: format!("the reply is longer than {} MiB", ALONE >> 20), again: Again::Perhaps })
+}
+
+/// None where the body is longer than `limit`.
+async fn get_up_to(client: &Client, url: &str, limit: usize) -> Result<Option<Answer>, NoAnswer> {
+    // Nobody there, or hung up in the middle: a restart looks like that.
+    let broken = |error: reqwest::Error| NoAnswer { words: causes(&error), again: Again::Later(None) };
+    let response = client.get(url).send().await.map_err(broken)?;
+    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (status, content_type, location, after) = (response.status().as_u16(), text(CONTENT_TYPE), text(LOCATION), text(RETRY_AFTER));
+    let Some(body) = body(response, limit).await.map_err(broken)? else { return Ok(None) };
+    // As a date it would have to be compared with the server's clock; the usual waits do there.
+    let retry_after = after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+    Ok(Some(Answer { status, content_type: content_type.unwrap_or_default(), location, retry_after, body, _turn: None }))
+}
+
+async fn body(mut response: Response, limit: usize) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| causes(&error))? {
-        if body.len() + chunk.len() > MAX_BODY {
-            return Err(format!("the reply is longer than {} MiB", MAX_BODY >> 20));
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > limit {
+            return Ok(None);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(Some(body))
 }
 
 /// An error with its causes and without its address, which may hold what the user would rather not see copied.
@@ -110,7 +173,7 @@ pub(super) fn causes(error: &dyn std::error::Error) -> String {
 /// Address of the UI when a real one answers: not JSON, not an error, and not the placeholder of a build without UI.
 pub(super) async fn ui(client: &Client, base: &Url) -> Option<String> {
     let base = address::base(base);
-    let answer = tokio::time::timeout(EXTRA_TIMEOUT, get(client, &format!("{base}/"))).await.ok()?.ok()?;
+    let answer = tokio::time::timeout(EXTRA_TIMEOUT, get_up_to(client, &format!("{base}/"), SHARE)).await.ok()?.ok()??;
     let page = String::from_utf8_lossy(&answer.body);
     (answer.status == 200 && answer.is_html() && !page.contains(PLACEHOLDER)).then_some(base)
 }
@@ -119,8 +182,8 @@ pub(super) async fn ui(client: &Client, base: &Url) -> Option<String> {
 pub(super) async fn loss(client: &Client, addresses: &[Url]) -> Option<LossCounters> {
     for address in addresses {
         let url = format!("{}/metrics", address::base(address));
-        let answer = tokio::time::timeout(EXTRA_TIMEOUT, get(client, &url)).await;
-        if let Ok(Ok(answer)) = answer
+        let answer = tokio::time::timeout(EXTRA_TIMEOUT, get_up_to(client, &url, SHARE)).await;
+        if let Ok(Ok(Some(answer))) = answer
             && answer.status == 200
             && let Some(counters) = counters(&String::from_utf8_lossy(&answer.body))
         {
@@ -199,7 +262,14 @@ mod tests {
 
     #[test]
     fn json_is_told_by_its_first_byte() {
-        let answer = |content_type: &str, body: &str| Answer { status: 200, content_type: content_type.into(), body: body.into() };
+        let answer = |content_type: &str, body: &str| Answer {
+            status: 200,
+            content_type: content_type.into(),
+            location: None,
+            retry_after: None,
+            body: body.into(),
+            _turn: None,
+        };
         assert!(answer("text/plain", " {}").is_json());
         assert!(!answer("text/html; charset=utf-8", "{}").is_json());
         assert!(!answer("application/json", "").is_json());
@@ -207,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_header_with_a_line_end_is_refused_without_showing_its_value() {
-        let error = header_map(&[("authorization".into(), "s3cret\n".into())]).expect_err("refused").0;
+        let error = header_map(&[("authorization".into(), "s3cret\n".into())]).expect_err("refused").text;
         assert!(error.contains("authorization") && !error.contains("s3cret"), "{error}");
     }
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use serde::de::{Error, IgnoredAny, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::jaeger_tags::{JaegerSpan, Tags, event_name, trace_of};
+use super::error::{cleaned, names_missing_trace};
+use super::jaeger_tags::{JaegerSpan, Tags, event_name, only_trace};
+use super::loose::{Loose, loose_number};
 use super::{AttributeValue, SpanEvent, SpanResource, Trace};
 
 /// Longer than any span: what a negative length looks like after Jaeger 1.x wrapped it into an unsigned number.
@@ -29,24 +31,50 @@ fn anything<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> 
 }
 
 /// The spans of `trace_id` in one reply.
-pub(super) fn read(trace_id: u128, body: &[u8]) -> serde_json::Result<Trace> {
-    let reply: Reply = serde_json::from_slice(body)?;
+pub(super) fn read(trace_id: u128, body: &[u8]) -> Result<Trace, String> {
+    let reply: Reply = serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let traces = reply.data.unwrap_or_default();
+    if let (true, Some(errors)) = (traces.is_empty(), reply.errors.filter(|errors| !errors.is_empty())) {
+        let words: Vec<&str> = errors.iter().map(ErrorIn::words).collect();
+        let words = words.join("; ");
+        return if names_missing_trace(&words) { Ok(Trace { trace_id, spans: Vec::new() }) } else { Err(cleaned(&words)) };
+    }
     let mut spans = Vec::new();
-    for trace in reply.data.unwrap_or_default() {
+    for trace in traces {
         let processes: HashMap<String, Arc<SpanResource>> =
             trace.processes.unwrap_or_default().into_iter().map(|(id, process)| (id, process.shared())).collect();
         spans.extend(trace.spans.unwrap_or_default().into_iter().map(|span| span.convert(&processes).into_server_span()));
     }
-    Ok(trace_of(trace_id, spans))
+    only_trace(trace_id, spans, false)
 }
 
 #[derive(Deserialize)]
 struct Reply {
+    // Required, though it may be null: an object without it is something else, and must not pass for an empty trace.
+    #[serde(deserialize_with = "Deserialize::deserialize")]
     data: Option<Vec<TraceIn>>,
+    errors: Option<Vec<ErrorIn>>,
+}
+
+#[derive(Deserialize)]
+struct ErrorIn {
+    #[serde(default)]
+    msg: Loose,
+}
+
+impl ErrorIn {
+    fn words(&self) -> &str {
+        match &self.msg {
+            Loose::Text(words) => words,
+            _ => "an error without words",
+        }
+    }
 }
 
 #[derive(Deserialize)]
 struct TraceIn {
+    // Required for the same reason.
+    #[serde(deserialize_with = "Deserialize::deserialize")]
     spans: Option<Vec<SpanIn>>,
     processes: Option<HashMap<String, Process>>,
 }
@@ -60,7 +88,9 @@ struct SpanIn {
     span_id: Id,
     operation_name: String,
     references: Option<Vec<Reference>>,
+    #[serde(deserialize_with = "loose_number")]
     start_time: u64,
+    #[serde(deserialize_with = "loose_number")]
     duration: u64,
     tags: Option<Vec<Tag>>,
     logs: Option<Vec<Log>>,
@@ -87,28 +117,20 @@ struct Process {
 
 #[derive(Deserialize)]
 struct Log {
+    #[serde(deserialize_with = "loose_number")]
     timestamp: u64,
     fields: Option<Vec<Tag>>,
 }
 
+/// A tag of an unknown kind costs the tag, never the trace.
 #[derive(Deserialize)]
 struct Tag {
-    key: String,
-    #[serde(rename = "type", default)]
-    kind: String,
     #[serde(default)]
-    value: Value,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(untagged)]
-enum Value {
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(String),
-    #[default]
-    Other,
+    key: Loose,
+    #[serde(rename = "type", default)]
+    kind: Loose,
+    #[serde(default)]
+    value: Loose,
 }
 
 /// Hex digits, at most 32; leading zeros are left out by some versions.
@@ -173,21 +195,26 @@ fn ns(us: u64) -> u64 {
 }
 
 fn attributes(tags: Option<Vec<Tag>>) -> Tags {
-    tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key, value(&tag.kind, tag.value)?))).collect()
+    let pair = |tag: Tag| match (tag.key, tag.kind) {
+        (Loose::Text(key), Loose::Text(kind)) => Some((key, value(&kind, tag.value)?)),
+        (Loose::Text(key), _) => Some((key, value("", tag.value)?)),
+        _ => None,
+    };
+    tags.unwrap_or_default().into_iter().filter_map(pair).collect()
 }
 
 /// Large numbers come as strings, and look-alikes of Jaeger send every value as one: the type decides where it fits.
-fn value(kind: &str, value: Value) -> Option<AttributeValue> {
+fn value(kind: &str, value: Loose) -> Option<AttributeValue> {
     Some(match (kind, value) {
-        ("float64", Value::Int(value)) => AttributeValue::Float(value as f64),
-        ("int64", Value::Text(text)) => text.parse().map_or(AttributeValue::Text(text), AttributeValue::Int),
-        ("float64", Value::Text(text)) => text.parse().map_or(AttributeValue::Text(text), AttributeValue::Float),
-        ("bool", Value::Text(text)) => text.parse().map_or(AttributeValue::Text(text), AttributeValue::Bool),
-        (_, Value::Bool(value)) => AttributeValue::Bool(value),
-        (_, Value::Int(value)) => AttributeValue::Int(value),
-        (_, Value::Float(value)) => AttributeValue::Float(value),
-        (_, Value::Text(text)) => AttributeValue::Text(text),
-        (_, Value::Other) => return None,
+        ("float64", Loose::Int(value)) => AttributeValue::Float(value as f64),
+        ("int64", Loose::Text(text)) => text.parse().map_or(AttributeValue::Text(text), AttributeValue::Int),
+        ("float64", Loose::Text(text)) => text.parse().map_or(AttributeValue::Text(text), AttributeValue::Float),
+        ("bool", Loose::Text(text)) => text.parse().map_or(AttributeValue::Text(text), AttributeValue::Bool),
+        (_, Loose::Bool(value)) => AttributeValue::Bool(value),
+        (_, Loose::Int(value)) => AttributeValue::Int(value),
+        (_, Loose::Float(value)) => AttributeValue::Float(value),
+        (_, Loose::Text(text)) => AttributeValue::Text(text),
+        (_, Loose::Other) => return None,
     })
 }
 
@@ -233,6 +260,25 @@ mod tests {
         assert_eq!(tag("bool", "\"true\""), Some(AttributeValue::Bool(true)));
         assert_eq!(tag("bool", "\"maybe\""), Some(AttributeValue::Text("maybe".into())));
         assert_eq!(tag("string", "null"), None);
+        assert_eq!(tag("int64", "18446744073709551615"), Some(AttributeValue::Float(18_446_744_073_709_551_615.0)));
+    }
+
+    #[test]
+    fn a_tag_of_an_unknown_kind_costs_that_tag() {
+        let deep = format!("{}1{}", "[".repeat(300), "]".repeat(300));
+        for odd in [
+            "{\"key\":\"k\",\"type\":\"array\",\"value\":[\"a\",{\"b\":1}]}".to_owned(),
+            "{\"key\":\"k\",\"type\":\"object\",\"value\":{\"pod\":\"x\"}}".to_owned(),
+            format!("{{\"key\":\"k\",\"type\":\"array\",\"value\":{deep}}}"),
+            "{\"key\":{\"k\":1},\"value\":1}".to_owned(),
+            "{\"type\":\"string\",\"value\":\"no key\"}".to_owned(),
+        ] {
+            let good = "{\"key\":\"good\",\"type\":7,\"value\":1}";
+            let logs = format!("[{{\"timestamp\":6.0,\"fields\":[{odd},{{\"key\":\"event\",\"value\":\"done\"}}]}}]");
+            let span = read_one(&format!("\"duration\":\"7\",\"tags\":[{odd},{good}],\"logs\":{logs}"));
+            assert_eq!(span.attributes, [("good".to_owned(), AttributeValue::Int(1))], "{odd}");
+            assert_eq!((span.events[0].name.as_str(), span.duration_ns()), ("done", 7_000), "{odd}");
+        }
     }
 
     #[test]
@@ -242,11 +288,32 @@ mod tests {
 
     #[test]
     fn no_data_is_an_empty_trace_and_other_json_an_error() {
-        assert_eq!(read(1, b"{\"data\":null,\"errors\":[]}").expect("null").spans, []);
-        assert_eq!(read(1, b"{\"data\":[]}").expect("empty").spans, []);
-        for wrong in ["", "{", "[]", "{\"data\":3}", "<html>", "{\"data\":[{\"spans\":[{}]}]}"] {
+        for empty in
+            ["{\"data\":null,\"errors\":[]}", "{\"data\":[]}", "{\"data\":[],\"errors\":[{\"code\":500,\"msg\":\"trace not found\"}]}"]
+        {
+            assert_eq!(read(1, empty.as_bytes()).expect(empty).spans, []);
+        }
+        for wrong in [
+            "",
+            "{",
+            "[]",
+            "{\"data\":3}",
+            "<html>",
+            "{\"data\":[{\"spans\":[{}]}]}",
+            // Other stores: Tempo, an object of ours within another one, a list that is named differently.
+            "{\"batches\":[{\"resource\":{}}]}",
+            "{\"trace\":{\"data\":[]}}",
+            "{\"data\":[{\"traceID\":\"1\",\"spanSet\":[]}]}",
+            "{\"data\":null,\"errors\":[{\"msg\":\"quota\"}]}",
+        ] {
             assert!(read(1, wrong.as_bytes()).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn spans_of_another_trace_are_an_error() {
+        let error = read(11, one("\"duration\":1").as_bytes()).expect_err("another trace");
+        assert!(error.contains("1 spans") && error.contains("00000a"), "{error}");
     }
 
     #[test]

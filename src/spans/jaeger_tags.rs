@@ -109,6 +109,18 @@ pub(super) fn trace_of(trace_id: u128, mut spans: Vec<ServerSpan>) -> Trace {
     Trace { trace_id, spans }
 }
 
+/// The same for a reply that must not pass for an empty trace: where it `held_something`, one of its spans has to belong to the
+/// trace. A form that is not known would else look like a Milvus that records nothing.
+pub(super) fn only_trace(trace_id: u128, spans: Vec<ServerSpan>, held_something: bool) -> Result<Trace, String> {
+    let (count, first) = (spans.len(), spans.first().map(|span| span.trace_id));
+    let trace = trace_of(trace_id, spans);
+    match first {
+        Some(other) if trace.spans.is_empty() => Err(format!("none of its {count} spans belongs to the trace, the first to {other:032x}")),
+        None if held_something => Err("no spans are where they are expected".to_owned()),
+        _ => Ok(trace),
+    }
+}
+
 /// One `Arc` per process of a trace: Jaeger's api_v2 repeats the process in every span, its api_v3 of 1.46 does so too.
 #[derive(Debug, Default)]
 pub(super) struct Resources(Vec<Arc<SpanResource>>);

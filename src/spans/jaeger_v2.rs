@@ -6,16 +6,16 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::generated::jaeger_v2::{Duration, KeyValue, Log, Process, Span, SpanRefType, SpansResponseChunk, Timestamp, ValueType};
-use super::jaeger_tags::{JaegerSpan, Resources, event_name, id_from_bytes, span_id_from_bytes, trace_of};
+use super::jaeger_tags::{JaegerSpan, Resources, event_name, id_from_bytes, only_trace, span_id_from_bytes};
 use super::{AttributeValue, SpanEvent, SpanResource, Trace};
 
 const NS_PER_S: i128 = 1_000_000_000;
 
-/// The spans of `trace_id` in the messages of one reply.
-pub(super) fn trace_from_chunks(trace_id: u128, chunks: Vec<SpansResponseChunk>) -> Trace {
+/// The spans of `trace_id` in the messages of one reply, which may not pass for an empty trace where it `held_something`.
+pub(super) fn trace_from_chunks(trace_id: u128, chunks: Vec<SpansResponseChunk>, held_something: bool) -> Result<Trace, String> {
     let mut resources = Resources::default();
     let spans = chunks.into_iter().flat_map(|chunk| chunk.spans).map(|span| convert(span, &mut resources).into_server_span()).collect();
-    trace_of(trace_id, spans)
+    only_trace(trace_id, spans, held_something)
 }
 
 fn convert(span: Span, resources: &mut Resources) -> JaegerSpan {
@@ -49,17 +49,18 @@ fn event(log: Log) -> SpanEvent {
 }
 
 fn attributes(tags: Vec<KeyValue>) -> Vec<(String, AttributeValue)> {
-    tags.into_iter().map(|tag| (tag.key.clone(), value(tag))).collect()
+    tags.into_iter().filter_map(|tag| Some((tag.key.clone(), value(tag)?))).collect()
 }
 
-fn value(tag: KeyValue) -> AttributeValue {
-    match ValueType::try_from(tag.v_type) {
-        Ok(ValueType::Bool) => AttributeValue::Bool(tag.v_bool),
-        Ok(ValueType::Int64) => AttributeValue::Int(tag.v_int64),
-        Ok(ValueType::Float64) => AttributeValue::Float(tag.v_float64),
-        Ok(ValueType::Binary) => AttributeValue::Text(STANDARD.encode(tag.v_binary)),
-        Ok(ValueType::String) | Err(_) => AttributeValue::Text(tag.v_str),
-    }
+/// None for a tag of an unknown kind.
+fn value(tag: KeyValue) -> Option<AttributeValue> {
+    Some(match ValueType::try_from(tag.v_type).ok()? {
+        ValueType::Bool => AttributeValue::Bool(tag.v_bool),
+        ValueType::Int64 => AttributeValue::Int(tag.v_int64),
+        ValueType::Float64 => AttributeValue::Float(tag.v_float64),
+        ValueType::Binary => AttributeValue::Text(STANDARD.encode(tag.v_binary)),
+        ValueType::String => AttributeValue::Text(tag.v_str),
+    })
 }
 
 fn unix_ns(time: Option<Timestamp>) -> u64 {
@@ -100,7 +101,23 @@ mod tests {
 
     #[test]
     fn an_empty_span_is_left_out() {
-        let chunk = SpansResponseChunk { spans: vec![Span::default()] };
-        assert!(trace_from_chunks(0, vec![chunk]).spans.is_empty());
+        let span = Span { trace_id: vec![1; 16], span_id: vec![7; 8], ..Span::default() };
+        let chunk = SpansResponseChunk { spans: vec![Span::default(), span] };
+        let id = id_from_bytes(&[1; 16]).expect("an id");
+        assert!(trace_from_chunks(id, vec![chunk], true).is_ok_and(|trace| trace.spans.len() == 1));
+    }
+
+    #[test]
+    fn a_tag_of_an_unknown_kind_costs_that_tag() {
+        let tag = |v_type| KeyValue { key: "k".to_owned(), v_type, v_str: "v".to_owned(), ..KeyValue::default() };
+        assert_eq!(attributes(vec![tag(9), tag(0)]), [("k".to_owned(), AttributeValue::Text("v".into()))]);
+    }
+
+    #[test]
+    fn a_reply_without_a_span_of_the_trace_is_no_empty_trace() {
+        let span = Span { trace_id: vec![1; 16], span_id: vec![7; 8], ..Span::default() };
+        assert!(trace_from_chunks(5, vec![SpansResponseChunk { spans: vec![span] }], true).is_err());
+        assert!(trace_from_chunks(5, vec![SpansResponseChunk { spans: vec![] }], true).is_err());
+        assert!(trace_from_chunks(5, vec![], false).is_ok());
     }
 }

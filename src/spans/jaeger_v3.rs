@@ -4,7 +4,7 @@
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 
 use super::generated::jaeger_v3::{GetTraceRequest, Timestamp};
-use super::jaeger_tags::trace_of;
+use super::jaeger_tags::only_trace;
 use super::{Trace, otlp};
 
 /// 2100-01-01: stores that filter by time must not lose a trace because clocks differ.
@@ -17,11 +17,11 @@ pub(super) fn request(trace_id: u128) -> GetTraceRequest {
     GetTraceRequest { trace_id: format!("{trace_id:032x}"), start_time: time(1), end_time: time(FAR_FUTURE_S), raw_traces: true }
 }
 
-/// The spans of `trace_id` in the messages of one reply.
-pub(super) fn trace_from_messages(trace_id: u128, messages: Vec<TracesData>) -> Trace {
+/// The spans of `trace_id` in the messages of one reply, which may not pass for an empty trace where it `held_something`.
+pub(super) fn trace_from_messages(trace_id: u128, messages: Vec<TracesData>, held_something: bool) -> Result<Trace, String> {
     let mut spans = Vec::new();
     for message in messages {
         otlp::convert(message.resource_spans, &mut |span| spans.push(span));
     }
-    trace_of(trace_id, spans)
+    only_trace(trace_id, spans, held_something)
 }

@@ -4,7 +4,10 @@
 
 mod address;
 mod auto;
+mod budget;
+mod counted;
 mod embedded;
+mod error;
 #[cfg(test)]
 mod fake_jaeger;
 mod fetch;
@@ -20,6 +23,8 @@ mod jaeger_legacy;
 mod jaeger_tags;
 mod jaeger_v2;
 mod jaeger_v3;
+mod loose;
+mod mask;
 mod none;
 mod otlp;
 mod otlp_json;
@@ -27,11 +32,14 @@ mod source;
 #[cfg(test)]
 mod source_tests;
 mod span;
+#[cfg(test)]
+mod trouble_tests;
 mod whole;
 
 pub use embedded::EmbeddedReceiver;
+pub use error::{Again, SpanError};
 pub use fetch::{FetchCounters, FetchProgress, FetchRules, Wanted, fetch};
 pub use otlp_json::{SpanFileError, SpanReader, SpanWriter, Traces, read_all};
-pub use source::{LossCounters, OpenFuture, SPAN_SOURCES, SourceEntry, SourceInfo, SourceOptions, SpanError, SpanSource, find_source};
+pub use source::{LossCounters, OpenFuture, SPAN_SOURCES, SourceEntry, SourceInfo, SourceOptions, SpanSource, find_source, open_until};
 pub use span::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace};
 pub use whole::is_whole;

@@ -4,8 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::time::{Instant, sleep_until};
 
-use super::{Trace, auto, embedded, jaeger, jaeger_json, none};
+use super::{Again, SpanError, Trace, auto, embedded, jaeger, jaeger_json, mask, none};
+
+/// Least and longest wait before a source that is busy is opened again.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Where and how spans are read: `[tracing.spans]` as resolved. Everything but `endpoint` has a default that fits.
 #[derive(Clone)]
@@ -24,6 +29,8 @@ pub struct SourceOptions {
     pub timeout: Duration,
     /// Source `embedded`: address to listen on, host:port.
     pub listen: String,
+    /// Source `embedded`: address to take OTLP/HTTP at, host:port; None: none is taken.
+    pub listen_http: Option<String>,
     /// Source `embedded`: upper half of the trace ids that are kept, the run's nonce.
     pub nonce: u64,
     /// Source `embedded`: spans that are kept at most; later ones are dropped and counted.
@@ -40,6 +47,7 @@ impl Default for SourceOptions {
             headers: Vec::new(),
             timeout: Duration::from_secs(10),
             listen: "127.0.0.1:4317".to_owned(),
+            listen_http: None,
             nonce: 0,
             // About 1 KB each.
             max_spans: 2_000_000,
@@ -58,6 +66,7 @@ impl fmt::Debug for SourceOptions {
             .field("headers", &names)
             .field("timeout", &self.timeout)
             .field("listen", &self.listen)
+            .field("listen_http", &self.listen_http)
             .field("nonce", &self.nonce)
             .field("max_spans", &self.max_spans)
             .finish()
@@ -88,11 +97,6 @@ pub struct LossCounters {
     pub dropped: u64,
 }
 
-/// Why spans could not be read. Text from the server is cut and cleaned.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SpanError(pub String);
-
 /// A place that spans can be read from by trace id.
 #[async_trait::async_trait]
 pub trait SpanSource: Send + Sync {
@@ -108,6 +112,11 @@ pub trait SpanSource: Send + Sync {
 
     /// The back end's own counters, None where they can't be read.
     async fn loss(&self) -> Option<LossCounters> {
+        None
+    }
+
+    /// What a receiver did not take and why, one sentence; None where there is nothing to say.
+    fn refused(&self) -> Option<String> {
         None
     }
 
@@ -141,19 +150,19 @@ pub const SPAN_SOURCES: &[SourceEntry] = &[
         name: "auto",
         summary: "Jaeger gRPC, else Jaeger JSON, else none",
         default_endpoint: "http://127.0.0.1:16686",
-        open: |options| Box::pin(auto::open(options)),
+        open: |options| Box::pin(async move { mask::guard(options, auto::open(options).await) }),
     },
     SourceEntry {
         name: "jaeger",
         summary: "Jaeger's gRPC query API, times in nanoseconds",
         default_endpoint: "http://127.0.0.1:16685",
-        open: |options| Box::pin(jaeger::open(options)),
+        open: |options| Box::pin(async move { mask::guard(options, jaeger::open(options).await) }),
     },
     SourceEntry {
         name: "jaeger-json",
         summary: "Jaeger's JSON, times in whole microseconds",
         default_endpoint: "http://127.0.0.1:16686",
-        open: |options| Box::pin(jaeger_json::open(options)),
+        open: |options| Box::pin(async move { mask::guard(options, jaeger_json::open(options).await) }),
     },
     SourceEntry {
         name: "embedded",
@@ -169,19 +178,36 @@ pub const SPAN_SOURCES: &[SourceEntry] = &[
     },
 ];
 
+/// Opens `entry`. A server that says it can't answer now is asked until `deadline`, and `waits` is told why; nobody there, or
+/// somebody else, ends at once.
+///
+/// # Errors
+/// As for [`SourceEntry::open`].
+pub async fn open_until(
+    entry: &SourceEntry,
+    options: &SourceOptions,
+    deadline: Instant,
+    waits: &dyn Fn(&SpanError),
+) -> Result<Box<dyn SpanSource>, SpanError> {
+    loop {
+        let error = match (entry.open)(options).await {
+            Ok(source) => return Ok(source),
+            Err(error) => error,
+        };
+        let Again::Later(after) = error.again else { return Err(error) };
+        let (now, after) = (Instant::now(), after.unwrap_or(OPEN_AGAIN).clamp(OPEN_AGAIN, LONGEST_WAIT));
+        if now >= deadline {
+            return Err(error);
+        }
+        waits(&error);
+        sleep_until((now + after).min(deadline)).await;
+    }
+}
+
 /// The row named `name`.
 #[must_use]
 pub fn find_source(name: &str) -> Option<&'static SourceEntry> {
     SPAN_SOURCES.iter().find(|entry| entry.name == name)
-}
-
-/// Words of a server as they may stand in an error: control characters gone, at most 200 characters.
-pub(super) fn cleaned(text: &str) -> String {
-    let line = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(200) {
-        Some((cut, _)) => format!("{}...", &line[..cut]),
-        None => line,
-    }
 }
 
 #[cfg(test)]
@@ -202,11 +228,5 @@ mod tests {
         let options = SourceOptions { headers: vec![("authorization".into(), "Bearer s3cret".into())], ..SourceOptions::default() };
         let shown = format!("{options:?}");
         assert!(shown.contains("authorization") && !shown.contains("s3cret"), "{shown}");
-    }
-
-    #[test]
-    fn server_words_are_cut_and_cleaned() {
-        assert_eq!(cleaned("a\u{1b}[31m\n b"), "a [31m b");
-        assert_eq!(cleaned(&"ä".repeat(300)).chars().count(), 203);
     }
 }

@@ -8,9 +8,9 @@ use super::fake_jaeger::{Fake, Reply, Script, grpc_server, http_server};
 use super::genuine_tests::{file, messages, trace_id};
 use super::{LossCounters, SourceOptions, SpanSource, find_source};
 
-const NOWHERE: &str = "http://127.0.0.1:1";
+pub(super) const NOWHERE: &str = "http://127.0.0.1:1";
 
-fn script(version: &str) -> Script {
+pub(super) fn script(version: &str) -> Script {
     let v2 = file(version, "search-trace.get-v2.bin");
     Script {
         services: Ok(vec!["milvus-bench".to_owned(), "standalone".to_owned()]),
@@ -18,6 +18,7 @@ fn script(version: &str) -> Script {
         v2: messages(&v2),
         v3: messages(&file(version, "search-trace.get-v3.bin")),
         unknown_v3: if version == "1.46.0" { Err(Status::unknown("trace not found")) } else { Ok(()) },
+        unknown_v2: Status::not_found("trace not found"),
         failure: None,
         hang: false,
         needs: None,
@@ -25,7 +26,7 @@ fn script(version: &str) -> Script {
 }
 
 /// Jaeger's HTTP port of `version`: the search trace, the page of a build without UI.
-async fn http(version: &'static str, base: &'static str) -> Fake {
+pub(super) async fn http(version: &'static str, base: &'static str) -> Fake {
     let known = script(version).known;
     http_server(move |target| {
         let Some(path) = target.strip_prefix(base) else {
@@ -43,7 +44,7 @@ async fn http(version: &'static str, base: &'static str) -> Fake {
     .await
 }
 
-fn options(grpc: &str, http: &str) -> SourceOptions {
+pub(super) fn options(grpc: &str, http: &str) -> SourceOptions {
     SourceOptions {
         endpoint: Some(NOWHERE.to_owned()),
         grpc: Some(grpc.to_owned()),
@@ -54,18 +55,18 @@ fn options(grpc: &str, http: &str) -> SourceOptions {
     }
 }
 
-async fn open(name: &str, options: &SourceOptions) -> Box<dyn SpanSource> {
+pub(super) async fn open(name: &str, options: &SourceOptions) -> Box<dyn SpanSource> {
     (find_source(name).expect(name).open)(options).await.unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-async fn refused(name: &str, options: &SourceOptions) -> String {
+pub(super) async fn refused(name: &str, options: &SourceOptions) -> String {
     match (find_source(name).expect(name).open)(options).await {
         Ok(source) => panic!("{name} opened {}", source.info().server),
-        Err(error) => error.0,
+        Err(error) => error.text,
     }
 }
 
-fn check_words(text: &str, words: &[&str]) {
+pub(super) fn check_words(text: &str, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "\"{word}\" is not in: {text}");
     }
@@ -109,7 +110,7 @@ async fn grpc_errors_name_server_id_and_next_step() {
     let script = Script { failure: Some(Status::internal("disk\u{7} broken")), ..script("1.46.0") };
     let fake = grpc_server(script.clone()).await;
     let source = open("jaeger", &options(&fake.url, NOWHERE)).await;
-    let error = source.trace(script.known).await.expect_err("fails").0;
+    let error = source.trace(script.known).await.expect_err("fails").text;
     check_words(&error, &[&fake.url[7..], &format!("{:032x}", script.known), "Internal: disk broken", "look at its log"]);
 }
 
@@ -118,7 +119,7 @@ async fn a_hanging_grpc_server_is_left_after_the_timeout() {
     let script = Script { hang: true, ..script("1.65.0") };
     let fake = grpc_server(script.clone()).await;
     let options = SourceOptions { timeout: Duration::from_millis(300), ..options(&fake.url, NOWHERE) };
-    let error = open("jaeger", &options).await.trace(script.known).await.expect_err("hangs").0;
+    let error = open("jaeger", &options).await.trace(script.known).await.expect_err("hangs").text;
     check_words(&error, &["DeadlineExceeded", "0.3 s"]);
 }
 
@@ -190,7 +191,7 @@ async fn json_error(reply: Reply) -> String {
     })
     .await;
     let options = SourceOptions { timeout: Duration::from_millis(500), ..options(NOWHERE, &fake.url) };
-    let error = open("jaeger-json", &options).await.trace(known).await.expect_err("an error").0;
+    let error = open("jaeger-json", &options).await.trace(known).await.expect_err("an error").text;
     check_words(&error, &[&format!("{known:032x}"), &fake.url[7..], "look at its log"]);
     error
 }

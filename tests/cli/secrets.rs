@@ -29,7 +29,7 @@ fn check(key: &str) {
     let quoting = format!("refused {}", forms().join(" and "));
     fake.fail(&methods::SEARCH, 1..=5, Failure::milvus(1100, 5, &quoting));
     fake.fail(&methods::SEARCH, 6..=10, Failure::grpc(tonic::Code::Internal, &quoting));
-    fake.fail(&methods::DROP_COLLECTION, .., Failure::milvus(1, 1, &quoting));
+    fake.fail(&methods::DROP_COLLECTION, .., Failure::milvus(65535, 1, &quoting));
     let bench = Bench::at(&fake, &[("connections = 1", &format!("connections = 1\n{key}"))]);
     bench.write("password.txt", format!("{PASSWORD}\n").as_bytes());
     for arguments in [&["run", "scenario.toml", "--accept-invalid"][..], &["check", "scenario.toml", "--resolved"], &["report"]] {
@@ -100,4 +100,31 @@ fn a_header_that_the_span_source_quotes() {
     assert!(server.seen().contains(PASSWORD), "the header was sent");
     assert!(!holds(&output.stdout, PASSWORD) && !holds(&output.stderr, PASSWORD), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!holds(&bench.only_folder().bytes(), PASSWORD));
+}
+
+/// An error in plain text that quotes the request: shown by `run`, `doctor` and `spans` with the secret masked.
+#[test]
+fn a_header_that_the_span_source_quotes_in_a_text() {
+    let fake = FakeMilvus::start();
+    let server = WebServer::quote();
+    let source = |name: &str| {
+        format!("source = \"{name}\"\nendpoint = \"{}\"\nheaders = {{ authorization = \"Bearer ${{TEST_PASSWORD}}\" }}", server.url())
+    };
+    let bench = Bench::at(&fake, &[("source = \"none\"", &source("jaeger-json"))]);
+    let header = ["--header-env", "authorization=TEST_PASSWORD"];
+    let again = ["spans", "--source", "jaeger-json", "--endpoint", &server.url(), header[0], header[1], "--deadline", "1"];
+    let doctor = ["doctor", "scenario.toml", "--deadline", "1"];
+    for (arguments, code) in [(&["run", "scenario.toml", "--accept-invalid"][..], 0), (&["report"], 0), (&again, 2), (&doctor, 1)] {
+        let output = bench.command(arguments).env("TEST_PASSWORD", PASSWORD).output().expect("it starts");
+        let texts = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {texts:?}");
+        assert!(texts.iter().any(|text| text.contains("***")), "{arguments:?} shows the server's words: {texts:?}");
+        for form in forms() {
+            assert!(texts.iter().all(|text| !text.contains(&form)), "{arguments:?} shows {form}: {texts:?}");
+        }
+    }
+    assert!(server.seen().contains(PASSWORD), "the header was sent");
+    for form in forms() {
+        assert!(!holds(&bench.only_folder().bytes(), &form), "the folder holds {form}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::{
     io::{BufRead, BufReader, Write},
     net::{SocketAddr, TcpListener, TcpStream},
+    process::Stdio,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -17,6 +18,7 @@ use crate::{
 enum Manner {
     Page,
     Echo,
+    Quote,
     Silence,
 }
 
@@ -35,6 +37,11 @@ impl WebServer {
     /// Answers everything with a page that quotes the request, and status 500.
     pub(crate) fn echo() -> Self {
         Self::start(Manner::Echo)
+    }
+
+    /// Answers everything with the request as plain text, and status 500.
+    pub(crate) fn quote() -> Self {
+        Self::start(Manner::Quote)
     }
 
     /// Takes connections and never answers.
@@ -75,16 +82,17 @@ fn answer(mut stream: TcpStream, manner: Manner, seen: &Mutex<String>) {
         end = reader.read_line(&mut request);
     }
     seen.lock().unwrap_or_else(PoisonError::into_inner).push_str(&request);
-    let (status, text) = match manner {
-        Manner::Page => ("200 OK", "<!doctype html><title>Sign in</title>".to_owned()),
-        Manner::Echo => ("500 Internal Server Error", request.clone()),
+    let (status, kind, text) = match manner {
+        Manner::Page => ("200 OK", "html", "<!doctype html><title>Sign in</title>".to_owned()),
+        Manner::Echo => ("500 Internal Server Error", "html", request.clone()),
+        Manner::Quote => ("500 Internal Server Error", "plain", request.lines().skip(1).collect::<Vec<_>>().join(" ")),
         // Until the client gives up.
         Manner::Silence => {
             let _ = std::io::copy(&mut reader, &mut std::io::sink());
             return;
         }
     };
-    let head = format!("HTTP/1.1 {status}\r\ncontent-type: text/html\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: text/{kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(text.as_bytes()));
 }
 
@@ -192,6 +200,36 @@ fn an_embedded_receiver_takes_the_spans_of_the_client_too() {
     let export = &bench.only_folder().run()["export"];
     assert_eq!((export["endpoint"].as_str(), count(export, "dropped")), (Some(format!("http://{listen}").as_str()), 0), "{export:#}");
     assert!(count(export, "exported") >= 50, "{export:#}");
+}
+
+/// OTLP/HTTP at the port of OTLP/gRPC, as a collector that is set up wrongly sends it all through the run.
+#[test]
+fn an_export_that_the_embedded_receiver_refuses_is_named() {
+    let fake = FakeMilvus::start();
+    let listen = format!("127.0.0.1:{}", closed_port());
+    let keys = format!("source = \"embedded\"\nlisten = \"{listen}\"\nlisten_http = \"off\"");
+    let bench = Bench::at(&fake, &[("source = \"none\"", &keys)]);
+    let run = bench
+        .command(&["run", "scenario.toml", "--accept-invalid"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stream = loop {
+        match TcpStream::connect(&listen) {
+            Ok(stream) => break stream,
+            Err(_) => std::thread::yield_now(),
+        }
+    };
+    let head =
+        "POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\ncontent-length: 2\r\nconnection: close\r\n\r\n\n\0";
+    stream.write_all(head.as_bytes()).expect("it takes a request");
+    let answer = std::io::read_to_string(stream).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 415") && answer.contains("listen_http"), "{answer}");
+    let ended = crate::bench::Ended::of(run.wait_with_output().expect("it ends")).exits(0);
+    for text in [&ended.stdout, &ended.stderr] {
+        assert!(text.contains("1 export was refused by the embedded receiver") && text.contains("listen_http"), "{text}");
+    }
 }
 
 #[test]

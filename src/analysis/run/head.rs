@@ -77,6 +77,7 @@ pub(super) fn warnings(info: &RunInfo, histograms: &FigureHistograms, found: &Co
     let texts = info.warnings.iter().filter(|warning| verdict::of_warning(warning).is_none()).map(ToString::to_string);
     texts
         .chain(info.fetch.iter().filter_map(|fetch| fetch.error.clone()))
+        .chain(info.fetch.iter().filter_map(|fetch| fetch.refused.clone()))
         .chain(histograms.damage.clone())
         .chain(found.damage.clone())
         .collect()

@@ -25,7 +25,7 @@ fn a_flag_stands_above_the_environment_and_that_above_the_file() {
     let flags = PlanFlags { uri: Some("https://from-flag".to_owned()), seed: Some(7), ..PlanFlags::default() };
     let from_flag = plan_with(GOOD, &[], &env(&variables), &flags).unwrap();
     assert_eq!((from_flag.milvus.uri.as_str(), from_flag.seed), ("https://from-flag:443", 7));
-    assert!(from_flag.remarks.is_empty());
+    assert_eq!(from_flag.remarks, [Remark::PortTaken { giver: "--uri".to_owned(), port: 443 }]);
     let silent = read(&with("uri = \"http://127.0.0.1:19530\"", ""), &variables).unwrap();
     assert!(silent.remarks.is_empty(), "nothing was written that could be overridden");
     assert_eq!(read(GOOD, &[("MILVUS_URI", "")]).unwrap().milvus.uri, "http://127.0.0.1:19530");
@@ -132,4 +132,45 @@ fn secrets_that_are_written_out_are_refused_without_being_repeated() {
     check(GOOD, &[], &[("MILVUS_TOKEN", &format!("{SECRET}\n"))], "`MILVUS_TOKEN`");
     check(&with("uri", "token = \"${T}\"\nuri"), &[], &[("T", &format!("{SECRET}\u{7}"))], "`milvus.token` holds");
     check(&with("uri", &format!("token = \"{SECRET}\nuri")), &[], &[], "this is not TOML");
+}
+
+#[test]
+fn a_link_takes_no_variable() {
+    let text = with("[data.noise]", "[tracing.spans]\nlink = \"http://grafana/${TOKEN}/{trace_id}\"\n[data.noise]");
+    let error = read(&text, &[("TOKEN", SECRET)]).unwrap_err();
+    assert!(error.0.contains("`tracing.spans.link` holds a variable") && !error.0.contains(SECRET), "{error}");
+}
+
+/// What becomes of the addresses in `[milvus]` and `[tracing.spans]`, and which ports were taken.
+#[track_caller]
+fn check_addresses(uri: &str, spans: &str, expected: (&str, Option<&str>), taken: &[u16]) {
+    let text = with("http://127.0.0.1:19530", uri).replacen("[data.noise]", &format!("[tracing.spans]\n{spans}\n[data.noise]"), 1);
+    let plan = read(&text, &[]).unwrap();
+    assert_eq!((plan.milvus.uri.as_str(), plan.tracing.endpoint.as_deref()), expected, "{uri} {spans}");
+    let ports: Vec<u16> = plan.remarks.iter().map(|remark| if let Remark::PortTaken { port, .. } = remark { *port } else { 0 }).collect();
+    assert_eq!(ports, taken, "{:?}", plan.remarks);
+}
+
+#[test]
+fn written_ports_are_kept_and_others_are_said() {
+    check_addresses("http://m:80", "endpoint = \"http://j:80/jaeger/\"", ("http://m:80", Some("http://j:80/jaeger")), &[]);
+    check_addresses("https://m:443", "endpoint = \"https://j:443\"", ("https://m:443", Some("https://j:443")), &[]);
+    check_addresses("https://m:80", "endpoint = \"https://[::1]:80/x\"", ("https://m:80", Some("https://[::1]:80/x")), &[]);
+    check_addresses("http://m", "endpoint = \"http://[::1]\"", ("http://m:19530", Some("http://[::1]:16686")), &[19530, 16686]);
+    check_addresses(
+        "https://m/",
+        "source = \"jaeger\"\nendpoint = \"https://j/a/b\"",
+        ("https://m:443", Some("https://j:443/a/b")),
+        &[443, 443],
+    );
+    check_addresses("http://m:1", "source = \"jaeger\"\nendpoint = \"http://j\"", ("http://m:1", Some("http://j:16685")), &[16685]);
+    check_addresses("http://m:1", "endpoint = \"http://j:9\"\nadmin = \"http://j\"", ("http://m:1", Some("http://j:9")), &[14269]);
+}
+
+#[test]
+fn a_database_in_the_address_is_answered_with_the_key() {
+    let error = read(&with("http://127.0.0.1:19530", "http://m:19530/books"), &[]).unwrap_err();
+    assert!(error.0.contains("http://m:19530, and the database as database = \"books\" in [milvus]"), "{error}");
+    let two = read(&with("http://127.0.0.1:19530", "http://m:19530/a/b"), &[]).unwrap_err();
+    assert!(two.0.contains("has a path after its port"), "{two}");
 }

@@ -15,7 +15,11 @@ use crate::spans::{SpanError, Trace};
 #[derive(Debug)]
 pub(super) enum Reading {
     Trace(Trace),
-    Failed(SpanError),
+    Failed {
+        error: SpanError,
+        /// The source could answer nothing, this id included.
+        unanswered: bool,
+    },
     /// It would have been after the deadline.
     Skipped,
 }
@@ -44,6 +48,8 @@ struct Entry {
     /// When it was last answered or failed.
     seen: Option<Instant>,
     read: bool,
+    /// The source could answer nothing when it was last asked.
+    unanswered: bool,
     spans: u32,
     fingerprint: u64,
     whole: bool,
@@ -110,9 +116,15 @@ impl Entries {
         self.entries[index].trace_id
     }
 
-    /// Whether all of several attempts to read it have failed before.
+    /// Whether all of several attempts to read it have failed before, while others were answered.
     pub(super) fn has_failed(&self, index: usize) -> bool {
-        self.entries[index].asked && !self.entries[index].read
+        let entry = &self.entries[index];
+        entry.asked && !entry.read && !entry.unanswered
+    }
+
+    /// Whether the source could not yet say what it has of it.
+    pub(super) fn is_unanswered(&self, index: usize) -> bool {
+        self.entries[index].unanswered
     }
 
     /// Spans found so far.
@@ -145,7 +157,7 @@ impl Entries {
         self.due(due)
     }
 
-    /// After a look at `last`: what changed or is not whole, and the rest if one of the probe grew. A suspect that one reading
+    /// After a look at `last`: what was not answered, changed or is not whole, and the rest if one of the probe grew. A suspect that one reading
     /// made whole and as long as most of its group lacked what was late, and has it now: it is trusted as those that were
     /// whole at once, and costs no look more.
     pub(super) fn next_look(&mut self, last: &[Due]) -> Vec<Due> {
@@ -155,7 +167,7 @@ impl Entries {
             let long = modes.get(&entry.group).is_none_or(|mode| entry.spans >= *mode);
             entry.changing &= !(entry.part == Part::Suspect && entry.filled && entry.whole && long);
         }
-        let again = |entry: &Entry| entry.read && (entry.changing || !entry.whole);
+        let again = |entry: &Entry| entry.unanswered || (entry.read && (entry.changing || !entry.whole));
         let mut next: Vec<usize> = last.iter().map(|due| due.index).filter(|index| again(&self.entries[*index])).collect();
         // A trace that seemed whole and grew all the same is no late arrival of a known gap: any other may have grown.
         if last.iter().any(|due| self.entries[due.index].part == Part::Probe && self.entries[due.index].changing) {
@@ -202,8 +214,9 @@ impl Entries {
         let entry = &mut self.entries[index];
         match reading {
             Reading::Skipped => return false,
-            Reading::Failed(_) => {}
+            Reading::Failed { unanswered, .. } => entry.unanswered = *unanswered,
             Reading::Trace(trace) => {
+                entry.unanswered = false;
                 entry.changing = entry.read && changed;
                 entry.filled = entry.changing && !entry.grew;
                 entry.grew |= entry.changing;
@@ -254,6 +267,7 @@ impl Entry {
             asked: false,
             seen: None,
             read: false,
+            unanswered: false,
             spans: 0,
             fingerprint: 0,
             whole: false,

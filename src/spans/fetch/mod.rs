@@ -6,10 +6,13 @@
 //!    operation, and a random share of the rest (the probe). If one of the probe grew, the rest is read as well.
 //! 3. What changed or is not whole is read again, until nothing changed in `quiet_looks` looks or the deadline is there; not
 //!    so an id that the second look made whole.
+//! 4. A source that can't answer now (an ingress without a back end, a rate limit, a restart) is asked until the deadline.
+//!    Only one that refuses as a whole ends the fetch.
 //!
 //! Only counts and a fingerprint are kept of each trace; its spans go to `write` at once, a longer version again.
 
 mod entry;
+mod pace;
 #[cfg(test)]
 mod tests;
 
@@ -17,13 +20,14 @@ use std::io;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, timeout};
 
-use super::{SpanError, SpanSource, Trace, none};
+use super::{Again, SpanSource, Trace, none};
 use entry::{Entries, Reading};
+use pace::{Pace, Task, read};
 
-/// Waits before the second and third attempt to read one id.
-const RETRY_AFTER: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)];
+/// While nothing is answered, this often is said why.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 
 /// One request whose spans are wanted. Several may share a trace id, as the requests of the set-up do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +83,8 @@ impl FetchRules {
     }
 }
 
-/// Where the fetch is; given after each reading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where the fetch is; given after each reading, and once a second while nothing is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchProgress {
     /// 1 for the first look at all ids, then 2, 3, ...
     pub look: u32,
@@ -90,6 +94,8 @@ pub struct FetchProgress {
     pub of: usize,
     /// Spans found so far.
     pub spans: u64,
+    /// Why nothing is answered at the moment; it is asked again until the deadline.
+    pub trouble: Option<String>,
 }
 
 /// What the fetch gave. `asked` = `read` + `failed` + `not_fetched`.
@@ -124,8 +130,8 @@ pub struct FetchCounters {
 /// Reads the traces of `wanted` from `source` by `rules`, and gives each one that has spans to `write`: as soon as it is read,
 /// and again when a later reading found more, which then replaces the earlier version (`SpanWriter` does).
 ///
-/// A source that fails for single ids is asked again, then they are counted; one that is gone ends the fetch early with the
-/// error in the counters; the source `none` is not asked at all. Never are two readings of one id under way.
+/// A source that fails for single ids is asked again, then they are counted; one that is busy or away is asked until the
+/// deadline; one that refuses as a whole ends the fetch early with the error in the counters; the source `none` is not asked at all. Never are two readings of one id under way.
 ///
 /// # Errors
 /// The first error of `write`.
@@ -148,11 +154,15 @@ pub async fn fetch(
     session.look(looks, first, progress, write).await?;
     let mut due = session.entries.second_look();
     let mut quiet = 0;
-    while !due.is_empty() && !session.gone && quiet < rules.quiet_looks && !session.too_late(&due) {
+    while !due.is_empty() && !session.gone && !session.too_late(&due) {
         looks += 1;
         let changed = session.look(looks, due.clone(), progress, write).await?;
         quiet = if changed { 0 } else { quiet + 1 };
         due = session.entries.next_look(&due);
+        if quiet >= rules.quiet_looks {
+            // What is missing counts as lost, but for what the source could not say yet.
+            due.retain(|due| session.entries.is_unanswered(due.index));
+        }
     }
     Ok(session.counters(looks))
 }
@@ -184,12 +194,25 @@ impl Session<'_> {
         write: &mut dyn FnMut(&Trace) -> io::Result<()>,
     ) -> io::Result<bool> {
         let (source, deadline, of) = (self.source, self.deadline, due.len());
-        let work: Vec<(Due, u128)> = due.into_iter().map(|due| (due, self.entries.trace_id(due.index))).collect();
+        let task =
+            |due: Due| Task { trace_id: self.entries.trace_id(due.index), at: due.at, has_failed: self.entries.has_failed(due.index) };
+        let work: Vec<(usize, Task)> = due.into_iter().map(|due| (due.index, task(due))).collect();
+        let pace = Pace::new(self.rules.in_flight.max(1));
         let mut readings = futures_util::stream::iter(work)
-            .map(|(due, trace_id)| async move { (due.index, read(source, trace_id, due.at, deadline).await) })
+            .map(|(index, task)| {
+                let pace = &pace;
+                async move { (index, read(source, task, pace, deadline).await) }
+            })
             .buffer_unordered(self.rules.in_flight.max(1));
         let (mut changed, mut done) = (false, 0);
-        while let Some((index, reading)) = readings.next().await {
+        loop {
+            let Ok(next) = timeout(TELL_EVERY, readings.next()).await else {
+                if let Some(trouble) = pace.trouble() {
+                    progress(FetchProgress { look, done, of, spans: self.entries.spans(), trouble: Some(trouble) });
+                }
+                continue;
+            };
+            let Some((index, reading)) = next else { break };
             self.note_failure(index, &reading);
             if let Reading::Trace(trace) = &reading
                 && self.entries.differs(index, trace)
@@ -198,7 +221,7 @@ impl Session<'_> {
             }
             changed |= self.entries.note(index, &reading, Instant::now());
             done += 1;
-            progress(FetchProgress { look, done, of, spans: self.entries.spans() });
+            progress(FetchProgress { look, done, of, spans: self.entries.spans(), trouble: None });
             if self.gone {
                 break;
             }
@@ -206,14 +229,14 @@ impl Session<'_> {
         Ok(changed)
     }
 
-    /// A source that failed for as many ids in a row as are read at a time is gone. Ids that have failed before prove nothing:
-    /// the source may be unable to deliver just them.
+    /// A source that refused as many ids in a row as are read at a time, and would refuse them again, is gone. Ids that have
+    /// failed before prove nothing: the source may be unable to deliver just them.
     fn note_failure(&mut self, index: usize, reading: &Reading) {
         match reading {
             Reading::Trace(_) => self.failures_in_a_row = 0,
-            Reading::Failed(error) => {
-                self.failures_in_a_row += usize::from(!self.entries.has_failed(index));
-                self.error = Some(error.0.clone());
+            Reading::Failed { error, .. } => {
+                self.failures_in_a_row += usize::from(error.again == Again::Never && !self.entries.has_failed(index));
+                self.error = Some(error.text.clone());
                 self.gone = self.failures_in_a_row >= self.rules.in_flight.max(1);
             }
             Reading::Skipped => {}
@@ -230,29 +253,5 @@ impl Session<'_> {
         counters.looks = looks;
         counters.error = self.error.filter(|_| self.gone || counters.failed > 0);
         counters
-    }
-}
-
-/// Reads one id at its time, with retries, never past the deadline.
-async fn read(source: &dyn SpanSource, trace_id: u128, at: Instant, deadline: Instant) -> Reading {
-    if at >= deadline || Instant::now() >= deadline {
-        return Reading::Skipped;
-    }
-    sleep_until(at).await;
-    let mut waits = RETRY_AFTER.into_iter();
-    loop {
-        let error = match timeout_at(deadline, source.trace(trace_id)).await {
-            Ok(Ok(trace)) => return Reading::Trace(trace),
-            Ok(Err(error)) => error,
-            Err(_) => {
-                return Reading::Failed(SpanError(format!(
-                    "trace {trace_id:032x} was still being read at the deadline: raise tracing.spans deadline"
-                )));
-            }
-        };
-        match waits.next() {
-            Some(wait) if Instant::now() + wait < deadline => sleep(wait).await,
-            _ => return Reading::Failed(error),
-        }
     }
 }

@@ -3,9 +3,11 @@ use std::sync::Mutex;
 
 use proptest::prelude::*;
 
+use tokio::time::sleep;
+
 use super::*;
 use crate::spans::whole::tests::span;
-use crate::spans::{ServerSpan, SourceInfo, SpanKind};
+use crate::spans::{ServerSpan, SourceInfo, SpanError, SpanKind};
 
 const SETTLE: Duration = Duration::from_secs(8);
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -19,6 +21,10 @@ enum Answer {
     /// A root and a span without its parent.
     Hole,
     Error,
+    /// Not now, come back in so many seconds.
+    Busy(Option<u64>),
+    /// Never for this reader.
+    Refused,
     Hang,
 }
 
@@ -94,7 +100,11 @@ impl SpanSource for Scripted {
             None => vec![],
             Some((_, Answer::Spans(count))) => spans_of(trace_id, *count),
             Some((_, Answer::Hole)) => spans_of(trace_id, 1).into_iter().chain([span(9, 8, SpanKind::Internal, "part", 11, 12)]).collect(),
-            Some((_, Answer::Error | Answer::Hang)) => return Err(SpanError(format!("no {trace_id}"))),
+            Some((_, Answer::Busy(after))) => {
+                return Err(SpanError::new("busy").with(Again::Later(after.map(Duration::from_secs))));
+            }
+            Some((_, Answer::Refused)) => return Err(SpanError::new("who are you")),
+            Some((_, Answer::Error | Answer::Hang)) => return Err(SpanError::new(format!("no {trace_id}")).with(Again::Perhaps)),
         };
         Ok(Trace { trace_id, spans: spans.into_iter().map(|span| ServerSpan { trace_id, ..span }).collect() })
     }
@@ -272,8 +282,8 @@ async fn errors_of_single_ids_are_retried_then_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_is_gone_ends_the_fetch_with_what_was_read() {
-    let script = (1..=50_000).map(|id| (id, vec![(0, Answer::Spans(9)), (9, Answer::Error)])).collect();
+async fn a_source_that_refuses_ends_the_fetch_with_what_was_read() {
+    let script = (1..=50_000).map(|id| (id, vec![(0, Answer::Spans(9)), (9, Answer::Refused)])).collect();
     let source = Scripted::new(script);
     let fetched = run(&source, wanted(50_000), rules()).await;
     let counters = fetched.counters;
@@ -282,6 +292,70 @@ async fn a_source_that_is_gone_ends_the_fetch_with_what_was_read() {
     assert!(counters.read > 1_000 && counters.not_fetched > 1_000 && counters.error.is_some(), "{} read", counters.read);
     assert_eq!(counters.asked, counters.read + counters.failed + counters.not_fetched);
     assert_eq!(counters.not_fetched_ids.len() as u64, counters.not_fetched);
+}
+
+/// An ingress without a back end, a restart, a store that is busy: 16 failures in 1.3 s ended the reading with 50 s to go.
+async fn check_outage(trouble: Answer) {
+    let script = (1..=5_000).map(|id| (id, vec![(0, Answer::Spans(9)), (9, trouble.clone()), (40, Answer::Spans(9))])).collect();
+    let source = Scripted::new(script);
+    let fetched = run(&source, wanted(5_000), slow(rules())).await;
+    assert_eq!((fetched.counters.read, fetched.counters.failed, fetched.counters.not_fetched), (5_000, 0, 0), "{trouble:?}");
+    assert_eq!((fetched.counters.whole, fetched.counters.error), (5_000, None), "{trouble:?}");
+    let asked = source.all_readings();
+    assert!(asked < 5_000 + 5_000 + 16 * 30, "{trouble:?}: the source is spared while it is away: {asked} questions");
+}
+
+/// So few at a time that an outage finds them under way.
+fn slow(rules: FetchRules) -> FetchRules {
+    FetchRules { in_flight: 4, ..rules }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_waited_for() {
+    check_outage(Answer::Busy(None)).await;
+    check_outage(Answer::Busy(Some(3))).await;
+    check_outage(Answer::Busy(Some(3_600))).await;
+    check_outage(Answer::Error).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_is_away_from_the_beginning_is_asked_until_the_deadline_and_said() {
+    let source = Scripted::new((1..=100).map(|id| (id, vec![(0, Answer::Busy(None))])).collect());
+    let told = std::cell::Cell::new(0);
+    let progress = |at: FetchProgress| told.set(told.get() + u32::from(at.trouble.as_deref() == Some("busy")));
+    let counters = fetch(&source, wanted(100), rules(), &progress, &mut |_| Ok(())).await.expect("writing works");
+    assert!(
+        source.begun.elapsed() > DEADLINE - Duration::from_secs(1) && source.begun.elapsed() <= DEADLINE,
+        "{:?}",
+        source.begun.elapsed()
+    );
+    assert_eq!((counters.read, counters.failed + counters.not_fetched, counters.error.as_deref()), (0, 100, Some("busy")));
+    assert!(told.get() > 30, "told {} times", told.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_id_does_not_keep_others_waiting_and_is_asked_until_the_deadline() {
+    let mut script = Scripted::whole(3_000, 9);
+    // All that are read at the same time.
+    for id in 1..=16 {
+        script.insert(id, vec![(0, Answer::Busy(None)), (50, Answer::Spans(9))]);
+    }
+    let source = Scripted::new(script);
+    let fetched = run(&source, wanted(3_000), rules()).await;
+    assert_eq!((fetched.counters.read, fetched.written.len()), (3_000, 3_000));
+    let state = source.state.lock().expect("no panic");
+    let last_first = (17..=3_000).map(|id| state.readings[&id][0]).max().expect("readings");
+    assert!(last_first < SETTLE + Duration::from_secs(10), "others were read by {last_first:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_to_come_back_holds_for_all() {
+    let script = (1..=64).map(|id| (id, vec![(0, Answer::Busy(Some(7))), (14, Answer::Spans(9))])).collect();
+    let source = Scripted::new(script);
+    run(&source, wanted(64), rules()).await;
+    let state = source.state.lock().expect("no panic");
+    let second = state.readings.values().filter_map(|readings| readings.get(1)).min().expect("a second attempt");
+    assert!(*second >= SETTLE + Duration::from_secs(7), "{second:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -345,6 +419,8 @@ fn any_answers() -> impl Strategy<Value = Vec<(u64, Answer)>> {
         4 => (0_u64..10).prop_map(Answer::Spans),
         1 => Just(Answer::Hole),
         1 => Just(Answer::Error),
+        1 => proptest::option::of(0_u64..100).prop_map(Answer::Busy),
+        1 => Just(Answer::Refused),
         1 => Just(Answer::Hang),
     ];
     proptest::collection::vec((0_u64..70, answer), 0..5).prop_map(|mut answers| {

@@ -4,13 +4,16 @@
 //! standard allows number and string; these go straight into [`ServerSpan`]'s form.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList, any_value::Value};
-use serde::de::{Error, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::spans::jaeger_tags::{Tags, event_name, tidy};
+use crate::spans::loose::Loose;
 use crate::spans::otlp::{attribute, kind_from_number, resource_from_attributes, status_from_number};
 use crate::spans::{ServerSpan, SpanEvent, SpanResource};
 
@@ -99,27 +102,28 @@ struct StatusIn {
     message: String,
 }
 
+/// An attribute of an unknown kind costs the attribute, never the trace.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct PairIn {
-    key: String,
-    #[serde(deserialize_with = "nullable")]
+    key: Loose,
+    #[serde(deserialize_with = "if_table")]
     value: ValueIn,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct ValueIn {
-    string_value: Option<String>,
-    bool_value: Option<bool>,
-    #[serde(deserialize_with = "some_number")]
-    int_value: Option<i128>,
-    #[serde(deserialize_with = "some_float")]
-    double_value: Option<f64>,
+    string_value: Loose,
+    bool_value: Loose,
+    int_value: Loose,
+    double_value: Loose,
+    #[serde(deserialize_with = "some_if_table")]
     array_value: Option<ArrayIn>,
+    #[serde(deserialize_with = "some_if_table")]
     kvlist_value: Option<PairsIn>,
     /// Base64, as which bytes travel here anyway.
-    bytes_value: Option<String>,
+    bytes_value: Loose,
 }
 
 #[derive(Default, Deserialize)]
@@ -137,6 +141,11 @@ struct PairsIn {
 }
 
 impl Line {
+    /// Groups of spans, empty ones among them.
+    pub(in crate::spans) fn groups(&self) -> usize {
+        self.resource_spans.len()
+    }
+
     /// The spans, in their order.
     pub(in crate::spans) fn into_spans(self) -> Vec<ServerSpan> {
         let mut spans = Vec::new();
@@ -186,12 +195,12 @@ fn clamped(ns: i128) -> u64 {
 }
 
 fn tags(pairs: Vec<PairIn>) -> Tags {
-    pairs.into_iter().filter_map(|pair| Some((pair.key, attribute(pair.value.into_value()?)))).collect()
+    pairs.into_iter().filter_map(|pair| Some((pair.key.text()?, attribute(pair.value.into_value()?)))).collect()
 }
 
 impl ValueIn {
     fn into_value(self) -> Option<Value> {
-        if let Some(text) = self.string_value.or(self.bytes_value) {
+        if let Some(text) = self.string_value.text().or(self.bytes_value.text()) {
             return Some(Value::StringValue(text));
         }
         if let Some(array) = self.array_value {
@@ -199,12 +208,17 @@ impl ValueIn {
             return Some(Value::ArrayValue(ArrayValue { values }));
         }
         if let Some(list) = self.kvlist_value {
-            let pair =
-                |pair: PairIn| KeyValue { key: pair.key, value: Some(AnyValue { value: pair.value.into_value() }), ..KeyValue::default() };
-            return Some(Value::KvlistValue(KeyValueList { values: list.values.into_iter().map(pair).collect() }));
+            let pair = |pair: PairIn| {
+                let value = Some(AnyValue { value: pair.value.into_value() });
+                Some(KeyValue { key: pair.key.text()?, value, ..KeyValue::default() })
+            };
+            return Some(Value::KvlistValue(KeyValueList { values: list.values.into_iter().filter_map(pair).collect() }));
         }
-        let int = self.int_value.map(|int| Value::IntValue(i64::try_from(int).unwrap_or(if int < 0 { i64::MIN } else { i64::MAX })));
-        int.or(self.bool_value.map(Value::BoolValue)).or(self.double_value.map(Value::DoubleValue))
+        let bool = match self.bool_value {
+            Loose::Bool(value) => Some(Value::BoolValue(value)),
+            _ => None,
+        };
+        self.int_value.int().map(Value::IntValue).or(bool).or(self.double_value.float().map(Value::DoubleValue))
     }
 }
 
@@ -278,18 +292,55 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128, D::Error> 
     Ok(some_number(deserializer)?.unwrap_or(0))
 }
 
-/// A float, or one of the words that JSON has no number for.
-fn some_float<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Float {
-        Number(f64),
-        Word(String),
-        Null(()),
+/// An object as `T`; None for anything else.
+fn some_if_table<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    deserializer.deserialize_any(IfTable(PhantomData))
+}
+
+/// An object as `T`; the default for anything else.
+fn if_table<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(some_if_table(deserializer)?.unwrap_or_default())
+}
+
+struct IfTable<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for IfTable<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
     }
-    match Float::deserialize(deserializer)? {
-        Float::Number(value) => Ok(Some(value)),
-        Float::Word(word) => word.parse().map(Some).map_err(D::Error::custom),
-        Float::Null(()) => Ok(None),
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Option<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Option<T>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Option<T>, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<Option<T>, E> {
+        Ok(None)
     }
 }

@@ -4,12 +4,14 @@ mod commands;
 mod embedded;
 mod histograms;
 mod newer_jaeger;
+mod preparing;
 mod quickstart;
 mod recall;
 mod scenarios;
 mod sources;
+mod two_runs;
 
-use crate::harness::Case;
+use crate::groups::Case;
 
 /// Against Milvus 2.3.5 and the Jaeger of the stack.
 pub(crate) const STACK: &[Case] = &[
@@ -35,6 +37,13 @@ pub(crate) const STACK: &[Case] = &[
     Case { name: "scenarios::stages_are_rows_of_their_own", run: scenarios::stages_are_rows_of_their_own },
     Case { name: "scenarios::ingest", run: scenarios::ingest },
     Case { name: "scenarios::strong_consistency_waits", run: scenarios::strong_consistency_waits },
+    Case { name: "preparing::every_index_type_is_ready_at_every_size", run: preparing::every_index_type_is_ready_at_every_size },
+    Case { name: "preparing::a_small_segment_beside_a_large_one_is_ready", run: preparing::a_small_segment_beside_a_large_one_is_ready },
+    Case { name: "preparing::diskann_comes_as_far_as_milvus_does", run: preparing::diskann_comes_as_far_as_milvus_does },
+    Case { name: "preparing::what_reuse_needs_is_checked", run: preparing::what_reuse_needs_is_checked },
+    Case { name: "two_runs::seconds_apart_the_second_is_refused", run: two_runs::seconds_apart_the_second_is_refused },
+    Case { name: "two_runs::at_once_one_goes_on", run: two_runs::at_once_one_goes_on },
+    Case { name: "two_runs::a_replaced_collection_is_found_out", run: two_runs::a_replaced_collection_is_found_out },
 ];
 
 /// Against Milvus 2.3.5 and Jaeger 1.65.0.
