@@ -145,11 +145,14 @@ pub(super) struct Opened {
 
 pub(super) fn open_file(key: &'static str, path: &Path) -> Result<Opened, OpenError> {
     let refuse = |story: String| OpenError::of_file(key, path, &story);
-    let file = File::open(path).map_err(|error| refuse(format!("can't be opened: {error}; paths are relative to the scenario file")))?;
-    let about = file.metadata().map_err(|error| refuse(format!("can't be read: {error}")))?;
-    if !about.is_file() {
-        return Err(refuse("is not a regular file".to_owned()));
+    let missing = |error: std::io::Error| refuse(format!("can't be opened: {error}; paths are relative to the scenario file"));
+    // Looked at before it is opened, which waits for ever with a pipe.
+    let kind = std::fs::metadata(path).map_err(missing)?;
+    if !kind.is_file() {
+        return Err(refuse(format!("is {} and not a regular file", if kind.is_dir() { "a folder" } else { "a pipe or a device" })));
     }
+    let file = File::open(path).map_err(missing)?;
+    let about = file.metadata().map_err(|error| refuse(format!("can't be read: {error}")))?;
     let mut head = vec![0; about.len().min(kind::HEAD as u64) as usize];
     file.read_exact_at(&mut head, 0).map_err(|error| refuse(format!("can't be read: {error}")))?;
     Ok(Opened { file, size: about.len(), head })
@@ -173,7 +176,7 @@ fn misfit(size: u64, [count, dim]: [u32; 2], expected: u128) -> String {
     let there = (size - HEADER) / (4 * u64::from(dim));
     let story = match there {
         0 => "it ends after its header, no vector is there".to_owned(),
-        there if there < u64::from(count) => format!("it is cut off, {there} of them are there"),
+        there if there < u64::from(count) => format!("it is cut off ({there} of them are there), or its header is wrong"),
         there => format!("it goes on after them, {there} are there, so the header or the file is wrong"),
     };
     format!("has {size} bytes, but its header ({count} vectors of dimension {dim}) asks for {expected}: {story}")

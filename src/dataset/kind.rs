@@ -101,7 +101,8 @@ impl Layout<'_> {
             return Some("holds row ids and distances, a truth and no vectors".to_owned());
         }
         let found = [(8, "64-bit floats (f64)"), (2, "16-bit floats (f16bin)"), (1, "bytes (u8bin or i8bin)")];
-        let (_, values) = found.into_iter().find(|(width, _)| self.holds(count, dim, *width))?;
+        // A file that was cut in half has the size of one with half as large values.
+        let (_, values) = found.into_iter().find(|(width, _)| self.holds(count, dim, *width) && !self.is_of_floats())?;
         Some(format!("holds {count} vectors of dimension {dim} whose values are {values}: needed are 32-bit floats (f32)"))
     }
 
@@ -114,8 +115,24 @@ impl Layout<'_> {
             return Some("is big-endian: write its header, ids and distances little-endian".to_owned());
         }
         let Self { header: [count, k], .. } = *self;
-        let wide = self.holds(count, k, 12) || self.holds(count, k, 16);
-        wide.then(|| format!("holds the {k} neighbours of {count} queries with ids of 64 bits (i64): needed are ids of 32 bits (i32)"))
+        let upper = |bytes: Vec<u8>| bytes.as_chunks::<8>().0.iter().all(|[.., a, b, c, d]| [a, b, c, d] == [&0; 4]);
+        let wide = match (self.holds(count, k, 12), self.holds(count, k, 16)) {
+            (true, _) if self.values(2 * (count as usize).saturating_mul(k as usize).min(8)).is_some_and(upper) => "ids of 64 bits (i64)",
+            (true, _) => "distances of 64 bits (f64)",
+            (false, true) => "ids and distances of 64 bits (i64, f64)",
+            (false, false) => return None,
+        };
+        Some(format!("holds the {k} neighbours of {count} queries with {wide}: needed are ids and distances of 32 bits (i32, f32)"))
+    }
+
+    /// Whether its words look like 32-bit floats, or like nothing.
+    fn is_of_floats(&self) -> bool {
+        let Some(bytes) = self.values(64) else { return true };
+        let words = bytes.as_chunks::<4>().0;
+        let is_zero = |word: &[u8; 4]| *word == [0; 4];
+        // Of round numbers in 64 bits the lower halves are zero.
+        let wide = words.iter().step_by(2).all(is_zero) && !words.iter().all(is_zero);
+        words.iter().all(is_zero) || (are_floats(&bytes) && !wide)
     }
 
     /// Rows with a header each, as TEXMEX has them.

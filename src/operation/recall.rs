@@ -119,7 +119,7 @@ impl Recall {
         self.metric.distance(found) < self.metric.distance(than) - NEARER * scale
     }
 
-    /// Whether the server says so of a row that the data set does not have: its word counts where it is right about a neighbour that both
+    /// Whether the server says so of a row that the data set does not have: its word counts where it is right about the neighbours that both
     /// know, since a quantised index is not.
     fn says_nearer(&self, dataset: &dyn Dataset, neighbours: &Neighbours, answer: Answer<'_>) -> bool {
         let (Some(first), Some(truth)) = (neighbours.first, dataset.truth()) else { return false };
@@ -127,18 +127,19 @@ impl Recall {
         let scale = self.metric.scale(&Between::new(query, query));
         let tolerance = |distance: f64| NEARER_SCORE.0 * distance.abs() + NEARER_SCORE.1 * scale;
         let (ids, distances) = truth.neighbours(answer.query as usize);
-        let (mut is_exact, mut is_nearer) = (false, false);
+        let (mut is_exact, mut is_nearer) = (None, false);
         for (id, score) in answer.ids.iter().zip(answer.scores) {
             let found = self.metric.of_score(*score);
             match ids.iter().position(|known| known == id) {
                 Some(at) => {
                     let written = distances.get(at).map(|written| self.sign * f64::from(*written));
-                    is_exact |= written.is_some_and(|written| (found - written).abs() <= tolerance(written));
+                    let same = written.is_some_and(|written| (found - written).abs() <= tolerance(written));
+                    is_exact = Some(same && is_exact.unwrap_or(true));
                 }
                 None => is_nearer |= found < first - tolerance(first) && truth::row(dataset, *id).is_none(),
             }
         }
-        is_exact && is_nearer
+        is_exact == Some(true) && is_nearer
     }
 }
 

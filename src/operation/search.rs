@@ -88,6 +88,8 @@ struct Search {
     keep_ids: bool,
     /// Whether the collection may hold other rows than the data set.
     reused: bool,
+    /// Whether scores are not rounded.
+    exact_scores: bool,
 }
 
 /// A whole request with zeros where the vectors belong.
@@ -217,7 +219,7 @@ impl Operation for Search {
 impl Search {
     /// Whether the truth is one of rows that the data set does not have, so that only scores tell whether a row is nearer.
     fn scores_matter(&self) -> bool {
-        self.dataset.rows() == 0 || self.reused
+        self.exact_scores && (self.dataset.rows() == 0 || self.reused)
     }
 
     /// The query vectors of a request: each once, pass after pass.
@@ -276,7 +278,15 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         Some(why) => Err(why),
         None => Recall::new(&*dataset, &shape.metric, keys.limit as usize)?,
     };
-    Ok(Arc::new(Search { dataset, template, recall, keep_ids: context.keep_ids, reused: context.reused, limit: keys.limit.unsigned_abs() }))
+    Ok(Arc::new(Search {
+        dataset,
+        template,
+        recall,
+        keep_ids: context.keep_ids,
+        reused: context.reused,
+        exact_scores: keys.round_decimal < 0,
+        limit: keys.limit.unsigned_abs(),
+    }))
 }
 
 /// Why not every row is a candidate, so that the truth of the data set is not that of the request.

@@ -58,6 +58,9 @@ fn at_row(plan: &Plan, expression: &Expression, (phase, workload): Row) -> Optio
     if let Some(reason) = of_figure(plan, &expression.figure, (phase, workload)) {
         return Some(reason);
     }
+    if let Some(why) = never_above(plan, expression, workload) {
+        return Some(Reason::Lacks(why));
+    }
     let Limit::Phase { phase: name, figure, .. } = &expression.limit else { return None };
     let of_workload = &plan.workloads[workload].name;
     let other = plan.phases.iter().position(|other| other.name == *name)?;
@@ -74,6 +77,18 @@ fn at_row(plan: &Plan, expression: &Expression, (phase, workload): Row) -> Optio
         return Some(Reason::Lacks(format!("phase `{name}` has no stage of the same name of workload `{of_workload}`")));
     }
     of_figure(plan, figure, (other, workload))
+}
+
+/// Rows that no reply exceeds.
+fn never_above(plan: &Plan, Expression { figure, comparison, limit }: &Expression, workload: usize) -> Option<String> {
+    let (Base::RowsMean, Limit::Value(limit)) = (&figure.base, limit) else { return None };
+    let most = plan.workloads[workload].operation.replies()?.full_rows?;
+    let never = match comparison {
+        Comparison::Below => *limit > most as f64,
+        Comparison::AtMost => *limit >= most as f64,
+        Comparison::Above | Comparison::AtLeast => false,
+    };
+    never.then(|| format!("no reply of workload `{}` holds more than {most} rows", plan.workloads[workload].name))
 }
 
 /// Why a workload has no such figure in any run.

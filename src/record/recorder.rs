@@ -27,7 +27,7 @@ const FAILURES_KEPT: u32 = 100;
 /// Samples that wait for the writer, per thread; beyond it sampled requests are counted as not recorded.
 const SAMPLES_WAITING: usize = 200_000;
 
-/// Bytes of ids and scores that wait for the writer, per thread; beyond it they are left out of their lines.
+/// Bytes of ids and scores that wait for the writer, per thread; beyond it lines say only how many there were.
 const REPLIES_WAITING: usize = 64 << 20;
 
 /// Intervals that may wait to be used again.
@@ -123,12 +123,11 @@ impl Recorder {
 
     fn keep_reply(&mut self, place: usize, reply: Reply) {
         self.reply_bytes += reply.bytes();
+        let reply = if self.reply_bytes <= REPLIES_WAITING { reply } else { reply.emptied() };
         let replies = &mut self.active.replies;
         // In the order of the samples, but for one that took the place of a failure, which had none.
-        if self.reply_bytes <= REPLIES_WAITING {
-            let at = replies.partition_point(|(known, _)| *known < place);
-            replies.insert(at, (place, reply));
-        }
+        let at = replies.partition_point(|(known, _)| *known < place);
+        replies.insert(at, (place, reply));
     }
 
     /// Records what happened at the socket of `connection`, within the interval of the last request.
@@ -331,6 +330,28 @@ mod tests {
         recorder.finish();
         let found: Vec<(u64, usize)> = intervals.iter().map(|interval| (interval.second, interval.samples.len())).collect();
         assert_eq!(found, [(0, 2), (1, 1), (2, 1)]);
+    }
+
+    #[test]
+    fn what_replies_held_is_kept_within_a_bound_beside_the_sample_that_it_is_of() {
+        let (queue, intervals) = sync_channel(8);
+        let mut recorder = Recorder::new(0, queue);
+        let reply = |from: i64| Reply::new(super::super::ReplyIds::Numbers((from..from + 1_000).collect()), vec![0.5; 1_000], Vec::new());
+        let fits = REPLIES_WAITING / reply(0).bytes();
+        for seq in 0..fits as u64 + 10 {
+            // Every other one is not traced, and has no line.
+            recorder.record_with(&sample(2 * seq, 10, Outcome::Ok, true), Some(reply(seq as i64)));
+            recorder.record_with(&sample(2 * seq + 1, 10, Outcome::Ok, false), Some(reply(0)));
+        }
+        recorder.record(&sample(9_999_999, 10, Outcome::Ok, true));
+        recorder.finish();
+        let interval = intervals.recv().expect("an interval");
+        assert_eq!((interval.samples.len(), interval.replies.len()), (fits + 11, fits + 10));
+        for (at, (place, found)) in interval.replies.iter().enumerate() {
+            let expected = reply(interval.samples[*place].seq as i64 / 2);
+            let expected = if at < fits { expected } else { expected.emptied() };
+            assert!(*place == at && *found == expected, "reply {at} of {fits}");
+        }
     }
 
     #[test]

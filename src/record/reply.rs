@@ -71,6 +71,17 @@ impl Reply {
         Self { ids, scores, per_query, left_out: u32::try_from(found - kept).unwrap_or(u32::MAX) }
     }
 
+    /// The same without its rows, which are counted.
+    pub(super) fn emptied(self) -> Self {
+        let found = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+        Self {
+            ids: ReplyIds::Numbers(Vec::new()),
+            scores: Vec::new(),
+            per_query: Vec::new(),
+            left_out: self.left_out.saturating_add(found),
+        }
+    }
+
     /// Bytes that it holds, about.
     pub(super) fn bytes(&self) -> usize {
         let ids = match &self.ids {
@@ -92,6 +103,7 @@ mod tests {
         let long = Reply::new(ReplyIds::Texts(vec!["x".repeat(40_000); 3]), vec![0.5; 3], Vec::new());
         assert_eq!((long.ids.len(), long.scores.len(), long.left_out), (1, 1, 2));
         assert!(long.bytes() < 80_000);
+        assert_eq!(long.emptied().left_out, 3);
         let small = Reply::new(ReplyIds::Texts(vec!["a".to_owned(), "b".to_owned()]), Vec::new(), Vec::new());
         assert_eq!((small.ids.len(), small.left_out), (2, 0));
         assert!(Reply::new(ReplyIds::Numbers(Vec::new()), Vec::new(), Vec::new()).ids.is_empty());

@@ -242,6 +242,35 @@ fn reported(factor: f64, deviation: f64) -> f64 {
     wrong.count() as f64 / COMPARISONS as f64
 }
 
+/// The same of three rounds against the same three, whose draws spread by `draw`, the same on both sides.
+fn reported_in_rounds(factor: f64, draw: f64, deviation: f64) -> f64 {
+    const COMPARISONS: u64 = 400;
+    let found = (0..COMPARISONS).filter(|seed| {
+        let mut rng = Rng::new(seed * 7_919 + 5);
+        let mut normal = || (0..12).map(|_| rng.unit()).sum::<f64>() - 6.0;
+        let draws: Vec<f64> = (0..3).map(|_| draw * normal()).collect();
+        let mut side = |factor: f64| -> Vec<Analysis> {
+            let runs = draws.iter().map(|draw| run("r", factor * (draw + deviation * normal()).exp(), 1.0)).collect();
+            rounds(runs, &[1, 2, 3])
+        };
+        let (baseline, run) = (side(1.0), side(factor));
+        results(&compare(&baseline, &run)).iter().any(|(_, result)| matches!(result, ComparisonResult::Slower | ComparisonResult::Faster))
+    });
+    found.count() as f64 / COMPARISONS as f64
+}
+
+#[test]
+fn equal_rounds_are_rarely_called_different_and_what_the_draw_does_hides_nothing() {
+    // Two of twenty are allowed, as without pairs.
+    for (draw, deviation) in [(0.0, 0.05), (0.5, 0.05), (0.5, 0.3)] {
+        let found = reported_in_rounds(1.0, draw, deviation);
+        assert!(found <= 0.06, "{draw} {deviation}: {found}");
+    }
+    // Without pairs nothing at all of this would be found.
+    let found = reported_in_rounds(1.5, 0.5, 0.02);
+    assert!(found >= 0.9, "{found}");
+}
+
 #[test]
 fn equal_sides_are_rarely_called_different() {
     // Two of twenty are allowed.

@@ -102,6 +102,14 @@ fn a_missing_file_is_named_with_its_key() {
 }
 
 #[test]
+fn what_is_no_regular_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = |path: &std::path::Path| DatasetOptions { base: Some(path.to_owned()), ..DatasetOptions::default() };
+    assert!(open(&options(folder.path())).expect_err("refused").message.contains("is a folder and not a regular file"));
+    assert!(open(&options(std::path::Path::new("/dev/zero"))).expect_err("refused").message.contains("a pipe or a device"));
+}
+
+#[test]
 fn keys_of_other_formats_are_refused() {
     let refused = |options: DatasetOptions| open(&options).expect_err("refused");
     assert_eq!(refused(DatasetOptions { dim: Some(3), ..DatasetOptions::default() }).key, "dim");
@@ -174,7 +182,9 @@ fn files_of_another_kind_are_named() {
     let truth = neighbours(10, 4, &(0..40).collect::<Vec<_>>(), &values);
     refused(truth, &["row ids and distances", "no vectors"]);
     refused(neighbours(10, 4, &(0..40).collect::<Vec<_>>(), &[]), &["whole numbers (i32)"]);
-    refused(vectors(100, 4, &values), &["168 bytes", "asks for 1608", "cut off, 10 of them are there"]);
+    refused(vectors(100, 4, &values), &["168 bytes", "asks for 1608", "cut off (10 of them are there), or its header is wrong"]);
+    refused(vectors(20, 4, &values), &["asks for 328", "cut off (10 of them are there)"]);
+    refused(vectors(5, 4, &values), &["it goes on after them, 10 are there"]);
     refused(vectors(9, 4, &values), &["it goes on after them, 10 are there"]);
 }
 
@@ -186,6 +196,8 @@ fn truths_of_another_kind_are_named() {
     refused(vec![], &["truth", "is empty"]);
     let wide = [2_u32, 1].into_iter().flat_map(u32::to_le_bytes).chain([0_i64, 2].into_iter().flat_map(i64::to_le_bytes));
     refused(wide.chain([0.5_f32, 0.25].into_iter().flat_map(f32::to_le_bytes)).collect(), &["64 bits (i64)"]);
+    let wide = [2_u32, 1, 0, 2].into_iter().flat_map(u32::to_le_bytes);
+    refused(wide.chain([0.5_f64, 0.25].into_iter().flat_map(f64::to_le_bytes)).collect(), &["distances of 64 bits (f64)"]);
     let big: Vec<u8> = [2_u32, 1, 0, 2].into_iter().flat_map(u32::to_be_bytes).collect();
     refused(big, &["big-endian"]);
     let rows = [1_i32, 0, 1, 2].into_iter().flat_map(i32::to_le_bytes).collect();

@@ -158,6 +158,7 @@ fn scores_prove_it_where_there_are_no_rows_and_they_are_exact() {
     check_scored(&alone, "L2", 2, (&[3, 7], &[0.499_9, 0.5]), 0.5);
     // A quantised index is wrong about the neighbour that both know.
     check_scored(&alone, "L2", 2, (&[3, 7], &[0.25, 0.4]), 0.5);
+    check_scored(&alone, "L2", 2, (&[3, 7, 9], &[0.25, 0.5, 2.5]), 1.0);
     check_scored(&alone, "L2", 2, (&[3, 4], &[0.25, 0.4]), 0.0);
     let cosine = data(&[], &[(7, 0.25), (9, 0.5)]);
     check_scored(&cosine, "COSINE", 2, (&[3, 9], &[0.9, 0.5]), TRUTH_WRONG);

@@ -147,6 +147,16 @@ fn limits_that_every_run_keeps() {
 }
 
 #[test]
+fn rows_that_no_reply_exceeds() {
+    let search = |require: &str| format!("workload = \"search\"\nrequire = '{require}'");
+    refused(&search("rows.mean <= 10 rows"), &[], &["no reply of workload `search` holds more than 10 rows"]);
+    refused(&search("rows.mean < 31"), &[("params = { ef = 64 }", "nq = 3")], &["more than 30 rows"]);
+    allowed(&search("rows.mean < 10"), &[]);
+    allowed(&search("rows.mean >= 10"), &[]);
+    refused("workload = \"ingest\"\nrequire = 'empty < 1%'", &[], &["only the replies of a search or a query hold rows"]);
+}
+
+#[test]
 fn rows_that_are_used_up_before() {
     let both =
         [("workloads = [\"search\"]", "workloads = [\"search\", \"ingest\"]"), ("concurrency = 1", "rate = 100\narrivals = \"even\"")];
