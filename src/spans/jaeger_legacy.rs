@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::error::{cleaned, names_missing_trace};
 use super::jaeger_tags::{JaegerSpan, Tags, event_name, only_trace};
-use super::loose::{Loose, loose_number};
+use super::loose::Loose;
 use super::{AttributeValue, SpanEvent, SpanResource, Trace};
 
 /// Longer than any span: what a negative length looks like after Jaeger 1.x wrapped it into an unsigned number.
@@ -88,9 +88,7 @@ struct SpanIn {
     span_id: Id,
     operation_name: String,
     references: Option<Vec<Reference>>,
-    #[serde(deserialize_with = "loose_number")]
     start_time: u64,
-    #[serde(deserialize_with = "loose_number")]
     duration: u64,
     tags: Option<Vec<Tag>>,
     logs: Option<Vec<Log>>,
@@ -117,7 +115,6 @@ struct Process {
 
 #[derive(Deserialize)]
 struct Log {
-    #[serde(deserialize_with = "loose_number")]
     timestamp: u64,
     fields: Option<Vec<Tag>>,
 }
@@ -274,8 +271,8 @@ mod tests {
             "{\"type\":\"string\",\"value\":\"no key\"}".to_owned(),
         ] {
             let good = "{\"key\":\"good\",\"type\":7,\"value\":1}";
-            let logs = format!("[{{\"timestamp\":6.0,\"fields\":[{odd},{{\"key\":\"event\",\"value\":\"done\"}}]}}]");
-            let span = read_one(&format!("\"duration\":\"7\",\"tags\":[{odd},{good}],\"logs\":{logs}"));
+            let logs = format!("[{{\"timestamp\":6,\"fields\":[{odd},{{\"key\":\"event\",\"value\":\"done\"}}]}}]");
+            let span = read_one(&format!("\"duration\":7,\"tags\":[{odd},{good}],\"logs\":{logs}"));
             assert_eq!(span.attributes, [("good".to_owned(), AttributeValue::Int(1))], "{odd}");
             assert_eq!((span.events[0].name.as_str(), span.duration_ns()), ("done", 7_000), "{odd}");
         }

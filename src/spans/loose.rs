@@ -102,15 +102,3 @@ impl<'de> Visitor<'de> for AnyValue {
         Ok(Loose::Other)
     }
 }
-
-/// A whole number that is not negative, also as a float or in a string.
-pub(super) fn loose_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    match Loose::deserialize(deserializer)? {
-        Loose::Int(value) => u64::try_from(value).ok(),
-        // Casts saturate.
-        Loose::Float(value) if value >= 0.0 => Some(value as u64),
-        Loose::Text(text) => text.parse().ok(),
-        _ => None,
-    }
-    .ok_or_else(|| D::Error::custom("a time that is no whole number"))
-}
