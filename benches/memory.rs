@@ -67,7 +67,7 @@ fn load(uri: &str, requests: &str) -> u64 {
         let mut writer = RunWriter::start(&RunFolder::at(folder.path()), Arc::new(infos.clone()), Box::new(|_| {})).expect("a writer");
         let options = EngineOptions::new(ConnectOptions::new(uri), RunClock::start());
         let engine = Engine::start(&options, vec![writer.recorder()]).await.expect("it connects");
-        let ids = RunIds { nonce: Nonce(1), seed: plan.seed };
+        let ids = RunIds::new(Nonce(1), plan.seed, plan.round);
         let phase = phase_run(&plan, 0, &infos, ids, Instant::now() + Duration::from_millis(50), &nothing_earlier(&plan));
         engine.begin(&phase).wait().await.expect("the thread lives");
         let memory = resident_kib();

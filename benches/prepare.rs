@@ -43,7 +43,9 @@ fn operation(name: &str, keys: &str, dataset: &Arc<dyn Dataset>) -> Arc<dyn Oper
         collection: Arc::new(collection),
         dataset: Some(Arc::clone(dataset)),
         initial_rows: 0,
-        truth_holds: false,
+        truth_fails: None,
+        reused: false,
+        keep_ids: false,
         keys: keys.parse().expect("keys"),
     };
     let entry = OPERATIONS.iter().find(|entry| entry.name == name).expect("an operation of the table");
@@ -63,7 +65,7 @@ fn prepare(criterion: &mut Criterion) {
             criterion.bench_function(&name, |bencher| {
                 bencher.iter(|| {
                     seq += 1;
-                    let key = RequestKey { hash: seq.wrapping_mul(0x9e37_79b9_7f4a_7c15), seq, earlier: 0 };
+                    let key = RequestKey { hash: seq.wrapping_mul(0x9e37_79b9_7f4a_7c15), seq, ..RequestKey::default() };
                     black_box(operation.prepare(key).expect("a request"))
                 });
             });

@@ -51,7 +51,7 @@ fn main() {
 /// A run folder with its spans.
 fn write(path: &Path, requests: u64) {
     traces::run_folder(&RunFolder::create_at(path).expect("a run folder"), requests);
-    let mut spans = SpanWriter::create(&path.join("spans.jsonl")).expect("a file for the spans");
+    let mut spans = SpanWriter::create(&path.join("spans.jsonl"), milvus_bench::record::own_file).expect("a file for the spans");
     (0..requests).for_each(|number| spans.write(&traces::trace(number)).expect("the disk has room"));
     spans.finish().expect("the disk has room");
     // The files are read once, so that every size begins with them in the page cache.

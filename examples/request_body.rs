@@ -32,6 +32,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let scenario = Scenario::read(&ScenarioSource::File(arguments.scenario), &[], &nothing)?;
     let plan = Plan::from_scenario(&scenario, &PlanFlags::default(), &nothing)?;
     let workload = plan.workloads.iter().find(|workload| workload.name == arguments.workload).ok_or("the scenario has no such workload")?;
-    let call = workload.operation.prepare(RequestKey { hash: 0, seq: 0, earlier: 0 })?;
+    let call = workload.operation.prepare(RequestKey::default())?;
     Ok(io::stdout().write_all(&call.body)?)
 }

@@ -11,7 +11,7 @@
 //! with ids of [`telemetry`]; [`record`] keeps every request in the run folder; [`spans`] fetches what the server recorded;
 //! [`analysis`] joins and accounts; [`report`] renders. [`stack`] runs Milvus and Jaeger locally, [`doctor`] checks the
 //! chain between them, [`null_milvus`] answers without work, so that the program itself can be measured, [`cli`] is the
-//! command line. Who may import whom is checked by `tests/layout.rs`.
+//! command line. [`not_grpc`] and [`open_files`] are what several of them must say alike. Who may import whom is checked by `tests/layout.rs`.
 //!
 //! # Path of one request
 //!
@@ -24,7 +24,9 @@ pub mod dataset;
 pub mod doctor;
 pub mod load;
 pub mod milvus;
+pub mod not_grpc;
 pub mod null_milvus;
+pub mod open_files;
 pub mod operation;
 pub mod pacer;
 pub mod plan;

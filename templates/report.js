@@ -372,7 +372,10 @@
   // ---- Over time ----
 
   function drawSeries(box, w) {
-    const { start_s, step_s, per_decade, cells, ok, failed, p50_us, p99_us } = w.series;
+    const { start_s, step_s, per_decade, cells, ok, failed, p50_us, p99_us, covered_s } = w.series;
+    // Of the first and the last column often only a part belongs to the phase; reports of older versions do not know it.
+    const inside = ok.map((_, at) => covered_s[at] ?? step_s);
+    const isPart = inside.map((seconds) => seconds < step_s);
     const middle = ok.map((_, at) => start_s + (at + 0.5) * step_s);
     const range = [start_s, start_s + ok.length * step_s];
     const buckets = cells.flat().map(([bucket]) => bucket);
@@ -381,7 +384,7 @@
     const y = buckets.length ? [edge(Math.min(...buckets)) / 1.1, edge(Math.max(...buckets) + 1) * 1.1] : [100, 1e6];
     const most = Math.max(1, ...cells.flat().map(([, requests]) => requests));
     const sync = { key: `time-${place(w)}` };
-    const second = (u, x) => (x === null ? '' : `${number(x)} s`);
+    const second = (u, x, line, at) => (x === null ? '' : `${number(x)} s${isPart[at] ? `, ${duration(inside[at] * 1e6)} of it` : ''}`);
     plot(box, {
       height: narrow() ? 240 : 280,
       scales: { x: { time: false, range }, y: { distr: 3, range: y } },
@@ -391,7 +394,9 @@
       hooks: { drawAxes: [(u) => heat(u, w.series, edge, most)] },
     }, [middle, p50_us, p99_us]);
     const target = w.rate.target;
-    const perSecond = (values) => values.map((value) => value / step_s);
+    // What ended after the phase has no time of its own in it.
+    const perSecond = (values) => values.map((value, at) => value / (inside[at] || step_s));
+    const ended = perSecond(ok.map((value, at) => value + failed[at]));
     const bars = uPlot.paths.bars({ size: [0.94] });
     plot(box, {
       height: 120,
@@ -400,11 +405,12 @@
       series: [
         { label: 'second', value: second },
         { label: 'all ended', stroke: css('accent-mid'), fill: css('accent-mid'), width: 0, paths: bars, points: { show: false }, value: liveRate },
+        { label: 'all ended, in a part of a column', stroke: css('accent-mid'), fill: css('accent-soft'), width: 1, paths: bars, points: { show: false }, value: liveRate },
         { label: 'failed', stroke: css('bad'), fill: css('bad'), width: 0, paths: bars, points: { show: false }, value: liveRate },
         ...(target ? [{ label: 'planned', stroke: css('soft'), dash: [4, 3], width: 1, points: { show: false }, value: liveRate }] : []),
       ],
       cursor: { sync, y: false, points: { show: false } },
-    }, [middle, perSecond(ok.map((value, at) => value + failed[at])), perSecond(failed).map((value) => value || null), ...(target ? [middle.map(() => target)] : [])]);
+    }, [middle, ended.map((rate, at) => (isPart[at] ? null : rate)), ended.map((rate, at) => (isPart[at] ? rate : null)), perSecond(failed).map((value) => value || null), ...(target ? [middle.map(() => target)] : [])]);
     return buckets.length + sum(failed);
   }
   // The largest of 1, 2, 5 x a power of ten that is not above `value`.

@@ -13,7 +13,7 @@ use milvus_bench::doctor::{
 };
 use milvus_bench::milvus::{ConnectOptions, Credentials, Effect, methods, proto};
 use milvus_bench::spans::SourceOptions;
-use milvus_bench::telemetry::{IdStream, Nonce};
+use milvus_bench::telemetry::{ExportOptions, IdStream, Nonce};
 use prost::Message;
 use support::fake_milvus::{Failure, FakeMilvus, Shape, SpanSpec};
 use support::raw_client::{call, connect};
@@ -33,6 +33,11 @@ struct Chain {
     options: DoctorOptions,
 }
 
+/// An OTLP/gRPC endpoint of the client's own spans.
+fn grpc(endpoint: String) -> Option<ExportOptions> {
+    Some(ExportOptions::grpc(endpoint, "milvus-bench"))
+}
+
 impl Chain {
     async fn start() -> Self {
         let (milvus, backend) = (FakeMilvus::start(), TraceBackend::start().await);
@@ -40,8 +45,7 @@ impl Chain {
         let source_options = SourceOptions { endpoint: Some(backend.http()), admin: Some(backend.http()), ..SourceOptions::default() };
         let options = DoctorOptions {
             connect: ConnectOptions::new(milvus.uri()),
-            otlp: Some(backend.otlp()),
-            service_name: "milvus-bench".to_owned(),
+            otlp: grpc(backend.otlp()),
             source: "jaeger-json".to_owned(),
             source_options,
             collection: None,
@@ -174,7 +178,7 @@ async fn the_embedded_receiver_takes_the_spans_of_both() {
     let mut chain = Chain::start().await;
     let listen = closed_port();
     chain.milvus.spans_to(&listen, Shape::v2_3_5());
-    chain.options.otlp = Some(listen.clone());
+    chain.options.otlp = grpc(listen.clone());
     chain.options.source = "embedded".to_owned();
     chain.options.source_options = SourceOptions { listen: listen.trim_start_matches("http://").to_owned(), ..SourceOptions::default() };
     let links = chain.check([Fine; 6], "", "").await;
@@ -264,14 +268,14 @@ async fn a_milvus_whose_health_may_not_be_asked_is_a_warning() {
 #[tokio::test]
 async fn otlp_refused() {
     let mut chain = Chain::start().await;
-    chain.options.otlp = Some(closed_port());
+    chain.options.otlp = grpc(closed_port());
     chain.check([Fine, Failed, Fine, Skipped, Fine, Fine], "listens there", "[tracing] export").await;
 }
 
 #[tokio::test]
 async fn an_otlp_address_without_scheme() {
     let mut chain = Chain::start().await;
-    chain.options.otlp = Some(chain.backend.otlp().replace("http://", ""));
+    chain.options.otlp = grpc(chain.backend.otlp().replace("http://", ""));
     chain.check([Fine, Failed, Fine, Skipped, Fine, Fine], "no scheme", "http://HOST:4317").await;
 }
 
@@ -279,7 +283,7 @@ async fn an_otlp_address_without_scheme() {
 async fn a_password_in_the_otlp_address_is_not_shown() {
     let mut chain = Chain::start().await;
     for endpoint in [closed_port(), "http://nowhere.invalid:1".to_owned(), "http://[".to_owned()] {
-        chain.options.otlp = Some(endpoint.replace("http://", "http://user:s3cret@"));
+        chain.options.otlp = grpc(endpoint.replace("http://", "http://user:s3cret@"));
         let links = chain.links().await;
         assert_eq!(find(&links, OTLP_ENDPOINT).state, Failed);
         assert!(!render(&links, false).contains("s3cret"), "{links:?}");
@@ -289,14 +293,14 @@ async fn a_password_in_the_otlp_address_is_not_shown() {
 #[tokio::test]
 async fn a_grpc_server_that_is_no_otlp_receiver() {
     let mut chain = Chain::start().await;
-    chain.options.otlp = Some(chain.milvus.uri());
+    chain.options.otlp = grpc(chain.milvus.uri());
     chain.check([Fine, Failed, Fine, Skipped, Fine, Fine], "no OTLP receiver", "http://HOST:4317").await;
 }
 
 #[tokio::test]
 async fn a_web_port_that_is_no_otlp_receiver() {
     let mut chain = Chain::start().await;
-    chain.options.otlp = Some(chain.backend.http());
+    chain.options.otlp = grpc(chain.backend.http());
     chain.check([Fine, Failed, Fine, Skipped, Fine, Fine], "web port", "http://HOST:4317").await;
 }
 
@@ -334,7 +338,7 @@ async fn a_port_in_use_for_the_embedded_receiver() {
 async fn exporter_and_source_of_two_back_ends() {
     let mut chain = Chain::start().await;
     let other = TraceBackend::start().await;
-    chain.options.otlp = Some(other.otlp());
+    chain.options.otlp = grpc(other.otlp());
     // Milvus' spans are there at once; only our own never come.
     chain.options.deadline = Duration::from_secs(5);
     chain.check([Fine, Fine, Fine, Failed, Fine, Fine], "two different back ends", "[tracing] export").await;

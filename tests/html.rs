@@ -1,10 +1,20 @@
 //! `report.html` and `comparison.html` in a real browser: Chromium without a window, the page opened from disk.
+//!
+//! A machine without Chromium leaves these tests out and says so in one line, which libtest can't; with `CI=true` it fails.
+
+#[path = "support/chromium.rs"]
+mod chromium;
+#[path = "support/harness.rs"]
+mod harness;
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, ExitCode, Output},
 };
+
+use chromium::Chromium;
+use harness::{Harness, Tally, list, loudly, say};
 
 use milvus_bench::{
     analysis::{Analysis, compare::compare},
@@ -12,6 +22,66 @@ use milvus_bench::{
 };
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// A test in the browser.
+type Case = harness::Case<Chromium>;
+
+/// Every test that needs the browser.
+const PAGES: &[Case] = &[
+    Case { name: "it_loads_from_disk_without_a_complaint", run: it_loads_from_disk_without_a_complaint },
+    Case { name: "every_chart_is_drawn_on_light_paper", run: every_chart_is_drawn_on_light_paper },
+    Case { name: "the_systems_dark_mode_makes_it_dark", run: the_systems_dark_mode_makes_it_dark },
+    Case { name: "a_phone_need_not_scroll_sideways", run: a_phone_need_not_scroll_sideways },
+    Case { name: "the_flame_graph_is_walked_with_arrows", run: the_flame_graph_is_walked_with_arrows },
+    Case { name: "names_that_are_scripts_stay_text", run: names_that_are_scripts_stay_text },
+    Case { name: "a_comparison_loads_from_disk_without_a_complaint", run: a_comparison_loads_from_disk_without_a_complaint },
+    Case { name: "a_comparison_is_drawn_in_light_and_dark", run: a_comparison_is_drawn_in_light_and_dark },
+    Case { name: "a_comparison_fits_a_phone", run: a_comparison_fits_a_phone },
+    Case { name: "names_in_a_comparison_that_are_scripts_stay_text", run: names_in_a_comparison_that_are_scripts_stay_text },
+];
+
+/// What becomes of them without one: this program is asked, with a PATH of its own.
+const WITHOUT: &[harness::Case<()>] = &[
+    harness::Case { name: "without_chromium_the_pages_are_left_out_loudly", run: without_chromium_the_pages_are_left_out_loudly },
+    harness::Case { name: "a_chromium_that_does_not_start_is_none", run: a_chromium_that_does_not_start_is_none },
+    harness::Case { name: "in_ci_a_missing_chromium_is_a_failure", run: in_ci_a_missing_chromium_is_a_failure },
+];
+
+fn main() -> ExitCode {
+    let harness = match Harness::from_arguments(std::env::args().skip(1)) {
+        Ok(harness) => harness,
+        Err(text) => {
+            say(&text);
+            return ExitCode::FAILURE;
+        }
+    };
+    let (pages, without) = (harness.wanted(PAGES), harness.wanted(WITHOUT));
+    if harness.lists() {
+        list(&pages);
+        list(&without);
+        return ExitCode::SUCCESS;
+    }
+    let mut tally = Tally::default();
+    for case in without {
+        tally.case(case.name, || (case.run)(&()));
+    }
+    match chromium::find() {
+        _ if pages.is_empty() => {}
+        Ok(chromium) => {
+            for case in pages {
+                tally.case(case.name, || (case.run)(&chromium));
+            }
+        }
+        Err(why) if in_ci() => pages.iter().for_each(|case| tally.not_run(case.name, &format!("{why}, and CI is set"))),
+        Err(why) => loudly(&format!("{why}: the {} tests of the pages in a browser are LEFT OUT (apt-get install chromium)", pages.len())),
+    }
+    tally.finish()
+}
+
+/// Where nobody reads what a test run said, nothing may be left out.
+fn in_ci() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true" || value == "1")
+}
 
 /// Every chart of the page, by the name that its figure has.
 const CHARTS: [&str; 9] = ["overlay", "phases", "curves", "account", "tail", "series", "flame", "exemplars", "traces"];
@@ -51,22 +121,15 @@ fn comparison(baseline: &[Analysis], run: &[Analysis]) -> String {
     String::from_utf8((entry.render)(&compare(baseline, run)).expect("a page")).expect("UTF-8")
 }
 
-/// The first Chromium on PATH.
-fn chromium() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-    let found = std::env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name))).find(|file| file.is_file());
-    found.unwrap_or_else(|| panic!("no Chromium on PATH, which this test opens the page in: apt-get install chromium"))
-}
-
 /// A scratch folder with pages, and a profile of its own for the browser.
-struct Browser {
+struct Browser<'a> {
+    chromium: &'a Chromium,
     folder: TempDir,
 }
 
-impl Browser {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder") }
+impl<'a> Browser<'a> {
+    fn new(chromium: &'a Chromium) -> Self {
+        Self { chromium, folder: tempfile::tempdir().expect("a folder") }
     }
 
     fn write(&self, name: &str, page: &str) -> PathBuf {
@@ -81,7 +144,7 @@ impl Browser {
         // The page is ours, so it needs no sandbox, which a container can't give. A browser that hangs is ended.
         let Output { stdout, stderr, status } = Command::new("timeout")
             .args(["--kill-after=5", "180"])
-            .arg(chromium())
+            .arg(&self.chromium.0)
             .args([
                 "--headless",
                 "--no-sandbox",
@@ -204,9 +267,8 @@ fn brightness(color: &Value) -> u64 {
     channels.iter().sum::<u64>() / 3
 }
 
-#[test]
-fn it_loads_from_disk_without_a_complaint() {
-    let browser = Browser::new();
+fn it_loads_from_disk_without_a_complaint(chromium: &Chromium) {
+    let browser = Browser::new(chromium);
     let page = page(&sample());
     let path = browser.write("report.html", &page);
     let (document, log) = browser.open(&path, &[]);
@@ -217,37 +279,32 @@ fn it_loads_from_disk_without_a_complaint() {
     assert!(head.contains(&format!("data-ready=\"{}\"", page.matches("<figure data-chart").count())), "{head}");
 }
 
-#[test]
-fn every_chart_is_drawn_on_light_paper() {
-    let found = Browser::new().probe(&page(&sample()), 1280, &["--blink-settings=preferredColorScheme=1"]);
+fn every_chart_is_drawn_on_light_paper(chromium: &Chromium) {
+    let found = Browser::new(chromium).probe(&page(&sample()), 1280, &["--blink-settings=preferredColorScheme=1"]);
     check_charts(&found);
     assert!(brightness(&found["paper"]) > 200, "{found:#}");
     assert!(brightness(&found["other"]) < 80, "the button makes it dark: {found:#}");
 }
 
-#[test]
-fn the_systems_dark_mode_makes_it_dark() {
-    let found = Browser::new().probe(&page(&sample()), 1280, &["--blink-settings=preferredColorScheme=0"]);
+fn the_systems_dark_mode_makes_it_dark(chromium: &Chromium) {
+    let found = Browser::new(chromium).probe(&page(&sample()), 1280, &["--blink-settings=preferredColorScheme=0"]);
     check_charts(&found);
     assert!(brightness(&found["paper"]) < 80, "{found:#}");
     assert!(brightness(&found["other"]) > 200, "the button makes it light: {found:#}");
 }
 
-#[test]
-fn a_phone_need_not_scroll_sideways() {
-    let found = Browser::new().probe(&page(&sample()), 390, &[]);
+fn a_phone_need_not_scroll_sideways(chromium: &Chromium) {
+    let found = Browser::new(chromium).probe(&page(&sample()), 390, &[]);
     check_charts(&found);
     assert_eq!((found["width"].as_u64(), found["scroll"].as_u64()), (Some(390), Some(390)), "{found:#}");
 }
 
-#[test]
-fn the_flame_graph_is_walked_with_arrows() {
-    let found = Browser::new().probe(&page(&sample()), 1280, &[]);
+fn the_flame_graph_is_walked_with_arrows(chromium: &Chromium) {
+    let found = Browser::new(chromium).probe(&page(&sample()), 1280, &[]);
     assert!(found["focus"].as_str().is_some_and(|label| label.contains("MilvusService/Search")), "{found:#}");
 }
 
-#[test]
-fn names_that_are_scripts_stay_text() {
+fn names_that_are_scripts_stay_text(chromium: &Chromium) {
     const HOSTILE: &str = "</script><script>document.documentElement.dataset.errors = 'run'</script><img src=x>";
     let mut analysis = sample();
     (analysis.name, analysis.description) = (HOSTILE.to_owned(), HOSTILE.to_owned());
@@ -260,7 +317,7 @@ fn names_that_are_scripts_stay_text() {
             exemplar.waterfall.iter_mut().flat_map(|drawn| &mut drawn.rows).for_each(|row| row.label = HOSTILE.to_owned());
         }
     }
-    let found = Browser::new().probe(&page(&analysis), 1280, &[]);
+    let found = Browser::new(chromium).probe(&page(&analysis), 1280, &[]);
     check_charts(&found);
     // Data, uPlot, the page's own script, and the probe.
     assert_eq!((found["scripts"].as_u64(), found["images"].as_u64()), (Some(4), Some(0)), "{found:#}");
@@ -291,18 +348,16 @@ fn check_comparison(found: &Value) {
     assert_eq!(found["out_of_reach"], 0, "what may scroll is reached by the keyboard: {found:#}");
 }
 
-#[test]
-fn a_comparison_loads_from_disk_without_a_complaint() {
-    let browser = Browser::new();
+fn a_comparison_loads_from_disk_without_a_complaint(chromium: &Chromium) {
+    let browser = Browser::new(chromium);
     let path = browser.write("comparison.html", &comparison(&side("before", 1.0), &side("after", 2.0)));
     let (_, log) = browser.open(&path, &[]);
     let complaints: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
-#[test]
-fn a_comparison_is_drawn_in_light_and_dark() {
-    let (browser, page) = (Browser::new(), comparison(&side("before", 1.0), &side("after", 2.0)));
+fn a_comparison_is_drawn_in_light_and_dark(chromium: &Chromium) {
+    let (browser, page) = (Browser::new(chromium), comparison(&side("before", 1.0), &side("after", 2.0)));
     let light = browser.ask(COMPARISON_PROBE, &page, 1280, &["--blink-settings=preferredColorScheme=1"]);
     check_comparison(&light);
     let dark = browser.ask(COMPARISON_PROBE, &page, 1280, &["--blink-settings=preferredColorScheme=0"]);
@@ -310,16 +365,14 @@ fn a_comparison_is_drawn_in_light_and_dark() {
     assert!(brightness(&light["paper"]) > 200 && brightness(&dark["paper"]) < 80, "{light:#} {dark:#}");
 }
 
-#[test]
-fn a_comparison_fits_a_phone() {
-    let found = Browser::new().ask(COMPARISON_PROBE, &comparison(&side("before", 1.0), &side("after", 2.0)), 390, &[]);
+fn a_comparison_fits_a_phone(chromium: &Chromium) {
+    let found = Browser::new(chromium).ask(COMPARISON_PROBE, &comparison(&side("before", 1.0), &side("after", 2.0)), 390, &[]);
     check_comparison(&found);
     assert_eq!((found["width"].as_u64(), found["scroll"].as_u64()), (Some(390), Some(390)), "{found:#}");
     assert_eq!(found["sideways"], 0, "ratios and curves are seen whole: {found:#}");
 }
 
-#[test]
-fn names_in_a_comparison_that_are_scripts_stay_text() {
+fn names_in_a_comparison_that_are_scripts_stay_text(chromium: &Chromium) {
     const HOSTILE: &str = "</title></style><script>document.documentElement.dataset.errors = 'run'</script><img src=x>";
     let named = |name: &str, scale: f64| {
         let mut runs = side(name, scale);
@@ -330,7 +383,7 @@ fn names_in_a_comparison_that_are_scripts_stay_text() {
         }
         runs
     };
-    let found = Browser::new().ask(COMPARISON_PROBE, &comparison(&named("before", 1.0), &named("after", 2.0)), 1280, &[]);
+    let found = Browser::new(chromium).ask(COMPARISON_PROBE, &comparison(&named("before", 1.0), &named("after", 2.0)), 1280, &[]);
     check_comparison(&found);
     // The probe is the only script.
     assert_eq!((found["scripts"].as_u64(), found["images"].as_u64(), found["errors"].as_str()), (Some(1), Some(0), Some("")), "{found:#}");
@@ -338,4 +391,45 @@ fn names_in_a_comparison_that_are_scripts_stay_text() {
         let texts = found[shown].as_array().expect("texts");
         assert!(texts.iter().any(|text| text.as_str().is_some_and(|text| text.contains(HOSTILE))), "{shown}: {texts:#?}");
     }
+}
+
+/// This program for one page where only the folder `path` is searched for a browser: whether it succeeded, and what it wrote.
+fn asked(path: &Path, ci: Option<&str>) -> (bool, String) {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", PAGES[0].name]).env("PATH", path).env_remove("CI").envs(ci.map(|value| ("CI", value)));
+    let Output { status, stdout, stderr } = command.output().expect("it starts");
+    (status.success(), format!("{}{}", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr)))
+}
+
+#[track_caller]
+fn check_left_out(path: &Path, ci: Option<&str>, why: &str) {
+    let (succeeded, wrote) = asked(path, ci);
+    assert!(succeeded && wrote.contains("0 passed; 0 failed"), "{wrote}");
+    let lines: Vec<&str> = wrote.lines().filter(|line| line.contains("LEFT OUT")).collect();
+    assert!(lines.len() == 1 && lines[0].contains(why) && lines[0].contains("apt-get install chromium"), "{wrote}");
+}
+
+fn without_chromium_the_pages_are_left_out_loudly((): &()) {
+    let empty = tempfile::tempdir().expect("a folder");
+    for ci in [None, Some(""), Some("false")] {
+        check_left_out(empty.path(), ci, "no Chromium on PATH");
+    }
+}
+
+/// As the package of a distribution that only says how to get another one; and a folder of that name.
+fn a_chromium_that_does_not_start_is_none((): &()) {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("chromium")).expect("a folder");
+    let stub = folder.path().join("chromium-browser");
+    fs::write(&stub, "#!/bin/sh\necho 'please install it' >&2\nexit 1\n").expect("a file");
+    fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).expect("it may be run");
+    check_left_out(folder.path(), None, &format!("{} does not start", stub.display()));
+}
+
+fn in_ci_a_missing_chromium_is_a_failure((): &()) {
+    let empty = tempfile::tempdir().expect("a folder");
+    let (succeeded, wrote) = asked(empty.path(), Some("true"));
+    assert!(!succeeded && wrote.contains("no Chromium on PATH") && wrote.contains("0 passed; 1 failed"), "{wrote}");
+    assert!(!wrote.contains("LEFT OUT"), "{wrote}");
 }

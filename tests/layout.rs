@@ -11,11 +11,13 @@ const EDGES: &[(&str, &[&str])] = &[
     ("scenario", &[]),
     ("pacer", &[]),
     ("dataset", &[]),
-    ("milvus", &[]),
+    ("not_grpc", &[]),
+    ("open_files", &[]),
+    ("milvus", &["not_grpc", "open_files"]),
     ("null_milvus", &["milvus"]),
     ("telemetry", &[]),
     ("record", &[]),
-    ("spans", &[]),
+    ("spans", &["not_grpc", "open_files"]),
     ("stack", &[]),
     ("operation", &["milvus", "dataset"]),
     ("plan", &["scenario", "dataset", "operation", "pacer", "spans", "report", "analysis"]),
@@ -29,6 +31,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "scenario",
             "pacer",
             "dataset",
+            "not_grpc",
+            "open_files",
             "milvus",
             "null_milvus",
             "telemetry",
@@ -109,6 +113,23 @@ fn modules_import_only_what_the_table_allows() {
     assert!(wrong.is_empty(), "edges that the table does not have:\n{}", wrong.join("\n"));
 }
 
+/// OpenTelemetry's SDK stays behind one door; `opentelemetry_proto`, which has OTLP's types alone, is no part of it.
+#[test]
+fn only_telemetry_names_the_sdk() {
+    const SDK: [&str; 4] = ["opentelemetry::", "opentelemetry_sdk", "opentelemetry_otlp", "opentelemetry_http"];
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&source, &mut files);
+    let names = |file: &PathBuf| -> bool {
+        let text = fs::read_to_string(file).expect("a source file");
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        code.flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')))
+            .any(|word| SDK.iter().any(|name| word.strip_prefix("::").unwrap_or(word).starts_with(name)))
+    };
+    let (inside, outside): (Vec<_>, Vec<_>) = files.into_iter().filter(names).partition(|file| file.starts_with(source.join("telemetry")));
+    assert!(!inside.is_empty() && outside.is_empty(), "{outside:?}");
+}
+
 #[test]
 fn nothing_ends_the_process_below_main() {
     let mut files = Vec::new();
@@ -117,6 +138,20 @@ fn nothing_ends_the_process_below_main() {
         ["process::exit", "process::abort"].iter().any(|word| fs::read_to_string(file).expect("a source file").contains(word))
     };
     let found: Vec<_> = files.iter().filter(ends).collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// Words of code that writes to stdout or stderr itself. The macros panic where those are gone.
+const PRINTS: [&str; 4] = ["print!(", "println!(", "io::stderr()", "io::stdout().lock"];
+
+#[test]
+fn only_the_output_of_the_command_line_prints() {
+    let mut files = Vec::new();
+    rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+    files.retain(|file| !file.ends_with("cli/output.rs"));
+    // Asking whether it is a terminal writes nothing.
+    let code = |file: &PathBuf| fs::read_to_string(file).expect("a source file").replace("io::stderr().is_terminal()", "");
+    let found: Vec<_> = files.iter().filter(|file| PRINTS.iter().any(|word| code(file).contains(word))).collect();
     assert!(found.is_empty(), "{found:?}");
 }
 

@@ -16,7 +16,7 @@ use milvus_bench::{
     load::{Engine, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, Stop, StopHandle, StreamRun},
     milvus::{Call, CallFailure, ConnectOptions, Method, methods, proto},
     null_milvus::{NullMilvus, NullOptions, Stall},
-    operation::{Finished, Operation, RequestKey},
+    operation::{Finished, Operation, QueryOrder, RequestKey},
     pacer::{Schedule, Shape, Spread},
     plan::ThinkTime,
     record::{Figure, Outcome, Part, RequestLine, RunClock, RunFolder, RunInfo, RunReader, RunWriter, StreamId, StreamInfo},
@@ -41,7 +41,7 @@ impl Operation for Version {
 
     fn finish(&self, _: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
         let reply = proto::GetVersionResponse::decode(body)
-            .map_err(|error| CallFailure { error: milvus_bench::milvus::CallError::BadReply, text: error.to_string() })?;
+            .map_err(|error| CallFailure::new(milvus_bench::milvus::CallError::BadReply, &error.to_string()))?;
         milvus_bench::milvus::check_status(reply.status.as_ref())?;
         Ok(Finished { rows: 0, recall: f32::NAN })
     }
@@ -138,6 +138,7 @@ async fn measure(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send
     let part = PartPlan {
         stream: StreamId(0),
         ids: IdStream::new(Nonce(1), 42, "alone", "version", "measured"),
+        queries: QueryOrder::default(),
         sample_ratio: 1.0,
         switch: None,
         start: Duration::ZERO,
@@ -411,6 +412,7 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
             let part = PartPlan {
                 stream: StreamId(0),
                 ids,
+                queries: QueryOrder::default(),
                 sample_ratio: 0.0,
                 switch: None,
                 start: Duration::ZERO,

@@ -159,7 +159,7 @@ pub(crate) async fn measure(uri: &str, load: Load) -> PerRequest {
     let mut writer = RunWriter::start(&RunFolder::at(folder.path()), Arc::new(infos.clone()), Box::new(|_| {})).expect("a writer");
     let options = EngineOptions::new(ConnectOptions::new(uri), RunClock::start());
     let engine = Engine::start(&options, vec![writer.recorder()]).await.expect("it connects");
-    let ids = RunIds { nonce: Nonce(1), seed: plan.seed };
+    let ids = RunIds::new(Nonce(1), plan.seed, plan.round);
     let mut phase = phase_run(&plan, 0, &infos, ids, Instant::now() + Duration::from_millis(50), &nothing_earlier(&plan));
     let inner = Arc::clone(&phase.streams[0].operation);
     let counted = Arc::new(Counted { inner, load, ended: AtomicU64::new(0), readings: Mutex::default() });

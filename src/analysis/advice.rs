@@ -1,8 +1,11 @@
 //! What those who run Milvus can do about it, in Milvus' terms: a table of rules over what was found for a workload.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use super::{Advice, Area, InstanceShare, WorkloadAnalysis};
+use super::{Advice, Area, WorkloadAnalysis};
+use crate::record::{RunInfo, is_brute_force};
 
 /// A workload, and what the plan says of it.
 #[derive(Clone, Copy, Debug)]
@@ -10,6 +13,10 @@ pub(super) struct Case<'a> {
     pub(super) workload: &'a WorkloadAnalysis,
     /// Consistency level that its reads ask for; None where it is not known.
     pub(super) consistency: Option<&'a str>,
+    /// Type of the index of its collection's vectors; None where it is not known.
+    pub(super) index_type: Option<&'a str>,
+    /// Whether all that has no index are segments too small for one.
+    pub(super) too_small: bool,
 }
 
 /// One rule: what it is called, and the share that it found, with the sentence, where it applies.
@@ -71,6 +78,22 @@ pub(super) fn consistency<'a>(plan: &'a Value, workload: &str) -> Option<&'a str
     own.or_else(|| text(plan.get("collections")?.get(workload.get("collection")?.as_str()?)?.get("consistency")?))
 }
 
+/// The type of the index that `workload` searches: as Milvus said it before its phase, else as the scenario asks for it.
+pub(super) fn index_type<'a>(info: &'a RunInfo, workload: &str, collection: &str) -> Option<&'a str> {
+    let told = info.collections.iter().filter(|state| state.name == collection).find_map(|state| state.index_type.as_deref());
+    told.or_else(|| {
+        let key = info.plan.get("workloads")?.get(workload)?.get("collection")?.as_str()?;
+        info.plan.get("collections")?.get(key)?.pointer("/index/type")?.as_str()
+    })
+}
+
+/// Whether a collection held neither growing rows nor unindexed ones whenever it was looked at: what is searched without an index
+/// then is in segments over which Milvus builds none.
+pub(super) fn too_small(info: &RunInfo, collection: &str) -> bool {
+    let mut states = info.collections.iter().filter(|state| state.name == collection).peekable();
+    states.peek().is_some() && states.all(|state| (state.growing_rows, state.unindexed_rows) == (Some(0), Some(0)))
+}
+
 /// Share of an area in the mean of all matched requests.
 fn area(case: Case<'_>, area: Area) -> Option<f64> {
     let all = case.workload.account.first().filter(|band| band.band == "all" && band.mean_us > 0.0)?;
@@ -128,11 +151,19 @@ fn node_queue(case: Case<'_>) -> Option<(f64, String)> {
     large(case, Area::NodeQueue, LARGE, rest)
 }
 
+/// Brute force that was asked for is no finding.
 fn brute_force(case: Case<'_>) -> Option<(f64, String)> {
+    if case.index_type.is_some_and(is_brute_force) {
+        return None;
+    }
     let facts = case.workload.traces.as_ref().filter(|facts| facts.engine_us > 0.0)?;
     let share = facts.brute_force_us / facts.engine_us;
-    let sentence =
-        format!("{} of the engine's time is brute force over growing or unindexed segments: flush, wait for the index", percent(share));
+    let (what, todo) = if case.too_small {
+        ("segments that are too small for an index", "Milvus builds none below 1,024 rows, so use more rows, or let them be merged")
+    } else {
+        ("growing or unindexed segments", "flush, wait for the index")
+    };
+    let sentence = format!("{} of the engine's time is brute force over {what}: {todo}", percent(share));
     (share > OFTEN).then_some((share, sentence))
 }
 
@@ -164,13 +195,15 @@ fn reduce(case: Case<'_>) -> Option<(f64, String)> {
 /// `72 % of the tail's engine time is on querynode 17, which has 13 % of the faster half's`.
 fn one_node(case: Case<'_>) -> Option<(f64, String)> {
     let shares = &case.workload.instances;
+    let mut sums: BTreeMap<(&str, &str), (f64, f64)> = BTreeMap::new();
+    for row in shares {
+        let (tail, body) = sums.entry((&row.area, &row.service)).or_default();
+        (*tail, *body) = (*tail + row.tail_mean_us.unwrap_or(0.0), *body + row.body_mean_us.unwrap_or(0.0));
+    }
     let found = shares.iter().filter_map(|row| {
-        let of = |time: fn(&InstanceShare) -> Option<f64>| {
-            let alike = shares.iter().filter(|other| other.area == row.area && other.service == row.service);
-            let sum: f64 = alike.filter_map(time).sum();
-            (sum > 0.0).then(|| time(row).unwrap_or(0.0) / sum)
-        };
-        let (tail, body) = (of(|row| row.tail_mean_us)?, of(|row| row.body_mean_us)?);
+        let (tail, body) = sums.get(&(row.area.as_str(), row.service.as_str()))?;
+        let of = |time: Option<f64>, sum: f64| (sum > 0.0).then(|| time.unwrap_or(0.0) / sum);
+        let (tail, body) = (of(row.tail_mean_us, *tail)?, of(row.body_mean_us, *body)?);
         // How much slower it makes the tail decides whether it is worth a sentence.
         let grown = row.tail_mean_us? - row.body_mean_us?;
         let whole = case.workload.tail.as_ref().map_or(0.0, |tail| tail.difference_us);

@@ -2,18 +2,19 @@
 //!
 //! Memory grows with the sampled requests and their parts, never with the spans.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Area, JoinState,
     account::{AccountOptions, RequestAccount, Tree, account_joined},
     facts::FactCounter,
     index::TraceIndex,
-    join,
+    join::{self, Call},
     kept::KeptTraces,
     requests::{self, Listed},
     stacks::StackTable,
     tables::{InstanceTable, PartTable},
+    times::Possible,
 };
 use crate::{
     record::{FolderError, Outcome, RequestLine, RunReader},
@@ -22,6 +23,9 @@ use crate::{
 
 /// Texts about damage that are kept.
 const KEPT_DAMAGE: usize = 10;
+
+/// Longest time since a run's start that is believed, thirty years: no sum of a million of them overflows.
+const MAX_NS: u64 = 1_000_000_000_000_000_000;
 
 /// What is kept of one sampled request that was sent.
 #[derive(Debug)]
@@ -78,6 +82,8 @@ pub(super) struct StreamData {
     pub(super) facts: FactCounter,
     /// Sum, least and number of the known recalls.
     pub(super) recall: Option<(f64, f64, u64)>,
+    /// Replies that prove the data set's truth wrong, and the query of the first of them.
+    pub(super) truth_wrong: (u64, Option<u64>),
     /// Rows of the sampled successes, and number of these.
     pub(super) rows: (u64, u64),
     /// Number, sum and longest of the calls to each query node, by number of the instance in the area node to node.
@@ -146,13 +152,16 @@ pub(super) fn read_requests(reader: &RunReader) -> Result<Collected, FolderError
 fn keep_line(stream: &mut StreamData, line: &RequestLine) {
     let (Some(sent_ns), Some(done_ns)) = (line.sent_ns, line.done_ns) else { return };
     // Out of order only in a file that was changed by hand; the parts could not add up to the latency.
-    if done_ns < sent_ns || line.intended_ns.is_some_and(|intended| sent_ns < intended) {
+    if done_ns < sent_ns || line.intended_ns.is_some_and(|intended| sent_ns < intended) || done_ns > MAX_NS {
         return;
     }
     let ok = line.outcome == Outcome::Ok;
     stream.last_done_ns = stream.last_done_ns.max(done_ns);
     if ok {
         stream.rows = (stream.rows.0 + u64::from(line.rows), stream.rows.1 + 1);
+        if line.truth_wrong {
+            stream.truth_wrong = (stream.truth_wrong.0 + 1, stream.truth_wrong.1.or(line.query));
+        }
         if let Some(recall) = line.recall.map(f64::from).filter(|recall| recall.is_finite()) {
             let (sum, least, count) = stream.recall.unwrap_or((0.0, recall, 0));
             stream.recall = Some((sum + recall, least.min(recall), count + 1));
@@ -166,7 +175,7 @@ fn keep_line(stream: &mut StreamData, line: &RequestLine) {
 }
 
 /// Joins every trace to its requests.
-pub(super) fn read_spans(found: &mut Collected, traces: impl Iterator<Item = Trace>, resolution_ns: u32) {
+pub(super) fn read_spans(found: &mut Collected, traces: impl Iterator<Item = Trace>, resolution_ns: u32, possible: Possible) {
     let mut wanted: Vec<(u128, usize, usize)> = Vec::new();
     for (stream, data) in found.streams.iter().enumerate() {
         wanted.extend(data.requests.iter().enumerate().map(|(at, request)| (request.trace_id, stream, at)));
@@ -175,7 +184,7 @@ pub(super) fn read_spans(found: &mut Collected, traces: impl Iterator<Item = Tra
     for trace in traces {
         found.spans += trace.spans.len() as u64;
         let first = wanted.partition_point(|(id, _, _)| *id < trace.trace_id);
-        let index = TraceIndex::new(&trace);
+        let index = TraceIndex::new(&trace, possible);
         for (_, stream, at) in wanted[first..].iter().take_while(|(id, _, _)| *id == trace.trace_id) {
             take_trace(found, (&trace, &index), (*stream, *at), resolution_ns);
         }
@@ -189,7 +198,8 @@ fn take_trace(found: &mut Collected, (trace, index): (&Trace, &TraceIndex<'_>), 
         return;
     }
     found.client_spans += u64::from(index.find(request.span_id).is_some());
-    let joined = join::join(index, request.span_id);
+    let call = Call { client_span_id: request.span_id, answered_within_ns: request.ok.then(|| request.service_ns()) };
+    let joined = join::join(index, call);
     request.state = Some(joined.state);
     facts.add_joined(&joined);
     let options = AccountOptions { client_span_id: request.span_id, succeeded: request.ok, resolution_ns };
@@ -202,7 +212,7 @@ fn take_trace(found: &mut Collected, (trace, index): (&Trace, &TraceIndex<'_>), 
             for call in &account.node_calls {
                 let number = found.instances.number(Area::NodeToNode, &index.span(call.callee).resource);
                 let (calls, sum, longest) = node_calls.entry(number).or_default();
-                (*calls, *sum, *longest) = (*calls + 1, *sum + call.own_ns, (*longest).max(call.own_ns));
+                (*calls, *sum, *longest) = (*calls + 1, sum.saturating_add(call.own_ns), (*longest).max(call.own_ns));
             }
             let tables = (&mut found.parts, &mut found.instances, &mut found.stacks);
             request.account = Some(light(index, (&account, &tree), request, tables));
@@ -233,18 +243,32 @@ fn light(
         }
     }
     let stacks = stacks.fold(index, account, tree, request);
-    Light { server_ns: account.server_ns, parts: by_part.0.into(), instances: by_instance.0.into(), stacks }
+    Light { server_ns: account.server_ns, parts: by_part.list.into(), instances: by_instance.list.into(), stacks }
 }
 
-/// Sums by number; a request has few parts, so a search from the front is the fastest.
+/// Sums by number. A request mostly has few parts, so that a search from the front is the fastest; with more there is an index.
 #[derive(Default)]
-struct Sums(Vec<(u32, i64)>);
+struct Sums {
+    list: Vec<(u32, i64)>,
+    places: HashMap<u32, usize>,
+}
 
 impl Sums {
+    /// Length of the list up to which it is searched.
+    const FEW: usize = 32;
+
     fn add(&mut self, number: u32, value: i64) {
-        match self.0.iter_mut().find(|(known, _)| *known == number) {
-            Some((_, sum)) => *sum += value,
-            None => self.0.push((number, value)),
+        let few = self.list.len() <= Self::FEW;
+        let known = if few { self.list.iter().position(|(known, _)| *known == number) } else { self.places.get(&number).copied() };
+        if let Some(at) = known {
+            self.list[at].1 += value;
+            return;
+        }
+        self.list.push((number, value));
+        if self.list.len() == Self::FEW + 1 {
+            self.places = self.list.iter().enumerate().map(|(at, (number, _))| (*number, at)).collect();
+        } else if !few {
+            self.places.insert(number, self.list.len() - 1);
         }
     }
 }

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{JoinState, RequestAccount, TraceFacts, collect::Request, join::Joined, quantiles};
+use super::{ImpossibleTimes, JoinState, RequestAccount, TraceFacts, collect::Request, join::Joined, quantiles};
+
+/// Most names that are counted apart: they come from outside, and there may be any number of them.
+const MOST_NAMES: usize = 1_000;
+/// What further ones are called.
+const MORE_NAMES: &str = "(more)";
 
 /// Counts facts trace by trace.
 #[derive(Debug, Default)]
@@ -20,13 +25,15 @@ impl FactCounter {
     pub(super) fn add_joined(&mut self, joined: &Joined) {
         self.facts.retried_by_transport += u64::from(joined.roots > 1);
         self.facts.callee_spans_lost += joined.callees_lost;
+        self.facts.impossible.extend(&joined.impossible);
+        self.facts.spoilt_by_times += u64::from(joined.spoilt_by_times);
     }
 
     /// Adds what the account of one matched request showed.
     pub(super) fn add_account(&mut self, account: &RequestAccount) {
         let facts = &mut self.facts;
         *self.spans.entry(account.spans).or_default() += 1;
-        facts.engine_searches += account.engine_searches;
+        facts.engine_searches = facts.engine_searches.saturating_add(account.engine_searches);
         self.engine_ns += u128::from(account.engine_ns);
         self.brute_force_ns += u128::from(account.brute_force_ns);
         facts.node_calls += account.node_searches;
@@ -41,11 +48,17 @@ impl FactCounter {
             (&mut facts.unknown_names, &account.unknown_names),
         ] {
             for (name, count) in from {
-                *into.entry(name.clone()).or_default() += count;
+                let full = into.len() >= MOST_NAMES && !into.contains_key(name);
+                *into.entry(if full { MORE_NAMES.to_owned() } else { name.clone() }).or_default() += count;
             }
         }
         facts.shifted += u64::from(account.largest_shift_ns > 0);
         self.largest_shift_ns = self.largest_shift_ns.max(account.largest_shift_ns);
+    }
+
+    /// Spans whose times can't be.
+    pub(super) fn impossible(&self) -> &ImpossibleTimes {
+        &self.facts.impossible
     }
 
     /// The facts, completed with what the requests say.

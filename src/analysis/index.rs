@@ -1,5 +1,11 @@
 //! One trace with its parent links resolved: made once, used for every request of the trace (set-up shares one).
 
+use std::cell::OnceCell;
+
+use super::{
+    join::Loose,
+    times::{Fault, Possible},
+};
 use crate::spans::{ServerSpan, Trace};
 
 /// What a span's parent link leads to.
@@ -20,16 +26,22 @@ pub(super) struct TraceIndex<'a> {
     by_id: Vec<(u64, u32)>,
     parents: Vec<Parent>,
     children: Vec<Vec<u32>>,
+    possible: Possible,
+    /// Faults of the spans' times; empty where there are none.
+    faults: Vec<Option<Fault>>,
+    loose: OnceCell<Loose>,
 }
 
 impl<'a> TraceIndex<'a> {
-    /// Resolves the links of `trace`.
-    pub(super) fn new(trace: &'a Trace) -> Self {
+    /// Resolves the links of `trace`, whose times must be `possible`.
+    pub(super) fn new(trace: &'a Trace, possible: Possible) -> Self {
         let spans = trace.spans.as_slice();
         let mut by_id: Vec<(u64, u32)> = spans.iter().zip(0u32..).map(|(span, at)| (span.span_id, at)).collect();
         by_id.sort_unstable();
         by_id.dedup_by_key(|(id, _)| *id);
-        let mut index = Self { spans, by_id, parents: vec![Parent::None; spans.len()], children: vec![Vec::new(); spans.len()] };
+        let (parents, children) = (vec![Parent::None; spans.len()], vec![Vec::new(); spans.len()]);
+        let (faults, possible) = possible.faults(spans);
+        let mut index = Self { spans, by_id, parents, children, possible, faults, loose: OnceCell::new() };
         for (_, at) in index.by_id.clone() {
             let parent = match spans[at as usize].parent_id {
                 None => Parent::None,
@@ -71,5 +83,30 @@ impl<'a> TraceIndex<'a> {
     /// Number of spans in the trace.
     pub(super) fn len(&self) -> usize {
         self.spans.len()
+    }
+
+    /// The times that a span of the trace can have.
+    pub(super) fn possible(&self) -> Possible {
+        self.possible
+    }
+
+    /// Whether any span has a fault.
+    pub(super) fn has_faults(&self) -> bool {
+        !self.faults.is_empty()
+    }
+
+    /// What is wrong with the times of `at`.
+    pub(super) fn fault(&self, at: u32) -> Option<Fault> {
+        self.faults.get(at as usize).copied().flatten()
+    }
+
+    /// Whether the times of `at` itself mean something.
+    pub(super) fn is_possible(&self, at: u32) -> bool {
+        self.fault(at).is_none_or(|fault| !fault.is_of_span())
+    }
+
+    /// What hangs on nothing within the trace: found once, asked for every request.
+    pub(super) fn loose(&self) -> &Loose {
+        self.loose.get_or_init(|| Loose::of(self))
     }
 }

@@ -6,9 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     areas::{self, Rule},
-    index::{Parent, TraceIndex},
+    index::TraceIndex,
+    times::{Fault, ImpossibleTimes, outlasts},
 };
 use crate::spans::SpanKind;
+
+mod loose;
+
+pub(super) use loose::Loose;
 
 /// How the join of one sampled request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,7 +21,7 @@ use crate::spans::SpanKind;
 pub enum JoinState {
     /// Root found and every span's parent present.
     Matched,
-    /// Root found, something missing below it.
+    /// Root found, something missing below it, or times that can't be.
     Incomplete,
     /// Spans, but no server root.
     NoRoot,
@@ -43,6 +48,15 @@ impl JoinState {
     }
 }
 
+/// The call that a trace is joined to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Call {
+    /// Span id of the client span, which need not be in the trace.
+    pub(super) client_span_id: u64,
+    /// Nanoseconds within which it was answered; None where it was not, or that is not known.
+    pub(super) answered_within_ns: Option<u64>,
+}
+
 /// The spans of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Joined {
@@ -50,7 +64,7 @@ pub(super) struct Joined {
     pub(super) state: JoinState,
     /// The outermost span of the chosen root: the root itself, or a gateway's span above it.
     pub(super) top: Option<u32>,
-    /// The server root.
+    /// The server root; None also where its times can't be.
     pub(super) root: Option<u32>,
     /// Server roots below the client span: more than one where the transport sent the request again.
     pub(super) roots: u64,
@@ -58,10 +72,15 @@ pub(super) struct Joined {
     pub(super) callees_lost: u64,
     /// Spans that were left running behind the request or belong to its aftermath, by name.
     pub(super) aside: BTreeMap<String, u64>,
+    /// Spans whose times can't be.
+    pub(super) impossible: ImpossibleTimes,
+    /// Whether such times alone keep the request out of the account.
+    pub(super) spoilt_by_times: bool,
 }
 
-/// Joins the trace to the request whose client span has `client_id`, which need not be in the trace.
-pub(super) fn join(index: &TraceIndex<'_>, client_id: u64) -> Joined {
+/// Joins the trace to `call`.
+pub(super) fn join(index: &TraceIndex<'_>, call: Call) -> Joined {
+    let client_id = call.client_span_id;
     let below = below_client(index, client_id);
     let mut joined = Joined {
         state: JoinState::NoRoot,
@@ -70,20 +89,67 @@ pub(super) fn join(index: &TraceIndex<'_>, client_id: u64) -> Joined {
         roots: below.roots.len() as u64,
         callees_lost: 0,
         aside: BTreeMap::new(),
+        impossible: ImpossibleTimes::default(),
+        spoilt_by_times: false,
     };
-    let chosen = below.roots.iter().max_by_key(|(root, _)| (index.span(*root).end_ns, std::cmp::Reverse(index.span(*root).span_id)));
-    let Some((root, top)) = chosen.copied() else {
-        let strays = loose(index, client_id);
-        if below.spans == 0 && (strays.orphans.is_empty() || strays.other_callers) {
+    if below.roots.is_empty() {
+        let loose = index.loose();
+        let client = index.find(client_id);
+        let others = loose.other_callers(index, client_id, client);
+        if below.spans == 0 && (loose.orphans(client_id, client).next().is_none() || others) {
             joined.state = JoinState::Missing;
+        } else if !others {
+            count_faults(index, index.all().map(|(at, _)| at), &mut joined.impossible);
         }
+        return joined;
+    }
+    let Some((root, top)) = choose(index, &below, call, &mut joined) else {
+        (joined.state, joined.spoilt_by_times) = (JoinState::Incomplete, true);
         return joined;
     };
     (joined.root, joined.top) = (Some(root), Some(top));
-    let orphans = judge_orphans(index, client_id, root, &mut joined.aside);
+    joined.spoilt_by_times |= count_faults(index, subtree(index, top), &mut joined.impossible);
+    let incomplete = has_orphans(index, client_id, root, &mut joined);
     joined.callees_lost = callees_lost(index, root);
-    joined.state = if orphans + joined.callees_lost > 0 { JoinState::Incomplete } else { JoinState::Matched };
+    let lost = incomplete || joined.callees_lost > 0;
+    joined.state = if lost || joined.spoilt_by_times { JoinState::Incomplete } else { JoinState::Matched };
+    joined.spoilt_by_times &= !lost;
     joined
+}
+
+/// The root that ends last, with the outermost span above it; None where the times of none can be.
+fn choose(index: &TraceIndex<'_>, below: &BelowClient, call: Call, joined: &mut Joined) -> Option<(u32, u32)> {
+    let mut chosen: Option<(u32, u32)> = None;
+    let last = |(root, _): &(u32, u32)| (index.span(*root).end_ns, std::cmp::Reverse(index.span(*root).span_id));
+    for (root, top) in below.roots.iter().copied() {
+        let outlasting = call.answered_within_ns.is_some_and(|within| outlasts(index.span(top).duration_ns(), within));
+        match [top, root].iter().all(|at| index.is_possible(*at)) {
+            // Which of several was the answer can't be told without their times.
+            false => {
+                count_faults(index, subtree(index, top), &mut joined.impossible);
+                joined.spoilt_by_times = true;
+            }
+            true if outlasting => {
+                joined.impossible.add(index.span(top), Fault::OutlastsItsCall);
+                joined.spoilt_by_times = true;
+            }
+            true if chosen.is_none_or(|chosen| last(&(root, top)) > last(&chosen)) => chosen = Some((root, top)),
+            true => {}
+        }
+    }
+    chosen
+}
+
+/// Counts the `spans` whose times can't be. Says whether one of them would have been part of the account.
+fn count_faults(index: &TraceIndex<'_>, spans: impl Iterator<Item = u32>, impossible: &mut ImpossibleTimes) -> bool {
+    let mut spoilt = false;
+    if index.has_faults() {
+        for (at, fault) in spans.filter_map(|at| Some((at, index.fault(at)?))) {
+            impossible.add(index.span(at), fault);
+            spoilt |= fault.is_of_span() && areas::rule(index.span(at)) != Rule::NotCounted;
+        }
+    }
+    spoilt
 }
 
 struct BelowClient {
@@ -96,10 +162,8 @@ struct BelowClient {
 fn below_client(index: &TraceIndex<'_>, client_id: u64) -> BelowClient {
     let mut found = BelowClient { roots: Vec::new(), spans: 0 };
     let client = index.find(client_id);
-    let tops = index.all().filter(|(at, parent)| {
-        Some(*at) != client && (*parent == Parent::Absent(client_id) || client.is_some_and(|client| *parent == Parent::Span(client)))
-    });
-    let mut open: Vec<(u32, u32)> = tops.map(|(at, _)| (at, at)).collect();
+    let tops = client.map_or_else(|| index.loose().below(client_id), |client| index.children(client));
+    let mut open: Vec<(u32, u32)> = tops.iter().filter(|at| Some(**at) != client).map(|at| (*at, *at)).collect();
     while let Some((at, top)) = open.pop() {
         found.spans += 1;
         if areas::is_root_name(index.span(at)) {
@@ -108,33 +172,6 @@ fn below_client(index: &TraceIndex<'_>, client_id: u64) -> BelowClient {
             // The client span turns up below itself only where links are broken into a ring.
             open.extend(index.children(at).iter().filter(|child| Some(**child) != client).map(|child| (*child, top)));
         }
-    }
-    found
-}
-
-/// What hangs below neither this request nor another caller.
-struct Loose {
-    orphans: Vec<u32>,
-    other_callers: bool,
-}
-
-fn loose(index: &TraceIndex<'_>, client_id: u64) -> Loose {
-    let mut found = Loose { orphans: Vec::new(), other_callers: false };
-    let client = index.find(client_id);
-    let mut reached = 0;
-    for (at, parent) in index.all() {
-        match parent {
-            Parent::Span(_) => continue,
-            Parent::None => found.other_callers |= Some(at) != client,
-            Parent::Absent(id) if id == client_id || Some(at) == client => {}
-            // Set-up shares one trace: the client spans of its other requests need not have been exported.
-            Parent::Absent(_) if areas::is_root_name(index.span(at)) => found.other_callers = true,
-            Parent::Absent(_) => found.orphans.push(at),
-        }
-        reached += subtree(index, at).count();
-    }
-    if reached < index.all().count() {
-        found.orphans.extend(ring_members(index));
     }
     found
 }
@@ -152,34 +189,23 @@ pub(super) fn subtree<'i>(index: &'i TraceIndex<'_>, at: u32) -> impl Iterator<I
     })
 }
 
-/// Spans whose parents lead round in a ring: broken data, as good as without a parent.
-fn ring_members(index: &TraceIndex<'_>) -> Vec<u32> {
-    let mut hangs = vec![false; index.len()];
-    for (at, parent) in index.all() {
-        if !matches!(parent, Parent::Span(_)) {
-            subtree(index, at).for_each(|below| hangs[below as usize] = true);
-        }
-    }
-    index.all().map(|(at, _)| at).filter(|at| !hangs[*at as usize]).collect()
-}
-
-/// Counts the orphans that make the request incomplete; the others are told in `aside`.
-fn judge_orphans(index: &TraceIndex<'_>, client_id: u64, root: u32, aside: &mut BTreeMap<String, u64>) -> u64 {
-    let root = index.span(root);
-    let loose = loose(index, client_id);
-    let mut incomplete = 0;
-    for at in loose.orphans {
+/// Whether a span is missing between an orphan and the request. Orphans that do not matter are told in `joined.aside`.
+fn has_orphans(index: &TraceIndex<'_>, client_id: u64, root: u32, joined: &mut Joined) -> bool {
+    let (loose, client, root) = (index.loose(), index.find(client_id), index.span(root));
+    let orphans = loose.orphans(client_id, client);
+    // In a trace of several callers an orphan is this one's only if it began while this one ran.
+    let orphans = if loose.other_callers(index, client_id, client) { orphans.between(index, root.start_ns, root.end_ns) } else { orphans };
+    let mut incomplete = false;
+    for at in orphans {
         let span = index.span(at);
-        let behind = span.start_ns > root.end_ns;
-        // In a trace of several callers an orphan is this one's only if it began while this one ran.
-        let ours = !loose.other_callers || (!behind && span.start_ns >= root.start_ns);
-        if !ours {
-            continue;
+        let counted = areas::rule(span) != Rule::NotCounted;
+        if let Some(fault) = index.fault(at) {
+            joined.impossible.add(span, fault);
         }
-        if behind || areas::rule(span) == Rule::NotCounted {
-            *aside.entry(areas::names::normalise(&span.name).into_owned()).or_default() += 1;
+        if counted && (!index.is_possible(at) || span.start_ns <= root.end_ns) {
+            incomplete = true;
         } else {
-            incomplete += 1;
+            *joined.aside.entry(areas::names::normalise(&span.name).into_owned()).or_default() += 1;
         }
     }
     incomplete

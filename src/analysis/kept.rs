@@ -91,6 +91,13 @@ fn line(stream: &StreamInfo, request: &Request) -> RequestLine {
         response_bytes: 0,
         rows: 0,
         recall: None,
+        truth_wrong: false,
+        query: None,
+        queries: Vec::new(),
+        ids: None,
+        scores: Vec::new(),
+        per_query: Vec::new(),
+        ids_left_out: 0,
     }
 }
 

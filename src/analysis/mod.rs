@@ -7,6 +7,7 @@ mod model;
 
 mod index;
 mod join;
+mod times;
 
 mod account;
 mod areas;
@@ -27,7 +28,9 @@ mod kept;
 mod pick;
 mod plan;
 mod quantiles;
+mod recorded;
 mod requests;
+mod rows;
 mod run;
 mod series;
 mod stacks;
@@ -39,6 +42,8 @@ mod verdict;
 mod waterfall;
 
 #[cfg(test)]
+mod scale;
+#[cfg(test)]
 mod testing;
 
 pub use account::{AccountOptions, NodeCall, Piece, RequestAccount, account};
@@ -48,7 +53,9 @@ pub use join::JoinState;
 pub use model::*;
 pub use pick::pick;
 pub use requests::{RequestRow, RequestTable, StreamNames};
+pub use rows::ReplyRows;
 pub use run::{AnalysisError, analyse};
 pub use series::Series;
 pub use stacks::{StackFrame, Stacks};
+pub use times::ImpossibleTimes;
 pub use waterfall::waterfall;

@@ -9,7 +9,8 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Advice, Band, Contrast, Exemplar, InstanceShare, NodeCalls, RequestTable, Series, Stacks, Tail, TracingCost,
+    Advice, Band, Contrast, Exemplar, ImpossibleTimes, InstanceShare, NodeCalls, ReplyRows, RequestTable, Series, Stacks, Tail,
+    TracingCost,
     statistics::{interval::NoInterval, trend::Trend},
 };
 use crate::record::{ClientCapacity, CollectionState};
@@ -25,7 +26,10 @@ pub struct Analysis {
     pub description: String,
     /// Name of the run folder.
     pub run: String,
-    /// `complete`, `interrupted`, `failed`, or `running` for a folder that a killed process left.
+    /// Which of `--repeat` it is, from 1; left out where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
+    /// `complete`, `interrupted`, `aborted`, `failed`; `killed` for a folder whose process is gone, `running` while it is there.
     pub status: String,
     /// Why it failed, one sentence; None where it did not.
     pub failure: Option<String>,
@@ -36,6 +40,9 @@ pub struct Analysis {
     pub thresholds: Vec<ThresholdResult>,
     /// What was measured where: versions, machine, span source, in the order of printing.
     pub environment: Vec<(String, String)>,
+    /// How long each phase of the load really ran, in their order.
+    #[serde(default)]
+    pub phases: Vec<PhaseTime>,
     /// How much the load used of what this client can generate; None without a calibration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_capacity: Option<ClientCapacity>,
@@ -61,6 +68,16 @@ pub struct Analysis {
     /// Single requests, for reports that list them. Not in report.json; empty in a build that has no such report.
     #[serde(skip)]
     pub requests: RequestTable,
+}
+
+/// How long a phase really ran.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PhaseTime {
+    /// Name of the phase.
+    pub phase: String,
+    /// Seconds from the first to the last moment at which something was due or could have been sent; stages and ramps together, without
+    /// warm-up.
+    pub duration_s: f64,
 }
 
 impl WorkloadAnalysis {
@@ -191,14 +208,23 @@ pub struct WorkloadAnalysis {
     /// `open` or `closed`.
     #[serde(rename = "loop")]
     pub loop_kind: String,
-    /// Seconds of the measured part.
+    /// Seconds that the measured part really ran, which may be less than planned: what every rate divides by.
     pub duration_s: f64,
     /// Counts; `due = ok + failed + not_sent`.
     pub requests: RequestCounts,
     /// Requests per second.
     pub rate: Rates,
-    /// Rows written or returned per second; None where there are none.
+    /// Rows written per second; None where there are none.
     pub rows_per_s: Option<f64>,
+    /// Query vectors of a request; left out where that is 1 or there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vectors: Option<u64>,
+    /// Query vectors that were answered per second: throughput times `vectors`; left out like these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vectors_per_s: Option<f64>,
+    /// Rows per reply of a search or a query, of every success; left out where nothing succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<ReplyRows>,
     /// done - intended of the successes; null in a closed loop.
     pub response_time_us: Option<Quantiles>,
     /// done - sent of the successes.
@@ -222,6 +248,12 @@ pub struct WorkloadAnalysis {
     pub trend: Option<Trend>,
     /// Recall of the requests where it is known.
     pub recall: Option<Recall>,
+    /// Why a search has none, in words that go on after `no recall: `; None where it has, and in runs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_recall: Option<String>,
+    /// Replies with a row nearer than the first of the true neighbours: they prove that the truth of the data set is wrong.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub truth_wrong: u64,
     /// The six states of the join; None where nothing was sampled.
     pub join: Option<Join>,
     /// What the traces themselves showed.
@@ -283,13 +315,13 @@ pub struct RequestCounts {
 pub struct Rates {
     /// What the schedule asked for; null in a closed loop.
     pub target: Option<f64>,
-    /// Slots that the schedule held / the part's duration: by chance more or fewer than the target where arrivals are; left out in
+    /// Slots that the schedule held / the time that the part ran: by chance more or fewer than the target where arrivals are; left out in
     /// a closed loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<f64>,
-    /// Sent within the part / its duration.
+    /// Sent / the time that the part ran.
     pub achieved: f64,
-    /// Successes done within the part / its duration.
+    /// Successes done within the part / the time that it ran.
     pub throughput: f64,
 }
 
@@ -371,6 +403,12 @@ pub struct TraceFacts {
     pub brute_force_us: f64,
     /// Calls between roles whose SERVER span never arrived.
     pub callee_spans_lost: u64,
+    /// Spans whose times can't be: they are in no figure.
+    #[serde(default, skip_serializing_if = "ImpossibleTimes::is_empty")]
+    pub impossible: ImpossibleTimes,
+    /// Requests that are not matched for such spans alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub spoilt_by_times: u64,
     /// Spans hung on another parent because theirs was over (by name).
     pub adopted: BTreeMap<String, u64>,
     /// Siblings moved below a longer sibling that contains them (by name).
@@ -467,4 +505,9 @@ pub struct ErrorText {
     pub outcome: String,
     /// Milvus' or the transport's words.
     pub text: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // the signature is serde's
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }

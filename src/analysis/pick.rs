@@ -6,7 +6,8 @@ use super::{
     AnalysisError, JoinState,
     collect::{self, Collected},
     index::TraceIndex,
-    join,
+    join::{self, Call},
+    times::Possible,
 };
 use crate::{
     record::{Figure, Outcome, RequestLine, RunReader},
@@ -30,12 +31,13 @@ pub fn pick(reader: &RunReader, traces: impl Iterator<Item = Trace>, which: &str
     }
     let found = collect::read_requests(reader)?;
     let order = order(reader, &found, quantile)?;
+    let possible = Possible::of(reader.info());
     let mut best: Option<(usize, Trace)> = None;
     for trace in traces {
         let first = order.partition_point(|known| known.trace_id < trace.trace_id);
-        let index = TraceIndex::new(&trace);
+        let index = TraceIndex::new(&trace, possible);
         let of_trace = order[first..].iter().take_while(|known| known.trace_id == trace.trace_id);
-        let matched = of_trace.filter(|known| join::join(&index, known.span_id).state == JoinState::Matched);
+        let matched = of_trace.filter(|known| join::join(&index, known.call()).state == JoinState::Matched);
         let place = matched.map(|known| known.place).min();
         if let Some(place) = place.filter(|place| best.as_ref().is_none_or(|(best, _)| place < best)) {
             best = Some((place, trace));
@@ -52,8 +54,16 @@ pub fn pick(reader: &RunReader, traces: impl Iterator<Item = Trace>, which: &str
 struct Candidate {
     trace_id: u128,
     span_id: u64,
+    service_ns: u64,
     /// Its place among the candidates: 0 is what was asked for.
     place: usize,
+}
+
+impl Candidate {
+    /// It succeeded.
+    fn call(&self) -> Call {
+        Call { client_span_id: self.span_id, answered_within_ns: Some(self.service_ns) }
+    }
 }
 
 /// The candidates in the order of their trace ids, each with its place.
@@ -66,12 +76,13 @@ fn order(reader: &RunReader, found: &Collected, quantile: Option<f64>) -> Result
                 None => (0, u64::MAX - request.latency_ns()),
                 Some(_) => (at, near.get(&at).map_or(u64::MAX, |value| request.latency_ns().abs_diff(*value))),
             };
-            ranked.push((rank, request.seq, request.trace_id, request.span_id));
+            ranked.push((rank, request.seq, request.trace_id, request.span_id, request.service_ns()));
         }
     }
     ranked.sort_unstable();
     let candidates = ranked.into_iter().enumerate();
-    let mut order: Vec<Candidate> = candidates.map(|(place, (_, _, trace_id, span_id))| Candidate { trace_id, span_id, place }).collect();
+    let candidate = |(place, (_, _, trace_id, span_id, service_ns))| Candidate { trace_id, span_id, service_ns, place };
+    let mut order: Vec<Candidate> = candidates.map(candidate).collect();
     order.sort_unstable_by_key(|known| known.trace_id);
     Ok(order)
 }

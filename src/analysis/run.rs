@@ -1,13 +1,17 @@
 //! From a run folder to an [`Analysis`].
 
 mod head;
+mod recall;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use hdrhistogram::Histogram;
 
 use super::{
-    Analysis, Band, Contrast, ErrorText, Join, JoinState, Quantiles, Rates, Recall, RequestCounts, ThresholdResult, TracingCost,
+    Analysis, Band, Contrast, ErrorText, Join, JoinState, PhaseTime, Quantiles, Rates, RequestCounts, ThresholdResult, TracingCost,
     WorkloadAnalysis, advice, bands, collect,
     collect::{Collected, StreamData},
     connections,
@@ -15,15 +19,18 @@ use super::{
     exemplars, instances, intervals,
     intervals::Window,
     kept::KeptTraces,
-    plan, quantiles, requests,
+    plan, quantiles,
+    recorded::Recorded,
+    requests, rows,
     series::SeriesMaker,
     statistics::{series::Series, trend},
     tail, thresholds,
+    times::Possible,
     tracing_cost::{self, Switched},
     verdict,
 };
 use crate::{
-    record::{Figure, FigureHistograms, FolderError, HistogramKey, Outcome, RunInfo, RunReader, Status, StreamInfo},
+    record::{Figure, FigureHistograms, FolderError, HistogramKey, Outcome, Part, RunInfo, RunReader, Status, StreamInfo},
     spans::Trace,
 };
 
@@ -56,13 +63,14 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
     let mut series = courses.finish();
     let mut found = collect::read_requests(reader)?;
     want_traces(info, &histograms, &mut found);
-    collect::read_spans(&mut found, traces, resolution(info));
+    collect::read_spans(&mut found, traces, resolution(info), Possible::of(info));
     let mut joins = joins(info, &mut found);
+    let recorded = Recorded::of(reader, &histograms);
     let measured = info.streams.iter().enumerate().filter(|(_, stream)| stream.is_measured());
     let measured = measured.filter(|(_, stream)| was_begun(info, stream, &histograms));
     let workloads = measured
         .map(|(at, stream)| {
-            let streams = Stream { info, stream, histograms: &histograms, data: &found.streams[at], found: &found };
+            let streams = Stream { info, stream, histograms: &histograms, data: &found.streams[at], found: &found, recorded };
             let mut workload = streams.workload(joins.remove(&at));
             workload.series = series.remove(&at);
             if let Some(kept) = &found.streams[at].kept {
@@ -80,6 +88,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         status: head::status(info.status).to_owned(),
         failure: info.failure.clone(),
         environment: head::environment(info),
+        phases: phase_times((info, recorded), &histograms, &found),
         client_capacity: info.client_capacity.clone(),
         plan: plan::rows(&info.plan),
         spans: head::spans(info, &found),
@@ -96,16 +105,31 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         verdict: super::Verdict::default(),
         thresholds: Vec::new(),
         requests: super::RequestTable::default(),
+        round: info.round,
     };
     analysis.verdict = verdict::verdict(info, &analysis, &reader.changed_files());
-    analysis.thresholds = against_thresholds(info, &histograms, &found, &analysis.workloads);
+    analysis.thresholds = against_thresholds((info, recorded), &histograms, &found, &analysis.workloads);
     analysis.requests = requests::table(&info.streams, &mut found);
     Ok(analysis)
 }
 
+/// How long each phase of the load really ran, its stages, and the ramps between them, together; without warm-up.
+fn phase_times((info, recorded): (&RunInfo, Recorded), histograms: &FigureHistograms, found: &Collected) -> Vec<PhaseTime> {
+    let phases = info.phases.iter().filter(|phase| phase.name != verdict::PREPARE);
+    let time = |name: &str| {
+        let streams =
+            info.streams.iter().zip(&found.streams).filter(|(stream, _)| stream.phase == name && stream.part != Some(Part::Warmup));
+        let ran = streams.map(|(stream, data)| Stream { info, stream, histograms, data, found, recorded }.ran_ns());
+        let ran = ran.filter(|ran| !ran.is_empty());
+        let (start, end) = ran.fold((u64::MAX, 0), |(start, end), ran| (start.min(ran.start), end.max(ran.end)));
+        PhaseTime { phase: name.to_owned(), duration_s: end.saturating_sub(start) as f64 / 1e9 }
+    };
+    phases.map(|phase| time(&phase.name)).collect()
+}
+
 /// What the scenario requires, at every workload that was measured.
 fn against_thresholds(
-    info: &RunInfo,
+    (info, recorded): (&RunInfo, Recorded),
     histograms: &FigureHistograms,
     found: &Collected,
     workloads: &[WorkloadAnalysis],
@@ -118,7 +142,7 @@ fn against_thresholds(
                 && stream.stage() == workload.stage.as_deref()
         };
         let at = info.streams.iter().position(alike)?;
-        Some(Stream { info, stream: &info.streams[at], histograms, data: &found.streams[at], found })
+        Some(Stream { info, stream: &info.streams[at], histograms, data: &found.streams[at], found, recorded })
     };
     let measured = workloads.iter().filter(|workload| workload.phase != verdict::PREPARE);
     let streams: Vec<(&WorkloadAnalysis, Stream<'_>)> = measured.filter_map(|workload| Some((workload, of(workload)?))).collect();
@@ -234,6 +258,7 @@ struct Stream<'a> {
     histograms: &'a FigureHistograms,
     data: &'a StreamData,
     found: &'a Collected,
+    recorded: Recorded,
 }
 
 impl Stream<'_> {
@@ -257,15 +282,20 @@ impl Stream<'_> {
             queue_time_us: self.of_sent(Figure::QueueTime).filter(|_| !open),
             failed_time_us: self.failed_times(),
             histograms: self.histograms(),
-            recall: self.data.recall.map(|(sum, min, requests)| Recall { mean: sum / requests as f64, min, requests }),
+            recall: recall::of_stream(self.data),
+            no_recall: recall::missing(self.info, stream, self.data),
+            truth_wrong: self.data.truth_wrong.0,
             join,
             stopped: stream.stopped.clone(),
             ..WorkloadAnalysis::default()
         };
-        let (rows, of) = self.data.rows;
+        let (written, of) = self.data.rows;
         // Rows that a search returns are no throughput.
         let writes = matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
-        workload.rows_per_s = (writes && rows > 0 && of > 0).then(|| workload.rate.throughput * rows as f64 / of as f64);
+        workload.rows_per_s = (writes && written > 0 && of > 0).then(|| workload.rate.throughput * written as f64 / of as f64);
+        workload.vectors = stream.replies.map(|replies| replies.vectors).filter(|vectors| *vectors > 1);
+        workload.vectors_per_s = workload.vectors.map(|vectors| workload.rate.throughput * vectors as f64);
+        workload.rows = stream.replies.zip(self.ok(Figure::Rows)).and_then(|(shape, histogram)| rows::of_histogram(histogram, shape));
         workload.requests = counts;
         let curve = |(name, histogram): (&String, &Histogram<u64>)| (name.clone(), quantiles::curve_of_histogram(histogram));
         workload.curves = workload.histograms.iter().map(curve).collect();
@@ -345,7 +375,9 @@ impl Stream<'_> {
         workload.node_calls = instances::node_calls(&self.data.node_calls, &self.found.instances);
         workload.exemplars = exemplars::exemplars(histogram, requests, &self.found.parts, self.info);
         let consistency = advice::consistency(&self.info.plan, &self.stream.workload);
-        workload.advice = advice::advice(advice::Case { workload, consistency });
+        let index_type = advice::index_type(self.info, &self.stream.workload, &self.stream.collection);
+        let too_small = advice::too_small(self.info, &self.stream.collection);
+        workload.advice = advice::advice(advice::Case { workload, consistency, index_type, too_small });
     }
 
     /// The same workload in its first phase, in the latter's slow seconds, and at its beginning, against this one.
@@ -424,24 +456,33 @@ impl Stream<'_> {
         failed.filter_map(|(key, histogram)| Some((key.outcome.to_string(), quantiles::of_histogram(histogram, 0.0)?))).collect()
     }
 
+    /// The time that every rate and every window is of.
+    fn ran_ns(&self) -> Range<u64> {
+        self.stream.start_ns..self.end_ns()
+    }
+
     fn end_ns(&self) -> u64 {
-        // A killed run has no end mark: what was measured reaches to the last request.
-        self.stream.end_ns.unwrap_or(self.data.last_done_ns.max(self.stream.start_ns))
+        self.recorded.end_ns(self.stream, self.data.last_done_ns)
     }
 
     fn duration_s(&self) -> f64 {
-        self.end_ns().saturating_sub(self.stream.start_ns) as f64 / 1e9
+        let ran = self.ran_ns();
+        (ran.end - ran.start) as f64 / 1e9
     }
 
     fn rates(&self, counts: &RequestCounts, duration_s: f64) -> Rates {
         let per_second = |count: f64| if duration_s > 0.0 { count / duration_s } else { 0.0 };
-        let sent = if self.stream.sent > 0 { self.stream.sent } else { counts.ok + counts.failed };
+        // Of a record that was cut only what it holds was counted.
+        let whole = !self.recorded.cut;
+        let sent = if self.stream.sent > 0 && whole { self.stream.sent } else { counts.ok + counts.failed };
+        let due = if whole { self.stream.due } else { counts.due };
         // Successes that ended after the part are no throughput of it; their share is known from the sampled ones.
         let ok = || self.data.requests.iter().filter(|request| request.ok);
-        let late = ok().filter(|request| request.done_ns > self.end_ns()).count() as f64 / ok().count().max(1) as f64;
+        let late =
+            if whole { ok().filter(|request| request.done_ns > self.end_ns()).count() } else { 0 } as f64 / ok().count().max(1) as f64;
         Rates {
             target: self.stream.target_rate.filter(|_| self.stream.open_loop),
-            scheduled: (self.stream.open_loop && self.stream.due > 0).then(|| per_second(self.stream.due as f64)),
+            scheduled: (self.stream.open_loop && self.stream.due > 0).then(|| per_second(due as f64)),
             achieved: per_second(sent as f64),
             throughput: per_second(counts.ok as f64 * (1.0 - late)),
         }
@@ -453,5 +494,7 @@ pub(super) fn cut_bands(workload: &WorkloadAnalysis) -> impl Iterator<Item = &Ba
     workload.account.iter().filter(|band| band.band != "all")
 }
 
+#[cfg(test)]
+mod cut_tests;
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,10 @@ pub struct Series {
     pub start_s: f64,
     /// Width of a column in whole seconds; at most 240 columns cover the part.
     pub step_s: u64,
+    /// Seconds of each column that lie within the part: less than `step_s` in the first and the last one, whose counts are of a part
+    /// of a second; 0 after its end, when the last answers came. Empty in reports of older versions.
+    #[serde(default)]
+    pub covered_s: Vec<f64>,
     /// Buckets per decade: bucket `b` holds latencies from 10^(b / per_decade) us, included, to 10^((b + 1) / per_decade).
     pub per_decade: u32,
     /// Per column the buckets that hold successes, rising, with their number, by the second in which they ended.
@@ -91,20 +95,28 @@ impl<'a> SeriesMaker<'a> {
     pub(super) fn finish(self) -> BTreeMap<usize, Series> {
         let drawn = self.seconds.iter().filter(|seconds| !seconds.is_empty()).count() as u64;
         let columns = (ALL_COLUMNS / drawn.max(1)).clamp(LEAST_COLUMNS, MOST_COLUMNS);
-        let made =
-            self.seconds.iter().enumerate().filter_map(|(at, seconds)| Some((at, series(seconds, self.streams[at].start_ns, columns)?)));
+        let made = self.seconds.iter().enumerate().filter_map(|(at, seconds)| Some((at, series(seconds, &self.streams[at], columns)?)));
         made.collect()
     }
 }
 
-fn series(seconds: &BTreeMap<u64, Second>, start_ns: u64, most_columns: u64) -> Option<Series> {
+fn series(seconds: &BTreeMap<u64, Second>, stream: &StreamInfo, most_columns: u64) -> Option<Series> {
     let (first, last) = (*seconds.keys().next()?, *seconds.keys().next_back()?);
     let step_s = step(last - first + 1, most_columns);
-    let mut series = Series { start_s: first as f64 - start_ns as f64 / 1e9, step_s, per_decade: PER_DECADE, ..Series::default() };
+    let mut series = Series { start_s: first as f64 - stream.start_ns as f64 / 1e9, step_s, per_decade: PER_DECADE, ..Series::default() };
     for from in (first..=last).step_by(step_s as usize) {
+        series.covered_s.push(covered_s((from, from + step_s), stream));
         add_column(&mut series, seconds.range(from..from + step_s).map(|(_, second)| second));
     }
     Some(series)
+}
+
+/// How much of the seconds in `column` lies between the start and the end of `stream`; a killed run has no end.
+fn covered_s((from, to): (u64, u64), stream: &StreamInfo) -> f64 {
+    const SECOND_NS: u64 = 1_000_000_000;
+    let (from, to) = (from.saturating_mul(SECOND_NS), to.saturating_mul(SECOND_NS));
+    let end_ns = stream.end_ns.unwrap_or(u64::MAX);
+    to.min(end_ns).saturating_sub(from.max(stream.start_ns)) as f64 / 1e9
 }
 
 /// Smallest readable width at which `seconds` fit the columns.
@@ -210,6 +222,18 @@ mod tests {
         assert_eq!((series.ok.as_slice(), series.failed.as_slice()), (&[3, 0, 1][..], &[0, 0, 0][..]));
         assert_eq!(series.cells, [vec![(48, 2), (68, 1)], vec![], vec![(48, 1)]]);
         assert_eq!(series.max_us[1], None);
+    }
+
+    #[test]
+    fn columns_say_how_much_of_them_lies_within_the_part() {
+        // From 2.5 s on, as in load tests that begin when preparation happens to end.
+        let of = |end_ns, column| covered_s(column, &StreamInfo { start_ns: 2_500_000_000, end_ns, ..StreamInfo::default() });
+        for (column, expected) in [((2, 3), 0.5), ((3, 4), 1.0), ((4, 5), 0.9), ((5, 6), 0.0), ((2, 7), 2.4), ((0, 2), 0.0)] {
+            assert_eq!(of(Some(4_900_000_000), column), expected, "{column:?}");
+        }
+        assert_eq!([(2, 3), (90, 100)].map(|column| of(None, column)), [0.5, 10.0]);
+        let rows = [(2, Figure::ResponseTime, Outcome::Ok, &[1_000][..]), (4, Figure::ResponseTime, Outcome::Ok, &[1_000])];
+        assert_eq!(made(&rows).unwrap().covered_s, [0.5, 1.0, 1.0]);
     }
 
     #[test]

@@ -21,6 +21,10 @@ use crate::spans::{ServerSpan, SpanKind};
 
 /// Most frames that are kept.
 const MOST_FRAMES: usize = 300;
+/// Most chains that are told apart: traces may be as deep as whoever sends them likes. Own time of further ones counts to what is above.
+const MOST_CHAINS: usize = 20_000;
+/// Most names whose chain is remembered; beyond that they are looked at again.
+const REMEMBERED: usize = 100_000;
 
 /// Folded critical paths of two sides. All frames' own times add up to the mean latency of each side.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,15 +72,26 @@ struct Chain {
 #[derive(Debug)]
 pub(super) struct StackTable {
     chains: Vec<Chain>,
+    /// By parent, kind, service and name as recorded.
     numbers: HashMap<String, u32>,
+    /// By parent, service and label: names that differ only in a number are one frame.
+    labels: HashMap<String, u32>,
     /// Reused, because every span of every request is looked up.
     wanted: String,
+    /// Reused: the node of each span of a trace.
+    node_of: Vec<u32>,
 }
 
 impl Default for StackTable {
     fn default() -> Self {
         let client = |area: Area| Chain { parent: None, service: None, label: area.name().to_owned(), areas: [0; Area::ALL.len()] };
-        let mut table = Self { chains: vec![client(Area::SendLag), client(Area::Gap)], numbers: HashMap::new(), wanted: String::new() };
+        let mut table = Self {
+            chains: vec![client(Area::SendLag), client(Area::Gap)],
+            numbers: HashMap::new(),
+            labels: HashMap::new(),
+            wanted: String::new(),
+            node_of: Vec::new(),
+        };
         (table.chains[0].areas[Area::SendLag as usize], table.chains[1].areas[Area::Gap as usize]) = (1, 1);
         table
     }
@@ -95,14 +110,25 @@ impl StackTable {
             return *number;
         }
         let label = label(span, false);
-        // Names that differ only in a number are one frame.
-        let same = |chain: &Chain| chain.parent == parent && chain.label == label && chain.service.as_deref() == Some(service);
-        let number = self.chains.iter().position(same).unwrap_or_else(|| {
-            let chain = Chain { parent, service: Some(service.to_owned()), label: label.clone(), areas: [0; Area::ALL.len()] };
-            self.chains.push(chain);
-            self.chains.len() - 1
-        }) as u32;
+        let number = self.of_label(parent, service, label);
+        if self.numbers.len() >= REMEMBERED {
+            self.numbers.clear();
+        }
         self.numbers.insert(self.wanted.clone(), number);
+        number
+    }
+
+    fn of_label(&mut self, parent: Option<u32>, service: &str, label: String) -> u32 {
+        let key = format!("{parent:?}\0{service}\0{label}");
+        if let Some(number) = self.labels.get(&key) {
+            return *number;
+        }
+        if let Some(parent) = parent.filter(|_| self.chains.len() >= MOST_CHAINS) {
+            return parent;
+        }
+        let number = self.chains.len() as u32;
+        self.chains.push(Chain { parent, service: Some(service.to_owned()), label, areas: [0; Area::ALL.len()] });
+        self.labels.insert(key, number);
         number
     }
 
@@ -113,11 +139,14 @@ impl StackTable {
             sums.insert(Self::SEND_LAG, request.sent_ns as i64 - intended as i64);
         }
         sums.insert(Self::GAP, request.service_ns() as i64 - account.server_ns as i64);
-        let mut node_of: Vec<Option<u32>> = vec![None; index.len()];
-        tree.nodes.iter().zip(0u32..).for_each(|(node, number)| node_of[node.span as usize] = Some(number));
+        if self.node_of.len() < index.len() {
+            self.node_of.resize(index.len(), 0);
+        }
+        // What is left of an earlier request is not asked for: every piece is of a span of this tree.
+        tree.nodes.iter().zip(0u32..).for_each(|(node, number)| self.node_of[node.span as usize] = number);
         let mut chain_of: Vec<Option<u32>> = vec![None; tree.nodes.len()];
         for piece in &account.pieces {
-            let Some(node) = node_of[piece.span as usize] else { continue };
+            let node = self.node_of[piece.span as usize];
             let chain = self.chain(index, tree, &mut chain_of, node);
             let length = piece.end_ns - piece.start_ns;
             *sums.entry(chain).or_default() += length;

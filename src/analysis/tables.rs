@@ -6,7 +6,7 @@ use super::{Area, account::instance::instance, areas::names};
 use crate::spans::{ServerSpan, SpanKind, SpanResource};
 
 /// A part of the account: what one row of a table stands for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct PartKey {
     pub(super) area: Area,
     /// None for parts of the client.
@@ -22,10 +22,19 @@ impl PartKey {
     }
 }
 
+/// Most parts that are told apart: names come from outside, and there may be any number of them. Further ones are one part of their area.
+const MOST_PARTS: usize = 5_000;
+/// Most names whose part is remembered; beyond that they are looked at again.
+const REMEMBERED: usize = 100_000;
+/// What further names, and further instances, are called.
+const MORE: &str = "(more)";
+
 /// Every part that occurred, by number.
 #[derive(Debug)]
 pub(super) struct PartTable {
     keys: Vec<PartKey>,
+    by_key: HashMap<PartKey, u32>,
+    /// By the name as recorded.
     numbers: HashMap<String, u32>,
     /// Reused, because every piece of every request is looked up.
     wanted: String,
@@ -34,7 +43,8 @@ pub(super) struct PartTable {
 impl Default for PartTable {
     fn default() -> Self {
         let client = |area: Area| PartKey { area, service: None, label: area.name().to_owned() };
-        Self { keys: vec![client(Area::SendLag), client(Area::Gap)], numbers: HashMap::new(), wanted: String::new() }
+        let keys = vec![client(Area::SendLag), client(Area::Gap)];
+        Self { keys, by_key: HashMap::new(), numbers: HashMap::new(), wanted: String::new() }
     }
 }
 
@@ -53,12 +63,18 @@ impl PartTable {
         if let Some(number) = self.numbers.get(self.wanted.as_str()) {
             return *number;
         }
-        let key = PartKey { area, service: Some(service.to_owned()), label: label(span, merged) };
         // Names that differ only in a number are one part.
-        let number = self.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
-            self.keys.push(key);
-            self.keys.len() - 1
-        }) as u32;
+        let mut key = PartKey { area, service: Some(service.to_owned()), label: label(span, merged) };
+        if self.keys.len() >= MOST_PARTS && !self.by_key.contains_key(&key) {
+            key = PartKey { area, service: None, label: MORE.to_owned() };
+        }
+        let number = *self.by_key.entry(key).or_insert_with_key(|key| {
+            self.keys.push(key.clone());
+            (self.keys.len() - 1) as u32
+        });
+        if self.numbers.len() >= REMEMBERED {
+            self.numbers.clear();
+        }
         self.numbers.insert(self.wanted.clone(), number);
         number
     }
@@ -92,20 +108,26 @@ pub(super) struct InstanceKey {
 pub(super) struct InstanceTable {
     keys: Vec<InstanceKey>,
     numbers: HashMap<(Area, String, String), u32>,
-    /// Resources seen last: spans of one process share theirs, so most look-ups end here.
-    recent: Vec<(Arc<SpanResource>, Area, u32)>,
+    /// Resources seen last: spans of one process share theirs, so most look-ups end here. Held, so that no other takes its address.
+    recent: HashMap<(*const SpanResource, Area), (Arc<SpanResource>, u32)>,
 }
 
 /// Resources kept at hand; more processes than this only make it slower.
-const RECENT: usize = 64;
+const RECENT: usize = 4_096;
+/// Most instances that are told apart.
+const MOST_INSTANCES: usize = 10_000;
 
 impl InstanceTable {
     /// The number of the instance behind `resource` in `area`.
     pub(super) fn number(&mut self, area: Area, resource: &Arc<SpanResource>) -> u32 {
-        if let Some((_, _, number)) = self.recent.iter().find(|(known, of, _)| Arc::ptr_eq(known, resource) && *of == area) {
+        let at = (Arc::as_ptr(resource), area);
+        if let Some((_, number)) = self.recent.get(&at) {
             return *number;
         }
-        let key = (area, resource.service.clone(), instance(resource));
+        let mut key = (area, resource.service.clone(), instance(resource));
+        if self.keys.len() >= MOST_INSTANCES && !self.numbers.contains_key(&key) {
+            key = (area, MORE.to_owned(), String::new());
+        }
         let number = *self.numbers.entry(key).or_insert_with_key(|(area, service, instance)| {
             self.keys.push(InstanceKey { area: *area, service: service.clone(), instance: instance.clone() });
             (self.keys.len() - 1) as u32
@@ -113,7 +135,7 @@ impl InstanceTable {
         if self.recent.len() >= RECENT {
             self.recent.clear();
         }
-        self.recent.push((Arc::clone(resource), area, number));
+        self.recent.insert(at, (Arc::clone(resource), number));
         number
     }
 

@@ -3,15 +3,20 @@
 //! The preparation is left out: its steps are few and have no schedule.
 
 mod client;
+mod replies;
 
 use super::{
-    Analysis, Reason, Verdict,
+    Analysis, Join, Reason, TraceFacts, Verdict,
     VerdictState::{self, Invalid, Reservations},
     WorkloadAnalysis, run,
     statistics::trend::CHANGE as TREND,
 };
 use crate::record::{ExportInfo, RunInfo, Status, StreamInfo, Warning};
 
+/// Requests without any server span from which on it can be told how they were lost.
+const WHOLE_LOSSES: u64 = 5;
+/// Largest share of the lost requests that may have come back in part where sampling was changed on the way.
+const IN_PART: f64 = 0.1;
 /// Least share of the sampled requests that must be matched.
 const MATCHED: f64 = 0.95;
 /// Largest difference of the unmatched share between bands: beyond it the account is that of other requests.
@@ -43,7 +48,13 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[Stri
                 && stream.workload == workload.workload
         });
         reasons.extend(stream.and_then(|stream| requests_lost(info, stream, workload)));
+        if workload.requests.due == 0 {
+            reasons.push(nothing_due(info, analysis, workload));
+            continue;
+        }
         reasons.extend(of_failures(workload));
+        reasons.extend(replies::of_replies(info, analysis, workload));
+        reasons.extend(truth_wrong(workload));
         reasons.extend(client::of_load(info, analysis, workload, stream));
         if !spans_are_off(info) {
             reasons.extend(of_spans(workload));
@@ -130,11 +141,35 @@ pub(super) fn of_warning(warning: &Warning) -> Option<Reason> {
         Warning::DebugBuild => ("debug_build", (1.0, 0.0, ""), ""),
         Warning::ClockStep { phase, step_us } => ("clock_step", (*step_us, 1_000.0, "us"), phase.as_str()),
         Warning::NotRecorded { samples } => ("not_recorded", (*samples as f64, 0.0, "requests"), ""),
+        Warning::RowsUsedUp { phase, .. } => ("rows_used_up", YES, phase.as_str()),
+        Warning::StoppedEarly { phase, .. } => ("stopped_early", YES, phase.as_str()),
         Warning::IndexUnfinished { phase, .. } => ("index_unfinished", (1.0, 0.0, ""), phase.as_str()),
         Warning::ServedByBruteForce { phase, rows, .. } => ("brute_force", (*rows as f64, 0.0, "rows"), phase.as_str()),
+        // Figures of another collection than the scenario's.
+        Warning::CollectionReplaced { phase, .. } => ("collection_replaced", YES, phase.as_str()),
+        Warning::ForeignRows { phase, rows, .. } => ("foreign_rows", (*rows as f64, 0.0, "rows"), phase.as_str()),
         _ => return None,
     };
-    Some(Reason { at: at.to_owned(), ..reason(code, Reservations, figure, warning.to_string()) })
+    let state = if matches!(warning, Warning::CollectionReplaced { .. } | Warning::ForeignRows { .. }) { Invalid } else { Reservations };
+    Some(Reason { at: at.to_owned(), ..reason(code, state, figure, warning.to_string()) })
+}
+
+/// A workload that had nothing to send has no figures, and nobody is to blame for that.
+fn nothing_due(info: &RunInfo, analysis: &Analysis, workload: &WorkloadAnalysis) -> Reason {
+    let is_all = analysis.workloads.iter().filter(|other| other.phase != PREPARE).all(|other| other.requests.due == 0);
+    let time = format!("nothing was due in the {} s that it ran", (workload.duration_s * 1e3).round() / 1e3);
+    let advice = match (&workload.stopped, workload.rate.target) {
+        (Some(stopped), _) => format!("nothing was due, since {stopped}: there is nothing to measure; give it more, or a phase of its own"),
+        _ if info.status != Status::Complete => format!("{time}, for the run ended before that: there is nothing to measure; run it again"),
+        (None, Some(rate)) => format!(
+            "{time}: at {rate} requests per second the first was to come later, so there is nothing to measure; use a longer phase or a higher rate"
+        ),
+        (None, None) => {
+            format!("{time}, as none of its callers was there: there is nothing to measure; use a longer phase or more callers")
+        }
+    };
+    let state = if is_all { Invalid } else { Reservations };
+    Reason { at: workload.place(), ..reason("nothing_due", state, YES, advice) }
 }
 
 fn of_failures(workload: &WorkloadAnalysis) -> Vec<Reason> {
@@ -164,6 +199,17 @@ fn trend(workload: &WorkloadAnalysis) -> Option<Reason> {
     Some(reason("trend", Reservations, (change.abs(), TREND, "share"), advice))
 }
 
+/// A truth that a reply proves wrong says nothing about any other reply.
+fn truth_wrong(workload: &WorkloadAnalysis) -> Option<Reason> {
+    let advice = format!(
+        "{}; make the truth anew, no other figure needs it",
+        workload.no_recall.as_deref().unwrap_or("the truth of its data set is wrong")
+    );
+    let found =
+        (workload.truth_wrong > 0).then(|| reason("truth_wrong", Reservations, (workload.truth_wrong as f64, 0.0, "requests"), advice));
+    found.map(|reason| Reason { at: workload.place(), ..reason })
+}
+
 fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
     reasons.iter_mut().for_each(|reason| reason.at = workload.place());
     reasons
@@ -172,11 +218,15 @@ fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
 fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     let Some(join) = &workload.join else { return Vec::new() };
     let known = join.sampled - join.not_recorded - join.not_fetched;
-    let mut reasons = Vec::new();
+    let mut reasons: Vec<Reason> = workload.traces.iter().filter_map(impossible_times).collect();
+    let spoilt = workload.traces.as_ref().map_or(0, |traces| traces.spoilt_by_times);
     if join.matched == 0 {
+        if known > 0 && known == spoilt {
+            return at(workload, reasons);
+        }
         let advice = if known > 0 {
-            "no server spans were found for any traced request, so there is no account of the latency: check that Milvus exports to the same trace back end \
-             (trace.exporter otlp) with `doctor`"
+            "no server spans were found for any traced request, so there is no account of the latency: check with `doctor` that Milvus exports to the same \
+             trace back end (trace.exporter otlp), and that no mesh or gateway on the way clears the sampled flag, drops or replaces `traceparent`"
         } else {
             "server spans were not fetched, so there is no account of the latency: fetch them with `milvus-bench spans`, or set [tracing.spans] source"
         };
@@ -184,16 +234,50 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
         return at(workload, reasons);
     }
     let matched = join.matched as f64 / known.max(1) as f64;
-    if matched < MATCHED {
-        let advice = "server spans of some traced requests never came back whole, so the account holds the others only: trace less (a smaller sample_ratio), wait \
-                      longer (settle), or give the collector larger queues";
-        reasons.push(reason("unmatched", Reservations, (matched, MATCHED, "share"), advice));
+    // What impossible times cost has been said.
+    let without_spoilt = (join.matched + spoilt) as f64 / known.max(1) as f64;
+    if without_spoilt < MATCHED {
+        let (code, advice) = if all_or_nothing(join, known - spoilt.min(known)) {
+            (
+                "sampling_changed",
+                "the other traced requests have no server span at all, though none came back in part as with a store that loses spans: a mesh or gateway on the way to \
+                 Milvus clears the sampled flag, drops or replaces `traceparent`; let it keep both (Istio: meshConfig.defaultConfig.tracing), and ask `doctor` several times",
+            )
+        } else {
+            (
+                "unmatched",
+                "server spans of some traced requests never came back whole, so the account holds the others only: trace less (a smaller sample_ratio), wait longer \
+                 (settle), or give the collector larger queues",
+            )
+        };
+        reasons.push(reason(code, Reservations, (matched, MATCHED, "share"), advice));
     }
     if join.not_fetched == 0 {
         reasons.extend(unequal_bands(workload));
     }
     reasons.extend(negative_gaps(workload, join.matched));
     at(workload, reasons)
+}
+
+/// Whether a request has all of its server spans or none: a store or a queue that loses spans leaves some traces in part.
+fn all_or_nothing(join: &Join, known: u64) -> bool {
+    let in_part = join.incomplete + join.no_root;
+    let lost = known - join.matched;
+    join.missing >= WHOLE_LOSSES && in_part as f64 <= IN_PART * lost as f64
+}
+
+/// Spans whose times can't be, with what they cost.
+fn impossible_times(traces: &TraceFacts) -> Option<Reason> {
+    let found = traces.impossible.in_words()?;
+    let cost = match traces.spoilt_by_times {
+        0 => String::new(),
+        1 => ", and for that 1 request is in no account".to_owned(),
+        requests => format!(", and for that {requests} requests are in no account"),
+    };
+    let advice = format!(
+        "{found}: they are in no figure{cost}; look at the clocks of Milvus' machines, and at what hands its spans on to the trace back end"
+    );
+    Some(reason("impossible_times", Reservations, (traces.impossible.total() as f64, 0.0, "spans"), advice))
 }
 
 /// Traces that are lost in one band more than in another make the account that of other requests.

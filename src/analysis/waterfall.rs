@@ -1,6 +1,9 @@
 //! One request as a waterfall: its spans in the order of drawing, who had which instant, and its own account.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::{
     Area, JoinState, PartMean, Piece, RequestAccount, Waterfall, WaterfallRow,
@@ -8,14 +11,15 @@ use super::{
     areas, bands,
     exemplars::link,
     index::TraceIndex,
-    join,
+    join::{self, Call},
     quantiles::us,
     run::resolution,
     tables::{PartTable, label},
+    times::Possible,
 };
 use crate::{
     record::{Outcome, RequestLine, RunReader},
-    spans::Trace,
+    spans::{SpanResource, Trace},
 };
 
 /// The waterfall of one request. `trace` may lack everything: then only the client's own row is left.
@@ -25,9 +29,10 @@ pub fn waterfall(reader: &RunReader, trace: &Trace, line: &RequestLine) -> Water
     let service_ns = done.saturating_sub(sent);
     let send_lag_ns = line.intended_ns.map(|intended| sent.saturating_sub(intended));
     let client_span_id = u64::from_str_radix(&line.span_id, 16).unwrap_or(0);
-    let index = TraceIndex::new(trace);
-    let joined = join::join(&index, client_span_id);
-    let options = AccountOptions { client_span_id, succeeded: line.outcome == Outcome::Ok, resolution_ns: resolution(reader.info()) };
+    let succeeded = line.outcome == Outcome::Ok;
+    let index = TraceIndex::new(trace, Possible::of(reader.info()));
+    let joined = join::join(&index, Call { client_span_id, answered_within_ns: succeeded.then_some(service_ns) });
+    let options = AccountOptions { client_span_id, succeeded, resolution_ns: resolution(reader.info()) };
     let mut shown = Waterfall {
         trace_id: line.trace_id.clone(),
         at: format!("{}/{}/{}", line.phase, line.part, line.workload),
@@ -86,10 +91,14 @@ fn draw(index: &TraceIndex<'_>, tree: &Tree, account: &RequestAccount, at: i64, 
     for piece in &account.pieces {
         by_span.entry(piece.span).or_default().push(*piece);
     }
+    // By process: it may have any number of attributes to look through.
+    let mut instances: HashMap<*const SpanResource, String> = HashMap::new();
     let mut open = vec![(0u32, 1u32)];
     while let Some((number, depth)) = open.pop() {
         let node = &tree.nodes[number as usize];
-        rows.push(row(index, node, depth, at, by_span.get(&node.span).map_or(&[], Vec::as_slice)));
+        let resource = &index.span(node.span).resource;
+        let instance = instances.entry(Arc::as_ptr(resource)).or_insert_with(|| instance(resource)).clone();
+        rows.push(WaterfallRow { instance, ..row(index, node, depth, at, by_span.get(&node.span).map_or(&[], Vec::as_slice)) });
         let mut children: Vec<&u32> = node.children.iter().collect();
         children.sort_by_key(|child| {
             let child = &tree.nodes[**child as usize];
@@ -110,6 +119,7 @@ fn row(index: &TraceIndex<'_>, node: &Node, depth: u32, at: i64, pieces: &[Piece
         State::NotCounted => "not counted",
         State::Asynchronous => "asynchronous",
         State::Detached => "detached",
+        State::Impossible => "impossible times",
         State::TakesPart if node.mesh => Area::Mesh.name(),
         State::TakesPart => largest.unwrap_or_else(|| areas::fixed_area(span)).name(),
     };
@@ -117,10 +127,10 @@ fn row(index: &TraceIndex<'_>, node: &Node, depth: u32, at: i64, pieces: &[Piece
         depth,
         label: label(span, pieces.iter().any(|piece| piece.merged)),
         service: span.service().to_owned(),
-        instance: instance(&span.resource),
+        instance: String::new(),
         area: area.to_owned(),
         start_us: us(node.start + at),
-        duration_us: us(span.duration_ns()),
+        duration_us: if node.state == State::Impossible { 0.0 } else { us(span.duration_ns()) },
         self_us: us(areas.values().sum::<i64>()),
         critical: pieces.iter().map(|piece| (us(piece.start_ns + at), us(piece.end_ns + at))).collect(),
     }

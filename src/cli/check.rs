@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{CliError, Done, ScenarioArguments, print, progress::Progress};
+use super::{CliError, Done, ScenarioArguments, output::print, progress::Progress};
 use crate::{
     plan::{Plan, PlanFlags},
     scenario::{Scenario, ScenarioSource},
@@ -21,13 +21,15 @@ pub(crate) struct CheckArguments {
 /// Reads, checks, and prints what a run would do.
 pub(crate) fn check(arguments: &CheckArguments) -> Result<Done, CliError> {
     let plan = read_plan(&arguments.scenario)?;
+    let progress = Progress::new(false);
+    plan.remarks.iter().for_each(|remark| progress.warn(&remark.to_string()));
     if arguments.resolved {
         let mut text = serde_json::to_vec_pretty(&plan.resolved).map_err(CliError::new)?;
         text.push(b'\n');
-        print(&text);
+        print(&text)?;
     } else {
         let text: String = plan.expectation().to_string().lines().map(|line| format!("{}\n", crate::report::clean(line))).collect();
-        print(text.as_bytes());
+        print(text.as_bytes())?;
     }
     Ok(Done::Ok)
 }

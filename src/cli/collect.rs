@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     plan::{Plan, TracingPlan},
-    record::{FetchInfo, RunFolder, RunReader},
+    record::{FetchInfo, RunFolder, RunReader, own_file},
     spans::{
         EmbeddedReceiver, FetchCounters, FetchProgress, FetchRules, LossCounters, SourceInfo, SourceOptions, SpanError, SpanReader,
         SpanSource, SpanWriter, Trace, Wanted, fetch, find_source, open_until,
@@ -197,7 +197,10 @@ impl Reading<'_> {
                 }
             }
             Ok(None) => info.error = Some("interrupted before all spans were read; `milvus-bench spans` fetches again".to_owned()),
-            Err(error) => info.error = Some(format!("spans.jsonl can't be written: {error}")),
+            Err(error) => {
+                info.error =
+                    Some(format!("spans.jsonl can't be written: {error}; make room for it, then `milvus-bench spans` fetches again"));
+            }
         }
         info.refused = source.refused();
         info.took_s = Instant::now().saturating_duration_since(self.ended).as_secs_f64();
@@ -212,7 +215,8 @@ impl Reading<'_> {
         stop: impl Future<Output = ()>,
     ) -> std::io::Result<Option<FetchCounters>> {
         let path = self.folder.file("spans.jsonl");
-        let mut writer = SpanWriter::create(&path)?;
+        // Dropped where something can't be written, it leaves room for run.json and the reports.
+        let mut writer = SpanWriter::create(&path, own_file)?;
         let kept = keep_earlier(&path, &mut writer)?;
         let say = |at: FetchProgress| match at.trouble {
             Some(trouble) => progress.now(&waiting(&trouble)),
@@ -227,9 +231,9 @@ impl Reading<'_> {
                 fetched = fetch(self.opened.source.as_ref(), wanted, rules, &say, &mut write) => fetched.map(Some),
                 () = stop => Ok(None),
             }
-        };
+        }?;
         writer.finish()?;
-        fetched
+        Ok(fetched)
     }
 }
 

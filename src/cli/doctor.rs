@@ -4,11 +4,20 @@ use std::{io::IsTerminal, path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{CliError, Done, check::plan_of, collect::source_options, print, progress::Progress, runtime, session::connect_options};
+use super::{
+    CliError, Done,
+    check::plan_of,
+    collect::source_options,
+    output::print,
+    progress::Progress,
+    runtime,
+    session::{connect_options, export_options},
+};
 use crate::{
     doctor::{DoctorCollection, DoctorOptions, examine, is_broken, render},
     plan::{Plan, PlanFlags},
     scenario::ScenarioSource,
+    telemetry::ExportOptions,
 };
 
 /// Arguments of `doctor`.
@@ -23,7 +32,7 @@ pub(crate) struct DoctorArguments {
     /// Where the server's spans are read, e.g. http://127.0.0.1:16685
     #[arg(long, value_name = "URL")]
     spans: Option<String>,
-    /// Where the client's own spans go, e.g. http://127.0.0.1:4317
+    /// Where the client's own spans go, e.g. http://127.0.0.1:4317, or :4318 for OTLP over HTTP
     #[arg(long, value_name = "URL")]
     otlp: Option<String>,
     /// Longest wait for spans, in seconds
@@ -65,10 +74,11 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     let plan = plan_of(&source, &[], &flags)?;
     let options = options(&plan, arguments);
     let progress = Progress::new(false);
+    plan.remarks.iter().for_each(|remark| progress.warn(&remark.to_string()));
     let links = runtime()?.block_on(examine(&options, &|text| progress.now(text)));
     progress.end();
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    print(render(&links, color).as_bytes());
+    print(render(&links, color).as_bytes())?;
     Ok(if is_broken(&links) { Done::Failed } else { Done::Ok })
 }
 
@@ -77,8 +87,11 @@ fn options(plan: &Plan, arguments: &DoctorArguments) -> DoctorOptions {
     DoctorOptions {
         connect: connect_options(plan),
         // The embedded receiver is the endpoint itself.
-        otlp: if plan.tracing.source == "embedded" { Some(format!("http://{}", plan.tracing.listen)) } else { plan.tracing.export.clone() },
-        service_name: plan.tracing.service_name.clone(),
+        otlp: if plan.tracing.source == "embedded" {
+            Some(ExportOptions::grpc(format!("http://{}", plan.tracing.listen), &plan.tracing.service_name))
+        } else {
+            export_options(&plan.tracing)
+        },
         source: plan.tracing.source.clone(),
         source_options: source_options(&plan.tracing, 0),
         collection: collection.map(|collection| DoctorCollection {

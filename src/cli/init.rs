@@ -5,7 +5,14 @@ use std::{fs::OpenOptions, io::Write as _, path::PathBuf, time::Duration};
 use askama::Template;
 use clap::Args;
 
-use super::{CliError, Done, check::plan_of, doctor::NO_SCENARIO, print, runtime, session::connect_options};
+use super::{
+    CliError, Done,
+    check::plan_of,
+    doctor::NO_SCENARIO,
+    output::{print, say},
+    runtime,
+    session::connect_options,
+};
 use crate::{
     milvus::{
         Client, Transport, methods, optional,
@@ -59,7 +66,10 @@ struct Starter {
 /// What Milvus said of the collection.
 #[derive(Debug)]
 struct Found {
+    /// As it was asked for: an alias stays one, as applications use it.
     name: String,
+    /// The collection that has this alias.
+    alias_of: Option<String>,
     fields: Vec<FieldSchema>,
     consistency: ConsistencyLevel,
     indexes: Vec<IndexDescription>,
@@ -82,7 +92,7 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
         starter(&found, &uri, version.as_deref())?.render().map(|text| text + "\n").map_err(CliError::new)
     })?;
     let Some(path) = &arguments.out else {
-        print(text.as_bytes());
+        print(text.as_bytes())?;
         return Ok(Done::Ok);
     };
     // Never over a file that is there: it may be an hour of somebody's work.
@@ -92,7 +102,7 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
         .open(path)
         .map_err(|error| CliError::new(format!("{} can't be written: {error}; name a new file with --out", path.display())))?;
     file.write_all(text.as_bytes()).map_err(|error| CliError::new(format!("{} can't be written: {error}", path.display())))?;
-    eprintln!("scenario: {}", path.display());
+    say(&format!("scenario: {}", path.display()));
     Ok(Done::Ok)
 }
 
@@ -100,9 +110,21 @@ async fn ask(client: &Client, wanted: Option<&str>, uri: &str) -> Result<Found, 
     let fail = |error: crate::milvus::SetupError| CliError::new(format!("Milvus at {uri} was asked for its collections: {error}"));
     let reply: ShowCollectionsResponse =
         client.call(&methods::SHOW_COLLECTIONS, &ShowCollectionsRequest::default(), b"").await.map_err(fail)?;
-    let name = choose(wanted, &reply.collection_names, uri)?;
-    let described = client.describe_collection(&name).await.map_err(fail)?;
-    let described = described.ok_or_else(|| CliError::new(format!("collection {name} is gone from the Milvus at {uri}")))?;
+    let by_alias = match wanted.filter(|wanted| !reply.collection_names.iter().any(|name| name == wanted)) {
+        // Only a look tells whether a name that is not listed is an alias.
+        Some(alias) => client.describe_collection(alias).await.ok().flatten().map(|found| (alias.to_owned(), found)),
+        None => None,
+    };
+    let (name, described) = match by_alias {
+        Some(found) => found,
+        None => {
+            let name = choose(wanted, &reply.collection_names, uri)?;
+            let described = client.describe_collection(&name).await.map_err(fail)?;
+            let described = described.ok_or_else(|| CliError::new(format!("collection {name} is gone from the Milvus at {uri}")))?;
+            (name, described)
+        }
+    };
+    let real = described.schema.as_ref().map(|schema| schema.name.clone());
     let loaded = client.load_state(&name).await.map_err(fail)? == LoadState::Loaded;
     Ok(Found {
         consistency: described.consistency_level(),
@@ -110,6 +132,7 @@ async fn ask(client: &Client, wanted: Option<&str>, uri: &str) -> Result<Found, 
         indexes: client.describe_index(&name).await.map_err(fail)?,
         rows: if loaded { client.count_visible_rows(&name).await.ok() } else { None },
         loaded,
+        alias_of: real.filter(|real| !real.is_empty() && *real != name),
         name,
     })
 }
@@ -163,7 +186,8 @@ fn starter(found: &Found, uri: &str, version: Option<&str>) -> Result<Starter, C
 fn facts(found: &Found, vector: &FieldSchema, dim: u32, index_type: &str) -> String {
     let rows = found.rows.map_or("Rows".to_owned(), |rows| format!("{} rows", crate::report::units::count(rows)));
     let loaded = if found.loaded { "" } else { " It is not loaded: load it before a run." };
-    clean(&format!("{rows} of {dim} dimensions in the field {}, index {index_type}.{loaded}", vector.name))
+    let alias = found.alias_of.as_ref().map(|real| format!("An alias of {real}. ")).unwrap_or_default();
+    clean(&format!("{alias}{rows} of {dim} dimensions in the field {}, index {index_type}.{loaded}", vector.name))
 }
 
 /// Keys of `[collections.target]` that are not what is assumed without them.
@@ -245,7 +269,15 @@ mod tests {
         let params = index.iter().map(|(key, value)| KeyValuePair { key: (*key).to_owned(), value: (*value).to_owned() }).collect();
         let index = IndexDescription { field_name: "v".to_owned(), params, ..IndexDescription::default() };
         let indexes = vec![index];
-        Found { name: "words".to_owned(), fields, consistency: ConsistencyLevel::Strong, indexes, rows: Some(1_000), loaded: true }
+        Found {
+            name: "words".to_owned(),
+            alias_of: None,
+            fields,
+            consistency: ConsistencyLevel::Strong,
+            indexes,
+            rows: Some(1_000),
+            loaded: true,
+        }
     }
 
     /// The scenario for `found` as a plan, which proves that it is one.
@@ -292,6 +324,8 @@ mod tests {
         let mut unknown = found(plain(), &[]);
         (unknown.loaded, unknown.rows) = (false, None);
         check(&unknown, &["It is not loaded: load it before a run.", "metric = \"L2\"      ", "has no index yet"]);
+        unknown.alias_of = Some("words_v2".to_owned());
+        check(&unknown, &["An alias of words_v2. Rows of 96 dimensions", "\nname = \"words\""]);
         let mut fields = plain();
         fields.push(field("w", DataType::FloatVector, Some(8)));
         check(&found(fields, &[("index_type", "FLAT"), ("metric_type", "L2")]), &["vector_field = \"v\"   # <-- or w\n"]);

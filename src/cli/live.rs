@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{CliError, progress::Board, session::Session};
 use crate::{
     analysis::thresholds::watch::Measuring,
-    load::{LiveSnapshot, PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle},
+    load::{LiveSnapshot, PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle, StreamRun, prepare::Claims},
     plan::{Arrival, PhaseLength, Plan, ScheduledPart},
     report::units,
 };
@@ -25,6 +25,7 @@ pub(crate) async fn watch(
     number: usize,
     running: &mut RunningPhase,
     phase: &PhaseRun,
+    claims: &Claims,
 ) -> Result<PhaseResult, CliError> {
     let mut signals = session.signals.clone();
     let phase_plan = &plan.phases[number];
@@ -44,9 +45,13 @@ pub(crate) async fn watch(
             () = signals.wait(), if stop.asked() == Stop::Go => end_soon(stop),
         }
         if stop.asked() == Stop::Go
-            && let Some(aborted) = session.watch.lock().ok().and_then(|mut watch| watch.violated(&measuring))
+            && let Some(aborted) = session.watch.lock().ok().and_then(|mut watch| watch.violated(&until_over(&measuring, &running.over())))
         {
             session.info.aborted = Some(aborted);
+            end_soon(stop);
+        }
+        // What is sent to the name now goes to somebody else's collection.
+        if stop.asked() == Stop::Go && claims.lost().is_some() {
             end_soon(stop);
         }
         display.look(running);
@@ -63,15 +68,32 @@ fn end_soon(stop: &StopHandle) {
     });
 }
 
-/// When each part of the phase is measured.
-fn measuring(phase: &PhaseRun, start_ns: u64) -> Vec<Measuring> {
-    let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-    let parts = phase.streams.iter().flat_map(|stream| &stream.parts);
+/// When each part of the phase is measured as planned, by the place of its workload in the phase; and the phase's start.
+struct PlannedParts {
+    start_ns: u64,
+    parts: Vec<(usize, Measuring)>,
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn measuring(phase: &PhaseRun, start_ns: u64) -> PlannedParts {
     let of = |part: &PartPlan| {
         let from_ns = start_ns.saturating_add(nanos(part.start));
         Measuring { stream: part.stream.0, from_ns, to_ns: part.duration.map(|length| from_ns.saturating_add(nanos(length))) }
     };
-    parts.map(of).collect()
+    let of_workload = |(at, stream): (usize, &StreamRun)| stream.parts.iter().map(|part| (at, of(part))).collect::<Vec<_>>();
+    PlannedParts { start_ns, parts: phase.streams.iter().enumerate().flat_map(of_workload).collect() }
+}
+
+/// The same, no longer than each workload had something to send: one whose rows are used up is not slow.
+fn until_over(planned: &PlannedParts, over: &[Option<Duration>]) -> Vec<Measuring> {
+    let of = |(at, part): &(usize, Measuring)| {
+        let over_ns = over.get(*at).copied().flatten().map(|over| planned.start_ns.saturating_add(nanos(over)));
+        Measuring { to_ns: part.to_ns.into_iter().chain(over_ns).min(), ..*part }
+    };
+    planned.parts.iter().map(of).collect()
 }
 
 /// The lines of a phase, one per workload.
@@ -130,9 +152,12 @@ impl<'a> Display<'a> {
             && let Some((before, counters)) = self.readings.front()
         {
             let form = if self.board.is_drawn() { Form::Short } else { Form::Full };
-            let (span, elapsed) = (now.saturating_duration_since(*before), now.saturating_duration_since(self.start));
-            let workloads = self.workloads.iter().zip(counters).zip(&live);
-            let lines = workloads.map(|((workload, before), now)| workload.line(form, elapsed, &Recent { span, before, now }));
+            let (from, elapsed) = (before.saturating_duration_since(self.start), now.saturating_duration_since(self.start));
+            let workloads = self.workloads.iter().zip(counters).zip(&live).zip(running.over());
+            let lines = workloads.map(|(((workload, before), now), over)| {
+                let span = workload.ran(from, elapsed, over);
+                workload.line(form, elapsed, &Recent { span, before, now, over: over.is_some() })
+            });
             let lines: Vec<String> = lines.collect();
             self.board.draw(at, &lines);
         }
@@ -156,17 +181,19 @@ enum Form {
 /// What stands where there is no figure.
 const NONE: &str = "-";
 
-/// Two readings and the time between them.
+/// Two readings and the time between them in which the workload could send.
 struct Recent<'a> {
     span: Duration,
     before: &'a LiveSnapshot,
     now: &'a LiveSnapshot,
+    /// Whether it has nothing more to send.
+    over: bool,
 }
 
 impl Recent<'_> {
-    /// Per second.
+    /// Per second; 0 where it sent nothing all the time.
     fn rate(&self, before: u64, now: u64) -> f64 {
-        now.saturating_sub(before) as f64 / self.span.as_secs_f64().max(1e-3)
+        if self.span.is_zero() { 0.0 } else { now.saturating_sub(before) as f64 / self.span.as_secs_f64().max(1e-3) }
     }
 }
 
@@ -187,12 +214,18 @@ impl Workload<'_> {
         let [p50, p99] = [0.5, 0.99].map(|q| fresh.quantile_ns(q).map_or(NONE.to_owned(), |ns| units::duration(ns as f64 / 1e3)));
         format!(
             "{phase}{}/{}: {rate_of}{}/s, in flight {}, {latency}p50 {p50}, p99 {p99}, {failed}left {}",
-            self.stage(elapsed),
+            if recent.over { "ended".to_owned() } else { self.stage(elapsed) },
             self.name,
             if rate > 0.0 { units::number(rate) } else { "0".to_owned() },
             units::count(recent.now.in_flight()),
             self.left(elapsed, recent),
         )
+    }
+
+    /// The part of the time from `from` to `elapsed` after the phase's start in which it could send; it was `over` at some time.
+    fn ran(&self, from: Duration, elapsed: Duration, over: Option<Duration>) -> Duration {
+        let start = self.parts.first().map_or(Duration::ZERO, |part| part.start);
+        over.map_or(elapsed, |over| over.min(elapsed)).saturating_sub(from.max(start))
     }
 
     /// Name of the part that runs.
@@ -206,6 +239,9 @@ impl Workload<'_> {
 
     /// Time until it ends.
     fn left(&self, elapsed: Duration, recent: &Recent<'_>) -> String {
+        if recent.over {
+            return whole(Duration::ZERO);
+        }
         let end = self.parts.last().and_then(|part| part.duration.map(|duration| part.start + duration));
         if let Some(end) = end {
             return whole(end.saturating_sub(elapsed));
@@ -265,7 +301,7 @@ mod tests {
         let fresh = [vec![2_000_000; 978], vec![50_000_000; 10]].concat();
         let latencies = fresh.into_iter().chain([1_000_000_000; 99]).collect();
         let now = LiveSnapshot { sent: 1100, ended: 1090, failed: 3, latencies };
-        let recent = Recent { span: Duration::from_secs(5), before: &before, now: &now };
+        let recent = Recent { span: Duration::from_secs(5), before: &before, now: &now, over: false };
         assert_eq!(workload.line(Form::Full, Duration::from_millis(elapsed_ms), &recent), expected);
     }
 
@@ -293,10 +329,35 @@ mod tests {
     #[test]
     fn without_an_answer_there_is_no_figure() {
         let nothing = LiveSnapshot::default();
-        let recent = Recent { span: Duration::from_secs(1), before: &nothing, now: &nothing };
+        let recent = Recent { span: Duration::from_secs(1), before: &nothing, now: &nothing, over: false };
         let workload = open_end(PhaseLength::Requests(10), Some(10));
         let line = |form| workload.line(form, Duration::ZERO, &recent);
         assert_eq!(line(Form::Short), "measured/ingest: 0/s, in flight 0, p50 -, p99 -, left -");
         assert_eq!(line(Form::Full), "load/measured/ingest: rate 0/s, in flight 0, service time p50 -, p99 -, failed 0, left -");
+    }
+
+    #[test]
+    fn a_workload_that_is_over_has_the_rate_of_the_time_that_it_ran() {
+        let seconds = |text: f64| Duration::from_secs_f64(text);
+        let workload = Workload { parts: vec![part(PartKind::Measured, 2, Some(60))], ..staged() };
+        assert_eq!(workload.ran(seconds(0.0), seconds(5.0), None), seconds(3.0), "its start is later than the phase's");
+        assert_eq!(workload.ran(seconds(0.0), seconds(10.0), Some(seconds(2.5))), seconds(0.5));
+        assert_eq!(workload.ran(seconds(5.0), seconds(10.0), Some(seconds(2.5))), Duration::ZERO);
+        let (before, now) = (LiveSnapshot::default(), LiveSnapshot { sent: 100, ended: 100, ..LiveSnapshot::default() });
+        let line = |span| workload.line(Form::Short, seconds(10.0), &Recent { span, before: &before, now: &now, over: true });
+        assert_eq!(line(seconds(0.5)), "ended/search: 200/s, in flight 0, p50 -, p99 -, left 0 s");
+        assert_eq!(line(Duration::ZERO), "ended/search: 0/s, in flight 0, p50 -, p99 -, left 0 s");
+    }
+
+    #[test]
+    fn no_threshold_looks_at_a_workload_that_is_over() {
+        let part = |stream| Measuring { stream, from_ns: 1_000, to_ns: Some(9_000) };
+        let planned = PlannedParts { start_ns: 500, parts: vec![(0, part(0)), (1, part(1)), (1, Measuring { to_ns: None, ..part(2) })] };
+        let ends = |over: [Option<u64>; 2]| -> Vec<Option<u64>> {
+            until_over(&planned, &over.map(|ns| ns.map(Duration::from_nanos))).iter().map(|part| part.to_ns).collect()
+        };
+        assert_eq!(ends([None, None]), [Some(9_000), Some(9_000), None]);
+        assert_eq!(ends([None, Some(3_500)]), [Some(9_000), Some(4_000), Some(4_000)]);
+        assert_eq!(ends([Some(20_000), None]), [Some(9_000), Some(9_000), None]);
     }
 }

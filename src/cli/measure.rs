@@ -4,46 +4,46 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{CliError, environment, live::watch, session::Session, signals::Asked};
+use super::{
+    CliError,
+    collections::{Collections, Prepared, When},
+    environment,
+    live::watch,
+    session::Session,
+    signals::Asked,
+};
 use crate::{
     load::{
         Engine, PREPARE, PhaseResult, PhaseRun, ROWS_USED_UP, RunIds, Stop, nothing_earlier, phase_run,
-        prepare::{self, Decision, PrepareContext, collection_state},
+        prepare::{self, Dropped, PrepareContext},
     },
-    milvus::{Client, SetupError},
-    operation::setup,
-    plan::{CollectionPlan, PhaseLength, Plan},
-    record::{CollectionState, KeptError, PhaseInfo, StreamInfo, Warning},
+    plan::{PhaseLength, Plan},
+    record::{KeptError, PhaseInfo, StreamInfo, Warning},
 };
 
 /// Time between the order to begin and the first slot: every thread has its tasks by then.
 const RUN_UP: Duration = Duration::from_millis(50);
 
-/// Prepares every collection; `created` holds the indices of those that this run made, also when it fails half way.
-pub(crate) async fn prepare(
-    session: &mut Session<'_>,
-    plan: &Plan,
-    context: &mut PrepareContext<'_>,
-    created: &mut Vec<usize>,
-    replace: &[String],
-) -> Result<(), CliError> {
-    let decisions = prepare::decide(context, plan, replace).await.map_err(CliError::new)?;
-    begin_phase(session, PREPARE)?;
-    let mut signals = session.signals.clone();
+/// Prepares every collection.
+pub(crate) async fn prepare(session: &mut Session<'_>, plan: &Plan, context: &mut PrepareContext<'_>) -> Result<(), CliError> {
+    let signals = session.signals.clone();
     let stop = context.stop.clone();
-    for (index, (collection, decision)) in plan.collections.iter().zip(decisions).enumerate() {
-        let decision = decide_again(&context.client, collection, decision, replace).await?;
-        session.progress.step(&format!("{PREPARE}: {decision} collection {}", collection.shape.name));
-        if decision != Decision::Keep {
-            created.push(index);
-        }
-        tokio::select! {
-            result = prepare::carry_out(context, collection, decision) => result.map_err(CliError::new)?,
-            () = signals.wait() => {
-                stop.ask(Stop::Abort);
-                return Err(CliError::new("interrupted while preparing"));
-            }
-        }
+    let interrupted = || {
+        stop.ask(Stop::Abort);
+        CliError::new("interrupted while preparing")
+    };
+    let decided = signals.unless_asked(Asked::Nothing, prepare::decide(context, plan)).await;
+    let decisions = decided.ok_or_else(interrupted)?.map_err(CliError::new)?;
+    begin_phase(session, PREPARE)?;
+    for (index, decision) in decisions.into_iter().enumerate() {
+        session.progress.step(&format!("{PREPARE}: {decision} collection {}", plan.collections[index].shape.name));
+        let done = signals.unless_asked(Asked::Nothing, prepare::carry_out(context, plan, index, decision)).await;
+        done.ok_or_else(interrupted)?.map_err(CliError::new)?;
+    }
+    for (collection, reason) in context.unmarked.drain(..) {
+        let warning = Warning::NotMarked { collection, reason };
+        session.progress.warn(&warning.to_string());
+        session.info.warnings.push(warning);
     }
     // For a run that is killed later.
     context.recorder.flush();
@@ -51,57 +51,21 @@ pub(crate) async fn prepare(
     end_phase(session)
 }
 
-/// What holds a moment before the change: the collections before this one may have taken minutes, in which others go on.
-async fn decide_again(client: &Client, collection: &CollectionPlan, decision: Decision, replace: &[String]) -> Result<Decision, CliError> {
-    if decision != Decision::Recreate {
-        return Ok(decision);
-    }
-    let name = &collection.shape.name;
-    match mark(client, collection).await.map_err(|error| CliError::new(format!("collection {name}: {error}")))? {
-        Found::Nothing => Ok(Decision::Create),
-        Found::Foreign if !replace.contains(name) => Err(CliError::new(format!(
-            "collection {name} was replaced by one that milvus-bench did not create while this run prepared, so it is left alone: choose another name, or allow \
-             its loss with --replace {name}"
-        ))),
-        Found::Foreign | Found::Ours(_) => Ok(decision),
-    }
-}
-
-/// Whose a collection is.
-enum Found {
-    Nothing,
-    Foreign,
-    /// Ours, with its fingerprint.
-    Ours(String),
-}
-
-async fn mark(client: &Client, collection: &CollectionPlan) -> Result<Found, SetupError> {
-    let Some(found) = client.describe_collection(&collection.shape.name).await? else { return Ok(Found::Nothing) };
-    let mark = found.schema.as_ref().and_then(|schema| setup::parse_mark(&schema.description));
-    Ok(mark.map_or(Found::Foreign, |mark| Found::Ours(mark.to_owned())))
-}
-
-/// Drops what this run created and is not to be kept; says whether anything was to be dropped. That it wanted to create a
-/// collection proves nothing: somebody else may have been faster, so the mark is looked at.
-pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context: &mut PrepareContext<'_>, created: &[usize]) -> bool {
+/// Drops what this run created and is not to be kept; says whether anything was dropped. Marks on the rest are taken off.
+pub(crate) async fn drop_created(session: &mut Session<'_>, plan: &Plan, context: &mut PrepareContext<'_>) -> bool {
     let mut any = false;
-    for collection in created.iter().filter_map(|index| plan.collections.get(*index)) {
-        if collection.keep {
+    for collection in plan.collections.iter().filter(|collection| !collection.keep) {
+        let name = &collection.shape.name;
+        if !context.begun.contains(name) {
             continue;
         }
-        let not_dropped = match mark(&context.client, collection).await {
-            Ok(Found::Nothing) => continue,
-            Ok(Found::Ours(mark)) if mark == collection.fingerprint => {
-                any = true;
-                prepare::drop_again(context, collection).await.err().map(|error| error.to_string())
-            }
-            Ok(Found::Ours(_) | Found::Foreign) => Some("it is not the one that this run created".to_owned()),
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(why) = not_dropped {
-            session.progress.warn(&format!("collection {} was not dropped: {why}", collection.shape.name));
+        match prepare::drop_again(context, collection).await {
+            Dropped::Yes => any = true,
+            Dropped::Absent => {}
+            Dropped::No(why) => session.progress.warn(&format!("collection {name} was not dropped: {why}")),
         }
     }
+    context.claims.release_all().await;
     any
 }
 
@@ -116,24 +80,33 @@ pub(crate) fn note_steps(session: &mut Session<'_>, context: &PrepareContext<'_>
 }
 
 /// Runs one phase after the other.
-pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engine, client: &Client, ids: RunIds) -> Result<(), CliError> {
+pub(crate) async fn phases(
+    session: &mut Session<'_>,
+    plan: &Plan,
+    engine: &Engine,
+    prepared: Prepared<'_>,
+    ids: RunIds,
+) -> Result<(), CliError> {
     let mut earlier = nothing_earlier(plan);
+    let mut collections = Collections::new(plan, prepared);
     for number in 0..plan.phases.len() {
         if session.signals.asked() != Asked::Nothing || session.info.aborted.is_some() {
             break;
         }
         let name = &plan.phases[number].name;
-        note_collections(session, plan, client, &format!("before {name}")).await;
+        collections.note(session, name, When::Before).await;
+        collections.check(session, name)?;
         begin_phase(session, name)?;
         let cpu = environment::process_cpu_s();
         let phase = phase_run(plan, number, &session.info.streams, ids, Instant::now() + RUN_UP, &earlier);
         let started = session.clock.ns_of(phase.start);
         note_starts(session, &phase, started)?;
         let mut running = engine.begin(&phase);
-        let result = watch(session, plan, number, &mut running, &phase).await?;
+        let result = watch(session, plan, number, &mut running, &phase, prepared.claims).await?;
         for (index, numbers) in plan.phases[number].workloads.iter().zip(&result.earlier) {
             earlier[*index].clone_from(numbers);
         }
+        collections.wrote(number, &running.live());
         note_result(session, &phase, plan.phases[number].length, &result);
         if let Some(info) = session.info.phases.last_mut() {
             info.cpu_s = Some(environment::process_cpu_s() - cpu);
@@ -144,7 +117,12 @@ pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engi
             let require = session.info.thresholds.get(aborted.threshold).map(|info| info.require.as_str()).unwrap_or_default();
             session.progress.warn(&format!("threshold {require} at {}: {}", aborted.at, aborted.sentence));
         }
-        note_collections(session, plan, client, &format!("after {name}")).await;
+        collections.note(session, name, When::After).await;
+        // A run that was told to end ends as told, and invalid.
+        let asked = session.signals.asked() != Asked::Nothing;
+        if !asked && (number + 1 < plan.phases.len() || prepared.claims.lost().is_some()) {
+            collections.check(session, name)?;
+        }
     }
     Ok(())
 }
@@ -154,6 +132,7 @@ fn note_starts(session: &mut Session<'_>, phase: &PhaseRun, started: u64) -> Res
     for part in phase.streams.iter().flat_map(|stream| &stream.parts) {
         if let Some(stream) = session.info.streams.get_mut(usize::from(part.stream.0)) {
             stream.start_ns = started + nanos(part.start);
+            stream.planned_end_ns = part.duration.map(|duration| stream.start_ns.saturating_add(nanos(duration)));
         }
     }
     session.save()
@@ -186,57 +165,37 @@ fn end_phase(session: &mut Session<'_>) -> Result<(), CliError> {
     session.save()
 }
 
-async fn note_collections(session: &mut Session<'_>, plan: &Plan, client: &Client, when: &str) {
-    for collection in &plan.collections {
-        let state = collection_state(client, &collection.shape, when).await;
-        if let Some(phase) = when.strip_prefix("before ") {
-            session.info.warnings.extend(doubts(phase, &state));
-        }
-        session.info.collections.push(state);
-    }
-}
-
-/// What is doubtful about a collection at the beginning of a phase.
-fn doubts(phase: &str, state: &CollectionState) -> Vec<Warning> {
-    let (phase, collection) = (phase.to_owned(), state.name.clone());
-    let unfinished = state.index_state.as_ref().filter(|index| *index != "finished").map(|index| Warning::IndexUnfinished {
-        phase: phase.clone(),
-        collection: collection.clone(),
-        state: index.clone(),
-    });
-    let bare = state.unindexed_rows.filter(|rows| *rows > 0).map(|rows| Warning::ServedByBruteForce { phase, collection, rows });
-    unfinished.into_iter().chain(bare).collect()
-}
-
 /// The warning about a stream that stopped by itself. Rows that are used up are what an exhausted phase waits for.
 fn ended_early(stream: &StreamInfo, length: PhaseLength) -> Option<Warning> {
     let (phase, workload) = (stream.phase.clone(), stream.workload.clone());
+    let ran = stream.ran_ns(stream.start_ns);
+    let ran_s = Some((ran.end - ran.start) as f64 / 1e9);
     match stream.stopped.as_deref() {
         Some(ROWS_USED_UP) if length == PhaseLength::Exhausted => None,
-        Some(ROWS_USED_UP) => Some(Warning::RowsUsedUp { phase, workload }),
-        Some(reason) => Some(Warning::StoppedEarly { phase, workload, reason: reason.to_owned() }),
+        Some(ROWS_USED_UP) => Some(Warning::RowsUsedUp { phase, workload, ran_s }),
+        Some(reason) => Some(Warning::StoppedEarly { phase, workload, reason: reason.to_owned(), ran_s }),
         None => None,
     }
 }
 
 fn note_result(session: &mut Session<'_>, phase: &PhaseRun, length: PhaseLength, result: &PhaseResult) {
-    let now = session.clock.now_ns();
-    let stopped_early = session.signals.asked() != Asked::Nothing || session.info.aborted.is_some();
+    let stopped_ns = phase.stop.asked_since().map(|at| session.clock.ns_of(at));
     for part in &result.streams {
         let Some(stream) = session.info.streams.get_mut(usize::from(part.stream)) else { continue };
-        let planned = phase.streams.iter().flat_map(|stream| &stream.parts).find(|planned| planned.stream.0 == part.stream);
-        // A part without a length of its own, or one that was cut, ended with its last request.
-        let planned = planned
-            .and_then(|planned| planned.duration)
-            .map(|length| stream.start_ns + nanos(length))
-            .filter(|end| !stopped_early || *end <= now);
-        stream.end_ns = Some(planned.unwrap_or(part.last_done_ns.max(stream.start_ns)));
+        stream.end_ns = Some(part.end_ns(stream.start_ns, stream.planned_end_ns, stopped_ns));
         stream.due = part.due;
         stream.sent = part.sent;
         stream.in_flight_max = part.in_flight_max;
         stream.in_flight_waits = part.in_flight_waits;
         stream.stopped.clone_from(&part.stopped);
-        session.info.warnings.extend(ended_early(stream, length));
+        // The stages after the first one that it cut are of the same cause.
+        let is_told = |warning: &Warning| {
+            matches!(warning, Warning::RowsUsedUp { phase, workload, .. } | Warning::StoppedEarly { phase, workload, .. }
+                if (phase, workload) == (&stream.phase, &stream.workload))
+        };
+        if !session.info.warnings.iter().any(is_told) {
+            session.info.warnings.extend(ended_early(stream, length));
+        }
     }
     for (stream, outcome, text) in &result.texts {
         let Some(stream) = session.info.streams.get(usize::from(stream.0)) else { continue };
@@ -257,6 +216,8 @@ mod tests {
             phase: "alone".to_owned(),
             workload: "ingest".to_owned(),
             stopped: stopped.map(str::to_owned),
+            start_ns: 1_000_000_000,
+            end_ns: Some(1_074_000_000),
             ..StreamInfo::default()
         };
         let warning = ended_early(&stream, length).map(|warning| warning.to_string());
@@ -268,9 +229,9 @@ mod tests {
     fn only_rows_that_are_used_up_are_called_that() {
         let timed = PhaseLength::Duration(Duration::from_secs(1));
         check(None, timed, None);
-        check(Some("its rows are used up"), timed, Some("were used up before phase alone ended"));
+        check(Some("its rows are used up"), timed, Some("were used up before phase alone ended, after 0.074 s"));
         check(Some("its rows are used up"), PhaseLength::Exhausted, None);
-        let timer = Some("workload ingest stopped before phase alone ended: the timer failed");
+        let timer = Some("workload ingest stopped before phase alone ended, after 0.074 s: the timer failed");
         check(Some("the timer failed: out of memory"), timed, timer);
         check(Some("the timer failed: out of memory"), PhaseLength::Exhausted, timer);
     }

@@ -1,8 +1,10 @@
 //! The command line: arguments, one file per subcommand, progress on stderr. stdout carries what was asked for alone.
 
+mod alive;
 mod calibrate;
 mod check;
 mod collect;
+mod collections;
 mod compare;
 mod doctor;
 mod environment;
@@ -12,6 +14,7 @@ mod list;
 mod live;
 mod load_threads;
 mod measure;
+mod output;
 mod probe;
 mod progress;
 mod report;
@@ -21,11 +24,18 @@ mod session;
 mod signals;
 mod spans;
 mod stack;
+mod supervise;
 mod trace;
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use self::{
+    output::{print, print_of_clap, say},
+    signals::Signals,
+    supervise::supervised,
+};
 
 /// Why a command ends without doing its work: one sentence, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +50,18 @@ impl CliError {
     pub(crate) fn new(message: impl ToString) -> Self {
         Self { message: message.to_string(), code: 2 }
     }
+
+    /// The same where everything that there is to say was said, or no one is left to read it.
+    pub(crate) fn silent() -> Self {
+        Self { message: String::new(), code: 2 }
+    }
+
+    /// Tells the user.
+    pub(crate) fn say(&self) {
+        if !self.message.is_empty() {
+            say(&format!("error: {}", crate::report::clean(&self.message)));
+        }
+    }
 }
 
 /// How a command ended.
@@ -50,6 +72,8 @@ pub(crate) enum Done {
     Failed,
     /// Nothing succeeded.
     Nothing,
+    /// The report could not be printed; it is in the run folder.
+    Unprinted,
     /// The verdict is invalid.
     Invalid,
     Interrupted,
@@ -61,7 +85,7 @@ impl Done {
         match self {
             Done::Ok => 0,
             Done::Failed => 1,
-            Done::Nothing => 2,
+            Done::Nothing | Done::Unprinted => 2,
             Done::Invalid => 3,
             Done::Interrupted => 130,
             Done::Terminated => 143,
@@ -136,18 +160,32 @@ pub(crate) struct ScenarioArguments {
 /// The whole program.
 #[must_use]
 pub fn main() -> ExitCode {
-    match execute(Arguments::parse()) {
+    heed_file_sizes();
+    let ended = match Arguments::try_parse() {
+        Ok(arguments) => execute(arguments.command),
+        Err(message) => print_of_clap(&message).map(|()| Done::Ok),
+    };
+    match ended {
         Ok(done) => ExitCode::from(done.code()),
         Err(error) => {
-            eprintln!("error: {}", crate::report::clean(&error.message));
+            error.say();
             ExitCode::from(error.code)
         }
     }
 }
 
-fn execute(arguments: Arguments) -> Result<Done, CliError> {
-    match arguments.command {
-        Command::Run(arguments) => run::run(*arguments),
+/// Runs a command where a signal can end it at any moment.
+fn execute(command: Command) -> Result<Done, CliError> {
+    match command {
+        // Its parent ends it, and what it costs is measured.
+        Command::NullMilvus(arguments) => calibrate::serve_null(&arguments),
+        command => supervised(move |signals| carry_out(command, signals)),
+    }
+}
+
+fn carry_out(command: Command, signals: &Signals) -> Result<Done, CliError> {
+    match command {
+        Command::Run(arguments) => run::run(&arguments, signals),
         Command::Check(arguments) => check::check(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
         Command::Stack(arguments) => stack::stack(&arguments),
@@ -160,11 +198,20 @@ fn execute(arguments: Arguments) -> Result<Done, CliError> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "milvus-bench", &mut script);
-            print(&script);
-            Ok(Done::Ok)
+            print(&script).map(|()| Done::Ok)
         }
-        Command::Calibrate(arguments) => calibrate::calibrate(&arguments),
+        Command::Calibrate(arguments) => calibrate::calibrate(&arguments, signals),
         Command::NullMilvus(arguments) => calibrate::serve_null(&arguments),
+    }
+}
+
+/// A limit on the size of files (`ulimit -f`) ends a process that does not listen to its signal. One that does has an error of the
+/// write, as of a full disk, and loses no more than that.
+fn heed_file_sizes() {
+    const SIGXFSZ: i32 = 25;
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        // It goes on being listened to when this runtime is gone. Where that can't be had, the limit is as it was.
+        let _ = runtime.block_on(async { tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ)).map(drop) });
     }
 }
 
@@ -175,10 +222,4 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
         .enable_all()
         .build()
         .map_err(|error| CliError::new(format!("no runtime: {error}")))
-}
-
-/// Writes to stdout. A reader that is gone (`| head`) is no error.
-pub(crate) fn print(bytes: &[u8]) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(bytes).and_then(|()| out.flush());
 }

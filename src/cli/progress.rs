@@ -1,10 +1,14 @@
 //! What is going on, on stderr: drawn over itself on a terminal, plain lines elsewhere.
 
+mod screen;
+
 use std::{io::IsTerminal, sync::Mutex, time::Duration};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 
+use self::screen::Screen;
+use super::output::say;
 use crate::report::clean;
 
 /// Time between two plain lines about the same thing.
@@ -45,7 +49,7 @@ fn style(template: &str) -> ProgressStyle {
 impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
         let draws = !quiet && std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { terminal: draws.then(|| Terminal::new(ProgressDrawTarget::stderr())), quiet, last_plain: Mutex::new(None) }
+        Self { terminal: draws.then(|| Terminal::new(Screen::stderr())), quiet, last_plain: Mutex::new(None) }
     }
 
     /// A step has begun or ended: always shown as a line of its own.
@@ -65,7 +69,7 @@ impl Progress {
                 let Ok(mut last) = self.last_plain.lock() else { return };
                 if last.is_none_or(|at| at.elapsed() >= PLAIN_EVERY) {
                     *last = Some(Instant::now());
-                    eprintln!("{text}");
+                    say(&text);
                 }
             }
         }
@@ -95,8 +99,8 @@ impl Progress {
 
     fn print(&self, line: &str) {
         match &self.terminal {
-            Some(terminal) => terminal.all.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(terminal) => terminal.all.suspend(|| say(line)),
+            None => say(line),
         }
     }
 }
@@ -130,7 +134,7 @@ impl Board<'_> {
     pub(crate) fn draw(&mut self, now: Instant, lines: &[String]) {
         self.drawn = Some(now);
         if !self.is_drawn() {
-            lines.iter().for_each(|line| eprintln!("{}", clean(line)));
+            lines.iter().for_each(|line| say(&clean(line)));
         }
         for (bar, line) in self.bars.iter().zip(lines) {
             bar.set_message(clean(line));
@@ -164,16 +168,16 @@ mod tests {
 
     /// A terminal of 30 columns that keeps what is written.
     #[derive(Clone, Debug, Default)]
-    struct Screen(Arc<Mutex<String>>);
+    struct Kept(Arc<Mutex<String>>);
 
-    impl Screen {
+    impl Kept {
         fn write(&self, text: &str) -> io::Result<()> {
             self.0.lock().unwrap().push_str(text);
             Ok(())
         }
     }
 
-    impl TermLike for Screen {
+    impl TermLike for Kept {
         fn width(&self) -> u16 {
             30
         }
@@ -213,7 +217,7 @@ mod tests {
 
     #[test]
     fn lines_are_cut_to_the_terminal_and_cleaned() {
-        let screen = Screen::default();
+        let screen = Kept::default();
         let terminal = Terminal::new(ProgressDrawTarget::term_like(Box::new(screen.clone())));
         let progress = Progress { terminal: Some(terminal), quiet: false, last_plain: Mutex::new(None) };
         let mut board = progress.board("phase alone", 2);

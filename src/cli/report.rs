@@ -6,7 +6,8 @@ use clap::Args;
 
 use super::{
     CliError, Done,
-    finish::{analyse_folder, print_report, write_reports},
+    finish::{analyse_folder, to_print, write_reports},
+    output::print,
     run::{check_reports, reports_help},
     runs,
 };
@@ -27,8 +28,10 @@ pub(crate) fn report(arguments: &ReportArguments) -> Result<Done, CliError> {
     check_reports(&arguments.reports)?;
     let folder = runs::find(arguments.run.as_deref())?;
     let analysis = analyse_folder(&folder)?;
-    write_reports(&folder, &analysis, &arguments.reports)?;
-    print_report(&analysis, &arguments.reports)?;
+    // What can't be written does not keep the report from being printed.
+    let written = write_reports(&folder, &analysis, &arguments.reports);
+    print(&to_print(&analysis, &arguments.reports)?)?;
+    written?;
     Ok(Done::Ok)
 }
 

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use tokio::runtime::Handle;
 
 use super::{
     CliError, Done, ScenarioArguments, calibrate,
@@ -11,11 +10,12 @@ use super::{
     finish,
     progress::Progress,
     runtime, session,
-    signals::{Asked, Signals},
+    signals::{Asked, Signals, Stage},
     stack,
 };
 use crate::{
     plan::Plan,
+    record::RunFolder,
     report::{NOT_BUILT, REPORTS},
 };
 
@@ -58,71 +58,63 @@ pub(crate) struct RunArguments {
     pub(crate) quiet: bool,
 }
 
-/// Runs a scenario, once or `--repeat` times, on a thread of its own: the second Ctrl-C leaves at once, whatever is under way
-/// there, by returning through `main`.
-pub(crate) fn run(arguments: RunArguments) -> Result<Done, CliError> {
+/// Runs a scenario, once or `--repeat` times.
+pub(crate) fn run(arguments: &RunArguments, signals: &Signals) -> Result<Done, CliError> {
     check_reports(&arguments.reports)?;
     if arguments.repeat > 1 && arguments.out.is_some() {
         return Err(CliError::new("--out names one folder and --repeat makes several: name their parent with --results"));
     }
     let plan = read_plan(&arguments.scenario)?;
-    let runtime = runtime()?;
-    // One for all rounds: a signal counts whenever it comes, be it while a round is analysed.
-    let signals = runtime.block_on(async { Signals::listen() })?;
-    let mut leaving = signals.clone();
-    let handle = runtime.handle().clone();
-    let (sender, ended) = tokio::sync::oneshot::channel();
-    let work = move || {
-        let ended = rounds(&arguments, plan, &signals, &handle);
-        // Nobody waits for it any more when it was left.
-        let _ = sender.send(ended);
-    };
-    let thread =
-        std::thread::Builder::new().name("run".to_owned()).spawn(work).map_err(|error| CliError::new(format!("no thread: {error}")))?;
-    let ended = runtime.block_on(async {
-        tokio::select! {
-            ended = ended => Some(ended),
-            () = leaving.leave() => None,
+    let ended = rounds(arguments, plan, signals);
+    match signals.asked().done() {
+        // Whatever else went wrong by then.
+        Some(done) => {
+            ended.err().iter().for_each(CliError::say);
+            Ok(done)
         }
-    });
-    match ended {
-        Some(Ok(ended)) => ended,
-        // It panicked, and the message has been printed.
-        Some(Err(_)) => {
-            std::panic::resume_unwind(thread.join().err().unwrap_or_else(|| Box::new("the run's thread ended without a result")))
-        }
-        None => {
-            // Dropping it would wait for what is under way, or take the clock away from it.
-            std::mem::forget(runtime);
-            Ok(Done::Interrupted)
-        }
+        None => ended,
     }
 }
 
-/// Every round, one after the other.
-fn rounds(arguments: &RunArguments, mut plan: Plan, signals: &Signals, runtime: &Handle) -> Result<Done, CliError> {
+/// Every round, one after the other, and the document that holds the reports of all.
+fn rounds(arguments: &RunArguments, plan: Plan, signals: &Signals) -> Result<Done, CliError> {
+    let mut folders = Vec::new();
+    let ended = each_round(arguments, plan, signals, &mut folders);
+    let printed = finish::print_joined(arguments, &folders);
+    let done = ended?;
+    Ok(finish::unless_printed(done, printed?))
+}
+
+/// Runs them; `folders` holds those that were begun, also where one failed.
+fn each_round(arguments: &RunArguments, mut plan: Plan, signals: &Signals, folders: &mut Vec<RunFolder>) -> Result<Done, CliError> {
+    let runtime = runtime()?;
     let progress = Progress::new(arguments.quiet);
     let mut worst = Done::Ok;
     runtime.block_on(calibrate::on_first_run(&progress, signals));
     for round in 1..=arguments.repeat {
-        if let Some(done) = stopped(signals.asked()) {
-            return Ok(worse(worst, done));
+        if signals.asked() != Asked::Nothing {
+            break;
         }
+        signals.enter(Stage::Measuring);
         if arguments.repeat > 1 {
             progress.step(&format!("run {round} of {}", arguments.repeat));
         }
+        plan.round = round;
         let done = runtime.block_on(async {
             let mut session = session::Session::create(arguments, &plan, &progress, signals.clone())?;
+            folders.push(session.folder.clone());
             if arguments.stack {
                 match stack::ensure_for_run(&mut plan, &progress).await {
                     Ok(warning) => session.info.warnings.extend(warning),
                     Err(error) => {
                         session.fail(&error.message);
-                        return Err(error);
+                        let ended = session::Ended { failure: Some(error), asked: signals.asked() };
+                        return finish::finish(arguments, session, ended);
                     }
                 }
             }
             let ended = session.run(&plan).await;
+            signals.enter(Stage::Finishing);
             finish::finish(arguments, session, ended)
         })?;
         worst = worse(worst, done);
@@ -130,23 +122,18 @@ fn rounds(arguments: &RunArguments, mut plan: Plan, signals: &Signals, runtime: 
     Ok(worst)
 }
 
-/// How it ends where no further round may begin.
-fn stopped(asked: Asked) -> Option<Done> {
-    match asked {
-        Asked::Nothing => None,
-        Asked::Interrupt => Some(Done::Interrupted),
-        Asked::Terminate => Some(Done::Terminated),
-    }
-}
-
 fn worse(one: Done, other: Done) -> Done {
     if other.code() > one.code() { other } else { one }
 }
 
+/// What stdout carries of several runs.
+const REPEATED: &str = "With --repeat it is one document: text and markdown one after the other, hgrm with the curve of the first run and the others as comments, \
+                        json a list, csv a table with a column `run`, junit the suites of all, html a page of pages, flamegraph one picture below the other";
+
 /// Help of `--report`, with the formats of this build.
 pub(crate) fn reports_help() -> String {
     let names: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
-    format!("Report on stdout: {} (default: text); its file is written as well", names.join(", "))
+    format!("Report on stdout: {} (default: text); its file is written as well. {REPEATED}", names.join(", "))
 }
 
 /// Unknown formats are found before anything is measured.

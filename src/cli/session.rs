@@ -3,12 +3,17 @@
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
 use super::{
-    CliError, calibrate, collect, environment,
+    CliError, alive, calibrate, collect,
+    collections::Prepared,
+    environment,
     load_threads::{LoadThreads, Machine},
     measure,
     progress::Progress,
@@ -17,12 +22,14 @@ use super::{
 };
 use crate::{
     analysis::thresholds::watch::Watch,
-    load::{ClientSpans, Engine, EngineOptions, RunIds, SpanContext, prepare, streams},
+    load::{ClientSpans, Engine, EngineOptions, RunIds, SpanContext, prepare, query_numbers, streams},
     milvus::{self, CallError, Client, ConnectOptions, Credentials, Pick, Resolve, SetupError, TlsOptions, Transport},
-    plan::{AbortPlan, AccessPlan, CredentialsPlan, PickPlan, Plan, Remark, ResolvePlan, ThresholdPlan},
-    record::{AbortInfo, ExportInfo, FORMAT, Interval, RunClock, RunFolder, RunInfo, RunWriter, Status, ThresholdInfo, Warning},
+    plan::{
+        AbortPlan, AccessPlan, CredentialsPlan, NamedFile, OtlpProtocol, PickPlan, Plan, Remark, ResolvePlan, ThresholdPlan, TracingPlan,
+    },
+    record::{AbortInfo, ExportInfo, FORMAT, Interval, RunClock, RunFolder, RunInfo, RunReader, RunWriter, Status, ThresholdInfo, Warning},
     spans::SpanSource,
-    telemetry::{ClientSpan, ExportOptions, Exporter, IdStream, Nonce, OutcomeStatus, RequestIds, SpanTemplate},
+    telemetry::{ClientSpan, ExportOptions, ExportProtocol, ExportTls, Exporter, IdStream, Nonce, RequestIds, SpanTemplate, TlsFile},
 };
 
 /// How a run ended, as far as it came.
@@ -46,6 +53,8 @@ pub(crate) struct Session<'a> {
     nonce: Nonce,
     /// Thresholds that may end the run; filled by the writer's thread.
     pub(crate) watch: Arc<Mutex<Watch>>,
+    /// Whether run.json could not be written, and is not what `info` is.
+    unsaved: AtomicBool,
     /// Moments between which collections were dropped after the load, nanoseconds since the run's start.
     cleaned_up: Option<(u64, u64)>,
 }
@@ -75,14 +84,20 @@ impl<'a> Session<'a> {
         }
         .map_err(CliError::new)?;
         folder.write("scenario.toml", plan.source.as_bytes()).map_err(CliError::new)?;
+        folder.reserve();
+        if let Some(sentence) = arguments.out.is_none().then(|| folder.point_latest(&arguments.results)).flatten() {
+            progress.warn(&sentence);
+        }
         let clock = RunClock::start();
         let info = RunInfo {
             format: FORMAT,
             name: plan.name.clone(),
             run: folder_name(&folder).unwrap_or_else(|| plan.name.clone()),
             description: plan.description.clone(),
+            process: alive::this_process(),
             nonce: nonce.to_string(),
             seed: plan.seed,
+            round: Some(plan.round),
             command_line: command_line(),
             tool: environment::tool(),
             environment: environment::machine(),
@@ -99,7 +114,19 @@ impl<'a> Session<'a> {
             ..RunInfo::default()
         };
         let watch = Arc::new(Mutex::new(Watch::new(&info.thresholds, &info.streams, info.threads)));
-        let session = Self { folder, info, progress, signals, clock, arguments, load_threads, nonce, watch, cleaned_up: None };
+        let session = Self {
+            folder,
+            info,
+            progress,
+            signals,
+            clock,
+            arguments,
+            load_threads,
+            nonce,
+            watch,
+            unsaved: AtomicBool::new(false),
+            cleaned_up: None,
+        };
         session.save()?;
         for warning in &session.info.warnings {
             progress.warn(&warning.to_string());
@@ -109,7 +136,20 @@ impl<'a> Session<'a> {
 
     /// Writes run.json.
     pub(crate) fn save(&self) -> Result<(), CliError> {
-        self.folder.write_info(&self.info).map_err(CliError::new)
+        if self.info.status != Status::Running {
+            self.folder.release();
+        }
+        let saved = self.folder.write_info(&self.info).map_err(CliError::new);
+        self.unsaved.store(saved.is_err(), Ordering::Relaxed);
+        saved
+    }
+
+    /// A reader of what was measured, also where run.json could not be written.
+    pub(crate) fn reader(&self) -> Result<RunReader, CliError> {
+        if self.unsaved.load(Ordering::Relaxed) {
+            return Ok(RunReader::with_info(&self.folder, self.info.clone()));
+        }
+        RunReader::open(self.folder.path()).map_err(CliError::new)
     }
 
     /// Marks the run as failed; what is on disk stays.
@@ -149,14 +189,15 @@ impl<'a> Session<'a> {
             interval.samples.iter().filter(|sample| sample.sampled).filter_map(|sample| spans.of(sample)).for_each(|span| queue.push(span));
             queue.flush();
         });
-        let failure = match RunWriter::start(&self.folder, streams, on_interval) {
+        let queries = query_numbers(plan, &streams, RunIds::new(self.nonce, plan.seed, plan.round));
+        let failure = match RunWriter::start_with_queries(&self.folder, streams, queries, on_interval) {
             Ok(mut writer) => {
                 let ended = self.prepare_and_measure(plan, &mut writer, roots).await;
                 if let Some(queue) = &mut queue {
                     self.root_spans(roots).into_iter().for_each(|span| queue.push(span));
                 }
-                self.close(writer);
-                ended.err()
+                let not_written = self.close(writer);
+                ended.err().or(not_written)
             }
             Err(error) => Some(CliError::new(error)),
         };
@@ -196,7 +237,7 @@ impl<'a> Session<'a> {
         let transport =
             signals.unless_asked(Asked::Nothing, Transport::connect(&options)).await.ok_or_else(early)?.map_err(CliError::new)?;
         let client = Client::new(transport.clone(), plan.milvus.timeout.max(Duration::from_secs(60)));
-        signals.unless_asked(Asked::Nothing, self.ask_version(&client)).await.ok_or_else(early)??;
+        signals.unless_asked(Asked::Nothing, self.ask_version(&client, &options)).await.ok_or_else(early)??;
         let recorders = (0..self.info.threads).map(|_| writer.recorder()).collect();
         let streams = self.info.streams.clone();
         let progress = self.progress;
@@ -205,7 +246,10 @@ impl<'a> Session<'a> {
             let _one_at_a_time = lines.lock();
             progress.now(&text);
         };
+        let tell = move |text: String| progress.step(&text);
         let stop = crate::load::StopHandle::default();
+        let claims = prepare::Claims::new(client.clone(), plan.milvus.database.as_deref(), &self.info.run, &self.info.nonce);
+        let renewing = claims.renew();
         let mut context = prepare::PrepareContext {
             client: client.clone(),
             transport,
@@ -218,21 +262,29 @@ impl<'a> Session<'a> {
             root: roots.prepare,
             stop: stop.clone(),
             progress: &say,
+            remarks: &tell,
             counts: Vec::new(),
             spans: Vec::new(),
             errors: Vec::new(),
+            ending: false,
+            replace: &self.arguments.replace,
+            claims: claims.clone(),
+            begun: Vec::new(),
+            unmarked: Vec::new(),
         };
-        let mut created = Vec::new();
-        let measured = match measure::prepare(self, plan, &mut context, &mut created, &self.arguments.replace).await {
-            Ok(()) => self.measure(plan, &client, &options, recorders).await,
+        let prepared = Prepared { client: &client, claims: &claims };
+        let measured = match measure::prepare(self, plan, &mut context).await {
+            Ok(()) => self.measure(plan, prepared, &options, recorders).await,
             Err(error) => {
                 drop(recorders);
                 Err(error)
             }
         };
         context.root = roots.clean_up;
+        context.ending = true;
         let from = self.clock.now_ns();
-        let dropped = measure::drop_created(self, plan, &mut context, &created).await;
+        let dropped = measure::drop_created(self, plan, &mut context).await;
+        drop(renewing);
         self.cleaned_up = dropped.then(|| (from, self.clock.now_ns()));
         measure::note_steps(self, &context);
         self.info.errors.append(&mut context.errors);
@@ -243,39 +295,42 @@ impl<'a> Session<'a> {
     async fn measure(
         &mut self,
         plan: &Plan,
-        client: &Client,
+        prepared: Prepared<'_>,
         options: &ConnectOptions,
         recorders: Vec<crate::record::Recorder>,
     ) -> Result<(), CliError> {
         let LoadThreads { cores, precise, .. } = self.load_threads.clone();
         let options = EngineOptions { cores, precise, ..EngineOptions::new(options.clone(), self.clock) };
         let engine = Engine::start(&options, recorders).await.map_err(CliError::new)?;
-        let ids = RunIds { nonce: self.nonce, seed: plan.seed };
-        let measured = measure::phases(self, plan, &engine, client, ids).await;
+        let ids = RunIds::new(self.nonce, plan.seed, plan.round);
+        let measured = measure::phases(self, plan, &engine, prepared, ids).await;
         // Joins the load threads; their last interval is handed over by that.
         let _ = tokio::task::spawn_blocking(move || engine.finish()).await;
         measured
     }
 
-    async fn ask_version(&mut self, client: &Client) -> Result<(), CliError> {
-        let version = milvus::optional(client.version().await).map_err(|error| no_version(&error))?;
+    async fn ask_version(&mut self, client: &Client, options: &ConnectOptions) -> Result<(), CliError> {
+        let version = match milvus::optional(client.version().await) {
+            Ok(version) => version,
+            Err(error) => return Err(no_version(&error, options).await),
+        };
         self.info.servers.insert("milvus".to_owned(), version.unwrap_or_else(|| "unknown (GetVersion is not available)".to_owned()));
         Ok(())
     }
 
     fn start_exporter(&mut self, plan: &Plan, source: &Option<collect::OpenSource>) -> Option<Exporter> {
-        let endpoint = source.as_ref().and_then(collect::OpenSource::receiver).or_else(|| plan.tracing.export.clone())?;
-        let options = ExportOptions {
-            endpoint: endpoint.clone(),
-            service_name: plan.tracing.service_name.clone(),
-            resource: vec![("milvus_bench.run_id".to_owned(), self.run_id())],
+        let mut options = match source.as_ref().and_then(collect::OpenSource::receiver) {
+            Some(receiver) => ExportOptions::grpc(receiver, &plan.tracing.service_name),
+            None => export_options(&plan.tracing)?,
         };
-        let started = Exporter::start(options);
+        options.resource = vec![("milvus_bench.run_id".to_owned(), self.run_id())];
+        options.resource.extend(plan.tracing.resource.iter().cloned());
+        let started = Exporter::start(&options);
         let error = started.as_ref().err().cloned();
         if let Some(error) = &error {
             self.progress.warn(error);
         }
-        self.info.export = Some(ExportInfo { endpoint, error, ..ExportInfo::default() });
+        self.info.export = Some(ExportInfo { endpoint: options.endpoint, error, ..ExportInfo::default() });
         started.ok()
     }
 
@@ -291,7 +346,8 @@ impl<'a> Session<'a> {
             (counters.exported, counters.dropped, counters.retries, counters.error);
     }
 
-    fn close(&mut self, writer: RunWriter) {
+    /// Gives why not all of it could be written.
+    fn close(&mut self, writer: RunWriter) -> Option<CliError> {
         let counters = writer.finish();
         for (stream, count) in &counters.not_recorded {
             if let Some(stream) = self.info.streams.get_mut(usize::from(*stream)) {
@@ -306,10 +362,8 @@ impl<'a> Session<'a> {
             self.info.warnings.push(Warning::FailuresNotKept { failures: counters.failures_not_kept });
         }
         self.info.overflows = counters.overflows;
-        if let Some(error) = counters.error {
-            self.progress.warn(&error);
-            self.info.failure.get_or_insert(error);
-        }
+        self.info.cut = counters.cut;
+        counters.error.map(CliError::new)
     }
 
     /// The run's id: the name of its folder.
@@ -324,6 +378,8 @@ impl<'a> Session<'a> {
             anchor: self.info.start,
             host: uri.as_ref().and_then(|uri| uri.host_str()).unwrap_or_default().to_owned(),
             port: uri.as_ref().and_then(url::Url::port_or_known_default).unwrap_or(19530),
+            database: plan.milvus.database.clone(),
+            older_names: plan.tracing.older_names,
             roots: vec![roots.prepare, roots.clean_up],
         }
     }
@@ -337,9 +393,9 @@ impl<'a> Session<'a> {
             parent_id: None,
             start_ns: self.info.start.unix_of(from),
             end_ns: self.info.start.unix_of(to),
-            status: OutcomeStatus::Ok,
             template: SpanTemplate::step(name, &[("milvus_bench.run_id", self.run_id().as_str().into())]),
-            numbers: [None; 2],
+            seq: None,
+            failure: None,
         };
         let phase = self.info.phases.iter().find(|phase| phase.name == "prepare");
         let from = phase.map_or(self.info.start, |phase| phase.start).monotonic_ns;
@@ -347,6 +403,24 @@ impl<'a> Session<'a> {
         let clean_up = self.cleaned_up.map(|times| root(roots.clean_up, "clean-up", times));
         [root(roots.prepare, "prepare", (from, to))].into_iter().chain(clean_up).collect()
     }
+}
+
+/// Where the client's spans go, from the plan; None: nowhere.
+pub(crate) fn export_options(tracing: &TracingPlan) -> Option<ExportOptions> {
+    let export = tracing.export.as_ref()?;
+    let file = |file: &NamedFile| TlsFile { path: file.path.clone(), named_by: file.variable.clone() };
+    Some(ExportOptions {
+        protocol: match export.protocol {
+            OtlpProtocol::Grpc => ExportProtocol::Grpc,
+            OtlpProtocol::HttpProtobuf => ExportProtocol::HttpProtobuf,
+        },
+        headers: export.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect(),
+        gzip: export.gzip,
+        timeout: export.timeout,
+        tls: ExportTls { ca: export.ca.as_ref().map(file), identity: export.identity.as_ref().map(|(cert, key)| (file(cert), file(key))) },
+        resource: tracing.resource.clone(),
+        ..ExportOptions::grpc(&export.endpoint, &tracing.service_name)
+    })
 }
 
 /// How to reach Milvus, from the plan.
@@ -384,11 +458,16 @@ pub(crate) fn connect_options(plan: &Plan) -> ConnectOptions {
 }
 
 /// Why the first call failed; a server that asks who we are has answered.
-fn no_version(error: &SetupError) -> CliError {
+async fn no_version(error: &SetupError, options: &ConnectOptions) -> CliError {
     const UNAUTHENTICATED: CallError = CallError::Grpc(16);
     if error.failure.error == UNAUTHENTICATED {
         let text = &error.failure.text;
         return CliError::new(format!("Milvus refuses the credentials ({text}): check `token`, or `user` and `password`, of [milvus]"));
+    }
+    if error.failure.error == CallError::Unavailable
+        && let Some(cause) = milvus::tls_refusal(options).await
+    {
+        return CliError::new(format!("no TLS connection to Milvus at {}: {}; {}", options.uri, cause.what(), cause.change()));
     }
     CliError::new(format!("Milvus does not answer: {error}"))
 }
@@ -426,6 +505,7 @@ fn warnings(plan: &Plan) -> Vec<Warning> {
         }
         Remark::UnusedWorkload { name } => Some(Warning::UnusedWorkload { workload: name.clone() }),
         Remark::SamplerIgnored { variable } => Some(Warning::SamplerIgnored { variable: variable.clone() }),
+        Remark::Variable { variable, story } => Some(Warning::Variable { variable: variable.clone(), story: story.clone() }),
         // Said when the scenario was read.
         Remark::PortTaken { .. } => None,
     });

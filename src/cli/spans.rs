@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::{
     CliError, Done, collect,
-    finish::{analyse_folder, print_report, write_reports},
+    finish::{analyse_folder, to_print, write_reports},
+    output::print,
     progress::Progress,
     runs, runtime,
 };
@@ -90,8 +91,9 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     folder.note_file("spans.jsonl", &mut info);
     folder.write_info(&info).map_err(CliError::new)?;
     let analysis = analyse_folder(&folder)?;
-    write_reports(&folder, &analysis, &[])?;
-    print_report(&analysis, &[])?;
+    let written = write_reports(&folder, &analysis, &[]);
+    print(&to_print(&analysis, &[])?)?;
+    written?;
     Ok(Done::Ok)
 }
 

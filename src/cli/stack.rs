@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::{
-    CliError, Done, print,
+    CliError, Done,
+    output::print,
     probe::{self, ProbeTarget},
     progress::Progress,
     runtime,
@@ -45,7 +46,7 @@ pub(crate) fn stack(arguments: &StackArguments) -> Result<Done, CliError> {
         StackCommand::Up => {
             let stack = runtime.block_on(up(&options, &progress))?;
             progress.end();
-            print(describe(&stack).as_bytes());
+            print(describe(&stack).as_bytes())?;
             Ok(Done::Ok)
         }
         StackCommand::Status => {
@@ -54,7 +55,7 @@ pub(crate) fn stack(arguments: &StackArguments) -> Result<Done, CliError> {
             if let Some(problem) = status.problem {
                 return Err(CliError::new(problem));
             }
-            print(describe_status(&status).as_bytes());
+            print(describe_status(&status).as_bytes())?;
             Ok(if status.healthy { Done::Ok } else { Done::Failed })
         }
         StackCommand::Down => {
@@ -62,7 +63,7 @@ pub(crate) fn stack(arguments: &StackArguments) -> Result<Done, CliError> {
             progress.end();
             let text =
                 if report.ended.is_empty() { "nothing was running\n".to_owned() } else { format!("ended {}\n", report.ended.join(", ")) };
-            print(text.as_bytes());
+            print(text.as_bytes())?;
             Ok(Done::Ok)
         }
     }

@@ -4,7 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CliError, Done, print, report::terminal_style, runs};
+use super::{
+    CliError, Done,
+    finish::UnreadLines,
+    output::{print, say},
+    report::terminal_style,
+    runs,
+};
 use crate::{
     analysis,
     record::RunReader,
@@ -32,11 +38,14 @@ pub(crate) fn trace(arguments: &TraceArguments) -> Result<Done, CliError> {
     let folder = runs::find(run.as_deref())?;
     let reader = RunReader::open(folder.path()).map_err(CliError::new)?;
     // The drawing goes to stdout; what may be wrong with it does not.
-    reader.changed_files().iter().for_each(|sentence| eprintln!("warning: {}", clean(sentence)));
+    reader.changed_files().iter().for_each(|sentence| say(&format!("warning: {}", clean(sentence))));
     let spans = folder.file("spans.jsonl");
     let traces = spans.exists().then(|| SpanReader::open(&spans)).transpose().map_err(CliError::new)?;
-    let (line, trace) = analysis::pick(&reader, traces.into_iter().flatten().flatten(), which).map_err(CliError::new)?;
+    let mut unread = UnreadLines::default();
+    let readable = traces.into_iter().flatten().filter_map(|trace| unread.note(trace));
+    let (line, trace) = analysis::pick(&reader, readable, which).map_err(CliError::new)?;
+    unread.in_words(false).iter().for_each(|sentence| say(&format!("warning: {}", clean(sentence))));
     let waterfall = analysis::waterfall(&reader, &trace, &line);
-    print(render_waterfall(&waterfall, terminal_style()).as_bytes());
+    print(render_waterfall(&waterfall, terminal_style()).as_bytes())?;
     Ok(Done::Ok)
 }

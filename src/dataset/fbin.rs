@@ -1,8 +1,7 @@
 //! `format = "fbin"`: files of the big-ann-benchmarks.
 //!
-//! Vectors: u32 n, u32 dim, then n * dim f32. Truth (`.ibin`): u32 queries, u32 k, then queries * k i32 row ids, then
-//! queries * k f32 distances. Everything is little-endian. The rows stay in their file and are read by position; queries
-//! and truth are kept in memory.
+//! Vectors: u32 n, u32 dim, then n * dim f32. Everything is little-endian. The rows stay in their file and are read by position; queries
+//! and truth are kept in memory. Files that are something else are named as what they are ([`super::kind`]).
 
 use std::{
     fs::File,
@@ -11,13 +10,17 @@ use std::{
     sync::Arc,
 };
 
-use super::{Dataset, DatasetEntry, DatasetError, DatasetOptions, MAX_DIM, MAX_IN_MEMORY, Truth};
+use super::{Dataset, DatasetEntry, DatasetError, DatasetOptions, MAX_DIM, MAX_IN_MEMORY, OpenError, Truth, ibin, kind};
 
 pub(super) const ENTRY: DatasetEntry =
     DatasetEntry { name: "fbin", summary: "files of the big-ann-benchmarks: base and queries as fbin, true neighbours as ibin", open };
 
 /// Bytes before the first value: two u32.
-const HEADER: u64 = 8;
+pub(super) const HEADER: u64 = 8;
+/// Bytes of rows up to which all of them are looked at before the run: more would take seconds.
+const LOOKED_AT: u64 = 256 << 20;
+/// Rows that are looked at in one go.
+const ROWS_LOOKED_AT: u64 = 1024;
 
 #[derive(Debug)]
 struct Fbin {
@@ -67,17 +70,39 @@ impl Dataset for Fbin {
 }
 
 impl VectorFile {
-    fn open(key: &str, path: &Path, options: &DatasetOptions) -> Result<Self, DatasetError> {
-        let (file, label, [count, dim], size) = open_file(key, path, options)?;
-        if count == 0 {
-            return Err(DatasetError(format!("{label} has no vectors: its header says n = 0, which must be at least 1")));
-        }
-        if !(1..=MAX_DIM).contains(&dim) {
-            return Err(DatasetError(format!("{label} has dimension {dim} in its header, allowed is 1 to {MAX_DIM}: is it an fbin file?")));
-        }
+    fn open(key: &'static str, path: &Path, options: &DatasetOptions) -> Result<Self, OpenError> {
+        let Opened { file, size, head, .. } = open_file(key, path)?;
+        let refuse = |story: String| Err(OpenError::of_file(key, path, &story));
+        let label = format!("{key} of [data.{}] ({})", options.name, path.display());
+        let Some(header @ [count, dim]) = header(&head) else {
+            return refuse(kind::by_first_bytes(&head).unwrap_or_else(|| too_short(size)));
+        };
         let expected = u128::from(HEADER) + u128::from(count) * u128::from(dim) * 4;
-        check_size(&label, size, expected, &format!("{count} vectors of dimension {dim}"))?;
+        if u128::from(size) != expected || !(1..=MAX_DIM).contains(&dim) {
+            let known = kind::by_first_bytes(&head).or_else(|| kind::Layout { file: &file, size, header }.of_vectors());
+            return refuse(known.unwrap_or_else(|| misfit(size, header, expected)));
+        }
+        if count == 0 {
+            return refuse(format!("has no vectors: its header says n = 0 (dimension {dim}), which must be at least 1"));
+        }
+        let values = &head[HEADER as usize..];
+        if kind::are_integers(&values[..values.len().min(4 * dim as usize)]) {
+            return refuse("holds whole numbers (i32) and no 32-bit floats: row ids are the `truth` of a data set".to_owned());
+        }
         Ok(Self { file, label, count: u64::from(count), dim })
+    }
+
+    /// Reads all rows once, where they are not too many.
+    fn look_at_all(&self, key: &'static str) -> Result<(), OpenError> {
+        if self.count * 4 * u64::from(self.dim) > LOOKED_AT {
+            return Ok(());
+        }
+        let mut rows = Vec::new();
+        for first in (0..self.count).step_by(ROWS_LOOKED_AT as usize) {
+            rows.clear();
+            self.read(first, ROWS_LOOKED_AT.min(self.count - first), &mut rows).map_err(|error| OpenError::named(key, &error.0))?;
+        }
+        Ok(())
     }
 
     fn read(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), DatasetError> {
@@ -101,120 +126,107 @@ impl VectorFile {
         }
     }
 
-    fn read_all(&self) -> Result<Vec<u8>, DatasetError> {
-        check_memory(&self.label, self.count * 4 * u64::from(self.dim))?;
+    fn read_all(&self, key: &'static str) -> Result<Vec<u8>, OpenError> {
+        let fault = |message: String| OpenError::named(key, &message);
+        check_memory(&self.label, self.count * 4 * u64::from(self.dim)).map_err(fault)?;
         let mut out = Vec::new();
-        self.read(0, self.count, &mut out)?;
+        self.read(0, self.count, &mut out).map_err(|DatasetError(message)| fault(message))?;
         Ok(out)
     }
 }
 
-/// Opens the file and reads its two header words and its size.
-fn open_file(key: &str, path: &Path, options: &DatasetOptions) -> Result<(File, String, [u32; 2], u64), DatasetError> {
-    let label = format!("{key} of [data.{}] ({})", options.name, path.display());
-    let file = File::open(path)
-        .map_err(|error| DatasetError(format!("{label} can't be opened: {error}; paths are relative to the scenario file")))?;
-    let about = file.metadata().map_err(|error| DatasetError(format!("{label} can't be read: {error}")))?;
+/// A file with its beginning.
+pub(super) struct Opened {
+    pub(super) file: File,
+    pub(super) size: u64,
+    /// Its first bytes, at most [`kind::HEAD`].
+    pub(super) head: Vec<u8>,
+}
+
+pub(super) fn open_file(key: &'static str, path: &Path) -> Result<Opened, OpenError> {
+    let refuse = |story: String| OpenError::of_file(key, path, &story);
+    let file = File::open(path).map_err(|error| refuse(format!("can't be opened: {error}; paths are relative to the scenario file")))?;
+    let about = file.metadata().map_err(|error| refuse(format!("can't be read: {error}")))?;
     if !about.is_file() {
-        return Err(DatasetError(format!("{label} is not a regular file")));
+        return Err(refuse("is not a regular file".to_owned()));
     }
-    let mut header = [0; HEADER as usize];
-    file.read_exact_at(&mut header, 0)
-        .map_err(|error| DatasetError(format!("{label} has {} bytes, a header alone has {HEADER}: {error}", about.len())))?;
-    let [a, b, c, d, e, f, g, h] = header;
-    Ok((file, label, [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])], about.len()))
+    let mut head = vec![0; about.len().min(kind::HEAD as u64) as usize];
+    file.read_exact_at(&mut head, 0).map_err(|error| refuse(format!("can't be read: {error}")))?;
+    Ok(Opened { file, size: about.len(), head })
 }
 
-fn check_size(label: &str, found: u64, expected: u128, what: &str) -> Result<(), DatasetError> {
-    if u128::from(found) == expected {
-        return Ok(());
-    }
-    let story = if u128::from(found) < expected { "it is cut off, or not in this format" } else { "it is not in this format" };
-    Err(DatasetError(format!("{label} has {found} bytes, but its header ({what}) asks for {expected}: {story}")))
+/// The two words of a header.
+pub(super) fn header(head: &[u8]) -> Option<[u32; 2]> {
+    let (words, _) = head.as_chunks();
+    Some([u32::from_le_bytes(*words.first()?), u32::from_le_bytes(*words.get(1)?)])
 }
 
-fn check_memory(label: &str, bytes: u64) -> Result<(), DatasetError> {
+pub(super) fn too_short(size: u64) -> String {
+    if size == 0 { "is empty (0 bytes)".to_owned() } else { format!("has {size} bytes, a header alone has {HEADER}") }
+}
+
+/// A file that fits nothing that is known.
+fn misfit(size: u64, [count, dim]: [u32; 2], expected: u128) -> String {
+    if !(1..=MAX_DIM).contains(&dim) {
+        return format!("has dimension {dim} in its header, allowed is 1 to {MAX_DIM}: is it an fbin file?");
+    }
+    let there = (size - HEADER) / (4 * u64::from(dim));
+    let story = match there {
+        0 => "it ends after its header, no vector is there".to_owned(),
+        there if there < u64::from(count) => format!("it is cut off, {there} of them are there"),
+        there => format!("it goes on after them, {there} are there, so the header or the file is wrong"),
+    };
+    format!("has {size} bytes, but its header ({count} vectors of dimension {dim}) asks for {expected}: {story}")
+}
+
+pub(super) fn check_memory(label: &str, bytes: u64) -> Result<(), String> {
     if bytes <= MAX_IN_MEMORY {
         return Ok(());
     }
-    Err(DatasetError(format!("{label} needs {bytes} bytes in memory, allowed are {MAX_IN_MEMORY} (1 GiB): use fewer queries")))
+    Err(format!("{label} needs {bytes} bytes in memory, allowed are {MAX_IN_MEMORY} (1 GiB): use fewer queries"))
 }
 
-fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, DatasetError> {
+fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError> {
     refuse_foreign_keys(options)?;
-    let open = |key: &str, path: &Option<PathBuf>| path.as_ref().map(|path| VectorFile::open(key, path, options)).transpose();
+    let open = |key, path: &Option<PathBuf>| path.as_ref().map(|path| VectorFile::open(key, path, options)).transpose();
     let (base, queries) = (open("base", &options.base)?, open("queries", &options.queries)?);
     let Some(dim) = base.as_ref().or(queries.as_ref()).map(|file| file.dim) else {
-        return Err(DatasetError(format!("[data.{}] has format fbin and no file: give it base, queries or both", options.name)));
+        return Err(OpenError { key: "", message: "has format fbin and no file: give it base, queries or both".to_owned() });
     };
     if let (Some(base), Some(queries)) = (&base, &queries)
         && base.dim != queries.dim
     {
-        return Err(DatasetError(format!(
-            "{} has dimension {}, {} has {}: they must be the same",
-            queries.label, queries.dim, base.label, base.dim
-        )));
+        let message = format!("{} has dimension {}, {} has {}: they must be the same", queries.label, queries.dim, base.label, base.dim);
+        return Err(OpenError::named("queries", &message));
     }
     let query_count = queries.as_ref().map_or(0, |queries| queries.count);
     let truth = match &options.truth {
-        Some(path) => Some(read_truth(path, options, query_count, base.as_ref().map(|base| base.count))?),
+        Some(path) => Some(ibin::read_truth(path, query_count, base.as_ref().map(|base| base.count))?),
         None => None,
     };
-    let bytes = queries.as_ref().map(VectorFile::read_all).transpose()?.unwrap_or_default();
+    let bytes = queries.as_ref().map(|queries| queries.read_all("queries")).transpose()?.unwrap_or_default();
+    base.as_ref().map(|base| base.look_at_all("base")).transpose()?;
     Ok(Arc::new(Fbin { base, dim, queries: bytes, truth }))
 }
 
 /// Keys of other formats would be ignored without a word otherwise.
-fn refuse_foreign_keys(options: &DatasetOptions) -> Result<(), DatasetError> {
+fn refuse_foreign_keys(options: &DatasetOptions) -> Result<(), OpenError> {
     let given = [("rows", options.rows.is_some()), ("dim", options.dim.is_some()), ("distribution", options.distribution.is_some())];
-    match given.iter().find(|(_, given)| *given) {
-        Some((key, _)) => {
-            Err(DatasetError(format!("{key} of [data.{}] is not a key of format fbin, which has base, queries and truth", options.name)))
-        }
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((key, _)) => Err(OpenError { key, message: "is not a key of format fbin, which has base, queries and truth".to_owned() }),
         None if options.query_count.is_some() => {
-            Err(DatasetError(format!("queries of [data.{}] is a number, format fbin takes the path of a file", options.name)))
+            Err(OpenError { key: "queries", message: "is a number, format fbin takes the path of a file".to_owned() })
         }
         None => Ok(()),
     }
 }
 
 /// Index of the first f32 that is NaN or infinite.
-fn first_not_finite(bytes: &[u8]) -> Option<usize> {
+pub(super) fn first_not_finite(bytes: &[u8]) -> Option<usize> {
     let is_bad = |value: &[u8; 4]| !f32::from_le_bytes(*value).is_finite();
     let values = bytes.as_chunks().0;
     // All of them first: without a way out it is done many at a time, and rows are read for every insert.
     if values.iter().fold(false, |bad, value| bad | is_bad(value)) { values.iter().position(is_bad) } else { None }
-}
-
-fn read_truth(path: &Path, options: &DatasetOptions, queries: u64, rows: Option<u64>) -> Result<Truth, DatasetError> {
-    let (file, label, [count, k], size) = open_file("truth", path, options)?;
-    if u64::from(count) != queries {
-        return Err(DatasetError(format!(
-            "{label} has the neighbours of {count} queries, the data set has {queries} queries: they must be as many"
-        )));
-    }
-    if k == 0 {
-        return Err(DatasetError(format!("{label} has k = 0 in its header, which must be at least 1")));
-    }
-    let expected = u128::from(HEADER) + u128::from(count) * u128::from(k) * 8;
-    check_size(&label, size, expected, &format!("{count} queries, k = {k}, an i32 id and an f32 distance each"))?;
-    check_memory(&label, size)?;
-    let mut bytes = vec![0; (size - HEADER) as usize];
-    file.read_exact_at(&mut bytes, HEADER).map_err(|error| DatasetError(format!("{label} can't be read: {error}")))?;
-    let (ids, distances) = bytes.split_at(bytes.len() / 2);
-    let ids: Vec<i64> = ids.as_chunks().0.iter().map(|id| i64::from(i32::from_le_bytes(*id))).collect();
-    let allowed = 0..rows.map_or(i64::MAX, |rows| rows as i64);
-    if let Some(id) = ids.iter().find(|id| !allowed.contains(*id)) {
-        let rows = rows.map_or("any number of".into(), |rows| rows.to_string());
-        return Err(DatasetError(format!(
-            "{label} names row {id}, the data set has {rows} rows numbered from 0: is it the truth of another base?"
-        )));
-    }
-    if first_not_finite(distances).is_some() {
-        return Err(DatasetError(format!("{label} holds NaN or infinity among its distances: every one must be a finite number")));
-    }
-    let distances = distances.as_chunks().0.iter().map(|value| f32::from_le_bytes(*value)).collect();
-    Ok(Truth { k: k as usize, ids, distances })
 }
 
 #[cfg(test)]

@@ -3,9 +3,15 @@
 //! Files are read by position, not memory-mapped: a file that is cut while it is read is an error, not a crash.
 
 mod fbin;
+mod ibin;
+mod kind;
 mod random;
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 /// Largest dimension that Milvus takes.
 pub const MAX_DIM: u32 = 32_768;
@@ -41,15 +47,49 @@ pub struct DatasetOptions {
 #[error("{0}")]
 pub struct DatasetError(pub String);
 
+/// Why a data set can't be opened: the key at fault, and one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct OpenError {
+    /// `base`, `queries`, `truth`, `rows`, ...; empty where the table as a whole is meant.
+    pub key: &'static str,
+    /// What was found and what is allowed, in words that go on after the key.
+    pub message: String,
+}
+
+impl OpenError {
+    /// A file that can't be used; `story` goes on after its name.
+    fn of_file(key: &'static str, path: &Path, story: &str) -> Self {
+        Self { key, message: format!("can't be used: {} {story}", path.display()) }
+    }
+
+    /// The same where the message names the file.
+    fn named(key: &'static str, message: &str) -> Self {
+        Self { key, message: format!("can't be used: {message}") }
+    }
+}
+
 /// True neighbours of the queries.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Truth {
     /// Neighbours per query, at least 1.
     pub k: usize,
-    /// Row ids, `k` per query, nearest first.
+    /// Row ids, `k` per query, nearest first; -1 at the end of a list stands for none.
     pub ids: Vec<i64>,
-    /// Distances as the file has them, `k` per query, rising.
+    /// Distances as the file has them, `k` per query, rising, or falling where they are similarities; empty where it has none.
     pub distances: Vec<f32>,
+}
+
+impl Truth {
+    /// Ids of the neighbours of a query, and their distances, if there are any.
+    #[must_use]
+    pub fn neighbours(&self, query: usize) -> (&[i64], &[f32]) {
+        let range = query * self.k..(query + 1) * self.k;
+        let ids = self.ids.get(range.clone()).unwrap_or_default();
+        let length = ids.iter().position(|id| *id == -1).unwrap_or(ids.len());
+        let distances = self.distances.get(range).unwrap_or_default();
+        (&ids[..length], &distances[..length.min(distances.len())])
+    }
 }
 
 /// Rows and queries, both f32 vectors of one dimension, always as little-endian bytes (the form in which they travel).
@@ -80,7 +120,7 @@ pub struct DatasetEntry {
     /// One sentence for `list` and the README.
     pub summary: &'static str,
     /// Opens it: reads headers and queries, checks them against the file sizes.
-    pub open: fn(&DatasetOptions) -> Result<Arc<dyn Dataset>, DatasetError>,
+    pub open: fn(&DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError>,
 }
 
 /// What the rows are, in one line for the fingerprint of a collection: number, dimension, and a hash over the first,

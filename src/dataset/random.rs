@@ -11,7 +11,7 @@ use rand_chacha::{
 };
 use rand_distr::{Distribution as _, StandardNormal};
 
-use super::{Dataset, DatasetEntry, DatasetError, DatasetOptions, MAX_DIM, MAX_IN_MEMORY};
+use super::{Dataset, DatasetEntry, DatasetError, DatasetOptions, MAX_DIM, MAX_IN_MEMORY, OpenError};
 
 pub(super) const ENTRY: DatasetEntry =
     DatasetEntry { name: "random", summary: "generated vectors: normal, uniform or clustered, the same for the same seed", open };
@@ -119,8 +119,8 @@ fn stream(seed: u64, kind: &str, number: u64) -> ChaCha8Rng {
     rng
 }
 
-fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, DatasetError> {
-    let refuse = |key: &str, story: String| Err(DatasetError(format!("{key} of [data.{}] {story}", options.name)));
+fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError> {
+    let refuse = |key, message| Err(OpenError { key, message });
     for (key, path) in [("base", &options.base), ("queries", &options.queries), ("truth", &options.truth)] {
         if path.is_some() {
             return refuse(key, "is a file, format random has none: it takes rows, dim, queries (a number), distribution and seed".into());
@@ -133,7 +133,8 @@ fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, DatasetError> {
         return refuse("dim", format!("is {dim}, allowed is 1 to {MAX_DIM}"));
     }
     let rows = match options.rows {
-        None => return refuse("rows", "is missing, format random needs it: at least 1".into()),
+        // Enough for a collection that is reused.
+        None => 0,
         // Row ids are signed 64-bit numbers in Milvus.
         Some(rows) if rows == 0 || rows > i64::MAX as u64 => return refuse("rows", format!("is {rows}, allowed is 1 to {}", i64::MAX)),
         Some(rows) => rows,
@@ -188,7 +189,8 @@ mod tests {
     fn check_refused(change: impl Fn(&mut DatasetOptions), words: &[&str]) {
         let mut options = options("normal");
         change(&mut options);
-        let message = open(&options).expect_err("refused").0;
+        let OpenError { key, message } = open(&options).expect_err("refused");
+        let message = format!("{key} {message}");
         for word in words {
             assert!(message.contains(word), "{word:?} is not in: {message}");
         }
@@ -250,7 +252,6 @@ mod tests {
 
     #[test]
     fn wrong_options_are_refused() {
-        check_refused(|o| o.rows = None, &["rows of [data.noise]", "missing"]);
         check_refused(|o| o.rows = Some(0), &["rows", "is 0"]);
         check_refused(|o| o.dim = Some(32_769), &["dim", "32769", "1 to 32768"]);
         check_refused(|o| o.dim = None, &["dim", "missing"]);
@@ -258,6 +259,15 @@ mod tests {
         check_refused(|o| o.query_count = Some(u64::MAX), &["queries", "in memory"]);
         check_refused(|o| o.distribution = Some("gauss".into()), &["gauss", "normal, uniform or clustered"]);
         check_refused(|o| o.base = Some("x.fbin".into()), &["base", "is a file"]);
+    }
+
+    #[test]
+    fn queries_alone_are_enough() {
+        let data = open(&DatasetOptions { rows: None, ..options("normal") }).unwrap();
+        assert_eq!((data.rows(), data.queries()), (0, 50));
+        assert!(data.read_rows(0, 1, &mut Vec::new()).is_err());
+        // They are the same as beside rows.
+        assert_eq!(data.query(7), open(&options("normal")).unwrap().query(7));
     }
 
     #[test]

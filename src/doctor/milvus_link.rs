@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::{Cause, Check, Link, MILVUS, advice, probe, probe::Peer};
 use crate::milvus::{
-    CallError, CallFailure, Client, ConnectError, ConnectOptions, Credentials, SetupError, Transport, methods, optional,
+    CallError, CallFailure, Client, ConnectError, ConnectOptions, Credentials, SetupError, TlsCause, Transport, methods, optional,
     proto::{CheckHealthResponse, ConnectRequest, ConnectResponse, ShowCollectionsRequest, ShowCollectionsResponse},
+    tls_refusal,
 };
 
 /// Longest wait for one of the doctor's calls; a search with strong consistency takes half a second.
@@ -40,15 +41,34 @@ pub(super) async fn check(options: &ConnectOptions) -> (Link, Option<Server>) {
         Ok(version) => version,
         Err(error) => {
             let peer = probe::look_at(&options.uri).await;
+            if let Some(cause) = unanswered_by_tls(options, &error).await {
+                let seen = format!("no TLS connection to Milvus at {}: {}", probe::place(&options.uri), cause.what());
+                return (check.failed(seen, vec![tls_cause(cause)]), None);
+            }
             let seen = format!("{} does not answer as Milvus does: {error}", probe::place(&options.uri));
             return (check.failed(seen, causes_of_failed_call(&error.failure, peer, &options.credentials)), None);
         }
     };
+    if let Some(database) = &options.database
+        && let Some(words) = client.missing_database().await
+    {
+        let seen = format!("{} has no database {database}: {words}", probe::place(&options.uri));
+        let change = "in the scenario: [milvus] database = \"NAME\"; left out for the default database";
+        return (check.failed(seen, vec![Cause::new("the database was never created, or its name is misspelt", change)]), None);
+    }
     let mode = deploy_mode(&client).await;
     let health = optional(client.health().await);
     let who = version.clone().unwrap_or_else(|| "a server that does not tell its version".to_owned());
     let link = judge(&check, &format!("{who}{mode} at {}", probe::place(&options.uri)), health);
     (link, Some(Server { client, version, uri: options.uri.clone() }))
+}
+
+/// The cause where TLS is why the first call failed.
+async fn unanswered_by_tls(options: &ConnectOptions, error: &SetupError) -> Option<TlsCause> {
+    match error.failure.error {
+        CallError::Unavailable => tls_refusal(options).await,
+        _ => None,
+    }
 }
 
 /// None where the server does not know `GetVersion`, but lists collections: milvus-lite.
@@ -113,22 +133,20 @@ fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
         ConnectError::Option { .. } | ConnectError::File { .. } => {
             vec![Cause::new("a setting of [milvus] can't be used", "the key that is named above, in the scenario")]
         }
-        ConnectError::Tls { .. } if peer == Peer::Tls => {
-            let change = "in the scenario: [milvus] tls = { ca = \"FILE.pem\", server_name = \"NAME IN THE CERTIFICATE\" }";
-            vec![
-                Cause::new("its certificate is signed by nobody that this machine knows, or is made out to another name", change),
-                Cause::new(
-                    "it wants a certificate of the client (tlsMode: 2)",
-                    "in the scenario: [milvus] tls = { cert = \"FILE.pem\", key = \"FILE.key\" }",
-                ),
-            ]
-        }
-        ConnectError::Tls { .. } => {
-            let plain = Cause::new("the server does not speak TLS", "--uri, or in the scenario: [milvus] uri = \"http://HOST:PORT\"");
-            std::iter::once(plain).chain(causes_by_peer(peer)).collect()
+        ConnectError::Tls { known: Some(cause), .. } => vec![tls_cause(*cause)],
+        ConnectError::Tls { known: None, .. } => {
+            vec![Cause::new(
+                "TLS with the server failed for the reason that is named above",
+                "the server's log, or that of what stands before it",
+            )]
         }
         ConnectError::Unreachable { .. } => causes_by_peer(peer),
+        ConnectError::TooManyFiles { advice, .. } => vec![Cause::new("this process may open no more files", advice)],
     }
+}
+
+fn tls_cause(cause: TlsCause) -> Cause {
+    Cause::new(cause.what(), cause.change())
 }
 
 /// What a look at the address tells about a server with which no gRPC came about.
@@ -171,6 +189,9 @@ fn causes_by_peer(peer: Peer) -> Vec<Cause> {
 }
 
 fn causes_of_failed_call(failure: &CallFailure, peer: Peer, credentials: &Credentials) -> Vec<Cause> {
+    if let Some(status) = failure.http_status {
+        return causes_of_page(status);
+    }
     let credentials_key = "in the scenario: [milvus] user = \"NAME\", password = \"${MILVUS_PASSWORD}\", or token = \"${MILVUS_TOKEN}\"";
     match failure.error {
         UNAUTHENTICATED if *credentials == Credentials::None => {
@@ -185,7 +206,10 @@ fn causes_of_failed_call(failure: &CallFailure, peer: Peer, credentials: &Creden
             Cause::new("Milvus is overloaded, or waits for etcd or its message queue", "its log; docker compose ps; kubectl get pods"),
             Cause::new("what listens there does not answer gRPC", "--uri, or [milvus] uri in the scenario"),
         ],
-        CallError::Unavailable => causes_by_peer(peer),
+        CallError::Unavailable => match TlsCause::named_in(&failure.text) {
+            Some(cause) => vec![tls_cause(cause)],
+            None => causes_by_peer(peer),
+        },
         // Not ready, unavailable.
         CallError::Milvus(1 | 2) => {
             vec![Cause::new("Milvus is starting, or waits for one of its roles", "try again; docker compose ps; its log")]
@@ -194,6 +218,30 @@ fn causes_of_failed_call(failure: &CallFailure, peer: Peer, credentials: &Creden
             "the server refuses the question or answers something else than Milvus does",
             format!("[milvus] uri and database in the scenario; {}", advice::LOG),
         )],
+    }
+}
+
+/// What stands before Milvus, or in its place, by the HTTP status that it answers with.
+fn causes_of_page(status: u16) -> Vec<Cause> {
+    let address = "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"";
+    let ingress = "ingress-nginx: nginx.ingress.kubernetes.io/backend-protocol: GRPC; nginx: grpc_pass";
+    match status {
+        502..=504 => vec![Cause::new(
+            "a proxy or ingress answers, and the Milvus behind it is down, is starting, or is not where the proxy looks for it",
+            "docker compose ps; kubectl get pods; the proxy's log and its upstream address",
+        )],
+        413 => vec![Cause::new(
+            "a proxy or ingress takes no requests of this size",
+            "nginx: client_max_body_size; ingress-nginx: nginx.ingress.kubernetes.io/proxy-body-size",
+        )],
+        401 | 403 | 407 => {
+            vec![Cause::new("a proxy or ingress before Milvus wants a login", "the proxy's rules for this path, or an address behind it")]
+        }
+        429 => vec![Cause::new("a proxy or ingress limits the rate", "its limits (nginx: limit_req)")],
+        _ => vec![
+            Cause::new("a web server is there: Milvus' metrics and UI are on 9091, gRPC is on 19530", address),
+            Cause::new("a proxy or ingress does not pass gRPC on", ingress),
+        ],
     }
 }
 
@@ -255,10 +303,16 @@ mod tests {
     }
 
     #[test]
-    fn tls_trouble_is_told_apart_by_what_the_server_speaks() {
-        let error = ConnectError::Tls { uri: "https://h:1".into(), cause: "c".into() };
-        assert!(causes_of_no_connection(&error, Peer::Tls)[0].what.contains("certificate"));
-        assert!(causes_of_no_connection(&error, Peer::Http)[1].what.contains("web server"));
-        assert!(causes_of_no_connection(&error, Peer::Other)[0].what.contains("does not speak TLS"));
+    fn tls_trouble_has_the_cause_of_its_error() {
+        let error = |known| ConnectError::Tls { uri: "https://h:1".into(), cause: "c".into(), known };
+        // What a second look finds does not change it.
+        for peer in [Peer::Tls, Peer::Http, Peer::Other] {
+            assert!(causes_of_no_connection(&error(Some(TlsCause::NoHttp2)), peer)[0].what.contains("ALPN"));
+            assert!(causes_of_no_connection(&error(Some(TlsCause::NotTls)), peer)[0].what.contains("does not speak TLS"));
+            assert!(causes_of_no_connection(&error(None), peer)[0].what.contains("named above"));
+        }
+        let failure = CallFailure::new(CallError::Unavailable, TlsCause::ClientCertificate.what());
+        let causes = causes_of_failed_call(&failure, Peer::Tls, &Credentials::None);
+        assert!(causes.len() == 1 && causes[0].change.contains("cert = "), "{causes:?}");
     }
 }

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use crate::{
     milvus::ConnectOptions,
     spans::SourceOptions,
-    telemetry::{IdStream, Nonce, RequestIds},
+    telemetry::{ExportOptions, IdStream, Nonce, RequestIds},
 };
 
 pub use render::render;
@@ -46,10 +46,8 @@ pub const SAMPLING: &str = "sampling";
 pub struct DoctorOptions {
     /// How to reach Milvus.
     pub connect: ConnectOptions,
-    /// OTLP/gRPC endpoint of the client's own spans; None: they are not exported.
-    pub otlp: Option<String>,
-    /// `service.name` of the client's own spans.
-    pub service_name: String,
+    /// Where the client's own spans go; None: they are not exported.
+    pub otlp: Option<ExportOptions>,
     /// Row of [`crate::spans::SPAN_SOURCES`].
     pub source: String,
     /// Where that source reads. A `nonce` of 0 is replaced by a random one.
@@ -137,7 +135,7 @@ pub async fn examine(options: &DoctorOptions, progress: &(dyn Fn(&str) + Sync)) 
     let window = background::Window::open(source.as_deref()).await;
     let sent = match (&server, &source) {
         (Some(server), Some(_)) => {
-            let otlp = options.otlp.as_deref().filter(|_| marked.is_some());
+            let otlp = options.otlp.as_ref().filter(|_| marked.is_some());
             Some(request::send(server, options, otlp, &ids).await)
         }
         _ => None,

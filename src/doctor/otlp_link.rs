@@ -1,5 +1,5 @@
 //! Second link: the OTLP endpoint takes a span of ours. It is sent by the exporter that a run uses, with all settings of the
-//! environment; only where that fails, a bare second call tells why.
+//! environment; only where that fails, a second look tells why.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use tonic::{
 };
 
 use super::{Cause, Check, DoctorOptions, Link, OTLP_ENDPOINT, probe, probe::Peer};
-use crate::telemetry::{ClientSpan, ExportOptions, Exporter, OutcomeStatus, RequestIds, SpanTemplate};
+use crate::telemetry::{ClientSpan, ExportOptions, ExportProtocol, Exporter, RequestIds, SpanTemplate};
 
 /// For the second call; the exporter itself has had its own patience before.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -29,18 +29,18 @@ pub(super) struct Marked {
 /// Exports one span and gives it back when it was taken, to be looked for.
 pub(super) async fn check(options: &DoctorOptions, ids: RequestIds) -> (Link, Option<Marked>) {
     let check = Check::begin(OTLP_ENDPOINT);
-    let Some(endpoint) = &options.otlp else {
+    let Some(otlp) = &options.otlp else {
         return (check.skipped("export is off: traces will lack the client's own spans, the report will not"), None);
     };
-    let span = marked_span(ids);
-    match export(endpoint, &options.service_name, span.clone()).await {
+    let (endpoint, span) = (&otlp.endpoint, marked_span(ids));
+    match export(otlp, span.clone()).await {
         Ok(()) => (
-            check.ok(format!("{} took a span of service {}", probe::place(endpoint), options.service_name)),
+            check.ok(format!("{} took a span of service {}", probe::place(endpoint), otlp.service_name)),
             Some(Marked { span, taken: Instant::now() }),
         ),
-        Err(error) => {
-            let seen = format!("{} took no span: {}", probe::place(endpoint), without_secrets(&error, endpoint));
-            (check.failed(seen, causes(endpoint).await), None)
+        Err(refused) => {
+            let seen = format!("{} took no span: {}", probe::place(endpoint), without_secrets(&refused.text, endpoint));
+            (check.failed(seen, causes(otlp, refused.http_status).await), None)
         }
     }
 }
@@ -50,20 +50,36 @@ fn without_secrets(error: &str, endpoint: &str) -> String {
     error.replace(endpoint, &probe::place(endpoint))
 }
 
+/// Why a span was not taken.
+#[derive(Debug)]
+pub(super) struct Refused {
+    text: String,
+    http_status: Option<u16>,
+}
+
+impl From<String> for Refused {
+    fn from(text: String) -> Self {
+        Self { text, http_status: None }
+    }
+}
+
 /// Sends `span` and waits for the answer.
-pub(super) async fn export(endpoint: &str, service_name: &str, span: ClientSpan) -> Result<(), String> {
-    let options = ExportOptions { endpoint: endpoint.to_owned(), service_name: service_name.to_owned(), resource: Vec::new() };
+pub(super) async fn export(options: &ExportOptions, span: ClientSpan) -> Result<(), Refused> {
+    let options = options.clone();
     // The exporter has a runtime of its own and ends by joining its thread: nothing for an async task.
     let exported = tokio::task::spawn_blocking(move || {
-        let exporter = Exporter::start(options)?;
+        let exporter = Exporter::start(&options)?;
         exporter.queue().push(span);
         let counters = exporter.finish();
         match counters.error {
             None if counters.exported > 0 => Ok(()),
-            error => Err(error.unwrap_or_else(|| "the span was dropped".to_owned())),
+            error => {
+                let text = error.unwrap_or_else(|| "the span was dropped".to_owned());
+                Err(Refused { text, http_status: counters.http_status })
+            }
         }
     });
-    exported.await.unwrap_or_else(|error| Err(error.to_string()))
+    exported.await.unwrap_or_else(|error| Err(error.to_string().into()))
 }
 
 /// A span whose times are no whole microseconds, so that what comes back tells the resolution.
@@ -75,9 +91,9 @@ fn marked_span(ids: RequestIds) -> ClientSpan {
         parent_id: None,
         start_ns,
         end_ns: start_ns + 1_000_456,
-        status: OutcomeStatus::Ok,
         template: SpanTemplate::step("milvus-bench doctor", &[("milvus_bench.doctor", "is this span readable?".into())]),
-        numbers: [None; 2],
+        seq: None,
+        failure: None,
     }
 }
 
@@ -87,7 +103,11 @@ pub(super) fn now_ns() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
-async fn causes(endpoint: &str) -> Vec<Cause> {
+async fn causes(otlp: &ExportOptions, http_status: Option<u16>) -> Vec<Cause> {
+    let endpoint = otlp.endpoint.as_str();
+    if let Some(status) = http_status {
+        return causes_by_status(status);
+    }
     if !endpoint.contains("://") {
         return vec![Cause::new("the address has no scheme", KEYS)];
     }
@@ -122,10 +142,39 @@ async fn causes(endpoint: &str) -> Vec<Cause> {
             "this machine does not trust its certificate",
             "OTEL_EXPORTER_OTLP_CERTIFICATE=FILE.pem in the environment of milvus-bench",
         )],
-        Peer::Http => vec![Cause::new("a web port is there: OTLP over HTTP is on 4318 and Jaeger's UI on 16686, gRPC is on 4317", KEYS)],
-        Peer::Other if https => vec![Cause::new("the endpoint does not speak TLS", KEYS)],
+        Peer::Http | Peer::Other if https => vec![Cause::new("the endpoint does not speak TLS", KEYS)],
+        Peer::Http if otlp.protocol == ExportProtocol::Grpc => vec![Cause::new(
+            "a web port is there: OTLP over HTTP is on 4318 and Jaeger's UI on 16686, gRPC is on 4317",
+            format!(
+                "{KEYS}, or \"http://HOST:4318\" for OTLP over HTTP; OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf where that has another port"
+            ),
+        )],
+        Peer::Http => vec![Cause::new("the endpoint hangs, or hangs up", "its log")],
+        Peer::Other if otlp.protocol == ExportProtocol::HttpProtobuf => vec![Cause::new(
+            "what listens there does not speak HTTP/1: OTLP over HTTP is on 4318, gRPC on 4317",
+            format!("{KEYS}, or \"http://HOST:4318\"; OTEL_EXPORTER_OTLP_PROTOCOL=grpc for gRPC on another port"),
+        )],
         Peer::Other => causes_by_answer(bare_export(endpoint).await),
     }
+}
+
+/// What an HTTP reply tells: somebody is there, and speaks HTTP.
+fn causes_by_status(status: u16) -> Vec<Cause> {
+    let headers = "OTEL_EXPORTER_OTLP_HEADERS=authorization=... (or x-tenant=...) in the environment of milvus-bench";
+    vec![match status {
+        401 | 403 => Cause::new("the collector wants to know who sends", headers),
+        200..=299 | 301..=308 | 404 | 405 => Cause::new(
+            "a web server is there, but no OTLP receiver at this path: OTLP over HTTP is at http://HOST:4318/v1/traces, Jaeger's UI on 16686",
+            "--otlp, or in the scenario: [tracing] export = \"http://HOST:4318\"",
+        ),
+        413 => Cause::new(
+            "the receiver takes smaller messages than milvus-bench sends (3 MiB)",
+            "max_request_body_size of the collector's OTLP receiver",
+        ),
+        415 => Cause::new("the receiver takes no protobuf", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc with its gRPC port, 4317"),
+        429 | 500..=599 => Cause::new("the collector hangs or is overloaded", "its log; for Jaeger 1.x: COLLECTOR_QUEUE_SIZE=100000"),
+        _ => Cause::new("the receiver refuses the export", "its log"),
+    }]
 }
 
 /// An empty export without headers. None when no gRPC came about.
@@ -181,6 +230,16 @@ mod tests {
         let endpoint = "http://user:s3cret@host:4317";
         let error = format!("the OTLP endpoint {endpoint} can't be used: no");
         assert_eq!(without_secrets(&error, endpoint), "the OTLP endpoint host:4317 can't be used: no");
+    }
+
+    #[test]
+    fn statuses_of_http_tell_causes_apart() {
+        for (status, word) in
+            [(401, "who sends"), (404, "no OTLP receiver"), (200, "no OTLP receiver"), (415, "no protobuf"), (503, "overloaded")]
+        {
+            let found = causes_by_status(status).swap_remove(0).what;
+            assert!(found.contains(word), "{status}: {found}");
+        }
     }
 
     #[test]

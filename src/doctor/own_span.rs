@@ -26,7 +26,7 @@ pub(super) async fn check(source: Option<&dyn SpanSource>, marked: Option<&Marke
     let dropped = window.dropped(source).await;
     check.failed(
         format!("not found within {} s", options.deadline.as_secs_f64()),
-        with_refused(source, causes(&services, &options.service_name, dropped)),
+        with_refused(source, causes(&services, options.otlp.as_ref().map_or("", |otlp| &otlp.service_name), dropped)),
     )
 }
 
@@ -89,11 +89,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::{
-        doctor::LinkState,
-        spans::SpanKind,
-        telemetry::{OutcomeStatus, SpanTemplate},
-    };
+    use crate::{doctor::LinkState, spans::SpanKind, telemetry::SpanTemplate};
 
     fn check_times(start_ns: u64, end_ns: u64, state: LinkState, word: &str) {
         let sent = ClientSpan {
@@ -102,9 +98,9 @@ mod tests {
             parent_id: None,
             start_ns: 5_000_123,
             end_ns: 6_000_579,
-            status: OutcomeStatus::Ok,
             template: SpanTemplate::step("x", &[]),
-            numbers: [None; 2],
+            seq: None,
+            failure: None,
         };
         let read = ServerSpan {
             trace_id: 1,

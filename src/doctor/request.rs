@@ -16,7 +16,7 @@ use crate::{
             ShowCollectionsResponse,
         },
     },
-    telemetry::{ClientSpan, OutcomeStatus, RequestIds, SpanTemplate, TraceParent},
+    telemetry::{ClientSpan, ExportOptions, RequestIds, SpanTemplate, TraceParent},
 };
 
 /// Loaded collections that are looked at for one that can be searched.
@@ -42,7 +42,7 @@ pub(super) struct Sent {
 ///
 /// # Errors
 /// Even the listing fails; the text says how.
-pub(super) async fn send(server: &Server, options: &DoctorOptions, otlp: Option<&str>, ids: &Ids) -> Result<Sent, String> {
+pub(super) async fn send(server: &Server, options: &DoctorOptions, otlp: Option<&ExportOptions>, ids: &Ids) -> Result<Sent, String> {
     let client = &server.client;
     let target = match configured(client, options.collection.as_ref()).await {
         Some(collection) => Some(collection),
@@ -60,7 +60,7 @@ pub(super) async fn send(server: &Server, options: &DoctorOptions, otlp: Option<
     let at = Instant::now();
     if let Some(otlp) = otlp {
         // Only for the eye in Jaeger's UI: that spans are taken was seen before.
-        let _ = export(otlp, &options.service_name, answered.span).await;
+        let _ = export(otlp, answered.span).await;
     }
     Ok(Sent { what: answered.what, engine_worked: answered.engine_worked, ids: ids.traced, answered: at })
 }
@@ -158,8 +158,8 @@ fn client_span(method: &Method, ids: RequestIds, start_ns: u64) -> ClientSpan {
         start_ns,
         // The wall clock may have been set back meanwhile.
         end_ns: now_ns().max(start_ns),
-        status: OutcomeStatus::Ok,
         template: SpanTemplate::call(method.path.trim_start_matches('/'), &[("milvus_bench.doctor", "do server spans follow?".into())]),
-        numbers: [None; 2],
+        seq: None,
+        failure: None,
     }
 }

@@ -17,7 +17,10 @@ use super::{
     probe,
     request::Sent,
 };
-use crate::spans::{ServerSpan, SpanKind, SpanSource, Trace};
+use crate::{
+    spans::{ServerSpan, SpanKind, SpanSource, Trace},
+    telemetry::ExportProtocol,
+};
 
 /// Milvus' roles as `service.name` has them in 2.3 to 3.0, and its engine.
 const MILVUS_SERVICES: &[&str] = &[
@@ -197,7 +200,9 @@ async fn nothing(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent
         causes.push(Cause::new(what, "in the scenario: [tracing.spans] source = \"none\""));
     }
     if milvus.is_empty() {
-        causes.extend(causes_of_no_export(version.and_then(Version::read), options.otlp.as_deref(), source.info().name));
+        // Milvus' own spans go by gRPC, whatever ours go by.
+        let otlp = options.otlp.as_ref().filter(|otlp| otlp.protocol == ExportProtocol::Grpc).map(|otlp| otlp.endpoint.as_str());
+        causes.extend(causes_of_no_export(version.and_then(Version::read), otlp, source.info().name));
         return check.failed(format!("{nothing}, and the span source has none of any Milvus"), with_refused(source, causes));
     }
     causes.extend(causes_in_spite_of_export(&milvus));

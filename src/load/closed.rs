@@ -57,10 +57,11 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
         result.earlier.push((number as usize, earlier));
         merge(&mut result.parts, parts);
     }
+    context.sending_ends();
     for (part, lane) in result.parts.iter_mut().zip(lanes.iter()) {
         part.sent = lane.sent.get();
         part.in_flight_max = lane.in_flight_max.get();
-        part.last_done_ns = lane.last_done_ns.get();
+        part.last_ns = part.last_ns.max(lane.last_sent_ns.get());
     }
     Ok(result)
 }
@@ -72,8 +73,15 @@ fn merge(parts: &mut Vec<StreamResult>, of_caller: Vec<StreamResult>) {
     }
     for (sum, part) in parts.iter_mut().zip(of_caller) {
         sum.due += part.due;
+        sum.ended_itself &= part.ended_itself;
+        sum.last_ns = sum.last_ns.max(part.last_ns);
         sum.stopped = sum.stopped.take().or(part.stopped);
     }
+}
+
+/// The caller could have sent at `now`, and has nothing any more.
+fn end_itself(result: &mut StreamResult, lane: &Lane, now: Instant) {
+    (result.ended_itself, result.last_ns) = (true, lane.shared.clock.ns_of(now));
 }
 
 struct Caller {
@@ -92,7 +100,15 @@ impl Caller {
     async fn run(&mut self, context: &LaneContext, plan: &PartPlan, lane: &Rc<Lane>) -> StreamResult {
         let mut result = StreamResult { stream: plan.stream.0, ..StreamResult::default() };
         let PartLoad::Closed { from, to } = plan.load else { return result };
-        let Some(shift) = callers::shift(self.number, (from, to), plan.duration) else { return result };
+        let Some(shift) = callers::shift(self.number, (from, to), plan.duration) else {
+            // Others decide how long the part lasts.
+            result.ended_itself = true;
+            return result;
+        };
+        if self.used_up {
+            (result.ended_itself, result.stopped) = (true, Some(super::ROWS_USED_UP.to_owned()));
+            return result;
+        }
         let start = context.start + plan.start + shift.begin;
         let end = shift.end.map(|end| context.start + plan.start + end);
         if !self.wait_until(lane, start).await {
@@ -101,12 +117,16 @@ impl Caller {
         for round in 0.. {
             let seq = self.number + round * self.callers;
             let now = Instant::now();
-            let over = end.is_some_and(|end| now >= end) || plan.requests.is_some_and(|requests| seq >= requests);
-            if over || self.stop.asked() != Stop::Go {
+            if end.is_some_and(|end| now >= end) || self.stop.asked() != Stop::Go {
+                break;
+            }
+            if plan.requests.is_some_and(|requests| seq >= requests) {
+                end_itself(&mut result, lane, now);
                 break;
             }
             if lane.operation.capacity().is_some_and(|capacity| self.earlier + seq >= capacity) {
                 result.stopped = Some(super::ROWS_USED_UP.to_owned());
+                end_itself(&mut result, lane, now);
                 self.use_up(lane);
                 break;
             }
@@ -120,12 +140,15 @@ impl Caller {
                 }
                 Err(error) => {
                     result.stopped = Some(error.to_string());
+                    end_itself(&mut result, lane, now);
                     self.use_up(lane);
                     break;
                 }
             }
             let pause = callers::pause(self.think_time, lane.ids.key_hash(seq | PAUSE));
-            if !pause.is_zero() && !self.wait_until(lane, Instant::now() + pause).await {
+            // A part does not last longer because its callers think.
+            let rested = Instant::now() + pause;
+            if !pause.is_zero() && !self.wait_until(lane, end.map_or(rested, |end| end.min(rested))).await {
                 break;
             }
         }

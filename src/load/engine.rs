@@ -1,6 +1,6 @@
 //! The threads of the load: started, given phases, ended.
 
-use std::{sync::Arc, thread::JoinHandle};
+use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -151,6 +151,16 @@ impl RunningPhase {
             }
         }
         sums
+    }
+
+    /// Per workload of the phase, when it had nothing more to send on any thread, from the phase's start; None while it goes on.
+    #[must_use]
+    pub fn over(&self) -> Vec<Option<Duration>> {
+        let on_every_thread = |at: usize| {
+            let mut threads = self.live.iter().map(|thread| thread.get(at)?.over());
+            threads.try_fold(Duration::ZERO, |latest, over| Some(latest.max(over?)))
+        };
+        (0..self.earlier.len()).map(on_every_thread).collect()
     }
 
     /// Waits until some workload has used up its data on every thread. Once at a time; borrows nothing.

@@ -1,8 +1,11 @@
 //! Counters for the progress display, one set per thread and workload, read by the caller.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::sync::Notify;
@@ -18,6 +21,8 @@ pub struct LiveCounters {
     ended: AtomicU64,
     failed: AtomicU64,
     exhausted: AtomicBool,
+    /// When nothing more was sent, nanoseconds from the phase's start and 1; 0 while the workload goes on.
+    over_ns: AtomicU64,
     /// Is told of it; shared by all counters of a phase.
     told: Arc<Notify>,
     latencies: LatencyCounters,
@@ -87,6 +92,16 @@ impl LiveCounters {
 
     pub(super) fn is_exhausted(&self) -> bool {
         self.exhausted.load(Ordering::Relaxed)
+    }
+
+    /// Nothing more is sent on this thread, so long after the phase's start.
+    pub(super) fn set_over(&self, since_start: Duration) {
+        self.over_ns.store(u64::try_from(since_start.as_nanos()).unwrap_or(u64::MAX).saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// When nothing more was sent on this thread, from the phase's start; None while the workload goes on.
+    pub(super) fn over(&self) -> Option<Duration> {
+        self.over_ns.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_nanos)
     }
 
     pub(super) fn add_to(&self, sum: &mut LiveSnapshot) {

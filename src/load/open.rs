@@ -52,6 +52,7 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
     if shard >= shards {
         // It has nothing that could be used up.
         context.live.set_exhausted();
+        context.sending_ends();
         return Ok(result);
     }
     let places = Places::new(max_in_flight / shards + u64::from(shard < max_in_flight % shards));
@@ -67,15 +68,32 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
         lanes.push(Rc::clone(&part.lane));
         result.parts.push(part.result);
     }
+    if result.parts.last().is_some_and(|part| !part.ended_itself) {
+        wait_for_the_end(&context).await;
+    }
+    context.sending_ends();
     places.all_free().await;
     // Only now: requests of an earlier part may end within a later one.
     for (part, lane) in result.parts.iter_mut().zip(&lanes) {
         part.sent = lane.sent.get();
         part.in_flight_max = lane.in_flight_max.get();
-        part.last_done_ns = lane.last_done_ns.get();
+        part.last_ns = part.last_ns.max(lane.last_sent_ns.get());
     }
     result.earlier.push((0, earlier));
     Ok(result)
+}
+
+/// A phase lasts as long as it was planned, also where its schedule holds no slot any more.
+async fn wait_for_the_end(context: &LaneContext) {
+    let end = context.stream.parts.last().and_then(|plan| Some(context.start + plan.start + plan.duration?));
+    let mut stop = context.stop.listen();
+    if let Some(end) = end {
+        tokio::select! {
+            biased;
+            () = stop.until(Stop::EndPart) => {}
+            () = context.shared.timers.until(end) => {}
+        }
+    }
 }
 
 impl<'a> Part<'a> {
@@ -96,11 +114,16 @@ impl<'a> Part<'a> {
     async fn run(&mut self, pacer: Pacer, plan: &PartPlan) {
         let capacity = self.lane.operation.capacity();
         for slot in pacer {
-            if plan.requests.is_some_and(|requests| slot.seq >= requests) || plan.duration.is_some_and(|duration| slot.due >= duration) {
+            if plan.duration.is_some_and(|duration| slot.due >= duration) {
+                break;
+            }
+            if plan.requests.is_some_and(|requests| slot.seq >= requests) {
+                self.end_itself(slot);
                 break;
             }
             if capacity.is_some_and(|capacity| self.earlier + slot.seq >= capacity) {
                 self.result.stopped = Some(super::ROWS_USED_UP.to_owned());
+                self.end_itself(slot);
                 self.lane.live.set_exhausted();
                 break;
             }
@@ -108,6 +131,12 @@ impl<'a> Part<'a> {
                 break;
             }
         }
+    }
+
+    /// There is nothing for `slot` and those after it.
+    fn end_itself(&mut self, slot: Slot) {
+        self.result.ended_itself = true;
+        self.result.missing_from_ns = Some(self.lane.shared.clock.ns_of(self.start + slot.due));
     }
 
     /// Waits for the slot's time and for a place in flight, and sends.
@@ -120,6 +149,7 @@ impl<'a> Part<'a> {
             Ok(prepared) => prepared,
             Err(error) => {
                 self.result.stopped = Some(error.to_string());
+                self.end_itself(slot);
                 return Next::End;
             }
         };

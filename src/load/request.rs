@@ -8,6 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
 use super::{
@@ -18,8 +19,8 @@ use super::{
 use crate::{
     dataset::DatasetError,
     milvus::{Call, CallError, CallFailure, Connections, Exchange, InFlight, NotSent},
-    operation::{Finished, Operation, RequestKey},
-    record::{Outcome, Recorder, RunClock, Sample, StreamId, TracingSwitch},
+    operation::{self, Finished, Operation, QueryOrder, RequestKey, Returned, ReturnedIds},
+    record::{self, Outcome, Recorder, Reply, ReplyIds, RunClock, Sample, StreamId, TracingSwitch},
     telemetry::{IdStream, RequestIds, Sampler, TraceParent},
 };
 
@@ -35,11 +36,45 @@ pub(super) struct Shared {
     pub(super) clock: RunClock,
     pub(super) texts: RefCell<Vec<(StreamId, Outcome, String)>>,
     aborted: Cell<bool>,
+    /// When a workload of the phase had nothing more to send, the last of them.
+    sending: Cell<Option<CpuMark>>,
+}
+
+/// A moment, and the CPU time of the thread until then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CpuMark {
+    pub(super) at: Instant,
+    cpu: Duration,
+}
+
+impl CpuMark {
+    /// Now, on this thread.
+    pub(super) fn now() -> Self {
+        let now = clock_gettime(ClockId::ThreadCPUTime);
+        let cpu = Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0));
+        Self { at: Instant::now(), cpu }
+    }
+
+    /// Share of one core that the thread used since `earlier`, in [0, 1]; 0 where no time has passed.
+    pub(super) fn share_since(self, earlier: Self) -> f64 {
+        let elapsed = self.at.saturating_duration_since(earlier.at).as_secs_f64();
+        if elapsed > 0.0 { (self.cpu.saturating_sub(earlier.cpu).as_secs_f64() / elapsed).min(1.0) } else { 0.0 }
+    }
 }
 
 impl Shared {
     pub(super) fn new(connections: Connections, timers: Timers, recorder: Rc<RefCell<Recorder>>, clock: RunClock) -> Self {
-        Self { connections, timers, recorder, clock, texts: RefCell::default(), aborted: Cell::new(false) }
+        Self { connections, timers, recorder, clock, texts: RefCell::default(), aborted: Cell::new(false), sending: Cell::new(None) }
+    }
+
+    /// One of the workloads has nothing more to send; the last one of a phase counts.
+    pub(super) fn sending_ends(&self) {
+        self.sending.set(Some(CpuMark::now()));
+    }
+
+    /// When the last workload of the phase had nothing more to send; asked once a phase.
+    pub(super) fn sending_ended(&self) -> Option<CpuMark> {
+        self.sending.take()
     }
 
     /// Gives up everything that is in flight or waits.
@@ -68,6 +103,7 @@ pub(super) struct Lane {
     pub(super) operation: Arc<dyn Operation>,
     pub(super) stream: StreamId,
     pub(super) ids: IdStream,
+    pub(super) queries: QueryOrder,
     pub(super) sampler: Sampler,
     pub(super) switch: Option<TracingSwitch>,
     pub(super) phase_start: Instant,
@@ -80,7 +116,7 @@ pub(super) struct Lane {
     pub(super) sent: Cell<u64>,
     pub(super) in_flight: Cell<u64>,
     pub(super) in_flight_max: Cell<u64>,
-    pub(super) last_done_ns: Cell<u64>,
+    pub(super) last_sent_ns: Cell<u64>,
 }
 
 /// A request that is ready to be sent.
@@ -114,7 +150,7 @@ pub(super) struct Before {
 impl Lane {
     /// Builds request `seq`, which is to leave at `due`: content, ids, sampling decision, header.
     pub(super) fn prepare(&self, seq: u64, earlier: u64, due: Instant) -> Result<Prepared, DatasetError> {
-        let key = RequestKey { hash: self.ids.key_hash(seq), seq, earlier };
+        let key = RequestKey { hash: self.ids.key_hash(seq), seq, earlier, queries: self.queries };
         let ids = self.ids.ids(seq, 0);
         let switched_on = self.switch.is_none_or(|switch| switch.traces(due.saturating_duration_since(self.phase_start)));
         let sampled = switched_on && self.sampler.samples(ids.trace_id);
@@ -149,7 +185,7 @@ impl Lane {
             Ok(in_flight) => {
                 let Exchange { sent, done, result } = in_flight.reply(self.timeout).await;
                 self.in_flight.set(self.in_flight.get() - 1);
-                let ended = self.read(request.key, result);
+                let ended = self.read(&request, result);
                 self.record(&request, before, Some(sent), done, ended);
             }
             Err(ended) => self.record(&request, before, None, Instant::now(), ended),
@@ -208,7 +244,7 @@ impl Lane {
             rows: 0,
             recall: f32::NAN,
         };
-        self.keep(&sample);
+        self.keep(&sample, None);
     }
 
     fn count_end(&self, sample: &Sample) {
@@ -221,15 +257,19 @@ impl Lane {
         self.live.count_end(end);
     }
 
-    fn keep(&self, sample: &Sample) {
-        self.last_done_ns.set(self.last_done_ns.get().max(sample.done_ns));
-        self.shared.recorder.borrow_mut().record(sample);
+    fn keep(&self, sample: &Sample, reply: Option<Reply>) {
+        self.last_sent_ns.set(self.last_sent_ns.get().max(sample.sent_ns.unwrap_or(0)));
+        self.shared.recorder.borrow_mut().record_with(sample, reply);
     }
 
-    fn read(&self, key: RequestKey, result: Result<Bytes, CallFailure>) -> Ended {
+    fn read(&self, request: &Prepared, result: Result<Bytes, CallFailure>) -> Ended {
+        let kept = result.as_ref().ok().filter(|_| request.sampled).cloned();
         let bytes = result.as_ref().map_or(0, Bytes::len);
-        match result.and_then(|body| self.operation.finish(key, body)) {
-            Ok(Finished { rows, recall }) => Ended { outcome: Outcome::Ok, response_bytes: saturate(bytes), rows, recall },
+        match result.and_then(|body| self.operation.finish(request.key, body)) {
+            Ok(Finished { rows, recall }) => {
+                let reply = kept.and_then(|body| self.operation.returned(body)).map(reply_of);
+                Ended { outcome: Outcome::Ok, response_bytes: saturate(bytes), rows, recall: recall_of(recall), reply }
+            }
             Err(_) if self.shared.aborted.get() => Ended::gave_up(Outcome::Abandoned),
             Err(failure) => self.failed(failure, bytes),
         }
@@ -260,7 +300,7 @@ impl Lane {
             recall: ended.recall,
         };
         self.count_end(&sample);
-        self.keep(&sample);
+        self.keep(&sample, ended.reply);
     }
 }
 
@@ -270,12 +310,27 @@ struct Ended {
     response_bytes: u32,
     rows: u32,
     recall: f32,
+    reply: Option<Reply>,
 }
 
 impl Ended {
     fn gave_up(outcome: Outcome) -> Self {
-        Self { outcome, response_bytes: 0, rows: 0, recall: f32::NAN }
+        Self { outcome, response_bytes: 0, rows: 0, recall: f32::NAN, reply: None }
     }
+}
+
+/// The same number for the record, which knows nothing of operations.
+fn recall_of(recall: f32) -> f32 {
+    if recall == operation::TRUTH_WRONG { record::TRUTH_WRONG } else { recall }
+}
+
+fn reply_of(returned: Returned) -> Reply {
+    let Returned { ids, scores, per_query } = returned;
+    let ids = match ids {
+        ReturnedIds::Numbers(ids) => ReplyIds::Numbers(ids),
+        ReturnedIds::Texts(ids) => ReplyIds::Texts(ids),
+    };
+    Reply::new(ids, scores, per_query)
 }
 
 fn saturate(bytes: usize) -> u32 {

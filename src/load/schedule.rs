@@ -1,6 +1,6 @@
 //! From the plan to what the engine runs: the streams of a run, and each phase with its parts.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -9,10 +9,11 @@ use super::{
     prepare::{STEPS, step_stream_name},
 };
 use crate::{
+    operation::{Operation, QueryOrder, RequestKey},
     pacer::{Schedule, Spread},
-    plan::{self, Arrival, Arrivals, PartKind, Plan, PrepareMode, ScheduledPart},
-    record::{Part, StreamId, StreamInfo, TracingSwitch},
-    telemetry::{IdStream, Nonce, name_hash},
+    plan::{self, Arrival, Arrivals, PartKind, Plan, PlannedPart, PrepareMode, ScheduledPart, WorkloadPlan},
+    record::{Part, QueryNumbers, ReplyShape, StreamId, StreamInfo, TracingSwitch},
+    telemetry::{IdStream, Nonce, name_hash, round_seed},
 };
 
 /// Name of the phase of preparation.
@@ -74,16 +75,24 @@ fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> Stre
             Arrival::Open { max_in_flight, .. } => Some(max_in_flight),
             Arrival::Closed { .. } => None,
         },
+        replies: workload.operation.replies().map(|replies| ReplyShape { vectors: replies.vectors, full_rows: replies.full_rows }),
         // Warm-up and ramps are not explained, so their requests are not traced.
         sample_ratio: if part.is_measured() { plan.sample_ratio(phase) } else { 0.0 },
         // All workloads of a phase together: traced requests burden those beside them.
         switch: plan.tracing.switch_every.filter(|_| part.is_measured()).map(|every| TracingSwitch {
             every_ns: u64::try_from(every.as_nanos()).unwrap_or(u64::MAX),
-            seed: plan.seed ^ name_hash(&plan.phases[phase].name),
+            seed: round_seed(plan.seed, plan.round) ^ name_hash(&plan.phases[phase].name),
         }),
+        notes: no_recall(workload).filter(|_| part.is_measured()).into_iter().collect(),
         part: Some(part),
         ..StreamInfo::default()
     }
+}
+
+/// Why the replies of a search have no recall: for reports, which can't print one.
+fn no_recall(workload: &WorkloadPlan) -> Option<(String, String)> {
+    let why = workload.operation.no_recall().filter(|_| workload.operation_name == "search")?;
+    Some(("recall".to_owned(), why.to_owned()))
 }
 
 /// Identity of a run: what ids are made of.
@@ -91,8 +100,16 @@ fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> Stre
 pub struct RunIds {
     /// Upper half of every trace id.
     pub nonce: Nonce,
-    /// Seed of the scenario.
+    /// What content and sampling are drawn from: the scenario's seed in the first round, another number in each later one.
     pub seed: u64,
+}
+
+impl RunIds {
+    /// Identity of round `round` (from 1) of a scenario with this seed.
+    #[must_use]
+    pub fn new(nonce: Nonce, seed: u64, round: u32) -> Self {
+        Self { nonce, seed: round_seed(seed, round) }
+    }
 }
 
 /// Phase `number` of the plan, to start at `start`. `earlier` holds what each workload did in earlier phases.
@@ -106,13 +123,16 @@ pub fn phase_run(plan: &Plan, number: usize, streams: &[StreamInfo], ids: RunIds
             let known =
                 |stream: &StreamInfo| stream.phase == phase.name && stream.part.as_ref() == Some(&kind) && stream.workload == workload.name;
             let stream = streams.iter().position(known).unwrap_or_default();
-            let ids = IdStream::new(ids.nonce, ids.seed, &phase.name, &workload.name, &kind.to_string());
+            let seed = ids.seed;
+            let ids = IdStream::new(ids.nonce, seed, &phase.name, &workload.name, &kind.to_string());
             let load = part_load(part.load, &workload.arrival, ids);
+            let queries = query_order(workload, &part, seed);
             PartPlan {
                 stream: StreamId(u16::try_from(stream).unwrap_or(u16::MAX)),
                 slots: part.requests.or_else(|| slots(&load, part.duration?)),
                 load,
                 ids,
+                queries,
                 sample_ratio: streams[stream].sample_ratio,
                 switch: streams[stream].switch,
                 start: part.start,
@@ -129,6 +149,34 @@ pub fn phase_run(plan: &Plan, number: usize, streams: &[StreamInfo], ids: RunIds
         }
     });
     PhaseRun { start, streams: runs.collect(), stop: StopHandle::default() }
+}
+
+/// The order in which a part takes its queries; `seed` is that of the round.
+fn query_order(workload: &WorkloadPlan, part: &ScheduledPart, seed: u64) -> QueryOrder {
+    let order = QueryOrder::new(seed, &workload.name, part.kind.group() == PlannedPart::Measured);
+    match (part.load, workload.arrival.callers()) {
+        // On a ramp there is no number of callers at work.
+        (plan::PartLoad::Closed { from, to }, Some(callers)) if from == to => order.of_callers(callers, to),
+        _ => order,
+    }
+}
+
+/// The numbers of the query vectors of every request of a run, for the lines of requests.jsonl.
+#[must_use]
+pub fn query_numbers(plan: &Plan, streams: &[StreamInfo], ids: RunIds) -> QueryNumbers {
+    let of_stream = |stream: &StreamInfo| {
+        let phase = plan.phases.iter().position(|phase| phase.name == stream.phase)?;
+        let index = plan.workloads.iter().position(|workload| workload.name == stream.workload)?;
+        let named = |part: &ScheduledPart| Some(Part::from_name(&part.kind.to_string())) == stream.part;
+        let part = plan.parts(phase, index).into_iter().find(named)?;
+        let workload = &plan.workloads[index];
+        Some((workload.operation.clone(), query_order(workload, &part, ids.seed)))
+    };
+    let known: Vec<Option<(Arc<dyn Operation>, QueryOrder)>> = streams.iter().map(of_stream).collect();
+    Box::new(move |stream, seq| match known.get(usize::from(stream.0)) {
+        Some(Some((operation, queries))) => operation.query_numbers(RequestKey { seq, queries: *queries, ..RequestKey::default() }),
+        _ => Vec::new(),
+    })
 }
 
 /// Slots of an open loop within `duration`: counted here, not while requests are in flight.

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     dataset::DatasetError,
     milvus::{Call, CallFailure, ConnectOptions, Connections, Method, Watch, methods},
-    operation::{Finished, Operation, RequestKey},
+    operation::{Finished, Operation, QueryOrder, RequestKey},
     pacer::{Schedule, Shape},
     record::{Figure, Outcome, Recorder, RunClock, Sample, StreamId, TracingSwitch},
     telemetry::{IdStream, Nonce},
@@ -121,6 +121,7 @@ fn run(service: Duration, places: u64, switch: Option<TracingSwitch>) -> (Vec<Sa
         let part = PartPlan {
             stream: StreamId(0),
             ids: IdStream::new(Nonce(1), 42, "alone", "version", "measured"),
+            queries: QueryOrder::default(),
             sample_ratio: 1.0,
             switch,
             start: Duration::ZERO,

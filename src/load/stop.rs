@@ -1,6 +1,8 @@
 //! How a phase is told to end before its time.
 
-use tokio::sync::watch;
+use std::sync::{Arc, OnceLock};
+
+use tokio::{sync::watch, time::Instant};
 
 /// What the load is asked to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,17 +20,23 @@ pub enum Stop {
 #[derive(Clone, Debug)]
 pub struct StopHandle {
     sender: watch::Sender<Stop>,
+    /// When anything was asked for first: nothing is sent from then on.
+    since: Arc<OnceLock<Instant>>,
 }
 
 impl Default for StopHandle {
     fn default() -> Self {
-        Self { sender: watch::Sender::new(Stop::Go) }
+        Self { sender: watch::Sender::new(Stop::Go), since: Arc::default() }
     }
 }
 
 impl StopHandle {
     /// Asks for `stop`; a weaker wish does not undo a stronger one.
     pub fn ask(&self, stop: Stop) {
+        if stop > Stop::Go {
+            // Before anybody can see the wish.
+            self.since.get_or_init(Instant::now);
+        }
         self.sender.send_if_modified(|now| {
             let changed = stop > *now;
             *now = stop.max(*now);
@@ -40,6 +48,12 @@ impl StopHandle {
     #[must_use]
     pub fn asked(&self) -> Stop {
         *self.sender.borrow()
+    }
+
+    /// When the load was asked to end; None while it goes on.
+    #[must_use]
+    pub fn asked_since(&self) -> Option<Instant> {
+        self.since.get().copied()
     }
 
     /// The side that listens.

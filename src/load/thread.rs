@@ -8,10 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::{
-    thread::{CpuSet, sched_setaffinity},
-    time::{ClockId, clock_gettime},
-};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::{
     runtime::{Builder, LocalOptions, LocalRuntime},
     sync::{mpsc, oneshot},
@@ -22,7 +19,7 @@ use tokio::{
 use super::{
     EngineError, LiveCounters, Loop, PartPlan, PhaseRun, StopHandle, StreamRun, closed, open,
     phase::LaneResult,
-    request::{Lane, Shared},
+    request::{CpuMark, Lane, Shared},
     stop::Stop,
     timer::Timers,
 };
@@ -48,7 +45,7 @@ pub(super) struct ThreadResult {
     /// Per workload of the phase.
     pub(super) lanes: Vec<LaneOutcome>,
     pub(super) texts: Vec<(StreamId, Outcome, String)>,
-    /// Share of one core that it used.
+    /// Share of one core that it used, from the phase's start until nothing more was sent.
     pub(super) cpu_share: f64,
 }
 
@@ -157,12 +154,9 @@ impl Watch for ThreadWatch {
 async fn serve(shared: Shared, shard: Shard, mut inbox: mpsc::UnboundedReceiver<Command>) {
     let shared = Rc::new(shared);
     while let Some(command) = next_command(&shared, &mut inbox).await {
-        let began = (Instant::now(), thread_cpu());
-        let result = run_phase(&shared, shard, &command).await;
-        let elapsed = began.0.elapsed().as_secs_f64().max(1e-9);
-        let cpu_share = (thread_cpu().saturating_sub(began.1)).as_secs_f64() / elapsed;
+        let (lanes, cpu_share) = run_phase(&shared, shard, &command).await;
         let texts = std::mem::take(&mut *shared.texts.borrow_mut());
-        let _ = command.done.send(ThreadResult { lanes: result, texts, cpu_share });
+        let _ = command.done.send(ThreadResult { lanes, texts, cpu_share });
     }
     shared.connections.close();
     shared.recorder.borrow_mut().finish();
@@ -182,10 +176,20 @@ fn roll(shared: &Shared) {
     shared.recorder.borrow_mut().roll(shared.clock.now_ns());
 }
 
-async fn run_phase(shared: &Rc<Shared>, shard: Shard, command: &Command) -> Vec<LaneOutcome> {
+/// Runs every workload of the phase. Gives what each came to, and the share of a core that this took while it could send: not
+/// before the phase's start, and not while the last replies are waited for.
+async fn run_phase(shared: &Rc<Shared>, shard: Shard, command: &Command) -> (Vec<LaneOutcome>, f64) {
+    let marks: Rc<Cell<(Option<CpuMark>, Option<CpuMark>)>> = Rc::default();
+    let (at_start, start) = (Rc::clone(&marks), command.phase.start);
+    let starting = tokio::task::spawn_local(async move {
+        tokio::time::sleep_until(start).await;
+        at_start.set((Some(CpuMark::now()), at_start.get().1));
+    });
     let mut stop = command.phase.stop.listen();
-    let to_abort = Rc::clone(shared);
-    let aborting = tokio::task::spawn_local(async move {
+    let (at_stop, to_abort) = (Rc::clone(&marks), Rc::clone(shared));
+    let stopping = tokio::task::spawn_local(async move {
+        stop.until(Stop::EndPart).await;
+        at_stop.set((at_stop.get().0, Some(CpuMark::now())));
         stop.until(Stop::Abort).await;
         to_abort.abort();
     });
@@ -211,8 +215,11 @@ async fn run_phase(shared: &Rc<Shared>, shard: Shard, command: &Command) -> Vec<
     for lane in lanes {
         results.push(wait_for(shared, lane).await);
     }
-    aborting.abort();
-    results
+    stopping.abort();
+    starting.abort();
+    let (began, stopped) = marks.get();
+    let ended = stopped.into_iter().chain(shared.sending_ended()).min_by_key(|mark| mark.at);
+    (results, began.zip(ended).map_or(0.0, |(began, ended)| ended.share_since(began)))
 }
 
 async fn wait_for(shared: &Shared, mut lane: JoinHandle<LaneOutcome>) -> LaneOutcome {
@@ -246,6 +253,12 @@ pub(super) struct LaneContext {
 }
 
 impl LaneContext {
+    /// Nothing more is sent by this workload on this thread.
+    pub(super) fn sending_ends(&self) {
+        self.shared.sending_ends();
+        self.live.set_over(self.start.elapsed());
+    }
+
     /// What the requests of one part have in common.
     pub(super) fn lane(&self, plan: &PartPlan) -> Lane {
         Lane {
@@ -253,6 +266,7 @@ impl LaneContext {
             operation: Arc::clone(&self.stream.operation),
             stream: plan.stream,
             ids: plan.ids,
+            queries: plan.queries,
             sampler: Sampler::new(plan.sample_ratio),
             switch: plan.switch,
             phase_start: self.start,
@@ -263,12 +277,7 @@ impl LaneContext {
             live: Arc::clone(&self.live),
             in_flight: Cell::new(0),
             in_flight_max: Cell::new(0),
-            last_done_ns: Cell::new(0),
+            last_sent_ns: Cell::new(0),
         }
     }
-}
-
-fn thread_cpu() -> Duration {
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }

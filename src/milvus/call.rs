@@ -85,6 +85,8 @@ methods! {
     DROP_COLLECTION "DropCollection" ChangesState;
     HAS_COLLECTION "HasCollection" Reads;
     DESCRIBE_COLLECTION "DescribeCollection" Reads;
+    CREATE_ALIAS "CreateAlias" ChangesState;
+    DROP_ALIAS "DropAlias" ChangesState;
     SHOW_COLLECTIONS "ShowCollections" Reads;
     LOAD_COLLECTION "LoadCollection" ChangesState;
     RELEASE_COLLECTION "ReleaseCollection" ChangesState;

@@ -44,7 +44,18 @@ pub struct CallFailure {
     pub error: CallError,
     /// Text of the server or the transport, at most 500 characters, control characters replaced, secrets masked.
     pub text: String,
+    /// Status of HTTP, where the reply was none of gRPC; see [`crate::not_grpc`].
+    pub http_status: Option<u16>,
+    /// Whether the server itself asks to come again later: a limit of the rate, a role that is starting. A call that found nobody is not.
+    pub retriable: bool,
 }
+
+/// Codes of Milvus that pass by themselves: not ready, unavailable, too many requests, rate limit, resources, collection or partition
+/// not fully loaded yet, recovering, a cut read, a repeated query that did not fit. 2.3.5 does not mark all of them as retriable.
+const RETRIABLE: &[i32] = &[1, 2, 4, 8, 12, 103, 106, 202, 1002, 2200];
+
+/// The rate limit of 2.2, which has no other code.
+const LEGACY_RATE_LIMIT: i32 = -49;
 
 /// Longest text of a failure, in characters.
 const TEXT_LIMIT: usize = 500;
@@ -54,7 +65,13 @@ impl CallFailure {
     #[must_use]
     pub fn new(error: CallError, text: &str) -> Self {
         let text = text.chars().take(TEXT_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect();
-        Self { error, text }
+        Self { error, text, http_status: None, retriable: false }
+    }
+
+    /// The same with the server's word on whether it may be tried again.
+    #[must_use]
+    pub fn retriable_if(self, retriable: bool) -> Self {
+        Self { retriable, ..self }
     }
 }
 
@@ -74,7 +91,8 @@ pub fn check_status(status: Option<&Status>) -> Result<(), CallFailure> {
     };
     // Newer servers leave `reason` short and put the cause into `detail`; older ones have no `detail`.
     let text = if status.reason.is_empty() { &status.detail } else { &status.reason };
-    Err(CallFailure::new(CallError::Milvus(code), text))
+    let retriable = status.retriable || code == LEGACY_RATE_LIMIT || RETRIABLE.contains(&code);
+    Err(CallFailure::new(CallError::Milvus(code), text).retriable_if(retriable))
 }
 
 #[cfg(test)]
@@ -119,6 +137,20 @@ mod tests {
     #[test]
     fn detail_stands_in_for_a_missing_reason() {
         check(Some(Status { code: 5, detail: "more".into(), ..Status::default() }), Err("milvus_5: more"));
+    }
+
+    #[test]
+    fn what_passes_by_itself_is_retriable() {
+        let retriable = |status: Option<Status>| check_status(status.as_ref()).map_err(|failure| failure.retriable);
+        for code in [8, 1, 4, 106] {
+            assert_eq!(retriable(status(code, 1)), Err(true), "{code}");
+        }
+        assert_eq!(retriable(status(0, 49)), Err(true), "the rate limit of 2.2");
+        for code in [100, 101, 9, 65535, 1100] {
+            assert_eq!(retriable(status(code, 1)), Err(false), "{code}");
+        }
+        // A code of a later version, which says so itself.
+        assert_eq!(retriable(status(4242, 1).map(|status| Status { retriable: true, ..status })), Err(true));
     }
 
     #[test]

@@ -393,6 +393,8 @@ pub struct DescribeCollectionResponse {
     pub created_timestamp: u64,
     #[prost(int32, tag = "8")]
     pub shards_num: i32,
+    #[prost(string, repeated, tag = "9")]
+    pub aliases: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(enumeration = "ConsistencyLevel", tag = "11")]
     pub consistency_level: i32,
     #[prost(string, tag = "12")]
@@ -401,6 +403,22 @@ pub struct DescribeCollectionResponse {
     pub properties: ::prost::alloc::vec::Vec<KeyValuePair>,
     #[prost(int64, tag = "15")]
     pub num_partitions: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateAliasRequest {
+    #[prost(string, tag = "2")]
+    pub db_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub collection_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub alias: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DropAliasRequest {
+    #[prost(string, tag = "2")]
+    pub db_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub alias: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ShowCollectionsRequest {

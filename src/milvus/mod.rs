@@ -13,6 +13,7 @@ mod error;
 mod generated;
 #[cfg(test)]
 mod test_server;
+mod tls_cause;
 mod transport;
 
 /// Protobuf messages of Milvus' public protocol, trimmed to what is used here (`proto/milvus.proto`).
@@ -22,7 +23,8 @@ pub mod proto {
 
 pub use call::{Access, Call, Effect, METHODS, Method, methods};
 pub use client::{Client, HasStatus, SetupError, Timed, optional};
-pub use connections::{Connections, Exchange, InFlight, NotSent, Pick, Resolve, Watch};
+pub use connections::{Connections, Exchange, InFlight, NotSent, Pick, Resolve, Watch, tls_refusal};
 pub use encode::{FloatColumn, InsertParts, encode_insert, placeholder_group};
 pub use error::{CallError, CallFailure, check_status};
+pub use tls_cause::TlsCause;
 pub use transport::{ConnectError, ConnectOptions, Credentials, Reply, TlsOptions, Transport};

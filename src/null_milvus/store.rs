@@ -33,6 +33,7 @@ struct Collection {
     schema: proto::CollectionSchema,
     request: proto::CreateCollectionRequest,
     indexes: Vec<proto::IndexDescription>,
+    aliases: Vec<String>,
     loaded: bool,
     rows: i64,
 }
@@ -55,7 +56,8 @@ fn ok() -> Option<proto::Status> {
 pub(super) fn refused(method: &Method, code: i32, error_code: i32, reason: &str) -> Bytes {
     let status = proto::Status { code, error_code, reason: reason.to_owned(), ..proto::Status::default() };
     match method.name {
-        "CreateCollection" | "DropCollection" | "LoadCollection" | "ReleaseCollection" | "CreateIndex" | "DropIndex" => framed(&status),
+        "CreateCollection" | "DropCollection" | "LoadCollection" | "ReleaseCollection" | "CreateIndex" | "DropIndex" | "CreateAlias"
+        | "DropAlias" => framed(&status),
         _ => framed(&proto::BoolResponse { status: Some(status), value: false }),
     }
 }
@@ -97,6 +99,11 @@ impl Store {
             }
             "CreateCollection" => self.create(dbname, parse(parts)?),
             "ShowCollections" => self.show(dbname, parse(parts)?),
+            "DropAlias" => {
+                let alias = parse::<proto::DropAliasRequest>(parts)?.alias;
+                self.collections.values_mut().for_each(|collection| collection.aliases.retain(|known| *known != alias));
+                Ok(framed(&proto::Status::default()))
+            }
             "Flush" => self.flush(dbname, parse(parts)?),
             _ => self.answer_of_one(method, dbname, parts),
         }
@@ -144,7 +151,7 @@ impl Store {
             field.field_id = id;
         }
         self.last_id += 10;
-        let collection = Collection { id: self.last_id, schema, request, indexes: Vec::new(), loaded: false, rows: 0 };
+        let collection = Collection { id: self.last_id, schema, request, indexes: Vec::new(), aliases: Vec::new(), loaded: false, rows: 0 };
         self.collections.insert(key, collection);
         Ok(framed(&proto::Status::default()))
     }
@@ -184,6 +191,14 @@ impl Collection {
     fn answer(&mut self, method: &Method, name: &str, parts: Parts<'_>) -> Result<Bytes, Refusal> {
         match method.name {
             "DescribeCollection" => Ok(framed(&self.describe(name))),
+            "CreateAlias" => {
+                let alias = parse::<proto::CreateAliasRequest>(parts)?.alias;
+                // A client that never drops one could fill the memory.
+                if self.aliases.len() < COLLECTIONS_MAX && !self.aliases.contains(&alias) {
+                    self.aliases.push(alias);
+                }
+                Ok(framed(&proto::Status::default()))
+            }
             "LoadCollection" => self.load(),
             "ReleaseCollection" => {
                 self.loaded = false;
@@ -224,6 +239,7 @@ impl Collection {
             collection_id: self.id,
             created_timestamp: TIMESTAMP,
             shards_num: self.request.shards_num.max(1),
+            aliases: self.aliases.clone(),
             consistency_level: self.request.consistency_level,
             collection_name: name.to_owned(),
             properties: self.request.properties.clone(),

@@ -9,10 +9,13 @@ mod fields;
 mod index;
 mod insert;
 mod keys;
+pub mod mark;
+mod order;
 mod query;
 mod recall;
 mod search;
 pub mod setup;
+mod truth;
 
 use std::{fmt, sync::Arc};
 
@@ -22,6 +25,7 @@ pub use collection::{CollectionShape, Consistency, IndexShape, ScalarField, Scal
 pub use fields::{FieldValue, FieldValues, ScalarFieldOptions};
 pub use index::{IndexOptions, known_metric};
 pub use insert::{insert_call, inserted, rows_per_batch};
+pub use order::QueryOrder;
 
 use crate::{
     dataset::Dataset,
@@ -29,14 +33,16 @@ use crate::{
 };
 
 /// Identity of a request, as far as content depends on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestKey {
-    /// Hash of (seed, phase, workload, part, seq): what random choices are drawn from.
+    /// Hash of (seed, round, phase, workload, part, seq): what random choices are drawn from.
     pub hash: u64,
     /// Number within (phase, workload, part), from 0.
     pub seq: u64,
     /// Requests of this workload in earlier parts and phases: `earlier + seq` numbers the requests of a whole run.
     pub earlier: u64,
+    /// The order in which queries are taken.
+    pub queries: QueryOrder,
 }
 
 /// What a reply held.
@@ -44,8 +50,49 @@ pub struct RequestKey {
 pub struct Finished {
     /// Rows written or returned.
     pub rows: u32,
-    /// Share of the true neighbours that were returned, in [0, 1]; NaN where it is not known.
+    /// Share of the true neighbours that were returned, in [0, 1]; NaN where it is not known, [`TRUTH_WRONG`] where the reply proves that
+    /// the truth is wrong.
     pub recall: f32,
+}
+
+/// What the replies of a read hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replies {
+    /// Query vectors of a request; 1 where it has none.
+    pub vectors: u64,
+    /// Rows of a reply that lacks none; None where the scenario does not say.
+    pub full_rows: Option<u64>,
+}
+
+/// In the place of a recall: the reply holds a row nearer than the first of the true neighbours.
+pub const TRUTH_WRONG: f32 = f32::NEG_INFINITY;
+
+/// Key of an [`OperationError`] that means the truth of the workload's data set.
+pub const TRUTH_KEY: &str = "data.truth";
+
+/// Rows that a reply held, in its order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Returned {
+    /// Primary keys.
+    pub ids: ReturnedIds,
+    /// As many as ids, or none.
+    pub scores: Vec<f32>,
+    /// Rows of each query vector, where the request has several.
+    pub per_query: Vec<u32>,
+}
+
+/// Primary keys of rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum ReturnedIds {
+    Numbers(Vec<i64>),
+    Texts(Vec<String>),
+}
+
+impl Default for ReturnedIds {
+    fn default() -> Self {
+        Self::Numbers(Vec::new())
+    }
 }
 
 /// One kind of request, resolved: a pure function from key to bytes and from bytes to outcome.
@@ -63,9 +110,19 @@ pub trait Operation: Send + Sync + fmt::Debug {
         None
     }
 
+    /// What its replies hold; None of everything that reads no rows.
+    fn replies(&self) -> Option<Replies> {
+        None
+    }
+
     /// Whether its requests write rows.
     fn writes(&self) -> bool {
         self.method().effect != Effect::Reads
+    }
+
+    /// Why its replies have no recall, in words that go on after `no recall: `; None where they have one.
+    fn no_recall(&self) -> Option<&str> {
+        Some("only a search has a recall")
     }
 
     /// The request with `key`: a pure function of it, so the same in every run.
@@ -73,6 +130,16 @@ pub trait Operation: Send + Sync + fmt::Debug {
     /// # Errors
     /// Rows can't be read from their file any more.
     fn prepare(&self, key: RequestKey) -> Result<Call, crate::dataset::DatasetError>;
+
+    /// The numbers of the query vectors of the request with `key`, in its order; none where it has none.
+    fn query_numbers(&self, _key: RequestKey) -> Vec<u64> {
+        Vec::new()
+    }
+
+    /// What the reply held, where the scenario keeps it (`[tracing] keep_ids`); asked of traced requests only, after [`Self::finish`].
+    fn returned(&self, _body: Bytes) -> Option<Returned> {
+        None
+    }
 
     /// What the reply to `key` says. Called after `done` was read.
     ///
@@ -92,8 +159,13 @@ pub struct OperationContext {
     pub dataset: Option<Arc<dyn Dataset>>,
     /// Rows that preparation inserts; insert workloads go on after them.
     pub initial_rows: u64,
-    /// Whether rows stay the same while the workload runs, so that the data set's truth holds.
-    pub truth_holds: bool,
+    /// Why the data set's truth is not that of the rows that are there while the workload runs, in words that go on after `no recall: `;
+    /// None where it is.
+    pub truth_fails: Option<String>,
+    /// Whether the collection is one that was there, which may hold other rows than the data set.
+    pub reused: bool,
+    /// Whether replies say what they held ([`Operation::returned`]).
+    pub keep_ids: bool,
     /// Keys of the workload's table that the plan does not know itself.
     pub keys: toml::Table,
 }
@@ -101,7 +173,7 @@ pub struct OperationContext {
 /// Why an operation can't be built: the key as typed, and one sentence without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperationError {
-    /// Key within the workload's table; empty when the workload as a whole is meant.
+    /// Key within the workload's table; empty when the workload as a whole is meant, [`TRUTH_KEY`] for the truth of its data set.
     pub key: String,
     /// What was found and what is allowed.
     pub message: String,

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, RequestKey,
+    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, Replies, RequestKey,
+    Returned, ReturnedIds,
     consistency::ReadConsistency,
     draw,
     keys::{Keys, refuse},
@@ -60,7 +61,10 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
 struct Query {
     /// The request, encoded; without an expression when there are `ids`.
     encoded: Bytes,
+    /// Name of the primary key, where what was returned is kept.
+    kept: Option<String>,
     ids: Option<RandomIds>,
+    full_rows: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -84,6 +88,10 @@ impl Operation for Query {
         &methods::QUERY
     }
 
+    fn replies(&self) -> Option<Replies> {
+        Some(Replies { vectors: 1, full_rows: self.full_rows })
+    }
+
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
         let body = match &self.ids {
             None => self.encoded.clone(),
@@ -97,6 +105,19 @@ impl Operation for Query {
             }
         };
         Ok(Call { method: &methods::QUERY, body })
+    }
+
+    fn returned(&self, body: Bytes) -> Option<Returned> {
+        let name = self.kept.as_ref()?;
+        let mut columns = QueryReply::decode(body).ok()?.fields_data.into_iter().filter_map(|field| FieldData::decode(field).ok());
+        let column = columns.find(|column| column.field_name == *name)?;
+        let Some(Field::Scalars(scalars)) = column.field else { return None };
+        let ids = match scalars.data? {
+            Data::LongData(values) => ReturnedIds::Numbers(values.data),
+            Data::StringData(values) => ReturnedIds::Texts(values.data),
+            _ => return None,
+        };
+        Some(Returned { ids, ..Returned::default() })
     }
 
     fn finish(&self, _key: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
@@ -156,7 +177,7 @@ fn column_rows(field: &FieldData) -> Option<usize> {
 }
 
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError> {
-    let OperationContext { collection: shape, initial_rows, keys, .. } = context;
+    let OperationContext { collection: shape, initial_rows, keep_ids, keys, .. } = context;
     let mut keys = Keys::new(keys, ENTRY.keys)?;
     let filter = keys.text("filter")?;
     let per_request = keys.number("ids", 1..=MAX_LIMIT)?;
@@ -183,7 +204,8 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     }
     let request = query_request(&shape, consistency, QueryParts { filter: filter.unwrap_or_default(), limit, output_fields, partitions });
     let encoded = Bytes::from(request.encode_to_vec());
-    Ok(Arc::new(Query { encoded, ids }))
+    let full_rows = per_request.or(limit).map(i64::unsigned_abs);
+    Ok(Arc::new(Query { encoded, kept: keep_ids.then(|| shape.id_field.clone()), ids, full_rows }))
 }
 
 struct QueryParts {

@@ -10,11 +10,12 @@ use prost::Message;
 use toml::{Table, Value};
 
 use super::{
-    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, RequestKey,
+    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, Replies, RequestKey,
+    Returned, ReturnedIds,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
-    recall::Recall,
+    recall::{Answer, Recall},
 };
 use crate::{
     dataset::{Dataset, DatasetError},
@@ -81,7 +82,12 @@ struct SearchKeys {
 struct Search {
     dataset: Arc<dyn Dataset>,
     template: Template,
-    recall: Option<Recall>,
+    limit: u64,
+    /// Or why there is none.
+    recall: Result<Recall, String>,
+    keep_ids: bool,
+    /// Whether the collection may hold other rows than the data set.
+    reused: bool,
 }
 
 /// A whole request with zeros where the vectors belong.
@@ -109,9 +115,44 @@ struct SearchHits {
     topks: Vec<i64>,
 }
 
+/// The fields that are kept where the scenario wants them.
+#[derive(Clone, PartialEq, Message)]
+struct ReturnedReply {
+    #[prost(message, optional, tag = "2")]
+    results: Option<ReturnedHits>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ReturnedHits {
+    #[prost(float, repeated, tag = "4")]
+    scores: Vec<f32>,
+    #[prost(message, optional, tag = "5")]
+    ids: Option<Ids>,
+    #[prost(int64, repeated, tag = "6")]
+    topks: Vec<i64>,
+}
+
+/// The scores of a reply alone.
+#[derive(Clone, PartialEq, Message)]
+struct ScoredReply {
+    #[prost(message, optional, tag = "2")]
+    results: Option<Scores>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Scores {
+    #[prost(float, repeated, tag = "4")]
+    scores: Vec<f32>,
+}
+
 impl Operation for Search {
     fn method(&self) -> &'static Method {
         &methods::SEARCH
+    }
+
+    fn replies(&self) -> Option<Replies> {
+        let vectors = self.template.vectors.len() as u64;
+        Some(Replies { vectors, full_rows: Some(vectors * self.limit) })
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
@@ -123,8 +164,16 @@ impl Operation for Search {
         Ok(Call { method: &methods::SEARCH, body: Bytes::from(body) })
     }
 
+    fn no_recall(&self) -> Option<&str> {
+        self.recall.as_ref().err().map(String::as_str)
+    }
+
+    fn query_numbers(&self, key: RequestKey) -> Vec<u64> {
+        self.queries(key).collect()
+    }
+
     fn finish(&self, key: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
-        let reply = SearchReply::decode(body).map_err(|error| CallFailure::new(CallError::BadReply, &error.to_string()))?;
+        let reply = SearchReply::decode(body.clone()).map_err(|error| CallFailure::new(CallError::BadReply, &error.to_string()))?;
         check_status(reply.status.as_ref())?;
         let hits = reply.results.unwrap_or_default();
         let ids = match hits.ids.and_then(|ids| ids.id_field) {
@@ -133,21 +182,54 @@ impl Operation for Search {
             None => Vec::new(),
         };
         let recall = match &self.recall {
-            None => f32::NAN,
-            Some(recall) => {
-                recall.of_request(&*self.dataset, self.queries(key), &per_query(&ids, &hits.topks, self.template.vectors.len())?)
+            Err(_) => f32::NAN,
+            Ok(recall) => {
+                let answers = per_query(&ids, &hits.topks, self.template.vectors.len())?;
+                let scores = if self.scores_matter() { scores(body, ids.len()) } else { Vec::new() };
+                let mut begin = 0;
+                let answers = self.queries(key).zip(answers).map(|(query, ids)| {
+                    let scores = scores.get(begin..begin + ids.len()).unwrap_or_default();
+                    begin += ids.len();
+                    Answer { query, ids, scores }
+                });
+                recall.of_request(&*self.dataset, answers)
             }
         };
         Ok(Finished { rows: saturated(ids.len()), recall })
     }
+
+    fn returned(&self, body: Bytes) -> Option<Returned> {
+        if !self.keep_ids {
+            return None;
+        }
+        let hits = ReturnedReply::decode(body).ok()?.results.unwrap_or_default();
+        let ids = match hits.ids.and_then(|ids| ids.id_field) {
+            Some(IdField::IntId(ids)) => ReturnedIds::Numbers(ids.data),
+            Some(IdField::StrId(ids)) => ReturnedIds::Texts(ids.data),
+            None => ReturnedIds::default(),
+        };
+        let several = self.template.vectors.len() > 1;
+        let counts = hits.topks.iter().filter(|_| several).map(|count| u32::try_from(*count).unwrap_or_default());
+        Some(Returned { ids, scores: hits.scores, per_query: counts.collect() })
+    }
 }
 
 impl Search {
-    /// The query vectors of a request: consecutive ones from a random one on.
-    fn queries(&self, key: RequestKey) -> impl Iterator<Item = u64> {
-        let count = self.dataset.queries();
-        (0..self.template.vectors.len() as u64).map(move |offset| (key.hash % count + offset) % count)
+    /// Whether the truth is one of rows that the data set does not have, so that only scores tell whether a row is nearer.
+    fn scores_matter(&self) -> bool {
+        self.dataset.rows() == 0 || self.reused
     }
+
+    /// The query vectors of a request: each once, pass after pass.
+    fn queries(&self, key: RequestKey) -> impl Iterator<Item = u64> {
+        key.queries.queries(key.seq, self.template.vectors.len() as u64, self.dataset.queries())
+    }
+}
+
+/// The scores of `rows` rows; none where there are not as many.
+fn scores(body: Bytes, rows: usize) -> Vec<f32> {
+    let found = ScoredReply::decode(body).ok().and_then(|reply| reply.results).unwrap_or_default().scores;
+    if found.len() == rows { found } else { Vec::new() }
 }
 
 fn saturated(rows: usize) -> u32 {
@@ -189,12 +271,26 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         );
     }
     let template = Template::new(shape, &keys)?;
-    // Every row must be a candidate, or the truth of the data set is not that of the request.
-    let all_rows = keys.filter.is_empty() && keys.partitions.is_empty() && keys.group_by_field.is_none() && !keys.ignore_growing;
-    let ranged = ["radius", "range_filter"].iter().any(|key| keys.params.contains_key(*key));
-    let recall =
-        if context.truth_holds && all_rows && !ranged { Recall::new(&*dataset, &shape.metric, keys.limit as usize)? } else { None };
-    Ok(Arc::new(Search { dataset, template, recall }))
+    let recall = match not_all_rows(&keys).or(context.truth_fails) {
+        _ if dataset.truth().is_none() => Err("its data set has no `truth`".to_owned()),
+        Some(why) => Err(why),
+        None => Recall::new(&*dataset, &shape.metric, keys.limit as usize)?,
+    };
+    Ok(Arc::new(Search { dataset, template, recall, keep_ids: context.keep_ids, reused: context.reused, limit: keys.limit.unsigned_abs() }))
+}
+
+/// Why not every row is a candidate, so that the truth of the data set is not that of the request.
+fn not_all_rows(keys: &SearchKeys) -> Option<String> {
+    let ranged = ["radius", "range_filter"].into_iter().find(|key| keys.params.contains_key(*key));
+    let given = [
+        ("`filter`", !keys.filter.is_empty()),
+        ("`partitions`", !keys.partitions.is_empty()),
+        ("`group_by_field`", keys.group_by_field.is_some()),
+        ("`ignore_growing`", keys.ignore_growing),
+    ];
+    let key = given.into_iter().find(|(_, given)| *given).map(|(key, _)| key.to_owned());
+    let key = key.or_else(|| ranged.map(|key| format!("`{key}` among its params")));
+    key.map(|key| format!("it has {key}, and the truth of its data set is that of a search among all rows"))
 }
 
 fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {

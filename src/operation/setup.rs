@@ -1,4 +1,4 @@
-//! Requests of preparation as messages, and the mark by which a collection of milvus-bench is known.
+//! Requests of preparation as messages.
 //!
 //! When they are sent, and what is waited for between them, is not decided here.
 
@@ -6,14 +6,12 @@ use prost::Message;
 
 use super::{CollectionShape, IndexShape, draw::text_hash, fields::data_type};
 use crate::milvus::proto::{
-    CollectionSchema, CreateCollectionRequest, CreateIndexRequest, DataType, DescribeIndexRequest, DropCollectionRequest, FieldSchema,
-    FlushRequest, GetFlushStateRequest, GetLoadStateRequest, KeyValuePair, LoadCollectionRequest, QueryRequest, ReleaseCollectionRequest,
+    CollectionSchema, CreateAliasRequest, CreateCollectionRequest, CreateIndexRequest, DataType, DescribeIndexRequest, DropAliasRequest,
+    DropCollectionRequest, FieldSchema, FlushRequest, GetFlushStateRequest, GetLoadStateRequest, KeyValuePair, LoadCollectionRequest,
+    QueryRequest, ReleaseCollectionRequest,
 };
 
-/// What the description of every collection of milvus-bench begins with.
-const MARK: &str = "milvus-bench:1:";
-
-/// Creates the collection, `description` (see [`mark`]) in its schema.
+/// Creates the collection, `description` (see [`super::mark`]) in its schema.
 #[must_use]
 pub fn create_collection(shape: &CollectionShape, description: &str) -> CreateCollectionRequest {
     let id =
@@ -109,6 +107,18 @@ pub fn drop_collection(shape: &CollectionShape) -> DropCollectionRequest {
     DropCollectionRequest { db_name: shape.database.clone(), collection_name: shape.name.clone() }
 }
 
+/// Gives the collection another name beside its own.
+#[must_use]
+pub fn create_alias(database: &str, collection: &str, alias: &str) -> CreateAliasRequest {
+    CreateAliasRequest { db_name: database.to_owned(), collection_name: collection.to_owned(), alias: alias.to_owned() }
+}
+
+/// Takes it away again.
+#[must_use]
+pub fn drop_alias(database: &str, alias: &str) -> DropAliasRequest {
+    DropAliasRequest { db_name: database.to_owned(), alias: alias.to_owned() }
+}
+
 /// Seals what was inserted; [`flush_state`] says when it is on disk.
 #[must_use]
 pub fn flush(shape: &CollectionShape) -> FlushRequest {
@@ -158,19 +168,6 @@ pub fn fingerprint(shape: &CollectionShape, data: &str) -> String {
         ));
     }
     format!("{:016x}", text_hash(&text))
-}
-
-/// The description by which a collection is known to be milvus-bench's own.
-#[must_use]
-pub fn mark(fingerprint: &str) -> String {
-    format!("{MARK}{fingerprint}")
-}
-
-/// The fingerprint in a description; None for a collection that is not milvus-bench's own.
-#[must_use]
-pub fn parse_mark(description: &str) -> Option<&str> {
-    let fingerprint = description.strip_prefix(MARK)?;
-    (fingerprint.len() == 16 && fingerprint.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))).then_some(fingerprint)
 }
 
 fn pair(key: &str, value: impl ToString) -> KeyValuePair {

@@ -75,13 +75,15 @@ pub(super) fn context(text: &str, dataset: Vectors, initial_rows: u64) -> Operat
         collection: Arc::new(shape()),
         dataset: Some(Arc::new(dataset)),
         initial_rows,
-        truth_holds: true,
+        truth_fails: None,
+        reused: false,
+        keep_ids: false,
         keys: text.parse().unwrap(),
     }
 }
 
 pub(super) fn key(hash: u64, seq: u64) -> RequestKey {
-    RequestKey { hash, seq, earlier: 0 }
+    RequestKey { hash, seq, ..RequestKey::default() }
 }
 
 /// Building must fail at `key` with a message that holds `word`.

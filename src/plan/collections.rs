@@ -111,7 +111,10 @@ impl Builder<'_> {
         };
         if source.dataset.rows() == 0 && prepare != PrepareMode::Reuse {
             return Err(name
-                .error(format!("is \"{}\", which has queries and no rows; give it a `base`, or use prepare = \"reuse\"", name.value))
+                .error(format!(
+                    "is \"{}\", which has queries and no rows; give it a `base` (random: `rows`), or use prepare = \"reuse\"",
+                    name.value
+                ))
                 .into());
         }
         Ok(Some(source.dataset.clone()))

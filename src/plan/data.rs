@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use super::{PlanError, limits};
 use crate::{
-    dataset::{DATASETS, Dataset, DatasetOptions},
+    dataset::{DATASETS, Dataset, DatasetOptions, OpenError},
     scenario::{At, DataTable, QueriesKey, Scenario, choose},
 };
 
@@ -17,6 +17,26 @@ pub(super) struct Source {
 /// Opens every data set of the scenario.
 pub(super) fn open(scenario: &Scenario, seed: u64) -> Result<Vec<Source>, PlanError> {
     scenario.data.iter().map(|table| source(table, seed)).collect()
+}
+
+/// The error at the key that it names.
+fn at_fault(table: &At<DataTable>, error: &OpenError) -> PlanError {
+    let DataTable { base, queries, truth, rows, dim, distribution, .. } = &table.value;
+    let place = match error.key {
+        "base" => base.as_ref().map(|at| &at.place),
+        "queries" => queries.as_ref().map(|at| &at.place),
+        "truth" => truth.as_ref().map(|at| &at.place),
+        "rows" => rows.as_ref().map(|at| &at.place),
+        "dim" => dim.as_ref().map(|at| &at.place),
+        "distribution" => distribution.as_ref().map(|at| &at.place),
+        _ => None,
+    };
+    let place = match place {
+        Some(place) => place.clone(),
+        None if error.key.is_empty() => table.place.clone(),
+        None => table.place.child(error.key),
+    };
+    place.error(&error.message).into()
 }
 
 fn source(table: &At<DataTable>, seed: u64) -> Result<Source, PlanError> {
@@ -44,6 +64,6 @@ fn source(table: &At<DataTable>, seed: u64) -> Result<Source, PlanError> {
         distribution: data.distribution.as_ref().map(|text| text.value.clone()),
         seed,
     };
-    let dataset = (entry.open)(&options).map_err(|error| table.error(format!("can't be used: {error}")))?;
+    let dataset = (entry.open)(&options).map_err(|error| at_fault(table, &error))?;
     Ok(Source { name: data.key.clone(), dataset })
 }

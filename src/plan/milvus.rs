@@ -80,7 +80,8 @@ fn uri<'a>(table: &'a MilvusTable, flags: &PlanFlags, env: Environment<'_>, rema
     if let Some(text) = &flags.uri {
         return Address { text: text.clone(), giver: Giver::Flag("--uri") };
     }
-    if let Some(text) = env("MILVUS_URI").filter(|text| !text.is_empty()) {
+    let is_set = table.uri.as_ref().is_some_and(|at| at.place.is_set());
+    if let Some(text) = env("MILVUS_URI").filter(|text| !text.is_empty() && !is_set) {
         if table.uri.is_some() {
             remarks.push(Remark::EnvironmentOverrides { variable: "MILVUS_URI".to_owned(), key: "milvus.uri".to_owned() });
         }

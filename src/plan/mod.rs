@@ -9,12 +9,14 @@ mod expectation;
 mod key_table;
 mod limits;
 mod milvus;
+mod otlp;
 mod phases;
 mod resolved;
 mod schedule;
 mod secret;
 mod thresholds;
 mod tracing;
+mod undecidable;
 mod uri;
 mod workloads;
 
@@ -22,6 +24,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
 pub use key_table::key_table;
+pub use otlp::{ExportPlan, NamedFile, OtlpProtocol};
 pub use schedule::{PartKind, PartLoad, PlannedPart, ScheduledPart};
 pub use secret::Secret;
 pub use thresholds::{AbortPlan, ThresholdPlan};
@@ -72,6 +75,8 @@ pub struct Plan {
     pub description: String,
     /// Same seed: same requests, same ones sampled.
     pub seed: u64,
+    /// Which of `--repeat` it is for, from 1: each has its own draw of queries, arrivals and traced requests.
+    pub round: u32,
     /// How to reach Milvus.
     pub milvus: MilvusPlan,
     /// Trace context, client spans, server spans.
@@ -98,6 +103,7 @@ pub struct Plan {
 pub enum Remark {
     EnvironmentOverrides { variable: String, key: String },
     SamplerIgnored { variable: String },
+    Variable { variable: String, story: String },
     UnusedWorkload { name: String },
     PortTaken { giver: String, port: u16 },
 }
@@ -116,6 +122,7 @@ impl fmt::Display for Remark {
             Self::EnvironmentOverrides { variable, key } => write!(f, "{variable} overrides `{key}` of the scenario"),
             Self::SamplerIgnored { variable } => write!(f, "{variable} is ignored, `tracing.sample_ratio` decides what is traced"),
             Self::PortTaken { giver, port } => write!(f, "`{giver}` names no port, {port} is taken"),
+            Self::Variable { variable, story } => write!(f, "{variable} {story}"),
             Self::UnusedWorkload { name } => write!(f, "workload `{name}` is in no phase and does not run"),
         }
     }
@@ -208,10 +215,16 @@ pub struct TracingPlan {
     pub max_traces: u64,
     /// Length of the blocks of time in every other one of which nothing is traced; None: there are none.
     pub switch_every: Option<Duration>,
+    /// Whether ids and scores of traced replies are written into requests.jsonl.
+    pub keep_ids: bool,
     /// `service.name` of the client spans.
     pub service_name: String,
-    /// Where client spans go (OTLP/gRPC); None for `off`.
-    pub export: Option<String>,
+    /// Where client spans go; None for `off`.
+    pub export: Option<ExportPlan>,
+    /// Resource attributes of the client spans, beside their service.
+    pub resource: Vec<(String, String)>,
+    /// Whether attributes of RPC have their older names as well.
+    pub older_names: bool,
     /// Row of `spans::SPAN_SOURCES`.
     pub source: String,
     /// Base URL of the span source.
@@ -411,14 +424,15 @@ impl Plan {
         let tracing = tracing::resolve(&scenario.tracing, flags, env, &mut remarks)?;
         let sources = data::open(scenario, seed)?;
         let collections = collections::resolve(scenario, seed, &milvus, &sources)?;
-        let workloads = workloads::resolve(scenario, &milvus, &collections)?;
+        let workloads = workloads::resolve(scenario, &milvus, &tracing, &collections)?;
         let phases = phases::resolve(scenario, &workloads, &mut remarks)?;
         let mut plan = Self {
             name,
             description: scenario.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
             seed,
+            round: 1,
             milvus,
-            thresholds: thresholds::resolve(scenario, &workloads, &phases, tracing.reads_spans())?,
+            thresholds: Vec::new(),
             tracing,
             collections,
             workloads,
@@ -435,6 +449,7 @@ impl Plan {
             );
             return Err(scenario.place.error(message).into());
         }
+        plan.thresholds = thresholds::resolve(scenario, &plan)?;
         plan.resolved = resolved::resolved(scenario, &plan);
         Ok(plan)
     }

@@ -142,21 +142,28 @@ fn own_length(table: &At<PhaseTable>) -> Result<PhaseLength, PlanError> {
     }
 }
 
-/// Whether the data set's true neighbours are those of the collection while workload `index` runs: all rows are there
+/// Why the data set's true neighbours are not those of the collection while workload `index` runs; None where all rows are there
 /// from the beginning, and nothing was or is inserted.
-pub(super) fn truth_holds(scenario: &Scenario, collections: &[CollectionPlan], workloads: &[WorkloadPlan], index: usize) -> bool {
+pub(super) fn truth_fails(scenario: &Scenario, collections: &[CollectionPlan], workloads: &[WorkloadPlan], index: usize) -> Option<String> {
     let workload = &workloads[index];
     let collection = &collections[workload.collection];
     let rows = collection.dataset.as_ref().map_or(0, |data| data.rows());
-    let complete = collection.initial_rows == rows && collection.prepare != PrepareMode::Schema;
+    if collection.prepare == PrepareMode::Schema {
+        return Some("preparation leaves its collection empty (prepare = \"schema\")".to_owned());
+    }
+    if collection.initial_rows != rows {
+        let [initial, rows] = [collection.initial_rows, rows].map(|rows| limits::grouped(i64::try_from(rows).unwrap_or(i64::MAX)));
+        return Some(format!("preparation inserts {initial} of the {rows} rows that the truth of its data set is of"));
+    }
     let has = |phase: &At<PhaseTable>, name: &str| {
         phase.value.workloads.as_ref().is_some_and(|list| list.value.iter().any(|at| at.value == name))
     };
     let last = scenario.phases.iter().rposition(|phase| has(phase, &workload.name)).map_or(0, |last| last + 1);
-    let writes = |other: &WorkloadPlan| {
-        other.collection == workload.collection
-            && other.operation.writes()
-            && scenario.phases[..last].iter().any(|phase| has(phase, &other.name))
-    };
-    complete && !workload.operation.writes() && !workloads.iter().any(writes)
+    let writers = workloads.iter().filter(|other| other.collection == workload.collection && other.operation.writes());
+    let mut writing = writers.filter_map(|other| {
+        let phase = scenario.phases[..last].iter().find(|phase| has(phase, &other.name))?;
+        let named = phase.value.name.as_ref().map_or(String::new(), |name| format!(" in phase `{}`", name.value));
+        Some(format!("workload `{}` writes to its collection{named}, so its true neighbours change", other.name))
+    });
+    writing.next()
 }

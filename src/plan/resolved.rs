@@ -76,8 +76,10 @@ fn tracing(plan: &Plan) -> Value {
         "sample_ratio": tracing.sample_ratio.map_or(json!("auto"), |ratio| json!(ratio)),
         "max_traces": tracing.max_traces,
         "switch_every": tracing.switch_every.map(text),
+        "keep_ids": tracing.keep_ids,
         "service_name": tracing.service_name,
-        "export": tracing.export.as_deref().unwrap_or("off"),
+        "export": tracing.export.as_ref().map_or("off", |export| export.endpoint.as_str()),
+        "export_protocol": tracing.export.as_ref().map(|export| export.protocol.name()),
         "spans": {
             "source": tracing.source,
             "endpoint": tracing.endpoint,

@@ -8,7 +8,9 @@ mod bad_input;
 mod environment;
 mod files;
 mod fuzz;
+mod otlp;
 mod rules;
+mod undecidable;
 
 /// A scenario that is right, small, and needs no files.
 pub(super) const GOOD: &str = r#"

@@ -1,10 +1,15 @@
-//! `[[thresholds]]`: that each can be read, and that some workload has the figure.
+//! `[[thresholds]]`: that each can be read, and that some workload may miss it.
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{Arrival, PhaseLength, PhasePlan, PlanError, WorkloadPlan, collections::unknown, limits};
+use super::{
+    Plan, PlanError,
+    collections::unknown,
+    limits,
+    undecidable::{self, Row},
+};
 use crate::{
-    analysis::thresholds::expression::{Base, Expression, Figure, Limit},
+    analysis::thresholds::expression::{Expression, Limit},
     scenario::{AbortTable, At, Scenario, ThresholdTable, quoted},
 };
 
@@ -42,62 +47,46 @@ const TO_SEE_IT: Duration = Duration::from_secs(3);
 /// Shortest and longest time that is not looked at.
 const AFTER: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(86_400);
 
-/// `spans`: whether server spans are read.
-pub(super) fn resolve(
-    scenario: &Scenario,
-    workloads: &[WorkloadPlan],
-    phases: &[PhasePlan],
-    spans: bool,
-) -> Result<Vec<ThresholdPlan>, PlanError> {
+/// Every threshold of a plan that has all the rest.
+pub(super) fn resolve(scenario: &Scenario, plan: &Plan) -> Result<Vec<ThresholdPlan>, PlanError> {
     if let Some(table) = scenario.thresholds.get(MAX_THRESHOLDS) {
         return Err(table.error(format!("is one too many, a scenario may have {MAX_THRESHOLDS} thresholds")).into());
     }
-    scenario.thresholds.iter().map(|table| threshold(table, workloads, phases, spans)).collect()
+    scenario.thresholds.iter().map(|table| threshold(table, plan)).collect()
 }
 
-fn threshold(
-    table: &At<ThresholdTable>,
-    workloads: &[WorkloadPlan],
-    phases: &[PhasePlan],
-    spans: bool,
-) -> Result<ThresholdPlan, PlanError> {
+fn threshold(table: &At<ThresholdTable>, plan: &Plan) -> Result<ThresholdPlan, PlanError> {
     let ThresholdTable { require, workload, phase, strict, abort } = &table.value;
     let require =
         require.as_ref().ok_or_else(|| table.error("has no `require`; write for example require = \"response_time.p99 < 50ms\""))?;
     let expression = Expression::parse(&require.value).map_err(|error| require.error(format!("is {}, {error}", quoted(&require.value))))?;
-    known(workload, "workload", workloads.iter().map(|plan| plan.name.as_str()))?;
-    known(phase, "phase", phases.iter().map(|plan| plan.name.as_str()))?;
+    let phases = || plan.phases.iter().map(|plan| plan.name.as_str());
+    known(workload, "workload", plan.workloads.iter().map(|plan| plan.name.as_str()))?;
+    known(phase, "phase", phases())?;
     if let Limit::Phase { phase: other, .. } = &expression.limit
-        && !phases.iter().any(|plan| plan.name == *other)
+        && !phases().any(|name| name == other)
     {
-        let names = phases.iter().map(|plan| plan.name.as_str());
-        return Err(require.error(format!("names a phase that {}", unknown(other, "phase", names))).into());
+        return Err(require.error(format!("names a phase that {}", unknown(other, "phase", phases()))).into());
     }
     let is = |wanted: &Option<At<String>>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted.value == name);
-    let of_phases =
-        phases.iter().filter(|plan| is(phase, &plan.name)).flat_map(|plan| plan.workloads.iter().map(|index| &workloads[*index]));
-    let rows: Vec<&WorkloadPlan> = of_phases.filter(|plan| is(workload, &plan.name)).collect();
+    let of_phases = plan.phases.iter().enumerate().filter(|(_, of)| is(phase, &of.name));
+    let rows = of_phases.flat_map(|(number, of)| of.workloads.iter().map(move |index| (number, *index)));
+    let rows: Vec<Row> = rows.filter(|(_, index)| is(workload, &plan.workloads[*index].name)).collect();
     if rows.is_empty() {
         return Err(table.error("is for a workload that does not run in the phase; name another one of either").into());
     }
     // Where none of them has the figure, the threshold would pass unseen.
-    let lacking = |plan: &&WorkloadPlan| expression.figure.lacking(matches!(plan.arrival, Arrival::Open { .. }));
-    let why: Vec<&str> = rows.iter().filter_map(lacking).collect();
-    if why.len() == rows.len() {
-        return Err(require.error(format!("is {}, but {}", quoted(&require.value), why[0])).into());
-    }
-    if let Some(why) = never_known(&expression, &rows, spans) {
-        return Err(require.error(format!("is {}, but {why}, so it could never be decided; leave it out", quoted(&require.value))).into());
+    if let Some(why) = undecidable::why(plan, &expression, &rows) {
+        return Err(require.error(format!("is {}, but {why}", quoted(&require.value))).into());
     }
     let abort = abort.as_ref().map(|table| self::abort(table, &expression)).transpose()?;
     if let (Some(table), Some(abort)) = (&table.value.abort, abort) {
-        let phases = phases.iter().filter(|plan| is(phase, &plan.name));
-        let longest = phases.map(|plan| if let PhaseLength::Duration(length) = plan.length { length } else { Duration::MAX }).max();
-        if longest.is_some_and(|longest| abort.after + abort.over + TO_SEE_IT > longest) {
+        let times = rows.iter().map(|row| undecidable::longest_part(plan, *row).unwrap_or(Duration::MAX));
+        if times.max().is_some_and(|longest| abort.after + abort.over + TO_SEE_IT > longest) {
             let least = (abort.after + abort.over + TO_SEE_IT).as_secs_f64().ceil();
             return Err(table
                 .error(format!(
-                    "ends no run: `after`, `over` and 3 s to see it take {least} s, more than its phase lasts; make one of them shorter"
+                    "ends no run: `after`, `over` and 3 s to see it take {least} s, more than its phase lasts, or the longest of its stages; make one of them shorter"
                 ))
                 .into());
         }
@@ -110,20 +99,6 @@ fn threshold(
         strict: strict.as_ref().is_some_and(|at| at.value),
         abort,
     })
-}
-
-/// Why no run of the plan has the figure.
-fn never_known(expression: &Expression, rows: &[&WorkloadPlan], spans: bool) -> Option<&'static str> {
-    let figures = match &expression.limit {
-        Limit::Phase { figure, .. } => vec![&expression.figure, figure],
-        Limit::Value(_) => vec![&expression.figure],
-    };
-    let wants = |wanted: fn(&Figure) -> bool| figures.iter().any(|figure| wanted(figure));
-    if !spans && wants(Figure::needs_spans) {
-        return Some("no server span is read (`tracing.spans.source` is \"none\")");
-    }
-    let searches = rows.iter().any(|plan| plan.operation_name == "search");
-    (!searches && wants(|figure| figure.base == Base::Recall)).then_some("only a search has a recall")
 }
 
 fn abort(table: &At<AbortTable>, expression: &Expression) -> Result<AbortPlan, PlanError> {

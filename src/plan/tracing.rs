@@ -3,15 +3,14 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    PlanError, PlanFlags, Remark, TracingPlan, limits, secret,
+    PlanError, PlanFlags, Remark, TracingPlan, limits, otlp, secret,
     uri::{Address, Giver},
 };
 use crate::{
-    scenario::{At, Environment, ExportTarget, SpansTable, TracingTable, choose, quoted},
+    scenario::{At, Environment, SpansTable, TracingTable, choose, quoted},
     spans::SPAN_SOURCES,
 };
 
-const EXPORT: &str = "http://127.0.0.1:4317";
 const JAEGER: &str = "http://127.0.0.1:16686";
 const JAEGER_PORT: u16 = 16686;
 const ADMIN: &str = "http://127.0.0.1:14269";
@@ -20,7 +19,6 @@ const ADMIN_PORT: u16 = 14269;
 const TRACE_ID: &str = "{trace_id}";
 const EMBEDDED: &str = "127.0.0.1:4317";
 const EMBEDDED_HTTP: &str = "127.0.0.1:4318";
-const OTLP_VARIABLES: [&str; 2] = ["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"];
 
 pub(super) fn resolve(
     table: &TracingTable,
@@ -39,8 +37,11 @@ pub(super) fn resolve(
         sample_ratio: ratio(table)?,
         max_traces: limits::number(&table.max_traces, 1..=10_000_000, 20_000)?.unsigned_abs(),
         switch_every: switch_every(table)?,
+        keep_ids: table.keep_ids.as_ref().is_some_and(|at| at.value),
         service_name: service_name(table, env, remarks)?,
-        export: export(table, flags, env, remarks)?,
+        export: otlp::export(table, flags, env, remarks)?,
+        resource: otlp::resource(env),
+        older_names: otlp::older_names(env, remarks),
         source: source.map_or("auto", |row| row.name).to_owned(),
         endpoint: endpoint(spans, flags, source.map_or(JAEGER, |row| row.default_endpoint), remarks)?,
         admin: admin(spans, flags, remarks)?,
@@ -74,7 +75,8 @@ fn switch_every(table: &TracingTable) -> Result<Option<Duration>, PlanError> {
 }
 
 fn service_name(table: &TracingTable, env: Environment<'_>, remarks: &mut Vec<Remark>) -> Result<String, PlanError> {
-    if let Some(name) = env("OTEL_SERVICE_NAME").filter(|name| !name.is_empty()) {
+    let is_set = table.service_name.as_ref().is_some_and(|at| at.place.is_set());
+    if let Some(name) = env("OTEL_SERVICE_NAME").filter(|name| !name.is_empty() && !is_set) {
         if table.service_name.is_some() {
             remarks.push(Remark::EnvironmentOverrides { variable: "OTEL_SERVICE_NAME".to_owned(), key: "tracing.service_name".to_owned() });
         }
@@ -86,45 +88,6 @@ fn service_name(table: &TracingTable, env: Environment<'_>, remarks: &mut Vec<Re
         }
         found => Ok(found.as_ref().map_or_else(|| "milvus-bench".to_owned(), |at| at.value.clone())),
     }
-}
-
-fn export(table: &TracingTable, flags: &PlanFlags, env: Environment<'_>, remarks: &mut Vec<Remark>) -> Result<Option<String>, PlanError> {
-    if let Some(At { value: ExportTarget::Endpoint(text), place }) = &table.export {
-        // Even where it is overridden: the scenario's text is kept in the run folder, so it must hold no password.
-        Address { text: text.clone(), giver: Giver::Scenario(place) }.url(EXPORT)?;
-    }
-    let override_with = |variable: &str, remarks: &mut Vec<Remark>| {
-        if table.export.is_some() {
-            remarks.push(Remark::EnvironmentOverrides { variable: variable.to_owned(), key: "tracing.export".to_owned() });
-        }
-    };
-    if let Some(text) = &flags.otlp {
-        return otlp(&Address { text: text.clone(), giver: Giver::Flag("--otlp") }).map(Some);
-    }
-    if env("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
-        override_with("OTEL_SDK_DISABLED", remarks);
-        return Ok(None);
-    }
-    let found = OTLP_VARIABLES.iter().find_map(|name| env(name).filter(|text| !text.is_empty()).map(|text| (*name, text)));
-    if let Some((name, text)) = found {
-        override_with(name, remarks);
-        return otlp(&Address { text, giver: Giver::Variable(name) }).map(Some);
-    }
-    match &table.export {
-        None => Ok(Some(EXPORT.to_owned())),
-        Some(At { value: ExportTarget::Off, .. }) => Ok(None),
-        Some(At { value: ExportTarget::Endpoint(text), place }) => {
-            otlp(&Address { text: text.clone(), giver: Giver::Scenario(place) }).map(Some)
-        }
-    }
-}
-
-fn otlp(address: &Address<'_>) -> Result<String, PlanError> {
-    let endpoint = address.url(EXPORT)?;
-    if endpoint.port() == Some(4318) {
-        return Err(address.error("has the port 4318 of OTLP/HTTP, which is not built yet; write the port of OTLP/gRPC, 4317 by default"));
-    }
-    Ok(endpoint.as_str().trim_end_matches('/').to_owned())
 }
 
 /// `usual` is the source's own address, whose port an address with http:// and without one has.

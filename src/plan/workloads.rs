@@ -3,30 +3,36 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, WorkloadPlan, arrival, collections::unknown, limits, milvus::TIMEOUTS,
-    phases,
+    AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, TracingPlan, WorkloadPlan, arrival, collections::unknown, limits,
+    milvus::TIMEOUTS, phases,
 };
 use crate::{
-    operation::{OPERATIONS, Operation, OperationContext, OperationEntry, OperationError},
-    scenario::{At, NAME_RULE, Scenario, WorkloadTable, choose, is_name, quoted, unknown_key},
+    operation::{OPERATIONS, Operation, OperationContext, OperationEntry, OperationError, TRUTH_KEY},
+    scenario::{At, NAME_RULE, Place, Scenario, WorkloadTable, choose, is_name, quoted, unknown_key},
 };
 
 const MAX_WORKLOADS: usize = 100;
 
-pub(super) fn resolve(scenario: &Scenario, milvus: &MilvusPlan, collections: &[CollectionPlan]) -> Result<Vec<WorkloadPlan>, PlanError> {
+pub(super) fn resolve(
+    scenario: &Scenario,
+    milvus: &MilvusPlan,
+    tracing: &TracingPlan,
+    collections: &[CollectionPlan],
+) -> Result<Vec<WorkloadPlan>, PlanError> {
     if scenario.workloads.is_empty() {
         return Err(scenario.place.error("the scenario has no workload; add a table [workloads.<name>]").into());
     }
     if let Some(table) = scenario.workloads.get(MAX_WORKLOADS) {
         return Err(table.error(format!("is one too many, a scenario may have {MAX_WORKLOADS} workloads")).into());
     }
-    let builders = scenario.workloads.iter().map(|table| Builder::new(table, milvus, collections)).collect::<Result<Vec<_>, _>>()?;
+    let builder = |table| Builder::new(table, Surroundings { scenario, milvus, tracing, collections });
+    let builders = scenario.workloads.iter().map(builder).collect::<Result<Vec<_>, _>>()?;
     let mut plans = builders.iter().map(Builder::plan).collect::<Result<Vec<_>, _>>()?;
     check_writers(&builders, &plans)?;
     // Whether the truth holds for one workload depends on what the others do, so operations are built a second time.
     for index in 0..plans.len() {
-        if phases::truth_holds(scenario, collections, &plans, index) {
-            plans[index].operation = builders[index].operation(true)?;
+        if !plans[index].operation.writes() {
+            plans[index].operation = builders[index].operation(phases::truth_fails(scenario, collections, &plans, index))?;
         }
     }
     Ok(plans)
@@ -49,16 +55,25 @@ fn check_writers(builders: &[Builder<'_>], plans: &[WorkloadPlan]) -> Result<(),
     Ok(())
 }
 
+/// What a workload is resolved with.
+#[derive(Clone, Copy)]
+struct Surroundings<'a> {
+    scenario: &'a Scenario,
+    milvus: &'a MilvusPlan,
+    tracing: &'a TracingPlan,
+    collections: &'a [CollectionPlan],
+}
+
 struct Builder<'a> {
     table: &'a At<WorkloadTable>,
     entry: &'static OperationEntry,
     collection_index: usize,
     collection: &'a CollectionPlan,
-    milvus: &'a MilvusPlan,
+    around: Surroundings<'a>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(table: &'a At<WorkloadTable>, milvus: &'a MilvusPlan, collections: &'a [CollectionPlan]) -> Result<Self, PlanError> {
+    fn new(table: &'a At<WorkloadTable>, around: Surroundings<'a>) -> Result<Self, PlanError> {
         let key = &table.value.key;
         if !is_name(key) {
             return Err(table.error(format!("is a workload named {}, allowed are {NAME_RULE}", quoted(key))).into());
@@ -70,12 +85,12 @@ impl<'a> Builder<'a> {
         if let Some((name, at)) = table.value.keys.iter().find(|(name, _)| !extra.contains(&name.as_str())) {
             return Err(at.error(unknown_key("workloads.<name>", name, &extra)).into());
         }
-        let collection_index = collection(table, collections)?;
-        Ok(Self { table, entry, collection_index, collection: &collections[collection_index], milvus })
+        let collection_index = collection(table, around.collections)?;
+        Ok(Self { table, entry, collection_index, collection: &around.collections[collection_index], around })
     }
 
     fn plan(&self) -> Result<WorkloadPlan, PlanError> {
-        let operation = self.operation(false)?;
+        let operation = self.operation(Some("it is not known yet".to_owned()))?;
         let arrival = arrival::resolve(self.table, operation.rows_per_request())?;
         if operation.writes() {
             self.check_write()?;
@@ -87,17 +102,19 @@ impl<'a> Builder<'a> {
             collection: self.collection_index,
             arrival,
             start: limits::duration(&self.table.value.start, Duration::ZERO..=phases::MAX_DURATION, Duration::ZERO)?,
-            timeout: limits::duration(&self.table.value.timeout, TIMEOUTS, self.milvus.timeout)?,
+            timeout: limits::duration(&self.table.value.timeout, TIMEOUTS, self.around.milvus.timeout)?,
         })
     }
 
-    fn operation(&self, truth_holds: bool) -> Result<Arc<dyn Operation>, PlanError> {
+    fn operation(&self, truth_fails: Option<String>) -> Result<Arc<dyn Operation>, PlanError> {
         let context = OperationContext {
             workload: self.table.value.key.clone(),
             collection: self.collection.shape.clone(),
             dataset: self.collection.dataset.clone(),
             initial_rows: self.collection.initial_rows,
-            truth_holds,
+            truth_fails,
+            reused: self.collection.prepare == PrepareMode::Reuse,
+            keep_ids: self.around.tracing.keep_ids,
             keys: self.table.value.keys.iter().map(|(key, at)| (key.clone(), at.value.clone())).collect(),
         };
         // Of a collection that is reused, the scenario need not name all fields.
@@ -109,7 +126,7 @@ impl<'a> Builder<'a> {
     }
 
     fn check_write(&self) -> Result<(), PlanError> {
-        if self.milvus.access != AccessPlan::Read {
+        if self.around.milvus.access != AccessPlan::Read {
             return Ok(());
         }
         let place = self.table.value.operation.as_ref().map_or(&self.table.place, |at| &at.place);
@@ -123,6 +140,9 @@ impl<'a> Builder<'a> {
         if error.key.is_empty() {
             return self.table.error(&error.message).into();
         }
+        if error.key == TRUTH_KEY {
+            return self.truth_place().error(&error.message).into();
+        }
         let first = error.key.split('.').next().unwrap_or_default();
         let place = match self.table.value.keys.iter().find(|(key, _)| key == first) {
             Some((_, at)) if error.key == first => at.place.clone(),
@@ -130,6 +150,17 @@ impl<'a> Builder<'a> {
             None => self.table.place.child(&error.key),
         };
         place.error(&error.message).into()
+    }
+}
+
+impl Builder<'_> {
+    /// Where the truth of the workload's data set stands.
+    fn truth_place(&self) -> Place {
+        let Surroundings { scenario, .. } = self.around;
+        let data = scenario.collections[self.collection_index].value.data.as_ref();
+        let table = data.and_then(|name| scenario.data.iter().find(|table| table.value.key == name.value));
+        let truth = table.and_then(|table| table.value.truth.as_ref());
+        truth.map_or_else(|| self.table.place.clone(), |at| at.place.clone())
     }
 }
 

@@ -7,7 +7,9 @@ use std::{
     time::SystemTime,
 };
 
-use super::{FigureHistograms, FileInfo, RequestLine, RunInfo, SocketInterval, info::FORMAT, read_histograms, read_sockets};
+use super::{
+    FigureHistograms, FileInfo, RequestLine, RunInfo, SocketInterval, info::FORMAT, own_file::own_file, read_histograms, read_sockets,
+};
 
 /// Why a run folder can't be made or read: one sentence with the path and the next step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +29,7 @@ impl RunFolder {
         Self { path: path.to_path_buf() }
     }
 
-    /// Makes `results/<name>-<UTC>-<4 hex>` and lets `results/latest` point to it.
+    /// Makes `results/<name>-<UTC>-<4 hex>`.
     ///
     /// # Errors
     /// The folder can't be made.
@@ -35,7 +37,6 @@ impl RunFolder {
         let time = humantime::format_rfc3339_seconds(now).to_string().replace(['-', ':'], "");
         let folder = Self { path: results.join(format!("{name}-{time}-{tag:04x}")) };
         folder.make()?;
-        folder.point_latest(results);
         Ok(folder)
     }
 
@@ -64,33 +65,69 @@ impl RunFolder {
         self.write("run.json", b"{}")
     }
 
-    fn point_latest(&self, results: &Path) {
+    /// Lets `results/latest` point to it. A convenience: a file system without links does not end the run. Gives a sentence where
+    /// something else has that name, which is left alone.
+    #[must_use]
+    pub fn point_latest(&self, results: &Path) -> Option<String> {
         let (link, name) = (results.join("latest"), self.path.file_name().unwrap_or_default());
+        if let Ok(found) = std::fs::symlink_metadata(&link)
+            && !found.is_symlink()
+        {
+            let what = if found.is_dir() { "a folder" } else { "a file" };
+            return Some(format!(
+                "{} is {what} and not the link to the newest run, so it is left as it is: name the folder of this run where you would name the link",
+                link.display()
+            ));
+        }
         let scratch = results.join(format!(".latest-{}", std::process::id()));
-        // A convenience: a file system without links does not end the run.
         if std::os::unix::fs::symlink(name, &scratch).is_ok() && std::fs::rename(&scratch, &link).is_err() {
             let _ = std::fs::remove_file(&scratch);
         }
+        None
     }
 
-    /// Writes the file `name`, replacing it as a whole.
+    /// Writes the file `name`, replacing it as a whole. Where the disk is full, what nobody needs any more gives way.
     ///
     /// # Errors
     /// The disk's error with the path.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
         let (path, scratch) = (self.file(name), self.file(&format!(".{name}.new")));
         let write = || {
-            let mut file = File::create(&scratch)?;
+            let mut file = own_file(&scratch)?;
             file.write_all(bytes)?;
             file.sync_data()?;
             std::fs::rename(&scratch, &path)
         };
-        write().map_err(|error| match error.kind() {
+        let written = write().or_else(|error| {
+            // Half of a file is of no use, and in the way of others.
+            let _ = std::fs::remove_file(&scratch);
+            if is_full(&error) && self.make_room() { write() } else { Err(error) }
+        });
+        written.map_err(|error| match error.kind() {
             ErrorKind::PermissionDenied => {
                 FolderError(format!("{} may not be written: {error}; name another place with --out or --results", path.display()))
             }
             _ => FolderError(format!("{} can't be written: {error}", path.display())),
         })
+    }
+
+    /// Sets a little of the disk aside for run.json and the reports: the files of a load may fill it. Left out where there is none.
+    pub fn reserve(&self) {
+        let reserved = || own_file(&self.file(RESERVE))?.write_all(&vec![b'\n'; RESERVED_BYTES]);
+        if reserved().is_err() {
+            self.release();
+        }
+    }
+
+    /// Gives back what [`RunFolder::reserve`] set aside.
+    pub fn release(&self) {
+        // It may have been given back before.
+        let _ = std::fs::remove_file(self.file(RESERVE));
+    }
+
+    /// Removes what a reading of spans that was broken off left, and the reserve. Says whether there was any.
+    fn make_room(&self) -> bool {
+        LEFTOVERS.into_iter().filter(|name| std::fs::remove_file(self.file(name)).is_ok()).count() > 0
     }
 
     /// Writes `run.json`.
@@ -141,6 +178,18 @@ impl RunFolder {
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
+}
+
+/// What is set aside of the disk while a load runs.
+const RESERVE: &str = "reserve";
+/// Its length: run.json and three reports.
+const RESERVED_BYTES: usize = 1 << 20;
+/// What gives way where the disk is full. Not what another process may be writing: a run has one.
+const LEFTOVERS: [&str; 3] = ["spans.jsonl.part", "spans.jsonl.tmp", RESERVE];
+
+/// Whether there is no room for more: on the disk, in somebody's share of it, or in a file.
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
 /// What stands before the checksum that ends `run.json`.
@@ -207,6 +256,12 @@ impl RunReader {
         Ok(Self { folder, info, changed: is_changed(&text) })
     }
 
+    /// A reader of `folder` with `info`, for a run whose run.json could not be written.
+    #[must_use]
+    pub fn with_info(folder: &RunFolder, info: RunInfo) -> Self {
+        Self { folder: folder.clone(), info, changed: false }
+    }
+
     /// `run.json`.
     #[must_use]
     pub fn info(&self) -> &RunInfo {
@@ -262,7 +317,7 @@ impl RunReader {
     /// # Errors
     /// The file can't be opened, or is no interval log.
     pub fn histograms(&self) -> Result<FigureHistograms, FolderError> {
-        read_histograms(&self.folder.file("latency.hlog"))
+        read_histograms(&self.folder.file("latency.hlog"), self.info.cut.as_ref().map(|cut| cut.second))
     }
 
     /// Hands every line of `connections.hlog` to `take`; gives what was wrong with the file, None where nothing was.

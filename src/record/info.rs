@@ -1,10 +1,10 @@
 //! `run.json`: everything about a run that is not a request, a histogram or a span.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClockAnchor, Part, TracingSwitch, Warning};
+use super::{ClockAnchor, CollectionState, Part, TracingSwitch, Warning};
 
 /// Version of the run folder's format.
 pub const FORMAT: u32 = 1;
@@ -39,10 +39,15 @@ pub struct RunInfo {
     pub status: Status,
     /// Why it failed, one sentence.
     pub failure: Option<String>,
+    /// The process that measures it: while it lives, a run that is not complete is still going on. None in runs of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessInfo>,
     /// Upper half of every trace id, 16 hex digits.
     pub nonce: String,
     /// Seed of the scenario.
     pub seed: u64,
+    /// Which of `--repeat` it is, from 1; runs with the same seed and round have the same draw. None in runs of older versions.
+    pub round: Option<u32>,
     /// Arguments as typed.
     pub command_line: Vec<String>,
     /// Version of this program and its build profile (`debug`, `release`).
@@ -85,6 +90,9 @@ pub struct RunInfo {
     /// The files that reports are made of, when they were complete; of a run that was killed there are none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, FileInfo>,
+    /// Where `latency.hlog` ends although the load went on; None where it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<CutInfo>,
     /// Figures above one hour, which no histogram holds.
     pub overflows: u64,
     /// First texts of each failure.
@@ -95,6 +103,18 @@ pub struct RunInfo {
     pub warnings: Vec<Warning>,
     /// Verdict of the analysis that ended the run: `valid`, `reservations`, `invalid`; None before.
     pub verdict: Option<String>,
+}
+
+/// A process: all three together name one for ever.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProcessInfo {
+    /// Its number, which is given again.
+    pub pid: u32,
+    /// When it began, in clock ticks since the boot.
+    pub start_ticks: u64,
+    /// Id of the boot.
+    pub boot: String,
 }
 
 /// One (phase, part, workload).
@@ -121,6 +141,9 @@ pub struct StreamInfo {
     pub callers: Option<u32>,
     /// Places in flight of an open loop.
     pub max_in_flight: Option<u64>,
+    /// What its requests ask for and its replies hold; None of everything but searches and queries, and in runs of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replies: Option<ReplyShape>,
     /// Share of requests that are traced, in [0, 1].
     pub sample_ratio: f64,
     /// When they are traced at all; None: always.
@@ -128,8 +151,11 @@ pub struct StreamInfo {
     pub switch: Option<TracingSwitch>,
     /// Start of the part on the monotonic clock.
     pub start_ns: u64,
-    /// End of the part (nothing is sent later); None while it runs.
+    /// End of the part: the last moment at which something was due or could have been sent; None while it runs.
     pub end_ns: Option<u64>,
+    /// Its planned end; None where only a number of requests or the end of its rows ends it, and in runs of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planned_end_ns: Option<u64>,
     /// Slots that the schedule held within the part (open loop) or requests that callers began (closed loop).
     pub due: u64,
     /// Requests that were handed to the transport.
@@ -142,8 +168,18 @@ pub struct StreamInfo {
     pub not_recorded: u64,
     /// Why it stopped before the part's end, e.g. `its rows are used up`.
     pub stopped: Option<String>,
-    /// Rows that match, for the recall's denominator, and other figures that the operation adds; may be empty.
+    /// What else is to be said of it; `recall`: why its replies have none.
     pub notes: BTreeMap<String, String>,
+}
+
+/// What a read asks for and its reply holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReplyShape {
+    /// Query vectors of a request; 1 of a query, which has none.
+    pub vectors: u64,
+    /// Rows of a reply that lacks none: query vectors times `limit`, or the number of ids; None where the scenario does not say.
+    pub full_rows: Option<u64>,
 }
 
 impl StreamInfo {
@@ -151,6 +187,15 @@ impl StreamInfo {
     #[must_use]
     pub fn is_measured(&self) -> bool {
         self.part.as_ref().is_some_and(Part::is_measured)
+    }
+
+    /// The time in which its load really ran, nanoseconds since the run's start: from the first to the last moment at which something
+    /// was due or could have been sent. Every rate divides by its length, never by what was planned. A run that was killed has no
+    /// end mark; `seen_ns` is then how far its files reach.
+    #[must_use]
+    pub fn ran_ns(&self, seen_ns: u64) -> Range<u64> {
+        let end_ns = self.end_ns.unwrap_or_else(|| self.planned_end_ns.map_or(seen_ns, |planned_ns| planned_ns.min(seen_ns)));
+        self.start_ns..end_ns.max(self.start_ns)
     }
 
     /// `phase/workload` or `phase/stage/workload`, as reports name it.
@@ -194,6 +239,16 @@ pub struct AbortInfo {
     pub after_ns: u64,
 }
 
+/// Where `latency.hlog` ends because it could not be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CutInfo {
+    /// The first second of the run that is not whole; what the file has of it and of later ones is in no figure.
+    pub second: u64,
+    /// The disk's words.
+    pub error: String,
+}
+
 /// What a file was when it was complete.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -230,29 +285,6 @@ pub struct PhaseInfo {
     pub cpu_s: Option<f64>,
     /// Largest share of one core that a load thread used, in [0, 1].
     pub thread_cpu_max: Option<f64>,
-}
-
-/// State of one collection at one moment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct CollectionState {
-    /// Name of the collection.
-    pub name: String,
-    /// `before <phase>` or `after <phase>`.
-    pub when: String,
-    /// Rows as Milvus counts them (`count(*)` that waits for nothing, else its statistics, which know flushed rows only); None where it
-    /// did not say.
-    pub rows: Option<u64>,
-    /// Rows in growing segments that the query nodes serve: those of listed ones, else what is in no sealed one.
-    pub growing_rows: Option<u64>,
-    /// Rows in sealed segments that the query nodes serve.
-    pub sealed_rows: Option<u64>,
-    /// Of those, rows of segments without an index.
-    pub unindexed_rows: Option<u64>,
-    /// Number of segments.
-    pub segments: Option<u64>,
-    /// Index state of the vector field: `finished`, `in progress`, ...
-    pub index_state: Option<String>,
 }
 
 /// The busiest phase against the calibration of this client (`milvus-bench calibrate`), per load thread.
@@ -338,4 +370,24 @@ pub struct KeptError {
     pub outcome: String,
     /// Milvus' or the transport's words, cleaned and cut.
     pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The time that a part ran which began at 100, with the files reaching to 350.
+    fn check(end_ns: Option<u64>, planned_end_ns: Option<u64>, expected: Range<u64>) {
+        let stream = StreamInfo { start_ns: 100, end_ns, planned_end_ns, ..StreamInfo::default() };
+        assert_eq!(stream.ran_ns(350), expected, "{end_ns:?} {planned_end_ns:?}");
+    }
+
+    #[test]
+    fn a_part_ran_until_its_end_mark_or_as_far_as_the_files_reach() {
+        check(Some(174), Some(6_100), 100..174);
+        check(Some(50), Some(6_100), 100..100);
+        check(None, Some(6_100), 100..350);
+        check(None, Some(300), 100..300);
+        check(None, None, 100..350);
+    }
 }

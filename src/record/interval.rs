@@ -4,7 +4,10 @@ use std::sync::mpsc::SyncSender;
 
 use hdrhistogram::Histogram;
 
-use super::{Figure, Outcome, Sample, SocketFigure, StreamId};
+use super::{
+    Figure, Outcome, Reply, Sample, SocketFigure, StreamId,
+    hlog::{new_interval_histogram, new_row_histogram},
+};
 
 /// A histogram of one second. Counts of 32 bits: half of the memory, and no second has four billion requests.
 pub(super) type IntervalHistogram = Histogram<u32>;
@@ -22,6 +25,8 @@ pub struct Interval {
     pub(super) sockets: Vec<ConnectionHistograms>,
     /// Samples in the order of their end, but for those that took the place of a failure.
     pub samples: Vec<Sample>,
+    /// What replies held, by the place of their sample, rising; only where it is wanted.
+    pub(super) replies: Vec<(usize, Reply)>,
     /// Sampled requests without a line, per stream that has any.
     pub not_recorded: Vec<(StreamId, u64)>,
     /// Failed requests that were not sampled and not kept.
@@ -45,6 +50,35 @@ pub(super) struct OutcomeHistograms {
 pub(super) struct ConnectionHistograms {
     pub(super) connection: u16,
     pub(super) figures: [Option<IntervalHistogram>; SocketFigure::ALL.len()],
+}
+
+/// Histograms that hold nothing and are used again.
+#[derive(Debug, Default)]
+pub(super) struct Spare {
+    times: Vec<IntervalHistogram>,
+    rows: Vec<IntervalHistogram>,
+}
+
+impl Spare {
+    fn of(&mut self, figure: Figure) -> &mut Vec<IntervalHistogram> {
+        if figure == Figure::Rows { &mut self.rows } else { &mut self.times }
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.times.len() + self.rows.len()
+    }
+
+    /// One for a time.
+    pub(super) fn time(&mut self) -> IntervalHistogram {
+        self.times.pop().unwrap_or_else(new_interval_histogram)
+    }
+
+    /// One for rows.
+    pub(super) fn rows(&mut self) -> IntervalHistogram {
+        self.rows.pop().unwrap_or_else(new_row_histogram)
+    }
 }
 
 impl Interval {
@@ -79,6 +113,7 @@ impl Interval {
         let Some(home) = self.home.take() else { return };
         self.all_histograms().for_each(Histogram::reset);
         self.samples.clear();
+        self.replies.clear();
         self.not_recorded.clear();
         (self.failures_not_kept, self.overflows) = (0, 0);
         // A recorder that is gone, or has enough of them, needs no more.
@@ -91,8 +126,11 @@ impl Interval {
     }
 
     /// Moves the histograms, which were reset, into `spare`.
-    pub(super) fn strip(&mut self, spare: &mut Vec<IntervalHistogram>) {
-        spare.extend(self.histograms.drain(..).flat_map(|of| of.figures).flatten());
-        spare.extend(self.sockets.drain(..).flat_map(|of| of.figures).flatten());
+    pub(super) fn strip(&mut self, spare: &mut Spare) {
+        for of in self.histograms.drain(..) {
+            let figures = Figure::ALL.into_iter().zip(of.figures);
+            figures.for_each(|(figure, histogram)| spare.of(figure).extend(histogram));
+        }
+        spare.times.extend(self.sockets.drain(..).flat_map(|of| of.figures).flatten());
     }
 }

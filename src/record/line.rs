@@ -3,7 +3,10 @@
 
 use serde::Serialize;
 
-use super::{Part, Sample, StreamInfo};
+use super::{Part, Reply, Sample, StreamInfo, TRUTH_WRONG};
+
+/// Numbers of queries that a line holds.
+const QUERIES_KEPT: usize = 1_000;
 
 /// Makes the lines of a run.
 #[derive(Debug)]
@@ -26,8 +29,8 @@ impl Lines {
         Self { heads: streams.iter().map(head).collect(), line: Vec::new() }
     }
 
-    /// The line of `sample` with its end; None when its stream is unknown.
-    pub(super) fn line(&mut self, sample: &Sample) -> Option<&[u8]> {
+    /// The line of `sample` with its end, with the numbers of its queries and what its reply held; None when its stream is unknown.
+    pub(super) fn line(&mut self, sample: &Sample, queries: &[u64], reply: Option<&Reply>) -> Option<&[u8]> {
         let head = self.heads.get(usize::from(sample.stream.0))?;
         let out = &mut self.line;
         out.clear();
@@ -55,6 +58,12 @@ impl Lines {
         if sample.recall.is_finite() {
             out.extend_from_slice(b",\"recall\":");
             let _ = serde_json::to_writer(&mut *out, &sample.recall);
+        } else if sample.recall == TRUTH_WRONG {
+            out.extend_from_slice(b",\"truth_wrong\":true");
+        }
+        put_queries(out, queries);
+        if let Some(reply) = reply {
+            put_reply(out, reply);
         }
         out.extend_from_slice(b"}\n");
         Some(out)
@@ -69,6 +78,40 @@ fn head(stream: &StreamInfo) -> Vec<u8> {
     head.pop();
     head.extend_from_slice(b",\"seq\":");
     head
+}
+
+fn put_queries(out: &mut Vec<u8>, queries: &[u64]) {
+    let Some(first) = queries.first() else { return };
+    out.extend_from_slice(b",\"query\":");
+    put_decimal(out, *first);
+    if queries.len() > 1 {
+        out.extend_from_slice(b",\"queries\":[");
+        for (at, number) in queries.iter().take(QUERIES_KEPT).enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            put_decimal(out, *number);
+        }
+        out.push(b']');
+    }
+}
+
+fn put_reply(out: &mut Vec<u8>, reply: &Reply) {
+    // Numbers and texts can always be written; a score that is no number is null.
+    out.extend_from_slice(b",\"ids\":");
+    let _ = serde_json::to_writer(&mut *out, &reply.ids);
+    if !reply.scores.is_empty() {
+        out.extend_from_slice(b",\"scores\":");
+        let _ = serde_json::to_writer(&mut *out, &reply.scores);
+    }
+    if !reply.per_query.is_empty() {
+        out.extend_from_slice(b",\"per_query\":");
+        let _ = serde_json::to_writer(&mut *out, &reply.per_query);
+    }
+    if reply.left_out > 0 {
+        out.extend_from_slice(b",\"ids_left_out\":");
+        put_decimal(out, u64::from(reply.left_out));
+    }
 }
 
 fn put_time(out: &mut Vec<u8>, key: &[u8], value: Option<u64>) {
@@ -103,7 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::{Outcome, RequestLine, StreamId};
+    use crate::record::{Outcome, ReplyIds, RequestLine, StreamId};
 
     fn stream(part: Option<Part>) -> StreamInfo {
         StreamInfo {
@@ -116,7 +159,7 @@ mod tests {
     }
 
     /// The line is what serde writes for the documented struct, byte for byte.
-    fn check(sample: &Sample) {
+    fn check(sample: &Sample, queries: &[u64], reply: Option<&Reply>) {
         let streams = [stream(None), stream(Some(Part::Stage("full".to_owned())))];
         let of = &streams[usize::from(sample.stream.0)];
         let expected = RequestLine {
@@ -136,14 +179,36 @@ mod tests {
             response_bytes: sample.response_bytes,
             rows: sample.rows,
             recall: Some(sample.recall).filter(|recall| recall.is_finite()),
+            truth_wrong: sample.recall == TRUTH_WRONG,
+            query: queries.first().copied(),
+            queries: if queries.len() > 1 { queries.to_vec() } else { Vec::new() },
+            ids: reply.map(|reply| reply.ids.clone()),
+            scores: reply.iter().flat_map(|reply| &reply.scores).map(|score| Some(*score).filter(|score| score.is_finite())).collect(),
+            per_query: reply.map(|reply| reply.per_query.clone()).unwrap_or_default(),
+            ids_left_out: reply.map_or(0, |reply| reply.left_out),
         };
         let mut lines = Lines::new(&streams);
-        let line = String::from_utf8(lines.line(sample).expect("a known stream").to_vec()).expect("UTF-8");
+        let line = String::from_utf8(lines.line(sample, queries, reply).expect("a known stream").to_vec()).expect("UTF-8");
         assert_eq!(line, serde_json::to_string(&expected).expect("serializable") + "\n");
+        assert_eq!(serde_json::from_str::<RequestLine>(&line).expect("it reads back"), expected);
     }
 
     fn outcome() -> impl Strategy<Value = Outcome> {
         prop_oneof![Just(Outcome::Ok), Just(Outcome::NotSent), (1_u8..17).prop_map(Outcome::Grpc), any::<i32>().prop_map(Outcome::Milvus)]
+    }
+
+    fn reply() -> impl Strategy<Value = Reply> {
+        let ids = prop_oneof![
+            prop::collection::vec(any::<i64>(), 0..4).prop_map(ReplyIds::Numbers),
+            prop::collection::vec(".{0,5}", 1..4).prop_map(ReplyIds::Texts)
+        ];
+        let scores = prop::collection::vec(prop_oneof![Just(f32::NAN), -1.0_f32..=1.0], 0..4);
+        (ids, scores, prop::collection::vec(any::<u32>(), 0..3), any::<u32>()).prop_map(|(ids, scores, per_query, left_out)| Reply {
+            ids,
+            scores,
+            per_query,
+            left_out,
+        })
     }
 
     proptest! {
@@ -152,7 +217,9 @@ mod tests {
             ids in (0_u16..2, any::<u64>(), any::<u128>(), any::<u64>(), any::<bool>()),
             times in (any::<Option<u64>>(), any::<Option<u64>>(), any::<u64>()),
             outcome in outcome(),
-            sizes in (any::<u32>(), any::<u32>(), any::<u32>(), prop_oneof![Just(f32::NAN), 0.0_f32..=1.0]),
+            sizes in (any::<u32>(), any::<u32>(), any::<u32>(), prop_oneof![Just(f32::NAN), Just(TRUTH_WRONG), 0.0_f32..=1.0]),
+            queries in prop::collection::vec(any::<u64>(), 0..4),
+            reply in prop::option::of(reply()),
         ) {
             let (stream, seq, trace_id, span_id, sampled) = ids;
             let (intended_ns, sent_ns, done_ns) = times;
@@ -161,7 +228,7 @@ mod tests {
             check(&Sample {
                 stream, seq, trace_id, span_id, sampled, intended_ns, ready_ns: None, sent_ns, done_ns, outcome, request_bytes, response_bytes,
                 rows, recall,
-            });
+            }, &queries, reply.as_ref());
         }
     }
 
@@ -184,6 +251,6 @@ mod tests {
             rows: 0,
             recall: f32::NAN,
         };
-        assert_eq!(lines.line(&sample), None);
+        assert_eq!(lines.line(&sample, &[], None), None);
     }
 }

@@ -3,26 +3,33 @@
 //! Everything that is reported later comes from here and from the spans; nothing else links measuring and reporting.
 
 mod clock;
+mod collection;
 mod folder;
 mod hlog;
 mod info;
 mod interval;
 mod line;
+mod own_file;
 mod part;
 mod recorder;
+mod reply;
+mod reply_rows;
 mod sample;
 mod switch;
 mod warning;
 mod writer;
 
 pub use clock::{ClockAnchor, RunClock};
+pub use collection::{CollectionState, is_brute_force};
 pub use folder::{FolderError, RequestReader, RunFolder, RunReader};
 pub use hlog::{FigureHistograms, HistogramKey, SecondCounts, SocketInterval, read_histograms, read_sockets};
 pub use info::*;
 pub use interval::Interval;
+pub use own_file::own_file;
 pub use part::Part;
 pub use recorder::Recorder;
-pub use sample::{Figure, Outcome, RequestLine, Sample, SocketFigure, StreamId};
+pub use reply::{Reply, ReplyIds};
+pub use sample::{Figure, Outcome, RequestLine, Sample, SocketFigure, StreamId, TRUTH_WRONG};
 pub use switch::TracingSwitch;
 pub use warning::Warning;
-pub use writer::{OnInterval, RunWriter, WriterCounters};
+pub use writer::{OnInterval, QueryNumbers, RunWriter, WriterCounters};

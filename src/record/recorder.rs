@@ -1,7 +1,7 @@
 //! The recorder of one load thread: no lock, no formatting; once a second its interval is handed to the writer.
 //!
 //! The writer resets the interval's histograms and gives them back, so that after the first seconds nothing is allocated.
-//! A histogram (three digits, up to one hour) has 132 KiB. A thread holds at most one for each figure of each (workload,
+//! A histogram (three digits, up to one hour) has 132 KiB, one of rows 60 KiB. A thread holds at most one for each figure of each (workload,
 //! stage, outcome) and of each connection that one second had, in as many intervals as are on their way: two while the
 //! writer keeps up, and no more than its queue holds when it does not. Neither rate nor length of a run change that.
 
@@ -11,9 +11,10 @@ use std::{
 };
 
 use super::{
-    Figure, Interval, Outcome, Sample, SocketFigure, StreamId,
-    hlog::{MAX_NS, new_interval_histogram},
-    interval::{ConnectionHistograms, IntervalHistogram, OutcomeHistograms},
+    Figure, Interval, Outcome, Reply, Sample, SocketFigure, StreamId, StreamInfo,
+    hlog::MAX_NS,
+    interval::{ConnectionHistograms, OutcomeHistograms, Spare},
+    reply_rows::RowRules,
 };
 
 /// Ways of failing that have histograms of their own, per stream and thread. All further ones share one, so that no server
@@ -25,6 +26,9 @@ const FAILURES_KEPT: u32 = 100;
 
 /// Samples that wait for the writer, per thread; beyond it sampled requests are counted as not recorded.
 const SAMPLES_WAITING: usize = 200_000;
+
+/// Bytes of ids and scores that wait for the writer, per thread; beyond it they are left out of their lines.
+const REPLIES_WAITING: usize = 64 << 20;
 
 /// Intervals that may wait to be used again.
 const RETURNED: usize = 4;
@@ -45,7 +49,10 @@ pub struct Recorder {
     returned: Receiver<Interval>,
     /// An interval without histograms, for the next second.
     idle: Option<Interval>,
-    spare: Vec<IntervalHistogram>,
+    /// Bytes of the replies in `active`.
+    reply_bytes: usize,
+    spare: Spare,
+    rules: RowRules,
 }
 
 /// What `active` holds of one stream.
@@ -73,12 +80,25 @@ impl Recorder {
             home,
             returned,
             idle: None,
-            spare: Vec::new(),
+            reply_bytes: 0,
+            spare: Spare::default(),
+            rules: RowRules::default(),
         }
+    }
+
+    /// Counts the rows of replies as well, of those of `streams` whose replies hold some.
+    #[must_use]
+    pub fn counting_rows(self, streams: &[StreamInfo]) -> Self {
+        Self { rules: RowRules::new(streams), ..self }
     }
 
     /// Records one finished request.
     pub fn record(&mut self, sample: &Sample) {
+        self.record_with(sample, None);
+    }
+
+    /// The same with what its reply held, which goes into its line if it has one.
+    pub fn record_with(&mut self, sample: &Sample, reply: Option<Reply>) {
         self.roll(sample.done_ns);
         let place = self.place(sample.stream, sample.outcome);
         for (index, figure) in Figure::ALL.into_iter().enumerate() {
@@ -86,8 +106,28 @@ impl Recorder {
                 self.count(place, index, value);
             }
         }
+        if sample.outcome == Outcome::Ok
+            && let Some(rows) = self.rules.counted(sample.stream, sample.rows)
+        {
+            let histogram = self.active.histograms[place].figures[Figure::Rows as usize].get_or_insert_with(|| self.spare.rows());
+            // The value was cut to the bound of the histogram.
+            let _ = histogram.record(rows);
+        }
         if sample.sampled || self.keeps_failure(sample) {
-            self.keep(sample);
+            let place = self.keep(sample);
+            if let (Some(place), Some(reply)) = (place, reply) {
+                self.keep_reply(place, reply);
+            }
+        }
+    }
+
+    fn keep_reply(&mut self, place: usize, reply: Reply) {
+        self.reply_bytes += reply.bytes();
+        let replies = &mut self.active.replies;
+        // In the order of the samples, but for one that took the place of a failure, which had none.
+        if self.reply_bytes <= REPLIES_WAITING {
+            let at = replies.partition_point(|(known, _)| *known < place);
+            replies.insert(at, (place, reply));
         }
     }
 
@@ -95,7 +135,7 @@ impl Recorder {
     pub fn record_socket(&mut self, connection: u16, figure: SocketFigure, waited: Duration) {
         let value = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX).min(MAX_NS);
         let place = self.connection_place(connection);
-        let histogram = self.active.sockets[place].figures[figure as usize].get_or_insert_with(|| spare(&mut self.spare));
+        let histogram = self.active.sockets[place].figures[figure as usize].get_or_insert_with(|| self.spare.time());
         // The value was cut to the bound of the histogram.
         let _ = histogram.record(value);
     }
@@ -152,6 +192,7 @@ impl Recorder {
         }
         self.connections.fill(None);
         self.displaceable.clear();
+        self.reply_bytes = 0;
     }
 
     /// Where the histograms of `outcome` of `stream` are.
@@ -180,7 +221,7 @@ impl Recorder {
             self.active.overflows += 1;
             return;
         }
-        let histogram = self.active.histograms[place].figures[figure].get_or_insert_with(|| spare(&mut self.spare));
+        let histogram = self.active.histograms[place].figures[figure].get_or_insert_with(|| self.spare.time());
         // Values up to the bound always fit; the bound was checked above.
         if histogram.record(value).is_err() {
             self.active.overflows += 1;
@@ -206,25 +247,29 @@ impl Recorder {
         self.active.failures_not_kept += u64::from(outcome != Outcome::NotSent);
     }
 
-    /// Keeps a sample for the writer. Where there is no room, a sampled request takes that of a failure.
-    fn keep(&mut self, sample: &Sample) {
+    /// Keeps a sample for the writer, and says where. Where there is no room, a sampled request takes that of a failure.
+    fn keep(&mut self, sample: &Sample) -> Option<usize> {
         let samples = &mut self.active.samples;
         if samples.len() < SAMPLES_WAITING {
             if !sample.sampled {
                 self.displaceable.push(samples.len());
             }
             samples.push(*sample);
-        } else if !sample.sampled {
+            return Some(samples.len() - 1);
+        }
+        if !sample.sampled {
             self.drop_failure(sample.outcome);
         } else if let Some(place) = self.displaceable.pop() {
             let displaced = std::mem::replace(&mut samples[place], *sample);
             self.drop_failure(displaced.outcome);
+            return Some(place);
         } else {
             match self.active.not_recorded.iter_mut().find(|(stream, _)| *stream == sample.stream) {
                 Some((_, count)) => *count += 1,
                 None => self.active.not_recorded.push((sample.stream, 1)),
             }
         }
+        None
     }
 }
 
@@ -249,10 +294,6 @@ fn entry<T: Default>(table: &mut Vec<T>, index: u16) -> &mut T {
         table.resize_with(index + 1, T::default);
     }
     &mut table[index]
-}
-
-fn spare(spare: &mut Vec<IntervalHistogram>) -> IntervalHistogram {
-    spare.pop().unwrap_or_else(new_interval_histogram)
 }
 
 #[cfg(test)]
@@ -346,7 +387,8 @@ mod tests {
     #[test]
     fn what_the_writer_gives_back_is_used_again_and_is_empty() {
         let (queue, intervals) = sync_channel(8);
-        let mut recorder = Recorder::new(3, queue);
+        let replies = Some(crate::record::ReplyShape { vectors: 1, full_rows: Some(10) });
+        let mut recorder = Recorder::new(3, queue).counting_rows(&[StreamInfo { replies, ..StreamInfo::default() }]);
         let histograms =
             |recorder: &Recorder| recorder.active.histograms().count() + recorder.active.sockets().count() + recorder.spare.len();
         for second in 0..10 {

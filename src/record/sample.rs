@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::Part;
+use super::{Part, ReplyIds};
 
 /// Index of a (phase, part, workload) in [`super::RunInfo::streams`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -116,11 +116,15 @@ pub struct Sample {
     pub response_bytes: u32,
     /// Rows written or returned.
     pub rows: u32,
-    /// Share of the true neighbours that were returned, in [0, 1]; NaN where it is not known.
+    /// Share of the true neighbours that were returned, in [0, 1]; NaN where it is not known, [`TRUTH_WRONG`] where the reply proves that
+    /// the truth is wrong.
     pub recall: f32,
 }
 
-/// The figures that have histograms of every request.
+/// In the place of a recall: the reply holds a row nearer than the first of the true neighbours.
+pub const TRUTH_WRONG: f32 = f32::NEG_INFINITY;
+
+/// The figures that have histograms of every request, in nanoseconds but for the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Figure {
     /// done - intended, open loop.
@@ -131,11 +135,13 @@ pub enum Figure {
     SendLag,
     /// sent - ready, closed loop; for requests that were not sent their age when they were given up.
     QueueTime,
+    /// Rows of the reply to a search or a query that succeeded: a count, no time.
+    Rows,
 }
 
 impl Figure {
     /// Every figure, in the order of the reports.
-    pub const ALL: [Figure; 4] = [Figure::ResponseTime, Figure::ServiceTime, Figure::SendLag, Figure::QueueTime];
+    pub const ALL: [Figure; 5] = [Figure::ResponseTime, Figure::ServiceTime, Figure::SendLag, Figure::QueueTime, Figure::Rows];
 
     /// Name in tags and reports.
     #[must_use]
@@ -145,6 +151,7 @@ impl Figure {
             Figure::ServiceTime => "service_time",
             Figure::SendLag => "send_lag",
             Figure::QueueTime => "queue_time",
+            Figure::Rows => "rows",
         }
     }
 }
@@ -176,7 +183,7 @@ impl SocketFigure {
 }
 
 impl Sample {
-    /// The value of `figure` in nanoseconds, None where the request has none.
+    /// The value of `figure` in nanoseconds, None where the request has none, or it is no time.
     #[must_use]
     pub fn figure_ns(&self, figure: Figure) -> Option<u64> {
         let sent = self.sent_ns;
@@ -185,6 +192,7 @@ impl Sample {
             Figure::ServiceTime => sent.map(|from| self.done_ns.saturating_sub(from)),
             Figure::SendLag => self.intended_ns.map(|from| sent.unwrap_or(self.done_ns).saturating_sub(from)),
             Figure::QueueTime => self.ready_ns.map(|from| sent.unwrap_or(self.done_ns).saturating_sub(from)),
+            Figure::Rows => None,
         }
     }
 }
@@ -226,6 +234,27 @@ pub struct RequestLine {
     /// Recall in [0, 1]; left out where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recall: Option<f32>,
+    /// Whether the reply holds a row nearer than the first of the true neighbours; left out where it does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truth_wrong: bool,
+    /// Number of its query vector in the data set, the first where it has several; left out where it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query: Option<u64>,
+    /// Numbers of its query vectors where it has several, at most the first 1,000.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queries: Vec<u64>,
+    /// Primary keys of the rows that were returned, with `[tracing] keep_ids` only, at most the first 1,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<ReplyIds>,
+    /// Scores of these rows, where the reply has some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scores: Vec<Option<f32>>,
+    /// Rows of each of `queries`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub per_query: Vec<u32>,
+    /// Rows that were returned and are not in `ids`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ids_left_out: u32,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // the signature is serde's

@@ -16,11 +16,15 @@ pub enum Warning {
     EnvironmentOverrides { variable: String, key: String },
     IndexUnfinished { phase: String, collection: String, state: String },
     ServedByBruteForce { phase: String, collection: String, rows: u64 },
+    CollectionReplaced { phase: String, collection: String, found: String },
+    ForeignRows { phase: String, when: String, collection: String, rows: u64, expected: String },
+    NotMarked { collection: String, reason: String },
     NoJaeger { reason: String },
     SamplerIgnored { variable: String },
+    Variable { variable: String, story: String },
     UnusedWorkload { workload: String },
-    RowsUsedUp { phase: String, workload: String },
-    StoppedEarly { phase: String, workload: String, reason: String },
+    RowsUsedUp { phase: String, workload: String, ran_s: Option<f64> },
+    StoppedEarly { phase: String, workload: String, reason: String, ran_s: Option<f64> },
 }
 
 impl fmt::Display for Warning {
@@ -49,18 +53,45 @@ impl fmt::Display for Warning {
                 f,
                 "phase {phase} began with {rows} rows of {collection} in segments without an index, which are searched by brute force: flush and wait, or let prepare do it"
             ),
+            Warning::CollectionReplaced { phase, collection, found } => write!(
+                f,
+                "collection {collection} is not the one any more that this run created or found ({found}, seen at phase {phase}): what was sent to its name went \
+                 elsewhere; run again, with a `name` that no other run uses"
+            ),
+            Warning::ForeignRows { phase, when, collection, rows, expected } => write!(
+                f,
+                "collection {collection} held {rows} rows {when} phase {phase}, where this run put {expected}: somebody else writes into it or deletes from it, or \
+                 Milvus lost rows; run again, with a `name` that nobody else uses"
+            ),
+            Warning::NotMarked { collection, reason } => write!(
+                f,
+                "Milvus takes no mark of this run on collection {collection} ({reason}): another run that wants to replace it would not be refused, only found out"
+            ),
             Warning::NoJaeger { reason } => {
                 write!(f, "no Jaeger: {reason}; milvus-bench received the spans itself (source `embedded`)")
             }
             Warning::SamplerIgnored { variable } => write!(f, "{variable} is ignored: [tracing] sample_ratio decides what is traced"),
+            Warning::Variable { variable, story } => write!(f, "{variable} {story}"),
             Warning::UnusedWorkload { workload } => write!(f, "workload {workload} is in no phase and does not run"),
-            Warning::RowsUsedUp { phase, workload } => write!(
+            Warning::RowsUsedUp { phase, workload, ran_s } => write!(
                 f,
-                "the rows of workload {workload} were used up before phase {phase} ended: give it more rows (initial_rows), a smaller rate, or a shorter phase"
+                "the rows of workload {workload} were used up before phase {phase} ended{}, and its figures and rates are of that time: give it more rows \
+                 (initial_rows), a smaller rate, or a shorter phase",
+                after(*ran_s)
             ),
-            Warning::StoppedEarly { phase, workload, reason } => {
-                write!(f, "workload {workload} stopped before phase {phase} ended: {reason}; its figures are of a part of the phase only")
+            Warning::StoppedEarly { phase, workload, reason, ran_s } => {
+                let after = after(*ran_s);
+                write!(f, "workload {workload} stopped before phase {phase} ended{after}: {reason}; its figures and rates are of that time")
             }
         }
+    }
+}
+
+/// `, after 0.074 s`; nothing in runs of older versions.
+fn after(ran_s: Option<f64>) -> String {
+    match ran_s {
+        None => String::new(),
+        Some(ran_s) if ran_s < 1.0 => format!(", after {ran_s:.3} s"),
+        Some(ran_s) => format!(", after {ran_s:.1} s"),
     }
 }

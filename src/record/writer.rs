@@ -17,7 +17,7 @@ use hdrhistogram::{
     serialization::{V2DeflateSerializer, interval_log},
 };
 
-use super::{FolderError, HistogramKey, Interval, Part, Recorder, RunFolder, Sample, StreamInfo, line::Lines};
+use super::{CutInfo, FolderError, HistogramKey, Interval, Part, Recorder, RunFolder, StreamId, StreamInfo, line::Lines};
 
 /// Intervals that may wait for the writer: some seconds of the disk. More would only hold more histograms.
 const QUEUE: usize = 32;
@@ -33,6 +33,8 @@ pub struct WriterCounters {
     pub failures_not_kept: u64,
     /// Figures above one hour.
     pub overflows: u64,
+    /// Where `latency.hlog` ends, if it could not be written to its end.
+    pub cut: Option<CutInfo>,
     /// The first error of the disk.
     pub error: Option<String>,
 }
@@ -43,7 +45,11 @@ pub struct RunWriter {
     queue: SyncSender<Interval>,
     thread: JoinHandle<WriterCounters>,
     recorders: u32,
+    streams: Arc<Vec<StreamInfo>>,
 }
+
+/// The numbers of the query vectors of a request, by its stream and its number; called on the writer's thread.
+pub type QueryNumbers = Box<dyn Fn(StreamId, u64) -> Vec<u64> + Send>;
 
 /// Called on the writer's thread with each interval, after its samples were written.
 pub type OnInterval = Box<dyn FnMut(&Interval) + Send>;
@@ -54,6 +60,19 @@ impl RunWriter {
     /// # Errors
     /// A file can't be created.
     pub fn start(folder: &RunFolder, streams: Arc<Vec<StreamInfo>>, on_interval: OnInterval) -> Result<Self, FolderError> {
+        Self::start_with_queries(folder, streams, Box::new(|_, _| Vec::new()), on_interval)
+    }
+
+    /// The same where requests have query vectors, whose numbers go into their lines.
+    ///
+    /// # Errors
+    /// A file can't be created.
+    pub fn start_with_queries(
+        folder: &RunFolder,
+        streams: Arc<Vec<StreamInfo>>,
+        queries: QueryNumbers,
+        on_interval: OnInterval,
+    ) -> Result<Self, FolderError> {
         let create = |name: &str| {
             let path = folder.file(name);
             OpenOptions::new()
@@ -66,10 +85,11 @@ impl RunWriter {
         let (queue, intervals) = sync_channel(QUEUE);
         let files = Files {
             requests: BufWriter::with_capacity(1 << 18, requests),
-            histograms,
-            sockets,
+            histograms: Log::new(histograms),
+            sockets: Log::new(sockets),
             lines: Lines::new(&streams),
-            streams,
+            queries,
+            streams: Arc::clone(&streams),
             serializer: V2DeflateSerializer::new(),
             on_interval,
         };
@@ -77,13 +97,13 @@ impl RunWriter {
             .name("writer".to_owned())
             .spawn(move || files.run(&intervals))
             .map_err(|error| FolderError(format!("no thread for the writer: {error}")))?;
-        Ok(Self { queue, thread, recorders: 0 })
+        Ok(Self { queue, thread, recorders: 0, streams })
     }
 
     /// A recorder for one more thread.
     pub fn recorder(&mut self) -> Recorder {
         self.recorders += 1;
-        Recorder::new(self.recorders - 1, self.queue.clone())
+        Recorder::new(self.recorders - 1, self.queue.clone()).counting_rows(&self.streams)
     }
 
     /// Ends the writer when all recorders are finished.
@@ -98,9 +118,10 @@ impl RunWriter {
 
 struct Files {
     requests: BufWriter<File>,
-    histograms: File,
-    sockets: File,
+    histograms: Log,
+    sockets: Log,
     lines: Lines,
+    queries: QueryNumbers,
     streams: Arc<Vec<StreamInfo>>,
     serializer: V2DeflateSerializer,
     on_interval: OnInterval,
@@ -116,11 +137,16 @@ impl Files {
             }
             counters.failures_not_kept += interval.failures_not_kept;
             counters.overflows += interval.overflows;
-            self.write_samples(&interval.samples, &mut counters);
+            self.write_samples(&interval, &mut counters);
             (self.on_interval)(&interval);
             // At once, so that a killed process loses a second at most. Each thread has a line of its own for a second;
             // readers add up lines with one tag.
-            self.check(&mut counters, |files| files.write_histograms(&interval));
+            let second = interval.second;
+            if let Err(error) = self.write_histograms(&interval) {
+                let earlier = counters.cut.as_ref().map_or(u64::MAX, |cut| cut.second);
+                counters.cut = Some(CutInfo { second: second.min(earlier), error: error.to_string() });
+                self.check(&mut counters, |_| Err(error));
+            }
             self.check(&mut counters, |files| files.write_sockets(&interval));
             self.check(&mut counters, |files| files.requests.flush());
             interval.recycle();
@@ -130,20 +156,24 @@ impl Files {
 
     fn check(&mut self, counters: &mut WriterCounters, write: impl FnOnce(&mut Self) -> io::Result<()>) {
         if let Err(error) = write(self) {
-            counters.error.get_or_insert_with(|| format!("the run folder can't be written: {error}"));
+            let advice = "make room for it, or name another place with --out or --results";
+            counters.error.get_or_insert_with(|| format!("the run folder can't be written: {error}; {advice}"));
         }
     }
 
     fn write_header(&mut self) -> io::Result<()> {
         // The version line is what the Java and Python readers look for first.
         const HEADER: &[u8] = b"#[Histogram log format version 1.3]\n#[times: seconds since the run's start; values: nanoseconds]\n\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
-        self.histograms.write_all(HEADER)?;
-        self.sockets.write_all(HEADER)
+        self.histograms.write(HEADER)?;
+        self.sockets.write(HEADER)
     }
 
-    fn write_samples(&mut self, samples: &[Sample], counters: &mut WriterCounters) {
-        for sample in samples {
-            let written = match self.lines.line(sample) {
+    fn write_samples(&mut self, interval: &Interval, counters: &mut WriterCounters) {
+        let mut replies = interval.replies.iter().peekable();
+        for (place, sample) in interval.samples.iter().enumerate() {
+            let reply = replies.next_if(|(of, _)| *of == place).map(|(_, reply)| reply);
+            let queries = (self.queries)(sample.stream, sample.seq);
+            let written = match self.lines.line(sample, &queries, reply) {
                 Some(line) => self.requests.write_all(line),
                 None => Err(io::Error::other("a sample of an unknown stream")),
             };
@@ -172,13 +202,42 @@ impl Files {
             };
             Some((key.tag(), histogram))
         });
-        self.histograms.write_all(&log_lines(&mut self.serializer, interval.second, tagged)?)
+        self.histograms.write(&log_lines(&mut self.serializer, interval.second, tagged)?)
     }
 
     /// What happened at the sockets; the tag is `connection/figure`.
     fn write_sockets(&mut self, interval: &Interval) -> io::Result<()> {
         let tagged = interval.sockets().map(|(connection, figure, histogram)| (format!("{connection}/{}", figure.name()), histogram));
-        self.sockets.write_all(&log_lines(&mut self.serializer, interval.second, tagged)?)
+        self.sockets.write(&log_lines(&mut self.serializer, interval.second, tagged)?)
+    }
+}
+
+/// A file to which whole lines are appended until that fails once. Then it ends with the last of them: what would follow half a line
+/// could not be read, and what would follow a gap could not be told from all.
+struct Log {
+    file: File,
+    whole: u64,
+    failed: Option<(io::ErrorKind, String)>,
+}
+
+impl Log {
+    fn new(file: File) -> Self {
+        Self { file, whole: 0, failed: None }
+    }
+
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        if let Some((kind, text)) = &self.failed {
+            return Err(io::Error::new(*kind, text.clone()));
+        }
+        let written = self.file.write_all(lines);
+        match &written {
+            Ok(()) => self.whole += lines.len() as u64,
+            Err(error) => {
+                self.failed = Some((error.kind(), error.to_string()));
+                self.file.set_len(self.whole)?;
+            }
+        }
+        written
     }
 }
 

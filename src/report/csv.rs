@@ -1,6 +1,6 @@
 //! `report.csv`: every figure in one long table, a figure a row, as spreadsheets, pandas and DuckDB want it.
 
-use super::{ReportEntry, ReportError, clean};
+use super::{ReportEntry, ReportError, RunReport, clean};
 use crate::analysis::{Analysis, Quantiles, WorkloadAnalysis};
 
 /// The row of the table.
@@ -8,11 +8,21 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "csv",
     file: "report.csv",
     text: true,
+    joined: Some(joined),
     summary: "quantiles, counts, account and course over time in one long table",
     render,
 };
 
 const HEADINGS: [&str; 12] = ["table", "phase", "stage", "workload", "figure", "area", "part", "key", "value", "low", "high", "at_least"];
+
+/// What a row is of: a name, or a number such as a second, which stays one.
+#[derive(Default)]
+enum Key<'a> {
+    #[default]
+    None,
+    Text(&'a str),
+    Number(f64),
+}
 
 /// One row, without the workload's three columns.
 #[derive(Default)]
@@ -21,7 +31,7 @@ struct Row<'a> {
     figure: &'a str,
     area: &'a str,
     part: String,
-    key: String,
+    key: Key<'a>,
     value: f64,
     low: Option<f64>,
     high: Option<f64>,
@@ -44,7 +54,11 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
                 cell(row.figure),
                 cell(row.area),
                 cell(&row.part),
-                cell(&row.key),
+                match row.key {
+                    Key::None => String::new(),
+                    Key::Text(text) => cell(text),
+                    Key::Number(number) => number.to_string(),
+                },
                 row.value.to_string(),
                 number(row.low),
                 number(row.high),
@@ -56,10 +70,26 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     writer.into_inner().map_err(|error| failed(&error))
 }
 
-/// A cell that a spreadsheet takes as text: one that begins like a formula has an apostrophe before it.
+/// A cell of text that a spreadsheet takes as text: one that begins like a formula has an apostrophe before it. Numbers are written
+/// as they are: a negative one would become text by that.
 fn cell(text: &str) -> String {
     let text = clean(text);
     if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text }
+}
+
+/// One table whose first column is the run.
+fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
+    let failed = |error: &dyn std::fmt::Display| ReportError(format!("the reports can't be joined as CSV: {error}"));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["run"].into_iter().chain(HEADINGS)).map_err(|error| failed(&error))?;
+    for report in reports {
+        let run = cell(&report.run);
+        for record in csv::Reader::from_reader(report.bytes.as_slice()).records() {
+            let record = record.map_err(|error| failed(&error))?;
+            writer.write_record([run.as_str()].into_iter().chain(&record)).map_err(|error| failed(&error))?;
+        }
+    }
+    writer.into_inner().map_err(|error| failed(&error))
 }
 
 fn rows(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
@@ -76,7 +106,7 @@ fn rows(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
         rows.extend(quantiles.iter().flatten().map(|(key, estimate)| Row {
             table: "quantile",
             figure,
-            key: key.clone(),
+            key: Key::Text(key),
             value: estimate.value,
             low: estimate.low,
             high: estimate.high,
@@ -90,7 +120,7 @@ fn rows(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
             figure: "mean_us",
             area: &part.area,
             part: part.service.iter().chain([&part.part]).map(String::as_str).collect::<Vec<_>>().join(" "),
-            key: band.band.clone(),
+            key: Key::Text(&band.band),
             value: part.mean_us,
             ..Row::default()
         }));
@@ -106,6 +136,16 @@ fn counts(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
     let mut rows: Vec<Row<'_>> = requests.map(|(figure, count)| row("requests", figure, count as f64)).into();
     rows.extend(rate.target.map(|target| row("rate", "target", target)));
     rows.extend([row("rate", "achieved", rate.achieved), row("rate", "throughput", rate.throughput)]);
+    rows.extend(workload.rows_per_s.map(|rate| row("rate", "rows", rate)));
+    rows.extend(workload.vectors_per_s.map(|rate| row("rate", "vectors", rate)));
+    if let Some(of) = &workload.rows {
+        rows.extend([row("rows", "replies", of.replies as f64), row("rows", "mean", of.mean), row("rows", "empty", of.empty)]);
+        rows.extend(of.short.map(|short| row("rows", "short", short)));
+        rows.extend(of.full.map(|full| row("rows", "full", full as f64)));
+    }
+    if let Some(of) = &workload.recall {
+        rows.extend([row("recall", "mean", of.mean), row("recall", "min", of.min), row("recall", "requests", of.requests as f64)]);
+    }
     rows
 }
 
@@ -115,7 +155,7 @@ fn series(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
     let row = |figure, at: usize, value: f64| Row {
         table: "series",
         figure,
-        key: (series.start_s + (at as u64 * series.step_s) as f64).to_string(),
+        key: Key::Number(series.start_s + (at as u64 * series.step_s) as f64),
         value,
         ..Row::default()
     };
@@ -123,6 +163,9 @@ fn series(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
     for (figure, counts) in [("ok", &series.ok), ("failed", &series.failed)] {
         rows.extend(counts.iter().enumerate().map(|(at, count)| row(figure, at, *count as f64)));
     }
+    // Rows of whole columns would say nothing.
+    let partial = series.covered_s.iter().enumerate().filter(|(_, covered)| **covered < series.step_s as f64);
+    rows.extend(partial.map(|(at, covered)| row("covered_s", at, *covered)));
     for (figure, values) in [("p50_us", &series.p50_us), ("p99_us", &series.p99_us), ("max_us", &series.max_us)] {
         rows.extend(values.iter().enumerate().filter_map(|(at, value)| Some(row(figure, at, (*value)?))));
     }
@@ -159,6 +202,44 @@ mod tests {
         let of = records.iter().filter(|row| row[0] == "account" && row[1] == "alone" && row[7] == band.band);
         let sum: f64 = of.map(|row| row[8].parse::<f64>().unwrap()).sum();
         assert!((sum - band.mean_us).abs() < 1e-6 * band.mean_us, "{sum} {}", band.mean_us);
+    }
+
+    #[test]
+    fn negative_numbers_stay_numbers() {
+        let mut analysis = sample::analysis();
+        analysis.workloads.iter_mut().for_each(|workload| workload.phase = "-1".to_owned());
+        let gap = analysis.workloads.iter_mut().find_map(|workload| workload.gap_us.as_mut()).expect("a gap");
+        gap.get_mut("p50").expect("a median").value = -12.5;
+        let records = records(&analysis);
+        let first = records.iter().find(|row| row[0] == "series").expect("a course over time");
+        assert_eq!((first[1].as_str(), first[7].as_str()), ("'-1", "-0.25"));
+        let median = records.iter().find(|row| row[4] == "gap_us" && row[7] == "p50").expect("a row");
+        assert_eq!(median[8], "-12.5");
+        for row in &records {
+            assert!(
+                row[8].parse::<f64>().is_ok() && row[9..11].iter().all(|cell| cell.is_empty() || cell.parse::<f64>().is_ok()),
+                "{row:?}"
+            );
+            assert!(row[0] != "series" || row[7].parse::<f64>().is_ok(), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn partial_columns_of_a_course_have_a_row_that_says_so() {
+        let records = records(&sample::analysis());
+        let covered: Vec<&[String]> = records.iter().filter(|row| row[4] == "covered_s").map(|row| &row[7..9]).collect();
+        assert!(covered.iter().any(|row| *row == ["-0.25", "0.75"]) && covered.iter().any(|row| *row == ["6.75", "0.25"]), "{covered:?}");
+    }
+
+    #[test]
+    fn several_runs_are_one_table() {
+        let report = |run: &str| RunReport { run: run.to_owned(), bytes: render(&sample::analysis()).unwrap() };
+        let bytes = joined(&[report("one"), report("=two")]).unwrap();
+        let mut reader = csv::Reader::from_reader(bytes.as_slice());
+        assert_eq!(reader.headers().unwrap().iter().collect::<Vec<_>>(), [&["run"][..], &HEADINGS].concat());
+        let runs: Vec<String> = reader.records().map(|record| record.unwrap()[0].to_owned()).collect();
+        let rows = records(&sample::analysis()).len();
+        assert_eq!((runs.len(), runs[0].as_str(), runs[rows].as_str()), (2 * rows, "one", "'=two"));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! `report.svg`: the critical paths of the slowest requests as a flame graph, coloured by what sets them apart from the faster
 //! half. Widths are mean times in the tail; red frames are longer there than in the faster half, blue ones shorter.
 
-use std::io::Cursor;
+use std::{fmt::Write as _, io::Cursor};
 
+use base64::Engine as _;
 use inferno::flamegraph::{self, Options};
 
-use super::{PREPARE, ReportEntry, ReportError, clean};
+use super::{PREPARE, ReportEntry, ReportError, RunReport, clean, escaped};
 use crate::analysis::{Analysis, Stacks, WorkloadAnalysis};
 
 /// The row of the table.
@@ -13,6 +14,7 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "flamegraph",
     file: "report.svg",
     text: true,
+    joined: Some(joined),
     summary: "critical path of the tail against that of the faster half, as a picture that can be searched",
     render,
 };
@@ -34,6 +36,46 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     let fail = |error: &dyn std::fmt::Display| ReportError(format!("the flame graph can't be drawn: {error}"));
     flamegraph::from_lines(&mut options, lines.iter().map(String::as_str), Cursor::new(&mut out)).map_err(|error| fail(&error))?;
     Ok(out)
+}
+
+/// Width of a picture, and height of the line with its run.
+const WIDTH: f64 = 1200.0;
+const HEADING: f64 = 24.0;
+
+/// The pictures below one another, as images: what one finds by its ids, such as its search, can't be twice in a document.
+fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
+    let mut pictures = String::new();
+    let mut y = 0.0;
+    for report in reports {
+        let text = String::from_utf8_lossy(&report.bytes);
+        let height = attribute(&text, "height").unwrap_or(WIDTH);
+        let data = base64::engine::general_purpose::STANDARD.encode(&report.bytes);
+        // Writing to a String can't fail.
+        let _ = writeln!(
+            pictures,
+            "<text x=\"10\" y=\"{}\" font-family=\"monospace\" font-size=\"14\">{}</text>",
+            y + HEADING - 8.0,
+            escaped(&report.run)
+        );
+        let _ = writeln!(
+            pictures,
+            "<image y=\"{}\" width=\"{WIDTH}\" height=\"{height}\" href=\"data:image/svg+xml;base64,{data}\"/>",
+            y + HEADING
+        );
+        y += HEADING + height;
+    }
+    let head = format!(
+        "<?xml version=\"1.0\" standalone=\"no\"?>\n<svg version=\"1.1\" xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{y}\" viewBox=\"0 0 {WIDTH} {y}\">"
+    );
+    Ok(format!("{head}\n{pictures}</svg>\n").into_bytes())
+}
+
+/// A number of the outermost element.
+fn attribute(picture: &str, name: &str) -> Option<f64> {
+    let (_, element) = picture.split_once("<svg ")?;
+    let (element, _) = element.split_once('>')?;
+    let (_, value) = element.split_once(&format!(" {name}=\""))?;
+    value.split('"').next()?.parse().ok()
 }
 
 /// `phase/workload;frame;frame BODY TAIL`, nanoseconds of a request: folded stacks of two profiles.

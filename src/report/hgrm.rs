@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
-use super::{PREPARE, ReportEntry, clean};
+use super::{PREPARE, ReportEntry, ReportError, RunReport, clean};
 use crate::analysis::{Analysis, WorkloadAnalysis};
 
 /// The row of the table.
@@ -22,12 +22,16 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "hgrm",
     file: "report.hgrm",
     text: true,
+    joined: Some(joined),
     summary: "percentile distributions in the layout of HdrHistogram, for its plotters",
     render: |analysis| Ok(render(analysis).into_bytes()),
 };
 
 /// What stands before each line of a block that readers shall not join to the first one.
 const ASIDE: &str = "#| ";
+
+/// What follows a block's name in its first line.
+const TITLE_END: &str = " ok, milliseconds";
 
 /// Lines between two halvings of the distance to 100 %: what HdrHistogram's own tools print.
 const TICKS_PER_HALF_DISTANCE: u64 = 5;
@@ -48,12 +52,29 @@ fn render(analysis: &Analysis) -> String {
     out
 }
 
+/// Blocks of all runs, with the run before their names: the first of the first run stands as it is, the others behind [`ASIDE`].
+fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
+    let mut out = String::new();
+    for (number, report) in reports.iter().enumerate() {
+        let text = String::from_utf8_lossy(&report.bytes);
+        for line in text.lines() {
+            let (aside, line) =
+                line.strip_prefix(ASIDE).or_else(|| line.strip_prefix(ASIDE.trim_end())).map_or((number > 0, line), |line| (true, line));
+            let titled = line.strip_prefix("# ").filter(|line| line.ends_with(TITLE_END));
+            let line = titled.map_or_else(|| line.to_owned(), |title| format!("# {}/{title}", clean(&report.run)));
+            out.push_str(format!("{}{line}", if aside { ASIDE } else { "" }).trim_end());
+            out.push('\n');
+        }
+    }
+    Ok(out.into_bytes())
+}
+
 /// One block per figure that the workload has.
 fn blocks(workload: &WorkloadAnalysis) -> impl Iterator<Item = String> {
     let histograms = FIGURES.into_iter().filter_map(|figure| Some((figure, workload.histograms.get(figure)?)));
     histograms.filter(|(_, histogram)| !histogram.is_empty()).map(|(figure, histogram)| {
         let name = clean(&format!("{}/{figure}", workload.place()));
-        format!("# {name} ok, milliseconds\n{}", distribution(histogram))
+        format!("# {name}{TITLE_END}\n{}", distribution(histogram))
     })
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    ReportEntry, ReportError,
+    ReportEntry, ReportError, RunReport,
     clean::{is_break, is_invisible},
 };
 use crate::analysis::Analysis;
@@ -13,12 +13,19 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "json",
     file: "report.json",
     text: true,
+    joined: Some(joined),
     summary: "every figure, for programs; its keys keep their meaning",
     render,
 };
 
 fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     to_json(analysis)
+}
+
+/// A list of the reports; each names its run.
+fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
+    let reports: Vec<&[u8]> = reports.iter().map(|report| report.bytes.trim_ascii()).collect();
+    Ok([b"[\n".as_slice(), &reports.join(b",\n".as_slice()), b"\n]\n"].concat())
 }
 
 /// `value` as JSON to be read by people as well, without characters that mean something to a terminal.

@@ -2,12 +2,18 @@
 
 use askama::Template;
 
-use super::{ReportEntry, ReportError, clean};
+use super::{ReportEntry, ReportError, RunReport, clean, escaped};
 use crate::analysis::{Analysis, ThresholdState, VerdictState};
 
 /// The row of the table.
-pub(super) const ENTRY: ReportEntry =
-    ReportEntry { name: "junit", file: "report.xml", text: true, summary: "verdict and thresholds as JUnit XML, for CI systems", render };
+pub(super) const ENTRY: ReportEntry = ReportEntry {
+    name: "junit",
+    file: "report.xml",
+    text: true,
+    joined: Some(joined),
+    summary: "verdict and thresholds as JUnit XML, for CI systems",
+    render,
+};
 
 /// The file; the template escapes what it is given.
 #[derive(Debug, Template)]
@@ -87,6 +93,23 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     Ok((text.trim_end().to_owned() + "\n").into_bytes())
 }
 
+/// The suites of all runs, each named after its run.
+fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
+    let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n".to_owned();
+    for report in reports {
+        let (run, text) = (escaped(&report.run), String::from_utf8_lossy(&report.bytes));
+        // Text within the file has no line breaks, so these lines begin elements.
+        let suites = text.lines().skip_while(|line| !line.starts_with("  <testsuite ")).take_while(|line| *line != "</testsuites>");
+        for line in suites {
+            let named = line.replacen("<testsuite name=\"", &format!("<testsuite name=\"{run}: "), 1);
+            out.push_str(&named.replacen(" classname=\"", &format!(" classname=\"{run}."), 1));
+            out.push('\n');
+        }
+    }
+    out.push_str("</testsuites>\n");
+    Ok(out.into_bytes())
+}
+
 /// An invalid run fails whatever its figures are; reservations are told.
 fn verdict(analysis: &Analysis, name: &str) -> Case {
     let state = match analysis.verdict.state {
@@ -129,6 +152,18 @@ mod tests {
     fn an_invalid_run_is_a_failure() {
         let text = text(|analysis| analysis.verdict.state = VerdictState::Invalid);
         assert!(text.contains("<failure message=\"invalid; failed at under-ingest/search"), "{text}");
+    }
+
+    #[test]
+    fn several_runs_are_one_document() {
+        let report = |run: &str| RunReport { run: run.to_owned(), bytes: render(&sample::analysis()).unwrap() };
+        let text = String::from_utf8(joined(&[report("one"), report("a\"<b>")]).unwrap()).unwrap();
+        assert_eq!([text.matches("<?xml").count(), text.matches("<testsuites>").count(), text.matches("</testsuites>").count()], [1; 3]);
+        assert_eq!(text.matches("  <testsuite ").count(), text.matches("  </testsuite>").count());
+        let once = String::from_utf8(report("").bytes).unwrap();
+        assert_eq!(text.matches("<testcase ").count(), 2 * once.matches("<testcase ").count());
+        assert!(text.contains("<testsuite name=\"one: verdict\"") && text.contains(" classname=\"one."), "{text}");
+        assert!(text.contains("<testsuite name=\"a&#34;&#60;b&#62;: verdict\""), "{text}");
     }
 
     #[test]

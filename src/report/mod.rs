@@ -14,6 +14,7 @@ mod list;
 mod markdown;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod replies;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
@@ -25,7 +26,7 @@ mod waterfall;
 
 pub use clean::clean;
 pub use layout::TextStyle;
-pub use list::{ListedRun, render_list};
+pub use list::{ListedRun, reasons_in_short, render_list};
 pub use text::render_text;
 pub use waterfall::render_waterfall;
 
@@ -42,10 +43,33 @@ pub struct ReportEntry {
     pub file: &'static str,
     /// Whether it is text; what is not has a file only and is not printed.
     pub text: bool,
+    /// How the reports of several runs become one document; None: one after the other is one.
+    pub joined: Option<fn(&[RunReport]) -> Result<Vec<u8>, ReportError>>,
     /// One sentence for `list` and the README.
     pub summary: &'static str,
     /// Renders it. Formats return bytes; writing them is the caller's.
     pub render: fn(&Analysis) -> Result<Vec<u8>, ReportError>,
+}
+
+/// The report of one of several runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunReport {
+    /// Name of the run.
+    pub run: String,
+    /// What its format's `render` gave.
+    pub bytes: Vec<u8>,
+}
+
+/// `text` as the content of an element or attribute of XML and HTML.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' | '<' | '>' | '"' | '\'' => out.push_str(&format!("&#{};", u32::from(c))),
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 /// Why a report can't be rendered.

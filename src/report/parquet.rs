@@ -22,6 +22,7 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "parquet",
     file: "report.parquet",
     text: false,
+    joined: None,
     summary: "one row per request that was traced or failed: times, state of the join, time per area",
     render: |analysis| render(analysis).map_err(|error| ReportError(format!("the report can't be written as Parquet: {error}"))),
 };
@@ -46,7 +47,7 @@ enum Values {
 use Values::{Flag, Integer, Text, Us};
 
 /// Columns before those of the areas; what is `true` is never null.
-const COLUMNS: [(&str, bool, Values); 17] = [
+const COLUMNS: [(&str, bool, Values); 18] = [
     ("phase", true, Text(|(stream, _)| Some(stream.phase.clone()))),
     ("stage", false, Text(|(stream, _)| stream.stage.clone())),
     ("workload", true, Text(|(stream, _)| Some(stream.workload.clone()))),
@@ -54,6 +55,7 @@ const COLUMNS: [(&str, bool, Values); 17] = [
     ("seq", true, Integer(|(_, row)| Some(row.seq))),
     ("trace_id", true, Text(|(_, row)| Some(format!("{:032x}", row.trace_id)))),
     ("outcome", true, Text(|(_, row)| Some(row.outcome.to_string()))),
+    ("rows", false, Integer(|(_, row)| row.rows)),
     ("sampled", true, Flag(|(_, row)| Some(row.sampled))),
     ("join_state", false, Text(|(_, row)| row.state.map(|state| state.name().to_owned()))),
     ("intended_ns", false, Integer(|(_, row)| row.intended_ns)),

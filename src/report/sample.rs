@@ -10,6 +10,7 @@ mod drawn;
 pub(super) fn analysis() -> Analysis {
     let text = |text: &str| text.to_owned();
     let mut analysis = Analysis {
+        round: None,
         format: 1,
         name: text("search-under-ingest"),
         description: text("Why is p99 bad while rows are being inserted?"),
@@ -23,6 +24,7 @@ pub(super) fn analysis() -> Analysis {
             (text("machine"), text("8 cores AMD EPYC 7763, 31 GiB, Linux 6.8.0")),
             (text("load threads"), text("4 of 8 cores (default)")),
         ],
+        phases: [("alone", 20.0), ("under-ingest", 20.0)].map(|(phase, duration_s)| PhaseTime { phase: text(phase), duration_s }).into(),
         client_capacity: None,
         plan: vec![(text("workloads.search.rate"), text("200.0")), (text("workloads.search.params.ef"), text("64"))],
         spans: Some(SpanSummary {
@@ -147,6 +149,7 @@ fn alone() -> WorkloadAnalysis {
         server_time_us: Some(quantiles([1_310.0, 1_790.0, 1_980.0, 3_010.0, 5_930.0, 7_840.0, 1_402.0])),
         gap_us: Some(quantiles([498.0, 660.0, 731.0, 1_180.0, 2_240.0, 2_610.0, 548.0])),
         recall: Some(Recall { mean: 0.987, min: 0.8, requests: 4_000 }),
+        rows: Some(ReplyRows { replies: 4_000, mean: 9.98, empty: 0.0, short: Some(0.011), full: Some(10) }),
         join: Some(Join { sampled: 4_000, matched: 4_000, ..Join::default() }),
         traces: Some(TraceFacts { spans_mode: 14, node_calls: 4_000, ..TraceFacts::default() }),
         account: bands(&[

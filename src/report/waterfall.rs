@@ -17,7 +17,7 @@ const MAX_DEPTH: u32 = 12;
 const NAME: usize = 38;
 
 /// Areas of spans that take no part in the account.
-const ASIDE: [&str; 3] = ["not counted", "asynchronous", "detached"];
+const ASIDE: [&str; 4] = ["not counted", "asynchronous", "detached", "impossible times"];
 
 /// One request as a waterfall.
 #[must_use]

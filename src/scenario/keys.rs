@@ -97,8 +97,9 @@ pub static KEYS: &[ScenarioKey] = &[
     key(TRACING, "sample_ratio", "number or \"auto\"", "auto", "0 to 1", "share of requests that are traced; auto: as many as give at most `max_traces` a phase"),
     key(TRACING, "switch_every", "duration", "never", "4s to 1h", "traces in one of every two such blocks of time, chosen by chance, and nothing in the other: shows what tracing costs"),
     key(TRACING, "max_traces", "number", "20,000", "1 to 10,000,000", "most traces of a phase under `sample_ratio = \"auto\"`"),
+    key(TRACING, "keep_ids", "true or false", "false", "", "writes the primary keys and scores that traced searches and queries returned into requests.jsonl, at most 1,000 of a request"),
     key(TRACING, "service_name", "text", "milvus-bench", "not empty", "`service.name` of the client's spans; `OTEL_SERVICE_NAME` comes first"),
-    key(TRACING, "export", "text", "http://127.0.0.1:4317", "an OTLP/gRPC address, or off", "where the client's spans go; `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` and `OTEL_EXPORTER_OTLP_ENDPOINT` come first"),
+    key(TRACING, "export", "text", "http://127.0.0.1:4317", "an OTLP address, or off", "where the client's spans go: by HTTP with port 4318 or a path that ends in /v1/traces, else by gRPC; `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` and `OTEL_EXPORTER_OTLP_ENDPOINT` come first"),
     key(TRACING, "spans", "table", "", "", "where the server's spans are read"),
     key(SPANS, "source", "text", "auto", "auto, jaeger, jaeger-json, embedded, none", "auto: Jaeger's gRPC on 16685, else its JSON on 16686, else none"),
     key(SPANS, "endpoint", "text", "the source's port on 127.0.0.1", "http:// or https:// (without a port: the source's, https 443); no user or password", "address of the source; its path is kept; 16685 and 16686 stand for both, any other port for itself alone"),
@@ -185,7 +186,7 @@ pub static KEYS: &[ScenarioKey] = &[
 ];
 
 /// Keys that the format has and this version has not.
-const NOT_BUILT: &[(&str, &str)] = &[
+pub(super) const NOT_BUILT: &[(&str, &str)] = &[
     (MILVUS, "needs"),
     (MILVUS, "retries"),
     (SPANS, "headers_command"),

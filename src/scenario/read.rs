@@ -96,6 +96,7 @@ fn tracing(reader: &Reader<'_>, folder: &Path) -> Result<TracingTable> {
         sample_ratio: reader.with("sample_ratio", ratio)?,
         max_traces: reader.number("max_traces")?,
         switch_every: reader.duration("switch_every")?,
+        keep_ids: reader.flag("keep_ids")?,
         service_name: reader.text("service_name")?,
         export: reader.with("export", |node| {
             let target = text(node)?;

@@ -51,7 +51,7 @@ impl Place {
 
     /// Whether it was given by `--set`.
     #[must_use]
-    pub(super) fn is_set(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         self.position == Position::Set
     }
 

@@ -115,6 +115,7 @@ pub struct TracingTable {
     pub sample_ratio: Option<At<Option<f64>>>,
     pub max_traces: Option<At<i64>>,
     pub switch_every: Option<At<Duration>>,
+    pub keep_ids: Option<At<bool>>,
     pub service_name: Option<At<String>>,
     pub export: Option<At<ExportTarget>>,
     pub spans: SpansTable,

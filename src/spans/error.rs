@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use tonic::{Code, Status};
+use tonic::{Code, Status, codegen::http::header::RETRY_AFTER};
+
+use crate::not_grpc::NotGrpc;
 
 /// What asking again may bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +57,10 @@ pub(super) struct GrpcFailure {
 
 /// The one reader of gRPC statuses of span sources.
 pub(super) fn grpc_failure(status: &Status) -> GrpcFailure {
-    if let Some(http) = http_status(status) {
-        let words = format!("HTTP status {http} where gRPC was expected");
-        return GrpcFailure { words, again: of_http(http, "", None), no_such_trace: false, refused: matches!(http, 401 | 403 | 407) };
+    if let Some(http) = NotGrpc::in_status(status) {
+        let after = status.metadata().get(RETRY_AFTER.as_str()).and_then(|value| value.to_str().ok()?.parse().ok());
+        let (words, again) = (cleaned(status.message()), of_http(http, "", after.map(Duration::from_secs)));
+        return GrpcFailure { words, again, no_such_trace: false, refused: matches!(http, 401 | 403 | 407) };
     }
     let code = status.code();
     GrpcFailure {
@@ -66,12 +69,6 @@ pub(super) fn grpc_failure(status: &Status) -> GrpcFailure {
         no_such_trace: code == Code::NotFound || names_missing_trace(status.message()),
         refused: matches!(code, Code::Unauthenticated | Code::PermissionDenied),
     }
-}
-
-/// The HTTP status of a reply that was no gRPC, as tonic words it.
-fn http_status(status: &Status) -> Option<u16> {
-    let (_, number) = status.message().split_once("mapped from HTTP status code ")?;
-    number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 fn of_grpc(code: Code, status: &Status) -> Again {
@@ -180,6 +177,11 @@ mod tests {
         check_missing("tracer not found", false);
     }
 
+    /// A reply of HTTP as the readers of gRPC hand it on.
+    fn of_status(status: u16) -> Status {
+        NotGrpc::without_status(http::StatusCode::from_u16(status).expect("a status")).status()
+    }
+
     #[test]
     fn busy_servers_are_asked_again_whatever_the_code() {
         let later = Again::Later(None);
@@ -193,9 +195,9 @@ mod tests {
             (Status::unknown("i/o timeout"), later),
             (Status::unknown("x"), Again::Perhaps),
             (Status::permission_denied("x"), Again::Never),
-            (Status::unavailable("grpc-status header missing, mapped from HTTP status code 429"), later),
-            (Status::unknown("grpc-status header missing, mapped from HTTP status code 413"), Again::Perhaps),
-            (Status::unimplemented("grpc-status header missing, mapped from HTTP status code 404"), Again::Perhaps),
+            (of_status(429), later),
+            (of_status(413), Again::Perhaps),
+            (of_status(404), Again::Perhaps),
         ] {
             assert_eq!(grpc_failure(&status).again, expected, "{status}");
         }
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_status_of_http_is_named_as_such() {
-        let failure = grpc_failure(&Status::unimplemented("grpc-status header missing, mapped from HTTP status code 404"));
+        let failure = grpc_failure(&of_status(404));
         assert!(failure.words.contains("HTTP status 404") && !failure.no_such_trace, "{}", failure.words);
     }
 

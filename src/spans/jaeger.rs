@@ -17,6 +17,7 @@ use super::counted::{Counted, CountingCodec};
 use super::error::{cleaned, grpc_failure};
 use super::generated::jaeger_v2::{GetServicesRequest, GetServicesResponse, GetTraceRequest, SpansResponseChunk, Timestamp};
 use super::{Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, http, jaeger_v2, jaeger_v3};
+use crate::{not_grpc::Reading, open_files};
 
 /// No server needs longer to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -80,6 +81,9 @@ impl Link {
     async fn connect(addresses: &Addresses, options: &SourceOptions) -> Result<Self, SpanError> {
         let address = shown(&addresses.grpc);
         let failed = |error: &dyn std::error::Error| {
+            if let Some(advice) = open_files::advice(&http::causes(error)) {
+                return SpanError::new(format!("no connection to Jaeger gRPC at {address} ({}): {advice}", http::causes(error)));
+            }
             SpanError::new(format!(
                 "no Jaeger gRPC answers at {address} ({}): start Jaeger, publish its port 16685, or choose tracing.spans source = \"jaeger-json\"",
                 http::causes(error)
@@ -134,7 +138,7 @@ impl Link {
         Q: Message + Send + Sync + 'static,
         R: Message + Default + Send + Sync + 'static,
     {
-        let mut grpc = Grpc::new(self.channel.clone()).max_decoding_message_size(limit);
+        let mut grpc = Grpc::new(Reading(self.channel.clone())).max_decoding_message_size(limit);
         grpc.ready().await.map_err(|error| Status::unavailable(http::causes(&error)))?;
         let mut request = Request::new(message);
         *request.metadata_mut() = self.metadata.clone();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{Error, IgnoredAny, Visitor};
+use serde::de::{Error, IgnoredAny, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::error::{cleaned, names_missing_trace};
@@ -12,8 +12,8 @@ use super::jaeger_tags::{JaegerSpan, Tags, event_name, only_trace};
 use super::loose::Loose;
 use super::{AttributeValue, SpanEvent, SpanResource, Trace};
 
-/// Longer than any span: what a negative length looks like after Jaeger 1.x wrapped it into an unsigned number.
-const WRAPPED_US: u64 = 1 << 62;
+/// Nanoseconds of a microsecond.
+const NS_PER_US: i128 = 1_000;
 
 /// Whether `body` is Jaeger's envelope, be it without data.
 pub(super) fn is_envelope(body: &[u8]) -> bool {
@@ -88,8 +88,8 @@ struct SpanIn {
     span_id: Id,
     operation_name: String,
     references: Option<Vec<Reference>>,
-    start_time: u64,
-    duration: u64,
+    start_time: Micros,
+    duration: Micros,
     tags: Option<Vec<Tag>>,
     logs: Option<Vec<Log>>,
     #[serde(rename = "processID", default)]
@@ -115,7 +115,7 @@ struct Process {
 
 #[derive(Deserialize)]
 struct Log {
-    timestamp: u64,
+    timestamp: Micros,
     fields: Option<Vec<Tag>>,
 }
 
@@ -167,28 +167,70 @@ impl SpanIn {
             .unwrap_or_default()
             .into_iter()
             .find(|reference| reference.ref_type == "CHILD_OF" && reference.trace_id == self.trace_id);
-        let duration_us = if self.duration < WRAPPED_US { self.duration } else { 0 };
         JaegerSpan {
             trace_id: self.trace_id.0,
             span_id: u64::try_from(self.span_id.0).unwrap_or(0),
             parent_id: parent.and_then(|parent| u64::try_from(parent.span_id.0).ok()),
             name: self.operation_name,
-            start_ns: ns(self.start_time),
-            end_ns: ns(self.start_time.saturating_add(duration_us)),
+            start_ns: self.start_time.unix_ns(),
+            end_ns: Micros(self.start_time.0.saturating_add(self.duration.length())).unix_ns(),
             tags: attributes(self.tags),
             events: self
                 .logs
                 .unwrap_or_default()
                 .into_iter()
-                .map(|log| SpanEvent { time_ns: ns(log.timestamp), name: event_name(attributes(log.fields)) })
+                .map(|log| SpanEvent { time_ns: log.timestamp.unix_ns(), name: event_name(attributes(log.fields)) })
                 .collect(),
             resource: processes.get(&self.process_id).cloned().unwrap_or_default(),
         }
     }
 }
 
-fn ns(us: u64) -> u64 {
-    us.saturating_mul(1_000)
+/// Whole microseconds as they came: whatever number it is, it costs no more than what it is the time of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Micros(i128);
+
+impl Micros {
+    /// Nanoseconds since the unix epoch, or the nearest time that can be written.
+    fn unix_ns(self) -> u64 {
+        u64::try_from(self.0.saturating_mul(NS_PER_US).max(0)).unwrap_or(u64::MAX)
+    }
+
+    /// As a length: a negative one was wrapped into an unsigned number by Jaeger 1.x.
+    fn length(self) -> i128 {
+        u64::try_from(self.0).map_or(self.0, |us| i128::from(us as i64))
+    }
+}
+
+impl<'de> Deserialize<'de> for Micros {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Whole;
+        impl Visitor<'_> for Whole {
+            type Value = Micros;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of microseconds")
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<Micros, E> {
+                Ok(Micros(value.into()))
+            }
+
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Micros, E> {
+                Ok(Micros(value.into()))
+            }
+
+            fn visit_f64<E: Error>(self, value: f64) -> Result<Micros, E> {
+                // The cast saturates.
+                Ok(Micros(value as i128))
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<Micros, E> {
+                value.parse().map(Micros).map_err(|_| E::invalid_value(Unexpected::Str(value), &self))
+            }
+        }
+        deserializer.deserialize_any(Whole)
+    }
 }
 
 fn attributes(tags: Option<Vec<Tag>>) -> Tags {
@@ -239,9 +281,20 @@ mod tests {
     }
 
     #[test]
-    fn a_wrapped_length_is_none() {
-        let span = read_one("\"duration\":18446744073709551611");
-        assert_eq!(span.duration_ns(), 0);
+    fn a_negative_length_is_kept_also_where_it_was_wrapped() {
+        for length in ["18446744073709551611", "-5", "-5.0"] {
+            let span = read_one(&format!("\"duration\":{length}"));
+            assert_eq!((span.start_ns, span.end_ns), (5_000, 0), "{length}");
+        }
+    }
+
+    #[test]
+    fn times_outside_the_range_cost_no_more_than_themselves() {
+        for (time, ns) in [("-1", 0), ("1e300", u64::MAX), ("18446744073709551615", u64::MAX), ("253402300799000000", u64::MAX)] {
+            let body = one("\"duration\":0").replace("\"startTime\":5", &format!("\"startTime\":{time}"));
+            let trace = read(10, body.as_bytes()).expect("a trace");
+            assert_eq!((trace.spans.len(), trace.spans[0].start_ns), (1, ns), "{time}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What Jaeger keeps as tags and OpenTelemetry as fields: kind, status, scope, names of events. Shared by the readers of
 //! api_v2 and of the legacy JSON, which say the same in two encodings.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace};
@@ -90,13 +91,12 @@ pub(super) fn event_name(fields: Tags) -> String {
         .unwrap_or_default()
 }
 
-/// What every source promises of a span: no leading slash in its name, an end not before its start, events by time, no
-/// parent 0 (how Jaeger 1.46 writes "none" in api_v3).
+/// What every source promises of a span: no leading slash in its name, events by time, no parent 0 (how Jaeger 1.46 writes
+/// "none" in api_v3). Times that can't be are left: whoever mended them here would hide them.
 pub(super) fn tidy(span: &mut ServerSpan) {
     if span.name.starts_with('/') {
         span.name.remove(0);
     }
-    span.end_ns = span.end_ns.max(span.start_ns);
     span.parent_id = span.parent_id.filter(|id| *id != 0);
     span.events.sort_by_key(|event| event.time_ns);
 }
@@ -123,17 +123,28 @@ pub(super) fn only_trace(trace_id: u128, spans: Vec<ServerSpan>, held_something:
 
 /// One `Arc` per process of a trace: Jaeger's api_v2 repeats the process in every span, its api_v3 of 1.46 does so too.
 #[derive(Debug, Default)]
-pub(super) struct Resources(Vec<Arc<SpanResource>>);
+pub(super) struct Resources {
+    /// The first ones, which are all in most traces.
+    first: Vec<Arc<SpanResource>>,
+    /// The others by their content: each span may have one of its own.
+    others: HashMap<String, Arc<SpanResource>>,
+}
 
 impl Resources {
+    /// Resources that are compared one by one.
+    const FEW: usize = 16;
+
     /// The shared form of `resource`.
     pub(super) fn share(&mut self, resource: SpanResource) -> Arc<SpanResource> {
-        if let Some(known) = self.0.iter().find(|known| ***known == resource) {
+        if let Some(known) = self.first.iter().find(|known| ***known == resource) {
             return known.clone();
         }
-        let shared = Arc::new(resource);
-        self.0.push(shared.clone());
-        shared
+        if self.first.len() < Self::FEW {
+            let shared = Arc::new(resource);
+            self.first.push(shared.clone());
+            return shared;
+        }
+        self.others.entry(resource.content()).or_insert_with(|| Arc::new(resource)).clone()
     }
 }
 
@@ -179,9 +190,10 @@ mod tests {
     }
 
     #[test]
-    fn slash_zero_parent_and_negative_length_are_tidied() {
+    fn slash_and_zero_parent_are_tidied_and_a_negative_length_is_kept() {
         let span = span_of(&[]);
-        assert_eq!((span.name.as_str(), span.parent_id, span.end_ns), ("a.B/C", None, 5));
+        assert_eq!((span.name.as_str(), span.parent_id, span.start_ns, span.end_ns), ("a.B/C", None, 5, 3));
+        assert_eq!(span.duration_ns(), 0);
     }
 
     #[test]

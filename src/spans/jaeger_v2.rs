@@ -32,7 +32,7 @@ fn convert(span: Span, resources: &mut Resources) -> JaegerSpan {
         parent_id,
         name: span.operation_name,
         start_ns,
-        end_ns: start_ns.saturating_add(length_ns(span.duration)),
+        end_ns: end_ns(start_ns, span.duration),
         tags: attributes(span.tags),
         events: span.logs.into_iter().map(event).collect(),
         resource: resource(span.process, resources),
@@ -67,13 +67,21 @@ fn unix_ns(time: Option<Timestamp>) -> u64 {
     time.map_or(0, |time| clamped(time.seconds, time.nanos))
 }
 
-/// A span that ends before it starts has a negative length (Jaeger 1.x keeps it): none.
-fn length_ns(length: Option<Duration>) -> u64 {
-    length.map_or(0, |length| clamped(length.seconds, length.nanos))
+/// A span that ends before it starts has a negative length, which Jaeger 1.x keeps.
+fn end_ns(start_ns: u64, length: Option<Duration>) -> u64 {
+    length.map_or(start_ns, |length| within(i128::from(start_ns) + whole_ns(length.seconds, length.nanos)))
 }
 
 fn clamped(seconds: i64, nanos: i32) -> u64 {
-    let ns = i128::from(seconds) * NS_PER_S + i128::from(nanos);
+    within(whole_ns(seconds, nanos))
+}
+
+fn whole_ns(seconds: i64, nanos: i32) -> i128 {
+    i128::from(seconds) * NS_PER_S + i128::from(nanos)
+}
+
+/// The nearest time that can be written: as far from any run as what it stands for.
+fn within(ns: i128) -> u64 {
     u64::try_from(ns.max(0)).unwrap_or(u64::MAX)
 }
 
@@ -84,6 +92,13 @@ mod tests {
     #[test]
     fn lengths_and_times_outside_the_range_are_clamped() {
         assert_eq!((clamped(-1, 5), clamped(0, -5), clamped(1, 5), clamped(i64::MAX, 0)), (0, 0, 1_000_000_005, u64::MAX));
+    }
+
+    #[test]
+    fn a_negative_length_ends_before_it_starts() {
+        let end = |seconds, nanos| end_ns(5_000_000_000, Some(Duration { seconds, nanos }));
+        assert_eq!((end(1, 5), end(0, -7), end(-9, 0), end(i64::MAX, 0)), (6_000_000_005, 4_999_999_993, 0, u64::MAX));
+        assert_eq!(end_ns(5, None), 5);
     }
 
     #[test]

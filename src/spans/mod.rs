@@ -28,6 +28,8 @@ mod mask;
 mod none;
 mod otlp;
 mod otlp_json;
+#[cfg(test)]
+pub(crate) mod scale;
 mod source;
 #[cfg(test)]
 mod source_tests;
@@ -39,7 +41,7 @@ mod whole;
 pub use embedded::EmbeddedReceiver;
 pub use error::{Again, SpanError};
 pub use fetch::{FetchCounters, FetchProgress, FetchRules, Wanted, fetch};
-pub use otlp_json::{SpanFileError, SpanReader, SpanWriter, Traces, read_all};
+pub use otlp_json::{OpenNew, SpanFileError, SpanReader, SpanWriter, Traces, read_all};
 pub use source::{LossCounters, OpenFuture, SPAN_SOURCES, SourceEntry, SourceInfo, SourceOptions, SpanSource, find_source, open_until};
 pub use span::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace};
 pub use whole::is_whole;

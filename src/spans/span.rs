@@ -39,6 +39,11 @@ impl SpanResource {
     pub fn attribute(&self, key: &str) -> Option<&AttributeValue> {
         self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
+
+    /// A text that two resources share only if they are equal.
+    pub(super) fn content(&self) -> String {
+        format!("{self:?}")
+    }
 }
 
 /// Something that happened within a span.
@@ -67,7 +72,7 @@ pub struct ServerSpan {
     pub scope: String,
     /// Nanoseconds since the unix epoch.
     pub start_ns: u64,
-    /// Nanoseconds since the unix epoch, not before `start_ns`.
+    /// Nanoseconds since the unix epoch; before `start_ns` where the source says so, which the analysis judges.
     pub end_ns: u64,
     /// Attributes of the span itself.
     pub attributes: Vec<(String, AttributeValue)>,
@@ -94,7 +99,7 @@ impl ServerSpan {
         self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
-    /// Nanoseconds from start to end.
+    /// Nanoseconds from start to end; 0 where the end comes first.
     #[must_use]
     pub fn duration_ns(&self) -> u64 {
         self.end_ns.saturating_sub(self.start_ns)

@@ -22,32 +22,59 @@ pub fn is_whole(trace: &Trace, client_span_id: u64) -> bool {
 /// [`is_whole`] for all requests that share one trace, as those of the set-up do.
 pub(super) fn is_whole_for(trace: &Trace, clients: &[u64]) -> bool {
     let by_id: HashMap<u64, &ServerSpan> = trace.spans.iter().map(|span| (span.span_id, span)).collect();
+    let mut ways = Ways::new(clients);
     let mut found = vec![false; clients.len()];
     let mut roots_end = 0;
     for span in trace.spans.iter().filter(|span| span.kind == SpanKind::Server && span.name.starts_with(FRONT_DOOR)) {
-        if let Some(client) = client_of(span, &by_id, clients) {
+        if let Some(client) = ways.client_above(span, &by_id) {
             found[client] = true;
             roots_end = roots_end.max(span.end_ns);
         }
     }
+    let clients = &ways.clients;
     let excused = |span: &ServerSpan| span.start_ns > roots_end || BEHIND_THE_REQUEST.contains(&span.name.as_str());
-    let has_parent = |span: &ServerSpan| span.parent_id.is_none_or(|id| by_id.contains_key(&id) || clients.contains(&id));
+    let has_parent = |span: &ServerSpan| span.parent_id.is_none_or(|id| by_id.contains_key(&id) || clients.contains_key(&id));
     found.iter().all(|found| *found) && trace.spans.iter().all(|span| has_parent(span) || excused(span))
 }
 
-/// Index of the client span that the ancestors of `span` reach. A client span that has a parent among the clients (an attempt
-/// below its request) counts itself: the nearest one is taken.
-fn client_of(span: &ServerSpan, by_id: &HashMap<u64, &ServerSpan>, clients: &[u64]) -> Option<usize> {
-    let mut next = span.parent_id;
-    // Ids from outside may form a ring: no walk is longer than the trace.
-    for _ in 0..=by_id.len() {
-        let id = next?;
-        if let Some(client) = clients.iter().position(|client| *client == id) {
-            return Some(client);
+/// Which client span each span leads to, found once however many spans lie on one way.
+struct Ways {
+    /// Index of each client span.
+    clients: HashMap<u64, usize>,
+    /// Where spans lead that were on a way before; None also while they are on the present one.
+    known: HashMap<u64, Option<usize>>,
+}
+
+impl Ways {
+    fn new(clients: &[u64]) -> Self {
+        let mut ways = Self { clients: HashMap::new(), known: HashMap::new() };
+        for (index, client) in clients.iter().enumerate() {
+            ways.clients.entry(*client).or_insert(index);
         }
-        next = by_id.get(&id)?.parent_id;
+        ways
     }
-    None
+
+    /// Index of the client span that the ancestors of `span` reach. A client span that has a parent among the clients (an attempt
+    /// below its request) counts itself: the nearest one is taken.
+    fn client_above(&mut self, span: &ServerSpan, by_id: &HashMap<u64, &ServerSpan>) -> Option<usize> {
+        let mut way = Vec::new();
+        let mut next = span.parent_id;
+        let found = loop {
+            let Some(id) = next else { break None };
+            if let Some(client) = self.clients.get(&id) {
+                break Some(*client);
+            }
+            // Ids from outside may form a ring: then this one is met again.
+            if let Some(known) = self.known.get(&id) {
+                break *known;
+            }
+            self.known.insert(id, None);
+            way.push(id);
+            next = by_id.get(&id).and_then(|span| span.parent_id);
+        };
+        way.into_iter().for_each(|id| *self.known.entry(id).or_default() = found);
+        found
+    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,12 @@ pub fn name_hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// The seed of round `round` of a scenario with `seed`: the scenario's own in the first, so that a run without `--repeat` is that round.
+#[must_use]
+pub fn round_seed(seed: u64, round: u32) -> u64 {
+    if round <= 1 { seed } else { mix(seed ^ mix(u64::from(round))) }
+}
+
 /// The finaliser of SplitMix64: a bijection of u64 that passes avalanche tests.
 fn mix(mut value: u64) -> u64 {
     value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -147,6 +153,15 @@ mod tests {
         assert_ne!(first.trace_id, second.trace_id);
         assert_ne!(first.span_id, second.span_id);
         assert_ne!(first.trace_id as u64, stream(1, 43).ids(7, 0).trace_id as u64);
+    }
+
+    #[test]
+    fn rounds_have_a_draw_of_their_own_and_the_first_is_that_of_a_single_run() {
+        assert_eq!(round_seed(42, 1), 42);
+        let seeds: std::collections::BTreeSet<u64> = (1..=1_000).map(|round| round_seed(42, round)).collect();
+        assert_eq!(seeds.len(), 1_000);
+        // A seed keeps its meaning between versions.
+        assert_eq!(round_seed(42, 2), 2_139_811_525_164_838_579);
     }
 
     #[test]

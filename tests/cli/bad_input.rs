@@ -151,7 +151,7 @@ fn a_dimension_that_is_not_that_of_the_data() {
 
 #[test]
 fn an_fbin_file_that_is_cut_off_or_lies() {
-    check_fbin(b"", &["base.fbin", "0 bytes", "header"]);
+    check_fbin(b"", &["`data.noise.base`", "base.fbin is empty (0 bytes)"]);
     check_fbin(&header(1, 8)[..7], &["base.fbin", "7 bytes", "header"]);
     check_fbin(&[header(2, 8), vec![0; 32]].concat(), &["base.fbin", "40 bytes", "asks for 72", "cut off"]);
     check_fbin(&[header(1, 8), vec![0; 64]].concat(), &["base.fbin", "72 bytes", "asks for 40"]);

@@ -192,14 +192,21 @@ impl Running {
     /// Waits until a line of stderr holds `words`.
     #[track_caller]
     pub(crate) fn says(&mut self, words: &str) {
+        assert!(self.says_or_ends(words), "it ended without saying {words:?}:\n{}", self.read);
+    }
+
+    /// Waits until a line of stderr holds `words`; false if it ends without it.
+    pub(crate) fn says_or_ends(&mut self, words: &str) -> bool {
         let mut line = String::new();
         while !line.contains(words) {
             self.read.push_str(&line);
             line.clear();
-            let length = self.stderr.read_line(&mut line).expect("stderr is UTF-8");
-            assert!(length > 0, "it ended without saying {words:?}:\n{}", self.read);
+            if self.stderr.read_line(&mut line).expect("stderr is UTF-8") == 0 {
+                return false;
+            }
         }
         self.read.push_str(&line);
+        true
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {

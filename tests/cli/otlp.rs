@@ -12,7 +12,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use tonic::{
     Request, Response, Status,
-    transport::{Identity, Server, ServerTlsConfig, server::TcpIncoming},
+    transport::{Certificate, Identity, Server, ServerTlsConfig, server::TcpIncoming},
 };
 
 use crate::{
@@ -76,12 +76,26 @@ impl Endpoint {
     }
 
     fn with(tls: bool, collector: Collector) -> Self {
+        let identity = || {
+            let read = |name| std::fs::read(certificate(name)).expect("a certificate of the tests");
+            ServerTlsConfig::new().identity(Identity::from_pem(read("server.pem"), read("server.key")))
+        };
+        Self::of(tls.then(identity), collector)
+    }
+
+    /// For clients with a certificate only.
+    fn for_known_clients() -> Self {
+        let read = |name| std::fs::read(certificate(name)).expect("a certificate of the tests");
+        let identity = Identity::from_pem(read("server.pem"), read("server.key"));
+        let config = ServerTlsConfig::new().identity(identity).client_ca_root(Certificate::from_pem(read("client-ca.pem")));
+        Self::of(Some(config), Collector::default())
+    }
+
+    fn of(tls: Option<ServerTlsConfig>, collector: Collector) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let mut server = Server::builder();
-        if tls {
-            let read = |name| std::fs::read(certificate(name)).expect("a certificate of the tests");
-            let identity = Identity::from_pem(read("server.pem"), read("server.key"));
-            server = server.tls_config(ServerTlsConfig::new().identity(identity)).expect("the certificate fits its key");
+        if let Some(config) = tls {
+            server = server.tls_config(config).expect("the certificate fits its key");
         }
         let service = TraceServiceServer::new(collector.clone());
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a free port");
@@ -117,6 +131,21 @@ fn an_authority_of_ones_own_is_named_by_the_environment() {
         assert_eq!((sent, lost), (server.collector.spans(), 0), "{variable}: {}", ended.stderr);
         assert!(sent > 50, "{variable}: {sent} spans");
     }
+}
+
+#[test]
+fn a_client_proves_who_it_is() {
+    let path = |name| certificate(name).display().to_string();
+    let (ca, cert, key) = (path("ca.pem"), path("client.pem"), path("client.key"));
+    let server = Endpoint::for_known_clients();
+    let endpoint = format!("https://{}", server.address);
+    let authority = ("OTEL_EXPORTER_OTLP_CERTIFICATE", ca.as_str());
+    let own = [("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", cert.as_str()), ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", key.as_str())];
+    let (bench, ended) = run(&endpoint, &[authority, own[0], own[1]]);
+    assert_eq!(exported(&bench), (server.collector.spans(), 0), "{}", ended.stderr);
+    assert!(server.collector.spans() > 50, "{}", ended.stderr);
+    let (bench, ended) = run(&endpoint, &[authority]);
+    assert_eq!(exported(&bench).0, 0, "{}", ended.stderr);
 }
 
 #[test]
@@ -168,15 +197,15 @@ fn headers_are_not_shown_when_the_export_fails() {
     check_unseen(&bench, &ended);
 }
 
-/// Every span is lost and said to be, and no request waited for the endpoint, whose patience is five seconds.
+/// Every span is lost and said to be, and no request waited for the endpoint, whose patience is five seconds here.
 #[test]
 fn an_endpoint_that_hangs_slows_no_request() {
     let server = Endpoint::with(false, Collector { hangs: true, ..Collector::default() });
-    let (bench, ended) = run(&format!("http://{}", server.address), &[]);
+    let (bench, ended) = run(&format!("http://{}", server.address), &[("OTEL_EXPORTER_OTLP_TIMEOUT", "5000")]);
     assert!(server.collector.spans() > 0, "it was asked");
     let (sent, lost) = exported(&bench);
     assert!(sent == 0 && lost > 50, "{sent} sent, {lost} lost: {}", ended.stderr);
-    assert!(ended.stderr.contains("the endpoint does not answer"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the endpoint does not answer within 5s"), "{}", ended.stderr);
     let folder = bench.only_folder();
     let search = folder.workload("alone", "search");
     assert_eq!(count(&search["requests"], "ok"), count(&search["requests"], "due"));

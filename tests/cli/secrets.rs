@@ -29,7 +29,7 @@ fn check(key: &str) {
     let quoting = format!("refused {}", forms().join(" and "));
     fake.fail(&methods::SEARCH, 1..=5, Failure::milvus(1100, 5, &quoting));
     fake.fail(&methods::SEARCH, 6..=10, Failure::grpc(tonic::Code::Internal, &quoting));
-    fake.fail(&methods::DROP_COLLECTION, .., Failure::milvus(1, 1, &quoting));
+    fake.fail(&methods::DROP_COLLECTION, .., Failure::milvus(65535, 1, &quoting));
     let bench = Bench::at(&fake, &[("connections = 1", &format!("connections = 1\n{key}"))]);
     bench.write("password.txt", format!("{PASSWORD}\n").as_bytes());
     for arguments in [&["run", "scenario.toml", "--accept-invalid"][..], &["check", "scenario.toml", "--resolved"], &["report"]] {

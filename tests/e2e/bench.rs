@@ -1,7 +1,8 @@
 //! The built program as a user calls it.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Child, ChildStderr, Output, Stdio};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -38,6 +39,53 @@ impl Ended {
     }
 }
 
+/// A program under way, which does not outlive its case.
+pub(crate) struct Running {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    read: String,
+}
+
+impl Running {
+    /// Waits until a line of stderr holds `words`; false if it ends without it.
+    pub(crate) fn says_or_ends(&mut self, words: &str) -> bool {
+        let mut line = String::new();
+        while !line.contains(words) {
+            self.read.push_str(&line);
+            line.clear();
+            if self.stderr.read_line(&mut line).expect("stderr is UTF-8") == 0 {
+                return false;
+            }
+        }
+        self.read.push_str(&line);
+        true
+    }
+
+    /// Waits until a line of stderr holds `words`.
+    pub(crate) fn says(&mut self, words: &str) {
+        assert!(self.says_or_ends(words), "it ended without saying {words:?}:\n{}", self.read);
+    }
+
+    /// As Ctrl-C.
+    pub(crate) fn interrupt(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+    }
+
+    /// Waits for the end; the exit code, and what it wrote to stderr.
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
+        self.stderr.read_to_string(&mut self.read).expect("stderr is UTF-8");
+        (self.child.wait().expect("the program ends").code(), std::mem::take(&mut self.read))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Only a case that failed leaves it running.
+        let _ = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
 /// The scenarios that are shipped.
 pub(crate) fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
@@ -48,9 +96,8 @@ impl Bench {
         Self { cache: cache.to_owned() }
     }
 
-    /// Runs the program to its end.
-    pub(crate) fn call(&self, arguments: &[&str]) -> Ended {
-        let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_milvus-bench"));
+    fn command(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_milvus-bench"));
         for (name, _) in std::env::vars_os() {
             let ours = name.to_str().is_some_and(|name| name.starts_with("MILVUS_") || name.starts_with("OTEL_"));
             if ours {
@@ -61,7 +108,22 @@ impl Bench {
         for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
             command.env_remove(name);
         }
-        command.env("MILVUS_BENCH_CACHE", &self.cache).env("MILVUS_BENCH_CALIBRATE", "off").args(arguments).timeout(LONGEST);
+        command.env("MILVUS_BENCH_CACHE", &self.cache).env("MILVUS_BENCH_CALIBRATE", "off").args(arguments);
+        command
+    }
+
+    /// Starts the program.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        Running { child, stderr, read: String::new() }
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn call(&self, arguments: &[&str]) -> Ended {
+        let mut command = assert_cmd::Command::from_std(self.command(arguments));
+        command.timeout(LONGEST);
         let began = Instant::now();
         let Output { status, stdout, stderr } = command.output().expect("the program starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");

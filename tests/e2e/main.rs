@@ -11,8 +11,9 @@
 mod bench;
 mod cases;
 mod checks;
-mod harness;
+mod groups;
 mod jaeger_newer;
+mod own;
 mod run;
 mod servers;
 #[path = "../support/mod.rs"]
@@ -20,8 +21,11 @@ mod support;
 
 use std::process::ExitCode;
 
-use harness::{Group, Harness, say};
+use groups::{Group, run as run_groups};
+use harness::{Harness, loudly, say};
 use servers::Kind;
+// Cases name it without asking where it lives.
+use support::harness;
 
 /// Every case, by the servers that it needs. Cases depend on the servers alone, not on each other.
 const GROUPS: &[Group] = &[
@@ -40,19 +44,14 @@ fn main() -> ExitCode {
     };
     match std::env::var("MILVUS_BENCH_E2E").as_deref() {
         Ok("0") => {
-            left_out();
+            loudly("MILVUS_BENCH_E2E=0: the tests against a real Milvus and a real Jaeger are LEFT OUT");
             ExitCode::SUCCESS
         }
-        Ok("full") => harness.run(GROUPS, &[Kind::Stack, Kind::NewerJaeger, Kind::Embedded]),
-        Err(_) | Ok("" | "1") => harness.run(GROUPS, &[Kind::Stack]),
+        Ok("full") => run_groups(&harness, GROUPS, &[Kind::Stack, Kind::NewerJaeger, Kind::Embedded]),
+        Err(_) | Ok("" | "1") => run_groups(&harness, GROUPS, &[Kind::Stack]),
         Ok(other) => {
             say(&format!("MILVUS_BENCH_E2E is {other:?}: 0 leaves these tests out, full runs all of them, without it most run"));
             ExitCode::FAILURE
         }
     }
-}
-
-fn left_out() {
-    let line = "*".repeat(100);
-    eprintln!("{line}\n* MILVUS_BENCH_E2E=0: the tests against a real Milvus and a real Jaeger are LEFT OUT\n{line}");
 }

@@ -111,6 +111,11 @@ impl Servers {
         Ok(Self { stack, bench, options, listen, quickstart: OnceLock::new(), guard, scratch })
     }
 
+    /// A new folder that is gone with the servers.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        tempfile::Builder::new().prefix(name).tempdir_in(self.scratch.path()).expect("a folder").keep()
+    }
+
     /// Jaeger's query API by gRPC.
     pub(crate) fn jaeger_grpc(&self) -> &str {
         self.stack.jaeger_grpc.as_deref().expect("this group has a Jaeger")

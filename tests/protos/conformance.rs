@@ -227,7 +227,9 @@ messages! {
     BoolResponse = milvus::BoolResponse { status value }
     DescribeCollectionRequest = milvus::DescribeCollectionRequest { db_name collection_name collection_id }
     DescribeCollectionResponse = milvus::DescribeCollectionResponse { status schema collection_id virtual_channel_names
-        created_timestamp shards_num consistency_level collection_name properties num_partitions }
+        created_timestamp shards_num aliases consistency_level collection_name properties num_partitions }
+    CreateAliasRequest = milvus::CreateAliasRequest { db_name collection_name alias }
+    DropAliasRequest = milvus::DropAliasRequest { db_name alias }
     ShowCollectionsRequest = milvus::ShowCollectionsRequest { db_name r#type collection_names }
     ShowCollectionsResponse = milvus::ShowCollectionsResponse { status collection_names collection_ids }
     LoadCollectionRequest = milvus::LoadCollectionRequest { db_name collection_name replica_number resource_groups refresh }

@@ -183,6 +183,16 @@ impl FakeMilvus {
         lock(&self.shared.store).exact = true;
     }
 
+    /// Its clock is so much ahead of the machine's from now on.
+    pub fn clock_ahead(&self, by: Duration) {
+        lock(&self.shared.store).ahead_ms = by.as_millis();
+    }
+
+    /// Aliases of the collection in database `default`.
+    pub fn aliases(&self, collection: &str) -> Vec<String> {
+        lock(&self.shared.store).aliases(collection)
+    }
+
     /// Rows of the collection in database `default`, sealed or not; None if there is no such collection.
     pub fn rows(&self, collection: &str) -> Option<usize> {
         lock(&self.shared.store).rows(collection)

@@ -66,7 +66,7 @@ pub(super) fn marks(index: &TraceIndex<'_>, tree: &Tree, node: &Node, merged: bo
     for child in &node.children {
         child_mark(index, &tree.nodes[*child as usize], &mut marks);
     }
-    for event in &index.span(node.span).events {
+    for event in index.span(node.span).events.iter().filter(|event| index.possible().contains(event.time_ns)) {
         event_mark(&event.name, tree.moment(node, event.time_ns), &mut marks);
     }
     let own_worker = marks.wait_end.or(marks.engine_end).or(marks.schedule_end).or(marks.segments_done);

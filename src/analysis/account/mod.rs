@@ -8,13 +8,18 @@ use std::collections::BTreeMap;
 use super::{
     areas::{self, Area, Rule},
     index::TraceIndex,
-    join::{self, JoinState, Joined},
+    join::{self, Call, JoinState, Joined},
+    times::Possible,
 };
 use crate::spans::Trace;
 
+mod back_off;
+mod call;
 mod charge;
+mod frames;
 pub(super) mod instance;
 mod marks;
+mod running;
 mod tree;
 mod walk;
 
@@ -108,8 +113,8 @@ pub struct RequestAccount {
 /// # Errors
 /// The trace is not matched; the state says why.
 pub fn account(trace: &Trace, options: &AccountOptions) -> Result<RequestAccount, JoinState> {
-    let index = TraceIndex::new(trace);
-    let joined = join::join(&index, options.client_span_id);
+    let index = TraceIndex::new(trace, Possible::ANY);
+    let joined = join::join(&index, Call { client_span_id: options.client_span_id, answered_within_ns: None });
     match (joined.state, account_joined(&index, &joined, options)) {
         (JoinState::Matched, Some((account, _))) => Ok(account),
         (state, _) => Err(state),
@@ -143,8 +148,8 @@ fn collect_facts(index: &TraceIndex<'_>, tree: &Tree, account: &mut RequestAccou
         *map.entry(areas::names::normalise(&index.span(at).name).into_owned()).or_default() += 1;
     };
     for node in &tree.nodes {
-        if node.state == State::NotCounted {
-            if node.outermost_aside {
+        if matches!(node.state, State::NotCounted | State::Impossible) {
+            if node.outermost_aside && node.state == State::NotCounted {
                 count(&mut account.aside, node.span);
             }
             continue;
@@ -153,16 +158,16 @@ fn collect_facts(index: &TraceIndex<'_>, tree: &Tree, account: &mut RequestAccou
         let span = index.span(node.span);
         if span.name == ENGINE_SEARCH {
             account.engine_searches += 1;
-            account.engine_ns += span.duration_ns();
+            account.engine_ns = account.engine_ns.saturating_add(span.duration_ns());
             if span.events.iter().any(|event| event.name.contains(BRUTE_FORCE)) {
-                account.brute_force_ns += span.duration_ns();
+                account.brute_force_ns = account.brute_force_ns.saturating_add(span.duration_ns());
             }
         }
         account.largest_shift_ns = account.largest_shift_ns.max(node.shift_ns.unsigned_abs());
         if node.adopted {
             count(&mut account.adopted, node.span);
         }
-        if node.moved {
+        if node.moves > 0 {
             count(&mut account.nested, node.span);
         }
         if node.outermost_aside {

@@ -276,6 +276,40 @@ fn pauses_after_a_failed_call_are_back_off_until_one_succeeds() {
     assert_eq!(retries_of(&two_calls(true, (NODE_SEARCH, NODE_SEARCH))), 200);
 }
 
+/// Two calls without a callee's span, with these attributes on both and `status` on the first.
+fn two_addressed(peer: (&str, &str), status: (&str, AttributeValue)) -> TraceMaker {
+    let mut trace = TraceMaker::search(1_000, (0, 1_000));
+    trace.internal((3, 2), "Proxy-Search-Execute", (100, 900));
+    for (id, times) in [(4, (200, 300)), (5, (500, 600))] {
+        trace.add((id, 3), ("etcdserverpb.KV/Range", Client), times, &resource("proxy", 1)).with(|span| {
+            let text = |key: &str, value: &str| (key.to_owned(), AttributeValue::Text(value.to_owned()));
+            span.attributes = vec![text(peer.0, "10.0.0.7"), text(peer.1, "2379")];
+            span.attributes.extend((id == 4).then(|| (status.0.to_owned(), status.1.clone())));
+        });
+    }
+    trace
+}
+
+#[test]
+fn calls_are_told_by_the_attributes_of_all_generations() {
+    let fine = || ("rpc.grpc.status_code", AttributeValue::Int(0));
+    let newest = ("network.peer.address", "network.peer.port");
+    for peer in [newest, ("net.sock.peer.addr", "net.sock.peer.port"), ("net.peer.ip", "net.peer.port")] {
+        assert_eq!(retries_of(&two_addressed(peer, fine())), 200, "{peer:?}");
+    }
+    let nowhere = ("a", "b");
+    assert_eq!(retries_of(&two_addressed(nowhere, fine())), 0);
+    let unavailable = AttributeValue::Text("UNAVAILABLE".to_owned());
+    for (name, code) in [
+        ("rpc.grpc.status_code", AttributeValue::Int(14)),
+        ("rpc.response.status_code", unavailable.clone()),
+        ("rpc.status_code", unavailable),
+    ] {
+        // Nobody knows with whom the calls were, but the first failed.
+        assert_eq!(retries_of(&two_addressed(nowhere, (name, code))), 200, "{name}");
+    }
+}
+
 #[test]
 fn spans_of_a_gateway_are_mesh_and_charged_to_nobody() {
     let gateway = resource("envoy", 3);

@@ -1,19 +1,27 @@
 //! Where each span hangs and whether it takes part: skew between hosts, adoption, nesting by time, what nobody waited for.
 
-use super::instance::host;
+use std::{collections::HashMap, sync::Arc};
+
+use super::{
+    frames::{Frame, Frames},
+    instance::{Host, host},
+    running::Running,
+};
 use crate::{
     analysis::{
         areas::{self, Rule},
-        index::{Parent, TraceIndex},
-        join,
+        index::TraceIndex,
     },
-    spans::SpanKind,
+    spans::{SpanKind, SpanResource},
 };
 
 /// Name of the span of the query node's queue, which is over before what it queued for begins.
 const SCHEDULE: &str = "schedule";
 /// How far a child of whole microseconds may stand out of the span that contains it: start and duration are each cut.
 const MICROSECOND_SLACK_NS: i64 = 2_000;
+
+/// How often a span is moved below a sibling at most: far more than anything that Milvus records, and a bound on the work.
+const MOST_MOVES: u8 = 64;
 
 /// Whether a span takes part in the walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +33,8 @@ pub(in crate::analysis) enum State {
     Detached,
     /// Consumer of a write.
     NotCounted,
+    /// Its times can't be: it has no place in time, and its children hang on what is above it.
+    Impossible,
 }
 
 /// One span of the request. Times are nanoseconds from the start of the outermost span, after any shift.
@@ -40,7 +50,8 @@ pub(in crate::analysis) struct Node {
     /// Part of a gateway or mesh: not below a server root.
     pub(in crate::analysis) mesh: bool,
     pub(in crate::analysis) adopted: bool,
-    pub(in crate::analysis) moved: bool,
+    /// How often it was moved below a sibling.
+    pub(in crate::analysis) moves: u8,
     /// Takes no part although its parent does.
     pub(in crate::analysis) outermost_aside: bool,
     /// Index of the parent as recorded; the first node's is itself.
@@ -68,29 +79,31 @@ impl Tree {
     /// The spans below `top` as recorded.
     pub(super) fn new(index: &TraceIndex<'_>, top: u32) -> Self {
         let zero = index.span(top).start_ns;
-        let mut tree = Self { nodes: Vec::with_capacity(index.len()), zero };
-        let mut at_node = vec![0u32; index.len()];
-        for at in join::subtree(index, top) {
+        let mut tree = Self { nodes: Vec::new(), zero };
+        let mut open = vec![(top, 0u32)];
+        // A bound, because `top` itself may be part of a ring.
+        while let Some((at, parent)) = open.pop().filter(|_| tree.nodes.len() < index.len()) {
             let span = index.span(at);
             let number = tree.nodes.len() as u32;
-            at_node[at as usize] = number;
-            let parent = match index.parent(at) {
-                Parent::Span(parent) if number > 0 => at_node[parent as usize],
-                _ => 0,
+            let parent = match tree.nodes.get(parent as usize) {
+                Some(above) if above.state == State::Impossible => above.recorded_parent,
+                _ => parent,
             };
+            open.extend(index.children(at).iter().rev().filter(|child| **child != top).map(|child| (*child, number)));
+            let possible = index.is_possible(at);
             let below_root = number > 0 && !tree.nodes[parent as usize].mesh;
-            let start = since(span.start_ns, zero);
+            let start = if possible { since(span.start_ns, zero) } else { tree.nodes[parent as usize].start };
             tree.nodes.push(Node {
                 span: at,
                 start,
-                end: since(span.end_ns, zero).max(start),
+                end: if possible { since(span.end_ns, zero).max(start) } else { start },
                 shift_ns: 0,
                 rule: areas::rule(span),
                 kind: span.kind,
-                state: State::TakesPart,
+                state: if possible { State::TakesPart } else { State::Impossible },
                 mesh: !below_root && !areas::is_root_name(span),
                 adopted: false,
-                moved: false,
+                moves: 0,
                 outermost_aside: false,
                 recorded_parent: parent,
                 parent,
@@ -108,20 +121,21 @@ impl Tree {
     /// Puts subtrees of other hosts inside their parents: clocks of two hosts may not be compared.
     pub(super) fn shift_hosts(&mut self, index: &TraceIndex<'_>, resolution_ns: u32) {
         let first = &index.span(self.nodes[0].span).resource;
-        if self.nodes.iter().all(|node| std::sync::Arc::ptr_eq(&index.span(node.span).resource, first)) {
+        if self.nodes.iter().all(|node| Arc::ptr_eq(&index.span(node.span).resource, first)) {
             return;
         }
         let slack = slack(resolution_ns);
+        let mut hosts = Hosts::default();
         for at in 1..self.nodes.len() {
             let parent = self.nodes[at].recorded_parent as usize;
             let (from, to, inherited) = (self.nodes[parent].start, self.nodes[parent].end, self.nodes[parent].shift_ns);
-            let hosts = (host(&index.span(self.nodes[parent].span).resource), host(&index.span(self.nodes[at].span).resource));
+            let hosts = [parent, at].map(|at| hosts.of(&index.span(self.nodes[at].span).resource));
             let node = &mut self.nodes[at];
             (node.start, node.end) = (node.start.saturating_add(inherited), node.end.saturating_add(inherited));
             node.shift_ns = inherited;
-            let (Some(above), Some(own)) = hosts else { continue };
+            let [Some(above), Some(own)] = hosts else { continue };
             let outside = node.start < from - slack || node.end > to + slack;
-            if above == own || !outside || node.rule == Rule::NotCounted {
+            if above == own || !outside || node.rule == Rule::NotCounted || node.state == State::Impossible {
                 continue;
             }
             let by = into_parent((node.start, node.end), (from, to));
@@ -132,9 +146,16 @@ impl Tree {
 
     /// Hangs what began after its parent's end on the nearest ancestor that was still running.
     pub(super) fn adopt(&mut self, index: &TraceIndex<'_>) {
+        let mut running = Running::new(self.nodes.len());
+        running.push(None, self.nodes[0].end);
         for at in 1..self.nodes.len() {
             let recorded = self.nodes[at].recorded_parent;
+            running.push(Some(recorded), self.nodes[at].end);
             let parent = &self.nodes[recorded as usize];
+            if self.nodes[at].state == State::Impossible {
+                self.nodes[at].outermost_aside = true;
+                continue;
+            }
             if parent.state != State::TakesPart {
                 self.nodes[at].state = parent.state;
                 continue;
@@ -148,7 +169,8 @@ impl Tree {
             if !queued && self.nodes[at].start <= parent.end {
                 continue;
             }
-            match self.running_ancestor(recorded, self.nodes[at].start) {
+            let above = (recorded != 0).then(|| self.nodes[recorded as usize].recorded_parent);
+            match above.and_then(|above| running.nearest(above, self.nodes[at].start)) {
                 Some(ancestor) => {
                     self.nodes[at].parent = ancestor;
                     self.nodes[at].adopted = true;
@@ -160,18 +182,6 @@ impl Tree {
             let parent = self.nodes[at].parent as usize;
             self.nodes[parent].children.push(at as u32);
         }
-    }
-
-    /// The nearest ancestor above `from` that was running at `start`.
-    fn running_ancestor(&self, from: u32, start: i64) -> Option<u32> {
-        let mut at = from;
-        while at != 0 {
-            at = self.nodes[at as usize].recorded_parent;
-            if self.nodes[at as usize].end >= start {
-                return Some(at);
-            }
-        }
-        None
     }
 
     fn set_aside(&mut self, at: usize, state: State) {
@@ -188,16 +198,18 @@ impl Tree {
             let frames = self.frames(index, &siblings);
             let mut stay = Vec::with_capacity(siblings.len());
             for child in siblings {
-                open.push(child);
-                match self.container(index, &frames, child, slack) {
+                let may_move = self.nests(child) && self.nodes[child as usize].moves < MOST_MOVES;
+                match may_move.then(|| frames.shortest_around(&self.frame(index, child), slack)).flatten() {
                     Some(frame) => {
                         self.nodes[child as usize].parent = frame;
-                        self.nodes[child as usize].moved = true;
+                        self.nodes[child as usize].moves += 1;
                         self.nodes[frame as usize].children.push(child);
                     }
                     None => stay.push(child),
                 }
             }
+            // Those that were moved come with the sibling that they were moved to, once.
+            open.extend(&stay);
             self.nodes[at as usize].children = stay;
         }
     }
@@ -208,14 +220,10 @@ impl Tree {
         node.state == State::TakesPart && !node.adopted
     }
 
-    /// The siblings that may contain others, shortest first. The queue's span has no work in it, only waiting.
-    fn frames(&self, index: &TraceIndex<'_>, siblings: &[u32]) -> Vec<u32> {
-        let mut frames: Vec<u32> = siblings.iter().copied().filter(|at| self.is_frame(index, *at)).collect();
-        frames.sort_unstable_by_key(|at| {
-            let node = &self.nodes[*at as usize];
-            (node.duration(), node.start, index.span(node.span).span_id)
-        });
-        frames
+    /// The siblings that may contain others. The queue's span has no work in it, only waiting.
+    fn frames<'a>(&self, index: &TraceIndex<'a>, siblings: &[u32]) -> Frames<'a> {
+        let frames = siblings.iter().filter(|at| self.is_frame(index, **at)).map(|at| self.frame(index, *at));
+        Frames::new(frames.collect())
     }
 
     fn is_frame(&self, index: &TraceIndex<'_>, at: u32) -> bool {
@@ -224,20 +232,10 @@ impl Tree {
         internal && node.duration() > 0 && self.nests(at) && index.span(node.span).name != SCHEDULE
     }
 
-    /// The shortest of `frames` that contains `child`.
-    fn container(&self, index: &TraceIndex<'_>, frames: &[u32], child: u32, slack: i64) -> Option<u32> {
-        if !self.nests(child) {
-            return None;
-        }
-        let node = &self.nodes[child as usize];
+    fn frame<'a>(&self, index: &TraceIndex<'a>, at: u32) -> Frame<'a> {
+        let node = &self.nodes[at as usize];
         let span = index.span(node.span);
-        let longer = frames.partition_point(|at| self.nodes[*at as usize].duration() <= node.duration());
-        frames[longer..].iter().copied().find(|at| {
-            let frame = &self.nodes[*at as usize];
-            let other = index.span(frame.span);
-            let contains = frame.start - slack <= node.start && node.end <= frame.end + slack;
-            contains && other.name != span.name && other.service() == span.service()
-        })
+        Frame { node: at, start: node.start, end: node.end, name: &span.name, service: span.service(), span_id: span.span_id }
     }
 
     /// Sets aside what nobody waited for: more than half of it is after its parent's end.
@@ -248,6 +246,9 @@ impl Tree {
             for child in self.nodes[at as usize].children.clone() {
                 open.push(child);
                 let node = &mut self.nodes[child as usize];
+                if node.state == State::Impossible {
+                    continue;
+                }
                 if state != State::TakesPart {
                     node.state = state;
                 } else if node.state == State::TakesPart && (node.end - end).saturating_mul(2) > node.duration() && node.end > end {
@@ -255,6 +256,16 @@ impl Tree {
                 }
             }
         }
+    }
+}
+
+/// The host of each process, looked up once: a process may have any number of attributes.
+#[derive(Default)]
+struct Hosts<'a>(HashMap<*const SpanResource, Option<Host<'a>>>);
+
+impl<'a> Hosts<'a> {
+    fn of(&mut self, resource: &'a Arc<SpanResource>) -> Option<Host<'a>> {
+        *self.0.entry(Arc::as_ptr(resource)).or_insert_with(|| host(resource))
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
             run::{Made, RunMaker},
         },
     },
+    record::CollectionState,
     spans::SpanKind,
 };
 
@@ -110,7 +111,7 @@ fn a_wait_is_explained_by_the_level_that_asks_for_it() {
 
 /// A run of the recorded searches `op` of Milvus 2.3.5, each with the duration of its client span.
 fn recorded(which: &str, op: &str) -> RunMaker {
-    let mut run = RunMaker::new(false);
+    let mut run = RunMaker::of_recorded(false);
     let wanted = testing::recorded(which).into_iter().filter(|recorded| recorded.op == op);
     for (seq, Recorded { client, mut trace, .. }) in wanted.enumerate() {
         let span = trace.spans.iter().find(|span| span.span_id == client).expect("a client span");
@@ -137,6 +138,30 @@ fn searches_of_growing_segments_run_by_brute_force_and_those_of_an_index_do_not(
     let mut indexed = TraceMaker::search(10_000_000, (200_000, 9_800_000));
     indexed.engine((3, 2), (1_000_000, 5_000_000)).event("finish_knowhere_index_search", 4_900_000);
     check_none(&alike(10_000_000, &indexed), "brute_force");
+}
+
+#[test]
+fn brute_force_that_was_asked_for_is_no_finding() {
+    let with_index = |index_type: &str| {
+        let mut run = recorded("", "search_growing");
+        let collection = run.info.streams[0].collection.clone();
+        let index_type = Some(index_type.to_owned());
+        run.info.collections = vec![CollectionState { name: collection, index_type, ..CollectionState::default() }];
+        analysed(&run).workloads[0].advice.clone()
+    };
+    check_none(&with_index("FLAT"), "brute_force");
+    check_none(&with_index("BIN_FLAT"), "brute_force");
+    check(&with_index("HNSW"), "brute_force", "is brute force over growing or unindexed segments: flush");
+    let mut small = recorded("", "search_growing");
+    let name = small.info.streams[0].collection.clone();
+    let (growing_rows, unindexed_rows, index_type) = (Some(0), Some(0), Some("HNSW".to_owned()));
+    small.info.collections = vec![CollectionState { name, growing_rows, unindexed_rows, index_type, ..CollectionState::default() }];
+    check(&analysed(&small).workloads[0].advice, "brute_force", "over segments that are too small for an index");
+    // A run of an older version says nothing of the index, but its plan does.
+    let mut run = recorded("", "search_growing");
+    let workload = run.info.streams[0].workload.clone();
+    run.info.plan = json!({ "workloads": { (workload): { "collection": "c" } }, "collections": { "c": { "index": { "type": "FLAT" } } } });
+    check_none(&analysed(&run).workloads[0].advice, "brute_force");
 }
 
 #[test]
@@ -204,5 +229,8 @@ fn every_rule_has_a_name_of_its_own() {
 
 #[test]
 fn a_workload_without_traces_has_no_advice() {
-    assert_eq!(advice(Case { workload: &WorkloadAnalysis::default(), consistency: Some("Strong") }), []);
+    assert_eq!(
+        advice(Case { workload: &WorkloadAnalysis::default(), consistency: Some("Strong"), index_type: None, too_small: false }),
+        []
+    );
 }

@@ -5,9 +5,13 @@
 //! different population variances are involved", Biometrika 34, 1947), corrected for the number of comparisons (Holm, "A simple
 //! sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979). With fewer nothing is called slower or
 //! faster.
+//!
+//! Rounds of `--repeat` have a draw of their own, the same for the same seed. Where both sides have the same rounds, each once, round i is
+//! compared with round i, by the t test of pairs (Student 1908): what the draw does is no part of a difference then.
 
 mod areas;
 mod figures;
+mod replies;
 mod setting;
 mod welch;
 
@@ -33,6 +37,9 @@ pub struct Comparison {
     pub workloads: Vec<WorkloadComparison>,
     /// Workloads that one side lacks, as sentences.
     pub left_out: Vec<String>,
+    /// What makes a workload's figures unlike, as sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The runs of one side.
@@ -40,8 +47,51 @@ pub struct Comparison {
 pub struct Side {
     /// Names of their folders.
     pub runs: Vec<String>,
-    /// Runs whose verdict is invalid: they are compared with nothing.
+    /// Complete runs whose verdict is invalid: they are compared with nothing.
     pub invalid: Vec<String>,
+    /// Runs that did not come to their end, or have not yet: no repetitions of the others, and compared with nothing.
+    #[serde(default)]
+    pub incomplete: Vec<IncompleteRun>,
+}
+
+/// A run that is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncompleteRun {
+    /// Name of its folder.
+    pub run: String,
+    /// `interrupted`, `aborted`, `failed`, `killed` or `running`.
+    pub status: String,
+}
+
+impl Side {
+    fn new(runs: &[Analysis]) -> Self {
+        let invalid = runs.iter().filter(|run| is_complete(run) && run.verdict.state == VerdictState::Invalid);
+        let incomplete = runs.iter().filter(|run| !is_complete(run));
+        Self {
+            runs: runs.iter().map(|run| run.run.clone()).collect(),
+            invalid: invalid.map(|run| run.run.clone()).collect(),
+            incomplete: incomplete.map(|run| IncompleteRun { run: run.run.clone(), status: run.status.clone() }).collect(),
+        }
+    }
+
+    /// Number of runs that are compared.
+    #[must_use]
+    pub fn compared(&self) -> usize {
+        self.runs.len().saturating_sub(self.invalid.len() + self.incomplete.len())
+    }
+}
+
+impl FigureComparison {
+    /// Whether it is per second, so that more is better.
+    #[must_use]
+    pub fn is_rate(&self) -> bool {
+        self.figure == "throughput" || self.figure == "vectors"
+    }
+}
+
+/// Whether a run came to the end of its plan.
+fn is_complete(run: &Analysis) -> bool {
+    run.status == "complete"
 }
 
 /// Something of the setting that differs.
@@ -60,12 +110,15 @@ pub struct Difference {
 pub struct WorkloadComparison {
     /// `phase/workload` or `phase/stage/workload`.
     pub at: String,
-    /// Latency by quantile and mean, and the throughput of a closed loop.
+    /// Latency by quantile and mean, the throughput of a closed loop, the recall where it is known.
     pub figures: Vec<FigureComparison>,
     /// Mean time of each area per matched request, the largest difference first; empty where a side has no account.
     pub areas: Vec<AreaComparison>,
     /// Where it got slower or faster, in words; None where no difference was shown.
     pub sentence: Option<String>,
+    /// Whether round i was compared with round i; left out where not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paired: bool,
     /// Curves of the runs, the baseline's first. Not in comparison.json: each run's report.json has its own.
     #[serde(skip)]
     pub curves: Vec<RunCurve>,
@@ -85,9 +138,9 @@ pub struct RunCurve {
 /// One figure on both sides.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FigureComparison {
-    /// `response_time`, `service_time` (us), or `throughput` (per second).
+    /// `response_time`, `service_time` (us), `throughput`, `vectors` (per second; where requests hold several), or `recall` (in [0, 1]).
     pub figure: String,
-    /// `p50`, `p90`, `p95`, `p99`, `p99.9` or `mean`; empty for a throughput.
+    /// `p50`, `p90`, `p95`, `p99`, `p99.9` or `mean`; empty for a throughput and the recall.
     pub key: String,
     /// Geometric mean over the runs.
     pub baseline: f64,
@@ -118,6 +171,10 @@ pub enum ComparisonResult {
     Slower,
     /// The same, the other way.
     Faster,
+    /// The same of a recall, which the newer side has less of.
+    Lower,
+    /// The same of a recall, which the newer side has more of.
+    Higher,
     /// It may be chance.
     NoDifferenceShown,
     /// Fewer than three runs on a side, and the intervals within the runs are apart.
@@ -142,21 +199,30 @@ pub struct AreaComparison {
 #[must_use]
 pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
     let valid = |side: &[Analysis]| -> Vec<Analysis> {
-        side.iter().filter(|analysis| analysis.verdict.state != VerdictState::Invalid).cloned().collect()
+        side.iter().filter(|run| is_complete(run) && run.verdict.state != VerdictState::Invalid).cloned().collect()
     };
-    let (before, after) = (valid(baseline), valid(run));
+    let (mut before, mut after) = (valid(baseline), valid(run));
+    let same_rounds = rounds(&before).is_some_and(|rounds| Some(rounds) == self::rounds(&after));
+    if same_rounds {
+        [&mut before, &mut after].into_iter().for_each(|side| side.sort_by_key(|run| run.round));
+    }
     let mut workloads: Vec<(WorkloadComparison, Vec<figures::Compared>)> = Vec::new();
-    let mut left_out = Vec::new();
+    let (mut left_out, mut notes) = (Vec::new(), Vec::new());
     for at in places(&before) {
         let sides = (workloads_at(&before, &at), workloads_at(&after, &at));
         if sides.1.is_empty() {
             left_out.push(format!("{at} is in the baseline only"));
             continue;
         }
+        notes.extend(replies::unlike(&at, &sides.0, &sides.1));
         let areas = areas::areas(&sides.0, &sides.1);
         let figure = figures::latency(&sides.0, &sides.1);
         let curves = curves(&before, true, &at, figure).chain(curves(&after, false, &at, figure)).collect();
-        workloads.push((WorkloadComparison { at, areas, curves, ..WorkloadComparison::default() }, figures::figures(&sides.0, &sides.1)));
+        // A run that lacks the workload would shift the others.
+        let paired = same_rounds && [sides.0.len(), sides.1.len()] == [before.len(); 2];
+        let figures = figures::figures(&sides.0, &sides.1, paired);
+        let paired = paired && before.len() >= LEAST_RUNS;
+        workloads.push((WorkloadComparison { at, areas, curves, paired, ..WorkloadComparison::default() }, figures));
     }
     let only = places(&after).into_iter().filter(|at| workloads_at(&before, at).is_empty());
     left_out.extend(only.map(|at| format!("{at} is in the compared runs only")));
@@ -166,18 +232,33 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
         let sentence = areas::sentence(&workload.figures, &workloads_at(&before, &workload.at), &workloads_at(&after, &workload.at));
         WorkloadComparison { sentence, ..workload }
     });
-    let side = |runs: &[Analysis]| Side {
-        runs: runs.iter().map(|analysis| analysis.run.clone()).collect(),
-        invalid: runs.iter().filter(|run| run.verdict.state == VerdictState::Invalid).map(|run| run.run.clone()).collect(),
-    };
+    let workloads = workloads.collect();
+    // Of the runs that are compared; where a side has none, of all: they may say why.
+    let (before, after) = if before.is_empty() || after.is_empty() { (baseline, run) } else { (&before[..], &after[..]) };
     Comparison {
         format: 1,
-        baseline: side(baseline),
-        run: side(run),
-        differences: setting::differences(baseline, run),
-        workloads: workloads.collect(),
+        baseline: Side::new(baseline),
+        run: Side::new(run),
+        differences: setting::differences(before, after),
+        workloads,
         left_out,
+        notes,
     }
+}
+
+/// Seed and rounds of the runs of a side, rising; None where one is not known, or there twice.
+fn rounds(side: &[Analysis]) -> Option<(Vec<&str>, Vec<u32>)> {
+    let mut rounds = side.iter().map(|run| run.round).collect::<Option<Vec<u32>>>()?;
+    rounds.sort_unstable();
+    let mut seeds: Vec<&str> = side.iter().map(seed).collect();
+    seeds.dedup();
+    let once = rounds.windows(2).all(|pair| pair[0] != pair[1]);
+    (once && seeds.len() == 1).then_some((seeds, rounds))
+}
+
+/// Seed of its scenario, as the plan has it.
+fn seed(run: &Analysis) -> &str {
+    run.plan.iter().find(|(key, _)| key == "seed").map_or("", |(_, seed)| seed.as_str())
 }
 
 /// Places of everything that was measured, in the order of the first run that has it.

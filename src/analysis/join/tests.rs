@@ -1,15 +1,25 @@
 use super::*;
 use crate::{
-    analysis::testing::{CLIENT, TraceMaker, resource},
+    analysis::{
+        testing::{CLIENT, TraceMaker, resource},
+        times::Possible,
+    },
     spans::{SpanKind, Trace},
 };
 
 const SEARCH: &str = "milvus.proto.milvus.MilvusService/Search";
 
 fn check(trace: &TraceMaker, expected: JoinState) -> Joined {
-    let joined = join(&TraceIndex::new(&trace.done()), CLIENT);
+    let joined = join_of(&trace.done());
     assert_eq!(joined.state, expected, "{joined:?}");
     joined
+}
+
+/// The call of every made trace.
+const CALL: Call = Call { client_span_id: CLIENT, answered_within_ns: None };
+
+fn join_of(trace: &Trace) -> Joined {
+    join(&TraceIndex::new(trace, Possible::ANY), CALL)
 }
 
 fn whole() -> TraceMaker {
@@ -29,7 +39,7 @@ fn the_clients_own_span_need_not_have_come_back() {
 }
 
 fn check_trace(trace: &Trace, expected: JoinState) {
-    assert_eq!(join(&TraceIndex::new(trace), CLIENT).state, expected);
+    assert_eq!(join_of(trace).state, expected);
 }
 
 #[test]
@@ -90,8 +100,8 @@ fn of_several_roots_the_one_that_ends_last_counts() {
     let mut trace = whole();
     trace.add((5, CLIENT), (SEARCH, SpanKind::Server), (30, 95), &resource("proxy", 1));
     let trace = trace.done();
-    let index = TraceIndex::new(&trace);
-    let joined = join(&index, CLIENT);
+    let index = TraceIndex::new(&trace, Possible::ANY);
+    let joined = join(&index, CALL);
     assert_eq!((joined.state, joined.roots, joined.root), (JoinState::Matched, 2, index.find(5)));
 }
 
@@ -108,8 +118,8 @@ fn a_gateway_between_client_and_root_is_the_outermost_span() {
     trace.add((8, CLIENT), ("ingress", SpanKind::Server), (0, 100), &resource("envoy", 1));
     trace.add((2, 8), (SEARCH, SpanKind::Server), (10, 90), &resource("proxy", 1));
     let trace = trace.done();
-    let index = TraceIndex::new(&trace);
-    let joined = join(&index, CLIENT);
+    let index = TraceIndex::new(&trace, Possible::ANY);
+    let joined = join(&index, CALL);
     assert_eq!((joined.state, joined.top, joined.root), (JoinState::Matched, index.find(8), index.find(2)));
 }
 

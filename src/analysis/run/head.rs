@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::counts;
 use crate::{
-    analysis::{SpanSummary, WarmupCount, collect::Collected, verdict},
+    analysis::{ImpossibleTimes, SpanSummary, WarmupCount, collect::Collected, verdict},
     record::{FigureHistograms, RunInfo, Status},
 };
 
@@ -76,9 +76,18 @@ pub(super) fn warnings(info: &RunInfo, histograms: &FigureHistograms, found: &Co
     // What counts against the run stands in the verdict already.
     let texts = info.warnings.iter().filter(|warning| verdict::of_warning(warning).is_none()).map(ToString::to_string);
     texts
+        .chain(of_preparation(info, found))
         .chain(info.fetch.iter().filter_map(|fetch| fetch.error.clone()))
         .chain(info.fetch.iter().filter_map(|fetch| fetch.refused.clone()))
         .chain(histograms.damage.clone())
         .chain(found.damage.clone())
         .collect()
+}
+
+/// What is wrong with the spans of the preparation, which has no part in the verdict.
+fn of_preparation(info: &RunInfo, found: &Collected) -> Option<String> {
+    let mut impossible = ImpossibleTimes::default();
+    let streams = info.streams.iter().zip(&found.streams).filter(|(stream, _)| stream.phase == verdict::PREPARE);
+    streams.for_each(|(_, data)| impossible.extend(data.facts.impossible()));
+    Some(format!("in the preparation, {}", impossible.in_words()?))
 }

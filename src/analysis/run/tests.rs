@@ -274,7 +274,7 @@ fn a_stage_is_a_row_of_its_own_and_a_ramp_is_in_no_figure() {
 
 #[test]
 fn a_recorded_cluster_is_explained_by_its_stopped_node() {
-    let mut run = RunMaker::new(false);
+    let mut run = RunMaker::of_recorded(false);
     let searches = testing::recorded("-cluster").into_iter().filter(|recorded| {
         ["search_slow_worker", "search_sealed", "search_filtered", "search_busy_8workers", "search_callee_spans_lost"]
             .contains(&recorded.op.as_str())

@@ -81,6 +81,13 @@ impl RunMaker {
         Self { info, lines: Vec::new(), traces: Vec::new(), histograms: BTreeMap::new(), sockets: Vec::new() }
     }
 
+    /// The same, in the year in which traces were recorded.
+    pub(in crate::analysis) fn of_recorded(open_loop: bool) -> Self {
+        let mut run = Self::new(open_loop);
+        run.info.start.unix_ns = 1_795_000_000_000_000_000;
+        run
+    }
+
     /// Adds what a connection showed in a second, nanoseconds.
     pub(in crate::analysis) fn socket(&mut self, second: u64, (connection, figure): (u16, SocketFigure), values: &[u64]) {
         let mut histogram = Histogram::new_with_bounds(1, UNIX_NS, 3).unwrap();
@@ -132,6 +139,13 @@ impl RunMaker {
             response_bytes: 0,
             rows: 0,
             recall: None,
+            truth_wrong: false,
+            query: None,
+            queries: Vec::new(),
+            ids: None,
+            scores: Vec::new(),
+            per_query: Vec::new(),
+            ids_left_out: 0,
         });
         self.lines.last().expect("pushed above")
     }

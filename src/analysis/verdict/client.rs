@@ -33,6 +33,8 @@ const MILVUS_SHARE: f64 = 0.5;
 const MILVUS_MATCHED: u64 = 30;
 /// Share of one core that a load thread may use: above it, it can't be on time.
 const THREAD_CPU: f64 = 0.85;
+/// Time of a load below which that share says nothing, seconds.
+const THREAD_CPU_LEAST_S: f64 = 0.5;
 /// Share of the seconds in which an event loop may be late, and the least number that is no single incident.
 const LATE_SECONDS: f64 = 0.1;
 /// See [`LATE_SECONDS`].
@@ -54,6 +56,11 @@ fn workloads_of<'a>(analysis: &'a Analysis, phase: &str) -> Vec<&'a WorkloadAnal
 /// A thread near a whole core. Where Milvus had most of the time of every workload, a faster client would change little.
 fn thread_cpu(phase: &PhaseInfo, workloads: &[&WorkloadAnalysis]) -> Option<Reason> {
     let cpu = phase.thread_cpu_max.filter(|cpu| *cpu > THREAD_CPU)?;
+    // A share of a few milliseconds is that of one turn of the event loop, and where nothing was due it was in nobody's way.
+    let had_load = |workload: &&WorkloadAnalysis| workload.requests.due > 0 && workload.duration_s >= THREAD_CPU_LEAST_S;
+    if !workloads.iter().any(had_load) {
+        return None;
+    }
     let milvus_had_it =
         !workloads.is_empty() && workloads.iter().all(|workload| milvus_share(workload).is_some_and(|share| share >= MILVUS_SHARE));
     let advice = "a load thread used nearly a whole core, so requests can be late, and callers slow, for the client's own reasons: use more threads (--threads), a \

@@ -20,6 +20,7 @@ fn sound() -> (RunInfo, Analysis) {
     let workload = WorkloadAnalysis {
         phase: "p".to_owned(),
         workload: "w".to_owned(),
+        duration_s: 10.0,
         requests: RequestCounts { due: 1_000, ok: 1_000, ..RequestCounts::default() },
         rate: crate::analysis::Rates { target: Some(100.0), scheduled: None, achieved: 100.0, throughput: 100.0 },
         send_lag_us: Some(lag),
@@ -190,6 +191,22 @@ fn lost_traces_are_a_reservation() {
     check(join(950), &[], VerdictState::Valid);
     check(join(949), &["unmatched"], Reservations);
     check(join(0), &["no_spans"], Reservations);
+}
+
+#[test]
+fn traces_that_are_whole_or_absent_were_sampled_by_somebody_else() {
+    let join = |missing: u64, incomplete: u64| {
+        move |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+            let matched = 1_000 - missing - incomplete;
+            workload.join = Some(Join { sampled: 1_000, matched, missing, incomplete, ..Join::default() });
+        }
+    };
+    check(join(500, 0), &["sampling_changed"], Reservations);
+    check(join(450, 50), &["sampling_changed"], Reservations);
+    // A store that loses spans cuts some traces.
+    check(join(400, 100), &["unmatched"], Reservations);
+    check(join(0, 100), &["unmatched"], Reservations);
+    check(join(50, 0), &[], VerdictState::Valid);
 }
 
 #[test]

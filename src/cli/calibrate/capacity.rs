@@ -54,7 +54,8 @@ pub(super) fn capacity(calibration: &Calibration, info: &RunInfo, plan: &Plan, h
 }
 
 fn of_part(stream: &StreamInfo, bytes: f64, histograms: &FigureHistograms) -> Option<Load> {
-    let length_s = stream.end_ns?.checked_sub(stream.start_ns).filter(|length| *length > 0)? as f64 / 1e9;
+    let ran = stream.end_ns.map(|end_ns| stream.ran_ns(end_ns)).filter(|ran| !ran.is_empty())?;
+    let length_s = (ran.end - ran.start) as f64 / 1e9;
     let of_part = histograms.merged.iter().filter(|(key, _)| {
         key.figure == Figure::ServiceTime
             && Some(&key.part) == stream.part.as_ref()

@@ -88,9 +88,7 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
     let scratch = Scratch::new()?;
     let infos = Arc::new(streams(&plan));
     let clock = RunClock::start();
-    let endpoint = conditions.uri.clone();
-    let exporter = Exporter::start(ExportOptions { endpoint, service_name: "milvus-bench".to_owned(), resource: Vec::new() });
-    let exporter = exporter.map_err(CliError::new)?;
+    let exporter = Exporter::start(&ExportOptions::grpc(&conditions.uri, "milvus-bench")).map_err(CliError::new)?;
     let on_sampled = export(exporter.queue(), clock, &infos);
     let mut writer = RunWriter::start(&scratch.folder, Arc::clone(&infos), on_sampled).map_err(CliError::new)?;
     let recorders = vec![writer.recorder()];
@@ -102,7 +100,7 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
         Engine::start(&options, recorders).await.map_err(CliError::new)?
     };
     let cpu = environment::process_cpu_s();
-    let ids = RunIds { nonce: Nonce(rand::random()), seed: plan.seed };
+    let ids = RunIds::new(Nonce(rand::random()), plan.seed, plan.round);
     let phase = phase_run(&plan, 0, &infos, ids, Instant::now() + Duration::from_millis(50), &nothing_earlier(&plan));
     let result = engine.begin(&phase).wait().await.map_err(CliError::new)?;
     let finished = spawn_blocking(move || {
@@ -115,7 +113,7 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
         return Err(CliError::new(error));
     }
     let cpu = environment::process_cpu_s() - cpu;
-    let histograms = read_histograms(&scratch.folder.file("latency.hlog")).map_err(CliError::new)?;
+    let histograms = read_histograms(&scratch.folder.file("latency.hlog"), None).map_err(CliError::new)?;
     let requests: u64 = result.streams.iter().map(|stream| stream.sent).sum();
     let measured = result.streams.iter().filter(|stream| infos[usize::from(stream.stream)].is_measured());
     let due: u64 = measured.map(|stream| stream.due).sum();
@@ -139,14 +137,14 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
 
 /// Bytes of the message of one request of a workload; None where its rows can't be read.
 pub(super) fn request_bytes(plan: &Plan, workload: usize) -> Option<u64> {
-    let call = plan.workloads.get(workload)?.operation.prepare(RequestKey { hash: 0, seq: 0, earlier: 0 }).ok()?;
+    let call = plan.workloads.get(workload)?.operation.prepare(RequestKey::default()).ok()?;
     Some(call.body.len() as u64)
 }
 
 /// What the writer does with each traced sample: as in a run.
 fn export(mut queue: SpanQueue, clock: RunClock, infos: &[StreamInfo]) -> OnInterval {
     let (run, host) = ("calibrate".to_owned(), "127.0.0.1".to_owned());
-    let context = SpanContext { run, anchor: clock.anchor(), host, port: 19530, roots: Vec::new() };
+    let context = SpanContext { run, anchor: clock.anchor(), host, port: 19530, database: None, older_names: false, roots: Vec::new() };
     let spans = ClientSpans::new(context, infos);
     Box::new(move |interval| {
         interval.samples.iter().filter(|sample| sample.sampled).filter_map(|sample| spans.of(sample)).for_each(|span| queue.push(span));

@@ -23,11 +23,12 @@ use self::{
     null::NullProcess,
 };
 use super::{
-    CliError, Done, print,
+    CliError, Done,
+    output::print,
     progress::Progress,
     runtime,
     session::Session,
-    signals::{Asked, Signals},
+    signals::{Asked, Signals, Stage},
 };
 use crate::{plan::Plan, record::read_histograms};
 
@@ -67,7 +68,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// Measures every cell, one after the other. Ctrl-C prints what was measured until then.
-pub(crate) fn calibrate(arguments: &CalibrateArguments) -> Result<Done, CliError> {
+pub(crate) fn calibrate(arguments: &CalibrateArguments, signals: &Signals) -> Result<Done, CliError> {
     let cells = cells::select(&arguments.only).map_err(CliError::new)?;
     let file = if arguments.only.is_empty() { Some(calibration::file()?) } else { None };
     file.as_deref().map_or(Ok(()), Calibration::check_writable)?;
@@ -76,7 +77,8 @@ pub(crate) fn calibrate(arguments: &CalibrateArguments) -> Result<Done, CliError
         progress.warn("this is a debug build, whose client costs several times more CPU: calibrate with `cargo run --release`");
     }
     let runtime = runtime()?;
-    let signals = runtime.block_on(async { Signals::listen() })?;
+    // A second process and a temporary folder are not to be left behind.
+    signals.enter(Stage::Measuring);
     let cores = Cores::choose();
     let null = NullProcess::start(cores.map(|cores| cores.server))?;
     let conditions = Conditions {
@@ -101,24 +103,24 @@ pub(crate) fn calibrate(arguments: &CalibrateArguments) -> Result<Done, CliError
     progress.end();
     let measured = cells.iter().zip(&rounds).filter_map(|(cell, rounds)| Some(CellResult::new(cell, median(rounds)?)));
     calibration.cells.extend(measured);
-    print_result(&calibration, arguments.json)?;
-    if ended.is_none() {
-        return Ok(if signals.asked() == Asked::Terminate { Done::Terminated } else { Done::Interrupted });
+    let printed = print_result(&calibration, arguments.json);
+    if let (None, Some(done)) = (ended, signals.asked().done()) {
+        printed.err().iter().for_each(CliError::say);
+        return Ok(done);
     }
     if let Some(file) = file {
         calibration.write(&file)?;
         progress.step(&format!("kept in {}: later runs are compared with it", file.display()));
     }
-    Ok(Done::Ok)
+    printed.map(|()| Done::Ok)
 }
 
 fn print_result(calibration: &Calibration, json: bool) -> Result<(), CliError> {
     match (json, calibration.cells.is_empty()) {
         (true, _) => print(&calibration.json().map_err(CliError::new)?),
         (false, false) => print(table::table(calibration).as_bytes()),
-        (false, true) => {}
+        (false, true) => Ok(()),
     }
-    Ok(())
 }
 
 /// The median of each figure; the counts of failures and lost spans are those of all rounds, so that none is hidden.
@@ -191,7 +193,7 @@ async fn quick(file: &std::path::Path) -> Result<(), CliError> {
 /// the run, nothing is noted.
 pub(super) fn note_capacity(session: &mut Session<'_>, plan: &Plan) {
     let kept = calibration::file().ok().and_then(|file| Calibration::read(&file));
-    let histograms = || read_histograms(&session.folder.file("latency.hlog")).ok();
+    let histograms = || read_histograms(&session.folder.file("latency.hlog"), None).ok();
     let capacity = kept.and_then(|kept| capacity::capacity(&kept, &session.info, plan, &histograms()?));
     session.info.client_capacity = capacity;
 }

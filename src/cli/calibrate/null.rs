@@ -64,7 +64,7 @@ pub(in crate::cli) fn serve(arguments: &NullArguments) -> Result<Done, CliError>
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = NullMilvus::start(NullOptions { listen, core: arguments.core, ..NullOptions::default() })
         .map_err(|error| CliError::new(format!("the null Milvus can't listen on {listen}: {error}")))?;
-    print(format!("listening on {}\n", server.address()).as_bytes());
+    print(format!("listening on {}\n", server.address()).as_bytes())?;
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     Ok(Done::Ok)
 }

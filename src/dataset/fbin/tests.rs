@@ -14,7 +14,7 @@ fn neighbours(n: u32, k: u32, ids: &[i32], distances: &[f32]) -> Vec<u8> {
 }
 
 /// Writes the files that are given and opens them; the folder must outlive the data set.
-fn open_files(base: Option<&[u8]>, queries: Option<&[u8]>, truth: Option<&[u8]>) -> (TempDir, Result<Arc<dyn Dataset>, DatasetError>) {
+fn open_files(base: Option<&[u8]>, queries: Option<&[u8]>, truth: Option<&[u8]>) -> (TempDir, Result<Arc<dyn Dataset>, OpenError>) {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: Option<&[u8]>| {
         bytes.map(|bytes| {
@@ -45,7 +45,8 @@ fn queries() -> Vec<u8> {
 /// Opening must fail with a sentence that holds every one of `words`.
 fn check_refused(base: Option<Vec<u8>>, queries: Option<Vec<u8>>, truth: Option<Vec<u8>>, words: &[&str]) {
     let (_folder, opened) = open_files(base.as_deref(), queries.as_deref(), truth.as_deref());
-    let message = opened.expect_err("refused").0;
+    let OpenError { key, message } = opened.expect_err("refused");
+    let message = format!("{key} {message}");
     for word in words {
         assert!(message.contains(word), "{word:?} is not in: {message}");
     }
@@ -96,16 +97,16 @@ fn a_file_that_is_cut_while_it_is_used_is_an_error() {
 #[test]
 fn a_missing_file_is_named_with_its_key() {
     let options = DatasetOptions { name: "glove".into(), base: Some("no/such.fbin".into()), ..DatasetOptions::default() };
-    let message = open(&options).expect_err("refused").0;
-    assert!(message.starts_with("base of [data.glove] (no/such.fbin) can't be opened"), "{message}");
+    let OpenError { key, message } = open(&options).expect_err("refused");
+    assert!(key == "base" && message.starts_with("can't be used: no/such.fbin can't be opened"), "{key} {message}");
 }
 
 #[test]
 fn keys_of_other_formats_are_refused() {
-    let refused = |options: DatasetOptions| open(&options).expect_err("refused").0;
-    assert!(refused(DatasetOptions { dim: Some(3), ..DatasetOptions::default() }).starts_with("dim of"));
-    assert!(refused(DatasetOptions { query_count: Some(3), ..DatasetOptions::default() }).contains("path of a file"));
-    assert!(refused(DatasetOptions::default()).contains("no file"));
+    let refused = |options: DatasetOptions| open(&options).expect_err("refused");
+    assert_eq!(refused(DatasetOptions { dim: Some(3), ..DatasetOptions::default() }).key, "dim");
+    assert!(refused(DatasetOptions { query_count: Some(3), ..DatasetOptions::default() }).message.contains("path of a file"));
+    assert!(refused(DatasetOptions::default()).message.contains("no file"));
 }
 
 #[test]
@@ -124,13 +125,81 @@ fn damaged_vectors_are_refused() {
 }
 
 #[test]
-fn a_row_that_is_no_vector_is_refused_when_it_is_read() {
-    let (_folder, opened) = open_files(Some(&vectors(3, 2, &[0.0, 0.0, 0.0, 0.0, f32::NAN, 0.0])), None, None);
-    let data = opened.expect("a header that fits");
+fn a_row_that_is_no_vector_is_found_before_the_run() {
+    // Beyond the rows that are looked at in one go.
+    let mut values = vec![0.5; 2 * 3_000];
+    values[2 * 2_500 + 1] = f32::NAN;
+    check_refused(Some(vectors(3_000, 2, &values)), None, None, &["base", "NaN or infinity in vector 2500"]);
+    check_refused(Some(vectors(3, 2, &[0.0, 0.0, 0.0, 0.0, f32::INFINITY, 0.0])), None, None, &["base", "in vector 2"]);
+}
+
+#[test]
+fn a_row_that_became_no_vector_is_refused_when_it_is_read() {
+    let (folder, opened) = open_files(Some(&base()), None, None);
+    std::fs::write(folder.path().join("base.fbin"), vectors(3, 2, &[0.0, 0.0, 0.0, 0.0, f32::NAN, 0.0])).unwrap();
+    let data = opened.unwrap();
     let mut out = vec![7];
     data.read_rows(0, 2, &mut out).expect("finite ones");
     let message = data.read_rows(1, 2, &mut out).expect_err("refused").0;
     assert!(message.contains("holds NaN or infinity in vector 2") && out.len() == 17, "{message}");
+}
+
+/// Ten vectors of dimension 4 in a layout of another kind.
+#[test]
+fn files_of_another_kind_are_named() {
+    let refused = |bytes: Vec<u8>, words: &[&str]| check_refused(Some(bytes), None, None, words);
+    let values: Vec<f32> = (1_u8..=40).map(|value| f32::from(value) / 4.0).collect();
+    let head = |n: u32, dim: u32| [n, dim].into_iter().flat_map(u32::to_le_bytes).collect::<Vec<u8>>();
+    let with = |mut bytes: Vec<u8>, values: &mut dyn Iterator<Item = u8>| {
+        bytes.extend(values);
+        bytes
+    };
+    refused(Vec::new(), &["base", "is empty (0 bytes)"]);
+    refused(head(0, 4), &["n = 0"]);
+    refused(head(10, 4), &["it ends after its header"]);
+    refused(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n".to_vec(), &["pointer of Git LFS", "git lfs pull"]);
+    refused(b"<html><body>Sign in</body></html>".to_vec(), &["HTML page"]);
+    refused(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03".to_vec(), &["gzip"]);
+    let big = [10_u32, 4].into_iter().flat_map(u32::to_be_bytes).chain(values.iter().flat_map(|value| value.to_be_bytes())).collect();
+    refused(big, &["big-endian"]);
+    refused(with(head(10, 4), &mut values.iter().flat_map(|value| f64::from(*value).to_le_bytes())), &["64-bit floats (f64)"]);
+    refused(with(head(10, 4), &mut (0..80)), &["16-bit floats (f16bin)"]);
+    refused(with(head(10, 4), &mut (0..40)), &["bytes (u8bin or i8bin)"]);
+    let mut rows = values.chunks(4).flat_map(|row| 4_u32.to_le_bytes().into_iter().chain(row.iter().flat_map(|value| value.to_le_bytes())));
+    refused(with(Vec::new(), &mut rows), &["TEXMEX", "fvecs"]);
+    let mut rows = (0..10_i32).flat_map(|row| 4_u32.to_le_bytes().into_iter().chain((row..row + 4).flat_map(i32::to_le_bytes)));
+    refused(with(Vec::new(), &mut rows), &["TEXMEX", "ivecs"]);
+    let mut rows = (0..10_u8).flat_map(|row| 4_u32.to_le_bytes().into_iter().chain([row; 4]));
+    refused(with(Vec::new(), &mut rows), &["TEXMEX", "bvecs"]);
+    let truth = neighbours(10, 4, &(0..40).collect::<Vec<_>>(), &values);
+    refused(truth, &["row ids and distances", "no vectors"]);
+    refused(neighbours(10, 4, &(0..40).collect::<Vec<_>>(), &[]), &["whole numbers (i32)"]);
+    refused(vectors(100, 4, &values), &["168 bytes", "asks for 1608", "cut off, 10 of them are there"]);
+    refused(vectors(9, 4, &values), &["it goes on after them, 10 are there"]);
+}
+
+#[test]
+fn truths_of_another_kind_are_named() {
+    let refused = |truth: Vec<u8>, words: &[&str]| check_refused(Some(base()), Some(queries()), Some(truth), words);
+    refused(b"\x93NUMPY\x01\x00v\x00".to_vec(), &["truth", "NumPy"]);
+    refused(queries(), &["truth", "floats where row ids"]);
+    refused(vec![], &["truth", "is empty"]);
+    let wide = [2_u32, 1].into_iter().flat_map(u32::to_le_bytes).chain([0_i64, 2].into_iter().flat_map(i64::to_le_bytes));
+    refused(wide.chain([0.5_f32, 0.25].into_iter().flat_map(f32::to_le_bytes)).collect(), &["64 bits (i64)"]);
+    let big: Vec<u8> = [2_u32, 1, 0, 2].into_iter().flat_map(u32::to_be_bytes).collect();
+    refused(big, &["big-endian"]);
+    let rows = [1_i32, 0, 1, 2].into_iter().flat_map(i32::to_le_bytes).collect();
+    refused(rows, &["TEXMEX", "ivecs"]);
+}
+
+#[test]
+fn ids_alone_and_lists_that_end_early_are_read() {
+    let opened = |truth: &[u8]| open_files(Some(&base()), Some(&queries()), Some(truth)).1.unwrap();
+    let ids_only = opened(&neighbours(2, 2, &[0, 1, 2, 1], &[]));
+    assert_eq!(ids_only.truth(), Some(&Truth { k: 2, ids: vec![0, 1, 2, 1], distances: Vec::new() }));
+    let padded = opened(&neighbours(2, 2, &[0, 1, 2, -1], &[0.5, 0.75, 0.25, f32::INFINITY]));
+    let truth = padded.truth().unwrap();
+    assert_eq!((truth.neighbours(0), truth.neighbours(1)), ((&[0, 1][..], &[0.5, 0.75][..]), (&[2][..], &[0.25][..])));
 }
 
 #[test]
@@ -138,10 +207,10 @@ fn a_truth_that_does_not_fit_is_refused() {
     let refused = |truth: Vec<u8>, words: &[&str]| check_refused(Some(base()), Some(queries()), Some(truth), words);
     refused(neighbours(1, 1, &[0], &[0.0]), &["1 queries", "has 2"]);
     refused(neighbours(2, 0, &[], &[]), &["k = 0"]);
-    refused(neighbours(2, 1, &[0, 1], &[0.0]), &["20 bytes", "asks for 24"]);
+    refused(neighbours(2, 1, &[0, 1], &[0.0]), &["20 bytes", "asks for 24", "16 with ids alone"]);
     refused(neighbours(2, 1, &[0, 3], &[0.0, 0.0]), &["row 3", "3 rows"]);
-    refused(neighbours(2, 1, &[0, -1], &[0.0, 0.0]), &["row -1"]);
-    refused(neighbours(2, 1, &[0, 1], &[0.0, f32::NAN]), &["distances"]);
+    refused(neighbours(2, 1, &[0, -2], &[0.0, 0.0]), &["row -2"]);
+    refused(neighbours(2, 1, &[0, 1], &[0.0, f32::NAN]), &["NaN as the distance of neighbour 1 of query 1"]);
     check_refused(Some(base()), None, Some(neighbours(2, 1, &[0, 1], &[0.0; 2])), &["has 0 queries"]);
 }
 

@@ -1,13 +1,11 @@
-//! Filling a collection: batches are pipelined, and a server that limits the rate is waited for.
+//! Filling a collection: batches are pipelined, and a server that asks to come again later is waited for.
 
 use std::time::Duration;
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::time::Instant;
-
 use super::{
     PrepareError,
-    steps::{PrepareContext, Step, StepEnd, StepRequest, is_rate_limit},
+    patience::Patience,
+    steps::{PrepareContext, Step, StepEnd, StepRequest},
 };
 use crate::{
     dataset::Dataset,
@@ -18,6 +16,7 @@ use crate::{
     record::Outcome,
     telemetry::TraceParent,
 };
+use futures_util::stream::{FuturesUnordered, StreamExt};
 
 /// Batches in flight at one time.
 const PIPELINE: usize = 4;
@@ -25,15 +24,13 @@ const PIPELINE: usize = 4;
 /// Timeout of one batch: the server may be flushing.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Longest pause after a rate limit.
-const PAUSE: Duration = Duration::from_millis(500);
-
 /// Inserts the initial rows.
 pub(super) async fn insert_rows(context: &mut PrepareContext<'_>, collection: &CollectionPlan) -> Result<(), PrepareError> {
     let Some(dataset) = &collection.dataset else { return Ok(()) };
     let batch = rows_per_batch(&collection.shape);
     let mut in_flight = FuturesUnordered::new();
     let (mut next, mut done) = (0, 0);
+    let mut patience = Patience::new(collection);
     while done < collection.initial_rows {
         if context.is_stopped() {
             return Err(PrepareError::Interrupted);
@@ -43,10 +40,19 @@ pub(super) async fn insert_rows(context: &mut PrepareContext<'_>, collection: &C
             let call = body(collection, dataset.as_ref(), next, count)?;
             next += count;
             let request = context.begin(collection, Step::Insert);
-            in_flight.push(send(context.transport.clone(), call, request, collection.ready_timeout));
+            in_flight.push(send(context.transport.clone(), call, request));
         }
-        let Some(sent) = in_flight.next().await else { break };
+        let Some(mut sent) = in_flight.next().await else { break };
+        if let Err(failure) = &sent.result
+            && patience.allows(context, "Insert", failure).await
+        {
+            // What is recorded is the last attempt.
+            in_flight.push(send(context.transport.clone(), sent.call, sent.request));
+            continue;
+        }
+        sent.result = sent.result.map_err(|failure| patience.last(failure));
         done += take(context, collection, sent)?;
+        patience = Patience::new(collection);
         context.say(format!("{}: {done} of {} rows", collection.shape.name, collection.initial_rows));
     }
     Ok(())
@@ -57,33 +63,23 @@ fn body(collection: &CollectionPlan, dataset: &dyn Dataset, first: u64, count: u
 }
 
 struct Sent {
+    call: Call,
     request: StepRequest,
     end: StepEnd,
     result: Result<Finished, CallFailure>,
 }
 
-/// Sends one batch, again after a pause while Milvus limits the rate. What is recorded is the last attempt.
-async fn send(transport: Transport, call: Call, request: StepRequest, patience: Duration) -> Sent {
-    let give_up = Instant::now() + patience;
+/// Sends one batch.
+async fn send(transport: Transport, call: Call, request: StepRequest) -> Sent {
     let context = TraceParent::new(request.ids, request.sampled);
-    let mut connection = usize::try_from(request.seq).unwrap_or(0);
-    loop {
-        connection = (connection + 1) % transport.connections().max(1);
-        let reply = transport.call(connection, &call, context.as_bytes(), TIMEOUT).await;
-        let response_bytes = reply.result.as_ref().map_or(0, bytes::Bytes::len);
-        let result = reply.result.and_then(inserted);
-        if let Err(failure) = &result
-            && is_rate_limit(failure.error)
-            && Instant::now() < give_up
-        {
-            tokio::time::sleep(PAUSE).await;
-            continue;
-        }
-        let outcome = result.as_ref().map_or_else(|failure| outcome_of(failure.error), |_| Outcome::Ok);
-        let rows = result.as_ref().map_or(0, |finished| finished.rows);
-        let end = StepEnd { sent: reply.sent, done: reply.done, outcome, request_bytes: call.body.len(), response_bytes, rows };
-        return Sent { request, end, result };
-    }
+    let connection = usize::try_from(request.seq).unwrap_or(0) % transport.connections().max(1);
+    let reply = transport.call(connection, &call, context.as_bytes(), TIMEOUT).await;
+    let response_bytes = reply.result.as_ref().map_or(0, bytes::Bytes::len);
+    let result = reply.result.and_then(inserted);
+    let outcome = result.as_ref().map_or_else(|failure| outcome_of(failure.error), |_| Outcome::Ok);
+    let rows = result.as_ref().map_or(0, |finished| finished.rows);
+    let end = StepEnd { sent: reply.sent, done: reply.done, outcome, request_bytes: call.body.len(), response_bytes, rows };
+    Sent { call, request, end, result }
 }
 
 fn take(context: &mut PrepareContext<'_>, collection: &CollectionPlan, sent: Sent) -> Result<u64, PrepareError> {

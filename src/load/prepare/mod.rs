@@ -1,10 +1,16 @@
 //! Preparation: collections are brought into the state that their `prepare` mode asks for, each step measured.
 //!
 //! A collection that this program did not create (it lacks the mark in its description) is never dropped, released or
-//! changed, unless the user named it with `--replace`: that is found out for all collections before the first write.
+//! changed, unless the user named it with `--replace`; nor is one that another run works with. That is found out for all
+//! collections before the first write ([`decide`]).
 
+mod claims;
+mod decide;
 mod insert;
+mod patience;
 mod ready;
+mod rows;
+mod served;
 mod state;
 mod steps;
 
@@ -12,11 +18,14 @@ use std::fmt;
 
 use crate::{
     milvus::{SetupError, methods, proto::DescribeCollectionResponse},
-    operation::setup,
-    plan::{CollectionPlan, Plan, PrepareMode, WorkloadPlan},
+    operation::{mark, setup},
+    plan::{AccessPlan, CollectionPlan, Plan, PrepareMode},
 };
 
-pub use state::collection_state;
+pub use claims::{Claims, Held, Renewing};
+pub use decide::decide;
+pub use rows::RowsExpected;
+pub use state::{Count, collection_state};
 pub use steps::{PrepareContext, STEPS, Step, step_stream_name};
 
 /// Why a collection could not be prepared.
@@ -63,110 +72,25 @@ impl fmt::Display for Decision {
     }
 }
 
-/// Decides for every collection before anything is written.
-///
-/// # Errors
-/// A collection is not ours and not named in `replace`, is missing for `reuse`, or does not fit its plan.
-pub async fn decide(context: &PrepareContext<'_>, plan: &Plan, replace: &[String]) -> Result<Vec<Decision>, PrepareError> {
-    let mut decisions = Vec::new();
-    for (index, collection) in plan.collections.iter().enumerate() {
-        let name = &collection.shape.name;
-        let found = context.client.describe_collection(name).await.map_err(|error| failed(collection, error))?;
-        decisions.push(match (collection.prepare, found) {
-            (PrepareMode::Reuse, None) => {
-                return Err(PrepareError::Refused(format!(
-                    "collection {name} does not exist in Milvus, and prepare = \"reuse\" does not create it: create it, or use prepare = \"full\""
-                )));
-            }
-            (PrepareMode::Reuse, Some(found)) => {
-                check_reused(collection, &found)?;
-                let allowed = is_ours(&found) || replace.iter().any(|named| named == name);
-                if let Some(writer) = writer(plan, index).filter(|_| !allowed) {
-                    return Err(PrepareError::Refused(format!(
-                        "workload {writer} writes into collection {name}, which was not created by milvus-bench: leave the workload out, or allow the change of \
-                         the collection with --replace {name}"
-                    )));
-                }
-                Decision::Keep
-            }
-            (_, None) => Decision::Create,
-            (mode, Some(found)) => {
-                match mark_of(&found) {
-                    Some(mark) if mode == PrepareMode::Ensure && mark == collection.fingerprint && ready::is_ready(context, collection).await? => {
-                        Decision::Keep
-                    }
-                    Some(_) => Decision::Recreate,
-                    None if replace.iter().any(|named| named == name) => Decision::Recreate,
-                    None => {
-                        return Err(PrepareError::Refused(format!(
-                            "collection {name} exists and was not created by milvus-bench, so it is left alone: choose another name, use prepare = \"reuse\", \
-                             or allow its loss with --replace {name}"
-                        )));
-                    }
-                }
-            }
-        });
-    }
-    Ok(decisions)
-}
-
-/// The mark in a collection's description, if it is ours.
-fn mark_of(found: &DescribeCollectionResponse) -> Option<&str> {
-    found.schema.as_ref().and_then(|schema| setup::parse_mark(&schema.description))
-}
-
-fn is_ours(found: &DescribeCollectionResponse) -> bool {
-    mark_of(found).is_some()
-}
-
-/// The first workload that writes into the collection and runs.
-fn writer(plan: &Plan, collection: usize) -> Option<&str> {
-    let runs = |index: usize| plan.phases.iter().any(|phase| phase.workloads.contains(&index));
-    let writes =
-        |(index, workload): &(usize, &WorkloadPlan)| workload.collection == collection && workload.operation.writes() && runs(*index);
-    plan.workloads.iter().enumerate().find(writes).map(|(_, workload)| workload.name.as_str())
-}
-
-/// A collection that is reused must have the dimension of the data set's vectors.
-fn check_reused(collection: &CollectionPlan, found: &DescribeCollectionResponse) -> Result<(), PrepareError> {
-    let field = found.schema.iter().flat_map(|schema| &schema.fields).find(|field| field.name == collection.shape.vector_field);
-    let Some(field) = field else {
-        return Err(PrepareError::Refused(format!(
-            "collection {} has no field {}: name its vector field with vector_field",
-            collection.shape.name, collection.shape.vector_field
-        )));
-    };
-    let dim = field.type_params.iter().find(|pair| pair.key == "dim").and_then(|pair| pair.value.parse::<u32>().ok());
-    match dim {
-        Some(dim) if dim != collection.shape.dim => Err(PrepareError::Refused(format!(
-            "collection {} has dimension {dim}, the data set has {}: use vectors of the same dimension",
-            collection.shape.name, collection.shape.dim
-        ))),
-        _ => Ok(()),
-    }
-}
-
 /// Carries out one decision and waits until the collection is really ready.
 ///
 /// # Errors
-/// A call failed, or the collection did not become ready within its `ready_timeout`.
-pub async fn carry_out(context: &mut PrepareContext<'_>, collection: &CollectionPlan, decision: Decision) -> Result<(), PrepareError> {
-    if decision == Decision::Keep {
-        return Ok(());
-    }
+/// A call failed, the collection did not become ready within its `ready_timeout`, or another run works with it.
+pub async fn carry_out(context: &mut PrepareContext<'_>, plan: &Plan, index: usize, decision: Decision) -> Result<(), PrepareError> {
+    let collection = &plan.collections[index];
     let shape = &collection.shape;
     let fail = |error| failed(collection, error);
-    if decision == Decision::Recreate {
-        context.step(collection, Step::Drop, &methods::DROP_COLLECTION, &setup::drop_collection(shape)).await.map_err(fail)?;
+    if decision == Decision::Keep {
+        return keep(context, plan, collection).await;
     }
-    let description = setup::mark(&collection.fingerprint);
-    context
-        .step(collection, Step::Create, &methods::CREATE_COLLECTION, &setup::create_collection(shape, &description))
-        .await
-        .map_err(fail)?;
+    if decision == Decision::Recreate {
+        replace(context, collection).await?;
+    }
+    create(context, plan, collection).await?;
     let filled = collection.prepare != PrepareMode::Schema && collection.initial_rows > 0;
     if filled {
         insert::insert_rows(context, collection).await?;
+        still_the_same(context, collection).await?;
         ready::flush(context, collection).await?;
     }
     for index in setup::create_indexes(shape) {
@@ -176,16 +100,126 @@ pub async fn carry_out(context: &mut PrepareContext<'_>, collection: &Collection
         ready::wait_for_index(context, collection).await?;
     }
     context.step(collection, Step::Load, &methods::LOAD_COLLECTION, &setup::load_collection(shape)).await.map_err(fail)?;
-    ready::wait_until_ready(context, collection, filled).await
+    ready::wait_until_ready(context, collection, filled).await?;
+    still_the_same(context, collection).await
 }
 
-/// Drops a collection that this run created and that is not to be kept.
-///
-/// # Errors
-/// The call failed.
-pub async fn drop_again(context: &mut PrepareContext<'_>, collection: &CollectionPlan) -> Result<(), PrepareError> {
+/// Drops the collection that has the name, after this run has marked it and nobody else had: two runs that both want to replace it see
+/// each other's mark.
+async fn replace(context: &mut PrepareContext<'_>, collection: &CollectionPlan) -> Result<(), PrepareError> {
+    let Some(found) = describe(context, collection).await? else { return Ok(()) };
+    decide::may_be_replaced(context, collection, &found).await?;
+    let name = &collection.shape.name;
+    // A server that takes no marks says so when the new collection is marked.
+    let _ = context.claims.hold(name, found.collection_id, true).await;
+    let Some(found) = describe(context, collection).await? else { return Ok(context.claims.release(name).await) };
+    let others = decide::refuse_if_used(context, collection, &found).await;
+    context.claims.release(name).await;
+    others?;
+    context.claims.clear(&found).await.map_err(|error| failed(collection, error))?;
     let request = setup::drop_collection(&collection.shape);
     context.step(collection, Step::Drop, &methods::DROP_COLLECTION, &request).await.map_err(|error| failed(collection, error))
+}
+
+/// Creates the collection and marks it. Where two runs create it at the same moment, descriptions differ, and Milvus refuses one.
+async fn create(context: &mut PrepareContext<'_>, plan: &Plan, collection: &CollectionPlan) -> Result<(), PrepareError> {
+    let description = mark::description(&collection.fingerprint, &context.claims.now().await);
+    let request = setup::create_collection(&collection.shape, &description);
+    context.begun.push(collection.shape.name.clone());
+    let created = context.step(collection, Step::Create, &methods::CREATE_COLLECTION, &request).await;
+    let found = describe(context, collection).await?;
+    let found = match (found, created) {
+        (Some(found), _) if context.claims.created(&found) => found,
+        (Some(found), _) => return Err(decide::was_faster(collection, &found)),
+        (None, Err(error)) => return Err(failed(collection, error)),
+        (None, Ok(())) => {
+            return Err(PrepareError::Refused(format!(
+                "collection {} was dropped by somebody right after this run created it: choose another name",
+                collection.shape.name
+            )));
+        }
+    };
+    hold(context, plan, collection, &found).await
+}
+
+/// A collection that stays as it is: its id is remembered, and it is marked if it is milvus-bench's own.
+async fn keep(context: &mut PrepareContext<'_>, plan: &Plan, collection: &CollectionPlan) -> Result<(), PrepareError> {
+    match describe(context, collection).await? {
+        Some(found) => hold(context, plan, collection, &found).await,
+        None => Err(PrepareError::Refused(format!("collection {} was dropped by somebody while this run prepared", collection.shape.name))),
+    }
+}
+
+async fn hold(
+    context: &mut PrepareContext<'_>,
+    plan: &Plan,
+    collection: &CollectionPlan,
+    found: &DescribeCollectionResponse,
+) -> Result<(), PrepareError> {
+    let marked = plan.milvus.access == AccessPlan::All && decide::is_ours(found);
+    if marked {
+        context.claims.tidy(found).await;
+    }
+    let name = &collection.shape.name;
+    if let Err(error) = context.claims.hold(name, found.collection_id, marked).await
+        && collection.prepare != PrepareMode::Reuse
+    {
+        context.unmarked.push((name.clone(), error.to_string()));
+    }
+    Ok(())
+}
+
+/// An error when the name leads to another collection than the one that this run created.
+async fn still_the_same(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Result<(), PrepareError> {
+    let name = &collection.shape.name;
+    match context.claims.changed(name).await {
+        None => Ok(()),
+        Some(found) => Err(PrepareError::Refused(format!(
+            "collection {name} was replaced while this run prepared it ({found}): choose another name, or run one after the other"
+        ))),
+    }
+}
+
+async fn describe(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Result<Option<DescribeCollectionResponse>, PrepareError> {
+    let ask = async || context.client.describe_collection(&collection.shape.name).await;
+    patience::patiently(context, collection, ask).await.map_err(|error| failed(collection, error))
+}
+
+/// What became of a collection that was to be dropped at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dropped {
+    /// It is gone, by this call.
+    Yes,
+    /// It was not there any more.
+    Absent,
+    /// It stays, and why.
+    No(String),
+}
+
+/// Drops a collection that this run created and that is not to be kept. That it wanted to create it proves nothing: the description
+/// names the run that did, and another run may work with it by now.
+pub async fn drop_again(context: &mut PrepareContext<'_>, collection: &CollectionPlan) -> Dropped {
+    let found = match describe(context, collection).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Dropped::Absent,
+        Err(error) => return Dropped::No(error.to_string()),
+    };
+    let id = context.claims.id(&collection.shape.name);
+    if !context.claims.created(&found) || id.is_some_and(|id| id != found.collection_id) {
+        return Dropped::No(format!("it is not the one that this run created ({})", claims::describe_other(&found)));
+    }
+    if let Some(other) = context.claims.others(&found).await.first() {
+        return Dropped::No(format!("run {} of milvus-bench works with it", other.run));
+    }
+    context.claims.release(&collection.shape.name).await;
+    if let Err(error) = context.claims.clear(&found).await {
+        return Dropped::No(error.to_string());
+    }
+    let request = setup::drop_collection(&collection.shape);
+    match context.step(collection, Step::Drop, &methods::DROP_COLLECTION, &request).await {
+        Ok(()) => Dropped::Yes,
+        Err(error) => Dropped::No(error.to_string()),
+    }
 }
 
 fn failed(collection: &CollectionPlan, error: SetupError) -> PrepareError {

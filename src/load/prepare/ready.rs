@@ -1,7 +1,7 @@
 //! When a collection is ready: flushed, indexed, loaded, and served from sealed segments with their index.
 //!
 //! Milvus' own words are not enough: an index is "finished" before a query node uses it. So the segments that the query
-//! nodes serve are counted: all rows, sealed, each with an index. Segments below 1,024 rows never get one.
+//! nodes serve are counted: all rows, sealed, each with an index where Milvus builds one ([`super::served`]).
 
 use std::time::Duration;
 
@@ -9,12 +9,14 @@ use tokio::time::Instant;
 
 use super::{
     PrepareError, failed,
+    patience::patiently,
+    served::{self, Missing},
     steps::{PrepareContext, Step},
 };
 use crate::{
     milvus::{
         methods, optional,
-        proto::{FlushResponse, GetFlushStateResponse, IndexDescription, IndexState, LoadState, QuerySegmentInfo, SegmentState},
+        proto::{FlushResponse, GetFlushStateResponse, IndexDescription, LoadState, QuerySegmentInfo},
     },
     operation::setup,
     plan::CollectionPlan,
@@ -23,8 +25,15 @@ use crate::{
 /// Time between two polls.
 const POLL: Duration = Duration::from_millis(200);
 
-/// Milvus builds no index over a segment with fewer rows.
-const SMALLEST_INDEXED_SEGMENT: i64 = 1024;
+/// How long rows may be served without an index although it is finished, while no segment changes, before that is how it stays:
+/// the coordinator looks for indexes to hand out every ten seconds.
+const SETTLED: Duration = Duration::from_secs(30);
+
+/// How long an index without a single row is a matter of time alone.
+const SILENT: Duration = Duration::from_secs(5);
+
+/// Longest wait of `ensure` for a collection that fits, but whose index or segments are still being made.
+const FITTING: Duration = Duration::from_secs(60);
 
 /// Flushes and waits until the rows are in sealed segments.
 pub(super) async fn flush(context: &mut PrepareContext<'_>, collection: &CollectionPlan) -> Result<(), PrepareError> {
@@ -38,7 +47,8 @@ pub(super) async fn flush(context: &mut PrepareContext<'_>, collection: &Collect
     let began = Instant::now();
     let mut wait = Wait::new(context, collection, "flushed");
     loop {
-        let state: GetFlushStateResponse = context.client.call(&methods::GET_FLUSH_STATE, &request, b"").await.map_err(fail)?;
+        let ask = async || context.client.call(&methods::GET_FLUSH_STATE, &request, b"").await;
+        let state: GetFlushStateResponse = patiently(context, collection, ask).await.map_err(fail)?;
         if state.flushed {
             break;
         }
@@ -48,33 +58,43 @@ pub(super) async fn flush(context: &mut PrepareContext<'_>, collection: &Collect
     Ok(())
 }
 
+/// The indexes of a collection; an index whose build failed is an error with Milvus' reason.
+async fn indexes(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Result<Vec<IndexDescription>, PrepareError> {
+    let name = &collection.shape.name;
+    let ask = async || context.client.describe_index(name).await;
+    let indexes = patiently(context, collection, ask).await.map_err(|error| failed(collection, error))?;
+    match indexes.iter().find_map(|index| served::failed(index, name)) {
+        Some(sentence) => Err(PrepareError::NotReady(sentence)),
+        None => Ok(indexes),
+    }
+}
+
+/// The index of the vectors among others.
+fn of_vectors<'a>(indexes: &'a [IndexDescription], collection: &CollectionPlan) -> Option<&'a IndexDescription> {
+    indexes.iter().find(|index| index.field_name == collection.shape.vector_field)
+}
+
 /// Waits until the index covers every row.
 pub(super) async fn wait_for_index(context: &mut PrepareContext<'_>, collection: &CollectionPlan) -> Result<(), PrepareError> {
     let began = Instant::now();
     let mut wait = Wait::new(context, collection, "indexed");
     loop {
-        let indexes = context.client.describe_index(&collection.shape.name).await.map_err(|error| failed(collection, error))?;
-        if let Some(index) = indexes.iter().find(|index| index.state() == IndexState::Failed) {
-            return Err(PrepareError::NotReady(format!(
-                "Milvus could not build the index {} of collection {}: {}",
-                index.index_name, collection.shape.name, index.index_state_fail_reason
-            )));
-        }
-        let vector = indexes.iter().find(|index| index.field_name == collection.shape.vector_field);
-        if vector.is_some_and(|index| covers(index, collection.initial_rows)) {
+        let indexes = indexes(context, collection).await?;
+        let vector = of_vectors(&indexes, collection);
+        if vector.is_some_and(|index| served::covers(index, collection.initial_rows)) {
             break;
         }
-        let seen = vector.map_or("no index yet".to_owned(), |index| format!("{} of {} rows", index.indexed_rows, collection.initial_rows));
+        let mut seen = vector.map_or("no index yet".to_owned(), |index| served::progress(index, collection.initial_rows));
+        if vector.is_some_and(|index| index.indexed_rows == 0 && index.index_state_fail_reason.is_empty()) && wait.began.elapsed() >= SILENT
+        {
+            seen.push_str(
+                ", and Milvus gives no reason: it tries a failing build again in silence, look for `failed to build index` in its log",
+            );
+        }
         wait.pause(context, &seen).await?;
     }
     context.record_wait(collection, Step::WaitIndexed, began);
     Ok(())
-}
-
-/// Whether an index is finished over `rows` rows. milvus-lite reports no rows at all: there finished is all there is.
-fn covers(index: &IndexDescription, rows: u64) -> bool {
-    let total = u64::try_from(index.total_rows).unwrap_or(0);
-    index.state() == IndexState::Finished && index.pending_index_rows == 0 && (total >= rows || (total == 0 && index.indexed_rows == 0))
 }
 
 /// Waits until the collection is loaded and, if it holds rows, served from sealed segments with their index.
@@ -85,13 +105,22 @@ pub(super) async fn wait_until_ready(
 ) -> Result<(), PrepareError> {
     let began = Instant::now();
     let mut wait = Wait::new(context, collection, "ready");
+    let mut still = Still::default();
     loop {
-        let state = context.client.load_state(&collection.shape.name).await.map_err(|error| failed(collection, error))?;
-        let seen = match state {
+        let seen = match load_state(context, collection).await? {
             LoadState::Loaded if !filled => break,
-            LoadState::Loaded => match served(context, collection).await? {
-                None => break,
-                Some(seen) => seen,
+            LoadState::Loaded => match look(context, collection).await? {
+                Look { missing: None, .. } => break,
+                Look { missing: Some(Missing::Index(rows)), index, segments } if still.settled(&index, &segments) => {
+                    context.tell(format!(
+                        "{}: Milvus says that the index is finished and serves {rows} rows without it: its configuration builds none over such segments",
+                        collection.shape.name
+                    ));
+                    break;
+                }
+                Look { missing: Some(missing), index, .. } => {
+                    format!("{}, {}", missing.words(collection.initial_rows), served::progress(&index, collection.initial_rows))
+                }
             },
             _ => "it is still being loaded".to_owned(),
         };
@@ -101,40 +130,95 @@ pub(super) async fn wait_until_ready(
     Ok(())
 }
 
-/// Whether a collection that exists is loaded, holds its initial rows and is served with its index.
+/// Whether nothing has changed for long although the index is finished.
+#[derive(Debug, Default)]
+struct Still {
+    since: Option<(Instant, Vec<(i64, i64, String)>)>,
+}
+
+impl Still {
+    fn settled(&mut self, index: &IndexDescription, segments: &[QuerySegmentInfo]) -> bool {
+        let now = served::fingerprint(segments);
+        let finished = served::covers(index, 0);
+        match &self.since {
+            Some((since, before)) if finished && *before == now => since.elapsed() >= SETTLED,
+            _ => {
+                self.since = finished.then(|| (Instant::now(), now));
+                false
+            }
+        }
+    }
+}
+
+/// Waits until a collection of somebody is loaded, if it is being loaded; says whether it is.
+pub(super) async fn is_loaded_soon(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Result<bool, PrepareError> {
+    let mut wait: Option<Wait> = None;
+    loop {
+        match load_state(context, collection).await? {
+            LoadState::Loaded => return Ok(true),
+            LoadState::Loading => {
+                wait.get_or_insert_with(|| Wait::new(context, collection, "loaded")).pause(context, "it is still being loaded").await?;
+            }
+            _ => return Ok(false),
+        }
+    }
+}
+
+async fn load_state(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Result<LoadState, PrepareError> {
+    let ask = async || context.client.load_state(&collection.shape.name).await;
+    patiently(context, collection, ask).await.map_err(|error| failed(collection, error))
+}
+
+/// Whether a collection that exists is loaded, holds its initial rows and is served with its index. One that only lacks the last of
+/// them is given a minute: its segments may just be merged, or handed off.
 pub(super) async fn is_ready(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Result<bool, PrepareError> {
-    let fail = |error| failed(collection, error);
-    if context.client.load_state(&collection.shape.name).await.map_err(fail)? != LoadState::Loaded {
+    if !is_loaded_soon(context, collection).await? {
         return Ok(false);
     }
-    let rows = context.client.count_rows(&collection.shape.name).await.map_err(fail)?;
-    Ok(rows == collection.initial_rows && served(context, collection).await?.is_none())
-}
-
-/// None when every row is served from a sealed segment with an index; else what is missing.
-async fn served(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Result<Option<String>, PrepareError> {
-    let segments = optional(context.client.query_segments(&collection.shape.name).await).map_err(|error| failed(collection, error))?;
-    // A server that can't tell its segments (milvus-lite) is taken at its word.
-    Ok(segments.and_then(|segments| missing(&segments, collection.initial_rows)))
-}
-
-fn missing(segments: &[QuerySegmentInfo], rows: u64) -> Option<String> {
-    let sealed: Vec<&QuerySegmentInfo> = segments.iter().filter(|segment| segment.state() == SegmentState::Sealed).collect();
-    let served: i64 = sealed.iter().map(|segment| segment.num_rows).sum();
-    if u64::try_from(served).unwrap_or(0) < rows {
-        return Some(format!("{served} of {rows} rows are served from sealed segments"));
+    let ask = async || context.client.count_rows(&collection.shape.name).await;
+    let rows = patiently(context, collection, ask).await.map_err(|error| failed(collection, error))?;
+    if rows != collection.initial_rows {
+        return Ok(false);
     }
-    let bare: i64 = sealed
-        .iter()
-        .filter(|segment| segment.index_name.is_empty() && segment.num_rows >= SMALLEST_INDEXED_SEGMENT)
-        .map(|segment| segment.num_rows)
-        .sum();
-    (bare > 0).then(|| format!("{bare} rows are served without an index"))
+    let mut wait = Wait::new(context, collection, "ready").at_most(FITTING);
+    let mut still = Still::default();
+    loop {
+        // An index that failed, or is not there, is made anew.
+        let Ok(Look { missing, index, segments }) = look(context, collection).await else { return Ok(false) };
+        let Some(missing) = missing else { return Ok(true) };
+        if matches!(missing, Missing::Index(_)) && still.settled(&index, &segments) {
+            return Ok(true);
+        }
+        match wait.pause(context, &missing.words(rows)).await {
+            Ok(()) => {}
+            Err(PrepareError::NotReady(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// What the query nodes serve, and the index of the vectors.
+struct Look {
+    missing: Option<Missing>,
+    index: IndexDescription,
+    segments: Vec<QuerySegmentInfo>,
+}
+
+/// A server that can't tell its segments (milvus-lite) is taken at its word.
+async fn look(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Result<Look, PrepareError> {
+    let indexes = indexes(context, collection).await?;
+    let index = of_vectors(&indexes, collection).cloned().ok_or_else(|| {
+        PrepareError::NotReady(format!("collection {} has no index on {} any more", collection.shape.name, collection.shape.vector_field))
+    })?;
+    let ask = async || optional(context.client.query_segments(&collection.shape.name).await);
+    let segments = patiently(context, collection, ask).await.map_err(|error| failed(collection, error))?;
+    let missing = segments.as_ref().and_then(|segments| served::missing(segments, collection.initial_rows, served::index_type(&index)));
+    Ok(Look { missing, index, segments: segments.unwrap_or_default() })
 }
 
 /// Polls with a deadline.
 struct Wait {
-    deadline: Instant,
+    began: Instant,
     what: &'static str,
     name: String,
     patience: Duration,
@@ -143,19 +227,19 @@ struct Wait {
 impl Wait {
     fn new(context: &PrepareContext<'_>, collection: &CollectionPlan, what: &'static str) -> Self {
         context.say(format!("{}: waiting until it is {what}", collection.shape.name));
-        Self {
-            deadline: Instant::now() + collection.ready_timeout,
-            what,
-            name: collection.shape.name.clone(),
-            patience: collection.ready_timeout,
-        }
+        Self { began: Instant::now(), what, name: collection.shape.name.clone(), patience: collection.ready_timeout }
+    }
+
+    fn at_most(self, limit: Duration) -> Self {
+        Self { patience: self.patience.min(limit), ..self }
     }
 
     async fn pause(&mut self, context: &PrepareContext<'_>, seen: &str) -> Result<(), PrepareError> {
         if context.is_stopped() {
             return Err(PrepareError::Interrupted);
         }
-        if Instant::now() >= self.deadline {
+        let waited = self.began.elapsed();
+        if waited >= self.patience {
             return Err(PrepareError::NotReady(format!(
                 "collection {} was not {} within {} s ({seen}): look at Milvus' log, or raise its ready_timeout",
                 self.name,
@@ -163,51 +247,13 @@ impl Wait {
                 self.patience.as_secs()
             )));
         }
+        let (name, what) = (&self.name, self.what);
+        context.say(format!(
+            "{name}: waiting until it is {what}, {} s of at most {} s ({seen})",
+            waited.as_secs(),
+            self.patience.as_secs()
+        ));
         tokio::time::sleep(POLL).await;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn segment(rows: i64, state: SegmentState, index: &str) -> QuerySegmentInfo {
-        QuerySegmentInfo { num_rows: rows, state: state.into(), index_name: index.to_owned(), ..QuerySegmentInfo::default() }
-    }
-
-    fn check(segments: &[QuerySegmentInfo], rows: u64, expected: Option<&str>) {
-        assert_eq!(missing(segments, rows).as_deref(), expected);
-    }
-
-    #[test]
-    fn sealed_and_indexed_is_ready() {
-        check(&[segment(8000, SegmentState::Sealed, "v"), segment(2000, SegmentState::Sealed, "v")], 10_000, None);
-    }
-
-    #[test]
-    fn finished_is_not_in_use() {
-        check(&[], 10_000, Some("0 of 10000 rows are served from sealed segments"));
-        check(&[segment(10_000, SegmentState::Growing, "")], 10_000, Some("0 of 10000 rows are served from sealed segments"));
-        check(&[segment(10_000, SegmentState::Sealed, "")], 10_000, Some("10000 rows are served without an index"));
-    }
-
-    #[test]
-    fn a_small_segment_never_gets_an_index() {
-        check(&[segment(1000, SegmentState::Sealed, "")], 1000, None);
-    }
-
-    #[test]
-    fn an_index_over_no_sealed_row_is_finished_too() {
-        let index = |total, pending| IndexDescription {
-            state: IndexState::Finished.into(),
-            total_rows: total,
-            indexed_rows: total - pending,
-            pending_index_rows: pending,
-            ..IndexDescription::default()
-        };
-        assert!(covers(&index(100, 0), 100));
-        assert!(!covers(&index(100, 50), 100));
-        assert!(!covers(&index(50, 0), 100));
     }
 }

@@ -3,9 +3,10 @@
 use prost::Message;
 use tokio::time::Instant;
 
+use super::{claims::Claims, patience::Patience};
 use crate::{
     load::{StopHandle, request::outcome_of},
-    milvus::{CallError, Client, HasStatus, Method, SetupError, Transport, proto},
+    milvus::{Client, HasStatus, Method, SetupError, Transport, proto},
     plan::CollectionPlan,
     record::{KeptError, Outcome, Recorder, RunClock, Sample, StreamId, StreamInfo},
     telemetry::{IdStream, Nonce, RequestIds, TraceParent},
@@ -80,12 +81,24 @@ pub struct PrepareContext<'a> {
     pub stop: StopHandle,
     /// Called with a line of progress.
     pub progress: &'a (dyn Fn(String) + Sync),
+    /// Called with a sentence that is to be read in any case.
+    pub remarks: &'a (dyn Fn(String) + Sync),
     /// Steps begun so far, per stream.
     pub counts: Vec<u64>,
     /// Start of the first and end of the last step of each stream that has any, nanoseconds since the run's start.
     pub spans: Vec<Option<(u64, u64)>>,
     /// First texts of failures.
     pub errors: Vec<KeptError>,
+    /// Whether the load is over: nobody waits long for what is left to be done.
+    pub ending: bool,
+    /// Collections that may be dropped although milvus-bench did not create them.
+    pub replace: &'a [String],
+    /// What this run works with.
+    pub claims: Claims,
+    /// Names of collections whose creation was begun.
+    pub begun: Vec<String>,
+    /// Collections that could not be marked, and why.
+    pub unmarked: Vec<(String, String)>,
 }
 
 impl std::fmt::Debug for PrepareContext<'_> {
@@ -115,7 +128,7 @@ pub(super) struct StepEnd {
 }
 
 impl PrepareContext<'_> {
-    /// Sends one traced step and records it.
+    /// Sends one traced step and records it; again after a pause while Milvus asks for that. What is recorded is the last attempt.
     pub(super) async fn step<Request: Message>(
         &mut self,
         collection: &CollectionPlan,
@@ -136,7 +149,14 @@ impl PrepareContext<'_> {
     ) -> Result<Reply, SetupError> {
         let identity = self.begin(collection, step);
         let context = TraceParent::new(identity.ids, identity.sampled);
-        let timed = self.client.call_timed::<Request, Reply>(method, request, context.as_bytes()).await;
+        let mut patience = Patience::new(collection);
+        let timed = loop {
+            let timed = self.client.call_timed::<Request, Reply>(method, request, context.as_bytes()).await;
+            match &timed.result {
+                Err(error) if patience.allows(self, error.method, &error.failure).await => {}
+                _ => break timed,
+            }
+        };
         let outcome = timed.result.as_ref().map_or_else(|error| outcome_of(error.failure.error), |_| Outcome::Ok);
         if let Err(error) = &timed.result {
             self.keep_error(identity.stream, outcome, &error.failure.text);
@@ -150,7 +170,7 @@ impl PrepareContext<'_> {
             rows: 0,
         };
         self.record(identity, end);
-        timed.result
+        timed.result.map_err(|error| SetupError { failure: patience.last(error.failure), ..error })
     }
 
     /// Identity of the next request of `step`.
@@ -219,12 +239,12 @@ impl PrepareContext<'_> {
         (self.progress)(text);
     }
 
+    /// What is to be seen also where progress is not drawn.
+    pub(super) fn tell(&self, text: String) {
+        (self.remarks)(text);
+    }
+
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.asked() != crate::load::Stop::Go
     }
-}
-
-/// Milvus' own word for "too fast": not a failure of preparation, which waits and goes on.
-pub(super) fn is_rate_limit(error: CallError) -> bool {
-    matches!(error, CallError::Milvus(8 | -49))
 }

@@ -8,8 +8,8 @@ use super::{
         CheckHealthRequest, CheckHealthResponse, ConsistencyLevel, DescribeCollectionRequest, DescribeCollectionResponse,
         DescribeIndexRequest, DescribeIndexResponse, FieldData, GetCollectionStatisticsRequest, GetCollectionStatisticsResponse,
         GetLoadStateRequest, GetLoadStateResponse, GetQuerySegmentInfoRequest, GetQuerySegmentInfoResponse, GetVersionRequest,
-        GetVersionResponse, IndexDescription, LoadState, QueryRequest, QueryResults, QuerySegmentInfo, field_data::Field,
-        scalar_field::Data,
+        GetVersionResponse, IndexDescription, LoadState, QueryRequest, QueryResults, QuerySegmentInfo, ShowCollectionsRequest,
+        ShowCollectionsResponse, field_data::Field, scalar_field::Data,
     },
 };
 use crate::milvus::methods;
@@ -39,6 +39,13 @@ impl Client {
     pub async fn describe_collection(&self, collection: &str) -> Result<Option<DescribeCollectionResponse>, SetupError> {
         let request = DescribeCollectionRequest { collection_name: collection.into(), ..Default::default() };
         none_if(self.call(&methods::DESCRIBE_COLLECTION, &request, b"").await, is_missing_collection)
+    }
+
+    /// Milvus' words where the database of the transport does not exist; None where it does, or where nobody can tell.
+    pub async fn missing_database(&self) -> Option<String> {
+        let reply: Result<ShowCollectionsResponse, _> =
+            self.call(&methods::SHOW_COLLECTIONS, &ShowCollectionsRequest::default(), b"").await;
+        reply.err().filter(|error| is_missing_database(&error.failure)).map(|error| error.failure.to_string())
     }
 
     /// Whether `collection` is loaded; [`LoadState::NotExist`] if there is no such collection.
@@ -123,6 +130,11 @@ fn is_missing_collection(failure: &CallFailure) -> bool {
         CallError::Milvus(-1) => failure.text.contains("not found") || failure.text.contains("can't find collection"),
         _ => false,
     }
+}
+
+/// 2.3 and later say 800.
+fn is_missing_database(failure: &CallFailure) -> bool {
+    failure.error == CallError::Milvus(800)
 }
 
 /// 2.3 and later say 700, 2.2 says 25.

@@ -111,13 +111,13 @@ impl Client {
     }
 }
 
-/// None where the server does not know the method: older than the call.
+/// None where the server does not know the method: older than the call. A page that says "404" is no such server.
 ///
 /// # Errors
 /// Every other failure, as it was.
 pub fn optional<T>(result: Result<T, SetupError>) -> Result<Option<T>, SetupError> {
     const UNIMPLEMENTED: CallError = CallError::Grpc(12);
-    none_if(result, |failure| failure.error == UNIMPLEMENTED)
+    none_if(result, |failure| failure.error == UNIMPLEMENTED && failure.http_status.is_none())
 }
 
 /// None where `absent` says that the failure means absence.

@@ -22,7 +22,7 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::TlsConnector;
@@ -33,9 +33,15 @@ use super::{
     frame::Frame,
     socket::{Coalesced, Stamped, Stream},
 };
-use crate::milvus::transport::{
-    ConnectError, ConnectOptions, TlsOptions,
-    connect::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, check_uri, read_pem},
+use crate::{
+    milvus::{
+        TlsCause,
+        transport::{
+            ConnectError, ConnectOptions, TlsOptions,
+            connect::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, check_uri, read_pem, tls_error},
+        },
+    },
+    open_files,
 };
 
 /// Bytes of one request that may wait inside HTTP/2 for the server's window: more than any message has, so that the
@@ -44,6 +50,12 @@ const SEND_BUFFER_BYTES: usize = 256 << 20;
 
 /// A peer that acknowledges nothing for so long is gone: the kernel then ends the connection, and another one is opened.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a server is listened to that may have refused the client's certificate.
+const REFUSAL: Duration = Duration::from_secs(3);
+
+/// HTTP/2 in ALPN.
+const H2: &[u8] = b"h2";
 
 /// How long the answer to a ping is waited for when a connection was opened.
 const SETTINGS: Duration = Duration::from_millis(200);
@@ -169,13 +181,20 @@ impl Dial {
         if let Some(connect) = &self.in_process {
             return handshake(Box::new(connect())).await.map_err(unreachable);
         }
-        let tcp = self.tcp(number).await.map_err(|error| unreachable(error.to_string()))?;
+        let tcp = self.tcp(number).await.map_err(|error| match open_files::advice(&error.to_string()) {
+            Some(advice) => ConnectError::TooManyFiles { uri: self.uri.clone(), cause: error.to_string(), advice },
+            None => unreachable(error.to_string()),
+        })?;
         let stamped = Stamped::new(tcp, Rc::clone(watch), number);
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(stamped),
             Some((connector, name)) => {
-                let refused = |error: io::Error| ConnectError::Tls { uri: self.uri.clone(), cause: error.to_string() };
-                Box::new(connector.connect(name.clone(), stamped).await.map_err(refused)?)
+                let refused = |error: io::Error| tls_error(&self.uri, &error);
+                let stream = connector.connect(name.clone(), stamped).await.map_err(refused)?;
+                if stream.get_ref().1.alpn_protocol() != Some(H2) {
+                    return Err(refused(io::Error::other(rustls::Error::NoApplicationProtocol)));
+                }
+                Box::new(stream)
             }
         };
         handshake(stream).await.map_err(unreachable)
@@ -203,6 +222,21 @@ impl Dial {
             }
         }
         Err(failure)
+    }
+}
+
+/// What a server says after the handshake to a client that it does not take: with TLS 1.3 its refusal comes when the client
+/// believes to be connected, and is lost where something is sent meanwhile. So nothing is sent here. None: it said nothing of TLS.
+pub async fn tls_refusal(options: &ConnectOptions) -> Option<TlsCause> {
+    let dial = Dial::new(options).ok()?;
+    let (connector, name) = dial.tls.as_ref()?;
+    let talk = async {
+        let mut stream = connector.connect(name.clone(), dial.tcp(0).await?).await?;
+        stream.read_u8().await
+    };
+    match tokio::time::timeout(REFUSAL.min(options.connect_timeout), talk).await {
+        Ok(Err(error)) => TlsCause::of(&error),
+        Ok(Ok(_)) | Err(_) => None,
     }
 }
 
@@ -268,7 +302,7 @@ fn tls(options: &TlsOptions, host: &str) -> Result<(TlsConnector, ServerName<'st
         (Some(_), None) => return Err(option("tls.cert", "is set without tls.key; give both or neither".to_owned())),
         (None, Some(_)) => return Err(option("tls.key", "is set without tls.cert; give both or neither".to_owned())),
     };
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    config.alpn_protocols = vec![H2.to_vec()];
     let name = options.server_name.as_deref().unwrap_or_else(|| host.trim_start_matches('[').trim_end_matches(']'));
     let name = ServerName::try_from(name.to_owned()).map_err(|_| option("tls.server_name", format!("{name:?} is no name of a server")))?;
     Ok((TlsConnector::from(Arc::new(config)), name))

@@ -45,7 +45,11 @@ impl InFlight {
             self.open.answered();
         }
         let result = match result {
-            Ok(result) => result.map_err(|failure| CallFailure::new(failure.error, &super::mask(&self.inner.secrets, &failure.text))),
+            Ok(result) => result.map_err(|CallFailure { error, text, http_status, retriable }| CallFailure {
+                http_status,
+                retriable,
+                ..CallFailure::new(error, &super::mask(&self.inner.secrets, &text))
+            }),
             Err(_) => Err(CallFailure::new(CallError::Timeout, &format!("no reply within {timeout:?}"))),
         };
         Exchange { sent, done, result }

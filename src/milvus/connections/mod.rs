@@ -29,10 +29,13 @@ use http::{
 };
 use tokio::sync::Notify;
 
-pub use self::flight::{Exchange, InFlight};
 use self::{
     dial::Dial,
     link::{Link, Open},
+};
+pub use self::{
+    dial::tls_refusal,
+    flight::{Exchange, InFlight},
 };
 use super::{
     Call, CallError, CallFailure, ConnectError, ConnectOptions,

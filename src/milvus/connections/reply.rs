@@ -2,10 +2,13 @@
 
 use bytes::{Bytes, BytesMut};
 use h2::{RecvStream, client::ResponseFuture};
-use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
 
 use super::frame;
-use crate::milvus::{CallError, CallFailure, transport::MAX_REPLY_BYTES};
+use crate::{
+    milvus::{CallError, CallFailure, transport::MAX_REPLY_BYTES},
+    not_grpc::NotGrpc,
+};
 
 const GRPC_STATUS: &str = "grpc-status";
 const GRPC_MESSAGE: &str = "grpc-message";
@@ -16,24 +19,19 @@ const UNKNOWN: u8 = 2;
 const DEADLINE_EXCEEDED: u8 = 4;
 const PERMISSION_DENIED: u8 = 7;
 const RESOURCE_EXHAUSTED: u8 = 8;
-const UNIMPLEMENTED: u8 = 12;
 const INTERNAL: u8 = 13;
 const UNAVAILABLE: u8 = 14;
-const UNAUTHENTICATED: u8 = 16;
 
 /// A failure with its text as it came: [`super::InFlight::reply`] masks it before it is cut.
 fn failure(error: CallError, text: impl Into<String>) -> CallFailure {
-    CallFailure { error, text: text.into() }
+    CallFailure { error, text: text.into(), http_status: None, retriable: false }
 }
 
 /// Reads to the end of the stream.
 pub(super) async fn read(response: ResponseFuture) -> Result<Bytes, CallFailure> {
     let (head, mut body) = response.await.map_err(|error| broken(&error))?.into_parts();
-    if head.status != StatusCode::OK {
-        return Err(of_http(head.status));
-    }
-    if !head.headers.get(CONTENT_TYPE).is_some_and(|of| of.as_bytes().starts_with(b"application/grpc")) {
-        return Err(failure(CallError::Grpc(UNKNOWN), "the reply is not of gRPC: another kind of server answers at this address"));
+    if let Some(page) = NotGrpc::of(head.status, &head.headers, body.is_end_stream()) {
+        return Err(of_page(page));
     }
     if let Some(status) = status(&head.headers) {
         // A reply of trailers only, as a failure is sent.
@@ -43,7 +41,8 @@ pub(super) async fn read(response: ResponseFuture) -> Result<Bytes, CallFailure>
     let trailers = body.trailers().await.map_err(|error| broken(&error))?;
     match trailers.as_ref().and_then(status) {
         Some(status) => status?,
-        None => return Err(failure(CallError::Grpc(UNKNOWN), "the reply ended without a status of gRPC")),
+        None if head.status == StatusCode::OK => return Err(failure(CallError::Grpc(UNKNOWN), "the reply ended without a status of gRPC")),
+        None => return Err(of_page(NotGrpc::without_status(head.status))),
     }
     frame::message(data).map_err(|text| failure(CallError::BadReply, text))
 }
@@ -91,18 +90,11 @@ fn classify(code: u8) -> CallError {
     }
 }
 
-/// A reply with another HTTP status than 200 comes from something before Milvus; the mapping is gRPC's
-/// (doc/http-grpc-status-mapping.md of grpc/grpc).
-fn of_http(status: StatusCode) -> CallFailure {
-    let code = match status.as_u16() {
-        400 => INTERNAL,
-        401 => UNAUTHENTICATED,
-        403 => PERMISSION_DENIED,
-        404 => UNIMPLEMENTED,
-        429 | 502 | 503 | 504 => UNAVAILABLE,
-        _ => UNKNOWN,
-    };
-    failure(classify(code), format!("HTTP status {status} instead of a reply of gRPC"))
+/// A reply that comes from something before Milvus, or from something else.
+fn of_page(page: NotGrpc) -> CallFailure {
+    // Codes of gRPC are in 0..=16.
+    let code = u8::try_from(i32::from(page.code())).unwrap_or(UNKNOWN);
+    CallFailure { http_status: Some(page.http_status()), ..failure(classify(code), page.to_string()) }
 }
 
 /// A stream that ended without its reply. A stream that the server reset has a code, which is mapped as gRPC does
@@ -148,12 +140,12 @@ mod tests {
     }
 
     #[test]
-    fn http_statuses_are_mapped_as_grpc_maps_them() {
+    fn pages_have_the_code_that_grpc_gives_them() {
         for (status, expected) in
-            [(503, CallError::Unavailable), (401, CallError::Grpc(16)), (404, CallError::Grpc(12)), (500, CallError::Grpc(2))]
+            [(503, CallError::Unavailable), (401, CallError::Grpc(16)), (404, CallError::Grpc(12)), (413, CallError::Grpc(2))]
         {
-            let status = StatusCode::from_u16(status).expect("a status");
-            assert_eq!(of_http(status).error, expected);
+            let found = of_page(NotGrpc::without_status(StatusCode::from_u16(status).expect("a status")));
+            assert_eq!((found.error, found.http_status), (expected, Some(status)));
         }
     }
 }

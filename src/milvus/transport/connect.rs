@@ -10,6 +10,7 @@ use tonic::{
 use url::Url;
 
 use super::{Access, Pick, Resolve};
+use crate::{milvus::TlsCause, open_files};
 
 /// Flow-control windows: as large as a reply may reasonably be, so that reading a reply never waits for a window update.
 pub(in crate::milvus) const STREAM_WINDOW_BYTES: u32 = 8 << 20;
@@ -167,23 +168,44 @@ pub enum ConnectError {
         problem: String,
     },
     /// Nobody answers there.
-    #[error("no connection to Milvus at {uri}: {cause}; check that Milvus runs there and that this is its gRPC port (19530 by default)")]
+    #[error(
+        "no connection to Milvus at {uri}: {cause}; check that Milvus runs there and that this is its gRPC port (19530 by default); \
+             `milvus-bench stack up` starts a local one"
+    )]
     Unreachable {
         /// As typed.
         uri: String,
         /// Of the operating system or of HTTP/2.
         cause: String,
     },
+    /// This process may open no more files.
+    #[error("no connection to Milvus at {uri}: {cause}: {advice}")]
+    TooManyFiles {
+        /// As typed.
+        uri: String,
+        /// Of the operating system.
+        cause: String,
+        /// What to do.
+        advice: String,
+    },
     /// The server was reached, and TLS with it failed.
-    #[error(
-        "no TLS connection to Milvus at {uri}: {cause}; check tls.ca and tls.server_name, or write http:// if the server does not use TLS"
-    )]
+    #[error("no TLS connection to Milvus at {uri}: {}", tls_words(*known, cause))]
     Tls {
         /// As typed.
         uri: String,
         /// Of the TLS library.
         cause: String,
+        /// What it means; None where it means nothing that is known here.
+        known: Option<TlsCause>,
     },
+}
+
+/// What is known of a failure of TLS, with what to do.
+fn tls_words(known: Option<TlsCause>, cause: &str) -> String {
+    match known {
+        Some(known) => format!("{} ({cause}); {}", known.what(), known.change()),
+        None => format!("{cause}; check tls.ca and tls.server_name of [milvus], and the server's log"),
+    }
 }
 
 /// The connections' common settings.
@@ -206,7 +228,7 @@ pub(super) fn endpoint(options: &ConnectOptions) -> Result<Endpoint, ConnectErro
         (false, _) => Ok(endpoint),
         (true, tls) => {
             let config = tls_config(tls.as_ref().unwrap_or(&TlsOptions::default()), options.connect_timeout)?;
-            endpoint.tls_config(config).map_err(|error| ConnectError::Tls { uri: options.uri.clone(), cause: root_cause(&error) })
+            endpoint.tls_config(config).map_err(|error| tls_error(&options.uri, &error))
         }
     }
 }
@@ -313,12 +335,20 @@ pub(in crate::milvus) fn read_pem(key: &'static str, path: &Path, kind: &str) ->
 
 fn refused(uri: &str, error: &tonic::transport::Error) -> ConnectError {
     let (uri, cause, whole) = (uri.to_owned(), root_cause(error), super::chain(error));
-    // The crates of the TLS stack are no dependencies of ours, so that its errors are told by what they are not.
+    if let Some(advice) = open_files::advice(&whole) {
+        return ConnectError::TooManyFiles { uri, cause, advice };
+    }
+    // What failed before TLS began is told by tonic's words.
     let before_tls = whole.contains("tcp connect error") || whole.contains("dns error");
-    if uri.starts_with("https") && !before_tls { ConnectError::Tls { uri, cause } } else { ConnectError::Unreachable { uri, cause } }
+    if uri.starts_with("https") && !before_tls { tls_error(&uri, error) } else { ConnectError::Unreachable { uri, cause } }
 }
 
-fn root_cause(error: &dyn Error) -> String {
+/// A failure of TLS with `uri`.
+pub(in crate::milvus) fn tls_error(uri: &str, error: &(dyn Error + 'static)) -> ConnectError {
+    ConnectError::Tls { uri: uri.to_owned(), cause: root_cause(error), known: TlsCause::of(error) }
+}
+
+fn root_cause(error: &(dyn Error + 'static)) -> String {
     let mut root = error;
     while let Some(source) = root.source() {
         root = source;

@@ -22,7 +22,8 @@ use tonic::{
 
 use self::codec::BytesCodec;
 pub use self::connect::{ConnectError, ConnectOptions, Credentials, TlsOptions};
-use super::{Access, Call, CallError, CallFailure, Pick, Resolve};
+use super::{Access, Call, CallError, CallFailure, Pick, Resolve, TlsCause};
+use crate::not_grpc::{NotGrpc, Reading};
 
 /// Longest reply that is accepted: at least what a proxy sends with its default limits (64 MiB in 2.3, more since 2.4).
 pub(super) const MAX_REPLY_BYTES: usize = 256 << 20;
@@ -53,7 +54,7 @@ pub struct Transport {
 struct Inner {
     uri: String,
     access: Access,
-    connections: Vec<Grpc<Channel>>,
+    connections: Vec<Grpc<Reading<Channel>>>,
     metadata: MetadataMap,
     secrets: Vec<String>,
 }
@@ -74,7 +75,8 @@ impl Transport {
         let metadata = connect::metadata(options)?;
         let secrets = options.credentials.secrets();
         let channels = connect::open(options, &endpoint).await?;
-        let connections = channels.into_iter().map(|channel| Grpc::new(channel).max_decoding_message_size(MAX_REPLY_BYTES)).collect();
+        let connections =
+            channels.into_iter().map(|channel| Grpc::new(Reading(channel)).max_decoding_message_size(MAX_REPLY_BYTES)).collect();
         let inner = Inner { uri: options.uri.clone(), access: options.access, connections, metadata, secrets };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -114,7 +116,10 @@ impl Transport {
         let done = Instant::now();
         let result = match result {
             Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(self.failure(classify(&status), &status_text(&status))),
+            Ok(Err(status)) => {
+                let failure = self.failure(classify(&status), &status_text(&status)).retriable_if(is_retriable(&status));
+                Err(CallFailure { http_status: NotGrpc::in_status(&status), ..failure })
+            }
             Err(_) => Err(CallFailure::new(CallError::Timeout, &format!("no reply within {timeout:?}"))),
         };
         Reply { sent, done, result }
@@ -176,9 +181,23 @@ fn classify(status: &Status) -> CallError {
     }
 }
 
+/// Whether a server that is there asks to come again: not ready yet, or a limit of the rate. A message that is too large stays so.
+fn is_retriable(status: &Status) -> bool {
+    let asks = match status.code() {
+        Code::Unavailable => true,
+        Code::ResourceExhausted => !status.message().contains("larger than"),
+        _ => false,
+    };
+    asks && status.source().is_none()
+}
+
 fn status_text(status: &Status) -> String {
     match status.source() {
-        Some(source) => format!("{}: {}", status.message(), chain(source)),
+        Some(source) => match TlsCause::of(source) {
+            // With TLS 1.3 a refused certificate of the client shows only in the first call.
+            Some(cause) => format!("{} ({}); {}", cause.what(), chain(source), cause.change()),
+            None => format!("{}: {}", status.message(), chain(source)),
+        },
         None => status.message().to_owned(),
     }
 }

@@ -8,6 +8,7 @@ use super::*;
 use crate::milvus::{
     methods,
     test_server::{Answer, TestServer},
+    tls_refusal,
 };
 
 /// Long enough that only a hang reaches it.
@@ -197,7 +198,7 @@ async fn a_server_that_is_down_is_named() {
 async fn tls_with_a_server_without_it_is_named() {
     let server = TestServer::start(|_| Answer::Silence);
     let uri = server.uri.replace("http://", "https://");
-    check_refused(ConnectOptions::new(&uri), &format!("no TLS connection to Milvus at {uri}: ")).await;
+    check_refused(ConnectOptions::new(&uri), &format!("no TLS connection to Milvus at {uri}: the server does not speak TLS (")).await;
 }
 
 fn certificate(name: &str) -> PathBuf {
@@ -230,10 +231,12 @@ async fn tls_with_certificates_on_both_sides_works() {
 async fn a_server_of_another_name_or_authority_is_refused() {
     let server = tls_server();
     let with = |tls: TlsOptions| ConnectOptions { tls: Some(tls), ..ConnectOptions::new(&server.uri) };
-    let expected = format!("no TLS connection to Milvus at {}: invalid peer certificate: ", server.uri);
-    check_refused(with(TlsOptions { server_name: Some("other.test".into()), ..client_tls() }), &expected).await;
-    check_refused(with(TlsOptions { server_name: None, ..client_tls() }), &expected).await;
-    check_refused(with(TlsOptions { ca: Some(certificate("client.pem")), ..client_tls() }), &expected).await;
+    let expected = |cause: TlsCause| format!("no TLS connection to Milvus at {}: {} (invalid peer certificate: ", server.uri, cause.what());
+    let another_name = expected(TlsCause::WrongName);
+    check_refused(with(TlsOptions { server_name: Some("other.test".into()), ..client_tls() }), &another_name).await;
+    check_refused(with(TlsOptions { server_name: None, ..client_tls() }), &another_name).await;
+    let unknown = expected(TlsCause::UnknownIssuer);
+    check_refused(with(TlsOptions { ca: Some(certificate("client.pem")), ..client_tls() }), &unknown).await;
 }
 
 #[tokio::test]
@@ -246,6 +249,9 @@ async fn a_client_without_its_certificate_is_refused() {
         let failure = transport.call(0, &search(b""), TRACEPARENT, GENEROUS).await.result.unwrap_err();
         assert_eq!(failure.error, CallError::Unavailable);
     }
+    assert_eq!(tls_refusal(&options).await, Some(TlsCause::ClientCertificate));
+    let good = ConnectOptions { tls: Some(client_tls()), ..ConnectOptions::new(&server.uri) };
+    assert_eq!(tls_refusal(&good).await, None);
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ fn each_row_is_inserted_once_and_the_last_request_is_shorter() {
 #[test]
 fn earlier_requests_of_the_run_are_counted() {
     let operation = insert("batch = 2", 2);
-    let late = RequestKey { hash: 0, seq: 1, earlier: 1 };
+    let late = RequestKey { seq: 1, earlier: 1, ..RequestKey::default() };
     assert_eq!(operation.prepare(late).unwrap().body, operation.prepare(key(0, 2)).unwrap().body);
 }
 

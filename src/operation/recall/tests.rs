@@ -1,5 +1,6 @@
 use super::super::tests::{Vectors, little_endian};
 use super::*;
+use crate::{dataset::Truth, operation::TRUTH_KEY};
 
 /// One query (1, 0) among five rows; `truth` holds (id, distance), nearest first.
 fn data(rows: &[f32], truth: &[(i64, f32)]) -> Vectors {
@@ -11,8 +12,13 @@ fn data(rows: &[f32], truth: &[(i64, f32)]) -> Vectors {
 const ROWS: [f32; 10] = [1.0, 0.0, 2.0, 0.0, 0.0, 0.0, 1.0, 1.0, 4.0, 0.0];
 
 fn check(data: &Vectors, metric: &str, limit: usize, returned: &[i64], expected: f32) {
+    check_scored(data, metric, limit, (returned, &[]), expected);
+}
+
+fn check_scored(data: &Vectors, metric: &str, limit: usize, (ids, scores): (&[i64], &[f32]), expected: f32) {
     let recall = Recall::new(data, metric, limit).unwrap().expect("a truth");
-    assert_eq!(recall.of_request(data, [0].into_iter(), &[returned]), expected, "{returned:?} of {limit}");
+    let found = recall.of_request(data, [Answer { query: 0, ids, scores }].into_iter());
+    assert!(found == expected || (found.is_nan() && expected.is_nan()), "{ids:?} of {limit}: {found} is not {expected}");
 }
 
 #[test]
@@ -60,25 +66,113 @@ fn every_metric_is_recognised_by_its_distances() {
     check(&plain, "IP", 2, &[0, 4], 0.5);
 }
 
-#[test]
-fn the_truth_of_another_metric_is_refused() {
-    let refused = |data: &Vectors, metric: &str, word: &str| {
-        let message = Recall::new(data, metric, 1).expect_err("refused").message;
-        assert!(message.contains(word), "{word:?} is not in: {message}");
-    };
-    let squared = data(&ROWS, &[(0, 0.0), (4, 9.0)]);
-    let not_squared = data(&ROWS, &[(0, 0.0), (4, 3.0)]);
-    refused(&squared, "COSINE", "metric COSINE it would be 0.0");
-    refused(&not_squared, "L2", "is 3, with the collection's metric L2 it would be 9.0");
-    refused(&data(&ROWS, &[(0, 0.0), (4, 9.0)]), "IP", "metric IP it would be -4.0");
+fn check_refused(data: &Vectors, metric: &str, words: &[&str]) {
+    let error = Recall::new(data, metric, 1).expect_err(words[0]);
+    assert_eq!(error.key, TRUTH_KEY);
+    for word in words {
+        assert!(error.message.contains(word), "{word:?} is not in: {}", error.message);
+    }
 }
 
 #[test]
-fn a_limit_beyond_the_truth_has_no_recall() {
-    let data = data(&ROWS, &[(0, 0.0), (1, 1.0)]);
-    assert!(Recall::new(&data, "L2", 3).unwrap().is_none());
-    assert!(Recall::new(&data, "HAMMING", 1).unwrap().is_none());
-    assert!(Recall::new(&Vectors { truth: None, ..data }, "L2", 1).unwrap().is_none());
+fn the_truth_of_another_metric_is_refused() {
+    let squared = data(&ROWS, &[(0, 0.0), (4, 9.0)]);
+    let not_squared = data(&ROWS, &[(0, 0.0), (4, 3.0)]);
+    check_refused(&squared, "COSINE", &["metric COSINE it would be 0.0", "its distances are squared Euclidean distances"]);
+    check_refused(&not_squared, "L2", &["is 3, with the collection's metric L2 it would be 9.0", "not squared"]);
+    check_refused(&data(&ROWS, &[(0, 0.0), (4, 9.0)]), "IP", &["metric IP it would be -", "squared Euclidean"]);
+    let cosines = data(&ROWS, &[(0, 1.0), (3, std::f32::consts::FRAC_1_SQRT_2)]);
+    check_refused(&cosines, "COSINE", &["cosines, which are similarities", "1 - cosine, or ids without distances"]);
+    let shifted = data(&ROWS, &[(1, 0.0), (2, 1.0)]);
+    check_refused(&shifted, "L2", &["its ids begin at 1"]);
+    check_refused(&data(&ROWS, &[(0, 0.5), (4, 77.0)]), "L2", &["made for these rows"]);
+}
+
+/// The first query is right, and the second is that of other rows.
+#[test]
+fn every_query_is_computed_again() {
+    let both = little_endian(&[1.0, 0.0, 2.0, 0.0]);
+    let of = |ids: [i64; 4], distances: &[f32]| Vectors {
+        dim: 2,
+        rows: ROWS.to_vec(),
+        queries: both.clone(),
+        truth: Some(Truth { k: 2, ids: ids.to_vec(), distances: distances.to_vec() }),
+    };
+    assert!(Recall::new(&of([0, 1, 1, 0], &[0.0, 1.0, 0.0, 1.0]), "L2", 2).unwrap().is_ok());
+    check_refused(&of([0, 1, 1, 0], &[0.0, 1.0, 0.0, 7.0]), "L2", &["neighbour 2 of query 1 (row 0) is 7", "it would be 1.0"]);
+    check_refused(&of([0, 1, 1, 0], &[0.0, 1.0, 0.5, 1.0]), "L2", &["neighbour 1 of query 1 (row 1) is 0.5"]);
+    // Ids alone have to be in the order of their rows.
+    assert!(Recall::new(&of([0, 1, 1, 0], &[]), "L2", 2).unwrap().is_ok());
+    check_refused(
+        &of([0, 1, 0, 1], &[]),
+        "L2",
+        &["neighbour 2 of query 1 (row 1) has distance 0.0", "less than the 1.0", "numbered from 0"],
+    );
+}
+
+#[test]
+fn ids_alone_are_a_truth() {
+    let ids_only = |rows: &[f32]| {
+        let truth = Truth { k: 5, ids: vec![0, 1, 2, 3, 4], distances: Vec::new() };
+        Vectors { truth: Some(truth), ..data(rows, &[]) }
+    };
+    check(&ids_only(&ROWS), "L2", 2, &[0, 1], 1.0);
+    // Ties by the distance of the rows.
+    check(&ids_only(&ROWS), "L2", 2, &[0, 3], 1.0);
+    check(&ids_only(&ROWS), "L2", 2, &[0, 4], 0.5);
+    // Without rows only the ids count.
+    check(&ids_only(&[]), "L2", 2, &[0, 1], 1.0);
+    check(&ids_only(&[]), "L2", 2, &[0, 3], 0.5);
+}
+
+#[test]
+fn a_list_that_ends_early_has_all_that_there_are() {
+    let padded = |truth: &[(i64, f32)]| data(&ROWS, truth);
+    let two = padded(&[(0, 0.0), (1, 1.0), (-1, f32::INFINITY), (-1, 0.0)]);
+    check(&two, "L2", 4, &[1, 0], 1.0);
+    check(&two, "L2", 4, &[0, 4, 3], 0.5);
+    check(&padded(&[(-1, 0.0), (-1, 0.0)]), "L2", 2, &[0, 1], f32::NAN);
+}
+
+/// On a line: the query is row 0, and the truth begins with row 1.
+#[test]
+fn a_reply_nearer_than_the_first_neighbour_proves_the_truth_wrong() {
+    let without_first = data(&ROWS, &[(1, 1.0), (4, 9.0)]);
+    check(&without_first, "L2", 2, &[1, 4], 1.0);
+    check(&without_first, "L2", 2, &[0, 1], TRUTH_WRONG);
+    // As near is not nearer, and what is no row is not near.
+    check(&without_first, "L2", 2, &[2, 1], 1.0);
+    check(&without_first, "L2", 2, &[77, 1], 0.5);
+    let products = data(&ROWS, &[(1, 2.0), (0, 1.0)]);
+    check(&products, "IP", 2, &[4, 1], TRUTH_WRONG);
+    let cosines = data(&[0.0, 1.0, 1.0, 1.0, 1.0, 0.5], &[(1, 1.0 - std::f32::consts::FRAC_1_SQRT_2), (0, 1.0)]);
+    check(&cosines, "COSINE", 2, &[2, 1], TRUTH_WRONG);
+    check(&cosines, "COSINE", 2, &[1, 2], TRUTH_WRONG);
+    check(&cosines, "COSINE", 1, &[1, 2], 1.0);
+}
+
+#[test]
+fn scores_prove_it_where_there_are_no_rows_and_they_are_exact() {
+    let alone = data(&[], &[(7, 0.5), (9, 2.0)]);
+    check_scored(&alone, "L2", 2, (&[3, 7], &[0.25, 0.5]), TRUTH_WRONG);
+    check_scored(&alone, "L2", 2, (&[3, 7], &[0.499_9, 0.5]), 0.5);
+    // A quantised index is wrong about the neighbour that both know.
+    check_scored(&alone, "L2", 2, (&[3, 7], &[0.25, 0.4]), 0.5);
+    check_scored(&alone, "L2", 2, (&[3, 4], &[0.25, 0.4]), 0.0);
+    let cosine = data(&[], &[(7, 0.25), (9, 0.5)]);
+    check_scored(&cosine, "COSINE", 2, (&[3, 9], &[0.9, 0.5]), TRUTH_WRONG);
+    let product = data(&[], &[(7, 4.0), (9, 2.0)]);
+    check_scored(&product, "IP", 2, (&[3, 7], &[5.0, 4.0]), TRUTH_WRONG);
+    check_scored(&product, "IP", 2, (&[7, 3], &[4.0, 3.0]), 0.5);
+}
+
+#[test]
+fn what_has_no_recall_says_why() {
+    let why = |data: &Vectors, metric: &str, limit| Recall::new(data, metric, limit).unwrap().expect_err("no recall");
+    let two = data(&ROWS, &[(0, 0.0), (1, 1.0)]);
+    assert_eq!(why(&two, "L2", 3), "its limit is 3, and the truth of its data set has 2 neighbours of each query");
+    assert!(why(&two, "HAMMING", 1).contains("HAMMING"));
+    assert_eq!(why(&Vectors { truth: None, ..two }, "L2", 1), "its data set has no `truth`");
 }
 
 #[test]
@@ -105,13 +199,13 @@ fn the_quickstart_data_has_recall_one_under_brute_force() {
     let mut rows = Vec::new();
     data.read_rows(0, data.rows(), &mut rows).unwrap();
     let mut near: Vec<(f64, i64)> =
-        rows.chunks_exact(400).zip(0..).map(|(row, id)| (Metric::Cosine.distance(data.query(3), row), id)).collect();
+        rows.chunks_exact(400).zip(0..).map(|(row, id)| (Metric::Cosine.distance(&truth::Between::new(data.query(3), row)), id)).collect();
     near.sort_by(|a, b| a.0.total_cmp(&b.0));
     let ids: Vec<i64> = near.iter().map(|(_, id)| *id).collect();
     for limit in [10, 100] {
         let recall = Recall::new(&*data, "COSINE", limit).unwrap().unwrap();
-        assert_eq!(recall.of_request(&*data, [3].into_iter(), &[&ids[..limit]]), 1.0);
-        assert_eq!(recall.of_request(&*data, [3].into_iter(), &[&ids[limit / 2..limit * 3 / 2]]), 0.5);
+        let of = |ids: &[i64]| recall.of_request(&*data, [Answer { query: 3, ids, scores: &[] }].into_iter());
+        assert_eq!((of(&ids[..limit]), of(&ids[limit / 2..limit * 3 / 2])), (1.0, 0.5));
     }
     assert!(Recall::new(&*data, "L2", 10).is_err() && Recall::new(&*data, "IP", 10).is_err());
 }

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::super::tests::{Vectors, check_refused, context, key, seven_rows, shape};
 use super::*;
+use crate::operation::{QueryOrder, TRUTH_WRONG};
 use crate::{
     dataset::Truth,
     milvus::proto::{FieldData, LongArray, PlaceholderGroup, SearchResultData, SearchResults, StringArray},
@@ -11,8 +12,8 @@ fn search(text: &str) -> Arc<dyn Operation> {
     build(context(text, seven_rows(), 7)).unwrap()
 }
 
-fn sent(operation: &dyn Operation, hash: u64) -> SearchRequest {
-    let call = operation.prepare(key(hash, 0)).unwrap();
+fn sent(operation: &dyn Operation, seq: u64) -> SearchRequest {
+    let call = operation.prepare(key(0, seq)).unwrap();
     assert_eq!(call.method.name, "Search");
     SearchRequest::decode(call.body).unwrap()
 }
@@ -40,7 +41,7 @@ fn the_defaults_are_sent_in_full() {
     let params = ["anns_field", "topk", "params", "round_decimal", "metric_type"].map(|key| param(&request, key).unwrap());
     assert_eq!(params, ["vector", "10", "{}", "-1", "L2"]);
     assert_eq!((param(&request, "ignore_growing"), param(&request, "group_by_field")), (None, None));
-    assert_eq!(vectors(&request), [0.5]);
+    assert_eq!(vectors(&request).len(), 1);
 }
 
 #[test]
@@ -60,16 +61,29 @@ fn every_key_reaches_the_request() {
         ("rank < 3", &["rank".to_owned(), "lang".into()][..], &["a".to_owned(), "b".into()][..])
     );
     assert_eq!((request.use_default_consistency, request.consistency_level, request.guarantee_timestamp, request.nq), (false, 3, 1, 2));
-    assert_eq!(vectors(&request), [1.5, 2.5]);
+    assert_eq!(vectors(&request).len(), 2);
 }
 
 #[test]
-fn the_hash_chooses_the_first_vector_and_the_rest_follow_it() {
+fn each_query_is_taken_once_in_a_pass_and_requests_take_consecutive_places() {
+    let firsts = |text: &str, requests: u64| -> Vec<f32> {
+        let operation = search(text);
+        let key = |seq| RequestKey { queries: QueryOrder::new(42, "w", true), ..key(7, seq) };
+        let sent = |seq| SearchRequest::decode(operation.prepare(key(seq)).unwrap().body).unwrap();
+        (0..requests).flat_map(|seq| vectors(&sent(seq))).collect()
+    };
+    let alone = firsts("", 12);
+    for pass in alone.chunks(3) {
+        let mut taken = pass.to_vec();
+        taken.sort_by(f32::total_cmp);
+        assert_eq!(taken, [0.5, 1.5, 2.5], "{alone:?}");
+    }
+    assert!(alone.chunks(3).any(|pass| pass != &alone[..3]), "passes have orders of their own: {alone:?}");
+    assert_eq!(firsts("nq = 4", 3), alone);
+    // The hash has no say.
     let operation = search("nq = 4");
-    assert_eq!(vectors(&sent(&*operation, 0)), [0.5, 1.5, 2.5, 0.5]);
-    assert_eq!(vectors(&sent(&*operation, 5)), [2.5, 0.5, 1.5, 2.5]);
-    assert_eq!(vectors(&sent(&*operation, u64::MAX)), [0.5, 1.5, 2.5, 0.5]);
-    assert_eq!(operation.prepare(key(5, 1)).unwrap().body, operation.prepare(key(5, 9)).unwrap().body);
+    assert_eq!(operation.prepare(key(5, 1)).unwrap().body, operation.prepare(key(6, 1)).unwrap().body);
+    assert_eq!(operation.query_numbers(key(5, 1)).len(), 4);
 }
 
 #[test]
@@ -162,44 +176,89 @@ fn recall_of_several_queries_is_their_mean() {
 
 #[test]
 fn recall_is_not_told_where_the_truth_does_not_hold() {
-    for text in [
-        "limit = 3",
-        "limit = 2\nfilter = 'a > 1'",
-        "limit = 2\nignore_growing = true",
-        "limit = 2\nparams = { radius = 1.0 }",
-        "limit = 2\npartitions = ['p']",
+    for (text, words) in [
+        ("limit = 3", "its limit is 3, and the truth of its data set has 2"),
+        ("limit = 2\nfilter = 'a > 1'", "`filter`"),
+        ("limit = 2\nignore_growing = true", "`ignore_growing`"),
+        ("limit = 2\nparams = { radius = 1.0 }", "`radius` among its params"),
+        ("limit = 2\npartitions = ['p']", "`partitions`"),
+        ("limit = 2\ngroup_by_field = 'rank'", "`group_by_field`"),
     ] {
-        check_recall(&*with_truth(text), vec![0, 1], vec![2], f32::NAN);
+        let operation = with_truth(text);
+        check_recall(&*operation, vec![0, 1], vec![2], f32::NAN);
+        let why = operation.no_recall().unwrap_or_default();
+        assert!(why.contains(words), "{words:?} is not in: {why}");
     }
-    check_recall(&*search("limit = 2"), vec![0, 1], vec![2], f32::NAN);
+    assert_eq!(with_truth("limit = 2").no_recall(), None);
+    let without = search("limit = 2\nfilter = 'a > 1'");
+    check_recall(&*without, vec![0, 1], vec![2], f32::NAN);
+    assert_eq!(without.no_recall(), Some("its data set has no `truth`"));
 }
 
 #[test]
 fn recall_is_not_told_while_rows_change() {
     let truth = Truth { k: 1, ids: vec![0; 3], distances: vec![1.25, 3.25, 7.25] };
-    let moving = OperationContext { truth_holds: false, ..context("limit = 1", Vectors { truth: Some(truth), ..seven_rows() }, 7) };
-    check_recall(&*build(moving).unwrap(), vec![0], vec![1], f32::NAN);
+    let why = Some("rows come".to_owned());
+    let moving = OperationContext { truth_fails: why, ..context("limit = 1", Vectors { truth: Some(truth), ..seven_rows() }, 7) };
+    let operation = build(moving).unwrap();
+    check_recall(&*operation, vec![0], vec![1], f32::NAN);
+    assert_eq!(operation.no_recall(), Some("rows come"));
+}
+
+#[test]
+fn what_a_reply_held_is_told_where_it_is_wanted() {
+    let body = |results| Bytes::from(SearchResults { results: Some(results), ..SearchResults::default() }.encode_to_vec());
+    let kept = |text: &str| build(OperationContext { keep_ids: true, ..context(text, seven_rows(), 7) }).unwrap();
+    let found = kept("").returned(body(reply(vec![4, 5, 6], vec![3]))).unwrap();
+    assert_eq!(found, Returned { ids: ReturnedIds::Numbers(vec![4, 5, 6]), scores: vec![1.0; 3], per_query: Vec::new() });
+    assert_eq!(kept("nq = 2").returned(body(reply(vec![4, 5, 6], vec![1, 2]))).unwrap().per_query, [1, 2]);
+    let texts = Ids { id_field: Some(IdField::StrId(StringArray { data: vec!["a".into()] })) };
+    let found = kept("").returned(body(SearchResultData { ids: Some(texts), ..SearchResultData::default() })).unwrap();
+    assert_eq!(found.ids, ReturnedIds::Texts(vec!["a".into()]));
+    assert_eq!(search("").returned(body(reply(vec![4, 5, 6], vec![3]))), None);
+}
+
+/// A truth that leaves out the nearest row, and queries whose rows are not known.
+#[test]
+fn a_truth_that_is_proved_wrong_has_no_recall() {
+    let ids = [1, 2, 1, 2, 1, 2].to_vec();
+    let truth = Truth { k: 2, ids: ids.clone(), distances: vec![11.25, 37.25, 9.25, 31.25, 9.25, 27.25] };
+    let with_rows = build(context("limit = 2", Vectors { truth: Some(truth), ..seven_rows() }, 7)).unwrap();
+    check_recall(&*with_rows, vec![0, 1], vec![2], TRUTH_WRONG);
+    check_recall(&*with_rows, vec![1, 2], vec![2], 1.0);
+    let truth = Truth { k: 2, ids, distances: vec![1.0, 2.0, 1.0, 2.0, 1.0, 2.0] };
+    let alone = build(context("limit = 3", Vectors { truth: Some(Truth { k: 2, ..truth.clone() }), rows: Vec::new(), ..seven_rows() }, 0));
+    assert!(alone.unwrap().no_recall().is_some());
+    let alone = build(context("limit = 2", Vectors { truth: Some(truth), rows: Vec::new(), ..seven_rows() }, 0)).unwrap();
+    let scored = |scores: Vec<f32>| {
+        let results = SearchResultData { scores, ..reply(vec![6, 1, 2], vec![3]) };
+        finish(&*alone, Status::default(), Some(results)).unwrap().recall
+    };
+    assert_eq!((scored(vec![0.25, 1.0, 2.0]), scored(vec![1.0, 1.0, 2.0])), (TRUTH_WRONG, 1.0));
 }
 
 proptest! {
     #[test]
     fn no_reply_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = with_truth("limit = 2\nnq = 2").finish(key(3, 0), Bytes::from(body));
+        let _ = with_truth("limit = 2\nnq = 2").finish(key(3, 0), Bytes::from(body.clone()));
+        let kept = OperationContext { keep_ids: true, ..context("", seven_rows(), 7) };
+        let _ = build(kept).unwrap().returned(Bytes::from(body));
     }
 
     #[test]
-    fn vectors_stand_where_prost_finds_them(dim in 1_u32..400, nq in 1_usize..40, filter in "[a-z ]{0,300}", hash: u64) {
+    fn vectors_stand_where_prost_finds_them(dim in 1_u32..400, nq in 1_usize..40, filter in "[a-z ]{0,300}", seq in 0_u64..1000) {
         let queries: Vec<u8> = (0..dim * 7).flat_map(|value| (value as f32).to_le_bytes()).collect();
         let data = Vectors { dim, queries, ..Vectors::default() };
         let collection = Arc::new(CollectionShape { dim, ..shape() });
         let mut context = OperationContext { collection, ..context("", data, 0) };
         context.keys.insert("nq".into(), Value::Integer(nq as i64));
         context.keys.insert("filter".into(), Value::String(filter.clone()));
-        let request = sent(&*build(context).unwrap(), hash);
+        let operation = build(context).unwrap();
+        let request = sent(&*operation, seq);
         prop_assert_eq!(&request.dsl, &filter);
+        let numbers = operation.query_numbers(key(0, seq));
         let group = PlaceholderGroup::decode(&request.placeholder_group[..]).unwrap();
-        for (offset, value) in group.placeholders[0].values.iter().enumerate() {
-            let index = (hash % 7 + offset as u64) % 7;
+        for (index, value) in numbers.into_iter().zip(&group.placeholders[0].values) {
             let expected: Vec<u8> = (0..dim).flat_map(|value| ((u64::from(dim) * index) as f32 + value as f32).to_le_bytes()).collect();
             prop_assert_eq!(value, &expected);
         }

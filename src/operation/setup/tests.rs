@@ -88,20 +88,3 @@ fn the_fingerprint_tells_what_a_collection_holds() {
 fn the_fingerprint_stays_the_same_between_versions() {
     assert_eq!(fingerprint(&with_fields(), "7 rows"), "82dd2af3bbce8a33");
 }
-
-#[test]
-fn a_mark_is_recognised_and_nothing_else() {
-    let print = fingerprint(&shape(), "");
-    assert_eq!(parse_mark(&mark(&print)), Some(print.as_str()));
-    for other in [
-        "",
-        "my words",
-        "milvus-bench:1:",
-        "milvus-bench:1:0123",
-        "milvus-bench:2:0123456789abcdef",
-        "milvus-bench:1:0123456789ABCDEF",
-        " milvus-bench:1:0123456789abcdef",
-    ] {
-        assert_eq!(parse_mark(other), None, "{other}");
-    }
-}

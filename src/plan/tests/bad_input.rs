@@ -255,7 +255,7 @@ fn keys_that_exclude_or_need_each_other() {
     check_with("data = \"noise\"", "", &["`collections.words` has no `data`", "noise"]);
     check_with("type = \"HNSW\", ", "", &["`collections.words.index` has no `type`"]);
     check_with(", type = \"Int64\"", "", &["`collections.words.fields.rank` has no `type`"]);
-    check_with("rows = 1_000", "", &["`data.noise`", "rows"]);
+    check_with("rows = 1_000", "", &["`collections.words.data` is \"noise\"", "no rows", "`rows`"]);
     check_with("uri", "user = \"root\"\nuri", &["`milvus.user` has no `password`"]);
     check_with("uri", "password = \"${P}\"\nuri", &["`milvus.password` has no `user`"]);
     check_with("uri", "token = \"${T}\"\nuser = \"root\"\nuri", &["`milvus.token` stands beside `user`"]);
@@ -300,11 +300,7 @@ fn addresses() {
     check_with("http://127.0.0.1:19530", "http://host:99999", &["no URI", "port"]);
     check_with("http://127.0.0.1:19530", "http://host:19530/path", &["path"]);
     check_with("http://127.0.0.1:19530", "", &["is \"\"", "no URI"]);
-    check_with(
-        "[data.noise]",
-        "[tracing]\nexport = \"http://127.0.0.1:4318\"\n[data.noise]",
-        &["`tracing.export`", "4318", "not built yet"],
-    );
+    check_with("[data.noise]", "[tracing]\nexport = \"jaeger:4318\"\n[data.noise]", &["`tracing.export` is \"jaeger:4318\"", "no scheme"]);
     check_with("[data.noise]", "[tracing.spans]\nendpoint = \"jaeger\"\n[data.noise]", &["`tracing.spans.endpoint` is \"jaeger\""]);
     check_with("[data.noise]", "[tracing.spans]\nadmin = \"jaeger\"\n[data.noise]", &["`tracing.spans.admin` is \"jaeger\"", "14269"]);
     check_with(
@@ -351,9 +347,9 @@ fn vector_files() {
         let data = format!("format = \"fbin\"\nbase = \"{base}\"\nqueries = \"{queries}\"");
         check_with("format = \"random\"\nrows = 1_000\ndim = 8\nqueries = 10", &data, words);
     };
-    check_files("missing.fbin", &query, &["`data.noise`", "missing.fbin", "can't be opened"]);
-    check_files(&cut, &query, &["cut.fbin", "108 bytes", "328"]);
-    check_files(&other, &query, &["query.fbin", "dimension 4", "other.fbin", "has 8"]);
+    check_files("missing.fbin", &query, &["`data.noise.base`", "missing.fbin", "can't be opened"]);
+    check_files(&cut, &query, &["`data.noise.base`", "cut.fbin", "108 bytes", "328"]);
+    check_files(&other, &query, &["`data.noise.queries`", "query.fbin", "dimension 4", "other.fbin", "has 8"]);
 }
 
 #[test]

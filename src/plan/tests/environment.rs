@@ -13,6 +13,10 @@ fn read(text: &str, variables: &[(&str, &str)]) -> Result<Plan, PlanError> {
     plan_with(text, &[], &env(variables), &PlanFlags::default())
 }
 
+fn exported(plan: &Plan) -> Option<&str> {
+    plan.tracing.export.as_ref().map(|export| export.endpoint.as_str())
+}
+
 fn overridden(variable: &str, key: &str) -> Remark {
     Remark::EnvironmentOverrides { variable: variable.to_owned(), key: key.to_owned() }
 }
@@ -35,19 +39,17 @@ fn a_flag_stands_above_the_environment_and_that_above_the_file() {
 fn the_variables_of_opentelemetry() {
     let text = with("[data.noise]", "[tracing]\nservice_name = \"mine\"\nexport = \"http://file:4317\"\n[data.noise]");
     let plan = read(&text, &[("OTEL_SERVICE_NAME", "theirs"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4317/")]).unwrap();
-    assert_eq!((plan.tracing.service_name.as_str(), plan.tracing.export.as_deref()), ("theirs", Some("http://all:4317")));
+    assert_eq!((plan.tracing.service_name.as_str(), exported(&plan)), ("theirs", Some("http://all:4317")));
     assert_eq!(
         plan.remarks,
         [overridden("OTEL_SERVICE_NAME", "tracing.service_name"), overridden("OTEL_EXPORTER_OTLP_ENDPOINT", "tracing.export")]
     );
     let both = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4317"), ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4317")];
-    assert_eq!(read(&text, &both).unwrap().tracing.export.as_deref(), Some("http://traces:4317"));
-    assert_eq!(read(&text, &[("OTEL_SDK_DISABLED", "TRUE")]).unwrap().tracing.export, None);
+    assert_eq!(exported(&read(&text, &both).unwrap()), Some("http://traces:4317"));
+    assert_eq!(exported(&read(&text, &[("OTEL_SDK_DISABLED", "TRUE")]).unwrap()), None);
     let sampler = read(GOOD, &[("OTEL_TRACES_SAMPLER", "always_on")]).unwrap();
     assert_eq!(sampler.remarks, [Remark::SamplerIgnored { variable: "OTEL_TRACES_SAMPLER".to_owned() }]);
     assert!(sampler.remarks[0].to_string().contains("OTEL_TRACES_SAMPLER is ignored"));
-    let wrong = read(GOOD, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "nonsense")]).unwrap_err();
-    assert!(wrong.0.starts_with("`OTEL_EXPORTER_OTLP_ENDPOINT` is \"nonsense\""), "{wrong}");
 }
 
 #[test]

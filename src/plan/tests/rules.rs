@@ -209,15 +209,19 @@ fn the_truth_holds_while_all_rows_and_no_others_are_there() {
         quick.display()
     );
     let text = with("format = \"random\"\nrows = 1_000\ndim = 8\nqueries = 10", &data);
-    let holds = |text: &str| {
-        let scenario = Scenario::read(&ScenarioSource::Stdin(text.to_owned()), &[], &none).unwrap();
-        let plan = Plan::from_scenario(&scenario, &PlanFlags::default(), &none).unwrap();
-        phases::truth_holds(&scenario, &plan.collections, &plan.workloads, 0)
-    };
-    assert!(!holds(&text), "rows are missing");
+    let why = |text: &str| plan(text).unwrap().workloads[0].operation.no_recall().map(str::to_owned);
+    assert_eq!(why(&text).as_deref(), Some("preparation inserts 8,000 of the 10,000 rows that the truth of its data set is of"));
     let repeat = text.replacen("\"80%\"", "\"100%\"", 1).replacen("batch = 20", "batch = 20\non_end = \"repeat\"", 1);
-    assert!(!holds(&repeat), "rows are inserted in a phase in which it runs");
-    assert!(holds(&repeat.replacen("[\"search\", \"ingest\"]", "[\"ingest\"]", 1)), "rows are inserted later only");
+    let written = "workload `ingest` writes to its collection in phase `under-ingest`, so its true neighbours change";
+    assert_eq!(why(&repeat).as_deref(), Some(written));
+    assert_eq!(why(&repeat.replacen("[\"search\", \"ingest\"]", "[\"ingest\"]", 1)), None, "rows are inserted later only");
+    let empty = text.replacen("initial_rows = \"80%\"", "prepare = \"schema\"", 1);
+    assert!(why(&empty).unwrap().contains("leaves its collection empty"));
+    // The truth of another metric is the fault of the data set.
+    let other =
+        repeat.replacen("[\"search\", \"ingest\"]", "[\"ingest\"]", 1).replacen("data = \"noise\"", "data = \"noise\"\nmetric = \"L2\"", 1);
+    let PlanError(message) = plan(&other).unwrap_err();
+    assert!(message.contains("`data.noise.truth` can't be used") && message.contains("1 - cosine"), "{message}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{ComparisonEntry, headline, name, ratio, remarks, result, smallest, value, values};
+use super::{ComparisonEntry, headline, name, ratio, remarks, result, smallest, test_name, value, values};
 use crate::{
     analysis::compare::{Comparison, ComparisonResult},
     report::markdown::escape,
@@ -34,7 +34,9 @@ fn render(comparison: &Comparison) -> String {
                 continue;
             }
             let word = match figure.result {
-                ComparisonResult::Slower | ComparisonResult::Faster => format!("**{}**", result(figure)),
+                ComparisonResult::Slower | ComparisonResult::Faster | ComparisonResult::Lower | ComparisonResult::Higher => {
+                    format!("**{}**", result(figure))
+                }
                 _ => result(figure).to_owned(),
             };
             let (before, after) = (value(figure, figure.baseline), value(figure, figure.run));
@@ -44,6 +46,9 @@ fn render(comparison: &Comparison) -> String {
         if let Some(sentence) = &workload.sentence {
             let _ = writeln!(out, "\n{}", escape(sentence));
         }
+    }
+    if comparison.workloads.iter().any(|workload| workload.paired) {
+        let _ = writeln!(out, "\ntested: {}", escape(test_name(comparison)));
     }
     let _ = writeln!(
         out,

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
 use self::page::Page;
-use super::{ReportEntry, ReportError};
+use super::{ReportEntry, ReportError, RunReport, escaped};
 use crate::analysis::Analysis;
 
 /// The row of the table.
@@ -17,6 +17,7 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "html",
     file: "report.html",
     text: true,
+    joined: Some(joined),
     summary: "one page to look at: curves, accounts, heat maps, waterfalls; needs no network",
     render,
 };
@@ -31,6 +32,19 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     let data = data::json(analysis).map_err(|error| fail(&error))?;
     let page = Page::new(analysis, data, policy()).render().map_err(|error| fail(&error))?;
     Ok(page.into_bytes())
+}
+
+/// A page of pages: each keeps its own rules and scripts, which several in one page could not.
+fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
+    let frame = |report: &RunReport| {
+        let (run, page) = (escaped(&report.run), escaped(&String::from_utf8_lossy(&report.bytes)));
+        format!("<h1>{run}</h1>\n<iframe title=\"{run}\" srcdoc=\"{page}\"></iframe>\n")
+    };
+    let frames: String = reports.iter().map(frame).collect();
+    let head = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" \
+                content=\"light dark\">\n<title>milvus-bench: several runs</title>\n<style>body { margin: 0 } h1 { font: bold 16px sans-serif; margin: 8px 16px } iframe { border: 0; width: 100%; \
+                height: 100vh }</style>\n";
+    Ok(format!("{head}{frames}</html>\n").into_bytes())
 }
 
 /// What the page may do.

@@ -59,16 +59,20 @@ pub(in crate::report) fn collections(states: &[CollectionState]) -> Vec<String> 
 }
 
 fn collection(first: &CollectionState, last: &CollectionState) -> String {
-    let change = |of: fn(&CollectionState) -> Option<u64>, noun: &str| {
+    let change_about = |of: fn(&CollectionState) -> Option<u64>, noun: &str, about: &str| {
         let (before, after) = (of(first)?, of(last)?);
         let noun = if after == 1 { noun.trim_end_matches('s') } else { noun };
-        Some(if before == after { format!("{} {noun}", count(after)) } else { format!("{} -> {} {noun}", count(before), count(after)) })
+        let after_text = format!("{about}{}", count(after));
+        Some(if before == after { format!("{after_text} {noun}") } else { format!("{} -> {after_text} {noun}", count(before)) })
     };
+    let change = |of: fn(&CollectionState) -> Option<u64>, noun: &str| change_about(of, noun, "");
+    // Rows that were written a moment before, or were not flushed, may be missing.
+    let about = if last.rows_estimated { "about " } else { "" };
     let some = |of: fn(&CollectionState) -> Option<u64>| [first, last].iter().any(|state| of(state).is_some_and(|rows| rows > 0));
     let lost = || Some(format!("{} rows before, unknown after", count(first.rows.filter(|_| last.rows.is_none())?)));
     let facts = [
-        change(|state| state.rows, "rows").or_else(lost),
-        change(|state| state.growing_rows, "growing").filter(|_| some(|state| state.growing_rows)),
+        change_about(|state| state.rows, "rows", about).or_else(lost),
+        change_about(|state| state.growing_rows, "growing", about).filter(|_| some(|state| state.growing_rows)),
         change(|state| state.unindexed_rows, "without an index").filter(|_| some(|state| state.unindexed_rows)),
         change(|state| state.segments, "segments"),
         last.index_state.as_ref().map(|state| format!("index {state}")),
@@ -151,6 +155,11 @@ mod tests {
         check(&[CollectionState { name: "words".to_owned(), rows: Some(3), ..CollectionState::default() }], &["words: 3 rows"]);
         let (before, after) = (state("words", 4_000, 0, 1), CollectionState { name: "words".to_owned(), ..CollectionState::default() });
         check(&[before, after], &["words: 4,000 rows before, unknown after"]);
+        let estimate = CollectionState { rows_estimated: true, ..state("words", 4_400, 400, 1) };
+        check(
+            &[state("words", 4_000, 0, 1), estimate],
+            &["words: 4,000 -> about 4,400 rows, 0 -> about 400 growing, 1 segment, index finished"],
+        );
         check(&[], &[]);
     }
 }

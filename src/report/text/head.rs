@@ -80,7 +80,8 @@ pub(in crate::report) fn status_note(analysis: &Analysis) -> Option<String> {
         ("failed", Some(failure)) if measured(analysis).next().is_none() => format!("failed: {failure}"),
         ("failed", Some(failure)) => format!("failed: {failure}; {until}"),
         ("failed", None) => format!("failed: {until}; see the errors below, and run it again"),
-        ("running", _) => "the run was killed or is still going on: up to the last second of finished requests is missing".to_owned(),
+        ("running", _) => "the run is still going on: the figures are of what was measured until now".to_owned(),
+        ("killed", _) => "the run was killed or could not write its end: up to the last second of finished requests is missing".to_owned(),
         _ => return None,
     };
     Some(note)
@@ -139,16 +140,9 @@ fn environment(analysis: &Analysis) -> String {
     run.into_iter().chain(phases(analysis)).chain(facts).chain(used).chain(spans).collect::<Vec<_>>().join(" · ")
 }
 
-/// `alone 10.0 s, under-ingest 10.0 s`: how long each phase was measured.
+/// `alone 10.0 s, under-ingest 10.0 s`: how long each phase ran.
 fn phases(analysis: &Analysis) -> Option<String> {
-    let mut phases: Vec<(&str, f64)> = Vec::new();
-    for workload in measured(analysis) {
-        match phases.iter_mut().find(|(name, _)| *name == workload.phase) {
-            Some((_, longest)) => *longest = longest.max(workload.duration_s),
-            None => phases.push((&workload.phase, workload.duration_s)),
-        }
-    }
-    let phases: Vec<String> = phases.iter().map(|(name, seconds)| format!("{name} {}", duration(seconds * 1e6))).collect();
+    let phases: Vec<String> = analysis.phases.iter().map(|phase| format!("{} {}", phase.phase, duration(phase.duration_s * 1e6))).collect();
     (!phases.is_empty()).then(|| phases.join(", "))
 }
 

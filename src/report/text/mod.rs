@@ -18,6 +18,7 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     name: "text",
     file: "report.txt",
     text: true,
+    joined: None,
     summary: "one screen for people: verdict, latency, and where the time went",
     render: |analysis| Ok(render_text(analysis, TextStyle::default()).into_bytes()),
 };

@@ -7,7 +7,8 @@ use crate::{
     analysis::{Analysis, ErrorText, Estimate, WorkloadAnalysis},
     report::{
         layout::{Cell, Group, Line, Page, Paint, Sheet, Table},
-        units::{NONE, count, duration, ms, number, ratio, share},
+        replies,
+        units::{NONE, count, duration, ms, number, ratio, recall, share},
     },
 };
 
@@ -40,6 +41,9 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
         }
         write_failures(page, analysis, workload);
     }
+    for (places, why) in no_recall(analysis) {
+        page.paragraph(Line::new("no recall", Paint::Bold).push(&format!(" of {places}: "), Paint::Plain), why, Paint::Dim);
+    }
     if let Some(sentence) = no_intervals(analysis) {
         page.paragraph(Line::default(), &sentence, Paint::Dim);
     }
@@ -61,12 +65,22 @@ fn sheet(analysis: &Analysis) -> Sheet {
     if rows.iter().any(|workload| workload.rows_per_s.is_some()) {
         rates.push(("rows", |workload| Cell::plain(&workload.rows_per_s.map_or(NONE.to_owned(), number))));
     }
-    let groups = vec![
+    if rows.iter().any(|workload| workload.vectors_per_s.is_some()) {
+        rates.push(("vectors", |workload| Cell::plain(&workload.vectors_per_s.map_or(NONE.to_owned(), number))));
+    }
+    let mut groups = vec![
         group("requests", &rows, &REQUESTS),
         group("rate /s", &rows, &rates),
         group("latency", &rows, &QUANTILES),
         group("send lag", &rows, &[("p99", |workload| estimate(quantile(workload.send_lag_us.as_ref(), "p99")))]),
     ];
+    if rows.iter().any(|workload| workload.recall.is_some()) {
+        groups.push(group(
+            "recall",
+            &rows,
+            &[("mean", |workload| Cell::plain(&workload.recall.as_ref().map_or(NONE.to_owned(), |of| recall(of.mean))))],
+        ));
+    }
     Sheet { names: headings.into_iter().chain(names.map(|name| Cell::plain(&name))).collect(), groups }
 }
 
@@ -109,17 +123,34 @@ fn estimate(estimate: Option<&Estimate>) -> Cell {
 
 fn facts(workload: &WorkloadAnalysis, show_intervals: bool) -> Vec<String> {
     let mut facts = Vec::new();
-    if let Some(recall) = &workload.recall {
-        facts.push(format!("recall {:.3} (lowest {:.3}, of {})", recall.mean, recall.min, count(recall.requests)));
+    facts.extend(workload.rows.as_ref().map(replies::rows));
+    if let Some(of) = &workload.recall {
+        facts.push(format!("recall {} (lowest {}, of {})", recall(of.mean), recall(of.min), count(of.requests)));
     }
     facts.extend(intervals(workload).filter(|_| show_intervals));
     if let Some(queue) = quantile(workload.queue_time_us.as_ref(), "p99").filter(|queue| queue.value > QUEUE_TIME_US) {
         facts.push(format!("callers waited for a connection or stream, p99 {}", duration(queue.value)));
     }
+    if workload.requests.due == 0 {
+        facts.push("nothing was due".to_owned());
+    }
     if let Some(stopped) = &workload.stopped {
         facts.push(format!("stopped early: {stopped}"));
     }
     facts
+}
+
+/// Why searches have no recall: the places that have a reason in common, and the reason.
+fn no_recall(analysis: &Analysis) -> Vec<(String, &str)> {
+    let mut reasons: Vec<(String, &str)> = Vec::new();
+    for workload in measured(analysis) {
+        let Some(why) = workload.no_recall.as_deref() else { continue };
+        match reasons.iter_mut().find(|(_, known)| *known == why) {
+            Some((places, _)) => *places = format!("{places}, {}", name_of(workload)),
+            None => reasons.push((name_of(workload), why)),
+        }
+    }
+    reasons
 }
 
 /// The 95 % intervals of the typical and of the slow request: `p50 2.05 to 2.16 ms, p99 at least 3.78 ms (95 % intervals)`.

@@ -88,6 +88,9 @@ impl EmbeddedReceiver {
         let store = Arc::new(Mutex::new(Store::new(nonce, limit)));
         let door = Door::new(&store);
         let (address, server) = serve(listen, door.clone()).await.map_err(|error| {
+            if let Some(advice) = crate::open_files::advice(&error.to_string()) {
+                return SpanError::new(format!("the embedded OTLP receiver can't listen on {listen} ({error}): {advice}"));
+            }
             SpanError::new(format!(
                 "the embedded OTLP receiver can't listen on {listen} ({error}): stop what uses that port (a Jaeger or a collector?) or set tracing.spans listen to \
                  another HOST:PORT, and Milvus' trace.otlp.endpoint to the same"

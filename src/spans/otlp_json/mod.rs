@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use super::{ServerSpan, Trace};
 
-/// A line longer than this is refused: no trace is near it.
+/// A line longer than this is left out: no trace is near it.
 const MAX_LINE: u64 = 256 << 20;
 
 /// Writes `spans.jsonl`.
@@ -31,7 +31,12 @@ pub struct SpanWriter {
     newest: HashMap<u128, Place>,
     replaced: bool,
     buffer: Vec<u8>,
+    open: OpenNew,
+    finished: bool,
 }
+
+/// How a file is made anew, for writing and reading: whatever stands at its place must not be written through.
+pub type OpenNew = fn(&Path) -> io::Result<File>;
 
 #[derive(Clone, Copy, Debug)]
 struct Place {
@@ -40,13 +45,14 @@ struct Place {
 }
 
 impl SpanWriter {
-    /// A writer of the file `path`, which is replaced by [`SpanWriter::finish`] and untouched until then.
+    /// A writer of the file `path`, which is replaced by [`SpanWriter::finish`] and untouched until then. A writer that is dropped
+    /// before leaves nothing behind.
     ///
     /// # Errors
-    /// `path` with `.part` appended can't be created.
-    pub fn create(path: &Path) -> io::Result<Self> {
+    /// `path` with `.part` appended can't be created by `open`.
+    pub fn create(path: &Path, open: OpenNew) -> io::Result<Self> {
         let part = with_suffix(path, ".part");
-        let file = File::options().read(true).write(true).create(true).truncate(true).open(&part)?;
+        let file = open(&part)?;
         Ok(Self {
             path: path.to_owned(),
             part,
@@ -55,6 +61,8 @@ impl SpanWriter {
             newest: HashMap::new(),
             replaced: false,
             buffer: Vec::new(),
+            open,
+            finished: false,
         })
     }
 
@@ -85,12 +93,14 @@ impl SpanWriter {
         if self.replaced {
             self.compact()?;
         }
-        std::fs::rename(&self.part, &self.path)
+        std::fs::rename(&self.part, &self.path)?;
+        self.finished = true;
+        Ok(())
     }
 
     fn compact(&mut self) -> io::Result<()> {
         let target = with_suffix(&self.path, ".tmp");
-        let mut file = BufWriter::new(File::create(&target)?);
+        let mut file = BufWriter::new((self.open)(&target)?);
         let mut places: Vec<Place> = self.newest.values().copied().collect();
         places.sort_by_key(|place| place.offset);
         for place in places {
@@ -100,6 +110,16 @@ impl SpanWriter {
         }
         file.flush()?;
         std::fs::rename(&target, &self.part)
+    }
+}
+
+impl Drop for SpanWriter {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Where the disk is full, others need the room.
+            let _ = std::fs::remove_file(&self.part);
+            let _ = std::fs::remove_file(with_suffix(&self.path, ".tmp"));
+        }
     }
 }
 
@@ -115,11 +135,12 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 pub struct SpanFileError(pub String);
 
 /// Reads `spans.jsonl`, trace by trace. A line of another writer may hold several traces, and a trace may be spread over
-/// several lines ([`read_all`] groups them). Ends after the first error.
+/// several lines ([`read_all`] groups them). A line that can't be read costs itself: it is an error, and the next one follows.
 pub struct SpanReader {
     input: Box<dyn BufRead + Send>,
     name: String,
     line: u64,
+    longest: u64,
     buffer: Vec<u8>,
     ready: VecDeque<Trace>,
     truncated: bool,
@@ -132,14 +153,16 @@ impl SpanReader {
     /// # Errors
     /// The file can't be opened.
     pub fn open(path: &Path) -> Result<Self, SpanFileError> {
-        let name = path.display().to_string();
-        let file = File::open(path)
-            .map_err(|error| SpanFileError(format!("{name} can't be opened ({error}): fetch it again with `milvus-bench spans`")))?;
+        let file = File::open(path).map_err(|error| {
+            SpanFileError(format!("{} can't be opened ({error}): fetch it again with `milvus-bench spans`", path.display()))
+        })?;
+        // Without the path: what is said of a line stands in reports, which do not change with the folder's place.
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self::new(Box::new(BufReader::with_capacity(1 << 18, file)), name))
     }
 
     fn new(input: Box<dyn BufRead + Send>, name: String) -> Self {
-        Self { input, name, line: 0, buffer: Vec::new(), ready: VecDeque::new(), truncated: false, ended: false }
+        Self { input, name, line: 0, longest: MAX_LINE, buffer: Vec::new(), ready: VecDeque::new(), truncated: false, ended: false }
     }
 
     /// Whether the last line was cut off, as a killed writer leaves it; it was left out. Known at the end.
@@ -156,14 +179,14 @@ impl SpanReader {
             }
             self.buffer.clear();
             self.line += 1;
-            let read = self.input.by_ref().take(MAX_LINE).read_until(b'\n', &mut self.buffer);
-            let read = read.map_err(|error| self.wrong(&format!("can't be read ({error})")))?;
+            let read = self.input.by_ref().take(self.longest).read_until(b'\n', &mut self.buffer);
+            let read = read.map_err(|error| self.unreadable(&error))?;
             if read == 0 {
                 return Ok(None);
             }
             let whole_line = self.buffer.last() == Some(&b'\n');
-            if !whole_line && read as u64 == MAX_LINE {
-                return Err(self.wrong(&format!("is longer than {} MiB", MAX_LINE >> 20)));
+            if !whole_line && read as u64 == self.longest && self.skip_line().map_err(|error| self.unreadable(&error))? {
+                return Err(self.wrong(&format!("is longer than {} MiB", self.longest >> 20)));
             }
             if self.buffer.iter().all(u8::is_ascii_whitespace) {
                 continue;
@@ -174,6 +197,35 @@ impl SpanReader {
                 Err(error) => return Err(self.wrong(&format!("is no OTLP JSON ({error})"))),
             }
         }
+    }
+
+    /// Leaves out the rest of a line. Says whether there was any.
+    fn skip_line(&mut self) -> io::Result<bool> {
+        let mut skipped = false;
+        loop {
+            let rest = self.input.fill_buf()?;
+            if rest.is_empty() {
+                break;
+            }
+            skipped = true;
+            let end = rest.iter().position(|byte| *byte == b'\n');
+            let length = end.map_or(rest.len(), |end| end + 1);
+            self.input.consume(length);
+            if end.is_some() {
+                break;
+            }
+        }
+        if skipped {
+            // Nobody needs that much again.
+            self.buffer = Vec::new();
+        }
+        Ok(skipped)
+    }
+
+    /// A file that can't be read any more would repeat itself for ever.
+    fn unreadable(&mut self, error: &io::Error) -> SpanFileError {
+        self.ended = true;
+        self.wrong(&format!("can't be read ({error})"))
     }
 
     fn wrong(&self, what: &str) -> SpanFileError {
@@ -189,7 +241,7 @@ impl Iterator for SpanReader {
             return None;
         }
         let next = self.next_trace().transpose();
-        self.ended = !matches!(next, Some(Ok(_)));
+        self.ended |= next.is_none();
         next
     }
 }

@@ -51,13 +51,16 @@ fn text_of(traces: &[Trace]) -> Vec<u8> {
 fn written(traces: &[Trace]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("spans.jsonl");
-    let mut writer = SpanWriter::create(&path).expect("creates");
+    let mut writer = SpanWriter::create(&path, OPEN).expect("creates");
     for trace in traces {
         writer.write(trace).expect("writes");
     }
     writer.finish().expect("finishes");
     (folder, path)
 }
+
+/// Enough where nothing stands at the place.
+const OPEN: OpenNew = |path| File::options().read(true).write(true).create_new(true).open(path);
 
 #[test]
 fn what_was_written_reads_back() {
@@ -78,11 +81,13 @@ fn a_later_version_replaces_the_earlier_one() {
 
 #[test]
 fn the_file_is_untouched_until_the_end() {
-    let (_folder, path) = written(&[trace(7, 1)]);
-    let mut writer = SpanWriter::create(&path).expect("creates");
+    let (folder, path) = written(&[trace(7, 1)]);
+    let mut writer = SpanWriter::create(&path, OPEN).expect("creates");
     writer.write(&trace(8, 1)).expect("writes");
     drop(writer);
     assert!(read_all(&path).expect("reads").traces.contains_key(&7));
+    let left: Vec<_> = std::fs::read_dir(folder.path()).expect("lists").collect();
+    assert_eq!(left.len(), 1, "a writer that gave up takes no room: {left:?}");
 }
 
 #[test]
@@ -176,7 +181,44 @@ fn a_broken_line_within_is_one_error_that_names_it() {
     assert!(reader.next().is_some_and(|first| first.is_ok()));
     let error = reader.next().expect("an item").expect_err("an error").0;
     assert!(error.starts_with("line 3 of spans.jsonl is no OTLP JSON"), "{error}");
+    assert_eq!(reader.next(), Some(Ok(trace(8, 1))), "the rest of the file is not lost with it");
     assert!(reader.next().is_none());
+}
+
+#[test]
+fn lines_that_are_broken_in_any_way_cost_themselves() {
+    let deep = format!("{{\"resourceSpans\":[{}0{}]}}\n", "[".repeat(100_000), "]".repeat(100_000));
+    let nested = format!(
+        "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{\"traceId\":\"1\",\"spanId\":\"1\",\"attributes\":[{{\"key\":\"k\",\"value\":{}{}}}]}}]}}]}}]}}\n",
+        "{\"arrayValue\":{\"values\":[".repeat(10_000),
+        "]}}".repeat(10_000)
+    );
+    let lines: [&[u8]; 8] =
+        [b"\xff\xfe\n", b"null\n", b"{}\n", b"<html>\n", b"\0\0\0\n", deep.as_bytes(), nested.as_bytes(), b"{\"resourceSpans\":7}\n"];
+    let mut text = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        text.extend_from_slice(line);
+        text.extend(text_of(&[trace(number as u128 + 1, 1)]));
+    }
+    let (read, broken): (Vec<_>, Vec<_>) = reader(text).partition(Result::is_ok);
+    assert_eq!((read.len(), broken.len()), (8, 8), "{broken:?}");
+}
+
+#[test]
+fn a_line_that_is_too_long_costs_itself() {
+    let mut text = text_of(&[trace(7, 1)]);
+    let longest = text.len() as u64 + 10;
+    text.extend(text_of(&[trace(8, 50)]));
+    text.extend(text_of(&[trace(9, 1)]));
+    let mut reader = reader(text.clone());
+    reader.longest = longest;
+    let read: Vec<_> = reader.collect();
+    assert_eq!((&read[0], &read[2], read.len()), (&Ok(trace(7, 1)), &Ok(trace(9, 1)), 3));
+    assert!(read[1].as_ref().is_err_and(|error| error.0.starts_with("line 2 of spans.jsonl is longer than")), "{read:?}");
+    // A last line that just fits is no longer than allowed.
+    let mut whole = self::reader(text_of(&[trace(7, 1)]));
+    whole.longest = longest - 10;
+    assert_eq!(whole.collect::<Vec<_>>(), [Ok(trace(7, 1))]);
 }
 
 #[test]
@@ -229,8 +271,8 @@ fn any_span() -> impl Strategy<Value = ServerSpan> {
             name,
             kind,
             scope: text.clone(),
-            start_ns: times[0].min(times[1]),
-            end_ns: times[0].max(times[1]),
+            start_ns: times[0],
+            end_ns: times[1],
             attributes,
             // An event's name may be empty in Jaeger 1.46 only, where it is looked for elsewhere.
             events: vec![SpanEvent { name: format!("e{text}"), time_ns: times[0] }],
@@ -250,8 +292,9 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_give_at_most_one_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        prop_assert!(reader(bytes).filter(Result::is_err).count() <= 1);
+    fn any_bytes_give_at_most_one_error_a_line(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let lines = bytes.split(|byte| *byte == b'\n').count();
+        prop_assert!(reader(bytes).filter(Result::is_err).count() <= lines);
     }
 
     #[test]
@@ -260,6 +303,27 @@ proptest! {
         let at = cut % text.len();
         prop_assert!(reader(&text[..at]).all(|trace| trace.is_ok()), "a cut alone is no error");
         text[at] = byte;
-        prop_assert!(reader(text).filter(Result::is_err).count() <= 1);
+        // A line end in the middle makes two lines of one.
+        prop_assert!(reader(text).filter(Result::is_err).count() <= 2);
+    }
+}
+
+#[test]
+fn an_attribute_of_an_unknown_kind_costs_that_attribute() {
+    for odd in [
+        "7",
+        "[1,[2]]",
+        "\"x\"",
+        "null",
+        "{\"unknownValue\":{\"a\":1}}",
+        "{\"stringValue\":{\"a\":1}}",
+        "{\"arrayValue\":3}",
+        "{\"intValue\":\"x\"}",
+    ] {
+        let line = with_span(&format!(
+            "\"attributes\":[{{\"key\":\"odd\",\"value\":{odd}}},{{\"key\":\"good\",\"value\":{{\"intValue\":\"1\"}}}}]"
+        ));
+        let spans = read::read(line.as_bytes()).expect(odd);
+        assert_eq!(spans[0].attributes, [("good".to_owned(), AttributeValue::Int(1))], "{odd}");
     }
 }

@@ -1,5 +1,6 @@
 //! Writes one object of OTLP JSON: spans grouped by resource and scope, as the standard nests them.
 
+use std::collections::HashMap;
 use std::fmt::{self, Display};
 use std::io;
 use std::sync::Arc;
@@ -39,20 +40,26 @@ struct Name<'a> {
 }
 
 fn grouped(spans: &[ServerSpan]) -> Vec<Group<'_>> {
-    let mut groups: Vec<(&Arc<SpanResource>, Group<'_>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    // Spans of one process mostly share theirs; where they do not, equal ones are told by their content. Every span may have another.
+    let mut by_place: HashMap<*const SpanResource, usize> = HashMap::new();
+    let mut by_content: HashMap<String, usize> = HashMap::new();
+    let mut scopes: HashMap<(usize, &str), usize> = HashMap::new();
     for span in spans {
-        let known = groups.iter().position(|(resource, _)| Arc::ptr_eq(resource, &span.resource) || **resource == span.resource);
-        let at = known.unwrap_or_else(|| {
-            groups.push((&span.resource, Group { resource: ResourceOut(&span.resource), scope_spans: Vec::new() }));
-            groups.len() - 1
+        let group = *by_place.entry(Arc::as_ptr(&span.resource)).or_insert_with(|| {
+            *by_content.entry(span.resource.content()).or_insert_with(|| {
+                groups.push(Group { resource: ResourceOut(&span.resource), scope_spans: Vec::new() });
+                groups.len() - 1
+            })
         });
-        let scopes = &mut groups[at].1.scope_spans;
-        match scopes.iter_mut().find(|scope| scope.scope.name == span.scope) {
-            Some(scope) => scope.spans.push(SpanOut(span)),
-            None => scopes.push(Scope { scope: Name { name: &span.scope }, spans: vec![SpanOut(span)] }),
-        }
+        let of_group = &mut groups[group].scope_spans;
+        let scope = *scopes.entry((group, &span.scope)).or_insert_with(|| {
+            of_group.push(Scope { scope: Name { name: &span.scope }, spans: Vec::new() });
+            of_group.len() - 1
+        });
+        of_group[scope].spans.push(SpanOut(span));
     }
-    groups.into_iter().map(|(_, group)| group).collect()
+    groups
 }
 
 struct ResourceOut<'a>(&'a SpanResource);

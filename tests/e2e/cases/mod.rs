@@ -4,11 +4,14 @@ mod commands;
 mod embedded;
 mod histograms;
 mod newer_jaeger;
+mod preparing;
 mod quickstart;
+mod recall;
 mod scenarios;
 mod sources;
+mod two_runs;
 
-use crate::harness::Case;
+use crate::groups::Case;
 
 /// Against Milvus 2.3.5 and the Jaeger of the stack.
 pub(crate) const STACK: &[Case] = &[
@@ -22,6 +25,11 @@ pub(crate) const STACK: &[Case] = &[
     Case { name: "trace::draws_a_search", run: commands::trace_draws_a_search },
     Case { name: "spans::json_gives_the_same_traces_in_microseconds", run: sources::json_gives_the_same_traces_in_microseconds },
     Case { name: "spans::a_lost_jaeger_costs_no_run", run: sources::a_lost_jaeger_costs_no_run },
+    Case { name: "recall::every_query_once_and_what_came_back", run: recall::every_query_once_and_what_came_back },
+    Case {
+        name: "recall::a_truth_without_its_first_neighbours_is_proved_wrong",
+        run: recall::a_truth_without_its_first_neighbours_is_proved_wrong,
+    },
     Case { name: "scenarios::each_has_a_case", run: scenarios::each_has_a_case },
     Case { name: "scenarios::first_trace", run: scenarios::first_trace },
     Case { name: "scenarios::search_only_keeps_its_collection", run: scenarios::search_only_keeps_its_collection },
@@ -29,6 +37,13 @@ pub(crate) const STACK: &[Case] = &[
     Case { name: "scenarios::stages_are_rows_of_their_own", run: scenarios::stages_are_rows_of_their_own },
     Case { name: "scenarios::ingest", run: scenarios::ingest },
     Case { name: "scenarios::strong_consistency_waits", run: scenarios::strong_consistency_waits },
+    Case { name: "preparing::every_index_type_is_ready_at_every_size", run: preparing::every_index_type_is_ready_at_every_size },
+    Case { name: "preparing::a_small_segment_beside_a_large_one_is_ready", run: preparing::a_small_segment_beside_a_large_one_is_ready },
+    Case { name: "preparing::diskann_comes_as_far_as_milvus_does", run: preparing::diskann_comes_as_far_as_milvus_does },
+    Case { name: "preparing::what_reuse_needs_is_checked", run: preparing::what_reuse_needs_is_checked },
+    Case { name: "two_runs::seconds_apart_the_second_is_refused", run: two_runs::seconds_apart_the_second_is_refused },
+    Case { name: "two_runs::at_once_one_goes_on", run: two_runs::at_once_one_goes_on },
+    Case { name: "two_runs::a_replaced_collection_is_found_out", run: two_runs::a_replaced_collection_is_found_out },
 ];
 
 /// Against Milvus 2.3.5 and Jaeger 1.65.0.

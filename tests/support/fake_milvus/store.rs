@@ -22,6 +22,16 @@ pub(super) enum Refusal {
 
 pub(super) type Answer<T = Vec<u8>> = Result<T, Refusal>;
 
+/// What 2.3.5 says of a collection of a database that is not there: that the collection is not.
+fn missing_database<T>(refusal: Refusal) -> Answer<T> {
+    match refusal {
+        Refusal::Milvus(status) if status.code == 800 => {
+            refuse(100, 1, format!("can't find collection collection not found{}", status.reason))
+        }
+        other => Err(other),
+    }
+}
+
 /// A refusal by Milvus' new and legacy codes.
 pub(super) fn refuse<T>(code: i32, error_code: i32, reason: impl Into<String>) -> Answer<T> {
     Err(Refusal::Milvus(proto::Status { code, error_code, reason: reason.into(), ..Default::default() }))
@@ -30,9 +40,8 @@ pub(super) fn refuse<T>(code: i32, error_code: i32, reason: impl Into<String>) -
 /// The reply of `method` that says `status`. Some methods reply with the status itself, all others have it as field 1.
 pub(super) fn refused(method: &Method, status: proto::Status) -> Bytes {
     match method.name {
-        "CreateCollection" | "DropCollection" | "LoadCollection" | "ReleaseCollection" | "CreateIndex" | "DropIndex" => {
-            status.encode_to_vec().into()
-        }
+        "CreateCollection" | "DropCollection" | "LoadCollection" | "ReleaseCollection" | "CreateIndex" | "DropIndex" | "CreateAlias"
+        | "DropAlias" => status.encode_to_vec().into(),
         _ => proto::BoolResponse { status: Some(status), value: false }.encode_to_vec().into(),
     }
 }
@@ -92,6 +101,10 @@ pub(super) struct Store {
     pub(super) not_yet: HashMap<&'static str, (u32, u32)>,
     pub(super) exact: bool,
     collections: BTreeMap<(String, String), Collection>,
+    /// How far its clock is ahead of the machine's, milliseconds.
+    pub(super) ahead_ms: u128,
+    /// Database and alias, and the collection's name.
+    aliases: BTreeMap<(String, String), String>,
     last_id: i64,
     last_timestamp: u64,
 }
@@ -104,6 +117,8 @@ impl Default for Store {
             not_yet: HashMap::new(),
             exact: false,
             collections: BTreeMap::new(),
+            ahead_ms: 0,
+            aliases: BTreeMap::new(),
             last_id: 470_000_000_000_000_000,
             last_timestamp: 0,
         }
@@ -113,6 +128,11 @@ impl Default for Store {
 impl Store {
     pub(super) fn rows(&self, collection: &str) -> Option<usize> {
         self.collections.get(&("default".to_owned(), collection.to_owned())).map(|collection| collection.rows.len())
+    }
+
+    /// Aliases of the collection in database `default`.
+    pub(super) fn aliases(&self, collection: &str) -> Vec<String> {
+        self.aliases_of(&("default".to_owned(), collection.to_owned()))
     }
 
     /// The reply to one call; `dbname` is the metadata entry.
@@ -127,6 +147,8 @@ impl Store {
             "DropCollection" => self.remove(dbname, parse(body)?),
             "HasCollection" => self.has(dbname, &parse(body)?),
             "DescribeCollection" => self.describe(dbname, &parse(body)?),
+            "CreateAlias" => self.create_alias(dbname, parse(body)?),
+            "DropAlias" => self.drop_alias(dbname, parse(body)?),
             "ShowCollections" => self.show(dbname, &parse(body)?),
             "LoadCollection" => self.load(dbname, &parse(body)?),
             "ReleaseCollection" => self.release(dbname, &parse(body)?),
@@ -164,7 +186,7 @@ impl Store {
 
     /// A hybrid timestamp: milliseconds above 18 logical bits, never the same twice.
     pub(super) fn timestamp(&mut self) -> u64 {
-        let ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() + self.ahead_ms;
         self.last_timestamp = (self.last_timestamp + 1).max(u64::try_from(ms).unwrap_or(0) << 18);
         self.last_timestamp
     }
@@ -185,7 +207,18 @@ impl Store {
         if !self.databases.iter().any(|known| known == database) {
             return refuse(800, 1, format!("database not found[database={database}]"));
         }
-        Ok((database.to_owned(), collection.to_owned()))
+        let key = (database.to_owned(), collection.to_owned());
+        // An alias stands for its collection in every call.
+        match self.aliases.get(&key) {
+            Some(name) => Ok((key.0, name.clone())),
+            None => Ok(key),
+        }
+    }
+
+    /// The aliases of a collection.
+    fn aliases_of(&self, key: &(String, String)) -> Vec<String> {
+        let of = self.aliases.iter().filter(|((database, _), name)| (database, *name) == (&key.0, &key.1));
+        of.map(|((_, alias), _)| alias.clone()).collect()
     }
 
     /// The collection, or the refusal with code 100 and the legacy `missing`.
@@ -211,6 +244,13 @@ impl Store {
 
     fn create(&mut self, dbname: &str, request: proto::CreateCollectionRequest) -> Answer {
         let key = self.key(dbname, &request.db_name, &request.collection_name)?;
+        if key.1 != request.collection_name {
+            return refuse(
+                65535,
+                1,
+                format!("create duplicate collection with different parameters, collection: {}", request.collection_name),
+            );
+        }
         if let Some(existing) = self.collections.get(&key) {
             if existing.raw_schema == request.schema {
                 return Ok(proto::Status::default().encode_to_vec());
@@ -247,7 +287,39 @@ impl Store {
 
     fn remove(&mut self, dbname: &str, request: proto::DropCollectionRequest) -> Answer {
         let key = self.key(dbname, &request.db_name, &request.collection_name)?;
+        if key.1 != request.collection_name {
+            return refuse(65535, 1, format!("cannot drop the collection via alias = {}", request.collection_name));
+        }
+        // As 2.4 and later do; 2.3.5 drops it and leaves the aliases behind.
+        if self.collections.contains_key(&key) && !self.aliases_of(&key).is_empty() {
+            return refuse(
+                65535,
+                1,
+                "unable to drop the collection because it has associated aliases, please remove all aliases before dropping",
+            );
+        }
         self.collections.remove(&key);
+        Ok(proto::Status::default().encode_to_vec())
+    }
+
+    fn create_alias(&mut self, dbname: &str, request: proto::CreateAliasRequest) -> Answer {
+        let key = self.key(dbname, &request.db_name, &request.collection_name)?;
+        self.found(&key, 4)?;
+        let alias = (key.0, request.alias);
+        match self.aliases.get(&alias) {
+            Some(other) if *other != key.1 => {
+                refuse(1602, 1, format!("{} is alias to another collection: {other}: alias already exist", alias.1))
+            }
+            _ => {
+                self.aliases.insert(alias, key.1);
+                Ok(proto::Status::default().encode_to_vec())
+            }
+        }
+    }
+
+    fn drop_alias(&mut self, dbname: &str, request: proto::DropAliasRequest) -> Answer {
+        let (database, _) = self.key(dbname, &request.db_name, "")?;
+        self.aliases.remove(&(database, request.alias));
         Ok(proto::Status::default().encode_to_vec())
     }
 
@@ -257,7 +329,8 @@ impl Store {
     }
 
     fn describe(&mut self, dbname: &str, request: &proto::DescribeCollectionRequest) -> Answer {
-        let key = self.key(dbname, &request.db_name, &request.collection_name)?;
+        let key = self.key(dbname, &request.db_name, &request.collection_name).or_else(missing_database)?;
+        let aliases = self.aliases_of(&key);
         let collection = self.found(&key, 1)?;
         let channel = |shard| format!("by-dev-rootcoord-dml_{shard}_{}v{shard}", collection.id);
         let reply = proto::DescribeCollectionResponse {
@@ -268,7 +341,9 @@ impl Store {
             created_timestamp: collection.created,
             shards_num: collection.shards,
             consistency_level: collection.level,
-            collection_name: key.1,
+            // The name that was asked for: an alias is not told apart from the name, but in the schema.
+            collection_name: request.collection_name.clone(),
+            aliases,
             properties: collection.properties.clone(),
             num_partitions: 1,
         };

@@ -71,8 +71,8 @@ fn tree() -> impl Strategy<Value = Vec<ServerSpan>> {
 
 fn check_any(spans: Vec<ServerSpan>, resolution_ns: u32) {
     let trace = Trace { trace_id: 1, spans };
-    let index = TraceIndex::new(&trace);
-    let joined = join::join(&index, CLIENT);
+    let index = TraceIndex::new(&trace, Possible::ANY);
+    let joined = join::join(&index, Call { client_span_id: CLIENT, answered_within_ns: None });
     let options = AccountOptions { resolution_ns, ..options(CLIENT) };
     let found = account_joined(&index, &joined, &options);
     assert_eq!(found.is_some(), joined.root.is_some());

@@ -32,6 +32,8 @@ struct Page {
     /// Of the box of the headline: as a verdict's.
     class: &'static str,
     remarks: Vec<String>,
+    /// Whether round was compared with round.
+    paired: bool,
     baseline: Vec<String>,
     run: Vec<String>,
     differences: Vec<[String; 3]>,
@@ -75,7 +77,7 @@ fn render(comparison: &Comparison) -> Result<Vec<u8>, ReportError> {
 fn page(comparison: &Comparison) -> Page {
     let any =
         |wanted: ComparisonResult| comparison.workloads.iter().flat_map(|workload| &workload.figures).any(|figure| figure.result == wanted);
-    let class = if any(ComparisonResult::Slower) {
+    let class = if any(ComparisonResult::Slower) || any(ComparisonResult::Lower) {
         "invalid"
     } else if any(ComparisonResult::DiffersWithinTheseRuns) || comparison.workloads.is_empty() {
         "reservations"
@@ -88,6 +90,7 @@ fn page(comparison: &Comparison) -> Page {
         policy: content_policy(&[], STYLE),
         headline: headline(comparison),
         class,
+        paired: comparison.workloads.iter().any(|workload| workload.paired),
         remarks: remarks(comparison).iter().map(|remark| clean(remark)).collect(),
         baseline: side(&comparison.baseline),
         run: side(&comparison.run),
@@ -120,8 +123,8 @@ fn workload((index, found): (usize, &WorkloadComparison)) -> WorkloadWords {
 
 fn row(figure: &FigureComparison, end: f64) -> RowWords {
     let class = match figure.result {
-        ComparisonResult::Slower => "slower",
-        ComparisonResult::Faster => "faster",
+        ComparisonResult::Slower | ComparisonResult::Lower => "slower",
+        ComparisonResult::Faster | ComparisonResult::Higher => "faster",
         ComparisonResult::DiffersWithinTheseRuns => "differs",
         ComparisonResult::NoDifferenceShown | ComparisonResult::NotTested => "same",
     };

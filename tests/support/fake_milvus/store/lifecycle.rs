@@ -188,7 +188,9 @@ impl Collection {
 
     fn query_segment(&self, (segment_id, num_rows): (i64, i64), handed_off: bool) -> proto::QuerySegmentInfo {
         let index = self.vector_fields().find_map(|field| self.indexes.iter().find(|index| index.field == field));
-        let index = index.filter(|_| handed_off);
+        // Of a FLAT index there is no file that a segment could have.
+        let is_flat = |index: &&Index| index.params.iter().any(|pair| pair.key == "index_type" && pair.value == "FLAT");
+        let index = index.filter(|index| handed_off && !is_flat(index));
         proto::QuerySegmentInfo {
             segment_id,
             collection_id: self.id,

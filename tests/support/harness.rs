@@ -1,4 +1,4 @@
-//! Runs the cases one after the other: one line each, and no server left behind.
+//! A harness for test binaries that libtest can't run: cases one after the other, one line each, and a result that says so.
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,18 +6,10 @@ use std::process::ExitCode;
 
 use tokio::time::Instant;
 
-use crate::servers::{self, Kind, Servers};
-
-/// One test: its name, and what it does; a panic is its failure.
-pub(crate) struct Case {
+/// One test: its name, and what it does with `W`, what the cases share; a panic is its failure.
+pub(crate) struct Case<W: 'static> {
     pub(crate) name: &'static str,
-    pub(crate) run: fn(&Servers),
-}
-
-/// Cases that share servers.
-pub(crate) struct Group {
-    pub(crate) kind: Kind,
-    pub(crate) cases: &'static [Case],
+    pub(crate) run: fn(&W),
 }
 
 /// What was asked for on the command line.
@@ -34,6 +26,12 @@ pub(crate) struct Harness {
 /// A line on stdout, at once: `cargo test` shows it while the case runs.
 pub(crate) fn say(text: &str) {
     write(&format!("{text}\n"));
+}
+
+/// A line that can't be overlooked, on stderr.
+pub(crate) fn loudly(text: &str) {
+    let stars = "*".repeat(100);
+    eprintln!("{stars}\n* {text}\n{stars}");
 }
 
 fn write(text: &str) {
@@ -66,58 +64,38 @@ impl Harness {
         Ok(harness)
     }
 
+    /// The cases that were asked for.
+    pub(crate) fn wanted<W>(&self, cases: &'static [Case<W>]) -> Vec<&'static Case<W>> {
+        cases.iter().filter(|case| self.wants(case.name)).collect()
+    }
+
+    /// Whether only the names were asked for.
+    pub(crate) fn lists(&self) -> bool {
+        self.list
+    }
+
     fn wants(&self, name: &str) -> bool {
         let fits = |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
         let wanted = self.filters.is_empty() || self.filters.iter().any(fits);
         wanted && !self.skipped.iter().any(fits) && !self.ignored
     }
-
-    /// Runs the wanted cases of the groups whose kind is in `kinds`.
-    pub(crate) fn run(&self, groups: &'static [Group], kinds: &[Kind]) -> ExitCode {
-        let chosen = groups.iter().filter(|group| kinds.contains(&group.kind));
-        let mut tally = Tally::default();
-        if self.list {
-            chosen.flat_map(|group| group.cases).filter(|case| self.wants(case.name)).for_each(|case| say(&format!("{}: test", case.name)));
-            return ExitCode::SUCCESS;
-        }
-        servers::end_all_on_signal();
-        say("\nrunning cases against real servers");
-        for group in chosen {
-            let cases: Vec<&Case> = group.cases.iter().filter(|case| self.wants(case.name)).collect();
-            if !cases.is_empty() {
-                run_group(group.kind, &cases, &mut tally);
-            }
-        }
-        tally.finish()
-    }
 }
 
-fn run_group(kind: Kind, cases: &[&Case], tally: &mut Tally) {
-    let mut servers = None;
-    tally.case(kind.start_name(), || servers = Some(Servers::start(kind).unwrap_or_else(|error| panic!("{error}"))));
-    let Some(servers) = servers else {
-        for case in cases {
-            tally.not_run(case.name);
-        }
-        return;
-    };
-    let failed_before = tally.failed.len();
-    for case in cases {
-        tally.case(case.name, || (case.run)(&servers));
-    }
-    let keep = tally.failed.len() > failed_before;
-    tally.case(kind.end_name(), || servers.end(keep));
+/// The names, as libtest lists them.
+pub(crate) fn list<W>(cases: &[&Case<W>]) {
+    cases.iter().for_each(|case| say(&format!("{}: test", case.name)));
 }
 
 /// What became of the cases so far.
 #[derive(Default)]
-struct Tally {
+pub(crate) struct Tally {
     passed: usize,
     failed: Vec<&'static str>,
 }
 
 impl Tally {
-    fn case(&mut self, name: &'static str, run: impl FnOnce()) {
+    /// Runs one, and says whether it passed.
+    pub(crate) fn case(&mut self, name: &'static str, run: impl FnOnce()) -> bool {
         say(&format!("test {name} ..."));
         let began = Instant::now();
         let passed = catch_unwind(AssertUnwindSafe(run)).is_ok();
@@ -127,14 +105,17 @@ impl Tally {
         } else {
             self.failed.push(name);
         }
+        passed
     }
 
-    fn not_run(&mut self, name: &'static str) {
-        say(&format!("test {name} ... FAILED (its servers did not start)"));
+    /// One that could not be run, and why.
+    pub(crate) fn not_run(&mut self, name: &'static str, why: &str) {
+        say(&format!("test {name} ... FAILED ({why})"));
         self.failed.push(name);
     }
 
-    fn finish(self) -> ExitCode {
+    /// The last lines.
+    pub(crate) fn finish(self) -> ExitCode {
         for name in &self.failed {
             say(&format!("failed: {name}"));
         }

@@ -1,0 +1,38 @@
+//! A command on a thread of its own, so that a signal ends the program whatever is under way there: by returning through `main`.
+
+use super::{CliError, Done, runtime, signals::Signals};
+
+/// Carries out `work`, until it ends or a signal leaves it.
+pub(crate) fn supervised(work: impl FnOnce(&Signals) -> Result<Done, CliError> + Send + 'static) -> Result<Done, CliError> {
+    let runtime = runtime()?;
+    let signals = runtime.block_on(async { Signals::listen() })?;
+    let mut leaving = signals.clone();
+    let (sender, ended) = tokio::sync::oneshot::channel();
+    let carry_out = move || {
+        let ended = work(&signals);
+        // Nobody waits for it any more when it was left.
+        let _ = sender.send(ended);
+    };
+    let thread = std::thread::Builder::new()
+        .name("run".to_owned())
+        .spawn(carry_out)
+        .map_err(|error| CliError::new(format!("no thread: {error}")))?;
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = ended => Some(ended),
+            () = leaving.leave() => None,
+        }
+    });
+    match ended {
+        Some(Ok(ended)) => ended,
+        // It panicked, and the message has been printed.
+        Some(Err(_)) => {
+            std::panic::resume_unwind(thread.join().err().unwrap_or_else(|| Box::new("the command's thread ended without a result")))
+        }
+        None => {
+            // Dropping it would wait for what is under way, or take the clock away from it.
+            std::mem::forget(runtime);
+            Ok(leaving.asked().done().unwrap_or(Done::Interrupted))
+        }
+    }
+}

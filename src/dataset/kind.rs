@@ -1,0 +1,225 @@
+//! What a file is that is no fbin or ibin: named by its first bytes, or by the layout that its size fits.
+//!
+//! Only files whose size does not fit their header come here, since the number of vectors may be any four bytes, those of gzip too.
+
+use std::{fs::File, os::unix::fs::FileExt};
+
+/// Bytes of a file that are looked at.
+pub(super) const HEAD: usize = 4096;
+
+/// Bytes before the first value: two u32.
+const HEADER: u64 = 8;
+
+/// First bytes of other formats, what they are, and what to do.
+#[rustfmt::skip]
+static MAGIC: &[(&[u8], &str)] = &[
+    (b"version https://git-lfs", "is a pointer of Git LFS and not the file itself: fetch it with `git lfs pull`"),
+    (b"/annex/objects/", "is a pointer of git-annex and not the file itself: fetch it with `git annex get`"),
+    (b"\x1f\x8b", "is compressed with gzip: unpack it with `gunzip`"),
+    (b"\x28\xb5\x2f\xfd", "is compressed with zstd: unpack it with `unzstd`"),
+    (b"BZh", "is compressed with bzip2: unpack it with `bunzip2`"),
+    (b"\xfd7zXZ\0", "is compressed with xz: unpack it with `unxz`"),
+    (b"\x04\x22\x4d\x18", "is compressed with lz4: unpack it with `unlz4`"),
+    (b"PK\x03\x04", "is a ZIP archive (.zip, or .npz and .pt, which are some): unpack it, and write its vectors as fbin"),
+    (b"7z\xbc\xaf\x27\x1c", "is a 7z archive: unpack it"),
+    (b"Rar!", "is a RAR archive: unpack it"),
+    (b"\x93NUMPY", "is a NumPy file (.npy): write its array as fbin, a header of two u32 (n, dim) before the values"),
+    (b"\x89HDF\r\n\x1a\n", "is an HDF5 file: write its arrays as fbin and ibin, a header of two u32 before the values"),
+    (b"PAR1", "is a Parquet file: write its vectors as fbin, a header of two u32 (n, dim) before the values"),
+    (b"ARROW1", "is an Arrow file: write its vectors as fbin, a header of two u32 (n, dim) before the values"),
+    (b"FEA1", "is a Feather file: write its vectors as fbin, a header of two u32 (n, dim) before the values"),
+    (b"ORC", "is an ORC file: write its vectors as fbin, a header of two u32 (n, dim) before the values"),
+    (b"Obj\x01", "is an Avro file: write its vectors as fbin, a header of two u32 (n, dim) before the values"),
+    (b"SQLite format 3", "is a SQLite database: write its vectors as fbin, a header of two u32 (n, dim) before the values"),
+    (b"\x80\x02", "is a Python pickle: write its array as fbin, a header of two u32 (n, dim) before the values"),
+    (b"\x80\x03", "is a Python pickle: write its array as fbin, a header of two u32 (n, dim) before the values"),
+    (b"\x80\x04", "is a Python pickle: write its array as fbin, a header of two u32 (n, dim) before the values"),
+    (b"\x80\x05", "is a Python pickle: write its array as fbin, a header of two u32 (n, dim) before the values"),
+    (b"%PDF", "is a PDF document"),
+    (b"\x7fELF", "is a program (ELF)"),
+];
+
+/// What `head`, the beginning of a file, shows it to be, in words that go on after its name; None where it shows nothing.
+pub(super) fn by_first_bytes(head: &[u8]) -> Option<String> {
+    if let Some((_, words)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Some((*words).to_owned());
+    }
+    // A tar archive has its sign after the first name.
+    if head.get(257..262) == Some(b"ustar") {
+        return Some("is a tar archive: unpack it".to_owned());
+    }
+    markup(head).or_else(|| text(head))
+}
+
+fn markup(head: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(head);
+    let text = text.trim_start_matches('\u{feff}').trim_start().to_lowercase();
+    if text.starts_with("<!doctype html") || text.starts_with("<html") || (text.starts_with("<!--") && text.contains("<html")) {
+        return Some("is an HTML page and not the file itself: the download led to a web page, so look at its address".to_owned());
+    }
+    let is_xml = text.starts_with("<?xml") || (text.starts_with('<') && text.contains("</"));
+    is_xml.then(|| "is an XML document, perhaps the error of a storage server: download the file again".to_owned())
+}
+
+/// Bytes that are all text.
+fn text(head: &[u8]) -> Option<String> {
+    let shown = match std::str::from_utf8(head) {
+        Ok(text) => text,
+        // Cut within a character.
+        Err(error) if error.error_len().is_none() => std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default(),
+        Err(_) => return None,
+    };
+    let is_text = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+    if shown.trim().is_empty() || !shown.chars().all(is_text) {
+        return None;
+    }
+    let kind = if shown.trim_start().starts_with(['{', '[']) { "JSON or other text" } else { "text" };
+    let begin: String = shown.trim_start().chars().take_while(|c| !c.is_control()).take(40).collect();
+    Some(format!("is {kind}, it begins with {begin:?}: write its numbers as little-endian binary with a header of two u32"))
+}
+
+/// A file whose size does not fit its header.
+pub(super) struct Layout<'a> {
+    pub(super) file: &'a File,
+    pub(super) size: u64,
+    /// The two words of its header, as little-endian numbers.
+    pub(super) header: [u32; 2],
+}
+
+impl Layout<'_> {
+    /// The layout of vectors that it fits, in words that go on after its name; None where it fits none.
+    pub(super) fn of_vectors(&self) -> Option<String> {
+        if let Some(words) = self.texmex() {
+            return Some(words);
+        }
+        if self.is_swapped(&[4]) {
+            return Some("is big-endian: write its header and its values little-endian".to_owned());
+        }
+        let Self { header: [count, dim], .. } = *self;
+        // Ids and distances take as much room as values of 64 bits.
+        if self.holds(count, dim, 8) && self.values(16).is_some_and(|values| are_integers(&values)) {
+            return Some("holds row ids and distances, a truth and no vectors".to_owned());
+        }
+        let found = [(8, "64-bit floats (f64)"), (2, "16-bit floats (f16bin)"), (1, "bytes (u8bin or i8bin)")];
+        let (_, values) = found.into_iter().find(|(width, _)| self.holds(count, dim, *width))?;
+        Some(format!("holds {count} vectors of dimension {dim} whose values are {values}: needed are 32-bit floats (f32)"))
+    }
+
+    /// The same for true neighbours.
+    pub(super) fn of_truth(&self) -> Option<String> {
+        if let Some(words) = self.texmex() {
+            return Some(words);
+        }
+        if self.is_swapped(&[4, 8]) {
+            return Some("is big-endian: write its header, ids and distances little-endian".to_owned());
+        }
+        let Self { header: [count, k], .. } = *self;
+        let wide = self.holds(count, k, 12) || self.holds(count, k, 16);
+        wide.then(|| format!("holds the {k} neighbours of {count} queries with ids of 64 bits (i64): needed are ids of 32 bits (i32)"))
+    }
+
+    /// Rows with a header each, as TEXMEX has them.
+    fn texmex(&self) -> Option<String> {
+        let [dim, _] = self.header;
+        if !(1..=super::MAX_DIM).contains(&dim) {
+            return None;
+        }
+        let alike = |width: u64| {
+            let row = 4 + u64::from(dim) * width;
+            let rows = self.size / row;
+            let header = |number: u64| {
+                let mut word = [0; 4];
+                self.file.read_exact_at(&mut word, number * row).is_ok_and(|()| u32::from_le_bytes(word) == dim)
+            };
+            self.size.is_multiple_of(row) && rows >= 2 && header(1) && header(rows - 1)
+        };
+        let name = if alike(4) {
+            let row = 4 + 4 * u64::from(dim);
+            let values = (0..4.min(self.size / row)).flat_map(|number| {
+                let mut words = vec![0; 4 * dim.min(16) as usize];
+                self.file.read_exact_at(&mut words, number * row + 4).map_or(Vec::new(), |()| words)
+            });
+            if are_integers(&values.collect::<Vec<u8>>()) { "ivecs" } else { "fvecs" }
+        } else if alike(1) {
+            "bvecs"
+        } else {
+            return None;
+        };
+        let form = if name == "ivecs" { "ibin" } else { "fbin" };
+        Some(format!(
+            "is a TEXMEX file ({name}), whose rows have a header each: write it as {form}, one header of two u32 before all of them"
+        ))
+    }
+
+    /// Whether the size fits once the bytes of the header are turned around.
+    fn is_swapped(&self, widths: &[u64]) -> bool {
+        let [count, dim] = self.header.map(u32::swap_bytes);
+        widths.iter().any(|width| self.holds(count, dim, *width))
+    }
+
+    fn holds(&self, count: u32, per_row: u32, width: u64) -> bool {
+        let plausible = count > 0 && (1..=super::MAX_DIM).contains(&per_row);
+        plausible && u128::from(self.size) == u128::from(HEADER) + u128::from(count) * u128::from(per_row) * u128::from(width)
+    }
+
+    fn values(&self, count: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; 4 * count.min((self.size.saturating_sub(HEADER) / 4) as usize)];
+        self.file.read_exact_at(&mut bytes, HEADER).ok().map(|()| bytes)
+    }
+}
+
+/// Whether these words are whole numbers and no floats: read as floats, small numbers are far below what any vector holds.
+pub(super) fn are_integers(bytes: &[u8]) -> bool {
+    let values = || bytes.as_chunks().0.iter().map(|word| u32::from_le_bytes(*word)).filter(|word| *word != 0);
+    values().next().is_some() && values().all(|word| word == u32::MAX || f32::from_bits(word).is_subnormal())
+}
+
+/// Whether these words are floats and no row ids: as floats they are of the size of values.
+pub(super) fn are_floats(bytes: &[u8]) -> bool {
+    let values = || bytes.as_chunks().0.iter().map(|word| f32::from_le_bytes(*word)).filter(|value| *value != 0.0);
+    values().next().is_some() && values().all(|value| (1e-6..1e6).contains(&value.abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(head: &[u8], words: &str) {
+        let found = by_first_bytes(head).unwrap_or_default();
+        assert!(found.contains(words), "{words:?} is not in: {found:?}");
+    }
+
+    #[test]
+    fn files_are_named_by_their_first_bytes() {
+        check(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 4\n", "Git LFS");
+        check(b"\x1f\x8b\x08\x00\x00\x00\x00\x00", "gzip");
+        check(b"  \n<!DOCTYPE html><html>", "HTML page");
+        check(b"\xef\xbb\xbf<HTML lang=\"en\">", "HTML page");
+        check(b"<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>", "XML");
+        check(b"<Error><Code>NoSuchKey</Code></Error>", "XML");
+        check(b"\x93NUMPY\x01\x00", "NumPy");
+        check(b"\x89HDF\r\n\x1a\n", "HDF5");
+        check(b"PAR1\x15\x04", "Parquet");
+        check(b"PK\x03\x04", "npz");
+        check(b"\x28\xb5\x2f\xfd\x04", "zstd");
+        check(b"{\"message\": \"not found\"}", "JSON");
+        check(b"0.1,0.2\n0.3,0.4\n", "text, it begins with \"0.1,0.2\"");
+        check("d\u{e9}j\u{e0} vu".as_bytes(), "text");
+        let mut tar = vec![0; 512];
+        tar[257..262].copy_from_slice(b"ustar");
+        check(&tar, "tar");
+        for unknown in [&b"\x00\x01\x02\x03\x04\x05\x06\x07"[..], b"", b"    ", b"\xff\xfe\x00"] {
+            assert_eq!(by_first_bytes(unknown), None, "{unknown:?}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_and_floats_are_told_apart() {
+        let ids: Vec<u8> = [7_i32, 0, 49_999, -1].into_iter().flat_map(i32::to_le_bytes).collect();
+        let values: Vec<u8> = [0.5_f32, 0.0, -12.0].into_iter().flat_map(f32::to_le_bytes).collect();
+        assert_eq!((are_integers(&ids), are_floats(&ids)), (true, false));
+        assert_eq!((are_integers(&values), are_floats(&values)), (false, true));
+        let zeros = [0; 16];
+        assert_eq!((are_integers(&zeros), are_floats(&zeros)), (false, false));
+    }
+}

@@ -1,0 +1,181 @@
+//! A reply of HTTP where one of gRPC was expected: the page of a proxy, an ingress or a web server. Whoever reads replies asks here what
+//! such a page means, so that it has the same status and the same words everywhere.
+
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use futures_util::future::{MapOk, TryFutureExt};
+use http::{
+    HeaderMap, Request, Response, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
+use tonic::{
+    Code, Status,
+    body::Body,
+    codegen::{Body as _, Service},
+};
+
+/// The HTTP status of a [`Status`] that was made here, as metadata.
+const MARK: &str = "milvus-bench-http-status";
+
+/// A reply that is not of gRPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotGrpc(StatusCode);
+
+impl NotGrpc {
+    /// Looks at the head of a reply; `ended`: nothing follows it, so no status of gRPC does. A status of gRPC counts whatever HTTP says
+    /// beside it.
+    #[must_use]
+    pub fn of(status: StatusCode, headers: &HeaderMap, ended: bool) -> Option<Self> {
+        let is_grpc = headers.get(CONTENT_TYPE).is_some_and(|of| of.as_bytes().starts_with(b"application/grpc"));
+        let may_follow = is_grpc && !(ended && status != StatusCode::OK);
+        (!headers.contains_key("grpc-status") && !may_follow).then_some(Self(status))
+    }
+
+    /// A reply that ended without a status of gRPC.
+    #[must_use]
+    pub fn without_status(status: StatusCode) -> Self {
+        Self(status)
+    }
+
+    /// The code that gRPC gives it (doc/http-grpc-status-mapping.md of grpc/grpc).
+    #[must_use]
+    pub fn code(self) -> Code {
+        match self.0.as_u16() {
+            400 => Code::Internal,
+            401 => Code::Unauthenticated,
+            403 => Code::PermissionDenied,
+            404 => Code::Unimplemented,
+            429 | 502..=504 => Code::Unavailable,
+            _ => Code::Unknown,
+        }
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn http_status(self) -> u16 {
+        self.0.as_u16()
+    }
+
+    /// As a reply of gRPC would say it.
+    #[must_use]
+    pub fn status(self) -> Status {
+        let mut status = Status::new(self.code(), self.to_string());
+        status.metadata_mut().insert(MARK, self.http_status().into());
+        status
+    }
+
+    /// The HTTP status of a reply that [`Reading`] turned into `status`; None where that came from a server of gRPC.
+    #[must_use]
+    pub fn in_status(status: &Status) -> Option<u16> {
+        status.metadata().get(MARK)?.to_str().ok()?.parse().ok()
+    }
+}
+
+impl fmt::Display for NotGrpc {
+    /// One sentence of at most 180 characters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = match self.0.as_u16() {
+            200..=299 => "another kind of server answers at this address",
+            300..=399 => "a web server or proxy sends callers elsewhere, which gRPC does not follow",
+            401 | 403 | 407 => "a proxy before the server lets nobody in without a login",
+            413 => "a proxy before the server takes no requests of this size; raise its limit (nginx: client_max_body_size)",
+            429 => "a proxy before the server limits the rate",
+            500 => "a proxy or web server answers in its place",
+            502..=504 => "a proxy answers, and the server behind it does not",
+            _ => "a web server is there, or a proxy that does not pass gRPC on",
+        };
+        write!(f, "HTTP status {} instead of a reply of gRPC: {who}", self.0)
+    }
+}
+
+/// A channel of gRPC whose replies are looked at before they are read as such.
+#[derive(Clone, Debug)]
+pub struct Reading<S>(pub S);
+
+type Read = fn(Response<Body>) -> Response<Body>;
+
+impl<Q, S> Service<Request<Q>> for Reading<S>
+where
+    S: Service<Request<Q>, Response = Response<Body>>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = MapOk<S::Future, Read>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Q>) -> Self::Future {
+        self.0.call(request).map_ok(read as Read)
+    }
+}
+
+fn read(response: Response<Body>) -> Response<Body> {
+    match NotGrpc::of(response.status(), response.headers(), response.body().is_end_stream()) {
+        Some(page) => {
+            let mut status = page.status();
+            let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+            // When to come again is told to whoever wants to.
+            after.and_then(|after| status.metadata_mut().insert(RETRY_AFTER.as_str(), after));
+            status.into_http()
+        }
+        None => response,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn check(status: u16, headers: &[(&'static str, &'static str)], expected: Option<(Code, &str)>) {
+        let headers: HeaderMap =
+            headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
+        let found = NotGrpc::of(StatusCode::from_u16(status).expect("a status"), &headers, false);
+        assert_eq!(found.map(NotGrpc::code), expected.map(|(code, _)| code), "{status}");
+        if let (Some(found), Some((_, words))) = (found, expected) {
+            let text = found.to_string();
+            assert!(text.starts_with(&format!("HTTP status {status}")) && text.contains(words) && text.len() <= 180, "{text}");
+            assert_eq!(NotGrpc::in_status(&found.status()), Some(status));
+        }
+    }
+
+    #[test]
+    fn pages_are_mapped_as_grpc_maps_them() {
+        let html = [("content-type", "text/html")];
+        check(200, &html, Some((Code::Unknown, "another kind of server")));
+        check(200, &[], Some((Code::Unknown, "another kind of server")));
+        check(301, &html, Some((Code::Unknown, "elsewhere")));
+        check(400, &html, Some((Code::Internal, "does not pass gRPC on")));
+        check(401, &html, Some((Code::Unauthenticated, "login")));
+        check(403, &html, Some((Code::PermissionDenied, "login")));
+        check(404, &html, Some((Code::Unimplemented, "a web server is there")));
+        check(413, &html, Some((Code::Unknown, "of this size")));
+        check(429, &html, Some((Code::Unavailable, "limits the rate")));
+        check(500, &html, Some((Code::Unknown, "in its place")));
+        for status in [502, 503, 504] {
+            check(status, &html, Some((Code::Unavailable, "the server behind it does not")));
+        }
+    }
+
+    #[test]
+    fn a_status_of_grpc_counts_whatever_http_says() {
+        check(503, &[("content-type", "text/html"), ("grpc-status", "8")], None);
+        check(200, &[("content-type", "application/grpc+proto")], None);
+        // Its trailers may still say it.
+        check(503, &[("content-type", "application/grpc")], None);
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/grpc"))]);
+        assert_eq!(NotGrpc::of(StatusCode::BAD_GATEWAY, &headers, true).map(NotGrpc::code), Some(Code::Unavailable));
+        assert_eq!(NotGrpc::of(StatusCode::OK, &headers, true), None);
+    }
+
+    #[test]
+    fn a_status_of_a_server_has_no_http_status() {
+        assert_eq!(NotGrpc::in_status(&Status::unavailable("x")), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! Thresholds that can never catch: the plan alone shows that no run has the figure, or that every run fulfils it.
+
+use std::time::Duration;
+
+use super::{Arrival, Arrivals, OpenLoad, PartKind, PartLoad, Plan, PlannedPart, ScheduledPart};
+use crate::{
+    analysis::{
+        Area,
+        thresholds::expression::{Base, Comparison, Expression, Figure, Limit, Time, Unit},
+    },
+    pacer::Schedule,
+};
+
+/// A workload in a phase, by their numbers.
+pub(super) type Row = (usize, usize);
+
+/// Areas that are no part of what an operation that only reads, or an insert, spends its time on.
+const NEVER_OF_READS: [Area; 1] = [Area::LogAppend];
+const NEVER_OF_INSERTS: [Area; 3] = [Area::ConsistencyWait, Area::NodeQueue, Area::Engine];
+
+/// Why no run of the plan can miss the requirement, in words that go on after `but `; None where one may, at some of `rows`.
+pub(super) fn why(plan: &Plan, expression: &Expression, rows: &[Row]) -> Option<String> {
+    if let Some(why) = always_so(expression) {
+        return Some(format!("{why}, so every run fulfils it; write a limit that can be missed"));
+    }
+    let reasons = rows.iter().map(|row| at_row(plan, expression, *row)).collect::<Option<Vec<Reason>>>()?;
+    // A workload that is of the wrong kind says less than one that only lacks something.
+    let told = reasons.iter().find(|reason| !matches!(reason, Reason::Kind(_))).or(reasons.first())?;
+    Some(match told {
+        Reason::Loop(why) => (*why).to_owned(),
+        Reason::Kind(why) => format!("{why}, so it could never be decided; leave it out"),
+        Reason::Lacks(why) => format!("{why}, so it could never be decided; leave it out"),
+    })
+}
+
+/// Why a row never decides a threshold.
+enum Reason {
+    /// Its loop has no such figure; the words name another one.
+    Loop(&'static str),
+    /// Its operation has no such figure.
+    Kind(&'static str),
+    Lacks(String),
+}
+
+/// Limits at the end of what a figure may be.
+fn always_so(Expression { figure, comparison, limit }: &Expression) -> Option<&'static str> {
+    let Limit::Value(limit) = limit else { return None };
+    let may_be_negative = matches!(figure.base, Base::Area(_) | Base::Part(_)) || figure.base == Base::Time(Time::Gap);
+    let is_share = figure.unit() == Unit::Share && figure.base != Base::AchievedRate;
+    match comparison {
+        Comparison::AtLeast if *limit <= 0.0 && !may_be_negative => Some("no such figure is below 0"),
+        Comparison::AtMost if *limit >= 1.0 && is_share => Some("no share is above 100 %"),
+        _ => None,
+    }
+}
+
+fn at_row(plan: &Plan, expression: &Expression, (phase, workload): Row) -> Option<Reason> {
+    if let Some(reason) = of_figure(plan, &expression.figure, (phase, workload)) {
+        return Some(reason);
+    }
+    let Limit::Phase { phase: name, figure, .. } = &expression.limit else { return None };
+    let of_workload = &plan.workloads[workload].name;
+    let other = plan.phases.iter().position(|other| other.name == *name)?;
+    if other == phase && *figure == expression.figure {
+        return Some(Reason::Lacks(format!("in phase `{name}` it is compared with itself")));
+    }
+    if !plan.phases[other].workloads.contains(&workload) {
+        return Some(Reason::Lacks(format!("phase `{name}` does not run workload `{of_workload}`, with which it is compared")));
+    }
+    // Stages are compared with those of the same name.
+    let kinds = |phase| measured(plan, (phase, workload)).map(|part| part.kind).collect::<Vec<PartKind>>();
+    let theirs = kinds(other);
+    if !kinds(phase).iter().any(|kind| theirs.contains(kind)) {
+        return Some(Reason::Lacks(format!("phase `{name}` has no stage of the same name of workload `{of_workload}`")));
+    }
+    of_figure(plan, figure, (other, workload))
+}
+
+/// Why a workload has no such figure in any run.
+fn of_figure(plan: &Plan, figure: &Figure, (phase, workload): Row) -> Option<Reason> {
+    let of = &plan.workloads[workload];
+    let (name, phase_name) = (&of.name, &plan.phases[phase].name);
+    let open = matches!(of.arrival, Arrival::Open { .. });
+    if let Some(why) = figure.lacking(open) {
+        return Some(Reason::Loop(why));
+    }
+    if matches!(figure.base, Base::RowsMean | Base::Empty) && of.operation.replies().is_none() {
+        return Some(Reason::Kind("only the replies of a search or a query hold rows"));
+    }
+    if figure.base == Base::Recall && of.operation_name != "search" {
+        return Some(Reason::Kind("only a search has a recall"));
+    }
+    if let Some(why) = of.operation.no_recall().filter(|_| figure.base == Base::Recall) {
+        return Some(Reason::Lacks(format!("workload `{name}` has no recall: {why}")));
+    }
+    if let Some(why) = never_in_account(figure, open, of.operation.writes()) {
+        return Some(Reason::Kind(why));
+    }
+    if figure.needs_spans() && !plan.tracing.reads_spans() {
+        return Some(Reason::Lacks("no server span is read (`tracing.spans.source` is \"none\")".to_owned()));
+    }
+    let planned = plan.planned_requests(phase, workload, PlannedPart::Measured);
+    if (figure.needs_spans() || figure.base == Base::Recall)
+        && let Some(why) = not_traced(plan, phase, planned)
+    {
+        return Some(Reason::Lacks(why));
+    }
+    if planned == Some(0) && plan.left_before(phase, workload, PlannedPart::Measured) == Some(0) {
+        return Some(Reason::Lacks(format!("the rows of workload `{name}` are used up before phase `{phase_name}` begins")));
+    }
+    let window = figure.worst_s.map(|seconds| Duration::from_secs(u64::from(seconds)))?;
+    let longest = longest_part(plan, (phase, workload))?;
+    (window > longest).then(|| {
+        let [window, longest] = [window, longest].map(humantime::format_duration);
+        Reason::Lacks(format!(
+            "its windows are {window} long, and workload `{name}` is measured for {longest} at a time in phase `{phase_name}`"
+        ))
+    })
+}
+
+/// Areas and parts that no request of this kind has.
+fn never_in_account(figure: &Figure, open: bool, writes: bool) -> Option<&'static str> {
+    let (Base::Area(label) | Base::Part(label)) = &figure.base else { return None };
+    if label == Area::SendLag.name() && !open {
+        return Some("a closed loop has no send lag (use queue_time)");
+    }
+    if !matches!(figure.base, Base::Area(_)) {
+        return None;
+    }
+    if label == Area::Queue.name() {
+        return Some("waiting before a request is sent is no part of its account (use queue_time, or send_lag in an open loop)");
+    }
+    let never: &[Area] = if writes { &NEVER_OF_INSERTS } else { &NEVER_OF_READS };
+    let is_never = never.iter().any(|area| label == area.name());
+    is_never.then_some(if writes { "an insert has no such area" } else { "an operation that only reads has no such area" })
+}
+
+/// Why nothing of a phase is traced.
+fn not_traced(plan: &Plan, phase: usize, planned: Option<u64>) -> Option<String> {
+    let ratio = plan.sample_ratio(phase);
+    if ratio == 0.0 {
+        return Some("it is known of traced requests only, and none is traced (`tracing.sample_ratio` is 0)".to_owned());
+    }
+    let traced = planned.filter(|planned| *planned > 0).map(|planned| planned as f64 * ratio)?;
+    (traced < 1.0).then(|| {
+        let name = &plan.phases[phase].name;
+        format!(
+            "it is known of traced requests only, and of phase `{name}` about {traced:.2} requests are (`tracing.sample_ratio` is {ratio})"
+        )
+    })
+}
+
+fn measured(plan: &Plan, (phase, workload): Row) -> impl Iterator<Item = ScheduledPart> {
+    plan.parts(phase, workload).into_iter().filter(|part| part.kind.group() == PlannedPart::Measured)
+}
+
+/// How long the longest measured part of a workload lasts at most, a stage by itself; None where Milvus' speed decides.
+pub(super) fn longest_part(plan: &Plan, row: Row) -> Option<Duration> {
+    measured(plan, row).map(|part| longest_time(plan, row, &part)).collect::<Option<Vec<Duration>>>()?.into_iter().max()
+}
+
+fn longest_time(plan: &Plan, (phase, workload): Row, part: &ScheduledPart) -> Option<Duration> {
+    if part.duration.is_some() {
+        return part.duration;
+    }
+    let (PartLoad::Open { shape, .. }, Arrival::Open { load: OpenLoad::Steady(_), arrivals, .. }) =
+        (part.load, &plan.workloads[workload].arrival)
+    else {
+        return None;
+    };
+    let requests = part.requests.or_else(|| plan.left_before(phase, workload, PlannedPart::Measured))?;
+    let time = Schedule::even(shape).due(requests)?;
+    // Poisson arrivals are over at another time: twice the expected one is hardly ever reached by a hundred of them, and ten times by one.
+    match arrivals {
+        Arrivals::Even => Some(time),
+        Arrivals::Poisson if requests >= 100 => Some(time * 2),
+        Arrivals::Poisson => Some(time * 10),
+    }
+}

@@ -1,0 +1,66 @@
+//! Files of a run folder that are made anew, whatever stands at their place.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{Error, ErrorKind, Result},
+    path::Path,
+};
+
+/// An empty file at `path`, to be written and read. A file or a link that stands there is taken away and not written through: the other
+/// end of a link is somebody else's.
+///
+/// # Errors
+/// It can't be made, or what stands there can't be taken away, such as a folder.
+pub fn own_file(path: &Path) -> Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(Error::new(error.kind(), format!("{} is in the way and can't be removed: {error}", path.display())));
+        }
+        _ => {}
+    }
+    // Not even where somebody puts a link there just now.
+    OpenOptions::new().read(true).write(true).create_new(true).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        io::Write as _,
+        os::unix::fs::{MetadataExt as _, symlink},
+    };
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_through_what_stands_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        let path = folder.path().join("file");
+        let places: [fn(&Path, &Path); 4] = [
+            |victim, path| symlink(victim, path).unwrap(),
+            |victim, path| fs::hard_link(victim, path).unwrap(),
+            |_, path| symlink("nowhere", path).unwrap(),
+            |_, path| fs::write(path, "of an earlier time, and longer").unwrap(),
+        ];
+        for place in places {
+            fs::write(&victim, "precious").unwrap();
+            place(&victim, &path);
+            own_file(&path).unwrap().write_all(b"mine").unwrap();
+            assert_eq!(
+                (fs::read_to_string(&victim).unwrap(), fs::read_to_string(&path).unwrap()),
+                ("precious".to_owned(), "mine".to_owned())
+            );
+            let made = fs::symlink_metadata(&path).unwrap();
+            assert!(made.is_file() && made.nlink() == 1 && !folder.path().join("nowhere").exists());
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_folder_in_the_way_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = own_file(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("is in the way") && error.contains(&folder.path().display().to_string()), "{error}");
+    }
+}
