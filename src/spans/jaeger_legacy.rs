@@ -324,8 +324,8 @@ mod tests {
             "{\"type\":\"string\",\"value\":\"no key\"}".to_owned(),
         ] {
             let good = "{\"key\":\"good\",\"type\":7,\"value\":1}";
-            let logs = format!("[{{\"timestamp\":6.0,\"fields\":[{odd},{{\"key\":\"event\",\"value\":\"done\"}}]}}]");
-            let span = read_one(&format!("\"duration\":\"7\",\"tags\":[{odd},{good}],\"logs\":{logs}"));
+            let logs = format!("[{{\"timestamp\":6,\"fields\":[{odd},{{\"key\":\"event\",\"value\":\"done\"}}]}}]");
+            let span = read_one(&format!("\"duration\":7,\"tags\":[{odd},{good}],\"logs\":{logs}"));
             assert_eq!(span.attributes, [("good".to_owned(), AttributeValue::Int(1))], "{odd}");
             assert_eq!((span.events[0].name.as_str(), span.duration_ns()), ("done", 7_000), "{odd}");
         }

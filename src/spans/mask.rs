@@ -1,6 +1,7 @@
 //! What is sent in headers may be a secret, and servers quote requests: in an error page, in the list of services, in a span of
 //! their own. Whatever comes from a source passes here before it is shown or kept.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -192,18 +193,17 @@ impl Mask {
 
     /// Spans of one process go on sharing it.
     fn trace(&self, mut trace: Trace) -> Trace {
-        let mut known: Vec<(Arc<SpanResource>, Arc<SpanResource>)> = Vec::new();
+        // By address, at which the first of them is kept.
+        let mut known: HashMap<*const SpanResource, (Arc<SpanResource>, Arc<SpanResource>)> = HashMap::new();
         for span in &mut trace.spans {
             self.span(span);
-            let masked = known.iter().find(|(from, _)| Arc::ptr_eq(from, &span.resource)).map(|(_, to)| Arc::clone(to));
-            span.resource = masked.unwrap_or_else(|| {
+            let (_, masked) = known.entry(Arc::as_ptr(&span.resource)).or_insert_with(|| {
                 let mut resource = (*span.resource).clone();
                 self.in_span(&mut resource.service);
                 self.attributes(&mut resource.attributes);
-                let masked = Arc::new(resource);
-                known.push((Arc::clone(&span.resource), Arc::clone(&masked)));
-                masked
+                (Arc::clone(&span.resource), Arc::new(resource))
             });
+            span.resource = Arc::clone(masked);
         }
         trace
     }

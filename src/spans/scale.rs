@@ -61,7 +61,7 @@ fn chunk(spans: u64) -> SpansResponseChunk {
 fn processes_of_protobuf() {
     let trace_id = u128::from_be_bytes([1; 16]);
     check(chunk, |chunk| {
-        assert!(jaeger_v2::trace_from_chunks(trace_id, vec![chunk], false).expect("a trace").spans.len() as u64 >= SIZES[0])
+        assert!(jaeger_v2::trace_from_chunks(trace_id, vec![chunk], true).expect("a trace").spans.len() as u64 >= SIZES[0])
     });
 }
 
@@ -119,7 +119,7 @@ fn processes_that_are_equal_are_one() {
             .extend(super::scale::chunk(spans).spans.into_iter().map(|span| Span { span_id: [&span.span_id[1..], &[9]].concat(), ..span }));
         chunk
     };
-    let trace = jaeger_v2::trace_from_chunks(u128::from_be_bytes([1; 16]), vec![twice(100)], false).expect("a trace");
+    let trace = jaeger_v2::trace_from_chunks(u128::from_be_bytes([1; 16]), vec![twice(100)], true).expect("a trace");
     let places: std::collections::HashSet<_> = trace.spans.iter().map(|span| Arc::as_ptr(&span.resource)).collect();
     assert_eq!((trace.spans.len(), places.len()), (200, 100));
 }

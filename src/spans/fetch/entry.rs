@@ -11,6 +11,9 @@ use super::{Due, FetchCounters, FetchRules, Wanted};
 use crate::spans::whole::is_whole_for;
 use crate::spans::{SpanError, Trace};
 
+/// Between the last attempt of an id that was not answered and its next look.
+const UNANSWERED_AGAIN: Duration = Duration::from_secs(1);
+
 /// What came of one reading.
 #[derive(Debug)]
 pub(super) enum Reading {
@@ -181,7 +184,12 @@ impl Entries {
 
     /// The ids with the time of their next reading, the earliest first.
     fn due(&self, indexes: Vec<usize>) -> Vec<Due> {
-        let at = |index: usize| self.entries[index].seen.unwrap_or(self.settled(&self.entries[index])) + self.rules.second_look_after;
+        let at = |index: usize| {
+            let entry = &self.entries[index];
+            // What was not answered is no reading whose repetition could be wasted.
+            let wait = if entry.unanswered { UNANSWERED_AGAIN } else { self.rules.second_look_after };
+            entry.seen.unwrap_or(self.settled(entry)) + wait
+        };
         let mut due: Vec<Due> = indexes.into_iter().map(|index| Due { index, at: at(index) }).collect();
         due.sort_by_key(|due| due.at);
         due

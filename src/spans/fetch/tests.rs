@@ -348,6 +348,21 @@ async fn a_busy_id_does_not_keep_others_waiting_and_is_asked_until_the_deadline(
     assert!(last_first < SETTLE + Duration::from_secs(10), "others were read by {last_first:?}");
 }
 
+/// A rate limit: of four questions one is answered.
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_costs_no_trace() {
+    let answers = |id: u128| {
+        (0..60)
+            .map(|second| {
+                (second, if (u64::try_from(id).unwrap_or(0) + second) % 4 == 0 { Answer::Spans(9) } else { Answer::Busy(Some(1)) })
+            })
+            .collect()
+    };
+    let source = Scripted::new((1..=64).map(|id| (id, answers(id))).collect());
+    let fetched = run(&source, wanted(64), FetchRules { deadline: Duration::from_secs(30), ..rules() }).await;
+    assert_eq!((fetched.counters.read, fetched.counters.failed, fetched.counters.error), (64, 0, None));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_time_to_come_back_holds_for_all() {
     let script = (1..=64).map(|id| (id, vec![(0, Answer::Busy(Some(7))), (14, Answer::Spans(9))])).collect();

@@ -106,7 +106,7 @@ struct StatusIn {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct PairIn {
-    key: Loose,
+    key: String,
     #[serde(deserialize_with = "if_table")]
     value: ValueIn,
 }
@@ -195,7 +195,7 @@ fn clamped(ns: i128) -> u64 {
 }
 
 fn tags(pairs: Vec<PairIn>) -> Tags {
-    pairs.into_iter().filter_map(|pair| Some((pair.key.text()?, attribute(pair.value.into_value()?)))).collect()
+    pairs.into_iter().filter_map(|pair| Some((pair.key, attribute(pair.value.into_value()?)))).collect()
 }
 
 impl ValueIn {
@@ -208,11 +208,9 @@ impl ValueIn {
             return Some(Value::ArrayValue(ArrayValue { values }));
         }
         if let Some(list) = self.kvlist_value {
-            let pair = |pair: PairIn| {
-                let value = Some(AnyValue { value: pair.value.into_value() });
-                Some(KeyValue { key: pair.key.text()?, value, ..KeyValue::default() })
-            };
-            return Some(Value::KvlistValue(KeyValueList { values: list.values.into_iter().filter_map(pair).collect() }));
+            let pair =
+                |pair: PairIn| KeyValue { key: pair.key, value: Some(AnyValue { value: pair.value.into_value() }), ..KeyValue::default() };
+            return Some(Value::KvlistValue(KeyValueList { values: list.values.into_iter().map(pair).collect() }));
         }
         let bool = match self.bool_value {
             Loose::Bool(value) => Some(Value::BoolValue(value)),

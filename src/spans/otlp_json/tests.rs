@@ -307,3 +307,23 @@ proptest! {
         prop_assert!(reader(text).filter(Result::is_err).count() <= 2);
     }
 }
+
+#[test]
+fn an_attribute_of_an_unknown_kind_costs_that_attribute() {
+    for odd in [
+        "7",
+        "[1,[2]]",
+        "\"x\"",
+        "null",
+        "{\"unknownValue\":{\"a\":1}}",
+        "{\"stringValue\":{\"a\":1}}",
+        "{\"arrayValue\":3}",
+        "{\"intValue\":\"x\"}",
+    ] {
+        let line = with_span(&format!(
+            "\"attributes\":[{{\"key\":\"odd\",\"value\":{odd}}},{{\"key\":\"good\",\"value\":{{\"intValue\":\"1\"}}}}]"
+        ));
+        let spans = read::read(line.as_bytes()).expect(odd);
+        assert_eq!(spans[0].attributes, [("good".to_owned(), AttributeValue::Int(1))], "{odd}");
+    }
+}
