@@ -51,4 +51,5 @@ pub use requests::{RequestRow, RequestTable, StreamNames};
 pub use run::{AnalysisError, analyse};
 pub use series::Series;
 pub use stacks::{StackFrame, Stacks};
+pub use verdict::NOTHING_MEASURED;
 pub use waterfall::waterfall;

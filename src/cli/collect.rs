@@ -12,8 +12,10 @@ use super::{
     CliError,
     progress::Progress,
     session::{Session, note_source},
+    waits::within,
 };
 use crate::{
+    open_files,
     plan::{Plan, TracingPlan},
     record::{FetchInfo, RunFolder, RunReader},
     spans::{
@@ -21,6 +23,9 @@ use crate::{
         SpanSource, SpanWriter, Trace, Wanted, fetch, find_source,
     },
 };
+
+/// Longest time until a source is open: it may ask several addresses in several ways.
+const OPENING: Duration = Duration::from_secs(60);
 
 /// A source that is open.
 pub(crate) struct OpenSource {
@@ -52,9 +57,12 @@ pub(crate) fn source_options(tracing: &TracingPlan, nonce: u64) -> SourceOptions
 }
 
 /// Opens a source that is no receiver.
-pub(crate) async fn open(tracing: &TracingPlan, nonce: u64) -> Result<Box<dyn SpanSource>, SpanError> {
+pub(crate) async fn open(tracing: &TracingPlan, nonce: u64, progress: &Progress) -> Result<Box<dyn SpanSource>, SpanError> {
     let entry = find_source(&tracing.source).ok_or_else(|| SpanError(format!("unknown span source {:?}", tracing.source)))?;
-    (entry.open)(&source_options(tracing, nonce)).await
+    let _opening = progress.waiting(format!("opening the source of spans {}", tracing.source), within(OPENING));
+    let options = source_options(tracing, nonce);
+    let opened = tokio::time::timeout(OPENING, (entry.open)(&options)).await;
+    opened.unwrap_or_else(|_| Err(SpanError(format!("the source of spans {} was not open within {} s", tracing.source, OPENING.as_secs()))))
 }
 
 /// Opens the source before the load: the embedded receiver must listen by then, and drop counters are read before and
@@ -67,7 +75,7 @@ pub(crate) async fn open_early(plan: &Plan, session: &mut Session<'_>) -> Result
         let limit = SourceOptions::default().max_spans;
         EmbeddedReceiver::start(&plan.tracing.listen, nonce, limit).await.map(|receiver| (receiver.source(), Some(receiver)))
     } else {
-        open(&plan.tracing, nonce).await.map(|source| (source, None))
+        open(&plan.tracing, nonce, session.progress).await.map(|source| (source, None))
     };
     match opened {
         Ok((source, receiver)) => {
@@ -96,7 +104,7 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
     let asked_before = signals.asked();
     let opened = match found {
         Some(early) => Ok(early),
-        None => match signals.unless_asked(asked_before, open(&plan.tracing, nonce)).await {
+        None => match signals.unless_asked(asked_before, open(&plan.tracing, nonce, session.progress)).await {
             Some(opened) => opened.map(|source| OpenSource { source, receiver: None, before: None }),
             None => Err(SpanError("interrupted while the source of spans was opened".to_owned())),
         },
@@ -110,9 +118,9 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
             let reading = Reading { folder: &session.folder, opened: &opened, times, ended };
             reading.read(session.progress, async move { signals.wait_for_more_than(asked_before).await }).await
         }
-        Err(error) => FetchInfo {
+        Err(SpanError(error)) => FetchInfo {
             source: plan.tracing.source.clone(),
-            error: Some(format!("{error}; `milvus-bench spans` fetches again when it answers")),
+            error: Some(open_files::explained(format!("{error}; `milvus-bench spans` fetches again when it answers"))),
             ..FetchInfo::default()
         },
     };
@@ -164,6 +172,7 @@ impl Reading<'_> {
         let traces: HashSet<u128> = wanted.iter().map(|wanted| wanted.trace_id).collect();
         progress.step(&format!("fetching the spans of {} requests in {} traces from {}", wanted.len(), traces.len(), info.server));
         let mut stop = std::pin::pin!(stop);
+        let _reading = progress.waiting(format!("reading the spans of {} traces", traces.len()), within(self.times.deadline));
         match self.fetch_into_file(wanted, progress, stop.as_mut()).await {
             Ok(Some(counters)) => {
                 note(&mut info, counters);
@@ -173,7 +182,7 @@ impl Reading<'_> {
                 }
             }
             Ok(None) => info.error = Some("interrupted before all spans were read; `milvus-bench spans` fetches again".to_owned()),
-            Err(error) => info.error = Some(format!("spans.jsonl can't be written: {error}")),
+            Err(error) => info.error = Some(open_files::explained(format!("spans.jsonl can't be written: {error}"))),
         }
         info.took_s = Instant::now().saturating_duration_since(self.ended).as_secs_f64();
         info
@@ -237,7 +246,7 @@ fn note(info: &mut FetchInfo, counters: FetchCounters) {
     info.spans = counters.spans;
     info.grew = counters.grew;
     info.unsettled = counters.unsettled;
-    info.error = info.error.take().or(counters.error);
+    info.error = info.error.take().or(counters.error.map(open_files::explained));
 }
 
 fn note_loss(info: &mut FetchInfo, before: Option<LossCounters>, after: Option<LossCounters>) {

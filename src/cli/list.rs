@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Done, output::print, report::terminal_style};
+use super::{CliError, Done, output::print, progress::Progress, report::terminal_style};
 use crate::{
     analysis::{Analysis, ThresholdState, VerdictState},
     record::{RunInfo, RunReader},
@@ -29,6 +29,8 @@ pub(crate) fn list(arguments: &ListArguments) -> Result<Done, CliError> {
     })?;
     // `latest` is a link to one of the others.
     let folders = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path());
+    let progress = Progress::plain();
+    let _reading = progress.waiting("reading the runs", "until each was looked at");
     let mut runs: Vec<(u64, ListedRun)> = folders.filter(|path| path.join("run.json").is_file()).map(|path| listed(&path)).collect();
     if runs.is_empty() {
         return Err(CliError::new(format!(
@@ -69,7 +71,8 @@ fn listed(path: &Path) -> (u64, ListedRun) {
 
 /// p50 and p99 of the first workload that was measured.
 fn headline(report: &Analysis) -> String {
-    let Some(workload) = report.workloads.iter().find(|workload| workload.phase != "prepare") else {
+    let mut measured = report.workloads.iter().filter(|workload| workload.phase != "prepare" && !report.nothing_measured());
+    let Some(workload) = measured.next() else {
         return "nothing was measured".to_owned();
     };
     let latency = workload.response_time_us.as_ref().or(workload.service_time_us.as_ref());

@@ -15,6 +15,7 @@ mod measure;
 mod output;
 mod probe;
 mod progress;
+mod reach;
 mod report;
 mod run;
 mod runs;
@@ -24,6 +25,7 @@ mod spans;
 mod stack;
 mod supervise;
 mod trace;
+mod waits;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -34,6 +36,7 @@ use self::{
     signals::Signals,
     supervise::supervised,
 };
+use crate::{analysis::NOTHING_MEASURED, open_files};
 
 /// Why a command ends without doing its work: one sentence, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +49,7 @@ pub struct CliError {
 impl CliError {
     /// The command could not run: exit code 2.
     pub(crate) fn new(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: 2 }
+        Self { message: open_files::explained(message.to_string()), code: 2 }
     }
 
     /// The same where everything that there is to say was said, or no one is left to read it.
@@ -176,7 +179,10 @@ fn execute(command: Command) -> Result<Done, CliError> {
     match command {
         // Its parent ends it, and what it costs is measured.
         Command::NullMilvus(arguments) => calibrate::serve_null(&arguments),
-        command => supervised(move |signals| carry_out(command, signals)),
+        command => {
+            let when_free = if matches!(command, Command::Run(_)) { Some(NOTHING_MEASURED) } else { None };
+            supervised(move |signals| carry_out(command, signals), when_free)
+        }
     }
 }
 
@@ -185,7 +191,7 @@ fn carry_out(command: Command, signals: &Signals) -> Result<Done, CliError> {
         Command::Run(arguments) => run::run(&arguments, signals),
         Command::Check(arguments) => check::check(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
-        Command::Stack(arguments) => stack::stack(&arguments),
+        Command::Stack(arguments) => stack::stack(&arguments, signals),
         Command::Report(arguments) => report::report(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Spans(arguments) => spans::spans(&arguments),

@@ -70,7 +70,10 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     }
     let fetched = runtime()?.block_on(async {
         let options = SourceOptions { endpoint, admin, headers, ..SourceOptions::default() };
+        let opening =
+            progress.waiting(format!("opening the source of spans {}", entry.name), "until it answers, or each way to ask it has failed");
         let source = (entry.open)(&options).await.map_err(CliError::new)?;
+        drop(opening);
         let fetched = collect::read_again(&folder, source, Duration::from_secs(arguments.deadline), &progress).await;
         // What run.json says of the earlier reading is worth more.
         nothing_read(&fetched).map_or(Ok(fetched), |why| Err(CliError::new(why)))
@@ -87,6 +90,7 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     info.fetch = Some(fetched);
     folder.note_file("spans.jsonl", &mut info);
     folder.write_info(&info).map_err(CliError::new)?;
+    let _analysing = progress.waiting("analysing the run", "until its files are read and its reports made");
     let analysis = analyse_folder(&folder)?;
     write_reports(&folder, &analysis, &[])?;
     print(&to_print(&analysis, &[])?)?;

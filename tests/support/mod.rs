@@ -4,5 +4,6 @@
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 pub mod fake_milvus;
+pub mod page;
 pub mod raw_client;
 pub mod trace_backend;

@@ -163,6 +163,9 @@ impl Wait {
                 self.patience.as_secs()
             )));
         }
+        let so_far = self.patience.saturating_sub(self.deadline.saturating_duration_since(Instant::now()));
+        let (what, so_far, limit) = (self.what, so_far.as_secs(), self.patience.as_secs());
+        context.say(format!("{}: waiting until it is {what} ({seen}): {so_far} s so far, at most {limit} s", self.name));
         tokio::time::sleep(POLL).await;
         Ok(())
     }
