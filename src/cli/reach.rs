@@ -108,6 +108,10 @@ fn no_answer(options: &ConnectOptions, error: &SetupError) -> CliError {
     }
     match why(&error.failure) {
         Why::NotReady => CliError::new(format!("Milvus at {} is not ready yet: {error}", options.uri)),
+        Why::Final if error.failure.error == CallError::Unavailable => CliError::new(format!(
+            "Milvus at {} does not answer: {error}; what is there does not speak HTTP/2, so it is no Milvus, whose gRPC port is 19530 by default",
+            options.uri
+        )),
         _ => CliError::new(format!("Milvus at {} does not answer: {error}", options.uri)),
     }
 }

