@@ -191,7 +191,8 @@ mod tests {
         drop(waiting);
         assert_eq!(waits.0.state().waits.len(), 0);
         let silent = Waits::new(None);
-        let _waiting = silent.begin("x", "y");
-        assert_eq!((silent.0.state().waits.len(), silent.0.state().started), (0, false));
+        drop(silent.begin("x", "y"));
+        let state = silent.0.state();
+        assert_eq!((state.waits.len(), state.started), (0, false));
     }
 }

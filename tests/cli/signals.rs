@@ -279,8 +279,14 @@ fn check_while_the_report_is_made(signal: Signal, code: i32) {
     let lines = std::io::BufRead::lines(stderr);
     assert!(lines.map_while(Result::ok).any(|line| line.starts_with("report: ")), "it makes its reports");
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).expect("it runs");
+    // A program that goes on waiting ends with another code when its reader is gone.
+    let (ended, deadline) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        let _ = deadline.recv_timeout(std::time::Duration::from_secs(60));
+        drop(reader);
+    });
     assert_eq!(child.wait().expect("it ends").code(), Some(code));
-    drop(reader);
+    drop(ended);
     bench.only_folder().check();
 }
 
