@@ -58,4 +58,5 @@ pub use run::{AnalysisError, analyse};
 pub use series::Series;
 pub use stacks::{StackFrame, Stacks};
 pub use times::ImpossibleTimes;
+pub use verdict::NOTHING_MEASURED;
 pub use waterfall::waterfall;

@@ -30,6 +30,10 @@ const FAILED: f64 = 0.001;
 const NEGATIVE_GAPS: f64 = 0.01;
 /// See [`NEGATIVE_GAPS`].
 const LOWEST_GAP_US: f64 = -500.0;
+/// What is said of a run that was ended before it had measured anything, whenever that was.
+pub const NOTHING_MEASURED: &str = "nothing was measured: the run was ended before a request of a measurement was answered; run it again";
+/// Code of that reason.
+const NOTHING_MEASURED_CODE: &str = "nothing_measured";
 /// Name of the phase that is left out.
 pub(super) const PREPARE: &str = "prepare";
 /// Figure, limit and unit of a reason that is a yes or no.
@@ -37,6 +41,11 @@ const YES: (f64, f64, &str) = (1.0, 0.0, "");
 
 /// The verdict on a run whose figures are complete; `changed_files` has a sentence for each file that is not what it was.
 pub(super) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[String]) -> Verdict {
+    if matches!(info.status, Status::Interrupted | Status::Running) && has_measured_nothing(analysis) {
+        // No figure, no doubt about one.
+        let reasons = vec![reason(NOTHING_MEASURED_CODE, Invalid, YES, NOTHING_MEASURED)];
+        return Verdict { state: Invalid, client_bound: false, reasons };
+    }
     let mut reasons = of_run(info);
     reasons.extend(changed_files.iter().map(|sentence| reason("changed_file", Invalid, YES, sentence.as_str())));
     reasons.extend(client::of_phases(info, analysis));
@@ -62,6 +71,21 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[Stri
     }
     let state = reasons.iter().map(|reason| reason.state).max().unwrap_or_default();
     Verdict { state, client_bound: reasons.iter().any(|reason| reason.client_bound), reasons }
+}
+
+/// Whether no request of a measurement was answered, by success or failure.
+fn has_measured_nothing(analysis: &Analysis) -> bool {
+    const UNANSWERED: [&str; 2] = ["abandoned", "not_sent"];
+    let mut measured = analysis.workloads.iter().filter(|workload| workload.phase != PREPARE);
+    measured.all(|workload| workload.requests.ok == 0 && workload.requests.outcomes.keys().all(|code| UNANSWERED.contains(&code.as_str())))
+}
+
+impl Analysis {
+    /// Whether the run was ended before it had measured anything: the verdict says nothing else then.
+    #[must_use]
+    pub fn nothing_measured(&self) -> bool {
+        self.verdict.reasons.iter().any(|reason| reason.code == NOTHING_MEASURED_CODE)
+    }
 }
 
 fn reason(code: &str, state: VerdictState, (figure, limit, unit): (f64, f64, &str), advice: impl Into<String>) -> Reason {

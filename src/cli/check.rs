@@ -1,5 +1,7 @@
 //! `check`: a scenario read and checked, nothing sent.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::{CliError, Done, ScenarioArguments, output::print, progress::Progress};
@@ -20,8 +22,8 @@ pub(crate) struct CheckArguments {
 
 /// Reads, checks, and prints what a run would do.
 pub(crate) fn check(arguments: &CheckArguments) -> Result<Done, CliError> {
-    let plan = read_plan(&arguments.scenario)?;
-    let progress = Progress::new(false);
+    let progress = Progress::plain();
+    let plan = read_plan(&arguments.scenario, None, &progress)?;
     plan.remarks.iter().for_each(|remark| progress.warn(&remark.to_string()));
     if arguments.resolved {
         let mut text = serde_json::to_vec_pretty(&plan.resolved).map_err(CliError::new)?;
@@ -35,15 +37,17 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<Done, CliError> {
 }
 
 /// The scenario as resolved, with the flags and the environment of this process.
-pub(crate) fn read_plan(arguments: &ScenarioArguments) -> Result<Plan, CliError> {
+pub(crate) fn read_plan(arguments: &ScenarioArguments, wait: Option<Duration>, progress: &Progress) -> Result<Plan, CliError> {
     let source = if arguments.scenario.as_os_str() == "-" {
+        let _waiting = progress.waiting("waiting for the scenario on stdin", "until its end (Ctrl-D)");
         let text = std::io::read_to_string(std::io::stdin())
             .map_err(|error| CliError::new(format!("the scenario on stdin can't be read: {error}")))?;
         ScenarioSource::Stdin(text)
     } else {
         ScenarioSource::File(arguments.scenario.clone())
     };
-    let flags = PlanFlags { seed: arguments.seed, uri: arguments.uri.clone(), ..PlanFlags::default() };
+    let flags = PlanFlags { seed: arguments.seed, uri: arguments.uri.clone(), wait, ..PlanFlags::default() };
+    let _reading = progress.waiting("reading the scenario and its data sets", "until their files are read");
     plan_of(&source, &arguments.sets, &flags)
 }
 

@@ -12,8 +12,10 @@ use super::{
     CliError,
     progress::Progress,
     session::{Session, note_source},
+    waits::within,
 };
 use crate::{
+    open_files,
     plan::{Plan, TracingPlan},
     record::{FetchInfo, RunFolder, RunReader, own_file},
     spans::{
@@ -21,6 +23,9 @@ use crate::{
         SpanSource, SpanWriter, Trace, Wanted, fetch, find_source, open_until,
     },
 };
+
+/// Longest time until a source is open: it may ask several addresses in several ways.
+const OPENING: Duration = Duration::from_secs(60);
 
 /// A source that is open.
 pub(crate) struct OpenSource {
@@ -55,7 +60,13 @@ pub(crate) fn source_options(tracing: &TracingPlan, nonce: u64) -> SourceOptions
 /// Opens a source that is no receiver; one that is busy is asked until `deadline`.
 async fn open(tracing: &TracingPlan, nonce: u64, deadline: Instant, progress: &Progress) -> Result<Box<dyn SpanSource>, SpanError> {
     let entry = find_source(&tracing.source).ok_or_else(|| SpanError::new(format!("unknown span source {:?}", tracing.source)))?;
-    open_until(entry, &source_options(tracing, nonce), deadline, &|error| progress.now(&waiting(&error.text))).await
+    let limit = deadline.saturating_duration_since(Instant::now()).max(OPENING);
+    let _opening = progress.waiting(format!("opening the source of spans {}", tracing.source), within(limit));
+    let options = source_options(tracing, nonce);
+    let say = |error: &SpanError| progress.now(&waiting(&error.text));
+    let opened = tokio::time::timeout(limit, open_until(entry, &options, deadline, &say)).await;
+    let late = || SpanError::new(format!("the source of spans {} was not open within {} s", tracing.source, limit.as_secs()));
+    opened.unwrap_or_else(|_| Err(late()))
 }
 
 /// What is said while a source can't answer.
@@ -129,9 +140,9 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
             let reading = Reading { folder: &session.folder, opened: &opened, times, ended };
             reading.read(session.progress, async move { signals.wait_for_more_than(asked_before).await }).await
         }
-        Err(error) => FetchInfo {
+        Err(SpanError { text: error, .. }) => FetchInfo {
             source: plan.tracing.source.clone(),
-            error: Some(format!("{error}; `milvus-bench spans` fetches again when it answers")),
+            error: Some(open_files::explained(format!("{error}; `milvus-bench spans` fetches again when it answers"))),
             ..FetchInfo::default()
         },
     };
@@ -188,6 +199,7 @@ impl Reading<'_> {
         let traces: HashSet<u128> = wanted.iter().map(|wanted| wanted.trace_id).collect();
         progress.step(&format!("fetching the spans of {} requests in {} traces from {}", wanted.len(), traces.len(), info.server));
         let mut stop = std::pin::pin!(stop);
+        let _reading = progress.waiting(format!("reading the spans of {} traces", traces.len()), within(self.times.deadline));
         match self.fetch_into_file(wanted, progress, stop.as_mut()).await {
             Ok(Some(counters)) => {
                 note(&mut info, counters);
@@ -198,8 +210,8 @@ impl Reading<'_> {
             }
             Ok(None) => info.error = Some("interrupted before all spans were read; `milvus-bench spans` fetches again".to_owned()),
             Err(error) => {
-                info.error =
-                    Some(format!("spans.jsonl can't be written: {error}; make room for it, then `milvus-bench spans` fetches again"));
+                let text = format!("spans.jsonl can't be written: {error}; make room for it, then `milvus-bench spans` fetches again");
+                info.error = Some(open_files::explained(text));
             }
         }
         info.refused = source.refused();
@@ -268,7 +280,7 @@ fn note(info: &mut FetchInfo, counters: FetchCounters) {
     info.spans = counters.spans;
     info.grew = counters.grew;
     info.unsettled = counters.unsettled;
-    info.error = info.error.take().or(counters.error);
+    info.error = info.error.take().or(counters.error.map(open_files::explained));
 }
 
 fn note_loss(info: &mut FetchInfo, before: Option<LossCounters>, after: Option<LossCounters>) {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Done, finish::analyse_folder, output::print, report::terminal_style};
+use super::{CliError, Done, finish::analyse_folder, output::print, progress::Progress, report::terminal_style};
 use crate::{
     analysis::{
         Analysis,
@@ -52,6 +52,8 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
     if let Some(both) = baseline.intersection(&runs).next() {
         return Err(CliError::new(format!("{} is on both sides: name each run on one of them", both.display())));
     }
+    let progress = Progress::plain();
+    let _analysing = progress.waiting(format!("analysing {} runs", baseline.len() + runs.len()), "until their files are read");
     let (baseline, runs) = (analyses(&baseline)?, analyses(&runs)?);
     // A copy is the same run: its name was given when it was made.
     if let Some(both) = baseline.iter().find(|one| runs.iter().any(|other| other.run == one.run)) {

@@ -1,6 +1,6 @@
 //! `doctor`: every link of the chain client -> Milvus -> Jaeger -> client, one after the other.
 
-use std::{io::IsTerminal, path::PathBuf, time::Duration};
+use std::{io::IsTerminal, path::PathBuf, sync::Mutex, time::Duration};
 
 use clap::Args;
 
@@ -12,9 +12,11 @@ use super::{
     progress::Progress,
     runtime,
     session::{connect_options, export_options},
+    waits::within,
 };
 use crate::{
     doctor::{DoctorCollection, DoctorOptions, examine, is_broken, render},
+    milvus::ConnectOptions,
     plan::{Plan, PlanFlags},
     scenario::ScenarioSource,
     telemetry::ExportOptions,
@@ -72,20 +74,29 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     let flags =
         PlanFlags { uri: arguments.uri.clone(), spans: arguments.spans.clone(), otlp: arguments.otlp.clone(), ..PlanFlags::default() };
     let plan = plan_of(&source, &[], &flags)?;
-    let options = options(&plan, arguments);
     let progress = Progress::new(false);
     plan.remarks.iter().for_each(|remark| progress.warn(&remark.to_string()));
-    let links = runtime()?.block_on(examine(&options, &|text| progress.now(text)));
+    let options = options(&plan, arguments, &progress);
+    let present = Mutex::new(None);
+    // No link takes longer than the export's last attempts, or the wait for spans and for late ones.
+    let longest = within(options.deadline.max(Duration::from_secs(30)) + Duration::from_secs(15));
+    let links = runtime()?.block_on(examine(&options, &|text| {
+        progress.now(text);
+        if let Ok(mut present) = present.lock() {
+            *present = Some(progress.waiting(text, longest.clone()));
+        }
+    }));
+    drop(present);
     progress.end();
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     print(render(&links, color).as_bytes())?;
     Ok(if is_broken(&links) { Done::Failed } else { Done::Ok })
 }
 
-fn options(plan: &Plan, arguments: &DoctorArguments) -> DoctorOptions {
+fn options(plan: &Plan, arguments: &DoctorArguments, progress: &Progress) -> DoctorOptions {
     let collection = arguments.scenario.is_some().then(|| plan.collections.first()).flatten();
     DoctorOptions {
-        connect: connect_options(plan),
+        connect: ConnectOptions { observer: Some(progress.observer()), ..connect_options(plan) },
         // The embedded receiver is the endpoint itself.
         otlp: if plan.tracing.source == "embedded" {
             Some(ExportOptions::grpc(format!("http://{}", plan.tracing.listen), &plan.tracing.service_name))

@@ -10,7 +10,7 @@ use super::{
     signals::Asked,
 };
 use crate::{
-    analysis::{Analysis, ThresholdState, VerdictState, analyse},
+    analysis::{Analysis, NOTHING_MEASURED, ThresholdState, VerdictState, analyse},
     record::{RunFolder, RunReader, RunWriter},
     report::{REPORTS, ReportEntry, RunReport},
     spans::{SpanFileError, SpanReader, Trace},
@@ -20,20 +20,24 @@ use crate::{
 pub(crate) fn finish(arguments: &RunArguments, mut session: Session<'_>, ended: Ended) -> Result<Done, CliError> {
     session.progress.end();
     let measured = session.info.phases.iter().any(|phase| phase.name != "prepare");
-    if !measured {
+    if !measured && ended.asked == Asked::Nothing {
         report_unmeasured(arguments, &session);
-        return match (ended.asked, ended.failure) {
-            (Asked::Interrupt, _) => Ok(Done::Interrupted),
-            (Asked::Terminate, _) => Ok(Done::Terminated),
-            (Asked::Nothing, failure) => Err(failure.unwrap_or_else(|| CliError::new("nothing was measured"))),
-        };
+        return Err(ended.failure.unwrap_or_else(|| CliError::new("nothing was measured")));
     }
     // Said first: whatever fails from here on, the run is there.
-    say(&format!("run folder: {}", session.folder.path().display()));
+    let folder = session.folder.path().display().to_string();
+    say(&format!("run folder: {folder}"));
+    let _reporting =
+        session.progress.waiting("making the reports of the run", format!("until they are made; what was measured is in {folder}"));
     let analysis = analyse_run(&session.reader()?)?;
     session.info.verdict = Some(verdict_name(analysis.verdict.state).to_owned());
     // What can't be written or made takes neither the rest with it nor what is printed.
     let saved = session.save();
+    if analysis.nothing_measured() {
+        // Whenever it was ended: a report without figures is no use, and the folder has one for those who look there.
+        say(NOTHING_MEASURED);
+        return saved.and(write_reports(&session.folder, &analysis, &arguments.reports)).map(|()| Done::Nothing);
+    }
     let written = write_reports(&session.folder, &analysis, &arguments.reports);
     let printed = print_round(arguments, &analysis, &session.folder);
     saved.and(written)?;

@@ -10,12 +10,13 @@ use super::{
     check::plan_of,
     doctor::NO_SCENARIO,
     output::{print, say},
+    progress::Progress,
     runtime,
     session::connect_options,
 };
 use crate::{
     milvus::{
-        Client, Transport, methods, optional,
+        Client, ConnectOptions, Transport, methods, optional,
         proto::{
             ConsistencyLevel, DataType, FieldSchema, IndexDescription, KeyValuePair, LoadState, ShowCollectionsRequest,
             ShowCollectionsResponse,
@@ -83,8 +84,10 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
     let flags = PlanFlags { uri: arguments.uri.clone(), ..PlanFlags::default() };
     let plan = plan_of(&ScenarioSource::Stdin(NO_SCENARIO.to_owned()), &[], &flags)?;
     let uri = plan.milvus.uri.clone();
+    let progress = Progress::plain();
     let text = runtime()?.block_on(async {
-        let transport = Transport::connect(&connect_options(&plan)).await.map_err(CliError::new)?;
+        let options = ConnectOptions { observer: Some(progress.observer()), ..connect_options(&plan) };
+        let transport = Transport::connect(&options).await.map_err(CliError::new)?;
         let client = Client::new(transport, TIMEOUT);
         let version = optional(client.version().await).map_err(CliError::new)?;
         let found = ask(&client, arguments.collection.as_deref(), &uri).await?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Done, alive, output::print, report::terminal_style, runs};
+use super::{CliError, Done, alive, output::print, progress::Progress, report::terminal_style, runs};
 use crate::{
     analysis::{Analysis, ThresholdState, VerdictState, WorkloadAnalysis},
     record::{RunInfo, RunReader},
@@ -28,6 +28,8 @@ pub(crate) fn list(arguments: &ListArguments) -> Result<Done, CliError> {
     if let Err(error) = std::fs::read_dir(root) {
         return Err(none(&format!(", {error}")));
     }
+    let progress = Progress::plain();
+    let _reading = progress.waiting("reading the runs", "until each was looked at");
     let mut runs: Vec<(u64, ListedRun)> = runs::below(root).iter().map(|path| listed(root, path)).collect();
     if runs.is_empty() {
         return Err(none(""));
@@ -70,6 +72,9 @@ fn listed(root: &Path, path: &Path) -> (u64, ListedRun) {
 
 /// A line for each workload that was measured.
 fn workloads(report: &Analysis) -> Vec<String> {
+    if report.nothing_measured() {
+        return vec!["nothing was measured".to_owned()];
+    }
     let lines: Vec<String> = report.workloads.iter().filter(|workload| workload.phase != "prepare").map(line).collect();
     if lines.is_empty() { vec!["nothing was measured".to_owned()] } else { lines }
 }

@@ -17,6 +17,7 @@ mod measure;
 mod output;
 mod probe;
 mod progress;
+mod reach;
 mod report;
 mod run;
 mod runs;
@@ -26,6 +27,7 @@ mod spans;
 mod stack;
 mod supervise;
 mod trace;
+mod waits;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -36,6 +38,7 @@ use self::{
     signals::Signals,
     supervise::supervised,
 };
+use crate::{analysis::NOTHING_MEASURED, open_files};
 
 /// Why a command ends without doing its work: one sentence, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +51,7 @@ pub struct CliError {
 impl CliError {
     /// The command could not run: exit code 2.
     pub(crate) fn new(message: impl ToString) -> Self {
-        Self { message: message.to_string(), code: 2 }
+        Self { message: open_files::explained(message.to_string()), code: 2 }
     }
 
     /// The same where everything that there is to say was said, or no one is left to read it.
@@ -179,7 +182,10 @@ fn execute(command: Command) -> Result<Done, CliError> {
     match command {
         // Its parent ends it, and what it costs is measured.
         Command::NullMilvus(arguments) => calibrate::serve_null(&arguments),
-        command => supervised(move |signals| carry_out(command, signals)),
+        command => {
+            let when_free = if matches!(command, Command::Run(_)) { Some(NOTHING_MEASURED) } else { None };
+            supervised(move |signals| carry_out(command, signals), when_free)
+        }
     }
 }
 
@@ -188,7 +194,7 @@ fn carry_out(command: Command, signals: &Signals) -> Result<Done, CliError> {
         Command::Run(arguments) => run::run(&arguments, signals),
         Command::Check(arguments) => check::check(&arguments),
         Command::Doctor(arguments) => doctor::doctor(&arguments),
-        Command::Stack(arguments) => stack::stack(&arguments),
+        Command::Stack(arguments) => stack::stack(&arguments, signals),
         Command::Report(arguments) => report::report(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Spans(arguments) => spans::spans(&arguments),
@@ -217,9 +223,9 @@ fn heed_file_sizes() {
 
 /// The runtime of everything but the load, which has its own threads.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| CliError::new(format!("no runtime: {error}")))
+    let failed = |error| CliError::new(format!("no runtime: {error}"));
+    // Tokio panics where it gets no sockets for its signals.
+    let spare: Result<Vec<_>, _> = (0..4).map(|_| std::os::unix::net::UnixStream::pair()).collect();
+    drop(spare.map_err(failed)?);
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(failed)
 }

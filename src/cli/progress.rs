@@ -8,8 +8,11 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 
 use self::screen::Screen;
-use super::output::say;
-use crate::report::clean;
+use super::{
+    output::say,
+    waits::{Waiting, Waits, within},
+};
+use crate::{milvus::Observer, open_files, report::clean};
 
 /// Time between two plain lines about the same thing.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
@@ -23,6 +26,7 @@ pub(crate) struct Progress {
     terminal: Option<Terminal>,
     quiet: bool,
     last_plain: Mutex<Option<Instant>>,
+    waits: Waits,
 }
 
 /// What is drawn over itself: a line with a spinner, and those of a [`Board`] below it.
@@ -49,7 +53,45 @@ fn style(template: &str) -> ProgressStyle {
 impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
         let draws = !quiet && std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { terminal: draws.then(|| Terminal::new(Screen::stderr())), quiet, last_plain: Mutex::new(None) }
+        Self::on(draws.then(|| Terminal::new(Screen::stderr())), quiet)
+    }
+
+    /// Lines alone, also on a terminal: for commands whose output is all that there is to see.
+    pub(crate) fn plain() -> Self {
+        Self::on(None, false)
+    }
+
+    fn on(terminal: Option<Terminal>, quiet: bool) -> Self {
+        let shown = terminal.as_ref().map(|terminal| (terminal.all.clone(), terminal.spinner.clone()));
+        let tell = move |line: &str| match &shown {
+            Some((_, spinner)) if !spinner.is_finished() => spinner.set_message(clean(line)),
+            Some((all, _)) => all.suspend(|| say(&clean(line))),
+            None => say(&clean(line)),
+        };
+        let waits = Waits::new(if quiet { None } else { Some(Box::new(tell)) });
+        Self { terminal, quiet, last_plain: Mutex::new(None), waits }
+    }
+
+    /// Something is waited for as long as what is returned lives: `what` as a beginning of a sentence, `until` when it ends at the latest.
+    pub(crate) fn waiting(&self, what: impl Into<String>, until: impl Into<String>) -> Waiting {
+        self.waits.begin(what, until)
+    }
+
+    /// Says what comes next, and that it is waited for until the next one, or until the returned closure is gone.
+    pub(crate) fn steps(&self, until: impl Into<String>) -> impl Fn(&str) {
+        let (until, present) = (until.into(), Mutex::new(None));
+        move |text: &str| {
+            self.step(text);
+            if let Ok(mut present) = present.lock() {
+                *present = Some(self.waiting(text, until.clone()));
+            }
+        }
+    }
+
+    /// Tells of calls of Milvus that last.
+    pub(crate) fn observer(&self) -> Observer {
+        let waits = self.waits.clone();
+        Observer::new(move |what, limit| Box::new(waits.begin(what, within(limit))))
     }
 
     /// A step has begun or ended: always shown as a line of its own.
@@ -77,7 +119,7 @@ impl Progress {
 
     /// A warning: shown also with `--quiet`.
     pub(crate) fn warn(&self, text: &str) {
-        self.print(&format!("warning: {}", clean(text)));
+        self.print(&format!("warning: {}", clean(&open_files::explained(text.to_owned()))));
     }
 
     /// A place for lines that are renewed together, below `title` on a terminal.
@@ -219,7 +261,7 @@ mod tests {
     fn lines_are_cut_to_the_terminal_and_cleaned() {
         let screen = Kept::default();
         let terminal = Terminal::new(ProgressDrawTarget::term_like(Box::new(screen.clone())));
-        let progress = Progress { terminal: Some(terminal), quiet: false, last_plain: Mutex::new(None) };
+        let progress = Progress::on(Some(terminal), false);
         let mut board = progress.board("phase alone", 2);
         assert!(board.wants(Instant::now()));
         board.draw(Instant::now(), &["a".repeat(100), "red \u{1b}[31mtext".to_owned()]);
@@ -231,7 +273,7 @@ mod tests {
 
     #[test]
     fn plain_lines_come_every_ten_seconds_and_not_at_all_when_quiet() {
-        let progress = |quiet| Progress { terminal: None, quiet, last_plain: Mutex::new(None) };
+        let progress = |quiet| Progress::on(None, quiet);
         let (plain, quiet) = (progress(false), progress(true));
         let (mut board, now) = (plain.board("", 1), Instant::now());
         assert!(!quiet.board("", 1).wants(now) && board.wants(now));

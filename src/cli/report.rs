@@ -8,6 +8,7 @@ use super::{
     CliError, Done,
     finish::{analyse_folder, to_print, write_reports},
     output::print,
+    progress::Progress,
     run::{check_reports, reports_help},
     runs,
 };
@@ -27,6 +28,8 @@ pub(crate) struct ReportArguments {
 pub(crate) fn report(arguments: &ReportArguments) -> Result<Done, CliError> {
     check_reports(&arguments.reports)?;
     let folder = runs::find(arguments.run.as_deref())?;
+    let progress = Progress::plain();
+    let _analysing = progress.waiting("analysing the run", "until its files are read and its reports made");
     let analysis = analyse_folder(&folder)?;
     // What can't be written does not keep the report from being printed.
     let written = write_reports(&folder, &analysis, &arguments.reports);

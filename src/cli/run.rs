@@ -1,6 +1,6 @@
 //! `run`: a scenario from reading it to its report.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
@@ -8,12 +8,17 @@ use super::{
     CliError, Done, ScenarioArguments, calibrate,
     check::read_plan,
     finish,
+    output::say,
     progress::Progress,
-    runtime, session,
+    reach::reach,
+    runtime,
+    session::{Ended, Session},
     signals::{Asked, Signals, Stage},
     stack,
 };
 use crate::{
+    analysis::NOTHING_MEASURED,
+    milvus::Transport,
     plan::Plan,
     record::RunFolder,
     report::{NOT_BUILT, REPORTS},
@@ -53,6 +58,9 @@ pub(crate) struct RunArguments {
     /// Send within microseconds of the planned moment: load threads spin the last 0.2 ms; needs 3 cores
     #[arg(long)]
     pub(crate) precise: bool,
+    /// How long Milvus is waited for, be it that it is not ready yet or takes no connections, e.g. 5m; before `wait` of [milvus]
+    #[arg(long, value_name = "DURATION", value_parser = wait)]
+    pub(crate) wait: Option<Duration>,
     /// No progress on stderr
     #[arg(long, short)]
     pub(crate) quiet: bool,
@@ -64,8 +72,10 @@ pub(crate) fn run(arguments: &RunArguments, signals: &Signals) -> Result<Done, C
     if arguments.repeat > 1 && arguments.out.is_some() {
         return Err(CliError::new("--out names one folder and --repeat makes several: name their parent with --results"));
     }
-    let plan = read_plan(&arguments.scenario)?;
-    let ended = rounds(arguments, plan, signals);
+    let reading = if arguments.quiet { Progress::new(true) } else { Progress::plain() };
+    let mut plan = read_plan(&arguments.scenario, arguments.wait, &reading)?;
+    signals.enter(Stage::Measuring);
+    let ended = rounds(arguments, &mut plan, signals);
     match signals.asked().done() {
         // Whatever else went wrong by then.
         Some(done) => {
@@ -77,7 +87,7 @@ pub(crate) fn run(arguments: &RunArguments, signals: &Signals) -> Result<Done, C
 }
 
 /// Every round, one after the other, and the document that holds the reports of all.
-fn rounds(arguments: &RunArguments, plan: Plan, signals: &Signals) -> Result<Done, CliError> {
+fn rounds(arguments: &RunArguments, plan: &mut Plan, signals: &Signals) -> Result<Done, CliError> {
     let mut folders = Vec::new();
     let ended = each_round(arguments, plan, signals, &mut folders);
     let printed = finish::print_joined(arguments, &folders);
@@ -86,40 +96,81 @@ fn rounds(arguments: &RunArguments, plan: Plan, signals: &Signals) -> Result<Don
 }
 
 /// Runs them; `folders` holds those that were begun, also where one failed.
-fn each_round(arguments: &RunArguments, mut plan: Plan, signals: &Signals, folders: &mut Vec<RunFolder>) -> Result<Done, CliError> {
+fn each_round(arguments: &RunArguments, plan: &mut Plan, signals: &Signals, folders: &mut Vec<RunFolder>) -> Result<Done, CliError> {
     let runtime = runtime()?;
     let progress = Progress::new(arguments.quiet);
     let mut worst = Done::Ok;
-    runtime.block_on(calibrate::on_first_run(&progress, signals));
-    for round in 1..=arguments.repeat {
+    if arguments.stack {
+        // Before anything is started that would disturb it.
+        runtime.block_on(calibrate::on_first_run(&progress, signals));
+    }
+    for number in 1..=arguments.repeat {
         if signals.asked() != Asked::Nothing {
+            if number == 1 {
+                say(NOTHING_MEASURED);
+            }
             break;
         }
         signals.enter(Stage::Measuring);
         if arguments.repeat > 1 {
-            progress.step(&format!("run {round} of {}", arguments.repeat));
+            progress.step(&format!("run {number} of {}", arguments.repeat));
         }
-        plan.round = round;
-        let done = runtime.block_on(async {
-            let mut session = session::Session::create(arguments, &plan, &progress, signals.clone())?;
-            folders.push(session.folder.clone());
-            if arguments.stack {
-                match stack::ensure_for_run(&mut plan, &progress).await {
-                    Ok(warning) => session.info.warnings.extend(warning),
-                    Err(error) => {
-                        session.fail(&error.message);
-                        let ended = session::Ended { failure: Some(error), asked: signals.asked() };
-                        return finish::finish(arguments, session, ended);
-                    }
-                }
-            }
-            let ended = session.run(&plan).await;
-            signals.enter(Stage::Finishing);
-            finish::finish(arguments, session, ended)
-        })?;
-        worst = worse(worst, done);
+        plan.round = number;
+        let round = Round { arguments, progress: &progress, signals, is_first: number == 1 };
+        worst = worse(worst, runtime.block_on(round.run(plan, folders))?);
     }
     Ok(worst)
+}
+
+/// One run of the scenario.
+struct Round<'a> {
+    arguments: &'a RunArguments,
+    progress: &'a Progress,
+    signals: &'a Signals,
+    is_first: bool,
+}
+
+impl Round<'_> {
+    async fn run(&self, plan: &mut Plan, folders: &mut Vec<RunFolder>) -> Result<Done, CliError> {
+        let mut session = Session::create(self.arguments, plan, self.progress, self.signals.clone())?;
+        folders.push(session.folder.clone());
+        let ended = match self.signals.unless_asked(Asked::Nothing, self.reach(&mut session, plan)).await {
+            Some(Ok(transport)) => {
+                // Milvus comes first: what is said until here is about it.
+                session.say_warnings();
+                if self.is_first && !self.arguments.stack {
+                    calibrate::on_first_run(self.progress, self.signals).await;
+                }
+                session.run(plan, transport).await
+            }
+            Some(Err(error)) => {
+                session.fail(&error.message);
+                Ended { failure: Some(error), asked: self.signals.asked() }
+            }
+            None => session.interrupted_early(),
+        };
+        self.signals.enter(Stage::Finishing);
+        finish::finish(self.arguments, session, ended)
+    }
+
+    /// Milvus, which `--stack` may have to start.
+    async fn reach(&self, session: &mut Session<'_>, plan: &mut Plan) -> Result<Transport, CliError> {
+        if self.arguments.stack {
+            session.info.warnings.extend(stack::ensure_for_run(plan, self.progress).await?);
+        }
+        let reached = reach(plan, self.progress).await?;
+        let version = reached.version.unwrap_or_else(|| "unknown (GetVersion is not available)".to_owned());
+        session.info.servers.insert("milvus".to_owned(), version);
+        Ok(reached.transport)
+    }
+}
+
+/// A duration of `--wait`, as a scenario has them.
+fn wait(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= Duration::from_secs(3600) => Ok(duration),
+        _ => Err("durations from 0s to 1h are allowed, e.g. 30s or 5m".to_owned()),
+    }
 }
 
 fn worse(one: Done, other: Done) -> Done {

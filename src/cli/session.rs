@@ -19,11 +19,12 @@ use super::{
     progress::Progress,
     run::RunArguments,
     signals::{Asked, Signals},
+    waits::within,
 };
 use crate::{
     analysis::thresholds::watch::Watch,
     load::{ClientSpans, Engine, EngineOptions, RunIds, SpanContext, prepare, query_numbers, streams},
-    milvus::{self, CallError, Client, ConnectOptions, Credentials, Pick, Resolve, SetupError, TlsOptions, Transport},
+    milvus::{self, Client, ConnectOptions, Credentials, Pick, Resolve, TlsOptions, Transport},
     plan::{
         AbortPlan, AccessPlan, CredentialsPlan, NamedFile, OtlpProtocol, PickPlan, Plan, Remark, ResolvePlan, ThresholdPlan, TracingPlan,
     },
@@ -128,10 +129,14 @@ impl<'a> Session<'a> {
             cleaned_up: None,
         };
         session.save()?;
-        for warning in &session.info.warnings {
-            progress.warn(&warning.to_string());
-        }
         Ok(session)
+    }
+
+    /// Tells of the doubts that there are before the first request.
+    pub(crate) fn say_warnings(&self) {
+        for warning in &self.info.warnings {
+            self.progress.warn(&warning.to_string());
+        }
     }
 
     /// Writes run.json.
@@ -163,7 +168,7 @@ impl<'a> Session<'a> {
 
     /// Everything between the folder and the analysis. Never loses what was measured: a failure ends the measuring, and
     /// the rest is done with what there is.
-    pub(crate) async fn run(&mut self, plan: &Plan) -> Ended {
+    pub(crate) async fn run(&mut self, plan: &Plan, transport: Transport) -> Ended {
         let signals = self.signals.clone();
         let mut source = match signals.unless_asked(Asked::Nothing, collect::open_early(plan, self)).await {
             Some(Ok(source)) => source,
@@ -192,7 +197,7 @@ impl<'a> Session<'a> {
         let queries = query_numbers(plan, &streams, RunIds::new(self.nonce, plan.seed, plan.round));
         let failure = match RunWriter::start_with_queries(&self.folder, streams, queries, on_interval) {
             Ok(mut writer) => {
-                let ended = self.prepare_and_measure(plan, &mut writer, roots).await;
+                let ended = self.prepare_and_measure(plan, transport, &mut writer, roots).await;
                 if let Some(queue) = &mut queue {
                     self.root_spans(roots).into_iter().for_each(|span| queue.push(span));
                 }
@@ -221,23 +226,34 @@ impl<'a> Session<'a> {
         Ended { failure, asked: self.signals.asked() }
     }
 
-    /// The end of a run that was interrupted before it had sent anything.
-    fn interrupted_early(&mut self) -> Ended {
+    /// The end of a run that was interrupted before it had sent anything. Its folder can be read as any other.
+    pub(crate) fn interrupted_early(&mut self) -> Ended {
         self.info.status = Status::Interrupted;
+        let streams = Arc::new(self.info.streams.clone());
+        match RunWriter::start(&self.folder, streams, Box::new(|_: &Interval| ())) {
+            Ok(writer) => {
+                if let Some(error) = self.close(writer) {
+                    self.progress.warn(&error.to_string());
+                }
+            }
+            Err(error) => self.progress.warn(&error.to_string()),
+        }
+        self.folder.note_files(&mut self.info);
         if let Err(error) = self.save() {
             self.progress.warn(&error.to_string());
         }
         Ended { failure: None, asked: self.signals.asked() }
     }
 
-    async fn prepare_and_measure(&mut self, plan: &Plan, writer: &mut RunWriter, roots: Roots) -> Result<(), CliError> {
+    async fn prepare_and_measure(
+        &mut self,
+        plan: &Plan,
+        transport: Transport,
+        writer: &mut RunWriter,
+        roots: Roots,
+    ) -> Result<(), CliError> {
         let options = connect_options(plan);
-        let early = || CliError::new("interrupted while connecting");
-        let signals = self.signals.clone();
-        let transport =
-            signals.unless_asked(Asked::Nothing, Transport::connect(&options)).await.ok_or_else(early)?.map_err(CliError::new)?;
         let client = Client::new(transport.clone(), plan.milvus.timeout.max(Duration::from_secs(60)));
-        signals.unless_asked(Asked::Nothing, self.ask_version(&client, &options)).await.ok_or_else(early)??;
         let recorders = (0..self.info.threads).map(|_| writer.recorder()).collect();
         let streams = self.info.streams.clone();
         let progress = self.progress;
@@ -301,21 +317,15 @@ impl<'a> Session<'a> {
     ) -> Result<(), CliError> {
         let LoadThreads { cores, precise, .. } = self.load_threads.clone();
         let options = EngineOptions { cores, precise, ..EngineOptions::new(options.clone(), self.clock) };
+        let connecting = self.progress.waiting("connecting the load threads to Milvus", within(options.connect.connect_timeout));
         let engine = Engine::start(&options, recorders).await.map_err(CliError::new)?;
+        drop(connecting);
         let ids = RunIds::new(self.nonce, plan.seed, plan.round);
         let measured = measure::phases(self, plan, &engine, prepared, ids).await;
+        let _ending = self.progress.waiting("waiting for the load threads to end", "until their last requests are given up");
         // Joins the load threads; their last interval is handed over by that.
         let _ = tokio::task::spawn_blocking(move || engine.finish()).await;
         measured
-    }
-
-    async fn ask_version(&mut self, client: &Client, options: &ConnectOptions) -> Result<(), CliError> {
-        let version = match milvus::optional(client.version().await) {
-            Ok(version) => version,
-            Err(error) => return Err(no_version(&error, options).await),
-        };
-        self.info.servers.insert("milvus".to_owned(), version.unwrap_or_else(|| "unknown (GetVersion is not available)".to_owned()));
-        Ok(())
     }
 
     fn start_exporter(&mut self, plan: &Plan, source: &Option<collect::OpenSource>) -> Option<Exporter> {
@@ -336,7 +346,9 @@ impl<'a> Session<'a> {
 
     fn finish_exporter(&mut self, exporter: Option<Exporter>) {
         let Some(exporter) = exporter else { return };
+        let sending = self.progress.waiting("sending the last of the client's own spans", "at most 30 s");
         let counters = exporter.finish();
+        drop(sending);
         if counters.dropped > 0 {
             let why = counters.error.clone().unwrap_or_else(|| "its queue was full".to_owned());
             self.progress.warn(&format!("{} of the client's own spans were not exported: {why}", counters.dropped));
@@ -348,7 +360,9 @@ impl<'a> Session<'a> {
 
     /// Gives why not all of it could be written.
     fn close(&mut self, writer: RunWriter) -> Option<CliError> {
+        let writing = self.progress.waiting("writing the last figures to the run folder", "until the disk has taken them");
         let counters = writer.finish();
+        drop(writing);
         for (stream, count) in &counters.not_recorded {
             if let Some(stream) = self.info.streams.get_mut(usize::from(*stream)) {
                 stream.not_recorded = *count;
@@ -455,21 +469,6 @@ pub(crate) fn connect_options(plan: &Plan) -> ConnectOptions {
         server_name: tls.server_name.clone(),
     });
     options
-}
-
-/// Why the first call failed; a server that asks who we are has answered.
-async fn no_version(error: &SetupError, options: &ConnectOptions) -> CliError {
-    const UNAUTHENTICATED: CallError = CallError::Grpc(16);
-    if error.failure.error == UNAUTHENTICATED {
-        let text = &error.failure.text;
-        return CliError::new(format!("Milvus refuses the credentials ({text}): check `token`, or `user` and `password`, of [milvus]"));
-    }
-    if error.failure.error == CallError::Unavailable
-        && let Some(cause) = milvus::tls_refusal(options).await
-    {
-        return CliError::new(format!("no TLS connection to Milvus at {}: {}; {}", options.uri, cause.what(), cause.change()));
-    }
-    CliError::new(format!("Milvus does not answer: {error}"))
 }
 
 /// None for a folder such as `.`, whose path ends in no name.

@@ -115,6 +115,11 @@ impl Signals {
         self.stage.send_replace(stage);
     }
 
+    /// What a signal would lose now.
+    pub(crate) fn stage(&self) -> Stage {
+        *self.stage.borrow()
+    }
+
     /// What was asked for so far.
     pub(crate) fn asked(&self) -> Asked {
         *self.asked.borrow()

@@ -11,6 +11,7 @@ use super::{
     output::print,
     progress::Progress,
     runs, runtime,
+    waits::within,
 };
 use crate::{
     record::{FetchInfo, RunInfo, RunReader},
@@ -73,7 +74,9 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
         let options = SourceOptions { endpoint, admin, headers, ..SourceOptions::default() };
         let deadline = Duration::from_secs(arguments.deadline);
         let ended = Instant::now();
+        let opening = progress.waiting(format!("opening the source of spans {}", entry.name), within(deadline));
         let source = open_until(entry, &options, ended + deadline, &|error| progress.now(&collect::waiting(&error.text))).await;
+        drop(opening);
         let fetched = collect::read_again(&folder, source.map_err(CliError::new)?, (ended, deadline), &progress).await;
         // What run.json says of the earlier reading is worth more.
         nothing_read(&fetched).map_or(Ok(fetched), |why| Err(CliError::new(why)))
@@ -90,6 +93,7 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     info.fetch = Some(fetched);
     folder.note_file("spans.jsonl", &mut info);
     folder.write_info(&info).map_err(CliError::new)?;
+    let _analysing = progress.waiting("analysing the run", "until its files are read and its reports made");
     let analysis = analyse_folder(&folder)?;
     let written = write_reports(&folder, &analysis, &[]);
     print(&to_print(&analysis, &[])?)?;

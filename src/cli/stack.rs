@@ -10,6 +10,8 @@ use super::{
     probe::{self, ProbeTarget},
     progress::Progress,
     runtime,
+    signals::{Asked, Signals, Stage},
+    waits::within,
 };
 use crate::{
     plan::Plan,
@@ -34,17 +36,25 @@ enum StackCommand {
     Down,
 }
 
+/// How long the end of a process may take.
+const ENDING: &str = "at most about 15 s for each";
+
 /// Longest wait for the probe's spans.
 const PROBE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// Runs the subcommand.
-pub(crate) fn stack(arguments: &StackArguments) -> Result<Done, CliError> {
+pub(crate) fn stack(arguments: &StackArguments, signals: &Signals) -> Result<Done, CliError> {
     let options = StackOptions::default_ports().map_err(CliError::new)?;
     let progress = Progress::new(false);
     let runtime = runtime()?;
     match arguments.command {
         StackCommand::Up => {
-            let stack = runtime.block_on(up(&options, &progress))?;
+            // Left half way, it would leave servers behind.
+            signals.enter(Stage::Measuring);
+            let Some(stack) = runtime.block_on(signals.unless_asked(Asked::Nothing, up(&options, &progress))) else {
+                return Ok(signals.asked().done().unwrap_or(Done::Interrupted));
+            };
+            let stack = stack?;
             progress.end();
             print(describe(&stack).as_bytes())?;
             Ok(Done::Ok)
@@ -59,7 +69,7 @@ pub(crate) fn stack(arguments: &StackArguments) -> Result<Done, CliError> {
             Ok(if status.healthy { Done::Ok } else { Done::Failed })
         }
         StackCommand::Down => {
-            let report = runtime.block_on(stack::down(&options.folder, &|text| progress.step(text))).map_err(CliError::new)?;
+            let report = runtime.block_on(stack::down(&options.folder, &progress.steps(ENDING))).map_err(CliError::new)?;
             progress.end();
             let text =
                 if report.ended.is_empty() { "nothing was running\n".to_owned() } else { format!("ended {}\n", report.ended.join(", ")) };
@@ -71,7 +81,7 @@ pub(crate) fn stack(arguments: &StackArguments) -> Result<Done, CliError> {
 
 /// Starts the stack and sends the probe: it counts as up when a traced search came back with a span of the engine.
 async fn up(options: &StackOptions, progress: &Progress) -> Result<Stack, CliError> {
-    let stack = stack::up(options, &|text| progress.step(text)).await.map_err(CliError::new)?;
+    let stack = stack::up(options, &progress.steps("`milvus-bench stack down` undoes it")).await.map_err(CliError::new)?;
     for remark in &stack.remarks {
         progress.step(remark);
     }
@@ -80,10 +90,11 @@ async fn up(options: &StackOptions, progress: &Progress) -> Result<Stack, CliErr
     {
         let target =
             ProbeTarget { milvus: stack.milvus_uri.clone(), jaeger: jaeger.clone(), otlp: stack.otlp.clone(), deadline: PROBE_DEADLINE };
-        progress.step("sending a traced search through Milvus to Jaeger and back");
+        let say = progress.steps(within(PROBE_DEADLINE));
+        say("sending a traced search through Milvus to Jaeger and back");
         if let Err(error) = probe::probe(&target).await {
             // A stack that does not trace is no stack; what was started is not left behind.
-            let ended = stack::down(&options.folder, &|text| progress.step(text)).await;
+            let ended = stack::down(&options.folder, &progress.steps(ENDING)).await;
             let also = ended.err().map(|error| format!("; it could not be ended either: {error}")).unwrap_or_default();
             return Err(CliError::new(format!("the stack runs but does not trace: {error}{also}")));
         }

@@ -1,9 +1,17 @@
 //! A command on a thread of its own, so that a signal ends the program whatever is under way there: by returning through `main`.
 
-use super::{CliError, Done, runtime, signals::Signals};
+use super::{
+    CliError, Done,
+    output::say,
+    runtime,
+    signals::{Signals, Stage},
+};
 
-/// Carries out `work`, until it ends or a signal leaves it.
-pub(crate) fn supervised(work: impl FnOnce(&Signals) -> Result<Done, CliError> + Send + 'static) -> Result<Done, CliError> {
+/// Carries out `work`, until it ends or a signal leaves it; `when_free` is said where it had not even begun.
+pub(crate) fn supervised(
+    work: impl FnOnce(&Signals) -> Result<Done, CliError> + Send + 'static,
+    when_free: Option<&str>,
+) -> Result<Done, CliError> {
     let runtime = runtime()?;
     let signals = runtime.block_on(async { Signals::listen() })?;
     let mut leaving = signals.clone();
@@ -32,6 +40,9 @@ pub(crate) fn supervised(work: impl FnOnce(&Signals) -> Result<Done, CliError> +
         None => {
             // Dropping it would wait for what is under way, or take the clock away from it.
             std::mem::forget(runtime);
+            if leaving.stage() == Stage::Free {
+                when_free.iter().for_each(|line| say(line));
+            }
             Ok(leaving.asked().done().unwrap_or(Done::Interrupted))
         }
     }

@@ -8,6 +8,7 @@ use super::{
     CliError, Done,
     finish::UnreadLines,
     output::{print, say},
+    progress::Progress,
     report::terminal_style,
     runs,
 };
@@ -37,6 +38,8 @@ pub(crate) fn trace(arguments: &TraceArguments) -> Result<Done, CliError> {
     };
     let folder = runs::find(run.as_deref())?;
     let reader = RunReader::open(folder.path()).map_err(CliError::new)?;
+    let progress = Progress::plain();
+    let _searching = progress.waiting("looking for the request in the run", "until its files are read");
     // The drawing goes to stdout; what may be wrong with it does not.
     reader.changed_files().iter().for_each(|sentence| say(&format!("warning: {}", clean(sentence))));
     let spans = folder.file("spans.jsonl");

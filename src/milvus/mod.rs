@@ -8,6 +8,7 @@ mod client;
 mod connections;
 mod encode;
 mod error;
+mod observer;
 #[allow(missing_docs, clippy::all, clippy::pedantic, unreachable_pub)]
 #[rustfmt::skip]
 mod generated;
@@ -26,5 +27,6 @@ pub use client::{Client, HasStatus, SetupError, Timed, optional};
 pub use connections::{Connections, Exchange, InFlight, NotSent, Pick, Resolve, Watch, tls_refusal};
 pub use encode::{FloatColumn, InsertParts, encode_insert, placeholder_group};
 pub use error::{CallError, CallFailure, check_status};
+pub use observer::Observer;
 pub use tls_cause::TlsCause;
 pub use transport::{ConnectError, ConnectOptions, Credentials, Reply, TlsOptions, Transport};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    AccessPlan, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanError, PlanFlags, Remark, ResolvePlan, Secret, TlsPlan, limits,
-    secret,
+    AccessPlan, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanError, PlanFlags, Remark, ResolvePlan, Secret, TlsPlan,
+    WaitPlan, limits, secret,
     uri::{Address, Giver},
 };
 use crate::scenario::{At, ConnectionsTable, Environment, MilvusTable, TlsTable, choose, quoted};
@@ -17,6 +17,8 @@ const PICK: &[(&str, PickPlan)] =
     &[("round-robin", PickPlan::RoundRobin), ("pinned", PickPlan::Pinned), ("least-in-flight", PickPlan::LeastInFlight)];
 /// Shortest and longest timeout of a request.
 pub(super) const TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::from_secs(3600);
+/// Shortest and longest wait for Milvus.
+const WAITS: std::ops::RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
 
 impl AccessPlan {
     /// Its name, as in a scenario.
@@ -58,12 +60,18 @@ pub(super) fn resolve(
     Ok(MilvusPlan {
         uri,
         timeout: limits::duration(&table.timeout, TIMEOUTS, Duration::from_secs(10))?,
+        wait: wait(table, flags)?,
         connections: connections(&table.connections)?,
         access: access.map_or(AccessPlan::All, |row| row.1),
         database: table.database.as_ref().map(database).transpose()?,
         credentials: credentials(table, env, remarks)?,
         tls,
     })
+}
+
+fn wait(table: &MilvusTable, flags: &PlanFlags) -> Result<WaitPlan, PlanError> {
+    let limit = limits::duration(&table.wait, WAITS, Duration::from_secs(60))?;
+    Ok(WaitPlan { limit: flags.wait.unwrap_or(limit), written: flags.wait.is_some() || table.wait.is_some() })
 }
 
 fn connections(table: &ConnectionsTable) -> Result<ConnectionsPlan, PlanError> {

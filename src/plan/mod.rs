@@ -58,6 +58,8 @@ pub struct PlanFlags {
     pub spans: Option<String>,
     /// `--otlp`: where client spans go.
     pub otlp: Option<String>,
+    /// `--wait`: how long Milvus is waited for.
+    pub wait: Option<Duration>,
 }
 
 /// Seed of a scenario that names none.
@@ -135,6 +137,8 @@ pub struct MilvusPlan {
     pub uri: String,
     /// Default timeout of one request, from its sending.
     pub timeout: Duration,
+    /// How long it is waited for at the start.
+    pub wait: WaitPlan,
     /// Connections of the load.
     pub connections: ConnectionsPlan,
     /// What may leave the client.
@@ -145,6 +149,15 @@ pub struct MilvusPlan {
     pub credentials: CredentialsPlan,
     /// TLS files; None for plain or for native roots only.
     pub tls: Option<TlsPlan>,
+}
+
+/// `[milvus] wait`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitPlan {
+    /// Longest wait, 0 to 1 h.
+    pub limit: Duration,
+    /// Whether the key or the flag was written: a server that takes no connections is then waited for too.
+    pub written: bool,
 }
 
 /// `[milvus] connections`.

@@ -58,6 +58,7 @@ fn milvus(plan: &Plan) -> Value {
     json!({
         "uri": milvus.uri,
         "timeout": text(milvus.timeout),
+        "wait": text(milvus.wait.limit),
         "connections": {
             "count": milvus.connections.count,
             "resolve": milvus.connections.resolve.name(),

@@ -80,6 +80,7 @@ pub static KEYS: &[ScenarioKey] = &[
     key(TOP, "thresholds", "list of tables", "none", "at most 200", "what is required of the figures; exit code 1 where one fails"),
     key(MILVUS, "uri", "text", "http://127.0.0.1:19530", "http:// or https://, host, port (without one: 19530, https 443); no user or password, no path", "address of Milvus; `--uri` and `MILVUS_URI` come first"),
     key(MILVUS, "timeout", "duration", "10s", "1ms to 1h", "of one request, from its sending; counts as failed then"),
+    key(MILVUS, "wait", "duration", "60s", "0s to 1h", "how long a Milvus is waited for at the start that answers \"not ready yet\"; where it is written, also one that takes no connections; `--wait` comes first"),
     key(MILVUS, "connections", "number or { count, resolve, pick }", "4", "1 to 1,024", "connections that requests are spread over, divided among the load threads"),
     key(MILVUS, "access", "text", "all", "read, write, all", "what may leave the client: only reads; reads and writes of rows; everything"),
     key(MILVUS, "database", "text", "Milvus' default", "", "database of all collections"),

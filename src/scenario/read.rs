@@ -62,6 +62,7 @@ fn milvus(reader: &Reader<'_>, folder: &Path) -> Result<MilvusTable> {
     Ok(MilvusTable {
         uri: reader.text("uri")?,
         timeout: reader.duration("timeout")?,
+        wait: reader.duration("wait")?,
         connections: connections(reader)?,
         access: reader.text("access")?,
         database: reader.text("database")?,

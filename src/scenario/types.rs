@@ -70,6 +70,7 @@ pub enum SecretSource {
 pub struct MilvusTable {
     pub uri: Option<At<String>>,
     pub timeout: Option<At<Duration>>,
+    pub wait: Option<At<Duration>>,
     pub connections: ConnectionsTable,
     pub access: Option<At<String>>,
     pub database: Option<At<String>>,

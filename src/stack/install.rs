@@ -55,7 +55,8 @@ impl Installer<'_> {
     /// One installation at a time in this cache; waits for another one, which is about to install the same.
     pub(super) async fn lock(&self) -> Result<Lock, StackError> {
         create_folder(self.cache)?;
-        Lock::take(&self.cache.join("install.lock"), 20 * MINUTE, || (self.progress.0)("waiting for another installation")).await
+        Lock::take(&self.cache.join("install.lock"), 20 * MINUTE, || (self.progress.0)("waiting for another installation (at most 20 min)"))
+            .await
     }
 
     /// Milvus, installed if it is not yet.
@@ -76,7 +77,11 @@ impl Installer<'_> {
         })?;
         delete_folder(&folder)?;
         create_folder(&folder)?;
-        (self.progress.0)(&format!("installing Milvus {} from PyPI into {} (once, 60 MB to load)", milvus::VERSION, folder.display()));
+        (self.progress.0)(&format!(
+            "installing Milvus {} from PyPI into {} (once, 60 MB to load; at most 18 min)",
+            milvus::VERSION,
+            folder.display()
+        ));
         self.install_milvus(&python, &folder).await?;
         mark_complete(&folder, milvus::VERSION)?;
         Ok(installed)
@@ -92,7 +97,7 @@ impl Installer<'_> {
         command.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--only-binary=:all:"]);
         command.args([&format!("milvus=={}", milvus::VERSION), "setuptools<70"]);
         run("installing milvus by pip", command, &log, 15 * MINUTE).await?;
-        (self.progress.0)("unpacking Milvus (250 MB)");
+        (self.progress.0)("unpacking Milvus (250 MB; at most 5 min)");
         let mut command = Command::new(venv.join("bin/python"));
         command.args(["-c", UNPACK]).arg(folder.join("server"));
         run("unpacking milvus", command, &log, 5 * MINUTE).await
@@ -133,7 +138,7 @@ impl Installer<'_> {
         let log = self.log("install-jaeger.log")?;
         let mut outcome = Ok(());
         for version in JAEGER_VERSIONS {
-            (self.progress.0)(&format!("building Jaeger {version} by `go install` (once, about a minute)"));
+            (self.progress.0)(&format!("building Jaeger {version} by `go install` (once, about a minute; at most 20 min)"));
             outcome = run(&format!("go install of Jaeger {version}"), go_install(&go, version, folder), &log, 20 * MINUTE).await;
             if outcome.is_ok() {
                 mark_complete(folder, version)?;

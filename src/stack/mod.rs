@@ -197,7 +197,8 @@ pub async fn up(options: &StackOptions, progress: &dyn Fn(&str)) -> Result<Stack
     check_machine(std::env::consts::OS, std::env::consts::ARCH)?;
     state::create_folder(&options.folder)?;
     let lock = options.folder.join("lock");
-    let _lock = Lock::take(&lock, UP_LOCK, || progress("waiting for another milvus-bench that works on this stack")).await?;
+    let _lock =
+        Lock::take(&lock, UP_LOCK, || progress("waiting for another milvus-bench that works on this stack (at most 40 min)")).await?;
     if let Some(state) = state::read(&options.folder)? {
         if healthy(&state).await {
             return Ok(stack(&options.folder, &state, false));
@@ -236,7 +237,7 @@ pub async fn down(folder: &Path, progress: &dyn Fn(&str)) -> Result<DownReport, 
     if !state::path(folder).exists() {
         return Ok(DownReport::default());
     }
-    let _lock = Lock::take(&folder.join("lock"), DOWN_LOCK, || progress("waiting for another milvus-bench")).await?;
+    let _lock = Lock::take(&folder.join("lock"), DOWN_LOCK, || progress("waiting for another milvus-bench (at most 10 s)")).await?;
     let Some(state) = state::read(folder)? else { return Ok(DownReport::default()) };
     let mut report = DownReport::default();
     for process in &state.processes {
@@ -320,11 +321,11 @@ async fn start(options: &StackOptions, servers: &Servers, progress: &dyn Fn(&str
         jaeger.health_path().clone_into(&mut state.health_path);
         state.jaeger = true;
         state.versions.insert("jaeger".to_owned(), jaeger.version.clone());
-        progress(&format!("starting Jaeger {}", jaeger.version));
+        progress(&format!("starting Jaeger {} (at most {} s)", jaeger.version, JAEGER_READY.as_secs()));
         let health = jaeger::health(ports, &state.health_path);
         launch(folder, &jaeger.program(folder, ports)?, &mut state, &health, JAEGER_READY).await?;
     }
-    progress(&format!("starting Milvus {}", milvus::VERSION));
+    progress(&format!("starting Milvus {} (at most {} s)", milvus::VERSION, MILVUS_READY.as_secs()));
     let program = milvus::program(&servers.milvus, folder, ports, &state.otlp)?;
     launch(folder, &program, &mut state, &milvus::health(ports), MILVUS_READY).await?;
     state.ready = true;

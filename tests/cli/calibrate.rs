@@ -111,7 +111,11 @@ fn an_interrupt_leaves_no_process_and_no_folder() {
     let mut child = command.spawn().expect("the program starts");
     let pid = Pid::from_child(&child);
     let scratch = || fs::read_dir(bench.path().join("tmp")).expect("the folder").count();
-    let children = || fs::read_to_string(format!("/proc/{0}/task/{0}/children", pid.as_raw_nonzero())).unwrap_or_default();
+    // Those of every thread.
+    let children = || -> String {
+        let tasks = fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).into_iter().flatten().flatten();
+        tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok()).collect()
+    };
     let mut stderr = BufReader::new(child.stderr.take().expect("it is piped")).lines();
     assert!(stderr.any(|line| line.expect("UTF-8").contains("round 2 of 100")), "it ended early");
     let null = children();

@@ -190,3 +190,120 @@ fn an_interrupt_while_a_silent_milvus_is_waited_for() {
     running.ended().exits(130);
     assert_eq!(bench.only_folder().run()["status"], "interrupted");
 }
+
+/// The sentence of a run that was ended before it had measured anything.
+const NOTHING: &str = "nothing was measured: the run was ended before a request of a measurement was answered";
+
+/// A run that was interrupted says that nothing was measured, and nothing else, on stderr, in its folder and in a later report.
+#[track_caller]
+fn check_nothing_measured(bench: &Bench, running: crate::bench::Running, moment: &str) {
+    running.signal(Signal::INT);
+    let ended = running.ended().exits(130);
+    assert_eq!(ended.stdout, "", "{moment}");
+    assert_eq!(ended.stderr.matches(NOTHING).count(), 1, "{moment}: {}", ended.stderr);
+    let folder = bench.only_folder();
+    assert_eq!((&folder.run()["status"], &folder.run()["verdict"]), (&"interrupted".into(), &"invalid".into()), "{moment}");
+    let again = bench.call(&["report"]).exits(0);
+    let text = again.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("INVALID") && text.contains(NOTHING) && !text.contains("reservations"), "{moment}: {}", again.stdout);
+    let reasons = folder.report()["verdict"]["reasons"].clone();
+    assert_eq!((reasons.as_array().map(Vec::len), &reasons[0]["code"]), (Some(1), &"nothing_measured".into()), "{moment}");
+}
+
+#[test]
+fn a_run_in_which_nothing_was_measured_says_one_thing_at_every_moment() {
+    let (silent, address) = silent();
+    let bench = Bench::new(&crate::bench::scenario(&format!("http://{address}"), &[]));
+    let running = bench.start(&[]);
+    let (_connection, _) = silent.accept().expect("a connection");
+    check_nothing_measured(&bench, running, "connecting");
+
+    let fake = FakeMilvus::start();
+    let source = format!("source = \"jaeger\"\nendpoint = \"http://{address}\"");
+    let bench = Bench::at(&fake, &[("source = \"none\"", source.as_str()), ("\"2s\"", "\"1h\"")]);
+    let running = bench.start(&[]);
+    let (_connection, _) = silent.accept().expect("a connection");
+    check_nothing_measured(&bench, running, "opening the source of spans");
+
+    let fake = FakeMilvus::start();
+    fake.fail(&methods::GET_VERSION, .., Failure::milvus(1, 1, "not ready"));
+    let bench = Bench::at(&fake, &[]);
+    let mut running = bench.start(&[]);
+    running.says("asking again");
+    check_nothing_measured(&bench, running, "waiting for Milvus");
+
+    let fake = FakeMilvus::start();
+    fake.fail(&methods::INSERT, .., Failure::Never);
+    let bench = Bench::at(&fake, &[]);
+    let running = bench.start(&[]);
+    wait(fake.called(&methods::INSERT, 1));
+    check_nothing_measured(&bench, running, "preparing");
+
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[("duration = \"1s\"", "warmup = \"10m\"\nduration = \"1s\"")]);
+    let running = bench.start(&[]);
+    wait(fake.called(&methods::SEARCH, 20));
+    check_nothing_measured(&bench, running, "warming up");
+
+    let fake = FakeMilvus::start();
+    fake.fail(&methods::SEARCH, .., Failure::Never);
+    let bench = Bench::at(&fake, &[("\"1s\"", "\"10m\""), ("timeout = \"5s\"", "timeout = \"10m\"")]);
+    let running = bench.start(&[]);
+    wait(fake.called(&methods::SEARCH, 1));
+    check_nothing_measured(&bench, running, "before the first answer");
+
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[("rate = 50", "rate = 50\nstart = \"9m\""), ("\"1s\"", "\"10m\"")]);
+    let mut running = bench.start(&[]);
+    running.says("phase alone");
+    check_nothing_measured(&bench, running, "before the first request");
+}
+
+/// A signal while the report is being written to a reader that does not read.
+#[track_caller]
+fn check_while_the_report_is_made(signal: Signal, code: i32) {
+    use std::io::Write;
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[]);
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    // It holds no more: whoever writes to it waits.
+    let size = rustix::pipe::fcntl_setpipe_size(&writer, 4096).expect("its size");
+    writer.write_all(&vec![b'x'; size]).expect("it fits");
+    let mut child = bench
+        .command(&["run", "scenario.toml", "--accept-invalid"])
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let stderr = std::io::BufReader::new(child.stderr.take().expect("a pipe"));
+    let lines = std::io::BufRead::lines(stderr);
+    assert!(lines.map_while(Result::ok).any(|line| line.starts_with("report: ")), "it makes its reports");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).expect("it runs");
+    // A program that goes on waiting ends with another code when its reader is gone.
+    let (ended, deadline) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        let _ = deadline.recv_timeout(std::time::Duration::from_secs(60));
+        drop(reader);
+    });
+    assert_eq!(child.wait().expect("it ends").code(), Some(code));
+    drop(ended);
+    bench.only_folder().check();
+}
+
+#[test]
+fn signals_end_a_run_whose_report_is_not_taken() {
+    check_while_the_report_is_made(Signal::INT, 130);
+    check_while_the_report_is_made(Signal::TERM, 143);
+    check_while_the_report_is_made(Signal::HUP, 143);
+}
+
+#[test]
+fn a_termination_while_a_round_is_analysed_has_its_code() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[]);
+    let mut running = bench.start(&["--repeat", "3"]);
+    running.says("run folder: ");
+    running.signal(Signal::TERM);
+    let ended = running.ended().exits(143);
+    assert!(!ended.stderr.contains("run 3 of 3"), "{}", ended.stderr);
+}

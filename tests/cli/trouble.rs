@@ -182,3 +182,31 @@ fn a_rate_far_above_what_milvus_can_do_ends_and_says_so() {
     let reasons = report["verdict"]["reasons"].as_array().expect("reasons");
     assert!(reasons.iter().any(|reason| reason["code"] == "overloaded"), "{reasons:#?}");
 }
+
+#[test]
+fn too_many_open_files_is_said_with_its_own_advice_wherever_it_occurs() {
+    let fake = FakeMilvus::start();
+    let embedded = format!("source = \"embedded\"\nlisten = \"127.0.0.1:{}\"", closed_port());
+    let bench = Bench::at(&fake, &[("connections = 1", "connections = 16"), ("source = \"none\"", &embedded)]);
+    let direct = bench.command(&["run", "scenario.toml", "--accept-invalid", "--threads", "1", "--out"]);
+    let mut seen = 0;
+    for limit in 3..200 {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]).arg(direct.get_program()).args(direct.get_args());
+        command.arg(format!("run-{limit}")).current_dir(bench.path()).env("MILVUS_BENCH_CALIBRATE", "off");
+        let ended = crate::bench::Ended::of(command.output().expect("the shell starts"));
+        assert!(!ended.stderr.contains("panicked"), "limit {limit}: {}", ended.stderr);
+        if ended.code == Some(0) && !ended.stderr.contains("os error 24") {
+            break;
+        }
+        // The dynamic loader's own words, below what a process needs to start.
+        if ended.code == Some(127) {
+            continue;
+        }
+        seen += 1;
+        let advised = |line: &&str| line.contains("no more files may be open in this process") && line.contains("ulimit -n");
+        assert!(ended.stderr.lines().any(|line| advised(&line)), "limit {limit}, {:?}: {}", ended.code, ended.stderr);
+        assert!(!ended.stderr.contains("stack up"), "limit {limit}: {}", ended.stderr);
+    }
+    assert!(seen >= 10, "only {seen} limits were too low");
+}

@@ -5,5 +5,6 @@
 
 pub mod fake_milvus;
 pub mod harness;
+pub mod page;
 pub mod raw_client;
 pub mod trace_backend;

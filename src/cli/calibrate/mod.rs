@@ -29,6 +29,7 @@ use super::{
     runtime,
     session::Session,
     signals::{Asked, Signals, Stage},
+    waits::within,
 };
 use crate::{plan::Plan, record::read_histograms};
 
@@ -94,6 +95,7 @@ pub(crate) fn calibrate(arguments: &CalibrateArguments, signals: &Signals) -> Re
         for round in 0..arguments.repeat {
             for (cell, measured) in cells.iter().zip(&mut rounds) {
                 progress.step(&format!("calibrate: {cell}, round {} of {}", round + 1, arguments.repeat));
+                let _measuring = progress.waiting(format!("calibrate: {cell}"), within(arguments.duration * 2 + Duration::from_secs(10)));
                 measured.push(measure(cell, &conditions).await?);
             }
         }

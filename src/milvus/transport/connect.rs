@@ -9,7 +9,7 @@ use tonic::{
 };
 use url::Url;
 
-use super::{Access, Pick, Resolve};
+use super::{Access, Observer, Pick, Resolve};
 use crate::{milvus::TlsCause, open_files};
 
 /// Flow-control windows: as large as a reply may reasonably be, so that reading a reply never waits for a window update.
@@ -118,6 +118,8 @@ pub struct ConnectOptions {
     pub pick: Pick,
     /// Which address of the URI's name the connections of the load take.
     pub resolve: Resolve,
+    /// Who is told what is waited for; the load tells nobody.
+    pub observer: Option<Observer>,
 }
 
 impl ConnectOptions {
@@ -134,6 +136,7 @@ impl ConnectOptions {
             tls: None,
             pick: Pick::default(),
             resolve: Resolve::default(),
+            observer: None,
         }
     }
 }

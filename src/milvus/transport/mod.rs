@@ -22,7 +22,7 @@ use tonic::{
 
 use self::codec::BytesCodec;
 pub use self::connect::{ConnectError, ConnectOptions, Credentials, TlsOptions};
-use super::{Access, Call, CallError, CallFailure, Pick, Resolve, TlsCause};
+use super::{Access, Call, CallError, CallFailure, Observer, Pick, Resolve, TlsCause};
 use crate::not_grpc::{NotGrpc, Reading};
 
 /// Longest reply that is accepted: at least what a proxy sends with its default limits (64 MiB in 2.3, more since 2.4).
@@ -57,6 +57,7 @@ struct Inner {
     connections: Vec<Grpc<Reading<Channel>>>,
     metadata: MetadataMap,
     secrets: Vec<String>,
+    observer: Option<Observer>,
 }
 
 impl fmt::Debug for Transport {
@@ -74,10 +75,14 @@ impl Transport {
         let endpoint = connect::endpoint(options)?;
         let metadata = connect::metadata(options)?;
         let secrets = options.credentials.secrets();
+        let what = format!("waiting for a connection to Milvus at {}", options.uri);
+        let waiting = options.observer.as_ref().map(|observer| observer.begin(&what, options.connect_timeout));
         let channels = connect::open(options, &endpoint).await?;
+        drop(waiting);
         let connections =
             channels.into_iter().map(|channel| Grpc::new(Reading(channel)).max_decoding_message_size(MAX_REPLY_BYTES)).collect();
-        let inner = Inner { uri: options.uri.clone(), access: options.access, connections, metadata, secrets };
+        let observer = options.observer.clone();
+        let inner = Inner { uri: options.uri.clone(), access: options.access, connections, metadata, secrets, observer };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -102,6 +107,8 @@ impl Transport {
         if !access.allows(call.method.effect) {
             return unsent(CallFailure::new(CallError::Forbidden, &forbidden_text(call, access)));
         }
+        let what = || format!("waiting for Milvus' reply to {}", call.method.name);
+        let _waiting = self.inner.observer.as_ref().map(|observer| observer.begin(&what(), timeout));
         let request = self.request(call, traceparent);
         let path = PathAndQuery::from_static(call.method.path);
         let codec = BytesCodec { body_bytes: call.body.len() };

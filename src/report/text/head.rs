@@ -72,6 +72,10 @@ fn verdict(state: VerdictState) -> (&'static str, Paint) {
 }
 
 pub(in crate::report) fn status_note(analysis: &Analysis) -> Option<String> {
+    if analysis.nothing_measured() {
+        // The verdict says it.
+        return None;
+    }
     let until =
         if measured(analysis).next().is_some() { "the figures are of what was measured until then" } else { "nothing was measured" };
     let note = match (analysis.status.as_str(), &analysis.failure) {
