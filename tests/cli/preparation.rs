@@ -187,6 +187,7 @@ fn every_step_waits_while_milvus_asks_for_it() {
     let asks: &[(&'static Method, Failure)] = &[
         (&methods::DESCRIBE_COLLECTION, Failure::milvus(8, 49, "rate limit exceeded[rate=0.1]")),
         (&methods::CREATE_COLLECTION, Failure::milvus(8, 49, "rate limit exceeded[rate=0.1]")),
+        (&methods::CREATE_ALIAS, Failure::milvus(8, 49, "rate limit exceeded[rate=0.1]")),
         (&methods::INSERT, Failure::milvus(8, 49, "rate limit exceeded[rate=0]")),
         (&methods::FLUSH, Failure::milvus(8, 49, "rate limit exceeded[rate=0.1]")),
         (&methods::GET_FLUSH_STATE, Failure::milvus(0, 49, "rate limit of 2.2")),
@@ -209,6 +210,7 @@ fn every_step_waits_while_milvus_asks_for_it() {
     }
     assert!(ended.stderr.contains("of at most 600 s (milvus_8: rate limit exceeded[rate=0.1])"), "{}", ended.stderr);
     assert_eq!(fake.rows("words"), None, "dropped at the end");
+    assert!(!ended.stderr.contains("takes no mark"), "{}", ended.stderr);
     // Only the last attempt of a step is recorded.
     let flush = bench.only_folder().workload("prepare", "flush");
     assert_eq!((&flush["requests"]["ok"], &flush["requests"]["failed"]), (&1.into(), &0.into()));

@@ -116,7 +116,8 @@ async fn replace(context: &mut PrepareContext<'_>, collection: &CollectionPlan) 
     let others = decide::refuse_if_used(context, collection, &found).await;
     context.claims.release(name).await;
     others?;
-    context.claims.clear(&found).await.map_err(|error| failed(collection, error))?;
+    let ask = async || context.claims.clear(&found).await;
+    patience::patiently(context, collection, ask).await.map_err(|error| failed(collection, error))?;
     let request = setup::drop_collection(&collection.shape);
     context.step(collection, Step::Drop, &methods::DROP_COLLECTION, &request).await.map_err(|error| failed(collection, error))
 }
@@ -161,7 +162,9 @@ async fn hold(
         context.claims.tidy(found).await;
     }
     let name = &collection.shape.name;
-    if let Err(error) = context.claims.hold(name, found.collection_id, marked).await
+    let ask = async || context.claims.hold(name, found.collection_id, marked).await;
+    let held = patience::patiently(context, collection, ask).await;
+    if let Err(error) = held
         && collection.prepare != PrepareMode::Reuse
     {
         context.unmarked.push((name.clone(), error.to_string()));
@@ -212,7 +215,8 @@ pub async fn drop_again(context: &mut PrepareContext<'_>, collection: &Collectio
         return Dropped::No(format!("run {} of milvus-bench works with it", other.run));
     }
     context.claims.release(&collection.shape.name).await;
-    if let Err(error) = context.claims.clear(&found).await {
+    let ask = async || context.claims.clear(&found).await;
+    if let Err(error) = patience::patiently(context, collection, ask).await {
         return Dropped::No(error.to_string());
     }
     let request = setup::drop_collection(&collection.shape);
