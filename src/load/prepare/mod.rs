@@ -111,7 +111,7 @@ async fn replace(context: &mut PrepareContext<'_>, collection: &CollectionPlan) 
     decide::may_be_replaced(context, collection, &found).await?;
     let name = &collection.shape.name;
     // A server that takes no marks says so when the new collection is marked.
-    let _ = context.claims.hold(name, found.collection_id, true).await;
+    let _ = context.claims.hold(name, &found, true).await;
     let Some(found) = describe(context, collection).await? else { return Ok(context.claims.release(name).await) };
     let others = decide::refuse_if_used(context, collection, &found).await;
     context.claims.release(name).await;
@@ -162,7 +162,7 @@ async fn hold(
         context.claims.tidy(found).await;
     }
     let name = &collection.shape.name;
-    let ask = async || context.claims.hold(name, found.collection_id, marked).await;
+    let ask = async || context.claims.hold(name, found, marked).await;
     let held = patience::patiently(context, collection, ask).await;
     if let Err(error) = held
         && collection.prepare != PrepareMode::Reuse

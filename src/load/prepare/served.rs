@@ -30,6 +30,12 @@ pub(super) fn progress(index: &IndexDescription, rows: u64) -> String {
     format!("index {} {}, {indexed} of {rows} rows{reason}", index_type(index), state_name(index.state()))
 }
 
+/// The state of an index in words, with Milvus' own reason where it has one: `failed (no space left on device)`.
+pub(super) fn state_words(index: &IndexDescription) -> String {
+    let (state, reason) = (state_name(index.state()), &index.index_state_fail_reason);
+    if reason.is_empty() { state.to_owned() } else { format!("{state} ({reason})") }
+}
+
 /// The sentence about an index whose build failed, with Milvus' own reason and state.
 pub(super) fn failed(index: &IndexDescription, collection: &str) -> Option<String> {
     let reason = match index.index_state_fail_reason.as_str() {
@@ -46,7 +52,7 @@ pub(super) fn failed(index: &IndexDescription, collection: &str) -> Option<Strin
 }
 
 /// Milvus' state of an index in words.
-pub(super) fn state_name(state: IndexState) -> &'static str {
+fn state_name(state: IndexState) -> &'static str {
     match state {
         IndexState::None => "unknown",
         IndexState::Unissued => "not begun",
