@@ -112,7 +112,10 @@ async fn replace(context: &mut PrepareContext<'_>, collection: &CollectionPlan) 
     let name = &collection.shape.name;
     // A server that takes no marks says so when the new collection is marked.
     let _ = context.claims.hold(name, &found, true).await;
-    let Some(found) = describe(context, collection).await? else { return Ok(context.claims.release(name).await) };
+    let Some(found) = describe(context, collection).await? else {
+        context.claims.release(name).await;
+        return Ok(());
+    };
     let others = decide::refuse_if_used(context, collection, &found).await;
     context.claims.release(name).await;
     others?;

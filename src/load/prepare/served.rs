@@ -105,11 +105,17 @@ pub(super) fn missing(segments: &[QuerySegmentInfo], rows: u64, index_type: &str
     (bare > 0).then_some(Missing::Index(bare))
 }
 
-/// Ids and rows of the segments, in an order of their own: equal where nothing was handed off, merged or indexed in between.
-pub(super) fn fingerprint(segments: &[QuerySegmentInfo]) -> Vec<(i64, i64, String)> {
-    let mut all: Vec<_> = segments.iter().map(|segment| (segment.segment_id, segment.num_rows, segment.index_name.clone())).collect();
-    all.sort();
-    all
+/// What is served, each segment with id, rows and index.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Layout(Vec<(i64, i64, String)>);
+
+impl Layout {
+    /// Of these segments, in an order of its own: equal where nothing was handed off, merged or indexed in between.
+    pub(super) fn of(segments: &[QuerySegmentInfo]) -> Self {
+        let mut all: Vec<_> = segments.iter().map(|segment| (segment.segment_id, segment.num_rows, segment.index_name.clone())).collect();
+        all.sort();
+        Self(all)
+    }
 }
 
 #[cfg(test)]
