@@ -51,7 +51,8 @@ impl fmt::Display for Warning {
             }
             Warning::ServedByBruteForce { phase, collection, rows } => write!(
                 f,
-                "phase {phase} began with {rows} rows of {collection} in segments without an index, which are searched by brute force: flush and wait, or let prepare do it"
+                "phase {phase} began with {rows} rows of {collection} in segments without an index, which are searched by brute force: flush and wait, or let prepare do it; where its index is \
+                 finished, Milvus is configured to build none over segments of this size"
             ),
             Warning::CollectionReplaced { phase, collection, found } => write!(
                 f,

@@ -171,6 +171,23 @@ fn flat_is_ready_without_an_index_and_no_doubt() {
 }
 
 #[test]
+fn a_build_that_failed_is_told_with_milvus_reason() {
+    let fake = with_words();
+    fake.fail_indexes("failed to build index: no space left on device");
+    Bench::at(&fake, &[("index = { type = \"FLAT\" }", "index = { type = \"HNSW\", params = { M = 8, efConstruction = 64 } }")])
+        .run(&[])
+        .exits(2)
+        .error(&["index HNSW on vector of collection words", "state failed, 50 of 100 rows", "no space left on device"]);
+    // Of somebody else's it is a doubt.
+    let fake = with_words();
+    fake.fail_indexes("no space left on device");
+    let bench = Bench::at(&fake, &[REUSED]);
+    let ended = bench.run(&[]).exits(0);
+    let words = "while the index of words was failed (no space left on device)";
+    assert!(bench.only_folder().report()["verdict"].to_string().contains(words), "{}", ended.stdout);
+}
+
+#[test]
 fn ensure_waits_for_segments_that_are_just_handed_off() {
     let fake = FakeMilvus::start();
     let bench = Bench::at(&fake, &[("\"full\"", "\"ensure\"")]);
@@ -187,6 +204,7 @@ fn every_step_waits_while_milvus_asks_for_it() {
     let asks: &[(&'static Method, Failure)] = &[
         (&methods::DESCRIBE_COLLECTION, Failure::milvus(8, 49, "rate limit exceeded[rate=0.1]")),
         (&methods::CREATE_COLLECTION, Failure::milvus(8, 49, "rate limit exceeded[rate=0.1]")),
+        (&methods::CREATE_ALIAS, Failure::milvus(8, 49, "rate limit exceeded[rate=0.1]")),
         (&methods::INSERT, Failure::milvus(8, 49, "rate limit exceeded[rate=0]")),
         (&methods::FLUSH, Failure::milvus(8, 49, "rate limit exceeded[rate=0.1]")),
         (&methods::GET_FLUSH_STATE, Failure::milvus(0, 49, "rate limit of 2.2")),
@@ -209,6 +227,7 @@ fn every_step_waits_while_milvus_asks_for_it() {
     }
     assert!(ended.stderr.contains("of at most 600 s (milvus_8: rate limit exceeded[rate=0.1])"), "{}", ended.stderr);
     assert_eq!(fake.rows("words"), None, "dropped at the end");
+    assert!(!ended.stderr.contains("takes no mark"), "{}", ended.stderr);
     // Only the last attempt of a step is recorded.
     let flush = bench.only_folder().workload("prepare", "flush");
     assert_eq!((&flush["requests"]["ok"], &flush["requests"]["failed"]), (&1.into(), &0.into()));

@@ -127,6 +127,11 @@ impl FakeMilvus {
 
     // ---- failures ----
 
+    /// Builds of indexes have failed from now on, for this reason.
+    pub fn fail_indexes(&self, reason: &str) {
+        lock(&self.shared.store).index_failure = Some(reason.to_owned());
+    }
+
     /// The calls of `method` with a number in `calls`, from 1, fail; earlier rules win.
     pub fn fail(&self, method: &'static Method, calls: impl RangeBounds<u64>, failure: Failure) {
         let range = (calls.start_bound().cloned(), calls.end_bound().cloned());

@@ -26,8 +26,10 @@ const RENEWED_EVERY: Duration = Duration::from_secs(20);
 pub struct Held {
     /// Its name in the plan.
     pub name: String,
-    /// Milvus' id of it.
+    /// Milvus' id of it; 0 from milvus-lite, which gives none.
     pub id: i64,
+    /// Its description, which names the run that created it: where there are no ids, it is what tells two collections apart.
+    description: String,
     /// The alias by which it is marked; None where Milvus takes no mark, or nothing may be changed.
     alias: Option<String>,
 }
@@ -95,12 +97,13 @@ impl Claims {
         RunMark { at: now(&self.client).await, ..self.run.clone() }
     }
 
-    /// Remembers that `name` is the collection `id`, and marks it if `marked`. An error says why Milvus takes no mark; the id is
-    /// remembered all the same.
+    /// Remembers that `name` is the collection that was `found`, and marks it if `marked`. An error says why Milvus takes no mark; the
+    /// id is remembered all the same.
     ///
     /// # Errors
     /// Milvus refuses the alias.
-    pub async fn hold(&self, name: &str, id: i64, marked: bool) -> Result<(), SetupError> {
+    pub async fn hold(&self, name: &str, found: &proto::DescribeCollectionResponse, marked: bool) -> Result<(), SetupError> {
+        let id = found.collection_id;
         let alias = if marked { Some(self.put(name, id).await) } else { None };
         let (alias, refused) = match alias {
             Some(Ok(alias)) => (Some(alias), None),
@@ -109,7 +112,7 @@ impl Claims {
         };
         let mut held = lock(&self.held);
         held.retain(|held| held.name != name);
-        held.push(Held { name: name.to_owned(), id, alias });
+        held.push(Held { name: name.to_owned(), id, description: description(found).to_owned(), alias });
         refused.map_or(Ok(()), Err)
     }
 
@@ -171,10 +174,10 @@ impl Claims {
     /// Looks whether `name` still leads to the collection that this run holds: None if so, else what was found, in words. Where Milvus
     /// does not answer, nothing is known, and nothing is said.
     pub async fn changed(&self, name: &str) -> Option<String> {
-        let id = self.id(name)?;
+        let held = self.held().into_iter().find(|held| held.name == name)?;
         let found = self.client.describe_collection(name).await.ok()?;
         let words = match found {
-            Some(found) if found.collection_id == id => return None,
+            Some(found) if found.collection_id == held.id && description(&found) == held.description => return None,
             Some(found) => describe_other(&found),
             None => "it is gone".to_owned(),
         };
@@ -233,9 +236,13 @@ fn marks(found: &proto::DescribeCollectionResponse) -> impl Iterator<Item = (&st
     found.aliases.iter().filter_map(|alias| Some((alias.as_str(), RunMark::of_alias(alias)?)))
 }
 
+fn description(found: &proto::DescribeCollectionResponse) -> &str {
+    found.schema.as_ref().map_or("", |schema| schema.description.as_str())
+}
+
 /// The run that created a collection, where its description says so.
 pub(super) fn creator(found: &proto::DescribeCollectionResponse) -> Option<RunMark> {
-    found.schema.as_ref().and_then(|schema| mark::of_description(&schema.description)).and_then(|mark| mark.creator)
+    mark::of_description(description(found)).and_then(|mark| mark.creator)
 }
 
 /// Whose a collection is that took the place of another one.

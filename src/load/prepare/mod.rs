@@ -111,12 +111,16 @@ async fn replace(context: &mut PrepareContext<'_>, collection: &CollectionPlan) 
     decide::may_be_replaced(context, collection, &found).await?;
     let name = &collection.shape.name;
     // A server that takes no marks says so when the new collection is marked.
-    let _ = context.claims.hold(name, found.collection_id, true).await;
-    let Some(found) = describe(context, collection).await? else { return Ok(context.claims.release(name).await) };
+    let _ = context.claims.hold(name, &found, true).await;
+    let Some(found) = describe(context, collection).await? else {
+        context.claims.release(name).await;
+        return Ok(());
+    };
     let others = decide::refuse_if_used(context, collection, &found).await;
     context.claims.release(name).await;
     others?;
-    context.claims.clear(&found).await.map_err(|error| failed(collection, error))?;
+    let ask = async || context.claims.clear(&found).await;
+    patience::patiently(context, collection, ask).await.map_err(|error| failed(collection, error))?;
     let request = setup::drop_collection(&collection.shape);
     context.step(collection, Step::Drop, &methods::DROP_COLLECTION, &request).await.map_err(|error| failed(collection, error))
 }
@@ -161,7 +165,9 @@ async fn hold(
         context.claims.tidy(found).await;
     }
     let name = &collection.shape.name;
-    if let Err(error) = context.claims.hold(name, found.collection_id, marked).await
+    let ask = async || context.claims.hold(name, found, marked).await;
+    let held = patience::patiently(context, collection, ask).await;
+    if let Err(error) = held
         && collection.prepare != PrepareMode::Reuse
     {
         context.unmarked.push((name.clone(), error.to_string()));
@@ -212,7 +218,8 @@ pub async fn drop_again(context: &mut PrepareContext<'_>, collection: &Collectio
         return Dropped::No(format!("run {} of milvus-bench works with it", other.run));
     }
     context.claims.release(&collection.shape.name).await;
-    if let Err(error) = context.claims.clear(&found).await {
+    let ask = async || context.claims.clear(&found).await;
+    if let Err(error) = patience::patiently(context, collection, ask).await {
         return Dropped::No(error.to_string());
     }
     let request = setup::drop_collection(&collection.shape);

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     PrepareError, failed,
     patience::patiently,
-    served::{self, Missing},
+    served::{self, Layout, Missing},
     steps::{PrepareContext, Step},
 };
 use crate::{
@@ -133,12 +133,12 @@ pub(super) async fn wait_until_ready(
 /// Whether nothing has changed for long although the index is finished.
 #[derive(Debug, Default)]
 struct Still {
-    since: Option<(Instant, Vec<(i64, i64, String)>)>,
+    since: Option<(Instant, Layout)>,
 }
 
 impl Still {
     fn settled(&mut self, index: &IndexDescription, segments: &[QuerySegmentInfo]) -> bool {
-        let now = served::fingerprint(segments);
+        let now = Layout::of(segments);
         let finished = served::covers(index, 0);
         match &self.since {
             Some((since, before)) if finished && *before == now => since.elapsed() >= SETTLED,

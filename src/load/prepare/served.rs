@@ -30,6 +30,12 @@ pub(super) fn progress(index: &IndexDescription, rows: u64) -> String {
     format!("index {} {}, {indexed} of {rows} rows{reason}", index_type(index), state_name(index.state()))
 }
 
+/// The state of an index in words, with Milvus' own reason where it has one: `failed (no space left on device)`.
+pub(super) fn state_words(index: &IndexDescription) -> String {
+    let (state, reason) = (state_name(index.state()), &index.index_state_fail_reason);
+    if reason.is_empty() { state.to_owned() } else { format!("{state} ({reason})") }
+}
+
 /// The sentence about an index whose build failed, with Milvus' own reason and state.
 pub(super) fn failed(index: &IndexDescription, collection: &str) -> Option<String> {
     let reason = match index.index_state_fail_reason.as_str() {
@@ -46,7 +52,7 @@ pub(super) fn failed(index: &IndexDescription, collection: &str) -> Option<Strin
 }
 
 /// Milvus' state of an index in words.
-pub(super) fn state_name(state: IndexState) -> &'static str {
+fn state_name(state: IndexState) -> &'static str {
     match state {
         IndexState::None => "unknown",
         IndexState::Unissued => "not begun",
@@ -99,11 +105,17 @@ pub(super) fn missing(segments: &[QuerySegmentInfo], rows: u64, index_type: &str
     (bare > 0).then_some(Missing::Index(bare))
 }
 
-/// Ids and rows of the segments, in an order of their own: equal where nothing was handed off, merged or indexed in between.
-pub(super) fn fingerprint(segments: &[QuerySegmentInfo]) -> Vec<(i64, i64, String)> {
-    let mut all: Vec<_> = segments.iter().map(|segment| (segment.segment_id, segment.num_rows, segment.index_name.clone())).collect();
-    all.sort();
-    all
+/// What is served, each segment with id, rows and index.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Layout(Vec<(i64, i64, String)>);
+
+impl Layout {
+    /// Of these segments, in an order of its own: equal where nothing was handed off, merged or indexed in between.
+    pub(super) fn of(segments: &[QuerySegmentInfo]) -> Self {
+        let mut all: Vec<_> = segments.iter().map(|segment| (segment.segment_id, segment.num_rows, segment.index_name.clone())).collect();
+        all.sort();
+        Self(all)
+    }
 }
 
 #[cfg(test)]

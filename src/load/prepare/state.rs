@@ -41,14 +41,14 @@ pub async fn collection_state(client: &Client, shape: &CollectionShape, when: &s
     CollectionState {
         name: shape.name.clone(),
         when: when.to_owned(),
-        id: found.map(|found| found.collection_id.to_string()),
+        id: found.map(|found| found.collection_id).filter(|id| *id != 0).map(|id| id.to_string()),
         rows,
         rows_estimated,
         growing_rows: listed.filter(|listed| *listed > 0).or_else(|| Some(rows?.saturating_sub(sealed_rows?))),
         sealed_rows,
         unindexed_rows: segments.as_ref().map(|segments| served::unindexed_rows(segments, index_type.unwrap_or_default())),
         segments: segments.as_ref().map(|segments| segments.len() as u64),
-        index_state: index.map(|index| served::state_name(index.state()).to_owned()),
+        index_state: index.map(served::state_words),
         index_type: index_type.map(str::to_owned),
     }
 }

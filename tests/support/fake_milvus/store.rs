@@ -101,6 +101,8 @@ pub(super) struct Store {
     pub(super) not_yet: HashMap<&'static str, (u32, u32)>,
     pub(super) exact: bool,
     collections: BTreeMap<(String, String), Collection>,
+    /// Why builds of indexes fail.
+    pub(super) index_failure: Option<String>,
     /// How far its clock is ahead of the machine's, milliseconds.
     pub(super) ahead_ms: u128,
     /// Database and alias, and the collection's name.
@@ -117,6 +119,7 @@ impl Default for Store {
             not_yet: HashMap::new(),
             exact: false,
             collections: BTreeMap::new(),
+            index_failure: None,
             ahead_ms: 0,
             aliases: BTreeMap::new(),
             last_id: 470_000_000_000_000_000,

@@ -76,7 +76,9 @@ impl Store {
         if indexes.is_empty() {
             return refuse(700, 25, format!("index not found[collection={}]", request.collection_name));
         }
-        let is_undone = self.is_undone("DescribeIndex");
+        let failure = self.index_failure.clone();
+        let is_undone = self.is_undone("DescribeIndex") || failure.is_some();
+        let unfinished = if failure.is_some() { IndexState::Failed } else { IndexState::InProgress };
         let describe = |index: Index| proto::IndexDescription {
             index_name: index.name,
             index_id: index.id,
@@ -84,8 +86,8 @@ impl Store {
             field_name: index.field,
             indexed_rows: if is_undone { total_rows / 2 } else { total_rows },
             total_rows,
-            state: if is_undone { IndexState::InProgress.into() } else { IndexState::Finished.into() },
-            index_state_fail_reason: String::new(),
+            state: if is_undone { unfinished.into() } else { IndexState::Finished.into() },
+            index_state_fail_reason: failure.clone().unwrap_or_default(),
             pending_index_rows: if is_undone { total_rows - total_rows / 2 } else { 0 },
         };
         let index_descriptions = indexes.into_iter().map(describe).collect();
