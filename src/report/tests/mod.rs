@@ -170,7 +170,7 @@ fn without_an_account_the_reason_is_the_true_one() {
 #[test]
 fn an_interrupted_run_says_so() {
     check(|analysis| analysis.status = "interrupted".into(), &["  interrupted, valid with", "! interrupted: the figures are of what"], &[]);
-    check(|analysis| analysis.status = "running".into(), &["! the run was killed or is still going on"], &[]);
+    check(|analysis| analysis.status = "running".into(), &["! the run was killed, could not write its end, or is still going on"], &[]);
 }
 
 fn yes(code: &str, at: &str, advice: &str) -> Reason {
