@@ -8,6 +8,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use milvus_bench::{
     analysis::{AccountOptions, account, analyse},
     record::RunFolder,
+    spans::{ServerSpan, SpanKind, Trace},
 };
 
 use self::traces::{CLIENT, run_folder, trace};
@@ -54,5 +55,33 @@ fn whole_run(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, accounts, whole_run);
+/// Spans within each other: one costs the same however many there are.
+fn chains(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("chain");
+    group.sample_size(10);
+    for depth in [20_000, 280_000] {
+        let chain = chain(depth);
+        assert!(account(&chain, &OPTIONS).is_ok_and(|account| account.spans > depth), "the chain is whole");
+        group.throughput(Throughput::Elements(depth));
+        group.bench_function(format!("{depth} spans within each other"), |bencher| bencher.iter(|| account(&chain, &OPTIONS)));
+    }
+    group.finish();
+}
+
+/// A server root with `depth` spans below each other, each two nanoseconds shorter than the one above it.
+fn chain(depth: u64) -> Trace {
+    let mut chain = trace(0);
+    // Client and root.
+    chain.spans.truncate(2);
+    let root = chain.spans[1].clone();
+    for at in 0..depth {
+        let parent_id = Some(if at == 0 { root.span_id } else { 1_000 + at - 1 });
+        let (start_ns, end_ns) = (root.start_ns + at, root.end_ns - at);
+        let name = ["SearchTask", "Frobnicate"][(at % 2) as usize].to_owned();
+        chain.spans.push(ServerSpan { span_id: 1_000 + at, parent_id, name, kind: SpanKind::Internal, start_ns, end_ns, ..root.clone() });
+    }
+    chain
+}
+
+criterion_group!(benches, accounts, chains, whole_run);
 criterion_main!(benches);

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
-    io::{self, BufWriter, Write},
+    io::{self, BufWriter, Seek, SeekFrom, Write},
     sync::{
         Arc,
         mpsc::{Receiver, SyncSender, sync_channel},
@@ -21,6 +21,9 @@ use super::{CutInfo, FolderError, HistogramKey, Interval, Part, Recorder, RunFol
 
 /// Intervals that may wait for the writer: some seconds of the disk. More would only hold more histograms.
 const QUEUE: usize = 32;
+
+/// What to do about a disk that is full.
+const MAKE_ROOM: &str = "make room for it, or name another place with --out or --results";
 
 /// What the writer counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -141,10 +144,10 @@ impl Files {
             (self.on_interval)(&interval);
             // At once, so that a killed process loses a second at most. Each thread has a line of its own for a second;
             // readers add up lines with one tag.
-            let second = interval.second;
-            if let Err(error) = self.write_histograms(&interval) {
-                let earlier = counters.cut.as_ref().map_or(u64::MAX, |cut| cut.second);
-                counters.cut = Some(CutInfo { second: second.min(earlier), error: error.to_string() });
+            if counters.cut.as_ref().is_none_or(|cut| interval.second < cut.second)
+                && let Err(error) = self.write_histograms(&interval)
+            {
+                note_cut(&mut counters.cut, interval.second, &error);
                 self.check(&mut counters, |_| Err(error));
             }
             self.check(&mut counters, |files| files.write_sockets(&interval));
@@ -156,8 +159,7 @@ impl Files {
 
     fn check(&mut self, counters: &mut WriterCounters, write: impl FnOnce(&mut Self) -> io::Result<()>) {
         if let Err(error) = write(self) {
-            let advice = "make room for it, or name another place with --out or --results";
-            counters.error.get_or_insert_with(|| format!("the run folder can't be written: {error}; {advice}"));
+            counters.error.get_or_insert_with(|| format!("the run folder can't be written: {error}; {MAKE_ROOM}"));
         }
     }
 
@@ -180,7 +182,7 @@ impl Files {
             match written {
                 Ok(()) => counters.lines += 1,
                 Err(error) => {
-                    counters.error.get_or_insert_with(|| format!("requests.jsonl can't be written: {error}"));
+                    counters.error.get_or_insert_with(|| format!("requests.jsonl can't be written: {error}; {MAKE_ROOM}"));
                     if sample.sampled {
                         *counters.not_recorded.entry(sample.stream.0).or_default() += 1;
                     }
@@ -212,30 +214,35 @@ impl Files {
     }
 }
 
-/// A file to which whole lines are appended until that fails once. Then it ends with the last of them: what would follow half a line
-/// could not be read, and what would follow a gap could not be told from all.
+/// Notes that the histograms of `second` are not whole. Load threads hand over a second within the next one, so that an earlier one may
+/// miss a part as well; what comes from longer ago is the preparation's last, and takes no second of the load with it.
+fn note_cut(cut: &mut Option<CutInfo>, second: u64, error: &io::Error) {
+    const HANDED_OVER: u64 = 2;
+    match cut {
+        Some(cut) if second + HANDED_OVER >= cut.second => cut.second = cut.second.min(second),
+        Some(_) => {}
+        None => *cut = Some(CutInfo { second, error: error.to_string() }),
+    }
+}
+
+/// A file to which whole lines are appended: what would follow half a line could not be read.
 struct Log {
     file: File,
     whole: u64,
-    failed: Option<(io::ErrorKind, String)>,
 }
 
 impl Log {
     fn new(file: File) -> Self {
-        Self { file, whole: 0, failed: None }
+        Self { file, whole: 0 }
     }
 
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        if let Some((kind, text)) = &self.failed {
-            return Err(io::Error::new(*kind, text.clone()));
-        }
         let written = self.file.write_all(lines);
-        match &written {
-            Ok(()) => self.whole += lines.len() as u64,
-            Err(error) => {
-                self.failed = Some((error.kind(), error.to_string()));
-                self.file.set_len(self.whole)?;
-            }
+        if written.is_ok() {
+            self.whole += lines.len() as u64;
+        } else {
+            self.file.set_len(self.whole)?;
+            self.file.seek(SeekFrom::Start(self.whole))?;
         }
         written
     }
@@ -254,4 +261,25 @@ fn log_lines<'h>(
             .map_err(|error| io::Error::other(format!("{error:?}")))?;
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The second from which histograms are missing after those of `seconds` could not be written, one after the other.
+    #[track_caller]
+    fn check(seconds: &[u64], expected: u64) {
+        let mut cut = None;
+        seconds.iter().for_each(|second| note_cut(&mut cut, *second, &io::Error::other("full")));
+        assert_eq!(cut.map(|cut| cut.second), Some(expected), "{seconds:?}");
+    }
+
+    #[test]
+    fn histograms_end_before_the_first_second_that_misses_a_part() {
+        check(&[9], 9);
+        check(&[9, 8, 8], 8);
+        check(&[9, 0], 9);
+        check(&[9, 8, 0], 8);
+    }
 }

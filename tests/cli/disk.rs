@@ -91,17 +91,24 @@ fn where_nothing_can_be_written_the_report_is_printed() {
 }
 
 #[test]
-fn a_run_that_ends_on_a_full_disk_is_reported_on_stdout() {
+fn a_run_whose_end_can_not_be_written_is_reported_as_what_it_was() {
     let fake = FakeMilvus::start();
-    let bench = Bench::at(&fake, &[("rate = 50", "rate = 200")]);
-    // run.json has its first version, of a run that goes on; longer ones do not fit.
-    let ended = limited(&bench, 12, &RUN).exits(2);
+    let bench = Bench::at(&fake, &[]);
+    let running = bench.start(&[]);
+    wait(fake.called(&methods::SEARCH, 10));
     let folder = bench.only_folder();
-    nothing_is_left(&folder);
-    assert!(ended.stderr.contains("File too large"), "{}", ended.stderr);
-    if folder.run()["status"] == "running" {
-        assert!(!ended.stdout.contains("still going on"), "its end is known here:\n{}", ended.stdout);
-    }
+    // From now on run.json can't be replaced.
+    fs::create_dir(folder.path().join(".run.json.new")).expect("a folder in the way");
+    let ended = running.ended().exits(2);
+    assert_eq!(folder.run()["status"], "running", "what the folder says");
+    let known =
+        ended.stdout.contains("failed: ") && ended.stdout.contains("run.json can't be written") && !ended.stdout.contains("still going on");
+    assert!(known, "its end is known here:\n{}", ended.stdout);
+    ended.error(&["run.json can't be written", "is in the way"]);
+    assert_eq!(count(&folder.workload("alone", "search")["requests"], "ok"), 50);
+    bench.call(&["report"]).exits(0);
+    let search = folder.workload("alone", "search");
+    assert_eq!((search["duration_s"].as_f64(), count(&search["requests"], "ok")), (Some(1.0), 50), "{search:#}");
 }
 
 #[test]

@@ -41,17 +41,16 @@ impl Running {
 
     /// The nearest of `from` and its ancestors that ends at `moment` or later.
     pub(super) fn nearest(&self, from: u32, moment: i64) -> Option<u32> {
-        let mut at = from;
-        loop {
-            let link = self.links[at as usize];
-            if link.end >= moment {
-                return Some(at);
-            }
-            if link.later == at {
-                return None;
-            }
-            at = if self.links[link.jump as usize].end < moment { link.jump } else { link.later };
-        }
+        self.way(from, moment).last().filter(|at| self.links[*at as usize].end >= moment)
+    }
+
+    /// The steps from `from` to the span that is looked for, or to the last one above it.
+    fn way(&self, from: u32, moment: i64) -> impl Iterator<Item = u32> {
+        std::iter::successors(Some(from), move |at| {
+            let link = self.links[*at as usize];
+            let next = if self.links[link.jump as usize].end < moment { link.jump } else { link.later };
+            (link.end < moment && link.later != *at).then_some(next)
+        })
     }
 }
 
@@ -87,17 +86,11 @@ mod tests {
     }
 
     /// Steps of a search from the innermost of `depth` spans, each of which ends a nanosecond before the one around it.
-    fn steps(depth: u32) -> u32 {
+    fn steps(depth: u32) -> usize {
         let spans: Vec<_> = (0..depth).map(|at| (at.checked_sub(1), i64::from(depth - at))).collect();
         let running = record(&spans);
-        let (mut at, mut steps) = (depth - 1, 0);
-        while running.links[at as usize].end < i64::from(depth) {
-            let link = running.links[at as usize];
-            at = if running.links[link.jump as usize].end < i64::from(depth) { link.jump } else { link.later };
-            steps += 1;
-        }
-        assert_eq!((at, running.nearest(depth - 1, i64::from(depth))), (0, Some(0)));
-        steps
+        assert_eq!(running.nearest(depth - 1, i64::from(depth)), Some(0));
+        running.way(depth - 1, i64::from(depth)).count()
     }
 
     #[test]

@@ -171,7 +171,7 @@ fn without_an_account_the_reason_is_the_true_one() {
 fn an_interrupted_run_says_so() {
     check(|analysis| analysis.status = "interrupted".into(), &["  interrupted, valid with", "! interrupted: the figures are of what"], &[]);
     check(|analysis| analysis.status = "running".into(), &["! the run is still going on"], &["killed"]);
-    check(|analysis| analysis.status = "killed".into(), &["! the run was killed: "], &["going on"]);
+    check(|analysis| analysis.status = "killed".into(), &["! the run was killed or could not write its end: "], &["going on"]);
 }
 
 fn yes(code: &str, at: &str, advice: &str) -> Reason {
