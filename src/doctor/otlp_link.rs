@@ -40,7 +40,11 @@ pub(super) async fn check(options: &DoctorOptions, ids: RequestIds) -> (Link, Op
         ),
         Err(refused) => {
             let seen = format!("{} took no span: {}", probe::place(endpoint), without_secrets(&refused.text, endpoint));
-            (check.failed(seen, causes(otlp, refused.http_status).await), None)
+            let causes = match causes_by_words(&refused.text) {
+                Some(cause) => vec![cause],
+                None => causes(otlp, refused.http_status).await,
+            };
+            (check.failed(seen, causes), None)
         }
     }
 }
@@ -158,6 +162,25 @@ async fn causes(otlp: &ExportOptions, http_status: Option<u16>) -> Vec<Cause> {
     }
 }
 
+/// What the endpoint says in so many words needs no second look.
+fn causes_by_words(text: &str) -> Option<Cause> {
+    if text.starts_with("the endpoint rejected") {
+        return Some(Cause::new(
+            "the endpoint takes exports, and rejects spans for the reason that it gives",
+            "the limits and filters of the receiver; its log",
+        ));
+    }
+    let is_size = ["larger than max", "too large", "exceeds the limit"].iter().any(|words| text.contains(words));
+    is_size.then(smaller)
+}
+
+fn smaller() -> Cause {
+    Cause::new(
+        "the receiver takes smaller messages than milvus-bench sends (3 MiB)",
+        "the collector's OTLP receiver: grpc: max_recv_msg_size_mib, http: max_request_body_size",
+    )
+}
+
 /// What an HTTP reply tells: somebody is there, and speaks HTTP.
 fn causes_by_status(status: u16) -> Vec<Cause> {
     let headers = "OTEL_EXPORTER_OTLP_HEADERS=authorization=... (or x-tenant=...) in the environment of milvus-bench";
@@ -167,10 +190,7 @@ fn causes_by_status(status: u16) -> Vec<Cause> {
             "a web server is there, but no OTLP receiver at this path: OTLP over HTTP is at http://HOST:4318/v1/traces, Jaeger's UI on 16686",
             "--otlp, or in the scenario: [tracing] export = \"http://HOST:4318\"",
         ),
-        413 => Cause::new(
-            "the receiver takes smaller messages than milvus-bench sends (3 MiB)",
-            "max_request_body_size of the collector's OTLP receiver",
-        ),
+        413 => smaller(),
         415 => Cause::new("the receiver takes no protobuf", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc with its gRPC port, 4317"),
         429 | 500..=599 => Cause::new("the collector hangs or is overloaded", "its log; for Jaeger 1.x: COLLECTOR_QUEUE_SIZE=100000"),
         _ => Cause::new("the receiver refuses the export", "its log"),
@@ -230,6 +250,17 @@ mod tests {
         let endpoint = "http://user:s3cret@host:4317";
         let error = format!("the OTLP endpoint {endpoint} can't be used: no");
         assert_eq!(without_secrets(&error, endpoint), "the OTLP endpoint host:4317 can't be used: no");
+    }
+
+    #[test]
+    fn words_of_the_endpoint_come_first() {
+        let found = |text| causes_by_words(text).map(|cause| cause.what).unwrap_or_default();
+        assert!(found("the endpoint rejected 1 of 1 spans: span too old").contains("rejects spans"));
+        assert!(
+            found("gRPC code: ResourceExhausted: grpc: received message after decompression larger than max (4194305 vs. 4194304)")
+                .contains("smaller")
+        );
+        assert_eq!(found("gRPC code: Unavailable: no healthy upstream"), "");
     }
 
     #[test]

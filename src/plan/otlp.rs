@@ -250,7 +250,7 @@ impl Variables<'_> {
 
     /// An address without a scheme has that of `_INSECURE`.
     fn with_scheme(&mut self, name: &str, text: String) -> String {
-        let has_host = text.split_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        let has_host = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
         if !has_host || text.contains("://") {
             return text;
         }

@@ -126,6 +126,11 @@ impl Servers {
         self.stack.jaeger_http.as_deref().expect("this group has a Jaeger")
     }
 
+    /// Where Jaeger takes spans by OTLP over HTTP.
+    pub(crate) fn otlp_http(&self) -> String {
+        format!("http://127.0.0.1:{}/v1/traces", self.options.ports.otlp_http)
+    }
+
     /// Runs the scenario `name` of scenarios/ on these servers with `sets` on top.
     pub(crate) fn run(&self, name: &str, sets: &[&str]) -> Result<Run, String> {
         self.run_with(name, sets, &[])

@@ -74,6 +74,7 @@ fn an_address_without_a_scheme_is_encrypted_unless_it_is_said_to_be_insecure() {
     check(&[(endpoint, "c:4317"), (insecure, "true")], "grpc http://c:4317", &[]);
     check(&[(endpoint, "c:4317"), ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "True")], "grpc http://c:4317", &[]);
     check(&[(endpoint, "c:4317")], "grpc https://c:4317", &[&[endpoint, "https:// is taken", insecure]]);
+    check(&[(endpoint, "[::1]:4318"), (insecure, "true")], "http/protobuf http://[::1]:4318/v1/traces", &[]);
     check(&[(endpoint, "http://c:4317"), (insecure, "true")], "grpc http://c:4317", &[]);
     check(&[(endpoint, "https://c:4317"), (insecure, "true")], "grpc https://c:4317", &[&[insecure, "no effect", "https://"]]);
     check(&[(insecure, "false")], "grpc http://127.0.0.1:4317", &[&[insecure, "no effect", "http://"]]);

@@ -2,6 +2,7 @@
 
 mod commands;
 mod embedded;
+mod export;
 mod histograms;
 mod newer_jaeger;
 mod preparing;
@@ -18,6 +19,8 @@ pub(crate) const STACK: &[Case] = &[
     Case { name: "stack::status_says_healthy", run: commands::status_says_healthy },
     Case { name: "doctor::every_link_is_ok", run: commands::doctor_finds_every_link_ok },
     Case { name: "doctor::names_a_jaeger_that_is_closed", run: commands::doctor_names_a_closed_jaeger },
+    Case { name: "export::doctor_finds_its_span_that_went_over_http", run: export::doctor_finds_its_span_that_went_over_http },
+    Case { name: "export::spans_of_a_run_go_over_http", run: export::spans_of_a_run_go_over_http },
     Case { name: "quickstart::explains_its_searches", run: quickstart::explains_its_searches },
     Case { name: "quickstart::twice_into_one_jaeger_are_two_runs", run: quickstart::twice_into_one_jaeger_are_two_runs },
     Case { name: "account::every_real_trace_is_exact", run: quickstart::every_real_trace_is_exact },
