@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{CliError, environment, live::watch, session::Session, signals::Asked};
+use super::{CliError, environment, live::watch, machine::Sampler, session::Session, signals::Asked};
 use crate::{
     load::{
         Engine, PREPARE, PhaseResult, PhaseRun, ROWS_USED_UP, RunIds, Stop, nothing_earlier, phase_run,
@@ -125,6 +125,7 @@ pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engi
         let name = &plan.phases[number].name;
         note_collections(session, plan, client, &format!("before {name}")).await;
         begin_phase(session, name)?;
+        session.machine = Some(Sampler::begin(plan, &session.info.pinned, session.clock.now_ns()).await);
         let cpu = environment::process_cpu_s();
         let phase = phase_run(plan, number, &session.info.streams, ids, Instant::now() + RUN_UP, &earlier);
         let started = session.clock.ns_of(phase.start);
@@ -135,7 +136,9 @@ pub(crate) async fn phases(session: &mut Session<'_>, plan: &Plan, engine: &Engi
             earlier[*index].clone_from(numbers);
         }
         note_result(session, &phase, plan.phases[number].length, &result);
+        let machine = session.machine.take().and_then(Sampler::finish);
         if let Some(info) = session.info.phases.last_mut() {
+            info.machine = machine;
             info.cpu_s = Some(environment::process_cpu_s() - cpu);
             info.thread_cpu_max = Some(result.thread_cpu_max);
         }

@@ -11,6 +11,7 @@ mod init;
 mod list;
 mod live;
 mod load_threads;
+mod machine;
 mod measure;
 mod probe;
 mod progress;

@@ -10,6 +10,7 @@ use std::{
 use super::{
     CliError, calibrate, collect, environment,
     load_threads::{LoadThreads, Machine},
+    machine::Sampler,
     measure,
     progress::Progress,
     run::RunArguments,
@@ -43,6 +44,8 @@ pub(crate) struct Session<'a> {
     pub(crate) clock: RunClock,
     arguments: &'a RunArguments,
     load_threads: LoadThreads,
+    /// What runs on this machine beside the phase that runs.
+    pub(crate) machine: Option<Sampler>,
     nonce: Nonce,
     /// Thresholds that may end the run; filled by the writer's thread.
     pub(crate) watch: Arc<Mutex<Watch>>,
@@ -99,7 +102,8 @@ impl<'a> Session<'a> {
             ..RunInfo::default()
         };
         let watch = Arc::new(Mutex::new(Watch::new(&info.thresholds, &info.streams, info.threads)));
-        let session = Self { folder, info, progress, signals, clock, arguments, load_threads, nonce, watch, cleaned_up: None };
+        let session =
+            Self { folder, info, progress, signals, clock, arguments, load_threads, machine: None, nonce, watch, cleaned_up: None };
         session.save()?;
         for warning in &session.info.warnings {
             progress.warn(&warning.to_string());

@@ -13,6 +13,7 @@ mod folder;
 mod init;
 mod joined;
 mod list;
+mod machine;
 mod otlp;
 mod ownership;
 mod progress;
