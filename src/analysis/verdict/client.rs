@@ -71,11 +71,8 @@ fn crowd_of(analysis: &Analysis, phase: &str) -> Option<Crowd> {
 
 /// The same finding, of which not the client but whoever filled the machine is the cause; `when` ends the sentence about them.
 fn busy(crowd: &Crowd, when: &str, found: Reason) -> Reason {
-    let advice = format!(
-        "{}{when}: a busy machine is not a slow client, so end them or measure on a machine that does nothing else, before anything below is changed; {}",
-        crowd.sentence(),
-        found.advice
-    );
+    let sentence = crowd.sentence();
+    let advice = format!("{sentence}{when}: measure where nothing else runs before anything else is changed; {}", found.advice);
     Reason { client_bound: false, busy_machine: true, advice, ..found }
 }
 
