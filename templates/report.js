@@ -413,6 +413,25 @@
     }, [middle, ended.map((rate, at) => (isPart[at] ? null : rate)), ended.map((rate, at) => (isPart[at] ? rate : null)), perSecond(failed).map((value) => value || null), ...(target ? [middle.map(() => target)] : [])]);
     return buckets.length + sum(failed);
   }
+  // Areas are drawn from the top down, each from its upper edge to 0, so that a lower one covers the rest.
+  function drawMachine(box, m) {
+    const kinds = [['client', m.client, 'accent'], ['Milvus', m.milvus, 'accent-mid'], ['Jaeger', m.jaeger, 'accent-soft'], ['other programs', m.others, 'bad'], ['steal', m.steal, 'doubtful']];
+    const shown = kinds.filter(([, values]) => values.some((value) => value > 0));
+    const upTo = (kind) => m.at_s.map((_, at) => sum(shown.slice(0, kind + 1).map(([, values]) => values[at])));
+    // An interval is drawn from the end of the one before it, the first one from the phase's start.
+    const fromStart = (values) => [values[0], ...values];
+    const cores = (values) => (u, value, line, at) => (at > 0 && finite(values[at - 1]) ? `${number(values[at - 1])} cores` : '');
+    const stepped = uPlot.paths.stepped({ align: -1 });
+    const lines = shown.map(([label, values, color], kind) => ({ line: { label, stroke: css(color), fill: css(color), width: 1, paths: stepped, points: { show: false }, value: cores(values) }, data: upTo(kind) })).reverse();
+    plot(box, {
+      height: 180,
+      scales: { x: { time: false, range: [0, m.at_s.at(-1)] }, y: { range: [0, m.cores * 1.05] } },
+      axes: [seconds(), axis({ size: narrow() ? 54 : 62, values: (u, values) => values.map((value) => `${number(value)}`) })],
+      series: [{ label: 'second', value: (u, x) => (x === null ? '' : `${number(x)} s`) }, ...lines.map(({ line }) => line)],
+      cursor: { y: false, points: { show: false } },
+    }, [[0, ...m.at_s], ...lines.map(({ data }) => fromStart(data))]);
+    return m.at_s.length * shown.length;
+  }
   // The largest of 1, 2, 5 x a power of ten that is not above `value`.
   function tidy(value) {
     const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
@@ -621,7 +640,7 @@
 
   // ---- The page ----
 
-  const CHARTS = { curves: drawCurves, account: drawAccount, tail: drawTail, series: drawSeries, flame: drawFlame, exemplars: drawExemplars, traces: drawTraces, overlay: drawOverlay, phases: drawPhases };
+  const CHARTS = { curves: drawCurves, account: drawAccount, tail: drawTail, series: drawSeries, flame: drawFlame, exemplars: drawExemplars, traces: drawTraces, overlay: drawOverlay, phases: drawPhases, machine: drawMachine };
   function drawAll() {
     plots.splice(0).forEach(({ made, observer }) => { observer.disconnect(); made.destroy(); });
     for (const figure of document.querySelectorAll('figure[data-chart]')) {
@@ -629,7 +648,7 @@
       const box = figure.querySelector('.plot');
       box.replaceChildren();
       try {
-        figure.dataset.drawn = CHARTS[chart](box, report.workloads[at]);
+        figure.dataset.drawn = CHARTS[chart](box, (chart === 'machine' ? report.machine : report.workloads)[at]);
       } catch (error) {
         figure.dataset.drawn = 0;
         fail(`${chart}: ${error.message}`);

@@ -84,7 +84,7 @@ fn in_ci() -> bool {
 }
 
 /// Every chart of the page, by the name that its figure has.
-const CHARTS: [&str; 9] = ["overlay", "phases", "curves", "account", "tail", "series", "flame", "exemplars", "traces"];
+const CHARTS: [&str; 10] = ["overlay", "phases", "curves", "account", "tail", "series", "flame", "exemplars", "traces", "machine"];
 
 /// The run of the golden files.
 fn sample() -> Analysis {

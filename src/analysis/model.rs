@@ -9,8 +9,8 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Advice, Band, Contrast, Exemplar, ImpossibleTimes, InstanceShare, NodeCalls, ReplyRows, RequestTable, Series, Stacks, Tail,
-    TracingCost,
+    Advice, Band, Contrast, Exemplar, ImpossibleTimes, InstanceShare, NodeCalls, PhaseMachine, ReplyRows, RequestTable, Series, Stacks,
+    Tail, TracingCost,
     statistics::{interval::NoInterval, trend::Trend},
 };
 use crate::record::{ClientCapacity, CollectionState};
@@ -56,6 +56,9 @@ pub struct Analysis {
     /// What of the gap was the client's own: one entry per phase, in their order; empty where it is not known.
     #[serde(default)]
     pub connections: Vec<ConnectionFigures>,
+    /// What ran on the client's machine: one entry per phase, in their order; empty where it is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machine: Vec<PhaseMachine>,
     /// What each collection held before and after each phase, in their order.
     #[serde(default)]
     pub collections: Vec<CollectionState>,
@@ -124,6 +127,9 @@ pub struct Reason {
     /// Whether it shows that the client, not Milvus, was the limit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub client_bound: bool,
+    /// Whether other programs of the client's machine explain it, and not the client.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub busy_machine: bool,
     /// What was found.
     pub figure: f64,
     /// The limit that it passed.
@@ -231,6 +237,10 @@ pub struct WorkloadAnalysis {
     pub service_time_us: Option<Quantiles>,
     /// sent - intended of everything that was sent, whatever became of it; null in a closed loop.
     pub send_lag_us: Option<Quantiles>,
+    /// Of the requests that were sent more than 1 ms late, the share of those in seconds in which other programs had filled the client's
+    /// machine; left out where none was late or nothing is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late_in_full_seconds: Option<f64>,
     /// sent - ready of everything that was sent; null in an open loop.
     pub queue_time_us: Option<Quantiles>,
     /// Duration of the server root over the matched requests.

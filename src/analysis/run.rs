@@ -19,7 +19,7 @@ use super::{
     exemplars, instances, intervals,
     intervals::Window,
     kept::KeptTraces,
-    plan, quantiles,
+    machine, plan, quantiles,
     recorded::Recorded,
     requests, rows,
     series::SeriesMaker,
@@ -94,6 +94,7 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         spans: head::spans(info, &found),
         workloads,
         connections,
+        machine: machine::phases(info),
         collections: info.collections.clone(),
         warmup: head::warmup(info, &histograms),
         errors: info
@@ -325,11 +326,20 @@ impl Stream<'_> {
         add(&mut workload.service_time_us, "service_time", &service);
         let send_lag = self.series(window, Figure::SendLag, |outcome| outcome != Outcome::NotSent);
         add(&mut workload.send_lag_us, "send_lag", &send_lag);
+        workload.late_in_full_seconds = self.late_in_full_seconds();
         let matched = || self.data.requests.iter().filter_map(|request| Some((request, request.matched()?.server_ns as i64)));
         let server = matched().map(|(request, server)| (request.done_ns, server));
         add(&mut workload.server_time_us, "server_time", &window.of_values(server));
         let gap = matched().map(|(request, server)| (request.done_ns, request.service_ns() as i64 - server));
         add(&mut workload.gap_us, "gap", &window.of_values(gap));
+    }
+
+    /// Whether requests were late when others had filled the machine.
+    fn late_in_full_seconds(&self) -> Option<f64> {
+        let phase = self.info.phases.iter().find(|phase| phase.name == self.stream.phase)?;
+        let keys = of_stream(self.histograms, self.stream, Figure::SendLag).map(|(key, _)| key);
+        let sent = keys.filter(|key| key.outcome != Outcome::NotSent);
+        machine::late_in_full_seconds(phase.machine.as_ref()?, sent.filter_map(|key| self.histograms.seconds.get(key)).flatten())
     }
 
     /// What being traced adds to a request.

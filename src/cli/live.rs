@@ -44,6 +44,9 @@ pub(crate) async fn watch(
             () = tokio::time::sleep(READ) => {}
             () = signals.wait(), if stop.asked() == Stop::Go => end_soon(stop),
         }
+        if let Some(machine) = &mut session.machine {
+            machine.look_each(READ);
+        }
         if stop.asked() == Stop::Go
             && let Some(aborted) = session.watch.lock().ok().and_then(|mut watch| watch.violated(&until_over(&measuring, &running.over())))
         {

@@ -9,6 +9,7 @@ use super::{
     collections::{Collections, Prepared, When},
     environment,
     live::watch,
+    machine::Sampler,
     session::Session,
     signals::Asked,
 };
@@ -97,6 +98,7 @@ pub(crate) async fn phases(
         collections.note(session, name, When::Before).await;
         collections.check(session, name)?;
         begin_phase(session, name)?;
+        session.machine = Some(Sampler::begin(plan, &session.info.pinned, session.clock.now_ns()).await);
         let cpu = environment::process_cpu_s();
         let phase = phase_run(plan, number, &session.info.streams, ids, Instant::now() + RUN_UP, &earlier);
         let started = session.clock.ns_of(phase.start);
@@ -108,7 +110,9 @@ pub(crate) async fn phases(
         }
         collections.wrote(number, &running.live());
         note_result(session, &phase, plan.phases[number].length, &result);
+        let machine = session.machine.take().and_then(Sampler::finish);
         if let Some(info) = session.info.phases.last_mut() {
+            info.machine = machine;
             info.cpu_s = Some(environment::process_cpu_s() - cpu);
             info.thread_cpu_max = Some(result.thread_cpu_max);
         }

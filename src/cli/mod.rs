@@ -13,6 +13,7 @@ mod init;
 mod list;
 mod live;
 mod load_threads;
+mod machine;
 mod measure;
 mod output;
 mod probe;

@@ -41,7 +41,7 @@ pub(crate) struct RunArguments {
     /// Run the scenario this often, each into a folder of its own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) repeat: u32,
-    #[arg(long = "report", value_name = "FORMAT", help = reports_help())]
+    #[arg(long = "report", value_name = "FORMAT", help = format!("{}. {REPEATED}", reports_help()))]
     pub(crate) reports: Vec<String>,
     /// Exit with 0 although the verdict is invalid
     #[arg(long)]
@@ -184,7 +184,7 @@ const REPEATED: &str = "With --repeat it is one document: text and markdown one 
 /// Help of `--report`, with the formats of this build.
 pub(crate) fn reports_help() -> String {
     let names: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
-    format!("Report on stdout: {} (default: text); its file is written as well. {REPEATED}", names.join(", "))
+    format!("Report on stdout: {} (default: text); its file is written as well", names.join(", "))
 }
 
 /// Unknown formats are found before anything is measured.

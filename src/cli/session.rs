@@ -15,6 +15,7 @@ use super::{
     collections::Prepared,
     environment,
     load_threads::{LoadThreads, Machine},
+    machine::Sampler,
     measure,
     progress::Progress,
     run::RunArguments,
@@ -51,6 +52,8 @@ pub(crate) struct Session<'a> {
     pub(crate) clock: RunClock,
     arguments: &'a RunArguments,
     load_threads: LoadThreads,
+    /// What runs on this machine beside the phase that runs.
+    pub(crate) machine: Option<Sampler>,
     nonce: Nonce,
     /// Thresholds that may end the run; filled by the writer's thread.
     pub(crate) watch: Arc<Mutex<Watch>>,
@@ -123,6 +126,7 @@ impl<'a> Session<'a> {
             clock,
             arguments,
             load_threads,
+            machine: None,
             nonce,
             watch,
             unsaved: AtomicBool::new(false),

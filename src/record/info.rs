@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClockAnchor, CollectionState, Part, TracingSwitch, Warning};
+use super::{ClockAnchor, CollectionState, MachineUse, Part, TracingSwitch, Warning};
 
 /// Version of the run folder's format.
 pub const FORMAT: u32 = 1;
@@ -285,6 +285,9 @@ pub struct PhaseInfo {
     pub cpu_s: Option<f64>,
     /// Largest share of one core that a load thread used, in [0, 1].
     pub thread_cpu_max: Option<f64>,
+    /// What ran on this machine meanwhile; None in preparation and where the kernel does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineUse>,
 }
 
 /// The busiest phase against the calibration of this client (`milvus-bench calibrate`), per load thread.

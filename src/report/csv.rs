@@ -1,7 +1,10 @@
 //! `report.csv`: every figure in one long table, a figure a row, as spreadsheets, pandas and DuckDB want it.
 
 use super::{ReportEntry, ReportError, RunReport, clean};
-use crate::analysis::{Analysis, Quantiles, WorkloadAnalysis};
+use crate::{
+    analysis::{Analysis, PhaseMachine, Quantiles, WorkloadAnalysis},
+    record::MachineUse,
+};
 
 /// The row of the table.
 pub(super) const ENTRY: ReportEntry = ReportEntry {
@@ -67,7 +70,25 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
             writer.write_record(record).map_err(|error| failed(&error))?;
         }
     }
+    for machine in &analysis.machine {
+        for (figure, second, cores) in machine_rows(machine) {
+            let mut record = [const { String::new() }; HEADINGS.len()];
+            record[0] = "machine".to_owned();
+            record[1] = cell(&machine.phase);
+            record[4] = figure.to_owned();
+            (record[7], record[8]) = (second.to_string(), cores.to_string());
+            writer.write_record(record).map_err(|error| failed(&error))?;
+        }
+    }
     writer.into_inner().map_err(|error| failed(&error))
+}
+
+/// Cores that each used, by the second after the phase's start in which the interval ended.
+fn machine_rows(machine: &PhaseMachine) -> impl Iterator<Item = (&'static str, f64, f64)> {
+    let MachineUse { at_s, client, milvus, jaeger, others, steal, load_average, .. } = &machine.use_of;
+    let lists =
+        [("client", client), ("milvus", milvus), ("jaeger", jaeger), ("others", others), ("steal", steal), ("load_average", load_average)];
+    lists.into_iter().flat_map(|(figure, list)| at_s.iter().zip(list).map(move |(second, cores)| (figure, *second, *cores)))
 }
 
 /// A cell of text that a spreadsheet takes as text: one that begins like a formula has an apostrophe before it. Numbers are written

@@ -44,12 +44,15 @@ pub struct ReportEntry {
     /// Whether it is text; what is not has a file only and is not printed.
     pub text: bool,
     /// How the reports of several runs become one document; None: one after the other is one.
-    pub joined: Option<fn(&[RunReport]) -> Result<Vec<u8>, ReportError>>,
+    pub joined: Option<Join>,
     /// One sentence for `list` and the README.
     pub summary: &'static str,
     /// Renders it. Formats return bytes; writing them is the caller's.
     pub render: fn(&Analysis) -> Result<Vec<u8>, ReportError>,
 }
+
+/// Makes one document of the reports of several runs, in their order.
+pub type Join = fn(&[RunReport]) -> Result<Vec<u8>, ReportError>;
 
 /// The report of one of several runs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -43,6 +43,7 @@ pub(super) fn analysis() -> Analysis {
             threshold("response_time.p99 < 50ms", ThresholdState::Undecided, "48.30 ms [44.10 ms, 53.00 ms], limit 50.00 ms"),
             threshold("join.matched > 90%", ThresholdState::Passed, "96.90 %, limit 90.00 %"),
         ],
+        machine: vec![drawn::machine()],
         collections: vec![state("before alone", 80_000, 0), state("after under-ingest", 110_765, 30_765)],
         warmup: vec![WarmupCount { phase: text("alone"), part: text("warmup"), workload: text("search"), requests: 1_000, failed: 0 }],
         errors: vec![

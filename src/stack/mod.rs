@@ -31,7 +31,7 @@ use process::{Gate, Process, Program};
 use state::{Lock, State};
 
 pub use error::StackError;
-pub use ports::Ports;
+pub use ports::{Ports, listeners};
 
 /// Which stack to start, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -247,8 +247,18 @@ fn in_use_is_the_only_obstacle(bound: std::io::Result<TcpListener>) -> bool {
     !matches!(bound, Err(error) if error.kind() == std::io::ErrorKind::AddrInUse)
 }
 
-/// Pid and name of the process that listens on the port, as far as /proc shows it to this user.
+/// The first process that listens on the port, as far as /proc shows it to this user.
 fn holder(need: &Need) -> Option<Holder> {
+    holders(need).into_iter().next()
+}
+
+/// Pid and name of every process that listens on a TCP port, as far as /proc shows them to this user.
+#[must_use]
+pub fn listeners(port: u16) -> Vec<(u32, String)> {
+    holders(&Need { port, what: "", listen: Listen::Everywhere })
+}
+
+fn holders(need: &Need) -> Vec<Holder> {
     let tables: [&str; 2] = match need.listen {
         Listen::Datagrams => ["/proc/net/udp", "/proc/net/udp6"],
         Listen::Everywhere | Listen::Loopback => ["/proc/net/tcp", "/proc/net/tcp6"],
@@ -259,16 +269,18 @@ fn holder(need: &Need) -> Option<Holder> {
         .flat_map(|table| listening_inodes(&table, need.port, need.listen == Listen::Datagrams))
         .collect();
     if inodes.is_empty() {
-        return None;
+        return Vec::new();
     }
-    let pid = std::fs::read_dir("/proc")
-        .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
-        .find(|pid| holds_one_of(*pid, &inodes))?;
+    let entries = std::fs::read_dir("/proc").into_iter().flatten();
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter(|pid| holds_one_of(*pid, &inodes)).map(|pid| (pid, name_of(pid))).collect()
+}
+
+/// The name is chosen by the process: it goes to a terminal only as plain characters.
+fn name_of(pid: u32) -> String {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    // The name is chosen by the process: it goes to a terminal only as plain characters.
     let name: String = name.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
-    Some((pid, if name.is_empty() { "a process".to_owned() } else { name }))
+    if name.is_empty() { "a process".to_owned() } else { name }
 }
 
 /// Inodes of the sockets that wait on `port` in a table of /proc/net (columns: sl local remote st ... inode as the tenth).

@@ -10,11 +10,11 @@ use crate::{
     support::fake_milvus::FakeMilvus,
 };
 
-/// Three runs in `before` against a Milvus that answers a search in 30 ms, which a busy machine changes little, and three in `after`, where it takes `slow`.
+/// Three runs in `before` against a Milvus that answers a search in 60 ms, and three in `after`, where it takes `slow`.
 fn six_runs(slow: Duration) -> Bench {
     let fake = FakeMilvus::start();
     let bench = Bench::at(&fake, &[]);
-    for (results, delay) in [("before", Duration::from_millis(30)), ("after", slow)] {
+    for (results, delay) in [("before", Duration::from_millis(60)), ("after", slow)] {
         fake.delay(&methods::SEARCH, delay);
         three_runs(&bench, results);
     }

@@ -14,6 +14,7 @@ mod folder;
 mod init;
 mod joined;
 mod list;
+mod machine;
 mod otlp;
 mod otlp_settings;
 mod ownership;

@@ -37,7 +37,7 @@ fn files_parse(run: &Run) {
 /// A client that is late by itself is no fault of the run; anything else that makes it invalid is.
 fn only_a_busy_machine_is_invalid(run: &Run) {
     let invalid = run.report.verdict.reasons.iter().filter(|reason| reason.state == VerdictState::Invalid);
-    let others: Vec<_> = invalid.filter(|reason| !reason.client_bound).collect();
+    let others: Vec<_> = invalid.filter(|reason| !reason.client_bound && !reason.busy_machine).collect();
     assert!(others.is_empty(), "{others:?}");
 }
 
@@ -66,7 +66,14 @@ fn parts_add_up(workload: &WorkloadAnalysis, band: &Band) {
     assert!(off < 1e-6, "{} band {}: the parts add up to {sum} us, its mean is {} us", workload.place(), band.band, band.mean_us);
 }
 
-/// At least `share` of the sampled searches of every measured phase are matched.
+/// Whether other programs left nothing of the machine at some time of `phase`.
+fn was_full(run: &Run, phase: &str) -> bool {
+    let of_phase = run.report.machine.iter().filter(|machine| machine.phase == phase).map(|machine| &machine.use_of);
+    of_phase.flat_map(|machine| machine.others.iter().zip(&machine.idle)).any(|(others, idle)| *others >= 0.25 && *idle < 0.15)
+}
+
+/// At least `share` of the sampled searches of every measured phase are matched. A Milvus that other programs starve loses spans
+/// before it sends them: then half is enough, as long as all that came to the back end was read.
 pub(crate) fn searches_are_matched(run: &Run, share: f64) {
     let searches: Vec<_> = crate::run::measured(&run.report).filter(|workload| workload.operation == "search").collect();
     assert!(!searches.is_empty());
@@ -74,7 +81,10 @@ pub(crate) fn searches_are_matched(run: &Run, share: f64) {
         let join = workload.join.expect("searches were sampled");
         assert!(join.sampled > 0, "{}", workload.place());
         let matched = join.matched as f64 / join.sampled as f64;
-        assert!(matched >= share, "{}: {matched} of the sampled are matched, {join:?}", workload.place());
+        let fetch = run.info().fetch.expect("spans were fetched");
+        assert!(fetch.error.is_none() && fetch.not_fetched == 0, "{fetch:?}");
+        let least = if was_full(run, &workload.phase) { share.min(0.5) } else { share };
+        assert!(matched >= least, "{}: {matched} of the sampled are matched, at least {least} are wanted, {join:?}", workload.place());
     }
 }
 

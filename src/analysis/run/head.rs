@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::counts;
 use crate::{
-    analysis::{ImpossibleTimes, SpanSummary, WarmupCount, collect::Collected, verdict},
+    analysis::{ImpossibleTimes, SpanSummary, WarmupCount, collect::Collected, machine, verdict},
     record::{FigureHistograms, RunInfo, Status},
 };
 
@@ -29,6 +29,7 @@ pub(super) fn environment(info: &RunInfo) -> Vec<(String, String)> {
         ("milvus-bench", of(&info.tool, &["version", "profile"]).join(" ")),
         ("machine", machine.join(", ")),
         ("load threads", load_threads(info)),
+        ("cpu", machine::fact(info).unwrap_or_default()),
     ];
     facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (key.to_owned(), value)).collect()
 }

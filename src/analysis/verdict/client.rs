@@ -1,7 +1,8 @@
 //! Whether the client, not Milvus, was the limit: the reasons behind *client-bound*.
 //!
 //! That the client was late or busy proves nothing alone: on a machine that everybody waits for, Milvus is late as well. So
-//! each figure is held against what Milvus did, or against the whole latency, at the same time.
+//! each figure is held against what Milvus did, or against the whole latency, at the same time. Where other programs had filled the
+//! machine, it was they, and their share is said before anything is advised.
 
 use super::{PREPARE, at, reason};
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
         Analysis, ConnectionFigures, Quantiles, Reason,
         VerdictState::{Invalid, Reservations},
         WorkloadAnalysis,
+        machine::{self, Crowd},
     },
     record::{Outcome, PhaseInfo, RunInfo, StreamInfo},
 };
@@ -40,13 +42,40 @@ const LATE_SECONDS: f64 = 0.1;
 /// See [`LATE_SECONDS`].
 const LATE_SECONDS_LEAST: u64 = 3;
 
+/// Share of the late requests, of the late seconds, or of a phase, beyond which a full machine explains them.
+const EXPLAINED: f64 = 0.5;
+
 /// What the threads and their event loops did, phase by phase.
 pub(super) fn of_phases(info: &RunInfo, analysis: &Analysis) -> Vec<Reason> {
     let phases = info.phases.iter().filter(|phase| phase.name != PREPARE);
     // Threads that spin use their core whatever they do.
     let cpu = phases.filter(|_| !info.precise).filter_map(|phase| thread_cpu(phase, &workloads_of(analysis, &phase.name)));
-    let lag = analysis.connections.iter().filter_map(|figures| event_loop_lag(figures, &workloads_of(analysis, &figures.phase)));
+    // A thread that used its core had it; that no other one was free is said all the same.
+    let cpu = cpu.map(|reason| match crowd_of(analysis, &reason.at).filter(|crowd| crowd.share >= EXPLAINED) {
+        Some(crowd) => Reason { client_bound: reason.client_bound, busy_machine: false, ..busy(&crowd, "", reason) },
+        None => reason,
+    });
+    let lag = analysis.connections.iter().filter_map(|figures| {
+        let reason = event_loop_lag(figures, &workloads_of(analysis, &figures.phase))?;
+        let crowd = crowd_of(analysis, &figures.phase).filter(|crowd| crowd.share >= EXPLAINED * reason.figure);
+        Some(match crowd {
+            Some(crowd) => busy(&crowd, "", reason),
+            None => reason,
+        })
+    });
     cpu.chain(lag).collect()
+}
+
+/// The intervals of `phase` in which others left nothing of the machine; None where there was none.
+fn crowd_of(analysis: &Analysis, phase: &str) -> Option<Crowd> {
+    analysis.machine.iter().find(|machine| machine.phase == phase).and_then(|machine| machine::crowd(&machine.use_of))
+}
+
+/// The same finding, of which not the client but whoever filled the machine is the cause; `when` ends the sentence about them.
+fn busy(crowd: &Crowd, when: &str, found: Reason) -> Reason {
+    let sentence = crowd.sentence();
+    let advice = format!("{sentence}{when}: measure where nothing else runs before anything else is changed; {}", found.advice);
+    Reason { client_bound: false, busy_machine: true, advice, ..found }
 }
 
 fn workloads_of<'a>(analysis: &'a Analysis, phase: &str) -> Vec<&'a WorkloadAnalysis> {
@@ -102,12 +131,14 @@ struct Load<'a> {
     stream: Option<&'a StreamInfo>,
     /// Reasons about its phase's threads.
     threads: Vec<Reason>,
+    /// When others filled the machine.
+    crowd: Option<Crowd>,
 }
 
 /// How the schedule of `workload` was kept, and who was in the way.
 pub(super) fn of_load(info: &RunInfo, analysis: &Analysis, workload: &WorkloadAnalysis, stream: Option<&StreamInfo>) -> Vec<Reason> {
     let threads = of_phases(info, analysis).into_iter().filter(|reason| reason.at == workload.phase);
-    let load = Load { workload, stream, threads: threads.collect() };
+    let load = Load { workload, stream, threads: threads.collect(), crowd: crowd_of(analysis, &workload.phase) };
     at(workload, load.reasons())
 }
 
@@ -138,10 +169,22 @@ impl Load<'_> {
             reasons.extend(idle.map(in_flight_idle));
         }
         if !overloaded {
-            reasons.extend(self.send_lag(limited));
-            reasons.extend(self.below_target(behind));
+            reasons.extend(self.send_lag(limited).map(|reason| if limited { reason } else { self.by_others(reason) }));
+            reasons.extend(self.below_target(behind).map(|reason| if behind { self.by_others(reason) } else { reason }));
         }
         reasons
+    }
+
+    /// The client's lateness, where others had filled the machine just then.
+    fn by_others(&self, reason: Reason) -> Reason {
+        let share = self.workload.late_in_full_seconds.filter(|share| *share >= EXPLAINED);
+        match (&self.crowd, share) {
+            (Some(crowd), Some(share)) => {
+                let when = format!(" in the seconds in which {:.0} % of the late requests were sent", share * 100.0);
+                busy(crowd, &when, reason)
+            }
+            _ => reason,
+        }
     }
 
     /// A Milvus that was gone, or had no stream free, for a while: whoever had to wait for a connection was late, and what waited to the end was never sent.

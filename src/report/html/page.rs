@@ -4,7 +4,9 @@ use askama::Template;
 
 use super::{SCRIPT, STYLE, UPLOT};
 use crate::{
-    analysis::{Analysis, ConnectionFigures, Estimate, Quantiles, Reason, Tail, ThresholdState, VerdictState, WorkloadAnalysis},
+    analysis::{
+        Analysis, ConnectionFigures, Estimate, PhaseMachine, Quantiles, Reason, Tail, ThresholdState, VerdictState, WorkloadAnalysis,
+    },
     report::{
         PREPARE, clean, replies,
         text::{
@@ -37,6 +39,8 @@ pub(super) struct Page {
     /// What failed, what could not be decided, what passed: a class and a line.
     thresholds: Vec<(&'static str, String)>,
     environment: Vec<(String, String)>,
+    /// Phases whose machine is drawn.
+    machines: Vec<MachineWords>,
     preparation: Vec<(String, String)>,
     plan: Vec<(String, String)>,
     footer: String,
@@ -108,6 +112,17 @@ struct ErrorWords {
     text: String,
 }
 
+/// What ran on the client's machine during a phase.
+#[derive(Debug)]
+struct MachineWords {
+    /// Place among all phases.
+    index: usize,
+    phase: String,
+    cores: String,
+    /// Milvus and Jaeger, and how they were found.
+    servers: String,
+}
+
 impl Page {
     /// The page of `analysis`.
     pub(super) fn new(analysis: &Analysis, data: String, policy: String) -> Self {
@@ -131,6 +146,7 @@ impl Page {
             errors: analysis.errors.iter().map(error).collect(),
             thresholds: threshold_lines(analysis),
             environment: environment(analysis),
+            machines: analysis.machine.iter().enumerate().map(|(index, machine)| machine_words(index, machine)).collect(),
             preparation: preparation(analysis),
             plan: cleaned(&analysis.plan),
             footer: format!("Report of {}, made from its folder alone. Charts by uPlot 1.6.32 (MIT licence).", clean(&analysis.run)),
@@ -324,6 +340,16 @@ fn environment(analysis: &Analysis) -> Vec<(String, String)> {
     rows.extend(analysis.connections.iter().map(own));
     rows.push(("spans".to_owned(), analysis.spans.as_ref().map_or("none were read".to_owned(), |spans| clean(&source(spans)))));
     rows
+}
+
+fn machine_words(index: usize, machine: &PhaseMachine) -> MachineWords {
+    let servers = machine.use_of.servers.iter().map(|server| {
+        let pids: Vec<String> = server.pids.iter().map(ToString::to_string).collect();
+        format!("{} (pid {}): {}", clean(&server.name), pids.join(", "), clean(&server.how))
+    });
+    let servers: Vec<String> = servers.collect();
+    let servers = if servers.is_empty() { "no Milvus and no Jaeger was found on it".to_owned() } else { servers.join("; ") };
+    MachineWords { index, phase: clean(&machine.phase), cores: counted(u64::from(machine.use_of.cores), "core"), servers }
 }
 
 fn preparation(analysis: &Analysis) -> Vec<(String, String)> {

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use crate::{analysis::*, record::Outcome};
+use crate::{
+    analysis::*,
+    record::{LocalServer, MachineUse, Outcome},
+};
 
 /// Curves through the quantiles of a workload.
 pub(super) fn curves(workload: &WorkloadAnalysis) -> BTreeMap<String, Vec<(f64, f64)>> {
@@ -36,6 +39,27 @@ pub(super) fn histograms(workload: &WorkloadAnalysis) -> BTreeMap<String, Histog
     };
     let figures = [("response_time", &workload.response_time_us), ("service_time", &workload.service_time_us)];
     figures.into_iter().filter_map(|(name, quantiles)| Some((name.to_owned(), histogram(quantiles.as_ref()?)))).collect()
+}
+
+/// Four seconds, others busy in the second.
+pub(super) fn machine() -> PhaseMachine {
+    let use_of = MachineUse {
+        cores: 2,
+        usable_cores: 2,
+        servers: vec![LocalServer { name: "Milvus".to_owned(), pids: vec![4711], how: "listens at 127.0.0.1:19530".to_owned() }],
+        start_ns: 2_000_000_000,
+        at_s: vec![1.0, 2.0, 3.001, 4.0],
+        client: vec![0.21, 0.19, 0.2, 0.2],
+        milvus: vec![0.9, 0.4, 0.91, 0.88],
+        jaeger: vec![0.0; 4],
+        others: vec![0.05, 1.4, 0.06, 0.04],
+        steal: vec![0.0; 4],
+        idle: vec![0.42, 0.005, 0.415, 0.44],
+        load_average: vec![1.2, 1.9, 1.8, 1.7],
+        mhz: vec![2_600.0; 4],
+        ..MachineUse::default()
+    };
+    PhaseMachine { phase: "alone".to_owned(), use_of }
 }
 
 /// Eight seconds, a stall and a failure in the sixth.

@@ -10,7 +10,7 @@ use crate::{
             run::{Made, RunMaker},
         },
     },
-    record::{Outcome, SocketFigure},
+    record::{MachineUse, Outcome, SocketFigure},
 };
 
 const US: u64 = 1_000;
@@ -210,4 +210,67 @@ fn two_late_seconds_of_a_short_phase_are_an_incident() {
     };
     check(&short(2), &[], Valid);
     check(&short(3), &["event_loop_lag!"], Reservations);
+}
+
+/// A machine of two cores during the ten seconds of a run, in which others used so many of them.
+fn beside(mut run: RunMaker, others: f64) -> RunMaker {
+    let idle = (2.0_f64 - others - 0.4).max(0.0) / 2.0;
+    run.info.phases[0].machine = Some(MachineUse {
+        cores: 2,
+        at_s: (1..=10).map(f64::from).collect(),
+        client: vec![0.1; 10],
+        milvus: vec![0.3; 10],
+        others: vec![others; 10],
+        idle: vec![idle; 10],
+        load_average: vec![4.2; 10],
+        ..MachineUse::default()
+    });
+    run
+}
+
+#[test]
+fn a_busy_machine_is_not_a_slow_client() {
+    let advice = |run: &RunMaker| analysed(run).verdict.reasons[0].advice.clone();
+    // The same lag is the client's where nobody else used the machine.
+    check(&beside(run(true, 30 * MS, 2 * MS, MS), 0.1), &["send_lag!"], Invalid);
+    let busy = beside(run(true, 30 * MS, 2 * MS, MS), 1.6);
+    check(&busy, &["send_lag"], Invalid);
+    let text = advice(&busy);
+    let (others, threads) =
+        (text.find("other programs used 1.6 of 2 cores (load average 4.2), beside Milvus with 0.3"), text.find("--threads"));
+    assert!(others == Some(0) && threads > others, "{text}");
+    assert!(text.contains("in the seconds in which 100 % of the late requests were sent"), "{text}");
+    assert!(analysed(&busy).verdict.reasons[0].busy_machine);
+    // One core of two was left: that explains nothing.
+    check(&beside(run(true, 30 * MS, 2 * MS, MS), 0.9), &["send_lag!"], Invalid);
+}
+
+#[test]
+fn others_that_were_busy_at_another_time_explain_nothing() {
+    let mut busy = beside(run(true, 30 * MS, 2 * MS, MS), 1.6);
+    let machine = busy.info.phases[0].machine.as_mut().expect("a machine");
+    // What is late ends within the first seconds of the run.
+    machine.start_ns = 3_600_000_000_000;
+    check(&busy, &["send_lag!"], Invalid);
+}
+
+#[test]
+fn slots_that_were_not_sent_on_a_busy_machine_are_not_the_clients_doing() {
+    let short = |others| beside(not_sent(run(true, 30 * MS, 30 * MS, MS), 200), others);
+    let of = |run: &RunMaker, code: &str| analysed(run).verdict.reasons.into_iter().find(|reason| reason.code == code).expect("a reason");
+    assert!(of(&short(0.1), "below_target").client_bound);
+    let busy = of(&short(1.7), "below_target");
+    assert!(!busy.client_bound && busy.busy_machine && busy.advice.starts_with("other programs used 1.7 of 2 cores"), "{busy:?}");
+}
+
+#[test]
+fn an_event_loop_that_others_held_up_is_not_slow() {
+    let late = |others| {
+        let mut late = beside(run(true, 50 * US, 2 * MS, MS), others);
+        (0..10).for_each(|second| late.socket(second, (0, SocketFigure::ReadWakeUp), &[5 * MS; 10]));
+        analysed(&late).verdict.reasons.into_iter().find(|reason| reason.code == "event_loop_lag").expect("a reason")
+    };
+    assert!(late(0.1).client_bound && !late(0.1).busy_machine);
+    let busy = late(1.6);
+    assert!(!busy.client_bound && busy.busy_machine && busy.advice.starts_with("other programs used 1.6 of 2 cores"), "{busy:?}");
 }
