@@ -24,6 +24,7 @@ mod preparation;
 mod progress;
 mod ran;
 mod recall;
+mod replies;
 mod reports;
 mod secrets;
 mod signals;

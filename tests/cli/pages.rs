@@ -34,7 +34,7 @@ fn read_by_all(page: &Page) -> [(String, Option<u16>, String); 2] {
         let transport = Transport::connect(&options).await.expect("a connection");
         let prepare = transport.call(0, &call, b"", TIMEOUT).await.result.expect_err("no reply of gRPC");
         let source = SourceOptions { grpc: Some(page.uri()), endpoint: Some(page.uri()), ..SourceOptions::default() };
-        let spans = (find_source("jaeger").expect("a row").open)(&source).await.err().expect("no Jaeger").0;
+        let spans = (find_source("jaeger").expect("a row").open)(&source).await.err().expect("no Jaeger").text;
         assert!(spans.contains(&load.text), "{spans}");
         [load, prepare].map(|failure| (failure.error.to_string(), failure.http_status, failure.text))
     })

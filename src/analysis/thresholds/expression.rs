@@ -479,7 +479,8 @@ mod tests {
         refused("response_time.p99 = 5ms", "has `= 5ms` where one of <, <=, >, >=");
         refused("response_time.p99 < 5", "ends early where a unit of time (us, ms, s)");
         refused("failed < 5ms", "has `ms` where % or nothing");
-        refused("rows.mean > 5%", "has `%` where `rows` or nothing");
+        refused("rows.mean > 5%", "has `%` where nothing more");
+        refused("rows.mean > 5ms", "has `ms` where `rows` or nothing");
         refused("empty < 5", "has the limit 500 %");
         refused("rows < 5", "where a figure");
         refused("failed < 5", "has the limit 500 %, allowed is a share of 0 to 1, or 0% to 100%");

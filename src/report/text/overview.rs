@@ -44,6 +44,9 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     for (places, why) in no_recall(analysis) {
         page.paragraph(Line::new("no recall", Paint::Bold).push(&format!(" of {places}: "), Paint::Plain), why, Paint::Dim);
     }
+    if let Some(words) = rows_of_replies(analysis) {
+        page.paragraph(Line::new("replies: ", Paint::Bold), &words, Paint::Plain);
+    }
     if let Some(sentence) = no_intervals(analysis) {
         page.paragraph(Line::default(), &sentence, Paint::Dim);
     }
@@ -121,9 +124,22 @@ fn estimate(estimate: Option<&Estimate>) -> Cell {
     }
 }
 
+/// What the replies of all workloads held; those that held the same are named together.
+fn rows_of_replies(analysis: &Analysis) -> Option<String> {
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for workload in measured(analysis) {
+        let Some(words) = workload.rows.as_ref().map(replies::rows) else { continue };
+        match groups.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, names)) => names.push(name_of(workload)),
+            None => groups.push((words, vec![name_of(workload)])),
+        }
+    }
+    let words: Vec<String> = groups.iter().map(|(words, names)| format!("{} {words}", names.join(", "))).collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
 fn facts(workload: &WorkloadAnalysis, show_intervals: bool) -> Vec<String> {
     let mut facts = Vec::new();
-    facts.extend(workload.rows.as_ref().map(replies::rows));
     if let Some(of) = &workload.recall {
         facts.push(format!("recall {} (lowest {}, of {})", recall(of.mean), recall(of.min), count(of.requests)));
     }
