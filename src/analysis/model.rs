@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Advice, Band, Contrast, Exemplar, InstanceShare, NodeCalls, RequestTable, Series, Stacks, Tail, TracingCost,
+    Advice, Band, Contrast, Exemplar, InstanceShare, NodeCalls, ReplyRows, RequestTable, Series, Stacks, Tail, TracingCost,
     statistics::{interval::NoInterval, trend::Trend},
 };
 use crate::record::{ClientCapacity, CollectionState};
@@ -25,7 +25,7 @@ pub struct Analysis {
     pub description: String,
     /// Name of the run folder.
     pub run: String,
-    /// `complete`, `interrupted`, `failed`, or `running` for a folder that a killed process left.
+    /// `complete`, `interrupted`, `aborted`, `failed`; `killed` for a folder whose process is gone, `running` while it is there.
     pub status: String,
     /// Why it failed, one sentence; None where it did not.
     pub failure: Option<String>,
@@ -210,8 +210,17 @@ pub struct WorkloadAnalysis {
     pub requests: RequestCounts,
     /// Requests per second.
     pub rate: Rates,
-    /// Rows written or returned per second; None where there are none.
+    /// Rows written per second; None where there are none.
     pub rows_per_s: Option<f64>,
+    /// Query vectors of a request; left out where that is 1 or there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vectors: Option<u64>,
+    /// Query vectors that were answered per second: throughput times `vectors`; left out like these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vectors_per_s: Option<f64>,
+    /// Rows per reply of a search or a query, of every success; left out where nothing succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<ReplyRows>,
     /// done - intended of the successes; null in a closed loop.
     pub response_time_us: Option<Quantiles>,
     /// done - sent of the successes.

@@ -39,6 +39,8 @@ pub struct RequestRow {
     pub trace_id: u128,
     /// How it ended.
     pub outcome: Outcome,
+    /// Rows written, or of the reply; None of a failure, and of what handles none.
+    pub rows: Option<u64>,
     /// Whether it was traced.
     pub sampled: bool,
     /// How its join ended; None where it was not traced or not sent.
@@ -72,6 +74,7 @@ impl Listed {
             seq: line.seq,
             trace_id: u128::from_str_radix(&line.trace_id, 16).unwrap_or_default(),
             outcome: line.outcome,
+            rows: (line.outcome == Outcome::Ok).then_some(u64::from(line.rows)),
             sampled: line.sampled,
             state: None,
             intended_ns: line.intended_ns,
@@ -93,7 +96,7 @@ pub(super) fn table(streams: &[StreamInfo], found: &mut Collected) -> RequestTab
         operation: stream.operation.clone(),
     };
     let mut table = RequestTable { streams: streams.iter().map(names).collect(), rows: Vec::new() };
-    for data in &mut found.streams {
+    for (stream, data) in streams.iter().zip(&mut found.streams) {
         let mut listed = std::mem::take(&mut data.listed);
         listed.sort_by_key(|listed| listed.row.seq);
         for Listed { mut row, request } in listed {
@@ -104,6 +107,7 @@ pub(super) fn table(streams: &[StreamInfo], found: &mut Collected) -> RequestTab
                     row.areas = areas(account.parts.iter().map(|(part, ns)| (found.parts.key(*part).area, *ns)));
                 }
             }
+            row.rows = row.rows.filter(|rows| *rows > 0 || stream.replies.is_some());
             table.rows.push(row);
         }
     }

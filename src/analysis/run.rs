@@ -18,7 +18,7 @@ use super::{
     exemplars, instances, intervals,
     intervals::Window,
     kept::KeptTraces,
-    plan, quantiles, requests,
+    plan, quantiles, requests, rows,
     series::SeriesMaker,
     statistics::{series::Series, trend},
     tail, thresholds,
@@ -279,10 +279,13 @@ impl Stream<'_> {
             stopped: stream.stopped.clone(),
             ..WorkloadAnalysis::default()
         };
-        let (rows, of) = self.data.rows;
+        let (written, of) = self.data.rows;
         // Rows that a search returns are no throughput.
         let writes = matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
-        workload.rows_per_s = (writes && rows > 0 && of > 0).then(|| workload.rate.throughput * rows as f64 / of as f64);
+        workload.rows_per_s = (writes && written > 0 && of > 0).then(|| workload.rate.throughput * written as f64 / of as f64);
+        workload.vectors = stream.replies.map(|replies| replies.vectors).filter(|vectors| *vectors > 1);
+        workload.vectors_per_s = workload.vectors.map(|vectors| workload.rate.throughput * vectors as f64);
+        workload.rows = stream.replies.zip(self.ok(Figure::Rows)).and_then(|(shape, histogram)| rows::of_histogram(histogram, shape));
         workload.requests = counts;
         let curve = |(name, histogram): (&String, &Histogram<u64>)| (name.clone(), quantiles::curve_of_histogram(histogram));
         workload.curves = workload.histograms.iter().map(curve).collect();

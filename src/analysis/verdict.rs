@@ -3,6 +3,7 @@
 //! The preparation is left out: its steps are few and have no schedule.
 
 mod client;
+mod replies;
 
 use super::{
     Analysis, Reason, Verdict,
@@ -48,6 +49,7 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[Stri
             continue;
         }
         reasons.extend(of_failures(workload));
+        reasons.extend(replies::of_replies(info, analysis, workload));
         reasons.extend(client::of_load(info, analysis, workload, stream));
         if !spans_are_off(info) {
             reasons.extend(of_spans(workload));

@@ -61,7 +61,7 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
     let fewest = fewest_runs(&comparison);
     if arguments.fail_if_slower.is_some() && fewest < LEAST_RUNS {
         return Err(CliError::new(format!(
-            "--fail-if-slower needs {LEAST_RUNS} valid runs on each side, and a side has {fewest}: how much runs differ is not known; make them with `run --repeat 3`"
+            "--fail-if-slower needs {LEAST_RUNS} complete and valid runs on each side, and a side has {fewest}: how much runs differ is not known; make them with `run --repeat 3`"
         )));
     }
     if arguments.fail_if_slower.is_some() && !was_compared(&comparison) {
@@ -105,8 +105,7 @@ fn analyses(folders: &BTreeSet<PathBuf>) -> Result<Vec<Analysis>, CliError> {
 }
 
 fn fewest_runs(comparison: &Comparison) -> usize {
-    let valid = |side: &compare::Side| side.runs.len() - side.invalid.len();
-    valid(&comparison.baseline).min(valid(&comparison.run))
+    comparison.baseline.compared().min(comparison.run.compared())
 }
 
 fn was_compared(comparison: &Comparison) -> bool {
@@ -128,7 +127,7 @@ fn write(out: &std::path::Path, comparison: &Comparison) -> Result<(), CliError>
 fn is_slower(comparison: &Comparison, share: f64) -> bool {
     let figures = comparison.workloads.iter().flat_map(|workload| &workload.figures);
     figures.filter(|figure| figure.result == ComparisonResult::Slower).any(|figure| {
-        if figure.figure == "throughput" {
+        if figure.is_rate() {
             figure.high.is_some_and(|high| high < 1.0 / (1.0 + share))
         } else {
             figure.low.is_some_and(|low| low > 1.0 + share)

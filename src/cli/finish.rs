@@ -1,7 +1,7 @@
 //! The end of a run: analysis, reports, exit code.
 
 use super::{
-    CliError, Done, print,
+    CliError, Done, alive, print,
     run::RunArguments,
     session::{Ended, Session},
     signals::Asked,
@@ -71,9 +71,11 @@ fn verdict_name(state: VerdictState) -> &'static str {
 /// The analysis of a run folder, from its files alone.
 pub(crate) fn analyse_folder(folder: &RunFolder) -> Result<Analysis, CliError> {
     let reader = RunReader::open(folder.path()).map_err(CliError::new)?;
+    // The folder alone can't tell a run that goes on from one that was killed.
+    let with_status = |analysis: Analysis| Analysis { status: alive::status(reader.info()), ..analysis };
     let spans = folder.file("spans.jsonl");
     if !spans.exists() {
-        return analyse(&reader, std::iter::empty()).map_err(CliError::new);
+        return analyse(&reader, std::iter::empty()).map(with_status).map_err(CliError::new);
     }
     let mut damage = None;
     let traces = SpanReader::open(&spans)
@@ -81,7 +83,7 @@ pub(crate) fn analyse_folder(folder: &RunFolder) -> Result<Analysis, CliError> {
         .filter_map(|trace| trace.map_err(|error| damage.get_or_insert(error.0).len()).ok());
     let mut analysis = analyse(&reader, traces).map_err(CliError::new)?;
     analysis.warnings.extend(damage);
-    Ok(analysis)
+    Ok(with_status(analysis))
 }
 
 /// Formats whose files are always written.

@@ -1,40 +1,36 @@
-//! `list`: the runs below a results folder, newest first, with verdict and headline.
+//! `list`: the runs below a folder, newest first, each with its verdict, every workload and the reasons.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Done, print, report::terminal_style};
+use super::{CliError, Done, alive, print, report::terminal_style, runs};
 use crate::{
-    analysis::{Analysis, ThresholdState, VerdictState},
+    analysis::{Analysis, ThresholdState, VerdictState, WorkloadAnalysis},
     record::{RunInfo, RunReader},
-    report::{ListedRun, render_list},
+    report::{ListedRun, reasons_in_short, render_list, units},
 };
 
 /// Arguments of `list`.
 #[derive(Debug, Args)]
 pub(crate) struct ListArguments {
-    /// Parent of the run folders
-    #[arg(long, value_name = "DIR", default_value = "results")]
-    results: PathBuf,
+    /// Folder whose runs are listed, those in folders within it too [default: the current folder]
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
 }
 
 /// Reads run.json and report.json of every run, nothing else: a list is quick however long the runs were.
 pub(crate) fn list(arguments: &ListArguments) -> Result<Done, CliError> {
-    let entries = std::fs::read_dir(&arguments.results).map_err(|error| {
-        CliError::new(format!(
-            "there is no run in {}: {error}; run a scenario first, or name the folder with --results",
-            arguments.results.display()
-        ))
-    })?;
-    // `latest` is a link to one of the others.
-    let folders = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path());
-    let mut runs: Vec<(u64, ListedRun)> = folders.filter(|path| path.join("run.json").is_file()).map(|path| listed(&path)).collect();
+    let root = arguments.results.as_deref().unwrap_or(Path::new("."));
+    let shown = arguments.results.as_deref().map_or("the folders below this one".to_owned(), |results| results.display().to_string());
+    let none =
+        |why: &str| CliError::new(format!("there is no run in {shown}{why}: run a scenario first, or name the folder with --results"));
+    if let Err(error) = std::fs::read_dir(root) {
+        return Err(none(&format!(", {error}")));
+    }
+    let mut runs: Vec<(u64, ListedRun)> = runs::below(root).iter().map(|path| listed(root, path)).collect();
     if runs.is_empty() {
-        return Err(CliError::new(format!(
-            "there is no run in {}: run a scenario first, or name the folder with --results",
-            arguments.results.display()
-        )));
+        return Err(none(""));
     }
     runs.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
     let runs: Vec<ListedRun> = runs.into_iter().map(|(_, run)| run).collect();
@@ -42,17 +38,19 @@ pub(crate) fn list(arguments: &ListArguments) -> Result<Done, CliError> {
     Ok(Done::Ok)
 }
 
-/// When it began, and its line.
-fn listed(path: &Path) -> (u64, ListedRun) {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+/// When it began, and its lines.
+fn listed(root: &Path, path: &Path) -> (u64, ListedRun) {
+    // As it can be given to another command from here; the usual place is left out.
+    let name = path.strip_prefix(root).unwrap_or(path);
+    let name = name.strip_prefix("results").ok().filter(|rest| rest.components().count() == 1).unwrap_or(name).display().to_string();
     let reader = match RunReader::open(path) {
         Ok(reader) => reader,
-        Err(error) => return (0, ListedRun { name, headline: error.to_string(), ..ListedRun::default() }),
+        Err(error) => return (0, ListedRun { name, lines: vec![error.to_string()], ..ListedRun::default() }),
     };
     let info: &RunInfo = reader.info();
     if reader.changed_info().is_some() {
-        let headline = "run.json was changed since it was written".to_owned();
-        return (info.start.unix_ns, ListedRun { name, verdict: "invalid".to_owned(), headline, ..ListedRun::default() });
+        let lines = vec!["run.json was changed since it was written".to_owned()];
+        return (info.start.unix_ns, ListedRun { name, verdict: "invalid".to_owned(), lines, ..ListedRun::default() });
     }
     let report: Option<Analysis> = std::fs::read(path.join("report.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let verdict = match report.as_ref().map(|report| report.verdict.state) {
@@ -62,22 +60,36 @@ fn listed(path: &Path) -> (u64, ListedRun) {
         None => "-",
     };
     let failed = report.iter().flat_map(|report| &report.thresholds).filter(|result| result.state == ThresholdState::Failed).count();
-    let headline = report.as_ref().map_or("no report yet, `milvus-bench report` makes one".to_owned(), headline);
-    let status = format!("{:?}", info.status).to_lowercase();
-    (info.start.unix_ns, ListedRun { name, status, verdict: verdict.to_owned(), failed_thresholds: failed as u64, headline })
+    let lines = report.as_ref().map_or_else(|| vec!["no report yet, `milvus-bench report` makes one".to_owned()], workloads);
+    let failure = info.failure.iter().map(|why| format!("failed: {why}"));
+    let reasons = failure.chain(report.iter().flat_map(|report| reasons_in_short(&report.verdict.reasons))).collect();
+    let run =
+        ListedRun { name, status: alive::status(info), verdict: verdict.to_owned(), failed_thresholds: failed as u64, lines, reasons };
+    (info.start.unix_ns, run)
 }
 
-/// p50 and p99 of the first workload that was measured.
-fn headline(report: &Analysis) -> String {
-    let Some(workload) = report.workloads.iter().find(|workload| workload.phase != "prepare") else {
-        return "nothing was measured".to_owned();
-    };
+/// A line for each workload that was measured.
+fn workloads(report: &Analysis) -> Vec<String> {
+    let lines: Vec<String> = report.workloads.iter().filter(|workload| workload.phase != "prepare").map(line).collect();
+    if lines.is_empty() { vec!["nothing was measured".to_owned()] } else { lines }
+}
+
+/// `alone/search: p50 2.10 ms, p99 9.80 ms, recall 0.987, 3 failed`.
+fn line(workload: &WorkloadAnalysis) -> String {
+    let requests = &workload.requests;
+    if requests.due == 0 {
+        return format!("{}: nothing was due", workload.place());
+    }
     let latency = workload.response_time_us.as_ref().or(workload.service_time_us.as_ref());
     let of = |key: &str| {
         latency.and_then(|quantiles| quantiles.get(key)).map_or("-".to_owned(), |found| {
             // A lower bound, where too many failed.
-            format!("{}{}", if found.at_least { ">=" } else { "" }, crate::report::units::duration(found.value))
+            format!("{}{}", if found.at_least { ">=" } else { "" }, units::duration(found.value))
         })
     };
-    format!("{}: p50 {}, p99 {}", workload.place(), of("p50"), of("p99"))
+    let mut facts = vec![format!("p50 {}, p99 {}", of("p50"), of("p99"))];
+    facts.extend(workload.recall.as_ref().map(|recall| format!("recall {}", units::recall(recall.mean))));
+    let lost = [(requests.failed, "failed"), (requests.not_sent, "not sent")];
+    facts.extend(lost.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{} {what}", units::count(*count))));
+    format!("{}: {}", workload.place(), facts.join(", "))
 }

@@ -1,5 +1,6 @@
 //! The command line: arguments, one file per subcommand, progress on stderr. stdout carries what was asked for alone.
 
+mod alive;
 mod calibrate;
 mod check;
 mod collect;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    CliError, calibrate, collect, environment,
+    CliError, alive, calibrate, collect, environment,
     load_threads::{LoadThreads, Machine},
     measure,
     progress::Progress,
@@ -81,6 +81,7 @@ impl<'a> Session<'a> {
             name: plan.name.clone(),
             run: folder_name(&folder).unwrap_or_else(|| plan.name.clone()),
             description: plan.description.clone(),
+            process: alive::this_process(),
             nonce: nonce.to_string(),
             seed: plan.seed,
             command_line: command_line(),

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     pacer::{Schedule, Spread},
     plan::{self, Arrival, Arrivals, PartKind, Plan, PrepareMode, ScheduledPart},
-    record::{Part, StreamId, StreamInfo, TracingSwitch},
+    record::{Part, ReplyShape, StreamId, StreamInfo, TracingSwitch},
     telemetry::{IdStream, Nonce, name_hash},
 };
 
@@ -74,6 +74,7 @@ fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> Stre
             Arrival::Open { max_in_flight, .. } => Some(max_in_flight),
             Arrival::Closed { .. } => None,
         },
+        replies: workload.operation.replies().map(|replies| ReplyShape { vectors: replies.vectors, full_rows: replies.full_rows }),
         // Warm-up and ramps are not explained, so their requests are not traced.
         sample_ratio: if part.is_measured() { plan.sample_ratio(phase) } else { 0.0 },
         // All workloads of a phase together: traced requests burden those beside them.

@@ -48,6 +48,15 @@ pub struct Finished {
     pub recall: f32,
 }
 
+/// What the replies of a read hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replies {
+    /// Query vectors of a request; 1 where it has none.
+    pub vectors: u64,
+    /// Rows of a reply that lacks none; None where the scenario does not say.
+    pub full_rows: Option<u64>,
+}
+
 /// One kind of request, resolved: a pure function from key to bytes and from bytes to outcome.
 pub trait Operation: Send + Sync + fmt::Debug {
     /// The gRPC method of every call.
@@ -60,6 +69,11 @@ pub trait Operation: Send + Sync + fmt::Debug {
 
     /// Rows that one request writes, where that is a number of the scenario: what a rate in rows is divided by.
     fn rows_per_request(&self) -> Option<u64> {
+        None
+    }
+
+    /// What its replies hold; None of everything that reads no rows.
+    fn replies(&self) -> Option<Replies> {
         None
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, RequestKey,
+    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, Replies, RequestKey,
     consistency::ReadConsistency,
     draw,
     keys::{Keys, refuse},
@@ -61,6 +61,7 @@ struct Query {
     /// The request, encoded; without an expression when there are `ids`.
     encoded: Bytes,
     ids: Option<RandomIds>,
+    full_rows: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -82,6 +83,10 @@ struct QueryReply {
 impl Operation for Query {
     fn method(&self) -> &'static Method {
         &methods::QUERY
+    }
+
+    fn replies(&self) -> Option<Replies> {
+        Some(Replies { vectors: 1, full_rows: self.full_rows })
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
@@ -183,7 +188,8 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     }
     let request = query_request(&shape, consistency, QueryParts { filter: filter.unwrap_or_default(), limit, output_fields, partitions });
     let encoded = Bytes::from(request.encode_to_vec());
-    Ok(Arc::new(Query { encoded, ids }))
+    let full_rows = per_request.or(limit).map(i64::unsigned_abs);
+    Ok(Arc::new(Query { encoded, ids, full_rows }))
 }
 
 struct QueryParts {

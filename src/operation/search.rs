@@ -10,7 +10,7 @@ use prost::Message;
 use toml::{Table, Value};
 
 use super::{
-    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, RequestKey,
+    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, Replies, RequestKey,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
@@ -82,6 +82,7 @@ struct Search {
     dataset: Arc<dyn Dataset>,
     template: Template,
     recall: Option<Recall>,
+    limit: u64,
 }
 
 /// A whole request with zeros where the vectors belong.
@@ -112,6 +113,11 @@ struct SearchHits {
 impl Operation for Search {
     fn method(&self) -> &'static Method {
         &methods::SEARCH
+    }
+
+    fn replies(&self) -> Option<Replies> {
+        let vectors = self.template.vectors.len() as u64;
+        Some(Replies { vectors, full_rows: Some(vectors * self.limit) })
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
@@ -194,7 +200,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let ranged = ["radius", "range_filter"].iter().any(|key| keys.params.contains_key(*key));
     let recall =
         if context.truth_holds && all_rows && !ranged { Recall::new(&*dataset, &shape.metric, keys.limit as usize)? } else { None };
-    Ok(Arc::new(Search { dataset, template, recall }))
+    Ok(Arc::new(Search { dataset, template, recall, limit: keys.limit.unsigned_abs() }))
 }
 
 fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {

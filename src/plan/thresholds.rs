@@ -122,6 +122,10 @@ fn never_known(expression: &Expression, rows: &[&WorkloadPlan], spans: bool) -> 
     if !spans && wants(Figure::needs_spans) {
         return Some("no server span is read (`tracing.spans.source` is \"none\")");
     }
+    let replies = rows.iter().any(|plan| plan.operation.replies().is_some());
+    if !replies && wants(|figure| matches!(figure.base, Base::RowsMean | Base::Empty)) {
+        return Some("only the replies of a search or a query hold rows");
+    }
     let searches = rows.iter().any(|plan| plan.operation_name == "search");
     (!searches && wants(|figure| figure.base == Base::Recall)).then_some("only a search has a recall")
 }

@@ -1,7 +1,7 @@
 //! `latency.hlog` and `connections.hlog`: one histogram per second of every figure, in HdrHistogram's interval log format.
 //!
 //! The tag of a line is `phase/part/workload/figure/outcome`, or `connection/figure`. Values are nanoseconds, three
-//! significant digits, up to one hour; above that a request is counted as overflow in run.json.
+//! significant digits, up to one hour; above that a request is counted as overflow in run.json. Those of the figure `rows` are rows.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -10,7 +10,7 @@ use hdrhistogram::{
     serialization::{Deserializer, interval_log},
 };
 
-use super::{Figure, FolderError, Outcome, Part, SocketFigure, interval::IntervalHistogram};
+use super::{Figure, FolderError, Outcome, Part, SocketFigure, interval::IntervalHistogram, reply_rows::MAX_ROWS};
 
 /// Which histogram: everything in a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,7 +27,7 @@ pub struct HistogramKey {
     pub outcome: Outcome,
 }
 
-/// Histograms of a run, in nanoseconds.
+/// Histograms of a run, in nanoseconds; of `rows` in rows.
 #[derive(Clone, Debug, Default)]
 pub struct FigureHistograms {
     /// Merged over all seconds.
@@ -73,8 +73,9 @@ pub fn read_histograms(path: &Path) -> Result<FigureHistograms, FolderError> {
     let mut seconds = BTreeMap::<_, Vec<_>>::new();
     let (lines, damage) = read_lines(path, |second, tag, histogram| {
         let key = HistogramKey::parse(tag)?;
+        check_bound(&histogram, highest(key.figure))?;
         seconds.entry(key.clone()).or_default().push(SecondCounts::new(second, &histogram));
-        let known = merged.entry(key).or_insert_with(new_histogram);
+        let known = merged.entry(key).or_insert_with_key(|key| new_histogram(key.figure));
         known.add(&histogram).map_err(|error| error.to_string())
     })?;
     Ok(FigureHistograms { merged, seconds, lines, damage })
@@ -104,6 +105,7 @@ pub fn read_sockets(path: &Path, mut take: impl FnMut(SocketInterval)) -> Result
         let (connection, figure) = tag.split_once('/').ok_or_else(unknown)?;
         let connection = connection.parse().map_err(|_| unknown())?;
         let figure = SocketFigure::ALL.into_iter().find(|known| known.name() == figure).ok_or_else(unknown)?;
+        check_bound(&histogram, MAX_NS)?;
         take(SocketInterval { second, connection, figure, histogram });
         Ok(())
     })?;
@@ -145,8 +147,8 @@ fn decode<'l>(line: &interval_log::IntervalLogHistogram<'l>, deserializer: &mut 
     let tag = line.tag().ok_or("a histogram without a tag")?.as_str();
     let bytes = base64::engine::general_purpose::STANDARD.decode(line.encoded_histogram()).map_err(|error| error.to_string())?;
     let histogram: Histogram<u64> = deserializer.deserialize(&mut bytes.as_slice()).map_err(|error| error.to_string())?;
-    let bounds = (histogram.low(), histogram.high(), histogram.sigfig());
-    if bounds != (1, MAX_NS, DIGITS) {
+    let bounds = (histogram.low(), histogram.sigfig());
+    if bounds != (1, DIGITS) {
         return Err(format!("a histogram of {bounds:?}"));
     }
     if (histogram.max() as f64 - line.max()).abs() > 0.5 {
@@ -155,17 +157,31 @@ fn decode<'l>(line: &interval_log::IntervalLogHistogram<'l>, deserializer: &mut 
     Ok((tag, histogram))
 }
 
-/// A histogram with the bounds of every figure: 1 ns to one hour, three significant digits.
-#[must_use]
-pub(super) fn new_histogram() -> Histogram<u64> {
-    #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
-    Histogram::new_with_bounds(1, MAX_NS, DIGITS).unwrap()
+fn check_bound(histogram: &Histogram<u64>, highest: u64) -> Result<(), String> {
+    if histogram.high() == highest { Ok(()) } else { Err(format!("a histogram up to {}, not {highest}", histogram.high())) }
 }
 
-/// The same for one second.
+/// The largest value of a figure.
+fn highest(figure: Figure) -> u64 {
+    if figure == Figure::Rows { MAX_ROWS } else { MAX_NS }
+}
+
+/// A histogram with the bounds of `figure`: 1 ns to one hour, or 1 row to 16 million; three significant digits.
+fn new_histogram(figure: Figure) -> Histogram<u64> {
+    #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
+    Histogram::new_with_bounds(1, highest(figure), DIGITS).unwrap()
+}
+
+/// The same of a time, for one second.
 pub(super) fn new_interval_histogram() -> IntervalHistogram {
     #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
     IntervalHistogram::new_with_bounds(1, MAX_NS, DIGITS).unwrap()
+}
+
+/// The same of rows, for one second: less than half as large.
+pub(super) fn new_row_histogram() -> IntervalHistogram {
+    #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
+    IntervalHistogram::new_with_bounds(1, MAX_ROWS, DIGITS).unwrap()
 }
 
 /// Significant digits of every histogram.

@@ -39,6 +39,9 @@ pub struct RunInfo {
     pub status: Status,
     /// Why it failed, one sentence.
     pub failure: Option<String>,
+    /// The process that measures it: while it lives, a run that is not complete is still going on. None in runs of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessInfo>,
     /// Upper half of every trace id, 16 hex digits.
     pub nonce: String,
     /// Seed of the scenario.
@@ -97,6 +100,18 @@ pub struct RunInfo {
     pub verdict: Option<String>,
 }
 
+/// A process: all three together name one for ever.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProcessInfo {
+    /// Its number, which is given again.
+    pub pid: u32,
+    /// When it began, in clock ticks since the boot.
+    pub start_ticks: u64,
+    /// Id of the boot.
+    pub boot: String,
+}
+
 /// One (phase, part, workload).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -121,6 +136,9 @@ pub struct StreamInfo {
     pub callers: Option<u32>,
     /// Places in flight of an open loop.
     pub max_in_flight: Option<u64>,
+    /// What its requests ask for and its replies hold; None of everything but searches and queries, and in runs of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replies: Option<ReplyShape>,
     /// Share of requests that are traced, in [0, 1].
     pub sample_ratio: f64,
     /// When they are traced at all; None: always.
@@ -147,6 +165,16 @@ pub struct StreamInfo {
     pub stopped: Option<String>,
     /// Rows that match, for the recall's denominator, and other figures that the operation adds; may be empty.
     pub notes: BTreeMap<String, String>,
+}
+
+/// What a read asks for and its reply holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReplyShape {
+    /// Query vectors of a request; 1 of a query, which has none.
+    pub vectors: u64,
+    /// Rows of a reply that lacks none: query vectors times `limit`, or the number of ids; None where the scenario does not say.
+    pub full_rows: Option<u64>,
 }
 
 impl StreamInfo {

@@ -4,7 +4,10 @@ use std::sync::mpsc::SyncSender;
 
 use hdrhistogram::Histogram;
 
-use super::{Figure, Outcome, Sample, SocketFigure, StreamId};
+use super::{
+    Figure, Outcome, Sample, SocketFigure, StreamId,
+    hlog::{new_interval_histogram, new_row_histogram},
+};
 
 /// A histogram of one second. Counts of 32 bits: half of the memory, and no second has four billion requests.
 pub(super) type IntervalHistogram = Histogram<u32>;
@@ -45,6 +48,35 @@ pub(super) struct OutcomeHistograms {
 pub(super) struct ConnectionHistograms {
     pub(super) connection: u16,
     pub(super) figures: [Option<IntervalHistogram>; SocketFigure::ALL.len()],
+}
+
+/// Histograms that hold nothing and are used again.
+#[derive(Debug, Default)]
+pub(super) struct Spare {
+    times: Vec<IntervalHistogram>,
+    rows: Vec<IntervalHistogram>,
+}
+
+impl Spare {
+    fn of(&mut self, figure: Figure) -> &mut Vec<IntervalHistogram> {
+        if figure == Figure::Rows { &mut self.rows } else { &mut self.times }
+    }
+
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.times.len() + self.rows.len()
+    }
+
+    /// One for a time.
+    pub(super) fn time(&mut self) -> IntervalHistogram {
+        self.times.pop().unwrap_or_else(new_interval_histogram)
+    }
+
+    /// One for rows.
+    pub(super) fn rows(&mut self) -> IntervalHistogram {
+        self.rows.pop().unwrap_or_else(new_row_histogram)
+    }
 }
 
 impl Interval {
@@ -91,8 +123,11 @@ impl Interval {
     }
 
     /// Moves the histograms, which were reset, into `spare`.
-    pub(super) fn strip(&mut self, spare: &mut Vec<IntervalHistogram>) {
-        spare.extend(self.histograms.drain(..).flat_map(|of| of.figures).flatten());
-        spare.extend(self.sockets.drain(..).flat_map(|of| of.figures).flatten());
+    pub(super) fn strip(&mut self, spare: &mut Spare) {
+        for of in self.histograms.drain(..) {
+            let figures = Figure::ALL.into_iter().zip(of.figures);
+            figures.for_each(|(figure, histogram)| spare.of(figure).extend(histogram));
+        }
+        spare.times.extend(self.sockets.drain(..).flat_map(|of| of.figures).flatten());
     }
 }

@@ -10,6 +10,7 @@ mod interval;
 mod line;
 mod part;
 mod recorder;
+mod reply_rows;
 mod sample;
 mod switch;
 mod warning;

@@ -1,7 +1,7 @@
 //! The recorder of one load thread: no lock, no formatting; once a second its interval is handed to the writer.
 //!
 //! The writer resets the interval's histograms and gives them back, so that after the first seconds nothing is allocated.
-//! A histogram (three digits, up to one hour) has 132 KiB. A thread holds at most one for each figure of each (workload,
+//! A histogram (three digits, up to one hour) has 132 KiB, one of rows 60 KiB. A thread holds at most one for each figure of each (workload,
 //! stage, outcome) and of each connection that one second had, in as many intervals as are on their way: two while the
 //! writer keeps up, and no more than its queue holds when it does not. Neither rate nor length of a run change that.
 
@@ -11,9 +11,10 @@ use std::{
 };
 
 use super::{
-    Figure, Interval, Outcome, Sample, SocketFigure, StreamId,
-    hlog::{MAX_NS, new_interval_histogram},
-    interval::{ConnectionHistograms, IntervalHistogram, OutcomeHistograms},
+    Figure, Interval, Outcome, Sample, SocketFigure, StreamId, StreamInfo,
+    hlog::MAX_NS,
+    interval::{ConnectionHistograms, OutcomeHistograms, Spare},
+    reply_rows::RowRules,
 };
 
 /// Ways of failing that have histograms of their own, per stream and thread. All further ones share one, so that no server
@@ -45,7 +46,8 @@ pub struct Recorder {
     returned: Receiver<Interval>,
     /// An interval without histograms, for the next second.
     idle: Option<Interval>,
-    spare: Vec<IntervalHistogram>,
+    spare: Spare,
+    rules: RowRules,
 }
 
 /// What `active` holds of one stream.
@@ -73,8 +75,15 @@ impl Recorder {
             home,
             returned,
             idle: None,
-            spare: Vec::new(),
+            spare: Spare::default(),
+            rules: RowRules::default(),
         }
+    }
+
+    /// Counts the rows of replies as well, of those of `streams` whose replies hold some.
+    #[must_use]
+    pub fn counting_rows(self, streams: &[StreamInfo]) -> Self {
+        Self { rules: RowRules::new(streams), ..self }
     }
 
     /// Records one finished request.
@@ -86,6 +95,13 @@ impl Recorder {
                 self.count(place, index, value);
             }
         }
+        if sample.outcome == Outcome::Ok
+            && let Some(rows) = self.rules.counted(sample.stream, sample.rows)
+        {
+            let histogram = self.active.histograms[place].figures[Figure::Rows as usize].get_or_insert_with(|| self.spare.rows());
+            // The value was cut to the bound of the histogram.
+            let _ = histogram.record(rows);
+        }
         if sample.sampled || self.keeps_failure(sample) {
             self.keep(sample);
         }
@@ -95,7 +111,7 @@ impl Recorder {
     pub fn record_socket(&mut self, connection: u16, figure: SocketFigure, waited: Duration) {
         let value = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX).min(MAX_NS);
         let place = self.connection_place(connection);
-        let histogram = self.active.sockets[place].figures[figure as usize].get_or_insert_with(|| spare(&mut self.spare));
+        let histogram = self.active.sockets[place].figures[figure as usize].get_or_insert_with(|| self.spare.time());
         // The value was cut to the bound of the histogram.
         let _ = histogram.record(value);
     }
@@ -180,7 +196,7 @@ impl Recorder {
             self.active.overflows += 1;
             return;
         }
-        let histogram = self.active.histograms[place].figures[figure].get_or_insert_with(|| spare(&mut self.spare));
+        let histogram = self.active.histograms[place].figures[figure].get_or_insert_with(|| self.spare.time());
         // Values up to the bound always fit; the bound was checked above.
         if histogram.record(value).is_err() {
             self.active.overflows += 1;
@@ -249,10 +265,6 @@ fn entry<T: Default>(table: &mut Vec<T>, index: u16) -> &mut T {
         table.resize_with(index + 1, T::default);
     }
     &mut table[index]
-}
-
-fn spare(spare: &mut Vec<IntervalHistogram>) -> IntervalHistogram {
-    spare.pop().unwrap_or_else(new_interval_histogram)
 }
 
 #[cfg(test)]
@@ -346,7 +358,8 @@ mod tests {
     #[test]
     fn what_the_writer_gives_back_is_used_again_and_is_empty() {
         let (queue, intervals) = sync_channel(8);
-        let mut recorder = Recorder::new(3, queue);
+        let replies = Some(crate::record::ReplyShape { vectors: 1, full_rows: Some(10) });
+        let mut recorder = Recorder::new(3, queue).counting_rows(&[StreamInfo { replies, ..StreamInfo::default() }]);
         let histograms =
             |recorder: &Recorder| recorder.active.histograms().count() + recorder.active.sockets().count() + recorder.spare.len();
         for second in 0..10 {

@@ -120,7 +120,7 @@ pub struct Sample {
     pub recall: f32,
 }
 
-/// The figures that have histograms of every request.
+/// The figures that have histograms of every request, in nanoseconds but for the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Figure {
     /// done - intended, open loop.
@@ -131,11 +131,13 @@ pub enum Figure {
     SendLag,
     /// sent - ready, closed loop; for requests that were not sent their age when they were given up.
     QueueTime,
+    /// Rows of the reply to a search or a query that succeeded: a count, no time.
+    Rows,
 }
 
 impl Figure {
     /// Every figure, in the order of the reports.
-    pub const ALL: [Figure; 4] = [Figure::ResponseTime, Figure::ServiceTime, Figure::SendLag, Figure::QueueTime];
+    pub const ALL: [Figure; 5] = [Figure::ResponseTime, Figure::ServiceTime, Figure::SendLag, Figure::QueueTime, Figure::Rows];
 
     /// Name in tags and reports.
     #[must_use]
@@ -145,6 +147,7 @@ impl Figure {
             Figure::ServiceTime => "service_time",
             Figure::SendLag => "send_lag",
             Figure::QueueTime => "queue_time",
+            Figure::Rows => "rows",
         }
     }
 }
@@ -176,7 +179,7 @@ impl SocketFigure {
 }
 
 impl Sample {
-    /// The value of `figure` in nanoseconds, None where the request has none.
+    /// The value of `figure` in nanoseconds, None where the request has none, or it is no time.
     #[must_use]
     pub fn figure_ns(&self, figure: Figure) -> Option<u64> {
         let sent = self.sent_ns;
@@ -185,6 +188,7 @@ impl Sample {
             Figure::ServiceTime => sent.map(|from| self.done_ns.saturating_sub(from)),
             Figure::SendLag => self.intended_ns.map(|from| sent.unwrap_or(self.done_ns).saturating_sub(from)),
             Figure::QueueTime => self.ready_ns.map(|from| sent.unwrap_or(self.done_ns).saturating_sub(from)),
+            Figure::Rows => None,
         }
     }
 }

@@ -43,6 +43,7 @@ pub struct RunWriter {
     queue: SyncSender<Interval>,
     thread: JoinHandle<WriterCounters>,
     recorders: u32,
+    streams: Arc<Vec<StreamInfo>>,
 }
 
 /// Called on the writer's thread with each interval, after its samples were written.
@@ -69,7 +70,7 @@ impl RunWriter {
             histograms,
             sockets,
             lines: Lines::new(&streams),
-            streams,
+            streams: Arc::clone(&streams),
             serializer: V2DeflateSerializer::new(),
             on_interval,
         };
@@ -77,13 +78,13 @@ impl RunWriter {
             .name("writer".to_owned())
             .spawn(move || files.run(&intervals))
             .map_err(|error| FolderError(format!("no thread for the writer: {error}")))?;
-        Ok(Self { queue, thread, recorders: 0 })
+        Ok(Self { queue, thread, recorders: 0, streams })
     }
 
     /// A recorder for one more thread.
     pub fn recorder(&mut self) -> Recorder {
         self.recorders += 1;
-        Recorder::new(self.recorders - 1, self.queue.clone())
+        Recorder::new(self.recorders - 1, self.queue.clone()).counting_rows(&self.streams)
     }
 
     /// Ends the writer when all recorders are finished.

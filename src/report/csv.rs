@@ -106,6 +106,16 @@ fn counts(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
     let mut rows: Vec<Row<'_>> = requests.map(|(figure, count)| row("requests", figure, count as f64)).into();
     rows.extend(rate.target.map(|target| row("rate", "target", target)));
     rows.extend([row("rate", "achieved", rate.achieved), row("rate", "throughput", rate.throughput)]);
+    rows.extend(workload.rows_per_s.map(|rate| row("rate", "rows", rate)));
+    rows.extend(workload.vectors_per_s.map(|rate| row("rate", "vectors", rate)));
+    if let Some(of) = &workload.rows {
+        rows.extend([row("rows", "replies", of.replies as f64), row("rows", "mean", of.mean), row("rows", "empty", of.empty)]);
+        rows.extend(of.short.map(|short| row("rows", "short", short)));
+        rows.extend(of.full.map(|full| row("rows", "full", full as f64)));
+    }
+    if let Some(of) = &workload.recall {
+        rows.extend([row("recall", "mean", of.mean), row("recall", "min", of.min), row("recall", "requests", of.requests as f64)]);
+    }
     rows
 }
 

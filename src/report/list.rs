@@ -1,20 +1,43 @@
-//! The list of runs: a line each.
+//! The list of runs: a line each, and below it its other workloads and the reasons against it.
 
-use super::layout::{Cell, Page, Paint, Table, TextStyle};
+use super::{
+    layout::{Cell, Page, Paint, Table, TextStyle},
+    text::head::{OF_STATUS, alike, figure},
+};
+use crate::analysis::Reason;
 
 /// One run of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListedRun {
-    /// Name of its folder.
+    /// Path of its folder.
     pub name: String,
-    /// `complete`, `interrupted`, ...; empty where it can't be read.
+    /// `complete`, `interrupted`, `killed`, ...; empty where it can't be read.
     pub status: String,
     /// `valid`, `reservations`, `invalid`; `-` without a report.
     pub verdict: String,
     /// Thresholds that failed.
     pub failed_thresholds: u64,
-    /// Its first workload in words, or what is wrong with the folder.
-    pub headline: String,
+    /// Its workloads in words, or what is wrong with the folder.
+    pub lines: Vec<String>,
+    /// Why it is not valid.
+    pub reasons: Vec<String>,
+}
+
+/// What was found, without the advice: `send lag 1.30 ms at alone/search, limit 1.00 ms`. What the status says is left out.
+#[must_use]
+pub fn reasons_in_short(reasons: &[Reason]) -> Vec<String> {
+    let groups = alike(reasons).into_iter().filter(|group| !OF_STATUS.contains(&group[0].code.as_str()));
+    let words = groups.map(|group| {
+        let first = group[0];
+        let found = group.iter().map(|reason| {
+            let at = if reason.at.is_empty() { String::new() } else { format!(" at {}", reason.at) };
+            let value = if reason.unit.is_empty() { String::new() } else { format!(" {}", figure(reason.figure, &reason.unit)) };
+            format!("{value}{at}")
+        });
+        let limit = if first.unit.is_empty() { String::new() } else { format!(", limit {}", figure(first.limit, &first.unit)) };
+        format!("{}{}{limit}", first.code.replace('_', " "), found.collect::<Vec<_>>().join(","))
+    });
+    words.collect()
 }
 
 /// The runs in the order given, as text for a terminal.
@@ -28,17 +51,14 @@ pub fn render_list(runs: &[ListedRun], style: TextStyle) -> String {
             "reservations" => Paint::Doubtful,
             _ => Paint::Bad,
         };
-        let failed = if run.failed_thresholds > 0 {
-            format!("; {} failed", super::units::counted(run.failed_thresholds, "threshold"))
-        } else {
-            String::new()
-        };
-        table.row(vec![
-            Cell::plain(&run.name),
-            Cell::plain(&run.status),
-            Cell::new(&run.verdict, paint),
-            Cell::plain(&format!("{}{failed}", run.headline)),
-        ]);
+        let mut lines = run.lines.iter().map(|line| Cell::plain(line));
+        let headline = lines.next().unwrap_or_else(|| Cell::plain(""));
+        table.row(vec![Cell::plain(&run.name), Cell::plain(&run.status), Cell::new(&run.verdict, paint), headline]);
+        let failed = (run.failed_thresholds > 0).then(|| format!("{} failed", super::units::counted(run.failed_thresholds, "threshold")));
+        let doubts = failed.iter().chain(&run.reasons).map(|reason| Cell::new(&format!("! {reason}"), paint));
+        for line in lines.chain(doubts) {
+            table.row(vec![Cell::plain(""), Cell::plain(""), Cell::plain(""), line]);
+        }
     }
     page.extend(table.lines(usize::MAX));
     page.finish()
@@ -49,16 +69,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_is_a_line() {
+    fn a_run_has_a_line_for_each_workload_and_each_reason() {
+        let text = |text: &str| text.to_owned();
         let run = ListedRun {
-            name: "s-1".to_owned(),
-            status: "complete".to_owned(),
-            verdict: "valid".to_owned(),
+            name: text("s-1"),
+            status: text("complete"),
+            verdict: text("reservations"),
             failed_thresholds: 1,
-            headline: "a/b: p50 1 ms".to_owned(),
+            lines: vec![text("a/b: p50 1 ms"), text("a/c: p50 2 ms")],
+            reasons: vec![text("failed 2.0 % at a/c, limit 0.1 %")],
         };
-        let broken = ListedRun { name: "s-22".to_owned(), headline: "run.json is cut\u{1b}[31m".to_owned(), ..ListedRun::default() };
-        let text = render_list(&[run, broken], TextStyle::default());
-        assert_eq!(text, "s-1   complete  valid  a/b: p50 1 ms; 1 threshold failed\ns-22                   run.json is cut\n");
+        let broken = ListedRun { name: text("s-22"), lines: vec![text("run.json is cut\u{1b}[31m")], ..ListedRun::default() };
+        let expected = "s-1   complete  reservations  a/b: p50 1 ms\n                              a/c: p50 2 ms\n                              ! 1 threshold failed\n                              ! failed 2.0 % at a/c, limit 0.1 %\ns-22                          run.json is cut\n";
+        assert_eq!(render_list(&[run, broken], TextStyle::default()), expected);
+    }
+
+    #[test]
+    fn reasons_are_told_without_their_advice() {
+        let reason = |code: &str, at: &str, figure: f64, unit: &str| Reason {
+            code: code.to_owned(),
+            at: at.to_owned(),
+            figure,
+            limit: 1_000.0,
+            unit: unit.to_owned(),
+            ..Reason::default()
+        };
+        let reasons = [
+            reason("interrupted", "", 1.0, ""),
+            reason("send_lag", "a/b", 1_300.0, "us"),
+            reason("send_lag", "a/c", 2_100.0, "us"),
+            reason("debug_build", "", 1.0, ""),
+            reason("no_success", "a/b", 1.0, ""),
+        ];
+        assert_eq!(
+            reasons_in_short(&reasons),
+            ["send lag 1.30 ms at a/b, 2.10 ms at a/c, limit 1.00 ms", "debug build", "no success at a/b"]
+        );
     }
 }

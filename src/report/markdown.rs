@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::{
     PREPARE, ReportEntry, clean, thresholds,
-    units::{count, duration, number, share},
+    units::{count, duration, number, recall, share},
 };
 use crate::analysis::{Analysis, Estimate, Quantiles, ThresholdState, VerdictState, WorkloadAnalysis};
 
@@ -67,12 +67,26 @@ fn write_thresholds(out: &mut String, analysis: &Analysis) {
     }
 }
 
+/// Heading and cell of a column that only some workloads have.
+type More = (&'static str, fn(&WorkloadAnalysis) -> Option<String>);
+
+const MORE: [More; 5] = [
+    ("vectors /s", |workload| workload.vectors_per_s.map(number)),
+    ("rows /s", |workload| workload.rows_per_s.map(number)),
+    ("rows a reply", |workload| workload.rows.as_ref().map(|rows| number(rows.mean))),
+    ("empty", |workload| workload.rows.as_ref().map(|rows| share(rows.empty))),
+    ("recall", |workload| workload.recall.as_ref().map(|of| recall(of.mean))),
+];
+
 fn write_latency(out: &mut String, measured: &[&WorkloadAnalysis]) {
     if measured.is_empty() {
         return;
     }
-    out.push_str("\n| workload | ok | failed | not sent | /s | p50 | p95 | p99 | p99.9 | max |\n");
-    out.push_str("| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |\n");
+    // What no workload has takes no column.
+    let more: Vec<&More> = MORE.iter().filter(|(_, cell)| measured.iter().any(|workload| cell(workload).is_some())).collect();
+    let headings: String = more.iter().map(|(heading, _)| format!(" {heading} |")).collect();
+    let _ = writeln!(out, "\n| workload | ok | failed | not sent | /s | p50 | p95 | p99 | p99.9 | max |{headings}");
+    let _ = writeln!(out, "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |{}", " --: |".repeat(more.len()));
     for workload in measured {
         let counts = &workload.requests;
         let closed = if workload.loop_kind == "closed" { " \\*" } else { "" };
@@ -87,6 +101,9 @@ fn write_latency(out: &mut String, measured: &[&WorkloadAnalysis]) {
         );
         for key in ["p50", "p95", "p99", "p99.9", "max"] {
             let _ = write!(out, " {} |", latency(workload).and_then(|quantiles| quantiles.get(key)).map_or("-".to_owned(), estimate));
+        }
+        for (_, cell) in &more {
+            let _ = write!(out, " {} |", cell(workload).unwrap_or_else(|| "-".to_owned()));
         }
         out.push('\n');
     }

@@ -14,6 +14,7 @@ mod list;
 mod markdown;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod replies;
 #[cfg(test)]
 mod sample;
 #[cfg(test)]
@@ -25,7 +26,7 @@ mod waterfall;
 
 pub use clean::clean;
 pub use layout::TextStyle;
-pub use list::{ListedRun, render_list};
+pub use list::{ListedRun, reasons_in_short, render_list};
 pub use text::render_text;
 pub use waterfall::render_waterfall;
 

@@ -46,7 +46,7 @@ enum Values {
 use Values::{Flag, Integer, Text, Us};
 
 /// Columns before those of the areas; what is `true` is never null.
-const COLUMNS: [(&str, bool, Values); 17] = [
+const COLUMNS: [(&str, bool, Values); 18] = [
     ("phase", true, Text(|(stream, _)| Some(stream.phase.clone()))),
     ("stage", false, Text(|(stream, _)| stream.stage.clone())),
     ("workload", true, Text(|(stream, _)| Some(stream.workload.clone()))),
@@ -54,6 +54,7 @@ const COLUMNS: [(&str, bool, Values); 17] = [
     ("seq", true, Integer(|(_, row)| Some(row.seq))),
     ("trace_id", true, Text(|(_, row)| Some(format!("{:032x}", row.trace_id)))),
     ("outcome", true, Text(|(_, row)| Some(row.outcome.to_string()))),
+    ("rows", false, Integer(|(_, row)| row.rows)),
     ("sampled", true, Flag(|(_, row)| Some(row.sampled))),
     ("join_state", false, Text(|(_, row)| row.state.map(|state| state.name().to_owned()))),
     ("intended_ns", false, Integer(|(_, row)| row.intended_ns)),

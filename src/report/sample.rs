@@ -148,6 +148,7 @@ fn alone() -> WorkloadAnalysis {
         server_time_us: Some(quantiles([1_310.0, 1_790.0, 1_980.0, 3_010.0, 5_930.0, 7_840.0, 1_402.0])),
         gap_us: Some(quantiles([498.0, 660.0, 731.0, 1_180.0, 2_240.0, 2_610.0, 548.0])),
         recall: Some(Recall { mean: 0.987, min: 0.8, requests: 4_000 }),
+        rows: Some(ReplyRows { replies: 4_000, mean: 9.98, empty: 0.0, short: Some(0.011), full: Some(10) }),
         join: Some(Join { sampled: 4_000, matched: 4_000, ..Join::default() }),
         traces: Some(TraceFacts { spans_mode: 14, node_calls: 4_000, ..TraceFacts::default() }),
         account: bands(&[

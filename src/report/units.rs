@@ -54,7 +54,19 @@ pub(super) fn share(value: f64) -> String {
         size if size > 0.0 && size < 0.05 => "<0.1 %".to_owned(),
         0.0 => "0 %".to_owned(),
         size if size < 9.95 => format!("{percent:.1} %"),
+        // What is not all is not rounded up to it; a sum may miss 1 by what binary fractions do.
+        size if (99.5..99.999_999_9).contains(&size) => format!("{:.1} %", (percent * 10.0).trunc() / 10.0),
         _ => format!("{} %", grouped_signed(percent)),
+    }
+}
+
+/// A recall with three decimals, and more where it would look like 1 and is less.
+pub(crate) fn recall(value: f64) -> String {
+    let is_told_from_1 = |text: &String| value >= 1.0 || !text.starts_with('1');
+    match (3..=6).map(|decimals| format!("{value:.decimals$}")).find(is_told_from_1) {
+        _ if !value.is_finite() => NONE.to_owned(),
+        Some(text) => text,
+        None => "0.999999".to_owned(),
     }
 }
 
@@ -152,9 +164,30 @@ mod tests {
                 (0.0994, "9.9 %"),
                 (0.0996, "10 %"),
                 (0.805, "80 %"),
+                (0.994, "99 %"),
+                (0.9961, "99.6 %"),
+                (0.999_96, "99.9 %"),
+                (1.0 - 1e-12, "100 %"),
                 (1.0, "100 %"),
                 (-0.031, "-3.1 %"),
                 (12.5, "1,250 %"),
+                (f64::NAN, "-"),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_recall_below_1_is_never_printed_as_1() {
+        check(
+            recall,
+            &[
+                (0.0, "0.000"),
+                (0.987_4, "0.987"),
+                (0.999_4, "0.999"),
+                (0.999_6, "0.9996"),
+                (0.999_96, "0.99996"),
+                (0.999_999_99, "0.999999"),
+                (1.0, "1.000"),
                 (f64::NAN, "-"),
             ],
         );

@@ -1,6 +1,12 @@
 //! The list of runs, and completions.
 
-use crate::{bench::Bench, support::fake_milvus::FakeMilvus};
+use milvus_bench::milvus::methods;
+use rustix::process::Signal;
+
+use crate::{
+    bench::{Bench, wait},
+    support::fake_milvus::FakeMilvus,
+};
 
 #[test]
 fn runs_are_listed_newest_first_and_damaged_ones_are_named() {
@@ -11,7 +17,7 @@ fn runs_are_listed_newest_first_and_damaged_ones_are_named() {
     let names: Vec<&str> = folders.iter().filter_map(|folder| folder.path().file_name()?.to_str()).collect();
     bench.call(&["list", "--results", "nowhere"]).exits(2).error(&["there is no run in nowhere", "--results"]);
     let listed = bench.call(&["list"]).exits(0).stdout;
-    let lines: Vec<&str> = listed.lines().collect();
+    let lines: Vec<&str> = listed.lines().filter(|line| !line.trim_start().starts_with("! ")).collect();
     assert_eq!(lines.len(), 2, "{listed}");
     assert!(names.iter().all(|name| listed.contains(*name)), "{listed}");
     assert!(lines.iter().all(|line| line.contains("complete") && line.contains("alone/search: p50 ")), "{listed}");
@@ -25,6 +31,60 @@ fn runs_are_listed_newest_first_and_damaged_ones_are_named() {
     std::fs::write(broken, b"{").expect("a file of the run");
     let listed = bench.call(&["list"]).exits(0).stdout;
     assert!(listed.lines().last().is_some_and(|line| line.contains(names[0]) && line.contains("run.json")), "{listed}");
+}
+
+#[test]
+fn every_workload_and_every_reason_is_listed_wherever_the_run_is() {
+    let fake = FakeMilvus::start();
+    let changes = [
+        (
+            "[[phases]]",
+            "[workloads.other]\noperation = \"search\"\nrate = 20\nlimit = 5\n[workloads.rare]\noperation = \"search\"\nrate = 0.01\n[[phases]]",
+        ),
+        ("duration = \"1s\"", "duration = \"300ms\""),
+        ("workloads = [\"search\"]", "workloads = [\"search\", \"other\", \"rare\"]"),
+    ];
+    let bench = Bench::at(&fake, &changes);
+    let run = |more: &[&str]| bench.call(&[&["run", "scenario.toml", "--accept-invalid", "--quiet"], more].concat()).exits(0);
+    run(&["--results", "sweeps/small"]);
+    run(&["--out", "single"]);
+    let listed = bench.call(&["list"]).exits(0).stdout;
+    for words in [
+        "sweeps/small/cli-",
+        "single ",
+        "alone/search: p50 ",
+        "alone/other: p50 ",
+        "alone/rare: nothing was due",
+        "! nothing due at alone/rare",
+    ] {
+        assert!(listed.contains(words), "{words:?} is not in\n{listed}");
+    }
+    let below = bench.call(&["list", "--results", "sweeps"]).exits(0).stdout;
+    assert!(below.contains("small/cli-") && !below.contains("single"), "{below}");
+    // Without a folder `results` the newest of them is meant.
+    let report = bench.call(&["report"]).exits(0).stdout;
+    assert!(report.contains("run single"), "{report}");
+}
+
+#[test]
+fn a_run_whose_process_is_gone_is_killed_and_not_running() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[("\"1s\"", "\"10m\"")]);
+    let running = bench.start(&[]);
+    wait(fake.called(&methods::SEARCH, 60));
+    let listed = bench.call(&["list"]).exits(0).stdout;
+    assert!(listed.contains(" running ") && !listed.contains("killed"), "{listed}");
+    running.signal(Signal::KILL);
+    assert_eq!(running.ended().code, None);
+    let listed = bench.call(&["list"]).exits(0).stdout;
+    assert!(listed.contains(" killed ") && !listed.contains("running"), "{listed}");
+    // It is no repetition of anything.
+    let folder = bench.only_folder();
+    bench.call(&["run", "scenario.toml", "--accept-invalid", "--quiet", "--set", "phases.alone.duration=300ms", "--out", "whole"]).exits(0);
+    let compared = bench.call(&["compare", "--baseline", folder.name(), "--run", "whole"]).exits(0).stdout;
+    let named = format!("{} is not complete (killed)", folder.path().file_name().and_then(|name| name.to_str()).expect("a name"));
+    assert!(compared.split_whitespace().collect::<Vec<_>>().join(" ").contains(&named), "{compared}");
+    assert!(compared.contains("nothing could be compared"), "{compared}");
 }
 
 #[test]

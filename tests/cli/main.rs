@@ -17,6 +17,7 @@ mod otlp;
 mod ownership;
 mod progress;
 mod ran;
+mod replies;
 mod secrets;
 mod signals;
 mod source;

@@ -140,9 +140,9 @@ fn a_killed_run_can_be_reported() {
     running.signal(Signal::KILL);
     assert_eq!(running.ended().code, None);
     let ended = bench.call(&["report"]).exits(0);
-    assert!(ended.stdout.contains("running") || ended.stdout.contains("did not end"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("the run was killed") && !ended.stdout.contains("running"), "{}", ended.stdout);
     let folder = bench.only_folder();
-    assert_eq!(folder.report()["status"], "running");
+    assert_eq!(folder.report()["status"], "killed");
     folder.check();
     let ok = count(&folder.workload("alone", "search")["requests"], "ok");
     assert!((100..=250).contains(&ok), "{ok} of 250: at most the last seconds are missing");

@@ -1,7 +1,7 @@
 //! The figures of a workload on both sides, and what can be said of them.
 
 use super::{
-    ComparisonResult, FigureComparison, LEAST_RUNS,
+    ComparisonResult, FigureComparison, LEAST_RUNS, replies,
     welch::{Sample, Test, holm},
 };
 use crate::analysis::{Estimate, Quantiles, WorkloadAnalysis};
@@ -28,7 +28,7 @@ pub(super) fn latency(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis])
     if baseline.iter().chain(run).all(|workload| workload.loop_kind == "open") { OPEN } else { CLOSED }
 }
 
-/// Latency by quantile, and the throughput of a closed loop. What can be said is left to [`judge`].
+/// Latency by quantile, the throughput of a closed loop, and the recall. What can be said is left to [`judge`].
 pub(super) fn figures(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis]) -> Vec<Compared> {
     let figure = latency(baseline, run);
     let open = figure == OPEN;
@@ -44,16 +44,17 @@ pub(super) fn figures(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis])
             compared(figure, key, &estimates(baseline), &estimates(run))
         })
         .collect();
-    if !open {
-        let rates = |side: &[&WorkloadAnalysis]| -> Vec<Option<Estimate>> {
-            side.iter().map(|workload| Some(Estimate { value: workload.rate.throughput, ..Estimate::default() })).collect()
-        };
-        found.push(compared("throughput", "", &rates(baseline), &rates(run)));
+    if replies::unlike("", baseline, run).is_some() {
+        found = found.into_iter().map(replies::untested).collect();
     }
+    if !open {
+        found.push(replies::throughput(baseline, run));
+    }
+    found.extend(replies::recall(baseline, run));
     found
 }
 
-fn compared(figure: &str, key: &str, baseline: &[Option<Estimate>], run: &[Option<Estimate>]) -> Compared {
+pub(super) fn compared(figure: &str, key: &str, baseline: &[Option<Estimate>], run: &[Option<Estimate>]) -> Compared {
     let found = FigureComparison { figure: figure.to_owned(), key: key.to_owned(), ..FigureComparison::default() };
     let (before, after) = match (sample(baseline), sample(run)) {
         (Ok(before), Ok(after)) => (before, after),
@@ -116,18 +117,25 @@ fn apart(baseline: &[Option<Estimate>], run: &[Option<Estimate>]) -> Option<bool
 
 /// Says of each tested figure of all workloads whether a difference was shown.
 pub(super) fn judge(figures: &mut [&mut Compared]) {
-    let is_tested = |(figure, test): &Compared| test.is_some() && (figure.figure == "throughput" || TESTED.contains(&figure.key.as_str()));
+    let is_tested = |(figure, test): &Compared| test.is_some() && (figure.key.is_empty() || TESTED.contains(&figure.key.as_str()));
     let mut tested: Vec<&mut &mut Compared> = figures.iter_mut().filter(|compared| is_tested(compared)).collect();
     let p_values: Vec<f64> = tested.iter().map(|(_, test)| test.map_or(1.0, |test| test.p_value())).collect();
     let count = p_values.len() as f64;
     for ((compared, shown), p_value) in tested.iter_mut().zip(holm(&p_values, ALPHA)).zip(&p_values) {
         let (figure, test) = &mut ***compared;
-        let slower = (figure.ratio > 1.0) == (figure.figure != "throughput");
+        let slower = (figure.ratio > 1.0) != figure.is_rate();
         figure.p_value = Some(*p_value);
         // Alone among all of them, it would have had to be this large.
         figure.smallest = test.map(|test| test.half_width(ALPHA / count).exp());
         figure.result = match (shown, slower) {
             (false, _) => ComparisonResult::NoDifferenceShown,
+            (true, _) if figure.figure == "recall" => {
+                if figure.ratio < 1.0 {
+                    ComparisonResult::Lower
+                } else {
+                    ComparisonResult::Higher
+                }
+            }
             (true, true) => ComparisonResult::Slower,
             (true, false) => ComparisonResult::Faster,
         };

@@ -8,6 +8,7 @@
 
 mod areas;
 mod figures;
+mod replies;
 mod setting;
 mod welch;
 
@@ -33,6 +34,9 @@ pub struct Comparison {
     pub workloads: Vec<WorkloadComparison>,
     /// Workloads that one side lacks, as sentences.
     pub left_out: Vec<String>,
+    /// What makes a workload's figures unlike, as sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// The runs of one side.
@@ -40,8 +44,51 @@ pub struct Comparison {
 pub struct Side {
     /// Names of their folders.
     pub runs: Vec<String>,
-    /// Runs whose verdict is invalid: they are compared with nothing.
+    /// Complete runs whose verdict is invalid: they are compared with nothing.
     pub invalid: Vec<String>,
+    /// Runs that did not come to their end, or have not yet: no repetitions of the others, and compared with nothing.
+    #[serde(default)]
+    pub incomplete: Vec<IncompleteRun>,
+}
+
+/// A run that is left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncompleteRun {
+    /// Name of its folder.
+    pub run: String,
+    /// `interrupted`, `aborted`, `failed`, `killed` or `running`.
+    pub status: String,
+}
+
+impl Side {
+    fn new(runs: &[Analysis]) -> Self {
+        let invalid = runs.iter().filter(|run| is_complete(run) && run.verdict.state == VerdictState::Invalid);
+        let incomplete = runs.iter().filter(|run| !is_complete(run));
+        Self {
+            runs: runs.iter().map(|run| run.run.clone()).collect(),
+            invalid: invalid.map(|run| run.run.clone()).collect(),
+            incomplete: incomplete.map(|run| IncompleteRun { run: run.run.clone(), status: run.status.clone() }).collect(),
+        }
+    }
+
+    /// Number of runs that are compared.
+    #[must_use]
+    pub fn compared(&self) -> usize {
+        self.runs.len().saturating_sub(self.invalid.len() + self.incomplete.len())
+    }
+}
+
+impl FigureComparison {
+    /// Whether it is per second, so that more is better.
+    #[must_use]
+    pub fn is_rate(&self) -> bool {
+        self.figure == "throughput" || self.figure == "vectors"
+    }
+}
+
+/// Whether a run came to the end of its plan.
+fn is_complete(run: &Analysis) -> bool {
+    run.status == "complete"
 }
 
 /// Something of the setting that differs.
@@ -60,7 +107,7 @@ pub struct Difference {
 pub struct WorkloadComparison {
     /// `phase/workload` or `phase/stage/workload`.
     pub at: String,
-    /// Latency by quantile and mean, and the throughput of a closed loop.
+    /// Latency by quantile and mean, the throughput of a closed loop, the recall where it is known.
     pub figures: Vec<FigureComparison>,
     /// Mean time of each area per matched request, the largest difference first; empty where a side has no account.
     pub areas: Vec<AreaComparison>,
@@ -85,9 +132,9 @@ pub struct RunCurve {
 /// One figure on both sides.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FigureComparison {
-    /// `response_time`, `service_time` (us), or `throughput` (per second).
+    /// `response_time`, `service_time` (us), `throughput`, `vectors` (per second; where requests hold several), or `recall` (in [0, 1]).
     pub figure: String,
-    /// `p50`, `p90`, `p95`, `p99`, `p99.9` or `mean`; empty for a throughput.
+    /// `p50`, `p90`, `p95`, `p99`, `p99.9` or `mean`; empty for a throughput and the recall.
     pub key: String,
     /// Geometric mean over the runs.
     pub baseline: f64,
@@ -118,6 +165,10 @@ pub enum ComparisonResult {
     Slower,
     /// The same, the other way.
     Faster,
+    /// The same of a recall, which the newer side has less of.
+    Lower,
+    /// The same of a recall, which the newer side has more of.
+    Higher,
     /// It may be chance.
     NoDifferenceShown,
     /// Fewer than three runs on a side, and the intervals within the runs are apart.
@@ -142,17 +193,18 @@ pub struct AreaComparison {
 #[must_use]
 pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
     let valid = |side: &[Analysis]| -> Vec<Analysis> {
-        side.iter().filter(|analysis| analysis.verdict.state != VerdictState::Invalid).cloned().collect()
+        side.iter().filter(|run| is_complete(run) && run.verdict.state != VerdictState::Invalid).cloned().collect()
     };
     let (before, after) = (valid(baseline), valid(run));
     let mut workloads: Vec<(WorkloadComparison, Vec<figures::Compared>)> = Vec::new();
-    let mut left_out = Vec::new();
+    let (mut left_out, mut notes) = (Vec::new(), Vec::new());
     for at in places(&before) {
         let sides = (workloads_at(&before, &at), workloads_at(&after, &at));
         if sides.1.is_empty() {
             left_out.push(format!("{at} is in the baseline only"));
             continue;
         }
+        notes.extend(replies::unlike(&at, &sides.0, &sides.1));
         let areas = areas::areas(&sides.0, &sides.1);
         let figure = figures::latency(&sides.0, &sides.1);
         let curves = curves(&before, true, &at, figure).chain(curves(&after, false, &at, figure)).collect();
@@ -166,17 +218,17 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
         let sentence = areas::sentence(&workload.figures, &workloads_at(&before, &workload.at), &workloads_at(&after, &workload.at));
         WorkloadComparison { sentence, ..workload }
     });
-    let side = |runs: &[Analysis]| Side {
-        runs: runs.iter().map(|analysis| analysis.run.clone()).collect(),
-        invalid: runs.iter().filter(|run| run.verdict.state == VerdictState::Invalid).map(|run| run.run.clone()).collect(),
-    };
+    let workloads = workloads.collect();
+    // Of the runs that are compared; where a side has none, of all: they may say why.
+    let (before, after) = if before.is_empty() || after.is_empty() { (baseline, run) } else { (&before[..], &after[..]) };
     Comparison {
         format: 1,
-        baseline: side(baseline),
-        run: side(run),
-        differences: setting::differences(baseline, run),
-        workloads: workloads.collect(),
+        baseline: Side::new(baseline),
+        run: Side::new(run),
+        differences: setting::differences(before, after),
+        workloads,
         left_out,
+        notes,
     }
 }
 

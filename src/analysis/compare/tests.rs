@@ -21,7 +21,8 @@ fn run(name: &str, scale: f64, engine_us: f64) -> Analysis {
         }],
         ..WorkloadAnalysis::default()
     };
-    Analysis { run: name.to_owned(), name: "s".to_owned(), workloads: vec![workload], ..Analysis::default() }
+    let (run, status) = (name.to_owned(), "complete".to_owned());
+    Analysis { run, status, name: "s".to_owned(), workloads: vec![workload], ..Analysis::default() }
 }
 
 fn side(scales: &[f64], engine_us: f64) -> Vec<Analysis> {
@@ -221,4 +222,78 @@ fn equal_sides_are_rarely_called_different() {
 fn a_difference_well_beyond_the_spread_is_mostly_found() {
     assert!(reported(1.5, 0.05) >= 0.9, "{}", reported(1.5, 0.05));
     assert!(reported(3.0, 0.1) >= 0.95, "{}", reported(3.0, 0.1));
+}
+
+#[test]
+fn a_run_that_is_not_complete_is_no_repetition_and_is_named() {
+    let mut before = side(&[1.0, 1.02, 0.99, 40.0], 500.0);
+    for status in ["interrupted", "aborted", "failed", "killed", "running"] {
+        before[3].status = status.to_owned();
+        before[3].plan = vec![("seed".to_owned(), "other".to_owned())];
+        let found = compare(&before, &side(&[1.01, 1.0, 0.98], 500.0));
+        assert_eq!(results(&found)[0], ("p50", ComparisonResult::NoDifferenceShown), "{status}");
+        let left_out = IncompleteRun { run: "r3".to_owned(), status: status.to_owned() };
+        assert_eq!((found.baseline.compared(), &found.baseline.incomplete[..]), (3, &[left_out][..]));
+        assert!(found.differences.is_empty(), "what is left out differs from nothing: {:?}", found.differences);
+    }
+    // An invalid one that is not complete is left out once.
+    before[3].verdict.state = VerdictState::Invalid;
+    before[2].verdict.state = VerdictState::Invalid;
+    let found = compare(&before, &side(&[1.0], 500.0));
+    assert_eq!((found.baseline.compared(), found.baseline.invalid, found.baseline.incomplete.len()), (2, vec!["r2".to_owned()], 1));
+}
+
+/// Closed loops of `vectors` query vectors a request, which are answered in a time of 1 and half a time each.
+fn callers(vectors: u64, throughput: f64) -> Vec<Analysis> {
+    let mut runs = side(&[1.0, 1.01, 0.99].map(|scale| scale * (1.0 + vectors as f64) / 2.0), 500.0);
+    for (at, run) in runs.iter_mut().enumerate() {
+        let workload = &mut run.workloads[0];
+        workload.loop_kind = "closed".to_owned();
+        workload.service_time_us = workload.response_time_us.take();
+        workload.rate.throughput = throughput * (1.0 + 0.01 * at as f64);
+        workload.vectors = (vectors > 1).then_some(vectors);
+    }
+    runs
+}
+
+#[test]
+fn requests_of_several_vectors_are_compared_by_vectors_per_second() {
+    // A fifth of the requests, and twice the vectors.
+    let found = compare(&callers(1, 1_000.0), &callers(10, 200.0));
+    let figures = &found.workloads[0].figures;
+    let vectors = figures.iter().find(|figure| figure.figure == "vectors").expect("vectors per second");
+    assert!((vectors.ratio - 2.0).abs() < 1e-6 && vectors.result == ComparisonResult::Faster, "{vectors:?}");
+    assert!(figures.iter().all(|figure| figure.figure != "throughput"));
+    let times = figures.iter().filter(|figure| figure.figure == "service_time" && figure.why_not.is_none());
+    assert!(times.clone().count() > 2 && times.clone().all(|figure| figure.result == ComparisonResult::NotTested), "{figures:?}");
+    assert!(
+        found.notes[0].starts_with("alone/search: a request holds 1 query vectors in the baseline and 10 in the run"),
+        "{:?}",
+        found.notes
+    );
+    let same = compare(&callers(10, 200.0), &callers(10, 200.0));
+    assert_eq!((same.notes.len(), results(&same)[0].1), (0, ComparisonResult::NoDifferenceShown));
+    let one = compare(&callers(1, 200.0), &callers(1, 400.0));
+    assert!(one.workloads[0].figures.iter().any(|figure| figure.figure == "throughput" && figure.result == ComparisonResult::Faster));
+}
+
+#[test]
+fn a_recall_that_falls_is_lower_and_not_slower() {
+    let with = |recall: f64| {
+        let mut runs = side(&[1.0, 1.02, 0.99], 500.0);
+        runs.iter_mut().for_each(|run| run.workloads[0].recall = Some(crate::analysis::Recall { mean: recall, min: 0.0, requests: 9 }));
+        runs
+    };
+    let result = |before: Vec<Analysis>, after: Vec<Analysis>| {
+        let found = compare(&before, &after);
+        let figure = found.workloads[0].figures.iter().find(|figure| figure.figure == "recall").cloned();
+        figure.map(|figure| (figure.result, figure.why_not.is_some()))
+    };
+    use ComparisonResult::{Higher, Lower, NoDifferenceShown, NotTested};
+    assert_eq!(result(with(0.95), with(0.9)), Some((Lower, false)));
+    assert_eq!(result(with(0.9), with(0.95)), Some((Higher, false)));
+    assert_eq!(result(with(0.95), with(0.95)), Some((NoDifferenceShown, false)));
+    let without = || side(&[1.0, 1.02, 0.99], 500.0);
+    assert_eq!(result(with(0.95), without()), Some((NotTested, true)));
+    assert_eq!(result(without(), without()), None);
 }

@@ -9,7 +9,7 @@ use crate::{analysis::Area, record};
 const QUANTILES: [&str; 7] = ["p99.9", "p50", "p90", "p95", "p99", "max", "mean"];
 
 /// Figures with a name of their own.
-static NAMED: [(&str, Base); 12] = [
+static NAMED: [(&str, Base); 14] = [
     ("response_time", Base::Time(Time::Response)),
     ("service_time", Base::Time(Time::Service)),
     ("send_lag", Base::Time(Time::SendLag)),
@@ -22,6 +22,8 @@ static NAMED: [(&str, Base); 12] = [
     ("throughput", Base::Throughput),
     ("join.matched", Base::Matched),
     ("recall.mean", Base::Recall),
+    ("rows.mean", Base::RowsMean),
+    ("empty", Base::Empty),
 ];
 
 /// A whole requirement.
@@ -66,6 +68,10 @@ pub enum Base {
     /// Share of the traced requests.
     Matched,
     Recall,
+    /// Rows per reply of a search or a query.
+    RowsMean,
+    /// Share of the replies without any row.
+    Empty,
 }
 
 /// A time that every request has, or every matched one.
@@ -107,6 +113,7 @@ pub enum Unit {
     Microseconds,
     Share,
     PerSecond,
+    Rows,
 }
 
 impl Figure {
@@ -116,7 +123,8 @@ impl Figure {
         match self.base {
             Base::Time(_) | Base::Area(_) | Base::Part(_) => Unit::Microseconds,
             Base::Throughput => Unit::PerSecond,
-            Base::Failed | Base::NotSent | Base::AchievedRate | Base::Matched | Base::Recall => Unit::Share,
+            Base::RowsMean => Unit::Rows,
+            Base::Failed | Base::NotSent | Base::AchievedRate | Base::Matched | Base::Recall | Base::Empty => Unit::Share,
         }
     }
 
@@ -126,7 +134,17 @@ impl Figure {
         match self.base {
             Base::Time(time) => time.recorded().is_none(),
             Base::Area(_) | Base::Part(_) | Base::Matched => true,
-            Base::Failed | Base::NotSent | Base::AchievedRate | Base::Throughput | Base::Recall => false,
+            Base::Failed | Base::NotSent | Base::AchievedRate | Base::Throughput | Base::Recall | Base::RowsMean | Base::Empty => false,
+        }
+    }
+
+    /// The figure of every request that it is taken from, second by second; None where there is no such one.
+    #[must_use]
+    pub fn recorded(&self) -> Option<record::Figure> {
+        match self.base {
+            Base::Time(time) => time.recorded(),
+            Base::RowsMean | Base::Empty => Some(record::Figure::Rows),
+            _ => None,
         }
     }
 
@@ -165,6 +183,7 @@ impl Unit {
             Unit::Microseconds => "us",
             Unit::Share => "share",
             Unit::PerSecond => "/s",
+            Unit::Rows => "rows",
         }
     }
 }
@@ -221,13 +240,13 @@ impl Expression {
     pub fn silent_while_measured(&self) -> Option<&'static str> {
         let seen = match self.figure.base {
             Base::Time(time) => time.recorded().is_some(),
-            Base::Failed | Base::Throughput => true,
+            Base::Failed | Base::Throughput | Base::RowsMean | Base::Empty => true,
             _ => false,
         };
         match self {
-            _ if !seen => {
-                Some("is not known before the run has ended; use response_time, service_time, send_lag, queue_time, failed or throughput")
-            }
+            _ if !seen => Some(
+                "is not known before the run has ended; use response_time, service_time, send_lag, queue_time, failed, throughput, rows.mean or empty",
+            ),
             _ if self.figure.worst_s.is_some() => Some("has windows of its own, leave .worst out: `over` is the window"),
             Self { limit: Limit::Phase { .. }, .. } => Some("is compared with another phase; use a number"),
             _ => None,
@@ -373,6 +392,7 @@ fn factor(rest: &mut Rest<'_>, unit: Unit) -> Result<(f64, f64)> {
         Unit::Microseconds => (&[("us", (1.0, 1.0)), ("ms", (1e3, 1.0)), ("s", (1e6, 1.0))], "a unit of time (us, ms, s)"),
         Unit::Share => (&[("%", (1.0, 100.0)), ("", (1.0, 1.0))], "% or nothing"),
         Unit::PerSecond => (&[("/s", (1.0, 1.0)), ("", (1.0, 1.0))], "/s or nothing"),
+        Unit::Rows => (&[("rows", (1.0, 1.0)), ("", (1.0, 1.0))], "`rows` or nothing"),
     };
     let found = units.iter().find(|(name, _)| rest.take_name(name));
     found.map(|(_, factor)| *factor).ok_or_else(|| rest.unexpected(allowed))
@@ -413,6 +433,9 @@ mod tests {
         check("achieved_rate > 0.99", figure(Base::AchievedRate), Comparison::Above, Limit::Value(0.99));
         check("join.matched >= 95 %", figure(Base::Matched), Comparison::AtLeast, Limit::Value(0.95));
         check("throughput > 500/s", figure(Base::Throughput), Comparison::Above, Limit::Value(500.0));
+        check("rows.mean >= 9.5", figure(Base::RowsMean), Comparison::AtLeast, Limit::Value(9.5));
+        check("rows.mean >= 10 rows", figure(Base::RowsMean), Comparison::AtLeast, Limit::Value(10.0));
+        check("empty < 0.5%", figure(Base::Empty), Comparison::Below, Limit::Value(0.5 / 100.0));
     }
 
     #[test]
@@ -456,6 +479,10 @@ mod tests {
         refused("response_time.p99 = 5ms", "has `= 5ms` where one of <, <=, >, >=");
         refused("response_time.p99 < 5", "ends early where a unit of time (us, ms, s)");
         refused("failed < 5ms", "has `ms` where % or nothing");
+        refused("rows.mean > 5%", "has `%` where nothing more");
+        refused("rows.mean > 5ms", "has `ms` where `rows` or nothing");
+        refused("empty < 5", "has the limit 500 %");
+        refused("rows < 5", "where a figure");
         refused("failed < 5", "has the limit 500 %, allowed is a share of 0 to 1, or 0% to 100%");
         refused("join.matched > 101%", "has the limit 101 %");
         refused("achieved_rate > 99", "has the limit 9900 %");
@@ -480,6 +507,8 @@ mod tests {
         check("response_time.p99 < 20ms", None);
         check("failed < 1%", None);
         check("throughput > 10", None);
+        check("empty < 1%", None);
+        check("rows.mean >= 10", None);
         check("gap.p99 < 20ms", Some("not known before"));
         check("area(\"engine\").p99 < 20ms", Some("not known before"));
         check("achieved_rate > 90%", Some("not known before"));

@@ -136,8 +136,11 @@ fn in_words(measured: Measured, unit: Unit) -> String {
         Unit::Microseconds if value.abs() >= 999_500.0 => format!("{:.2} s", value / 1e6),
         Unit::Microseconds if value.abs() >= 999.5 => format!("{:.2} ms", value / 1e3),
         Unit::Microseconds => format!("{value:.0} us"),
+        // What is not all is not rounded up to it.
+        Unit::Share if (0.999_95..1.0 - 1e-9).contains(&value) => "99.99 %".to_owned(),
         Unit::Share => format!("{:.2} %", value * 100.0),
         Unit::PerSecond => format!("{value:.1}/s"),
+        Unit::Rows => format!("{value:.2} rows"),
     };
     let ends = match (measured.low, measured.high) {
         (Some(low), Some(high)) if low != high => format!(" [{}, {}]", show(low), show(high)),
@@ -172,6 +175,8 @@ fn measure(figure: &Figure, row: &Row<'_>) -> Option<Measured> {
             share(join.matched, join.sampled - join.not_recorded - join.not_fetched)
         }
         Base::Recall => workload.recall.as_ref().map(|recall| Measured::exact(recall.mean)),
+        Base::RowsMean => workload.rows.as_ref().map(|rows| Measured::exact(rows.mean)),
+        Base::Empty => workload.rows.as_ref().map(|rows| Measured::exact(rows.empty)),
     }
 }
 
@@ -189,6 +194,8 @@ fn why_absent(figure: &Figure, workload: &WorkloadAnalysis) -> &'static str {
         (Base::Recall, _) => "its recall is not known",
         (Base::Time(_), _) if figure.worst_s.is_some() => "the part is shorter than one window, or nothing succeeded in any",
         (Base::Time(_), _) => "no request succeeded",
+        (Base::RowsMean | Base::Empty, _) if workload.requests.ok > 0 => "its replies hold no rows of a search or a query",
+        (Base::RowsMean | Base::Empty, _) => "no request succeeded",
         _ => "it has none",
     }
 }
@@ -240,7 +247,7 @@ fn of_series(key: &str, series: &Series) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{Join, Rates, RequestCounts};
+    use crate::analysis::{Join, Rates, ReplyRows, RequestCounts};
 
     fn measured(low: f64, value: f64, high: f64) -> Measured {
         Measured { value, low: Some(low), high: Some(high), ..Measured::default() }
@@ -319,6 +326,7 @@ mod tests {
             rate: Rates { target: Some(110.0), scheduled: Some(100.0), achieved: 99.5, throughput: 99.3 },
             response_time_us: Some(Quantiles::from([("p99".to_owned(), p99)])),
             join: Some(Join { sampled: 10, matched: 9, missing: 1, ..Join::default() }),
+            rows: Some(ReplyRows { replies: 998, mean: 9.5, empty: 0.04, short: Some(0.1), full: Some(10) }),
             ..WorkloadAnalysis::default()
         }
     }
@@ -372,6 +380,10 @@ mod tests {
         check_states("achieved_rate > 99%", [Passed, Passed]);
         check_states("achieved_rate > 99.6%", [Failed, Failed]);
         check_states("throughput > 100", [Failed, Failed]);
+        check_states("rows.mean >= 9.5", [Passed, Passed]);
+        check_states("rows.mean >= 9.6 rows", [Failed, Failed]);
+        check_states("empty < 5%", [Passed, Passed]);
+        check_states("empty <= 1%", [Failed, Failed]);
         check_states("join.matched > 95%", [Failed, Failed]);
     }
 
@@ -413,6 +425,9 @@ mod tests {
         check_absent("part(\"x\").p50 < 1ms", |_| {}, "it did not occur in any matched request");
         check_absent("recall.mean > 0.9", |_| {}, "its recall is not known");
         check_absent("service_time.p99 < 1ms", |_| {}, "no request succeeded");
+        check_absent("empty < 1%", |workload| workload.rows = None, "its replies hold no rows of a search or a query");
+        check_absent("rows.mean > 1", |workload| workload.requests.ok = 0, "no request succeeded");
+        check_absent("throughput > 1", |workload| workload.requests = RequestCounts::default(), "nothing was due");
     }
 
     #[test]

@@ -42,7 +42,7 @@ struct Watched {
 /// What ended in one second, all threads together.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Figure of each success, nanoseconds, with its count.
+    /// Figure of each success, nanoseconds or rows, with its count.
     values: Vec<(i64, u64)>,
     sum: f64,
     ok: u64,
@@ -107,7 +107,7 @@ impl Watched {
 
     fn add(&mut self, interval: &Interval) {
         let seen = self.seconds.entry(interval.second).or_default();
-        let wanted = if let Base::Time(time) = self.figure.base { time.recorded() } else { None };
+        let wanted = self.figure.recorded();
         let successes = interval
             .histograms()
             .filter(|(stream, outcome, figure, _)| (stream.0, *outcome, Some(*figure)) == (self.stream, Outcome::Ok, wanted));
@@ -156,6 +156,15 @@ impl Watched {
         match self.figure.base {
             Base::Throughput => Some(ok / f64::from(self.abort.over_s)),
             Base::Failed => (ok + failed > 0.0).then(|| failed / (ok + failed)),
+            Base::RowsMean | Base::Empty => {
+                let values = || window.iter().flat_map(|seen| &seen.values);
+                let replies = values().map(|(_, count)| *count).sum::<u64>() as f64;
+                let wanted = match self.figure.base {
+                    Base::Empty => values().filter(|(rows, _)| *rows == 0).map(|(_, count)| *count).sum::<u64>() as f64,
+                    _ => window.iter().map(|seen| seen.sum).sum(),
+                };
+                (replies > 0.0).then(|| wanted / replies)
+            }
             _ => self.time(window),
         }
     }
@@ -170,7 +179,7 @@ impl Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Part, Recorder, Sample, StreamId};
+    use crate::record::{Part, Recorder, ReplyShape, Sample, StreamId};
 
     /// What every case is about: seconds 10 to 30 of the run are measured, 100 requests end in each.
     struct Case {
@@ -194,7 +203,8 @@ mod tests {
         let threshold = ThresholdInfo { require: case.require.to_owned(), abort: Some(case.abort), ..ThresholdInfo::default() };
         let mut watch = Watch::new(&[threshold], &[stream], 1);
         let (queue, intervals) = std::sync::mpsc::sync_channel(100);
-        let mut recorder = Recorder::new(0, queue);
+        let replies = Some(ReplyShape { vectors: 1, full_rows: Some(10) });
+        let mut recorder = Recorder::new(0, queue).counting_rows(&[StreamInfo { replies, ..StreamInfo::default() }]);
         let measuring = [Measuring { stream: 0, from_ns: 10 * SECOND_NS, to_ns: Some(30 * SECOND_NS) }];
         for second in 0..40 {
             recorder.roll(second * SECOND_NS);
@@ -209,7 +219,8 @@ mod tests {
                 let done_ns = second * SECOND_NS + number * 1_000_000;
                 let intended_ns = done_ns.saturating_sub(ms.max(1) * 1_000_000);
                 let outcome = if ms == 0 { Outcome::Timeout } else { Outcome::Ok };
-                recorder.record(&sample(intended_ns, done_ns.max(intended_ns), outcome));
+                let rows = if number < 75 { 10 } else { 0 };
+                recorder.record(&Sample { rows, ..sample(intended_ns, done_ns.max(intended_ns), outcome) });
             }
         }
         None
@@ -273,6 +284,12 @@ mod tests {
         check(case, Some((22, "20.00 % in seconds 6 to 11, limit 10.00 %: the run was ended")));
         let case = Case { require: "throughput > 50", abort: OVER_5_AFTER_3, takes_ms: fails };
         check(case, Some((24, "40.0/s in seconds 8 to 13, limit 50.0/s: the run was ended")));
+        // A quarter of the replies hold nothing, the others ten rows.
+        let case = Case { require: "empty < 20%", abort: OVER_5_AFTER_3, takes_ms: |_| 5 };
+        check(case, Some((19, "25.00 % in seconds 3 to 8, limit 20.00 %: the run was ended")));
+        let case = Case { require: "rows.mean > 8", abort: OVER_5_AFTER_3, takes_ms: |_| 5 };
+        check(case, Some((19, "7.50 rows in seconds 3 to 8, limit 8.00 rows: the run was ended")));
+        check(Case { require: "rows.mean > 7", abort: OVER_5_AFTER_3, takes_ms: |_| 5 }, None);
         // Nothing that succeeded has a time.
         check(Case { require: "response_time.p50 < 1ms", abort: OVER_5_AFTER_3, takes_ms: |_| 0 }, None);
     }

@@ -34,7 +34,9 @@ fn render(comparison: &Comparison) -> String {
                 continue;
             }
             let word = match figure.result {
-                ComparisonResult::Slower | ComparisonResult::Faster => format!("**{}**", result(figure)),
+                ComparisonResult::Slower | ComparisonResult::Faster | ComparisonResult::Lower | ComparisonResult::Higher => {
+                    format!("**{}**", result(figure))
+                }
                 _ => result(figure).to_owned(),
             };
             let (before, after) = (value(figure, figure.baseline), value(figure, figure.run));

@@ -11,9 +11,9 @@ pub(crate) use text::render_text;
 
 use super::{
     ReportError,
-    units::{duration, number},
+    units::{duration, number, recall},
 };
-use crate::analysis::compare::{Comparison, ComparisonResult, FigureComparison};
+use crate::analysis::compare::{Comparison, ComparisonResult, FigureComparison, IncompleteRun};
 
 /// One format of a comparison.
 pub struct ComparisonEntry {
@@ -36,6 +36,8 @@ fn headline(comparison: &Comparison) -> String {
     let words = [
         (number(ComparisonResult::Slower), "slower"),
         (number(ComparisonResult::Faster), "faster"),
+        (number(ComparisonResult::Lower), "with a lower recall"),
+        (number(ComparisonResult::Higher), "with a higher recall"),
         (number(ComparisonResult::DiffersWithinTheseRuns), "different within these runs"),
         (number(ComparisonResult::NoDifferenceShown), "with no difference shown"),
     ];
@@ -55,15 +57,21 @@ fn headline(comparison: &Comparison) -> String {
 
 /// What a reader has to know: how few runs there are, which were left out.
 fn remarks(comparison: &Comparison) -> Vec<String> {
-    let valid = |side: &crate::analysis::compare::Side| side.runs.len() - side.invalid.len();
-    let fewest = valid(&comparison.baseline).min(valid(&comparison.run));
+    let fewest = comparison.baseline.compared().min(comparison.run.compared());
     let few = (fewest < crate::analysis::compare::LEAST_RUNS).then(|| {
         "fewer than three runs on a side: how much runs differ is not known, so nothing is called slower or faster; make them with `run --repeat 3`".to_owned()
     });
     let invalid = comparison.baseline.invalid.iter().chain(&comparison.run.invalid);
+    let incomplete = comparison.baseline.incomplete.iter().chain(&comparison.run.incomplete);
+    let incomplete = incomplete.map(|left_out| {
+        let IncompleteRun { run, status } = left_out;
+        format!("{run} is not complete ({status}), so it is no repetition of the others and compared with nothing")
+    });
     few.into_iter()
+        .chain(incomplete)
         .chain(invalid.map(|run| format!("{run} is invalid and compared with nothing: its own report says why")))
         .chain(comparison.left_out.iter().cloned())
+        .chain(comparison.notes.iter().cloned())
         .collect()
 }
 
@@ -72,6 +80,8 @@ fn result(figure: &FigureComparison) -> &'static str {
         _ if figure.why_not.is_some() => "not compared",
         ComparisonResult::Slower => "slower",
         ComparisonResult::Faster => "faster",
+        ComparisonResult::Lower => "lower",
+        ComparisonResult::Higher => "higher",
         ComparisonResult::NoDifferenceShown => "no difference shown",
         ComparisonResult::DiffersWithinTheseRuns => "differs within these runs",
         ComparisonResult::NotTested => "not tested",
@@ -79,13 +89,18 @@ fn result(figure: &FigureComparison) -> &'static str {
 }
 
 fn value(figure: &FigureComparison, value: f64) -> String {
-    if figure.figure == "throughput" { format!("{}/s", number(value)) } else { duration(value) }
+    match figure.figure.as_str() {
+        "recall" => recall(value),
+        _ if figure.is_rate() => format!("{}/s", number(value)),
+        _ => duration(value),
+    }
 }
 
-/// `1.52 [1.31, 1.76]`.
+/// `1.52 [1.31, 1.76]`; of a recall, whose small changes matter, with four decimals.
 fn ratio(figure: &FigureComparison) -> String {
-    let ends = figure.low.zip(figure.high).map_or(String::new(), |(low, high)| format!(" [{low:.2}, {high:.2}]"));
-    format!("{:.2}{ends}", figure.ratio)
+    let digits = if figure.figure == "recall" { 4 } else { 2 };
+    let ends = figure.low.zip(figure.high).map_or(String::new(), |(low, high)| format!(" [{low:.digits$}, {high:.digits$}]"));
+    format!("{:.digits$}{ends}", figure.ratio)
 }
 
 /// Smallest change that could have been shown: `12 %`, or `40 times` where the runs differ by far more than twice.

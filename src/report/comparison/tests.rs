@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    analysis::compare::{AreaComparison, Difference, RunCurve, Side, WorkloadComparison},
+    analysis::compare::{AreaComparison, Difference, IncompleteRun, RunCurve, Side, WorkloadComparison},
     report::tests::check_golden,
 };
 
@@ -29,10 +29,14 @@ pub(super) fn sample() -> Comparison {
     let runs = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     Comparison {
         format: 1,
-        baseline: Side { runs: runs(&["s-20261122T140500Z-1f2e", "s-20261122T140600Z-2f2e", "s-20261122T140700Z-3f2e"]), invalid: vec![] },
+        baseline: Side {
+            runs: runs(&["s-20261122T140500Z-1f2e", "s-20261122T140600Z-2f2e", "s-20261122T140700Z-3f2e"]),
+            ..Side::default()
+        },
         run: Side {
             runs: runs(&["s-20261123T140500Z-4f2e", "s-20261123T140600Z-5f2e", "s-20261123T140700Z-6f2e", "s-20261123T140800Z-7f2e"]),
             invalid: runs(&["s-20261123T140600Z-5f2e"]),
+            incomplete: vec![IncompleteRun { run: "s-20261123T140800Z-7f2e".to_owned(), status: "interrupted".to_owned() }],
         },
         differences: vec![Difference { what: "workloads.search.params.ef".to_owned(), baseline: runs(&["64"]), run: runs(&["512"]) }],
         workloads: vec![WorkloadComparison {
@@ -42,6 +46,7 @@ pub(super) fn sample() -> Comparison {
                 figure("p90", 2_480.0, 3_300.0, ComparisonResult::NotTested),
                 figure("p99", 3_950.0, 4_100.0, ComparisonResult::NoDifferenceShown),
                 bound,
+                FigureComparison { figure: "recall".to_owned(), key: String::new(), ..figure("", 0.999_6, 0.93, ComparisonResult::Lower) },
             ],
             areas: vec![
                 AreaComparison { area: "engine".to_owned(), baseline_us: 870.0, run_us: 1_850.0 },
@@ -62,6 +67,7 @@ pub(super) fn sample() -> Comparison {
             ],
         }],
         left_out: vec!["alone/ingest is in the baseline only".to_owned()],
+        notes: vec![],
     }
 }
 

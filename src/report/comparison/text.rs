@@ -38,7 +38,7 @@ pub(crate) fn render_text(comparison: &Comparison, style: TextStyle) -> String {
     }
     page.gap();
     let note = "ratio: run / baseline with its 95 % interval, runs as the unit (Welch's t test of the logarithms); could show: the smallest change that these runs could \
-                have shown; p50, p99 and mean are tested, corrected for their number (Holm)";
+                have shown; p50, p99, mean, throughput and recall are tested, corrected for their number (Holm)";
     page.paragraph(Line::default(), note, Paint::Dim);
     page.finish()
 }
@@ -96,8 +96,8 @@ fn write_workload(page: &mut Page, workload: &WorkloadComparison) {
 
 fn row(figure: &FigureComparison) -> Vec<Cell> {
     let paint = match figure.result {
-        ComparisonResult::Slower => Paint::Bad,
-        ComparisonResult::Faster => Paint::Good,
+        ComparisonResult::Slower | ComparisonResult::Lower => Paint::Bad,
+        ComparisonResult::Faster | ComparisonResult::Higher => Paint::Good,
         ComparisonResult::DiffersWithinTheseRuns => Paint::Doubtful,
         _ => Paint::Plain,
     };

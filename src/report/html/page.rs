@@ -6,14 +6,14 @@ use super::{SCRIPT, STYLE, UPLOT};
 use crate::{
     analysis::{Analysis, ConnectionFigures, Estimate, Quantiles, Reason, Tail, ThresholdState, VerdictState, WorkloadAnalysis},
     report::{
-        PREPARE, clean,
+        PREPARE, clean, replies,
         text::{
             closing::{collections, step_us, warmup},
             connections,
             head::{OF_STATUS, alike, figure, source, status_note},
         },
         thresholds,
-        units::{count, counted, duration, ms, number, ratio, share},
+        units::{count, counted, duration, ms, number, ratio, recall, share},
     },
 };
 
@@ -184,7 +184,9 @@ fn words(index: usize, workload: &WorkloadAnalysis) -> WorkloadWords {
     let tail = workload.tail.as_ref().filter(|tail| !tail.parts.is_empty());
     let mut lead = vec![clean(&workload.operation), format!("{} loop", clean(&workload.loop_kind)), duration(workload.duration_s * 1e6)];
     lead.push(format!("{} ok of {} due", count(requests.ok), count(requests.due)));
-    lead.extend(workload.recall.as_ref().map(|recall| format!("recall {:.4} (least {:.2})", recall.mean, recall.min)));
+    lead.extend(workload.vectors.map(|vectors| format!("{} query vectors a request", count(vectors))));
+    lead.extend(workload.rows.as_ref().map(replies::rows));
+    lead.extend(workload.recall.as_ref().map(|of| format!("recall {} (least {})", recall(of.mean), recall(of.min))));
     WorkloadWords {
         index,
         place: clean(&workload.place()),
@@ -280,6 +282,10 @@ fn cells(workload: &WorkloadAnalysis) -> Vec<String> {
     cells.extend([Some(workload.rate.achieved), workload.rate.target, workload.rows_per_s].map(rate));
     cells.extend(["p50", "p90", "p99", "p99.9", "max"].map(|key| cell(latency(workload), key)));
     cells.push(cell(workload.send_lag_us.as_ref(), "p99"));
+    cells.push(rate(workload.vectors_per_s));
+    cells.push(rate(workload.rows.as_ref().map(|rows| rows.mean)));
+    cells.push(workload.rows.as_ref().map_or("-".to_owned(), |rows| share(rows.empty)));
+    cells.push(workload.recall.as_ref().map_or("-".to_owned(), |of| recall(of.mean)));
     cells
 }
 

@@ -70,6 +70,7 @@ pub(super) fn requests() -> RequestTable {
         seq: 17,
         trace_id: 0x5f0c_8a1b_e2d9_4477_a3b1_c2d3_e4f5_0617,
         outcome: Outcome::Ok,
+        rows: Some(10),
         sampled: true,
         state: Some(JoinState::Matched),
         intended_ns: Some(1_000_000),
@@ -84,8 +85,8 @@ pub(super) fn requests() -> RequestTable {
         streams: vec![names("alone", "search", "search"), names("under-ingest", "ingest", "insert")],
         rows: vec![
             row.clone(),
-            RequestRow { seq: 18, outcome: Outcome::Milvus(65_535), ..without.clone() },
-            RequestRow { seq: 19, outcome: Outcome::NotSent, sent_ns: None, done_ns: None, ..without },
+            RequestRow { seq: 18, outcome: Outcome::Milvus(65_535), rows: None, ..without.clone() },
+            RequestRow { seq: 19, outcome: Outcome::NotSent, rows: None, sent_ns: None, done_ns: None, ..without },
             RequestRow { stream: 1, seq: 0, intended_ns: None, areas: closed, ..row },
         ],
     }

@@ -127,7 +127,7 @@ fn three_workloads_and_a_doubt_fit_a_screen() {
         analysis.workloads.push(WorkloadAnalysis { phase: phase.into(), workload: workload.into(), ..alone.clone() });
     }
     let text = text(&analysis);
-    assert!(text.lines().count() <= 48, "{} lines\n{text}", text.lines().count());
+    assert!(text.lines().count() <= 49, "{} lines\n{text}", text.lines().count());
 }
 
 #[test]
@@ -170,7 +170,8 @@ fn without_an_account_the_reason_is_the_true_one() {
 #[test]
 fn an_interrupted_run_says_so() {
     check(|analysis| analysis.status = "interrupted".into(), &["  interrupted, valid with", "! interrupted: the figures are of what"], &[]);
-    check(|analysis| analysis.status = "running".into(), &["! the run was killed or is still going on"], &[]);
+    check(|analysis| analysis.status = "running".into(), &["! the run is still going on"], &["killed"]);
+    check(|analysis| analysis.status = "killed".into(), &["! the run was killed: "], &["going on"]);
 }
 
 fn yes(code: &str, at: &str, advice: &str) -> Reason {

@@ -80,7 +80,8 @@ pub(in crate::report) fn status_note(analysis: &Analysis) -> Option<String> {
         ("failed", Some(failure)) if measured(analysis).next().is_none() => format!("failed: {failure}"),
         ("failed", Some(failure)) => format!("failed: {failure}; {until}"),
         ("failed", None) => format!("failed: {until}; see the errors below, and run it again"),
-        ("running", _) => "the run was killed or is still going on: up to the last second of finished requests is missing".to_owned(),
+        ("running", _) => "the run is still going on: the figures are of what was measured until now".to_owned(),
+        ("killed", _) => "the run was killed: up to the last second of finished requests is missing".to_owned(),
         _ => return None,
     };
     Some(note)

@@ -7,7 +7,8 @@ use crate::{
     analysis::{Analysis, ErrorText, Estimate, WorkloadAnalysis},
     report::{
         layout::{Cell, Group, Line, Page, Paint, Sheet, Table},
-        units::{NONE, count, duration, ms, number, ratio, share},
+        replies,
+        units::{NONE, count, duration, ms, number, ratio, recall, share},
     },
 };
 
@@ -40,6 +41,9 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
         }
         write_failures(page, analysis, workload);
     }
+    if let Some(words) = rows_of_replies(analysis) {
+        page.paragraph(Line::new("replies: ", Paint::Bold), &words, Paint::Plain);
+    }
     if let Some(sentence) = no_intervals(analysis) {
         page.paragraph(Line::default(), &sentence, Paint::Dim);
     }
@@ -61,12 +65,22 @@ fn sheet(analysis: &Analysis) -> Sheet {
     if rows.iter().any(|workload| workload.rows_per_s.is_some()) {
         rates.push(("rows", |workload| Cell::plain(&workload.rows_per_s.map_or(NONE.to_owned(), number))));
     }
-    let groups = vec![
+    if rows.iter().any(|workload| workload.vectors_per_s.is_some()) {
+        rates.push(("vectors", |workload| Cell::plain(&workload.vectors_per_s.map_or(NONE.to_owned(), number))));
+    }
+    let mut groups = vec![
         group("requests", &rows, &REQUESTS),
         group("rate /s", &rows, &rates),
         group("latency", &rows, &QUANTILES),
         group("send lag", &rows, &[("p99", |workload| estimate(quantile(workload.send_lag_us.as_ref(), "p99")))]),
     ];
+    if rows.iter().any(|workload| workload.recall.is_some()) {
+        groups.push(group(
+            "recall",
+            &rows,
+            &[("mean", |workload| Cell::plain(&workload.recall.as_ref().map_or(NONE.to_owned(), |of| recall(of.mean))))],
+        ));
+    }
     Sheet { names: headings.into_iter().chain(names.map(|name| Cell::plain(&name))).collect(), groups }
 }
 
@@ -107,10 +121,24 @@ fn estimate(estimate: Option<&Estimate>) -> Cell {
     }
 }
 
+/// What the replies of all workloads held; those that held the same are named together.
+fn rows_of_replies(analysis: &Analysis) -> Option<String> {
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for workload in measured(analysis) {
+        let Some(words) = workload.rows.as_ref().map(replies::rows) else { continue };
+        match groups.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, names)) => names.push(name_of(workload)),
+            None => groups.push((words, vec![name_of(workload)])),
+        }
+    }
+    let words: Vec<String> = groups.iter().map(|(words, names)| format!("{} {words}", names.join(", "))).collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
 fn facts(workload: &WorkloadAnalysis, show_intervals: bool) -> Vec<String> {
     let mut facts = Vec::new();
-    if let Some(recall) = &workload.recall {
-        facts.push(format!("recall {:.3} (lowest {:.3}, of {})", recall.mean, recall.min, count(recall.requests)));
+    if let Some(of) = &workload.recall {
+        facts.push(format!("recall {} (lowest {}, of {})", recall(of.mean), recall(of.min), count(of.requests)));
     }
     facts.extend(intervals(workload).filter(|_| show_intervals));
     if let Some(queue) = quantile(workload.queue_time_us.as_ref(), "p99").filter(|queue| queue.value > QUEUE_TIME_US) {

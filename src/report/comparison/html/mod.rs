@@ -75,7 +75,7 @@ fn render(comparison: &Comparison) -> Result<Vec<u8>, ReportError> {
 fn page(comparison: &Comparison) -> Page {
     let any =
         |wanted: ComparisonResult| comparison.workloads.iter().flat_map(|workload| &workload.figures).any(|figure| figure.result == wanted);
-    let class = if any(ComparisonResult::Slower) {
+    let class = if any(ComparisonResult::Slower) || any(ComparisonResult::Lower) {
         "invalid"
     } else if any(ComparisonResult::DiffersWithinTheseRuns) || comparison.workloads.is_empty() {
         "reservations"
@@ -120,8 +120,8 @@ fn workload((index, found): (usize, &WorkloadComparison)) -> WorkloadWords {
 
 fn row(figure: &FigureComparison, end: f64) -> RowWords {
     let class = match figure.result {
-        ComparisonResult::Slower => "slower",
-        ComparisonResult::Faster => "faster",
+        ComparisonResult::Slower | ComparisonResult::Lower => "slower",
+        ComparisonResult::Faster | ComparisonResult::Higher => "faster",
         ComparisonResult::DiffersWithinTheseRuns => "differs",
         ComparisonResult::NoDifferenceShown | ComparisonResult::NotTested => "same",
     };
