@@ -118,6 +118,14 @@ impl Folder {
     }
 }
 
+/// Successes of a workload of `due` slots. All were sent and answered, but for the last: a busy machine may be too late for those.
+#[track_caller]
+pub(crate) fn all_due(workload: &Value, due: u64) -> u64 {
+    let [ok, not_sent] = ["ok", "not_sent"].map(|key| count(&workload["requests"], key));
+    assert!(ok > due / 2 && ok + not_sent == due, "{workload:#}");
+    ok
+}
+
 /// The number `key`.
 #[track_caller]
 pub(crate) fn count(of: &Value, key: &str) -> u64 {
