@@ -76,7 +76,7 @@ impl KeptTraces {
 fn line(stream: &StreamInfo, request: &Request) -> RequestLine {
     RequestLine {
         phase: stream.phase.clone(),
-        part: stream.part.clone().unwrap_or(crate::record::Part::Measured),
+        part: stream.part.clone().unwrap_or_default(),
         workload: stream.workload.clone(),
         operation: stream.operation.clone(),
         seq: request.seq,
@@ -87,17 +87,7 @@ fn line(stream: &StreamInfo, request: &Request) -> RequestLine {
         sent_ns: Some(request.sent_ns),
         done_ns: Some(request.done_ns),
         outcome: Outcome::Ok,
-        request_bytes: 0,
-        response_bytes: 0,
-        rows: 0,
-        recall: None,
-        truth_wrong: false,
-        query: None,
-        queries: Vec::new(),
-        ids: None,
-        scores: Vec::new(),
-        per_query: Vec::new(),
-        ids_left_out: 0,
+        ..RequestLine::default()
     }
 }
 

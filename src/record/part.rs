@@ -5,11 +5,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Part of a workload within a phase. Warm-up and ramps are recorded apart and are in no figure.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Part {
     /// The load before measuring.
     Warmup,
     /// The whole measured part of a workload without stages.
+    #[default]
     Measured,
     /// The n-th ramp between stages, from 1.
     Ramp(u32),

@@ -11,9 +11,10 @@ use super::{Part, ReplyIds};
 pub struct StreamId(pub u16);
 
 /// How a request ended; the codes are stable. Texts are in run.json.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Outcome {
     /// Success: gRPC OK and the reply's status 0.
+    #[default]
     Ok,
     /// The request's timeout passed.
     Timeout,
@@ -197,8 +198,8 @@ impl Sample {
     }
 }
 
-/// A line of `requests.jsonl` (formats.md section 3 of the design; the README documents it).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A line of `requests.jsonl`; the README documents it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequestLine {
     /// Name of the phase.
     pub phase: String,

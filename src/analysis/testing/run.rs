@@ -135,17 +135,7 @@ impl RunMaker {
             sent_ns: sample.sent_ns,
             done_ns: sample.sent_ns.map(|_| sample.done_ns),
             outcome: made.outcome,
-            request_bytes: 0,
-            response_bytes: 0,
-            rows: 0,
-            recall: None,
-            truth_wrong: false,
-            query: None,
-            queries: Vec::new(),
-            ids: None,
-            scores: Vec::new(),
-            per_query: Vec::new(),
-            ids_left_out: 0,
+            ..RequestLine::default()
         });
         self.lines.last().expect("pushed above")
     }
