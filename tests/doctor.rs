@@ -16,6 +16,7 @@ use milvus_bench::spans::SourceOptions;
 use milvus_bench::telemetry::{ExportOptions, IdStream, Nonce};
 use prost::Message;
 use support::fake_milvus::{Failure, FakeMilvus, Shape, SpanSpec};
+use support::foreign::pair;
 use support::raw_client::{call, connect};
 use support::trace_backend::TraceBackend;
 use tonic::Request;
@@ -80,10 +81,6 @@ use LinkState::{Failed, Ok as Fine, Skipped, Warning};
 fn closed_port() -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
     format!("http://{}", listener.local_addr().expect("an address"))
-}
-
-fn pair(key: &str, value: &str) -> proto::KeyValuePair {
-    proto::KeyValuePair { key: key.to_owned(), value: value.to_owned() }
 }
 
 fn column(name: &str, data_type: proto::DataType, field: proto::field_data::Field) -> proto::FieldData {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use milvus_bench::milvus::{METHODS, Method, methods, proto};
 use prost::Message;
 use support::fake_milvus::{Failure, FakeMilvus};
+use support::foreign::pair;
 use support::raw_client::{call, connect};
 use tokio::time::Instant;
 use tonic::transport::Channel;
@@ -28,10 +29,6 @@ async fn version(channel: &Channel) -> Result<proto::GetVersionResponse, Status>
 /// Code and legacy code of the status in a reply.
 fn codes(status: Option<proto::Status>) -> (i32, i32) {
     status.map(|status| (status.code, status.error_code)).expect("every reply has a status")
-}
-
-fn pair(key: &str, value: &str) -> proto::KeyValuePair {
-    proto::KeyValuePair { key: key.to_owned(), value: value.to_owned() }
 }
 
 fn schema() -> proto::CollectionSchema {

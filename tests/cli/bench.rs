@@ -2,15 +2,18 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::Write,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, ChildStderr, Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use tempfile::TempDir;
 
-use crate::{folder::Folder, support::fake_milvus::FakeMilvus};
+use crate::{
+    folder::Folder,
+    support::{fake_milvus::FakeMilvus, said::Said},
+};
 
 /// A scenario of one second: 50 searches, all traced, no server spans. `URI` stands for Milvus' address.
 const SCENARIO: &str = r#"
@@ -160,8 +163,8 @@ impl Bench {
     pub(crate) fn start(&self, more: &[&str]) -> Running {
         let mut command = self.command(&[&["run", "scenario.toml", "--accept-invalid"], more].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
-        let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
-        Running { child: Some(child), stderr, read: String::new() }
+        let said = Said::by(&mut child);
+        Running { child: Some(child), said }
     }
 
     /// The run folders below `results`, the oldest first.
@@ -184,29 +187,19 @@ impl Bench {
 /// A program under way, which does not outlive its test.
 pub(crate) struct Running {
     child: Option<Child>,
-    stderr: BufReader<ChildStderr>,
-    read: String,
+    said: Said,
 }
 
 impl Running {
     /// Waits until a line of stderr holds `words`.
     #[track_caller]
     pub(crate) fn says(&mut self, words: &str) {
-        assert!(self.says_or_ends(words), "it ended without saying {words:?}:\n{}", self.read);
+        self.said.until(words);
     }
 
     /// Waits until a line of stderr holds `words`; false if it ends without it.
     pub(crate) fn says_or_ends(&mut self, words: &str) -> bool {
-        let mut line = String::new();
-        while !line.contains(words) {
-            self.read.push_str(&line);
-            line.clear();
-            if self.stderr.read_line(&mut line).expect("stderr is UTF-8") == 0 {
-                return false;
-            }
-        }
-        self.read.push_str(&line);
-        true
+        self.said.until_or_end(words)
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
@@ -216,8 +209,7 @@ impl Running {
 
     /// Waits for the end.
     pub(crate) fn ended(mut self) -> Ended {
-        self.stderr.read_to_string(&mut self.read).expect("stderr is UTF-8");
-        let stderr = std::mem::take(&mut self.read);
+        let stderr = self.said.until_the_end();
         let child = self.child.take().expect("it was not waited for");
         Ended { stderr, ..Ended::of(child.wait_with_output().expect("the program ends")) }
     }

@@ -1,38 +1,23 @@
 //! Collections that somebody else made, and runs that may only read.
 
 use milvus_bench::milvus::{Effect, methods, proto};
-use prost::Message;
 use tonic::Request;
 
 use crate::{
     bench::{Bench, wait},
     support::{
         fake_milvus::FakeMilvus,
+        foreign,
         raw_client::{call, connect},
     },
 };
 
 /// Creates collection `words` as somebody else would.
 fn create_foreign(fake: &FakeMilvus, description: &str) {
-    let field = |name: &str, primary: bool, kind: proto::DataType, params: Vec<proto::KeyValuePair>| proto::FieldSchema {
-        name: name.to_owned(),
-        is_primary_key: primary,
-        data_type: kind.into(),
-        type_params: params,
-        ..Default::default()
-    };
-    let dim = vec![proto::KeyValuePair { key: "dim".to_owned(), value: "8".to_owned() }];
-    let schema = proto::CollectionSchema {
-        name: "words".to_owned(),
-        description: description.to_owned(),
-        fields: vec![field("id", true, proto::DataType::Int64, Vec::new()), field("vector", false, proto::DataType::FloatVector, dim)],
-        ..Default::default()
-    };
-    let request =
-        proto::CreateCollectionRequest { collection_name: "words".to_owned(), schema: schema.encode_to_vec(), ..Default::default() };
     wait(async {
         let channel = connect(&fake.uri()).await;
-        let reply: proto::Status = call(&channel, &methods::CREATE_COLLECTION, Request::new(request)).await.expect("an answer");
+        let reply: proto::Status =
+            call(&channel, &methods::CREATE_COLLECTION, Request::new(foreign::create("words", description))).await.expect("an answer");
         assert_eq!(reply.code, 0, "{}", reply.reason);
     });
 }

@@ -13,7 +13,7 @@ use crate::{
     folder::Folder,
     support::{
         fake_milvus::{Failure, FakeMilvus},
-        raw_client,
+        foreign, raw_client,
     },
 };
 
@@ -51,22 +51,9 @@ fn drop_words(fake: &FakeMilvus) {
 
 /// Creates `words` with `rows` rows and loads it.
 fn create_words(fake: &FakeMilvus, rows: i64) {
-    let field = |name: &str, primary: bool, kind: proto::DataType| proto::FieldSchema {
-        name: name.to_owned(),
-        is_primary_key: primary,
-        data_type: kind.into(),
-        type_params: vec![proto::KeyValuePair { key: "dim".to_owned(), value: "8".to_owned() }],
-        ..Default::default()
-    };
-    let fields = vec![field("id", true, proto::DataType::Int64), field("vector", false, proto::DataType::FloatVector)];
-    let schema = proto::CollectionSchema { name: "words".to_owned(), fields, ..Default::default() };
     let name = || "words".to_owned();
-    call(
-        fake,
-        &methods::CREATE_COLLECTION,
-        proto::CreateCollectionRequest { collection_name: name(), schema: schema.encode_to_vec(), ..Default::default() },
-    );
-    let flat = vec![proto::KeyValuePair { key: "index_type".to_owned(), value: "FLAT".to_owned() }];
+    call(fake, &methods::CREATE_COLLECTION, foreign::create("words", ""));
+    let flat = vec![foreign::pair("index_type", "FLAT")];
     let index =
         proto::CreateIndexRequest { collection_name: name(), field_name: "vector".to_owned(), extra_params: flat, ..Default::default() };
     call(fake, &methods::CREATE_INDEX, index);
@@ -76,22 +63,8 @@ fn create_words(fake: &FakeMilvus, rows: i64) {
 
 /// Inserts rows into `words` with ids from `first` on.
 fn insert(fake: &FakeMilvus, first: i64, rows: i64) {
-    use proto::{field_data::Field, scalar_field::Data, vector_field};
-    let column = |name: &str, kind: proto::DataType, field| proto::FieldData {
-        r#type: kind.into(),
-        field_name: name.to_owned(),
-        field: Some(field),
-        ..Default::default()
-    };
-    let ids = proto::ScalarField { data: Some(Data::LongData(proto::LongArray { data: (first..first + rows).collect() })) };
-    let floats = proto::FloatArray { data: vec![0.5; usize::try_from(rows * 8).expect("a count")] };
-    let vectors = proto::VectorField { dim: 8, data: Some(vector_field::Data::FloatVector(floats)) };
-    let fields_data = vec![
-        column("id", proto::DataType::Int64, Field::Scalars(ids)),
-        column("vector", proto::DataType::FloatVector, Field::Vectors(vectors)),
-    ];
-    let num_rows = u32::try_from(rows).expect("a count");
-    let request = proto::InsertRequest { collection_name: "words".to_owned(), fields_data, num_rows, ..Default::default() };
+    let vectors = vec![0.5; usize::try_from(rows * foreign::DIM).expect("a count")];
+    let request = foreign::insert("words", first, rows, vectors);
     wait(async {
         let channel = raw_client::connect(&fake.uri()).await;
         let reply: proto::MutationResult = raw_client::call(&channel, &methods::INSERT, Request::new(request)).await.expect("an answer");

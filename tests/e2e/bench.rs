@@ -1,13 +1,13 @@
 //! The built program as a user calls it.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Output, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::run::Run;
+use crate::support::said::Said;
 
 /// No command takes longer, even on a machine with other work.
 const LONGEST: Duration = Duration::from_secs(240);
@@ -42,28 +42,18 @@ impl Ended {
 /// A program under way, which does not outlive its case.
 pub(crate) struct Running {
     child: Child,
-    stderr: BufReader<ChildStderr>,
-    read: String,
+    said: Said,
 }
 
 impl Running {
     /// Waits until a line of stderr holds `words`; false if it ends without it.
     pub(crate) fn says_or_ends(&mut self, words: &str) -> bool {
-        let mut line = String::new();
-        while !line.contains(words) {
-            self.read.push_str(&line);
-            line.clear();
-            if self.stderr.read_line(&mut line).expect("stderr is UTF-8") == 0 {
-                return false;
-            }
-        }
-        self.read.push_str(&line);
-        true
+        self.said.until_or_end(words)
     }
 
     /// Waits until a line of stderr holds `words`.
     pub(crate) fn says(&mut self, words: &str) {
-        assert!(self.says_or_ends(words), "it ended without saying {words:?}:\n{}", self.read);
+        self.said.until(words);
     }
 
     /// As Ctrl-C.
@@ -74,8 +64,8 @@ impl Running {
 
     /// Waits for the end; the exit code, and what it wrote to stderr.
     pub(crate) fn ended(mut self) -> (Option<i32>, String) {
-        self.stderr.read_to_string(&mut self.read).expect("stderr is UTF-8");
-        (self.child.wait().expect("the program ends").code(), std::mem::take(&mut self.read))
+        let said = self.said.until_the_end();
+        (self.child.wait().expect("the program ends").code(), said)
     }
 }
 
@@ -116,8 +106,8 @@ impl Bench {
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let mut command = self.command(arguments);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
-        let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
-        Running { child, stderr, read: String::new() }
+        let said = Said::by(&mut child);
+        Running { child, said }
     }
 
     /// Runs the program to its end.

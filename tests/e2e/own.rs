@@ -9,9 +9,7 @@ use prost::Message;
 
 use crate::bench::Ended;
 use crate::servers::Servers;
-
-/// Vectors have so many dimensions.
-const DIM: i64 = 8;
+use crate::support::foreign::{self, DIM, pair};
 
 /// The head of a scenario whose vectors are random, and whose spans are not read.
 pub(crate) fn head(servers: &Servers, name: &str) -> String {
@@ -103,48 +101,15 @@ impl Milvus {
 
     /// Creates a collection like those of [`searched`], without a mark.
     pub(crate) fn create(&self, collection: &str) {
-        let field = |name: &str, primary: bool, kind: proto::DataType, params: Vec<proto::KeyValuePair>| proto::FieldSchema {
-            name: name.to_owned(),
-            is_primary_key: primary,
-            data_type: kind.into(),
-            type_params: params,
-            ..Default::default()
-        };
-        let fields = vec![
-            field("id", true, proto::DataType::Int64, Vec::new()),
-            field("vector", false, proto::DataType::FloatVector, vec![pair("dim", "8")]),
-        ];
-        let schema = proto::CollectionSchema { name: collection.to_owned(), fields, ..Default::default() };
-        let request = proto::CreateCollectionRequest {
-            collection_name: collection.to_owned(),
-            schema: schema.encode_to_vec(),
-            shards_num: 1,
-            consistency_level: proto::ConsistencyLevel::Bounded.into(),
-            ..Default::default()
-        };
-        self.order(&methods::CREATE_COLLECTION, &request);
+        self.order(&methods::CREATE_COLLECTION, &foreign::create(collection, ""));
     }
 
     /// Inserts rows with ids from `first` on, flushes, and waits for it: a segment of its own.
     pub(crate) fn segment(&self, collection: &str, first: i64, rows: i64) {
-        use proto::{field_data::Field, scalar_field::Data, vector_field};
-        let column = |name: &str, kind: proto::DataType, field| proto::FieldData {
-            r#type: kind.into(),
-            field_name: name.to_owned(),
-            field: Some(field),
-            ..Default::default()
-        };
-        let ids = proto::ScalarField { data: Some(Data::LongData(proto::LongArray { data: (first..first + rows).collect() })) };
         // Spread, but the same each time.
         let number = |at: i64| ((at * 7919) % 10_007) as f32 / 10_007.0;
         let data = (first * DIM..(first + rows) * DIM).map(number).collect();
-        let vectors = proto::VectorField { dim: DIM, data: Some(vector_field::Data::FloatVector(proto::FloatArray { data })) };
-        let fields_data = vec![
-            column("id", proto::DataType::Int64, Field::Scalars(ids)),
-            column("vector", proto::DataType::FloatVector, Field::Vectors(vectors)),
-        ];
-        let num_rows = u32::try_from(rows).expect("a count");
-        let insert = proto::InsertRequest { collection_name: collection.to_owned(), fields_data, num_rows, ..Default::default() };
+        let insert = foreign::insert(collection, first, rows, data);
         let _: proto::MutationResult = self.call(&methods::INSERT, &insert);
         let flush = proto::FlushRequest { collection_names: vec![collection.to_owned()], ..Default::default() };
         let flushed: proto::FlushResponse = self.call(&methods::FLUSH, &flush);
@@ -211,8 +176,4 @@ impl Milvus {
         }
         panic!("it was not {what} within three minutes");
     }
-}
-
-fn pair(key: &str, value: &str) -> proto::KeyValuePair {
-    proto::KeyValuePair { key: key.to_owned(), value: value.to_owned() }
 }

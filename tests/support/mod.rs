@@ -4,7 +4,9 @@
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 pub mod fake_milvus;
+pub mod foreign;
 pub mod harness;
 pub mod page;
 pub mod raw_client;
+pub mod said;
 pub mod trace_backend;
