@@ -129,15 +129,12 @@ fn no_answer(options: &ConnectOptions, error: &SetupError) -> CliError {
     }
 }
 
-/// Codes of Milvus for "not now": not ready, unavailable, queue full, rate limit, out of resources; the negative ones are of 2.2.
-const NOT_NOW: [i32; 11] = [1, 2, 4, 8, 12, 106, -49, -56, -57, -100, -101];
-
 fn why(failure: &CallFailure) -> Why {
     let text = failure.text.to_lowercase();
     // What an HTTP/1 server says to HTTP/2 is no frame; it will say so again.
     let speaks_otherwise = ["frame with invalid size", "protocol error", "invalid http version", "frame_size_error"];
     match failure.error {
-        CallError::Milvus(code) if NOT_NOW.contains(&code) => Why::NotReady,
+        CallError::Milvus(code) if milvus::passes(code) => Why::NotReady,
         // 2.2 has one code for everything unexpected.
         CallError::Milvus(_) if ["not ready", "not healthy", "initializing"].iter().any(|words| text.contains(words)) => Why::NotReady,
         CallError::Unavailable if failure.http_status.is_none() && speaks_otherwise.iter().any(|words| text.contains(words)) => Why::Final,

@@ -52,10 +52,8 @@ pub struct CallFailure {
 
 /// Codes of Milvus that pass by themselves: not ready, unavailable, too many requests, rate limit, resources, collection or partition
 /// not fully loaded yet, recovering, a cut read, a repeated query that did not fit. 2.3.5 does not mark all of them as retriable.
-const RETRIABLE: &[i32] = &[1, 2, 4, 8, 12, 103, 106, 202, 1002, 2200];
-
-/// The rate limit of 2.2, which has no other code.
-const LEGACY_RATE_LIMIT: i32 = -49;
+/// The negative ones are of 2.2, which marks none: rate limit, and in four ways not ready.
+const PASSING: &[i32] = &[1, 2, 4, 8, 12, 103, 106, 202, 1002, 2200, -49, -56, -57, -100, -101];
 
 /// Longest text of a failure, in characters.
 const TEXT_LIMIT: usize = 500;
@@ -75,6 +73,12 @@ impl CallFailure {
     }
 }
 
+/// Whether what `code` of Milvus says passes by itself: "not now".
+#[must_use]
+pub fn passes(code: i32) -> bool {
+    PASSING.contains(&code)
+}
+
 /// Whether a reply's `status` says success.
 ///
 /// Both codes are looked at: Milvus 2.2 sets only `error_code`, milvus-lite only `code`. A missing status is success:
@@ -91,7 +95,7 @@ pub fn check_status(status: Option<&Status>) -> Result<(), CallFailure> {
     };
     // Newer servers leave `reason` short and put the cause into `detail`; older ones have no `detail`.
     let text = if status.reason.is_empty() { &status.detail } else { &status.reason };
-    let retriable = status.retriable || code == LEGACY_RATE_LIMIT || RETRIABLE.contains(&code);
+    let retriable = status.retriable || passes(code);
     Err(CallFailure::new(CallError::Milvus(code), text).retriable_if(retriable))
 }
 
@@ -145,7 +149,9 @@ mod tests {
         for code in [8, 1, 4, 106] {
             assert_eq!(retriable(status(code, 1)), Err(true), "{code}");
         }
-        assert_eq!(retriable(status(0, 49)), Err(true), "the rate limit of 2.2");
+        for legacy in [49, 56, 57, 100, 101] {
+            assert_eq!(retriable(status(0, legacy)), Err(true), "{legacy} of 2.2");
+        }
         for code in [100, 101, 9, 65535, 1100] {
             assert_eq!(retriable(status(code, 1)), Err(false), "{code}");
         }

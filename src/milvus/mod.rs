@@ -26,7 +26,7 @@ pub use call::{Access, Call, Effect, METHODS, Method, methods};
 pub use client::{Client, HasStatus, SetupError, Timed, optional};
 pub use connections::{Connections, Exchange, InFlight, NotSent, Pick, Resolve, Watch, tls_refusal};
 pub use encode::{FloatColumn, InsertParts, encode_insert, placeholder_group};
-pub use error::{CallError, CallFailure, check_status};
+pub use error::{CallError, CallFailure, check_status, passes};
 pub use observer::Observer;
 pub use tls_cause::TlsCause;
 pub use transport::{ConnectError, ConnectOptions, Credentials, Reply, TlsOptions, Transport};
