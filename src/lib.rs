@@ -15,7 +15,7 @@
 //!
 //! # Path of one request
 //!
-//! `due = pacer.due(seq)` → `Operation::prepare(key)` → wait until start + `due` → `sent` → `Transport::call` → `done` →
+//! `due = pacer.due(seq)` → `Operation::prepare(key)` → wait until start + `due` → `sent` → the call → `done` →
 //! `Operation::finish(body)` → `Recorder::record(Sample)`. Nothing but the call stands between `sent` and `done`.
 
 pub mod analysis;

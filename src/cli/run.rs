@@ -58,7 +58,7 @@ pub(crate) struct RunArguments {
     /// Send within microseconds of the planned moment: load threads spin the last 0.2 ms; needs 3 cores
     #[arg(long)]
     pub(crate) precise: bool,
-    /// How long Milvus is waited for, be it that it is not ready yet or takes no connections, e.g. 5m; before `wait` of [milvus]
+    /// How long Milvus is waited for, be it that it is not ready yet or takes no connections, e.g. 5m; before `wait` of `[milvus]`
     #[arg(long, value_name = "DURATION", value_parser = wait)]
     pub(crate) wait: Option<Duration>,
     /// No progress on stderr

@@ -2,7 +2,7 @@
 //!
 //! A collection that this program did not create (it lacks the mark in its description) is never dropped, released or
 //! changed, unless the user named it with `--replace`; nor is one that another run works with. That is found out for all
-//! collections before the first write ([`decide`]).
+//! collections before the first write ([`decide()`]).
 
 mod claims;
 mod decide;
