@@ -394,7 +394,7 @@ def changed_sampling(field):
         checks.that(re.search(r"traceparent|sampled flag", result.text), f"{mode}: run does not name it", result)
         # Of one that lets half pass a look at a few requests may see nothing.
         if mode != "unsample-half":
-            result = field.bench("doctor", "--uri", uri, "--spans", stack["jaeger_http"], "--otlp", stack["otlp"])
+            result = field.bench("doctor", "--uri", uri, "--spans", stack["jaeger_http"], "--otlp", stack["otlp"], "--deadline", 12)
             checks.that(re.search(r"traceparent|sampled flag", result.text), f"{mode}: doctor does not name it", result)
         checks.seen.append(mode)
     return checks.done()
