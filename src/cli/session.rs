@@ -1,5 +1,7 @@
 //! One run from its folder to its last span: what is open, and in which order it is closed.
 
+mod from_plan;
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
@@ -10,6 +12,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+pub(crate) use self::from_plan::{connect_options, export_options};
+use self::from_plan::{threshold, warnings};
 use super::{
     CliError, alive, calibrate, collect,
     collections::Prepared,
@@ -25,13 +29,11 @@ use super::{
 use crate::{
     analysis::thresholds::watch::Watch,
     load::{ClientSpans, Engine, EngineOptions, RunIds, SpanContext, prepare, query_numbers, streams},
-    milvus::{self, Client, ConnectOptions, Credentials, Pick, Resolve, TlsOptions, Transport},
-    plan::{
-        AbortPlan, AccessPlan, CredentialsPlan, NamedFile, OtlpProtocol, PickPlan, Plan, Remark, ResolvePlan, ThresholdPlan, TracingPlan,
-    },
-    record::{AbortInfo, ExportInfo, FORMAT, Interval, RunClock, RunFolder, RunInfo, RunReader, RunWriter, Status, ThresholdInfo, Warning},
+    milvus::{Client, ConnectOptions, Transport},
+    plan::Plan,
+    record::{ExportInfo, FORMAT, Interval, RunClock, RunFolder, RunInfo, RunReader, RunWriter, Status, Warning},
     spans::SpanSource,
-    telemetry::{ClientSpan, ExportOptions, ExportProtocol, ExportTls, Exporter, IdStream, Nonce, RequestIds, SpanTemplate, TlsFile},
+    telemetry::{ClientSpan, ExportOptions, Exporter, IdStream, Nonce, RequestIds, SpanTemplate},
 };
 
 /// How a run ended, as far as it came.
@@ -423,58 +425,6 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Where the client's spans go, from the plan; None: nowhere.
-pub(crate) fn export_options(tracing: &TracingPlan) -> Option<ExportOptions> {
-    let export = tracing.export.as_ref()?;
-    let file = |file: &NamedFile| TlsFile { path: file.path.clone(), named_by: file.variable.clone() };
-    Some(ExportOptions {
-        protocol: match export.protocol {
-            OtlpProtocol::Grpc => ExportProtocol::Grpc,
-            OtlpProtocol::HttpProtobuf => ExportProtocol::HttpProtobuf,
-        },
-        headers: export.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())).collect(),
-        gzip: export.gzip,
-        timeout: export.timeout,
-        tls: ExportTls { ca: export.ca.as_ref().map(file), identity: export.identity.as_ref().map(|(cert, key)| (file(cert), file(key))) },
-        resource: tracing.resource.clone(),
-        ..ExportOptions::grpc(&export.endpoint, &tracing.service_name)
-    })
-}
-
-/// How to reach Milvus, from the plan.
-pub(crate) fn connect_options(plan: &Plan) -> ConnectOptions {
-    let mut options = ConnectOptions::new(plan.milvus.uri.clone());
-    options.connections = plan.milvus.connections.count;
-    options.resolve = match plan.milvus.connections.resolve {
-        ResolvePlan::First => Resolve::First,
-        ResolvePlan::EveryAddress => Resolve::EveryAddress,
-    };
-    options.pick = match plan.milvus.connections.pick {
-        PickPlan::RoundRobin => Pick::RoundRobin,
-        PickPlan::Pinned => Pick::Pinned,
-        PickPlan::LeastInFlight => Pick::LeastInFlight,
-    };
-    options.connect_timeout = plan.milvus.timeout.min(Duration::from_secs(10));
-    options.access = match plan.milvus.access {
-        AccessPlan::Read => milvus::Access::Read,
-        AccessPlan::Write => milvus::Access::Write,
-        AccessPlan::All => milvus::Access::All,
-    };
-    options.database.clone_from(&plan.milvus.database);
-    options.credentials = match &plan.milvus.credentials {
-        CredentialsPlan::None => Credentials::None,
-        CredentialsPlan::Token(token) => Credentials::Token(token.reveal().to_owned()),
-        CredentialsPlan::User { name, password } => Credentials::User { name: name.clone(), password: password.reveal().to_owned() },
-    };
-    options.tls = plan.milvus.tls.as_ref().map(|tls| TlsOptions {
-        ca: tls.ca.clone(),
-        cert: tls.cert.clone(),
-        key: tls.key.clone(),
-        server_name: tls.server_name.clone(),
-    });
-    options
-}
-
 /// None for a folder such as `.`, whose path ends in no name.
 fn folder_name(folder: &RunFolder) -> Option<String> {
     folder.path().file_name().map(|name| name.to_string_lossy().into_owned())
@@ -489,30 +439,6 @@ fn command_line() -> Vec<String> {
         *program = "milvus-bench".to_owned();
     }
     arguments
-}
-
-fn threshold(plan: &ThresholdPlan) -> ThresholdInfo {
-    let ThresholdPlan { require, workload, phase, strict, abort } = plan.clone();
-    let abort = abort.map(|AbortPlan { over, after }| AbortInfo {
-        over_s: u32::try_from(over.as_secs()).unwrap_or(u32::MAX),
-        after_ns: u64::try_from(after.as_nanos()).unwrap_or(u64::MAX),
-    });
-    ThresholdInfo { require, workload, phase, strict, abort }
-}
-
-fn warnings(plan: &Plan) -> Vec<Warning> {
-    let debug = cfg!(debug_assertions).then_some(Warning::DebugBuild);
-    let remarks = plan.remarks.iter().filter_map(|remark| match remark {
-        Remark::EnvironmentOverrides { variable, key } => {
-            Some(Warning::EnvironmentOverrides { variable: variable.clone(), key: key.clone() })
-        }
-        Remark::UnusedWorkload { name } => Some(Warning::UnusedWorkload { workload: name.clone() }),
-        Remark::SamplerIgnored { variable } => Some(Warning::SamplerIgnored { variable: variable.clone() }),
-        Remark::Variable { variable, story } => Some(Warning::Variable { variable: variable.clone(), story: story.clone() }),
-        // Said when the scenario was read.
-        Remark::PortTaken { .. } => None,
-    });
-    debug.into_iter().chain(remarks).collect()
 }
 
 /// What the span source said of itself, for run.json.

@@ -2,7 +2,7 @@
 
 use std::{ops::RangeInclusive, time::Duration};
 
-use super::{Arrival, Arrivals, CallerLoad, OpenLoad, PlanError, Stage, ThinkTime, limits, phases::MAX_DURATION};
+use super::{PlanError, limits, phases::MAX_DURATION};
 use crate::{
     pacer::Shape,
     scenario::{
@@ -10,6 +10,87 @@ use crate::{
         is_name, quoted,
     },
 };
+
+/// How requests arise.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum Arrival {
+    /// A schedule: requests are due whether or not earlier ones were answered.
+    Open { load: OpenLoad, arrivals: Arrivals, max_in_flight: u64 },
+    /// Callers, each waits for its answer, then thinks.
+    Closed { load: CallerLoad, think_time: ThinkTime },
+}
+
+/// How the rate of an open loop runs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OpenLoad {
+    /// One shape as long as the phase.
+    Steady(Shape),
+    /// One after the other, requests per second; at least one is a level.
+    Stages(Vec<Stage>),
+}
+
+/// How many callers a closed loop has.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CallerLoad {
+    /// The same all the time.
+    Steady(u32),
+    /// One after the other; at least one is a level.
+    Stages(Vec<Stage>),
+}
+
+/// One stage: a ramp, or a level where `from` is `to` and there is a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stage {
+    /// Name of a level; None for a ramp.
+    pub name: Option<String>,
+    /// Requests per second, or callers, at its beginning.
+    pub from: f64,
+    /// The same at its end.
+    pub to: f64,
+    /// Its length, above 0.
+    pub duration: Duration,
+}
+
+/// Pause of a caller between an answer and its next request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThinkTime {
+    /// Always this long; may be zero.
+    Constant(Duration),
+    /// Drawn from the exponential distribution with this mean.
+    Exponential(Duration),
+}
+
+impl Arrival {
+    /// Its stages; none where the load is steady.
+    #[must_use]
+    pub fn stages(&self) -> &[Stage] {
+        match self {
+            Self::Open { load: OpenLoad::Stages(stages), .. } | Self::Closed { load: CallerLoad::Stages(stages), .. } => stages,
+            _ => &[],
+        }
+    }
+
+    /// Most callers at one time of a closed loop, at least 1; None for an open loop.
+    #[must_use]
+    pub fn callers(&self) -> Option<u32> {
+        match self {
+            Self::Open { .. } => None,
+            Self::Closed { load: CallerLoad::Steady(callers), .. } => Some(*callers),
+            Self::Closed { load: CallerLoad::Stages(stages), .. } => {
+                Some(stages.iter().map(|stage| stage.from.max(stage.to) as u32).fold(1, u32::max))
+            }
+        }
+    }
+}
+
+/// Distribution of arrivals in an open loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Arrivals {
+    Even,
+    Poisson,
+}
 
 const ARRIVALS: &[(&str, Arrivals)] = &[("even", Arrivals::Even), ("poisson", Arrivals::Poisson)];
 /// Lowest and highest rate, requests per second.

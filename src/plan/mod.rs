@@ -11,6 +11,7 @@ mod limits;
 mod milvus;
 mod otlp;
 mod phases;
+mod remark;
 mod resolved;
 mod schedule;
 mod secret;
@@ -20,11 +21,13 @@ mod undecidable;
 mod uri;
 mod workloads;
 
-use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
+pub use arrival::{Arrival, Arrivals, CallerLoad, OpenLoad, Stage, ThinkTime};
 pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
 pub use key_table::key_table;
 pub use otlp::{ExportPlan, NamedFile, OtlpProtocol};
+pub use remark::Remark;
 pub use schedule::{PartKind, PartLoad, PlannedPart, ScheduledPart};
 pub use secret::Secret;
 pub use thresholds::{AbortPlan, ThresholdPlan};
@@ -32,7 +35,6 @@ pub use thresholds::{AbortPlan, ThresholdPlan};
 use crate::{
     dataset::Dataset,
     operation::{CollectionShape, Operation},
-    pacer::Shape,
     scenario::{Environment, NAME_RULE, Scenario, ScenarioError, is_name, quoted},
 };
 
@@ -97,37 +99,6 @@ pub struct Plan {
     pub resolved: serde_json::Value,
     /// The scenario's text as given, `${...}` unexpanded.
     pub source: String,
-}
-
-/// Something that the user should know about how the plan came to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Remark {
-    EnvironmentOverrides { variable: String, key: String },
-    SamplerIgnored { variable: String },
-    Variable { variable: String, story: String },
-    UnusedWorkload { name: String },
-    PortTaken { giver: String, port: u16 },
-}
-
-impl Remark {
-    /// Whether it only says what was taken, and nothing that makes a figure doubtful.
-    #[must_use]
-    pub fn is_note(&self) -> bool {
-        matches!(self, Self::PortTaken { .. })
-    }
-}
-
-impl fmt::Display for Remark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::EnvironmentOverrides { variable, key } => write!(f, "{variable} overrides `{key}` of the scenario"),
-            Self::SamplerIgnored { variable } => write!(f, "{variable} is ignored, `tracing.sample_ratio` decides what is traced"),
-            Self::PortTaken { giver, port } => write!(f, "`{giver}` names no port, {port} is taken"),
-            Self::Variable { variable, story } => write!(f, "{variable} {story}"),
-            Self::UnusedWorkload { name } => write!(f, "workload `{name}` is in no phase and does not run"),
-        }
-    }
 }
 
 /// `[milvus]` as resolved.
@@ -317,87 +288,6 @@ pub struct WorkloadPlan {
     pub start: Duration,
     /// Timeout of one request.
     pub timeout: Duration,
-}
-
-/// How requests arise.
-#[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)]
-pub enum Arrival {
-    /// A schedule: requests are due whether or not earlier ones were answered.
-    Open { load: OpenLoad, arrivals: Arrivals, max_in_flight: u64 },
-    /// Callers, each waits for its answer, then thinks.
-    Closed { load: CallerLoad, think_time: ThinkTime },
-}
-
-/// How the rate of an open loop runs.
-#[derive(Clone, Debug, PartialEq)]
-pub enum OpenLoad {
-    /// One shape as long as the phase.
-    Steady(Shape),
-    /// One after the other, requests per second; at least one is a level.
-    Stages(Vec<Stage>),
-}
-
-/// How many callers a closed loop has.
-#[derive(Clone, Debug, PartialEq)]
-pub enum CallerLoad {
-    /// The same all the time.
-    Steady(u32),
-    /// One after the other; at least one is a level.
-    Stages(Vec<Stage>),
-}
-
-/// One stage: a ramp, or a level where `from` is `to` and there is a name.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Stage {
-    /// Name of a level; None for a ramp.
-    pub name: Option<String>,
-    /// Requests per second, or callers, at its beginning.
-    pub from: f64,
-    /// The same at its end.
-    pub to: f64,
-    /// Its length, above 0.
-    pub duration: Duration,
-}
-
-/// Pause of a caller between an answer and its next request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ThinkTime {
-    /// Always this long; may be zero.
-    Constant(Duration),
-    /// Drawn from the exponential distribution with this mean.
-    Exponential(Duration),
-}
-
-impl Arrival {
-    /// Its stages; none where the load is steady.
-    #[must_use]
-    pub fn stages(&self) -> &[Stage] {
-        match self {
-            Self::Open { load: OpenLoad::Stages(stages), .. } | Self::Closed { load: CallerLoad::Stages(stages), .. } => stages,
-            _ => &[],
-        }
-    }
-
-    /// Most callers at one time of a closed loop, at least 1; None for an open loop.
-    #[must_use]
-    pub fn callers(&self) -> Option<u32> {
-        match self {
-            Self::Open { .. } => None,
-            Self::Closed { load: CallerLoad::Steady(callers), .. } => Some(*callers),
-            Self::Closed { load: CallerLoad::Stages(stages), .. } => {
-                Some(stages.iter().map(|stage| stage.from.max(stage.to) as u32).fold(1, u32::max))
-            }
-        }
-    }
-}
-
-/// Distribution of arrivals in an open loop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Arrivals {
-    Even,
-    Poisson,
 }
 
 /// One phase.

@@ -1,0 +1,34 @@
+//! What the user should know about how the plan came to be.
+
+use std::fmt;
+
+/// Something that the user should know about how the plan came to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Remark {
+    EnvironmentOverrides { variable: String, key: String },
+    SamplerIgnored { variable: String },
+    Variable { variable: String, story: String },
+    UnusedWorkload { name: String },
+    PortTaken { giver: String, port: u16 },
+}
+
+impl Remark {
+    /// Whether it only says what was taken, and nothing that makes a figure doubtful.
+    #[must_use]
+    pub fn is_note(&self) -> bool {
+        matches!(self, Self::PortTaken { .. })
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EnvironmentOverrides { variable, key } => write!(f, "{variable} overrides `{key}` of the scenario"),
+            Self::SamplerIgnored { variable } => write!(f, "{variable} is ignored, `tracing.sample_ratio` decides what is traced"),
+            Self::PortTaken { giver, port } => write!(f, "`{giver}` names no port, {port} is taken"),
+            Self::Variable { variable, story } => write!(f, "{variable} {story}"),
+            Self::UnusedWorkload { name } => write!(f, "workload `{name}` is in no phase and does not run"),
+        }
+    }
+}
