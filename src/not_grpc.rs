@@ -4,12 +4,13 @@
 use std::{
     fmt,
     task::{Context, Poll},
+    time::{Duration, SystemTime},
 };
 
 use futures_util::future::{MapOk, TryFutureExt};
 use http::{
     HeaderMap, Request, Response, StatusCode,
-    header::{CONTENT_TYPE, RETRY_AFTER},
+    header::{CONTENT_TYPE, DATE, HeaderName, RETRY_AFTER},
 };
 use tonic::{
     Code, Status,
@@ -19,6 +20,21 @@ use tonic::{
 
 /// The HTTP status of a [`Status`] that was made here, as metadata.
 const MARK: &str = "milvus-bench-http-status";
+
+/// When a reply says to come again: seconds, or a date. A date is held against the reply's own `Date`, where it has one: the clock of its
+/// server need not be this machine's.
+#[must_use]
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let date = |text: &str| httpdate::parse_http_date(text).ok();
+    let after = text(RETRY_AFTER)?;
+    if let Ok(seconds) = after.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = text(DATE).and_then(date).unwrap_or_else(SystemTime::now);
+    // One that has passed: at once.
+    Some(date(after)?.duration_since(now).unwrap_or_default())
+}
 
 /// A reply that is not of gRPC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,9 +134,11 @@ fn read(response: Response<Body>) -> Response<Body> {
     match NotGrpc::of(response.status(), response.headers(), response.body().is_end_stream()) {
         Some(page) => {
             let mut status = page.status();
-            let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-            // When to come again is told to whoever wants to.
-            after.and_then(|after| status.metadata_mut().insert(RETRY_AFTER.as_str(), after));
+            // When to come again is told to whoever wants to, in seconds.
+            if let Some(after) = retry_after(response.headers()) {
+                let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+                status.metadata_mut().insert(RETRY_AFTER.as_str(), seconds.into());
+            }
             status.into_http()
         }
         None => response,
@@ -143,6 +161,30 @@ mod tests {
             assert!(text.starts_with(&format!("HTTP status {status}")) && text.contains(words) && text.len() <= 180, "{text}");
             assert_eq!(NotGrpc::in_status(&found.status()), Some(status));
         }
+    }
+
+    fn check_after(headers: &[(&'static str, &'static str)], expected: Option<u64>) {
+        let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
+        assert_eq!(retry_after(&headers).map(|after| after.as_secs()), expected, "{headers:?}");
+    }
+
+    #[test]
+    fn when_to_come_again_is_seconds_or_a_date() {
+        check_after(&[], None);
+        check_after(&[("retry-after", " 3 ")], Some(3));
+        let date = ("date", "Mon, 30 Nov 2026 11:00:00 GMT");
+        check_after(&[("retry-after", "Mon, 30 Nov 2026 11:00:07 GMT"), date], Some(7));
+        // The two older forms that RFC 9110 still allows.
+        check_after(&[("retry-after", "Monday, 30-Nov-26 11:00:09 GMT"), date], Some(9));
+        check_after(&[("retry-after", "Mon Nov 30 11:01:00 2026"), date], Some(60));
+        check_after(&[("retry-after", "Mon, 30 Nov 2026 10:59:00 GMT"), date], Some(0));
+        // Without its clock that of this machine counts.
+        check_after(&[("retry-after", "Fri, 01 Jan 2016 00:00:00 GMT")], Some(0));
+        check_after(&[("retry-after", "soon"), date], None);
+        check_after(&[("retry-after", "-1"), date], None);
+        let page = Response::builder().status(503).header("retry-after", "Mon, 30 Nov 2026 11:00:07 GMT").header("date", date.1);
+        let status = Status::from_header_map(read(page.body(Body::default()).expect("a page")).headers()).expect("a status");
+        assert_eq!(status.metadata().get("retry-after").and_then(|value| value.to_str().ok()), Some("7"));
     }
 
     #[test]

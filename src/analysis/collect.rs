@@ -197,11 +197,12 @@ fn take_trace(found: &mut Collected, (trace, index): (&Trace, &TraceIndex<'_>), 
     if request.state.is_some() {
         return;
     }
-    found.client_spans += u64::from(index.find(request.span_id).is_some());
+    let client_span_found = index.find(request.span_id).is_some();
+    found.client_spans += u64::from(client_span_found);
     let call = Call { client_span_id: request.span_id, answered_within_ns: request.ok.then(|| request.service_ns()) };
     let joined = join::join(index, call);
     request.state = Some(joined.state);
-    facts.add_joined(&joined);
+    facts.add_joined(&joined, client_span_found);
     let options = AccountOptions { client_span_id: request.span_id, succeeded: request.ok, resolution_ns };
     if joined.state != JoinState::Matched {
         return;

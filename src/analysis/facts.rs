@@ -21,8 +21,9 @@ pub(super) struct FactCounter {
 }
 
 impl FactCounter {
-    /// Adds what the join of one request showed.
-    pub(super) fn add_joined(&mut self, joined: &Joined) {
+    /// Adds what the join of one request showed, and whether its own span was there.
+    pub(super) fn add_joined(&mut self, joined: &Joined, client_span_found: bool) {
+        self.facts.client_span_alone += u64::from(joined.state == JoinState::Missing && client_span_found);
         self.facts.retried_by_transport += u64::from(joined.roots > 1);
         self.facts.callee_spans_lost += joined.callees_lost;
         self.facts.impossible.extend(&joined.impossible);

@@ -261,19 +261,8 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     // What impossible times cost has been said.
     let without_spoilt = (join.matched + spoilt) as f64 / known.max(1) as f64;
     if without_spoilt < MATCHED {
-        let (code, advice) = if all_or_nothing(join, known - spoilt.min(known)) {
-            (
-                "sampling_changed",
-                "the other traced requests have no server span at all, though none came back in part as with a store that loses spans: a mesh or gateway on the way to \
-                 Milvus clears the sampled flag, drops or replaces `traceparent`; let it keep both (Istio: meshConfig.defaultConfig.tracing), and ask `doctor` several times",
-            )
-        } else {
-            (
-                "unmatched",
-                "server spans of some traced requests never came back whole, so the account holds the others only: trace less (a smaller sample_ratio), wait longer \
-                 (settle), or give the collector larger queues",
-            )
-        };
+        let alone = workload.traces.as_ref().map_or(0, |traces| traces.client_span_alone);
+        let (code, advice) = Losses::of(join, known - spoilt.min(known), alone).code_and_advice();
         reasons.push(reason(code, Reservations, (matched, MATCHED, "share"), advice));
     }
     if join.not_fetched == 0 {
@@ -283,11 +272,48 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     at(workload, reasons)
 }
 
-/// Whether a request has all of its server spans or none: a store or a queue that loses spans leaves some traces in part.
-fn all_or_nothing(join: &Join, known: u64) -> bool {
-    let in_part = join.incomplete + join.no_root;
-    let lost = known - join.matched;
-    join.missing >= WHOLE_LOSSES && in_part as f64 <= IN_PART * lost as f64
+/// How the requests that are not matched lost their server spans.
+#[derive(Clone, Copy)]
+enum Losses {
+    /// Some in part, as in a store or a queue that loses spans.
+    InPart,
+    /// All or nothing, and the client's own spans of most came back: nobody made server spans for these requests.
+    NeverMade,
+    /// All or nothing, the client's own span included: a store that loses or samples whole traces is as likely.
+    Whole,
+}
+
+impl Losses {
+    fn of(join: &Join, known: u64, client_span_alone: u64) -> Self {
+        let in_part = join.incomplete + join.no_root;
+        let lost = known - join.matched;
+        match join.missing >= WHOLE_LOSSES && in_part as f64 <= IN_PART * lost as f64 {
+            false => Self::InPart,
+            true if 2 * client_span_alone > join.missing => Self::NeverMade,
+            true => Self::Whole,
+        }
+    }
+
+    fn code_and_advice(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NeverMade => (
+                "sampling_changed",
+                "the other traced requests have no server span at all, though the client's own spans of most of them came back: a mesh or gateway on the way to Milvus \
+                 clears the sampled flag, drops or replaces `traceparent`; let it keep both (Istio: meshConfig.defaultConfig.tracing), and ask `doctor` several times",
+            ),
+            Self::Whole => (
+                "unmatched",
+                "the other traced requests have no span at all: either the trace back end or a collector before it dropped whole traces (tail sampling, a full queue), or a mesh \
+                 or gateway on the way to Milvus clears the sampled flag, drops or replaces `traceparent`; export the client's spans to the same back end ([tracing] export), \
+                 which tells the two apart, and ask `doctor` several times",
+            ),
+            Self::InPart => (
+                "unmatched",
+                "server spans of some traced requests never came back whole, so the account holds the others only: trace less (a smaller sample_ratio), wait longer \
+                 (settle), or give the collector larger queues",
+            ),
+        }
+    }
 }
 
 /// Spans whose times can't be, with what they cost.

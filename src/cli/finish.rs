@@ -1,6 +1,6 @@
 //! The end of a run: analysis, reports, exit code.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use super::{
     CliError, Done, alive,
@@ -84,7 +84,8 @@ fn report_unmeasured(arguments: &RunArguments, session: &Session<'_>) {
         let _ = writer.map(RunWriter::finish);
     }
     let Ok(analysis) = analyse_folder(folder) else { return };
-    let _ = write_reports(folder, &analysis, &arguments.reports);
+    // Why it failed comes first, and is all that there is to say.
+    let _ = write_each(folder, &analysis, &arguments.reports, |_| ());
     if !arguments.reports.is_empty() {
         let _ = print_round(arguments, &analysis, folder);
     }
@@ -168,6 +169,11 @@ const ALWAYS: [&str; 3] = ["text", "json", "html"];
 
 /// Writes report.txt, report.json, report.html and what else was asked for, and says where the page is.
 pub(crate) fn write_reports(folder: &RunFolder, analysis: &Analysis, asked: &[String]) -> Result<(), CliError> {
+    write_each(folder, analysis, asked, |page| say(&format!("report: {}", page.display())))
+}
+
+/// Writes them; `page` is given the one that has to be opened.
+fn write_each(folder: &RunFolder, analysis: &Analysis, asked: &[String], page: impl Fn(&Path)) -> Result<(), CliError> {
     let always = |entry: &ReportEntry| ALWAYS.contains(&entry.name);
     let mut failure = None;
     for entry in REPORTS.iter().filter(|entry| always(entry) || asked.iter().any(|name| name == entry.name)) {
@@ -185,7 +191,7 @@ pub(crate) fn write_reports(folder: &RunFolder, analysis: &Analysis, asked: &[St
         }
         // The others say on stdout what they hold; this one has to be opened.
         if entry.name == "html" {
-            say(&format!("report: {}", folder.file(entry.file).display()));
+            page(&folder.file(entry.file));
         }
     }
     failure.map_or(Ok(()), Err)

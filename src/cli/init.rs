@@ -1,6 +1,6 @@
 //! `init`: a commented scenario for a collection that is there, as Milvus describes it. Reads only.
 
-use std::{fs::OpenOptions, io::Write as _, path::PathBuf, time::Duration};
+use std::{fmt, fs::OpenOptions, io::Write as _, path::PathBuf, time::Duration};
 
 use askama::Template;
 use clap::Args;
@@ -36,6 +36,9 @@ pub(crate) struct InitArguments {
     /// Milvus, e.g. http://127.0.0.1:19530; before MILVUS_URI
     #[arg(long, value_name = "URI")]
     uri: Option<String>,
+    /// Database of the collection; default: that of Milvus, `default`
+    #[arg(long, value_name = "NAME")]
+    database: Option<String>,
     /// Write a new file instead of stdout
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -54,10 +57,12 @@ struct Starter {
     name: String,
     question: String,
     collection: String,
-    uri: String,
+    /// `the Milvus at http://...`
+    place: String,
     version: String,
     facts: String,
     quoted_uri: String,
+    quoted_database: Option<String>,
     quoted_collection: String,
     dim: u32,
     keys: Vec<String>,
@@ -82,17 +87,27 @@ struct Found {
 /// Asks Milvus and writes the scenario.
 pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
     let flags = PlanFlags { uri: arguments.uri.clone(), ..PlanFlags::default() };
-    let plan = plan_of(&ScenarioSource::Stdin(NO_SCENARIO.to_owned()), &[], &flags)?;
-    let uri = plan.milvus.uri.clone();
+    // As the scenario will have it, so that a name which none may have is refused here.
+    let database = arguments.database.iter().map(|name| format!("milvus.database={}", toml::Value::String(name.clone())));
+    let plan = plan_of(&ScenarioSource::Stdin(NO_SCENARIO.to_owned()), &database.collect::<Vec<_>>(), &flags)?;
+    let (uri, database) = (plan.milvus.uri.clone(), plan.milvus.database.clone());
     let progress = Progress::plain();
     let text = runtime()?.block_on(async {
         let options = ConnectOptions { observer: Some(progress.observer()), ..connect_options(&plan) };
         let transport = Transport::connect(&options).await.map_err(CliError::new)?;
         let client = Client::new(transport, TIMEOUT);
         let version = optional(client.version().await).map_err(CliError::new)?;
-        let found = ask(&client, arguments.collection.as_deref(), &uri).await?;
+        if let Some(name) = &database
+            && let Some(words) = client.missing_database().await
+        {
+            return Err(CliError::new(format!(
+                "the Milvus at {uri} has no database {name}: {words}; create it, or name another with --database"
+            )));
+        }
+        let place = Place { uri: &uri, database: database.as_deref() };
+        let found = ask(&client, arguments.collection.as_deref(), place).await?;
         // The template leaves the last line without an end.
-        starter(&found, &uri, version.as_deref())?.render().map(|text| text + "\n").map_err(CliError::new)
+        starter(&found, place, version.as_deref())?.render().map(|text| text + "\n").map_err(CliError::new)
     })?;
     let Some(path) = &arguments.out else {
         print(text.as_bytes())?;
@@ -109,8 +124,24 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
     Ok(Done::Ok)
 }
 
-async fn ask(client: &Client, wanted: Option<&str>, uri: &str) -> Result<Found, CliError> {
-    let fail = |error: crate::milvus::SetupError| CliError::new(format!("Milvus at {uri} was asked for its collections: {error}"));
+/// Where collections are looked for.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    uri: &'a str,
+    database: Option<&'a str>,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.database {
+            Some(database) => write!(f, "database {database} of the Milvus at {}", self.uri),
+            None => write!(f, "the Milvus at {}", self.uri),
+        }
+    }
+}
+
+async fn ask(client: &Client, wanted: Option<&str>, place: Place<'_>) -> Result<Found, CliError> {
+    let fail = |error: crate::milvus::SetupError| CliError::new(format!("{place} was asked for its collections: {error}"));
     let reply: ShowCollectionsResponse =
         client.call(&methods::SHOW_COLLECTIONS, &ShowCollectionsRequest::default(), b"").await.map_err(fail)?;
     let by_alias = match wanted.filter(|wanted| !reply.collection_names.iter().any(|name| name == wanted)) {
@@ -121,9 +152,9 @@ async fn ask(client: &Client, wanted: Option<&str>, uri: &str) -> Result<Found, 
     let (name, described) = match by_alias {
         Some(found) => found,
         None => {
-            let name = choose(wanted, &reply.collection_names, uri)?;
+            let name = choose(wanted, &reply.collection_names, place)?;
             let described = client.describe_collection(&name).await.map_err(fail)?;
-            let described = described.ok_or_else(|| CliError::new(format!("collection {name} is gone from the Milvus at {uri}")))?;
+            let described = described.ok_or_else(|| CliError::new(format!("collection {name} is gone from {place}")))?;
             (name, described)
         }
     };
@@ -141,7 +172,7 @@ async fn ask(client: &Client, wanted: Option<&str>, uri: &str) -> Result<Found, 
 }
 
 /// The collection that is meant, of those that there are.
-fn choose(wanted: Option<&str>, names: &[String], uri: &str) -> Result<String, CliError> {
+fn choose(wanted: Option<&str>, names: &[String], place: Place<'_>) -> Result<String, CliError> {
     let listed = || {
         let shown: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
         let more = if names.len() > MOST_NAMES { format!(" and {} more", names.len() - MOST_NAMES) } else { String::new() };
@@ -149,16 +180,16 @@ fn choose(wanted: Option<&str>, names: &[String], uri: &str) -> Result<String, C
     };
     match (wanted, names) {
         (_, []) => Err(CliError::new(format!(
-            "the Milvus at {uri} has no collection that could be searched: begin with a scenario that makes its own, such as scenarios/quickstart.toml"
+            "{place} has no collection that could be searched: begin with a scenario that makes its own, such as scenarios/quickstart.toml"
         ))),
         (Some(name), _) if names.iter().any(|known| known == name) => Ok(name.to_owned()),
-        (Some(name), _) => Err(CliError::new(format!("the Milvus at {uri} has no collection {name}; it has: {}", listed()))),
+        (Some(name), _) => Err(CliError::new(format!("{place} has no collection {name}; it has: {}", listed()))),
         (None, [only]) => Ok(only.clone()),
-        (None, _) => Err(CliError::new(format!("which collection? Milvus at {uri} has: {}; write `milvus-bench init NAME`", listed()))),
+        (None, _) => Err(CliError::new(format!("which collection? {place} has: {}; write `milvus-bench init NAME`", listed()))),
     }
 }
 
-fn starter(found: &Found, uri: &str, version: Option<&str>) -> Result<Starter, CliError> {
+fn starter(found: &Found, place: Place<'_>, version: Option<&str>) -> Result<Starter, CliError> {
     let vectors: Vec<&FieldSchema> = found.fields.iter().filter(|field| field.data_type() == DataType::FloatVector).collect();
     let name = &found.name;
     let vector = vectors.first().ok_or_else(|| {
@@ -174,10 +205,11 @@ fn starter(found: &Found, uri: &str, version: Option<&str>) -> Result<Starter, C
         name: toml_text(if is_name(name) { name } else { "init" }),
         question: toml_text(&format!("What does a search of {name} cost, and where does the time go?")),
         collection: clean(name),
-        uri: clean(uri),
+        place: clean(&place.to_string()),
         version: version.map(|version| format!(", version {}", clean(version))).unwrap_or_default(),
         facts: facts(found, vector, dim, index_type),
-        quoted_uri: toml_text(uri),
+        quoted_uri: toml_text(place.uri),
+        quoted_database: place.database.map(toml_text),
         quoted_collection: toml_text(name),
         dim,
         keys: keys(found, vector, &vectors, index),
@@ -283,9 +315,11 @@ mod tests {
         }
     }
 
+    const MILVUS: Place<'static> = Place { uri: "http://127.0.0.1:19530", database: None };
+
     /// The scenario for `found` as a plan, which proves that it is one.
     fn check(found: &Found, lines: &[&str]) {
-        let text = starter(found, "http://127.0.0.1:19530", Some("v2.3.5")).expect("a starter").render().expect("a scenario");
+        let text = starter(found, MILVUS, Some("v2.3.5")).expect("a starter").render().expect("a scenario");
         let plan = plan_of(&ScenarioSource::Stdin(text.clone()), &[], &PlanFlags::default());
         assert!(plan.is_ok(), "{:?}\n{text}", plan.err());
         for line in lines {
@@ -323,6 +357,16 @@ mod tests {
     }
 
     #[test]
+    fn the_database_is_in_the_scenario() {
+        let place = Place { database: Some("a\"b"), ..MILVUS };
+        let hnsw = found(plain(), &[("index_type", "HNSW"), ("metric_type", "IP")]);
+        let text = starter(&hnsw, place, None).expect("a starter").render().expect("a scenario");
+        let plan = plan_of(&ScenarioSource::Stdin(text.clone()), &[], &PlanFlags::default()).expect("a plan");
+        assert_eq!(plan.milvus.database.as_deref(), Some("a\"b"), "{text}");
+        assert!(text.starts_with("# Searches of the collection words of database a\"b of the Milvus at http"), "{text}");
+    }
+
+    #[test]
     fn what_is_not_known_is_marked() {
         let mut unknown = found(plain(), &[]);
         (unknown.loaded, unknown.rows) = (false, None);
@@ -345,20 +389,20 @@ mod tests {
 
     #[test]
     fn collections_without_float_vectors_are_refused() {
-        let error = starter(&found(vec![field("id", DataType::Int64, None)], &[]), "http://x", None).expect_err("no vector");
+        let error = starter(&found(vec![field("id", DataType::Int64, None)], &[]), MILVUS, None).expect_err("no vector");
         assert!(error.message.contains("no field of float vectors"), "{error}");
     }
 
     #[test]
     fn the_collection_is_the_one_that_is_meant() {
         let names: Vec<String> = (0..25).map(|number| format!("c{number}")).collect();
-        assert_eq!(choose(Some("c3"), &names, "x"), Ok("c3".to_owned()));
-        assert_eq!(choose(None, &names[..1], "x"), Ok("c0".to_owned()));
+        assert_eq!(choose(Some("c3"), &names, MILVUS), Ok("c3".to_owned()));
+        assert_eq!(choose(None, &names[..1], MILVUS), Ok("c0".to_owned()));
         let refused = |wanted, names: &[String], words: &str| {
-            let error = choose(wanted, names, "http://x").expect_err(words).message;
+            let error = choose(wanted, names, MILVUS).expect_err(words).message;
             assert!(error.contains(words), "{error}");
         };
-        refused(None, &names, "which collection? Milvus at http://x has: c0, c1,");
+        refused(None, &names, "which collection? the Milvus at http://127.0.0.1:19530 has: c0, c1,");
         refused(None, &names, "c19 and 5 more; write `milvus-bench init NAME`");
         refused(Some("c"), &names[..2], "has no collection c; it has: c0, c1");
         refused(None, &[], "no collection that could be searched");

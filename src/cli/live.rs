@@ -15,6 +15,9 @@ use crate::{
 /// Time between two readings of the counters: at a low rate, more looks would be a good part of what this program does.
 const READ: Duration = Duration::from_secs(1);
 
+/// Time between two writings of what is known of the machine: the most that a run which is killed loses of it.
+const SAVE_MACHINE: Duration = Duration::from_secs(5);
+
 /// How long requests in flight are waited for after Ctrl-C.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
@@ -37,6 +40,7 @@ pub(crate) async fn watch(
     let ends_exhausted = phase_plan.length == PhaseLength::Exhausted;
     let exhausted = running.exhausted();
     tokio::pin!(exhausted);
+    let mut saved = Instant::now();
     loop {
         tokio::select! {
             result = running.wait() => return result.map_err(CliError::new),
@@ -46,6 +50,10 @@ pub(crate) async fn watch(
         }
         if let Some(machine) = &mut session.machine {
             machine.look_each(READ);
+        }
+        if saved.elapsed() >= SAVE_MACHINE {
+            session.save_machine();
+            saved = Instant::now();
         }
         if stop.asked() == Stop::Go
             && let Some(aborted) = session.watch.lock().ok().and_then(|mut watch| watch.violated(&until_over(&measuring, &running.over())))

@@ -216,7 +216,7 @@ fn carry_out(command: Command, signals: &Signals) -> Result<Done, CliError> {
 /// write, as of a full disk, and loses no more than that.
 fn heed_file_sizes() {
     const SIGXFSZ: i32 = 25;
-    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    if let Ok(runtime) = runtime() {
         // It goes on being listened to when this runtime is gone. Where that can't be had, the limit is as it was.
         let _ = runtime.block_on(async { tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ)).map(drop) });
     }

@@ -145,6 +145,18 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Writes run.json with what is known of the machine in the phase that runs, for a run that is killed. What a disk
+    /// does not take now is written at the end of the phase.
+    pub(crate) fn save_machine(&mut self) {
+        let found = self.machine.as_ref().and_then(Sampler::found);
+        if let Some(phase) = self.info.phases.last_mut().filter(|_| found.is_some()) {
+            phase.machine = found;
+            if self.folder.refresh_info(&self.info) {
+                self.unsaved.store(false, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Writes run.json.
     pub(crate) fn save(&self) -> Result<(), CliError> {
         if self.info.status != Status::Running {

@@ -91,6 +91,19 @@ impl RunFolder {
     /// # Errors
     /// The disk's error with the path.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        let path = self.file(name);
+        let written = self
+            .replace(name, bytes)
+            .or_else(|error| if is_full(&error) && self.make_room() { self.replace(name, bytes) } else { Err(error) });
+        written.map_err(|error| match error.kind() {
+            ErrorKind::PermissionDenied => {
+                FolderError(format!("{} may not be written: {error}; name another place with --out or --results", path.display()))
+            }
+            _ => FolderError(format!("{} can't be written: {error}", path.display())),
+        })
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
         let (path, scratch) = (self.file(name), self.file(&format!(".{name}.new")));
         let write = || {
             let mut file = own_file(&scratch)?;
@@ -98,17 +111,8 @@ impl RunFolder {
             file.sync_data()?;
             std::fs::rename(&scratch, &path)
         };
-        let written = write().or_else(|error| {
-            // Half of a file is of no use, and in the way of others.
-            let _ = std::fs::remove_file(&scratch);
-            if is_full(&error) && self.make_room() { write() } else { Err(error) }
-        });
-        written.map_err(|error| match error.kind() {
-            ErrorKind::PermissionDenied => {
-                FolderError(format!("{} may not be written: {error}; name another place with --out or --results", path.display()))
-            }
-            _ => FolderError(format!("{} can't be written: {error}", path.display())),
-        })
+        // Half of a file is of no use, and in the way of others.
+        write().inspect_err(|_| drop(std::fs::remove_file(&scratch)))
     }
 
     /// Sets a little of the disk aside for run.json and the reports: the files of a load may fill it. Left out where there is none.
@@ -137,6 +141,12 @@ impl RunFolder {
     pub fn write_info(&self, info: &RunInfo) -> Result<(), FolderError> {
         let text = serde_json::to_string_pretty(info).map_err(|error| FolderError(format!("run.json can't be written: {error}")))?;
         self.write("run.json", &seal(&text))
+    }
+
+    /// Writes `run.json` while a phase runs, if that is possible: what was set aside for its last version is not touched. Says whether it was.
+    #[must_use]
+    pub fn refresh_info(&self, info: &RunInfo) -> bool {
+        serde_json::to_string_pretty(info).is_ok_and(|text| self.replace("run.json", &seal(&text)).is_ok())
     }
 
     /// Notes in `info` what the files are that reports are made of, now that they are complete.

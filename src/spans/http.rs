@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use url::Url;
@@ -10,6 +10,7 @@ use url::Url;
 use super::budget::{ALONE, Budget, SHARE, Turn};
 use super::error::{cleaned, names_missing_trace, of_http};
 use super::{Again, LossCounters, SourceOptions, SpanError, address};
+use crate::not_grpc::retry_after;
 
 /// Redirects that are followed, all within one origin.
 const MAX_REDIRECTS: usize = 5;
@@ -140,10 +141,9 @@ async fn get_up_to(client: &Client, url: &str, limit: usize) -> Result<Option<An
     let broken = |error: reqwest::Error| NoAnswer { words: causes(&error), again: Again::Later(None) };
     let response = client.get(url).send().await.map_err(broken)?;
     let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (status, content_type, location, after) = (response.status().as_u16(), text(CONTENT_TYPE), text(LOCATION), text(RETRY_AFTER));
+    let (status, content_type, location) = (response.status().as_u16(), text(CONTENT_TYPE), text(LOCATION));
+    let retry_after = retry_after(response.headers());
     let Some(body) = body(response, limit).await.map_err(broken)? else { return Ok(None) };
-    // As a date it would have to be compared with the server's clock; the usual waits do there.
-    let retry_after = after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
     Ok(Some(Answer { status, content_type: content_type.unwrap_or_default(), location, retry_after, body, _turn: None }))
 }
 

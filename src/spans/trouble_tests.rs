@@ -50,6 +50,8 @@ async fn a_failed_probe_is_no_evidence_for_another_api() {
     check_no_choice(busy, good(), Again::Later(None), &["status 500", "too many outstanding"]).await;
     let limited = reply(429, "text/plain\r\nretry-after: 3", "slow down");
     check_no_choice(limited, good(), Again::Later(Some(Duration::from_secs(3))), &["429", "slow down"]).await;
+    let until = "text/plain\r\ndate: Mon, 30 Nov 2026 11:00:00 GMT\r\nretry-after: Mon, 30 Nov 2026 11:00:04 GMT";
+    check_no_choice(reply(503, until, "restarts"), good(), Again::Later(Some(Duration::from_secs(4))), &["503", "restarts"]).await;
     check_no_choice(reply(502, "text/html", "<html>nginx"), good(), Again::Later(None), &["502", "web page"]).await;
     check_no_choice(reply(418, "text/plain", "tea"), good(), Again::Perhaps, &["418", "tea"]).await;
     // It lists services, and its traces are in the form of 1.46 or fail.

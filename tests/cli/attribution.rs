@@ -22,7 +22,7 @@ const WAIT: f64 = 0.8;
 const SLOW_NODE: i64 = 7;
 const SLOW_INSTANCE: &str = "7";
 const OTHER_NODE: i64 = 8;
-/// The share may be wrong by three percentage points.
+/// The shares may be wrong by three percentage points.
 const TOLERANCE: f64 = 0.03;
 
 /// The root, the wait within it from its beginning, and the engine up to its end.
@@ -84,7 +84,8 @@ fn the_part_and_the_node_that_make_the_tail_slow_are_found() {
     let (slow_ms, fast_ms) = (SLOW.as_secs_f64() * 1e3, FAST.as_secs_f64() * 1e3);
     let grown = WAIT * slow_ms - 0.5 * fast_ms;
     let expected = grown / (slow_ms - fast_ms);
-    let share = number(&top["share"]);
+    // Of what Milvus took: on a busy machine the client's own lateness is a part of the tail, too.
+    let share = number(&top["share"]) / (number(&top["share"]) + number(&second["share"]));
     assert!((share - expected).abs() < TOLERANCE, "{share} instead of {expected}: {tail:#}");
     let shares = search["instances"].as_array().expect("instances").iter();
     let engine: Vec<&Value> = shares.filter(|row| row["area"] == "engine").collect();

@@ -70,6 +70,17 @@ impl Folder {
         found.unwrap_or_else(|| panic!("no {phase}/{stage}/{workload}: {report:#}")).clone()
     }
 
+    /// Traced requests of `workload` in the phase `alone` that were sent, as requests.jsonl has them: a client that is late on a busy machine
+    /// sends fewer than were due.
+    #[track_caller]
+    pub(crate) fn traced(&self, workload: &str) -> u64 {
+        let is_traced = |line: &&Value| line["sampled"] == true && line["sent_ns"].is_u64() && line["part"] == "measured";
+        let lines = self.lines("requests.jsonl");
+        let traced = lines.iter().filter(|line| line["phase"] == "alone" && line["workload"] == workload).filter(is_traced).count() as u64;
+        assert!(traced > 0, "no traced request of {workload} was sent");
+        traced
+    }
+
     /// Names of all files.
     pub(crate) fn files(&self) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(&self.path)
@@ -118,11 +129,11 @@ impl Folder {
     }
 }
 
-/// Successes of a workload of `due` slots. All were sent and answered, but for the last: a busy machine may be too late for those.
+/// Successes of a workload of `due` slots. All were sent and answered, but for those that a busy machine was too late for.
 #[track_caller]
 pub(crate) fn all_due(workload: &Value, due: u64) -> u64 {
     let [ok, not_sent] = ["ok", "not_sent"].map(|key| count(&workload["requests"], key));
-    assert!(ok > due / 2 && ok + not_sent == due, "{workload:#}");
+    assert!(ok > 0 && ok + not_sent == due, "{workload:#}");
     ok
 }
 

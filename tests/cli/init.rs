@@ -9,6 +9,11 @@ fn a_scenario_for_a_collection_that_is_there_runs() {
     let uri = fake.uri();
     bench.call(&["init", "--uri", &uri]).exits(2).error(&["no collection that could be searched", "quickstart.toml"]);
     bench.run(&[]).exits(0);
+    let missing = ["init", "words", "--uri", &uri, "--database", "elsewhere"];
+    bench.call(&missing).exits(2).error(&["has no database elsewhere", "database not found", "--database"]);
+    bench.call(&["init", "words", "--uri", &uri, "--database", ""]).exits(2).error(&["names of 1 to 255 characters"]);
+    let there = bench.call(&["init", "words", "--uri", &uri, "--database", "default"]).exits(0).stdout;
+    assert!(there.contains("\ndatabase = \"default\"\n"), "{there}");
     bench.call(&["init", "other", "--uri", &uri]).exits(2).error(&["has no collection other; it has: words"]);
     let text = bench.call(&["init", "--uri", &uri]).exits(0).stdout;
     assert!(text.contains("dim = 8") && text.contains("metric = \"L2\"") && text.contains(&uri), "{text}");

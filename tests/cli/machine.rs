@@ -2,9 +2,13 @@
 
 use std::process::{Child, Command, Stdio};
 
+use milvus_bench::milvus::methods;
 use serde_json::Value;
 
-use crate::{bench::Bench, support::fake_milvus::FakeMilvus};
+use crate::{
+    bench::{Bench, wait},
+    support::fake_milvus::FakeMilvus,
+};
 
 /// Another program that wants a whole core, ended when it is dropped.
 struct Busy(Child);
@@ -52,4 +56,24 @@ fn other_programs_are_counted_apart_from_milvus_and_the_client() {
     assert!(folder.text("report.html").contains("data-chart=\"machine\""));
     assert!(folder.text("report.txt").contains("other programs "), "{}", folder.text("report.txt"));
     assert_eq!(ended.stdout.lines().filter(|line| line.starts_with("machine,alone,") && line.contains(",others,")).count(), intervals);
+}
+
+#[test]
+fn a_run_that_is_killed_keeps_what_ran_beside_it() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[("\"1s\"", "\"10m\"")]);
+    let running = bench.start(&[]);
+    // At 50 a second ten seconds at least, twice the time between two writings.
+    wait(fake.called(&methods::SEARCH, 500));
+    running.signal(rustix::process::Signal::KILL);
+    assert_eq!(running.ended().code, None);
+    bench.call(&["report"]).exits(0);
+    let folder = bench.only_folder();
+    let phases = folder.run()["phases"].clone();
+    let phase = phases.as_array().expect("phases").last().expect("the phase");
+    let machine = &phase["machine"];
+    let intervals = machine["at_s"].as_array().map_or(0, Vec::len);
+    assert!(phase["name"] == "alone" && phase["end"].is_null() && intervals > 0, "{phase:#}");
+    assert_eq!(machine["client"].as_array().map(Vec::len), Some(intervals), "{machine:#}");
+    assert_eq!(folder.report()["machine"][0]["others"], machine["others"]);
 }

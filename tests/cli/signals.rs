@@ -60,7 +60,8 @@ fn an_interrupt_while_spans_are_read_ends_the_reading_alone() {
     let folder = bench.only_folder();
     folder.check();
     let search = folder.workload("alone", "search");
-    assert_eq!(all_due(&search, 50), count(&search["join"], "not_fetched"), "{search:#}");
+    all_due(&search, 50);
+    assert_eq!(count(&search["join"], "not_fetched"), folder.traced("search"), "{search:#}");
 }
 
 #[test]

@@ -108,7 +108,8 @@ fn check(source: &str, endpoint: &str) -> (Bench, Folder, String) {
     let folder = bench.only_folder();
     folder.check();
     let workload = folder.workload("alone", "search");
-    assert_eq!(all_due(&workload, 50), count(&workload["join"], "not_fetched"), "{workload:#}");
+    all_due(&workload, 50);
+    assert_eq!(count(&workload["join"], "not_fetched"), folder.traced("search"), "{workload:#}");
     assert_eq!(folder.run()["status"], "complete");
     for text in [&ended.stdout, &ended.stderr] {
         assert!(text.contains(endpoint.trim_start_matches("http://")), "{text}");

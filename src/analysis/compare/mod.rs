@@ -6,11 +6,13 @@
 //! sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979). With fewer nothing is called slower or
 //! faster.
 //!
-//! Rounds of `--repeat` have a draw of their own, the same for the same seed. Where both sides have the same rounds, each once, round i is
-//! compared with round i, by the t test of pairs (Student 1908): what the draw does is no part of a difference then.
+//! Rounds of `--repeat` have a draw of their own, the same for the same seed. Where both sides have [`LEAST_RUNS`] rounds in common, round i
+//! is compared with round i, by the t test of pairs (Student 1908): what the draw does is no part of a difference then. A round that one
+//! side lacks, because its run was left out, is in no figure then.
 
 mod areas;
 mod figures;
+mod pairs;
 mod replies;
 mod setting;
 mod welch;
@@ -52,6 +54,9 @@ pub struct Side {
     /// Runs that did not come to their end, or have not yet: no repetitions of the others, and compared with nothing.
     #[serde(default)]
     pub incomplete: Vec<IncompleteRun>,
+    /// Runs whose round the other side lacks, where rounds are compared with rounds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unpaired: Vec<String>,
 }
 
 /// A run that is left out.
@@ -71,13 +76,14 @@ impl Side {
             runs: runs.iter().map(|run| run.run.clone()).collect(),
             invalid: invalid.map(|run| run.run.clone()).collect(),
             incomplete: incomplete.map(|run| IncompleteRun { run: run.run.clone(), status: run.status.clone() }).collect(),
+            unpaired: Vec::new(),
         }
     }
 
     /// Number of runs that are compared.
     #[must_use]
     pub fn compared(&self) -> usize {
-        self.runs.len().saturating_sub(self.invalid.len() + self.incomplete.len())
+        self.runs.len().saturating_sub(self.invalid.len() + self.incomplete.len() + self.unpaired.len())
     }
 }
 
@@ -202,26 +208,21 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
         side.iter().filter(|run| is_complete(run) && run.verdict.state != VerdictState::Invalid).cloned().collect()
     };
     let (mut before, mut after) = (valid(baseline), valid(run));
-    let same_rounds = rounds(&before).is_some_and(|rounds| Some(rounds) == self::rounds(&after));
-    if same_rounds {
-        [&mut before, &mut after].into_iter().for_each(|side| side.sort_by_key(|run| run.round));
-    }
+    let unpaired = pairs::keep_common(&mut before, &mut after);
     let mut workloads: Vec<(WorkloadComparison, Vec<figures::Compared>)> = Vec::new();
     let (mut left_out, mut notes) = (Vec::new(), Vec::new());
     for at in places(&before) {
-        let sides = (workloads_at(&before, &at), workloads_at(&after, &at));
-        if sides.1.is_empty() {
+        if workloads_at(&after, &at).is_empty() {
             left_out.push(format!("{at} is in the baseline only"));
             continue;
         }
+        let (sides, paired) = pairs::sides_at(&before, &after, &at);
+        notes.extend(pairs::lacking(&before, &after, &at));
         notes.extend(replies::unlike(&at, &sides.0, &sides.1));
         let areas = areas::areas(&sides.0, &sides.1);
         let figure = figures::latency(&sides.0, &sides.1);
         let curves = curves(&before, true, &at, figure).chain(curves(&after, false, &at, figure)).collect();
-        // A run that lacks the workload would shift the others.
-        let paired = same_rounds && [sides.0.len(), sides.1.len()] == [before.len(); 2];
         let figures = figures::figures(&sides.0, &sides.1, paired);
-        let paired = paired && before.len() >= LEAST_RUNS;
         workloads.push((WorkloadComparison { at, areas, curves, paired, ..WorkloadComparison::default() }, figures));
     }
     let only = places(&after).into_iter().filter(|at| workloads_at(&before, at).is_empty());
@@ -229,7 +230,8 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
     figures::judge(&mut workloads.iter_mut().flat_map(|(_, figures)| figures).collect::<Vec<_>>());
     let workloads = workloads.into_iter().map(|(workload, figures)| {
         let workload = WorkloadComparison { figures: figures.into_iter().map(|(figure, _)| figure).collect(), ..workload };
-        let sentence = areas::sentence(&workload.figures, &workloads_at(&before, &workload.at), &workloads_at(&after, &workload.at));
+        let (sides, _) = pairs::sides_at(&before, &after, &workload.at);
+        let sentence = areas::sentence(&workload.figures, &sides.0, &sides.1);
         WorkloadComparison { sentence, ..workload }
     });
     let workloads = workloads.collect();
@@ -237,28 +239,13 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
     let (before, after) = if before.is_empty() || after.is_empty() { (baseline, run) } else { (&before[..], &after[..]) };
     Comparison {
         format: 1,
-        baseline: Side::new(baseline),
-        run: Side::new(run),
+        baseline: Side { unpaired: unpaired.0, ..Side::new(baseline) },
+        run: Side { unpaired: unpaired.1, ..Side::new(run) },
         differences: setting::differences(before, after),
         workloads,
         left_out,
         notes,
     }
-}
-
-/// Seed and rounds of the runs of a side, rising; None where one is not known, or there twice.
-fn rounds(side: &[Analysis]) -> Option<(Vec<&str>, Vec<u32>)> {
-    let mut rounds = side.iter().map(|run| run.round).collect::<Option<Vec<u32>>>()?;
-    rounds.sort_unstable();
-    let mut seeds: Vec<&str> = side.iter().map(seed).collect();
-    seeds.dedup();
-    let once = rounds.windows(2).all(|pair| pair[0] != pair[1]);
-    (once && seeds.len() == 1).then_some((seeds, rounds))
-}
-
-/// Seed of its scenario, as the plan has it.
-fn seed(run: &Analysis) -> &str {
-    run.plan.iter().find(|(key, _)| key == "seed").map_or("", |(_, seed)| seed.as_str())
 }
 
 /// Places of everything that was measured, in the order of the first run that has it.

@@ -118,6 +118,38 @@ fn round_is_compared_with_round() {
 }
 
 #[test]
+fn rounds_in_common_are_compared_where_others_are_missing() {
+    // Rounds 2 and 4 were left out of one side each, and round 6 was never run on one of them.
+    let mut before = rounds(side(&[1.0, 2.0, 4.0, 0.5, 3.0], 500.0), &[1, 2, 3, 4, 5]);
+    let mut after = rounds(side(&[3.3, 90.0, 4.42, 1.1, 90.0, 0.5], 500.0), &[5, 2, 3, 1, 6, 4]);
+    (after[1].status, before[3].verdict.state) = ("interrupted".to_owned(), VerdictState::Invalid);
+    let found = compare(&before, &after);
+    assert!(found.workloads[0].paired && results(&found).iter().all(|(_, result)| *result == ComparisonResult::Slower), "{found:#?}");
+    assert!((found.workloads[0].figures[0].ratio - 1.1).abs() < 0.01, "{:?}", found.workloads[0].figures[0]);
+    let sides = [&found.baseline, &found.run].map(|side| (side.compared(), side.unpaired.join(" ")));
+    assert_eq!(sides, [(3, "r1".to_owned()), (3, "r4 r5".to_owned())]);
+    assert!(found.notes.is_empty(), "{:?}", found.notes);
+    // Fewer than three in common: all of them, without pairs.
+    after[2].status = "killed".to_owned();
+    let found = compare(&before, &after);
+    assert!(!found.workloads[0].paired && found.baseline.unpaired.is_empty());
+    assert_eq!((found.baseline.compared(), found.run.compared()), (4, 4));
+}
+
+#[test]
+fn a_round_that_lacks_a_workload_costs_that_workload_the_round() {
+    let before = rounds(side(&[1.0, 2.0, 4.0, 3.0], 500.0), &[1, 2, 3, 4]);
+    let mut after = rounds(side(&[1.1, 2.21, 4.4, 3.3], 500.0), &[1, 2, 3, 4]);
+    let mut other = after[0].workloads[0].clone();
+    other.workload = "ingest".to_owned();
+    after[1].workloads = vec![other];
+    let found = compare(&before, &after);
+    assert!(found.workloads[0].paired && results(&found).iter().all(|(_, result)| *result == ComparisonResult::Slower), "{found:#?}");
+    assert_eq!(found.notes, ["alone/search: round 2 of one side only, left out of its figures"]);
+    assert_eq!(found.baseline.compared(), 4);
+}
+
+#[test]
 fn a_difference_within_the_spread_is_not_shown() {
     let found = compare(&side(&[1.0, 1.3, 0.8], 500.0), &side(&[1.2, 0.9, 1.5], 500.0));
     assert!(results(&found).iter().all(|(_, result)| *result == ComparisonResult::NoDifferenceShown), "{found:#?}");

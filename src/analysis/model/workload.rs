@@ -239,6 +239,9 @@ pub struct TraceFacts {
     /// Requests that are not matched for such spans alone.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub spoilt_by_times: u64,
+    /// Of the missing requests those whose client span came back alone: the store works, and nobody made server spans for them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub client_span_alone: u64,
     /// Spans hung on another parent because theirs was over (by name).
     pub adopted: BTreeMap<String, u64>,
     /// Siblings moved below a longer sibling that contains them (by name).

@@ -195,18 +195,28 @@ fn lost_traces_are_a_reservation() {
 
 #[test]
 fn traces_that_are_whole_or_absent_were_sampled_by_somebody_else() {
-    let join = |missing: u64, incomplete: u64| {
+    let join = |missing: u64, incomplete: u64, client_span_alone: u64| {
         move |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
             let matched = 1_000 - missing - incomplete;
             workload.join = Some(Join { sampled: 1_000, matched, missing, incomplete, ..Join::default() });
+            workload.traces = Some(TraceFacts { client_span_alone, ..TraceFacts::default() });
         }
     };
-    check(join(500, 0), &["sampling_changed"], Reservations);
-    check(join(450, 50), &["sampling_changed"], Reservations);
+    check(join(500, 0, 500), &["sampling_changed"], Reservations);
+    check(join(450, 50, 300), &["sampling_changed"], Reservations);
     // A store that loses spans cuts some traces.
-    check(join(400, 100), &["unmatched"], Reservations);
-    check(join(0, 100), &["unmatched"], Reservations);
-    check(join(50, 0), &[], VerdictState::Valid);
+    check(join(400, 100, 400), &["unmatched"], Reservations);
+    check(join(0, 100, 0), &["unmatched"], Reservations);
+    check(join(50, 0, 50), &[], VerdictState::Valid);
+    // One that loses whole traces loses the client's span with them.
+    check(join(500, 0, 250), &["unmatched"], Reservations);
+    let advice = |client_span_alone: u64, incomplete: u64| {
+        let (info, mut analysis) = sound();
+        join(400, incomplete, client_span_alone)(&mut info.clone(), &mut analysis.workloads[0]);
+        verdict(&info, &analysis, &[]).reasons[0].advice.clone()
+    };
+    assert!(advice(0, 0).contains("dropped whole traces") && advice(0, 0).contains("`traceparent`"), "{}", advice(0, 0));
+    assert!(!advice(0, 100).contains("`traceparent`") && advice(0, 100).contains("larger queues"), "{}", advice(0, 100));
 }
 
 #[test]

@@ -73,15 +73,21 @@ impl Sampler {
         self.found.thin_out();
     }
 
-    /// What was found until now.
-    pub(crate) fn finish(mut self) -> Option<MachineUse> {
-        self.look();
-        let MachineUse { at_s, load_average, mhz, .. } = &mut self.found;
+    /// The same as will be found in the end, until now; None before the first interval.
+    pub(crate) fn found(&self) -> Option<MachineUse> {
+        let mut found = self.found.clone();
+        let MachineUse { at_s, load_average, mhz, .. } = &mut found;
         // A file that can't be read every time says nothing.
         for list in [load_average, mhz].into_iter().filter(|list| list.len() != at_s.len()) {
             list.clear();
         }
-        (self.found.cores > 0 && !self.found.at_s.is_empty()).then_some(self.found)
+        (found.cores > 0 && !found.at_s.is_empty()).then_some(found)
+    }
+
+    /// What was found, until its end.
+    pub(crate) fn finish(mut self) -> Option<MachineUse> {
+        self.look();
+        self.found()
     }
 }
 

@@ -67,8 +67,11 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
         let IncompleteRun { run, status } = left_out;
         format!("{run} is not complete ({status}), so it is no repetition of the others and compared with nothing")
     });
+    let unpaired = comparison.baseline.unpaired.iter().chain(&comparison.run.unpaired);
+    let unpaired = unpaired.map(|run| format!("{run} is a round that the other side lacks, so it is compared with nothing"));
     few.into_iter()
         .chain(incomplete)
+        .chain(unpaired)
         .chain(invalid.map(|run| format!("{run} is invalid and compared with nothing: its own report says why")))
         .chain(comparison.left_out.iter().cloned())
         .chain(comparison.notes.iter().cloned())

@@ -37,6 +37,7 @@ pub(super) fn sample() -> Comparison {
             runs: runs(&["s-20261123T140500Z-4f2e", "s-20261123T140600Z-5f2e", "s-20261123T140700Z-6f2e", "s-20261123T140800Z-7f2e"]),
             invalid: runs(&["s-20261123T140600Z-5f2e"]),
             incomplete: vec![IncompleteRun { run: "s-20261123T140800Z-7f2e".to_owned(), status: "interrupted".to_owned() }],
+            ..Side::default()
         },
         differences: vec![Difference { what: "workloads.search.params.ef".to_owned(), baseline: runs(&["64"]), run: runs(&["512"]) }],
         workloads: vec![WorkloadComparison {

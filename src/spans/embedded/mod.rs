@@ -2,6 +2,7 @@
 //! trace back end is needed, nothing is kept but the run's own traces, and times are in nanoseconds. It has to listen before
 //! the load begins.
 
+mod connections;
 mod door;
 mod store;
 #[cfg(test)]
@@ -14,7 +15,6 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::Trac
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
@@ -65,14 +65,15 @@ fn keep(store: &Mutex<Store>, spans: Vec<ServerSpan>) -> ExportTraceServiceRespo
 }
 
 /// A server behind `door` at `listen`, host:port.
-async fn serve(listen: &str, door: Door) -> std::io::Result<(SocketAddr, JoinHandle<()>)> {
+async fn serve(listen: &str, door: Door, store: &Arc<Mutex<Store>>) -> std::io::Result<(SocketAddr, JoinHandle<()>)> {
     let listener = TcpListener::bind(listen).await?;
     let address = listener.local_addr()?;
+    let connections = connections::of(listener, Arc::clone(store));
     let routes = Routes::from(Routes::default().into_axum_router().fallback_service(door));
     // HTTP/1 is let in to be counted where it is not wanted.
-    let serve = Server::builder().accept_http1(true).add_routes(routes).serve_with_incoming(TcpListenerStream::new(listener));
+    let serve = Server::builder().accept_http1(true).add_routes(routes).serve_with_incoming(connections);
     let server = tokio::spawn(async move {
-        // It ends only when it is aborted: errors of single connections stay within them.
+        // It ends only when it is aborted: errors of single connections stay within them, and `connections` has none.
         let _ = serve.await;
     });
     Ok((address, server))
@@ -87,7 +88,7 @@ impl EmbeddedReceiver {
     pub async fn start(listen: &str, nonce: u64, limit: usize) -> Result<Self, SpanError> {
         let store = Arc::new(Mutex::new(Store::new(nonce, limit)));
         let door = Door::new(&store);
-        let (address, server) = serve(listen, door.clone()).await.map_err(|error| {
+        let (address, server) = serve(listen, door.clone(), &store).await.map_err(|error| {
             if let Some(advice) = crate::open_files::advice(&error.to_string()) {
                 return SpanError::new(format!("the embedded OTLP receiver can't listen on {listen} ({error}): {advice}"));
             }
@@ -104,7 +105,7 @@ impl EmbeddedReceiver {
     /// # Errors
     /// The address can't be listened on; OTLP/gRPC is received all the same.
     pub async fn also_http(&self, listen: &str) -> Result<SocketAddr, SpanError> {
-        let (address, server) = serve(listen, self.shared.door.with_http()).await.map_err(|error| {
+        let (address, server) = serve(listen, self.shared.door.with_http(), &self.shared.store).await.map_err(|error| {
             SpanError::new(format!(
                 "the embedded receiver takes no OTLP/HTTP, since it can't listen on {listen} ({error}): where a sender needs it, stop what uses that port or set \
                  tracing.spans listen_http to another HOST:PORT; else set it to \"off\""

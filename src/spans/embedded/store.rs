@@ -1,9 +1,12 @@
 //! What was received, bounded in spans and in bytes, and what was refused.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
+use std::{fmt, io};
 
-use crate::spans::{AttributeValue, LossCounters, ServerSpan};
+use crate::{
+    open_files,
+    spans::{AttributeValue, LossCounters, ServerSpan},
+};
 
 /// Of a span on average; a store is full in spans or in so many bytes of them.
 const BYTES_PER_SPAN: usize = 1 << 10;
@@ -20,6 +23,8 @@ pub(super) struct Store {
     pub(super) traces: HashMap<u128, Vec<ServerSpan>>,
     pub(super) loss: LossCounters,
     refused: BTreeMap<Refusal, u64>,
+    /// How often the system gave no connection, and its first words.
+    not_accepted: Option<(u64, String)>,
 }
 
 /// Why an export was not taken.
@@ -85,8 +90,25 @@ impl Store {
         *self.refused.entry(refusal).or_default() += 1;
     }
 
-    /// How many exports were refused and why, one sentence; None when there were none.
+    /// Counts a connection that the system did not give.
+    pub(super) fn not_accepted(&mut self, error: &io::Error) {
+        self.not_accepted.get_or_insert_with(|| (0, error.to_string())).0 += 1;
+    }
+
+    /// What was not taken and why, in sentences; None when all was.
     pub(super) fn refused(&self) -> Option<String> {
+        let connections = self.not_accepted.as_ref().map(|(count, words)| {
+            let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
+            let advice = open_files::advice(words).map(|advice| format!("; {advice}")).unwrap_or_default();
+            format!(
+                "the embedded receiver could not accept a connection, {times}, and went on ({words}): spans may be late or missing{advice}"
+            )
+        });
+        let sentences: Vec<String> = self.refused_exports().into_iter().chain(connections).collect();
+        (!sentences.is_empty()).then(|| sentences.join(". "))
+    }
+
+    fn refused_exports(&self) -> Option<String> {
         let total: u64 = self.refused.values().sum();
         let each: Vec<String> = self.refused.iter().map(|(refusal, count)| format!("{count} {refusal}")).collect();
         let exports = if total == 1 { "export was" } else { "exports were" };

@@ -44,7 +44,7 @@ struct ResourceIn {
 #[serde(default)]
 struct AttributesIn {
     #[serde(deserialize_with = "nullable")]
-    attributes: Vec<PairIn>,
+    attributes: Vec<MaybePair>,
 }
 
 #[derive(Default, Deserialize)]
@@ -78,7 +78,7 @@ struct SpanIn {
     #[serde(deserialize_with = "number")]
     end_time_unix_nano: i128,
     #[serde(deserialize_with = "nullable")]
-    attributes: Vec<PairIn>,
+    attributes: Vec<MaybePair>,
     #[serde(deserialize_with = "nullable")]
     events: Vec<EventIn>,
     #[serde(deserialize_with = "nullable")]
@@ -92,7 +92,7 @@ struct EventIn {
     time_unix_nano: i128,
     name: String,
     #[serde(deserialize_with = "nullable")]
-    attributes: Vec<PairIn>,
+    attributes: Vec<MaybePair>,
 }
 
 #[derive(Default, Deserialize)]
@@ -102,11 +102,38 @@ struct StatusIn {
     message: String,
 }
 
-/// An attribute of an unknown kind costs the attribute, never the trace.
+/// None for null. A list is an error, since a line of lists within lists is nothing of OTLP.
+struct MaybePair(Option<PairIn>);
+
+impl<'de> Deserialize<'de> for MaybePair {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pair;
+
+        impl<'de> Visitor<'de> for Pair {
+            type Value = MaybePair;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an attribute")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MaybePair, A::Error> {
+                PairIn::deserialize(MapAccessDeserializer::new(map)).map(|pair| MaybePair(Some(pair)))
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<MaybePair, E> {
+                Ok(MaybePair(None))
+            }
+        }
+
+        deserializer.deserialize_any(Pair)
+    }
+}
+
+/// An attribute of an unknown kind, or whose key is no text, costs the attribute, never the trace.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct PairIn {
-    key: String,
+    key: Loose,
     #[serde(deserialize_with = "if_table")]
     value: ValueIn,
 }
@@ -137,7 +164,7 @@ struct ArrayIn {
 #[serde(default)]
 struct PairsIn {
     #[serde(deserialize_with = "nullable")]
-    values: Vec<PairIn>,
+    values: Vec<MaybePair>,
 }
 
 impl Line {
@@ -194,8 +221,8 @@ fn clamped(ns: i128) -> u64 {
     u64::try_from(ns.max(0)).unwrap_or(u64::MAX)
 }
 
-fn tags(pairs: Vec<PairIn>) -> Tags {
-    pairs.into_iter().filter_map(|pair| Some((pair.key, attribute(pair.value.into_value()?)))).collect()
+fn tags(pairs: Vec<MaybePair>) -> Tags {
+    pairs.into_iter().filter_map(|pair| pair.0).filter_map(|pair| Some((pair.key.text()?, attribute(pair.value.into_value()?)))).collect()
 }
 
 impl ValueIn {
@@ -208,9 +235,13 @@ impl ValueIn {
             return Some(Value::ArrayValue(ArrayValue { values }));
         }
         if let Some(list) = self.kvlist_value {
-            let pair =
-                |pair: PairIn| KeyValue { key: pair.key, value: Some(AnyValue { value: pair.value.into_value() }), ..KeyValue::default() };
-            return Some(Value::KvlistValue(KeyValueList { values: list.values.into_iter().map(pair).collect() }));
+            let pair = |pair: PairIn| {
+                let value = Some(AnyValue { value: pair.value.into_value() });
+                Some(KeyValue { key: pair.key.text()?, value, ..KeyValue::default() })
+            };
+            return Some(Value::KvlistValue(KeyValueList {
+                values: list.values.into_iter().filter_map(|pair| pair.0).filter_map(pair).collect(),
+            }));
         }
         let bool = match self.bool_value {
             Loose::Bool(value) => Some(Value::BoolValue(value)),

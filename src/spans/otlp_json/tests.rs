@@ -149,6 +149,22 @@ fn values_of_all_kinds() {
 }
 
 #[test]
+fn an_attribute_without_a_name_costs_itself_alone() {
+    let value = "\"value\":{\"intValue\":5}";
+    for odd in ["{\"key\":7,VALUE}", "{\"key\":null,VALUE}", "{\"key\":[\"a\"],VALUE}", "{VALUE}", "null"] {
+        let odd = odd.replace("VALUE", value);
+        let list = format!("[{odd},{{\"key\":\"b\",{value}}}]");
+        let nested = format!("{{\"key\":\"c\",\"value\":{{\"kvlistValue\":{{\"values\":{list}}}}}}}");
+        let spans = with_span(&format!(
+            "\"attributes\":[{odd},{nested},{{\"key\":\"b\",{value}}}],\"events\":[{{\"name\":\"e\",\"attributes\":{list}}}]"
+        ));
+        let spans = read::read(spans.as_bytes()).unwrap_or_else(|error| panic!("{odd}: {error}"));
+        let expected = [("c", AttributeValue::Text("{\"b\":5}".to_owned())), ("b", AttributeValue::Int(5))];
+        assert_eq!(spans[0].attributes, expected.map(|(key, value)| (key.to_owned(), value)), "{odd}");
+    }
+}
+
+#[test]
 fn other_json_is_an_error() {
     for wrong in ["{}", "[]", "3", "{\"resourceSpans\":3}", &with_span("\"startTimeUnixNano\":\"x\""), "{\"resourceSpans\":[]} {}"] {
         assert!(read::read(wrong.as_bytes()).is_err(), "{wrong}");
