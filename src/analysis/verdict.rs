@@ -66,7 +66,7 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[Stri
         reasons.extend(truth_wrong(workload));
         reasons.extend(client::of_load(info, analysis, workload, stream));
         if !spans_are_off(info) {
-            reasons.extend(of_spans(workload));
+            reasons.extend(of_spans(info, workload));
         }
     }
     let state = reasons.iter().map(|reason| reason.state).max().unwrap_or_default();
@@ -239,7 +239,7 @@ fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
     reasons
 }
 
-fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
+fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
     let Some(join) = &workload.join else { return Vec::new() };
     let known = join.sampled - join.not_recorded - join.not_fetched;
     let mut reasons: Vec<Reason> = workload.traces.iter().filter_map(impossible_times).collect();
@@ -261,7 +261,7 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     // What impossible times cost has been said.
     let without_spoilt = (join.matched + spoilt) as f64 / known.max(1) as f64;
     if without_spoilt < MATCHED {
-        let alone = workload.traces.as_ref().map_or(0, |traces| traces.client_span_alone);
+        let alone = workload.traces.as_ref().filter(|_| proves_the_store(info)).map_or(0, |traces| traces.client_span_alone);
         let (code, advice) = Losses::of(join, known - spoilt.min(known), alone).code_and_advice();
         reasons.push(reason(code, Reservations, (matched, MATCHED, "share"), advice));
     }
@@ -272,6 +272,12 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     at(workload, reasons)
 }
 
+/// Whether the client's spans come back the way that Milvus' spans do. The embedded receiver has them from its own process, whatever
+/// Milvus' exporter, or a collector behind it, does with whole traces.
+fn proves_the_store(info: &RunInfo) -> bool {
+    info.fetch.as_ref().is_some_and(|fetch| fetch.source != "embedded")
+}
+
 /// How the requests that are not matched lost their server spans.
 #[derive(Clone, Copy)]
 enum Losses {
@@ -279,7 +285,7 @@ enum Losses {
     InPart,
     /// All or nothing, and the client's own spans of most came back: nobody made server spans for these requests.
     NeverMade,
-    /// All or nothing, the client's own span included: a store that loses or samples whole traces is as likely.
+    /// All or nothing, and nothing proves that the store has what it is sent: one that loses or samples whole traces is as likely.
     Whole,
 }
 
@@ -303,9 +309,9 @@ impl Losses {
             ),
             Self::Whole => (
                 "unmatched",
-                "the other traced requests have no span at all: either the trace back end or a collector before it dropped whole traces (tail sampling, a full queue), or a mesh \
-                 or gateway on the way to Milvus clears the sampled flag, drops or replaces `traceparent`; export the client's spans to the same back end ([tracing] export), \
-                 which tells the two apart, and ask `doctor` several times",
+                "the other traced requests have no server span at all: either the trace back end or a collector before it dropped whole traces (tail sampling, a full queue), or a \
+                 mesh or gateway on the way to Milvus clears the sampled flag, drops or replaces `traceparent`; look at the dropped spans that the collector counts, and ask `doctor` \
+                 several times; the client's own spans tell the two apart where they are exported to the back end that Milvus exports to ([tracing] export)",
             ),
             Self::InPart => (
                 "unmatched",

@@ -210,6 +210,12 @@ fn traces_that_are_whole_or_absent_were_sampled_by_somebody_else() {
     check(join(50, 0, 50), &[], VerdictState::Valid);
     // One that loses whole traces loses the client's span with them.
     check(join(500, 0, 250), &["unmatched"], Reservations);
+    // The embedded receiver has the client's spans from its own process.
+    let embedded = |info: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+        info.fetch = Some(FetchInfo { source: "embedded".to_owned(), ..FetchInfo::default() });
+        join(500, 0, 500)(info, workload);
+    };
+    check(embedded, &["unmatched"], Reservations);
     let advice = |client_span_alone: u64, incomplete: u64| {
         let (info, mut analysis) = sound();
         join(400, incomplete, client_span_alone)(&mut info.clone(), &mut analysis.workloads[0]);
