@@ -7,7 +7,7 @@ use clap::Args;
 use super::{CliError, Done, alive, output::print, progress::Progress, report::terminal_style, runs};
 use crate::{
     analysis::{Analysis, ThresholdState, VerdictState, WorkloadAnalysis},
-    record::{RunInfo, RunReader},
+    record::{RunInfo, RunReader, read_regular},
     report::{ListedRun, reasons_in_short, render_list, units},
 };
 
@@ -54,7 +54,7 @@ fn listed(root: &Path, path: &Path) -> (u64, ListedRun) {
         let lines = vec!["run.json was changed since it was written".to_owned()];
         return (info.start.unix_ns, ListedRun { name, verdict: "invalid".to_owned(), lines, ..ListedRun::default() });
     }
-    let report: Option<Analysis> = std::fs::read(path.join("report.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let report: Option<Analysis> = read_regular(&path.join("report.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let verdict = match report.as_ref().map(|report| report.verdict.state) {
         Some(VerdictState::Valid) => "valid",
         Some(VerdictState::Reservations) => "reservations",

@@ -35,6 +35,15 @@ static MAGIC: &[(&[u8], &str)] = &[
     (b"\x80\x03", "is a Python pickle: write its array as fbin, a header of two u32 (n, dim) before the values"),
     (b"\x80\x04", "is a Python pickle: write its array as fbin, a header of two u32 (n, dim) before the values"),
     (b"\x80\x05", "is a Python pickle: write its array as fbin, a header of two u32 (n, dim) before the values"),
+    (b"\x1f\x9d", "is compressed with compress: unpack it with `uncompress`"),
+    (b"\xff\x06\0\0sNaPpY", "is compressed with snappy: unpack it"),
+    (b"MATLAB ", "is a MATLAB file: write its arrays as fbin and ibin, a header of two u32 before the values"),
+    (b"GGUF", "is a GGUF file: write its vectors as fbin, a header of two u32 (n, dim) before the values"),
+    (b"Ix", "is an index of FAISS: write its vectors as fbin, a header of two u32 (n, dim) before the values"),
+    (b"IHN", "is an index of FAISS: write its vectors as fbin, a header of two u32 (n, dim) before the values"),
+    (b"Iw", "is an index of FAISS: write its vectors as fbin, a header of two u32 (n, dim) before the values"),
+    (b"\x89PNG", "is a picture (PNG)"),
+    (b"\xff\xd8\xff", "is a picture (JPEG)"),
     (b"%PDF", "is a PDF document"),
     (b"\x7fELF", "is a program (ELF)"),
 ];
@@ -48,7 +57,29 @@ pub(super) fn by_first_bytes(head: &[u8]) -> Option<String> {
     if head.get(257..262) == Some(b"ustar") {
         return Some("is a tar archive: unpack it".to_owned());
     }
-    markup(head).or_else(|| text(head))
+    // A safetensors file begins with the length of the JSON that follows.
+    if head.get(8..10) == Some(b"{\"") && head[4..8] == [0; 4] {
+        return Some("is a safetensors file: write its vectors as fbin, a header of two u32 (n, dim) before the values".to_owned());
+    }
+    markup(head).or_else(|| text(head)).or_else(|| utf16(head))
+}
+
+/// Text in units of two bytes, with the mark that says so.
+fn utf16(head: &[u8]) -> Option<String> {
+    let (mark, units) = head.as_chunks::<2>().0.split_first()?;
+    let unit = match mark {
+        [0xff, 0xfe] => u16::from_le_bytes,
+        [0xfe, 0xff] => u16::from_be_bytes,
+        _ => return None,
+    };
+    // The last character may be cut.
+    let shown = String::from_utf16(&units.iter().take(64).map(|bytes| unit(*bytes)).collect::<Vec<u16>>()).ok()?;
+    (!shown.is_empty() && shown.chars().all(is_text))
+        .then(|| "is text in UTF-16: write its numbers as little-endian binary with a header of two u32".to_owned())
+}
+
+fn is_text(c: char) -> bool {
+    !c.is_control() || matches!(c, '\n' | '\r' | '\t')
 }
 
 fn markup(head: &[u8]) -> Option<String> {
@@ -69,7 +100,6 @@ fn text(head: &[u8]) -> Option<String> {
         Err(error) if error.error_len().is_none() => std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default(),
         Err(_) => return None,
     };
-    let is_text = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
     if shown.trim().is_empty() || !shown.chars().all(is_text) {
         return None;
     }
@@ -218,6 +248,13 @@ mod tests {
         check(b"\x89HDF\r\n\x1a\n", "HDF5");
         check(b"PAR1\x15\x04", "Parquet");
         check(b"PK\x03\x04", "npz");
+        check(b"\xff\xfe1\0.\05\0\n\0", "text in UTF-16");
+        check(b"\xfe\xff\x001\0.\x005", "text in UTF-16");
+        check(b"\x1f\x9d\x90\x01", "uncompress");
+        check(b"\x30\0\0\0\0\0\0\0{\"emb\":{\"dtype\":\"F32\"", "safetensors");
+        check(b"IxF2\x80\0\0\0", "FAISS");
+        check(b"MATLAB 5.0 MAT-file, Platform", "MATLAB");
+        check(b"\x89PNG\r\n\x1a\n", "picture");
         check(b"\x28\xb5\x2f\xfd\x04", "zstd");
         check(b"{\"message\": \"not found\"}", "JSON");
         check(b"0.1,0.2\n0.3,0.4\n", "text, it begins with \"0.1,0.2\"");

@@ -62,6 +62,8 @@ pub struct Replies {
     pub vectors: u64,
     /// Rows of a reply that lacks none; None where the scenario does not say.
     pub full_rows: Option<u64>,
+    /// Whether each holds a row, whatever the collection does.
+    pub never_empty: bool,
 }
 
 /// In the place of a recall: the reply holds a row nearer than the first of the true neighbours.

@@ -65,6 +65,8 @@ struct Query {
     kept: Option<String>,
     ids: Option<RandomIds>,
     full_rows: Option<u64>,
+    /// Whether it asks for the number of rows, which is a row by itself.
+    counts: bool,
 }
 
 #[derive(Debug)]
@@ -89,7 +91,7 @@ impl Operation for Query {
     }
 
     fn replies(&self) -> Option<Replies> {
-        Some(Replies { vectors: 1, full_rows: self.full_rows })
+        Some(Replies { vectors: 1, full_rows: self.full_rows, never_empty: self.counts })
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
@@ -205,7 +207,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let request = query_request(&shape, consistency, QueryParts { filter: filter.unwrap_or_default(), limit, output_fields, partitions });
     let encoded = Bytes::from(request.encode_to_vec());
     let full_rows = per_request.or(limit).map(i64::unsigned_abs);
-    Ok(Arc::new(Query { encoded, kept: keep_ids.then(|| shape.id_field.clone()), ids, full_rows }))
+    Ok(Arc::new(Query { encoded, kept: keep_ids.then(|| shape.id_field.clone()), ids, full_rows, counts }))
 }
 
 struct QueryParts {

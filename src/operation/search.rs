@@ -154,7 +154,7 @@ impl Operation for Search {
 
     fn replies(&self) -> Option<Replies> {
         let vectors = self.template.vectors.len() as u64;
-        Some(Replies { vectors, full_rows: Some(vectors * self.limit) })
+        Some(Replies { vectors, full_rows: Some(vectors * self.limit), never_empty: false })
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {

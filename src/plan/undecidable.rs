@@ -102,6 +102,9 @@ fn of_figure(plan: &Plan, figure: &Figure, (phase, workload): Row) -> Option<Rea
     if matches!(figure.base, Base::RowsMean | Base::Empty) && of.operation.replies().is_none() {
         return Some(Reason::Kind("only the replies of a search or a query hold rows"));
     }
+    if figure.base == Base::Empty && of.operation.replies().is_some_and(|replies| replies.never_empty) {
+        return Some(Reason::Kind("a reply to count(*) always holds a row"));
+    }
     if figure.base == Base::Recall && of.operation_name != "search" {
         return Some(Reason::Kind("only a search has a recall"));
     }
@@ -175,9 +178,12 @@ pub(super) fn longest_part(plan: &Plan, row: Row) -> Option<Duration> {
 }
 
 fn longest_time(plan: &Plan, (phase, workload): Row, part: &ScheduledPart) -> Option<Duration> {
-    if part.duration.is_some() {
-        return part.duration;
-    }
+    let until_used_up = time_of_requests(plan, (phase, workload), part);
+    part.duration.into_iter().chain(until_used_up).min()
+}
+
+/// How long an open loop takes at most for the requests of a part, or for the rows that are left; None where it has no end by them.
+fn time_of_requests(plan: &Plan, (phase, workload): Row, part: &ScheduledPart) -> Option<Duration> {
     let (PartLoad::Open { shape, .. }, Arrival::Open { load: OpenLoad::Steady(_), arrivals, .. }) =
         (part.load, &plan.workloads[workload].arrival)
     else {

@@ -8,7 +8,10 @@ use std::{
 };
 
 use super::{
-    FigureHistograms, FileInfo, RequestLine, RunInfo, SocketInterval, info::FORMAT, own_file::own_file, read_histograms, read_sockets,
+    FigureHistograms, FileInfo, RequestLine, RunInfo, SocketInterval,
+    info::FORMAT,
+    own_file::{open_regular, own_file, read_regular},
+    read_histograms, read_sockets,
 };
 
 /// Why a run folder can't be made or read: one sentence with the path and the next step.
@@ -163,7 +166,7 @@ impl RunFolder {
     }
 
     fn look_at(&self, name: &str) -> std::io::Result<FileInfo> {
-        let mut file = BufReader::with_capacity(1 << 18, File::open(self.file(name))?);
+        let mut file = BufReader::with_capacity(1 << 18, open_regular(&self.file(name))?);
         let (mut bytes, mut crc) = (0, crc32fast::Hasher::new());
         loop {
             let read = file.fill_buf()?;
@@ -246,7 +249,7 @@ impl RunReader {
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         let folder = RunFolder::at(path);
         let file = folder.file("run.json");
-        let text = std::fs::read(&file)
+        let text = read_regular(&file)
             .map_err(|error| FolderError(format!("{} can't be read: {error}; give the folder of a run", file.display())))?;
         let info: RunInfo = serde_json::from_slice(&text).map_err(|error| {
             FolderError(format!("{} is not a run of milvus-bench: {error}; take the run folder as it was written", file.display()))
@@ -315,7 +318,7 @@ impl RunReader {
     /// The file can't be opened.
     pub fn requests(&self) -> Result<RequestReader, FolderError> {
         let path = self.folder.file("requests.jsonl");
-        let file = File::open(&path).map_err(|error| {
+        let file = open_regular(&path).map_err(|error| {
             let advice = "no report can be made without it, so take the run folder as it was written";
             FolderError(format!("{} can't be read: {error}; {advice}", path.display()))
         })?;

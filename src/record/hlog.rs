@@ -10,7 +10,7 @@ use hdrhistogram::{
     serialization::{Deserializer, interval_log},
 };
 
-use super::{Figure, FolderError, Outcome, Part, SocketFigure, interval::IntervalHistogram, reply_rows::MAX_ROWS};
+use super::{Figure, FolderError, Outcome, Part, SocketFigure, interval::IntervalHistogram, own_file::read_regular, reply_rows::MAX_ROWS};
 
 /// Which histogram: everything in a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -121,7 +121,7 @@ fn read_lines(
     path: &Path,
     mut take: impl FnMut(u64, &str, Histogram<u64>) -> Result<(), String>,
 ) -> Result<(u64, Option<String>), FolderError> {
-    let bytes = std::fs::read(path)
+    let bytes = read_regular(path)
         .map_err(|error| FolderError(format!("{} can't be read: {error}; take the run folder as it was written", path.display())))?;
     // Damage is told in reports, which do not change with the folder's place.
     let file = path.file_name().unwrap_or_default().display();

@@ -27,7 +27,7 @@ pub use hlog::{FigureHistograms, HistogramKey, SecondCounts, SocketInterval, rea
 pub use info::*;
 pub use interval::Interval;
 pub use machine::{LocalServer, MachineUse};
-pub use own_file::own_file;
+pub use own_file::{open_regular, own_file, read_regular};
 pub use part::Part;
 pub use recorder::Recorder;
 pub use reply::{Reply, ReplyIds};

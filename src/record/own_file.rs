@@ -1,8 +1,8 @@
-//! Files of a run folder that are made anew, whatever stands at their place.
+//! Files of a run folder: made anew, whatever stands at their place, and read only where they are files.
 
 use std::{
     fs::{File, OpenOptions},
-    io::{Error, ErrorKind, Result},
+    io::{Error, ErrorKind, Read as _, Result},
     path::Path,
 };
 
@@ -22,6 +22,30 @@ pub fn own_file(path: &Path) -> Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).open(path)
 }
 
+/// The file at `path`, to be read. What is no regular file is refused: a pipe would be waited for, and a device may have no end.
+///
+/// # Errors
+/// It can't be opened, or is a folder, a pipe or a device.
+pub fn open_regular(path: &Path) -> Result<File> {
+    // Looked at before it is opened, which waits with a pipe.
+    let kind = std::fs::metadata(path)?;
+    if !kind.is_file() {
+        let found = if kind.is_dir() { "a folder" } else { "a pipe or a device" };
+        return Err(Error::new(ErrorKind::InvalidInput, format!("it is {found} and not a regular file")));
+    }
+    File::open(path)
+}
+
+/// All bytes of the regular file at `path`.
+///
+/// # Errors
+/// As [`open_regular`], or it can't be read.
+pub fn read_regular(path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use std::{
@@ -31,6 +55,29 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn what_is_no_regular_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let refused = |words: &str| {
+            let found = read_regular(&path).unwrap_err().to_string();
+            assert!(found.contains(words), "{words:?} is not in: {found}");
+        };
+        refused("No such file");
+        symlink("/dev/zero", &path).unwrap();
+        refused("it is a pipe or a device and not a regular file");
+        fs::remove_file(&path).unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        refused("a pipe or a device");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        refused("it is a folder");
+        fs::remove_dir(&path).unwrap();
+        fs::write(folder.path().join("other"), "moved away").unwrap();
+        symlink("other", &path).unwrap();
+        assert_eq!(read_regular(&path).unwrap(), b"moved away");
+    }
 
     #[test]
     fn nothing_is_written_through_what_stands_there() {

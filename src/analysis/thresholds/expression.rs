@@ -154,6 +154,7 @@ impl Figure {
         match (&self.base, open_loop) {
             (Base::Time(Time::Response), false) => Some("a closed loop has no response time, use service_time"),
             (Base::Time(Time::SendLag), false) => Some("a closed loop has no send lag, use queue_time"),
+            (Base::NotSent, false) => Some("a closed loop sends all that is due, use failed"),
             (Base::AchievedRate, false) => Some("a closed loop has no target rate, use throughput"),
             (Base::Time(Time::Queue), true) => Some("an open loop has no queue time, use send_lag"),
             _ => None,

@@ -94,6 +94,14 @@ fn windows_that_are_longer_than_what_is_measured() {
         "require = 'service_time.p99.worst(\"10s\") < 1s'\nworkload = \"ingest\"",
         &[("duration = \"10s\"", "requests = 400"), ("duration = \"10s\"", "requests = 4")],
     );
+    // Nor is it longer than its rows last, whatever the phase does: 200 of them, 20 in a request.
+    let of_ingest = format!("require = '{worst}'\nworkload = \"ingest\"");
+    let rows = ("concurrency = 1", "rate = 5\narrivals = \"even\"");
+    let long = [("duration = \"10s\"", "duration = \"30s\""), ("duration = \"10s\"", "duration = \"30s\"")];
+    refused(&of_ingest, &[&long[..], &[rows]].concat(), &["workload `ingest` is measured for 2s at a time"]);
+    let abort = "require = 'failed < 1%'\nworkload = \"ingest\"\nabort = { over = \"5s\" }";
+    refused(abort, &[&long[..], &[rows]].concat(), &["`thresholds.0.abort` ends no run"]);
+    allowed(&of_ingest, &[&long[..], &[rows, ("batch = 20", "batch = 20\non_end = \"repeat\"")]].concat());
     let late = [("rate = 200", "rate = 200\nstart = \"3s\"")];
     required(worst, &late, &["measured for 7s at a time"]);
 }
@@ -147,12 +155,22 @@ fn limits_that_every_run_keeps() {
 }
 
 #[test]
+fn a_closed_loop_sends_all_that_is_due() {
+    let of = |workload: &str| format!("workload = \"{workload}\"\nrequire = 'not_sent < 1%'");
+    refused(&of("ingest"), &[], &["a closed loop sends all that is due, use failed"]);
+    allowed(&of("search"), &[]);
+    allowed("require = 'not_sent < 1%'", &[]);
+}
+
+#[test]
 fn rows_that_no_reply_exceeds() {
     let search = |require: &str| format!("workload = \"search\"\nrequire = '{require}'");
     refused(&search("rows.mean <= 10 rows"), &[], &["no reply of workload `search` holds more than 10 rows"]);
     refused(&search("rows.mean < 31"), &[("params = { ef = 64 }", "nq = 3")], &["more than 30 rows"]);
     allowed(&search("rows.mean < 10"), &[]);
     allowed(&search("rows.mean >= 10"), &[]);
+    let counts = ("operation = \"search\"\nrate", "operation = \"query\"\noutput_fields = [\"count(*)\"]\nrate");
+    refused(&search("empty < 1%"), &[counts, ("params = { ef = 64 }", "")], &["a reply to count(*) always holds a row"]);
     refused("workload = \"ingest\"\nrequire = 'empty < 1%'", &[], &["only the replies of a search or a query hold rows"]);
 }
 

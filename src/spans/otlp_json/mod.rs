@@ -153,7 +153,12 @@ impl SpanReader {
     /// # Errors
     /// The file can't be opened.
     pub fn open(path: &Path) -> Result<Self, SpanFileError> {
-        let file = File::open(path).map_err(|error| {
+        let regular = match std::fs::metadata(path) {
+            // A pipe would be waited for, and a device may have no end.
+            Ok(found) if !found.is_file() => Err(std::io::Error::other("it is no regular file")),
+            found => found.map(|_| ()),
+        };
+        let file = regular.and_then(|()| File::open(path)).map_err(|error| {
             SpanFileError(format!("{} can't be opened ({error}): fetch it again with `milvus-bench spans`", path.display()))
         })?;
         // Without the path: what is said of a line stands in reports, which do not change with the folder's place.
