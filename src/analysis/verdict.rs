@@ -241,14 +241,20 @@ fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
 
 fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     let Some(join) = &workload.join else { return Vec::new() };
-    let known = join.sampled - join.not_recorded - join.not_fetched;
+    // What was refused on the way to Milvus has no span there, and that is no loss.
+    let known = (join.sampled - join.not_recorded - join.not_fetched).saturating_sub(join.missing_failed);
     let mut reasons: Vec<Reason> = workload.traces.iter().filter_map(impossible_times).collect();
     let spoilt = workload.traces.as_ref().map_or(0, |traces| traces.spoilt_by_times);
     if join.matched == 0 {
         if known > 0 && known == spoilt {
             return at(workload, reasons);
         }
-        let advice = if known > 0 {
+        let advice = if known == 0 && join.missing_failed > 0 {
+            "no traced request succeeded, and none that failed has a server span, so there is no account of the latency: they were refused on the way to Milvus; look at \
+             the errors"
+        } else if parents_changed(join, known) {
+            PARENTS_CHANGED
+        } else if known > 0 {
             "no server spans were found for any traced request, so there is no account of the latency: check with `doctor` that Milvus exports to the same \
              trace back end (trace.exporter otlp), and that no mesh or gateway on the way clears the sampled flag, drops or replaces `traceparent`"
         } else {
@@ -261,7 +267,10 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     // What impossible times cost has been said.
     let without_spoilt = (join.matched + spoilt) as f64 / known.max(1) as f64;
     if without_spoilt < MATCHED {
-        let (code, advice) = if all_or_nothing(join, known - spoilt.min(known)) {
+        let lost = known - spoilt.min(known);
+        let (code, advice) = if parents_changed(join, lost) {
+            ("parent_changed", PARENTS_CHANGED)
+        } else if all_or_nothing(join, lost) {
             (
                 "sampling_changed",
                 "the other traced requests have no server span at all, though none came back in part as with a store that loses spans: a mesh or gateway on the way to \
@@ -283,11 +292,22 @@ fn of_spans(workload: &WorkloadAnalysis) -> Vec<Reason> {
     at(workload, reasons)
 }
 
+/// The spans are there, and hang below something that is not.
+const PARENTS_CHANGED: &str = "server spans came back in the traces of requests, but do not hang below the client's span, so these requests are in no account: a proxy or \
+     mesh on the way to Milvus puts a span of its own into `traceparent` and exports it elsewhere or not at all; switch its tracing off for this route, or let it \
+     export to the same back end";
+
+/// Whether most losses are traces that have server spans without a way from the client's span down to them.
+fn parents_changed(join: &Join, known: u64) -> bool {
+    let lost = known.saturating_sub(join.matched);
+    join.no_root > 0 && join.no_root as f64 >= (1.0 - IN_PART) * lost as f64
+}
+
 /// Whether a request has all of its server spans or none: a store or a queue that loses spans leaves some traces in part.
 fn all_or_nothing(join: &Join, known: u64) -> bool {
     let in_part = join.incomplete + join.no_root;
-    let lost = known - join.matched;
-    join.missing >= WHOLE_LOSSES && in_part as f64 <= IN_PART * lost as f64
+    let lost = known.saturating_sub(join.matched);
+    join.missing.saturating_sub(join.missing_failed) >= WHOLE_LOSSES && in_part as f64 <= IN_PART * lost as f64
 }
 
 /// Spans whose times can't be, with what they cost.
