@@ -83,6 +83,16 @@ impl NotGrpc {
         status
     }
 
+    /// From the `words` of a client of gRPC that no one could look over the shoulder of, and that has read the page as a message.
+    #[must_use]
+    pub fn in_words(words: &str) -> Option<Self> {
+        const BEFORE: [&str; 2] = ["while receiving response with status: ", "mapped from HTTP status code "];
+        let misread = words.contains("invalid compression flag") || words.contains("grpc-status header missing");
+        let after = BEFORE.iter().find_map(|before| words.split_once(before)).filter(|_| misread)?.1;
+        let status = StatusCode::from_bytes(after.get(..3)?.as_bytes()).ok()?;
+        Some(Self(status))
+    }
+
     /// The HTTP status of a reply that [`Reading`] turned into `status`; None where that came from a server of gRPC.
     #[must_use]
     pub fn in_status(status: &Status) -> Option<u16> {
@@ -185,6 +195,23 @@ mod tests {
         let page = Response::builder().status(503).header("retry-after", "Mon, 30 Nov 2026 11:00:07 GMT").header("date", date.1);
         let status = Status::from_header_map(read(page.body(Body::default()).expect("a page")).headers()).expect("a status");
         assert_eq!(status.metadata().get("retry-after").and_then(|value| value.to_str().ok()), Some("7"));
+    }
+
+    #[test]
+    fn a_page_that_was_read_as_a_message_is_known_by_the_words() {
+        let check =
+            |words: &str, expected: Option<u16>| assert_eq!(NotGrpc::in_words(words).map(NotGrpc::http_status), expected, "{words}");
+        let misread = |status: &str| {
+            format!(
+                "Internal: protocol error: received message with invalid compression flag: 60 (valid flags are 0 and 1) while receiving response with status: {status}"
+            )
+        };
+        check(&misread("401 Unauthorized"), Some(401));
+        check(&misread("200 OK"), Some(200));
+        check("Unknown: grpc-status header missing, mapped from HTTP status code 418", Some(418));
+        check("Internal: while receiving response with status: 401 Unauthorized", None);
+        check(&misread("4"), None);
+        check("Unavailable: no healthy upstream", None);
     }
 
     #[test]

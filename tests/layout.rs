@@ -15,7 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("open_files", &[]),
     ("milvus", &["not_grpc", "open_files"]),
     ("null_milvus", &["milvus"]),
-    ("telemetry", &[]),
+    ("telemetry", &["not_grpc"]),
     ("record", &[]),
     ("spans", &["not_grpc", "open_files"]),
     ("stack", &[]),

@@ -228,12 +228,16 @@ fn joins(info: &RunInfo, found: &mut Collected) -> BTreeMap<usize, Join> {
         let not_recorded = info.streams[at].not_recorded;
         let mut join = Join { not_recorded, sampled: data.requests.len() as u64 + not_recorded, ..Join::default() };
         for request in &mut data.requests {
+            let failed = !request.ok;
             let unseen = if ended_early || not_fetched.contains(&request.trace_id) { JoinState::NotFetched } else { JoinState::Missing };
             *match request.state.get_or_insert(unseen) {
                 JoinState::Matched => &mut join.matched,
                 JoinState::Incomplete => &mut join.incomplete,
                 JoinState::NoRoot => &mut join.no_root,
-                JoinState::Missing => &mut join.missing,
+                JoinState::Missing => {
+                    join.missing_failed += u64::from(failed);
+                    &mut join.missing
+                }
                 JoinState::NotRecorded => &mut join.not_recorded,
                 JoinState::NotFetched => &mut join.not_fetched,
             } += 1;

@@ -241,14 +241,20 @@ fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
 
 fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
     let Some(join) = &workload.join else { return Vec::new() };
-    let known = join.sampled - join.not_recorded - join.not_fetched;
+    // What was refused on the way to Milvus has no span there, and that is no loss.
+    let known = (join.sampled - join.not_recorded - join.not_fetched).saturating_sub(join.missing_failed);
     let mut reasons: Vec<Reason> = workload.traces.iter().filter_map(impossible_times).collect();
     let spoilt = workload.traces.as_ref().map_or(0, |traces| traces.spoilt_by_times);
     if join.matched == 0 {
         if known > 0 && known == spoilt {
             return at(workload, reasons);
         }
-        let advice = if known > 0 {
+        let advice = if known == 0 && join.missing_failed > 0 {
+            "no traced request succeeded, and none that failed has a server span, so there is no account of the latency: they were refused on the way to Milvus; look at \
+             the errors"
+        } else if matches!(Losses::of(join, known, 0), Losses::ParentChanged) {
+            PARENTS_CHANGED
+        } else if known > 0 {
             "no server spans were found for any traced request, so there is no account of the latency: check with `doctor` that Milvus exports to the same \
              trace back end (trace.exporter otlp), and that no mesh or gateway on the way clears the sampled flag, drops or replaces `traceparent`"
         } else {
@@ -272,6 +278,11 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
     at(workload, reasons)
 }
 
+/// The spans are there, and hang below something that is not.
+const PARENTS_CHANGED: &str = "server spans came back in the traces of requests, but do not hang below the client's span, so these requests are in no account: a proxy or \
+     mesh on the way to Milvus puts a span of its own into `traceparent` and exports it elsewhere or not at all; switch its tracing off for this route, or let it \
+     export to the same back end";
+
 /// Whether the client's spans come back the way that Milvus' spans do. The embedded receiver has them from its own process, whatever
 /// Milvus' exporter, or a collector behind it, does with whole traces.
 fn proves_the_store(info: &RunInfo) -> bool {
@@ -283,6 +294,8 @@ fn proves_the_store(info: &RunInfo) -> bool {
 enum Losses {
     /// Some in part, as in a store or a queue that loses spans.
     InPart,
+    /// Server spans are there, and hang below something that is not.
+    ParentChanged,
     /// All or nothing, and the client's own spans of most came back: nobody made server spans for these requests.
     NeverMade,
     /// All or nothing, and nothing proves that the store has what it is sent: one that loses or samples whole traces is as likely.
@@ -292,16 +305,22 @@ enum Losses {
 impl Losses {
     fn of(join: &Join, known: u64, client_span_alone: u64) -> Self {
         let in_part = join.incomplete + join.no_root;
-        let lost = known - join.matched;
-        match join.missing >= WHOLE_LOSSES && in_part as f64 <= IN_PART * lost as f64 {
-            false => Self::InPart,
-            true if 2 * client_span_alone > join.missing => Self::NeverMade,
-            true => Self::Whole,
+        let lost = known.saturating_sub(join.matched);
+        let missing = join.missing.saturating_sub(join.missing_failed);
+        if join.no_root > 0 && join.no_root as f64 >= (1.0 - IN_PART) * lost as f64 {
+            Self::ParentChanged
+        } else if missing < WHOLE_LOSSES || in_part as f64 > IN_PART * lost as f64 {
+            Self::InPart
+        } else if 2 * client_span_alone > missing {
+            Self::NeverMade
+        } else {
+            Self::Whole
         }
     }
 
     fn code_and_advice(self) -> (&'static str, &'static str) {
         match self {
+            Self::ParentChanged => ("parent_changed", PARENTS_CHANGED),
             Self::NeverMade => (
                 "sampling_changed",
                 "the other traced requests have no server span at all, though the client's own spans of most of them came back: a mesh or gateway on the way to Milvus \

@@ -91,7 +91,8 @@ async fn attempt(options: &ConnectOptions, timeout: Duration) -> Result<Reached,
     })?;
     let client = Client::new(transport.clone(), timeout);
     let failed = |error: SetupError| NotYet { error: no_answer(options, &error), why: why(&error.failure) };
-    let version = match milvus::optional(client.version().await) {
+    // Whoever may search may not be allowed to ask this.
+    let version = match milvus::if_allowed(client.version().await) {
         Ok(version) => version,
         Err(error) => return Err(refused_by_tls(options, &error).await.unwrap_or_else(|| failed(error))),
     };

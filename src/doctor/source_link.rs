@@ -69,12 +69,19 @@ async fn causes(entry: &SourceEntry, options: &SourceOptions, text: &str) -> Vec
             "stop it, or in the scenario: [tracing.spans] listen = \"127.0.0.1:PORT\", and the same in Milvus' trace.otlp.endpoint";
         return vec![Cause::new(format!("another process, perhaps a Jaeger or a collector, has {}", options.listen), change)];
     }
-    if text.contains("web page") {
-        return causes_of_web_page();
-    }
+    // Also where the refusal is a page.
     if text.contains("headers") {
         let change = "in the scenario: [tracing.spans] headers = { authorization = \"${NAME}\" } (Jaeger with tenants: x-tenant)";
         return vec![Cause::new("it wants to know who reads", change)];
+    }
+    if text.contains("web page") {
+        return causes_of_web_page();
+    }
+    if ["can't be read now", "its services now"].iter().any(|words| text.contains(words)) {
+        return vec![Cause::new(
+            "it is starting or overloaded, or a proxy answers in its place",
+            "its log and the proxy's; docker compose ps; kubectl get pods",
+        )];
     }
     let endpoint = options.endpoint.as_deref().unwrap_or(entry.default_endpoint);
     causes_by_peer(probe::look_at(endpoint).await, entry.name, endpoint)
@@ -152,6 +159,18 @@ mod tests {
         assert!(listed(&names).ends_with("s11, ..."));
         assert_eq!(listed(&names[..2]), "has spans of s0, s1");
         assert_eq!(listed(&[]), "no spans yet");
+    }
+
+    #[tokio::test]
+    async fn words_of_the_source_come_before_a_look_at_its_port() {
+        let entry = find_source("auto").expect("auto");
+        let check = async |text: &str, expected: &str| {
+            let found = causes(entry, &SourceOptions::default(), text).await;
+            assert!(found[0].what.contains(expected), "{text}: {found:?}");
+        };
+        check("it refuses to be read (status 401 with a web page): set tracing.spans headers", "who reads").await;
+        check("it is not Jaeger's JSON (status 200 with a web page)", "base path").await;
+        check("a trace back end answers, but can't be read now: HTTP status 504 Gateway Timeout", "a proxy answers in its place").await;
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub mod proto {
 }
 
 pub use call::{Access, Call, Effect, METHODS, Method, methods};
-pub use client::{Client, HasStatus, SetupError, Timed, optional};
+pub use client::{Client, HasStatus, SetupError, Timed, if_allowed, optional};
 pub use connections::{Connections, Exchange, InFlight, NotSent, Pick, Resolve, Watch, tls_refusal};
 pub use encode::{FloatColumn, InsertParts, encode_insert, placeholder_group};
 pub use error::{CallError, CallFailure, check_status, passes};

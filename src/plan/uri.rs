@@ -41,14 +41,19 @@ impl<'a> Address<'a> {
             None => quoted(&self.text),
         };
         let refuse = |story: &str| self.error(&format!("is {shown}, {story}; write for example {example}"));
-        let url = Url::parse(self.text.trim()).map_err(|error| refuse(&format!("which is no URI ({error})")))?;
+        const NO_SCHEME: &str = "which has no scheme http:// or https:// before its host";
+        let url = Url::parse(self.text.trim()).map_err(|error| match error {
+            _ if self.text.trim().is_empty() => refuse("which is empty"),
+            url::ParseError::RelativeUrlWithoutBase => refuse(NO_SCHEME),
+            error => refuse(&format!("which is no URI ({error})")),
+        })?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(self.error(
-                "holds a user or password, which must not stand in an address; use `token`, or `user` and `password`, of [milvus]",
-            ));
+            return Err(
+                self.error(&format!("holds a user or password, which must not stand in an address; use {}", self.instead_of_user()))
+            );
         }
         if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none_or(str::is_empty) {
-            return Err(refuse("which has no scheme http:// or https:// before its host"));
+            return Err(refuse(NO_SCHEME));
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(refuse("which has a `?` or `#` part"));
@@ -90,6 +95,18 @@ impl<'a> Address<'a> {
             port
         });
         format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or_default())
+    }
+
+    /// Where a user and password belong.
+    fn instead_of_user(&self) -> &'static str {
+        let name = self.name();
+        if name.contains("spans") {
+            "`headers` of [tracing.spans], authorization = \"${NAME}\""
+        } else if name.contains("export") || name.contains("otlp") || name.contains("OTLP") {
+            "OTEL_EXPORTER_OTLP_HEADERS in the environment"
+        } else {
+            "`token`, or `user` and `password`, of [milvus]"
+        }
     }
 
     fn name(&self) -> String {

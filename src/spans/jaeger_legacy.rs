@@ -88,6 +88,9 @@ struct SpanIn {
     span_id: Id,
     operation_name: String,
     references: Option<Vec<Reference>>,
+    /// Older than `references`, and still beside or instead of them in some stores.
+    #[serde(rename = "parentSpanID")]
+    parent_span_id: Option<Id>,
     start_time: Micros,
     duration: Micros,
     tags: Option<Vec<Tag>>,
@@ -162,15 +165,13 @@ impl Process {
 
 impl SpanIn {
     fn convert(self, processes: &HashMap<String, Arc<SpanResource>>) -> JaegerSpan {
-        let parent = self
-            .references
-            .unwrap_or_default()
-            .into_iter()
-            .find(|reference| reference.ref_type == "CHILD_OF" && reference.trace_id == self.trace_id);
+        // As Jaeger itself chooses it: what follows from a span of its trace is below that where it is no child of another.
+        let in_trace = self.references.unwrap_or_default().into_iter().filter(|reference| reference.trace_id == self.trace_id);
+        let parent = in_trace.min_by_key(|reference| reference.ref_type != "CHILD_OF");
         JaegerSpan {
             trace_id: self.trace_id.0,
             span_id: u64::try_from(self.span_id.0).unwrap_or(0),
-            parent_id: parent.and_then(|parent| u64::try_from(parent.span_id.0).ok()),
+            parent_id: parent.map(|parent| parent.span_id).or(self.parent_span_id).and_then(|id| u64::try_from(id.0).ok()),
             name: self.operation_name,
             start_ns: self.start_time.unix_ns(),
             end_ns: Micros(self.start_time.0.saturating_add(self.duration.length())).unix_ns(),
@@ -278,6 +279,22 @@ mod tests {
     fn nulls_are_empty() {
         let span = read_one("\"duration\":7,\"references\":null,\"tags\":null,\"logs\":null");
         assert_eq!((span.start_ns, span.end_ns, span.parent_id, span.service()), (5_000, 12_000, None, ""));
+    }
+
+    #[test]
+    fn a_parent_is_found_in_every_form() {
+        let reference =
+            |kind: &str, trace: &str, span: &str| format!("{{\"refType\":\"{kind}\",\"traceID\":\"{trace}\",\"spanID\":\"{span}\"}}");
+        let check = |references: &[String], more: &str, expected: Option<u64>| {
+            let fields = format!("\"duration\":7,\"references\":[{}]{more}", references.join(","));
+            assert_eq!(read_one(&fields).parent_id, expected, "{fields}");
+        };
+        check(&[reference("FOLLOWS_FROM", "a", "3"), reference("CHILD_OF", "a", "4")], "", Some(4));
+        check(&[reference("CHILD_OF", "b", "3"), reference("FOLLOWS_FROM", "a", "5")], "", Some(5));
+        check(&[reference("FOLLOWS_FROM", "b", "3")], "", None);
+        check(&[], ",\"parentSpanID\":\"6\"", Some(6));
+        check(&[reference("CHILD_OF", "a", "4")], ",\"parentSpanID\":\"6\"", Some(4));
+        check(&[], ",\"parentSpanID\":\"\"", None);
     }
 
     #[test]

@@ -21,10 +21,12 @@ pub(super) fn trace_from_chunks(trace_id: u128, chunks: Vec<SpansResponseChunk>,
 fn convert(span: Span, resources: &mut Resources) -> JaegerSpan {
     let start_ns = unix_ns(span.start_time);
     let trace_id = id_from_bytes(&span.trace_id).unwrap_or(0);
+    // As Jaeger itself chooses it: what follows from a span of its trace is below that where it is no child of another.
     let parent_id = span
         .references
         .iter()
-        .find(|reference| reference.ref_type == SpanRefType::ChildOf as i32 && id_from_bytes(&reference.trace_id) == Some(trace_id))
+        .filter(|reference| id_from_bytes(&reference.trace_id) == Some(trace_id))
+        .min_by_key(|reference| reference.ref_type != SpanRefType::ChildOf as i32)
         .map(|reference| span_id_from_bytes(&reference.span_id));
     JaegerSpan {
         trace_id,
@@ -103,15 +105,18 @@ mod tests {
 
     #[test]
     fn a_reference_to_another_trace_is_no_parent() {
-        let reference = |trace: u8, ref_type| super::super::generated::jaeger_v2::SpanRef {
+        let to = |trace: u8, span: u8, ref_type| super::super::generated::jaeger_v2::SpanRef {
             trace_id: vec![trace; 16],
-            span_id: vec![0, 0, 0, 0, 0, 0, 0, trace],
+            span_id: vec![0, 0, 0, 0, 0, 0, 0, span],
             ref_type,
         };
+        let reference = |trace: u8, ref_type| to(trace, trace, ref_type);
         let span = |references| Span { trace_id: vec![1; 16], span_id: vec![7; 8], references, ..Span::default() };
         let parent = |references| convert(span(references), &mut Resources::default()).parent_id;
         assert_eq!(parent(vec![reference(2, 0), reference(1, 1), reference(1, 0)]), Some(1));
         assert_eq!(parent(vec![reference(2, 0)]), None);
+        assert_eq!(parent(vec![reference(2, 1), to(1, 5, 1), to(1, 6, 1)]), Some(5), "what follows from a span of the trace is below it");
+        assert_eq!(parent(vec![to(1, 5, 1), to(1, 6, 0)]), Some(6));
     }
 
     #[test]

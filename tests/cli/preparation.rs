@@ -79,6 +79,18 @@ fn a_user_who_may_not_ask_is_believed() {
 }
 
 #[test]
+fn what_is_only_good_to_know_may_be_denied() {
+    for method in [&methods::GET_QUERY_SEGMENT_INFO, &methods::GET_VERSION] {
+        for failure in [Failure::grpc(Code::PermissionDenied, "permission deny"), Failure::milvus(1401, 1, "privilege not permitted")] {
+            let fake = FakeMilvus::start();
+            fake.fail(method, .., failure);
+            Bench::at(&fake, &[KEPT]).run(&[]).exits(0);
+            Bench::at(&fake, &[REUSED]).run(&[]).exits(0);
+        }
+    }
+}
+
+#[test]
 fn rows_are_inserted_into_a_collection_that_is_not_loaded() {
     let fake = with_words();
     release_words(&fake);

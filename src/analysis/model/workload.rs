@@ -199,6 +199,9 @@ pub struct Join {
     pub no_root: u64,
     /// Nothing but the client's own span.
     pub missing: u64,
+    /// Those of `missing` that failed: what was refused on the way to Milvus has no span there.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub missing_failed: u64,
     /// No line in requests.jsonl.
     pub not_recorded: u64,
     /// Not asked for: budget or deadline.

@@ -161,13 +161,13 @@ fn check_join(run: &RunMaker, expected: Join) {
 
 #[test]
 fn the_states_of_the_join_add_up() {
-    let four = Join { sampled: 16, matched: 4, incomplete: 4, no_root: 4, missing: 4, not_recorded: 0, not_fetched: 0 };
+    let four = Join { sampled: 16, matched: 4, incomplete: 4, no_root: 4, missing: 4, ..Join::default() };
     check_join(&every_state(), four);
 }
 
 #[test]
 fn what_was_not_asked_for_is_not_missing() {
-    let four = Join { sampled: 16, matched: 4, incomplete: 4, no_root: 4, missing: 4, not_recorded: 0, not_fetched: 0 };
+    let four = Join { sampled: 16, matched: 4, incomplete: 4, no_root: 4, missing: 4, ..Join::default() };
     let mut run = every_state();
     run.info.fetch.as_mut().unwrap().not_fetched_ids = [3, 7, 11].map(|seq| run.lines[seq].trace_id.clone()).into();
     check_join(&run, Join { missing: 1, not_fetched: 3, ..four });
@@ -179,7 +179,7 @@ fn what_was_not_asked_for_is_not_missing() {
 fn what_was_not_written_is_not_recorded() {
     let mut run = every_state();
     run.info.streams[0].not_recorded = 5;
-    check_join(&run, Join { sampled: 21, matched: 4, incomplete: 4, no_root: 4, missing: 4, not_recorded: 5, not_fetched: 0 });
+    check_join(&run, Join { sampled: 21, matched: 4, incomplete: 4, no_root: 4, missing: 4, not_recorded: 5, ..Join::default() });
 }
 
 #[test]

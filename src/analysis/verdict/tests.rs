@@ -226,6 +226,40 @@ fn traces_that_are_whole_or_absent_were_sampled_by_somebody_else() {
 }
 
 #[test]
+fn requests_that_were_refused_before_milvus_are_no_lost_spans() {
+    let refused = |failed: u64, missing: u64| {
+        move |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+            workload.requests = RequestCounts { due: 1_000, ok: 1_000 - failed, failed, ..RequestCounts::default() };
+            workload.join = Some(Join { sampled: 1_000, matched: 1_000 - missing, missing, missing_failed: failed, ..Join::default() });
+        }
+    };
+    check(refused(400, 400), &["failed"], Reservations);
+    check(refused(400, 700), &["failed", "sampling_changed"], Reservations);
+    check(refused(1_000, 1_000), &["no_success", "no_spans"], Invalid);
+}
+
+#[test]
+fn server_spans_below_a_span_that_is_nowhere_are_not_called_absent() {
+    let join = |no_root: u64, missing: u64, incomplete: u64| {
+        move |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+            let matched = 1_000 - no_root - missing - incomplete;
+            workload.join = Some(Join { sampled: 1_000, matched, no_root, missing, incomplete, ..Join::default() });
+        }
+    };
+    check(join(500, 0, 0), &["parent_changed"], Reservations);
+    check(join(460, 20, 20), &["parent_changed"], Reservations);
+    check(join(200, 0, 300), &["unmatched"], Reservations);
+    let (info, mut analysis) = sound();
+    let (mut nothing, mut changed) = (info.clone(), info);
+    join(1_000, 0, 0)(&mut changed, &mut analysis.workloads[0]);
+    let advice = verdict(&changed, &analysis, &[]).reasons.swap_remove(0).advice;
+    assert!(advice.starts_with("server spans came back") && advice.contains("traceparent"), "{advice}");
+    join(0, 1_000, 0)(&mut nothing, &mut analysis.workloads[0]);
+    let advice = verdict(&nothing, &analysis, &[]).reasons.swap_remove(0).advice;
+    assert!(advice.starts_with("no server spans were found"), "{advice}");
+}
+
+#[test]
 fn requests_that_were_not_asked_for_are_not_lost() {
     let change = |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
         workload.join = Some(Join { sampled: 1_000, matched: 500, not_fetched: 500, ..Join::default() });

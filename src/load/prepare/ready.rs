@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     milvus::{
-        methods, optional,
+        if_allowed, methods,
         proto::{FlushResponse, GetFlushStateResponse, IndexDescription, LoadState, QuerySegmentInfo},
     },
     operation::setup,
@@ -204,13 +204,13 @@ struct Look {
     segments: Vec<QuerySegmentInfo>,
 }
 
-/// A server that can't tell its segments (milvus-lite) is taken at its word.
+/// A server that can't tell its segments (milvus-lite), or not to this user (a managed Milvus), is taken at its word.
 async fn look(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Result<Look, PrepareError> {
     let indexes = indexes(context, collection).await?;
     let index = of_vectors(&indexes, collection).cloned().ok_or_else(|| {
         PrepareError::NotReady(format!("collection {} has no index on {} any more", collection.shape.name, collection.shape.vector_field))
     })?;
-    let ask = async || optional(context.client.query_segments(&collection.shape.name).await);
+    let ask = async || if_allowed(context.client.query_segments(&collection.shape.name).await);
     let segments = patiently(context, collection, ask).await.map_err(|error| failed(collection, error))?;
     let missing = segments.as_ref().and_then(|segments| served::missing(segments, collection.initial_rows, served::index_type(&index)));
     Ok(Look { missing, index, segments: segments.unwrap_or_default() })

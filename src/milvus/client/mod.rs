@@ -120,6 +120,15 @@ pub fn optional<T>(result: Result<T, SetupError>) -> Result<Option<T>, SetupErro
     none_if(result, |failure| failure.error == UNIMPLEMENTED && failure.http_status.is_none())
 }
 
+/// None where the server does not know the method, or does not let this user call it: for what is good to know, and not needed.
+///
+/// # Errors
+/// Every other failure, as it was.
+pub fn if_allowed<T>(result: Result<T, SetupError>) -> Result<Option<T>, SetupError> {
+    const NOT_FOR_US: [CallError; 3] = [CallError::Grpc(12), CallError::Grpc(7), CallError::Milvus(1401)];
+    none_if(result, |failure| NOT_FOR_US.contains(&failure.error) && failure.http_status.is_none())
+}
+
 /// None where `absent` says that the failure means absence.
 fn none_if<T>(result: Result<T, SetupError>, absent: impl Fn(&CallFailure) -> bool) -> Result<Option<T>, SetupError> {
     match result {

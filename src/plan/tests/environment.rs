@@ -122,9 +122,21 @@ fn secrets_that_are_written_out_are_refused_without_being_repeated() {
     );
     check(&with("http://127", &format!("http://root:{SECRET}@127")), &[], &[("MILVUS_URI", "http://fine:1")], "`milvus.uri` holds");
     check(&with("http://127", &format!("${{X:-http://root:{SECRET}@h}}http://127")), &[], &[("X", "")], "`milvus.uri` has a default");
-    check(GOOD, &[&format!("tracing.spans.endpoint=http://u:{SECRET}@h")], &[], "`tracing.spans.endpoint` holds");
+    check(
+        GOOD,
+        &[&format!("tracing.spans.endpoint=http://u:{SECRET}@h")],
+        &[],
+        "`tracing.spans.endpoint` holds a user or password, which must not stand in an address; use `headers` of [tracing.spans]",
+    );
     check(GOOD, &[&format!("tracing.spans.admin=http://u:{SECRET}@h")], &[], "`tracing.spans.admin` holds");
-    check(GOOD, &[&format!("tracing.export=http://u:{SECRET}@h")], &[("OTEL_SDK_DISABLED", "true")], "`tracing.export` holds");
+    check(
+        GOOD,
+        &[&format!("tracing.export=http://u:{SECRET}@h")],
+        &[("OTEL_SDK_DISABLED", "true")],
+        "must not stand in an address; use OTEL_EXPORTER_OTLP_HEADERS",
+    );
+    check(GOOD, &["milvus.uri=[::1]:19530"], &[], "no scheme http:// or https:// before its host");
+    check(GOOD, &["milvus.uri= "], &[], "which is empty");
     check(GOOD, &[&format!("milvus.token={SECRET}")], &[], "--set milvus.token: `milvus.token` is a secret");
     check(GOOD, &[&format!("milvus={{ token = \"{SECRET}\" }}")], &[], "--set milvus.token: `milvus.token` is a secret");
     check(GOOD, &[&format!("milvus.tokn={SECRET}")], &[], "did you mean `token`");

@@ -80,7 +80,7 @@ prop_compose! {
             rate: Rates { target, scheduled: target, achieved, throughput: achieved },
             response_time_us: times.0, service_time_us: times.1, send_lag_us: times.2, queue_time_us: times.3,
             server_time_us: times.4, gap_us: times.5, matched_service_time_us: times.6, failed_time_us: failed,
-            join: join.map(|n| Join { sampled: n[0], matched: n[1], incomplete: n[2], no_root: n[3], missing: n[4], not_recorded: n[5], not_fetched: n[6] }),
+            join: join.map(|n| Join { sampled: n[0], matched: n[1], incomplete: n[2], no_root: n[3], missing: n[4], not_recorded: n[5], not_fetched: n[6], ..Join::default() }),
             traces, account, instances,
             tail: Some(Tail { sentence: words.0, missing: words.1, ..Tail::default() }),
             stopped: words.2,

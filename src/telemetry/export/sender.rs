@@ -21,6 +21,7 @@ use super::{
     options::{ExportOptions, ExportProtocol},
     tls,
 };
+use crate::not_grpc::NotGrpc;
 
 /// Longest text of a server that is kept.
 const MAX_WORDS: usize = 300;
@@ -139,6 +140,9 @@ impl Sender {
             Ok(()) => String::new(),
         };
         let with = |text: &str, words: &str| if words.is_empty() { text.to_owned() } else { format!("{text}: {words}") };
+        if let Some(page) = NotGrpc::in_words(&said) {
+            return Failure { text: page.to_string(), http_status: Some(page.http_status()) };
+        }
         match (self.http.take(), said.split_once("gRPC code: ")) {
             (Some(HttpFailure { status: Some(status), words }), _) => {
                 Failure { text: with(&format!("HTTP status {status}"), &self.clean(&words)), http_status: Some(status) }

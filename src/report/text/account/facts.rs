@@ -48,6 +48,9 @@ fn join(workload: &WorkloadAnalysis) -> Option<String> {
     let mut text = format!("{} of {} sampled matched", count(join.matched), count(join.sampled));
     for (number, state) in states.into_iter().filter(|(number, _)| *number > 0) {
         text += &format!(", {} {state}", count(number));
+        if state == "missing" && join.missing_failed > 0 {
+            text += &format!(" ({} of them failed)", count(join.missing_failed));
+        }
     }
     Some(text)
 }
@@ -183,8 +186,19 @@ mod tests {
         check_join(None, Some("no request was sampled"));
         check_join(Some(Join { sampled: 1_000, matched: 1_000, ..Join::default() }), None);
         check_join(
-            Some(Join { sampled: 10, matched: 4, incomplete: 2, no_root: 1, missing: 1, not_recorded: 1, not_fetched: 1 }),
-            Some("4 of 10 sampled matched, 2 incomplete, 1 without a server root, 1 missing, 1 not recorded, 1 not fetched"),
+            Some(Join {
+                sampled: 11,
+                matched: 4,
+                incomplete: 2,
+                no_root: 1,
+                missing: 2,
+                missing_failed: 1,
+                not_recorded: 1,
+                not_fetched: 1,
+            }),
+            Some(
+                "4 of 11 sampled matched, 2 incomplete, 1 without a server root, 2 missing (1 of them failed), 1 not recorded, 1 not fetched",
+            ),
         );
     }
 
