@@ -73,7 +73,7 @@ async fn serve(listen: &str, door: Door, store: &Arc<Mutex<Store>>) -> std::io::
     // HTTP/1 is let in to be counted where it is not wanted.
     let serve = Server::builder().accept_http1(true).add_routes(routes).serve_with_incoming(connections);
     let server = tokio::spawn(async move {
-        // It ends only when it is aborted: errors of single connections stay within them, and `connections` has none.
+        // It ends only when it is aborted: errors of single connections stay within them.
         let _ = serve.await;
     });
     Ok((address, server))
