@@ -248,7 +248,7 @@ mod tests {
         check(b"\x89HDF\r\n\x1a\n", "HDF5");
         check(b"PAR1\x15\x04", "Parquet");
         check(b"PK\x03\x04", "npz");
-        check(b"\xff\xfe1\0.\05\0\n\0", "text in UTF-16");
+        check(b"\xff\xfe1\x00.\x005\x00\n\x00", "text in UTF-16");
         check(b"\xfe\xff\x001\0.\x005", "text in UTF-16");
         check(b"\x1f\x9d\x90\x01", "uncompress");
         check(b"\x30\0\0\0\0\0\0\0{\"emb\":{\"dtype\":\"F32\"", "safetensors");

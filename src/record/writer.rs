@@ -22,8 +22,13 @@ use super::{CutInfo, FolderError, HistogramKey, Interval, Part, Recorder, RunFol
 /// Intervals that may wait for the writer: some seconds of the disk. More would only hold more histograms.
 const QUEUE: usize = 32;
 
-/// What to do about a disk that is full.
-const MAKE_ROOM: &str = "make room for it, or name another place with --out or --results";
+/// What to do about a file that can't be written.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::FileTooLarge => "no file may be larger in this process: raise that limit before the run, `ulimit -f unlimited`",
+        _ => "make room for it, or name another place with --out or --results",
+    }
+}
 
 /// What the writer counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -159,7 +164,7 @@ impl Files {
 
     fn check(&mut self, counters: &mut WriterCounters, write: impl FnOnce(&mut Self) -> io::Result<()>) {
         if let Err(error) = write(self) {
-            counters.error.get_or_insert_with(|| format!("the run folder can't be written: {error}; {MAKE_ROOM}"));
+            counters.error.get_or_insert_with(|| format!("the run folder can't be written: {error}; {}", advice(&error)));
         }
     }
 
@@ -182,7 +187,7 @@ impl Files {
             match written {
                 Ok(()) => counters.lines += 1,
                 Err(error) => {
-                    counters.error.get_or_insert_with(|| format!("requests.jsonl can't be written: {error}; {MAKE_ROOM}"));
+                    counters.error.get_or_insert_with(|| format!("requests.jsonl can't be written: {error}; {}", advice(&error)));
                     if sample.sampled {
                         *counters.not_recorded.entry(sample.stream.0).or_default() += 1;
                     }

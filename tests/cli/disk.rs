@@ -59,6 +59,8 @@ fn requests_that_could_not_be_written_change_no_rate_and_the_cause_is_told() {
     let cause = "File too large";
     ended.error(&["can't be written", cause]);
     assert!(ended.stdout.contains("alone") && ended.stdout.contains(cause), "the report is printed:\n{}", ended.stdout);
+    // It is no full disk.
+    assert!(ended.stdout.contains("ulimit -f unlimited") && !ended.stdout.contains("make room"), "{}", ended.stdout);
     let folder = bench.only_folder();
     nothing_is_left(&folder);
     let run = folder.run();

@@ -109,3 +109,19 @@ fn a_damaged_folder_gives_a_sentence_or_a_report_that_says_so() {
     let wrong = original.wrong.take();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A pipe would be waited for, and `/dev/zero` has no end; `/dev/null` is as little a file, and ends the test in any case.
+#[test]
+fn a_device_in_the_place_of_a_file_is_refused() {
+    let original = Original::new();
+    for file in ["requests.jsonl", "latency.hlog"] {
+        let copy = tempfile::tempdir_in(original.bench.path()).expect("a folder");
+        for name in FILES.into_iter().filter(|name| *name != file) {
+            fs::copy(original.folder.path().join(name), copy.path().join(name)).expect("a copy");
+        }
+        std::os::unix::fs::symlink("/dev/null", copy.path().join(file)).expect("a link");
+        let folder = copy.path().display().to_string();
+        original.bench.call(&["report", &folder]).exits(2).error(&[file, "it is a pipe or a device and not a regular file"]);
+        original.bench.call(&["compare", "--baseline", original.folder.name(), "--run", &folder]).exits(2);
+    }
+}

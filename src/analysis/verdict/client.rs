@@ -158,7 +158,7 @@ impl Load<'_> {
         if overloaded {
             let advice = "Milvus did not keep up with the rate, and slots of the schedule were never sent: quantiles are lower bounds; use a lower rate to measure \
                           latency, this one only shows that the limit is below it";
-            reasons.push(reason("overloaded", Reservations, (not_sent, NOT_SENT, "share"), advice));
+            reasons.push(self.by_others(reason("overloaded", Reservations, (not_sent, NOT_SENT, "share"), advice)));
         }
         if waits > IN_FLIGHT_WAITS {
             let advice = "slots had to wait because max_in_flight requests were under way: the wait is part of the response time and shows as send lag; raise \

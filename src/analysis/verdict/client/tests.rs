@@ -264,6 +264,19 @@ fn slots_that_were_not_sent_on_a_busy_machine_are_not_the_clients_doing() {
 }
 
 #[test]
+fn slots_that_were_not_sent_on_a_busy_machine_are_not_milvus_doing_alone() {
+    let of = |others| {
+        let overloaded = beside(not_sent(run(true, 30 * MS, 30 * MS, 29 * MS), 200), others);
+        analysed(&overloaded).verdict.reasons.into_iter().find(|reason| reason.code == "overloaded").expect("a reason")
+    };
+    let calm = of(0.1);
+    assert!(!calm.busy_machine && calm.advice.starts_with("Milvus did not keep up"), "{calm:?}");
+    let busy = of(1.7);
+    assert!(busy.busy_machine && busy.advice.starts_with("other programs used 1.7 of 2 cores"), "{busy:?}");
+    assert!(busy.advice.contains("Milvus did not keep up"), "{busy:?}");
+}
+
+#[test]
 fn an_event_loop_that_others_held_up_is_not_slow() {
     let late = |others| {
         let mut late = beside(run(true, 50 * US, 2 * MS, MS), others);
