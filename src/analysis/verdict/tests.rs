@@ -231,6 +231,7 @@ fn requests_that_were_refused_before_milvus_are_no_lost_spans() {
         move |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {
             workload.requests = RequestCounts { due: 1_000, ok: 1_000 - failed, failed, ..RequestCounts::default() };
             workload.join = Some(Join { sampled: 1_000, matched: 1_000 - missing, missing, missing_failed: failed, ..Join::default() });
+            workload.traces = Some(TraceFacts { client_span_alone: missing, ..TraceFacts::default() });
         }
     };
     check(refused(400, 400), &["failed"], Reservations);
