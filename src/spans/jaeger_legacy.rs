@@ -88,9 +88,9 @@ struct SpanIn {
     span_id: Id,
     operation_name: String,
     references: Option<Vec<Reference>>,
-    /// Older than `references`, and still beside or instead of them in some stores.
+    /// Older than `references`, and still beside or instead of them in some stores; may be empty.
     #[serde(rename = "parentSpanID")]
-    parent_span_id: Option<Id>,
+    parent_span_id: Option<String>,
     start_time: Micros,
     duration: Micros,
     tags: Option<Vec<Tag>>,
@@ -168,10 +168,12 @@ impl SpanIn {
         // As Jaeger itself chooses it: what follows from a span of its trace is below that where it is no child of another.
         let in_trace = self.references.unwrap_or_default().into_iter().filter(|reference| reference.trace_id == self.trace_id);
         let parent = in_trace.min_by_key(|reference| reference.ref_type != "CHILD_OF");
+        let named = || u64::from_str_radix(self.parent_span_id.as_deref()?, 16).ok();
+        let parent_id = parent.map_or_else(named, |parent| u64::try_from(parent.span_id.0).ok());
         JaegerSpan {
             trace_id: self.trace_id.0,
             span_id: u64::try_from(self.span_id.0).unwrap_or(0),
-            parent_id: parent.map(|parent| parent.span_id).or(self.parent_span_id).and_then(|id| u64::try_from(id.0).ok()),
+            parent_id,
             name: self.operation_name,
             start_ns: self.start_time.unix_ns(),
             end_ns: Micros(self.start_time.0.saturating_add(self.duration.length())).unix_ns(),

@@ -140,7 +140,7 @@ impl Sender {
             Ok(()) => String::new(),
         };
         let with = |text: &str, words: &str| if words.is_empty() { text.to_owned() } else { format!("{text}: {words}") };
-        if let Some(page) = NotGrpc::in_words(&said) {
+        if let Some(page) = NotGrpc::in_words(&said).or_else(|| NotGrpc::in_words(words)) {
             return Failure { text: page.to_string(), http_status: Some(page.http_status()) };
         }
         match (self.http.take(), said.split_once("gRPC code: ")) {
