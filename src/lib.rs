@@ -11,7 +11,7 @@
 //! with ids of [`telemetry`]; [`record`] keeps every request in the run folder; [`spans`] fetches what the server recorded;
 //! [`analysis`] joins and accounts; [`report`] renders. [`stack`] runs Milvus and Jaeger locally, [`doctor`] checks the
 //! chain between them, [`null_milvus`] answers without work, so that the program itself can be measured, [`cli`] is the
-//! command line. [`not_grpc`] and [`open_files`] are what several of them must say alike. Who may import whom is checked by `tests/layout.rs`.
+//! command line. [`not_grpc`], [`open_files`] and [`mask`] are what several of them must say, or hide, alike. Who may import whom is checked by `tests/layout.rs`.
 //!
 //! # Path of one request
 //!
@@ -23,6 +23,7 @@ pub mod cli;
 pub mod dataset;
 pub mod doctor;
 pub mod load;
+pub mod mask;
 pub mod milvus;
 pub mod not_grpc;
 pub mod null_milvus;

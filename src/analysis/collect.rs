@@ -185,13 +185,20 @@ pub(super) fn read_spans(found: &mut Collected, traces: impl Iterator<Item = Tra
         found.spans += trace.spans.len() as u64;
         let first = wanted.partition_point(|(id, _, _)| *id < trace.trace_id);
         let index = TraceIndex::new(&trace, possible);
-        for (_, stream, at) in wanted[first..].iter().take_while(|(id, _, _)| *id == trace.trace_id) {
-            take_trace(found, (&trace, &index), (*stream, *at), resolution_ns);
+        let of_trace = &wanted[first..first + wanted[first..].partition_point(|(id, _, _)| *id == trace.trace_id)];
+        for (_, stream, at) in of_trace {
+            take_trace(found, (&trace, &index, of_trace.len() == 1), (*stream, *at), resolution_ns);
         }
     }
 }
 
-fn take_trace(found: &mut Collected, (trace, index): (&Trace, &TraceIndex<'_>), (stream, at): (usize, usize), resolution_ns: u32) {
+/// `own`: whether the trace is of this request alone.
+fn take_trace(
+    found: &mut Collected,
+    (trace, index, own): (&Trace, &TraceIndex<'_>, bool),
+    (stream, at): (usize, usize),
+    resolution_ns: u32,
+) {
     let StreamData { requests, facts, node_calls, kept, .. } = &mut found.streams[stream];
     let request = &mut requests[at];
     if request.state.is_some() {
@@ -200,7 +207,11 @@ fn take_trace(found: &mut Collected, (trace, index): (&Trace, &TraceIndex<'_>), 
     let client_span_found = index.find(request.span_id).is_some();
     found.client_spans += u64::from(client_span_found);
     let call = Call { client_span_id: request.span_id, answered_within_ns: request.ok.then(|| request.service_ns()) };
-    let joined = join::join(index, call);
+    let mut joined = join::join(index, call);
+    if joined.state == JoinState::Missing && own && trace.spans.len() > usize::from(client_span_found) {
+        // Nobody else knows its id: what is in the trace is of this request, below a parent that somebody on the way put in.
+        joined.state = JoinState::NoRoot;
+    }
     request.state = Some(joined.state);
     facts.add_joined(&joined, client_span_found);
     let options = AccountOptions { client_span_id: request.span_id, succeeded: request.ok, resolution_ns };

@@ -16,6 +16,7 @@ mod fetch;
 mod generated;
 #[cfg(test)]
 mod genuine_tests;
+mod guard;
 mod http;
 mod jaeger;
 mod jaeger_json;
@@ -24,7 +25,6 @@ mod jaeger_tags;
 mod jaeger_v2;
 mod jaeger_v3;
 mod loose;
-mod mask;
 mod none;
 mod otlp;
 mod otlp_json;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Again, SpanError, Trace, auto, embedded, jaeger, jaeger_json, mask, none};
+use super::{Again, SpanError, Trace, auto, embedded, guard, jaeger, jaeger_json, none};
 
 /// Least and longest wait before a source that is busy is opened again.
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
@@ -150,19 +150,19 @@ pub const SPAN_SOURCES: &[SourceEntry] = &[
         name: "auto",
         summary: "Jaeger gRPC, else Jaeger JSON, else none",
         default_endpoint: "http://127.0.0.1:16686",
-        open: |options| Box::pin(async move { mask::guard(options, auto::open(options).await) }),
+        open: |options| Box::pin(async move { guard::guard(options, auto::open(options).await) }),
     },
     SourceEntry {
         name: "jaeger",
         summary: "Jaeger's gRPC query API, times in nanoseconds",
         default_endpoint: "http://127.0.0.1:16685",
-        open: |options| Box::pin(async move { mask::guard(options, jaeger::open(options).await) }),
+        open: |options| Box::pin(async move { guard::guard(options, jaeger::open(options).await) }),
     },
     SourceEntry {
         name: "jaeger-json",
         summary: "Jaeger's JSON, times in whole microseconds",
         default_endpoint: "http://127.0.0.1:16686",
-        open: |options| Box::pin(async move { mask::guard(options, jaeger_json::open(options).await) }),
+        open: |options| Box::pin(async move { guard::guard(options, jaeger_json::open(options).await) }),
     },
     SourceEntry {
         name: "embedded",

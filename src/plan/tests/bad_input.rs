@@ -299,7 +299,7 @@ fn addresses() {
     check_with("http://127.0.0.1:19530", "http://", &["no URI"]);
     check_with("http://127.0.0.1:19530", "http://host:99999", &["no URI", "port"]);
     check_with("http://127.0.0.1:19530", "http://host:19530/path", &["path"]);
-    check_with("http://127.0.0.1:19530", "", &["is \"\"", "no URI"]);
+    check_with("http://127.0.0.1:19530", "", &["is \"\"", "is empty"]);
     check_with("[data.noise]", "[tracing]\nexport = \"jaeger:4318\"\n[data.noise]", &["`tracing.export` is \"jaeger:4318\"", "no scheme"]);
     check_with("[data.noise]", "[tracing.spans]\nendpoint = \"jaeger\"\n[data.noise]", &["`tracing.spans.endpoint` is \"jaeger\""]);
     check_with("[data.noise]", "[tracing.spans]\nadmin = \"jaeger\"\n[data.noise]", &["`tracing.spans.admin` is \"jaeger\"", "14269"]);

@@ -21,13 +21,10 @@ use super::{
     options::{ExportOptions, ExportProtocol},
     tls,
 };
-use crate::not_grpc::NotGrpc;
+use crate::{mask::Mask, not_grpc::NotGrpc};
 
 /// Longest text of a server that is kept.
 const MAX_WORDS: usize = 300;
-
-/// Headers that are no secrets, or shorter than any, would cut words of a server that have nothing to do with them.
-const SHORTEST_SECRET: usize = 4;
 
 /// Where batches go.
 #[derive(Debug)]
@@ -35,7 +32,8 @@ pub(super) struct Sender {
     exporter: SpanExporter,
     listener: Listener,
     http: LastFailure,
-    secrets: Vec<String>,
+    /// Of the headers' values.
+    mask: Mask,
     resource_bytes: usize,
 }
 
@@ -101,7 +99,7 @@ impl Sender {
         };
         let (resource, resource_bytes) = resource(options);
         exporter.set_resource(&resource);
-        Ok(Self { exporter, listener, http, secrets: secrets(&options.headers), resource_bytes })
+        Ok(Self { exporter, listener, http, mask: Mask::of(&options.headers), resource_bytes })
     }
 
     /// Listens to the exporter's events on this thread, for as long as the guard lives.
@@ -161,8 +159,7 @@ impl Sender {
 
     /// Text from outside: without secrets, on one line, not longer than a sentence.
     fn clean(&self, text: &str) -> String {
-        let masked = self.secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "***"));
-        masked.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_WORDS).collect()
+        self.mask.text(text).split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_WORDS).collect()
     }
 }
 
@@ -174,15 +171,6 @@ fn headers(pairs: &[(String, String)]) -> HeaderMap {
         Some((HeaderName::try_from(name).ok()?, value))
     };
     pairs.iter().filter_map(header).collect()
-}
-
-/// What must not be shown of the headers: their values, and the credentials behind a scheme (`Bearer x`); the longest first.
-fn secrets(headers: &[(String, String)]) -> Vec<String> {
-    let parts = |value: &str| [value.to_owned()].into_iter().chain(value.split_once(' ').map(|(_, rest)| rest.trim().to_owned()));
-    let mut found: Vec<String> = headers.iter().flat_map(|(_, value)| parts(value).collect::<Vec<_>>()).collect();
-    found.retain(|secret| secret.len() >= SHORTEST_SECRET);
-    found.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    found
 }
 
 /// Attributes of this process, and an upper bound of their bytes with the messages around a batch.
@@ -201,12 +189,6 @@ fn resource(options: &ExportOptions) -> (Resource, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn credentials_are_masked_with_and_without_their_scheme() {
-        let found = secrets(&[("authorization".to_owned(), "Bearer t0ken".to_owned()), ("x-tenant".to_owned(), "ab".to_owned())]);
-        assert_eq!(found, ["Bearer t0ken", "t0ken"]);
-    }
 
     #[test]
     fn the_first_of_a_name_counts() {

@@ -1,14 +1,9 @@
-//! What is sent in headers may be a secret, and servers quote requests: in an error page, in the list of services, in a span of
-//! their own. Whatever comes from a source passes here before it is shown or kept.
-
-use std::collections::HashMap;
-use std::sync::Arc;
+//! What is sent in headers may be a secret, and servers quote requests: in an error page, in the words of a status, in a span of
+//! their own. Whatever they say passes here before it is shown or kept.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-
-use super::{AttributeValue, LossCounters, ServerSpan, SourceInfo, SourceOptions, SpanError, SpanResource, SpanSource, Trace};
 
 /// Stands for a secret.
 const MASK: &str = "***";
@@ -24,16 +19,24 @@ type Form = (Vec<char>, usize);
 
 /// The values of some headers in all forms that they may be quoted in.
 #[derive(Clone)]
-pub(super) struct Mask {
+pub struct Mask {
     /// Lower case, the longest first, so that a secret within another one leaves no rest of the longer one.
     forms: Vec<Form>,
     /// Whether a form of [`IN_SPANS`] and more begins with such two bytes: most texts of spans are done with that question.
     beginnings: Vec<bool>,
 }
 
+impl std::fmt::Debug for Mask {
+    /// Says nothing of what it hides.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Mask(***)")
+    }
+}
+
 impl Mask {
     /// For `headers`.
-    pub(super) fn of(headers: &[(String, String)]) -> Self {
+    #[must_use]
+    pub fn of(headers: &[(String, String)]) -> Self {
         let (mut parts, mut whole): (Vec<String>, Vec<Form>) = (Vec::new(), Vec::new());
         for (_, value) in headers {
             let value = value.trim();
@@ -71,12 +74,13 @@ impl Mask {
     }
 
     /// `text` without them.
-    pub(super) fn text(&self, text: &str) -> String {
+    #[must_use]
+    pub fn text(&self, text: &str) -> String {
         self.masked(text, 1).unwrap_or_else(|| text.to_owned())
     }
 
     /// The same for what may hold names that are no secret.
-    fn in_span(&self, text: &mut String) {
+    pub fn in_span(&self, text: &mut String) {
         if text.as_bytes().windows(2).any(|two| self.beginnings[pair(two[0], two[1])])
             && let Some(masked) = self.masked(text, IN_SPANS)
         {
@@ -147,97 +151,9 @@ fn forms_of(part: &str) -> Vec<Vec<char>> {
     forms.iter().map(|form| form.chars().map(|c| c.to_ascii_lowercase()).collect()).collect()
 }
 
-/// `opened` with everything masked that was sent in `options`.
-pub(super) fn guard(options: &SourceOptions, opened: Result<Box<dyn SpanSource>, SpanError>) -> Result<Box<dyn SpanSource>, SpanError> {
-    if options.headers.is_empty() {
-        return opened;
-    }
-    let mask = Mask::of(&options.headers);
-    match opened {
-        Ok(source) => {
-            let info = source.info();
-            let info = SourceInfo { remark: mask.text(&info.remark), ..info.clone() };
-            Ok(Box::new(Guarded { source, info, mask }))
-        }
-        Err(error) => Err(mask.error(error)),
-    }
-}
-
-struct Guarded {
-    source: Box<dyn SpanSource>,
-    info: SourceInfo,
-    mask: Mask,
-}
-
-impl Mask {
-    fn error(&self, error: SpanError) -> SpanError {
-        SpanError { text: self.text(&error.text), ..error }
-    }
-
-    fn span(&self, span: &mut ServerSpan) {
-        for text in [&mut span.name, &mut span.scope, &mut span.status_message] {
-            self.in_span(text);
-        }
-        span.events.iter_mut().for_each(|event| self.in_span(&mut event.name));
-        self.attributes(&mut span.attributes);
-    }
-
-    fn attributes(&self, attributes: &mut [(String, AttributeValue)]) {
-        for (key, value) in attributes {
-            self.in_span(key);
-            if let AttributeValue::Text(text) = value {
-                self.in_span(text);
-            }
-        }
-    }
-
-    /// Spans of one process go on sharing it.
-    fn trace(&self, mut trace: Trace) -> Trace {
-        // By address, at which the first of them is kept.
-        let mut known: HashMap<*const SpanResource, (Arc<SpanResource>, Arc<SpanResource>)> = HashMap::new();
-        for span in &mut trace.spans {
-            self.span(span);
-            let (_, masked) = known.entry(Arc::as_ptr(&span.resource)).or_insert_with(|| {
-                let mut resource = (*span.resource).clone();
-                self.in_span(&mut resource.service);
-                self.attributes(&mut resource.attributes);
-                (Arc::clone(&span.resource), Arc::new(resource))
-            });
-            span.resource = Arc::clone(masked);
-        }
-        trace
-    }
-}
-
-#[async_trait::async_trait]
-impl SpanSource for Guarded {
-    fn info(&self) -> &SourceInfo {
-        &self.info
-    }
-
-    async fn trace(&self, trace_id: u128) -> Result<Trace, SpanError> {
-        self.source.trace(trace_id).await.map(|trace| self.mask.trace(trace)).map_err(|error| self.mask.error(error))
-    }
-
-    async fn loss(&self) -> Option<LossCounters> {
-        self.source.loss().await
-    }
-
-    async fn services(&self) -> Result<Vec<String>, SpanError> {
-        let services = self.source.services().await.map_err(|error| self.mask.error(error))?;
-        let masked = |mut service: String| {
-            self.mask.in_span(&mut service);
-            service
-        };
-        Ok(services.into_iter().map(masked).collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spans::SpanKind;
-    use crate::spans::whole::tests::span;
 
     const SECRET: &str = "s3cr\"t <9f> Pa55word";
 
@@ -287,21 +203,5 @@ mod tests {
     fn a_shorter_secret_within_a_longer_one_leaves_no_rest() {
         let headers = [("x".to_owned(), "abcdef-1".to_owned()), ("y".to_owned(), "abcdef-1-tail99".to_owned())];
         assert_eq!(Mask::of(&headers).text("x abcdef-1-tail99 abcdef-1 y"), "x *** *** y");
-    }
-
-    #[test]
-    fn spans_keep_the_names_of_services_and_lose_secrets() {
-        let odd = mask("t0ken-of-the-house");
-        let mut one = span(1, 0, SpanKind::Server, "GET t0ken-of-the-house", 0, 1);
-        one.attributes = vec![("http.header".to_owned(), AttributeValue::Text("t0ken-of-the-house".to_owned()))];
-        one.status_message = "no t0ken-of-the-house".to_owned();
-        one.resource = Arc::new(SpanResource { service: "standalone".to_owned(), attributes: one.attributes.clone() });
-        let masked = odd.trace(Trace { trace_id: 1, spans: vec![one.clone(), ServerSpan { span_id: 2, ..one }] });
-        assert!(!format!("{masked:?}").contains("t0ken"), "{masked:?}");
-        assert!(Arc::ptr_eq(&masked.spans[0].resource, &masked.spans[1].resource));
-        // The name of a tenant that is also that of a service.
-        let mut name = "standalone".to_owned();
-        mask("standalone").in_span(&mut name);
-        assert_eq!(name, "standalone");
     }
 }
