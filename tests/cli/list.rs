@@ -82,7 +82,7 @@ fn a_run_whose_process_is_gone_is_killed_and_not_running() {
     let folder = bench.only_folder();
     let sets = ["--set", "phases.alone.duration=300ms", "--set", "collections.words.name=others"];
     bench.call(&[&["run", "scenario.toml", "--accept-invalid", "--quiet", "--out", "whole"][..], &sets].concat()).exits(0);
-    let compared = bench.call(&["compare", "--baseline", folder.name(), "--run", "whole"]).exits(0).stdout;
+    let compared = bench.call(&["compare", "--baseline", folder.name(), "--run", "whole"]).exits(2).stdout;
     let named = format!("{} is not complete (killed)", folder.path().file_name().and_then(|name| name.to_str()).expect("a name"));
     assert!(compared.split_whitespace().collect::<Vec<_>>().join(" ").contains(&named), "{compared}");
     assert!(compared.contains("nothing could be compared"), "{compared}");
