@@ -20,7 +20,7 @@ use crate::{
         tracing_cost::{self, Switched},
         verdict,
     },
-    record::{Figure, FigureHistograms, Outcome, RunInfo, StreamInfo},
+    record::{Figure, FigureHistograms, Outcome, RunInfo, Status, StreamInfo},
 };
 
 /// One measured stream with everything that is known of it.
@@ -47,6 +47,7 @@ impl Stream<'_> {
             operation: stream.operation.clone(),
             loop_kind: if open { "open" } else { "closed" }.to_owned(),
             duration_s,
+            figures_lost: counts.due == 0 && self.was_due(),
             rate: self.rates(&counts, duration_s),
             response_time_us: self.figure(Figure::ResponseTime, lost).filter(|_| open),
             service_time_us: self.figure(Figure::ServiceTime, lost),
@@ -77,6 +78,13 @@ impl Stream<'_> {
             self.trust(&mut workload);
         }
         workload
+    }
+
+    /// Whether requests were due, whatever became of their figures.
+    fn was_due(&self) -> bool {
+        // A killed process left no count, and what it sent may be in the lines that can't be read.
+        let unknown = self.info.status == Status::Running && self.histograms.damage.is_some();
+        self.stream.due > 0 || !self.data.requests.is_empty() || unknown
     }
 
     /// How far every quantile can be trusted, and whether the latency rose or fell all along.

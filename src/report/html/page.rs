@@ -236,8 +236,7 @@ fn notes(workload: &WorkloadAnalysis) -> impl Iterator<Item = &str> {
 fn sentence(workload: &WorkloadAnalysis) -> String {
     let said = |tail: &Tail| tail.sentence.clone().or_else(|| tail.missing.clone());
     let words = workload.tail.as_ref().and_then(said);
-    let words = words.unwrap_or_else(|| match &workload.join {
-        _ if workload.requests.due == 0 => "nothing was due".to_owned(),
+    let words = words.or_else(|| workload.without_figures().map(str::to_owned)).unwrap_or_else(|| match &workload.join {
         _ if workload.requests.ok == 0 => "no request succeeded; the account holds successes".to_owned(),
         None => "unknown: nothing was traced".to_owned(),
         Some(join) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{is_closed, latency, measured, name_of, quantile, section};
 use crate::{
-    analysis::{Analysis, ErrorText, Estimate, WorkloadAnalysis},
+    analysis::{Analysis, ErrorText, Estimate, WorkloadAnalysis, share_of_others},
     report::{
         layout::{Cell, Group, Line, Page, Paint, Sheet, Table},
         replies,
@@ -14,6 +14,8 @@ use crate::{
 
 /// Queue time at p99 above which it is told, microseconds.
 const QUEUE_TIME_US: f64 = 1_000.0;
+/// Share of a phase from which on a full machine is told beside it.
+const FULL: f64 = 0.1;
 
 /// Workloads beyond which the intervals are in report.json only: the report is one screen.
 const MOST_INTERVALS: usize = 4;
@@ -35,7 +37,7 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     }
     let few = measured(analysis).count() <= MOST_INTERVALS;
     for workload in measured(analysis) {
-        let facts = facts(workload, few);
+        let facts = facts(analysis, workload, few);
         if !facts.is_empty() {
             page.paragraph(Line::new(&name_of(workload), Paint::Bold).push(": ", Paint::Plain), &facts.join("; "), Paint::Plain);
         }
@@ -138,18 +140,25 @@ fn rows_of_replies(analysis: &Analysis) -> Option<String> {
     (!words.is_empty()).then(|| words.join("; "))
 }
 
-fn facts(workload: &WorkloadAnalysis, show_intervals: bool) -> Vec<String> {
+/// Why callers had to wait that were ready: what of it was the client's own is not told apart, a full machine is.
+fn waited(analysis: &Analysis, workload: &WorkloadAnalysis, p99_us: f64) -> String {
+    let of_phase = analysis.machine.iter().find(|machine| machine.phase == workload.phase);
+    let full = of_phase.and_then(share_of_others).filter(|share| *share >= FULL);
+    let beside =
+        full.map_or(String::new(), |part| format!("; for {} of the phase other programs left nothing of the machine", share(part)));
+    format!("callers waited before sending (for a connection, a stream or the client itself), p99 {}{beside}", duration(p99_us))
+}
+
+fn facts(analysis: &Analysis, workload: &WorkloadAnalysis, show_intervals: bool) -> Vec<String> {
     let mut facts = Vec::new();
     if let Some(of) = &workload.recall {
         facts.push(format!("recall {} (lowest {}, of {})", recall(of.mean), recall(of.min), count(of.requests)));
     }
     facts.extend(intervals(workload).filter(|_| show_intervals));
     if let Some(queue) = quantile(workload.queue_time_us.as_ref(), "p99").filter(|queue| queue.value > QUEUE_TIME_US) {
-        facts.push(format!("callers waited for a connection or stream, p99 {}", duration(queue.value)));
+        facts.push(waited(analysis, workload, queue.value));
     }
-    if workload.requests.due == 0 {
-        facts.push("nothing was due".to_owned());
-    }
+    facts.extend(workload.without_figures().map(str::to_owned));
     if let Some(stopped) = &workload.stopped {
         facts.push(format!("stopped early: {stopped}"));
     }
