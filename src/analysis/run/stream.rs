@@ -64,10 +64,11 @@ impl Stream<'_> {
         };
         let (written, of) = self.data.rows;
         // Rows that a search returns are no throughput.
-        let writes = matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
+        let writes = !workload.figures_lost && matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
         workload.rows_per_s = (writes && written > 0 && of > 0).then(|| workload.rate.throughput * written as f64 / of as f64);
         workload.vectors = stream.replies.map(|replies| replies.vectors).filter(|vectors| *vectors > 1);
-        workload.vectors_per_s = workload.vectors.map(|vectors| workload.rate.throughput * vectors as f64);
+        workload.vectors_per_s =
+            workload.vectors.filter(|_| !workload.figures_lost).map(|vectors| workload.rate.throughput * vectors as f64);
         workload.rows = stream.replies.zip(self.ok(Figure::Rows)).and_then(|(shape, histogram)| rows::of_histogram(histogram, shape));
         workload.requests = counts;
         let curve = |(name, histogram): (&String, &Histogram<u64>)| (name.clone(), quantiles::curve_of_histogram(histogram));

@@ -110,7 +110,11 @@ const QUANTILES: [Column; 5] = [
 fn group(label: &str, rows: &[&WorkloadAnalysis], columns: &[Column]) -> Group {
     let mut table = Table::new(0);
     table.row(columns.iter().map(|(heading, _)| Cell::new(heading, Paint::Dim)).collect());
-    rows.iter().for_each(|workload| table.row(columns.iter().map(|(_, cell)| cell(workload)).collect()));
+    // Counts that can't be read are not 0.
+    let of = |workload: &WorkloadAnalysis, cell: fn(&WorkloadAnalysis) -> Cell| {
+        if workload.figures_lost { Cell::plain(NONE) } else { cell(workload) }
+    };
+    rows.iter().for_each(|workload| table.row(columns.iter().map(|(_, cell)| of(workload, *cell)).collect()));
     Group { label: label.to_owned(), table }
 }
 
@@ -262,6 +266,38 @@ fn write_other_errors(page: &mut Page, analysis: &Analysis) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{analysis::PhaseMachine, record::MachineUse};
+
+    #[test]
+    fn counts_that_cannot_be_read_are_not_said_to_be_0() {
+        let workload =
+            WorkloadAnalysis { phase: "p".to_owned(), workload: "w".to_owned(), figures_lost: true, ..WorkloadAnalysis::default() };
+        let mut page = Page::new(crate::report::TextStyle::default());
+        write(&mut page, &Analysis { workloads: vec![workload], ..Analysis::default() });
+        let text = page.finish();
+        let row: Vec<&str> = text.lines().find(|line| line.starts_with("p/w ")).unwrap_or_default().split_whitespace().skip(1).collect();
+        assert!(!row.is_empty() && row.iter().all(|cell| *cell == "-"), "{text}");
+        assert!(text.contains("p/w: its figures can't be read: latency.hlog"), "{text}");
+    }
+
+    #[test]
+    fn callers_that_waited_are_not_said_to_lack_a_connection() {
+        let of = |others: f64| {
+            let use_of = MachineUse {
+                cores: 2,
+                at_s: vec![1.0, 2.0],
+                client: vec![0.1; 2],
+                others: vec![others, 0.1],
+                idle: vec![(1.9 - others) / 2.0, 0.9],
+                ..MachineUse::default()
+            };
+            let analysis = Analysis { machine: vec![PhaseMachine { phase: "p".to_owned(), use_of }], ..Analysis::default() };
+            waited(&analysis, &WorkloadAnalysis { phase: "p".to_owned(), ..WorkloadAnalysis::default() }, 4_590.0)
+        };
+        let words = "callers waited before sending (for a connection, a stream or the client itself), p99 4.59 ms";
+        assert_eq!(of(0.1), words);
+        assert_eq!(of(1.8), format!("{words}; for 50 % of the phase other programs left nothing of the machine"));
+    }
 
     #[test]
     fn lengths_of_runs_are_said_as_one_would_type_them() {
