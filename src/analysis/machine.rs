@@ -31,6 +31,12 @@ pub(super) fn phases(info: &RunInfo) -> Vec<PhaseMachine> {
     info.phases.iter().filter_map(of).collect()
 }
 
+/// Share of the phase's time in which others left nothing of the client's machine; None where there was no such time.
+#[must_use]
+pub fn share_of_others(machine: &PhaseMachine) -> Option<f64> {
+    crowd(&machine.use_of).map(|crowd| crowd.share)
+}
+
 /// The intervals of a phase in which others left nothing of the machine.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Crowd {

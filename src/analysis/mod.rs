@@ -51,7 +51,7 @@ pub use account::{AccountOptions, NodeCall, Piece, RequestAccount, account};
 pub use areas::Area;
 pub use explanation::*;
 pub use join::JoinState;
-pub use machine::PhaseMachine;
+pub use machine::{PhaseMachine, share_of_others};
 pub use model::*;
 pub use pick::pick;
 pub use requests::{RequestRow, RequestTable, StreamNames};

@@ -1,6 +1,6 @@
 //! From a run folder to an [`Analysis`].
 
-mod head;
+pub(super) mod head;
 mod recall;
 mod stream;
 

@@ -58,7 +58,7 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[Stri
         });
         reasons.extend(stream.and_then(|stream| requests_lost(info, stream, workload)));
         if workload.requests.due == 0 {
-            reasons.push(nothing_due(info, analysis, workload));
+            reasons.extend((!workload.figures_lost).then(|| nothing_due(info, analysis, workload)));
             continue;
         }
         reasons.extend(of_failures(workload));
@@ -77,7 +77,10 @@ pub(super) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[Stri
 fn has_measured_nothing(analysis: &Analysis) -> bool {
     const UNANSWERED: [&str; 2] = ["abandoned", "not_sent"];
     let mut measured = analysis.workloads.iter().filter(|workload| workload.phase != PREPARE);
-    measured.all(|workload| workload.requests.ok == 0 && workload.requests.outcomes.keys().all(|code| UNANSWERED.contains(&code.as_str())))
+    measured.all(|workload| {
+        let counts = &workload.requests;
+        counts.ok == 0 && !workload.figures_lost && counts.outcomes.keys().all(|code| UNANSWERED.contains(&code.as_str()))
+    })
 }
 
 impl Analysis {
@@ -148,14 +151,15 @@ fn spans_are_off(info: &RunInfo) -> bool {
     off && info.fetch.as_ref().is_none_or(|fetch| fetch.source == "none")
 }
 
-/// Requests of a complete run that are in no figure: what the load counted as due, against what was recorded.
+/// Requests that are in no figure: of a complete run what the load counted as due, against what was recorded.
 fn requests_lost(info: &RunInfo, stream: &StreamInfo, workload: &WorkloadAnalysis) -> Option<Reason> {
     // A request above one hour fits no histogram; run.json counts its figures for all streams together.
     let lost = stream.due.saturating_sub(workload.requests.due).saturating_sub(info.overflows);
     let advice = "requests were begun and are in no figure, so nothing can be said of how they ended: latency.hlog is damaged, the disk was full, or this is a defect of \
                   milvus-bench; run it again, and report it if it comes back";
-    let found =
-        (info.status == Status::Complete && lost > 0).then(|| reason("requests_lost", Invalid, (lost as f64, 0.0, "requests"), advice));
+    let figure = if lost == 0 { YES } else { (lost as f64, 0.0, "requests") };
+    let is_lost = workload.figures_lost || (info.status == Status::Complete && lost > 0);
+    let found = is_lost.then(|| reason("requests_lost", Invalid, figure, advice));
     found.map(|reason| Reason { at: workload.place(), ..reason })
 }
 

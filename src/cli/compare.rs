@@ -62,15 +62,16 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
     let comparison = compare::compare(&baseline, &runs);
     let fewest = fewest_runs(&comparison);
     if arguments.fail_if_slower.is_some() && fewest < LEAST_RUNS {
+        let (why, make) = comparison.few_runs();
         return Err(CliError::new(format!(
-            "--fail-if-slower needs {LEAST_RUNS} complete and valid runs on each side, and a side has {fewest}: how much runs differ is not known; make them with `run --repeat 3`"
+            "--fail-if-slower needs {LEAST_RUNS} complete and valid runs on each side, and a side has {fewest}{why}: how much runs differ is not known; {make}"
         )));
     }
     if arguments.fail_if_slower.is_some() && !was_compared(&comparison) {
-        let why = comparison.left_out.first().map(|why| format!(": {why}")).unwrap_or_default();
-        return Err(CliError::new(format!(
-            "--fail-if-slower has nothing to judge, for no figure of the two sides could be compared{why}; give runs with the same phases and workloads"
-        )));
+        return Err(nothing_compared(
+            "--fail-if-slower has nothing to judge, for no figure of the two sides could be compared",
+            &comparison,
+        ));
     }
     if let Some(out) = &arguments.out {
         write(out, &comparison)?;
@@ -79,6 +80,10 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
         print(render_text(&comparison, terminal_style()).as_bytes())?;
     } else {
         print(&(entry.render)(&comparison).map_err(CliError::new)?)?;
+    }
+    // What was printed says which runs and workloads were left out.
+    if !was_compared(&comparison) {
+        return Err(nothing_compared("nothing could be compared", &comparison));
     }
     Ok(if arguments.fail_if_slower.is_some_and(|share| is_slower(&comparison, share)) { Done::Failed } else { Done::Ok })
 }
@@ -112,6 +117,15 @@ fn fewest_runs(comparison: &Comparison) -> usize {
 
 fn was_compared(comparison: &Comparison) -> bool {
     comparison.workloads.iter().flat_map(|workload| &workload.figures).any(|figure| figure.why_not.is_none())
+}
+
+fn nothing_compared(what: &str, comparison: &Comparison) -> CliError {
+    if fewest_runs(comparison) == 0 {
+        let (why, make) = comparison.few_runs();
+        return CliError::new(format!("{what}: no run is left on a side{why}; {make}"));
+    }
+    let why = comparison.left_out.first().map(|why| format!(": {why}")).unwrap_or_default();
+    CliError::new(format!("{what}{why}; give runs with the same phases and workloads"))
 }
 
 fn write(out: &std::path::Path, comparison: &Comparison) -> Result<(), CliError> {

@@ -19,7 +19,7 @@ pub(crate) struct ListArguments {
     results: Option<PathBuf>,
 }
 
-/// Reads run.json and report.json of every run, nothing else: a list is quick however long the runs were.
+/// Reads run.json and report.json of every run, and short files whose length says nothing: a list is quick however long the runs were.
 pub(crate) fn list(arguments: &ListArguments) -> Result<Done, CliError> {
     let root = arguments.results.as_deref().unwrap_or(Path::new("."));
     let shown = arguments.results.as_deref().map_or("the folders below this one".to_owned(), |results| results.display().to_string());
@@ -54,6 +54,17 @@ fn listed(root: &Path, path: &Path) -> (u64, ListedRun) {
         let lines = vec!["run.json was changed since it was written".to_owned()];
         return (info.start.unix_ns, ListedRun { name, verdict: "invalid".to_owned(), lines, ..ListedRun::default() });
     }
+    let status = alive::status(info);
+    let failure: Vec<String> = info.failure.iter().map(|why| format!("failed: {why}")).collect();
+    // Its report may be older than the damage, or of what is left. While it runs its files are on their way.
+    let damage = if status == "running" { Vec::new() } else { reader.damage() };
+    if !damage.is_empty() {
+        let lines = vec![format!("damaged: {}", damage.join(", "))];
+        return (
+            info.start.unix_ns,
+            ListedRun { name, status, verdict: "invalid".to_owned(), lines, reasons: failure, ..ListedRun::default() },
+        );
+    }
     let report: Option<Analysis> = read_regular(&path.join("report.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let verdict = match report.as_ref().map(|report| report.verdict.state) {
         Some(VerdictState::Valid) => "valid",
@@ -63,10 +74,8 @@ fn listed(root: &Path, path: &Path) -> (u64, ListedRun) {
     };
     let failed = report.iter().flat_map(|report| &report.thresholds).filter(|result| result.state == ThresholdState::Failed).count();
     let lines = report.as_ref().map_or_else(|| vec!["no report yet, `milvus-bench report` makes one".to_owned()], workloads);
-    let failure = info.failure.iter().map(|why| format!("failed: {why}"));
-    let reasons = failure.chain(report.iter().flat_map(|report| reasons_in_short(&report.verdict.reasons))).collect();
-    let run =
-        ListedRun { name, status: alive::status(info), verdict: verdict.to_owned(), failed_thresholds: failed as u64, lines, reasons };
+    let reasons = failure.into_iter().chain(report.iter().flat_map(|report| reasons_in_short(&report.verdict.reasons))).collect();
+    let run = ListedRun { name, status, verdict: verdict.to_owned(), failed_thresholds: failed as u64, lines, reasons };
     (info.start.unix_ns, run)
 }
 
@@ -82,8 +91,8 @@ fn workloads(report: &Analysis) -> Vec<String> {
 /// `alone/search: p50 2.10 ms, p99 9.80 ms, recall 0.987, 3 failed`.
 fn line(workload: &WorkloadAnalysis) -> String {
     let requests = &workload.requests;
-    if requests.due == 0 {
-        return format!("{}: nothing was due", workload.place());
+    if let Some(why) = workload.without_figures() {
+        return format!("{}: {why}", workload.place());
     }
     let latency = workload.response_time_us.as_ref().or(workload.service_time_us.as_ref());
     let of = |key: &str| {

@@ -44,6 +44,12 @@ static MAGIC: &[(&[u8], &str)] = &[
     (b"Iw", "is an index of FAISS: write its vectors as fbin, a header of two u32 (n, dim) before the values"),
     (b"\x89PNG", "is a picture (PNG)"),
     (b"\xff\xd8\xff", "is a picture (JPEG)"),
+    (b"GIF8", "is a picture (GIF)"),
+    (b"II*\0", "is a picture (TIFF)"),
+    (b"MM\0*", "is a picture (TIFF)"),
+    (b"RIFF", "is a picture, a sound or a film (RIFF: WebP, WAV, AVI)"),
+    (b"OggS", "is a sound or a film (Ogg)"),
+    (b"ID3", "is a sound (MP3)"),
     (b"%PDF", "is a PDF document"),
     (b"\x7fELF", "is a program (ELF)"),
 ];
@@ -56,6 +62,9 @@ pub(super) fn by_first_bytes(head: &[u8]) -> Option<String> {
     // A tar archive has its sign after the first name.
     if head.get(257..262) == Some(b"ustar") {
         return Some("is a tar archive: unpack it".to_owned());
+    }
+    if head.get(4..8) == Some(b"ftyp") {
+        return Some("is a picture or a film (HEIF, AVIF, MP4)".to_owned());
     }
     // A safetensors file begins with the length of the JSON that follows.
     if head.get(8..10) == Some(b"{\"") && head[4..8] == [0; 4] {
@@ -255,6 +264,8 @@ mod tests {
         check(b"IxF2\x80\0\0\0", "FAISS");
         check(b"MATLAB 5.0 MAT-file, Platform", "MATLAB");
         check(b"\x89PNG\r\n\x1a\n", "picture");
+        check(b"GIF89a\x10\0\x10\0", "picture (GIF)");
+        check(b"\0\0\0\x20ftypavif", "picture or a film");
         check(b"\x28\xb5\x2f\xfd\x04", "zstd");
         check(b"{\"message\": \"not found\"}", "JSON");
         check(b"0.1,0.2\n0.3,0.4\n", "text, it begins with \"0.1,0.2\"");

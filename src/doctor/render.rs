@@ -15,7 +15,9 @@ pub fn render(links: &[Link], color: bool) -> String {
     for link in links {
         let seen = plain(&link.seen);
         // Writing into a String can't fail.
-        let _ = writeln!(out, "{} {:<NAME_WIDTH$}  {seen} ({})", state(link.state, color), link.name, duration(link.took));
+        // What was not done took no time.
+        let took = if link.state == LinkState::Skipped { String::new() } else { format!(" ({})", duration(link.took)) };
+        let _ = writeln!(out, "{} {:<NAME_WIDTH$}  {seen}{took}", state(link.state, color), link.name);
         for (number, cause) in link.causes.iter().enumerate() {
             let _ = writeln!(out, "          {}. {}", number + 1, plain(&cause.what));
             for line in cause.change.lines() {
@@ -78,7 +80,7 @@ mod tests {
         ];
         let expected = "\
 ok      Milvus          v2.5.11, healthy (12 ms)
-skipped OTLP endpoint   export is off (below 1 ms)
+skipped OTLP endpoint   export is off
 warn    span source     no list of services (999 ms)
 FAILED  server spans    none (30.0 s)
           1. no exporter

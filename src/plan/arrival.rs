@@ -7,7 +7,7 @@ use crate::{
     pacer::Shape,
     scenario::{
         ArrivalsKey, At, BurstTable, ConcurrencyKey, Level, NAME_RULE, RateKey, SineTable, StageTable, ThinkTimeKey, WorkloadTable, choose,
-        is_name, quoted,
+        is_name, plain_number, quoted,
     },
 };
 
@@ -237,7 +237,8 @@ fn per_second(at: &At<Level>, batch: Option<u64>, range: RangeInclusive<f64>) ->
     if range.contains(&rate) {
         return Ok(rate);
     }
-    let what = if rows { format!("{number} rows/s, {rate} requests a second") } else { number.to_string() };
+    let what =
+        if rows { format!("{} rows/s, {} requests a second", plain_number(number), plain_number(rate)) } else { plain_number(number) };
     let allowed = if range.contains(&0.0) { "0 to 1,000,000" } else { "above 0: 0.001 to 1,000,000" };
     Err(at.error(format!("is {what}, allowed are numbers {allowed} requests per second")).into())
 }

@@ -224,6 +224,7 @@ impl fmt::Display for Expectation {
         for load in &self.loads {
             let warmup = match load.warmup {
                 Some(0) => String::new(),
+                None if load.requests.is_none() && load.rate.is_none() => ", in the warm-up before too".to_owned(),
                 warmup => format!(", {} before as warm-up", number(warmup)),
             };
             let last = load.rows_last.as_ref().map(|last| format!("; {last}")).unwrap_or_default();

@@ -66,7 +66,8 @@ fn threshold(table: &At<ThresholdTable>, plan: &Plan) -> Result<ThresholdPlan, P
     if let Limit::Phase { phase: other, .. } = &expression.limit
         && !phases().any(|name| name == other)
     {
-        return Err(require.error(format!("names a phase that {}", unknown(other, "phase", phases()))).into());
+        let unknown = unknown(other, "phase", phases());
+        return Err(require.error(format!("compares with phase {}", unknown.trim_start_matches("is "))).into());
     }
     let is = |wanted: &Option<At<String>>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted.value == name);
     let of_phases = plan.phases.iter().enumerate().filter(|(_, of)| is(phase, &of.name));

@@ -1,4 +1,4 @@
-//! Thresholds that can never catch: the plan alone shows that no run has the figure, or that every run fulfils it.
+//! Thresholds that can never catch: the plan alone shows that no run has the figure, that every run fulfils it, or that none can.
 
 use std::time::Duration;
 
@@ -18,10 +18,16 @@ pub(super) type Row = (usize, usize);
 const NEVER_OF_READS: [Area; 1] = [Area::LogAppend];
 const NEVER_OF_INSERTS: [Area; 3] = [Area::ConsistencyWait, Area::NodeQueue, Area::Engine];
 
-/// Why no run of the plan can miss the requirement, in words that go on after `but `; None where one may, at some of `rows`.
+/// Why the requirement says nothing of any run of the plan, in words that go on after `but `; None where one may, at some of `rows`.
 pub(super) fn why(plan: &Plan, expression: &Expression, rows: &[Row]) -> Option<String> {
-    if let Some(why) = always_so(expression) {
-        return Some(format!("{why}, so every run fulfils it; write a limit that can be missed"));
+    if let Some(end) = of_every_run(expression) {
+        return Some(end.words());
+    }
+    // One workload that can't is enough for a run to fail.
+    let mut ends =
+        rows.iter().filter(|row| of_figure(plan, &expression.figure, **row).is_none()).filter_map(|row| most_rows(plan, expression, row.1));
+    if let Some(never) = ends.find(|end| matches!(end, End::Never(_))) {
+        return Some(never.words());
     }
     let reasons = rows.iter().map(|row| at_row(plan, expression, *row)).collect::<Option<Vec<Reason>>>()?;
     // A workload that is of the wrong kind says less than one that only lacks something.
@@ -30,7 +36,39 @@ pub(super) fn why(plan: &Plan, expression: &Expression, rows: &[Row]) -> Option<
         Reason::Loop(why) => (*why).to_owned(),
         Reason::Kind(why) => format!("{why}, so it could never be decided; leave it out"),
         Reason::Lacks(why) => format!("{why}, so it could never be decided; leave it out"),
+        Reason::Ends(end) => end.words(),
     })
+}
+
+/// A limit at or beyond the end of what a figure may be; the words say which end that is.
+enum End {
+    Always(String),
+    Never(String),
+}
+
+impl End {
+    fn words(&self) -> String {
+        match self {
+            Self::Always(why) => format!("{why}, so every run fulfils it; write a limit that can be missed"),
+            Self::Never(why) => format!("{why}, so no run can fulfil it; write a limit that can be kept"),
+        }
+    }
+
+    /// Of a figure that is at least 0 and at most `most`, each with its words.
+    fn of(comparison: Comparison, limit: f64, least: Option<&str>, most: Option<(f64, &str)>) -> Option<Self> {
+        let (always, never) = (|why: &str| Some(Self::Always(why.to_owned())), |why: &str| Some(Self::Never(why.to_owned())));
+        match (comparison, least, most) {
+            (Comparison::AtLeast, Some(why), _) if limit <= 0.0 => always(why),
+            (Comparison::Above, Some(why), _) if limit < 0.0 => always(why),
+            (Comparison::AtMost, Some(why), _) if limit < 0.0 => never(why),
+            (Comparison::Below, Some(why), _) if limit <= 0.0 => never(why),
+            (Comparison::AtMost, _, Some((most, why))) if limit >= most => always(why),
+            (Comparison::Below, _, Some((most, why))) if limit > most => always(why),
+            (Comparison::AtLeast, _, Some((most, why))) if limit > most => never(why),
+            (Comparison::Above, _, Some((most, why))) if limit >= most => never(why),
+            _ => None,
+        }
+    }
 }
 
 /// Why a row never decides a threshold.
@@ -40,26 +78,25 @@ enum Reason {
     /// Its operation has no such figure.
     Kind(&'static str),
     Lacks(String),
+    /// It has it, and the limit is none.
+    Ends(End),
 }
 
-/// Limits at the end of what a figure may be.
-fn always_so(Expression { figure, comparison, limit }: &Expression) -> Option<&'static str> {
+/// What holds of a figure whatever its workload is.
+fn of_every_run(Expression { figure, comparison, limit }: &Expression) -> Option<End> {
     let Limit::Value(limit) = limit else { return None };
     let may_be_negative = matches!(figure.base, Base::Area(_) | Base::Part(_)) || figure.base == Base::Time(Time::Gap);
     let is_share = figure.unit() == Unit::Share && figure.base != Base::AchievedRate;
-    match comparison {
-        Comparison::AtLeast if *limit <= 0.0 && !may_be_negative => Some("no such figure is below 0"),
-        Comparison::AtMost if *limit >= 1.0 && is_share => Some("no share is above 100 %"),
-        _ => None,
-    }
+    let least = (!may_be_negative).then_some("no such figure is below 0");
+    End::of(*comparison, *limit, least, is_share.then_some((1.0, "no share is above 100 %")))
 }
 
 fn at_row(plan: &Plan, expression: &Expression, (phase, workload): Row) -> Option<Reason> {
     if let Some(reason) = of_figure(plan, &expression.figure, (phase, workload)) {
         return Some(reason);
     }
-    if let Some(why) = never_above(plan, expression, workload) {
-        return Some(Reason::Lacks(why));
+    if let Some(end) = most_rows(plan, expression, workload) {
+        return Some(Reason::Ends(end));
     }
     let Limit::Phase { phase: name, figure, .. } = &expression.limit else { return None };
     let of_workload = &plan.workloads[workload].name;
@@ -80,15 +117,11 @@ fn at_row(plan: &Plan, expression: &Expression, (phase, workload): Row) -> Optio
 }
 
 /// Rows that no reply exceeds.
-fn never_above(plan: &Plan, Expression { figure, comparison, limit }: &Expression, workload: usize) -> Option<String> {
+fn most_rows(plan: &Plan, Expression { figure, comparison, limit }: &Expression, workload: usize) -> Option<End> {
     let (Base::RowsMean, Limit::Value(limit)) = (&figure.base, limit) else { return None };
     let most = plan.workloads[workload].operation.replies()?.full_rows?;
-    let never = match comparison {
-        Comparison::Below => *limit > most as f64,
-        Comparison::AtMost => *limit >= most as f64,
-        Comparison::Above | Comparison::AtLeast => false,
-    };
-    never.then(|| format!("no reply of workload `{}` holds more than {most} rows", plan.workloads[workload].name))
+    let why = format!("no reply of workload `{}` holds more than {most} rows", plan.workloads[workload].name);
+    End::of(*comparison, *limit, None, Some((most as f64, &why)))
 }
 
 /// Why a workload has no such figure in any run.

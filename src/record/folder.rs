@@ -226,11 +226,16 @@ fn is_changed(bytes: &[u8]) -> bool {
 
 /// What a report says of a file that is not what it was.
 fn changed_file(name: &str, found: &str) -> String {
-    format!("{name} {found}: what is made of it may be wrong; take the run folder as it was written, or run again")
+    let again =
+        if name == "spans.jsonl" { "fetch them again with `milvus-bench spans` while the trace back end has them" } else { "run again" };
+    format!("{name} {found}: what is made of it may be wrong; take the run folder as it was written, or {again}")
 }
 
 /// Files that reports are made of, beside `run.json`.
 const CHECKED: [&str; 4] = ["requests.jsonl", "latency.hlog", "connections.hlog", "spans.jsonl"];
+
+/// Bytes of a file up to which a list of runs looks at all of it.
+const READ_FOR_LISTS: u64 = 4 << 20;
 
 /// A run folder that is being read.
 #[derive(Debug)]
@@ -304,6 +309,30 @@ impl RunReader {
     #[must_use]
     pub fn changed_files(&self) -> Vec<String> {
         self.changed_info().into_iter().chain(CHECKED.into_iter().filter_map(|name| self.changed_file(name))).collect()
+    }
+
+    /// What is wrong with the folder's files, in a few words each, as far as it can be told without reading long ones.
+    #[must_use]
+    pub fn damage(&self) -> Vec<String> {
+        // Without these there is no report, in runs of older versions neither.
+        let needed = |name: &str| ["requests.jsonl", "latency.hlog"].contains(&name);
+        let of = |name: &str| {
+            let written = self.info.files.get(name);
+            let length = open_regular(&self.folder.file(name)).and_then(|file| file.metadata()).map(|found| found.len());
+            match (length, written) {
+                (Err(_), None) => needed(name).then(|| format!("{name} is missing or can't be read")),
+                (Err(_), Some(_)) => Some(format!("{name} is missing or can't be read")),
+                (Ok(length), Some(written)) if length != written.bytes => {
+                    Some(format!("{name} has {length} bytes and had {}", written.bytes))
+                }
+                (Ok(length), Some(written)) if length <= READ_FOR_LISTS => {
+                    let is_other = self.folder.look_at(name).is_ok_and(|found| found != *written);
+                    is_other.then(|| format!("{name} was changed"))
+                }
+                (Ok(_), _) => None,
+            }
+        };
+        CHECKED.into_iter().filter_map(of).collect()
     }
 
     /// Paths of the folder's files.
@@ -389,6 +418,25 @@ mod tests {
         assert_eq!(changed(&serde_json::to_vec_pretty(&info).unwrap()).len(), 1, "no older version wrote this");
         info.as_object_mut().unwrap().remove("crc32").unwrap();
         assert_eq!(changed(&serde_json::to_vec_pretty(&info).unwrap()), Vec::<String>::new(), "as older versions wrote it");
+    }
+
+    #[test]
+    fn lost_spans_can_be_fetched_again_and_nothing_else_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut info = RunInfo { format: FORMAT, ..RunInfo::default() };
+        for name in CHECKED {
+            std::fs::write(folder.path().join(name), name).unwrap();
+            RunFolder::at(folder.path()).note_file(name, &mut info);
+        }
+        RunFolder::at(folder.path()).write_info(&info).unwrap();
+        let reader = RunReader::open(folder.path()).unwrap();
+        assert_eq!((reader.changed_files(), reader.damage()), (Vec::new(), Vec::new()));
+        for name in CHECKED {
+            std::fs::remove_file(folder.path().join(name)).unwrap();
+        }
+        let of_spans = reader.changed_files().into_iter().filter(|found| found.contains("`milvus-bench spans`")).collect::<Vec<_>>();
+        assert!(of_spans.len() == 1 && of_spans[0].starts_with("spans.jsonl is missing"), "{of_spans:?}");
+        assert_eq!(reader.damage().len(), CHECKED.len());
     }
 
     #[test]

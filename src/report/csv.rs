@@ -154,6 +154,9 @@ fn counts(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
     let (counts, rate) = (&workload.requests, &workload.rate);
     let row = |table, figure, value: f64| Row { table, figure, value, ..Row::default() };
     let requests = [("due", counts.due), ("ok", counts.ok), ("failed", counts.failed), ("not_sent", counts.not_sent)];
+    if workload.figures_lost {
+        return rate.target.map(|target| row("rate", "target", target)).into_iter().collect();
+    }
     let mut rows: Vec<Row<'_>> = requests.map(|(figure, count)| row("requests", figure, count as f64)).into();
     rows.extend(rate.target.map(|target| row("rate", "target", target)));
     rows.extend([row("rate", "achieved", rate.achieved), row("rate", "throughput", rate.throughput)]);

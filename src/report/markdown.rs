@@ -97,15 +97,10 @@ fn write_latency(out: &mut String, measured: &[&WorkloadAnalysis]) {
     for workload in measured {
         let counts = &workload.requests;
         let closed = if workload.loop_kind == "closed" { " \\*" } else { "" };
-        let _ = write!(
-            out,
-            "| {}{closed} | {} | {} | {} | {} |",
-            escape(&workload.place()),
-            count(counts.ok),
-            count(counts.failed),
-            count(counts.not_sent),
-            number(workload.rate.achieved)
-        );
+        let cells = [count(counts.ok), count(counts.failed), count(counts.not_sent), number(workload.rate.achieved)];
+        // Counts that can't be read are not 0.
+        let cells = if workload.figures_lost { cells.map(|_| "-".to_owned()) } else { cells };
+        let _ = write!(out, "| {}{closed} | {} |", escape(&workload.place()), cells.join(" | "));
         for key in ["p50", "p95", "p99", "p99.9", "max"] {
             let _ = write!(out, " {} |", latency(workload).and_then(|quantiles| quantiles.get(key)).map_or("-".to_owned(), estimate));
         }

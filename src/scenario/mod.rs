@@ -26,7 +26,7 @@ pub use types::{
     IndexTable, InitialRows, Level, MilvusTable, PhaseTable, QueriesKey, RateKey, Scenario, SecretSource, SineTable, SpansTable,
     StageTable, ThinkTimeKey, ThresholdTable, TlsTable, TracingTable, WorkloadTable,
 };
-pub use words::{NAME_RULE, is_name, nearest, quoted};
+pub use words::{NAME_RULE, is_name, nearest, plain_number, quoted};
 
 pub(crate) use keys::unknown_key;
 pub(crate) use words::choose;

@@ -190,7 +190,7 @@ fn workload(key: &str, node: &Node) -> Result<WorkloadTable> {
         collection: reader.text("collection")?,
         rate: reader.with("rate", |node| match &node.value {
             Value::Table(_) => Ok(RateKey::Sine(Box::new(sine(&Reader::new(node, keys::RATE)?)?))),
-            _ => Ok(RateKey::Constant(units::level(node)?)),
+            _ => Ok(RateKey::Constant(units::rate(node)?)),
         })?,
         stages: reader.with("stages", |node| stages(node, keys::STAGE, units::level))?,
         arrivals: reader.with("arrivals", |node| match &node.value {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     InitialRows, Level, ScenarioError,
     tree::{Node, Value},
-    words::quoted,
+    words::{plain_number, quoted},
 };
 
 /// Longest duration that a scenario may have.
@@ -31,6 +31,15 @@ pub(super) fn duration(node: &Node) -> Result<Duration, ScenarioError> {
 
 /// Requests per second: a number, or text such as `"200/s"` or `"5000 rows/s"`.
 pub(super) fn level(node: &Node) -> Result<Level, ScenarioError> {
+    level_or(node, "")
+}
+
+/// The same where a table was looked for before.
+pub(super) fn rate(node: &Node) -> Result<Level, ScenarioError> {
+    level_or(node, ", or a table: { mean = 200, amplitude = 50, period = \"60s\" }")
+}
+
+fn level_or(node: &Node, or: &str) -> Result<Level, ScenarioError> {
     match &node.value {
         Value::Integer(number) => Ok(Level { number: *number as f64, rows: false }),
         Value::Float(number) => Ok(Level { number: *number, rows: false }),
@@ -43,7 +52,10 @@ pub(super) fn level(node: &Node) -> Result<Level, ScenarioError> {
                 node.place.error(format!("is {}, which is no rate; write requests per second as a number, {example}", quoted(text)))
             })
         }
-        other => Err(node.place.error(format!("is {}, allowed is a number of requests per second, e.g. rate = 200", shown(other)))),
+        other => Err(node.place.error(format!(
+            "is {}, allowed are requests per second as a number, e.g. 200, or a text such as \"5000 rows/s\"{or}",
+            shown(other)
+        ))),
     }
 }
 
@@ -77,7 +89,7 @@ pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::Text(text) => quoted(text),
         Value::Integer(number) => number.to_string(),
-        Value::Float(number) => number.to_string(),
+        Value::Float(number) => plain_number(*number),
         Value::Flag(flag) => flag.to_string(),
         other => other.kind().to_owned(),
     }

@@ -24,6 +24,12 @@ pub fn quoted(text: &str) -> String {
     format!("\"{}{dots}\"", cut.escape_debug())
 }
 
+/// A number in the form in which people write it: `200`, `0.5`, `1e300`.
+#[must_use]
+pub fn plain_number(number: f64) -> String {
+    if number == 0.0 || (1e-6..1e15).contains(&number.abs()) || !number.is_finite() { number.to_string() } else { format!("{number:e}") }
+}
+
 /// The known word that is most like `word`, if one is like it at all.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word: String = word.chars().take(SHOWN).collect::<String>().to_lowercase();

@@ -34,6 +34,31 @@ fn runs_are_listed_newest_first_and_damaged_ones_are_named() {
 }
 
 #[test]
+fn figures_of_a_folder_that_lost_a_file_or_was_changed_are_not_listed() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[("duration = \"1s\"", "duration = \"100ms\"")]);
+    bench.call(&["run", "scenario.toml", "--accept-invalid", "--quiet", "--out", "one"]).exits(0);
+    let path = bench.path().join("one");
+    let listed = |words: &[&str]| {
+        let text = bench.call(&["list"]).exits(0).stdout;
+        assert!(!text.contains("p50") && words.iter().all(|word| text.contains(word)), "{text}");
+    };
+    for name in ["latency.hlog", "requests.jsonl"] {
+        let bytes = std::fs::read(path.join(name)).expect("a file of the run");
+        std::fs::remove_file(path.join(name)).expect("removed");
+        listed(&["invalid", &format!("damaged: {name} is missing")]);
+        std::fs::write(path.join(name), &bytes[1..]).expect("written");
+        listed(&["invalid", &format!("damaged: {name} has {} bytes and had {}", bytes.len() - 1, bytes.len())]);
+        let mut other = bytes.clone();
+        other[bytes.len() / 2] ^= 1;
+        std::fs::write(path.join(name), other).expect("written");
+        listed(&["invalid", &format!("damaged: {name} was changed")]);
+        std::fs::write(path.join(name), bytes).expect("written");
+    }
+    assert!(bench.call(&["list"]).exits(0).stdout.contains("p50"));
+}
+
+#[test]
 fn every_workload_and_every_reason_is_listed_wherever_the_run_is() {
     let fake = FakeMilvus::start();
     let changes = [
@@ -82,7 +107,7 @@ fn a_run_whose_process_is_gone_is_killed_and_not_running() {
     let folder = bench.only_folder();
     let sets = ["--set", "phases.alone.duration=300ms", "--set", "collections.words.name=others"];
     bench.call(&[&["run", "scenario.toml", "--accept-invalid", "--quiet", "--out", "whole"][..], &sets].concat()).exits(0);
-    let compared = bench.call(&["compare", "--baseline", folder.name(), "--run", "whole"]).exits(0).stdout;
+    let compared = bench.call(&["compare", "--baseline", folder.name(), "--run", "whole"]).exits(2).stdout;
     let named = format!("{} is not complete (killed)", folder.path().file_name().and_then(|name| name.to_str()).expect("a name"));
     assert!(compared.split_whitespace().collect::<Vec<_>>().join(" ").contains(&named), "{compared}");
     assert!(compared.contains("nothing could be compared"), "{compared}");

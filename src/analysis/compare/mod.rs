@@ -87,6 +87,41 @@ impl Side {
     }
 }
 
+impl Side {
+    /// ` (2 of 3 runs of the baseline are invalid)`; None where each counts.
+    fn left_out(&self, name: &str) -> Option<String> {
+        let why = [
+            (self.invalid.len(), "invalid"),
+            (self.incomplete.len(), "not complete"),
+            (self.unpaired.len(), "of a round that the other side lacks"),
+        ];
+        let why: Vec<String> = why
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} of {} {} {what}", self.runs.len(), if count == 1 { "is" } else { "are" }))
+            .collect();
+        (!why.is_empty()).then(|| format!("of {name} {}", why.join(" and ")))
+    }
+}
+
+impl Comparison {
+    /// Why a side has fewer runs than it takes, in words that go on after `on a side`, and what to do about it.
+    #[must_use]
+    pub fn few_runs(&self) -> (String, String) {
+        let sides = [(&self.baseline, "the baseline"), (&self.run, "the compared runs")];
+        let short = sides.into_iter().filter(|(side, _)| side.compared() < LEAST_RUNS);
+        let left_out: Vec<String> = short.filter_map(|(side, name)| side.left_out(name)).collect();
+        // More of the same would be as invalid.
+        let enough = self.baseline.runs.len().min(self.run.runs.len()) >= LEAST_RUNS;
+        let make = format!("make them with `run --repeat {LEAST_RUNS}`");
+        match left_out.is_empty() {
+            true => (String::new(), make),
+            false if enough => (format!(" ({})", left_out.join(", ")), "see their own reports for what to mend, then run again".to_owned()),
+            false => (format!(" ({})", left_out.join(", ")), format!("see their own reports for what to mend, and {make}")),
+        }
+    }
+}
+
 impl FigureComparison {
     /// Whether it is per second, so that more is better.
     #[must_use]

@@ -1,7 +1,7 @@
 //! What differs between the sides besides the result: versions, machine, scenario, data.
 
 use super::Difference;
-use crate::analysis::Analysis;
+use crate::analysis::{Analysis, run::head::MEASURED_LOAD};
 
 /// Most differences that are listed.
 const MOST: usize = 40;
@@ -27,7 +27,8 @@ pub(super) fn differences(baseline: &[Analysis], run: &[Analysis]) -> Vec<Differ
 fn setting(analysis: &Analysis) -> Vec<(String, String)> {
     let spans = analysis.spans.as_ref().map_or("none".to_owned(), |spans| spans.source.clone());
     let fixed = [("scenario".to_owned(), analysis.name.clone()), ("span source".to_owned(), spans)];
-    fixed.into_iter().chain(analysis.environment.iter().cloned()).chain(analysis.plan.iter().cloned()).collect()
+    let environment = analysis.environment.iter().filter(|(key, _)| key != MEASURED_LOAD);
+    fixed.into_iter().chain(environment.cloned()).chain(analysis.plan.iter().cloned()).collect()
 }
 
 /// The values of a side, each once, sorted; a dash for a run that has none.

@@ -389,3 +389,13 @@ fn a_recall_that_falls_is_lower_and_not_slower() {
     assert_eq!(result(with(0.95), without()), Some((NotTested, true)));
     assert_eq!(result(without(), without()), None);
 }
+
+#[test]
+fn how_busy_the_machine_was_is_no_setting() {
+    let with = |name: &str, cpu: &str, threads: &str| {
+        let environment = [("cpu", cpu), ("load threads", threads)].map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
+        Analysis { environment, ..run(name, 1.0, 500.0) }
+    };
+    let found = compare(&[with("a", "of 2 cores client 0.1", "1")], &[with("b", "of 2 cores client 0.2", "2")]);
+    assert_eq!(found.differences.iter().map(|found| found.what.as_str()).collect::<Vec<_>>(), ["load threads"]);
+}

@@ -29,6 +29,9 @@ pub struct WorkloadAnalysis {
     pub duration_s: f64,
     /// Counts; `due = ok + failed + not_sent`.
     pub requests: RequestCounts,
+    /// Whether requests were due and none of their figures is in `latency.hlog`, since it is damaged; left out where not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub figures_lost: bool,
     /// Requests per second.
     pub rate: Rates,
     /// Rows written per second; None where there are none.
@@ -122,6 +125,16 @@ impl WorkloadAnalysis {
     pub fn place(&self) -> String {
         let Self { phase, stage, workload, .. } = self;
         stage.as_ref().map_or_else(|| format!("{phase}/{workload}"), |stage| format!("{phase}/{stage}/{workload}"))
+    }
+
+    /// Why it has no figure at all; None where it may have some.
+    #[must_use]
+    pub fn without_figures(&self) -> Option<&'static str> {
+        match self.requests.due {
+            0 if self.figures_lost => Some("its figures can't be read: latency.hlog is damaged and holds none of them"),
+            0 => Some("nothing was due"),
+            _ => None,
+        }
     }
 }
 

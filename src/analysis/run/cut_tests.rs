@@ -97,3 +97,29 @@ fn a_second_that_was_not_written_whole_is_left_out() {
     run.info.cut = Some(CutInfo { second: 6, error: "no space left".to_owned() });
     check(&run, |_| {}, 6.0);
 }
+
+/// The only workload, and the codes against the run, where no histogram of its folder can be read.
+fn with_garbled_histograms(run: &RunMaker) -> (WorkloadAnalysis, Vec<String>) {
+    let (folder, _) = run.write();
+    let path = folder.path().join("latency.hlog");
+    let text = fs::read_to_string(&path).expect("a file");
+    fs::write(&path, text.replace("HIST", "XX")).expect("a file");
+    let mut analysis = analyse(&RunReader::open(folder.path()).expect("a run"), std::iter::empty()).expect("an analysis");
+    let codes = analysis.verdict.reasons.iter().map(|reason| reason.code.clone()).collect();
+    (analysis.workloads.remove(0), codes)
+}
+
+#[test]
+fn figures_that_cannot_be_read_are_not_said_to_be_of_nothing() {
+    let mut run = eight_seconds();
+    for status in [Status::Complete, Status::Interrupted, Status::Running] {
+        if status == Status::Running {
+            without_an_end(&mut run);
+        }
+        run.info.status = status;
+        let (workload, codes) = with_garbled_histograms(&run);
+        assert!(workload.without_figures().is_some_and(|why| why.contains("latency.hlog is damaged")), "{workload:?}");
+        assert!(codes.contains(&"requests_lost".to_owned()), "{codes:?}");
+        assert!(!codes.iter().any(|code| code == "nothing_due" || code == "nothing_measured"), "{status:?}: {codes:?}");
+    }
+}

@@ -9,6 +9,9 @@ use crate::{
     record::{FigureHistograms, RunInfo, Status},
 };
 
+/// Name of the fact of the environment that was measured during the run: no setting of it.
+pub(in crate::analysis) const MEASURED_LOAD: &str = "cpu";
+
 pub(super) fn status(status: Status) -> &'static str {
     match status {
         Status::Running => "running",
@@ -29,7 +32,7 @@ pub(super) fn environment(info: &RunInfo) -> Vec<(String, String)> {
         ("milvus-bench", of(&info.tool, &["version", "profile"]).join(" ")),
         ("machine", machine.join(", ")),
         ("load threads", load_threads(info)),
-        ("cpu", machine::fact(info).unwrap_or_default()),
+        (MEASURED_LOAD, machine::fact(info).unwrap_or_default()),
     ];
     facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (key.to_owned(), value)).collect()
 }

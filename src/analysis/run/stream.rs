@@ -20,7 +20,7 @@ use crate::{
         tracing_cost::{self, Switched},
         verdict,
     },
-    record::{Figure, FigureHistograms, Outcome, RunInfo, StreamInfo},
+    record::{Figure, FigureHistograms, Outcome, RunInfo, Status, StreamInfo},
 };
 
 /// One measured stream with everything that is known of it.
@@ -47,6 +47,7 @@ impl Stream<'_> {
             operation: stream.operation.clone(),
             loop_kind: if open { "open" } else { "closed" }.to_owned(),
             duration_s,
+            figures_lost: counts.due == 0 && self.was_due(),
             rate: self.rates(&counts, duration_s),
             response_time_us: self.figure(Figure::ResponseTime, lost).filter(|_| open),
             service_time_us: self.figure(Figure::ServiceTime, lost),
@@ -63,10 +64,11 @@ impl Stream<'_> {
         };
         let (written, of) = self.data.rows;
         // Rows that a search returns are no throughput.
-        let writes = matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
+        let writes = !workload.figures_lost && matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
         workload.rows_per_s = (writes && written > 0 && of > 0).then(|| workload.rate.throughput * written as f64 / of as f64);
         workload.vectors = stream.replies.map(|replies| replies.vectors).filter(|vectors| *vectors > 1);
-        workload.vectors_per_s = workload.vectors.map(|vectors| workload.rate.throughput * vectors as f64);
+        workload.vectors_per_s =
+            workload.vectors.filter(|_| !workload.figures_lost).map(|vectors| workload.rate.throughput * vectors as f64);
         workload.rows = stream.replies.zip(self.ok(Figure::Rows)).and_then(|(shape, histogram)| rows::of_histogram(histogram, shape));
         workload.requests = counts;
         let curve = |(name, histogram): (&String, &Histogram<u64>)| (name.clone(), quantiles::curve_of_histogram(histogram));
@@ -77,6 +79,13 @@ impl Stream<'_> {
             self.trust(&mut workload);
         }
         workload
+    }
+
+    /// Whether requests were due, whatever became of their figures.
+    fn was_due(&self) -> bool {
+        // A killed process left no count, and what it sent may be in the lines that can't be read.
+        let unknown = self.info.status == Status::Running && self.histograms.damage.is_some();
+        self.stream.due > 0 || !self.data.requests.is_empty() || unknown
     }
 
     /// How far every quantile can be trusted, and whether the latency rose or fell all along.

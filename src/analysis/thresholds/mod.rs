@@ -184,8 +184,8 @@ fn measure(figure: &Figure, row: &Row<'_>) -> Option<Measured> {
 /// Why a workload has no such figure.
 fn why_absent<'a>(figure: &Figure, workload: &'a WorkloadAnalysis) -> &'a str {
     let of_spans = figure.needs_spans();
-    if workload.requests.due == 0 {
-        return "nothing was due";
+    if let Some(why) = workload.without_figures() {
+        return why;
     }
     match (&figure.base, workload.join) {
         (_, None) if of_spans => "nothing was traced",

@@ -74,7 +74,9 @@ fn crowd_of(analysis: &Analysis, phase: &str) -> Option<Crowd> {
 /// The same finding, of which not the client but whoever filled the machine is the cause; `when` ends the sentence about them.
 fn busy(crowd: &Crowd, when: &str, found: Reason) -> Reason {
     let sentence = crowd.sentence();
-    let advice = format!("{sentence}{when}: measure where nothing else runs before anything else is changed; {}", found.advice);
+    // More threads have no core to run on: what was found stays, the remedy behind its colon does not.
+    let what = found.advice.split_once(": ").map_or(found.advice.as_str(), |(what, _)| what);
+    let advice = format!("{sentence}{when}, and {what}: measure where nothing else runs before anything else is changed");
     Reason { client_bound: false, busy_machine: true, advice, ..found }
 }
 

@@ -202,6 +202,10 @@ fn wrong_types() {
     check_with("workloads = [\"search\"]", "workloads = \"search\"", &["`phases.alone.workloads` is \"search\"", "a list"]);
     check_with("initial_rows = \"80%\"", "keep = \"yes\"", &["is \"yes\"", "true or false"]);
     check("phases = 1", &["`phases` is 1", "a list"]);
+    let of_rate = |rate: &str, words: &[&str]| check_with("rate = 200", &format!("rate = {rate}"), words);
+    of_rate("[40]", &["`workloads.search.rate` is", "a number, e.g. 200, or a text such as \"5000 rows/s\", or a table: { mean"]);
+    of_rate("1e300", &["is 1e300, allowed are numbers"]);
+    of_rate("1e-300", &["is 1e-300, allowed are numbers"]);
 }
 
 #[test]
@@ -211,7 +215,10 @@ fn thresholds_are_checked_before_the_run() {
     check("require = \"p99 < 5ms\"", &["`thresholds.0.require` is \"p99 < 5ms\", has `p99 < 5ms` where a figure (response_time, "]);
     check("require = \"failed < 1%\"\nworkload = \"serch\"", &["`thresholds.0.workload` is \"serch\"", "did you mean \"search\""]);
     check("require = \"failed < 1%\"\nphase = \"begin\"", &["`thresholds.0.phase` is \"begin\", which is no phase", "alone"]);
-    check("require = \"failed < phase(\\\"x\\\").failed\"", &["names a phase that is \"x\""]);
+    check(
+        "require = \"failed < phase(\\\"x\\\").failed\"",
+        &["`thresholds.0.require` compares with phase \"x\", which is no phase of the scenario; it has: alone"],
+    );
     let closed = "workload = \"ingest\"\nrequire = \"response_time.p99 < 5ms\"";
     check(closed, &["a closed loop has no response time, use service_time"]);
     check(

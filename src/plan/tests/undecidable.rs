@@ -149,6 +149,9 @@ fn limits_that_every_run_keeps() {
     for require in ["failed <= 100%", "not_sent <= 1", "join.matched >= 0", "throughput >= 0/s", "response_time.p99 >= 0us"] {
         required(require, &[], &["every run fulfils it", "a limit that can be missed"]);
     }
+    for require in ["failed < 0%", "response_time.p99 < 0us", "throughput < 0/s", "empty > 100%", "join.matched > 1"] {
+        required(require, &[], &["no run can fulfil it", "a limit that can be kept"]);
+    }
     for require in ["failed <= 99%", "failed < 100%", "not_sent <= 0", "throughput > 0/s", "achieved_rate <= 100%", "gap.p50 >= 0us"] {
         allowed(&format!("require = '{require}'"), &[]);
     }
@@ -165,7 +168,12 @@ fn a_closed_loop_sends_all_that_is_due() {
 #[test]
 fn rows_that_no_reply_exceeds() {
     let search = |require: &str| format!("workload = \"search\"\nrequire = '{require}'");
-    refused(&search("rows.mean <= 10 rows"), &[], &["no reply of workload `search` holds more than 10 rows"]);
+    refused(&search("rows.mean <= 10 rows"), &[], &["no reply of workload `search` holds more than 10 rows, so every run fulfils it"]);
+    for require in ["rows.mean > 10", "rows.mean >= 10.5 rows", "rows.mean >= 21"] {
+        refused(&search(require), &[], &["no reply of workload `search` holds more than 10 rows, so no run can fulfil it"]);
+        // The other workloads have none.
+        required(require, &[], &["so no run can fulfil it"]);
+    }
     refused(&search("rows.mean < 31"), &[("params = { ef = 64 }", "nq = 3")], &["more than 30 rows"]);
     allowed(&search("rows.mean < 10"), &[]);
     allowed(&search("rows.mean >= 10"), &[]);

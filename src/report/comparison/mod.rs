@@ -59,7 +59,8 @@ fn headline(comparison: &Comparison) -> String {
 fn remarks(comparison: &Comparison) -> Vec<String> {
     let fewest = comparison.baseline.compared().min(comparison.run.compared());
     let few = (fewest < crate::analysis::compare::LEAST_RUNS).then(|| {
-        "fewer than three runs on a side: how much runs differ is not known, so nothing is called slower or faster; make them with `run --repeat 3`".to_owned()
+        let (why, make) = comparison.few_runs();
+        format!("fewer than three runs on a side{why}: how much runs differ is not known, so nothing is called slower or faster; {make}")
     });
     let invalid = comparison.baseline.invalid.iter().chain(&comparison.run.invalid);
     let incomplete = comparison.baseline.incomplete.iter().chain(&comparison.run.incomplete);

@@ -199,7 +199,10 @@ fn words(index: usize, workload: &WorkloadAnalysis) -> WorkloadWords {
     let requests = &workload.requests;
     let tail = workload.tail.as_ref().filter(|tail| !tail.parts.is_empty());
     let mut lead = vec![clean(&workload.operation), format!("{} loop", clean(&workload.loop_kind)), duration(workload.duration_s * 1e6)];
-    lead.push(format!("{} ok of {} due", count(requests.ok), count(requests.due)));
+    lead.push(match workload.without_figures() {
+        Some(why) => why.to_owned(),
+        None => format!("{} ok of {} due", count(requests.ok), count(requests.due)),
+    });
     lead.extend(workload.vectors.map(|vectors| format!("{} query vectors a request", count(vectors))));
     lead.extend(workload.rows.as_ref().map(replies::rows));
     lead.extend(workload.recall.as_ref().map(|of| format!("recall {} (least {})", recall(of.mean), recall(of.min))));
@@ -236,8 +239,7 @@ fn notes(workload: &WorkloadAnalysis) -> impl Iterator<Item = &str> {
 fn sentence(workload: &WorkloadAnalysis) -> String {
     let said = |tail: &Tail| tail.sentence.clone().or_else(|| tail.missing.clone());
     let words = workload.tail.as_ref().and_then(said);
-    let words = words.unwrap_or_else(|| match &workload.join {
-        _ if workload.requests.due == 0 => "nothing was due".to_owned(),
+    let words = words.or_else(|| workload.without_figures().map(str::to_owned)).unwrap_or_else(|| match &workload.join {
         _ if workload.requests.ok == 0 => "no request succeeded; the account holds successes".to_owned(),
         None => "unknown: nothing was traced".to_owned(),
         Some(join) => {
@@ -295,8 +297,10 @@ fn cells(workload: &WorkloadAnalysis) -> Vec<String> {
     };
     let rate = |rate: Option<f64>| rate.map_or("-".to_owned(), number);
     let mut cells = vec![clean(&workload.loop_kind)];
-    cells.extend([requests.due, requests.ok, requests.failed, requests.not_sent].map(count));
-    cells.extend([Some(workload.rate.achieved), workload.rate.target, workload.rows_per_s].map(rate));
+    // Counts that can't be read are not 0.
+    let known = |number: u64| if workload.figures_lost { "-".to_owned() } else { count(number) };
+    cells.extend([requests.due, requests.ok, requests.failed, requests.not_sent].map(known));
+    cells.extend([Some(workload.rate.achieved).filter(|_| !workload.figures_lost), workload.rate.target, workload.rows_per_s].map(rate));
     cells.extend(["p50", "p90", "p99", "p99.9", "max"].map(|key| cell(latency(workload), key)));
     cells.push(cell(workload.send_lag_us.as_ref(), "p99"));
     cells.push(rate(workload.vectors_per_s));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{is_closed, latency, measured, name_of, quantile, section};
 use crate::{
-    analysis::{Analysis, ErrorText, Estimate, WorkloadAnalysis},
+    analysis::{Analysis, ErrorText, Estimate, WorkloadAnalysis, share_of_others},
     report::{
         layout::{Cell, Group, Line, Page, Paint, Sheet, Table},
         replies,
@@ -14,6 +14,8 @@ use crate::{
 
 /// Queue time at p99 above which it is told, microseconds.
 const QUEUE_TIME_US: f64 = 1_000.0;
+/// Share of a phase from which on a full machine is told beside it.
+const FULL: f64 = 0.1;
 
 /// Workloads beyond which the intervals are in report.json only: the report is one screen.
 const MOST_INTERVALS: usize = 4;
@@ -35,7 +37,7 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     }
     let few = measured(analysis).count() <= MOST_INTERVALS;
     for workload in measured(analysis) {
-        let facts = facts(workload, few);
+        let facts = facts(analysis, workload, few);
         if !facts.is_empty() {
             page.paragraph(Line::new(&name_of(workload), Paint::Bold).push(": ", Paint::Plain), &facts.join("; "), Paint::Plain);
         }
@@ -108,7 +110,11 @@ const QUANTILES: [Column; 5] = [
 fn group(label: &str, rows: &[&WorkloadAnalysis], columns: &[Column]) -> Group {
     let mut table = Table::new(0);
     table.row(columns.iter().map(|(heading, _)| Cell::new(heading, Paint::Dim)).collect());
-    rows.iter().for_each(|workload| table.row(columns.iter().map(|(_, cell)| cell(workload)).collect()));
+    // Counts that can't be read are not 0.
+    let of = |workload: &WorkloadAnalysis, cell: fn(&WorkloadAnalysis) -> Cell| {
+        if workload.figures_lost { Cell::plain(NONE) } else { cell(workload) }
+    };
+    rows.iter().for_each(|workload| table.row(columns.iter().map(|(_, cell)| of(workload, *cell)).collect()));
     Group { label: label.to_owned(), table }
 }
 
@@ -138,18 +144,25 @@ fn rows_of_replies(analysis: &Analysis) -> Option<String> {
     (!words.is_empty()).then(|| words.join("; "))
 }
 
-fn facts(workload: &WorkloadAnalysis, show_intervals: bool) -> Vec<String> {
+/// Why callers had to wait that were ready: what of it was the client's own is not told apart, a full machine is.
+fn waited(analysis: &Analysis, workload: &WorkloadAnalysis, p99_us: f64) -> String {
+    let of_phase = analysis.machine.iter().find(|machine| machine.phase == workload.phase);
+    let full = of_phase.and_then(share_of_others).filter(|share| *share >= FULL);
+    let beside =
+        full.map_or(String::new(), |part| format!("; for {} of the phase other programs left nothing of the machine", share(part)));
+    format!("callers waited before sending (for a connection, a stream or the client itself), p99 {}{beside}", duration(p99_us))
+}
+
+fn facts(analysis: &Analysis, workload: &WorkloadAnalysis, show_intervals: bool) -> Vec<String> {
     let mut facts = Vec::new();
     if let Some(of) = &workload.recall {
         facts.push(format!("recall {} (lowest {}, of {})", recall(of.mean), recall(of.min), count(of.requests)));
     }
     facts.extend(intervals(workload).filter(|_| show_intervals));
     if let Some(queue) = quantile(workload.queue_time_us.as_ref(), "p99").filter(|queue| queue.value > QUEUE_TIME_US) {
-        facts.push(format!("callers waited for a connection or stream, p99 {}", duration(queue.value)));
+        facts.push(waited(analysis, workload, queue.value));
     }
-    if workload.requests.due == 0 {
-        facts.push("nothing was due".to_owned());
-    }
+    facts.extend(workload.without_figures().map(str::to_owned));
     if let Some(stopped) = &workload.stopped {
         facts.push(format!("stopped early: {stopped}"));
     }
@@ -253,6 +266,38 @@ fn write_other_errors(page: &mut Page, analysis: &Analysis) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{analysis::PhaseMachine, record::MachineUse};
+
+    #[test]
+    fn counts_that_cannot_be_read_are_not_said_to_be_0() {
+        let workload =
+            WorkloadAnalysis { phase: "p".to_owned(), workload: "w".to_owned(), figures_lost: true, ..WorkloadAnalysis::default() };
+        let mut page = Page::new(crate::report::TextStyle::default());
+        write(&mut page, &Analysis { workloads: vec![workload], ..Analysis::default() });
+        let text = page.finish();
+        let row: Vec<&str> = text.lines().find(|line| line.starts_with("p/w ")).unwrap_or_default().split_whitespace().skip(1).collect();
+        assert!(!row.is_empty() && row.iter().all(|cell| *cell == "-"), "{text}");
+        assert!(text.contains("p/w: its figures can't be read: latency.hlog"), "{text}");
+    }
+
+    #[test]
+    fn callers_that_waited_are_not_said_to_lack_a_connection() {
+        let of = |others: f64| {
+            let use_of = MachineUse {
+                cores: 2,
+                at_s: vec![1.0, 2.0],
+                client: vec![0.1; 2],
+                others: vec![others, 0.1],
+                idle: vec![(1.9 - others) / 2.0, 0.9],
+                ..MachineUse::default()
+            };
+            let analysis = Analysis { machine: vec![PhaseMachine { phase: "p".to_owned(), use_of }], ..Analysis::default() };
+            waited(&analysis, &WorkloadAnalysis { phase: "p".to_owned(), ..WorkloadAnalysis::default() }, 4_590.0)
+        };
+        let words = "callers waited before sending (for a connection, a stream or the client itself), p99 4.59 ms";
+        assert_eq!(of(0.1), words);
+        assert_eq!(of(1.8), format!("{words}; for 50 % of the phase other programs left nothing of the machine"));
+    }
 
     #[test]
     fn lengths_of_runs_are_said_as_one_would_type_them() {
