@@ -248,11 +248,14 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
         if known > 0 && known == spoilt {
             return at(workload, reasons);
         }
+        let failed = info.fetch.as_ref().and_then(|fetch| fetch.error.as_deref());
         let advice = if known > 0 {
             "no server spans were found for any traced request, so there is no account of the latency: check with `doctor` that Milvus exports to the same \
              trace back end (trace.exporter otlp), and that no mesh or gateway on the way clears the sampled flag, drops or replaces `traceparent`"
+                .to_owned()
         } else {
-            "server spans were not fetched, so there is no account of the latency: fetch them with `milvus-bench spans`, or set [tracing.spans] source"
+            let next = failed.unwrap_or("fetch them with `milvus-bench spans`, or set [tracing.spans] source");
+            format!("server spans were not fetched, so there is no account of the latency: {next}")
         };
         reasons.push(reason("no_spans", Reservations, YES, advice));
         return at(workload, reasons);

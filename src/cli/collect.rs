@@ -156,6 +156,24 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
     }
 }
 
+/// Notes that the spans of a run that a signal ended were not fetched, and how they still are.
+pub(crate) fn leave_out(session: &mut Session<'_>, plan: &Plan, early: Option<&OpenSource>) {
+    if plan.tracing.source == "none" {
+        return;
+    }
+    let later = match plan.tracing.source.as_str() {
+        "embedded" => "what the embedded receiver had is gone with it; end a run by Ctrl-C (SIGINT) to keep its spans",
+        _ => "`milvus-bench spans` fetches them, while the back end has them",
+    };
+    let error = format!("the run was ended by SIGTERM or SIGHUP, which wait for no server spans: {later}");
+    let about =
+        early.map_or_else(|| FetchInfo { source: plan.tracing.source.clone(), ..FetchInfo::default() }, |early| about(early.source.info()));
+    session.info.fetch = Some(FetchInfo { error: Some(error), ..about });
+    if let Err(error) = session.save() {
+        session.progress.warn(&error.to_string());
+    }
+}
+
 /// How long is waited.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {

@@ -238,8 +238,11 @@ impl<'a> Session<'a> {
         if let Err(error) = self.save() {
             self.progress.warn(&error.to_string());
         }
-        if self.signals.asked() != Asked::Terminate && self.info.phases.iter().any(|phase| phase.name != "prepare") {
-            collect::collect(self, plan, source.take()).await;
+        if self.info.phases.iter().any(|phase| phase.name != "prepare") {
+            match self.signals.asked() {
+                Asked::Terminate => collect::leave_out(self, plan, source.as_ref()),
+                _ => collect::collect(self, plan, source.take()).await,
+            }
         }
         Ended { failure, asked: self.signals.asked() }
     }
