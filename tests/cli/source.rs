@@ -22,6 +22,7 @@ enum Manner {
     Echo,
     Quote,
     Silence,
+    NoHttp2,
 }
 
 /// A web server on a free port, until the test's process ends.
@@ -49,6 +50,11 @@ impl WebServer {
     /// Takes connections and never answers.
     pub(crate) fn silent() -> Self {
         Self::start(Manner::Silence)
+    }
+
+    /// Hangs up on HTTP/2 without a word, and answers HTTP/1.
+    pub(crate) fn without_http2() -> Self {
+        Self::start(Manner::NoHttp2)
     }
 
     fn start(manner: Manner) -> Self {
@@ -85,7 +91,8 @@ fn answer(mut stream: TcpStream, manner: Manner, seen: &Mutex<String>) {
     }
     seen.lock().unwrap_or_else(PoisonError::into_inner).push_str(&request);
     let (status, kind, text) = match manner {
-        Manner::Page => ("200 OK", "html", "<!doctype html><title>Sign in</title>".to_owned()),
+        Manner::NoHttp2 if request.starts_with("PRI ") => return,
+        Manner::Page | Manner::NoHttp2 => ("200 OK", "html", "<!doctype html><title>Sign in</title>".to_owned()),
         Manner::Echo => ("500 Internal Server Error", "html", request.clone()),
         Manner::Quote => ("500 Internal Server Error", "plain", request.lines().skip(1).collect::<Vec<_>>().join(" ")),
         // Until the client gives up.
