@@ -134,8 +134,9 @@ fn client_spans_lost(export: &ExportInfo) -> Option<Reason> {
         _ => return None,
     };
     let why = export.error.clone().unwrap_or_else(|| "the queue before the export was full".to_owned());
+    let to = if why.contains(&export.endpoint) { String::new() } else { format!(" to {}", export.endpoint) };
     let advice = format!(
-        "the client's own spans were not all exported ({why}): they are missing in Jaeger's UI only, no figure and no account needs them; check the export endpoint of \
+        "the client's own spans were not all exported{to} ({why}): they are missing in Jaeger's UI only, no figure and no account needs them; check the export endpoint of \
          [tracing]"
     );
     Some(reason("client_spans_lost", Reservations, figure, advice))
