@@ -1,6 +1,7 @@
 //! The server's spans of a run: the source is opened before the load, read after it. Nothing here can lose a run.
 
 use std::{
+    cell::Cell,
     collections::{HashMap, HashSet},
     path::Path,
     time::Duration,
@@ -68,6 +69,9 @@ async fn open(tracing: &TracingPlan, nonce: u64, deadline: Instant, progress: &P
     let late = || SpanError::new(format!("the source of spans {} was not open within {} s", tracing.source, limit.as_secs()));
     opened.unwrap_or_else(|_| Err(late()))
 }
+
+/// A reading that is over by then is told by its beginning and its end alone.
+const SHORT_LOOK: Duration = Duration::from_secs(1);
 
 /// What is said while a source can't answer.
 pub(crate) fn waiting(trouble: &str) -> String {
@@ -248,9 +252,17 @@ impl Reading<'_> {
         // Dropped where something can't be written, it leaves room for run.json and the reports.
         let mut writer = SpanWriter::create(&path, own_file)?;
         let kept = keep_earlier(&path, &mut writer)?;
-        let say = |at: FetchProgress| match at.trouble {
-            Some(trouble) => progress.now(&waiting(&trouble)),
-            None => progress.now(&format!("spans: look {}, {} of {} traces, {} spans", at.look, at.done, at.of, at.spans)),
+        let began = Cell::new(Instant::now());
+        let say = |at: FetchProgress| match &at.trouble {
+            Some(trouble) => progress.now(&waiting(trouble)),
+            None if at.done == 0 => {
+                began.set(Instant::now());
+                progress.step(&in_words(&at));
+            }
+            None if at.done == at.of => progress.step(&in_words(&at)),
+            // A short reading has said what there is to say.
+            None if began.get().elapsed() >= SHORT_LOOK => progress.now(&in_words(&at)),
+            None => {}
         };
         let rules = FetchRules::new(self.ended, self.times.settle, self.times.deadline);
         let fetched = {
@@ -264,6 +276,22 @@ impl Reading<'_> {
         }?;
         writer.finish()?;
         Ok(fetched)
+    }
+}
+
+/// A reading of all traces, or of those that may have grown, as it begins, goes on and ends.
+fn in_words(at: &FetchProgress) -> String {
+    let reading = match at.look {
+        1 => "first reading".to_owned(),
+        2 => "second reading, of what may have grown since".to_owned(),
+        look => format!("reading {look}, of what is not whole yet or grew"),
+    };
+    let FetchProgress { done, of, spans, .. } = at;
+    let traces = if *of == 1 { "trace" } else { "traces" };
+    match *done {
+        0 => format!("spans: {reading}: {of} {traces}"),
+        _ if done == of => format!("spans: {reading}: done, {of} {traces} asked for; {spans} spans so far"),
+        _ => format!("spans: {reading}: {done} of {of} {traces}, {spans} spans so far"),
     }
 }
 

@@ -208,6 +208,9 @@ fn an_embedded_receiver_takes_the_spans_of_the_client_too() {
     let bench = Bench::at(&fake, &[("source = \"none\"", &keys), ("export = \"off\"", &export)]);
     let stderr = bench.run(&[]).exits(0).stderr;
     assert!(stderr.contains(" requests in 52 traces from OTLP receiver"), "50 searches, preparation and clean-up: {stderr}");
+    let readings: Vec<&str> = stderr.lines().filter(|line| line.starts_with("spans: first reading: ")).collect();
+    let [begins, ends] = readings.as_slice() else { panic!("not two lines of the first reading: {stderr}") };
+    assert!(begins.ends_with(": 52 traces") && ends.contains(": done, 52 traces asked for; "), "{stderr}");
     let export = &bench.only_folder().run()["export"];
     assert_eq!((export["endpoint"].as_str(), count(export, "dropped")), (Some(format!("http://{listen}").as_str()), 0), "{export:#}");
     assert!(count(export, "exported") >= 50, "{export:#}");
