@@ -102,6 +102,8 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         round: info.round,
     };
     analysis.verdict = verdict::verdict(info, &analysis, &reader.changed_files());
+    // What the verdict says is not said again.
+    analysis.warnings.retain(|warning| !analysis.verdict.reasons.iter().any(|reason| reason.advice.contains(warning.as_str())));
     analysis.thresholds = against_thresholds((info, recorded), &histograms, &found, &analysis.workloads);
     analysis.requests = requests::table(&info.streams, &mut found);
     Ok(analysis)

@@ -137,8 +137,9 @@ fn client_spans_lost(export: &ExportInfo) -> Option<Reason> {
         _ => return None,
     };
     let why = export.error.clone().unwrap_or_else(|| "the queue before the export was full".to_owned());
+    let to = if why.contains(&export.endpoint) { String::new() } else { format!(" to {}", export.endpoint) };
     let advice = format!(
-        "the client's own spans were not all exported ({why}): they are missing in Jaeger's UI only, no figure and no account needs them; check the export endpoint of \
+        "the client's own spans were not all exported{to} ({why}): they are missing in Jaeger's UI only, no figure and no account needs them; check the export endpoint of \
          [tracing]"
     );
     Some(reason("client_spans_lost", Reservations, figure, advice))
@@ -253,16 +254,20 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
         if known > 0 && known == spoilt {
             return at(workload, reasons);
         }
+        let failed = info.fetch.as_ref().and_then(|fetch| fetch.error.as_deref());
         let advice = if known == 0 && join.missing_failed > 0 {
             "no traced request succeeded, and none that failed has a server span, so there is no account of the latency: they were refused on the way to Milvus; look at \
              the errors"
+                .to_owned()
         } else if matches!(Losses::of(join, known, 0), Losses::ParentChanged) {
-            PARENTS_CHANGED
+            PARENTS_CHANGED.to_owned()
         } else if known > 0 {
             "no server spans were found for any traced request, so there is no account of the latency: check with `doctor` that Milvus exports to the same \
              trace back end (trace.exporter otlp), and that no mesh or gateway on the way clears the sampled flag, drops or replaces `traceparent`"
+                .to_owned()
         } else {
-            "server spans were not fetched, so there is no account of the latency: fetch them with `milvus-bench spans`, or set [tracing.spans] source"
+            let next = failed.unwrap_or("fetch them with `milvus-bench spans`, or set [tracing.spans] source");
+            format!("server spans were not fetched, so there is no account of the latency: {next}")
         };
         reasons.push(reason("no_spans", Reservations, YES, advice));
         return at(workload, reasons);

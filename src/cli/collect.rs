@@ -1,6 +1,7 @@
 //! The server's spans of a run: the source is opened before the load, read after it. Nothing here can lose a run.
 
 use std::{
+    cell::Cell,
     collections::{HashMap, HashSet},
     path::Path,
     time::Duration,
@@ -68,6 +69,9 @@ async fn open(tracing: &TracingPlan, nonce: u64, deadline: Instant, progress: &P
     let late = || SpanError::new(format!("the source of spans {} was not open within {} s", tracing.source, limit.as_secs()));
     opened.unwrap_or_else(|_| Err(late()))
 }
+
+/// A reading that is over by then is told by its beginning and its end alone.
+const SHORT_LOOK: Duration = Duration::from_secs(1);
 
 /// What is said while a source can't answer.
 pub(crate) fn waiting(trouble: &str) -> String {
@@ -156,6 +160,24 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
     }
 }
 
+/// Notes that the spans of a run that a signal ended were not fetched, and how they still are.
+pub(crate) fn leave_out(session: &mut Session<'_>, plan: &Plan, early: Option<&OpenSource>) {
+    if plan.tracing.source == "none" {
+        return;
+    }
+    let later = match plan.tracing.source.as_str() {
+        "embedded" => "what the embedded receiver had is gone with it; end a run by Ctrl-C (SIGINT) to keep its spans",
+        _ => "`milvus-bench spans` fetches them, while the back end has them",
+    };
+    let error = format!("the run was ended by SIGTERM or SIGHUP, which wait for no server spans: {later}");
+    let about =
+        early.map_or_else(|| FetchInfo { source: plan.tracing.source.clone(), ..FetchInfo::default() }, |early| about(early.source.info()));
+    session.info.fetch = Some(FetchInfo { error: Some(error), ..about });
+    if let Err(error) = session.save() {
+        session.progress.warn(&error.to_string());
+    }
+}
+
 /// How long is waited.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
@@ -230,9 +252,17 @@ impl Reading<'_> {
         // Dropped where something can't be written, it leaves room for run.json and the reports.
         let mut writer = SpanWriter::create(&path, own_file)?;
         let kept = keep_earlier(&path, &mut writer)?;
-        let say = |at: FetchProgress| match at.trouble {
-            Some(trouble) => progress.now(&waiting(&trouble)),
-            None => progress.now(&format!("spans: look {}, {} of {} traces, {} spans", at.look, at.done, at.of, at.spans)),
+        let began = Cell::new(Instant::now());
+        let say = |at: FetchProgress| match &at.trouble {
+            Some(trouble) => progress.now(&waiting(trouble)),
+            None if at.done == 0 => {
+                began.set(Instant::now());
+                progress.step(&in_words(&at));
+            }
+            None if at.done == at.of => progress.step(&in_words(&at)),
+            // A short reading has said what there is to say.
+            None if began.get().elapsed() >= SHORT_LOOK => progress.now(&in_words(&at)),
+            None => {}
         };
         let rules = FetchRules::new(self.ended, self.times.settle, self.times.deadline);
         let fetched = {
@@ -246,6 +276,22 @@ impl Reading<'_> {
         }?;
         writer.finish()?;
         Ok(fetched)
+    }
+}
+
+/// A reading of all traces, or of those that may have grown, as it begins, goes on and ends.
+fn in_words(at: &FetchProgress) -> String {
+    let reading = match at.look {
+        1 => "first reading".to_owned(),
+        2 => "second reading, of what may have grown since".to_owned(),
+        look => format!("reading {look}, of what is not whole yet or grew"),
+    };
+    let FetchProgress { done, of, spans, .. } = at;
+    let traces = if *of == 1 { "trace" } else { "traces" };
+    match *done {
+        0 => format!("spans: {reading}: {of} {traces}"),
+        _ if done == of => format!("spans: {reading}: done, {of} {traces} asked for; {spans} spans so far"),
+        _ => format!("spans: {reading}: {done} of {of} {traces}, {spans} spans so far"),
     }
 }
 

@@ -11,12 +11,12 @@ use super::{
     doctor::NO_SCENARIO,
     output::{print, say},
     progress::Progress,
+    reach::{Reached, reach},
     runtime,
-    session::connect_options,
 };
 use crate::{
     milvus::{
-        Client, ConnectOptions, Transport, methods, optional,
+        Client, methods,
         proto::{
             ConsistencyLevel, DataType, FieldSchema, IndexDescription, KeyValuePair, LoadState, ShowCollectionsRequest,
             ShowCollectionsResponse,
@@ -93,10 +93,8 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
     let (uri, database) = (plan.milvus.uri.clone(), plan.milvus.database.clone());
     let progress = Progress::plain();
     let text = runtime()?.block_on(async {
-        let options = ConnectOptions { observer: Some(progress.observer()), ..connect_options(&plan) };
-        let transport = Transport::connect(&options).await.map_err(CliError::new)?;
+        let Reached { transport, version } = reach(&plan, &progress).await?;
         let client = Client::new(transport, TIMEOUT);
-        let version = optional(client.version().await).map_err(CliError::new)?;
         if let Some(name) = &database
             && let Some(words) = client.missing_database().await
         {

@@ -12,6 +12,7 @@ use super::{
     waits::{Waiting, within},
 };
 use crate::{
+    doctor::{NO_MILVUS, is_web_server},
     milvus::{self, CallError, CallFailure, Client, ConnectError, ConnectOptions, SetupError, Transport},
     plan::Plan,
 };
@@ -60,7 +61,8 @@ pub(crate) async fn reach(plan: &Plan, progress: &Progress) -> Result<Reached, C
             Why::Final => false,
         };
         if !is_waited_for || Instant::now() >= deadline {
-            return Err(given_up(last.error, waiting.is_some().then(|| began.elapsed())));
+            // A longer wait helps only against what passes.
+            return Err(given_up(last.error, (is_waited_for && waiting.is_some()).then(|| began.elapsed())));
         }
         if waiting.is_none() {
             let uri = &plan.milvus.uri;
@@ -91,10 +93,9 @@ async fn attempt(options: &ConnectOptions, timeout: Duration) -> Result<Reached,
     })?;
     let client = Client::new(transport.clone(), timeout);
     let failed = |error: SetupError| NotYet { error: no_answer(options, &error), why: why(&error.failure) };
-    // Whoever may search may not be allowed to ask this.
-    let version = match milvus::if_allowed(client.version().await) {
+    let version = match client.identify().await {
         Ok(version) => version,
-        Err(error) => return Err(refused_by_tls(options, &error).await.unwrap_or_else(|| failed(error))),
+        Err(error) => return Err(refused_for_good(options, &error).await.unwrap_or_else(|| failed(error))),
     };
     // A proxy of Milvus knows its version long before it is ready.
     match milvus::optional(client.health().await) {
@@ -103,14 +104,27 @@ async fn attempt(options: &ConnectOptions, timeout: Duration) -> Result<Reached,
     }
 }
 
-/// Where TLS is why the first call failed: asking again would not help.
-async fn refused_by_tls(options: &ConnectOptions, error: &SetupError) -> Option<NotYet> {
-    if error.failure.error != CallError::Unavailable {
+/// Where TLS is why the first call failed, or a web server: asking again would not help. How HTTP/2 with one ends differs each time.
+async fn refused_for_good(options: &ConnectOptions, error: &SetupError) -> Option<NotYet> {
+    let failure = &error.failure;
+    if failure.error != CallError::Unavailable {
         return None;
     }
-    let cause = milvus::tls_refusal(options).await?;
-    let error = CliError::new(format!("no TLS connection to Milvus at {}: {}; {}", options.uri, cause.what(), cause.change()));
-    Some(NotYet { error, why: Why::Final })
+    let text = if let Some(cause) = milvus::tls_refusal(options).await {
+        format!("no TLS connection to Milvus at {}: {}; {}", options.uri, cause.what(), cause.change())
+    } else if failure.http_status.is_none() && !failure.retriable && is_web_server(&options.uri).await {
+        no_http2(options, error)
+    } else {
+        return None;
+    };
+    Some(NotYet { error: CliError::new(text), why: Why::Final })
+}
+
+fn no_http2(options: &ConnectOptions, error: &SetupError) -> String {
+    format!(
+        "Milvus at {} does not answer: {error}; what is there does not speak HTTP/2, so it is no Milvus, whose gRPC port is 19530 by default",
+        options.uri
+    )
 }
 
 /// Why the first call failed; a server that asks who we are has answered.
@@ -122,8 +136,9 @@ fn no_answer(options: &ConnectOptions, error: &SetupError) -> CliError {
     }
     match why(&error.failure) {
         Why::NotReady => CliError::new(format!("Milvus at {} is not ready yet: {error}", options.uri)),
-        Why::Final if error.failure.error == CallError::Unavailable => CliError::new(format!(
-            "Milvus at {} does not answer: {error}; what is there does not speak HTTP/2, so it is no Milvus, whose gRPC port is 19530 by default",
+        Why::Final if error.failure.error == CallError::Unavailable => CliError::new(no_http2(options, error)),
+        Why::Final if error.failure.error == CallError::UNIMPLEMENTED && error.failure.http_status.is_none() => CliError::new(format!(
+            "there is no Milvus at {}: {error}; {NO_MILVUS}: give the address of Milvus' gRPC port, 19530 by default, with --uri or `uri` of [milvus]",
             options.uri
         )),
         _ => CliError::new(format!("Milvus at {} does not answer: {error}", options.uri)),

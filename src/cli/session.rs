@@ -238,8 +238,11 @@ impl<'a> Session<'a> {
         if let Err(error) = self.save() {
             self.progress.warn(&error.to_string());
         }
-        if self.signals.asked() != Asked::Terminate && self.info.phases.iter().any(|phase| phase.name != "prepare") {
-            collect::collect(self, plan, source.take()).await;
+        if self.info.phases.iter().any(|phase| phase.name != "prepare") {
+            match self.signals.asked() {
+                Asked::Terminate => collect::leave_out(self, plan, source.as_ref()),
+                _ => collect::collect(self, plan, source.take()).await,
+            }
         }
         Ended { failure, asked: self.signals.asked() }
     }
@@ -367,11 +370,11 @@ impl<'a> Session<'a> {
         let sending = self.progress.waiting("sending the last of the client's own spans", "at most 30 s");
         let counters = exporter.finish();
         drop(sending);
+        let export = self.info.export.get_or_insert_default();
         if counters.dropped > 0 {
             let why = counters.error.clone().unwrap_or_else(|| "its queue was full".to_owned());
-            self.progress.warn(&format!("{} of the client's own spans were not exported: {why}", counters.dropped));
+            self.progress.warn(&format!("{} of the client's own spans were not exported to {}: {why}", counters.dropped, export.endpoint));
         }
-        let export = self.info.export.get_or_insert_default();
         (export.exported, export.dropped, export.retries, export.error) =
             (counters.exported, counters.dropped, counters.retries, counters.error);
     }

@@ -69,7 +69,7 @@ impl Signals {
         let (leaver, leave) = watch::channel(false);
         let (stage, present) = watch::channel(Stage::Free);
         tokio::spawn(async move {
-            let mut interrupts = 0_u32;
+            let (mut interrupts, mut terminated) = (0_u32, false);
             loop {
                 let hung_up = async {
                     match &mut hang_up {
@@ -77,10 +77,10 @@ impl Signals {
                         None => std::future::pending().await,
                     }
                 };
-                let wish = tokio::select! {
-                    _ = interrupt.recv() => Asked::Interrupt,
-                    _ = terminate.recv() => Asked::Terminate,
-                    _ = hung_up => Asked::Terminate,
+                let (wish, name) = tokio::select! {
+                    _ = interrupt.recv() => (Asked::Interrupt, "SIGINT"),
+                    _ = terminate.recv() => (Asked::Terminate, "SIGTERM"),
+                    _ = hung_up => (Asked::Terminate, "SIGHUP"),
                 };
                 interrupts += u32::from(wish == Asked::Interrupt && interrupts < 2);
                 let again = wish == Asked::Interrupt && interrupts > 1;
@@ -103,6 +103,13 @@ impl Signals {
                             "interrupted: finishing the report; press Ctrl-C again to leave at once, and `milvus-bench report` makes it later"
                         }
                         _ => "interrupted: ending the measurement and keeping what was measured; press Ctrl-C again to leave at once",
+                    });
+                } else if !std::mem::replace(&mut terminated, true) {
+                    say(&match at {
+                        Stage::Finishing => format!("ended by {name}: finishing the report; `milvus-bench report` makes it later"),
+                        _ => {
+                            format!("ended by {name}: the measurement ends, what was measured is kept, and server spans are not waited for")
+                        }
                     });
                 }
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Cause, Check, Link, MILVUS, advice, probe, probe::Peer};
 use crate::milvus::{
     CallError, CallFailure, Client, ConnectError, ConnectOptions, Credentials, SetupError, TlsCause, Transport, methods, optional,
-    proto::{CheckHealthResponse, ConnectRequest, ConnectResponse, ShowCollectionsRequest, ShowCollectionsResponse},
+    proto::{CheckHealthResponse, ConnectRequest, ConnectResponse},
     tls_refusal,
 };
 
@@ -14,8 +14,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// gRPC statuses `PERMISSION_DENIED`, `UNIMPLEMENTED` and `UNAUTHENTICATED`.
 const DENIED: CallError = CallError::Grpc(7);
-const UNKNOWN_METHOD: CallError = CallError::Grpc(12);
+const UNKNOWN_METHOD: CallError = CallError::UNIMPLEMENTED;
 const UNAUTHENTICATED: CallError = CallError::Grpc(16);
+
+/// What a gRPC server is that does not know the calls which every Milvus knows.
+pub const NO_MILVUS: &str = "a gRPC server is there, but no Milvus (Jaeger's 16685 and 4317 are such servers)";
 
 /// A Milvus that answered.
 pub(super) struct Server {
@@ -37,7 +40,7 @@ pub(super) async fn check(options: &ConnectOptions) -> (Link, Option<Server>) {
         }
     };
     let client = Client::new(transport, TIMEOUT);
-    let version = match version(&client).await {
+    let version = match client.identify().await {
         Ok(version) => version,
         Err(error) => {
             let peer = probe::look_at(&options.uri).await;
@@ -69,16 +72,6 @@ async fn unanswered_by_tls(options: &ConnectOptions, error: &SetupError) -> Opti
         CallError::Unavailable => tls_refusal(options).await,
         _ => None,
     }
-}
-
-/// None where the server does not know `GetVersion`, but lists collections: milvus-lite.
-async fn version(client: &Client) -> Result<Option<String>, SetupError> {
-    let version = optional(client.version().await)?;
-    if version.is_none() {
-        // Every Milvus knows this one. A server that does not is something else.
-        let _: ShowCollectionsResponse = client.call(&methods::SHOW_COLLECTIONS, &ShowCollectionsRequest::default(), b"").await?;
-    }
-    Ok(version)
 }
 
 /// `, deployed as STANDALONE`, or nothing: not all versions say it.
@@ -198,10 +191,7 @@ fn causes_of_failed_call(failure: &CallFailure, peer: Peer, credentials: &Creden
             vec![Cause::new("this Milvus wants to know who asks (common.security.authorizationEnabled)", credentials_key)]
         }
         UNAUTHENTICATED | DENIED => vec![Cause::new("user, password or token are wrong, or the user may not do this", credentials_key)],
-        UNKNOWN_METHOD => vec![Cause::new(
-            "a gRPC server is there, but no Milvus (Jaeger's 16685 and 4317 are such servers)",
-            "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"",
-        )],
+        UNKNOWN_METHOD => vec![Cause::new(NO_MILVUS, "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"")],
         CallError::Timeout => vec![
             Cause::new("Milvus is overloaded, or waits for etcd or its message queue", "its log; docker compose ps; kubectl get pods"),
             Cause::new("what listens there does not answer gRPC", "--uri, or [milvus] uri in the scenario"),

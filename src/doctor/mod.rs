@@ -26,6 +26,8 @@ use crate::{
     telemetry::{ExportOptions, IdStream, Nonce, RequestIds},
 };
 
+pub use milvus_link::NO_MILVUS;
+pub use probe::is_web_server;
 pub use render::render;
 
 /// Name of the first link: Milvus answers, and says that it is well.

@@ -47,6 +47,11 @@ pub(super) async fn look_at(url: &str) -> Peer {
     }
 }
 
+/// Whether a web server without TLS is at `url`: its HTTP/1 is not what gRPC speaks.
+pub async fn is_web_server(url: &str) -> bool {
+    look_at(url).await == Peer::Http
+}
+
 async fn speaks(mut stream: TcpStream) -> Peer {
     let mut answer = [0; 5];
     let talk = async {

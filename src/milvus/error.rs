@@ -22,6 +22,11 @@ pub enum CallError {
     Forbidden,
 }
 
+impl CallError {
+    /// gRPC status `UNIMPLEMENTED`: the server does not know the call.
+    pub const UNIMPLEMENTED: Self = Self::Grpc(12);
+}
+
 impl fmt::Display for CallError {
     /// The stable outcome code of the run folder: `timeout`, `unavailable`, `grpc_8`, `milvus_100`, ...
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

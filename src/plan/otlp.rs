@@ -136,13 +136,19 @@ fn of_scenario(at: &At<ExportTarget>) -> Target<'_> {
     }
 }
 
+/// What [`older_names`]' variable has for programs of other conventions, each also with `/dup`.
+const OTHER_CONVENTIONS: [&str; 8] = ["http", "database", "messaging", "code", "k8s", "db", "system", "gen_ai_latest_experimental"];
+
 /// Whether the older names of RPC attributes are wanted beside those of today.
 pub(super) fn older_names(env: Environment<'_>, remarks: &mut Vec<Remark>) -> bool {
     const NAME: &str = "OTEL_SEMCONV_STABILITY_OPT_IN";
     let text = env(NAME).unwrap_or_default();
-    let asked: Vec<&str> = text.split(',').map(str::trim).collect();
+    let asked: Vec<&str> = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
     for word in &asked {
-        if (word.starts_with("rpc") && !["rpc", "rpc/dup"].contains(word)) || *word == "database/dup" {
+        // Those of other conventions are for other programs, but for the one that a client of a database might follow.
+        let area = word.strip_suffix("/dup").unwrap_or(word);
+        let is_for_others = OTHER_CONVENTIONS.contains(&area) && *word != "database/dup";
+        if !is_for_others && !["rpc", "rpc/dup"].contains(word) {
             remarks.push(Remark::Variable {
                 variable: NAME.to_owned(),
                 story: format!("has {}, which is ignored; allowed are rpc and rpc/dup", quoted(word)),
@@ -153,13 +159,30 @@ pub(super) fn older_names(env: Environment<'_>, remarks: &mut Vec<Remark>) -> bo
 }
 
 /// Attributes of this process for all its spans: those of `OTEL_RESOURCE_ATTRIBUTES`.
-pub(super) fn resource(env: Environment<'_>) -> Vec<(String, String)> {
-    pairs(&env("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default()).flatten().collect()
+pub(super) fn resource(env: Environment<'_>, remarks: &mut Vec<Remark>) -> Vec<(String, String)> {
+    const NAME: &str = "OTEL_RESOURCE_ATTRIBUTES";
+    let text = env(NAME).unwrap_or_default();
+    let mut found = Vec::new();
+    for (entry, pair) in entries(&text).zip(pairs(&text)) {
+        match pair {
+            Ok(pair) => found.push(pair),
+            Err(story) => {
+                let story = format!("has {story}, {}, which is left out; entries are name=value", quoted(entry));
+                remarks.push(Remark::Variable { variable: NAME.to_owned(), story });
+            }
+        }
+    }
+    found
+}
+
+/// Entries of such a list that are not empty.
+fn entries(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty())
 }
 
 /// The pairs of a list as OpenTelemetry's variables have it, values percent-encoded; what is no pair is an error that says so.
 fn pairs(text: &str) -> impl Iterator<Item = Result<(String, String), &'static str>> {
-    text.split(',').filter(|entry| !entry.trim().is_empty()).map(|entry| {
+    entries(text).map(|entry| {
         let (key, value) = entry.split_once('=').ok_or("an entry without `=`")?;
         let value = percent_decode_str(value.trim()).decode_utf8().map_err(|_| "a value that is no UTF-8")?;
         let key = key.trim();

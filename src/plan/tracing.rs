@@ -40,7 +40,7 @@ pub(super) fn resolve(
         keep_ids: table.keep_ids.as_ref().is_some_and(|at| at.value),
         service_name: service_name(table, env, remarks)?,
         export: otlp::export(table, flags, env, remarks)?,
-        resource: otlp::resource(env),
+        resource: otlp::resource(env, remarks),
         older_names: otlp::older_names(env, remarks),
         source: source.map_or("auto", |row| row.name).to_owned(),
         endpoint: endpoint(spans, flags, source.map_or(JAEGER, |row| row.default_endpoint), remarks)?,

@@ -195,7 +195,11 @@ fn a_client_proves_who_it_is_over_http() {
         assert!(receiver.spans() > 50, "{}", ended.stderr);
         let bench = Bench::at(&fake, &[]);
         let ended = run(&bench, &[endpoint, authority], &[]);
-        assert!(exported(&bench).0 == 0 && ended.stderr.contains("not exported: no answer over HTTP"), "{}", ended.stderr);
+        assert!(
+            exported(&bench).0 == 0 && ended.stderr.contains("not exported to http") && ended.stderr.contains(": no answer over HTTP"),
+            "{}",
+            ended.stderr
+        );
     }
 }
 

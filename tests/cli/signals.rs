@@ -117,8 +117,32 @@ fn a_termination_reports_without_waiting_for_spans() {
     let folder = bench.only_folder();
     folder.check();
     assert_eq!(folder.run()["status"], "interrupted");
-    assert!(folder.run()["fetch"].is_null());
+    assert!(ended.stderr.contains("ended by SIGTERM: "), "{}", ended.stderr);
+    let why = "ended by SIGTERM or SIGHUP, which wait for no server spans: what the embedded receiver had is gone with it";
+    assert!(folder.run()["fetch"]["error"].as_str().is_some_and(|error| error.contains(why)));
+    let reason = folder.report()["verdict"]["reasons"]
+        .as_array()
+        .and_then(|reasons| reasons.iter().find(|reason| reason["code"] == "no_spans").cloned());
+    assert!(
+        reason.expect("a reason")["advice"].as_str().is_some_and(|advice| advice.contains(why) && !advice.contains("set [tracing.spans]"))
+    );
     assert!(count(&folder.workload("alone", "search")["requests"], "ok") >= 48);
+}
+
+#[test]
+fn a_hang_up_names_itself_and_how_the_spans_come_later() {
+    let fake = FakeMilvus::start();
+    let source = format!("source = \"jaeger\"\nendpoint = \"http://127.0.0.1:{}\"", closed_port());
+    let bench = Bench::at(&fake, &[("\"1s\"", "\"10m\""), ("source = \"none\"", source.as_str())]);
+    let running = bench.start(&[]);
+    wait(fake.called(&methods::SEARCH, 50));
+    running.signal(Signal::HUP);
+    let ended = running.ended().exits(143);
+    assert_eq!(ended.stderr.matches("ended by SIGHUP: ").count(), 1, "{}", ended.stderr);
+    let words: Vec<&str> = ended.stdout.split_whitespace().collect();
+    let said = words.join(" ");
+    let why = "ended by SIGTERM or SIGHUP, which wait for no server spans: `milvus-bench spans` fetches them";
+    assert_eq!(said.matches(why).count(), 1, "{}", ended.stdout);
 }
 
 #[test]

@@ -22,6 +22,7 @@ enum Manner {
     Echo,
     Quote,
     Silence,
+    NoHttp2,
 }
 
 /// A web server on a free port, until the test's process ends.
@@ -49,6 +50,11 @@ impl WebServer {
     /// Takes connections and never answers.
     pub(crate) fn silent() -> Self {
         Self::start(Manner::Silence)
+    }
+
+    /// Hangs up on HTTP/2 without a word, and answers HTTP/1.
+    pub(crate) fn without_http2() -> Self {
+        Self::start(Manner::NoHttp2)
     }
 
     fn start(manner: Manner) -> Self {
@@ -85,7 +91,8 @@ fn answer(mut stream: TcpStream, manner: Manner, seen: &Mutex<String>) {
     }
     seen.lock().unwrap_or_else(PoisonError::into_inner).push_str(&request);
     let (status, kind, text) = match manner {
-        Manner::Page => ("200 OK", "html", "<!doctype html><title>Sign in</title>".to_owned()),
+        Manner::NoHttp2 if request.starts_with("PRI ") => return,
+        Manner::Page | Manner::NoHttp2 => ("200 OK", "html", "<!doctype html><title>Sign in</title>".to_owned()),
         Manner::Echo => ("500 Internal Server Error", "html", request.clone()),
         Manner::Quote => ("500 Internal Server Error", "plain", request.lines().skip(1).collect::<Vec<_>>().join(" ")),
         // Until the client gives up.
@@ -201,6 +208,9 @@ fn an_embedded_receiver_takes_the_spans_of_the_client_too() {
     let bench = Bench::at(&fake, &[("source = \"none\"", &keys), ("export = \"off\"", &export)]);
     let stderr = bench.run(&[]).exits(0).stderr;
     assert!(stderr.contains(" requests in 52 traces from OTLP receiver"), "50 searches, preparation and clean-up: {stderr}");
+    let readings: Vec<&str> = stderr.lines().filter(|line| line.starts_with("spans: first reading: ")).collect();
+    let [begins, ends] = readings.as_slice() else { panic!("not two lines of the first reading: {stderr}") };
+    assert!(begins.ends_with(": 52 traces") && ends.contains(": done, 52 traces asked for; "), "{stderr}");
     let export = &bench.only_folder().run()["export"];
     assert_eq!((export["endpoint"].as_str(), count(export, "dropped")), (Some(format!("http://{listen}").as_str()), 0), "{export:#}");
     assert!(count(export, "exported") >= 50, "{export:#}");

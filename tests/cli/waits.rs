@@ -1,10 +1,17 @@
 //! What is waited for, how long, and what is said of it.
 
+use std::net::SocketAddr;
+
 use milvus_bench::milvus::methods;
-use tonic::Code;
+use tonic::{
+    Code,
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
 
 use crate::{
     bench::{Bench, closed_port, scenario},
+    source::WebServer,
     support::fake_milvus::{Failure, FakeMilvus},
 };
 
@@ -75,6 +82,57 @@ fn a_refused_connection_is_waited_for_where_that_was_asked() {
     running.ended().exits(0);
     let gone = scenario(&format!("http://127.0.0.1:{}", closed_port()), &[("timeout = \"5s\"", "timeout = \"5s\"\nwait = \"1s\"")]);
     Bench::new(&gone).run(&[]).exits(2).error(&["no connection to Milvus", "it was waited for 1 s"]);
+}
+
+#[test]
+fn a_web_server_is_no_milvus_that_starts() {
+    for server in [WebServer::without_http2(), WebServer::page()] {
+        let uri = server.url();
+        let bench = Bench::new(&scenario(&uri, &[]));
+        for arguments in [&["run", "scenario.toml"][..], &["run", "scenario.toml", "--wait", "1m"], &["init", "--uri", &uri]] {
+            let ended = bench.call(arguments).exits(2);
+            let error = ended.error(&[&uri, "does not speak HTTP/2", "19530"]);
+            assert!(!error.contains("waited") && !ended.stderr.contains("asking again"), "{}", ended.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_grpc_server_that_is_no_milvus_is_named_before_any_collection() {
+    let (address, _runtime) = no_milvus();
+    let uri = format!("http://{address}");
+    let bench = Bench::new(&scenario(&uri, &[]));
+    for arguments in [&["run", "scenario.toml"][..], &["init", "--uri", &uri], &["init", "words", "--uri", &uri]] {
+        let ended = bench.call(arguments).exits(2);
+        ended.error(&["there is no Milvus at", &uri, "a gRPC server is there, but no Milvus", "--uri"]);
+        assert!(!ended.stderr.contains("asking again") && !ended.stderr.contains("DescribeCollection"), "{}", ended.stderr);
+    }
+}
+
+/// milvus-lite knows no `GetVersion`.
+#[test]
+fn a_milvus_that_does_not_tell_its_version_is_one() {
+    let fake = FakeMilvus::start();
+    fake.fail(&methods::GET_VERSION, .., Failure::grpc(Code::Unimplemented, "Method not implemented!"));
+    Bench::at(&fake, &[]).run(&[]).exits(0);
+}
+
+#[test]
+fn init_waits_for_a_milvus_that_starts() {
+    let fake = FakeMilvus::start();
+    fake.fail(&methods::GET_VERSION, 1..=1, not_ready());
+    let ended = Bench::at(&fake, &[]).call(&["init", "--uri", &fake.uri()]).exits(2);
+    ended.error(&["no collection that could be searched"]);
+    assert!(ended.stderr.contains("is not ready yet") && ended.stderr.contains("asking again"), "{}", ended.stderr);
+}
+
+/// A gRPC server without services, until the runtime ends.
+fn no_milvus() -> (SocketAddr, tokio::runtime::Runtime) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    runtime.spawn(Server::builder().add_routes(Routes::default()).serve_with_incoming(TcpIncoming::from(listener)));
+    (address, runtime)
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! They are polls and look-ups: sent without a trace context. The database is that of the [`super::Transport`].
 
 use super::{
-    CallError, CallFailure, Client, Method, SetupError, none_if,
+    CallError, CallFailure, Client, Method, SetupError, if_allowed, none_if,
     proto::{
         CheckHealthRequest, CheckHealthResponse, ConsistencyLevel, DescribeCollectionRequest, DescribeCollectionResponse,
         DescribeIndexRequest, DescribeIndexResponse, FieldData, GetCollectionStatisticsRequest, GetCollectionStatisticsResponse,
@@ -22,6 +22,25 @@ impl Client {
     pub async fn version(&self) -> Result<String, SetupError> {
         let reply: GetVersionResponse = self.call(&methods::GET_VERSION, &GetVersionRequest {}, b"").await?;
         Ok(reply.version)
+    }
+
+    /// The version of a Milvus; None where it does not know the question, but lists collections: milvus-lite.
+    ///
+    /// # Errors
+    /// A call failed: with [`CallError::UNIMPLEMENTED`] where a gRPC server is there that is no Milvus.
+    pub async fn identify(&self) -> Result<Option<String>, SetupError> {
+        // Whoever may search may not be allowed to ask this.
+        let version = if_allowed(self.version().await)?;
+        if version.is_none() {
+            // Every Milvus knows this one, and may deny it. A server that does not is something else.
+            let listed: Result<ShowCollectionsResponse, _> =
+                self.call(&methods::SHOW_COLLECTIONS, &ShowCollectionsRequest::default(), b"").await;
+            match listed {
+                Err(error) if error.failure.error == CallError::UNIMPLEMENTED => return Err(error),
+                listed => if_allowed(listed)?,
+            };
+        }
+        Ok(version)
     }
 
     /// Health of the server: `is_healthy` with `reasons` if not, and the quota states.

@@ -152,7 +152,7 @@ fn settings_of_the_exporter() {
             ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "ca.pem"),
             ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "cert.pem"),
             ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "key.pem"),
-            ("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=a%20pod,none,a=b"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "k8s.pod.name=a%20pod,,a=b,"),
         ],
     );
     let export = plan.tracing.export.as_ref().unwrap();
@@ -196,9 +196,25 @@ fn settings_that_cant_be_used_are_named() {
 }
 
 #[test]
+fn attributes_that_are_none_are_named() {
+    let plan = plan_of("", None, &[], &[("OTEL_RESOURCE_ATTRIBUTES", "x, y=z,=3,v=%FF")]);
+    assert_eq!(plan.tracing.resource, [("y".to_owned(), "z".to_owned())]);
+    let remarks: Vec<String> = plan.remarks.iter().map(ToString::to_string).collect();
+    let words = [("\"x\"", "without `=`"), ("\"=3\"", "without a name"), ("\"v=%FF\"", "no UTF-8")];
+    assert_eq!(remarks.len(), words.len(), "{remarks:?}");
+    for (remark, (entry, why)) in remarks.iter().zip(words) {
+        assert!([entry, why, "OTEL_RESOURCE_ATTRIBUTES"].iter().all(|word| remark.contains(word)), "{remark}");
+    }
+}
+
+#[test]
 fn older_names_are_asked_for_by_a_variable() {
     let older = |text| plan_of("", None, &[], &[("OTEL_SEMCONV_STABILITY_OPT_IN", text)]).tracing.older_names;
     assert!(older("rpc/dup") && older("http, rpc/dup") && older("rpc,rpc/dup"));
     assert!(!older("rpc") && !older("") && !older("http/dup"));
     check(&[("OTEL_SEMCONV_STABILITY_OPT_IN", "http,rpc/old")], "grpc http://127.0.0.1:4317", &[&["rpc/old", "rpc/dup"]]);
+    for word in ["xyz", "database/dup", "http/old"] {
+        let text = format!("http/dup,database,{word},");
+        check(&[("OTEL_SEMCONV_STABILITY_OPT_IN", &text)], "grpc http://127.0.0.1:4317", &[&[word, "ignored", "rpc/dup"]]);
+    }
 }

@@ -40,6 +40,8 @@ pub(super) enum Refusal {
     Unreadable,
     /// Its sender fell silent in the middle.
     Unfinished,
+    /// For a reason beyond the [`MOST_REASONS`] that are kept apart.
+    Other,
 }
 
 impl fmt::Display for Refusal {
@@ -53,6 +55,7 @@ impl fmt::Display for Refusal {
             Self::ContentType(name) => write!(f, "of the type {name}: OTLP is application/x-protobuf or application/json"),
             Self::Unreadable => f.write_str("that are no OTLP: look at what sends to this port"),
             Self::Unfinished => f.write_str("that broke off"),
+            Self::Other => f.write_str("for further reasons: look at what sends to this port"),
         }
     }
 }
@@ -85,7 +88,7 @@ impl Store {
     pub(super) fn refuse(&mut self, refusal: Refusal) {
         let refusal = match refusal {
             refusal if self.refused.len() < MOST_REASONS || self.refused.contains_key(&refusal) => refusal,
-            _ => Refusal::Unreadable,
+            _ => Refusal::Other,
         };
         *self.refused.entry(refusal).or_default() += 1;
     }
@@ -155,6 +158,9 @@ mod tests {
             "{text}"
         );
         (0..100).for_each(|number| store.refuse(Refusal::Encoding(format!("e{number}"))));
-        assert!(store.refused.len() <= MOST_REASONS + 1 && store.refused().expect("refused").starts_with("103 "), "{:?}", store.refused);
+        store.refuse(Refusal::TooLarge);
+        let text = store.refused().expect("refused");
+        assert!(text.contains("93 for further reasons") && !text.contains("no OTLP"), "{text}");
+        assert!(store.refused.len() <= MOST_REASONS + 1 && store.refused().expect("refused").starts_with("104 "), "{:?}", store.refused);
     }
 }

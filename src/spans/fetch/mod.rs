@@ -83,7 +83,7 @@ impl FetchRules {
     }
 }
 
-/// Where the fetch is; given after each reading, and once a second while nothing is answered.
+/// Where the fetch is; given before each look, after each reading, and once a second while nothing is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchProgress {
     /// 1 for the first look at all ids, then 2, 3, ...
@@ -197,6 +197,10 @@ impl Session<'_> {
         let task =
             |due: Due| Task { trace_id: self.entries.trace_id(due.index), at: due.at, has_failed: self.entries.has_failed(due.index) };
         let work: Vec<(usize, Task)> = due.into_iter().map(|due| (due.index, task(due))).collect();
+        if of == 0 {
+            return Ok(false);
+        }
+        progress(FetchProgress { look, done: 0, of, spans: self.entries.spans(), trouble: None });
         let pace = Pace::new(self.rules.in_flight.max(1));
         let mut readings = futures_util::stream::iter(work)
             .map(|(index, task)| {

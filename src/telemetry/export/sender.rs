@@ -146,11 +146,11 @@ impl Sender {
                 Failure { text: with(&format!("HTTP status {status}"), &self.clean(&words)), http_status: Some(status) }
             }
             (Some(HttpFailure { status: None, words }), _) => {
-                Failure { text: with("no answer over HTTP", &self.clean(&words)), http_status: None }
+                Failure { text: with("no answer over HTTP", &of_transport(&self.clean(&words))), http_status: None }
             }
             // With its causes behind the code it is the transport's failure, and the words repeat the first of them.
             (None, Some((_, code))) if code.contains(": ") => {
-                Failure { text: format!("gRPC code: {}", self.clean(code)), http_status: None }
+                Failure { text: format!("gRPC code: {}", of_transport(&self.clean(code))), http_status: None }
             }
             (None, Some((_, code))) => Failure { text: with(&format!("gRPC code: {code}"), words), http_status: None },
             (None, None) => Failure { text: self.clean(&said), http_status: None },
@@ -161,6 +161,21 @@ impl Sender {
     fn clean(&self, text: &str) -> String {
         self.mask.text(text).split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_WORDS).collect()
     }
+}
+
+/// Errors of a transport in the order of their causes, which often repeat each other, each once; in words where TLS met none.
+fn of_transport(text: &str) -> String {
+    let mut said: Vec<&str> = Vec::new();
+    text.split(": ").for_each(|part| {
+        if !said.contains(&part) {
+            said.push(part);
+        }
+    });
+    // How rustls says that the first answer is no record of TLS.
+    if said.iter().any(|part| part.ends_with("InvalidContentType")) {
+        said.push("what is there does not speak TLS, so its address begins with http:// (OTEL_EXPORTER_OTLP_INSECURE=true where it has no scheme)");
+    }
+    said.join(": ")
 }
 
 /// Those that HTTP allows; the others were named when the settings were read.
@@ -189,6 +204,17 @@ fn resource(options: &ExportOptions) -> (Resource, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn causes_of_a_transport_are_said_once() {
+        let twice = "Unavailable: tcp connect error: tcp connect error: Connection refused (os error 111)";
+        assert_eq!(of_transport(twice), "Unavailable: tcp connect error: Connection refused (os error 111)");
+        let plain = of_transport(
+            "Unavailable: received corrupt message of type InvalidContentType: received corrupt message of type InvalidContentType",
+        );
+        assert_eq!(plain.matches("InvalidContentType").count(), 1, "{plain}");
+        assert!(plain.contains("does not speak TLS"), "{plain}");
+    }
 
     #[test]
     fn the_first_of_a_name_counts() {

@@ -305,6 +305,19 @@ fn an_endpoint_that_is_gone_costs_the_tries_of_one_batch_at_the_end() {
     assert!(counters.retries < 2 * TRIES as u64, "{} further tries", counters.retries);
     let error = counters.error.unwrap_or_default();
     assert!(error.starts_with("gRPC code: Unavailable: ") && error.contains("refused"), "{error}");
+    assert_eq!(error.matches("tcp connect error").count(), 1, "{error}");
+}
+
+#[test]
+fn a_plain_port_is_no_tls_and_that_is_said() {
+    let running = collector([]);
+    let mut options = running.options.clone();
+    options.endpoint = options.endpoint.replace("http://", "https://");
+    for protocol in [ExportProtocol::Grpc, ExportProtocol::HttpProtobuf] {
+        options.protocol = protocol;
+        let error = export_within(&options, QUICK, 1, &template("short")).error.unwrap_or_default();
+        assert!(error.contains("does not speak TLS") && error.matches("InvalidContentType").count() == 1, "{error}");
+    }
 }
 
 #[test]
