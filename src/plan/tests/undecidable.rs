@@ -174,6 +174,12 @@ fn rows_that_no_reply_exceeds() {
         // The other workloads have none.
         required(require, &[], &["so no run can fulfil it"]);
     }
+    // Of two workloads one that can't is enough, and one that always does is not.
+    let more = ("[workloads.ingest]", "[workloads.more]\noperation = \"search\"\nrate = 5\nlimit = 20\n[workloads.ingest]");
+    let both = [more, ("workloads = [\"search\"]", "workloads = [\"search\", \"more\"]")];
+    required("rows.mean > 15", &both, &["no reply of workload `search` holds more than 10 rows, so no run can fulfil it"]);
+    allowed("require = 'rows.mean > 15'\nworkload = \"more\"", &both);
+    allowed("require = 'rows.mean < 15'", &both);
     refused(&search("rows.mean < 31"), &[("params = { ef = 64 }", "nq = 3")], &["more than 30 rows"]);
     allowed(&search("rows.mean < 10"), &[]);
     allowed(&search("rows.mean >= 10"), &[]);
