@@ -91,6 +91,11 @@ impl Ended {
         self
     }
 
+    /// stdout as one line: sentences of a report are broken where its width ends.
+    pub(crate) fn stdout_words(&self) -> String {
+        self.stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// The one line of stderr that begins with `error: `, which must hold all of `words`.
     #[track_caller]
     pub(crate) fn error(&self, words: &[&str]) -> &str {
