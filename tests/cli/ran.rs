@@ -76,7 +76,7 @@ fn callers_whose_rows_are_used_up_have_the_rates_of_the_moment_that_they_took() 
 fn rows_that_are_used_up_beside_others_cut_nothing_but_their_own_workload() {
     let fake = FakeMilvus::start();
     let others = "[workloads.ingest]\noperation = \"insert\"\nbatch = 10\nrate = 50\narrivals = \"even\"\n[[phases]]";
-    let threshold = "[[thresholds]]\nworkload = \"ingest\"\nrequire = \"throughput > 1\"\nabort = { over = \"1s\", after = \"0s\" }\n";
+    let threshold = "[[thresholds]]\nrequire = \"throughput > 1\"\nabort = { over = \"1s\", after = \"0s\" }\n";
     let changes = [
         ("[[phases]]", format!("{threshold}{others}")),
         ("duration = \"1s\"", "duration = \"6s\"".to_owned()),
