@@ -260,6 +260,8 @@ impl Reading<'_> {
                 progress.step(&in_words(&at));
             }
             None if at.done == at.of => progress.step(&in_words(&at)),
+            // Until the first has settled, or is old enough to be read again, there is nothing new to say.
+            None if at.done == 1 => began.set(Instant::now()),
             // A short reading has said what there is to say.
             None if began.get().elapsed() >= SHORT_LOOK => progress.now(&in_words(&at)),
             None => {}
