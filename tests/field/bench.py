@@ -154,8 +154,8 @@ class Field:
         result.folder = folder
         return result
 
-    def on_real(self):
-        """Arguments that name the real Jaeger's addresses; the scenario names Milvus'."""
+    def on_real(self, uri=None):
+        """Arguments that name the real servers' addresses; `uri`: of what stands before Milvus."""
         stack = self.real()
         sets = {"tracing.spans.endpoint": stack["jaeger_grpc"], "tracing.export": stack["otlp"]}
-        return [part for key, value in sets.items() for part in ("--set", f"{key}={value}")]
+        return ["--uri", uri or stack["milvus"], *[part for key, value in sets.items() for part in ("--set", f"{key}={value}")]]

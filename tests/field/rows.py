@@ -216,9 +216,9 @@ def lost_streams(field):
 
 
 def rate_limited_flush(field):
-    checks, stack, on_real = Checks(), field.real(), field.on_real()
+    checks, stack = Checks(), field.real()
     port = field.python("traces/gproxy.py", "ratelimit-flush", stack["milvus"].split("//")[1])
-    result = field.run(field.scenario("traces/full.toml"), *on_real, "--uri", f"http://127.0.0.1:{port}")
+    result = field.run(field.scenario("traces/full.toml"), *field.on_real(f"http://127.0.0.1:{port}"))
     checks.code(result, 0)
     checks.says(result, "rate limit")
     return checks.done()
@@ -386,11 +386,11 @@ def exporter_words(field):
 
 
 def changed_sampling(field):
-    checks, on_real, stack = Checks(), field.on_real(), field.real()
+    checks, stack = Checks(), field.real()
     for mode in ("unsample", "unsample-half", "new-trace", "strip-traceparent"):
         port = field.python("traces/gproxy.py", mode, stack["milvus"].split("//")[1])
         uri = f"http://127.0.0.1:{port}"
-        result = field.run(field.scenario("traces/base.toml"), *on_real, "--uri", uri, "--set", "tracing.spans.deadline=12s", "--set", "phases.steady.duration=2s")
+        result = field.run(field.scenario("traces/base.toml"), *field.on_real(uri), "--set", "tracing.spans.deadline=12s", "--set", "phases.steady.duration=2s")
         checks.that(re.search(r"traceparent|sampled flag", result.text), f"{mode}: run does not name it", result)
         # Of one that lets half pass a look at a few requests may see nothing.
         if mode != "unsample-half":
