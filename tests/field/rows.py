@@ -281,7 +281,7 @@ def pages(field):
     checks = Checks()
     for status in ("413", "404", "503"):
         port = field.python("traces/h2http.py", status)
-        for result in (field.bench("doctor", "--uri", f"http://127.0.0.1:{port}"), field.run(field.scenario("traces/full.toml"), "--uri", f"http://127.0.0.1:{port}")):
+        for result in (field.bench("doctor", "--uri", f"http://127.0.0.1:{port}"), field.run(field.scenario("traces/full.toml"), "--uri", f"http://127.0.0.1:{port}", "--wait", "2s")):
             checks.that(result.code in (1, 2), f"{status}: exit code", result)
             checks.says(result, rf"HTTP( status)? {status}")
     return checks.done()
