@@ -1,8 +1,10 @@
-//! A bare `h2` client: what HTTP/2 itself costs, without recording, trace context, timeouts or schedule.
+//! A bare `h2` client: what HTTP/2 itself costs, without recording, trace context, timeouts or
+//! schedule.
 //!
-//! `cargo bench --bench bare_h2 -- URI IN_FLIGHT SECONDS BODY_BYTES CONNECTIONS` sends searches of 128 or more dimensions
-//! to a null Milvus and prints one line of JSON: requests per second, CPU microseconds of this process per request, share
-//! of one core. `benches/engine.py` runs it beside the other clients.
+//! `cargo bench --bench bare_h2 -- URI IN_FLIGHT SECONDS BODY_BYTES CONNECTIONS` sends searches of
+//! 128 or more dimensions to a null Milvus and prints one line of JSON: requests per second, CPU
+//! microseconds of this process per request, share of one core. `benches/engine.py` runs it beside
+//! the other clients.
 
 #![allow(clippy::print_stdout)]
 
@@ -24,14 +26,20 @@ struct Load {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
     let [uri, in_flight, seconds, body_file, connections] = &arguments[..] else {
         println!("bare_h2: no arguments, nothing is measured; see the head of benches/bare_h2.rs");
         return;
     };
     let number = |text: &String| text.parse::<f64>().expect("a number");
     let options = tokio::runtime::LocalOptions::default();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(options).expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(options)
+        .expect("a runtime");
     runtime.block_on(measure(
         uri.trim_start_matches("http://").to_owned(),
         number(in_flight) as usize,
@@ -41,7 +49,13 @@ fn main() {
     ));
 }
 
-async fn measure(authority: String, in_flight: usize, length: Duration, body: &[u8], connections: usize) {
+async fn measure(
+    authority: String,
+    in_flight: usize,
+    length: Duration,
+    body: &[u8],
+    connections: usize,
+) {
     let done = Rc::new(Cell::new(0));
     let mut framed = BytesMut::new();
     framed.put_u8(0);
@@ -92,7 +106,12 @@ async fn measure(authority: String, in_flight: usize, length: Duration, body: &[
 
 async fn call(load: Load) {
     let mut sender = load.sender;
-    let uri: http::Uri = format!("http://{}/milvus.proto.milvus.MilvusService/Search", load.authority).parse().expect("a URI");
+    let uri: http::Uri = format!(
+        "http://{}/milvus.proto.milvus.MilvusService/Search",
+        load.authority
+    )
+    .parse()
+    .expect("a URI");
     while Instant::now() < load.until {
         let mut request = Request::new(());
         *request.method_mut() = http::Method::POST;
@@ -108,7 +127,10 @@ async fn call(load: Load) {
             let _ = body.flow_control().release_capacity(data.len());
         }
         let trailers = body.trailers().await.expect("trailers").expect("trailers");
-        assert_eq!(trailers.get("grpc-status").map(HeaderValue::as_bytes), Some(&b"0"[..]));
+        assert_eq!(
+            trailers.get("grpc-status").map(HeaderValue::as_bytes),
+            Some(&b"0"[..])
+        );
         load.done.set(load.done.get() + 1);
     }
 }

@@ -1,7 +1,9 @@
-//! A bare client on tonic's channel: what the usual gRPC client of Rust costs, without recording, trace context or schedule.
+//! A bare client on tonic's channel: what the usual gRPC client of Rust costs, without recording,
+//! trace context or schedule.
 //!
-//! `cargo bench --bench bare_tonic -- URI IN_FLIGHT SECONDS BODY_FILE CONNECTIONS` is to tonic what `benches/bare_h2.rs` is to `h2`:
-//! the same body again and again, one thread, the reply as bytes; prints the same line of JSON.
+//! `cargo bench --bench bare_tonic -- URI IN_FLIGHT SECONDS BODY_FILE CONNECTIONS` is to tonic what
+//! `benches/bare_h2.rs` is to `h2`: the same body again and again, one thread, the reply as bytes;
+//! prints the same line of JSON.
 
 #![allow(clippy::print_stdout)]
 
@@ -19,14 +21,22 @@ use tonic::{
 };
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
     let [uri, in_flight, seconds, body_file, connections] = &arguments[..] else {
-        println!("bare_tonic: no arguments, nothing is measured; see the head of benches/bare_tonic.rs");
+        println!(
+            "bare_tonic: no arguments, nothing is measured; see the head of benches/bare_tonic.rs"
+        );
         return;
     };
     let number = |text: &String| text.parse::<f64>().expect("a number");
     let options = tokio::runtime::LocalOptions::default();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(options).expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(options)
+        .expect("a runtime");
     runtime.block_on(measure(
         uri.clone(),
         number(in_flight) as usize,
@@ -42,11 +52,20 @@ async fn measure(uri: String, in_flight: usize, length: Duration, body: Bytes, c
     let cpu = cpu();
     let mut tasks = Vec::new();
     for number in 0..connections {
-        let endpoint = Endpoint::from_shared(uri.clone()).expect("a URI").tcp_nodelay(true);
-        let endpoint = endpoint.initial_stream_window_size(8 << 20).initial_connection_window_size(64 << 20);
+        let endpoint = Endpoint::from_shared(uri.clone())
+            .expect("a URI")
+            .tcp_nodelay(true);
+        let endpoint = endpoint
+            .initial_stream_window_size(8 << 20)
+            .initial_connection_window_size(64 << 20);
         let channel = endpoint.connect().await.expect("a connection");
         for _ in (number..in_flight).step_by(connections) {
-            tasks.push(tokio::task::spawn_local(calls(channel.clone(), body.clone(), began + length, Rc::clone(&done))));
+            tasks.push(tokio::task::spawn_local(calls(
+                channel.clone(),
+                body.clone(),
+                began + length,
+                Rc::clone(&done),
+            )));
         }
     }
     for task in tasks {
@@ -67,7 +86,10 @@ async fn calls(channel: Channel, body: Bytes, until: Instant, done: Rc<Cell<u64>
     let mut client = Grpc::new(channel);
     while Instant::now() < until {
         client.ready().await.expect("ready");
-        client.unary(Request::new(body.clone()), path.clone(), Raw).await.expect("a reply");
+        client
+            .unary(Request::new(body.clone()), path.clone(), Raw)
+            .await
+            .expect("a reply");
         done.set(done.get() + 1);
     }
 }

@@ -1,4 +1,5 @@
-//! Cost of one traced request beside the load threads: building its span, exporting it, and writing its line.
+//! Cost of one traced request beside the load threads: building its span, exporting it, and writing
+//! its line.
 
 use std::{
     hint::black_box,
@@ -56,10 +57,26 @@ fn stream() -> StreamInfo {
 }
 
 fn spans() -> ClientSpans {
-    let roots = [1, 2].map(|span_id| RequestIds { trace_id: u128::from(Nonce(7).0) << 64 | 5, span_id }).to_vec();
+    let roots = [1, 2]
+        .map(|span_id| RequestIds {
+            trace_id: u128::from(Nonce(7).0) << 64 | 5,
+            span_id,
+        })
+        .to_vec();
     let anchor = ClockAnchor::default();
-    let (run, host) = ("a-run-20261122T140500Z-0a1b".to_owned(), "127.0.0.1".to_owned());
-    let context = SpanContext { run, anchor, host, port: 19530, database: None, older_names: false, roots };
+    let (run, host) = (
+        "a-run-20261122T140500Z-0a1b".to_owned(),
+        "127.0.0.1".to_owned(),
+    );
+    let context = SpanContext {
+        run,
+        anchor,
+        host,
+        port: 19530,
+        database: None,
+        older_names: false,
+        roots,
+    };
     ClientSpans::new(context, &[stream()])
 }
 
@@ -74,7 +91,8 @@ fn span(criterion: &mut Criterion) {
     });
 }
 
-/// Processor time of the writer's thread per line of `requests.jsonl`, histograms of the second included.
+/// Processor time of the writer's thread per line of `requests.jsonl`, histograms of the second
+/// included.
 fn line(criterion: &mut Criterion) {
     criterion.bench_function("requests.jsonl/line", |bencher| bencher.iter_custom(write));
 }
@@ -84,7 +102,12 @@ fn write(lines: u64) -> Duration {
     let readings = Arc::new(Mutex::new(Vec::new()));
     let of_writer = Arc::clone(&readings);
     let read = Box::new(move |_: &Interval| of_writer.lock().expect("no panic").push(thread_cpu()));
-    let mut writer = RunWriter::start(&RunFolder::at(folder.path()), Arc::new(vec![stream()]), read).expect("a writer");
+    let mut writer = RunWriter::start(
+        &RunFolder::at(folder.path()),
+        Arc::new(vec![stream()]),
+        read,
+    )
+    .expect("a writer");
     let mut recorder = writer.recorder();
     let blocks = lines.div_ceil(LINES).max(1);
     // The first interval holds nothing and marks the beginning.
@@ -105,12 +128,16 @@ struct Sink;
 
 #[tonic::async_trait]
 impl TraceService for Sink {
-    async fn export(&self, _: Request<ExportTraceServiceRequest>) -> Result<Response<ExportTraceServiceResponse>, Status> {
+    async fn export(
+        &self,
+        _: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
 }
 
-/// Processor time of the exporter's thread per span, to an endpoint of this process, whose time is taken off.
+/// Processor time of the exporter's thread per span, to an endpoint of this process, whose time is
+/// taken off.
 fn export(criterion: &mut Criterion) {
     criterion.bench_function("client span/export", |bencher| bencher.iter_custom(send));
 }
@@ -119,10 +146,17 @@ fn send(count: u64) -> Duration {
     let (listening, address) = mpsc::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let endpoint = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         runtime.block_on(async move {
-            let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-            listening.send(listener.local_addr().expect("an address")).expect("somebody waits");
+            let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+                .await
+                .expect("a free port");
+            listening
+                .send(listener.local_addr().expect("an address"))
+                .expect("somebody waits");
             let serve = Server::builder().add_service(TraceServiceServer::new(Sink));
             let _ = tokio::select! {
                 ended = serve.serve_with_incoming(TcpIncoming::from(listener)) => ended,
@@ -147,7 +181,8 @@ fn send(count: u64) -> Duration {
     drop(stop);
     let endpoint = endpoint.join().expect("the endpoint ends");
     let used = cpu(ClockId::ProcessCPUTime) - process - own;
-    used.saturating_sub(endpoint).mul_f64(count as f64 / pushed as f64)
+    used.saturating_sub(endpoint)
+        .mul_f64(count as f64 / pushed as f64)
 }
 
 fn thread_cpu() -> Duration {

@@ -5,22 +5,42 @@ use std::{hint::black_box, sync::Arc};
 use criterion::{Criterion, criterion_group, criterion_main};
 use milvus_bench::{
     dataset::{DATASETS, Dataset, DatasetOptions},
-    operation::{CollectionShape, Consistency, IndexShape, OPERATIONS, Operation, OperationContext, RequestKey},
+    operation::{
+        CollectionShape, Consistency, IndexShape, OPERATIONS, Operation, OperationContext,
+        RequestKey,
+    },
 };
 
 /// Rows of the data set; the insert goes round it.
 const ROWS: u64 = 10_000;
 
-/// Vectors of dimension `dim` in a file, as a scenario has them; generated ones would measure the generator.
+/// Vectors of dimension `dim` in a file, as a scenario has them; generated ones would measure the
+/// generator.
 fn dataset(folder: &std::path::Path, dim: u32) -> Arc<dyn Dataset> {
-    let format = |name: &str| DATASETS.iter().find(|entry| entry.name == name).expect("a format of the table");
-    let options = DatasetOptions { rows: Some(ROWS), dim: Some(dim), ..DatasetOptions::default() };
+    let format = |name: &str| {
+        DATASETS
+            .iter()
+            .find(|entry| entry.name == name)
+            .expect("a format of the table")
+    };
+    let options = DatasetOptions {
+        rows: Some(ROWS),
+        dim: Some(dim),
+        ..DatasetOptions::default()
+    };
     let random = (format("random").open)(&options).expect("random vectors");
-    let mut file: Vec<u8> = [ROWS as u32, dim].into_iter().flat_map(u32::to_le_bytes).collect();
+    let mut file: Vec<u8> = [ROWS as u32, dim]
+        .into_iter()
+        .flat_map(u32::to_le_bytes)
+        .collect();
     random.read_rows(0, ROWS, &mut file).expect("random rows");
     let path = folder.join(format!("{dim}.fbin"));
     std::fs::write(&path, file).expect("a scratch file");
-    let options = DatasetOptions { base: Some(path.clone()), queries: Some(path), ..DatasetOptions::default() };
+    let options = DatasetOptions {
+        base: Some(path.clone()),
+        queries: Some(path),
+        ..DatasetOptions::default()
+    };
     (format("fbin").open)(&options).expect("the file just written")
 }
 
@@ -34,7 +54,10 @@ fn operation(name: &str, keys: &str, dataset: &Arc<dyn Dataset>) -> Arc<dyn Oper
         metric: "L2".into(),
         consistency: Consistency::Bounded,
         fields: Vec::new(),
-        index: IndexShape { index_type: "HNSW".into(), params: Default::default() },
+        index: IndexShape {
+            index_type: "HNSW".into(),
+            params: Default::default(),
+        },
         shards: 1,
         replicas: 1,
     };
@@ -48,7 +71,10 @@ fn operation(name: &str, keys: &str, dataset: &Arc<dyn Dataset>) -> Arc<dyn Oper
         keep_ids: false,
         keys: keys.parse().expect("keys"),
     };
-    let entry = OPERATIONS.iter().find(|entry| entry.name == name).expect("an operation of the table");
+    let entry = OPERATIONS
+        .iter()
+        .find(|entry| entry.name == name)
+        .expect("an operation of the table");
     (entry.build)(context).unwrap_or_else(|error| panic!("{}: {}", error.key, error.message))
 }
 
@@ -57,15 +83,25 @@ fn prepare(criterion: &mut Criterion) {
     for dim in [128, 768] {
         let dataset = dataset(folder.path(), dim);
         let workloads = [
-            (format!("prepare/search/dim {dim}"), operation("search", "limit = 10\nparams = { ef = 64 }", &dataset)),
-            (format!("prepare/insert 100 rows/dim {dim}"), operation("insert", "batch = 100\non_end = 'repeat'", &dataset)),
+            (
+                format!("prepare/search/dim {dim}"),
+                operation("search", "limit = 10\nparams = { ef = 64 }", &dataset),
+            ),
+            (
+                format!("prepare/insert 100 rows/dim {dim}"),
+                operation("insert", "batch = 100\non_end = 'repeat'", &dataset),
+            ),
         ];
         for (name, operation) in workloads {
             let mut seq = 0_u64;
             criterion.bench_function(&name, |bencher| {
                 bencher.iter(|| {
                     seq += 1;
-                    let key = RequestKey { hash: seq.wrapping_mul(0x9e37_79b9_7f4a_7c15), seq, ..RequestKey::default() };
+                    let key = RequestKey {
+                        hash: seq.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+                        seq,
+                        ..RequestKey::default()
+                    };
                     black_box(operation.prepare(key).expect("a request"))
                 });
             });

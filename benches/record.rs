@@ -1,4 +1,5 @@
-//! Cost of recording one finished request and of one step of the pacer: the tool's own work after `done` and before `due`.
+//! Cost of recording one finished request and of one step of the pacer: the tool's own work after
+//! `done` and before `due`.
 
 use std::{
     hint::black_box,
@@ -12,7 +13,8 @@ use milvus_bench::{
     record::{Interval, Outcome, Recorder, Sample, StreamId},
 };
 
-/// Requests per second of the recorded load: samples pile up as they do at that rate before the writer takes them.
+/// Requests per second of the recorded load: samples pile up as they do at that rate before the
+/// writer takes them.
 const RATE: u64 = 10_000;
 
 /// A success that took 2 ms of service and 1 ms of lag.
@@ -62,8 +64,16 @@ fn pace(criterion: &mut Criterion) {
     let rate = RATE as f64;
     let constant = Shape::Constant { rate };
     // So long that no bench reaches its end.
-    let ramp = Shape::Linear { from: 0.0, to: rate, over: Duration::from_secs(1_000_000) };
-    let sine = Shape::Sine { mean: rate, amplitude: rate / 2.0, period: Duration::from_secs(30) };
+    let ramp = Shape::Linear {
+        from: 0.0,
+        to: rate,
+        over: Duration::from_secs(1_000_000),
+    };
+    let sine = Shape::Sine {
+        mean: rate,
+        amplitude: rate / 2.0,
+        period: Duration::from_secs(30),
+    };
     let poisson = Spread::Poisson { seed: 42 };
     let schedules = [
         ("pacer/even", constant, Spread::Even),
@@ -73,7 +83,15 @@ fn pace(criterion: &mut Criterion) {
     ];
     for (name, shape, spread) in schedules {
         for shards in [1, 8] {
-            let mut pacer = Pacer::new(Schedule { shape, spread, first: 0.0 }, 0, shards);
+            let mut pacer = Pacer::new(
+                Schedule {
+                    shape,
+                    spread,
+                    first: 0.0,
+                },
+                0,
+                shards,
+            );
             criterion.bench_function(&format!("{name}/{shards} shards"), |bencher| {
                 bencher.iter(|| black_box(pacer.next()).map_or(Duration::ZERO, |slot| slot.due));
             });

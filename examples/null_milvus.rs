@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release --example null_milvus -- --listen 127.0.0.1:19530`
 //!
-//! Prints `listening on <address>` when it is ready, serves until its stdin closes or it is told to end (SIGTERM, SIGINT), and prints
-//! what it counted as one line of JSON.
+//! Prints `listening on <address>` when it is ready, serves until its stdin closes or it is told to
+//! end (SIGTERM, SIGINT), and prints what it counted as one line of JSON.
 #![allow(clippy::print_stdout)]
 
 use std::{
@@ -14,23 +14,28 @@ use std::{
 };
 
 use clap::Parser;
-use milvus_bench::null_milvus::{Delay, ErrorKind, Errors, NullCounters, NullMilvus, NullOptions, Stall};
+use milvus_bench::null_milvus::{
+    Delay, ErrorKind, Errors, NullCounters, NullMilvus, NullOptions, Stall,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A Milvus that answers every call and does no work. Serves until its stdin closes, then prints its counters as JSON.
+/// A Milvus that answers every call and does no work. Serves until its stdin closes, then prints
+/// its counters as JSON.
 #[derive(Parser)]
 struct Arguments {
     /// Address to listen at; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// Delay of data calls: none, fixed:2ms, exponential:2ms (mean), log-normal:2ms:0.5 (median, sigma), bimodal:1ms:50ms:0.01 (fast,
-    /// slow, share of the slow ones).
+    /// Delay of data calls: none, fixed:2ms, exponential:2ms (mean), log-normal:2ms:0.5 (median,
+    /// sigma), bimodal:1ms:50ms:0.01 (fast, slow, share of the slow ones).
     #[arg(long, default_value = "none", value_parser = delay)]
     delay: Delay,
-    /// Time in which nothing is answered: begin after the start, and length, e.g. 10s:1s; may be given often.
+    /// Time in which nothing is answered: begin after the start, and length, e.g. 10s:1s; may be
+    /// given often.
     #[arg(long, value_parser = stall)]
     stall: Vec<Stall>,
-    /// Failures of data calls: share and kind, e.g. 0.01:milvus:8:rate limit, 0.01:grpc:14:unavailable, 0.001:silence.
+    /// Failures of data calls: share and kind, e.g. 0.01:milvus:8:rate limit,
+    /// 0.01:grpc:14:unavailable, 0.001:silence.
     #[arg(long, value_parser = errors)]
     errors: Option<Errors>,
     /// Requests of a connection after which the server says GOAWAY.
@@ -60,9 +65,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         core: arguments.core,
     })?;
     // The signals are caught before anybody can know that the server is there.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let entered = runtime.enter();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     drop(entered);
     println!("listening on {}", server.address());
     io::stdout().flush()?;
@@ -102,36 +112,67 @@ fn json(counters: &NullCounters) -> serde_json::Value {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("{text:?} is no duration such as 2ms: {error}"))
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{text:?} is no duration such as 2ms: {error}"))
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{text:?} is no such number"))
+    text.parse()
+        .map_err(|_| format!("{text:?} is no such number"))
 }
 
 fn delay(text: &str) -> Result<Delay, String> {
     match *text.split(':').collect::<Vec<_>>() {
         ["none"] => Ok(Delay::None),
         ["fixed", delay] => Ok(Delay::Fixed(duration(delay)?)),
-        ["exponential", mean] => Ok(Delay::Exponential { mean: duration(mean)? }),
-        ["log-normal", median, sigma] => Ok(Delay::LogNormal { median: duration(median)?, sigma: number(sigma)? }),
-        ["bimodal", fast, slow, share] => Ok(Delay::Bimodal { fast: duration(fast)?, slow: duration(slow)?, slow_share: number(share)? }),
-        _ => Err("allowed is none, fixed:D, exponential:MEAN, log-normal:MEDIAN:SIGMA or bimodal:FAST:SLOW:SHARE".to_owned()),
+        ["exponential", mean] => Ok(Delay::Exponential {
+            mean: duration(mean)?,
+        }),
+        ["log-normal", median, sigma] => Ok(Delay::LogNormal {
+            median: duration(median)?,
+            sigma: number(sigma)?,
+        }),
+        ["bimodal", fast, slow, share] => Ok(Delay::Bimodal {
+            fast: duration(fast)?,
+            slow: duration(slow)?,
+            slow_share: number(share)?,
+        }),
+        _ => Err(
+            "allowed is none, fixed:D, exponential:MEAN, log-normal:MEDIAN:SIGMA or \
+             bimodal:FAST:SLOW:SHARE"
+                .to_owned(),
+        ),
     }
 }
 
 fn stall(text: &str) -> Result<Stall, String> {
-    let (after, length) = text.split_once(':').ok_or("allowed is AFTER:LENGTH, e.g. 10s:1s")?;
-    Ok(Stall { after: duration(after)?, length: duration(length)? })
+    let (after, length) = text
+        .split_once(':')
+        .ok_or("allowed is AFTER:LENGTH, e.g. 10s:1s")?;
+    Ok(Stall {
+        after: duration(after)?,
+        length: duration(length)?,
+    })
 }
 
 fn errors(text: &str) -> Result<Errors, String> {
-    let (share, kind) = text.split_once(':').ok_or("allowed is SHARE:KIND, e.g. 0.01:grpc:14:unavailable")?;
+    let (share, kind) = text
+        .split_once(':')
+        .ok_or("allowed is SHARE:KIND, e.g. 0.01:grpc:14:unavailable")?;
     let kind = match *kind.splitn(3, ':').collect::<Vec<_>>() {
         ["silence"] => ErrorKind::Silence,
-        ["milvus", code, text] => ErrorKind::Milvus { code: number(code)?, text: text.to_owned() },
-        ["grpc", code, text] => ErrorKind::Grpc { code: number(code)?, text: text.to_owned() },
+        ["milvus", code, text] => ErrorKind::Milvus {
+            code: number(code)?,
+            text: text.to_owned(),
+        },
+        ["grpc", code, text] => ErrorKind::Grpc {
+            code: number(code)?,
+            text: text.to_owned(),
+        },
         _ => return Err("the kind is milvus:CODE:TEXT, grpc:CODE:TEXT or silence".to_owned()),
     };
-    Ok(Errors { share: number(share)?, kind })
+    Ok(Errors {
+        share: number(share)?,
+        kind,
+    })
 }

@@ -1,9 +1,10 @@
-//! A real Milvus and Jaeger on free ports, for tests that no Rust program drives (`tests/field.sh`):
+//! A real Milvus and Jaeger on free ports, for tests that no Rust program drives
+//! (`tests/field.sh`):
 //!
 //! `cargo run --example real_stack -- FOLDER`
 //!
-//! Prints one line of JSON when both are ready, and ends them when its stdin closes or it is told to end (SIGTERM, SIGINT). FOLDER
-//! holds their data and logs.
+//! Prints one line of JSON when both are ready, and ends them when its stdin closes or it is told
+//! to end (SIGTERM, SIGINT). FOLDER holds their data and logs.
 #![allow(clippy::print_stdout)]
 
 use std::{
@@ -26,9 +27,15 @@ struct Arguments {
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = Arguments::parse().folder;
     let options = StackOptions::free_ports(&folder)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
     let entered = runtime.enter();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     drop(entered);
     // Ends them also where this function leaves by `?`.
     let guard = StackGuard::new(&options.folder);
@@ -39,7 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             _ = interrupt.recv() => Ok(None),
         }
     })?;
-    let Some(started) = started else { return Ok(()) };
+    let Some(started) = started else {
+        return Ok(());
+    };
     println!("{}", json(&started));
     io::stdout().flush()?;
     let (closed, is_closed) = tokio::sync::oneshot::channel();

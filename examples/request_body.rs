@@ -31,7 +31,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let nothing = |_: &str| None;
     let scenario = Scenario::read(&ScenarioSource::File(arguments.scenario), &[], &nothing)?;
     let plan = Plan::from_scenario(&scenario, &PlanFlags::default(), &nothing)?;
-    let workload = plan.workloads.iter().find(|workload| workload.name == arguments.workload).ok_or("the scenario has no such workload")?;
+    let workload = plan
+        .workloads
+        .iter()
+        .find(|workload| workload.name == arguments.workload)
+        .ok_or("the scenario has no such workload")?;
     let call = workload.operation.prepare(RequestKey::default())?;
     Ok(io::stdout().write_all(&call.body)?)
 }

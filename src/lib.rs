@@ -1,22 +1,25 @@
 //! milvus-bench: a traced load generator and benchmark for Milvus.
 //!
-//! A scenario describes collections and workloads; every request of the measured load is sent at a planned time, carries
-//! a W3C trace context and is recorded; the server's spans are fetched back, joined by trace id, and the client's latency
-//! is split into the parts that the server reports.
+//! A scenario describes collections and workloads; every request of the measured load is sent at a
+//! planned time, carries a W3C trace context and is recorded; the server's spans are fetched back,
+//! joined by trace id, and the client's latency is split into the parts that the server reports.
 //!
 //! # Map
 //!
-//! The order is that of one run: [`scenario`] (the TOML as written) becomes a [`plan`] (every check and default), whose
-//! [`operation`]s build requests from [`dataset`]s; [`load`] sends them when the [`pacer`] says so through [`milvus`],
-//! with ids of [`telemetry`]; [`record`] keeps every request in the run folder; [`spans`] fetches what the server recorded;
-//! [`analysis`] joins and accounts; [`report`] renders. [`stack`] runs Milvus and Jaeger locally, [`doctor`] checks the
-//! chain between them, [`null_milvus`] answers without work, so that the program itself can be measured, [`cli`] is the
-//! command line. [`not_grpc`], [`open_files`] and [`mask`] are what several of them must say, or hide, alike. Who may import whom is checked by `tests/layout.rs`.
+//! The order is that of one run: [`scenario`] (the TOML as written) becomes a [`plan`] (every check
+//! and default), whose [`operation`]s build requests from [`dataset`]s; [`load`] sends them when
+//! the [`pacer`] says so through [`milvus`], with ids of [`telemetry`]; [`record`] keeps every
+//! request in the run folder; [`spans`] fetches what the server recorded; [`analysis`] joins and
+//! accounts; [`report`] renders. [`stack`] runs Milvus and Jaeger locally, [`doctor`] checks the
+//! chain between them, [`null_milvus`] answers without work, so that the program itself can be
+//! measured, [`cli`] is the command line. [`not_grpc`], [`open_files`] and [`mask`] are what
+//! several of them must say, or hide, alike. Who may import whom is checked by `tests/layout.rs`.
 //!
 //! # Path of one request
 //!
-//! `due = pacer.due(seq)` → `Operation::prepare(key)` → wait until start + `due` → `sent` → the call → `done` →
-//! `Operation::finish(body)` → `Recorder::record(Sample)`. Nothing but the call stands between `sent` and `done`.
+//! `due = pacer.due(seq)` → `Operation::prepare(key)` → wait until start + `due` → `sent` → the
+//! call → `done` → `Operation::finish(body)` → `Recorder::record(Sample)`. Nothing but the call
+//! stands between `sent` and `done`.
 
 pub mod analysis;
 pub mod cli;

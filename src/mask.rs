@@ -1,5 +1,6 @@
-//! What is sent in headers may be a secret, and servers quote requests: in an error page, in the words of a status, in a span of
-//! their own. Whatever they say passes here before it is shown or kept.
+//! What is sent in headers may be a secret, and servers quote requests: in an error page, in the
+//! words of a status, in a span of their own. Whatever they say passes here before it is shown or
+//! kept.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -11,7 +12,8 @@ const MASK: &str = "***";
 const SHORT: usize = 4;
 /// So long a beginning of a secret is one too: texts are cut, by servers and here.
 const BEGINNING: usize = 6;
-/// Least length of what is masked within spans, where a tenant's name may also be that of a service.
+/// Least length of what is masked within spans, where a tenant's name may also be that of a
+/// service.
 const IN_SPANS: usize = 8;
 
 /// Lower-case characters, and how many of them are enough where the text is cut.
@@ -20,9 +22,11 @@ type Form = (Vec<char>, usize);
 /// The values of some headers in all forms that they may be quoted in.
 #[derive(Clone)]
 pub struct Mask {
-    /// Lower case, the longest first, so that a secret within another one leaves no rest of the longer one.
+    /// Lower case, the longest first, so that a secret within another one leaves no rest of the
+    /// longer one.
     forms: Vec<Form>,
-    /// Whether a form of [`IN_SPANS`] and more begins with such two bytes: most texts of spans are done with that question.
+    /// Whether a form of [`IN_SPANS`] and more begins with such two bytes: most texts of spans are
+    /// done with that question.
     beginnings: Vec<bool>,
 }
 
@@ -40,28 +44,49 @@ impl Mask {
         let (mut parts, mut whole): (Vec<String>, Vec<Form>) = (Vec::new(), Vec::new());
         for (_, value) in headers {
             let value = value.trim();
-            match value.split_once(char::is_whitespace).filter(|(scheme, _)| is_scheme(scheme)) {
+            match value
+                .split_once(char::is_whitespace)
+                .filter(|(scheme, _)| is_scheme(scheme))
+            {
                 // Not a beginning of the whole, which is that of everybody's.
                 Some((scheme, rest)) => {
-                    whole.extend(forms_of(value).into_iter().map(|form| (form, scheme.len() + 1 + BEGINNING)));
+                    whole.extend(
+                        forms_of(value)
+                            .into_iter()
+                            .map(|form| (form, scheme.len() + 1 + BEGINNING)),
+                    );
                     parts.push(rest.trim().to_owned());
                 }
                 None => parts.push(value.to_owned()),
             }
             // `a=b; c=d`: what follows.
             parts.extend(value.split_whitespace().skip(1).map(str::to_owned));
-            parts.extend(value.split([';', ',', '=', ' ']).map(str::trim).filter(|part| part.len() >= IN_SPANS).map(str::to_owned));
+            parts.extend(
+                value
+                    .split([';', ',', '=', ' '])
+                    .map(str::trim)
+                    .filter(|part| part.len() >= IN_SPANS)
+                    .map(str::to_owned),
+            );
             // `user:password` of a Basic header, and its password.
-            let decoded =
-                value.split_whitespace().last().and_then(|word| STANDARD.decode(word).ok()).and_then(|raw| String::from_utf8(raw).ok());
+            let decoded = value
+                .split_whitespace()
+                .last()
+                .and_then(|word| STANDARD.decode(word).ok())
+                .and_then(|raw| String::from_utf8(raw).ok());
             if let Some((_, password)) = decoded.as_deref().and_then(|pair| pair.split_once(':')) {
                 parts.push(password.to_owned());
             }
             parts.extend(decoded.filter(|text| !text.chars().any(char::is_control)));
         }
-        let secrets = parts.iter().filter(|part| !part.is_empty() && !is_scheme(part)).flat_map(|part| forms_of(part));
+        let secrets = parts
+            .iter()
+            .filter(|part| !part.is_empty() && !is_scheme(part))
+            .flat_map(|part| forms_of(part));
         let mut forms: Vec<Form> = secrets.map(|form| (form, BEGINNING)).chain(whole).collect();
-        forms.sort_by_key(|(form, beginning)| (std::cmp::Reverse(form.len()), form.clone(), *beginning));
+        forms.sort_by_key(|(form, beginning)| {
+            (std::cmp::Reverse(form.len()), form.clone(), *beginning)
+        });
         forms.dedup();
         let mut beginnings = vec![false; 1 << 16];
         for (form, _) in forms.iter().filter(|(form, _)| form.len() >= IN_SPANS) {
@@ -81,7 +106,10 @@ impl Mask {
 
     /// The same for what may hold names that are no secret.
     pub fn in_span(&self, text: &mut String) {
-        if text.as_bytes().windows(2).any(|two| self.beginnings[pair(two[0], two[1])])
+        if text
+            .as_bytes()
+            .windows(2)
+            .any(|two| self.beginnings[pair(two[0], two[1])])
             && let Some(masked) = self.masked(text, IN_SPANS)
         {
             *text = masked;
@@ -94,7 +122,12 @@ impl Mask {
         let lower: Vec<char> = chars.iter().map(char::to_ascii_lowercase).collect();
         let (mut out, mut at, mut found) = (String::new(), 0, false);
         while at < chars.len() {
-            let length = self.forms.iter().map(|form| match_at(&lower, at, form, least)).max().unwrap_or(0);
+            let length = self
+                .forms
+                .iter()
+                .map(|form| match_at(&lower, at, form, least))
+                .max()
+                .unwrap_or(0);
             if length == 0 {
                 out.push(chars[at]);
                 at += 1;
@@ -117,8 +150,15 @@ fn match_at(text: &[char], at: usize, (form, beginning): &Form, least: usize) ->
     if form.len() < least || (least > 1 && form.iter().all(char::is_ascii_lowercase)) {
         return 0;
     }
-    let same = text[at..].iter().zip(form).take_while(|(found, wanted)| found == wanted).count();
-    let edge = |at: Option<usize>| at.and_then(|at| text.get(at)).is_none_or(|c| !c.is_alphanumeric());
+    let same = text[at..]
+        .iter()
+        .zip(form)
+        .take_while(|(found, wanted)| found == wanted)
+        .count();
+    let edge = |at: Option<usize>| {
+        at.and_then(|at| text.get(at))
+            .is_none_or(|c| !c.is_alphanumeric())
+    };
     let is_word = || edge(at.checked_sub(1)) && edge(Some(at + same));
     match same == form.len() {
         true if form.len() >= SHORT || is_word() => same,
@@ -128,13 +168,20 @@ fn match_at(text: &[char], at: usize, (form, beginning): &Form, least: usize) ->
 }
 
 fn is_scheme(part: &str) -> bool {
-    ["bearer", "basic", "token", "apikey", "digest"].iter().any(|scheme| part.eq_ignore_ascii_case(scheme))
+    ["bearer", "basic", "token", "apikey", "digest"]
+        .iter()
+        .any(|scheme| part.eq_ignore_ascii_case(scheme))
 }
 
 /// As it is, and as JSON, HTML, a URL and base64 have it.
 fn forms_of(part: &str) -> Vec<Vec<char>> {
     let json = serde_json::to_string(part).unwrap_or_default();
-    let html = part.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;");
+    let html = part
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;");
     let mut forms = vec![
         part.to_owned(),
         // White space is made one blank wherever a server's words are cleaned.
@@ -146,9 +193,15 @@ fn forms_of(part: &str) -> Vec<Vec<char>> {
         part.bytes().map(|byte| format!("{byte:02x}")).collect(),
     ];
     if part.len() >= SHORT {
-        forms.extend([&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD].map(|engine| engine.encode(part)));
+        forms.extend(
+            [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD]
+                .map(|engine| engine.encode(part)),
+        );
     }
-    forms.iter().map(|form| form.chars().map(|c| c.to_ascii_lowercase()).collect()).collect()
+    forms
+        .iter()
+        .map(|form| form.chars().map(|c| c.to_ascii_lowercase()).collect())
+        .collect()
 }
 
 #[cfg(test)]
@@ -171,15 +224,31 @@ mod tests {
         let value = format!("Bearer {SECRET}");
         for form in forms_of(SECRET) {
             let form: String = form.into_iter().collect();
-            assert_eq!(mask(&value).text(&format!("got {form}!")), "got ***!", "{form}");
+            assert_eq!(
+                mask(&value).text(&format!("got {form}!")),
+                "got ***!",
+                "{form}"
+            );
         }
-        check(&value, &format!("header {value} is wrong"), "header *** is wrong");
-        check(&value, &format!("{:?}", ("authorization", &value)), "(\"authorization\", \"***\")");
+        check(
+            &value,
+            &format!("header {value} is wrong"),
+            "header *** is wrong",
+        );
+        check(
+            &value,
+            &format!("{:?}", ("authorization", &value)),
+            "(\"authorization\", \"***\")",
+        );
     }
 
     #[test]
     fn its_scheme_is_none_and_its_beginning_is_one() {
-        check("Bearer abcdefgh1234", "Bearer is not enough, abcdefgh... is cut", "Bearer is not enough, ***... is cut");
+        check(
+            "Bearer abcdefgh1234",
+            "Bearer is not enough, abcdefgh... is cut",
+            "Bearer is not enough, ***... is cut",
+        );
         check("Bearer abcdefgh1234", "ABCDEFGH1234 abcde", "*** abcde");
     }
 
@@ -188,7 +257,10 @@ mod tests {
         let value = format!("Basic {}", STANDARD.encode("bench:topsecret"));
         check(
             &value,
-            &format!("user bench with topsecret, that is {}", STANDARD.encode("bench:topsecret")),
+            &format!(
+                "user bench with topsecret, that is {}",
+                STANDARD.encode("bench:topsecret")
+            ),
             "user bench with ***, that is ***",
         );
     }
@@ -201,7 +273,13 @@ mod tests {
 
     #[test]
     fn a_shorter_secret_within_a_longer_one_leaves_no_rest() {
-        let headers = [("x".to_owned(), "abcdef-1".to_owned()), ("y".to_owned(), "abcdef-1-tail99".to_owned())];
-        assert_eq!(Mask::of(&headers).text("x abcdef-1-tail99 abcdef-1 y"), "x *** *** y");
+        let headers = [
+            ("x".to_owned(), "abcdef-1".to_owned()),
+            ("y".to_owned(), "abcdef-1-tail99".to_owned()),
+        ];
+        assert_eq!(
+            Mask::of(&headers).text("x abcdef-1-tail99 abcdef-1 y"),
+            "x *** *** y"
+        );
     }
 }

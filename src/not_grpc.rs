@@ -1,5 +1,6 @@
-//! A reply of HTTP where one of gRPC was expected: the page of a proxy, an ingress or a web server. Whoever reads replies asks here what
-//! such a page means, so that it has the same status and the same words everywhere.
+//! A reply of HTTP where one of gRPC was expected: the page of a proxy, an ingress or a web server.
+//! Whoever reads replies asks here what such a page means, so that it has the same status and the
+//! same words everywhere.
 
 use std::{
     fmt,
@@ -21,8 +22,8 @@ use tonic::{
 /// The HTTP status of a [`Status`] that was made here, as metadata.
 const MARK: &str = "milvus-bench-http-status";
 
-/// When a reply says to come again: seconds, or a date. A date is held against the reply's own `Date`, where it has one: the clock of its
-/// server need not be this machine's.
+/// When a reply says to come again: seconds, or a date. A date is held against the reply's own
+/// `Date`, where it has one: the clock of its server need not be this machine's.
 #[must_use]
 pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
@@ -41,11 +42,13 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub struct NotGrpc(StatusCode);
 
 impl NotGrpc {
-    /// Looks at the head of a reply; `ended`: nothing follows it, so no status of gRPC does. A status of gRPC counts whatever HTTP says
-    /// beside it.
+    /// Looks at the head of a reply; `ended`: nothing follows it, so no status of gRPC does. A
+    /// status of gRPC counts whatever HTTP says beside it.
     #[must_use]
     pub fn of(status: StatusCode, headers: &HeaderMap, ended: bool) -> Option<Self> {
-        let is_grpc = headers.get(CONTENT_TYPE).is_some_and(|of| of.as_bytes().starts_with(b"application/grpc"));
+        let is_grpc = headers
+            .get(CONTENT_TYPE)
+            .is_some_and(|of| of.as_bytes().starts_with(b"application/grpc"));
         let may_follow = is_grpc && !(ended && status != StatusCode::OK);
         (!headers.contains_key("grpc-status") && !may_follow).then_some(Self(status))
     }
@@ -79,21 +82,33 @@ impl NotGrpc {
     #[must_use]
     pub fn status(self) -> Status {
         let mut status = Status::new(self.code(), self.to_string());
-        status.metadata_mut().insert(MARK, self.http_status().into());
+        status
+            .metadata_mut()
+            .insert(MARK, self.http_status().into());
         status
     }
 
-    /// From the `words` of a client of gRPC that no one could look over the shoulder of, and that has read the page as a message.
+    /// From the `words` of a client of gRPC that no one could look over the shoulder of, and that
+    /// has read the page as a message.
     #[must_use]
     pub fn in_words(words: &str) -> Option<Self> {
-        const BEFORE: [&str; 2] = ["while receiving response with status: ", "mapped from HTTP status code "];
-        let misread = words.contains("invalid compression flag") || words.contains("grpc-status header missing");
-        let after = BEFORE.iter().find_map(|before| words.split_once(before)).filter(|_| misread)?.1;
+        const BEFORE: [&str; 2] = [
+            "while receiving response with status: ",
+            "mapped from HTTP status code ",
+        ];
+        let misread = words.contains("invalid compression flag")
+            || words.contains("grpc-status header missing");
+        let after = BEFORE
+            .iter()
+            .find_map(|before| words.split_once(before))
+            .filter(|_| misread)?
+            .1;
         let status = StatusCode::from_bytes(after.get(..3)?.as_bytes()).ok()?;
         Some(Self(status))
     }
 
-    /// The HTTP status of a reply that [`Reading`] turned into `status`; None where that came from a server of gRPC.
+    /// The HTTP status of a reply that [`Reading`] turned into `status`; None where that came from
+    /// a server of gRPC.
     #[must_use]
     pub fn in_status(status: &Status) -> Option<u16> {
         status.metadata().get(MARK)?.to_str().ok()?.parse().ok()
@@ -105,15 +120,24 @@ impl fmt::Display for NotGrpc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let who = match self.0.as_u16() {
             200..=299 => "another kind of server answers at this address",
-            300..=399 => "a web server or proxy sends callers elsewhere, which gRPC does not follow",
+            300..=399 => {
+                "a web server or proxy sends callers elsewhere, which gRPC does not follow"
+            }
             401 | 403 | 407 => "a proxy before the server lets nobody in without a login",
-            413 => "a proxy before the server takes no requests of this size; raise its limit (nginx: client_max_body_size)",
+            413 => {
+                "a proxy before the server takes no requests of this size; raise its limit \
+                 (nginx: client_max_body_size)"
+            }
             429 => "a proxy before the server limits the rate",
             500 => "a proxy or web server answers in its place",
             502..=504 => "a proxy answers, and the server behind it does not",
             _ => "a web server is there, or a proxy that does not pass gRPC on",
         };
-        write!(f, "HTTP status {} instead of a reply of gRPC: {who}", self.0)
+        write!(
+            f,
+            "HTTP status {} instead of a reply of gRPC: {who}",
+            self.0
+        )
     }
 }
 
@@ -141,13 +165,19 @@ where
 }
 
 fn read(response: Response<Body>) -> Response<Body> {
-    match NotGrpc::of(response.status(), response.headers(), response.body().is_end_stream()) {
+    match NotGrpc::of(
+        response.status(),
+        response.headers(),
+        response.body().is_end_stream(),
+    ) {
         Some(page) => {
             let mut status = page.status();
             // When to come again is told to whoever wants to, in seconds.
             if let Some(after) = retry_after(response.headers()) {
                 let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-                status.metadata_mut().insert(RETRY_AFTER.as_str(), seconds.into());
+                status
+                    .metadata_mut()
+                    .insert(RETRY_AFTER.as_str(), seconds.into());
             }
             status.into_http()
         }
@@ -161,21 +191,57 @@ mod tests {
 
     use super::*;
 
-    fn check(status: u16, headers: &[(&'static str, &'static str)], expected: Option<(Code, &str)>) {
-        let headers: HeaderMap =
-            headers.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
-        let found = NotGrpc::of(StatusCode::from_u16(status).expect("a status"), &headers, false);
-        assert_eq!(found.map(NotGrpc::code), expected.map(|(code, _)| code), "{status}");
+    fn check(
+        status: u16,
+        headers: &[(&'static str, &'static str)],
+        expected: Option<(Code, &str)>,
+    ) {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| {
+                (
+                    http::HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect();
+        let found = NotGrpc::of(
+            StatusCode::from_u16(status).expect("a status"),
+            &headers,
+            false,
+        );
+        assert_eq!(
+            found.map(NotGrpc::code),
+            expected.map(|(code, _)| code),
+            "{status}"
+        );
         if let (Some(found), Some((_, words))) = (found, expected) {
             let text = found.to_string();
-            assert!(text.starts_with(&format!("HTTP status {status}")) && text.contains(words) && text.len() <= 180, "{text}");
+            assert!(
+                text.starts_with(&format!("HTTP status {status}"))
+                    && text.contains(words)
+                    && text.len() <= 180,
+                "{text}"
+            );
             assert_eq!(NotGrpc::in_status(&found.status()), Some(status));
         }
     }
 
     fn check_after(headers: &[(&'static str, &'static str)], expected: Option<u64>) {
-        let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
-        assert_eq!(retry_after(&headers).map(|after| after.as_secs()), expected, "{headers:?}");
+        let headers = headers
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect();
+        assert_eq!(
+            retry_after(&headers).map(|after| after.as_secs()),
+            expected,
+            "{headers:?}"
+        );
     }
 
     #[test]
@@ -183,33 +249,68 @@ mod tests {
         check_after(&[], None);
         check_after(&[("retry-after", " 3 ")], Some(3));
         let date = ("date", "Mon, 30 Nov 2026 11:00:00 GMT");
-        check_after(&[("retry-after", "Mon, 30 Nov 2026 11:00:07 GMT"), date], Some(7));
+        check_after(
+            &[("retry-after", "Mon, 30 Nov 2026 11:00:07 GMT"), date],
+            Some(7),
+        );
         // The two older forms that RFC 9110 still allows.
-        check_after(&[("retry-after", "Monday, 30-Nov-26 11:00:09 GMT"), date], Some(9));
-        check_after(&[("retry-after", "Mon Nov 30 11:01:00 2026"), date], Some(60));
-        check_after(&[("retry-after", "Mon, 30 Nov 2026 10:59:00 GMT"), date], Some(0));
+        check_after(
+            &[("retry-after", "Monday, 30-Nov-26 11:00:09 GMT"), date],
+            Some(9),
+        );
+        check_after(
+            &[("retry-after", "Mon Nov 30 11:01:00 2026"), date],
+            Some(60),
+        );
+        check_after(
+            &[("retry-after", "Mon, 30 Nov 2026 10:59:00 GMT"), date],
+            Some(0),
+        );
         // Without its clock that of this machine counts.
         check_after(&[("retry-after", "Fri, 01 Jan 2016 00:00:00 GMT")], Some(0));
         check_after(&[("retry-after", "soon"), date], None);
         check_after(&[("retry-after", "-1"), date], None);
-        let page = Response::builder().status(503).header("retry-after", "Mon, 30 Nov 2026 11:00:07 GMT").header("date", date.1);
-        let status = Status::from_header_map(read(page.body(Body::default()).expect("a page")).headers()).expect("a status");
-        assert_eq!(status.metadata().get("retry-after").and_then(|value| value.to_str().ok()), Some("7"));
+        let page = Response::builder()
+            .status(503)
+            .header("retry-after", "Mon, 30 Nov 2026 11:00:07 GMT")
+            .header("date", date.1);
+        let status =
+            Status::from_header_map(read(page.body(Body::default()).expect("a page")).headers())
+                .expect("a status");
+        assert_eq!(
+            status
+                .metadata()
+                .get("retry-after")
+                .and_then(|value| value.to_str().ok()),
+            Some("7")
+        );
     }
 
     #[test]
     fn a_page_that_was_read_as_a_message_is_known_by_the_words() {
-        let check =
-            |words: &str, expected: Option<u16>| assert_eq!(NotGrpc::in_words(words).map(NotGrpc::http_status), expected, "{words}");
+        let check = |words: &str, expected: Option<u16>| {
+            assert_eq!(
+                NotGrpc::in_words(words).map(NotGrpc::http_status),
+                expected,
+                "{words}"
+            )
+        };
         let misread = |status: &str| {
             format!(
-                "Internal: protocol error: received message with invalid compression flag: 60 (valid flags are 0 and 1) while receiving response with status: {status}"
+                "Internal: protocol error: received message with invalid compression flag: 60 \
+                 (valid flags are 0 and 1) while receiving response with status: {status}"
             )
         };
         check(&misread("401 Unauthorized"), Some(401));
         check(&misread("200 OK"), Some(200));
-        check("Unknown: grpc-status header missing, mapped from HTTP status code 418", Some(418));
-        check("Internal: while receiving response with status: 401 Unauthorized", None);
+        check(
+            "Unknown: grpc-status header missing, mapped from HTTP status code 418",
+            Some(418),
+        );
+        check(
+            "Internal: while receiving response with status: 401 Unauthorized",
+            None,
+        );
         check(&misread("4"), None);
         check("Unavailable: no healthy upstream", None);
     }
@@ -223,23 +324,39 @@ mod tests {
         check(400, &html, Some((Code::Internal, "does not pass gRPC on")));
         check(401, &html, Some((Code::Unauthenticated, "login")));
         check(403, &html, Some((Code::PermissionDenied, "login")));
-        check(404, &html, Some((Code::Unimplemented, "a web server is there")));
+        check(
+            404,
+            &html,
+            Some((Code::Unimplemented, "a web server is there")),
+        );
         check(413, &html, Some((Code::Unknown, "of this size")));
         check(429, &html, Some((Code::Unavailable, "limits the rate")));
         check(500, &html, Some((Code::Unknown, "in its place")));
         for status in [502, 503, 504] {
-            check(status, &html, Some((Code::Unavailable, "the server behind it does not")));
+            check(
+                status,
+                &html,
+                Some((Code::Unavailable, "the server behind it does not")),
+            );
         }
     }
 
     #[test]
     fn a_status_of_grpc_counts_whatever_http_says() {
-        check(503, &[("content-type", "text/html"), ("grpc-status", "8")], None);
+        check(
+            503,
+            &[("content-type", "text/html"), ("grpc-status", "8")],
+            None,
+        );
         check(200, &[("content-type", "application/grpc+proto")], None);
         // Its trailers may still say it.
         check(503, &[("content-type", "application/grpc")], None);
-        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/grpc"))]);
-        assert_eq!(NotGrpc::of(StatusCode::BAD_GATEWAY, &headers, true).map(NotGrpc::code), Some(Code::Unavailable));
+        let headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/grpc"))]);
+        assert_eq!(
+            NotGrpc::of(StatusCode::BAD_GATEWAY, &headers, true).map(NotGrpc::code),
+            Some(Code::Unavailable)
+        );
         assert_eq!(NotGrpc::of(StatusCode::OK, &headers, true), None);
     }
 

@@ -1,5 +1,6 @@
-//! "Too many open files": a limit of this process or machine, and no fault of whoever was called. It has advice of its own wherever it
-//! occurs: connections, files of a run, the embedded receiver, the reading of spans.
+//! "Too many open files": a limit of this process or machine, and no fault of whoever was called.
+//! It has advice of its own wherever it occurs: connections, files of a run, the embedded receiver,
+//! the reading of spans.
 
 use rustix::process::{Resource, getrlimit};
 
@@ -14,13 +15,20 @@ const BEGINS: &str = "no more files may be open";
 #[must_use]
 pub fn advice(text: &str) -> Option<String> {
     if text.contains(OF_PROCESS) {
-        let limit = getrlimit(Resource::Nofile).current.map_or("no number".to_owned(), |limit| limit.to_string());
+        let limit = getrlimit(Resource::Nofile)
+            .current
+            .map_or("no number".to_owned(), |limit| limit.to_string());
         return Some(format!(
-            "{BEGINS} in this process, whose limit is {limit}: raise it before the run, e.g. `ulimit -n 65536`, or use fewer connections"
+            "{BEGINS} in this process, whose limit is {limit}: raise it before the run, e.g. \
+             `ulimit -n 65536`, or use fewer connections"
         ));
     }
-    text.contains(OF_MACHINE)
-        .then(|| format!("{BEGINS} on this machine: end what holds many, or raise its limit, e.g. `sysctl fs.file-max=1000000`"))
+    text.contains(OF_MACHINE).then(|| {
+        format!(
+            "{BEGINS} on this machine: end what holds many, or raise its limit, e.g. `sysctl \
+             fs.file-max=1000000`"
+        )
+    })
 }
 
 /// `text` with the advice at its end, where it is of such an error and has none yet.
@@ -41,9 +49,14 @@ mod tests {
     #[test]
     fn errors_of_the_system_are_known_by_their_text() {
         let text = |code| io::Error::from_raw_os_error(code).to_string();
-        assert!(advice(&text(24)).is_some_and(|advice| advice.contains("in this process") && advice.contains("ulimit -n")));
+        assert!(advice(&text(24)).is_some_and(
+            |advice| advice.contains("in this process") && advice.contains("ulimit -n")
+        ));
         assert!(advice(&text(23)).is_some_and(|advice| advice.contains("on this machine")));
-        assert_eq!((advice(&text(2)), advice(&text(111)), advice("24 files")), (None, None, None));
+        assert_eq!(
+            (advice(&text(2)), advice(&text(111)), advice("24 files")),
+            (None, None, None)
+        );
     }
 
     #[test]

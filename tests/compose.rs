@@ -1,4 +1,5 @@
-//! The files of deploy/compose: valid by the schema of Compose files, consistent with each other, and closed to the network.
+//! The files of deploy/compose: valid by the schema of Compose files, consistent with each other,
+//! and closed to the network.
 
 use std::path::{Path, PathBuf};
 
@@ -23,21 +24,33 @@ fn violations(compose: &Value) -> Vec<String> {
     let text = std::fs::read_to_string(path).expect("the committed schema");
     let schema: Value = serde_json::from_str(&text).expect("the committed schema is JSON");
     let validator = jsonschema::validator_for(&schema).expect("the committed schema is one");
-    validator.iter_errors(compose).map(|error| format!("{}: {error}", error.instance_path())).collect()
+    validator
+        .iter_errors(compose)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect()
 }
 
 fn texts(value: &Value) -> Vec<&str> {
-    value.as_array().map(|values| values.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
+    value
+        .as_array()
+        .map(|values| values.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default()
 }
 
 /// Ports of `service` as (host address, host port, container port).
 fn ports<'a>(compose: &'a Value, service: &str) -> Vec<(&'a str, &'a str, &'a str)> {
     let split = |port: &'a str| {
         let mut parts = port.rsplitn(3, ':');
-        let (inside, outside) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let (inside, outside) = (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        );
         (parts.next().unwrap_or("every address"), outside, inside)
     };
-    texts(&compose["services"][service]["ports"]).into_iter().map(split).collect()
+    texts(&compose["services"][service]["ports"])
+        .into_iter()
+        .map(split)
+        .collect()
 }
 
 #[test]
@@ -51,22 +64,42 @@ fn the_schema_finds_a_wrong_key_and_a_wrong_type() {
     wrong["services"]["milvus"]["port"] = Value::from(1);
     wrong["services"]["jaeger"]["image"] = Value::from(1);
     let found = violations(&wrong).join("\n");
-    assert!(found.contains("/services/milvus") && found.contains("/services/jaeger/image"), "{found}");
+    assert!(
+        found.contains("/services/milvus") && found.contains("/services/jaeger/image"),
+        "{found}"
+    );
 }
 
 #[test]
 fn the_images_are_the_pinned_ones() {
     let compose = compose();
-    assert_eq!(compose["services"]["milvus"]["image"], "milvusdb/milvus:v2.5.11");
-    assert_eq!(compose["services"]["jaeger"]["image"], "jaegertracing/all-in-one:1.46.0");
+    assert_eq!(
+        compose["services"]["milvus"]["image"],
+        "milvusdb/milvus:v2.5.11"
+    );
+    assert_eq!(
+        compose["services"]["jaeger"]["image"],
+        "jaegertracing/all-in-one:1.46.0"
+    );
     assert_eq!(compose["services"].as_object().unwrap().len(), 2);
 }
 
 fn check_ports(service: &str, expected: &[&str]) {
     let compose = compose();
     let ports = ports(&compose, service);
-    assert!(ports.iter().all(|(address, outside, inside)| *address == "127.0.0.1" && outside == inside), "{ports:?}");
-    assert_eq!(ports.iter().map(|(_, _, inside)| *inside).collect::<Vec<_>>(), expected);
+    assert!(
+        ports
+            .iter()
+            .all(|(address, outside, inside)| *address == "127.0.0.1" && outside == inside),
+        "{ports:?}"
+    );
+    assert_eq!(
+        ports
+            .iter()
+            .map(|(_, _, inside)| *inside)
+            .collect::<Vec<_>>(),
+        expected
+    );
 }
 
 #[test]
@@ -78,7 +111,10 @@ fn the_usual_ports_are_open_on_loopback_only() {
 #[test]
 fn a_port_without_an_address_would_be_seen() {
     let open = serde_json::json!({"services": {"x": {"ports": ["80:80", "127.0.0.1:1:2"]}}});
-    assert_eq!(ports(&open, "x"), [("every address", "80", "80"), ("127.0.0.1", "1", "2")]);
+    assert_eq!(
+        ports(&open, "x"),
+        [("every address", "80", "80"), ("127.0.0.1", "1", "2")]
+    );
 }
 
 #[test]
@@ -121,7 +157,12 @@ fn milvus_sends_its_spans_to_the_jaeger_beside_it() {
         "initTimeoutSeconds": 10,
     }});
     assert_eq!(user, expected);
-    assert!(compose()["services"].as_object().unwrap().contains_key("jaeger"));
+    assert!(
+        compose()["services"]
+            .as_object()
+            .unwrap()
+            .contains_key("jaeger")
+    );
 }
 
 #[test]

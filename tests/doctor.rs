@@ -1,5 +1,5 @@
-//! The doctor against a fake Milvus and a trace back end in this process: each link is broken once, and the link and the first
-//! cause that it names are the ones that were broken.
+//! The doctor against a fake Milvus and a trace back end in this process: each link is broken once,
+//! and the link and the first cause that it names are the ones that were broken.
 
 mod support;
 
@@ -8,8 +8,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use milvus_bench::doctor::{
-    DoctorCollection, DoctorOptions, Link, LinkState, MILVUS, OTLP_ENDPOINT, OWN_SPAN, SAMPLING, SERVER_SPANS, SPAN_SOURCE, examine,
-    is_broken, render,
+    DoctorCollection, DoctorOptions, Link, LinkState, MILVUS, OTLP_ENDPOINT, OWN_SPAN, SAMPLING,
+    SERVER_SPANS, SPAN_SOURCE, examine, is_broken, render,
 };
 use milvus_bench::milvus::{ConnectOptions, Credentials, Effect, methods, proto};
 use milvus_bench::spans::SourceOptions;
@@ -43,7 +43,11 @@ impl Chain {
     async fn start() -> Self {
         let (milvus, backend) = (FakeMilvus::start(), TraceBackend::start().await);
         milvus.spans_to(&backend.otlp(), Shape::v2_3_5());
-        let source_options = SourceOptions { endpoint: Some(backend.http()), admin: Some(backend.http()), ..SourceOptions::default() };
+        let source_options = SourceOptions {
+            endpoint: Some(backend.http()),
+            admin: Some(backend.http()),
+            ..SourceOptions::default()
+        };
         let options = DoctorOptions {
             connect: ConnectOptions::new(milvus.uri()),
             otlp: grpc(backend.otlp()),
@@ -52,24 +56,52 @@ impl Chain {
             collection: None,
             deadline: GENEROUS,
         };
-        Self { milvus, backend, options }
+        Self {
+            milvus,
+            backend,
+            options,
+        }
     }
 
     async fn links(&self) -> Vec<Link> {
         examine(&self.options, &|_| ()).await
     }
 
-    /// Examines, and checks the state of every link and, for the broken one, a word of its first cause and one of its change.
+    /// Examines, and checks the state of every link and, for the broken one, a word of its first
+    /// cause and one of its change.
     async fn check(&self, states: [LinkState; 6], cause: &str, change: &str) -> Vec<Link> {
         let links = self.links().await;
         let text = render(&links, false);
         let names: Vec<&str> = links.iter().map(|link| link.name).collect();
-        assert_eq!(names, [MILVUS, OTLP_ENDPOINT, SPAN_SOURCE, OWN_SPAN, SERVER_SPANS, SAMPLING]);
-        assert_eq!(links.iter().map(|link| link.state).collect::<Vec<_>>(), states, "\n{text}");
+        assert_eq!(
+            names,
+            [
+                MILVUS,
+                OTLP_ENDPOINT,
+                SPAN_SOURCE,
+                OWN_SPAN,
+                SERVER_SPANS,
+                SAMPLING
+            ]
+        );
+        assert_eq!(
+            links.iter().map(|link| link.state).collect::<Vec<_>>(),
+            states,
+            "\n{text}"
+        );
         assert_eq!(is_broken(&links), states.contains(&LinkState::Failed));
-        if let Some(broken) = links.iter().find(|link| matches!(link.state, LinkState::Failed | LinkState::Warning)) {
-            assert!(broken.causes[0].what.contains(cause), "{cause:?} is not the first cause in\n{text}");
-            assert!(broken.causes[0].change.contains(change), "{change:?} is not to be changed in\n{text}");
+        if let Some(broken) = links
+            .iter()
+            .find(|link| matches!(link.state, LinkState::Failed | LinkState::Warning))
+        {
+            assert!(
+                broken.causes[0].what.contains(cause),
+                "{cause:?} is not the first cause in\n{text}"
+            );
+            assert!(
+                broken.causes[0].change.contains(change),
+                "{change:?} is not to be changed in\n{text}"
+            );
         }
         links
     }
@@ -83,17 +115,39 @@ fn closed_port() -> String {
     format!("http://{}", listener.local_addr().expect("an address"))
 }
 
-fn column(name: &str, data_type: proto::DataType, field: proto::field_data::Field) -> proto::FieldData {
-    proto::FieldData { r#type: data_type.into(), field_name: name.to_owned(), field: Some(field), ..Default::default() }
+fn column(
+    name: &str,
+    data_type: proto::DataType,
+    field: proto::field_data::Field,
+) -> proto::FieldData {
+    proto::FieldData {
+        r#type: data_type.into(),
+        field_name: name.to_owned(),
+        field: Some(field),
+        ..Default::default()
+    }
 }
 
 fn insert_two_rows() -> proto::InsertRequest {
     let ids = proto::scalar_field::Data::LongData(proto::LongArray { data: vec![0, 1] });
-    let floats = proto::vector_field::Data::FloatVector(proto::FloatArray { data: vec![0.0, 1.0, 2.0, 3.0] });
+    let floats = proto::vector_field::Data::FloatVector(proto::FloatArray {
+        data: vec![0.0, 1.0, 2.0, 3.0],
+    });
     let ids = proto::field_data::Field::Scalars(proto::ScalarField { data: Some(ids) });
-    let floats = proto::field_data::Field::Vectors(proto::VectorField { dim: 2, data: Some(floats) });
-    let fields_data = vec![column("id", proto::DataType::Int64, ids), column("vector", proto::DataType::FloatVector, floats)];
-    proto::InsertRequest { collection_name: "things".to_owned(), fields_data, num_rows: 2, ..Default::default() }
+    let floats = proto::field_data::Field::Vectors(proto::VectorField {
+        dim: 2,
+        data: Some(floats),
+    });
+    let fields_data = vec![
+        column("id", proto::DataType::Int64, ids),
+        column("vector", proto::DataType::FloatVector, floats),
+    ];
+    proto::InsertRequest {
+        collection_name: "things".to_owned(),
+        fields_data,
+        num_rows: 2,
+        ..Default::default()
+    }
 }
 
 /// A loaded collection `things` of two rows.
@@ -103,12 +157,25 @@ async fn load_things(milvus: &FakeMilvus) {
         data_type: data_type.into(),
         ..Default::default()
     };
-    let id = proto::FieldSchema { is_primary_key: true, ..field("id", proto::DataType::Int64) };
-    let vector = proto::FieldSchema { type_params: vec![pair("dim", "2")], ..field("vector", proto::DataType::FloatVector) };
-    let schema = proto::CollectionSchema { name: "things".to_owned(), fields: vec![id, vector], ..Default::default() };
+    let id = proto::FieldSchema {
+        is_primary_key: true,
+        ..field("id", proto::DataType::Int64)
+    };
+    let vector = proto::FieldSchema {
+        type_params: vec![pair("dim", "2")],
+        ..field("vector", proto::DataType::FloatVector)
+    };
+    let schema = proto::CollectionSchema {
+        name: "things".to_owned(),
+        fields: vec![id, vector],
+        ..Default::default()
+    };
     let collection_name = || "things".to_owned();
-    let create =
-        proto::CreateCollectionRequest { collection_name: collection_name(), schema: schema.encode_to_vec(), ..Default::default() };
+    let create = proto::CreateCollectionRequest {
+        collection_name: collection_name(),
+        schema: schema.encode_to_vec(),
+        ..Default::default()
+    };
     let extra_params = vec![pair("index_type", "HNSW"), pair("metric_type", "L2")];
     let index = proto::CreateIndexRequest {
         collection_name: collection_name(),
@@ -116,13 +183,28 @@ async fn load_things(milvus: &FakeMilvus) {
         extra_params,
         ..Default::default()
     };
-    let load = proto::LoadCollectionRequest { collection_name: collection_name(), ..Default::default() };
+    let load = proto::LoadCollectionRequest {
+        collection_name: collection_name(),
+        ..Default::default()
+    };
     let channel = connect(&milvus.uri()).await;
-    let created: proto::Status = call(&channel, &methods::CREATE_COLLECTION, Request::new(create)).await.expect("created");
-    let inserted: proto::MutationResult = call(&channel, &methods::INSERT, Request::new(insert_two_rows())).await.expect("inserted");
-    let indexed: proto::Status = call(&channel, &methods::CREATE_INDEX, Request::new(index)).await.expect("indexed");
-    let loaded: proto::Status = call(&channel, &methods::LOAD_COLLECTION, Request::new(load)).await.expect("loaded");
-    assert_eq!((created.code, inserted.insert_cnt, indexed.code, loaded.code), (0, 2, 0, 0));
+    let created: proto::Status = call(&channel, &methods::CREATE_COLLECTION, Request::new(create))
+        .await
+        .expect("created");
+    let inserted: proto::MutationResult =
+        call(&channel, &methods::INSERT, Request::new(insert_two_rows()))
+            .await
+            .expect("inserted");
+    let indexed: proto::Status = call(&channel, &methods::CREATE_INDEX, Request::new(index))
+        .await
+        .expect("indexed");
+    let loaded: proto::Status = call(&channel, &methods::LOAD_COLLECTION, Request::new(load))
+        .await
+        .expect("loaded");
+    assert_eq!(
+        (created.code, inserted.insert_cnt, indexed.code, loaded.code),
+        (0, 2, 0, 0)
+    );
 }
 
 fn find<'a>(links: &'a [Link], name: &str) -> &'a Link {
@@ -140,10 +222,22 @@ async fn a_whole_chain_with_a_loaded_collection_is_searched() {
     assert!(find(&links, MILVUS).seen.contains("v2.3.5-fake"));
     assert!(find(&links, OWN_SPAN).seen.contains("whole microseconds"));
     let seen = &find(&links, SERVER_SPANS).seen;
-    assert!(seen.contains("Search in things: 9 spans of segcore, standalone; their parent is our span"), "{seen}");
+    assert!(
+        seen.contains("Search in things: 9 spans of segcore, standalone; their parent is our span"),
+        "{seen}"
+    );
     let calls = chain.milvus.calls();
-    assert!(calls[before..].iter().all(|call| call.method.effect == Effect::Reads), "the doctor changes nothing");
-    assert_eq!(chain.milvus.count(&methods::SEARCH), 2, "one unsampled, one sampled");
+    assert!(
+        calls[before..]
+            .iter()
+            .all(|call| call.method.effect == Effect::Reads),
+        "the doctor changes nothing"
+    );
+    assert_eq!(
+        chain.milvus.count(&methods::SEARCH),
+        2,
+        "one unsampled, one sampled"
+    );
 }
 
 #[tokio::test]
@@ -157,17 +251,31 @@ async fn late_spans_are_waited_for() {
 async fn without_a_collection_a_listing_is_enough() {
     let chain = Chain::start().await;
     let links = chain.check([Fine; 6], "", "").await;
-    assert!(find(&links, SERVER_SPANS).seen.contains("ShowCollections (no loaded collection"), "{links:?}");
+    assert!(
+        find(&links, SERVER_SPANS)
+            .seen
+            .contains("ShowCollections (no loaded collection"),
+        "{links:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_refused_search_falls_back_to_a_listing() {
     let mut chain = Chain::start().await;
     load_things(&chain.milvus).await;
-    chain.options.collection =
-        Some(DoctorCollection { name: "things".into(), vector_field: "vector".into(), dim: 3, metric: String::new() });
+    chain.options.collection = Some(DoctorCollection {
+        name: "things".into(),
+        vector_field: "vector".into(),
+        dim: 3,
+        metric: String::new(),
+    });
     let links = chain.check([Fine; 6], "", "").await;
-    assert!(find(&links, SERVER_SPANS).seen.contains("ShowCollections (Search failed"), "{links:?}");
+    assert!(
+        find(&links, SERVER_SPANS)
+            .seen
+            .contains("ShowCollections (Search failed"),
+        "{links:?}"
+    );
 }
 
 #[tokio::test]
@@ -177,9 +285,16 @@ async fn the_embedded_receiver_takes_the_spans_of_both() {
     chain.milvus.spans_to(&listen, Shape::v2_3_5());
     chain.options.otlp = grpc(listen.clone());
     chain.options.source = "embedded".to_owned();
-    chain.options.source_options = SourceOptions { listen: listen.trim_start_matches("http://").to_owned(), ..SourceOptions::default() };
+    chain.options.source_options = SourceOptions {
+        listen: listen.trim_start_matches("http://").to_owned(),
+        ..SourceOptions::default()
+    };
     let links = chain.check([Fine; 6], "", "").await;
-    assert!(find(&links, OWN_SPAN).seen.contains("exact to the nanosecond"));
+    assert!(
+        find(&links, OWN_SPAN)
+            .seen
+            .contains("exact to the nanosecond")
+    );
 }
 
 #[tokio::test]
@@ -187,8 +302,14 @@ async fn no_traces_to_be_had_is_a_result() {
     let mut chain = Chain::start().await;
     chain.options.source = "none".to_owned();
     chain.options.otlp = None;
-    let links = chain.check([Fine, Skipped, Skipped, Skipped, Skipped, Skipped], "", "").await;
-    assert!(find(&links, SERVER_SPANS).seen.contains("no traces to be had"));
+    let links = chain
+        .check([Fine, Skipped, Skipped, Skipped, Skipped, Skipped], "", "")
+        .await;
+    assert!(
+        find(&links, SERVER_SPANS)
+            .seen
+            .contains("no traces to be had")
+    );
 }
 
 #[tokio::test]
@@ -196,7 +317,10 @@ async fn progress_tells_each_step() {
     let mut chain = Chain::start().await;
     chain.options.source = "none".to_owned();
     let steps = Mutex::new(Vec::new());
-    examine(&chain.options, &|step| steps.lock().expect("no panic").push(step.to_owned())).await;
+    examine(&chain.options, &|step| {
+        steps.lock().expect("no panic").push(step.to_owned())
+    })
+    .await;
     assert!(steps.into_inner().expect("no panic").len() >= 4);
 }
 
@@ -206,36 +330,69 @@ async fn progress_tells_each_step() {
 async fn milvus_down() {
     let chain = Chain::start().await;
     chain.milvus.kill();
-    chain.check([Failed, Fine, Fine, Fine, Skipped, Skipped], "not running", "docker compose ps").await;
+    chain
+        .check(
+            [Failed, Fine, Fine, Fine, Skipped, Skipped],
+            "not running",
+            "docker compose ps",
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn a_grpc_server_that_is_not_milvus() {
     let mut chain = Chain::start().await;
     chain.options.connect = ConnectOptions::new(chain.backend.otlp());
-    chain.check([Failed, Fine, Fine, Fine, Skipped, Skipped], "no Milvus", "19530").await;
+    chain
+        .check(
+            [Failed, Fine, Fine, Fine, Skipped, Skipped],
+            "no Milvus",
+            "19530",
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn a_web_port_that_is_not_milvus() {
     let mut chain = Chain::start().await;
     chain.options.connect = ConnectOptions::new(chain.backend.http());
-    chain.check([Failed, Fine, Fine, Fine, Skipped, Skipped], "9091", "19530").await;
+    chain
+        .check(
+            [Failed, Fine, Fine, Fine, Skipped, Skipped],
+            "9091",
+            "19530",
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn a_milvus_without_tls_asked_by_tls() {
     let mut chain = Chain::start().await;
     chain.options.connect = ConnectOptions::new(chain.milvus.uri().replace("http://", "https://"));
-    chain.check([Failed, Fine, Fine, Fine, Skipped, Skipped], "does not speak TLS", "http://").await;
+    chain
+        .check(
+            [Failed, Fine, Fine, Fine, Skipped, Skipped],
+            "does not speak TLS",
+            "http://",
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn wrong_password() {
     let mut chain = Chain::start().await;
     chain.milvus.require_token("root:Milvus");
-    chain.options.connect.credentials = Credentials::User { name: "root".into(), password: "s3cret".into() };
-    let links = chain.check([Failed, Fine, Fine, Fine, Skipped, Skipped], "are wrong", "${MILVUS_PASSWORD}").await;
+    chain.options.connect.credentials = Credentials::User {
+        name: "root".into(),
+        password: "s3cret".into(),
+    };
+    let links = chain
+        .check(
+            [Failed, Fine, Fine, Fine, Skipped, Skipped],
+            "are wrong",
+            "${MILVUS_PASSWORD}",
+        )
+        .await;
     assert!(!render(&links, false).contains("s3cret"));
 }
 
@@ -243,21 +400,45 @@ async fn wrong_password() {
 async fn missing_password() {
     let chain = Chain::start().await;
     chain.milvus.require_token("root:Milvus");
-    chain.check([Failed, Fine, Fine, Fine, Skipped, Skipped], "wants to know who asks", "[milvus] user").await;
+    chain
+        .check(
+            [Failed, Fine, Fine, Fine, Skipped, Skipped],
+            "wants to know who asks",
+            "[milvus] user",
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn a_milvus_that_answers_garbage() {
     let chain = Chain::start().await;
-    chain.milvus.fail(&methods::GET_VERSION, .., Failure::Garbage(vec![0xff; 9]));
-    chain.check([Failed, Fine, Fine, Fine, Skipped, Skipped], "something else than Milvus", "[milvus] uri").await;
+    chain
+        .milvus
+        .fail(&methods::GET_VERSION, .., Failure::Garbage(vec![0xff; 9]));
+    chain
+        .check(
+            [Failed, Fine, Fine, Fine, Skipped, Skipped],
+            "something else than Milvus",
+            "[milvus] uri",
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn a_milvus_whose_health_may_not_be_asked_is_a_warning() {
     let chain = Chain::start().await;
-    chain.milvus.fail(&methods::CHECK_HEALTH, .., Failure::milvus(1401, 1, "privilege not permitted"));
-    chain.check([Warning, Fine, Fine, Fine, Fine, Fine], "may not ask for the health", "CheckHealth").await;
+    chain.milvus.fail(
+        &methods::CHECK_HEALTH,
+        ..,
+        Failure::milvus(1401, 1, "privilege not permitted"),
+    );
+    chain
+        .check(
+            [Warning, Fine, Fine, Fine, Fine, Fine],
+            "may not ask for the health",
+            "CheckHealth",
+        )
+        .await;
 }
 
 // ---- OTLP endpoint ----
@@ -266,20 +447,36 @@ async fn a_milvus_whose_health_may_not_be_asked_is_a_warning() {
 async fn otlp_refused() {
     let mut chain = Chain::start().await;
     chain.options.otlp = grpc(closed_port());
-    chain.check([Fine, Failed, Fine, Skipped, Fine, Fine], "listens there", "[tracing] export").await;
+    chain
+        .check(
+            [Fine, Failed, Fine, Skipped, Fine, Fine],
+            "listens there",
+            "[tracing] export",
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn an_otlp_address_without_scheme() {
     let mut chain = Chain::start().await;
     chain.options.otlp = grpc(chain.backend.otlp().replace("http://", ""));
-    chain.check([Fine, Failed, Fine, Skipped, Fine, Fine], "no scheme", "http://HOST:4317").await;
+    chain
+        .check(
+            [Fine, Failed, Fine, Skipped, Fine, Fine],
+            "no scheme",
+            "http://HOST:4317",
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn a_password_in_the_otlp_address_is_not_shown() {
     let mut chain = Chain::start().await;
-    for endpoint in [closed_port(), "http://nowhere.invalid:1".to_owned(), "http://[".to_owned()] {
+    for endpoint in [
+        closed_port(),
+        "http://nowhere.invalid:1".to_owned(),
+        "http://[".to_owned(),
+    ] {
         chain.options.otlp = grpc(endpoint.replace("http://", "http://user:s3cret@"));
         let links = chain.links().await;
         assert_eq!(find(&links, OTLP_ENDPOINT).state, Failed);
@@ -291,14 +488,26 @@ async fn a_password_in_the_otlp_address_is_not_shown() {
 async fn a_grpc_server_that_is_no_otlp_receiver() {
     let mut chain = Chain::start().await;
     chain.options.otlp = grpc(chain.milvus.uri());
-    chain.check([Fine, Failed, Fine, Skipped, Fine, Fine], "no OTLP receiver", "http://HOST:4317").await;
+    chain
+        .check(
+            [Fine, Failed, Fine, Skipped, Fine, Fine],
+            "no OTLP receiver",
+            "http://HOST:4317",
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn a_web_port_that_is_no_otlp_receiver() {
     let mut chain = Chain::start().await;
     chain.options.otlp = grpc(chain.backend.http());
-    chain.check([Fine, Failed, Fine, Skipped, Fine, Fine], "web port", "http://HOST:4317").await;
+    chain
+        .check(
+            [Fine, Failed, Fine, Skipped, Fine, Fine],
+            "web port",
+            "http://HOST:4317",
+        )
+        .await;
 }
 
 // ---- span source ----
@@ -309,7 +518,13 @@ async fn source_down() {
     for source in ["auto", "jaeger", "jaeger-json"] {
         chain.options.source = source.to_owned();
         chain.options.source_options.endpoint = Some(closed_port());
-        chain.check([Fine, Fine, Failed, Skipped, Skipped, Skipped], "Jaeger is not running", "docker compose ps").await;
+        chain
+            .check(
+                [Fine, Fine, Failed, Skipped, Skipped, Skipped],
+                "Jaeger is not running",
+                "docker compose ps",
+            )
+            .await;
     }
 }
 
@@ -319,7 +534,13 @@ async fn source_behind_a_web_page() {
     chain.backend.only_a_web_page();
     for source in ["auto", "jaeger-json"] {
         chain.options.source = source.to_owned();
-        chain.check([Fine, Fine, Failed, Skipped, Skipped, Skipped], "base path", "BASE/PATH").await;
+        chain
+            .check(
+                [Fine, Fine, Failed, Skipped, Skipped, Skipped],
+                "base path",
+                "BASE/PATH",
+            )
+            .await;
     }
 }
 
@@ -327,8 +548,18 @@ async fn source_behind_a_web_page() {
 async fn a_port_in_use_for_the_embedded_receiver() {
     let mut chain = Chain::start().await;
     chain.options.source = "embedded".to_owned();
-    chain.options.source_options.listen = chain.backend.otlp().trim_start_matches("http://").to_owned();
-    chain.check([Fine, Fine, Failed, Skipped, Skipped, Skipped], "another process", "[tracing.spans] listen").await;
+    chain.options.source_options.listen = chain
+        .backend
+        .otlp()
+        .trim_start_matches("http://")
+        .to_owned();
+    chain
+        .check(
+            [Fine, Fine, Failed, Skipped, Skipped, Skipped],
+            "another process",
+            "[tracing.spans] listen",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -338,7 +569,13 @@ async fn exporter_and_source_of_two_back_ends() {
     chain.options.otlp = grpc(other.otlp());
     // Milvus' spans are there at once; only our own never come.
     chain.options.deadline = Duration::from_secs(5);
-    chain.check([Fine, Fine, Fine, Failed, Fine, Fine], "two different back ends", "[tracing] export").await;
+    chain
+        .check(
+            [Fine, Fine, Fine, Failed, Fine, Fine],
+            "two different back ends",
+            "[tracing] export",
+        )
+        .await;
 }
 
 // ---- server spans ----
@@ -353,9 +590,20 @@ async fn a_milvus_that_exports_nothing() {
     let link = find(&links, SERVER_SPANS);
     assert_eq!(link.state, Failed);
     assert!(link.seen.contains("none of any Milvus"), "{}", link.seen);
-    assert!(link.causes[1].what.contains("trace.exporter is noop"), "{link:?}");
-    assert!(link.causes[1].change.contains("configs/user.yaml") && link.causes[1].change.contains("method: grpc"), "{link:?}");
-    assert!(link.causes[2].what.contains("another address") && link.causes[3].change.contains("secure: false"), "{link:?}");
+    assert!(
+        link.causes[1].what.contains("trace.exporter is noop"),
+        "{link:?}"
+    );
+    assert!(
+        link.causes[1].change.contains("configs/user.yaml")
+            && link.causes[1].change.contains("method: grpc"),
+        "{link:?}"
+    );
+    assert!(
+        link.causes[2].what.contains("another address")
+            && link.causes[3].change.contains("secure: false"),
+        "{link:?}"
+    );
     assert_eq!(find(&links, SAMPLING).state, Skipped);
 }
 
@@ -367,13 +615,26 @@ async fn a_back_end_that_knows_another_milvus() {
     chain.options.deadline = SHORT;
     let links = chain.links().await;
     let link = find(&links, SERVER_SPANS);
-    assert!(link.state == Failed && link.seen.contains("although the span source has spans of querynode"), "{link:?}");
-    assert!(link.causes[0].what.contains("late") && link.causes[1].what.contains("another Milvus"), "{link:?}");
+    assert!(
+        link.state == Failed
+            && link
+                .seen
+                .contains("although the span source has spans of querynode"),
+        "{link:?}"
+    );
+    assert!(
+        link.causes[0].what.contains("late") && link.causes[1].what.contains("another Milvus"),
+        "{link:?}"
+    );
 }
 
 fn spec(name: &str, service: &str, server: bool, parent: Option<usize>) -> SpanSpec {
     use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-    let kind = if server { SpanKind::Server } else { SpanKind::Client };
+    let kind = if server {
+        SpanKind::Server
+    } else {
+        SpanKind::Client
+    };
     SpanSpec {
         service: service.to_owned(),
         node_id: 1,
@@ -391,25 +652,43 @@ fn spec(name: &str, service: &str, server: bool, parent: Option<usize>) -> SpanS
 fn through_a_mesh() -> Shape {
     Shape::new(|served| {
         let method = served.method.path.trim_start_matches('/');
-        vec![spec("egress", "istio-proxy", false, None), spec(method, "standalone", true, Some(0))]
+        vec![
+            spec("egress", "istio-proxy", false, None),
+            spec(method, "standalone", true, Some(0)),
+        ]
     })
 }
 
 #[tokio::test]
 async fn a_mesh_whose_spans_are_there_is_fine() {
     let chain = Chain::start().await;
-    chain.milvus.spans_to(&chain.backend.otlp(), through_a_mesh());
+    chain
+        .milvus
+        .spans_to(&chain.backend.otlp(), through_a_mesh());
     let links = chain.check([Fine; 6], "", "").await;
-    assert!(find(&links, SERVER_SPANS).seen.contains("between them and our span: istio-proxy"), "{links:?}");
+    assert!(
+        find(&links, SERVER_SPANS)
+            .seen
+            .contains("between them and our span: istio-proxy"),
+        "{links:?}"
+    );
 }
 
 #[tokio::test]
 async fn server_spans_with_another_parent() {
     let mut chain = Chain::start().await;
-    chain.milvus.spans_to(&chain.backend.otlp(), through_a_mesh());
+    chain
+        .milvus
+        .spans_to(&chain.backend.otlp(), through_a_mesh());
     chain.milvus.lose_span("egress", 1);
     chain.options.deadline = Duration::from_secs(5);
-    chain.check([Fine, Fine, Fine, Fine, Failed, Skipped], "proxy or mesh", "same back end").await;
+    chain
+        .check(
+            [Fine, Fine, Fine, Fine, Failed, Skipped],
+            "proxy or mesh",
+            "same back end",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -418,30 +697,53 @@ async fn a_search_without_engine_spans_is_a_warning() {
     load_things(&chain.milvus).await;
     chain.milvus.lose_span("SegCoreSearch", 1);
     chain.options.deadline = Duration::from_secs(5);
-    chain.check([Fine, Fine, Fine, Fine, Warning, Fine], "merged", "idle").await;
+    chain
+        .check([Fine, Fine, Fine, Fine, Warning, Fine], "merged", "idle")
+        .await;
 }
 
 #[tokio::test]
 async fn server_spans_without_the_grpc_servers_one() {
     let mut chain = Chain::start().await;
-    chain.milvus.lose_span("milvus.proto.milvus.MilvusService/ShowCollections", 1);
+    chain
+        .milvus
+        .lose_span("milvus.proto.milvus.MilvusService/ShowCollections", 1);
     chain.options.deadline = Duration::from_secs(5);
-    let links = chain.check([Fine, Fine, Fine, Fine, Failed, Skipped], "", "").await;
-    assert!(find(&links, SERVER_SPANS).seen.contains("but not that of its gRPC server"), "{links:?}");
+    let links = chain
+        .check([Fine, Fine, Fine, Fine, Failed, Skipped], "", "")
+        .await;
+    assert!(
+        find(&links, SERVER_SPANS)
+            .seen
+            .contains("but not that of its gRPC server"),
+        "{links:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_refused_listing_is_a_failed_request() {
     let chain = Chain::start().await;
-    chain.milvus.fail(&methods::SHOW_COLLECTIONS, .., Failure::milvus(1401, 1, "privilege not permitted"));
-    chain.check([Fine, Fine, Fine, Fine, Failed, Skipped], "may not list", "rights of the user").await;
+    chain.milvus.fail(
+        &methods::SHOW_COLLECTIONS,
+        ..,
+        Failure::milvus(1401, 1, "privilege not permitted"),
+    );
+    chain
+        .check(
+            [Fine, Fine, Fine, Fine, Failed, Skipped],
+            "may not list",
+            "rights of the user",
+        )
+        .await;
 }
 
 #[tokio::test]
 async fn milvus_lite_has_no_traces_to_be_had() {
     let chain = Chain::start().await;
     chain.milvus.version("milvus_lite-3.2.2");
-    chain.check([Fine, Fine, Fine, Fine, Skipped, Skipped], "", "").await;
+    chain
+        .check([Fine, Fine, Fine, Fine, Skipped, Skipped], "", "")
+        .await;
 }
 
 // ---- sampling ----
@@ -453,7 +755,13 @@ async fn spans_of_an_unsampled_request_are_a_warning() {
     // The unsampled request is the second of the doctor's three.
     let ids = IdStream::new(Nonce(0xabc), 0, "doctor", "doctor", "doctor").ids(1, 0);
     chain.backend.holds_span(ids.trace_id, "standalone");
-    chain.check([Fine, Fine, Fine, Fine, Fine, Warning], "decides about sampling itself", "traceparent").await;
+    chain
+        .check(
+            [Fine, Fine, Fine, Fine, Fine, Warning],
+            "decides about sampling itself",
+            "traceparent",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -465,7 +773,11 @@ async fn background_spans_are_a_warning() {
         chain.milvus.called(&methods::SHOW_COLLECTIONS, 3).await;
         chain.backend.goes_on_taking_spans_of_others(10_000);
     };
-    let check = chain.check([Fine, Fine, Fine, Fine, Fine, Warning], "sampleFraction is above 0", "sampleFraction: 0");
+    let check = chain.check(
+        [Fine, Fine, Fine, Fine, Fine, Warning],
+        "sampleFraction is above 0",
+        "sampleFraction: 0",
+    );
     tokio::join!(check, arriving);
 }
 

@@ -19,40 +19,64 @@ where
     Req: Message + 'static,
     Reply: Message + Default + 'static,
 {
-    call(channel, method, Request::new(request)).await.expect(method.name)
+    call(channel, method, Request::new(request))
+        .await
+        .expect(method.name)
 }
 
 async fn version(channel: &Channel) -> Result<proto::GetVersionResponse, Status> {
-    call(channel, &methods::GET_VERSION, Request::new(proto::GetVersionRequest {})).await
+    call(
+        channel,
+        &methods::GET_VERSION,
+        Request::new(proto::GetVersionRequest {}),
+    )
+    .await
 }
 
 /// Code and legacy code of the status in a reply.
 fn codes(status: Option<proto::Status>) -> (i32, i32) {
-    status.map(|status| (status.code, status.error_code)).expect("every reply has a status")
+    status
+        .map(|status| (status.code, status.error_code))
+        .expect("every reply has a status")
 }
 
 fn schema() -> proto::CollectionSchema {
-    let id =
-        proto::FieldSchema { name: "id".to_owned(), is_primary_key: true, data_type: proto::DataType::Int64.into(), ..Default::default() };
+    let id = proto::FieldSchema {
+        name: "id".to_owned(),
+        is_primary_key: true,
+        data_type: proto::DataType::Int64.into(),
+        ..Default::default()
+    };
     let vector = proto::FieldSchema {
         name: "vector".to_owned(),
         data_type: proto::DataType::FloatVector.into(),
         type_params: vec![pair("dim", "2")],
         ..Default::default()
     };
-    proto::CollectionSchema { name: "things".to_owned(), description: "ours".to_owned(), fields: vec![id, vector], ..Default::default() }
+    proto::CollectionSchema {
+        name: "things".to_owned(),
+        description: "ours".to_owned(),
+        fields: vec![id, vector],
+        ..Default::default()
+    }
 }
 
 async fn create(channel: &Channel) -> proto::Status {
     let schema = schema().encode_to_vec();
-    let request =
-        proto::CreateCollectionRequest { collection_name: "things".to_owned(), schema, consistency_level: 2, ..Default::default() };
+    let request = proto::CreateCollectionRequest {
+        collection_name: "things".to_owned(),
+        schema,
+        consistency_level: 2,
+        ..Default::default()
+    };
     get(channel, &methods::CREATE_COLLECTION, request).await
 }
 
 /// Rows with the keys 0, 1, ... and the vectors (key, 1).
 fn rows(keys: std::ops::Range<i64>, dim: i64) -> proto::InsertRequest {
-    let long = proto::scalar_field::Data::LongData(proto::LongArray { data: keys.clone().collect() });
+    let long = proto::scalar_field::Data::LongData(proto::LongArray {
+        data: keys.clone().collect(),
+    });
     let floats = keys.clone().flat_map(|key| [key as f32, 1.0]).collect();
     let float = proto::vector_field::Data::FloatVector(proto::FloatArray { data: floats });
     let column = |name: &str, data_type: proto::DataType, field| proto::FieldData {
@@ -62,10 +86,16 @@ fn rows(keys: std::ops::Range<i64>, dim: i64) -> proto::InsertRequest {
         ..Default::default()
     };
     let ids = proto::field_data::Field::Scalars(proto::ScalarField { data: Some(long) });
-    let vectors = proto::field_data::Field::Vectors(proto::VectorField { dim, data: Some(float) });
+    let vectors = proto::field_data::Field::Vectors(proto::VectorField {
+        dim,
+        data: Some(float),
+    });
     proto::InsertRequest {
         collection_name: "things".to_owned(),
-        fields_data: vec![column("id", proto::DataType::Int64, ids), column("vector", proto::DataType::FloatVector, vectors)],
+        fields_data: vec![
+            column("id", proto::DataType::Int64, ids),
+            column("vector", proto::DataType::FloatVector, vectors),
+        ],
         num_rows: u32::try_from(keys.count()).expect("few rows"),
         ..Default::default()
     }
@@ -76,12 +106,27 @@ async fn insert(channel: &Channel, request: proto::InsertRequest) -> proto::Muta
 }
 
 fn search_request(queries: &[[f32; 2]], topk: usize) -> proto::SearchRequest {
-    let values = queries.iter().map(|query| query.iter().flat_map(|value| value.to_le_bytes()).collect()).collect();
-    let placeholder = proto::PlaceholderValue { tag: "$0".to_owned(), r#type: proto::PlaceholderType::Float.into(), values };
+    let values = queries
+        .iter()
+        .map(|query| query.iter().flat_map(|value| value.to_le_bytes()).collect())
+        .collect();
+    let placeholder = proto::PlaceholderValue {
+        tag: "$0".to_owned(),
+        r#type: proto::PlaceholderType::Float.into(),
+        values,
+    };
     proto::SearchRequest {
         collection_name: "things".to_owned(),
-        placeholder_group: proto::PlaceholderGroup { placeholders: vec![placeholder] }.encode_to_vec().into(),
-        search_params: vec![pair("topk", &topk.to_string()), pair("params", "{}"), pair("anns_field", "vector")],
+        placeholder_group: proto::PlaceholderGroup {
+            placeholders: vec![placeholder],
+        }
+        .encode_to_vec()
+        .into(),
+        search_params: vec![
+            pair("topk", &topk.to_string()),
+            pair("params", "{}"),
+            pair("anns_field", "vector"),
+        ],
         nq: queries.len() as i64,
         ..Default::default()
     }
@@ -94,8 +139,14 @@ async fn search(channel: &Channel, queries: &[[f32; 2]], topk: usize) -> proto::
 /// A loaded collection `things` with `count` sealed rows and an L2 index.
 async fn loaded(channel: &Channel, count: i64) {
     assert_eq!(create(channel).await.code, 0);
-    assert_eq!(codes(insert(channel, rows(0..count, 2)).await.status), (0, 0));
-    let flush = proto::FlushRequest { collection_names: vec!["things".to_owned()], ..Default::default() };
+    assert_eq!(
+        codes(insert(channel, rows(0..count, 2)).await.status),
+        (0, 0)
+    );
+    let flush = proto::FlushRequest {
+        collection_names: vec!["things".to_owned()],
+        ..Default::default()
+    };
     let flushed: proto::FlushResponse = get(channel, &methods::FLUSH, flush).await;
     assert_eq!(flushed.coll_seg_ids["things"].data.len(), 1);
     let index = proto::CreateIndexRequest {
@@ -104,22 +155,42 @@ async fn loaded(channel: &Channel, count: i64) {
         extra_params: vec![pair("index_type", "HNSW"), pair("metric_type", "L2")],
         ..Default::default()
     };
-    assert_eq!(get::<_, proto::Status>(channel, &methods::CREATE_INDEX, index).await.code, 0);
+    assert_eq!(
+        get::<_, proto::Status>(channel, &methods::CREATE_INDEX, index)
+            .await
+            .code,
+        0
+    );
     assert_eq!(load(channel).await.code, 0);
 }
 
 async fn load(channel: &Channel) -> proto::Status {
-    get(channel, &methods::LOAD_COLLECTION, proto::LoadCollectionRequest { collection_name: "things".to_owned(), ..Default::default() })
-        .await
+    get(
+        channel,
+        &methods::LOAD_COLLECTION,
+        proto::LoadCollectionRequest {
+            collection_name: "things".to_owned(),
+            ..Default::default()
+        },
+    )
+    .await
 }
 
 async fn segments(channel: &Channel) -> Vec<proto::QuerySegmentInfo> {
-    let request = proto::GetQuerySegmentInfoRequest { collection_name: "things".to_owned(), ..Default::default() };
-    get::<_, proto::GetQuerySegmentInfoResponse>(channel, &methods::GET_QUERY_SEGMENT_INFO, request).await.infos
+    let request = proto::GetQuerySegmentInfoRequest {
+        collection_name: "things".to_owned(),
+        ..Default::default()
+    };
+    get::<_, proto::GetQuerySegmentInfoResponse>(channel, &methods::GET_QUERY_SEGMENT_INFO, request)
+        .await
+        .infos
 }
 
 async fn index(channel: &Channel) -> proto::DescribeIndexResponse {
-    let request = proto::DescribeIndexRequest { collection_name: "things".to_owned(), ..Default::default() };
+    let request = proto::DescribeIndexRequest {
+        collection_name: "things".to_owned(),
+        ..Default::default()
+    };
     get(channel, &methods::DESCRIBE_INDEX, request).await
 }
 
@@ -131,7 +202,9 @@ async fn every_method_answers_and_is_logged() {
     let channel = connect(&fake.uri()).await;
     for method in METHODS {
         // An empty message is a valid request; the reply may be a refusal, but not a gRPC status.
-        call::<(), ()>(&channel, method, Request::new(())).await.expect(method.name);
+        call::<(), ()>(&channel, method, Request::new(()))
+            .await
+            .expect(method.name);
         assert_eq!(fake.count(method), 1, "{}", method.name);
     }
     assert_eq!(fake.calls().len(), METHODS.len());
@@ -139,10 +212,15 @@ async fn every_method_answers_and_is_logged() {
 
 #[tokio::test]
 async fn an_unknown_method_is_unimplemented() {
-    static HYBRID: Method =
-        Method { name: "HybridSearch", path: "/milvus.proto.milvus.MilvusService/HybridSearch", effect: methods::SEARCH.effect };
+    static HYBRID: Method = Method {
+        name: "HybridSearch",
+        path: "/milvus.proto.milvus.MilvusService/HybridSearch",
+        effect: methods::SEARCH.effect,
+    };
     let fake = FakeMilvus::start();
-    let status = call::<(), ()>(&connect(&fake.uri()).await, &HYBRID, Request::new(())).await.unwrap_err();
+    let status = call::<(), ()>(&connect(&fake.uri()).await, &HYBRID, Request::new(()))
+        .await
+        .unwrap_err();
     assert_eq!(status.code(), Code::Unimplemented);
 }
 
@@ -152,22 +230,43 @@ async fn a_collection_lives_from_create_to_drop() {
     let channel = connect(&fake.uri()).await;
     loaded(&channel, 10).await;
     assert_eq!(fake.rows("things"), Some(10));
-    let request = proto::DescribeCollectionRequest { collection_name: "things".to_owned(), ..Default::default() };
-    let described: proto::DescribeCollectionResponse = get(&channel, &methods::DESCRIBE_COLLECTION, request).await;
+    let request = proto::DescribeCollectionRequest {
+        collection_name: "things".to_owned(),
+        ..Default::default()
+    };
+    let described: proto::DescribeCollectionResponse =
+        get(&channel, &methods::DESCRIBE_COLLECTION, request).await;
     assert_eq!(described.consistency_level, 2);
     assert_eq!(described.schema.unwrap().description, "ours");
-    let request = proto::GetLoadStateRequest { collection_name: "things".to_owned(), ..Default::default() };
+    let request = proto::GetLoadStateRequest {
+        collection_name: "things".to_owned(),
+        ..Default::default()
+    };
     let state: proto::GetLoadStateResponse = get(&channel, &methods::GET_LOAD_STATE, request).await;
     assert_eq!(state.state(), proto::LoadState::Loaded);
     let infos = segments(&channel).await;
     assert_eq!(
-        infos.iter().map(|info| (info.num_rows, info.state(), info.index_name.as_str())).collect::<Vec<_>>(),
+        infos
+            .iter()
+            .map(|info| (info.num_rows, info.state(), info.index_name.as_str()))
+            .collect::<Vec<_>>(),
         [(10, proto::SegmentState::Sealed, "_default_idx_101")]
     );
     let descriptions = index(&channel).await.index_descriptions;
-    assert_eq!((descriptions[0].state(), descriptions[0].total_rows), (proto::IndexState::Finished, 10));
-    let drop = proto::DropCollectionRequest { collection_name: "things".to_owned(), ..Default::default() };
-    assert_eq!(get::<_, proto::Status>(&channel, &methods::DROP_COLLECTION, drop).await.code, 0);
+    assert_eq!(
+        (descriptions[0].state(), descriptions[0].total_rows),
+        (proto::IndexState::Finished, 10)
+    );
+    let drop = proto::DropCollectionRequest {
+        collection_name: "things".to_owned(),
+        ..Default::default()
+    };
+    assert_eq!(
+        get::<_, proto::Status>(&channel, &methods::DROP_COLLECTION, drop)
+            .await
+            .code,
+        0
+    );
     assert_eq!(fake.rows("things"), None);
 }
 
@@ -176,10 +275,21 @@ async fn a_search_has_as_many_hits_as_there_are_rows() {
     let fake = FakeMilvus::start();
     let channel = connect(&fake.uri()).await;
     loaded(&channel, 3).await;
-    let results = search(&channel, &[[0.0, 1.0], [2.0, 1.0]], 10).await.results.unwrap();
-    assert_eq!((results.num_queries, results.top_k, results.topks), (2, 10, vec![3, 3]));
+    let results = search(&channel, &[[0.0, 1.0], [2.0, 1.0]], 10)
+        .await
+        .results
+        .unwrap();
+    assert_eq!(
+        (results.num_queries, results.top_k, results.topks),
+        (2, 10, vec![3, 3])
+    );
     assert_eq!(results.scores.len(), 6);
-    assert_eq!(results.ids.unwrap().id_field, Some(proto::ids::IdField::IntId(proto::LongArray { data: vec![0, 1, 2, 0, 1, 2] })));
+    assert_eq!(
+        results.ids.unwrap().id_field,
+        Some(proto::ids::IdField::IntId(proto::LongArray {
+            data: vec![0, 1, 2, 0, 1, 2]
+        }))
+    );
 }
 
 #[tokio::test]
@@ -189,7 +299,12 @@ async fn an_exact_search_finds_the_nearest_rows() {
     let channel = connect(&fake.uri()).await;
     loaded(&channel, 100).await;
     let results = search(&channel, &[[42.2, 1.0]], 3).await.results.unwrap();
-    assert_eq!(results.ids.unwrap().id_field, Some(proto::ids::IdField::IntId(proto::LongArray { data: vec![42, 43, 41] })));
+    assert_eq!(
+        results.ids.unwrap().id_field,
+        Some(proto::ids::IdField::IntId(proto::LongArray {
+            data: vec![42, 43, 41]
+        }))
+    );
 }
 
 #[tokio::test]
@@ -198,31 +313,86 @@ async fn count_follows_inserts_and_deletes() {
     let channel = connect(&fake.uri()).await;
     loaded(&channel, 10).await;
     insert(&channel, rows(10..15, 2)).await;
-    let delete = proto::DeleteRequest { collection_name: "things".to_owned(), expr: "id in [3, 12, 99]".to_owned(), ..Default::default() };
-    assert_eq!(get::<_, proto::MutationResult>(&channel, &methods::DELETE, delete).await.delete_cnt, 2);
-    let query =
-        proto::QueryRequest { collection_name: "things".to_owned(), output_fields: vec!["count(*)".to_owned()], ..Default::default() };
+    let delete = proto::DeleteRequest {
+        collection_name: "things".to_owned(),
+        expr: "id in [3, 12, 99]".to_owned(),
+        ..Default::default()
+    };
+    assert_eq!(
+        get::<_, proto::MutationResult>(&channel, &methods::DELETE, delete)
+            .await
+            .delete_cnt,
+        2
+    );
+    let query = proto::QueryRequest {
+        collection_name: "things".to_owned(),
+        output_fields: vec!["count(*)".to_owned()],
+        ..Default::default()
+    };
     let counted: proto::QueryResults = get(&channel, &methods::QUERY, query).await;
     let long = proto::scalar_field::Data::LongData(proto::LongArray { data: vec![13] });
-    assert_eq!(counted.fields_data[0].field, Some(proto::field_data::Field::Scalars(proto::ScalarField { data: Some(long) })));
+    assert_eq!(
+        counted.fields_data[0].field,
+        Some(proto::field_data::Field::Scalars(proto::ScalarField {
+            data: Some(long)
+        }))
+    );
 }
 
 #[tokio::test]
 async fn refusals_carry_the_codes_of_milvus() {
     let fake = FakeMilvus::start();
     let channel = connect(&fake.uri()).await;
-    assert_eq!(codes(search(&channel, &[[0.0, 0.0]], 1).await.status), (100, 4), "search in a missing collection");
-    let missing = proto::DescribeCollectionRequest { collection_name: "things".to_owned(), ..Default::default() };
-    let described: proto::DescribeCollectionResponse = get(&channel, &methods::DESCRIBE_COLLECTION, missing).await;
-    assert_eq!(codes(described.status), (100, 1), "description of a missing collection");
+    assert_eq!(
+        codes(search(&channel, &[[0.0, 0.0]], 1).await.status),
+        (100, 4),
+        "search in a missing collection"
+    );
+    let missing = proto::DescribeCollectionRequest {
+        collection_name: "things".to_owned(),
+        ..Default::default()
+    };
+    let described: proto::DescribeCollectionResponse =
+        get(&channel, &methods::DESCRIBE_COLLECTION, missing).await;
+    assert_eq!(
+        codes(described.status),
+        (100, 1),
+        "description of a missing collection"
+    );
     create(&channel).await;
-    assert_eq!(codes(search(&channel, &[[0.0, 0.0]], 1).await.status), (101, 1), "search before load");
-    assert_eq!(codes(Some(load(&channel).await)), (700, 25), "load without index");
-    assert_eq!(codes(index(&channel).await.status), (700, 25), "description of a missing index");
-    assert_eq!(codes(insert(&channel, rows(0..4, 4)).await.status), (1100, 5), "insert with another dimension");
-    let short = proto::InsertRequest { num_rows: 3, ..rows(0..4, 2) };
-    assert_eq!(codes(insert(&channel, short).await.status), (1100, 5), "insert with another number of rows");
-    let database = proto::HasCollectionRequest { db_name: "other".to_owned(), ..Default::default() };
+    assert_eq!(
+        codes(search(&channel, &[[0.0, 0.0]], 1).await.status),
+        (101, 1),
+        "search before load"
+    );
+    assert_eq!(
+        codes(Some(load(&channel).await)),
+        (700, 25),
+        "load without index"
+    );
+    assert_eq!(
+        codes(index(&channel).await.status),
+        (700, 25),
+        "description of a missing index"
+    );
+    assert_eq!(
+        codes(insert(&channel, rows(0..4, 4)).await.status),
+        (1100, 5),
+        "insert with another dimension"
+    );
+    let short = proto::InsertRequest {
+        num_rows: 3,
+        ..rows(0..4, 2)
+    };
+    assert_eq!(
+        codes(insert(&channel, short).await.status),
+        (1100, 5),
+        "insert with another number of rows"
+    );
+    let database = proto::HasCollectionRequest {
+        db_name: "other".to_owned(),
+        ..Default::default()
+    };
     let has: proto::BoolResponse = get(&channel, &methods::HAS_COLLECTION, database).await;
     assert_eq!(codes(has.status), (800, 1), "missing database");
     assert_eq!(create(&channel).await.code, 0, "the same schema again");
@@ -237,10 +407,19 @@ async fn finished_is_not_in_use_while_polls_are_left() {
     for poll in 1..=4 {
         let infos = segments(&channel).await;
         assert_eq!(infos.is_empty(), poll <= 2, "poll {poll}");
-        assert!(infos.iter().all(|info| info.index_name.is_empty()), "poll {poll}");
-        assert_eq!(index(&channel).await.index_descriptions[0].state(), proto::IndexState::Finished);
+        assert!(
+            infos.iter().all(|info| info.index_name.is_empty()),
+            "poll {poll}"
+        );
+        assert_eq!(
+            index(&channel).await.index_descriptions[0].state(),
+            proto::IndexState::Finished
+        );
     }
-    assert_eq!(segments(&channel).await[0].state(), proto::SegmentState::Sealed);
+    assert_eq!(
+        segments(&channel).await[0].state(),
+        proto::SegmentState::Sealed
+    );
 }
 
 #[tokio::test]
@@ -249,8 +428,14 @@ async fn an_index_is_in_progress_for_the_wanted_polls() {
     let channel = connect(&fake.uri()).await;
     loaded(&channel, 10).await;
     fake.not_yet(&methods::DESCRIBE_INDEX, 1);
-    assert_eq!(index(&channel).await.index_descriptions[0].pending_index_rows, 5);
-    assert_eq!(index(&channel).await.index_descriptions[0].pending_index_rows, 0);
+    assert_eq!(
+        index(&channel).await.index_descriptions[0].pending_index_rows,
+        5
+    );
+    assert_eq!(
+        index(&channel).await.index_descriptions[0].pending_index_rows,
+        0
+    );
 }
 
 #[tokio::test]
@@ -259,12 +444,21 @@ async fn the_log_keeps_what_a_call_carried() {
     let channel = connect(&fake.uri()).await;
     let before = Instant::now();
     let mut request = Request::new(search_request(&[[0.0, 0.0]], 1));
-    request.metadata_mut().insert("traceparent", "00-1-1-00".parse().unwrap());
-    request.metadata_mut().insert("dbname", "default".parse().unwrap());
+    request
+        .metadata_mut()
+        .insert("traceparent", "00-1-1-00".parse().unwrap());
+    request
+        .metadata_mut()
+        .insert("dbname", "default".parse().unwrap());
     let length = request.get_ref().encoded_len();
-    call::<_, proto::SearchResults>(&channel, &methods::SEARCH, request).await.unwrap();
+    call::<_, proto::SearchResults>(&channel, &methods::SEARCH, request)
+        .await
+        .unwrap();
     let calls = fake.calls();
-    assert_eq!((calls.len(), calls[0].method.name, calls[0].body_len), (1, "Search", length));
+    assert_eq!(
+        (calls.len(), calls[0].method.name, calls[0].body_len),
+        (1, "Search", length)
+    );
     assert_eq!(calls[0].collection.as_deref(), Some("things"));
     assert_eq!(calls[0].traceparent.as_deref(), Some("00-1-1-00"));
     assert_eq!(calls[0].dbname.as_deref(), Some("default"));
@@ -277,7 +471,13 @@ async fn the_log_keeps_what_a_call_carried() {
 #[tokio::test]
 async fn a_delay_follows_the_number_of_the_call() {
     let fake = FakeMilvus::start();
-    fake.delay_by(&methods::GET_VERSION, |number| if number == 2 { Duration::from_millis(60) } else { Duration::ZERO });
+    fake.delay_by(&methods::GET_VERSION, |number| {
+        if number == 2 {
+            Duration::from_millis(60)
+        } else {
+            Duration::ZERO
+        }
+    });
     let channel = connect(&fake.uri()).await;
     version(&channel).await.unwrap();
     let second = Instant::now();
@@ -302,14 +502,23 @@ async fn no_reply_leaves_during_a_stall() {
     });
     fake.called(&methods::GET_VERSION, 5).await;
     // Another method, that arrives during the stall.
-    get::<_, proto::CheckHealthResponse>(&channel, &methods::CHECK_HEALTH, proto::CheckHealthRequest {}).await;
+    get::<_, proto::CheckHealthResponse>(
+        &channel,
+        &methods::CHECK_HEALTH,
+        proto::CheckHealthRequest {},
+    )
+    .await;
     let sixth = Instant::now();
     let fifth = fifth.await.unwrap().unwrap();
     let stalls = fake.stalls();
     assert_eq!(stalls.len(), 1);
     assert!(stalls[0].begin >= before && stalls[0].end >= stalls[0].begin + length);
     for done in [fifth, sixth] {
-        assert!(done >= stalls[0].end, "a reply left {:?} before the end", stalls[0].end - done);
+        assert!(
+            done >= stalls[0].end,
+            "a reply left {:?} before the end",
+            stalls[0].end - done
+        );
     }
 }
 
@@ -331,11 +540,18 @@ async fn capacity_lets_calls_wait_for_a_worker() {
     fake.capacity(&[&methods::GET_VERSION], 2, Duration::from_millis(20));
     let channel = connect(&fake.uri()).await;
     let begin = Instant::now();
-    let calls: Vec<_> = (0..10).map(|_| channel.clone()).map(|channel| tokio::spawn(async move { version(&channel).await })).collect();
+    let calls: Vec<_> = (0..10)
+        .map(|_| channel.clone())
+        .map(|channel| tokio::spawn(async move { version(&channel).await }))
+        .collect();
     for call in calls {
         call.await.unwrap().unwrap();
     }
-    assert!(begin.elapsed() >= Duration::from_millis(100), "10 calls, 2 workers, 20 ms each: {:?}", begin.elapsed());
+    assert!(
+        begin.elapsed() >= Duration::from_millis(100),
+        "10 calls, 2 workers, 20 ms each: {:?}",
+        begin.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -348,7 +564,10 @@ async fn calls_that_were_given_up_leave_the_queue() {
         assert!(given_up.is_err());
     }
     // If they stayed, they would need a minute.
-    tokio::time::timeout(Duration::from_secs(20), version(&channel)).await.expect("a free worker").unwrap();
+    tokio::time::timeout(Duration::from_secs(20), version(&channel))
+        .await
+        .expect("a free worker")
+        .unwrap();
 }
 
 // ---- failures ----
@@ -358,16 +577,32 @@ async fn failures_hold_for_their_range_of_calls() {
     let fake = FakeMilvus::start();
     let method = &methods::GET_VERSION;
     fake.fail(method, 1..=2, Failure::milvus(8, 49, "request is rejected"));
-    fake.fail(method, 3..4, Failure::grpc(Code::ResourceExhausted, "too large"));
+    fake.fail(
+        method,
+        3..4,
+        Failure::grpc(Code::ResourceExhausted, "too large"),
+    );
     fake.fail(method, 4..5, Failure::Garbage(vec![0xff; 9]));
     fake.fail(method, 5.., Failure::Never);
     let channel = connect(&fake.uri()).await;
     for _ in 0..2 {
         assert_eq!(codes(version(&channel).await.unwrap().status), (8, 49));
     }
-    assert_eq!(version(&channel).await.unwrap_err().code(), Code::ResourceExhausted);
-    assert_eq!(version(&channel).await.unwrap_err().code(), Code::Internal, "not a message");
-    assert!(tokio::time::timeout(Duration::from_millis(50), version(&channel)).await.is_err(), "no reply");
+    assert_eq!(
+        version(&channel).await.unwrap_err().code(),
+        Code::ResourceExhausted
+    );
+    assert_eq!(
+        version(&channel).await.unwrap_err().code(),
+        Code::Internal,
+        "not a message"
+    );
+    assert!(
+        tokio::time::timeout(Duration::from_millis(50), version(&channel))
+            .await
+            .is_err(),
+        "no reply"
+    );
     fake.heal();
     assert_eq!(codes(version(&channel).await.unwrap().status), (0, 0));
 }
@@ -375,8 +610,15 @@ async fn failures_hold_for_their_range_of_calls() {
 #[tokio::test]
 async fn a_refused_write_is_a_status_by_itself() {
     let fake = FakeMilvus::start();
-    fake.fail(&methods::CREATE_COLLECTION, .., Failure::milvus(9, 48, "deny to write"));
-    assert_eq!(codes(Some(create(&connect(&fake.uri()).await).await)), (9, 48));
+    fake.fail(
+        &methods::CREATE_COLLECTION,
+        ..,
+        Failure::milvus(9, 48, "deny to write"),
+    );
+    assert_eq!(
+        codes(Some(create(&connect(&fake.uri()).await).await)),
+        (9, 48)
+    );
 }
 
 #[tokio::test]
@@ -384,20 +626,32 @@ async fn the_token_is_checked() {
     let fake = FakeMilvus::start();
     fake.require_token("root:Milvus");
     let channel = connect(&fake.uri()).await;
-    let cases =
-        [(None, "missing authorization"), (Some("cm9vdDp3cm9uZw=="), "auth check failure"), (Some("root:Milvus"), "invalid token format")];
+    let cases = [
+        (None, "missing authorization"),
+        (Some("cm9vdDp3cm9uZw=="), "auth check failure"),
+        (Some("root:Milvus"), "invalid token format"),
+    ];
     for (token, expected) in cases {
         let status = authorized(&channel, token).await.unwrap_err();
         assert_eq!(status.code(), Code::Unauthenticated);
-        assert!(status.message().starts_with(expected), "{token:?}: {}", status.message());
+        assert!(
+            status.message().starts_with(expected),
+            "{token:?}: {}",
+            status.message()
+        );
     }
     assert!(authorized(&channel, Some("cm9vdDpNaWx2dXM=")).await.is_ok());
 }
 
-async fn authorized(channel: &Channel, token: Option<&'static str>) -> Result<proto::GetVersionResponse, Status> {
+async fn authorized(
+    channel: &Channel,
+    token: Option<&'static str>,
+) -> Result<proto::GetVersionResponse, Status> {
     let mut request = Request::new(proto::GetVersionRequest {});
     if let Some(token) = token {
-        request.metadata_mut().insert("authorization", token.parse().expect("ASCII"));
+        request
+            .metadata_mut()
+            .insert("authorization", token.parse().expect("ASCII"));
     }
     call(channel, &methods::GET_VERSION, request).await
 }
@@ -408,11 +662,21 @@ async fn a_killed_server_is_away_until_its_restart() {
     let channel = connect(&fake.uri()).await;
     loaded(&channel, 10).await;
     fake.kill();
-    assert!(version(&channel).await.is_err(), "the old connection is cut");
-    assert!(std::net::TcpStream::connect(fake.address()).is_err(), "the port is closed");
+    assert!(
+        version(&channel).await.is_err(),
+        "the old connection is cut"
+    );
+    assert!(
+        std::net::TcpStream::connect(fake.address()).is_err(),
+        "the port is closed"
+    );
     fake.restart();
     let channel = connect(&fake.uri()).await;
-    assert_eq!(codes(search(&channel, &[[0.0, 0.0]], 1).await.status), (0, 0), "the collection is still loaded");
+    assert_eq!(
+        codes(search(&channel, &[[0.0, 0.0]], 1).await.status),
+        (0, 0),
+        "the collection is still loaded"
+    );
 }
 
 #[tokio::test]

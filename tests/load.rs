@@ -1,4 +1,5 @@
-//! The load engine against a fake Milvus: what is measured when the server stalls, is too slow, or goes away.
+//! The load engine against a fake Milvus: what is measured when the server stalls, is too slow, or
+//! goes away.
 
 mod support;
 
@@ -13,13 +14,19 @@ use std::{
 use bytes::Bytes;
 use milvus_bench::{
     dataset::DatasetError,
-    load::{Engine, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, Stop, StopHandle, StreamRun},
+    load::{
+        Engine, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, Stop, StopHandle,
+        StreamRun,
+    },
     milvus::{Call, CallFailure, ConnectOptions, Method, methods, proto},
     null_milvus::{NullMilvus, NullOptions, Stall},
     operation::{Finished, Operation, QueryOrder, RequestKey},
     pacer::{Schedule, Shape, Spread},
     plan::ThinkTime,
-    record::{Figure, Outcome, Part, RequestLine, RunClock, RunFolder, RunInfo, RunReader, RunWriter, StreamId, StreamInfo},
+    record::{
+        Figure, Outcome, Part, RequestLine, RunClock, RunFolder, RunInfo, RunReader, RunWriter,
+        StreamId, StreamInfo,
+    },
     telemetry::{IdStream, Nonce},
 };
 use prost::Message;
@@ -36,14 +43,24 @@ impl Operation for Version {
     }
 
     fn prepare(&self, _: RequestKey) -> Result<Call, DatasetError> {
-        Ok(Call { method: &methods::GET_VERSION, body: Bytes::new() })
+        Ok(Call {
+            method: &methods::GET_VERSION,
+            body: Bytes::new(),
+        })
     }
 
     fn finish(&self, _: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
-        let reply = proto::GetVersionResponse::decode(body)
-            .map_err(|error| CallFailure::new(milvus_bench::milvus::CallError::BadReply, &error.to_string()))?;
+        let reply = proto::GetVersionResponse::decode(body).map_err(|error| {
+            CallFailure::new(
+                milvus_bench::milvus::CallError::BadReply,
+                &error.to_string(),
+            )
+        })?;
         milvus_bench::milvus::check_status(reply.status.as_ref())?;
-        Ok(Finished { rows: 0, recall: f32::NAN })
+        Ok(Finished {
+            rows: 0,
+            recall: f32::NAN,
+        })
     }
 }
 
@@ -61,7 +78,10 @@ struct Load {
 
 impl Load {
     fn open(rate: f64, max_in_flight: u64, seconds: u64) -> Self {
-        let (arrival, load) = (Loop::Open { max_in_flight }, PartLoad::Open(Schedule::even(Shape::Constant { rate })));
+        let (arrival, load) = (
+            Loop::Open { max_in_flight },
+            PartLoad::Open(Schedule::even(Shape::Constant { rate })),
+        );
         Self {
             arrival,
             load,
@@ -88,28 +108,51 @@ impl Measured {
     /// Quantile of `figure` over the successes, milliseconds.
     fn quantile_ms(&self, figure: Figure, quantile: f64) -> f64 {
         let histograms = self.reader.histograms().expect("latency.hlog reads back");
-        let of_figure = histograms.merged.iter().find(|(key, _)| key.figure == figure && key.outcome == Outcome::Ok);
-        of_figure.map_or(0.0, |(_, histogram)| histogram.value_at_quantile(quantile) as f64 / 1e6)
+        let of_figure = histograms
+            .merged
+            .iter()
+            .find(|(key, _)| key.figure == figure && key.outcome == Outcome::Ok);
+        of_figure.map_or(0.0, |(_, histogram)| {
+            histogram.value_at_quantile(quantile) as f64 / 1e6
+        })
     }
 
     fn count(&self, outcome: Outcome) -> u64 {
         let histograms = self.reader.histograms().expect("latency.hlog reads back");
-        let figure = if outcome == Outcome::NotSent { Figure::SendLag } else { Figure::ServiceTime };
-        let matching = histograms.merged.iter().filter(|(key, _)| key.figure == figure && key.outcome == outcome);
+        let figure = if outcome == Outcome::NotSent {
+            Figure::SendLag
+        } else {
+            Figure::ServiceTime
+        };
+        let matching = histograms
+            .merged
+            .iter()
+            .filter(|(key, _)| key.figure == figure && key.outcome == outcome);
         matching.map(|(_, histogram)| histogram.len()).sum()
     }
 }
 
 impl Measured {
-    /// Of `due` slots every one was sent and answered, but for the last of its thread: a busy machine may be late for those, and what is
-    /// late at the end of its part is not sent.
+    /// Of `due` slots every one was sent and answered, but for the last of its thread: a busy
+    /// machine may be late for those, and what is late at the end of its part is not sent.
     #[track_caller]
     fn check_sent(&self, due: u64) {
         let (ok, not_sent) = (self.count(Outcome::Ok), self.count(Outcome::NotSent));
-        assert!(ok + not_sent == due && not_sent <= due / 10, "{ok} ok and {not_sent} not sent of {due}");
-        let sent: std::collections::BTreeSet<u64> =
-            self.lines.iter().filter(|line| line.outcome == Outcome::Ok).map(|line| line.seq).collect();
-        assert_eq!(sent, (0..ok).collect(), "those that were not sent are the last ones");
+        assert!(
+            ok + not_sent == due && not_sent <= due / 10,
+            "{ok} ok and {not_sent} not sent of {due}"
+        );
+        let sent: std::collections::BTreeSet<u64> = self
+            .lines
+            .iter()
+            .filter(|line| line.outcome == Outcome::Ok)
+            .map(|line| line.seq)
+            .collect();
+        assert_eq!(
+            sent,
+            (0..ok).collect(),
+            "those that were not sent are the last ones"
+        );
     }
 }
 
@@ -124,12 +167,25 @@ fn run(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send + 'static
     run_alone(&alone(), uri, load, during)
 }
 
-fn run_alone(_: &MutexGuard<'_, ()>, uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send + 'static) -> Measured {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+fn run_alone(
+    _: &MutexGuard<'_, ()>,
+    uri: &str,
+    load: &Load,
+    during: impl FnOnce(&StopHandle) + Send + 'static,
+) -> Measured {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(measure(uri, load, during))
 }
 
-async fn measure(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send + 'static) -> Measured {
+async fn measure(
+    uri: &str,
+    load: &Load,
+    during: impl FnOnce(&StopHandle) + Send + 'static,
+) -> Measured {
     let folder = tempfile::tempdir().expect("a folder");
     let run = RunFolder::at(folder.path());
     let open_loop = matches!(load.arrival, Loop::Open { .. });
@@ -141,13 +197,28 @@ async fn measure(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send
         open_loop,
         ..StreamInfo::default()
     };
-    run.write_info(&RunInfo { format: 1, streams: vec![info.clone()], ..RunInfo::default() }).expect("run.json");
-    let mut writer = RunWriter::start(&run, Arc::new(vec![info]), Box::new(|_| {})).expect("a writer");
+    run.write_info(&RunInfo {
+        format: 1,
+        streams: vec![info.clone()],
+        ..RunInfo::default()
+    })
+    .expect("run.json");
+    let mut writer =
+        RunWriter::start(&run, Arc::new(vec![info]), Box::new(|_| {})).expect("a writer");
     let recorders = (0..load.threads).map(|_| writer.recorder()).collect();
     let clock = RunClock::start();
-    let connect = ConnectOptions { connections: load.threads, ..ConnectOptions::new(uri) };
-    let options = EngineOptions { precise: load.precise, cores: load.cores.clone(), ..EngineOptions::new(connect, clock) };
-    let engine = Engine::start(&options, recorders).await.expect("it connects");
+    let connect = ConnectOptions {
+        connections: load.threads,
+        ..ConnectOptions::new(uri)
+    };
+    let options = EngineOptions {
+        precise: load.precise,
+        cores: load.cores.clone(),
+        ..EngineOptions::new(connect, clock)
+    };
+    let engine = Engine::start(&options, recorders)
+        .await
+        .expect("it connects");
     let part = PartPlan {
         stream: StreamId(0),
         ids: IdStream::new(Nonce(1), 42, "alone", "version", "measured"),
@@ -160,7 +231,11 @@ async fn measure(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send
         slots: None,
         load: load.load,
     };
-    let callers = if let Loop::Closed { callers, .. } = load.arrival { callers as usize } else { 1 };
+    let callers = if let Loop::Closed { callers, .. } = load.arrival {
+        callers as usize
+    } else {
+        1
+    };
     let stream = StreamRun {
         operation: Arc::new(Version),
         arrival: load.arrival,
@@ -168,34 +243,72 @@ async fn measure(uri: &str, load: &Load, during: impl FnOnce(&StopHandle) + Send
         parts: vec![part],
         earlier: vec![0; callers],
     };
-    let phase = PhaseRun { start: Instant::now() + Duration::from_millis(50), streams: vec![stream], stop: StopHandle::default() };
+    let phase = PhaseRun {
+        start: Instant::now() + Duration::from_millis(50),
+        streams: vec![stream],
+        stop: StopHandle::default(),
+    };
     let mut running = engine.begin(&phase);
     let stop = phase.stop.clone();
     tokio::task::spawn_blocking(move || during(&stop));
     let result = running.wait().await.expect("the threads live");
-    tokio::task::spawn_blocking(move || engine.finish()).await.expect("the threads end");
+    tokio::task::spawn_blocking(move || engine.finish())
+        .await
+        .expect("the threads end");
     assert_eq!(writer.finish().error, None);
     let reader = RunReader::open(folder.path()).expect("the folder reads back");
-    let lines = reader.requests().expect("requests.jsonl").map(|line| line.expect("a request")).collect();
-    Measured { result, lines, reader, clock, _folder: folder }
+    let lines = reader
+        .requests()
+        .expect("requests.jsonl")
+        .map(|line| line.expect("a request"))
+        .collect();
+    Measured {
+        result,
+        lines,
+        reader,
+        clock,
+        _folder: folder,
+    }
 }
 
-/// p95 of the response times that the schedule and the ends of the stall imply, milliseconds: a request that was due within
-/// the stall waits for its end, every other one is answered at once. A server that is woken late ends its stall late: that is
-/// when its first answer after `end` arrives.
+/// p95 of the response times that the schedule and the ends of the stall imply, milliseconds: a
+/// request that was due within the stall waits for its end, every other one is answered at once. A
+/// server that is woken late ends its stall late: that is when its first answer after `end`
+/// arrives.
 fn implied_p95_ms(measured: &Measured, begin: Instant, end: Instant) -> f64 {
     let (begin, end) = (measured.clock.ns_of(begin), measured.clock.ns_of(end));
-    let first = measured.lines.iter().filter_map(|line| line.done_ns).filter(|done| *done >= end).min().expect("answers after the stall");
-    assert!(first - end < 250_000_000, "the first answer came {} ms after the stall", (first - end) / 1_000_000);
+    let first = measured
+        .lines
+        .iter()
+        .filter_map(|line| line.done_ns)
+        .filter(|done| *done >= end)
+        .min()
+        .expect("answers after the stall");
+    assert!(
+        first - end < 250_000_000,
+        "the first answer came {} ms after the stall",
+        (first - end) / 1_000_000
+    );
     let end = first;
-    let dues = measured.lines.iter().map(|line| line.intended_ns.expect("an open loop"));
-    let mut implied: Vec<u64> = dues.map(|due| if (begin..end).contains(&due) { end - due } else { 0 }).collect();
+    let dues = measured
+        .lines
+        .iter()
+        .map(|line| line.intended_ns.expect("an open loop"));
+    let mut implied: Vec<u64> = dues
+        .map(|due| {
+            if (begin..end).contains(&due) {
+                end - due
+            } else {
+                0
+            }
+        })
+        .collect();
     implied.sort_unstable();
     implied[(implied.len() as f64 * 0.95).ceil() as usize - 1] as f64 / 1e6
 }
 
-/// Keeps a core of the machine busy, with the lowest priority, until it is dropped: a virtual core that slept through a stall
-/// answers the backlog after it several times as slowly.
+/// Keeps a core of the machine busy, with the lowest priority, until it is dropped: a virtual core
+/// that slept through a stall answers the backlog after it several times as slowly.
 struct AwakeCore {
     ends: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -207,12 +320,16 @@ impl AwakeCore {
         let asked = Arc::clone(&ends);
         let spin = move || {
             // Linux takes this as the priority of the thread that calls.
-            rustix::process::setpriority_process(None, 19).expect("a thread may lower its own priority");
+            rustix::process::setpriority_process(None, 19)
+                .expect("a thread may lower its own priority");
             while !asked.load(Ordering::Relaxed) {
                 std::hint::spin_loop();
             }
         };
-        Self { ends, thread: Some(std::thread::spawn(spin)) }
+        Self {
+            ends,
+            thread: Some(std::thread::spawn(spin)),
+        }
     }
 }
 
@@ -223,47 +340,81 @@ impl Drop for AwakeCore {
     }
 }
 
-/// p95 of response time, service time and send lag, milliseconds, at 500 requests per second for ten seconds against a
-/// server that stops for one. The null Milvus answers a backlog faster than any other, so that the stall is all there is.
+/// p95 of response time, service time and send lag, milliseconds, at 500 requests per second for
+/// ten seconds against a server that stops for one. The null Milvus answers a backlog faster than
+/// any other, so that the stall is all there is.
 fn stalled_p95_ms(max_in_flight: u64) -> [f64; 3] {
-    let stall = Stall { after: Duration::from_secs(4), length: Duration::from_secs(1) };
+    let stall = Stall {
+        after: Duration::from_secs(4),
+        length: Duration::from_secs(1),
+    };
     // Before the server starts: its stall comes a fixed time after that.
     let alone = alone();
     let _awake = AwakeCore::new();
     let begin = Instant::now() + stall.after;
-    let null = NullMilvus::start(NullOptions { stalls: vec![stall], ..NullOptions::default() }).expect("a null Milvus");
+    let null = NullMilvus::start(NullOptions {
+        stalls: vec![stall],
+        ..NullOptions::default()
+    })
+    .expect("a null Milvus");
     // It began to count at some moment of its start, which takes its time on a busy machine.
     let unsure_ms = (Instant::now() + stall.after - begin).as_secs_f64() * 1e3;
-    let measured = run_alone(&alone, &null.uri(), &Load::open(500.0, max_in_flight, 10), |_| {});
+    let measured = run_alone(
+        &alone,
+        &null.uri(),
+        &Load::open(500.0, max_in_flight, 10),
+        |_| {},
+    );
     assert_eq!(measured.result.streams[0].due, 5000);
     measured.check_sent(5000);
     let implied = implied_p95_ms(&measured, begin, begin + stall.length);
-    let found = [Figure::ResponseTime, Figure::ServiceTime, Figure::SendLag].map(|figure| measured.quantile_ms(figure, 0.95));
+    let found = [Figure::ResponseTime, Figure::ServiceTime, Figure::SendLag]
+        .map(|figure| measured.quantile_ms(figure, 0.95));
     assert!(implied > 450.0, "half of the stall is {implied} ms");
-    assert!((found[0] - implied).abs() <= 0.05 * implied + 10.0 + unsure_ms, "p95 {found:?} ms, the schedule implies {implied} ms");
+    assert!(
+        (found[0] - implied).abs() <= 0.05 * implied + 10.0 + unsure_ms,
+        "p95 {found:?} ms, the schedule implies {implied} ms"
+    );
     found
 }
 
 #[test]
 fn a_stall_with_four_places_in_flight_is_in_the_response_time_and_the_send_lag() {
     let [response, service, lag] = stalled_p95_ms(4);
-    assert!(service < 20.0, "p95 service time {service} ms: the stall holds four requests only");
-    assert!((response - lag).abs() < 30.0, "send lag {lag} ms holds what service time does not of {response} ms");
+    assert!(
+        service < 20.0,
+        "p95 service time {service} ms: the stall holds four requests only"
+    );
+    assert!(
+        (response - lag).abs() < 30.0,
+        "send lag {lag} ms holds what service time does not of {response} ms"
+    );
 }
 
 #[test]
 fn an_unbounded_stall_is_in_response_and_service_time() {
     let [response, service, _] = stalled_p95_ms(10_000);
-    assert!((response - service).abs() <= 0.02 * response + 5.0, "service {service} ms, response {response} ms");
+    assert!(
+        (response - service).abs() <= 0.02 * response + 5.0,
+        "service {service} ms, response {response} ms"
+    );
 }
 
 /// The cores that threads of this process called `name` may run on, as the kernel writes them.
 fn cores_of(name: &str) -> Vec<String> {
-    let read = |task: &std::path::Path, file: &str| std::fs::read_to_string(task.join(file)).unwrap_or_default();
-    let tasks = std::fs::read_dir("/proc/self/task").expect("the threads").flatten().map(|entry| entry.path());
+    let read = |task: &std::path::Path, file: &str| {
+        std::fs::read_to_string(task.join(file)).unwrap_or_default()
+    };
+    let tasks = std::fs::read_dir("/proc/self/task")
+        .expect("the threads")
+        .flatten()
+        .map(|entry| entry.path());
     let named = tasks.filter(|task| read(task, "comm").trim() == name);
     let list = |task: std::path::PathBuf| {
-        read(&task, "status").lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:").map(|text| text.trim().to_owned()))
+        read(&task, "status").lines().find_map(|line| {
+            line.strip_prefix("Cpus_allowed_list:")
+                .map(|text| text.trim().to_owned())
+        })
     };
     named.filter_map(list).collect()
 }
@@ -272,24 +423,50 @@ fn cores_of(name: &str) -> Vec<String> {
 fn a_pinned_thread_that_spins_sends_every_request_and_none_before_its_slot() {
     let null = NullMilvus::start(NullOptions::default()).expect("a null Milvus");
     let allowed = rustix::thread::sched_getaffinity(None).expect("the cores of this process");
-    let core = (0..rustix::thread::CpuSet::MAX_CPU).rfind(|core| allowed.is_set(*core)).expect("a core");
-    let load = Load { precise: true, cores: vec![u32::try_from(core).expect("a core")], ..Load::open(500.0, 100, 1) };
+    let core = (0..rustix::thread::CpuSet::MAX_CPU)
+        .rfind(|core| allowed.is_set(*core))
+        .expect("a core");
+    let load = Load {
+        precise: true,
+        cores: vec![u32::try_from(core).expect("a core")],
+        ..Load::open(500.0, 100, 1)
+    };
     let (found, cores) = std::sync::mpsc::channel();
-    let measured = run(&null.uri(), &load, move |_| found.send(cores_of("load-0")).expect("the test waits"));
+    let measured = run(&null.uri(), &load, move |_| {
+        found.send(cores_of("load-0")).expect("the test waits")
+    });
     assert_eq!(cores.recv().expect("it looked"), [core.to_string()]);
     measured.check_sent(500);
-    assert!(measured.lines.iter().all(|line| line.sent_ns >= line.intended_ns));
+    assert!(
+        measured
+            .lines
+            .iter()
+            .all(|line| line.sent_ns >= line.intended_ns)
+    );
 }
 
 #[test]
 fn a_core_that_does_not_exist_is_an_error_of_the_engine() {
     let fake = FakeMilvus::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let mut writer = RunWriter::start(&RunFolder::at(folder.path()), Arc::default(), Box::new(|_| {})).expect("a writer");
+    let mut writer = RunWriter::start(
+        &RunFolder::at(folder.path()),
+        Arc::default(),
+        Box::new(|_| {}),
+    )
+    .expect("a writer");
     let recorders = vec![writer.recorder()];
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let options = EngineOptions { cores: vec![1_000_000], ..EngineOptions::new(ConnectOptions::new(fake.uri()), RunClock::start()) };
-    let refused = runtime.block_on(Engine::start(&options, recorders)).expect_err("it is refused");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let options = EngineOptions {
+        cores: vec![1_000_000],
+        ..EngineOptions::new(ConnectOptions::new(fake.uri()), RunClock::start())
+    };
+    let refused = runtime
+        .block_on(Engine::start(&options, recorders))
+        .expect_err("it is refused");
     assert!(refused.to_string().contains("core 1000000"), "{refused}");
 }
 
@@ -298,10 +475,20 @@ fn a_rate_far_above_the_server_ends_in_time_and_accounts_for_every_slot() {
     let fake = FakeMilvus::start();
     fake.capacity(&[&methods::GET_VERSION], 1, Duration::from_millis(20));
     let began = Instant::now();
-    let measured = run(&fake.uri(), &Load { timeout: Duration::from_secs(2), ..Load::open(1000.0, 8, 3) }, |_| {});
+    let measured = run(
+        &fake.uri(),
+        &Load {
+            timeout: Duration::from_secs(2),
+            ..Load::open(1000.0, 8, 3)
+        },
+        |_| {},
+    );
     assert!(began.elapsed() < Duration::from_secs(20), "it ends");
     let stream = &measured.result.streams[0];
-    let (ok, not_sent) = (measured.count(Outcome::Ok), measured.count(Outcome::NotSent));
+    let (ok, not_sent) = (
+        measured.count(Outcome::Ok),
+        measured.count(Outcome::NotSent),
+    );
     assert_eq!(stream.due, 3000);
     assert_eq!(ok + not_sent + measured.count(Outcome::Timeout), 3000);
     assert!(not_sent > 2000, "{not_sent} slots found no place");
@@ -311,15 +498,34 @@ fn a_rate_far_above_the_server_ends_in_time_and_accounts_for_every_slot() {
 #[test]
 fn callers_of_a_closed_loop_share_the_numbers_and_have_no_intended_time() {
     let fake = FakeMilvus::start();
-    let arrival = Loop::Closed { callers: 4, think_time: ThinkTime::Constant(Duration::ZERO) };
+    let arrival = Loop::Closed {
+        callers: 4,
+        think_time: ThinkTime::Constant(Duration::ZERO),
+    };
     let callers = PartLoad::Closed { from: 4, to: 4 };
-    let load = Load { arrival, load: callers, duration: None, requests: Some(400), threads: 2, ..Load::open(1.0, 1, 1) };
+    let load = Load {
+        arrival,
+        load: callers,
+        duration: None,
+        requests: Some(400),
+        threads: 2,
+        ..Load::open(1.0, 1, 1)
+    };
     let measured = run(&fake.uri(), &load, |_| {});
     let mut seqs: Vec<u64> = measured.lines.iter().map(|line| line.seq).collect();
     seqs.sort_unstable();
     assert_eq!(seqs, (0..400).collect::<Vec<u64>>());
-    assert!(measured.lines.iter().all(|line| line.intended_ns.is_none() && line.sent_ns.is_some()));
-    let mut ids: Vec<&str> = measured.lines.iter().map(|line| line.trace_id.as_str()).collect();
+    assert!(
+        measured
+            .lines
+            .iter()
+            .all(|line| line.intended_ns.is_none() && line.sent_ns.is_some())
+    );
+    let mut ids: Vec<&str> = measured
+        .lines
+        .iter()
+        .map(|line| line.trace_id.as_str())
+        .collect();
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 400);
@@ -329,8 +535,17 @@ fn callers_of_a_closed_loop_share_the_numbers_and_have_no_intended_time() {
 fn every_request_carries_its_own_trace_context() {
     let fake = FakeMilvus::start();
     let measured = run(&fake.uri(), &Load::open(200.0, 100, 1), |_| {});
-    let mut sent: Vec<String> = fake.calls().iter().filter_map(|call| call.traceparent.clone()).filter(|text| !text.is_empty()).collect();
-    let mut recorded: Vec<String> = measured.lines.iter().map(|line| format!("00-{}-{}-01", line.trace_id, line.span_id)).collect();
+    let mut sent: Vec<String> = fake
+        .calls()
+        .iter()
+        .filter_map(|call| call.traceparent.clone())
+        .filter(|text| !text.is_empty())
+        .collect();
+    let mut recorded: Vec<String> = measured
+        .lines
+        .iter()
+        .map(|line| format!("00-{}-{}-01", line.trace_id, line.span_id))
+        .collect();
     sent.sort_unstable();
     recorded.sort_unstable();
     assert_eq!(sent, recorded);
@@ -339,10 +554,17 @@ fn every_request_carries_its_own_trace_context() {
 #[test]
 fn a_refusal_inside_a_reply_is_a_failure_with_milvus_own_code_and_text() {
     let fake = FakeMilvus::start();
-    fake.fail(&methods::GET_VERSION, 1..=5, Failure::milvus(100, 4, "collection not found"));
+    fake.fail(
+        &methods::GET_VERSION,
+        1..=5,
+        Failure::milvus(100, 4, "collection not found"),
+    );
     let measured = run(&fake.uri(), &Load::open(100.0, 10, 1), |_| {});
     assert_eq!(measured.count(Outcome::Milvus(100)), 5);
-    assert_eq!(measured.count(Outcome::Ok) + measured.count(Outcome::NotSent), 95);
+    assert_eq!(
+        measured.count(Outcome::Ok) + measured.count(Outcome::NotSent),
+        95
+    );
     assert_eq!(measured.result.texts.len(), 1);
     assert!(measured.result.texts[0].2.contains("collection not found"));
 }
@@ -353,15 +575,24 @@ fn a_server_that_goes_away_costs_its_requests_and_nothing_else() {
     let uri = fake.lock().expect("the fake").uri();
     let other = Arc::clone(&fake);
     let measured = run(&uri, &Load::open(200.0, 50, 3), move |_| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         let fake = other.lock().expect("the fake");
         runtime.block_on(fake.called(&methods::GET_VERSION, 200));
         fake.kill();
         fake.restart();
     });
     assert_eq!(measured.result.streams[0].due, 600);
-    let (failed, not_sent) = (measured.count(Outcome::Unavailable), measured.count(Outcome::NotSent));
-    assert!(measured.count(Outcome::Ok) + failed + not_sent == 600, "{failed} failed, {not_sent} not sent");
+    let (failed, not_sent) = (
+        measured.count(Outcome::Unavailable),
+        measured.count(Outcome::NotSent),
+    );
+    assert!(
+        measured.count(Outcome::Ok) + failed + not_sent == 600,
+        "{failed} failed, {not_sent} not sent"
+    );
 }
 
 #[test]
@@ -369,12 +600,22 @@ fn an_interrupt_ends_the_part_and_gives_up_what_hangs() {
     let fake = Arc::new(FakeMilvus::start());
     fake.fail(&methods::GET_VERSION, 1..=u64::MAX, Failure::Never);
     let (uri, other) = (fake.uri(), Arc::clone(&fake));
-    let measured = run(&uri, &Load { timeout: Duration::from_secs(600), ..Load::open(100.0, 10, 600) }, move |stop| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(other.called(&methods::GET_VERSION, 10));
-        stop.ask(Stop::EndPart);
-        stop.ask(Stop::Abort);
-    });
+    let measured = run(
+        &uri,
+        &Load {
+            timeout: Duration::from_secs(600),
+            ..Load::open(100.0, 10, 600)
+        },
+        move |stop| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            runtime.block_on(other.called(&methods::GET_VERSION, 10));
+            stop.ask(Stop::EndPart);
+            stop.ask(Stop::Abort);
+        },
+    );
     let stream = &measured.result.streams[0];
     assert_eq!(measured.count(Outcome::Abandoned), 10);
     assert_eq!(stream.due, 10 + measured.count(Outcome::NotSent));
@@ -396,7 +637,10 @@ impl Operation for Finite {
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
-        self.asked.lock().expect("the list").push(key.earlier + key.seq);
+        self.asked
+            .lock()
+            .expect("the list")
+            .push(key.earlier + key.seq);
         Version.prepare(key)
     }
 
@@ -405,20 +649,38 @@ impl Operation for Finite {
     }
 }
 
-/// Runs two phases that last until the data of one workload is used up, on two threads; gives the numbers asked for.
+/// Runs two phases that last until the data of one workload is used up, on two threads; gives the
+/// numbers asked for.
 fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
     let _alone = alone();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let fake = FakeMilvus::start();
     let finite = Arc::new(Finite::default());
     let folder = tempfile::tempdir().expect("a folder");
-    let mut writer =
-        RunWriter::start(&RunFolder::at(folder.path()), Arc::new(vec![StreamInfo::default()]), Box::new(|_| {})).expect("a writer");
+    let mut writer = RunWriter::start(
+        &RunFolder::at(folder.path()),
+        Arc::new(vec![StreamInfo::default()]),
+        Box::new(|_| {}),
+    )
+    .expect("a writer");
     let recorders = (0..2).map(|_| writer.recorder()).collect();
     runtime.block_on(async {
-        let connect = ConnectOptions { connections: 2, ..ConnectOptions::new(fake.uri()) };
-        let engine = Engine::start(&EngineOptions::new(connect, RunClock::start()), recorders).await.expect("it connects");
-        let callers = if let Loop::Closed { callers, .. } = arrival { callers as usize } else { 1 };
+        let connect = ConnectOptions {
+            connections: 2,
+            ..ConnectOptions::new(fake.uri())
+        };
+        let engine = Engine::start(&EngineOptions::new(connect, RunClock::start()), recorders)
+            .await
+            .expect("it connects");
+        let callers = if let Loop::Closed { callers, .. } = arrival {
+            callers as usize
+        } else {
+            1
+        };
         let mut earlier = vec![0; callers];
         for phase in ["first", "second"] {
             let ids = IdStream::new(Nonce(1), 42, phase, "finite", "measured");
@@ -435,19 +697,33 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
                 load,
             };
             let operation: Arc<dyn Operation> = Arc::clone(&finite) as _;
-            let stream = StreamRun { operation, arrival, timeout: Duration::from_secs(10), parts: vec![part], earlier: earlier.clone() };
+            let stream = StreamRun {
+                operation,
+                arrival,
+                timeout: Duration::from_secs(10),
+                parts: vec![part],
+                earlier: earlier.clone(),
+            };
             let stop = StopHandle::default();
-            let mut running = engine.begin(&PhaseRun { start: Instant::now(), streams: vec![stream], stop: stop.clone() });
+            let mut running = engine.begin(&PhaseRun {
+                start: Instant::now(),
+                streams: vec![stream],
+                stop: stop.clone(),
+            });
             let exhausted = running.exhausted();
             let ends = async {
                 exhausted.await;
                 stop.ask(Stop::EndPart);
                 running.wait().await.expect("the threads live")
             };
-            let result = tokio::time::timeout(Duration::from_secs(30), ends).await.expect("it ends");
+            let result = tokio::time::timeout(Duration::from_secs(30), ends)
+                .await
+                .expect("it ends");
             earlier.clone_from(&result.earlier[0]);
         }
-        tokio::task::spawn_blocking(move || engine.finish()).await.expect("the threads end");
+        tokio::task::spawn_blocking(move || engine.finish())
+            .await
+            .expect("the threads end");
     });
     assert_eq!(writer.finish().error, None);
     let mut asked = finite.asked.lock().expect("the list").clone();
@@ -457,32 +733,68 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
 
 #[test]
 fn a_thread_without_a_caller_does_not_keep_an_exhausted_phase_alive() {
-    let arrival = Loop::Closed { callers: 1, think_time: ThinkTime::Constant(Duration::ZERO) };
-    assert_eq!(exhaust(arrival, PartLoad::Closed { from: 1, to: 1 }), (0..60).collect::<Vec<u64>>());
+    let arrival = Loop::Closed {
+        callers: 1,
+        think_time: ThinkTime::Constant(Duration::ZERO),
+    };
+    assert_eq!(
+        exhaust(arrival, PartLoad::Closed { from: 1, to: 1 }),
+        (0..60).collect::<Vec<u64>>()
+    );
 }
 
 #[test]
 fn a_phase_is_exhausted_when_its_slowest_caller_is() {
-    let arrival = Loop::Closed { callers: 4, think_time: ThinkTime::Exponential(Duration::from_millis(20)) };
-    assert_eq!(exhaust(arrival, PartLoad::Closed { from: 4, to: 4 }), (0..60).collect::<Vec<u64>>());
+    let arrival = Loop::Closed {
+        callers: 4,
+        think_time: ThinkTime::Exponential(Duration::from_millis(20)),
+    };
+    assert_eq!(
+        exhaust(arrival, PartLoad::Closed { from: 4, to: 4 }),
+        (0..60).collect::<Vec<u64>>()
+    );
 }
 
 #[test]
 fn rows_of_an_open_loop_are_used_once_however_many_threads_and_phases() {
     let even = Schedule::even(Shape::Constant { rate: 1000.0 });
-    let poisson = Schedule { spread: Spread::Poisson { seed: 42 }, ..even };
-    assert_eq!(exhaust(Loop::Open { max_in_flight: 1 }, PartLoad::Open(even)), (0..60).collect::<Vec<u64>>());
-    assert_eq!(exhaust(Loop::Open { max_in_flight: 100 }, PartLoad::Open(poisson)), (0..60).collect::<Vec<u64>>());
+    let poisson = Schedule {
+        spread: Spread::Poisson { seed: 42 },
+        ..even
+    };
+    assert_eq!(
+        exhaust(Loop::Open { max_in_flight: 1 }, PartLoad::Open(even)),
+        (0..60).collect::<Vec<u64>>()
+    );
+    assert_eq!(
+        exhaust(Loop::Open { max_in_flight: 100 }, PartLoad::Open(poisson)),
+        (0..60).collect::<Vec<u64>>()
+    );
 }
 
 #[test]
 fn more_threads_than_connections_are_refused() {
     let fake = FakeMilvus::start();
     let folder = tempfile::tempdir().expect("a folder");
-    let mut writer = RunWriter::start(&RunFolder::at(folder.path()), Arc::default(), Box::new(|_| {})).expect("a writer");
+    let mut writer = RunWriter::start(
+        &RunFolder::at(folder.path()),
+        Arc::default(),
+        Box::new(|_| {}),
+    )
+    .expect("a writer");
     let recorders = (0..2).map(|_| writer.recorder()).collect();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let options = EngineOptions::new(ConnectOptions::new(fake.uri()), RunClock::start());
-    let refused = runtime.block_on(Engine::start(&options, recorders)).expect_err("it is refused");
-    assert!(refused.to_string().contains("2 load threads can't share 1 connections"), "{refused}");
+    let refused = runtime
+        .block_on(Engine::start(&options, recorders))
+        .expect_err("it is refused");
+    assert!(
+        refused
+            .to_string()
+            .contains("2 load threads can't share 1 connections"),
+        "{refused}"
+    );
 }

@@ -74,16 +74,27 @@ fn run(scenario: &str) -> [serde_json::Value; 2] {
     fs::write(folder.path().join("scenario.toml"), scenario).expect("a scenario");
     let mut command = Command::new(env!("CARGO_BIN_EXE_milvus-bench"));
     // A busy machine is late, which is no failure here.
-    command.args(["run", "scenario.toml", "--accept-invalid"]).current_dir(folder.path());
+    command
+        .args(["run", "scenario.toml", "--accept-invalid"])
+        .current_dir(folder.path());
     let foreign = |name: &str| name.starts_with("MILVUS_") || name.starts_with("OTEL_");
     for (name, _) in std::env::vars().filter(|(name, _)| foreign(name)) {
         command.env_remove(name);
     }
     let ended = command.output().expect("the program starts");
-    assert!(ended.status.success(), "{}\n{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
-    let run = fs::read_dir(folder.path().join("results")).expect("results").flatten().find(|entry| !entry.path().is_symlink());
+    assert!(
+        ended.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&ended.stdout),
+        String::from_utf8_lossy(&ended.stderr)
+    );
+    let run = fs::read_dir(folder.path().join("results"))
+        .expect("results")
+        .flatten()
+        .find(|entry| !entry.path().is_symlink());
     let run = run.expect("a run folder").path();
-    ["run.json", "report.json"].map(|name| serde_json::from_slice(&fs::read(run.join(name)).expect(name)).expect("JSON"))
+    ["run.json", "report.json"]
+        .map(|name| serde_json::from_slice(&fs::read(run.join(name)).expect(name)).expect("JSON"))
 }
 
 #[test]
@@ -91,44 +102,91 @@ fn the_program_runs_against_it() {
     let server = NullMilvus::start(NullOptions::default()).expect("a free port");
     let [_, report] = run(&SCENARIO.replace("URI", &server.uri()));
     let workloads = report["workloads"].as_array().expect("workloads");
-    assert!(workloads.iter().all(|workload| workload["requests"]["failed"] == 0), "{report:#}");
+    assert!(
+        workloads
+            .iter()
+            .all(|workload| workload["requests"]["failed"] == 0),
+        "{report:#}"
+    );
     let requests = server.counters().requests;
-    // Without rounding: each slot of the schedule is one request. Rows are counted before the phase and after it,
-    // there once more with what was inserted.
-    assert_eq!((requests["Search"], requests["Query"]), (120, 60 + 3), "{requests:?}");
-    assert!(requests["Insert"] >= 12 && requests["CreateCollection"] == 1, "{requests:?}");
+    // Without rounding: each slot of the schedule is one request. Rows are counted before the phase
+    // and after it, there once more with what was inserted.
+    assert_eq!(
+        (requests["Search"], requests["Query"]),
+        (120, 60 + 3),
+        "{requests:?}"
+    );
+    assert!(
+        requests["Insert"] >= 12 && requests["CreateCollection"] == 1,
+        "{requests:?}"
+    );
 }
 
 #[test]
 fn as_many_connections_are_opened_as_the_scenario_has() {
     let server = NullMilvus::start(NullOptions::default()).expect("a free port");
-    let table = "connections = { count = 3, resolve = \"every-address\", pick = \"least-in-flight\" }";
-    let [run, report] = run(&SCENARIO.replace("connections = 2", table).replace("URI", &server.uri()));
-    assert_eq!(server.counters().connections, 6, "three of the preparation, three of the load");
-    let expected = serde_json::json!({ "count": 3, "resolve": "every-address", "pick": "least-in-flight" });
+    let table =
+        "connections = { count = 3, resolve = \"every-address\", pick = \"least-in-flight\" }";
+    let [run, report] = run(&SCENARIO
+        .replace("connections = 2", table)
+        .replace("URI", &server.uri()));
+    assert_eq!(
+        server.counters().connections,
+        6,
+        "three of the preparation, three of the load"
+    );
+    let expected =
+        serde_json::json!({ "count": 3, "resolve": "every-address", "pick": "least-in-flight" });
     assert_eq!(run["plan"]["milvus"]["connections"], expected);
     let workloads = report["workloads"].as_array().expect("workloads");
-    assert!(workloads.iter().all(|workload| workload["requests"]["failed"] == 0), "{report:#}");
+    assert!(
+        workloads
+            .iter()
+            .all(|workload| workload["requests"]["failed"] == 0),
+        "{report:#}"
+    );
 }
 
 #[tokio::test]
 async fn sampled_requests_have_the_servers_spans() {
     let backend = TraceBackend::start().await;
-    let server = NullMilvus::start(NullOptions { spans: Some(backend.otlp()), ..NullOptions::default() }).expect("a free port");
-    let transport = Transport::connect(&ConnectOptions::new(server.uri())).await.expect("it listens");
+    let server = NullMilvus::start(NullOptions {
+        spans: Some(backend.otlp()),
+        ..NullOptions::default()
+    })
+    .expect("a free port");
+    let transport = Transport::connect(&ConnectOptions::new(server.uri()))
+        .await
+        .expect("it listens");
     let client = Client::new(transport, Duration::from_secs(30));
     for flag in ["01", "00"] {
-        let traceparent = format!("00-0102030405060708090a0b0c0d0e0f{flag}-1112131415161718-{flag}");
+        let traceparent =
+            format!("00-0102030405060708090a0b0c0d0e0f{flag}-1112131415161718-{flag}");
         let search = proto::SearchRequest::default();
-        let _: proto::SearchResults = client.call(&methods::SEARCH, &search, traceparent.as_bytes()).await.expect("found");
+        let _: proto::SearchResults = client
+            .call(&methods::SEARCH, &search, traceparent.as_bytes())
+            .await
+            .expect("found");
     }
-    // What is queued is exported before the server has ended, by the back end on this test's runtime.
-    tokio::task::spawn_blocking(move || drop(server)).await.expect("it ends");
+    // What is queued is exported before the server has ended, by the back end on this test's
+    // runtime.
+    tokio::task::spawn_blocking(move || drop(server))
+        .await
+        .expect("it ends");
     let spans = backend.spans("0102030405060708090a0b0c0d0e0f01");
-    let names: Vec<(&str, &str)> = spans.iter().map(|(service, span)| (service.as_str(), span.name.as_str())).collect();
+    let names: Vec<(&str, &str)> = spans
+        .iter()
+        .map(|(service, span)| (service.as_str(), span.name.as_str()))
+        .collect();
     assert_eq!(names.len(), 9, "{names:?}");
-    assert!(names.contains(&("standalone", "milvus.proto.milvus.MilvusService/Search")), "{names:?}");
+    assert!(
+        names.contains(&("standalone", "milvus.proto.milvus.MilvusService/Search")),
+        "{names:?}"
+    );
     assert!(names.contains(&("segcore", "SegCoreSearch")), "{names:?}");
-    assert_eq!(spans[0].1.parent_span_id, 0x1112_1314_1516_1718_u64.to_be_bytes());
+    assert_eq!(
+        spans[0].1.parent_span_id,
+        0x1112_1314_1516_1718_u64.to_be_bytes()
+    );
     assert!(backend.spans("0102030405060708090a0b0c0d0e0f00").is_empty());
 }

@@ -1,5 +1,6 @@
-//! The .proto files say what Milvus says, by the official SDKs of two languages; and the generated code is what the .proto
-//! files say: regenerate with `MILVUS_BENCH_UPDATE=1 cargo test --test protos`.
+//! The .proto files say what Milvus says, by the official SDKs of two languages; and the generated
+//! code is what the .proto files say: regenerate with `MILVUS_BENCH_UPDATE=1 cargo test --test
+//! protos`.
 
 #[path = "protos/conformance.rs"]
 mod conformance;
@@ -11,7 +12,8 @@ use std::path::Path;
 /// Compiles `proto` without a system protoc and returns the generated file named `module`.
 fn generate(proto: &str, module: &str, client: bool) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");
-    let descriptors = protox::compile([root.join(proto)], [&root]).expect("the .proto file compiles");
+    let descriptors =
+        protox::compile([root.join(proto)], [&root]).expect("the .proto file compiles");
     let out = tempfile::tempdir().expect("a scratch folder");
     tonic_prost_build::configure()
         .build_client(client)
@@ -34,16 +36,34 @@ fn check(proto: &str, module: &str, client: bool, committed: &str) {
         std::fs::write(&path, &expected).expect("write the generated file");
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == expected, "{committed} differs from proto/{proto}; run MILVUS_BENCH_UPDATE=1 cargo test --test protos");
+    assert!(
+        found == expected,
+        "{committed} differs from proto/{proto}; run MILVUS_BENCH_UPDATE=1 cargo test --test protos"
+    );
 }
 
 #[test]
 fn milvus_code_is_generated_from_its_proto() {
-    check("milvus.proto", "milvus.proto.milvus.rs", false, "src/milvus/generated.rs");
+    check(
+        "milvus.proto",
+        "milvus.proto.milvus.rs",
+        false,
+        "src/milvus/generated.rs",
+    );
 }
 
 #[test]
 fn jaeger_code_is_generated_from_its_protos() {
-    check("jaeger_v2.proto", "jaeger.api_v2.rs", false, "src/spans/generated/jaeger_v2.rs");
-    check("jaeger_v3.proto", "jaeger.api_v3.rs", false, "src/spans/generated/jaeger_v3.rs");
+    check(
+        "jaeger_v2.proto",
+        "jaeger.api_v2.rs",
+        false,
+        "src/spans/generated/jaeger_v2.rs",
+    );
+    check(
+        "jaeger_v3.proto",
+        "jaeger.api_v3.rs",
+        false,
+        "src/spans/generated/jaeger_v3.rs",
+    );
 }

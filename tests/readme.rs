@@ -1,10 +1,15 @@
-//! What README.md and ARCHITECTURE.md say is so: commands, options, files, scenarios, keys, areas, import edges.
+//! What README.md and ARCHITECTURE.md say is so: commands, options, files, scenarios, keys, areas,
+//! import edges.
 //!
-//! `MILVUS_BENCH_UPDATE=1 cargo test --test readme` rewrites what is generated: the table of keys and that of import edges.
+//! `MILVUS_BENCH_UPDATE=1 cargo test --test readme` rewrites what is generated: the table of keys
+//! and that of import edges.
 
 use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path, process::Command};
 
-use milvus_bench::{analysis::Area, dataset::DATASETS, operation::OPERATIONS, plan::key_table, report::REPORTS, spans::SPAN_SOURCES};
+use milvus_bench::{
+    analysis::Area, dataset::DATASETS, operation::OPERATIONS, plan::key_table, report::REPORTS,
+    spans::SPAN_SOURCES,
+};
 
 /// Set to 1 to rewrite what is generated.
 const UPDATE: &str = "MILVUS_BENCH_UPDATE";
@@ -13,8 +18,19 @@ const UPDATE: &str = "MILVUS_BENCH_UPDATE";
 const NOT_BUILT: [&str; 1] = ["merge"];
 
 /// Folders of the project that a path in a document may begin with.
-const FOLDERS: [&str; 11] =
-    ["src/", "tests/", "scenarios/", "deploy/", "benches/", "proto/", "results/", "examples/", ".ci/", "templates/", "docs/"];
+const FOLDERS: [&str; 11] = [
+    "src/",
+    "tests/",
+    "scenarios/",
+    "deploy/",
+    "benches/",
+    "proto/",
+    "results/",
+    "examples/",
+    ".ci/",
+    "templates/",
+    "docs/",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -26,23 +42,45 @@ fn read(file: &str) -> String {
 
 /// stdout of milvus-bench with `arguments`.
 fn program(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_milvus-bench")).args(arguments).output().expect("milvus-bench runs");
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(env!("CARGO_BIN_EXE_milvus-bench"))
+        .args(arguments)
+        .output()
+        .expect("milvus-bench runs");
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
 /// Subcommands as `--help` lists them.
 fn subcommands() -> BTreeSet<String> {
     let help = program(&["--help"]);
-    let list = help.split("Commands:\n").nth(1).expect("a list of commands").split("\n\n").next().unwrap_or_default();
-    list.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    let list = help
+        .split("Commands:\n")
+        .nth(1)
+        .expect("a list of commands")
+        .split("\n\n")
+        .next()
+        .unwrap_or_default();
+    list.lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Where in `text` the generated part `name` is: between its markers.
 fn generated(text: &str, name: &str) -> std::ops::Range<usize> {
-    let (begin, end) = (format!("<!-- {name}:begin -->\n"), format!("<!-- {name}:end -->"));
+    let (begin, end) = (
+        format!("<!-- {name}:begin -->\n"),
+        format!("<!-- {name}:end -->"),
+    );
     let from = text.find(&begin).unwrap_or_else(|| panic!("no {begin:?}")) + begin.len();
-    from..from + text[from..].find(&end).unwrap_or_else(|| panic!("no {end:?}"))
+    from..from
+        + text[from..]
+            .find(&end)
+            .unwrap_or_else(|| panic!("no {end:?}"))
 }
 
 /// The generated part `name` of `file` is `expected`; rewritten if that was asked for.
@@ -54,7 +92,8 @@ fn check_generated(file: &str, name: &str, expected: &str) {
     }
     assert!(
         std::env::var(UPDATE).is_ok_and(|value| value == "1"),
-        "{file} is not up to date between its markers {name}: run {UPDATE}=1 cargo test --test readme"
+        "{file} is not up to date between its markers {name}: run {UPDATE}=1 cargo test --test \
+         readme"
     );
     text.replace_range(range, expected);
     fs::write(root().join(file), text).expect("the document can be written");
@@ -63,7 +102,9 @@ fn check_generated(file: &str, name: &str, expected: &str) {
 /// Contents of the fenced blocks of `text`, with their language.
 fn blocks(text: &str) -> Vec<(&str, &str)> {
     let fences = text.split("\n```").skip(1).step_by(2);
-    fences.map(|block| block.split_once('\n').expect("a block has a first line")).collect()
+    fences
+        .map(|block| block.split_once('\n').expect("a block has a first line"))
+        .collect()
 }
 
 /// Inline code of `text`, outside of blocks.
@@ -79,9 +120,13 @@ fn spans(text: &str) -> Vec<String> {
 
 /// Every piece of code that runs milvus-bench, from its first argument on.
 fn commands(text: &str) -> Vec<String> {
-    let lines = blocks(text).into_iter().flat_map(|(_, block)| block.lines().map(str::to_owned));
+    let lines = blocks(text)
+        .into_iter()
+        .flat_map(|(_, block)| block.lines().map(str::to_owned));
     let after = |code: String| {
-        let rest = ["milvus-bench ", "cargo run --release -- "].iter().find_map(|program| code.trim().strip_prefix(program));
+        let rest = ["milvus-bench ", "cargo run --release -- "]
+            .iter()
+            .find_map(|program| code.trim().strip_prefix(program));
         rest.map(|rest| rest.split(" #").next().unwrap_or(rest).trim().to_owned())
     };
     // The report begins no line with the program's name.
@@ -97,7 +142,10 @@ fn the_table_of_keys_is_the_programs() {
 fn the_report_of_the_readme_fits_a_screen() {
     let readme = read("README.md");
     let report = &readme[generated(&readme, "report")];
-    let lines: Vec<&str> = report.lines().filter(|line| !line.starts_with("```")).collect();
+    let lines: Vec<&str> = report
+        .lines()
+        .filter(|line| !line.starts_with("```"))
+        .collect();
     assert!((20..=55).contains(&lines.len()), "{} lines", lines.len());
     for line in lines {
         assert!(line.chars().count() <= 110, "{line}");
@@ -107,19 +155,36 @@ fn the_report_of_the_readme_fits_a_screen() {
 #[test]
 fn the_two_commands_stand_in_blocks_of_their_own() {
     let readme = read("README.md");
-    for command in ["cargo run --release -- run scenarios/quickstart.toml --stack", "cargo test"] {
-        assert!(blocks(&readme).iter().any(|(_, block)| block.trim() == command), "{command}");
+    for command in [
+        "cargo run --release -- run scenarios/quickstart.toml --stack",
+        "cargo test",
+    ] {
+        assert!(
+            blocks(&readme)
+                .iter()
+                .any(|(_, block)| block.trim() == command),
+            "{command}"
+        );
     }
 }
 
 #[test]
 fn every_subcommand_of_the_documents_is_built() {
     let known = subcommands();
-    for file in ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "results/README.md", "deploy/compose/README.md"] {
+    for file in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "results/README.md",
+        "deploy/compose/README.md",
+    ] {
         let text = read(file);
         for command in commands(&text) {
             let name = command.split_whitespace().next().unwrap_or_default();
-            assert!(known.contains(name), "{file} names `milvus-bench {command}`, and the commands are {known:?}");
+            assert!(
+                known.contains(name),
+                "{file} names `milvus-bench {command}`, and the commands are {known:?}"
+            );
         }
         for span in spans(&text) {
             assert!(!NOT_BUILT.contains(&span.as_str()), "{file} names `{span}`");
@@ -130,48 +195,80 @@ fn every_subcommand_of_the_documents_is_built() {
 #[test]
 fn every_subcommand_is_in_the_readme() {
     let readme = read("README.md");
-    let used: BTreeSet<String> =
-        commands(&readme).iter().filter_map(|command| command.split_whitespace().next()).map(str::to_owned).collect();
-    let missing: Vec<String> = subcommands().into_iter().filter(|name| name != "help" && !used.contains(name)).collect();
+    let used: BTreeSet<String> = commands(&readme)
+        .iter()
+        .filter_map(|command| command.split_whitespace().next())
+        .map(str::to_owned)
+        .collect();
+    let missing: Vec<String> = subcommands()
+        .into_iter()
+        .filter(|name| name != "help" && !used.contains(name))
+        .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
 /// Words of `text` that are options.
 fn options(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
-    words.filter(|word| word.starts_with("--") && word.len() > 2).map(str::to_owned).collect()
+    words
+        .filter(|word| word.starts_with("--") && word.len() > 2)
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 fn every_option_of_the_readme_is_built() {
     let readme = read("README.md");
-    let all: BTreeSet<String> =
-        subcommands().iter().filter(|name| *name != "help").flat_map(|name| options(&program(&[name, "--help"]))).collect();
+    let all: BTreeSet<String> = subcommands()
+        .iter()
+        .filter(|name| *name != "help")
+        .flat_map(|name| options(&program(&[name, "--help"])))
+        .collect();
     for command in commands(&readme) {
         let name = command.split_whitespace().next().unwrap_or_default();
         let known = options(&program(&[name, "--help"]));
-        assert!(options(&command).is_subset(&known), "`milvus-bench {command}`: {known:?}");
+        assert!(
+            options(&command).is_subset(&known),
+            "`milvus-bench {command}`: {known:?}"
+        );
     }
     // `--release` is Cargo's.
-    for span in spans(&readme).iter().filter(|span| span.starts_with("--") && *span != "--release") {
+    for span in spans(&readme)
+        .iter()
+        .filter(|span| span.starts_with("--") && *span != "--release")
+    {
         assert!(options(span).is_subset(&all), "{span}");
     }
 }
 
 #[test]
 fn every_file_of_the_documents_exists() {
-    for (file, folder) in [("README.md", ""), ("ARCHITECTURE.md", ""), ("CHANGELOG.md", ""), ("deploy/compose/README.md", "deploy/compose")]
-    {
+    for (file, folder) in [
+        ("README.md", ""),
+        ("ARCHITECTURE.md", ""),
+        ("CHANGELOG.md", ""),
+        ("deploy/compose/README.md", "deploy/compose"),
+    ] {
         let text = read(file);
-        let named = spans(&text).into_iter().filter(|span| FOLDERS.iter().any(|folder| span.starts_with(folder)));
+        let named = spans(&text)
+            .into_iter()
+            .filter(|span| FOLDERS.iter().any(|folder| span.starts_with(folder)));
         // Placeholders, and what only a run makes.
-        let named = named.filter(|span| !span.contains(['<', '*', ' ']) && !span.starts_with("results/latest"));
+        let named = named
+            .filter(|span| !span.contains(['<', '*', ' ']) && !span.starts_with("results/latest"));
         for path in named {
             assert!(root().join(&path).exists(), "{file} names `{path}`");
         }
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             let path = target.split('#').next().unwrap_or_default();
-            assert!(path.starts_with("http") || root().join(folder).join(path).exists(), "{file} links to {target}");
+            assert!(
+                path.starts_with("http") || root().join(folder).join(path).exists(),
+                "{file} links to {target}"
+            );
         }
     }
 }
@@ -180,13 +277,27 @@ fn every_file_of_the_documents_exists() {
 fn every_link_within_the_readme_has_its_heading() {
     let readme = read("README.md");
     let anchor = |title: &str| {
-        let kept = title.to_lowercase().chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_')).collect::<String>();
+        let kept = title
+            .to_lowercase()
+            .chars()
+            .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+            .collect::<String>();
         kept.replace(' ', "-")
     };
-    let headings: BTreeSet<String> =
-        readme.lines().filter(|line| line.starts_with("##")).map(|line| anchor(line.trim_start_matches(['#', ' ']))).collect();
-    for target in readme.split("](#").skip(1).filter_map(|rest| rest.split(')').next()) {
-        assert!(headings.contains(target), "#{target} is not among {headings:?}");
+    let headings: BTreeSet<String> = readme
+        .lines()
+        .filter(|line| line.starts_with("##"))
+        .map(|line| anchor(line.trim_start_matches(['#', ' '])))
+        .collect();
+    for target in readme
+        .split("](#")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next())
+    {
+        assert!(
+            headings.contains(target),
+            "#{target} is not among {headings:?}"
+        );
     }
 }
 
@@ -195,10 +306,17 @@ fn every_scenario_is_in_the_readme() {
     let readme = read("README.md");
     let mut scenarios = 0;
     for entry in fs::read_dir(root().join("scenarios")).expect("the folder scenarios") {
-        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        let name = entry
+            .expect("an entry")
+            .file_name()
+            .to_string_lossy()
+            .into_owned();
         if name.ends_with(".toml") {
             scenarios += 1;
-            assert!(readme.contains(&format!("| `scenarios/{name}` |")), "{name} has no row");
+            assert!(
+                readme.contains(&format!("| `scenarios/{name}` |")),
+                "{name} has no row"
+            );
         }
     }
     assert!(scenarios > 0);
@@ -209,13 +327,24 @@ fn the_scenario_of_the_readme_can_be_run() {
     let readme = read("README.md");
     let folder = tempfile::tempdir().expect("a scratch folder");
     // Two queries of four floats, all zero.
-    let queries: Vec<u8> = [2_u32, 4].into_iter().flat_map(u32::to_le_bytes).chain([0; 32]).collect();
+    let queries: Vec<u8> = [2_u32, 4]
+        .into_iter()
+        .flat_map(u32::to_le_bytes)
+        .chain([0; 32])
+        .collect();
     fs::write(folder.path().join("questions.fbin"), queries).expect("a scratch file");
     let mut checked = 0;
-    let scenarios = blocks(&readme).into_iter().filter(|(language, _)| *language == "toml");
-    let (whole, tables): (Vec<_>, Vec<_>) = scenarios.map(|(_, block)| block).partition(|block| block.contains("[[phases]]"));
+    let scenarios = blocks(&readme)
+        .into_iter()
+        .filter(|(language, _)| *language == "toml");
+    let (whole, tables): (Vec<_>, Vec<_>) = scenarios
+        .map(|(_, block)| block)
+        .partition(|block| block.contains("[[phases]]"));
     // Tables that stand alone are added to a scenario that has what they name.
-    let quickstart = read("scenarios/quickstart.toml").replace("data/", concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/data/"));
+    let quickstart = read("scenarios/quickstart.toml").replace(
+        "data/",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/data/"),
+    );
     for table in tables {
         let file = folder.path().join("quickstart.toml");
         fs::write(&file, format!("{quickstart}\n{table}")).expect("a scratch file");
@@ -225,7 +354,10 @@ fn the_scenario_of_the_readme_can_be_run() {
         let file = folder.path().join("scenario.toml");
         fs::write(&file, block).expect("a scratch file");
         let expectation = program(&["check", &file.display().to_string()]);
-        assert!(expectation.contains("rows       0 inserted"), "{expectation}");
+        assert!(
+            expectation.contains("rows       0 inserted"),
+            "{expectation}"
+        );
         checked += 1;
     }
     assert!(checked > 0);
@@ -233,27 +365,48 @@ fn the_scenario_of_the_readme_can_be_run() {
 
 /// The row of `key` in the README's table of keys.
 fn key_row<'a>(table: &'a str, key: &str) -> &'a str {
-    table.lines().find(|line| line.starts_with(&format!("| `{key}` |"))).unwrap_or_else(|| panic!("no row {key}"))
+    table
+        .lines()
+        .find(|line| line.starts_with(&format!("| `{key}` |")))
+        .unwrap_or_else(|| panic!("no row {key}"))
 }
 
 #[test]
 fn the_table_of_keys_names_every_choice() {
     let table = key_table();
-    let check =
-        |key: &str, names: Vec<&str>| assert!(key_row(&table, key).contains(&format!("| {} |", names.join(", "))), "{key}: {names:?}");
-    check("source", SPAN_SOURCES.iter().map(|entry| entry.name).collect());
+    let check = |key: &str, names: Vec<&str>| {
+        assert!(
+            key_row(&table, key).contains(&format!("| {} |", names.join(", "))),
+            "{key}: {names:?}"
+        )
+    };
+    check(
+        "source",
+        SPAN_SOURCES.iter().map(|entry| entry.name).collect(),
+    );
     check("format", DATASETS.iter().map(|entry| entry.name).collect());
-    check("operation", OPERATIONS.iter().map(|entry| entry.name).collect());
+    check(
+        "operation",
+        OPERATIONS.iter().map(|entry| entry.name).collect(),
+    );
 }
 
 #[test]
 fn every_source_and_report_format_is_in_the_readme() {
     let readme = read("README.md");
     for entry in SPAN_SOURCES {
-        assert!(readme.contains(&format!("\n| `{}` |", entry.name)), "{}", entry.name);
+        assert!(
+            readme.contains(&format!("\n| `{}` |", entry.name)),
+            "{}",
+            entry.name
+        );
     }
     for entry in REPORTS {
-        assert!(readme.contains(&format!("`{}`", entry.name)) && readme.contains(entry.file), "{}", entry.name);
+        assert!(
+            readme.contains(&format!("`{}`", entry.name)) && readme.contains(entry.file),
+            "{}",
+            entry.name
+        );
     }
 }
 
@@ -261,14 +414,24 @@ fn every_source_and_report_format_is_in_the_readme() {
 fn every_area_is_explained() {
     let readme = read("README.md");
     for area in Area::ALL {
-        assert!(readme.contains(&format!("\n| {} | ", area.name())), "{}", area.name());
+        assert!(
+            readme.contains(&format!("\n| {} | ", area.name())),
+            "{}",
+            area.name()
+        );
     }
 }
 
 /// Texts that stand in quotes right after `before` in `code`, whatever space lies between.
 fn quoted_after(code: &str, before: &str) -> Vec<String> {
-    let rests = code.split(before).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
-    rests.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect()
+    let rests = code
+        .split(before)
+        .skip(1)
+        .filter_map(|rest| rest.trim_start().strip_prefix('"'));
+    rests
+        .filter_map(|rest| rest.split('"').next())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -281,17 +444,27 @@ fn every_reason_of_a_verdict_is_explained() {
         .flat_map(|cell| cell.split(", "))
         .map(str::to_owned)
         .collect();
-    let codes: Vec<String> = quoted_after(&code, "reason(").into_iter().chain(quoted_after(&code, "=> (")).collect();
+    let codes: Vec<String> = quoted_after(&code, "reason(")
+        .into_iter()
+        .chain(quoted_after(&code, "=> ("))
+        .collect();
     assert!(codes.len() > 15, "the codes were not found: {codes:?}");
     for code in codes {
-        assert!(explained.contains(&code.replace('_', " ")), "{code} has no row");
+        assert!(
+            explained.contains(&code.replace('_', " ")),
+            "{code} has no row"
+        );
     }
 }
 
 /// The edges of `tests/layout.rs` as rows of a table.
 fn import_table() -> String {
     let code = read("tests/layout.rs");
-    let edges = code.split("const EDGES").nth(1).and_then(|rest| rest.split("];").next()).expect("the table of edges");
+    let edges = code
+        .split("const EDGES")
+        .nth(1)
+        .and_then(|rest| rest.split("];").next())
+        .expect("the table of edges");
     let edges = edges.split_once('=').expect("a value").1;
     let mut table = "| module | may import |\n| --- | --- |\n".to_owned();
     for row in edges.split('(').skip(1) {
@@ -300,7 +473,11 @@ fn import_table() -> String {
         let imports = match imports {
             [] => "no sibling".to_owned(),
             all if *module == "cli" => format!("all {} others", all.len()),
-            some => some.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+            some => some
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", "),
         };
         writeln!(table, "| `{module}` | {imports} |").expect("a String takes any text");
     }
@@ -315,16 +492,23 @@ fn the_table_of_imports_is_that_of_the_layout_test() {
 #[test]
 fn every_module_is_on_the_map() {
     let map = read("ARCHITECTURE.md");
-    for line in read("src/lib.rs").lines().filter_map(|line| line.strip_prefix("pub mod ")) {
+    for line in read("src/lib.rs")
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod "))
+    {
         let name = line.trim_end_matches(';');
-        assert!(map.contains(&format!("| `src/{name}/` |")) || map.contains(&format!("| `src/{name}.rs` |")), "{name}");
+        assert!(
+            map.contains(&format!("| `src/{name}/` |"))
+                || map.contains(&format!("| `src/{name}.rs` |")),
+            "{name}"
+        );
     }
 }
 
 #[test]
 fn code_is_found_in_blocks_and_in_spans() {
-    let text =
-        "a `milvus-bench report\nRUN` b\n\n```sh\ncargo run --release -- stack down   # ends it\nmilvus-bench doctor\n```\n\n`--x` c\n";
+    let text = "a `milvus-bench report\nRUN` b\n\n```sh\ncargo run --release -- stack down   # \
+                ends it\nmilvus-bench doctor\n```\n\n`--x` c\n";
     assert_eq!(commands(text), ["stack down", "doctor", "report RUN"]);
     assert_eq!(spans(text), ["milvus-bench report RUN", "--x"]);
     assert_eq!(blocks(text).len(), 1);

@@ -1,5 +1,6 @@
-//! Counts what a load thread allocates: an allocator that counts on marked threads only, and an operation that marks the
-//! thread it runs on. Used by the bench and by the test that guards its number.
+//! Counts what a load thread allocates: an allocator that counts on marked threads only, and an
+//! operation that marks the thread it runs on. Used by the bench and by the test that guards its
+//! number.
 
 // The allocator's interface is unsafe; it only passes on to the system's.
 #![allow(unsafe_code)]
@@ -86,7 +87,8 @@ pub(crate) struct Load {
     pub(crate) requests: u64,
 }
 
-/// A search that marks its thread, and reads the counters when the first and the last request that counts has ended.
+/// A search that marks its thread, and reads the counters when the first and the last request that
+/// counts has ended.
 #[derive(Debug)]
 struct Counted {
     inner: Arc<dyn Operation>,
@@ -107,7 +109,9 @@ impl Operation for Counted {
 
     fn finish(&self, key: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
         let ended = self.ended.fetch_add(1, Ordering::Relaxed);
-        let place = [self.load.warm_up, self.load.warm_up + self.load.requests].iter().position(|at| *at == ended);
+        let place = [self.load.warm_up, self.load.warm_up + self.load.requests]
+            .iter()
+            .position(|at| *at == ended);
         if let Some(place) = place {
             self.readings.lock().unwrap_or_else(PoisonError::into_inner)[place] = COUNT.get();
         }
@@ -116,7 +120,11 @@ impl Operation for Counted {
 }
 
 fn scenario(uri: &str, load: &Load) -> String {
-    let (arrival, traced, requests) = (load.arrival, load.traced, load.warm_up + load.requests + 1_000);
+    let (arrival, traced, requests) = (
+        load.arrival,
+        load.traced,
+        load.warm_up + load.requests + 1_000,
+    );
     format!(
         r#"
 name = "allocations"
@@ -152,23 +160,55 @@ workloads = ["search"]
 /// Sends searches of 128 dimensions to the Milvus at `uri` on one load thread, and counts.
 pub(crate) async fn measure(uri: &str, load: Load) -> PerRequest {
     let none = |_: &str| None;
-    let scenario = Scenario::read(&ScenarioSource::Stdin(scenario(uri, &load)), &[], &none).expect("a scenario");
+    let scenario = Scenario::read(&ScenarioSource::Stdin(scenario(uri, &load)), &[], &none)
+        .expect("a scenario");
     let plan = Plan::from_scenario(&scenario, &PlanFlags::default(), &none).expect("a plan");
     let folder = tempfile::tempdir().expect("a folder");
     let infos = streams(&plan);
-    let mut writer = RunWriter::start(&RunFolder::at(folder.path()), Arc::new(infos.clone()), Box::new(|_| {})).expect("a writer");
+    let mut writer = RunWriter::start(
+        &RunFolder::at(folder.path()),
+        Arc::new(infos.clone()),
+        Box::new(|_| {}),
+    )
+    .expect("a writer");
     let options = EngineOptions::new(ConnectOptions::new(uri), RunClock::start());
-    let engine = Engine::start(&options, vec![writer.recorder()]).await.expect("it connects");
+    let engine = Engine::start(&options, vec![writer.recorder()])
+        .await
+        .expect("it connects");
     let ids = RunIds::new(Nonce(1), plan.seed, plan.round);
-    let mut phase = phase_run(&plan, 0, &infos, ids, Instant::now() + Duration::from_millis(50), &nothing_earlier(&plan));
+    let mut phase = phase_run(
+        &plan,
+        0,
+        &infos,
+        ids,
+        Instant::now() + Duration::from_millis(50),
+        &nothing_earlier(&plan),
+    );
     let inner = Arc::clone(&phase.streams[0].operation);
-    let counted = Arc::new(Counted { inner, load, ended: AtomicU64::new(0), readings: Mutex::default() });
+    let counted = Arc::new(Counted {
+        inner,
+        load,
+        ended: AtomicU64::new(0),
+        readings: Mutex::default(),
+    });
     phase.streams[0].operation = Arc::clone(&counted) as Arc<dyn Operation>;
     engine.begin(&phase).wait().await.expect("the thread lives");
-    tokio::task::spawn_blocking(move || engine.finish()).await.expect("the thread ends");
+    tokio::task::spawn_blocking(move || engine.finish())
+        .await
+        .expect("the thread ends");
     assert_eq!(writer.finish().error, None);
-    let [first, last] = *counted.readings.lock().unwrap_or_else(PoisonError::into_inner);
-    assert!(last.0 > 0, "fewer than {} requests ended", load.warm_up + load.requests);
+    let [first, last] = *counted
+        .readings
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    assert!(
+        last.0 > 0,
+        "fewer than {} requests ended",
+        load.warm_up + load.requests
+    );
     let requests = load.requests as f64;
-    PerRequest { allocations: (last.0 - first.0) as f64 / requests, bytes: (last.1 - first.1) as f64 / requests }
+    PerRequest {
+        allocations: (last.0 - first.0) as f64 / requests,
+        bytes: (last.1 - first.1) as f64 / requests,
+    }
 }

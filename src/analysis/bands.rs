@@ -30,7 +30,10 @@ impl Cuts {
 
     /// Number of the band of a latency.
     pub(super) fn band(&self, latency_ns: u64) -> usize {
-        self.0.iter().position(|cut| latency_ns <= *cut).unwrap_or(CUTS.len())
+        self.0
+            .iter()
+            .position(|cut| latency_ns <= *cut)
+            .unwrap_or(CUTS.len())
     }
 }
 
@@ -57,17 +60,25 @@ impl Counted {
 }
 
 /// The account of one workload; empty where no success was matched.
-pub(super) fn account(histogram: &Histogram<u64>, requests: &[Request], parts: &PartTable) -> Vec<Band> {
+pub(super) fn account(
+    histogram: &Histogram<u64>,
+    requests: &[Request],
+    parts: &PartTable,
+) -> Vec<Band> {
     let cuts = Cuts::of(histogram);
     let counted = count(histogram, requests, &cuts);
     if counted.iter().all(|band| band.matched == 0) {
         return Vec::new();
     }
-    let matched: Vec<(usize, &Request, &Light)> =
-        requests.iter().filter_map(|request| Some((cuts.band(request.latency_ns()), request, request.matched()?))).collect();
+    let matched: Vec<(usize, &Request, &Light)> = requests
+        .iter()
+        .filter_map(|request| Some((cuts.band(request.latency_ns()), request, request.matched()?)))
+        .collect();
     let whole = vec![(0, BANDS - 1)];
     let ranges = whole.into_iter().chain(merge(&counted)).enumerate();
-    ranges.map(|(number, range)| band(number == 0, range, &counted, &matched, parts)).collect()
+    ranges
+        .map(|(number, range)| band(number == 0, range, &counted, &matched, parts))
+        .collect()
 }
 
 fn count(histogram: &Histogram<u64>, requests: &[Request], cuts: &Cuts) -> [Counted; BANDS] {
@@ -76,7 +87,8 @@ fn count(histogram: &Histogram<u64>, requests: &[Request], cuts: &Cuts) -> [Coun
         let value = step.value_iterated_to();
         let band = &mut counted[cuts.band(value)];
         band.all += step.count_at_value();
-        band.sum_ns += u128::from(histogram.median_equivalent(value)) * u128::from(step.count_at_value());
+        band.sum_ns +=
+            u128::from(histogram.median_equivalent(value)) * u128::from(step.count_at_value());
         band.lowest_ns = band.lowest_ns.or(Some(histogram.lowest_equivalent(value)));
         band.highest_ns = value;
     }
@@ -88,8 +100,8 @@ fn count(histogram: &Histogram<u64>, requests: &[Request], cuts: &Cuts) -> [Coun
     counted
 }
 
-/// Ranges of base bands after merging, rising. The topmost is looked at first, so that a small one joins the one below;
-/// the lowest has none below and joins the one above.
+/// Ranges of base bands after merging, rising. The topmost is looked at first, so that a small one
+/// joins the one below; the lowest has none below and joins the one above.
 fn merge(counted: &[Counted; BANDS]) -> Vec<(usize, usize)> {
     let mut ranges: Vec<(usize, usize)> = Vec::new();
     let mut top = BANDS - 1;
@@ -116,11 +128,25 @@ fn name(range: (usize, usize)) -> String {
     format!("{from}-{to}")
 }
 
-fn band(whole: bool, range: (usize, usize), counted: &[Counted; BANDS], matched: &[(usize, &Request, &Light)], parts: &PartTable) -> Band {
+fn band(
+    whole: bool,
+    range: (usize, usize),
+    counted: &[Counted; BANDS],
+    matched: &[(usize, &Request, &Light)],
+    parts: &PartTable,
+) -> Band {
     let mut total = Counted::default();
-    counted[range.0..=range.1].iter().for_each(|band| total.add(band));
-    let members = || matched.iter().filter(|(band, _, _)| (range.0..=range.1).contains(band));
-    let latency: u128 = members().map(|(_, request, _)| u128::from(request.latency_ns())).sum();
+    counted[range.0..=range.1]
+        .iter()
+        .for_each(|band| total.add(band));
+    let members = || {
+        matched
+            .iter()
+            .filter(|(band, _, _)| (range.0..=range.1).contains(band))
+    };
+    let latency: u128 = members()
+        .map(|(_, request, _)| u128::from(request.latency_ns()))
+        .sum();
     let per = |count: u64, sum: f64| if count == 0 { 0.0 } else { sum / count as f64 };
     Band {
         band: if whole { "all".to_owned() } else { name(range) },
@@ -131,7 +157,11 @@ fn band(whole: bool, range: (usize, usize), counted: &[Counted; BANDS], matched:
         matched: total.matched,
         mean_us: per(total.matched, latency as f64 / 1_000.0),
         mean_of_all_us: per(total.all, total.sum_ns as f64 / 1_000.0),
-        parts: part_means(parts, &sums(members().map(|(_, _, light)| *light)), total.matched),
+        parts: part_means(
+            parts,
+            &sums(members().map(|(_, _, light)| *light)),
+            total.matched,
+        ),
     }
 }
 
@@ -146,9 +176,17 @@ pub(super) fn sums<'a>(requests: impl Iterator<Item = &'a Light>) -> BTreeMap<u3
     sums
 }
 
-/// Means by part, sorted by area, then by mean, falling. Each sum is divided once, so that the means add up.
-pub(super) fn part_means(parts: &PartTable, sums: &BTreeMap<u32, i128>, requests: u64) -> Vec<PartMean> {
-    let mut rows: Vec<(&PartKey, i128)> = sums.iter().map(|(part, sum)| (parts.key(*part), *sum)).collect();
+/// Means by part, sorted by area, then by mean, falling. Each sum is divided once, so that the
+/// means add up.
+pub(super) fn part_means(
+    parts: &PartTable,
+    sums: &BTreeMap<u32, i128>,
+    requests: u64,
+) -> Vec<PartMean> {
+    let mut rows: Vec<(&PartKey, i128)> = sums
+        .iter()
+        .map(|(part, sum)| (parts.key(*part), *sum))
+        .collect();
     rows.sort_by(|(a, a_ns), (b, b_ns)| a.area.cmp(&b.area).then(b_ns.cmp(a_ns)).then(a.cmp(b)));
     let mean = |sum: i128| us(sum) / requests.max(1) as f64;
     rows.into_iter()
@@ -166,20 +204,29 @@ mod tests {
     use super::*;
 
     fn check_merge(matched: [u64; BANDS], expected: &[&str]) {
-        let counted = matched.map(|matched| Counted { matched, ..Counted::default() });
+        let counted = matched.map(|matched| Counted {
+            matched,
+            ..Counted::default()
+        });
         let names: Vec<_> = merge(&counted).into_iter().map(name).collect();
         assert_eq!(names, expected, "{matched:?}");
     }
 
     #[test]
     fn bands_with_enough_stay() {
-        check_merge([30; BANDS], &["0-50", "50-90", "90-99", "99-99.9", "99.9-100"]);
+        check_merge(
+            [30; BANDS],
+            &["0-50", "50-90", "90-99", "99-99.9", "99.9-100"],
+        );
     }
 
     #[test]
     fn small_bands_join_the_one_below() {
         check_merge([500, 400, 90, 9, 1], &["0-50", "50-90", "90-100"]);
-        check_merge([500, 400, 90, 20, 10], &["0-50", "50-90", "90-99", "99-100"]);
+        check_merge(
+            [500, 400, 90, 20, 10],
+            &["0-50", "50-90", "90-99", "99-100"],
+        );
         check_merge([500, 0, 90, 40, 0], &["0-90", "90-99", "99-100"]);
     }
 

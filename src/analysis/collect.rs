@@ -1,4 +1,5 @@
-//! One pass over the requests and one over the spans: what the statistics need of each sampled request, and no more.
+//! One pass over the requests and one over the spans: what the statistics need of each sampled
+//! request, and no more.
 //!
 //! Memory grows with the sampled requests and their parts, never with the spans.
 
@@ -24,7 +25,8 @@ use crate::{
 /// Texts about damage that are kept.
 const KEPT_DAMAGE: usize = 10;
 
-/// Longest time since a run's start that is believed, thirty years: no sum of a million of them overflows.
+/// Longest time since a run's start that is believed, thirty years: no sum of a million of them
+/// overflows.
 const MAX_NS: u64 = 1_000_000_000_000_000_000;
 
 /// What is kept of one sampled request that was sent.
@@ -46,7 +48,8 @@ pub(super) struct Request {
 impl Request {
     /// Response time in an open loop, service time in a closed one.
     pub(super) fn latency_ns(&self) -> u64 {
-        self.done_ns.saturating_sub(self.intended_ns.unwrap_or(self.sent_ns))
+        self.done_ns
+            .saturating_sub(self.intended_ns.unwrap_or(self.sent_ns))
     }
 
     /// done - sent.
@@ -86,7 +89,8 @@ pub(super) struct StreamData {
     pub(super) truth_wrong: (u64, Option<u64>),
     /// Rows of the sampled successes, and number of these.
     pub(super) rows: (u64, u64),
-    /// Number, sum and longest of the calls to each query node, by number of the instance in the area node to node.
+    /// Number, sum and longest of the calls to each query node, by number of the instance in the
+    /// area node to node.
     pub(super) node_calls: BTreeMap<u32, (u64, u64, u64)>,
     /// Last end of a request that has a line.
     pub(super) last_done_ns: u64,
@@ -113,7 +117,10 @@ pub(super) struct Collected {
 /// Reads the requests of a run.
 pub(super) fn read_requests(reader: &RunReader) -> Result<Collected, FolderError> {
     let streams = &reader.info().streams;
-    let mut found = Collected { streams: streams.iter().map(|_| StreamData::default()).collect(), ..Collected::default() };
+    let mut found = Collected {
+        streams: streams.iter().map(|_| StreamData::default()).collect(),
+        ..Collected::default()
+    };
     let mut unread = 0u64;
     for line in reader.requests()? {
         let line = match line {
@@ -150,9 +157,15 @@ pub(super) fn read_requests(reader: &RunReader) -> Result<Collected, FolderError
 }
 
 fn keep_line(stream: &mut StreamData, line: &RequestLine) {
-    let (Some(sent_ns), Some(done_ns)) = (line.sent_ns, line.done_ns) else { return };
-    // Out of order only in a file that was changed by hand; the parts could not add up to the latency.
-    if done_ns < sent_ns || line.intended_ns.is_some_and(|intended| sent_ns < intended) || done_ns > MAX_NS {
+    let (Some(sent_ns), Some(done_ns)) = (line.sent_ns, line.done_ns) else {
+        return;
+    };
+    // Out of order only in a file that was changed by hand; the parts could not add up to the
+    // latency.
+    if done_ns < sent_ns
+        || line.intended_ns.is_some_and(|intended| sent_ns < intended)
+        || done_ns > MAX_NS
+    {
         return;
     }
     let ok = line.outcome == Outcome::Ok;
@@ -160,34 +173,70 @@ fn keep_line(stream: &mut StreamData, line: &RequestLine) {
     if ok {
         stream.rows = (stream.rows.0 + u64::from(line.rows), stream.rows.1 + 1);
         if line.truth_wrong {
-            stream.truth_wrong = (stream.truth_wrong.0 + 1, stream.truth_wrong.1.or(line.query));
+            stream.truth_wrong = (
+                stream.truth_wrong.0 + 1,
+                stream.truth_wrong.1.or(line.query),
+            );
         }
-        if let Some(recall) = line.recall.map(f64::from).filter(|recall| recall.is_finite()) {
+        if let Some(recall) = line
+            .recall
+            .map(f64::from)
+            .filter(|recall| recall.is_finite())
+        {
             let (sum, least, count) = stream.recall.unwrap_or((0.0, recall, 0));
             stream.recall = Some((sum + recall, least.min(recall), count + 1));
         }
     }
-    let ids = (u128::from_str_radix(&line.trace_id, 16), u64::from_str_radix(&line.span_id, 16));
+    let ids = (
+        u128::from_str_radix(&line.trace_id, 16),
+        u64::from_str_radix(&line.span_id, 16),
+    );
     if let (true, (Ok(trace_id), Ok(span_id))) = (line.sampled, ids) {
         let intended_ns = line.intended_ns;
-        stream.requests.push(Request { seq: line.seq, trace_id, span_id, intended_ns, sent_ns, done_ns, ok, state: None, account: None });
+        stream.requests.push(Request {
+            seq: line.seq,
+            trace_id,
+            span_id,
+            intended_ns,
+            sent_ns,
+            done_ns,
+            ok,
+            state: None,
+            account: None,
+        });
     }
 }
 
 /// Joins every trace to its requests.
-pub(super) fn read_spans(found: &mut Collected, traces: impl Iterator<Item = Trace>, resolution_ns: u32, possible: Possible) {
+pub(super) fn read_spans(
+    found: &mut Collected,
+    traces: impl Iterator<Item = Trace>,
+    resolution_ns: u32,
+    possible: Possible,
+) {
     let mut wanted: Vec<(u128, usize, usize)> = Vec::new();
     for (stream, data) in found.streams.iter().enumerate() {
-        wanted.extend(data.requests.iter().enumerate().map(|(at, request)| (request.trace_id, stream, at)));
+        wanted.extend(
+            data.requests
+                .iter()
+                .enumerate()
+                .map(|(at, request)| (request.trace_id, stream, at)),
+        );
     }
     wanted.sort_unstable();
     for trace in traces {
         found.spans += trace.spans.len() as u64;
         let first = wanted.partition_point(|(id, _, _)| *id < trace.trace_id);
         let index = TraceIndex::new(&trace, possible);
-        let of_trace = &wanted[first..first + wanted[first..].partition_point(|(id, _, _)| *id == trace.trace_id)];
+        let of_trace = &wanted
+            [first..first + wanted[first..].partition_point(|(id, _, _)| *id == trace.trace_id)];
         for (_, stream, at) in of_trace {
-            take_trace(found, (&trace, &index, of_trace.len() == 1), (*stream, *at), resolution_ns);
+            take_trace(
+                found,
+                (&trace, &index, of_trace.len() == 1),
+                (*stream, *at),
+                resolution_ns,
+            );
         }
     }
 }
@@ -199,22 +248,39 @@ fn take_trace(
     (stream, at): (usize, usize),
     resolution_ns: u32,
 ) {
-    let StreamData { requests, facts, node_calls, kept, .. } = &mut found.streams[stream];
+    let StreamData {
+        requests,
+        facts,
+        node_calls,
+        kept,
+        ..
+    } = &mut found.streams[stream];
     let request = &mut requests[at];
     if request.state.is_some() {
         return;
     }
     let client_span_found = index.find(request.span_id).is_some();
     found.client_spans += u64::from(client_span_found);
-    let call = Call { client_span_id: request.span_id, answered_within_ns: request.ok.then(|| request.service_ns()) };
+    let call = Call {
+        client_span_id: request.span_id,
+        answered_within_ns: request.ok.then(|| request.service_ns()),
+    };
     let mut joined = join::join(index, call);
-    if joined.state == JoinState::Missing && own && trace.spans.len() > usize::from(client_span_found) {
-        // Nobody else knows its id: what is in the trace is of this request, below a parent that somebody on the way put in.
+    if joined.state == JoinState::Missing
+        && own
+        && trace.spans.len() > usize::from(client_span_found)
+    {
+        // Nobody else knows its id: what is in the trace is of this request, below a parent that
+        // somebody on the way put in.
         joined.state = JoinState::NoRoot;
     }
     request.state = Some(joined.state);
     facts.add_joined(&joined, client_span_found);
-    let options = AccountOptions { client_span_id: request.span_id, succeeded: request.ok, resolution_ns };
+    let options = AccountOptions {
+        client_span_id: request.span_id,
+        succeeded: request.ok,
+        resolution_ns,
+    };
     if joined.state != JoinState::Matched {
         return;
     }
@@ -222,9 +288,15 @@ fn take_trace(
         facts.add_account(&account);
         if request.ok {
             for call in &account.node_calls {
-                let number = found.instances.number(Area::NodeToNode, &index.span(call.callee).resource);
+                let number = found
+                    .instances
+                    .number(Area::NodeToNode, &index.span(call.callee).resource);
                 let (calls, sum, longest) = node_calls.entry(number).or_default();
-                (*calls, *sum, *longest) = (*calls + 1, sum.saturating_add(call.own_ns), (*longest).max(call.own_ns));
+                (*calls, *sum, *longest) = (
+                    *calls + 1,
+                    sum.saturating_add(call.own_ns),
+                    (*longest).max(call.own_ns),
+                );
             }
             let tables = (&mut found.parts, &mut found.instances, &mut found.stacks);
             request.account = Some(light(index, (&account, &tree), request, tables));
@@ -244,21 +316,39 @@ fn light(
     let mut by_part = Sums::default();
     let mut by_instance = Sums::default();
     if let Some(intended) = request.intended_ns {
-        by_part.add(PartTable::SEND_LAG, request.sent_ns as i64 - intended as i64);
+        by_part.add(
+            PartTable::SEND_LAG,
+            request.sent_ns as i64 - intended as i64,
+        );
     }
-    by_part.add(PartTable::GAP, request.service_ns() as i64 - account.server_ns as i64);
+    by_part.add(
+        PartTable::GAP,
+        request.service_ns() as i64 - account.server_ns as i64,
+    );
     for piece in &account.pieces {
         let length = piece.end_ns - piece.start_ns;
-        by_part.add(parts.number(index.span(piece.span), piece.area, piece.merged), length);
+        by_part.add(
+            parts.number(index.span(piece.span), piece.area, piece.merged),
+            length,
+        );
         if let Some(charged) = piece.charged {
-            by_instance.add(instances.number(piece.area, &index.span(charged).resource), length);
+            by_instance.add(
+                instances.number(piece.area, &index.span(charged).resource),
+                length,
+            );
         }
     }
     let stacks = stacks.fold(index, account, tree, request);
-    Light { server_ns: account.server_ns, parts: by_part.list.into(), instances: by_instance.list.into(), stacks }
+    Light {
+        server_ns: account.server_ns,
+        parts: by_part.list.into(),
+        instances: by_instance.list.into(),
+        stacks,
+    }
 }
 
-/// Sums by number. A request mostly has few parts, so that a search from the front is the fastest; with more there is an index.
+/// Sums by number. A request mostly has few parts, so that a search from the front is the fastest;
+/// with more there is an index.
 #[derive(Default)]
 struct Sums {
     list: Vec<(u32, i64)>,
@@ -271,14 +361,23 @@ impl Sums {
 
     fn add(&mut self, number: u32, value: i64) {
         let few = self.list.len() <= Self::FEW;
-        let known = if few { self.list.iter().position(|(known, _)| *known == number) } else { self.places.get(&number).copied() };
+        let known = if few {
+            self.list.iter().position(|(known, _)| *known == number)
+        } else {
+            self.places.get(&number).copied()
+        };
         if let Some(at) = known {
             self.list[at].1 += value;
             return;
         }
         self.list.push((number, value));
         if self.list.len() == Self::FEW + 1 {
-            self.places = self.list.iter().enumerate().map(|(at, (number, _))| (*number, at)).collect();
+            self.places = self
+                .list
+                .iter()
+                .enumerate()
+                .map(|(at, (number, _))| (*number, at))
+                .collect();
         } else if !few {
             self.places.insert(number, self.list.len() - 1);
         }

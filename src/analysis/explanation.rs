@@ -1,4 +1,5 @@
-//! What a report says of where the time went: bands, instances, tail, contrasts, advice, single requests.
+//! What a report says of where the time went: bands, instances, tail, contrasts, advice, single
+//! requests.
 
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +59,8 @@ pub struct InstanceShare {
     pub body_mean_us: Option<f64>,
 }
 
-/// Calls to one query node, as their callers saw them, without the time in which it waited for other nodes.
+/// Calls to one query node, as their callers saw them, without the time in which it waited for
+/// other nodes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodeCalls {
     /// Service of the called instance.
@@ -110,8 +112,9 @@ pub struct Advice {
     pub sentence: String,
 }
 
-/// Traced against not traced successes of the same seconds: which request is traced is chance, so the difference is what being
-/// traced adds to the request itself. What it adds to its neighbours is not in it.
+/// Traced against not traced successes of the same seconds: which request is traced is chance, so
+/// the difference is what being traced adds to the request itself. What it adds to its neighbours
+/// is not in it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TracingCost {
     /// Traced successes.
@@ -144,12 +147,13 @@ pub struct TotalTracingCost {
     pub high_us: Option<f64>,
 }
 
-/// What sets one group of requests apart from another, without the tail, which has an entry of its own.
+/// What sets one group of requests apart from another, without the tail, which has an entry of its
+/// own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Contrast {
-    /// `phase`: this phase against the first with the same workload. `slow_seconds`: the slowest tenth of the seconds against the
-    /// others. `first_requests`: those of the first twentieth of the time against the rest. The last two are there only where
-    /// they are half as slow again.
+    /// `phase`: this phase against the first with the same workload. `slow_seconds`: the slowest
+    /// tenth of the seconds against the others. `first_requests`: those of the first twentieth of
+    /// the time against the rest. The last two are there only where they are half as slow again.
     pub kind: String,
     /// What the group is compared with: a phase's name, or words.
     pub with: String,
@@ -159,7 +163,8 @@ pub struct Contrast {
     pub with_requests: u64,
     /// Mean of the group minus mean of the others.
     pub difference_us: f64,
-    /// Lower end of its 95 % interval; null where there is none, which is always so for groups that were chosen by their latency.
+    /// Lower end of its 95 % interval; null where there is none, which is always so for groups that
+    /// were chosen by their latency.
     pub difference_low_us: Option<f64>,
     /// Upper end.
     pub difference_high_us: Option<f64>,
@@ -239,10 +244,12 @@ pub struct Waterfall {
     pub send_lag_us: Option<f64>,
     /// Service time - server root; null without a root.
     pub gap_us: Option<f64>,
-    /// Spans in the order of drawing, children below their parents. Times are relative to `sent`; the server's wall clock
-    /// is laid so that the gap before the root and after it are as recorded.
+    /// Spans in the order of drawing, children below their parents. Times are relative to `sent`;
+    /// the server's wall clock is laid so that the gap before the root and after it are as
+    /// recorded.
     pub rows: Vec<WaterfallRow>,
-    /// Rows that are not in `rows`: an exemplar has at most 120, those with the most time on the critical path.
+    /// Rows that are not in `rows`: an exemplar has at most 120, those with the most time on the
+    /// critical path.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rows_left_out: u64,
     /// The account of this one request; adds up to the latency.
@@ -266,7 +273,8 @@ pub struct WaterfallRow {
     pub service: String,
     /// Instance, empty where none is known.
     pub instance: String,
-    /// Area of the largest share of its self time; `not counted`, `asynchronous` or `detached` for spans aside.
+    /// Area of the largest share of its self time; `not counted`, `asynchronous` or `detached` for
+    /// spans aside.
     pub area: String,
     /// Start, relative to the client span's start.
     pub start_us: f64,

@@ -1,4 +1,5 @@
-//! One trace with its parent links resolved: made once, used for every request of the trace (set-up shares one).
+//! One trace with its parent links resolved: made once, used for every request of the trace (set-up
+//! shares one).
 
 use std::cell::OnceCell;
 
@@ -36,12 +37,27 @@ impl<'a> TraceIndex<'a> {
     /// Resolves the links of `trace`, whose times must be `possible`.
     pub(super) fn new(trace: &'a Trace, possible: Possible) -> Self {
         let spans = trace.spans.as_slice();
-        let mut by_id: Vec<(u64, u32)> = spans.iter().zip(0u32..).map(|(span, at)| (span.span_id, at)).collect();
+        let mut by_id: Vec<(u64, u32)> = spans
+            .iter()
+            .zip(0u32..)
+            .map(|(span, at)| (span.span_id, at))
+            .collect();
         by_id.sort_unstable();
         by_id.dedup_by_key(|(id, _)| *id);
-        let (parents, children) = (vec![Parent::None; spans.len()], vec![Vec::new(); spans.len()]);
+        let (parents, children) = (
+            vec![Parent::None; spans.len()],
+            vec![Vec::new(); spans.len()],
+        );
         let (faults, possible) = possible.faults(spans);
-        let mut index = Self { spans, by_id, parents, children, possible, faults, loose: OnceCell::new() };
+        let mut index = Self {
+            spans,
+            by_id,
+            parents,
+            children,
+            possible,
+            faults,
+            loose: OnceCell::new(),
+        };
         for (_, at) in index.by_id.clone() {
             let parent = match spans[at as usize].parent_id {
                 None => Parent::None,
@@ -62,12 +78,17 @@ impl<'a> TraceIndex<'a> {
 
     /// Index of the span with `id`.
     pub(super) fn find(&self, id: u64) -> Option<u32> {
-        self.by_id.binary_search_by_key(&id, |(known, _)| *known).ok().map(|at| self.by_id[at].1)
+        self.by_id
+            .binary_search_by_key(&id, |(known, _)| *known)
+            .ok()
+            .map(|at| self.by_id[at].1)
     }
 
     /// Every span, in the order of ids, with what its parent link leads to.
     pub(super) fn all(&self) -> impl Iterator<Item = (u32, Parent)> + '_ {
-        self.by_id.iter().map(|(_, at)| (*at, self.parents[*at as usize]))
+        self.by_id
+            .iter()
+            .map(|(_, at)| (*at, self.parents[*at as usize]))
     }
 
     /// What the parent link of `at` leads to.

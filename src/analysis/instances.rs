@@ -2,15 +2,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{InstanceShare, NodeCalls, collect::Request, quantiles::us, tables::InstanceTable, tail::Sides};
+use super::{
+    InstanceShare, NodeCalls, collect::Request, quantiles::us, tables::InstanceTable, tail::Sides,
+};
 
 /// One row per (area, service, instance) that occurs, in that order.
-pub(super) fn instances(requests: &[Request], sides: &Sides<'_>, table: &InstanceTable) -> Vec<InstanceShare> {
-    let matched: Vec<&Request> = requests.iter().filter(|request| request.matched().is_some()).collect();
+pub(super) fn instances(
+    requests: &[Request],
+    sides: &Sides<'_>,
+    table: &InstanceTable,
+) -> Vec<InstanceShare> {
+    let matched: Vec<&Request> = requests
+        .iter()
+        .filter(|request| request.matched().is_some())
+        .collect();
     let all = means(&matched);
-    let (tail, body) = if sides.too_small() { (None, None) } else { (Some(means(&sides.tail)), Some(means(&sides.body))) };
-    let of = |side: &Option<BTreeMap<u32, f64>>, number: u32| side.as_ref().map(|means| means.get(&number).copied().unwrap_or(0.0));
-    let sorted: BTreeSet<_> = all.keys().map(|number| (table.key(*number), *number)).collect();
+    let (tail, body) = if sides.too_small() {
+        (None, None)
+    } else {
+        (Some(means(&sides.tail)), Some(means(&sides.body)))
+    };
+    let of = |side: &Option<BTreeMap<u32, f64>>, number: u32| {
+        side.as_ref()
+            .map(|means| means.get(&number).copied().unwrap_or(0.0))
+    };
+    let sorted: BTreeSet<_> = all
+        .keys()
+        .map(|number| (table.key(*number), *number))
+        .collect();
     sorted
         .into_iter()
         .map(|(key, number)| InstanceShare {
@@ -25,8 +44,14 @@ pub(super) fn instances(requests: &[Request], sides: &Sides<'_>, table: &Instanc
 }
 
 /// One row per instance that was called, in the order of service and instance.
-pub(super) fn node_calls(calls: &BTreeMap<u32, (u64, u64, u64)>, table: &InstanceTable) -> Vec<NodeCalls> {
-    let sorted: BTreeMap<_, _> = calls.iter().map(|(number, calls)| (table.key(*number), *calls)).collect();
+pub(super) fn node_calls(
+    calls: &BTreeMap<u32, (u64, u64, u64)>,
+    table: &InstanceTable,
+) -> Vec<NodeCalls> {
+    let sorted: BTreeMap<_, _> = calls
+        .iter()
+        .map(|(number, calls)| (table.key(*number), *calls))
+        .collect();
     sorted
         .into_iter()
         .map(|(key, (calls, sum, longest))| NodeCalls {
@@ -46,5 +71,7 @@ fn means(requests: &[&Request]) -> BTreeMap<u32, f64> {
             *sums.entry(*instance).or_default() += i128::from(*ns);
         }
     }
-    sums.into_iter().map(|(instance, sum)| (instance, us(sum) / requests.len() as f64)).collect()
+    sums.into_iter()
+        .map(|(instance, sum)| (instance, us(sum) / requests.len() as f64))
+        .collect()
 }

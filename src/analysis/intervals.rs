@@ -11,7 +11,8 @@ use super::{
 };
 use crate::record::SecondCounts;
 
-/// Longest part whose seconds are looked at, a week: the times of a damaged run.json may be anything.
+/// Longest part whose seconds are looked at, a week: the times of a damaged run.json may be
+/// anything.
 const MOST_SECONDS: u64 = 604_800;
 
 /// The seconds that a part touches, counted from the run's start.
@@ -26,7 +27,9 @@ impl Window {
     pub(super) fn new(start_ns: u64, end_ns: u64) -> Option<Self> {
         let first = start_ns / 1_000_000_000;
         let count = end_ns.div_ceil(1_000_000_000).checked_sub(first)?;
-        (1..=MOST_SECONDS).contains(&count).then_some(Self { first, count })
+        (1..=MOST_SECONDS)
+            .contains(&count)
+            .then_some(Self { first, count })
     }
 
     /// The series of recorded seconds.
@@ -34,10 +37,20 @@ impl Window {
         let mut found = vec![(Vec::new(), 0.0); self.count as usize];
         for second in seconds {
             let (counts, sum) = &mut found[self.place(second.second)];
-            counts.extend(second.counts.iter().map(|(value, count)| (i64::try_from(*value).unwrap_or(i64::MAX), *count)));
+            counts.extend(
+                second
+                    .counts
+                    .iter()
+                    .map(|(value, count)| (i64::try_from(*value).unwrap_or(i64::MAX), *count)),
+            );
             *sum += second.sum_ns;
         }
-        Series::new(found.into_iter().map(|(counts, sum)| Second::new(counts, sum)).collect())
+        Series::new(
+            found
+                .into_iter()
+                .map(|(counts, sum)| Second::new(counts, sum))
+                .collect(),
+        )
     }
 
     /// The series of single values, each with the time at which it ended.
@@ -46,7 +59,12 @@ impl Window {
         for (done_ns, value) in values {
             found[self.at(done_ns)].push(value);
         }
-        Series::new(found.iter().map(|values| Second::of_values(values)).collect())
+        Series::new(
+            found
+                .iter()
+                .map(|values| Second::of_values(values))
+                .collect(),
+        )
     }
 
     /// Number of seconds.
@@ -71,12 +89,15 @@ impl Window {
     }
 }
 
-/// Adds the ends of the intervals to `quantiles` of `series`, which is in nanoseconds. The `names` of run, workload and figure
-/// are the seed.
+/// Adds the ends of the intervals to `quantiles` of `series`, which is in nanoseconds. The `names`
+/// of run, workload and figure are the seed.
 pub(super) fn add(quantiles: &mut Quantiles, series: &Series, names: &[&str]) {
     for (key, estimate) in quantiles.iter_mut() {
         let seed = seed_of(names) ^ seed_of(&[key]);
-        let q = QUANTILES.iter().find(|(known, _)| known == key).map(|(_, q)| *q);
+        let q = QUANTILES
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, q)| *q);
         let Interval { low, high, why_not } = match q {
             // A larger one may always come.
             Some(1.0) => continue,
@@ -86,7 +107,11 @@ pub(super) fn add(quantiles: &mut Quantiles, series: &Series, names: &[&str]) {
         let in_us = |end_ns: f64| end_ns / 1_000.0;
         estimate.low = low.map(in_us);
         // Where failures would make it larger, by how much is not known.
-        (estimate.high, estimate.why_not) = if estimate.at_least { (None, None) } else { (high.map(in_us), why_not) };
+        (estimate.high, estimate.why_not) = if estimate.at_least {
+            (None, None)
+        } else {
+            (high.map(in_us), why_not)
+        };
     }
 }
 
@@ -96,7 +121,11 @@ mod tests {
     use crate::analysis::{quantiles, statistics::rng::Rng};
 
     fn check_window(start_ns: u64, end_ns: u64, expected: Option<(u64, u64)>) {
-        assert_eq!(Window::new(start_ns, end_ns).map(|window| (window.first, window.count)), expected, "{start_ns} {end_ns}");
+        assert_eq!(
+            Window::new(start_ns, end_ns).map(|window| (window.first, window.count)),
+            expected,
+            "{start_ns} {end_ns}"
+        );
     }
 
     #[test]
@@ -111,24 +140,45 @@ mod tests {
 
     #[test]
     fn lines_of_one_second_are_added_and_late_ones_are_of_the_last() {
-        let line = |second, value, count| SecondCounts { second, counts: vec![(value, count)], sum_ns: (value * count) as f64 };
+        let line = |second, value, count| SecondCounts {
+            second,
+            counts: vec![(value, count)],
+            sum_ns: (value * count) as f64,
+        };
         let lines = [line(3, 10, 2), line(3, 5, 1), line(5, 7, 1), line(9, 8, 4)];
-        let series = Window::new(3_000_000_000, 6_000_000_000).unwrap().of_counts(lines.iter());
+        let series = Window::new(3_000_000_000, 6_000_000_000)
+            .unwrap()
+            .of_counts(lines.iter());
         let counts: Vec<u64> = series.seconds().iter().map(Second::count).collect();
-        assert_eq!((counts, series.mean(), series.quantile(1.0)), (vec![3, 0, 5], Some(64.0 / 8.0), Some(10)));
+        assert_eq!(
+            (counts, series.mean(), series.quantile(1.0)),
+            (vec![3, 0, 5], Some(64.0 / 8.0), Some(10))
+        );
     }
 
     /// Four minutes of 50 requests a second, each with a time of its own between 1 and 2 ms.
     fn four_minutes() -> Vec<(u64, i64)> {
         let mut rng = Rng::new(2);
-        (0..12_000).map(|at| (at * 20_000_000, 1_000_000 + rng.below(1_000_000) as i64)).collect()
+        (0..12_000)
+            .map(|at| (at * 20_000_000, 1_000_000 + rng.below(1_000_000) as i64))
+            .collect()
     }
 
     fn added(at_least: bool) -> Quantiles {
         let values = four_minutes();
-        let mut found = quantiles::of_values(&mut values.iter().map(|(_, value)| *value).collect::<Vec<_>>()).unwrap();
-        found.values_mut().for_each(|estimate| estimate.at_least = at_least);
-        add(&mut found, &Window::new(0, 240_000_000_000).unwrap().of_values(values.into_iter()), &["run"]);
+        let mut found =
+            quantiles::of_values(&mut values.iter().map(|(_, value)| *value).collect::<Vec<_>>())
+                .unwrap();
+        found
+            .values_mut()
+            .for_each(|estimate| estimate.at_least = at_least);
+        add(
+            &mut found,
+            &Window::new(0, 240_000_000_000)
+                .unwrap()
+                .of_values(values.into_iter()),
+            &["run"],
+        );
         found
     }
 
@@ -138,15 +188,28 @@ mod tests {
         for key in ["p50", "p90", "p99", "mean"] {
             let estimate = &found[key];
             let (low, high) = (estimate.low.expect(key), estimate.high.expect(key));
-            assert!(low < estimate.value && estimate.value < high && high - low < 60.0, "{key}: {estimate:?}");
+            assert!(
+                low < estimate.value && estimate.value < high && high - low < 60.0,
+                "{key}: {estimate:?}"
+            );
         }
-        assert_eq!((found["max"].low, found["max"].high, found["max"].why_not), (None, None, None));
-        assert!(found["p99.9"].low.is_some() && found["p99.9"].high.is_none() && found["p99.9"].why_not.is_some());
+        assert_eq!(
+            (found["max"].low, found["max"].high, found["max"].why_not),
+            (None, None, None)
+        );
+        assert!(
+            found["p99.9"].low.is_some()
+                && found["p99.9"].high.is_none()
+                && found["p99.9"].why_not.is_some()
+        );
     }
 
     #[test]
     fn a_lower_bound_has_no_upper_end() {
         let p50 = &added(true)["p50"];
-        assert!(p50.low.is_some() && p50.high.is_none() && p50.why_not.is_none(), "{p50:?}");
+        assert!(
+            p50.low.is_some() && p50.high.is_none() && p50.why_not.is_none(),
+            "{p50:?}"
+        );
     }
 }

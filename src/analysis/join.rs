@@ -66,7 +66,8 @@ pub(super) struct Joined {
     pub(super) top: Option<u32>,
     /// The server root; None also where its times can't be.
     pub(super) root: Option<u32>,
-    /// Server roots below the client span: more than one where the transport sent the request again.
+    /// Server roots below the client span: more than one where the transport sent the request
+    /// again.
     pub(super) roots: u64,
     /// Calls between roles without a SERVER span.
     pub(super) callees_lost: u64,
@@ -112,17 +113,33 @@ pub(super) fn join(index: &TraceIndex<'_>, call: Call) -> Joined {
     let incomplete = has_orphans(index, client_id, root, &mut joined);
     joined.callees_lost = callees_lost(index, root);
     let lost = incomplete || joined.callees_lost > 0;
-    joined.state = if lost || joined.spoilt_by_times { JoinState::Incomplete } else { JoinState::Matched };
+    joined.state = if lost || joined.spoilt_by_times {
+        JoinState::Incomplete
+    } else {
+        JoinState::Matched
+    };
     joined.spoilt_by_times &= !lost;
     joined
 }
 
 /// The root that ends last, with the outermost span above it; None where the times of none can be.
-fn choose(index: &TraceIndex<'_>, below: &BelowClient, call: Call, joined: &mut Joined) -> Option<(u32, u32)> {
+fn choose(
+    index: &TraceIndex<'_>,
+    below: &BelowClient,
+    call: Call,
+    joined: &mut Joined,
+) -> Option<(u32, u32)> {
     let mut chosen: Option<(u32, u32)> = None;
-    let last = |(root, _): &(u32, u32)| (index.span(*root).end_ns, std::cmp::Reverse(index.span(*root).span_id));
+    let last = |(root, _): &(u32, u32)| {
+        (
+            index.span(*root).end_ns,
+            std::cmp::Reverse(index.span(*root).span_id),
+        )
+    };
     for (root, top) in below.roots.iter().copied() {
-        let outlasting = call.answered_within_ns.is_some_and(|within| outlasts(index.span(top).duration_ns(), within));
+        let outlasting = call
+            .answered_within_ns
+            .is_some_and(|within| outlasts(index.span(top).duration_ns(), within));
         match [top, root].iter().all(|at| index.is_possible(*at)) {
             // Which of several was the answer can't be told without their times.
             false => {
@@ -130,18 +147,27 @@ fn choose(index: &TraceIndex<'_>, below: &BelowClient, call: Call, joined: &mut 
                 joined.spoilt_by_times = true;
             }
             true if outlasting => {
-                joined.impossible.add(index.span(top), Fault::OutlastsItsCall);
+                joined
+                    .impossible
+                    .add(index.span(top), Fault::OutlastsItsCall);
                 joined.spoilt_by_times = true;
             }
-            true if chosen.is_none_or(|chosen| last(&(root, top)) > last(&chosen)) => chosen = Some((root, top)),
+            true if chosen.is_none_or(|chosen| last(&(root, top)) > last(&chosen)) => {
+                chosen = Some((root, top))
+            }
             true => {}
         }
     }
     chosen
 }
 
-/// Counts the `spans` whose times can't be. Says whether one of them would have been part of the account.
-fn count_faults(index: &TraceIndex<'_>, spans: impl Iterator<Item = u32>, impossible: &mut ImpossibleTimes) -> bool {
+/// Counts the `spans` whose times can't be. Says whether one of them would have been part of the
+/// account.
+fn count_faults(
+    index: &TraceIndex<'_>,
+    spans: impl Iterator<Item = u32>,
+    impossible: &mut ImpossibleTimes,
+) -> bool {
     let mut spoilt = false;
     if index.has_faults() {
         for (at, fault) in spans.filter_map(|at| Some((at, index.fault(at)?))) {
@@ -160,17 +186,33 @@ struct BelowClient {
 }
 
 fn below_client(index: &TraceIndex<'_>, client_id: u64) -> BelowClient {
-    let mut found = BelowClient { roots: Vec::new(), spans: 0 };
+    let mut found = BelowClient {
+        roots: Vec::new(),
+        spans: 0,
+    };
     let client = index.find(client_id);
-    let tops = client.map_or_else(|| index.loose().below(client_id), |client| index.children(client));
-    let mut open: Vec<(u32, u32)> = tops.iter().filter(|at| Some(**at) != client).map(|at| (*at, *at)).collect();
+    let tops = client.map_or_else(
+        || index.loose().below(client_id),
+        |client| index.children(client),
+    );
+    let mut open: Vec<(u32, u32)> = tops
+        .iter()
+        .filter(|at| Some(**at) != client)
+        .map(|at| (*at, *at))
+        .collect();
     while let Some((at, top)) = open.pop() {
         found.spans += 1;
         if areas::is_root_name(index.span(at)) {
             found.roots.push((at, top));
         } else {
             // The client span turns up below itself only where links are broken into a ring.
-            open.extend(index.children(at).iter().filter(|child| Some(**child) != client).map(|child| (*child, top)));
+            open.extend(
+                index
+                    .children(at)
+                    .iter()
+                    .filter(|child| Some(**child) != client)
+                    .map(|child| (*child, top)),
+            );
         }
     }
     found
@@ -184,17 +226,28 @@ pub(super) fn subtree<'i>(index: &'i TraceIndex<'_>, at: u32) -> impl Iterator<I
     std::iter::from_fn(move || {
         let next = open.pop()?;
         left = left.checked_sub(1)?;
-        open.extend(index.children(next).iter().rev().filter(|child| **child != at));
+        open.extend(
+            index
+                .children(next)
+                .iter()
+                .rev()
+                .filter(|child| **child != at),
+        );
         Some(next)
     })
 }
 
-/// Whether a span is missing between an orphan and the request. Orphans that do not matter are told in `joined.aside`.
+/// Whether a span is missing between an orphan and the request. Orphans that do not matter are told
+/// in `joined.aside`.
 fn has_orphans(index: &TraceIndex<'_>, client_id: u64, root: u32, joined: &mut Joined) -> bool {
     let (loose, client, root) = (index.loose(), index.find(client_id), index.span(root));
     let orphans = loose.orphans(client_id, client);
     // In a trace of several callers an orphan is this one's only if it began while this one ran.
-    let orphans = if loose.other_callers(index, client_id, client) { orphans.between(index, root.start_ns, root.end_ns) } else { orphans };
+    let orphans = if loose.other_callers(index, client_id, client) {
+        orphans.between(index, root.start_ns, root.end_ns)
+    } else {
+        orphans
+    };
     let mut incomplete = false;
     for at in orphans {
         let span = index.span(at);
@@ -205,13 +258,17 @@ fn has_orphans(index: &TraceIndex<'_>, client_id: u64, root: u32, joined: &mut J
         if counted && (!index.is_possible(at) || span.start_ns <= root.end_ns) {
             incomplete = true;
         } else {
-            *joined.aside.entry(areas::names::normalise(&span.name).into_owned()).or_default() += 1;
+            *joined
+                .aside
+                .entry(areas::names::normalise(&span.name).into_owned())
+                .or_default() += 1;
         }
     }
     incomplete
 }
 
-/// Calls between roles below the root that have no SERVER child: the called process died, or its spans were lost.
+/// Calls between roles below the root that have no SERVER child: the called process died, or its
+/// spans were lost.
 fn callees_lost(index: &TraceIndex<'_>, root: u32) -> u64 {
     let end = index.span(root).end_ns;
     let mut lost = 0;
@@ -222,7 +279,11 @@ fn callees_lost(index: &TraceIndex<'_>, root: u32) -> u64 {
             continue;
         }
         let children = index.children(at);
-        if areas::needs_callee(span) && !children.iter().any(|child| index.span(*child).kind == SpanKind::Server) {
+        if areas::needs_callee(span)
+            && !children
+                .iter()
+                .any(|child| index.span(*child).kind == SpanKind::Server)
+        {
             lost += 1;
         }
         open.extend(children.iter().filter(|child| **child != root));

@@ -1,6 +1,8 @@
-//! From a run folder to an explanation: join, account, areas, statistics, verdict. Pure: no network, no clock.
+//! From a run folder to an explanation: join, account, areas, statistics, verdict. Pure: no
+//! network, no clock.
 //!
-//! The rules are those of the README's chapter "What the numbers mean"; this module computes, [`crate::report`] shows.
+//! The rules are those of the README's chapter "What the numbers mean"; this module computes,
+//! [`crate::report`] shows.
 
 mod explanation;
 mod model;

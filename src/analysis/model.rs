@@ -1,7 +1,7 @@
 //! What the analysis gives: the figures of `report.json`, in its shapes and names.
 //!
-//! Every duration is in microseconds with the unit as the last word. Keys keep their names, units and meaning between
-//! versions; new ones may be added.
+//! Every duration is in microseconds with the unit as the last word. Keys keep their names, units
+//! and meaning between versions; new ones may be added.
 
 mod workload;
 
@@ -25,7 +25,8 @@ pub struct Analysis {
     /// Which of `--repeat` it is, from 1; left out where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round: Option<u32>,
-    /// `complete`, `interrupted`, `aborted`, `failed`; `killed` for a folder whose process is gone, `running` while it is there.
+    /// `complete`, `interrupted`, `aborted`, `failed`; `killed` for a folder whose process is gone,
+    /// `running` while it is there.
     pub status: String,
     /// Why it failed, one sentence; None where it did not.
     pub failure: Option<String>,
@@ -42,17 +43,21 @@ pub struct Analysis {
     /// How much the load used of what this client can generate; None without a calibration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_capacity: Option<ClientCapacity>,
-    /// The plan with every default filled in, as paths and values: `workloads.search.rate`, `200`. At most 400.
+    /// The plan with every default filled in, as paths and values: `workloads.search.rate`, `200`.
+    /// At most 400.
     #[serde(default)]
     pub plan: Vec<(String, String)>,
     /// How the server's spans were read; None where there are none.
     pub spans: Option<SpanSummary>,
-    /// One entry per (phase, stage, workload) in the order of the plan; the steps of preparation are the phase `prepare`.
+    /// One entry per (phase, stage, workload) in the order of the plan; the steps of preparation
+    /// are the phase `prepare`.
     pub workloads: Vec<WorkloadAnalysis>,
-    /// What of the gap was the client's own: one entry per phase, in their order; empty where it is not known.
+    /// What of the gap was the client's own: one entry per phase, in their order; empty where it is
+    /// not known.
     #[serde(default)]
     pub connections: Vec<ConnectionFigures>,
-    /// What ran on the client's machine: one entry per phase, in their order; empty where it is not known.
+    /// What ran on the client's machine: one entry per phase, in their order; empty where it is not
+    /// known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub machine: Vec<PhaseMachine>,
     /// What each collection held before and after each phase, in their order.
@@ -64,7 +69,8 @@ pub struct Analysis {
     pub errors: Vec<ErrorText>,
     /// Sentences that the run itself left (see `record::Warning`) and damage found while reading.
     pub warnings: Vec<String>,
-    /// Single requests, for reports that list them. Not in report.json; empty in a build that has no such report.
+    /// Single requests, for reports that list them. Not in report.json; empty in a build that has
+    /// no such report.
     #[serde(skip)]
     pub requests: RequestTable,
 }
@@ -74,8 +80,8 @@ pub struct Analysis {
 pub struct PhaseTime {
     /// Name of the phase.
     pub phase: String,
-    /// Seconds from the first to the last moment at which something was due or could have been sent; stages and ramps together, without
-    /// warm-up.
+    /// Seconds from the first to the last moment at which something was due or could have been
+    /// sent; stages and ramps together, without warm-up.
     pub duration_s: f64,
 }
 
@@ -121,7 +127,8 @@ pub struct Reason {
     pub figure: f64,
     /// The limit that it passed.
     pub limit: f64,
-    /// Unit of both: `us`, `share`, `requests`, ...; empty for a yes or no, whose figure and limit mean nothing.
+    /// Unit of both: `us`, `share`, `requests`, ...; empty for a yes or no, whose figure and limit
+    /// mean nothing.
     pub unit: String,
     /// What was seen, its likely cause, and what to try: one or two sentences.
     pub advice: String,
@@ -186,7 +193,8 @@ pub struct SpanSummary {
     pub ui: Option<String>,
 }
 
-/// Client time that lies between sending and the end of the reply, and so in the gap, of all requests of a phase.
+/// Client time that lies between sending and the end of the reply, and so in the gap, of all
+/// requests of a phase.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ConnectionFigures {
     /// Name of the phase.
@@ -195,7 +203,8 @@ pub struct ConnectionFigures {
     pub connections: u64,
     /// Requests that a socket took and no window held up.
     pub hand_overs: u64,
-    /// From handing one over to HTTP/2 until the socket had taken all of it; null where there was none.
+    /// From handing one over to HTTP/2 until the socket had taken all of it; null where there was
+    /// none.
     pub hand_over_us: Option<Quantiles>,
     /// Reads of a socket whose time of arrival the kernel told.
     pub reads: u64,

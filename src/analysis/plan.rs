@@ -22,16 +22,27 @@ fn add(rows: &mut Vec<(String, String)>, path: &str, value: &Value) {
         Value::Null if path.is_empty() => {}
         Value::Object(map) if !map.is_empty() => {
             for (key, value) in map {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let path = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
                 add(rows, &path, value);
             }
         }
-        Value::Array(values) if values.iter().any(|value| value.is_object() || value.is_array()) => {
+        Value::Array(values)
+            if values
+                .iter()
+                .any(|value| value.is_object() || value.is_array()) =>
+        {
             for (number, value) in values.iter().enumerate() {
                 add(rows, &format!("{path}[{number}]"), value);
             }
         }
-        Value::Array(values) => rows.push((path.to_owned(), values.iter().map(word).collect::<Vec<_>>().join(", "))),
+        Value::Array(values) => rows.push((
+            path.to_owned(),
+            values.iter().map(word).collect::<Vec<_>>().join(", "),
+        )),
         value => rows.push((path.to_owned(), word(value))),
     }
 }
@@ -54,19 +65,33 @@ mod tests {
 
     fn check(plan: &Value, expected: &[(&str, &str)]) {
         let rows = rows(plan);
-        assert_eq!(rows.iter().map(|(path, value)| (path.as_str(), value.as_str())).collect::<Vec<_>>(), expected);
+        assert_eq!(
+            rows.iter()
+                .map(|(path, value)| (path.as_str(), value.as_str()))
+                .collect::<Vec<_>>(),
+            expected
+        );
     }
 
     #[test]
     fn every_value_has_its_path() {
-        check(&json!({"a": {"rate": 200.0, "b": null}, "w": ["x", "y"]}), &[("a.b", "-"), ("a.rate", "200.0"), ("w", "x, y")]);
-        check(&json!({"p": [{"n": 1}, {"n": 2}], "e": {}, "f": []}), &[("e", "none"), ("f", ""), ("p[0].n", "1"), ("p[1].n", "2")]);
+        check(
+            &json!({"a": {"rate": 200.0, "b": null}, "w": ["x", "y"]}),
+            &[("a.b", "-"), ("a.rate", "200.0"), ("w", "x, y")],
+        );
+        check(
+            &json!({"p": [{"n": 1}, {"n": 2}], "e": {}, "f": []}),
+            &[("e", "none"), ("f", ""), ("p[0].n", "1"), ("p[1].n", "2")],
+        );
         check(&Value::Null, &[]);
     }
 
     #[test]
     fn long_plans_are_cut_and_say_so() {
         let rows = rows(&json!({ "n": (0..500).map(|n| json!({ "n": n })).collect::<Vec<_>>() }));
-        assert_eq!((rows.len(), rows[400].1.as_str()), (401, "100 more in run.json"));
+        assert_eq!(
+            (rows.len(), rows[400].1.as_str()),
+            (401, "100 more in run.json")
+        );
     }
 }

@@ -5,7 +5,14 @@ use hdrhistogram::Histogram;
 use super::{Estimate, Quantiles};
 
 /// The quantiles of every report: key and place in [0, 1].
-pub(super) const QUANTILES: [(&str, f64); 6] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999), ("max", 1.0)];
+pub(super) const QUANTILES: [(&str, f64); 6] = [
+    ("p50", 0.5),
+    ("p90", 0.9),
+    ("p95", 0.95),
+    ("p99", 0.99),
+    ("p99.9", 0.999),
+    ("max", 1.0),
+];
 /// Points of a curve: from p0 to p99.99, evenly on the logarithmic percentile axis.
 const CURVE_POINTS: u32 = 200;
 const CURVE_DECADES: f64 = 4.0;
@@ -15,8 +22,9 @@ pub(super) fn us(ns: impl Into<i128>) -> f64 {
     ns.into() as f64 / 1_000.0
 }
 
-/// Quantiles of a histogram in nanoseconds; None where it is empty. `lost` is the share of due requests that have no
-/// value in it, in [0, 1]: a quantile that they could have moved is a lower bound.
+/// Quantiles of a histogram in nanoseconds; None where it is empty. `lost` is the share of due
+/// requests that have no value in it, in [0, 1]: a quantile that they could have moved is a lower
+/// bound.
 pub(super) fn of_histogram(histogram: &Histogram<u64>, lost: f64) -> Option<Quantiles> {
     if histogram.is_empty() {
         return None;
@@ -25,10 +33,23 @@ pub(super) fn of_histogram(histogram: &Histogram<u64>, lost: f64) -> Option<Quan
         .iter()
         .map(|(key, q)| {
             let value = us(histogram.value_at_quantile(*q));
-            ((*key).to_owned(), Estimate { value, at_least: is_lower_bound(lost, *q), ..Estimate::default() })
+            (
+                (*key).to_owned(),
+                Estimate {
+                    value,
+                    at_least: is_lower_bound(lost, *q),
+                    ..Estimate::default()
+                },
+            )
         })
         .collect();
-    quantiles.insert("mean".to_owned(), Estimate { value: histogram.mean() / 1_000.0, ..Estimate::default() });
+    quantiles.insert(
+        "mean".to_owned(),
+        Estimate {
+            value: histogram.mean() / 1_000.0,
+            ..Estimate::default()
+        },
+    );
     Some(quantiles)
 }
 
@@ -44,10 +65,22 @@ pub(super) fn of_values(values: &mut [i64]) -> Option<Quantiles> {
     let sum: i128 = values.iter().map(|value| i128::from(*value)).sum();
     let mut quantiles = Quantiles::new();
     for (key, q) in QUANTILES {
-        quantiles.insert(key.to_owned(), Estimate { value: us(at(values, q)?), ..Estimate::default() });
+        quantiles.insert(
+            key.to_owned(),
+            Estimate {
+                value: us(at(values, q)?),
+                ..Estimate::default()
+            },
+        );
     }
     let mean = us(sum) / values.len() as f64;
-    quantiles.insert("mean".to_owned(), Estimate { value: mean, ..Estimate::default() });
+    quantiles.insert(
+        "mean".to_owned(),
+        Estimate {
+            value: mean,
+            ..Estimate::default()
+        },
+    );
     Some(quantiles)
 }
 
@@ -60,7 +93,9 @@ pub(super) fn at(sorted: &[i64], q: f64) -> Option<i64> {
 
 /// The curve of a histogram: (percentile, microseconds).
 pub(super) fn curve_of_histogram(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
-    curve(histogram.len(), |q| Some(us(histogram.value_at_quantile(q))))
+    curve(histogram.len(), |q| {
+        Some(us(histogram.value_at_quantile(q)))
+    })
 }
 
 /// The curve of sorted values.
@@ -69,11 +104,15 @@ pub(super) fn curve_of_values(sorted: &[i64]) -> Vec<(f64, f64)> {
 }
 
 fn curve(count: u64, value: impl Fn(f64) -> Option<f64>) -> Vec<(f64, f64)> {
-    let places = (0..CURVE_POINTS).map(|point| 1.0 - 10f64.powf(-CURVE_DECADES * f64::from(point) / f64::from(CURVE_POINTS - 1)));
+    let places = (0..CURVE_POINTS).map(|point| {
+        1.0 - 10f64.powf(-CURVE_DECADES * f64::from(point) / f64::from(CURVE_POINTS - 1))
+    });
     // Beyond one value in `count` there is nothing but the maximum again.
     let end = 1.0 - 1.0 / count.max(1) as f64;
-    let mut points: Vec<(f64, f64)> =
-        places.take_while(|q| *q <= end + 1e-12).filter_map(|q| value(q).map(|value| (q * 100.0, value))).collect();
+    let mut points: Vec<(f64, f64)> = places
+        .take_while(|q| *q <= end + 1e-12)
+        .filter_map(|q| value(q).map(|value| (q * 100.0, value)))
+        .collect();
     if count == 0 {
         points.clear();
     }
@@ -86,13 +125,19 @@ mod tests {
 
     fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram<u64> {
         let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000_000, 3).unwrap();
-        values.into_iter().for_each(|value| histogram.record(value).unwrap());
+        values
+            .into_iter()
+            .for_each(|value| histogram.record(value).unwrap());
         histogram
     }
 
     fn check_lower_bounds(lost: f64, expected: &[&str]) {
         let quantiles = of_histogram(&histogram(1..=1000), lost).unwrap();
-        let found: Vec<_> = quantiles.iter().filter(|(_, estimate)| estimate.at_least).map(|(key, _)| key.as_str()).collect();
+        let found: Vec<_> = quantiles
+            .iter()
+            .filter(|(_, estimate)| estimate.at_least)
+            .map(|(key, _)| key.as_str())
+            .collect();
         assert_eq!(found, expected, "{lost}");
     }
 
@@ -129,7 +174,14 @@ mod tests {
     #[test]
     fn gaps_may_be_negative() {
         let quantiles = of_values(&mut [3_000, -1_000]).unwrap();
-        assert_eq!((quantiles["p50"].value, quantiles["max"].value, quantiles["mean"].value), (-1.0, 3.0, 1.0));
+        assert_eq!(
+            (
+                quantiles["p50"].value,
+                quantiles["max"].value,
+                quantiles["mean"].value
+            ),
+            (-1.0, 3.0, 1.0)
+        );
     }
 
     #[test]
@@ -137,7 +189,11 @@ mod tests {
         let points = curve_of_histogram(&histogram((1..=1000).map(|value| value * 1000)));
         assert!(points.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1));
         assert_eq!(points[0].0, 0.0);
-        assert!(points.last().unwrap().0 <= 99.9 + 1e-9, "{:?}", points.last());
+        assert!(
+            points.last().unwrap().0 <= 99.9 + 1e-9,
+            "{:?}",
+            points.last()
+        );
         assert_eq!(curve_of_histogram(&histogram(1..=100_000)).len(), 200);
     }
 }

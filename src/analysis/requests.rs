@@ -3,7 +3,8 @@
 use super::{Area, JoinState, collect::Collected};
 use crate::record::{Outcome, RequestLine, StreamInfo};
 
-/// Whether rows are kept. Only `report.parquet` lists requests; a build without it need not hold those that failed untraced.
+/// Whether rows are kept. Only `report.parquet` lists requests; a build without it need not hold
+/// those that failed untraced.
 pub(super) const KEPT: bool = cfg!(feature = "parquet");
 
 /// Every request of the measured parts that was traced or failed: those of `requests.jsonl`.
@@ -53,8 +54,8 @@ pub struct RequestRow {
     pub done_ns: Option<u64>,
     /// Duration of the server root, nanoseconds; None without an account.
     pub server_ns: Option<u64>,
-    /// Nanoseconds of the latency per area that occurs, in the order of [`Area::ALL`]; empty without an account, else they add up to
-    /// the latency.
+    /// Nanoseconds of the latency per area that occurs, in the order of [`Area::ALL`]; empty
+    /// without an account, else they add up to the latency.
     pub areas: Box<[(Area, i64)]>,
 }
 
@@ -83,7 +84,10 @@ impl Listed {
             server_ns: None,
             areas: Box::default(),
         };
-        Self { row, request: request.map(|at| at as u32) }
+        Self {
+            row,
+            request: request.map(|at| at as u32),
+        }
     }
 }
 
@@ -95,7 +99,10 @@ pub(super) fn table(streams: &[StreamInfo], found: &mut Collected) -> RequestTab
         workload: stream.workload.clone(),
         operation: stream.operation.clone(),
     };
-    let mut table = RequestTable { streams: streams.iter().map(names).collect(), rows: Vec::new() };
+    let mut table = RequestTable {
+        streams: streams.iter().map(names).collect(),
+        rows: Vec::new(),
+    };
     for (stream, data) in streams.iter().zip(&mut found.streams) {
         let mut listed = std::mem::take(&mut data.listed);
         listed.sort_by_key(|listed| listed.row.seq);
@@ -104,10 +111,17 @@ pub(super) fn table(streams: &[StreamInfo], found: &mut Collected) -> RequestTab
                 row.state = request.state;
                 if let Some(account) = request.matched() {
                     row.server_ns = Some(account.server_ns);
-                    row.areas = areas(account.parts.iter().map(|(part, ns)| (found.parts.key(*part).area, *ns)));
+                    row.areas = areas(
+                        account
+                            .parts
+                            .iter()
+                            .map(|(part, ns)| (found.parts.key(*part).area, *ns)),
+                    );
                 }
             }
-            row.rows = row.rows.filter(|rows| *rows > 0 || stream.replies.is_some());
+            row.rows = row
+                .rows
+                .filter(|rows| *rows > 0 || stream.replies.is_some());
             table.rows.push(row);
         }
     }
@@ -120,7 +134,10 @@ fn areas(parts: impl Iterator<Item = (Area, i64)>) -> Box<[(Area, i64)]> {
     for (area, ns) in parts {
         *sums[area as usize].get_or_insert(0) += ns;
     }
-    Area::ALL.into_iter().filter_map(|area| Some((area, sums[area as usize]?))).collect()
+    Area::ALL
+        .into_iter()
+        .filter_map(|area| Some((area, sums[area as usize]?)))
+        .collect()
 }
 
 #[cfg(test)]

@@ -14,9 +14,11 @@ pub struct ReplyRows {
     pub mean: f64,
     /// Share of the replies without any row, in [0, 1].
     pub empty: f64,
-    /// Share of the replies with fewer rows than `full`, those without any among them; null where `full` is.
+    /// Share of the replies with fewer rows than `full`, those without any among them; null where
+    /// `full` is.
     pub short: Option<f64>,
-    /// Rows of a reply that lacks none: `nq` times `limit`, or the number of ids; null where the scenario does not say.
+    /// Rows of a reply that lacks none: `nq` times `limit`, or the number of ids; null where the
+    /// scenario does not say.
     pub full: Option<u64>,
 }
 
@@ -29,16 +31,24 @@ pub(super) fn of_histogram(histogram: &Histogram<u64>, shape: ReplyShape) -> Opt
     let (mut sum, mut short) = (0.0, 0);
     for step in histogram.iter_recorded() {
         let (value, count) = (step.value_iterated_to(), step.count_at_value());
-        let rows = full.filter(|full| histogram.equivalent(*full, value)).unwrap_or_else(|| histogram.median_equivalent(value));
+        let rows = full
+            .filter(|full| histogram.equivalent(*full, value))
+            .unwrap_or_else(|| histogram.median_equivalent(value));
         sum += rows as f64 * count as f64;
-        short += if full_from.is_some_and(|from| value < from) { count } else { 0 };
+        short += if full_from.is_some_and(|from| value < from) {
+            count
+        } else {
+            0
+        };
     }
     let share = |count: u64| count as f64 / replies as f64;
     (replies > 0).then(|| ReplyRows {
         replies,
         mean: sum / replies as f64,
         empty: share(histogram.count_at(0)),
-        short: shape.full_rows.map(|_| if full.is_some() { share(short) } else { 1.0 }),
+        short: shape
+            .full_rows
+            .map(|_| if full.is_some() { share(short) } else { 1.0 }),
         full: shape.full_rows,
     })
 }
@@ -49,9 +59,20 @@ mod tests {
 
     fn check(rows: &[u64], full_rows: Option<u64>, expected: Option<(f64, f64, Option<f64>)>) {
         let mut histogram = Histogram::new_with_bounds(1, 1 << 24, 3).unwrap();
-        rows.iter().for_each(|rows| histogram.record(*rows).unwrap());
-        let found = of_histogram(&histogram, ReplyShape { vectors: 1, full_rows });
-        assert_eq!(found.map(|found| (found.mean, found.empty, found.short)), expected, "{rows:?} of {full_rows:?}");
+        rows.iter()
+            .for_each(|rows| histogram.record(*rows).unwrap());
+        let found = of_histogram(
+            &histogram,
+            ReplyShape {
+                vectors: 1,
+                full_rows,
+            },
+        );
+        assert_eq!(
+            found.map(|found| (found.mean, found.empty, found.short)),
+            expected,
+            "{rows:?} of {full_rows:?}"
+        );
     }
 
     #[test]
@@ -67,6 +88,10 @@ mod tests {
     #[test]
     fn a_full_reply_is_exact_beyond_three_digits() {
         check(&[16_384; 3], Some(16_384), Some((16_384.0, 0.0, Some(0.0))));
-        check(&[5_001, 5_001], Some(5_001), Some((5_001.0, 0.0, Some(0.0))));
+        check(
+            &[5_001, 5_001],
+            Some(5_001),
+            Some((5_001.0, 0.0, Some(0.0))),
+        );
     }
 }

@@ -10,7 +10,8 @@ use hdrhistogram::Histogram;
 
 use self::stream::Stream;
 use super::{
-    Analysis, Band, ErrorText, Join, JoinState, PhaseTime, RequestCounts, ThresholdResult, WorkloadAnalysis,
+    Analysis, Band, ErrorText, Join, JoinState, PhaseTime, RequestCounts, ThresholdResult,
+    WorkloadAnalysis,
     collect::{self, Collected},
     connections,
     kept::KeptTraces,
@@ -23,7 +24,10 @@ use super::{
     verdict,
 };
 use crate::{
-    record::{Figure, FigureHistograms, FolderError, HistogramKey, Outcome, Part, RunInfo, RunReader, Status, StreamInfo},
+    record::{
+        Figure, FigureHistograms, FolderError, HistogramKey, Outcome, Part, RunInfo, RunReader,
+        Status, StreamInfo,
+    },
     spans::Trace,
 };
 
@@ -41,12 +45,16 @@ impl From<FolderError> for AnalysisError {
     }
 }
 
-/// Analyses a run. `traces` are those of `spans.jsonl`, each trace id once, in any order; the same files give the same
-/// bytes.
+/// Analyses a run. `traces` are those of `spans.jsonl`, each trace id once, in any order; the same
+/// files give the same bytes.
 ///
 /// # Errors
-/// requests.jsonl or latency.hlog can't be opened. Damage within them is told in [`Analysis::warnings`].
-pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Result<Analysis, AnalysisError> {
+/// requests.jsonl or latency.hlog can't be opened. Damage within them is told in
+/// [`Analysis::warnings`].
+pub fn analyse(
+    reader: &RunReader,
+    traces: impl Iterator<Item = Trace>,
+) -> Result<Analysis, AnalysisError> {
     let info = reader.info();
     let histograms = reader.histograms()?;
     let mut courses = SeriesMaker::new(info);
@@ -59,11 +67,22 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
     collect::read_spans(&mut found, traces, resolution(info), Possible::of(info));
     let mut joins = joins(info, &mut found);
     let recorded = Recorded::of(reader, &histograms);
-    let measured = info.streams.iter().enumerate().filter(|(_, stream)| stream.is_measured());
+    let measured = info
+        .streams
+        .iter()
+        .enumerate()
+        .filter(|(_, stream)| stream.is_measured());
     let measured = measured.filter(|(_, stream)| was_begun(info, stream, &histograms));
     let workloads = measured
         .map(|(at, stream)| {
-            let streams = Stream { info, stream, histograms: &histograms, data: &found.streams[at], found: &found, recorded };
+            let streams = Stream {
+                info,
+                stream,
+                histograms: &histograms,
+                data: &found.streams[at],
+                found: &found,
+                recorded,
+            };
             let mut workload = streams.workload(joins.remove(&at));
             workload.series = series.remove(&at);
             if let Some(kept) = &found.streams[at].kept {
@@ -93,9 +112,16 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
         errors: info
             .errors
             .iter()
-            .map(|error| ErrorText { at: error.stream.clone(), outcome: error.outcome.clone(), text: error.text.clone() })
+            .map(|error| ErrorText {
+                at: error.stream.clone(),
+                outcome: error.outcome.clone(),
+                text: error.text.clone(),
+            })
             .collect(),
-        warnings: head::warnings(info, &histograms, &found).into_iter().chain(not_whole).collect(),
+        warnings: head::warnings(info, &histograms, &found)
+            .into_iter()
+            .chain(not_whole)
+            .collect(),
         verdict: super::Verdict::default(),
         thresholds: Vec::new(),
         requests: super::RequestTable::default(),
@@ -103,22 +129,55 @@ pub fn analyse(reader: &RunReader, traces: impl Iterator<Item = Trace>) -> Resul
     };
     analysis.verdict = verdict::verdict(info, &analysis, &reader.changed_files());
     // What the verdict says is not said again.
-    analysis.warnings.retain(|warning| !analysis.verdict.reasons.iter().any(|reason| reason.advice.contains(warning.as_str())));
-    analysis.thresholds = against_thresholds((info, recorded), &histograms, &found, &analysis.workloads);
+    analysis.warnings.retain(|warning| {
+        !analysis
+            .verdict
+            .reasons
+            .iter()
+            .any(|reason| reason.advice.contains(warning.as_str()))
+    });
+    analysis.thresholds =
+        against_thresholds((info, recorded), &histograms, &found, &analysis.workloads);
     analysis.requests = requests::table(&info.streams, &mut found);
     Ok(analysis)
 }
 
-/// How long each phase of the load really ran, its stages, and the ramps between them, together; without warm-up.
-fn phase_times((info, recorded): (&RunInfo, Recorded), histograms: &FigureHistograms, found: &Collected) -> Vec<PhaseTime> {
-    let phases = info.phases.iter().filter(|phase| phase.name != verdict::PREPARE);
+/// How long each phase of the load really ran, its stages, and the ramps between them, together;
+/// without warm-up.
+fn phase_times(
+    (info, recorded): (&RunInfo, Recorded),
+    histograms: &FigureHistograms,
+    found: &Collected,
+) -> Vec<PhaseTime> {
+    let phases = info
+        .phases
+        .iter()
+        .filter(|phase| phase.name != verdict::PREPARE);
     let time = |name: &str| {
-        let streams =
-            info.streams.iter().zip(&found.streams).filter(|(stream, _)| stream.phase == name && stream.part != Some(Part::Warmup));
-        let ran = streams.map(|(stream, data)| Stream { info, stream, histograms, data, found, recorded }.ran_ns());
+        let streams = info
+            .streams
+            .iter()
+            .zip(&found.streams)
+            .filter(|(stream, _)| stream.phase == name && stream.part != Some(Part::Warmup));
+        let ran = streams.map(|(stream, data)| {
+            Stream {
+                info,
+                stream,
+                histograms,
+                data,
+                found,
+                recorded,
+            }
+            .ran_ns()
+        });
         let ran = ran.filter(|ran| !ran.is_empty());
-        let (start, end) = ran.fold((u64::MAX, 0), |(start, end), ran| (start.min(ran.start), end.max(ran.end)));
-        PhaseTime { phase: name.to_owned(), duration_s: end.saturating_sub(start) as f64 / 1e9 }
+        let (start, end) = ran.fold((u64::MAX, 0), |(start, end), ran| {
+            (start.min(ran.start), end.max(ran.end))
+        });
+        PhaseTime {
+            phase: name.to_owned(),
+            duration_s: end.saturating_sub(start) as f64 / 1e9,
+        }
     };
     phases.map(|phase| time(&phase.name)).collect()
 }
@@ -138,17 +197,34 @@ fn against_thresholds(
                 && stream.stage() == workload.stage.as_deref()
         };
         let at = info.streams.iter().position(alike)?;
-        Some(Stream { info, stream: &info.streams[at], histograms, data: &found.streams[at], found, recorded })
+        Some(Stream {
+            info,
+            stream: &info.streams[at],
+            histograms,
+            data: &found.streams[at],
+            found,
+            recorded,
+        })
     };
-    let measured = workloads.iter().filter(|workload| workload.phase != verdict::PREPARE);
-    let streams: Vec<(&WorkloadAnalysis, Stream<'_>)> = measured.filter_map(|workload| Some((workload, of(workload)?))).collect();
+    let measured = workloads
+        .iter()
+        .filter(|workload| workload.phase != verdict::PREPARE);
+    let streams: Vec<(&WorkloadAnalysis, Stream<'_>)> = measured
+        .filter_map(|workload| Some((workload, of(workload)?)))
+        .collect();
     // Sent requests have a send lag and a queue time whatever became of them.
     let seconds: Vec<_> = streams
         .iter()
         .map(|(_, stream)| {
             move |figure: Figure| {
                 let of_sent = matches!(figure, Figure::SendLag | Figure::QueueTime);
-                let wanted = move |outcome| if of_sent { outcome != Outcome::NotSent } else { outcome == Outcome::Ok };
+                let wanted = move |outcome| {
+                    if of_sent {
+                        outcome != Outcome::NotSent
+                    } else {
+                        outcome == Outcome::Ok
+                    }
+                };
                 Some(stream.series(stream.window()?, figure, wanted))
             }
         })
@@ -156,24 +232,41 @@ fn against_thresholds(
     let rows: Vec<thresholds::Row<'_>> = streams
         .iter()
         .zip(&seconds)
-        .map(|((workload, stream), seconds)| thresholds::Row { workload, requests: &stream.data.requests, parts: &found.parts, seconds })
+        .map(|((workload, stream), seconds)| thresholds::Row {
+            workload,
+            requests: &stream.data.requests,
+            parts: &found.parts,
+            seconds,
+        })
         .collect();
     thresholds::results(&info.thresholds, info.aborted.as_ref(), &rows)
 }
 
-/// Whether anything of `stream` was measured, or should have been: what a failed or broken off run did not come to has no
-/// figures, and none are made up for it.
+/// Whether anything of `stream` was measured, or should have been: what a failed or broken off run
+/// did not come to has no figures, and none are made up for it.
 fn was_begun(info: &RunInfo, stream: &StreamInfo, histograms: &FigureHistograms) -> bool {
     let phase = info.phases.iter().any(|phase| phase.name == stream.phase);
     // A run that was cut came to the first stages only.
     let reached = info.status == Status::Complete || stream.stage().is_none();
-    stream.due > 0 || (info.status != Status::Failed && phase && reached) || counts(stream, histograms).due > 0
+    stream.due > 0
+        || (info.status != Status::Failed && phase && reached)
+        || counts(stream, histograms).due > 0
 }
 
-/// Makes room for the traces that will be drawn. Preparation is not drawn: its one trace is as large as its inserts are many.
+/// Makes room for the traces that will be drawn. Preparation is not drawn: its one trace is as
+/// large as its inserts are many.
 fn want_traces(info: &RunInfo, histograms: &FigureHistograms, found: &mut Collected) {
-    for (stream, data) in info.streams.iter().zip(&mut found.streams).filter(|(stream, _)| stream.phase != "prepare") {
-        let latency = if stream.open_loop { Figure::ResponseTime } else { Figure::ServiceTime };
+    for (stream, data) in info
+        .streams
+        .iter()
+        .zip(&mut found.streams)
+        .filter(|(stream, _)| stream.phase != "prepare")
+    {
+        let latency = if stream.open_loop {
+            Figure::ResponseTime
+        } else {
+            Figure::ServiceTime
+        };
         let ok = of_stream(histograms, stream, latency).find(|(key, _)| key.outcome == Outcome::Ok);
         data.kept = ok.map(|(_, histogram)| KeptTraces::new(histogram));
     }
@@ -181,7 +274,9 @@ fn want_traces(info: &RunInfo, histograms: &FigureHistograms, found: &mut Collec
 
 /// Resolution of the span times; nanoseconds where nothing was fetched.
 pub(super) fn resolution(info: &RunInfo) -> u32 {
-    info.fetch.as_ref().map_or(1, |fetch| fetch.resolution_ns.max(1))
+    info.fetch
+        .as_ref()
+        .map_or(1, |fetch| fetch.resolution_ns.max(1))
 }
 
 /// Histograms of one stream and figure, by outcome.
@@ -191,15 +286,22 @@ fn of_stream<'h>(
     figure: Figure,
 ) -> impl Iterator<Item = (&'h HistogramKey, &'h Histogram<u64>)> {
     histograms.merged.iter().filter(move |(key, _)| {
-        key.figure == figure && Some(&key.part) == stream.part.as_ref() && key.phase == stream.phase && key.workload == stream.workload
+        key.figure == figure
+            && Some(&key.part) == stream.part.as_ref()
+            && key.phase == stream.phase
+            && key.workload == stream.workload
     })
 }
 
 fn counts(stream: &StreamInfo, histograms: &FigureHistograms) -> RequestCounts {
     let mut counts = RequestCounts::default();
     let mut by_outcome: BTreeMap<Outcome, u64> = BTreeMap::new();
-    // A request that was not sent has no service time, and one of preparation no lag: the largest count is that of all.
-    for (key, histogram) in Figure::ALL.into_iter().flat_map(|figure| of_stream(histograms, stream, figure)) {
+    // A request that was not sent has no service time, and one of preparation no lag: the largest
+    // count is that of all.
+    for (key, histogram) in Figure::ALL
+        .into_iter()
+        .flat_map(|figure| of_stream(histograms, stream, figure))
+    {
         let count = by_outcome.entry(key.outcome).or_default();
         *count = histogram.len().max(*count);
     }
@@ -218,20 +320,34 @@ fn counts(stream: &StreamInfo, histograms: &FigureHistograms) -> RequestCounts {
     counts
 }
 
-/// The join states of every measured stream that sampled anything; requests without a trace get theirs here.
+/// The join states of every measured stream that sampled anything; requests without a trace get
+/// theirs here.
 fn joins(info: &RunInfo, found: &mut Collected) -> BTreeMap<usize, Join> {
     let fetch = info.fetch.as_ref();
     // No source was asked, or the reading was broken off: what was not seen may still be there.
-    let ended_early = fetch.is_none_or(|fetch| fetch.source == "none" || (fetch.asked == 0 && fetch.error.is_some()));
+    let ended_early = fetch
+        .is_none_or(|fetch| fetch.source == "none" || (fetch.asked == 0 && fetch.error.is_some()));
     let hex = |id: &String| u128::from_str_radix(id, 16).ok();
-    let not_fetched: BTreeSet<u128> = fetch.iter().flat_map(|fetch| &fetch.not_fetched_ids).filter_map(hex).collect();
+    let not_fetched: BTreeSet<u128> = fetch
+        .iter()
+        .flat_map(|fetch| &fetch.not_fetched_ids)
+        .filter_map(hex)
+        .collect();
     let mut joins = BTreeMap::new();
     for (at, data) in found.streams.iter_mut().enumerate() {
         let not_recorded = info.streams[at].not_recorded;
-        let mut join = Join { not_recorded, sampled: data.requests.len() as u64 + not_recorded, ..Join::default() };
+        let mut join = Join {
+            not_recorded,
+            sampled: data.requests.len() as u64 + not_recorded,
+            ..Join::default()
+        };
         for request in &mut data.requests {
             let failed = !request.ok;
-            let unseen = if ended_early || not_fetched.contains(&request.trace_id) { JoinState::NotFetched } else { JoinState::Missing };
+            let unseen = if ended_early || not_fetched.contains(&request.trace_id) {
+                JoinState::NotFetched
+            } else {
+                JoinState::Missing
+            };
             *match request.state.get_or_insert(unseen) {
                 JoinState::Matched => &mut join.matched,
                 JoinState::Incomplete => &mut join.incomplete,

@@ -1,5 +1,5 @@
-//! The course of each workload: how many requests of which latency ended in which second. From the histograms of
-//! `latency.hlog`, so of every request, traced or not.
+//! The course of each workload: how many requests of which latency ended in which second. From the
+//! histograms of `latency.hlog`, so of every request, traced or not.
 
 use std::collections::BTreeMap;
 
@@ -21,17 +21,21 @@ const LEAST_FOR_P99: u64 = 100;
 /// Latency and outcomes over time. Columns follow one another without a gap.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
-    /// Start of the first column in seconds after the part's start; may lie up to a second before it.
+    /// Start of the first column in seconds after the part's start; may lie up to a second before
+    /// it.
     pub start_s: f64,
     /// Width of a column in whole seconds; at most 240 columns cover the part.
     pub step_s: u64,
-    /// Seconds of each column that lie within the part: less than `step_s` in the first and the last one, whose counts are of a part
-    /// of a second; 0 after its end, when the last answers came. Empty in reports of older versions.
+    /// Seconds of each column that lie within the part: less than `step_s` in the first and the
+    /// last one, whose counts are of a part of a second; 0 after its end, when the last answers
+    /// came. Empty in reports of older versions.
     #[serde(default)]
     pub covered_s: Vec<f64>,
-    /// Buckets per decade: bucket `b` holds latencies from 10^(b / per_decade) us, included, to 10^((b + 1) / per_decade).
+    /// Buckets per decade: bucket `b` holds latencies from 10^(b / per_decade) us, included, to
+    /// 10^((b + 1) / per_decade).
     pub per_decade: u32,
-    /// Per column the buckets that hold successes, rising, with their number, by the second in which they ended.
+    /// Per column the buckets that hold successes, rising, with their number, by the second in
+    /// which they ended.
     pub cells: Vec<Vec<(i32, u64)>>,
     /// Per column the successes that ended in it.
     pub ok: Vec<u64>,
@@ -64,7 +68,10 @@ pub(super) struct SeriesMaker<'a> {
 impl<'a> SeriesMaker<'a> {
     /// Knows the streams of a run; preparation has no course worth drawing.
     pub(super) fn new(info: &'a RunInfo) -> Self {
-        Self { streams: &info.streams, seconds: info.streams.iter().map(|_| BTreeMap::new()).collect() }
+        Self {
+            streams: &info.streams,
+            seconds: info.streams.iter().map(|_| BTreeMap::new()).collect(),
+        }
     }
 
     /// Adds what one line of `latency.hlog` holds.
@@ -77,7 +84,11 @@ impl<'a> SeriesMaker<'a> {
                 && stream.workload == key.workload
         });
         let Some(at) = found else { return };
-        let latency = if self.streams[at].open_loop { Figure::ResponseTime } else { Figure::ServiceTime };
+        let latency = if self.streams[at].open_loop {
+            Figure::ResponseTime
+        } else {
+            Figure::ServiceTime
+        };
         // Other figures of a success count the same request again.
         if key.outcome == Outcome::Ok && key.figure != latency {
             return;
@@ -93,25 +104,47 @@ impl<'a> SeriesMaker<'a> {
 
     /// The course of every stream that had one, by its number.
     pub(super) fn finish(self) -> BTreeMap<usize, Series> {
-        let drawn = self.seconds.iter().filter(|seconds| !seconds.is_empty()).count() as u64;
+        let drawn = self
+            .seconds
+            .iter()
+            .filter(|seconds| !seconds.is_empty())
+            .count() as u64;
         let columns = (ALL_COLUMNS / drawn.max(1)).clamp(LEAST_COLUMNS, MOST_COLUMNS);
-        let made = self.seconds.iter().enumerate().filter_map(|(at, seconds)| Some((at, series(seconds, &self.streams[at], columns)?)));
+        let made =
+            self.seconds.iter().enumerate().filter_map(|(at, seconds)| {
+                Some((at, series(seconds, &self.streams[at], columns)?))
+            });
         made.collect()
     }
 }
 
-fn series(seconds: &BTreeMap<u64, Second>, stream: &StreamInfo, most_columns: u64) -> Option<Series> {
+fn series(
+    seconds: &BTreeMap<u64, Second>,
+    stream: &StreamInfo,
+    most_columns: u64,
+) -> Option<Series> {
     let (first, last) = (*seconds.keys().next()?, *seconds.keys().next_back()?);
     let step_s = step(last - first + 1, most_columns);
-    let mut series = Series { start_s: first as f64 - stream.start_ns as f64 / 1e9, step_s, per_decade: PER_DECADE, ..Series::default() };
+    let mut series = Series {
+        start_s: first as f64 - stream.start_ns as f64 / 1e9,
+        step_s,
+        per_decade: PER_DECADE,
+        ..Series::default()
+    };
     for from in (first..=last).step_by(step_s as usize) {
-        series.covered_s.push(covered_s((from, from + step_s), stream));
-        add_column(&mut series, seconds.range(from..from + step_s).map(|(_, second)| second));
+        series
+            .covered_s
+            .push(covered_s((from, from + step_s), stream));
+        add_column(
+            &mut series,
+            seconds.range(from..from + step_s).map(|(_, second)| second),
+        );
     }
     Some(series)
 }
 
-/// How much of the seconds in `column` lies between the start and the end of `stream`; a killed run has no end.
+/// How much of the seconds in `column` lies between the start and the end of `stream`; a killed run
+/// has no end.
 fn covered_s((from, to): (u64, u64), stream: &StreamInfo) -> f64 {
     const SECOND_NS: u64 = 1_000_000_000;
     let (from, to) = (from.saturating_mul(SECOND_NS), to.saturating_mul(SECOND_NS));
@@ -123,29 +156,44 @@ fn covered_s((from, to): (u64, u64), stream: &StreamInfo) -> f64 {
 fn step(seconds: u64, most_columns: u64) -> u64 {
     let steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600];
     let fits = |step: &u64| seconds.div_ceil(*step) <= most_columns;
-    steps.into_iter().find(fits).unwrap_or_else(|| seconds.div_ceil(most_columns))
+    steps
+        .into_iter()
+        .find(fits)
+        .unwrap_or_else(|| seconds.div_ceil(most_columns))
 }
 
 fn add_column<'s>(series: &mut Series, seconds: impl Iterator<Item = &'s Second>) {
     let mut values: BTreeMap<u64, u64> = BTreeMap::new();
     let mut failed = 0;
     for second in seconds {
-        second.values.iter().for_each(|(value, count)| *values.entry(*value).or_default() += count);
+        second
+            .values
+            .iter()
+            .for_each(|(value, count)| *values.entry(*value).or_default() += count);
         failed += second.other_requests();
     }
     let ok: u64 = values.values().sum();
     let mut cells: BTreeMap<i32, u64> = BTreeMap::new();
-    values.iter().for_each(|(value, count)| *cells.entry(bucket(*value)).or_default() += count);
+    values
+        .iter()
+        .for_each(|(value, count)| *cells.entry(bucket(*value)).or_default() += count);
     series.cells.push(cells.into_iter().collect());
     series.ok.push(ok);
     series.failed.push(failed);
-    series.p50_us.push((ok >= LEAST_FOR_P50).then(|| us(quantile(&values, ok, 0.5))));
-    series.p99_us.push((ok >= LEAST_FOR_P99).then(|| us(quantile(&values, ok, 0.99))));
-    series.max_us.push(values.keys().next_back().map(|value| us(*value)));
+    series
+        .p50_us
+        .push((ok >= LEAST_FOR_P50).then(|| us(quantile(&values, ok, 0.5))));
+    series
+        .p99_us
+        .push((ok >= LEAST_FOR_P99).then(|| us(quantile(&values, ok, 0.99))));
+    series
+        .max_us
+        .push(values.keys().next_back().map(|value| us(*value)));
 }
 
 impl Second {
-    /// A request that was not sent has no service time, and one of a closed loop no lag: the largest count is that of all.
+    /// A request that was not sent has no service time, and one of a closed loop no lag: the
+    /// largest count is that of all.
     fn other_requests(&self) -> u64 {
         let mut most: BTreeMap<Outcome, u64> = BTreeMap::new();
         for ((outcome, _), count) in &self.others {
@@ -189,12 +237,17 @@ mod tests {
             start_ns: 2_500_000_000,
             ..StreamInfo::default()
         };
-        RunInfo { streams: vec![stream("p"), stream("prepare")], ..RunInfo::default() }
+        RunInfo {
+            streams: vec![stream("p"), stream("prepare")],
+            ..RunInfo::default()
+        }
     }
 
     fn counts(second: u64, values_us: &[u64]) -> SecondCounts {
         let mut histogram = Histogram::new_with_bounds(1, 3_600_000_000_000, 3).unwrap();
-        values_us.iter().for_each(|value| histogram.record(value * 1_000).unwrap());
+        values_us
+            .iter()
+            .for_each(|value| histogram.record(value * 1_000).unwrap());
         SecondCounts::new(second, &histogram)
     }
 
@@ -205,7 +258,13 @@ mod tests {
         for (second, figure, outcome, values) in rows {
             for phase in ["p", "prepare"] {
                 let (phase, workload) = (phase.to_owned(), "w".to_owned());
-                let key = HistogramKey { phase, part: Part::Measured, workload, figure: *figure, outcome: *outcome };
+                let key = HistogramKey {
+                    phase,
+                    part: Part::Measured,
+                    workload,
+                    figure: *figure,
+                    outcome: *outcome,
+                };
                 maker.add(&key, &counts(*second, values));
             }
         }
@@ -216,23 +275,59 @@ mod tests {
 
     #[test]
     fn columns_are_seconds_after_the_parts_start_without_gaps() {
-        let rows = [(3, Figure::ResponseTime, Outcome::Ok, &[1_000, 1_010, 20_000][..]), (5, Figure::ResponseTime, Outcome::Ok, &[1_000])];
+        let rows = [
+            (
+                3,
+                Figure::ResponseTime,
+                Outcome::Ok,
+                &[1_000, 1_010, 20_000][..],
+            ),
+            (5, Figure::ResponseTime, Outcome::Ok, &[1_000]),
+        ];
         let series = made(&rows).unwrap();
         assert_eq!((series.start_s, series.step_s), (0.5, 1));
-        assert_eq!((series.ok.as_slice(), series.failed.as_slice()), (&[3, 0, 1][..], &[0, 0, 0][..]));
-        assert_eq!(series.cells, [vec![(48, 2), (68, 1)], vec![], vec![(48, 1)]]);
+        assert_eq!(
+            (series.ok.as_slice(), series.failed.as_slice()),
+            (&[3, 0, 1][..], &[0, 0, 0][..])
+        );
+        assert_eq!(
+            series.cells,
+            [vec![(48, 2), (68, 1)], vec![], vec![(48, 1)]]
+        );
         assert_eq!(series.max_us[1], None);
     }
 
     #[test]
     fn columns_say_how_much_of_them_lies_within_the_part() {
         // From 2.5 s on, as in load tests that begin when preparation happens to end.
-        let of = |end_ns, column| covered_s(column, &StreamInfo { start_ns: 2_500_000_000, end_ns, ..StreamInfo::default() });
-        for (column, expected) in [((2, 3), 0.5), ((3, 4), 1.0), ((4, 5), 0.9), ((5, 6), 0.0), ((2, 7), 2.4), ((0, 2), 0.0)] {
+        let of = |end_ns, column| {
+            covered_s(
+                column,
+                &StreamInfo {
+                    start_ns: 2_500_000_000,
+                    end_ns,
+                    ..StreamInfo::default()
+                },
+            )
+        };
+        for (column, expected) in [
+            ((2, 3), 0.5),
+            ((3, 4), 1.0),
+            ((4, 5), 0.9),
+            ((5, 6), 0.0),
+            ((2, 7), 2.4),
+            ((0, 2), 0.0),
+        ] {
             assert_eq!(of(Some(4_900_000_000), column), expected, "{column:?}");
         }
-        assert_eq!([(2, 3), (90, 100)].map(|column| of(None, column)), [0.5, 10.0]);
-        let rows = [(2, Figure::ResponseTime, Outcome::Ok, &[1_000][..]), (4, Figure::ResponseTime, Outcome::Ok, &[1_000])];
+        assert_eq!(
+            [(2, 3), (90, 100)].map(|column| of(None, column)),
+            [0.5, 10.0]
+        );
+        let rows = [
+            (2, Figure::ResponseTime, Outcome::Ok, &[1_000][..]),
+            (4, Figure::ResponseTime, Outcome::Ok, &[1_000]),
+        ];
         assert_eq!(made(&rows).unwrap().covered_s, [0.5, 1.0, 1.0]);
     }
 
@@ -253,18 +348,33 @@ mod tests {
     #[test]
     fn quantiles_need_enough_requests() {
         let latencies: Vec<u64> = (1..=100).collect();
-        let rows = [(3, Figure::ResponseTime, Outcome::Ok, latencies.as_slice()), (4, Figure::ResponseTime, Outcome::Ok, &latencies[..99])];
+        let rows = [
+            (3, Figure::ResponseTime, Outcome::Ok, latencies.as_slice()),
+            (4, Figure::ResponseTime, Outcome::Ok, &latencies[..99]),
+        ];
         let series = made(&rows).unwrap();
-        let near = |found: Option<f64>, expected: f64| found.is_some_and(|found| (found / expected - 1.0).abs() < 0.002);
-        assert!(near(series.p50_us[0], 50.0) && near(series.p99_us[0], 99.0), "{:?} {:?}", series.p50_us, series.p99_us);
+        let near = |found: Option<f64>, expected: f64| {
+            found.is_some_and(|found| (found / expected - 1.0).abs() < 0.002)
+        };
+        assert!(
+            near(series.p50_us[0], 50.0) && near(series.p99_us[0], 99.0),
+            "{:?} {:?}",
+            series.p50_us,
+            series.p99_us
+        );
         assert!(series.p50_us[1].is_some() && series.p99_us[1].is_none());
     }
 
     #[test]
     fn long_parts_have_wider_columns() {
-        for (seconds, columns, expected) in
-            [(10, 240, 1), (240, 240, 1), (241, 240, 2), (600, 240, 5), (86_400, 240, 600), (9_999_999, 240, 41_667)]
-        {
+        for (seconds, columns, expected) in [
+            (10, 240, 1),
+            (240, 240, 1),
+            (241, 240, 2),
+            (600, 240, 5),
+            (86_400, 240, 600),
+            (9_999_999, 240, 41_667),
+        ] {
             assert_eq!(step(seconds, columns), expected, "{seconds} {columns}");
         }
     }

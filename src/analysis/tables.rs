@@ -18,11 +18,17 @@ pub(super) struct PartKey {
 impl PartKey {
     /// Service and label in words.
     pub(super) fn title(&self) -> String {
-        self.service.iter().chain([&self.label]).map(String::as_str).collect::<Vec<_>>().join(" ")
+        self.service
+            .iter()
+            .chain([&self.label])
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 }
 
-/// Most parts that are told apart: names come from outside, and there may be any number of them. Further ones are one part of their area.
+/// Most parts that are told apart: names come from outside, and there may be any number of them.
+/// Further ones are one part of their area.
 const MOST_PARTS: usize = 5_000;
 /// Most names whose part is remembered; beyond that they are looked at again.
 const REMEMBERED: usize = 100_000;
@@ -42,9 +48,18 @@ pub(super) struct PartTable {
 
 impl Default for PartTable {
     fn default() -> Self {
-        let client = |area: Area| PartKey { area, service: None, label: area.name().to_owned() };
+        let client = |area: Area| PartKey {
+            area,
+            service: None,
+            label: area.name().to_owned(),
+        };
         let keys = vec![client(Area::SendLag), client(Area::Gap)];
-        Self { keys, by_key: HashMap::new(), numbers: HashMap::new(), wanted: String::new() }
+        Self {
+            keys,
+            by_key: HashMap::new(),
+            numbers: HashMap::new(),
+            wanted: String::new(),
+        }
     }
 }
 
@@ -56,17 +71,33 @@ impl PartTable {
 
     /// The number of the part that own time of `span` in `area` belongs to.
     pub(super) fn number(&mut self, span: &ServerSpan, area: Area, merged: bool) -> u32 {
-        let (service, name, client) = (span.service(), span.name.as_str(), span.kind == SpanKind::Client);
+        let (service, name, client) = (
+            span.service(),
+            span.name.as_str(),
+            span.kind == SpanKind::Client,
+        );
         self.wanted.clear();
         // Writing to a String can't fail.
-        let _ = write!(self.wanted, "{}\0{client}\0{merged}\0{service}\0{name}", area as u8);
+        let _ = write!(
+            self.wanted,
+            "{}\0{client}\0{merged}\0{service}\0{name}",
+            area as u8
+        );
         if let Some(number) = self.numbers.get(self.wanted.as_str()) {
             return *number;
         }
         // Names that differ only in a number are one part.
-        let mut key = PartKey { area, service: Some(service.to_owned()), label: label(span, merged) };
+        let mut key = PartKey {
+            area,
+            service: Some(service.to_owned()),
+            label: label(span, merged),
+        };
         if self.keys.len() >= MOST_PARTS && !self.by_key.contains_key(&key) {
-            key = PartKey { area, service: None, label: MORE.to_owned() };
+            key = PartKey {
+                area,
+                service: None,
+                label: MORE.to_owned(),
+            };
         }
         let number = *self.by_key.entry(key).or_insert_with_key(|key| {
             self.keys.push(key.clone());
@@ -108,7 +139,8 @@ pub(super) struct InstanceKey {
 pub(super) struct InstanceTable {
     keys: Vec<InstanceKey>,
     numbers: HashMap<(Area, String, String), u32>,
-    /// Resources seen last: spans of one process share theirs, so most look-ups end here. Held, so that no other takes its address.
+    /// Resources seen last: spans of one process share theirs, so most look-ups end here. Held, so
+    /// that no other takes its address.
     recent: HashMap<(*const SpanResource, Area), (Arc<SpanResource>, u32)>,
 }
 
@@ -128,10 +160,17 @@ impl InstanceTable {
         if self.keys.len() >= MOST_INSTANCES && !self.numbers.contains_key(&key) {
             key = (area, MORE.to_owned(), String::new());
         }
-        let number = *self.numbers.entry(key).or_insert_with_key(|(area, service, instance)| {
-            self.keys.push(InstanceKey { area: *area, service: service.clone(), instance: instance.clone() });
-            (self.keys.len() - 1) as u32
-        });
+        let number = *self
+            .numbers
+            .entry(key)
+            .or_insert_with_key(|(area, service, instance)| {
+                self.keys.push(InstanceKey {
+                    area: *area,
+                    service: service.clone(),
+                    instance: instance.clone(),
+                });
+                (self.keys.len() - 1) as u32
+            });
         if self.recent.len() >= RECENT {
             self.recent.clear();
         }
@@ -158,26 +197,58 @@ mod tests {
 
     #[test]
     fn caller_and_callee_of_a_call_are_told_apart() {
-        check("milvus.proto.query.QueryNode/Search", SpanKind::Server, false, "standalone milvus.proto.query.QueryNode/Search");
-        check("milvus.proto.query.QueryNode/Search", SpanKind::Client, false, "standalone milvus.proto.query.QueryNode/Search (client)");
-        check("Proxy-Search-Execute", SpanKind::Internal, true, "standalone Proxy-Search-Execute (merged)");
+        check(
+            "milvus.proto.query.QueryNode/Search",
+            SpanKind::Server,
+            false,
+            "standalone milvus.proto.query.QueryNode/Search",
+        );
+        check(
+            "milvus.proto.query.QueryNode/Search",
+            SpanKind::Client,
+            false,
+            "standalone milvus.proto.query.QueryNode/Search (client)",
+        );
+        check(
+            "Proxy-Search-Execute",
+            SpanKind::Internal,
+            true,
+            "standalone Proxy-Search-Execute (merged)",
+        );
     }
 
     #[test]
     fn names_that_differ_in_a_number_are_one_part() {
         let mut table = PartTable::default();
-        let mut number = |name: &str, area| table.number(&span(name, SpanKind::Internal), area, false);
+        let mut number =
+            |name: &str, area| table.number(&span(name, SpanKind::Internal), area, false);
         let first = number("LoadIndex-1-2", Area::Other);
-        assert_eq!((number("LoadIndex-3-4", Area::Other), number("LoadIndex-1-2", Area::Other)), (first, first));
+        assert_eq!(
+            (
+                number("LoadIndex-3-4", Area::Other),
+                number("LoadIndex-1-2", Area::Other)
+            ),
+            (first, first)
+        );
         assert_ne!(number("LoadIndex-1-2", Area::Metadata), first);
     }
 
     #[test]
     fn processes_with_equal_names_are_one_instance() {
         let mut table = InstanceTable::default();
-        let (one, again, other) = (resource("querynode", 7), resource("querynode", 7), resource("querynode", 6));
+        let (one, again, other) = (
+            resource("querynode", 7),
+            resource("querynode", 7),
+            resource("querynode", 6),
+        );
         let first = table.number(Area::Engine, &one);
-        assert_eq!((table.number(Area::Engine, &again), table.number(Area::Engine, &one)), (first, first));
+        assert_eq!(
+            (
+                table.number(Area::Engine, &again),
+                table.number(Area::Engine, &one)
+            ),
+            (first, first)
+        );
         assert_ne!(table.number(Area::Engine, &other), first);
         assert_ne!(table.number(Area::Reduce, &one), first);
         assert_eq!(table.key(first).instance, "7");

@@ -25,7 +25,8 @@ use crate::{
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArguments {
-    /// Scenario whose Milvus, tracing and collection are examined; default: those of a scenario that names nothing
+    /// Scenario whose Milvus, tracing and collection are examined; default: those of a scenario
+    /// that names nothing
     #[arg(value_name = "SCENARIO")]
     scenario: Option<PathBuf>,
     /// Milvus, e.g. http://127.0.0.1:19530
@@ -42,7 +43,8 @@ pub(crate) struct DoctorArguments {
     deadline: u64,
 }
 
-/// A scenario that names nothing but what a plan must have: for the addresses and credentials that flags and the environment give.
+/// A scenario that names nothing but what a plan must have: for the addresses and credentials that
+/// flags and the environment give.
 pub(crate) const NO_SCENARIO: &str = r#"
 name = "none"
 [collections.none]
@@ -71,14 +73,21 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
         Some(path) => ScenarioSource::File(path.clone()),
         None => ScenarioSource::Stdin(NO_SCENARIO.to_owned()),
     };
-    let flags =
-        PlanFlags { uri: arguments.uri.clone(), spans: arguments.spans.clone(), otlp: arguments.otlp.clone(), ..PlanFlags::default() };
+    let flags = PlanFlags {
+        uri: arguments.uri.clone(),
+        spans: arguments.spans.clone(),
+        otlp: arguments.otlp.clone(),
+        ..PlanFlags::default()
+    };
     let plan = plan_of(&source, &[], &flags)?;
     let progress = Progress::new(false);
-    plan.remarks.iter().for_each(|remark| progress.warn(&remark.to_string()));
+    plan.remarks
+        .iter()
+        .for_each(|remark| progress.warn(&remark.to_string()));
     let options = options(&plan, arguments, &progress);
     let present = Mutex::new(None);
-    // No link takes longer than the export's last attempts, or the wait for spans and for late ones.
+    // No link takes longer than the export's last attempts, or the wait for spans and for late
+    // ones.
     let longest = within(options.deadline.max(Duration::from_secs(30)) + Duration::from_secs(15));
     let links = runtime()?.block_on(examine(&options, &|text| {
         progress.now(text);
@@ -90,16 +99,30 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     progress.end();
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     print(render(&links, color).as_bytes())?;
-    Ok(if is_broken(&links) { Done::Failed } else { Done::Ok })
+    Ok(if is_broken(&links) {
+        Done::Failed
+    } else {
+        Done::Ok
+    })
 }
 
 fn options(plan: &Plan, arguments: &DoctorArguments, progress: &Progress) -> DoctorOptions {
-    let collection = arguments.scenario.is_some().then(|| plan.collections.first()).flatten();
+    let collection = arguments
+        .scenario
+        .is_some()
+        .then(|| plan.collections.first())
+        .flatten();
     DoctorOptions {
-        connect: ConnectOptions { observer: Some(progress.observer()), ..connect_options(plan) },
+        connect: ConnectOptions {
+            observer: Some(progress.observer()),
+            ..connect_options(plan)
+        },
         // The embedded receiver is the endpoint itself.
         otlp: if plan.tracing.source == "embedded" {
-            Some(ExportOptions::grpc(format!("http://{}", plan.tracing.listen), &plan.tracing.service_name))
+            Some(ExportOptions::grpc(
+                format!("http://{}", plan.tracing.listen),
+                &plan.tracing.service_name,
+            ))
         } else {
             export_options(&plan.tracing)
         },

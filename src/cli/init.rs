@@ -18,8 +18,8 @@ use crate::{
     milvus::{
         Client, methods,
         proto::{
-            ConsistencyLevel, DataType, FieldSchema, IndexDescription, KeyValuePair, LoadState, ShowCollectionsRequest,
-            ShowCollectionsResponse,
+            ConsistencyLevel, DataType, FieldSchema, IndexDescription, KeyValuePair, LoadState,
+            ShowCollectionsRequest, ShowCollectionsResponse,
         },
     },
     plan::PlanFlags,
@@ -86,10 +86,20 @@ struct Found {
 
 /// Asks Milvus and writes the scenario.
 pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
-    let flags = PlanFlags { uri: arguments.uri.clone(), ..PlanFlags::default() };
+    let flags = PlanFlags {
+        uri: arguments.uri.clone(),
+        ..PlanFlags::default()
+    };
     // As the scenario will have it, so that a name which none may have is refused here.
-    let database = arguments.database.iter().map(|name| format!("milvus.database={}", toml::Value::String(name.clone())));
-    let plan = plan_of(&ScenarioSource::Stdin(NO_SCENARIO.to_owned()), &database.collect::<Vec<_>>(), &flags)?;
+    let database = arguments
+        .database
+        .iter()
+        .map(|name| format!("milvus.database={}", toml::Value::String(name.clone())));
+    let plan = plan_of(
+        &ScenarioSource::Stdin(NO_SCENARIO.to_owned()),
+        &database.collect::<Vec<_>>(),
+        &flags,
+    )?;
     let (uri, database) = (plan.milvus.uri.clone(), plan.milvus.database.clone());
     let progress = Progress::plain();
     let text = runtime()?.block_on(async {
@@ -99,13 +109,20 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
             && let Some(words) = client.missing_database().await
         {
             return Err(CliError::new(format!(
-                "the Milvus at {uri} has no database {name}: {words}; create it, or name another with --database"
+                "the Milvus at {uri} has no database {name}: {words}; create it, or name another \
+                 with --database"
             )));
         }
-        let place = Place { uri: &uri, database: database.as_deref() };
+        let place = Place {
+            uri: &uri,
+            database: database.as_deref(),
+        };
         let found = ask(&client, arguments.collection.as_deref(), place).await?;
         // The template leaves the last line without an end.
-        starter(&found, place, version.as_deref())?.render().map(|text| text + "\n").map_err(CliError::new)
+        starter(&found, place, version.as_deref())?
+            .render()
+            .map(|text| text + "\n")
+            .map_err(CliError::new)
     })?;
     let Some(path) = &arguments.out else {
         print(text.as_bytes())?;
@@ -116,8 +133,14 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
         .write(true)
         .create_new(true)
         .open(path)
-        .map_err(|error| CliError::new(format!("{} can't be written: {error}; name a new file with --out", path.display())))?;
-    file.write_all(text.as_bytes()).map_err(|error| CliError::new(format!("{} can't be written: {error}", path.display())))?;
+        .map_err(|error| {
+            CliError::new(format!(
+                "{} can't be written: {error}; name a new file with --out",
+                path.display()
+            ))
+        })?;
+    file.write_all(text.as_bytes())
+        .map_err(|error| CliError::new(format!("{} can't be written: {error}", path.display())))?;
     say(&format!("scenario: {}", path.display()));
     Ok(Done::Ok)
 }
@@ -139,20 +162,35 @@ impl fmt::Display for Place<'_> {
 }
 
 async fn ask(client: &Client, wanted: Option<&str>, place: Place<'_>) -> Result<Found, CliError> {
-    let fail = |error: crate::milvus::SetupError| CliError::new(format!("{place} was asked for its collections: {error}"));
-    let reply: ShowCollectionsResponse =
-        client.call(&methods::SHOW_COLLECTIONS, &ShowCollectionsRequest::default(), b"").await.map_err(fail)?;
-    let by_alias = match wanted.filter(|wanted| !reply.collection_names.iter().any(|name| name == wanted)) {
-        // Only a look tells whether a name that is not listed is an alias.
-        Some(alias) => client.describe_collection(alias).await.ok().flatten().map(|found| (alias.to_owned(), found)),
-        None => None,
+    let fail = |error: crate::milvus::SetupError| {
+        CliError::new(format!("{place} was asked for its collections: {error}"))
     };
+    let reply: ShowCollectionsResponse = client
+        .call(
+            &methods::SHOW_COLLECTIONS,
+            &ShowCollectionsRequest::default(),
+            b"",
+        )
+        .await
+        .map_err(fail)?;
+    let by_alias =
+        match wanted.filter(|wanted| !reply.collection_names.iter().any(|name| name == wanted)) {
+            // Only a look tells whether a name that is not listed is an alias.
+            Some(alias) => client
+                .describe_collection(alias)
+                .await
+                .ok()
+                .flatten()
+                .map(|found| (alias.to_owned(), found)),
+            None => None,
+        };
     let (name, described) = match by_alias {
         Some(found) => found,
         None => {
             let name = choose(wanted, &reply.collection_names, place)?;
             let described = client.describe_collection(&name).await.map_err(fail)?;
-            let described = described.ok_or_else(|| CliError::new(format!("collection {name} is gone from {place}")))?;
+            let described = described
+                .ok_or_else(|| CliError::new(format!("collection {name} is gone from {place}")))?;
             (name, described)
         }
     };
@@ -160,9 +198,16 @@ async fn ask(client: &Client, wanted: Option<&str>, place: Place<'_>) -> Result<
     let loaded = client.load_state(&name).await.map_err(fail)? == LoadState::Loaded;
     Ok(Found {
         consistency: described.consistency_level(),
-        fields: described.schema.map(|schema| schema.fields).unwrap_or_default(),
+        fields: described
+            .schema
+            .map(|schema| schema.fields)
+            .unwrap_or_default(),
         indexes: client.describe_index(&name).await.map_err(fail)?,
-        rows: if loaded { client.count_visible_rows(&name).await.ok() } else { None },
+        rows: if loaded {
+            client.count_visible_rows(&name).await.ok()
+        } else {
+            None
+        },
         loaded,
         alias_of: real.filter(|real| !real.is_empty() && *real != name),
         name,
@@ -173,38 +218,68 @@ async fn ask(client: &Client, wanted: Option<&str>, place: Place<'_>) -> Result<
 fn choose(wanted: Option<&str>, names: &[String], place: Place<'_>) -> Result<String, CliError> {
     let listed = || {
         let shown: Vec<&str> = names.iter().take(MOST_NAMES).map(String::as_str).collect();
-        let more = if names.len() > MOST_NAMES { format!(" and {} more", names.len() - MOST_NAMES) } else { String::new() };
+        let more = if names.len() > MOST_NAMES {
+            format!(" and {} more", names.len() - MOST_NAMES)
+        } else {
+            String::new()
+        };
         format!("{}{more}", shown.join(", "))
     };
     match (wanted, names) {
         (_, []) => Err(CliError::new(format!(
-            "{place} has no collection that could be searched: begin with a scenario that makes its own, such as scenarios/quickstart.toml"
+            "{place} has no collection that could be searched: begin with a scenario that makes \
+             its own, such as scenarios/quickstart.toml"
         ))),
         (Some(name), _) if names.iter().any(|known| known == name) => Ok(name.to_owned()),
-        (Some(name), _) => Err(CliError::new(format!("{place} has no collection {name}; it has: {}", listed()))),
+        (Some(name), _) => Err(CliError::new(format!(
+            "{place} has no collection {name}; it has: {}",
+            listed()
+        ))),
         (None, [only]) => Ok(only.clone()),
-        (None, _) => Err(CliError::new(format!("which collection? {place} has: {}; write `milvus-bench init NAME`", listed()))),
+        (None, _) => Err(CliError::new(format!(
+            "which collection? {place} has: {}; write `milvus-bench init NAME`",
+            listed()
+        ))),
     }
 }
 
 fn starter(found: &Found, place: Place<'_>, version: Option<&str>) -> Result<Starter, CliError> {
-    let vectors: Vec<&FieldSchema> = found.fields.iter().filter(|field| field.data_type() == DataType::FloatVector).collect();
+    let vectors: Vec<&FieldSchema> = found
+        .fields
+        .iter()
+        .filter(|field| field.data_type() == DataType::FloatVector)
+        .collect();
     let name = &found.name;
     let vector = vectors.first().ok_or_else(|| {
         CliError::new(format!(
-            "collection {name} has no field of float vectors, and milvus-bench searches no others yet; name another collection"
+            "collection {name} has no field of float vectors, and milvus-bench searches no others \
+             yet; name another collection"
         ))
     })?;
     let dim = pair(&vector.type_params, "dim").and_then(|dim| dim.parse().ok());
-    let dim = dim.ok_or_else(|| CliError::new(format!("Milvus gave no dimension of the field {} of collection {name}", vector.name)))?;
-    let index = found.indexes.iter().find(|index| index.field_name == vector.name);
-    let index_type = index.and_then(|index| pair(&index.params, "index_type")).unwrap_or("none");
+    let dim = dim.ok_or_else(|| {
+        CliError::new(format!(
+            "Milvus gave no dimension of the field {} of collection {name}",
+            vector.name
+        ))
+    })?;
+    let index = found
+        .indexes
+        .iter()
+        .find(|index| index.field_name == vector.name);
+    let index_type = index
+        .and_then(|index| pair(&index.params, "index_type"))
+        .unwrap_or("none");
     Ok(Starter {
         name: toml_text(if is_name(name) { name } else { "init" }),
-        question: toml_text(&format!("What does a search of {name} cost, and where does the time go?")),
+        question: toml_text(&format!(
+            "What does a search of {name} cost, and where does the time go?"
+        )),
         collection: clean(name),
         place: clean(&place.to_string()),
-        version: version.map(|version| format!(", version {}", clean(version))).unwrap_or_default(),
+        version: version
+            .map(|version| format!(", version {}", clean(version)))
+            .unwrap_or_default(),
         facts: facts(found, vector, dim, index_type),
         quoted_uri: toml_text(place.uri),
         quoted_database: place.database.map(toml_text),
@@ -217,28 +292,59 @@ fn starter(found: &Found, place: Place<'_>, version: Option<&str>) -> Result<Sta
 
 /// `1,000 rows of 128 dimensions, index HNSW on v.`
 fn facts(found: &Found, vector: &FieldSchema, dim: u32, index_type: &str) -> String {
-    let rows = found.rows.map_or("Rows".to_owned(), |rows| format!("{} rows", crate::report::units::count(rows)));
-    let loaded = if found.loaded { "" } else { " It is not loaded: load it before a run." };
-    let alias = found.alias_of.as_ref().map(|real| format!("An alias of {real}. ")).unwrap_or_default();
-    clean(&format!("{alias}{rows} of {dim} dimensions in the field {}, index {index_type}.{loaded}", vector.name))
+    let rows = found.rows.map_or("Rows".to_owned(), |rows| {
+        format!("{} rows", crate::report::units::count(rows))
+    });
+    let loaded = if found.loaded {
+        ""
+    } else {
+        " It is not loaded: load it before a run."
+    };
+    let alias = found
+        .alias_of
+        .as_ref()
+        .map(|real| format!("An alias of {real}. "))
+        .unwrap_or_default();
+    clean(&format!(
+        "{alias}{rows} of {dim} dimensions in the field {}, index {index_type}.{loaded}",
+        vector.name
+    ))
 }
 
 /// Keys of `[collections.target]` that are not what is assumed without them.
-fn keys(found: &Found, vector: &FieldSchema, vectors: &[&FieldSchema], index: Option<&IndexDescription>) -> Vec<String> {
+fn keys(
+    found: &Found,
+    vector: &FieldSchema,
+    vectors: &[&FieldSchema],
+    index: Option<&IndexDescription>,
+) -> Vec<String> {
     let mut lines = Vec::new();
     let metric = index.and_then(|index| pair(&index.params, "metric_type"));
     match metric {
         Some(metric) => lines.push(format!("metric = {}", toml_text(metric))),
-        None => {
-            lines.push("metric = \"L2\"                             # <-- the field has no index yet, so Milvus does not know".to_owned())
-        }
+        None => lines.push(
+            "metric = \"L2\"                             # <-- the field has no index yet, so \
+             Milvus does not know"
+                .to_owned(),
+        ),
     }
     if let Some(key) = found.fields.iter().find(|field| field.is_primary_key) {
         lines.push(format!("id_field = {}", toml_text(&key.name)));
     }
-    let others: Vec<String> = vectors.iter().filter(|field| field.name != vector.name).map(|field| clean(&field.name)).collect();
-    let others = if others.is_empty() { String::new() } else { format!("   # <-- or {}", others.join(", ")) };
-    lines.push(format!("vector_field = {}{others}", toml_text(&vector.name)));
+    let others: Vec<String> = vectors
+        .iter()
+        .filter(|field| field.name != vector.name)
+        .map(|field| clean(&field.name))
+        .collect();
+    let others = if others.is_empty() {
+        String::new()
+    } else {
+        format!("   # <-- or {}", others.join(", "))
+    };
+    lines.push(format!(
+        "vector_field = {}{others}",
+        toml_text(&vector.name)
+    ));
     let consistency = match found.consistency {
         ConsistencyLevel::Strong => "Strong",
         ConsistencyLevel::Session => "Session",
@@ -252,19 +358,30 @@ fn keys(found: &Found, vector: &FieldSchema, vectors: &[&FieldSchema], index: Op
 /// Keys of the search: what trades time for recall, and what could be asked for.
 fn search(found: &Found, index_type: &str) -> Vec<String> {
     let params = match index_type.to_ascii_uppercase().as_str() {
-        "HNSW" => Some("params = { ef = 64 }                      # <-- more finds more, and takes longer"),
-        "DISKANN" => Some("params = { search_list = 100 }            # <-- more finds more, and takes longer"),
-        name if name.starts_with("IVF") || name == "SCANN" => {
-            Some("params = { nprobe = 16 }                  # <-- more finds more, and takes longer")
-        }
+        "HNSW" => Some(
+            "params = { ef = 64 }                      # <-- more finds more, and takes longer",
+        ),
+        "DISKANN" => Some(
+            "params = { search_list = 100 }            # <-- more finds more, and takes longer",
+        ),
+        name if name.starts_with("IVF") || name == "SCANN" => Some(
+            "params = { nprobe = 16 }                  # <-- more finds more, and takes longer",
+        ),
         _ => None,
     };
     let mut lines: Vec<String> = params.into_iter().map(str::to_owned).collect();
-    let scalars = found.fields.iter().filter(|field| !field.is_primary_key && !is_vector(field.data_type()));
+    let scalars = found
+        .fields
+        .iter()
+        .filter(|field| !field.is_primary_key && !is_vector(field.data_type()));
     let scalars: Vec<String> = scalars.map(|field| toml_text(&field.name)).collect();
     if !scalars.is_empty() {
         lines.push(format!("# output_fields = [{}]", scalars.join(", ")));
-        lines.push("# filter = \"...\"                          # <-- as your application asks; it changes what a search costs".to_owned());
+        lines.push(
+            "# filter = \"...\"                          # <-- as your application asks; it \
+             changes what a search costs"
+                .to_owned(),
+        );
     }
     lines
 }
@@ -274,7 +391,10 @@ fn is_vector(data_type: DataType) -> bool {
 }
 
 fn pair<'a>(pairs: &'a [KeyValuePair], key: &str) -> Option<&'a str> {
-    pairs.iter().find(|pair| pair.key == key).map(|pair| pair.value.as_str())
+    pairs
+        .iter()
+        .find(|pair| pair.key == key)
+        .map(|pair| pair.value.as_str())
 }
 
 /// A text as TOML writes it.
@@ -287,7 +407,10 @@ mod tests {
     use super::*;
 
     fn field(name: &str, data_type: DataType, dim: Option<u32>) -> FieldSchema {
-        let dim = dim.map(|dim| KeyValuePair { key: "dim".to_owned(), value: dim.to_string() });
+        let dim = dim.map(|dim| KeyValuePair {
+            key: "dim".to_owned(),
+            value: dim.to_string(),
+        });
         let is_primary_key = name == "id";
         FieldSchema {
             name: name.to_owned(),
@@ -299,8 +422,18 @@ mod tests {
     }
 
     fn found(fields: Vec<FieldSchema>, index: &[(&str, &str)]) -> Found {
-        let params = index.iter().map(|(key, value)| KeyValuePair { key: (*key).to_owned(), value: (*value).to_owned() }).collect();
-        let index = IndexDescription { field_name: "v".to_owned(), params, ..IndexDescription::default() };
+        let params = index
+            .iter()
+            .map(|(key, value)| KeyValuePair {
+                key: (*key).to_owned(),
+                value: (*value).to_owned(),
+            })
+            .collect();
+        let index = IndexDescription {
+            field_name: "v".to_owned(),
+            params,
+            ..IndexDescription::default()
+        };
         let indexes = vec![index];
         Found {
             name: "words".to_owned(),
@@ -313,12 +446,22 @@ mod tests {
         }
     }
 
-    const MILVUS: Place<'static> = Place { uri: "http://127.0.0.1:19530", database: None };
+    const MILVUS: Place<'static> = Place {
+        uri: "http://127.0.0.1:19530",
+        database: None,
+    };
 
     /// The scenario for `found` as a plan, which proves that it is one.
     fn check(found: &Found, lines: &[&str]) {
-        let text = starter(found, MILVUS, Some("v2.3.5")).expect("a starter").render().expect("a scenario");
-        let plan = plan_of(&ScenarioSource::Stdin(text.clone()), &[], &PlanFlags::default());
+        let text = starter(found, MILVUS, Some("v2.3.5"))
+            .expect("a starter")
+            .render()
+            .expect("a scenario");
+        let plan = plan_of(
+            &ScenarioSource::Stdin(text.clone()),
+            &[],
+            &PlanFlags::default(),
+        );
         assert!(plan.is_ok(), "{:?}\n{text}", plan.err());
         for line in lines {
             assert!(text.contains(line), "{line} is not in\n{text}");
@@ -326,7 +469,11 @@ mod tests {
     }
 
     fn plain() -> Vec<FieldSchema> {
-        vec![field("id", DataType::Int64, None), field("v", DataType::FloatVector, Some(96)), field("lang", DataType::VarChar, None)]
+        vec![
+            field("id", DataType::Int64, None),
+            field("v", DataType::FloatVector, Some(96)),
+            field("lang", DataType::VarChar, None),
+        ]
     }
 
     #[test]
@@ -350,45 +497,103 @@ mod tests {
                 "access = \"read\"",
             ],
         );
-        check(&found(plain(), &[("index_type", "IVF_FLAT"), ("metric_type", "L2")]), &["params = { nprobe = 16 }"]);
-        check(&found(plain(), &[("index_type", "AUTOINDEX"), ("metric_type", "COSINE")]), &["limit = 10\n# output_fields"]);
+        check(
+            &found(
+                plain(),
+                &[("index_type", "IVF_FLAT"), ("metric_type", "L2")],
+            ),
+            &["params = { nprobe = 16 }"],
+        );
+        check(
+            &found(
+                plain(),
+                &[("index_type", "AUTOINDEX"), ("metric_type", "COSINE")],
+            ),
+            &["limit = 10\n# output_fields"],
+        );
     }
 
     #[test]
     fn the_database_is_in_the_scenario() {
-        let place = Place { database: Some("a\"b"), ..MILVUS };
+        let place = Place {
+            database: Some("a\"b"),
+            ..MILVUS
+        };
         let hnsw = found(plain(), &[("index_type", "HNSW"), ("metric_type", "IP")]);
-        let text = starter(&hnsw, place, None).expect("a starter").render().expect("a scenario");
-        let plan = plan_of(&ScenarioSource::Stdin(text.clone()), &[], &PlanFlags::default()).expect("a plan");
+        let text = starter(&hnsw, place, None)
+            .expect("a starter")
+            .render()
+            .expect("a scenario");
+        let plan = plan_of(
+            &ScenarioSource::Stdin(text.clone()),
+            &[],
+            &PlanFlags::default(),
+        )
+        .expect("a plan");
         assert_eq!(plan.milvus.database.as_deref(), Some("a\"b"), "{text}");
-        assert!(text.starts_with("# Searches of the collection words of database a\"b of the Milvus at http"), "{text}");
+        assert!(
+            text.starts_with(
+                "# Searches of the collection words of database a\"b of the Milvus at http"
+            ),
+            "{text}"
+        );
     }
 
     #[test]
     fn what_is_not_known_is_marked() {
         let mut unknown = found(plain(), &[]);
         (unknown.loaded, unknown.rows) = (false, None);
-        check(&unknown, &["It is not loaded: load it before a run.", "metric = \"L2\"      ", "has no index yet"]);
+        check(
+            &unknown,
+            &[
+                "It is not loaded: load it before a run.",
+                "metric = \"L2\"      ",
+                "has no index yet",
+            ],
+        );
         unknown.alias_of = Some("words_v2".to_owned());
-        check(&unknown, &["An alias of words_v2. Rows of 96 dimensions", "\nname = \"words\""]);
+        check(
+            &unknown,
+            &[
+                "An alias of words_v2. Rows of 96 dimensions",
+                "\nname = \"words\"",
+            ],
+        );
         let mut fields = plain();
         fields.push(field("w", DataType::FloatVector, Some(8)));
-        check(&found(fields, &[("index_type", "FLAT"), ("metric_type", "L2")]), &["vector_field = \"v\"   # <-- or w\n"]);
+        check(
+            &found(fields, &[("index_type", "FLAT"), ("metric_type", "L2")]),
+            &["vector_field = \"v\"   # <-- or w\n"],
+        );
     }
 
     #[test]
     fn names_from_outside_stay_text() {
-        let mut odd = found(plain(), &[("index_type", "a\"\nb = 1 #"), ("metric_type", "L2")]);
+        let mut odd = found(
+            plain(),
+            &[("index_type", "a\"\nb = 1 #"), ("metric_type", "L2")],
+        );
         odd.fields[2].name = "x\"]\nrate = 5".to_owned();
         // A name that no scenario may have.
         odd.name = "_words".to_owned();
-        check(&odd, &["name = \"init\"", "name = \"_words\"", "index a\" b = 1 #."]);
+        check(
+            &odd,
+            &["name = \"init\"", "name = \"_words\"", "index a\" b = 1 #."],
+        );
     }
 
     #[test]
     fn collections_without_float_vectors_are_refused() {
-        let error = starter(&found(vec![field("id", DataType::Int64, None)], &[]), MILVUS, None).expect_err("no vector");
-        assert!(error.message.contains("no field of float vectors"), "{error}");
+        let error = starter(
+            &found(vec![field("id", DataType::Int64, None)], &[]),
+            MILVUS,
+            None,
+        )
+        .expect_err("no vector");
+        assert!(
+            error.message.contains("no field of float vectors"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -400,9 +605,21 @@ mod tests {
             let error = choose(wanted, names, MILVUS).expect_err(words).message;
             assert!(error.contains(words), "{error}");
         };
-        refused(None, &names, "which collection? the Milvus at http://127.0.0.1:19530 has: c0, c1,");
-        refused(None, &names, "c19 and 5 more; write `milvus-bench init NAME`");
-        refused(Some("c"), &names[..2], "has no collection c; it has: c0, c1");
+        refused(
+            None,
+            &names,
+            "which collection? the Milvus at http://127.0.0.1:19530 has: c0, c1,",
+        );
+        refused(
+            None,
+            &names,
+            "c19 and 5 more; write `milvus-bench init NAME`",
+        );
+        refused(
+            Some("c"),
+            &names[..2],
+            "has no collection c; it has: c0, c1",
+        );
         refused(None, &[], "no collection that could be searched");
     }
 }

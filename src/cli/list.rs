@@ -1,10 +1,13 @@
-//! `list`: the runs below a folder, newest first, each with its verdict, every workload and the reasons.
+//! `list`: the runs below a folder, newest first, each with its verdict, every workload and the
+//! reasons.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Done, alive, output::print, progress::Progress, report::terminal_style, runs};
+use super::{
+    CliError, Done, alive, output::print, progress::Progress, report::terminal_style, runs,
+};
 use crate::{
     analysis::{Analysis, ThresholdState, VerdictState, WorkloadAnalysis},
     record::{RunInfo, RunReader, read_regular},
@@ -19,18 +22,31 @@ pub(crate) struct ListArguments {
     results: Option<PathBuf>,
 }
 
-/// Reads run.json and report.json of every run, and short files whose length says nothing: a list is quick however long the runs were.
+/// Reads run.json and report.json of every run, and short files whose length says nothing: a list
+/// is quick however long the runs were.
 pub(crate) fn list(arguments: &ListArguments) -> Result<Done, CliError> {
     let root = arguments.results.as_deref().unwrap_or(Path::new("."));
-    let shown = arguments.results.as_deref().map_or("the folders below this one".to_owned(), |results| results.display().to_string());
-    let none =
-        |why: &str| CliError::new(format!("there is no run in {shown}{why}: run a scenario first, or name the folder with --results"));
+    let shown = arguments
+        .results
+        .as_deref()
+        .map_or("the folders below this one".to_owned(), |results| {
+            results.display().to_string()
+        });
+    let none = |why: &str| {
+        CliError::new(format!(
+            "there is no run in {shown}{why}: run a scenario first, or name the folder with \
+             --results"
+        ))
+    };
     if let Err(error) = std::fs::read_dir(root) {
         return Err(none(&format!(", {error}")));
     }
     let progress = Progress::plain();
     let _reading = progress.waiting("reading the runs", "until each was looked at");
-    let mut runs: Vec<(u64, ListedRun)> = runs::below(root).iter().map(|path| listed(root, path)).collect();
+    let mut runs: Vec<(u64, ListedRun)> = runs::below(root)
+        .iter()
+        .map(|path| listed(root, path))
+        .collect();
     if runs.is_empty() {
         return Err(none(""));
     }
@@ -44,38 +60,100 @@ pub(crate) fn list(arguments: &ListArguments) -> Result<Done, CliError> {
 fn listed(root: &Path, path: &Path) -> (u64, ListedRun) {
     // As it can be given to another command from here; the usual place is left out.
     let name = path.strip_prefix(root).unwrap_or(path);
-    let name = name.strip_prefix("results").ok().filter(|rest| rest.components().count() == 1).unwrap_or(name).display().to_string();
+    let name = name
+        .strip_prefix("results")
+        .ok()
+        .filter(|rest| rest.components().count() == 1)
+        .unwrap_or(name)
+        .display()
+        .to_string();
     let reader = match RunReader::open(path) {
         Ok(reader) => reader,
-        Err(error) => return (0, ListedRun { name, lines: vec![error.to_string()], ..ListedRun::default() }),
+        Err(error) => {
+            return (
+                0,
+                ListedRun {
+                    name,
+                    lines: vec![error.to_string()],
+                    ..ListedRun::default()
+                },
+            );
+        }
     };
     let info: &RunInfo = reader.info();
     if reader.changed_info().is_some() {
         let lines = vec!["run.json was changed since it was written".to_owned()];
-        return (info.start.unix_ns, ListedRun { name, verdict: "invalid".to_owned(), lines, ..ListedRun::default() });
+        return (
+            info.start.unix_ns,
+            ListedRun {
+                name,
+                verdict: "invalid".to_owned(),
+                lines,
+                ..ListedRun::default()
+            },
+        );
     }
     let status = alive::status(info);
-    let failure: Vec<String> = info.failure.iter().map(|why| format!("failed: {why}")).collect();
-    // Its report may be older than the damage, or of what is left. While it runs its files are on their way.
-    let damage = if status == "running" { Vec::new() } else { reader.damage() };
+    let failure: Vec<String> = info
+        .failure
+        .iter()
+        .map(|why| format!("failed: {why}"))
+        .collect();
+    // Its report may be older than the damage, or of what is left. While it runs its files are on
+    // their way.
+    let damage = if status == "running" {
+        Vec::new()
+    } else {
+        reader.damage()
+    };
     if !damage.is_empty() {
         let lines = vec![format!("damaged: {}", damage.join(", "))];
         return (
             info.start.unix_ns,
-            ListedRun { name, status, verdict: "invalid".to_owned(), lines, reasons: failure, ..ListedRun::default() },
+            ListedRun {
+                name,
+                status,
+                verdict: "invalid".to_owned(),
+                lines,
+                reasons: failure,
+                ..ListedRun::default()
+            },
         );
     }
-    let report: Option<Analysis> = read_regular(&path.join("report.json")).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let report: Option<Analysis> = read_regular(&path.join("report.json"))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let verdict = match report.as_ref().map(|report| report.verdict.state) {
         Some(VerdictState::Valid) => "valid",
         Some(VerdictState::Reservations) => "reservations",
         Some(VerdictState::Invalid) => "invalid",
         None => "-",
     };
-    let failed = report.iter().flat_map(|report| &report.thresholds).filter(|result| result.state == ThresholdState::Failed).count();
-    let lines = report.as_ref().map_or_else(|| vec!["no report yet, `milvus-bench report` makes one".to_owned()], workloads);
-    let reasons = failure.into_iter().chain(report.iter().flat_map(|report| reasons_in_short(&report.verdict.reasons))).collect();
-    let run = ListedRun { name, status, verdict: verdict.to_owned(), failed_thresholds: failed as u64, lines, reasons };
+    let failed = report
+        .iter()
+        .flat_map(|report| &report.thresholds)
+        .filter(|result| result.state == ThresholdState::Failed)
+        .count();
+    let lines = report.as_ref().map_or_else(
+        || vec!["no report yet, `milvus-bench report` makes one".to_owned()],
+        workloads,
+    );
+    let reasons = failure
+        .into_iter()
+        .chain(
+            report
+                .iter()
+                .flat_map(|report| reasons_in_short(&report.verdict.reasons)),
+        )
+        .collect();
+    let run = ListedRun {
+        name,
+        status,
+        verdict: verdict.to_owned(),
+        failed_thresholds: failed as u64,
+        lines,
+        reasons,
+    };
     (info.start.unix_ns, run)
 }
 
@@ -84,8 +162,17 @@ fn workloads(report: &Analysis) -> Vec<String> {
     if report.nothing_measured() {
         return vec!["nothing was measured".to_owned()];
     }
-    let lines: Vec<String> = report.workloads.iter().filter(|workload| workload.phase != "prepare").map(line).collect();
-    if lines.is_empty() { vec!["nothing was measured".to_owned()] } else { lines }
+    let lines: Vec<String> = report
+        .workloads
+        .iter()
+        .filter(|workload| workload.phase != "prepare")
+        .map(line)
+        .collect();
+    if lines.is_empty() {
+        vec!["nothing was measured".to_owned()]
+    } else {
+        lines
+    }
 }
 
 /// `alone/search: p50 2.10 ms, p99 9.80 ms, recall 0.987, 3 failed`.
@@ -94,16 +181,34 @@ fn line(workload: &WorkloadAnalysis) -> String {
     if let Some(why) = workload.without_figures() {
         return format!("{}: {why}", workload.place());
     }
-    let latency = workload.response_time_us.as_ref().or(workload.service_time_us.as_ref());
+    let latency = workload
+        .response_time_us
+        .as_ref()
+        .or(workload.service_time_us.as_ref());
     let of = |key: &str| {
-        latency.and_then(|quantiles| quantiles.get(key)).map_or("-".to_owned(), |found| {
-            // A lower bound, where too many failed.
-            format!("{}{}", if found.at_least { ">=" } else { "" }, units::duration(found.value))
-        })
+        latency
+            .and_then(|quantiles| quantiles.get(key))
+            .map_or("-".to_owned(), |found| {
+                // A lower bound, where too many failed.
+                format!(
+                    "{}{}",
+                    if found.at_least { ">=" } else { "" },
+                    units::duration(found.value)
+                )
+            })
     };
     let mut facts = vec![format!("p50 {}, p99 {}", of("p50"), of("p99"))];
-    facts.extend(workload.recall.as_ref().map(|recall| format!("recall {}", units::recall(recall.mean))));
+    facts.extend(
+        workload
+            .recall
+            .as_ref()
+            .map(|recall| format!("recall {}", units::recall(recall.mean))),
+    );
     let lost = [(requests.failed, "failed"), (requests.not_sent, "not sent")];
-    facts.extend(lost.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{} {what}", units::count(*count))));
+    facts.extend(
+        lost.iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{} {what}", units::count(*count))),
+    );
     format!("{}: {}", workload.place(), facts.join(", "))
 }

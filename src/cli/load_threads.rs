@@ -37,8 +37,13 @@ impl Machine {
     pub(crate) fn here() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let set = rustix::thread::sched_getaffinity(None).unwrap_or_default();
-        let allowed = (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).filter_map(|core| u32::try_from(core).ok());
-        Self { cores, allowed: allowed.collect() }
+        let allowed = (0..rustix::thread::CpuSet::MAX_CPU)
+            .filter(|core| set.is_set(*core))
+            .filter_map(|core| u32::try_from(core).ok());
+        Self {
+            cores,
+            allowed: allowed.collect(),
+        }
     }
 }
 
@@ -51,16 +56,22 @@ impl LoadThreads {
                 cores => format!("{cores} cores"),
             };
             return Err(CliError::new(format!(
-                "--precise keeps a core busy per load thread and needs at least {PRECISE_CORES} cores, but this machine has {cores}: leave it out, or take a larger \
-                 machine"
+                "--precise keeps a core busy per load thread and needs at least {PRECISE_CORES} \
+                 cores, but this machine has {cores}: leave it out, or take a larger machine"
             )));
         }
         let chosen = (machine.cores / 2).clamp(1, MAX_CHOSEN) as u32;
         let count = arguments.threads.unwrap_or(chosen);
-        let cores = arguments.pin.as_deref().map(|text| cores(text, machine)).transpose()?.unwrap_or_default();
+        let cores = arguments
+            .pin
+            .as_deref()
+            .map(|text| cores(text, machine))
+            .transpose()?
+            .unwrap_or_default();
         if !cores.is_empty() && cores.len() < count as usize {
             return Err(CliError::new(format!(
-                "--pin names {} of the cores for {count} load threads, allowed is at least one for each: name more, or lower --threads",
+                "--pin names {} of the cores for {count} load threads, allowed is at least one \
+                 for each: name more, or lower --threads",
                 cores.len()
             )));
         }
@@ -75,7 +86,11 @@ impl LoadThreads {
 
 /// The cores of a list such as `0,2-4`.
 fn cores(text: &str, machine: &Machine) -> Result<Vec<u32>, CliError> {
-    let wrong = || CliError::new(format!("--pin is {text:?}, allowed are numbers of cores and ranges of them, e.g. 0,2 or 0-3"));
+    let wrong = || {
+        CliError::new(format!(
+            "--pin is {text:?}, allowed are numbers of cores and ranges of them, e.g. 0,2 or 0-3"
+        ))
+    };
     let mut cores = Vec::new();
     for item in text.split(',') {
         let (first, last) = item.split_once('-').unwrap_or((item, item));
@@ -87,10 +102,14 @@ fn cores(text: &str, machine: &Machine) -> Result<Vec<u32>, CliError> {
         for core in first..=last {
             if !machine.allowed.contains(&core) {
                 let allowed = ranges(&machine.allowed);
-                return Err(CliError::new(format!("--pin names core {core}, which this process can't use, allowed are {allowed}")));
+                return Err(CliError::new(format!(
+                    "--pin names core {core}, which this process can't use, allowed are {allowed}"
+                )));
             }
             if cores.contains(&core) {
-                return Err(CliError::new(format!("--pin names core {core} twice, each load thread needs one of its own")));
+                return Err(CliError::new(format!(
+                    "--pin names core {core} twice, each load thread needs one of its own"
+                )));
             }
             cores.push(core);
         }
@@ -126,15 +145,27 @@ mod tests {
 
     /// On a machine of `cores` cores, of which the process may use all but number 1.
     fn resolve(flags: &str, cores: u32) -> Result<LoadThreads, CliError> {
-        let words = ["run", "scenario.toml"].into_iter().chain(flags.split_whitespace());
+        let words = ["run", "scenario.toml"]
+            .into_iter()
+            .chain(flags.split_whitespace());
         let allowed = (0..=cores).filter(|core| *core != 1).collect();
-        LoadThreads::resolve(&Line::parse_from(words).run, &Machine { cores: cores as usize, allowed })
+        LoadThreads::resolve(
+            &Line::parse_from(words).run,
+            &Machine {
+                cores: cores as usize,
+                allowed,
+            },
+        )
     }
 
     #[track_caller]
     fn check(flags: &str, cores: u32, count: u32, pinned: &[u32]) {
         let found = resolve(flags, cores).expect("it is allowed");
-        assert_eq!((found.count, found.cores.as_slice()), (count, pinned), "{flags}");
+        assert_eq!(
+            (found.count, found.cores.as_slice()),
+            (count, pinned),
+            "{flags}"
+        );
         assert_eq!(found.given, flags.contains("--threads"));
         assert_eq!(found.precise, flags.contains("--precise"));
     }
@@ -171,8 +202,19 @@ mod tests {
         refused("--pin 9", 4, &["core 9,", "allowed are 0,2-4"]);
         refused("--pin 0-4294967295", 4, &["core 1,"]);
         refused("--pin 2,2", 4, &["core 2 twice"]);
-        refused("--pin 0 --threads 2", 4, &["--pin names 1 of the cores for 2 load threads", "--threads"]);
-        for text in ["--pin x", "--pin 0,", "--pin 3-2", "--pin 0-2-3", "--pin 0.5", "--pin=-1"] {
+        refused(
+            "--pin 0 --threads 2",
+            4,
+            &["--pin names 1 of the cores for 2 load threads", "--threads"],
+        );
+        for text in [
+            "--pin x",
+            "--pin 0,",
+            "--pin 3-2",
+            "--pin 0-2-3",
+            "--pin 0.5",
+            "--pin=-1",
+        ] {
             refused(text, 4, &["--pin is ", "0,2 or 0-3"]);
         }
     }
@@ -181,7 +223,16 @@ mod tests {
     fn spinning_needs_three_cores() {
         check("--precise", 3, 1, &[]);
         check("--precise --threads 2 --pin 2,3", 4, 2, &[2, 3]);
-        refused("--precise", 2, &["--precise", "at least 3 cores", "this machine has 2 cores", "leave it out"]);
+        refused(
+            "--precise",
+            2,
+            &[
+                "--precise",
+                "at least 3 cores",
+                "this machine has 2 cores",
+                "leave it out",
+            ],
+        );
         refused("--precise", 1, &["this machine has 1 core:"]);
     }
 }

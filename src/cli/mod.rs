@@ -1,4 +1,5 @@
-//! The command line: arguments, one file per subcommand, progress on stderr. stdout carries what was asked for alone.
+//! The command line: arguments, one file per subcommand, progress on stderr. stdout carries what
+//! was asked for alone.
 
 mod alive;
 mod calibrate;
@@ -52,12 +53,18 @@ pub struct CliError {
 impl CliError {
     /// The command could not run: exit code 2.
     pub(crate) fn new(message: impl ToString) -> Self {
-        Self { message: open_files::explained(message.to_string()), code: 2 }
+        Self {
+            message: open_files::explained(message.to_string()),
+            code: 2,
+        }
     }
 
     /// The same where everything that there is to say was said, or no one is left to read it.
     pub(crate) fn silent() -> Self {
-        Self { message: String::new(), code: 2 }
+        Self {
+            message: String::new(),
+            code: 2,
+        }
     }
 
     /// Tells the user.
@@ -97,7 +104,8 @@ impl Done {
     }
 }
 
-/// A traced load generator and benchmark for Milvus: sends a scenario's load, and shows where the time went.
+/// A traced load generator and benchmark for Milvus: sends a scenario's load, and shows where the
+/// time went.
 #[derive(Debug, Parser)]
 #[command(name = "milvus-bench", version, about, max_term_width = 100)]
 struct Arguments {
@@ -134,10 +142,11 @@ enum Command {
     },
     /// What can this machine generate? Limits of the tool itself
     ///
-    /// Measured against a Milvus that does nothing and runs as a second process: requests per second and CPU per request by vector size,
-    /// requests in flight and traced share; what tracing costs, exporter included; how late requests leave at four rates, beside a bare
-    /// timer of the kernel on the same core. It takes about a minute. The result of all cells is kept in the cache folder, and the
-    /// report of a run says how much of it the run used.
+    /// Measured against a Milvus that does nothing and runs as a second process: requests per
+    /// second and CPU per request by vector size, requests in flight and traced share; what tracing
+    /// costs, exporter included; how late requests leave at four rates, beside a bare timer of the
+    /// kernel on the same core. It takes about a minute. The result of all cells is kept in the
+    /// cache folder, and the report of a run says how much of it the run used.
     Calibrate(calibrate::CalibrateArguments),
     /// The Milvus that does nothing, of `calibrate`
     #[command(hide = true)]
@@ -184,7 +193,11 @@ fn execute(command: Command) -> Result<Done, CliError> {
         // Its parent ends it, and what it costs is measured.
         Command::NullMilvus(arguments) => calibrate::serve_null(&arguments),
         command => {
-            let when_free = if matches!(command, Command::Run(_)) { Some(NOTHING_MEASURED) } else { None };
+            let when_free = if matches!(command, Command::Run(_)) {
+                Some(NOTHING_MEASURED)
+            } else {
+                None
+            };
             supervised(move |signals| carry_out(command, signals), when_free)
         }
     }
@@ -204,7 +217,12 @@ fn carry_out(command: Command, signals: &Signals) -> Result<Done, CliError> {
         Command::List(arguments) => list::list(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "milvus-bench", &mut script);
+            clap_complete::generate(
+                shell,
+                &mut Arguments::command(),
+                "milvus-bench",
+                &mut script,
+            );
             print(&script).map(|()| Done::Ok)
         }
         Command::Calibrate(arguments) => calibrate::calibrate(&arguments, signals),
@@ -212,13 +230,17 @@ fn carry_out(command: Command, signals: &Signals) -> Result<Done, CliError> {
     }
 }
 
-/// A limit on the size of files (`ulimit -f`) ends a process that does not listen to its signal. One that does has an error of the
-/// write, as of a full disk, and loses no more than that.
+/// A limit on the size of files (`ulimit -f`) ends a process that does not listen to its signal.
+/// One that does has an error of the write, as of a full disk, and loses no more than that.
 fn heed_file_sizes() {
     const SIGXFSZ: i32 = 25;
     if let Ok(runtime) = runtime() {
-        // It goes on being listened to when this runtime is gone. Where that can't be had, the limit is as it was.
-        let _ = runtime.block_on(async { tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ)).map(drop) });
+        // It goes on being listened to when this runtime is gone. Where that can't be had, the
+        // limit is as it was.
+        let _ = runtime.block_on(async {
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(SIGXFSZ))
+                .map(drop)
+        });
     }
 }
 
@@ -226,7 +248,13 @@ fn heed_file_sizes() {
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
     let failed = |error| CliError::new(format!("no runtime: {error}"));
     // Tokio panics where it gets no sockets for its signals.
-    let spare: Result<Vec<_>, _> = (0..4).map(|_| std::os::unix::net::UnixStream::pair()).collect();
+    let spare: Result<Vec<_>, _> = (0..4)
+        .map(|_| std::os::unix::net::UnixStream::pair())
+        .collect();
     drop(spare.map_err(failed)?);
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(failed)
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(failed)
 }

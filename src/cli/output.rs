@@ -1,7 +1,9 @@
-//! What this program writes as text: lines for the user on stderr, and on stdout what was asked for.
+//! What this program writes as text: lines for the user on stderr, and on stdout what was asked
+//! for.
 //!
-//! Either can go away while a command runs: a pipe whose reader ended, a full disk, a terminal that was hung up. The macros of the
-//! standard library panic then. A line that stderr does not take is lost, and nothing else is; what stdout does not take is an error.
+//! Either can go away while a command runs: a pipe whose reader ended, a full disk, a terminal that
+//! was hung up. The macros of the standard library panic then. A line that stderr does not take is
+//! lost, and nothing else is; what stdout does not take is an error.
 
 use std::io::{self, ErrorKind, Write};
 
@@ -16,7 +18,8 @@ pub(crate) fn say(line: &str) {
 /// Writes to stdout.
 ///
 /// # Errors
-/// Not all of it could be written. A reader that has enough (`| head`) needs no message, and gets none.
+/// Not all of it could be written. A reader that has enough (`| head`) needs no message, and gets
+/// none.
 pub(crate) fn print(bytes: &[u8]) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     written(out.write_all(bytes).and_then(|()| out.flush()))
@@ -27,15 +30,22 @@ fn written(result: io::Result<()>) -> Result<(), CliError> {
     match result {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(CliError::silent()),
-        Err(error) => Err(CliError::new(format!("stdout can't be written: {error}; what was asked for was not printed"))),
+        Err(error) => Err(CliError::new(format!(
+            "stdout can't be written: {error}; what was asked for was not printed"
+        ))),
     }
 }
 
-/// Prints what clap has to say: help and version, which were asked for, on stdout; a wrong argument on stderr.
+/// Prints what clap has to say: help and version, which were asked for, on stdout; a wrong argument
+/// on stderr.
 ///
 /// # Errors
 /// Wrong arguments, whose message has been written, or a stdout that can't be written.
 pub(crate) fn print_of_clap(message: &clap::Error) -> Result<(), CliError> {
     let printed = message.print().and_then(|()| io::stdout().lock().flush());
-    if message.use_stderr() { Err(CliError::silent()) } else { written(printed) }
+    if message.use_stderr() {
+        Err(CliError::silent())
+    } else {
+        written(printed)
+    }
 }

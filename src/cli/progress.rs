@@ -52,7 +52,8 @@ fn style(template: &str) -> ProgressStyle {
 
 impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
-        let draws = !quiet && std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let draws =
+            !quiet && std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         Self::on(draws.then(|| Terminal::new(Screen::stderr())), quiet)
     }
 
@@ -62,22 +63,31 @@ impl Progress {
     }
 
     fn on(terminal: Option<Terminal>, quiet: bool) -> Self {
-        let shown = terminal.as_ref().map(|terminal| (terminal.all.clone(), terminal.spinner.clone()));
+        let shown = terminal
+            .as_ref()
+            .map(|terminal| (terminal.all.clone(), terminal.spinner.clone()));
         let tell = move |line: &str| match &shown {
             Some((_, spinner)) if !spinner.is_finished() => spinner.set_message(clean(line)),
             Some((all, _)) => all.suspend(|| say(&clean(line))),
             None => say(&clean(line)),
         };
         let waits = Waits::new(if quiet { None } else { Some(Box::new(tell)) });
-        Self { terminal, quiet, last_plain: Mutex::new(None), waits }
+        Self {
+            terminal,
+            quiet,
+            last_plain: Mutex::new(None),
+            waits,
+        }
     }
 
-    /// Something is waited for as long as what is returned lives: `what` as a beginning of a sentence, `until` when it ends at the latest.
+    /// Something is waited for as long as what is returned lives: `what` as a beginning of a
+    /// sentence, `until` when it ends at the latest.
     pub(crate) fn waiting(&self, what: impl Into<String>, until: impl Into<String>) -> Waiting {
         self.waits.begin(what, until)
     }
 
-    /// Says what comes next, and that it is waited for until the next one, or until the returned closure is gone.
+    /// Says what comes next, and that it is waited for until the next one, or until the returned
+    /// closure is gone.
     pub(crate) fn steps(&self, until: impl Into<String>) -> impl Fn(&str) {
         let (until, present) = (until.into(), Mutex::new(None));
         move |text: &str| {
@@ -108,7 +118,9 @@ impl Progress {
             Some(terminal) => terminal.spinner.set_message(text),
             None if self.quiet => {}
             None => {
-                let Ok(mut last) = self.last_plain.lock() else { return };
+                let Ok(mut last) = self.last_plain.lock() else {
+                    return;
+                };
                 if last.is_none_or(|at| at.elapsed() >= PLAIN_EVERY) {
                     *last = Some(Instant::now());
                     say(&text);
@@ -119,7 +131,10 @@ impl Progress {
 
     /// A warning: shown also with `--quiet`.
     pub(crate) fn warn(&self, text: &str) {
-        self.print(&format!("warning: {}", clean(&open_files::explained(text.to_owned()))));
+        self.print(&format!(
+            "warning: {}",
+            clean(&open_files::explained(text.to_owned()))
+        ));
     }
 
     /// A place for lines that are renewed together, below `title` on a terminal.
@@ -127,9 +142,21 @@ impl Progress {
         if let Some(terminal) = &self.terminal {
             terminal.spinner.set_message(clean(title));
         }
-        let add = |terminal: &Terminal| terminal.all.add(ProgressBar::new_spinner().with_style(style("  {wide_msg}")));
-        let bars = self.terminal.iter().flat_map(|terminal| (0..lines).map(move |_| add(terminal))).collect();
-        Board { progress: self, bars, drawn: None }
+        let add = |terminal: &Terminal| {
+            terminal
+                .all
+                .add(ProgressBar::new_spinner().with_style(style("  {wide_msg}")))
+        };
+        let bars = self
+            .terminal
+            .iter()
+            .flat_map(|terminal| (0..lines).map(move |_| add(terminal)))
+            .collect();
+        Board {
+            progress: self,
+            bars,
+            drawn: None,
+        }
     }
 
     /// Takes the spinner away before the report is printed.
@@ -147,7 +174,8 @@ impl Progress {
     }
 }
 
-/// Lines that are renewed together, below each other on a terminal, every ten seconds elsewhere; gone when it is dropped.
+/// Lines that are renewed together, below each other on a terminal, every ten seconds elsewhere;
+/// gone when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Board<'a> {
     progress: &'a Progress,
@@ -189,7 +217,10 @@ impl Drop for Board<'_> {
     fn drop(&mut self) {
         for bar in &self.bars {
             bar.finish_and_clear();
-            self.progress.terminal.iter().for_each(|terminal| terminal.all.remove(bar));
+            self.progress
+                .terminal
+                .iter()
+                .for_each(|terminal| terminal.all.remove(bar));
         }
         if let Some(terminal) = &self.progress.terminal {
             terminal.spinner.set_message("");
@@ -264,11 +295,20 @@ mod tests {
         let progress = Progress::on(Some(terminal), false);
         let mut board = progress.board("phase alone", 2);
         assert!(board.wants(Instant::now()));
-        board.draw(Instant::now(), &["a".repeat(100), "red \u{1b}[31mtext".to_owned()]);
+        board.draw(
+            Instant::now(),
+            &["a".repeat(100), "red \u{1b}[31mtext".to_owned()],
+        );
         drop(board);
         let written = screen.0.lock().unwrap().clone();
-        assert!(written.contains(&"a".repeat(28)) && !written.contains(&"a".repeat(29)), "{written:?}");
-        assert!(written.contains("red text") && written.contains("phase alone"), "{written:?}");
+        assert!(
+            written.contains(&"a".repeat(28)) && !written.contains(&"a".repeat(29)),
+            "{written:?}"
+        );
+        assert!(
+            written.contains("red text") && written.contains("phase alone"),
+            "{written:?}"
+        );
     }
 
     #[test]
@@ -279,6 +319,9 @@ mod tests {
         assert!(!quiet.board("", 1).wants(now) && board.wants(now));
         board.draw(now, &[]);
         let after = |seconds| now + Duration::from_secs(seconds);
-        assert_eq!([1, 9, 10, 11].map(|seconds| board.wants(after(seconds))), [false, false, true, true]);
+        assert_eq!(
+            [1, 9, 10, 11].map(|seconds| board.wants(after(seconds))),
+            [false, false, true, true]
+        );
     }
 }

@@ -29,7 +29,10 @@ pub(crate) fn report(arguments: &ReportArguments) -> Result<Done, CliError> {
     check_reports(&arguments.reports)?;
     let folder = runs::find(arguments.run.as_deref())?;
     let progress = Progress::plain();
-    let _analysing = progress.waiting("analysing the run", "until its files are read and its reports made");
+    let _analysing = progress.waiting(
+        "analysing the run",
+        "until its files are read and its reports made",
+    );
     let analysis = analyse_folder(&folder)?;
     // What can't be written does not keep the report from being printed.
     let written = write_reports(&folder, &analysis, &arguments.reports);
@@ -41,5 +44,8 @@ pub(crate) fn report(arguments: &ReportArguments) -> Result<Done, CliError> {
 /// Colours on a terminal only, and never with NO_COLOR.
 pub(crate) fn terminal_style() -> TextStyle {
     let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    TextStyle { color, ..TextStyle::default() }
+    TextStyle {
+        color,
+        ..TextStyle::default()
+    }
 }

@@ -55,10 +55,12 @@ pub(crate) struct RunArguments {
     /// Cores of the load threads, one for each in their order, e.g. 0,2 or 0-3
     #[arg(long, value_name = "CORES")]
     pub(crate) pin: Option<String>,
-    /// Send within microseconds of the planned moment: load threads spin the last 0.2 ms; needs 3 cores
+    /// Send within microseconds of the planned moment: load threads spin the last 0.2 ms; needs 3
+    /// cores
     #[arg(long)]
     pub(crate) precise: bool,
-    /// How long Milvus is waited for, be it that it is not ready yet or takes no connections, e.g. 5m; before `wait` of `[milvus]`
+    /// How long Milvus is waited for, be it that it is not ready yet or takes no connections, e.g.
+    /// 5m; before `wait` of `[milvus]`
     #[arg(long, value_name = "DURATION", value_parser = wait)]
     pub(crate) wait: Option<Duration>,
     /// No progress on stderr
@@ -70,9 +72,15 @@ pub(crate) struct RunArguments {
 pub(crate) fn run(arguments: &RunArguments, signals: &Signals) -> Result<Done, CliError> {
     check_reports(&arguments.reports)?;
     if arguments.repeat > 1 && arguments.out.is_some() {
-        return Err(CliError::new("--out names one folder and --repeat makes several: name their parent with --results"));
+        return Err(CliError::new(
+            "--out names one folder and --repeat makes several: name their parent with --results",
+        ));
     }
-    let reading = if arguments.quiet { Progress::new(true) } else { Progress::plain() };
+    let reading = if arguments.quiet {
+        Progress::new(true)
+    } else {
+        Progress::plain()
+    };
     let mut plan = read_plan(&arguments.scenario, arguments.wait, &reading)?;
     signals.enter(Stage::Measuring);
     let ended = rounds(arguments, &mut plan, signals);
@@ -96,7 +104,12 @@ fn rounds(arguments: &RunArguments, plan: &mut Plan, signals: &Signals) -> Resul
 }
 
 /// Runs them; `folders` holds those that were begun, also where one failed.
-fn each_round(arguments: &RunArguments, plan: &mut Plan, signals: &Signals, folders: &mut Vec<RunFolder>) -> Result<Done, CliError> {
+fn each_round(
+    arguments: &RunArguments,
+    plan: &mut Plan,
+    signals: &Signals,
+    folders: &mut Vec<RunFolder>,
+) -> Result<Done, CliError> {
     let runtime = runtime()?;
     let progress = Progress::new(arguments.quiet);
     let mut worst = Done::Ok;
@@ -116,7 +129,12 @@ fn each_round(arguments: &RunArguments, plan: &mut Plan, signals: &Signals, fold
             progress.step(&format!("run {number} of {}", arguments.repeat));
         }
         plan.round = number;
-        let round = Round { arguments, progress: &progress, signals, is_first: number == 1 };
+        let round = Round {
+            arguments,
+            progress: &progress,
+            signals,
+            is_first: number == 1,
+        };
         worst = worse(worst, runtime.block_on(round.run(plan, folders))?);
     }
     Ok(worst)
@@ -132,9 +150,14 @@ struct Round<'a> {
 
 impl Round<'_> {
     async fn run(&self, plan: &mut Plan, folders: &mut Vec<RunFolder>) -> Result<Done, CliError> {
-        let mut session = Session::create(self.arguments, plan, self.progress, self.signals.clone())?;
+        let mut session =
+            Session::create(self.arguments, plan, self.progress, self.signals.clone())?;
         folders.push(session.folder.clone());
-        let ended = match self.signals.unless_asked(Asked::Nothing, self.reach(&mut session, plan)).await {
+        let ended = match self
+            .signals
+            .unless_asked(Asked::Nothing, self.reach(&mut session, plan))
+            .await
+        {
             Some(Ok(transport)) => {
                 // Milvus comes first: what is said until here is about it.
                 session.say_warnings();
@@ -145,7 +168,10 @@ impl Round<'_> {
             }
             Some(Err(error)) => {
                 session.fail(&error.message);
-                Ended { failure: Some(error), asked: self.signals.asked() }
+                Ended {
+                    failure: Some(error),
+                    asked: self.signals.asked(),
+                }
             }
             None => session.interrupted_early(),
         };
@@ -154,12 +180,21 @@ impl Round<'_> {
     }
 
     /// Milvus, which `--stack` may have to start.
-    async fn reach(&self, session: &mut Session<'_>, plan: &mut Plan) -> Result<Transport, CliError> {
+    async fn reach(
+        &self,
+        session: &mut Session<'_>,
+        plan: &mut Plan,
+    ) -> Result<Transport, CliError> {
         if self.arguments.stack {
-            session.info.warnings.extend(stack::ensure_for_run(plan, self.progress).await?);
+            session
+                .info
+                .warnings
+                .extend(stack::ensure_for_run(plan, self.progress).await?);
         }
         let reached = reach(plan, self.progress).await?;
-        let version = reached.version.unwrap_or_else(|| "unknown (GetVersion is not available)".to_owned());
+        let version = reached
+            .version
+            .unwrap_or_else(|| "unknown (GetVersion is not available)".to_owned());
         session.info.servers.insert("milvus".to_owned(), version);
         Ok(reached.transport)
     }
@@ -174,29 +209,45 @@ fn wait(text: &str) -> Result<Duration, String> {
 }
 
 fn worse(one: Done, other: Done) -> Done {
-    if other.code() > one.code() { other } else { one }
+    if other.code() > one.code() {
+        other
+    } else {
+        one
+    }
 }
 
 /// What stdout carries of several runs.
-const REPEATED: &str = "With --repeat it is one document: text and markdown one after the other, hgrm with the curve of the first run and the others as comments, \
-                        json a list, csv a table with a column `run`, junit the suites of all, html a page of pages, flamegraph one picture below the other";
+const REPEATED: &str = "With --repeat it is one document: text and markdown one after the other, \
+                        hgrm with the curve of the first run and the others as comments, json a \
+                        list, csv a table with a column `run`, junit the suites of all, html a \
+                        page of pages, flamegraph one picture below the other";
 
 /// Help of `--report`, with the formats of this build.
 pub(crate) fn reports_help() -> String {
     let names: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
-    format!("Report on stdout: {} (default: text); its file is written as well", names.join(", "))
+    format!(
+        "Report on stdout: {} (default: text); its file is written as well",
+        names.join(", ")
+    )
 }
 
 /// Unknown formats are found before anything is measured.
 pub(crate) fn check_reports(names: &[String]) -> Result<(), CliError> {
-    if let Some((name, feature)) = NOT_BUILT.iter().find(|(name, _)| names.iter().any(|asked| asked == name)) {
-        return Err(CliError::new(format!("this build has no report format {name}: install milvus-bench with `--features {feature}`")));
+    if let Some((name, feature)) = NOT_BUILT
+        .iter()
+        .find(|(name, _)| names.iter().any(|asked| asked == name))
+    {
+        return Err(CliError::new(format!(
+            "this build has no report format {name}: install milvus-bench with `--features \
+             {feature}`"
+        )));
     }
     let known: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
     match names.iter().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => {
-            Err(CliError::new(format!("unknown report format {name:?}: the formats are {}; give --report once for each", known.join(", "))))
-        }
+        Some(name) => Err(CliError::new(format!(
+            "unknown report format {name:?}: the formats are {}; give --report once for each",
+            known.join(", ")
+        ))),
         None => Ok(()),
     }
 }

@@ -1,8 +1,9 @@
 //! Ctrl-C, SIGTERM and SIGHUP: what they ask for depends on what would be lost.
 //!
-//! While nothing would be, the first one leaves at once. A measurement is ended, and what was measured is kept and reported. A report
-//! that is being made gets a moment. A second Ctrl-C leaves at once in any case; a second SIGTERM or SIGHUP does not, since a terminal
-//! that is closed and a supervisor may send several.
+//! While nothing would be, the first one leaves at once. A measurement is ended, and what was
+//! measured is kept and reported. A report that is being made gets a moment. A second Ctrl-C leaves
+//! at once in any case; a second SIGTERM or SIGHUP does not, since a terminal that is closed and a
+//! supervisor may send several.
 
 use std::time::Duration;
 
@@ -64,7 +65,11 @@ impl Signals {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
         // `nohup` is a wish that listening would undo.
-        let mut hang_up = if is_ignored(HANG_UP) { None } else { Some(signal(SignalKind::hangup()).map_err(failed)?) };
+        let mut hang_up = if is_ignored(HANG_UP) {
+            None
+        } else {
+            Some(signal(SignalKind::hangup()).map_err(failed)?)
+        };
         let (sender, asked) = watch::channel(Asked::Nothing);
         let (leaver, leave) = watch::channel(false);
         let (stage, present) = watch::channel(Stage::Free);
@@ -100,21 +105,35 @@ impl Signals {
                 if wish == Asked::Interrupt {
                     say(match at {
                         Stage::Finishing => {
-                            "interrupted: finishing the report; press Ctrl-C again to leave at once, and `milvus-bench report` makes it later"
+                            "interrupted: finishing the report; press Ctrl-C again to leave at \
+                             once, and `milvus-bench report` makes it later"
                         }
-                        _ => "interrupted: ending the measurement and keeping what was measured; press Ctrl-C again to leave at once",
+                        _ => {
+                            "interrupted: ending the measurement and keeping what was measured; \
+                             press Ctrl-C again to leave at once"
+                        }
                     });
                 } else if !std::mem::replace(&mut terminated, true) {
                     say(&match at {
-                        Stage::Finishing => format!("ended by {name}: finishing the report; `milvus-bench report` makes it later"),
+                        Stage::Finishing => format!(
+                            "ended by {name}: finishing the report; `milvus-bench report` makes \
+                             it later"
+                        ),
                         _ => {
-                            format!("ended by {name}: the measurement ends, what was measured is kept, and server spans are not waited for")
+                            format!(
+                                "ended by {name}: the measurement ends, what was measured is \
+                                 kept, and server spans are not waited for"
+                            )
                         }
                     });
                 }
             }
         });
-        Ok(Self { asked, leave, stage })
+        Ok(Self {
+            asked,
+            leave,
+            stage,
+        })
     }
 
     /// From now on a signal loses something else.
@@ -144,15 +163,21 @@ impl Signals {
         self.wait_for_more_than(Asked::Nothing).await;
     }
 
-    /// Returns when what is under way is not to be waited for; everything measured is on disk but the last second.
+    /// Returns when what is under way is not to be waited for; everything measured is on disk but
+    /// the last second.
     pub(crate) async fn leave(&mut self) {
         if self.leave.wait_for(|leave| *leave).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// What `work` gives; None, and `work` is dropped, when more is asked for than `before`, or was already.
-    pub(crate) async fn unless_asked<T>(&self, before: Asked, work: impl Future<Output = T>) -> Option<T> {
+    /// What `work` gives; None, and `work` is dropped, when more is asked for than `before`, or was
+    /// already.
+    pub(crate) async fn unless_asked<T>(
+        &self,
+        before: Asked,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
         let mut signals = self.clone();
         tokio::select! {
             done = work => Some(done),
@@ -172,7 +197,9 @@ fn is_ignored(number: u32) -> bool {
 
 /// The signals that a process ignores, a bit for each, from its `status`.
 fn ignored(status: &str) -> Option<u64> {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))?;
     u64::from_str_radix(mask.trim(), 16).ok()
 }
 
@@ -182,7 +209,10 @@ mod tests {
 
     #[test]
     fn ignored_signals_are_read_from_the_mask() {
-        assert_eq!(ignored("Name:\tx\nSigBlk:\tff\nSigIgn:\t0000000000001001\nSigCgt:\t0\n"), Some(0x1001));
+        assert_eq!(
+            ignored("Name:\tx\nSigBlk:\tff\nSigIgn:\t0000000000001001\nSigCgt:\t0\n"),
+            Some(0x1001)
+        );
         assert_eq!((ignored(""), ignored("SigIgn:\tx")), (None, None));
     }
 }

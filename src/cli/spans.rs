@@ -30,7 +30,8 @@ pub(crate) struct SpansArguments {
     /// Its address; default: that of the run's scenario
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
-    /// Header of every request to the source, its value from an environment variable, e.g. authorization=JAEGER_TOKEN
+    /// Header of every request to the source, its value from an environment variable, e.g.
+    /// authorization=JAEGER_TOKEN
     #[arg(long, value_name = "NAME=VARIABLE")]
     header_env: Vec<String>,
     /// Longest time of reading, in seconds
@@ -44,40 +45,86 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     let reader = RunReader::open(folder.path()).map_err(CliError::new)?;
     // Written again below, it would look as if it had never been changed.
     if let Some(sentence) = reader.changed_info() {
-        return Err(CliError::new(format!("{}: {sentence}", folder.path().display())));
+        return Err(CliError::new(format!(
+            "{}: {sentence}",
+            folder.path().display()
+        )));
     }
     let mut info = reader.info().clone();
-    let planned = |key: &str| info.plan.pointer(&format!("/tracing/spans/{key}")).and_then(|value| value.as_str()).map(str::to_owned);
-    let name = arguments.source.clone().or_else(|| planned("source")).unwrap_or_else(|| "auto".to_owned());
+    let planned = |key: &str| {
+        info.plan
+            .pointer(&format!("/tracing/spans/{key}"))
+            .and_then(|value| value.as_str())
+            .map(str::to_owned)
+    };
+    let name = arguments
+        .source
+        .clone()
+        .or_else(|| planned("source"))
+        .unwrap_or_else(|| "auto".to_owned());
     let endpoint = arguments.endpoint.clone().or_else(|| planned("endpoint"));
     // Another endpoint is another Jaeger.
-    let admin = if arguments.endpoint.is_some() { None } else { planned("admin") };
+    let admin = if arguments.endpoint.is_some() {
+        None
+    } else {
+        planned("admin")
+    };
     let entry = find_source(&name).filter(|entry| !matches!(entry.name, "embedded" | "none"));
     let entry = entry.ok_or_else(|| {
         CliError::new(format!(
-            "spans can't be fetched again from source {name:?}: name one that keeps them, --source jaeger, jaeger-json or auto"
+            "spans can't be fetched again from source {name:?}: name one that keeps them, \
+             --source jaeger, jaeger-json or auto"
         ))
     })?;
     let environment = |name: &str| std::env::var(name).ok();
-    let headers = arguments.header_env.iter().map(|text| header(text, &environment)).collect::<Result<Vec<_>, _>>()?;
+    let headers = arguments
+        .header_env
+        .iter()
+        .map(|text| header(text, &environment))
+        .collect::<Result<Vec<_>, _>>()?;
     let progress = Progress::new(false);
     for name in left_out(&info, &headers) {
-        progress.warn(&format!("the run sent the header {name} to its span source: give it with --header-env {name}=VARIABLE"));
+        progress.warn(&format!(
+            "the run sent the header {name} to its span source: give it with --header-env \
+             {name}=VARIABLE"
+        ));
     }
     let [spans, aside] = ["spans.jsonl", "spans.jsonl.changed"].map(|name| folder.file(name));
-    // What was fetched before is kept beside what is fetched now, unless it can't be told from what was changed.
-    let set_aside = reader.changed_file("spans.jsonl").is_some() && std::fs::rename(&spans, &aside).is_ok();
+    // What was fetched before is kept beside what is fetched now, unless it can't be told from what
+    // was changed.
+    let set_aside =
+        reader.changed_file("spans.jsonl").is_some() && std::fs::rename(&spans, &aside).is_ok();
     if set_aside {
-        progress.warn("spans.jsonl was changed since the run was complete: it is now spans.jsonl.changed, and nothing of it is kept");
+        progress.warn(
+            "spans.jsonl was changed since the run was complete: it is now spans.jsonl.changed, \
+             and nothing of it is kept",
+        );
     }
     let fetched = runtime()?.block_on(async {
-        let options = SourceOptions { endpoint, admin, headers, ..SourceOptions::default() };
+        let options = SourceOptions {
+            endpoint,
+            admin,
+            headers,
+            ..SourceOptions::default()
+        };
         let deadline = Duration::from_secs(arguments.deadline);
         let ended = Instant::now();
-        let opening = progress.waiting(format!("opening the source of spans {}", entry.name), within(deadline));
-        let source = open_until(entry, &options, ended + deadline, &|error| progress.now(&collect::waiting(&error.text))).await;
+        let opening = progress.waiting(
+            format!("opening the source of spans {}", entry.name),
+            within(deadline),
+        );
+        let source = open_until(entry, &options, ended + deadline, &|error| {
+            progress.now(&collect::waiting(&error.text))
+        })
+        .await;
         drop(opening);
-        let fetched = collect::read_again(&folder, source.map_err(CliError::new)?, (ended, deadline), &progress).await;
+        let fetched = collect::read_again(
+            &folder,
+            source.map_err(CliError::new)?,
+            (ended, deadline),
+            &progress,
+        )
+        .await;
         // What run.json says of the earlier reading is worth more.
         nothing_read(&fetched).map_or(Ok(fetched), |why| Err(CliError::new(why)))
     });
@@ -93,7 +140,10 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     info.fetch = Some(fetched);
     folder.note_file("spans.jsonl", &mut info);
     folder.write_info(&info).map_err(CliError::new)?;
-    let _analysing = progress.waiting("analysing the run", "until its files are read and its reports made");
+    let _analysing = progress.waiting(
+        "analysing the run",
+        "until its files are read and its reports made",
+    );
     let analysis = analyse_folder(&folder)?;
     let written = write_reports(&folder, &analysis, &[]);
     print(&to_print(&analysis, &[])?)?;
@@ -102,16 +152,23 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
 }
 
 /// `NAME=VARIABLE` as the header with the variable's value, which is not shown in any message.
-fn header(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<(String, String), CliError> {
-    let named = text.split_once('=').filter(|(name, variable)| !name.is_empty() && !variable.is_empty());
+fn header(
+    text: &str,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<(String, String), CliError> {
+    let named = text
+        .split_once('=')
+        .filter(|(name, variable)| !name.is_empty() && !variable.is_empty());
     let (name, variable) = named.ok_or_else(|| {
         CliError::new(
-            "--header-env takes the name of a header and that of an environment variable: write for example authorization=JAEGER_TOKEN",
+            "--header-env takes the name of a header and that of an environment variable: write \
+             for example authorization=JAEGER_TOKEN",
         )
     })?;
     let value = environment(variable).filter(|value| !value.is_empty()).ok_or_else(|| {
         CliError::new(format!(
-            "--header-env {name}={variable}: {variable} is not set in the environment, or empty; set it to the header's value"
+            "--header-env {name}={variable}: {variable} is not set in the environment, or empty; \
+             set it to the header's value"
         ))
     })?;
     Ok((name.to_lowercase(), value))
@@ -119,9 +176,18 @@ fn header(text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<(S
 
 /// Headers of the run's scenario that are not given; run.json has their names, never their values.
 fn left_out(info: &RunInfo, given: &[(String, String)]) -> Vec<String> {
-    let planned = info.plan.pointer("/tracing/spans/headers").and_then(|names| names.as_array());
-    let names = planned.into_iter().flatten().filter_map(|name| name.as_str());
-    names.filter(|name| !given.iter().any(|(known, _)| known == name)).map(str::to_owned).collect()
+    let planned = info
+        .plan
+        .pointer("/tracing/spans/headers")
+        .and_then(|names| names.as_array());
+    let names = planned
+        .into_iter()
+        .flatten()
+        .filter_map(|name| name.as_str());
+    names
+        .filter(|name| !given.iter().any(|(known, _)| known == name))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Why nothing at all was read: nobody answered, or nobody answered with a trace.
@@ -129,7 +195,10 @@ fn nothing_read(fetched: &FetchInfo) -> Option<String> {
     if fetched.source == "none" {
         return Some(fetched.remark.clone());
     }
-    fetched.error.clone().filter(|_| fetched.not_fetched == fetched.asked)
+    fetched
+        .error
+        .clone()
+        .filter(|_| fetched.not_fetched == fetched.asked)
 }
 
 #[cfg(test)]
@@ -138,10 +207,19 @@ mod tests {
 
     #[track_caller]
     fn check_header(text: &str, expected: Result<(&str, &str), &str>) {
-        let environment =
-            |name: &str| ["TOKEN", "EMPTY"].contains(&name).then(|| if name == "TOKEN" { "Bearer x".to_owned() } else { String::new() });
+        let environment = |name: &str| {
+            ["TOKEN", "EMPTY"].contains(&name).then(|| {
+                if name == "TOKEN" {
+                    "Bearer x".to_owned()
+                } else {
+                    String::new()
+                }
+            })
+        };
         match (header(text, &environment), expected) {
-            (Ok((name, value)), Ok(expected)) => assert_eq!((name.as_str(), value.as_str()), expected),
+            (Ok((name, value)), Ok(expected)) => {
+                assert_eq!((name.as_str(), value.as_str()), expected)
+            }
             (Err(error), Err(words)) => assert!(error.message.contains(words), "{error}"),
             (found, _) => panic!("{text}: {found:?}"),
         }
@@ -169,9 +247,19 @@ mod tests {
         assert_eq!(nothing_read(&fetched(5, 0, None)), None);
         assert_eq!(nothing_read(&fetched(0, 0, None)), None);
         assert_eq!(nothing_read(&fetched(5, 4, Some("gone"))), None);
-        assert_eq!(nothing_read(&fetched(5, 5, Some("gone"))).as_deref(), Some("gone"));
-        assert_eq!(nothing_read(&fetched(0, 0, Some("requests.jsonl is damaged"))).as_deref(), Some("requests.jsonl is damaged"));
-        let none = FetchInfo { source: "none".to_owned(), remark: "nobody answers".to_owned(), ..FetchInfo::default() };
+        assert_eq!(
+            nothing_read(&fetched(5, 5, Some("gone"))).as_deref(),
+            Some("gone")
+        );
+        assert_eq!(
+            nothing_read(&fetched(0, 0, Some("requests.jsonl is damaged"))).as_deref(),
+            Some("requests.jsonl is damaged")
+        );
+        let none = FetchInfo {
+            source: "none".to_owned(),
+            remark: "nobody answers".to_owned(),
+            ..FetchInfo::default()
+        };
         assert_eq!(nothing_read(&none).as_deref(), Some("nobody answers"));
     }
 }

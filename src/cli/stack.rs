@@ -51,7 +51,9 @@ pub(crate) fn stack(arguments: &StackArguments, signals: &Signals) -> Result<Don
         StackCommand::Up => {
             // Left half way, it would leave servers behind.
             signals.enter(Stage::Measuring);
-            let Some(stack) = runtime.block_on(signals.unless_asked(Asked::Nothing, up(&options, &progress))) else {
+            let Some(stack) =
+                runtime.block_on(signals.unless_asked(Asked::Nothing, up(&options, &progress)))
+            else {
                 return Ok(signals.asked().done().unwrap_or(Done::Interrupted));
             };
             let stack = stack?;
@@ -66,55 +68,89 @@ pub(crate) fn stack(arguments: &StackArguments, signals: &Signals) -> Result<Don
                 return Err(CliError::new(problem));
             }
             print(describe_status(&status).as_bytes())?;
-            Ok(if status.healthy { Done::Ok } else { Done::Failed })
+            Ok(if status.healthy {
+                Done::Ok
+            } else {
+                Done::Failed
+            })
         }
         StackCommand::Down => {
-            let report = runtime.block_on(stack::down(&options.folder, &progress.steps(ENDING))).map_err(CliError::new)?;
+            let report = runtime
+                .block_on(stack::down(&options.folder, &progress.steps(ENDING)))
+                .map_err(CliError::new)?;
             progress.end();
-            let text =
-                if report.ended.is_empty() { "nothing was running\n".to_owned() } else { format!("ended {}\n", report.ended.join(", ")) };
+            let text = if report.ended.is_empty() {
+                "nothing was running\n".to_owned()
+            } else {
+                format!("ended {}\n", report.ended.join(", "))
+            };
             print(text.as_bytes())?;
             Ok(Done::Ok)
         }
     }
 }
 
-/// Starts the stack and sends the probe: it counts as up when a traced search came back with a span of the engine.
+/// Starts the stack and sends the probe: it counts as up when a traced search came back with a span
+/// of the engine.
 async fn up(options: &StackOptions, progress: &Progress) -> Result<Stack, CliError> {
-    let stack = stack::up(options, &progress.steps("`milvus-bench stack down` undoes it")).await.map_err(CliError::new)?;
+    let stack = stack::up(
+        options,
+        &progress.steps("`milvus-bench stack down` undoes it"),
+    )
+    .await
+    .map_err(CliError::new)?;
     for remark in &stack.remarks {
         progress.step(remark);
     }
     if let Some(jaeger) = &stack.jaeger_grpc
         && stack.started
     {
-        let target =
-            ProbeTarget { milvus: stack.milvus_uri.clone(), jaeger: jaeger.clone(), otlp: stack.otlp.clone(), deadline: PROBE_DEADLINE };
+        let target = ProbeTarget {
+            milvus: stack.milvus_uri.clone(),
+            jaeger: jaeger.clone(),
+            otlp: stack.otlp.clone(),
+            deadline: PROBE_DEADLINE,
+        };
         let say = progress.steps(within(PROBE_DEADLINE));
         say("sending a traced search through Milvus to Jaeger and back");
         if let Err(error) = probe::probe(&target).await {
             // A stack that does not trace is no stack; what was started is not left behind.
             let ended = stack::down(&options.folder, &progress.steps(ENDING)).await;
-            let also = ended.err().map(|error| format!("; it could not be ended either: {error}")).unwrap_or_default();
-            return Err(CliError::new(format!("the stack runs but does not trace: {error}{also}")));
+            let also = ended
+                .err()
+                .map(|error| format!("; it could not be ended either: {error}"))
+                .unwrap_or_default();
+            return Err(CliError::new(format!(
+                "the stack runs but does not trace: {error}{also}"
+            )));
         }
     }
     Ok(stack)
 }
 
-/// `run --stack`: nothing if Milvus answers at the plan's URI already. Without a Jaeger the run is its own receiver, which
-/// is a warning of the run.
-pub(crate) async fn ensure_for_run(plan: &mut Plan, progress: &Progress) -> Result<Option<Warning>, CliError> {
+/// `run --stack`: nothing if Milvus answers at the plan's URI already. Without a Jaeger the run is
+/// its own receiver, which is a warning of the run.
+pub(crate) async fn ensure_for_run(
+    plan: &mut Plan,
+    progress: &Progress,
+) -> Result<Option<Warning>, CliError> {
     let options = StackOptions::default_ports().map_err(CliError::new)?;
     if probe::answers(&plan.milvus.uri).await {
-        progress.step(&format!("{} answers already: leaving it as it is", plan.milvus.uri));
-        let ours = stack::status(&options.folder).await.stack.filter(|stack| probe::is_same_place(&plan.milvus.uri, &stack.milvus_uri));
+        progress.step(&format!(
+            "{} answers already: leaving it as it is",
+            plan.milvus.uri
+        ));
+        let ours = stack::status(&options.folder)
+            .await
+            .stack
+            .filter(|stack| probe::is_same_place(&plan.milvus.uri, &stack.milvus_uri));
         return Ok(ours.and_then(|stack| without_jaeger(plan, &stack)));
     }
     let local = format!("http://127.0.0.1:{}", options.ports.milvus);
     if !probe::is_same_place(&plan.milvus.uri, &local) {
         return Err(CliError::new(format!(
-            "nothing answers at {}, and --stack starts Milvus at {local}: leave the scenario's uri out, or name that one",
+            "nothing answers at {}, and --stack starts Milvus at {local}: leave the scenario's \
+             uri out, or name that one",
             plan.milvus.uri
         )));
     }
@@ -129,8 +165,14 @@ fn without_jaeger(plan: &mut Plan, stack: &Stack) -> Option<Warning> {
     }
     "embedded".clone_into(&mut plan.tracing.source);
     plan.tracing.listen = stack.otlp.trim_start_matches("http://").to_owned();
-    let reason = stack.remarks.iter().find(|remark| remark.contains("Jaeger")).cloned();
-    Some(Warning::NoJaeger { reason: reason.unwrap_or_else(|| "the local stack has none".to_owned()) })
+    let reason = stack
+        .remarks
+        .iter()
+        .find(|remark| remark.contains("Jaeger"))
+        .cloned();
+    Some(Warning::NoJaeger {
+        reason: reason.unwrap_or_else(|| "the local stack has none".to_owned()),
+    })
 }
 
 fn describe(stack: &Stack) -> String {
@@ -165,6 +207,10 @@ fn describe_status(status: &stack::StackStatus) -> String {
             process.log.display()
         ));
     }
-    text.push_str(if status.healthy { "healthy\n" } else { "not healthy: `milvus-bench stack up` starts it anew\n" });
+    text.push_str(if status.healthy {
+        "healthy\n"
+    } else {
+        "not healthy: `milvus-bench stack up` starts it anew\n"
+    });
     text
 }

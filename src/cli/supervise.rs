@@ -1,4 +1,5 @@
-//! A command on a thread of its own, so that a signal ends the program whatever is under way there: by returning through `main`.
+//! A command on a thread of its own, so that a signal ends the program whatever is under way there:
+//! by returning through `main`.
 
 use super::{
     CliError, Done,
@@ -7,7 +8,8 @@ use super::{
     signals::{Signals, Stage},
 };
 
-/// Carries out `work`, until it ends or a signal leaves it; `when_free` is said where it had not even begun.
+/// Carries out `work`, until it ends or a signal leaves it; `when_free` is said where it had not
+/// even begun.
 pub(crate) fn supervised(
     work: impl FnOnce(&Signals) -> Result<Done, CliError> + Send + 'static,
     when_free: Option<&str>,
@@ -34,9 +36,12 @@ pub(crate) fn supervised(
     match ended {
         Some(Ok(ended)) => ended,
         // It panicked, and the message has been printed.
-        Some(Err(_)) => {
-            std::panic::resume_unwind(thread.join().err().unwrap_or_else(|| Box::new("the command's thread ended without a result")))
-        }
+        Some(Err(_)) => std::panic::resume_unwind(
+            thread
+                .join()
+                .err()
+                .unwrap_or_else(|| Box::new("the command's thread ended without a result")),
+        ),
         None => {
             // Dropping it would wait for what is under way, or take the clock away from it.
             std::mem::forget(runtime);

@@ -22,8 +22,8 @@ use crate::{
 /// Arguments of `trace`.
 #[derive(Debug, Args)]
 pub(crate) struct TraceArguments {
-    /// Run folder (default: the newest below results/), then which request: the beginning of a trace id, `slowest`
-    /// (default), p50, p90, p95, p99 or p99.9
+    /// Run folder (default: the newest below results/), then which request: the beginning of a
+    /// trace id, `slowest` (default), p50, p90, p95, p99 or p99.9
     #[arg(value_names = ["RUN", "ID|slowest|p99"], num_args = 0..=2)]
     words: Vec<String>,
 }
@@ -39,15 +39,31 @@ pub(crate) fn trace(arguments: &TraceArguments) -> Result<Done, CliError> {
     let folder = runs::find(run.as_deref())?;
     let reader = RunReader::open(folder.path()).map_err(CliError::new)?;
     let progress = Progress::plain();
-    let _searching = progress.waiting("looking for the request in the run", "until its files are read");
+    let _searching = progress.waiting(
+        "looking for the request in the run",
+        "until its files are read",
+    );
     // The drawing goes to stdout; what may be wrong with it does not.
-    reader.changed_files().iter().for_each(|sentence| say(&format!("warning: {}", clean(sentence))));
+    reader
+        .changed_files()
+        .iter()
+        .for_each(|sentence| say(&format!("warning: {}", clean(sentence))));
     let spans = folder.file("spans.jsonl");
-    let traces = spans.exists().then(|| SpanReader::open(&spans)).transpose().map_err(CliError::new)?;
+    let traces = spans
+        .exists()
+        .then(|| SpanReader::open(&spans))
+        .transpose()
+        .map_err(CliError::new)?;
     let mut unread = UnreadLines::default();
-    let readable = traces.into_iter().flatten().filter_map(|trace| unread.note(trace));
+    let readable = traces
+        .into_iter()
+        .flatten()
+        .filter_map(|trace| unread.note(trace));
     let (line, trace) = analysis::pick(&reader, readable, which).map_err(CliError::new)?;
-    unread.in_words(false).iter().for_each(|sentence| say(&format!("warning: {}", clean(sentence))));
+    unread
+        .in_words(false)
+        .iter()
+        .for_each(|sentence| say(&format!("warning: {}", clean(sentence))));
     let waterfall = analysis::waterfall(&reader, &trace, &line);
     print(render_waterfall(&waterfall, terminal_style()).as_bytes())?;
     Ok(Done::Ok)

@@ -1,4 +1,5 @@
-//! What is waited for. Whatever takes longer than ten seconds is said: what, for how long so far, and until when.
+//! What is waited for. Whatever takes longer than ten seconds is said: what, for how long so far,
+//! and until when.
 
 use std::{
     fmt,
@@ -46,7 +47,9 @@ struct Wait {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
@@ -60,10 +63,15 @@ impl Shared {
 impl Waits {
     /// Tells of waits through `say`; None tells nothing.
     pub(crate) fn new(say: Option<Say>) -> Self {
-        Self(Arc::new(Shared { state: Mutex::default(), changed: Condvar::new(), say }))
+        Self(Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            say,
+        }))
     }
 
-    /// Begins a wait, which lasts as long as what is returned: `what` as a beginning of a sentence, `until` when it ends at the latest.
+    /// Begins a wait, which lasts as long as what is returned: `what` as a beginning of a sentence,
+    /// `until` when it ends at the latest.
     pub(crate) fn begin(&self, what: impl Into<String>, until: impl Into<String>) -> Waiting {
         let shared = Arc::clone(&self.0);
         let mut state = shared.state();
@@ -71,12 +79,20 @@ impl Waits {
         let number = state.begun;
         if shared.say.is_some() {
             let now = Instant::now();
-            state.waits.push(Wait { number, what: what.into(), until: until.into(), began: now, said: now });
+            state.waits.push(Wait {
+                number,
+                what: what.into(),
+                until: until.into(),
+                began: now,
+                said: now,
+            });
             if !state.started {
                 state.started = true;
                 let of_thread = Arc::clone(&shared);
                 // Without it, waits are silent, and nothing else is wrong.
-                let _ = std::thread::Builder::new().name("waits".to_owned()).spawn(move || tell(&of_thread));
+                let _ = std::thread::Builder::new()
+                    .name("waits".to_owned())
+                    .spawn(move || tell(&of_thread));
             } else if state.idle {
                 shared.changed.notify_one();
             }
@@ -109,7 +125,11 @@ impl Drop for Waiting {
 /// `at most 60 s`.
 pub(crate) fn within(limit: Duration) -> String {
     let whole = limit.as_secs();
-    if whole > 0 { format!("at most {whole} s") } else { format!("at most {} ms", limit.as_millis()) }
+    if whole > 0 {
+        format!("at most {whole} s")
+    } else {
+        format!("at most {} ms", limit.as_millis())
+    }
 }
 
 /// The thread: sleeps until a wait has lasted, and without an end while there is none.
@@ -127,12 +147,26 @@ fn tell(shared: &Shared) {
         }
         state.idle = state.waits.is_empty();
         state = if state.idle {
-            shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+            shared
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner)
         } else {
             // A wait that began later is due later.
-            let due = state.waits.iter().map(|wait| wait.said + EVERY).min().unwrap_or_else(Instant::now);
-            let pause = due.saturating_duration_since(Instant::now()).max(Duration::from_millis(10));
-            shared.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0
+            let due = state
+                .waits
+                .iter()
+                .map(|wait| wait.said + EVERY)
+                .min()
+                .unwrap_or_else(Instant::now);
+            let pause = due
+                .saturating_duration_since(Instant::now())
+                .max(Duration::from_millis(10));
+            shared
+                .changed
+                .wait_timeout(state, pause)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0
         };
     }
 }
@@ -141,8 +175,18 @@ impl State {
     /// What is to be said now: of the waits within each other that are due, the innermost.
     fn lines(&mut self, now: Instant) -> Vec<String> {
         let is_due = |wait: &Wait| now.saturating_duration_since(wait.said) >= EVERY;
-        let Some(line) = self.waits.iter().rfind(|wait| is_due(wait)).map(|wait| wait.line(now)) else { return Vec::new() };
-        self.waits.iter_mut().filter(|wait| is_due(wait)).for_each(|wait| wait.said = now);
+        let Some(line) = self
+            .waits
+            .iter()
+            .rfind(|wait| is_due(wait))
+            .map(|wait| wait.line(now))
+        else {
+            return Vec::new();
+        };
+        self.waits
+            .iter_mut()
+            .filter(|wait| is_due(wait))
+            .for_each(|wait| wait.said = now);
         vec![line]
     }
 }
@@ -159,28 +203,57 @@ mod tests {
     use super::*;
 
     fn wait(number: u64, what: &str, began: Instant) -> Wait {
-        Wait { number, what: what.to_owned(), until: within(Duration::from_secs(60)), began, said: began }
+        Wait {
+            number,
+            what: what.to_owned(),
+            until: within(Duration::from_secs(60)),
+            began,
+            said: began,
+        }
     }
 
     #[test]
     fn a_wait_is_told_after_ten_seconds_and_every_ten() {
         let began = Instant::now();
-        let mut state = State { waits: vec![wait(1, "waiting for x", began)], ..State::default() };
+        let mut state = State {
+            waits: vec![wait(1, "waiting for x", began)],
+            ..State::default()
+        };
         let mut said = Vec::new();
         for second in 0..=25 {
             said.extend(state.lines(began + Duration::from_secs(second)));
         }
-        assert_eq!(said, ["waiting for x: 10 s so far, at most 60 s", "waiting for x: 20 s so far, at most 60 s"]);
+        assert_eq!(
+            said,
+            [
+                "waiting for x: 10 s so far, at most 60 s",
+                "waiting for x: 20 s so far, at most 60 s"
+            ]
+        );
     }
 
     #[test]
     fn of_waits_within_each_other_the_innermost_that_lasts_is_told() {
         let began = Instant::now();
         let second = |second| began + Duration::from_secs(second);
-        let waits = vec![wait(1, "the whole", began), wait(2, "a part", second(1)), wait(3, "a moment", second(11))];
-        let mut state = State { waits, ..State::default() };
-        assert_eq!(state.lines(second(12)), ["a part: 11 s so far, at most 60 s"]);
-        assert_eq!(state.lines(second(13)), Vec::<String>::new(), "the whole was told with its part");
+        let waits = vec![
+            wait(1, "the whole", began),
+            wait(2, "a part", second(1)),
+            wait(3, "a moment", second(11)),
+        ];
+        let mut state = State {
+            waits,
+            ..State::default()
+        };
+        assert_eq!(
+            state.lines(second(12)),
+            ["a part: 11 s so far, at most 60 s"]
+        );
+        assert_eq!(
+            state.lines(second(13)),
+            Vec::<String>::new(),
+            "the whole was told with its part"
+        );
     }
 
     #[test]

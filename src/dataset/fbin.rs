@@ -1,7 +1,8 @@
 //! `format = "fbin"`: files of the big-ann-benchmarks.
 //!
-//! Vectors: u32 n, u32 dim, then n * dim f32. Everything is little-endian. The rows stay in their file and are read by position; queries
-//! and truth are kept in memory. Files that are something else are named as what they are ([`super::kind`]).
+//! Vectors: u32 n, u32 dim, then n * dim f32. Everything is little-endian. The rows stay in their
+//! file and are read by position; queries and truth are kept in memory. Files that are something
+//! else are named as what they are ([`super::kind`]).
 
 use std::{
     fs::File,
@@ -10,10 +11,16 @@ use std::{
     sync::Arc,
 };
 
-use super::{Dataset, DatasetEntry, DatasetError, DatasetOptions, MAX_DIM, MAX_IN_MEMORY, OpenError, Truth, ibin, kind};
+use super::{
+    Dataset, DatasetEntry, DatasetError, DatasetOptions, MAX_DIM, MAX_IN_MEMORY, OpenError, Truth,
+    ibin, kind,
+};
 
-pub(super) const ENTRY: DatasetEntry =
-    DatasetEntry { name: "fbin", summary: "files of the big-ann-benchmarks: base and queries as fbin, true neighbours as ibin", open };
+pub(super) const ENTRY: DatasetEntry = DatasetEntry {
+    name: "fbin",
+    summary: "files of the big-ann-benchmarks: base and queries as fbin, true neighbours as ibin",
+    open,
+};
 
 /// Bytes before the first value: two u32.
 pub(super) const HEADER: u64 = 8;
@@ -54,7 +61,9 @@ impl Dataset for Fbin {
     }
 
     fn read_rows(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), DatasetError> {
-        let base = self.base.as_ref().ok_or_else(|| DatasetError("the data set has queries only, no rows: give it a base file".into()))?;
+        let base = self.base.as_ref().ok_or_else(|| {
+            DatasetError("the data set has queries only, no rows: give it a base file".into())
+        })?;
         base.read(first, count, out)
     }
 
@@ -71,7 +80,9 @@ impl Dataset for Fbin {
 
 impl VectorFile {
     fn open(key: &'static str, path: &Path, options: &DatasetOptions) -> Result<Self, OpenError> {
-        let Opened { file, size, head, .. } = open_file(key, path)?;
+        let Opened {
+            file, size, head, ..
+        } = open_file(key, path)?;
         let refuse = |story: String| Err(OpenError::of_file(key, path, &story));
         let label = format!("{key} of [data.{}] ({})", options.name, path.display());
         let Some(header @ [count, dim]) = header(&head) else {
@@ -79,17 +90,35 @@ impl VectorFile {
         };
         let expected = u128::from(HEADER) + u128::from(count) * u128::from(dim) * 4;
         if u128::from(size) != expected || !(1..=MAX_DIM).contains(&dim) {
-            let known = kind::by_first_bytes(&head).or_else(|| kind::Layout { file: &file, size, header }.of_vectors());
+            let known = kind::by_first_bytes(&head).or_else(|| {
+                kind::Layout {
+                    file: &file,
+                    size,
+                    header,
+                }
+                .of_vectors()
+            });
             return refuse(known.unwrap_or_else(|| misfit(size, header, expected)));
         }
         if count == 0 {
-            return refuse(format!("has no vectors: its header says n = 0 (dimension {dim}), which must be at least 1"));
+            return refuse(format!(
+                "has no vectors: its header says n = 0 (dimension {dim}), which must be at least 1"
+            ));
         }
         let values = &head[HEADER as usize..];
         if kind::are_integers(&values[..values.len().min(4 * dim as usize)]) {
-            return refuse("holds whole numbers (i32) and no 32-bit floats: row ids are the `truth` of a data set".to_owned());
+            return refuse(
+                "holds whole numbers (i32) and no 32-bit floats: row ids are the `truth` of a \
+                 data set"
+                    .to_owned(),
+            );
         }
-        Ok(Self { file, label, count: u64::from(count), dim })
+        Ok(Self {
+            file,
+            label,
+            count: u64::from(count),
+            dim,
+        })
     }
 
     /// Reads all rows once, where they are not too many.
@@ -100,28 +129,42 @@ impl VectorFile {
         let mut rows = Vec::new();
         for first in (0..self.count).step_by(ROWS_LOOKED_AT as usize) {
             rows.clear();
-            self.read(first, ROWS_LOOKED_AT.min(self.count - first), &mut rows).map_err(|error| OpenError::named(key, &error.0))?;
+            self.read(first, ROWS_LOOKED_AT.min(self.count - first), &mut rows)
+                .map_err(|error| OpenError::named(key, &error.0))?;
         }
         Ok(())
     }
 
     fn read(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), DatasetError> {
         if first.checked_add(count).is_none_or(|end| end > self.count) {
-            return Err(DatasetError(format!("{} has {} rows, asked were {count} from row {first} on", self.label, self.count)));
+            return Err(DatasetError(format!(
+                "{} has {} rows, asked were {count} from row {first} on",
+                self.label, self.count
+            )));
         }
         let row = 4 * u64::from(self.dim);
         let start = out.len();
         out.resize(start + (count * row) as usize, 0);
-        self.file.read_exact_at(&mut out[start..], HEADER + first * row).map_err(|error| {
-            out.truncate(start);
-            DatasetError(format!("{} can't be read at row {first} ({error}): it must not change while it is used", self.label))
-        })?;
+        self.file
+            .read_exact_at(&mut out[start..], HEADER + first * row)
+            .map_err(|error| {
+                out.truncate(start);
+                DatasetError(format!(
+                    "{} can't be read at row {first} ({error}): it must not change while it is \
+                     used",
+                    self.label
+                ))
+            })?;
         match first_not_finite(&out[start..]) {
             None => Ok(()),
             Some(at) => {
                 out.truncate(start);
                 let vector = first + at as u64 / u64::from(self.dim);
-                Err(DatasetError(format!("{} holds NaN or infinity in vector {vector}: every value must be a finite number", self.label)))
+                Err(DatasetError(format!(
+                    "{} holds NaN or infinity in vector {vector}: every value must be a finite \
+                     number",
+                    self.label
+                )))
             }
         }
     }
@@ -130,7 +173,8 @@ impl VectorFile {
         let fault = |message: String| OpenError::named(key, &message);
         check_memory(&self.label, self.count * 4 * u64::from(self.dim)).map_err(fault)?;
         let mut out = Vec::new();
-        self.read(0, self.count, &mut out).map_err(|DatasetError(message)| fault(message))?;
+        self.read(0, self.count, &mut out)
+            .map_err(|DatasetError(message)| fault(message))?;
         Ok(out)
     }
 }
@@ -145,81 +189,154 @@ pub(super) struct Opened {
 
 pub(super) fn open_file(key: &'static str, path: &Path) -> Result<Opened, OpenError> {
     let refuse = |story: String| OpenError::of_file(key, path, &story);
-    let missing = |error: std::io::Error| refuse(format!("can't be opened: {error}; paths are relative to the scenario file"));
+    let missing = |error: std::io::Error| {
+        refuse(format!(
+            "can't be opened: {error}; paths are relative to the scenario file"
+        ))
+    };
     // Looked at before it is opened, which waits for ever with a pipe.
     let kind = std::fs::metadata(path).map_err(missing)?;
     if !kind.is_file() {
-        return Err(refuse(format!("is {} and not a regular file", if kind.is_dir() { "a folder" } else { "a pipe or a device" })));
+        return Err(refuse(format!(
+            "is {} and not a regular file",
+            if kind.is_dir() {
+                "a folder"
+            } else {
+                "a pipe or a device"
+            }
+        )));
     }
     let file = File::open(path).map_err(missing)?;
-    let about = file.metadata().map_err(|error| refuse(format!("can't be read: {error}")))?;
+    let about = file
+        .metadata()
+        .map_err(|error| refuse(format!("can't be read: {error}")))?;
     let mut head = vec![0; about.len().min(kind::HEAD as u64) as usize];
-    file.read_exact_at(&mut head, 0).map_err(|error| refuse(format!("can't be read: {error}")))?;
-    Ok(Opened { file, size: about.len(), head })
+    file.read_exact_at(&mut head, 0)
+        .map_err(|error| refuse(format!("can't be read: {error}")))?;
+    Ok(Opened {
+        file,
+        size: about.len(),
+        head,
+    })
 }
 
 /// The two words of a header.
 pub(super) fn header(head: &[u8]) -> Option<[u32; 2]> {
     let (words, _) = head.as_chunks();
-    Some([u32::from_le_bytes(*words.first()?), u32::from_le_bytes(*words.get(1)?)])
+    Some([
+        u32::from_le_bytes(*words.first()?),
+        u32::from_le_bytes(*words.get(1)?),
+    ])
 }
 
 pub(super) fn too_short(size: u64) -> String {
-    if size == 0 { "is empty (0 bytes)".to_owned() } else { format!("has {size} bytes, a header alone has {HEADER}") }
+    if size == 0 {
+        "is empty (0 bytes)".to_owned()
+    } else {
+        format!("has {size} bytes, a header alone has {HEADER}")
+    }
 }
 
 /// A file that fits nothing that is known.
 fn misfit(size: u64, [count, dim]: [u32; 2], expected: u128) -> String {
     if !(1..=MAX_DIM).contains(&dim) {
-        return format!("has dimension {dim} in its header, allowed is 1 to {MAX_DIM}: is it an fbin file?");
+        return format!(
+            "has dimension {dim} in its header, allowed is 1 to {MAX_DIM}: is it an fbin file?"
+        );
     }
     let there = (size - HEADER) / (4 * u64::from(dim));
     let story = match there {
         0 => "it ends after its header, no vector is there".to_owned(),
-        there if there < u64::from(count) => format!("it is cut off ({there} of them are there), or its header is wrong"),
-        there => format!("it goes on after them, {there} are there, so the header or the file is wrong"),
+        there if there < u64::from(count) => {
+            format!("it is cut off ({there} of them are there), or its header is wrong")
+        }
+        there => {
+            format!("it goes on after them, {there} are there, so the header or the file is wrong")
+        }
     };
-    format!("has {size} bytes, but its header ({count} vectors of dimension {dim}) asks for {expected}: {story}")
+    format!(
+        "has {size} bytes, but its header ({count} vectors of dimension {dim}) asks for \
+         {expected}: {story}"
+    )
 }
 
 pub(super) fn check_memory(label: &str, bytes: u64) -> Result<(), String> {
     if bytes <= MAX_IN_MEMORY {
         return Ok(());
     }
-    Err(format!("{label} needs {bytes} bytes in memory, allowed are {MAX_IN_MEMORY} (1 GiB): use fewer queries"))
+    Err(format!(
+        "{label} needs {bytes} bytes in memory, allowed are {MAX_IN_MEMORY} (1 GiB): use fewer \
+         queries"
+    ))
 }
 
 fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError> {
     refuse_foreign_keys(options)?;
-    let open = |key, path: &Option<PathBuf>| path.as_ref().map(|path| VectorFile::open(key, path, options)).transpose();
-    let (base, queries) = (open("base", &options.base)?, open("queries", &options.queries)?);
+    let open = |key, path: &Option<PathBuf>| {
+        path.as_ref()
+            .map(|path| VectorFile::open(key, path, options))
+            .transpose()
+    };
+    let (base, queries) = (
+        open("base", &options.base)?,
+        open("queries", &options.queries)?,
+    );
     let Some(dim) = base.as_ref().or(queries.as_ref()).map(|file| file.dim) else {
-        return Err(OpenError { key: "", message: "has format fbin and no file: give it base, queries or both".to_owned() });
+        return Err(OpenError {
+            key: "",
+            message: "has format fbin and no file: give it base, queries or both".to_owned(),
+        });
     };
     if let (Some(base), Some(queries)) = (&base, &queries)
         && base.dim != queries.dim
     {
-        let message = format!("{} has dimension {}, {} has {}: they must be the same", queries.label, queries.dim, base.label, base.dim);
+        let message = format!(
+            "{} has dimension {}, {} has {}: they must be the same",
+            queries.label, queries.dim, base.label, base.dim
+        );
         return Err(OpenError::named("queries", &message));
     }
     let query_count = queries.as_ref().map_or(0, |queries| queries.count);
     let truth = match &options.truth {
-        Some(path) => Some(ibin::read_truth(path, query_count, base.as_ref().map(|base| base.count))?),
+        Some(path) => Some(ibin::read_truth(
+            path,
+            query_count,
+            base.as_ref().map(|base| base.count),
+        )?),
         None => None,
     };
-    let bytes = queries.as_ref().map(|queries| queries.read_all("queries")).transpose()?.unwrap_or_default();
-    base.as_ref().map(|base| base.look_at_all("base")).transpose()?;
-    Ok(Arc::new(Fbin { base, dim, queries: bytes, truth }))
+    let bytes = queries
+        .as_ref()
+        .map(|queries| queries.read_all("queries"))
+        .transpose()?
+        .unwrap_or_default();
+    base.as_ref()
+        .map(|base| base.look_at_all("base"))
+        .transpose()?;
+    Ok(Arc::new(Fbin {
+        base,
+        dim,
+        queries: bytes,
+        truth,
+    }))
 }
 
 /// Keys of other formats would be ignored without a word otherwise.
 fn refuse_foreign_keys(options: &DatasetOptions) -> Result<(), OpenError> {
-    let given = [("rows", options.rows.is_some()), ("dim", options.dim.is_some()), ("distribution", options.distribution.is_some())];
+    let given = [
+        ("rows", options.rows.is_some()),
+        ("dim", options.dim.is_some()),
+        ("distribution", options.distribution.is_some()),
+    ];
     match given.into_iter().find(|(_, given)| *given) {
-        Some((key, _)) => Err(OpenError { key, message: "is not a key of format fbin, which has base, queries and truth".to_owned() }),
-        None if options.query_count.is_some() => {
-            Err(OpenError { key: "queries", message: "is a number, format fbin takes the path of a file".to_owned() })
-        }
+        Some((key, _)) => Err(OpenError {
+            key,
+            message: "is not a key of format fbin, which has base, queries and truth".to_owned(),
+        }),
+        None if options.query_count.is_some() => Err(OpenError {
+            key: "queries",
+            message: "is a number, format fbin takes the path of a file".to_owned(),
+        }),
         None => Ok(()),
     }
 }
@@ -228,8 +345,13 @@ fn refuse_foreign_keys(options: &DatasetOptions) -> Result<(), OpenError> {
 pub(super) fn first_not_finite(bytes: &[u8]) -> Option<usize> {
     let is_bad = |value: &[u8; 4]| !f32::from_le_bytes(*value).is_finite();
     let values = bytes.as_chunks().0;
-    // All of them first: without a way out it is done many at a time, and rows are read for every insert.
-    if values.iter().fold(false, |bad, value| bad | is_bad(value)) { values.iter().position(is_bad) } else { None }
+    // All of them first: without a way out it is done many at a time, and rows are read for every
+    // insert.
+    if values.iter().fold(false, |bad, value| bad | is_bad(value)) {
+        values.iter().position(is_bad)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

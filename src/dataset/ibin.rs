@@ -1,7 +1,9 @@
-//! The truth of `format = "fbin"`, an `.ibin`: u32 queries, u32 k, then queries * k i32 row ids, then queries * k f32 distances, or
-//! none. A query that has fewer neighbours than k is filled up with the id -1.
+//! The truth of `format = "fbin"`, an `.ibin`: u32 queries, u32 k, then queries * k i32 row ids,
+//! then queries * k f32 distances, or none. A query that has fewer neighbours than k is filled up
+//! with the id -1.
 //!
-//! Everything that needs no metric is checked here, for all queries; whether the distances are those of the rows, where it is used.
+//! Everything that needs no metric is checked here, for all queries; whether the distances are
+//! those of the rows, where it is used.
 
 use std::{collections::HashSet, os::unix::fs::FileExt, path::Path};
 
@@ -11,7 +13,8 @@ use super::{
     kind,
 };
 
-/// By how much a distance may be below the one before it, relative to the larger: rounding of whoever made the file.
+/// By how much a distance may be below the one before it, relative to the larger: rounding of
+/// whoever made the file.
 const ROUNDING: f32 = 1e-5;
 /// Stands for a neighbour that there is none of.
 const NO_NEIGHBOUR: i64 = -1;
@@ -28,25 +31,49 @@ pub(super) fn read_truth(path: &Path, queries: u64, rows: Option<u64>) -> Result
     let has_distances = u128::from(size) == u128::from(HEADER) + pairs * 8;
     let ids_only = u128::from(size) == u128::from(HEADER) + pairs * 4;
     if pairs == 0 || !(has_distances || ids_only) {
-        let known = kind::by_first_bytes(&head).or_else(|| kind::Layout { file: &file, size, header }.of_truth());
+        let known = kind::by_first_bytes(&head).or_else(|| {
+            kind::Layout {
+                file: &file,
+                size,
+                header,
+            }
+            .of_truth()
+        });
         return refuse(known.unwrap_or_else(|| misfit(size, header, queries)));
     }
     if u64::from(count) != queries {
-        return refuse(format!("has the neighbours of {count} queries, the data set has {queries} queries: they must be as many"));
+        return refuse(format!(
+            "has the neighbours of {count} queries, the data set has {queries} queries: they must \
+             be as many"
+        ));
     }
-    check_memory(&path.display().to_string(), size).map_err(|message| OpenError::named(KEY, &message))?;
+    check_memory(&path.display().to_string(), size)
+        .map_err(|message| OpenError::named(KEY, &message))?;
     let mut bytes = vec![0; (size - HEADER) as usize];
     if let Err(error) = file.read_exact_at(&mut bytes, HEADER) {
         return refuse(format!("can't be read: {error}"));
     }
     let (ids, distances) = bytes.split_at(pairs as usize * 4);
     if kind::are_floats(&ids[..ids.len().min(256)]) {
-        return refuse("holds 32-bit floats where row ids (i32) are needed: is it a file of vectors?".to_owned());
+        return refuse(
+            "holds 32-bit floats where row ids (i32) are needed: is it a file of vectors?"
+                .to_owned(),
+        );
     }
     let truth = Truth {
         k: k as usize,
-        ids: ids.as_chunks().0.iter().map(|id| i64::from(i32::from_le_bytes(*id))).collect(),
-        distances: distances.as_chunks().0.iter().map(|value| f32::from_le_bytes(*value)).collect(),
+        ids: ids
+            .as_chunks()
+            .0
+            .iter()
+            .map(|id| i64::from(i32::from_le_bytes(*id)))
+            .collect(),
+        distances: distances
+            .as_chunks()
+            .0
+            .iter()
+            .map(|value| f32::from_le_bytes(*value))
+            .collect(),
     };
     match check(&truth, rows) {
         Ok(()) => Ok(truth),
@@ -56,22 +83,29 @@ pub(super) fn read_truth(path: &Path, queries: u64, rows: Option<u64>) -> Result
 
 fn misfit(size: u64, [count, k]: [u32; 2], queries: u64) -> String {
     if count == 0 || size == HEADER {
-        return format!("has no neighbours: it ends after its header, which says {count} queries and k = {k}");
+        return format!(
+            "has no neighbours: it ends after its header, which says {count} queries and k = {k}"
+        );
     }
     if k == 0 {
         return "has k = 0 in its header, which must be at least 1".to_owned();
     }
     if u64::from(count) != queries {
         return format!(
-            "has {size} bytes and the neighbours of {count} queries in its header, the data set has {queries}: is it an ibin file?"
+            "has {size} bytes and the neighbours of {count} queries in its header, the data set \
+             has {queries}: is it an ibin file?"
         );
     }
     let pairs = u128::from(count) * u128::from(k);
     let expected = u128::from(HEADER) + pairs * 8;
-    let story = if u128::from(size) < expected { "it is cut off, or not in this format" } else { "it is not in this format" };
+    let story = if u128::from(size) < expected {
+        "it is cut off, or not in this format"
+    } else {
+        "it is not in this format"
+    };
     format!(
-        "has {size} bytes, but its header ({count} queries, k = {k}, an i32 id and an f32 distance each) asks for {expected}, or {} with ids \
-         alone: {story}",
+        "has {size} bytes, but its header ({count} queries, k = {k}, an i32 id and an f32 \
+         distance each) asks for {expected}, or {} with ids alone: {story}",
         u128::from(HEADER) + pairs * 4
     )
 }
@@ -89,7 +123,8 @@ fn check(truth: &Truth, rows: Option<u64>) -> Result<(), String> {
         let (ids, distances) = truth.neighbours(query);
         if let Some(id) = all[ids.len()..].iter().find(|id| **id != NO_NEIGHBOUR) {
             return Err(format!(
-                "names row {id} for query {query} after an id of -1, which stands for no neighbour and may only end a list"
+                "names row {id} for query {query} after an id of -1, which stands for no \
+                 neighbour and may only end a list"
             ));
         }
         seen.clear();
@@ -97,16 +132,20 @@ fn check(truth: &Truth, rows: Option<u64>) -> Result<(), String> {
             if !allowed.contains(id) {
                 let rows = rows.map_or("any number of".into(), |rows| rows.to_string());
                 return Err(format!(
-                    "names row {id} for query {query}, the data set has {rows} rows numbered from 0: is it the truth of another base?"
+                    "names row {id} for query {query}, the data set has {rows} rows numbered from \
+                     0: is it the truth of another base?"
                 ));
             }
             if !seen.insert(*id) {
-                return Err(format!("names row {id} twice for query {query}: each neighbour may be there once"));
+                return Err(format!(
+                    "names row {id} twice for query {query}: each neighbour may be there once"
+                ));
             }
         }
         if let Some(at) = distances.iter().position(|distance| !distance.is_finite()) {
             return Err(format!(
-                "holds {} as the distance of neighbour {} of query {query}: every one must be a finite number, no NaN or infinity",
+                "holds {} as the distance of neighbour {} of query {query}: every one must be a \
+                 finite number, no NaN or infinity",
                 distances[at],
                 at + 1
             ));
@@ -114,7 +153,12 @@ fn check(truth: &Truth, rows: Option<u64>) -> Result<(), String> {
         if let Some(at) = first_below(distances) {
             falls.get_or_insert_with(|| unsorted(query, at, distances));
         }
-        if let Some(at) = first_below(&distances.iter().map(|distance| -distance).collect::<Vec<_>>()) {
+        if let Some(at) = first_below(
+            &distances
+                .iter()
+                .map(|distance| -distance)
+                .collect::<Vec<_>>(),
+        ) {
             rises.get_or_insert_with(|| unsorted(query, at, distances));
         }
     }
@@ -127,7 +171,8 @@ fn check(truth: &Truth, rows: Option<u64>) -> Result<(), String> {
 
 fn unsorted(query: usize, at: usize, distances: &[f32]) -> String {
     format!(
-        "has distance {} of neighbour {} of query {query} after {} of the one before: neighbours must be in the order of their distance, nearest first",
+        "has distance {} of neighbour {} of query {query} after {} of the one before: neighbours \
+         must be in the order of their distance, nearest first",
         distances[at],
         at + 1,
         distances[at - 1]
@@ -143,7 +188,12 @@ fn first_below(values: &[f32]) -> Option<usize> {
 /// Whether every second id is the upper half of a number of 64 bits.
 fn is_wide(truth: &Truth) -> bool {
     let words = &truth.ids[..truth.ids.len().min(64)];
-    let (lower, upper): (Vec<i64>, Vec<i64>) = words.as_chunks::<2>().0.iter().map(|[lower, upper]| (*lower, *upper)).unzip();
+    let (lower, upper): (Vec<i64>, Vec<i64>) = words
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|[lower, upper]| (*lower, *upper))
+        .unzip();
     truth.k >= 4 && upper.iter().all(|word| *word == 0) && lower.iter().any(|word| *word != 0)
 }
 
@@ -153,7 +203,14 @@ mod tests {
 
     /// Two queries of `k` neighbours each among ten rows.
     fn checked(ids: &[i64], distances: &[f32]) -> Result<(), String> {
-        check(&Truth { k: ids.len() / 2, ids: ids.to_vec(), distances: distances.to_vec() }, Some(10))
+        check(
+            &Truth {
+                k: ids.len() / 2,
+                ids: ids.to_vec(),
+                distances: distances.to_vec(),
+            },
+            Some(10),
+        )
     }
 
     fn refused(ids: &[i64], distances: &[f32], words: &str) {
@@ -167,15 +224,31 @@ mod tests {
         checked(&[1, 2, 3, 4], &[]).unwrap();
         refused(&[1, 2, 3, 10], &[0.1, 0.2, 0.3, 0.4], "row 10 for query 1");
         refused(&[1, 2, 3, -2], &[0.1, 0.2, 0.3, 0.4], "row -2 for query 1");
-        refused(&[1, 2, 3, 3], &[0.1, 0.2, 0.3, 0.4], "row 3 twice for query 1");
-        refused(&[1, 2, 3, 4], &[0.1, 0.2, 0.3, f32::NAN], "NaN as the distance of neighbour 2 of query 1");
-        refused(&[1, 2, 3, 4], &[0.1, 0.2, 0.4, 0.3], "distance 0.3 of neighbour 2 of query 1 after 0.4");
+        refused(
+            &[1, 2, 3, 3],
+            &[0.1, 0.2, 0.3, 0.4],
+            "row 3 twice for query 1",
+        );
+        refused(
+            &[1, 2, 3, 4],
+            &[0.1, 0.2, 0.3, f32::NAN],
+            "NaN as the distance of neighbour 2 of query 1",
+        );
+        refused(
+            &[1, 2, 3, 4],
+            &[0.1, 0.2, 0.4, 0.3],
+            "distance 0.3 of neighbour 2 of query 1 after 0.4",
+        );
     }
 
     #[test]
     fn a_list_may_end_early() {
         checked(&[1, -1, -1, -1], &[0.1, f32::INFINITY, f32::NAN, 0.0]).unwrap();
-        refused(&[1, 2, -1, 4], &[0.1, 0.2, 0.3, 0.4], "row 4 for query 1 after an id of -1");
+        refused(
+            &[1, 2, -1, 4],
+            &[0.1, 0.2, 0.3, 0.4],
+            "row 4 for query 1 after an id of -1",
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Sources of vectors: the trait, and the table of formats.
 //!
-//! Files are read by position, not memory-mapped: a file that is cut while it is read is an error, not a crash.
+//! Files are read by position, not memory-mapped: a file that is cut while it is read is an error,
+//! not a crash.
 
 mod fbin;
 mod ibin;
@@ -42,7 +43,8 @@ pub struct DatasetOptions {
     pub seed: u64,
 }
 
-/// Why a data set can't be used: one sentence that names the file or key, what was found, what is allowed.
+/// Why a data set can't be used: one sentence that names the file or key, what was found, what is
+/// allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct DatasetError(pub String);
@@ -60,12 +62,18 @@ pub struct OpenError {
 impl OpenError {
     /// A file that can't be used; `story` goes on after its name.
     fn of_file(key: &'static str, path: &Path, story: &str) -> Self {
-        Self { key, message: format!("can't be used: {} {story}", path.display()) }
+        Self {
+            key,
+            message: format!("can't be used: {} {story}", path.display()),
+        }
     }
 
     /// The same where the message names the file.
     fn named(key: &'static str, message: &str) -> Self {
-        Self { key, message: format!("can't be used: {message}") }
+        Self {
+            key,
+            message: format!("can't be used: {message}"),
+        }
     }
 }
 
@@ -76,7 +84,8 @@ pub struct Truth {
     pub k: usize,
     /// Row ids, `k` per query, nearest first; -1 at the end of a list stands for none.
     pub ids: Vec<i64>,
-    /// Distances as the file has them, `k` per query, rising, or falling where they are similarities; empty where it has none.
+    /// Distances as the file has them, `k` per query, rising, or falling where they are
+    /// similarities; empty where it has none.
     pub distances: Vec<f32>,
 }
 
@@ -92,7 +101,8 @@ impl Truth {
     }
 }
 
-/// Rows and queries, both f32 vectors of one dimension, always as little-endian bytes (the form in which they travel).
+/// Rows and queries, both f32 vectors of one dimension, always as little-endian bytes (the form in
+/// which they travel).
 pub trait Dataset: Send + Sync + fmt::Debug {
     /// Number of rows; 0 where only queries are given.
     fn rows(&self) -> u64;
@@ -123,8 +133,9 @@ pub struct DatasetEntry {
     pub open: fn(&DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError>,
 }
 
-/// What the rows are, in one line for the fingerprint of a collection: number, dimension, and a hash over the first,
-/// middle and last 64 rows. It is the same for the same rows wherever their file lies.
+/// What the rows are, in one line for the fingerprint of a collection: number, dimension, and a
+/// hash over the first, middle and last 64 rows. It is the same for the same rows wherever their
+/// file lies.
 ///
 /// # Errors
 /// Rows can't be read.
@@ -135,8 +146,13 @@ pub fn identity(dataset: &dyn Dataset) -> Result<String, DatasetError> {
     for first in [0, (rows - count) / 2, rows - count] {
         dataset.read_rows(first, count, &mut sample)?;
     }
-    let hash = sample.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
-    Ok(format!("{rows} rows of {} floats, {hash:016x}", dataset.dim()))
+    let hash = sample.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    Ok(format!(
+        "{rows} rows of {} floats, {hash:016x}",
+        dataset.dim()
+    ))
 }
 
 /// Every format, one row and one file each.
@@ -147,7 +163,13 @@ mod tests {
     use super::*;
 
     fn random(seed: u64, rows: u64) -> Arc<dyn Dataset> {
-        (random::ENTRY.open)(&DatasetOptions { rows: Some(rows), dim: Some(4), seed, ..DatasetOptions::default() }).unwrap()
+        (random::ENTRY.open)(&DatasetOptions {
+            rows: Some(rows),
+            dim: Some(4),
+            seed,
+            ..DatasetOptions::default()
+        })
+        .unwrap()
     }
 
     #[test]
@@ -156,7 +178,9 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), DATASETS.len());
-        assert!(DATASETS.iter().all(|entry| !entry.summary.is_empty() && entry.name == entry.name.to_ascii_lowercase()));
+        assert!(DATASETS.iter().all(
+            |entry| !entry.summary.is_empty() && entry.name == entry.name.to_ascii_lowercase()
+        ));
     }
 
     #[test]

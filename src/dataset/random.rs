@@ -1,7 +1,8 @@
 //! `format = "random"`: generated vectors, the same for the same seed on every machine.
 //!
-//! Generator: ChaCha with 8 rounds, key = seed (8 bytes, little-endian) followed by the name of what is drawn, stream =
-//! number of the vector. So every row is a pure function of (seed, row) and is found without drawing those before it.
+//! Generator: ChaCha with 8 rounds, key = seed (8 bytes, little-endian) followed by the name of
+//! what is drawn, stream = number of the vector. So every row is a pure function of (seed, row) and
+//! is found without drawing those before it.
 
 use std::sync::Arc;
 
@@ -11,10 +12,15 @@ use rand_chacha::{
 };
 use rand_distr::{Distribution as _, StandardNormal};
 
-use super::{Dataset, DatasetEntry, DatasetError, DatasetOptions, MAX_DIM, MAX_IN_MEMORY, OpenError};
+use super::{
+    Dataset, DatasetEntry, DatasetError, DatasetOptions, MAX_DIM, MAX_IN_MEMORY, OpenError,
+};
 
-pub(super) const ENTRY: DatasetEntry =
-    DatasetEntry { name: "random", summary: "generated vectors: normal, uniform or clustered, the same for the same seed", open };
+pub(super) const ENTRY: DatasetEntry = DatasetEntry {
+    name: "random",
+    summary: "generated vectors: normal, uniform or clustered, the same for the same seed",
+    open,
+};
 
 /// Centres of `clustered`.
 const CENTRES: u32 = 100;
@@ -32,8 +38,11 @@ enum Distribution {
     Clustered,
 }
 
-const DISTRIBUTIONS: &[(&str, Distribution)] =
-    &[("normal", Distribution::Normal), ("uniform", Distribution::Uniform), ("clustered", Distribution::Clustered)];
+const DISTRIBUTIONS: &[(&str, Distribution)] = &[
+    ("normal", Distribution::Normal),
+    ("uniform", Distribution::Uniform),
+    ("clustered", Distribution::Clustered),
+];
 
 #[derive(Debug)]
 struct Random {
@@ -67,7 +76,12 @@ impl Dataset for Random {
     fn read_rows(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), DatasetError> {
         match first.checked_add(count).filter(|end| *end <= self.rows) {
             Some(end) => (first..end).for_each(|row| self.generator.vector("rows", row, out)),
-            None => return Err(DatasetError(format!("the data set has {} rows, asked were {count} from row {first} on", self.rows))),
+            None => {
+                return Err(DatasetError(format!(
+                    "the data set has {} rows, asked were {count} from row {first} on",
+                    self.rows
+                )));
+            }
         }
         Ok(())
     }
@@ -81,10 +95,21 @@ impl Dataset for Random {
 
 impl Generator {
     fn new(seed: u64, dim: u32, distribution: Distribution) -> Self {
-        let count = if distribution == Distribution::Clustered { CENTRES } else { 0 };
+        let count = if distribution == Distribution::Clustered {
+            CENTRES
+        } else {
+            0
+        };
         let mut rng = stream(seed, "centres", 0);
-        let centres = (0..count * dim).map(|_| StandardNormal.sample(&mut rng)).collect();
-        Self { seed, dim, distribution, centres }
+        let centres = (0..count * dim)
+            .map(|_| StandardNormal.sample(&mut rng))
+            .collect();
+        Self {
+            seed,
+            dim,
+            distribution,
+            centres,
+        }
     }
 
     /// Appends vector `number` of `kind` (`rows`, `queries`) to `out`.
@@ -92,8 +117,12 @@ impl Generator {
         let mut rng = stream(self.seed, kind, number);
         let mut put = |value: f32| out.extend_from_slice(&value.to_le_bytes());
         match self.distribution {
-            Distribution::Normal => (0..self.dim).for_each(|_| put(StandardNormal.sample(&mut rng))),
-            Distribution::Uniform => (0..self.dim).for_each(|_| put(unit(rng.next_u32()) * 2.0 - 1.0)),
+            Distribution::Normal => {
+                (0..self.dim).for_each(|_| put(StandardNormal.sample(&mut rng)))
+            }
+            Distribution::Uniform => {
+                (0..self.dim).for_each(|_| put(unit(rng.next_u32()) * 2.0 - 1.0))
+            }
             Distribution::Clustered => {
                 let centre = (rng.next_u32() % CENTRES) as usize * self.dim as usize;
                 for value in &self.centres[centre..centre + self.dim as usize] {
@@ -121,13 +150,25 @@ fn stream(seed: u64, kind: &str, number: u64) -> ChaCha8Rng {
 
 fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError> {
     let refuse = |key, message| Err(OpenError { key, message });
-    for (key, path) in [("base", &options.base), ("queries", &options.queries), ("truth", &options.truth)] {
+    for (key, path) in [
+        ("base", &options.base),
+        ("queries", &options.queries),
+        ("truth", &options.truth),
+    ] {
         if path.is_some() {
-            return refuse(key, "is a file, format random has none: it takes rows, dim, queries (a number), distribution and seed".into());
+            return refuse(
+                key,
+                "is a file, format random has none: it takes rows, dim, queries (a number), \
+                 distribution and seed"
+                    .into(),
+            );
         }
     }
     let Some(dim) = options.dim else {
-        return refuse("dim", format!("is missing, format random needs it: 1 to {MAX_DIM}"));
+        return refuse(
+            "dim",
+            format!("is missing, format random needs it: 1 to {MAX_DIM}"),
+        );
     };
     if !(1..=MAX_DIM).contains(&dim) {
         return refuse("dim", format!("is {dim}, allowed is 1 to {MAX_DIM}"));
@@ -136,22 +177,40 @@ fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError> {
         // Enough for a collection that is reused.
         None => 0,
         // Row ids are signed 64-bit numbers in Milvus.
-        Some(rows) if rows == 0 || rows > i64::MAX as u64 => return refuse("rows", format!("is {rows}, allowed is 1 to {}", i64::MAX)),
+        Some(rows) if rows == 0 || rows > i64::MAX as u64 => {
+            return refuse("rows", format!("is {rows}, allowed is 1 to {}", i64::MAX));
+        }
         Some(rows) => rows,
     };
     let query_count = options.query_count.unwrap_or(DEFAULT_QUERIES);
     let most = MAX_IN_MEMORY / (4 * u64::from(dim));
     if !(1..=most).contains(&query_count) {
-        return refuse("queries", format!("is {query_count}, allowed is 1 to {most} with dimension {dim} (they are kept in memory)"));
+        return refuse(
+            "queries",
+            format!(
+                "is {query_count}, allowed is 1 to {most} with dimension {dim} (they are kept in \
+                 memory)"
+            ),
+        );
     }
     let name = options.distribution.as_deref().unwrap_or("normal");
-    let Some((_, distribution)) = DISTRIBUTIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) else {
-        return refuse("distribution", format!("is {name:?}, allowed is normal, uniform or clustered"));
+    let Some((_, distribution)) = DISTRIBUTIONS
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+    else {
+        return refuse(
+            "distribution",
+            format!("is {name:?}, allowed is normal, uniform or clustered"),
+        );
     };
     let generator = Generator::new(options.seed, dim, *distribution);
     let mut queries = Vec::with_capacity((query_count * 4 * u64::from(dim)) as usize);
     (0..query_count).for_each(|index| generator.vector("queries", index, &mut queries));
-    Ok(Arc::new(Random { rows, generator, queries }))
+    Ok(Arc::new(Random {
+        rows,
+        generator,
+        queries,
+    }))
 }
 
 #[cfg(test)]
@@ -177,13 +236,25 @@ mod tests {
     }
 
     fn floats(bytes: &[u8]) -> Vec<f32> {
-        bytes.as_chunks().0.iter().map(|value| f32::from_le_bytes(*value)).collect()
+        bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|value| f32::from_le_bytes(*value))
+            .collect()
     }
 
     fn moments(values: &[f32]) -> (f64, f64) {
         let n = values.len() as f64;
         let mean = values.iter().map(|value| f64::from(*value)).sum::<f64>() / n;
-        (mean, values.iter().map(|value| (f64::from(*value) - mean).powi(2)).sum::<f64>() / n)
+        (
+            mean,
+            values
+                .iter()
+                .map(|value| (f64::from(*value) - mean).powi(2))
+                .sum::<f64>()
+                / n,
+        )
     }
 
     fn check_refused(change: impl Fn(&mut DatasetOptions), words: &[&str]) {
@@ -209,7 +280,11 @@ mod tests {
     #[test]
     fn seeds_rows_and_queries_differ() {
         let data = open(&options("normal")).unwrap();
-        let other = open(&DatasetOptions { seed: 43, ..options("normal") }).unwrap();
+        let other = open(&DatasetOptions {
+            seed: 43,
+            ..options("normal")
+        })
+        .unwrap();
         assert_ne!(rows(&*data, 0, 1), rows(&*other, 0, 1));
         assert_ne!(rows(&*data, 0, 1), rows(&*data, 1, 1));
         assert_ne!(rows(&*data, 0, 1), floats(data.query(0)));
@@ -220,7 +295,8 @@ mod tests {
     /// A scenario's seed keeps its meaning between versions: these values may never change.
     #[test]
     fn values_stay_the_same_between_versions() {
-        let first = |distribution| rows(&*open(&options(distribution)).unwrap(), 3, 1)[..2].to_vec();
+        let first =
+            |distribution| rows(&*open(&options(distribution)).unwrap(), 3, 1)[..2].to_vec();
         assert_eq!(first("uniform"), UNIFORM);
         assert_eq!(first("normal"), NORMAL);
         assert_eq!(first("clustered"), CLUSTERED);
@@ -234,7 +310,10 @@ mod tests {
         // 16,000 values: five standard errors of the mean are 0.04, of the variance 0.06.
         let check = |distribution, variance: f64| {
             let (mean, found) = moments(&rows(&*open(&options(distribution)).unwrap(), 0, 1000));
-            assert!(mean.abs() < 0.04 && (found - variance).abs() < 0.06, "{distribution}: mean {mean}, variance {found}");
+            assert!(
+                mean.abs() < 0.04 && (found - variance).abs() < 0.06,
+                "{distribution}: mean {mean}, variance {found}"
+            );
         };
         check("normal", 1.0);
         check("Uniform", 1.0 / 3.0);
@@ -244,9 +323,16 @@ mod tests {
     fn clustered_rows_lie_around_few_centres() {
         let values = rows(&*open(&options("clustered")).unwrap(), 0, 1000);
         let vectors: Vec<&[f32]> = values.chunks(16).collect();
-        let near = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>() < 16.0 * 4.0 * SPREAD * SPREAD;
-        // About one row in a hundred shares the centre of the first; normal rows would not come near at all.
-        let shared = vectors[1..].iter().filter(|other| near(vectors[0], other)).count();
+        let near = |a: &[f32], b: &[f32]| {
+            a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>()
+                < 16.0 * 4.0 * SPREAD * SPREAD
+        };
+        // About one row in a hundred shares the centre of the first; normal rows would not come
+        // near at all.
+        let shared = vectors[1..]
+            .iter()
+            .filter(|other| near(vectors[0], other))
+            .count();
         assert!((1..60).contains(&shared), "{shared} rows near the first");
     }
 
@@ -256,14 +342,24 @@ mod tests {
         check_refused(|o| o.dim = Some(32_769), &["dim", "32769", "1 to 32768"]);
         check_refused(|o| o.dim = None, &["dim", "missing"]);
         check_refused(|o| o.query_count = Some(0), &["queries", "is 0"]);
-        check_refused(|o| o.query_count = Some(u64::MAX), &["queries", "in memory"]);
-        check_refused(|o| o.distribution = Some("gauss".into()), &["gauss", "normal, uniform or clustered"]);
+        check_refused(
+            |o| o.query_count = Some(u64::MAX),
+            &["queries", "in memory"],
+        );
+        check_refused(
+            |o| o.distribution = Some("gauss".into()),
+            &["gauss", "normal, uniform or clustered"],
+        );
         check_refused(|o| o.base = Some("x.fbin".into()), &["base", "is a file"]);
     }
 
     #[test]
     fn queries_alone_are_enough() {
-        let data = open(&DatasetOptions { rows: None, ..options("normal") }).unwrap();
+        let data = open(&DatasetOptions {
+            rows: None,
+            ..options("normal")
+        })
+        .unwrap();
         assert_eq!((data.rows(), data.queries()), (0, 50));
         assert!(data.read_rows(0, 1, &mut Vec::new()).is_err());
         // They are the same as beside rows.

@@ -12,7 +12,10 @@ pub(super) struct Version(u32, u32, u32);
 impl Version {
     /// None for a text without three numbers.
     pub(super) fn read(text: &str) -> Option<Self> {
-        let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).map(str::parse);
+        let mut numbers = text
+            .split(|c: char| !c.is_ascii_digit())
+            .filter(|part| !part.is_empty())
+            .map(str::parse);
         let mut next = || numbers.next()?.ok();
         Some(Self(next()?, next()?, next()?))
     }
@@ -35,10 +38,15 @@ impl Version {
     }
 }
 
-/// The lines that make Milvus export, and where to put them. `otlp` is the endpoint as this machine sees it.
+/// The lines that make Milvus export, and where to put them. `otlp` is the endpoint as this machine
+/// sees it.
 pub(super) fn export_traces(version: Option<Version>, otlp: Option<&str>) -> String {
     let endpoint = endpoint_for_milvus(otlp);
-    let method = if Version::knows_method(version) { "\n      method: grpc" } else { "" };
+    let method = if Version::knows_method(version) {
+        "\n      method: grpc"
+    } else {
+        ""
+    };
     let block = format!(
         "  trace:
     exporter: otlp
@@ -47,17 +55,25 @@ pub(super) fn export_traces(version: Option<Version>, otlp: Option<&str>) -> Str
       endpoint: {endpoint}  # host:port as seen from Milvus, no scheme{method}
       secure: false"
     );
-    let environment = format!("TRACE_EXPORTER=otlp TRACE_SAMPLEFRACTION=0 TRACE_OTLP_ENDPOINT={endpoint} TRACE_OTLP_SECURE=false");
-    format!("{}\n{block}\nor in Milvus' environment: {environment}\nthen restart Milvus", files(version))
+    let environment = format!(
+        "TRACE_EXPORTER=otlp TRACE_SAMPLEFRACTION=0 TRACE_OTLP_ENDPOINT={endpoint} \
+         TRACE_OTLP_SECURE=false"
+    );
+    format!(
+        "{}\n{block}\nor in Milvus' environment: {environment}\nthen restart Milvus",
+        files(version)
+    )
 }
 
 fn files(version: Option<Version>) -> &'static str {
     if Version::reads_user_yaml(version) {
-        "Compose: a file user.yaml, mounted by volumes: [\"./user.yaml:/milvus/configs/user.yaml\"]\n\
-         Helm: below extraConfigFiles: user.yaml: |+ in values.yaml; with only these lines:"
+        "Compose: a file user.yaml, mounted by volumes: \
+         [\"./user.yaml:/milvus/configs/user.yaml\"]\nHelm: below extraConfigFiles: user.yaml: |+ \
+         in values.yaml; with only these lines:"
     } else {
-        "the whole milvus.yaml (this version reads no user.yaml), its trace block changed to\n\
-         (Helm: below extraConfigFiles: user.yaml: |+ in values.yaml, which the chart merges):"
+        "the whole milvus.yaml (this version reads no user.yaml), its trace block changed \
+         to\n(Helm: below extraConfigFiles: user.yaml: |+ in values.yaml, which the chart \
+         merges):"
     }
 }
 
@@ -108,7 +124,12 @@ mod tests {
       method: grpc
       secure: false
 ";
-        check(Some("v2.5.11"), Some("http://otel.example:4317"), &[block, "/milvus/configs/user.yaml"], &["whole milvus.yaml"]);
+        check(
+            Some("v2.5.11"),
+            Some("http://otel.example:4317"),
+            &[block, "/milvus/configs/user.yaml"],
+            &["whole milvus.yaml"],
+        );
     }
 
     #[test]
@@ -116,20 +137,39 @@ mod tests {
         check(
             Some("v2.3.5"),
             None,
-            &["whole milvus.yaml", "endpoint: jaeger:4317", "no scheme\n      secure: false\n"],
+            &[
+                "whole milvus.yaml",
+                "endpoint: jaeger:4317",
+                "no scheme\n      secure: false\n",
+            ],
             &["method:", "mounted"],
         );
     }
 
     #[test]
     fn a_loopback_address_is_not_handed_to_a_container() {
-        check(None, Some("http://127.0.0.1:4317"), &["endpoint: jaeger:4317", "mounted"], &["127.0.0.1", "method:"]);
+        check(
+            None,
+            Some("http://127.0.0.1:4317"),
+            &["endpoint: jaeger:4317", "mounted"],
+            &["127.0.0.1", "method:"],
+        );
     }
 
     #[test]
     fn defaults_of_the_exporter_changed_in_2_4_2() {
-        for (text, expected) in [("2.3.5", "stdout"), ("2.4.1", "stdout"), ("2.4.2", "noop"), ("2.6.0", "noop"), ("?", "noop or stdout")] {
-            assert_eq!(Version::default_exporter(Version::read(text)), expected, "{text}");
+        for (text, expected) in [
+            ("2.3.5", "stdout"),
+            ("2.4.1", "stdout"),
+            ("2.4.2", "noop"),
+            ("2.6.0", "noop"),
+            ("?", "noop or stdout"),
+        ] {
+            assert_eq!(
+                Version::default_exporter(Version::read(text)),
+                expected,
+                "{text}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Sixth link: only what was asked for is traced. An unsampled request leaves nothing, and few spans of others arrive.
+//! Sixth link: only what was asked for is traced. An unsampled request leaves nothing, and few
+//! spans of others arrive.
 
 use std::time::Duration;
 
@@ -10,8 +11,8 @@ use crate::spans::{LossCounters, SpanSource};
 /// Milvus sends what it has every 5 s: a shorter look may fall between two sendings.
 const WINDOW: Duration = Duration::from_secs(6);
 
-/// An idle standalone with `sampleFraction: 1` makes 30 spans a second; the doctor itself, read by a Jaeger that traces its own
-/// readers, stays below this.
+/// An idle standalone with `sampleFraction: 1` makes 30 spans a second; the doctor itself, read by
+/// a Jaeger that traces its own readers, stays below this.
 const QUIET_SPANS_PER_S: f64 = 15.0;
 
 /// The back end's counters when the traced request was about to be sent.
@@ -23,13 +24,18 @@ pub(super) struct Window {
 impl Window {
     pub(super) async fn open(source: Option<&dyn SpanSource>) -> Self {
         let before = counters(source).await;
-        Self { began: Instant::now(), before }
+        Self {
+            began: Instant::now(),
+            before,
+        }
     }
 
     /// Spans that the back end threw away since; 0 where it can't be known.
     pub(super) async fn dropped(&self, source: &dyn SpanSource) -> u64 {
         let after = counters(Some(source)).await;
-        self.before.zip(after).map_or(0, |(before, after)| after.dropped.saturating_sub(before.dropped))
+        self.before.zip(after).map_or(0, |(before, after)| {
+            after.dropped.saturating_sub(before.dropped)
+        })
     }
 }
 
@@ -39,8 +45,14 @@ async fn counters(source: Option<&dyn SpanSource>) -> Option<LossCounters> {
     source.loss().await
 }
 
-/// Looks after the traced request was found: then the spans of the unsampled one, sent just before it, would be there too.
-pub(super) async fn check(source: Option<&dyn SpanSource>, ids: &Ids, server_spans: &Link, window: Window) -> Link {
+/// Looks after the traced request was found: then the spans of the unsampled one, sent just before
+/// it, would be there too.
+pub(super) async fn check(
+    source: Option<&dyn SpanSource>,
+    ids: &Ids,
+    server_spans: &Link,
+    window: Window,
+) -> Link {
     let check = Check::begin(SAMPLING);
     let found = matches!(server_spans.state, LinkState::Ok | LinkState::Warning);
     let Some(source) = source.filter(|_| found) else {
@@ -52,22 +64,38 @@ pub(super) async fn check(source: Option<&dyn SpanSource>, ids: &Ids, server_spa
         Err(error) => return check.skipped(format!("reading failed: {error}")),
     }
     let Some(before) = window.before else {
-        return check.ok(format!("a request without the sampled flag left nothing; {}", unknown_background(source)));
+        return check.ok(format!(
+            "a request without the sampled flag left nothing; {}",
+            unknown_background(source)
+        ));
     };
     sleep_until(window.began + WINDOW).await;
-    let gone = "a request without the sampled flag left nothing; the counters of the back end are gone";
-    let own = source.trace(ids.traced.trace_id).await.map_or(0, |trace| trace.spans.len() as u64);
-    let Some(after) = counters(Some(source)).await else { return check.ok(gone) };
-    let others = after.received.saturating_sub(before.received).saturating_sub(own);
+    let gone =
+        "a request without the sampled flag left nothing; the counters of the back end are gone";
+    let own = source
+        .trace(ids.traced.trace_id)
+        .await
+        .map_or(0, |trace| trace.spans.len() as u64);
+    let Some(after) = counters(Some(source)).await else {
+        return check.ok(gone);
+    };
+    let others = after
+        .received
+        .saturating_sub(before.received)
+        .saturating_sub(own);
     let per_second = others as f64 / window.began.elapsed().as_secs_f64();
     if per_second <= QUIET_SPANS_PER_S {
         return judge(&check, per_second);
     }
-    // What was traced just before the doctor came arrives once, as one sending; what goes on arrives in the next one, too.
+    // What was traced just before the doctor came arrives once, as one sending; what goes on
+    // arrives in the next one, too.
     let again = Instant::now();
     sleep_until(again + WINDOW).await;
     match counters(Some(source)).await {
-        Some(last) => judge(&check, last.received.saturating_sub(after.received) as f64 / again.elapsed().as_secs_f64()),
+        Some(last) => judge(
+            &check,
+            last.received.saturating_sub(after.received) as f64 / again.elapsed().as_secs_f64(),
+        ),
         None => check.ok(gone),
     }
 }
@@ -75,29 +103,41 @@ pub(super) async fn check(source: Option<&dyn SpanSource>, ids: &Ids, server_spa
 fn unknown_background(source: &dyn SpanSource) -> &'static str {
     match source.info().name {
         "embedded" => "spans that Milvus makes of its own are not kept here",
-        _ => "whether Milvus makes spans of its own is not seen, since Jaeger's counters (14269 or 8888) do not answer",
+        _ => {
+            "whether Milvus makes spans of its own is not seen, since Jaeger's counters (14269 or \
+             8888) do not answer"
+        }
     }
 }
 
 fn against_the_flag(check: &Check, spans: usize) -> Link {
-    let seen = format!("a request without the sampled flag left {spans} spans: more is traced than asked for");
+    let seen = format!(
+        "a request without the sampled flag left {spans} spans: more is traced than asked for"
+    );
     let cause = Cause::new(
         "a proxy or mesh before Milvus decides about sampling itself",
-        "its tracing: it has to keep the flags of `traceparent` (Istio: meshConfig.defaultConfig.tracing.sampling: 0)",
+        "its tracing: it has to keep the flags of `traceparent` (Istio: \
+         meshConfig.defaultConfig.tracing.sampling: 0)",
     );
     check.warning(seen, vec![cause])
 }
 
 fn judge(check: &Check, per_second: f64) -> Link {
     if per_second <= QUIET_SPANS_PER_S {
-        return check.ok(format!("a request without the sampled flag left nothing, and few spans of others arrive ({per_second:.0}/s)"));
+        return check.ok(format!(
+            "a request without the sampled flag left nothing, and few spans of others arrive \
+             ({per_second:.0}/s)"
+        ));
     }
-    let seen =
-        format!("{per_second:.0} spans/s arrive that the doctor did not ask for: they fill the store and may push out those of a run");
+    let seen = format!(
+        "{per_second:.0} spans/s arrive that the doctor did not ask for: they fill the store and \
+         may push out those of a run"
+    );
     let sampled = Cause::new(
         "Milvus traces requests and background work of its own: trace.sampleFraction is above 0",
-        "user.yaml (2.4.1 and later) or milvus.yaml; Helm: extraConfigFiles: user.yaml: |+\n  trace:\n    sampleFraction: 0  # is enough: the sampled flag of each \
-         request decides\nor in Milvus' environment: TRACE_SAMPLEFRACTION=0; then restart Milvus",
+        "user.yaml (2.4.1 and later) or milvus.yaml; Helm: extraConfigFiles: user.yaml: |+\n  \
+         trace:\n    sampleFraction: 0  # is enough: the sampled flag of each request decides\nor \
+         in Milvus' environment: TRACE_SAMPLEFRACTION=0; then restart Milvus",
     );
     let others = Cause::new(
         "other programs export to the same back end, or trace their requests to Milvus",
@@ -105,7 +145,8 @@ fn judge(check: &Check, per_second: f64) -> Link {
     );
     let jaeger = Cause::new(
         "Jaeger traces its own readers",
-        "Jaeger 1.x: JAEGER_DISABLED=true or OTEL_TRACES_SAMPLER=always_off; Jaeger 2: jaeger_query.enable_tracing: false",
+        "Jaeger 1.x: JAEGER_DISABLED=true or OTEL_TRACES_SAMPLER=always_off; Jaeger 2: \
+         jaeger_query.enable_tracing: false",
     );
     check.warning(seen, vec![sampled, others, jaeger])
 }
@@ -123,7 +164,10 @@ mod tests {
     fn an_idle_milvus_with_fraction_1_is_noticed() {
         check_rate(180, 6.0, LinkState::Warning);
         let link = judge(&Check::begin(SAMPLING), 30.0);
-        assert!(link.seen.contains("30 spans/s") && link.causes[0].what.contains("sampleFraction"), "{link:?}");
+        assert!(
+            link.seen.contains("30 spans/s") && link.causes[0].what.contains("sampleFraction"),
+            "{link:?}"
+        );
     }
 
     #[test]

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use super::{Cause, Check, Link, MILVUS, advice, probe, probe::Peer};
 use crate::milvus::{
-    CallError, CallFailure, Client, ConnectError, ConnectOptions, Credentials, SetupError, TlsCause, Transport, methods, optional,
+    CallError, CallFailure, Client, ConnectError, ConnectOptions, Credentials, SetupError,
+    TlsCause, Transport, methods, optional,
     proto::{CheckHealthResponse, ConnectRequest, ConnectResponse},
     tls_refusal,
 };
 
-/// Longest wait for one of the doctor's calls; a search with strong consistency takes half a second.
+/// Longest wait for one of the doctor's calls; a search with strong consistency takes half a
+/// second.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// gRPC statuses `PERMISSION_DENIED`, `UNIMPLEMENTED` and `UNAUTHENTICATED`.
@@ -18,7 +20,8 @@ const UNKNOWN_METHOD: CallError = CallError::UNIMPLEMENTED;
 const UNAUTHENTICATED: CallError = CallError::Grpc(16);
 
 /// What a gRPC server is that does not know the calls which every Milvus knows.
-pub const NO_MILVUS: &str = "a gRPC server is there, but no Milvus (Jaeger's 16685 and 4317 are such servers)";
+pub const NO_MILVUS: &str =
+    "a gRPC server is there, but no Milvus (Jaeger's 16685 and 4317 are such servers)";
 
 /// A Milvus that answered.
 pub(super) struct Server {
@@ -32,11 +35,19 @@ pub(super) struct Server {
 pub(super) async fn check(options: &ConnectOptions) -> (Link, Option<Server>) {
     let check = Check::begin(MILVUS);
     // One connection is enough for a look, whatever the load will use.
-    let transport = match Transport::connect(&ConnectOptions { connections: 1, ..options.clone() }).await {
+    let transport = match Transport::connect(&ConnectOptions {
+        connections: 1,
+        ..options.clone()
+    })
+    .await
+    {
         Ok(transport) => transport,
         Err(error) => {
             let peer = probe::look_at(&options.uri).await;
-            return (check.failed(error.to_string(), causes_of_no_connection(&error, peer)), None);
+            return (
+                check.failed(error.to_string(), causes_of_no_connection(&error, peer)),
+                None,
+            );
         }
     };
     let client = Client::new(transport, TIMEOUT);
@@ -45,25 +56,64 @@ pub(super) async fn check(options: &ConnectOptions) -> (Link, Option<Server>) {
         Err(error) => {
             let peer = probe::look_at(&options.uri).await;
             if let Some(cause) = unanswered_by_tls(options, &error).await {
-                let seen = format!("no TLS connection to Milvus at {}: {}", probe::place(&options.uri), cause.what());
+                let seen = format!(
+                    "no TLS connection to Milvus at {}: {}",
+                    probe::place(&options.uri),
+                    cause.what()
+                );
                 return (check.failed(seen, vec![tls_cause(cause)]), None);
             }
-            let seen = format!("{} does not answer as Milvus does: {error}", probe::place(&options.uri));
-            return (check.failed(seen, causes_of_failed_call(&error.failure, peer, &options.credentials)), None);
+            let seen = format!(
+                "{} does not answer as Milvus does: {error}",
+                probe::place(&options.uri)
+            );
+            return (
+                check.failed(
+                    seen,
+                    causes_of_failed_call(&error.failure, peer, &options.credentials),
+                ),
+                None,
+            );
         }
     };
     if let Some(database) = &options.database
         && let Some(words) = client.missing_database().await
     {
-        let seen = format!("{} has no database {database}: {words}", probe::place(&options.uri));
-        let change = "in the scenario: [milvus] database = \"NAME\"; left out for the default database";
-        return (check.failed(seen, vec![Cause::new("the database was never created, or its name is misspelt", change)]), None);
+        let seen = format!(
+            "{} has no database {database}: {words}",
+            probe::place(&options.uri)
+        );
+        let change =
+            "in the scenario: [milvus] database = \"NAME\"; left out for the default database";
+        return (
+            check.failed(
+                seen,
+                vec![Cause::new(
+                    "the database was never created, or its name is misspelt",
+                    change,
+                )],
+            ),
+            None,
+        );
     }
     let mode = deploy_mode(&client).await;
     let health = optional(client.health().await);
-    let who = version.clone().unwrap_or_else(|| "a server that does not tell its version".to_owned());
-    let link = judge(&check, &format!("{who}{mode} at {}", probe::place(&options.uri)), health);
-    (link, Some(Server { client, version, uri: options.uri.clone() }))
+    let who = version
+        .clone()
+        .unwrap_or_else(|| "a server that does not tell its version".to_owned());
+    let link = judge(
+        &check,
+        &format!("{who}{mode} at {}", probe::place(&options.uri)),
+        health,
+    );
+    (
+        link,
+        Some(Server {
+            client,
+            version,
+            uri: options.uri.clone(),
+        }),
+    )
 }
 
 /// The cause where TLS is why the first call failed.
@@ -76,35 +126,68 @@ async fn unanswered_by_tls(options: &ConnectOptions, error: &SetupError) -> Opti
 
 /// `, deployed as STANDALONE`, or nothing: not all versions say it.
 async fn deploy_mode(client: &Client) -> String {
-    let reply: Result<ConnectResponse, _> = client.call(&methods::CONNECT, &ConnectRequest::default(), b"").await;
-    let mode = reply.ok().and_then(|reply| reply.server_info).map(|info| info.deploy_mode).unwrap_or_default();
-    if mode.is_empty() { mode } else { format!(", deployed as {mode}") }
+    let reply: Result<ConnectResponse, _> = client
+        .call(&methods::CONNECT, &ConnectRequest::default(), b"")
+        .await;
+    let mode = reply
+        .ok()
+        .and_then(|reply| reply.server_info)
+        .map(|info| info.deploy_mode)
+        .unwrap_or_default();
+    if mode.is_empty() {
+        mode
+    } else {
+        format!(", deployed as {mode}")
+    }
 }
 
-fn judge(check: &Check, who: &str, health: Result<Option<CheckHealthResponse>, SetupError>) -> Link {
+fn judge(
+    check: &Check,
+    who: &str,
+    health: Result<Option<CheckHealthResponse>, SetupError>,
+) -> Link {
     match health {
         Ok(None) => check.ok(format!("{who}; it does not tell its health")),
         Ok(Some(health)) if health.is_healthy => judge_quotas(check, who, &health),
         Ok(Some(health)) => {
-            let change = "look at the log of the named role; kubectl get pods, or docker compose ps";
+            let change =
+                "look at the log of the named role; kubectl get pods, or docker compose ps";
             let what = "a role is down, restarting or not registered yet";
-            check.warning(format!("{who}, not healthy: {}", health.reasons.join("; ")), vec![Cause::new(what, change)])
+            check.warning(
+                format!("{who}, not healthy: {}", health.reasons.join("; ")),
+                vec![Cause::new(what, change)],
+            )
         }
         Err(error) => {
-            let change = "run with the rights of a user that may call CheckHealth, or ignore this line";
-            check.warning(format!("{who}; {error}"), vec![Cause::new("this user may not ask for the health", change)])
+            let change =
+                "run with the rights of a user that may call CheckHealth, or ignore this line";
+            check.warning(
+                format!("{who}; {error}"),
+                vec![Cause::new("this user may not ask for the health", change)],
+            )
         }
     }
 }
 
 fn judge_quotas(check: &Check, who: &str, health: &CheckHealthResponse) -> Link {
-    let states: Vec<&str> = health.quota_states.iter().filter_map(|state| quota_state(*state)).collect();
+    let states: Vec<&str> = health
+        .quota_states
+        .iter()
+        .filter_map(|state| quota_state(*state))
+        .collect();
     if states.is_empty() {
         return check.ok(format!("{who}, healthy"));
     }
-    let change = "milvus.yaml: quotaAndLimits; memory and disk of the nodes, if their quota is what is used up";
-    let cause = Cause::new("a quota of Milvus is used up, or an administrator denies it: requests will be refused", change);
-    check.warning(format!("{who}, healthy, but {}", states.join(", ")), vec![cause])
+    let change = "milvus.yaml: quotaAndLimits; memory and disk of the nodes, if their quota is \
+                  what is used up";
+    let cause = Cause::new(
+        "a quota of Milvus is used up, or an administrator denies it: requests will be refused",
+        change,
+    );
+    check.warning(
+        format!("{who}, healthy, but {}", states.join(", ")),
+        vec![cause],
+    )
 }
 
 fn quota_state(state: i32) -> Option<&'static str> {
@@ -121,12 +204,20 @@ fn quota_state(state: i32) -> Option<&'static str> {
 fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
     match error {
         ConnectError::Uri { .. } => {
-            vec![Cause::new("the address is wrong", "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"")]
+            vec![Cause::new(
+                "the address is wrong",
+                "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"",
+            )]
         }
         ConnectError::Option { .. } | ConnectError::File { .. } => {
-            vec![Cause::new("a setting of [milvus] can't be used", "the key that is named above, in the scenario")]
+            vec![Cause::new(
+                "a setting of [milvus] can't be used",
+                "the key that is named above, in the scenario",
+            )]
         }
-        ConnectError::Tls { known: Some(cause), .. } => vec![tls_cause(*cause)],
+        ConnectError::Tls {
+            known: Some(cause), ..
+        } => vec![tls_cause(*cause)],
         ConnectError::Tls { known: None, .. } => {
             vec![Cause::new(
                 "TLS with the server failed for the reason that is named above",
@@ -134,7 +225,9 @@ fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
             )]
         }
         ConnectError::Unreachable { .. } => causes_by_peer(peer),
-        ConnectError::TooManyFiles { advice, .. } => vec![Cause::new("this process may open no more files", advice)],
+        ConnectError::TooManyFiles { advice, .. } => {
+            vec![Cause::new("this process may open no more files", advice)]
+        }
     }
 }
 
@@ -152,12 +245,15 @@ fn causes_by_peer(peer: Peer) -> Vec<Cause> {
             ),
             Cause::new(
                 "its port is not published to this machine",
-                "Compose: ports: [\"127.0.0.1:19530:19530\"]; Kubernetes: kubectl port-forward service/RELEASE-milvus 19530",
+                "Compose: ports: [\"127.0.0.1:19530:19530\"]; Kubernetes: kubectl port-forward \
+                 service/RELEASE-milvus 19530",
             ),
         ],
         Peer::UnknownName | Peer::NoAddress => vec![Cause::new(
-            "this machine does not know the host: names of Compose and of Kubernetes services hold only within them",
-            "--uri, or [milvus] uri in the scenario: the published address, e.g. http://127.0.0.1:19530",
+            "this machine does not know the host: names of Compose and of Kubernetes services \
+             hold only within them",
+            "--uri, or [milvus] uri in the scenario: the published address, e.g. \
+             http://127.0.0.1:19530",
         )],
         Peer::Silent => vec![Cause::new(
             "a firewall swallows the packets, or the machine is not there",
@@ -165,36 +261,63 @@ fn causes_by_peer(peer: Peer) -> Vec<Cause> {
         )],
         Peer::Tls => vec![Cause::new(
             "the server speaks TLS",
-            "--uri, or in the scenario: [milvus] uri = \"https://HOST:PORT\" (and tls = { ca = \"FILE.pem\" })",
+            "--uri, or in the scenario: [milvus] uri = \"https://HOST:PORT\" (and tls = { ca = \
+             \"FILE.pem\" })",
         )],
         Peer::Http => vec![Cause::new(
-            "a web server is there: Milvus' metrics and UI are on 9091, gRPC is on 19530, and an ingress must pass gRPC on",
-            "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"; ingress-nginx: nginx.ingress.kubernetes.io/backend-protocol: GRPC",
+            "a web server is there: Milvus' metrics and UI are on 9091, gRPC is on 19530, and an \
+             ingress must pass gRPC on",
+            "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"; ingress-nginx: \
+             nginx.ingress.kubernetes.io/backend-protocol: GRPC",
         )],
         Peer::Other => vec![
             Cause::new(
-                "Milvus is just starting or stopping, or a published port or port-forward leads to nobody",
+                "Milvus is just starting or stopping, or a published port or port-forward leads \
+                 to nobody",
                 "try again; docker compose ps; its log",
             ),
-            Cause::new("something else listens there, without TLS", "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\""),
+            Cause::new(
+                "something else listens there, without TLS",
+                "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"",
+            ),
         ],
     }
 }
 
-fn causes_of_failed_call(failure: &CallFailure, peer: Peer, credentials: &Credentials) -> Vec<Cause> {
+fn causes_of_failed_call(
+    failure: &CallFailure,
+    peer: Peer,
+    credentials: &Credentials,
+) -> Vec<Cause> {
     if let Some(status) = failure.http_status {
         return causes_of_page(status);
     }
-    let credentials_key = "in the scenario: [milvus] user = \"NAME\", password = \"${MILVUS_PASSWORD}\", or token = \"${MILVUS_TOKEN}\"";
+    let credentials_key = "in the scenario: [milvus] user = \"NAME\", password = \
+                           \"${MILVUS_PASSWORD}\", or token = \"${MILVUS_TOKEN}\"";
     match failure.error {
         UNAUTHENTICATED if *credentials == Credentials::None => {
-            vec![Cause::new("this Milvus wants to know who asks (common.security.authorizationEnabled)", credentials_key)]
+            vec![Cause::new(
+                "this Milvus wants to know who asks (common.security.authorizationEnabled)",
+                credentials_key,
+            )]
         }
-        UNAUTHENTICATED | DENIED => vec![Cause::new("user, password or token are wrong, or the user may not do this", credentials_key)],
-        UNKNOWN_METHOD => vec![Cause::new(NO_MILVUS, "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"")],
+        UNAUTHENTICATED | DENIED => vec![Cause::new(
+            "user, password or token are wrong, or the user may not do this",
+            credentials_key,
+        )],
+        UNKNOWN_METHOD => vec![Cause::new(
+            NO_MILVUS,
+            "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"",
+        )],
         CallError::Timeout => vec![
-            Cause::new("Milvus is overloaded, or waits for etcd or its message queue", "its log; docker compose ps; kubectl get pods"),
-            Cause::new("what listens there does not answer gRPC", "--uri, or [milvus] uri in the scenario"),
+            Cause::new(
+                "Milvus is overloaded, or waits for etcd or its message queue",
+                "its log; docker compose ps; kubectl get pods",
+            ),
+            Cause::new(
+                "what listens there does not answer gRPC",
+                "--uri, or [milvus] uri in the scenario",
+            ),
         ],
         CallError::Unavailable => match TlsCause::named_in(&failure.text) {
             Some(cause) => vec![tls_cause(cause)],
@@ -202,7 +325,10 @@ fn causes_of_failed_call(failure: &CallFailure, peer: Peer, credentials: &Creden
         },
         // Not ready, unavailable.
         CallError::Milvus(1 | 2) => {
-            vec![Cause::new("Milvus is starting, or waits for one of its roles", "try again; docker compose ps; its log")]
+            vec![Cause::new(
+                "Milvus is starting, or waits for one of its roles",
+                "try again; docker compose ps; its log",
+            )]
         }
         _ => vec![Cause::new(
             "the server refuses the question or answers something else than Milvus does",
@@ -214,22 +340,34 @@ fn causes_of_failed_call(failure: &CallFailure, peer: Peer, credentials: &Creden
 /// What stands before Milvus, or in its place, by the HTTP status that it answers with.
 fn causes_of_page(status: u16) -> Vec<Cause> {
     let address = "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"";
-    let ingress = "ingress-nginx: nginx.ingress.kubernetes.io/backend-protocol: GRPC; nginx: grpc_pass";
+    let ingress =
+        "ingress-nginx: nginx.ingress.kubernetes.io/backend-protocol: GRPC; nginx: grpc_pass";
     match status {
         502..=504 => vec![Cause::new(
-            "a proxy or ingress answers, and the Milvus behind it is down, is starting, or is not where the proxy looks for it",
+            "a proxy or ingress answers, and the Milvus behind it is down, is starting, or is not \
+             where the proxy looks for it",
             "docker compose ps; kubectl get pods; the proxy's log and its upstream address",
         )],
         413 => vec![Cause::new(
             "a proxy or ingress takes no requests of this size",
-            "nginx: client_max_body_size; ingress-nginx: nginx.ingress.kubernetes.io/proxy-body-size",
+            "nginx: client_max_body_size; ingress-nginx: \
+             nginx.ingress.kubernetes.io/proxy-body-size",
         )],
         401 | 403 | 407 => {
-            vec![Cause::new("a proxy or ingress before Milvus wants a login", "the proxy's rules for this path, or an address behind it")]
+            vec![Cause::new(
+                "a proxy or ingress before Milvus wants a login",
+                "the proxy's rules for this path, or an address behind it",
+            )]
         }
-        429 => vec![Cause::new("a proxy or ingress limits the rate", "its limits (nginx: limit_req)")],
+        429 => vec![Cause::new(
+            "a proxy or ingress limits the rate",
+            "its limits (nginx: limit_req)",
+        )],
         _ => vec![
-            Cause::new("a web server is there: Milvus' metrics and UI are on 9091, gRPC is on 19530", address),
+            Cause::new(
+                "a web server is there: Milvus' metrics and UI are on 9091, gRPC is on 19530",
+                address,
+            ),
             Cause::new("a proxy or ingress does not pass gRPC on", ingress),
         ],
     }
@@ -240,7 +378,11 @@ mod tests {
     use super::*;
     use crate::doctor::LinkState;
 
-    fn check_health(health: Result<Option<CheckHealthResponse>, SetupError>, state: LinkState, word: &str) {
+    fn check_health(
+        health: Result<Option<CheckHealthResponse>, SetupError>,
+        state: LinkState,
+        word: &str,
+    ) {
         let link = judge(&Check::begin(MILVUS), "v2.5.11", health);
         assert_eq!(link.state, state, "{}", link.seen);
         assert!(link.seen.contains(word), "{}", link.seen);
@@ -248,13 +390,20 @@ mod tests {
 
     #[test]
     fn an_unhealthy_milvus_is_a_warning_with_its_reasons() {
-        let health = CheckHealthResponse { reasons: vec!["querynode 3 is gone".into()], ..Default::default() };
+        let health = CheckHealthResponse {
+            reasons: vec!["querynode 3 is gone".into()],
+            ..Default::default()
+        };
         check_health(Ok(Some(health)), LinkState::Warning, "querynode 3 is gone");
     }
 
     #[test]
     fn a_used_up_quota_is_a_warning_although_it_is_healthy() {
-        let health = CheckHealthResponse { is_healthy: true, quota_states: vec![0, 5], ..Default::default() };
+        let health = CheckHealthResponse {
+            is_healthy: true,
+            quota_states: vec![0, 5],
+            ..Default::default()
+        };
         check_health(Ok(Some(health)), LinkState::Warning, "writes are denied");
     }
 
@@ -266,18 +415,32 @@ mod tests {
     #[test]
     fn a_user_without_the_right_is_a_warning() {
         let failure = CallFailure::new(CallError::Milvus(1401), "privilege not permitted");
-        check_health(Err(SetupError { method: "CheckHealth", failure }), LinkState::Warning, "privilege");
+        check_health(
+            Err(SetupError {
+                method: "CheckHealth",
+                failure,
+            }),
+            LinkState::Warning,
+            "privilege",
+        );
     }
 
     fn first_cause(error: CallError, peer: Peer, credentials: &Credentials) -> String {
-        causes_of_failed_call(&CallFailure::new(error, "x"), peer, credentials).swap_remove(0).what
+        causes_of_failed_call(&CallFailure::new(error, "x"), peer, credentials)
+            .swap_remove(0)
+            .what
     }
 
     #[test]
     fn causes_follow_status_and_second_look() {
         let token = Credentials::Token("t".into());
         for (error, peer, credentials, word) in [
-            (UNAUTHENTICATED, Peer::Other, &Credentials::None, "wants to know who asks"),
+            (
+                UNAUTHENTICATED,
+                Peer::Other,
+                &Credentials::None,
+                "wants to know who asks",
+            ),
             (UNAUTHENTICATED, Peer::Other, &token, "are wrong"),
             (UNKNOWN_METHOD, Peer::Other, &token, "no Milvus"),
             (CallError::Timeout, Peer::Other, &token, "overloaded"),
@@ -285,7 +448,12 @@ mod tests {
             (CallError::Unavailable, Peer::Http, &token, "web server"),
             (CallError::Unavailable, Peer::Other, &token, "just starting"),
             (CallError::Milvus(1), Peer::Other, &token, "is starting"),
-            (CallError::BadReply, Peer::Other, &token, "something else than Milvus"),
+            (
+                CallError::BadReply,
+                Peer::Other,
+                &token,
+                "something else than Milvus",
+            ),
         ] {
             let found = first_cause(error, peer, credentials);
             assert!(found.contains(word), "{error} {peer:?}: {found}");
@@ -294,15 +462,34 @@ mod tests {
 
     #[test]
     fn tls_trouble_has_the_cause_of_its_error() {
-        let error = |known| ConnectError::Tls { uri: "https://h:1".into(), cause: "c".into(), known };
+        let error = |known| ConnectError::Tls {
+            uri: "https://h:1".into(),
+            cause: "c".into(),
+            known,
+        };
         // What a second look finds does not change it.
         for peer in [Peer::Tls, Peer::Http, Peer::Other] {
-            assert!(causes_of_no_connection(&error(Some(TlsCause::NoHttp2)), peer)[0].what.contains("ALPN"));
-            assert!(causes_of_no_connection(&error(Some(TlsCause::NotTls)), peer)[0].what.contains("does not speak TLS"));
-            assert!(causes_of_no_connection(&error(None), peer)[0].what.contains("named above"));
+            assert!(
+                causes_of_no_connection(&error(Some(TlsCause::NoHttp2)), peer)[0]
+                    .what
+                    .contains("ALPN")
+            );
+            assert!(
+                causes_of_no_connection(&error(Some(TlsCause::NotTls)), peer)[0]
+                    .what
+                    .contains("does not speak TLS")
+            );
+            assert!(
+                causes_of_no_connection(&error(None), peer)[0]
+                    .what
+                    .contains("named above")
+            );
         }
         let failure = CallFailure::new(CallError::Unavailable, TlsCause::ClientCertificate.what());
         let causes = causes_of_failed_call(&failure, Peer::Tls, &Credentials::None);
-        assert!(causes.len() == 1 && causes[0].change.contains("cert = "), "{causes:?}");
+        assert!(
+            causes.len() == 1 && causes[0].change.contains("cert = "),
+            "{causes:?}"
+        );
     }
 }

@@ -1,8 +1,10 @@
-//! The links of the chain client -> Milvus -> trace back end -> client, one check each: does it work, what was seen, and where
-//! it breaks, which causes a second probe can tell apart and what to change.
+//! The links of the chain client -> Milvus -> trace back end -> client, one check each: does it
+//! work, what was seen, and where it breaks, which causes a second probe can tell apart and what to
+//! change.
 //!
-//! Nothing is written: a search or a listing is sent, and spans of the doctor's own. How the result is shown on a terminal is
-//! decided here as text; colours and the exit code are left to the command line.
+//! Nothing is written: a search or a listing is sent, and spans of the doctor's own. How the result
+//! is shown on a terminal is decided here as text; colours and the exit code are left to the
+//! command line.
 
 mod advice;
 mod background;
@@ -112,14 +114,18 @@ pub struct Cause {
 
 impl Cause {
     fn new(what: impl Into<String>, change: impl Into<String>) -> Self {
-        Self { what: what.into(), change: change.into() }
+        Self {
+            what: what.into(),
+            change: change.into(),
+        }
     }
 }
 
-/// Examines the links in their order, at most a few seconds longer than the deadline. `progress` is told what comes next.
+/// Examines the links in their order, at most a few seconds longer than the deadline. `progress` is
+/// told what comes next.
 ///
-/// A link whose precondition is broken is skipped, so the first failed one is where to begin. The embedded source listens
-/// while this runs.
+/// A link whose precondition is broken is skipped, so the first failed one is where to begin. The
+/// embedded source listens while this runs.
 pub async fn examine(options: &DoctorOptions, progress: &(dyn Fn(&str) + Sync)) -> Vec<Link> {
     let mut source_options = options.source_options.clone();
     if source_options.nonce == 0 {
@@ -142,7 +148,12 @@ pub async fn examine(options: &DoctorOptions, progress: &(dyn Fn(&str) + Sync)) 
         }
         _ => None,
     };
-    let scene = server_spans::Scene { options, server: server.as_ref(), source: source.as_deref(), window: &window };
+    let scene = server_spans::Scene {
+        options,
+        server: server.as_ref(),
+        source: source.as_deref(),
+        window: &window,
+    };
     let own = own_span::check(source.as_deref(), marked.as_ref(), &window, options);
     let (own, server_spans) = tokio::join!(own, server_spans::check(&scene, sent));
     progress("looking for spans that nobody asked for");
@@ -166,7 +177,11 @@ struct Ids {
 impl Ids {
     fn new(nonce: u64) -> Self {
         let stream = IdStream::new(Nonce(nonce), 0, "doctor", "doctor", "doctor");
-        Self { marked: stream.ids(0, 0), untraced: stream.ids(1, 0), traced: stream.ids(2, 0) }
+        Self {
+            marked: stream.ids(0, 0),
+            untraced: stream.ids(1, 0),
+            traced: stream.ids(2, 0),
+        }
     }
 }
 
@@ -178,7 +193,10 @@ struct Check {
 
 impl Check {
     fn begin(name: &'static str) -> Self {
-        Self { name, began: Instant::now() }
+        Self {
+            name,
+            began: Instant::now(),
+        }
     }
 
     /// A check of what began at another moment.
@@ -187,7 +205,13 @@ impl Check {
     }
 
     fn end(&self, state: LinkState, seen: impl Into<String>, causes: Vec<Cause>) -> Link {
-        Link { name: self.name, state, seen: seen.into(), took: self.began.elapsed(), causes }
+        Link {
+            name: self.name,
+            state,
+            seen: seen.into(),
+            took: self.began.elapsed(),
+            causes,
+        }
     }
 
     fn ok(&self, seen: impl Into<String>) -> Link {

@@ -1,9 +1,11 @@
-//! Second link: the OTLP endpoint takes a span of ours. It is sent by the exporter that a run uses, with all settings of the
-//! environment; only where that fails, a second look tells why.
+//! Second link: the OTLP endpoint takes a span of ours. It is sent by the exporter that a run uses,
+//! with all settings of the environment; only where that fails, a second look tells why.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, trace_service_client::TraceServiceClient};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, trace_service_client::TraceServiceClient,
+};
 use tokio::time::Instant;
 use tonic::{
     Code,
@@ -11,7 +13,9 @@ use tonic::{
 };
 
 use super::{Cause, Check, DoctorOptions, Link, OTLP_ENDPOINT, probe, probe::Peer};
-use crate::telemetry::{ClientSpan, ExportOptions, ExportProtocol, Exporter, RequestIds, SpanTemplate};
+use crate::telemetry::{
+    ClientSpan, ExportOptions, ExportProtocol, Exporter, RequestIds, SpanTemplate,
+};
 
 /// For the second call; the exporter itself has had its own patience before.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -30,16 +34,32 @@ pub(super) struct Marked {
 pub(super) async fn check(options: &DoctorOptions, ids: RequestIds) -> (Link, Option<Marked>) {
     let check = Check::begin(OTLP_ENDPOINT);
     let Some(otlp) = &options.otlp else {
-        return (check.skipped("export is off: traces will lack the client's own spans, the report will not"), None);
+        return (
+            check.skipped(
+                "export is off: traces will lack the client's own spans, the report will not",
+            ),
+            None,
+        );
     };
     let (endpoint, span) = (&otlp.endpoint, marked_span(ids));
     match export(otlp, span.clone()).await {
         Ok(()) => (
-            check.ok(format!("{} took a span of service {}", probe::place(endpoint), otlp.service_name)),
-            Some(Marked { span, taken: Instant::now() }),
+            check.ok(format!(
+                "{} took a span of service {}",
+                probe::place(endpoint),
+                otlp.service_name
+            )),
+            Some(Marked {
+                span,
+                taken: Instant::now(),
+            }),
         ),
         Err(refused) => {
-            let seen = format!("{} took no span: {}", probe::place(endpoint), without_secrets(&refused.text, endpoint));
+            let seen = format!(
+                "{} took no span: {}",
+                probe::place(endpoint),
+                without_secrets(&refused.text, endpoint)
+            );
             let causes = match causes_by_words(&refused.text) {
                 Some(cause) => vec![cause],
                 None => causes(otlp, refused.http_status).await,
@@ -63,14 +83,18 @@ pub(super) struct Refused {
 
 impl From<String> for Refused {
     fn from(text: String) -> Self {
-        Self { text, http_status: None }
+        Self {
+            text,
+            http_status: None,
+        }
     }
 }
 
 /// Sends `span` and waits for the answer.
 pub(super) async fn export(options: &ExportOptions, span: ClientSpan) -> Result<(), Refused> {
     let options = options.clone();
-    // The exporter has a runtime of its own and ends by joining its thread: nothing for an async task.
+    // The exporter has a runtime of its own and ends by joining its thread: nothing for an async
+    // task.
     let exported = tokio::task::spawn_blocking(move || {
         let exporter = Exporter::start(&options)?;
         exporter.queue().push(span);
@@ -79,11 +103,16 @@ pub(super) async fn export(options: &ExportOptions, span: ClientSpan) -> Result<
             None if counters.exported > 0 => Ok(()),
             error => {
                 let text = error.unwrap_or_else(|| "the span was dropped".to_owned());
-                Err(Refused { text, http_status: counters.http_status })
+                Err(Refused {
+                    text,
+                    http_status: counters.http_status,
+                })
             }
         }
     });
-    exported.await.unwrap_or_else(|error| Err(error.to_string().into()))
+    exported
+        .await
+        .unwrap_or_else(|error| Err(error.to_string().into()))
 }
 
 /// A span whose times are no whole microseconds, so that what comes back tells the resolution.
@@ -95,7 +124,10 @@ fn marked_span(ids: RequestIds) -> ClientSpan {
         parent_id: None,
         start_ns,
         end_ns: start_ns + 1_000_456,
-        template: SpanTemplate::step("milvus-bench doctor", &[("milvus_bench.doctor", "is this span readable?".into())]),
+        template: SpanTemplate::step(
+            "milvus-bench doctor",
+            &[("milvus_bench.doctor", "is this span readable?".into())],
+        ),
         seq: None,
         failure: None,
     }
@@ -103,7 +135,9 @@ fn marked_span(ids: RequestIds) -> ClientSpan {
 
 /// Nanoseconds since the unix epoch.
 pub(super) fn now_ns() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
@@ -126,7 +160,8 @@ async fn causes(otlp: &ExportOptions, http_status: Option<u16>) -> Vec<Cause> {
             ),
             Cause::new(
                 "its OTLP port is not published",
-                "Compose, service jaeger: ports: [\"127.0.0.1:4317:4317\"]; Kubernetes: kubectl port-forward service/jaeger 4317",
+                "Compose, service jaeger: ports: [\"127.0.0.1:4317:4317\"]; Kubernetes: kubectl \
+                 port-forward service/jaeger 4317",
             ),
             Cause::new(
                 "Jaeger before 1.46 opens that port only when told to",
@@ -134,29 +169,46 @@ async fn causes(otlp: &ExportOptions, http_status: Option<u16>) -> Vec<Cause> {
             ),
         ],
         Peer::UnknownName => {
-            vec![Cause::new("this machine does not know the host: names of Compose and of Kubernetes services hold only within them", KEYS)]
+            vec![Cause::new(
+                "this machine does not know the host: names of Compose and of Kubernetes services \
+                 hold only within them",
+                KEYS,
+            )]
         }
         Peer::Silent => {
-            vec![Cause::new("a firewall swallows the packets, or the machine is not there", format!("the firewall of port 4317; {KEYS}"))]
+            vec![Cause::new(
+                "a firewall swallows the packets, or the machine is not there",
+                format!("the firewall of port 4317; {KEYS}"),
+            )]
         }
         Peer::Tls if !https => {
-            vec![Cause::new("the endpoint speaks TLS", "--otlp, or in the scenario: [tracing] export = \"https://HOST:PORT\"")]
+            vec![Cause::new(
+                "the endpoint speaks TLS",
+                "--otlp, or in the scenario: [tracing] export = \"https://HOST:PORT\"",
+            )]
         }
         Peer::Tls => vec![Cause::new(
             "this machine does not trust its certificate",
             "OTEL_EXPORTER_OTLP_CERTIFICATE=FILE.pem in the environment of milvus-bench",
         )],
-        Peer::Http | Peer::Other if https => vec![Cause::new("the endpoint does not speak TLS", KEYS)],
+        Peer::Http | Peer::Other if https => {
+            vec![Cause::new("the endpoint does not speak TLS", KEYS)]
+        }
         Peer::Http if otlp.protocol == ExportProtocol::Grpc => vec![Cause::new(
-            "a web port is there: OTLP over HTTP is on 4318 and Jaeger's UI on 16686, gRPC is on 4317",
+            "a web port is there: OTLP over HTTP is on 4318 and Jaeger's UI on 16686, gRPC is on \
+             4317",
             format!(
-                "{KEYS}, or \"http://HOST:4318\" for OTLP over HTTP; OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf where that has another port"
+                "{KEYS}, or \"http://HOST:4318\" for OTLP over HTTP; \
+                 OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf where that has another port"
             ),
         )],
         Peer::Http => vec![Cause::new("the endpoint hangs, or hangs up", "its log")],
         Peer::Other if otlp.protocol == ExportProtocol::HttpProtobuf => vec![Cause::new(
             "what listens there does not speak HTTP/1: OTLP over HTTP is on 4318, gRPC on 4317",
-            format!("{KEYS}, or \"http://HOST:4318\"; OTEL_EXPORTER_OTLP_PROTOCOL=grpc for gRPC on another port"),
+            format!(
+                "{KEYS}, or \"http://HOST:4318\"; OTEL_EXPORTER_OTLP_PROTOCOL=grpc for gRPC on \
+                 another port"
+            ),
         )],
         Peer::Other => causes_by_answer(bare_export(endpoint).await),
     }
@@ -170,7 +222,9 @@ fn causes_by_words(text: &str) -> Option<Cause> {
             "the limits and filters of the receiver; its log",
         ));
     }
-    let is_size = ["larger than max", "too large", "exceeds the limit"].iter().any(|words| text.contains(words));
+    let is_size = ["larger than max", "too large", "exceeds the limit"]
+        .iter()
+        .any(|words| text.contains(words));
     is_size.then(smaller)
 }
 
@@ -183,16 +237,24 @@ fn smaller() -> Cause {
 
 /// What an HTTP reply tells: somebody is there, and speaks HTTP.
 fn causes_by_status(status: u16) -> Vec<Cause> {
-    let headers = "OTEL_EXPORTER_OTLP_HEADERS=authorization=... (or x-tenant=...) in the environment of milvus-bench";
+    let headers = "OTEL_EXPORTER_OTLP_HEADERS=authorization=... (or x-tenant=...) in the \
+                   environment of milvus-bench";
     vec![match status {
         401 | 403 => Cause::new("the collector wants to know who sends", headers),
         200..=299 | 301..=308 | 404 | 405 => Cause::new(
-            "a web server is there, but no OTLP receiver at this path: OTLP over HTTP is at http://HOST:4318/v1/traces, Jaeger's UI on 16686",
+            "a web server is there, but no OTLP receiver at this path: OTLP over HTTP is at \
+             http://HOST:4318/v1/traces, Jaeger's UI on 16686",
             "--otlp, or in the scenario: [tracing] export = \"http://HOST:4318\"",
         ),
         413 => smaller(),
-        415 => Cause::new("the receiver takes no protobuf", "OTEL_EXPORTER_OTLP_PROTOCOL=grpc with its gRPC port, 4317"),
-        429 | 500..=599 => Cause::new("the collector hangs or is overloaded", "its log; for Jaeger 1.x: COLLECTOR_QUEUE_SIZE=100000"),
+        415 => Cause::new(
+            "the receiver takes no protobuf",
+            "OTEL_EXPORTER_OTLP_PROTOCOL=grpc with its gRPC port, 4317",
+        ),
+        429 | 500..=599 => Cause::new(
+            "the collector hangs or is overloaded",
+            "its log; for Jaeger 1.x: COLLECTOR_QUEUE_SIZE=100000",
+        ),
         _ => Cause::new("the receiver refuses the export", "its log"),
     }]
 }
@@ -202,31 +264,46 @@ async fn bare_export(endpoint: &str) -> Result<(), Option<Code>> {
     let call = async {
         let mut endpoint = Endpoint::from_shared(endpoint.to_owned()).map_err(|_| None)?;
         if endpoint.uri().scheme_str() == Some("https") {
-            endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots()).map_err(|_| None)?;
+            endpoint = endpoint
+                .tls_config(ClientTlsConfig::new().with_native_roots())
+                .map_err(|_| None)?;
         }
         let channel = endpoint.connect().await.map_err(|_| None)?;
-        let answer = TraceServiceClient::new(channel).export(ExportTraceServiceRequest::default()).await;
+        let answer = TraceServiceClient::new(channel)
+            .export(ExportTraceServiceRequest::default())
+            .await;
         answer.map(|_| ()).map_err(|status| Some(status.code()))
     };
-    tokio::time::timeout(PATIENCE, call).await.unwrap_or(Err(Some(Code::DeadlineExceeded)))
+    tokio::time::timeout(PATIENCE, call)
+        .await
+        .unwrap_or(Err(Some(Code::DeadlineExceeded)))
 }
 
 fn causes_by_answer(answer: Result<(), Option<Code>>) -> Vec<Cause> {
     match answer {
         Ok(()) => vec![Cause::new(
             "the endpoint takes an export without the settings of the environment",
-            "OTEL_EXPORTER_OTLP_HEADERS, _COMPRESSION and _CERTIFICATE in the environment of milvus-bench",
+            "OTEL_EXPORTER_OTLP_HEADERS, _COMPRESSION and _CERTIFICATE in the environment of \
+             milvus-bench",
         )],
         Err(Some(Code::Unimplemented)) => vec![Cause::new(
-            "a gRPC server is there, but no OTLP receiver (Jaeger's 16685 reads, its 14250 is an older protocol)",
+            "a gRPC server is there, but no OTLP receiver (Jaeger's 16685 reads, its 14250 is an \
+             older protocol)",
             format!("{KEYS}; Jaeger before 1.46: COLLECTOR_OTLP_ENABLED=true"),
         )],
         Err(Some(Code::Unauthenticated | Code::PermissionDenied)) => vec![Cause::new(
             "the collector wants to know who sends",
-            "OTEL_EXPORTER_OTLP_HEADERS=authorization=... (or x-tenant=...) in the environment of milvus-bench",
+            "OTEL_EXPORTER_OTLP_HEADERS=authorization=... (or x-tenant=...) in the environment of \
+             milvus-bench",
         )],
         Err(Some(Code::DeadlineExceeded | Code::ResourceExhausted | Code::Unavailable)) => {
-            vec![Cause::new("the collector hangs or is overloaded", "its log; for Jaeger 1.x: COLLECTOR_QUEUE_SIZE=100000"), not_grpc()]
+            vec![
+                Cause::new(
+                    "the collector hangs or is overloaded",
+                    "its log; for Jaeger 1.x: COLLECTOR_QUEUE_SIZE=100000",
+                ),
+                not_grpc(),
+            ]
         }
         Err(_) => vec![not_grpc()],
     }
@@ -249,25 +326,41 @@ mod tests {
     fn a_password_in_the_address_is_not_shown() {
         let endpoint = "http://user:s3cret@host:4317";
         let error = format!("the OTLP endpoint {endpoint} can't be used: no");
-        assert_eq!(without_secrets(&error, endpoint), "the OTLP endpoint host:4317 can't be used: no");
+        assert_eq!(
+            without_secrets(&error, endpoint),
+            "the OTLP endpoint host:4317 can't be used: no"
+        );
     }
 
     #[test]
     fn words_of_the_endpoint_come_first() {
-        let found = |text| causes_by_words(text).map(|cause| cause.what).unwrap_or_default();
-        assert!(found("the endpoint rejected 1 of 1 spans: span too old").contains("rejects spans"));
+        let found = |text| {
+            causes_by_words(text)
+                .map(|cause| cause.what)
+                .unwrap_or_default()
+        };
         assert!(
-            found("gRPC code: ResourceExhausted: grpc: received message after decompression larger than max (4194305 vs. 4194304)")
-                .contains("smaller")
+            found("the endpoint rejected 1 of 1 spans: span too old").contains("rejects spans")
+        );
+        assert!(
+            found(
+                "gRPC code: ResourceExhausted: grpc: received message after decompression larger \
+                 than max (4194305 vs. 4194304)"
+            )
+            .contains("smaller")
         );
         assert_eq!(found("gRPC code: Unavailable: no healthy upstream"), "");
     }
 
     #[test]
     fn statuses_of_http_tell_causes_apart() {
-        for (status, word) in
-            [(401, "who sends"), (404, "no OTLP receiver"), (200, "no OTLP receiver"), (415, "no protobuf"), (503, "overloaded")]
-        {
+        for (status, word) in [
+            (401, "who sends"),
+            (404, "no OTLP receiver"),
+            (200, "no OTLP receiver"),
+            (415, "no protobuf"),
+            (503, "overloaded"),
+        ] {
             let found = causes_by_status(status).swap_remove(0).what;
             assert!(found.contains(word), "{status}: {found}");
         }

@@ -1,40 +1,80 @@
-//! Fourth link: the span that the OTLP endpoint took can be read from the span source, so both are one back end.
+//! Fourth link: the span that the OTLP endpoint took can be read from the span source, so both are
+//! one back end.
 
-use super::{Cause, Check, DoctorOptions, Link, OWN_SPAN, background::Window, otlp_link::Marked, poll::poll};
+use super::{
+    Cause, Check, DoctorOptions, Link, OWN_SPAN, background::Window, otlp_link::Marked, poll::poll,
+};
 use crate::{
     spans::{ServerSpan, SpanSource},
     telemetry::ClientSpan,
 };
 
 /// Waits for `marked`; skipped where one of both ends is missing.
-pub(super) async fn check(source: Option<&dyn SpanSource>, marked: Option<&Marked>, window: &Window, options: &DoctorOptions) -> Link {
-    let (source, Marked { span: marked, taken }) = match (source, marked) {
+pub(super) async fn check(
+    source: Option<&dyn SpanSource>,
+    marked: Option<&Marked>,
+    window: &Window,
+    options: &DoctorOptions,
+) -> Link {
+    let (
+        source,
+        Marked {
+            span: marked,
+            taken,
+        },
+    ) = match (source, marked) {
         (Some(source), Some(marked)) => (source, marked),
-        (None, _) => return Check::begin(OWN_SPAN).skipped("there is no span source to read it from"),
+        (None, _) => {
+            return Check::begin(OWN_SPAN).skipped("there is no span source to read it from");
+        }
         (_, None) => return Check::begin(OWN_SPAN).skipped("no span of ours was exported"),
     };
     let check = Check::since(OWN_SPAN, *taken);
     let ours = |span: &&ServerSpan| span.span_id == marked.span_id;
-    let polled = poll(source, marked.trace_id, options.deadline, |trace| trace.spans.iter().any(|span| ours(&span))).await;
-    if let Some(span) = polled.trace.iter().flat_map(|trace| &trace.spans).find(ours) {
+    let polled = poll(source, marked.trace_id, options.deadline, |trace| {
+        trace.spans.iter().any(|span| ours(&span))
+    })
+    .await;
+    if let Some(span) = polled
+        .trace
+        .iter()
+        .flat_map(|trace| &trace.spans)
+        .find(ours)
+    {
         return judge_times(&check, marked, span);
     }
     if let Some(error) = polled.error {
-        return check.failed(format!("reading failed: {error}"), vec![Cause::new("the span source does not deliver traces", "its log")]);
+        return check.failed(
+            format!("reading failed: {error}"),
+            vec![Cause::new(
+                "the span source does not deliver traces",
+                "its log",
+            )],
+        );
     }
     let services = source.services().await.unwrap_or_default();
     let dropped = window.dropped(source).await;
     check.failed(
         format!("not found within {} s", options.deadline.as_secs_f64()),
-        with_refused(source, causes(&services, options.otlp.as_ref().map_or("", |otlp| &otlp.service_name), dropped)),
+        with_refused(
+            source,
+            causes(
+                &services,
+                options.otlp.as_ref().map_or("", |otlp| &otlp.service_name),
+                dropped,
+            ),
+        ),
     )
 }
 
 /// `causes`, after the one that the receiver itself knows.
 pub(super) fn with_refused(source: &dyn SpanSource, causes: Vec<Cause>) -> Vec<Cause> {
-    let known = source
-        .refused()
-        .map(|refused| Cause::new(refused, "the sender that is named: its exporter's protocol, compression and batch size"));
+    let known = source.refused().map(|refused| {
+        Cause::new(
+            refused,
+            "the sender that is named: its exporter's protocol, compression and batch size",
+        )
+    });
     known.into_iter().chain(causes).collect()
 }
 
@@ -53,8 +93,15 @@ fn judge_times(check: &Check, sent: &ClientSpan, read: &ServerSpan) -> Link {
         read.duration_ns(),
         sent.end_ns - sent.start_ns
     );
-    let change = "Jaeger 1.x: --query.max-clock-skew-adjustment=0s; Jaeger 2: jaeger_query.max_clock_skew_adjust: 0s";
-    check.warning(seen, vec![Cause::new("the back end corrects what it takes for clock skew", change)])
+    let change = "Jaeger 1.x: --query.max-clock-skew-adjustment=0s; Jaeger 2: \
+                  jaeger_query.max_clock_skew_adjust: 0s";
+    check.warning(
+        seen,
+        vec![Cause::new(
+            "the back end corrects what it takes for clock skew",
+            change,
+        )],
+    )
 }
 
 fn causes(services: &[String], service_name: &str, dropped: u64) -> Vec<Cause> {
@@ -64,11 +111,13 @@ fn causes(services: &[String], service_name: &str, dropped: u64) -> Vec<Cause> {
     }
     let other = Cause::new(
         "OTLP endpoint and span source belong to two different back ends",
-        "--otlp and --spans, or in the scenario: [tracing] export and [tracing.spans] endpoint: host of one Jaeger, its ports 4317 and 16686",
+        "--otlp and --spans, or in the scenario: [tracing] export and [tracing.spans] endpoint: \
+         host of one Jaeger, its ports 4317 and 16686",
     );
     let late = Cause::new(
         "the back end is slow to store, or a collector before it batches, filters or samples",
-        "the collector's pipeline (tail_sampling, probabilistic_sampler, filter); in the scenario: [tracing.spans] deadline",
+        "the collector's pipeline (tail_sampling, probabilistic_sampler, filter); in the \
+         scenario: [tracing.spans] deadline",
     );
     // A service of this name is there: of an earlier run, or of spans that are let through.
     let known = services.iter().any(|service| service == service_name);
@@ -80,7 +129,8 @@ fn causes(services: &[String], service_name: &str, dropped: u64) -> Vec<Cause> {
 pub(super) fn drops(dropped: u64) -> Cause {
     Cause::new(
         format!("Jaeger's own counter says that it threw {dropped} spans away meanwhile"),
-        "Compose, service jaeger: environment: [COLLECTOR_QUEUE_SIZE=100000]; and no search in its UI during a run",
+        "Compose, service jaeger: environment: [COLLECTOR_QUEUE_SIZE=100000]; and no search in \
+         its UI during a run",
     )
 }
 
@@ -130,15 +180,37 @@ mod tests {
 
     #[test]
     fn moved_times_are_a_warning() {
-        check_times(4_000_123, 5_000_579, LinkState::Warning, "moved by -1000000 ns");
-        check_times(5_000_123, 9_000_579, LinkState::Warning, "4000456 ns instead of 1000456");
+        check_times(
+            4_000_123,
+            5_000_579,
+            LinkState::Warning,
+            "moved by -1000000 ns",
+        );
+        check_times(
+            5_000_123,
+            9_000_579,
+            LinkState::Warning,
+            "4000456 ns instead of 1000456",
+        );
     }
 
     #[test]
     fn what_the_back_end_knows_orders_the_causes() {
         let services = ["milvus-bench".to_owned()];
-        assert!(causes(&services, "milvus-bench", 0)[0].what.contains("slow to store"));
-        assert!(causes(&services, "other", 0)[0].what.contains("two different back ends"));
-        assert!(causes(&services, "other", 7)[0].what.contains("threw 7 spans away"));
+        assert!(
+            causes(&services, "milvus-bench", 0)[0]
+                .what
+                .contains("slow to store")
+        );
+        assert!(
+            causes(&services, "other", 0)[0]
+                .what
+                .contains("two different back ends")
+        );
+        assert!(
+            causes(&services, "other", 7)[0]
+                .what
+                .contains("threw 7 spans away")
+        );
     }
 }

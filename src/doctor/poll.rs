@@ -6,8 +6,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::spans::{SpanError, SpanSource, Trace};
 
-/// Between two questions for one trace: Milvus sends every 5 s, so that a finer look finds little earlier, and a Jaeger that traces its readers
-/// is not filled by this.
+/// Between two questions for one trace: Milvus sends every 5 s, so that a finer look finds little
+/// earlier, and a Jaeger that traces its readers is not filled by this.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// What the look at the deadline itself may take.
@@ -21,22 +21,36 @@ pub(super) struct Polled {
     pub(super) error: Option<SpanError>,
 }
 
-/// Reads `trace_id` until `done` says so or the `deadline` has passed; the last look is at the deadline.
-pub(super) async fn poll(source: &dyn SpanSource, trace_id: u128, deadline: Duration, mut done: impl FnMut(&Trace) -> bool) -> Polled {
+/// Reads `trace_id` until `done` says so or the `deadline` has passed; the last look is at the
+/// deadline.
+pub(super) async fn poll(
+    source: &dyn SpanSource,
+    trace_id: u128,
+    deadline: Duration,
+    mut done: impl FnMut(&Trace) -> bool,
+) -> Polled {
     let end = Instant::now() + deadline;
-    let mut polled = Polled { trace: None, error: None };
+    let mut polled = Polled {
+        trace: None,
+        error: None,
+    };
     loop {
         match timeout_at(end.max(Instant::now() + LAST_LOOK), source.trace(trace_id)).await {
             Ok(Ok(trace)) => {
                 let enough = done(&trace);
-                polled = Polled { trace: Some(trace), error: None };
+                polled = Polled {
+                    trace: Some(trace),
+                    error: None,
+                };
                 if enough {
                     return polled;
                 }
             }
             Ok(Err(error)) => polled.error = Some(error),
             Err(_) if polled.trace.is_none() && polled.error.is_none() => {
-                polled.error = Some(SpanError::new("the span source did not answer before the deadline".to_owned()));
+                polled.error = Some(SpanError::new(
+                    "the span source did not answer before the deadline".to_owned(),
+                ));
             }
             Err(_) => {}
         }

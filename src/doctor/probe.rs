@@ -1,4 +1,5 @@
-//! The second look at an address that gave no good answer: is anybody there, and what does it speak?
+//! The second look at an address that gave no good answer: is anybody there, and what does it
+//! speak?
 
 use std::{io::ErrorKind, time::Duration};
 
@@ -11,8 +12,8 @@ use url::Url;
 /// For each step: what is right answers on a network of today within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The shortest record that looks like a TLS handshake, with an end of line behind it: a TLS server answers with an alert,
-/// an HTTP/1 server with status 400, and a gRPC server hangs up.
+/// The shortest record that looks like a TLS handshake, with an end of line behind it: a TLS server
+/// answers with an alert, an HTTP/1 server with status 400, and a gRPC server hangs up.
 const HELLO: &[u8] = b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00\r\n\r\n";
 
 /// What was found at an address.
@@ -36,9 +37,13 @@ pub(super) enum Peer {
 
 /// Looks at host and port of `url`; a URL without a port has that of its scheme.
 pub(super) async fn look_at(url: &str) -> Peer {
-    let Some((host, port)) = host_and_port(url) else { return Peer::NoAddress };
+    let Some((host, port)) = host_and_port(url) else {
+        return Peer::NoAddress;
+    };
     let lookup = tokio::time::timeout(PATIENCE, tokio::net::lookup_host((host.as_str(), port)));
-    let Ok(Ok(addresses)) = lookup.await else { return Peer::UnknownName };
+    let Ok(Ok(addresses)) = lookup.await else {
+        return Peer::UnknownName;
+    };
     let addresses: Vec<_> = addresses.collect();
     match tokio::time::timeout(PATIENCE, TcpStream::connect(addresses.as_slice())).await {
         Ok(Ok(stream)) => speaks(stream).await,
@@ -84,15 +89,24 @@ pub(super) fn place(url: &str) -> String {
     }
 }
 
-/// Whether `url` leads to this machine, so that the same address means something else within a container.
+/// Whether `url` leads to this machine, so that the same address means something else within a
+/// container.
 pub(super) fn is_loopback(url: &str) -> bool {
-    host_and_port(url)
-        .is_some_and(|(host, _)| host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback()))
+    host_and_port(url).is_some_and(|(host, _)| {
+        host == "localhost"
+            || host
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|address| address.is_loopback())
+    })
 }
 
 /// `host:port` is taken as http.
 fn parsed(url: &str) -> Option<Url> {
-    let text = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
+    let text = if url.contains("://") {
+        url.to_owned()
+    } else {
+        format!("http://{url}")
+    };
     Url::parse(&text).ok()
 }
 
@@ -111,7 +125,9 @@ mod tests {
 
     /// What a server that answers everything with `reply`, then hangs up, is taken for.
     async fn check(reply: &'static [u8], expected: Peer) {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
         let address = listener.local_addr().expect("an address");
         let server = tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.expect("a caller");
@@ -141,7 +157,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_closed_port_refuses() {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
+        let listener = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
         let address = listener.local_addr().expect("an address");
         drop(listener);
         assert_eq!(look_at(&address.to_string()).await, Peer::Refused);
@@ -167,7 +185,12 @@ mod tests {
 
     #[test]
     fn loopback_is_known_by_all_its_names() {
-        for (url, expected) in [("http://localhost:1", true), ("127.0.0.9:1", true), ("http://[::1]:1", true), ("http://jaeger:1", false)] {
+        for (url, expected) in [
+            ("http://localhost:1", true),
+            ("127.0.0.9:1", true),
+            ("http://[::1]:1", true),
+            ("http://jaeger:1", false),
+        ] {
             assert_eq!(is_loopback(url), expected, "{url}");
         }
     }

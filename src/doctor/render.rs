@@ -6,7 +6,8 @@ use super::{Link, LinkState};
 
 const NAME_WIDTH: usize = 14;
 
-/// One line per link (state, name, what was seen, how long it took), below a broken one its causes and what to change.
+/// One line per link (state, name, what was seen, how long it took), below a broken one its causes
+/// and what to change.
 ///
 /// Text of servers never gets out as control characters.
 #[must_use]
@@ -16,8 +17,17 @@ pub fn render(links: &[Link], color: bool) -> String {
         let seen = plain(&link.seen);
         // Writing into a String can't fail.
         // What was not done took no time.
-        let took = if link.state == LinkState::Skipped { String::new() } else { format!(" ({})", duration(link.took)) };
-        let _ = writeln!(out, "{} {:<NAME_WIDTH$}  {seen}{took}", state(link.state, color), link.name);
+        let took = if link.state == LinkState::Skipped {
+            String::new()
+        } else {
+            format!(" ({})", duration(link.took))
+        };
+        let _ = writeln!(
+            out,
+            "{} {:<NAME_WIDTH$}  {seen}{took}",
+            state(link.state, color),
+            link.name
+        );
         for (number, cause) in link.causes.iter().enumerate() {
             let _ = writeln!(out, "          {}. {}", number + 1, plain(&cause.what));
             for line in cause.change.lines() {
@@ -36,7 +46,11 @@ fn state(state: LinkState, color: bool) -> String {
         LinkState::Skipped => ("skipped", "2"),
     };
     // Padded before it is coloured: a terminal does not count the colour.
-    if color { format!("\u{1b}[{code}m{word:<7}\u{1b}[0m") } else { format!("{word:<7}") }
+    if color {
+        format!("\u{1b}[{code}m{word:<7}\u{1b}[0m")
+    } else {
+        format!("{word:<7}")
+    }
 }
 
 fn duration(took: Duration) -> String {
@@ -50,7 +64,9 @@ fn duration(took: Duration) -> String {
 /// `text` without line ends, terminal commands and characters that turn the direction of writing.
 fn plain(text: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if c.is_control() || turns(c) { ' ' } else { c }).collect()
+    text.chars()
+        .map(|c| if c.is_control() || turns(c) { ' ' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -60,22 +76,49 @@ mod tests {
     use super::super::{Cause, MILVUS, OTLP_ENDPOINT, SERVER_SPANS, SPAN_SOURCE, is_broken};
     use super::*;
 
-    fn link(name: &'static str, state: LinkState, seen: &str, took_ms: u64, causes: Vec<Cause>) -> Link {
-        Link { name, state, seen: seen.to_owned(), took: Duration::from_millis(took_ms), causes }
+    fn link(
+        name: &'static str,
+        state: LinkState,
+        seen: &str,
+        took_ms: u64,
+        causes: Vec<Cause>,
+    ) -> Link {
+        Link {
+            name,
+            state,
+            seen: seen.to_owned(),
+            took: Duration::from_millis(took_ms),
+            causes,
+        }
     }
 
     #[test]
     fn one_line_per_link_and_causes_below() {
         let links = [
             link(MILVUS, LinkState::Ok, "v2.5.11, healthy", 12, vec![]),
-            link(OTLP_ENDPOINT, LinkState::Skipped, "export is off", 0, vec![]),
-            link(SPAN_SOURCE, LinkState::Warning, "no list of services", 999, vec![]),
+            link(
+                OTLP_ENDPOINT,
+                LinkState::Skipped,
+                "export is off",
+                0,
+                vec![],
+            ),
+            link(
+                SPAN_SOURCE,
+                LinkState::Warning,
+                "no list of services",
+                999,
+                vec![],
+            ),
             link(
                 SERVER_SPANS,
                 LinkState::Failed,
                 "none",
                 30_040,
-                vec![Cause::new("no exporter", "in user.yaml:\n  trace:"), Cause::new("x", "y")],
+                vec![
+                    Cause::new("no exporter", "in user.yaml:\n  trace:"),
+                    Cause::new("x", "y"),
+                ],
             ),
         ];
         let expected = "\
@@ -96,7 +139,10 @@ FAILED  server spans    none (30.0 s)
     #[test]
     fn colour_is_around_the_state_alone() {
         let text = render(&[link(MILVUS, LinkState::Failed, "gone", 1, vec![])], true);
-        assert_eq!(text, "\u{1b}[1;31mFAILED \u{1b}[0m Milvus          gone (1 ms)\n");
+        assert_eq!(
+            text,
+            "\u{1b}[1;31mFAILED \u{1b}[0m Milvus          gone (1 ms)\n"
+        );
     }
 
     proptest! {

@@ -12,8 +12,8 @@ use crate::{
     milvus::{
         Client, HasStatus, Method, SetupError, methods, placeholder_group,
         proto::{
-            ConsistencyLevel, DataType, DslType, KeyValuePair, LoadState, SearchRequest, SearchResults, ShowCollectionsRequest,
-            ShowCollectionsResponse,
+            ConsistencyLevel, DataType, DslType, KeyValuePair, LoadState, SearchRequest,
+            SearchResults, ShowCollectionsRequest, ShowCollectionsResponse,
         },
     },
     telemetry::{ClientSpan, ExportOptions, RequestIds, SpanTemplate, TraceParent},
@@ -38,44 +38,71 @@ pub(super) struct Sent {
     pub(super) answered: Instant,
 }
 
-/// Sends a request without the sampled flag and then one with it. `otlp`: where its client span goes, if anywhere.
+/// Sends a request without the sampled flag and then one with it. `otlp`: where its client span
+/// goes, if anywhere.
 ///
 /// # Errors
 /// Even the listing fails; the text says how.
-pub(super) async fn send(server: &Server, options: &DoctorOptions, otlp: Option<&ExportOptions>, ids: &Ids) -> Result<Sent, String> {
+pub(super) async fn send(
+    server: &Server,
+    options: &DoctorOptions,
+    otlp: Option<&ExportOptions>,
+    ids: &Ids,
+) -> Result<Sent, String> {
     let client = &server.client;
     let target = match configured(client, options.collection.as_ref()).await {
         Some(collection) => Some(collection),
         None => any_loaded(client).await,
     };
     let searched = match target {
-        Some(target) => search(client, &target, ids).await.map_err(|error| error.to_string()),
+        Some(target) => search(client, &target, ids)
+            .await
+            .map_err(|error| error.to_string()),
         None => Err("no loaded collection was found to search in".to_owned()),
     };
     // A search that is refused is no reason to give up: every Milvus leaves spans of a listing too.
     let answered = match searched {
         Ok(answered) => answered,
-        Err(why) => list(client, ids, &why).await.map_err(|error| error.to_string())?,
+        Err(why) => list(client, ids, &why)
+            .await
+            .map_err(|error| error.to_string())?,
     };
     let at = Instant::now();
     if let Some(otlp) = otlp {
         // Only for the eye in Jaeger's UI: that spans are taken was seen before.
         let _ = export(otlp, answered.span).await;
     }
-    Ok(Sent { what: answered.what, engine_worked: answered.engine_worked, ids: ids.traced, answered: at })
+    Ok(Sent {
+        what: answered.what,
+        engine_worked: answered.engine_worked,
+        ids: ids.traced,
+        answered: at,
+    })
 }
 
 /// The collection of the scenario, if it is loaded.
-async fn configured(client: &Client, collection: Option<&DoctorCollection>) -> Option<DoctorCollection> {
+async fn configured(
+    client: &Client,
+    collection: Option<&DoctorCollection>,
+) -> Option<DoctorCollection> {
     let collection = collection?;
-    let loaded = client.load_state(&collection.name).await.is_ok_and(|state| state == LoadState::Loaded);
+    let loaded = client
+        .load_state(&collection.name)
+        .await
+        .is_ok_and(|state| state == LoadState::Loaded);
     loaded.then(|| collection.clone())
 }
 
 /// One of the loaded collections that has float vectors.
 async fn any_loaded(client: &Client) -> Option<DoctorCollection> {
-    let request = ShowCollectionsRequest { r#type: IN_MEMORY, ..Default::default() };
-    let reply: ShowCollectionsResponse = client.call(&methods::SHOW_COLLECTIONS, &request, b"").await.ok()?;
+    let request = ShowCollectionsRequest {
+        r#type: IN_MEMORY,
+        ..Default::default()
+    };
+    let reply: ShowCollectionsResponse = client
+        .call(&methods::SHOW_COLLECTIONS, &request, b"")
+        .await
+        .ok()?;
     for name in reply.collection_names.into_iter().take(CANDIDATES) {
         if let Some(collection) = searchable(client, name).await {
             return Some(collection);
@@ -86,16 +113,33 @@ async fn any_loaded(client: &Client) -> Option<DoctorCollection> {
 
 async fn searchable(client: &Client, name: String) -> Option<DoctorCollection> {
     let schema = client.describe_collection(&name).await.ok()??.schema?;
-    let field = schema.fields.into_iter().find(|field| field.data_type == i32::from(DataType::FloatVector))?;
-    let dim = value(&field.type_params, "dim")?.parse().ok().filter(|dim| (1..=MAX_DIM).contains(dim))?;
+    let field = schema
+        .fields
+        .into_iter()
+        .find(|field| field.data_type == i32::from(DataType::FloatVector))?;
+    let dim = value(&field.type_params, "dim")?
+        .parse()
+        .ok()
+        .filter(|dim| (1..=MAX_DIM).contains(dim))?;
     let indexes = client.describe_index(&name).await.unwrap_or_default();
     let index = indexes.iter().find(|index| index.field_name == field.name);
-    let metric = index.and_then(|index| value(&index.params, "metric_type")).unwrap_or_default().to_owned();
-    Some(DoctorCollection { name, vector_field: field.name, dim, metric })
+    let metric = index
+        .and_then(|index| value(&index.params, "metric_type"))
+        .unwrap_or_default()
+        .to_owned();
+    Some(DoctorCollection {
+        name,
+        vector_field: field.name,
+        dim,
+        metric,
+    })
 }
 
 fn value<'a>(pairs: &'a [KeyValuePair], key: &str) -> Option<&'a str> {
-    pairs.iter().find(|pair| pair.key == key).map(|pair| pair.value.as_str())
+    pairs
+        .iter()
+        .find(|pair| pair.key == key)
+        .map(|pair| pair.value.as_str())
 }
 
 /// A request that was answered twice.
@@ -106,34 +150,77 @@ struct Answered {
     span: ClientSpan,
 }
 
-async fn search(client: &Client, target: &DoctorCollection, ids: &Ids) -> Result<Answered, SetupError> {
-    let (reply, span) = both::<_, SearchResults>(client, &methods::SEARCH, &search_request(target), ids).await?;
-    let hits: i64 = reply.results.map_or(0, |results| results.topks.iter().fold(0, |sum, count| count.saturating_add(sum)));
-    Ok(Answered { what: format!("Search in {}", target.name), engine_worked: hits > 0, span })
+async fn search(
+    client: &Client,
+    target: &DoctorCollection,
+    ids: &Ids,
+) -> Result<Answered, SetupError> {
+    let (reply, span) =
+        both::<_, SearchResults>(client, &methods::SEARCH, &search_request(target), ids).await?;
+    let hits: i64 = reply.results.map_or(0, |results| {
+        results
+            .topks
+            .iter()
+            .fold(0, |sum, count| count.saturating_add(sum))
+    });
+    Ok(Answered {
+        what: format!("Search in {}", target.name),
+        engine_worked: hits > 0,
+        span,
+    })
 }
 
 async fn list(client: &Client, ids: &Ids, why: &str) -> Result<Answered, SetupError> {
     let request = ShowCollectionsRequest::default();
-    let (_, span) = both::<_, ShowCollectionsResponse>(client, &methods::SHOW_COLLECTIONS, &request, ids).await?;
-    Ok(Answered { what: format!("ShowCollections ({why})"), engine_worked: false, span })
+    let (_, span) =
+        both::<_, ShowCollectionsResponse>(client, &methods::SHOW_COLLECTIONS, &request, ids)
+            .await?;
+    Ok(Answered {
+        what: format!("ShowCollections ({why})"),
+        engine_worked: false,
+        span,
+    })
 }
 
-/// The same request twice: first unsampled, then sampled, so that the spans of the first can't come after those of the second.
-async fn both<Req, Res>(client: &Client, method: &'static Method, request: &Req, ids: &Ids) -> Result<(Res, ClientSpan), SetupError>
+/// The same request twice: first unsampled, then sampled, so that the spans of the first can't come
+/// after those of the second.
+async fn both<Req, Res>(
+    client: &Client,
+    method: &'static Method,
+    request: &Req,
+    ids: &Ids,
+) -> Result<(Res, ClientSpan), SetupError>
 where
     Req: Message,
     Res: Message + Default + HasStatus,
 {
-    let _: Res = client.call(method, request, TraceParent::new(ids.untraced, false).as_bytes()).await?;
+    let _: Res = client
+        .call(
+            method,
+            request,
+            TraceParent::new(ids.untraced, false).as_bytes(),
+        )
+        .await?;
     let start_ns = now_ns();
-    let reply = client.call(method, request, TraceParent::new(ids.traced, true).as_bytes()).await?;
+    let reply = client
+        .call(
+            method,
+            request,
+            TraceParent::new(ids.traced, true).as_bytes(),
+        )
+        .await?;
     Ok((reply, client_span(method, ids.traced, start_ns)))
 }
 
 /// One neighbour of a vector that is not zero, which has no direction; nothing is waited for.
 fn search_request(target: &DoctorCollection) -> SearchRequest {
     let vector = 0.5_f32.to_le_bytes().repeat(target.dim as usize);
-    let mut search_params = vec![("anns_field", target.vector_field.as_str()), ("topk", "1"), ("params", "{}"), ("round_decimal", "-1")];
+    let mut search_params = vec![
+        ("anns_field", target.vector_field.as_str()),
+        ("topk", "1"),
+        ("params", "{}"),
+        ("round_decimal", "-1"),
+    ];
     if !target.metric.is_empty() {
         search_params.push(("metric_type", &target.metric));
     }
@@ -141,7 +228,13 @@ fn search_request(target: &DoctorCollection) -> SearchRequest {
         collection_name: target.name.clone(),
         dsl_type: DslType::BoolExprV1 as i32,
         placeholder_group: placeholder_group(&[&vector]),
-        search_params: search_params.into_iter().map(|(key, value)| KeyValuePair { key: key.into(), value: value.into() }).collect(),
+        search_params: search_params
+            .into_iter()
+            .map(|(key, value)| KeyValuePair {
+                key: key.into(),
+                value: value.into(),
+            })
+            .collect(),
         // The pair that pymilvus sends for Eventually.
         guarantee_timestamp: 1,
         consistency_level: ConsistencyLevel::Eventually.into(),
@@ -158,7 +251,10 @@ fn client_span(method: &Method, ids: RequestIds, start_ns: u64) -> ClientSpan {
         start_ns,
         // The wall clock may have been set back meanwhile.
         end_ns: now_ns().max(start_ns),
-        template: SpanTemplate::call(method.path.trim_start_matches('/'), &[("milvus_bench.doctor", "do server spans follow?".into())]),
+        template: SpanTemplate::call(
+            method.path.trim_start_matches('/'),
+            &[("milvus_bench.doctor", "do server spans follow?".into())],
+        ),
         seq: None,
         failure: None,
     }

@@ -41,7 +41,8 @@ const MILVUS_SERVICES: &[&str] = &[
 /// What the span of the gRPC server of a public method begins with.
 const PUBLIC_METHOD: &str = "milvus.proto.milvus.MilvusService/";
 
-/// Go part and engine send every 5 s, each at a time of its own: after this much longer nothing more comes.
+/// Go part and engine send every 5 s, each at a time of its own: after this much longer nothing
+/// more comes.
 const STRAGGLERS: Duration = Duration::from_secs(7);
 
 /// Everything that the check and its second looks need.
@@ -76,7 +77,8 @@ struct Seen {
 
 impl Seen {
     fn is_whole(&self, sent: &Sent) -> bool {
-        matches!(self.descent, Descent::Direct | Descent::Through(_)) && (self.engine || !sent.engine_worked)
+        matches!(self.descent, Descent::Direct | Descent::Through(_))
+            && (self.engine || !sent.engine_worked)
     }
 
     fn described(&self) -> String {
@@ -89,10 +91,16 @@ impl Seen {
 pub(super) async fn check(scene: &Scene<'_>, sent: Option<Result<Sent, String>>) -> Link {
     let check = Check::begin(SERVER_SPANS);
     let Some(source) = scene.source else {
-        return check.skipped(if scene.options.source == "none" { "no traces to be had" } else { "needs a span source that answers" });
+        return check.skipped(if scene.options.source == "none" {
+            "no traces to be had"
+        } else {
+            "needs a span source that answers"
+        });
     };
     let sent = match (scene.server, sent) {
-        (Some(server), _) if is_milvus_lite(server) => return check.skipped("no traces to be had: milvus-lite records no spans"),
+        (Some(server), _) if is_milvus_lite(server) => {
+            return check.skipped("no traces to be had: milvus-lite records no spans");
+        }
         (Some(_), Some(Ok(sent))) => sent,
         (Some(_), Some(Err(error))) => {
             let cause = Cause::new(
@@ -106,11 +114,18 @@ pub(super) async fn check(scene: &Scene<'_>, sent: Option<Result<Sent, String>>)
     let check = Check::since(SERVER_SPANS, sent.answered);
     let polled = wait(source, &sent, scene.options.deadline).await;
     match (polled.trace, polled.error) {
-        (_, Some(error)) => {
-            check.failed(format!("reading failed: {error}"), vec![Cause::new("the span source does not deliver traces", "its log")])
-        }
+        (_, Some(error)) => check.failed(
+            format!("reading failed: {error}"),
+            vec![Cause::new(
+                "the span source does not deliver traces",
+                "its log",
+            )],
+        ),
         (trace, None) => {
-            let trace = trace.unwrap_or(Trace { trace_id: sent.ids.trace_id, spans: Vec::new() });
+            let trace = trace.unwrap_or(Trace {
+                trace_id: sent.ids.trace_id,
+                spans: Vec::new(),
+            });
             judge(&check, scene, source, &sent, look(&trace, sent.ids.span_id)).await
         }
     }
@@ -130,22 +145,45 @@ async fn wait(source: &dyn SpanSource, sent: &Sent, deadline: Duration) -> super
 
 /// Reads a trace: `ours` is the span id that the request carried.
 fn look(trace: &Trace, ours: u64) -> Seen {
-    let others: Vec<&ServerSpan> = trace.spans.iter().filter(|span| span.span_id != ours).collect();
-    let services: BTreeSet<String> = others.iter().map(|span| span.service().to_owned()).collect();
-    let server = others.iter().find(|span| span.kind == SpanKind::Server && span.name.starts_with(PUBLIC_METHOD));
-    let descent = server.map_or(Descent::NoServerSpan, |server| descent(server, &others, ours));
-    Seen { spans: others.len(), engine: services.contains("segcore"), services, descent }
+    let others: Vec<&ServerSpan> = trace
+        .spans
+        .iter()
+        .filter(|span| span.span_id != ours)
+        .collect();
+    let services: BTreeSet<String> = others
+        .iter()
+        .map(|span| span.service().to_owned())
+        .collect();
+    let server = others
+        .iter()
+        .find(|span| span.kind == SpanKind::Server && span.name.starts_with(PUBLIC_METHOD));
+    let descent = server.map_or(Descent::NoServerSpan, |server| {
+        descent(server, &others, ours)
+    });
+    Seen {
+        spans: others.len(),
+        engine: services.contains("segcore"),
+        services,
+        descent,
+    }
 }
 
 /// Climbs from the gRPC server's span up to ours.
 fn descent(server: &ServerSpan, others: &[&ServerSpan], ours: u64) -> Descent {
-    let by_id: HashMap<u64, &ServerSpan> = others.iter().map(|span| (span.span_id, *span)).collect();
+    let by_id: HashMap<u64, &ServerSpan> =
+        others.iter().map(|span| (span.span_id, *span)).collect();
     let mut between = BTreeSet::new();
     let mut parent = server.parent_id;
     // A trace from outside may hold a ring.
     for _ in 0..=others.len() {
         match parent {
-            Some(id) if id == ours => return if between.is_empty() { Descent::Direct } else { Descent::Through(between) },
+            Some(id) if id == ours => {
+                return if between.is_empty() {
+                    Descent::Direct
+                } else {
+                    Descent::Through(between)
+                };
+            }
             Some(id) => match by_id.get(&id) {
                 Some(span) => {
                     between.insert(span.service().to_owned());
@@ -159,7 +197,13 @@ fn descent(server: &ServerSpan, others: &[&ServerSpan], ours: u64) -> Descent {
     Descent::Foreign
 }
 
-async fn judge(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent: &Sent, seen: Seen) -> Link {
+async fn judge(
+    check: &Check,
+    scene: &Scene<'_>,
+    source: &dyn SpanSource,
+    sent: &Sent,
+    seen: Seen,
+) -> Link {
     let found = format!("{}: {}", sent.what, seen.described());
     match &seen.descent {
         _ if seen.spans == 0 => nothing(check, scene, source, sent).await,
@@ -167,12 +211,19 @@ async fn judge(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent: 
             format!("{found}, but not that of its gRPC server"),
             with_refused(source, causes_of_part(scene.window.dropped(source).await)),
         ),
-        Descent::Foreign => check.failed(format!("{found}, but their parent is not our span"), vec![rewritten()]),
-        _ if !seen.is_whole(sent) => {
-            check.warning(format!("{found}, but none of the engine (segcore)"), with_refused(source, causes_without_engine()))
-        }
+        Descent::Foreign => check.failed(
+            format!("{found}, but their parent is not our span"),
+            vec![rewritten()],
+        ),
+        _ if !seen.is_whole(sent) => check.warning(
+            format!("{found}, but none of the engine (segcore)"),
+            with_refused(source, causes_without_engine()),
+        ),
         Descent::Direct => check.ok(format!("{found}; their parent is our span")),
-        Descent::Through(between) => check.ok(format!("{found}; between them and our span: {}", joined(between))),
+        Descent::Through(between) => check.ok(format!(
+            "{found}; between them and our span: {}",
+            joined(between)
+        )),
     }
 }
 
@@ -180,12 +231,22 @@ async fn judge(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent: 
 async fn nothing(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent: &Sent) -> Link {
     let options = scene.options;
     let uri = scene.server.map_or("", |server| server.uri.as_str());
-    let nothing = format!("{}: no server span within {} s", sent.what, options.deadline.as_secs_f64());
+    let nothing = format!(
+        "{}: no server span within {} s",
+        sent.what,
+        options.deadline.as_secs_f64()
+    );
     if is_managed(uri) {
-        return check.skipped(format!("no traces to be had: {nothing}, as a managed service keeps its traces; write source = \"none\""));
+        return check.skipped(format!(
+            "no traces to be had: {nothing}, as a managed service keeps its traces; write source \
+             = \"none\""
+        ));
     }
     let services = source.services().await.unwrap_or_default();
-    let milvus: BTreeSet<String> = services.into_iter().filter(|service| MILVUS_SERVICES.contains(&service.as_str())).collect();
+    let milvus: BTreeSet<String> = services
+        .into_iter()
+        .filter(|service| MILVUS_SERVICES.contains(&service.as_str()))
+        .collect();
     let mut causes = Vec::new();
     let dropped = scene.window.dropped(source).await;
     if dropped > 0 {
@@ -196,32 +257,61 @@ async fn nothing(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent
     }
     let version = scene.server.and_then(|server| server.version.as_deref());
     if version.is_none() {
-        let what = "a server that does not tell its version, such as milvus-lite 2.5, may have no tracing at all";
-        causes.push(Cause::new(what, "in the scenario: [tracing.spans] source = \"none\""));
+        let what = "a server that does not tell its version, such as milvus-lite 2.5, may have no \
+                    tracing at all";
+        causes.push(Cause::new(
+            what,
+            "in the scenario: [tracing.spans] source = \"none\"",
+        ));
     }
     if milvus.is_empty() {
         // Milvus' own spans go by gRPC, whatever ours go by.
-        let otlp = options.otlp.as_ref().filter(|otlp| otlp.protocol == ExportProtocol::Grpc).map(|otlp| otlp.endpoint.as_str());
-        causes.extend(causes_of_no_export(version.and_then(Version::read), otlp, source.info().name));
-        return check.failed(format!("{nothing}, and the span source has none of any Milvus"), with_refused(source, causes));
+        let otlp = options
+            .otlp
+            .as_ref()
+            .filter(|otlp| otlp.protocol == ExportProtocol::Grpc)
+            .map(|otlp| otlp.endpoint.as_str());
+        causes.extend(causes_of_no_export(
+            version.and_then(Version::read),
+            otlp,
+            source.info().name,
+        ));
+        return check.failed(
+            format!("{nothing}, and the span source has none of any Milvus"),
+            with_refused(source, causes),
+        );
     }
     causes.extend(causes_in_spite_of_export(&milvus));
-    check.failed(format!("{nothing}, although the span source has spans of {}", joined(&milvus)), causes)
+    check.failed(
+        format!(
+            "{nothing}, although the span source has spans of {}",
+            joined(&milvus)
+        ),
+        causes,
+    )
 }
 
 fn causes_of_no_export(version: Option<Version>, otlp: Option<&str>, source: &str) -> Vec<Cause> {
-    let exporter = format!("Milvus exports nothing: trace.exporter is {} where nobody has set it", Version::default_exporter(version));
+    let exporter = format!(
+        "Milvus exports nothing: trace.exporter is {} where nobody has set it",
+        Version::default_exporter(version)
+    );
     let container = match source {
         "embedded" => {
-            "within a container 127.0.0.1 is the container itself: trace.otlp.endpoint: host.docker.internal:4317, and here listen = \"0.0.0.0:4317\""
+            "within a container 127.0.0.1 is the container itself: trace.otlp.endpoint: \
+             host.docker.internal:4317, and here listen = \"0.0.0.0:4317\""
         }
         _ => {
-            "within a container 127.0.0.1 is the container itself: trace.otlp.endpoint: jaeger:4317 (the Compose service), or host.docker.internal:4317"
+            "within a container 127.0.0.1 is the container itself: trace.otlp.endpoint: \
+             jaeger:4317 (the Compose service), or host.docker.internal:4317"
         }
     };
     vec![
         Cause::new(exporter, advice::export_traces(version, otlp)),
-        Cause::new("Milvus exports to another address, or the address has a scheme before its host", container),
+        Cause::new(
+            "Milvus exports to another address, or the address has a scheme before its host",
+            container,
+        ),
         Cause::new(
             "Milvus exports by TLS to an endpoint without it, which is the default",
             "the same trace block: trace.otlp.secure: false",
@@ -231,11 +321,15 @@ fn causes_of_no_export(version: Option<Version>, otlp: Option<&str>, source: &st
 }
 
 fn causes_in_spite_of_export(milvus: &BTreeSet<String>) -> Vec<Cause> {
-    let elsewhere = format!("the spans of {} there are older, or of another Milvus, and this one does not export there", joined(milvus));
+    let elsewhere = format!(
+        "the spans of {} there are older, or of another Milvus, and this one does not export there",
+        joined(milvus)
+    );
     vec![
         Cause::new(
             elsewhere,
-            "trace.exporter and trace.otlp.endpoint of this Milvus (user.yaml, milvus.yaml, or TRACE_... in its environment); restart it",
+            "trace.exporter and trace.otlp.endpoint of this Milvus (user.yaml, milvus.yaml, or \
+             TRACE_... in its environment); restart it",
         ),
         stripped(),
         Cause::new(
@@ -247,18 +341,25 @@ fn causes_in_spite_of_export(milvus: &BTreeSet<String>) -> Vec<Cause> {
 }
 
 fn causes_of_part(dropped: u64) -> Vec<Cause> {
-    let lost =
-        Cause::new("the rest was lost or is late: Milvus drops spans when its queue of 2,048 is full", "try again while Milvus is idle");
+    let lost = Cause::new(
+        "the rest was lost or is late: Milvus drops spans when its queue of 2,048 is full",
+        "try again while Milvus is idle",
+    );
     let counted = (dropped > 0).then(|| drops(dropped));
     counted.into_iter().chain([lost, late()]).collect()
 }
 
 fn causes_without_engine() -> Vec<Cause> {
     vec![
-        Cause::new("the search was merged with another one: only the first of them has engine spans", "try again while Milvus is idle"),
         Cause::new(
-            "the engine has an exporter of its own, which is not set up: method http needs another endpoint than the Go part",
-            "trace.otlp.method: grpc and trace.otlp.endpoint: HOST:4317 (user.yaml; Helm: extraConfigFiles), then restart Milvus",
+            "the search was merged with another one: only the first of them has engine spans",
+            "try again while Milvus is idle",
+        ),
+        Cause::new(
+            "the engine has an exporter of its own, which is not set up: method http needs \
+             another endpoint than the Go part",
+            "trace.otlp.method: grpc and trace.otlp.endpoint: HOST:4317 (user.yaml; Helm: \
+             extraConfigFiles), then restart Milvus",
         ),
         late(),
     ]
@@ -266,14 +367,17 @@ fn causes_without_engine() -> Vec<Cause> {
 
 fn rewritten() -> Cause {
     Cause::new(
-        "a proxy or mesh between here and Milvus puts a span of its own into `traceparent` and exports it elsewhere or not at all",
-        "its tracing: switch it off for this route (Istio: sidecar.istio.io/inject: \"false\" for the client), or let it export to the same back end",
+        "a proxy or mesh between here and Milvus puts a span of its own into `traceparent` and \
+         exports it elsewhere or not at all",
+        "its tracing: switch it off for this route (Istio: sidecar.istio.io/inject: \"false\" for \
+         the client), or let it export to the same back end",
     )
 }
 
 fn stripped() -> Cause {
     Cause::new(
-        "a proxy, gateway or mesh between here and Milvus removes `traceparent` or its sampled flag",
+        "a proxy, gateway or mesh between here and Milvus removes `traceparent` or its sampled \
+         flag",
         "send to Milvus directly to find out (kubectl port-forward); then let the header pass",
     )
 }
@@ -285,19 +389,31 @@ fn late() -> Cause {
     )
 }
 
-/// milvus-lite says it in its version; 2.5 of it has none, which a server of another kind might have in common.
+/// milvus-lite says it in its version; 2.5 of it has none, which a server of another kind might
+/// have in common.
 fn is_milvus_lite(server: &Server) -> bool {
-    server.version.as_deref().is_some_and(|version| version.starts_with("milvus_lite"))
+    server
+        .version
+        .as_deref()
+        .is_some_and(|version| version.starts_with("milvus_lite"))
 }
 
 fn is_managed(uri: &str) -> bool {
     let place = probe::place(uri);
-    let host = place.rsplit_once(':').map_or(place.as_str(), |(host, _)| host);
-    [".zillizcloud.com", ".zilliz.com", ".zilliz.com.cn"].iter().any(|domain| host.ends_with(domain))
+    let host = place
+        .rsplit_once(':')
+        .map_or(place.as_str(), |(host, _)| host);
+    [".zillizcloud.com", ".zilliz.com", ".zilliz.com.cn"]
+        .iter()
+        .any(|domain| host.ends_with(domain))
 }
 
 fn joined(names: &BTreeSet<String>) -> String {
-    names.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]

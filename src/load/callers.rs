@@ -1,8 +1,9 @@
 //! Pure arithmetic of closed loops: when a caller is at work within a part, and how long it thinks.
 //!
-//! A ramp from a to b callers over D: the number of callers at t is a + (b - a) t / D, rounded. Caller c (from 0) so begins
-//! at D (c + ½ - a) / (b - a) and, on the way down, ends at D (a - c - ½) / (a - b): one by one, at equal distances, the
-//! lowest numbers first to come and last to go. The half makes the callers' time together exactly D (a + b) / 2.
+//! A ramp from a to b callers over D: the number of callers at t is a + (b - a) t / D, rounded.
+//! Caller c (from 0) so begins at D (c + ½ - a) / (b - a) and, on the way down, ends at D (a - c -
+//! ½) / (a - b): one by one, at equal distances, the lowest numbers first to come and last to go.
+//! The half makes the callers' time together exactly D (a + b) / 2.
 
 use std::time::Duration;
 
@@ -16,9 +17,17 @@ pub(super) struct Shift {
     pub(super) end: Option<Duration>,
 }
 
-/// The shift of caller `number` in a part that goes from `from` to `to` callers; None for one that is not in it.
-pub(super) fn shift(number: u64, (from, to): (u32, u32), duration: Option<Duration>) -> Option<Shift> {
-    let whole = Shift { begin: Duration::ZERO, end: duration };
+/// The shift of caller `number` in a part that goes from `from` to `to` callers; None for one that
+/// is not in it.
+pub(super) fn shift(
+    number: u64,
+    (from, to): (u32, u32),
+    duration: Option<Duration>,
+) -> Option<Shift> {
+    let whole = Shift {
+        begin: Duration::ZERO,
+        end: duration,
+    };
     let (from, to) = (u64::from(from), u64::from(to));
     if number < from.min(to) {
         return Some(whole);
@@ -29,9 +38,15 @@ pub(super) fn shift(number: u64, (from, to): (u32, u32), duration: Option<Durati
     // Only a part with a length has a ramp. Half steps keep the arithmetic that of whole numbers.
     let length = duration?;
     if from < to {
-        Some(Shift { begin: share(length, 2 * (number - from) + 1, to - from), ..whole })
+        Some(Shift {
+            begin: share(length, 2 * (number - from) + 1, to - from),
+            ..whole
+        })
     } else {
-        Some(Shift { end: Some(share(length, 2 * (from - number) - 1, from - to)), ..whole })
+        Some(Shift {
+            end: Some(share(length, 2 * (from - number) - 1, from - to)),
+            ..whole
+        })
     }
 }
 
@@ -41,7 +56,8 @@ fn share(length: Duration, half_steps: u64, steps: u64) -> Duration {
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
-/// The pause after a request whose key has this hash: the same in every run, whichever thread the caller is on.
+/// The pause after a request whose key has this hash: the same in every run, whichever thread the
+/// caller is on.
 pub(super) fn pause(think_time: ThinkTime, hash: u64) -> Duration {
     match think_time {
         ThinkTime::Constant(time) => time,
@@ -65,7 +81,8 @@ mod tests {
     /// Begin and end of caller `number` in milliseconds, in a part of ten seconds.
     #[track_caller]
     fn check(number: u64, callers: (u32, u32), expected_ms: Option<(u128, u128)>) {
-        let found = shift(number, callers, Some(LENGTH)).map(|shift| (shift.begin.as_millis(), shift.end.unwrap().as_millis()));
+        let found = shift(number, callers, Some(LENGTH))
+            .map(|shift| (shift.begin.as_millis(), shift.end.unwrap().as_millis()));
         assert_eq!(found, expected_ms, "caller {number} of {callers:?}");
     }
 
@@ -74,7 +91,13 @@ mod tests {
         check(0, (4, 4), Some((0, 10_000)));
         check(3, (4, 4), Some((0, 10_000)));
         check(4, (4, 4), None);
-        assert_eq!(shift(0, (1, 1), None), Some(Shift { begin: Duration::ZERO, end: None }));
+        assert_eq!(
+            shift(0, (1, 1), None),
+            Some(Shift {
+                begin: Duration::ZERO,
+                end: None
+            })
+        );
     }
 
     #[test]
@@ -107,12 +130,16 @@ mod tests {
     fn exponential_pauses_pass_a_kolmogorov_smirnov_test() {
         let ids = IdStream::new(Nonce(1), 42, "alone", "search", "measured");
         let mean = Duration::from_millis(50);
-        let mut pauses: Vec<f64> =
-            (0..20_000).map(|seq| pause(ThinkTime::Exponential(mean), ids.key_hash(seq)).as_secs_f64() / 0.05).collect();
+        let mut pauses: Vec<f64> = (0..20_000)
+            .map(|seq| pause(ThinkTime::Exponential(mean), ids.key_hash(seq)).as_secs_f64() / 0.05)
+            .collect();
         pauses.sort_by(f64::total_cmp);
         let n = pauses.len() as f64;
-        let distance =
-            pauses.iter().enumerate().map(|(index, gap)| (1.0 - (-gap).exp() - (index as f64 + 0.5) / n).abs()).fold(0.0, f64::max);
+        let distance = pauses
+            .iter()
+            .enumerate()
+            .map(|(index, gap)| (1.0 - (-gap).exp() - (index as f64 + 0.5) / n).abs())
+            .fold(0.0, f64::max);
         assert!(distance < 1.95 / n.sqrt(), "distance {distance}");
         assert_eq!(pause(ThinkTime::Constant(mean), 7), mean);
     }

@@ -1,7 +1,7 @@
 //! Closed loop: callers, each of which waits for its answer and thinks before its next request.
 //!
-//! Caller c's k-th request of a part has seq = c + k x callers, the most callers of any part. There is no schedule, so
-//! stalls are under-counted; the report says so.
+//! Caller c's k-th request of a part has seq = c + k x callers, the most callers of any part. There
+//! is no schedule, so stalls are under-counted; the report says so.
 
 use std::{cell::Cell, rc::Rc};
 
@@ -21,16 +21,38 @@ const PAUSE: u64 = 1 << 63;
 
 /// Runs the callers of this thread through all parts of the workload.
 pub(super) async fn run(context: LaneContext) -> LaneOutcome {
-    let Loop::Closed { callers, think_time } = context.stream.arrival else { return Ok(LaneResult::default()) };
-    let lanes: Rc<Vec<Rc<Lane>>> = Rc::new(context.stream.parts.iter().map(|plan| Rc::new(context.lane(plan))).collect());
+    let Loop::Closed {
+        callers,
+        think_time,
+    } = context.stream.arrival
+    else {
+        return Ok(LaneResult::default());
+    };
+    let lanes: Rc<Vec<Rc<Lane>>> = Rc::new(
+        context
+            .stream
+            .parts
+            .iter()
+            .map(|plan| Rc::new(context.lane(plan)))
+            .collect(),
+    );
     let context = Rc::new(context);
     let numbers = (context.shard.index..callers).step_by(context.shard.of.max(1) as usize);
     let with_rows = Rc::new(Cell::new(numbers.len()));
     let mut tasks = Vec::new();
     for number in numbers {
-        let (context, lanes, with_rows) = (Rc::clone(&context), Rc::clone(&lanes), Rc::clone(&with_rows));
+        let (context, lanes, with_rows) = (
+            Rc::clone(&context),
+            Rc::clone(&lanes),
+            Rc::clone(&with_rows),
+        );
         tasks.push(tokio::task::spawn_local(async move {
-            let earlier = context.stream.earlier.get(number as usize).copied().unwrap_or(0);
+            let earlier = context
+                .stream
+                .earlier
+                .get(number as usize)
+                .copied()
+                .unwrap_or(0);
             let mut caller = Caller {
                 number: u64::from(number),
                 callers: u64::from(callers),
@@ -88,7 +110,8 @@ struct Caller {
     number: u64,
     callers: u64,
     think_time: ThinkTime,
-    /// Requests that this caller made before the part, times the number of callers: where its row numbers go on.
+    /// Requests that this caller made before the part, times the number of callers: where its row
+    /// numbers go on.
     earlier: u64,
     stop: StopListener,
     /// Callers of this thread that have rows left. They use up their shares at different times.
@@ -97,9 +120,19 @@ struct Caller {
 }
 
 impl Caller {
-    async fn run(&mut self, context: &LaneContext, plan: &PartPlan, lane: &Rc<Lane>) -> StreamResult {
-        let mut result = StreamResult { stream: plan.stream.0, ..StreamResult::default() };
-        let PartLoad::Closed { from, to } = plan.load else { return result };
+    async fn run(
+        &mut self,
+        context: &LaneContext,
+        plan: &PartPlan,
+        lane: &Rc<Lane>,
+    ) -> StreamResult {
+        let mut result = StreamResult {
+            stream: plan.stream.0,
+            ..StreamResult::default()
+        };
+        let PartLoad::Closed { from, to } = plan.load else {
+            return result;
+        };
         let Some(shift) = callers::shift(self.number, (from, to), plan.duration) else {
             // Others decide how long the part lasts.
             result.ended_itself = true;
@@ -124,7 +157,11 @@ impl Caller {
                 end_itself(&mut result, lane, now);
                 break;
             }
-            if lane.operation.capacity().is_some_and(|capacity| self.earlier + seq >= capacity) {
+            if lane
+                .operation
+                .capacity()
+                .is_some_and(|capacity| self.earlier + seq >= capacity)
+            {
                 result.stopped = Some(super::ROWS_USED_UP.to_owned());
                 end_itself(&mut result, lane, now);
                 self.use_up(lane);
@@ -133,10 +170,20 @@ impl Caller {
             match lane.prepare(seq, self.earlier, now) {
                 Ok(request) => {
                     result.due += 1;
-                    let before = Before { intended_ns: None, ready_ns: Some(lane.shared.clock.now_ns()) };
+                    let before = Before {
+                        intended_ns: None,
+                        ready_ns: Some(lane.shared.clock.now_ns()),
+                    };
                     let pin = self.number / lane.shards;
                     let started = lane.start(&request, pin);
-                    lane.finish(Launch { request, before, pin, started, stop: self.stop.clone() }).await;
+                    lane.finish(Launch {
+                        request,
+                        before,
+                        pin,
+                        started,
+                        stop: self.stop.clone(),
+                    })
+                    .await;
                 }
                 Err(error) => {
                     result.stopped = Some(error.to_string());
@@ -148,7 +195,11 @@ impl Caller {
             let pause = callers::pause(self.think_time, lane.ids.key_hash(seq | PAUSE));
             // A part does not last longer because its callers think.
             let rested = Instant::now() + pause;
-            if !pause.is_zero() && !self.wait_until(lane, end.map_or(rested, |end| end.min(rested))).await {
+            if !pause.is_zero()
+                && !self
+                    .wait_until(lane, end.map_or(rested, |end| end.min(rested)))
+                    .await
+            {
                 break;
             }
         }
@@ -156,7 +207,8 @@ impl Caller {
         result
     }
 
-    /// Nothing more comes from this caller; says so once that holds for all callers of the thread, if they send rows.
+    /// Nothing more comes from this caller; says so once that holds for all callers of the thread,
+    /// if they send rows.
     fn use_up(&mut self, lane: &Lane) {
         if lane.operation.capacity().is_none() || std::mem::replace(&mut self.used_up, true) {
             return;

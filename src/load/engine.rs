@@ -20,10 +20,11 @@ pub struct EngineOptions {
     pub connect: ConnectOptions,
     /// The run's clock.
     pub clock: RunClock,
-    /// Whether the threads spin the last stretch before a slot, each on a core of its own that is busy all the time at high
-    /// rates: requests then leave within microseconds of their slots.
+    /// Whether the threads spin the last stretch before a slot, each on a core of its own that is
+    /// busy all the time at high rates: requests then leave within microseconds of their slots.
     pub precise: bool,
-    /// The core of each thread, in their order; threads beyond its end are where the kernel puts them.
+    /// The core of each thread, in their order; threads beyond its end are where the kernel puts
+    /// them.
     pub cores: Vec<u32>,
 }
 
@@ -31,7 +32,12 @@ impl EngineOptions {
     /// Without spinning, on no particular cores.
     #[must_use]
     pub fn new(connect: ConnectOptions, clock: RunClock) -> Self {
-        Self { connect, clock, precise: false, cores: Vec::new() }
+        Self {
+            connect,
+            clock,
+            precise: false,
+            cores: Vec::new(),
+        }
     }
 }
 
@@ -42,7 +48,10 @@ pub enum EngineError {
     #[error("{0}")]
     Connect(#[from] ConnectError),
     /// A thread would have no connection.
-    #[error("{threads} load threads can't share {connections} connections: raise [milvus] connections, or lower --threads")]
+    #[error(
+        "{threads} load threads can't share {connections} connections: raise [milvus] \
+         connections, or lower --threads"
+    )]
     Connections {
         /// Load threads.
         threads: u32,
@@ -50,7 +59,10 @@ pub enum EngineError {
         connections: u32,
     },
     /// The kernel gives no timer to a load thread.
-    #[error("each load thread needs a timer, and the kernel refused one ({0}): raise `ulimit -n`, or lower --threads")]
+    #[error(
+        "each load thread needs a timer, and the kernel refused one ({0}): raise `ulimit -n`, or \
+         lower --threads"
+    )]
     Timer(String),
     /// A thread can't run on its core.
     #[error("a load thread can't run on core {core}: {error}")]
@@ -83,27 +95,48 @@ impl Engine {
     ///
     /// # Errors
     /// Milvus can't be reached.
-    pub async fn start(options: &EngineOptions, recorders: Vec<Recorder>) -> Result<Self, EngineError> {
+    pub async fn start(
+        options: &EngineOptions,
+        recorders: Vec<Recorder>,
+    ) -> Result<Self, EngineError> {
         let of = u32::try_from(recorders.len()).unwrap_or(u32::MAX);
         if options.connect.connections < of {
-            return Err(EngineError::Connections { threads: of, connections: options.connect.connections });
+            return Err(EngineError::Connections {
+                threads: of,
+                connections: options.connect.connections,
+            });
         }
         let mut threads = Vec::new();
         for (index, recorder) in recorders.into_iter().enumerate() {
-            let shard = Shard { index: u32::try_from(index).unwrap_or(u32::MAX), of };
+            let shard = Shard {
+                index: u32::try_from(index).unwrap_or(u32::MAX),
+                of,
+            };
             let (commands, inbox) = mpsc::unbounded_channel();
             let (connected, outcome) = oneshot::channel();
             let mut connect = options.connect.clone();
             // The first threads have the connections that do not divide.
-            connect.connections = connect.connections / of + u32::from(shard.index < connect.connections % of);
+            connect.connections =
+                connect.connections / of + u32::from(shard.index < connect.connections % of);
             let core = options.cores.get(index).copied();
             let (clock, precise) = (options.clock, options.precise);
-            let start = ThreadStart { connect, clock, precise, core, recorder, shard, inbox, connected };
+            let start = ThreadStart {
+                connect,
+                clock,
+                precise,
+                core,
+                recorder,
+                shard,
+                inbox,
+                connected,
+            };
             let thread = std::thread::Builder::new()
                 .name(format!("load-{index}"))
                 .spawn(move || run_thread(start))
                 .map_err(|error| EngineError::Thread(error.to_string()))?;
-            outcome.await.map_err(|_| EngineError::Thread("it gave no reason".to_owned()))??;
+            outcome
+                .await
+                .map_err(|_| EngineError::Thread("it gave no reason".to_owned()))??;
             threads.push((commands, thread));
         }
         Ok(Self { threads })
@@ -113,18 +146,32 @@ impl Engine {
     #[must_use]
     pub fn begin(&self, phase: &PhaseRun) -> RunningPhase {
         let told = Arc::<Notify>::default();
-        let lanes = |_| phase.streams.iter().map(|_| Arc::new(LiveCounters::telling(&told))).collect();
+        let lanes = |_| {
+            phase
+                .streams
+                .iter()
+                .map(|_| Arc::new(LiveCounters::telling(&told)))
+                .collect()
+        };
         let live: Arc<Live> = Arc::new(self.threads.iter().map(lanes).collect());
         let results = self.threads.iter().map(|(commands, _)| {
             let (done, result) = oneshot::channel();
             // A thread that is gone drops the sender; waiting for the result then tells it.
-            let _ = commands.send(Command { phase: phase.clone(), live: Arc::clone(&live), done });
+            let _ = commands.send(Command {
+                phase: phase.clone(),
+                live: Arc::clone(&live),
+                done,
+            });
             result
         });
         RunningPhase {
             results: results.collect(),
             ended: Vec::new(),
-            earlier: phase.streams.iter().map(|stream| stream.earlier.clone()).collect(),
+            earlier: phase
+                .streams
+                .iter()
+                .map(|stream| stream.earlier.clone())
+                .collect(),
             live,
             told,
         }
@@ -153,7 +200,8 @@ impl RunningPhase {
         sums
     }
 
-    /// Per workload of the phase, when it had nothing more to send on any thread, from the phase's start; None while it goes on.
+    /// Per workload of the phase, when it had nothing more to send on any thread, from the phase's
+    /// start; None while it goes on.
     #[must_use]
     pub fn over(&self) -> Vec<Option<Duration>> {
         let on_every_thread = |at: usize| {
@@ -163,11 +211,19 @@ impl RunningPhase {
         (0..self.earlier.len()).map(on_every_thread).collect()
     }
 
-    /// Waits until some workload has used up its data on every thread. Once at a time; borrows nothing.
+    /// Waits until some workload has used up its data on every thread. Once at a time; borrows
+    /// nothing.
     pub fn exhausted(&self) -> impl Future<Output = ()> + use<> {
-        let (live, told, workloads): (Arc<Live>, _, _) = (Arc::clone(&self.live), Arc::clone(&self.told), self.earlier.len());
+        let (live, told, workloads): (Arc<Live>, _, _) = (
+            Arc::clone(&self.live),
+            Arc::clone(&self.told),
+            self.earlier.len(),
+        );
         async move {
-            let on_every_thread = |at: usize| live.iter().all(|thread| thread.get(at).is_some_and(|live| live.is_exhausted()));
+            let on_every_thread = |at: usize| {
+                live.iter()
+                    .all(|thread| thread.get(at).is_some_and(|live| live.is_exhausted()))
+            };
             while !(0..workloads).any(on_every_thread) {
                 told.notified().await;
             }
@@ -180,10 +236,17 @@ impl RunningPhase {
     /// A thread panicked, or its runtime ended a workload; what was recorded before is kept.
     pub async fn wait(&mut self) -> Result<PhaseResult, EngineError> {
         while let Some(result) = self.results.last_mut() {
-            self.ended.push(result.await.map_err(|_| EngineError::Thread("see the message above".to_owned()))?);
+            self.ended.push(
+                result
+                    .await
+                    .map_err(|_| EngineError::Thread("see the message above".to_owned()))?,
+            );
             self.results.pop();
         }
-        let mut phase = PhaseResult { earlier: self.earlier.clone(), ..PhaseResult::default() };
+        let mut phase = PhaseResult {
+            earlier: self.earlier.clone(),
+            ..PhaseResult::default()
+        };
         self.ended.drain(..).for_each(|thread| phase.add(thread));
         match phase.lane_error.take() {
             Some(error) => Err(EngineError::Thread(error)),

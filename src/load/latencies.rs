@@ -1,7 +1,8 @@
 //! Latencies for the progress display: counts in buckets whose width grows with the value.
 //!
-//! The bucket of a value follows from its leading bits: 16 buckets to each doubling, so a value is known to 1 part in 32
-//! (3.2 %), from 1 us to 73 minutes. The histograms of the run, which reports are made from, are the recorder's.
+//! The bucket of a value follows from its leading bits: 16 buckets to each doubling, so a value is
+//! known to 1 part in 32 (3.2 %), from 1 us to 73 minutes. The histograms of the run, which reports
+//! are made from, are the recorder's.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,8 +28,12 @@ impl LatencyCounters {
     /// Counts one latency.
     pub(super) fn count(&self, ns: u64) {
         let counter = &self.0[bucket(ns)];
-        // Only this thread writes, so that no locked instruction is needed; the count may wrap, differences do not mind.
-        counter.store(counter.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        // Only this thread writes, so that no locked instruction is needed; the count may wrap,
+        // differences do not mind.
+        counter.store(
+            counter.load(Ordering::Relaxed).wrapping_add(1),
+            Ordering::Relaxed,
+        );
     }
 
     pub(super) fn add_to(&self, sum: &mut Latencies) {
@@ -46,7 +51,9 @@ pub struct Latencies {
 
 impl Default for Latencies {
     fn default() -> Self {
-        Self { counts: vec![0; BUCKETS] }
+        Self {
+            counts: vec![0; BUCKETS],
+        }
     }
 }
 
@@ -54,7 +61,9 @@ impl FromIterator<u64> for Latencies {
     /// Counts latencies in nanoseconds.
     fn from_iter<I: IntoIterator<Item = u64>>(latencies: I) -> Self {
         let mut counted = Self::default();
-        latencies.into_iter().for_each(|ns| counted.counts[bucket(ns)] += 1);
+        latencies
+            .into_iter()
+            .for_each(|ns| counted.counts[bucket(ns)] += 1);
         counted
     }
 }
@@ -63,7 +72,14 @@ impl Latencies {
     /// Those that were counted after `earlier`.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        Self { counts: self.counts.iter().zip(&earlier.counts).map(|(now, before)| now.wrapping_sub(*before)).collect() }
+        Self {
+            counts: self
+                .counts
+                .iter()
+                .zip(&earlier.counts)
+                .map(|(now, before)| now.wrapping_sub(*before))
+                .collect(),
+        }
     }
 
     /// The quantile `q`, in [0, 1], nanoseconds, to 3.2 % from 1 us on; None where there is none.
@@ -116,10 +132,16 @@ mod tests {
         let mut before = 0;
         for ns in borders {
             let found = bucket(ns);
-            assert!(found == before || found == before + 1, "{ns} ns is in bucket {found}, after {before}");
+            assert!(
+                found == before || found == before + 1,
+                "{ns} ns is in bucket {found}, after {before}"
+            );
             before = found;
         }
-        assert_eq!((bucket(MAX_NS), bucket(u64::MAX)), (BUCKETS - 1, BUCKETS - 1));
+        assert_eq!(
+            (bucket(MAX_NS), bucket(u64::MAX)),
+            (BUCKETS - 1, BUCKETS - 1)
+        );
     }
 
     #[test]

@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 
 use super::latencies::{Latencies, LatencyCounters};
 
-/// Counters of one workload on one thread. Only that thread writes them, without any locked instruction; they have cache
-/// lines of their own.
+/// Counters of one workload on one thread. Only that thread writes them, without any locked
+/// instruction; they have cache lines of their own.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub struct LiveCounters {
@@ -21,7 +21,8 @@ pub struct LiveCounters {
     ended: AtomicU64,
     failed: AtomicU64,
     exhausted: AtomicBool,
-    /// When nothing more was sent, nanoseconds from the phase's start and 1; 0 while the workload goes on.
+    /// When nothing more was sent, nanoseconds from the phase's start and 1; 0 while the workload
+    /// goes on.
     over_ns: AtomicU64,
     /// Is told of it; shared by all counters of a phase.
     told: Arc<Notify>,
@@ -63,7 +64,10 @@ impl LiveSnapshot {
 impl LiveCounters {
     /// Counters that tell `told` when the data of their workload is used up.
     pub(super) fn telling(told: &Arc<Notify>) -> Self {
-        Self { told: Arc::clone(told), ..Self::default() }
+        Self {
+            told: Arc::clone(told),
+            ..Self::default()
+        }
     }
 
     pub(super) fn count_sent(&self) {
@@ -96,12 +100,21 @@ impl LiveCounters {
 
     /// Nothing more is sent on this thread, so long after the phase's start.
     pub(super) fn set_over(&self, since_start: Duration) {
-        self.over_ns.store(u64::try_from(since_start.as_nanos()).unwrap_or(u64::MAX).saturating_add(1), Ordering::Relaxed);
+        self.over_ns.store(
+            u64::try_from(since_start.as_nanos())
+                .unwrap_or(u64::MAX)
+                .saturating_add(1),
+            Ordering::Relaxed,
+        );
     }
 
-    /// When nothing more was sent on this thread, from the phase's start; None while the workload goes on.
+    /// When nothing more was sent on this thread, from the phase's start; None while the workload
+    /// goes on.
     pub(super) fn over(&self) -> Option<Duration> {
-        self.over_ns.load(Ordering::Relaxed).checked_sub(1).map(Duration::from_nanos)
+        self.over_ns
+            .load(Ordering::Relaxed)
+            .checked_sub(1)
+            .map(Duration::from_nanos)
     }
 
     pub(super) fn add_to(&self, sum: &mut LiveSnapshot) {
@@ -124,13 +137,21 @@ mod tests {
     #[test]
     fn what_is_in_flight_was_sent_and_has_not_ended() {
         let threads = [LiveCounters::default(), LiveCounters::default()];
-        threads.iter().for_each(|thread| (0..3).for_each(|_| thread.count_sent()));
+        threads
+            .iter()
+            .for_each(|thread| (0..3).for_each(|_| thread.count_sent()));
         threads[0].count_end(LiveEnd::Ok(1_000_000));
         threads[0].count_end(LiveEnd::Failed);
         threads[1].count_end(LiveEnd::Unsent);
         let mut sum = LiveSnapshot::default();
         threads.iter().for_each(|thread| thread.add_to(&mut sum));
-        assert_eq!((sum.sent, sum.ended, sum.failed, sum.in_flight()), (6, 2, 2, 4));
-        assert!(sum.latencies.quantile_ns(1.0).unwrap().abs_diff(1_000_000) < 32_000, "the success alone");
+        assert_eq!(
+            (sum.sent, sum.ended, sum.failed, sum.in_flight()),
+            (6, 2, 2, 4)
+        );
+        assert!(
+            sum.latencies.quantile_ns(1.0).unwrap().abs_diff(1_000_000) < 32_000,
+            "the success alone"
+        );
     }
 }

@@ -1,7 +1,9 @@
-//! The load: threads that own a shard of every schedule, phases, shutdown. It does not print; it keeps counters.
+//! The load: threads that own a shard of every schedule, phases, shutdown. It does not print; it
+//! keeps counters.
 //!
-//! Each thread runs one event loop with its own connections and its own recorder; nothing is shared on the path of a
-//! request. What a request contains is [`crate::operation`]'s, when it is due the [`crate::pacer`]'s.
+//! Each thread runs one event loop with its own connections and its own recorder; nothing is shared
+//! on the path of a request. What a request contains is [`crate::operation`]'s, when it is due the
+//! [`crate::pacer`]'s.
 
 mod callers;
 mod client_span;

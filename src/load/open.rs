@@ -1,7 +1,7 @@
 //! Open loop: slots of a schedule, sent whether or not earlier ones were answered.
 //!
-//! A slot that finds no place in flight waits and keeps its intended time; what is still waiting at the part's end is
-//! recorded as not sent.
+//! A slot that finds no place in flight waits and keeps its intended time; what is still waiting at
+//! the part's end is recorded as not sent.
 
 use std::{future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
@@ -16,7 +16,8 @@ use super::{
 };
 use crate::pacer::{Pacer, Slot};
 
-/// A slot that is late by no more than this at the part's end, by the wake-up of its timer alone, is still sent.
+/// A slot that is late by no more than this at the part's end, by the wake-up of its timer alone,
+/// is still sent.
 const WAKE_UP: Duration = Duration::from_millis(10);
 
 /// Slots that are due already and sent one after the other before the event loop has its turn.
@@ -44,7 +45,9 @@ enum Next {
 
 /// Runs the shard of this thread through all parts of the workload.
 pub(super) async fn run(context: LaneContext) -> LaneOutcome {
-    let Loop::Open { max_in_flight } = context.stream.arrival else { return Ok(LaneResult::default()) };
+    let Loop::Open { max_in_flight } = context.stream.arrival else {
+        return Ok(LaneResult::default());
+    };
     // With fewer places than threads some threads have none; the others take their slots.
     let shards = u64::from(context.shard.of).min(max_in_flight);
     let shard = u64::from(context.shard.index);
@@ -59,11 +62,17 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
     let mut earlier = context.stream.earlier.first().copied().unwrap_or(0);
     let mut lanes = Vec::new();
     for plan in &context.stream.parts {
-        let PartLoad::Open(schedule) = plan.load else { continue };
+        let PartLoad::Open(schedule) = plan.load else {
+            continue;
+        };
         let mut part = Part::new(&context, plan, &places, earlier);
         part.run(Pacer::new(schedule, shard, shards), plan).await;
         // A part that only the end of its data ends has used up all of it, on all shards together.
-        let used_up = context.stream.operation.capacity().map_or(part.result.due, |capacity| capacity.saturating_sub(earlier));
+        let used_up = context
+            .stream
+            .operation
+            .capacity()
+            .map_or(part.result.due, |capacity| capacity.saturating_sub(earlier));
         earlier += plan.slots.unwrap_or(used_up);
         lanes.push(Rc::clone(&part.lane));
         result.parts.push(part.result);
@@ -85,7 +94,11 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
 
 /// A phase lasts as long as it was planned, also where its schedule holds no slot any more.
 async fn wait_for_the_end(context: &LaneContext) {
-    let end = context.stream.parts.last().and_then(|plan| Some(context.start + plan.start + plan.duration?));
+    let end = context
+        .stream
+        .parts
+        .last()
+        .and_then(|plan| Some(context.start + plan.start + plan.duration?));
     let mut stop = context.stop.listen();
     if let Some(end) = end {
         tokio::select! {
@@ -106,7 +119,10 @@ impl<'a> Part<'a> {
             start,
             end: plan.duration.map(|duration| start + duration),
             earlier,
-            result: StreamResult { stream: plan.stream.0, ..StreamResult::default() },
+            result: StreamResult {
+                stream: plan.stream.0,
+                ..StreamResult::default()
+            },
             burst: 0,
         }
     }
@@ -170,17 +186,22 @@ impl<'a> Part<'a> {
     /// Whether a slot that is due at `due` can't be sent any more.
     fn is_over(&self, due: Instant) -> bool {
         let now = Instant::now();
-        self.stop.asked() != Stop::Go || self.end.is_some_and(|end| now >= end && due + WAKE_UP < now)
+        self.stop.asked() != Stop::Go
+            || self
+                .end
+                .is_some_and(|end| now >= end && due + WAKE_UP < now)
     }
 
-    /// Records a slot that was due and not sent; one that was not due when the part was told to end was never due.
+    /// Records a slot that was due and not sent; one that was not due when the part was told to end
+    /// was never due.
     fn give_up(&mut self, slot: Slot, due: Instant) -> Next {
         let now = Instant::now();
         if due > now {
             return Next::End;
         }
         self.result.due += 1;
-        self.lane.record_not_sent(slot.seq, self.lane.shared.clock.ns_of(due), now);
+        self.lane
+            .record_not_sent(slot.seq, self.lane.shared.clock.ns_of(due), now);
         Next::Slot
     }
 
@@ -195,7 +216,11 @@ impl<'a> Part<'a> {
             }
         }
         // A slot that was due before the wish to stop counts as due; it will not be sent.
-        if self.stop.asked() != Stop::Go && due > Instant::now() { Next::End } else { Next::Slot }
+        if self.stop.asked() != Stop::Go && due > Instant::now() {
+            Next::End
+        } else {
+            Next::Slot
+        }
     }
 
     /// A place in flight, None when the part ends before there is one.
@@ -225,10 +250,19 @@ impl<'a> Part<'a> {
 
     fn send(&mut self, slot: Slot, due: Instant, request: Prepared, place: Place) {
         let lane = Rc::clone(&self.lane);
-        let before = Before { intended_ns: Some(lane.shared.clock.ns_of(due)), ready_ns: None };
+        let before = Before {
+            intended_ns: Some(lane.shared.clock.ns_of(due)),
+            ready_ns: None,
+        };
         let pin = slot.seq / lane.shards;
         let started = lane.start(&request, pin);
-        let launch = Launch { request, before, pin, started, stop: self.stop.clone() };
+        let launch = Launch {
+            request,
+            before,
+            pin,
+            started,
+            stop: self.stop.clone(),
+        };
         tokio::task::spawn_local(async move {
             lane.finish(launch).await;
             drop(place);

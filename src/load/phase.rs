@@ -34,7 +34,8 @@ pub struct PartPlan {
     pub requests: Option<u64>,
     /// Its load; of the kind of [`StreamRun::arrival`].
     pub load: PartLoad,
-    /// Slots of the whole schedule of an open loop, all shards together; None where only the end of the data ends it.
+    /// Slots of the whole schedule of an open loop, all shards together; None where only the end of
+    /// the data ends it.
     pub slots: Option<u64>,
 }
 
@@ -73,7 +74,8 @@ pub struct StreamRun {
     pub timeout: Duration,
     /// Warm-up, then the measured part or the stages, in their order.
     pub parts: Vec<PartPlan>,
-    /// Requests of this workload in earlier phases: one number in an open loop, one per caller in a closed one.
+    /// Requests of this workload in earlier phases: one number in an open loop, one per caller in a
+    /// closed one.
     pub earlier: Vec<u64>,
 }
 
@@ -101,11 +103,14 @@ pub struct StreamResult {
     pub in_flight_max: u64,
     /// Slots that had to wait for a place in flight.
     pub in_flight_waits: u64,
-    /// Whether it ended by itself: its requests or its rows were used up, or could not be read any more.
+    /// Whether it ended by itself: its requests or its rows were used up, or could not be read any
+    /// more.
     pub ended_itself: bool,
-    /// When the first slot was due that it had nothing for any more, nanoseconds since the run's start; open loop only.
+    /// When the first slot was due that it had nothing for any more, nanoseconds since the run's
+    /// start; open loop only.
     pub missing_from_ns: Option<u64>,
-    /// The last moment at which it sent anything, or a caller could have, nanoseconds since the run's start.
+    /// The last moment at which it sent anything, or a caller could have, nanoseconds since the
+    /// run's start.
     pub last_ns: u64,
     /// Why it stopped before its end.
     pub stopped: Option<String>,
@@ -152,7 +157,11 @@ impl PhaseResult {
                 }
             }
             for part in lane.parts {
-                match self.streams.iter_mut().find(|known| known.stream == part.stream) {
+                match self
+                    .streams
+                    .iter_mut()
+                    .find(|known| known.stream == part.stream)
+                {
                     Some(known) => known.add(&part),
                     None => self.streams.push(part),
                 }
@@ -162,15 +171,25 @@ impl PhaseResult {
 }
 
 impl StreamResult {
-    /// The last moment at which something was due or could have been sent: the planned end, or before it the wish to stop, or the
-    /// part's own end. All of them nanoseconds since the run's start.
+    /// The last moment at which something was due or could have been sent: the planned end, or
+    /// before it the wish to stop, or the part's own end. All of them nanoseconds since the run's
+    /// start.
     ///
-    /// An open loop that has used up its requests or rows ended when the next slot would have been due: n slots take n times
-    /// their distance, not n - 1 times. In a closed loop it is when the last caller found nothing to send any more.
+    /// An open loop that has used up its requests or rows ended when the next slot would have been
+    /// due: n slots take n times their distance, not n - 1 times. In a closed loop it is when the
+    /// last caller found nothing to send any more.
     #[must_use]
     pub fn end_ns(&self, start_ns: u64, planned_ns: Option<u64>, stopped_ns: Option<u64>) -> u64 {
         let own = || self.last_ns.max(self.missing_from_ns.unwrap_or(0));
-        let end_ns = if self.ended_itself { own() } else { planned_ns.into_iter().chain(stopped_ns).min().unwrap_or_else(own) };
+        let end_ns = if self.ended_itself {
+            own()
+        } else {
+            planned_ns
+                .into_iter()
+                .chain(stopped_ns)
+                .min()
+                .unwrap_or_else(own)
+        };
         end_ns.max(start_ns)
     }
 
@@ -181,7 +200,11 @@ impl StreamResult {
         self.in_flight_waits += other.in_flight_waits;
         self.ended_itself &= other.ended_itself;
         // Slots are divided among the threads: the first one that was missing on any of them.
-        self.missing_from_ns = self.missing_from_ns.into_iter().chain(other.missing_from_ns).min();
+        self.missing_from_ns = self
+            .missing_from_ns
+            .into_iter()
+            .chain(other.missing_from_ns)
+            .min();
         self.last_ns = self.last_ns.max(other.last_ns);
         self.stopped = self.stopped.take().or_else(|| other.stopped.clone());
     }
@@ -195,16 +218,28 @@ mod tests {
 
     /// The end of a part that begins at 1,000.
     fn check(result: &StreamResult, planned: Option<u64>, stopped: Option<u64>, expected: u64) {
-        assert_eq!(result.end_ns(START, planned, stopped), expected, "{result:?} {planned:?} {stopped:?}");
+        assert_eq!(
+            result.end_ns(START, planned, stopped),
+            expected,
+            "{result:?} {planned:?} {stopped:?}"
+        );
     }
 
     fn own_end(last_ns: u64, missing_from_ns: Option<u64>) -> StreamResult {
-        StreamResult { ended_itself: true, last_ns, missing_from_ns, ..StreamResult::default() }
+        StreamResult {
+            ended_itself: true,
+            last_ns,
+            missing_from_ns,
+            ..StreamResult::default()
+        }
     }
 
     #[test]
     fn a_part_ends_as_planned_or_when_it_is_told_to() {
-        let result = StreamResult { last_ns: 1_200, ..StreamResult::default() };
+        let result = StreamResult {
+            last_ns: 1_200,
+            ..StreamResult::default()
+        };
         check(&result, Some(5_000), None, 5_000);
         check(&result, Some(5_000), Some(3_000), 3_000);
         check(&result, Some(5_000), Some(6_000), 5_000);
@@ -226,7 +261,10 @@ mod tests {
         let mut sum = own_end(1_900, Some(2_100));
         sum.add(&own_end(1_800, Some(2_000)));
         check(&sum, Some(5_000), None, 2_000);
-        sum.add(&StreamResult { last_ns: 4_900, ..StreamResult::default() });
+        sum.add(&StreamResult {
+            last_ns: 4_900,
+            ..StreamResult::default()
+        });
         check(&sum, Some(5_000), None, 5_000);
     }
 }

@@ -1,4 +1,5 @@
-//! Places in flight: how many requests of a workload may be on their way at one time on this thread.
+//! Places in flight: how many requests of a workload may be on their way at one time on this
+//! thread.
 
 use std::{
     cell::{Cell, RefCell},
@@ -8,7 +9,8 @@ use std::{
     task::{Poll, Waker},
 };
 
-/// The places of one workload on one thread; clones share them. No atomics: nothing leaves the thread.
+/// The places of one workload on one thread; clones share them. No atomics: nothing leaves the
+/// thread.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
     inner: Rc<Inner>,
@@ -30,7 +32,14 @@ pub(super) struct Place {
 
 impl Places {
     pub(super) fn new(limit: u64) -> Self {
-        Self { inner: Rc::new(Inner { limit, taken: Cell::new(0), waiting: RefCell::default(), panicked: Cell::new(false) }) }
+        Self {
+            inner: Rc::new(Inner {
+                limit,
+                taken: Cell::new(0),
+                waiting: RefCell::default(),
+                panicked: Cell::new(false),
+            }),
+        }
     }
 
     /// A place, if one is free.
@@ -39,7 +48,9 @@ impl Places {
             return None;
         }
         self.inner.taken.set(self.inner.taken.get() + 1);
-        Some(Place { inner: Rc::clone(&self.inner) })
+        Some(Place {
+            inner: Rc::clone(&self.inner),
+        })
     }
 
     /// A place, as soon as one is free. May be dropped while it waits.
@@ -54,10 +65,21 @@ impl Places {
     /// Returns when no place is taken.
     ///
     /// # Panics
-    /// When a task panicked that held one: a bug, which must not look like a request that never ended.
+    /// When a task panicked that held one: a bug, which must not look like a request that never
+    /// ended.
     pub(super) async fn all_free(&self) {
-        poll_fn(|cx| if self.inner.taken.get() == 0 { Poll::Ready(()) } else { self.wait(cx.waker()) }).await;
-        assert!(!self.inner.panicked.get(), "the task of a request panicked; see the message above");
+        poll_fn(|cx| {
+            if self.inner.taken.get() == 0 {
+                Poll::Ready(())
+            } else {
+                self.wait(cx.waker())
+            }
+        })
+        .await;
+        assert!(
+            !self.inner.panicked.get(),
+            "the task of a request panicked; see the message above"
+        );
     }
 
     fn wait<T>(&self, waker: &Waker) -> Poll<T> {
@@ -72,8 +94,13 @@ impl Drop for Place {
         if std::thread::panicking() {
             self.inner.panicked.set(true);
         }
-        // Everybody: a waker of a wait that was dropped would swallow the only wake-up. One task waits per workload.
-        self.inner.waiting.borrow_mut().drain(..).for_each(Waker::wake);
+        // Everybody: a waker of a wait that was dropped would swallow the only wake-up. One task
+        // waits per workload.
+        self.inner
+            .waiting
+            .borrow_mut()
+            .drain(..)
+            .for_each(Waker::wake);
     }
 }
 

@@ -51,20 +51,44 @@ impl CpuMark {
     /// Now, on this thread.
     pub(super) fn now() -> Self {
         let now = clock_gettime(ClockId::ThreadCPUTime);
-        let cpu = Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0));
-        Self { at: Instant::now(), cpu }
+        let cpu = Duration::new(
+            u64::try_from(now.tv_sec).unwrap_or(0),
+            u32::try_from(now.tv_nsec).unwrap_or(0),
+        );
+        Self {
+            at: Instant::now(),
+            cpu,
+        }
     }
 
-    /// Share of one core that the thread used since `earlier`, in [0, 1]; 0 where no time has passed.
+    /// Share of one core that the thread used since `earlier`, in [0, 1]; 0 where no time has
+    /// passed.
     pub(super) fn share_since(self, earlier: Self) -> f64 {
         let elapsed = self.at.saturating_duration_since(earlier.at).as_secs_f64();
-        if elapsed > 0.0 { (self.cpu.saturating_sub(earlier.cpu).as_secs_f64() / elapsed).min(1.0) } else { 0.0 }
+        if elapsed > 0.0 {
+            (self.cpu.saturating_sub(earlier.cpu).as_secs_f64() / elapsed).min(1.0)
+        } else {
+            0.0
+        }
     }
 }
 
 impl Shared {
-    pub(super) fn new(connections: Connections, timers: Timers, recorder: Rc<RefCell<Recorder>>, clock: RunClock) -> Self {
-        Self { connections, timers, recorder, clock, texts: RefCell::default(), aborted: Cell::new(false), sending: Cell::new(None) }
+    pub(super) fn new(
+        connections: Connections,
+        timers: Timers,
+        recorder: Rc<RefCell<Recorder>>,
+        clock: RunClock,
+    ) -> Self {
+        Self {
+            connections,
+            timers,
+            recorder,
+            clock,
+            texts: RefCell::default(),
+            aborted: Cell::new(false),
+            sending: Cell::new(None),
+        }
     }
 
     /// One of the workloads has nothing more to send; the last one of a phase counts.
@@ -90,7 +114,10 @@ impl Shared {
             return;
         }
         let text = self.connections.masked(text);
-        if !texts.iter().any(|(of, how, kept)| (*of, *how, kept.as_str()) == (stream, outcome, text.as_str())) {
+        if !texts
+            .iter()
+            .any(|(of, how, kept)| (*of, *how, kept.as_str()) == (stream, outcome, text.as_str()))
+        {
             texts.push((stream, outcome, text));
         }
     }
@@ -149,17 +176,38 @@ pub(super) struct Before {
 
 impl Lane {
     /// Builds request `seq`, which is to leave at `due`: content, ids, sampling decision, header.
-    pub(super) fn prepare(&self, seq: u64, earlier: u64, due: Instant) -> Result<Prepared, DatasetError> {
-        let key = RequestKey { hash: self.ids.key_hash(seq), seq, earlier, queries: self.queries };
+    pub(super) fn prepare(
+        &self,
+        seq: u64,
+        earlier: u64,
+        due: Instant,
+    ) -> Result<Prepared, DatasetError> {
+        let key = RequestKey {
+            hash: self.ids.key_hash(seq),
+            seq,
+            earlier,
+            queries: self.queries,
+        };
         let ids = self.ids.ids(seq, 0);
-        let switched_on = self.switch.is_none_or(|switch| switch.traces(due.saturating_duration_since(self.phase_start)));
+        let switched_on = self
+            .switch
+            .is_none_or(|switch| switch.traces(due.saturating_duration_since(self.phase_start)));
         let sampled = switched_on && self.sampler.samples(ids.trace_id);
-        Ok(Prepared { key, call: self.operation.prepare(key)?, ids, sampled, context: TraceParent::new(ids, sampled) })
+        Ok(Prepared {
+            key,
+            call: self.operation.prepare(key)?,
+            ids,
+            sampled,
+            context: TraceParent::new(ids, sampled),
+        })
     }
 
     /// Sends the request if it can leave at once.
     pub(super) fn start(&self, request: &Prepared, pin: u64) -> Result<InFlight, NotSent> {
-        let started = self.shared.connections.try_start(pin, &request.call, request.context.as_bytes());
+        let started =
+            self.shared
+                .connections
+                .try_start(pin, &request.call, request.context.as_bytes());
         if started.is_ok() {
             self.count_sent();
         }
@@ -170,12 +218,20 @@ impl Lane {
         self.live.count_sent();
         self.sent.set(self.sent.get() + 1);
         self.in_flight.set(self.in_flight.get() + 1);
-        self.in_flight_max.set(self.in_flight_max.get().max(self.in_flight.get()));
+        self.in_flight_max
+            .set(self.in_flight_max.get().max(self.in_flight.get()));
     }
 
-    /// Waits for the end of the request, and before that for its turn if it could not be sent at once; records it.
+    /// Waits for the end of the request, and before that for its turn if it could not be sent at
+    /// once; records it.
     pub(super) async fn finish(&self, launch: Launch) {
-        let Launch { request, before, pin, started, stop } = launch;
+        let Launch {
+            request,
+            before,
+            pin,
+            started,
+            stop,
+        } = launch;
         let started = match started {
             Err(NotSent::Busy) => self.start_later(&request, pin, stop).await,
             Err(NotSent::Never(failure)) => Err(self.unsent(failure)),
@@ -192,8 +248,14 @@ impl Lane {
         }
     }
 
-    /// Waits for a connection and a stream, no longer than the part lasts and than the request's timeout.
-    async fn start_later(&self, request: &Prepared, pin: u64, mut stop: StopListener) -> Result<InFlight, Ended> {
+    /// Waits for a connection and a stream, no longer than the part lasts and than the request's
+    /// timeout.
+    async fn start_later(
+        &self,
+        request: &Prepared,
+        pin: u64,
+        mut stop: StopListener,
+    ) -> Result<InFlight, Ended> {
         let patience = Instant::now() + self.timeout;
         let until = self.end.map_or(patience, |end| end.min(patience));
         let started = tokio::select! {
@@ -249,7 +311,11 @@ impl Lane {
 
     fn count_end(&self, sample: &Sample) {
         let end = match (sample.outcome, sample.sent_ns) {
-            (Outcome::Ok, Some(sent)) => LiveEnd::Ok(sample.done_ns.saturating_sub(sample.intended_ns.unwrap_or(sent))),
+            (Outcome::Ok, Some(sent)) => LiveEnd::Ok(
+                sample
+                    .done_ns
+                    .saturating_sub(sample.intended_ns.unwrap_or(sent)),
+            ),
             (_, Some(_)) => LiveEnd::Failed,
             (Outcome::NotSent, None) => return,
             (_, None) => LiveEnd::Unsent,
@@ -258,7 +324,8 @@ impl Lane {
     }
 
     fn keep(&self, sample: &Sample, reply: Option<Reply>) {
-        self.last_sent_ns.set(self.last_sent_ns.get().max(sample.sent_ns.unwrap_or(0)));
+        self.last_sent_ns
+            .set(self.last_sent_ns.get().max(sample.sent_ns.unwrap_or(0)));
         self.shared.recorder.borrow_mut().record_with(sample, reply);
     }
 
@@ -267,8 +334,16 @@ impl Lane {
         let bytes = result.as_ref().map_or(0, Bytes::len);
         match result.and_then(|body| self.operation.finish(request.key, body)) {
             Ok(Finished { rows, recall }) => {
-                let reply = kept.and_then(|body| self.operation.returned(body)).map(reply_of);
-                Ended { outcome: Outcome::Ok, response_bytes: saturate(bytes), rows, recall: recall_of(recall), reply }
+                let reply = kept
+                    .and_then(|body| self.operation.returned(body))
+                    .map(reply_of);
+                Ended {
+                    outcome: Outcome::Ok,
+                    response_bytes: saturate(bytes),
+                    rows,
+                    recall: recall_of(recall),
+                    reply,
+                }
             }
             Err(_) if self.shared.aborted.get() => Ended::gave_up(Outcome::Abandoned),
             Err(failure) => self.failed(failure, bytes),
@@ -278,10 +353,20 @@ impl Lane {
     fn failed(&self, failure: CallFailure, bytes: usize) -> Ended {
         let outcome = outcome_of(failure.error);
         self.shared.keep_text(self.stream, outcome, &failure.text);
-        Ended { response_bytes: saturate(bytes), ..Ended::gave_up(outcome) }
+        Ended {
+            response_bytes: saturate(bytes),
+            ..Ended::gave_up(outcome)
+        }
     }
 
-    fn record(&self, request: &Prepared, before: Before, sent: Option<Instant>, done: Instant, ended: Ended) {
+    fn record(
+        &self,
+        request: &Prepared,
+        before: Before,
+        sent: Option<Instant>,
+        done: Instant,
+        ended: Ended,
+    ) {
         let sample = Sample {
             stream: self.stream,
             seq: request.key.seq,
@@ -315,17 +400,31 @@ struct Ended {
 
 impl Ended {
     fn gave_up(outcome: Outcome) -> Self {
-        Self { outcome, response_bytes: 0, rows: 0, recall: f32::NAN, reply: None }
+        Self {
+            outcome,
+            response_bytes: 0,
+            rows: 0,
+            recall: f32::NAN,
+            reply: None,
+        }
     }
 }
 
 /// The same number for the record, which knows nothing of operations.
 fn recall_of(recall: f32) -> f32 {
-    if recall == operation::TRUTH_WRONG { record::TRUTH_WRONG } else { recall }
+    if recall == operation::TRUTH_WRONG {
+        record::TRUTH_WRONG
+    } else {
+        recall
+    }
 }
 
 fn reply_of(returned: Returned) -> Reply {
-    let Returned { ids, scores, per_query } = returned;
+    let Returned {
+        ids,
+        scores,
+        per_query,
+    } = returned;
     let ids = match ids {
         ReturnedIds::Numbers(ids) => ReplyIds::Numbers(ids),
         ReturnedIds::Texts(ids) => ReplyIds::Texts(ids),

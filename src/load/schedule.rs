@@ -11,7 +11,10 @@ use super::{
 use crate::{
     operation::{Operation, QueryOrder, RequestKey},
     pacer::{Schedule, Spread},
-    plan::{self, Arrival, Arrivals, PartKind, Plan, PlannedPart, PrepareMode, ScheduledPart, WorkloadPlan},
+    plan::{
+        self, Arrival, Arrivals, PartKind, Plan, PlannedPart, PrepareMode, ScheduledPart,
+        WorkloadPlan,
+    },
     record::{Part, QueryNumbers, ReplyShape, StreamId, StreamInfo, TracingSwitch},
     telemetry::{IdStream, Nonce, name_hash, round_seed},
 };
@@ -23,23 +26,36 @@ pub const PREPARE: &str = "prepare";
 #[must_use]
 pub fn streams(plan: &Plan) -> Vec<StreamInfo> {
     let single = plan.collections.len() == 1;
-    let prepared = plan.collections.iter().filter(|collection| collection.prepare != PrepareMode::Reuse).flat_map(|collection| {
-        STEPS.iter().map(move |(step, operation, method)| StreamInfo {
-            phase: PREPARE.to_owned(),
-            part: Some(Part::Measured),
-            workload: step_stream_name(&collection.key, *step, single),
-            operation: (*operation).to_owned(),
-            method: (*method).to_owned(),
-            collection: collection.shape.name.clone(),
-            sample_ratio: 1.0,
-            ..StreamInfo::default()
-        })
-    });
+    let prepared = plan
+        .collections
+        .iter()
+        .filter(|collection| collection.prepare != PrepareMode::Reuse)
+        .flat_map(|collection| {
+            STEPS
+                .iter()
+                .map(move |(step, operation, method)| StreamInfo {
+                    phase: PREPARE.to_owned(),
+                    part: Some(Part::Measured),
+                    workload: step_stream_name(&collection.key, *step, single),
+                    operation: (*operation).to_owned(),
+                    method: (*method).to_owned(),
+                    collection: collection.shape.name.clone(),
+                    sample_ratio: 1.0,
+                    ..StreamInfo::default()
+                })
+        });
     let mut streams: Vec<StreamInfo> = prepared.collect();
     for (number, phase) in plan.phases.iter().enumerate() {
-        let of_workload = |index: &usize| plan.parts(number, *index).into_iter().map(|part| (*index, part)).collect::<Vec<_>>();
-        let parts: Vec<(usize, ScheduledPart)> = phase.workloads.iter().flat_map(of_workload).collect();
-        // Workloads of a part stand together: those without stages first, then stages in the order in which they begin.
+        let of_workload = |index: &usize| {
+            plan.parts(number, *index)
+                .into_iter()
+                .map(|part| (*index, part))
+                .collect::<Vec<_>>()
+        };
+        let parts: Vec<(usize, ScheduledPart)> =
+            phase.workloads.iter().flat_map(of_workload).collect();
+        // Workloads of a part stand together: those without stages first, then stages in the order
+        // in which they begin.
         let mut kinds: Vec<&ScheduledPart> = Vec::new();
         for (_, part) in &parts {
             if !kinds.iter().any(|known| known.kind == part.kind) {
@@ -49,7 +65,12 @@ pub fn streams(plan: &Plan) -> Vec<StreamInfo> {
         let staged = |kind: &PartKind| matches!(kind, PartKind::Ramp(_) | PartKind::Stage(_));
         kinds.sort_by_key(|part| (staged(&part.kind), part.start));
         for kind in kinds {
-            streams.extend(parts.iter().filter(|(_, part)| part.kind == kind.kind).map(|(index, part)| stream(plan, number, *index, part)));
+            streams.extend(
+                parts
+                    .iter()
+                    .filter(|(_, part)| part.kind == kind.kind)
+                    .map(|(index, part)| stream(plan, number, *index, part)),
+            );
         }
     }
     streams
@@ -75,15 +96,29 @@ fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> Stre
             Arrival::Open { max_in_flight, .. } => Some(max_in_flight),
             Arrival::Closed { .. } => None,
         },
-        replies: workload.operation.replies().map(|replies| ReplyShape { vectors: replies.vectors, full_rows: replies.full_rows }),
-        // Warm-up and ramps are not explained, so their requests are not traced.
-        sample_ratio: if part.is_measured() { plan.sample_ratio(phase) } else { 0.0 },
-        // All workloads of a phase together: traced requests burden those beside them.
-        switch: plan.tracing.switch_every.filter(|_| part.is_measured()).map(|every| TracingSwitch {
-            every_ns: u64::try_from(every.as_nanos()).unwrap_or(u64::MAX),
-            seed: round_seed(plan.seed, plan.round) ^ name_hash(&plan.phases[phase].name),
+        replies: workload.operation.replies().map(|replies| ReplyShape {
+            vectors: replies.vectors,
+            full_rows: replies.full_rows,
         }),
-        notes: no_recall(workload).filter(|_| part.is_measured()).into_iter().collect(),
+        // Warm-up and ramps are not explained, so their requests are not traced.
+        sample_ratio: if part.is_measured() {
+            plan.sample_ratio(phase)
+        } else {
+            0.0
+        },
+        // All workloads of a phase together: traced requests burden those beside them.
+        switch: plan
+            .tracing
+            .switch_every
+            .filter(|_| part.is_measured())
+            .map(|every| TracingSwitch {
+                every_ns: u64::try_from(every.as_nanos()).unwrap_or(u64::MAX),
+                seed: round_seed(plan.seed, plan.round) ^ name_hash(&plan.phases[phase].name),
+            }),
+        notes: no_recall(workload)
+            .filter(|_| part.is_measured())
+            .into_iter()
+            .collect(),
         part: Some(part),
         ..StreamInfo::default()
     }
@@ -91,7 +126,10 @@ fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> Stre
 
 /// Why the replies of a search have no recall: for reports, which can't print one.
 fn no_recall(workload: &WorkloadPlan) -> Option<(String, String)> {
-    let why = workload.operation.no_recall().filter(|_| workload.operation_name == "search")?;
+    let why = workload
+        .operation
+        .no_recall()
+        .filter(|_| workload.operation_name == "search")?;
     Some(("recall".to_owned(), why.to_owned()))
 }
 
@@ -100,7 +138,8 @@ fn no_recall(workload: &WorkloadPlan) -> Option<(String, String)> {
 pub struct RunIds {
     /// Upper half of every trace id.
     pub nonce: Nonce,
-    /// What content and sampling are drawn from: the scenario's seed in the first round, another number in each later one.
+    /// What content and sampling are drawn from: the scenario's seed in the first round, another
+    /// number in each later one.
     pub seed: u64,
 }
 
@@ -108,23 +147,43 @@ impl RunIds {
     /// Identity of round `round` (from 1) of a scenario with this seed.
     #[must_use]
     pub fn new(nonce: Nonce, seed: u64, round: u32) -> Self {
-        Self { nonce, seed: round_seed(seed, round) }
+        Self {
+            nonce,
+            seed: round_seed(seed, round),
+        }
     }
 }
 
-/// Phase `number` of the plan, to start at `start`. `earlier` holds what each workload did in earlier phases.
+/// Phase `number` of the plan, to start at `start`. `earlier` holds what each workload did in
+/// earlier phases.
 #[must_use]
-pub fn phase_run(plan: &Plan, number: usize, streams: &[StreamInfo], ids: RunIds, start: Instant, earlier: &[Vec<u64>]) -> PhaseRun {
+pub fn phase_run(
+    plan: &Plan,
+    number: usize,
+    streams: &[StreamInfo],
+    ids: RunIds,
+    start: Instant,
+    earlier: &[Vec<u64>],
+) -> PhaseRun {
     let phase = &plan.phases[number];
     let runs = phase.workloads.iter().map(|index| {
         let workload = &plan.workloads[*index];
         let part = |part: ScheduledPart| {
             let kind = Part::from_name(&part.kind.to_string());
-            let known =
-                |stream: &StreamInfo| stream.phase == phase.name && stream.part.as_ref() == Some(&kind) && stream.workload == workload.name;
+            let known = |stream: &StreamInfo| {
+                stream.phase == phase.name
+                    && stream.part.as_ref() == Some(&kind)
+                    && stream.workload == workload.name
+            };
             let stream = streams.iter().position(known).unwrap_or_default();
             let seed = ids.seed;
-            let ids = IdStream::new(ids.nonce, seed, &phase.name, &workload.name, &kind.to_string());
+            let ids = IdStream::new(
+                ids.nonce,
+                seed,
+                &phase.name,
+                &workload.name,
+                &kind.to_string(),
+            );
             let load = part_load(part.load, &workload.arrival, ids);
             let queries = query_order(workload, &part, seed);
             PartPlan {
@@ -148,15 +207,25 @@ pub fn phase_run(plan: &Plan, number: usize, streams: &[StreamInfo], ids: RunIds
             earlier: earlier.get(*index).cloned().unwrap_or_default(),
         }
     });
-    PhaseRun { start, streams: runs.collect(), stop: StopHandle::default() }
+    PhaseRun {
+        start,
+        streams: runs.collect(),
+        stop: StopHandle::default(),
+    }
 }
 
 /// The order in which a part takes its queries; `seed` is that of the round.
 fn query_order(workload: &WorkloadPlan, part: &ScheduledPart, seed: u64) -> QueryOrder {
-    let order = QueryOrder::new(seed, &workload.name, part.kind.group() == PlannedPart::Measured);
+    let order = QueryOrder::new(
+        seed,
+        &workload.name,
+        part.kind.group() == PlannedPart::Measured,
+    );
     match (part.load, workload.arrival.callers()) {
         // On a ramp there is no number of callers at work.
-        (plan::PartLoad::Closed { from, to }, Some(callers)) if from == to => order.of_callers(callers, to),
+        (plan::PartLoad::Closed { from, to }, Some(callers)) if from == to => {
+            order.of_callers(callers, to)
+        }
         _ => order,
     }
 }
@@ -165,16 +234,31 @@ fn query_order(workload: &WorkloadPlan, part: &ScheduledPart, seed: u64) -> Quer
 #[must_use]
 pub fn query_numbers(plan: &Plan, streams: &[StreamInfo], ids: RunIds) -> QueryNumbers {
     let of_stream = |stream: &StreamInfo| {
-        let phase = plan.phases.iter().position(|phase| phase.name == stream.phase)?;
-        let index = plan.workloads.iter().position(|workload| workload.name == stream.workload)?;
-        let named = |part: &ScheduledPart| Some(Part::from_name(&part.kind.to_string())) == stream.part;
+        let phase = plan
+            .phases
+            .iter()
+            .position(|phase| phase.name == stream.phase)?;
+        let index = plan
+            .workloads
+            .iter()
+            .position(|workload| workload.name == stream.workload)?;
+        let named =
+            |part: &ScheduledPart| Some(Part::from_name(&part.kind.to_string())) == stream.part;
         let part = plan.parts(phase, index).into_iter().find(named)?;
         let workload = &plan.workloads[index];
-        Some((workload.operation.clone(), query_order(workload, &part, ids.seed)))
+        Some((
+            workload.operation.clone(),
+            query_order(workload, &part, ids.seed),
+        ))
     };
-    let known: Vec<Option<(Arc<dyn Operation>, QueryOrder)>> = streams.iter().map(of_stream).collect();
+    let known: Vec<Option<(Arc<dyn Operation>, QueryOrder)>> =
+        streams.iter().map(of_stream).collect();
     Box::new(move |stream, seq| match known.get(usize::from(stream.0)) {
-        Some(Some((operation, queries))) => operation.query_numbers(RequestKey { seq, queries: *queries, ..RequestKey::default() }),
+        Some(Some((operation, queries))) => operation.query_numbers(RequestKey {
+            seq,
+            queries: *queries,
+            ..RequestKey::default()
+        }),
         _ => Vec::new(),
     })
 }
@@ -191,9 +275,25 @@ fn slots(load: &PartLoad, duration: Duration) -> Option<u64> {
 fn part_load(load: plan::PartLoad, arrival: &Arrival, ids: IdStream) -> PartLoad {
     match load {
         plan::PartLoad::Open { shape, first } => {
-            let poisson = matches!(arrival, Arrival::Open { arrivals: Arrivals::Poisson, .. });
-            let spread = if poisson { Spread::Poisson { seed: ids.key_hash(u64::MAX) } } else { Spread::Even };
-            PartLoad::Open(Schedule { shape, spread, first })
+            let poisson = matches!(
+                arrival,
+                Arrival::Open {
+                    arrivals: Arrivals::Poisson,
+                    ..
+                }
+            );
+            let spread = if poisson {
+                Spread::Poisson {
+                    seed: ids.key_hash(u64::MAX),
+                }
+            } else {
+                Spread::Even
+            };
+            PartLoad::Open(Schedule {
+                shape,
+                spread,
+                first,
+            })
         }
         plan::PartLoad::Closed { from, to } => PartLoad::Closed { from, to },
     }
@@ -202,7 +302,10 @@ fn part_load(load: plan::PartLoad, arrival: &Arrival, ids: IdStream) -> PartLoad
 fn arrival(arrival: &Arrival) -> Loop {
     match *arrival {
         Arrival::Open { max_in_flight, .. } => Loop::Open { max_in_flight },
-        Arrival::Closed { think_time, .. } => Loop::Closed { callers: arrival.callers().unwrap_or(1), think_time },
+        Arrival::Closed { think_time, .. } => Loop::Closed {
+            callers: arrival.callers().unwrap_or(1),
+            think_time,
+        },
     }
 }
 
@@ -210,5 +313,8 @@ fn arrival(arrival: &Arrival) -> Loop {
 #[must_use]
 pub fn nothing_earlier(plan: &Plan) -> Vec<Vec<u64>> {
     let numbers = |arrival: &Arrival| arrival.callers().unwrap_or(1) as usize;
-    plan.workloads.iter().map(|workload| vec![0; numbers(&workload.arrival)]).collect()
+    plan.workloads
+        .iter()
+        .map(|workload| vec![0; numbers(&workload.arrival)])
+        .collect()
 }

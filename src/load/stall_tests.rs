@@ -1,7 +1,8 @@
-//! A stall of the server on paused time: every response time is what the schedule implies, to the nanosecond.
+//! A stall of the server on paused time: every response time is what the schedule implies, to the
+//! nanosecond.
 //!
-//! The open loop runs as in a run, on the connections of a run; the server, at the other end of a pipe in this process, and
-//! the clock are the only things that are not genuine.
+//! The open loop runs as in a run, on the connections of a run; the server, at the other end of a
+//! pipe in this process, and the clock are the only things that are not genuine.
 
 use std::{
     cell::RefCell,
@@ -50,7 +51,11 @@ impl Server {
     fn answers(self, came: Duration) -> Duration {
         let (begin, end) = STALL;
         let answer = came + self.service;
-        if (begin..end).contains(&came) || (begin..end).contains(&answer) { end + self.service } else { answer }
+        if (begin..end).contains(&came) || (begin..end).contains(&answer) {
+            end + self.service
+        } else {
+            answer
+        }
     }
 
     async fn serve(self, pipe: DuplexStream) {
@@ -63,11 +68,19 @@ impl Server {
                 while body.data().await.is_some() {}
                 tokio::time::sleep_until(self.start + self.answers(came)).await;
                 let mut head = Response::new(());
-                head.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
-                let mut stream = respond.send_response(head, false).expect("the client waits");
-                stream.send_data(Bytes::from_static(&[0; 5]), false).expect("an empty message");
+                head.headers_mut()
+                    .insert("content-type", HeaderValue::from_static("application/grpc"));
+                let mut stream = respond
+                    .send_response(head, false)
+                    .expect("the client waits");
                 stream
-                    .send_trailers(HeaderMap::from_iter([("grpc-status".parse().expect("a name"), "0".parse().expect("a value"))]))
+                    .send_data(Bytes::from_static(&[0; 5]), false)
+                    .expect("an empty message");
+                stream
+                    .send_trailers(HeaderMap::from_iter([(
+                        "grpc-status".parse().expect("a name"),
+                        "0".parse().expect("a value"),
+                    )]))
                     .expect("its end");
             });
         }
@@ -84,11 +97,17 @@ impl Operation for Empty {
     }
 
     fn prepare(&self, _: RequestKey) -> Result<Call, DatasetError> {
-        Ok(Call { method: &methods::GET_VERSION, body: Bytes::new() })
+        Ok(Call {
+            method: &methods::GET_VERSION,
+            body: Bytes::new(),
+        })
     }
 
     fn finish(&self, _: RequestKey, _: Bytes) -> Result<Finished, CallFailure> {
-        Ok(Finished { rows: 0, recall: f32::NAN })
+        Ok(Finished {
+            rows: 0,
+            recall: f32::NAN,
+        })
     }
 }
 
@@ -101,8 +120,16 @@ impl Watch for NoWatch {
 }
 
 /// What is recorded of the phase with `places` in flight, in the order of the schedule.
-fn run(service: Duration, places: u64, switch: Option<TracingSwitch>) -> (Vec<Sample>, StreamResult) {
-    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build_local(LocalOptions::default()).expect("a runtime");
+fn run(
+    service: Duration,
+    places: u64,
+    switch: Option<TracingSwitch>,
+) -> (Vec<Sample>, StreamResult) {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build_local(LocalOptions::default())
+        .expect("a runtime");
     runtime.block_on(async {
         let clock = RunClock::start();
         let start = Instant::now() + Duration::from_millis(50);
@@ -113,7 +140,10 @@ fn run(service: Duration, places: u64, switch: Option<TracingSwitch>) -> (Vec<Sa
             ours
         };
         let options = ConnectOptions::new("http://in.process:19530");
-        let connections = Connections::open_in_process(&options, Rc::new(NoWatch), Rc::new(connect)).await.expect("it connects");
+        let connections =
+            Connections::open_in_process(&options, Rc::new(NoWatch), Rc::new(connect))
+                .await
+                .expect("it connects");
         // One interval a second, and the last one.
         let (queue, intervals) = sync_channel(20);
         let recorder = Rc::new(RefCell::new(Recorder::new(0, queue)));
@@ -132,26 +162,47 @@ fn run(service: Duration, places: u64, switch: Option<TracingSwitch>) -> (Vec<Sa
         };
         let stream = StreamRun {
             operation: Arc::new(Empty),
-            arrival: Loop::Open { max_in_flight: places },
+            arrival: Loop::Open {
+                max_in_flight: places,
+            },
             timeout: Duration::from_secs(10),
             parts: vec![part],
             earlier: vec![0],
         };
-        let shared = Rc::new(Shared::new(connections, timers, Rc::clone(&recorder), clock));
+        let shared = Rc::new(Shared::new(
+            connections,
+            timers,
+            Rc::clone(&recorder),
+            clock,
+        ));
         let shard = Shard { index: 0, of: 1 };
-        let context = LaneContext { shared, shard, stream, start, live: Arc::default(), stop: StopHandle::default() };
+        let context = LaneContext {
+            shared,
+            shard,
+            stream,
+            start,
+            live: Arc::default(),
+            stop: StopHandle::default(),
+        };
         let mut result = open::run(context).await.expect("it is not cancelled");
         recorder.borrow_mut().finish();
         drop(recorder);
-        let mut samples: Vec<Sample> = intervals.try_iter().flat_map(|interval| interval.samples).collect();
+        let mut samples: Vec<Sample> = intervals
+            .try_iter()
+            .flat_map(|interval| interval.samples)
+            .collect();
         samples.sort_unstable_by_key(|sample| sample.seq);
         (samples, result.parts.remove(0))
     })
 }
 
-/// When each request of the schedule is due, sent and answered: it takes the first place that is free.
+/// When each request of the schedule is due, sent and answered: it takes the first place that is
+/// free.
 fn implied(service: Duration, places: usize) -> Vec<[Duration; 3]> {
-    let server = Server { start: Instant::now(), service };
+    let server = Server {
+        start: Instant::now(),
+        service,
+    };
     let mut free = vec![Duration::ZERO; places];
     let slots = (0..RATE * LENGTH.as_secs()).map(|seq| {
         let due = Duration::from_secs(seq) / RATE as u32;
@@ -167,22 +218,45 @@ fn implied(service: Duration, places: usize) -> Vec<[Duration; 3]> {
 fn check(service: Duration, places: usize, longest: Duration) {
     let (samples, result) = run(service, places as u64, None);
     let implied = implied(service, places);
-    assert_eq!((samples.len(), result.due, result.sent), (5000, 5000, 5000), "nothing is dropped");
+    assert_eq!(
+        (samples.len(), result.due, result.sent),
+        (5000, 5000, 5000),
+        "nothing is dropped"
+    );
     assert!(samples.iter().all(|sample| sample.outcome == Outcome::Ok));
     let figures = |figure: Figure| -> Vec<Duration> {
-        samples.iter().map(|sample| Duration::from_nanos(sample.figure_ns(figure).expect("an open loop"))).collect()
+        samples
+            .iter()
+            .map(|sample| Duration::from_nanos(sample.figure_ns(figure).expect("an open loop")))
+            .collect()
     };
-    let expected = |of: fn(&[Duration; 3]) -> Duration| -> Vec<Duration> { implied.iter().map(of).collect() };
-    assert!(figures(Figure::ResponseTime) == expected(|[due, _, done]| *done - *due), "response times");
-    assert!(figures(Figure::ServiceTime) == expected(|[_, sent, done]| *done - *sent), "service times");
-    assert!(figures(Figure::SendLag) == expected(|[due, sent, _]| *sent - *due), "send lags");
-    assert_eq!(figures(Figure::ResponseTime).into_iter().max(), Some(longest));
+    let expected =
+        |of: fn(&[Duration; 3]) -> Duration| -> Vec<Duration> { implied.iter().map(of).collect() };
+    assert!(
+        figures(Figure::ResponseTime) == expected(|[due, _, done]| *done - *due),
+        "response times"
+    );
+    assert!(
+        figures(Figure::ServiceTime) == expected(|[_, sent, done]| *done - *sent),
+        "service times"
+    );
+    assert!(
+        figures(Figure::SendLag) == expected(|[due, sent, _]| *sent - *due),
+        "send lags"
+    );
+    assert_eq!(
+        figures(Figure::ResponseTime).into_iter().max(),
+        Some(longest)
+    );
 }
 
 #[test]
 fn a_stall_of_a_server_that_answers_at_once() {
     // Every request that is due within the stall waits for its end, in flight or not.
-    let waits = implied(Duration::ZERO, 4).iter().filter(|[due, _, done]| done > due).count();
+    let waits = implied(Duration::ZERO, 4)
+        .iter()
+        .filter(|[due, _, done]| done > due)
+        .count();
     assert_eq!(waits, 500);
     check(Duration::ZERO, 4, Duration::from_secs(1));
     check(Duration::ZERO, 10_000, Duration::from_secs(1));
@@ -191,15 +265,29 @@ fn a_stall_of_a_server_that_answers_at_once() {
 #[test]
 fn a_stall_of_a_server_that_needs_its_time_for_the_backlog() {
     check(Duration::from_millis(1), 4, Duration::from_millis(1001));
-    check(Duration::from_millis(1), 10_000, Duration::from_millis(1001));
+    check(
+        Duration::from_millis(1),
+        10_000,
+        Duration::from_millis(1001),
+    );
 }
 
 #[test]
 fn requests_of_an_untraced_block_are_not_traced() {
-    let switch = TracingSwitch { every_ns: 2_000_000_000, seed: 42 };
+    let switch = TracingSwitch {
+        every_ns: 2_000_000_000,
+        seed: 42,
+    };
     let (samples, _) = run(Duration::ZERO, 10_000, Some(switch));
     let due = |sample: &Sample| Duration::from_secs(sample.seq) / RATE as u32;
-    assert!(samples.iter().all(|sample| sample.sampled == switch.traces(due(sample))));
+    assert!(
+        samples
+            .iter()
+            .all(|sample| sample.sampled == switch.traces(due(sample)))
+    );
     let traced = samples.iter().filter(|sample| sample.sampled).count();
-    assert!((2_000..=3_000).contains(&traced), "two or three blocks of five: {traced}");
+    assert!(
+        (2_000..=3_000).contains(&traced),
+        "two or three blocks of five: {traced}"
+    );
 }

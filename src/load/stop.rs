@@ -26,7 +26,10 @@ pub struct StopHandle {
 
 impl Default for StopHandle {
     fn default() -> Self {
-        Self { sender: watch::Sender::new(Stop::Go), since: Arc::default() }
+        Self {
+            sender: watch::Sender::new(Stop::Go),
+            since: Arc::default(),
+        }
     }
 }
 
@@ -58,7 +61,9 @@ impl StopHandle {
 
     /// The side that listens.
     pub(super) fn listen(&self) -> StopListener {
-        StopListener { receiver: self.sender.subscribe() }
+        StopListener {
+            receiver: self.sender.subscribe(),
+        }
     }
 }
 
@@ -75,7 +80,12 @@ impl StopListener {
 
     /// Returns when at least `stop` is asked for; never when the asking side is gone.
     pub(super) async fn until(&mut self, stop: Stop) {
-        if self.receiver.wait_for(|asked| *asked >= stop).await.is_err() {
+        if self
+            .receiver
+            .wait_for(|asked| *asked >= stop)
+            .await
+            .is_err()
+        {
             std::future::pending::<()>().await;
         }
     }

@@ -1,4 +1,5 @@
-//! One thread of the load: its event loop with connections, timers and recorder, and the phases that it runs.
+//! One thread of the load: its event loop with connections, timers and recorder, and the phases
+//! that it runs.
 
 use std::{
     cell::{Cell, RefCell},
@@ -75,7 +76,16 @@ pub(super) struct ThreadStart {
 
 /// The whole life of a thread, from its connections to the end of the engine.
 pub(super) fn run_thread(start: ThreadStart) {
-    let ThreadStart { connect, clock, precise, core, recorder, shard, inbox, connected } = start;
+    let ThreadStart {
+        connect,
+        clock,
+        precise,
+        core,
+        recorder,
+        shard,
+        inbox,
+        connected,
+    } = start;
     let runtime = match pin(core).and_then(|()| runtime()) {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -86,14 +96,23 @@ pub(super) fn run_thread(start: ThreadStart) {
     runtime.block_on(async move {
         let recorder = Rc::new(RefCell::new(recorder));
         let opened = async {
-            let timers = Timers::start(precise).map_err(|error| EngineError::Timer(error.to_string()))?;
-            let watch = Rc::new(ThreadWatch { recorder: Rc::clone(&recorder), shard });
+            let timers =
+                Timers::start(precise).map_err(|error| EngineError::Timer(error.to_string()))?;
+            let watch = Rc::new(ThreadWatch {
+                recorder: Rc::clone(&recorder),
+                shard,
+            });
             Ok::<_, EngineError>((Connections::open(&connect, watch).await?, timers))
         };
         match opened.await {
             Ok((connections, timers)) => {
                 let _ = connected.send(Ok(()));
-                serve(Shared::new(connections, timers, recorder, clock), shard, inbox).await;
+                serve(
+                    Shared::new(connections, timers, recorder, clock),
+                    shard,
+                    inbox,
+                )
+                .await;
             }
             Err(error) => {
                 let _ = connected.send(Err(error));
@@ -118,7 +137,9 @@ fn pin(core: Option<u32>) -> Result<(), EngineError> {
 fn runtime() -> Result<LocalRuntime, EngineError> {
     // Timers of the event loop itself are rounded by the kernel to its slack, 50 us by default.
     let _ = rustix::thread::set_current_timer_slack(NonZeroU64::new(1));
-    let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default());
     runtime.map_err(|error| EngineError::Thread(error.to_string()))
 }
 
@@ -132,7 +153,11 @@ impl ThreadWatch {
     fn record(&self, connection: usize, figure: SocketFigure, waited: Duration) {
         // Connections are numbered through all threads.
         let number = connection as u64 * u64::from(self.shard.of) + u64::from(self.shard.index);
-        self.recorder.borrow_mut().record_socket(u16::try_from(number).unwrap_or(u16::MAX), figure, waited);
+        self.recorder.borrow_mut().record_socket(
+            u16::try_from(number).unwrap_or(u16::MAX),
+            figure,
+            waited,
+        );
     }
 }
 
@@ -156,14 +181,22 @@ async fn serve(shared: Shared, shard: Shard, mut inbox: mpsc::UnboundedReceiver<
     while let Some(command) = next_command(&shared, &mut inbox).await {
         let (lanes, cpu_share) = run_phase(&shared, shard, &command).await;
         let texts = std::mem::take(&mut *shared.texts.borrow_mut());
-        let _ = command.done.send(ThreadResult { lanes, texts, cpu_share });
+        let _ = command.done.send(ThreadResult {
+            lanes,
+            texts,
+            cpu_share,
+        });
     }
     shared.connections.close();
     shared.recorder.borrow_mut().finish();
 }
 
-/// Waits for a command; once a second the recorder hands over its interval, also while nothing happens.
-async fn next_command(shared: &Shared, inbox: &mut mpsc::UnboundedReceiver<Command>) -> Option<Command> {
+/// Waits for a command; once a second the recorder hands over its interval, also while nothing
+/// happens.
+async fn next_command(
+    shared: &Shared,
+    inbox: &mut mpsc::UnboundedReceiver<Command>,
+) -> Option<Command> {
     loop {
         tokio::select! {
             command = inbox.recv() => return command,
@@ -176,9 +209,14 @@ fn roll(shared: &Shared) {
     shared.recorder.borrow_mut().roll(shared.clock.now_ns());
 }
 
-/// Runs every workload of the phase. Gives what each came to, and the share of a core that this took while it could send: not
-/// before the phase's start, and not while the last replies are waited for.
-async fn run_phase(shared: &Rc<Shared>, shard: Shard, command: &Command) -> (Vec<LaneOutcome>, f64) {
+/// Runs every workload of the phase. Gives what each came to, and the share of a core that this
+/// took while it could send: not before the phase's start, and not while the last replies are
+/// waited for.
+async fn run_phase(
+    shared: &Rc<Shared>,
+    shard: Shard,
+    command: &Command,
+) -> (Vec<LaneOutcome>, f64) {
     let marks: Rc<Cell<(Option<CpuMark>, Option<CpuMark>)>> = Rc::default();
     let (at_start, start) = (Rc::clone(&marks), command.phase.start);
     let starting = tokio::task::spawn_local(async move {
@@ -218,8 +256,16 @@ async fn run_phase(shared: &Rc<Shared>, shard: Shard, command: &Command) -> (Vec
     stopping.abort();
     starting.abort();
     let (began, stopped) = marks.get();
-    let ended = stopped.into_iter().chain(shared.sending_ended()).min_by_key(|mark| mark.at);
-    (results, began.zip(ended).map_or(0.0, |(began, ended)| ended.share_since(began)))
+    let ended = stopped
+        .into_iter()
+        .chain(shared.sending_ended())
+        .min_by_key(|mark| mark.at);
+    (
+        results,
+        began
+            .zip(ended)
+            .map_or(0.0, |(began, ended)| ended.share_since(began)),
+    )
 }
 
 async fn wait_for(shared: &Shared, mut lane: JoinHandle<LaneOutcome>) -> LaneOutcome {
@@ -231,10 +277,12 @@ async fn wait_for(shared: &Shared, mut lane: JoinHandle<LaneOutcome>) -> LaneOut
     }
 }
 
-/// What a workload gave on one thread, or how its task was cancelled, which only the end of the thread's runtime does.
+/// What a workload gave on one thread, or how its task was cancelled, which only the end of the
+/// thread's runtime does.
 pub(super) type LaneOutcome = Result<LaneResult, String>;
 
-/// What a task gave. After its panic, a bug, the thread ends as the task did, and the phase with it.
+/// What a task gave. After its panic, a bug, the thread ends as the task did, and the phase with
+/// it.
 pub(super) fn joined<T>(result: Result<T, JoinError>) -> Result<T, String> {
     result.map_err(|error| match error.try_into_panic() {
         Ok(panic) => std::panic::resume_unwind(panic),
@@ -271,7 +319,9 @@ impl LaneContext {
             switch: plan.switch,
             phase_start: self.start,
             timeout: self.stream.timeout,
-            end: plan.duration.map(|duration| self.start + plan.start + duration),
+            end: plan
+                .duration
+                .map(|duration| self.start + plan.start + duration),
             shards: u64::from(self.shard.of),
             sent: Cell::new(0),
             live: Arc::clone(&self.live),

@@ -1,14 +1,15 @@
 //! Waiting for a slot: one timer of the kernel in the event loop of each load thread.
 //!
-//! Tokio's own timer has a granularity of one millisecond and would add half of it to every response time. A timerfd
-//! wakes the event loop within the kernel's own precision, and nobody is busy with waiting. All waits of a thread share one; it is set
-//! to the earliest of them.
+//! Tokio's own timer has a granularity of one millisecond and would add half of it to every
+//! response time. A timerfd wakes the event loop within the kernel's own precision, and nobody is
+//! busy with waiting. All waits of a thread share one; it is set to the earliest of them.
 //!
-//! For a slot it is set earlier, by what waking takes at least ([`Lead`]). The thread is then awake before one slot in ten, and
-//! gives way to all other tasks for the microseconds that are left.
+//! For a slot it is set earlier, by what waking takes at least ([`Lead`]). The thread is then awake
+//! before one slot in ten, and gives way to all other tasks for the microseconds that are left.
 //!
-//! Where that is not precise enough, the wait for a slot may spin its last stretch: the timer wakes the task early, and the
-//! task gives way to all others, and the event loop to the kernel's news, again and again until the time has come.
+//! Where that is not precise enough, the wait for a slot may spin its last stretch: the timer wakes
+//! the task early, and the task gives way to all others, and the event loop to the kernel's news,
+//! again and again until the time has come.
 
 use std::{
     cell::{Cell, RefCell},
@@ -22,7 +23,8 @@ use std::{
 };
 
 use rustix::time::{
-    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime, timerfd_create, timerfd_settime,
+    ClockId, Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, clock_gettime,
+    timerfd_create, timerfd_settime,
 };
 use tokio::{
     io::{Interest, unix::AsyncFd},
@@ -31,7 +33,8 @@ use tokio::{
 
 use super::lead::Lead;
 
-/// The stretch that is spun: in 99 of 100 cases the kernel wakes a thread within it, also one that slept for long.
+/// The stretch that is spun: in 99 of 100 cases the kernel wakes a thread within it, also one that
+/// slept for long.
 const STRETCH: Duration = Duration::from_micros(200);
 
 /// Readings of two clocks that are no further apart count as one moment.
@@ -64,7 +67,8 @@ struct Inner {
 }
 
 impl Timers {
-    /// The timer of this thread's event loop, served by a task of its own; `precise`: the last 0.2 ms before a slot are spun.
+    /// The timer of this thread's event loop, served by a task of its own; `precise`: the last 0.2
+    /// ms before a slot are spun.
     ///
     /// # Errors
     /// The kernel gives no timer: too many open files.
@@ -76,7 +80,10 @@ impl Timers {
     /// Timers that follow Tokio's clock, to the millisecond.
     #[cfg(test)]
     pub(super) fn of_tokio() -> io::Result<Self> {
-        Ok(Self::serve(Inner { of_tokio: true, ..Inner::new(Duration::ZERO)? }))
+        Ok(Self::serve(Inner {
+            of_tokio: true,
+            ..Inner::new(Duration::ZERO)?
+        }))
     }
 
     fn serve(inner: Inner) -> Self {
@@ -106,19 +113,33 @@ impl Timers {
         }
         let number = self.inner.next_wait.get();
         self.inner.next_wait.set(number + 1);
-        let wait = Wait { inner: &self.inner, key: (deadline, number) };
-        poll_fn(|cx| if Instant::now() >= deadline { Poll::Ready(()) } else { wait.register(cx.waker()) }).await;
+        let wait = Wait {
+            inner: &self.inner,
+            key: (deadline, number),
+        };
+        poll_fn(|cx| {
+            if Instant::now() >= deadline {
+                Poll::Ready(())
+            } else {
+                wait.register(cx.waker())
+            }
+        })
+        .await;
     }
 }
 
-/// One moment on Tokio's clock and on the timer's: the one is read before and after the other, again where this thread was
-/// interrupted in between. Every request would be late, or early, by what the two are apart.
+/// One moment on Tokio's clock and on the timer's: the one is read before and after the other,
+/// again where this thread was interrupted in between. Every request would be late, or early, by
+/// what the two are apart.
 fn one_moment() -> (Instant, Duration) {
     let read = || {
         let before = Instant::now();
         let now = clock_gettime(ClockId::Monotonic);
         let apart = Instant::now() - before;
-        let monotonic = Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0));
+        let monotonic = Duration::new(
+            u64::try_from(now.tv_sec).unwrap_or(0),
+            u32::try_from(now.tv_nsec).unwrap_or(0),
+        );
         (apart, before + apart / 2, monotonic)
     };
     let mut best = read();
@@ -142,8 +163,16 @@ struct Wait<'a> {
 
 impl Wait<'_> {
     fn register(&self, waker: &Waker) -> Poll<()> {
-        self.inner.waiting.borrow_mut().insert(self.key, waker.clone());
-        if self.inner.armed.get().is_none_or(|armed| self.key.0 < armed) {
+        self.inner
+            .waiting
+            .borrow_mut()
+            .insert(self.key, waker.clone());
+        if self
+            .inner
+            .armed
+            .get()
+            .is_none_or(|armed| self.key.0 < armed)
+        {
             self.inner.arm(self.key.0);
         }
         Poll::Pending
@@ -157,10 +186,14 @@ impl Drop for Wait<'_> {
 }
 
 impl Inner {
-    // Deprecated because a type may lie about its descriptor, which an OwnedFd can't; the replacement is `unsafe`.
+    // Deprecated because a type may lie about its descriptor, which an OwnedFd can't; the
+    // replacement is `unsafe`.
     #[allow(deprecated)]
     fn new(stretch: Duration) -> io::Result<Self> {
-        let descriptor = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        let descriptor = timerfd_create(
+            TimerfdClockId::Monotonic,
+            TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
+        )?;
         let descriptor = AsyncFd::with_interest(descriptor, Interest::READABLE)?;
         let (instant, monotonic) = one_moment();
         Ok(Self {
@@ -182,23 +215,38 @@ impl Inner {
         if self.stretch > Duration::ZERO {
             return deadline.checked_sub(self.stretch).unwrap_or(deadline);
         }
-        // A slot that is nearer than the lead is slept for as well: a thread that sends so often must not be busy with waiting.
+        // A slot that is nearer than the lead is slept for as well: a thread that sends so often
+        // must not be busy with waiting.
         let early = deadline.checked_sub(self.lead.get()).unwrap_or(deadline);
-        if early > Instant::now() { early } else { deadline }
+        if early > Instant::now() {
+            early
+        } else {
+            deadline
+        }
     }
 
     fn arm(&self, at: Instant) {
         self.armed.set(Some(at));
         let at = self.monotonic + at.saturating_duration_since(self.instant);
-        let value = Timespec { tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(at.subsec_nanos()) };
-        let once = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: value };
+        let value = Timespec {
+            tv_sec: i64::try_from(at.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(at.subsec_nanos()),
+        };
+        let once = Itimerspec {
+            it_interval: Timespec {
+                tv_sec: 0,
+                tv_nsec: 0,
+            },
+            it_value: value,
+        };
         // It fails for an invalid time or descriptor only, and both are made here.
         let _ = timerfd_settime(self.descriptor.get_ref(), TimerfdTimerFlags::ABSTIME, &once);
     }
 
     /// Waits until the timer fires, and wakes everybody whose time has come.
     async fn fired(&self) -> io::Result<()> {
-        // The count of expirations is not read: setting the timer again clears it, and each expiration is an event.
+        // The count of expirations is not read: setting the timer again clears it, and each
+        // expiration is an event.
         self.descriptor.readable().await?.clear_ready();
         if let Some(armed) = self.armed.get() {
             self.lead.woke(armed.elapsed());
@@ -233,7 +281,10 @@ mod tests {
 
     fn run<F: Future>(test: impl FnOnce() -> F) -> F::Output {
         let options = tokio::runtime::LocalOptions::default();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(options).expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build_local(options)
+            .expect("a runtime");
         runtime.block_on(async { test().await })
     }
 
@@ -286,9 +337,14 @@ mod tests {
                 async move { timers.until_slot(deadline).await }
             });
             tokio::task::yield_now().await;
-            assert_eq!(timers.inner.armed.get(), Some(deadline - STRETCH), "the timer wakes it early");
+            assert_eq!(
+                timers.inner.armed.get(),
+                Some(deadline - STRETCH),
+                "the timer wakes it early"
+            );
             timers.until(deadline - STRETCH / 2).await;
-            // The slot's task spins now, if this machine is not too busy; it must not keep the event loop from sockets.
+            // The slot's task spins now, if this machine is not too busy; it must not keep the
+            // event loop from sockets.
             theirs.write_all(b"reply").await.expect("it is written");
             let mut reply = [0; 5];
             ours.read_exact(&mut reply).await.expect("it is read");
@@ -313,7 +369,11 @@ mod tests {
             slot.await;
             assert!(Instant::now() >= deadline);
             let now = Instant::now();
-            assert_eq!(timers.inner.wake_up_for(now), now, "what is nearer than the lead is not spun for");
+            assert_eq!(
+                timers.inner.wake_up_for(now),
+                now,
+                "what is nearer than the lead is not spun for"
+            );
         });
     }
 
@@ -321,7 +381,9 @@ mod tests {
     fn every_wake_up_is_learned_from() {
         run(|| async {
             let timers = Timers::start(false).expect("a timer");
-            timers.until(Instant::now() + Duration::from_millis(5)).await;
+            timers
+                .until(Instant::now() + Duration::from_millis(5))
+                .await;
             assert!(timers.inner.lead.get() > Duration::ZERO);
         });
     }

@@ -1,7 +1,8 @@
-//! Encoders for the two messages that carry vectors as they lie in the data set: little-endian f32 bytes.
+//! Encoders for the two messages that carry vectors as they lie in the data set: little-endian f32
+//! bytes.
 //!
-//! The generated types want a `Vec<f32>` and write it element by element; these write the bytes once. Everything else of a
-//! message is written by the generated code.
+//! The generated types want a `Vec<f32>` and write it element by element; these write the bytes
+//! once. Everything else of a message is written by the generated code.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use prost::{
@@ -46,9 +47,19 @@ pub struct InsertParts<'a> {
 pub fn encode_insert(parts: &InsertParts<'_>) -> Bytes {
     let field_lengths: Vec<usize> = parts.fields.iter().map(Message::encoded_len).collect();
     let vectors_length = float_column_length(&parts.vectors);
-    let texts = [(2, parts.database), (3, parts.collection), (4, parts.partition)];
-    let length = texts.iter().map(|(tag, text)| bytes_length(*tag, text.len())).sum::<usize>()
-        + field_lengths.iter().map(|length| nested_length(5, *length)).sum::<usize>()
+    let texts = [
+        (2, parts.database),
+        (3, parts.collection),
+        (4, parts.partition),
+    ];
+    let length = texts
+        .iter()
+        .map(|(tag, text)| bytes_length(*tag, text.len()))
+        .sum::<usize>()
+        + field_lengths
+            .iter()
+            .map(|length| nested_length(5, *length))
+            .sum::<usize>()
         + nested_length(5, vectors_length)
         + number_length(7, parts.rows);
     let mut out = BytesMut::with_capacity(length);
@@ -66,12 +77,16 @@ pub fn encode_insert(parts: &InsertParts<'_>) -> Bytes {
     out.freeze()
 }
 
-/// Encodes the `PlaceholderGroup` of a search for float vectors, `4 * dim` little-endian bytes each.
+/// Encodes the `PlaceholderGroup` of a search for float vectors, `4 * dim` little-endian bytes
+/// each.
 #[must_use]
 pub fn placeholder_group(queries: &[&[u8]]) -> Bytes {
     const TAG: &[u8] = b"$0";
     let kind = PlaceholderType::Float as u32;
-    let values: usize = queries.iter().map(|query| nested_length(3, query.len())).sum();
+    let values: usize = queries
+        .iter()
+        .map(|query| nested_length(3, query.len()))
+        .sum();
     let length = bytes_length(1, TAG.len()) + number_length(2, kind) + values;
     let mut out = BytesMut::with_capacity(nested_length(1, length));
     put_header(1, length, &mut out);
@@ -86,7 +101,9 @@ pub fn placeholder_group(queries: &[&[u8]]) -> Bytes {
 
 /// Length of the `FieldData` of `column`, and within it of its `VectorField`.
 fn float_column_length(column: &FloatColumn<'_>) -> usize {
-    number_length(1, DataType::FloatVector as u32) + bytes_length(2, column.name.len()) + nested_length(4, vector_field_length(column))
+    number_length(1, DataType::FloatVector as u32)
+        + bytes_length(2, column.name.len())
+        + nested_length(4, vector_field_length(column))
 }
 
 fn vector_field_length(column: &FloatColumn<'_>) -> usize {
@@ -110,12 +127,20 @@ fn nested_length(tag: u32, length: usize) -> usize {
 
 /// Length of a text, bytes or packed field: an empty one is left out.
 fn bytes_length(tag: u32, length: usize) -> usize {
-    if length == 0 { 0 } else { nested_length(tag, length) }
+    if length == 0 {
+        0
+    } else {
+        nested_length(tag, length)
+    }
 }
 
 /// Length of a number's field: 0 is left out.
 fn number_length(tag: u32, value: u32) -> usize {
-    if value == 0 { 0 } else { key_len(tag) + encoded_len_varint(u64::from(value)) }
+    if value == 0 {
+        0
+    } else {
+        key_len(tag) + encoded_len_varint(u64::from(value))
+    }
 }
 
 fn put_header(tag: u32, length: usize, out: &mut BytesMut) {
@@ -143,25 +168,49 @@ mod tests {
 
     use super::*;
     use crate::milvus::proto::{
-        FloatArray, InsertRequest, LongArray, PlaceholderGroup, PlaceholderValue, ScalarField, VectorField, field_data::Field,
-        scalar_field, vector_field,
+        FloatArray, InsertRequest, LongArray, PlaceholderGroup, PlaceholderValue, ScalarField,
+        VectorField, field_data::Field, scalar_field, vector_field,
     };
 
     fn little_endian(values: &[f32]) -> Vec<u8> {
-        values.iter().flat_map(|value| value.to_le_bytes()).collect()
+        values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect()
     }
 
     fn ids(name: &str, ids: Vec<i64>) -> FieldData {
-        let scalars = ScalarField { data: Some(scalar_field::Data::LongData(LongArray { data: ids })) };
-        FieldData { r#type: DataType::Int64.into(), field_name: name.into(), field: Some(Field::Scalars(scalars)), ..FieldData::default() }
+        let scalars = ScalarField {
+            data: Some(scalar_field::Data::LongData(LongArray { data: ids })),
+        };
+        FieldData {
+            r#type: DataType::Int64.into(),
+            field_name: name.into(),
+            field: Some(Field::Scalars(scalars)),
+            ..FieldData::default()
+        }
     }
 
     fn check_insert(names: [&str; 4], fields: &[FieldData], dim: u32, data: Vec<f32>, rows: u32) {
         let [database, collection, partition, name] = names;
         let bytes = little_endian(&data);
-        let vectors = FloatColumn { name, dim, data: &bytes };
-        let found = encode_insert(&InsertParts { database, collection, partition, fields, vectors, rows });
-        let vectors = VectorField { dim: i64::from(dim), data: Some(vector_field::Data::FloatVector(FloatArray { data })) };
+        let vectors = FloatColumn {
+            name,
+            dim,
+            data: &bytes,
+        };
+        let found = encode_insert(&InsertParts {
+            database,
+            collection,
+            partition,
+            fields,
+            vectors,
+            rows,
+        });
+        let vectors = VectorField {
+            dim: i64::from(dim),
+            data: Some(vector_field::Data::FloatVector(FloatArray { data })),
+        };
         let vectors = FieldData {
             r#type: DataType::FloatVector.into(),
             field_name: name.into(),
@@ -186,7 +235,13 @@ mod tests {
 
     #[test]
     fn an_insert_longer_than_one_length_byte_is_encoded_as_prost_does() {
-        check_insert(["db", "docs", "p", "vector"], &[ids("id", (0..300).collect())], 8, vec![0.5; 2400], 300);
+        check_insert(
+            ["db", "docs", "p", "vector"],
+            &[ids("id", (0..300).collect())],
+            8,
+            vec![0.5; 2400],
+            300,
+        );
     }
 
     #[test]
@@ -196,8 +251,18 @@ mod tests {
 
     fn check_placeholders(queries: &[Vec<u8>]) {
         let slices: Vec<&[u8]> = queries.iter().map(Vec::as_slice).collect();
-        let value = PlaceholderValue { tag: "$0".into(), r#type: PlaceholderType::Float.into(), values: queries.to_vec() };
-        assert_eq!(placeholder_group(&slices), PlaceholderGroup { placeholders: vec![value] }.encode_to_vec());
+        let value = PlaceholderValue {
+            tag: "$0".into(),
+            r#type: PlaceholderType::Float.into(),
+            values: queries.to_vec(),
+        };
+        assert_eq!(
+            placeholder_group(&slices),
+            PlaceholderGroup {
+                placeholders: vec![value]
+            }
+            .encode_to_vec()
+        );
     }
 
     proptest! {

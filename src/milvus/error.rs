@@ -13,8 +13,9 @@ pub enum CallError {
     Unavailable,
     /// Another gRPC status that is not OK, in 1..=16.
     Grpc(u8),
-    /// gRPC was OK and the reply's `status` holds this code of Milvus, not 0. A server that sets only the legacy
-    /// `error_code` (2.2) is given the negated enum value, so that the two spaces can't be confused.
+    /// gRPC was OK and the reply's `status` holds this code of Milvus, not 0. A server that sets
+    /// only the legacy `error_code` (2.2) is given the negated enum value, so that the two spaces
+    /// can't be confused.
     Milvus(i32),
     /// The reply is not a message of the expected type.
     BadReply,
@@ -28,7 +29,8 @@ impl CallError {
 }
 
 impl fmt::Display for CallError {
-    /// The stable outcome code of the run folder: `timeout`, `unavailable`, `grpc_8`, `milvus_100`, ...
+    /// The stable outcome code of the run folder: `timeout`, `unavailable`, `grpc_8`, `milvus_100`,
+    /// ...
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CallError::Timeout => f.write_str("timeout"),
@@ -47,18 +49,23 @@ impl fmt::Display for CallError {
 pub struct CallFailure {
     /// The class of the failure.
     pub error: CallError,
-    /// Text of the server or the transport, at most 500 characters, control characters replaced, secrets masked.
+    /// Text of the server or the transport, at most 500 characters, control characters replaced,
+    /// secrets masked.
     pub text: String,
     /// Status of HTTP, where the reply was none of gRPC; see [`crate::not_grpc`].
     pub http_status: Option<u16>,
-    /// Whether the server itself asks to come again later: a limit of the rate, a role that is starting. A call that found nobody is not.
+    /// Whether the server itself asks to come again later: a limit of the rate, a role that is
+    /// starting. A call that found nobody is not.
     pub retriable: bool,
 }
 
-/// Codes of Milvus that pass by themselves: not ready, unavailable, too many requests, rate limit, resources, collection or partition
-/// not fully loaded yet, recovering, a cut read, a repeated query that did not fit. 2.3.5 does not mark all of them as retriable.
-/// The negative ones are of 2.2, which marks none: rate limit, and in four ways not ready.
-const PASSING: &[i32] = &[1, 2, 4, 8, 12, 103, 106, 202, 1002, 2200, -49, -56, -57, -100, -101];
+/// Codes of Milvus that pass by themselves: not ready, unavailable, too many requests, rate limit,
+/// resources, collection or partition not fully loaded yet, recovering, a cut read, a repeated
+/// query that did not fit. 2.3.5 does not mark all of them as retriable. The negative ones are of
+/// 2.2, which marks none: rate limit, and in four ways not ready.
+const PASSING: &[i32] = &[
+    1, 2, 4, 8, 12, 103, 106, 202, 1002, 2200, -49, -56, -57, -100, -101,
+];
 
 /// Longest text of a failure, in characters.
 const TEXT_LIMIT: usize = 500;
@@ -67,8 +74,17 @@ impl CallFailure {
     /// A failure with `text` cut to 500 characters and its control characters replaced by spaces.
     #[must_use]
     pub fn new(error: CallError, text: &str) -> Self {
-        let text = text.chars().take(TEXT_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect();
-        Self { error, text, http_status: None, retriable: false }
+        let text = text
+            .chars()
+            .take(TEXT_LIMIT)
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        Self {
+            error,
+            text,
+            http_status: None,
+            retriable: false,
+        }
     }
 
     /// The same with the server's word on whether it may be tried again.
@@ -86,11 +102,13 @@ pub fn passes(code: i32) -> bool {
 
 /// Whether a reply's `status` says success.
 ///
-/// Both codes are looked at: Milvus 2.2 sets only `error_code`, milvus-lite only `code`. A missing status is success:
-/// proto3 can't tell a server that leaves an empty message out from one that sends it, and no document promises it.
+/// Both codes are looked at: Milvus 2.2 sets only `error_code`, milvus-lite only `code`. A missing
+/// status is success: proto3 can't tell a server that leaves an empty message out from one that
+/// sends it, and no document promises it.
 ///
 /// # Errors
-/// The status is a failure: [`CallError::Milvus`] with `code`, or with the negated `error_code` where `code` is 0.
+/// The status is a failure: [`CallError::Milvus`] with `code`, or with the negated `error_code`
+/// where `code` is 0.
 pub fn check_status(status: Option<&Status>) -> Result<(), CallFailure> {
     let Some(status) = status else { return Ok(()) };
     let code = match (status.code, status.error_code) {
@@ -98,8 +116,13 @@ pub fn check_status(status: Option<&Status>) -> Result<(), CallFailure> {
         (0, legacy) => legacy.saturating_neg(),
         (code, _) => code,
     };
-    // Newer servers leave `reason` short and put the cause into `detail`; older ones have no `detail`.
-    let text = if status.reason.is_empty() { &status.detail } else { &status.reason };
+    // Newer servers leave `reason` short and put the cause into `detail`; older ones have no
+    // `detail`.
+    let text = if status.reason.is_empty() {
+        &status.detail
+    } else {
+        &status.reason
+    };
     let retriable = status.retriable || passes(code);
     Err(CallFailure::new(CallError::Milvus(code), text).retriable_if(retriable))
 }
@@ -114,7 +137,12 @@ mod tests {
     }
 
     fn status(code: i32, error_code: i32) -> Option<Status> {
-        Some(Status { code, error_code, reason: "why".into(), ..Status::default() })
+        Some(Status {
+            code,
+            error_code,
+            reason: "why".into(),
+            ..Status::default()
+        })
     }
 
     #[test]
@@ -145,12 +173,21 @@ mod tests {
 
     #[test]
     fn detail_stands_in_for_a_missing_reason() {
-        check(Some(Status { code: 5, detail: "more".into(), ..Status::default() }), Err("milvus_5: more"));
+        check(
+            Some(Status {
+                code: 5,
+                detail: "more".into(),
+                ..Status::default()
+            }),
+            Err("milvus_5: more"),
+        );
     }
 
     #[test]
     fn what_passes_by_itself_is_retriable() {
-        let retriable = |status: Option<Status>| check_status(status.as_ref()).map_err(|failure| failure.retriable);
+        let retriable = |status: Option<Status>| {
+            check_status(status.as_ref()).map_err(|failure| failure.retriable)
+        };
         for code in [8, 1, 4, 106] {
             assert_eq!(retriable(status(code, 1)), Err(true), "{code}");
         }
@@ -161,12 +198,21 @@ mod tests {
             assert_eq!(retriable(status(code, 1)), Err(false), "{code}");
         }
         // A code of a later version, which says so itself.
-        assert_eq!(retriable(status(4242, 1).map(|status| Status { retriable: true, ..status })), Err(true));
+        assert_eq!(
+            retriable(status(4242, 1).map(|status| Status {
+                retriable: true,
+                ..status
+            })),
+            Err(true)
+        );
     }
 
     #[test]
     fn texts_are_cut_and_cleaned() {
-        let failure = CallFailure::new(CallError::Timeout, &format!("a\r\n\u{1b}b{}", "ü".repeat(600)));
+        let failure = CallFailure::new(
+            CallError::Timeout,
+            &format!("a\r\n\u{1b}b{}", "ü".repeat(600)),
+        );
         assert_eq!(failure.text.chars().count(), 500);
         assert!(failure.text.starts_with("a   bü"), "{}", failure.text);
     }

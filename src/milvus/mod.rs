@@ -1,7 +1,8 @@
-//! The only place that knows Milvus on the wire: methods, calls, the transport that sends them, and the typed client that
-//! set-up and doctor use.
+//! The only place that knows Milvus on the wire: methods, calls, the transport that sends them, and
+//! the typed client that set-up and doctor use.
 //!
-//! It leaves to others what a request contains ([`crate::operation`]) and when it is sent ([`crate::load`]).
+//! It leaves to others what a request contains ([`crate::operation`]) and when it is sent
+//! ([`crate::load`]).
 
 mod call;
 mod client;
@@ -17,14 +18,17 @@ mod test_server;
 mod tls_cause;
 mod transport;
 
-/// Protobuf messages of Milvus' public protocol, trimmed to what is used here (`proto/milvus.proto`).
+/// Protobuf messages of Milvus' public protocol, trimmed to what is used here
+/// (`proto/milvus.proto`).
 pub mod proto {
     pub use super::generated::*;
 }
 
 pub use call::{Access, Call, Effect, METHODS, Method, methods};
 pub use client::{Client, HasStatus, SetupError, Timed, if_allowed, optional};
-pub use connections::{Connections, Exchange, InFlight, NotSent, Pick, Resolve, Watch, tls_refusal};
+pub use connections::{
+    Connections, Exchange, InFlight, NotSent, Pick, Resolve, Watch, tls_refusal,
+};
 pub use encode::{FloatColumn, InsertParts, encode_insert, placeholder_group};
 pub use error::{CallError, CallFailure, check_status, passes};
 pub use observer::Observer;

@@ -1,4 +1,5 @@
-//! A gRPC server for the tests of this module: it knows no Milvus, only what a test tells it to answer.
+//! A gRPC server for the tests of this module: it knows no Milvus, only what a test tells it to
+//! answer.
 
 use std::{
     convert::Infallible,
@@ -62,8 +63,15 @@ impl Service<http::Request<Body>> for Scripted {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let method = ScriptedMethod { service: self.clone(), path: request.uri().path().to_owned() };
-        Box::pin(async move { Ok(Grpc::new(BytesCodec { body_bytes: 0 }).unary(method, request).await) })
+        let method = ScriptedMethod {
+            service: self.clone(),
+            path: request.uri().path().to_owned(),
+        };
+        Box::pin(async move {
+            Ok(Grpc::new(BytesCodec { body_bytes: 0 })
+                .unary(method, request)
+                .await)
+        })
     }
 }
 
@@ -78,7 +86,11 @@ impl UnaryService<Bytes> for ScriptedMethod {
 
     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
         let (metadata, _, body) = request.into_parts();
-        let seen = Seen { path: self.path.clone(), metadata, body };
+        let seen = Seen {
+            path: self.path.clone(),
+            metadata,
+            body,
+        };
         let answer = (self.service.script)(&seen);
         // The test may have ended already.
         let _ = self.service.seen.send(seen);
@@ -103,16 +115,28 @@ pub(super) struct TestServer {
 
 impl TestServer {
     pub(super) fn start(script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
-        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), None, Arc::new(script))
+        Self::on(
+            TcpListener::bind("127.0.0.1:0").unwrap(),
+            None,
+            Arc::new(script),
+        )
     }
 
-    pub(super) fn start_tls(tls: ServerTlsConfig, script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
+    pub(super) fn start_tls(
+        tls: ServerTlsConfig,
+        script: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         // An error says that another test has chosen it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self::on(TcpListener::bind("127.0.0.1:0").unwrap(), Some(tls), Arc::new(script))
+        Self::on(
+            TcpListener::bind("127.0.0.1:0").unwrap(),
+            Some(tls),
+            Arc::new(script),
+        )
     }
 
-    /// Breaks every connection and starts again on the same port, which is never given back in between.
+    /// Breaks every connection and starts again on the same port, which is never given back in
+    /// between.
     pub(super) fn replace(self, script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Self {
         Self::on(self.listener.try_clone().unwrap(), None, Arc::new(script))
     }
@@ -121,19 +145,36 @@ impl TestServer {
         listener.set_nonblocking(true).unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
         let uri = format!("{scheme}://{}", listener.local_addr().unwrap());
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let (sender, seen) = unbounded_channel();
         let served = listener.try_clone().unwrap();
         runtime.spawn(async move {
-            let incoming = TcpListenerStream::new(tokio::net::TcpListener::from_std(served).unwrap());
-            let service = Scripted { script, seen: sender };
+            let incoming =
+                TcpListenerStream::new(tokio::net::TcpListener::from_std(served).unwrap());
+            let service = Scripted {
+                script,
+                seen: sender,
+            };
             let mut builder = tonic::transport::Server::builder();
             if let Some(tls) = tls {
                 builder = builder.tls_config(tls).unwrap();
             }
-            builder.add_service(service).serve_with_incoming(incoming).await.unwrap();
+            builder
+                .add_service(service)
+                .serve_with_incoming(incoming)
+                .await
+                .unwrap();
         });
-        Self { runtime: Some(runtime), listener, uri, seen }
+        Self {
+            runtime: Some(runtime),
+            listener,
+            uri,
+            seen,
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Why TLS with a server failed: read from the error that is there, not guessed from what else could be wrong.
+//! Why TLS with a server failed: read from the error that is there, not guessed from what else
+//! could be wrong.
 
 use std::{error::Error, io};
 
@@ -7,7 +8,8 @@ use rustls::{AlertDescription, CertificateError, Error as TlsError};
 /// A cause that a user can act on, from the TLS library's error or the server's alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsCause {
-    /// The server asked for a certificate of the client and got none, or one that it does not accept.
+    /// The server asked for a certificate of the client and got none, or one that it does not
+    /// accept.
     ClientCertificate,
     /// No common protocol: the server offers HTTP/1 only, or knows no ALPN.
     NoHttp2,
@@ -36,14 +38,19 @@ const TEXTS: &[(TlsCause, &str, &str)] = &[
     (
         TlsCause::ClientCertificate,
         "the server wants a certificate of the client, and does not accept what it got",
-        "set tls = { cert = \"FILE.pem\", key = \"FILE.key\" } of [milvus], signed by an authority that the server trusts",
+        "set tls = { cert = \"FILE.pem\", key = \"FILE.key\" } of [milvus], signed by an \
+         authority that the server trusts",
     ),
     (
         TlsCause::NoHttp2,
         "the server does not agree on HTTP/2 (ALPN h2), which gRPC needs",
         "let the TLS front (ingress, load balancer) offer h2, or name Milvus' own port",
     ),
-    (TlsCause::NotTls, "the server does not speak TLS", "write http:// in [milvus] uri, or name the port that speaks TLS"),
+    (
+        TlsCause::NotTls,
+        "the server does not speak TLS",
+        "write http:// in [milvus] uri, or name the port that speaks TLS",
+    ),
     (
         TlsCause::UnknownIssuer,
         "the server's certificate is signed by an authority that is not trusted here",
@@ -52,19 +59,29 @@ const TEXTS: &[(TlsCause, &str, &str)] = &[
     (
         TlsCause::AuthorityAsServer,
         "the server shows the certificate of an authority (CA:TRUE) as its own",
-        "give the server a certificate with CA:FALSE that the authority signed; tls.ca is for the authority's",
+        "give the server a certificate with CA:FALSE that the authority signed; tls.ca is for the \
+         authority's",
     ),
     (
         TlsCause::OldCertificate,
         "the server's certificate is X.509 version 1, which holds no name to check",
         "give the server a version 3 certificate with subjectAltName",
     ),
-    (TlsCause::Expired, "the server's certificate has expired", "renew the server's certificate, or set this machine's clock"),
-    (TlsCause::NotYetValid, "the server's certificate is not valid yet", "set the clock of this machine or of the one that signed it"),
+    (
+        TlsCause::Expired,
+        "the server's certificate has expired",
+        "renew the server's certificate, or set this machine's clock",
+    ),
+    (
+        TlsCause::NotYetValid,
+        "the server's certificate is not valid yet",
+        "set the clock of this machine or of the one that signed it",
+    ),
     (
         TlsCause::WrongName,
         "the server's certificate is made out to another name",
-        "set tls = { server_name = \"NAME IN THE CERTIFICATE\" } of [milvus], or name the server by it",
+        "set tls = { server_name = \"NAME IN THE CERTIFICATE\" } of [milvus], or name the server \
+         by it",
     ),
     (
         TlsCause::NoCommonVersion,
@@ -74,7 +91,8 @@ const TEXTS: &[(TlsCause, &str, &str)] = &[
     (
         TlsCause::HungUp,
         "the server closed the connection in the TLS handshake without saying why",
-        "look at the server's log: a proxy that wants another name (tls.server_name), or no TLS on this port",
+        "look at the server's log: a proxy that wants another name (tls.server_name), or no TLS \
+         on this port",
     ),
 ];
 
@@ -91,8 +109,12 @@ impl TlsCause {
                 return Some(cause);
             }
             // The source of an `io::Error` is that of the error within it, which itself is skipped.
-            let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-            next = within.map(|within| within as &(dyn Error + 'static)).or_else(|| error.source());
+            let within = error
+                .downcast_ref::<io::Error>()
+                .and_then(io::Error::get_ref);
+            next = within
+                .map(|within| within as &(dyn Error + 'static))
+                .or_else(|| error.source());
         }
         None
     }
@@ -107,7 +129,10 @@ impl TlsCause {
         {
             return Some(TlsCause::HungUp);
         }
-        error.to_string().starts_with(NOT_NEGOTIATED).then_some(TlsCause::NoHttp2)
+        error
+            .to_string()
+            .starts_with(NOT_NEGOTIATED)
+            .then_some(TlsCause::NoHttp2)
     }
 
     fn of_library(error: &TlsError) -> Option<Self> {
@@ -131,9 +156,9 @@ impl TlsCause {
             | AlertDescription::CertificateExpired
             | AlertDescription::AccessDenied => Some(TlsCause::ClientCertificate),
             AlertDescription::NoApplicationProtocol => Some(TlsCause::NoHttp2),
-            AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
-                Some(TlsCause::NoCommonVersion)
-            }
+            AlertDescription::ProtocolVersion
+            | AlertDescription::HandshakeFailure
+            | AlertDescription::InsufficientSecurity => Some(TlsCause::NoCommonVersion),
             AlertDescription::UnrecognisedName => Some(TlsCause::WrongName),
             _ => None,
         }
@@ -142,9 +167,15 @@ impl TlsCause {
     fn of_certificate(error: &CertificateError) -> Option<Self> {
         match error {
             CertificateError::UnknownIssuer => Some(TlsCause::UnknownIssuer),
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Some(TlsCause::Expired),
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Some(TlsCause::NotYetValid),
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Some(TlsCause::WrongName),
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                Some(TlsCause::Expired)
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                Some(TlsCause::NotYetValid)
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Some(TlsCause::WrongName)
+            }
             // The verifier's own errors have no variants here.
             other => match format!("{other:?}") {
                 text if text.contains("CaUsedAsEndEntity") => Some(TlsCause::AuthorityAsServer),
@@ -157,7 +188,10 @@ impl TlsCause {
     /// The cause whose sentence `text` holds: a failed call carries nothing but its text.
     #[must_use]
     pub fn named_in(text: &str) -> Option<Self> {
-        TEXTS.iter().find(|(_, what, _)| text.contains(what)).map(|(cause, _, _)| *cause)
+        TEXTS
+            .iter()
+            .find(|(_, what, _)| text.contains(what))
+            .map(|(cause, _, _)| *cause)
     }
 
     /// What is wrong, a clause.
@@ -174,7 +208,10 @@ impl TlsCause {
 
     fn texts(self) -> (&'static str, &'static str) {
         // Every cause has a row: a test walks them.
-        TEXTS.iter().find(|(cause, _, _)| *cause == self).map_or(("", ""), |(_, what, change)| (what, change))
+        TEXTS
+            .iter()
+            .find(|(cause, _, _)| *cause == self)
+            .map_or(("", ""), |(_, what, change)| (what, change))
     }
 }
 
@@ -199,29 +236,70 @@ mod tests {
     #[test]
     fn every_error_has_its_cause() {
         let certificate = TlsError::InvalidCertificate;
-        check(TlsError::AlertReceived(AlertDescription::CertificateRequired), Some(TlsCause::ClientCertificate));
-        check(TlsError::AlertReceived(AlertDescription::NoApplicationProtocol), Some(TlsCause::NoHttp2));
+        check(
+            TlsError::AlertReceived(AlertDescription::CertificateRequired),
+            Some(TlsCause::ClientCertificate),
+        );
+        check(
+            TlsError::AlertReceived(AlertDescription::NoApplicationProtocol),
+            Some(TlsCause::NoHttp2),
+        );
         check(TlsError::NoApplicationProtocol, Some(TlsCause::NoHttp2));
-        check(TlsError::InvalidMessage(InvalidMessage::InvalidContentType), Some(TlsCause::NotTls));
-        check(certificate(CertificateError::UnknownIssuer), Some(TlsCause::UnknownIssuer));
-        check(certificate(CertificateError::Expired), Some(TlsCause::Expired));
-        check(certificate(CertificateError::NotValidYet), Some(TlsCause::NotYetValid));
-        check(certificate(CertificateError::NotValidForName), Some(TlsCause::WrongName));
-        check(certificate(CertificateError::Other(OtherError(Arc::new(UnsupportedCertVersion)))), Some(TlsCause::OldCertificate));
-        check(TlsError::PeerIncompatible(PeerIncompatible::Tls12NotOffered), Some(TlsCause::NoCommonVersion));
+        check(
+            TlsError::InvalidMessage(InvalidMessage::InvalidContentType),
+            Some(TlsCause::NotTls),
+        );
+        check(
+            certificate(CertificateError::UnknownIssuer),
+            Some(TlsCause::UnknownIssuer),
+        );
+        check(
+            certificate(CertificateError::Expired),
+            Some(TlsCause::Expired),
+        );
+        check(
+            certificate(CertificateError::NotValidYet),
+            Some(TlsCause::NotYetValid),
+        );
+        check(
+            certificate(CertificateError::NotValidForName),
+            Some(TlsCause::WrongName),
+        );
+        check(
+            certificate(CertificateError::Other(OtherError(Arc::new(
+                UnsupportedCertVersion,
+            )))),
+            Some(TlsCause::OldCertificate),
+        );
+        check(
+            TlsError::PeerIncompatible(PeerIncompatible::Tls12NotOffered),
+            Some(TlsCause::NoCommonVersion),
+        );
         check(TlsError::DecryptError, None);
     }
 
     #[test]
     fn a_broken_pipe_is_no_matter_of_tls() {
-        assert_eq!(TlsCause::of(&io::Error::new(io::ErrorKind::BrokenPipe, "gone")), None);
-        assert_eq!(TlsCause::of(&io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof")), Some(TlsCause::HungUp));
+        assert_eq!(
+            TlsCause::of(&io::Error::new(io::ErrorKind::BrokenPipe, "gone")),
+            None
+        );
+        assert_eq!(
+            TlsCause::of(&io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "tls handshake eof"
+            )),
+            Some(TlsCause::HungUp)
+        );
     }
 
     #[test]
     fn each_row_is_another_cause_with_its_words() {
         for (index, (cause, what, change)) in TEXTS.iter().enumerate() {
-            assert!(TEXTS[..index].iter().all(|(earlier, ..)| earlier != cause), "{cause:?}");
+            assert!(
+                TEXTS[..index].iter().all(|(earlier, ..)| earlier != cause),
+                "{cause:?}"
+            );
             assert_eq!((cause.what(), cause.change()), (*what, *change));
             assert_eq!(TlsCause::named_in(&format!("x {what} y")), Some(*cause));
         }

@@ -1,4 +1,5 @@
-//! One connection: takes requests from h2, reads them to their end, and answers when it is time. No task is made for a request.
+//! One connection: takes requests from h2, reads them to their end, and answers when it is time. No
+//! task is made for a request.
 
 use std::{
     cmp::Ordering,
@@ -33,11 +34,13 @@ const WINDOW: u32 = (1 << 31) - 1;
 const FRAME_MAX: u32 = 1 << 20;
 /// Largest request, as of Milvus' proxy.
 const MESSAGE_MAX: usize = 64 << 20;
-/// Resets that h2 shall bear before it ends the connection: clients give up many requests at once under a stall.
+/// Resets that h2 shall bear before it ends the connection: clients give up many requests at once
+/// under a stall.
 const RESETS: usize = 1_000_000;
 
 const SERVICE: &str = "/milvus.proto.milvus.MilvusService/";
-/// Spans are taken and thrown away, so that a client's exporter has an endpoint that costs nearly nothing.
+/// Spans are taken and thrown away, so that a client's exporter has an endpoint that costs nearly
+/// nothing.
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 /// An empty message with gRPC's prefix.
 const EMPTY: Bytes = Bytes::from_static(&[0; PREFIX]);
@@ -122,14 +125,26 @@ impl Connection {
         let mut handshake = pin!(builder.handshake(io.clone()));
         let shaken = poll_fn(|cx| {
             let shaken = handshake.as_mut().poll(cx);
-            // The settings leave at once, as a client may wait for them. h2 sees a broken connection by itself.
+            // The settings leave at once, as a client may wait for them. h2 sees a broken
+            // connection by itself.
             let _ = io.poll_send(cx);
             shaken
         });
         // A client that speaks something else is left alone.
         let Ok(http) = shaken.await else { return };
         let (reading, waiting, silent) = Default::default();
-        let mut connection = Self { http, io, server, reading, waiting, timer: None, silent, silent_limit: 1024, open: 0, requests: 0 };
+        let mut connection = Self {
+            http,
+            io,
+            server,
+            reading,
+            waiting,
+            timer: None,
+            silent,
+            silent_limit: 1024,
+            open: 0,
+            requests: 0,
+        };
         poll_fn(|cx| connection.poll(cx)).await;
     }
 
@@ -164,7 +179,12 @@ impl Connection {
         }
     }
 
-    fn begin(&mut self, request: Request<RecvStream>, respond: SendResponse<Bytes>, cx: &mut Context<'_>) {
+    fn begin(
+        &mut self,
+        request: Request<RecvStream>,
+        respond: SendResponse<Bytes>,
+        cx: &mut Context<'_>,
+    ) {
         let (server, counters) = (&self.server, &self.server.counters);
         let (head, body) = request.into_parts();
         let method = position(head.uri.path());
@@ -174,7 +194,9 @@ impl Connection {
         let traceparent = sampled(&head.headers);
         add(&counters.traced, u64::from(traceparent.is_some()));
         add(&counters.in_flight, 1);
-        counters.max_in_flight.set(counters.max_in_flight.get().max(counters.in_flight.get()));
+        counters
+            .max_in_flight
+            .set(counters.max_in_flight.get().max(counters.in_flight.get()));
         self.open += 1;
         self.requests += 1;
         if server.options.goaway_after == Some(self.requests) {
@@ -186,7 +208,9 @@ impl Connection {
             method,
             is_export,
             arrived: server.needs_time().then(Instant::now),
-            parent: traceparent.filter(|_| server.has_spans()).and_then(|value| Parent::parse(value.as_bytes())),
+            parent: traceparent
+                .filter(|_| server.has_spans())
+                .and_then(|value| Parent::parse(value.as_bytes())),
             dbname: head.headers.get("dbname").cloned(),
             respond,
         };
@@ -200,12 +224,19 @@ impl Connection {
         }
     }
 
-    fn read(&mut self, mut stream: RecvStream, exchange: Exchange, mut body: Body, cx: &mut Context<'_>) {
+    fn read(
+        &mut self,
+        mut stream: RecvStream,
+        exchange: Exchange,
+        mut body: Body,
+        cx: &mut Context<'_>,
+    ) {
         loop {
             match stream.poll_data(cx) {
                 Poll::Ready(Some(Ok(frame))) => body.push(frame),
                 Poll::Ready(None) => {
-                    // A reply that waits keeps the stream, whose bytes would count against the connection's window.
+                    // A reply that waits keeps the stream, whose bytes would count against the
+                    // connection's window.
                     let _ = stream.flow_control().release_capacity(body.len());
                     return self.answer(exchange, &body);
                 }
@@ -213,7 +244,10 @@ impl Connection {
                 Poll::Pending => return self.reading.push((stream, exchange, body)),
             }
             if body.len() > MESSAGE_MAX + PREFIX {
-                let text = format!("grpc: received message larger than max ({} vs. {MESSAGE_MAX})", body.len());
+                let text = format!(
+                    "grpc: received message larger than max ({} vs. {MESSAGE_MAX})",
+                    body.len()
+                );
                 return self.send(exchange, Reply::Failed(8, text));
             }
         }
@@ -222,11 +256,30 @@ impl Connection {
     fn answer(&mut self, exchange: Exchange, body: &Body) {
         let server = &self.server;
         add(&server.counters.bytes_received, body.len() as u64);
-        let dbname = exchange.dbname.as_ref().and_then(|name| name.to_str().ok()).unwrap_or_default();
-        let reply = if exchange.is_export { Reply::Message(EMPTY) } else { server.reply(exchange.method, dbname, body) };
-        let is_data = exchange.method.is_some_and(|method| is_data(METHODS[method]));
-        match exchange.arrived.filter(|_| server.behaviour.needs_time()).and_then(|arrived| server.behaviour.due(is_data, arrived)) {
-            Some(due) => self.waiting.push(Waiting { due, number: self.requests, exchange, reply }),
+        let dbname = exchange
+            .dbname
+            .as_ref()
+            .and_then(|name| name.to_str().ok())
+            .unwrap_or_default();
+        let reply = if exchange.is_export {
+            Reply::Message(EMPTY)
+        } else {
+            server.reply(exchange.method, dbname, body)
+        };
+        let is_data = exchange
+            .method
+            .is_some_and(|method| is_data(METHODS[method]));
+        match exchange
+            .arrived
+            .filter(|_| server.behaviour.needs_time())
+            .and_then(|arrived| server.behaviour.due(is_data, arrived))
+        {
+            Some(due) => self.waiting.push(Waiting {
+                due,
+                number: self.requests,
+                exchange,
+                reply,
+            }),
             None => self.send(exchange, reply),
         }
     }
@@ -271,7 +324,9 @@ impl Connection {
             }
             Reply::Silence => return self.keep_silent(exchange.respond),
         }
-        if let (Some(method), Some(parent), Some(arrived)) = (exchange.method, exchange.parent, exchange.arrived) {
+        if let (Some(method), Some(parent), Some(arrived)) =
+            (exchange.method, exchange.parent, exchange.arrived)
+        {
             self.server.trace(method, parent, arrived);
         }
         self.close();
@@ -285,7 +340,8 @@ impl Connection {
         // Nobody shall be woken by a reset: they are only looked for.
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let before = self.silent.len();
-        self.silent.retain_mut(|respond| respond.poll_reset(&mut cx).is_pending());
+        self.silent
+            .retain_mut(|respond| respond.poll_reset(&mut cx).is_pending());
         self.silent_limit = 1024.max(2 * self.silent.len());
         for _ in self.silent.len()..before {
             self.close();
@@ -315,7 +371,12 @@ fn position(path: &str) -> Option<usize> {
 /// The `traceparent` if it has flag 01.
 fn sampled(headers: &HeaderMap) -> Option<&HeaderValue> {
     // Version, trace id and span id with their dashes are 53 bytes, the flags two more.
-    let flag =
-        |value: &&HeaderValue| value.as_bytes().get(54).and_then(|flags| (*flags as char).to_digit(16)).is_some_and(|flags| flags & 1 == 1);
+    let flag = |value: &&HeaderValue| {
+        value
+            .as_bytes()
+            .get(54)
+            .and_then(|flags| (*flags as char).to_digit(16))
+            .is_some_and(|flags| flags & 1 == 1)
+    };
     headers.get("traceparent").filter(flag)
 }

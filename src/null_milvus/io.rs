@@ -1,7 +1,8 @@
 //! A socket whose writes are gathered: one read and one write for everything that is on its way.
 //!
-//! h2 flushes after each large DATA frame. The replies of a whole batch of requests shall leave by one system call, so flushing does
-//! nothing here and [`Io::poll_send`] is called once per turn of the connection.
+//! h2 flushes after each large DATA frame. The replies of a whole batch of requests shall leave by
+//! one system call, so flushing does nothing here and [`Io::poll_send`] is called once per turn of
+//! the connection.
 
 use std::{
     cell::RefCell,
@@ -39,10 +40,17 @@ struct Buffers {
 
 impl Io {
     pub(super) fn new(socket: TcpStream) -> Self {
-        Self(Rc::new(RefCell::new(Buffers { socket, input: vec![0; INPUT], unread: 0..0, output: Vec::new(), sent: 0 })))
+        Self(Rc::new(RefCell::new(Buffers {
+            socket,
+            input: vec![0; INPUT],
+            unread: 0..0,
+            output: Vec::new(),
+            sent: 0,
+        })))
     }
 
-    /// Sends what was gathered. Pending when the client does not read; the task is woken when it does.
+    /// Sends what was gathered. Pending when the client does not read; the task is woken when it
+    /// does.
     pub(super) fn poll_send(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.0.borrow_mut().poll_send(cx)
     }
@@ -51,7 +59,8 @@ impl Io {
 impl Buffers {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.output.len() {
-            let count = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.output[self.sent..]))?;
+            let count =
+                ready!(Pin::new(&mut self.socket).poll_write(cx, &self.output[self.sent..]))?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -93,13 +102,21 @@ impl Buffers {
 }
 
 impl AsyncRead for Io {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        out: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         self.0.borrow_mut().poll_read(cx, out)
     }
 }
 
 impl AsyncWrite for Io {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         self.0.borrow_mut().poll_write(cx, bytes)
     }
 

@@ -1,4 +1,5 @@
-//! A request's bytes as they came in, and cheap looks into them: single fields are read, all others skipped, nothing is copied.
+//! A request's bytes as they came in, and cheap looks into them: single fields are read, all others
+//! skipped, nothing is copied.
 
 use std::slice;
 
@@ -34,7 +35,11 @@ impl Body {
 
     /// The message behind gRPC's prefix; None if it is compressed or not whole.
     pub(super) fn message(&self) -> Option<Parts<'_>> {
-        let mut parts = Parts { current: &self.first, rest: self.rest.iter(), left: self.length };
+        let mut parts = Parts {
+            current: &self.first,
+            rest: self.rest.iter(),
+            left: self.length,
+        };
         if parts.left < PREFIX || parts.get_u8() != 0 {
             return None;
         }
@@ -61,7 +66,11 @@ impl Buf for Parts<'_> {
     }
 
     fn advance(&mut self, mut count: usize) {
-        assert!(count <= self.left, "advance by {count} of {} bytes", self.left);
+        assert!(
+            count <= self.left,
+            "advance by {count} of {} bytes",
+            self.left
+        );
         self.left -= count;
         while count >= self.current.len() {
             count -= self.current.len();
@@ -87,17 +96,25 @@ pub(super) enum Value {
     Other,
 }
 
-/// Calls `each` with the fields of the message in the next `length` bytes. Ends silently where the bytes are no protobuf: what was
-/// found until then has to do, as nothing is decided by it.
-pub(super) fn fields(parts: &mut Parts<'_>, length: usize, mut each: impl FnMut(u32, Value, &mut Parts<'_>)) {
+/// Calls `each` with the fields of the message in the next `length` bytes. Ends silently where the
+/// bytes are no protobuf: what was found until then has to do, as nothing is decided by it.
+pub(super) fn fields(
+    parts: &mut Parts<'_>,
+    length: usize,
+    mut each: impl FnMut(u32, Value, &mut Parts<'_>),
+) {
     let end = parts.left.saturating_sub(length);
     while parts.left > end {
-        let Some((tag, value)) = field(parts) else { return };
+        let Some((tag, value)) = field(parts) else {
+            return;
+        };
         let Value::Length(length) = value else {
             each(tag, value, parts);
             continue;
         };
-        let Some(after) = parts.left.checked_sub(length).filter(|after| *after >= end) else { return };
+        let Some(after) = parts.left.checked_sub(length).filter(|after| *after >= end) else {
+            return;
+        };
         each(tag, value, parts);
         parts.advance(parts.left.saturating_sub(after));
     }
@@ -107,7 +124,9 @@ fn field(parts: &mut Parts<'_>) -> Option<(u32, Value)> {
     let (tag, wire_type) = decode_key(parts).ok()?;
     let value = match wire_type {
         WireType::Varint => Value::Number(decode_varint(parts).ok()?),
-        WireType::LengthDelimited => Value::Length(usize::try_from(decode_varint(parts).ok()?).ok()?),
+        WireType::LengthDelimited => {
+            Value::Length(usize::try_from(decode_varint(parts).ok()?).ok()?)
+        }
         WireType::SixtyFourBit => skip(parts, 8)?,
         WireType::ThirtyTwoBit => skip(parts, 4)?,
         WireType::StartGroup | WireType::EndGroup => return None,
@@ -150,18 +169,25 @@ mod tests {
 
     fn body(frames: &[&[u8]]) -> Body {
         let mut body = Body::default();
-        frames.iter().for_each(|frame| body.push(Bytes::copy_from_slice(frame)));
+        frames
+            .iter()
+            .for_each(|frame| body.push(Bytes::copy_from_slice(frame)));
         body
     }
 
     fn message(frames: &[&[u8]]) -> Option<Vec<u8>> {
-        body(frames).message().map(|mut parts| parts.copy_to_bytes(parts.remaining()).to_vec())
+        body(frames)
+            .message()
+            .map(|mut parts| parts.copy_to_bytes(parts.remaining()).to_vec())
     }
 
     #[test]
     fn a_message_is_the_same_in_any_number_of_frames() {
         assert_eq!(message(&[b"\0\0\0\0\x03abc"]), Some(b"abc".to_vec()));
-        assert_eq!(message(&[b"\0\0", b"", b"\0\0\x03", b"a", b"bc"]), Some(b"abc".to_vec()));
+        assert_eq!(
+            message(&[b"\0\0", b"", b"\0\0\x03", b"a", b"bc"]),
+            Some(b"abc".to_vec())
+        );
         assert_eq!(message(&[b"\0\0\0\0\0"]), Some(Vec::new()));
     }
 
@@ -194,7 +220,16 @@ mod tests {
     #[test]
     fn fields_are_found_and_what_was_not_read_is_skipped() {
         let all = found(b"\x08\x96\x01\x12\x04four\x1d1234\x2112345678\x28\x07");
-        assert_eq!(all, [(1, "150".into()), (2, "fo".into()), (3, "-".into()), (4, "-".into()), (5, "7".into())]);
+        assert_eq!(
+            all,
+            [
+                (1, "150".into()),
+                (2, "fo".into()),
+                (3, "-".into()),
+                (4, "-".into()),
+                (5, "7".into())
+            ]
+        );
     }
 
     #[test]
@@ -212,7 +247,10 @@ mod tests {
             decimal(&mut body.message().expect("whole"), text.len())
         };
         assert_eq!(read(b"16384"), Some(16_384));
-        assert_eq!(read(b"9999999999999999999"), Some(9_999_999_999_999_999_999));
+        assert_eq!(
+            read(b"9999999999999999999"),
+            Some(9_999_999_999_999_999_999)
+        );
         for text in [&b""[..], b"-1", b"1.5", b"12345678901234567890"] {
             assert_eq!(read(text), None);
         }

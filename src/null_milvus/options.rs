@@ -11,17 +11,20 @@ use std::{
 pub struct NullOptions {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Time between the arrival of a data call (`Search`, `Query`, `Insert`, `Delete`) and its reply.
+    /// Time between the arrival of a data call (`Search`, `Query`, `Insert`, `Delete`) and its
+    /// reply.
     pub delay: Delay,
     /// Times in which nothing is answered.
     pub stalls: Vec<Stall>,
     /// Failures of data calls, those of preparation among them.
     pub errors: Option<Errors>,
-    /// Requests of one connection after which the server says GOAWAY; those that are under way are still answered.
+    /// Requests of one connection after which the server says GOAWAY; those that are under way are
+    /// still answered.
     pub goaway_after: Option<u64>,
     /// SETTINGS_MAX_CONCURRENT_STREAMS; None sets no limit.
     pub max_concurrent_streams: Option<u32>,
-    /// OTLP/gRPC endpoint, e.g. `http://127.0.0.1:4317`, that gets a small trace for each request whose `traceparent` is sampled.
+    /// OTLP/gRPC endpoint, e.g. `http://127.0.0.1:4317`, that gets a small trace for each request
+    /// whose `traceparent` is sampled.
     pub spans: Option<String>,
     /// Core that the serving thread is pinned to.
     pub core: Option<usize>,

@@ -10,8 +10,8 @@ use super::{
     store::TIMESTAMP,
 };
 use crate::milvus::proto::{
-    DataType, FieldData, Ids, LongArray, MutationResult, QueryResults, ScalarField, SearchResultData, SearchResults, Status,
-    field_data::Field, ids::IdField, scalar_field::Data,
+    DataType, FieldData, Ids, LongArray, MutationResult, QueryResults, ScalarField,
+    SearchResultData, SearchResults, Status, field_data::Field, ids::IdField, scalar_field::Data,
 };
 
 /// Rows of one reply at most; a request for more gets so many.
@@ -47,7 +47,11 @@ impl Replies {
         {
             return reply.clone();
         }
-        let reply = self.kept.get(&size).cloned().unwrap_or_else(|| self.encode(size));
+        let reply = self
+            .kept
+            .get(&size)
+            .cloned()
+            .unwrap_or_else(|| self.encode(size));
         self.last = Some((size, reply.clone()));
         reply
     }
@@ -120,14 +124,28 @@ pub(super) fn look_into_query(mut parts: Parts<'_>) -> (Target, Size) {
         _ => {}
     });
     let rows = listed.or(limit).unwrap_or(1).min(EACH_MAX);
-    (target, if counts { Size::Count { rows: 0 } } else { Size::Query { rows } })
+    (
+        target,
+        if counts {
+            Size::Count { rows: 0 }
+        } else {
+            Size::Query { rows }
+        },
+    )
 }
 
 /// Keys in a list such as `id in [1, 2]`; None without a list.
 pub(super) fn list_length(parts: &mut Parts<'_>, length: usize) -> Option<u64> {
-    let mut list = (0..length.min(parts.remaining())).map(|_| parts.get_u8()).skip_while(|byte| *byte != b'[');
+    let mut list = (0..length.min(parts.remaining()))
+        .map(|_| parts.get_u8())
+        .skip_while(|byte| *byte != b'[');
     list.next()?;
-    Some(1 + list.take_while(|byte| *byte != b']').filter(|byte| *byte == b',').count() as u64)
+    Some(
+        1 + list
+            .take_while(|byte| *byte != b']')
+            .filter(|byte| *byte == b',')
+            .count() as u64,
+    )
 }
 
 impl Size {
@@ -137,11 +155,16 @@ impl Size {
         let length = parts.remaining();
         fields(&mut parts, length, |tag, value, parts| match (tag, value) {
             (12, Value::Number(number)) => nq = number,
-            (9, Value::Length(length)) => limit = parameter(parts, length, b"topk").unwrap_or(limit),
+            (9, Value::Length(length)) => {
+                limit = parameter(parts, length, b"topk").unwrap_or(limit)
+            }
             _ => {}
         });
         let nq = nq.clamp(1, EACH_MAX);
-        Size::Search { nq, limit: limit.clamp(1, EACH_MAX).min(ROWS_MAX / nq) }
+        Size::Search {
+            nq,
+            limit: limit.clamp(1, EACH_MAX).min(ROWS_MAX / nq),
+        }
     }
 
     fn encode(self) -> Bytes {
@@ -149,9 +172,16 @@ impl Size {
             Size::Search { nq, limit } => framed(&search(nq, limit)),
             Size::Insert { rows } => {
                 let succ_index = (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect();
-                framed(&MutationResult { insert_cnt: signed(rows), succ_index, ..mutation(rows) })
+                framed(&MutationResult {
+                    insert_cnt: signed(rows),
+                    succ_index,
+                    ..mutation(rows)
+                })
             }
-            Size::Delete { rows } => framed(&MutationResult { delete_cnt: signed(rows), ..mutation(rows) }),
+            Size::Delete { rows } => framed(&MutationResult {
+                delete_cnt: signed(rows),
+                ..mutation(rows)
+            }),
             Size::Query { rows } => framed(&query("id", (0..signed(rows)).collect())),
             Size::Count { rows } => framed(&query("count(*)", vec![signed(rows)])),
         }
@@ -174,7 +204,11 @@ pub(super) fn signed(number: u64) -> i64 {
 }
 
 fn ids(rows: impl Iterator<Item = i64>) -> Option<Ids> {
-    Some(Ids { id_field: Some(IdField::IntId(LongArray { data: rows.collect() })) })
+    Some(Ids {
+        id_field: Some(IdField::IntId(LongArray {
+            data: rows.collect(),
+        })),
+    })
 }
 
 /// Each query finds the rows 0, 1, ... at growing distances.
@@ -188,22 +222,37 @@ fn search(nq: u64, limit: u64) -> SearchResults {
         topks: (0..nq).map(|_| signed(limit)).collect(),
         ..SearchResultData::default()
     };
-    SearchResults { status: Some(Status::default()), results: Some(results), collection_name: String::new() }
+    SearchResults {
+        status: Some(Status::default()),
+        results: Some(results),
+        collection_name: String::new(),
+    }
 }
 
 fn mutation(rows: u64) -> MutationResult {
-    MutationResult { status: Some(Status::default()), ids: ids((0..rows).map(signed)), timestamp: TIMESTAMP, ..MutationResult::default() }
+    MutationResult {
+        status: Some(Status::default()),
+        ids: ids((0..rows).map(signed)),
+        timestamp: TIMESTAMP,
+        ..MutationResult::default()
+    }
 }
 
 fn query(name: &str, data: Vec<i64>) -> QueryResults {
-    let scalars = ScalarField { data: Some(Data::LongData(LongArray { data })) };
+    let scalars = ScalarField {
+        data: Some(Data::LongData(LongArray { data })),
+    };
     let column = FieldData {
         r#type: DataType::Int64.into(),
         field_name: name.to_owned(),
         field: Some(Field::Scalars(scalars)),
         ..FieldData::default()
     };
-    QueryResults { status: Some(Status::default()), fields_data: vec![column], ..QueryResults::default() }
+    QueryResults {
+        status: Some(Status::default()),
+        fields_data: vec![column],
+        ..QueryResults::default()
+    }
 }
 
 #[cfg(test)]
@@ -215,7 +264,10 @@ mod tests {
     };
 
     fn pair(key: &str, value: &str) -> KeyValuePair {
-        KeyValuePair { key: key.into(), value: value.into() }
+        KeyValuePair {
+            key: key.into(),
+            value: value.into(),
+        }
     }
 
     /// The message of a frame that this module made or reads.
@@ -231,26 +283,52 @@ mod tests {
     }
 
     fn search_size(nq: i64, search_params: &[(&str, &str)]) -> Size {
-        let search_params = search_params.iter().map(|(key, value)| pair(key, value)).collect();
-        let request =
-            SearchRequest { nq, search_params, dsl: "rank < 5".into(), placeholder_group: vec![7; 600].into(), ..Default::default() };
+        let search_params = search_params
+            .iter()
+            .map(|(key, value)| pair(key, value))
+            .collect();
+        let request = SearchRequest {
+            nq,
+            search_params,
+            dsl: "rank < 5".into(),
+            placeholder_group: vec![7; 600].into(),
+            ..Default::default()
+        };
         Size::of_search(body(framed(&request)).message().expect("whole"))
     }
 
     #[test]
     fn the_size_of_a_search_is_read() {
-        assert_eq!(search_size(3, &[("anns_field", "v"), ("topk", "7"), ("params", "{}")]), Size::Search { nq: 3, limit: 7 });
-        assert_eq!(search_size(0, &[("topk", "7")]), Size::Search { nq: 1, limit: 7 });
+        assert_eq!(
+            search_size(3, &[("anns_field", "v"), ("topk", "7"), ("params", "{}")]),
+            Size::Search { nq: 3, limit: 7 }
+        );
+        assert_eq!(
+            search_size(0, &[("topk", "7")]),
+            Size::Search { nq: 1, limit: 7 }
+        );
         assert_eq!(search_size(1, &[]), Size::Search { nq: 1, limit: 10 });
-        assert_eq!(search_size(1, &[("topk", "-7")]), Size::Search { nq: 1, limit: 10 });
-        assert_eq!(search_size(-1, &[("topk", "16384")]), Size::Search { nq: 16_384, limit: 64 });
+        assert_eq!(
+            search_size(1, &[("topk", "-7")]),
+            Size::Search { nq: 1, limit: 10 }
+        );
+        assert_eq!(
+            search_size(-1, &[("topk", "16384")]),
+            Size::Search {
+                nq: 16_384,
+                limit: 64
+            }
+        );
     }
 
     #[test]
     fn a_search_finds_so_many_rows_of_each_query() {
         let reply: SearchResults = decoded(Size::Search { nq: 2, limit: 3 });
         let results = reply.results.expect("results");
-        assert_eq!((results.num_queries, results.top_k, results.topks), (2, 3, vec![3, 3]));
+        assert_eq!(
+            (results.num_queries, results.top_k, results.topks),
+            (2, 3, vec![3, 3])
+        );
         assert_eq!(results.ids, ids([0, 1, 2, 0, 1, 2].into_iter()));
         assert_eq!(results.scores.len(), 6);
         assert_eq!(reply.status, Some(Status::default()));
@@ -259,7 +337,10 @@ mod tests {
     #[test]
     fn writes_say_their_rows() {
         let insert: MutationResult = decoded(Size::Insert { rows: 3 });
-        assert_eq!((insert.insert_cnt, insert.delete_cnt, insert.succ_index), (3, 0, vec![0, 1, 2]));
+        assert_eq!(
+            (insert.insert_cnt, insert.delete_cnt, insert.succ_index),
+            (3, 0, vec![0, 1, 2])
+        );
         assert_eq!(insert.ids, ids(0..3));
         let delete: MutationResult = decoded(Size::Delete { rows: 2 });
         assert_eq!((delete.insert_cnt, delete.delete_cnt), (0, 2));
@@ -270,15 +351,32 @@ mod tests {
         let insert = InsertRequest {
             db_name: "db".into(),
             collection_name: "docs".into(),
-            fields_data: vec![FieldData { field_name: "id".into(), ..Default::default() }],
+            fields_data: vec![FieldData {
+                field_name: "id".into(),
+                ..Default::default()
+            }],
             num_rows: 50,
             ..Default::default()
         };
-        let target = || Target { database: "db".into(), collection: "docs".into() };
-        assert_eq!(look_into_insert(body(framed(&insert)).message().expect("whole")), (target(), 50));
+        let target = || Target {
+            database: "db".into(),
+            collection: "docs".into(),
+        };
+        assert_eq!(
+            look_into_insert(body(framed(&insert)).message().expect("whole")),
+            (target(), 50)
+        );
         let expr = "id in [1, 2, 3]".into();
-        let delete = DeleteRequest { db_name: "db".into(), collection_name: "docs".into(), expr, ..Default::default() };
-        assert_eq!(look_into_delete(body(framed(&delete)).message().expect("whole")), (target(), 3));
+        let delete = DeleteRequest {
+            db_name: "db".into(),
+            collection_name: "docs".into(),
+            expr,
+            ..Default::default()
+        };
+        assert_eq!(
+            look_into_delete(body(framed(&delete)).message().expect("whole")),
+            (target(), 3)
+        );
     }
 
     fn check_query(expr: &str, output: &str, params: &[(&str, &str)], expected: Size) {
@@ -296,12 +394,20 @@ mod tests {
     #[test]
     fn a_query_returns_its_keys_or_its_limit() {
         check_query("id in [4,5,6]", "rank", &[], Size::Query { rows: 3 });
-        check_query("rank < 5", "rank", &[("limit", "20")], Size::Query { rows: 20 });
+        check_query(
+            "rank < 5",
+            "rank",
+            &[("limit", "20")],
+            Size::Query { rows: 20 },
+        );
         check_query("rank < 5", "rank", &[], Size::Query { rows: 1 });
         check_query("", "count(*)", &[], Size::Count { rows: 0 });
         let reply: QueryResults = decoded(Size::Count { rows: 77 });
         let data = Data::LongData(LongArray { data: vec![77] });
-        assert_eq!(reply.fields_data[0].field, Some(Field::Scalars(ScalarField { data: Some(data) })));
+        assert_eq!(
+            reply.fields_data[0].field,
+            Some(Field::Scalars(ScalarField { data: Some(data) }))
+        );
     }
 
     #[test]
@@ -318,7 +424,15 @@ mod tests {
         let mut replies = Replies::default();
         (1..=1_000).for_each(|limit| drop(replies.get(Size::Search { nq: 1, limit })));
         assert!(replies.kept.len() <= KEPT_MAX);
-        replies.get(Size::Search { nq: 64, limit: EACH_MAX });
-        assert!(replies.kept.values().all(|reply| reply.len() <= KEPT_BYTES_MAX));
+        replies.get(Size::Search {
+            nq: 64,
+            limit: EACH_MAX,
+        });
+        assert!(
+            replies
+                .kept
+                .values()
+                .all(|reply| reply.len() <= KEPT_BYTES_MAX)
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The serving thread: its runtime, and the loop that accepts connections and answers wishes for counters.
+//! The serving thread: its runtime, and the loop that accepts connections and answers wishes for
+//! counters.
 
 use std::{
     io::{Error, ErrorKind, Result},
@@ -26,7 +27,12 @@ use super::{
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Serves until `wished` is closed; says through `ready` whether it began.
-pub(super) fn run(listener: TcpListener, options: NullOptions, wished: mpsc::Receiver<Wish>, ready: &SyncSender<Result<()>>) {
+pub(super) fn run(
+    listener: TcpListener,
+    options: NullOptions,
+    wished: mpsc::Receiver<Wish>,
+    ready: &SyncSender<Result<()>>,
+) {
     let begun = begin(listener, options);
     // Whoever waits for it is there: start() does nothing else.
     match begun {
@@ -38,8 +44,13 @@ pub(super) fn run(listener: TcpListener, options: NullOptions, wished: mpsc::Rec
     }
 }
 
-fn begin(listener: TcpListener, options: NullOptions) -> Result<(Runtime, tokio::net::TcpListener, Rc<Server>)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+fn begin(
+    listener: TcpListener,
+    options: NullOptions,
+) -> Result<(Runtime, tokio::net::TcpListener, Rc<Server>)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let entered = runtime.enter();
     let listener = tokio::net::TcpListener::from_std(listener)?;
     drop(entered);
@@ -53,14 +64,21 @@ fn begin(listener: TcpListener, options: NullOptions) -> Result<(Runtime, tokio:
 fn pin(core: Option<usize>) -> Result<()> {
     let Some(core) = core else { return Ok(()) };
     if core >= CpuSet::MAX_CPU {
-        return Err(Error::new(ErrorKind::InvalidInput, format!("core is {core}, allowed is 0 to {}", CpuSet::MAX_CPU - 1)));
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("core is {core}, allowed is 0 to {}", CpuSet::MAX_CPU - 1),
+        ));
     }
     let mut cores = CpuSet::new();
     cores.set(core);
     Ok(sched_setaffinity(None, &cores)?)
 }
 
-async fn accept(listener: tokio::net::TcpListener, server: Rc<Server>, mut wished: mpsc::Receiver<Wish>) {
+async fn accept(
+    listener: tokio::net::TcpListener,
+    server: Rc<Server>,
+    mut wished: mpsc::Receiver<Wish>,
+) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

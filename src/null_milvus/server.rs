@@ -76,15 +76,26 @@ impl Server {
     /// Begins the time of stalls.
     pub(super) fn new(options: NullOptions) -> Result<Self> {
         let start = Instant::now();
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let counters = Counters { requests: METHODS.iter().map(|_| Cell::new(0)).collect(), ..Counters::default() };
+        let epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let counters = Counters {
+            requests: METHODS.iter().map(|_| Cell::new(0)).collect(),
+            ..Counters::default()
+        };
         Ok(Self {
             behaviour: Behaviour::new(&options, start)?,
             spans: options.spans.as_deref().map(SpanQueue::start).transpose()?,
             options,
             counters,
-            headers: HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/grpc"))]),
-            trailers: HeaderMap::from_iter([(HeaderName::from_static("grpc-status"), HeaderValue::from_static("0"))]),
+            headers: HeaderMap::from_iter([(
+                CONTENT_TYPE,
+                HeaderValue::from_static("application/grpc"),
+            )]),
+            trailers: HeaderMap::from_iter([(
+                HeaderName::from_static("grpc-status"),
+                HeaderValue::from_static("0"),
+            )]),
             replies: RefCell::default(),
             store: RefCell::default(),
             anchor: (start, nanoseconds(epoch)),
@@ -104,38 +115,61 @@ impl Server {
     /// Queues the spans of a call that was answered just now.
     pub(super) fn trace(&self, method: usize, parent: Parent, arrived: Instant) {
         let Some(spans) = &self.spans else { return };
-        let at = |moment: Instant| self.anchor.1 + nanoseconds(moment.saturating_duration_since(self.anchor.0));
-        if !spans.offer(Served { method, parent, start_ns: at(arrived), end_ns: at(Instant::now()) }) {
+        let at = |moment: Instant| {
+            self.anchor.1 + nanoseconds(moment.saturating_duration_since(self.anchor.0))
+        };
+        if !spans.offer(Served {
+            method,
+            parent,
+            start_ns: at(arrived),
+            end_ns: at(Instant::now()),
+        }) {
             add(&self.counters.traces_dropped, 1);
         }
     }
 
-    /// The reply to a whole request; None is a method that nobody knows. `dbname` is the metadata entry.
+    /// The reply to a whole request; None is a method that nobody knows. `dbname` is the metadata
+    /// entry.
     pub(super) fn reply(&self, method: Option<usize>, dbname: &str, body: &Body) -> Reply {
-        let Some(method) = method.map(|method| METHODS[method]) else { return Reply::Failed(12, "unknown method".to_owned()) };
+        let Some(method) = method.map(|method| METHODS[method]) else {
+            return Reply::Failed(12, "unknown method".to_owned());
+        };
         if is_data(method)
             && let Some(failure) = self.behaviour.failure()
         {
             return fail(method, failure);
         }
-        let Some(message) = body.message() else { return Reply::Failed(13, "the message is compressed or not whole".to_owned()) };
+        let Some(message) = body.message() else {
+            return Reply::Failed(13, "the message is compressed or not whole".to_owned());
+        };
         let size = match method.name {
             "Search" => Size::of_search(message),
             "Query" => match look_into_query(message) {
                 (target, Size::Count { .. }) => {
-                    let rows = self.store.borrow().rows(&key(dbname, target.database, target.collection));
-                    Size::Count { rows: rows.unsigned_abs() }
+                    let rows =
+                        self.store
+                            .borrow()
+                            .rows(&key(dbname, target.database, target.collection));
+                    Size::Count {
+                        rows: rows.unsigned_abs(),
+                    }
                 }
                 (_, size) => size,
             },
             "Insert" => {
                 let (target, rows) = look_into_insert(message);
-                self.store.borrow_mut().count(&key(dbname, target.database, target.collection), rows.cast_signed());
+                self.store.borrow_mut().count(
+                    &key(dbname, target.database, target.collection),
+                    rows.cast_signed(),
+                );
                 Size::Insert { rows }
             }
             "Delete" => {
                 let (target, rows) = look_into_delete(message);
-                self.store.borrow_mut().count(&key(dbname, target.database, target.collection), -rows.cast_signed());
+                self.store.borrow_mut().count(
+                    &key(dbname, target.database, target.collection),
+                    -rows.cast_signed(),
+                );
                 Size::Delete { rows }
             }
             _ => return Reply::Message(self.store.borrow_mut().answer(method, dbname, message)),
@@ -146,7 +180,10 @@ impl Server {
     /// What was counted so far.
     pub(super) fn counted(&self) -> NullCounters {
         let counters = &self.counters;
-        let by_method = METHODS.iter().zip(&counters.requests).map(|(method, count)| (method.name, count.get()));
+        let by_method = METHODS
+            .iter()
+            .zip(&counters.requests)
+            .map(|(method, count)| (method.name, count.get()));
         let spent = clock_gettime(ClockId::ThreadCPUTime);
         let (spans_exported, spans_failed) = self.spans.as_ref().map_or((0, 0), SpanQueue::counts);
         NullCounters {
@@ -161,7 +198,10 @@ impl Server {
             traces_dropped: counters.traces_dropped.get(),
             spans_exported,
             spans_failed,
-            cpu_time: Duration::new(spent.tv_sec.unsigned_abs(), u32::try_from(spent.tv_nsec).unwrap_or(0)),
+            cpu_time: Duration::new(
+                spent.tv_sec.unsigned_abs(),
+                u32::try_from(spent.tv_nsec).unwrap_or(0),
+            ),
         }
     }
 }
@@ -188,16 +228,34 @@ mod tests {
 
     fn body(frames: &[Vec<u8>]) -> Body {
         let mut body = Body::default();
-        frames.iter().for_each(|frame| body.push(frame.clone().into()));
+        frames
+            .iter()
+            .for_each(|frame| body.push(frame.clone().into()));
         body
     }
 
     /// A `KeyValuePair`, a name, a number or anything else: what a scan meets.
     fn field() -> impl Strategy<Value = Vec<u8>> {
-        let tagged = (0_u8..=255, prop::collection::vec(any::<u8>(), 0..20)).prop_map(|(key, rest)| [vec![key], rest].concat());
-        let pair = "[a-z]{0,5}[0-9]{0,22}"
-            .prop_map(|text| [&[9 << 3 | 2, text.len() as u8 + 2, 2 << 3 | 2, text.len() as u8], text.as_bytes()].concat());
-        prop_oneof![tagged, pair, Just(vec![12 << 3, 200, 1]), Just(b"\x22\x06a in [".to_vec())]
+        let tagged = (0_u8..=255, prop::collection::vec(any::<u8>(), 0..20))
+            .prop_map(|(key, rest)| [vec![key], rest].concat());
+        let pair = "[a-z]{0,5}[0-9]{0,22}".prop_map(|text| {
+            [
+                &[
+                    9 << 3 | 2,
+                    text.len() as u8 + 2,
+                    2 << 3 | 2,
+                    text.len() as u8,
+                ],
+                text.as_bytes(),
+            ]
+            .concat()
+        });
+        prop_oneof![
+            tagged,
+            pair,
+            Just(vec![12 << 3, 200, 1]),
+            Just(b"\x22\x06a in [".to_vec())
+        ]
     }
 
     proptest! {

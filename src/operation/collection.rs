@@ -86,7 +86,8 @@ pub struct CollectionShape {
 }
 
 impl CollectionShape {
-    /// Checks the fields that `keys` of a workload name, where the collection has exactly the fields of this shape.
+    /// Checks the fields that `keys` of a workload name, where the collection has exactly the
+    /// fields of this shape.
     ///
     /// # Errors
     /// A field that the collection has not.
@@ -98,18 +99,34 @@ impl CollectionShape {
                 _ => continue,
             };
             // Not fields, but what Milvus takes in the place of some.
-            let known =
-                |name: &str| (key == "output_fields" && matches!(name, "*" | "count(*)")) || self.field_names().any(|field| field == name);
+            let known = |name: &str| {
+                (key == "output_fields" && matches!(name, "*" | "count(*)"))
+                    || self.field_names().any(|field| field == name)
+            };
             if let Some(name) = names.into_iter().find(|name| !known(name)) {
                 let has: Vec<&str> = self.field_names().collect();
-                let found = if key == "output_fields" { "holds" } else { "is" };
-                return refuse(key, format!("{found} {name:?}, which is no field of collection {}; it has: {}", self.name, has.join(", ")));
+                let found = if key == "output_fields" {
+                    "holds"
+                } else {
+                    "is"
+                };
+                return refuse(
+                    key,
+                    format!(
+                        "{found} {name:?}, which is no field of collection {}; it has: {}",
+                        self.name,
+                        has.join(", ")
+                    ),
+                );
             }
         }
         Ok(())
     }
 
     fn field_names(&self) -> impl Iterator<Item = &str> {
-        [&self.id_field, &self.vector_field].into_iter().chain(self.fields.iter().map(|field| &field.name)).map(String::as_str)
+        [&self.id_field, &self.vector_field]
+            .into_iter()
+            .chain(self.fields.iter().map(|field| &field.name))
+            .map(String::as_str)
     }
 }

@@ -16,9 +16,15 @@ impl Consistency {
     /// # Errors
     /// No level is called so; the error's key is `consistency`.
     pub fn named(name: &str) -> Result<Self, OperationError> {
-        match LEVELS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+        match LEVELS
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        {
             Some((_, level)) => Ok(*level),
-            None => keys::refuse("consistency", format!("is {name:?}, allowed is Strong, Session, Bounded or Eventually")),
+            None => keys::refuse(
+                "consistency",
+                format!("is {name:?}, allowed is Strong, Session, Bounded or Eventually"),
+            ),
         }
     }
 
@@ -42,9 +48,10 @@ impl Consistency {
         }
     }
 
-    /// The guarantee timestamp that pymilvus sends beside the level: 0 waits for everything, 1 for nothing, 2 for all but
-    /// the server's graceful time. `Session` sends 1, as pymilvus does before its first write: writes of this process are
-    /// not tracked, so such a read waits for nothing.
+    /// The guarantee timestamp that pymilvus sends beside the level: 0 waits for everything, 1 for
+    /// nothing, 2 for all but the server's graceful time. `Session` sends 1, as pymilvus does
+    /// before its first write: writes of this process are not tracked, so such a read waits for
+    /// nothing.
     fn guarantee_timestamp(self) -> u64 {
         match self {
             Consistency::Strong => 0,
@@ -65,11 +72,20 @@ pub(super) struct ReadConsistency {
 impl ReadConsistency {
     /// `own` level of the workload, else the collection's, which the server knows itself.
     ///
-    /// Level and timestamp are always sent as a pair: level 0 alone is Strong, which costs a search some 200 ms.
+    /// Level and timestamp are always sent as a pair: level 0 alone is Strong, which costs a search
+    /// some 200 ms.
     pub(super) fn new(own: Option<Consistency>) -> Self {
         match own {
-            None => Self { use_default: true, level: 0, guarantee_timestamp: 0 },
-            Some(own) => Self { use_default: false, level: own.level() as i32, guarantee_timestamp: own.guarantee_timestamp() },
+            None => Self {
+                use_default: true,
+                level: 0,
+                guarantee_timestamp: 0,
+            },
+            Some(own) => Self {
+                use_default: false,
+                level: own.level() as i32,
+                guarantee_timestamp: own.guarantee_timestamp(),
+            },
         }
     }
 }
@@ -81,8 +97,17 @@ mod tests {
     #[test]
     fn names_are_read_in_any_case() {
         assert_eq!(Consistency::named("bounded"), Ok(Consistency::Bounded));
-        assert!(LEVELS.iter().all(|(name, level)| level.name() == *name && Consistency::named(name) == Ok(*level)));
-        assert!(Consistency::named("Eventual").unwrap_err().message.contains("Eventually"));
+        assert!(
+            LEVELS.iter().all(
+                |(name, level)| level.name() == *name && Consistency::named(name) == Ok(*level)
+            )
+        );
+        assert!(
+            Consistency::named("Eventual")
+                .unwrap_err()
+                .message
+                .contains("Eventually")
+        );
     }
 
     #[test]

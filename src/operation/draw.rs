@@ -1,6 +1,7 @@
 //! Random choices as pure functions of numbers: no generator has a state here.
 
-/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection of u64 that passes avalanche tests.
+/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection of u64 that passes avalanche
+/// tests.
 pub(super) fn mix(mut value: u64) -> u64 {
     value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -10,7 +11,9 @@ pub(super) fn mix(mut value: u64) -> u64 {
 
 /// FNV-1a of `text`: stable between versions.
 pub(super) fn text_hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// A number below `bound` (at least 1) from 64 random bits; the bias is below bound / 2^64.

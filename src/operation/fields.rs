@@ -21,7 +21,8 @@ pub struct ScalarFieldOptions {
     pub type_name: String,
     /// Longest text in bytes, VarChar only.
     pub max_length: Option<i64>,
-    /// What rows hold: `"row-number"` (the default), or a table with one of choice, uniform, constant, text.
+    /// What rows hold: `"row-number"` (the default), or a table with one of choice, uniform,
+    /// constant, text.
     pub values: Option<Value>,
     /// Index of the field, if it has one.
     pub index: Option<IndexOptions>,
@@ -39,8 +40,8 @@ const TYPES: [(&str, ScalarType); 9] = [
     ("JSON", ScalarType::Json),
 ];
 
-const FORMS: &str = "\"row-number\", { choice = [..], weights = [..] }, { uniform = [lowest, highest] }, { constant = .. }, and for VarChar \
-                     { text = \"prefix-{row}\" }";
+const FORMS: &str = "\"row-number\", { choice = [..], weights = [..] }, { uniform = [lowest, \
+                     highest] }, { constant = .. }, and for VarChar { text = \"prefix-{row}\" }";
 
 /// Digits of the largest row id.
 const ROW_DIGITS: usize = 19;
@@ -49,7 +50,10 @@ impl ScalarType {
     /// Its name, as in a scenario.
     #[must_use]
     pub fn name(self) -> &'static str {
-        TYPES.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
+        TYPES
+            .iter()
+            .find(|(_, known)| *known == self)
+            .map_or("", |(name, _)| name)
     }
 
     /// Lowest and highest number of an integer type; None for the others.
@@ -70,34 +74,65 @@ impl ScalarFieldOptions {
     /// # Errors
     /// A key's value is not allowed. The error's key is `fields.<name>.<key>`.
     pub fn resolve(&self, seed: u64) -> Result<ScalarField, OperationError> {
-        self.checked(seed).map_err(|error| OperationError { key: format!("fields.{}.{}", self.name, error.key), message: error.message })
+        self.checked(seed).map_err(|error| OperationError {
+            key: format!("fields.{}.{}", self.name, error.key),
+            message: error.message,
+        })
     }
 
     fn checked(&self, seed: u64) -> Result<ScalarField, OperationError> {
         check_name(&self.name)?;
-        let Some((_, scalar_type)) = TYPES.iter().find(|(name, _)| name.eq_ignore_ascii_case(&self.type_name)) else {
+        let Some((_, scalar_type)) = TYPES
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(&self.type_name))
+        else {
             let names: Vec<_> = TYPES.iter().map(|(name, _)| *name).collect();
-            return refuse("type", format!("is {:?}, allowed is {}", self.type_name, names.join(", ")));
+            return refuse(
+                "type",
+                format!("is {:?}, allowed is {}", self.type_name, names.join(", ")),
+            );
         };
         let max_length = self.max_length(*scalar_type)?;
-        let reader =
-            ValueReader { scalar_type: *scalar_type, max_length, stream: draw::mix(seed ^ draw::mix(draw::text_hash(&self.name))) };
+        let reader = ValueReader {
+            scalar_type: *scalar_type,
+            max_length,
+            stream: draw::mix(seed ^ draw::mix(draw::text_hash(&self.name))),
+        };
         let values = match &self.values {
             None => reader.row_number()?,
-            Some(Value::String(text)) if text.eq_ignore_ascii_case("row-number") => reader.row_number()?,
+            Some(Value::String(text)) if text.eq_ignore_ascii_case("row-number") => {
+                reader.row_number()?
+            }
             Some(Value::Table(table)) => reader.table(table)?,
             Some(found) => return refuse("values", format!("is {found}, allowed is {FORMS}")),
         };
-        let index = self.index.as_ref().map(|index| index.resolve_scalar(*scalar_type)).transpose()?;
-        Ok(ScalarField { name: self.name.clone(), scalar_type: *scalar_type, max_length, values, index })
+        let index = self
+            .index
+            .as_ref()
+            .map(|index| index.resolve_scalar(*scalar_type))
+            .transpose()?;
+        Ok(ScalarField {
+            name: self.name.clone(),
+            scalar_type: *scalar_type,
+            max_length,
+            values,
+            index,
+        })
     }
 
     fn max_length(&self, scalar_type: ScalarType) -> Result<Option<u32>, OperationError> {
         match (scalar_type, self.max_length) {
             (ScalarType::VarChar, Some(length @ 1..=65_535)) => Ok(Some(length as u32)),
-            (ScalarType::VarChar, Some(length)) => refuse("max_length", format!("is {length}, allowed is 1 to 65535")),
-            (ScalarType::VarChar, None) => refuse("max_length", "is missing, VarChar needs it: 1 to 65535"),
-            (_, Some(_)) => refuse("max_length", format!("is for VarChar only, the type is {}", scalar_type.name())),
+            (ScalarType::VarChar, Some(length)) => {
+                refuse("max_length", format!("is {length}, allowed is 1 to 65535"))
+            }
+            (ScalarType::VarChar, None) => {
+                refuse("max_length", "is missing, VarChar needs it: 1 to 65535")
+            }
+            (_, Some(_)) => refuse(
+                "max_length",
+                format!("is for VarChar only, the type is {}", scalar_type.name()),
+            ),
             (_, None) => Ok(None),
         }
     }
@@ -105,10 +140,22 @@ impl ScalarFieldOptions {
 
 fn check_name(name: &str) -> Result<(), OperationError> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    if name.len() <= 255 && name.bytes().all(word) && name.bytes().next().is_some_and(|first| !first.is_ascii_digit()) {
+    if name.len() <= 255
+        && name.bytes().all(word)
+        && name
+            .bytes()
+            .next()
+            .is_some_and(|first| !first.is_ascii_digit())
+    {
         return Ok(());
     }
-    refuse("name", format!("is {name:?}, allowed are letters, digits and _, not beginning with a digit, at most 255"))
+    refuse(
+        "name",
+        format!(
+            "is {name:?}, allowed are letters, digits and _, not beginning with a digit, at most \
+             255"
+        ),
+    )
 }
 
 /// Reads `values` for one type.
@@ -126,33 +173,71 @@ impl ValueReader {
 
     fn table(&self, table: &Table) -> Result<FieldValues, OperationError> {
         let kinds = ["choice", "uniform", "constant", "text"];
-        let allowed = |key: &str| kinds.contains(&key) || (key == "weights" && table.contains_key("choice"));
+        let allowed =
+            |key: &str| kinds.contains(&key) || (key == "weights" && table.contains_key("choice"));
         if let Some(key) = table.keys().find(|key| !allowed(key)) {
-            return refuse(&format!("values.{key}"), format!("is not known, allowed is {FORMS}"));
+            return refuse(
+                &format!("values.{key}"),
+                format!("is not known, allowed is {FORMS}"),
+            );
         }
-        let given: Vec<_> = kinds.iter().filter_map(|kind| table.get(*kind).map(|value| (*kind, value))).collect();
+        let given: Vec<_> = kinds
+            .iter()
+            .filter_map(|kind| table.get(*kind).map(|value| (*kind, value)))
+            .collect();
         match given[..] {
             [("choice", value)] => self.choice(value, table.get("weights")),
             [("uniform", value)] => self.uniform(value),
-            [("constant", value)] => Ok(FieldValues::Constant(self.value("values.constant", value)?)),
+            [("constant", value)] => {
+                Ok(FieldValues::Constant(self.value("values.constant", value)?))
+            }
             [("text", value)] => self.text(value),
-            _ => refuse("values", format!("has {} of its forms, allowed is one: {FORMS}", given.len())),
+            _ => refuse(
+                "values",
+                format!("has {} of its forms, allowed is one: {FORMS}", given.len()),
+            ),
         }
     }
 
-    fn choice(&self, value: &Value, weights: Option<&Value>) -> Result<FieldValues, OperationError> {
-        let Some(items) = value.as_array().filter(|items| (1..=100_000).contains(&items.len())) else {
-            return refuse("values.choice", format!("is {value}, allowed is a list of 1 to 100000 values"));
+    fn choice(
+        &self,
+        value: &Value,
+        weights: Option<&Value>,
+    ) -> Result<FieldValues, OperationError> {
+        let Some(items) = value
+            .as_array()
+            .filter(|items| (1..=100_000).contains(&items.len()))
+        else {
+            return refuse(
+                "values.choice",
+                format!("is {value}, allowed is a list of 1 to 100000 values"),
+            );
         };
-        let values = items.iter().map(|item| self.value("values.choice", item)).collect::<Result<Vec<_>, _>>()?;
+        let values = items
+            .iter()
+            .map(|item| self.value("values.choice", item))
+            .collect::<Result<Vec<_>, _>>()?;
         let weights = match weights {
             None => vec![1.0; values.len()],
             Some(found) => {
-                let numbers = found.as_array().map(|items| items.iter().filter_map(number).collect::<Vec<_>>()).unwrap_or_default();
-                let good = numbers.len() == values.len() && numbers.iter().all(|n| *n >= 0.0 && n.is_finite());
-                if !good || found.as_array().map(Vec::len) != Some(values.len()) || numbers.iter().sum::<f64>() <= 0.0 {
-                    let wanted = format!("{} numbers from 0 on, one for each choice, not all 0", values.len());
-                    return refuse("values.weights", format!("is {found}, allowed are {wanted}"));
+                let numbers = found
+                    .as_array()
+                    .map(|items| items.iter().filter_map(number).collect::<Vec<_>>())
+                    .unwrap_or_default();
+                let good = numbers.len() == values.len()
+                    && numbers.iter().all(|n| *n >= 0.0 && n.is_finite());
+                if !good
+                    || found.as_array().map(Vec::len) != Some(values.len())
+                    || numbers.iter().sum::<f64>() <= 0.0
+                {
+                    let wanted = format!(
+                        "{} numbers from 0 on, one for each choice, not all 0",
+                        values.len()
+                    );
+                    return refuse(
+                        "values.weights",
+                        format!("is {found}, allowed are {wanted}"),
+                    );
                 }
                 numbers
             }
@@ -162,52 +247,101 @@ impl ValueReader {
             *sum += weight / total;
             Some(*sum)
         });
-        Ok(FieldValues::Choice { stream: self.stream, cumulative: cumulative.collect(), values })
+        Ok(FieldValues::Choice {
+            stream: self.stream,
+            cumulative: cumulative.collect(),
+            values,
+        })
     }
 
     fn uniform(&self, value: &Value) -> Result<FieldValues, OperationError> {
         let wrong = || {
-            let kind = if self.scalar_type.int_range().is_some() { "whole numbers of the type" } else { "numbers" };
-            refuse("values.uniform", format!("is {value} for {}, allowed is [lowest, highest], two {kind}", self.scalar_type.name()))
+            let kind = if self.scalar_type.int_range().is_some() {
+                "whole numbers of the type"
+            } else {
+                "numbers"
+            };
+            refuse(
+                "values.uniform",
+                format!(
+                    "is {value} for {}, allowed is [lowest, highest], two {kind}",
+                    self.scalar_type.name()
+                ),
+            )
         };
-        let Some([low, high]) = value.as_array().map(Vec::as_slice) else { return wrong() };
+        let Some([low, high]) = value.as_array().map(Vec::as_slice) else {
+            return wrong();
+        };
         if let Some((least, most)) = self.scalar_type.int_range() {
             return match (low.as_integer(), high.as_integer()) {
                 (Some(min), Some(max)) if least <= min && min <= max && max <= most => {
-                    Ok(FieldValues::UniformInt { stream: self.stream, min, max })
+                    Ok(FieldValues::UniformInt {
+                        stream: self.stream,
+                        min,
+                        max,
+                    })
                 }
                 _ => wrong(),
             };
         }
         match (self.scalar_type, number(low), number(high)) {
-            (ScalarType::Float | ScalarType::Double, Some(min), Some(max)) if min <= max && (max - min).is_finite() => {
-                Ok(FieldValues::UniformFloat { stream: self.stream, min, max })
+            (ScalarType::Float | ScalarType::Double, Some(min), Some(max))
+                if min <= max && (max - min).is_finite() =>
+            {
+                Ok(FieldValues::UniformFloat {
+                    stream: self.stream,
+                    min,
+                    max,
+                })
             }
             (ScalarType::Float | ScalarType::Double, ..) => wrong(),
-            _ => refuse("values.uniform", format!("is for numbers, the type is {}", self.scalar_type.name())),
+            _ => refuse(
+                "values.uniform",
+                format!("is for numbers, the type is {}", self.scalar_type.name()),
+            ),
         }
     }
 
     fn text(&self, value: &Value) -> Result<FieldValues, OperationError> {
         if self.scalar_type != ScalarType::VarChar {
-            return refuse("values.text", format!("is for VarChar only, the type is {}", self.scalar_type.name()));
-        }
-        let Some((prefix, suffix)) = value.as_str().and_then(|text| text.split_once("{row}")) else {
             return refuse(
                 "values.text",
-                format!("is {value}, allowed is a text with {{row}} in it; for the same text in every row use constant"),
+                format!(
+                    "is for VarChar only, the type is {}",
+                    self.scalar_type.name()
+                ),
+            );
+        }
+        let Some((prefix, suffix)) = value.as_str().and_then(|text| text.split_once("{row}"))
+        else {
+            return refuse(
+                "values.text",
+                format!(
+                    "is {value}, allowed is a text with {{row}} in it; for the same text in every \
+                     row use constant"
+                ),
             );
         };
         self.check_length("values.text", prefix.len() + suffix.len() + ROW_DIGITS)?;
-        Ok(FieldValues::Text { prefix: prefix.to_owned(), suffix: suffix.to_owned() })
+        Ok(FieldValues::Text {
+            prefix: prefix.to_owned(),
+            suffix: suffix.to_owned(),
+        })
     }
 
     fn value(&self, key: &str, value: &Value) -> Result<FieldValue, OperationError> {
         let name = self.scalar_type.name();
-        let wrong = || refuse(key, format!("holds {value}, allowed is a value of type {name}"));
+        let wrong = || {
+            refuse(
+                key,
+                format!("holds {value}, allowed is a value of type {name}"),
+            )
+        };
         match (self.scalar_type, value) {
             (ScalarType::Bool, Value::Boolean(flag)) => Ok(FieldValue::Bool(*flag)),
-            (ScalarType::Float | ScalarType::Double, found) => number(found).map_or_else(wrong, |number| Ok(FieldValue::Float(number))),
+            (ScalarType::Float | ScalarType::Double, found) => {
+                number(found).map_or_else(wrong, |number| Ok(FieldValue::Float(number)))
+            }
             (ScalarType::VarChar, Value::String(text)) => {
                 self.check_length(key, text.len())?;
                 Ok(FieldValue::Text(text.clone()))
@@ -217,7 +351,9 @@ impl ValueReader {
                 Err(_) => wrong(),
             },
             (_, Value::Integer(number)) => match self.scalar_type.int_range() {
-                Some((least, most)) if (least..=most).contains(number) => Ok(FieldValue::Int(*number)),
+                Some((least, most)) if (least..=most).contains(number) => {
+                    Ok(FieldValue::Int(*number))
+                }
                 _ => wrong(),
             },
             _ => wrong(),
@@ -227,9 +363,10 @@ impl ValueReader {
     /// A text that the server would refuse in the middle of the run is refused here.
     fn check_length(&self, key: &str, length: usize) -> Result<(), OperationError> {
         match self.max_length {
-            Some(most) if length > most as usize => {
-                refuse(key, format!("makes texts of up to {length} bytes, max_length allows {most}: raise it"))
-            }
+            Some(most) if length > most as usize => refuse(
+                key,
+                format!("makes texts of up to {length} bytes, max_length allows {most}: raise it"),
+            ),
             _ => Ok(()),
         }
     }

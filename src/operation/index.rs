@@ -1,6 +1,7 @@
 //! Indexes that Milvus knows: names, metrics, and parameters that can't be right.
 //!
-//! Only what every version agrees on is refused here; whether a server has an index type at all, it says itself.
+//! Only what every version agrees on is refused here; whether a server has an index type at all, it
+//! says itself.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
@@ -21,10 +22,12 @@ pub struct IndexOptions {
     pub params: Table,
 }
 
-/// Metrics of float vectors. Every index type takes all of them, but for some GPU indexes, whose server says so.
+/// Metrics of float vectors. Every index type takes all of them, but for some GPU indexes, whose
+/// server says so.
 const METRICS: &[&str] = &["L2", "IP", "COSINE"];
 
-/// Index types of a float vector field, each with the search parameter that must be at least the limit.
+/// Index types of a float vector field, each with the search parameter that must be at least the
+/// limit.
 const VECTOR_INDEXES: &[(&str, Option<&str>)] = &[
     ("FLAT", None),
     ("IVF_FLAT", None),
@@ -45,14 +48,27 @@ const VECTOR_INDEXES: &[(&str, Option<&str>)] = &[
 ];
 
 /// Index types of scalar fields. Most take any type: what a version refuses, it says itself.
-const SCALAR_INDEXES: &[&str] = &["INVERTED", "STL_SORT", "Trie", "BITMAP", "NGRAM", "AUTOINDEX"];
+const SCALAR_INDEXES: &[&str] = &[
+    "INVERTED",
+    "STL_SORT",
+    "Trie",
+    "BITMAP",
+    "NGRAM",
+    "AUTOINDEX",
+];
 
-/// Build parameters that are numbers in a range: how the index types that have them begin, name, range.
-const BUILD_RANGES: &[(&str, &str, RangeInclusive<i64>)] =
-    &[("HNSW", "M", 2..=2048), ("HNSW", "efConstruction", 1..=i64::MAX), ("IVF", "nlist", 1..=65_536), ("SCANN", "nlist", 1..=65_536)];
+/// Build parameters that are numbers in a range: how the index types that have them begin, name,
+/// range.
+const BUILD_RANGES: &[(&str, &str, RangeInclusive<i64>)] = &[
+    ("HNSW", "M", 2..=2048),
+    ("HNSW", "efConstruction", 1..=i64::MAX),
+    ("IVF", "nlist", 1..=65_536),
+    ("SCANN", "nlist", 1..=65_536),
+];
 
-/// Parameters as other tools write them, and what Milvus knows: how the index types that have them begin, theirs, Milvus'. Milvus
-/// would take them in silence, and build or search with its defaults.
+/// Parameters as other tools write them, and what Milvus knows: how the index types that have them
+/// begin, theirs, Milvus'. Milvus would take them in silence, and build or search with its
+/// defaults.
 const FOREIGN: &[(&str, &str, &str)] = &[
     ("HNSW", "m", "M"),
     ("HNSW", "efconstruction", "efConstruction"),
@@ -70,9 +86,14 @@ fn check_spelling(index_type: &str, params: &Table, key: &str) -> Result<(), Ope
         let plain = name.to_lowercase().replace(['_', '-'], "");
         // HNSW_PQ and HNSW_PRQ have both M and m.
         let both = plain == "m" && index_type.starts_with("HNSW_P");
-        let row = FOREIGN.iter().find(|(types, theirs, _)| index_type.starts_with(types) && *theirs == plain && !both);
+        let row = FOREIGN
+            .iter()
+            .find(|(types, theirs, _)| index_type.starts_with(types) && *theirs == plain && !both);
         if let Some((.., known)) = row.filter(|(.., known)| known != name) {
-            return refuse(&format!("{key}.{name}"), format!("is not a parameter of index type {index_type}, write {known}"));
+            return refuse(
+                &format!("{key}.{name}"),
+                format!("is not a parameter of index type {index_type}, write {known}"),
+            );
         }
     }
     Ok(())
@@ -82,24 +103,41 @@ impl IndexOptions {
     /// The index of a float vector field.
     ///
     /// # Errors
-    /// Unknown type or metric, or a parameter that can't be right. Keys: `metric`, `index.type`, `index.params.<name>`.
+    /// Unknown type or metric, or a parameter that can't be right. Keys: `metric`, `index.type`,
+    /// `index.params.<name>`.
     pub fn resolve_vector(&self, metric: &str, dim: u32) -> Result<IndexShape, OperationError> {
         known_metric(metric)?;
         let Some((name, _)) = find(&self.index_type) else {
             let names: Vec<_> = VECTOR_INDEXES.iter().map(|(name, _)| *name).collect();
-            return refuse("index.type", format!("is {:?}, allowed for a float vector is {}", self.index_type, names.join(", ")));
+            return refuse(
+                "index.type",
+                format!(
+                    "is {:?}, allowed for a float vector is {}",
+                    self.index_type,
+                    names.join(", ")
+                ),
+            );
         };
         check_spelling(name, &self.params, "index.params")?;
-        for (_, key, range) in BUILD_RANGES.iter().filter(|(types, ..)| name.starts_with(types)) {
+        for (_, key, range) in BUILD_RANGES
+            .iter()
+            .filter(|(types, ..)| name.starts_with(types))
+        {
             check_range(self.params.get(*key), key, range)?;
         }
         if name == "IVF_PQ"
             && let Some(Value::Integer(m)) = self.params.get("m")
             && (*m < 1 || i64::from(dim) % m != 0)
         {
-            return refuse("index.params.m", format!("is {m}, allowed is a divisor of the dimension {dim}"));
+            return refuse(
+                "index.params.m",
+                format!("is {m}, allowed is a divisor of the dimension {dim}"),
+            );
         }
-        Ok(IndexShape { index_type: name.to_owned(), params: text_params(&self.params)? })
+        Ok(IndexShape {
+            index_type: name.to_owned(),
+            params: text_params(&self.params)?,
+        })
     }
 
     /// The index of a scalar field of type `scalar_type`.
@@ -107,13 +145,29 @@ impl IndexOptions {
     /// # Errors
     /// Unknown type, or one that does not fit the field. Keys: `index.type`, `index.params.<name>`.
     pub fn resolve_scalar(&self, scalar_type: ScalarType) -> Result<IndexShape, OperationError> {
-        let Some(name) = SCALAR_INDEXES.iter().find(|name| name.eq_ignore_ascii_case(&self.index_type)) else {
-            return refuse("index.type", format!("is {:?}, allowed for a scalar field is {}", self.index_type, SCALAR_INDEXES.join(", ")));
+        let Some(name) = SCALAR_INDEXES
+            .iter()
+            .find(|name| name.eq_ignore_ascii_case(&self.index_type))
+        else {
+            return refuse(
+                "index.type",
+                format!(
+                    "is {:?}, allowed for a scalar field is {}",
+                    self.index_type,
+                    SCALAR_INDEXES.join(", ")
+                ),
+            );
         };
         if *name == "Trie" && scalar_type != ScalarType::VarChar {
-            return refuse("index.type", "is Trie, which is for VarChar fields only: use INVERTED");
+            return refuse(
+                "index.type",
+                "is Trie, which is for VarChar fields only: use INVERTED",
+            );
         }
-        Ok(IndexShape { index_type: (*name).to_owned(), params: text_params(&self.params)? })
+        Ok(IndexShape {
+            index_type: (*name).to_owned(),
+            params: text_params(&self.params)?,
+        })
     }
 }
 
@@ -122,14 +176,25 @@ impl IndexOptions {
 /// # Errors
 /// It is none of a float vector field; the error's key is `metric`.
 pub fn known_metric(metric: &str) -> Result<&'static str, OperationError> {
-    match METRICS.iter().find(|known| known.eq_ignore_ascii_case(metric)) {
+    match METRICS
+        .iter()
+        .find(|known| known.eq_ignore_ascii_case(metric))
+    {
         Some(known) => Ok(known),
-        None => refuse("metric", format!("is {metric:?}, allowed is {}", METRICS.join(", "))),
+        None => refuse(
+            "metric",
+            format!("is {metric:?}, allowed is {}", METRICS.join(", ")),
+        ),
     }
 }
 
-/// Refuses search parameters that can't be right for `index`; an index that is not known allows all.
-pub(super) fn check_search_params(index: &IndexShape, params: &Table, limit: i64) -> Result<(), OperationError> {
+/// Refuses search parameters that can't be right for `index`; an index that is not known allows
+/// all.
+pub(super) fn check_search_params(
+    index: &IndexShape,
+    params: &Table,
+    limit: i64,
+) -> Result<(), OperationError> {
     check_spelling(&index.index_type, params, "params")?;
     if let Some(key) = find(&index.index_type).and_then(|(_, at_least_limit)| at_least_limit)
         && let Some(Value::Integer(found)) = params.get(key)
@@ -137,46 +202,80 @@ pub(super) fn check_search_params(index: &IndexShape, params: &Table, limit: i64
     {
         return refuse(
             &format!("params.{key}"),
-            format!("is {found}, allowed with index type {} is at least the limit, {limit}", index.index_type),
+            format!(
+                "is {found}, allowed with index type {} is at least the limit, {limit}",
+                index.index_type
+            ),
         );
     }
     if index.index_type.contains("IVF") || index.index_type == "SCANN" {
-        let nlist = index.params.get("nlist").and_then(|nlist| nlist.parse().ok()).unwrap_or(65_536);
+        let nlist = index
+            .params
+            .get("nlist")
+            .and_then(|nlist| nlist.parse().ok())
+            .unwrap_or(65_536);
         return check_search_range(params.get("nprobe"), &(1..=nlist));
     }
     Ok(())
 }
 
-fn check_search_range(found: Option<&Value>, range: &RangeInclusive<i64>) -> Result<(), OperationError> {
+fn check_search_range(
+    found: Option<&Value>,
+    range: &RangeInclusive<i64>,
+) -> Result<(), OperationError> {
     match found {
-        Some(Value::Integer(number)) if !range.contains(number) => {
-            refuse("params.nprobe", format!("is {number}, allowed is {} to {}, the nlist of the index", range.start(), range.end()))
-        }
+        Some(Value::Integer(number)) if !range.contains(number) => refuse(
+            "params.nprobe",
+            format!(
+                "is {number}, allowed is {} to {}, the nlist of the index",
+                range.start(),
+                range.end()
+            ),
+        ),
         _ => Ok(()),
     }
 }
 
-fn check_range(found: Option<&Value>, key: &str, range: &RangeInclusive<i64>) -> Result<(), OperationError> {
+fn check_range(
+    found: Option<&Value>,
+    key: &str,
+    range: &RangeInclusive<i64>,
+) -> Result<(), OperationError> {
     match found {
         Some(Value::Integer(number)) if !range.contains(number) => {
-            let upper = if *range.end() == i64::MAX { String::new() } else { format!(" to {}", range.end()) };
+            let upper = if *range.end() == i64::MAX {
+                String::new()
+            } else {
+                format!(" to {}", range.end())
+            };
             let from = if upper.is_empty() { "at least " } else { "" };
-            refuse(&format!("index.params.{key}"), format!("is {number}, allowed is {from}{}{upper}", range.start()))
+            refuse(
+                &format!("index.params.{key}"),
+                format!("is {number}, allowed is {from}{}{upper}", range.start()),
+            )
         }
         _ => Ok(()),
     }
 }
 
 fn find(name: &str) -> Option<(&'static str, Option<&'static str>)> {
-    VECTOR_INDEXES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).copied()
+    VECTOR_INDEXES
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .copied()
 }
 
 /// Each parameter as the text that Milvus gets.
 fn text_params(params: &Table) -> Result<BTreeMap<String, String>, OperationError> {
     let text = |(key, value): (&String, &Value)| match value {
         Value::String(text) => Ok((key.clone(), text.clone())),
-        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => Ok((key.clone(), value.to_string())),
-        _ => refuse(&format!("index.params.{key}"), format!("is {value}, allowed is a number, a text, true or false")),
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => {
+            Ok((key.clone(), value.to_string()))
+        }
+        _ => refuse(
+            &format!("index.params.{key}"),
+            format!("is {value}, allowed is a number, a text, true or false"),
+        ),
     };
     params.iter().map(text).collect()
 }
@@ -192,7 +291,11 @@ mod tests {
     fn check_refused(result: Result<IndexShape, OperationError>, key: &str, word: &str) {
         let error = result.expect_err("refused");
         assert_eq!(error.key, key);
-        assert!(error.message.contains(word), "{word:?} is not in: {}", error.message);
+        assert!(
+            error.message.contains(word),
+            "{word:?} is not in: {}",
+            error.message
+        );
     }
 
     fn vector(text: &str) -> Result<IndexShape, OperationError> {
@@ -201,45 +304,108 @@ mod tests {
 
     #[test]
     fn names_are_canonical_and_params_are_texts() {
-        let index = vector("type = 'hnsw'\nparams = { M = 16, efConstruction = 200, refine = true }").unwrap();
+        let index =
+            vector("type = 'hnsw'\nparams = { M = 16, efConstruction = 200, refine = true }")
+                .unwrap();
         assert_eq!(index.index_type, "HNSW");
         assert_eq!(index.params["M"], "16");
         assert_eq!(index.params["refine"], "true");
-        assert_eq!(options("type = 'trie'").resolve_scalar(ScalarType::VarChar).unwrap().index_type, "Trie");
+        assert_eq!(
+            options("type = 'trie'")
+                .resolve_scalar(ScalarType::VarChar)
+                .unwrap()
+                .index_type,
+            "Trie"
+        );
         assert_eq!(known_metric("cosine"), Ok("COSINE"));
     }
 
     #[test]
     fn unknown_names_are_answered_with_the_allowed_ones() {
         check_refused(vector("type = 'HSNW'"), "index.type", "IVF_FLAT");
-        check_refused(options("type = 'HNSW'").resolve_vector("JACCARD", 8), "metric", "COSINE");
-        check_refused(options("type = 'HNSW'").resolve_scalar(ScalarType::Int64), "index.type", "INVERTED");
-        check_refused(options("type = 'Trie'").resolve_scalar(ScalarType::Int64), "index.type", "VarChar");
+        check_refused(
+            options("type = 'HNSW'").resolve_vector("JACCARD", 8),
+            "metric",
+            "COSINE",
+        );
+        check_refused(
+            options("type = 'HNSW'").resolve_scalar(ScalarType::Int64),
+            "index.type",
+            "INVERTED",
+        );
+        check_refused(
+            options("type = 'Trie'").resolve_scalar(ScalarType::Int64),
+            "index.type",
+            "VarChar",
+        );
     }
 
     #[test]
     fn build_parameters_out_of_range_are_refused() {
-        check_refused(vector("type = 'HNSW'\nparams = { M = 1 }"), "index.params.M", "2 to 2048");
-        check_refused(vector("type = 'HNSW_SQ'\nparams = { M = 3000 }"), "index.params.M", "3000");
-        check_refused(vector("type = 'HNSW'\nparams = { efConstruction = 0 }"), "index.params.efConstruction", "at least 1");
-        check_refused(vector("type = 'IVF_FLAT'\nparams = { nlist = 0 }"), "index.params.nlist", "1 to 65536");
-        check_refused(vector("type = 'IVF_PQ'\nparams = { m = 7 }"), "index.params.m", "divisor of the dimension 100");
-        check_refused(vector("type = 'FLAT'\nparams = { a = [] }"), "index.params.a", "[]");
+        check_refused(
+            vector("type = 'HNSW'\nparams = { M = 1 }"),
+            "index.params.M",
+            "2 to 2048",
+        );
+        check_refused(
+            vector("type = 'HNSW_SQ'\nparams = { M = 3000 }"),
+            "index.params.M",
+            "3000",
+        );
+        check_refused(
+            vector("type = 'HNSW'\nparams = { efConstruction = 0 }"),
+            "index.params.efConstruction",
+            "at least 1",
+        );
+        check_refused(
+            vector("type = 'IVF_FLAT'\nparams = { nlist = 0 }"),
+            "index.params.nlist",
+            "1 to 65536",
+        );
+        check_refused(
+            vector("type = 'IVF_PQ'\nparams = { m = 7 }"),
+            "index.params.m",
+            "divisor of the dimension 100",
+        );
+        check_refused(
+            vector("type = 'FLAT'\nparams = { a = [] }"),
+            "index.params.a",
+            "[]",
+        );
     }
 
     #[test]
     fn parameters_of_another_spelling_are_refused() {
-        check_refused(vector("type = 'HNSW'\nparams = { m = 16 }"), "index.params.m", "write M");
-        check_refused(vector("type = 'HNSW'\nparams = { ef_construction = 16 }"), "index.params.ef_construction", "write efConstruction");
-        check_refused(vector("type = 'IVF_FLAT'\nparams = { n_list = 16 }"), "index.params.n_list", "write nlist");
-        assert!(vector("type = 'HNSW_PQ'\nparams = { M = 16, m = 4 }").is_ok() && vector("type = 'IVF_PQ'\nparams = { m = 4 }").is_ok());
+        check_refused(
+            vector("type = 'HNSW'\nparams = { m = 16 }"),
+            "index.params.m",
+            "write M",
+        );
+        check_refused(
+            vector("type = 'HNSW'\nparams = { ef_construction = 16 }"),
+            "index.params.ef_construction",
+            "write efConstruction",
+        );
+        check_refused(
+            vector("type = 'IVF_FLAT'\nparams = { n_list = 16 }"),
+            "index.params.n_list",
+            "write nlist",
+        );
+        assert!(
+            vector("type = 'HNSW_PQ'\nparams = { M = 16, m = 4 }").is_ok()
+                && vector("type = 'IVF_PQ'\nparams = { m = 4 }").is_ok()
+        );
         check_search("type = 'HNSW'", "ef_search = 64", Err("params.ef_search"));
         check_search("type = 'IVF_FLAT'", "nProbe = 8", Err("params.nProbe"));
     }
 
     fn check_search(index: &str, params: &str, expected: Result<(), &str>) {
         let found = check_search_params(&vector(index).unwrap(), &params.parse().unwrap(), 10);
-        assert_eq!(found.map_err(|error| error.key), expected.map_err(str::to_owned), "{index} {params}");
+        assert_eq!(
+            found.map_err(|error| error.key),
+            expected.map_err(str::to_owned),
+            "{index} {params}"
+        );
     }
 
     #[test]
@@ -247,10 +413,22 @@ mod tests {
         check_search("type = 'HNSW'", "ef = 10", Ok(()));
         check_search("type = 'HNSW'", "ef = 9", Err("params.ef"));
         check_search("type = 'HNSW'", "", Ok(()));
-        check_search("type = 'DISKANN'", "search_list = 9", Err("params.search_list"));
+        check_search(
+            "type = 'DISKANN'",
+            "search_list = 9",
+            Err("params.search_list"),
+        );
         check_search("type = 'FLAT'", "ef = 9", Ok(()));
-        check_search("type = 'IVF_FLAT'\nparams = { nlist = 128 }", "nprobe = 129", Err("params.nprobe"));
+        check_search(
+            "type = 'IVF_FLAT'\nparams = { nlist = 128 }",
+            "nprobe = 129",
+            Err("params.nprobe"),
+        );
         check_search("type = 'IVF_FLAT'", "nprobe = 0", Err("params.nprobe"));
-        check_search("type = 'IVF_SQ8'\nparams = { nlist = 128 }", "nprobe = 128", Ok(()));
+        check_search(
+            "type = 'IVF_SQ8'\nparams = { nlist = 128 }",
+            "nprobe = 128",
+            Ok(()),
+        );
     }
 }

@@ -6,18 +6,23 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    CollectionShape, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, RequestKey,
+    CollectionShape, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError,
+    RequestKey,
     fields::{column, id_column},
     keys::{Keys, refuse},
 };
 use crate::{
     dataset::{Dataset, DatasetError},
-    milvus::{Call, CallError, CallFailure, FloatColumn, InsertParts, Method, check_status, encode_insert, methods, proto::Status},
+    milvus::{
+        Call, CallError, CallFailure, FloatColumn, InsertParts, Method, check_status,
+        encode_insert, methods, proto::Status,
+    },
 };
 
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "insert",
-    summary: "inserts the rows of the data set that preparation left, each once; ids are row numbers",
+    summary: "inserts the rows of the data set that preparation left, each once; ids are row \
+              numbers",
     keys: &[
         KeyDoc {
             name: "batch",
@@ -29,7 +34,8 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             name: "on_end",
             kind: "\"stop\" or \"repeat\"",
             default: "\"stop\"",
-            meaning: "when the rows are used up: stop, or go on with fresh ids and the vectors from the first on (then there is no recall)",
+            meaning: "when the rows are used up: stop, or go on with fresh ids and the vectors \
+                      from the first on (then there is no recall)",
         },
     ],
     build,
@@ -75,7 +81,12 @@ impl Operation for Insert {
 
     fn capacity(&self) -> Option<u64> {
         match self.on_end {
-            OnEnd::Stop => Some(self.dataset.rows().saturating_sub(self.initial_rows).div_ceil(self.batch)),
+            OnEnd::Stop => Some(
+                self.dataset
+                    .rows()
+                    .saturating_sub(self.initial_rows)
+                    .div_ceil(self.batch),
+            ),
             OnEnd::Repeat => None,
         }
     }
@@ -86,13 +97,18 @@ impl Operation for Insert {
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
         let number = key.earlier.saturating_add(key.seq);
-        let first = self.initial_rows.saturating_add(number.saturating_mul(self.batch));
+        let first = self
+            .initial_rows
+            .saturating_add(number.saturating_mul(self.batch));
         let count = match self.on_end {
             OnEnd::Repeat => self.batch,
             OnEnd::Stop => self.batch.min(self.dataset.rows().saturating_sub(first)),
         };
         if count == 0 {
-            return Err(DatasetError(format!("request {number} begins at row {first}, the data set has {} rows", self.dataset.rows())));
+            return Err(DatasetError(format!(
+                "request {number} begins at row {first}, the data set has {} rows",
+                self.dataset.rows()
+            )));
         }
         insert_call(&self.shape, &*self.dataset, first, count)
     }
@@ -102,18 +118,29 @@ impl Operation for Insert {
     }
 }
 
-/// The request that inserts `count` rows (at least 1) from row id `first` on. Ids beyond the data set's rows take its
-/// vectors from the first on.
+/// The request that inserts `count` rows (at least 1) from row id `first` on. Ids beyond the data
+/// set's rows take its vectors from the first on.
 ///
 /// # Errors
 /// The rows can't be read, or there are none.
-pub fn insert_call(shape: &CollectionShape, dataset: &dyn Dataset, first: u64, count: u64) -> Result<Call, DatasetError> {
+pub fn insert_call(
+    shape: &CollectionShape,
+    dataset: &dyn Dataset,
+    first: u64,
+    count: u64,
+) -> Result<Call, DatasetError> {
     if dataset.rows() == 0 {
-        return Err(DatasetError("the data set has queries only, no rows to insert".into()));
+        return Err(DatasetError(
+            "the data set has queries only, no rows to insert".into(),
+        ));
     }
-    let last = first.checked_add(count).filter(|end| *end <= i64::MAX as u64);
+    let last = first
+        .checked_add(count)
+        .filter(|end| *end <= i64::MAX as u64);
     let (Some(_), Ok(rows)) = (last, u32::try_from(count)) else {
-        return Err(DatasetError(format!("{count} rows from id {first} on are more than a collection can number")));
+        return Err(DatasetError(format!(
+            "{count} rows from id {first} on are more than a collection can number"
+        )));
     };
     let mut vectors = Vec::with_capacity((count * 4 * u64::from(dataset.dim())) as usize);
     let (mut at, mut left) = (first % dataset.rows(), count);
@@ -129,16 +156,25 @@ pub fn insert_call(shape: &CollectionShape, dataset: &dyn Dataset, first: u64, c
         collection: &shape.name,
         partition: "",
         fields: &fields,
-        vectors: FloatColumn { name: &shape.vector_field, dim: dataset.dim(), data: &vectors },
+        vectors: FloatColumn {
+            name: &shape.vector_field,
+            dim: dataset.dim(),
+            data: &vectors,
+        },
         rows,
     });
-    Ok(Call { method: &methods::INSERT, body })
+    Ok(Call {
+        method: &methods::INSERT,
+        body,
+    })
 }
 
 /// Rows for a request of preparation: about 4 MiB, at most 10,000 rows, at least 1.
 #[must_use]
 pub fn rows_per_batch(shape: &CollectionShape) -> u64 {
-    (GOOD_BODY / row_bytes(shape)).min(GOOD_ROWS).clamp(1, largest_batch(shape).max(1))
+    (GOOD_BODY / row_bytes(shape))
+        .min(GOOD_ROWS)
+        .clamp(1, largest_batch(shape).max(1))
 }
 
 /// What the reply to an insert says: rows that were written.
@@ -146,58 +182,97 @@ pub fn rows_per_batch(shape: &CollectionShape) -> u64 {
 /// # Errors
 /// The status is a failure, single rows were refused, or the bytes are no `MutationResult`.
 pub fn inserted(body: Bytes) -> Result<Finished, CallFailure> {
-    let reply = InsertReply::decode(body).map_err(|error| CallFailure::new(CallError::BadReply, &error.to_string()))?;
+    let reply = InsertReply::decode(body)
+        .map_err(|error| CallFailure::new(CallError::BadReply, &error.to_string()))?;
     check_status(reply.status.as_ref())?;
     if !reply.err_index.is_empty() {
-        let text = format!("the status is success, but {} rows were refused (err_index)", reply.err_index.len());
+        let text = format!(
+            "the status is success, but {} rows were refused (err_index)",
+            reply.err_index.len()
+        );
         return Err(CallFailure::new(CallError::BadReply, &text));
     }
-    Ok(Finished { rows: u32::try_from(reply.insert_cnt).unwrap_or(0), recall: f32::NAN })
+    Ok(Finished {
+        rows: u32::try_from(reply.insert_cnt).unwrap_or(0),
+        recall: f32::NAN,
+    })
 }
 
 /// Most bytes of one row in a request.
 fn row_bytes(shape: &CollectionShape) -> u64 {
-    let scalars: usize = shape.fields.iter().map(|field| field.values.max_bytes(field.scalar_type)).sum();
+    let scalars: usize = shape
+        .fields
+        .iter()
+        .map(|field| field.values.max_bytes(field.scalar_type))
+        .sum();
     4 * u64::from(shape.dim) + 10 + scalars as u64
 }
 
 /// Most rows whose request is sure to fit in [`MAX_BODY`].
 fn largest_batch(shape: &CollectionShape) -> u64 {
-    // Names of fields and nested lengths: 255 bytes of name and five lengths of at most 10 bytes for each.
+    // Names of fields and nested lengths: 255 bytes of name and five lengths of at most 10 bytes
+    // for each.
     let fixed = 600 + (shape.fields.len() as u64 + 2) * 300;
     (MAX_BODY - fixed.min(MAX_BODY)) / row_bytes(shape)
 }
 
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError> {
-    let OperationContext { collection: shape, dataset, initial_rows, keys, .. } = context;
+    let OperationContext {
+        collection: shape,
+        dataset,
+        initial_rows,
+        keys,
+        ..
+    } = context;
     let mut keys = Keys::new(keys, ENTRY.keys)?;
     let on_end = match keys.text("on_end")?.as_deref() {
         None => OnEnd::Stop,
         Some(text) if text.eq_ignore_ascii_case("stop") => OnEnd::Stop,
         Some(text) if text.eq_ignore_ascii_case("repeat") => OnEnd::Repeat,
-        Some(found) => return refuse("on_end", format!("is {found:?}, allowed is \"stop\" or \"repeat\"")),
+        Some(found) => {
+            return refuse(
+                "on_end",
+                format!("is {found:?}, allowed is \"stop\" or \"repeat\""),
+            );
+        }
     };
     let largest = largest_batch(&shape);
-    let batch = keys.number("batch", 1..=i64::MAX)?.unwrap_or(100).unsigned_abs();
+    let batch = keys
+        .number("batch", 1..=i64::MAX)?
+        .unwrap_or(100)
+        .unsigned_abs();
     if batch > largest {
         return refuse(
             "batch",
-            format!("is {batch}, whose request may exceed the 64 MiB that Milvus takes: allowed is 1 to {largest} for this collection"),
+            format!(
+                "is {batch}, whose request may exceed the 64 MiB that Milvus takes: allowed is 1 \
+                 to {largest} for this collection"
+            ),
         );
     }
     let Some(dataset) = dataset.filter(|dataset| dataset.rows() > 0) else {
-        return refuse("", "has no rows to insert: give its collection a data set with rows (`data`)");
+        return refuse(
+            "",
+            "has no rows to insert: give its collection a data set with rows (`data`)",
+        );
     };
     if on_end == OnEnd::Stop && initial_rows >= dataset.rows() {
         return refuse(
             "on_end",
             format!(
-                "is \"stop\", but preparation inserts all {} rows: lower initial_rows of the collection, or use \"repeat\"",
+                "is \"stop\", but preparation inserts all {} rows: lower initial_rows of the \
+                 collection, or use \"repeat\"",
                 dataset.rows()
             ),
         );
     }
-    Ok(Arc::new(Insert { shape, dataset, initial_rows, batch, on_end }))
+    Ok(Arc::new(Insert {
+        shape,
+        dataset,
+        initial_rows,
+        batch,
+        on_end,
+    }))
 }
 
 #[cfg(test)]

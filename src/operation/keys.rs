@@ -23,20 +23,31 @@ const FOREIGN: &[(&str, &str)] = &[
 ];
 
 /// Words whose meaning is a key of the collection.
-const OF_COLLECTION: &[(&str, &str)] = &[("metric_type", "metric"), ("metric", "metric"), ("anns_field", "vector_field"), ("data", "data")];
+const OF_COLLECTION: &[(&str, &str)] = &[
+    ("metric_type", "metric"),
+    ("metric", "metric"),
+    ("anns_field", "vector_field"),
+    ("data", "data"),
+];
 
 /// The keys of one workload that its operation reads.
 #[derive(Debug)]
 pub(super) struct Keys(Table);
 
 pub(super) fn refuse<T>(key: &str, message: impl Into<String>) -> Result<T, OperationError> {
-    Err(OperationError { key: key.to_owned(), message: message.into() })
+    Err(OperationError {
+        key: key.to_owned(),
+        message: message.into(),
+    })
 }
 
 impl Keys {
     /// Refuses keys that are not in `known`.
     pub(super) fn new(table: Table, known: &[KeyDoc]) -> Result<Self, OperationError> {
-        match table.keys().find(|key| !known.iter().any(|doc| doc.name == *key)) {
+        match table
+            .keys()
+            .find(|key| !known.iter().any(|doc| doc.name == *key))
+        {
             Some(key) => refuse(key, unknown(key, known)),
             None => Ok(Self(table)),
         }
@@ -46,13 +57,27 @@ impl Keys {
         self.0.remove(key)
     }
 
-    pub(super) fn number(&mut self, key: &str, allowed: RangeInclusive<i64>) -> Result<Option<i64>, OperationError> {
+    pub(super) fn number(
+        &mut self,
+        key: &str,
+        allowed: RangeInclusive<i64>,
+    ) -> Result<Option<i64>, OperationError> {
         match self.take(key) {
             None => Ok(None),
             Some(Value::Integer(number)) if allowed.contains(&number) => Ok(Some(number)),
             Some(found) => {
-                let end = if *allowed.end() == i64::MAX { " on".to_owned() } else { format!(" to {}", allowed.end()) };
-                refuse(key, format!("is {found}, allowed is a whole number from {}{end}", allowed.start()))
+                let end = if *allowed.end() == i64::MAX {
+                    " on".to_owned()
+                } else {
+                    format!(" to {}", allowed.end())
+                };
+                refuse(
+                    key,
+                    format!(
+                        "is {found}, allowed is a whole number from {}{end}",
+                        allowed.start()
+                    ),
+                )
             }
         }
     }
@@ -75,10 +100,16 @@ impl Keys {
 
     /// A list of texts; empty where the key is left out.
     pub(super) fn texts(&mut self, key: &str) -> Result<Vec<String>, OperationError> {
-        let wrong = |found: &Value| OperationError { key: key.to_owned(), message: format!("is {found}, allowed is a list of texts") };
+        let wrong = |found: &Value| OperationError {
+            key: key.to_owned(),
+            message: format!("is {found}, allowed is a list of texts"),
+        };
         match self.take(key) {
             None => Ok(Vec::new()),
-            Some(Value::Array(items)) => items.iter().map(|item| item.as_str().map(str::to_owned).ok_or_else(|| wrong(item))).collect(),
+            Some(Value::Array(items)) => items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned).ok_or_else(|| wrong(item)))
+                .collect(),
             Some(found) => Err(wrong(&found)),
         }
     }
@@ -87,23 +118,39 @@ impl Keys {
         match self.take(key) {
             None => Ok(Table::new()),
             Some(Value::Table(table)) => Ok(table),
-            Some(found) => refuse(key, format!("is {found}, allowed is a table, such as {{ ef = 64 }}")),
+            Some(found) => refuse(
+                key,
+                format!("is {found}, allowed is a table, such as {{ ef = 64 }}"),
+            ),
         }
     }
 }
 
 fn unknown(key: &str, known: &[KeyDoc]) -> String {
-    if let Some((_, ours)) = FOREIGN.iter().find(|(word, ours)| *word == key && known.iter().any(|doc| doc.name == *ours)) {
+    if let Some((_, ours)) = FOREIGN
+        .iter()
+        .find(|(word, ours)| *word == key && known.iter().any(|doc| doc.name == *ours))
+    {
         return format!("is not a key of this operation: here it is called {ours}");
     }
     if let Some((_, ours)) = OF_COLLECTION.iter().find(|(word, _)| *word == key) {
-        return format!("is not a key of a workload: it belongs to the collection, where it is called {ours}");
+        return format!(
+            "is not a key of a workload: it belongs to the collection, where it is called {ours}"
+        );
     }
-    let nearest = known.iter().map(|doc| (strsim::jaro_winkler(key, doc.name), doc.name)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let nearest = known
+        .iter()
+        .map(|doc| (strsim::jaro_winkler(key, doc.name), doc.name))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
     let names: Vec<_> = known.iter().map(|doc| doc.name).collect();
     match nearest {
-        Some((likeness, name)) if likeness > 0.8 => format!("is not a key of this operation: did you mean {name}?"),
-        _ => format!("is not a key of this operation, which has {}", names.join(", ")),
+        Some((likeness, name)) if likeness > 0.8 => {
+            format!("is not a key of this operation: did you mean {name}?")
+        }
+        _ => format!(
+            "is not a key of this operation, which has {}",
+            names.join(", ")
+        ),
     }
 }
 
@@ -112,9 +159,24 @@ mod tests {
     use super::*;
 
     const KNOWN: &[KeyDoc] = &[
-        KeyDoc { name: "limit", kind: "number", default: "10", meaning: "" },
-        KeyDoc { name: "filter", kind: "text", default: "", meaning: "" },
-        KeyDoc { name: "params", kind: "table", default: "", meaning: "" },
+        KeyDoc {
+            name: "limit",
+            kind: "number",
+            default: "10",
+            meaning: "",
+        },
+        KeyDoc {
+            name: "filter",
+            kind: "text",
+            default: "",
+            meaning: "",
+        },
+        KeyDoc {
+            name: "params",
+            kind: "table",
+            default: "",
+            meaning: "",
+        },
     ];
 
     fn keys(text: &str) -> Result<Keys, OperationError> {
@@ -124,7 +186,11 @@ mod tests {
     fn check_refused(text: &str, key: &str, word: &str) {
         let error = keys(text).expect_err("refused");
         assert_eq!(error.key, key);
-        assert!(error.message.contains(word), "{word:?} is not in: {}", error.message);
+        assert!(
+            error.message.contains(word),
+            "{word:?} is not in: {}",
+            error.message
+        );
     }
 
     #[test]
@@ -141,14 +207,27 @@ mod tests {
 
     #[test]
     fn values_are_read_by_kind_and_range() {
-        assert_eq!(keys("limit = 3").unwrap().number("limit", 1..=9), Ok(Some(3)));
+        assert_eq!(
+            keys("limit = 3").unwrap().number("limit", 1..=9),
+            Ok(Some(3))
+        );
         assert_eq!(keys("").unwrap().number("limit", 1..=9), Ok(None));
-        assert_eq!(keys("limit = 10").unwrap().number("limit", 1..=9).unwrap_err().message, "is 10, allowed is a whole number from 1 to 9");
+        assert_eq!(
+            keys("limit = 10")
+                .unwrap()
+                .number("limit", 1..=9)
+                .unwrap_err()
+                .message,
+            "is 10, allowed is a whole number from 1 to 9"
+        );
         assert!(keys("limit = '3'").unwrap().number("limit", 1..=9).is_err());
         assert!(keys("filter = 3").unwrap().text("filter").is_err());
         assert!(keys("params = 3").unwrap().table("params").is_err());
         assert!(keys("filter = ['a', 1]").unwrap().texts("filter").is_err());
-        assert_eq!(keys("filter = ['a', 'b']").unwrap().texts("filter"), Ok(vec!["a".into(), "b".into()]));
+        assert_eq!(
+            keys("filter = ['a', 'b']").unwrap().texts("filter"),
+            Ok(vec!["a".into(), "b".into()])
+        );
         assert!(keys("filter = 'true'").unwrap().flag("filter").is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Kinds of requests: the trait, and the table of those that a workload may name.
 //!
-//! An operation builds the bytes of a request from its key and looks at the reply afterwards. It knows nothing of time.
+//! An operation builds the bytes of a request from its key and looks at the reply afterwards. It
+//! knows nothing of time.
 
 mod collection;
 mod consistency;
@@ -39,7 +40,8 @@ pub struct RequestKey {
     pub hash: u64,
     /// Number within (phase, workload, part), from 0.
     pub seq: u64,
-    /// Requests of this workload in earlier parts and phases: `earlier + seq` numbers the requests of a whole run.
+    /// Requests of this workload in earlier parts and phases: `earlier + seq` numbers the requests
+    /// of a whole run.
     pub earlier: u64,
     /// The order in which queries are taken.
     pub queries: QueryOrder,
@@ -50,8 +52,8 @@ pub struct RequestKey {
 pub struct Finished {
     /// Rows written or returned.
     pub rows: u32,
-    /// Share of the true neighbours that were returned, in [0, 1]; NaN where it is not known, [`TRUTH_WRONG`] where the reply proves that
-    /// the truth is wrong.
+    /// Share of the true neighbours that were returned, in [0, 1]; NaN where it is not known,
+    /// [`TRUTH_WRONG`] where the reply proves that the truth is wrong.
     pub recall: f32,
 }
 
@@ -107,7 +109,8 @@ pub trait Operation: Send + Sync + fmt::Debug {
         None
     }
 
-    /// Rows that one request writes, where that is a number of the scenario: what a rate in rows is divided by.
+    /// Rows that one request writes, where that is a number of the scenario: what a rate in rows is
+    /// divided by.
     fn rows_per_request(&self) -> Option<u64> {
         None
     }
@@ -122,7 +125,8 @@ pub trait Operation: Send + Sync + fmt::Debug {
         self.method().effect != Effect::Reads
     }
 
-    /// Why its replies have no recall, in words that go on after `no recall: `; None where they have one.
+    /// Why its replies have no recall, in words that go on after `no recall: `; None where they
+    /// have one.
     fn no_recall(&self) -> Option<&str> {
         Some("only a search has a recall")
     }
@@ -133,12 +137,14 @@ pub trait Operation: Send + Sync + fmt::Debug {
     /// Rows can't be read from their file any more.
     fn prepare(&self, key: RequestKey) -> Result<Call, crate::dataset::DatasetError>;
 
-    /// The numbers of the query vectors of the request with `key`, in its order; none where it has none.
+    /// The numbers of the query vectors of the request with `key`, in its order; none where it has
+    /// none.
     fn query_numbers(&self, _key: RequestKey) -> Vec<u64> {
         Vec::new()
     }
 
-    /// What the reply held, where the scenario keeps it (`[tracing] keep_ids`); asked of traced requests only, after [`Self::finish`].
+    /// What the reply held, where the scenario keeps it (`[tracing] keep_ids`); asked of traced
+    /// requests only, after [`Self::finish`].
     fn returned(&self, _body: Bytes) -> Option<Returned> {
         None
     }
@@ -161,8 +167,8 @@ pub struct OperationContext {
     pub dataset: Option<Arc<dyn Dataset>>,
     /// Rows that preparation inserts; insert workloads go on after them.
     pub initial_rows: u64,
-    /// Why the data set's truth is not that of the rows that are there while the workload runs, in words that go on after `no recall: `;
-    /// None where it is.
+    /// Why the data set's truth is not that of the rows that are there while the workload runs, in
+    /// words that go on after `no recall: `; None where it is.
     pub truth_fails: Option<String>,
     /// Whether the collection is one that was there, which may hold other rows than the data set.
     pub reused: bool,
@@ -175,7 +181,8 @@ pub struct OperationContext {
 /// Why an operation can't be built: the key as typed, and one sentence without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OperationError {
-    /// Key within the workload's table; empty when the workload as a whole is meant, [`TRUTH_KEY`] for the truth of its data set.
+    /// Key within the workload's table; empty when the workload as a whole is meant, [`TRUTH_KEY`]
+    /// for the truth of its data set.
     pub key: String,
     /// What was found and what is allowed.
     pub message: String,

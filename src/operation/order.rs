@@ -1,13 +1,16 @@
-//! The order in which queries are taken: each once, pass after pass, as a pure function of (seed, round, workload, pass).
+//! The order in which queries are taken: each once, pass after pass, as a pure function of (seed,
+//! round, workload, pass).
 //!
-//! Place `i` of a pass over n queries is `permute(key of the pass, n, i)`, a keyed bijection of 0..n: a balanced Feistel network (Luby and Rackoff
-//! 1988) over the smallest power of four that holds n, walked along its cycle until it falls below n (Black and Rogaway, "Ciphers with
-//! arbitrary finite domains", 2002). It needs no table and no state, so threads and shards agree without a word, and a run that is
-//! killed has taken the same queries as one that was not.
+//! Place `i` of a pass over n queries is `permute(key of the pass, n, i)`, a keyed bijection of
+//! 0..n: a balanced Feistel network (Luby and Rackoff 1988) over the smallest power of four that
+//! holds n, walked along its cycle until it falls below n (Black and Rogaway, "Ciphers with
+//! arbitrary finite domains", 2002). It needs no table and no state, so threads and shards agree
+//! without a word, and a run that is killed has taken the same queries as one that was not.
 
 use super::draw;
 
-/// Rounds of the network. Four make a permutation that can't be told from chance; more are for domains of a few queries.
+/// Rounds of the network. Four make a permutation that can't be told from chance; more are for
+/// domains of a few queries.
 const ROUNDS: u64 = 8;
 
 /// How the requests of one part of a workload are numbered among its queries.
@@ -19,32 +22,45 @@ pub struct QueryOrder {
 }
 
 impl QueryOrder {
-    /// The order of `workload` in one round; `seed` is that of the round. Parts that are not measured go through passes of their own:
-    /// they would take just the queries that are measured next, and warm what those need.
+    /// The order of `workload` in one round; `seed` is that of the round. Parts that are not
+    /// measured go through passes of their own: they would take just the queries that are measured
+    /// next, and warm what those need.
     #[must_use]
     pub fn new(seed: u64, workload: &str, measured: bool) -> Self {
         let key = draw::mix(seed ^ draw::mix(draw::text_hash(workload)));
-        Self { key: if measured { key } else { !key }, callers: None }
+        Self {
+            key: if measured { key } else { !key },
+            callers: None,
+        }
     }
 
-    /// The same in a closed loop in which `working` of `callers` are at work: request k of caller c is c + k x `callers`, which leaves
-    /// out the numbers of those that are not.
+    /// The same in a closed loop in which `working` of `callers` are at work: request k of caller c
+    /// is c + k x `callers`, which leaves out the numbers of those that are not.
     #[must_use]
     pub fn of_callers(self, callers: u32, working: u32) -> Self {
         let known = (1..callers).contains(&working);
-        Self { callers: known.then_some((u64::from(callers), u64::from(working))), ..self }
+        Self {
+            callers: known.then_some((u64::from(callers), u64::from(working))),
+            ..self
+        }
     }
 
     /// The queries of request `seq` with `nq` of them, out of `count` (at least 1).
     pub(super) fn queries(self, seq: u64, nq: u64, count: u64) -> impl Iterator<Item = u64> {
         let number = match self.callers {
-            Some((callers, working)) => (seq / callers).wrapping_mul(working).wrapping_add(seq % callers),
+            Some((callers, working)) => (seq / callers)
+                .wrapping_mul(working)
+                .wrapping_add(seq % callers),
             None => seq,
         };
         let first = number.wrapping_mul(nq);
         (0..nq).map(move |offset| {
             let place = first.wrapping_add(offset);
-            permute(draw::mix(self.key ^ draw::mix(place / count)), count, place % count)
+            permute(
+                draw::mix(self.key ^ draw::mix(place / count)),
+                count,
+                place % count,
+            )
         })
     }
 }
@@ -55,11 +71,16 @@ fn permute(key: u64, count: u64, index: u64) -> u64 {
     let half = bits.div_ceil(2).max(1);
     let mask = (1_u64 << half) - 1;
     let mut value = index;
-    // The domain is less than four times as large as `count`, so some steps suffice; a cycle that begins below `count` comes back there.
+    // The domain is less than four times as large as `count`, so some steps suffice; a cycle that
+    // begins below `count` comes back there.
     loop {
         let (mut left, mut right) = (value >> half, value & mask);
         for round in 0..ROUNDS {
-            (left, right) = (right, left ^ (draw::mix(key ^ (round << 32) ^ right.wrapping_mul(0x9e37_79b9_7f4a_7c15)) & mask));
+            (left, right) = (
+                right,
+                left ^ (draw::mix(key ^ (round << 32) ^ right.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+                    & mask),
+            );
         }
         value = (left << half) | right;
         if value < count {
@@ -77,7 +98,9 @@ mod tests {
     use super::*;
 
     fn pass(order: QueryOrder, number: u64, count: u64) -> Vec<u64> {
-        (number * count..(number + 1) * count).flat_map(|seq| order.queries(seq, 1, count)).collect()
+        (number * count..(number + 1) * count)
+            .flat_map(|seq| order.queries(seq, 1, count))
+            .collect()
     }
 
     proptest! {
@@ -125,23 +148,41 @@ mod tests {
         assert_eq!(pass(QueryOrder::new(42, "w", true), 0, 100), first);
     }
 
-    /// Each query is first, and follows each other one, as often as by chance: counts within five standard deviations.
+    /// Each query is first, and follows each other one, as often as by chance: counts within five
+    /// standard deviations.
     #[test]
     fn every_order_is_as_likely_as_the_others() {
         for count in [2_u64, 3, 5, 10, 17] {
-            let (passes, mut first, mut neighbours) = (20_000_u64, vec![0_u64; count as usize], vec![0_u64; (count * count) as usize]);
+            let (passes, mut first, mut neighbours) = (
+                20_000_u64,
+                vec![0_u64; count as usize],
+                vec![0_u64; (count * count) as usize],
+            );
             for seed in 0..passes {
                 let taken = pass(QueryOrder::new(seed, "w", true), 0, count);
                 first[taken[0] as usize] += 1;
-                taken.windows(2).for_each(|pair| neighbours[(pair[0] * count + pair[1]) as usize] += 1);
+                taken
+                    .windows(2)
+                    .for_each(|pair| neighbours[(pair[0] * count + pair[1]) as usize] += 1);
             }
             let near = |found: u64, share: f64| {
                 let (n, found) = (passes as f64, found as f64);
                 (found - n * share).abs() <= 5.0 * (n * share * (1.0 - share)).sqrt() + 1.0
             };
-            assert!(first.iter().all(|found| near(*found, 1.0 / count as f64)), "{count}: {first:?}");
-            let pairs = neighbours.iter().enumerate().filter(|(at, _)| *at as u64 / count != *at as u64 % count);
-            assert!(pairs.into_iter().all(|(_, found)| near(*found, 1.0 / count as f64)), "{count}: {neighbours:?}");
+            assert!(
+                first.iter().all(|found| near(*found, 1.0 / count as f64)),
+                "{count}: {first:?}"
+            );
+            let pairs = neighbours
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| *at as u64 / count != *at as u64 % count);
+            assert!(
+                pairs
+                    .into_iter()
+                    .all(|(_, found)| near(*found, 1.0 / count as f64)),
+                "{count}: {neighbours:?}"
+            );
         }
     }
 

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, Replies, RequestKey,
-    Returned, ReturnedIds,
+    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry,
+    OperationError, Replies, RequestKey, Returned, ReturnedIds,
     consistency::ReadConsistency,
     draw,
     keys::{Keys, refuse},
@@ -16,7 +16,10 @@ use crate::{
     dataset::DatasetError,
     milvus::{
         Call, CallError, CallFailure, Method, check_status, methods,
-        proto::{FieldData, KeyValuePair, QueryRequest, Status, field_data::Field, scalar_field::Data, vector_field},
+        proto::{
+            FieldData, KeyValuePair, QueryRequest, Status, field_data::Field, scalar_field::Data,
+            vector_field,
+        },
     },
 };
 
@@ -37,9 +40,15 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             name: "ids",
             kind: "number",
             default: "none",
-            meaning: "fetches so many different random primary keys per request, among the rows that preparation inserted; excludes filter and limit",
+            meaning: "fetches so many different random primary keys per request, among the rows \
+                      that preparation inserted; excludes filter and limit",
         },
-        KeyDoc { name: "limit", kind: "number", default: "none", meaning: "most rows to return, 1 to 16384" },
+        KeyDoc {
+            name: "limit",
+            kind: "number",
+            default: "none",
+            meaning: "most rows to return, 1 to 16384",
+        },
         KeyDoc {
             name: "output_fields",
             kind: "list of texts",
@@ -50,9 +59,15 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             name: "consistency",
             kind: "Strong, Session, Bounded, Eventually",
             default: "the collection's",
-            meaning: "what a query waits for; Session does not track writes of this process and waits for nothing",
+            meaning: "what a query waits for; Session does not track writes of this process and \
+                      waits for nothing",
         },
-        KeyDoc { name: "partitions", kind: "list of texts", default: "all", meaning: "partitions to look in" },
+        KeyDoc {
+            name: "partitions",
+            kind: "list of texts",
+            default: "all",
+            meaning: "partitions to look in",
+        },
     ],
     build,
 };
@@ -91,7 +106,11 @@ impl Operation for Query {
     }
 
     fn replies(&self) -> Option<Replies> {
-        Some(Replies { vectors: 1, full_rows: self.full_rows, never_empty: self.counts })
+        Some(Replies {
+            vectors: 1,
+            full_rows: self.full_rows,
+            never_empty: self.counts,
+        })
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
@@ -99,31 +118,47 @@ impl Operation for Query {
             None => self.encoded.clone(),
             // The rest of the message is encoded already; fields may come in any order.
             Some(ids) => {
-                let tail = QueryRequest { expr: ids.expression(key.hash), ..QueryRequest::default() };
+                let tail = QueryRequest {
+                    expr: ids.expression(key.hash),
+                    ..QueryRequest::default()
+                };
                 let mut body = Vec::with_capacity(self.encoded.len() + tail.encoded_len());
                 body.extend_from_slice(&self.encoded);
                 tail.encode_raw(&mut body);
                 Bytes::from(body)
             }
         };
-        Ok(Call { method: &methods::QUERY, body })
+        Ok(Call {
+            method: &methods::QUERY,
+            body,
+        })
     }
 
     fn returned(&self, body: Bytes) -> Option<Returned> {
         let name = self.kept.as_ref()?;
-        let mut columns = QueryReply::decode(body).ok()?.fields_data.into_iter().filter_map(|field| FieldData::decode(field).ok());
+        let mut columns = QueryReply::decode(body)
+            .ok()?
+            .fields_data
+            .into_iter()
+            .filter_map(|field| FieldData::decode(field).ok());
         let column = columns.find(|column| column.field_name == *name)?;
-        let Some(Field::Scalars(scalars)) = column.field else { return None };
+        let Some(Field::Scalars(scalars)) = column.field else {
+            return None;
+        };
         let ids = match scalars.data? {
             Data::LongData(values) => ReturnedIds::Numbers(values.data),
             Data::StringData(values) => ReturnedIds::Texts(values.data),
             _ => return None,
         };
-        Some(Returned { ids, ..Returned::default() })
+        Some(Returned {
+            ids,
+            ..Returned::default()
+        })
     }
 
     fn finish(&self, _key: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
-        let bad = |error: prost::DecodeError| CallFailure::new(CallError::BadReply, &error.to_string());
+        let bad =
+            |error: prost::DecodeError| CallFailure::new(CallError::BadReply, &error.to_string());
         let reply = QueryReply::decode(body).map_err(bad)?;
         check_status(reply.status.as_ref())?;
         let mut rows = 0;
@@ -133,7 +168,10 @@ impl Operation for Query {
                 break;
             }
         }
-        Ok(Finished { rows: u32::try_from(rows).unwrap_or(u32::MAX), recall: f32::NAN })
+        Ok(Finished {
+            rows: u32::try_from(rows).unwrap_or(u32::MAX),
+            recall: f32::NAN,
+        })
     }
 }
 
@@ -172,42 +210,89 @@ fn column_rows(field: &FieldData) -> Option<usize> {
             Data::JsonData(values) => Some(values.data.len()),
         },
         Field::Vectors(vectors) => match vectors.data.as_ref()? {
-            vector_field::Data::FloatVector(values) => values.data.len().checked_div(usize::try_from(vectors.dim).ok()?),
+            vector_field::Data::FloatVector(values) => values
+                .data
+                .len()
+                .checked_div(usize::try_from(vectors.dim).ok()?),
             _ => None,
         },
     }
 }
 
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError> {
-    let OperationContext { collection: shape, initial_rows, keep_ids, keys, .. } = context;
+    let OperationContext {
+        collection: shape,
+        initial_rows,
+        keep_ids,
+        keys,
+        ..
+    } = context;
     let mut keys = Keys::new(keys, ENTRY.keys)?;
     let filter = keys.text("filter")?;
     let per_request = keys.number("ids", 1..=MAX_LIMIT)?;
     let limit = keys.number("limit", 1..=MAX_LIMIT)?;
     let output_fields = keys.texts("output_fields")?;
-    let consistency = keys.text("consistency")?.as_deref().map(Consistency::named).transpose()?;
+    let consistency = keys
+        .text("consistency")?
+        .as_deref()
+        .map(Consistency::named)
+        .transpose()?;
     let partitions = keys.texts("partitions")?;
     let counts = output_fields.iter().any(|field| field == "count(*)");
     let ids = match per_request {
         Some(_) if filter.is_some() => return refuse("ids", "excludes filter: give one of them"),
-        Some(_) if limit.is_some() => return refuse("limit", "excludes ids, which says how many rows there are: leave limit out"),
-        Some(wanted) if wanted.unsigned_abs() > initial_rows => {
-            return refuse("ids", format!("is {wanted}, allowed is at most the {initial_rows} rows that preparation inserts"));
+        Some(_) if limit.is_some() => {
+            return refuse(
+                "limit",
+                "excludes ids, which says how many rows there are: leave limit out",
+            );
         }
-        Some(wanted) => Some(RandomIds { field: shape.id_field.clone(), per_request: wanted.unsigned_abs(), rows: initial_rows }),
+        Some(wanted) if wanted.unsigned_abs() > initial_rows => {
+            return refuse(
+                "ids",
+                format!(
+                    "is {wanted}, allowed is at most the {initial_rows} rows that preparation \
+                     inserts"
+                ),
+            );
+        }
+        Some(wanted) => Some(RandomIds {
+            field: shape.id_field.clone(),
+            per_request: wanted.unsigned_abs(),
+            rows: initial_rows,
+        }),
         None => None,
     };
-    let unbounded = filter.as_deref().unwrap_or_default().trim().is_empty() && limit.is_none() && ids.is_none();
+    let unbounded =
+        filter.as_deref().unwrap_or_default().trim().is_empty() && limit.is_none() && ids.is_none();
     if unbounded && !counts {
         return refuse("", "asks for all rows: give it a filter, ids or limit");
     }
     if counts && limit.is_some() {
-        return refuse("limit", "excludes output_fields = [\"count(*)\"]: leave it out");
+        return refuse(
+            "limit",
+            "excludes output_fields = [\"count(*)\"]: leave it out",
+        );
     }
-    let request = query_request(&shape, consistency, QueryParts { filter: filter.unwrap_or_default(), limit, output_fields, partitions });
+    let request = query_request(
+        &shape,
+        consistency,
+        QueryParts {
+            filter: filter.unwrap_or_default(),
+            limit,
+            output_fields,
+            partitions,
+        },
+    );
     let encoded = Bytes::from(request.encode_to_vec());
     let full_rows = per_request.or(limit).map(i64::unsigned_abs);
-    Ok(Arc::new(Query { encoded, kept: keep_ids.then(|| shape.id_field.clone()), ids, full_rows, counts }))
+    Ok(Arc::new(Query {
+        encoded,
+        kept: keep_ids.then(|| shape.id_field.clone()),
+        ids,
+        full_rows,
+        counts,
+    }))
 }
 
 struct QueryParts {
@@ -217,7 +302,11 @@ struct QueryParts {
     partitions: Vec<String>,
 }
 
-fn query_request(shape: &CollectionShape, consistency: Option<Consistency>, parts: QueryParts) -> QueryRequest {
+fn query_request(
+    shape: &CollectionShape,
+    consistency: Option<Consistency>,
+    parts: QueryParts,
+) -> QueryRequest {
     let read = ReadConsistency::new(consistency);
     QueryRequest {
         db_name: shape.database.clone(),
@@ -226,7 +315,14 @@ fn query_request(shape: &CollectionShape, consistency: Option<Consistency>, part
         output_fields: parts.output_fields,
         partition_names: parts.partitions,
         guarantee_timestamp: read.guarantee_timestamp,
-        query_params: parts.limit.map(|limit| KeyValuePair { key: "limit".into(), value: limit.to_string() }).into_iter().collect(),
+        query_params: parts
+            .limit
+            .map(|limit| KeyValuePair {
+                key: "limit".into(),
+                value: limit.to_string(),
+            })
+            .into_iter()
+            .collect(),
         consistency_level: read.level,
         use_default_consistency: read.use_default,
         ..QueryRequest::default()

@@ -1,11 +1,14 @@
 //! Recall of a search against the data set's true neighbours.
 //!
-//! recall@k = correct rows among those returned / min(k, true neighbours). A returned row is correct if it is among the true k, or if
-//! its distance is at most that of the k-th times (1 + 1e-5): with ties the distance decides, not the id. The distance is
-//! that of the file for the ids that the file has; beyond the file's last neighbour it is recomputed in f64 from the data
-//! set, never taken from the returned score, which a quantised index may have got wrong. A row returned twice counts once.
+//! recall@k = correct rows among those returned / min(k, true neighbours). A returned row is
+//! correct if it is among the true k, or if its distance is at most that of the k-th times (1 +
+//! 1e-5): with ties the distance decides, not the id. The distance is that of the file for the ids
+//! that the file has; beyond the file's last neighbour it is recomputed in f64 from the data set,
+//! never taken from the returned score, which a quantised index may have got wrong. A row returned
+//! twice counts once.
 //!
-//! A reply with a row nearer than the first of the true neighbours proves the truth wrong: it has no recall then.
+//! A reply with a row nearer than the first of the true neighbours proves the truth wrong: it has
+//! no recall then.
 
 use super::{
     OperationError, TRUTH_WRONG,
@@ -17,7 +20,8 @@ use crate::dataset::Dataset;
 const TIE: f64 = 1e-5;
 /// By how much a computed distance must be below another one to be nearer, relative to the norms.
 const NEARER: f64 = 1e-5;
-/// By how much a score must be below a distance of the file to be nearer, relative to it and to the norm of the query: both are f32.
+/// By how much a score must be below a distance of the file to be nearer, relative to it and to the
+/// norm of the query: both are f32.
 const NEARER_SCORE: (f64, f64) = (2e-3, 2e-5);
 
 /// The true neighbours for one limit.
@@ -55,24 +59,54 @@ impl Recall {
     ///
     /// # Errors
     /// The truth is not that of `metric`: a distance of it is not what the rows say.
-    pub(super) fn new(dataset: &dyn Dataset, metric: &str, limit: usize) -> Result<Result<Self, String>, OperationError> {
-        let Some(truth) = dataset.truth() else { return Ok(Err("its data set has no `truth`".to_owned())) };
+    pub(super) fn new(
+        dataset: &dyn Dataset,
+        metric: &str,
+        limit: usize,
+    ) -> Result<Result<Self, String>, OperationError> {
+        let Some(truth) = dataset.truth() else {
+            return Ok(Err("its data set has no `truth`".to_owned()));
+        };
         let Some(metric) = Metric::named(metric) else {
-            return Ok(Err(format!("recall is known for the metrics L2, IP and COSINE, and its collection has {metric:?}")));
+            return Ok(Err(format!(
+                "recall is known for the metrics L2, IP and COSINE, and its collection has \
+                 {metric:?}"
+            )));
         };
         if limit > truth.k {
-            return Ok(Err(format!("its limit is {limit}, and the truth of its data set has {} neighbours of each query", truth.k)));
+            return Ok(Err(format!(
+                "its limit is {limit}, and the truth of its data set has {} neighbours of each \
+                 query",
+                truth.k
+            )));
         }
         let sign = truth::check(dataset, truth, metric)?;
-        let queries = (0..truth.ids.len() / truth.k).map(|query| Neighbours::new(dataset, (metric, sign), query, limit)).collect();
-        Ok(Ok(Self { metric, sign, queries }))
+        let queries = (0..truth.ids.len() / truth.k)
+            .map(|query| Neighbours::new(dataset, (metric, sign), query, limit))
+            .collect();
+        Ok(Ok(Self {
+            metric,
+            sign,
+            queries,
+        }))
     }
 
-    /// Mean recall over the queries of one request; NaN where none of them has neighbours, [`TRUTH_WRONG`] where one proves it wrong.
-    pub(super) fn of_request<'a>(&self, dataset: &dyn Dataset, answers: impl Iterator<Item = Answer<'a>>) -> f32 {
+    /// Mean recall over the queries of one request; NaN where none of them has neighbours,
+    /// [`TRUTH_WRONG`] where one proves it wrong.
+    pub(super) fn of_request<'a>(
+        &self,
+        dataset: &dyn Dataset,
+        answers: impl Iterator<Item = Answer<'a>>,
+    ) -> f32 {
         let (mut sum, mut count) = (0.0, 0_u32);
         for answer in answers {
-            let Some(neighbours) = self.queries.get(answer.query as usize).filter(|neighbours| neighbours.wanted > 0) else { continue };
+            let Some(neighbours) = self
+                .queries
+                .get(answer.query as usize)
+                .filter(|neighbours| neighbours.wanted > 0)
+            else {
+                continue;
+            };
             match self.correct(dataset, neighbours, answer) {
                 Some(correct) => sum += correct as f64 / neighbours.wanted as f64,
                 None => return TRUTH_WRONG,
@@ -82,10 +116,17 @@ impl Recall {
         (sum / f64::from(count)) as f32
     }
 
-    /// Distinct correct rows, at most as many as are wanted; None where one is nearer than the first of the true neighbours.
+    /// Distinct correct rows, at most as many as are wanted; None where one is nearer than the
+    /// first of the true neighbours.
     ///
-    /// Rows are read only where ties may lie beyond the file's last neighbour, and to look at the first of a reply, its nearest.
-    fn correct(&self, dataset: &dyn Dataset, neighbours: &Neighbours, answer: Answer<'_>) -> Option<usize> {
+    /// Rows are read only where ties may lie beyond the file's last neighbour, and to look at the
+    /// first of a reply, its nearest.
+    fn correct(
+        &self,
+        dataset: &dyn Dataset,
+        neighbours: &Neighbours,
+        answer: Answer<'_>,
+    ) -> Option<usize> {
         let query = answer.query as usize;
         let mut first: Option<Option<Between>> = None;
         let mut correct = Vec::with_capacity(answer.ids.len());
@@ -97,12 +138,26 @@ impl Recall {
             if at > 0 && neighbours.open_end.is_none() {
                 continue;
             }
-            let Some(found) = between(dataset, query, *id) else { continue };
-            let known = || between(dataset, query, *dataset.truth()?.neighbours(query).0.first()?);
-            if first.get_or_insert_with(known).is_some_and(|first| self.is_nearer(&found, &first)) {
+            let Some(found) = between(dataset, query, *id) else {
+                continue;
+            };
+            let known = || {
+                between(
+                    dataset,
+                    query,
+                    *dataset.truth()?.neighbours(query).0.first()?,
+                )
+            };
+            if first
+                .get_or_insert_with(known)
+                .is_some_and(|first| self.is_nearer(&found, &first))
+            {
                 return None;
             }
-            if neighbours.open_end.is_some_and(|most| self.metric.distance(&found) <= most) {
+            if neighbours
+                .open_end
+                .is_some_and(|most| self.metric.distance(&found) <= most)
+            {
                 correct.push(*id);
             }
         }
@@ -119,10 +174,17 @@ impl Recall {
         self.metric.distance(found) < self.metric.distance(than) - NEARER * scale
     }
 
-    /// Whether the server says so of a row that the data set does not have: its word counts where it is right about the neighbours that both
-    /// know, since a quantised index is not.
-    fn says_nearer(&self, dataset: &dyn Dataset, neighbours: &Neighbours, answer: Answer<'_>) -> bool {
-        let (Some(first), Some(truth)) = (neighbours.first, dataset.truth()) else { return false };
+    /// Whether the server says so of a row that the data set does not have: its word counts where
+    /// it is right about the neighbours that both know, since a quantised index is not.
+    fn says_nearer(
+        &self,
+        dataset: &dyn Dataset,
+        neighbours: &Neighbours,
+        answer: Answer<'_>,
+    ) -> bool {
+        let (Some(first), Some(truth)) = (neighbours.first, dataset.truth()) else {
+            return false;
+        };
         let query = dataset.query(answer.query);
         let scale = self.metric.scale(&Between::new(query, query));
         let tolerance = |distance: f64| NEARER_SCORE.0 * distance.abs() + NEARER_SCORE.1 * scale;
@@ -132,11 +194,17 @@ impl Recall {
             let found = self.metric.of_score(*score);
             match ids.iter().position(|known| known == id) {
                 Some(at) => {
-                    let written = distances.get(at).map(|written| self.sign * f64::from(*written));
-                    let same = written.is_some_and(|written| (found - written).abs() <= tolerance(written));
+                    let written = distances
+                        .get(at)
+                        .map(|written| self.sign * f64::from(*written));
+                    let same = written
+                        .is_some_and(|written| (found - written).abs() <= tolerance(written));
                     is_exact = Some(same && is_exact.unwrap_or(true));
                 }
-                None => is_nearer |= found < first - tolerance(first) && truth::row(dataset, *id).is_none(),
+                None => {
+                    is_nearer |=
+                        found < first - tolerance(first) && truth::row(dataset, *id).is_none()
+                }
             }
         }
         is_exact == Some(true) && is_nearer
@@ -144,20 +212,44 @@ impl Recall {
 }
 
 impl Neighbours {
-    fn new(dataset: &dyn Dataset, (metric, sign): (Metric, f64), query: usize, limit: usize) -> Self {
-        let Some(truth) = dataset.truth() else { return Self { wanted: 0, ids: Vec::new(), open_end: None, first: None } };
+    fn new(
+        dataset: &dyn Dataset,
+        (metric, sign): (Metric, f64),
+        query: usize,
+        limit: usize,
+    ) -> Self {
+        let Some(truth) = dataset.truth() else {
+            return Self {
+                wanted: 0,
+                ids: Vec::new(),
+                open_end: None,
+                first: None,
+            };
+        };
         let (ids, distances) = truth.neighbours(query);
         let wanted = limit.min(ids.len());
         let distance = |at: usize| match distances.get(at) {
             Some(written) => Some(sign * f64::from(*written)),
             None => between(dataset, query, *ids.get(at)?).map(|found| metric.distance(&found)),
         };
-        let most = wanted.checked_sub(1).and_then(distance).map(|kth| kth + TIE * kth.abs());
-        let near = most.map_or(0, |most| (wanted..ids.len()).take_while(|at| distance(*at).is_some_and(|found| found <= most)).count());
+        let most = wanted
+            .checked_sub(1)
+            .and_then(distance)
+            .map(|kth| kth + TIE * kth.abs());
+        let near = most.map_or(0, |most| {
+            (wanted..ids.len())
+                .take_while(|at| distance(*at).is_some_and(|found| found <= most))
+                .count()
+        });
         let mut correct = ids[..wanted + near].to_vec();
         correct.sort_unstable();
         // A list that ends early has no neighbours beyond its end.
-        Self { wanted, ids: correct, open_end: most.filter(|_| wanted + near == truth.k), first: distance(0) }
+        Self {
+            wanted,
+            ids: correct,
+            open_end: most.filter(|_| wanted + near == truth.k),
+            first: distance(0),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! `operation = "search"`: nearest neighbours of query vectors.
 //!
-//! Everything but the vectors is encoded once, when the operation is built; a request is a copy of that with its vectors
-//! put in place.
+//! Everything but the vectors is encoded once, when the operation is built; a request is a copy of
+//! that with its vectors put in place.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use prost::Message;
 use toml::{Table, Value};
 
 use super::{
-    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError, Replies, RequestKey,
-    Returned, ReturnedIds,
+    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry,
+    OperationError, Replies, RequestKey, Returned, ReturnedIds,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
@@ -34,31 +34,67 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "search",
     summary: "searches the nearest neighbours of query vectors of the data set",
     keys: &[
-        KeyDoc { name: "limit", kind: "number", default: "10", meaning: "neighbours to return per query vector, 1 to 16384" },
-        KeyDoc { name: "nq", kind: "number", default: "1", meaning: "query vectors of one request, 1 to 16384" },
+        KeyDoc {
+            name: "limit",
+            kind: "number",
+            default: "10",
+            meaning: "neighbours to return per query vector, 1 to 16384",
+        },
+        KeyDoc {
+            name: "nq",
+            kind: "number",
+            default: "1",
+            meaning: "query vectors of one request, 1 to 16384",
+        },
         KeyDoc {
             name: "params",
             kind: "table",
             default: "{}",
             meaning: "search parameters of the index, such as { ef = 64 } or { nprobe = 8 }",
         },
-        KeyDoc { name: "filter", kind: "text", default: "none", meaning: "boolean expression over scalar fields, e.g. \"rank < 5000\"" },
-        KeyDoc { name: "output_fields", kind: "list of texts", default: "[]", meaning: "fields that are returned beside id and score" },
+        KeyDoc {
+            name: "filter",
+            kind: "text",
+            default: "none",
+            meaning: "boolean expression over scalar fields, e.g. \"rank < 5000\"",
+        },
+        KeyDoc {
+            name: "output_fields",
+            kind: "list of texts",
+            default: "[]",
+            meaning: "fields that are returned beside id and score",
+        },
         KeyDoc {
             name: "consistency",
             kind: "Strong, Session, Bounded, Eventually",
             default: "the collection's",
-            meaning: "what a search waits for; Session does not track writes of this process and waits for nothing",
+            meaning: "what a search waits for; Session does not track writes of this process and \
+                      waits for nothing",
         },
-        KeyDoc { name: "round_decimal", kind: "number", default: "-1", meaning: "decimals that scores are rounded to, 0 to 6, -1 for all" },
+        KeyDoc {
+            name: "round_decimal",
+            kind: "number",
+            default: "-1",
+            meaning: "decimals that scores are rounded to, 0 to 6, -1 for all",
+        },
         KeyDoc {
             name: "ignore_growing",
             kind: "true or false",
             default: "false",
             meaning: "leaves out rows that are not in sealed segments yet",
         },
-        KeyDoc { name: "group_by_field", kind: "text", default: "none", meaning: "returns the best row of each value of this field" },
-        KeyDoc { name: "partitions", kind: "list of texts", default: "all", meaning: "partitions to search in" },
+        KeyDoc {
+            name: "group_by_field",
+            kind: "text",
+            default: "none",
+            meaning: "returns the best row of each value of this field",
+        },
+        KeyDoc {
+            name: "partitions",
+            kind: "list of texts",
+            default: "all",
+            meaning: "partitions to search in",
+        },
     ],
     build,
 };
@@ -154,7 +190,11 @@ impl Operation for Search {
 
     fn replies(&self) -> Option<Replies> {
         let vectors = self.template.vectors.len() as u64;
-        Some(Replies { vectors, full_rows: Some(vectors * self.limit), never_empty: false })
+        Some(Replies {
+            vectors,
+            full_rows: Some(vectors * self.limit),
+            never_empty: false,
+        })
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
@@ -163,7 +203,10 @@ impl Operation for Search {
             let query = self.dataset.query(index);
             body[*at..*at + query.len()].copy_from_slice(query);
         }
-        Ok(Call { method: &methods::SEARCH, body: Bytes::from(body) })
+        Ok(Call {
+            method: &methods::SEARCH,
+            body: Bytes::from(body),
+        })
     }
 
     fn no_recall(&self) -> Option<&str> {
@@ -175,19 +218,29 @@ impl Operation for Search {
     }
 
     fn finish(&self, key: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
-        let reply = SearchReply::decode(body.clone()).map_err(|error| CallFailure::new(CallError::BadReply, &error.to_string()))?;
+        let reply = SearchReply::decode(body.clone())
+            .map_err(|error| CallFailure::new(CallError::BadReply, &error.to_string()))?;
         check_status(reply.status.as_ref())?;
         let hits = reply.results.unwrap_or_default();
         let ids = match hits.ids.and_then(|ids| ids.id_field) {
             Some(IdField::IntId(ids)) => ids.data,
-            Some(IdField::StrId(ids)) => return Ok(Finished { rows: saturated(ids.data.len()), recall: f32::NAN }),
+            Some(IdField::StrId(ids)) => {
+                return Ok(Finished {
+                    rows: saturated(ids.data.len()),
+                    recall: f32::NAN,
+                });
+            }
             None => Vec::new(),
         };
         let recall = match &self.recall {
             Err(_) => f32::NAN,
             Ok(recall) => {
                 let answers = per_query(&ids, &hits.topks, self.template.vectors.len())?;
-                let scores = if self.scores_matter() { scores(body, ids.len()) } else { Vec::new() };
+                let scores = if self.scores_matter() {
+                    scores(body, ids.len())
+                } else {
+                    Vec::new()
+                };
                 let mut begin = 0;
                 let answers = self.queries(key).zip(answers).map(|(query, ids)| {
                     let scores = scores.get(begin..begin + ids.len()).unwrap_or_default();
@@ -197,41 +250,68 @@ impl Operation for Search {
                 recall.of_request(&*self.dataset, answers)
             }
         };
-        Ok(Finished { rows: saturated(ids.len()), recall })
+        Ok(Finished {
+            rows: saturated(ids.len()),
+            recall,
+        })
     }
 
     fn returned(&self, body: Bytes) -> Option<Returned> {
         if !self.keep_ids {
             return None;
         }
-        let hits = ReturnedReply::decode(body).ok()?.results.unwrap_or_default();
+        let hits = ReturnedReply::decode(body)
+            .ok()?
+            .results
+            .unwrap_or_default();
         let ids = match hits.ids.and_then(|ids| ids.id_field) {
             Some(IdField::IntId(ids)) => ReturnedIds::Numbers(ids.data),
             Some(IdField::StrId(ids)) => ReturnedIds::Texts(ids.data),
             None => ReturnedIds::default(),
         };
         let several = self.template.vectors.len() > 1;
-        let counts = hits.topks.iter().filter(|_| several).map(|count| u32::try_from(*count).unwrap_or_default());
-        Some(Returned { ids, scores: hits.scores, per_query: counts.collect() })
+        let counts = hits
+            .topks
+            .iter()
+            .filter(|_| several)
+            .map(|count| u32::try_from(*count).unwrap_or_default());
+        Some(Returned {
+            ids,
+            scores: hits.scores,
+            per_query: counts.collect(),
+        })
     }
 }
 
 impl Search {
-    /// Whether the truth is one of rows that the data set does not have, so that only scores tell whether a row is nearer.
+    /// Whether the truth is one of rows that the data set does not have, so that only scores tell
+    /// whether a row is nearer.
     fn scores_matter(&self) -> bool {
         self.exact_scores && (self.dataset.rows() == 0 || self.reused)
     }
 
     /// The query vectors of a request: each once, pass after pass.
     fn queries(&self, key: RequestKey) -> impl Iterator<Item = u64> {
-        key.queries.queries(key.seq, self.template.vectors.len() as u64, self.dataset.queries())
+        key.queries.queries(
+            key.seq,
+            self.template.vectors.len() as u64,
+            self.dataset.queries(),
+        )
     }
 }
 
 /// The scores of `rows` rows; none where there are not as many.
 fn scores(body: Bytes, rows: usize) -> Vec<f32> {
-    let found = ScoredReply::decode(body).ok().and_then(|reply| reply.results).unwrap_or_default().scores;
-    if found.len() == rows { found } else { Vec::new() }
+    let found = ScoredReply::decode(body)
+        .ok()
+        .and_then(|reply| reply.results)
+        .unwrap_or_default()
+        .scores;
+    if found.len() == rows {
+        found
+    } else {
+        Vec::new()
+    }
 }
 
 fn saturated(rows: usize) -> u32 {
@@ -242,12 +322,17 @@ fn saturated(rows: usize) -> u32 {
 fn per_query<'a>(ids: &'a [i64], topks: &[i64], nq: usize) -> Result<Vec<&'a [i64]>, CallFailure> {
     // A server that leaves the counts out can only be understood with one query.
     if topks.is_empty() && (nq == 1 || ids.is_empty()) {
-        return Ok(std::iter::once(ids).chain(std::iter::repeat(&[][..])).take(nq).collect());
+        return Ok(std::iter::once(ids)
+            .chain(std::iter::repeat(&[][..]))
+            .take(nq)
+            .collect());
     }
     let mut left = ids;
     let mut parts = Vec::with_capacity(nq);
     for count in topks {
-        let part = usize::try_from(*count).ok().and_then(|count| left.split_at_checked(count));
+        let part = usize::try_from(*count)
+            .ok()
+            .and_then(|count| left.split_at_checked(count));
         let Some((part, rest)) = part else { break };
         parts.push(part);
         left = rest;
@@ -255,7 +340,11 @@ fn per_query<'a>(ids: &'a [i64], topks: &[i64], nq: usize) -> Result<Vec<&'a [i6
     if parts.len() == nq && topks.len() == nq && left.is_empty() {
         return Ok(parts);
     }
-    let text = format!("topks {:?} do not fit {} ids of {nq} queries", &topks[..topks.len().min(10)], ids.len());
+    let text = format!(
+        "topks {:?} do not fit {} ids of {nq} queries",
+        &topks[..topks.len().min(10)],
+        ids.len()
+    );
     Err(CallFailure::new(CallError::BadReply, &text))
 }
 
@@ -264,12 +353,19 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let keys = read_keys(Keys::new(context.keys, ENTRY.keys)?)?;
     check_search_params(&shape.index, &keys.params, keys.limit)?;
     let Some(dataset) = context.dataset.filter(|dataset| dataset.queries() > 0) else {
-        return refuse("", "has no query vectors: give its collection a data set with queries (`data`)");
+        return refuse(
+            "",
+            "has no query vectors: give its collection a data set with queries (`data`)",
+        );
     };
     if shape.dim != dataset.dim() {
         return refuse(
             "",
-            format!("has query vectors of dimension {}, its collection has {}: use another data set", dataset.dim(), shape.dim),
+            format!(
+                "has query vectors of dimension {}, its collection has {}: use another data set",
+                dataset.dim(),
+                shape.dim
+            ),
         );
     }
     let template = Template::new(shape, &keys)?;
@@ -291,16 +387,23 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
 
 /// Why not every row is a candidate, so that the truth of the data set is not that of the request.
 fn not_all_rows(keys: &SearchKeys) -> Option<String> {
-    let ranged = ["radius", "range_filter"].into_iter().find(|key| keys.params.contains_key(*key));
+    let ranged = ["radius", "range_filter"]
+        .into_iter()
+        .find(|key| keys.params.contains_key(*key));
     let given = [
         ("`filter`", !keys.filter.is_empty()),
         ("`partitions`", !keys.partitions.is_empty()),
         ("`group_by_field`", keys.group_by_field.is_some()),
         ("`ignore_growing`", keys.ignore_growing),
     ];
-    let key = given.into_iter().find(|(_, given)| *given).map(|(key, _)| key.to_owned());
+    let key = given
+        .into_iter()
+        .find(|(_, given)| *given)
+        .map(|(key, _)| key.to_owned());
     let key = key.or_else(|| ranged.map(|key| format!("`{key}` among its params")));
-    key.map(|key| format!("it has {key}, and the truth of its data set is that of a search among all rows"))
+    key.map(|key| {
+        format!("it has {key}, and the truth of its data set is that of a search among all rows")
+    })
 }
 
 fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {
@@ -310,7 +413,11 @@ fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {
         params: keys.table("params")?,
         filter: keys.text("filter")?.unwrap_or_default(),
         output_fields: keys.texts("output_fields")?,
-        consistency: keys.text("consistency")?.as_deref().map(Consistency::named).transpose()?,
+        consistency: keys
+            .text("consistency")?
+            .as_deref()
+            .map(Consistency::named)
+            .transpose()?,
         round_decimal: keys.number("round_decimal", -1..=6)?.unwrap_or(-1),
         ignore_growing: keys.flag("ignore_growing")?.unwrap_or(false),
         group_by_field: keys.text("group_by_field")?,
@@ -325,7 +432,11 @@ impl Template {
         if keys.nq > largest {
             return refuse(
                 "nq",
-                format!("is {}, whose request may exceed the 64 MiB that Milvus takes: allowed is 1 to {largest} here", keys.nq),
+                format!(
+                    "is {}, whose request may exceed the 64 MiB that Milvus takes: allowed is 1 \
+                     to {largest} here",
+                    keys.nq
+                ),
             );
         }
         let zeros = vec![0; row];
@@ -340,15 +451,25 @@ impl Template {
             dsl: request.dsl.clone(),
             ..SearchRequest::default()
         };
-        let group_end = before.encoded_len() + 1 + prost::length_delimiter_len(group.len()) + group.len();
-        let vectors = (0..keys.nq).map(|index| group_end - (keys.nq - index) * value + value - row).collect();
-        let body = SearchRequest { placeholder_group: group.clone(), ..request }.encode_to_vec();
+        let group_end =
+            before.encoded_len() + 1 + prost::length_delimiter_len(group.len()) + group.len();
+        let vectors = (0..keys.nq)
+            .map(|index| group_end - (keys.nq - index) * value + value - row)
+            .collect();
+        let body = SearchRequest {
+            placeholder_group: group.clone(),
+            ..request
+        }
+        .encode_to_vec();
         Ok(Self { body, vectors })
     }
 }
 
 /// The request without its vectors.
-fn search_request(shape: &CollectionShape, keys: &SearchKeys) -> Result<SearchRequest, OperationError> {
+fn search_request(
+    shape: &CollectionShape,
+    keys: &SearchKeys,
+) -> Result<SearchRequest, OperationError> {
     let read = ReadConsistency::new(keys.consistency);
     let mut search_params = vec![
         ("anns_field", shape.vector_field.clone()),
@@ -373,7 +494,13 @@ fn search_request(shape: &CollectionShape, keys: &SearchKeys) -> Result<SearchRe
         dsl: keys.filter.clone(),
         dsl_type: DslType::BoolExprV1 as i32,
         output_fields: keys.output_fields.clone(),
-        search_params: search_params.into_iter().map(|(key, value)| KeyValuePair { key: key.into(), value }).collect(),
+        search_params: search_params
+            .into_iter()
+            .map(|(key, value)| KeyValuePair {
+                key: key.into(),
+                value,
+            })
+            .collect(),
         guarantee_timestamp: read.guarantee_timestamp,
         nq: keys.nq as i64,
         consistency_level: read.level,
@@ -390,9 +517,13 @@ fn json_params(params: &Table) -> Result<String, OperationError> {
         _ => true,
     };
     if let Some((key, value)) = params.iter().find(|(_, value)| unfit(value)) {
-        return refuse(&format!("params.{key}"), format!("is {value}, allowed is a number, a text, true or false"));
+        return refuse(
+            &format!("params.{key}"),
+            format!("is {value}, allowed is a number, a text, true or false"),
+        );
     }
-    serde_json::to_string(params).or_else(|error| refuse("params", format!("can't be written as JSON: {error}")))
+    serde_json::to_string(params)
+        .or_else(|error| refuse("params", format!("can't be written as JSON: {error}")))
 }
 
 #[cfg(test)]

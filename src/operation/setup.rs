@@ -6,16 +6,21 @@ use prost::Message;
 
 use super::{CollectionShape, IndexShape, draw::text_hash, fields::data_type};
 use crate::milvus::proto::{
-    CollectionSchema, CreateAliasRequest, CreateCollectionRequest, CreateIndexRequest, DataType, DescribeIndexRequest, DropAliasRequest,
-    DropCollectionRequest, FieldSchema, FlushRequest, GetFlushStateRequest, GetLoadStateRequest, KeyValuePair, LoadCollectionRequest,
-    QueryRequest, ReleaseCollectionRequest,
+    CollectionSchema, CreateAliasRequest, CreateCollectionRequest, CreateIndexRequest, DataType,
+    DescribeIndexRequest, DropAliasRequest, DropCollectionRequest, FieldSchema, FlushRequest,
+    GetFlushStateRequest, GetLoadStateRequest, KeyValuePair, LoadCollectionRequest, QueryRequest,
+    ReleaseCollectionRequest,
 };
 
 /// Creates the collection, `description` (see [`super::mark`]) in its schema.
 #[must_use]
 pub fn create_collection(shape: &CollectionShape, description: &str) -> CreateCollectionRequest {
-    let id =
-        FieldSchema { name: shape.id_field.clone(), is_primary_key: true, data_type: DataType::Int64 as i32, ..FieldSchema::default() };
+    let id = FieldSchema {
+        name: shape.id_field.clone(),
+        is_primary_key: true,
+        data_type: DataType::Int64 as i32,
+        ..FieldSchema::default()
+    };
     let vector = FieldSchema {
         name: shape.vector_field.clone(),
         data_type: DataType::FloatVector as i32,
@@ -25,7 +30,11 @@ pub fn create_collection(shape: &CollectionShape, description: &str) -> CreateCo
     let scalars = shape.fields.iter().map(|field| FieldSchema {
         name: field.name.clone(),
         data_type: data_type(field.scalar_type) as i32,
-        type_params: field.max_length.map(|length| pair("max_length", length)).into_iter().collect(),
+        type_params: field
+            .max_length
+            .map(|length| pair("max_length", length))
+            .into_iter()
+            .collect(),
         ..FieldSchema::default()
     });
     let schema = CollectionSchema {
@@ -48,12 +57,27 @@ pub fn create_collection(shape: &CollectionShape, description: &str) -> CreateCo
 /// Creates every index: that of the vectors first, then those of scalar fields.
 #[must_use]
 pub fn create_indexes(shape: &CollectionShape) -> Vec<CreateIndexRequest> {
-    let scalars = shape.fields.iter().filter_map(|field| Some((field.name.as_str(), field.index.as_ref()?, None)));
-    let vector = (shape.vector_field.as_str(), &shape.index, Some(shape.metric.as_str()));
-    std::iter::once(vector).chain(scalars).map(|(field, index, metric)| create_index(shape, field, index, metric)).collect()
+    let scalars = shape
+        .fields
+        .iter()
+        .filter_map(|field| Some((field.name.as_str(), field.index.as_ref()?, None)));
+    let vector = (
+        shape.vector_field.as_str(),
+        &shape.index,
+        Some(shape.metric.as_str()),
+    );
+    std::iter::once(vector)
+        .chain(scalars)
+        .map(|(field, index, metric)| create_index(shape, field, index, metric))
+        .collect()
 }
 
-fn create_index(shape: &CollectionShape, field: &str, index: &IndexShape, metric: Option<&str>) -> CreateIndexRequest {
+fn create_index(
+    shape: &CollectionShape,
+    field: &str,
+    index: &IndexShape,
+    metric: Option<&str>,
+) -> CreateIndexRequest {
     let mut extra_params = vec![pair("index_type", &index.index_type)];
     extra_params.extend(metric.map(|metric| pair("metric_type", metric)));
     // As separate pairs, not as one JSON text: both work, and here every value is a text already.
@@ -92,43 +116,72 @@ pub fn load_collection(shape: &CollectionShape) -> LoadCollectionRequest {
 /// Asks whether the collection is loaded.
 #[must_use]
 pub fn load_state(shape: &CollectionShape) -> GetLoadStateRequest {
-    GetLoadStateRequest { db_name: shape.database.clone(), collection_name: shape.name.clone(), ..GetLoadStateRequest::default() }
+    GetLoadStateRequest {
+        db_name: shape.database.clone(),
+        collection_name: shape.name.clone(),
+        ..GetLoadStateRequest::default()
+    }
 }
 
 /// Releases the collection.
 #[must_use]
 pub fn release_collection(shape: &CollectionShape) -> ReleaseCollectionRequest {
-    ReleaseCollectionRequest { db_name: shape.database.clone(), collection_name: shape.name.clone() }
+    ReleaseCollectionRequest {
+        db_name: shape.database.clone(),
+        collection_name: shape.name.clone(),
+    }
 }
 
 /// Drops the collection.
 #[must_use]
 pub fn drop_collection(shape: &CollectionShape) -> DropCollectionRequest {
-    DropCollectionRequest { db_name: shape.database.clone(), collection_name: shape.name.clone() }
+    DropCollectionRequest {
+        db_name: shape.database.clone(),
+        collection_name: shape.name.clone(),
+    }
 }
 
 /// Gives the collection another name beside its own.
 #[must_use]
 pub fn create_alias(database: &str, collection: &str, alias: &str) -> CreateAliasRequest {
-    CreateAliasRequest { db_name: database.to_owned(), collection_name: collection.to_owned(), alias: alias.to_owned() }
+    CreateAliasRequest {
+        db_name: database.to_owned(),
+        collection_name: collection.to_owned(),
+        alias: alias.to_owned(),
+    }
 }
 
 /// Takes it away again.
 #[must_use]
 pub fn drop_alias(database: &str, alias: &str) -> DropAliasRequest {
-    DropAliasRequest { db_name: database.to_owned(), alias: alias.to_owned() }
+    DropAliasRequest {
+        db_name: database.to_owned(),
+        alias: alias.to_owned(),
+    }
 }
 
 /// Seals what was inserted; [`flush_state`] says when it is on disk.
 #[must_use]
 pub fn flush(shape: &CollectionShape) -> FlushRequest {
-    FlushRequest { db_name: shape.database.clone(), collection_names: vec![shape.name.clone()] }
+    FlushRequest {
+        db_name: shape.database.clone(),
+        collection_names: vec![shape.name.clone()],
+    }
 }
 
 /// Asks whether the segments of a [`flush`] are on disk; both figures come from its reply.
 #[must_use]
-pub fn flush_state(shape: &CollectionShape, segment_ids: Vec<i64>, flush_ts: u64) -> GetFlushStateRequest {
-    GetFlushStateRequest { segment_ids, flush_ts, db_name: shape.database.clone(), collection_name: shape.name.clone() }
+pub fn flush_state(
+    shape: &CollectionShape,
+    segment_ids: Vec<i64>,
+    flush_ts: u64,
+) -> GetFlushStateRequest {
+    GetFlushStateRequest {
+        segment_ids,
+        flush_ts,
+        db_name: shape.database.clone(),
+        collection_name: shape.name.clone(),
+    }
 }
 
 /// Counts the rows with everything that was written before: `count(*)`, Strong.
@@ -142,8 +195,9 @@ pub fn count_rows(shape: &CollectionShape) -> QueryRequest {
     }
 }
 
-/// 16 hex digits over everything that decides what a collection holds: schema, index, consistency, rows. `data` is
-/// [`crate::dataset::identity`] and the number of rows that are inserted. Name, database and replicas take no part.
+/// 16 hex digits over everything that decides what a collection holds: schema, index, consistency,
+/// rows. `data` is [`crate::dataset::identity`] and the number of rows that are inserted. Name,
+/// database and replicas take no part.
 #[must_use]
 pub fn fingerprint(shape: &CollectionShape, data: &str) -> String {
     let index = |index: &IndexShape| format!("{} {:?}", index.index_type, index.params);
@@ -171,7 +225,10 @@ pub fn fingerprint(shape: &CollectionShape, data: &str) -> String {
 }
 
 fn pair(key: &str, value: impl ToString) -> KeyValuePair {
-    KeyValuePair { key: key.to_owned(), value: value.to_string() }
+    KeyValuePair {
+        key: key.to_owned(),
+        value: value.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,10 @@ impl Dataset for Vectors {
     fn read_rows(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), DatasetError> {
         let dim = u64::from(self.dim);
         let range = (first * dim) as usize..((first + count) * dim) as usize;
-        let rows = self.rows.get(range).ok_or_else(|| DatasetError(format!("no row {first}")))?;
+        let rows = self
+            .rows
+            .get(range)
+            .ok_or_else(|| DatasetError(format!("no row {first}")))?;
         out.extend(little_endian(rows));
         Ok(())
     }
@@ -44,12 +47,20 @@ impl Dataset for Vectors {
 }
 
 pub(super) fn little_endian(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 /// Seven rows (0, 1), (2, 3), ... and three queries (0.5, 0), (1.5, 0), (2.5, 0).
 pub(super) fn seven_rows() -> Vectors {
-    Vectors { dim: 2, rows: (0_u8..14).map(f32::from).collect(), queries: little_endian(&[0.5, 0.0, 1.5, 0.0, 2.5, 0.0]), truth: None }
+    Vectors {
+        dim: 2,
+        rows: (0_u8..14).map(f32::from).collect(),
+        queries: little_endian(&[0.5, 0.0, 1.5, 0.0, 2.5, 0.0]),
+        truth: None,
+    }
 }
 
 pub(super) fn shape() -> CollectionShape {
@@ -62,13 +73,17 @@ pub(super) fn shape() -> CollectionShape {
         metric: "L2".into(),
         consistency: Consistency::Bounded,
         fields: Vec::new(),
-        index: IndexShape { index_type: "HNSW".into(), params: [("M".into(), "16".into())].into() },
+        index: IndexShape {
+            index_type: "HNSW".into(),
+            params: [("M".into(), "16".into())].into(),
+        },
         shards: 1,
         replicas: 1,
     }
 }
 
-/// A workload with the keys of `text` on [`shape`] and `dataset`, of whose rows `initial_rows` are in.
+/// A workload with the keys of `text` on [`shape`] and `dataset`, of whose rows `initial_rows` are
+/// in.
 pub(super) fn context(text: &str, dataset: Vectors, initial_rows: u64) -> OperationContext {
     OperationContext {
         workload: "w".into(),
@@ -83,14 +98,27 @@ pub(super) fn context(text: &str, dataset: Vectors, initial_rows: u64) -> Operat
 }
 
 pub(super) fn key(hash: u64, seq: u64) -> RequestKey {
-    RequestKey { hash, seq, ..RequestKey::default() }
+    RequestKey {
+        hash,
+        seq,
+        ..RequestKey::default()
+    }
 }
 
 /// Building must fail at `key` with a message that holds `word`.
-pub(super) fn check_refused(entry: &OperationEntry, context: OperationContext, key: &str, word: &str) {
+pub(super) fn check_refused(
+    entry: &OperationEntry,
+    context: OperationContext,
+    key: &str,
+    word: &str,
+) {
     let error = (entry.build)(context).expect_err("refused");
     assert_eq!(error.key, key, "{}", error.message);
-    assert!(error.message.contains(word), "{word:?} is not in: {}", error.message);
+    assert!(
+        error.message.contains(word),
+        "{word:?} is not in: {}",
+        error.message
+    );
 }
 
 #[test]
@@ -104,13 +132,24 @@ fn operations_and_their_keys_have_names_of_their_own() {
     unique(OPERATIONS.iter().map(|entry| entry.name).collect());
     for entry in OPERATIONS {
         unique(entry.keys.iter().map(|doc| doc.name).collect());
-        assert!(!entry.summary.is_empty() && entry.keys.iter().all(|doc| !doc.kind.is_empty() && !doc.meaning.is_empty()));
+        assert!(
+            !entry.summary.is_empty()
+                && entry
+                    .keys
+                    .iter()
+                    .all(|doc| !doc.kind.is_empty() && !doc.meaning.is_empty())
+        );
     }
 }
 
 #[test]
 fn every_operation_refuses_a_key_that_it_does_not_know() {
     for entry in OPERATIONS {
-        check_refused(entry, context("zzz = 1", seven_rows(), 3), "zzz", "is not a key of this operation");
+        check_refused(
+            entry,
+            context("zzz = 1", seven_rows(), 3),
+            "zzz",
+            "is not a key of this operation",
+        );
     }
 }

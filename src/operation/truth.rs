@@ -1,12 +1,13 @@
-//! Whether the true neighbours of a data set are those of a metric: their distances are computed again from the rows, in f64, for some
-//! neighbours of every query.
+//! Whether the true neighbours of a data set are those of a metric: their distances are computed
+//! again from the rows, in f64, for some neighbours of every query.
 //!
 //! What needs no metric (ids in range, none twice, an order) the data set has checked itself.
 
 use super::{OperationError, TRUTH_KEY, draw, keys::refuse};
 use crate::dataset::{Dataset, Truth};
 
-/// By how much a distance may differ from the file's: relative to it, and to the norms of the vectors. f32 arithmetic of whoever made it.
+/// By how much a distance may differ from the file's: relative to it, and to the norms of the
+/// vectors. f32 arithmetic of whoever made it.
 const TOLERANCE: (f64, f64) = (1e-3, 1e-5);
 /// Queries up to which three neighbours of each are computed again; of more of them one is.
 const MANY_QUERIES: usize = 20_000;
@@ -22,7 +23,9 @@ pub(super) enum Metric {
 /// What distances of a file may be, with the metric that they are of.
 static FORMS: [(&str, Form); 6] = [
     ("squared Euclidean distances (L2)", |found| found.squares),
-    ("Euclidean distances that are not squared", |found| found.squares.sqrt()),
+    ("Euclidean distances that are not squared", |found| {
+        found.squares.sqrt()
+    }),
     ("1 - cosine", |found| 1.0 - found.cosine),
     ("cosines, which are similarities", |found| found.cosine),
     ("inner products (IP)", |found| found.product),
@@ -44,7 +47,14 @@ pub(super) struct Between {
 
 impl Between {
     pub(super) fn new(a: &[u8], b: &[u8]) -> Self {
-        let values = |bytes: &'_ [u8]| bytes.as_chunks().0.iter().map(|value| f64::from(f32::from_le_bytes(*value))).collect::<Vec<_>>();
+        let values = |bytes: &'_ [u8]| {
+            bytes
+                .as_chunks()
+                .0
+                .iter()
+                .map(|value| f64::from(f32::from_le_bytes(*value)))
+                .collect::<Vec<_>>()
+        };
         let (a, b) = (values(a), values(b));
         let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let (own, other, both) = (product(&a, &a), product(&b, &b), product(&a, &b));
@@ -61,7 +71,9 @@ impl Between {
 
 impl Metric {
     pub(super) fn named(name: &str) -> Option<Self> {
-        [Self::L2, Self::Ip, Self::Cosine].into_iter().find(|metric| metric.name().eq_ignore_ascii_case(name))
+        [Self::L2, Self::Ip, Self::Cosine]
+            .into_iter()
+            .find(|metric| metric.name().eq_ignore_ascii_case(name))
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -90,9 +102,14 @@ impl Metric {
         }
     }
 
-    /// What rounding is relative to: a score of an inner product may be near zero where the vectors are large.
+    /// What rounding is relative to: a score of an inner product may be near zero where the vectors
+    /// are large.
     pub(super) fn scale(self, between: &Between) -> f64 {
-        if self == Self::Cosine { 1.0 } else { between.norms }
+        if self == Self::Cosine {
+            1.0
+        } else {
+            between.norms
+        }
     }
 }
 
@@ -104,33 +121,53 @@ pub(super) fn row(dataset: &dyn Dataset, id: i64) -> Option<Vec<u8>> {
 }
 
 pub(super) fn between(dataset: &dyn Dataset, query: usize, id: i64) -> Option<Between> {
-    Some(Between::new(dataset.query(query as u64), &row(dataset, id)?))
+    Some(Between::new(
+        dataset.query(query as u64),
+        &row(dataset, id)?,
+    ))
 }
 
 fn near(found: f64, expected: f64, scale: f64) -> bool {
     (found - expected).abs() <= TOLERANCE.0 * expected.abs() + TOLERANCE.1 * scale
 }
 
-/// The places of the neighbours of a query that are computed again: the last, because small distances are all rounding, the first, and
-/// one between.
+/// The places of the neighbours of a query that are computed again: the last, because small
+/// distances are all rounding, the first, and one between.
 fn places(query: usize, count: usize, few: bool) -> impl Iterator<Item = usize> {
     let drawn = draw::below(draw::mix(query as u64), count as u64) as usize;
-    let ends = [0, count - 1].into_iter().filter(move |at| few && *at != drawn);
+    let ends = [0, count - 1]
+        .into_iter()
+        .filter(move |at| few && *at != drawn);
     std::iter::once(drawn).chain(ends)
 }
 
-/// Checks every query, and gives the sign with which the file's distances rise: files for inner products hold them as they are, or negated.
+/// Checks every query, and gives the sign with which the file's distances rise: files for inner
+/// products hold them as they are, or negated.
 ///
 /// # Errors
 /// The truth is not that of `metric` and of these rows.
-pub(super) fn check(dataset: &dyn Dataset, truth: &Truth, metric: Metric) -> Result<f64, OperationError> {
+pub(super) fn check(
+    dataset: &dyn Dataset,
+    truth: &Truth,
+    metric: Metric,
+) -> Result<f64, OperationError> {
     let queries = truth.ids.len() / truth.k.max(1);
     if truth.distances.is_empty() {
         return check_order(dataset, truth, metric, queries).map(|()| 1.0);
     }
-    let ends = |query| truth.neighbours(query).1.first().copied().zip(truth.neighbours(query).1.last().copied());
+    let ends = |query| {
+        truth
+            .neighbours(query)
+            .1
+            .first()
+            .copied()
+            .zip(truth.neighbours(query).1.last().copied())
+    };
     let any = |is: fn((f32, f32)) -> bool| (0..queries).filter_map(ends).any(is);
-    let (rises, falls) = (any(|(first, last)| last > first), any(|(first, last)| last < first));
+    let (rises, falls) = (
+        any(|(first, last)| last > first),
+        any(|(first, last)| last < first),
+    );
     let sign = match metric {
         Metric::Ip if falls => -1.0,
         Metric::Ip if !rises => sign_of_product(dataset, truth, queries),
@@ -141,15 +178,33 @@ pub(super) fn check(dataset: &dyn Dataset, truth: &Truth, metric: Metric) -> Res
         let (ids, distances) = truth.neighbours(query);
         for at in places(query, ids.len().max(1), few).filter(|at| *at < ids.len()) {
             // Queries alone: nothing to compute with, so the file is believed.
-            let Some(found) = between(dataset, query, ids[at]) else { continue };
+            let Some(found) = between(dataset, query, ids[at]) else {
+                continue;
+            };
             let (written, expected) = (f64::from(distances[at]), metric.distance(&found));
             if !near(sign * written, expected, metric.scale(&found)) {
-                return misfit(dataset, truth, metric, Misfit { query, at, written, expected: sign * expected });
+                return misfit(
+                    dataset,
+                    truth,
+                    metric,
+                    Misfit {
+                        query,
+                        at,
+                        written,
+                        expected: sign * expected,
+                    },
+                );
             }
         }
     }
     if falls && sign > 0.0 {
-        return refuse(TRUTH_KEY, format!("holds distances that fall, as similarities do: {}", needed(metric)));
+        return refuse(
+            TRUTH_KEY,
+            format!(
+                "holds distances that fall, as similarities do: {}",
+                needed(metric)
+            ),
+        );
     }
     Ok(sign)
 }
@@ -160,7 +215,9 @@ fn sign_of_product(dataset: &dyn Dataset, truth: &Truth, queries: usize) -> f64 
         let (ids, distances) = truth.neighbours(query);
         Some((query, *ids.first()?, f64::from(*distances.first()?)))
     });
-    let Some((query, id, written)) = first else { return 1.0 };
+    let Some((query, id, written)) = first else {
+        return 1.0;
+    };
     match between(dataset, query, id) {
         Some(found) => {
             if near(written, found.product, found.norms) {
@@ -187,15 +244,32 @@ struct Misfit {
     expected: f64,
 }
 
-fn misfit<T>(dataset: &dyn Dataset, truth: &Truth, metric: Metric, misfit: Misfit) -> Result<T, OperationError> {
-    let Misfit { query, at, written, expected } = misfit;
-    let guess = match (begins_at_one(dataset, truth, metric), likely_form(dataset, truth)) {
+fn misfit<T>(
+    dataset: &dyn Dataset,
+    truth: &Truth,
+    metric: Metric,
+    misfit: Misfit,
+) -> Result<T, OperationError> {
+    let Misfit {
+        query,
+        at,
+        written,
+        expected,
+    } = misfit;
+    let guess = match (
+        begins_at_one(dataset, truth, metric),
+        likely_form(dataset, truth),
+    ) {
         (true, _) => "its ids begin at 1, rows are numbered from 0".to_owned(),
         (false, Some(form)) => format!("its distances are {form}; {}", needed(metric)),
-        (false, None) => format!("{}, and it must be made for these rows and queries", needed(metric)),
+        (false, None) => format!(
+            "{}, and it must be made for these rows and queries",
+            needed(metric)
+        ),
     };
     let message = format!(
-        "can't be used: the distance of neighbour {} of query {query} (row {}) is {written}, with the collection's metric {} it would be {expected:.6}: {guess}",
+        "can't be used: the distance of neighbour {} of query {query} (row {}) is {written}, with \
+         the collection's metric {} it would be {expected:.6}: {guess}",
         at + 1,
         truth.neighbours(query).0[at],
         metric.name()
@@ -211,30 +285,61 @@ fn needed(metric: Metric) -> &'static str {
     }
 }
 
-/// Some neighbours of the first queries with what the rows say of them; `less` is subtracted from each id.
-fn sample<'a>(dataset: &'a dyn Dataset, truth: &'a Truth, less: i64) -> impl Iterator<Item = (f64, Between)> + 'a {
+/// Some neighbours of the first queries with what the rows say of them; `less` is subtracted from
+/// each id.
+fn sample<'a>(
+    dataset: &'a dyn Dataset,
+    truth: &'a Truth,
+    less: i64,
+) -> impl Iterator<Item = (f64, Between)> + 'a {
     let queries = (truth.ids.len() / truth.k.max(1)).min(20);
     (0..queries).flat_map(move |query| {
         let (ids, distances) = truth.neighbours(query);
         let last = ids.len().checked_sub(1);
-        let places = [Some(0), last].into_iter().flatten().filter(move |at| Some(*at) <= last);
-        places.filter_map(move |at| Some((f64::from(distances[at]), between(dataset, query, ids[at] - less)?)))
+        let places = [Some(0), last]
+            .into_iter()
+            .flatten()
+            .filter(move |at| Some(*at) <= last);
+        places.filter_map(move |at| {
+            Some((
+                f64::from(distances[at]),
+                between(dataset, query, ids[at] - less)?,
+            ))
+        })
     })
 }
 
 /// What the distances are instead; None where they are nothing known.
 fn likely_form(dataset: &dyn Dataset, truth: &Truth) -> Option<&'static str> {
-    let fits = |form: Form| sample(dataset, truth, 0).all(|(written, found)| near(written, form(&found), found.norms.min(1.0)));
-    FORMS.iter().find(|(_, form)| fits(*form)).map(|(name, _)| *name)
+    let fits = |form: Form| {
+        sample(dataset, truth, 0)
+            .all(|(written, found)| near(written, form(&found), found.norms.min(1.0)))
+    };
+    FORMS
+        .iter()
+        .find(|(_, form)| fits(*form))
+        .map(|(name, _)| *name)
 }
 
 fn begins_at_one(dataset: &dyn Dataset, truth: &Truth, metric: Metric) -> bool {
     let mut known = sample(dataset, truth, 1).peekable();
-    known.peek().is_some() && known.all(|(written, found)| near(written.abs(), metric.distance(&found).abs(), metric.scale(&found)))
+    known.peek().is_some()
+        && known.all(|(written, found)| {
+            near(
+                written.abs(),
+                metric.distance(&found).abs(),
+                metric.scale(&found),
+            )
+        })
 }
 
 /// Ids without distances: the rows have to be in the order of theirs.
-fn check_order(dataset: &dyn Dataset, truth: &Truth, metric: Metric, queries: usize) -> Result<(), OperationError> {
+fn check_order(
+    dataset: &dyn Dataset,
+    truth: &Truth,
+    metric: Metric,
+    queries: usize,
+) -> Result<(), OperationError> {
     for query in 0..queries {
         let (ids, _) = truth.neighbours(query);
         if ids.is_empty() {
@@ -242,16 +347,22 @@ fn check_order(dataset: &dyn Dataset, truth: &Truth, metric: Metric, queries: us
         }
         let mut places: Vec<usize> = places(query, ids.len(), true).collect();
         places.sort_unstable();
-        let known = places.iter().filter_map(|at| Some((*at, between(dataset, query, ids[*at])?)));
-        let known: Vec<(usize, f64, f64)> = known.map(|(at, found)| (at, metric.distance(&found), metric.scale(&found))).collect();
+        let known = places
+            .iter()
+            .filter_map(|at| Some((*at, between(dataset, query, ids[*at])?)));
+        let known: Vec<(usize, f64, f64)> = known
+            .map(|(at, found)| (at, metric.distance(&found), metric.scale(&found)))
+            .collect();
         for pair in known.windows(2) {
             let ((first, nearer, _), (last, farther, scale)) = (pair[0], pair[1]);
             if farther < nearer - TOLERANCE.0 * nearer.abs() - TOLERANCE.1 * scale {
                 return refuse(
                     TRUTH_KEY,
                     format!(
-                        "can't be used: with the collection's metric {} neighbour {} of query {query} (row {}) has distance {farther:.6}, less than the {nearer:.6} of \
-                         neighbour {} (row {}): give the truth of this metric and of these rows, which are numbered from 0",
+                        "can't be used: with the collection's metric {} neighbour {} of query \
+                         {query} (row {}) has distance {farther:.6}, less than the {nearer:.6} of \
+                         neighbour {} (row {}): give the truth of this metric and of these rows, \
+                         which are numbered from 0",
                         metric.name(),
                         last + 1,
                         ids[last],

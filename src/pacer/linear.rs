@@ -1,14 +1,15 @@
 //! A rate along a line: λ(t) = a + (b - a) t / D for t in [0, D].
 //!
-//! Λ(t) = a t + (b - a) t² / 2D. Its inverse is written as 2x / (a + √(a² + 2 (b - a) x / D)), the form of the quadratic
-//! formula that does not cancel, also for a = 0 and for b near a; every step of it is monotonic in x, so due times never
-//! go back.
+//! Λ(t) = a t + (b - a) t² / 2D. Its inverse is written as 2x / (a + √(a² + 2 (b - a) x / D)), the
+//! form of the quadratic formula that does not cancel, also for a = 0 and for b near a; every step
+//! of it is monotonic in x, so due times never go back.
 
 use std::time::Duration;
 
 use super::seconds;
 
-/// Share of a request by which the end of a ramp may be missed in binary: half a nanosecond of the highest rate.
+/// Share of a request by which the end of a ramp may be missed in binary: half a nanosecond of the
+/// highest rate.
 const TOLERANCE: f64 = 5e-4;
 
 /// Λ(time), for `time` up to `over`.
@@ -20,14 +21,17 @@ pub(super) fn integral(from: f64, to: f64, over: Duration, time: Duration) -> f6
 /// When the integral reaches `x`; None where that is at the end of the ramp or after it.
 pub(super) fn inverse(from: f64, to: f64, over: Duration, x: f64) -> Option<Duration> {
     let length = over.as_secs_f64();
-    // Near the end of a ramp to 0 the rate vanishes, and a rounding of x would be one of many milliseconds.
+    // Near the end of a ramp to 0 the rate vanishes, and a rounding of x would be one of many
+    // milliseconds.
     if x >= (from + to) / 2.0 * length - TOLERANCE {
         return None;
     }
     if x <= 0.0 {
         return Some(Duration::ZERO);
     }
-    let root = (from * from + 2.0 * (to - from) * x / length).max(0.0).sqrt();
+    let root = (from * from + 2.0 * (to - from) * x / length)
+        .max(0.0)
+        .sqrt();
     Some(seconds(2.0 * x / (from + root)).min(over))
 }
 
@@ -39,7 +43,11 @@ mod tests {
     #[track_caller]
     fn check(from: f64, to: f64, x: f64, expected_ms: Option<u64>) {
         let found = inverse(from, to, Duration::from_secs(10), x);
-        assert_eq!(found.map(|due| due.as_millis() as u64), expected_ms, "{from} to {to} at {x}: {found:?}");
+        assert_eq!(
+            found.map(|due| due.as_millis() as u64),
+            expected_ms,
+            "{from} to {to} at {x}: {found:?}"
+        );
     }
 
     #[test]

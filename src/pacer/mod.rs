@@ -1,11 +1,12 @@
 //! Pure arithmetic: when is request `seq` due. No clock, no sleep.
 //!
-//! A schedule is a rate over time λ(t) and how requests are spread along it. With the integral Λ(t) = ∫₀ᵗ λ and slot
-//! numbers k = 0, 1, 2, ...:
+//! A schedule is a rate over time λ(t) and how requests are spread along it. With the integral Λ(t)
+//! = ∫₀ᵗ λ and slot numbers k = 0, 1, 2, ...:
 //!
-//! - even: `due(k) = Λ⁻¹(first + k)`; `first` in [0, 1] is what an earlier stage left over, see [`stages()`];
-//! - Poisson: `due(k) = Λ⁻¹(Σ_{i ≤ k} E_i)` with `E_i` independent and exponential with mean 1: the theorem of time
-//!   rescaling, so that also arrivals of a changing rate are Poisson;
+//! - even: `due(k) = Λ⁻¹(first + k)`; `first` in [0, 1] is what an earlier stage left over, see
+//!   [`stages()`];
+//! - Poisson: `due(k) = Λ⁻¹(Σ_{i ≤ k} E_i)` with `E_i` independent and exponential with mean 1: the
+//!   theorem of time rescaling, so that also arrivals of a changing rate are Poisson;
 //! - bursts: `due(k) = ⌊k / size⌋ · every`.
 //!
 //! | shape | λ(t) | Λ(t) | Λ⁻¹(x) |
@@ -14,8 +15,9 @@
 //! | linear, a to b over D | a + (b - a) t / D | a t + (b - a) t² / 2D | 2x / (a + √(a² + 2 (b - a) x / D)) |
 //! | sine, mean m, amplitude A, period P | m + A sin(2πt / P) | m t + A P / 2π (1 - cos(2πt / P)) | bisection, see `sine.rs` |
 //!
-//! Shard i of n owns seq = i, i + n, ..., so n shards interleave to the unsharded schedule, request by request. Even
-//! shards jump to their own slots; Poisson ones walk the whole sum, but invert it for their own slots only.
+//! Shard i of n owns seq = i, i + n, ..., so n shards interleave to the unsharded schedule, request
+//! by request. Even shards jump to their own slots; Poisson ones walk the whole sum, but invert it
+//! for their own slots only.
 
 mod linear;
 mod poisson;
@@ -83,7 +85,8 @@ pub struct Schedule {
     pub shape: Shape,
     /// How requests are spread along it.
     pub spread: Spread,
-    /// Even arrivals: the integral at which slot 0 is due, in [0, 1]. 0 for a schedule that continues no other.
+    /// Even arrivals: the integral at which slot 0 is due, in [0, 1]. 0 for a schedule that
+    /// continues no other.
     pub first: f64,
 }
 
@@ -103,8 +106,14 @@ impl Shape {
         match *self {
             Shape::Constant { rate } => rate * time.as_secs_f64(),
             Shape::Linear { from, to, over } => linear::integral(from, to, over, time.min(over)),
-            Shape::Sine { mean, amplitude, period } => sine::integral(mean, amplitude, period, time),
-            Shape::Bursts { size, every } => size as f64 * time.as_nanos().div_ceil(every.as_nanos().max(1)) as f64,
+            Shape::Sine {
+                mean,
+                amplitude,
+                period,
+            } => sine::integral(mean, amplitude, period, time),
+            Shape::Bursts { size, every } => {
+                size as f64 * time.as_nanos().div_ceil(every.as_nanos().max(1)) as f64
+            }
         }
     }
 
@@ -124,7 +133,11 @@ impl Shape {
         match *self {
             Shape::Constant { rate } => Some(seconds(x / rate)),
             Shape::Linear { from, to, over } => linear::inverse(from, to, over, x),
-            Shape::Sine { mean, amplitude, period } => Some(sine::inverse(mean, amplitude, period, x)),
+            Shape::Sine {
+                mean,
+                amplitude,
+                period,
+            } => Some(sine::inverse(mean, amplitude, period, x)),
             // Bursts have no inverse; `due` of the slot's number is exact.
             Shape::Bursts { .. } => None,
         }
@@ -133,9 +146,22 @@ impl Shape {
     fn check(&self) {
         let sound = match *self {
             Shape::Constant { rate } => rate > 0.0 && rate.is_finite(),
-            Shape::Linear { from, to, over } => from >= 0.0 && to >= 0.0 && from + to > 0.0 && (from + to).is_finite() && !over.is_zero(),
-            Shape::Sine { mean, amplitude, period } => {
-                mean > 0.0 && mean.is_finite() && (0.0..=mean).contains(&amplitude) && !period.is_zero()
+            Shape::Linear { from, to, over } => {
+                from >= 0.0
+                    && to >= 0.0
+                    && from + to > 0.0
+                    && (from + to).is_finite()
+                    && !over.is_zero()
+            }
+            Shape::Sine {
+                mean,
+                amplitude,
+                period,
+            } => {
+                mean > 0.0
+                    && mean.is_finite()
+                    && (0.0..=mean).contains(&amplitude)
+                    && !period.is_zero()
             }
             Shape::Bursts { size, every } => size > 0 && !every.is_zero(),
         };
@@ -147,16 +173,22 @@ impl Schedule {
     /// Even arrivals that continue no other schedule.
     #[must_use]
     pub fn even(shape: Shape) -> Self {
-        Self { shape, spread: Spread::Even, first: 0.0 }
+        Self {
+            shape,
+            spread: Spread::Even,
+            first: 0.0,
+        }
     }
 
-    /// Slots of the whole schedule that are due before `end`: what `check` announces and the account must meet. In closed
-    /// form but for Poisson arrivals, which are counted one by one.
+    /// Slots of the whole schedule that are due before `end`: what `check` announces and the
+    /// account must meet. In closed form but for Poisson arrivals, which are counted one by one.
     #[must_use]
     pub fn count_before(&self, end: Duration) -> u64 {
         match (self.shape, self.spread) {
             (Shape::Bursts { .. }, _) => self.shape.integral(end) as u64,
-            (_, Spread::Poisson { .. }) => Pacer::new(*self, 0, 1).take_while(|slot| slot.due < end).count() as u64,
+            (_, Spread::Poisson { .. }) => Pacer::new(*self, 0, 1)
+                .take_while(|slot| slot.due < end)
+                .count() as u64,
             (_, Spread::Even) => {
                 let mut count = (self.shape.integral(end) - self.first).ceil().max(0.0) as u64;
                 let within = |seq: u64| self.due(seq).is_some_and(|due| due < end);
@@ -172,13 +204,16 @@ impl Schedule {
         }
     }
 
-    /// When slot `seq` is due if arrivals are even, which is what is expected of Poisson ones; None after the end of a ramp.
+    /// When slot `seq` is due if arrivals are even, which is what is expected of Poisson ones; None
+    /// after the end of a ramp.
     #[must_use]
     pub fn due(&self, seq: u64) -> Option<Duration> {
         match self.shape {
             Shape::Bursts { size, every } => {
                 let nanos = every.as_nanos().saturating_mul(u128::from(seq / size));
-                Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+                Some(Duration::from_nanos(
+                    u64::try_from(nanos).unwrap_or(u64::MAX),
+                ))
             }
             shape => shape.inverse(self.first + seq as f64),
         }
@@ -188,7 +223,11 @@ impl Schedule {
 /// `x` seconds; what is longer than 500 years is that long.
 #[inline]
 fn seconds(x: f64) -> Duration {
-    if x < MAX_S { Duration::from_secs_f64(x) } else { Duration::from_nanos(u64::MAX) }
+    if x < MAX_S {
+        Duration::from_secs_f64(x)
+    } else {
+        Duration::from_nanos(u64::MAX)
+    }
 }
 
 /// The schedule of one shard: an iterator, without end but for a ramp.
@@ -206,7 +245,8 @@ impl Pacer {
     /// Shard `shard` of `shards` of `schedule`.
     ///
     /// # Panics
-    /// When a number of the schedule is out of its range, or the shard not below `shards`: the plan refuses both.
+    /// When a number of the schedule is out of its range, or the shard not below `shards`: the plan
+    /// refuses both.
     #[must_use]
     pub fn new(schedule: Schedule, shard: u64, shards: u64) -> Self {
         schedule.shape.check();
@@ -215,7 +255,12 @@ impl Pacer {
             (Shape::Bursts { .. }, _) | (_, Spread::Even) => None,
             (_, Spread::Poisson { seed }) => Some((poisson::Sum::new(seed), shard + 1)),
         };
-        Self { schedule, next: shard, shards, poisson }
+        Self {
+            schedule,
+            next: shard,
+            shards,
+            poisson,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Poisson arrivals of rate 1: the running sum of exponential gaps with mean 1.
 //!
-//! `E = -ln(1 - U)` by inversion, from a generator of fixed kind (ChaCha8), so that a seed keeps its meaning.
+//! `E = -ln(1 - U)` by inversion, from a generator of fixed kind (ChaCha8), so that a seed keeps
+//! its meaning.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -14,7 +15,10 @@ pub(super) struct Sum {
 
 impl Sum {
     pub(super) fn new(seed: u64) -> Self {
-        Self { random: ChaCha8Rng::seed_from_u64(seed), sum: 0.0 }
+        Self {
+            random: ChaCha8Rng::seed_from_u64(seed),
+            sum: 0.0,
+        }
     }
 
     /// The sum after `draws` more gaps.

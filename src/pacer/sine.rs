@@ -1,9 +1,10 @@
 //! A rate that goes up and down: λ(t) = m + A sin(2πt / P), with 0 ≤ A ≤ m.
 //!
-//! Λ(t) = m t + A P / 2π (1 - cos(2πt / P)); a period holds m P requests. The inverse has no closed form: whole periods are
-//! taken out, and within one the first nanosecond at which Λ reaches x is found by bisection, in a number of steps that
-//! depends on the period alone. Newton's method would take fewer, but is not monotonic where the rate touches zero;
-//! bisection of a fixed interval is by construction, whatever the rounding: of two values the smaller goes left first.
+//! Λ(t) = m t + A P / 2π (1 - cos(2πt / P)); a period holds m P requests. The inverse has no closed
+//! form: whole periods are taken out, and within one the first nanosecond at which Λ reaches x is
+//! found by bisection, in a number of steps that depends on the period alone. Newton's method would
+//! take fewer, but is not monotonic where the rate touches zero; bisection of a fixed interval is
+//! by construction, whatever the rounding: of two values the smaller goes left first.
 
 use std::{f64::consts::TAU, time::Duration};
 
@@ -13,7 +14,8 @@ pub(super) fn integral(mean: f64, amplitude: f64, period: Duration, time: Durati
     let periods = (time.as_nanos() / period_ns) as f64;
     // Nanoseconds of one period fit u64: the longest duration of a scenario is 30 days.
     let within = (time.as_nanos() % period_ns) as f64 / 1e9;
-    periods * mean * period.as_secs_f64() + within_period(mean, amplitude, period.as_secs_f64(), within)
+    periods * mean * period.as_secs_f64()
+        + within_period(mean, amplitude, period.as_secs_f64(), within)
 }
 
 fn within_period(mean: f64, amplitude: f64, period: f64, time: f64) -> f64 {
@@ -44,11 +46,18 @@ pub(super) fn inverse(mean: f64, amplitude: f64, period: Duration, x: f64) -> Du
 mod tests {
     use super::*;
 
-    /// Of a sine around 100 a second with a period of ten seconds: due time at integral `x`, milliseconds.
+    /// Of a sine around 100 a second with a period of ten seconds: due time at integral `x`,
+    /// milliseconds.
     #[track_caller]
     fn check(amplitude: f64, x: f64, expected_ms: u64) {
         let found = inverse(100.0, amplitude, Duration::from_secs(10), x);
-        assert!(found.as_nanos().abs_diff(u128::from(expected_ms) * 1_000_000) <= 1_000_000, "{amplitude} at {x}: {found:?}");
+        assert!(
+            found
+                .as_nanos()
+                .abs_diff(u128::from(expected_ms) * 1_000_000)
+                <= 1_000_000,
+            "{amplitude} at {x}: {found:?}"
+        );
     }
 
     #[test]
@@ -70,8 +79,12 @@ mod tests {
     fn the_rate_may_touch_zero() {
         // λ = 0 at three quarters of the period, where Λ = 750 + 1000 / 2π.
         let flat = 750.0 + 1_000.0 / TAU;
-        let [before, after] = [flat - 0.001, flat + 0.001].map(|x| inverse(100.0, 100.0, Duration::from_secs(10), x).as_secs_f64());
-        assert!(before < 7.5 && after > 7.5 && after - before < 0.5, "{before} {after}");
+        let [before, after] = [flat - 0.001, flat + 0.001]
+            .map(|x| inverse(100.0, 100.0, Duration::from_secs(10), x).as_secs_f64());
+        assert!(
+            before < 7.5 && after > 7.5 && after - before < 0.5,
+            "{before} {after}"
+        );
     }
 
     #[test]

@@ -1,8 +1,10 @@
-//! Stages one after the other as one schedule: what a stage leaves over of a request begins the next one.
+//! Stages one after the other as one schedule: what a stage leaves over of a request begins the
+//! next one.
 //!
-//! With S_i = Λ_1(D_1) + ... + Λ_i(D_i), slot k of the whole is due where the integral reaches k. Stage i + 1 therefore
-//! has `first = k - S_i` for the first slot k that is not before its beginning, and the stages together hold ⌈S_n⌉ slots,
-//! however short each of them is. Poisson arrivals have no memory: there every stage begins anew.
+//! With S_i = Λ_1(D_1) + ... + Λ_i(D_i), slot k of the whole is due where the integral reaches k.
+//! Stage i + 1 therefore has `first = k - S_i` for the first slot k that is not before its
+//! beginning, and the stages together hold ⌈S_n⌉ slots, however short each of them is. Poisson
+//! arrivals have no memory: there every stage begins anew.
 
 use std::time::Duration;
 
@@ -25,7 +27,15 @@ pub struct StageSlots {
 pub fn stages(all: &[(Shape, Duration)]) -> Vec<StageSlots> {
     let mut first = 0.0;
     let each = all.iter().map(|(shape, duration)| {
-        let stage = StageSlots { first, slots: Schedule { shape: *shape, spread: Spread::Even, first }.count_before(*duration) };
+        let stage = StageSlots {
+            first,
+            slots: Schedule {
+                shape: *shape,
+                spread: Spread::Even,
+                first,
+            }
+            .count_before(*duration),
+        };
         let left = first + stage.slots as f64 - shape.integral(*duration);
         first = if left < ROUNDING { 0.0 } else { left };
         stage
@@ -57,26 +67,58 @@ mod tests {
 
     #[test]
     fn whole_integrals_are_met_by_each_stage() {
-        check(&[ramp(0.0, 400.0, 60_000), level(400.0, 300_000), ramp(400.0, 0.0, 10_000)], &[12_000, 120_000, 2_000]);
-        check(&[level(0.1, 30_000), level(1.0 / 3.0, 30_000), level(0.7, 10_000)], &[3, 10, 7]);
+        check(
+            &[
+                ramp(0.0, 400.0, 60_000),
+                level(400.0, 300_000),
+                ramp(400.0, 0.0, 10_000),
+            ],
+            &[12_000, 120_000, 2_000],
+        );
+        check(
+            &[
+                level(0.1, 30_000),
+                level(1.0 / 3.0, 30_000),
+                level(0.7, 10_000),
+            ],
+            &[3, 10, 7],
+        );
     }
 
     #[test]
     fn a_fraction_of_a_request_goes_on_into_the_next_stage() {
         // 2.5 and 2.5 are five requests; each stage by itself would have three.
         check(&[level(2.5, 1_000), level(2.5, 1_000)], &[3, 2]);
-        check(&[ramp(0.0, 1.0, 1_000), ramp(1.0, 0.0, 1_000), level(1.0, 2_000)], &[1, 0, 2]);
+        check(
+            &[
+                ramp(0.0, 1.0, 1_000),
+                ramp(1.0, 0.0, 1_000),
+                level(1.0, 2_000),
+            ],
+            &[1, 0, 2],
+        );
         let due = |stage: usize, seq| {
             let all = [level(2.5, 1_000), level(5.0, 1_000)];
-            Schedule { first: stages(&all)[stage].first, ..Schedule::even(all[stage].0) }.due(seq)
+            Schedule {
+                first: stages(&all)[stage].first,
+                ..Schedule::even(all[stage].0)
+            }
+            .due(seq)
         };
         assert_eq!(due(0, 2), Some(Duration::from_millis(800)));
-        assert_eq!(due(1, 0), Some(Duration::from_millis(100)), "half a request at five a second");
+        assert_eq!(
+            due(1, 0),
+            Some(Duration::from_millis(100)),
+            "half a request at five a second"
+        );
     }
 
     #[test]
     fn steps_are_levels_one_after_the_other() {
-        check(&[level(10.0, 1_000), level(20.0, 1_000), level(5.0, 1_000)], &[10, 20, 5]);
+        check(
+            &[level(10.0, 1_000), level(20.0, 1_000), level(5.0, 1_000)],
+            &[10, 20, 5],
+        );
     }
 
     proptest! {

@@ -1,8 +1,12 @@
-//! What a run of the plan will do and need, for `check`: counted where the plan decides, estimated where Milvus does.
+//! What a run of the plan will do and need, for `check`: counted where the plan decides, estimated
+//! where Milvus does.
 
 use std::{fmt, time::Duration};
 
-use super::{Arrival, CollectionPlan, OpenLoad, PartKind, PartLoad, PhaseLength, Plan, PlannedPart, PrepareMode, limits::grouped};
+use super::{
+    Arrival, CollectionPlan, OpenLoad, PartKind, PartLoad, PhaseLength, Plan, PlannedPart,
+    PrepareMode, limits::grouped,
+};
 
 /// Spans of one traced request: a search of a standalone Milvus has about ten.
 const SPANS_PER_TRACE: u64 = 10;
@@ -66,11 +70,13 @@ pub struct Expectation {
     pub loads: Vec<ExpectedLoad>,
     /// Rows that preparation inserts.
     pub rows: u64,
-    /// Traces of measured requests; a bound where Milvus' speed decides, see [`Plan::sample_ratio`].
+    /// Traces of measured requests; a bound where Milvus' speed decides, see
+    /// [`Plan::sample_ratio`].
     pub traces: u64,
     /// Spans of these traces that are read; None where none are.
     pub spans: Option<u64>,
-    /// Time of preparation (estimated), phases and, where spans are read, settling; None where Milvus' speed decides.
+    /// Time of preparation (estimated), phases and, where spans are read, settling; None where
+    /// Milvus' speed decides.
     pub time: Option<Duration>,
     /// Size of the run folder in bytes, estimated.
     pub disk_bytes: u64,
@@ -81,22 +87,65 @@ impl Plan {
     #[must_use]
     pub fn expectation(&self) -> Expectation {
         let loads: Vec<ExpectedLoad> = (0..self.phases.len())
-            .flat_map(|phase| self.phases[phase].workloads.iter().map(move |index| self.expected_load(phase, *index)))
+            .flat_map(|phase| {
+                self.phases[phase]
+                    .workloads
+                    .iter()
+                    .map(move |index| self.expected_load(phase, *index))
+            })
             .collect();
-        let inserts = |plan: &&CollectionPlan| matches!(plan.prepare, PrepareMode::Full | PrepareMode::Ensure);
-        let rows = self.collections.iter().filter(inserts).map(|plan| plan.initial_rows).fold(0, u64::saturating_add);
-        let traces = (0..self.phases.len()).map(|phase| self.expected_traces(phase)).fold(0, u64::saturating_add);
-        let spans = self.tracing.reads_spans().then(|| traces.saturating_mul(SPANS_PER_TRACE));
-        let time = self.expected_time();
-        let seconds = time.unwrap_or_default().as_secs().saturating_mul(self.workloads.len() as u64);
-        let disk_bytes = [(traces, REQUEST_BYTES), (spans.unwrap_or(0), SPAN_BYTES), (seconds, SECOND_BYTES)]
+        let inserts = |plan: &&CollectionPlan| {
+            matches!(plan.prepare, PrepareMode::Full | PrepareMode::Ensure)
+        };
+        let rows = self
+            .collections
             .iter()
-            .fold(0_u64, |sum, (count, bytes)| sum.saturating_add(count.saturating_mul(*bytes)));
-        let database = self.milvus.database.as_ref().map(|name| format!(", database {name}")).unwrap_or_default();
+            .filter(inserts)
+            .map(|plan| plan.initial_rows)
+            .fold(0, u64::saturating_add);
+        let traces = (0..self.phases.len())
+            .map(|phase| self.expected_traces(phase))
+            .fold(0, u64::saturating_add);
+        let spans = self
+            .tracing
+            .reads_spans()
+            .then(|| traces.saturating_mul(SPANS_PER_TRACE));
+        let time = self.expected_time();
+        let seconds = time
+            .unwrap_or_default()
+            .as_secs()
+            .saturating_mul(self.workloads.len() as u64);
+        let disk_bytes = [
+            (traces, REQUEST_BYTES),
+            (spans.unwrap_or(0), SPAN_BYTES),
+            (seconds, SECOND_BYTES),
+        ]
+        .iter()
+        .fold(0_u64, |sum, (count, bytes)| {
+            sum.saturating_add(count.saturating_mul(*bytes))
+        });
+        let database = self
+            .milvus
+            .database
+            .as_ref()
+            .map(|name| format!(", database {name}"))
+            .unwrap_or_default();
         let milvus = format!("{}{database}", self.milvus.uri);
         let collections = self.collections.iter().map(fate).collect();
-        let phases = (0..self.phases.len()).map(|phase| self.phase_time(phase)).collect();
-        Expectation { milvus, collections, phases, loads, rows, traces, spans, time, disk_bytes }
+        let phases = (0..self.phases.len())
+            .map(|phase| self.phase_time(phase))
+            .collect();
+        Expectation {
+            milvus,
+            collections,
+            phases,
+            loads,
+            rows,
+            traces,
+            spans,
+            time,
+            disk_bytes,
+        }
     }
 
     /// `alone: 20s after 5s of warm-up`.
@@ -106,23 +155,42 @@ impl Plan {
             (PhaseLength::Exhausted, None) => "until the rows are used up".to_owned(),
             (_, None) => "until Milvus has answered all requests".to_owned(),
             (PhaseLength::Duration(_), Some(time)) => humantime::format_duration(time).to_string(),
-            (_, Some(time)) => format!("about {}", humantime::format_duration(Duration::from_millis(time.as_millis() as u64))),
+            (_, Some(time)) => format!(
+                "about {}",
+                humantime::format_duration(Duration::from_millis(time.as_millis() as u64))
+            ),
         };
-        let warmup =
-            if plan.warmup.is_zero() { String::new() } else { format!(", after {} of warm-up", humantime::format_duration(plan.warmup)) };
+        let warmup = if plan.warmup.is_zero() {
+            String::new()
+        } else {
+            format!(
+                ", after {} of warm-up",
+                humantime::format_duration(plan.warmup)
+            )
+        };
         format!("{}: {length}{warmup}", plan.name)
     }
 
     fn expected_stages(&self, phase: usize, index: usize) -> Vec<ExpectedStage> {
         let stage = |(part, requests): (super::ScheduledPart, Option<u64>)| {
-            let PartKind::Stage(name) = part.kind else { return None };
+            let PartKind::Stage(name) = part.kind else {
+                return None;
+            };
             let load = match part.load {
                 PartLoad::Open { shape, .. } => format!("{} a second", shape.mean_rate()),
                 PartLoad::Closed { to, .. } => format!("{to} callers"),
             };
-            Some(ExpectedStage { name, load, duration: part.duration?, requests })
+            Some(ExpectedStage {
+                name,
+                load,
+                duration: part.duration?,
+                requests,
+            })
         };
-        self.planned_parts(phase, index).into_iter().filter_map(stage).collect()
+        self.planned_parts(phase, index)
+            .into_iter()
+            .filter_map(stage)
+            .collect()
     }
 
     fn expected_load(&self, phase: usize, index: usize) -> ExpectedLoad {
@@ -135,7 +203,10 @@ impl Plan {
             stages: self.expected_stages(phase, index),
             sample_ratio: self.sample_ratio(phase),
             rate: match &self.workloads[index].arrival {
-                Arrival::Open { load: OpenLoad::Steady(shape), .. } => Some(shape.mean_rate()),
+                Arrival::Open {
+                    load: OpenLoad::Steady(shape),
+                    ..
+                } => Some(shape.mean_rate()),
                 _ => None,
             },
             rows_last: self.rows_last(phase, index),
@@ -147,12 +218,21 @@ impl Plan {
         let workload = &self.workloads[index];
         let left = self.left_before(phase, index, PlannedPart::Warmup)?;
         Some(match &workload.arrival {
-            Arrival::Open { load: OpenLoad::Steady(shape), .. } => {
+            Arrival::Open {
+                load: OpenLoad::Steady(shape),
+                ..
+            } => {
                 let rate = shape.mean_rate();
-                let needed = (self.phases[phase].warmup + self.measured_time(phase).unwrap_or_default()).as_secs_f64();
+                let needed = (self.phases[phase].warmup
+                    + self.measured_time(phase).unwrap_or_default())
+                .as_secs_f64();
                 let lasts = left as f64 / rate;
-                let early =
-                    if lasts < needed && self.phases[phase].length != PhaseLength::Exhausted { ", less than the phase" } else { "" };
+                let early = if lasts < needed && self.phases[phase].length != PhaseLength::Exhausted
+                {
+                    ", less than the phase"
+                } else {
+                    ""
+                };
                 format!("its rows last {lasts:.1} s{early}")
             }
             _ => format!("its rows last {} requests at most", shown(left)),
@@ -160,18 +240,35 @@ impl Plan {
     }
 
     fn expected_traces(&self, phase: usize) -> u64 {
-        let requests: f64 = self.phases[phase].workloads.iter().map(|index| self.assumed_requests(phase, *index)).sum();
+        let requests: f64 = self.phases[phase]
+            .workloads
+            .iter()
+            .map(|index| self.assumed_requests(phase, *index))
+            .sum();
         (requests * self.sample_ratio(phase)).round() as u64
     }
 
     fn expected_time(&self) -> Option<Duration> {
-        let prepare = self.collections.iter().filter(|plan| plan.prepare != PrepareMode::Reuse).map(|plan| {
-            let bytes = plan.initial_rows as f64 * f64::from(plan.shape.dim) * 4.0;
-            PREPARE + Duration::try_from_secs_f64(bytes / PREPARE_BYTES_PER_S).unwrap_or(Duration::MAX / 2)
+        let prepare = self
+            .collections
+            .iter()
+            .filter(|plan| plan.prepare != PrepareMode::Reuse)
+            .map(|plan| {
+                let bytes = plan.initial_rows as f64 * f64::from(plan.shape.dim) * 4.0;
+                PREPARE
+                    + Duration::try_from_secs_f64(bytes / PREPARE_BYTES_PER_S)
+                        .unwrap_or(Duration::MAX / 2)
+            });
+        let phases = (0..self.phases.len()).map(|phase| {
+            self.measured_time(phase)
+                .map(|time| time + self.phases[phase].warmup)
         });
-        let phases = (0..self.phases.len()).map(|phase| self.measured_time(phase).map(|time| time + self.phases[phase].warmup));
         let phases = phases.collect::<Option<Vec<Duration>>>()?;
-        let settle = if self.tracing.reads_spans() { self.tracing.settle } else { Duration::ZERO };
+        let settle = if self.tracing.reads_spans() {
+            self.tracing.settle
+        } else {
+            Duration::ZERO
+        };
         Some(prepare.chain(phases).fold(settle, Duration::saturating_add))
     }
 }
@@ -185,10 +282,15 @@ fn fate(plan: &CollectionPlan) -> String {
     let end = if plan.keep { "kept" } else { "dropped" };
     let what = match plan.prepare {
         PrepareMode::Full | PrepareMode::Schema => {
-            format!("created {rows}, in place of one that milvus-bench made before; {end} after the run")
+            format!(
+                "created {rows}, in place of one that milvus-bench made before; {end} after the run"
+            )
         }
         PrepareMode::Ensure => {
-            format!("kept if milvus-bench made it like this before, else created {rows} in its place; {end} after the run")
+            format!(
+                "kept if milvus-bench made it like this before, else created {rows} in its place; \
+                 {end} after the run"
+            )
         }
         PrepareMode::Reuse => "used as it is, neither created nor dropped".to_owned(),
     };
@@ -211,25 +313,42 @@ impl fmt::Display for Expectation {
     /// Lines for people, each with its line break.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |requests: Option<u64>| {
-            requests.map_or_else(|| "as many as Milvus answers".to_owned(), |count| format!("about {}", shown(count)))
+            requests.map_or_else(
+                || "as many as Milvus answers".to_owned(),
+                |count| format!("about {}", shown(count)),
+            )
         };
         writeln!(f, "milvus     {}", self.milvus)?;
         for collection in &self.collections {
             writeln!(f, "collection {collection}")?;
         }
-        writeln!(f, "rows       {} inserted by the preparation", shown(self.rows))?;
+        writeln!(
+            f,
+            "rows       {} inserted by the preparation",
+            shown(self.rows)
+        )?;
         for phase in &self.phases {
             writeln!(f, "phase      {phase}")?;
         }
         for load in &self.loads {
             let warmup = match load.warmup {
                 Some(0) => String::new(),
-                None if load.requests.is_none() && load.rate.is_none() => ", in the warm-up before too".to_owned(),
+                None if load.requests.is_none() && load.rate.is_none() => {
+                    ", in the warm-up before too".to_owned()
+                }
                 warmup => format!(", {} before as warm-up", number(warmup)),
             };
-            let last = load.rows_last.as_ref().map(|last| format!("; {last}")).unwrap_or_default();
+            let last = load
+                .rows_last
+                .as_ref()
+                .map(|last| format!("; {last}"))
+                .unwrap_or_default();
             let percent = load.sample_ratio * 100.0;
-            let percent = if percent >= 10.0 || percent == 0.0 { format!("{percent:.0}") } else { format!("{percent:.2}") };
+            let percent = if percent >= 10.0 || percent == 0.0 {
+                format!("{percent:.0}")
+            } else {
+                format!("{percent:.2}")
+            };
             let requests = match (load.requests, load.rate) {
                 (None, Some(rate)) => format!("{rate} a second until the phase ends"),
                 (requests, _) => number(requests),
@@ -239,21 +358,42 @@ impl fmt::Display for Expectation {
                 Some(0) | None => String::new(),
                 ramps => format!(", {} in ramps", number(ramps)),
             };
-            writeln!(f, "requests   {}/{}: {requests}{warmup}{ramps}, {percent} % traced{last}", load.phase, load.workload)?;
+            writeln!(
+                f,
+                "requests   {}/{}: {requests}{warmup}{ramps}, {percent} % traced{last}",
+                load.phase, load.workload
+            )?;
             for stage in &load.stages {
-                let (time, requests) = (humantime::format_duration(stage.duration), number(stage.requests));
-                writeln!(f, "stage      {}/{}/{}: {} for {time}, {requests}", load.phase, stage.name, load.workload, stage.load)?;
+                let (time, requests) = (
+                    humantime::format_duration(stage.duration),
+                    number(stage.requests),
+                );
+                writeln!(
+                    f,
+                    "stage      {}/{}/{}: {} for {time}, {requests}",
+                    load.phase, stage.name, load.workload, stage.load
+                )?;
             }
         }
-        let about = if self.loads.iter().all(|load| load.requests.is_some()) { "about" } else { "at most" };
-        let spans = self.spans.map_or("no span is read".to_owned(), |spans| format!("{} spans", shown(spans)));
+        let about = if self.loads.iter().all(|load| load.requests.is_some()) {
+            "about"
+        } else {
+            "at most"
+        };
+        let spans = self.spans.map_or("no span is read".to_owned(), |spans| {
+            format!("{} spans", shown(spans))
+        });
         writeln!(f, "traces     {about} {}, {spans}", shown(self.traces))?;
         match self.time {
             Some(time) => writeln!(
                 f,
                 "time       about {} with preparation{}",
                 humantime::format_duration(Duration::from_secs(time.as_secs())),
-                if self.spans.is_some() { " and settling" } else { "" }
+                if self.spans.is_some() {
+                    " and settling"
+                } else {
+                    ""
+                }
             )?,
             None => writeln!(f, "time       until Milvus has answered all requests")?,
         }

@@ -1,4 +1,5 @@
-//! The scenario as resolved: every check, default and cross-field rule; data sets opened, operations built.
+//! The scenario as resolved: every check, default and cross-field rule; data sets opened,
+//! operations built.
 //!
 //! What a user can get wrong in a scenario is found here, before any connection is opened.
 
@@ -38,7 +39,8 @@ use crate::{
     scenario::{Environment, NAME_RULE, Scenario, ScenarioError, is_name, quoted},
 };
 
-/// Why a scenario can't be run: one sentence with the place, the key as typed, what was found and what is allowed.
+/// Why a scenario can't be run: one sentence with the place, the key as typed, what was found and
+/// what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PlanError(pub String);
@@ -79,7 +81,8 @@ pub struct Plan {
     pub description: String,
     /// Same seed: same requests, same ones sampled.
     pub seed: u64,
-    /// Which of `--repeat` it is for, from 1: each has its own draw of queries, arrivals and traced requests.
+    /// Which of `--repeat` it is for, from 1: each has its own draw of queries, arrivals and traced
+    /// requests.
     pub round: u32,
     /// How to reach Milvus.
     pub milvus: MilvusPlan,
@@ -127,7 +130,8 @@ pub struct MilvusPlan {
 pub struct WaitPlan {
     /// Longest wait, 0 to 1 h.
     pub limit: Duration,
-    /// Whether the key or the flag was written: a server that takes no connections is then waited for too.
+    /// Whether the key or the flag was written: a server that takes no connections is then waited
+    /// for too.
     pub written: bool,
 }
 
@@ -197,7 +201,8 @@ pub struct TracingPlan {
     pub sample_ratio: Option<f64>,
     /// Most traces of a phase under `auto`.
     pub max_traces: u64,
-    /// Length of the blocks of time in every other one of which nothing is traced; None: there are none.
+    /// Length of the blocks of time in every other one of which nothing is traced; None: there are
+    /// none.
     pub switch_every: Option<Duration>,
     /// Whether ids and scores of traced replies are written into requests.jsonl.
     pub keep_ids: bool,
@@ -315,11 +320,16 @@ pub enum PhaseLength {
 }
 
 impl Plan {
-    /// Checks a scenario and fills in what it leaves out. Data sets are opened, operations built, secrets looked up.
+    /// Checks a scenario and fills in what it leaves out. Data sets are opened, operations built,
+    /// secrets looked up.
     ///
     /// # Errors
     /// The first mistake that is found.
-    pub fn from_scenario(scenario: &Scenario, flags: &PlanFlags, env: Environment<'_>) -> Result<Self, PlanError> {
+    pub fn from_scenario(
+        scenario: &Scenario,
+        flags: &PlanFlags,
+        env: Environment<'_>,
+    ) -> Result<Self, PlanError> {
         let mut remarks = Vec::new();
         let name = name(scenario)?;
         let seed = seed(scenario, flags)?;
@@ -331,7 +341,11 @@ impl Plan {
         let phases = phases::resolve(scenario, &workloads, &mut remarks)?;
         let mut plan = Self {
             name,
-            description: scenario.description.as_ref().map(|text| text.value.clone()).unwrap_or_default(),
+            description: scenario
+                .description
+                .as_ref()
+                .map(|text| text.value.clone())
+                .unwrap_or_default(),
             seed,
             round: 1,
             milvus,
@@ -344,11 +358,18 @@ impl Plan {
             resolved: serde_json::Value::Null,
             source: scenario.source.clone(),
         };
-        let parts = |phase: usize| plan.phases[phase].workloads.iter().map(|workload| plan.parts(phase, *workload).len()).sum::<usize>();
+        let parts = |phase: usize| {
+            plan.phases[phase]
+                .workloads
+                .iter()
+                .map(|workload| plan.parts(phase, *workload).len())
+                .sum::<usize>()
+        };
         let parts: usize = (0..plan.phases.len()).map(parts).sum();
         if parts > MAX_PARTS {
             let message = format!(
-                "its phases have {parts} parts (warm-up, ramps, levels), at most {MAX_PARTS} can be recorded; use fewer stages or phases"
+                "its phases have {parts} parts (warm-up, ramps, levels), at most {MAX_PARTS} can \
+                 be recorded; use fewer stages or phases"
             );
             return Err(scenario.place.error(message).into());
         }
@@ -361,7 +382,12 @@ impl Plan {
 fn name(scenario: &Scenario) -> Result<String, PlanError> {
     match (&scenario.name, &scenario.file_stem) {
         (Some(name), _) if is_name(&name.value) => Ok(name.value.clone()),
-        (Some(name), _) => Err(name.error(format!("is {}, allowed are {NAME_RULE}", quoted(&name.value))).into()),
+        (Some(name), _) => Err(name
+            .error(format!(
+                "is {}, allowed are {NAME_RULE}",
+                quoted(&name.value)
+            ))
+            .into()),
         (None, Some(stem)) if is_name(stem) => Ok(stem.clone()),
         (None, _) => Ok("scenario".to_owned()),
     }
@@ -370,9 +396,13 @@ fn name(scenario: &Scenario) -> Result<String, PlanError> {
 fn seed(scenario: &Scenario, flags: &PlanFlags) -> Result<u64, PlanError> {
     match (flags.seed, &scenario.seed) {
         (Some(seed), _) => Ok(seed),
-        (None, Some(seed)) => {
-            u64::try_from(seed.value).map_err(|_| seed.error(format!("is {}, allowed are whole numbers from 0", seed.value)).into())
-        }
+        (None, Some(seed)) => u64::try_from(seed.value).map_err(|_| {
+            seed.error(format!(
+                "is {}, allowed are whole numbers from 0",
+                seed.value
+            ))
+            .into()
+        }),
         (None, None) => Ok(DEFAULT_SEED),
     }
 }

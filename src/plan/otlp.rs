@@ -1,5 +1,6 @@
-//! Where the client's own spans go, and how: `--otlp` and `--set` come before OpenTelemetry's variables, those before the
-//! scenario. A variable that can't be used is named and left out, since it may have been set for other programs.
+//! Where the client's own spans go, and how: `--otlp` and `--set` come before OpenTelemetry's
+//! variables, those before the scenario. A variable that can't be used is named and left out, since
+//! it may have been set for other programs.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -51,7 +52,9 @@ impl OtlpProtocol {
     /// What the port or the path of an address says.
     fn of(address: &Url) -> Option<Self> {
         match address.port() {
-            _ if address.path().trim_end_matches('/').ends_with(TRACES_PATH) => Some(Self::HttpProtobuf),
+            _ if address.path().trim_end_matches('/').ends_with(TRACES_PATH) => {
+                Some(Self::HttpProtobuf)
+            }
             Some(GRPC_PORT) => Some(Self::Grpc),
             Some(HTTP_PORT) => Some(Self::HttpProtobuf),
             _ => None,
@@ -100,18 +103,32 @@ pub(super) fn export(
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
 ) -> Result<Option<ExportPlan>, PlanError> {
-    if let Some(At { value: ExportTarget::Endpoint(text), place }) = &table.export {
-        // Even where it is overridden: the scenario's text is kept in the run folder, so it must hold no password.
-        Address { text: text.clone(), giver: Giver::Scenario(place) }.url(EXPORT)?;
+    if let Some(At {
+        value: ExportTarget::Endpoint(text),
+        place,
+    }) = &table.export
+    {
+        // Even where it is overridden: the scenario's text is kept in the run folder, so it must
+        // hold no password.
+        Address {
+            text: text.clone(),
+            giver: Giver::Scenario(place),
+        }
+        .url(EXPORT)?;
     }
     let mut variables = Variables { env, remarks };
     let target = if let Some(text) = &flags.otlp {
-        Target::To(Address { text: text.clone(), giver: Giver::Flag("--otlp") })
+        Target::To(Address {
+            text: text.clone(),
+            giver: Giver::Flag("--otlp"),
+        })
     } else {
         let written = table.export.as_ref();
         match written.filter(|at| at.place.is_set()) {
             Some(at) => of_scenario(at),
-            None => variables.target(written.is_some()).unwrap_or_else(|| written.map_or(Target::Default, of_scenario)),
+            None => variables
+                .target(written.is_some())
+                .unwrap_or_else(|| written.map_or(Target::Default, of_scenario)),
         }
     };
     let asked = match target {
@@ -126,32 +143,60 @@ pub(super) fn export(
     let (ca, identity) = variables.tls(&address);
     variables.insecure(&address);
     let endpoint = address.as_str().trim_end_matches('/').to_owned();
-    Ok(Some(ExportPlan { endpoint, protocol, headers, gzip, timeout, ca, identity }))
+    Ok(Some(ExportPlan {
+        endpoint,
+        protocol,
+        headers,
+        gzip,
+        timeout,
+        ca,
+        identity,
+    }))
 }
 
 fn of_scenario(at: &At<ExportTarget>) -> Target<'_> {
     match &at.value {
         ExportTarget::Off => Target::Off,
-        ExportTarget::Endpoint(text) => Target::To(Address { text: text.clone(), giver: Giver::Scenario(&at.place) }),
+        ExportTarget::Endpoint(text) => Target::To(Address {
+            text: text.clone(),
+            giver: Giver::Scenario(&at.place),
+        }),
     }
 }
 
 /// What [`older_names`]' variable has for programs of other conventions, each also with `/dup`.
-const OTHER_CONVENTIONS: [&str; 8] = ["http", "database", "messaging", "code", "k8s", "db", "system", "gen_ai_latest_experimental"];
+const OTHER_CONVENTIONS: [&str; 8] = [
+    "http",
+    "database",
+    "messaging",
+    "code",
+    "k8s",
+    "db",
+    "system",
+    "gen_ai_latest_experimental",
+];
 
 /// Whether the older names of RPC attributes are wanted beside those of today.
 pub(super) fn older_names(env: Environment<'_>, remarks: &mut Vec<Remark>) -> bool {
     const NAME: &str = "OTEL_SEMCONV_STABILITY_OPT_IN";
     let text = env(NAME).unwrap_or_default();
-    let asked: Vec<&str> = text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+    let asked: Vec<&str> = text
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .collect();
     for word in &asked {
-        // Those of other conventions are for other programs, but for the one that a client of a database might follow.
+        // Those of other conventions are for other programs, but for the one that a client of a
+        // database might follow.
         let area = word.strip_suffix("/dup").unwrap_or(word);
         let is_for_others = OTHER_CONVENTIONS.contains(&area) && *word != "database/dup";
         if !is_for_others && !["rpc", "rpc/dup"].contains(word) {
             remarks.push(Remark::Variable {
                 variable: NAME.to_owned(),
-                story: format!("has {}, which is ignored; allowed are rpc and rpc/dup", quoted(word)),
+                story: format!(
+                    "has {}, which is ignored; allowed are rpc and rpc/dup",
+                    quoted(word)
+                ),
             });
         }
     }
@@ -167,8 +212,14 @@ pub(super) fn resource(env: Environment<'_>, remarks: &mut Vec<Remark>) -> Vec<(
         match pair {
             Ok(pair) => found.push(pair),
             Err(story) => {
-                let story = format!("has {story}, {}, which is left out; entries are name=value", quoted(entry));
-                remarks.push(Remark::Variable { variable: NAME.to_owned(), story });
+                let story = format!(
+                    "has {story}, {}, which is left out; entries are name=value",
+                    quoted(entry)
+                );
+                remarks.push(Remark::Variable {
+                    variable: NAME.to_owned(),
+                    story,
+                });
             }
         }
     }
@@ -177,16 +228,25 @@ pub(super) fn resource(env: Environment<'_>, remarks: &mut Vec<Remark>) -> Vec<(
 
 /// Entries of such a list that are not empty.
 fn entries(text: &str) -> impl Iterator<Item = &str> {
-    text.split(',').map(str::trim).filter(|entry| !entry.is_empty())
+    text.split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
 }
 
-/// The pairs of a list as OpenTelemetry's variables have it, values percent-encoded; what is no pair is an error that says so.
+/// The pairs of a list as OpenTelemetry's variables have it, values percent-encoded; what is no
+/// pair is an error that says so.
 fn pairs(text: &str) -> impl Iterator<Item = Result<(String, String), &'static str>> {
     entries(text).map(|entry| {
         let (key, value) = entry.split_once('=').ok_or("an entry without `=`")?;
-        let value = percent_decode_str(value.trim()).decode_utf8().map_err(|_| "a value that is no UTF-8")?;
+        let value = percent_decode_str(value.trim())
+            .decode_utf8()
+            .map_err(|_| "a value that is no UTF-8")?;
         let key = key.trim();
-        if key.is_empty() { Err("an entry without a name") } else { Ok((key.to_owned(), value.into_owned())) }
+        if key.is_empty() {
+            Err("an entry without a name")
+        } else {
+            Ok((key.to_owned(), value.into_owned()))
+        }
     })
 }
 
@@ -199,22 +259,33 @@ struct Variables<'a> {
 impl Variables<'_> {
     /// A variable that is set; an empty one is not.
     fn get(&self, name: &str) -> Option<String> {
-        (self.env)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        (self.env)(name)
+            .map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
     }
 
     /// `OTEL_EXPORTER_OTLP_<NAME>` with its full name, that of traces first.
     fn of_exporter(&self, name: &str) -> Option<(String, String)> {
-        PREFIXES.iter().map(|prefix| format!("{prefix}_{name}")).find_map(|name| self.get(&name).map(|text| (name, text)))
+        PREFIXES
+            .iter()
+            .map(|prefix| format!("{prefix}_{name}"))
+            .find_map(|name| self.get(&name).map(|text| (name, text)))
     }
 
     fn remark(&mut self, variable: impl Into<String>, story: impl Into<String>) {
-        self.remarks.push(Remark::Variable { variable: variable.into(), story: story.into() });
+        self.remarks.push(Remark::Variable {
+            variable: variable.into(),
+            story: story.into(),
+        });
     }
 
     /// Names what overrides the scenario's `export`.
     fn overrides(&mut self, variable: &str, is_written: bool, story: &str) {
         if is_written {
-            self.remarks.push(Remark::EnvironmentOverrides { variable: variable.to_owned(), key: "tracing.export".to_owned() });
+            self.remarks.push(Remark::EnvironmentOverrides {
+                variable: variable.to_owned(),
+                key: "tracing.export".to_owned(),
+            });
         } else if !story.is_empty() {
             self.remark(variable, story);
         }
@@ -229,30 +300,60 @@ impl Variables<'_> {
                 return Some(Target::Off);
             }
             if !text.eq_ignore_ascii_case("false") {
-                self.remark("OTEL_SDK_DISABLED", format!("is {}, which is ignored; allowed are true and false", quoted(&text)));
+                self.remark(
+                    "OTEL_SDK_DISABLED",
+                    format!(
+                        "is {}, which is ignored; allowed are true and false",
+                        quoted(&text)
+                    ),
+                );
             }
         }
         if let Some(text) = self.get("OTEL_TRACES_EXPORTER") {
-            let names: Vec<String> = text.split(',').map(|name| name.trim().to_lowercase()).filter(|name| !name.is_empty()).collect();
+            let names: Vec<String> = text
+                .split(',')
+                .map(|name| name.trim().to_lowercase())
+                .filter(|name| !name.is_empty())
+                .collect();
             if !names.is_empty() && names.iter().all(|name| name == "none") {
                 self.overrides("OTEL_TRACES_EXPORTER", is_written, OFF);
                 return Some(Target::Off);
             }
-            let unknown: Vec<String> = names.iter().filter(|name| *name != "otlp").map(|name| quoted(name)).collect();
+            let unknown: Vec<String> = names
+                .iter()
+                .filter(|name| *name != "otlp")
+                .map(|name| quoted(name))
+                .collect();
             if !unknown.is_empty() {
-                self.remark("OTEL_TRACES_EXPORTER", format!("has {}, which is ignored; allowed are otlp and none", unknown.join(", ")));
+                self.remark(
+                    "OTEL_TRACES_EXPORTER",
+                    format!(
+                        "has {}, which is ignored; allowed are otlp and none",
+                        unknown.join(", ")
+                    ),
+                );
             }
         }
-        for (name, is_general) in [("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false), ("OTEL_EXPORTER_OTLP_ENDPOINT", true)] {
+        for (name, is_general) in [
+            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", true),
+        ] {
             let Some(text) = self.get(name) else { continue };
-            let address = Address { text: self.with_scheme(name, text), giver: Giver::Variable(name) };
+            let address = Address {
+                text: self.with_scheme(name, text),
+                giver: Giver::Variable(name),
+            };
             match address.url(EXPORT) {
                 Ok(_) => {
                     self.overrides(name, is_written, "");
                     return Some(Target::To(address));
                 }
                 Err(error) => {
-                    let story = error.0.strip_prefix(&format!("`{name}` ")).unwrap_or(&error.0).to_owned();
+                    let story = error
+                        .0
+                        .strip_prefix(&format!("`{name}` "))
+                        .unwrap_or(&error.0)
+                        .to_owned();
                     let next = if is_general {
                         "it is ignored"
                     } else {
@@ -260,7 +361,8 @@ impl Variables<'_> {
                     };
                     // The advice of an address is for those of Milvus.
                     let story = if story.starts_with("holds a user") {
-                        "holds a user or password, which belong in OTEL_EXPORTER_OTLP_HEADERS".to_owned()
+                        "holds a user or password, which belong in OTEL_EXPORTER_OTLP_HEADERS"
+                            .to_owned()
                     } else {
                         story
                     };
@@ -273,29 +375,45 @@ impl Variables<'_> {
 
     /// An address without a scheme has that of `_INSECURE`.
     fn with_scheme(&mut self, name: &str, text: String) -> String {
-        let has_host = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        let has_host = text
+            .rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
         if !has_host || text.contains("://") {
             return text;
         }
-        let is_plain = self.of_exporter("INSECURE").is_some_and(|(_, text)| text.eq_ignore_ascii_case("true"));
+        let is_plain = self
+            .of_exporter("INSECURE")
+            .is_some_and(|(_, text)| text.eq_ignore_ascii_case("true"));
         if !is_plain {
             self.remark(
                 name,
-                format!("is {} without a scheme: https:// is taken; OTEL_EXPORTER_OTLP_INSECURE=true makes it http://", quoted(&text)),
+                format!(
+                    "is {} without a scheme: https:// is taken; OTEL_EXPORTER_OTLP_INSECURE=true \
+                     makes it http://",
+                    quoted(&text)
+                ),
             );
         }
         format!("{}://{text}", if is_plain { "http" } else { "https" })
     }
 
-    /// The address and the protocol. Who names an address in the environment names the protocol there; a port of OpenTelemetry
-    /// in an address from elsewhere comes before a variable that may be meant for another one.
+    /// The address and the protocol. Who names an address in the environment names the protocol
+    /// there; a port of OpenTelemetry in an address from elsewhere comes before a variable that may
+    /// be meant for another one.
     fn address(&mut self, asked: Option<Address<'_>>) -> Result<(Url, OtlpProtocol), PlanError> {
         let variable = self.protocol();
         let wanted = variable.as_ref().map(|(_, protocol)| *protocol);
         let Some(address) = asked else {
             let protocol = wanted.unwrap_or(OtlpProtocol::Grpc);
-            let text = if protocol == OtlpProtocol::Grpc { EXPORT } else { EXPORT_HTTP };
-            let address = Address { text: text.to_owned(), giver: Giver::Flag("--otlp") };
+            let text = if protocol == OtlpProtocol::Grpc {
+                EXPORT
+            } else {
+                EXPORT_HTTP
+            };
+            let address = Address {
+                text: text.to_owned(),
+                giver: Giver::Flag("--otlp"),
+            };
             return Ok((with_path(address.url(EXPORT)?, protocol, false), protocol));
         };
         let url = address.url(EXPORT)?;
@@ -304,12 +422,22 @@ impl Variables<'_> {
             Giver::Variable(name) => (true, name.starts_with(PREFIXES[0])),
             _ => (false, false),
         };
-        let protocol = if is_variable { wanted.or(named) } else { named.or(wanted) }.unwrap_or(OtlpProtocol::Grpc);
+        let protocol = if is_variable {
+            wanted.or(named)
+        } else {
+            named.or(wanted)
+        }
+        .unwrap_or(OtlpProtocol::Grpc);
         if let Some((name, wanted)) = variable.filter(|(_, wanted)| *wanted != protocol) {
             let shown = url.port_or_known_default().unwrap_or_default();
             self.remark(
                 name,
-                format!("is {}, but port {shown} or the path of the address is that of {}, which is taken", wanted.name(), protocol.name()),
+                format!(
+                    "is {}, but port {shown} or the path of the address is that of {}, which is \
+                     taken",
+                    wanted.name(),
+                    protocol.name()
+                ),
             );
         }
         Ok((with_path(url, protocol, is_whole), protocol))
@@ -322,32 +450,57 @@ impl Variables<'_> {
             "http/protobuf" => Some((name, OtlpProtocol::HttpProtobuf)),
             // A server of OTLP/HTTP has to take both encodings.
             "http/json" => {
-                self.remark(&name, "is http/json, which is not sent: http/protobuf is taken");
+                self.remark(
+                    &name,
+                    "is http/json, which is not sent: http/protobuf is taken",
+                );
                 Some((name, OtlpProtocol::HttpProtobuf))
             }
             _ => {
-                self.remark(name, format!("is {}, which is ignored; allowed are grpc and http/protobuf", quoted(&text)));
+                self.remark(
+                    name,
+                    format!(
+                        "is {}, which is ignored; allowed are grpc and http/protobuf",
+                        quoted(&text)
+                    ),
+                );
                 None
             }
         }
     }
 
     fn gzip(&mut self) -> bool {
-        let Some((name, text)) = self.of_exporter("COMPRESSION") else { return false };
+        let Some((name, text)) = self.of_exporter("COMPRESSION") else {
+            return false;
+        };
         let gzip = text.eq_ignore_ascii_case("gzip");
         if !gzip && !text.eq_ignore_ascii_case("none") {
-            self.remark(name, format!("is {}, which is ignored: nothing is compressed; allowed are gzip and none", quoted(&text)));
+            self.remark(
+                name,
+                format!(
+                    "is {}, which is ignored: nothing is compressed; allowed are gzip and none",
+                    quoted(&text)
+                ),
+            );
         }
         gzip
     }
 
     fn timeout(&mut self) -> Duration {
-        let Some((name, text)) = self.of_exporter("TIMEOUT") else { return TIMEOUT };
+        let Some((name, text)) = self.of_exporter("TIMEOUT") else {
+            return TIMEOUT;
+        };
         match text.parse().map(Duration::from_millis) {
             Ok(timeout) if !timeout.is_zero() && timeout <= MAX_TIMEOUT => timeout,
             _ => {
                 let most = MAX_TIMEOUT.as_millis();
-                self.remark(name, format!("is {}, which is ignored; allowed are whole milliseconds from 1 to {most}", quoted(&text)));
+                self.remark(
+                    name,
+                    format!(
+                        "is {}, which is ignored; allowed are whole milliseconds from 1 to {most}",
+                        quoted(&text)
+                    ),
+                );
                 TIMEOUT
             }
         }
@@ -355,16 +508,27 @@ impl Variables<'_> {
 
     /// Headers. What is wrong with one is said without its value, which is a secret.
     fn headers(&mut self) -> Vec<(String, Secret)> {
-        let Some((name, text)) = self.of_exporter("HEADERS") else { return Vec::new() };
+        let Some((name, text)) = self.of_exporter("HEADERS") else {
+            return Vec::new();
+        };
         let mut found = Vec::new();
         for pair in pairs(&text) {
             match pair {
                 Err(story) => self.remark(&name, format!("has {story}, which is left out")),
                 Ok((key, _)) if HeaderName::try_from(key.as_str()).is_err() => {
-                    self.remark(&name, "has a name that HTTP does not allow, its entry is left out");
+                    self.remark(
+                        &name,
+                        "has a name that HTTP does not allow, its entry is left out",
+                    );
                 }
                 Ok((key, value)) if HeaderValue::try_from(value.as_str()).is_err() => {
-                    self.remark(&name, format!("has a value of {} that HTTP does not allow, it is left out", quoted(&key)));
+                    self.remark(
+                        &name,
+                        format!(
+                            "has a value of {} that HTTP does not allow, it is left out",
+                            quoted(&key)
+                        ),
+                    );
                 }
                 Ok((key, value)) => found.push((key, Secret::new(value))),
             }
@@ -373,41 +537,76 @@ impl Variables<'_> {
     }
 
     fn file(&self, name: &str) -> Option<NamedFile> {
-        self.of_exporter(name).map(|(variable, path)| NamedFile { path: path.into(), variable })
+        self.of_exporter(name).map(|(variable, path)| NamedFile {
+            path: path.into(),
+            variable,
+        })
     }
 
     fn tls(&mut self, address: &Url) -> (Option<NamedFile>, Option<(NamedFile, NamedFile)>) {
-        let (ca, cert, key) = (self.file("CERTIFICATE"), self.file("CLIENT_CERTIFICATE"), self.file("CLIENT_KEY"));
+        let (ca, cert, key) = (
+            self.file("CERTIFICATE"),
+            self.file("CLIENT_CERTIFICATE"),
+            self.file("CLIENT_KEY"),
+        );
         if address.scheme() != "https" {
             for file in [ca, cert, key].into_iter().flatten() {
-                self.remark(file.variable, "has no effect: the address of the export begins with http://");
+                self.remark(
+                    file.variable,
+                    "has no effect: the address of the export begins with http://",
+                );
             }
             return (None, None);
         }
         match (cert, key) {
             (Some(cert), Some(key)) => (ca, Some((cert, key))),
             (Some(alone), None) => {
-                self.remark(alone.variable, "is ignored: the client's certificate needs OTEL_EXPORTER_OTLP_CLIENT_KEY beside it");
+                self.remark(
+                    alone.variable,
+                    "is ignored: the client's certificate needs OTEL_EXPORTER_OTLP_CLIENT_KEY \
+                     beside it",
+                );
                 (ca, None)
             }
             (None, Some(alone)) => {
-                self.remark(alone.variable, "is ignored: the client's key needs OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE beside it");
+                self.remark(
+                    alone.variable,
+                    "is ignored: the client's key needs OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE \
+                     beside it",
+                );
                 (ca, None)
             }
             (None, None) => (ca, None),
         }
     }
 
-    /// Whether TLS is used is said by the scheme of the address; by the variable only where there was none.
+    /// Whether TLS is used is said by the scheme of the address; by the variable only where there
+    /// was none.
     fn insecure(&mut self, address: &Url) {
-        let Some((name, text)) = self.of_exporter("INSECURE") else { return };
+        let Some((name, text)) = self.of_exporter("INSECURE") else {
+            return;
+        };
         let is_plain = match text.to_lowercase().as_str() {
             "true" => true,
             "false" => false,
-            _ => return self.remark(name, format!("is {}, which is ignored; allowed are true and false", quoted(&text))),
+            _ => {
+                return self.remark(
+                    name,
+                    format!(
+                        "is {}, which is ignored; allowed are true and false",
+                        quoted(&text)
+                    ),
+                );
+            }
         };
         if is_plain != (address.scheme() == "http") {
-            self.remark(name, format!("is {text}, which has no effect: the address of the export begins with {}://", address.scheme()));
+            self.remark(
+                name,
+                format!(
+                    "is {text}, which has no effect: the address of the export begins with {}://",
+                    address.scheme()
+                ),
+            );
         }
     }
 }
@@ -415,7 +614,10 @@ impl Variables<'_> {
 /// The address that is posted to: that of a variable for traces alone is whole, others are a base.
 fn with_path(mut url: Url, protocol: OtlpProtocol, is_whole: bool) -> Url {
     let path = url.path().trim_end_matches('/').to_owned();
-    if protocol == OtlpProtocol::HttpProtobuf && !path.ends_with(TRACES_PATH) && (!is_whole || path.is_empty()) {
+    if protocol == OtlpProtocol::HttpProtobuf
+        && !path.ends_with(TRACES_PATH)
+        && (!is_whole || path.is_empty())
+    {
         url.set_path(&format!("{path}{TRACES_PATH}"));
     }
     url

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{CollectionPlan, PhaseLength, PhasePlan, PlanError, PrepareMode, Remark, WorkloadPlan, collections::unknown, limits};
+use super::{
+    CollectionPlan, PhaseLength, PhasePlan, PlanError, PrepareMode, Remark, WorkloadPlan,
+    collections::unknown, limits,
+};
 use crate::scenario::{At, NAME_RULE, PhaseTable, Scenario, is_name, quoted};
 
 /// The phase of preparation, in the run folder.
@@ -10,44 +13,101 @@ const RESERVED: &str = "prepare";
 const MAX_PHASES: usize = 100;
 pub(super) const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 3600);
 
-pub(super) fn resolve(scenario: &Scenario, workloads: &[WorkloadPlan], remarks: &mut Vec<Remark>) -> Result<Vec<PhasePlan>, PlanError> {
+pub(super) fn resolve(
+    scenario: &Scenario,
+    workloads: &[WorkloadPlan],
+    remarks: &mut Vec<Remark>,
+) -> Result<Vec<PhasePlan>, PlanError> {
     if scenario.phases.is_empty() {
-        return Err(scenario.place.error("the scenario has no phase; add a table [[phases]]").into());
+        return Err(scenario
+            .place
+            .error("the scenario has no phase; add a table [[phases]]")
+            .into());
     }
     if let Some(table) = scenario.phases.get(MAX_PHASES) {
-        return Err(table.error(format!("is one too many, a scenario may have {MAX_PHASES} phases")).into());
+        return Err(table
+            .error(format!(
+                "is one too many, a scenario may have {MAX_PHASES} phases"
+            ))
+            .into());
     }
     let mut plans: Vec<PhasePlan> = Vec::new();
     for table in &scenario.phases {
         let plan = phase(table, workloads)?;
         if plans.iter().any(|other| other.name == plan.name) {
-            return Err(table.error(format!("has the name \"{}\" of another phase; names must differ", plan.name)).into());
+            return Err(table
+                .error(format!(
+                    "has the name \"{}\" of another phase; names must differ",
+                    plan.name
+                ))
+                .into());
         }
         plans.push(plan);
     }
     let unused = |index: &usize| !plans.iter().any(|phase| phase.workloads.contains(index));
-    remarks.extend((0..workloads.len()).filter(unused).map(|index| Remark::UnusedWorkload { name: workloads[index].name.clone() }));
+    remarks.extend(
+        (0..workloads.len())
+            .filter(unused)
+            .map(|index| Remark::UnusedWorkload {
+                name: workloads[index].name.clone(),
+            }),
+    );
     Ok(plans)
 }
 
 fn phase(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<PhasePlan, PlanError> {
-    let name = table.value.name.as_ref().ok_or_else(|| table.error("has no `name`; add one, e.g. name = \"alone\""))?;
+    let name = table
+        .value
+        .name
+        .as_ref()
+        .ok_or_else(|| table.error("has no `name`; add one, e.g. name = \"alone\""))?;
     if !is_name(&name.value) {
-        return Err(name.error(format!("is {}, allowed are {NAME_RULE}", quoted(&name.value))).into());
+        return Err(name
+            .error(format!(
+                "is {}, allowed are {NAME_RULE}",
+                quoted(&name.value)
+            ))
+            .into());
     }
     if name.value == RESERVED {
-        return Err(name.error("is \"prepare\", which is the name of the preparation in the report; choose another").into());
+        return Err(name
+            .error(
+                "is \"prepare\", which is the name of the preparation in the report; choose \
+                 another",
+            )
+            .into());
     }
     let chosen = chosen(table, workloads)?;
-    let length = length(table, &chosen.iter().map(|index| &workloads[*index]).collect::<Vec<_>>())?;
-    let ends = |index: &usize| workloads[*index].operation.writes() && workloads[*index].operation.capacity().is_some();
+    let length = length(
+        table,
+        &chosen
+            .iter()
+            .map(|index| &workloads[*index])
+            .collect::<Vec<_>>(),
+    )?;
+    let ends = |index: &usize| {
+        workloads[*index].operation.writes() && workloads[*index].operation.capacity().is_some()
+    };
     if length == PhaseLength::Exhausted && !chosen.iter().any(ends) {
-        let place = table.value.until.as_ref().map_or(&table.place, |at| &at.place);
-        return Err(place.error("is \"exhausted\", but no insert workload of the phase ever uses its rows up; use `duration`").into());
+        let place = table
+            .value
+            .until
+            .as_ref()
+            .map_or(&table.place, |at| &at.place);
+        return Err(place
+            .error(
+                "is \"exhausted\", but no insert workload of the phase ever uses its rows up; use \
+                 `duration`",
+            )
+            .into());
     }
     Ok(PhasePlan {
         name: name.value.clone(),
-        warmup: limits::duration(&table.value.warmup, Duration::ZERO..=Duration::from_secs(24 * 3600), Duration::ZERO)?,
+        warmup: limits::duration(
+            &table.value.warmup,
+            Duration::ZERO..=Duration::from_secs(24 * 3600),
+            Duration::ZERO,
+        )?,
         length,
         workloads: chosen,
     })
@@ -55,16 +115,32 @@ fn phase(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<PhasePlan
 
 fn chosen(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<Vec<usize>, PlanError> {
     let names = || workloads.iter().map(|workload| workload.name.as_str());
-    let list = table.value.workloads.as_ref().filter(|list| !list.value.is_empty());
-    let list =
-        list.ok_or_else(|| table.error(format!("has no `workloads`; the scenario has: {}", names().collect::<Vec<_>>().join(", "))))?;
+    let list = table
+        .value
+        .workloads
+        .as_ref()
+        .filter(|list| !list.value.is_empty());
+    let list = list.ok_or_else(|| {
+        table.error(format!(
+            "has no `workloads`; the scenario has: {}",
+            names().collect::<Vec<_>>().join(", ")
+        ))
+    })?;
     let mut chosen = Vec::new();
     for name in &list.value {
-        let Some(index) = workloads.iter().position(|workload| workload.name == name.value) else {
+        let Some(index) = workloads
+            .iter()
+            .position(|workload| workload.name == name.value)
+        else {
             return Err(name.error(unknown(&name.value, "workload", names())).into());
         };
         if chosen.contains(&index) {
-            return Err(name.error(format!("is \"{}\", which the phase has already; a workload runs once in a phase", name.value)).into());
+            return Err(name
+                .error(format!(
+                    "is \"{}\", which the phase has already; a workload runs once in a phase",
+                    name.value
+                ))
+                .into());
         }
         chosen.push(index);
     }
@@ -72,79 +148,157 @@ fn chosen(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<Vec<usiz
 }
 
 fn length(table: &At<PhaseTable>, workloads: &[&WorkloadPlan]) -> Result<PhaseLength, PlanError> {
-    let length =
-        match workloads.iter().filter(|workload| !workload.arrival.stages().is_empty()).max_by_key(|workload| staged_time(workload)) {
-            None => own_length(table)?,
-            Some(longest) => {
-                let all = workloads.iter().all(|workload| !workload.arrival.stages().is_empty());
-                PhaseLength::Duration(staged_length(table, longest, all)?)
-            }
-        };
-    let PhaseLength::Duration(duration) = length else { return Ok(length) };
+    let length = match workloads
+        .iter()
+        .filter(|workload| !workload.arrival.stages().is_empty())
+        .max_by_key(|workload| staged_time(workload))
+    {
+        None => own_length(table)?,
+        Some(longest) => {
+            let all = workloads
+                .iter()
+                .all(|workload| !workload.arrival.stages().is_empty());
+            PhaseLength::Duration(staged_length(table, longest, all)?)
+        }
+    };
+    let PhaseLength::Duration(duration) = length else {
+        return Ok(length);
+    };
     let late = workloads.iter().find(|workload| workload.start >= duration);
     if let Some(late) = late {
-        let place = table.value.workloads.as_ref().map_or(&table.place, |at| &at.place);
+        let place = table
+            .value
+            .workloads
+            .as_ref()
+            .map_or(&table.place, |at| &at.place);
         let [start, phase] = [late.start, duration].map(humantime::format_duration);
-        return Err(place.error(format!("holds `{}`, whose `start` is {start}, when the {phase} of the phase are over", late.name)).into());
+        return Err(place
+            .error(format!(
+                "holds `{}`, whose `start` is {start}, when the {phase} of the phase are over",
+                late.name
+            ))
+            .into());
     }
     Ok(length)
 }
 
 /// When the stages of `workload` end, from the beginning of the measured part.
 fn staged_time(workload: &WorkloadPlan) -> Duration {
-    workload.start + workload.arrival.stages().iter().map(|stage| stage.duration).sum::<Duration>()
+    workload.start
+        + workload
+            .arrival
+            .stages()
+            .iter()
+            .map(|stage| stage.duration)
+            .sum::<Duration>()
 }
 
-/// Length of a phase with stages, those of `longest` being the longest; `all` says that no workload is without.
-fn staged_length(table: &At<PhaseTable>, longest: &WorkloadPlan, all: bool) -> Result<Duration, PlanError> {
-    let PhaseTable { duration, requests, until, .. } = &table.value;
+/// Length of a phase with stages, those of `longest` being the longest; `all` says that no workload
+/// is without.
+fn staged_length(
+    table: &At<PhaseTable>,
+    longest: &WorkloadPlan,
+    all: bool,
+) -> Result<Duration, PlanError> {
+    let PhaseTable {
+        duration,
+        requests,
+        until,
+        ..
+    } = &table.value;
     let time = staged_time(longest);
     let (shown, name) = (humantime::format_duration(time), &longest.name);
-    let other = requests.as_ref().map(|at| &at.place).or(until.as_ref().map(|at| &at.place));
+    let other = requests
+        .as_ref()
+        .map(|at| &at.place)
+        .or(until.as_ref().map(|at| &at.place));
     if let Some(place) = other {
-        let message = format!("is for workloads without stages, but `{name}` has some, which end after {shown}; leave one of them out");
+        let message = format!(
+            "is for workloads without stages, but `{name}` has some, which end after {shown}; \
+             leave one of them out"
+        );
         return Err(place.error(message).into());
     }
     if time > MAX_DURATION {
-        return Err(table.error(format!("ends with the stages of `{name}`, after {shown}; the longest phase has 30 days")).into());
+        return Err(table
+            .error(format!(
+                "ends with the stages of `{name}`, after {shown}; the longest phase has 30 days"
+            ))
+            .into());
     }
     match duration {
         Some(at) if all => {
-            let message = format!("is given, but the stages of its workloads say how long the phase is, which is {shown}; leave it out");
+            let message = format!(
+                "is given, but the stages of its workloads say how long the phase is, which is \
+                 {shown}; leave it out"
+            );
             Err(at.error(message).into())
         }
         Some(at) if at.value < time => {
             let found = humantime::format_duration(at.value);
             Err(at
-                .error(format!("is {found}, but the stages of `{name}` end after {shown}; allowed is that or more, or leave it out"))
+                .error(format!(
+                    "is {found}, but the stages of `{name}` end after {shown}; allowed is that or \
+                     more, or leave it out"
+                ))
                 .into())
         }
-        Some(_) => Ok(limits::duration(duration, Duration::from_millis(1)..=MAX_DURATION, MAX_DURATION)?),
+        Some(_) => Ok(limits::duration(
+            duration,
+            Duration::from_millis(1)..=MAX_DURATION,
+            MAX_DURATION,
+        )?),
         None => Ok(time),
     }
 }
 
 fn own_length(table: &At<PhaseTable>) -> Result<PhaseLength, PlanError> {
-    let PhaseTable { duration, requests, until, .. } = &table.value;
+    let PhaseTable {
+        duration,
+        requests,
+        until,
+        ..
+    } = &table.value;
     match (duration, requests, until) {
         (Some(_), None, None) => {
-            let found = limits::duration(duration, Duration::from_millis(1)..=MAX_DURATION, MAX_DURATION)?;
+            let found = limits::duration(
+                duration,
+                Duration::from_millis(1)..=MAX_DURATION,
+                MAX_DURATION,
+            )?;
             Ok(PhaseLength::Duration(found))
         }
-        (None, Some(_), None) => Ok(PhaseLength::Requests(limits::number(requests, 1..=1_000_000_000, 1)?.unsigned_abs())),
-        (None, None, Some(until)) if until.value.eq_ignore_ascii_case("exhausted") => Ok(PhaseLength::Exhausted),
-        (None, None, Some(until)) if until.value.eq_ignore_ascii_case("indexed") => {
-            Err(until.error("is \"indexed\", which is not built yet; use `duration` or until = \"exhausted\"").into())
+        (None, Some(_), None) => Ok(PhaseLength::Requests(
+            limits::number(requests, 1..=1_000_000_000, 1)?.unsigned_abs(),
+        )),
+        (None, None, Some(until)) if until.value.eq_ignore_ascii_case("exhausted") => {
+            Ok(PhaseLength::Exhausted)
         }
-        (None, None, Some(until)) => Err(until.error(format!("is {}, allowed: exhausted", quoted(&until.value))).into()),
-        (None, None, None) => Err(table.error("has no end; add duration = \"30s\", requests = 10_000 or until = \"exhausted\"").into()),
-        _ => Err(table.error("has more than one end, allowed is one of `duration`, `requests` and `until`").into()),
+        (None, None, Some(until)) if until.value.eq_ignore_ascii_case("indexed") => Err(until
+            .error(
+                "is \"indexed\", which is not built yet; use `duration` or until = \"exhausted\"",
+            )
+            .into()),
+        (None, None, Some(until)) => Err(until
+            .error(format!("is {}, allowed: exhausted", quoted(&until.value)))
+            .into()),
+        (None, None, None) => Err(table
+            .error("has no end; add duration = \"30s\", requests = 10_000 or until = \"exhausted\"")
+            .into()),
+        _ => Err(table
+            .error("has more than one end, allowed is one of `duration`, `requests` and `until`")
+            .into()),
     }
 }
 
-/// Why the data set's true neighbours are not those of the collection while workload `index` runs; None where all rows are there
-/// from the beginning, and nothing was or is inserted.
-pub(super) fn truth_fails(scenario: &Scenario, collections: &[CollectionPlan], workloads: &[WorkloadPlan], index: usize) -> Option<String> {
+/// Why the data set's true neighbours are not those of the collection while workload `index` runs;
+/// None where all rows are there from the beginning, and nothing was or is inserted.
+pub(super) fn truth_fails(
+    scenario: &Scenario,
+    collections: &[CollectionPlan],
+    workloads: &[WorkloadPlan],
+    index: usize,
+) -> Option<String> {
     let workload = &workloads[index];
     let collection = &collections[workload.collection];
     let rows = collection.dataset.as_ref().map_or(0, |data| data.rows());
@@ -152,18 +306,40 @@ pub(super) fn truth_fails(scenario: &Scenario, collections: &[CollectionPlan], w
         return Some("preparation leaves its collection empty (prepare = \"schema\")".to_owned());
     }
     if collection.initial_rows != rows {
-        let [initial, rows] = [collection.initial_rows, rows].map(|rows| limits::grouped(i64::try_from(rows).unwrap_or(i64::MAX)));
-        return Some(format!("preparation inserts {initial} of the {rows} rows that the truth of its data set is of"));
+        let [initial, rows] = [collection.initial_rows, rows]
+            .map(|rows| limits::grouped(i64::try_from(rows).unwrap_or(i64::MAX)));
+        return Some(format!(
+            "preparation inserts {initial} of the {rows} rows that the truth of its data set is of"
+        ));
     }
     let has = |phase: &At<PhaseTable>, name: &str| {
-        phase.value.workloads.as_ref().is_some_and(|list| list.value.iter().any(|at| at.value == name))
+        phase
+            .value
+            .workloads
+            .as_ref()
+            .is_some_and(|list| list.value.iter().any(|at| at.value == name))
     };
-    let last = scenario.phases.iter().rposition(|phase| has(phase, &workload.name)).map_or(0, |last| last + 1);
-    let writers = workloads.iter().filter(|other| other.collection == workload.collection && other.operation.writes());
+    let last = scenario
+        .phases
+        .iter()
+        .rposition(|phase| has(phase, &workload.name))
+        .map_or(0, |last| last + 1);
+    let writers = workloads
+        .iter()
+        .filter(|other| other.collection == workload.collection && other.operation.writes());
     let mut writing = writers.filter_map(|other| {
-        let phase = scenario.phases[..last].iter().find(|phase| has(phase, &other.name))?;
-        let named = phase.value.name.as_ref().map_or(String::new(), |name| format!(" in phase `{}`", name.value));
-        Some(format!("workload `{}` writes to its collection{named}, so its true neighbours change", other.name))
+        let phase = scenario.phases[..last]
+            .iter()
+            .find(|phase| has(phase, &other.name))?;
+        let named = phase
+            .value
+            .name
+            .as_ref()
+            .map_or(String::new(), |name| format!(" in phase `{}`", name.value));
+        Some(format!(
+            "workload `{}` writes to its collection{named}, so its true neighbours change",
+            other.name
+        ))
     });
     writing.next()
 }

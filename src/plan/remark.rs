@@ -24,11 +24,20 @@ impl Remark {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EnvironmentOverrides { variable, key } => write!(f, "{variable} overrides `{key}` of the scenario"),
-            Self::SamplerIgnored { variable } => write!(f, "{variable} is ignored, `tracing.sample_ratio` decides what is traced"),
-            Self::PortTaken { giver, port } => write!(f, "`{giver}` names no port, {port} is taken"),
+            Self::EnvironmentOverrides { variable, key } => {
+                write!(f, "{variable} overrides `{key}` of the scenario")
+            }
+            Self::SamplerIgnored { variable } => write!(
+                f,
+                "{variable} is ignored, `tracing.sample_ratio` decides what is traced"
+            ),
+            Self::PortTaken { giver, port } => {
+                write!(f, "`{giver}` names no port, {port} is taken")
+            }
             Self::Variable { variable, story } => write!(f, "{variable} {story}"),
-            Self::UnusedWorkload { name } => write!(f, "workload `{name}` is in no phase and does not run"),
+            Self::UnusedWorkload { name } => {
+                write!(f, "workload `{name}` is in no phase and does not run")
+            }
         }
     }
 }

@@ -1,13 +1,13 @@
-//! The plan as JSON, with every default filled in: what `check --resolved` prints and run.json keeps. Secrets are not in
-//! it, only that there are some.
+//! The plan as JSON, with every default filled in: what `check --resolved` prints and run.json
+//! keeps. Secrets are not in it, only that there are some.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
 use super::{
-    Arrival, CallerLoad, CollectionPlan, CredentialsPlan, OpenLoad, PhaseLength, PhasePlan, Plan, ScheduledPart, Stage, ThinkTime,
-    WorkloadPlan,
+    Arrival, CallerLoad, CollectionPlan, CredentialsPlan, OpenLoad, PhaseLength, PhasePlan, Plan,
+    ScheduledPart, Stage, ThinkTime, WorkloadPlan,
 };
 use crate::{
     operation::{CollectionShape, IndexShape},
@@ -54,7 +54,8 @@ fn milvus(plan: &Plan) -> Value {
         CredentialsPlan::Token(_) => "token",
         CredentialsPlan::User { .. } => "user and password",
     };
-    let path = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let path =
+        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
     json!({
         "uri": milvus.uri,
         "timeout": text(milvus.timeout),
@@ -97,7 +98,8 @@ fn tracing(plan: &Plan) -> Value {
 
 fn data(table: &At<DataTable>, seed: u64) -> Value {
     let data = &table.value;
-    let path = |at: &Option<At<std::path::PathBuf>>| at.as_ref().map(|at| at.value.display().to_string());
+    let path =
+        |at: &Option<At<std::path::PathBuf>>| at.as_ref().map(|at| at.value.display().to_string());
     let format = data.format.as_ref().map(|at| at.value.to_lowercase());
     let entries = [
         ("format", json!(format)),
@@ -113,16 +115,34 @@ fn data(table: &At<DataTable>, seed: u64) -> Value {
         ("truth", json!(path(&data.truth))),
         ("rows", json!(data.rows.as_ref().map(|at| at.value))),
         ("dim", json!(data.dim.as_ref().map(|at| at.value))),
-        ("distribution", json!(data.distribution.as_ref().map(|at| at.value.to_lowercase()))),
-        ("seed", if format.as_deref() == Some("random") { json!(seed) } else { Value::Null }),
+        (
+            "distribution",
+            json!(data.distribution.as_ref().map(|at| at.value.to_lowercase())),
+        ),
+        (
+            "seed",
+            if format.as_deref() == Some("random") {
+                json!(seed)
+            } else {
+                Value::Null
+            },
+        ),
     ];
     // A key that the format does not have is no default.
-    entries.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key.to_owned(), value)).collect::<Map<_, _>>().into()
+    entries
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn collection(table: &CollectionTable, plan: &CollectionPlan) -> Value {
-    let values =
-        |field: &FieldTable| field.values.as_ref().map_or(json!("row-number"), |at| serde_json::to_value(&at.value).unwrap_or_default());
+    let values = |field: &FieldTable| {
+        field.values.as_ref().map_or(json!("row-number"), |at| {
+            serde_json::to_value(&at.value).unwrap_or_default()
+        })
+    };
     let shape: &CollectionShape = &plan.shape;
     json!({
         "name": shape.name,
@@ -157,28 +177,54 @@ fn index(index: &IndexShape) -> Value {
 
 fn workload_json(plan: &Plan, workload: &WorkloadPlan, keys: Map<String, Value>) -> Value {
     let mut json = keys;
-    let defaults =
-        crate::operation::OPERATIONS.iter().find(|entry| entry.name == workload.operation_name).map_or(&[][..], |entry| entry.keys);
+    let defaults = crate::operation::OPERATIONS
+        .iter()
+        .find(|entry| entry.name == workload.operation_name)
+        .map_or(&[][..], |entry| entry.keys);
     for doc in defaults {
-        json.entry(doc.name).or_insert_with(|| default_value(doc.default));
+        json.entry(doc.name)
+            .or_insert_with(|| default_value(doc.default));
     }
     json.insert("operation".into(), json!(workload.operation_name));
-    json.insert("collection".into(), json!(plan.collections[workload.collection].key));
+    json.insert(
+        "collection".into(),
+        json!(plan.collections[workload.collection].key),
+    );
     json.insert("timeout".into(), json!(text(workload.timeout)));
     json.insert("start".into(), json!(text(workload.start)));
-    json.extend(arrival(&workload.arrival).into_iter().map(|(key, value)| (key.to_owned(), value)));
+    json.extend(
+        arrival(&workload.arrival)
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value)),
+    );
     Value::Object(json)
 }
 
 fn arrival(arrival: &Arrival) -> Vec<(&'static str, Value)> {
     match arrival {
-        Arrival::Open { load, arrivals, max_in_flight } => {
+        Arrival::Open {
+            load,
+            arrivals,
+            max_in_flight,
+        } => {
             let spread = ("arrivals", json!(arrivals.name()));
             let mut keys = match load {
-                OpenLoad::Steady(Shape::Sine { mean, amplitude, period }) => {
-                    vec![("rate", json!({ "mean": mean, "amplitude": amplitude, "period": text(*period) })), spread]
+                OpenLoad::Steady(Shape::Sine {
+                    mean,
+                    amplitude,
+                    period,
+                }) => {
+                    vec![
+                        (
+                            "rate",
+                            json!({ "mean": mean, "amplitude": amplitude, "period": text(*period) }),
+                        ),
+                        spread,
+                    ]
                 }
-                OpenLoad::Steady(Shape::Bursts { size, every }) => vec![("arrivals", json!({ "burst": size, "every": text(*every) }))],
+                OpenLoad::Steady(Shape::Bursts { size, every }) => {
+                    vec![("arrivals", json!({ "burst": size, "every": text(*every) }))]
+                }
                 OpenLoad::Steady(shape) => vec![("rate", json!(shape.mean_rate())), spread],
                 OpenLoad::Stages(list) => vec![("stages", stages(list)), spread],
             };
@@ -207,9 +253,14 @@ fn stages(list: &[Stage]) -> Value {
     list.iter().map(stage).collect()
 }
 
-/// A default as the table of keys words it: JSON where it is some, `null` for `none`, else the words.
+/// A default as the table of keys words it: JSON where it is some, `null` for `none`, else the
+/// words.
 fn default_value(words: &str) -> Value {
-    if words == "none" { Value::Null } else { serde_json::from_str(words).unwrap_or_else(|_| json!(words)) }
+    if words == "none" {
+        Value::Null
+    } else {
+        serde_json::from_str(words).unwrap_or_else(|_| json!(words))
+    }
 }
 
 fn phase(plan: &Plan, index: usize) -> Value {
@@ -229,7 +280,8 @@ fn phase(plan: &Plan, index: usize) -> Value {
     })
 }
 
-/// What is recorded of a workload in a phase, each part with its time and the requests that are planned.
+/// What is recorded of a workload in a phase, each part with its time and the requests that are
+/// planned.
 fn parts(plan: &Plan, phase: usize, workload: usize) -> Vec<Value> {
     let part = |(part, requests): (ScheduledPart, Option<u64>)| {
         json!({
@@ -240,5 +292,8 @@ fn parts(plan: &Plan, phase: usize, workload: usize) -> Vec<Value> {
             "requests": requests,
         })
     };
-    plan.planned_parts(phase, workload).into_iter().map(part).collect()
+    plan.planned_parts(phase, workload)
+        .into_iter()
+        .map(part)
+        .collect()
 }

@@ -1,11 +1,13 @@
-//! The parts of a phase, how many requests each is going to have, and so how many of them are traced.
+//! The parts of a phase, how many requests each is going to have, and so how many of them are
+//! traced.
 
 use std::{fmt, time::Duration};
 
 use super::{Arrival, Arrivals, CallerLoad, OpenLoad, PhaseLength, Plan, Stage, ThinkTime};
 use crate::pacer::{self, Schedule, Shape, Spread};
 
-/// Requests per second that a caller of a closed loop is assumed to reach at most, where a number is needed beforehand.
+/// Requests per second that a caller of a closed loop is assumed to reach at most, where a number
+/// is needed beforehand.
 const CALLER_RATE: f64 = 2_000.0;
 /// Length that is assumed for a phase that ends by itself, where a number is needed beforehand.
 const OPEN_END: Duration = Duration::from_secs(600);
@@ -88,40 +90,64 @@ pub struct ScheduledPart {
 impl Plan {
     /// The parts of `workload` (an index in [`Plan::workloads`]) in `phase`, one after the other.
     ///
-    /// Warm-up has the load of the schedule's beginning. There is none for a workload whose load begins at 0, or that begins
-    /// later than its phase.
+    /// Warm-up has the load of the schedule's beginning. There is none for a workload whose load
+    /// begins at 0, or that begins later than its phase.
     #[must_use]
     pub fn parts(&self, phase: usize, workload: usize) -> Vec<ScheduledPart> {
         let (phase, workload) = (&self.phases[phase], &self.workloads[workload]);
         let mut parts = Vec::new();
-        if let Some(load) = first_load(&workload.arrival).filter(|_| !phase.warmup.is_zero() && workload.start.is_zero()) {
+        if let Some(load) = first_load(&workload.arrival)
+            .filter(|_| !phase.warmup.is_zero() && workload.start.is_zero())
+        {
             let (kind, duration) = (PartKind::Warmup, Some(phase.warmup));
-            parts.push(ScheduledPart { kind, start: Duration::ZERO, duration, requests: None, load });
+            parts.push(ScheduledPart {
+                kind,
+                start: Duration::ZERO,
+                duration,
+                requests: None,
+                load,
+            });
         }
         let start = phase.warmup + workload.start;
         parts.extend(staged(&workload.arrival, start));
         if let Some(load) = steady_load(&workload.arrival) {
             let (duration, requests) = match phase.length {
-                PhaseLength::Duration(duration) => (Some(duration.saturating_sub(workload.start)), None),
+                PhaseLength::Duration(duration) => {
+                    (Some(duration.saturating_sub(workload.start)), None)
+                }
                 PhaseLength::Requests(requests) => (None, Some(requests)),
                 PhaseLength::Exhausted => (None, None),
             };
-            parts.push(ScheduledPart { kind: PartKind::Measured, start, duration, requests, load });
+            parts.push(ScheduledPart {
+                kind: PartKind::Measured,
+                start,
+                duration,
+                requests,
+                load,
+            });
         }
         parts
     }
 
-    /// The parts of `workload` in `phase`, each with the requests that it is going to send if nothing fails. Exact for
-    /// even arrivals and bursts, the expected number for Poisson ones; None where Milvus' speed decides.
+    /// The parts of `workload` in `phase`, each with the requests that it is going to send if
+    /// nothing fails. Exact for even arrivals and bursts, the expected number for Poisson ones;
+    /// None where Milvus' speed decides.
     #[must_use]
-    pub fn planned_parts(&self, phase: usize, workload: usize) -> Vec<(ScheduledPart, Option<u64>)> {
+    pub fn planned_parts(
+        &self,
+        phase: usize,
+        workload: usize,
+    ) -> Vec<(ScheduledPart, Option<u64>)> {
         let mut left = self.left_before(phase, workload, PlannedPart::Warmup);
         let plan = |part: ScheduledPart| {
             let wanted = match part.kind {
-                PartKind::Measured if self.phases[phase].length == PhaseLength::Exhausted => {
-                    self.measured_time(phase).and_then(|time| self.slots(workload, &part, time)).or(left)
-                }
-                _ => part.requests.or_else(|| self.slots(workload, &part, part.duration?)),
+                PartKind::Measured if self.phases[phase].length == PhaseLength::Exhausted => self
+                    .measured_time(phase)
+                    .and_then(|time| self.slots(workload, &part, time))
+                    .or(left),
+                _ => part
+                    .requests
+                    .or_else(|| self.slots(workload, &part, part.duration?)),
             };
             let planned = wanted.map(|wanted| left.map_or(wanted, |left| wanted.min(left)));
             left = left.map(|left| left.saturating_sub(self.used(phase, workload, &part)));
@@ -132,8 +158,16 @@ impl Plan {
 
     /// The same for all parts of a group together.
     #[must_use]
-    pub fn planned_requests(&self, phase: usize, workload: usize, group: PlannedPart) -> Option<u64> {
-        let parts = self.planned_parts(phase, workload).into_iter().filter(|(part, _)| part.kind.group() == group);
+    pub fn planned_requests(
+        &self,
+        phase: usize,
+        workload: usize,
+        group: PlannedPart,
+    ) -> Option<u64> {
+        let parts = self
+            .planned_parts(phase, workload)
+            .into_iter()
+            .filter(|(part, _)| part.kind.group() == group);
         parts.map(|(_, requests)| requests).sum()
     }
 
@@ -141,23 +175,36 @@ impl Plan {
     #[must_use]
     pub fn measured_time(&self, phase: usize) -> Option<Duration> {
         let plan = &self.phases[phase];
-        // When the slots of a workload that is due often enough are over; Poisson arrivals on average.
+        // When the slots of a workload that is due often enough are over; Poisson arrivals on
+        // average.
         let time_of = |index: usize, requests: u64| match &self.workloads[index].arrival {
-            Arrival::Open { load: OpenLoad::Steady(shape), .. } => {
-                Some(self.workloads[index].start + Schedule::even(*shape).due(requests)?)
-            }
+            Arrival::Open {
+                load: OpenLoad::Steady(shape),
+                ..
+            } => Some(self.workloads[index].start + Schedule::even(*shape).due(requests)?),
             _ => None,
         };
         let longest = |times: Vec<Option<Duration>>| {
-            times.into_iter().collect::<Option<Vec<Duration>>>().map(|times| times.into_iter().max().unwrap_or_default())
+            times
+                .into_iter()
+                .collect::<Option<Vec<Duration>>>()
+                .map(|times| times.into_iter().max().unwrap_or_default())
         };
         match plan.length {
             PhaseLength::Duration(duration) => Some(duration),
-            PhaseLength::Requests(requests) => longest(plan.workloads.iter().map(|index| time_of(*index, requests)).collect()),
+            PhaseLength::Requests(requests) => longest(
+                plan.workloads
+                    .iter()
+                    .map(|index| time_of(*index, requests))
+                    .collect(),
+            ),
             PhaseLength::Exhausted => longest(
                 plan.workloads
                     .iter()
-                    .filter_map(|index| self.left_before(phase, *index, PlannedPart::Measured).map(|left| time_of(*index, left)))
+                    .filter_map(|index| {
+                        self.left_before(phase, *index, PlannedPart::Measured)
+                            .map(|left| time_of(*index, left))
+                    })
                     .collect(),
             ),
         }
@@ -165,16 +212,25 @@ impl Plan {
 
     /// Share of the measured requests of `phase` that are traced, in [0, 1].
     ///
-    /// With `sample_ratio = "auto"`: `max_traces` / planned requests, at most 1. Where Milvus' speed decides, a caller is
-    /// taken to send 2,000 requests a second, and a phase without a planned end to last 10 minutes: a bound from above
-    /// for real callers, so `max_traces` holds unless a phase outlasts that.
+    /// With `sample_ratio = "auto"`: `max_traces` / planned requests, at most 1. Where Milvus'
+    /// speed decides, a caller is taken to send 2,000 requests a second, and a phase without a
+    /// planned end to last 10 minutes: a bound from above for real callers, so `max_traces` holds
+    /// unless a phase outlasts that.
     #[must_use]
     pub fn sample_ratio(&self, phase: usize) -> f64 {
         if let Some(ratio) = self.tracing.sample_ratio {
             return ratio;
         }
-        let requests: f64 = self.phases[phase].workloads.iter().map(|index| self.assumed_requests(phase, *index)).sum();
-        if requests <= self.tracing.max_traces as f64 { 1.0 } else { self.tracing.max_traces as f64 / requests }
+        let requests: f64 = self.phases[phase]
+            .workloads
+            .iter()
+            .map(|index| self.assumed_requests(phase, *index))
+            .sum();
+        if requests <= self.tracing.max_traces as f64 {
+            1.0
+        } else {
+            self.tracing.max_traces as f64 / requests
+        }
     }
 
     /// Measured requests of `workload`, guessed where Milvus' speed decides.
@@ -190,19 +246,44 @@ impl Plan {
                 _ => 0.0,
             }
         };
-        let measured = self.planned_parts(phase, workload).into_iter().filter(|(part, _)| part.kind.group() == PlannedPart::Measured);
-        measured.map(|(part, planned)| planned.map_or_else(|| assumed(&part), |requests| requests as f64)).sum()
+        let measured = self
+            .planned_parts(phase, workload)
+            .into_iter()
+            .filter(|(part, _)| part.kind.group() == PlannedPart::Measured);
+        measured
+            .map(|(part, planned)| {
+                planned.map_or_else(|| assumed(&part), |requests| requests as f64)
+            })
+            .sum()
     }
 
     /// Requests that the rows of an insert workload still suffice for; None for one without end.
-    pub(super) fn left_before(&self, phase: usize, workload: usize, group: PlannedPart) -> Option<u64> {
+    pub(super) fn left_before(
+        &self,
+        phase: usize,
+        workload: usize,
+        group: PlannedPart,
+    ) -> Option<u64> {
         let capacity = self.workloads[workload].operation.capacity()?;
-        let earlier = (0..phase).filter(|earlier| self.phases[*earlier].workloads.contains(&workload));
-        let earlier = earlier.flat_map(|earlier| self.parts(earlier, workload).into_iter().map(move |part| (earlier, part)));
-        let own = self.parts(phase, workload).into_iter().map(|part| (phase, part));
-        let own = own.filter(|(_, part)| group != PlannedPart::Warmup && part.kind == PartKind::Warmup);
-        // Each part is counted from the whole capacity, so that this does not call itself through planned_parts.
-        let used = earlier.chain(own).map(|(phase, part)| self.used(phase, workload, &part)).fold(0_u64, u64::saturating_add);
+        let earlier =
+            (0..phase).filter(|earlier| self.phases[*earlier].workloads.contains(&workload));
+        let earlier = earlier.flat_map(|earlier| {
+            self.parts(earlier, workload)
+                .into_iter()
+                .map(move |part| (earlier, part))
+        });
+        let own = self
+            .parts(phase, workload)
+            .into_iter()
+            .map(|part| (phase, part));
+        let own =
+            own.filter(|(_, part)| group != PlannedPart::Warmup && part.kind == PartKind::Warmup);
+        // Each part is counted from the whole capacity, so that this does not call itself through
+        // planned_parts.
+        let used = earlier
+            .chain(own)
+            .map(|(phase, part)| self.used(phase, workload, &part))
+            .fold(0_u64, u64::saturating_add);
         Some(capacity.saturating_sub(used))
     }
 
@@ -219,8 +300,21 @@ impl Plan {
     /// Slots of an open loop within `time`; None for a closed loop.
     fn slots(&self, workload: usize, part: &ScheduledPart, time: Duration) -> Option<u64> {
         match (part.load, &self.workloads[workload].arrival) {
-            (PartLoad::Open { shape, .. }, Arrival::Open { arrivals: Arrivals::Poisson, .. }) => Some(shape.integral(time).round() as u64),
-            (PartLoad::Open { shape, first }, _) => Some(Schedule { shape, spread: Spread::Even, first }.count_before(time)),
+            (
+                PartLoad::Open { shape, .. },
+                Arrival::Open {
+                    arrivals: Arrivals::Poisson,
+                    ..
+                },
+            ) => Some(shape.integral(time).round() as u64),
+            (PartLoad::Open { shape, first }, _) => Some(
+                Schedule {
+                    shape,
+                    spread: Spread::Even,
+                    first,
+                }
+                .count_before(time),
+            ),
             (PartLoad::Closed { .. }, _) => None,
         }
     }
@@ -239,8 +333,20 @@ impl ThinkTime {
 /// The load of a workload without stages.
 fn steady_load(arrival: &Arrival) -> Option<PartLoad> {
     match arrival {
-        Arrival::Open { load: OpenLoad::Steady(shape), .. } => Some(PartLoad::Open { shape: *shape, first: 0.0 }),
-        Arrival::Closed { load: CallerLoad::Steady(callers), .. } => Some(PartLoad::Closed { from: *callers, to: *callers }),
+        Arrival::Open {
+            load: OpenLoad::Steady(shape),
+            ..
+        } => Some(PartLoad::Open {
+            shape: *shape,
+            first: 0.0,
+        }),
+        Arrival::Closed {
+            load: CallerLoad::Steady(callers),
+            ..
+        } => Some(PartLoad::Closed {
+            from: *callers,
+            to: *callers,
+        }),
         _ => None,
     }
 }
@@ -249,13 +355,26 @@ fn steady_load(arrival: &Arrival) -> Option<PartLoad> {
 fn first_load(arrival: &Arrival) -> Option<PartLoad> {
     let from = arrival.stages().first().map_or(0.0, |stage| stage.from);
     match (arrival, steady_load(arrival)) {
-        (_, Some(PartLoad::Open { shape: Shape::Sine { mean, .. }, .. })) => {
-            Some(PartLoad::Open { shape: Shape::Constant { rate: mean }, first: 0.0 })
-        }
+        (
+            _,
+            Some(PartLoad::Open {
+                shape: Shape::Sine { mean, .. },
+                ..
+            }),
+        ) => Some(PartLoad::Open {
+            shape: Shape::Constant { rate: mean },
+            first: 0.0,
+        }),
         (_, Some(load)) => Some(load),
         (_, None) if from == 0.0 => None,
-        (Arrival::Open { .. }, None) => Some(PartLoad::Open { shape: Shape::Constant { rate: from }, first: 0.0 }),
-        (Arrival::Closed { .. }, None) => Some(PartLoad::Closed { from: from as u32, to: from as u32 }),
+        (Arrival::Open { .. }, None) => Some(PartLoad::Open {
+            shape: Shape::Constant { rate: from },
+            first: 0.0,
+        }),
+        (Arrival::Closed { .. }, None) => Some(PartLoad::Closed {
+            from: from as u32,
+            to: from as u32,
+        }),
     }
 }
 
@@ -264,35 +383,64 @@ fn staged(arrival: &Arrival, start: Duration) -> Vec<ScheduledPart> {
     let stages = arrival.stages();
     let shape = |stage: &Stage| match stage.name {
         Some(_) => Shape::Constant { rate: stage.from },
-        None => Shape::Linear { from: stage.from, to: stage.to, over: stage.duration },
+        None => Shape::Linear {
+            from: stage.from,
+            to: stage.to,
+            over: stage.duration,
+        },
     };
-    let shapes: Vec<(Shape, Duration)> = stages.iter().map(|stage| (shape(stage), stage.duration)).collect();
+    let shapes: Vec<(Shape, Duration)> = stages
+        .iter()
+        .map(|stage| (shape(stage), stage.duration))
+        .collect();
     let firsts = match arrival {
-        Arrival::Open { arrivals: Arrivals::Even, .. } => pacer::stages(&shapes).into_iter().map(|stage| stage.first).collect(),
+        Arrival::Open {
+            arrivals: Arrivals::Even,
+            ..
+        } => pacer::stages(&shapes)
+            .into_iter()
+            .map(|stage| stage.first)
+            .collect(),
         // Poisson arrivals have no memory.
         _ => vec![0.0; stages.len()],
     };
     let (mut begin, mut ramps) = (start, 0);
-    let parts = stages.iter().zip(shapes).zip(firsts).map(|((stage, (shape, duration)), first)| {
-        let kind = stage.name.clone().map_or_else(
-            || {
-                ramps += 1;
-                PartKind::Ramp(ramps)
-            },
-            PartKind::Stage,
-        );
-        let load = match arrival {
-            Arrival::Open { .. } => PartLoad::Open { shape, first },
-            Arrival::Closed { .. } => PartLoad::Closed { from: stage.from as u32, to: stage.to as u32 },
-        };
-        let part = ScheduledPart { kind, start: begin, duration: Some(duration), requests: None, load };
-        begin += duration;
-        part
-    });
+    let parts = stages
+        .iter()
+        .zip(shapes)
+        .zip(firsts)
+        .map(|((stage, (shape, duration)), first)| {
+            let kind = stage.name.clone().map_or_else(
+                || {
+                    ramps += 1;
+                    PartKind::Ramp(ramps)
+                },
+                PartKind::Stage,
+            );
+            let load = match arrival {
+                Arrival::Open { .. } => PartLoad::Open { shape, first },
+                Arrival::Closed { .. } => PartLoad::Closed {
+                    from: stage.from as u32,
+                    to: stage.to as u32,
+                },
+            };
+            let part = ScheduledPart {
+                kind,
+                start: begin,
+                duration: Some(duration),
+                requests: None,
+                load,
+            };
+            begin += duration;
+            part
+        });
     parts.collect()
 }
 
-/// FNV-1a of `text`: fixed, because the marks of collections must keep their meaning between versions.
+/// FNV-1a of `text`: fixed, because the marks of collections must keep their meaning between
+/// versions.
 pub(super) fn text_hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }

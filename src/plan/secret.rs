@@ -33,18 +33,37 @@ impl fmt::Debug for Secret {
 }
 
 /// Looks a secret up.
-pub(super) fn look_up(source: &At<SecretSource>, env: Environment<'_>) -> Result<Secret, PlanError> {
+pub(super) fn look_up(
+    source: &At<SecretSource>,
+    env: Environment<'_>,
+) -> Result<Secret, PlanError> {
     let (prefix, text) = match &source.value {
         SecretSource::Variable { prefix, name } => {
-            let missing =
-                || source.error(format!("needs the environment variable {name}, which is not set or empty; set it before the run"));
-            (prefix.as_str(), env(name).filter(|text| !text.is_empty()).ok_or_else(missing)?)
+            let missing = || {
+                source.error(format!(
+                    "needs the environment variable {name}, which is not set or empty; set it \
+                     before the run"
+                ))
+            };
+            (
+                prefix.as_str(),
+                env(name)
+                    .filter(|text| !text.is_empty())
+                    .ok_or_else(missing)?,
+            )
         }
-        SecretSource::File(path) => ("", read(path).map_err(|story| source.error(format!("names the file {}, {story}", path.display())))?),
+        SecretSource::File(path) => (
+            "",
+            read(path).map_err(|story| {
+                source.error(format!("names the file {}, {story}", path.display()))
+            })?,
+        ),
     };
     // The text goes into a header of HTTP/2; its own value must not appear in an error.
     if text.chars().any(char::is_control) {
-        return Err(source.error("holds a line break or another control character, allowed is one line of text").into());
+        return Err(source
+            .error("holds a line break or another control character, allowed is one line of text")
+            .into());
     }
     Ok(Secret(format!("{prefix}{text}")))
 }
@@ -52,7 +71,13 @@ pub(super) fn look_up(source: &At<SecretSource>, env: Environment<'_>) -> Result
 fn read(path: &Path) -> Result<String, String> {
     let mut text = String::new();
     let file = fs::File::open(path).map_err(|error| format!("which can't be opened: {error}"))?;
-    file.take(MAX_BYTES).read_to_string(&mut text).map_err(|error| format!("which can't be read: {error}"))?;
+    file.take(MAX_BYTES)
+        .read_to_string(&mut text)
+        .map_err(|error| format!("which can't be read: {error}"))?;
     let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() { Err("which is empty".to_owned()) } else { Ok(text.to_owned()) }
+    if text.is_empty() {
+        Err("which is empty".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }

@@ -57,7 +57,12 @@ pub(super) fn none(_: &str) -> Option<String> {
     None
 }
 
-pub(super) fn plan_with(text: &str, sets: &[&str], env: Environment<'_>, flags: &PlanFlags) -> Result<Plan, PlanError> {
+pub(super) fn plan_with(
+    text: &str,
+    sets: &[&str],
+    env: Environment<'_>,
+    flags: &PlanFlags,
+) -> Result<Plan, PlanError> {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
     let scenario = Scenario::read(&ScenarioSource::Stdin(text.to_owned()), &sets, env)?;
     Plan::from_scenario(&scenario, flags, env)

@@ -1,4 +1,5 @@
-//! Thresholds that can never catch: the plan alone shows that no run has the figure, that every run fulfils it, or that none can.
+//! Thresholds that can never catch: the plan alone shows that no run has the figure, that every run
+//! fulfils it, or that none can.
 
 use std::time::Duration;
 
@@ -18,20 +19,29 @@ pub(super) type Row = (usize, usize);
 const NEVER_OF_READS: [Area; 1] = [Area::LogAppend];
 const NEVER_OF_INSERTS: [Area; 3] = [Area::ConsistencyWait, Area::NodeQueue, Area::Engine];
 
-/// Why the requirement says nothing of any run of the plan, in words that go on after `but `; None where one may, at some of `rows`.
+/// Why the requirement says nothing of any run of the plan, in words that go on after `but `; None
+/// where one may, at some of `rows`.
 pub(super) fn why(plan: &Plan, expression: &Expression, rows: &[Row]) -> Option<String> {
     if let Some(end) = of_every_run(expression) {
         return Some(end.words());
     }
     // One workload that can't is enough for a run to fail.
-    let mut ends =
-        rows.iter().filter(|row| of_figure(plan, &expression.figure, **row).is_none()).filter_map(|row| most_rows(plan, expression, row.1));
+    let mut ends = rows
+        .iter()
+        .filter(|row| of_figure(plan, &expression.figure, **row).is_none())
+        .filter_map(|row| most_rows(plan, expression, row.1));
     if let Some(never) = ends.find(|end| matches!(end, End::Never(_))) {
         return Some(never.words());
     }
-    let reasons = rows.iter().map(|row| at_row(plan, expression, *row)).collect::<Option<Vec<Reason>>>()?;
+    let reasons = rows
+        .iter()
+        .map(|row| at_row(plan, expression, *row))
+        .collect::<Option<Vec<Reason>>>()?;
     // A workload that is of the wrong kind says less than one that only lacks something.
-    let told = reasons.iter().find(|reason| !matches!(reason, Reason::Kind(_))).or(reasons.first())?;
+    let told = reasons
+        .iter()
+        .find(|reason| !matches!(reason, Reason::Kind(_)))
+        .or(reasons.first())?;
     Some(match told {
         Reason::Loop(why) => (*why).to_owned(),
         Reason::Kind(why) => format!("{why}, so it could never be decided; leave it out"),
@@ -49,14 +59,26 @@ enum End {
 impl End {
     fn words(&self) -> String {
         match self {
-            Self::Always(why) => format!("{why}, so every run fulfils it; write a limit that can be missed"),
-            Self::Never(why) => format!("{why}, so no run can fulfil it; write a limit that can be kept"),
+            Self::Always(why) => {
+                format!("{why}, so every run fulfils it; write a limit that can be missed")
+            }
+            Self::Never(why) => {
+                format!("{why}, so no run can fulfil it; write a limit that can be kept")
+            }
         }
     }
 
     /// Of a figure that is at least 0 and at most `most`, each with its words.
-    fn of(comparison: Comparison, limit: f64, least: Option<&str>, most: Option<(f64, &str)>) -> Option<Self> {
-        let (always, never) = (|why: &str| Some(Self::Always(why.to_owned())), |why: &str| Some(Self::Never(why.to_owned())));
+    fn of(
+        comparison: Comparison,
+        limit: f64,
+        least: Option<&str>,
+        most: Option<(f64, &str)>,
+    ) -> Option<Self> {
+        let (always, never) = (
+            |why: &str| Some(Self::Always(why.to_owned())),
+            |why: &str| Some(Self::Never(why.to_owned())),
+        );
         match (comparison, least, most) {
             (Comparison::AtLeast, Some(why), _) if limit <= 0.0 => always(why),
             (Comparison::Above, Some(why), _) if limit < 0.0 => always(why),
@@ -83,12 +105,26 @@ enum Reason {
 }
 
 /// What holds of a figure whatever its workload is.
-fn of_every_run(Expression { figure, comparison, limit }: &Expression) -> Option<End> {
-    let Limit::Value(limit) = limit else { return None };
-    let may_be_negative = matches!(figure.base, Base::Area(_) | Base::Part(_)) || figure.base == Base::Time(Time::Gap);
+fn of_every_run(
+    Expression {
+        figure,
+        comparison,
+        limit,
+    }: &Expression,
+) -> Option<End> {
+    let Limit::Value(limit) = limit else {
+        return None;
+    };
+    let may_be_negative = matches!(figure.base, Base::Area(_) | Base::Part(_))
+        || figure.base == Base::Time(Time::Gap);
     let is_share = figure.unit() == Unit::Share && figure.base != Base::AchievedRate;
     let least = (!may_be_negative).then_some("no such figure is below 0");
-    End::of(*comparison, *limit, least, is_share.then_some((1.0, "no share is above 100 %")))
+    End::of(
+        *comparison,
+        *limit,
+        least,
+        is_share.then_some((1.0, "no share is above 100 %")),
+    )
 }
 
 fn at_row(plan: &Plan, expression: &Expression, (phase, workload): Row) -> Option<Reason> {
@@ -98,29 +134,59 @@ fn at_row(plan: &Plan, expression: &Expression, (phase, workload): Row) -> Optio
     if let Some(end) = most_rows(plan, expression, workload) {
         return Some(Reason::Ends(end));
     }
-    let Limit::Phase { phase: name, figure, .. } = &expression.limit else { return None };
+    let Limit::Phase {
+        phase: name,
+        figure,
+        ..
+    } = &expression.limit
+    else {
+        return None;
+    };
     let of_workload = &plan.workloads[workload].name;
     let other = plan.phases.iter().position(|other| other.name == *name)?;
     if other == phase && *figure == expression.figure {
-        return Some(Reason::Lacks(format!("in phase `{name}` it is compared with itself")));
+        return Some(Reason::Lacks(format!(
+            "in phase `{name}` it is compared with itself"
+        )));
     }
     if !plan.phases[other].workloads.contains(&workload) {
-        return Some(Reason::Lacks(format!("phase `{name}` does not run workload `{of_workload}`, with which it is compared")));
+        return Some(Reason::Lacks(format!(
+            "phase `{name}` does not run workload `{of_workload}`, with which it is compared"
+        )));
     }
     // Stages are compared with those of the same name.
-    let kinds = |phase| measured(plan, (phase, workload)).map(|part| part.kind).collect::<Vec<PartKind>>();
+    let kinds = |phase| {
+        measured(plan, (phase, workload))
+            .map(|part| part.kind)
+            .collect::<Vec<PartKind>>()
+    };
     let theirs = kinds(other);
     if !kinds(phase).iter().any(|kind| theirs.contains(kind)) {
-        return Some(Reason::Lacks(format!("phase `{name}` has no stage of the same name of workload `{of_workload}`")));
+        return Some(Reason::Lacks(format!(
+            "phase `{name}` has no stage of the same name of workload `{of_workload}`"
+        )));
     }
     of_figure(plan, figure, (other, workload))
 }
 
 /// Rows that no reply exceeds.
-fn most_rows(plan: &Plan, Expression { figure, comparison, limit }: &Expression, workload: usize) -> Option<End> {
-    let (Base::RowsMean, Limit::Value(limit)) = (&figure.base, limit) else { return None };
+fn most_rows(
+    plan: &Plan,
+    Expression {
+        figure,
+        comparison,
+        limit,
+    }: &Expression,
+    workload: usize,
+) -> Option<End> {
+    let (Base::RowsMean, Limit::Value(limit)) = (&figure.base, limit) else {
+        return None;
+    };
     let most = plan.workloads[workload].operation.replies()?.full_rows?;
-    let why = format!("no reply of workload `{}` holds more than {most} rows", plan.workloads[workload].name);
+    let why = format!(
+        "no reply of workload `{}` holds more than {most} rows",
+        plan.workloads[workload].name
+    );
     End::of(*comparison, *limit, None, Some((most as f64, &why)))
 }
 
@@ -133,22 +199,37 @@ fn of_figure(plan: &Plan, figure: &Figure, (phase, workload): Row) -> Option<Rea
         return Some(Reason::Loop(why));
     }
     if matches!(figure.base, Base::RowsMean | Base::Empty) && of.operation.replies().is_none() {
-        return Some(Reason::Kind("only the replies of a search or a query hold rows"));
+        return Some(Reason::Kind(
+            "only the replies of a search or a query hold rows",
+        ));
     }
-    if figure.base == Base::Empty && of.operation.replies().is_some_and(|replies| replies.never_empty) {
+    if figure.base == Base::Empty
+        && of
+            .operation
+            .replies()
+            .is_some_and(|replies| replies.never_empty)
+    {
         return Some(Reason::Kind("a reply to count(*) always holds a row"));
     }
     if figure.base == Base::Recall && of.operation_name != "search" {
         return Some(Reason::Kind("only a search has a recall"));
     }
-    if let Some(why) = of.operation.no_recall().filter(|_| figure.base == Base::Recall) {
-        return Some(Reason::Lacks(format!("workload `{name}` has no recall: {why}")));
+    if let Some(why) = of
+        .operation
+        .no_recall()
+        .filter(|_| figure.base == Base::Recall)
+    {
+        return Some(Reason::Lacks(format!(
+            "workload `{name}` has no recall: {why}"
+        )));
     }
     if let Some(why) = never_in_account(figure, open, of.operation.writes()) {
         return Some(Reason::Kind(why));
     }
     if figure.needs_spans() && !plan.tracing.reads_spans() {
-        return Some(Reason::Lacks("no server span is read (`tracing.spans.source` is \"none\")".to_owned()));
+        return Some(Reason::Lacks(
+            "no server span is read (`tracing.spans.source` is \"none\")".to_owned(),
+        ));
     }
     let planned = plan.planned_requests(phase, workload, PlannedPart::Measured);
     if (figure.needs_spans() || figure.base == Base::Recall)
@@ -157,21 +238,28 @@ fn of_figure(plan: &Plan, figure: &Figure, (phase, workload): Row) -> Option<Rea
         return Some(Reason::Lacks(why));
     }
     if planned == Some(0) && plan.left_before(phase, workload, PlannedPart::Measured) == Some(0) {
-        return Some(Reason::Lacks(format!("the rows of workload `{name}` are used up before phase `{phase_name}` begins")));
+        return Some(Reason::Lacks(format!(
+            "the rows of workload `{name}` are used up before phase `{phase_name}` begins"
+        )));
     }
-    let window = figure.worst_s.map(|seconds| Duration::from_secs(u64::from(seconds)))?;
+    let window = figure
+        .worst_s
+        .map(|seconds| Duration::from_secs(u64::from(seconds)))?;
     let longest = longest_part(plan, (phase, workload))?;
     (window > longest).then(|| {
         let [window, longest] = [window, longest].map(humantime::format_duration);
         Reason::Lacks(format!(
-            "its windows are {window} long, and workload `{name}` is measured for {longest} at a time in phase `{phase_name}`"
+            "its windows are {window} long, and workload `{name}` is measured for {longest} at a \
+             time in phase `{phase_name}`"
         ))
     })
 }
 
 /// Areas and parts that no request of this kind has.
 fn never_in_account(figure: &Figure, open: bool, writes: bool) -> Option<&'static str> {
-    let (Base::Area(label) | Base::Part(label)) = &figure.base else { return None };
+    let (Base::Area(label) | Base::Part(label)) = &figure.base else {
+        return None;
+    };
     if label == Area::SendLag.name() && !open {
         return Some("a closed loop has no send lag (use queue_time)");
     }
@@ -179,35 +267,59 @@ fn never_in_account(figure: &Figure, open: bool, writes: bool) -> Option<&'stati
         return None;
     }
     if label == Area::Queue.name() {
-        return Some("waiting before a request is sent is no part of its account (use queue_time, or send_lag in an open loop)");
+        return Some(
+            "waiting before a request is sent is no part of its account (use queue_time, or \
+             send_lag in an open loop)",
+        );
     }
-    let never: &[Area] = if writes { &NEVER_OF_INSERTS } else { &NEVER_OF_READS };
+    let never: &[Area] = if writes {
+        &NEVER_OF_INSERTS
+    } else {
+        &NEVER_OF_READS
+    };
     let is_never = never.iter().any(|area| label == area.name());
-    is_never.then_some(if writes { "an insert has no such area" } else { "an operation that only reads has no such area" })
+    is_never.then_some(if writes {
+        "an insert has no such area"
+    } else {
+        "an operation that only reads has no such area"
+    })
 }
 
 /// Why nothing of a phase is traced.
 fn not_traced(plan: &Plan, phase: usize, planned: Option<u64>) -> Option<String> {
     let ratio = plan.sample_ratio(phase);
     if ratio == 0.0 {
-        return Some("it is known of traced requests only, and none is traced (`tracing.sample_ratio` is 0)".to_owned());
+        return Some(
+            "it is known of traced requests only, and none is traced (`tracing.sample_ratio` is 0)"
+                .to_owned(),
+        );
     }
-    let traced = planned.filter(|planned| *planned > 0).map(|planned| planned as f64 * ratio)?;
+    let traced = planned
+        .filter(|planned| *planned > 0)
+        .map(|planned| planned as f64 * ratio)?;
     (traced < 1.0).then(|| {
         let name = &plan.phases[phase].name;
         format!(
-            "it is known of traced requests only, and of phase `{name}` about {traced:.2} requests are (`tracing.sample_ratio` is {ratio})"
+            "it is known of traced requests only, and of phase `{name}` about {traced:.2} \
+             requests are (`tracing.sample_ratio` is {ratio})"
         )
     })
 }
 
 fn measured(plan: &Plan, (phase, workload): Row) -> impl Iterator<Item = ScheduledPart> {
-    plan.parts(phase, workload).into_iter().filter(|part| part.kind.group() == PlannedPart::Measured)
+    plan.parts(phase, workload)
+        .into_iter()
+        .filter(|part| part.kind.group() == PlannedPart::Measured)
 }
 
-/// How long the longest measured part of a workload lasts at most, a stage by itself; None where Milvus' speed decides.
+/// How long the longest measured part of a workload lasts at most, a stage by itself; None where
+/// Milvus' speed decides.
 pub(super) fn longest_part(plan: &Plan, row: Row) -> Option<Duration> {
-    measured(plan, row).map(|part| longest_time(plan, row, &part)).collect::<Option<Vec<Duration>>>()?.into_iter().max()
+    measured(plan, row)
+        .map(|part| longest_time(plan, row, &part))
+        .collect::<Option<Vec<Duration>>>()?
+        .into_iter()
+        .max()
 }
 
 fn longest_time(plan: &Plan, (phase, workload): Row, part: &ScheduledPart) -> Option<Duration> {
@@ -215,16 +327,26 @@ fn longest_time(plan: &Plan, (phase, workload): Row, part: &ScheduledPart) -> Op
     part.duration.into_iter().chain(until_used_up).min()
 }
 
-/// How long an open loop takes at most for the requests of a part, or for the rows that are left; None where it has no end by them.
+/// How long an open loop takes at most for the requests of a part, or for the rows that are left;
+/// None where it has no end by them.
 fn time_of_requests(plan: &Plan, (phase, workload): Row, part: &ScheduledPart) -> Option<Duration> {
-    let (PartLoad::Open { shape, .. }, Arrival::Open { load: OpenLoad::Steady(_), arrivals, .. }) =
-        (part.load, &plan.workloads[workload].arrival)
+    let (
+        PartLoad::Open { shape, .. },
+        Arrival::Open {
+            load: OpenLoad::Steady(_),
+            arrivals,
+            ..
+        },
+    ) = (part.load, &plan.workloads[workload].arrival)
     else {
         return None;
     };
-    let requests = part.requests.or_else(|| plan.left_before(phase, workload, PlannedPart::Measured))?;
+    let requests = part
+        .requests
+        .or_else(|| plan.left_before(phase, workload, PlannedPart::Measured))?;
     let time = Schedule::even(shape).due(requests)?;
-    // Poisson arrivals are over at another time: twice the expected one is hardly ever reached by a hundred of them, and ten times by one.
+    // Poisson arrivals are over at another time: twice the expected one is hardly ever reached by a
+    // hundred of them, and ten times by one.
     match arrivals {
         Arrivals::Even => Some(time),
         Arrivals::Poisson if requests >= 100 => Some(time * 2),

@@ -1,5 +1,5 @@
-//! Addresses: where one came from, and what it must look like. An address may hold a password by mistake, so errors
-//! show it only when it can't.
+//! Addresses: where one came from, and what it must look like. An address may hold a password by
+//! mistake, so errors show it only when it can't.
 
 use url::Url;
 
@@ -22,7 +22,10 @@ pub(super) enum Giver<'a> {
 
 impl<'a> Address<'a> {
     pub(super) fn written(at: &'a At<String>) -> Self {
-        Self { text: at.value.clone(), giver: Giver::Scenario(&at.place) }
+        Self {
+            text: at.value.clone(),
+            giver: Giver::Scenario(&at.place),
+        }
     }
 
     pub(super) fn error(&self, message: &str) -> PlanError {
@@ -40,7 +43,8 @@ impl<'a> Address<'a> {
             Some((before, _)) => quoted(&format!("{before}?...")),
             None => quoted(&self.text),
         };
-        let refuse = |story: &str| self.error(&format!("is {shown}, {story}; write for example {example}"));
+        let refuse =
+            |story: &str| self.error(&format!("is {shown}, {story}; write for example {example}"));
         const NO_SCHEME: &str = "which has no scheme http:// or https:// before its host";
         let url = Url::parse(self.text.trim()).map_err(|error| match error {
             _ if self.text.trim().is_empty() => refuse("which is empty"),
@@ -48,9 +52,10 @@ impl<'a> Address<'a> {
             error => refuse(&format!("which is no URI ({error})")),
         })?;
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(
-                self.error(&format!("holds a user or password, which must not stand in an address; use {}", self.instead_of_user()))
-            );
+            return Err(self.error(&format!(
+                "holds a user or password, which must not stand in an address; use {}",
+                self.instead_of_user()
+            )));
         }
         if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none_or(str::is_empty) {
             return Err(refuse(NO_SCHEME));
@@ -65,36 +70,62 @@ impl<'a> Address<'a> {
     }
 
     /// Scheme, host and port alone, the port filled in.
-    pub(super) fn origin(&self, example: &str, http_port: u16, remarks: &mut Vec<Remark>) -> Result<String, PlanError> {
+    pub(super) fn origin(
+        &self,
+        example: &str,
+        http_port: u16,
+        remarks: &mut Vec<Remark>,
+    ) -> Result<String, PlanError> {
         let url = self.url(example)?;
         let origin = self.with_port(&url, http_port, remarks);
         match url.path().trim_matches('/') {
             "" => Ok(origin),
             // As pymilvus takes it.
             database if !database.contains('/') => Err(self.error(&format!(
-                "is {}, whose path is no part of the address: write the address {origin}, and the database as database = {} in [milvus]",
+                "is {}, whose path is no part of the address: write the address {origin}, and the \
+                 database as database = {} in [milvus]",
                 quoted(&self.text),
                 quoted(database)
             ))),
-            _ => Err(self.error(&format!("is {}, which has a path after its port; write for example {example}", quoted(&self.text)))),
+            _ => Err(self.error(&format!(
+                "is {}, which has a path after its port; write for example {example}",
+                quoted(&self.text)
+            ))),
         }
     }
 
     /// Scheme, host, port and path without a slash at its end, the port filled in.
-    pub(super) fn endpoint(&self, example: &str, http_port: u16, remarks: &mut Vec<Remark>) -> Result<String, PlanError> {
+    pub(super) fn endpoint(
+        &self,
+        example: &str,
+        http_port: u16,
+        remarks: &mut Vec<Remark>,
+    ) -> Result<String, PlanError> {
         let url = self.url(example)?;
         let origin = self.with_port(&url, http_port, remarks);
         Ok(format!("{origin}{}", url.path().trim_end_matches('/')))
     }
 
-    /// Where no port is written, https has its own and http that of the server; which was taken is said.
+    /// Where no port is written, https has its own and http that of the server; which was taken is
+    /// said.
     fn with_port(&self, url: &Url, http_port: u16, remarks: &mut Vec<Remark>) -> String {
         let port = written_port(self.text.trim()).unwrap_or_else(|| {
-            let port = if url.scheme() == "https" { 443 } else { http_port };
-            remarks.push(Remark::PortTaken { giver: self.name(), port });
+            let port = if url.scheme() == "https" {
+                443
+            } else {
+                http_port
+            };
+            remarks.push(Remark::PortTaken {
+                giver: self.name(),
+                port,
+            });
             port
         });
-        format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or_default())
+        format!(
+            "{}://{}:{port}",
+            url.scheme(),
+            url.host_str().unwrap_or_default()
+        )
     }
 
     /// Where a user and password belong.
@@ -117,9 +148,12 @@ impl<'a> Address<'a> {
     }
 }
 
-/// The port as written: `Url` drops a scheme's own (80, 443), which a forwarded server may well have.
+/// The port as written: `Url` drops a scheme's own (80, 443), which a forwarded server may well
+/// have.
 fn written_port(address: &str) -> Option<u16> {
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
     let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
-    authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
+    authority
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok())
 }

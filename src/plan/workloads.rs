@@ -3,12 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, TracingPlan, WorkloadPlan, arrival, collections::unknown, limits,
-    milvus::TIMEOUTS, phases,
+    AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, TracingPlan, WorkloadPlan,
+    arrival, collections::unknown, limits, milvus::TIMEOUTS, phases,
 };
 use crate::{
-    operation::{OPERATIONS, Operation, OperationContext, OperationEntry, OperationError, TRUTH_KEY},
-    scenario::{At, NAME_RULE, Place, Scenario, WorkloadTable, choose, is_name, quoted, unknown_key},
+    operation::{
+        OPERATIONS, Operation, OperationContext, OperationEntry, OperationError, TRUTH_KEY,
+    },
+    scenario::{
+        At, NAME_RULE, Place, Scenario, WorkloadTable, choose, is_name, quoted, unknown_key,
+    },
 };
 
 const MAX_WORKLOADS: usize = 100;
@@ -20,19 +24,49 @@ pub(super) fn resolve(
     collections: &[CollectionPlan],
 ) -> Result<Vec<WorkloadPlan>, PlanError> {
     if scenario.workloads.is_empty() {
-        return Err(scenario.place.error("the scenario has no workload; add a table [workloads.<name>]").into());
+        return Err(scenario
+            .place
+            .error("the scenario has no workload; add a table [workloads.<name>]")
+            .into());
     }
     if let Some(table) = scenario.workloads.get(MAX_WORKLOADS) {
-        return Err(table.error(format!("is one too many, a scenario may have {MAX_WORKLOADS} workloads")).into());
+        return Err(table
+            .error(format!(
+                "is one too many, a scenario may have {MAX_WORKLOADS} workloads"
+            ))
+            .into());
     }
-    let builder = |table| Builder::new(table, Surroundings { scenario, milvus, tracing, collections });
-    let builders = scenario.workloads.iter().map(builder).collect::<Result<Vec<_>, _>>()?;
-    let mut plans = builders.iter().map(Builder::plan).collect::<Result<Vec<_>, _>>()?;
+    let builder = |table| {
+        Builder::new(
+            table,
+            Surroundings {
+                scenario,
+                milvus,
+                tracing,
+                collections,
+            },
+        )
+    };
+    let builders = scenario
+        .workloads
+        .iter()
+        .map(builder)
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut plans = builders
+        .iter()
+        .map(Builder::plan)
+        .collect::<Result<Vec<_>, _>>()?;
     check_writers(&builders, &plans)?;
-    // Whether the truth holds for one workload depends on what the others do, so operations are built a second time.
+    // Whether the truth holds for one workload depends on what the others do, so operations are
+    // built a second time.
     for index in 0..plans.len() {
         if !plans[index].operation.writes() {
-            plans[index].operation = builders[index].operation(phases::truth_fails(scenario, collections, &plans, index))?;
+            plans[index].operation = builders[index].operation(phases::truth_fails(
+                scenario,
+                collections,
+                &plans,
+                index,
+            ))?;
         }
     }
     Ok(plans)
@@ -41,13 +75,17 @@ pub(super) fn resolve(
 /// Two insert workloads on one collection would take the same rows.
 fn check_writers(builders: &[Builder<'_>], plans: &[WorkloadPlan]) -> Result<(), PlanError> {
     for (index, plan) in plans.iter().enumerate() {
-        let Some(other) = plans[..index].iter().find(|other| other.collection == plan.collection && other.operation.writes()) else {
+        let Some(other) = plans[..index]
+            .iter()
+            .find(|other| other.collection == plan.collection && other.operation.writes())
+        else {
             continue;
         };
         if plan.operation.writes() {
             let (first, key) = (&other.name, &builders[index].collection.key);
             let message = format!(
-                "inserts into collection `{key}` as workload `{first}` does; each row is inserted once, so a collection has one such workload"
+                "inserts into collection `{key}` as workload `{first}` does; each row is inserted \
+                 once, so a collection has one such workload"
             );
             return Err(builders[index].table.error(message).into());
         }
@@ -76,17 +114,45 @@ impl<'a> Builder<'a> {
     fn new(table: &'a At<WorkloadTable>, around: Surroundings<'a>) -> Result<Self, PlanError> {
         let key = &table.value.key;
         if !is_name(key) {
-            return Err(table.error(format!("is a workload named {}, allowed are {NAME_RULE}", quoted(key))).into());
+            return Err(table
+                .error(format!(
+                    "is a workload named {}, allowed are {NAME_RULE}",
+                    quoted(key)
+                ))
+                .into());
         }
-        let names = || OPERATIONS.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
-        let operation = table.value.operation.as_ref().ok_or_else(|| table.error(format!("has no `operation`; allowed: {}", names())))?;
+        let names = || {
+            OPERATIONS
+                .iter()
+                .map(|row| row.name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let operation = table
+            .value
+            .operation
+            .as_ref()
+            .ok_or_else(|| table.error(format!("has no `operation`; allowed: {}", names())))?;
         let entry = choose(operation, "operation", OPERATIONS, |row| row.name)?;
         let extra: Vec<&'static str> = entry.keys.iter().map(|doc| doc.name).collect();
-        if let Some((name, at)) = table.value.keys.iter().find(|(name, _)| !extra.contains(&name.as_str())) {
-            return Err(at.error(unknown_key("workloads.<name>", name, &extra)).into());
+        if let Some((name, at)) = table
+            .value
+            .keys
+            .iter()
+            .find(|(name, _)| !extra.contains(&name.as_str()))
+        {
+            return Err(at
+                .error(unknown_key("workloads.<name>", name, &extra))
+                .into());
         }
         let collection_index = collection(table, around.collections)?;
-        Ok(Self { table, entry, collection_index, collection: &around.collections[collection_index], around })
+        Ok(Self {
+            table,
+            entry,
+            collection_index,
+            collection: &around.collections[collection_index],
+            around,
+        })
     }
 
     fn plan(&self) -> Result<WorkloadPlan, PlanError> {
@@ -101,8 +167,16 @@ impl<'a> Builder<'a> {
             operation,
             collection: self.collection_index,
             arrival,
-            start: limits::duration(&self.table.value.start, Duration::ZERO..=phases::MAX_DURATION, Duration::ZERO)?,
-            timeout: limits::duration(&self.table.value.timeout, TIMEOUTS, self.around.milvus.timeout)?,
+            start: limits::duration(
+                &self.table.value.start,
+                Duration::ZERO..=phases::MAX_DURATION,
+                Duration::ZERO,
+            )?,
+            timeout: limits::duration(
+                &self.table.value.timeout,
+                TIMEOUTS,
+                self.around.milvus.timeout,
+            )?,
         })
     }
 
@@ -115,10 +189,20 @@ impl<'a> Builder<'a> {
             truth_fails,
             reused: self.collection.prepare == PrepareMode::Reuse,
             keep_ids: self.around.tracing.keep_ids,
-            keys: self.table.value.keys.iter().map(|(key, at)| (key.clone(), at.value.clone())).collect(),
+            keys: self
+                .table
+                .value
+                .keys
+                .iter()
+                .map(|(key, at)| (key.clone(), at.value.clone()))
+                .collect(),
         };
         // Of a collection that is reused, the scenario need not name all fields.
-        let checked = if self.collection.prepare == PrepareMode::Reuse { Ok(()) } else { context.collection.check_fields(&context.keys) };
+        let checked = if self.collection.prepare == PrepareMode::Reuse {
+            Ok(())
+        } else {
+            context.collection.check_fields(&context.keys)
+        };
         // First what the operation has to say, which knows how its keys are written.
         let operation = (self.entry.build)(context).map_err(|error| self.located(&error))?;
         checked.map_err(|error| self.located(&error))?;
@@ -129,9 +213,18 @@ impl<'a> Builder<'a> {
         if self.around.milvus.access != AccessPlan::Read {
             return Ok(());
         }
-        let place = self.table.value.operation.as_ref().map_or(&self.table.place, |at| &at.place);
+        let place = self
+            .table
+            .value
+            .operation
+            .as_ref()
+            .map_or(&self.table.place, |at| &at.place);
         Err(place
-            .error(format!("is \"{}\", which writes; with access = \"read\" only reading operations are allowed", self.entry.name))
+            .error(format!(
+                "is \"{}\", which writes; with access = \"read\" only reading operations are \
+                 allowed",
+                self.entry.name
+            ))
             .into())
     }
 
@@ -146,7 +239,9 @@ impl<'a> Builder<'a> {
         let first = error.key.split('.').next().unwrap_or_default();
         let place = match self.table.value.keys.iter().find(|(key, _)| key == first) {
             Some((_, at)) if error.key == first => at.place.clone(),
-            Some((_, at)) => at.place.child(error.key[first.len()..].trim_start_matches('.')),
+            Some((_, at)) => at
+                .place
+                .child(error.key[first.len()..].trim_start_matches('.')),
             None => self.table.place.child(&error.key),
         };
         place.error(&error.message).into()
@@ -157,21 +252,42 @@ impl Builder<'_> {
     /// Where the truth of the workload's data set stands.
     fn truth_place(&self) -> Place {
         let Surroundings { scenario, .. } = self.around;
-        let data = scenario.collections[self.collection_index].value.data.as_ref();
-        let table = data.and_then(|name| scenario.data.iter().find(|table| table.value.key == name.value));
+        let data = scenario.collections[self.collection_index]
+            .value
+            .data
+            .as_ref();
+        let table = data.and_then(|name| {
+            scenario
+                .data
+                .iter()
+                .find(|table| table.value.key == name.value)
+        });
         let truth = table.and_then(|table| table.value.truth.as_ref());
         truth.map_or_else(|| self.table.place.clone(), |at| at.place.clone())
     }
 }
 
-fn collection(table: &At<WorkloadTable>, collections: &[CollectionPlan]) -> Result<usize, PlanError> {
+fn collection(
+    table: &At<WorkloadTable>,
+    collections: &[CollectionPlan],
+) -> Result<usize, PlanError> {
     let names = || collections.iter().map(|collection| collection.key.as_str());
     match &table.value.collection {
         Some(name) => {
-            let index = collections.iter().position(|collection| collection.key == name.value);
-            index.ok_or_else(|| name.error(unknown(&name.value, "collection", names())).into())
+            let index = collections
+                .iter()
+                .position(|collection| collection.key == name.value);
+            index.ok_or_else(|| {
+                name.error(unknown(&name.value, "collection", names()))
+                    .into()
+            })
         }
         None if collections.len() == 1 => Ok(0),
-        None => Err(table.error(format!("has no `collection`; the scenario has: {}", names().collect::<Vec<_>>().join(", "))).into()),
+        None => Err(table
+            .error(format!(
+                "has no `collection`; the scenario has: {}",
+                names().collect::<Vec<_>>().join(", ")
+            ))
+            .into()),
     }
 }

@@ -24,7 +24,9 @@ impl ClockAnchor {
     /// Wall time of a monotonic moment.
     #[must_use]
     pub fn unix_of(&self, monotonic_ns: u64) -> u64 {
-        (i128::from(self.unix_ns) + i128::from(monotonic_ns) - i128::from(self.monotonic_ns)).try_into().unwrap_or(0)
+        (i128::from(self.unix_ns) + i128::from(monotonic_ns) - i128::from(self.monotonic_ns))
+            .try_into()
+            .unwrap_or(0)
     }
 
     /// By how much wall time moved against monotonic time between the two pairs, in nanoseconds.
@@ -39,7 +41,9 @@ impl RunClock {
     /// A clock that starts now.
     #[must_use]
     pub fn start() -> Self {
-        Self { start: Instant::now() }
+        Self {
+            start: Instant::now(),
+        }
     }
 
     /// Nanoseconds from the run's start to `at`; 0 for a moment before it.
@@ -60,14 +64,24 @@ impl RunClock {
         self.start + Duration::from_nanos(ns)
     }
 
-    /// Both clocks, read together: of five readings the one with the shortest time between the two monotonic reads.
+    /// Both clocks, read together: of five readings the one with the shortest time between the two
+    /// monotonic reads.
     #[must_use]
     pub fn anchor(&self) -> ClockAnchor {
         let read = || {
             let before = self.now_ns();
-            let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+            let unix = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default()
+                .as_nanos();
             let after = self.now_ns();
-            (after - before, ClockAnchor { monotonic_ns: before + (after - before) / 2, unix_ns: u64::try_from(unix).unwrap_or(u64::MAX) })
+            (
+                after - before,
+                ClockAnchor {
+                    monotonic_ns: before + (after - before) / 2,
+                    unix_ns: u64::try_from(unix).unwrap_or(u64::MAX),
+                },
+            )
         };
         let mut best = read();
         for _ in 0..4 {

@@ -1,7 +1,9 @@
-//! `latency.hlog` and `connections.hlog`: one histogram per second of every figure, in HdrHistogram's interval log format.
+//! `latency.hlog` and `connections.hlog`: one histogram per second of every figure, in
+//! HdrHistogram's interval log format.
 //!
-//! The tag of a line is `phase/part/workload/figure/outcome`, or `connection/figure`. Values are nanoseconds, three
-//! significant digits, up to one hour; above that a request is counted as overflow in run.json. Those of the figure `rows` are rows.
+//! The tag of a line is `phase/part/workload/figure/outcome`, or `connection/figure`. Values are
+//! nanoseconds, three significant digits, up to one hour; above that a request is counted as
+//! overflow in run.json. Those of the figure `rows` are rows.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -10,7 +12,10 @@ use hdrhistogram::{
     serialization::{Deserializer, interval_log},
 };
 
-use super::{Figure, FolderError, Outcome, Part, SocketFigure, interval::IntervalHistogram, own_file::read_regular, reply_rows::MAX_ROWS};
+use super::{
+    Figure, FolderError, Outcome, Part, SocketFigure, interval::IntervalHistogram,
+    own_file::read_regular, reply_rows::MAX_ROWS,
+};
 
 /// Which histogram: everything in a tag.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,7 +37,8 @@ pub struct HistogramKey {
 pub struct FigureHistograms {
     /// Merged over all seconds.
     pub merged: BTreeMap<HistogramKey, Histogram<u64>>,
-    /// The same second by second, in the order of the file: a second has a line for each thread, and none where nothing ended.
+    /// The same second by second, in the order of the file: a second has a line for each thread,
+    /// and none where nothing ended.
     pub seconds: BTreeMap<HistogramKey, Vec<SecondCounts>>,
     /// Number of histogram lines that were read.
     pub lines: u64,
@@ -57,17 +63,26 @@ impl SecondCounts {
     pub fn new(second: u64, histogram: &Histogram<u64>) -> Self {
         let counts = histogram
             .iter_recorded()
-            .map(|bucket| (histogram.highest_equivalent(bucket.value_iterated_to()), bucket.count_at_value()))
+            .map(|bucket| {
+                (
+                    histogram.highest_equivalent(bucket.value_iterated_to()),
+                    bucket.count_at_value(),
+                )
+            })
             .collect();
-        Self { second, counts, sum_ns: histogram.mean() * histogram.len() as f64 }
+        Self {
+            second,
+            counts,
+            sum_ns: histogram.mean() * histogram.len() as f64,
+        }
     }
 }
 
 /// Reads an interval log and merges its seconds, those before `until` where there is one.
 ///
 /// # Errors
-/// The file can't be opened. A damaged line ends the reading and is told in [`FigureHistograms::damage`], what was read
-/// before it is kept.
+/// The file can't be opened. A damaged line ends the reading and is told in
+/// [`FigureHistograms::damage`], what was read before it is kept.
 pub fn read_histograms(path: &Path, until: Option<u64>) -> Result<FigureHistograms, FolderError> {
     let mut merged = BTreeMap::new();
     let mut seconds = BTreeMap::<_, Vec<_>>::new();
@@ -77,11 +92,21 @@ pub fn read_histograms(path: &Path, until: Option<u64>) -> Result<FigureHistogra
             return Ok(());
         }
         check_bound(&histogram, highest(key.figure))?;
-        seconds.entry(key.clone()).or_default().push(SecondCounts::new(second, &histogram));
-        let known = merged.entry(key).or_insert_with_key(|key| new_histogram(key.figure));
+        seconds
+            .entry(key.clone())
+            .or_default()
+            .push(SecondCounts::new(second, &histogram));
+        let known = merged
+            .entry(key)
+            .or_insert_with_key(|key| new_histogram(key.figure));
         known.add(&histogram).map_err(|error| error.to_string())
     })?;
-    Ok(FigureHistograms { merged, seconds, lines, damage })
+    Ok(FigureHistograms {
+        merged,
+        seconds,
+        lines,
+        damage,
+    })
 }
 
 /// One line of `connections.hlog`: what happened at the socket of one connection within one second.
@@ -89,7 +114,8 @@ pub fn read_histograms(path: &Path, until: Option<u64>) -> Result<FigureHistogra
 pub struct SocketInterval {
     /// The second, from the run's start.
     pub second: u64,
-    /// Number of the connection, through all threads: connection n belongs to thread n modulo their number.
+    /// Number of the connection, through all threads: connection n belongs to thread n modulo their
+    /// number.
     pub connection: u16,
     /// Which figure.
     pub figure: SocketFigure,
@@ -97,32 +123,47 @@ pub struct SocketInterval {
     pub histogram: Histogram<u64>,
 }
 
-/// Hands every line of `connections.hlog` to `take`, in the order of the file. Gives what was wrong with the file, None
-/// where nothing was; the lines before the damage were handed over.
+/// Hands every line of `connections.hlog` to `take`, in the order of the file. Gives what was wrong
+/// with the file, None where nothing was; the lines before the damage were handed over.
 ///
 /// # Errors
 /// The file can't be opened.
-pub fn read_sockets(path: &Path, mut take: impl FnMut(SocketInterval)) -> Result<Option<String>, FolderError> {
+pub fn read_sockets(
+    path: &Path,
+    mut take: impl FnMut(SocketInterval),
+) -> Result<Option<String>, FolderError> {
     let (_, damage) = read_lines(path, |second, tag, histogram| {
         let unknown = || format!("tag {tag:?} is not connection/figure");
         let (connection, figure) = tag.split_once('/').ok_or_else(unknown)?;
         let connection = connection.parse().map_err(|_| unknown())?;
-        let figure = SocketFigure::ALL.into_iter().find(|known| known.name() == figure).ok_or_else(unknown)?;
+        let figure = SocketFigure::ALL
+            .into_iter()
+            .find(|known| known.name() == figure)
+            .ok_or_else(unknown)?;
         check_bound(&histogram, MAX_NS)?;
-        take(SocketInterval { second, connection, figure, histogram });
+        take(SocketInterval {
+            second,
+            connection,
+            figure,
+            histogram,
+        });
         Ok(())
     })?;
     Ok(damage)
 }
 
-/// Hands second, tag and histogram of every line to `take`. Gives the number of lines and what was wrong with the first
-/// that can't be used, which ends the reading.
+/// Hands second, tag and histogram of every line to `take`. Gives the number of lines and what was
+/// wrong with the first that can't be used, which ends the reading.
 fn read_lines(
     path: &Path,
     mut take: impl FnMut(u64, &str, Histogram<u64>) -> Result<(), String>,
 ) -> Result<(u64, Option<String>), FolderError> {
-    let bytes = read_regular(path)
-        .map_err(|error| FolderError(format!("{} can't be read: {error}; take the run folder as it was written", path.display())))?;
+    let bytes = read_regular(path).map_err(|error| {
+        FolderError(format!(
+            "{} can't be read: {error}; take the run folder as it was written",
+            path.display()
+        ))
+    })?;
     // Damage is told in reports, which do not change with the folder's place.
     let file = path.file_name().unwrap_or_default().display();
     let mut deserializer = Deserializer::new();
@@ -136,40 +177,65 @@ fn read_lines(
             Err(_) => Err(String::new()),
         };
         if let Err(text) = taken {
-            return Ok((lines, Some(format!("{file} is damaged after {lines} histograms{text}"))));
+            return Ok((
+                lines,
+                Some(format!("{file} is damaged after {lines} histograms{text}")),
+            ));
         }
         lines += 1;
     }
     Ok((lines, None))
 }
 
-/// Tag and histogram of a line. A garbled one can still be read as numbers, so what the line says twice is compared.
-fn decode<'l>(line: &interval_log::IntervalLogHistogram<'l>, deserializer: &mut Deserializer) -> Result<(&'l str, Histogram<u64>), String> {
+/// Tag and histogram of a line. A garbled one can still be read as numbers, so what the line says
+/// twice is compared.
+fn decode<'l>(
+    line: &interval_log::IntervalLogHistogram<'l>,
+    deserializer: &mut Deserializer,
+) -> Result<(&'l str, Histogram<u64>), String> {
     use base64::Engine as _;
 
     let tag = line.tag().ok_or("a histogram without a tag")?.as_str();
-    let bytes = base64::engine::general_purpose::STANDARD.decode(line.encoded_histogram()).map_err(|error| error.to_string())?;
-    let histogram: Histogram<u64> = deserializer.deserialize(&mut bytes.as_slice()).map_err(|error| error.to_string())?;
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(line.encoded_histogram())
+        .map_err(|error| error.to_string())?;
+    let histogram: Histogram<u64> = deserializer
+        .deserialize(&mut bytes.as_slice())
+        .map_err(|error| error.to_string())?;
     let bounds = (histogram.low(), histogram.sigfig());
     if bounds != (1, DIGITS) {
         return Err(format!("a histogram of {bounds:?}"));
     }
     if (histogram.max() as f64 - line.max()).abs() > 0.5 {
-        return Err(format!("the maximum of {tag} is not the one that its line names"));
+        return Err(format!(
+            "the maximum of {tag} is not the one that its line names"
+        ));
     }
     Ok((tag, histogram))
 }
 
 fn check_bound(histogram: &Histogram<u64>, highest: u64) -> Result<(), String> {
-    if histogram.high() == highest { Ok(()) } else { Err(format!("a histogram up to {}, not {highest}", histogram.high())) }
+    if histogram.high() == highest {
+        Ok(())
+    } else {
+        Err(format!(
+            "a histogram up to {}, not {highest}",
+            histogram.high()
+        ))
+    }
 }
 
 /// The largest value of a figure.
 fn highest(figure: Figure) -> u64 {
-    if figure == Figure::Rows { MAX_ROWS } else { MAX_NS }
+    if figure == Figure::Rows {
+        MAX_ROWS
+    } else {
+        MAX_NS
+    }
 }
 
-/// A histogram with the bounds of `figure`: 1 ns to one hour, or 1 row to 16 million; three significant digits.
+/// A histogram with the bounds of `figure`: 1 ns to one hour, or 1 row to 16 million; three
+/// significant digits.
 fn new_histogram(figure: Figure) -> Histogram<u64> {
     #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
     Histogram::new_with_bounds(1, highest(figure), DIGITS).unwrap()
@@ -197,7 +263,14 @@ impl HistogramKey {
     /// The tag of the interval log.
     #[must_use]
     pub fn tag(&self) -> String {
-        format!("{}/{}/{}/{}/{}", self.phase, self.part, self.workload, self.figure.name(), self.outcome)
+        format!(
+            "{}/{}/{}/{}/{}",
+            self.phase,
+            self.part,
+            self.workload,
+            self.figure.name(),
+            self.outcome
+        )
     }
 
     /// Reads a tag.
@@ -206,13 +279,21 @@ impl HistogramKey {
     /// What is wrong with it.
     pub fn parse(tag: &str) -> Result<Self, String> {
         let fields: Vec<&str> = tag.split('/').collect();
-        let [phase, part, workload, figure, outcome] = fields[..] else { return Err(format!("tag {tag:?} has not five fields")) };
+        let [phase, part, workload, figure, outcome] = fields[..] else {
+            return Err(format!("tag {tag:?} has not five fields"));
+        };
         let figure = Figure::ALL.into_iter().find(|known| known.name() == figure);
         match (part, figure) {
             ("", _) | (_, None) => Err(format!("tag {tag:?} has no part or an unknown figure")),
             (part, Some(figure)) => {
                 let part = Part::from_name(part);
-                Ok(Self { phase: phase.to_owned(), part, workload: workload.to_owned(), figure, outcome: outcome.parse()? })
+                Ok(Self {
+                    phase: phase.to_owned(),
+                    part,
+                    workload: workload.to_owned(),
+                    figure,
+                    outcome: outcome.parse()?,
+                })
             }
         }
     }

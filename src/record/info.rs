@@ -39,14 +39,16 @@ pub struct RunInfo {
     pub status: Status,
     /// Why it failed, one sentence.
     pub failure: Option<String>,
-    /// The process that measures it: while it lives, a run that is not complete is still going on. None in runs of older versions.
+    /// The process that measures it: while it lives, a run that is not complete is still going on.
+    /// None in runs of older versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessInfo>,
     /// Upper half of every trace id, 16 hex digits.
     pub nonce: String,
     /// Seed of the scenario.
     pub seed: u64,
-    /// Which of `--repeat` it is, from 1; runs with the same seed and round have the same draw. None in runs of older versions.
+    /// Which of `--repeat` it is, from 1; runs with the same seed and round have the same draw.
+    /// None in runs of older versions.
     pub round: Option<u32>,
     /// Arguments as typed.
     pub command_line: Vec<String>,
@@ -68,7 +70,8 @@ pub struct RunInfo {
     pub pinned: Vec<u32>,
     /// Whether load threads spun the last stretch before a slot.
     pub precise: bool,
-    /// Every (phase, part, workload) that was measured, `prepare` among them; [`super::StreamId`] is the index.
+    /// Every (phase, part, workload) that was measured, `prepare` among them; [`super::StreamId`]
+    /// is the index.
     pub streams: Vec<StreamInfo>,
     /// What the scenario requires of the figures.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -84,10 +87,12 @@ pub struct RunInfo {
     pub export: Option<ExportInfo>,
     /// The fetch of server spans; None before it happened or when the source is `none`.
     pub fetch: Option<FetchInfo>,
-    /// Where a reader opens a trace, with `{trace_id}` for its id; None where the scenario names nothing.
+    /// Where a reader opens a trace, with `{trace_id}` for its id; None where the scenario names
+    /// nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_link: Option<String>,
-    /// The files that reports are made of, when they were complete; of a run that was killed there are none.
+    /// The files that reports are made of, when they were complete; of a run that was killed there
+    /// are none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, FileInfo>,
     /// Where `latency.hlog` ends although the load went on; None where it did not.
@@ -97,7 +102,8 @@ pub struct RunInfo {
     pub overflows: u64,
     /// First texts of each failure.
     pub errors: Vec<KeptError>,
-    /// How much the load used of what this client can generate; None where there is no calibration to compare it with.
+    /// How much the load used of what this client can generate; None where there is no calibration
+    /// to compare it with.
     pub client_capacity: Option<ClientCapacity>,
     /// What makes the measurement doubtful, with advice.
     pub warnings: Vec<Warning>,
@@ -135,13 +141,15 @@ pub struct StreamInfo {
     pub collection: String,
     /// Open loop (a schedule) or closed loop (callers).
     pub open_loop: bool,
-    /// Requests per second that the schedule asks for, on average where it changes; None in a closed loop.
+    /// Requests per second that the schedule asks for, on average where it changes; None in a
+    /// closed loop.
     pub target_rate: Option<f64>,
     /// Callers of a closed loop, the most of the part.
     pub callers: Option<u32>,
     /// Places in flight of an open loop.
     pub max_in_flight: Option<u64>,
-    /// What its requests ask for and its replies hold; None of everything but searches and queries, and in runs of older versions.
+    /// What its requests ask for and its replies hold; None of everything but searches and queries,
+    /// and in runs of older versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replies: Option<ReplyShape>,
     /// Share of requests that are traced, in [0, 1].
@@ -151,12 +159,15 @@ pub struct StreamInfo {
     pub switch: Option<TracingSwitch>,
     /// Start of the part on the monotonic clock.
     pub start_ns: u64,
-    /// End of the part: the last moment at which something was due or could have been sent; None while it runs.
+    /// End of the part: the last moment at which something was due or could have been sent; None
+    /// while it runs.
     pub end_ns: Option<u64>,
-    /// Its planned end; None where only a number of requests or the end of its rows ends it, and in runs of older versions.
+    /// Its planned end; None where only a number of requests or the end of its rows ends it, and in
+    /// runs of older versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub planned_end_ns: Option<u64>,
-    /// Slots that the schedule held within the part (open loop) or requests that callers began (closed loop).
+    /// Slots that the schedule held within the part (open loop) or requests that callers began
+    /// (closed loop).
     pub due: u64,
     /// Requests that were handed to the transport.
     pub sent: u64,
@@ -178,7 +189,8 @@ pub struct StreamInfo {
 pub struct ReplyShape {
     /// Query vectors of a request; 1 of a query, which has none.
     pub vectors: u64,
-    /// Rows of a reply that lacks none: query vectors times `limit`, or the number of ids; None where the scenario does not say.
+    /// Rows of a reply that lacks none: query vectors times `limit`, or the number of ids; None
+    /// where the scenario does not say.
     pub full_rows: Option<u64>,
 }
 
@@ -189,19 +201,26 @@ impl StreamInfo {
         self.part.as_ref().is_some_and(Part::is_measured)
     }
 
-    /// The time in which its load really ran, nanoseconds since the run's start: from the first to the last moment at which something
-    /// was due or could have been sent. Every rate divides by its length, never by what was planned. A run that was killed has no
-    /// end mark; `seen_ns` is then how far its files reach.
+    /// The time in which its load really ran, nanoseconds since the run's start: from the first to
+    /// the last moment at which something was due or could have been sent. Every rate divides by
+    /// its length, never by what was planned. A run that was killed has no end mark; `seen_ns` is
+    /// then how far its files reach.
     #[must_use]
     pub fn ran_ns(&self, seen_ns: u64) -> Range<u64> {
-        let end_ns = self.end_ns.unwrap_or_else(|| self.planned_end_ns.map_or(seen_ns, |planned_ns| planned_ns.min(seen_ns)));
+        let end_ns = self.end_ns.unwrap_or_else(|| {
+            self.planned_end_ns
+                .map_or(seen_ns, |planned_ns| planned_ns.min(seen_ns))
+        });
         self.start_ns..end_ns.max(self.start_ns)
     }
 
     /// `phase/workload` or `phase/stage/workload`, as reports name it.
     #[must_use]
     pub fn place(&self) -> String {
-        let stage = self.stage().map(|stage| format!("{stage}/")).unwrap_or_default();
+        let stage = self
+            .stage()
+            .map(|stage| format!("{stage}/"))
+            .unwrap_or_default();
         format!("{}/{stage}{}", self.phase, self.workload)
     }
 
@@ -243,7 +262,8 @@ pub struct AbortInfo {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CutInfo {
-    /// The first second of the run that is not whole; what the file has of it and of later ones is in no figure.
+    /// The first second of the run that is not whole; what the file has of it and of later ones is
+    /// in no figure.
     pub second: u64,
     /// The disk's words.
     pub error: String,
@@ -285,12 +305,14 @@ pub struct PhaseInfo {
     pub cpu_s: Option<f64>,
     /// Largest share of one core that a load thread used, in [0, 1].
     pub thread_cpu_max: Option<f64>,
-    /// What ran on this machine meanwhile; None in preparation and where the kernel does not say it.
+    /// What ran on this machine meanwhile; None in preparation and where the kernel does not say
+    /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineUse>,
 }
 
-/// The busiest phase against the calibration of this client (`milvus-bench calibrate`), per load thread.
+/// The busiest phase against the calibration of this client (`milvus-bench calibrate`), per load
+/// thread.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClientCapacity {
@@ -298,7 +320,8 @@ pub struct ClientCapacity {
     pub phase: String,
     /// Requests per second that one load thread sent in it.
     pub sent_per_second: f64,
-    /// Requests per second that one load thread can send of the kind, against a Milvus that does nothing.
+    /// Requests per second that one load thread can send of the kind, against a Milvus that does
+    /// nothing.
     pub capacity_per_second: f64,
     /// `sent_per_second` / `capacity_per_second`; may exceed 1.
     pub share: f64,
@@ -381,8 +404,17 @@ mod tests {
 
     /// The time that a part ran which began at 100, with the files reaching to 350.
     fn check(end_ns: Option<u64>, planned_end_ns: Option<u64>, expected: Range<u64>) {
-        let stream = StreamInfo { start_ns: 100, end_ns, planned_end_ns, ..StreamInfo::default() };
-        assert_eq!(stream.ran_ns(350), expected, "{end_ns:?} {planned_end_ns:?}");
+        let stream = StreamInfo {
+            start_ns: 100,
+            end_ns,
+            planned_end_ns,
+            ..StreamInfo::default()
+        };
+        assert_eq!(
+            stream.ran_ns(350),
+            expected,
+            "{end_ns:?} {planned_end_ns:?}"
+        );
     }
 
     #[test]

@@ -9,7 +9,8 @@ use super::{
     hlog::{new_interval_histogram, new_row_histogram},
 };
 
-/// A histogram of one second. Counts of 32 bits: half of the memory, and no second has four billion requests.
+/// A histogram of one second. Counts of 32 bits: half of the memory, and no second has four billion
+/// requests.
 pub(super) type IntervalHistogram = Histogram<u32>;
 
 /// One second of one thread: histograms of every request, samples of the traced and failed ones.
@@ -17,7 +18,8 @@ pub(super) type IntervalHistogram = Histogram<u32>;
 pub struct Interval {
     /// Number of the thread.
     pub thread: u32,
-    /// Second since the run's start; all requests were done in it or, when the writer was slow, up to the next interval.
+    /// Second since the run's start; all requests were done in it or, when the writer was slow, up
+    /// to the next interval.
     pub second: u64,
     /// One for each way in which a stream's requests ended.
     pub(super) histograms: Vec<OutcomeHistograms>,
@@ -61,7 +63,11 @@ pub(super) struct Spare {
 
 impl Spare {
     fn of(&mut self, figure: Figure) -> &mut Vec<IntervalHistogram> {
-        if figure == Figure::Rows { &mut self.rows } else { &mut self.times }
+        if figure == Figure::Rows {
+            &mut self.rows
+        } else {
+            &mut self.times
+        }
     }
 
     /// How many there are.
@@ -86,12 +92,14 @@ impl Interval {
     pub fn histograms(&self) -> impl Iterator<Item = (StreamId, Outcome, Figure, &Histogram<u32>)> {
         self.histograms.iter().flat_map(|of| {
             let figures = Figure::ALL.into_iter().zip(&of.figures);
-            figures.filter_map(|(figure, histogram)| Some((of.stream, of.outcome, figure, histogram.as_ref()?)))
+            figures.filter_map(|(figure, histogram)| {
+                Some((of.stream, of.outcome, figure, histogram.as_ref()?))
+            })
         })
     }
 
-    /// How many requests of each stream ended in each way. A figure may lack some of them, as one that was not sent has no
-    /// service time: the largest count is that of all.
+    /// How many requests of each stream ended in each way. A figure may lack some of them, as one
+    /// that was not sent has no service time: the largest count is that of all.
     pub fn ended(&self) -> impl Iterator<Item = (StreamId, Outcome, u64)> {
         self.histograms.iter().map(|of| {
             let counts = of.figures.iter().flatten().map(Histogram::len);
@@ -103,12 +111,14 @@ impl Interval {
     pub fn sockets(&self) -> impl Iterator<Item = (u16, SocketFigure, &Histogram<u32>)> {
         self.sockets.iter().flat_map(|of| {
             let figures = SocketFigure::ALL.into_iter().zip(&of.figures);
-            figures.filter_map(|(figure, histogram)| Some((of.connection, figure, histogram.as_ref()?)))
+            figures.filter_map(|(figure, histogram)| {
+                Some((of.connection, figure, histogram.as_ref()?))
+            })
         })
     }
 
-    /// Gives the memory back to the recorder that it came from. Never waits; done by the writer, so that resetting costs the
-    /// load thread nothing.
+    /// Gives the memory back to the recorder that it came from. Never waits; done by the writer, so
+    /// that resetting costs the load thread nothing.
     pub fn recycle(mut self) {
         let Some(home) = self.home.take() else { return };
         self.all_histograms().for_each(Histogram::reset);
@@ -122,7 +132,9 @@ impl Interval {
 
     fn all_histograms(&mut self) -> impl Iterator<Item = &mut IntervalHistogram> {
         let requests = self.histograms.iter_mut().flat_map(|of| &mut of.figures);
-        requests.chain(self.sockets.iter_mut().flat_map(|of| &mut of.figures)).flatten()
+        requests
+            .chain(self.sockets.iter_mut().flat_map(|of| &mut of.figures))
+            .flatten()
     }
 
     /// Moves the histograms, which were reset, into `spare`.
@@ -131,6 +143,8 @@ impl Interval {
             let figures = Figure::ALL.into_iter().zip(of.figures);
             figures.for_each(|(figure, histogram)| spare.of(figure).extend(histogram));
         }
-        spare.times.extend(self.sockets.drain(..).flat_map(|of| of.figures).flatten());
+        spare
+            .times
+            .extend(self.sockets.drain(..).flat_map(|of| of.figures).flatten());
     }
 }

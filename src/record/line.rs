@@ -1,5 +1,6 @@
-//! Lines of `requests.jsonl`: what the requests of a stream have in common is written once, the rest without formatting
-//! machinery, because at 100 % traced there is a line per request. The keys are those of [`super::RequestLine`].
+//! Lines of `requests.jsonl`: what the requests of a stream have in common is written once, the
+//! rest without formatting machinery, because at 100 % traced there is a line per request. The keys
+//! are those of [`super::RequestLine`].
 
 use serde::Serialize;
 
@@ -26,11 +27,20 @@ struct Head<'a> {
 
 impl Lines {
     pub(super) fn new(streams: &[StreamInfo]) -> Self {
-        Self { heads: streams.iter().map(head).collect(), line: Vec::new() }
+        Self {
+            heads: streams.iter().map(head).collect(),
+            line: Vec::new(),
+        }
     }
 
-    /// The line of `sample` with its end, with the numbers of its queries and what its reply held; None when its stream is unknown.
-    pub(super) fn line(&mut self, sample: &Sample, queries: &[u64], reply: Option<&Reply>) -> Option<&[u8]> {
+    /// The line of `sample` with its end, with the numbers of its queries and what its reply held;
+    /// None when its stream is unknown.
+    pub(super) fn line(
+        &mut self,
+        sample: &Sample,
+        queries: &[u64],
+        reply: Option<&Reply>,
+    ) -> Option<&[u8]> {
         let head = self.heads.get(usize::from(sample.stream.0))?;
         let out = &mut self.line;
         out.clear();
@@ -40,10 +50,18 @@ impl Lines {
         put_hex(out, &sample.trace_id.to_be_bytes());
         out.extend_from_slice(b"\",\"span_id\":\"");
         put_hex(out, &sample.span_id.to_be_bytes());
-        out.extend_from_slice(if sample.sampled { b"\",\"sampled\":true" } else { b"\",\"sampled\":false" });
+        out.extend_from_slice(if sample.sampled {
+            b"\",\"sampled\":true"
+        } else {
+            b"\",\"sampled\":false"
+        });
         put_time(out, b",\"intended_ns\":", sample.intended_ns);
         put_time(out, b",\"sent_ns\":", sample.sent_ns);
-        put_time(out, b",\"done_ns\":", sample.sent_ns.map(|_| sample.done_ns));
+        put_time(
+            out,
+            b",\"done_ns\":",
+            sample.sent_ns.map(|_| sample.done_ns),
+        );
         out.extend_from_slice(b",\"outcome\":\"");
         // Writing to memory can't fail.
         let _ = std::io::Write::write_fmt(out, format_args!("{}", sample.outcome));
@@ -72,7 +90,12 @@ impl Lines {
 
 fn head(stream: &StreamInfo) -> Vec<u8> {
     let part = stream.part.as_ref().unwrap_or(&Part::Measured);
-    let head = Head { phase: &stream.phase, part, workload: &stream.workload, operation: &stream.operation };
+    let head = Head {
+        phase: &stream.phase,
+        part,
+        workload: &stream.workload,
+        operation: &stream.operation,
+    };
     // Texts alone can always be written.
     let mut head = serde_json::to_vec(&head).unwrap_or_default();
     head.pop();
@@ -138,7 +161,12 @@ fn put_decimal(out: &mut Vec<u8>, mut value: u64) {
 
 fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.extend(bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]));
+    out.extend(bytes.iter().flat_map(|byte| {
+        [
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 15)],
+        ]
+    }));
 }
 
 #[cfg(test)]
@@ -181,20 +209,47 @@ mod tests {
             recall: Some(sample.recall).filter(|recall| recall.is_finite()),
             truth_wrong: sample.recall == TRUTH_WRONG,
             query: queries.first().copied(),
-            queries: if queries.len() > 1 { queries.to_vec() } else { Vec::new() },
+            queries: if queries.len() > 1 {
+                queries.to_vec()
+            } else {
+                Vec::new()
+            },
             ids: reply.map(|reply| reply.ids.clone()),
-            scores: reply.iter().flat_map(|reply| &reply.scores).map(|score| Some(*score).filter(|score| score.is_finite())).collect(),
-            per_query: reply.map(|reply| reply.per_query.clone()).unwrap_or_default(),
+            scores: reply
+                .iter()
+                .flat_map(|reply| &reply.scores)
+                .map(|score| Some(*score).filter(|score| score.is_finite()))
+                .collect(),
+            per_query: reply
+                .map(|reply| reply.per_query.clone())
+                .unwrap_or_default(),
             ids_left_out: reply.map_or(0, |reply| reply.left_out),
         };
         let mut lines = Lines::new(&streams);
-        let line = String::from_utf8(lines.line(sample, queries, reply).expect("a known stream").to_vec()).expect("UTF-8");
-        assert_eq!(line, serde_json::to_string(&expected).expect("serializable") + "\n");
-        assert_eq!(serde_json::from_str::<RequestLine>(&line).expect("it reads back"), expected);
+        let line = String::from_utf8(
+            lines
+                .line(sample, queries, reply)
+                .expect("a known stream")
+                .to_vec(),
+        )
+        .expect("UTF-8");
+        assert_eq!(
+            line,
+            serde_json::to_string(&expected).expect("serializable") + "\n"
+        );
+        assert_eq!(
+            serde_json::from_str::<RequestLine>(&line).expect("it reads back"),
+            expected
+        );
     }
 
     fn outcome() -> impl Strategy<Value = Outcome> {
-        prop_oneof![Just(Outcome::Ok), Just(Outcome::NotSent), (1_u8..17).prop_map(Outcome::Grpc), any::<i32>().prop_map(Outcome::Milvus)]
+        prop_oneof![
+            Just(Outcome::Ok),
+            Just(Outcome::NotSent),
+            (1_u8..17).prop_map(Outcome::Grpc),
+            any::<i32>().prop_map(Outcome::Milvus)
+        ]
     }
 
     fn reply() -> impl Strategy<Value = Reply> {
@@ -203,12 +258,18 @@ mod tests {
             prop::collection::vec(".{0,5}", 1..4).prop_map(ReplyIds::Texts)
         ];
         let scores = prop::collection::vec(prop_oneof![Just(f32::NAN), -1.0_f32..=1.0], 0..4);
-        (ids, scores, prop::collection::vec(any::<u32>(), 0..3), any::<u32>()).prop_map(|(ids, scores, per_query, left_out)| Reply {
+        (
             ids,
             scores,
-            per_query,
-            left_out,
-        })
+            prop::collection::vec(any::<u32>(), 0..3),
+            any::<u32>(),
+        )
+            .prop_map(|(ids, scores, per_query, left_out)| Reply {
+                ids,
+                scores,
+                per_query,
+                left_out,
+            })
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! What is kept of a run: samples, histograms, the run folder with its format version, warnings.
 //!
-//! Everything that is reported later comes from here and from the spans; nothing else links measuring and reporting.
+//! Everything that is reported later comes from here and from the spans; nothing else links
+//! measuring and reporting.
 
 mod clock;
 mod collection;
@@ -23,7 +24,9 @@ mod writer;
 pub use clock::{ClockAnchor, RunClock};
 pub use collection::{CollectionState, is_brute_force};
 pub use folder::{FolderError, RequestReader, RunFolder, RunReader};
-pub use hlog::{FigureHistograms, HistogramKey, SecondCounts, SocketInterval, read_histograms, read_sockets};
+pub use hlog::{
+    FigureHistograms, HistogramKey, SecondCounts, SocketInterval, read_histograms, read_sockets,
+};
 pub use info::*;
 pub use interval::Interval;
 pub use machine::{LocalServer, MachineUse};

@@ -1,4 +1,5 @@
-//! Files of a run folder: made anew, whatever stands at their place, and read only where they are files.
+//! Files of a run folder: made anew, whatever stands at their place, and read only where they are
+//! files.
 
 use std::{
     fs::{File, OpenOptions},
@@ -6,23 +7,34 @@ use std::{
     path::Path,
 };
 
-/// An empty file at `path`, to be written and read. A file or a link that stands there is taken away and not written through: the other
-/// end of a link is somebody else's.
+/// An empty file at `path`, to be written and read. A file or a link that stands there is taken
+/// away and not written through: the other end of a link is somebody else's.
 ///
 /// # Errors
 /// It can't be made, or what stands there can't be taken away, such as a folder.
 pub fn own_file(path: &Path) -> Result<File> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(Error::new(error.kind(), format!("{} is in the way and can't be removed: {error}", path.display())));
+            return Err(Error::new(
+                error.kind(),
+                format!(
+                    "{} is in the way and can't be removed: {error}",
+                    path.display()
+                ),
+            ));
         }
         _ => {}
     }
     // Not even where somebody puts a link there just now.
-    OpenOptions::new().read(true).write(true).create_new(true).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .open(path)
 }
 
-/// The file at `path`, to be read. What is no regular file is refused: a pipe would be waited for, and a device may have no end.
+/// The file at `path`, to be read. What is no regular file is refused: a pipe would be waited for,
+/// and a device may have no end.
 ///
 /// # Errors
 /// It can't be opened, or is a folder, a pipe or a device.
@@ -30,8 +42,15 @@ pub fn open_regular(path: &Path) -> Result<File> {
     // Looked at before it is opened, which waits with a pipe.
     let kind = std::fs::metadata(path)?;
     if !kind.is_file() {
-        let found = if kind.is_dir() { "a folder" } else { "a pipe or a device" };
-        return Err(Error::new(ErrorKind::InvalidInput, format!("it is {found} and not a regular file")));
+        let found = if kind.is_dir() {
+            "a folder"
+        } else {
+            "a pipe or a device"
+        };
+        return Err(Error::new(
+            ErrorKind::InvalidInput,
+            format!("it is {found} and not a regular file"),
+        ));
     }
     File::open(path)
 }
@@ -95,7 +114,10 @@ mod tests {
             place(&victim, &path);
             own_file(&path).unwrap().write_all(b"mine").unwrap();
             assert_eq!(
-                (fs::read_to_string(&victim).unwrap(), fs::read_to_string(&path).unwrap()),
+                (
+                    fs::read_to_string(&victim).unwrap(),
+                    fs::read_to_string(&path).unwrap()
+                ),
                 ("precious".to_owned(), "mine".to_owned())
             );
             let made = fs::symlink_metadata(&path).unwrap();
@@ -108,6 +130,9 @@ mod tests {
     fn a_folder_in_the_way_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let error = own_file(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("is in the way") && error.contains(&folder.path().display().to_string()), "{error}");
+        assert!(
+            error.contains("is in the way") && error.contains(&folder.path().display().to_string()),
+            "{error}"
+        );
     }
 }

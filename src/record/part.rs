@@ -1,4 +1,5 @@
-//! Part of a phase: what its name stands for in `requests.jsonl`, in the tags of `latency.hlog` and in ids.
+//! Part of a phase: what its name stands for in `requests.jsonl`, in the tags of `latency.hlog` and
+//! in ids.
 
 use std::fmt;
 
@@ -22,7 +23,12 @@ impl Part {
     /// The part that is called `name`: `warmup`, `measured`, `ramp`, `ramp-2`, ..., else a stage.
     #[must_use]
     pub fn from_name(name: &str) -> Self {
-        let ramp = || name.strip_prefix("ramp-")?.parse().ok().filter(|number| *number > 1);
+        let ramp = || {
+            name.strip_prefix("ramp-")?
+                .parse()
+                .ok()
+                .filter(|number| *number > 1)
+        };
         match name {
             "warmup" => Part::Warmup,
             "measured" => Part::Measured,
@@ -68,7 +74,11 @@ impl Serialize for Part {
 impl<'de> Deserialize<'de> for Part {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        if name.is_empty() { Err(serde::de::Error::custom("a part without a name")) } else { Ok(Part::from_name(&name)) }
+        if name.is_empty() {
+            Err(serde::de::Error::custom("a part without a name"))
+        } else {
+            Ok(Part::from_name(&name))
+        }
     }
 }
 
@@ -79,9 +89,19 @@ mod tests {
     #[test]
     fn every_part_has_one_name_and_every_name_one_part() {
         let check = |name: &str, part: &Part, measured: bool| {
-            assert_eq!((&Part::from_name(name), part.to_string().as_str(), part.is_measured()), (part, name, measured));
+            assert_eq!(
+                (
+                    &Part::from_name(name),
+                    part.to_string().as_str(),
+                    part.is_measured()
+                ),
+                (part, name, measured)
+            );
             let json = serde_json::to_string(part).unwrap();
-            assert_eq!((json.as_str(), &serde_json::from_str::<Part>(&json).unwrap()), (format!("\"{name}\"").as_str(), part));
+            assert_eq!(
+                (json.as_str(), &serde_json::from_str::<Part>(&json).unwrap()),
+                (format!("\"{name}\"").as_str(), part)
+            );
         };
         check("warmup", &Part::Warmup, false);
         check("measured", &Part::Measured, true);

@@ -1,9 +1,12 @@
-//! The recorder of one load thread: no lock, no formatting; once a second its interval is handed to the writer.
+//! The recorder of one load thread: no lock, no formatting; once a second its interval is handed to
+//! the writer.
 //!
-//! The writer resets the interval's histograms and gives them back, so that after the first seconds nothing is allocated.
-//! A histogram (three digits, up to one hour) has 132 KiB, one of rows 60 KiB. A thread holds at most one for each figure of each (workload,
-//! stage, outcome) and of each connection that one second had, in as many intervals as are on their way: two while the
-//! writer keeps up, and no more than its queue holds when it does not. Neither rate nor length of a run change that.
+//! The writer resets the interval's histograms and gives them back, so that after the first seconds
+//! nothing is allocated. A histogram (three digits, up to one hour) has 132 KiB, one of rows 60
+//! KiB. A thread holds at most one for each figure of each (workload, stage, outcome) and of each
+//! connection that one second had, in as many intervals as are on their way: two while the writer
+//! keeps up, and no more than its queue holds when it does not. Neither rate nor length of a run
+//! change that.
 
 use std::{
     sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
@@ -17,17 +20,19 @@ use super::{
     reply_rows::RowRules,
 };
 
-/// Ways of failing that have histograms of their own, per stream and thread. All further ones share one, so that no server
-/// decides about the memory; their lines keep their codes.
+/// Ways of failing that have histograms of their own, per stream and thread. All further ones share
+/// one, so that no server decides about the memory; their lines keep their codes.
 const FAILURE_KINDS: usize = 16;
 
 /// Failed requests that are not sampled and are kept as lines, per stream, thread and interval.
 const FAILURES_KEPT: u32 = 100;
 
-/// Samples that wait for the writer, per thread; beyond it sampled requests are counted as not recorded.
+/// Samples that wait for the writer, per thread; beyond it sampled requests are counted as not
+/// recorded.
 const SAMPLES_WAITING: usize = 200_000;
 
-/// Bytes of ids and scores that wait for the writer, per thread; beyond it lines say only how many there were.
+/// Bytes of ids and scores that wait for the writer, per thread; beyond it lines say only how many
+/// there were.
 const REPLIES_WAITING: usize = 64 << 20;
 
 /// Intervals that may wait to be used again.
@@ -41,7 +46,8 @@ pub struct Recorder {
     streams: Vec<StreamPlaces>,
     /// By number of the connection: place of its histograms in `active`.
     connections: Vec<Option<usize>>,
-    /// Places of the samples in `active` that a sampled request may take when there is no other: failures, not sampled.
+    /// Places of the samples in `active` that a sampled request may take when there is no other:
+    /// failures, not sampled.
     displaceable: Vec<usize>,
     /// None when it is finished.
     queue: Option<SyncSender<Interval>>,
@@ -72,7 +78,10 @@ impl Recorder {
     pub fn new(thread: u32, queue: SyncSender<Interval>) -> Self {
         let (home, returned) = sync_channel(RETURNED);
         Self {
-            active: Interval { thread, ..Interval::default() },
+            active: Interval {
+                thread,
+                ..Interval::default()
+            },
             streams: Vec::new(),
             connections: Vec::new(),
             displaceable: Vec::new(),
@@ -89,7 +98,10 @@ impl Recorder {
     /// Counts the rows of replies as well, of those of `streams` whose replies hold some.
     #[must_use]
     pub fn counting_rows(self, streams: &[StreamInfo]) -> Self {
-        Self { rules: RowRules::new(streams), ..self }
+        Self {
+            rules: RowRules::new(streams),
+            ..self
+        }
     }
 
     /// Records one finished request.
@@ -109,7 +121,8 @@ impl Recorder {
         if sample.outcome == Outcome::Ok
             && let Some(rows) = self.rules.counted(sample.stream, sample.rows)
         {
-            let histogram = self.active.histograms[place].figures[Figure::Rows as usize].get_or_insert_with(|| self.spare.rows());
+            let histogram = self.active.histograms[place].figures[Figure::Rows as usize]
+                .get_or_insert_with(|| self.spare.rows());
             // The value was cut to the bound of the histogram.
             let _ = histogram.record(rows);
         }
@@ -123,23 +136,33 @@ impl Recorder {
 
     fn keep_reply(&mut self, place: usize, reply: Reply) {
         self.reply_bytes += reply.bytes();
-        let reply = if self.reply_bytes <= REPLIES_WAITING { reply } else { reply.emptied() };
+        let reply = if self.reply_bytes <= REPLIES_WAITING {
+            reply
+        } else {
+            reply.emptied()
+        };
         let replies = &mut self.active.replies;
-        // In the order of the samples, but for one that took the place of a failure, which had none.
+        // In the order of the samples, but for one that took the place of a failure, which had
+        // none.
         let at = replies.partition_point(|(known, _)| *known < place);
         replies.insert(at, (place, reply));
     }
 
-    /// Records what happened at the socket of `connection`, within the interval of the last request.
+    /// Records what happened at the socket of `connection`, within the interval of the last
+    /// request.
     pub fn record_socket(&mut self, connection: u16, figure: SocketFigure, waited: Duration) {
-        let value = u64::try_from(waited.as_nanos()).unwrap_or(u64::MAX).min(MAX_NS);
+        let value = u64::try_from(waited.as_nanos())
+            .unwrap_or(u64::MAX)
+            .min(MAX_NS);
         let place = self.connection_place(connection);
-        let histogram = self.active.sockets[place].figures[figure as usize].get_or_insert_with(|| self.spare.time());
+        let histogram = self.active.sockets[place].figures[figure as usize]
+            .get_or_insert_with(|| self.spare.time());
         // The value was cut to the bound of the histogram.
         let _ = histogram.record(value);
     }
 
-    /// Begins a new interval if the second of `now_ns` is a later one. Called by `record`, and once a second when idle.
+    /// Begins a new interval if the second of `now_ns` is a later one. Called by `record`, and once
+    /// a second when idle.
     pub fn roll(&mut self, now_ns: u64) {
         let second = now_ns / 1_000_000_000;
         if second > self.active.second {
@@ -167,7 +190,8 @@ impl Recorder {
         let mut full = std::mem::replace(&mut self.active, next);
         full.home = Some(self.home.clone());
         if let Err(TrySendError::Full(back)) = queue.try_send(full) {
-            // The writer is behind: the interval goes on and will span more than its second; no request is lost by that.
+            // The writer is behind: the interval goes on and will span more than its second; no
+            // request is lost by that.
             self.idle = Some(std::mem::replace(&mut self.active, back));
             self.active.second = second;
         } else {
@@ -199,10 +223,18 @@ impl Recorder {
         let known = &mut self.active.histograms;
         let of_stream = entry(&mut self.streams, stream.0);
         let outcome = of_stream.kind(outcome);
-        if let Some(place) = of_stream.outcomes.iter().find(|place| known[**place].outcome == outcome) {
+        if let Some(place) = of_stream
+            .outcomes
+            .iter()
+            .find(|place| known[**place].outcome == outcome)
+        {
             return *place;
         }
-        known.push(OutcomeHistograms { stream, outcome, figures: Default::default() });
+        known.push(OutcomeHistograms {
+            stream,
+            outcome,
+            figures: Default::default(),
+        });
         of_stream.outcomes.push(known.len() - 1);
         known.len() - 1
     }
@@ -210,7 +242,10 @@ impl Recorder {
     fn connection_place(&mut self, connection: u16) -> usize {
         let sockets = &mut self.active.sockets;
         *entry(&mut self.connections, connection).get_or_insert_with(|| {
-            sockets.push(ConnectionHistograms { connection, figures: Default::default() });
+            sockets.push(ConnectionHistograms {
+                connection,
+                figures: Default::default(),
+            });
             sockets.len() - 1
         })
     }
@@ -220,7 +255,8 @@ impl Recorder {
             self.active.overflows += 1;
             return;
         }
-        let histogram = self.active.histograms[place].figures[figure].get_or_insert_with(|| self.spare.time());
+        let histogram =
+            self.active.histograms[place].figures[figure].get_or_insert_with(|| self.spare.time());
         // Values up to the bound always fit; the bound was checked above.
         if histogram.record(value).is_err() {
             self.active.overflows += 1;
@@ -246,7 +282,8 @@ impl Recorder {
         self.active.failures_not_kept += u64::from(outcome != Outcome::NotSent);
     }
 
-    /// Keeps a sample for the writer, and says where. Where there is no room, a sampled request takes that of a failure.
+    /// Keeps a sample for the writer, and says where. Where there is no room, a sampled request
+    /// takes that of a failure.
     fn keep(&mut self, sample: &Sample) -> Option<usize> {
         let samples = &mut self.active.samples;
         if samples.len() < SAMPLES_WAITING {
@@ -263,7 +300,12 @@ impl Recorder {
             self.drop_failure(displaced.outcome);
             return Some(place);
         } else {
-            match self.active.not_recorded.iter_mut().find(|(stream, _)| *stream == sample.stream) {
+            match self
+                .active
+                .not_recorded
+                .iter_mut()
+                .find(|(stream, _)| *stream == sample.stream)
+            {
                 Some((_, count)) => *count += 1,
                 None => self.active.not_recorded.push((sample.stream, 1)),
             }

@@ -50,7 +50,9 @@ impl ReplyIds {
 
     /// How many from the first on are within the bounds.
     fn kept(&self) -> usize {
-        let Self::Texts(ids) = self else { return self.len().min(IDS_KEPT) };
+        let Self::Texts(ids) = self else {
+            return self.len().min(IDS_KEPT);
+        };
         let mut bytes = 0_usize;
         let fits = |id: &&String| {
             bytes = bytes.saturating_add(id.len());
@@ -61,14 +63,20 @@ impl ReplyIds {
 }
 
 impl Reply {
-    /// `scores` are as many as `ids`, or none; `per_query` is the number of rows of each query vector, where there are several.
+    /// `scores` are as many as `ids`, or none; `per_query` is the number of rows of each query
+    /// vector, where there are several.
     #[must_use]
     pub fn new(mut ids: ReplyIds, mut scores: Vec<f32>, mut per_query: Vec<u32>) -> Self {
         let (found, kept) = (ids.len(), ids.kept());
         ids.truncate(kept);
         scores.truncate(kept);
         per_query.truncate(IDS_KEPT);
-        Self { ids, scores, per_query, left_out: u32::try_from(found - kept).unwrap_or(u32::MAX) }
+        Self {
+            ids,
+            scores,
+            per_query,
+            left_out: u32::try_from(found - kept).unwrap_or(u32::MAX),
+        }
     }
 
     /// The same without its rows, which are counted.
@@ -98,14 +106,36 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_and_the_rest_is_counted() {
-        let reply = Reply::new(ReplyIds::Numbers((0..1_500).collect()), vec![0.5; 1_500], vec![1_500]);
-        assert_eq!((reply.ids.len(), reply.scores.len(), reply.left_out), (1_000, 1_000, 500));
-        let long = Reply::new(ReplyIds::Texts(vec!["x".repeat(40_000); 3]), vec![0.5; 3], Vec::new());
-        assert_eq!((long.ids.len(), long.scores.len(), long.left_out), (1, 1, 2));
+        let reply = Reply::new(
+            ReplyIds::Numbers((0..1_500).collect()),
+            vec![0.5; 1_500],
+            vec![1_500],
+        );
+        assert_eq!(
+            (reply.ids.len(), reply.scores.len(), reply.left_out),
+            (1_000, 1_000, 500)
+        );
+        let long = Reply::new(
+            ReplyIds::Texts(vec!["x".repeat(40_000); 3]),
+            vec![0.5; 3],
+            Vec::new(),
+        );
+        assert_eq!(
+            (long.ids.len(), long.scores.len(), long.left_out),
+            (1, 1, 2)
+        );
         assert!(long.bytes() < 80_000);
         assert_eq!(long.emptied().left_out, 3);
-        let small = Reply::new(ReplyIds::Texts(vec!["a".to_owned(), "b".to_owned()]), Vec::new(), Vec::new());
+        let small = Reply::new(
+            ReplyIds::Texts(vec!["a".to_owned(), "b".to_owned()]),
+            Vec::new(),
+            Vec::new(),
+        );
         assert_eq!((small.ids.len(), small.left_out), (2, 0));
-        assert!(Reply::new(ReplyIds::Numbers(Vec::new()), Vec::new(), Vec::new()).ids.is_empty());
+        assert!(
+            Reply::new(ReplyIds::Numbers(Vec::new()), Vec::new(), Vec::new())
+                .ids
+                .is_empty()
+        );
     }
 }

@@ -1,8 +1,10 @@
-//! Rows per reply: of which streams they are counted, and how, so that a full reply is told from one that lacks a row.
+//! Rows per reply: of which streams they are counted, and how, so that a full reply is told from
+//! one that lacks a row.
 
 use super::{StreamId, StreamInfo, hlog::new_row_histogram};
 
-/// Most rows that are told apart: one more would be 64 MiB of ids alone. A reply with more counts as this.
+/// Most rows that are told apart: one more would be 64 MiB of ids alone. A reply with more counts
+/// as this.
 pub(super) const MAX_ROWS: u64 = 1 << 24;
 
 /// What is counted of the replies of each stream, by its number.
@@ -22,18 +24,30 @@ impl RowRules {
     pub(super) fn new(streams: &[StreamInfo]) -> Self {
         let buckets = new_row_histogram();
         let rule = |stream: &StreamInfo| {
-            let full = stream.replies?.full_rows.filter(|full| (1..=MAX_ROWS).contains(full)).unwrap_or(0);
-            Some(Rule { full, below: buckets.lowest_equivalent(full).saturating_sub(1) })
+            let full = stream
+                .replies?
+                .full_rows
+                .filter(|full| (1..=MAX_ROWS).contains(full))
+                .unwrap_or(0);
+            Some(Rule {
+                full,
+                below: buckets.lowest_equivalent(full).saturating_sub(1),
+            })
         };
         Self(streams.iter().map(rule).collect())
     }
 
-    /// What counts for a reply of `stream` that holds `rows`; None where its replies hold none of a read.
+    /// What counts for a reply of `stream` that holds `rows`; None where its replies hold none of a
+    /// read.
     pub(super) fn counted(&self, stream: StreamId, rows: u32) -> Option<u64> {
         let rule = self.0.get(usize::from(stream.0)).copied().flatten()?;
         let rows = u64::from(rows);
         // Three digits do not tell 5,000 of 5,001 rows from all of them.
-        Some(if rows < rule.full { rows.min(rule.below) } else { rows.min(MAX_ROWS) })
+        Some(if rows < rule.full {
+            rows.min(rule.below)
+        } else {
+            rows.min(MAX_ROWS)
+        })
     }
 }
 
@@ -44,12 +58,34 @@ mod tests {
 
     /// Whether a reply of `rows` is in the bucket of a full one, and what is counted for it.
     fn check(full: Option<u64>, rows: u32, expected: (bool, u64)) {
-        let replies = Some(ReplyShape { vectors: 1, full_rows: full });
-        let rules = RowRules::new(&[StreamInfo { replies, ..StreamInfo::default() }, StreamInfo::default()]);
+        let replies = Some(ReplyShape {
+            vectors: 1,
+            full_rows: full,
+        });
+        let rules = RowRules::new(&[
+            StreamInfo {
+                replies,
+                ..StreamInfo::default()
+            },
+            StreamInfo::default(),
+        ]);
         let counted = rules.counted(StreamId(0), rows).expect("it has replies");
         let buckets = new_row_histogram();
-        assert_eq!((full.is_some_and(|full| buckets.equivalent(full, counted)), counted), expected, "{rows} of {full:?}");
-        assert_eq!((rules.counted(StreamId(1), rows), rules.counted(StreamId(2), rows)), (None, None));
+        assert_eq!(
+            (
+                full.is_some_and(|full| buckets.equivalent(full, counted)),
+                counted
+            ),
+            expected,
+            "{rows} of {full:?}"
+        );
+        assert_eq!(
+            (
+                rules.counted(StreamId(1), rows),
+                rules.counted(StreamId(2), rows)
+            ),
+            (None, None)
+        );
     }
 
     #[test]

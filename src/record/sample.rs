@@ -57,7 +57,10 @@ impl FromStr for Outcome {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |rest: &str| rest.parse::<i32>().map_err(|_| format!("unknown outcome {text:?}"));
+        let number = |rest: &str| {
+            rest.parse::<i32>()
+                .map_err(|_| format!("unknown outcome {text:?}"))
+        };
         Ok(match text {
             "ok" => Outcome::Ok,
             "timeout" => Outcome::Timeout,
@@ -68,7 +71,9 @@ impl FromStr for Outcome {
             "abandoned" => Outcome::Abandoned,
             "other" => Outcome::Other,
             _ => match text.split_once('_') {
-                Some(("grpc", rest)) => Outcome::Grpc(u8::try_from(number(rest)?).map_err(|_| format!("unknown outcome {text:?}"))?),
+                Some(("grpc", rest)) => Outcome::Grpc(
+                    u8::try_from(number(rest)?).map_err(|_| format!("unknown outcome {text:?}"))?,
+                ),
                 Some(("milvus", rest)) => Outcome::Milvus(number(rest)?),
                 _ => return Err(format!("unknown outcome {text:?}")),
             },
@@ -84,11 +89,14 @@ impl Serialize for Outcome {
 
 impl<'de> Deserialize<'de> for Outcome {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
-/// One request, finished or given up. Times are nanoseconds since the run's start on the monotonic clock.
+/// One request, finished or given up. Times are nanoseconds since the run's start on the monotonic
+/// clock.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
     /// Which (phase, part, workload).
@@ -107,7 +115,8 @@ pub struct Sample {
     pub ready_ns: Option<u64>,
     /// When it was handed to the transport; None if it was never sent.
     pub sent_ns: Option<u64>,
-    /// When its end was seen; for a request that was not sent or abandoned the moment it was given up.
+    /// When its end was seen; for a request that was not sent or abandoned the moment it was given
+    /// up.
     pub done_ns: u64,
     /// How it ended.
     pub outcome: Outcome,
@@ -117,8 +126,8 @@ pub struct Sample {
     pub response_bytes: u32,
     /// Rows written or returned.
     pub rows: u32,
-    /// Share of the true neighbours that were returned, in [0, 1]; NaN where it is not known, [`TRUTH_WRONG`] where the reply proves that
-    /// the truth is wrong.
+    /// Share of the true neighbours that were returned, in [0, 1]; NaN where it is not known,
+    /// [`TRUTH_WRONG`] where the reply proves that the truth is wrong.
     pub recall: f32,
 }
 
@@ -132,9 +141,11 @@ pub enum Figure {
     ResponseTime,
     /// done - sent.
     ServiceTime,
-    /// sent - intended, open loop; for requests that were not sent their age when they were given up.
+    /// sent - intended, open loop; for requests that were not sent their age when they were given
+    /// up.
     SendLag,
-    /// sent - ready, closed loop; for requests that were not sent their age when they were given up.
+    /// sent - ready, closed loop; for requests that were not sent their age when they were given
+    /// up.
     QueueTime,
     /// Rows of the reply to a search or a query that succeeded: a count, no time.
     Rows,
@@ -142,7 +153,13 @@ pub enum Figure {
 
 impl Figure {
     /// Every figure, in the order of the reports.
-    pub const ALL: [Figure; 5] = [Figure::ResponseTime, Figure::ServiceTime, Figure::SendLag, Figure::QueueTime, Figure::Rows];
+    pub const ALL: [Figure; 5] = [
+        Figure::ResponseTime,
+        Figure::ServiceTime,
+        Figure::SendLag,
+        Figure::QueueTime,
+        Figure::Rows,
+    ];
 
     /// Name in tags and reports.
     #[must_use]
@@ -160,7 +177,8 @@ impl Figure {
 /// The figures of a connection: client time that lies between `sent` and `done`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SocketFigure {
-    /// From handing a request over to HTTP/2 until the socket had taken all of it; requests that no window held up.
+    /// From handing a request over to HTTP/2 until the socket had taken all of it; requests that no
+    /// window held up.
     HandOver,
     /// How long the newest bytes of a read had waited in the kernel.
     ReadWakeUp,
@@ -170,7 +188,11 @@ pub enum SocketFigure {
 
 impl SocketFigure {
     /// Every figure, in the order of the reports.
-    pub const ALL: [SocketFigure; 3] = [SocketFigure::HandOver, SocketFigure::ReadWakeUp, SocketFigure::NoWindow];
+    pub const ALL: [SocketFigure; 3] = [
+        SocketFigure::HandOver,
+        SocketFigure::ReadWakeUp,
+        SocketFigure::NoWindow,
+    ];
 
     /// Name in tags and reports.
     #[must_use]
@@ -189,10 +211,16 @@ impl Sample {
     pub fn figure_ns(&self, figure: Figure) -> Option<u64> {
         let sent = self.sent_ns;
         match figure {
-            Figure::ResponseTime => sent.and(self.intended_ns).map(|from| self.done_ns.saturating_sub(from)),
+            Figure::ResponseTime => sent
+                .and(self.intended_ns)
+                .map(|from| self.done_ns.saturating_sub(from)),
             Figure::ServiceTime => sent.map(|from| self.done_ns.saturating_sub(from)),
-            Figure::SendLag => self.intended_ns.map(|from| sent.unwrap_or(self.done_ns).saturating_sub(from)),
-            Figure::QueueTime => self.ready_ns.map(|from| sent.unwrap_or(self.done_ns).saturating_sub(from)),
+            Figure::SendLag => self
+                .intended_ns
+                .map(|from| sent.unwrap_or(self.done_ns).saturating_sub(from)),
+            Figure::QueueTime => self
+                .ready_ns
+                .map(|from| sent.unwrap_or(self.done_ns).saturating_sub(from)),
             Figure::Rows => None,
         }
     }
@@ -235,16 +263,19 @@ pub struct RequestLine {
     /// Recall in [0, 1]; left out where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recall: Option<f32>,
-    /// Whether the reply holds a row nearer than the first of the true neighbours; left out where it does not.
+    /// Whether the reply holds a row nearer than the first of the true neighbours; left out where
+    /// it does not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truth_wrong: bool,
-    /// Number of its query vector in the data set, the first where it has several; left out where it has none.
+    /// Number of its query vector in the data set, the first where it has several; left out where
+    /// it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<u64>,
     /// Numbers of its query vectors where it has several, at most the first 1,000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub queries: Vec<u64>,
-    /// Primary keys of the rows that were returned, with `[tracing] keep_ids` only, at most the first 1,000.
+    /// Primary keys of the rows that were returned, with `[tracing] keep_ids` only, at most the
+    /// first 1,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids: Option<ReplyIds>,
     /// Scores of these rows, where the reply has some.

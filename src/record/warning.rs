@@ -1,4 +1,5 @@
-//! What makes a measurement doubtful: one variant for each thing seen, with its likely cause and what to try.
+//! What makes a measurement doubtful: one variant for each thing seen, with its likely cause and
+//! what to try.
 
 use std::fmt;
 
@@ -10,79 +11,191 @@ use serde::{Deserialize, Serialize};
 #[allow(missing_docs)] // the texts below are the documentation
 pub enum Warning {
     DebugBuild,
-    ClockStep { phase: String, step_us: f64 },
-    NotRecorded { samples: u64 },
-    FailuresNotKept { failures: u64 },
-    EnvironmentOverrides { variable: String, key: String },
-    IndexUnfinished { phase: String, collection: String, state: String },
-    ServedByBruteForce { phase: String, collection: String, rows: u64 },
-    CollectionReplaced { phase: String, collection: String, found: String },
-    ForeignRows { phase: String, when: String, collection: String, rows: u64, expected: String },
-    NotMarked { collection: String, reason: String },
-    NoJaeger { reason: String },
-    SamplerIgnored { variable: String },
-    Variable { variable: String, story: String },
-    UnusedWorkload { workload: String },
-    RowsUsedUp { phase: String, workload: String, ran_s: Option<f64> },
-    StoppedEarly { phase: String, workload: String, reason: String, ran_s: Option<f64> },
+    ClockStep {
+        phase: String,
+        step_us: f64,
+    },
+    NotRecorded {
+        samples: u64,
+    },
+    FailuresNotKept {
+        failures: u64,
+    },
+    EnvironmentOverrides {
+        variable: String,
+        key: String,
+    },
+    IndexUnfinished {
+        phase: String,
+        collection: String,
+        state: String,
+    },
+    ServedByBruteForce {
+        phase: String,
+        collection: String,
+        rows: u64,
+    },
+    CollectionReplaced {
+        phase: String,
+        collection: String,
+        found: String,
+    },
+    ForeignRows {
+        phase: String,
+        when: String,
+        collection: String,
+        rows: u64,
+        expected: String,
+    },
+    NotMarked {
+        collection: String,
+        reason: String,
+    },
+    NoJaeger {
+        reason: String,
+    },
+    SamplerIgnored {
+        variable: String,
+    },
+    Variable {
+        variable: String,
+        story: String,
+    },
+    UnusedWorkload {
+        workload: String,
+    },
+    RowsUsedUp {
+        phase: String,
+        workload: String,
+        ran_s: Option<f64>,
+    },
+    StoppedEarly {
+        phase: String,
+        workload: String,
+        reason: String,
+        ran_s: Option<f64>,
+    },
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Warning::DebugBuild => {
-                write!(f, "this is a debug build, whose client costs several times more CPU: measure with `cargo run --release`")
+                write!(
+                    f,
+                    "this is a debug build, whose client costs several times more CPU: measure \
+                     with `cargo run --release`"
+                )
             }
             Warning::ClockStep { phase, step_us } => write!(
                 f,
-                "wall time moved by {step_us:.0} us against monotonic time in phase {phase}: durations are not affected, but timestamps of client and server \
-                 spans may not line up; check the time service of this machine"
+                "wall time moved by {step_us:.0} us against monotonic time in phase {phase}: \
+                 durations are not affected, but timestamps of client and server spans may not \
+                 line up; check the time service of this machine"
             ),
             Warning::NotRecorded { samples } => write!(
                 f,
-                "{samples} traced requests have no line in requests.jsonl: the disk could not keep up; use another results folder or a smaller sample_ratio"
+                "{samples} traced requests have no line in requests.jsonl: the disk could not \
+                 keep up; use another results folder or a smaller sample_ratio"
             ),
             Warning::FailuresNotKept { failures } => {
-                write!(f, "{failures} failed requests were counted but not kept as lines: there were too many in one second")
+                write!(
+                    f,
+                    "{failures} failed requests were counted but not kept as lines: there were \
+                     too many in one second"
+                )
             }
-            Warning::EnvironmentOverrides { variable, key } => write!(f, "{variable} in the environment overrides {key} of the scenario"),
-            Warning::IndexUnfinished { phase, collection, state } => {
-                write!(f, "phase {phase} began while the index of {collection} was {state}: its latency is not that of a finished index")
+            Warning::EnvironmentOverrides { variable, key } => write!(
+                f,
+                "{variable} in the environment overrides {key} of the scenario"
+            ),
+            Warning::IndexUnfinished {
+                phase,
+                collection,
+                state,
+            } => {
+                write!(
+                    f,
+                    "phase {phase} began while the index of {collection} was {state}: its latency \
+                     is not that of a finished index"
+                )
             }
-            Warning::ServedByBruteForce { phase, collection, rows } => write!(
+            Warning::ServedByBruteForce {
+                phase,
+                collection,
+                rows,
+            } => write!(
                 f,
-                "phase {phase} began with {rows} rows of {collection} in segments without an index, which are searched by brute force: flush and wait, or let prepare do it; where its index is \
-                 finished, Milvus is configured to build none over segments of this size"
+                "phase {phase} began with {rows} rows of {collection} in segments without an \
+                 index, which are searched by brute force: flush and wait, or let prepare do it; \
+                 where its index is finished, Milvus is configured to build none over segments of \
+                 this size"
             ),
-            Warning::CollectionReplaced { phase, collection, found } => write!(
+            Warning::CollectionReplaced {
+                phase,
+                collection,
+                found,
+            } => write!(
                 f,
-                "collection {collection} is not the one any more that this run created or found ({found}, seen at phase {phase}): what was sent to its name went \
-                 elsewhere; run again, with a `name` that no other run uses"
+                "collection {collection} is not the one any more that this run created or found \
+                 ({found}, seen at phase {phase}): what was sent to its name went elsewhere; run \
+                 again, with a `name` that no other run uses"
             ),
-            Warning::ForeignRows { phase, when, collection, rows, expected } => write!(
+            Warning::ForeignRows {
+                phase,
+                when,
+                collection,
+                rows,
+                expected,
+            } => write!(
                 f,
-                "collection {collection} held {rows} rows {when} phase {phase}, where this run put {expected}: somebody else writes into it or deletes from it, or \
-                 Milvus lost rows; run again, with a `name` that nobody else uses"
+                "collection {collection} held {rows} rows {when} phase {phase}, where this run \
+                 put {expected}: somebody else writes into it or deletes from it, or Milvus lost \
+                 rows; run again, with a `name` that nobody else uses"
             ),
             Warning::NotMarked { collection, reason } => write!(
                 f,
-                "Milvus takes no mark of this run on collection {collection} ({reason}): another run that wants to replace it would not be refused, only found out"
+                "Milvus takes no mark of this run on collection {collection} ({reason}): another \
+                 run that wants to replace it would not be refused, only found out"
             ),
             Warning::NoJaeger { reason } => {
-                write!(f, "no Jaeger: {reason}; milvus-bench received the spans itself (source `embedded`)")
+                write!(
+                    f,
+                    "no Jaeger: {reason}; milvus-bench received the spans itself (source \
+                     `embedded`)"
+                )
             }
-            Warning::SamplerIgnored { variable } => write!(f, "{variable} is ignored: [tracing] sample_ratio decides what is traced"),
-            Warning::Variable { variable, story } => write!(f, "{variable} {story}"),
-            Warning::UnusedWorkload { workload } => write!(f, "workload {workload} is in no phase and does not run"),
-            Warning::RowsUsedUp { phase, workload, ran_s } => write!(
+            Warning::SamplerIgnored { variable } => write!(
                 f,
-                "the rows of workload {workload} were used up before phase {phase} ended{}, and its figures and rates are of that time: give it more rows \
-                 (initial_rows), a smaller rate, or a shorter phase",
+                "{variable} is ignored: [tracing] sample_ratio decides what is traced"
+            ),
+            Warning::Variable { variable, story } => write!(f, "{variable} {story}"),
+            Warning::UnusedWorkload { workload } => {
+                write!(f, "workload {workload} is in no phase and does not run")
+            }
+            Warning::RowsUsedUp {
+                phase,
+                workload,
+                ran_s,
+            } => write!(
+                f,
+                "the rows of workload {workload} were used up before phase {phase} ended{}, and \
+                 its figures and rates are of that time: give it more rows (initial_rows), a \
+                 smaller rate, or a shorter phase",
                 after(*ran_s)
             ),
-            Warning::StoppedEarly { phase, workload, reason, ran_s } => {
+            Warning::StoppedEarly {
+                phase,
+                workload,
+                reason,
+                ran_s,
+            } => {
                 let after = after(*ran_s);
-                write!(f, "workload {workload} stopped before phase {phase} ended{after}: {reason}; its figures and rates are of that time")
+                write!(
+                    f,
+                    "workload {workload} stopped before phase {phase} ended{after}: {reason}; its \
+                     figures and rates are of that time"
+                )
             }
         }
     }

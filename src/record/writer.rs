@@ -1,4 +1,5 @@
-//! The thread that writes a run's files while it is measured, so that a killed process loses at most the last second.
+//! The thread that writes a run's files while it is measured, so that a killed process loses at
+//! most the last second.
 
 use std::{
     collections::BTreeMap,
@@ -17,15 +18,22 @@ use hdrhistogram::{
     serialization::{V2DeflateSerializer, interval_log},
 };
 
-use super::{CutInfo, FolderError, HistogramKey, Interval, Part, Recorder, RunFolder, StreamId, StreamInfo, line::Lines};
+use super::{
+    CutInfo, FolderError, HistogramKey, Interval, Part, Recorder, RunFolder, StreamId, StreamInfo,
+    line::Lines,
+};
 
-/// Intervals that may wait for the writer: some seconds of the disk. More would only hold more histograms.
+/// Intervals that may wait for the writer: some seconds of the disk. More would only hold more
+/// histograms.
 const QUEUE: usize = 32;
 
 /// What to do about a file that can't be written.
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::FileTooLarge => "no file may be larger in this process: raise that limit before the run, `ulimit -f unlimited`",
+        io::ErrorKind::FileTooLarge => {
+            "no file may be larger in this process: raise that limit before the run, `ulimit -f \
+             unlimited`"
+        }
         _ => "make room for it, or name another place with --out or --results",
     }
 }
@@ -47,7 +55,8 @@ pub struct WriterCounters {
     pub error: Option<String>,
 }
 
-/// Writes `requests.jsonl`, `latency.hlog` and `connections.hlog` of one run on a thread of its own.
+/// Writes `requests.jsonl`, `latency.hlog` and `connections.hlog` of one run on a thread of its
+/// own.
 #[derive(Debug)]
 pub struct RunWriter {
     queue: SyncSender<Interval>,
@@ -56,7 +65,8 @@ pub struct RunWriter {
     streams: Arc<Vec<StreamInfo>>,
 }
 
-/// The numbers of the query vectors of a request, by its stream and its number; called on the writer's thread.
+/// The numbers of the query vectors of a request, by its stream and its number; called on the
+/// writer's thread.
 pub type QueryNumbers = Box<dyn Fn(StreamId, u64) -> Vec<u64> + Send>;
 
 /// Called on the writer's thread with each interval, after its samples were written.
@@ -67,7 +77,11 @@ impl RunWriter {
     ///
     /// # Errors
     /// A file can't be created.
-    pub fn start(folder: &RunFolder, streams: Arc<Vec<StreamInfo>>, on_interval: OnInterval) -> Result<Self, FolderError> {
+    pub fn start(
+        folder: &RunFolder,
+        streams: Arc<Vec<StreamInfo>>,
+        on_interval: OnInterval,
+    ) -> Result<Self, FolderError> {
         Self::start_with_queries(folder, streams, Box::new(|_, _| Vec::new()), on_interval)
     }
 
@@ -87,9 +101,15 @@ impl RunWriter {
                 .create_new(true)
                 .write(true)
                 .open(&path)
-                .map_err(|error| FolderError(format!("{} can't be created: {error}", path.display())))
+                .map_err(|error| {
+                    FolderError(format!("{} can't be created: {error}", path.display()))
+                })
         };
-        let (requests, histograms, sockets) = (create("requests.jsonl")?, create("latency.hlog")?, create("connections.hlog")?);
+        let (requests, histograms, sockets) = (
+            create("requests.jsonl")?,
+            create("latency.hlog")?,
+            create("connections.hlog")?,
+        );
         let (queue, intervals) = sync_channel(QUEUE);
         let files = Files {
             requests: BufWriter::with_capacity(1 << 18, requests),
@@ -105,7 +125,12 @@ impl RunWriter {
             .name("writer".to_owned())
             .spawn(move || files.run(&intervals))
             .map_err(|error| FolderError(format!("no thread for the writer: {error}")))?;
-        Ok(Self { queue, thread, recorders: 0, streams })
+        Ok(Self {
+            queue,
+            thread,
+            recorders: 0,
+            streams,
+        })
     }
 
     /// A recorder for one more thread.
@@ -118,9 +143,10 @@ impl RunWriter {
     #[must_use]
     pub fn finish(self) -> WriterCounters {
         drop(self.queue);
-        self.thread
-            .join()
-            .unwrap_or_else(|_| WriterCounters { error: Some("the writer's thread panicked".to_owned()), ..WriterCounters::default() })
+        self.thread.join().unwrap_or_else(|_| WriterCounters {
+            error: Some("the writer's thread panicked".to_owned()),
+            ..WriterCounters::default()
+        })
     }
 }
 
@@ -147,9 +173,12 @@ impl Files {
             counters.overflows += interval.overflows;
             self.write_samples(&interval, &mut counters);
             (self.on_interval)(&interval);
-            // At once, so that a killed process loses a second at most. Each thread has a line of its own for a second;
-            // readers add up lines with one tag.
-            if counters.cut.as_ref().is_none_or(|cut| interval.second < cut.second)
+            // At once, so that a killed process loses a second at most. Each thread has a line of
+            // its own for a second; readers add up lines with one tag.
+            if counters
+                .cut
+                .as_ref()
+                .is_none_or(|cut| interval.second < cut.second)
                 && let Err(error) = self.write_histograms(&interval)
             {
                 note_cut(&mut counters.cut, interval.second, &error);
@@ -162,15 +191,26 @@ impl Files {
         counters
     }
 
-    fn check(&mut self, counters: &mut WriterCounters, write: impl FnOnce(&mut Self) -> io::Result<()>) {
+    fn check(
+        &mut self,
+        counters: &mut WriterCounters,
+        write: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) {
         if let Err(error) = write(self) {
-            counters.error.get_or_insert_with(|| format!("the run folder can't be written: {error}; {}", advice(&error)));
+            counters.error.get_or_insert_with(|| {
+                format!(
+                    "the run folder can't be written: {error}; {}",
+                    advice(&error)
+                )
+            });
         }
     }
 
     fn write_header(&mut self) -> io::Result<()> {
         // The version line is what the Java and Python readers look for first.
-        const HEADER: &[u8] = b"#[Histogram log format version 1.3]\n#[times: seconds since the run's start; values: nanoseconds]\n\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
+        const HEADER: &[u8] = b"#[Histogram log format version 1.3]\n#[times: seconds since the \
+                                run's start; values: \
+                                nanoseconds]\n\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
         self.histograms.write(HEADER)?;
         self.sockets.write(HEADER)
     }
@@ -178,7 +218,9 @@ impl Files {
     fn write_samples(&mut self, interval: &Interval, counters: &mut WriterCounters) {
         let mut replies = interval.replies.iter().peekable();
         for (place, sample) in interval.samples.iter().enumerate() {
-            let reply = replies.next_if(|(of, _)| *of == place).map(|(_, reply)| reply);
+            let reply = replies
+                .next_if(|(of, _)| *of == place)
+                .map(|(_, reply)| reply);
             let queries = (self.queries)(sample.stream, sample.seq);
             let written = match self.lines.line(sample, &queries, reply) {
                 Some(line) => self.requests.write_all(line),
@@ -187,7 +229,12 @@ impl Files {
             match written {
                 Ok(()) => counters.lines += 1,
                 Err(error) => {
-                    counters.error.get_or_insert_with(|| format!("requests.jsonl can't be written: {error}; {}", advice(&error)));
+                    counters.error.get_or_insert_with(|| {
+                        format!(
+                            "requests.jsonl can't be written: {error}; {}",
+                            advice(&error)
+                        )
+                    });
                     if sample.sampled {
                         *counters.not_recorded.entry(sample.stream.0).or_default() += 1;
                     }
@@ -198,35 +245,47 @@ impl Files {
 
     fn write_histograms(&mut self, interval: &Interval) -> io::Result<()> {
         let streams = &self.streams;
-        let tagged = interval.histograms().filter_map(|(stream, outcome, figure, histogram)| {
-            let stream = streams.get(usize::from(stream.0))?;
-            let key = HistogramKey {
-                phase: stream.phase.clone(),
-                part: stream.part.clone().unwrap_or(Part::Measured),
-                workload: stream.workload.clone(),
-                figure,
-                outcome,
-            };
-            Some((key.tag(), histogram))
-        });
-        self.histograms.write(&log_lines(&mut self.serializer, interval.second, tagged)?)
+        let tagged = interval
+            .histograms()
+            .filter_map(|(stream, outcome, figure, histogram)| {
+                let stream = streams.get(usize::from(stream.0))?;
+                let key = HistogramKey {
+                    phase: stream.phase.clone(),
+                    part: stream.part.clone().unwrap_or(Part::Measured),
+                    workload: stream.workload.clone(),
+                    figure,
+                    outcome,
+                };
+                Some((key.tag(), histogram))
+            });
+        self.histograms
+            .write(&log_lines(&mut self.serializer, interval.second, tagged)?)
     }
 
     /// What happened at the sockets; the tag is `connection/figure`.
     fn write_sockets(&mut self, interval: &Interval) -> io::Result<()> {
-        let tagged = interval.sockets().map(|(connection, figure, histogram)| (format!("{connection}/{}", figure.name()), histogram));
-        self.sockets.write(&log_lines(&mut self.serializer, interval.second, tagged)?)
+        let tagged = interval.sockets().map(|(connection, figure, histogram)| {
+            (format!("{connection}/{}", figure.name()), histogram)
+        });
+        self.sockets
+            .write(&log_lines(&mut self.serializer, interval.second, tagged)?)
     }
 }
 
-/// Notes that the histograms of `second` are not whole. Load threads hand over a second within the next one, so that an earlier one may
-/// miss a part as well; what comes from longer ago is the preparation's last, and takes no second of the load with it.
+/// Notes that the histograms of `second` are not whole. Load threads hand over a second within the
+/// next one, so that an earlier one may miss a part as well; what comes from longer ago is the
+/// preparation's last, and takes no second of the load with it.
 fn note_cut(cut: &mut Option<CutInfo>, second: u64, error: &io::Error) {
     const HANDED_OVER: u64 = 2;
     match cut {
         Some(cut) if second + HANDED_OVER >= cut.second => cut.second = cut.second.min(second),
         Some(_) => {}
-        None => *cut = Some(CutInfo { second, error: error.to_string() }),
+        None => {
+            *cut = Some(CutInfo {
+                second,
+                error: error.to_string(),
+            })
+        }
     }
 }
 
@@ -260,10 +319,16 @@ fn log_lines<'h>(
     tagged: impl Iterator<Item = (String, &'h Histogram<u32>)>,
 ) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    let mut log = interval_log::IntervalLogWriterBuilder::new().begin_log_with(&mut text, serializer)?;
+    let mut log =
+        interval_log::IntervalLogWriterBuilder::new().begin_log_with(&mut text, serializer)?;
     for (tag, histogram) in tagged {
-        log.write_histogram(histogram, Duration::from_secs(second), Duration::from_secs(1), interval_log::Tag::new(&tag))
-            .map_err(|error| io::Error::other(format!("{error:?}")))?;
+        log.write_histogram(
+            histogram,
+            Duration::from_secs(second),
+            Duration::from_secs(1),
+            interval_log::Tag::new(&tag),
+        )
+        .map_err(|error| io::Error::other(format!("{error:?}")))?;
     }
     Ok(text)
 }
@@ -272,11 +337,14 @@ fn log_lines<'h>(
 mod tests {
     use super::*;
 
-    /// The second from which histograms are missing after those of `seconds` could not be written, one after the other.
+    /// The second from which histograms are missing after those of `seconds` could not be written,
+    /// one after the other.
     #[track_caller]
     fn check(seconds: &[u64], expected: u64) {
         let mut cut = None;
-        seconds.iter().for_each(|second| note_cut(&mut cut, *second, &io::Error::other("full")));
+        seconds
+            .iter()
+            .for_each(|second| note_cut(&mut cut, *second, &io::Error::other("full")));
         assert_eq!(cut.map(|cut| cut.second), Some(expected), "{seconds:?}");
     }
 

@@ -1,4 +1,5 @@
-//! How areas and parts look: an area's glyph, which tells it apart without colour, its colour, and a part's short name.
+//! How areas and parts look: an area's glyph, which tells it apart without colour, its colour, and
+//! a part's short name.
 
 use super::layout::{Paint, shorten};
 
@@ -24,7 +25,8 @@ const fn look(name: &'static str, glyph: char, color: u8) -> AreaLook {
     AreaLook { name, glyph, color }
 }
 
-/// Every area in the order of a request's way. The shades are kept for the areas that are often large.
+/// Every area in the order of a request's way. The shades are kept for the areas that are often
+/// large.
 pub(super) const AREAS: [AreaLook; 16] = [
     look("send lag", '.', 203),
     look("queue", ':', 209),
@@ -48,26 +50,46 @@ const OTHER: AreaLook = look("other", '?', 246);
 
 /// Index in [`AREAS`]; that of `other` for a name that is not there.
 pub(super) fn index_of(area: &str) -> usize {
-    AREAS.iter().position(|look| look.name == area).unwrap_or(AREAS.len() - 1)
+    AREAS
+        .iter()
+        .position(|look| look.name == area)
+        .unwrap_or(AREAS.len() - 1)
 }
 
 /// Look of an area; that of `other` for a name that is not there.
 pub(super) fn look_of(area: &str) -> AreaLook {
-    AREAS.iter().find(|look| look.name == area).copied().unwrap_or(OTHER)
+    AREAS
+        .iter()
+        .find(|look| look.name == area)
+        .copied()
+        .unwrap_or(OTHER)
 }
 
-/// Divides `cells` columns among `sizes` in proportion, so that they add up (largest remainders). Sizes below zero count
-/// as zero; without any size nothing is divided.
+/// Divides `cells` columns among `sizes` in proportion, so that they add up (largest remainders).
+/// Sizes below zero count as zero; without any size nothing is divided.
 pub(super) fn divide(sizes: &[f64], cells: usize) -> Vec<usize> {
-    let size = |value: &f64| if value.is_finite() { value.max(0.0) } else { 0.0 };
+    let size = |value: &f64| {
+        if value.is_finite() {
+            value.max(0.0)
+        } else {
+            0.0
+        }
+    };
     let total: f64 = sizes.iter().map(size).sum();
     if total <= 0.0 || !total.is_finite() {
         return vec![0; sizes.len()];
     }
-    let exact: Vec<f64> = sizes.iter().map(|value| size(value) / total * cells as f64).collect();
+    let exact: Vec<f64> = sizes
+        .iter()
+        .map(|value| size(value) / total * cells as f64)
+        .collect();
     let mut out: Vec<usize> = exact.iter().map(|cells| cells.floor() as usize).collect();
     let mut by_rest: Vec<usize> = (0..exact.len()).collect();
-    by_rest.sort_by(|a, b| (exact[*b].fract()).total_cmp(&exact[*a].fract()).then(a.cmp(b)));
+    by_rest.sort_by(|a, b| {
+        (exact[*b].fract())
+            .total_cmp(&exact[*a].fract())
+            .then(a.cmp(b))
+    });
     let missing = cells.saturating_sub(out.iter().sum());
     for at in by_rest.into_iter().take(missing) {
         out[at] += 1;
@@ -98,9 +120,30 @@ mod tests {
 
     #[test]
     fn every_area_has_a_name_a_glyph_and_a_colour_of_its_own() {
-        assert_eq!(AREAS.iter().map(|look| look.name).collect::<BTreeSet<_>>().len(), AREAS.len());
-        assert_eq!(AREAS.iter().map(|look| look.glyph).collect::<BTreeSet<_>>().len(), AREAS.len());
-        assert_eq!(AREAS.iter().map(|look| look.color).collect::<BTreeSet<_>>().len(), AREAS.len());
+        assert_eq!(
+            AREAS
+                .iter()
+                .map(|look| look.name)
+                .collect::<BTreeSet<_>>()
+                .len(),
+            AREAS.len()
+        );
+        assert_eq!(
+            AREAS
+                .iter()
+                .map(|look| look.glyph)
+                .collect::<BTreeSet<_>>()
+                .len(),
+            AREAS.len()
+        );
+        assert_eq!(
+            AREAS
+                .iter()
+                .map(|look| look.color)
+                .collect::<BTreeSet<_>>()
+                .len(),
+            AREAS.len()
+        );
         assert!(AREAS.iter().all(|look| look.glyph.width() == Some(1)));
     }
 
@@ -118,8 +161,14 @@ mod tests {
     #[test]
     fn grpc_methods_lose_their_package() {
         check_name("SegCoreSearch", "SegCoreSearch");
-        check_name("milvus.proto.milvus.MilvusService/Search", "MilvusService/Search");
-        check_name("milvus.proto.query.QueryNode/Search (client)", "QueryNode/S…rch (client)");
+        check_name(
+            "milvus.proto.milvus.MilvusService/Search",
+            "MilvusService/Search",
+        );
+        check_name(
+            "milvus.proto.query.QueryNode/Search (client)",
+            "QueryNode/S…rch (client)",
+        );
         check_name("/v2/vectordb/search", "/v2/vectordb/search");
         check_name("a b.c/d", "a b.c/d");
     }

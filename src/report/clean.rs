@@ -1,10 +1,12 @@
-//! Text from outside (server messages, names, descriptions) made harmless for a terminal or a line of text.
+//! Text from outside (server messages, names, descriptions) made harmless for a terminal or a line
+//! of text.
 
 /// Longest text that [`clean`] lets through, in characters; what is longer ends in an ellipsis.
 const MAX_CHARS: usize = 600;
 
-/// `text` on one line, without anything that a terminal obeys: control characters become spaces, colour and cursor
-/// sequences vanish, and so do characters that are invisible or reorder what is around them. At most 600 characters.
+/// `text` on one line, without anything that a terminal obeys: control characters become spaces,
+/// colour and cursor sequences vanish, and so do characters that are invisible or reorder what is
+/// around them. At most 600 characters.
 #[must_use]
 pub fn clean(text: &str) -> String {
     let mut out = String::new();
@@ -27,7 +29,8 @@ pub fn clean(text: &str) -> String {
     out
 }
 
-/// Control characters and the two Unicode separators that some terminals and all browsers take as a new line.
+/// Control characters and the two Unicode separators that some terminals and all browsers take as a
+/// new line.
 pub(super) fn is_break(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }

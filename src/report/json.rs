@@ -1,4 +1,5 @@
-//! `report.json`: the analysis itself, for programs. Floats are written in full, so that an account's parts still add up.
+//! `report.json`: the analysis itself, for programs. Floats are written in full, so that an
+//! account's parts still add up.
 
 use serde::Serialize;
 
@@ -24,18 +25,28 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
 
 /// A list of the reports; each names its run.
 fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
-    let reports: Vec<&[u8]> = reports.iter().map(|report| report.bytes.trim_ascii()).collect();
-    Ok([b"[\n".as_slice(), &reports.join(b",\n".as_slice()), b"\n]\n"].concat())
+    let reports: Vec<&[u8]> = reports
+        .iter()
+        .map(|report| report.bytes.trim_ascii())
+        .collect();
+    Ok([
+        b"[\n".as_slice(),
+        &reports.join(b",\n".as_slice()),
+        b"\n]\n",
+    ]
+    .concat())
 }
 
-/// `value` as JSON to be read by people as well, without characters that mean something to a terminal.
+/// `value` as JSON to be read by people as well, without characters that mean something to a
+/// terminal.
 pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, ReportError> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| ReportError(format!("the report can't be written as JSON: {error}")))?;
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| ReportError(format!("the report can't be written as JSON: {error}")))?;
     let text = numbers_in_lines(&text);
     let mut out = String::with_capacity(text.len() + 1);
     for c in text.chars() {
-        // serde_json escapes what JSON demands; the rest would reach a terminal as control. Such characters stand only
-        // within strings, where the escape means the same.
+        // serde_json escapes what JSON demands; the rest would reach a terminal as control. Such
+        // characters stand only within strings, where the escape means the same.
         if c != '\n' && (is_break(c) || is_invisible(c)) {
             let mut units = [0; 2];
             for unit in c.encode_utf16(&mut units) {
@@ -49,16 +60,22 @@ pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, ReportError> {
     Ok(out.into_bytes())
 }
 
-/// The same with lists of numbers in one line each: curves and series would take a line for each number. No text has a line
-/// break in JSON, so that a line that ends with `[` begins a list.
+/// The same with lists of numbers in one line each: curves and series would take a line for each
+/// number. No text has a line break in JSON, so that a line that ends with `[` begins a list.
 fn numbers_in_lines(pretty: &str) -> String {
     let mut out = String::with_capacity(pretty.len());
     let mut rest = pretty;
     while let Some((before, list)) = rest.split_once("[\n") {
         out.push_str(before);
         out.push('[');
-        let plain =
-            |text: &str| text.chars().all(|c| matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E' | ',' | ' ' | '\n' | 'n' | 'u' | 'l'));
+        let plain = |text: &str| {
+            text.chars().all(|c| {
+                matches!(
+                    c,
+                    '0'..='9' | '+' | '-' | '.' | 'e' | 'E' | ',' | ' ' | '\n' | 'n' | 'u' | 'l'
+                )
+            })
+        };
         match list.split_once(']').filter(|(numbers, _)| plain(numbers)) {
             Some((numbers, after)) => {
                 out.push_str(&numbers.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -84,7 +101,10 @@ mod tests {
         let text = String::from_utf8(render(analysis).unwrap()).unwrap();
         // Whole histograms and single requests are not written.
         let mut analysis = analysis.clone();
-        analysis.workloads.iter_mut().for_each(|workload| workload.histograms.clear());
+        analysis
+            .workloads
+            .iter_mut()
+            .for_each(|workload| workload.histograms.clear());
         analysis.requests = RequestTable::default();
         assert_eq!(serde_json::from_str::<Analysis>(&text).unwrap(), analysis);
         text
@@ -102,13 +122,23 @@ mod tests {
         let check = |value: serde_json::Value, expected: &str| {
             let found = numbers_in_lines(&serde_json::to_string_pretty(&value).unwrap());
             assert_eq!(found, expected);
-            assert_eq!(serde_json::from_str::<serde_json::Value>(&found).unwrap(), value);
+            assert_eq!(
+                serde_json::from_str::<serde_json::Value>(&found).unwrap(),
+                value
+            );
         };
-        check(serde_json::json!([1, -2.5, null, 1e-7]), "[1, -2.5, null, 1e-7]");
-        check(serde_json::json!([[0.5, 1], [], [2, 3]]), "[\n  [0.5, 1],\n  [],\n  [2, 3]\n]");
+        check(
+            serde_json::json!([1, -2.5, null, 1e-7]),
+            "[1, -2.5, null, 1e-7]",
+        );
+        check(
+            serde_json::json!([[0.5, 1], [], [2, 3]]),
+            "[\n  [0.5, 1],\n  [],\n  [2, 3]\n]",
+        );
         check(
             serde_json::json!({ "a": ["1", "[", "]"], "b": [{ "c": [7] }] }),
-            "{\n  \"a\": [\n    \"1\",\n    \"[\",\n    \"]\"\n  ],\n  \"b\": [\n    {\n      \"c\": [7]\n    }\n  ]\n}",
+            "{\n  \"a\": [\n    \"1\",\n    \"[\",\n    \"]\"\n  ],\n  \"b\": [\n    {\n      \
+             \"c\": [7]\n    }\n  ]\n}",
         );
         check(
             serde_json::json!({ "a[": "[\n1]", "b": [true, false] }),
@@ -136,16 +166,31 @@ mod tests {
     fn parts_add_up_to_the_mean_after_reading() {
         let text = check_reads_back(&sample::analysis());
         let analysis: Analysis = serde_json::from_str(&text).unwrap();
-        for band in analysis.workloads.iter().flat_map(|workload| &workload.account) {
+        for band in analysis
+            .workloads
+            .iter()
+            .flat_map(|workload| &workload.account)
+        {
             let sum: f64 = band.parts.iter().map(|part| part.mean_us).sum();
-            assert!((sum - band.mean_us).abs() <= 1e-6 * band.mean_us, "{}: {sum} {}", band.band, band.mean_us);
+            assert!(
+                (sum - band.mean_us).abs() <= 1e-6 * band.mean_us,
+                "{}: {sum} {}",
+                band.band,
+                band.mean_us
+            );
         }
     }
 
     #[test]
     fn text_from_outside_is_escaped() {
-        let analysis = Analysis { name: "a\u{1b}[31m\u{9b}\u{7f}\u{202e}\u{e0041}\n\"<".to_owned(), ..Analysis::default() };
+        let analysis = Analysis {
+            name: "a\u{1b}[31m\u{9b}\u{7f}\u{202e}\u{e0041}\n\"<".to_owned(),
+            ..Analysis::default()
+        };
         let text = check_reads_back(&analysis);
-        assert!(text.contains(r#""a\u001b[31m\u009b\u007f\u202e\udb40\udc41\n\"<""#), "{text}");
+        assert!(
+            text.contains(r#""a\u001b[31m\u009b\u007f\u202e\udb40\udc41\n\"<""#),
+            "{text}"
+        );
     }
 }

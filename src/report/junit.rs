@@ -1,4 +1,5 @@
-//! `report.xml`: verdict and thresholds as a JUnit report, which CI systems show. What can't be decided is *skipped*.
+//! `report.xml`: verdict and thresholds as a JUnit report, which CI systems show. What can't be
+//! decided is *skipped*.
 
 use askama::Template;
 
@@ -53,7 +54,12 @@ enum Outcome {
 impl Suite {
     fn new(name: String, cases: Vec<Case>) -> Self {
         let number = |outcome: Outcome| cases.iter().filter(|case| case.outcome == outcome).count();
-        Self { name, failures: number(Outcome::Failed), skipped: number(Outcome::Skipped), cases }
+        Self {
+            name,
+            failures: number(Outcome::Failed),
+            skipped: number(Outcome::Skipped),
+            cases,
+        }
     }
 }
 
@@ -66,7 +72,10 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     }
     let name = clean(&analysis.name);
     let of_place = |place: &&str| {
-        let of = analysis.thresholds.iter().filter(|result| result.at == **place);
+        let of = analysis
+            .thresholds
+            .iter()
+            .filter(|result| result.at == **place);
         let cases = of.map(|result| Case {
             name: clean(&result.require),
             class: format!("{name}.{}", clean(&result.at).replace('/', ".")),
@@ -79,8 +88,12 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
         });
         Suite::new(clean(place), cases.collect())
     };
-    let suites: Vec<Suite> =
-        std::iter::once(Suite::new("verdict".to_owned(), vec![verdict(analysis, &name)])).chain(places.iter().map(of_place)).collect();
+    let suites: Vec<Suite> = std::iter::once(Suite::new(
+        "verdict".to_owned(),
+        vec![verdict(analysis, &name)],
+    ))
+    .chain(places.iter().map(of_place))
+    .collect();
     let sum = |of: fn(&Suite) -> usize| suites.iter().map(of).sum();
     let report = Report {
         tests: sum(|suite| suite.cases.len()),
@@ -89,7 +102,9 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
         name,
         suites,
     };
-    let text = report.render().map_err(|error| ReportError(format!("the report can't be written as JUnit XML: {error}")))?;
+    let text = report.render().map_err(|error| {
+        ReportError(format!("the report can't be written as JUnit XML: {error}"))
+    })?;
     Ok((text.trim_end().to_owned() + "\n").into_bytes())
 }
 
@@ -99,9 +114,16 @@ fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
     for report in reports {
         let (run, text) = (escaped(&report.run), String::from_utf8_lossy(&report.bytes));
         // Text within the file has no line breaks, so these lines begin elements.
-        let suites = text.lines().skip_while(|line| !line.starts_with("  <testsuite ")).take_while(|line| *line != "</testsuites>");
+        let suites = text
+            .lines()
+            .skip_while(|line| !line.starts_with("  <testsuite "))
+            .take_while(|line| *line != "</testsuites>");
         for line in suites {
-            let named = line.replacen("<testsuite name=\"", &format!("<testsuite name=\"{run}: "), 1);
+            let named = line.replacen(
+                "<testsuite name=\"",
+                &format!("<testsuite name=\"{run}: "),
+                1,
+            );
             out.push_str(&named.replacen(" classname=\"", &format!(" classname=\"{run}."), 1));
             out.push('\n');
         }
@@ -118,14 +140,22 @@ fn verdict(analysis: &Analysis, name: &str) -> Case {
         VerdictState::Invalid => "invalid",
     };
     let reasons = analysis.verdict.reasons.iter().map(|reason| {
-        let at = if reason.at.is_empty() { String::new() } else { format!(" at {}", reason.at) };
+        let at = if reason.at.is_empty() {
+            String::new()
+        } else {
+            format!(" at {}", reason.at)
+        };
         format!("; {}{at}: {}", reason.code.replace('_', " "), reason.advice)
     });
     let is_invalid = analysis.verdict.state == VerdictState::Invalid;
     Case {
         name: "the figures can be believed".to_owned(),
         class: format!("{name}.verdict"),
-        outcome: if is_invalid { Outcome::Failed } else { Outcome::Passed },
+        outcome: if is_invalid {
+            Outcome::Failed
+        } else {
+            Outcome::Passed
+        },
         text: clean(&format!("{state}{}", reasons.collect::<String>())),
     }
 }
@@ -144,26 +174,54 @@ mod tests {
     #[test]
     fn states_are_passed_failed_and_skipped() {
         let text = text(|_| {});
-        assert!(text.contains("tests=\"4\" failures=\"1\" skipped=\"1\""), "{text}");
+        assert!(
+            text.contains("tests=\"4\" failures=\"1\" skipped=\"1\""),
+            "{text}"
+        );
         assert!(text.contains("<skipped message=\"48.30 ms"), "{text}");
     }
 
     #[test]
     fn an_invalid_run_is_a_failure() {
         let text = text(|analysis| analysis.verdict.state = VerdictState::Invalid);
-        assert!(text.contains("<failure message=\"invalid; failed at under-ingest/search"), "{text}");
+        assert!(
+            text.contains("<failure message=\"invalid; failed at under-ingest/search"),
+            "{text}"
+        );
     }
 
     #[test]
     fn several_runs_are_one_document() {
-        let report = |run: &str| RunReport { run: run.to_owned(), bytes: render(&sample::analysis()).unwrap() };
+        let report = |run: &str| RunReport {
+            run: run.to_owned(),
+            bytes: render(&sample::analysis()).unwrap(),
+        };
         let text = String::from_utf8(joined(&[report("one"), report("a\"<b>")]).unwrap()).unwrap();
-        assert_eq!([text.matches("<?xml").count(), text.matches("<testsuites>").count(), text.matches("</testsuites>").count()], [1; 3]);
-        assert_eq!(text.matches("  <testsuite ").count(), text.matches("  </testsuite>").count());
+        assert_eq!(
+            [
+                text.matches("<?xml").count(),
+                text.matches("<testsuites>").count(),
+                text.matches("</testsuites>").count()
+            ],
+            [1; 3]
+        );
+        assert_eq!(
+            text.matches("  <testsuite ").count(),
+            text.matches("  </testsuite>").count()
+        );
         let once = String::from_utf8(report("").bytes).unwrap();
-        assert_eq!(text.matches("<testcase ").count(), 2 * once.matches("<testcase ").count());
-        assert!(text.contains("<testsuite name=\"one: verdict\"") && text.contains(" classname=\"one."), "{text}");
-        assert!(text.contains("<testsuite name=\"a&#34;&#60;b&#62;: verdict\""), "{text}");
+        assert_eq!(
+            text.matches("<testcase ").count(),
+            2 * once.matches("<testcase ").count()
+        );
+        assert!(
+            text.contains("<testsuite name=\"one: verdict\"") && text.contains(" classname=\"one."),
+            "{text}"
+        );
+        assert!(
+            text.contains("<testsuite name=\"a&#34;&#60;b&#62;: verdict\""),
+            "{text}"
+        );
     }
 
     #[test]
@@ -172,6 +230,9 @@ mod tests {
             analysis.name = "a\"<b>&\u{1b}[31m\u{0}".to_owned();
             analysis.thresholds[0].require = "part(\"]]><x>\").mean < 1ms".to_owned();
         });
-        assert!(!text.contains("<b>") && !text.contains("<x>") && !text.contains(['\u{1b}', '\u{0}']), "{text}");
+        assert!(
+            !text.contains("<b>") && !text.contains("<x>") && !text.contains(['\u{1b}', '\u{0}']),
+            "{text}"
+        );
     }
 }

@@ -23,19 +23,38 @@ pub struct ListedRun {
     pub reasons: Vec<String>,
 }
 
-/// What was found, without the advice: `send lag 1.30 ms at alone/search, limit 1.00 ms`. What the status says is left out.
+/// What was found, without the advice: `send lag 1.30 ms at alone/search, limit 1.00 ms`. What the
+/// status says is left out.
 #[must_use]
 pub fn reasons_in_short(reasons: &[Reason]) -> Vec<String> {
-    let groups = alike(reasons).into_iter().filter(|group| !OF_STATUS.contains(&group[0].code.as_str()));
+    let groups = alike(reasons)
+        .into_iter()
+        .filter(|group| !OF_STATUS.contains(&group[0].code.as_str()));
     let words = groups.map(|group| {
         let first = group[0];
         let found = group.iter().map(|reason| {
-            let at = if reason.at.is_empty() { String::new() } else { format!(" at {}", reason.at) };
-            let value = if reason.unit.is_empty() { String::new() } else { format!(" {}", figure(reason.figure, &reason.unit)) };
+            let at = if reason.at.is_empty() {
+                String::new()
+            } else {
+                format!(" at {}", reason.at)
+            };
+            let value = if reason.unit.is_empty() {
+                String::new()
+            } else {
+                format!(" {}", figure(reason.figure, &reason.unit))
+            };
             format!("{value}{at}")
         });
-        let limit = if first.unit.is_empty() { String::new() } else { format!(", limit {}", figure(first.limit, &first.unit)) };
-        format!("{}{}{limit}", first.code.replace('_', " "), found.collect::<Vec<_>>().join(","))
+        let limit = if first.unit.is_empty() {
+            String::new()
+        } else {
+            format!(", limit {}", figure(first.limit, &first.unit))
+        };
+        format!(
+            "{}{}{limit}",
+            first.code.replace('_', " "),
+            found.collect::<Vec<_>>().join(",")
+        )
     });
     words.collect()
 }
@@ -53,11 +72,29 @@ pub fn render_list(runs: &[ListedRun], style: TextStyle) -> String {
         };
         let mut lines = run.lines.iter().map(|line| Cell::plain(line));
         let headline = lines.next().unwrap_or_else(|| Cell::plain(""));
-        table.row(vec![Cell::plain(&run.name), Cell::plain(&run.status), Cell::new(&run.verdict, paint), headline]);
-        let failed = (run.failed_thresholds > 0).then(|| format!("{} failed", super::units::counted(run.failed_thresholds, "threshold")));
-        let doubts = failed.iter().chain(&run.reasons).map(|reason| Cell::new(&format!("! {reason}"), paint));
+        table.row(vec![
+            Cell::plain(&run.name),
+            Cell::plain(&run.status),
+            Cell::new(&run.verdict, paint),
+            headline,
+        ]);
+        let failed = (run.failed_thresholds > 0).then(|| {
+            format!(
+                "{} failed",
+                super::units::counted(run.failed_thresholds, "threshold")
+            )
+        });
+        let doubts = failed
+            .iter()
+            .chain(&run.reasons)
+            .map(|reason| Cell::new(&format!("! {reason}"), paint));
         for line in lines.chain(doubts) {
-            table.row(vec![Cell::plain(""), Cell::plain(""), Cell::plain(""), line]);
+            table.row(vec![
+                Cell::plain(""),
+                Cell::plain(""),
+                Cell::plain(""),
+                line,
+            ]);
         }
     }
     page.extend(table.lines(usize::MAX));
@@ -79,8 +116,15 @@ mod tests {
             lines: vec![text("a/b: p50 1 ms"), text("a/c: p50 2 ms")],
             reasons: vec![text("failed 2.0 % at a/c, limit 0.1 %")],
         };
-        let broken = ListedRun { name: text("s-22"), lines: vec![text("run.json is cut\u{1b}[31m")], ..ListedRun::default() };
-        let expected = "s-1   complete  reservations  a/b: p50 1 ms\n                              a/c: p50 2 ms\n                              ! 1 threshold failed\n                              ! failed 2.0 % at a/c, limit 0.1 %\ns-22                          run.json is cut\n";
+        let broken = ListedRun {
+            name: text("s-22"),
+            lines: vec![text("run.json is cut\u{1b}[31m")],
+            ..ListedRun::default()
+        };
+        let expected = "s-1   complete  reservations  a/b: p50 1 ms\n                              \
+                        a/c: p50 2 ms\n                              ! 1 threshold failed\n                              \
+                        ! failed 2.0 % at a/c, limit 0.1 %\ns-22                          \
+                        run.json is cut\n";
         assert_eq!(render_list(&[run, broken], TextStyle::default()), expected);
     }
 
@@ -103,7 +147,11 @@ mod tests {
         ];
         assert_eq!(
             reasons_in_short(&reasons),
-            ["send lag 1.30 ms at a/b, 2.10 ms at a/c, limit 1.00 ms", "debug build", "no success at a/b"]
+            [
+                "send lag 1.30 ms at a/b, 2.10 ms at a/c, limit 1.00 ms",
+                "debug build",
+                "no success at a/b"
+            ]
         );
     }
 }

@@ -1,5 +1,5 @@
-//! `report.md`: what a pull request's comment holds. Text from outside is escaped character by character, so that none of it is
-//! markup, a link or a mention.
+//! `report.md`: what a pull request's comment holds. Text from outside is escaped character by
+//! character, so that none of it is markup, a link or a mention.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,9 @@ use super::{
     PREPARE, ReportEntry, ReportError, RunReport, clean, thresholds,
     units::{count, duration, number, recall, share},
 };
-use crate::analysis::{Analysis, Estimate, Quantiles, ThresholdState, VerdictState, WorkloadAnalysis};
+use crate::analysis::{
+    Analysis, Estimate, Quantiles, ThresholdState, VerdictState, WorkloadAnalysis,
+};
 
 /// The row of the table.
 pub(super) const ENTRY: ReportEntry = ReportEntry {
@@ -29,15 +31,37 @@ fn render(analysis: &Analysis) -> String {
         VerdictState::Reservations => "valid with reservations",
         VerdictState::Invalid => "**INVALID**",
     };
-    let bound = if analysis.verdict.client_bound { ", client-bound" } else { "" };
+    let bound = if analysis.verdict.client_bound {
+        ", client-bound"
+    } else {
+        ""
+    };
     // Writing to a String can't fail, here and below.
-    let _ = writeln!(out, "### {}: {}, {state}{bound}\n", escape(&analysis.name), escape(&analysis.status));
+    let _ = writeln!(
+        out,
+        "### {}: {}, {state}{bound}\n",
+        escape(&analysis.name),
+        escape(&analysis.status)
+    );
     for reason in &analysis.verdict.reasons {
-        let at = if reason.at.is_empty() { String::new() } else { format!(" at {}", escape(&reason.at)) };
-        let _ = writeln!(out, "- {}{at}: {}", escape(&reason.code.replace('_', " ")), escape(&reason.advice));
+        let at = if reason.at.is_empty() {
+            String::new()
+        } else {
+            format!(" at {}", escape(&reason.at))
+        };
+        let _ = writeln!(
+            out,
+            "- {}{at}: {}",
+            escape(&reason.code.replace('_', " ")),
+            escape(&reason.advice)
+        );
     }
     write_thresholds(&mut out, analysis);
-    let measured: Vec<&WorkloadAnalysis> = analysis.workloads.iter().filter(|workload| workload.phase != PREPARE).collect();
+    let measured: Vec<&WorkloadAnalysis> = analysis
+        .workloads
+        .iter()
+        .filter(|workload| workload.phase != PREPARE)
+        .collect();
     write_latency(&mut out, &measured);
     write_areas(&mut out, &measured);
     write_sentences(&mut out, &measured);
@@ -50,9 +74,13 @@ fn render(analysis: &Analysis) -> String {
     out
 }
 
-/// One after the other; without an empty line between, a heading would belong to the details before it.
+/// One after the other; without an empty line between, a heading would belong to the details before
+/// it.
 fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
-    let reports: Vec<&[u8]> = reports.iter().map(|report| report.bytes.as_slice()).collect();
+    let reports: Vec<&[u8]> = reports
+        .iter()
+        .map(|report| report.bytes.as_slice())
+        .collect();
     Ok(reports.join(b"\n".as_slice()))
 }
 
@@ -67,7 +95,13 @@ fn write_thresholds(out: &mut String, analysis: &Analysis) {
             ThresholdState::Undecided => "undecided",
             ThresholdState::Failed => "**failed**",
         };
-        let _ = writeln!(out, "| {} | {} | {state} | {} |", escape(&result.require), escape(&result.at), escape(&result.sentence));
+        let _ = writeln!(
+            out,
+            "| {} | {} | {state} | {} |",
+            escape(&result.require),
+            escape(&result.at),
+            escape(&result.sentence)
+        );
     }
     if let Some(counts) = thresholds::counts(analysis) {
         let _ = writeln!(out, "\n{counts}");
@@ -80,9 +114,15 @@ type More = (&'static str, fn(&WorkloadAnalysis) -> Option<String>);
 const MORE: [More; 5] = [
     ("vectors /s", |workload| workload.vectors_per_s.map(number)),
     ("rows /s", |workload| workload.rows_per_s.map(number)),
-    ("rows a reply", |workload| workload.rows.as_ref().map(|rows| number(rows.mean))),
-    ("empty", |workload| workload.rows.as_ref().map(|rows| share(rows.empty))),
-    ("recall", |workload| workload.recall.as_ref().map(|of| recall(of.mean))),
+    ("rows a reply", |workload| {
+        workload.rows.as_ref().map(|rows| number(rows.mean))
+    }),
+    ("empty", |workload| {
+        workload.rows.as_ref().map(|rows| share(rows.empty))
+    }),
+    ("recall", |workload| {
+        workload.recall.as_ref().map(|of| recall(of.mean))
+    }),
 ];
 
 fn write_latency(out: &mut String, measured: &[&WorkloadAnalysis]) {
@@ -90,48 +130,107 @@ fn write_latency(out: &mut String, measured: &[&WorkloadAnalysis]) {
         return;
     }
     // What no workload has takes no column.
-    let more: Vec<&More> = MORE.iter().filter(|(_, cell)| measured.iter().any(|workload| cell(workload).is_some())).collect();
-    let headings: String = more.iter().map(|(heading, _)| format!(" {heading} |")).collect();
-    let _ = writeln!(out, "\n| workload | ok | failed | not sent | /s | p50 | p95 | p99 | p99.9 | max |{headings}");
-    let _ = writeln!(out, "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |{}", " --: |".repeat(more.len()));
+    let more: Vec<&More> = MORE
+        .iter()
+        .filter(|(_, cell)| measured.iter().any(|workload| cell(workload).is_some()))
+        .collect();
+    let headings: String = more
+        .iter()
+        .map(|(heading, _)| format!(" {heading} |"))
+        .collect();
+    let _ = writeln!(
+        out,
+        "\n| workload | ok | failed | not sent | /s | p50 | p95 | p99 | p99.9 | max |{headings}"
+    );
+    let _ = writeln!(
+        out,
+        "| --- | --: | --: | --: | --: | --: | --: | --: | --: | --: |{}",
+        " --: |".repeat(more.len())
+    );
     for workload in measured {
         let counts = &workload.requests;
-        let closed = if workload.loop_kind == "closed" { " \\*" } else { "" };
-        let cells = [count(counts.ok), count(counts.failed), count(counts.not_sent), number(workload.rate.achieved)];
+        let closed = if workload.loop_kind == "closed" {
+            " \\*"
+        } else {
+            ""
+        };
+        let cells = [
+            count(counts.ok),
+            count(counts.failed),
+            count(counts.not_sent),
+            number(workload.rate.achieved),
+        ];
         // Counts that can't be read are not 0.
-        let cells = if workload.figures_lost { cells.map(|_| "-".to_owned()) } else { cells };
-        let _ = write!(out, "| {}{closed} | {} |", escape(&workload.place()), cells.join(" | "));
+        let cells = if workload.figures_lost {
+            cells.map(|_| "-".to_owned())
+        } else {
+            cells
+        };
+        let _ = write!(
+            out,
+            "| {}{closed} | {} |",
+            escape(&workload.place()),
+            cells.join(" | ")
+        );
         for key in ["p50", "p95", "p99", "p99.9", "max"] {
-            let _ = write!(out, " {} |", latency(workload).and_then(|quantiles| quantiles.get(key)).map_or("-".to_owned(), estimate));
+            let _ = write!(
+                out,
+                " {} |",
+                latency(workload)
+                    .and_then(|quantiles| quantiles.get(key))
+                    .map_or("-".to_owned(), estimate)
+            );
         }
         for (_, cell) in &more {
-            let _ = write!(out, " {} |", cell(workload).unwrap_or_else(|| "-".to_owned()));
+            let _ = write!(
+                out,
+                " {} |",
+                cell(workload).unwrap_or_else(|| "-".to_owned())
+            );
         }
         out.push('\n');
     }
     for workload in measured {
         if let Some(why) = &workload.no_recall {
-            let _ = writeln!(out, "\nno recall of {}: {}", escape(&workload.place()), escape(why));
+            let _ = writeln!(
+                out,
+                "\nno recall of {}: {}",
+                escape(&workload.place()),
+                escape(why)
+            );
         }
     }
-    if measured.iter().any(|workload| workload.loop_kind == "closed") {
+    if measured
+        .iter()
+        .any(|workload| workload.loop_kind == "closed")
+    {
         out.push_str("\n\\* closed loop: service time, and stalls are under-counted\n");
     }
 }
 
 fn latency(workload: &WorkloadAnalysis) -> Option<&Quantiles> {
-    workload.response_time_us.as_ref().or(workload.service_time_us.as_ref())
+    workload
+        .response_time_us
+        .as_ref()
+        .or(workload.service_time_us.as_ref())
 }
 
 /// `3.95 ms [3.78, 4.22]`: the ends are in the unit of the value.
 fn estimate(found: &Estimate) -> String {
     let at_least = if found.at_least { ">=" } else { "" };
-    let ends = found.low.zip(found.high).map_or(String::new(), |(low, high)| format!(" \\[{}, {}\\]", duration(low), duration(high)));
+    let ends = found
+        .low
+        .zip(found.high)
+        .map_or(String::new(), |(low, high)| {
+            format!(" \\[{}, {}\\]", duration(low), duration(high))
+        });
     format!("{}{}{ends}", escape(at_least), duration(found.value))
 }
 
 fn write_areas(out: &mut String, measured: &[&WorkloadAnalysis]) {
-    let rows = measured.iter().filter_map(|workload| Some((workload, workload.account.first()?)));
+    let rows = measured
+        .iter()
+        .filter_map(|workload| Some((workload, workload.account.first()?)));
     let lines: Vec<String> = rows
         .map(|(workload, all)| {
             let mut areas: Vec<(&str, f64)> = Vec::new();
@@ -142,23 +241,49 @@ fn write_areas(out: &mut String, measured: &[&WorkloadAnalysis]) {
                 }
             }
             areas.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
-            let words = areas.iter().take(AREAS).map(|(area, us)| format!("{} {}", escape(area), share(us / all.mean_us)));
-            format!("| {} | {} | {} |", escape(&workload.place()), duration(all.mean_us), words.collect::<Vec<_>>().join(", "))
+            let words = areas
+                .iter()
+                .take(AREAS)
+                .map(|(area, us)| format!("{} {}", escape(area), share(us / all.mean_us)));
+            format!(
+                "| {} | {} | {} |",
+                escape(&workload.place()),
+                duration(all.mean_us),
+                words.collect::<Vec<_>>().join(", ")
+            )
         })
         .collect();
     if !lines.is_empty() {
-        let _ = writeln!(out, "\n| where the time went | mean | largest areas |\n| --- | --: | --- |\n{}", lines.join("\n"));
+        let _ = writeln!(
+            out,
+            "\n| where the time went | mean | largest areas |\n| --- | --: | --- |\n{}",
+            lines.join("\n")
+        );
     }
 }
 
 fn write_sentences(out: &mut String, measured: &[&WorkloadAnalysis]) {
     let mut lines = String::new();
     for workload in measured {
-        let tail = workload.tail.as_ref().and_then(|tail| tail.sentence.as_deref());
-        let told = workload.contrasts.iter().filter_map(|contrast| contrast.sentence.as_deref());
-        let advice = workload.advice.iter().map(|advice| advice.sentence.as_str());
+        let tail = workload
+            .tail
+            .as_ref()
+            .and_then(|tail| tail.sentence.as_deref());
+        let told = workload
+            .contrasts
+            .iter()
+            .filter_map(|contrast| contrast.sentence.as_deref());
+        let advice = workload
+            .advice
+            .iter()
+            .map(|advice| advice.sentence.as_str());
         for sentence in tail.into_iter().chain(told).chain(advice) {
-            let _ = writeln!(lines, "- {}: {}", escape(&workload.place()), escape(sentence));
+            let _ = writeln!(
+                lines,
+                "- {}: {}",
+                escape(&workload.place()),
+                escape(sentence)
+            );
         }
     }
     if !lines.is_empty() {
@@ -195,13 +320,22 @@ mod tests {
             analysis.name = name.to_owned();
             analysis.workloads.iter_mut().for_each(|workload| {
                 workload.workload = name.to_owned();
-                workload.advice.iter_mut().for_each(|advice| advice.sentence = name.to_owned());
+                workload
+                    .advice
+                    .iter_mut()
+                    .for_each(|advice| advice.sentence = name.to_owned());
             });
         }
         let (found, expected) = (render(&analysis), render(&harmless));
-        for sign in ['|', '`', '*', '_', '<', '>', '[', ']', '(', ')', '@', '!', '#', '\n', '\\', '~'] {
+        for sign in [
+            '|', '`', '*', '_', '<', '>', '[', ']', '(', ')', '@', '!', '#', '\n', '\\', '~',
+        ] {
             let count = |text: &str| text.replace("&#", "").matches(sign).count();
-            assert_eq!(count(&found), count(&expected), "{hostile:?}: {sign:?} in\n{found}");
+            assert_eq!(
+                count(&found),
+                count(&expected),
+                "{hostile:?}: {sign:?} in\n{found}"
+            );
         }
     }
 

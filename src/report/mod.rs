@@ -1,4 +1,5 @@
-//! Renderings of an analysis: the trait, and the table of formats. No network, no clock: the same bytes every time.
+//! Renderings of an analysis: the trait, and the table of formats. No network, no clock: the same
+//! bytes every time.
 
 mod areas;
 mod clean;
@@ -95,4 +96,8 @@ pub static REPORTS: &[ReportEntry] = &[
 ];
 
 /// Formats that this build lacks, and the feature that brings each.
-pub static NOT_BUILT: &[(&str, &str)] = if cfg!(feature = "parquet") { &[] } else { &[("parquet", "parquet")] };
+pub static NOT_BUILT: &[(&str, &str)] = if cfg!(feature = "parquet") {
+    &[]
+} else {
+    &[("parquet", "parquet")]
+};

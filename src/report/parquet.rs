@@ -1,7 +1,9 @@
-//! `report.parquet`: a row per request that was traced or failed, with its times and its account, for pandas, polars and DuckDB.
+//! `report.parquet`: a row per request that was traced or failed, with its times and its account,
+//! for pandas, polars and DuckDB.
 //!
-//! Written column by column with the crate's own writer; Arrow would be a dozen more crates and do no more. Requests of warm-up and
-//! ramps are left out, they are in no figure. Names are dictionaries in the file, so that a row costs few bytes.
+//! Written column by column with the crate's own writer; Arrow would be a dozen more crates and do
+//! no more. Requests of warm-up and ramps are left out, they are in no figure. Names are
+//! dictionaries in the file, so that a row costs few bytes.
 
 use parquet::{
     basic::Compression,
@@ -23,8 +25,13 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     file: "report.parquet",
     text: false,
     joined: None,
-    summary: "one row per request that was traced or failed: times, state of the join, time per area",
-    render: |analysis| render(analysis).map_err(|error| ReportError(format!("the report can't be written as Parquet: {error}"))),
+    summary: "one row per request that was traced or failed: times, state of the join, time per \
+              area",
+    render: |analysis| {
+        render(analysis).map_err(|error| {
+            ReportError(format!("the report can't be written as Parquet: {error}"))
+        })
+    },
 };
 
 /// Rows of a row group: what a reader takes into memory at once, and what bounds ours.
@@ -48,31 +55,76 @@ use Values::{Flag, Integer, Text, Us};
 
 /// Columns before those of the areas; what is `true` is never null.
 const COLUMNS: [(&str, bool, Values); 18] = [
-    ("phase", true, Text(|(stream, _)| Some(stream.phase.clone()))),
+    (
+        "phase",
+        true,
+        Text(|(stream, _)| Some(stream.phase.clone())),
+    ),
     ("stage", false, Text(|(stream, _)| stream.stage.clone())),
-    ("workload", true, Text(|(stream, _)| Some(stream.workload.clone()))),
-    ("operation", true, Text(|(stream, _)| Some(stream.operation.clone()))),
+    (
+        "workload",
+        true,
+        Text(|(stream, _)| Some(stream.workload.clone())),
+    ),
+    (
+        "operation",
+        true,
+        Text(|(stream, _)| Some(stream.operation.clone())),
+    ),
     ("seq", true, Integer(|(_, row)| Some(row.seq))),
-    ("trace_id", true, Text(|(_, row)| Some(format!("{:032x}", row.trace_id)))),
-    ("outcome", true, Text(|(_, row)| Some(row.outcome.to_string()))),
+    (
+        "trace_id",
+        true,
+        Text(|(_, row)| Some(format!("{:032x}", row.trace_id))),
+    ),
+    (
+        "outcome",
+        true,
+        Text(|(_, row)| Some(row.outcome.to_string())),
+    ),
     ("rows", false, Integer(|(_, row)| row.rows)),
     ("sampled", true, Flag(|(_, row)| Some(row.sampled))),
-    ("join_state", false, Text(|(_, row)| row.state.map(|state| state.name().to_owned()))),
+    (
+        "join_state",
+        false,
+        Text(|(_, row)| row.state.map(|state| state.name().to_owned())),
+    ),
     ("intended_ns", false, Integer(|(_, row)| row.intended_ns)),
     ("sent_ns", false, Integer(|(_, row)| row.sent_ns)),
     ("done_ns", false, Integer(|(_, row)| row.done_ns)),
-    ("response_time_us", false, Us(|row| between(row.intended_ns, row.done_ns))),
-    ("service_time_us", false, Us(|row| between(row.sent_ns, row.done_ns))),
-    ("send_lag_us", false, Us(|row| between(row.intended_ns, row.sent_ns))),
-    ("server_time_us", false, Us(|row| row.server_ns.map(|ns| ns as i64))),
-    ("gap_us", false, Us(|row| Some(between(row.sent_ns, row.done_ns)? - row.server_ns? as i64))),
+    (
+        "response_time_us",
+        false,
+        Us(|row| between(row.intended_ns, row.done_ns)),
+    ),
+    (
+        "service_time_us",
+        false,
+        Us(|row| between(row.sent_ns, row.done_ns)),
+    ),
+    (
+        "send_lag_us",
+        false,
+        Us(|row| between(row.intended_ns, row.sent_ns)),
+    ),
+    (
+        "server_time_us",
+        false,
+        Us(|row| row.server_ns.map(|ns| ns as i64)),
+    ),
+    (
+        "gap_us",
+        false,
+        Us(|row| Some(between(row.sent_ns, row.done_ns)? - row.server_ns? as i64)),
+    ),
 ];
 
 fn between(from: Option<u64>, to: Option<u64>) -> Option<i64> {
     Some(to? as i64 - from? as i64)
 }
 
-/// Nanoseconds in `area`; None without an account. An area that did not occur took no time, so that means are means.
+/// Nanoseconds in `area`; None without an account. An area that did not occur took no time, so that
+/// means are means.
 fn in_area(row: &RequestRow, area: Area) -> Option<i64> {
     let known = match area {
         // No part of the latency: the account does not know it.
@@ -80,14 +132,26 @@ fn in_area(row: &RequestRow, area: Area) -> Option<i64> {
         Area::SendLag => row.intended_ns.is_some(),
         _ => true,
     };
-    let time = row.areas.iter().find(|(of, _)| *of == area).map_or(0, |(_, ns)| *ns);
+    let time = row
+        .areas
+        .iter()
+        .find(|(of, _)| *of == area)
+        .map_or(0, |(_, ns)| *ns);
     (known && row.server_ns.is_some()).then_some(time)
 }
 
 /// Name, whether it is never null, and values of every column.
 fn columns() -> Vec<(String, bool, Values)> {
-    let fixed = COLUMNS.into_iter().map(|(name, required, values)| (name.to_owned(), required, values));
-    let areas = Area::ALL.into_iter().map(|area| (format!("area_{}_us", area.name().replace(' ', "_")), false, Values::Area(area)));
+    let fixed = COLUMNS
+        .into_iter()
+        .map(|(name, required, values)| (name.to_owned(), required, values));
+    let areas = Area::ALL.into_iter().map(|area| {
+        (
+            format!("area_{}_us", area.name().replace(' ', "_")),
+            false,
+            Values::Area(area),
+        )
+    });
     fixed.chain(areas).collect()
 }
 
@@ -99,18 +163,29 @@ fn schema(columns: &[(String, bool, Values)]) -> String {
             Integer(_) => ("INT64", ""),
             Us(_) | Values::Area(_) => ("DOUBLE", ""),
         };
-        format!("{} {kind} {name}{meaning};", if *required { "REQUIRED" } else { "OPTIONAL" })
+        format!(
+            "{} {kind} {name}{meaning};",
+            if *required { "REQUIRED" } else { "OPTIONAL" }
+        )
     });
-    format!("message request {{ {} }}", fields.collect::<Vec<_>>().join(" "))
+    format!(
+        "message request {{ {} }}",
+        fields.collect::<Vec<_>>().join(" ")
+    )
 }
 
 fn render(analysis: &Analysis) -> Result<Vec<u8>, ParquetError> {
     let (columns, table) = (columns(), &analysis.requests);
     let schema = parse_message_type(&schema(&columns))?;
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .build();
     let mut writer = SerializedFileWriter::new(Vec::new(), schema.into(), properties.into())?;
     for rows in table.rows.chunks(GROUP_ROWS) {
-        let requests: Vec<Request<'_>> = rows.iter().map(|row| (&table.streams[row.stream as usize], row)).collect();
+        let requests: Vec<Request<'_>> = rows
+            .iter()
+            .map(|row| (&table.streams[row.stream as usize], row))
+            .collect();
         let mut group = writer.next_row_group()?;
         for (_, required, values) in &columns {
             write_column(&mut group, &requests, *values, *required)?;
@@ -126,15 +201,29 @@ fn write_column(
     values: Values,
     required: bool,
 ) -> Result<(), ParquetError> {
-    let mut column = group.next_column()?.ok_or_else(|| ParquetError::General("fewer columns than planned".to_owned()))?;
+    let mut column = group
+        .next_column()?
+        .ok_or_else(|| ParquetError::General("fewer columns than planned".to_owned()))?;
     let us = |ns: i64| ns as f64 / 1e3;
     let all = requests.iter().copied();
     match values {
-        Text(of) => write::<ByteArrayType>(&mut column, required, all.map(|at| of(at).map(|text| ByteArray::from(text.into_bytes())))),
+        Text(of) => write::<ByteArrayType>(
+            &mut column,
+            required,
+            all.map(|at| of(at).map(|text| ByteArray::from(text.into_bytes()))),
+        ),
         Flag(of) => write::<BoolType>(&mut column, required, all.map(of)),
-        Integer(of) => write::<Int64Type>(&mut column, required, all.map(|at| of(at).map(|value| value as i64))),
+        Integer(of) => write::<Int64Type>(
+            &mut column,
+            required,
+            all.map(|at| of(at).map(|value| value as i64)),
+        ),
         Us(of) => write::<DoubleType>(&mut column, required, all.map(|(_, row)| of(row).map(us))),
-        Values::Area(area) => write::<DoubleType>(&mut column, required, all.map(|(_, row)| in_area(row, area).map(us))),
+        Values::Area(area) => write::<DoubleType>(
+            &mut column,
+            required,
+            all.map(|(_, row)| in_area(row, area).map(us)),
+        ),
     }?;
     column.close()
 }
@@ -150,7 +239,10 @@ fn write<T: DataType>(
         levels.push(i16::from(value.is_some()));
         there.extend(value);
     }
-    column.typed::<T>().write_batch(&there, (!required).then_some(levels.as_slice()), None).map(|_| ())
+    column
+        .typed::<T>()
+        .write_batch(&there, (!required).then_some(levels.as_slice()), None)
+        .map(|_| ())
 }
 
 #[cfg(test)]
@@ -166,19 +258,33 @@ mod tests {
 
     fn read(analysis: &Analysis) -> Vec<Row> {
         let reader = SerializedFileReader::new(Bytes::from(render(analysis).unwrap())).unwrap();
-        assert_eq!(reader.metadata().file_metadata().num_rows(), analysis.requests.rows.len() as i64);
-        reader.get_row_iter(None).unwrap().map(Result::unwrap).collect()
+        assert_eq!(
+            reader.metadata().file_metadata().num_rows(),
+            analysis.requests.rows.len() as i64
+        );
+        reader
+            .get_row_iter(None)
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
     }
 
     #[test]
     fn what_is_written_is_read_back_as_agreed() {
         let rows = read(&sample::analysis());
-        check_golden("report.parquet.txt", &rows.iter().map(|row| format!("{row}\n")).collect::<String>());
+        check_golden(
+            "report.parquet.txt",
+            &rows
+                .iter()
+                .map(|row| format!("{row}\n"))
+                .collect::<String>(),
+        );
     }
 
     #[test]
     fn columns_have_distinct_names_one_per_area() {
-        let names: std::collections::BTreeSet<String> = columns().into_iter().map(|(name, ..)| name).collect();
+        let names: std::collections::BTreeSet<String> =
+            columns().into_iter().map(|(name, ..)| name).collect();
         assert_eq!(names.len(), COLUMNS.len() + Area::ALL.len());
         assert!(names.contains("area_consistency_wait_us"));
     }
@@ -192,7 +298,9 @@ mod tests {
     fn more_rows_than_a_group_holds() {
         let mut analysis = sample::analysis();
         let row = analysis.requests.rows[0].clone();
-        analysis.requests.rows = (0..GROUP_ROWS as u64 + 5).map(|seq| RequestRow { seq, ..row.clone() }).collect();
+        analysis.requests.rows = (0..GROUP_ROWS as u64 + 5)
+            .map(|seq| RequestRow { seq, ..row.clone() })
+            .collect();
         let rows = read(&analysis);
         assert_eq!(rows.len(), GROUP_ROWS + 5);
         assert_eq!(render(&analysis).unwrap(), render(&analysis).unwrap());

@@ -5,8 +5,16 @@ use crate::analysis::ReplyRows;
 
 /// `10.0 rows a reply, 0 % empty, 2.1 % below 10`.
 pub(super) fn rows(rows: &ReplyRows) -> String {
-    let short = rows.short.zip(rows.full).map(|(short, full)| format!(", {} below {}", share(short), count(full)));
-    format!("{} rows a reply, {} empty{}", number(rows.mean), share(rows.empty), short.unwrap_or_default())
+    let short = rows
+        .short
+        .zip(rows.full)
+        .map(|(short, full)| format!(", {} below {}", share(short), count(full)));
+    format!(
+        "{} rows a reply, {} empty{}",
+        number(rows.mean),
+        share(rows.empty),
+        short.unwrap_or_default()
+    )
 }
 
 #[cfg(test)]
@@ -15,8 +23,24 @@ mod tests {
 
     #[test]
     fn mean_empty_and_short_replies_are_told() {
-        let full = ReplyRows { replies: 100, mean: 9.5, empty: 0.04, short: Some(0.06), full: Some(10) };
-        assert_eq!(rows(&full), "9.50 rows a reply, 4.0 % empty, 6.0 % below 10");
-        assert_eq!(rows(&ReplyRows { short: None, full: None, ..full }), "9.50 rows a reply, 4.0 % empty");
+        let full = ReplyRows {
+            replies: 100,
+            mean: 9.5,
+            empty: 0.04,
+            short: Some(0.06),
+            full: Some(10),
+        };
+        assert_eq!(
+            rows(&full),
+            "9.50 rows a reply, 4.0 % empty, 6.0 % below 10"
+        );
+        assert_eq!(
+            rows(&ReplyRows {
+                short: None,
+                full: None,
+                ..full
+            }),
+            "9.50 rows a reply, 4.0 % empty"
+        );
     }
 }

@@ -3,7 +3,8 @@
 /// What stands where there is no figure.
 pub(super) const NONE: &str = "-";
 
-/// A number with three significant digits, at most three decimals, thousands separated; `-` if it is not finite.
+/// A number with three significant digits, at most three decimals, thousands separated; `-` if it
+/// is not finite.
 pub(crate) fn number(value: f64) -> String {
     if !value.is_finite() {
         return NONE.to_owned();
@@ -18,7 +19,11 @@ pub(crate) fn number(value: f64) -> String {
     let text = format!("{:.decimals$}", value.abs());
     let negative = value < 0.0 && text.chars().any(|c| matches!(c, '1'..='9'));
     let (whole, fraction) = text.split_at(text.find('.').unwrap_or(text.len()));
-    format!("{}{}{fraction}", if negative { "-" } else { "" }, grouped(whole))
+    format!(
+        "{}{}{fraction}",
+        if negative { "-" } else { "" },
+        grouped(whole)
+    )
 }
 
 /// A duration in microseconds with the unit that keeps it between 1 and 1,000, if there is one.
@@ -31,19 +36,28 @@ pub(crate) fn duration(us: f64) -> String {
     }
 }
 
-/// A duration in microseconds as milliseconds without a unit: tables have one unit, so that columns can be compared.
+/// A duration in microseconds as milliseconds without a unit: tables have one unit, so that columns
+/// can be compared.
 pub(super) fn ms(us: f64) -> String {
     number(us / 1e3)
 }
 
 /// A count with thousands separated; from ten million on in millions.
 pub(crate) fn count(value: u64) -> String {
-    if value < 10_000_000 { grouped(&value.to_string()) } else { format!("{} M", number(value as f64 / 1e6)) }
+    if value < 10_000_000 {
+        grouped(&value.to_string())
+    } else {
+        format!("{} M", number(value as f64 / 1e6))
+    }
 }
 
 /// `3 requests`, `1 request`: a count with its noun, which takes an s.
 pub(super) fn counted(value: u64, noun: &str) -> String {
-    format!("{} {noun}{}", count(value), if value == 1 { "" } else { "s" })
+    format!(
+        "{} {noun}{}",
+        count(value),
+        if value == 1 { "" } else { "s" }
+    )
 }
 
 /// A share in [0, 1] as per cent: one decimal below 10 %, none above.
@@ -55,7 +69,9 @@ pub(super) fn share(value: f64) -> String {
         0.0 => "0 %".to_owned(),
         size if size < 9.95 => format!("{percent:.1} %"),
         // What is not all is not rounded up to it; a sum may miss 1 by what binary fractions do.
-        size if (99.5..99.999_999_9).contains(&size) => format!("{:.1} %", (percent * 10.0).trunc() / 10.0),
+        size if (99.5..99.999_999_9).contains(&size) => {
+            format!("{:.1} %", (percent * 10.0).trunc() / 10.0)
+        }
         _ => format!("{} %", grouped_signed(percent)),
     }
 }
@@ -63,7 +79,10 @@ pub(super) fn share(value: f64) -> String {
 /// A recall with three decimals, and more where it would look like 1 and is less.
 pub(crate) fn recall(value: f64) -> String {
     let is_told_from_1 = |text: &String| value >= 1.0 || !text.starts_with('1');
-    match (3..=6).map(|decimals| format!("{value:.decimals$}")).find(is_told_from_1) {
+    match (3..=6)
+        .map(|decimals| format!("{value:.decimals$}"))
+        .find(is_told_from_1)
+    {
         _ if !value.is_finite() => NONE.to_owned(),
         Some(text) => text,
         None => "0.999999".to_owned(),
@@ -76,7 +95,11 @@ pub(super) fn ratio(part: f64, whole: f64) -> f64 {
 }
 
 fn grouped_signed(value: f64) -> String {
-    format!("{}{}", if value < 0.0 { "-" } else { "" }, grouped(&format!("{:.0}", value.abs())))
+    format!(
+        "{}{}",
+        if value < 0.0 { "-" } else { "" },
+        grouped(&format!("{:.0}", value.abs()))
+    )
 }
 
 /// Digits with a comma before every third from the end.
@@ -150,7 +173,16 @@ mod tests {
 
     #[test]
     fn milliseconds_for_tables() {
-        check(ms, &[(2100.0, "2.10"), (12.0, "0.012"), (0.4, "0.000"), (10_000_400.0, "10,000"), (f64::NAN, "-")]);
+        check(
+            ms,
+            &[
+                (2100.0, "2.10"),
+                (12.0, "0.012"),
+                (0.4, "0.000"),
+                (10_000_400.0, "10,000"),
+                (f64::NAN, "-"),
+            ],
+        );
     }
 
     #[test]
@@ -195,9 +227,14 @@ mod tests {
 
     #[test]
     fn counts_are_grouped() {
-        for (value, expected) in
-            [(0, "0"), (999, "999"), (1_000, "1,000"), (9_999_999, "9,999,999"), (12_345_678, "12.3 M"), (u64::MAX, "18,446,744,073,710 M")]
-        {
+        for (value, expected) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (9_999_999, "9,999,999"),
+            (12_345_678, "12.3 M"),
+            (u64::MAX, "18,446,744,073,710 M"),
+        ] {
             assert_eq!(count(value), expected);
         }
         assert_eq!(counted(1, "trace"), "1 trace");

@@ -1,4 +1,5 @@
-//! One request in the terminal: its spans on one time axis, what was critical, and the account of it.
+//! One request in the terminal: its spans on one time axis, what was critical, and the account of
+//! it.
 
 use super::{
     areas::{look_of, part_name},
@@ -17,7 +18,12 @@ const MAX_DEPTH: u32 = 12;
 const NAME: usize = 38;
 
 /// Areas of spans that take no part in the account.
-const ASIDE: [&str; 4] = ["not counted", "asynchronous", "detached", "impossible times"];
+const ASIDE: [&str; 4] = [
+    "not counted",
+    "asynchronous",
+    "detached",
+    "impossible times",
+];
 
 /// One request as a waterfall.
 #[must_use]
@@ -26,17 +32,24 @@ pub fn render_waterfall(waterfall: &Waterfall, style: TextStyle) -> String {
     header(&mut page, waterfall);
     page.gap();
     if waterfall.rows.is_empty() {
-        page.push(Line::new("no spans of this request were found", Paint::Doubtful));
+        page.push(Line::new(
+            "no spans of this request were found",
+            Paint::Doubtful,
+        ));
     } else {
         let lines = spans(waterfall, page.columns());
         page.extend(lines);
         let more = waterfall.rows.len().saturating_sub(MAX_ROWS) as u64;
         if more > 0 {
-            page.push(Line::new(&format!("… {} more", counted(more, "span")), Paint::Dim));
+            page.push(Line::new(
+                &format!("… {} more", counted(more, "span")),
+                Paint::Dim,
+            ));
         }
         page.push(Line::default());
         page.push(Line::new(
-            "█ on the critical path (▌ for less than half of the column)   ─ running, not critical   → goes on",
+            "█ on the critical path (▌ for less than half of the column)   ─ running, not \
+             critical   → goes on",
             Paint::Dim,
         ));
     }
@@ -46,9 +59,24 @@ pub fn render_waterfall(waterfall: &Waterfall, style: TextStyle) -> String {
 }
 
 fn header(page: &mut Page, waterfall: &Waterfall) {
-    let outcome = if waterfall.outcome == "ok" { Paint::Good } else { Paint::Bad };
-    let title = Line::new(&format!("{} {} #{}", waterfall.operation, waterfall.at, waterfall.seq), Paint::Bold);
-    page.push(title.push("  ", Paint::Plain).push(&waterfall.outcome, outcome).push(&format!(", {}", waterfall.state), Paint::Plain));
+    let outcome = if waterfall.outcome == "ok" {
+        Paint::Good
+    } else {
+        Paint::Bad
+    };
+    let title = Line::new(
+        &format!(
+            "{} {} #{}",
+            waterfall.operation, waterfall.at, waterfall.seq
+        ),
+        Paint::Bold,
+    );
+    page.push(
+        title
+            .push("  ", Paint::Plain)
+            .push(&waterfall.outcome, outcome)
+            .push(&format!(", {}", waterfall.state), Paint::Plain),
+    );
     page.push(Line::new("trace ", Paint::Dim).push(&waterfall.trace_id, Paint::Plain));
     if let Some(link) = &waterfall.link {
         page.push(Line::new(link, Paint::Plain));
@@ -60,11 +88,19 @@ fn header(page: &mut Page, waterfall: &Waterfall) {
 fn split(waterfall: &Waterfall) -> String {
     let service = format!("service time {}", duration(waterfall.service_time_us));
     let service = match waterfall.gap_us {
-        Some(gap) => format!("{service} (gap {} + server {})", duration(gap), duration(waterfall.service_time_us - gap)),
+        Some(gap) => format!(
+            "{service} (gap {} + server {})",
+            duration(gap),
+            duration(waterfall.service_time_us - gap)
+        ),
         None => format!("{service} (no server root)"),
     };
     match (waterfall.response_time_us, waterfall.send_lag_us) {
-        (Some(response), Some(lag)) => format!("response time {} = send lag {} + {service}", duration(response), duration(lag)),
+        (Some(response), Some(lag)) => format!(
+            "response time {} = send lag {} + {service}",
+            duration(response),
+            duration(lag)
+        ),
         _ => service,
     }
 }
@@ -78,15 +114,26 @@ struct Axis {
 }
 
 impl Axis {
-    /// From the planned moment to the end of what took part: a span left running must not squeeze the others.
+    /// From the planned moment to the end of what took part: a span left running must not squeeze
+    /// the others.
     fn of(waterfall: &Waterfall, cells: usize) -> Self {
-        let took_part = waterfall.rows.iter().filter(|row| !ASIDE.contains(&row.area.as_str()));
-        let (mut from, mut to) = (-finite(waterfall.send_lag_us.unwrap_or(0.0)).max(0.0), finite(waterfall.service_time_us));
+        let took_part = waterfall
+            .rows
+            .iter()
+            .filter(|row| !ASIDE.contains(&row.area.as_str()));
+        let (mut from, mut to) = (
+            -finite(waterfall.send_lag_us.unwrap_or(0.0)).max(0.0),
+            finite(waterfall.service_time_us),
+        );
         for row in took_part {
             from = from.min(finite(row.start_us));
             to = to.max(finite(row.start_us) + finite(row.duration_us));
         }
-        Self { from, to: to.max(from + 1e-3), cells }
+        Self {
+            from,
+            to: to.max(from + 1e-3),
+            cells,
+        }
     }
 
     /// Start of column `cell`.
@@ -99,7 +146,10 @@ impl Axis {
         let mut bar = String::new();
         for cell in 0..self.cells {
             let (from, to) = (self.at(cell), self.at(cell + 1));
-            let covered: f64 = critical.iter().map(|(start, end)| (finite(*end).min(to) - finite(*start).max(from)).max(0.0)).sum();
+            let covered: f64 = critical
+                .iter()
+                .map(|(start, end)| (finite(*end).min(to) - finite(*start).max(from)).max(0.0))
+                .sum();
             let running = start < to && end > from || start == end && start >= from && start < to;
             bar.push(match covered / (to - from) {
                 share if share >= 0.5 => '█',
@@ -118,10 +168,17 @@ impl Axis {
 
     /// Both ends and the middle of the axis.
     fn scale(self) -> String {
-        let (left, middle, right) = (ms(self.from), ms((self.from + self.to) / 2.0), format!("{} ms", ms(self.to)));
+        let (left, middle, right) = (
+            ms(self.from),
+            ms((self.from + self.to) / 2.0),
+            format!("{} ms", ms(self.to)),
+        );
         let half = self.cells / 2;
         let start = format!("{left:<half$}{middle}");
-        format!("{start}{right:>rest$}", rest = self.cells.saturating_sub(start.chars().count()))
+        format!(
+            "{start}{right:>rest$}",
+            rest = self.cells.saturating_sub(start.chars().count())
+        )
     }
 }
 
@@ -133,7 +190,11 @@ fn spans(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
     let mut table = Table::new(2);
     table.heading(&["span", "area", "self ms"]);
     if let Some(lag) = waterfall.send_lag_us.filter(|lag| *lag > 0.0) {
-        table.row(vec![Cell::plain("(before sending)"), Cell::plain("send lag"), Cell::plain(&ms(lag))]);
+        table.row(vec![
+            Cell::plain("(before sending)"),
+            Cell::plain("send lag"),
+            Cell::plain(&ms(lag)),
+        ]);
     }
     let rows = &waterfall.rows[..waterfall.rows.len().min(MAX_ROWS)];
     let mut above: Vec<(u32, &str)> = Vec::new();
@@ -148,26 +209,55 @@ fn spans(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
     let axis = Axis::of(waterfall, columns.saturating_sub(taken).max(10));
     let mut bars = vec![Line::new(&axis.scale(), Paint::Dim)];
     if let Some(lag) = waterfall.send_lag_us.filter(|lag| *lag > 0.0) {
-        bars.push(Line::new(&axis.bar(-lag, 0.0, &[(-lag, 0.0)]), look_of("send lag").paint()));
+        bars.push(Line::new(
+            &axis.bar(-lag, 0.0, &[(-lag, 0.0)]),
+            look_of("send lag").paint(),
+        ));
     }
     bars.extend(rows.iter().map(|row| {
         let start = finite(row.start_us);
-        Line::new(&axis.bar(start, start + finite(row.duration_us), &row.critical), look_of(&row.area).paint())
+        Line::new(
+            &axis.bar(start, start + finite(row.duration_us), &row.critical),
+            look_of(&row.area).paint(),
+        )
     }));
-    names.into_iter().zip(bars).map(|(name, bar)| name.padded(taken).join(bar)).collect()
+    names
+        .into_iter()
+        .zip(bars)
+        .map(|(name, bar)| name.padded(taken).join(bar))
+        .collect()
 }
 
 /// Name, area and self time; the service stands before the name where it changes.
 fn cells(row: &WaterfallRow, names_service: bool) -> Vec<Cell> {
     let aside = ASIDE.contains(&row.area.as_str());
-    let instance = if row.instance.is_empty() { String::new() } else { format!(" {}", row.instance) };
-    let place = if names_service && !row.service.is_empty() { format!("{}{instance}: ", row.service) } else { String::new() };
+    let instance = if row.instance.is_empty() {
+        String::new()
+    } else {
+        format!(" {}", row.instance)
+    };
+    let place = if names_service && !row.service.is_empty() {
+        format!("{}{instance}: ", row.service)
+    } else {
+        String::new()
+    };
     let indent = "  ".repeat(row.depth.min(MAX_DEPTH) as usize);
     let room = NAME.saturating_sub(indent.len()).max(8);
-    let name = shorten(&format!("{place}{}", part_name(&row.label, usize::MAX)), room);
+    let name = shorten(
+        &format!("{place}{}", part_name(&row.label, usize::MAX)),
+        room,
+    );
     let paint = if aside { Paint::Dim } else { Paint::Plain };
-    let own = if aside { NONE.to_owned() } else { ms(row.self_us) };
-    vec![Cell::new(&format!("{indent}{name}"), paint), Cell::new(&row.area, look_of(&row.area).paint()), Cell::new(&own, paint)]
+    let own = if aside {
+        NONE.to_owned()
+    } else {
+        ms(row.self_us)
+    };
+    vec![
+        Cell::new(&format!("{indent}{name}"), paint),
+        Cell::new(&row.area, look_of(&row.area).paint()),
+        Cell::new(&own, paint),
+    ]
 }
 
 /// The parts of this request, which add up to its latency.
@@ -175,11 +265,17 @@ fn account(page: &mut Page, waterfall: &Waterfall) {
     if waterfall.parts.is_empty() {
         return;
     }
-    let latency = waterfall.response_time_us.unwrap_or(waterfall.service_time_us);
+    let latency = waterfall
+        .response_time_us
+        .unwrap_or(waterfall.service_time_us);
     let mut table = Table::new(4);
     table.heading(&["", "area", "part", "service", "ms", "share"]);
     let mut parts: Vec<_> = waterfall.parts.iter().collect();
-    parts.sort_by(|a, b| b.mean_us.total_cmp(&a.mean_us).then((&a.area, &a.part).cmp(&(&b.area, &b.part))));
+    parts.sort_by(|a, b| {
+        b.mean_us
+            .total_cmp(&a.mean_us)
+            .then((&a.area, &a.part).cmp(&(&b.area, &b.part)))
+    });
     for part in parts {
         let look = look_of(&part.area);
         table.row(vec![
@@ -192,7 +288,11 @@ fn account(page: &mut Page, waterfall: &Waterfall) {
         ]);
     }
     let sum: f64 = waterfall.parts.iter().map(|part| part.mean_us).sum();
-    let name = if waterfall.response_time_us.is_some() { "response time" } else { "service time" };
+    let name = if waterfall.response_time_us.is_some() {
+        "response time"
+    } else {
+        "service time"
+    };
     table.row(vec![
         Cell::default(),
         Cell::new(name, Paint::Bold),

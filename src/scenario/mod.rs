@@ -1,7 +1,8 @@
 //! The scenario: the TOML as written, with the place of every value; unknown keys refused.
 //!
-//! It knows types and units. What values mean together, their ranges and their defaults are for [`crate::plan`].
-//! Secrets never get here: a scenario holds where a secret is to be found, not the secret.
+//! It knows types and units. What values mean together, their ranges and their defaults are for
+//! [`crate::plan`]. Secrets never get here: a scenario holds where a secret is to be found, not the
+//! secret.
 
 mod expand;
 mod keys;
@@ -22,9 +23,10 @@ use std::{
 pub use keys::{KEYS, ScenarioKey};
 pub use tree::Place;
 pub use types::{
-    AbortTable, ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, ConnectionsTable, DataTable, ExportTarget, FieldTable,
-    IndexTable, InitialRows, Level, MilvusTable, PhaseTable, QueriesKey, RateKey, Scenario, SecretSource, SineTable, SpansTable,
-    StageTable, ThinkTimeKey, ThresholdTable, TlsTable, TracingTable, WorkloadTable,
+    AbortTable, ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, ConnectionsTable,
+    DataTable, ExportTarget, FieldTable, IndexTable, InitialRows, Level, MilvusTable, PhaseTable,
+    QueriesKey, RateKey, Scenario, SecretSource, SineTable, SpansTable, StageTable, ThinkTimeKey,
+    ThresholdTable, TlsTable, TracingTable, WorkloadTable,
 };
 pub use words::{NAME_RULE, is_name, nearest, plain_number, quoted};
 
@@ -34,7 +36,8 @@ pub(crate) use words::choose;
 /// Largest scenario that is read, in bytes: bigger ones are data given by mistake.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Why a scenario can't be read: one sentence with the place, the key as typed, what was found and what is allowed.
+/// Why a scenario can't be read: one sentence with the place, the key as typed, what was found and
+/// what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ScenarioError(pub String);
@@ -61,14 +64,23 @@ impl fmt::Display for ScenarioSource {
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Scenario {
-    /// Reads a scenario: text, then `--set` by path, then `${NAME}` in `[milvus]`, `[tracing]` and paths, then types.
+    /// Reads a scenario: text, then `--set` by path, then `${NAME}` in `[milvus]`, `[tracing]` and
+    /// paths, then types.
     ///
     /// # Errors
-    /// The file can't be read, is no TOML, has an unknown key or a value of the wrong type; or a `--set` does not fit.
-    pub fn read(source: &ScenarioSource, sets: &[String], env: Environment<'_>) -> Result<Self, ScenarioError> {
+    /// The file can't be read, is no TOML, has an unknown key or a value of the wrong type; or a
+    /// `--set` does not fit.
+    pub fn read(
+        source: &ScenarioSource,
+        sets: &[String],
+        env: Environment<'_>,
+    ) -> Result<Self, ScenarioError> {
         let (text, folder) = match source {
             ScenarioSource::Stdin(text) => (text.clone(), PathBuf::new()),
-            ScenarioSource::File(path) => (read_file(path)?, path.parent().unwrap_or(Path::new("")).to_owned()),
+            ScenarioSource::File(path) => (
+                read_file(path)?,
+                path.parent().unwrap_or(Path::new("")).to_owned(),
+            ),
         };
         let file = source.to_string();
         let mut root = tree::parse(&file, &text)?;
@@ -78,7 +90,10 @@ impl Scenario {
         expand::expand(&mut root, env)?;
         let stem = match source {
             ScenarioSource::Stdin(_) => None,
-            ScenarioSource::File(path) => path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned),
+            ScenarioSource::File(path) => path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .map(str::to_owned),
         };
         read::scenario(&root, file, stem, folder, text)
     }
@@ -87,14 +102,26 @@ impl Scenario {
 fn read_file(path: &Path) -> Result<String, ScenarioError> {
     let shown = path.display().to_string().escape_debug().to_string();
     let refuse = |error: std::io::Error| {
-        ScenarioError(format!("scenario {shown} can't be read ({error}); give the path of a TOML file, or - for stdin"))
+        ScenarioError(format!(
+            "scenario {shown} can't be read ({error}); give the path of a TOML file, or - for stdin"
+        ))
     };
     let mut bytes = Vec::new();
-    fs::File::open(path).map_err(refuse)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(refuse)?;
+    fs::File::open(path)
+        .map_err(refuse)?
+        .take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(refuse)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(ScenarioError(format!("{shown} is larger than 1 MiB and so no scenario; give the path of a TOML file")));
+        return Err(ScenarioError(format!(
+            "{shown} is larger than 1 MiB and so no scenario; give the path of a TOML file"
+        )));
     }
-    String::from_utf8(bytes).map_err(|_| ScenarioError(format!("{shown} is not UTF-8 text and so no TOML; give the path of a TOML file")))
+    String::from_utf8(bytes).map_err(|_| {
+        ScenarioError(format!(
+            "{shown} is not UTF-8 text and so no TOML; give the path of a TOML file"
+        ))
+    })
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    AbortTable, ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, ConnectionsTable, DataTable, ExportTarget, FieldTable,
-    IndexTable, Level, MilvusTable, PhaseTable, QueriesKey, RateKey, Scenario, ScenarioError, SineTable, SpansTable, StageTable,
-    ThinkTimeKey, ThresholdTable, TlsTable, TracingTable, WorkloadTable, keys,
+    AbortTable, ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, ConnectionsTable,
+    DataTable, ExportTarget, FieldTable, IndexTable, Level, MilvusTable, PhaseTable, QueriesKey,
+    RateKey, Scenario, ScenarioError, SineTable, SpansTable, StageTable, ThinkTimeKey,
+    ThresholdTable, TlsTable, TracingTable, WorkloadTable, keys,
     reader::{Reader, key_path, list, number, ratio, secret, table, text},
     tree::{Node, Value},
     units,
@@ -14,7 +15,13 @@ use super::{
 type Result<T> = std::result::Result<T, ScenarioError>;
 
 /// The whole file; `folder` is where relative paths start.
-pub(super) fn scenario(root: &Node, file: String, file_stem: Option<String>, folder: PathBuf, source: String) -> Result<Scenario> {
+pub(super) fn scenario(
+    root: &Node,
+    file: String,
+    file_stem: Option<String>,
+    folder: PathBuf,
+    source: String,
+) -> Result<Scenario> {
     let reader = Reader::new(root, keys::TOP)?;
     Ok(Scenario {
         file,
@@ -24,8 +31,14 @@ pub(super) fn scenario(root: &Node, file: String, file_stem: Option<String>, fol
         name: reader.text("name")?,
         description: reader.text("description")?,
         seed: reader.number("seed")?,
-        milvus: milvus(&Reader::optional(reader.get("milvus"), keys::MILVUS)?, &folder)?,
-        tracing: tracing(&Reader::optional(reader.get("tracing"), keys::TRACING)?, &folder)?,
+        milvus: milvus(
+            &Reader::optional(reader.get("milvus"), keys::MILVUS)?,
+            &folder,
+        )?,
+        tracing: tracing(
+            &Reader::optional(reader.get("tracing"), keys::TRACING)?,
+            &folder,
+        )?,
         data: named(reader.get("data"), |key, node| data(key, node, &folder))?,
         collections: named(reader.get("collections"), collection)?,
         workloads: named(reader.get("workloads"), workload)?,
@@ -49,13 +62,19 @@ pub(super) fn scenario(root: &Node, file: String, file_stem: Option<String>, fol
 }
 
 fn at<T>(node: &Node, value: T) -> Result<At<T>> {
-    Ok(At { value, place: node.place.clone() })
+    Ok(At {
+        value,
+        place: node.place.clone(),
+    })
 }
 
 /// Tables under names that the user gave.
 fn named<T>(node: Option<&Node>, read: impl Fn(&str, &Node) -> Result<T>) -> Result<Vec<At<T>>> {
     let entries = node.map(table).transpose()?.unwrap_or_default();
-    entries.iter().map(|(key, node)| at(node, read(key, node)?)).collect()
+    entries
+        .iter()
+        .map(|(key, node)| at(node, read(key, node)?))
+        .collect()
 }
 
 fn milvus(reader: &Reader<'_>, folder: &Path) -> Result<MilvusTable> {
@@ -77,9 +96,16 @@ fn connections(reader: &Reader<'_>) -> Result<ConnectionsTable> {
     match reader.get("connections") {
         Some(node) if matches!(node.value, Value::Table(_)) => {
             let reader = Reader::new(node, keys::CONNECTIONS)?;
-            Ok(ConnectionsTable { count: reader.number("count")?, resolve: reader.text("resolve")?, pick: reader.text("pick")? })
+            Ok(ConnectionsTable {
+                count: reader.number("count")?,
+                resolve: reader.text("resolve")?,
+                pick: reader.text("pick")?,
+            })
         }
-        _ => Ok(ConnectionsTable { count: reader.with("connections", number)?, ..ConnectionsTable::default() }),
+        _ => Ok(ConnectionsTable {
+            count: reader.with("connections", number)?,
+            ..ConnectionsTable::default()
+        }),
     }
 }
 
@@ -101,7 +127,11 @@ fn tracing(reader: &Reader<'_>, folder: &Path) -> Result<TracingTable> {
         service_name: reader.text("service_name")?,
         export: reader.with("export", |node| {
             let target = text(node)?;
-            Ok(if target.eq_ignore_ascii_case("off") { ExportTarget::Off } else { ExportTarget::Endpoint(target) })
+            Ok(if target.eq_ignore_ascii_case("off") {
+                ExportTarget::Off
+            } else {
+                ExportTarget::Endpoint(target)
+            })
         })?,
         spans: spans(&Reader::optional(reader.get("spans"), keys::SPANS)?, folder)?,
     })
@@ -109,16 +139,27 @@ fn tracing(reader: &Reader<'_>, folder: &Path) -> Result<TracingTable> {
 
 fn spans(reader: &Reader<'_>, folder: &Path) -> Result<SpansTable> {
     // A value that is no table is not shown: it may be a secret.
-    let no_table =
-        |node: &Node| node.place.error("is no table of headers; write for example headers = { authorization = \"Bearer ${NAME}\" }");
-    let headers = reader.get("headers").map(|node| table(node).map_err(|_| no_table(node))).transpose()?.unwrap_or_default();
+    let no_table = |node: &Node| {
+        node.place.error(
+            "is no table of headers; write for example headers = { authorization = \"Bearer \
+             ${NAME}\" }",
+        )
+    };
+    let headers = reader
+        .get("headers")
+        .map(|node| table(node).map_err(|_| no_table(node)))
+        .transpose()?
+        .unwrap_or_default();
     Ok(SpansTable {
         source: reader.text("source")?,
         endpoint: reader.text("endpoint")?,
         admin: reader.text("admin")?,
         settle: reader.duration("settle")?,
         deadline: reader.duration("deadline")?,
-        headers: headers.iter().map(|(name, node)| Ok((name.clone(), at(node, secret(node, folder)?)?))).collect::<Result<_>>()?,
+        headers: headers
+            .iter()
+            .map(|(name, node)| Ok((name.clone(), at(node, secret(node, folder)?)?)))
+            .collect::<Result<_>>()?,
         listen: reader.text("listen")?,
         listen_http: reader.text("listen_http")?,
         link: reader.text("link")?,
@@ -144,7 +185,11 @@ fn data(key: &str, node: &Node, folder: &Path) -> Result<DataTable> {
 
 fn collection(key: &str, node: &Node) -> Result<CollectionTable> {
     let reader = Reader::new(node, keys::COLLECTION)?;
-    let fields = reader.get("fields").map(list).transpose()?.unwrap_or_default();
+    let fields = reader
+        .get("fields")
+        .map(list)
+        .transpose()?
+        .unwrap_or_default();
     Ok(CollectionTable {
         key: key.to_owned(),
         name: reader.text("name")?,
@@ -156,7 +201,10 @@ fn collection(key: &str, node: &Node) -> Result<CollectionTable> {
         initial_rows: reader.with("initial_rows", units::initial_rows)?,
         keep: reader.flag("keep")?,
         index: reader.with("index", |node| index(node, keys::INDEX))?,
-        fields: fields.iter().map(|node| at(node, field(node)?)).collect::<Result<_>>()?,
+        fields: fields
+            .iter()
+            .map(|node| at(node, field(node)?))
+            .collect::<Result<_>>()?,
         id_field: reader.text("id_field")?,
         vector_field: reader.text("vector_field")?,
         shards: reader.number("shards")?,
@@ -178,8 +226,16 @@ fn field(node: &Node) -> Result<FieldTable> {
 
 fn index(node: &Node, keys: &'static str) -> Result<IndexTable> {
     let reader = Reader::new(node, keys)?;
-    let params = |node: &Node| Ok(table(node)?.iter().map(|(key, node)| (key.clone(), node.to_toml())).collect());
-    Ok(IndexTable { index_type: reader.text("type")?, params: reader.with("params", params)? })
+    let params = |node: &Node| {
+        Ok(table(node)?
+            .iter()
+            .map(|(key, node)| (key.clone(), node.to_toml()))
+            .collect())
+    };
+    Ok(IndexTable {
+        index_type: reader.text("type")?,
+        params: reader.with("params", params)?,
+    })
 }
 
 fn workload(key: &str, node: &Node) -> Result<WorkloadTable> {
@@ -189,26 +245,37 @@ fn workload(key: &str, node: &Node) -> Result<WorkloadTable> {
         operation: reader.text("operation")?,
         collection: reader.text("collection")?,
         rate: reader.with("rate", |node| match &node.value {
-            Value::Table(_) => Ok(RateKey::Sine(Box::new(sine(&Reader::new(node, keys::RATE)?)?))),
+            Value::Table(_) => Ok(RateKey::Sine(Box::new(sine(&Reader::new(
+                node,
+                keys::RATE,
+            )?)?))),
             _ => Ok(RateKey::Constant(units::rate(node)?)),
         })?,
         stages: reader.with("stages", |node| stages(node, keys::STAGE, units::level))?,
         arrivals: reader.with("arrivals", |node| match &node.value {
             Value::Table(_) => {
                 let reader = Reader::new(node, keys::ARRIVALS)?;
-                Ok(ArrivalsKey::Burst(BurstTable { burst: reader.number("burst")?, every: reader.duration("every")? }))
+                Ok(ArrivalsKey::Burst(BurstTable {
+                    burst: reader.number("burst")?,
+                    every: reader.duration("every")?,
+                }))
             }
             _ => Ok(ArrivalsKey::Named(text(node)?)),
         })?,
         max_in_flight: reader.number("max_in_flight")?,
         concurrency: reader.with("concurrency", concurrency)?,
         think_time: reader.with("think_time", |node| match &node.value {
-            Value::Table(_) => Ok(ThinkTimeKey::Exponential(Reader::new(node, keys::THINK_TIME)?.duration("exponential")?)),
+            Value::Table(_) => Ok(ThinkTimeKey::Exponential(
+                Reader::new(node, keys::THINK_TIME)?.duration("exponential")?,
+            )),
             _ => Ok(ThinkTimeKey::Constant(units::duration(node)?)),
         })?,
         start: reader.duration("start")?,
         timeout: reader.duration("timeout")?,
-        keys: reader.others().map(|(key, node)| Ok((key.to_owned(), at(node, node.to_toml())?))).collect::<Result<_>>()?,
+        keys: reader
+            .others()
+            .map(|(key, node)| Ok((key.to_owned(), at(node, node.to_toml())?)))
+            .collect::<Result<_>>()?,
     })
 }
 
@@ -224,13 +291,19 @@ fn concurrency(node: &Node) -> Result<ConcurrencyKey> {
     match &node.value {
         Value::Table(_) => {
             let stages = |node: &Node| stages(node, keys::CALLER_STAGE, units::callers);
-            Ok(ConcurrencyKey::Stages(Reader::new(node, keys::CONCURRENCY)?.with("stages", stages)?))
+            Ok(ConcurrencyKey::Stages(
+                Reader::new(node, keys::CONCURRENCY)?.with("stages", stages)?,
+            ))
         }
         _ => Ok(ConcurrencyKey::Callers(number(node)?)),
     }
 }
 
-fn stages(node: &Node, keys: &'static str, level: fn(&Node) -> Result<Level>) -> Result<Vec<At<StageTable>>> {
+fn stages(
+    node: &Node,
+    keys: &'static str,
+    level: fn(&Node) -> Result<Level>,
+) -> Result<Vec<At<StageTable>>> {
     let stage = |node: &Node| {
         let reader = Reader::new(node, keys)?;
         let table = StageTable {
@@ -255,7 +328,10 @@ fn threshold(node: &Node) -> Result<ThresholdTable> {
         strict: reader.flag("strict")?,
         abort: reader.with("abort", |node| {
             let reader = Reader::new(node, keys::ABORT)?;
-            Ok(AbortTable { over: reader.duration("over")?, after: reader.duration("after")? })
+            Ok(AbortTable {
+                over: reader.duration("over")?,
+                after: reader.duration("after")?,
+            })
         })?,
     })
 }

@@ -6,13 +6,18 @@ use super::{
     words::{nearest, quoted},
 };
 
-/// Tables whose keys are names that the user gave: `--set` changes them but does not invent new ones.
+/// Tables whose keys are names that the user gave: `--set` changes them but does not invent new
+/// ones.
 const NAMED: &[&str] = &["data", "collections", "workloads"];
 
 /// Applies one `--set`.
 pub(super) fn apply(root: &mut Node, set: &str) -> Result<(), ScenarioError> {
     let refuse = |found: &str| {
-        ScenarioError(format!("--set {} is no path of keys with a value, write for example --set workloads.search.rate=100", quoted(found)))
+        ScenarioError(format!(
+            "--set {} is no path of keys with a value, write for example --set \
+             workloads.search.rate=100",
+            quoted(found)
+        ))
     };
     let (path, value) = set.split_once('=').ok_or_else(|| refuse(set))?;
     let path = path.trim();
@@ -24,8 +29,14 @@ pub(super) fn apply(root: &mut Node, set: &str) -> Result<(), ScenarioError> {
 /// The value as TOML, else as text.
 fn parse_value(text: &str) -> toml::Value {
     // A value on one line can't bring further keys with it.
-    let table = if text.contains('\n') { None } else { format!("v = {text}").parse::<toml::Table>().ok() };
-    table.and_then(|mut table| table.remove("v")).unwrap_or_else(|| toml::Value::String(text.to_owned()))
+    let table = if text.contains('\n') {
+        None
+    } else {
+        format!("v = {text}").parse::<toml::Table>().ok()
+    };
+    table
+        .and_then(|mut table| table.remove("v"))
+        .unwrap_or_else(|| toml::Value::String(text.to_owned()))
 }
 
 /// Splits at dots outside of double quotes; None if a part is empty or a quote stays open.
@@ -54,10 +65,18 @@ fn put(node: &mut Node, keys: &[String], value: &toml::Value) -> Result<(), Scen
         Value::Table(entries) => {
             let index = entries.iter().position(|(name, _)| name == key);
             if index.is_none() && NAMED.contains(&path.as_str()) {
-                return Err(place.error(no_such(key, entries.iter().map(|(name, _)| name.as_str()))));
+                return Err(
+                    place.error(no_such(key, entries.iter().map(|(name, _)| name.as_str())))
+                );
             }
             let index = index.unwrap_or_else(|| {
-                entries.push((key.clone(), Node { place: place.clone(), value: Value::Table(Vec::new()) }));
+                entries.push((
+                    key.clone(),
+                    Node {
+                        place: place.clone(),
+                        value: Value::Table(Vec::new()),
+                    },
+                ));
                 entries.len() - 1
             });
             if rest.is_empty() {
@@ -70,23 +89,33 @@ fn put(node: &mut Node, keys: &[String], value: &toml::Value) -> Result<(), Scen
                 items.iter().position(|item| matches!(item.get("name").map(|name| &name.value), Some(Value::Text(name)) if name == key));
             let numbered = key.parse().ok().filter(|index| *index < items.len());
             let Some(index) = named.or(numbered) else {
-                let names = items.iter().filter_map(|item| match item.get("name").map(|name| &name.value) {
-                    Some(Value::Text(name)) => Some(name.as_str()),
-                    _ => None,
+                let names = items.iter().filter_map(|item| {
+                    match item.get("name").map(|name| &name.value) {
+                        Some(Value::Text(name)) => Some(name.as_str()),
+                        _ => None,
+                    }
                 });
                 return Err(place.error(no_such(key, names)));
             };
             put(&mut items[index], rest, value)
         }
-        _ => Err(place.error(format!("can't be set, since `{path}` is {kind} and not a table"))),
+        _ => Err(place.error(format!(
+            "can't be set, since `{path}` is {kind} and not a table"
+        ))),
     }
 }
 
 fn no_such<'a>(key: &str, names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect();
-    let hint = nearest(key, names.iter().copied()).map(|name| format!(", did you mean `{name}`")).unwrap_or_default();
+    let hint = nearest(key, names.iter().copied())
+        .map(|name| format!(", did you mean `{name}`"))
+        .unwrap_or_default();
     format!(
         "is not in the scenario{hint}; it has: {}",
-        if names.is_empty() { "none".to_owned() } else { names.join(", ").escape_debug().to_string() }
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ").escape_debug().to_string()
+        }
     )
 }

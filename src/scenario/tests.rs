@@ -10,7 +10,11 @@ fn read(text: &str) -> Result<Scenario, ScenarioError> {
 fn example(key: &ScenarioKey) -> &'static str {
     match key.name {
         "headers" => "{ a = \"${NAME}\" }",
-        "workloads" | "phases" | "thresholds" | "fields" | "stages" if key.kind.starts_with("list") => "[]",
+        "workloads" | "phases" | "thresholds" | "fields" | "stages"
+            if key.kind.starts_with("list") =>
+        {
+            "[]"
+        }
         _ if key.kind.starts_with("duration") => "\"5s\"",
         _ if key.kind.starts_with("secret") => "\"${NAME}\"",
         _ if key.kind.starts_with("table") => "{}",
@@ -29,12 +33,16 @@ fn every_key_of_the_table_is_read() {
             "" => format!("{} = {value}", key.name),
             "collections.<name>.index" => format!("collections.a.index = {entry}"),
             "collections.<name>.fields[]" => format!("collections.a.fields = [{entry}]"),
-            "collections.<name>.fields[].index" => format!("collections.a.fields = [{{ index = {entry} }}]"),
+            "collections.<name>.fields[].index" => {
+                format!("collections.a.fields = [{{ index = {entry} }}]")
+            }
             "phases[]" => format!("phases = [{entry}]"),
             "thresholds[].abort" => format!("thresholds = [{{ abort = {entry} }}]"),
             "thresholds[]" => format!("thresholds = [{entry}]"),
             "workloads.<name>.stages[]" => format!("workloads.a.stages = [{entry}]"),
-            "workloads.<name>.concurrency.stages[]" => format!("workloads.a.concurrency.stages = [{entry}]"),
+            "workloads.<name>.concurrency.stages[]" => {
+                format!("workloads.a.concurrency.stages = [{entry}]")
+            }
             table => format!("{} = {entry}", table.replace("<name>", "a")),
         };
         assert!(read(&text).is_ok(), "{text}: {:?}", read(&text).err());
@@ -48,28 +56,71 @@ fn places_are_lines_and_columns_in_characters() {
         assert!(message.starts_with(start), "{message}");
     };
     check("\n  name = 5", "<stdin>:2:3: `name` is 5");
-    check("milvus = { database = \"äö\", uri = 5 }", "<stdin>:1:29: `milvus.uri`");
-    check("[[phases]]\nname = \"one\"\n[[phases]]\nname = \"two\"\nrequests = true", "<stdin>:5:1: `phases.two.requests` is true");
+    check(
+        "milvus = { database = \"äö\", uri = 5 }",
+        "<stdin>:1:29: `milvus.uri`",
+    );
+    check(
+        "[[phases]]\nname = \"one\"\n[[phases]]\nname = \"two\"\nrequests = true",
+        "<stdin>:5:1: `phases.two.requests` is true",
+    );
     check("phases = [{}, 5]", "<stdin>:1:15: `phases.1` is 5");
-    check("[collections.\"a.b\"]\nkeep = 1", "<stdin>:2:1: `collections.\"a.b\".keep`");
+    check(
+        "[collections.\"a.b\"]\nkeep = 1",
+        "<stdin>:2:1: `collections.\"a.b\".keep`",
+    );
 }
 
 #[test]
 fn numbers_in_all_forms_of_toml() {
     let seed = |text: &str| read(&format!("seed = {text}")).unwrap().seed.unwrap().value;
-    assert_eq!((seed("1_000"), seed("0x1F"), seed("0b101"), seed("-3"), seed("+7")), (1000, 31, 5, -3, 7));
-    let rate = |text: &str| match read(&format!("workloads.a.rate = {text}")).unwrap().workloads[0].value.rate.clone().unwrap().value {
+    assert_eq!(
+        (
+            seed("1_000"),
+            seed("0x1F"),
+            seed("0b101"),
+            seed("-3"),
+            seed("+7")
+        ),
+        (1000, 31, 5, -3, 7)
+    );
+    let rate = |text: &str| match read(&format!("workloads.a.rate = {text}"))
+        .unwrap()
+        .workloads[0]
+        .value
+        .rate
+        .clone()
+        .unwrap()
+        .value
+    {
         RateKey::Constant(Level { number, rows }) => (number, rows),
         RateKey::Sine(table) => panic!("{table:?}"),
     };
-    assert_eq!([rate("5"), rate("2.5"), rate("1e3"), rate("\"200/s\"")].map(|(number, _)| number), [5.0, 2.5, 1000.0, 200.0]);
-    assert_eq!((rate("\"5000 rows/s\""), rate("\" 5_000rows/s \""), rate("5")), ((5000.0, true), (5000.0, true), (5.0, false)));
+    assert_eq!(
+        [rate("5"), rate("2.5"), rate("1e3"), rate("\"200/s\"")].map(|(number, _)| number),
+        [5.0, 2.5, 1000.0, 200.0]
+    );
+    assert_eq!(
+        (
+            rate("\"5000 rows/s\""),
+            rate("\" 5_000rows/s \""),
+            rate("5")
+        ),
+        ((5000.0, true), (5000.0, true), (5.0, false))
+    );
 }
 
 #[test]
 fn rows_are_a_number_or_a_share() {
     let rows = |text: &str| {
-        read(&format!("collections.a.initial_rows = {text}")).unwrap().collections[0].value.initial_rows.clone().unwrap().value
+        read(&format!("collections.a.initial_rows = {text}"))
+            .unwrap()
+            .collections[0]
+            .value
+            .initial_rows
+            .clone()
+            .unwrap()
+            .value
     };
     assert_eq!(rows("500"), InitialRows::Count(500));
     assert_eq!(rows("\"80%\""), InitialRows::Share(0.8));
@@ -79,29 +130,67 @@ fn rows_are_a_number_or_a_share() {
 fn paths_start_at_the_folder_of_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("s.toml");
-    fs::write(&file, "data.a = { base = \"x/${PART:-base}.fbin\", queries = 5 }").unwrap();
+    fs::write(
+        &file,
+        "data.a = { base = \"x/${PART:-base}.fbin\", queries = 5 }",
+    )
+    .unwrap();
     let scenario = Scenario::read(&ScenarioSource::File(file), &[], &|_| None).unwrap();
-    assert_eq!(scenario.data[0].value.base.as_ref().unwrap().value, folder.path().join("x/base.fbin"));
-    assert_eq!(scenario.data[0].value.queries.as_ref().unwrap().value, QueriesKey::Count(5));
+    assert_eq!(
+        scenario.data[0].value.base.as_ref().unwrap().value,
+        folder.path().join("x/base.fbin")
+    );
+    assert_eq!(
+        scenario.data[0].value.queries.as_ref().unwrap().value,
+        QueriesKey::Count(5)
+    );
     assert_eq!(scenario.file_stem.as_deref(), Some("s"));
 }
 
 #[test]
 fn a_set_is_toml_else_text() {
-    let set = |set: &str| Scenario::read(&ScenarioSource::Stdin("workloads.a.x = 1".to_owned()), &[set.to_owned()], &|_| None).unwrap();
-    let value = |text: &str| set(&format!("workloads.a.x={text}")).workloads[0].value.keys[0].1.value.clone();
+    let set = |set: &str| {
+        Scenario::read(
+            &ScenarioSource::Stdin("workloads.a.x = 1".to_owned()),
+            &[set.to_owned()],
+            &|_| None,
+        )
+        .unwrap()
+    };
+    let value = |text: &str| {
+        set(&format!("workloads.a.x={text}")).workloads[0]
+            .value
+            .keys[0]
+            .1
+            .value
+            .clone()
+    };
     assert_eq!(value("5"), toml::Value::Integer(5));
     assert_eq!(value("[1, 2]").as_array().map(Vec::len), Some(2));
-    assert_eq!(value("rank < 5"), toml::Value::String("rank < 5".to_owned()));
+    assert_eq!(
+        value("rank < 5"),
+        toml::Value::String("rank < 5".to_owned())
+    );
     assert_eq!(value("a=b"), toml::Value::String("a=b".to_owned()));
-    assert_eq!(value("1\ny = 2"), toml::Value::String("1\ny = 2".to_owned()));
+    assert_eq!(
+        value("1\ny = 2"),
+        toml::Value::String("1\ny = 2".to_owned())
+    );
     assert_eq!(set("description=").description.unwrap().value, "");
 }
 
 #[test]
 fn names() {
-    assert!(["a", "0", "a.b-c_d", &"x".repeat(64)].iter().all(|name| is_name(name)));
-    assert!(["", ".a", "-a", "a b", "ä", "a/b", &"x".repeat(65)].iter().all(|name| !is_name(name)));
+    assert!(
+        ["a", "0", "a.b-c_d", &"x".repeat(64)]
+            .iter()
+            .all(|name| is_name(name))
+    );
+    assert!(
+        ["", ".a", "-a", "a b", "ä", "a/b", &"x".repeat(65)]
+            .iter()
+            .all(|name| !is_name(name))
+    );
 }
 
 #[test]
@@ -112,16 +201,26 @@ fn long_text_is_cut_and_cleaned() {
 
 #[test]
 fn the_nearest_word_is_like_it_or_none() {
-    assert_eq!(nearest("serch", ["insert", "search"].into_iter()), Some("search"));
+    assert_eq!(
+        nearest("serch", ["insert", "search"].into_iter()),
+        Some("search")
+    );
     assert_eq!(nearest("zzz", ["insert", "search"].into_iter()), None);
 }
 
 #[test]
 fn the_changelog_says_which_keys_are_not_built() {
-    let (_, section) = include_str!("../../CHANGELOG.md").split_once("### Not built yet").expect("a section");
+    let (_, section) = include_str!("../../CHANGELOG.md")
+        .split_once("### Not built yet")
+        .expect("a section");
     let (_, keys) = section.split_once("- Keys: ").expect("a list of keys");
     let (keys, _) = keys.split_once("\n\n").expect("its end");
-    let said: BTreeSet<&str> = keys.split('`').skip(1).step_by(2).filter(|word| !word.starts_with('[')).collect();
+    let said: BTreeSet<&str> = keys
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| !word.starts_with('['))
+        .collect();
     let refused = super::keys::NOT_BUILT.iter().map(|(_, key)| *key);
     // A value that `plan` refuses.
     assert_eq!(said, refused.chain(["until = \"indexed\""]).collect());

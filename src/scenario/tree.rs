@@ -26,12 +26,15 @@ enum Position {
 }
 
 impl Place {
-    /// An error about what stands here; `message` goes on after the key, e.g. `is 5, allowed is ...`.
+    /// An error about what stands here; `message` goes on after the key, e.g. `is 5, allowed is
+    /// ...`.
     #[must_use]
     pub fn error(&self, message: impl fmt::Display) -> ScenarioError {
         match (&self.position, self.path.as_str()) {
             (Position::Written(..), "") => ScenarioError(format!("{}: {message}", self.file)),
-            (Position::Written(line, column), path) => ScenarioError(format!("{}:{line}:{column}: `{path}` {message}", self.file)),
+            (Position::Written(line, column), path) => {
+                ScenarioError(format!("{}:{line}:{column}: `{path}` {message}", self.file))
+            }
             (Position::Set, path) => ScenarioError(format!("--set {path}: `{path}` {message}")),
         }
     }
@@ -45,8 +48,15 @@ impl Place {
     /// The place of `key` below this one, for what has no place of its own.
     #[must_use]
     pub fn child(&self, key: &str) -> Self {
-        let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
-        Self { path, ..self.clone() }
+        let path = if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        };
+        Self {
+            path,
+            ..self.clone()
+        }
     }
 
     /// Whether it was given by `--set`.
@@ -57,7 +67,11 @@ impl Place {
 
     /// The place of `key` below this one, when it is set on the command line.
     pub(super) fn set_child(&self, key: &str) -> Self {
-        Self { file: self.file.clone(), path: join(&self.path, key), position: Position::Set }
+        Self {
+            file: self.file.clone(),
+            path: join(&self.path, key),
+            position: Position::Set,
+        }
     }
 }
 
@@ -97,8 +111,13 @@ impl Value {
 impl Node {
     /// The value below `key`, if this is a table that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Node> {
-        let Value::Table(entries) = &self.value else { return None };
-        entries.iter().find(|(name, _)| name == key).map(|(_, node)| node)
+        let Value::Table(entries) = &self.value else {
+            return None;
+        };
+        entries
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, node)| node)
     }
 
     /// Without places, for those who read the value themselves.
@@ -110,7 +129,12 @@ impl Node {
             Value::Flag(flag) => toml::Value::Boolean(*flag),
             Value::Date(date) => toml::Value::Datetime(*date),
             Value::List(nodes) => toml::Value::Array(nodes.iter().map(Node::to_toml).collect()),
-            Value::Table(entries) => toml::Value::Table(entries.iter().map(|(key, node)| (key.clone(), node.to_toml())).collect()),
+            Value::Table(entries) => toml::Value::Table(
+                entries
+                    .iter()
+                    .map(|(key, node)| (key.clone(), node.to_toml()))
+                    .collect(),
+            ),
         }
     }
 
@@ -123,36 +147,76 @@ impl Node {
             toml::Value::Float(number) => Value::Float(*number),
             toml::Value::Boolean(flag) => Value::Flag(*flag),
             toml::Value::Datetime(date) => Value::Date(*date),
-            toml::Value::Array(values) => {
-                Value::List(values.iter().enumerate().map(|(index, value)| child(&index.to_string(), value)).collect())
-            }
-            toml::Value::Table(table) => Value::Table(table.iter().map(|(key, value)| (key.clone(), child(key, value))).collect()),
+            toml::Value::Array(values) => Value::List(
+                values
+                    .iter()
+                    .enumerate()
+                    .map(|(index, value)| child(&index.to_string(), value))
+                    .collect(),
+            ),
+            toml::Value::Table(table) => Value::Table(
+                table
+                    .iter()
+                    .map(|(key, value)| (key.clone(), child(key, value)))
+                    .collect(),
+            ),
         };
-        Self { place: place.clone(), value }
+        Self {
+            place: place.clone(),
+            value,
+        }
     }
 }
 
 /// `path.key`, with quotes where the key needs them.
 fn join(path: &str, key: &str) -> String {
-    let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    let key = if bare { key.to_owned() } else { format!("\"{}\"", key.escape_debug()) };
-    if path.is_empty() { key } else { format!("{path}.{key}") }
+    let bare = !key.is_empty()
+        && key
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let key = if bare {
+        key.to_owned()
+    } else {
+        format!("\"{}\"", key.escape_debug())
+    };
+    if path.is_empty() {
+        key
+    } else {
+        format!("{path}.{key}")
+    }
 }
 
 /// Parses `text`; `file` is how messages call it.
 pub(super) fn parse(file: &str, text: &str) -> Result<Node, ScenarioError> {
-    let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(index, _)| index + 1)).collect();
-    let builder = Builder { file: file.into(), text, line_starts };
+    let line_starts = std::iter::once(0)
+        .chain(text.match_indices('\n').map(|(index, _)| index + 1))
+        .collect();
+    let builder = Builder {
+        file: file.into(),
+        text,
+        line_starts,
+    };
     match DeTable::parse(text) {
         Ok(table) => {
-            let place = Place { file: builder.file.clone(), path: String::new(), position: Position::Written(1, 1) };
-            Ok(Node { value: builder.table("", table.get_ref())?, place })
+            let place = Place {
+                file: builder.file.clone(),
+                path: String::new(),
+                position: Position::Written(1, 1),
+            };
+            Ok(Node {
+                value: builder.table("", table.get_ref())?,
+                place,
+            })
         }
         Err(error) => {
             let (line, column) = builder.position(error.span().unwrap_or_default());
-            // Only the message: the parser's own rendering quotes the line, which may hold a secret.
+            // Only the message: the parser's own rendering quotes the line, which may hold a
+            // secret.
             let message = error.message().lines().next().unwrap_or_default();
-            Err(ScenarioError(format!("{file}:{line}:{column}: this is not TOML ({message}); see https://toml.io for its syntax")))
+            Err(ScenarioError(format!(
+                "{file}:{line}:{column}: this is not TOML ({message}); see https://toml.io for \
+                 its syntax"
+            )))
         }
     }
 }
@@ -169,21 +233,36 @@ struct Builder<'a> {
 impl Builder<'_> {
     /// Line and column (in characters) of a span's start, from 1.
     fn position(&self, span: Range<usize>) -> (usize, usize) {
-        let line = self.line_starts.partition_point(|start| *start <= span.start).max(1);
-        let before = self.text.get(self.line_starts[line - 1]..span.start).unwrap_or_default();
+        let line = self
+            .line_starts
+            .partition_point(|start| *start <= span.start)
+            .max(1);
+        let before = self
+            .text
+            .get(self.line_starts[line - 1]..span.start)
+            .unwrap_or_default();
         // A line without end is not walked again for each of its values.
-        let columns = if before.len() > LONG_LINE { before.len() } else { before.chars().count() };
+        let columns = if before.len() > LONG_LINE {
+            before.len()
+        } else {
+            before.chars().count()
+        };
         (line, columns + 1)
     }
 
     fn place(&self, path: String, span: Range<usize>) -> Place {
         let (line, column) = self.position(span);
-        Place { file: self.file.clone(), path, position: Position::Written(line, column) }
+        Place {
+            file: self.file.clone(),
+            path,
+            position: Position::Written(line, column),
+        }
     }
 
     fn table(&self, path: &str, table: &DeTable<'_>) -> Result<Value, ScenarioError> {
         let mut entries: Vec<_> = table.iter().collect();
-        // The parser sorts by name; the order of the file has a meaning for collections and workloads.
+        // The parser sorts by name; the order of the file has a meaning for collections and
+        // workloads.
         entries.sort_by_key(|(key, _)| key.span().start);
         let nodes = entries.into_iter().map(|(key, value)| {
             let place = self.place(join(path, key.get_ref()), key.span());
@@ -198,11 +277,21 @@ impl Builder<'_> {
             DeValue::Boolean(flag) => Value::Flag(*flag),
             DeValue::Datetime(date) => Value::Date(*date),
             DeValue::Integer(number) => Value::Integer(
-                i64::from_str_radix(number.as_str(), number.radix()).map_err(|_| place.error("is a number of more than 64 bits"))?,
+                i64::from_str_radix(number.as_str(), number.radix())
+                    .map_err(|_| place.error("is a number of more than 64 bits"))?,
             ),
-            DeValue::Float(number) => Value::Float(number.as_str().parse().map_err(|_| place.error("is not a number"))?),
+            DeValue::Float(number) => Value::Float(
+                number
+                    .as_str()
+                    .parse()
+                    .map_err(|_| place.error("is not a number"))?,
+            ),
             DeValue::Array(values) => Value::List(
-                values.iter().enumerate().map(|(index, value)| self.item(&place, index, value)).collect::<Result<_, ScenarioError>>()?,
+                values
+                    .iter()
+                    .enumerate()
+                    .map(|(index, value)| self.item(&place, index, value))
+                    .collect::<Result<_, ScenarioError>>()?,
             ),
             DeValue::Table(table) => self.table(&place.path, table)?,
         };
@@ -210,8 +299,17 @@ impl Builder<'_> {
     }
 
     /// An item of a list is called by its name where it has one, else by its number.
-    fn item(&self, list: &Place, index: usize, value: &Spanned<DeValue<'_>>) -> Result<Node, ScenarioError> {
-        let name = value.get_ref().as_table().and_then(|table| table.get("name")).and_then(|name| name.get_ref().as_str());
+    fn item(
+        &self,
+        list: &Place,
+        index: usize,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Node, ScenarioError> {
+        let name = value
+            .get_ref()
+            .as_table()
+            .and_then(|table| table.get("name"))
+            .and_then(|name| name.get_ref().as_str());
         let key = name.map_or_else(|| index.to_string(), str::to_owned);
         self.node(self.place(join(&list.path, &key), value.span()), value)
     }

@@ -1,4 +1,5 @@
-//! The scenario as written: one struct per table, one field per key. The keys' meaning is in [`super::KEYS`].
+//! The scenario as written: one struct per table, one field per key. The keys' meaning is in
+//! [`super::KEYS`].
 
 use std::{path::PathBuf, time::Duration};
 
@@ -57,7 +58,8 @@ pub struct Scenario {
 /// Where a secret is to be found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {
-    /// In this environment variable; `prefix` (a scheme such as `Bearer `, may be empty) goes before it.
+    /// In this environment variable; `prefix` (a scheme such as `Bearer `, may be empty) goes
+    /// before it.
     #[allow(missing_docs)]
     Variable { prefix: String, name: String },
     /// In this file, without the line break at its end.

@@ -3,7 +3,8 @@
 use super::{At, ScenarioError};
 
 /// The rule for names of scenarios, phases and workloads, in words.
-pub const NAME_RULE: &str = "1 to 64 letters, digits, `_`, `.` or `-`, beginning with a letter or digit";
+pub const NAME_RULE: &str =
+    "1 to 64 letters, digits, `_`, `.` or `-`, beginning with a letter or digit";
 
 /// Longest piece of the user's text that a message repeats, in characters.
 const SHOWN: usize = 80;
@@ -13,7 +14,9 @@ const SHOWN: usize = 80;
 pub fn is_name(text: &str) -> bool {
     text.len() <= 64
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
 /// `text` in quotes, control characters escaped, long text cut.
@@ -27,24 +30,53 @@ pub fn quoted(text: &str) -> String {
 /// A number in the form in which people write it: `200`, `0.5`, `1e300`.
 #[must_use]
 pub fn plain_number(number: f64) -> String {
-    if number == 0.0 || (1e-6..1e15).contains(&number.abs()) || !number.is_finite() { number.to_string() } else { format!("{number:e}") }
+    if number == 0.0 || (1e-6..1e15).contains(&number.abs()) || !number.is_finite() {
+        number.to_string()
+    } else {
+        format!("{number:e}")
+    }
 }
 
 /// The known word that is most like `word`, if one is like it at all.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let word: String = word.chars().take(SHOWN).collect::<String>().to_lowercase();
-    let scored = known.map(|candidate| (strsim::jaro_winkler(&word, &candidate.to_lowercase()), candidate));
-    scored.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, candidate)| candidate)
+    let scored = known.map(|candidate| {
+        (
+            strsim::jaro_winkler(&word, &candidate.to_lowercase()),
+            candidate,
+        )
+    });
+    scored
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
 }
 
-/// The row that `text` names in any case, else an error with all names; `what` is what they are names of.
-pub(crate) fn choose<'a, T>(text: &At<String>, what: &str, rows: &'a [T], name: impl Fn(&T) -> &str) -> Result<&'a T, ScenarioError> {
-    if let Some(row) = rows.iter().find(|row| name(row).eq_ignore_ascii_case(&text.value)) {
+/// The row that `text` names in any case, else an error with all names; `what` is what they are
+/// names of.
+pub(crate) fn choose<'a, T>(
+    text: &At<String>,
+    what: &str,
+    rows: &'a [T],
+    name: impl Fn(&T) -> &str,
+) -> Result<&'a T, ScenarioError> {
+    if let Some(row) = rows
+        .iter()
+        .find(|row| name(row).eq_ignore_ascii_case(&text.value))
+    {
         return Ok(row);
     }
-    let hint = nearest(&text.value, rows.iter().map(&name)).map(|word| format!(", did you mean \"{word}\"")).unwrap_or_default();
+    let hint = nearest(&text.value, rows.iter().map(&name))
+        .map(|word| format!(", did you mean \"{word}\""))
+        .unwrap_or_default();
     let names: Vec<&str> = rows.iter().map(&name).collect();
-    let allowed =
-        if names.is_empty() { "the scenario has none".to_owned() } else { format!("allowed: {}", names.join(", ").escape_debug()) };
-    Err(text.error(format!("is {}, which is no {what}{hint}; {allowed}", quoted(&text.value))))
+    let allowed = if names.is_empty() {
+        "the scenario has none".to_owned()
+    } else {
+        format!("allowed: {}", names.join(", ").escape_debug())
+    };
+    Err(text.error(format!(
+        "is {}, which is no {what}{hint}; {allowed}",
+        quoted(&text.value)
+    )))
 }

@@ -11,10 +11,15 @@ const ADMIN_PORTS: [u16; 2] = [14269, 8888];
 
 /// `address` as a URL without a trailing slash; `host:port` means http.
 pub(super) fn parse(address: &str) -> Result<Url, SpanError> {
-    let text = if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+    let text = if address.contains("://") {
+        address.to_owned()
+    } else {
+        format!("http://{address}")
+    };
     let wrong = |found: &str| {
         SpanError::new(format!(
-            "the address of the spans \"{address}\" {found}: write http://HOST:PORT or https://HOST:PORT, with a base path if there is one"
+            "the address of the spans \"{address}\" {found}: write http://HOST:PORT or \
+             https://HOST:PORT, with a base path if there is one"
         ))
     };
     let mut url = Url::parse(&text).map_err(|error| wrong(&format!("can't be read ({error})")))?;
@@ -23,7 +28,9 @@ pub(super) fn parse(address: &str) -> Result<Url, SpanError> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(SpanError::new(
-            "the address of the spans holds a user name or password: send an authorization header instead".to_owned(),
+            "the address of the spans holds a user name or password: send an authorization header \
+             instead"
+                .to_owned(),
         ));
     }
     if url.host_str().is_none_or(str::is_empty) {
@@ -44,7 +51,11 @@ pub(super) fn base(url: &Url) -> String {
 /// `host:port` of `url`, for messages.
 pub(super) fn shown(url: &Url) -> String {
     let port = url.port_or_known_default().unwrap_or_default();
-    format!("{}:{port}{}", url.host_str().unwrap_or_default(), url.path().trim_end_matches('/'))
+    format!(
+        "{}:{port}{}",
+        url.host_str().unwrap_or_default(),
+        url.path().trim_end_matches('/')
+    )
 }
 
 fn with_port(url: &Url, port: u16) -> Url {
@@ -65,13 +76,21 @@ pub(super) struct Addresses {
     pub(super) admin: Vec<Url>,
 }
 
-/// Derives what `options` leave open. An endpoint on one of Jaeger's two default ports (or with http:// and without a port) stands
-/// for both, and for its counters; any other port, 443 of https:// among them, is that of a moved or forwarded Jaeger, whose
-/// default ports may belong to somebody else: it is used for both, and counters are read where `admin` says.
+/// Derives what `options` leave open. An endpoint on one of Jaeger's two default ports (or with
+/// http:// and without a port) stands for both, and for its counters; any other port, 443 of
+/// https:// among them, is that of a moved or forwarded Jaeger, whose default ports may belong to
+/// somebody else: it is used for both, and counters are read where `admin` says.
 pub(super) fn addresses(options: &SourceOptions) -> Result<Addresses, SpanError> {
-    let endpoint = parse(options.endpoint.as_deref().unwrap_or("http://127.0.0.1:16686"))?;
+    let endpoint = parse(
+        options
+            .endpoint
+            .as_deref()
+            .unwrap_or("http://127.0.0.1:16686"),
+    )?;
     let explicit = explicit_port(options.endpoint.as_deref().unwrap_or_default());
-    let usual = explicit.map_or(endpoint.scheme() == "http", |port| port == GRPC_PORT || port == HTTP_PORT);
+    let usual = explicit.map_or(endpoint.scheme() == "http", |port| {
+        port == GRPC_PORT || port == HTTP_PORT
+    });
     let companion = |given: &Option<String>, port: u16| match given {
         Some(address) => parse(address),
         None if usual => Ok(with_port(&endpoint, port)),
@@ -82,16 +101,28 @@ pub(super) fn addresses(options: &SourceOptions) -> Result<Addresses, SpanError>
     let admin = match &options.admin {
         Some(address) => vec![parse(address)?],
         None if !usual => Vec::new(),
-        None => ADMIN_PORTS.iter().map(|port| admin_at(&endpoint, *port)).collect(),
+        None => ADMIN_PORTS
+            .iter()
+            .map(|port| admin_at(&endpoint, *port))
+            .collect(),
     };
-    Ok(Addresses { grpc, http: companion(&options.http, HTTP_PORT)?, admin })
+    Ok(Addresses {
+        grpc,
+        http: companion(&options.http, HTTP_PORT)?,
+        admin,
+    })
 }
 
-/// The port as written: `Url` drops a scheme's own (80, 443), which a forwarded Jaeger may well have.
+/// The port as written: `Url` drops a scheme's own (80, 443), which a forwarded Jaeger may well
+/// have.
 fn explicit_port(endpoint: &str) -> Option<u16> {
-    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    let rest = endpoint
+        .split_once("://")
+        .map_or(endpoint, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok())
+    authority
+        .rsplit_once(':')
+        .and_then(|(_, port)| port.parse().ok())
 }
 
 fn admin_at(endpoint: &Url, port: u16) -> Url {
@@ -105,9 +136,16 @@ mod tests {
     use super::*;
 
     fn check(endpoint: Option<&str>, grpc: &str, http: &str) {
-        let options = SourceOptions { endpoint: endpoint.map(str::to_owned), ..SourceOptions::default() };
+        let options = SourceOptions {
+            endpoint: endpoint.map(str::to_owned),
+            ..SourceOptions::default()
+        };
         let found = addresses(&options).expect("addresses");
-        assert_eq!((base(&found.grpc).as_str(), base(&found.http).as_str()), (grpc, http), "{endpoint:?}");
+        assert_eq!(
+            (base(&found.grpc).as_str(), base(&found.http).as_str()),
+            (grpc, http),
+            "{endpoint:?}"
+        );
     }
 
     #[test]
@@ -117,43 +155,85 @@ mod tests {
 
     #[test]
     fn http_port_stands_for_both_and_keeps_its_path() {
-        check(Some("http://jaeger:16686/ui/"), "http://jaeger:16685", "http://jaeger:16686/ui");
+        check(
+            Some("http://jaeger:16686/ui/"),
+            "http://jaeger:16685",
+            "http://jaeger:16686/ui",
+        );
     }
 
     #[test]
     fn grpc_port_stands_for_both() {
-        check(Some("jaeger:16685"), "http://jaeger:16685", "http://jaeger:16686");
+        check(
+            Some("jaeger:16685"),
+            "http://jaeger:16685",
+            "http://jaeger:16686",
+        );
     }
 
     #[test]
     fn no_port_is_the_default_ports() {
-        check(Some("http://jaeger"), "http://jaeger:16685", "http://jaeger:16686");
+        check(
+            Some("http://jaeger"),
+            "http://jaeger:16685",
+            "http://jaeger:16686",
+        );
     }
 
     #[test]
     fn a_moved_port_never_leads_to_the_default_ports() {
-        check(Some("http://jaeger:9999"), "http://jaeger:9999", "http://jaeger:9999");
+        check(
+            Some("http://jaeger:9999"),
+            "http://jaeger:9999",
+            "http://jaeger:9999",
+        );
     }
 
     #[test]
     fn a_schemes_own_port_counts_when_written() {
-        check(Some("https://jaeger:443/x"), "https://jaeger", "https://jaeger/x");
-        check(Some("http://jaeger:80/jaeger"), "http://jaeger", "http://jaeger/jaeger");
+        check(
+            Some("https://jaeger:443/x"),
+            "https://jaeger",
+            "https://jaeger/x",
+        );
+        check(
+            Some("http://jaeger:80/jaeger"),
+            "http://jaeger",
+            "http://jaeger/jaeger",
+        );
     }
 
     #[test]
     fn https_without_a_port_is_443() {
-        check(Some("https://jaeger/x"), "https://jaeger", "https://jaeger/x");
-        assert_eq!(shown(&parse("https://jaeger/x").expect("an address")), "jaeger:443/x");
+        check(
+            Some("https://jaeger/x"),
+            "https://jaeger",
+            "https://jaeger/x",
+        );
+        assert_eq!(
+            shown(&parse("https://jaeger/x").expect("an address")),
+            "jaeger:443/x"
+        );
     }
 
     #[test]
     fn counters_are_read_of_the_jaeger_that_was_named() {
         let admin = |endpoint: &str| {
-            let options = SourceOptions { endpoint: Some(endpoint.to_owned()), ..SourceOptions::default() };
-            addresses(&options).expect("addresses").admin.iter().map(base).collect::<Vec<_>>()
+            let options = SourceOptions {
+                endpoint: Some(endpoint.to_owned()),
+                ..SourceOptions::default()
+            };
+            addresses(&options)
+                .expect("addresses")
+                .admin
+                .iter()
+                .map(base)
+                .collect::<Vec<_>>()
         };
-        assert_eq!(admin("http://jaeger:16686/ui"), ["http://jaeger:14269", "http://jaeger:8888"]);
+        assert_eq!(
+            admin("http://jaeger:16686/ui"),
+            ["http://jaeger:14269", "http://jaeger:8888"]
+        );
         for elsewhere in ["http://jaeger:80/jaeger", "https://jaeger", "jaeger:9999"] {
             assert_eq!(admin(elsewhere), [""; 0], "{elsewhere}");
         }
@@ -161,15 +241,26 @@ mod tests {
 
     #[test]
     fn ipv6() {
-        check(Some("http://[::1]:16686"), "http://[::1]:16685", "http://[::1]:16686");
-        check(Some("http://[::1]"), "http://[::1]:16685", "http://[::1]:16686");
+        check(
+            Some("http://[::1]:16686"),
+            "http://[::1]:16685",
+            "http://[::1]:16686",
+        );
+        check(
+            Some("http://[::1]"),
+            "http://[::1]:16685",
+            "http://[::1]:16686",
+        );
     }
 
     #[test]
     fn wrong_addresses_are_answered_with_the_right_form() {
-        for (wrong, word) in
-            [("ftp://x:1", "scheme ftp"), ("http://", "can't be read"), ("a b", "can't be read"), ("http://u:p@h:1", "password")]
-        {
+        for (wrong, word) in [
+            ("ftp://x:1", "scheme ftp"),
+            ("http://", "can't be read"),
+            ("a b", "can't be read"),
+            ("http://u:p@h:1", "password"),
+        ] {
             let error = parse(wrong).expect_err(wrong).text;
             assert!(error.contains(word) && !error.contains("u:p"), "{error}");
         }

@@ -1,10 +1,13 @@
 //! Source `auto`: the best of what answers, and what to open for a better one.
 
 use super::address::{addresses, shown};
-use super::{Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, jaeger, jaeger_json, none};
+use super::{
+    Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, jaeger,
+    jaeger_json, none,
+};
 
-/// Tries Jaeger's gRPC, then its JSON; with neither there are no spans, and the remark says what to open. Only an address or
-/// header that can't be used at all is an error.
+/// Tries Jaeger's gRPC, then its JSON; with neither there are no spans, and the remark says what to
+/// open. Only an address or header that can't be used at all is an error.
 pub(super) async fn open(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
     let addresses = addresses(options)?;
     let grpc = match jaeger::open(options).await {
@@ -20,20 +23,37 @@ pub(super) async fn open(options: &SourceOptions) -> Result<Box<dyn SpanSource>,
                 _ => format!("reading by gRPC failed ({})", grpc.text),
             };
             let remark = match source.info().resolution_ns {
-                1 => format!("read as JSON, which costs twice the CPU time of gRPC, because {why}: publish Jaeger's port 16685"),
-                _ => format!("read as JSON, times are whole microseconds, because {why}: publish Jaeger's port 16685 for nanoseconds"),
+                1 => format!(
+                    "read as JSON, which costs twice the CPU time of gRPC, because {why}: publish \
+                     Jaeger's port 16685"
+                ),
+                _ => format!(
+                    "read as JSON, times are whole microseconds, because {why}: publish Jaeger's \
+                     port 16685 for nanoseconds"
+                ),
             };
-            let info = SourceInfo { remark, ..source.info().clone() };
+            let info = SourceInfo {
+                remark,
+                ..source.info().clone()
+            };
             Ok(Box::new(Remarked { source, info }))
         }
         Err(json) => {
             let both = format!("gRPC: {}; JSON: {}", grpc.text, json.text);
-            match [grpc.again, json.again].into_iter().find(|again| matches!(again, Again::Later(_))) {
-                // Somebody is there, and can't answer now: no evidence that there is nothing to read.
-                Some(later) => Err(SpanError::new(format!("a trace back end answers, but can't be read now: {both}")).with(later)),
+            match [grpc.again, json.again]
+                .into_iter()
+                .find(|again| matches!(again, Again::Later(_)))
+            {
+                // Somebody is there, and can't answer now: no evidence that there is nothing to
+                // read.
+                Some(later) => Err(SpanError::new(format!(
+                    "a trace back end answers, but can't be read now: {both}"
+                ))
+                .with(later)),
                 None => Ok(none::because(format!(
-                    "no server spans were read, since neither Jaeger's gRPC nor its JSON answers: open port 16685 (gRPC, nanoseconds) or 16686 \
-                     (JSON) of Jaeger, or set tracing.spans endpoint; {both}"
+                    "no server spans were read, since neither Jaeger's gRPC nor its JSON answers: \
+                     open port 16685 (gRPC, nanoseconds) or 16686 (JSON) of Jaeger, or set \
+                     tracing.spans endpoint; {both}"
                 ))),
             }
         }

@@ -1,5 +1,6 @@
-//! Memory for what others send: one budget for all replies that are read at the same time. Each has a small share, which
-//! nearly all fit into; a longer one is read alone. So the sum is bounded whatever number of them is under way.
+//! Memory for what others send: one budget for all replies that are read at the same time. Each has
+//! a small share, which nearly all fit into; a longer one is read alone. So the sum is bounded
+//! whatever number of them is under way.
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ pub(super) const ALONE: usize = 256 << 20;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Budget(Arc<Mutex<()>>);
 
-/// The right to read one long reply; to be kept until it is converted, since its spans need memory as well.
+/// The right to read one long reply; to be kept until it is converted, since its spans need memory
+/// as well.
 #[derive(Debug)]
 pub(super) struct Turn(#[allow(dead_code, reason = "held, never read")] OwnedMutexGuard<()>);
 

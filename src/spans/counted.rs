@@ -1,5 +1,5 @@
-//! Protobuf messages with the bytes that they were made of: what a reply weighs, and whether it held anything at all, which
-//! the decoded message does not say of fields that it does not know.
+//! Protobuf messages with the bytes that they were made of: what a reply weighs, and whether it
+//! held anything at all, which the decoded message does not say of fields that it does not know.
 
 use std::marker::PhantomData;
 
@@ -23,7 +23,9 @@ impl<Q, R> Default for CountingCodec<Q, R> {
     }
 }
 
-impl<Q: Message + Send + 'static, R: Message + Default + Send + 'static> Codec for CountingCodec<Q, R> {
+impl<Q: Message + Send + 'static, R: Message + Default + Send + 'static> Codec
+    for CountingCodec<Q, R>
+{
     type Encode = Q;
     type Decode = Counted<R>;
     type Encoder = PlainEncoder<Q>;
@@ -47,7 +49,8 @@ impl<Q: Message> Encoder for PlainEncoder<Q> {
 
     fn encode(&mut self, item: Q, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
         // A buffer that grows has room for any message.
-        item.encode(buffer).map_err(|error| Status::internal(error.to_string()))
+        item.encode(buffer)
+            .map_err(|error| Status::internal(error.to_string()))
     }
 }
 
@@ -60,10 +63,14 @@ impl<R: Message + Default> Decoder for CountingDecoder<R> {
 
     fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Counted<R>>, Status> {
         let bytes = buffer.remaining();
-        let beginning = String::from_utf8_lossy(buffer.chunk().get(..200).unwrap_or(buffer.chunk())).into_owned();
+        let beginning =
+            String::from_utf8_lossy(buffer.chunk().get(..200).unwrap_or(buffer.chunk()))
+                .into_owned();
         match R::decode(buffer) {
             Ok(message) => Ok(Some(Counted { message, bytes })),
-            Err(error) => Err(Status::data_loss(format!("a message in a form that is not known ({error}): {beginning}"))),
+            Err(error) => Err(Status::data_loss(format!(
+                "a message in a form that is not known ({error}): {beginning}"
+            ))),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Why spans could not be read, and whether asking again may help. One place for HTTP and gRPC alike, so that both are
-//! understood the same way.
+//! Why spans could not be read, and whether asking again may help. One place for HTTP and gRPC
+//! alike, so that both are understood the same way.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use crate::not_grpc::NotGrpc;
 /// What asking again may bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
-    /// The server is busy, starts or is away: it is asked until the deadline, not before this time where it named one.
+    /// The server is busy, starts or is away: it is asked until the deadline, not before this time
+    /// where it named one.
     Later(Option<Duration>),
     /// It may be about this one trace, or pass.
     Perhaps,
@@ -32,7 +33,10 @@ impl SpanError {
     /// A failure that asking again does not change.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), again: Again::Never }
+        Self {
+            text: text.into(),
+            again: Again::Never,
+        }
     }
 
     /// The same words, with what asking again may bring.
@@ -42,8 +46,8 @@ impl SpanError {
     }
 }
 
-/// What a gRPC status means. A status that tonic made of an HTTP status (an ingress without a back end, a login) is told by
-/// its words, so that HTTP decides there.
+/// What a gRPC status means. A status that tonic made of an HTTP status (an ingress without a back
+/// end, a login) is told by its words, so that HTTP decides there.
 pub(super) struct GrpcFailure {
     /// What the server said, in words for an error.
     pub(super) words: String,
@@ -58,9 +62,20 @@ pub(super) struct GrpcFailure {
 /// The one reader of gRPC statuses of span sources.
 pub(super) fn grpc_failure(status: &Status) -> GrpcFailure {
     if let Some(http) = NotGrpc::in_status(status) {
-        let after = status.metadata().get(RETRY_AFTER.as_str()).and_then(|value| value.to_str().ok()?.parse().ok());
-        let (words, again) = (cleaned(status.message()), of_http(http, "", after.map(Duration::from_secs)));
-        return GrpcFailure { words, again, no_such_trace: false, refused: matches!(http, 401 | 403 | 407) };
+        let after = status
+            .metadata()
+            .get(RETRY_AFTER.as_str())
+            .and_then(|value| value.to_str().ok()?.parse().ok());
+        let (words, again) = (
+            cleaned(status.message()),
+            of_http(http, "", after.map(Duration::from_secs)),
+        );
+        return GrpcFailure {
+            words,
+            again,
+            no_such_trace: false,
+            refused: matches!(http, 401 | 403 | 407),
+        };
     }
     let code = status.code();
     GrpcFailure {
@@ -73,13 +88,25 @@ pub(super) fn grpc_failure(status: &Status) -> GrpcFailure {
 
 fn of_grpc(code: Code, status: &Status) -> Again {
     // How a gRPC server says when to come back.
-    let pushback = status.metadata().get("grpc-retry-pushback-ms").and_then(|value| value.to_str().ok());
-    let after = pushback.and_then(|text| text.parse().ok()).map(Duration::from_millis);
+    let pushback = status
+        .metadata()
+        .get("grpc-retry-pushback-ms")
+        .and_then(|value| value.to_str().ok());
+    let after = pushback
+        .and_then(|text| text.parse().ok())
+        .map(Duration::from_millis);
     match code {
         // A reply that is too large for this trace, not a server that is busy.
         Code::ResourceExhausted if status.message().contains("larger than max") => Again::Perhaps,
-        Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded | Code::Aborted | Code::Cancelled => Again::Later(after),
-        Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented | Code::InvalidArgument => Again::Never,
+        Code::Unavailable
+        | Code::ResourceExhausted
+        | Code::DeadlineExceeded
+        | Code::Aborted
+        | Code::Cancelled => Again::Later(after),
+        Code::Unauthenticated
+        | Code::PermissionDenied
+        | Code::Unimplemented
+        | Code::InvalidArgument => Again::Never,
         _ if sounds_busy(status.message()) => Again::Later(after),
         _ => Again::Perhaps,
     }
@@ -95,7 +122,8 @@ pub(super) fn of_http(status: u16, words: &str, retry_after: Option<Duration>) -
     }
 }
 
-/// Stores say under 500 or UNKNOWN what their own store says: a 429 of Elasticsearch, a time-out of Cassandra.
+/// Stores say under 500 or UNKNOWN what their own store says: a 429 of Elasticsearch, a time-out of
+/// Cassandra.
 fn sounds_busy(words: &str) -> bool {
     let words = words.to_ascii_lowercase();
     [
@@ -120,13 +148,16 @@ fn sounds_busy(words: &str) -> bool {
     .any(|sign| words.contains(sign))
 }
 
-/// Whether a server's words say that it has no such trace: Jaeger says so under 404, 500, UNKNOWN and NOT_FOUND. A route that
-/// is not found is something else.
+/// Whether a server's words say that it has no such trace: Jaeger says so under 404, 500, UNKNOWN
+/// and NOT_FOUND. A route that is not found is something else.
 pub(super) fn names_missing_trace(words: &str) -> bool {
     // Ids stand between the words in some: "trace 4bf9...36 not found".
     let is_id = |word: &str| word.len() >= 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let lower = words.to_ascii_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty() && !is_id(word)).collect();
+    let words: Vec<&str> = lower
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty() && !is_id(word))
+        .collect();
     let said = format!(" {} ", words.join(" "));
     [
         " trace not found ",
@@ -144,9 +175,14 @@ pub(super) fn names_missing_trace(words: &str) -> bool {
     .any(|sign| said.contains(sign))
 }
 
-/// Words of a server as they may stand in an error: control characters gone, at most 200 characters.
+/// Words of a server as they may stand in an error: control characters gone, at most 200
+/// characters.
 pub(super) fn cleaned(text: &str) -> String {
-    let line = text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    let line = text
+        .split(|c: char| c.is_control() || c.is_whitespace())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
     match line.char_indices().nth(200) {
         Some((cut, _)) => format!("{}...", &line[..cut]),
         None => line,
@@ -170,10 +206,19 @@ mod tests {
     #[test]
     fn a_missing_trace_is_told_from_a_missing_route() {
         check_missing("trace not found", true);
-        check_missing("{\"error\":{\"httpCode\":404,\"message\":\"No traces found\"}}", true);
-        check_missing("rpc error: code = NotFound desc = trace 4bf92f3577b34da6a3ce929d0e0e4736 not found", true);
+        check_missing(
+            "{\"error\":{\"httpCode\":404,\"message\":\"No traces found\"}}",
+            true,
+        );
+        check_missing(
+            "rpc error: code = NotFound desc = trace 4bf92f3577b34da6a3ce929d0e0e4736 not found",
+            true,
+        );
         check_missing("404 page not found", false);
-        check_missing("{\"message\":\"no Route matched with those values\"}", false);
+        check_missing(
+            "{\"message\":\"no Route matched with those values\"}",
+            false,
+        );
         check_missing("tracer not found", false);
     }
 
@@ -185,13 +230,32 @@ mod tests {
     #[test]
     fn busy_servers_are_asked_again_whatever_the_code() {
         let later = Again::Later(None);
-        assert_eq!(of_http(503, "", Some(Duration::from_secs(3))), Again::Later(Some(Duration::from_secs(3))));
-        assert_eq!(of_http(500, "rpc error: code = Code(429) desc = too many outstanding requests", None), later);
-        assert_eq!((of_http(500, "unsupported value: NaN", None), of_http(302, "", None)), (Again::Perhaps, Again::Never));
+        assert_eq!(
+            of_http(503, "", Some(Duration::from_secs(3))),
+            Again::Later(Some(Duration::from_secs(3)))
+        );
+        assert_eq!(
+            of_http(
+                500,
+                "rpc error: code = Code(429) desc = too many outstanding requests",
+                None
+            ),
+            later
+        );
+        assert_eq!(
+            (
+                of_http(500, "unsupported value: NaN", None),
+                of_http(302, "", None)
+            ),
+            (Again::Perhaps, Again::Never)
+        );
         for (status, expected) in [
             (Status::unavailable("x"), later),
             (Status::resource_exhausted("quota"), later),
-            (Status::resource_exhausted("trying to send message larger than max (9 vs. 4)"), Again::Perhaps),
+            (
+                Status::resource_exhausted("trying to send message larger than max (9 vs. 4)"),
+                Again::Perhaps,
+            ),
             (Status::unknown("i/o timeout"), later),
             (Status::unknown("x"), Again::Perhaps),
             (Status::permission_denied("x"), Again::Never),
@@ -206,13 +270,22 @@ mod tests {
     #[test]
     fn a_status_of_http_is_named_as_such() {
         let failure = grpc_failure(&of_status(404));
-        assert!(failure.words.contains("HTTP status 404") && !failure.no_such_trace, "{}", failure.words);
+        assert!(
+            failure.words.contains("HTTP status 404") && !failure.no_such_trace,
+            "{}",
+            failure.words
+        );
     }
 
     #[test]
     fn grpc_servers_may_say_when_to_come_back() {
         let mut status = Status::unavailable("busy");
-        status.metadata_mut().insert("grpc-retry-pushback-ms", "1500".parse().expect("a number"));
-        assert_eq!(grpc_failure(&status).again, Again::Later(Some(Duration::from_millis(1500))));
+        status
+            .metadata_mut()
+            .insert("grpc-retry-pushback-ms", "1500".parse().expect("a number"));
+        assert_eq!(
+            grpc_failure(&status).again,
+            Again::Later(Some(Duration::from_millis(1500)))
+        );
     }
 }

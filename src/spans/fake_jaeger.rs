@@ -1,4 +1,5 @@
-//! In-process stand-ins for Jaeger's two ports, for the tests of the sources. Ports are chosen by the system.
+//! In-process stand-ins for Jaeger's two ports, for the tests of the sources. Ports are chosen by
+//! the system.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,7 +18,9 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
-use super::generated::jaeger_v2::{GetServicesRequest, GetServicesResponse, GetTraceRequest, SpansResponseChunk};
+use super::generated::jaeger_v2::{
+    GetServicesRequest, GetServicesResponse, GetTraceRequest, SpansResponseChunk,
+};
 use super::generated::jaeger_v3;
 
 /// A server that ends with the test.
@@ -82,11 +85,14 @@ async fn serve(mut connection: TcpStream, answer: Arc<dyn Fn(&str) -> Reply + Se
         Reply::Close => {}
         Reply::Send(status, content_type, body) => {
             let head = format!(
-                "HTTP/1.1 {status} x\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                "HTTP/1.1 {status} x\r\ncontent-type: {content_type}\r\ncontent-length: \
+                 {}\r\nconnection: close\r\n\r\n",
                 body.len()
             );
             // A client that hung up is the client's matter.
-            let _ = connection.write_all(&[head.as_bytes(), &body].concat()).await;
+            let _ = connection
+                .write_all(&[head.as_bytes(), &body].concat())
+                .await;
             let _ = connection.shutdown().await;
         }
     }
@@ -129,8 +135,10 @@ pub(super) async fn grpc_server(script: Script) -> Fake {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let script = Arc::new(script);
-    let server =
-        Server::builder().add_service(V2(script.clone())).add_service(V3(script)).serve_with_incoming(TcpListenerStream::new(listener));
+    let server = Server::builder()
+        .add_service(V2(script.clone()))
+        .add_service(V3(script))
+        .serve_with_incoming(TcpListenerStream::new(listener));
     let task = tokio::spawn(async move {
         let _ = server.await;
     });
@@ -153,9 +161,17 @@ where
     type Future = BoxFuture<Response<Self::ResponseStream>, Status>;
 
     fn call(&mut self, request: Request<Q>) -> Self::Future {
-        let allowed = self.1.needs.is_none_or(|name| request.metadata().contains_key(name));
-        let replies = if allowed { (self.0)(&self.1, request.into_inner()) } else { Err(Status::permission_denied("no tenant")) };
-        let hang = self.1.hang && matches!(&replies, Ok(messages) if messages.iter().any(|message| message.encoded_len() > 1_000));
+        let allowed = self
+            .1
+            .needs
+            .is_none_or(|name| request.metadata().contains_key(name));
+        let replies = if allowed {
+            (self.0)(&self.1, request.into_inner())
+        } else {
+            Err(Status::permission_denied("no tenant"))
+        };
+        let hang = self.1.hang
+            && matches!(&replies, Ok(messages) if messages.iter().any(|message| message.encoded_len() > 1_000));
         Box::pin(async move {
             if hang {
                 std::future::pending::<()>().await;
@@ -168,7 +184,9 @@ where
 
 impl Script {
     fn services(&self, _: GetServicesRequest) -> Replies<GetServicesResponse> {
-        self.services.clone().map(|services| vec![GetServicesResponse { services }])
+        self.services
+            .clone()
+            .map(|services| vec![GetServicesResponse { services }])
     }
 
     fn v2_trace(&self, request: GetTraceRequest) -> Replies<SpansResponseChunk> {
@@ -180,7 +198,10 @@ impl Script {
     }
 
     fn v3_trace(&self, request: jaeger_v3::GetTraceRequest) -> Replies<TracesData> {
-        match (&self.failure, request.raw_traces && request.trace_id == format!("{:032x}", self.known)) {
+        match (
+            &self.failure,
+            request.raw_traces && request.trace_id == format!("{:032x}", self.known),
+        ) {
             (_, false) => self.unknown_v3.clone().map(|()| vec![]),
             (Some(status), true) => Err(status.clone()),
             (None, true) => Ok(self.v3.clone()),
@@ -201,8 +222,16 @@ impl Service<http::Request<Body>> for V2 {
         let script = self.0.clone();
         Box::pin(async move {
             Ok(match request.uri().path().rsplit('/').next() {
-                Some("GetServices") => Grpc::new(ProstCodec::default()).server_streaming(Method(Script::services, script), request).await,
-                _ => Grpc::new(ProstCodec::default()).server_streaming(Method(Script::v2_trace, script), request).await,
+                Some("GetServices") => {
+                    Grpc::new(ProstCodec::default())
+                        .server_streaming(Method(Script::services, script), request)
+                        .await
+                }
+                _ => {
+                    Grpc::new(ProstCodec::default())
+                        .server_streaming(Method(Script::v2_trace, script), request)
+                        .await
+                }
             })
         })
     }
@@ -219,6 +248,10 @@ impl Service<http::Request<Body>> for V3 {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let script = self.0.clone();
-        Box::pin(async move { Ok(Grpc::new(ProstCodec::default()).server_streaming(Method(Script::v3_trace, script), request).await) })
+        Box::pin(async move {
+            Ok(Grpc::new(ProstCodec::default())
+                .server_streaming(Method(Script::v3_trace, script), request)
+                .await)
+        })
     }
 }

@@ -1,4 +1,5 @@
-//! One HTTP client for what Jaeger says outside gRPC: JSON, its counters, and whether a real UI answers.
+//! One HTTP client for what Jaeger says outside gRPC: JSON, its counters, and whether a real UI
+//! answers.
 
 use std::time::Duration;
 
@@ -36,8 +37,9 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Jaeger answers unknown paths with its UI's page and status 200, so the status alone proves nothing. The type need not
-    /// be `application/json`: several versions send JSON as `text/plain`.
+    /// Jaeger answers unknown paths with its UI's page and status 200, so the status alone proves
+    /// nothing. The type need not be `application/json`: several versions send JSON as
+    /// `text/plain`.
     pub(super) fn is_json(&self) -> bool {
         let first = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
         !self.is_html() && matches!(first, Some(b'{'))
@@ -50,7 +52,11 @@ impl Answer {
     /// What it is, in words for an error.
     pub(super) fn described(&self) -> String {
         if let (300..=399, Some(location)) = (self.status, &self.location) {
-            return format!("status {}, a redirect to {}, which is not followed", self.status, cleaned(location));
+            return format!(
+                "status {}, a redirect to {}, which is not followed",
+                self.status,
+                cleaned(location)
+            );
         }
         let what = match (self.is_html(), self.body.is_empty()) {
             (true, _) => "with a web page".to_owned(),
@@ -74,31 +80,49 @@ impl Answer {
         of_http(self.status, &self.beginning(), self.retry_after)
     }
 
-    /// Whether it says that there is no such trace, under whatever status. Pages and missing routes don't.
+    /// Whether it says that there is no such trace, under whatever status. Pages and missing routes
+    /// don't.
     pub(super) fn names_missing_trace(&self) -> bool {
         self.status >= 400 && !self.is_html() && names_missing_trace(&self.beginning())
     }
 }
 
-/// A client that sends the options' headers, waits no longer than their timeout, and uses no proxy of the environment: traces
-/// are read from the address that the scenario names, or not at all. Redirects stay within one origin, and with headers none
-/// is followed: they would go along.
+/// A client that sends the options' headers, waits no longer than their timeout, and uses no proxy
+/// of the environment: traces are read from the address that the scenario names, or not at all.
+/// Redirects stay within one origin, and with headers none is followed: they would go along.
 pub(super) fn client(options: &SourceOptions) -> Result<Client, SpanError> {
-    // reqwest brings no cryptography of its own. An error says that the process has chosen already, which is as good.
+    // reqwest brings no cryptography of its own. An error says that the process has chosen already,
+    // which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .no_proxy()
         .timeout(options.timeout)
-        .redirect(if options.headers.is_empty() { same_origin() } else { Policy::none() })
+        .redirect(if options.headers.is_empty() {
+            same_origin()
+        } else {
+            Policy::none()
+        })
         .default_headers(header_map(&options.headers)?)
         .build()
-        .map_err(|error| SpanError::new(format!("the HTTP client for reading spans can't be built: {}", causes(&error))))
+        .map_err(|error| {
+            SpanError::new(format!(
+                "the HTTP client for reading spans can't be built: {}",
+                causes(&error)
+            ))
+        })
 }
 
 fn same_origin() -> Policy {
     Policy::custom(|attempt| {
-        let stays = attempt.previous().first().is_some_and(|asked| asked.origin() == attempt.url().origin());
-        if stays && attempt.previous().len() <= MAX_REDIRECTS { attempt.follow() } else { attempt.stop() }
+        let stays = attempt
+            .previous()
+            .first()
+            .is_some_and(|asked| asked.origin() == attempt.url().origin());
+        if stays && attempt.previous().len() <= MAX_REDIRECTS {
+            attempt.follow()
+        } else {
+            attempt.stop()
+        }
     })
 }
 
@@ -106,11 +130,18 @@ fn header_map(headers: &[(String, String)]) -> Result<HeaderMap, SpanError> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         // The value may be a secret: it never enters the text.
-        let wrong = |what| SpanError::new(format!("the header \"{}\" of tracing.spans has {what}", cleaned(name)));
-        let key =
-            HeaderName::try_from(name.as_str()).map_err(|_| wrong("a name that HTTP does not allow: use letters, digits and hyphens"))?;
-        let mut value = HeaderValue::try_from(value.as_str())
-            .map_err(|_| wrong("a value with characters that HTTP does not allow: remove line ends"))?;
+        let wrong = |what| {
+            SpanError::new(format!(
+                "the header \"{}\" of tracing.spans has {what}",
+                cleaned(name)
+            ))
+        };
+        let key = HeaderName::try_from(name.as_str()).map_err(|_| {
+            wrong("a name that HTTP does not allow: use letters, digits and hyphens")
+        })?;
+        let mut value = HeaderValue::try_from(value.as_str()).map_err(|_| {
+            wrong("a value with characters that HTTP does not allow: remove line ends")
+        })?;
         value.set_sensitive(true);
         map.append(key, value);
     }
@@ -125,26 +156,55 @@ pub(super) struct NoAnswer {
     pub(super) again: Again,
 }
 
-/// Reads `url` whole: a reply beyond its share of the budget alone, and one beyond the budget not at all.
+/// Reads `url` whole: a reply beyond its share of the budget alone, and one beyond the budget not
+/// at all.
 pub(super) async fn get(client: &Client, budget: &Budget, url: &str) -> Result<Answer, NoAnswer> {
     if let Some(answer) = get_up_to(client, url, SHARE).await? {
         return Ok(answer);
     }
     let turn = Some(budget.alone().await);
-    let answer = get_up_to(client, url, ALONE).await?.map(|answer| Answer { _turn: turn, ..answer });
-    answer.ok_or_else(|| NoAnswer { words: format!("the reply is longer than {} MiB", ALONE >> 20), again: Again::Perhaps })
+    let answer = get_up_to(client, url, ALONE).await?.map(|answer| Answer {
+        _turn: turn,
+        ..answer
+    });
+    answer.ok_or_else(|| NoAnswer {
+        words: format!("the reply is longer than {} MiB", ALONE >> 20),
+        again: Again::Perhaps,
+    })
 }
 
 /// None where the body is longer than `limit`.
 async fn get_up_to(client: &Client, url: &str, limit: usize) -> Result<Option<Answer>, NoAnswer> {
     // Nobody there, or hung up in the middle: a restart looks like that.
-    let broken = |error: reqwest::Error| NoAnswer { words: causes(&error), again: Again::Later(None) };
+    let broken = |error: reqwest::Error| NoAnswer {
+        words: causes(&error),
+        again: Again::Later(None),
+    };
     let response = client.get(url).send().await.map_err(broken)?;
-    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (status, content_type, location) = (response.status().as_u16(), text(CONTENT_TYPE), text(LOCATION));
+    let text = |name| {
+        response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned)
+    };
+    let (status, content_type, location) = (
+        response.status().as_u16(),
+        text(CONTENT_TYPE),
+        text(LOCATION),
+    );
     let retry_after = retry_after(response.headers());
-    let Some(body) = body(response, limit).await.map_err(broken)? else { return Ok(None) };
-    Ok(Some(Answer { status, content_type: content_type.unwrap_or_default(), location, retry_after, body, _turn: None }))
+    let Some(body) = body(response, limit).await.map_err(broken)? else {
+        return Ok(None);
+    };
+    Ok(Some(Answer {
+        status,
+        content_type: content_type.unwrap_or_default(),
+        location,
+        retry_after,
+        body,
+        _turn: None,
+    }))
 }
 
 async fn body(mut response: Response, limit: usize) -> Result<Option<Vec<u8>>, reqwest::Error> {
@@ -158,7 +218,8 @@ async fn body(mut response: Response, limit: usize) -> Result<Option<Vec<u8>>, r
     Ok(Some(body))
 }
 
-/// An error with its causes and without its address, which may hold what the user would rather not see copied.
+/// An error with its causes and without its address, which may hold what the user would rather not
+/// see copied.
 pub(super) fn causes(error: &dyn std::error::Error) -> String {
     let mut texts = Vec::new();
     let mut next = Some(error);
@@ -170,10 +231,14 @@ pub(super) fn causes(error: &dyn std::error::Error) -> String {
     cleaned(texts.last().map_or("", String::as_str))
 }
 
-/// Address of the UI when a real one answers: not JSON, not an error, and not the placeholder of a build without UI.
+/// Address of the UI when a real one answers: not JSON, not an error, and not the placeholder of a
+/// build without UI.
 pub(super) async fn ui(client: &Client, base: &Url) -> Option<String> {
     let base = address::base(base);
-    let answer = tokio::time::timeout(EXTRA_TIMEOUT, get_up_to(client, &format!("{base}/"), SHARE)).await.ok()?.ok()??;
+    let answer = tokio::time::timeout(EXTRA_TIMEOUT, get_up_to(client, &format!("{base}/"), SHARE))
+        .await
+        .ok()?
+        .ok()??;
     let page = String::from_utf8_lossy(&answer.body);
     (answer.status == 200 && answer.is_html() && !page.contains(PLACEHOLDER)).then_some(base)
 }
@@ -193,16 +258,24 @@ pub(super) async fn loss(client: &Client, addresses: &[Url]) -> Option<LossCount
     None
 }
 
-/// Sums Jaeger's counters in Prometheus' text form. The prefix of 1.x differs between versions (`jaeger_`,
-/// `jaeger_collector_`), and 2.x writes its names with and without `_total`, so names are matched by their ends.
+/// Sums Jaeger's counters in Prometheus' text form. The prefix of 1.x differs between versions
+/// (`jaeger_`, `jaeger_collector_`), and 2.x writes its names with and without `_total`, so names
+/// are matched by their ends.
 fn counters(text: &str) -> Option<LossCounters> {
     let mut found = false;
     let mut sum = LossCounters::default();
     for (name, value) in text.lines().filter_map(sample) {
         let name = name.strip_suffix("_total").unwrap_or(name);
-        let is = |end: &str| name.strip_suffix(end).is_some_and(|start| start.is_empty() || start.ends_with('_'));
-        let received = is("spans_received") || is("otelcol_receiver_accepted_spans") || is("otelcol_receiver_refused_spans");
-        let dropped = is("spans_dropped") || is("otelcol_receiver_refused_spans") || is("otelcol_exporter_send_failed_spans");
+        let is = |end: &str| {
+            name.strip_suffix(end)
+                .is_some_and(|start| start.is_empty() || start.ends_with('_'))
+        };
+        let received = is("spans_received")
+            || is("otelcol_receiver_accepted_spans")
+            || is("otelcol_receiver_refused_spans");
+        let dropped = is("spans_dropped")
+            || is("otelcol_receiver_refused_spans")
+            || is("otelcol_exporter_send_failed_spans");
         found |= received || dropped;
         if received {
             sum.received += value;
@@ -239,24 +312,42 @@ mod tests {
 
     #[test]
     fn genuine_counters_of_three_versions() {
-        check(include_str!("../../tests/data/jaeger/1.46.0/metrics-14269.txt"), Some((118_493, 0)));
-        check(include_str!("../../tests/data/jaeger/1.65.0/metrics-14269.txt"), Some((33_067, 0)));
-        check(include_str!("../../tests/data/jaeger/2.20.0/metrics-8888.txt"), Some((19_998, 0)));
+        check(
+            include_str!("../../tests/data/jaeger/1.46.0/metrics-14269.txt"),
+            Some((118_493, 0)),
+        );
+        check(
+            include_str!("../../tests/data/jaeger/1.65.0/metrics-14269.txt"),
+            Some((33_067, 0)),
+        );
+        check(
+            include_str!("../../tests/data/jaeger/2.20.0/metrics-8888.txt"),
+            Some((19_998, 0)),
+        );
     }
 
     #[test]
     fn drops_are_counted_under_all_names() {
         check("jaeger_spans_dropped_total{host=\"h\"} 3\n", Some((0, 3)));
         check(
-            "jaeger_collector_spans_dropped_total{host=\"a\"} 3\njaeger_collector_spans_dropped_total{host=\"b\"} 1.5e+03",
+            "jaeger_collector_spans_dropped_total{host=\"a\"} \
+             3\njaeger_collector_spans_dropped_total{host=\"b\"} 1.5e+03",
             Some((0, 1503)),
         );
-        check("otelcol_receiver_refused_spans_total{receiver=\"otlp\"} 2\notelcol_exporter_send_failed_spans 4", Some((2, 6)));
+        check(
+            "otelcol_receiver_refused_spans_total{receiver=\"otlp\"} \
+             2\notelcol_exporter_send_failed_spans 4",
+            Some((2, 6)),
+        );
     }
 
     #[test]
     fn other_lines_are_no_counters() {
-        check("# HELP jaeger_spans_dropped_total x\nnotspans_dropped_total 5\nspans_dropped_total NaN\nx{ 3\n<html>", None);
+        check(
+            "# HELP jaeger_spans_dropped_total x\nnotspans_dropped_total 5\nspans_dropped_total \
+             NaN\nx{ 3\n<html>",
+            None,
+        );
         check("", None);
     }
 
@@ -277,7 +368,12 @@ mod tests {
 
     #[test]
     fn a_header_with_a_line_end_is_refused_without_showing_its_value() {
-        let error = header_map(&[("authorization".into(), "s3cret\n".into())]).expect_err("refused").text;
-        assert!(error.contains("authorization") && !error.contains("s3cret"), "{error}");
+        let error = header_map(&[("authorization".into(), "s3cret\n".into())])
+            .expect_err("refused")
+            .text;
+        assert!(
+            error.contains("authorization") && !error.contains("s3cret"),
+            "{error}"
+        );
     }
 }

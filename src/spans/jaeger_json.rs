@@ -1,5 +1,5 @@
-//! Source `jaeger-json`: Jaeger's HTTP API on port 16686. Its legacy path keeps times in whole microseconds; where that is gone,
-//! api_v3 over HTTP is read, which is OTLP JSON.
+//! Source `jaeger-json`: Jaeger's HTTP API on port 16686. Its legacy path keeps times in whole
+//! microseconds; where that is gone, api_v3 over HTTP is read, which is OTLP JSON.
 
 use reqwest::Client;
 use url::Url;
@@ -9,7 +9,10 @@ use super::budget::Budget;
 use super::error::cleaned;
 use super::http::{self, Answer, NoAnswer};
 use super::otlp_json::read::Line;
-use super::{Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, jaeger_legacy, jaeger_tags};
+use super::{
+    Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, jaeger_legacy,
+    jaeger_tags,
+};
 
 /// Any id that no run has: its upper half, the nonce, is zero.
 const UNKNOWN_ID: u128 = 1;
@@ -35,15 +38,38 @@ pub(super) async fn open(options: &SourceOptions) -> Result<Box<dyn SpanSource>,
     let (address, base) = (shown(&addresses.http), base(&addresses.http));
     let client = http::client(options)?;
     let budget = Budget::default();
-    let path = Probe { client: &client, budget: &budget, base: &base, address: &address }.choose().await?;
+    let path = Probe {
+        client: &client,
+        budget: &budget,
+        base: &base,
+        address: &address,
+    }
+    .choose()
+    .await?;
     let ui = http::ui(&client, &addresses.http).await;
     let (server, remark, resolution_ns) = match path {
-        Path::Legacy => ("JSON", "times are whole microseconds: publish Jaeger's gRPC port 16685 for nanoseconds", 1_000),
+        Path::Legacy => (
+            "JSON",
+            "times are whole microseconds: publish Jaeger's gRPC port 16685 for nanoseconds",
+            1_000,
+        ),
         Path::V3 => ("JSON api_v3", "", 1),
     };
-    let info =
-        SourceInfo { name: "jaeger-json", server: format!("Jaeger {server} at {address}"), remark: remark.to_owned(), resolution_ns, ui };
-    Ok(Box::new(JaegerJson { client, budget, base, path, info, admin: addresses.admin }))
+    let info = SourceInfo {
+        name: "jaeger-json",
+        server: format!("Jaeger {server} at {address}"),
+        remark: remark.to_owned(),
+        resolution_ns,
+        ui,
+    };
+    Ok(Box::new(JaegerJson {
+        client,
+        budget,
+        base,
+        path,
+        info,
+        admin: addresses.admin,
+    }))
 }
 
 /// What is asked before the first trace.
@@ -55,8 +81,8 @@ struct Probe<'a> {
 }
 
 impl Probe<'_> {
-    /// The path that shows itself by an answer of its own. That the other one failed shows nothing: a server that is busy
-    /// answers neither well.
+    /// The path that shows itself by an answer of its own. That the other one failed shows nothing:
+    /// a server that is busy answers neither well.
     async fn choose(&self) -> Result<Path, SpanError> {
         let legacy = self.get(&url(self.base, Path::Legacy, UNKNOWN_ID)).await?;
         if is_legacy(&legacy) {
@@ -67,7 +93,11 @@ impl Probe<'_> {
         }
         let services = self.get(&format!("{}/api/v3/services", self.base)).await?;
         if !lists_services(&services) {
-            return Err(if is_absent(&services) { self.not_jaeger(&legacy) } else { self.undecided(&services) });
+            return Err(if is_absent(&services) {
+                self.not_jaeger(&legacy)
+            } else {
+                self.undecided(&services)
+            });
         }
         let v3 = self.get(&url(self.base, Path::V3, UNKNOWN_ID)).await?;
         match is_v3(&v3) {
@@ -79,25 +109,32 @@ impl Probe<'_> {
     async fn get(&self, url: &str) -> Result<Answer, SpanError> {
         let unreachable = |no: NoAnswer| {
             SpanError::new(format!(
-                "no Jaeger JSON answers at {} ({}): start Jaeger, publish its port 16686, or set tracing.spans endpoint",
+                "no Jaeger JSON answers at {} ({}): start Jaeger, publish its port 16686, or set \
+                 tracing.spans endpoint",
                 self.address, no.words
             ))
         };
-        http::get(self.client, self.budget, url).await.map_err(unreachable)
+        http::get(self.client, self.budget, url)
+            .await
+            .map_err(unreachable)
     }
 
     /// It answers, but shows no API: it refuses, is busy, or has trouble of its own.
     fn undecided(&self, answer: &Answer) -> SpanError {
         let (address, described) = (self.address, answer.described());
         let text = match answer.status {
-            401 | 403 | 407 => format!("what answers at {address} refuses to be read ({described}): set tracing.spans headers"),
+            401 | 403 | 407 => format!(
+                "what answers at {address} refuses to be read ({described}): set tracing.spans \
+                 headers"
+            ),
             300..=399 => format!(
-                "what answers at {address} sends readers elsewhere ({described}): set tracing.spans endpoint to where Jaeger is, and \
-                 headers if a login stands before it"
+                "what answers at {address} sends readers elsewhere ({described}): set \
+                 tracing.spans endpoint to where Jaeger is, and headers if a login stands before \
+                 it"
             ),
             _ => format!(
-                "what answers at {address} does not say which of Jaeger's APIs it has ({described}): look at its log and that of the store \
-                 behind it"
+                "what answers at {address} does not say which of Jaeger's APIs it has \
+                 ({described}): look at its log and that of the store behind it"
             ),
         };
         SpanError::new(text).with(answer.again())
@@ -105,15 +142,16 @@ impl Probe<'_> {
 
     fn not_jaeger(&self, answer: &Answer) -> SpanError {
         SpanError::new(format!(
-            "what answers at {} is not Jaeger's JSON ({}): tracing.spans endpoint must lead to Jaeger's HTTP port, mostly 16686, with its base path if it has one",
+            "what answers at {} is not Jaeger's JSON ({}): tracing.spans endpoint must lead to \
+             Jaeger's HTTP port, mostly 16686, with its base path if it has one",
             self.address,
             answer.described()
         ))
     }
 }
 
-/// For an unknown id, Jaeger answers 404 with its envelope (before a store that says it under 500: that); look-alikes answer 200
-/// with no data.
+/// For an unknown id, Jaeger answers 404 with its envelope (before a store that says it under 500:
+/// that); look-alikes answer 200 with no data.
 fn is_legacy(answer: &Answer) -> bool {
     let answered = matches!(answer.status, 200 | 404) || answer.names_missing_trace();
     answered && answer.is_json() && jaeger_legacy::is_envelope(&answer.body)
@@ -131,7 +169,8 @@ fn lists_services(answer: &Answer) -> bool {
 
 /// For an unknown id: that there is none, or an empty trace.
 fn is_v3(answer: &Answer) -> bool {
-    (answer.status == 404 && answer.names_missing_trace()) || (answer.status == 200 && read_v3(UNKNOWN_ID, &answer.body).is_ok())
+    (answer.status == 404 && answer.names_missing_trace())
+        || (answer.status == 200 && read_v3(UNKNOWN_ID, &answer.body).is_ok())
 }
 
 fn services_in(body: &[u8]) -> Option<Vec<String>> {
@@ -141,7 +180,9 @@ fn services_in(body: &[u8]) -> Option<Vec<String>> {
         #[serde(deserialize_with = "serde::Deserialize::deserialize")]
         services: Option<Vec<String>>,
     }
-    serde_json::from_slice::<Reply>(body).ok().map(|reply| reply.services.unwrap_or_default())
+    serde_json::from_slice::<Reply>(body)
+        .ok()
+        .map(|reply| reply.services.unwrap_or_default())
 }
 
 fn url(base: &str, path: Path, trace_id: u128) -> String {
@@ -149,7 +190,9 @@ fn url(base: &str, path: Path, trace_id: u128) -> String {
         Path::Legacy => format!("{base}/api/traces/{trace_id:032x}?raw=true"),
         // Snake case works in all versions, also in those that document camel case.
         Path::V3 => {
-            format!("{base}/api/v3/traces/{trace_id:032x}?start_time=1970-01-01T00:00:01Z&end_time=2100-01-01T00:00:00Z&raw_traces=true")
+            format!(
+                "{base}/api/v3/traces/{trace_id:032x}?start_time=1970-01-01T00:00:01Z&end_time=2100-01-01T00:00:00Z&raw_traces=true"
+            )
         }
     }
 }
@@ -157,7 +200,8 @@ fn url(base: &str, path: Path, trace_id: u128) -> String {
 impl JaegerJson {
     fn wrong(&self, trace_id: u128, what: &str, again: Again) -> SpanError {
         SpanError::new(format!(
-            "{} did not deliver trace {trace_id:032x} ({what}): look at its log, or read by gRPC with tracing.spans source = \"jaeger\"",
+            "{} did not deliver trace {trace_id:032x} ({what}): look at its log, or read by gRPC \
+             with tracing.spans source = \"jaeger\"",
             self.info.server
         ))
         .with(again)
@@ -168,12 +212,19 @@ impl JaegerJson {
             Path::Legacy => jaeger_legacy::read(trace_id, &answer.body),
             Path::V3 => read_v3(trace_id, &answer.body),
         };
-        let unknown = |error: String| format!("its JSON can't be read, {}: {}", cleaned(&error), answer.first_words());
+        let unknown = |error: String| {
+            format!(
+                "its JSON can't be read, {}: {}",
+                cleaned(&error),
+                answer.first_words()
+            )
+        };
         read.map_err(|error| self.wrong(trace_id, &unknown(error), Again::Never))
     }
 }
 
-/// One or several objects `{"result": {"resourceSpans": [...]}}`, one after the other; none for an empty body.
+/// One or several objects `{"result": {"resourceSpans": [...]}}`, one after the other; none for an
+/// empty body.
 fn read_v3(trace_id: u128, body: &[u8]) -> Result<Trace, String> {
     #[derive(serde::Deserialize)]
     struct Reply {
@@ -195,12 +246,21 @@ impl SpanSource for JaegerJson {
     }
 
     async fn trace(&self, trace_id: u128) -> Result<Trace, SpanError> {
-        let answer = http::get(&self.client, &self.budget, &url(&self.base, self.path, trace_id)).await;
+        let answer = http::get(
+            &self.client,
+            &self.budget,
+            &url(&self.base, self.path, trace_id),
+        )
+        .await;
         let answer = answer.map_err(|no| self.wrong(trace_id, &no.words, no.again))?;
         // Another 404 is that of a proxy, which may come and go.
-        let is_unknown = answer.names_missing_trace() || (answer.status == 404 && is_legacy(&answer));
+        let is_unknown =
+            answer.names_missing_trace() || (answer.status == 404 && is_legacy(&answer));
         match answer.status {
-            _ if is_unknown => Ok(Trace { trace_id, spans: Vec::new() }),
+            _ if is_unknown => Ok(Trace {
+                trace_id,
+                spans: Vec::new(),
+            }),
             200 if answer.is_json() => self.parse(trace_id, &answer),
             _ => Err(self.wrong(trace_id, &answer.described(), answer.again())),
         }
@@ -213,10 +273,21 @@ impl SpanSource for JaegerJson {
     async fn services(&self) -> Result<Vec<String>, SpanError> {
         // In all versions, unlike `/api/services`.
         let wrong = |what: String, again| {
-            SpanError::new(format!("{} did not list its services ({what}): look at its log", self.info.server)).with(again)
+            SpanError::new(format!(
+                "{} did not list its services ({what}): look at its log",
+                self.info.server
+            ))
+            .with(again)
         };
-        let answer = http::get(&self.client, &self.budget, &format!("{}/api/v3/services", self.base)).await;
+        let answer = http::get(
+            &self.client,
+            &self.budget,
+            &format!("{}/api/v3/services", self.base),
+        )
+        .await;
         let answer = answer.map_err(|no| wrong(no.words, no.again))?;
-        services_in(&answer.body).filter(|_| answer.status == 200).ok_or_else(|| wrong(answer.described(), answer.again()))
+        services_in(&answer.body)
+            .filter(|_| answer.status == 200)
+            .ok_or_else(|| wrong(answer.described(), answer.again()))
     }
 }

@@ -34,23 +34,44 @@ fn anything<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> 
 pub(super) fn read(trace_id: u128, body: &[u8]) -> Result<Trace, String> {
     let reply: Reply = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let traces = reply.data.unwrap_or_default();
-    if let (true, Some(errors)) = (traces.is_empty(), reply.errors.filter(|errors| !errors.is_empty())) {
+    if let (true, Some(errors)) = (
+        traces.is_empty(),
+        reply.errors.filter(|errors| !errors.is_empty()),
+    ) {
         let words: Vec<&str> = errors.iter().map(ErrorIn::words).collect();
         let words = words.join("; ");
-        return if names_missing_trace(&words) { Ok(Trace { trace_id, spans: Vec::new() }) } else { Err(cleaned(&words)) };
+        return if names_missing_trace(&words) {
+            Ok(Trace {
+                trace_id,
+                spans: Vec::new(),
+            })
+        } else {
+            Err(cleaned(&words))
+        };
     }
     let mut spans = Vec::new();
     for trace in traces {
-        let processes: HashMap<String, Arc<SpanResource>> =
-            trace.processes.unwrap_or_default().into_iter().map(|(id, process)| (id, process.shared())).collect();
-        spans.extend(trace.spans.unwrap_or_default().into_iter().map(|span| span.convert(&processes).into_server_span()));
+        let processes: HashMap<String, Arc<SpanResource>> = trace
+            .processes
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(id, process)| (id, process.shared()))
+            .collect();
+        spans.extend(
+            trace
+                .spans
+                .unwrap_or_default()
+                .into_iter()
+                .map(|span| span.convert(&processes).into_server_span()),
+        );
     }
     only_trace(trace_id, spans, false)
 }
 
 #[derive(Deserialize)]
 struct Reply {
-    // Required, though it may be null: an object without it is something else, and must not pass for an empty trace.
+    // Required, though it may be null: an object without it is something else, and must not pass
+    // for an empty trace.
     #[serde(deserialize_with = "Deserialize::deserialize")]
     data: Option<Vec<TraceIn>>,
     errors: Option<Vec<ErrorIn>>,
@@ -149,8 +170,11 @@ impl<'de> Deserialize<'de> for Id {
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Id, E> {
                 let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-                let id = digits.then(|| u128::from_str_radix(text, 16).ok()).flatten();
-                id.map(Id).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+                let id = digits
+                    .then(|| u128::from_str_radix(text, 16).ok())
+                    .flatten();
+                id.map(Id)
+                    .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
             }
         }
         deserializer.deserialize_str(Hex)
@@ -159,14 +183,22 @@ impl<'de> Deserialize<'de> for Id {
 
 impl Process {
     fn shared(self) -> Arc<SpanResource> {
-        Arc::new(SpanResource { service: self.service_name, attributes: attributes(self.tags) })
+        Arc::new(SpanResource {
+            service: self.service_name,
+            attributes: attributes(self.tags),
+        })
     }
 }
 
 impl SpanIn {
     fn convert(self, processes: &HashMap<String, Arc<SpanResource>>) -> JaegerSpan {
-        // As Jaeger itself chooses it: what follows from a span of its trace is below that where it is no child of another.
-        let in_trace = self.references.unwrap_or_default().into_iter().filter(|reference| reference.trace_id == self.trace_id);
+        // As Jaeger itself chooses it: what follows from a span of its trace is below that where it
+        // is no child of another.
+        let in_trace = self
+            .references
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|reference| reference.trace_id == self.trace_id);
         let parent = in_trace.min_by_key(|reference| reference.ref_type != "CHILD_OF");
         let named = || u64::from_str_radix(self.parent_span_id.as_deref()?, 16).ok();
         let parent_id = parent.map_or_else(named, |parent| u64::try_from(parent.span_id.0).ok());
@@ -182,14 +214,18 @@ impl SpanIn {
                 .logs
                 .unwrap_or_default()
                 .into_iter()
-                .map(|log| SpanEvent { time_ns: log.timestamp.unix_ns(), name: event_name(attributes(log.fields)) })
+                .map(|log| SpanEvent {
+                    time_ns: log.timestamp.unix_ns(),
+                    name: event_name(attributes(log.fields)),
+                })
                 .collect(),
             resource: processes.get(&self.process_id).cloned().unwrap_or_default(),
         }
     }
 }
 
-/// Whole microseconds as they came: whatever number it is, it costs no more than what it is the time of.
+/// Whole microseconds as they came: whatever number it is, it costs no more than what it is the
+/// time of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Micros(i128);
 
@@ -229,7 +265,10 @@ impl<'de> Deserialize<'de> for Micros {
             }
 
             fn visit_str<E: Error>(self, value: &str) -> Result<Micros, E> {
-                value.parse().map(Micros).map_err(|_| E::invalid_value(Unexpected::Str(value), &self))
+                value
+                    .parse()
+                    .map(Micros)
+                    .map_err(|_| E::invalid_value(Unexpected::Str(value), &self))
             }
         }
         deserializer.deserialize_any(Whole)
@@ -242,16 +281,26 @@ fn attributes(tags: Option<Vec<Tag>>) -> Tags {
         (Loose::Text(key), _) => Some((key, value("", tag.value)?)),
         _ => None,
     };
-    tags.unwrap_or_default().into_iter().filter_map(pair).collect()
+    tags.unwrap_or_default()
+        .into_iter()
+        .filter_map(pair)
+        .collect()
 }
 
-/// Large numbers come as strings, and look-alikes of Jaeger send every value as one: the type decides where it fits.
+/// Large numbers come as strings, and look-alikes of Jaeger send every value as one: the type
+/// decides where it fits.
 fn value(kind: &str, value: Loose) -> Option<AttributeValue> {
     Some(match (kind, value) {
         ("float64", Loose::Int(value)) => AttributeValue::Float(value as f64),
-        ("int64", Loose::Text(text)) => text.parse().map_or(AttributeValue::Text(text), AttributeValue::Int),
-        ("float64", Loose::Text(text)) => text.parse().map_or(AttributeValue::Text(text), AttributeValue::Float),
-        ("bool", Loose::Text(text)) => text.parse().map_or(AttributeValue::Text(text), AttributeValue::Bool),
+        ("int64", Loose::Text(text)) => text
+            .parse()
+            .map_or(AttributeValue::Text(text), AttributeValue::Int),
+        ("float64", Loose::Text(text)) => text
+            .parse()
+            .map_or(AttributeValue::Text(text), AttributeValue::Float),
+        ("bool", Loose::Text(text)) => text
+            .parse()
+            .map_or(AttributeValue::Text(text), AttributeValue::Bool),
         (_, Loose::Bool(value)) => AttributeValue::Bool(value),
         (_, Loose::Int(value)) => AttributeValue::Int(value),
         (_, Loose::Float(value)) => AttributeValue::Float(value),
@@ -280,22 +329,47 @@ mod tests {
     #[test]
     fn nulls_are_empty() {
         let span = read_one("\"duration\":7,\"references\":null,\"tags\":null,\"logs\":null");
-        assert_eq!((span.start_ns, span.end_ns, span.parent_id, span.service()), (5_000, 12_000, None, ""));
+        assert_eq!(
+            (span.start_ns, span.end_ns, span.parent_id, span.service()),
+            (5_000, 12_000, None, "")
+        );
     }
 
     #[test]
     fn a_parent_is_found_in_every_form() {
-        let reference =
-            |kind: &str, trace: &str, span: &str| format!("{{\"refType\":\"{kind}\",\"traceID\":\"{trace}\",\"spanID\":\"{span}\"}}");
+        let reference = |kind: &str, trace: &str, span: &str| {
+            format!("{{\"refType\":\"{kind}\",\"traceID\":\"{trace}\",\"spanID\":\"{span}\"}}")
+        };
         let check = |references: &[String], more: &str, expected: Option<u64>| {
-            let fields = format!("\"duration\":7,\"references\":[{}]{more}", references.join(","));
+            let fields = format!(
+                "\"duration\":7,\"references\":[{}]{more}",
+                references.join(",")
+            );
             assert_eq!(read_one(&fields).parent_id, expected, "{fields}");
         };
-        check(&[reference("FOLLOWS_FROM", "a", "3"), reference("CHILD_OF", "a", "4")], "", Some(4));
-        check(&[reference("CHILD_OF", "b", "3"), reference("FOLLOWS_FROM", "a", "5")], "", Some(5));
+        check(
+            &[
+                reference("FOLLOWS_FROM", "a", "3"),
+                reference("CHILD_OF", "a", "4"),
+            ],
+            "",
+            Some(4),
+        );
+        check(
+            &[
+                reference("CHILD_OF", "b", "3"),
+                reference("FOLLOWS_FROM", "a", "5"),
+            ],
+            "",
+            Some(5),
+        );
         check(&[reference("FOLLOWS_FROM", "b", "3")], "", None);
         check(&[], ",\"parentSpanID\":\"6\"", Some(6));
-        check(&[reference("CHILD_OF", "a", "4")], ",\"parentSpanID\":\"6\"", Some(4));
+        check(
+            &[reference("CHILD_OF", "a", "4")],
+            ",\"parentSpanID\":\"6\"",
+            Some(4),
+        );
         check(&[], ",\"parentSpanID\":\"\"", None);
     }
 
@@ -309,27 +383,48 @@ mod tests {
 
     #[test]
     fn times_outside_the_range_cost_no_more_than_themselves() {
-        for (time, ns) in [("-1", 0), ("1e300", u64::MAX), ("18446744073709551615", u64::MAX), ("253402300799000000", u64::MAX)] {
-            let body = one("\"duration\":0").replace("\"startTime\":5", &format!("\"startTime\":{time}"));
+        for (time, ns) in [
+            ("-1", 0),
+            ("1e300", u64::MAX),
+            ("18446744073709551615", u64::MAX),
+            ("253402300799000000", u64::MAX),
+        ] {
+            let body =
+                one("\"duration\":0").replace("\"startTime\":5", &format!("\"startTime\":{time}"));
             let trace = read(10, body.as_bytes()).expect("a trace");
-            assert_eq!((trace.spans.len(), trace.spans[0].start_ns), (1, ns), "{time}");
+            assert_eq!(
+                (trace.spans.len(), trace.spans[0].start_ns),
+                (1, ns),
+                "{time}"
+            );
         }
     }
 
     #[test]
     fn values_follow_their_type_also_as_text() {
         let tag = |kind: &str, value: &str| {
-            read_one(&format!("\"duration\":0,\"tags\":[{{\"key\":\"k\",\"type\":\"{kind}\",\"value\":{value}}}]"))
-                .attributes
-                .pop()
-                .map(|(_, value)| value)
+            read_one(&format!(
+                "\"duration\":0,\"tags\":[{{\"key\":\"k\",\"type\":\"{kind}\",\"value\":{value}}}]"
+            ))
+            .attributes
+            .pop()
+            .map(|(_, value)| value)
         };
-        assert_eq!(tag("int64", "\"9007199254740993\""), Some(AttributeValue::Int(9_007_199_254_740_993)));
+        assert_eq!(
+            tag("int64", "\"9007199254740993\""),
+            Some(AttributeValue::Int(9_007_199_254_740_993))
+        );
         assert_eq!(tag("float64", "2"), Some(AttributeValue::Float(2.0)));
         assert_eq!(tag("bool", "\"true\""), Some(AttributeValue::Bool(true)));
-        assert_eq!(tag("bool", "\"maybe\""), Some(AttributeValue::Text("maybe".into())));
+        assert_eq!(
+            tag("bool", "\"maybe\""),
+            Some(AttributeValue::Text("maybe".into()))
+        );
         assert_eq!(tag("string", "null"), None);
-        assert_eq!(tag("int64", "18446744073709551615"), Some(AttributeValue::Float(18_446_744_073_709_551_615.0)));
+        assert_eq!(
+            tag("int64", "18446744073709551615"),
+            Some(AttributeValue::Float(18_446_744_073_709_551_615.0))
+        );
     }
 
     #[test]
@@ -343,23 +438,40 @@ mod tests {
             "{\"type\":\"string\",\"value\":\"no key\"}".to_owned(),
         ] {
             let good = "{\"key\":\"good\",\"type\":7,\"value\":1}";
-            let logs = format!("[{{\"timestamp\":6,\"fields\":[{odd},{{\"key\":\"event\",\"value\":\"done\"}}]}}]");
-            let span = read_one(&format!("\"duration\":7,\"tags\":[{odd},{good}],\"logs\":{logs}"));
-            assert_eq!(span.attributes, [("good".to_owned(), AttributeValue::Int(1))], "{odd}");
-            assert_eq!((span.events[0].name.as_str(), span.duration_ns()), ("done", 7_000), "{odd}");
+            let logs = format!(
+                "[{{\"timestamp\":6,\"fields\":[{odd},{{\"key\":\"event\",\"value\":\"done\"}}]}}]"
+            );
+            let span = read_one(&format!(
+                "\"duration\":7,\"tags\":[{odd},{good}],\"logs\":{logs}"
+            ));
+            assert_eq!(
+                span.attributes,
+                [("good".to_owned(), AttributeValue::Int(1))],
+                "{odd}"
+            );
+            assert_eq!(
+                (span.events[0].name.as_str(), span.duration_ns()),
+                ("done", 7_000),
+                "{odd}"
+            );
         }
     }
 
     #[test]
     fn an_unknown_process_is_nameless() {
-        assert_eq!(read_one("\"duration\":0,\"processID\":\"p9\"").service(), "");
+        assert_eq!(
+            read_one("\"duration\":0,\"processID\":\"p9\"").service(),
+            ""
+        );
     }
 
     #[test]
     fn no_data_is_an_empty_trace_and_other_json_an_error() {
-        for empty in
-            ["{\"data\":null,\"errors\":[]}", "{\"data\":[]}", "{\"data\":[],\"errors\":[{\"code\":500,\"msg\":\"trace not found\"}]}"]
-        {
+        for empty in [
+            "{\"data\":null,\"errors\":[]}",
+            "{\"data\":[]}",
+            "{\"data\":[],\"errors\":[{\"code\":500,\"msg\":\"trace not found\"}]}",
+        ] {
             assert_eq!(read(1, empty.as_bytes()).expect(empty).spans, []);
         }
         for wrong in [
@@ -369,7 +481,8 @@ mod tests {
             "{\"data\":3}",
             "<html>",
             "{\"data\":[{\"spans\":[{}]}]}",
-            // Other stores: Tempo, an object of ours within another one, a list that is named differently.
+            // Other stores: Tempo, an object of ours within another one, a list that is named
+            // differently.
             "{\"batches\":[{\"resource\":{}}]}",
             "{\"trace\":{\"data\":[]}}",
             "{\"data\":[{\"traceID\":\"1\",\"spanSet\":[]}]}",
@@ -382,7 +495,10 @@ mod tests {
     #[test]
     fn spans_of_another_trace_are_an_error() {
         let error = read(11, one("\"duration\":1").as_bytes()).expect_err("another trace");
-        assert!(error.contains("1 spans") && error.contains("00000a"), "{error}");
+        assert!(
+            error.contains("1 spans") && error.contains("00000a"),
+            "{error}"
+        );
     }
 
     #[test]

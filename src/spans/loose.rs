@@ -1,4 +1,5 @@
-//! JSON values that are read as they come: what is of no known kind is skipped and costs nothing else.
+//! JSON values that are read as they come: what is of no known kind is skipped and costs nothing
+//! else.
 
 use std::fmt;
 
@@ -27,7 +28,9 @@ impl Loose {
 
     /// A whole number, also in a string; what is beyond 64 bits is the nearest one.
     pub(super) fn int(self) -> Option<i64> {
-        let clamped = |value: i128| i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX });
+        let clamped = |value: i128| {
+            i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
+        };
         match self {
             Self::Int(value) => Some(value),
             // The cast saturates.

@@ -1,6 +1,8 @@
-//! Server spans: what one is, the sources that they are read from, the rules of reading, and `spans.jsonl`.
+//! Server spans: what one is, the sources that they are read from, the rules of reading, and
+//! `spans.jsonl`.
 //!
-//! Jaeger's JSON and protobuf stay in this folder. What a span means is decided by [`crate::analysis`].
+//! Jaeger's JSON and protobuf stay in this folder. What a span means is decided by
+//! [`crate::analysis`].
 
 mod address;
 mod auto;
@@ -42,6 +44,9 @@ pub use embedded::EmbeddedReceiver;
 pub use error::{Again, SpanError};
 pub use fetch::{FetchCounters, FetchProgress, FetchRules, Wanted, fetch};
 pub use otlp_json::{OpenNew, SpanFileError, SpanReader, SpanWriter, Traces, read_all};
-pub use source::{LossCounters, OpenFuture, SPAN_SOURCES, SourceEntry, SourceInfo, SourceOptions, SpanSource, find_source, open_until};
+pub use source::{
+    LossCounters, OpenFuture, SPAN_SOURCES, SourceEntry, SourceInfo, SourceOptions, SpanSource,
+    find_source, open_until,
+};
 pub use span::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace};
 pub use whole::is_whole;

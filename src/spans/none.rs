@@ -12,12 +12,24 @@ struct NoSource {
 
 /// The source `none`, as asked for.
 pub(super) async fn open(_options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
-    Ok(because("server spans are off (tracing.spans source = \"none\"): the report shows the client's side only".to_owned()))
+    Ok(because(
+        "server spans are off (tracing.spans source = \"none\"): the report shows the client's \
+         side only"
+            .to_owned(),
+    ))
 }
 
 /// The source `none`, used because of `remark`.
 pub(super) fn because(remark: String) -> Box<dyn SpanSource> {
-    Box::new(NoSource { info: SourceInfo { name: NAME, server: "no trace back end".to_owned(), remark, resolution_ns: 1, ui: None } })
+    Box::new(NoSource {
+        info: SourceInfo {
+            name: NAME,
+            server: "no trace back end".to_owned(),
+            remark,
+            resolution_ns: 1,
+            ui: None,
+        },
+    })
 }
 
 #[async_trait::async_trait]
@@ -27,7 +39,10 @@ impl SpanSource for NoSource {
     }
 
     async fn trace(&self, trace_id: u128) -> Result<Trace, SpanError> {
-        Ok(Trace { trace_id, spans: Vec::new() })
+        Ok(Trace {
+            trace_id,
+            spans: Vec::new(),
+        })
     }
 }
 

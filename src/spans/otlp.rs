@@ -12,7 +12,8 @@ use serde_json::{Value as Json, json};
 use super::jaeger_tags::{Resources, Tags, event_name, id_from_bytes, span_id_from_bytes, tidy};
 use super::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource};
 
-/// Levels of maps and arrays in one attribute that are kept; deeper ones are cut, so that hostile input can't use up the stack.
+/// Levels of maps and arrays in one attribute that are kept; deeper ones are cut, so that hostile
+/// input can't use up the stack.
 const MAX_DEPTH: u32 = 8;
 
 /// Calls `keep` with each span of `groups`, in their order.
@@ -79,17 +80,29 @@ pub(super) fn kind_from_number(kind: i32) -> SpanKind {
 
 /// OTLP's number of a status; unknown ones are unset.
 pub(super) fn status_from_number(code: i32) -> u8 {
-    u8::try_from(code).ok().filter(|code| *code <= 2).unwrap_or(0)
+    u8::try_from(code)
+        .ok()
+        .filter(|code| *code <= 2)
+        .unwrap_or(0)
 }
 
 /// Jaeger 1.46 leaves the name of an event in an attribute.
 fn event(event: Event) -> SpanEvent {
-    let name = if event.name.is_empty() { event_name(attributes(event.attributes)) } else { event.name };
-    SpanEvent { name, time_ns: event.time_unix_nano }
+    let name = if event.name.is_empty() {
+        event_name(attributes(event.attributes))
+    } else {
+        event.name
+    };
+    SpanEvent {
+        name,
+        time_ns: event.time_unix_nano,
+    }
 }
 
 fn attributes(list: Vec<KeyValue>) -> Tags {
-    list.into_iter().filter_map(|pair| Some((pair.key, attribute(pair.value?.value?)))).collect()
+    list.into_iter()
+        .filter_map(|pair| Some((pair.key, attribute(pair.value?.value?))))
+        .collect()
 }
 
 pub(super) fn attribute(value: Value) -> AttributeValue {
@@ -111,8 +124,16 @@ fn to_json(value: Option<Value>, depth: u32) -> Json {
         Some(Value::IntValue(value)) => json!(value),
         Some(Value::DoubleValue(value)) => json!(value),
         Some(Value::BytesValue(bytes)) => json!(STANDARD.encode(bytes)),
-        Some(Value::ArrayValue(array)) if depth > 0 => array.values.into_iter().map(|value| inner(Some(value))).collect(),
-        Some(Value::KvlistValue(list)) if depth > 0 => list.values.into_iter().map(|pair| (pair.key, inner(pair.value))).collect(),
+        Some(Value::ArrayValue(array)) if depth > 0 => array
+            .values
+            .into_iter()
+            .map(|value| inner(Some(value)))
+            .collect(),
+        Some(Value::KvlistValue(list)) if depth > 0 => list
+            .values
+            .into_iter()
+            .map(|pair| (pair.key, inner(pair.value)))
+            .collect(),
         _ => Json::Null,
     }
 }
@@ -124,7 +145,12 @@ mod tests {
     use super::*;
 
     fn array(values: Vec<Value>) -> Value {
-        Value::ArrayValue(ArrayValue { values: values.into_iter().map(|value| AnyValue { value: Some(value) }).collect() })
+        Value::ArrayValue(ArrayValue {
+            values: values
+                .into_iter()
+                .map(|value| AnyValue { value: Some(value) })
+                .collect(),
+        })
     }
 
     fn check(value: Value, expected: AttributeValue) {
@@ -135,15 +161,29 @@ mod tests {
     fn plain_values_keep_their_type() {
         check(Value::IntValue(-1), AttributeValue::Int(-1));
         check(Value::DoubleValue(0.5), AttributeValue::Float(0.5));
-        check(Value::BytesValue(vec![1, 2]), AttributeValue::Text("AQI=".into()));
+        check(
+            Value::BytesValue(vec![1, 2]),
+            AttributeValue::Text("AQI=".into()),
+        );
     }
 
     #[test]
     fn arrays_and_maps_travel_as_json() {
-        check(array(vec![Value::IntValue(1), Value::BoolValue(true)]), AttributeValue::Text("[1,true]".into()));
-        let pair =
-            KeyValue { key: "k".into(), value: Some(AnyValue { value: Some(Value::StringValue("v".into())) }), ..KeyValue::default() };
-        check(Value::KvlistValue(KeyValueList { values: vec![pair] }), AttributeValue::Text("{\"k\":\"v\"}".into()));
+        check(
+            array(vec![Value::IntValue(1), Value::BoolValue(true)]),
+            AttributeValue::Text("[1,true]".into()),
+        );
+        let pair = KeyValue {
+            key: "k".into(),
+            value: Some(AnyValue {
+                value: Some(Value::StringValue("v".into())),
+            }),
+            ..KeyValue::default()
+        };
+        check(
+            Value::KvlistValue(KeyValueList { values: vec![pair] }),
+            AttributeValue::Text("{\"k\":\"v\"}".into()),
+        );
     }
 
     #[test]
@@ -155,9 +195,20 @@ mod tests {
     #[test]
     fn unknown_kinds_and_codes_are_unset() {
         assert_eq!(
-            (kind_from_number(0), kind_from_number(9), kind_from_number(-1)),
+            (
+                kind_from_number(0),
+                kind_from_number(9),
+                kind_from_number(-1)
+            ),
             (SpanKind::Internal, SpanKind::Internal, SpanKind::Internal)
         );
-        assert_eq!((status_from_number(2), status_from_number(3), status_from_number(-1)), (2, 0, 0));
+        assert_eq!(
+            (
+                status_from_number(2),
+                status_from_number(3),
+                status_from_number(-1)
+            ),
+            (2, 0, 0)
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! A span costs the same in replies of any size and shape: read, shared, judged, written. What is made of it is tried in
-//! `crate::analysis::scale`.
+//! A span costs the same in replies of any size and shape: read, shared, judged, written. What is
+//! made of it is tried in `crate::analysis::scale`.
 
 use std::sync::Arc;
 
@@ -13,14 +13,19 @@ const FACTOR: f64 = 10.0;
 /// A thirtieth and the whole.
 const SIZES: [u64; 2] = [2_000, 60_000];
 
-/// Nanoseconds of processor time that this thread has used: other programs do not change it. The kernel counts it from time to time, so a
-/// short piece of work may seem to take none.
+/// Nanoseconds of processor time that this thread has used: other programs do not change it. The
+/// kernel counts it from time to time, so a short piece of work may seem to take none.
 fn processor_ns() -> u64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").expect("Linux counts the time of its threads");
-    text.split_whitespace().next().and_then(|time| time.parse().ok()).expect("nanoseconds")
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat")
+        .expect("Linux counts the time of its threads");
+    text.split_whitespace()
+        .next()
+        .and_then(|time| time.parse().ok())
+        .expect("nanoseconds")
 }
 
-/// Mean processor time of `work` on what `make` gives, nanoseconds: done again and again until there is enough of it to be counted.
+/// Mean processor time of `work` on what `make` gives, nanoseconds: done again and again until
+/// there is enough of it to be counted.
 pub(crate) fn mean_ns<T>(make: impl Fn() -> T, work: impl Fn(T)) -> f64 {
     const ENOUGH_NS: u64 = 60_000_000;
     let (mut times, mut total) = (0u32, 0);
@@ -38,7 +43,12 @@ pub(crate) fn mean_ns<T>(make: impl Fn() -> T, work: impl Fn(T)) -> f64 {
 #[track_caller]
 fn check<T>(make: impl Fn(u64) -> T, work: impl Fn(T)) {
     let [small, large] = SIZES.map(|size| mean_ns(|| make(size), &work) / size as f64);
-    assert!(large <= FACTOR * small, "a span takes {small:.0} ns of {}, and {large:.0} ns of {}", SIZES[0], SIZES[1]);
+    assert!(
+        large <= FACTOR * small,
+        "a span takes {small:.0} ns of {}, and {large:.0} ns of {}",
+        SIZES[0],
+        SIZES[1]
+    );
 }
 
 /// Spans in a chain, each of a process of its own.
@@ -47,21 +57,37 @@ fn chunk(spans: u64) -> SpansResponseChunk {
     let of = |at: u64| Span {
         trace_id: vec![1; 16],
         span_id: id(at + 1),
-        references: vec![SpanRef { trace_id: vec![1; 16], span_id: id(at), ref_type: 0 }],
+        references: vec![SpanRef {
+            trace_id: vec![1; 16],
+            span_id: id(at),
+            ref_type: 0,
+        }],
         process: Some(Process {
             service_name: "querynode".to_owned(),
-            tags: vec![KeyValue { v_int64: at as i64, v_type: 2, ..KeyValue::default() }],
+            tags: vec![KeyValue {
+                v_int64: at as i64,
+                v_type: 2,
+                ..KeyValue::default()
+            }],
         }),
         ..Span::default()
     };
-    SpansResponseChunk { spans: (0..spans).map(of).collect() }
+    SpansResponseChunk {
+        spans: (0..spans).map(of).collect(),
+    }
 }
 
 #[test]
 fn processes_of_protobuf() {
     let trace_id = u128::from_be_bytes([1; 16]);
     check(chunk, |chunk| {
-        assert!(jaeger_v2::trace_from_chunks(trace_id, vec![chunk], true).expect("a trace").spans.len() as u64 >= SIZES[0])
+        assert!(
+            jaeger_v2::trace_from_chunks(trace_id, vec![chunk], true)
+                .expect("a trace")
+                .spans
+                .len() as u64
+                >= SIZES[0]
+        )
     });
 }
 
@@ -76,16 +102,40 @@ fn processes_of_json() {
         };
         let process = |at: u64| format!("\"p{at}\":{{\"serviceName\":\"s{at}\"}}");
         let list = |one: &dyn Fn(u64) -> String| (0..spans).map(one).collect::<Vec<_>>().join(",");
-        format!("{{\"data\":[{{\"spans\":[{}],\"processes\":{{{}}}}}]}}", list(&one), list(&process))
+        format!(
+            "{{\"data\":[{{\"spans\":[{}],\"processes\":{{{}}}}}]}}",
+            list(&one),
+            list(&process)
+        )
     };
-    check(body, |body| assert!(jaeger_legacy::read(7, body.as_bytes()).expect("a trace").spans.len() as u64 >= SIZES[0]));
+    check(body, |body| {
+        assert!(
+            jaeger_legacy::read(7, body.as_bytes())
+                .expect("a trace")
+                .spans
+                .len() as u64
+                >= SIZES[0]
+        )
+    });
 }
 
 #[test]
 fn handlers_above_each_other_that_lead_to_no_client() {
     let chain = |spans: u64| {
-        let of = |at: u64| span(at + 2, at + 1, SpanKind::Server, "milvus.proto.milvus.MilvusService/Search", at, spans * 2 - at);
-        Trace { trace_id: 1, spans: (0..spans).map(of).collect() }
+        let of = |at: u64| {
+            span(
+                at + 2,
+                at + 1,
+                SpanKind::Server,
+                "milvus.proto.milvus.MilvusService/Search",
+                at,
+                spans * 2 - at,
+            )
+        };
+        Trace {
+            trace_id: 1,
+            spans: (0..spans).map(of).collect(),
+        }
     };
     check(chain, |trace| assert!(!is_whole_for(&trace, &[u64::MAX])));
     check(chain, |trace| assert!(is_whole_for(&trace, &[1])));
@@ -94,8 +144,20 @@ fn handlers_above_each_other_that_lead_to_no_client() {
 #[test]
 fn a_ring_of_any_length() {
     let ring = |spans: u64| {
-        let of = |at: u64| span(at + 1, (at + 1) % spans + 1, SpanKind::Server, "milvus.proto.milvus.MilvusService/Search", at, at + 1);
-        Trace { trace_id: 1, spans: (0..spans).map(of).collect() }
+        let of = |at: u64| {
+            span(
+                at + 1,
+                (at + 1) % spans + 1,
+                SpanKind::Server,
+                "milvus.proto.milvus.MilvusService/Search",
+                at,
+                at + 1,
+            )
+        };
+        Trace {
+            trace_id: 1,
+            spans: (0..spans).map(of).collect(),
+        }
     };
     check(ring, |trace| assert!(!is_whole_for(&trace, &[u64::MAX])));
 }
@@ -103,23 +165,51 @@ fn a_ring_of_any_length() {
 #[test]
 fn requests_that_share_a_trace() {
     let shared = |requests: u64| {
-        let of = |at: u64| span(2 * at + 2, 2 * at + 1, SpanKind::Server, "milvus.proto.milvus.MilvusService/Insert", at, at + 1);
+        let of = |at: u64| {
+            span(
+                2 * at + 2,
+                2 * at + 1,
+                SpanKind::Server,
+                "milvus.proto.milvus.MilvusService/Insert",
+                at,
+                at + 1,
+            )
+        };
         let clients: Vec<u64> = (0..requests).map(|at| 2 * at + 1).collect();
-        (Trace { trace_id: 1, spans: (0..requests).map(of).collect() }, clients)
+        (
+            Trace {
+                trace_id: 1,
+                spans: (0..requests).map(of).collect(),
+            },
+            clients,
+        )
     };
-    check(shared, |(trace, clients)| assert!(is_whole_for(&trace, &clients)));
+    check(shared, |(trace, clients)| {
+        assert!(is_whole_for(&trace, &clients))
+    });
 }
 
 #[test]
 fn processes_that_are_equal_are_one() {
     let twice = |spans: u64| {
         let mut chunk = chunk(spans);
-        chunk
-            .spans
-            .extend(super::scale::chunk(spans).spans.into_iter().map(|span| Span { span_id: [&span.span_id[1..], &[9]].concat(), ..span }));
+        chunk.spans.extend(
+            super::scale::chunk(spans)
+                .spans
+                .into_iter()
+                .map(|span| Span {
+                    span_id: [&span.span_id[1..], &[9]].concat(),
+                    ..span
+                }),
+        );
         chunk
     };
-    let trace = jaeger_v2::trace_from_chunks(u128::from_be_bytes([1; 16]), vec![twice(100)], true).expect("a trace");
-    let places: std::collections::HashSet<_> = trace.spans.iter().map(|span| Arc::as_ptr(&span.resource)).collect();
+    let trace = jaeger_v2::trace_from_chunks(u128::from_be_bytes([1; 16]), vec![twice(100)], true)
+        .expect("a trace");
+    let places: std::collections::HashSet<_> = trace
+        .spans
+        .iter()
+        .map(|span| Arc::as_ptr(&span.resource))
+        .collect();
     assert_eq!((trace.spans.len(), places.len()), (200, 100));
 }

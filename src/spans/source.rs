@@ -12,18 +12,22 @@ use super::{Again, SpanError, Trace, auto, embedded, guard, jaeger, jaeger_json,
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// Where and how spans are read: `[tracing.spans]` as resolved. Everything but `endpoint` has a default that fits.
+/// Where and how spans are read: `[tracing.spans]` as resolved. Everything but `endpoint` has a
+/// default that fits.
 #[derive(Clone)]
 pub struct SourceOptions {
     /// Base URL, its path kept; None: the default of the source on 127.0.0.1.
     pub endpoint: Option<String>,
     /// Jaeger's gRPC address where it is not port 16685 of the endpoint's host; host:port or URL.
     pub grpc: Option<String>,
-    /// Jaeger's HTTP address (JSON and UI) where it is not port 16686 of the endpoint's host; host:port or URL.
+    /// Jaeger's HTTP address (JSON and UI) where it is not port 16686 of the endpoint's host;
+    /// host:port or URL.
     pub http: Option<String>,
-    /// Address of Jaeger's own counters where it is not port 14269 or 8888 of the endpoint's host; host:port or URL.
+    /// Address of Jaeger's own counters where it is not port 14269 or 8888 of the endpoint's host;
+    /// host:port or URL.
     pub admin: Option<String>,
-    /// Headers or gRPC metadata of every request; may hold secrets, which is why `Debug` leaves their values out.
+    /// Headers or gRPC metadata of every request; may hold secrets, which is why `Debug` leaves
+    /// their values out.
     pub headers: Vec<(String, String)>,
     /// Longest wait for one reply.
     pub timeout: Duration,
@@ -78,7 +82,8 @@ impl fmt::Debug for SourceOptions {
 pub struct SourceInfo {
     /// Row of [`SPAN_SOURCES`] that is used in the end, e.g. `jaeger` where `auto` was asked for.
     pub name: &'static str,
-    /// Which API of which server at which address, in words, e.g. `Jaeger gRPC api_v2 at 127.0.0.1:16685`.
+    /// Which API of which server at which address, in words, e.g. `Jaeger gRPC api_v2 at
+    /// 127.0.0.1:16685`.
     pub server: String,
     /// Why this one was chosen, or what to open for a better one; empty when nothing need be said.
     pub remark: String,
@@ -103,11 +108,12 @@ pub trait SpanSource: Send + Sync {
     /// What was found when the source was opened.
     fn info(&self) -> &SourceInfo;
 
-    /// All spans of `trace_id` known now; empty when the id is unknown. Called with up to 16 ids at the same time, never
-    /// twice with one id at a time.
+    /// All spans of `trace_id` known now; empty when the id is unknown. Called with up to 16 ids at
+    /// the same time, never twice with one id at a time.
     ///
     /// # Errors
-    /// The server did not answer, or answered something that is no trace; the text says what and what to do.
+    /// The server did not answer, or answered something that is no trace; the text says what and
+    /// what to do.
     async fn trace(&self, trace_id: u128) -> Result<Trace, SpanError>;
 
     /// The back end's own counters, None where they can't be read.
@@ -138,7 +144,8 @@ pub struct SourceEntry {
     pub name: &'static str,
     /// What it is, a few words.
     pub summary: &'static str,
-    /// Endpoint that is used when the scenario names none; empty where there is nothing to connect to.
+    /// Endpoint that is used when the scenario names none; empty where there is nothing to connect
+    /// to.
     pub default_endpoint: &'static str,
     /// Connects, and finds out what answers.
     pub open: for<'a> fn(&'a SourceOptions) -> OpenFuture<'a>,
@@ -162,7 +169,9 @@ pub const SPAN_SOURCES: &[SourceEntry] = &[
         name: "jaeger-json",
         summary: "Jaeger's JSON, times in whole microseconds",
         default_endpoint: "http://127.0.0.1:16686",
-        open: |options| Box::pin(async move { guard::guard(options, jaeger_json::open(options).await) }),
+        open: |options| {
+            Box::pin(async move { guard::guard(options, jaeger_json::open(options).await) })
+        },
     },
     SourceEntry {
         name: "embedded",
@@ -178,8 +187,8 @@ pub const SPAN_SOURCES: &[SourceEntry] = &[
     },
 ];
 
-/// Opens `entry`. A server that says it can't answer now is asked until `deadline`, and `waits` is told why; nobody there, or
-/// somebody else, ends at once.
+/// Opens `entry`. A server that says it can't answer now is asked until `deadline`, and `waits` is
+/// told why; nobody there, or somebody else, ends at once.
 ///
 /// # Errors
 /// As for [`SourceEntry::open`].
@@ -194,8 +203,13 @@ pub async fn open_until(
             Ok(source) => return Ok(source),
             Err(error) => error,
         };
-        let Again::Later(after) = error.again else { return Err(error) };
-        let (now, after) = (Instant::now(), after.unwrap_or(OPEN_AGAIN).clamp(OPEN_AGAIN, LONGEST_WAIT));
+        let Again::Later(after) = error.again else {
+            return Err(error);
+        };
+        let (now, after) = (
+            Instant::now(),
+            after.unwrap_or(OPEN_AGAIN).clamp(OPEN_AGAIN, LONGEST_WAIT),
+        );
         if now >= deadline {
             return Err(error);
         }
@@ -217,7 +231,13 @@ mod tests {
     #[test]
     fn names_are_unique_and_found() {
         for (row, entry) in SPAN_SOURCES.iter().enumerate() {
-            assert!(SPAN_SOURCES[..row].iter().all(|earlier| earlier.name != entry.name), "{} stands twice", entry.name);
+            assert!(
+                SPAN_SOURCES[..row]
+                    .iter()
+                    .all(|earlier| earlier.name != entry.name),
+                "{} stands twice",
+                entry.name
+            );
             assert!(find_source(entry.name).is_some_and(|found| found.summary == entry.summary));
         }
         assert!(find_source("tempo").is_none());
@@ -225,8 +245,14 @@ mod tests {
 
     #[test]
     fn debug_output_hides_header_values() {
-        let options = SourceOptions { headers: vec![("authorization".into(), "Bearer s3cret".into())], ..SourceOptions::default() };
+        let options = SourceOptions {
+            headers: vec![("authorization".into(), "Bearer s3cret".into())],
+            ..SourceOptions::default()
+        };
         let shown = format!("{options:?}");
-        assert!(shown.contains("authorization") && !shown.contains("s3cret"), "{shown}");
+        assert!(
+            shown.contains("authorization") && !shown.contains("s3cret"),
+            "{shown}"
+        );
     }
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-/// OpenTelemetry's span kinds. A span without one is internal: Milvus' Jaeger exporter leaves INTERNAL out.
+/// OpenTelemetry's span kinds. A span without one is internal: Milvus' Jaeger exporter leaves
+/// INTERNAL out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(missing_docs)]
 pub enum SpanKind {
@@ -37,7 +38,10 @@ impl SpanResource {
     /// The attribute named `key`.
     #[must_use]
     pub fn attribute(&self, key: &str) -> Option<&AttributeValue> {
-        self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.attributes
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value)
     }
 
     /// A text that two resources share only if they are equal.
@@ -72,7 +76,8 @@ pub struct ServerSpan {
     pub scope: String,
     /// Nanoseconds since the unix epoch.
     pub start_ns: u64,
-    /// Nanoseconds since the unix epoch; before `start_ns` where the source says so, which the analysis judges.
+    /// Nanoseconds since the unix epoch; before `start_ns` where the source says so, which the
+    /// analysis judges.
     pub end_ns: u64,
     /// Attributes of the span itself.
     pub attributes: Vec<(String, AttributeValue)>,
@@ -96,7 +101,10 @@ impl ServerSpan {
     /// The attribute named `key`.
     #[must_use]
     pub fn attribute(&self, key: &str) -> Option<&AttributeValue> {
-        self.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        self.attributes
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value)
     }
 
     /// Nanoseconds from start to end; 0 where the end comes first.

@@ -9,11 +9,13 @@ const FRONT_DOOR: &str = "milvus.proto.milvus.MilvusService/";
 /// Consumers of a write: they run behind the request, below spans that Milvus never exports.
 const BEHIND_THE_REQUEST: [&str; 3] = ["Operate", "DDNode-Operate", "WriteNode"];
 
-/// Whether `trace` holds the server root of the request whose client span is `client_span_id`, and the parent of every span.
+/// Whether `trace` holds the server root of the request whose client span is `client_span_id`, and
+/// the parent of every span.
 ///
-/// The server root is a SERVER-kind span of a MilvusService method whose ancestors reach the client's span; that one may be
-/// absent itself, as it may be kept elsewhere. Work left behind the request (a span without its parent that starts after the
-/// root's end) does not make a trace incomplete. A lost leaf leaves no mark, so it can't be seen here.
+/// The server root is a SERVER-kind span of a MilvusService method whose ancestors reach the
+/// client's span; that one may be absent itself, as it may be kept elsewhere. Work left behind the
+/// request (a span without its parent that starts after the root's end) does not make a trace
+/// incomplete. A lost leaf leaves no mark, so it can't be seen here.
 #[must_use]
 pub fn is_whole(trace: &Trace, client_span_id: u64) -> bool {
     is_whole_for(trace, &[client_span_id])
@@ -21,20 +23,37 @@ pub fn is_whole(trace: &Trace, client_span_id: u64) -> bool {
 
 /// [`is_whole`] for all requests that share one trace, as those of the set-up do.
 pub(super) fn is_whole_for(trace: &Trace, clients: &[u64]) -> bool {
-    let by_id: HashMap<u64, &ServerSpan> = trace.spans.iter().map(|span| (span.span_id, span)).collect();
+    let by_id: HashMap<u64, &ServerSpan> = trace
+        .spans
+        .iter()
+        .map(|span| (span.span_id, span))
+        .collect();
     let mut ways = Ways::new(clients);
     let mut found = vec![false; clients.len()];
     let mut roots_end = 0;
-    for span in trace.spans.iter().filter(|span| span.kind == SpanKind::Server && span.name.starts_with(FRONT_DOOR)) {
+    for span in trace
+        .spans
+        .iter()
+        .filter(|span| span.kind == SpanKind::Server && span.name.starts_with(FRONT_DOOR))
+    {
         if let Some(client) = ways.client_above(span, &by_id) {
             found[client] = true;
             roots_end = roots_end.max(span.end_ns);
         }
     }
     let clients = &ways.clients;
-    let excused = |span: &ServerSpan| span.start_ns > roots_end || BEHIND_THE_REQUEST.contains(&span.name.as_str());
-    let has_parent = |span: &ServerSpan| span.parent_id.is_none_or(|id| by_id.contains_key(&id) || clients.contains_key(&id));
-    found.iter().all(|found| *found) && trace.spans.iter().all(|span| has_parent(span) || excused(span))
+    let excused = |span: &ServerSpan| {
+        span.start_ns > roots_end || BEHIND_THE_REQUEST.contains(&span.name.as_str())
+    };
+    let has_parent = |span: &ServerSpan| {
+        span.parent_id
+            .is_none_or(|id| by_id.contains_key(&id) || clients.contains_key(&id))
+    };
+    found.iter().all(|found| *found)
+        && trace
+            .spans
+            .iter()
+            .all(|span| has_parent(span) || excused(span))
 }
 
 /// Which client span each span leads to, found once however many spans lie on one way.
@@ -47,16 +66,23 @@ struct Ways {
 
 impl Ways {
     fn new(clients: &[u64]) -> Self {
-        let mut ways = Self { clients: HashMap::new(), known: HashMap::new() };
+        let mut ways = Self {
+            clients: HashMap::new(),
+            known: HashMap::new(),
+        };
         for (index, client) in clients.iter().enumerate() {
             ways.clients.entry(*client).or_insert(index);
         }
         ways
     }
 
-    /// Index of the client span that the ancestors of `span` reach. A client span that has a parent among the clients (an attempt
-    /// below its request) counts itself: the nearest one is taken.
-    fn client_above(&mut self, span: &ServerSpan, by_id: &HashMap<u64, &ServerSpan>) -> Option<usize> {
+    /// Index of the client span that the ancestors of `span` reach. A client span that has a parent
+    /// among the clients (an attempt below its request) counts itself: the nearest one is taken.
+    fn client_above(
+        &mut self,
+        span: &ServerSpan,
+        by_id: &HashMap<u64, &ServerSpan>,
+    ) -> Option<usize> {
         let mut way = Vec::new();
         let mut next = span.parent_id;
         let found = loop {
@@ -72,7 +98,8 @@ impl Ways {
             way.push(id);
             next = by_id.get(&id).and_then(|span| span.parent_id);
         };
-        way.into_iter().for_each(|id| *self.known.entry(id).or_default() = found);
+        way.into_iter()
+            .for_each(|id| *self.known.entry(id).or_default() = found);
         found
     }
 }
@@ -84,7 +111,14 @@ pub(super) mod tests {
     use super::*;
 
     /// A span `id` below `parent` (0: none) from `start` to `end`.
-    pub(in crate::spans) fn span(id: u64, parent: u64, kind: SpanKind, name: &str, start: u64, end: u64) -> ServerSpan {
+    pub(in crate::spans) fn span(
+        id: u64,
+        parent: u64,
+        kind: SpanKind,
+        name: &str,
+        start: u64,
+        end: u64,
+    ) -> ServerSpan {
         ServerSpan {
             trace_id: 1,
             span_id: id,
@@ -176,12 +210,21 @@ pub(super) mod tests {
 
     #[test]
     fn a_ring_of_parents_ends() {
-        check(vec![span(2, 3, SpanKind::Server, SEARCH, 0, 1), span(3, 2, SpanKind::Server, SEARCH, 0, 1)], false);
+        check(
+            vec![
+                span(2, 3, SpanKind::Server, SEARCH, 0, 1),
+                span(3, 2, SpanKind::Server, SEARCH, 0, 1),
+            ],
+            false,
+        );
     }
 
     #[test]
     fn a_shared_trace_needs_the_root_of_each_request() {
-        let spans = vec![span(2, 1, SpanKind::Server, SEARCH, 10, 90), span(12, 11, SpanKind::Server, SEARCH, 110, 190)];
+        let spans = vec![
+            span(2, 1, SpanKind::Server, SEARCH, 10, 90),
+            span(12, 11, SpanKind::Server, SEARCH, 110, 190),
+        ];
         let trace = Trace { trace_id: 1, spans };
         assert!(is_whole_for(&trace, &[1, 11]));
         assert!(!is_whole_for(&trace, &[1, 11, 21]));

@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
-/// Why the local stack could not be started, looked at or stopped. Each text is one sentence that says what to do next.
+/// Why the local stack could not be started, looked at or stopped. Each text is one sentence that
+/// says what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StackError {
     /// The machine is none that Milvus 2.3.5 from PyPI runs on.
-    #[error("the local stack needs Linux on x86_64 and this is {0}; run deploy/compose with Docker, or point --uri at a Milvus elsewhere")]
+    #[error(
+        "the local stack needs Linux on x86_64 and this is {0}; run deploy/compose with Docker, \
+         or point --uri at a Milvus elsewhere"
+    )]
     Machine(String),
     /// A program that the stack needs is not installed.
     #[error("`{program}` was not found on PATH and is needed to {purpose}; {advice}")]
@@ -29,7 +33,8 @@ pub enum StackError {
         /// File with all output.
         log: PathBuf,
     },
-    /// Ports are taken by processes that are not of this stack; one part of the text for each holder.
+    /// Ports are taken by processes that are not of this stack; one part of the text for each
+    /// holder.
     #[error("{0}; stop what holds it, or run against what is there with --uri")]
     Ports(String),
     /// A process ended or did not get ready.
@@ -43,10 +48,14 @@ pub enum StackError {
         log: PathBuf,
     },
     /// The named Jaeger can't be run.
-    #[error("{0} is no Jaeger that can be run: {1}; name an all-in-one 1.x or a jaeger 2.x binary, or unset MILVUS_BENCH_JAEGER")]
+    #[error(
+        "{0} is no Jaeger that can be run: {1}; name an all-in-one 1.x or a jaeger 2.x binary, or \
+         unset MILVUS_BENCH_JAEGER"
+    )]
     Jaeger(PathBuf, String),
     /// The state file is not one that this program wrote.
-    #[error("{} is damaged ({reason}), so which processes belong to the stack is unknown; end milvus and jaeger yourself and delete the file", path.display())]
+    #[error("{} is damaged ({reason}), so which processes belong to the stack is unknown; end \
+             milvus and jaeger yourself and delete the file", path.display())]
     State {
         /// The state file.
         path: PathBuf,
@@ -54,7 +63,8 @@ pub enum StackError {
         reason: String,
     },
     /// Another milvus-bench starts or stops the same stack or installs into the same cache.
-    #[error("another milvus-bench is at work on {} and was not done after {seconds} s; wait for it, then try again", path.display())]
+    #[error("another milvus-bench is at work on {} and was not done after {seconds} s; wait for \
+             it, then try again", path.display())]
     Locked {
         /// The locked file.
         path: PathBuf,
@@ -62,7 +72,10 @@ pub enum StackError {
         seconds: u64,
     },
     /// A process of the stack outlived SIGKILL.
-    #[error("{0} did not end within {1} s of SIGKILL; look at it with ps, then run `milvus-bench stack down` again")]
+    #[error(
+        "{0} did not end within {1} s of SIGKILL; look at it with ps, then run `milvus-bench \
+         stack down` again"
+    )]
     Unkillable(String, u64),
     /// A file or folder could not be read or written.
     #[error("cannot {action} {}: {reason}", path.display())]
@@ -78,8 +91,15 @@ pub enum StackError {
 
 impl StackError {
     /// `map_err` adapter of file operations.
-    pub(super) fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    pub(super) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
-        move |error| StackError::File { action, path, reason: error.to_string() }
+        move |error| StackError::File {
+            action,
+            path,
+            reason: error.to_string(),
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Is a started process ready? Plain HTTP and TCP on this machine; no proxy of the environment has a say in it.
+//! Is a started process ready? Plain HTTP and TCP on this machine; no proxy of the environment has
+//! a say in it.
 
 use std::time::Duration;
 
@@ -32,7 +33,10 @@ impl Health {
     /// Asks once.
     pub(super) async fn answers(&self) -> bool {
         for port in &self.open {
-            if !matches!(timeout(ANSWER, TcpStream::connect(("127.0.0.1", *port))).await, Ok(Ok(_))) {
+            if !matches!(
+                timeout(ANSWER, TcpStream::connect(("127.0.0.1", *port))).await,
+                Ok(Ok(_))
+            ) {
                 return false;
             }
         }
@@ -46,7 +50,11 @@ impl Health {
     ///
     /// # Errors
     /// The process ended, or did not get ready within `longest`; with the last words of its log.
-    pub(super) async fn wait(&self, process: &Process, longest: Duration) -> Result<(), StackError> {
+    pub(super) async fn wait(
+        &self,
+        process: &Process,
+        longest: Duration,
+    ) -> Result<(), StackError> {
         let deadline = Instant::now() + longest;
         loop {
             let alive = process.alive();
@@ -56,24 +64,36 @@ impl Health {
             let reason = match alive {
                 false => "ended while it was starting".to_owned(),
                 true if Instant::now() >= deadline => {
-                    format!("did not answer at 127.0.0.1:{}{} within {} s", self.port, self.path, longest.as_secs())
+                    format!(
+                        "did not answer at 127.0.0.1:{}{} within {} s",
+                        self.port,
+                        self.path,
+                        longest.as_secs()
+                    )
                 }
                 true => {
                     sleep(Duration::from_millis(50)).await;
                     continue;
                 }
             };
-            let reason = last_words(&process.log).map_or_else(|| reason.clone(), |words| format!("{reason} ({words})"));
-            return Err(StackError::Start { name: process.name.clone(), reason, log: process.log.clone() });
+            let reason = last_words(&process.log)
+                .map_or_else(|| reason.clone(), |words| format!("{reason} ({words})"));
+            return Err(StackError::Start {
+                name: process.name.clone(),
+                reason,
+                log: process.log.clone(),
+            });
         }
     }
 }
 
-/// HTTP/1.0, so that the server closes the connection after its answer. A client library would bring the proxies of the
-/// environment with it.
+/// HTTP/1.0, so that the server closes the connection after its answer. A client library would
+/// bring the proxies of the environment with it.
 async fn get(port: u16, path: &str) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
-    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n").as_bytes()).await?;
+    stream
+        .write_all(format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n").as_bytes())
+        .await?;
     let mut answer = Vec::new();
     stream.take(ANSWER_BYTES).read_to_end(&mut answer).await?;
     Ok(answer)
@@ -82,8 +102,13 @@ async fn get(port: u16, path: &str) -> std::io::Result<Vec<u8>> {
 fn is_ok(answer: &[u8], word: &str) -> bool {
     let text = String::from_utf8_lossy(answer);
     let mut status = text.lines().next().unwrap_or_default().split(' ');
-    let http = status.next().is_some_and(|version| version.starts_with("HTTP/1."));
-    http && status.next() == Some("200") && text.split_once("\r\n\r\n").is_some_and(|(_, body)| body.contains(word))
+    let http = status
+        .next()
+        .is_some_and(|version| version.starts_with("HTTP/1."));
+    http && status.next() == Some("200")
+        && text
+            .split_once("\r\n\r\n")
+            .is_some_and(|(_, body)| body.contains(word))
 }
 
 #[cfg(test)]
@@ -94,7 +119,10 @@ mod tests {
     fn only_200_with_the_word_is_ok() {
         assert!(is_ok(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nOK", "OK"));
         assert!(is_ok(b"HTTP/1.0 200 OK\r\n\r\n", ""));
-        assert!(!is_ok(b"HTTP/1.1 200 OK\r\n\r\ncomponent proxy not healthy", "OK"), "the word must stand in the body");
+        assert!(
+            !is_ok(b"HTTP/1.1 200 OK\r\n\r\ncomponent proxy not healthy", "OK"),
+            "the word must stand in the body"
+        );
         assert!(!is_ok(b"HTTP/1.1 503 Service Unavailable\r\n\r\nOK", "OK"));
         assert!(!is_ok(b"", ""));
         assert!(!is_ok(b"\xff\xfe 200", ""));
@@ -103,8 +131,17 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_listening_is_no_answer() {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let health = Health { port, path: "/".to_owned(), word: "", open: Vec::new() };
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let health = Health {
+            port,
+            path: "/".to_owned(),
+            word: "",
+            open: Vec::new(),
+        };
         assert!(!health.answers().await);
     }
 }

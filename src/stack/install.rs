@@ -1,4 +1,5 @@
-//! Finds or installs the servers: Milvus from PyPI into a virtual environment of its own, Jaeger by `go install`.
+//! Finds or installs the servers: Milvus from PyPI into a virtual environment of its own, Jaeger by
+//! `go install`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
@@ -13,14 +14,17 @@ use super::process::last_words;
 use super::state::{Lock, create_folder, delete_folder};
 use super::{StackError, jaeger, milvus};
 
-/// Versions of Jaeger to try in this order; their APIs are equal. Some module proxies refuse the first.
+/// Versions of Jaeger to try in this order; their APIs are equal. Some module proxies refuse the
+/// first.
 const JAEGER_VERSIONS: [&str; 2] = ["1.46.0", "1.45.0"];
 
-/// Written into the environment's folder after everything else: an installation that broke off has none.
+/// Written into the environment's folder after everything else: an installation that broke off has
+/// none.
 const COMPLETE: &str = "complete";
 
-/// Unpacks the binary, its libraries and the configuration by the package's own code, with its version pinned. Only ports
-/// and folders in the written milvus.yaml depend on this machine, and those are all set again at each start.
+/// Unpacks the binary, its libraries and the configuration by the package's own code, with its
+/// version pinned. Only ports and folders in the written milvus.yaml depend on this machine, and
+/// those are all set again at each start.
 const UNPACK: &str = "import milvus, sys
 server = milvus.MilvusServer()
 server.set_base_dir(sys.argv[1])
@@ -52,11 +56,14 @@ impl std::fmt::Debug for ProgressRef<'_> {
 }
 
 impl Installer<'_> {
-    /// One installation at a time in this cache; waits for another one, which is about to install the same.
+    /// One installation at a time in this cache; waits for another one, which is about to install
+    /// the same.
     pub(super) async fn lock(&self) -> Result<Lock, StackError> {
         create_folder(self.cache)?;
-        Lock::take(&self.cache.join("install.lock"), 20 * MINUTE, || (self.progress.0)("waiting for another installation (at most 20 min)"))
-            .await
+        Lock::take(&self.cache.join("install.lock"), 20 * MINUTE, || {
+            (self.progress.0)("waiting for another installation (at most 20 min)")
+        })
+        .await
     }
 
     /// Milvus, installed if it is not yet.
@@ -73,7 +80,8 @@ impl Installer<'_> {
         let python = self.find("python3").ok_or(StackError::Missing {
             program: "python3",
             purpose: "install Milvus from PyPI",
-            advice: "install Python 3 with its venv module (Debian, Ubuntu: `apt-get install python3-venv`)",
+            advice: "install Python 3 with its venv module (Debian, Ubuntu: `apt-get install \
+                     python3-venv`)",
         })?;
         delete_folder(&folder)?;
         create_folder(&folder)?;
@@ -92,9 +100,22 @@ impl Installer<'_> {
         let log = self.log("install-milvus.log")?;
         let mut command = Command::new(python);
         command.args(["-m", "venv"]).arg(&venv);
-        run("creating a virtual environment with python3 -m venv", command, &log, 3 * MINUTE).await?;
+        run(
+            "creating a virtual environment with python3 -m venv",
+            command,
+            &log,
+            3 * MINUTE,
+        )
+        .await?;
         let mut command = Command::new(venv.join("bin/python"));
-        command.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--only-binary=:all:"]);
+        command.args([
+            "-m",
+            "pip",
+            "install",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--only-binary=:all:",
+        ]);
         command.args([&format!("milvus=={}", milvus::VERSION), "setuptools<70"]);
         run("installing milvus by pip", command, &log, 15 * MINUTE).await?;
         (self.progress.0)("unpacking Milvus (250 MB; at most 5 min)");
@@ -124,7 +145,10 @@ impl Installer<'_> {
             _ => self.install_jaeger(&folder).await?,
         };
         // A binary of `go install` does not know its version.
-        Ok(jaeger::Installed { version: format!("{version} (go install)"), ..jaeger::Installed::probe(&binary).await? })
+        Ok(jaeger::Installed {
+            version: format!("{version} (go install)"),
+            ..jaeger::Installed::probe(&binary).await?
+        })
     }
 
     async fn install_jaeger(&self, folder: &Path) -> Result<String, StackError> {
@@ -138,8 +162,16 @@ impl Installer<'_> {
         let log = self.log("install-jaeger.log")?;
         let mut outcome = Ok(());
         for version in JAEGER_VERSIONS {
-            (self.progress.0)(&format!("building Jaeger {version} by `go install` (once, about a minute; at most 20 min)"));
-            outcome = run(&format!("go install of Jaeger {version}"), go_install(&go, version, folder), &log, 20 * MINUTE).await;
+            (self.progress.0)(&format!(
+                "building Jaeger {version} by `go install` (once, about a minute; at most 20 min)"
+            ));
+            outcome = run(
+                &format!("go install of Jaeger {version}"),
+                go_install(&go, version, folder),
+                &log,
+                20 * MINUTE,
+            )
+            .await;
             if outcome.is_ok() {
                 mark_complete(folder, version)?;
                 return Ok(version.to_owned());
@@ -162,16 +194,31 @@ impl Installer<'_> {
 }
 
 fn find(program: &str, search: &OsStr) -> Option<PathBuf> {
-    let runs = |path: &PathBuf| path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
-    std::env::split_paths(search).filter(|folder| folder.is_absolute()).map(|folder| folder.join(program)).find(runs)
+    let runs = |path: &PathBuf| {
+        path.metadata()
+            .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    std::env::split_paths(search)
+        .filter(|folder| folder.is_absolute())
+        .map(|folder| folder.join(program))
+        .find(runs)
 }
 
 fn go_install(go: &Path, version: &str, folder: &Path) -> Command {
     let mut command = Command::new(go);
-    command.arg("install").arg(format!("github.com/jaegertracing/jaeger/cmd/all-in-one@v{version}"));
-    command.env("GOBIN", folder).env("CGO_ENABLED", "0").current_dir(folder);
+    command.arg("install").arg(format!(
+        "github.com/jaegertracing/jaeger/cmd/all-in-one@v{version}"
+    ));
+    command
+        .env("GOBIN", folder)
+        .env("CGO_ENABLED", "0")
+        .current_dir(folder);
     // Settings that belong to a user's own project: a cross build, a vendor folder, a workspace.
-    command.env_remove("GOOS").env_remove("GOARCH").env("GOFLAGS", "-mod=mod").env("GOWORK", "off");
+    command
+        .env_remove("GOOS")
+        .env_remove("GOARCH")
+        .env("GOFLAGS", "-mod=mod")
+        .env("GOWORK", "off");
     command
 }
 
@@ -180,21 +227,60 @@ fn mark_complete(folder: &Path, version: &str) -> Result<(), StackError> {
     std::fs::write(&marker, version).map_err(StackError::file("write", &marker))
 }
 
-/// Runs one step with its output in `log`. Proxies, mirrors and certificates come from the user's environment.
-async fn run(step: &str, mut command: Command, log: &Path, longest: Duration) -> Result<(), StackError> {
-    let failed = |reason: String| StackError::Install { step: step.to_owned(), reason, log: log.to_owned() };
-    let open = || std::fs::OpenOptions::new().append(true).open(log).map_err(StackError::file("write", log));
-    command.stdin(Stdio::null()).stdout(open()?).stderr(open()?).kill_on_drop(true);
-    // These would turn the installation into another folder than the one that was asked for, or load other code.
-    for name in ["PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"] {
+/// Runs one step with its output in `log`. Proxies, mirrors and certificates come from the user's
+/// environment.
+async fn run(
+    step: &str,
+    mut command: Command,
+    log: &Path,
+    longest: Duration,
+) -> Result<(), StackError> {
+    let failed = |reason: String| StackError::Install {
+        step: step.to_owned(),
+        reason,
+        log: log.to_owned(),
+    };
+    let open = || {
+        std::fs::OpenOptions::new()
+            .append(true)
+            .open(log)
+            .map_err(StackError::file("write", log))
+    };
+    command
+        .stdin(Stdio::null())
+        .stdout(open()?)
+        .stderr(open()?)
+        .kill_on_drop(true);
+    // These would turn the installation into another folder than the one that was asked for, or
+    // load other code.
+    for name in [
+        "PIP_USER",
+        "PIP_TARGET",
+        "PIP_PREFIX",
+        "PIP_REQUIRE_VIRTUALENV",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "VIRTUAL_ENV",
+    ] {
         command.env_remove(name);
     }
     let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
     let status = match timeout(longest, child.wait()).await {
         Ok(status) => status.map_err(|error| failed(error.to_string()))?,
-        Err(_) => return Err(failed(format!("it was not done after {} s", longest.as_secs()))),
+        Err(_) => {
+            return Err(failed(format!(
+                "it was not done after {} s",
+                longest.as_secs()
+            )));
+        }
     };
-    if status.success() { Ok(()) } else { Err(failed(last_words(log).unwrap_or_else(|| status.to_string()))) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(failed(
+            last_words(log).unwrap_or_else(|| status.to_string()),
+        ))
+    }
 }
 
 #[cfg(test)]
@@ -203,7 +289,11 @@ mod tests {
     use super::*;
 
     fn installer<'a>(cache: &'a Path, search: &Path, progress: &'a dyn Fn(&str)) -> Installer<'a> {
-        Installer { cache, search: search.into(), progress: ProgressRef(progress) }
+        Installer {
+            cache,
+            search: search.into(),
+            progress: ProgressRef(progress),
+        }
     }
 
     fn seen(error: StackError) -> String {
@@ -215,17 +305,42 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let installer = installer(folder.path(), Path::new(""), &|_| ());
         let text = seen(installer.milvus().await.unwrap_err());
-        assert!(text.starts_with("`python3` was not found on PATH and is needed to install Milvus from PyPI; install Python 3"), "{text}");
+        assert!(
+            text.starts_with(
+                "`python3` was not found on PATH and is needed to install Milvus from PyPI; \
+                 install Python 3"
+            ),
+            "{text}"
+        );
         let text = seen(installer.jaeger().await.unwrap_err());
-        assert!(text.starts_with("`go` was not found on PATH and is needed to build Jaeger; install Go"), "{text}");
+        assert!(
+            text.starts_with(
+                "`go` was not found on PATH and is needed to build Jaeger; install Go"
+            ),
+            "{text}"
+        );
     }
 
     #[tokio::test]
     async fn a_failed_step_is_told_with_its_last_words_and_its_log() {
         let folder = tempfile::tempdir().unwrap();
-        script(folder.path(), "python3", "echo 'Error: no module named venv' >&2; echo; exit 3");
-        let text = seen(installer(folder.path(), folder.path(), &|_| ()).milvus().await.unwrap_err());
-        assert!(text.contains("python3 -m venv failed: Error: no module named venv; the whole output is in"), "{text}");
+        script(
+            folder.path(),
+            "python3",
+            "echo 'Error: no module named venv' >&2; echo; exit 3",
+        );
+        let text = seen(
+            installer(folder.path(), folder.path(), &|_| ())
+                .milvus()
+                .await
+                .unwrap_err(),
+        );
+        assert!(
+            text.contains(
+                "python3 -m venv failed: Error: no module named venv; the whole output is in"
+            ),
+            "{text}"
+        );
         assert!(text.contains("install-milvus.log"), "{text}");
     }
 
@@ -237,7 +352,12 @@ mkdir -p "$3/bin" && printf '#!/bin/sh\n[ "$1" = -m ] && exit 0\nmkdir -p "$3/bi
     async fn milvus_is_installed_once_and_again_when_broken_off() {
         let folder = tempfile::tempdir().unwrap();
         script(folder.path(), "python3", PYTHON);
-        let runs = || std::fs::read_to_string(folder.path().join("runs")).unwrap_or_default().lines().count();
+        let runs = || {
+            std::fs::read_to_string(folder.path().join("runs"))
+                .unwrap_or_default()
+                .lines()
+                .count()
+        };
         let installer = installer(folder.path(), folder.path(), &|_| ());
         let installed = installer.milvus().await.unwrap();
         assert!(installed.binary.exists());
@@ -259,9 +379,19 @@ printf '#!/bin/sh\necho " --collector.otlp.grpc.host-port x --query.grpc-server.
         let told = std::cell::RefCell::new(Vec::new());
         let progress = |line: &str| told.borrow_mut().push(line.to_owned());
         let installer = installer(folder.path(), folder.path(), &progress);
-        assert_eq!(installer.jaeger().await.unwrap().version, "1.45.0 (go install)");
-        assert_eq!(installer.jaeger().await.unwrap().version, "1.45.0 (go install)");
-        assert_eq!(told.borrow().len(), 2, "the second time nothing is built: {told:?}");
+        assert_eq!(
+            installer.jaeger().await.unwrap().version,
+            "1.45.0 (go install)"
+        );
+        assert_eq!(
+            installer.jaeger().await.unwrap().version,
+            "1.45.0 (go install)"
+        );
+        assert_eq!(
+            told.borrow().len(),
+            2,
+            "the second time nothing is built: {told:?}"
+        );
     }
 
     #[tokio::test]
@@ -280,7 +410,10 @@ printf '#!/bin/sh\necho " --collector.otlp.grpc.host-port x --query.grpc-server.
 
     #[test]
     fn programs_are_found_in_absolute_folders_only() {
-        assert_eq!(find("sh", OsStr::new("/nowhere:/bin")), Some("/bin/sh".into()));
+        assert_eq!(
+            find("sh", OsStr::new("/nowhere:/bin")),
+            Some("/bin/sh".into())
+        );
         assert_eq!(find("sh", OsStr::new("")), None);
         assert_eq!(find("passwd", OsStr::new("/etc")), None, "not executable");
     }

@@ -1,9 +1,10 @@
 //! Milvus 2.3.5 as a process: its settings.
 //!
-//! The binary of the PyPI package is started directly, not through the package's `milvus-server`: that wrapper unpacks
-//! 250 MB at each new data folder, silently takes the next free metrics port when its own is busy, can't move the embedded
-//! etcd, and leaves its child behind when it is killed. Everything that it would write into milvus.yaml is set by
-//! environment variables, which win over the file.
+//! The binary of the PyPI package is started directly, not through the package's `milvus-server`:
+//! that wrapper unpacks 250 MB at each new data folder, silently takes the next free metrics port
+//! when its own is busy, can't move the embedded etcd, and leaves its child behind when it is
+//! killed. Everything that it would write into milvus.yaml is set by environment variables, which
+//! win over the file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ use super::{Ports, StackError};
 pub(super) const VERSION: &str = "2.3.5";
 
 /// What there is to say about every stack.
-pub(super) const EXPOSED: &str =
-    "this Milvus listens on all interfaces without a password, and no option of it prevents that: use it on a trusted network only";
+pub(super) const EXPOSED: &str = "this Milvus listens on all interfaces without a password, and \
+                                  no option of it prevents that: use it on a trusted network only";
 
 /// An installed Milvus.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,12 +35,19 @@ fn data(folder: &Path) -> PathBuf {
     folder.join("data")
 }
 
-/// Writes the file that moves the embedded etcd (no setting of Milvus does) and returns what to start.
-pub(super) fn program(installed: &Installed, folder: &Path, ports: &Ports, otlp: &str) -> Result<Program, StackError> {
+/// Writes the file that moves the embedded etcd (no setting of Milvus does) and returns what to
+/// start.
+pub(super) fn program(
+    installed: &Installed,
+    folder: &Path,
+    ports: &Ports,
+    otlp: &str,
+) -> Result<Program, StackError> {
     let data = data(folder);
     super::state::create_folder(&data)?;
     let etcd = data.join("etcd.yaml");
-    std::fs::write(&etcd, etcd_file(&data.join("etcd"), ports)).map_err(StackError::file("write", &etcd))?;
+    std::fs::write(&etcd, etcd_file(&data.join("etcd"), ports))
+        .map_err(StackError::file("write", &etcd))?;
     Ok(Program {
         name: "Milvus",
         path: installed.binary.clone(),
@@ -49,20 +57,29 @@ pub(super) fn program(installed: &Installed, folder: &Path, ports: &Ports, otlp:
         log: folder.join("logs/milvus.log"),
         address: format!("127.0.0.1:{}", ports.milvus),
         memory_kib: None,
-        // SIGTERM and SIGINT lead to an abort with a dump of all goroutines, after up to half a minute. Its data are thrown
-        // away with it: this version does not start again on the data folder of a killed one.
+        // SIGTERM and SIGINT lead to an abort with a dump of all goroutines, after up to half a
+        // minute. Its data are thrown away with it: this version does not start again on the data
+        // folder of a killed one.
         ends_in_order: false,
     })
 }
 
 /// When Milvus is ready: all its components report health, and clients can connect.
 pub(super) fn health(ports: &Ports) -> Health {
-    Health { port: ports.milvus_metrics, path: "/healthz".to_owned(), word: "OK", open: vec![ports.milvus] }
+    Health {
+        port: ports.milvus_metrics,
+        path: "/healthz".to_owned(),
+        word: "OK",
+        open: vec![ports.milvus],
+    }
 }
 
 /// JSON is YAML, and quotes any path.
 fn etcd_file(data: &Path, ports: &Ports) -> String {
-    let (client, peer) = (format!("http://127.0.0.1:{}", ports.etcd_client), format!("http://127.0.0.1:{}", ports.etcd_peer));
+    let (client, peer) = (
+        format!("http://127.0.0.1:{}", ports.etcd_client),
+        format!("http://127.0.0.1:{}", ports.etcd_peer),
+    );
     serde_json::json!({
         "name": "default",
         "data-dir": data,
@@ -75,7 +92,12 @@ fn etcd_file(data: &Path, ports: &Ports) -> String {
     .to_string()
 }
 
-fn environment(installed: &Installed, folder: &Path, ports: &Ports, otlp: &str) -> BTreeMap<String, String> {
+fn environment(
+    installed: &Installed,
+    folder: &Path,
+    ports: &Ports,
+    otlp: &str,
+) -> BTreeMap<String, String> {
     let data = data(folder);
     let path = |path: PathBuf| path.display().to_string();
     let mut set: BTreeMap<String, String> = BTreeMap::new();
@@ -103,8 +125,18 @@ fn environment(installed: &Installed, folder: &Path, ports: &Ports, otlp: &str) 
     put("INDEXNODE_PORT", ports.index_node.to_string());
     put("DATACOORD_PORT", ports.data_coord.to_string());
     put("DATANODE_PORT", ports.data_node.to_string());
-    // Without these each component registers the machine's first outside address and may find itself unreachable.
-    for role in ["ROOTCOORD", "PROXY", "QUERYCOORD", "QUERYNODE", "INDEXNODE", "DATACOORD", "DATANODE", "INDEXCOORD"] {
+    // Without these each component registers the machine's first outside address and may find
+    // itself unreachable.
+    for role in [
+        "ROOTCOORD",
+        "PROXY",
+        "QUERYCOORD",
+        "QUERYNODE",
+        "INDEXNODE",
+        "DATACOORD",
+        "DATANODE",
+        "INDEXCOORD",
+    ] {
         put(&format!("{role}_IP"), "127.0.0.1".to_owned());
     }
     put("TRACE_EXPORTER", "otlp".to_owned());
@@ -121,8 +153,13 @@ mod tests {
 
     #[test]
     fn etcd_is_moved_with_all_its_addresses() {
-        let ports = Ports { etcd_client: 1, etcd_peer: 2, ..Ports::default() };
-        let file: serde_json::Value = serde_json::from_str(&etcd_file(Path::new("/a \"b"), &ports)).unwrap();
+        let ports = Ports {
+            etcd_client: 1,
+            etcd_peer: 2,
+            ..Ports::default()
+        };
+        let file: serde_json::Value =
+            serde_json::from_str(&etcd_file(Path::new("/a \"b"), &ports)).unwrap();
         assert_eq!(file["data-dir"], "/a \"b");
         assert_eq!(file["listen-client-urls"], "http://127.0.0.1:1");
         assert_eq!(file["initial-cluster"], "default=http://127.0.0.1:2");
@@ -130,11 +167,29 @@ mod tests {
 
     #[test]
     fn every_port_of_milvus_is_set() {
-        let installed = Installed { binary: "/b/milvus".into(), libraries: "/b".into(), configs: "/c".into() };
-        let set = environment(&installed, Path::new("/f"), &Ports::default(), "127.0.0.1:4317");
-        for need in Ports::default().of_milvus().iter().filter(|need| need.port != 2380) {
+        let installed = Installed {
+            binary: "/b/milvus".into(),
+            libraries: "/b".into(),
+            configs: "/c".into(),
+        };
+        let set = environment(
+            &installed,
+            Path::new("/f"),
+            &Ports::default(),
+            "127.0.0.1:4317",
+        );
+        for need in Ports::default()
+            .of_milvus()
+            .iter()
+            .filter(|need| need.port != 2380)
+        {
             let port = need.port.to_string();
-            assert!(set.values().any(|value| *value == port || value.ends_with(&format!(":{port}"))), "{} is not set", need.what);
+            assert!(
+                set.values()
+                    .any(|value| *value == port || value.ends_with(&format!(":{port}"))),
+                "{} is not set",
+                need.what
+            );
         }
         assert_eq!(set["TRACE_OTLP_ENDPOINT"], "127.0.0.1:4317");
         assert_eq!(set["TRACE_SAMPLEFRACTION"], "0");

@@ -1,16 +1,18 @@
-//! A real Milvus 2.3.5 and a real Jaeger as processes of this machine, without Docker: found or installed, started,
-//! looked at, stopped.
+//! A real Milvus 2.3.5 and a real Jaeger as processes of this machine, without Docker: found or
+//! installed, started, looked at, stopped.
 //!
 //! # What is left to others
 //!
-//! [`up`] waits for health pages and open ports. That spans make the whole way (a traced probe search came back from
-//! Jaeger with a span of the engine) can only be seen with a client: the caller checks it, because this module imports no
-//! sibling. With [`Stack::jaeger_grpc`] None the caller itself is the receiver of spans at [`Stack::otlp`].
+//! [`up`] waits for health pages and open ports. That spans make the whole way (a traced probe
+//! search came back from Jaeger with a span of the engine) can only be seen with a client: the
+//! caller checks it, because this module imports no sibling. With [`Stack::jaeger_grpc`] None the
+//! caller itself is the receiver of spans at [`Stack::otlp`].
 //!
 //! # Order of writing
 //!
-//! The state file names a process before that process becomes a server (see `process::Gate`), so whatever happens to
-//! this program, [`down`] finds all it started. Pid, boot and start time are compared before any signal.
+//! The state file names a process before that process becomes a server (see `process::Gate`), so
+//! whatever happens to this program, [`down`] finds all it started. Pid, boot and start time are
+//! compared before any signal.
 
 mod error;
 mod health;
@@ -49,8 +51,9 @@ pub struct StackOptions {
 /// Which Jaeger belongs to the stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JaegerChoice {
-    /// `jaeger-all-in-one` or `jaeger` on PATH, else one built by `go install`. Where neither can be had Milvus is started
-    /// without and [`Stack::remarks`] says so; its spans go to [`Ports::otlp_grpc`] on 127.0.0.1.
+    /// `jaeger-all-in-one` or `jaeger` on PATH, else one built by `go install`. Where neither can
+    /// be had Milvus is started without and [`Stack::remarks`] says so; its spans go to
+    /// [`Ports::otlp_grpc`] on 127.0.0.1.
     Auto,
     /// This binary: all-in-one 1.35 or newer, or 2.x.
     Binary(PathBuf),
@@ -62,14 +65,19 @@ pub enum JaegerChoice {
 }
 
 impl StackOptions {
-    /// The stack of this user on the usual ports. `MILVUS_BENCH_CACHE` names another cache folder, `MILVUS_BENCH_JAEGER` a
-    /// Jaeger binary.
+    /// The stack of this user on the usual ports. `MILVUS_BENCH_CACHE` names another cache folder,
+    /// `MILVUS_BENCH_JAEGER` a Jaeger binary.
     ///
     /// # Errors
     /// The user has no cache folder (no home).
     pub fn default_ports() -> Result<Self, StackError> {
-        let named = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let cache = named("MILVUS_BENCH_CACHE").or_else(|| dirs::cache_dir().map(|folder| folder.join("milvus-bench")));
+        let named = |name: &str| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
+        let cache = named("MILVUS_BENCH_CACHE")
+            .or_else(|| dirs::cache_dir().map(|folder| folder.join("milvus-bench")));
         let cache = cache.ok_or_else(|| StackError::File {
             action: "find",
             path: "~/.cache".into(),
@@ -77,7 +85,12 @@ impl StackOptions {
         })?;
         let cache = std::path::absolute(&cache).map_err(StackError::file("find", &cache))?;
         let jaeger = named("MILVUS_BENCH_JAEGER").map_or(JaegerChoice::Auto, JaegerChoice::Binary);
-        Ok(Self { ports: Ports::default(), folder: cache.join("stack"), cache, jaeger })
+        Ok(Self {
+            ports: Ports::default(),
+            folder: cache.join("stack"),
+            cache,
+            jaeger,
+        })
     }
 
     /// A stack of its own in `folder` on free ports, beside whatever runs; the cache is shared.
@@ -86,7 +99,11 @@ impl StackOptions {
     /// As [`Self::default_ports`], or no port is free.
     pub fn free_ports(folder: &Path) -> Result<Self, StackError> {
         let folder = std::path::absolute(folder).map_err(StackError::file("find", folder))?;
-        Ok(Self { ports: Ports::free()?, folder, ..Self::default_ports()? })
+        Ok(Self {
+            ports: Ports::free()?,
+            folder,
+            ..Self::default_ports()?
+        })
     }
 }
 
@@ -95,13 +112,15 @@ impl StackOptions {
 pub struct Stack {
     /// `http://127.0.0.1:19530`.
     pub milvus_uri: String,
-    /// Jaeger's query API by gRPC, `http://127.0.0.1:16685`; None: no Jaeger, milvus-bench receives the spans itself.
+    /// Jaeger's query API by gRPC, `http://127.0.0.1:16685`; None: no Jaeger, milvus-bench receives
+    /// the spans itself.
     pub jaeger_grpc: Option<String>,
     /// Jaeger's query API by HTTP.
     pub jaeger_http: Option<String>,
     /// Jaeger's health and counters.
     pub jaeger_admin: Option<String>,
-    /// Where spans are sent by OTLP over gRPC, `http://127.0.0.1:4317`: Milvus does, the client should.
+    /// Where spans are sent by OTLP over gRPC, `http://127.0.0.1:4317`: Milvus does, the client
+    /// should.
     pub otlp: String,
     /// Names and versions, e.g. `milvus`: `2.3.5`.
     pub versions: BTreeMap<String, String>,
@@ -154,7 +173,8 @@ pub struct DownReport {
     pub gone: Vec<String>,
 }
 
-/// Ends the stack of a folder when dropped, whatever happens before; blocks for a few seconds at most.
+/// Ends the stack of a folder when dropped, whatever happens before; blocks for a few seconds at
+/// most.
 #[derive(Debug)]
 pub struct StackGuard {
     folder: Option<PathBuf>,
@@ -163,7 +183,9 @@ pub struct StackGuard {
 impl StackGuard {
     /// For the stack in `folder`, started or not yet.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: Some(folder.to_owned()) }
+        Self {
+            folder: Some(folder.to_owned()),
+        }
     }
 
     /// Lets the stack live on.
@@ -175,7 +197,8 @@ impl StackGuard {
 impl Drop for StackGuard {
     fn drop(&mut self) {
         let Some(folder) = &self.folder else { return };
-        // Nobody is left to be told of an error; the state file stays where something could not be ended.
+        // Nobody is left to be told of an error; the state file stays where something could not be
+        // ended.
         if let Ok(Some(state)) = state::read(folder) {
             let _ = clear(folder, &state);
         }
@@ -186,19 +209,23 @@ impl Drop for StackGuard {
 const UP_LOCK: Duration = Duration::from_secs(40 * 60);
 const DOWN_LOCK: Duration = Duration::from_secs(10);
 
-/// Starts the stack, or returns the one of this folder that already runs, whatever `options` say besides. What is left of
-/// a stack that does not answer is ended first. Each start has fresh data; the logs of the one before are kept.
+/// Starts the stack, or returns the one of this folder that already runs, whatever `options` say
+/// besides. What is left of a stack that does not answer is ended first. Each start has fresh data;
+/// the logs of the one before are kept.
 ///
 /// Dropping the future ends what it started.
 ///
 /// # Errors
-/// Something is missing, a port is taken, or a server did not get ready; then nothing is left running.
+/// Something is missing, a port is taken, or a server did not get ready; then nothing is left
+/// running.
 pub async fn up(options: &StackOptions, progress: &dyn Fn(&str)) -> Result<Stack, StackError> {
     check_machine(std::env::consts::OS, std::env::consts::ARCH)?;
     state::create_folder(&options.folder)?;
     let lock = options.folder.join("lock");
-    let _lock =
-        Lock::take(&lock, UP_LOCK, || progress("waiting for another milvus-bench that works on this stack (at most 40 min)")).await?;
+    let _lock = Lock::take(&lock, UP_LOCK, || {
+        progress("waiting for another milvus-bench that works on this stack (at most 40 min)")
+    })
+    .await?;
     if let Some(state) = state::read(&options.folder)? {
         if healthy(&state).await {
             return Ok(stack(&options.folder, &state, false));
@@ -207,16 +234,34 @@ pub async fn up(options: &StackOptions, progress: &dyn Fn(&str)) -> Result<Stack
         clear_blocking(&options.folder, state).await?;
     }
     // Before anything is installed, so that a mistake costs no minutes.
-    check_ports(options, !matches!(options.jaeger, JaegerChoice::Embedded { .. })).await?;
+    check_ports(
+        options,
+        !matches!(options.jaeger, JaegerChoice::Embedded { .. }),
+    )
+    .await?;
     let search = std::env::var_os("PATH").unwrap_or_default();
-    let servers = find_servers(options, Installer { cache: &options.cache, search, progress: ProgressRef(progress) }).await?;
+    let servers = find_servers(
+        options,
+        Installer {
+            cache: &options.cache,
+            search,
+            progress: ProgressRef(progress),
+        },
+    )
+    .await?;
     check_ports(options, servers.jaeger.is_some()).await?;
     start(options, &servers, progress).await
 }
 
 /// Looks at the stack of `folder`; starts and ends nothing.
 pub async fn status(folder: &Path) -> StackStatus {
-    let mut status = StackStatus { state_file: state::path(folder), stack: None, processes: Vec::new(), healthy: false, problem: None };
+    let mut status = StackStatus {
+        state_file: state::path(folder),
+        stack: None,
+        processes: Vec::new(),
+        healthy: false,
+        problem: None,
+    };
     match state::read(folder) {
         Ok(None) => {}
         Ok(Some(state)) => {
@@ -232,13 +277,19 @@ pub async fn status(folder: &Path) -> StackStatus {
 /// Ends the stack of `folder` and deletes its data; logs stay. Without a stack it does nothing.
 ///
 /// # Errors
-/// The state file is damaged, another milvus-bench works on this stack, or a process can't be ended.
+/// The state file is damaged, another milvus-bench works on this stack, or a process can't be
+/// ended.
 pub async fn down(folder: &Path, progress: &dyn Fn(&str)) -> Result<DownReport, StackError> {
     if !state::path(folder).exists() {
         return Ok(DownReport::default());
     }
-    let _lock = Lock::take(&folder.join("lock"), DOWN_LOCK, || progress("waiting for another milvus-bench (at most 10 s)")).await?;
-    let Some(state) = state::read(folder)? else { return Ok(DownReport::default()) };
+    let _lock = Lock::take(&folder.join("lock"), DOWN_LOCK, || {
+        progress("waiting for another milvus-bench (at most 10 s)")
+    })
+    .await?;
+    let Some(state) = state::read(folder)? else {
+        return Ok(DownReport::default());
+    };
     let mut report = DownReport::default();
     for process in &state.processes {
         let name = format!("{} ({})", process.name, process.pid);
@@ -254,11 +305,15 @@ pub async fn down(folder: &Path, progress: &dyn Fn(&str)) -> Result<DownReport, 
 }
 
 fn check_machine(os: &str, arch: &str) -> Result<(), StackError> {
-    if os == "linux" && arch == "x86_64" { Ok(()) } else { Err(StackError::Machine(format!("{os} on {arch}"))) }
+    if os == "linux" && arch == "x86_64" {
+        Ok(())
+    } else {
+        Err(StackError::Machine(format!("{os} on {arch}")))
+    }
 }
 
-/// How often a taken port is looked at again, and after which pause: an outgoing connection or a server that is just
-/// ending holds one for moments only.
+/// How often a taken port is looked at again, and after which pause: an outgoing connection or a
+/// server that is just ending holds one for moments only.
 const PORT_LOOKS: u32 = 20;
 const PORT_PAUSE: Duration = Duration::from_millis(25);
 
@@ -284,7 +339,10 @@ struct Servers {
     remarks: Vec<String>,
 }
 
-async fn find_servers(options: &StackOptions, installer: Installer<'_>) -> Result<Servers, StackError> {
+async fn find_servers(
+    options: &StackOptions,
+    installer: Installer<'_>,
+) -> Result<Servers, StackError> {
     let _lock = installer.lock().await?;
     let mut remarks = vec![milvus::EXPOSED.to_owned()];
     let jaeger = match &options.jaeger {
@@ -293,19 +351,30 @@ async fn find_servers(options: &StackOptions, installer: Installer<'_>) -> Resul
         JaegerChoice::Auto => match installer.jaeger().await {
             Ok(jaeger) => Some(jaeger),
             Err(why) => {
-                remarks.push(format!("milvus-bench receives the spans itself (source `embedded`), without Jaeger: {why}"));
+                remarks.push(format!(
+                    "milvus-bench receives the spans itself (source `embedded`), without Jaeger: \
+                     {why}"
+                ));
                 None
             }
         },
     };
-    Ok(Servers { milvus: installer.milvus().await?, jaeger, remarks })
+    Ok(Servers {
+        milvus: installer.milvus().await?,
+        jaeger,
+        remarks,
+    })
 }
 
 /// Longest waits for a process to get ready: a hundred times what an idle machine needs.
 const JAEGER_READY: Duration = Duration::from_secs(60);
 const MILVUS_READY: Duration = Duration::from_secs(240);
 
-async fn start(options: &StackOptions, servers: &Servers, progress: &dyn Fn(&str)) -> Result<Stack, StackError> {
+async fn start(
+    options: &StackOptions,
+    servers: &Servers,
+    progress: &dyn Fn(&str),
+) -> Result<Stack, StackError> {
     let (folder, ports) = (&options.folder, &options.ports);
     fresh_folders(folder)?;
     let otlp = match &options.jaeger {
@@ -314,20 +383,46 @@ async fn start(options: &StackOptions, servers: &Servers, progress: &dyn Fn(&str
     };
     let mut state = State::new(ports.clone(), otlp);
     state.remarks.clone_from(&servers.remarks);
-    state.versions.insert("milvus".to_owned(), milvus::VERSION.to_owned());
+    state
+        .versions
+        .insert("milvus".to_owned(), milvus::VERSION.to_owned());
     let guard = StackGuard::new(folder);
     // Jaeger first: Milvus loses the spans that it can't send.
     if let Some(jaeger) = &servers.jaeger {
         jaeger.health_path().clone_into(&mut state.health_path);
         state.jaeger = true;
-        state.versions.insert("jaeger".to_owned(), jaeger.version.clone());
-        progress(&format!("starting Jaeger {} (at most {} s)", jaeger.version, JAEGER_READY.as_secs()));
+        state
+            .versions
+            .insert("jaeger".to_owned(), jaeger.version.clone());
+        progress(&format!(
+            "starting Jaeger {} (at most {} s)",
+            jaeger.version,
+            JAEGER_READY.as_secs()
+        ));
         let health = jaeger::health(ports, &state.health_path);
-        launch(folder, &jaeger.program(folder, ports)?, &mut state, &health, JAEGER_READY).await?;
+        launch(
+            folder,
+            &jaeger.program(folder, ports)?,
+            &mut state,
+            &health,
+            JAEGER_READY,
+        )
+        .await?;
     }
-    progress(&format!("starting Milvus {} (at most {} s)", milvus::VERSION, MILVUS_READY.as_secs()));
+    progress(&format!(
+        "starting Milvus {} (at most {} s)",
+        milvus::VERSION,
+        MILVUS_READY.as_secs()
+    ));
     let program = milvus::program(&servers.milvus, folder, ports, &state.otlp)?;
-    launch(folder, &program, &mut state, &milvus::health(ports), MILVUS_READY).await?;
+    launch(
+        folder,
+        &program,
+        &mut state,
+        &milvus::health(ports),
+        MILVUS_READY,
+    )
+    .await?;
     state.ready = true;
     state::write(folder, &state)?;
     guard.keep();
@@ -335,7 +430,13 @@ async fn start(options: &StackOptions, servers: &Servers, progress: &dyn Fn(&str
 }
 
 /// Records, then starts, then waits.
-async fn launch(folder: &Path, program: &Program, state: &mut State, health: &Health, longest: Duration) -> Result<(), StackError> {
+async fn launch(
+    folder: &Path,
+    program: &Program,
+    state: &mut State,
+    health: &Health,
+    longest: Duration,
+) -> Result<(), StackError> {
     let gate = Gate::start(program, &mark(folder))?;
     let process = gate.process.clone();
     state.processes.push(process.clone());
@@ -344,12 +445,14 @@ async fn launch(folder: &Path, program: &Program, state: &mut State, health: &He
     health.wait(&process, longest).await
 }
 
-/// Tells processes of this stack from all others, together with their group: one stack is one folder.
+/// Tells processes of this stack from all others, together with their group: one stack is one
+/// folder.
 fn mark(folder: &Path) -> String {
     folder.display().to_string()
 }
 
-/// This version of Milvus does not start on the data of a killed one, so there are no data at the start.
+/// This version of Milvus does not start on the data of a killed one, so there are no data at the
+/// start.
 fn fresh_folders(folder: &Path) -> Result<(), StackError> {
     let (logs, old) = (folder.join("logs"), folder.join("logs.old"));
     state::delete_folder(&folder.join("data"))?;
@@ -364,10 +467,15 @@ fn fresh_folders(folder: &Path) -> Result<(), StackError> {
 async fn clear_blocking(folder: &Path, state: State) -> Result<(), StackError> {
     let owned = folder.to_owned();
     let cleared = tokio::task::spawn_blocking(move || clear(&owned, &state)).await;
-    cleared.map_err(|error| StackError::File { action: "clear", path: folder.to_owned(), reason: error.to_string() })?
+    cleared.map_err(|error| StackError::File {
+        action: "clear",
+        path: folder.to_owned(),
+        reason: error.to_string(),
+    })?
 }
 
-/// Ends everything in `state`, then forgets it; the record goes last, so that a failure can be repeated.
+/// Ends everything in `state`, then forgets it; the record goes last, so that a failure can be
+/// repeated.
 fn clear(folder: &Path, state: &State) -> Result<(), StackError> {
     process::end(&state.processes)?;
     state::delete_folder(&folder.join("data"))?;
@@ -376,7 +484,12 @@ fn clear(folder: &Path, state: &State) -> Result<(), StackError> {
 
 async fn healthy(state: &State) -> bool {
     let alive = state.processes.iter().all(Process::alive);
-    let jaeger = async { !state.jaeger || jaeger::health(&state.ports, &state.health_path).answers().await };
+    let jaeger = async {
+        !state.jaeger
+            || jaeger::health(&state.ports, &state.health_path)
+                .answers()
+                .await
+    };
     state.ready && alive && jaeger.await && milvus::health(&state.ports).answers().await
 }
 

@@ -94,8 +94,8 @@ pub(super) struct Need {
 }
 
 impl Ports {
-    /// Ports that nobody uses now, as the system gives them; no two calls in one program get the same. They are not reserved:
-    /// whoever binds one first has it, so use them soon.
+    /// Ports that nobody uses now, as the system gives them; no two calls in one program get the
+    /// same. They are not reserved: whoever binds one first has it, so use them soon.
     ///
     /// # Errors
     /// The system refuses to bind any port.
@@ -108,7 +108,8 @@ impl Ports {
         let mut held = Vec::new();
         for port in ports.fields() {
             *port = loop {
-                let (listener, port) = any_port().map_err(|error| StackError::Ports(format!("no port is free ({error})")))?;
+                let (listener, port) = any_port()
+                    .map_err(|error| StackError::Ports(format!("no port is free ({error})")))?;
                 held.push(listener);
                 if given.insert(port) {
                     break port;
@@ -158,8 +159,13 @@ impl Ports {
             (self.data_coord, "Milvus (data coordinator)"),
             (self.data_node, "Milvus (data node)"),
         ];
-        let loopback = [(self.etcd_client, "Milvus (etcd)"), (self.etcd_peer, "Milvus (etcd, peers)")];
-        needs(&everywhere, Listen::Everywhere).chain(needs(&loopback, Listen::Loopback)).collect()
+        let loopback = [
+            (self.etcd_client, "Milvus (etcd)"),
+            (self.etcd_peer, "Milvus (etcd, peers)"),
+        ];
+        needs(&everywhere, Listen::Everywhere)
+            .chain(needs(&loopback, Listen::Loopback))
+            .collect()
     }
 
     /// What Jaeger opens; 2.x only a part of it.
@@ -179,18 +185,22 @@ impl Ports {
             (self.agent_binary, "Jaeger (agent, UDP)"),
             (self.agent_zipkin, "Jaeger (agent, UDP)"),
         ];
-        needs(&loopback, Listen::Loopback).chain(needs(&datagrams, Listen::Datagrams)).collect()
+        needs(&loopback, Listen::Loopback)
+            .chain(needs(&datagrams, Listen::Datagrams))
+            .collect()
     }
 }
 
 fn any_port() -> std::io::Result<(TcpListener, u16)> {
-    let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0)).or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)))?;
+    let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, 0))
+        .or_else(|_| TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)))?;
     let port = listener.local_addr()?.port();
     Ok((listener, port))
 }
 
 fn needs(rows: &[(u16, &'static str)], listen: Listen) -> impl Iterator<Item = Need> {
-    rows.iter().map(move |&(port, what)| Need { port, what, listen })
+    rows.iter()
+        .map(move |&(port, what)| Need { port, what, listen })
 }
 
 /// Whether nobody holds any of them.
@@ -198,7 +208,8 @@ pub(super) fn all_free(needs: &[Need]) -> bool {
     needs.iter().all(is_free)
 }
 
-/// Refuses when one of `needs` is taken; the error names port, need and, where the system lets it be read, the holder.
+/// Refuses when one of `needs` is taken; the error names port, need and, where the system lets it
+/// be read, the holder.
 pub(super) fn check_free(needs: &[Need]) -> Result<(), StackError> {
     let mut taken: Vec<(Option<Holder>, Vec<&Need>)> = Vec::new();
     for need in needs.iter().filter(|need| !is_free(need)) {
@@ -211,32 +222,55 @@ pub(super) fn check_free(needs: &[Need]) -> Result<(), StackError> {
     if taken.is_empty() {
         return Ok(());
     }
-    let parts: Vec<String> = taken.iter().filter_map(|(holder, held)| describe(holder.as_ref(), held)).collect();
+    let parts: Vec<String> = taken
+        .iter()
+        .filter_map(|(holder, held)| describe(holder.as_ref(), held))
+        .collect();
     Err(StackError::Ports(parts.join("; ")))
 }
 
 /// A process as /proc shows it: pid and name.
 type Holder = (u32, String);
 
-/// The first port with what needs it, others of the same holder by number only: a second stack takes twenty.
+/// The first port with what needs it, others of the same holder by number only: a second stack
+/// takes twenty.
 fn describe(holder: Option<&Holder>, held: &[&Need]) -> Option<String> {
     let (first, others) = held.split_first()?;
-    let kind = if first.listen == Listen::Datagrams { "UDP port" } else { "port" };
-    let holder = holder.map_or_else(|| "another process".to_owned(), |(pid, name)| format!("{name} (pid {pid})"));
+    let kind = if first.listen == Listen::Datagrams {
+        "UDP port"
+    } else {
+        "port"
+    };
+    let holder = holder.map_or_else(
+        || "another process".to_owned(),
+        |(pid, name)| format!("{name} (pid {pid})"),
+    );
     let others: Vec<String> = others.iter().map(|need| need.port.to_string()).collect();
-    let others = if others.is_empty() { String::new() } else { format!(", and so are {}, which the stack needs too", others.join(", ")) };
-    Some(format!("{kind} {} that {} needs is in use by {holder}{others}", first.port, first.what))
+    let others = if others.is_empty() {
+        String::new()
+    } else {
+        format!(
+            ", and so are {}, which the stack needs too",
+            others.join(", ")
+        )
+    };
+    Some(format!(
+        "{kind} {} that {} needs is in use by {holder}{others}",
+        first.port, first.what
+    ))
 }
 
-/// Binding is the only answer that also counts listeners of other network users. The listener is closed at once; a bound
-/// port without connections leaves no TIME_WAIT behind. std sets SO_REUSEADDR, as Go does, so TIME_WAIT of an earlier
-/// stack is no obstacle here either.
+/// Binding is the only answer that also counts listeners of other network users. The listener is
+/// closed at once; a bound port without connections leaves no TIME_WAIT behind. std sets
+/// SO_REUSEADDR, as Go does, so TIME_WAIT of an earlier stack is no obstacle here either.
 fn is_free(need: &Need) -> bool {
     let any4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, need.port));
     let any6 = SocketAddr::from((Ipv6Addr::UNSPECIFIED, need.port));
     let local = SocketAddr::from((Ipv4Addr::LOCALHOST, need.port));
     match need.listen {
-        Listen::Everywhere => TcpListener::bind(any4).is_ok() && in_use_is_the_only_obstacle(TcpListener::bind(any6)),
+        Listen::Everywhere => {
+            TcpListener::bind(any4).is_ok() && in_use_is_the_only_obstacle(TcpListener::bind(any6))
+        }
         Listen::Loopback => TcpListener::bind(local).is_ok(),
         Listen::Datagrams => UdpSocket::bind(local).is_ok(),
     }
@@ -252,10 +286,15 @@ fn holder(need: &Need) -> Option<Holder> {
     holders(need).into_iter().next()
 }
 
-/// Pid and name of every process that listens on a TCP port, as far as /proc shows them to this user.
+/// Pid and name of every process that listens on a TCP port, as far as /proc shows them to this
+/// user.
 #[must_use]
 pub fn listeners(port: u16) -> Vec<(u32, String)> {
-    holders(&Need { port, what: "", listen: Listen::Everywhere })
+    holders(&Need {
+        port,
+        what: "",
+        listen: Listen::Everywhere,
+    })
 }
 
 fn holders(need: &Need) -> Vec<Holder> {
@@ -273,17 +312,28 @@ fn holders(need: &Need) -> Vec<Holder> {
     }
     let entries = std::fs::read_dir("/proc").into_iter().flatten();
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| holds_one_of(*pid, &inodes)).map(|pid| (pid, name_of(pid))).collect()
+    pids.filter(|pid| holds_one_of(*pid, &inodes))
+        .map(|pid| (pid, name_of(pid)))
+        .collect()
 }
 
 /// The name is chosen by the process: it goes to a terminal only as plain characters.
 fn name_of(pid: u32) -> String {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let name: String = name.trim().chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
-    if name.is_empty() { "a process".to_owned() } else { name }
+    let name: String = name
+        .trim()
+        .chars()
+        .filter(|c| c.is_ascii_graphic() || *c == ' ')
+        .collect();
+    if name.is_empty() {
+        "a process".to_owned()
+    } else {
+        name
+    }
 }
 
-/// Inodes of the sockets that wait on `port` in a table of /proc/net (columns: sl local remote st ... inode as the tenth).
+/// Inodes of the sockets that wait on `port` in a table of /proc/net (columns: sl local remote st
+/// ... inode as the tenth).
 fn listening_inodes(table: &str, port: u16, datagrams: bool) -> Vec<String> {
     let suffix = format!(":{port:04X}");
     table
@@ -292,16 +342,23 @@ fn listening_inodes(table: &str, port: u16, datagrams: bool) -> Vec<String> {
         .filter_map(|line| {
             let columns: Vec<&str> = line.split_whitespace().collect();
             let waits = datagrams || columns.get(3) == Some(&"0A");
-            (waits && columns.get(1)?.ends_with(&suffix)).then(|| columns.get(9).map(|inode| format!("socket:[{inode}]")))?
+            (waits && columns.get(1)?.ends_with(&suffix))
+                .then(|| columns.get(9).map(|inode| format!("socket:[{inode}]")))?
         })
         .collect()
 }
 
 fn holds_one_of(pid: u32, inodes: &HashSet<String>) -> bool {
-    let Ok(entries) = std::fs::read_dir(Path::new("/proc").join(pid.to_string()).join("fd")) else { return false };
+    let Ok(entries) = std::fs::read_dir(Path::new("/proc").join(pid.to_string()).join("fd")) else {
+        return false;
+    };
     entries
         .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
-        .any(|target| target.to_str().is_some_and(|target| inodes.contains(target)))
+        .any(|target| {
+            target
+                .to_str()
+                .is_some_and(|target| inodes.contains(target))
+        })
 }
 
 #[cfg(test)]
@@ -309,10 +366,15 @@ mod tests {
     use super::*;
 
     fn need(port: u16, listen: Listen) -> Need {
-        Need { port, what: "Milvus (test)", listen }
+        Need {
+            port,
+            what: "Milvus (test)",
+            listen,
+        }
     }
 
-    /// A child that another test forks at this moment holds a closed listener until it becomes its program.
+    /// A child that another test forks at this moment holds a closed listener until it becomes its
+    /// program.
     fn until_free(need: &Need) {
         let free = (0..1_000).any(|_| {
             std::thread::sleep(std::time::Duration::from_millis(5));
@@ -326,7 +388,12 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let text = check_free(&[need(port, listen)]).unwrap_err().to_string();
         let me = std::process::id();
-        assert!(text.contains(&format!("port {port} that Milvus (test) needs is in use by")), "{text}");
+        assert!(
+            text.contains(&format!(
+                "port {port} that Milvus (test) needs is in use by"
+            )),
+            "{text}"
+        );
         assert!(text.contains(&format!("(pid {me})")), "{text}");
         drop(listener);
         until_free(&need(port, listen));
@@ -348,20 +415,40 @@ mod tests {
     fn a_datagram_socket_is_seen_and_named() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let port = socket.local_addr().unwrap().port();
-        let text = check_free(&[need(port, Listen::Datagrams)]).unwrap_err().to_string();
-        assert!(text.contains(&format!("UDP port {port}")) && text.contains("pid"), "{text}");
+        let text = check_free(&[need(port, Listen::Datagrams)])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            text.contains(&format!("UDP port {port}")) && text.contains("pid"),
+            "{text}"
+        );
         // TCP is another matter.
         until_free(&need(port, Listen::Loopback));
     }
 
     #[test]
     fn all_taken_ports_are_named_at_once() {
-        let (one, two) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let (one, two) = (
+            TcpListener::bind("127.0.0.1:0").unwrap(),
+            TcpListener::bind("127.0.0.1:0").unwrap(),
+        );
         let ports = [&one, &two].map(|listener| listener.local_addr().unwrap().port());
-        let text = check_free(&ports.map(|port| need(port, Listen::Loopback))).unwrap_err().to_string();
+        let text = check_free(&ports.map(|port| need(port, Listen::Loopback)))
+            .unwrap_err()
+            .to_string();
         let [first, second] = ports;
-        assert!(text.starts_with(&format!("port {first} that Milvus (test) needs is in use by ")), "{text}");
-        assert!(text.contains(&format!(", and so are {second}, which the stack needs too; stop")), "{text}");
+        assert!(
+            text.starts_with(&format!(
+                "port {first} that Milvus (test) needs is in use by "
+            )),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!(
+                ", and so are {second}, which the stack needs too; stop"
+            )),
+            "{text}"
+        );
     }
 
     #[test]
@@ -375,7 +462,12 @@ mod tests {
     #[test]
     fn every_port_is_needed_by_one() {
         let mut ports = Ports::default();
-        let mut needed: Vec<u16> = ports.of_milvus().iter().chain(&ports.of_jaeger()).map(|need| need.port).collect();
+        let mut needed: Vec<u16> = ports
+            .of_milvus()
+            .iter()
+            .chain(&ports.of_jaeger())
+            .map(|need| need.port)
+            .collect();
         let mut all: Vec<u16> = ports.fields().into_iter().map(|port| *port).collect();
         needed.sort_unstable();
         all.sort_unstable();

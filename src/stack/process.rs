@@ -1,5 +1,5 @@
-//! Processes that outlive this program: started so that no crash leaves one unrecorded, known by more than their pid, and
-//! ended without ever touching a stranger's.
+//! Processes that outlive this program: started so that no crash leaves one unrecorded, known by
+//! more than their pid, and ended without ever touching a stranger's.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, pidfd_open, pidfd_send_signal, waitpid,
+};
 use serde::{Deserialize, Serialize};
 
 use super::StackError;
@@ -23,8 +25,8 @@ pub(super) const POLL: Duration = Duration::from_millis(20);
 
 /// A started process as the state file keeps it.
 ///
-/// A pid alone names nothing: it is given again after the process has ended. Pid, boot and start time (in clock ticks since
-/// the boot) together name one process for ever.
+/// A pid alone names nothing: it is given again after the process has ended. Pid, boot and start
+/// time (in clock ticks since the boot) together name one process for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Process {
     /// `Milvus` or `Jaeger`.
@@ -64,39 +66,62 @@ pub(super) struct Program {
     pub(super) ends_in_order: bool,
 }
 
-/// A process that exists but waits at the gate: it becomes the program only when [`Gate::open`] is called, and ends by
-/// itself when the gate is dropped. So it can be recorded first; a crash in between leaves nothing behind.
+/// A process that exists but waits at the gate: it becomes the program only when [`Gate::open`] is
+/// called, and ends by itself when the gate is dropped. So it can be recorded first; a crash in
+/// between leaves nothing behind.
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) process: Process,
     stdin: ChildStdin,
 }
 
-/// `exec` keeps pid and start time. SIGHUP is ignored so that closing the terminal of `stack up` does not end the stack;
-/// limits are set here because setting them between fork and exec would need unsafe code.
+/// `exec` keeps pid and start time. SIGHUP is ignored so that closing the terminal of `stack up`
+/// does not end the stack; limits are set here because setting them between fork and exec would
+/// need unsafe code.
 const GATE: &str = r#"trap "" HUP; read -r go || exit 125; [ -z "$0" ] || ulimit -v "$0" || exit 126; exec "$@" </dev/null"#;
 
 impl Gate {
-    /// Starts the waiting shell in a process group of its own: Ctrl-C in the terminal is for milvus-bench alone.
+    /// Starts the waiting shell in a process group of its own: Ctrl-C in the terminal is for
+    /// milvus-bench alone.
     pub(super) fn start(program: &Program, mark: &str) -> Result<Self, StackError> {
-        let log = OpenOptions::new().create(true).append(true).open(&program.log);
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&program.log);
         let log = log.map_err(StackError::file("create", &program.log))?;
-        let errors = log.try_clone().map_err(StackError::file("open", &program.log))?;
+        let errors = log
+            .try_clone()
+            .map_err(StackError::file("open", &program.log))?;
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", GATE]).arg(program.memory_kib.map_or_else(String::new, |limit| limit.to_string()));
+        command.args(["-c", GATE]).arg(
+            program
+                .memory_kib
+                .map_or_else(String::new, |limit| limit.to_string()),
+        );
         command.arg(&program.path).args(&program.arguments);
         for (name, _) in std::env::vars_os().filter(|(name, _)| is_private(name)) {
             command.env_remove(name);
         }
-        command.envs(&program.environment).env(MARK, mark).current_dir(&program.folder);
-        command.stdin(Stdio::piped()).stdout(log).stderr(errors).process_group(0);
-        let mut child = command.spawn().map_err(StackError::file("start", "/bin/sh"))?;
+        command
+            .envs(&program.environment)
+            .env(MARK, mark)
+            .current_dir(&program.folder);
+        command
+            .stdin(Stdio::piped())
+            .stdout(log)
+            .stderr(errors)
+            .process_group(0);
+        let mut child = command
+            .spawn()
+            .map_err(StackError::file("start", "/bin/sh"))?;
         let pid = child.id();
         let stdin = child.stdin.take();
         let (Some(stdin), Some(stat), Some(boot)) = (stdin, Stat::read(pid), boot_id()) else {
             return Err(failed(program, "was started but /proc does not show it"));
         };
-        let since_unix_s = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let since_unix_s = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs());
         let process = Process {
             name: program.name.to_owned(),
             pid,
@@ -113,23 +138,31 @@ impl Gate {
 
     /// Lets the program begin.
     pub(super) fn open(mut self) -> Result<(), StackError> {
-        self.stdin.write_all(b"go\n").map_err(|error| StackError::Start {
-            name: self.process.name.clone(),
-            reason: format!("could not be started ({error})"),
-            log: self.process.log.clone(),
-        })
+        self.stdin
+            .write_all(b"go\n")
+            .map_err(|error| StackError::Start {
+                name: self.process.name.clone(),
+                reason: format!("could not be started ({error})"),
+                log: self.process.log.clone(),
+            })
     }
 }
 
-/// What speaks to milvus-bench or to its exporter does not reach the servers: Milvus takes MILVUS_* for its own settings,
-/// both would send their own spans where OTEL_* says, and a token is none of their business. OTEL_RESOURCE_ATTRIBUTES
-/// goes with them: it would name the servers as the client is named.
+/// What speaks to milvus-bench or to its exporter does not reach the servers: Milvus takes MILVUS_*
+/// for its own settings, both would send their own spans where OTEL_* says, and a token is none of
+/// their business. OTEL_RESOURCE_ATTRIBUTES goes with them: it would name the servers as the client
+/// is named.
 fn is_private(name: &OsStr) -> bool {
-    name.to_str().is_some_and(|name| name.starts_with("MILVUS_") || name.starts_with("OTEL_"))
+    name.to_str()
+        .is_some_and(|name| name.starts_with("MILVUS_") || name.starts_with("OTEL_"))
 }
 
 fn failed(program: &Program, reason: &str) -> StackError {
-    StackError::Start { name: program.name.to_owned(), reason: reason.to_owned(), log: program.log.clone() }
+    StackError::Start {
+        name: program.name.to_owned(),
+        reason: reason.to_owned(),
+        log: program.log.clone(),
+    }
 }
 
 /// The fields of /proc/PID/stat that are used here.
@@ -146,30 +179,47 @@ impl Stat {
         Self::parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// The name, in parentheses, is any bytes, parentheses and spaces among them: fields are counted from its last one.
+    /// The name, in parentheses, is any bytes, parentheses and spaces among them: fields are
+    /// counted from its last one.
     fn parse(stat: &[u8]) -> Option<Self> {
         let end = stat.iter().rposition(|byte| *byte == b')')?;
-        let fields: Vec<&str> = std::str::from_utf8(stat.get(end + 1..)?).ok()?.split_ascii_whitespace().collect();
+        let fields: Vec<&str> = std::str::from_utf8(stat.get(end + 1..)?)
+            .ok()?
+            .split_ascii_whitespace()
+            .collect();
         let state = fields.first()?.chars().next()?;
         let (group, threads) = (fields.get(2)?.parse().ok()?, fields.get(17)?.parse().ok()?);
-        Some(Self { state, group, threads, start_ticks: fields.get(19)?.parse().ok()? })
+        Some(Self {
+            state,
+            group,
+            threads,
+            start_ticks: fields.get(19)?.parse().ok()?,
+        })
     }
 
-    /// A zombie has ended; only its parent has not asked yet. While other threads are on their way out they hold its ports,
-    /// and it can't be collected.
+    /// A zombie has ended; only its parent has not asked yet. While other threads are on their way
+    /// out they hold its ports, and it can't be collected.
     fn ended(self) -> bool {
         matches!(self.state, 'Z' | 'X' | 'x') && self.threads <= 1
     }
 }
 
 fn boot_id() -> Option<String> {
-    Some(std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?.trim().to_owned())
+    Some(
+        std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+            .ok()?
+            .trim()
+            .to_owned(),
+    )
 }
 
 impl Process {
-    /// Whether this very process still runs. Also collects it when it is an ended child of this program.
+    /// Whether this very process still runs. Also collects it when it is an ended child of this
+    /// program.
     pub(super) fn alive(&self) -> bool {
-        let Some(stat) = Stat::read(self.pid).filter(|stat| self.is_me(*stat)) else { return false };
+        let Some(stat) = Stat::read(self.pid).filter(|stat| self.is_me(*stat)) else {
+            return false;
+        };
         if stat.ended() {
             self.reap();
         }
@@ -185,25 +235,33 @@ impl Process {
         let _ = pid_of(self.pid).and_then(|pid| waitpid(Some(pid), WaitOptions::NOHANG).ok());
     }
 
-    /// Pids that belong to this process: itself, and what it started as far as that stayed in its group. The latter are
-    /// known by the mark in their environment, because the id of a group is given again as well.
+    /// Pids that belong to this process: itself, and what it started as far as that stayed in its
+    /// group. The latter are known by the mark in their environment, because the id of a group is
+    /// given again as well.
     fn members(&self) -> Vec<u32> {
         if boot_id().is_none_or(|boot| boot != self.boot) {
             return Vec::new();
         }
-        let pids = std::fs::read_dir("/proc").into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let pids = std::fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         pids.filter(|pid| self.owns(*pid)).collect()
     }
 
     fn owns(&self, pid: u32) -> bool {
-        let Some(stat) = Stat::read(pid).filter(|stat| !stat.ended()) else { return false };
+        let Some(stat) = Stat::read(pid).filter(|stat| !stat.ended()) else {
+            return false;
+        };
         if pid == self.pid {
             return stat.start_ticks == self.start_ticks;
         }
         let marked = || {
             let wanted = format!("{MARK}={}", self.mark);
             let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+            environment
+                .split(|byte| *byte == 0)
+                .any(|entry| entry == wanted.as_bytes())
         };
         stat.group == self.pid && stat.start_ticks >= self.start_ticks && marked()
     }
@@ -212,7 +270,11 @@ impl Process {
     /// after: a pid that changed hands in between is not hit.
     fn signal(&self, signal: Signal) {
         for member in self.members() {
-            let Some(pidfd) = pid_of(member).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else { continue };
+            let Some(pidfd) =
+                pid_of(member).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok())
+            else {
+                continue;
+            };
             if self.owns(member) {
                 // It may have ended just now, which is what was wanted.
                 let _ = pidfd_send_signal(&pidfd, signal);
@@ -228,34 +290,51 @@ fn pid_of(pid: u32) -> Option<Pid> {
 /// How long an orderly end may take before SIGKILL.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a killed process may take to disappear; a full core of a large process takes seconds at most.
+/// How long a killed process may take to disappear; a full core of a large process takes seconds at
+/// most.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Ends all of `processes` and waits until they are gone, a few seconds at most. Blocks; Drop uses it.
+/// Ends all of `processes` and waits until they are gone, a few seconds at most. Blocks; Drop uses
+/// it.
 pub(super) fn end(processes: &[Process]) -> Result<(), StackError> {
     end_within(processes, PATIENCE)
 }
 
 fn end_within(processes: &[Process], patience: Duration) -> Result<(), StackError> {
     for process in processes {
-        process.signal(if process.ends_in_order { Signal::TERM } else { Signal::KILL });
+        process.signal(if process.ends_in_order {
+            Signal::TERM
+        } else {
+            Signal::KILL
+        });
     }
     if all_gone(processes, patience, |_| ()).is_none() {
         return Ok(());
     }
     // Again at every look: a process may start another one between two signals.
-    match all_gone(processes, KILL_DEADLINE, |process| process.signal(Signal::KILL)) {
+    match all_gone(processes, KILL_DEADLINE, |process| {
+        process.signal(Signal::KILL)
+    }) {
         None => Ok(()),
-        Some(left) => Err(StackError::Unkillable(format!("{} (pid {})", left.name, left.pid), KILL_DEADLINE.as_secs())),
+        Some(left) => Err(StackError::Unkillable(
+            format!("{} (pid {})", left.name, left.pid),
+            KILL_DEADLINE.as_secs(),
+        )),
     }
 }
 
 /// None when all are gone, else one that is left. Counts looks instead of reading a clock.
-fn all_gone(processes: &[Process], longest: Duration, nudge: impl Fn(&Process)) -> Option<&Process> {
+fn all_gone(
+    processes: &[Process],
+    longest: Duration,
+    nudge: impl Fn(&Process),
+) -> Option<&Process> {
     let looks = longest.as_millis() / POLL.as_millis();
     let mut left = None;
     for _ in 0..=looks {
-        left = processes.iter().find(|process| process.alive() || !process.members().is_empty());
+        left = processes
+            .iter()
+            .find(|process| process.alive() || !process.members().is_empty());
         let process = left?;
         nudge(process);
         std::thread::sleep(POLL);
@@ -266,11 +345,13 @@ fn all_gone(processes: &[Process], longest: Duration, nudge: impl Fn(&Process)) 
 /// Bytes of a log that are looked at for its last words.
 const TAIL: u64 = 64 << 10;
 
-/// The last line of `log` that says something, preferring one that names an error; cut to 300 characters, plain text.
+/// The last line of `log` that says something, preferring one that names an error; cut to 300
+/// characters, plain text.
 pub(super) fn last_words(log: &Path) -> Option<String> {
     let mut file = File::open(log).ok()?;
     let length = file.metadata().ok()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).ok()?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))
+        .ok()?;
     let mut bytes = Vec::new();
     file.take(TAIL).read_to_end(&mut bytes).ok()?;
     meaningful_line(&String::from_utf8_lossy(&bytes))
@@ -278,10 +359,24 @@ pub(super) fn last_words(log: &Path) -> Option<String> {
 
 fn meaningful_line(text: &str) -> Option<String> {
     const ALARMS: [&str; 5] = ["error", "panic", "fatal", "cannot", "failed"];
-    let lines = || text.lines().rev().map(str::trim).filter(|line| line.chars().any(char::is_alphanumeric));
-    let alarm = |line: &&str| ALARMS.iter().any(|word| line.to_ascii_lowercase().contains(word));
+    let lines = || {
+        text.lines()
+            .rev()
+            .map(str::trim)
+            .filter(|line| line.chars().any(char::is_alphanumeric))
+    };
+    let alarm = |line: &&str| {
+        ALARMS
+            .iter()
+            .any(|word| line.to_ascii_lowercase().contains(word))
+    };
     let line = lines().take(200).find(alarm).or_else(|| lines().next())?;
-    Some(line.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect())
+    Some(
+        line.chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(300)
+            .collect(),
+    )
 }
 
 #[cfg(test)]

@@ -17,7 +17,8 @@ use super::{Ports, StackError};
 /// Version of the state file.
 const FORMAT: u32 = 1;
 
-/// `state.json`: written before a process begins and after each change, so it is never behind what runs.
+/// `state.json`: written before a process begins and after each change, so it is never behind what
+/// runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) format: u32,
@@ -66,8 +67,17 @@ pub(super) fn read(folder: &Path) -> Result<Option<State>, StackError> {
     };
     match serde_json::from_slice::<State>(&bytes) {
         Ok(state) if state.format == FORMAT => Ok(Some(state)),
-        Ok(state) => Err(StackError::State { path, reason: format!("its format is {}, this program writes {FORMAT}", state.format) }),
-        Err(error) => Err(StackError::State { path, reason: error.to_string() }),
+        Ok(state) => Err(StackError::State {
+            path,
+            reason: format!(
+                "its format is {}, this program writes {FORMAT}",
+                state.format
+            ),
+        }),
+        Err(error) => Err(StackError::State {
+            path,
+            reason: error.to_string(),
+        }),
     }
 }
 
@@ -87,7 +97,9 @@ pub(super) fn write(folder: &Path, state: &State) -> Result<(), StackError> {
         .mode(0o600)
         .open(&scratch)
         .map_err(StackError::file("create", &scratch))?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(StackError::file("write", &scratch))?;
+    file.write_all(&bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(StackError::file("write", &scratch))?;
     std::fs::rename(&scratch, &path).map_err(StackError::file("write", &path))
 }
 
@@ -95,26 +107,34 @@ pub(super) fn write(folder: &Path, state: &State) -> Result<(), StackError> {
 pub(super) fn remove(folder: &Path) -> Result<(), StackError> {
     let path = path(folder);
     match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StackError::file("delete", path)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StackError::file("delete", path)(error))
+        }
         _ => Ok(()),
     }
 }
 
 /// Creates `folder` and its parents, new ones for this user alone.
 pub(super) fn create_folder(folder: &Path) -> Result<(), StackError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(StackError::file("create", folder))
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(StackError::file("create", folder))
 }
 
 /// Deletes `folder` with all it holds; none is fine.
 pub(super) fn delete_folder(folder: &Path) -> Result<(), StackError> {
     match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StackError::file("delete", folder)(error)),
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StackError::file("delete", folder)(error))
+        }
         _ => Ok(()),
     }
 }
 
-/// An exclusive lock, given back when dropped or when this program ends in any way. Programs started meanwhile don't
-/// inherit it (the file is opened close-on-exec).
+/// An exclusive lock, given back when dropped or when this program ends in any way. Programs
+/// started meanwhile don't inherit it (the file is opened close-on-exec).
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
@@ -122,8 +142,17 @@ pub(super) struct Lock {
 
 impl Lock {
     /// Waits for the lock on `path` up to `longest`; `waiting` is called once if it is not free.
-    pub(super) async fn take(path: &Path, longest: Duration, waiting: impl FnOnce()) -> Result<Self, StackError> {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    pub(super) async fn take(
+        path: &Path,
+        longest: Duration,
+        waiting: impl FnOnce(),
+    ) -> Result<Self, StackError> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path);
         let file = file.map_err(StackError::file("create", path))?;
         let deadline = Instant::now() + longest;
         let mut waiting = Some(waiting);
@@ -132,7 +161,10 @@ impl Lock {
                 return Err(StackError::file("lock", path)(error.into()));
             }
             if Instant::now() >= deadline {
-                return Err(StackError::Locked { path: path.to_owned(), seconds: longest.as_secs() });
+                return Err(StackError::Locked {
+                    path: path.to_owned(),
+                    seconds: longest.as_secs(),
+                });
             }
             if let Some(waiting) = waiting.take() {
                 waiting();
@@ -149,7 +181,9 @@ mod tests {
 
     fn sample() -> State {
         let mut state = State::new(Ports::default(), "127.0.0.1:4317".to_owned());
-        state.versions.insert("milvus".to_owned(), "2.3.5".to_owned());
+        state
+            .versions
+            .insert("milvus".to_owned(), "2.3.5".to_owned());
         state.processes.push(Process {
             name: "Milvus".to_owned(),
             pid: 4711,
@@ -179,7 +213,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(path(folder.path()), content).unwrap();
         let text = read(folder.path()).unwrap_err().to_string();
-        assert!(text.contains("state.json is damaged") && text.contains(expected), "{text}");
+        assert!(
+            text.contains("state.json is damaged") && text.contains(expected),
+            "{text}"
+        );
     }
 
     #[test]
@@ -189,7 +226,14 @@ mod tests {
         check_damaged(&whole[..whole.len() / 2], "EOF");
         check_damaged(b"{\"format\":1}", "missing field");
         check_damaged(b"\xff\xfe", "expected value");
-        check_damaged(&serde_json::to_vec(&State { format: 2, ..sample() }).unwrap(), "its format is 2, this program writes 1");
+        check_damaged(
+            &serde_json::to_vec(&State {
+                format: 2,
+                ..sample()
+            })
+            .unwrap(),
+            "its format is 2, this program writes 1",
+        );
     }
 
     #[test]
@@ -200,7 +244,10 @@ mod tests {
         create_folder(&made).unwrap();
         create_folder(&made).unwrap();
         for path in [folder.path().join("a"), made] {
-            assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o700);
+            assert_eq!(
+                std::fs::metadata(path).unwrap().permissions().mode() & 0o777,
+                0o700
+            );
         }
     }
 
@@ -210,11 +257,21 @@ mod tests {
         let path = folder.path().join("lock");
         let first = Lock::take(&path, Duration::ZERO, || ()).await.unwrap();
         let mut waited = false;
-        let error = Lock::take(&path, Duration::from_millis(1), || waited = true).await.unwrap_err();
-        assert!(error.to_string().contains("another milvus-bench is at work on"), "{error}");
+        let error = Lock::take(&path, Duration::from_millis(1), || waited = true)
+            .await
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("another milvus-bench is at work on"),
+            "{error}"
+        );
         assert!(waited);
         drop(first);
-        // A child that another test forks at this moment holds the file until it becomes its program.
-        Lock::take(&path, Duration::from_secs(20), || ()).await.unwrap();
+        // A child that another test forks at this moment holds the file until it becomes its
+        // program.
+        Lock::take(&path, Duration::from_secs(20), || ())
+            .await
+            .unwrap();
     }
 }

@@ -1,7 +1,9 @@
-//! One finished span of this program: small while it waits for its export, then the SDK's `SpanData`.
+//! One finished span of this program: small while it waits for its export, then the SDK's
+//! `SpanData`.
 //!
-//! What the spans of a stream have in common is built once and shared. `SpanData` holds a list of attributes of its own, some
-//! ten times as large, so it is built when a batch is sent and not when a request ends: the queue has room for many spans.
+//! What the spans of a stream have in common is built once and shared. `SpanData` holds a list of
+//! attributes of its own, some ten times as large, so it is built when a batch is sent and not when
+//! a request ends: the queue has room for many spans.
 
 use std::{
     borrow::Cow,
@@ -20,7 +22,8 @@ use super::conventions::SCHEMA_URL;
 /// Name of the attribute that holds a request's number.
 const SEQ: &str = "milvus_bench.seq";
 
-/// An upper bound of what a span takes in OTLP beside its name, its attributes and its status: ids, times, kind, flags, lengths.
+/// An upper bound of what a span takes in OTLP beside its name, its attributes and its status: ids,
+/// times, kind, flags, lengths.
 const FIXED_BYTES: usize = 96;
 
 /// The same of an attribute beside its name and its value.
@@ -82,8 +85,14 @@ impl SpanTemplate {
     }
 
     fn new(name: &str, kind: SpanKind, attributes: &[SpanAttribute]) -> Arc<Self> {
-        let bytes = FIXED_BYTES + name.len() + attributes.iter().map(attribute_bytes).sum::<usize>();
-        Arc::new(Self { name: name.to_owned().into(), kind, attributes: attributes.iter().map(shared).collect(), bytes })
+        let bytes =
+            FIXED_BYTES + name.len() + attributes.iter().map(attribute_bytes).sum::<usize>();
+        Arc::new(Self {
+            name: name.to_owned().into(),
+            kind,
+            attributes: attributes.iter().map(shared).collect(),
+            bytes,
+        })
     }
 }
 
@@ -142,7 +151,13 @@ impl ClientSpan {
     /// An upper bound of its bytes in OTLP.
     pub(super) fn bytes(&self) -> usize {
         let failure = self.failure.as_ref().map_or(0, |failure| {
-            ATTRIBUTE_BYTES + failure.description.len() + failure.attributes.iter().map(attribute_bytes).sum::<usize>()
+            ATTRIBUTE_BYTES
+                + failure.description.len()
+                + failure
+                    .attributes
+                    .iter()
+                    .map(attribute_bytes)
+                    .sum::<usize>()
         });
         self.template.bytes + ATTRIBUTE_BYTES + SEQ.len() + 10 + failure
     }
@@ -157,10 +172,19 @@ impl ClientSpan {
         let mut attributes = Vec::with_capacity(template.attributes.len() + 1 + own.len());
         attributes.extend_from_slice(&template.attributes);
         attributes.extend(own.into_iter().map(owned));
-        attributes.extend(self.seq.map(|seq| KeyValue::new(SEQ, i64::try_from(seq).unwrap_or(i64::MAX))));
+        attributes.extend(
+            self.seq
+                .map(|seq| KeyValue::new(SEQ, i64::try_from(seq).unwrap_or(i64::MAX))),
+        );
         let (trace_id, span_id) = (TraceId::from(self.trace_id), SpanId::from(self.span_id));
         SpanData {
-            span_context: SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, false, TraceState::NONE),
+            span_context: SpanContext::new(
+                trace_id,
+                span_id,
+                TraceFlags::SAMPLED,
+                false,
+                TraceState::NONE,
+            ),
             parent_span_id: self.parent_id.map_or(SpanId::INVALID, SpanId::from),
             parent_span_is_remote: false,
             span_kind: template.kind.clone(),
@@ -183,7 +207,10 @@ fn time(unix_ns: u64) -> SystemTime {
 
 /// This program as the one that made the spans.
 pub(super) fn scope() -> InstrumentationScope {
-    InstrumentationScope::builder("milvus-bench").with_version(env!("CARGO_PKG_VERSION")).with_schema_url(SCHEMA_URL).build()
+    InstrumentationScope::builder("milvus-bench")
+        .with_version(env!("CARGO_PKG_VERSION"))
+        .with_schema_url(SCHEMA_URL)
+        .build()
 }
 
 #[cfg(test)]
@@ -193,7 +220,10 @@ mod tests {
             common::v1::{AnyValue, KeyValue as Pair, any_value::Value as AnyOf},
             trace::v1::{Span, Status, span::SpanKind as Kind, status::StatusCode},
         },
-        transform::{common::tonic::ResourceAttributesWithSchema, trace::tonic::group_spans_by_resource_and_scope},
+        transform::{
+            common::tonic::ResourceAttributesWithSchema,
+            trace::tonic::group_spans_by_resource_and_scope,
+        },
     };
     use prost::Message;
 
@@ -213,19 +243,27 @@ mod tests {
     }
 
     fn pair(key: &str, value: AnyOf) -> Pair {
-        Pair { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..Pair::default() }
+        Pair {
+            key: key.to_owned(),
+            value: Some(AnyValue { value: Some(value) }),
+            ..Pair::default()
+        }
     }
 
     /// What the exporter writes of `span`.
     #[track_caller]
     fn check(span: &ClientSpan, expected: &Span) {
         let resource = ResourceAttributesWithSchema::default();
-        let mut groups = group_spans_by_resource_and_scope(vec![span.clone().into_data(&scope())], &resource);
+        let mut groups =
+            group_spans_by_resource_and_scope(vec![span.clone().into_data(&scope())], &resource);
         let group = groups.remove(0).scope_spans.remove(0);
         assert_eq!(group.schema_url, SCHEMA_URL);
         assert_eq!(&group.spans[0], expected);
         let (bytes, bound) = (expected.encoded_len(), span.bytes());
-        assert!(bytes <= bound && bound <= bytes + 400, "{bytes} bytes, estimated {bound}");
+        assert!(
+            bytes <= bound && bound <= bytes + 400,
+            "{bytes} bytes, estimated {bound}"
+        );
     }
 
     fn expected(kind: Kind) -> Span {
@@ -244,14 +282,24 @@ mod tests {
 
     #[test]
     fn a_step_and_a_call() {
-        check(&span(SpanTemplate::step("a/B", &[])), &expected(Kind::Internal));
-        check(&span(SpanTemplate::call("a/B", &[])), &expected(Kind::Client));
+        check(
+            &span(SpanTemplate::step("a/B", &[])),
+            &expected(Kind::Internal),
+        );
+        check(
+            &span(SpanTemplate::call("a/B", &[])),
+            &expected(Kind::Client),
+        );
     }
 
     #[test]
     fn attributes_of_all_and_of_one() {
         let long = "x".repeat(70_000);
-        let shared = [("text", AttributeValue::from(long.as_str())), ("minus", AttributeValue::Int(-3)), ("most", u64::MAX.into())];
+        let shared = [
+            ("text", AttributeValue::from(long.as_str())),
+            ("minus", AttributeValue::Int(-3)),
+            ("most", u64::MAX.into()),
+        ];
         let mut one = span(SpanTemplate::call("a/B", &shared));
         one.seq = Some(300);
         let attributes = vec![
@@ -260,17 +308,46 @@ mod tests {
             pair("most", AnyOf::IntValue(i64::MAX)),
             pair("milvus_bench.seq", AnyOf::IntValue(300)),
         ];
-        check(&one, &Span { attributes, ..expected(Kind::Client) });
+        check(
+            &one,
+            &Span {
+                attributes,
+                ..expected(Kind::Client)
+            },
+        );
     }
 
     #[test]
     fn parent_and_failure() {
         let mut one = span(SpanTemplate::call("a/B", &[]));
-        let attributes = vec![("error.type", AttributeValue::from("100")), ("code", AttributeValue::Int(100))];
-        (one.parent_id, one.failure) = (Some(1 << 63), Some(Box::new(SpanFailure { description: "milvus_100".to_owned(), attributes })));
-        let status = Some(Status { message: "milvus_100".to_owned(), code: StatusCode::Error.into() });
-        let attributes = vec![pair("error.type", AnyOf::StringValue("100".to_owned())), pair("code", AnyOf::IntValue(100))];
-        check(&one, &Span { parent_span_id: vec![128, 0, 0, 0, 0, 0, 0, 0], attributes, status, ..expected(Kind::Client) });
+        let attributes = vec![
+            ("error.type", AttributeValue::from("100")),
+            ("code", AttributeValue::Int(100)),
+        ];
+        (one.parent_id, one.failure) = (
+            Some(1 << 63),
+            Some(Box::new(SpanFailure {
+                description: "milvus_100".to_owned(),
+                attributes,
+            })),
+        );
+        let status = Some(Status {
+            message: "milvus_100".to_owned(),
+            code: StatusCode::Error.into(),
+        });
+        let attributes = vec![
+            pair("error.type", AnyOf::StringValue("100".to_owned())),
+            pair("code", AnyOf::IntValue(100)),
+        ];
+        check(
+            &one,
+            &Span {
+                parent_span_id: vec![128, 0, 0, 0, 0, 0, 0, 0],
+                attributes,
+                status,
+                ..expected(Kind::Client)
+            },
+        );
     }
 
     #[test]

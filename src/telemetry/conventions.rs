@@ -1,5 +1,6 @@
-//! OpenTelemetry's semantic conventions 1.45.0, as far as the client's spans use them: names of attributes, and gRPC's statuses
-//! as text. `tests/data/semconv` has the whole list of that version, which a test below holds these names against.
+//! OpenTelemetry's semantic conventions 1.45.0, as far as the client's spans use them: names of
+//! attributes, and gRPC's statuses as text. `tests/data/semconv` has the whole list of that
+//! version, which a test below holds these names against.
 
 /// Where the conventions that a span follows are published.
 pub(super) const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/1.45.0";
@@ -27,8 +28,9 @@ pub const SERVER_ADDRESS: &str = "server.address";
 /// Port of Milvus.
 pub const SERVER_PORT: &str = "server.port";
 
-/// Names before the conventions of RPC were stable, for `OTEL_SEMCONV_STABILITY_OPT_IN=rpc/dup`: those of 1.37.0, and of the
-/// candidates after it. The method's short name has none: `rpc.method` means the full one now.
+/// Names before the conventions of RPC were stable, for `OTEL_SEMCONV_STABILITY_OPT_IN=rpc/dup`:
+/// those of 1.37.0, and of the candidates after it. The method's short name has none: `rpc.method`
+/// means the full one now.
 pub mod old {
     /// `grpc`.
     pub const RPC_SYSTEM: &str = "rpc.system";
@@ -61,10 +63,13 @@ const GRPC_STATUSES: [&str; 17] = [
     "UNAUTHENTICATED",
 ];
 
-/// gRPC's name of status `code`; a number that it does not have is UNKNOWN, as its libraries read it.
+/// gRPC's name of status `code`; a number that it does not have is UNKNOWN, as its libraries read
+/// it.
 #[must_use]
 pub fn grpc_status_name(code: u8) -> &'static str {
-    GRPC_STATUSES.get(usize::from(code)).unwrap_or(&GRPC_STATUSES[2])
+    GRPC_STATUSES
+        .get(usize::from(code))
+        .unwrap_or(&GRPC_STATUSES[2])
 }
 
 #[cfg(test)]
@@ -75,7 +80,10 @@ mod tests {
     const LIST: &str = include_str!("../../tests/data/semconv/attributes-1.45.0.txt");
 
     fn stability(name: &str) -> Option<&'static str> {
-        LIST.lines().filter_map(|line| line.split_once(' ')).find(|(known, _)| *known == name).map(|(_, stability)| stability)
+        LIST.lines()
+            .filter_map(|line| line.split_once(' '))
+            .find(|(known, _)| *known == name)
+            .map(|(_, stability)| stability)
     }
 
     #[test]
@@ -100,7 +108,12 @@ mod tests {
 
     #[test]
     fn what_is_sent_for_older_readers_is_deprecated_there() {
-        for name in [old::RPC_SYSTEM, old::RPC_SERVICE, old::RPC_GRPC_STATUS_CODE, old::RPC_RESPONSE_STATUS_CODE] {
+        for name in [
+            old::RPC_SYSTEM,
+            old::RPC_SERVICE,
+            old::RPC_GRPC_STATUS_CODE,
+            old::RPC_RESPONSE_STATUS_CODE,
+        ] {
             assert_eq!(stability(name), Some("deprecated"), "{name}");
         }
         assert_eq!(stability("rpc.nonsense"), None);

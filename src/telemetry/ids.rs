@@ -1,9 +1,10 @@
 //! Identity of a request on the wire: trace id, span id, sampling, the `traceparent` header.
 //!
-//! The upper 8 bytes of a trace id are a random nonce of the run, the lower 8 bytes a hash of (seed, key); the span id is
-//! a hash of (nonce, key, attempt). So the same requests are sampled in every run of a scenario, and the ids of two runs
-//! never meet. The hash is the finaliser of SplitMix64 (Steele, Lea, Flood 2014) over FNV-1a of the names: fixed here,
-//! because seeds must keep their meaning between versions.
+//! The upper 8 bytes of a trace id are a random nonce of the run, the lower 8 bytes a hash of
+//! (seed, key); the span id is a hash of (nonce, key, attempt). So the same requests are sampled in
+//! every run of a scenario, and the ids of two runs never meet. The hash is the finaliser of
+//! SplitMix64 (Steele, Lea, Flood 2014) over FNV-1a of the names: fixed here, because seeds must
+//! keep their meaning between versions.
 
 use std::fmt;
 
@@ -37,13 +38,20 @@ pub struct IdStream {
 /// FNV-1a of `text`: the stable hash of a name.
 #[must_use]
 pub fn name_hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
-/// The seed of round `round` of a scenario with `seed`: the scenario's own in the first, so that a run without `--repeat` is that round.
+/// The seed of round `round` of a scenario with `seed`: the scenario's own in the first, so that a
+/// run without `--repeat` is that round.
 #[must_use]
 pub fn round_seed(seed: u64, round: u32) -> u64 {
-    if round <= 1 { seed } else { mix(seed ^ mix(u64::from(round))) }
+    if round <= 1 {
+        seed
+    } else {
+        mix(seed ^ mix(u64::from(round)))
+    }
 }
 
 /// The finaliser of SplitMix64: a bijection of u64 that passes avalanche tests.
@@ -59,7 +67,11 @@ impl IdStream {
     #[must_use]
     pub fn new(nonce: Nonce, seed: u64, phase: &str, workload: &str, part: &str) -> Self {
         let named = mix(name_hash(phase) ^ mix(name_hash(workload) ^ mix(name_hash(part))));
-        Self { nonce: nonce.0, seeded: mix(named ^ mix(seed)), named }
+        Self {
+            nonce: nonce.0,
+            seeded: mix(named ^ mix(seed)),
+            named,
+        }
     }
 
     /// Hash of (seed, key): what content and sampling of request `seq` are drawn from.
@@ -68,14 +80,24 @@ impl IdStream {
         mix(self.seeded ^ mix(seq))
     }
 
-    /// Ids of `attempt` (0 for the first) of request `seq`. The trace id is the same for all attempts.
+    /// Ids of `attempt` (0 for the first) of request `seq`. The trace id is the same for all
+    /// attempts.
     #[must_use]
     pub fn ids(&self, seq: u64, attempt: u32) -> RequestIds {
         // All-zero halves are drawn again, as the W3C rules forbid them.
-        let lower = (0..).map(|draw| mix(self.key_hash(seq) ^ draw)).find(|id| *id != 0).unwrap_or(1);
+        let lower = (0..)
+            .map(|draw| mix(self.key_hash(seq) ^ draw))
+            .find(|id| *id != 0)
+            .unwrap_or(1);
         let key = mix(self.nonce ^ mix(self.named ^ mix(seq ^ mix(u64::from(attempt)))));
-        let span_id = (0..).map(|draw| mix(key ^ draw)).find(|id| *id != 0).unwrap_or(1);
-        RequestIds { trace_id: (u128::from(self.nonce) << 64) | u128::from(lower), span_id }
+        let span_id = (0..)
+            .map(|draw| mix(key ^ draw))
+            .find(|id| *id != 0)
+            .unwrap_or(1);
+        RequestIds {
+            trace_id: (u128::from(self.nonce) << 64) | u128::from(lower),
+            span_id,
+        }
     }
 }
 
@@ -90,7 +112,9 @@ impl Sampler {
     #[must_use]
     pub fn new(ratio: f64) -> Self {
         // The rule compares 63 bits; the cast saturates at 2^63 for a ratio of 1.
-        Self { bound: (ratio.clamp(0.0, 1.0) * (1_u64 << 63) as f64) as u64 }
+        Self {
+            bound: (ratio.clamp(0.0, 1.0) * (1_u64 << 63) as f64) as u64,
+        }
     }
 
     /// Whether the request with this trace id is traced.
@@ -152,13 +176,17 @@ mod tests {
         assert_eq!(first.trace_id as u64, second.trace_id as u64);
         assert_ne!(first.trace_id, second.trace_id);
         assert_ne!(first.span_id, second.span_id);
-        assert_ne!(first.trace_id as u64, stream(1, 43).ids(7, 0).trace_id as u64);
+        assert_ne!(
+            first.trace_id as u64,
+            stream(1, 43).ids(7, 0).trace_id as u64
+        );
     }
 
     #[test]
     fn rounds_have_a_draw_of_their_own_and_the_first_is_that_of_a_single_run() {
         assert_eq!(round_seed(42, 1), 42);
-        let seeds: std::collections::BTreeSet<u64> = (1..=1_000).map(|round| round_seed(42, round)).collect();
+        let seeds: std::collections::BTreeSet<u64> =
+            (1..=1_000).map(|round| round_seed(42, round)).collect();
         assert_eq!(seeds.len(), 1_000);
         // A seed keeps its meaning between versions.
         assert_eq!(round_seed(42, 2), 2_139_811_525_164_838_579);
@@ -168,8 +196,14 @@ mod tests {
     fn parts_and_attempts_have_ids_of_their_own() {
         let warmup = IdStream::new(Nonce(1), 42, "alone", "search", "warmup");
         assert_ne!(warmup.ids(7, 0).trace_id, stream(1, 42).ids(7, 0).trace_id);
-        assert_eq!(stream(1, 42).ids(7, 0).trace_id, stream(1, 42).ids(7, 1).trace_id);
-        assert_ne!(stream(1, 42).ids(7, 0).span_id, stream(1, 42).ids(7, 1).span_id);
+        assert_eq!(
+            stream(1, 42).ids(7, 0).trace_id,
+            stream(1, 42).ids(7, 1).trace_id
+        );
+        assert_ne!(
+            stream(1, 42).ids(7, 0).span_id,
+            stream(1, 42).ids(7, 1).span_id
+        );
     }
 
     #[test]
@@ -184,7 +218,11 @@ mod tests {
     #[test]
     fn sampling_meets_its_ratio_and_its_borders() {
         let ids = stream(9, 1);
-        let share = |ratio| (0..100_000).filter(|seq| Sampler::new(ratio).samples(ids.ids(*seq, 0).trace_id)).count();
+        let share = |ratio| {
+            (0..100_000)
+                .filter(|seq| Sampler::new(ratio).samples(ids.ids(*seq, 0).trace_id))
+                .count()
+        };
         assert_eq!(share(0.0), 0);
         assert_eq!(share(1.0), 100_000);
         // Six standard deviations of a binomial with 100,000 draws.

@@ -15,7 +15,8 @@ use crate::{
     support::{fake_milvus::FakeMilvus, said::Said},
 };
 
-/// A scenario of one second: 50 searches, all traced, no server spans. `URI` stands for Milvus' address.
+/// A scenario of one second: 50 searches, all traced, no server spans. `URI` stands for Milvus'
+/// address.
 const SCENARIO: &str = r#"
 name = "cli"
 
@@ -63,10 +64,12 @@ workloads = ["search"]
 /// # Panics
 /// A line to be replaced is not there.
 pub(crate) fn scenario(uri: &str, changes: &[(&str, &str)]) -> String {
-    changes.iter().fold(SCENARIO.replace("URI", uri), |text, (old, new)| {
-        assert!(text.contains(old), "the scenario has no {old:?}");
-        text.replacen(old, new, 1)
-    })
+    changes
+        .iter()
+        .fold(SCENARIO.replace("URI", uri), |text, (old, new)| {
+            assert!(text.contains(old), "the scenario has no {old:?}");
+            text.replacen(old, new, 1)
+        })
 }
 
 /// How the program ended.
@@ -81,13 +84,23 @@ pub(crate) struct Ended {
 impl Ended {
     pub(crate) fn of(output: std::process::Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
-        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
     }
 
     /// This, if the exit code is `code`.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 
@@ -99,8 +112,14 @@ impl Ended {
     /// The one line of stderr that begins with `error: `, which must hold all of `words`.
     #[track_caller]
     pub(crate) fn error(&self, words: &[&str]) -> &str {
-        let errors: Vec<&str> = self.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
-        let [error] = errors.as_slice() else { panic!("not one line of error on stderr:\n{}", self.stderr) };
+        let errors: Vec<&str> = self
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error: "))
+            .collect();
+        let [error] = errors.as_slice() else {
+            panic!("not one line of error on stderr:\n{}", self.stderr)
+        };
         for word in words {
             assert!(error.contains(word), "{word:?} is not in: {error}");
         }
@@ -116,7 +135,9 @@ pub(crate) struct Bench {
 impl Bench {
     /// With `scenario` as `scenario.toml`.
     pub(crate) fn new(scenario: &str) -> Self {
-        let bench = Self { folder: tempfile::tempdir().expect("a folder") };
+        let bench = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+        };
         bench.write("scenario.toml", scenario.as_bytes());
         bench
     }
@@ -134,10 +155,14 @@ impl Bench {
         fs::write(self.path().join(name), bytes).expect("a file in the folder");
     }
 
-    /// The program with `arguments`, run in the folder, without what the environment may say of Milvus and tracing.
+    /// The program with `arguments`, run in the folder, without what the environment may say of
+    /// Milvus and tracing.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_milvus-bench"));
-        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .stdin(Stdio::null());
         let foreign = |name: &str| name.starts_with("MILVUS_") || name.starts_with("OTEL_");
         for (name, _) in std::env::vars().filter(|(name, _)| foreign(name)) {
             command.env_remove(name);
@@ -148,34 +173,63 @@ impl Bench {
 
     /// Runs the program to its end.
     pub(crate) fn call(&self, arguments: &[&str]) -> Ended {
-        Ended::of(self.command(arguments).output().expect("the program starts"))
+        Ended::of(
+            self.command(arguments)
+                .output()
+                .expect("the program starts"),
+        )
     }
 
     /// As [`Bench::call`], with `text` on stdin.
     pub(crate) fn call_with_stdin(&self, arguments: &[&str], text: &str) -> Ended {
         let mut command = self.command(arguments);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
-        child.stdin.take().expect("stdin is piped").write_all(text.as_bytes()).expect("stdin is read");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        child
+            .stdin
+            .take()
+            .expect("stdin is piped")
+            .write_all(text.as_bytes())
+            .expect("stdin is read");
         Ended::of(child.wait_with_output().expect("the program ends"))
     }
 
-    /// `run scenario.toml` and more. An invalid verdict is accepted: a busy machine is late, and no figure is looked at here.
+    /// `run scenario.toml` and more. An invalid verdict is accepted: a busy machine is late, and no
+    /// figure is looked at here.
     pub(crate) fn run(&self, more: &[&str]) -> Ended {
         self.call(&[&["run", "scenario.toml", "--accept-invalid"], more].concat())
     }
 
     /// Starts `run scenario.toml`.
     pub(crate) fn start(&self, more: &[&str]) -> Running {
-        let mut command = self.command(&[&["run", "scenario.toml", "--accept-invalid"], more].concat());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut command =
+            self.command(&[&["run", "scenario.toml", "--accept-invalid"], more].concat());
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
         let said = Said::by(&mut child);
-        Running { child: Some(child), said }
+        Running {
+            child: Some(child),
+            said,
+        }
     }
 
     /// The run folders below `results`, the oldest first.
     pub(crate) fn folders(&self) -> Vec<Folder> {
-        let entries = fs::read_dir(self.path().join("results")).into_iter().flatten().flatten();
-        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir() && !path.is_symlink()).collect();
+        let entries = fs::read_dir(self.path().join("results"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut paths: Vec<PathBuf> = entries
+            .map(|entry| entry.path())
+            .filter(|path| path.is_dir() && !path.is_symlink())
+            .collect();
         paths.sort();
         paths.into_iter().map(Folder::at).collect()
     }
@@ -208,7 +262,8 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(self.child.as_ref().expect("it was not waited for"));
+        let pid =
+            rustix::process::Pid::from_child(self.child.as_ref().expect("it was not waited for"));
         rustix::process::kill_process(pid, signal).expect("it runs");
     }
 
@@ -216,7 +271,10 @@ impl Running {
     pub(crate) fn ended(mut self) -> Ended {
         let stderr = self.said.until_the_end();
         let child = self.child.take().expect("it was not waited for");
-        Ended { stderr, ..Ended::of(child.wait_with_output().expect("the program ends")) }
+        Ended {
+            stderr,
+            ..Ended::of(child.wait_with_output().expect("the program ends"))
+        }
     }
 }
 
@@ -231,13 +289,19 @@ impl Drop for Running {
 
 /// Blocks until `future` is done.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(future)
 }
 
 /// A port of loopback that nobody listens on.
 pub(crate) fn closed_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port").port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
 }
 
 /// A listener that nobody may connect to.
@@ -254,7 +318,9 @@ impl Trap {
 
     /// Whether somebody connected: the system keeps connections that were not accepted.
     pub(crate) fn caught(&self) -> bool {
-        self.0.set_nonblocking(true).expect("a listener can be made non-blocking");
+        self.0
+            .set_nonblocking(true)
+            .expect("a listener can be made non-blocking");
         self.0.accept().is_ok()
     }
 }

@@ -12,43 +12,102 @@ use crate::{
 fn runs_are_listed_newest_first_and_damaged_ones_are_named() {
     let fake = FakeMilvus::start();
     let bench = Bench::at(&fake, &[("duration = \"1s\"", "duration = \"100ms\"")]);
-    bench.call(&["run", "scenario.toml", "--accept-invalid", "--quiet", "--repeat", "2"]).exits(0);
+    bench
+        .call(&[
+            "run",
+            "scenario.toml",
+            "--accept-invalid",
+            "--quiet",
+            "--repeat",
+            "2",
+        ])
+        .exits(0);
     let folders = bench.folders();
-    let names: Vec<&str> = folders.iter().filter_map(|folder| folder.path().file_name()?.to_str()).collect();
-    bench.call(&["list", "--results", "nowhere"]).exits(2).error(&["there is no run in nowhere", "--results"]);
+    let names: Vec<&str> = folders
+        .iter()
+        .filter_map(|folder| folder.path().file_name()?.to_str())
+        .collect();
+    bench
+        .call(&["list", "--results", "nowhere"])
+        .exits(2)
+        .error(&["there is no run in nowhere", "--results"]);
     let listed = bench.call(&["list"]).exits(0).stdout;
-    let lines: Vec<&str> = listed.lines().filter(|line| !line.trim_start().starts_with("! ")).collect();
+    let lines: Vec<&str> = listed
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("! "))
+        .collect();
     assert_eq!(lines.len(), 2, "{listed}");
     assert!(names.iter().all(|name| listed.contains(*name)), "{listed}");
-    assert!(lines.iter().all(|line| line.contains("complete") && line.contains("alone/search: p50 ")), "{listed}");
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.contains("complete") && line.contains("alone/search: p50 ")),
+        "{listed}"
+    );
     let changed = folders[1].path().join("run.json");
-    let text = std::fs::read_to_string(&changed).expect("run.json").replace("\"complete\"", "\"running\"");
+    let text = std::fs::read_to_string(&changed)
+        .expect("run.json")
+        .replace("\"complete\"", "\"running\"");
     std::fs::write(changed, text).expect("a file of the run");
     let listed = bench.call(&["list"]).exits(0).stdout;
-    let expected = [names[1], "invalid", "run.json was changed since it was written"];
-    assert!(listed.lines().any(|line| expected.iter().all(|word| line.contains(word))), "{listed}");
+    let expected = [
+        names[1],
+        "invalid",
+        "run.json was changed since it was written",
+    ];
+    assert!(
+        listed
+            .lines()
+            .any(|line| expected.iter().all(|word| line.contains(word))),
+        "{listed}"
+    );
     let broken = folders[0].path().join("run.json");
     std::fs::write(broken, b"{").expect("a file of the run");
     let listed = bench.call(&["list"]).exits(0).stdout;
-    assert!(listed.lines().last().is_some_and(|line| line.contains(names[0]) && line.contains("run.json")), "{listed}");
+    assert!(
+        listed
+            .lines()
+            .last()
+            .is_some_and(|line| line.contains(names[0]) && line.contains("run.json")),
+        "{listed}"
+    );
 }
 
 #[test]
 fn figures_of_a_folder_that_lost_a_file_or_was_changed_are_not_listed() {
     let fake = FakeMilvus::start();
     let bench = Bench::at(&fake, &[("duration = \"1s\"", "duration = \"100ms\"")]);
-    bench.call(&["run", "scenario.toml", "--accept-invalid", "--quiet", "--out", "one"]).exits(0);
+    bench
+        .call(&[
+            "run",
+            "scenario.toml",
+            "--accept-invalid",
+            "--quiet",
+            "--out",
+            "one",
+        ])
+        .exits(0);
     let path = bench.path().join("one");
     let listed = |words: &[&str]| {
         let text = bench.call(&["list"]).exits(0).stdout;
-        assert!(!text.contains("p50") && words.iter().all(|word| text.contains(word)), "{text}");
+        assert!(
+            !text.contains("p50") && words.iter().all(|word| text.contains(word)),
+            "{text}"
+        );
     };
     for name in ["latency.hlog", "requests.jsonl"] {
         let bytes = std::fs::read(path.join(name)).expect("a file of the run");
         std::fs::remove_file(path.join(name)).expect("removed");
         listed(&["invalid", &format!("damaged: {name} is missing")]);
         std::fs::write(path.join(name), &bytes[1..]).expect("written");
-        listed(&["invalid", &format!("damaged: {name} has {} bytes and had {}", bytes.len() - 1, bytes.len())]);
+        listed(&[
+            "invalid",
+            &format!(
+                "damaged: {name} has {} bytes and had {}",
+                bytes.len() - 1,
+                bytes.len()
+            ),
+        ]);
         let mut other = bytes.clone();
         other[bytes.len() / 2] ^= 1;
         std::fs::write(path.join(name), other).expect("written");
@@ -64,13 +123,27 @@ fn every_workload_and_every_reason_is_listed_wherever_the_run_is() {
     let changes = [
         (
             "[[phases]]",
-            "[workloads.other]\noperation = \"search\"\nrate = 20\nlimit = 5\n[workloads.rare]\noperation = \"search\"\nrate = 0.01\n[[phases]]",
+            "[workloads.other]\noperation = \"search\"\nrate = 20\nlimit = \
+             5\n[workloads.rare]\noperation = \"search\"\nrate = 0.01\n[[phases]]",
         ),
         ("duration = \"1s\"", "duration = \"300ms\""),
-        ("workloads = [\"search\"]", "workloads = [\"search\", \"other\", \"rare\"]"),
+        (
+            "workloads = [\"search\"]",
+            "workloads = [\"search\", \"other\", \"rare\"]",
+        ),
     ];
     let bench = Bench::at(&fake, &changes);
-    let run = |more: &[&str]| bench.call(&[&["run", "scenario.toml", "--accept-invalid", "--quiet"], more].concat()).exits(0);
+    let run = |more: &[&str]| {
+        bench
+            .call(
+                &[
+                    &["run", "scenario.toml", "--accept-invalid", "--quiet"],
+                    more,
+                ]
+                .concat(),
+            )
+            .exits(0)
+    };
     run(&["--results", "sweeps/small"]);
     run(&["--out", "single"]);
     let listed = bench.call(&["list"]).exits(0).stdout;
@@ -85,7 +158,10 @@ fn every_workload_and_every_reason_is_listed_wherever_the_run_is() {
         assert!(listed.contains(words), "{words:?} is not in\n{listed}");
     }
     let below = bench.call(&["list", "--results", "sweeps"]).exits(0).stdout;
-    assert!(below.contains("small/cli-") && !below.contains("single"), "{below}");
+    assert!(
+        below.contains("small/cli-") && !below.contains("single"),
+        "{below}"
+    );
     // Without a folder `results` the newest of them is meant.
     let report = bench.call(&["report"]).exits(0).stdout;
     assert!(report.contains("run single"), "{report}");
@@ -98,18 +174,61 @@ fn a_run_whose_process_is_gone_is_killed_and_not_running() {
     let running = bench.start(&[]);
     wait(fake.called(&methods::SEARCH, 60));
     let listed = bench.call(&["list"]).exits(0).stdout;
-    assert!(listed.contains(" running ") && !listed.contains("killed"), "{listed}");
+    assert!(
+        listed.contains(" running ") && !listed.contains("killed"),
+        "{listed}"
+    );
     running.signal(Signal::KILL);
     assert_eq!(running.ended().code, None);
     let listed = bench.call(&["list"]).exits(0).stdout;
-    assert!(listed.contains(" killed ") && !listed.contains("running"), "{listed}");
+    assert!(
+        listed.contains(" killed ") && !listed.contains("running"),
+        "{listed}"
+    );
     // It is no repetition of anything.
     let folder = bench.only_folder();
-    let sets = ["--set", "phases.alone.duration=300ms", "--set", "collections.words.name=others"];
-    bench.call(&[&["run", "scenario.toml", "--accept-invalid", "--quiet", "--out", "whole"][..], &sets].concat()).exits(0);
-    let compared = bench.call(&["compare", "--baseline", folder.name(), "--run", "whole"]).exits(2).stdout;
-    let named = format!("{} is not complete (killed)", folder.path().file_name().and_then(|name| name.to_str()).expect("a name"));
-    assert!(compared.split_whitespace().collect::<Vec<_>>().join(" ").contains(&named), "{compared}");
+    let sets = [
+        "--set",
+        "phases.alone.duration=300ms",
+        "--set",
+        "collections.words.name=others",
+    ];
+    bench
+        .call(
+            &[
+                &[
+                    "run",
+                    "scenario.toml",
+                    "--accept-invalid",
+                    "--quiet",
+                    "--out",
+                    "whole",
+                ][..],
+                &sets,
+            ]
+            .concat(),
+        )
+        .exits(0);
+    let compared = bench
+        .call(&["compare", "--baseline", folder.name(), "--run", "whole"])
+        .exits(2)
+        .stdout;
+    let named = format!(
+        "{} is not complete (killed)",
+        folder
+            .path()
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a name")
+    );
+    assert!(
+        compared
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .contains(&named),
+        "{compared}"
+    );
     assert!(compared.contains("nothing could be compared"), "{compared}");
 }
 
@@ -118,7 +237,10 @@ fn shells_get_their_completions() {
     let bench = Bench::new("");
     for shell in ["bash", "zsh", "fish"] {
         let script = bench.call(&["completions", shell]).exits(0).stdout;
-        assert!(script.contains("milvus-bench") && script.contains("fail-if-slower"), "{shell}");
+        assert!(
+            script.contains("milvus-bench") && script.contains("fail-if-slower"),
+            "{shell}"
+        );
     }
     let ended = bench.call(&["completions", "tcsh"]).exits(2);
     assert!(ended.stderr.contains("bash"), "{}", ended.stderr);

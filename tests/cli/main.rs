@@ -1,4 +1,5 @@
-//! The built program against a fake Milvus in this process: what users see, what is sent, what is kept, how it exits.
+//! The built program against a fake Milvus in this process: what users see, what is sent, what is
+//! kept, how it exits.
 
 #[path = "../support/mod.rs"]
 mod support;

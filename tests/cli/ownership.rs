@@ -16,15 +16,24 @@ use crate::{
 fn create_foreign(fake: &FakeMilvus, description: &str) {
     wait(async {
         let channel = connect(&fake.uri()).await;
-        let reply: proto::Status =
-            call(&channel, &methods::CREATE_COLLECTION, Request::new(foreign::create("words", description))).await.expect("an answer");
+        let reply: proto::Status = call(
+            &channel,
+            &methods::CREATE_COLLECTION,
+            Request::new(foreign::create("words", description)),
+        )
+        .await
+        .expect("an answer");
         assert_eq!(reply.code, 0, "{}", reply.reason);
     });
 }
 
 /// Names of the calls from `first` on that do more than read.
 fn changing(fake: &FakeMilvus, first: usize) -> Vec<&'static str> {
-    fake.calls()[first..].iter().filter(|call| call.method.effect != Effect::Reads).map(|call| call.method.name).collect()
+    fake.calls()[first..]
+        .iter()
+        .filter(|call| call.method.effect != Effect::Reads)
+        .map(|call| call.method.name)
+        .collect()
 }
 
 #[test]
@@ -34,8 +43,14 @@ fn a_collection_without_our_mark_is_left_alone() {
         create_foreign(&fake, description);
         let before = fake.calls().len();
         let bench = Bench::at(&fake, &[]);
-        bench.run(&[]).exits(2).error(&["words", "not created by milvus-bench", "--replace words"]);
-        bench.run(&["--replace", "other"]).exits(2).error(&["--replace words"]);
+        bench
+            .run(&[])
+            .exits(2)
+            .error(&["words", "not created by milvus-bench", "--replace words"]);
+        bench
+            .run(&["--replace", "other"])
+            .exits(2)
+            .error(&["--replace words"]);
         assert_eq!(changing(&fake, before), [""; 0]);
         assert_eq!(bench.folders()[0].run()["status"], "failed");
     }
@@ -48,8 +63,17 @@ fn nothing_is_written_when_the_second_of_two_collections_is_not_ours() {
     let before = fake.calls().len();
     let ours = "[collections.mine]\ndata = \"noise\"\n\n[collections.words]";
     let workload = "operation = \"search\"\ncollection = \"mine\"";
-    let bench = Bench::at(&fake, &[("[collections.words]", ours), ("operation = \"search\"", workload)]);
-    bench.run(&[]).exits(2).error(&["words", "not created by milvus-bench"]);
+    let bench = Bench::at(
+        &fake,
+        &[
+            ("[collections.words]", ours),
+            ("operation = \"search\"", workload),
+        ],
+    );
+    bench
+        .run(&[])
+        .exits(2)
+        .error(&["words", "not created by milvus-bench"]);
     assert_eq!(changing(&fake, before), [""; 0]);
 }
 
@@ -57,19 +81,34 @@ fn nothing_is_written_when_the_second_of_two_collections_is_not_ours() {
 fn a_collection_that_the_user_gives_up_is_replaced() {
     let fake = FakeMilvus::start();
     create_foreign(&fake, "");
-    let bench = Bench::at(&fake, &[("initial_rows = 100", "initial_rows = 100\nkeep = true")]);
+    let bench = Bench::at(
+        &fake,
+        &[("initial_rows = 100", "initial_rows = 100\nkeep = true")],
+    );
     bench.run(&["--replace", "words"]).exits(0);
-    assert_eq!((fake.count(&methods::DROP_COLLECTION), fake.rows("words")), (1, Some(100)));
+    assert_eq!(
+        (fake.count(&methods::DROP_COLLECTION), fake.rows("words")),
+        (1, Some(100))
+    );
 }
 
 #[test]
 fn our_own_collection_is_made_anew_without_asking() {
     let fake = FakeMilvus::start();
-    let bench = Bench::at(&fake, &[("initial_rows = 100", "initial_rows = 100\nkeep = true")]);
+    let bench = Bench::at(
+        &fake,
+        &[("initial_rows = 100", "initial_rows = 100\nkeep = true")],
+    );
     bench.run(&[]).exits(0);
     assert_eq!(fake.count(&methods::DROP_COLLECTION), 0);
     bench.run(&[]).exits(0);
-    assert_eq!((fake.count(&methods::DROP_COLLECTION), fake.count(&methods::CREATE_COLLECTION)), (1, 2));
+    assert_eq!(
+        (
+            fake.count(&methods::DROP_COLLECTION),
+            fake.count(&methods::CREATE_COLLECTION)
+        ),
+        (1, 2)
+    );
     assert_eq!(fake.rows("words"), Some(100));
 }
 
@@ -77,7 +116,10 @@ fn our_own_collection_is_made_anew_without_asking() {
 fn what_a_run_created_is_dropped_at_its_end() {
     let fake = FakeMilvus::start();
     Bench::at(&fake, &[]).run(&[]).exits(0);
-    assert_eq!((fake.count(&methods::DROP_COLLECTION), fake.rows("words")), (1, None));
+    assert_eq!(
+        (fake.count(&methods::DROP_COLLECTION), fake.rows("words")),
+        (1, None)
+    );
 }
 
 #[test]
@@ -86,37 +128,73 @@ fn ensure_keeps_ours_if_it_fits_and_makes_it_anew_if_not() {
     let bench = Bench::at(&fake, &[("\"full\"", "\"ensure\"")]);
     bench.run(&[]).exits(0);
     bench.run(&[]).exits(0);
-    assert_eq!((fake.count(&methods::CREATE_COLLECTION), fake.count(&methods::DROP_COLLECTION)), (1, 0));
-    bench.run(&["--set", "collections.words.initial_rows=120"]).exits(0);
-    assert_eq!((fake.count(&methods::CREATE_COLLECTION), fake.count(&methods::DROP_COLLECTION)), (2, 1));
+    assert_eq!(
+        (
+            fake.count(&methods::CREATE_COLLECTION),
+            fake.count(&methods::DROP_COLLECTION)
+        ),
+        (1, 0)
+    );
+    bench
+        .run(&["--set", "collections.words.initial_rows=120"])
+        .exits(0);
+    assert_eq!(
+        (
+            fake.count(&methods::CREATE_COLLECTION),
+            fake.count(&methods::DROP_COLLECTION)
+        ),
+        (2, 1)
+    );
     assert_eq!(fake.rows("words"), Some(120));
 }
 
 #[test]
 fn a_reading_run_sends_nothing_that_changes() {
     let fake = FakeMilvus::start();
-    let bench = Bench::at(&fake, &[("initial_rows = 100", "initial_rows = 100\nkeep = true")]);
+    let bench = Bench::at(
+        &fake,
+        &[("initial_rows = 100", "initial_rows = 100\nkeep = true")],
+    );
     bench.run(&[]).exits(0);
     let before = fake.calls().len();
     bench.write(
         "scenario.toml",
         crate::bench::scenario(
             &fake.uri(),
-            &[("connections = 1", "connections = 1\naccess = \"read\""), ("prepare = \"full\"\ninitial_rows = 100", "prepare = \"reuse\"")],
+            &[
+                ("connections = 1", "connections = 1\naccess = \"read\""),
+                (
+                    "prepare = \"full\"\ninitial_rows = 100",
+                    "prepare = \"reuse\"",
+                ),
+            ],
         )
         .as_bytes(),
     );
     bench.run(&[]).exits(0);
     assert_eq!(changing(&fake, before), [""; 0]);
-    assert!(fake.calls()[before..].iter().any(|call| call.method.name == "Search"));
+    assert!(
+        fake.calls()[before..]
+            .iter()
+            .any(|call| call.method.name == "Search")
+    );
     assert_eq!(fake.rows("words"), Some(100));
 }
 
 #[test]
 fn a_collection_to_be_reused_must_be_there() {
     let fake = FakeMilvus::start();
-    let bench = Bench::at(&fake, &[("prepare = \"full\"\ninitial_rows = 100", "prepare = \"reuse\"")]);
-    bench.run(&[]).exits(2).error(&["collection words does not exist", "reuse"]);
+    let bench = Bench::at(
+        &fake,
+        &[(
+            "prepare = \"full\"\ninitial_rows = 100",
+            "prepare = \"reuse\"",
+        )],
+    );
+    bench
+        .run(&[])
+        .exits(2)
+        .error(&["collection words does not exist", "reuse"]);
     assert_eq!(changing(&fake, 0), [""; 0]);
     assert_eq!(bench.only_folder().run()["status"], "failed");
 }
@@ -126,7 +204,19 @@ fn a_collection_to_be_reused_must_have_the_dimension_of_the_data() {
     let fake = FakeMilvus::start();
     create_foreign(&fake, "");
     let before = fake.calls().len();
-    let bench = Bench::at(&fake, &[("prepare = \"full\"\ninitial_rows = 100", "prepare = \"reuse\""), ("dim = 8", "dim = 16")]);
-    bench.run(&[]).exits(2).error(&["words", "dimension 8", "16"]);
+    let bench = Bench::at(
+        &fake,
+        &[
+            (
+                "prepare = \"full\"\ninitial_rows = 100",
+                "prepare = \"reuse\"",
+            ),
+            ("dim = 8", "dim = 16"),
+        ],
+    );
+    bench
+        .run(&[])
+        .exits(2)
+        .error(&["words", "dimension 8", "16"]);
     assert_eq!(changing(&fake, before), [""; 0]);
 }

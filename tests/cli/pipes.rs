@@ -1,4 +1,5 @@
-//! stderr or stdout that goes away: a pipe that was closed, a disk that is full, a terminal that was hung up.
+//! stderr or stdout that goes away: a pipe that was closed, a disk that is full, a terminal that
+//! was hung up.
 
 use std::{
     fs::{File, OpenOptions},
@@ -22,7 +23,11 @@ use crate::{
 const RUN: [&str; 3] = ["run", "scenario.toml", "--accept-invalid"];
 
 fn full() -> Stdio {
-    OpenOptions::new().write(true).open("/dev/full").expect("/dev/full").into()
+    OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .expect("/dev/full")
+        .into()
 }
 
 /// The writing end of a pipe that nobody reads.
@@ -36,8 +41,13 @@ fn output(mut command: Command) -> Output {
 
 #[track_caller]
 fn exits(ended: &Output, code: i32, of: &str) {
-    let [stdout, stderr] = [&ended.stdout, &ended.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    assert_eq!(ended.status.code(), Some(code), "{of}\nstdout:\n{stdout}\nstderr:\n{stderr}");
+    let [stdout, stderr] =
+        [&ended.stdout, &ended.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    assert_eq!(
+        ended.status.code(),
+        Some(code),
+        "{of}\nstdout:\n{stdout}\nstderr:\n{stderr}"
+    );
     assert!(!stderr.contains("panicked"), "{of}: {stderr}");
 }
 
@@ -47,7 +57,10 @@ fn check_complete(bench: &Bench) {
     let folder = bench.only_folder();
     folder.check();
     assert_eq!(folder.run()["status"], "complete");
-    assert!(folder.run()["verdict"].is_string() && bench.path().join("results/latest/report.html").is_file());
+    assert!(
+        folder.run()["verdict"].is_string()
+            && bench.path().join("results/latest/report.html").is_file()
+    );
 }
 
 #[test]
@@ -57,9 +70,15 @@ fn a_run_whose_stderr_is_gone_goes_on() {
         let bench = Bench::at(&fake, &[]);
         let mut command = bench.command(&RUN);
         command.stderr(stderr()).stdout(Stdio::piped());
-        let ended = command.spawn().and_then(Child::wait_with_output).expect("it runs");
+        let ended = command
+            .spawn()
+            .and_then(Child::wait_with_output)
+            .expect("it runs");
         exits(&ended, 0, "run");
-        assert!(String::from_utf8_lossy(&ended.stdout).contains("alone/search"), "the report is printed");
+        assert!(
+            String::from_utf8_lossy(&ended.stdout).contains("alone/search"),
+            "the report is printed"
+        );
         check_complete(&bench);
     }
 }
@@ -68,9 +87,16 @@ fn a_run_whose_stderr_is_gone_goes_on() {
 fn a_stderr_that_is_closed_in_mid_load_ends_nothing() {
     let fake = FakeMilvus::start();
     let bench = Bench::at(&fake, &[]);
-    let mut child = bench.command(&RUN).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut child = bench
+        .command(&RUN)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
     let mut line = String::new();
-    BufReader::new(child.stderr.take().expect("a pipe")).read_line(&mut line).expect("a line");
+    BufReader::new(child.stderr.take().expect("a pipe"))
+        .read_line(&mut line)
+        .expect("a line");
     exits(&child.wait_with_output().expect("it ends"), 0, "run");
     check_complete(&bench);
 }
@@ -78,19 +104,35 @@ fn a_stderr_that_is_closed_in_mid_load_ends_nothing() {
 #[test]
 fn a_report_that_can_not_be_printed_is_in_the_folder_and_the_exit_code_says_so() {
     let fake = FakeMilvus::start();
-    for (stdout, words) in [(full as fn() -> Stdio, "No space left on device"), (closed, "the report was not printed: it is in ")] {
+    for (stdout, words) in [
+        (full as fn() -> Stdio, "No space left on device"),
+        (closed, "the report was not printed: it is in "),
+    ] {
         let bench = Bench::at(&fake, &[]);
         let mut command = bench.command(&[&RUN[..], &["--repeat", "2"]].concat());
-        let child = command.stdout(stdout()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let child = command
+            .stdout(stdout())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
         let ended = child.wait_with_output().expect("it ends");
         exits(&ended, 2, "run");
-        assert!(String::from_utf8_lossy(&ended.stderr).contains(words), "{}", String::from_utf8_lossy(&ended.stderr));
-        let states: Vec<_> = bench.folders().iter().map(|folder| folder.run()["status"].clone()).collect();
+        assert!(
+            String::from_utf8_lossy(&ended.stderr).contains(words),
+            "{}",
+            String::from_utf8_lossy(&ended.stderr)
+        );
+        let states: Vec<_> = bench
+            .folders()
+            .iter()
+            .map(|folder| folder.run()["status"].clone())
+            .collect();
         assert_eq!(states, ["complete", "complete"], "the rounds go on");
     }
 }
 
-/// Every command with its arguments and exit code, in a folder that holds a run. Address of `fake` in the place of `URI`, a trace id of that of `ID`.
+/// Every command with its arguments and exit code, in a folder that holds a run. Address of `fake`
+/// in the place of `URI`, a trace id of that of `ID`.
 const COMMANDS: &[(&[&str], i32)] = &[
     (&["--help"], 0),
     (&["--version"], 0),
@@ -103,38 +145,75 @@ const COMMANDS: &[(&[&str], i32)] = &[
     (&["report"], 0),
     (&["report", "--report", "json"], 0),
     (&["trace", "results/a", "ID"], 0),
-    (&["compare", "--baseline", "results/a", "--run", "results/b"], 0),
+    (
+        &["compare", "--baseline", "results/a", "--run", "results/b"],
+        0,
+    ),
     (&["init", "--uri", "URI", "words"], 0),
-    (&["doctor", "--uri", "URI", "--spans", "http://127.0.0.1:9", "--otlp", "http://127.0.0.1:9"], 1),
+    (
+        &[
+            "doctor",
+            "--uri",
+            "URI",
+            "--spans",
+            "http://127.0.0.1:9",
+            "--otlp",
+            "http://127.0.0.1:9",
+        ],
+        1,
+    ),
     (&["stack", "status"], 1),
 ];
 
 #[test]
 fn no_command_panics_or_passes_when_its_output_can_not_be_written() {
     let fake = FakeMilvus::start();
-    let bench = Bench::at(&fake, &[("[collections.words]", "[collections.words]\nkeep = true")]);
+    let bench = Bench::at(
+        &fake,
+        &[("[collections.words]", "[collections.words]\nkeep = true")],
+    );
     for run in ["a", "b"] {
         bench.run(&["--out", &format!("results/{run}")]).exits(0);
     }
-    let id = bench.folders()[0].lines("requests.jsonl").pop().expect("a request")["trace_id"].as_str().expect("an id").to_owned();
+    let id = bench.folders()[0]
+        .lines("requests.jsonl")
+        .pop()
+        .expect("a request")["trace_id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     let cache = bench.path().join("cache");
     for (arguments, code) in COMMANDS {
-        let arguments: Vec<String> = arguments.iter().map(|word| word.replace("URI", &fake.uri()).replace("ID", &id)).collect();
+        let arguments: Vec<String> = arguments
+            .iter()
+            .map(|word| word.replace("URI", &fake.uri()).replace("ID", &id))
+            .collect();
         let of = arguments.join(" ");
         let command = || {
-            let mut command = bench.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+            let mut command =
+                bench.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
             command.env("MILVUS_BENCH_CACHE", &cache);
             command
         };
         exits(&output(command()), *code, &of);
         for stderr in [full, closed] {
             let mut silent = command();
-            let ended = silent.stdout(Stdio::piped()).stderr(stderr()).spawn().and_then(Child::wait_with_output).expect("it runs");
+            let ended = silent
+                .stdout(Stdio::piped())
+                .stderr(stderr())
+                .spawn()
+                .and_then(Child::wait_with_output)
+                .expect("it runs");
             exits(&ended, *code, &format!("{of} without stderr"));
         }
         for stdout in [full, closed] {
             let mut unread = command();
-            let ended = unread.stdout(stdout()).stderr(Stdio::piped()).spawn().and_then(Child::wait_with_output).expect("it runs");
+            let ended = unread
+                .stdout(stdout())
+                .stderr(Stdio::piped())
+                .spawn()
+                .and_then(Child::wait_with_output)
+                .expect("it runs");
             exits(&ended, 2, &format!("{of} without stdout"));
         }
     }
@@ -143,9 +222,19 @@ fn no_command_panics_or_passes_when_its_output_can_not_be_written() {
 #[test]
 fn a_message_that_can_not_be_written_keeps_its_exit_code() {
     let bench = Bench::new("name = 1");
-    for arguments in [&["--nonsense"][..], &["check", "scenario.toml"], &["run", "absent.toml"], &["report", "absent"]] {
+    for arguments in [
+        &["--nonsense"][..],
+        &["check", "scenario.toml"],
+        &["run", "absent.toml"],
+        &["report", "absent"],
+    ] {
         let mut command = bench.command(arguments);
-        let ended = command.stderr(full()).stdout(full()).spawn().and_then(Child::wait_with_output).expect("it runs");
+        let ended = command
+            .stderr(full())
+            .stdout(full())
+            .spawn()
+            .and_then(Child::wait_with_output)
+            .expect("it runs");
         exits(&ended, 2, &arguments.join(" "));
     }
 }
@@ -153,11 +242,22 @@ fn a_message_that_can_not_be_written_keeps_its_exit_code() {
 /// A terminal: the user's end, and the one that a program writes to.
 fn terminal() -> (File, File) {
     // Programs of other tests must not keep it open.
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a pseudo-terminal");
-    grantpt(&master).and_then(|()| unlockpt(&master)).expect("it can be used");
-    let path = ptsname(&master, Vec::new()).expect("it has a name").into_string().expect("UTF-8");
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+        .expect("a pseudo-terminal");
+    grantpt(&master)
+        .and_then(|()| unlockpt(&master))
+        .expect("it can be used");
+    let path = ptsname(&master, Vec::new())
+        .expect("it has a name")
+        .into_string()
+        .expect("UTF-8");
     let flags = i32::try_from(OFlags::NOCTTY.bits()).expect("a flag");
-    let slave = OpenOptions::new().read(true).write(true).custom_flags(flags).open(path).expect("its other end");
+    let slave = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(flags)
+        .open(path)
+        .expect("its other end");
     (File::from(master), slave)
 }
 
@@ -176,7 +276,11 @@ fn a_terminal_that_is_hung_up_ends_nothing() {
     let bench = Bench::at(&fake, &[("duration = \"1s\"", "duration = \"2s\"")]);
     let (mut master, slave) = terminal();
     let mut command = bench.command(&RUN);
-    command.env_remove("NO_COLOR").env("TERM", "xterm").stderr(slave).stdout(Stdio::piped());
+    command
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm")
+        .stderr(slave)
+        .stdout(Stdio::piped());
     let child = command.spawn().expect("it starts");
     // It holds the slave's end until then.
     drop(command);
@@ -192,7 +296,9 @@ fn a_hung_up_terminal_as_stdout_is_no_printed_report() {
     let bench = Bench::at(&fake, &[]);
     let (master, slave) = terminal();
     let mut command = bench.command(&RUN);
-    command.stdout(slave.try_clone().expect("a copy")).stderr(slave);
+    command
+        .stdout(slave.try_clone().expect("a copy"))
+        .stderr(slave);
     let mut child = command.spawn().expect("it starts");
     drop(command);
     wait(fake.called(&methods::SEARCH, 5));
@@ -222,8 +328,15 @@ fn a_run_that_was_started_with_nohup_takes_no_notice_of_a_hang_up() {
     let bench = Bench::at(&fake, &[]);
     let direct = bench.command(&RUN);
     let mut command = Command::new("sh");
-    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(direct.get_program()).args(direct.get_args());
-    command.current_dir(bench.path()).env("MILVUS_BENCH_CALIBRATE", "off").stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(direct.get_program())
+        .args(direct.get_args());
+    command
+        .current_dir(bench.path())
+        .env("MILVUS_BENCH_CALIBRATE", "off")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let child = command.spawn().expect("it starts");
     wait(fake.called(&methods::SEARCH, 5));
     kill_process(Pid::from_child(&child), Signal::HUP).expect("it runs");
@@ -240,7 +353,12 @@ fn signals_end_every_command_with_their_code() {
     for arguments in [vec!["init", "--uri"], vec!["doctor", "--uri"]] {
         for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
             let mut command = bench.command(&arguments);
-            let child = command.arg(fake.uri()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn();
+            let child = command
+                .arg(fake.uri())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .process_group(0)
+                .spawn();
             let child = child.expect("it starts");
             calls += 1;
             wait(fake.called(&methods::GET_VERSION, calls));

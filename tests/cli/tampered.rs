@@ -1,4 +1,5 @@
-//! Run folders that were cut, lost a file or hold rubbish: a sentence, or a report of what is left that says so.
+//! Run folders that were cut, lost a file or hold rubbish: a sentence, or a report of what is left
+//! that says so.
 
 use std::{cell::RefCell, fs, path::Path};
 
@@ -7,7 +8,14 @@ use serde_json::Value;
 use crate::{bench::Bench, folder::Folder, joined, support::fake_milvus::FakeMilvus};
 
 /// What a report is made of.
-const FILES: [&str; 6] = ["run.json", "requests.jsonl", "latency.hlog", "connections.hlog", "spans.jsonl", "scenario.toml"];
+const FILES: [&str; 6] = [
+    "run.json",
+    "requests.jsonl",
+    "latency.hlog",
+    "connections.hlog",
+    "spans.jsonl",
+    "scenario.toml",
+];
 
 /// Cuts and pieces of rubbish per file.
 const PLACES: u64 = 8;
@@ -25,7 +33,12 @@ impl Original {
         let fake = FakeMilvus::start();
         let (bench, folder) = joined::run(&fake, crate::support::fake_milvus::Shape::v2_3_5(), &[]);
         let report = folder.report();
-        Self { bench, folder, report, wrong: RefCell::default() }
+        Self {
+            bench,
+            folder,
+            report,
+            wrong: RefCell::default(),
+        }
     }
 
     /// Reports a copy whose `file` is what `damage` makes of its bytes; None: it is missing.
@@ -39,7 +52,9 @@ impl Original {
             Some(bytes) => fs::write(&path, bytes).expect("a damaged file"),
             None => fs::remove_file(&path).expect("a missing file"),
         }
-        self.wrong.borrow_mut().extend(self.judge(&format!("{file} {what}"), copy.path()));
+        self.wrong
+            .borrow_mut()
+            .extend(self.judge(&format!("{file} {what}"), copy.path()));
     }
 
     /// None where all is well, else what is not.
@@ -51,9 +66,12 @@ impl Original {
                 (!one).then(|| format!("{case}: not one sentence: {}", ended.stderr))
             }
             Some(0) => {
-                let report: Value = serde_json::from_slice(&fs::read(copy.join("report.json")).expect("a report")).expect("JSON");
+                let report: Value =
+                    serde_json::from_slice(&fs::read(copy.join("report.json")).expect("a report"))
+                        .expect("JSON");
                 // Figures that are not those of the whole run have a word beside them.
-                let warned = report["warnings"] != self.report["warnings"] || report["verdict"] != self.report["verdict"];
+                let warned = report["warnings"] != self.report["warnings"]
+                    || report["verdict"] != self.report["verdict"];
                 let same = report["workloads"] == self.report["workloads"];
                 (!same && !warned).then(|| format!("{case}: other figures, and no word of it"))
             }
@@ -79,22 +97,34 @@ fn a_damaged_folder_gives_a_sentence_or_a_report_that_says_so() {
         for place in 0..PLACES {
             let seed = chance(number as u64 * 1_000 + place);
             let at = |length: usize| (seed % (length.max(1) as u64)) as usize;
-            original.check(file, &format!("cut ({place})"), |bytes| Some(bytes[..at(bytes.len())].to_vec()));
+            original.check(file, &format!("cut ({place})"), |bytes| {
+                Some(bytes[..at(bytes.len())].to_vec())
+            });
             original.check(file, &format!("with rubbish ({place})"), |mut bytes| {
                 let from = at(bytes.len());
                 let rubbish = (0..32).map(|offset| chance(seed ^ offset) as u8);
-                bytes.iter_mut().skip(from).zip(rubbish).for_each(|(byte, rubbish)| *byte = rubbish);
+                bytes
+                    .iter_mut()
+                    .skip(from)
+                    .zip(rubbish)
+                    .for_each(|(byte, rubbish)| *byte = rubbish);
                 Some(bytes)
             });
         }
     }
     for place in 0..PLACES {
-        original.check("run.json", &format!("with another digit ({place})"), |mut bytes| {
-            let digits: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at].is_ascii_digit()).collect();
-            let at = digits[(chance(place) % digits.len() as u64) as usize];
-            bytes[at] = b'0' + (bytes[at] - b'0' + 1) % 10;
-            Some(bytes)
-        });
+        original.check(
+            "run.json",
+            &format!("with another digit ({place})"),
+            |mut bytes| {
+                let digits: Vec<usize> = (0..bytes.len())
+                    .filter(|at| bytes[*at].is_ascii_digit())
+                    .collect();
+                let at = digits[(chance(place) % digits.len() as u64) as usize];
+                bytes[at] = b'0' + (bytes[at] - b'0' + 1) % 10;
+                Some(bytes)
+            },
+        );
     }
     original.check("run.json", "without its phases", |bytes| {
         let mut info: Value = serde_json::from_slice(&bytes).expect("run.json");
@@ -110,7 +140,8 @@ fn a_damaged_folder_gives_a_sentence_or_a_report_that_says_so() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A pipe would be waited for, and `/dev/zero` has no end; `/dev/null` is as little a file, and ends the test in any case.
+/// A pipe would be waited for, and `/dev/zero` has no end; `/dev/null` is as little a file, and
+/// ends the test in any case.
 #[test]
 fn a_device_in_the_place_of_a_file_is_refused() {
     let original = Original::new();
@@ -121,7 +152,20 @@ fn a_device_in_the_place_of_a_file_is_refused() {
         }
         std::os::unix::fs::symlink("/dev/null", copy.path().join(file)).expect("a link");
         let folder = copy.path().display().to_string();
-        original.bench.call(&["report", &folder]).exits(2).error(&[file, "it is a pipe or a device and not a regular file"]);
-        original.bench.call(&["compare", "--baseline", original.folder.name(), "--run", &folder]).exits(2);
+        original
+            .bench
+            .call(&["report", &folder])
+            .exits(2)
+            .error(&[file, "it is a pipe or a device and not a regular file"]);
+        original
+            .bench
+            .call(&[
+                "compare",
+                "--baseline",
+                original.folder.name(),
+                "--run",
+                &folder,
+            ])
+            .exits(2);
     }
 }

@@ -1,4 +1,5 @@
-//! Two runs on one name of a collection: neither takes the other's away, and neither measures it unknowingly.
+//! Two runs on one name of a collection: neither takes the other's away, and neither measures it
+//! unknowingly.
 
 use std::time::Duration;
 
@@ -29,14 +30,21 @@ fn long_run(fake: &FakeMilvus, changes: &[(&str, &str)]) -> (Bench, Running) {
 }
 
 fn name_of(folder: &Folder) -> String {
-    folder.path().file_name().expect("a name").to_string_lossy().into_owned()
+    folder
+        .path()
+        .file_name()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// One call that needs no answer but a status.
 fn call<Request: Message + 'static>(fake: &FakeMilvus, method: &'static Method, request: Request) {
     wait(async {
         let channel = raw_client::connect(&fake.uri()).await;
-        let reply: proto::Status = raw_client::call(&channel, method, self::Request::new(request)).await.expect("an answer");
+        let reply: proto::Status = raw_client::call(&channel, method, self::Request::new(request))
+            .await
+            .expect("an answer");
         assert_eq!(reply.code, 0, "{}: {}", method.name, reply.reason);
     });
 }
@@ -44,20 +52,49 @@ fn call<Request: Message + 'static>(fake: &FakeMilvus, method: &'static Method, 
 /// Drops `words` by force, as somebody who knows nothing of marks.
 fn drop_words(fake: &FakeMilvus) {
     for alias in fake.aliases("words") {
-        call(fake, &methods::DROP_ALIAS, proto::DropAliasRequest { alias, ..Default::default() });
+        call(
+            fake,
+            &methods::DROP_ALIAS,
+            proto::DropAliasRequest {
+                alias,
+                ..Default::default()
+            },
+        );
     }
-    call(fake, &methods::DROP_COLLECTION, proto::DropCollectionRequest { collection_name: "words".to_owned(), ..Default::default() });
+    call(
+        fake,
+        &methods::DROP_COLLECTION,
+        proto::DropCollectionRequest {
+            collection_name: "words".to_owned(),
+            ..Default::default()
+        },
+    );
 }
 
 /// Creates `words` with `rows` rows and loads it.
 fn create_words(fake: &FakeMilvus, rows: i64) {
     let name = || "words".to_owned();
-    call(fake, &methods::CREATE_COLLECTION, foreign::create("words", ""));
+    call(
+        fake,
+        &methods::CREATE_COLLECTION,
+        foreign::create("words", ""),
+    );
     let flat = vec![foreign::pair("index_type", "FLAT")];
-    let index =
-        proto::CreateIndexRequest { collection_name: name(), field_name: "vector".to_owned(), extra_params: flat, ..Default::default() };
+    let index = proto::CreateIndexRequest {
+        collection_name: name(),
+        field_name: "vector".to_owned(),
+        extra_params: flat,
+        ..Default::default()
+    };
     call(fake, &methods::CREATE_INDEX, index);
-    call(fake, &methods::LOAD_COLLECTION, proto::LoadCollectionRequest { collection_name: name(), ..Default::default() });
+    call(
+        fake,
+        &methods::LOAD_COLLECTION,
+        proto::LoadCollectionRequest {
+            collection_name: name(),
+            ..Default::default()
+        },
+    );
     insert(fake, 0, rows);
 }
 
@@ -67,7 +104,10 @@ fn insert(fake: &FakeMilvus, first: i64, rows: i64) {
     let request = foreign::insert("words", first, rows, vectors);
     wait(async {
         let channel = raw_client::connect(&fake.uri()).await;
-        let reply: proto::MutationResult = raw_client::call(&channel, &methods::INSERT, Request::new(request)).await.expect("an answer");
+        let reply: proto::MutationResult =
+            raw_client::call(&channel, &methods::INSERT, Request::new(request))
+                .await
+                .expect("an answer");
         assert_eq!(reply.insert_cnt, rows);
     });
 }
@@ -77,7 +117,11 @@ fn insert(fake: &FakeMilvus, first: i64, rows: i64) {
 fn reason(folder: &Folder, code: &str) -> Value {
     let report = folder.report();
     let reasons = report["verdict"]["reasons"].as_array().expect("reasons");
-    reasons.iter().find(|reason| reason["code"] == code).unwrap_or_else(|| panic!("no {code} in {reasons:#?}")).clone()
+    reasons
+        .iter()
+        .find(|reason| reason["code"] == code)
+        .unwrap_or_else(|| panic!("no {code} in {reasons:#?}"))
+        .clone()
 }
 
 #[test]
@@ -85,21 +129,38 @@ fn the_collection_of_a_run_that_lives_is_not_replaced() {
     let fake = FakeMilvus::start();
     let (first, running) = long_run(&fake, &[]);
     let run = name_of(&first.only_folder());
-    assert_eq!(fake.aliases("words").len(), 1, "{:?}", fake.aliases("words"));
+    assert_eq!(
+        fake.aliases("words").len(),
+        1,
+        "{:?}",
+        fake.aliases("words")
+    );
     let before = fake.calls().len();
     let second = Bench::at(&fake, &[]);
     let refused = second.run(&[]).exits(2);
     refused.error(&["collection words is in use by run", &run]);
     // Nor by those who give the collection up: it is not theirs.
     second.run(&["--replace", "words"]).exits(2).error(&[&run]);
-    Bench::at(&fake, &[("\"full\"", "\"schema\""), ("initial_rows = 100", "")]).run(&[]).exits(2).error(&[&run]);
-    let changing = fake.calls()[before..].iter().filter(|call| call.method.effect != Effect::Reads).count();
+    Bench::at(
+        &fake,
+        &[("\"full\"", "\"schema\""), ("initial_rows = 100", "")],
+    )
+    .run(&[])
+    .exits(2)
+    .error(&[&run]);
+    let changing = fake.calls()[before..]
+        .iter()
+        .filter(|call| call.method.effect != Effect::Reads)
+        .count();
     assert_eq!((changing, fake.rows("words")), (0, Some(100)));
     running.signal(Signal::INT);
     running.ended().exits(130);
     // It has ended, and nothing of it is left.
     second.run(&[]).exits(0);
-    assert_eq!((fake.rows("words"), fake.aliases("words")), (None, Vec::new()));
+    assert_eq!(
+        (fake.rows("words"), fake.aliases("words")),
+        (None, Vec::new())
+    );
 }
 
 #[test]
@@ -109,26 +170,52 @@ fn a_run_that_was_killed_is_in_the_way_for_a_minute() {
     running.signal(Signal::KILL);
     running.ended();
     let second = Bench::at(&fake, &[]);
-    second.run(&[]).exits(2).error(&["in use by run", &name_of(&first.only_folder()), "60 s"]);
+    second
+        .run(&[])
+        .exits(2)
+        .error(&["in use by run", &name_of(&first.only_folder()), "60 s"]);
     fake.clock_ahead(Duration::from_secs(61));
     second.run(&[]).exits(0);
-    assert_eq!((fake.rows("words"), fake.aliases("words")), (None, Vec::new()));
+    assert_eq!(
+        (fake.rows("words"), fake.aliases("words")),
+        (None, Vec::new())
+    );
 }
 
 #[test]
 fn of_two_that_create_it_at_the_same_moment_one_goes_on() {
     let fake = FakeMilvus::start();
     // Both have decided before either has created.
-    fake.stall_after(&[&methods::CREATE_COLLECTION], &methods::CREATE_COLLECTION, 1, Duration::from_secs(4));
+    fake.stall_after(
+        &[&methods::CREATE_COLLECTION],
+        &methods::CREATE_COLLECTION,
+        1,
+        Duration::from_secs(4),
+    );
     let benches = [Bench::at(&fake, &[LONG]), Bench::at(&fake, &[LONG])];
     let mut first = benches[0].start(&[]);
     wait(fake.called(&methods::CREATE_COLLECTION, 1));
     let mut second = benches[1].start(&[]);
-    let runs = [first.says_or_ends("phase alone"), second.says_or_ends("phase alone")];
+    let runs = [
+        first.says_or_ends("phase alone"),
+        second.says_or_ends("phase alone"),
+    ];
     assert_ne!(runs[0], runs[1], "one of them measures: {runs:?}");
-    let (winner, goes_on, ends) = if runs[0] { (0, first, second) } else { (1, second, first) };
-    ends.ended().exits(2).error(&["collection words", "run", &name_of(&benches[winner].only_folder())]);
-    assert_eq!(fake.rows("words"), Some(100), "what the other one has is left alone");
+    let (winner, goes_on, ends) = if runs[0] {
+        (0, first, second)
+    } else {
+        (1, second, first)
+    };
+    ends.ended().exits(2).error(&[
+        "collection words",
+        "run",
+        &name_of(&benches[winner].only_folder()),
+    ]);
+    assert_eq!(
+        fake.rows("words"),
+        Some(100),
+        "what the other one has is left alone"
+    );
     goes_on.signal(Signal::INT);
     goes_on.ended().exits(130);
     benches[winner].only_folder().check();
@@ -138,24 +225,47 @@ fn of_two_that_create_it_at_the_same_moment_one_goes_on() {
 fn a_collection_that_was_replaced_makes_the_run_invalid_and_is_left_alone() {
     let fake = FakeMilvus::start();
     let (bench, running) = long_run(&fake, &[]);
-    let id = |folder: &Folder| folder.run()["collections"][0]["id"].as_str().map(str::to_owned);
+    let id = |folder: &Folder| {
+        folder.run()["collections"][0]["id"]
+            .as_str()
+            .map(str::to_owned)
+    };
     drop_words(&fake);
     create_words(&fake, 100);
     running.signal(Signal::INT);
     let ended = running.ended().exits(130);
-    assert!(ended.stderr.contains("words was not dropped: it is not the one that this run created"), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("words was not dropped: it is not the one that this run created"),
+        "{}",
+        ended.stderr
+    );
     let folder = bench.only_folder();
     let reason = reason(&folder, "collection_replaced");
-    assert_eq!((&reason["state"], folder.run()["verdict"].as_str()), (&"invalid".into(), Some("invalid")));
-    assert!(reason["advice"].as_str().is_some_and(|words| words.contains("another one has its name")), "{reason}");
-    assert!(id(&folder).is_some_and(|id| id.parse::<i64>().is_ok()), "{:?}", id(&folder));
+    assert_eq!(
+        (&reason["state"], folder.run()["verdict"].as_str()),
+        (&"invalid".into(), Some("invalid"))
+    );
+    assert!(
+        reason["advice"]
+            .as_str()
+            .is_some_and(|words| words.contains("another one has its name")),
+        "{reason}"
+    );
+    assert!(
+        id(&folder).is_some_and(|id| id.parse::<i64>().is_ok()),
+        "{:?}",
+        id(&folder)
+    );
     assert_eq!(fake.rows("words"), Some(100));
 }
 
 #[test]
 fn a_phase_is_not_begun_on_another_collection() {
     let fake = FakeMilvus::start();
-    let phases = "requests = 200\nworkloads = [\"search\"]\n\n[[phases]]\nname = \"later\"\nduration = \"10m\"";
+    let phases = "requests = 200\nworkloads = [\"search\"]\n\n[[phases]]\nname = \
+                  \"later\"\nduration = \"10m\"";
     let bench = Bench::at(&fake, &[("duration = \"1s\"", phases)]);
     let mut running = bench.start(&[]);
     running.says("phase alone");
@@ -163,7 +273,13 @@ fn a_phase_is_not_begun_on_another_collection() {
     let ended = running.ended().exits(2);
     ended.error(&["collection words is not the one any more", "it is gone"]);
     let folder = bench.only_folder();
-    assert_eq!((&folder.run()["status"], &reason(&folder, "collection_replaced")["state"]), (&"failed".into(), &"invalid".into()));
+    assert_eq!(
+        (
+            &folder.run()["status"],
+            &reason(&folder, "collection_replaced")["state"]
+        ),
+        (&"failed".into(), &"invalid".into())
+    );
     assert!(!ended.stderr.contains("phase later\n"), "{}", ended.stderr);
 }
 
@@ -176,9 +292,14 @@ fn rows_of_somebody_else_make_the_run_invalid() {
     running.ended().exits(130);
     let folder = bench.only_folder();
     let reason = reason(&folder, "foreign_rows");
-    assert_eq!((&reason["state"], &reason["figure"]), (&"invalid".into(), &150.0.into()));
+    assert_eq!(
+        (&reason["state"], &reason["figure"]),
+        (&"invalid".into(), &150.0.into())
+    );
     assert!(
-        reason["advice"].as_str().is_some_and(|words| words.contains("held 150 rows after phase alone, where this run put 100")),
+        reason["advice"].as_str().is_some_and(
+            |words| words.contains("held 150 rows after phase alone, where this run put 100")
+        ),
         "{reason}"
     );
 }
@@ -190,14 +311,23 @@ fn a_collection_that_another_run_works_with_is_not_dropped() {
     let (second, other) = long_run(&fake, &[("\"full\"", "\"ensure\"")]);
     running.signal(Signal::INT);
     let ended = running.ended().exits(130);
-    let words = format!("words was not dropped: run {} of milvus-bench works with it", name_of(&second.only_folder()));
+    let words = format!(
+        "words was not dropped: run {} of milvus-bench works with it",
+        name_of(&second.only_folder())
+    );
     assert!(ended.stderr.contains(&words), "{}", ended.stderr);
     assert_eq!(fake.rows("words"), Some(100));
     other.signal(Signal::INT);
     other.ended().exits(130);
     let report = second.only_folder().report();
     let reasons = report["verdict"]["reasons"].as_array().expect("reasons");
-    assert!(reasons.iter().all(|reason| reason["code"] != "collection_replaced" && reason["code"] != "foreign_rows"), "{reasons:#?}");
+    assert!(
+        reasons
+            .iter()
+            .all(|reason| reason["code"] != "collection_replaced"
+                && reason["code"] != "foreign_rows"),
+        "{reasons:#?}"
+    );
     assert_eq!(fake.aliases("words"), Vec::<String>::new());
 }
 
@@ -205,32 +335,60 @@ fn a_collection_that_another_run_works_with_is_not_dropped() {
 #[test]
 fn every_collection_of_a_run_is_marked() {
     let fake = FakeMilvus::start();
-    let two = "[collections.letters]\ndata = \"noise\"\ndim = 8\nprepare = \"ensure\"\nindex = { type = \"FLAT\" }\n\n[collections.words]";
+    let two = "[collections.letters]\ndata = \"noise\"\ndim = 8\nprepare = \"ensure\"\nindex = { \
+               type = \"FLAT\" }\n\n[collections.words]";
     let workload = "operation = \"search\"\ncollection = \"words\"";
-    let changes = [("[collections.words]", two), ("operation = \"search\"", workload), ("\"full\"", "\"ensure\"")];
+    let changes = [
+        ("[collections.words]", two),
+        ("operation = \"search\"", workload),
+        ("\"full\"", "\"ensure\""),
+    ];
     Bench::at(&fake, &changes).run(&[]).exits(0);
     let (bench, running) = long_run(&fake, &changes);
-    assert_eq!((fake.aliases("words").len(), fake.aliases("letters").len()), (1, 1));
-    Bench::at(&fake, &[("data = \"noise\"", "data = \"noise\"\nname = \"letters\"")])
-        .run(&[])
-        .exits(2)
-        .error(&["letters is in use by run", &name_of(&bench.only_folder())]);
+    assert_eq!(
+        (fake.aliases("words").len(), fake.aliases("letters").len()),
+        (1, 1)
+    );
+    Bench::at(
+        &fake,
+        &[("data = \"noise\"", "data = \"noise\"\nname = \"letters\"")],
+    )
+    .run(&[])
+    .exits(2)
+    .error(&["letters is in use by run", &name_of(&bench.only_folder())]);
     running.signal(Signal::INT);
     let ended = running.ended().exits(130);
     assert!(!ended.stderr.contains("takes no mark"), "{}", ended.stderr);
-    assert_eq!((fake.aliases("words").len(), fake.aliases("letters").len()), (0, 0));
+    assert_eq!(
+        (fake.aliases("words").len(), fake.aliases("letters").len()),
+        (0, 0)
+    );
 }
 
 #[test]
 fn a_server_without_aliases_is_measured_with_a_word() {
-    for failure in [Failure::grpc(Code::Unimplemented, "unknown method CreateAlias"), Failure::milvus(1401, 1, "privilege not permitted")] {
+    for failure in [
+        Failure::grpc(Code::Unimplemented, "unknown method CreateAlias"),
+        Failure::milvus(1401, 1, "privilege not permitted"),
+    ] {
         let fake = FakeMilvus::start();
         fake.fail(&methods::CREATE_ALIAS, .., failure);
         let bench = Bench::at(&fake, &[]);
         let ended = bench.run(&[]).exits(0);
-        assert!(ended.stderr.contains("Milvus takes no mark of this run on collection words"), "{}", ended.stderr);
+        assert!(
+            ended
+                .stderr
+                .contains("Milvus takes no mark of this run on collection words"),
+            "{}",
+            ended.stderr
+        );
         let warnings = bench.only_folder().run()["warnings"].clone();
-        assert!(warnings.as_array().is_some_and(|all| all.iter().any(|warning| warning["code"] == "not_marked")), "{warnings}");
+        assert!(
+            warnings
+                .as_array()
+                .is_some_and(|all| all.iter().any(|warning| warning["code"] == "not_marked")),
+            "{warnings}"
+        );
         assert_eq!(fake.rows("words"), None);
     }
 }

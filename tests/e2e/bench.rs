@@ -29,7 +29,10 @@ pub(crate) struct Ended {
 impl Ended {
     /// What it wrote, for the message of a failed check.
     pub(crate) fn told(&self) -> String {
-        format!("exit code {:?} after {:?}\n--- stdout\n{}\n--- stderr\n{}", self.code, self.took, self.stdout, self.stderr)
+        format!(
+            "exit code {:?} after {:?}\n--- stdout\n{}\n--- stderr\n{}",
+            self.code, self.took, self.stdout, self.stderr
+        )
     }
 
     /// Checks the exit code.
@@ -83,29 +86,48 @@ pub(crate) fn scenarios() -> PathBuf {
 
 impl Bench {
     pub(crate) fn new(cache: &Path) -> Self {
-        Self { cache: cache.to_owned() }
+        Self {
+            cache: cache.to_owned(),
+        }
     }
 
     fn command(&self, arguments: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_milvus-bench"));
         for (name, _) in std::env::vars_os() {
-            let ours = name.to_str().is_some_and(|name| name.starts_with("MILVUS_") || name.starts_with("OTEL_"));
+            let ours = name
+                .to_str()
+                .is_some_and(|name| name.starts_with("MILVUS_") || name.starts_with("OTEL_"));
             if ours {
                 command.env_remove(name);
             }
         }
         // Addresses are on loopback; a proxy of this machine has no business there.
-        for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        for name in [
+            "http_proxy",
+            "HTTP_PROXY",
+            "https_proxy",
+            "HTTPS_PROXY",
+            "all_proxy",
+            "ALL_PROXY",
+        ] {
             command.env_remove(name);
         }
-        command.env("MILVUS_BENCH_CACHE", &self.cache).env("MILVUS_BENCH_CALIBRATE", "off").args(arguments);
+        command
+            .env("MILVUS_BENCH_CACHE", &self.cache)
+            .env("MILVUS_BENCH_CALIBRATE", "off")
+            .args(arguments);
         command
     }
 
     /// Starts the program.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let mut command = self.command(arguments);
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
         let said = Said::by(&mut child);
         Running { child, said }
     }
@@ -115,20 +137,40 @@ impl Bench {
         let mut command = assert_cmd::Command::from_std(self.command(arguments));
         command.timeout(LONGEST);
         let began = Instant::now();
-        let Output { status, stdout, stderr } = command.output().expect("the program starts");
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().expect("the program starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-        Ended { code: status.code(), stdout: text(stdout), stderr: text(stderr), took: began.elapsed() }
+        Ended {
+            code: status.code(),
+            stdout: text(stdout),
+            stderr: text(stderr),
+            took: began.elapsed(),
+        }
     }
 
-    /// Runs a scenario of scenarios/ into `out`; an error is what it wrote when it did not end with 0.
-    pub(crate) fn run_scenario(&self, name: &str, arguments: &[&str], out: &Path) -> Result<Run, String> {
+    /// Runs a scenario of scenarios/ into `out`; an error is what it wrote when it did not end with
+    /// 0.
+    pub(crate) fn run_scenario(
+        &self,
+        name: &str,
+        arguments: &[&str],
+        out: &Path,
+    ) -> Result<Run, String> {
         let scenario = scenarios().join(format!("{name}.toml"));
         let (scenario, folder) = (scenario.display().to_string(), out.display().to_string());
-        // A machine that others keep busy, or a debug build, may be too slow for the client: that is no fault of the run.
+        // A machine that others keep busy, or a debug build, may be too slow for the client: that
+        // is no fault of the run.
         let mut all = vec!["run", &scenario, "--out", &folder, "--accept-invalid"];
         all.extend(arguments);
         let began = std::time::SystemTime::now();
         let ended = self.call(&all);
-        if ended.code == Some(0) { Ok(Run::read(out, ended, began)) } else { Err(ended.told()) }
+        if ended.code == Some(0) {
+            Ok(Run::read(out, ended, began))
+        } else {
+            Err(ended.told())
+        }
     }
 }

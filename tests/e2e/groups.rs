@@ -35,7 +35,9 @@ pub(crate) fn run(harness: &Harness, groups: &'static [Group], kinds: &[Kind]) -
 
 fn run_group(kind: Kind, cases: &[&Case], tally: &mut Tally) {
     let mut servers = None;
-    tally.case(kind.start_name(), || servers = Some(Servers::start(kind).unwrap_or_else(|error| panic!("{error}"))));
+    tally.case(kind.start_name(), || {
+        servers = Some(Servers::start(kind).unwrap_or_else(|error| panic!("{error}")))
+    });
     let Some(servers) = servers else {
         for case in cases {
             tally.not_run(case.name, "its servers did not start");

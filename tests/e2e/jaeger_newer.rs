@@ -21,10 +21,19 @@ pub(crate) fn build(cache: &Path) -> Result<PathBuf, String> {
     let scratch = folder.join(format!("all-in-one.{}", std::process::id()));
     let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/jaeger-1.65");
     let mut command = Command::new("go");
-    command.args(["build", "-trimpath", "-o"]).arg(&scratch).arg(PACKAGE).current_dir(module);
-    let built = command.output().map_err(|error| format!("Jaeger 1.65.0 can't be built, go does not run: {error}"))?;
+    command
+        .args(["build", "-trimpath", "-o"])
+        .arg(&scratch)
+        .arg(PACKAGE)
+        .current_dir(module);
+    let built = command
+        .output()
+        .map_err(|error| format!("Jaeger 1.65.0 can't be built, go does not run: {error}"))?;
     if !built.status.success() {
-        return Err(format!("Jaeger 1.65.0 can't be built: {}", String::from_utf8_lossy(&built.stderr)));
+        return Err(format!(
+            "Jaeger 1.65.0 can't be built: {}",
+            String::from_utf8_lossy(&built.stderr)
+        ));
     }
     std::fs::rename(&scratch, &binary).map_err(|error| format!("{}: {error}", binary.display()))?;
     Ok(binary)

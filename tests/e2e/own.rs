@@ -14,7 +14,8 @@ use crate::support::foreign::{self, DIM, pair};
 /// The head of a scenario whose vectors are random, and whose spans are not read.
 pub(crate) fn head(servers: &Servers, name: &str) -> String {
     format!(
-        "name = \"{name}\"\n[milvus]\nuri = \"{}\"\n[tracing]\nexport = \"off\"\n[tracing.spans]\nsource = \"none\"\n[data.noise]\nformat = \"random\"\nrows = \
+        "name = \"{name}\"\n[milvus]\nuri = \"{}\"\n[tracing]\nexport = \
+         \"off\"\n[tracing.spans]\nsource = \"none\"\n[data.noise]\nformat = \"random\"\nrows = \
          20500\ndim = {DIM}\nqueries = 50\n",
         servers.stack.milvus_uri
     )
@@ -23,7 +24,9 @@ pub(crate) fn head(servers: &Servers, name: &str) -> String {
 /// A collection `name` with `keys`, and a workload that searches it.
 pub(crate) fn searched(name: &str, keys: &str) -> String {
     format!(
-        "[collections.{name}]\ndata = \"noise\"\nmetric = \"L2\"\n{keys}\n[workloads.{name}]\noperation = \"search\"\ncollection = \"{name}\"\nrate = 5\nlimit = 5\n"
+        "[collections.{name}]\ndata = \"noise\"\nmetric = \
+         \"L2\"\n{keys}\n[workloads.{name}]\noperation = \"search\"\ncollection = \
+         \"{name}\"\nrate = 5\nlimit = 5\n"
     )
 }
 
@@ -43,14 +46,25 @@ pub(crate) fn write(servers: &Servers, text: &str) -> Written {
     let folder = servers.folder("own");
     let scenario = folder.join("scenario.toml");
     std::fs::write(&scenario, text).expect("a scenario");
-    Written { scenario, out: folder.join("run") }
+    Written {
+        scenario,
+        out: folder.join("run"),
+    }
 }
 
 impl Written {
-    /// Arguments of its run. A machine that others keep busy may be too slow for the client: that is no fault of the run.
+    /// Arguments of its run. A machine that others keep busy may be too slow for the client: that
+    /// is no fault of the run.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let text = |path: &PathBuf| path.display().to_string();
-        ["run".to_owned(), text(&self.scenario), "--out".to_owned(), text(&self.out), "--accept-invalid".to_owned()].to_vec()
+        [
+            "run".to_owned(),
+            text(&self.scenario),
+            "--out".to_owned(),
+            text(&self.out),
+            "--accept-invalid".to_owned(),
+        ]
+        .to_vec()
     }
 
     /// run.json.
@@ -60,7 +74,11 @@ impl Written {
 
     /// Codes of the warnings in run.json.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let code = |warning: &milvus_bench::record::Warning| serde_json::to_value(warning).ok()?["code"].as_str().map(str::to_owned);
+        let code = |warning: &milvus_bench::record::Warning| {
+            serde_json::to_value(warning).ok()?["code"]
+                .as_str()
+                .map(str::to_owned)
+        };
         self.info().warnings.iter().filter_map(code).collect()
     }
 }
@@ -69,7 +87,9 @@ impl Written {
 pub(crate) fn run(servers: &Servers, text: &str) -> (Ended, Written) {
     let written = write(servers, text);
     let arguments = written.arguments();
-    let ended = servers.bench.call(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let ended = servers
+        .bench
+        .call(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     (ended, written)
 }
 
@@ -81,14 +101,28 @@ pub(crate) struct Milvus {
 
 impl Milvus {
     pub(crate) fn of(servers: &Servers) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         let options = ConnectOptions::new(servers.stack.milvus_uri.clone());
-        let transport = runtime.block_on(Transport::connect(&options)).expect("Milvus answers");
-        Self { runtime, client: Client::new(transport, Duration::from_secs(60)) }
+        let transport = runtime
+            .block_on(Transport::connect(&options))
+            .expect("Milvus answers");
+        Self {
+            runtime,
+            client: Client::new(transport, Duration::from_secs(60)),
+        }
     }
 
-    pub(crate) fn call<Request: Message, Reply: Message + Default + HasStatus>(&self, method: &'static Method, request: &Request) -> Reply {
-        self.runtime.block_on(self.client.call(method, request, b"")).unwrap_or_else(|error| panic!("{error}"))
+    pub(crate) fn call<Request: Message, Reply: Message + Default + HasStatus>(
+        &self,
+        method: &'static Method,
+        request: &Request,
+    ) -> Reply {
+        self.runtime
+            .block_on(self.client.call(method, request, b""))
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn order<Request: Message>(&self, method: &'static Method, request: &Request) {
@@ -96,12 +130,17 @@ impl Milvus {
     }
 
     pub(crate) fn describe(&self, collection: &str) -> Option<proto::DescribeCollectionResponse> {
-        self.runtime.block_on(self.client.describe_collection(collection)).expect("an answer")
+        self.runtime
+            .block_on(self.client.describe_collection(collection))
+            .expect("an answer")
     }
 
     /// Creates a collection like those of [`searched`], without a mark.
     pub(crate) fn create(&self, collection: &str) {
-        self.order(&methods::CREATE_COLLECTION, &foreign::create(collection, ""));
+        self.order(
+            &methods::CREATE_COLLECTION,
+            &foreign::create(collection, ""),
+        );
     }
 
     /// Inserts rows with ids from `first` on, flushes, and waits for it: a segment of its own.
@@ -111,59 +150,142 @@ impl Milvus {
         let data = (first * DIM..(first + rows) * DIM).map(number).collect();
         let insert = foreign::insert(collection, first, rows, data);
         let _: proto::MutationResult = self.call(&methods::INSERT, &insert);
-        let flush = proto::FlushRequest { collection_names: vec![collection.to_owned()], ..Default::default() };
+        let flush = proto::FlushRequest {
+            collection_names: vec![collection.to_owned()],
+            ..Default::default()
+        };
         let flushed: proto::FlushResponse = self.call(&methods::FLUSH, &flush);
         let request = proto::GetFlushStateRequest {
-            segment_ids: flushed.coll_seg_ids.get(collection).map(|ids| ids.data.clone()).unwrap_or_default(),
-            flush_ts: flushed.coll_flush_ts.get(collection).copied().unwrap_or_default(),
+            segment_ids: flushed
+                .coll_seg_ids
+                .get(collection)
+                .map(|ids| ids.data.clone())
+                .unwrap_or_default(),
+            flush_ts: flushed
+                .coll_flush_ts
+                .get(collection)
+                .copied()
+                .unwrap_or_default(),
             collection_name: collection.to_owned(),
             ..Default::default()
         };
-        self.until(|| self.call::<_, proto::GetFlushStateResponse>(&methods::GET_FLUSH_STATE, &request).flushed, "flushed");
+        self.until(
+            || {
+                self.call::<_, proto::GetFlushStateResponse>(&methods::GET_FLUSH_STATE, &request)
+                    .flushed
+            },
+            "flushed",
+        );
     }
 
     /// Indexes, waits for it, loads, and waits for that.
-    pub(crate) fn index_and_load(&self, collection: &str, index_type: &str, params: &[(&str, &str)]) {
+    pub(crate) fn index_and_load(
+        &self,
+        collection: &str,
+        index_type: &str,
+        params: &[(&str, &str)],
+    ) {
         let own = [("index_type", index_type), ("metric_type", "L2")];
-        let extra_params = own.iter().chain(params).map(|(key, value)| pair(key, value)).collect();
+        let extra_params = own
+            .iter()
+            .chain(params)
+            .map(|(key, value)| pair(key, value))
+            .collect();
         let (collection_name, field_name) = (collection.to_owned(), "vector".to_owned());
-        self.order(&methods::CREATE_INDEX, &proto::CreateIndexRequest { collection_name, field_name, extra_params, ..Default::default() });
+        self.order(
+            &methods::CREATE_INDEX,
+            &proto::CreateIndexRequest {
+                collection_name,
+                field_name,
+                extra_params,
+                ..Default::default()
+            },
+        );
         let finished = || {
-            let indexes = self.runtime.block_on(self.client.describe_index(collection)).expect("an answer");
-            indexes.iter().all(|index| index.state() == proto::IndexState::Finished && index.pending_index_rows == 0)
+            let indexes = self
+                .runtime
+                .block_on(self.client.describe_index(collection))
+                .expect("an answer");
+            indexes.iter().all(|index| {
+                index.state() == proto::IndexState::Finished && index.pending_index_rows == 0
+            })
         };
         self.until(finished, "indexed");
-        let load = proto::LoadCollectionRequest { collection_name: collection.to_owned(), replica_number: 1, ..Default::default() };
+        let load = proto::LoadCollectionRequest {
+            collection_name: collection.to_owned(),
+            replica_number: 1,
+            ..Default::default()
+        };
         self.order(&methods::LOAD_COLLECTION, &load);
-        let loaded = || self.runtime.block_on(self.client.load_state(collection)).expect("an answer") == proto::LoadState::Loaded;
+        let loaded = || {
+            self.runtime
+                .block_on(self.client.load_state(collection))
+                .expect("an answer")
+                == proto::LoadState::Loaded
+        };
         self.until(loaded, "loaded");
     }
 
     /// Rows and index of each sealed segment that is served, the smallest first.
     pub(crate) fn segments(&self, collection: &str) -> Vec<(i64, bool)> {
-        let infos = self.runtime.block_on(self.client.query_segments(collection)).expect("an answer");
-        let mut segments: Vec<_> = infos.iter().map(|info| (info.num_rows, !info.index_name.is_empty())).collect();
+        let infos = self
+            .runtime
+            .block_on(self.client.query_segments(collection))
+            .expect("an answer");
+        let mut segments: Vec<_> = infos
+            .iter()
+            .map(|info| (info.num_rows, !info.index_name.is_empty()))
+            .collect();
         segments.sort_unstable();
         segments
     }
 
     pub(crate) fn release(&self, collection: &str) {
         let collection_name = collection.to_owned();
-        self.order(&methods::RELEASE_COLLECTION, &proto::ReleaseCollectionRequest { collection_name, ..Default::default() });
+        self.order(
+            &methods::RELEASE_COLLECTION,
+            &proto::ReleaseCollectionRequest {
+                collection_name,
+                ..Default::default()
+            },
+        );
     }
 
     pub(crate) fn alias(&self, collection: &str, alias: &str) {
         let (collection_name, alias) = (collection.to_owned(), alias.to_owned());
-        self.order(&methods::CREATE_ALIAS, &proto::CreateAliasRequest { collection_name, alias, ..Default::default() });
+        self.order(
+            &methods::CREATE_ALIAS,
+            &proto::CreateAliasRequest {
+                collection_name,
+                alias,
+                ..Default::default()
+            },
+        );
     }
 
     /// Drops it and its aliases, as somebody who knows nothing of marks.
     pub(crate) fn drop(&self, collection: &str) {
-        for alias in self.describe(collection).map(|found| found.aliases).unwrap_or_default() {
-            self.order(&methods::DROP_ALIAS, &proto::DropAliasRequest { alias, ..Default::default() });
+        for alias in self
+            .describe(collection)
+            .map(|found| found.aliases)
+            .unwrap_or_default()
+        {
+            self.order(
+                &methods::DROP_ALIAS,
+                &proto::DropAliasRequest {
+                    alias,
+                    ..Default::default()
+                },
+            );
         }
         let collection_name = collection.to_owned();
-        self.order(&methods::DROP_COLLECTION, &proto::DropCollectionRequest { collection_name, ..Default::default() });
+        self.order(
+            &methods::DROP_COLLECTION,
+            &proto::DropCollectionRequest {
+                collection_name,
+                ..Default::default()
+            },
+        );
     }
 
     /// Polls, for three minutes at most.

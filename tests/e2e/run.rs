@@ -22,7 +22,12 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn read(folder: &Path, ended: Ended, began: SystemTime) -> Self {
         let report = report(folder);
-        Self { folder: folder.to_owned(), ended, began, report }
+        Self {
+            folder: folder.to_owned(),
+            ended,
+            began,
+            report,
+        }
     }
 
     /// The folder as an argument.
@@ -66,7 +71,11 @@ impl Run {
 
     /// The measured workload `name` of `phase`.
     pub(crate) fn workload(&self, phase: &str, name: &str) -> &WorkloadAnalysis {
-        let found = self.report.workloads.iter().find(|workload| workload.phase == phase && workload.workload == name);
+        let found = self
+            .report
+            .workloads
+            .iter()
+            .find(|workload| workload.phase == phase && workload.workload == name);
         found.unwrap_or_else(|| panic!("{phase}/{name} is not in report.json"))
     }
 }
@@ -78,10 +87,18 @@ fn report(folder: &Path) -> Analysis {
 
 /// Every workload that was measured, not the steps of preparation.
 pub(crate) fn measured(report: &Analysis) -> impl Iterator<Item = &WorkloadAnalysis> {
-    report.workloads.iter().filter(|workload| workload.phase != "prepare")
+    report
+        .workloads
+        .iter()
+        .filter(|workload| workload.phase != "prepare")
 }
 
 /// Requests whose trace was matched, of the whole run.
 pub(crate) fn matched(report: &Analysis) -> u64 {
-    report.workloads.iter().filter_map(|workload| workload.join).map(|join| join.matched).sum()
+    report
+        .workloads
+        .iter()
+        .filter_map(|workload| workload.join)
+        .map(|join| join.matched)
+        .sum()
 }

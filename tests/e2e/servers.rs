@@ -1,11 +1,14 @@
-//! The real servers of a group of cases: started on free ports in a scratch folder, and ended whatever happens.
+//! The real servers of a group of cases: started on free ports in a scratch folder, and ended
+//! whatever happens.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use milvus_bench::stack::{self, JaegerChoice, ProcessStatus, Stack, StackGuard, StackOptions, StackStatus};
+use milvus_bench::stack::{
+    self, JaegerChoice, ProcessStatus, Stack, StackGuard, StackOptions, StackStatus,
+};
 use tempfile::TempDir;
 
 use crate::bench::Bench;
@@ -60,14 +63,20 @@ static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 pub(crate) fn end_all_on_signal() {
     std::thread::spawn(|| {
         runtime().block_on(async {
-            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).expect("a handler of SIGTERM");
+            let mut terminate =
+                tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+                    .expect("a handler of SIGTERM");
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => {}
                 _ = terminate.recv() => {}
             }
         });
         say("interrupted: ending the servers");
-        for folder in FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        for folder in FOLDERS
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+        {
             drop(StackGuard::new(&folder.join("stack")));
             let _ = std::fs::remove_dir_all(folder);
         }
@@ -76,27 +85,44 @@ pub(crate) fn end_all_on_signal() {
 }
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
 }
 
 /// An address on loopback that nobody listens at.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).expect("a free port on loopback")
+    TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port on loopback")
 }
 
 impl Servers {
     /// Starts them, installed first if they are not; an error says why they can't be had.
     pub(crate) fn start(kind: Kind) -> Result<Self, String> {
-        let scratch = tempfile::Builder::new().prefix("milvus-bench-e2e-").tempdir().map_err(|error| error.to_string())?;
+        let scratch = tempfile::Builder::new()
+            .prefix("milvus-bench-e2e-")
+            .tempdir()
+            .map_err(|error| error.to_string())?;
         let folder = scratch.path().join("stack");
         let mut options = StackOptions::free_ports(&folder).map_err(|error| error.to_string())?;
         let listen = free_address().to_string();
         match kind {
             Kind::Stack => {}
-            Kind::NewerJaeger => options.jaeger = JaegerChoice::Binary(jaeger_newer::build(&options.cache)?),
-            Kind::Embedded => options.jaeger = JaegerChoice::Embedded { endpoint: listen.clone() },
+            Kind::NewerJaeger => {
+                options.jaeger = JaegerChoice::Binary(jaeger_newer::build(&options.cache)?)
+            }
+            Kind::Embedded => {
+                options.jaeger = JaegerChoice::Embedded {
+                    endpoint: listen.clone(),
+                }
+            }
         }
-        FOLDERS.lock().unwrap_or_else(PoisonError::into_inner).push(scratch.path().to_owned());
+        FOLDERS
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(scratch.path().to_owned());
         let guard = StackGuard::new(&folder);
         let up = stack::up(&options, &|text| say(&format!("  {text}")));
         let stack = match runtime().block_on(up) {
@@ -105,30 +131,54 @@ impl Servers {
             Err(error) => return Err(format!("{error}; kept: {}", scratch.keep().display())),
         };
         if stack.jaeger_grpc.is_none() && kind != Kind::Embedded {
-            return Err(format!("these tests need a Jaeger: {}", stack.remarks.join("; ")));
+            return Err(format!(
+                "these tests need a Jaeger: {}",
+                stack.remarks.join("; ")
+            ));
         }
         let bench = Bench::new(&options.cache);
-        Ok(Self { stack, bench, options, listen, quickstart: OnceLock::new(), guard, scratch })
+        Ok(Self {
+            stack,
+            bench,
+            options,
+            listen,
+            quickstart: OnceLock::new(),
+            guard,
+            scratch,
+        })
     }
 
     /// A new folder that is gone with the servers.
     pub(crate) fn folder(&self, name: &str) -> PathBuf {
-        tempfile::Builder::new().prefix(name).tempdir_in(self.scratch.path()).expect("a folder").keep()
+        tempfile::Builder::new()
+            .prefix(name)
+            .tempdir_in(self.scratch.path())
+            .expect("a folder")
+            .keep()
     }
 
     /// Jaeger's query API by gRPC.
     pub(crate) fn jaeger_grpc(&self) -> &str {
-        self.stack.jaeger_grpc.as_deref().expect("this group has a Jaeger")
+        self.stack
+            .jaeger_grpc
+            .as_deref()
+            .expect("this group has a Jaeger")
     }
 
     /// Jaeger's query API by HTTP.
     pub(crate) fn jaeger_http(&self) -> &str {
-        self.stack.jaeger_http.as_deref().expect("this group has a Jaeger")
+        self.stack
+            .jaeger_http
+            .as_deref()
+            .expect("this group has a Jaeger")
     }
 
     /// Where Jaeger takes spans by OTLP over HTTP.
     pub(crate) fn otlp_http(&self) -> String {
-        format!("http://127.0.0.1:{}/v1/traces", self.options.ports.otlp_http)
+        format!(
+            "http://127.0.0.1:{}/v1/traces",
+            self.options.ports.otlp_http
+        )
     }
 
     /// Runs the scenario `name` of scenarios/ on these servers with `sets` on top.
@@ -137,28 +187,54 @@ impl Servers {
     }
 
     /// The same with further arguments.
-    pub(crate) fn run_with(&self, name: &str, sets: &[&str], arguments: &[&str]) -> Result<Run, String> {
+    pub(crate) fn run_with(
+        &self,
+        name: &str,
+        sets: &[&str],
+        arguments: &[&str],
+    ) -> Result<Run, String> {
         let settings = match &self.stack.jaeger_grpc {
-            Some(jaeger) => vec!["tracing.spans.source=auto".to_owned(), format!("tracing.spans.endpoint={jaeger}")],
-            None => vec!["tracing.spans.source=embedded".to_owned(), format!("tracing.spans.listen={}", self.listen)],
+            Some(jaeger) => vec![
+                "tracing.spans.source=auto".to_owned(),
+                format!("tracing.spans.endpoint={jaeger}"),
+            ],
+            None => vec![
+                "tracing.spans.source=embedded".to_owned(),
+                format!("tracing.spans.listen={}", self.listen),
+            ],
         };
         let export = format!("tracing.export={}", self.stack.otlp);
         // Milvus sends its spans every five seconds.
         let settle = "tracing.spans.settle=6s";
-        let admin = self.stack.jaeger_admin.as_ref().map(|admin| format!("tracing.spans.admin={admin}"));
+        let admin = self
+            .stack
+            .jaeger_admin
+            .as_ref()
+            .map(|admin| format!("tracing.spans.admin={admin}"));
         let mut all: Vec<&str> = vec![&export, settle];
         all.extend(settings.iter().chain(&admin).map(String::as_str));
         all.extend(sets);
-        let out = tempfile::Builder::new().prefix(name).tempdir_in(self.scratch.path()).map_err(|error| error.to_string())?;
+        let out = tempfile::Builder::new()
+            .prefix(name)
+            .tempdir_in(self.scratch.path())
+            .map_err(|error| error.to_string())?;
         let settings = all.iter().flat_map(|set| ["--set", set]);
-        let arguments: Vec<&str> = ["--uri", &self.stack.milvus_uri].into_iter().chain(settings).chain(arguments.iter().copied()).collect();
+        let arguments: Vec<&str> = ["--uri", &self.stack.milvus_uri]
+            .into_iter()
+            .chain(settings)
+            .chain(arguments.iter().copied())
+            .collect();
         self.bench.run_scenario(name, &arguments, &out.keep())
     }
 
-    /// The quickstart with the phases and times that it is shipped with, run once for all cases that look at a run.
+    /// The quickstart with the phases and times that it is shipped with, run once for all cases
+    /// that look at a run.
     pub(crate) fn quickstart(&self) -> &Run {
-        let run = self.quickstart.get_or_init(|| self.run("quickstart", &["tracing.spans.settle=5s"]));
-        run.as_ref().unwrap_or_else(|error| panic!("the quickstart run failed: {error}"))
+        let run = self
+            .quickstart
+            .get_or_init(|| self.run("quickstart", &["tracing.spans.settle=5s"]));
+        run.as_ref()
+            .unwrap_or_else(|error| panic!("the quickstart run failed: {error}"))
     }
 
     /// Where what tests install is kept.
@@ -170,8 +246,8 @@ impl Servers {
         runtime().block_on(stack::status(&self.options.folder))
     }
 
-    /// Ends them, and makes sure that nothing of them is left. `keep`: their logs and the run folders stay for whoever looks
-    /// into a failure.
+    /// Ends them, and makes sure that nothing of them is left. `keep`: their logs and the run
+    /// folders stay for whoever looks into a failure.
     pub(crate) fn end(mut self, keep: bool) {
         self.scratch.disable_cleanup(keep);
         if keep {
@@ -179,8 +255,14 @@ impl Servers {
         }
         let processes = self.status().processes;
         assert!(!processes.is_empty(), "the state file names the processes");
-        let report = runtime().block_on(stack::down(&self.options.folder, &|_| ())).expect("the stack ends");
-        assert_eq!(report.ended.len(), processes.len(), "{report:?} for {processes:?}");
+        let report = runtime()
+            .block_on(stack::down(&self.options.folder, &|_| ()))
+            .expect("the stack ends");
+        assert_eq!(
+            report.ended.len(),
+            processes.len(),
+            "{report:?} for {processes:?}"
+        );
         check_gone(&processes, &self.options.folder);
         let status = self.status();
         assert!(status.stack.is_none() && !status.healthy, "{status:?}");
@@ -191,14 +273,28 @@ impl Servers {
 fn check_gone(processes: &[ProcessStatus], folder: &Path) {
     for process in processes {
         let proc = Path::new("/proc").join(process.pid.to_string());
-        assert!(!proc.exists(), "{} ({}) is still there", process.name, process.pid);
+        assert!(
+            !proc.exists(),
+            "{} ({}) is still there",
+            process.name,
+            process.pid
+        );
         let address: SocketAddr = process.address.parse().expect("an address");
         let connected = std::net::TcpStream::connect_timeout(&address, Duration::from_secs(5));
-        assert!(connected.is_err(), "{} still answers at {address}", process.name);
+        assert!(
+            connected.is_err(),
+            "{} still answers at {address}",
+            process.name
+        );
     }
     let of_folder = folder.display().to_string();
-    let left: Vec<PathBuf> = running().filter(|process| mentions(process, &of_folder)).collect();
-    assert!(left.is_empty(), "processes of {of_folder} are left: {left:?}");
+    let left: Vec<PathBuf> = running()
+        .filter(|process| mentions(process, &of_folder))
+        .collect();
+    assert!(
+        left.is_empty(),
+        "processes of {of_folder} are left: {left:?}"
+    );
 }
 
 /// Folders in /proc of the processes of this machine, without this one.
@@ -208,12 +304,19 @@ fn running() -> impl Iterator<Item = PathBuf> {
     let is_process = |name: &str| name.parse::<u32>().is_ok();
     entries
         .flatten()
-        .filter(move |entry| entry.file_name().to_str().is_some_and(|name| is_process(name) && name != me))
+        .filter(move |entry| {
+            entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| is_process(name) && name != me)
+        })
         .map(|entry| entry.path())
 }
 
 /// Whether arguments or environment of `process` name `folder`.
 fn mentions(process: &Path, folder: &str) -> bool {
     let read = |name: &str| std::fs::read(process.join(name)).unwrap_or_default();
-    [read("cmdline"), read("environ")].iter().any(|bytes| String::from_utf8_lossy(bytes).contains(folder))
+    [read("cmdline"), read("environ")]
+        .iter()
+        .any(|bytes| String::from_utf8_lossy(bytes).contains(folder))
 }

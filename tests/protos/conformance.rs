@@ -1,7 +1,8 @@
 //! Our trimmed messages against those of the official SDK: same numbers, same types, same names.
 //!
-//! Each message of ours is filled from its fields' names, encoded, decoded by the SDK, compared field by field, encoded by
-//! the SDK and decoded by us again. Many rounds: so that every variant of a oneof is met, and two flags can't be swapped.
+//! Each message of ours is filled from its fields' names, encoded, decoded by the SDK, compared
+//! field by field, encoded by the SDK and decoded by us again. Many rounds: so that every variant
+//! of a oneof is met, and two flags can't be swapped.
 
 // Deprecated fields of the SDK travel as ever.
 #![allow(deprecated)]
@@ -25,7 +26,11 @@ trait Same<Theirs> {
 }
 
 fn seed_of(seed: u64, name: &str) -> u64 {
-    let hash = name.bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = name
+        .bytes()
+        .fold(seed ^ 0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
     (hash ^ (hash >> 31)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
@@ -89,7 +94,11 @@ impl<T: Fill> Fill for Vec<T> {
 
 impl<O: Same<T>, T> Same<Vec<T>> for Vec<O> {
     fn same(&self, theirs: &Vec<T>) -> bool {
-        self.len() == theirs.len() && self.iter().zip(theirs).all(|(ours, theirs)| ours.same(theirs))
+        self.len() == theirs.len()
+            && self
+                .iter()
+                .zip(theirs)
+                .all(|(ours, theirs)| ours.same(theirs))
     }
 }
 
@@ -101,7 +110,10 @@ impl<T: Fill> Fill for HashMap<String, T> {
 
 impl<O: Same<T>, T> Same<HashMap<String, T>> for HashMap<String, O> {
     fn same(&self, theirs: &HashMap<String, T>) -> bool {
-        self.len() == theirs.len() && self.iter().all(|(key, ours)| theirs.get(key).is_some_and(|theirs| ours.same(theirs)))
+        self.len() == theirs.len()
+            && self
+                .iter()
+                .all(|(key, ours)| theirs.get(key).is_some_and(|theirs| ours.same(theirs)))
     }
 }
 
@@ -145,8 +157,8 @@ macro_rules! their {
     };
 }
 
-/// Name, fields, and in parentheses the SDK's name of the field before. A literal of ours without `..` proves that no
-/// field is forgotten.
+/// Name, fields, and in parentheses the SDK's name of the field before. A literal of ours without
+/// `..` proves that no field is forgotten.
 macro_rules! messages {
     ($($name:ident = $module:ident::$theirs:ident { $($field:ident $(($their_field:ident))?)* })*) => {
         $(
@@ -179,9 +191,15 @@ where
     Theirs: prost_sdk::Message + Default + Debug,
 {
     let ours = Ours::fill(seed);
-    let theirs = <Theirs as prost_sdk::Message>::decode(&ours.encode_to_vec()[..]).expect("the SDK decodes our message");
-    assert!(ours.same(&theirs), "{}: {ours:?} became {theirs:?}", type_name::<Ours>());
-    let again = <Ours as prost::Message>::decode(&prost_sdk::Message::encode_to_vec(&theirs)[..]).expect("we decode the SDK's message");
+    let theirs = <Theirs as prost_sdk::Message>::decode(&ours.encode_to_vec()[..])
+        .expect("the SDK decodes our message");
+    assert!(
+        ours.same(&theirs),
+        "{}: {ours:?} became {theirs:?}",
+        type_name::<Ours>()
+    );
+    let again = <Ours as prost::Message>::decode(&prost_sdk::Message::encode_to_vec(&theirs)[..])
+        .expect("we decode the SDK's message");
     assert_eq!(again, ours);
 }
 
@@ -278,7 +296,10 @@ messages! {
 #[test]
 fn no_message_of_the_proto_is_left_out() {
     let proto = include_str!("../../proto/milvus.proto");
-    let names: Vec<&str> = proto.lines().filter_map(|line| line.strip_prefix("message ")?.split([' ', '{']).next()).collect();
+    let names: Vec<&str> = proto
+        .lines()
+        .filter_map(|line| line.strip_prefix("message ")?.split([' ', '{']).next())
+        .collect();
     assert!(names.len() > 70);
     assert_eq!(names, NAMES);
 }

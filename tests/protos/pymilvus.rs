@@ -1,10 +1,12 @@
-//! Requests that pymilvus wrote, read with our messages; `tests/data/pymilvus/make.py` says what it was asked for.
+//! Requests that pymilvus wrote, read with our messages; `tests/data/pymilvus/make.py` says what it
+//! was asked for.
 
 use milvus_bench::milvus::{
     FloatColumn, InsertParts, encode_insert, placeholder_group,
     proto::{
-        CollectionSchema, ConsistencyLevel, CreateCollectionRequest, CreateIndexRequest, DataType, DslType, FieldData, FieldSchema,
-        InsertRequest, IntArray, KeyValuePair, LongArray, QueryRequest, ScalarField, SearchRequest, StringArray, field_data::Field,
+        CollectionSchema, ConsistencyLevel, CreateCollectionRequest, CreateIndexRequest, DataType,
+        DslType, FieldData, FieldSchema, InsertRequest, IntArray, KeyValuePair, LongArray,
+        QueryRequest, ScalarField, SearchRequest, StringArray, field_data::Field,
         scalar_field::Data,
     },
 };
@@ -13,24 +15,43 @@ use prost::Message;
 const ROWS: [f32; 8] = [0.5, -1.0, 2.25, 0.0, 1e-3, 4.0, -0.125, 8.0];
 const QUERIES: [f32; 8] = [0.5, -1.0, 2.25, 0.0, 1.0, 2.0, 3.0, 4.0];
 
-/// Decodes `bytes` as `expected` and encodes it again; the last proves that nothing was skipped as unknown.
+/// Decodes `bytes` as `expected` and encodes it again; the last proves that nothing was skipped as
+/// unknown.
 fn check<M: Message + Default + PartialEq + std::fmt::Debug>(bytes: &[u8], expected: M) {
     let found = M::decode(bytes).expect("pymilvus' message decodes");
     assert_eq!(found, expected);
-    assert_eq!(found.encoded_len(), bytes.len(), "fields of pymilvus that we do not know");
+    assert_eq!(
+        found.encoded_len(),
+        bytes.len(),
+        "fields of pymilvus that we do not know"
+    );
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<KeyValuePair> {
-    pairs.iter().map(|(key, value)| KeyValuePair { key: (*key).into(), value: (*value).into() }).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| KeyValuePair {
+            key: (*key).into(),
+            value: (*value).into(),
+        })
+        .collect()
 }
 
 fn little_endian(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 fn scalars(name: &str, data_type: DataType, data: Data) -> FieldData {
     let field = Some(Field::Scalars(ScalarField { data: Some(data) }));
-    FieldData { r#type: data_type.into(), field_name: name.into(), field, ..FieldData::default() }
+    FieldData {
+        r#type: data_type.into(),
+        field_name: name.into(),
+        field,
+        ..FieldData::default()
+    }
 }
 
 #[test]
@@ -45,7 +66,11 @@ fn a_collection_is_created_as_by_pymilvus() {
         name: "docs".into(),
         description: "documents".into(),
         fields: vec![
-            FieldSchema { is_primary_key: true, description: "key".into(), ..field("id", DataType::Int64, &[]) },
+            FieldSchema {
+                is_primary_key: true,
+                description: "key".into(),
+                ..field("id", DataType::Int64, &[])
+            },
             field("year", DataType::Int32, &[]),
             field("title", DataType::VarChar, &[("max_length", "200")]),
             field("vector", DataType::FloatVector, &[("dim", "4")]),
@@ -59,7 +84,10 @@ fn a_collection_is_created_as_by_pymilvus() {
         consistency_level: ConsistencyLevel::Bounded.into(),
         ..CreateCollectionRequest::default()
     };
-    check(include_bytes!("../data/pymilvus/create_collection.bin"), expected);
+    check(
+        include_bytes!("../data/pymilvus/create_collection.bin"),
+        expected,
+    );
 }
 
 #[test]
@@ -68,24 +96,61 @@ fn an_index_is_created_as_by_pymilvus() {
         collection_name: "docs".into(),
         field_name: "vector".into(),
         index_name: "by_vector".into(),
-        extra_params: pairs(&[("index_type", "HNSW"), ("metric_type", "L2"), ("params", r#"{"M":16,"efConstruction":200}"#)]),
+        extra_params: pairs(&[
+            ("index_type", "HNSW"),
+            ("metric_type", "L2"),
+            ("params", r#"{"M":16,"efConstruction":200}"#),
+        ]),
         ..CreateIndexRequest::default()
     };
-    check(include_bytes!("../data/pymilvus/create_index.bin"), expected);
+    check(
+        include_bytes!("../data/pymilvus/create_index.bin"),
+        expected,
+    );
 }
 
 #[test]
 fn rows_are_inserted_as_by_pymilvus() {
     let fields = [
-        scalars("id", DataType::Int64, Data::LongData(LongArray { data: vec![1, 2] })),
-        scalars("year", DataType::Int32, Data::IntData(IntArray { data: vec![1999, -5] })),
-        scalars("title", DataType::VarChar, Data::StringData(StringArray { data: vec!["one".into(), "zwölf".into()] })),
+        scalars(
+            "id",
+            DataType::Int64,
+            Data::LongData(LongArray { data: vec![1, 2] }),
+        ),
+        scalars(
+            "year",
+            DataType::Int32,
+            Data::IntData(IntArray {
+                data: vec![1999, -5],
+            }),
+        ),
+        scalars(
+            "title",
+            DataType::VarChar,
+            Data::StringData(StringArray {
+                data: vec!["one".into(), "zwölf".into()],
+            }),
+        ),
     ];
     let data = little_endian(&ROWS);
-    let vectors = FloatColumn { name: "vector", dim: 4, data: &data };
-    let body = encode_insert(&InsertParts { database: "", collection: "docs", partition: "part", fields: &fields, vectors, rows: 2 });
+    let vectors = FloatColumn {
+        name: "vector",
+        dim: 4,
+        data: &data,
+    };
+    let body = encode_insert(&InsertParts {
+        database: "",
+        collection: "docs",
+        partition: "part",
+        fields: &fields,
+        vectors,
+        rows: 2,
+    });
     let golden = include_bytes!("../data/pymilvus/insert.bin");
-    check(golden, InsertRequest::decode(body.clone()).expect("our own encoding"));
+    check(
+        golden,
+        InsertRequest::decode(body.clone()).expect("our own encoding"),
+    );
     assert_eq!(&body[..], golden);
 }
 
@@ -125,7 +190,11 @@ fn a_query_is_asked_as_by_pymilvus() {
         output_fields: vec!["id".into(), "title".into()],
         partition_names: vec!["part".into()],
         guarantee_timestamp: 9,
-        query_params: pairs(&[("limit", "5"), ("ignore_growing", "False"), ("reduce_stop_for_best", "False")]),
+        query_params: pairs(&[
+            ("limit", "5"),
+            ("ignore_growing", "False"),
+            ("reduce_stop_for_best", "False"),
+        ]),
         consistency_level: ConsistencyLevel::Eventually.into(),
         ..QueryRequest::default()
     };

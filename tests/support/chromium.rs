@@ -8,7 +8,12 @@ use std::{
 };
 
 /// Names that Chromium has in distributions.
-const NAMES: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const NAMES: [&str; 4] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
 
 /// Time in which a browser says its version, also on a machine with other work.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,7 +24,9 @@ pub(crate) struct Chromium(pub(crate) PathBuf);
 /// The first Chromium on PATH that starts; an error says why there is none.
 pub(crate) fn find() -> Result<Chromium, String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let files = std::env::split_paths(&path).flat_map(|folder| NAMES.map(|name| folder.join(name))).filter(|file| file.is_file());
+    let files = std::env::split_paths(&path)
+        .flat_map(|folder| NAMES.map(|name| folder.join(name)))
+        .filter(|file| file.is_file());
     let mut why = "no Chromium on PATH".to_owned();
     for file in files {
         // Some packages of that name hold a script which only says how to get another one.
@@ -32,7 +39,12 @@ pub(crate) fn find() -> Result<Chromium, String> {
 }
 
 fn starts(file: &Path) -> bool {
-    let started = Command::new(file).arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let started = Command::new(file)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
     let Ok(mut child) = started else { return false };
     let pid = rustix::process::Pid::from_child(&child);
     let (tell, ended) = mpsc::channel();

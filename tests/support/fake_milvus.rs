@@ -1,10 +1,12 @@
-//! A Milvus in this process: real gRPC on a port of its own, real state, scripted time, failures and spans.
+//! A Milvus in this process: real gRPC on a port of its own, real state, scripted time, failures
+//! and spans.
 //!
-//! It answers every method of [`milvus_bench::milvus::METHODS`] as Milvus 2.3.5 standalone would. Filters are ignored but for lists of keys
-//! (`id in [1, 2]`), partitions and dynamic fields are not kept, and a search returns the first keys instead of the
-//! nearest ones unless [`FakeMilvus::search_exactly`] was called. The server runs on a thread and runtime of its own, so
-//! a test that blocks or pauses its runtime doesn't change the server's times; it ends when the handle is dropped.
-//! Every setter works at any time and holds for calls that arrive later.
+//! It answers every method of [`milvus_bench::milvus::METHODS`] as Milvus 2.3.5 standalone would.
+//! Filters are ignored but for lists of keys (`id in [1, 2]`), partitions and dynamic fields are
+//! not kept, and a search returns the first keys instead of the nearest ones unless
+//! [`FakeMilvus::search_exactly`] was called. The server runs on a thread and runtime of its own,
+//! so a test that blocks or pauses its runtime doesn't change the server's times; it ends when the
+//! handle is dropped. Every setter works at any time and holds for calls that arrive later.
 //!
 //! ```ignore
 //! mod support;
@@ -48,7 +50,8 @@ struct Shared {
     tracing: Mutex<spans::Tracing>,
 }
 
-/// Goes on after a panic of a scripted closure, so that the test reports that panic and not a poisoned lock.
+/// Goes on after a panic of a scripted closure, so that the test reports that panic and not a
+/// poisoned lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -64,10 +67,16 @@ impl FakeMilvus {
     /// Starts an empty, healthy server on a free port of 127.0.0.1.
     pub fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port on loopback");
-        let address = listener.local_addr().expect("a bound listener has an address");
+        let address = listener
+            .local_addr()
+            .expect("a bound listener has an address");
         let shared = Arc::<Shared>::default();
         let life = Life::begin(listener, Arc::clone(&shared));
-        Self { shared, address, life: Mutex::new(Some(life)) }
+        Self {
+            shared,
+            address,
+            life: Mutex::new(Some(life)),
+        }
     }
 
     /// Where it listens, also while it is down.
@@ -88,39 +97,56 @@ impl FakeMilvus {
     }
 
     /// Call `n` of `method`, from 1, takes `delay(n)`.
-    pub fn delay_by(&self, method: &'static Method, delay: impl Fn(u64) -> Duration + Send + Sync + 'static) {
+    pub fn delay_by(
+        &self,
+        method: &'static Method,
+        delay: impl Fn(u64) -> Duration + Send + Sync + 'static,
+    ) {
         lock(&self.shared.script).delay(method, Arc::new(delay));
     }
 
-    /// From now on no reply of `of` leaves for `length`; calls that arrive meanwhile begin afterwards.
+    /// From now on no reply of `of` leaves for `length`; calls that arrive meanwhile begin
+    /// afterwards.
     pub fn stall_now(&self, of: &[&'static Method], length: Duration) {
         lock(&self.shared.script).stall(of, None, length);
     }
 
-    /// As [`FakeMilvus::stall_now`], but begins when call `count` of `method` arrives, from 1; that call is held too.
-    pub fn stall_after(&self, of: &[&'static Method], method: &'static Method, count: u64, length: Duration) {
+    /// As [`FakeMilvus::stall_now`], but begins when call `count` of `method` arrives, from 1; that
+    /// call is held too.
+    pub fn stall_after(
+        &self,
+        of: &[&'static Method],
+        method: &'static Method,
+        count: u64,
+        length: Duration,
+    ) {
         lock(&self.shared.script).stall(of, Some((method, count)), length);
     }
 
-    /// Begin and end of all stalls that have begun; the end is the planned one until a held call has passed it.
+    /// Begin and end of all stalls that have begun; the end is the planned one until a held call
+    /// has passed it.
     pub fn stalls(&self) -> Vec<Stall> {
         lock(&self.shared.script).stalls_begun()
     }
 
-    /// Serves at most `workers` calls of `of` at a time, each `service_time` long, the others wait in order of arrival:
-    /// no more than workers / service_time per second. A call that the client gave up leaves the queue.
+    /// Serves at most `workers` calls of `of` at a time, each `service_time` long, the others wait
+    /// in order of arrival: no more than workers / service_time per second. A call that the client
+    /// gave up leaves the queue.
     pub fn capacity(&self, of: &[&'static Method], workers: usize, service_time: Duration) {
         lock(&self.shared.script).limit(of, workers, service_time);
     }
 
-    /// The first `polls` calls of `method` say that the work is not done yet. For `DescribeIndex`, `GetLoadState`,
-    /// `GetLoadingProgress`, `GetFlushState`, `GetCompactionState` and `GetQuerySegmentInfo`.
+    /// The first `polls` calls of `method` say that the work is not done yet. For `DescribeIndex`,
+    /// `GetLoadState`, `GetLoadingProgress`, `GetFlushState`, `GetCompactionState` and
+    /// `GetQuerySegmentInfo`.
     pub fn not_yet(&self, method: &'static Method, polls: u32) {
-        lock(&self.shared.store).not_yet.insert(method.name, (polls, polls));
+        lock(&self.shared.store)
+            .not_yet
+            .insert(method.name, (polls, polls));
     }
 
-    /// `GetQuerySegmentInfo` lists nothing, later segments without index, for `polls` polls, although `DescribeIndex`
-    /// says Finished: what a loaded collection does after a flush.
+    /// `GetQuerySegmentInfo` lists nothing, later segments without index, for `polls` polls,
+    /// although `DescribeIndex` says Finished: what a loaded collection does after a flush.
     pub fn segments_unindexed_for(&self, polls: u32) {
         self.not_yet(&methods::GET_QUERY_SEGMENT_INFO, polls);
     }
@@ -155,8 +181,8 @@ impl FakeMilvus {
         }
     }
 
-    /// Cuts all connections and closes the port, as a killed process does; calls under way and spans not yet sent are
-    /// lost. Collections stay for [`FakeMilvus::restart`].
+    /// Cuts all connections and closes the port, as a killed process does; calls under way and
+    /// spans not yet sent are lost. Collections stay for [`FakeMilvus::restart`].
     pub fn kill(&self) {
         if let Some(life) = lock(&self.life).take() {
             life.end();
@@ -198,7 +224,8 @@ impl FakeMilvus {
         lock(&self.shared.store).aliases(collection)
     }
 
-    /// Rows of the collection in database `default`, sealed or not; None if there is no such collection.
+    /// Rows of the collection in database `default`, sealed or not; None if there is no such
+    /// collection.
     pub fn rows(&self, collection: &str) -> Option<usize> {
         lock(&self.shared.store).rows(collection)
     }
@@ -231,8 +258,15 @@ impl FakeMilvus {
                 arrival.await;
             }
         };
-        let in_time = tokio::time::timeout(Duration::from_secs(60), enough).await.is_ok();
-        assert!(in_time, "{} was called {} times instead of {count} within 60 s", method.name, self.count(method));
+        let in_time = tokio::time::timeout(Duration::from_secs(60), enough)
+            .await
+            .is_ok();
+        assert!(
+            in_time,
+            "{} was called {} times instead of {count} within 60 s",
+            method.name,
+            self.count(method)
+        );
     }
 
     /// Body of the last call of `method`.
@@ -242,7 +276,8 @@ impl FakeMilvus {
 
     // ---- spans ----
 
-    /// Sends spans of the form `shape` by OTLP/gRPC to `endpoint` for every answered call with a sampled `traceparent`.
+    /// Sends spans of the form `shape` by OTLP/gRPC to `endpoint` for every answered call with a
+    /// sampled `traceparent`.
     pub fn spans_to(&self, endpoint: &str, shape: Shape) {
         lock(&self.shared.tracing).send_to(endpoint, shape);
     }
@@ -262,7 +297,8 @@ impl FakeMilvus {
         lock(&self.shared.tracing).sent
     }
 
-    /// Waits until the endpoint has taken all spans made so far; false when `limit` passes first or an export failed.
+    /// Waits until the endpoint has taken all spans made so far; false when `limit` passes first or
+    /// an export failed.
     pub async fn spans_settled(&self, limit: Duration) -> bool {
         let settled = Arc::clone(&lock(&self.shared.tracing).settled);
         let all_taken = async {
@@ -276,7 +312,9 @@ impl FakeMilvus {
                 change.await;
             }
         };
-        tokio::time::timeout(limit, all_taken).await.unwrap_or(false)
+        tokio::time::timeout(limit, all_taken)
+            .await
+            .unwrap_or(false)
     }
 }
 

@@ -1,4 +1,5 @@
-//! A harness for test binaries that libtest can't run: cases one after the other, one line each, and a result that says so.
+//! A harness for test binaries that libtest can't run: cases one after the other, one line each,
+//! and a result that says so.
 
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -41,22 +42,32 @@ fn write(text: &str) {
 }
 
 impl Harness {
-    /// Understands what test runners pass: parts of names, `--exact`, `--skip`, `--list`, `--ignored`; options of libtest that
-    /// change nothing here are accepted.
+    /// Understands what test runners pass: parts of names, `--exact`, `--skip`, `--list`,
+    /// `--ignored`; options of libtest that change nothing here are accepted.
     pub(crate) fn from_arguments(arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut harness = Self::default();
         let mut arguments = arguments;
         while let Some(argument) = arguments.next() {
-            let (name, value) = argument.split_once('=').map_or((argument.as_str(), None), |(name, value)| (name, Some(value.to_owned())));
+            let (name, value) = argument
+                .split_once('=')
+                .map_or((argument.as_str(), None), |(name, value)| {
+                    (name, Some(value.to_owned()))
+                });
             match name {
                 "--exact" => harness.exact = true,
                 "--list" => harness.list = true,
                 "--ignored" => harness.ignored = true,
                 "--skip" => harness.skipped.extend(value.or_else(|| arguments.next())),
-                "--nocapture" | "--no-capture" | "--show-output" | "--quiet" | "-q" | "--include-ignored" => {}
-                "--format" | "--test-threads" | "--color" => drop(value.or_else(|| arguments.next())),
+                "--nocapture" | "--no-capture" | "--show-output" | "--quiet" | "-q"
+                | "--include-ignored" => {}
+                "--format" | "--test-threads" | "--color" => {
+                    drop(value.or_else(|| arguments.next()))
+                }
                 _ if argument.starts_with('-') => {
-                    return Err(format!("unknown option {argument}: allowed are parts of names, --exact, --skip and --list"));
+                    return Err(format!(
+                        "unknown option {argument}: allowed are parts of names, --exact, --skip \
+                         and --list"
+                    ));
                 }
                 _ => harness.filters.push(argument),
             }
@@ -75,7 +86,13 @@ impl Harness {
     }
 
     fn wants(&self, name: &str) -> bool {
-        let fits = |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
+        let fits = |filter: &String| {
+            if self.exact {
+                name == filter
+            } else {
+                name.contains(filter.as_str())
+            }
+        };
         let wanted = self.filters.is_empty() || self.filters.iter().any(fits);
         wanted && !self.skipped.iter().any(fits) && !self.ignored
     }
@@ -83,7 +100,9 @@ impl Harness {
 
 /// The names, as libtest lists them.
 pub(crate) fn list<W>(cases: &[&Case<W>]) {
-    cases.iter().for_each(|case| say(&format!("{}: test", case.name)));
+    cases
+        .iter()
+        .for_each(|case| say(&format!("{}: test", case.name)));
 }
 
 /// What became of the cases so far.
@@ -99,7 +118,11 @@ impl Tally {
         say(&format!("test {name} ..."));
         let began = Instant::now();
         let passed = catch_unwind(AssertUnwindSafe(run)).is_ok();
-        say(&format!("test {name} ... {} ({:.1} s)", if passed { "ok" } else { "FAILED" }, began.elapsed().as_secs_f64()));
+        say(&format!(
+            "test {name} ... {} ({:.1} s)",
+            if passed { "ok" } else { "FAILED" },
+            began.elapsed().as_secs_f64()
+        ));
         if passed {
             self.passed += 1;
         } else {
@@ -119,8 +142,20 @@ impl Tally {
         for name in &self.failed {
             say(&format!("failed: {name}"));
         }
-        let result = if self.failed.is_empty() { "ok" } else { "FAILED" };
-        say(&format!("\ntest result: {result}. {} passed; {} failed\n", self.passed, self.failed.len()));
-        if self.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        let result = if self.failed.is_empty() {
+            "ok"
+        } else {
+            "FAILED"
+        };
+        say(&format!(
+            "\ntest result: {result}. {} passed; {} failed\n",
+            self.passed,
+            self.failed.len()
+        ));
+        if self.failed.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! What several test binaries share: `mod support;` in the binary, then `support::fake_milvus::FakeMilvus::start()`.
+//! What several test binaries share: `mod support;` in the binary, then
+//! `support::fake_milvus::FakeMilvus::start()`.
 
 // Every test binary compiles this module for itself and uses another part of it.
 #![allow(dead_code, unreachable_pub, unused_imports)]

@@ -1,4 +1,5 @@
-//! HTTP/2 without TLS that answers every request with one status and a page, as a proxy or an ingress does.
+//! HTTP/2 without TLS that answers every request with one status and a page, as a proxy or an
+//! ingress does.
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
@@ -15,7 +16,10 @@ impl Page {
         listener.set_nonblocking(true).expect("a listener");
         let address = listener.local_addr().expect("an address");
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime");
             runtime.block_on(async {
                 let listener = TcpListener::from_std(listener).expect("a listener");
                 while let Ok((socket, _)) = listener.accept().await {
@@ -33,7 +37,9 @@ impl Page {
 }
 
 async fn serve(socket: tokio::net::TcpStream, status: u16, headers: &[(&str, &str)]) {
-    let Ok(mut connection) = h2::server::handshake(socket).await else { return };
+    let Ok(mut connection) = h2::server::handshake(socket).await else {
+        return;
+    };
     while let Some(Ok((request, mut respond))) = connection.accept().await {
         let mut reply = http::Response::builder().status(status);
         for (name, value) in headers {
@@ -42,7 +48,10 @@ async fn serve(socket: tokio::net::TcpStream, status: u16, headers: &[(&str, &st
         let reply = reply.body(()).expect("a reply");
         // The caller may be gone.
         if let Ok(mut stream) = respond.send_response(reply, false) {
-            let _ = stream.send_data(Bytes::from(format!("<html><h1>{status}</h1><hr>nginx</html>")), true);
+            let _ = stream.send_data(
+                Bytes::from(format!("<html><h1>{status}</h1><hr>nginx</html>")),
+                true,
+            );
         }
         drop(request);
     }

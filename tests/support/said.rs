@@ -12,13 +12,20 @@ pub struct Said {
 impl Said {
     /// Of `child`, whose stderr is piped.
     pub fn by(child: &mut Child) -> Self {
-        Self { stderr: BufReader::new(child.stderr.take().expect("stderr is piped")), read: String::new() }
+        Self {
+            stderr: BufReader::new(child.stderr.take().expect("stderr is piped")),
+            read: String::new(),
+        }
     }
 
     /// Waits until a line holds `words`.
     #[track_caller]
     pub fn until(&mut self, words: &str) {
-        assert!(self.until_or_end(words), "it ended without saying {words:?}:\n{}", self.read);
+        assert!(
+            self.until_or_end(words),
+            "it ended without saying {words:?}:\n{}",
+            self.read
+        );
     }
 
     /// Waits until a line holds `words`; false if it ends without it.
@@ -37,7 +44,9 @@ impl Said {
 
     /// Everything, from the beginning to the end.
     pub fn until_the_end(&mut self) -> String {
-        self.stderr.read_to_string(&mut self.read).expect("stderr is UTF-8");
+        self.stderr
+            .read_to_string(&mut self.read)
+            .expect("stderr is UTF-8");
         std::mem::take(&mut self.read)
     }
 }

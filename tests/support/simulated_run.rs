@@ -1,4 +1,5 @@
-//! Runs that never were: response times of processes whose true quantiles are known, for measuring what an interval is worth.
+//! Runs that never were: response times of processes whose true quantiles are known, for measuring
+//! what an interval is worth.
 
 use milvus_bench::analysis::statistics::{
     rng::Rng,
@@ -24,7 +25,8 @@ pub(crate) enum Process {
         /// Deviation of the level, as a logarithm.
         deviation: f64,
     },
-    /// Lognormal; at random moments the server stands still, and whoever comes then waits until it goes on.
+    /// Lognormal; at random moments the server stands still, and whoever comes then waits until it
+    /// goes on.
     Stalls {
         /// Mean time from the end of one to the start of the next, seconds.
         every_s: f64,
@@ -75,7 +77,12 @@ impl State {
     fn new(process: Process, seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let level = normal(&mut rng);
-        let mut state = Self { process, rng, level, stall: Stall::default() };
+        let mut state = Self {
+            process,
+            rng,
+            level,
+            stall: Stall::default(),
+        };
         state.next_stall();
         state
     }
@@ -85,7 +92,10 @@ impl State {
         match self.process {
             Process::Exponential => exponential(&mut self.rng, MEDIAN_NS),
             Process::Lognormal => noise,
-            Process::Wandering { memory_s, deviation } => {
+            Process::Wandering {
+                memory_s,
+                deviation,
+            } => {
                 let stay = (-step_s / memory_s).exp();
                 self.level = stay * self.level + (1.0 - stay * stay).sqrt() * normal(&mut self.rng);
                 noise * (deviation * self.level).exp()
@@ -94,7 +104,12 @@ impl State {
                 while now_s > self.stall.end_s {
                     self.next_stall();
                 }
-                noise + if now_s >= self.stall.start_s { (self.stall.end_s - now_s) * 1e9 } else { 0.0 }
+                noise
+                    + if now_s >= self.stall.start_s {
+                        (self.stall.end_s - now_s) * 1e9
+                    } else {
+                        0.0
+                    }
             }
             Process::Bimodal { slow } => noise * if self.rng.unit() < slow { 10.0 } else { 1.0 },
         }
@@ -103,7 +118,10 @@ impl State {
     fn next_stall(&mut self) {
         if let Process::Stalls { every_s, last_s } = self.process {
             let start_s = self.stall.end_s + exponential(&mut self.rng, every_s);
-            self.stall = Stall { start_s, end_s: start_s + exponential(&mut self.rng, last_s) };
+            self.stall = Stall {
+                start_s,
+                end_s: start_s + exponential(&mut self.rng, last_s),
+            };
         }
     }
 }

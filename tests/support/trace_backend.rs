@@ -1,13 +1,19 @@
-//! A trace back end in this process: takes spans by OTLP/gRPC, gives them back as Jaeger 1.x does by JSON, with its counters.
+//! A trace back end in this process: takes spans by OTLP/gRPC, gives them back as Jaeger 1.x does
+//! by JSON, with its counters.
 //!
-//! Each of its two doors has a port of its own. Everything runs on the runtime of the test and ends with it.
+//! Each of its two doors has a port of its own. Everything runs on the runtime of the test and ends
+//! with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::{Value as Json, json};
@@ -36,7 +42,10 @@ impl Store {
     fn read(&mut self, id: &str) -> Option<&[(String, Span)]> {
         let reads = self.reads.entry(id.to_owned()).or_default();
         *reads += 1;
-        self.traces.get(id).filter(|_| *reads > self.late_reads).map(Vec::as_slice)
+        self.traces
+            .get(id)
+            .filter(|_| *reads > self.late_reads)
+            .map(Vec::as_slice)
     }
 }
 
@@ -52,13 +61,28 @@ impl TraceBackend {
     /// An empty back end on two free ports of 127.0.0.1.
     pub async fn start() -> Self {
         let store = Arc::<Mutex<Store>>::default();
-        let otlp = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let http = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-        let addresses = (otlp.local_addr().expect("an address"), http.local_addr().expect("an address"));
+        let otlp = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
+        let http = TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .expect("a free port");
+        let addresses = (
+            otlp.local_addr().expect("an address"),
+            http.local_addr().expect("an address"),
+        );
         let service = TraceServiceServer::new(Collector(Arc::clone(&store)));
-        tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(otlp)));
+        tokio::spawn(
+            Server::builder()
+                .add_service(service)
+                .serve_with_incoming(TcpIncoming::from(otlp)),
+        );
         tokio::spawn(serve(http, Arc::clone(&store)));
-        Self { store, otlp: addresses.0, http: addresses.1 }
+        Self {
+            store,
+            otlp: addresses.0,
+            http: addresses.1,
+        }
     }
 
     /// OTLP/gRPC.
@@ -68,7 +92,11 @@ impl TraceBackend {
 
     /// Service and span of each span of a trace, in order of arrival; 32 hex digits.
     pub fn spans(&self, trace_id: &str) -> Vec<(String, Span)> {
-        self.store().traces.get(trace_id).cloned().unwrap_or_default()
+        self.store()
+            .traces
+            .get(trace_id)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Jaeger's JSON, and its counters below `/metrics` once they were asked for.
@@ -98,8 +126,16 @@ impl TraceBackend {
 
     /// Holds one more span, of the trace `trace_id`.
     pub fn holds_span(&self, trace_id: u128, service: &str) {
-        let span = Span { trace_id: trace_id.to_be_bytes().to_vec(), span_id: vec![9; 8], ..Span::default() };
-        self.store().traces.entry(hex(&span.trace_id)).or_default().push((service.to_owned(), span));
+        let span = Span {
+            trace_id: trace_id.to_be_bytes().to_vec(),
+            span_id: vec![9; 8],
+            ..Span::default()
+        };
+        self.store()
+            .traces
+            .entry(hex(&span.trace_id))
+            .or_default()
+            .push((service.to_owned(), span));
     }
 
     /// From now on, so many spans of somebody else arrive before each look at the counters.
@@ -125,16 +161,28 @@ struct Collector(Arc<Mutex<Store>>);
 
 #[tonic::async_trait]
 impl TraceService for Collector {
-    async fn export(&self, request: Request<ExportTraceServiceRequest>) -> Result<Response<ExportTraceServiceResponse>, Status> {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let mut store = lock(&self.0);
         for group in request.into_inner().resource_spans {
             let attributes = group.resource.unwrap_or_default().attributes;
-            let name = attributes.into_iter().find(|pair| pair.key == "service.name").and_then(|pair| pair.value?.value);
-            let Some(Value::StringValue(service)) = name else { return Err(Status::invalid_argument("no service.name")) };
+            let name = attributes
+                .into_iter()
+                .find(|pair| pair.key == "service.name")
+                .and_then(|pair| pair.value?.value);
+            let Some(Value::StringValue(service)) = name else {
+                return Err(Status::invalid_argument("no service.name"));
+            };
             for span in group.scope_spans.into_iter().flat_map(|scope| scope.spans) {
                 store.received += 1;
                 store.services.insert(service.clone());
-                store.traces.entry(hex(&span.trace_id)).or_default().push((service.clone(), span));
+                store
+                    .traces
+                    .entry(hex(&span.trace_id))
+                    .or_default()
+                    .push((service.clone(), span));
             }
         }
         Ok(Response::new(ExportTraceServiceResponse::default()))
@@ -163,7 +211,11 @@ async fn answer(mut stream: TcpStream, store: Arc<Mutex<Store>>) -> std::io::Res
         (Some("GET"), Some(path)) => page(&mut lock(&store), path),
         _ => (400, "text/plain", "400 Bad Request".to_owned()),
     };
-    let head = format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: \
+         close\r\n\r\n",
+        body.len()
+    );
     stream.write_all(format!("{head}{body}").as_bytes()).await?;
     stream.shutdown().await
 }
@@ -171,15 +223,39 @@ async fn answer(mut stream: TcpStream, store: Arc<Mutex<Store>>) -> std::io::Res
 fn page(store: &mut Store, path: &str) -> (u16, &'static str, String) {
     let path = path.split('?').next().unwrap_or_default();
     match path.strip_prefix("/api/traces/") {
-        _ if store.web_page => (200, "text/html; charset=utf-8", "<!doctype html><title>Jaeger UI</title>".to_owned()),
+        _ if store.web_page => (
+            200,
+            "text/html; charset=utf-8",
+            "<!doctype html><title>Jaeger UI</title>".to_owned(),
+        ),
         Some(id) => match store.read(id) {
-            Some(spans) => (200, "application/json", json!({"data": [trace(id, spans)], "errors": null}).to_string()),
-            None => (404, "text/plain", json!({"data": null, "errors": [{"code": 404, "msg": "trace not found"}]}).to_string()),
+            Some(spans) => (
+                200,
+                "application/json",
+                json!({"data": [trace(id, spans)], "errors": null}).to_string(),
+            ),
+            None => (
+                404,
+                "text/plain",
+                json!({"data": null, "errors": [{"code": 404, "msg": "trace not found"}]})
+                    .to_string(),
+            ),
         },
-        None if path == "/api/v3/services" => (200, "application/json", json!({"services": store.services}).to_string()),
+        None if path == "/api/v3/services" => (
+            200,
+            "application/json",
+            json!({"services": store.services}).to_string(),
+        ),
         None if path == "/metrics" && store.counts => {
             store.received += store.others;
-            (200, "text/plain", format!("jaeger_spans_received_total {}\njaeger_spans_dropped_total 0\n", store.received))
+            (
+                200,
+                "text/plain",
+                format!(
+                    "jaeger_spans_received_total {}\njaeger_spans_dropped_total 0\n",
+                    store.received
+                ),
+            )
         }
         None => (404, "text/plain", "404 page not found".to_owned()),
     }
@@ -190,9 +266,18 @@ fn trace(id: &str, spans: &[(String, Span)]) -> Json {
     let processes: serde_json::Map<String, Json> = spans
         .iter()
         .enumerate()
-        .map(|(number, (service, _))| (format!("p{number}"), json!({"serviceName": service, "tags": []})))
+        .map(|(number, (service, _))| {
+            (
+                format!("p{number}"),
+                json!({"serviceName": service, "tags": []}),
+            )
+        })
         .collect();
-    let spans: Vec<Json> = spans.iter().enumerate().map(|(number, (_, span))| span_json(id, number, span)).collect();
+    let spans: Vec<Json> = spans
+        .iter()
+        .enumerate()
+        .map(|(number, (_, span))| span_json(id, number, span))
+        .collect();
     json!({"traceID": id, "spans": spans, "processes": processes})
 }
 
@@ -201,7 +286,10 @@ fn span_json(id: &str, number: usize, span: &Span) -> Json {
         [] => json!([]),
         parent => json!([{"refType": "CHILD_OF", "traceID": id, "spanID": hex(parent)}]),
     };
-    let kind = ["", "internal", "server", "client"].get(span.kind as usize).copied().unwrap_or_default();
+    let kind = ["", "internal", "server", "client"]
+        .get(span.kind as usize)
+        .copied()
+        .unwrap_or_default();
     json!({
         "traceID": id,
         "spanID": hex(&span.span_id),

@@ -1,4 +1,5 @@
-//! From stretches of own time to pieces of the account: the area of each, and the instance that it is charged to.
+//! From stretches of own time to pieces of the account: the area of each, and the instance that it
+//! is charged to.
 
 use std::collections::HashMap;
 
@@ -21,7 +22,12 @@ use crate::{
 };
 
 /// Fills in the pieces and what is known of node calls.
-pub(super) fn charge(index: &TraceIndex<'_>, tree: &Tree, succeeded: bool, account: &mut RequestAccount) {
+pub(super) fn charge(
+    index: &TraceIndex<'_>,
+    tree: &Tree,
+    succeeded: bool,
+    account: &mut RequestAccount,
+) {
     let calls = Calls::of(tree);
     let mut merged = vec![false; tree.nodes.len()];
     for ((node, merged), callee) in tree.nodes.iter().zip(&mut merged).zip(&calls.callee) {
@@ -31,7 +37,9 @@ pub(super) fn charge(index: &TraceIndex<'_>, tree: &Tree, succeeded: bool, accou
             account.merged_in_part += u64::from(succeeded && search.merged_in_part());
             *merged = succeeded && search.merged();
         }
-        account.node_calls.extend(callee.and_then(|callee| node_call(index, tree, node, callee)));
+        account
+            .node_calls
+            .extend(callee.and_then(|callee| node_call(index, tree, node, callee)));
     }
     let mut known: Vec<Option<Vec<Step>>> = vec![None; tree.nodes.len()];
     let mut pauses: HashMap<u32, BackOff> = HashMap::new();
@@ -49,7 +57,8 @@ pub(super) fn charge(index: &TraceIndex<'_>, tree: &Tree, succeeded: bool, accou
             account.pieces.push(piece(tree, &calls, &segment, whole));
             continue;
         }
-        let steps = known[at].get_or_insert_with(|| steps(node.rule, &marks(index, tree, node, merged[at])));
+        let steps = known[at]
+            .get_or_insert_with(|| steps(node.rule, &marks(index, tree, node, merged[at])));
         split(tree, &calls, &segment, steps, &mut account.pieces);
     }
 }
@@ -64,16 +73,22 @@ struct Calls {
 
 impl Calls {
     fn of(tree: &Tree) -> Self {
-        let mut calls = Self { callee: vec![None; tree.nodes.len()], made: vec![false; tree.nodes.len()] };
+        let mut calls = Self {
+            callee: vec![None; tree.nodes.len()],
+            made: vec![false; tree.nodes.len()],
+        };
         for (at, node) in tree.nodes.iter().enumerate() {
             let children = || node.children.iter().copied();
             let of_kind = |child: &u32, kind| tree.nodes[*child as usize].kind == kind;
             if node.kind == SpanKind::Client {
-                calls.callee[at] =
-                    children().filter(|child| of_kind(child, SpanKind::Server)).min_by_key(|child| tree.nodes[*child as usize].start);
+                calls.callee[at] = children()
+                    .filter(|child| of_kind(child, SpanKind::Server))
+                    .min_by_key(|child| tree.nodes[*child as usize].start);
             } else {
-                let takes_part = |child: &u32| tree.nodes[*child as usize].state == State::TakesPart;
-                calls.made[at] = children().any(|child| takes_part(&child) && of_kind(&child, SpanKind::Client));
+                let takes_part =
+                    |child: &u32| tree.nodes[*child as usize].state == State::TakesPart;
+                calls.made[at] =
+                    children().any(|child| takes_part(&child) && of_kind(&child, SpanKind::Client));
             }
         }
         calls
@@ -82,7 +97,9 @@ impl Calls {
 
 /// Whether own time may be a pause between calls.
 fn may_pause(calls: &Calls, node: &Node, segment: &Segment) -> bool {
-    calls.made[segment.node as usize] && !node.mesh && !matches!(segment.position, Position::Whole | Position::Before)
+    calls.made[segment.node as usize]
+        && !node.mesh
+        && !matches!(segment.position, Position::Whole | Position::Before)
 }
 
 /// The area of a segment that need not be split.
@@ -102,13 +119,21 @@ fn one_area(node: &Node, paused: bool) -> Option<Area> {
 
 fn piece(tree: &Tree, calls: &Calls, segment: &Segment, area: Area) -> Piece {
     let node = &tree.nodes[segment.node as usize];
-    let charged = match calls.callee[segment.node as usize].map(|callee| &tree.nodes[callee as usize]) {
-        _ if node.mesh => None,
-        // A stopped or overloaded node answers late, and its own spans look short.
-        Some(callee) if segment.start < callee.start => Some(callee.span),
-        _ => Some(node.span),
-    };
-    Piece { span: node.span, start_ns: segment.start, end_ns: segment.end, area, merged: false, charged }
+    let charged =
+        match calls.callee[segment.node as usize].map(|callee| &tree.nodes[callee as usize]) {
+            _ if node.mesh => None,
+            // A stopped or overloaded node answers late, and its own spans look short.
+            Some(callee) if segment.start < callee.start => Some(callee.span),
+            _ => Some(node.span),
+        };
+    Piece {
+        span: node.span,
+        start_ns: segment.start,
+        end_ns: segment.end,
+        area,
+        merged: false,
+        charged,
+    }
 }
 
 fn split(tree: &Tree, calls: &Calls, segment: &Segment, steps: &[Step], pieces: &mut Vec<Piece>) {
@@ -116,17 +141,26 @@ fn split(tree: &Tree, calls: &Calls, segment: &Segment, steps: &[Step], pieces: 
     for step in steps {
         let until = step.until.min(segment.end);
         if from < until {
-            let part = Segment { start: from, end: until, ..*segment };
-            pieces.push(Piece { merged: step.merged, ..piece(tree, calls, &part, step.area) });
+            let part = Segment {
+                start: from,
+                end: until,
+                ..*segment
+            };
+            pieces.push(Piece {
+                merged: step.merged,
+                ..piece(tree, calls, &part, step.area)
+            });
             from = until;
         }
     }
 }
 
-/// Calls to query nodes are compared by instance as the caller saw them, on the critical path or not. What the called node
-/// waited for other nodes is not its own: else a leader would be as slow as its slowest worker.
+/// Calls to query nodes are compared by instance as the caller saw them, on the critical path or
+/// not. What the called node waited for other nodes is not its own: else a leader would be as slow
+/// as its slowest worker.
 fn node_call(index: &TraceIndex<'_>, tree: &Tree, node: &Node, callee: u32) -> Option<NodeCall> {
-    let is_call = |node: &Node| node.kind == SpanKind::Client && areas::is_node_call(index.span(node.span));
+    let is_call =
+        |node: &Node| node.kind == SpanKind::Client && areas::is_node_call(index.span(node.span));
     if node.mesh || !is_call(node) {
         return None;
     }
@@ -144,5 +178,8 @@ fn node_call(index: &TraceIndex<'_>, tree: &Tree, node: &Node, callee: u32) -> O
         waited += (end - start.max(until)).max(0);
         until = until.max(end);
     }
-    Some(NodeCall { callee: callee.span, own_ns: (node.end - node.start - waited).max(0) as u64 })
+    Some(NodeCall {
+        callee: callee.span,
+        own_ns: (node.end - node.start - waited).max(0) as u64,
+    })
 }

@@ -57,8 +57,15 @@ impl<'a> Frames<'a> {
 
     /// The shortest frame that is longer than `inner` and contains it.
     pub(super) fn shortest_around(&self, inner: &Frame<'a>, slack: i64) -> Option<u32> {
-        let find = |frames: &[Frame<'a>]| frames.iter().find(|frame| frame.contains(inner, slack)).map(|frame| frame.node);
-        let longer = |frames: &[Frame<'a>]| frames.partition_point(|frame| frame.duration() <= inner.duration());
+        let find = |frames: &[Frame<'a>]| {
+            frames
+                .iter()
+                .find(|frame| frame.contains(inner, slack))
+                .map(|frame| frame.node)
+        };
+        let longer = |frames: &[Frame<'a>]| {
+            frames.partition_point(|frame| frame.duration() <= inner.duration())
+        };
         if self.services.is_empty() {
             return find(&self.all[longer(&self.all)..]);
         }
@@ -87,7 +94,8 @@ struct Blocks {
     sizes: Vec<(usize, Vec<Latest>)>,
 }
 
-/// A frame's start, and the latest ends of it and the frames before it in the block: of any name, and of any other name than that.
+/// A frame's start, and the latest ends of it and the frames before it in the block: of any name,
+/// and of any other name than that.
 #[derive(Clone, Copy, Debug)]
 struct Latest {
     start: i64,
@@ -98,9 +106,26 @@ struct Latest {
 
 impl Latest {
     fn with(self, earlier: Self) -> Self {
-        let (late, early) = if earlier.end > self.end { (earlier, self) } else { (self, earlier) };
-        let others = [late.other_end, early.other_end, if early.name == late.name { i64::MIN } else { early.end }];
-        Self { start: self.start, end: late.end, name: late.name, other_end: others.into_iter().max().unwrap_or(i64::MIN) }
+        let (late, early) = if earlier.end > self.end {
+            (earlier, self)
+        } else {
+            (self, earlier)
+        };
+        let others = [
+            late.other_end,
+            early.other_end,
+            if early.name == late.name {
+                i64::MIN
+            } else {
+                early.end
+            },
+        ];
+        Self {
+            start: self.start,
+            end: late.end,
+            name: late.name,
+            other_end: others.into_iter().max().unwrap_or(i64::MIN),
+        }
     }
 }
 
@@ -110,7 +135,12 @@ impl Blocks {
         let mut one = |frame: &Frame<'_>| {
             let number = names.len() as u32;
             let name = *names.entry(frame.name.to_owned()).or_insert(number);
-            Latest { start: frame.start, end: frame.end, name, other_end: i64::MIN }
+            Latest {
+                start: frame.start,
+                end: frame.end,
+                name,
+                other_end: i64::MIN,
+            }
         };
         let single: Vec<Latest> = frames.iter().map(&mut one).collect();
         let mut sizes = Vec::new();
@@ -128,20 +158,37 @@ impl Blocks {
         }
         // The largest first: it spares the most.
         sizes.reverse();
-        Self { from, len: frames.len(), names, sizes }
+        Self {
+            from,
+            len: frames.len(),
+            names,
+            sizes,
+        }
     }
 
     /// The end of the largest block that begins at `at` and contains nothing around `inner`.
     fn without(&self, at: usize, inner: &Frame<'_>, slack: i64) -> Option<usize> {
         let name = self.names.get(inner.name).copied();
-        let (start, end) = (inner.start.saturating_add(slack), inner.end.saturating_sub(slack));
-        self.sizes.iter().filter(|(size, _)| at.is_multiple_of(*size)).find_map(|(size, latest)| {
-            let to = (at + size).min(self.len);
-            let block = &latest[at..to];
-            let early = block[..block.partition_point(|latest| latest.start <= start)].last();
-            let last_end = early.map(|latest| if Some(latest.name) == name { latest.other_end } else { latest.end });
-            last_end.is_none_or(|last| last < end).then_some(to)
-        })
+        let (start, end) = (
+            inner.start.saturating_add(slack),
+            inner.end.saturating_sub(slack),
+        );
+        self.sizes
+            .iter()
+            .filter(|(size, _)| at.is_multiple_of(*size))
+            .find_map(|(size, latest)| {
+                let to = (at + size).min(self.len);
+                let block = &latest[at..to];
+                let early = block[..block.partition_point(|latest| latest.start <= start)].last();
+                let last_end = early.map(|latest| {
+                    if Some(latest.name) == name {
+                        latest.other_end
+                    } else {
+                        latest.end
+                    }
+                });
+                last_end.is_none_or(|last| last < end).then_some(to)
+            })
     }
 }
 
@@ -153,14 +200,30 @@ mod tests {
 
     const NAMES: [&str; 3] = ["a", "b", "c"];
 
-    fn frame(node: u32, (start, length): (i64, i64), name: usize, service: usize) -> Frame<'static> {
-        Frame { node, start, end: start + length, name: NAMES[name], service: ["x", "y"][service], span_id: u64::from(node) }
+    fn frame(
+        node: u32,
+        (start, length): (i64, i64),
+        name: usize,
+        service: usize,
+    ) -> Frame<'static> {
+        Frame {
+            node,
+            start,
+            end: start + length,
+            name: NAMES[name],
+            service: ["x", "y"][service],
+            span_id: u64::from(node),
+        }
     }
 
     /// What looking at every frame finds.
     fn looked(frames: &[Frame<'_>], inner: &Frame<'_>, slack: i64) -> Option<u32> {
-        let around = frames.iter().filter(|frame| frame.duration() > inner.duration() && frame.contains(inner, slack));
-        around.min_by_key(|frame| (frame.duration(), frame.start, frame.span_id)).map(|frame| frame.node)
+        let around = frames
+            .iter()
+            .filter(|frame| frame.duration() > inner.duration() && frame.contains(inner, slack));
+        around
+            .min_by_key(|frame| (frame.duration(), frame.start, frame.span_id))
+            .map(|frame| frame.node)
     }
 
     proptest! {
@@ -176,9 +239,19 @@ mod tests {
         }
     }
 
-    /// Blocks and frames that are looked at to find that none of `count` frames contains the last one.
+    /// Blocks and frames that are looked at to find that none of `count` frames contains the last
+    /// one.
     fn looks(count: u32) -> usize {
-        let frames: Vec<Frame<'_>> = (0..count).map(|at| frame(at, (i64::from(at), 10 + i64::from(at % 7)), at as usize % 2, 0)).collect();
+        let frames: Vec<Frame<'_>> = (0..count)
+            .map(|at| {
+                frame(
+                    at,
+                    (i64::from(at), 10 + i64::from(at % 7)),
+                    at as usize % 2,
+                    0,
+                )
+            })
+            .collect();
         let frames = Frames::new(frames);
         let inner = frame(count, (i64::from(count) + 100, 1), 2, 0);
         let blocks = &frames.services["x"];

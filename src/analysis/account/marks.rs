@@ -29,7 +29,11 @@ impl NodeSearch {
         }
         let mut search = Self::default();
         for event in &index.span(node.span).events {
-            let segments = if event.name.starts_with(SEGMENTS_DONE) { named_segments(&event.name) } else { 0 };
+            let segments = if event.name.starts_with(SEGMENTS_DONE) {
+                named_segments(&event.name)
+            } else {
+                0
+            };
             search.segments += segments;
             search.named += usize::from(segments > 0);
         }
@@ -46,9 +50,15 @@ impl NodeSearch {
         self.engines == 0 && self.schedules == 0
     }
 
-    /// Whether a part of it did: from 2.4 on each own part has a `schedule`, in 2.3 each own segment has an engine span.
+    /// Whether a part of it did: from 2.4 on each own part has a `schedule`, in 2.3 each own
+    /// segment has an engine span.
     pub(super) fn merged_in_part(&self) -> bool {
-        !self.merged() && if self.schedules > 0 { self.schedules < self.named } else { self.engines < self.segments }
+        !self.merged()
+            && if self.schedules > 0 {
+                self.schedules < self.named
+            } else {
+                self.engines < self.segments
+            }
     }
 }
 
@@ -56,21 +66,36 @@ const SEGMENTS_DONE: &str = "search segments done";
 
 /// Number of ids in `segmentIDs = [1 2 3]`.
 fn named_segments(event: &str) -> usize {
-    let list = event.split_once("segmentIDs = [").and_then(|(_, rest)| rest.split_once(']'));
+    let list = event
+        .split_once("segmentIDs = [")
+        .and_then(|(_, rest)| rest.split_once(']'));
     list.map_or(0, |(ids, _)| ids.split_whitespace().count())
 }
 
 /// The marks of an ambiguous span.
 pub(super) fn marks(index: &TraceIndex<'_>, tree: &Tree, node: &Node, merged: bool) -> Marks {
-    let mut marks = Marks { merged, ..Marks::default() };
+    let mut marks = Marks {
+        merged,
+        ..Marks::default()
+    };
     for child in &node.children {
         child_mark(index, &tree.nodes[*child as usize], &mut marks);
     }
-    for event in index.span(node.span).events.iter().filter(|event| index.possible().contains(event.time_ns)) {
+    for event in index
+        .span(node.span)
+        .events
+        .iter()
+        .filter(|event| index.possible().contains(event.time_ns))
+    {
         event_mark(&event.name, tree.moment(node, event.time_ns), &mut marks);
     }
-    let own_worker = marks.wait_end.or(marks.engine_end).or(marks.schedule_end).or(marks.segments_done);
-    marks.calls_worker = matches!(node.rule, Rule::SearchExecute | Rule::RetrieveTask) && own_worker.is_some();
+    let own_worker = marks
+        .wait_end
+        .or(marks.engine_end)
+        .or(marks.schedule_end)
+        .or(marks.segments_done);
+    marks.calls_worker =
+        matches!(node.rule, Rule::SearchExecute | Rule::RetrieveTask) && own_worker.is_some();
     marks
 }
 
@@ -88,8 +113,14 @@ fn child_mark(index: &TraceIndex<'_>, child: &Node, marks: &mut Marks) {
         Rule::Fixed(Area::NodeQueue) => latest(&mut marks.schedule_end, child.end),
         Rule::Fixed(Area::Engine) => latest(&mut marks.engine_end, child.end),
         Rule::Fixed(Area::LogAppend) => marks.sends = true,
-        Rule::Fixed(Area::Reduce) if child.kind == SpanKind::Internal && in_engine(&index.span(child.span).name) => {
-            marks.reduce_start = Some(marks.reduce_start.map_or(child.start, |known| known.min(child.start)));
+        Rule::Fixed(Area::Reduce)
+            if child.kind == SpanKind::Internal && in_engine(&index.span(child.span).name) =>
+        {
+            marks.reduce_start = Some(
+                marks
+                    .reduce_start
+                    .map_or(child.start, |known| known.min(child.start)),
+            );
         }
         _ => {}
     }
@@ -105,9 +136,15 @@ fn event_mark(name: &str, at: i64, marks: &mut Marks) {
         "scheduler process PreExecute" => &mut marks.pre_execute,
         "scheduler process Execute" => &mut marks.execute,
         "scheduler process PostExecute" => &mut marks.post_execute,
-        _ if name.starts_with(SEGMENTS_DONE) || name.starts_with("do query done") => &mut marks.segments_done,
+        _ if name.starts_with(SEGMENTS_DONE) || name.starts_with("do query done") => {
+            &mut marks.segments_done
+        }
         _ if name.starts_with("start reduce query result") => &mut marks.start_reduce,
-        _ if name.starts_with("do search with channel done") || name.starts_with("do query with channel done") => &mut marks.channel_done,
+        _ if name.starts_with("do search with channel done")
+            || name.starts_with("do query with channel done") =>
+        {
+            &mut marks.channel_done
+        }
         _ if name.contains(" request enqueue") => &mut marks.enqueue,
         _ => return,
     };

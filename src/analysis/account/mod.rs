@@ -1,7 +1,8 @@
 //! The exact account of one request: who had each instant of the server root.
 //!
-//! [`tree`] decides where each span hangs and whether it takes part, [`walk`] who had which instant, [`charge`] what that
-//! means and which instance it is charged to. Everything is integer nanoseconds; the pieces tile the root's interval.
+//! [`tree`] decides where each span hangs and whether it takes part, [`walk`] who had which
+//! instant, [`charge`] what that means and which instance it is charged to. Everything is integer
+//! nanoseconds; the pieces tile the root's interval.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +64,8 @@ pub struct Piece {
 pub struct NodeCall {
     /// Index of the SERVER span.
     pub callee: u32,
-    /// Duration of the call as the caller saw it, without the time in which the called node waited for other nodes.
+    /// Duration of the call as the caller saw it, without the time in which the called node waited
+    /// for other nodes.
     pub own_ns: u64,
 }
 
@@ -114,16 +116,26 @@ pub struct RequestAccount {
 /// The trace is not matched; the state says why.
 pub fn account(trace: &Trace, options: &AccountOptions) -> Result<RequestAccount, JoinState> {
     let index = TraceIndex::new(trace, Possible::ANY);
-    let joined = join::join(&index, Call { client_span_id: options.client_span_id, answered_within_ns: None });
+    let joined = join::join(
+        &index,
+        Call {
+            client_span_id: options.client_span_id,
+            answered_within_ns: None,
+        },
+    );
     match (joined.state, account_joined(&index, &joined, options)) {
         (JoinState::Matched, Some((account, _))) => Ok(account),
         (state, _) => Err(state),
     }
 }
 
-/// The account of a joined request, None where there is no root. An incomplete trace has one too, which only a waterfall
-/// may show.
-pub(super) fn account_joined(index: &TraceIndex<'_>, joined: &Joined, options: &AccountOptions) -> Option<(RequestAccount, Tree)> {
+/// The account of a joined request, None where there is no root. An incomplete trace has one too,
+/// which only a waterfall may show.
+pub(super) fn account_joined(
+    index: &TraceIndex<'_>,
+    joined: &Joined,
+    options: &AccountOptions,
+) -> Option<(RequestAccount, Tree)> {
     let (top, root) = (joined.top?, joined.root?);
     let mut account = RequestAccount {
         top,
@@ -145,7 +157,8 @@ pub(super) fn account_joined(index: &TraceIndex<'_>, joined: &Joined, options: &
 
 fn collect_facts(index: &TraceIndex<'_>, tree: &Tree, account: &mut RequestAccount) {
     let count = |map: &mut BTreeMap<String, u64>, at: u32| {
-        *map.entry(areas::names::normalise(&index.span(at).name).into_owned()).or_default() += 1;
+        *map.entry(areas::names::normalise(&index.span(at).name).into_owned())
+            .or_default() += 1;
     };
     for node in &tree.nodes {
         if matches!(node.state, State::NotCounted | State::Impossible) {
@@ -159,7 +172,11 @@ fn collect_facts(index: &TraceIndex<'_>, tree: &Tree, account: &mut RequestAccou
         if span.name == ENGINE_SEARCH {
             account.engine_searches += 1;
             account.engine_ns = account.engine_ns.saturating_add(span.duration_ns());
-            if span.events.iter().any(|event| event.name.contains(BRUTE_FORCE)) {
+            if span
+                .events
+                .iter()
+                .any(|event| event.name.contains(BRUTE_FORCE))
+            {
                 account.brute_force_ns = account.brute_force_ns.saturating_add(span.duration_ns());
             }
         }

@@ -1,4 +1,5 @@
-//! Where each span hangs and whether it takes part: skew between hosts, adoption, nesting by time, what nobody waited for.
+//! Where each span hangs and whether it takes part: skew between hosts, adoption, nesting by time,
+//! what nobody waited for.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -17,10 +18,12 @@ use crate::{
 
 /// Name of the span of the query node's queue, which is over before what it queued for begins.
 const SCHEDULE: &str = "schedule";
-/// How far a child of whole microseconds may stand out of the span that contains it: start and duration are each cut.
+/// How far a child of whole microseconds may stand out of the span that contains it: start and
+/// duration are each cut.
 const MICROSECOND_SLACK_NS: i64 = 2_000;
 
-/// How often a span is moved below a sibling at most: far more than anything that Milvus records, and a bound on the work.
+/// How often a span is moved below a sibling at most: far more than anything that Milvus records,
+/// and a bound on the work.
 const MOST_MOVES: u8 = 64;
 
 /// Whether a span takes part in the walk.
@@ -37,7 +40,8 @@ pub(in crate::analysis) enum State {
     Impossible,
 }
 
-/// One span of the request. Times are nanoseconds from the start of the outermost span, after any shift.
+/// One span of the request. Times are nanoseconds from the start of the outermost span, after any
+/// shift.
 #[derive(Clone, Debug)]
 pub(in crate::analysis) struct Node {
     pub(in crate::analysis) span: u32,
@@ -79,7 +83,10 @@ impl Tree {
     /// The spans below `top` as recorded.
     pub(super) fn new(index: &TraceIndex<'_>, top: u32) -> Self {
         let zero = index.span(top).start_ns;
-        let mut tree = Self { nodes: Vec::new(), zero };
+        let mut tree = Self {
+            nodes: Vec::new(),
+            zero,
+        };
         let mut open = vec![(top, 0u32)];
         // A bound, because `top` itself may be part of a ring.
         while let Some((at, parent)) = open.pop().filter(|_| tree.nodes.len() < index.len()) {
@@ -89,18 +96,37 @@ impl Tree {
                 Some(above) if above.state == State::Impossible => above.recorded_parent,
                 _ => parent,
             };
-            open.extend(index.children(at).iter().rev().filter(|child| **child != top).map(|child| (*child, number)));
+            open.extend(
+                index
+                    .children(at)
+                    .iter()
+                    .rev()
+                    .filter(|child| **child != top)
+                    .map(|child| (*child, number)),
+            );
             let possible = index.is_possible(at);
             let below_root = number > 0 && !tree.nodes[parent as usize].mesh;
-            let start = if possible { since(span.start_ns, zero) } else { tree.nodes[parent as usize].start };
+            let start = if possible {
+                since(span.start_ns, zero)
+            } else {
+                tree.nodes[parent as usize].start
+            };
             tree.nodes.push(Node {
                 span: at,
                 start,
-                end: if possible { since(span.end_ns, zero).max(start) } else { start },
+                end: if possible {
+                    since(span.end_ns, zero).max(start)
+                } else {
+                    start
+                },
                 shift_ns: 0,
                 rule: areas::rule(span),
                 kind: span.kind,
-                state: if possible { State::TakesPart } else { State::Impossible },
+                state: if possible {
+                    State::TakesPart
+                } else {
+                    State::Impossible
+                },
                 mesh: !below_root && !areas::is_root_name(span),
                 adopted: false,
                 moves: 0,
@@ -121,21 +147,38 @@ impl Tree {
     /// Puts subtrees of other hosts inside their parents: clocks of two hosts may not be compared.
     pub(super) fn shift_hosts(&mut self, index: &TraceIndex<'_>, resolution_ns: u32) {
         let first = &index.span(self.nodes[0].span).resource;
-        if self.nodes.iter().all(|node| Arc::ptr_eq(&index.span(node.span).resource, first)) {
+        if self
+            .nodes
+            .iter()
+            .all(|node| Arc::ptr_eq(&index.span(node.span).resource, first))
+        {
             return;
         }
         let slack = slack(resolution_ns);
         let mut hosts = Hosts::default();
         for at in 1..self.nodes.len() {
             let parent = self.nodes[at].recorded_parent as usize;
-            let (from, to, inherited) = (self.nodes[parent].start, self.nodes[parent].end, self.nodes[parent].shift_ns);
+            let (from, to, inherited) = (
+                self.nodes[parent].start,
+                self.nodes[parent].end,
+                self.nodes[parent].shift_ns,
+            );
             let hosts = [parent, at].map(|at| hosts.of(&index.span(self.nodes[at].span).resource));
             let node = &mut self.nodes[at];
-            (node.start, node.end) = (node.start.saturating_add(inherited), node.end.saturating_add(inherited));
+            (node.start, node.end) = (
+                node.start.saturating_add(inherited),
+                node.end.saturating_add(inherited),
+            );
             node.shift_ns = inherited;
-            let [Some(above), Some(own)] = hosts else { continue };
+            let [Some(above), Some(own)] = hosts else {
+                continue;
+            };
             let outside = node.start < from - slack || node.end > to + slack;
-            if above == own || !outside || node.rule == Rule::NotCounted || node.state == State::Impossible {
+            if above == own
+                || !outside
+                || node.rule == Rule::NotCounted
+                || node.state == State::Impossible
+            {
                 continue;
             }
             let by = into_parent((node.start, node.end), (from, to));
@@ -164,7 +207,8 @@ impl Tree {
                 self.set_aside(at, State::NotCounted);
                 continue;
             }
-            // The queue's span never runs while what it queued for does, even where the cut of the times says so.
+            // The queue's span never runs while what it queued for does, even where the cut of the
+            // times says so.
             let queued = index.span(parent.span).name == SCHEDULE && recorded != 0;
             if !queued && self.nodes[at].start <= parent.end {
                 continue;
@@ -189,7 +233,8 @@ impl Tree {
         self.nodes[at].outermost_aside = true;
     }
 
-    /// Moves siblings below a longer sibling that contains them: Milvus records some nested work side by side.
+    /// Moves siblings below a longer sibling that contains them: Milvus records some nested work
+    /// side by side.
     pub(super) fn nest(&mut self, index: &TraceIndex<'_>, resolution_ns: u32) {
         let slack = slack(resolution_ns);
         let mut open = vec![0u32];
@@ -199,7 +244,10 @@ impl Tree {
             let mut stay = Vec::with_capacity(siblings.len());
             for child in siblings {
                 let may_move = self.nests(child) && self.nodes[child as usize].moves < MOST_MOVES;
-                match may_move.then(|| frames.shortest_around(&self.frame(index, child), slack)).flatten() {
+                match may_move
+                    .then(|| frames.shortest_around(&self.frame(index, child), slack))
+                    .flatten()
+                {
                     Some(frame) => {
                         self.nodes[child as usize].parent = frame;
                         self.nodes[child as usize].moves += 1;
@@ -214,7 +262,8 @@ impl Tree {
         }
     }
 
-    /// Whether nesting looks at a span: adopted ones were not recorded side by side, and run in parallel.
+    /// Whether nesting looks at a span: adopted ones were not recorded side by side, and run in
+    /// parallel.
     fn nests(&self, at: u32) -> bool {
         let node = &self.nodes[at as usize];
         node.state == State::TakesPart && !node.adopted
@@ -222,20 +271,33 @@ impl Tree {
 
     /// The siblings that may contain others. The queue's span has no work in it, only waiting.
     fn frames<'a>(&self, index: &TraceIndex<'a>, siblings: &[u32]) -> Frames<'a> {
-        let frames = siblings.iter().filter(|at| self.is_frame(index, **at)).map(|at| self.frame(index, *at));
+        let frames = siblings
+            .iter()
+            .filter(|at| self.is_frame(index, **at))
+            .map(|at| self.frame(index, *at));
         Frames::new(frames.collect())
     }
 
     fn is_frame(&self, index: &TraceIndex<'_>, at: u32) -> bool {
         let node = &self.nodes[at as usize];
-        let internal = !matches!(node.kind, SpanKind::Client | SpanKind::Server | SpanKind::Producer | SpanKind::Consumer);
+        let internal = !matches!(
+            node.kind,
+            SpanKind::Client | SpanKind::Server | SpanKind::Producer | SpanKind::Consumer
+        );
         internal && node.duration() > 0 && self.nests(at) && index.span(node.span).name != SCHEDULE
     }
 
     fn frame<'a>(&self, index: &TraceIndex<'a>, at: u32) -> Frame<'a> {
         let node = &self.nodes[at as usize];
         let span = index.span(node.span);
-        Frame { node: at, start: node.start, end: node.end, name: &span.name, service: span.service(), span_id: span.span_id }
+        Frame {
+            node: at,
+            start: node.start,
+            end: node.end,
+            name: &span.name,
+            service: span.service(),
+            span_id: span.span_id,
+        }
     }
 
     /// Sets aside what nobody waited for: more than half of it is after its parent's end.
@@ -251,7 +313,10 @@ impl Tree {
                 }
                 if state != State::TakesPart {
                     node.state = state;
-                } else if node.state == State::TakesPart && (node.end - end).saturating_mul(2) > node.duration() && node.end > end {
+                } else if node.state == State::TakesPart
+                    && (node.end - end).saturating_mul(2) > node.duration()
+                    && node.end > end
+                {
                     self.set_aside(child as usize, State::Detached);
                 }
             }
@@ -265,18 +330,26 @@ struct Hosts<'a>(HashMap<*const SpanResource, Option<Host<'a>>>);
 
 impl<'a> Hosts<'a> {
     fn of(&mut self, resource: &'a Arc<SpanResource>) -> Option<Host<'a>> {
-        *self.0.entry(Arc::as_ptr(resource)).or_insert_with(|| host(resource))
+        *self
+            .0
+            .entry(Arc::as_ptr(resource))
+            .or_insert_with(|| host(resource))
     }
 }
 
-/// Nanoseconds from `zero` to `at`, kept far from the ends of the range so that sums can't overflow.
+/// Nanoseconds from `zero` to `at`, kept far from the ends of the range so that sums can't
+/// overflow.
 fn since(at: u64, zero: u64) -> i64 {
     let limit = i128::from(i64::MAX / 8);
     (i128::from(at) - i128::from(zero)).clamp(-limit, limit) as i64
 }
 
 fn slack(resolution_ns: u32) -> i64 {
-    if resolution_ns >= 1_000 { MICROSECOND_SLACK_NS } else { 0 }
+    if resolution_ns >= 1_000 {
+        MICROSECOND_SLACK_NS
+    } else {
+        0
+    }
 }
 
 /// The smallest shift that puts `span` inside `parent`; centred where it is longer.

@@ -28,7 +28,9 @@ pub(super) struct Segment {
 
 /// The segments in the order of time; they tile the interval of the outermost span.
 pub(super) fn walk(index: &TraceIndex<'_>, tree: &Tree) -> Vec<Segment> {
-    let Some(top) = tree.nodes.first() else { return Vec::new() };
+    let Some(top) = tree.nodes.first() else {
+        return Vec::new();
+    };
     let mut segments = Vec::with_capacity(tree.nodes.len() * 2);
     let mut open = vec![(0u32, top.start, top.end)];
     while let Some((at, from, to)) = open.pop() {
@@ -49,29 +51,51 @@ fn walk_level(
     open: &mut Vec<(u32, i64, i64)>,
 ) {
     let children = cut_children(index, tree, &tree.nodes[at as usize], (from, to));
-    let mut position = if children.is_empty() { Position::Whole } else { Position::After };
+    let mut position = if children.is_empty() {
+        Position::Whole
+    } else {
+        Position::After
+    };
     let mut now = to;
     let mut rest = children.as_slice();
     loop {
-        // Of the children that run at `now` the one that started first had the instant; those that start later are over
-        // with, because they start at or after the point where the walk goes on.
+        // Of the children that run at `now` the one that started first had the instant; those that
+        // start later are over with, because they start at or after the point where the walk goes
+        // on.
         let running = rest.iter().take_while(|child| child.end >= now).count();
-        let first = rest[..running].iter().filter(|child| child.start < now).min_by_key(|child| (child.start, child.id));
+        let first = rest[..running]
+            .iter()
+            .filter(|child| child.start < now)
+            .min_by_key(|child| (child.start, child.id));
         rest = &rest[running..];
         if let Some(child) = first {
             open.push((child.node, child.start, now));
             now = child.start;
             position = Position::Between;
         } else if let Some(next) = rest.first() {
-            segments.push(Segment { node: at, position, start: next.end, end: now });
+            segments.push(Segment {
+                node: at,
+                position,
+                start: next.end,
+                end: now,
+            });
             now = next.end;
         } else {
             break;
         }
     }
     if from < now {
-        let position = if position == Position::Whole { Position::Whole } else { Position::Before };
-        segments.push(Segment { node: at, position, start: from, end: now });
+        let position = if position == Position::Whole {
+            Position::Whole
+        } else {
+            Position::Before
+        };
+        segments.push(Segment {
+            node: at,
+            position,
+            start: from,
+            end: now,
+        });
     }
 }
 
@@ -83,7 +107,12 @@ struct CutChild {
 }
 
 /// The children that take part, cut to their parent's interval; the last end first.
-fn cut_children(index: &TraceIndex<'_>, tree: &Tree, parent: &Node, (from, to): (i64, i64)) -> Vec<CutChild> {
+fn cut_children(
+    index: &TraceIndex<'_>,
+    tree: &Tree,
+    parent: &Node,
+    (from, to): (i64, i64),
+) -> Vec<CutChild> {
     let mut cut: Vec<CutChild> = parent
         .children
         .iter()
@@ -91,7 +120,12 @@ fn cut_children(index: &TraceIndex<'_>, tree: &Tree, parent: &Node, (from, to): 
             let node = &tree.nodes[*at as usize];
             let (start, end) = (node.start.max(from), node.end.min(to));
             let takes_part = node.state == State::TakesPart && start < end;
-            takes_part.then(|| CutChild { node: *at, id: index.span(node.span).span_id, start, end })
+            takes_part.then(|| CutChild {
+                node: *at,
+                id: index.span(node.span).span_id,
+                start,
+                end,
+            })
         })
         .collect();
     cut.sort_unstable_by_key(|child| (std::cmp::Reverse(child.end), child.start, child.id));

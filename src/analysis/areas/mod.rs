@@ -1,12 +1,16 @@
 //! What a span's own time means: the areas, and the table from span to rule.
 //!
-//! A name that the table lacks is [`Area::Other`] and listed, so that new names of new versions are seen. Own time whose
-//! meaning changes within a span is split in [`split`]; how names become labels is in [`names`].
+//! A name that the table lacks is [`Area::Other`] and listed, so that new names of new versions are
+//! seen. Own time whose meaning changes within a span is split in [`split`]; how names become
+//! labels is in [`names`].
 
 use std::{collections::HashMap, fmt, sync::LazyLock};
 
 use self::{
-    Area::{ConsistencyWait, Engine, LogAppend, Metadata, NodeQueue, NodeToNode, Other, Planning, ProxyQueue, Reduce, Timestamp},
+    Area::{
+        ConsistencyWait, Engine, LogAppend, Metadata, NodeQueue, NodeToNode, Other, Planning,
+        ProxyQueue, Reduce, Timestamp,
+    },
     Rule::{Fixed, NotCounted},
 };
 use crate::spans::{ServerSpan, SpanKind};
@@ -14,7 +18,8 @@ use crate::spans::{ServerSpan, SpanKind};
 pub(super) mod names;
 pub(super) mod split;
 
-/// What a stretch of a request's time was spent on, comparable between versions and ways of running Milvus.
+/// What a stretch of a request's time was spent on, comparable between versions and ways of running
+/// Milvus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Area {
     /// The client was late: sent - intended.
@@ -220,7 +225,8 @@ static PATTERNS: &[(&str, &str, Rule)] = &[
     ("Phy", "", Fixed(Engine)),
 ];
 
-/// The reading calls of a query node: name without package, rule of the SERVER span. Its CLIENT span is node to node.
+/// The reading calls of a query node: name without package, rule of the SERVER span. Its CLIENT
+/// span is node to node.
 static NODE_CALLS: &[(&str, Rule)] = &[
     ("QueryNode/Search", Rule::NodeSearch),
     ("QueryNode/SearchSegments", Rule::NodeSearch),
@@ -232,10 +238,19 @@ static NODE_CALLS: &[(&str, Rule)] = &[
 ];
 
 /// Services of coordinators and their peers whose calls are metadata.
-const COORDINATION: [&str; 8] =
-    ["RootCoord/", "DataCoord/", "QueryCoord/", "IndexCoord/", "Proxy/", "DataNode/", "IndexNode/", "QueryNode/"];
+const COORDINATION: [&str; 8] = [
+    "RootCoord/",
+    "DataCoord/",
+    "QueryCoord/",
+    "IndexCoord/",
+    "Proxy/",
+    "DataNode/",
+    "IndexNode/",
+    "QueryNode/",
+];
 
-static BY_NAME: LazyLock<HashMap<&'static str, Rule>> = LazyLock::new(|| EXACT.iter().copied().collect());
+static BY_NAME: LazyLock<HashMap<&'static str, Rule>> =
+    LazyLock::new(|| EXACT.iter().copied().collect());
 
 /// The rule of a span: its full name, then the gRPC method, then patterns.
 pub(super) fn rule(span: &ServerSpan) -> Rule {
@@ -246,13 +261,17 @@ pub(super) fn rule(span: &ServerSpan) -> Rule {
     if let Some(rule) = BY_NAME.get(name) {
         return *rule;
     }
-    if let Some((_, _, rule)) = PATTERNS.iter().find(|(begin, end, _)| name.starts_with(begin) && name.ends_with(end)) {
+    if let Some((_, _, rule)) = PATTERNS
+        .iter()
+        .find(|(begin, end, _)| name.starts_with(begin) && name.ends_with(end))
+    {
         return *rule;
     }
     if name.contains("::") || span.service() == "segcore" {
         return Fixed(Engine);
     }
-    // The proxy's frames and tasks exist for every method; `...TaskName` is a slip in Milvus that several have.
+    // The proxy's frames and tasks exist for every method; `...TaskName` is a slip in Milvus that
+    // several have.
     match name.strip_prefix("Proxy-") {
         Some(method) if !method.contains('-') => Rule::Proxy,
         None if name.ends_with("Task") || name.ends_with("TaskName") => Fixed(Metadata),
@@ -260,7 +279,8 @@ pub(super) fn rule(span: &ServerSpan) -> Rule {
     }
 }
 
-/// `milvus.proto.query.QueryNode/Search` is `QueryNode/Search`; None for what is no method of Milvus.
+/// `milvus.proto.query.QueryNode/Search` is `QueryNode/Search`; None for what is no method of
+/// Milvus.
 pub(super) fn milvus_method(name: &str) -> Option<&str> {
     let rest = name.strip_prefix("milvus.proto.")?;
     if rest.starts_with("streaming.") {
@@ -278,11 +298,20 @@ fn method_rule(method: &str, kind: SpanKind) -> Rule {
         return Fixed(Other);
     }
     if let Some((_, rule)) = NODE_CALLS.iter().find(|(name, _)| *name == method) {
-        return if kind == SpanKind::Server { *rule } else { Fixed(NodeToNode) };
+        return if kind == SpanKind::Server {
+            *rule
+        } else {
+            Fixed(NodeToNode)
+        };
     }
     match method {
         "RootCoord/AllocTimestamp" | "RootCoord/AllocID" => Fixed(Timestamp),
-        _ if COORDINATION.iter().any(|service| method.starts_with(service)) => Fixed(Metadata),
+        _ if COORDINATION
+            .iter()
+            .any(|service| method.starts_with(service)) =>
+        {
+            Fixed(Metadata)
+        }
         _ => Rule::Unknown,
     }
 }
@@ -295,12 +324,15 @@ pub(super) fn is_root_name(span: &ServerSpan) -> bool {
 /// Whether `span` calls another role and must have a SERVER child in a whole trace.
 pub(super) fn needs_callee(span: &ServerSpan) -> bool {
     span.kind == SpanKind::Client
-        && milvus_method(&span.name).is_some_and(|method| method != "RootCoord/AllocTimestamp" && !method.starts_with("streaming."))
+        && milvus_method(&span.name).is_some_and(|method| {
+            method != "RootCoord/AllocTimestamp" && !method.starts_with("streaming.")
+        })
 }
 
 /// Whether `span` is a reading call to a query node.
 pub(super) fn is_node_call(span: &ServerSpan) -> bool {
-    milvus_method(&span.name).is_some_and(|method| NODE_CALLS.iter().any(|(name, _)| *name == method))
+    milvus_method(&span.name)
+        .is_some_and(|method| NODE_CALLS.iter().any(|(name, _)| *name == method))
 }
 
 /// The area of a span whose own time has only one; ambiguous ones are other.

@@ -1,8 +1,10 @@
-//! Own time whose meaning changes within a span: boundaries in time, taken from the span's events and children.
+//! Own time whose meaning changes within a span: boundaries in time, taken from the span's events
+//! and children.
 
 use super::{Area, Rule};
 
-/// What is known about a span whose own time is ambiguous. Times are on the clock of the account, None where absent.
+/// What is known about a span whose own time is ambiguous. Times are on the clock of the account,
+/// None where absent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::analysis) struct Marks {
     /// Last end of a `Delegator-waitTSafe` child.
@@ -57,7 +59,9 @@ pub(in crate::analysis) fn steps(rule: Rule, marks: &Marks) -> Vec<Step> {
         Rule::SearchExecute if marks.calls_worker => search(&mut steps, marks),
         // In a cluster only choosing the shards and sending to them are its own.
         Rule::SearchExecute => Area::NodeToNode,
-        Rule::NodeSearch if marks.segments_done.is_some() || marks.channel_done.is_some() => search(&mut steps, marks),
+        Rule::NodeSearch if marks.segments_done.is_some() || marks.channel_done.is_some() => {
+            search(&mut steps, marks)
+        }
         Rule::NodeSearch | Rule::NodeCall => node_call(&mut steps, marks),
         Rule::RetrieveTask => retrieve_task(&mut steps, marks),
         Rule::NodeQuery => node_query(&mut steps, marks),
@@ -65,7 +69,11 @@ pub(in crate::analysis) fn steps(rule: Rule, marks: &Marks) -> Vec<Step> {
         Rule::FlushTask => Area::LogAppend,
         Rule::NotCounted | Rule::Unknown => Area::Other,
     };
-    steps.0.push(Step { until: i64::MAX, area: rest, merged: false });
+    steps.0.push(Step {
+        until: i64::MAX,
+        area: rest,
+        merged: false,
+    });
     steps.0
 }
 
@@ -80,7 +88,11 @@ impl Steps {
     fn add(&mut self, mark: Option<i64>, area: Area, merged: bool) -> &mut Self {
         let reached = self.0.last().map_or(i64::MIN, |step| step.until);
         if let Some(until) = mark.filter(|at| *at > reached) {
-            self.0.push(Step { until, area, merged });
+            self.0.push(Step {
+                until,
+                area,
+                merged,
+            });
         }
         self
     }
@@ -94,30 +106,55 @@ fn proxy(steps: &mut Steps, marks: &Marks) -> Area {
 
 fn search(steps: &mut Steps, marks: &Marks) -> Area {
     if marks.merged {
-        steps.until(marks.wait_end, Area::NodeToNode).add(marks.segments_done, Area::NodeQueue, true);
+        steps.until(marks.wait_end, Area::NodeToNode).add(
+            marks.segments_done,
+            Area::NodeQueue,
+            true,
+        );
     } else {
         steps.until(marks.wait_end, Area::NodeToNode);
         steps.until(marks.schedule_end.max(marks.engine_end), Area::NodeQueue);
-        // From 2.4.2 on the merge of the segments has spans of its own; what lies before them is not the merge.
-        let between = if marks.reduce_start.is_some() { Area::Other } else { Area::Reduce };
-        steps.until(marks.reduce_start, between).until(marks.segments_done, Area::Reduce);
+        // From 2.4.2 on the merge of the segments has spans of its own; what lies before them is
+        // not the merge.
+        let between = if marks.reduce_start.is_some() {
+            Area::Other
+        } else {
+            Area::Reduce
+        };
+        steps
+            .until(marks.reduce_start, between)
+            .until(marks.segments_done, Area::Reduce);
     }
-    steps.until(marks.start_reduce, Area::Other).until(marks.channel_done, Area::Reduce);
-    // A worker's call has neither of the two events: what follows its engine is its merge and its answer.
-    if marks.channel_done.is_none() && !marks.calls_worker { Area::Reduce } else { Area::NodeToNode }
+    steps
+        .until(marks.start_reduce, Area::Other)
+        .until(marks.channel_done, Area::Reduce);
+    // A worker's call has neither of the two events: what follows its engine is its merge and its
+    // answer.
+    if marks.channel_done.is_none() && !marks.calls_worker {
+        Area::Reduce
+    } else {
+        Area::NodeToNode
+    }
 }
 
 fn node_call(steps: &mut Steps, marks: &Marks) -> Area {
     steps.until(marks.children.map(|(first, _)| first), Area::NodeQueue);
-    steps.until(marks.engine_end, Area::NodeQueue).until(marks.children.map(|(_, last)| last), Area::Other);
+    steps
+        .until(marks.engine_end, Area::NodeQueue)
+        .until(marks.children.map(|(_, last)| last), Area::Other);
     Area::Reduce
 }
 
 fn retrieve_task(steps: &mut Steps, marks: &Marks) -> Area {
-    steps.until(marks.pre_execute, Area::Other).until(marks.execute, Area::Planning);
+    steps
+        .until(marks.pre_execute, Area::Other)
+        .until(marks.execute, Area::Planning);
     if marks.calls_worker {
         steps.until(marks.schedule_end.max(marks.engine_end), Area::NodeQueue);
-        steps.until(marks.segments_done, Area::Reduce).until(marks.start_reduce, Area::Reduce).until(marks.channel_done, Area::Reduce);
+        steps
+            .until(marks.segments_done, Area::Reduce)
+            .until(marks.start_reduce, Area::Reduce)
+            .until(marks.channel_done, Area::Reduce);
     }
     if marks.post_execute.is_none() {
         return Area::NodeToNode;
@@ -131,6 +168,13 @@ fn node_query(steps: &mut Steps, marks: &Marks) -> Area {
         return node_call(steps, marks);
     }
     steps.until(marks.schedule_end.max(marks.engine_end), Area::NodeQueue);
-    steps.until(marks.segments_done, Area::Reduce).until(marks.start_reduce, Area::Reduce).until(marks.channel_done, Area::Reduce);
-    if marks.channel_done.is_none() { Area::Reduce } else { Area::NodeToNode }
+    steps
+        .until(marks.segments_done, Area::Reduce)
+        .until(marks.start_reduce, Area::Reduce)
+        .until(marks.channel_done, Area::Reduce);
+    if marks.channel_done.is_none() {
+        Area::Reduce
+    } else {
+        Area::NodeToNode
+    }
 }

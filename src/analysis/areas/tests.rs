@@ -7,9 +7,17 @@ fn check(name: &str, kind: SpanKind, expected: Rule) {
 
 #[test]
 fn full_names_come_first() {
-    check("Proxy-Search-PreExecute", SpanKind::Internal, Fixed(Planning));
+    check(
+        "Proxy-Search-PreExecute",
+        SpanKind::Internal,
+        Fixed(Planning),
+    );
     check("Operate", SpanKind::Internal, NotCounted);
-    check("Delegator-waitTSafe", SpanKind::Internal, Fixed(ConsistencyWait));
+    check(
+        "Delegator-waitTSafe",
+        SpanKind::Internal,
+        Fixed(ConsistencyWait),
+    );
 }
 
 #[test]
@@ -22,16 +30,40 @@ fn frames_and_tasks_of_any_method_are_known() {
 
 #[test]
 fn a_call_between_roles_depends_on_its_side() {
-    check("milvus.proto.query.QueryNode/Search", SpanKind::Client, Fixed(NodeToNode));
-    check("milvus.proto.query.QueryNode/Search", SpanKind::Server, Rule::NodeSearch);
-    check("milvus.proto.query.QueryNode/LoadPartitions", SpanKind::Server, Fixed(Metadata));
-    check("milvus.proto.rootcoord.RootCoord/AllocID", SpanKind::Client, Fixed(Timestamp));
-    check("milvus.proto.streaming.StreamingNodeHandlerService/Produce", SpanKind::Client, Fixed(LogAppend));
+    check(
+        "milvus.proto.query.QueryNode/Search",
+        SpanKind::Client,
+        Fixed(NodeToNode),
+    );
+    check(
+        "milvus.proto.query.QueryNode/Search",
+        SpanKind::Server,
+        Rule::NodeSearch,
+    );
+    check(
+        "milvus.proto.query.QueryNode/LoadPartitions",
+        SpanKind::Server,
+        Fixed(Metadata),
+    );
+    check(
+        "milvus.proto.rootcoord.RootCoord/AllocID",
+        SpanKind::Client,
+        Fixed(Timestamp),
+    );
+    check(
+        "milvus.proto.streaming.StreamingNodeHandlerService/Produce",
+        SpanKind::Client,
+        Fixed(LogAppend),
+    );
 }
 
 #[test]
 fn spans_of_the_engine_are_known_by_their_shape() {
-    check("PhyVectorSearchNode::Execute", SpanKind::Internal, Fixed(Engine));
+    check(
+        "PhyVectorSearchNode::Execute",
+        SpanKind::Internal,
+        Fixed(Engine),
+    );
     check("BitmapIndex::In", SpanKind::Internal, Fixed(Engine));
     check("ReduceHelper::Marshal", SpanKind::Internal, Fixed(Reduce));
 }
@@ -40,7 +72,11 @@ fn spans_of_the_engine_are_known_by_their_shape() {
 fn what_the_table_lacks_is_unknown() {
     check("Frobnicate", SpanKind::Internal, Rule::Unknown);
     check("Proxy-Search-Frobnicate", SpanKind::Internal, Rule::Unknown);
-    check("milvus.proto.new.Service/Call", SpanKind::Server, Rule::Unknown);
+    check(
+        "milvus.proto.new.Service/Call",
+        SpanKind::Server,
+        Rule::Unknown,
+    );
     check("", SpanKind::Internal, Rule::Unknown);
 }
 
@@ -55,7 +91,10 @@ fn check_name(name: &str, expected: &str) {
 
 #[test]
 fn numbers_in_names_become_one_mark() {
-    check_name("ChannelTask-Grow-by-dev-dml_0_4483v0", "ChannelTask-Grow-by-dev-dml_#");
+    check_name(
+        "ChannelTask-Grow-by-dev-dml_0_4483v0",
+        "ChannelTask-Grow-by-dev-dml_#",
+    );
     check_name("LoadIndex-1-22", "LoadIndex-#");
     check_name("SegCoreSearch", "SegCoreSearch");
     check_name("a1 b2", "# #");

@@ -17,8 +17,9 @@ enum Bands {
 }
 
 impl Bands {
-    /// Those that tell most of the figures that were shown to differ. A mean is of all; where it may be chance and p50 is not, slow
-    /// requests are chance too, and would hide what the others have.
+    /// Those that tell most of the figures that were shown to differ. A mean is of all; where it
+    /// may be chance and p50 is not, slow requests are chance too, and would hide what the others
+    /// have.
     fn of(shown: &[&FigureComparison]) -> Self {
         let has = |key: &str| shown.iter().any(|figure| figure.key == key);
         match ["mean", "p99", "p50"].into_iter().find(|key| has(key)) {
@@ -29,7 +30,10 @@ impl Bands {
     }
 
     fn holds(self, band: &Band) -> bool {
-        let ends = band.band.split_once('-').and_then(|(from, to)| Some((from.parse::<f64>().ok()?, to.parse::<f64>().ok()?)));
+        let ends = band
+            .band
+            .split_once('-')
+            .and_then(|(from, to)| Some((from.parse::<f64>().ok()?, to.parse::<f64>().ok()?)));
         match (self, ends) {
             (Self::All, ends) => ends.is_none(),
             (Self::UpToP90, ends) => ends.is_some_and(|(_, to)| to <= 90.0),
@@ -46,15 +50,27 @@ impl Bands {
     }
 }
 
-/// Mean time of each area per matched request, averaged over the runs; the largest difference first. Empty where a run has no account.
-pub(super) fn areas(baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis]) -> Vec<AreaComparison> {
+/// Mean time of each area per matched request, averaged over the runs; the largest difference
+/// first. Empty where a run has no account.
+pub(super) fn areas(
+    baseline: &[&WorkloadAnalysis],
+    run: &[&WorkloadAnalysis],
+) -> Vec<AreaComparison> {
     of_bands(Bands::All, baseline, run)
 }
 
-fn of_bands(wanted: Bands, baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis]) -> Vec<AreaComparison> {
+fn of_bands(
+    wanted: Bands,
+    baseline: &[&WorkloadAnalysis],
+    run: &[&WorkloadAnalysis],
+) -> Vec<AreaComparison> {
     let mean = |side: &[&WorkloadAnalysis], area: Area| -> Option<f64> {
         let of = |workload: &&WorkloadAnalysis| {
-            let bands: Vec<&Band> = workload.account.iter().filter(|band| wanted.holds(band)).collect();
+            let bands: Vec<&Band> = workload
+                .account
+                .iter()
+                .filter(|band| wanted.holds(band))
+                .collect();
             let matched: u64 = bands.iter().map(|band| band.matched).sum();
             let of_band = |band: &&Band| {
                 let parts = band.parts.iter().filter(|part| part.area == area.name());
@@ -67,7 +83,11 @@ fn of_bands(wanted: Bands, baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnaly
     };
     let compared = Area::ALL.into_iter().filter_map(|area| {
         let (baseline_us, run_us) = (mean(baseline, area)?, mean(run, area)?);
-        (baseline_us != 0.0 || run_us != 0.0).then(|| AreaComparison { area: area.name().to_owned(), baseline_us, run_us })
+        (baseline_us != 0.0 || run_us != 0.0).then(|| AreaComparison {
+            area: area.name().to_owned(),
+            baseline_us,
+            run_us,
+        })
     });
     let mut areas: Vec<AreaComparison> = compared.collect();
     // The sort is stable: equal differences stay in the order of a request's way.
@@ -79,21 +99,43 @@ fn grown(area: &AreaComparison) -> f64 {
     area.run_us - area.baseline_us
 }
 
-/// `mean of the traced requests +4.10 ms, of which engine +3.80 ms`; None where no figure was shown to differ.
-pub(super) fn sentence(figures: &[FigureComparison], baseline: &[&WorkloadAnalysis], run: &[&WorkloadAnalysis]) -> Option<String> {
-    let is_shown = |figure: &&FigureComparison| matches!(figure.result, ComparisonResult::Slower | ComparisonResult::Faster);
+/// `mean of the traced requests +4.10 ms, of which engine +3.80 ms`; None where no figure was shown
+/// to differ.
+pub(super) fn sentence(
+    figures: &[FigureComparison],
+    baseline: &[&WorkloadAnalysis],
+    run: &[&WorkloadAnalysis],
+) -> Option<String> {
+    let is_shown = |figure: &&FigureComparison| {
+        matches!(
+            figure.result,
+            ComparisonResult::Slower | ComparisonResult::Faster
+        )
+    };
     let shown: Vec<&FigureComparison> = figures.iter().filter(is_shown).collect();
     if shown.is_empty() {
         return None;
     }
-    let found = |bands: Bands| Some((bands, of_bands(bands, baseline, run))).filter(|(_, areas)| !areas.is_empty());
+    let found = |bands: Bands| {
+        Some((bands, of_bands(bands, baseline, run))).filter(|(_, areas)| !areas.is_empty())
+    };
     let (bands, areas) = found(Bands::of(&shown)).or_else(|| found(Bands::All))?;
     let whole: f64 = areas.iter().map(grown).sum();
     let signed = |us: f64| format!("{}{}", if us < 0.0 { "-" } else { "+" }, in_words(us.abs()));
-    let largest = areas.iter().filter(|area| grown(area) / whole > WORTH_NAMING).take(NAMED);
-    let named: Vec<String> = largest.map(|area| format!("{} {}", area.area, signed(grown(area)))).collect();
+    let largest = areas
+        .iter()
+        .filter(|area| grown(area) / whole > WORTH_NAMING)
+        .take(NAMED);
+    let named: Vec<String> = largest
+        .map(|area| format!("{} {}", area.area, signed(grown(area))))
+        .collect();
     if named.is_empty() {
         return None;
     }
-    Some(format!("mean of the traced requests{} {}, of which {}", bands.words(), signed(whole), named.join(", ")))
+    Some(format!(
+        "mean of the traced requests{} {}, of which {}",
+        bands.words(),
+        signed(whole),
+        named.join(", ")
+    ))
 }

@@ -1,14 +1,17 @@
-//! Runs against runs: what differs besides the result, then figure by figure, and where the time went.
+//! Runs against runs: what differs besides the result, then figure by figure, and where the time
+//! went.
 //!
-//! A run is the unit: the spread between runs is larger than that within one. With three runs or more on each side the logarithms
-//! of a figure are compared by the t test for unequal variances (Welch, "The generalization of Student's problem when several
-//! different population variances are involved", Biometrika 34, 1947), corrected for the number of comparisons (Holm, "A simple
-//! sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979). With fewer nothing is called slower or
-//! faster.
+//! A run is the unit: the spread between runs is larger than that within one. With three runs or
+//! more on each side the logarithms of a figure are compared by the t test for unequal variances
+//! (Welch, "The generalization of Student's problem when several different population variances are
+//! involved", Biometrika 34, 1947), corrected for the number of comparisons (Holm, "A simple
+//! sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979).
+//! With fewer nothing is called slower or faster.
 //!
-//! Rounds of `--repeat` have a draw of their own, the same for the same seed. Where both sides have [`LEAST_RUNS`] rounds in common, round i
-//! is compared with round i, by the t test of pairs (Student 1908): what the draw does is no part of a difference then. A round that one
-//! side lacks, because its run was left out, is in no figure then.
+//! Rounds of `--repeat` have a draw of their own, the same for the same seed. Where both sides have
+//! [`LEAST_RUNS`] rounds in common, round i is compared with round i, by the t test of pairs
+//! (Student 1908): what the draw does is no part of a difference then. A round that one side lacks,
+//! because its run was left out, is in no figure then.
 
 mod areas;
 mod figures;
@@ -51,7 +54,8 @@ pub struct Side {
     pub runs: Vec<String>,
     /// Complete runs whose verdict is invalid: they are compared with nothing.
     pub invalid: Vec<String>,
-    /// Runs that did not come to their end, or have not yet: no repetitions of the others, and compared with nothing.
+    /// Runs that did not come to their end, or have not yet: no repetitions of the others, and
+    /// compared with nothing.
     #[serde(default)]
     pub incomplete: Vec<IncompleteRun>,
     /// Runs whose round the other side lacks, where rounds are compared with rounds.
@@ -70,12 +74,19 @@ pub struct IncompleteRun {
 
 impl Side {
     fn new(runs: &[Analysis]) -> Self {
-        let invalid = runs.iter().filter(|run| is_complete(run) && run.verdict.state == VerdictState::Invalid);
+        let invalid = runs
+            .iter()
+            .filter(|run| is_complete(run) && run.verdict.state == VerdictState::Invalid);
         let incomplete = runs.iter().filter(|run| !is_complete(run));
         Self {
             runs: runs.iter().map(|run| run.run.clone()).collect(),
             invalid: invalid.map(|run| run.run.clone()).collect(),
-            incomplete: incomplete.map(|run| IncompleteRun { run: run.run.clone(), status: run.status.clone() }).collect(),
+            incomplete: incomplete
+                .map(|run| IncompleteRun {
+                    run: run.run.clone(),
+                    status: run.status.clone(),
+                })
+                .collect(),
             unpaired: Vec::new(),
         }
     }
@@ -83,7 +94,9 @@ impl Side {
     /// Number of runs that are compared.
     #[must_use]
     pub fn compared(&self) -> usize {
-        self.runs.len().saturating_sub(self.invalid.len() + self.incomplete.len() + self.unpaired.len())
+        self.runs
+            .len()
+            .saturating_sub(self.invalid.len() + self.incomplete.len() + self.unpaired.len())
     }
 }
 
@@ -98,26 +111,46 @@ impl Side {
         let why: Vec<String> = why
             .into_iter()
             .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} of {} {} {what}", self.runs.len(), if count == 1 { "is" } else { "are" }))
+            .map(|(count, what)| {
+                format!(
+                    "{count} of {} {} {what}",
+                    self.runs.len(),
+                    if count == 1 { "is" } else { "are" }
+                )
+            })
             .collect();
         (!why.is_empty()).then(|| format!("of {name} {}", why.join(" and ")))
     }
 }
 
 impl Comparison {
-    /// Why a side has fewer runs than it takes, in words that go on after `on a side`, and what to do about it.
+    /// Why a side has fewer runs than it takes, in words that go on after `on a side`, and what to
+    /// do about it.
     #[must_use]
     pub fn few_runs(&self) -> (String, String) {
-        let sides = [(&self.baseline, "the baseline"), (&self.run, "the compared runs")];
-        let short = sides.into_iter().filter(|(side, _)| side.compared() < LEAST_RUNS);
-        let left_out: Vec<String> = short.filter_map(|(side, name)| side.left_out(name)).collect();
+        let sides = [
+            (&self.baseline, "the baseline"),
+            (&self.run, "the compared runs"),
+        ];
+        let short = sides
+            .into_iter()
+            .filter(|(side, _)| side.compared() < LEAST_RUNS);
+        let left_out: Vec<String> = short
+            .filter_map(|(side, name)| side.left_out(name))
+            .collect();
         // More of the same would be as invalid.
         let enough = self.baseline.runs.len().min(self.run.runs.len()) >= LEAST_RUNS;
         let make = format!("make them with `run --repeat {LEAST_RUNS}`");
         match left_out.is_empty() {
             true => (String::new(), make),
-            false if enough => (format!(" ({})", left_out.join(", ")), "see their own reports for what to mend, then run again".to_owned()),
-            false => (format!(" ({})", left_out.join(", ")), format!("see their own reports for what to mend, and {make}")),
+            false if enough => (
+                format!(" ({})", left_out.join(", ")),
+                "see their own reports for what to mend, then run again".to_owned(),
+            ),
+            false => (
+                format!(" ({})", left_out.join(", ")),
+                format!("see their own reports for what to mend, and {make}"),
+            ),
         }
     }
 }
@@ -153,19 +186,22 @@ pub struct WorkloadComparison {
     pub at: String,
     /// Latency by quantile and mean, the throughput of a closed loop, the recall where it is known.
     pub figures: Vec<FigureComparison>,
-    /// Mean time of each area per matched request, the largest difference first; empty where a side has no account.
+    /// Mean time of each area per matched request, the largest difference first; empty where a side
+    /// has no account.
     pub areas: Vec<AreaComparison>,
     /// Where it got slower or faster, in words; None where no difference was shown.
     pub sentence: Option<String>,
     /// Whether round i was compared with round i; left out where not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paired: bool,
-    /// Curves of the runs, the baseline's first. Not in comparison.json: each run's report.json has its own.
+    /// Curves of the runs, the baseline's first. Not in comparison.json: each run's report.json has
+    /// its own.
     #[serde(skip)]
     pub curves: Vec<RunCurve>,
 }
 
-/// The latency of one run by percentile: response time, or service time where a run of either side has a closed loop.
+/// The latency of one run by percentile: response time, or service time where a run of either side
+/// has a closed loop.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunCurve {
     /// Whether the run is of the baseline.
@@ -179,7 +215,8 @@ pub struct RunCurve {
 /// One figure on both sides.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FigureComparison {
-    /// `response_time`, `service_time` (us), `throughput`, `vectors` (per second; where requests hold several), or `recall` (in [0, 1]).
+    /// `response_time`, `service_time` (us), `throughput`, `vectors` (per second; where requests
+    /// hold several), or `recall` (in [0, 1]).
     pub figure: String,
     /// `p50`, `p90`, `p95`, `p99`, `p99.9` or `mean`; empty for a throughput and the recall.
     pub key: String,
@@ -220,7 +257,8 @@ pub enum ComparisonResult {
     NoDifferenceShown,
     /// Fewer than three runs on a side, and the intervals within the runs are apart.
     DiffersWithinTheseRuns,
-    /// Shown, and not tested: each test makes the others weaker. Of fewer than three runs: an end that would tell is not known.
+    /// Shown, and not tested: each test makes the others weaker. Of fewer than three runs: an end
+    /// that would tell is not known.
     #[default]
     NotTested,
 }
@@ -240,7 +278,10 @@ pub struct AreaComparison {
 #[must_use]
 pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
     let valid = |side: &[Analysis]| -> Vec<Analysis> {
-        side.iter().filter(|run| is_complete(run) && run.verdict.state != VerdictState::Invalid).cloned().collect()
+        side.iter()
+            .filter(|run| is_complete(run) && run.verdict.state != VerdictState::Invalid)
+            .cloned()
+            .collect()
     };
     let (mut before, mut after) = (valid(baseline), valid(run));
     let unpaired = pairs::keep_common(&mut before, &mut after);
@@ -256,26 +297,60 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
         notes.extend(replies::unlike(&at, &sides.0, &sides.1));
         let areas = areas::areas(&sides.0, &sides.1);
         let figure = figures::latency(&sides.0, &sides.1);
-        let curves = curves(&before, true, &at, figure).chain(curves(&after, false, &at, figure)).collect();
+        let curves = curves(&before, true, &at, figure)
+            .chain(curves(&after, false, &at, figure))
+            .collect();
         let figures = figures::figures(&sides.0, &sides.1, paired);
-        workloads.push((WorkloadComparison { at, areas, curves, paired, ..WorkloadComparison::default() }, figures));
+        workloads.push((
+            WorkloadComparison {
+                at,
+                areas,
+                curves,
+                paired,
+                ..WorkloadComparison::default()
+            },
+            figures,
+        ));
     }
-    let only = places(&after).into_iter().filter(|at| workloads_at(&before, at).is_empty());
+    let only = places(&after)
+        .into_iter()
+        .filter(|at| workloads_at(&before, at).is_empty());
     left_out.extend(only.map(|at| format!("{at} is in the compared runs only")));
-    figures::judge(&mut workloads.iter_mut().flat_map(|(_, figures)| figures).collect::<Vec<_>>());
+    figures::judge(
+        &mut workloads
+            .iter_mut()
+            .flat_map(|(_, figures)| figures)
+            .collect::<Vec<_>>(),
+    );
     let workloads = workloads.into_iter().map(|(workload, figures)| {
-        let workload = WorkloadComparison { figures: figures.into_iter().map(|(figure, _)| figure).collect(), ..workload };
+        let workload = WorkloadComparison {
+            figures: figures.into_iter().map(|(figure, _)| figure).collect(),
+            ..workload
+        };
         let (sides, _) = pairs::sides_at(&before, &after, &workload.at);
         let sentence = areas::sentence(&workload.figures, &sides.0, &sides.1);
-        WorkloadComparison { sentence, ..workload }
+        WorkloadComparison {
+            sentence,
+            ..workload
+        }
     });
     let workloads = workloads.collect();
     // Of the runs that are compared; where a side has none, of all: they may say why.
-    let (before, after) = if before.is_empty() || after.is_empty() { (baseline, run) } else { (&before[..], &after[..]) };
+    let (before, after) = if before.is_empty() || after.is_empty() {
+        (baseline, run)
+    } else {
+        (&before[..], &after[..])
+    };
     Comparison {
         format: 1,
-        baseline: Side { unpaired: unpaired.0, ..Side::new(baseline) },
-        run: Side { unpaired: unpaired.1, ..Side::new(run) },
+        baseline: Side {
+            unpaired: unpaired.0,
+            ..Side::new(baseline)
+        },
+        run: Side {
+            unpaired: unpaired.1,
+            ..Side::new(run)
+        },
         differences: setting::differences(before, after),
         workloads,
         left_out,
@@ -286,7 +361,11 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
 /// Places of everything that was measured, in the order of the first run that has it.
 fn places(runs: &[Analysis]) -> Vec<String> {
     let mut places: Vec<String> = Vec::new();
-    for workload in runs.iter().flat_map(|run| &run.workloads).filter(|workload| workload.phase != super::verdict::PREPARE) {
+    for workload in runs
+        .iter()
+        .flat_map(|run| &run.workloads)
+        .filter(|workload| workload.phase != super::verdict::PREPARE)
+    {
         if !places.contains(&workload.place()) {
             places.push(workload.place());
         }
@@ -294,16 +373,30 @@ fn places(runs: &[Analysis]) -> Vec<String> {
     places
 }
 
-fn curves(runs: &[Analysis], is_baseline: bool, at: &str, figure: &str) -> impl Iterator<Item = RunCurve> {
+fn curves(
+    runs: &[Analysis],
+    is_baseline: bool,
+    at: &str,
+    figure: &str,
+) -> impl Iterator<Item = RunCurve> {
     runs.iter().filter_map(move |run| {
-        let workload = run.workloads.iter().find(|workload| workload.place() == at)?;
+        let workload = run
+            .workloads
+            .iter()
+            .find(|workload| workload.place() == at)?;
         let points = workload.curves.get(figure)?.clone();
-        Some(RunCurve { is_baseline, run: run.run.clone(), points })
+        Some(RunCurve {
+            is_baseline,
+            run: run.run.clone(),
+            points,
+        })
     })
 }
 
 fn workloads_at<'a>(runs: &'a [Analysis], at: &str) -> Vec<&'a WorkloadAnalysis> {
-    runs.iter().filter_map(|run| run.workloads.iter().find(|workload| workload.place() == at)).collect()
+    runs.iter()
+        .filter_map(|run| run.workloads.iter().find(|workload| workload.place() == at))
+        .collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! What one workload of a phase gave: counts, rates, quantiles, the join and what the traces showed.
+//! What one workload of a phase gave: counts, rates, quantiles, the join and what the traces
+//! showed.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,8 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{
-    Advice, Band, Contrast, Exemplar, ImpossibleTimes, InstanceShare, NodeCalls, ReplyRows, Series, Stacks, Tail, TracingCost,
+    Advice, Band, Contrast, Exemplar, ImpossibleTimes, InstanceShare, NodeCalls, ReplyRows, Series,
+    Stacks, Tail, TracingCost,
     statistics::{interval::NoInterval, trend::Trend},
 };
 
@@ -25,11 +27,13 @@ pub struct WorkloadAnalysis {
     /// `open` or `closed`.
     #[serde(rename = "loop")]
     pub loop_kind: String,
-    /// Seconds that the measured part really ran, which may be less than planned: what every rate divides by.
+    /// Seconds that the measured part really ran, which may be less than planned: what every rate
+    /// divides by.
     pub duration_s: f64,
     /// Counts; `due = ok + failed + not_sent`.
     pub requests: RequestCounts,
-    /// Whether requests were due and none of their figures is in `latency.hlog`, since it is damaged; left out where not.
+    /// Whether requests were due and none of their figures is in `latency.hlog`, since it is
+    /// damaged; left out where not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub figures_lost: bool,
     /// Requests per second.
@@ -39,7 +43,8 @@ pub struct WorkloadAnalysis {
     /// Query vectors of a request; left out where that is 1 or there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vectors: Option<u64>,
-    /// Query vectors that were answered per second: throughput times `vectors`; left out like these.
+    /// Query vectors that were answered per second: throughput times `vectors`; left out like
+    /// these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vectors_per_s: Option<f64>,
     /// Rows per reply of a search or a query, of every success; left out where nothing succeeded.
@@ -51,8 +56,9 @@ pub struct WorkloadAnalysis {
     pub service_time_us: Option<Quantiles>,
     /// sent - intended of everything that was sent, whatever became of it; null in a closed loop.
     pub send_lag_us: Option<Quantiles>,
-    /// Of the requests that were sent more than 1 ms late, the share of those in seconds in which other programs had filled the client's
-    /// machine; left out where none was late or nothing is known.
+    /// Of the requests that were sent more than 1 ms late, the share of those in seconds in which
+    /// other programs had filled the client's machine; left out where none was late or nothing is
+    /// known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_in_full_seconds: Option<f64>,
     /// sent - ready of everything that was sent; null in an open loop.
@@ -61,21 +67,25 @@ pub struct WorkloadAnalysis {
     pub server_time_us: Option<Quantiles>,
     /// service time - server root over the matched requests; a histogram of its own.
     pub gap_us: Option<Quantiles>,
-    /// Service time over the matched requests: what `server_time_us` and `gap_us` are to be compared with.
+    /// Service time over the matched requests: what `server_time_us` and `gap_us` are to be
+    /// compared with.
     pub matched_service_time_us: Option<Quantiles>,
     /// Response time over the matched requests.
     pub matched_response_time_us: Option<Quantiles>,
     /// done - sent of the failures, per outcome.
     pub failed_time_us: BTreeMap<String, Quantiles>,
-    /// Rise or fall of the response time (closed loop: service time) across the part; left out where there is none to be seen.
+    /// Rise or fall of the response time (closed loop: service time) across the part; left out
+    /// where there is none to be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trend: Option<Trend>,
     /// Recall of the requests where it is known.
     pub recall: Option<Recall>,
-    /// Why a search has none, in words that go on after `no recall: `; None where it has, and in runs of older versions.
+    /// Why a search has none, in words that go on after `no recall: `; None where it has, and in
+    /// runs of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_recall: Option<String>,
-    /// Replies with a row nearer than the first of the true neighbours: they prove that the truth of the data set is wrong.
+    /// Replies with a row nearer than the first of the true neighbours: they prove that the truth
+    /// of the data set is wrong.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub truth_wrong: u64,
     /// The six states of the join; None where nothing was sampled.
@@ -91,22 +101,24 @@ pub struct WorkloadAnalysis {
     pub node_calls: Vec<NodeCalls>,
     /// What sets the tail apart.
     pub tail: Option<Tail>,
-    /// What sets this phase apart from the first with the same workload, its slow seconds from the others, its first requests
-    /// from the later ones.
+    /// What sets this phase apart from the first with the same workload, its slow seconds from the
+    /// others, its first requests from the later ones.
     #[serde(default)]
     pub contrasts: Vec<Contrast>,
     /// What those who run Milvus can do about it, the largest share first.
     #[serde(default)]
     pub advice: Vec<Advice>,
-    /// What being traced adds to a request; None with fewer than 200 traced or not traced successes and without `switch_every`.
+    /// What being traced adds to a request; None with fewer than 200 traced or not traced successes
+    /// and without `switch_every`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracing_cost: Option<TracingCost>,
     /// Slowest matched requests and one near each of p50, p90, p99, p99.9.
     pub exemplars: Vec<Exemplar>,
     /// Quantile curves of response time, service time, server time and gap, for reports that draw.
     pub curves: BTreeMap<String, Vec<(f64, f64)>>,
-    /// Response time (open loop) and service time of the successes, whole and in nanoseconds, by the names of the curves. Not in
-    /// report.json, which they would outweigh; empty in an analysis that was read from there.
+    /// Response time (open loop) and service time of the successes, whole and in nanoseconds, by
+    /// the names of the curves. Not in report.json, which they would outweigh; empty in an analysis
+    /// that was read from there.
     #[serde(skip)]
     pub histograms: BTreeMap<String, Histogram<u64>>,
     /// Latency and outcomes over time, of every request; None in preparation.
@@ -123,15 +135,25 @@ impl WorkloadAnalysis {
     /// `phase/workload`, `phase/stage/workload` where there are stages.
     #[must_use]
     pub fn place(&self) -> String {
-        let Self { phase, stage, workload, .. } = self;
-        stage.as_ref().map_or_else(|| format!("{phase}/{workload}"), |stage| format!("{phase}/{stage}/{workload}"))
+        let Self {
+            phase,
+            stage,
+            workload,
+            ..
+        } = self;
+        stage.as_ref().map_or_else(
+            || format!("{phase}/{workload}"),
+            |stage| format!("{phase}/{stage}/{workload}"),
+        )
     }
 
     /// Why it has no figure at all; None where it may have some.
     #[must_use]
     pub fn without_figures(&self) -> Option<&'static str> {
         match self.requests.due {
-            0 if self.figures_lost => Some("its figures can't be read: latency.hlog is damaged and holds none of them"),
+            0 if self.figures_lost => {
+                Some("its figures can't be read: latency.hlog is damaged and holds none of them")
+            }
             0 => Some("nothing was due"),
             _ => None,
         }
@@ -158,8 +180,8 @@ pub struct RequestCounts {
 pub struct Rates {
     /// What the schedule asked for; null in a closed loop.
     pub target: Option<f64>,
-    /// Slots that the schedule held / the time that the part ran: by chance more or fewer than the target where arrivals are; left out in
-    /// a closed loop.
+    /// Slots that the schedule held / the time that the part ran: by chance more or fewer than the
+    /// target where arrivals are; left out in a closed loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<f64>,
     /// Sent / the time that the part ran.
@@ -177,7 +199,8 @@ pub struct Estimate {
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
-    /// Why an end is missing and how long a run would give it; left out where both are there or none is ever given.
+    /// Why an end is missing and how long a run would give it; left out where both are there or
+    /// none is ever given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why_not: Option<NoInterval>,
     /// True where failures make it a lower bound.
@@ -255,7 +278,8 @@ pub struct TraceFacts {
     /// Requests that are not matched for such spans alone.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub spoilt_by_times: u64,
-    /// Of the missing requests those whose client span came back alone: the store works, and nobody made server spans for them.
+    /// Of the missing requests those whose client span came back alone: the store works, and nobody
+    /// made server spans for them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub client_span_alone: u64,
     /// Spans hung on another parent because theirs was over (by name).
@@ -274,7 +298,8 @@ pub struct TraceFacts {
     pub negative_gaps: u64,
     /// See `negative_gaps`; 0 where none.
     pub lowest_gap_us: f64,
-    /// Kolmogorov-Smirnov distance of the service time of matched against not matched requests; None without both.
+    /// Kolmogorov-Smirnov distance of the service time of matched against not matched requests;
+    /// None without both.
     pub unmatched_ks: Option<f64>,
     /// p50 and p99 of the service time of not matched requests, microseconds; None without any.
     pub unmatched_p50_p99_us: Option<(f64, f64)>,

@@ -1,5 +1,5 @@
-//! What stands around the figures of a run: its state, its environment, where its spans came from, what was left out of the
-//! figures, and what went wrong.
+//! What stands around the figures of a run: its state, its environment, where its spans came from,
+//! what was left out of the figures, and what went wrong.
 
 use std::collections::BTreeMap;
 
@@ -24,29 +24,53 @@ pub(super) fn status(status: Status) -> &'static str {
 
 /// What was measured, with what, on which machine.
 pub(super) fn environment(info: &RunInfo) -> Vec<(String, String)> {
-    let of = |map: &BTreeMap<String, String>, keys: &[&str]| keys.iter().filter_map(|key| map.get(*key).cloned()).collect::<Vec<_>>();
-    let cores = info.environment.get("cores").map(|cores| format!("{cores} cores"));
-    let machine: Vec<String> = cores.into_iter().chain(of(&info.environment, &["processor", "memory", "os"])).collect();
+    let of = |map: &BTreeMap<String, String>, keys: &[&str]| {
+        keys.iter()
+            .filter_map(|key| map.get(*key).cloned())
+            .collect::<Vec<_>>()
+    };
+    let cores = info
+        .environment
+        .get("cores")
+        .map(|cores| format!("{cores} cores"));
+    let machine: Vec<String> = cores
+        .into_iter()
+        .chain(of(&info.environment, &["processor", "memory", "os"]))
+        .collect();
     let facts = [
         ("milvus", of(&info.servers, &["milvus"]).join(" ")),
-        ("milvus-bench", of(&info.tool, &["version", "profile"]).join(" ")),
+        (
+            "milvus-bench",
+            of(&info.tool, &["version", "profile"]).join(" "),
+        ),
         ("machine", machine.join(", ")),
         ("load threads", load_threads(info)),
         (MEASURED_LOAD, machine::fact(info).unwrap_or_default()),
     ];
-    facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(key, value)| (key.to_owned(), value)).collect()
+    facts
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
 }
 
 /// `1 of 2 cores (default)`: how many, who chose it, and how they ran.
 fn load_threads(info: &RunInfo) -> String {
-    let of = info.environment.get("cores").map_or(String::new(), |cores| format!(" of {cores} cores"));
+    let of = info
+        .environment
+        .get("cores")
+        .map_or(String::new(), |cores| format!(" of {cores} cores"));
     let chosen = match info.threads_given {
         Some(true) => " (--threads)",
         Some(false) => " (default)",
         None => "",
     };
     let cores: Vec<String> = info.pinned.iter().map(ToString::to_string).collect();
-    let pinned = if cores.is_empty() { String::new() } else { format!(", pinned to {}", cores.join(" ")) };
+    let pinned = if cores.is_empty() {
+        String::new()
+    } else {
+        format!(", pinned to {}", cores.join(" "))
+    };
     let precise = if info.precise { ", precise" } else { "" };
     format!("{}{of}{chosen}{pinned}{precise}", info.threads)
 }
@@ -70,15 +94,33 @@ pub(super) fn warmup(info: &RunInfo, histograms: &FigureHistograms) -> Vec<Warmu
         .map(|stream| {
             let counts = counts(stream, histograms);
             let (phase, workload) = (stream.phase.clone(), stream.workload.clone());
-            let part = stream.part.as_ref().map(ToString::to_string).unwrap_or_default();
-            WarmupCount { phase, part, workload, requests: counts.ok + counts.failed, failed: counts.failed }
+            let part = stream
+                .part
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            WarmupCount {
+                phase,
+                part,
+                workload,
+                requests: counts.ok + counts.failed,
+                failed: counts.failed,
+            }
         })
         .collect()
 }
 
-pub(super) fn warnings(info: &RunInfo, histograms: &FigureHistograms, found: &Collected) -> Vec<String> {
+pub(super) fn warnings(
+    info: &RunInfo,
+    histograms: &FigureHistograms,
+    found: &Collected,
+) -> Vec<String> {
     // What counts against the run stands in the verdict already.
-    let texts = info.warnings.iter().filter(|warning| verdict::of_warning(warning).is_none()).map(ToString::to_string);
+    let texts = info
+        .warnings
+        .iter()
+        .filter(|warning| verdict::of_warning(warning).is_none())
+        .map(ToString::to_string);
     texts
         .chain(of_preparation(info, found))
         .chain(info.fetch.iter().filter_map(|fetch| fetch.error.clone()))
@@ -91,7 +133,11 @@ pub(super) fn warnings(info: &RunInfo, histograms: &FigureHistograms, found: &Co
 /// What is wrong with the spans of the preparation, which has no part in the verdict.
 fn of_preparation(info: &RunInfo, found: &Collected) -> Option<String> {
     let mut impossible = ImpossibleTimes::default();
-    let streams = info.streams.iter().zip(&found.streams).filter(|(stream, _)| stream.phase == verdict::PREPARE);
+    let streams = info
+        .streams
+        .iter()
+        .zip(&found.streams)
+        .filter(|(stream, _)| stream.phase == verdict::PREPARE);
     streams.for_each(|(_, data)| impossible.extend(data.facts.impossible()));
     Some(format!("in the preparation, {}", impossible.in_words()?))
 }

@@ -11,7 +11,11 @@ const NOTE: &str = "recall";
 /// None where it is not known, or where the truth that it is taken from was proved wrong.
 pub(super) fn of_stream(data: &StreamData) -> Option<Recall> {
     let (sum, min, requests) = data.recall.filter(|_| data.truth_wrong.0 == 0)?;
-    Some(Recall { mean: sum / requests as f64, min, requests })
+    Some(Recall {
+        mean: sum / requests as f64,
+        min,
+        requests,
+    })
 }
 
 /// Why a search has none, in words that go on after `no recall: `.
@@ -28,10 +32,14 @@ pub(super) fn missing(info: &RunInfo, stream: &StreamInfo, data: &StreamData) ->
     // Older versions left no note, so nothing is known of their truth.
     let known = info.round.is_some();
     let why = match (data.requests.is_empty(), data.rows.1) {
-        (true, _) if stream.sample_ratio == 0.0 => "it is that of traced requests, and none was traced (`tracing.sample_ratio` is 0)",
+        (true, _) if stream.sample_ratio == 0.0 => {
+            "it is that of traced requests, and none was traced (`tracing.sample_ratio` is 0)"
+        }
         (true, _) => "it is that of traced requests, and none was sent",
         (false, 0) => "it is that of traced requests, and none of them succeeded",
-        (false, _) => "the replies hold no row numbers as primary keys, or the queries have no neighbours",
+        (false, _) => {
+            "the replies hold no row numbers as primary keys, or the queries have no neighbours"
+        }
     };
     known.then(|| why.to_owned())
 }
@@ -41,7 +49,8 @@ fn proved_wrong(data: &StreamData) -> String {
     let of = data.rows.1;
     let query = query.map_or(String::new(), |query| format!(" (query {query} is one)"));
     format!(
-        "the truth of its data set is wrong, since {count} of {of} traced replies hold a row nearer than the first of the true neighbours{query}: it was made \
-         for other rows, other queries or another metric"
+        "the truth of its data set is wrong, since {count} of {of} traced replies hold a row \
+         nearer than the first of the true neighbours{query}: it was made for other rows, other \
+         queries or another metric"
     )
 }

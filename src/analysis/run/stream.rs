@@ -7,7 +7,8 @@ use hdrhistogram::Histogram;
 use super::{counts, of_stream, recall};
 use crate::{
     analysis::{
-        Contrast, Join, Quantiles, Rates, RequestCounts, TracingCost, WorkloadAnalysis, advice, bands,
+        Contrast, Join, Quantiles, Rates, RequestCounts, TracingCost, WorkloadAnalysis, advice,
+        bands,
         collect::{Collected, StreamData},
         contrasts::{self, PhaseSide},
         exemplars, instances, intervals,
@@ -64,14 +65,26 @@ impl Stream<'_> {
         };
         let (written, of) = self.data.rows;
         // Rows that a search returns are no throughput.
-        let writes = !workload.figures_lost && matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
-        workload.rows_per_s = (writes && written > 0 && of > 0).then(|| workload.rate.throughput * written as f64 / of as f64);
-        workload.vectors = stream.replies.map(|replies| replies.vectors).filter(|vectors| *vectors > 1);
-        workload.vectors_per_s =
-            workload.vectors.filter(|_| !workload.figures_lost).map(|vectors| workload.rate.throughput * vectors as f64);
-        workload.rows = stream.replies.zip(self.ok(Figure::Rows)).and_then(|(shape, histogram)| rows::of_histogram(histogram, shape));
+        let writes = !workload.figures_lost
+            && matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
+        workload.rows_per_s = (writes && written > 0 && of > 0)
+            .then(|| workload.rate.throughput * written as f64 / of as f64);
+        workload.vectors = stream
+            .replies
+            .map(|replies| replies.vectors)
+            .filter(|vectors| *vectors > 1);
+        workload.vectors_per_s = workload
+            .vectors
+            .filter(|_| !workload.figures_lost)
+            .map(|vectors| workload.rate.throughput * vectors as f64);
+        workload.rows = stream
+            .replies
+            .zip(self.ok(Figure::Rows))
+            .and_then(|(shape, histogram)| rows::of_histogram(histogram, shape));
         workload.requests = counts;
-        let curve = |(name, histogram): (&String, &Histogram<u64>)| (name.clone(), quantiles::curve_of_histogram(histogram));
+        let curve = |(name, histogram): (&String, &Histogram<u64>)| {
+            (name.clone(), quantiles::curve_of_histogram(histogram))
+        };
         workload.curves = workload.histograms.iter().map(curve).collect();
         self.explain(&mut workload);
         // The steps of preparation are single calls, one after the other.
@@ -101,48 +114,100 @@ impl Stream<'_> {
         let is_ok = |outcome| outcome == Outcome::Ok;
         let response = self.series(window, Figure::ResponseTime, is_ok);
         let service = self.series(window, Figure::ServiceTime, is_ok);
-        workload.trend = trend::trend(if self.stream.open_loop { &response } else { &service });
+        workload.trend = trend::trend(if self.stream.open_loop {
+            &response
+        } else {
+            &service
+        });
         add(&mut workload.response_time_us, "response_time", &response);
         add(&mut workload.service_time_us, "service_time", &service);
-        let send_lag = self.series(window, Figure::SendLag, |outcome| outcome != Outcome::NotSent);
+        let send_lag = self.series(window, Figure::SendLag, |outcome| {
+            outcome != Outcome::NotSent
+        });
         add(&mut workload.send_lag_us, "send_lag", &send_lag);
         workload.late_in_full_seconds = self.late_in_full_seconds();
-        let matched = || self.data.requests.iter().filter_map(|request| Some((request, request.matched()?.server_ns as i64)));
+        let matched = || {
+            self.data
+                .requests
+                .iter()
+                .filter_map(|request| Some((request, request.matched()?.server_ns as i64)))
+        };
         let server = matched().map(|(request, server)| (request.done_ns, server));
-        add(&mut workload.server_time_us, "server_time", &window.of_values(server));
-        let gap = matched().map(|(request, server)| (request.done_ns, request.service_ns() as i64 - server));
+        add(
+            &mut workload.server_time_us,
+            "server_time",
+            &window.of_values(server),
+        );
+        let gap = matched()
+            .map(|(request, server)| (request.done_ns, request.service_ns() as i64 - server));
         add(&mut workload.gap_us, "gap", &window.of_values(gap));
     }
 
     /// Whether requests were late when others had filled the machine.
     fn late_in_full_seconds(&self) -> Option<f64> {
-        let phase = self.info.phases.iter().find(|phase| phase.name == self.stream.phase)?;
+        let phase = self
+            .info
+            .phases
+            .iter()
+            .find(|phase| phase.name == self.stream.phase)?;
         let keys = of_stream(self.histograms, self.stream, Figure::SendLag).map(|(key, _)| key);
         let sent = keys.filter(|key| key.outcome != Outcome::NotSent);
-        machine::late_in_full_seconds(phase.machine.as_ref()?, sent.filter_map(|key| self.histograms.seconds.get(key)).flatten())
+        machine::late_in_full_seconds(
+            phase.machine.as_ref()?,
+            sent.filter_map(|key| self.histograms.seconds.get(key))
+                .flatten(),
+        )
     }
 
     /// What being traced adds to a request.
     fn tracing_cost(&self, window: Window, place: &str) -> Option<TracingCost> {
         let latency = self.latency();
-        let (key, histogram) = of_stream(self.histograms, self.stream, latency).find(|(key, _)| key.outcome == Outcome::Ok)?;
+        let (key, histogram) = of_stream(self.histograms, self.stream, latency)
+            .find(|(key, _)| key.outcome == Outcome::Ok)?;
         let seconds = self.histograms.seconds.get(key)?;
         let bucket = |value| histogram.median_equivalent(value);
-        let phase = self.info.phases.iter().find(|phase| phase.name == self.stream.phase);
+        let phase = self
+            .info
+            .phases
+            .iter()
+            .find(|phase| phase.name == self.stream.phase);
         let start_ns = phase.map_or(self.stream.start_ns, |phase| phase.start.monotonic_ns);
-        let switched = self.stream.switch.map(|switch| Switched { switch, start_ns });
-        tracing_cost::cost(window, seconds.iter(), &self.data.requests, (bucket, switched), &[&self.info.run, place])
+        let switched = self
+            .stream
+            .switch
+            .map(|switch| Switched { switch, start_ns });
+        tracing_cost::cost(
+            window,
+            seconds.iter(),
+            &self.data.requests,
+            (bucket, switched),
+            &[&self.info.run, place],
+        )
     }
 
     /// What a caller waits.
     fn latency(&self) -> Figure {
-        if self.stream.open_loop { Figure::ResponseTime } else { Figure::ServiceTime }
+        if self.stream.open_loop {
+            Figure::ResponseTime
+        } else {
+            Figure::ServiceTime
+        }
     }
 
     /// A figure second by second, over the outcomes that are `wanted`.
-    pub(super) fn series(&self, window: Window, figure: Figure, wanted: impl Fn(Outcome) -> bool) -> Series {
-        let keys = of_stream(self.histograms, self.stream, figure).map(|(key, _)| key).filter(|key| wanted(key.outcome));
-        window.of_counts(keys.filter_map(|key| self.histograms.seconds.get(key)).flatten())
+    pub(super) fn series(
+        &self,
+        window: Window,
+        figure: Figure,
+        wanted: impl Fn(Outcome) -> bool,
+    ) -> Series {
+        let keys = of_stream(self.histograms, self.stream, figure)
+            .map(|(key, _)| key)
+            .filter(|key| wanted(key.outcome));
+        window.of_counts(
+            keys.filter_map(|key| self.histograms.seconds.get(key))
+                .flatten(),
+        )
     }
 
     /// Everything that comes from the spans.
@@ -154,44 +219,86 @@ impl Stream<'_> {
         workload.traces = Some(self.data.facts.finish(requests));
         self.matched_quantiles(workload);
         let latency = self.latency();
-        let Some(histogram) = self.ok(latency) else { return };
+        let Some(histogram) = self.ok(latency) else {
+            return;
+        };
         workload.account = bands::account(histogram, requests, &self.found.parts);
         let sides = tail::sides(histogram, requests);
         let (run, place) = (self.info.run.as_str(), workload.place());
-        workload.tail = tail::tail(&sides, requests, self.window(), &self.found.parts, &[run, &place]);
+        workload.tail = tail::tail(
+            &sides,
+            requests,
+            self.window(),
+            &self.found.parts,
+            &[run, &place],
+        );
         workload.contrasts = self.contrasts(latency, &[run, &place]);
         workload.stacks = self.found.stacks.stacks(&sides);
         workload.instances = instances::instances(requests, &sides, &self.found.instances);
         workload.node_calls = instances::node_calls(&self.data.node_calls, &self.found.instances);
-        workload.exemplars = exemplars::exemplars(histogram, requests, &self.found.parts, self.info);
+        workload.exemplars =
+            exemplars::exemplars(histogram, requests, &self.found.parts, self.info);
         let consistency = advice::consistency(&self.info.plan, &self.stream.workload);
-        let index_type = advice::index_type(self.info, &self.stream.workload, &self.stream.collection);
+        let index_type =
+            advice::index_type(self.info, &self.stream.workload, &self.stream.collection);
         let too_small = advice::too_small(self.info, &self.stream.collection);
-        workload.advice = advice::advice(advice::Case { workload, consistency, index_type, too_small });
+        workload.advice = advice::advice(advice::Case {
+            workload,
+            consistency,
+            index_type,
+            too_small,
+        });
     }
 
-    /// The same workload in its first phase, in the latter's slow seconds, and at its beginning, against this one.
+    /// The same workload in its first phase, in the latter's slow seconds, and at its beginning,
+    /// against this one.
     fn contrasts(&self, latency: Figure, names: &[&str]) -> Vec<Contrast> {
-        let Self { stream, data, found, .. } = self;
-        let Some(window) = self.window().filter(|_| stream.phase != verdict::PREPARE) else { return Vec::new() };
+        let Self {
+            stream,
+            data,
+            found,
+            ..
+        } = self;
+        let Some(window) = self.window().filter(|_| stream.phase != verdict::PREPARE) else {
+            return Vec::new();
+        };
         let first = self.first_phase().and_then(|first| {
-            let this = PhaseSide { phase: &stream.phase, requests: &data.requests, window: Some(window) };
-            let other = PhaseSide { phase: &first.stream.phase, requests: &first.data.requests, window: first.window() };
+            let this = PhaseSide {
+                phase: &stream.phase,
+                requests: &data.requests,
+                window: Some(window),
+            };
+            let other = PhaseSide {
+                phase: &first.stream.phase,
+                requests: &first.data.requests,
+                window: first.window(),
+            };
             contrasts::of_phase(this, other, &found.parts, names)
         });
         let series = self.series(window, latency, |outcome| outcome == Outcome::Ok);
         let slow = contrasts::of_slow_seconds(&data.requests, &series, window, &found.parts);
-        let early = contrasts::of_first_requests(&data.requests, (stream.start_ns, self.end_ns()), &found.parts);
+        let early = contrasts::of_first_requests(
+            &data.requests,
+            (stream.start_ns, self.end_ns()),
+            &found.parts,
+        );
         first.into_iter().chain(slow).chain(early).collect()
     }
 
     /// The first phase with the same workload, and stage; None where it is this one.
     fn first_phase(&self) -> Option<Stream<'_>> {
-        let alike =
-            |other: &StreamInfo| other.is_measured() && other.workload == self.stream.workload && other.stage() == self.stream.stage();
+        let alike = |other: &StreamInfo| {
+            other.is_measured()
+                && other.workload == self.stream.workload
+                && other.stage() == self.stream.stage()
+        };
         let at = self.info.streams.iter().position(alike)?;
         let stream = &self.info.streams[at];
-        (stream.phase != self.stream.phase).then(|| Stream { stream, data: &self.found.streams[at], ..*self })
+        (stream.phase != self.stream.phase).then(|| Stream {
+            stream,
+            data: &self.found.streams[at],
+            ..*self
+        })
     }
 
     /// The seconds of the part.
@@ -200,42 +307,66 @@ impl Stream<'_> {
     }
 
     fn matched_quantiles(&self, workload: &mut WorkloadAnalysis) {
-        let matched = || self.data.requests.iter().filter_map(|request| Some((request, request.matched()?.server_ns as i64)));
+        let matched = || {
+            self.data
+                .requests
+                .iter()
+                .filter_map(|request| Some((request, request.matched()?.server_ns as i64)))
+        };
         let mut server: Vec<i64> = matched().map(|(_, server)| server).collect();
-        let mut gap: Vec<i64> = matched().map(|(request, server)| request.service_ns() as i64 - server).collect();
-        let mut service: Vec<i64> = matched().map(|(request, _)| request.service_ns() as i64).collect();
-        let mut response: Vec<i64> = matched().map(|(request, _)| request.latency_ns() as i64).collect();
+        let mut gap: Vec<i64> = matched()
+            .map(|(request, server)| request.service_ns() as i64 - server)
+            .collect();
+        let mut service: Vec<i64> = matched()
+            .map(|(request, _)| request.service_ns() as i64)
+            .collect();
+        let mut response: Vec<i64> = matched()
+            .map(|(request, _)| request.latency_ns() as i64)
+            .collect();
         workload.server_time_us = quantiles::of_values(&mut server);
         workload.gap_us = quantiles::of_values(&mut gap);
         workload.matched_service_time_us = quantiles::of_values(&mut service);
-        workload.matched_response_time_us = quantiles::of_values(&mut response).filter(|_| self.stream.open_loop);
+        workload.matched_response_time_us =
+            quantiles::of_values(&mut response).filter(|_| self.stream.open_loop);
         if !server.is_empty() {
-            workload.curves.insert("server_time".to_owned(), quantiles::curve_of_values(&server));
-            workload.curves.insert("gap".to_owned(), quantiles::curve_of_values(&gap));
+            workload.curves.insert(
+                "server_time".to_owned(),
+                quantiles::curve_of_values(&server),
+            );
+            workload
+                .curves
+                .insert("gap".to_owned(), quantiles::curve_of_values(&gap));
         }
     }
 
     fn ok(&self, figure: Figure) -> Option<&Histogram<u64>> {
-        of_stream(self.histograms, self.stream, figure).find(|(key, _)| key.outcome == Outcome::Ok).map(|(_, histogram)| histogram)
+        of_stream(self.histograms, self.stream, figure)
+            .find(|(key, _)| key.outcome == Outcome::Ok)
+            .map(|(_, histogram)| histogram)
     }
 
     fn figure(&self, figure: Figure, lost: f64) -> Option<Quantiles> {
-        self.ok(figure).and_then(|histogram| quantiles::of_histogram(histogram, lost))
+        self.ok(figure)
+            .and_then(|histogram| quantiles::of_histogram(histogram, lost))
     }
 
     /// What a caller waits and the service time, whole.
     fn histograms(&self) -> BTreeMap<String, Histogram<u64>> {
         let figures = [self.latency(), Figure::ServiceTime].into_iter();
-        figures.filter_map(|figure| Some((figure.name().to_owned(), self.ok(figure)?.clone()))).collect()
+        figures
+            .filter_map(|figure| Some((figure.name().to_owned(), self.ok(figure)?.clone())))
+            .collect()
     }
 
-    /// The quantiles of everything that was sent: when a request left is not changed by how it ended, and a late one is
-    /// more likely to fail.
+    /// The quantiles of everything that was sent: when a request left is not changed by how it
+    /// ended, and a late one is more likely to fail.
     fn of_sent(&self, figure: Figure) -> Option<Quantiles> {
-        let mut sent = of_stream(self.histograms, self.stream, figure).filter(|(key, _)| key.outcome != Outcome::NotSent);
+        let mut sent = of_stream(self.histograms, self.stream, figure)
+            .filter(|(key, _)| key.outcome != Outcome::NotSent);
         let mut all = sent.next()?.1.clone();
         for (_, histogram) in sent {
-            all.add(histogram).expect("the histograms of a run have the same bounds");
+            all.add(histogram)
+                .expect("the histograms of a run have the same bounds");
         }
         quantiles::of_histogram(&all, 0.0)
     }
@@ -243,7 +374,14 @@ impl Stream<'_> {
     fn failed_times(&self) -> BTreeMap<String, Quantiles> {
         let failed = of_stream(self.histograms, self.stream, Figure::ServiceTime)
             .filter(|(key, _)| !matches!(key.outcome, Outcome::Ok | Outcome::NotSent));
-        failed.filter_map(|(key, histogram)| Some((key.outcome.to_string(), quantiles::of_histogram(histogram, 0.0)?))).collect()
+        failed
+            .filter_map(|(key, histogram)| {
+                Some((
+                    key.outcome.to_string(),
+                    quantiles::of_histogram(histogram, 0.0)?,
+                ))
+            })
+            .collect()
     }
 
     /// The time that every rate and every window is of.
@@ -261,18 +399,35 @@ impl Stream<'_> {
     }
 
     fn rates(&self, counts: &RequestCounts, duration_s: f64) -> Rates {
-        let per_second = |count: f64| if duration_s > 0.0 { count / duration_s } else { 0.0 };
+        let per_second = |count: f64| {
+            if duration_s > 0.0 {
+                count / duration_s
+            } else {
+                0.0
+            }
+        };
         // Of a record that was cut only what it holds was counted.
         let whole = !self.recorded.cut;
-        let sent = if self.stream.sent > 0 && whole { self.stream.sent } else { counts.ok + counts.failed };
+        let sent = if self.stream.sent > 0 && whole {
+            self.stream.sent
+        } else {
+            counts.ok + counts.failed
+        };
         let due = if whole { self.stream.due } else { counts.due };
-        // Successes that ended after the part are no throughput of it; their share is known from the sampled ones.
+        // Successes that ended after the part are no throughput of it; their share is known from
+        // the sampled ones.
         let ok = || self.data.requests.iter().filter(|request| request.ok);
-        let late =
-            if whole { ok().filter(|request| request.done_ns > self.end_ns()).count() } else { 0 } as f64 / ok().count().max(1) as f64;
+        let late = if whole {
+            ok().filter(|request| request.done_ns > self.end_ns())
+                .count()
+        } else {
+            0
+        } as f64
+            / ok().count().max(1) as f64;
         Rates {
             target: self.stream.target_rate.filter(|_| self.stream.open_loop),
-            scheduled: (self.stream.open_loop && self.stream.due > 0).then(|| per_second(due as f64)),
+            scheduled: (self.stream.open_loop && self.stream.due > 0)
+                .then(|| per_second(due as f64)),
             achieved: per_second(sent as f64),
             throughput: per_second(counts.ok as f64 * (1.0 - late)),
         }

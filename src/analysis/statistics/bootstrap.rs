@@ -1,6 +1,6 @@
-//! The stationary bootstrap: Politis and Romano, "The Stationary Bootstrap" (Journal of the American Statistical Association
-//! 89, 1994). Blocks of consecutive seconds, of geometric length, are drawn until there are as many seconds as in the run; the
-//! second after the last is the first.
+//! The stationary bootstrap: Politis and Romano, "The Stationary Bootstrap" (Journal of the
+//! American Statistical Association 89, 1994). Blocks of consecutive seconds, of geometric length,
+//! are drawn until there are as many seconds as in the run; the second after the last is the first.
 
 use super::{
     rng::Rng,
@@ -24,7 +24,11 @@ impl Resampler {
     #[must_use]
     pub fn new(seconds: usize, block_length_s: f64, seed: u64) -> Self {
         let end = (u64::MAX as f64 / block_length_s.max(1.0)) as u64;
-        Self { rng: Rng::new(seed), end, weights: vec![0; seconds] }
+        Self {
+            rng: Rng::new(seed),
+            end,
+            weights: vec![0; seconds],
+        }
     }
 
     /// The next resample: one weight per second, which add up to the number of seconds.
@@ -33,7 +37,11 @@ impl Resampler {
         self.weights.fill(0);
         let mut at = 0;
         for drawn in 0..seconds {
-            at = if drawn == 0 || self.rng.next_u64() <= self.end { self.rng.below(seconds) } else { (at + 1) % seconds };
+            at = if drawn == 0 || self.rng.next_u64() <= self.end {
+                self.rng.below(seconds)
+            } else {
+                (at + 1) % seconds
+            };
             self.weights[at] += 1;
         }
         &self.weights
@@ -47,7 +55,10 @@ pub fn means(series: &Series, resampler: &mut Resampler) -> Vec<f64> {
         .filter_map(|_| {
             let weighted = resampler.draw().iter().zip(series.seconds());
             let (sum, count) = weighted.fold((0.0, 0), |(sum, count), (weight, second)| {
-                (sum + f64::from(*weight) * second.sum(), count + u64::from(*weight) * second.count())
+                (
+                    sum + f64::from(*weight) * second.sum(),
+                    count + u64::from(*weight) * second.count(),
+                )
             });
             (count > 0).then(|| sum / count as f64)
         })
@@ -59,14 +70,20 @@ pub fn means(series: &Series, resampler: &mut Resampler) -> Vec<f64> {
 /// Quantile `q` of all resamples, rising.
 #[must_use]
 pub fn quantiles(series: &Series, q: f64, resampler: &mut Resampler) -> Vec<i64> {
-    let mut rows = Rows { series, rows: vec![None; series.values().len()] };
-    let mut found: Vec<i64> = (0..RESAMPLES).filter_map(|_| rows.quantile(resampler.draw(), q)).collect();
+    let mut rows = Rows {
+        series,
+        rows: vec![None; series.values().len()],
+    };
+    let mut found: Vec<i64> = (0..RESAMPLES)
+        .filter_map(|_| rows.quantile(resampler.draw(), q))
+        .collect();
     found.sort_unstable();
     found
 }
 
-/// Counts at or below a value, second by second. A quantile of a resample is looked for by bisection, which meets few values
-/// often, so that their rows are kept: a step is a sum of products over the seconds.
+/// Counts at or below a value, second by second. A quantile of a resample is looked for by
+/// bisection, which meets few values often, so that their rows are kept: a step is a sum of
+/// products over the seconds.
 struct Rows<'a> {
     series: &'a Series,
     rows: Vec<Option<Vec<u32>>>,
@@ -84,7 +101,11 @@ impl Rows<'_> {
         let (mut low, mut high) = (0, last);
         while low < high {
             let middle = usize::midpoint(low, high);
-            if self.at_most(middle, weights) < rank { low = middle + 1 } else { high = middle }
+            if self.at_most(middle, weights) < rank {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         Some(values[low])
     }
@@ -94,9 +115,16 @@ impl Rows<'_> {
         let row = self.rows[at].get_or_insert_with(|| {
             let value = series.values()[at];
             // More than 2^32 requests in one second are beyond any client.
-            series.seconds().iter().map(|second| u32::try_from(second.at_most(value)).unwrap_or(u32::MAX)).collect()
+            series
+                .seconds()
+                .iter()
+                .map(|second| u32::try_from(second.at_most(value)).unwrap_or(u32::MAX))
+                .collect()
         });
-        row.iter().zip(weights).map(|(count, weight)| u64::from(*count) * u64::from(*weight)).sum()
+        row.iter()
+            .zip(weights)
+            .map(|(count, weight)| u64::from(*count) * u64::from(*weight))
+            .sum()
     }
 }
 
@@ -111,7 +139,9 @@ mod tests {
         let mut level = 0.0;
         let second = |at: usize| {
             level = 0.6 * level + rng.unit();
-            let values: Vec<i64> = (0..if at == 2 { 0 } else { 5 + at % 7 }).map(|_| (1e3 * (level + rng.unit())) as i64).collect();
+            let values: Vec<i64> = (0..if at == 2 { 0 } else { 5 + at % 7 })
+                .map(|_| (1e3 * (level + rng.unit())) as i64)
+                .collect();
             Second::of_values(&values)
         };
         Series::new((0..seconds).map(second).collect())
@@ -130,8 +160,15 @@ mod tests {
     #[test]
     fn quantiles_of_resamples_are_those_of_the_values_written_out() {
         let mut rng = Rng::new(3);
-        let values: Vec<Vec<i64>> = (0..40).map(|at| (0..at % 6).map(|_| rng.below(50) as i64).collect()).collect();
-        let series = Series::new(values.iter().map(|second| Second::of_values(second)).collect());
+        let values: Vec<Vec<i64>> = (0..40)
+            .map(|at| (0..at % 6).map(|_| rng.below(50) as i64).collect())
+            .collect();
+        let series = Series::new(
+            values
+                .iter()
+                .map(|second| Second::of_values(second))
+                .collect(),
+        );
         for q in [0.0, 0.5, 0.9, 0.99, 1.0] {
             let mut slow = Resampler::new(40, 3.0, 9);
             let mut expected: Vec<i64> = (0..RESAMPLES)
@@ -141,7 +178,11 @@ mod tests {
                 })
                 .collect();
             expected.sort_unstable();
-            assert_eq!(quantiles(&series, q, &mut Resampler::new(40, 3.0, 9)), expected, "{q}");
+            assert_eq!(
+                quantiles(&series, q, &mut Resampler::new(40, 3.0, 9)),
+                expected,
+                "{q}"
+            );
         }
     }
 
@@ -153,15 +194,32 @@ mod tests {
 
     fn check_variance(length_s: f64) {
         let series = series(300);
-        // Means of equally many requests, so that the closed form is that of a mean and of no ratio.
-        let level: Vec<f64> = series.seconds().iter().map(|second| second.sum() / second.count().max(1) as f64).collect();
+        // Means of equally many requests, so that the closed form is that of a mean and of no
+        // ratio.
+        let level: Vec<f64> = series
+            .seconds()
+            .iter()
+            .map(|second| second.sum() / second.count().max(1) as f64)
+            .collect();
         let mut resampler = Resampler::new(300, length_s, 5);
-        let sums: Vec<f64> =
-            (0..4_000).map(|_| resampler.draw().iter().zip(&level).map(|(weight, level)| f64::from(*weight) * level).sum()).collect();
+        let sums: Vec<f64> = (0..4_000)
+            .map(|_| {
+                resampler
+                    .draw()
+                    .iter()
+                    .zip(&level)
+                    .map(|(weight, level)| f64::from(*weight) * level)
+                    .sum()
+            })
+            .collect();
         let mean = sums.iter().sum::<f64>() / sums.len() as f64;
-        let variance = sums.iter().map(|sum| (sum - mean).powi(2)).sum::<f64>() / sums.len() as f64 / 300.0;
+        let variance =
+            sums.iter().map(|sum| (sum - mean).powi(2)).sum::<f64>() / sums.len() as f64 / 300.0;
         let expected = Memory::of(&level).bootstrap_variance(length_s);
-        assert!((variance / expected - 1.0).abs() < 0.1, "{length_s} s: {variance}, not {expected}");
+        assert!(
+            (variance / expected - 1.0).abs() < 0.1,
+            "{length_s} s: {variance}, not {expected}"
+        );
     }
 
     #[test]
@@ -181,6 +239,12 @@ mod tests {
     #[test]
     fn nothing_has_no_resamples() {
         assert!(quantiles(&Series::default(), 0.5, &mut Resampler::new(0, 1.0, 0)).is_empty());
-        assert!(means(&Series::new(vec![Second::default(); 9]), &mut Resampler::new(9, 1.0, 0)).is_empty());
+        assert!(
+            means(
+                &Series::new(vec![Second::default(); 9]),
+                &mut Resampler::new(9, 1.0, 0)
+            )
+            .is_empty()
+        );
     }
 }

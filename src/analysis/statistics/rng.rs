@@ -1,6 +1,8 @@
-//! Random numbers that are the same on every machine and for every version: a report made again is the same report.
+//! Random numbers that are the same on every machine and for every version: a report made again is
+//! the same report.
 
-/// SplitMix64 (Steele, Lea, Flood 2014): one addition and a finaliser per number, and every seed is a good one.
+/// SplitMix64 (Steele, Lea, Flood 2014): one addition and a finaliser per number, and every seed is
+/// a good one.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 
@@ -34,7 +36,9 @@ impl Rng {
 #[must_use]
 pub fn seed_of(names: &[&str]) -> u64 {
     let bytes = names.iter().flat_map(|name| name.bytes().chain([0xff]));
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]
@@ -45,7 +49,10 @@ mod tests {
     fn the_generator_is_splitmix64() {
         let mut rng = Rng::new(0);
         // The first outputs of the reference implementation with seed 0.
-        assert_eq!([rng.next_u64(), rng.next_u64()], [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]);
+        assert_eq!(
+            [rng.next_u64(), rng.next_u64()],
+            [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4]
+        );
     }
 
     #[test]
@@ -53,7 +60,10 @@ mod tests {
         let mut rng = Rng::new(7);
         let mut seen = [0_u32; 3];
         (0..3_000).for_each(|_| seen[rng.below(3)] += 1);
-        assert!(seen.iter().all(|count| (900..1_100).contains(count)), "{seen:?}");
+        assert!(
+            seen.iter().all(|count| (900..1_100).contains(count)),
+            "{seen:?}"
+        );
         assert!((0..1_000).all(|_| (0.0..1.0).contains(&rng.unit())));
     }
 

@@ -12,11 +12,15 @@ pub struct Second {
 }
 
 impl Second {
-    /// A second of `counts`, (value, number of requests) in any order, whose values add up to `sum`.
+    /// A second of `counts`, (value, number of requests) in any order, whose values add up to
+    /// `sum`.
     #[must_use]
     pub fn new(mut counts: Vec<(i64, u64)>, sum: f64) -> Self {
         counts.sort_unstable_by_key(|(value, _)| *value);
-        let mut second = Self { sum, ..Self::default() };
+        let mut second = Self {
+            sum,
+            ..Self::default()
+        };
         let mut total = 0;
         for (value, count) in counts {
             total += count;
@@ -52,7 +56,10 @@ impl Second {
     /// Number of requests at or below `value`.
     #[must_use]
     pub fn at_most(&self, value: i64) -> u64 {
-        self.values.partition_point(|known| *known <= value).checked_sub(1).map_or(0, |at| self.cumulative[at])
+        self.values
+            .partition_point(|known| *known <= value)
+            .checked_sub(1)
+            .map_or(0, |at| self.cumulative[at])
     }
 }
 
@@ -70,11 +77,22 @@ impl Series {
     /// The series of `seconds`.
     #[must_use]
     pub fn new(seconds: Vec<Second>) -> Self {
-        let mut values: Vec<i64> = seconds.iter().flat_map(|second| &second.values).copied().collect();
+        let mut values: Vec<i64> = seconds
+            .iter()
+            .flat_map(|second| &second.values)
+            .copied()
+            .collect();
         values.sort_unstable();
         values.dedup();
-        let (count, sum) = seconds.iter().fold((0, 0.0), |(count, sum), second| (count + second.count(), sum + second.sum));
-        Self { seconds, values, count, sum }
+        let (count, sum) = seconds.iter().fold((0, 0.0), |(count, sum), second| {
+            (count + second.count(), sum + second.sum)
+        });
+        Self {
+            seconds,
+            values,
+            count,
+            sum,
+        }
     }
 
     /// The seconds in their order.
@@ -111,38 +129,55 @@ impl Series {
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<i64> {
         let rank = rank(q, self.count);
-        let below = self.values.partition_point(|value| self.seconds.iter().map(|second| second.at_most(*value)).sum::<u64>() < rank);
+        let below = self.values.partition_point(|value| {
+            self.seconds
+                .iter()
+                .map(|second| second.at_most(*value))
+                .sum::<u64>()
+                < rank
+        });
         self.values.get(below).copied()
     }
 
     /// Number of requests above `value`, second by second.
     #[must_use]
     pub fn above(&self, value: i64) -> Vec<u64> {
-        self.seconds.iter().map(|second| second.count() - second.at_most(value)).collect()
+        self.seconds
+            .iter()
+            .map(|second| second.count() - second.at_most(value))
+            .collect()
     }
 
     /// The mean of each second in which anything ended.
     #[must_use]
     pub fn means(&self) -> Vec<f64> {
-        self.filled().map(|second| second.sum / second.count() as f64).collect()
+        self.filled()
+            .map(|second| second.sum / second.count() as f64)
+            .collect()
     }
 
     /// The share of the requests above `value` of each second in which anything ended.
     #[must_use]
     pub fn rates_above(&self, value: i64) -> Vec<f64> {
-        self.filled().map(|second| 1.0 - second.at_most(value) as f64 / second.count() as f64).collect()
+        self.filled()
+            .map(|second| 1.0 - second.at_most(value) as f64 / second.count() as f64)
+            .collect()
     }
 
     fn filled(&self) -> impl Iterator<Item = &Second> {
         self.seconds.iter().filter(|second| second.count() > 0)
     }
 
-    /// What each second adds to the error of the mean: sum less what its requests would have at the mean. Where every second
-    /// holds as many requests it is the series of the means; a second that is cut or empty adds little or nothing.
+    /// What each second adds to the error of the mean: sum less what its requests would have at the
+    /// mean. Where every second holds as many requests it is the series of the means; a second that
+    /// is cut or empty adds little or nothing.
     #[must_use]
     pub fn shares_of_mean(&self) -> Vec<f64> {
         let mean = self.mean().unwrap_or(0.0);
-        self.seconds.iter().map(|second| second.sum - mean * second.count() as f64).collect()
+        self.seconds
+            .iter()
+            .map(|second| second.sum - mean * second.count() as f64)
+            .collect()
     }
 
     /// The same for the share of the requests above `value`.
@@ -150,7 +185,11 @@ impl Series {
     pub fn shares_above(&self, value: i64) -> Vec<f64> {
         let above = self.above(value);
         let share = above.iter().sum::<u64>() as f64 / self.count.max(1) as f64;
-        self.seconds.iter().zip(above).map(|(second, above)| above as f64 - share * second.count() as f64).collect()
+        self.seconds
+            .iter()
+            .zip(above)
+            .map(|(second, above)| above as f64 - share * second.count() as f64)
+            .collect()
     }
 }
 
@@ -193,7 +232,15 @@ mod tests {
     #[test]
     fn counts_of_one_value_are_added() {
         let second = Second::new(vec![(5, 2), (1, 1), (5, 3)], 26.0);
-        assert_eq!((second.count(), second.at_most(0), second.at_most(4), second.at_most(5)), (6, 0, 1, 6));
+        assert_eq!(
+            (
+                second.count(),
+                second.at_most(0),
+                second.at_most(4),
+                second.at_most(5)
+            ),
+            (6, 0, 1, 6)
+        );
     }
 
     #[test]

@@ -29,10 +29,14 @@ pub(super) fn span(name: &str, kind: SpanKind) -> ServerSpan {
 
 /// A process of `service` with a NodeID.
 pub(super) fn resource(service: &str, node: i64) -> Arc<SpanResource> {
-    Arc::new(SpanResource { service: service.to_owned(), attributes: vec![("NodeID".to_owned(), AttributeValue::Int(node))] })
+    Arc::new(SpanResource {
+        service: service.to_owned(),
+        attributes: vec![("NodeID".to_owned(), AttributeValue::Int(node))],
+    })
 }
 
-/// A trace that is written span by span. Times are relative to one hour after the epoch, so that a skewed span may lie before 0.
+/// A trace that is written span by span. Times are relative to one hour after the epoch, so that a
+/// skewed span may lie before 0.
 #[derive(Default)]
 pub(super) struct TraceMaker {
     spans: Vec<ServerSpan>,
@@ -52,7 +56,12 @@ impl TraceMaker {
             (0, client_end),
             &resource("milvus-bench", 0),
         );
-        maker.add((2, CLIENT), ("milvus.proto.milvus.MilvusService/Search", SpanKind::Server), root, &resource("standalone", 1));
+        maker.add(
+            (2, CLIENT),
+            ("milvus.proto.milvus.MilvusService/Search", SpanKind::Server),
+            root,
+            &resource("standalone", 1),
+        );
         maker
     }
 
@@ -77,18 +86,31 @@ impl TraceMaker {
 
     /// Adds an internal span of the standalone process.
     pub(super) fn internal(&mut self, ids: (u64, u64), name: &str, times: (i64, i64)) -> &mut Self {
-        self.add(ids, (name, SpanKind::Internal), times, &resource("standalone", 1))
+        self.add(
+            ids,
+            (name, SpanKind::Internal),
+            times,
+            &resource("standalone", 1),
+        )
     }
 
     /// Adds an engine span.
     pub(super) fn engine(&mut self, ids: (u64, u64), times: (i64, i64)) -> &mut Self {
-        self.add(ids, ("SegCoreSearch", SpanKind::Internal), times, &resource("segcore", 1))
+        self.add(
+            ids,
+            ("SegCoreSearch", SpanKind::Internal),
+            times,
+            &resource("segcore", 1),
+        )
     }
 
     /// Adds an event to the span that was added last.
     pub(super) fn event(&mut self, name: &str, at: i64) -> &mut Self {
         if let Some(span) = self.spans.last_mut() {
-            span.events.push(SpanEvent { name: name.to_owned(), time_ns: (ZERO + at) as u64 });
+            span.events.push(SpanEvent {
+                name: name.to_owned(),
+                time_ns: (ZERO + at) as u64,
+            });
         }
         self
     }
@@ -108,15 +130,28 @@ impl TraceMaker {
             parent_id: span.parent_id.map(id),
             start_ns: span.start_ns + by_ns,
             end_ns: span.end_ns + by_ns,
-            events: span.events.iter().map(|event| SpanEvent { time_ns: event.time_ns + by_ns, ..event.clone() }).collect(),
+            events: span
+                .events
+                .iter()
+                .map(|event| SpanEvent {
+                    time_ns: event.time_ns + by_ns,
+                    ..event.clone()
+                })
+                .collect(),
             ..span.clone()
         };
-        Trace { trace_id, spans: self.spans.iter().map(place).collect() }
+        Trace {
+            trace_id,
+            spans: self.spans.iter().map(place).collect(),
+        }
     }
 
     /// The trace.
     pub(super) fn done(&self) -> Trace {
-        Trace { trace_id: 1, spans: self.spans.clone() }
+        Trace {
+            trace_id: 1,
+            spans: self.spans.clone(),
+        }
     }
 }
 
@@ -133,15 +168,28 @@ pub(super) struct Recorded {
 
 /// The recorded traces of standalone (`""`) or the cluster (`"-cluster"`).
 pub(super) fn recorded(which: &str) -> Vec<Recorded> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/data/spans/otlp-spans-milvus-2.3.5{which}.jsonl"));
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!(
+        "tests/data/spans/otlp-spans-milvus-2.3.5{which}.jsonl"
+    ));
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut resources: BTreeMap<String, Arc<SpanResource>> = BTreeMap::new();
     let mut found: Vec<Recorded> = Vec::new();
     for line in text.lines() {
         let value: Value = serde_json::from_str(line).expect("a recorded span is JSON");
         let span = recorded_span(&value, &mut resources);
-        if found.last().is_none_or(|last| last.trace.trace_id != span.trace_id) {
-            found.push(Recorded { op: String::new(), client: 0, trace: Trace { trace_id: span.trace_id, spans: Vec::new() } });
+        if found
+            .last()
+            .is_none_or(|last| last.trace.trace_id != span.trace_id)
+        {
+            found.push(Recorded {
+                op: String::new(),
+                client: 0,
+                trace: Trace {
+                    trace_id: span.trace_id,
+                    spans: Vec::new(),
+                },
+            });
         }
         let last = found.last_mut().expect("pushed above");
         if let Some(op) = value["attrs"]["bench.op"].as_str() {
@@ -153,26 +201,43 @@ pub(super) fn recorded(which: &str) -> Vec<Recorded> {
 }
 
 fn recorded_span(value: &Value, resources: &mut BTreeMap<String, Arc<SpanResource>>) -> ServerSpan {
-    let hex = |key: &str| u128::from_str_radix(value[key].as_str().unwrap_or_default(), 16).unwrap_or(0);
+    let hex =
+        |key: &str| u128::from_str_radix(value[key].as_str().unwrap_or_default(), 16).unwrap_or(0);
     let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let number = |key: &str| value[key].as_u64().unwrap_or(0);
-    let resource = resources.entry(value["res"].to_string()).or_insert_with(|| {
-        let attributes = attributes(&value["res"]).into_iter().filter(|(key, _)| key != "service.name").collect();
-        Arc::new(SpanResource { service: text("svc"), attributes })
-    });
+    let resource = resources
+        .entry(value["res"].to_string())
+        .or_insert_with(|| {
+            let attributes = attributes(&value["res"])
+                .into_iter()
+                .filter(|(key, _)| key != "service.name")
+                .collect();
+            Arc::new(SpanResource {
+                service: text("svc"),
+                attributes,
+            })
+        });
     let events = value["events"].as_array().into_iter().flatten();
     ServerSpan {
         trace_id: hex("trace"),
         span_id: hex("span") as u64,
         parent_id: Some(hex("parent") as u64).filter(|id| *id != 0),
         name: text("name"),
-        kind: [SpanKind::Internal, SpanKind::Internal, SpanKind::Server, SpanKind::Client][number("kind") as usize],
+        kind: [
+            SpanKind::Internal,
+            SpanKind::Internal,
+            SpanKind::Server,
+            SpanKind::Client,
+        ][number("kind") as usize],
         scope: text("scope"),
         start_ns: number("start"),
         end_ns: number("start") + number("dur"),
         attributes: attributes(&value["attrs"]),
         events: events
-            .map(|event| SpanEvent { name: event[0].as_str().unwrap_or_default().to_owned(), time_ns: event[1].as_u64().unwrap_or(0) })
+            .map(|event| SpanEvent {
+                name: event[0].as_str().unwrap_or_default().to_owned(),
+                time_ns: event[1].as_u64().unwrap_or(0),
+            })
             .collect(),
         status: number("status") as u8,
         status_message: text("status_msg"),
@@ -185,7 +250,9 @@ fn attributes(value: &Value) -> Vec<(String, AttributeValue)> {
         let value = match value {
             Value::String(text) => AttributeValue::Text(text.clone()),
             Value::Bool(flag) => AttributeValue::Bool(*flag),
-            Value::Number(number) if number.is_i64() => AttributeValue::Int(number.as_i64().unwrap_or(0)),
+            Value::Number(number) if number.is_i64() => {
+                AttributeValue::Int(number.as_i64().unwrap_or(0))
+            }
             other => AttributeValue::Float(other.as_f64().unwrap_or(0.0)),
         };
         (key.clone(), value)

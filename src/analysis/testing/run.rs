@@ -13,8 +13,9 @@ use hdrhistogram::{
 use super::TraceMaker;
 use crate::{
     record::{
-        ClockAnchor, FORMAT, FetchInfo, Figure, HistogramKey, Outcome, Part, PhaseInfo, RequestLine, RunFolder, RunInfo, RunReader, Sample,
-        SocketFigure, Status, StreamId, StreamInfo,
+        ClockAnchor, FORMAT, FetchInfo, Figure, HistogramKey, Outcome, Part, PhaseInfo,
+        RequestLine, RunFolder, RunInfo, RunReader, Sample, SocketFigure, Status, StreamId,
+        StreamInfo,
     },
     spans::Trace,
 };
@@ -45,14 +46,23 @@ pub(in crate::analysis) struct Made {
 impl Made {
     /// A traced success.
     pub(in crate::analysis) fn ok(seq: u64, lag: u64, service: u64) -> Self {
-        Self { seq, lag, service, outcome: Outcome::Ok, sampled: true }
+        Self {
+            seq,
+            lag,
+            service,
+            outcome: Outcome::Ok,
+            sampled: true,
+        }
     }
 }
 
 impl RunMaker {
     /// A run of ten seconds with the workload `w`, whose spans were fetched.
     pub(in crate::analysis) fn new(open_loop: bool) -> Self {
-        let anchor = |ns: u64| ClockAnchor { monotonic_ns: ns, unix_ns: UNIX_NS + ns };
+        let anchor = |ns: u64| ClockAnchor {
+            monotonic_ns: ns,
+            unix_ns: UNIX_NS + ns,
+        };
         let stream = StreamInfo {
             phase: "p".to_owned(),
             part: Some(Part::Measured),
@@ -69,7 +79,12 @@ impl RunMaker {
             status: Status::Complete,
             start: anchor(0),
             streams: vec![stream],
-            phases: vec![PhaseInfo { name: "p".to_owned(), start: anchor(0), end: Some(anchor(10_000_000_000)), ..PhaseInfo::default() }],
+            phases: vec![PhaseInfo {
+                name: "p".to_owned(),
+                start: anchor(0),
+                end: Some(anchor(10_000_000_000)),
+                ..PhaseInfo::default()
+            }],
             fetch: Some(FetchInfo {
                 source: "jaeger".to_owned(),
                 resolution_ns: 1,
@@ -78,7 +93,13 @@ impl RunMaker {
             }),
             ..RunInfo::default()
         };
-        Self { info, lines: Vec::new(), traces: Vec::new(), histograms: BTreeMap::new(), sockets: Vec::new() }
+        Self {
+            info,
+            lines: Vec::new(),
+            traces: Vec::new(),
+            histograms: BTreeMap::new(),
+            sockets: Vec::new(),
+        }
     }
 
     /// The same, in the year in which traces were recorded.
@@ -89,10 +110,18 @@ impl RunMaker {
     }
 
     /// Adds what a connection showed in a second, nanoseconds.
-    pub(in crate::analysis) fn socket(&mut self, second: u64, (connection, figure): (u16, SocketFigure), values: &[u64]) {
+    pub(in crate::analysis) fn socket(
+        &mut self,
+        second: u64,
+        (connection, figure): (u16, SocketFigure),
+        values: &[u64],
+    ) {
         let mut histogram = Histogram::new_with_bounds(1, UNIX_NS, 3).unwrap();
-        values.iter().for_each(|value| histogram.record(*value).unwrap());
-        self.sockets.push((second, format!("{connection}/{}", figure.name()), histogram));
+        values
+            .iter()
+            .for_each(|value| histogram.record(*value).unwrap());
+        self.sockets
+            .push((second, format!("{connection}/{}", figure.name()), histogram));
     }
 
     /// The same, with another part than `measured`.
@@ -166,18 +195,44 @@ impl RunMaker {
     pub(in crate::analysis) fn traced(&mut self, made: Made, trace: &TraceMaker) {
         let sample = self.sample(&made);
         self.request(made);
-        self.traces.push(trace.placed(sample.trace_id, sample.span_id, sample.sent_ns.unwrap_or(0)));
+        self.traces.push(trace.placed(
+            sample.trace_id,
+            sample.span_id,
+            sample.sent_ns.unwrap_or(0),
+        ));
     }
 
     /// Writes the folder and opens it.
     pub(in crate::analysis) fn write(&self) -> (tempfile::TempDir, RunReader) {
         let folder = tempfile::tempdir().expect("a scratch folder");
-        let write = |name: &str, bytes: Vec<u8>| std::fs::write(folder.path().join(name), bytes).expect("a file in the scratch folder");
-        RunFolder::at(folder.path()).write_info(&self.info).expect("run.json in the scratch folder");
-        let lines: Vec<String> = self.lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
+        let write = |name: &str, bytes: Vec<u8>| {
+            std::fs::write(folder.path().join(name), bytes).expect("a file in the scratch folder")
+        };
+        RunFolder::at(folder.path())
+            .write_info(&self.info)
+            .expect("run.json in the scratch folder");
+        let lines: Vec<String> = self
+            .lines
+            .iter()
+            .map(|line| serde_json::to_string(line).unwrap() + "\n")
+            .collect();
         write("requests.jsonl", lines.concat().into_bytes());
-        write("latency.hlog", hlog(self.histograms.iter().map(|((second, key), histogram)| (*second, key.tag(), histogram))));
-        write("connections.hlog", hlog(self.sockets.iter().map(|(second, tag, histogram)| (*second, tag.clone(), histogram))));
+        write(
+            "latency.hlog",
+            hlog(
+                self.histograms
+                    .iter()
+                    .map(|((second, key), histogram)| (*second, key.tag(), histogram)),
+            ),
+        );
+        write(
+            "connections.hlog",
+            hlog(
+                self.sockets
+                    .iter()
+                    .map(|(second, tag, histogram)| (*second, tag.clone(), histogram)),
+            ),
+        );
         let reader = RunReader::open(folder.path()).expect("a run that was just written");
         (folder, reader)
     }
@@ -187,9 +242,17 @@ impl RunMaker {
 fn hlog<'h>(lines: impl Iterator<Item = (u64, String, &'h Histogram<u64>)>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
-    let mut log = IntervalLogWriterBuilder::new().begin_log_with(&mut bytes, &mut serializer).unwrap();
+    let mut log = IntervalLogWriterBuilder::new()
+        .begin_log_with(&mut bytes, &mut serializer)
+        .unwrap();
     for (second, tag, histogram) in lines {
-        log.write_histogram(histogram, Duration::from_secs(second), Duration::from_secs(1), Tag::new(&tag)).unwrap();
+        log.write_histogram(
+            histogram,
+            Duration::from_secs(second),
+            Duration::from_secs(1),
+            Tag::new(&tag),
+        )
+        .unwrap();
     }
     bytes
 }

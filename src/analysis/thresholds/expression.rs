@@ -1,5 +1,6 @@
-//! What a threshold requires, as text and as parts: `response_time.p99 < 20ms`, `area("engine").p99 < 20ms`,
-//! `response_time.p99 < 1.5 * phase("alone").response_time.p99`, `response_time.p99.worst("10s") < 200ms`.
+//! What a threshold requires, as text and as parts: `response_time.p99 < 20ms`, `area("engine").p99
+//! < 20ms`, `response_time.p99 < 1.5 * phase("alone").response_time.p99`,
+//! `response_time.p99.worst("10s") < 200ms`.
 
 use std::fmt;
 
@@ -103,7 +104,11 @@ pub enum Limit {
     Value(f64),
     /// `factor` times a figure of the same workload in another phase.
     #[allow(missing_docs)]
-    Phase { factor: f64, phase: String, figure: Figure },
+    Phase {
+        factor: f64,
+        phase: String,
+        figure: Figure,
+    },
 }
 
 /// Unit of a figure.
@@ -124,7 +129,12 @@ impl Figure {
             Base::Time(_) | Base::Area(_) | Base::Part(_) => Unit::Microseconds,
             Base::Throughput => Unit::PerSecond,
             Base::RowsMean => Unit::Rows,
-            Base::Failed | Base::NotSent | Base::AchievedRate | Base::Matched | Base::Recall | Base::Empty => Unit::Share,
+            Base::Failed
+            | Base::NotSent
+            | Base::AchievedRate
+            | Base::Matched
+            | Base::Recall
+            | Base::Empty => Unit::Share,
         }
     }
 
@@ -134,11 +144,18 @@ impl Figure {
         match self.base {
             Base::Time(time) => time.recorded().is_none(),
             Base::Area(_) | Base::Part(_) | Base::Matched => true,
-            Base::Failed | Base::NotSent | Base::AchievedRate | Base::Throughput | Base::Recall | Base::RowsMean | Base::Empty => false,
+            Base::Failed
+            | Base::NotSent
+            | Base::AchievedRate
+            | Base::Throughput
+            | Base::Recall
+            | Base::RowsMean
+            | Base::Empty => false,
         }
     }
 
-    /// The figure of every request that it is taken from, second by second; None where there is no such one.
+    /// The figure of every request that it is taken from, second by second; None where there is no
+    /// such one.
     #[must_use]
     pub fn recorded(&self) -> Option<record::Figure> {
         match self.base {
@@ -152,8 +169,12 @@ impl Figure {
     #[must_use]
     pub fn lacking(&self, open_loop: bool) -> Option<&'static str> {
         match (&self.base, open_loop) {
-            (Base::Time(Time::Response), false) => Some("a closed loop has no response time, use service_time"),
-            (Base::Time(Time::SendLag), false) => Some("a closed loop has no send lag, use queue_time"),
+            (Base::Time(Time::Response), false) => {
+                Some("a closed loop has no response time, use service_time")
+            }
+            (Base::Time(Time::SendLag), false) => {
+                Some("a closed loop has no send lag, use queue_time")
+            }
             (Base::NotSent, false) => Some("a closed loop sends all that is due, use failed"),
             (Base::AchievedRate, false) => Some("a closed loop has no target rate, use throughput"),
             (Base::Time(Time::Queue), true) => Some("an open loop has no queue time, use send_lag"),
@@ -163,7 +184,8 @@ impl Figure {
 }
 
 impl Time {
-    /// The figure of every request that it is taken from, second by second; None where only matched requests have it.
+    /// The figure of every request that it is taken from, second by second; None where only matched
+    /// requests have it.
     #[must_use]
     pub fn recorded(self) -> Option<record::Figure> {
         match self {
@@ -233,7 +255,11 @@ impl Expression {
         if !rest.skip().is_empty() {
             return Err(rest.unexpected("nothing more"));
         }
-        Ok(Self { figure, comparison, limit })
+        Ok(Self {
+            figure,
+            comparison,
+            limit,
+        })
     }
 
     /// Why it says nothing while the run is measured, after `which `; None where it does.
@@ -246,10 +272,16 @@ impl Expression {
         };
         match self {
             _ if !seen => Some(
-                "is not known before the run has ended; use response_time, service_time, send_lag, queue_time, failed, throughput, rows.mean or empty",
+                "is not known before the run has ended; use response_time, service_time, \
+                 send_lag, queue_time, failed, throughput, rows.mean or empty",
             ),
-            _ if self.figure.worst_s.is_some() => Some("has windows of its own, leave .worst out: `over` is the window"),
-            Self { limit: Limit::Phase { .. }, .. } => Some("is compared with another phase; use a number"),
+            _ if self.figure.worst_s.is_some() => {
+                Some("has windows of its own, leave .worst out: `over` is the window")
+            }
+            Self {
+                limit: Limit::Phase { .. },
+                ..
+            } => Some("is compared with another phase; use a number"),
             _ => None,
         }
     }
@@ -272,7 +304,9 @@ impl<'a> Rest<'a> {
 
     /// A name is whole: `gap` is not the beginning of `gaps`.
     fn take_name(&mut self, name: &str) -> bool {
-        let whole = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_');
+        let whole = |rest: &str| {
+            !rest.starts_with(|next: char| next.is_ascii_alphanumeric() || next == '_')
+        };
         let found = self.skip().strip_prefix(name).filter(|rest| whole(rest));
         self.0 = found.unwrap_or(self.0);
         found.is_some()
@@ -280,15 +314,22 @@ impl<'a> Rest<'a> {
 
     /// `("text")`.
     fn quoted(&mut self) -> Result<String> {
-        let inner = self.skip().strip_prefix("(\"").and_then(|rest| rest.split_once("\")"));
-        let Some((text, rest)) = inner else { return Err(self.unexpected("a name in (\"...\")")) };
+        let inner = self
+            .skip()
+            .strip_prefix("(\"")
+            .and_then(|rest| rest.split_once("\")"));
+        let Some((text, rest)) = inner else {
+            return Err(self.unexpected("a name in (\"...\")"));
+        };
         self.0 = rest;
         Ok(text.to_owned())
     }
 
     fn number(&mut self) -> Option<f64> {
         let text = self.skip();
-        let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let end = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len());
         let number = text[..end].parse().ok()?;
         self.0 = &text[end..];
         Some(number)
@@ -296,7 +337,11 @@ impl<'a> Rest<'a> {
 
     fn unexpected(&self, allowed: &str) -> ExpressionError {
         let found = self.0.trim();
-        let found = if found.is_empty() { "ends early".to_owned() } else { format!("has `{found}`") };
+        let found = if found.is_empty() {
+            "ends early".to_owned()
+        } else {
+            format!("has `{found}`")
+        };
         ExpressionError(format!("{found} where {allowed} is allowed"))
     }
 }
@@ -305,12 +350,28 @@ fn figure(rest: &mut Rest<'_>) -> Result<Figure> {
     let base = base(rest)?;
     let has_quantiles = matches!(base, Base::Time(_) | Base::Area(_) | Base::Part(_));
     if !has_quantiles {
-        return Ok(Figure { base, quantile: None, worst_s: None });
+        return Ok(Figure {
+            base,
+            quantile: None,
+            worst_s: None,
+        });
     }
-    let quantile = rest.take(".").then(|| QUANTILES.into_iter().find(|name| rest.take_name(name))).flatten();
-    let quantile = quantile.ok_or_else(|| rest.unexpected("one of .p50, .p90, .p95, .p99, .p99.9, .max, .mean"))?;
-    let worst_s = if rest.take(".worst") { Some(window(rest, &base)?) } else { None };
-    Ok(Figure { base, quantile: Some(quantile), worst_s })
+    let quantile = rest
+        .take(".")
+        .then(|| QUANTILES.into_iter().find(|name| rest.take_name(name)))
+        .flatten();
+    let quantile = quantile
+        .ok_or_else(|| rest.unexpected("one of .p50, .p90, .p95, .p99, .p99.9, .max, .mean"))?;
+    let worst_s = if rest.take(".worst") {
+        Some(window(rest, &base)?)
+    } else {
+        None
+    };
+    Ok(Figure {
+        base,
+        quantile: Some(quantile),
+        worst_s,
+    })
 }
 
 fn base(rest: &mut Rest<'_>) -> Result<Base> {
@@ -326,35 +387,59 @@ fn base(rest: &mut Rest<'_>) -> Result<Base> {
         return if names.contains(&name.as_str()) {
             Ok(Base::Area(name))
         } else {
-            Err(ExpressionError(format!("names the area \"{name}\", allowed are {}", names.join(", "))))
+            Err(ExpressionError(format!(
+                "names the area \"{name}\", allowed are {}",
+                names.join(", ")
+            )))
         };
     }
     let names: Vec<&str> = NAMED.iter().map(|(name, _)| *name).collect();
-    Err(rest.unexpected(&format!("a figure ({}, area(\"...\"), part(\"...\"))", names.join(", "))))
+    Err(rest.unexpected(&format!(
+        "a figure ({}, area(\"...\"), part(\"...\"))",
+        names.join(", ")
+    )))
 }
 
 /// `("10s")`: whole seconds, since histograms are kept by the second.
 fn window(rest: &mut Rest<'_>, base: &Base) -> Result<u32> {
     if !matches!(base, Base::Time(time) if time.recorded().is_some()) {
-        return Err(ExpressionError("has `.worst`, which is for response_time, service_time, send_lag and queue_time".to_owned()));
+        return Err(ExpressionError(
+            "has `.worst`, which is for response_time, service_time, send_lag and queue_time"
+                .to_owned(),
+        ));
     }
     let text = rest.quoted()?;
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let (number, unit) = text.split_at(
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len()),
+    );
     let factor = match unit {
         "s" => 1,
         "m" => 60,
         _ => 0,
     };
-    let seconds = number.parse().ok().and_then(|number: u32| number.checked_mul(factor));
-    seconds
-        .filter(|seconds| *seconds > 0)
-        .ok_or_else(|| ExpressionError(format!("has windows of \"{text}\", allowed are whole seconds, e.g. \"10s\"")))
+    let seconds = number
+        .parse()
+        .ok()
+        .and_then(|number: u32| number.checked_mul(factor));
+    seconds.filter(|seconds| *seconds > 0).ok_or_else(|| {
+        ExpressionError(format!(
+            "has windows of \"{text}\", allowed are whole seconds, e.g. \"10s\""
+        ))
+    })
 }
 
 fn comparison(rest: &mut Rest<'_>) -> Result<Comparison> {
-    let signs = [("<=", Comparison::AtMost), (">=", Comparison::AtLeast), ("<", Comparison::Below), (">", Comparison::Above)];
+    let signs = [
+        ("<=", Comparison::AtMost),
+        (">=", Comparison::AtLeast),
+        ("<", Comparison::Below),
+        (">", Comparison::Above),
+    ];
     let found = signs.into_iter().find(|(sign, _)| rest.take(sign));
-    found.map(|(_, comparison)| comparison).ok_or_else(|| rest.unexpected("one of <, <=, >, >="))
+    found
+        .map(|(_, comparison)| comparison)
+        .ok_or_else(|| rest.unexpected("one of <, <=, >, >="))
 }
 
 fn limit(rest: &mut Rest<'_>, figure: &Figure) -> Result<Limit> {
@@ -364,9 +449,16 @@ fn limit(rest: &mut Rest<'_>, figure: &Figure) -> Result<Limit> {
         let (times, by) = factor(rest, figure.unit())?;
         let value = number * times / by;
         // More may be sent than the schedule held, but nobody writes 99 and means 9,900 %.
-        let most = if figure.base == Base::AchievedRate && by > 1.0 { f64::INFINITY } else { 1.0 };
+        let most = if figure.base == Base::AchievedRate && by > 1.0 {
+            f64::INFINITY
+        } else {
+            1.0
+        };
         if figure.unit() == Unit::Share && value > most {
-            return Err(ExpressionError(format!("has the limit {:.0} %, allowed is a share of 0 to 1, or 0% to 100%", value * 100.0)));
+            return Err(ExpressionError(format!(
+                "has the limit {:.0} %, allowed is a share of 0 to 1, or 0% to 100%",
+                value * 100.0
+            )));
         }
         return Ok(Limit::Value(value));
     }
@@ -379,9 +471,15 @@ fn limit(rest: &mut Rest<'_>, figure: &Figure) -> Result<Limit> {
     }
     let other = self::figure(rest)?;
     if other.unit() != figure.unit() {
-        return Err(ExpressionError("compares figures of different units".to_owned()));
+        return Err(ExpressionError(
+            "compares figures of different units".to_owned(),
+        ));
     }
-    Ok(Limit::Phase { factor: number.unwrap_or(1.0), phase, figure: other })
+    Ok(Limit::Phase {
+        factor: number.unwrap_or(1.0),
+        phase,
+        figure: other,
+    })
 }
 
 /// A unit, and what a number before it is multiplied with and divided by.
@@ -390,13 +488,21 @@ type WrittenUnit = (&'static str, (f64, f64));
 /// What a written number is multiplied with and divided by: 95 / 100 is 0.95, and 95 x 0.01 is not.
 fn factor(rest: &mut Rest<'_>, unit: Unit) -> Result<(f64, f64)> {
     let (units, allowed): (&[WrittenUnit], &str) = match unit {
-        Unit::Microseconds => (&[("us", (1.0, 1.0)), ("ms", (1e3, 1.0)), ("s", (1e6, 1.0))], "a unit of time (us, ms, s)"),
+        Unit::Microseconds => (
+            &[("us", (1.0, 1.0)), ("ms", (1e3, 1.0)), ("s", (1e6, 1.0))],
+            "a unit of time (us, ms, s)",
+        ),
         Unit::Share => (&[("%", (1.0, 100.0)), ("", (1.0, 1.0))], "% or nothing"),
         Unit::PerSecond => (&[("/s", (1.0, 1.0)), ("", (1.0, 1.0))], "/s or nothing"),
-        Unit::Rows => (&[("rows", (1.0, 1.0)), ("", (1.0, 1.0))], "`rows` or nothing"),
+        Unit::Rows => (
+            &[("rows", (1.0, 1.0)), ("", (1.0, 1.0))],
+            "`rows` or nothing",
+        ),
     };
     let found = units.iter().find(|(name, _)| rest.take_name(name));
-    found.map(|(_, factor)| *factor).ok_or_else(|| rest.unexpected(allowed))
+    found
+        .map(|(_, factor)| *factor)
+        .ok_or_else(|| rest.unexpected(allowed))
 }
 
 #[cfg(test)]

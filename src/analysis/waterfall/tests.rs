@@ -8,7 +8,10 @@ use crate::analysis::testing::{
 fn one() -> RunMaker {
     let mut run = RunMaker::new(true);
     let mut trace = TraceMaker::search(100_000, (1_000, 97_000));
-    trace.internal((3, 2), "Proxy-Search", (2_000, 50_000)).engine((4, 3), (10_000, 20_000)).engine((5, 3), (15_000, 40_000));
+    trace
+        .internal((3, 2), "Proxy-Search", (2_000, 50_000))
+        .engine((4, 3), (10_000, 20_000))
+        .engine((5, 3), (15_000, 40_000));
     trace.internal((6, 2), "Operate", (3_000, 4_000));
     run.traced(Made::ok(0, 5_000, 100_000), &trace);
     run
@@ -19,8 +22,15 @@ fn a_waterfall_shows_every_span_and_its_own_account() {
     let run = one();
     let (_folder, reader) = run.write();
     let shown = waterfall(&reader, &run.traces[0], &run.lines[0]);
-    assert_eq!((shown.state.as_str(), shown.gap_us, shown.send_lag_us), ("matched", Some(4.0), Some(5.0)));
-    let rows: Vec<_> = shown.rows.iter().map(|row| (row.depth, row.label.as_str(), row.start_us, row.self_us)).collect();
+    assert_eq!(
+        (shown.state.as_str(), shown.gap_us, shown.send_lag_us),
+        ("matched", Some(4.0), Some(5.0))
+    );
+    let rows: Vec<_> = shown
+        .rows
+        .iter()
+        .map(|row| (row.depth, row.label.as_str(), row.start_us, row.self_us))
+        .collect();
     assert_eq!(
         rows,
         [
@@ -36,7 +46,12 @@ fn a_waterfall_shows_every_span_and_its_own_account() {
     assert_eq!(shown.rows[0].critical, [(0.0, 1.0), (97.0, 100.0)]);
     let sum: f64 = shown.parts.iter().map(|part| part.mean_us).sum();
     assert!((sum - shown.response_time_us.unwrap()).abs() < 1e-9);
-    let critical: f64 = shown.rows.iter().flat_map(|row| &row.critical).map(|(from, to)| to - from).sum();
+    let critical: f64 = shown
+        .rows
+        .iter()
+        .flat_map(|row| &row.critical)
+        .map(|(from, to)| to - from)
+        .sum();
     assert!((critical - shown.service_time_us).abs() < 1e-9);
 }
 
@@ -56,6 +71,21 @@ fn a_root_that_clocks_put_outside_the_call_is_centred() {
 fn without_spans_only_the_clients_row_is_left() {
     let run = one();
     let (_folder, reader) = run.write();
-    let shown = waterfall(&reader, &Trace { trace_id: 1, spans: Vec::new() }, &run.lines[0]);
-    assert_eq!((shown.state.as_str(), shown.rows.len(), shown.gap_us, shown.parts.len()), ("missing", 1, None, 0));
+    let shown = waterfall(
+        &reader,
+        &Trace {
+            trace_id: 1,
+            spans: Vec::new(),
+        },
+        &run.lines[0],
+    );
+    assert_eq!(
+        (
+            shown.state.as_str(),
+            shown.rows.len(),
+            shown.gap_us,
+            shown.parts.len()
+        ),
+        ("missing", 1, None, 0)
+    );
 }

@@ -1,4 +1,5 @@
-//! The result of a calibration, and its file in the user's cache, which later runs are compared with.
+//! The result of a calibration, and its file in the user's cache, which later runs are compared
+//! with.
 
 use std::{
     collections::BTreeMap,
@@ -62,7 +63,14 @@ impl CellResult {
             Shape::InFlight(callers) => (Some(callers), None),
             Shape::Rate(rate) => (None, Some(rate)),
         };
-        Self { cell: cell.to_string(), dim: cell.dim, traced: cell.traced(), in_flight, rate, measured }
+        Self {
+            cell: cell.to_string(),
+            dim: cell.dim,
+            traced: cell.traced(),
+            in_flight,
+            rate,
+            measured,
+        }
     }
 }
 
@@ -70,11 +78,18 @@ impl Calibration {
     /// Nothing measured yet, now.
     pub(super) fn begin(cell_s: f64, connections: u32) -> Self {
         let date = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
-        Self { format: FORMAT, date, machine: fingerprint(), cell_s, connections, cells: Vec::new() }
+        Self {
+            format: FORMAT,
+            date,
+            machine: fingerprint(),
+            cell_s,
+            connections,
+            cells: Vec::new(),
+        }
     }
 
-    /// The one in `file`; None where there is none, or it is of another machine, kernel, version or build, or damaged: it
-    /// is measured again then.
+    /// The one in `file`; None where there is none, or it is of another machine, kernel, version or
+    /// build, or damaged: it is measured again then.
     pub(super) fn read(file: &Path) -> Option<Self> {
         let found: Self = serde_json::from_slice(&fs::read(file).ok()?).ok()?;
         (found.format == FORMAT && found.machine == fingerprint()).then_some(found)
@@ -88,7 +103,9 @@ impl Calibration {
 
     /// Whether `file` can be written: found out before anything is measured.
     pub(super) fn check_writable(file: &Path) -> Result<(), CliError> {
-        write_scratch(file, b"").and_then(fs::remove_file).map_err(|error| not_kept(file, &error))
+        write_scratch(file, b"")
+            .and_then(fs::remove_file)
+            .map_err(|error| not_kept(file, &error))
     }
 
     /// The whole as JSON with a line's end.
@@ -108,19 +125,26 @@ fn write_scratch(file: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
 }
 
 fn not_kept(file: &Path, error: &io::Error) -> CliError {
-    CliError::new(format!("the calibration can't be kept in {}: {error}", file.display()))
+    CliError::new(format!(
+        "the calibration can't be kept in {}: {error}",
+        file.display()
+    ))
 }
 
 /// Where the file is: the cache folder is that of `stack`.
 pub(super) fn file() -> Result<PathBuf, CliError> {
-    StackOptions::default_ports().map(|options| options.cache.join(FILE)).map_err(CliError::new)
+    StackOptions::default_ports()
+        .map(|options| options.cache.join(FILE))
+        .map_err(CliError::new)
 }
 
 /// What a calibration holds for: processor, cores, kernel, version and build of this program.
 fn fingerprint() -> BTreeMap<String, String> {
     let mut machine = environment::machine();
     machine.retain(|key, _| ["processor", "cores", "os"].contains(&key.as_str()));
-    let tool = environment::tool().into_iter().filter(|(key, _)| ["version", "profile"].contains(&key.as_str()));
+    let tool = environment::tool()
+        .into_iter()
+        .filter(|(key, _)| ["version", "profile"].contains(&key.as_str()));
     machine.extend(tool);
     machine
 }
@@ -133,8 +157,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let file = folder.path().join("cache").join(FILE);
         let mut calibration = Calibration::begin(0.5, 1);
-        let cell = Cell { dim: 128, shape: Shape::Rate(100), traced_percent: 0 };
-        let measured = Measured { bare_timer_us: Some([1.0, 2.5, 3.0]), ..Measured::default() };
+        let cell = Cell {
+            dim: 128,
+            shape: Shape::Rate(100),
+            traced_percent: 0,
+        };
+        let measured = Measured {
+            bare_timer_us: Some([1.0, 2.5, 3.0]),
+            ..Measured::default()
+        };
         calibration.cells.push(CellResult::new(&cell, measured));
         change(&mut calibration);
         calibration.write(&file).expect("a place");
@@ -149,7 +180,16 @@ mod tests {
     #[test]
     fn a_file_of_another_machine_kernel_version_or_build_is_none() {
         for key in ["cores", "os", "version", "profile"] {
-            check(|calibration| drop(calibration.machine.insert(key.to_owned(), "other".to_owned())), false);
+            check(
+                |calibration| {
+                    drop(
+                        calibration
+                            .machine
+                            .insert(key.to_owned(), "other".to_owned()),
+                    )
+                },
+                false,
+            );
         }
         check(|calibration| calibration.format += 1, false);
     }

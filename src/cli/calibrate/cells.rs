@@ -24,7 +24,11 @@ pub(super) struct Cell {
 /// `d128-c64-t1`: dimensions, callers, percent traced. `r1000`: requests per second.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { dim, traced_percent, .. } = self;
+        let Self {
+            dim,
+            traced_percent,
+            ..
+        } = self;
         match self.shape {
             Shape::InFlight(callers) => write!(f, "d{dim}-c{callers}-t{traced_percent}"),
             Shape::Rate(rate) => write!(f, "r{rate}"),
@@ -39,22 +43,33 @@ impl Cell {
     }
 }
 
-/// Percent traced of the cells that a run is compared with; what `sample_ratio = "auto"` comes to in a run of minutes.
+/// Percent traced of the cells that a run is compared with; what `sample_ratio = "auto"` comes to
+/// in a run of minutes.
 pub(super) const USUAL_PERCENT: u32 = 1;
 
-/// Dimensions and callers at which the traced share is varied: small requests and many in flight, where tracing weighs most.
+/// Dimensions and callers at which the traced share is varied: small requests and many in flight,
+/// where tracing weighs most.
 pub(super) const TRACED_AT: (u32, u32) = (128, 64);
 
 const fn closed(dim: u32, callers: u32, traced_percent: u32) -> Cell {
-    Cell { dim, shape: Shape::InFlight(callers), traced_percent }
+    Cell {
+        dim,
+        shape: Shape::InFlight(callers),
+        traced_percent,
+    }
 }
 
 const fn open(rate: u32) -> Cell {
-    Cell { dim: 128, shape: Shape::Rate(rate), traced_percent: 0 }
+    Cell {
+        dim: 128,
+        shape: Shape::Rate(rate),
+        traced_percent: 0,
+    }
 }
 
-/// Every size with every number in flight at the usual traced share, and every traced share at one of them: what tracing costs is
-/// work per traced request, whatever the vector, so the other 24 combinations would say nothing new. Then send lag at four rates.
+/// Every size with every number in flight at the usual traced share, and every traced share at one
+/// of them: what tracing costs is work per traced request, whatever the vector, so the other 24
+/// combinations would say nothing new. Then send lag at four rates.
 pub(super) const ALL: [Cell; 16] = [
     closed(128, 1, USUAL_PERCENT),
     closed(128, 16, USUAL_PERCENT),
@@ -90,11 +105,25 @@ pub(super) const QUICK: [Cell; 7] = [
 /// # Errors
 /// No cell is called so.
 pub(super) fn select(asked: &[String]) -> Result<Vec<Cell>, String> {
-    let names = || ALL.iter().map(Cell::to_string).collect::<Vec<_>>().join(", ");
-    if let Some(unknown) = asked.iter().find(|text| !ALL.iter().any(|cell| is_called(cell, text))) {
-        return Err(format!("--only {unknown:?} is no cell or part of a cell's name: the cells are {}", names()));
+    let names = || {
+        ALL.iter()
+            .map(Cell::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    if let Some(unknown) = asked
+        .iter()
+        .find(|text| !ALL.iter().any(|cell| is_called(cell, text)))
+    {
+        return Err(format!(
+            "--only {unknown:?} is no cell or part of a cell's name: the cells are {}",
+            names()
+        ));
     }
-    Ok(ALL.into_iter().filter(|cell| asked.is_empty() || asked.iter().any(|text| is_called(cell, text))).collect())
+    Ok(ALL
+        .into_iter()
+        .filter(|cell| asked.is_empty() || asked.iter().any(|text| is_called(cell, text)))
+        .collect())
 }
 
 /// Whether `text` is the cell's name or some of the parts between its dashes, in their order.
@@ -110,8 +139,13 @@ mod tests {
 
     fn check(asked: &[&str], expected: &[&str]) {
         let asked: Vec<String> = asked.iter().map(|text| (*text).to_owned()).collect();
-        let found = select(&asked).map(|cells| cells.iter().map(Cell::to_string).collect::<Vec<_>>());
-        assert_eq!(found, Ok(expected.iter().map(|name| (*name).to_owned()).collect()), "{asked:?}");
+        let found =
+            select(&asked).map(|cells| cells.iter().map(Cell::to_string).collect::<Vec<_>>());
+        assert_eq!(
+            found,
+            Ok(expected.iter().map(|name| (*name).to_owned()).collect()),
+            "{asked:?}"
+        );
     }
 
     #[test]
@@ -128,7 +162,10 @@ mod tests {
     fn what_no_cell_is_called_is_refused_with_the_names() {
         for wrong in ["", "d12", "c64-d128", "r1", "d128-c64-t1-x"] {
             let error = select(&[wrong.to_owned()]).expect_err(wrong);
-            assert!(error.contains(&format!("{wrong:?}")) && error.contains("d1536-c16-t1"), "{error}");
+            assert!(
+                error.contains(&format!("{wrong:?}")) && error.contains("d1536-c16-t1"),
+                "{error}"
+            );
         }
     }
 

@@ -1,4 +1,5 @@
-//! Which core does what while send lag is measured: the bare timer and the load thread share one, and the null Milvus has another.
+//! Which core does what while send lag is measured: the bare timer and the load thread share one,
+//! and the null Milvus has another.
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -14,7 +15,10 @@ impl Cores {
     pub(super) fn choose() -> Option<Self> {
         let allowed = sched_getaffinity(None).ok()?;
         let mut numbers = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
-        Some(Self { server: numbers.next()?, client: numbers.next_back()? })
+        Some(Self {
+            server: numbers.next()?,
+            client: numbers.next_back()?,
+        })
     }
 }
 
@@ -24,7 +28,8 @@ pub(super) struct Pinned {
 }
 
 impl Pinned {
-    /// Nothing happens for None, or where the kernel refuses: the figures are those of an unpinned thread then.
+    /// Nothing happens for None, or where the kernel refuses: the figures are those of an unpinned
+    /// thread then.
     pub(super) fn to(core: Option<usize>) -> Self {
         let pin = || {
             let before = sched_getaffinity(None).ok()?;

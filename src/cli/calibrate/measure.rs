@@ -1,4 +1,5 @@
-//! One cell measured: a load on the real engine, with its recorder and exporter, and what it cost this process.
+//! One cell measured: a load on the real engine, with its recorder and exporter, and what it cost
+//! this process.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -13,11 +14,15 @@ use super::{
     cores::{Cores, Pinned},
 };
 use crate::{
-    load::{ClientSpans, Engine, EngineOptions, RunIds, SpanContext, nothing_earlier, phase_run, streams},
+    load::{
+        ClientSpans, Engine, EngineOptions, RunIds, SpanContext, nothing_earlier, phase_run,
+        streams,
+    },
     operation::RequestKey,
     plan::{Plan, PlanFlags},
     record::{
-        Figure, FigureHistograms, HistogramKey, OnInterval, Outcome, Part, RunClock, RunFolder, RunWriter, StreamInfo, read_histograms,
+        Figure, FigureHistograms, HistogramKey, OnInterval, Outcome, Part, RunClock, RunFolder,
+        RunWriter, StreamInfo, read_histograms,
     },
     scenario::{Scenario, ScenarioSource},
     telemetry::{ExportOptions, Exporter, Nonce, SpanQueue},
@@ -46,7 +51,8 @@ pub(crate) struct Measured {
     pub(crate) not_ok: u64,
     /// Successes per second.
     pub(crate) per_second: f64,
-    /// CPU of this process per request, microseconds: load, writer and exporter, until all are done.
+    /// CPU of this process per request, microseconds: load, writer and exporter, until all are
+    /// done.
     pub(crate) cpu_us: f64,
     /// Largest share of one core that a load thread used.
     pub(crate) thread_busy: f64,
@@ -58,7 +64,8 @@ pub(crate) struct Measured {
     /// p50, p99, p99.9 of send lag in an open loop, microseconds; None in a closed one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) send_lag_us: Option<[f64; 3]>,
-    /// The same quantiles of a bare kernel timer at this rate, on the same core just before and just after.
+    /// The same quantiles of a bare kernel timer at this rate, on the same core just before and
+    /// just after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bare_timer_us: Option<[f64; 3]>,
     /// Client spans that the endpoint took.
@@ -67,14 +74,20 @@ pub(crate) struct Measured {
     pub(crate) spans_lost: u64,
 }
 
-/// Measures one cell; an open loop between two halves of the bare timer, so that a machine that changes meets both.
+/// Measures one cell; an open loop between two halves of the bare timer, so that a machine that
+/// changes meets both.
 pub(super) async fn measure(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError> {
-    let Shape::Rate(rate) = cell.shape else { return load(cell, conditions).await };
+    let Shape::Rate(rate) = cell.shape else {
+        return load(cell, conditions).await;
+    };
     let core = conditions.cores.map(|cores| cores.client);
     let half = conditions.duration / 2;
     let bare = async || {
-        let lateness = spawn_blocking(move || bare_timer::lateness(f64::from(rate), half, core)).await;
-        lateness.map_err(CliError::new)?.map_err(|error| CliError::new(format!("the bare timer: {error}")))
+        let lateness =
+            spawn_blocking(move || bare_timer::lateness(f64::from(rate), half, core)).await;
+        lateness
+            .map_err(CliError::new)?
+            .map_err(|error| CliError::new(format!("the bare timer: {error}")))
     };
     let mut lateness = bare().await?;
     let mut measured = load(cell, conditions).await?;
@@ -88,20 +101,32 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
     let scratch = Scratch::new()?;
     let infos = Arc::new(streams(&plan));
     let clock = RunClock::start();
-    let exporter = Exporter::start(&ExportOptions::grpc(&conditions.uri, "milvus-bench")).map_err(CliError::new)?;
+    let exporter = Exporter::start(&ExportOptions::grpc(&conditions.uri, "milvus-bench"))
+        .map_err(CliError::new)?;
     let on_sampled = export(exporter.queue(), clock, &infos);
-    let mut writer = RunWriter::start(&scratch.folder, Arc::clone(&infos), on_sampled).map_err(CliError::new)?;
+    let mut writer =
+        RunWriter::start(&scratch.folder, Arc::clone(&infos), on_sampled).map_err(CliError::new)?;
     let recorders = vec![writer.recorder()];
     let options = EngineOptions::new(connect_options(&plan), clock);
     let engine = {
-        // The load thread stays where it was started, and only where it is compared with the bare timer.
+        // The load thread stays where it was started, and only where it is compared with the bare
+        // timer.
         let core = conditions.cores.map(|cores| cores.client);
         let _pinned = Pinned::to(core.filter(|_| matches!(cell.shape, Shape::Rate(_))));
-        Engine::start(&options, recorders).await.map_err(CliError::new)?
+        Engine::start(&options, recorders)
+            .await
+            .map_err(CliError::new)?
     };
     let cpu = environment::process_cpu_s();
     let ids = RunIds::new(Nonce(rand::random()), plan.seed, plan.round);
-    let phase = phase_run(&plan, 0, &infos, ids, Instant::now() + Duration::from_millis(50), &nothing_earlier(&plan));
+    let phase = phase_run(
+        &plan,
+        0,
+        &infos,
+        ids,
+        Instant::now() + Duration::from_millis(50),
+        &nothing_earlier(&plan),
+    );
     let result = engine.begin(&phase).wait().await.map_err(CliError::new)?;
     let finished = spawn_blocking(move || {
         engine.finish();
@@ -113,9 +138,13 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
         return Err(CliError::new(error));
     }
     let cpu = environment::process_cpu_s() - cpu;
-    let histograms = read_histograms(&scratch.folder.file("latency.hlog"), None).map_err(CliError::new)?;
+    let histograms =
+        read_histograms(&scratch.folder.file("latency.hlog"), None).map_err(CliError::new)?;
     let requests: u64 = result.streams.iter().map(|stream| stream.sent).sum();
-    let measured = result.streams.iter().filter(|stream| infos[usize::from(stream.stream)].is_measured());
+    let measured = result
+        .streams
+        .iter()
+        .filter(|stream| infos[usize::from(stream.stream)].is_measured());
     let due: u64 = measured.map(|stream| stream.due).sum();
     let ok = successes(&histograms, Figure::ServiceTime).map_or(0, Histogram::len);
     let quantiles = |figure| successes(&histograms, figure).map_or([0.0; 3], quantiles_us);
@@ -137,25 +166,49 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
 
 /// Bytes of the message of one request of a workload; None where its rows can't be read.
 pub(super) fn request_bytes(plan: &Plan, workload: usize) -> Option<u64> {
-    let call = plan.workloads.get(workload)?.operation.prepare(RequestKey::default()).ok()?;
+    let call = plan
+        .workloads
+        .get(workload)?
+        .operation
+        .prepare(RequestKey::default())
+        .ok()?;
     Some(call.body.len() as u64)
 }
 
 /// What the writer does with each traced sample: as in a run.
 fn export(mut queue: SpanQueue, clock: RunClock, infos: &[StreamInfo]) -> OnInterval {
     let (run, host) = ("calibrate".to_owned(), "127.0.0.1".to_owned());
-    let context = SpanContext { run, anchor: clock.anchor(), host, port: 19530, database: None, older_names: false, roots: Vec::new() };
+    let context = SpanContext {
+        run,
+        anchor: clock.anchor(),
+        host,
+        port: 19530,
+        database: None,
+        older_names: false,
+        roots: Vec::new(),
+    };
     let spans = ClientSpans::new(context, infos);
     Box::new(move |interval| {
-        interval.samples.iter().filter(|sample| sample.sampled).filter_map(|sample| spans.of(sample)).for_each(|span| queue.push(span));
+        interval
+            .samples
+            .iter()
+            .filter(|sample| sample.sampled)
+            .filter_map(|sample| spans.of(sample))
+            .for_each(|span| queue.push(span));
         queue.flush();
     })
 }
 
-/// The plan of a cell. No variable of the environment changes it: `MILVUS_URI` would send the load to a real server.
+/// The plan of a cell. No variable of the environment changes it: `MILVUS_URI` would send the load
+/// to a real server.
 fn plan(cell: &Cell, conditions: &Conditions) -> Result<Plan, CliError> {
     let nothing = |_: &str| None;
-    let scenario = Scenario::read(&ScenarioSource::Stdin(scenario(cell, conditions)), &[], &nothing).map_err(CliError::new)?;
+    let scenario = Scenario::read(
+        &ScenarioSource::Stdin(scenario(cell, conditions)),
+        &[],
+        &nothing,
+    )
+    .map_err(CliError::new)?;
     Plan::from_scenario(&scenario, &PlanFlags::default(), &nothing).map_err(CliError::new)
 }
 
@@ -207,8 +260,14 @@ workloads = ["search"]
 }
 
 fn successes(histograms: &FigureHistograms, figure: Figure) -> Option<&Histogram<u64>> {
-    let is_asked = |key: &HistogramKey| key.part == Part::Measured && key.figure == figure && key.outcome == Outcome::Ok;
-    histograms.merged.iter().find(|(key, _)| is_asked(key)).map(|(_, histogram)| histogram)
+    let is_asked = |key: &HistogramKey| {
+        key.part == Part::Measured && key.figure == figure && key.outcome == Outcome::Ok
+    };
+    histograms
+        .merged
+        .iter()
+        .find(|(key, _)| is_asked(key))
+        .map(|(_, histogram)| histogram)
 }
 
 fn quantiles_us(histogram: &Histogram<u64>) -> [f64; 3] {
@@ -223,7 +282,11 @@ struct Scratch {
 
 impl Scratch {
     fn new() -> Result<Self, CliError> {
-        let path = std::env::temp_dir().join(format!("milvus-bench-calibrate-{}-{:08x}", std::process::id(), rand::random::<u32>()));
+        let path = std::env::temp_dir().join(format!(
+            "milvus-bench-calibrate-{}-{:08x}",
+            std::process::id(),
+            rand::random::<u32>()
+        ));
         let folder = RunFolder::create_at(&path).map_err(CliError::new)?;
         Ok(Self { folder, path })
     }

@@ -1,4 +1,5 @@
-//! The null Milvus of a calibration: a process of its own, so that its processor time is not the client's.
+//! The null Milvus of a calibration: a process of its own, so that its processor time is not the
+//! client's.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -20,7 +21,8 @@ pub(crate) struct NullArguments {
     core: Option<usize>,
 }
 
-/// The process, which ends when this is dropped: its stdin closes then, also when this process is killed.
+/// The process, which ends when this is dropped: its stdin closes then, also when this process is
+/// killed.
 pub(super) struct NullProcess {
     child: Child,
     pub(super) uri: String,
@@ -29,7 +31,8 @@ pub(super) struct NullProcess {
 impl NullProcess {
     /// Starts it and waits until it listens.
     pub(super) fn start(core: Option<usize>) -> Result<Self, CliError> {
-        let program = std::env::current_exe().map_err(|error| CliError::new(format!("this program can't be found: {error}")))?;
+        let program = std::env::current_exe()
+            .map_err(|error| CliError::new(format!("this program can't be found: {error}")))?;
         let mut child = Command::new(program)
             .arg("null-milvus")
             .args(core.map(|core| format!("--core={core}")))
@@ -40,12 +43,20 @@ impl NullProcess {
             .spawn()
             .map_err(|error| CliError::new(format!("the null Milvus can't be started: {error}")))?;
         let out = child.stdout.take();
-        let mut process = Self { child, uri: String::new() };
+        let mut process = Self {
+            child,
+            uri: String::new(),
+        };
         let mut line = String::new();
         if let Some(out) = out {
-            BufReader::new(out).read_line(&mut line).map_err(|error| CliError::new(format!("the null Milvus is silent: {error}")))?;
+            BufReader::new(out)
+                .read_line(&mut line)
+                .map_err(|error| CliError::new(format!("the null Milvus is silent: {error}")))?;
         }
-        let address = line.trim().strip_prefix("listening on ").ok_or_else(|| CliError::new("the null Milvus ended before it listened"))?;
+        let address = line
+            .trim()
+            .strip_prefix("listening on ")
+            .ok_or_else(|| CliError::new("the null Milvus ended before it listened"))?;
         process.uri = format!("http://{address}");
         Ok(process)
     }
@@ -62,8 +73,12 @@ impl Drop for NullProcess {
 /// The process itself: `milvus-bench null-milvus`. Serves until its stdin closes.
 pub(in crate::cli) fn serve(arguments: &NullArguments) -> Result<Done, CliError> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = NullMilvus::start(NullOptions { listen, core: arguments.core, ..NullOptions::default() })
-        .map_err(|error| CliError::new(format!("the null Milvus can't listen on {listen}: {error}")))?;
+    let server = NullMilvus::start(NullOptions {
+        listen,
+        core: arguments.core,
+        ..NullOptions::default()
+    })
+    .map_err(|error| CliError::new(format!("the null Milvus can't listen on {listen}: {error}")))?;
     print(format!("listening on {}\n", server.address()).as_bytes())?;
     let _ = std::io::stdin().read_to_end(&mut Vec::new());
     Ok(Done::Ok)

@@ -1,4 +1,5 @@
-//! The terminal below the progress bars. One that is gone takes nothing any more, and the bars must not learn of it: they panic.
+//! The terminal below the progress bars. One that is gone takes nothing any more, and the bars must
+//! not learn of it: they panic.
 
 use std::io;
 

@@ -10,9 +10,12 @@ use crate::{
 /// Decides for every collection before anything is written.
 ///
 /// # Errors
-/// The database is missing; a collection is not ours and not named in `replace`, is used by another run, is an alias, is missing or not
-/// loaded for `reuse`, or does not fit its plan.
-pub async fn decide(context: &PrepareContext<'_>, plan: &Plan) -> Result<Vec<Decision>, PrepareError> {
+/// The database is missing; a collection is not ours and not named in `replace`, is used by another
+/// run, is an alias, is missing or not loaded for `reuse`, or does not fit its plan.
+pub async fn decide(
+    context: &PrepareContext<'_>,
+    plan: &Plan,
+) -> Result<Vec<Decision>, PrepareError> {
     check_database(context, plan).await?;
     let mut decisions = Vec::new();
     for (index, collection) in plan.collections.iter().enumerate() {
@@ -26,8 +29,12 @@ pub async fn decide(context: &PrepareContext<'_>, plan: &Plan) -> Result<Vec<Dec
             (_, None) => Decision::Create,
             (mode, Some(found)) => {
                 refuse_alias(collection, &found)?;
-                let fits = mark_of(&found).is_some_and(|mark| mark.fingerprint == collection.fingerprint);
-                if mode == PrepareMode::Ensure && fits && ready::is_ready(context, collection).await? {
+                let fits =
+                    mark_of(&found).is_some_and(|mark| mark.fingerprint == collection.fingerprint);
+                if mode == PrepareMode::Ensure
+                    && fits
+                    && ready::is_ready(context, collection).await?
+                {
                     Decision::Keep
                 } else {
                     may_be_replaced(context, collection, &found).await?;
@@ -39,12 +46,16 @@ pub async fn decide(context: &PrepareContext<'_>, plan: &Plan) -> Result<Vec<Dec
     Ok(decisions)
 }
 
-/// Milvus 2.3 says of a collection in a missing database that the collection is missing, so the database is asked for itself.
+/// Milvus 2.3 says of a collection in a missing database that the collection is missing, so the
+/// database is asked for itself.
 async fn check_database(context: &PrepareContext<'_>, plan: &Plan) -> Result<(), PrepareError> {
-    let Some(database) = &plan.milvus.database else { return Ok(()) };
+    let Some(database) = &plan.milvus.database else {
+        return Ok(());
+    };
     match context.client.missing_database().await {
         Some(words) => Err(PrepareError::Refused(format!(
-            "database {database} does not exist in Milvus ({words}): create it, or name another one with `database` of [milvus]"
+            "database {database} does not exist in Milvus ({words}): create it, or name another \
+             one with `database` of [milvus]"
         ))),
         None => Ok(()),
     }
@@ -53,51 +64,76 @@ async fn check_database(context: &PrepareContext<'_>, plan: &Plan) -> Result<(),
 fn missing(collection: &CollectionPlan) -> PrepareError {
     let name = &collection.shape.name;
     PrepareError::Refused(format!(
-        "collection {name} does not exist in Milvus, and prepare = \"reuse\" does not create it: create it, or use prepare = \"full\""
+        "collection {name} does not exist in Milvus, and prepare = \"reuse\" does not create it: \
+         create it, or use prepare = \"full\""
     ))
 }
 
-/// What `reuse` needs: a collection of the right shape, which is loaded where it is read, and may be written where it is.
-async fn reuse(context: &PrepareContext<'_>, plan: &Plan, index: usize, found: &DescribeCollectionResponse) -> Result<(), PrepareError> {
+/// What `reuse` needs: a collection of the right shape, which is loaded where it is read, and may
+/// be written where it is.
+async fn reuse(
+    context: &PrepareContext<'_>,
+    plan: &Plan,
+    index: usize,
+    found: &DescribeCollectionResponse,
+) -> Result<(), PrepareError> {
     let collection = &plan.collections[index];
     let name = &collection.shape.name;
     check_reused(collection, found)?;
     let allowed = is_ours(found) || context.replace.iter().any(|named| named == name);
-    if let Some(writer) = running(plan, index).find(|workload| workload.operation.writes()).filter(|_| !allowed) {
+    if let Some(writer) = running(plan, index)
+        .find(|workload| workload.operation.writes())
+        .filter(|_| !allowed)
+    {
         return Err(PrepareError::Refused(format!(
-            "workload {} writes into collection {name}, which was not created by milvus-bench: leave the workload out, or allow the change of the \
-             collection with --replace {name}",
+            "workload {} writes into collection {name}, which was not created by milvus-bench: \
+             leave the workload out, or allow the change of the collection with --replace {name}",
             writer.name
         )));
     }
     // Rows can be inserted into a collection that is not loaded.
-    let Some(reader) = running(plan, index).find(|workload| *workload.operation.method() != methods::INSERT) else { return Ok(()) };
+    let Some(reader) =
+        running(plan, index).find(|workload| *workload.operation.method() != methods::INSERT)
+    else {
+        return Ok(());
+    };
     if is_loaded(context, collection).await? {
         return Ok(());
     }
     Err(PrepareError::Refused(format!(
-        "collection {name} is not loaded, which workload {} needs, and prepare = \"reuse\" leaves it as it is: load it (LoadCollection), or use prepare = \
-         \"ensure\"",
+        "collection {name} is not loaded, which workload {} needs, and prepare = \"reuse\" leaves \
+         it as it is: load it (LoadCollection), or use prepare = \"ensure\"",
         reader.name
     )))
 }
 
 /// A server that does not tell, or does not tell this user, may have loaded it.
-async fn is_loaded(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Result<bool, PrepareError> {
+async fn is_loaded(
+    context: &PrepareContext<'_>,
+    collection: &CollectionPlan,
+) -> Result<bool, PrepareError> {
     match ready::is_loaded_soon(context, collection).await {
         Err(PrepareError::Call { error, .. }) if is_not_told(error.failure.error) => Ok(true),
         other => other,
     }
 }
 
-/// gRPC `PERMISSION_DENIED`, `UNIMPLEMENTED` and `UNAUTHENTICATED`, and Milvus' codes of a missing privilege.
+/// gRPC `PERMISSION_DENIED`, `UNIMPLEMENTED` and `UNAUTHENTICATED`, and Milvus' codes of a missing
+/// privilege.
 fn is_not_told(error: CallError) -> bool {
-    matches!(error, CallError::Grpc(7 | 12 | 16) | CallError::Milvus(1400 | 1401 | -27) | CallError::Forbidden)
+    matches!(
+        error,
+        CallError::Grpc(7 | 12 | 16) | CallError::Milvus(1400 | 1401 | -27) | CallError::Forbidden
+    )
 }
 
 /// Workloads of a collection that are in a phase.
 fn running(plan: &Plan, collection: usize) -> impl Iterator<Item = &WorkloadPlan> {
-    let runs = |index: usize| plan.phases.iter().any(|phase| phase.workloads.contains(&index));
+    let runs = |index: usize| {
+        plan.phases
+            .iter()
+            .any(|phase| phase.workloads.contains(&index))
+    };
     plan.workloads
         .iter()
         .enumerate()
@@ -105,22 +141,31 @@ fn running(plan: &Plan, collection: usize) -> impl Iterator<Item = &WorkloadPlan
         .map(|(_, workload)| workload)
 }
 
-/// A collection that is to be dropped must be named itself: Milvus drops none by its alias, and an alias is somebody's switch.
-fn refuse_alias(collection: &CollectionPlan, found: &DescribeCollectionResponse) -> Result<(), PrepareError> {
+/// A collection that is to be dropped must be named itself: Milvus drops none by its alias, and an
+/// alias is somebody's switch.
+fn refuse_alias(
+    collection: &CollectionPlan,
+    found: &DescribeCollectionResponse,
+) -> Result<(), PrepareError> {
     let name = &collection.shape.name;
     match real_name(found) {
         Some(real) if real != name => Err(PrepareError::Refused(format!(
-            "{name} is an alias of collection {real} in Milvus, and prepare = \"{}\" would replace the collection: choose another name, or use prepare = \
-             \"reuse\"",
+            "{name} is an alias of collection {real} in Milvus, and prepare = \"{}\" would \
+             replace the collection: choose another name, or use prepare = \"reuse\"",
             collection.prepare.name()
         ))),
         _ => Ok(()),
     }
 }
 
-/// The name of a collection that was found by its name or by an alias; None where Milvus does not say it.
+/// The name of a collection that was found by its name or by an alias; None where Milvus does not
+/// say it.
 fn real_name(found: &DescribeCollectionResponse) -> Option<&str> {
-    found.schema.as_ref().map(|schema| schema.name.as_str()).filter(|name| !name.is_empty())
+    found
+        .schema
+        .as_ref()
+        .map(|schema| schema.name.as_str())
+        .filter(|name| !name.is_empty())
 }
 
 /// An error when the collection is somebody else's and not given up, or another run works with it.
@@ -132,8 +177,9 @@ pub(super) async fn may_be_replaced(
     let name = &collection.shape.name;
     if !is_ours(found) && !context.replace.contains(name) {
         return Err(PrepareError::Refused(format!(
-            "collection {name} exists and was not created by milvus-bench, so it is left alone: choose another name, use prepare = \"reuse\", or allow its \
-             loss with --replace {name}"
+            "collection {name} exists and was not created by milvus-bench, so it is left alone: \
+             choose another name, use prepare = \"reuse\", or allow its loss with --replace \
+             {name}"
         )));
     }
     refuse_if_used(context, collection, found).await
@@ -146,10 +192,13 @@ pub(super) async fn refuse_if_used(
     found: &DescribeCollectionResponse,
 ) -> Result<(), PrepareError> {
     let others = context.claims.others(found).await;
-    let Some(other) = others.first() else { return Ok(()) };
+    let Some(other) = others.first() else {
+        return Ok(());
+    };
     Err(PrepareError::Refused(format!(
-        "collection {} is in use by run {} of milvus-bench, and prepare = \"{}\" would replace it: choose another `name`, or wait until that run has ended (if \
-         it was killed, {LIVES_S} s after it)",
+        "collection {} is in use by run {} of milvus-bench, and prepare = \"{}\" would replace \
+         it: choose another `name`, or wait until that run has ended (if it was killed, {LIVES_S} \
+         s after it)",
         collection.shape.name,
         other.run,
         collection.prepare.name()
@@ -157,20 +206,27 @@ pub(super) async fn refuse_if_used(
 }
 
 /// Two runs create a collection at the same moment: the other one has it.
-pub(super) fn was_faster(collection: &CollectionPlan, found: &DescribeCollectionResponse) -> PrepareError {
+pub(super) fn was_faster(
+    collection: &CollectionPlan,
+    found: &DescribeCollectionResponse,
+) -> PrepareError {
     let who = match claims::creator(found) {
         Some(creator) => format!("run {} of milvus-bench", creator.run),
         None => "somebody".to_owned(),
     };
     let name = &collection.shape.name;
     PrepareError::Refused(format!(
-        "collection {name} was created by {who} while this run prepared: choose another `name`, or run one after the other"
+        "collection {name} was created by {who} while this run prepared: choose another `name`, \
+         or run one after the other"
     ))
 }
 
 /// The mark in a collection's description, if it is ours.
 fn mark_of(found: &DescribeCollectionResponse) -> Option<CollectionMark> {
-    found.schema.as_ref().and_then(|schema| mark::of_description(&schema.description))
+    found
+        .schema
+        .as_ref()
+        .and_then(|schema| mark::of_description(&schema.description))
 }
 
 /// Whether milvus-bench created it.
@@ -179,18 +235,30 @@ pub(super) fn is_ours(found: &DescribeCollectionResponse) -> bool {
 }
 
 /// A collection that is reused must have the dimension of the data set's vectors.
-fn check_reused(collection: &CollectionPlan, found: &DescribeCollectionResponse) -> Result<(), PrepareError> {
-    let field = found.schema.iter().flat_map(|schema| &schema.fields).find(|field| field.name == collection.shape.vector_field);
+fn check_reused(
+    collection: &CollectionPlan,
+    found: &DescribeCollectionResponse,
+) -> Result<(), PrepareError> {
+    let field = found
+        .schema
+        .iter()
+        .flat_map(|schema| &schema.fields)
+        .find(|field| field.name == collection.shape.vector_field);
     let Some(field) = field else {
         return Err(PrepareError::Refused(format!(
             "collection {} has no field {}: name its vector field with vector_field",
             collection.shape.name, collection.shape.vector_field
         )));
     };
-    let dim = field.type_params.iter().find(|pair| pair.key == "dim").and_then(|pair| pair.value.parse::<u32>().ok());
+    let dim = field
+        .type_params
+        .iter()
+        .find(|pair| pair.key == "dim")
+        .and_then(|pair| pair.value.parse::<u32>().ok());
     match dim {
         Some(dim) if dim != collection.shape.dim => Err(PrepareError::Refused(format!(
-            "collection {} has dimension {dim}, the data set has {}: use vectors of the same dimension",
+            "collection {} has dimension {dim}, the data set has {}: use vectors of the same \
+             dimension",
             collection.shape.name, collection.shape.dim
         ))),
         _ => Ok(()),

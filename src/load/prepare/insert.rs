@@ -1,4 +1,5 @@
-//! Filling a collection: batches are pipelined, and a server that asks to come again later is waited for.
+//! Filling a collection: batches are pipelined, and a server that asks to come again later is
+//! waited for.
 
 use std::time::Duration;
 
@@ -25,8 +26,13 @@ const PIPELINE: usize = 4;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Inserts the initial rows.
-pub(super) async fn insert_rows(context: &mut PrepareContext<'_>, collection: &CollectionPlan) -> Result<(), PrepareError> {
-    let Some(dataset) = &collection.dataset else { return Ok(()) };
+pub(super) async fn insert_rows(
+    context: &mut PrepareContext<'_>,
+    collection: &CollectionPlan,
+) -> Result<(), PrepareError> {
+    let Some(dataset) = &collection.dataset else {
+        return Ok(());
+    };
     let batch = rows_per_batch(&collection.shape);
     let mut in_flight = FuturesUnordered::new();
     let (mut next, mut done) = (0, 0);
@@ -42,7 +48,9 @@ pub(super) async fn insert_rows(context: &mut PrepareContext<'_>, collection: &C
             let request = context.begin(collection, Step::Insert);
             in_flight.push(send(context.transport.clone(), call, request));
         }
-        let Some(mut sent) = in_flight.next().await else { break };
+        let Some(mut sent) = in_flight.next().await else {
+            break;
+        };
         if let Err(failure) = &sent.result
             && patience.allows(context, "Insert", failure).await
         {
@@ -53,13 +61,22 @@ pub(super) async fn insert_rows(context: &mut PrepareContext<'_>, collection: &C
         sent.result = sent.result.map_err(|failure| patience.last(failure));
         done += take(context, collection, sent)?;
         patience = Patience::new(collection);
-        context.say(format!("{}: {done} of {} rows", collection.shape.name, collection.initial_rows));
+        context.say(format!(
+            "{}: {done} of {} rows",
+            collection.shape.name, collection.initial_rows
+        ));
     }
     Ok(())
 }
 
-fn body(collection: &CollectionPlan, dataset: &dyn Dataset, first: u64, count: u64) -> Result<Call, PrepareError> {
-    insert_call(&collection.shape, dataset, first, count).map_err(|error| PrepareError::NotReady(error.to_string()))
+fn body(
+    collection: &CollectionPlan,
+    dataset: &dyn Dataset,
+    first: u64,
+    count: u64,
+) -> Result<Call, PrepareError> {
+    insert_call(&collection.shape, dataset, first, count)
+        .map_err(|error| PrepareError::NotReady(error.to_string()))
 }
 
 struct Sent {
@@ -73,23 +90,49 @@ struct Sent {
 async fn send(transport: Transport, call: Call, request: StepRequest) -> Sent {
     let context = TraceParent::new(request.ids, request.sampled);
     let connection = usize::try_from(request.seq).unwrap_or(0) % transport.connections().max(1);
-    let reply = transport.call(connection, &call, context.as_bytes(), TIMEOUT).await;
+    let reply = transport
+        .call(connection, &call, context.as_bytes(), TIMEOUT)
+        .await;
     let response_bytes = reply.result.as_ref().map_or(0, bytes::Bytes::len);
     let result = reply.result.and_then(inserted);
-    let outcome = result.as_ref().map_or_else(|failure| outcome_of(failure.error), |_| Outcome::Ok);
+    let outcome = result
+        .as_ref()
+        .map_or_else(|failure| outcome_of(failure.error), |_| Outcome::Ok);
     let rows = result.as_ref().map_or(0, |finished| finished.rows);
-    let end = StepEnd { sent: reply.sent, done: reply.done, outcome, request_bytes: call.body.len(), response_bytes, rows };
-    Sent { call, request, end, result }
+    let end = StepEnd {
+        sent: reply.sent,
+        done: reply.done,
+        outcome,
+        request_bytes: call.body.len(),
+        response_bytes,
+        rows,
+    };
+    Sent {
+        call,
+        request,
+        end,
+        result,
+    }
 }
 
-fn take(context: &mut PrepareContext<'_>, collection: &CollectionPlan, sent: Sent) -> Result<u64, PrepareError> {
+fn take(
+    context: &mut PrepareContext<'_>,
+    collection: &CollectionPlan,
+    sent: Sent,
+) -> Result<u64, PrepareError> {
     context.record(sent.request, sent.end);
     match sent.result {
         Ok(finished) => Ok(u64::from(finished.rows)),
         Err(failure) => {
             context.keep_error(sent.request.stream, sent.end.outcome, &failure.text);
-            let error = crate::milvus::SetupError { method: "Insert", failure };
-            Err(PrepareError::Call { collection: collection.shape.name.clone(), error })
+            let error = crate::milvus::SetupError {
+                method: "Insert",
+                failure,
+            };
+            Err(PrepareError::Call {
+                collection: collection.shape.name.clone(),
+                error,
+            })
         }
     }
 }

@@ -1,8 +1,9 @@
-//! Preparation: collections are brought into the state that their `prepare` mode asks for, each step measured.
+//! Preparation: collections are brought into the state that their `prepare` mode asks for, each
+//! step measured.
 //!
-//! A collection that this program did not create (it lacks the mark in its description) is never dropped, released or
-//! changed, unless the user named it with `--replace`; nor is one that another run works with. That is found out for all
-//! collections before the first write ([`decide()`]).
+//! A collection that this program did not create (it lacks the mark in its description) is never
+//! dropped, released or changed, unless the user named it with `--replace`; nor is one that another
+//! run works with. That is found out for all collections before the first write ([`decide()`]).
 
 mod claims;
 mod decide;
@@ -75,8 +76,14 @@ impl fmt::Display for Decision {
 /// Carries out one decision and waits until the collection is really ready.
 ///
 /// # Errors
-/// A call failed, the collection did not become ready within its `ready_timeout`, or another run works with it.
-pub async fn carry_out(context: &mut PrepareContext<'_>, plan: &Plan, index: usize, decision: Decision) -> Result<(), PrepareError> {
+/// A call failed, the collection did not become ready within its `ready_timeout`, or another run
+/// works with it.
+pub async fn carry_out(
+    context: &mut PrepareContext<'_>,
+    plan: &Plan,
+    index: usize,
+    decision: Decision,
+) -> Result<(), PrepareError> {
     let collection = &plan.collections[index];
     let shape = &collection.shape;
     let fail = |error| failed(collection, error);
@@ -94,20 +101,41 @@ pub async fn carry_out(context: &mut PrepareContext<'_>, plan: &Plan, index: usi
         ready::flush(context, collection).await?;
     }
     for index in setup::create_indexes(shape) {
-        context.step(collection, Step::CreateIndex, &methods::CREATE_INDEX, &index).await.map_err(fail)?;
+        context
+            .step(
+                collection,
+                Step::CreateIndex,
+                &methods::CREATE_INDEX,
+                &index,
+            )
+            .await
+            .map_err(fail)?;
     }
     if filled {
         ready::wait_for_index(context, collection).await?;
     }
-    context.step(collection, Step::Load, &methods::LOAD_COLLECTION, &setup::load_collection(shape)).await.map_err(fail)?;
+    context
+        .step(
+            collection,
+            Step::Load,
+            &methods::LOAD_COLLECTION,
+            &setup::load_collection(shape),
+        )
+        .await
+        .map_err(fail)?;
     ready::wait_until_ready(context, collection, filled).await?;
     still_the_same(context, collection).await
 }
 
-/// Drops the collection that has the name, after this run has marked it and nobody else had: two runs that both want to replace it see
-/// each other's mark.
-async fn replace(context: &mut PrepareContext<'_>, collection: &CollectionPlan) -> Result<(), PrepareError> {
-    let Some(found) = describe(context, collection).await? else { return Ok(()) };
+/// Drops the collection that has the name, after this run has marked it and nobody else had: two
+/// runs that both want to replace it see each other's mark.
+async fn replace(
+    context: &mut PrepareContext<'_>,
+    collection: &CollectionPlan,
+) -> Result<(), PrepareError> {
+    let Some(found) = describe(context, collection).await? else {
+        return Ok(());
+    };
     decide::may_be_replaced(context, collection, &found).await?;
     let name = &collection.shape.name;
     // A server that takes no marks says so when the new collection is marked.
@@ -120,17 +148,34 @@ async fn replace(context: &mut PrepareContext<'_>, collection: &CollectionPlan) 
     context.claims.release(name).await;
     others?;
     let ask = async || context.claims.clear(&found).await;
-    patience::patiently(context, collection, ask).await.map_err(|error| failed(collection, error))?;
+    patience::patiently(context, collection, ask)
+        .await
+        .map_err(|error| failed(collection, error))?;
     let request = setup::drop_collection(&collection.shape);
-    context.step(collection, Step::Drop, &methods::DROP_COLLECTION, &request).await.map_err(|error| failed(collection, error))
+    context
+        .step(collection, Step::Drop, &methods::DROP_COLLECTION, &request)
+        .await
+        .map_err(|error| failed(collection, error))
 }
 
-/// Creates the collection and marks it. Where two runs create it at the same moment, descriptions differ, and Milvus refuses one.
-async fn create(context: &mut PrepareContext<'_>, plan: &Plan, collection: &CollectionPlan) -> Result<(), PrepareError> {
+/// Creates the collection and marks it. Where two runs create it at the same moment, descriptions
+/// differ, and Milvus refuses one.
+async fn create(
+    context: &mut PrepareContext<'_>,
+    plan: &Plan,
+    collection: &CollectionPlan,
+) -> Result<(), PrepareError> {
     let description = mark::description(&collection.fingerprint, &context.claims.now().await);
     let request = setup::create_collection(&collection.shape, &description);
     context.begun.push(collection.shape.name.clone());
-    let created = context.step(collection, Step::Create, &methods::CREATE_COLLECTION, &request).await;
+    let created = context
+        .step(
+            collection,
+            Step::Create,
+            &methods::CREATE_COLLECTION,
+            &request,
+        )
+        .await;
     let found = describe(context, collection).await?;
     let found = match (found, created) {
         (Some(found), _) if context.claims.created(&found) => found,
@@ -138,7 +183,8 @@ async fn create(context: &mut PrepareContext<'_>, plan: &Plan, collection: &Coll
         (None, Err(error)) => return Err(failed(collection, error)),
         (None, Ok(())) => {
             return Err(PrepareError::Refused(format!(
-                "collection {} was dropped by somebody right after this run created it: choose another name",
+                "collection {} was dropped by somebody right after this run created it: choose \
+                 another name",
                 collection.shape.name
             )));
         }
@@ -146,11 +192,19 @@ async fn create(context: &mut PrepareContext<'_>, plan: &Plan, collection: &Coll
     hold(context, plan, collection, &found).await
 }
 
-/// A collection that stays as it is: its id is remembered, and it is marked if it is milvus-bench's own.
-async fn keep(context: &mut PrepareContext<'_>, plan: &Plan, collection: &CollectionPlan) -> Result<(), PrepareError> {
+/// A collection that stays as it is: its id is remembered, and it is marked if it is milvus-bench's
+/// own.
+async fn keep(
+    context: &mut PrepareContext<'_>,
+    plan: &Plan,
+    collection: &CollectionPlan,
+) -> Result<(), PrepareError> {
     match describe(context, collection).await? {
         Some(found) => hold(context, plan, collection, &found).await,
-        None => Err(PrepareError::Refused(format!("collection {} was dropped by somebody while this run prepared", collection.shape.name))),
+        None => Err(PrepareError::Refused(format!(
+            "collection {} was dropped by somebody while this run prepared",
+            collection.shape.name
+        ))),
     }
 }
 
@@ -176,19 +230,33 @@ async fn hold(
 }
 
 /// An error when the name leads to another collection than the one that this run created.
-async fn still_the_same(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Result<(), PrepareError> {
+async fn still_the_same(
+    context: &PrepareContext<'_>,
+    collection: &CollectionPlan,
+) -> Result<(), PrepareError> {
     let name = &collection.shape.name;
     match context.claims.changed(name).await {
         None => Ok(()),
         Some(found) => Err(PrepareError::Refused(format!(
-            "collection {name} was replaced while this run prepared it ({found}): choose another name, or run one after the other"
+            "collection {name} was replaced while this run prepared it ({found}): choose another \
+             name, or run one after the other"
         ))),
     }
 }
 
-async fn describe(context: &PrepareContext<'_>, collection: &CollectionPlan) -> Result<Option<DescribeCollectionResponse>, PrepareError> {
-    let ask = async || context.client.describe_collection(&collection.shape.name).await;
-    patience::patiently(context, collection, ask).await.map_err(|error| failed(collection, error))
+async fn describe(
+    context: &PrepareContext<'_>,
+    collection: &CollectionPlan,
+) -> Result<Option<DescribeCollectionResponse>, PrepareError> {
+    let ask = async || {
+        context
+            .client
+            .describe_collection(&collection.shape.name)
+            .await
+    };
+    patience::patiently(context, collection, ask)
+        .await
+        .map_err(|error| failed(collection, error))
 }
 
 /// What became of a collection that was to be dropped at the end.
@@ -202,8 +270,8 @@ pub enum Dropped {
     No(String),
 }
 
-/// Drops a collection that this run created and that is not to be kept. That it wanted to create it proves nothing: the description
-/// names the run that did, and another run may work with it by now.
+/// Drops a collection that this run created and that is not to be kept. That it wanted to create it
+/// proves nothing: the description names the run that did, and another run may work with it by now.
 pub async fn drop_again(context: &mut PrepareContext<'_>, collection: &CollectionPlan) -> Dropped {
     let found = match describe(context, collection).await {
         Ok(Some(found)) => found,
@@ -212,7 +280,10 @@ pub async fn drop_again(context: &mut PrepareContext<'_>, collection: &Collectio
     };
     let id = context.claims.id(&collection.shape.name);
     if !context.claims.created(&found) || id.is_some_and(|id| id != found.collection_id) {
-        return Dropped::No(format!("it is not the one that this run created ({})", claims::describe_other(&found)));
+        return Dropped::No(format!(
+            "it is not the one that this run created ({})",
+            claims::describe_other(&found)
+        ));
     }
     if let Some(other) = context.claims.others(&found).await.first() {
         return Dropped::No(format!("run {} of milvus-bench works with it", other.run));
@@ -223,12 +294,18 @@ pub async fn drop_again(context: &mut PrepareContext<'_>, collection: &Collectio
         return Dropped::No(error.to_string());
     }
     let request = setup::drop_collection(&collection.shape);
-    match context.step(collection, Step::Drop, &methods::DROP_COLLECTION, &request).await {
+    match context
+        .step(collection, Step::Drop, &methods::DROP_COLLECTION, &request)
+        .await
+    {
         Ok(()) => Dropped::Yes,
         Err(error) => Dropped::No(error.to_string()),
     }
 }
 
 fn failed(collection: &CollectionPlan, error: SetupError) -> PrepareError {
-    PrepareError::Call { collection: collection.shape.name.clone(), error }
+    PrepareError::Call {
+        collection: collection.shape.name.clone(),
+        error,
+    }
 }

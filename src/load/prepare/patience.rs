@@ -1,6 +1,8 @@
-//! Steps and polls that are tried again while Milvus asks for it: a limit of the rate, a role that is starting.
+//! Steps and polls that are tried again while Milvus asks for it: a limit of the rate, a role that
+//! is starting.
 //!
-//! Bounded, and said: at once, and then every ten seconds. What is not retriable is not tried again.
+//! Bounded, and said: at once, and then every ten seconds. What is not retriable is not tried
+//! again.
 
 use std::time::Duration;
 
@@ -15,7 +17,8 @@ use crate::{
 /// First and longest pause between two attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
-/// Longest wait for a server that answers with a gRPC status instead of one of Milvus: a proxy before it may say so for ever.
+/// Longest wait for a server that answers with a gRPC status instead of one of Milvus: a proxy
+/// before it may say so for ever.
 const GRPC: Duration = Duration::from_secs(60);
 
 /// Longest wait when the load is over, or the run was told to end: only dropping goes on then.
@@ -38,11 +41,22 @@ impl Patience {
     /// For a call about `collection`, bounded by its `ready_timeout`.
     pub(super) fn new(collection: &CollectionPlan) -> Self {
         let name = collection.shape.name.clone();
-        Self { collection: name, began: Instant::now(), limit: collection.ready_timeout, pause: PAUSES.0, said: None }
+        Self {
+            collection: name,
+            began: Instant::now(),
+            limit: collection.ready_timeout,
+            pause: PAUSES.0,
+            said: None,
+        }
     }
 
     /// Whether to try again after `failure` of `method`; if so, the pause before it is over.
-    pub(super) async fn allows(&mut self, context: &PrepareContext<'_>, method: &str, failure: &CallFailure) -> bool {
+    pub(super) async fn allows(
+        &mut self,
+        context: &PrepareContext<'_>,
+        method: &str,
+        failure: &CallFailure,
+    ) -> bool {
         if !failure.retriable {
             return false;
         }
@@ -60,7 +74,8 @@ impl Patience {
         if self.said.is_none_or(|at| at.elapsed() >= SAID_EVERY) {
             self.said = Some(Instant::now());
             let text = format!(
-                "{}: Milvus asks to come again with {method}, waiting {} s of at most {} s ({failure})",
+                "{}: Milvus asks to come again with {method}, waiting {} s of at most {} s \
+                 ({failure})",
                 self.collection,
                 waited.as_secs(),
                 limit.as_secs()
@@ -74,12 +89,19 @@ impl Patience {
 
     /// How long it was tried, for the failure that ends it: empty where it was tried once.
     fn tried(&self) -> String {
-        if self.said.is_some() { format!(" (tried again for {} s)", self.began.elapsed().as_secs()) } else { String::new() }
+        if self.said.is_some() {
+            format!(" (tried again for {} s)", self.began.elapsed().as_secs())
+        } else {
+            String::new()
+        }
     }
 
     /// The last failure, with how long it was tried.
     pub(super) fn last(&self, failure: CallFailure) -> CallFailure {
-        CallFailure { text: failure.text + &self.tried(), ..failure }
+        CallFailure {
+            text: failure.text + &self.tried(),
+            ..failure
+        }
     }
 }
 
@@ -96,7 +118,12 @@ pub(super) async fn patiently<T>(
     loop {
         match ask().await {
             Err(error) if patience.allows(context, error.method, &error.failure).await => {}
-            Err(error) => return Err(SetupError { failure: patience.last(error.failure), ..error }),
+            Err(error) => {
+                return Err(SetupError {
+                    failure: patience.last(error.failure),
+                    ..error
+                });
+            }
             Ok(answer) => return Ok(answer),
         }
     }

@@ -9,11 +9,12 @@ use crate::milvus::Client;
 /// Time between two counts.
 const POLL: Duration = Duration::from_millis(500);
 
-/// How long a count that is not as expected is asked for again: segments that are handed off or merged are counted twice, or not at all,
-/// for a moment.
+/// How long a count that is not as expected is asked for again: segments that are handed off or
+/// merged are counted twice, or not at all, for a moment.
 const SETTLED: Duration = Duration::from_secs(10);
 
-/// Rows that a run put into a collection: at least those of the successes, at most those of all that it sent.
+/// Rows that a run put into a collection: at least those of the successes, at most those of all
+/// that it sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct RowsExpected {
@@ -25,14 +26,23 @@ impl RowsExpected {
     /// So many, and no doubt about it.
     #[must_use]
     pub fn exactly(rows: u64) -> Self {
-        Self { least: rows, most: rows }
+        Self {
+            least: rows,
+            most: rows,
+        }
     }
 
-    /// With the rows of requests of `rows` each, of which `ok` succeeded at least and `sent` were sent. The last request may have fewer.
+    /// With the rows of requests of `rows` each, of which `ok` succeeded at least and `sent` were
+    /// sent. The last request may have fewer.
     #[must_use]
     pub fn and_requests(self, rows: u64, ok: u64, sent: u64) -> Self {
-        let least = ok.saturating_mul(rows).saturating_sub(rows.saturating_sub(1));
-        Self { least: self.least.saturating_add(least), most: self.most.saturating_add(sent.saturating_mul(rows)) }
+        let least = ok
+            .saturating_mul(rows)
+            .saturating_sub(rows.saturating_sub(1));
+        Self {
+            least: self.least.saturating_add(least),
+            most: self.most.saturating_add(sent.saturating_mul(rows)),
+        }
     }
 
     /// Whether a count fits.
@@ -45,13 +55,22 @@ impl RowsExpected {
 /// `1000` or `1000 to 1200`.
 impl fmt::Display for RowsExpected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.least == self.most { write!(f, "{}", self.least) } else { write!(f, "{} to {}", self.least, self.most) }
+        if self.least == self.most {
+            write!(f, "{}", self.least)
+        } else {
+            write!(f, "{} to {}", self.least, self.most)
+        }
     }
 }
 
-/// Rows that Milvus counts with everything that was written before; where they are not as `expected`, those of the last of several
-/// counts. None where it does not count: not loaded, or no answer.
-pub(super) async fn settled_rows(client: &Client, collection: &str, expected: Option<RowsExpected>) -> Option<u64> {
+/// Rows that Milvus counts with everything that was written before; where they are not as
+/// `expected`, those of the last of several counts. None where it does not count: not loaded, or no
+/// answer.
+pub(super) async fn settled_rows(
+    client: &Client,
+    collection: &str,
+    expected: Option<RowsExpected>,
+) -> Option<u64> {
     let began = Instant::now();
     let mut last = None;
     loop {
@@ -74,8 +93,22 @@ mod tests {
     #[test]
     fn successes_are_certain_and_the_rest_is_possible() {
         let expected = RowsExpected::exactly(1000).and_requests(1, 200, 203);
-        assert_eq!((expected, expected.to_string()), (RowsExpected { least: 1200, most: 1203 }, "1200 to 1203".to_owned()));
-        assert!(expected.holds(1200) && expected.holds(1203) && !expected.holds(1199) && !expected.holds(1204));
+        assert_eq!(
+            (expected, expected.to_string()),
+            (
+                RowsExpected {
+                    least: 1200,
+                    most: 1203
+                },
+                "1200 to 1203".to_owned()
+            )
+        );
+        assert!(
+            expected.holds(1200)
+                && expected.holds(1203)
+                && !expected.holds(1199)
+                && !expected.holds(1204)
+        );
         assert_eq!(RowsExpected::exactly(7).to_string(), "7");
     }
 
@@ -83,7 +116,13 @@ mod tests {
     fn the_last_request_may_have_fewer_rows() {
         // 950 rows in batches of 100.
         let expected = RowsExpected::exactly(0).and_requests(100, 10, 10);
-        assert!(expected.holds(950) && expected.holds(901) && expected.holds(1000) && !expected.holds(900) && !expected.holds(1001));
+        assert!(
+            expected.holds(950)
+                && expected.holds(901)
+                && expected.holds(1000)
+                && !expected.holds(900)
+                && !expected.holds(1001)
+        );
         assert!(RowsExpected::exactly(5).and_requests(100, 0, 0).holds(5));
         assert!(!RowsExpected::exactly(5).and_requests(100, 0, 0).holds(6));
     }

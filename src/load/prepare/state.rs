@@ -23,15 +23,30 @@ pub struct Count {
 }
 
 /// Asks for id, rows, segments and index; what can't be had is None.
-pub async fn collection_state(client: &Client, shape: &CollectionShape, when: &str, count: Count) -> CollectionState {
+pub async fn collection_state(
+    client: &Client,
+    shape: &CollectionShape,
+    when: &str,
+    count: Count,
+) -> CollectionState {
     let found = client.describe_collection(&shape.name).await.ok().flatten();
-    let segments = optional(client.query_segments(&shape.name).await).ok().flatten();
+    let segments = optional(client.query_segments(&shape.name).await)
+        .ok()
+        .flatten();
     let indexes = client.describe_index(&shape.name).await.unwrap_or_default();
-    let index = indexes.iter().find(|index| index.field_name == shape.vector_field);
-    let index_type = index.map(served::index_type).filter(|name| !name.is_empty());
+    let index = indexes
+        .iter()
+        .find(|index| index.field_name == shape.vector_field);
+    let index_type = index
+        .map(served::index_type)
+        .filter(|name| !name.is_empty());
     let sum = |of: SegmentState| {
         let rows = |segments: &Vec<QuerySegmentInfo>| {
-            segments.iter().filter(|segment| segment.state() == of).map(|segment| segment.num_rows.max(0) as u64).sum::<u64>()
+            segments
+                .iter()
+                .filter(|segment| segment.state() == of)
+                .map(|segment| segment.num_rows.max(0) as u64)
+                .sum::<u64>()
         };
         segments.as_ref().map(rows)
     };
@@ -41,23 +56,32 @@ pub async fn collection_state(client: &Client, shape: &CollectionShape, when: &s
     CollectionState {
         name: shape.name.clone(),
         when: when.to_owned(),
-        id: found.map(|found| found.collection_id).filter(|id| *id != 0).map(|id| id.to_string()),
+        id: found
+            .map(|found| found.collection_id)
+            .filter(|id| *id != 0)
+            .map(|id| id.to_string()),
         rows,
         rows_estimated,
-        growing_rows: listed.filter(|listed| *listed > 0).or_else(|| Some(rows?.saturating_sub(sealed_rows?))),
+        growing_rows: listed
+            .filter(|listed| *listed > 0)
+            .or_else(|| Some(rows?.saturating_sub(sealed_rows?))),
         sealed_rows,
-        unindexed_rows: segments.as_ref().map(|segments| served::unindexed_rows(segments, index_type.unwrap_or_default())),
+        unindexed_rows: segments
+            .as_ref()
+            .map(|segments| served::unindexed_rows(segments, index_type.unwrap_or_default())),
         segments: segments.as_ref().map(|segments| segments.len() as u64),
         index_state: index.map(served::state_words),
         index_type: index_type.map(str::to_owned),
     }
 }
 
-/// The rows, and whether some that were written may be missing. A count that waits for nothing is enough where nothing was written and
-/// it is as expected: a Strong one waits for time ticks. A collection that is not loaded has statistics only, of flushed rows.
+/// The rows, and whether some that were written may be missing. A count that waits for nothing is
+/// enough where nothing was written and it is as expected: a Strong one waits for time ticks. A
+/// collection that is not loaded has statistics only, of flushed rows.
 async fn rows(client: &Client, name: &str, count: Count) -> (Option<u64>, bool) {
     let visible = client.count_visible_rows(name).await.ok();
-    let fits = visible.is_some_and(|rows| count.expected.is_none_or(|expected| expected.holds(rows)));
+    let fits =
+        visible.is_some_and(|rows| count.expected.is_none_or(|expected| expected.holds(rows)));
     if fits && !count.written {
         return (visible, false);
     }

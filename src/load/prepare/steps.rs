@@ -1,4 +1,5 @@
-//! Steps of preparation as measured requests: each has a stream of its own in the phase `prepare`, all share one trace.
+//! Steps of preparation as measured requests: each has a stream of its own in the phase `prepare`,
+//! all share one trace.
 
 use prost::Message;
 use tokio::time::Instant;
@@ -27,7 +28,8 @@ pub enum Step {
     WaitReady,
 }
 
-/// Every step in the order in which reports show them: (step, operation, gRPC method; none for a wait).
+/// Every step in the order in which reports show them: (step, operation, gRPC method; none for a
+/// wait).
 pub const STEPS: [(Step, &str, &str); 9] = [
     (Step::Drop, "drop_collection", "DropCollection"),
     (Step::Create, "create_collection", "CreateCollection"),
@@ -44,14 +46,21 @@ impl Step {
     /// Name of the operation in reports.
     #[must_use]
     pub fn operation(self) -> &'static str {
-        STEPS.iter().find(|(step, _, _)| *step == self).map_or("", |(_, operation, _)| operation)
+        STEPS
+            .iter()
+            .find(|(step, _, _)| *step == self)
+            .map_or("", |(_, operation, _)| operation)
     }
 }
 
 /// Name of the workload of a step: the operation alone where the scenario has one collection.
 #[must_use]
 pub fn step_stream_name(collection: &str, step: Step, single: bool) -> String {
-    if single { step.operation().to_owned() } else { format!("{collection}.{}", step.operation()) }
+    if single {
+        step.operation().to_owned()
+    } else {
+        format!("{collection}.{}", step.operation())
+    }
 }
 
 /// The first this many inserts are traced, and then every hundredth.
@@ -85,7 +94,8 @@ pub struct PrepareContext<'a> {
     pub remarks: &'a (dyn Fn(String) + Sync),
     /// Steps begun so far, per stream.
     pub counts: Vec<u64>,
-    /// Start of the first and end of the last step of each stream that has any, nanoseconds since the run's start.
+    /// Start of the first and end of the last step of each stream that has any, nanoseconds since
+    /// the run's start.
     pub spans: Vec<Option<(u64, u64)>>,
     /// First texts of failures.
     pub errors: Vec<KeptError>,
@@ -103,7 +113,9 @@ pub struct PrepareContext<'a> {
 
 impl std::fmt::Debug for PrepareContext<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PrepareContext").field("seed", &self.seed).finish_non_exhaustive()
+        f.debug_struct("PrepareContext")
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
     }
 }
 
@@ -128,7 +140,8 @@ pub(super) struct StepEnd {
 }
 
 impl PrepareContext<'_> {
-    /// Sends one traced step and records it; again after a pause while Milvus asks for that. What is recorded is the last attempt.
+    /// Sends one traced step and records it; again after a pause while Milvus asks for that. What
+    /// is recorded is the last attempt.
     pub(super) async fn step<Request: Message>(
         &mut self,
         collection: &CollectionPlan,
@@ -136,7 +149,9 @@ impl PrepareContext<'_> {
         method: &'static Method,
         request: &Request,
     ) -> Result<(), SetupError> {
-        self.step_with_reply::<Request, proto::Status>(collection, step, method, request).await.map(drop)
+        self.step_with_reply::<Request, proto::Status>(collection, step, method, request)
+            .await
+            .map(drop)
     }
 
     /// The same for a step whose reply holds more than a status.
@@ -151,13 +166,19 @@ impl PrepareContext<'_> {
         let context = TraceParent::new(identity.ids, identity.sampled);
         let mut patience = Patience::new(collection);
         let timed = loop {
-            let timed = self.client.call_timed::<Request, Reply>(method, request, context.as_bytes()).await;
+            let timed = self
+                .client
+                .call_timed::<Request, Reply>(method, request, context.as_bytes())
+                .await;
             match &timed.result {
                 Err(error) if patience.allows(self, error.method, &error.failure).await => {}
                 _ => break timed,
             }
         };
-        let outcome = timed.result.as_ref().map_or_else(|error| outcome_of(error.failure.error), |_| Outcome::Ok);
+        let outcome = timed
+            .result
+            .as_ref()
+            .map_or_else(|error| outcome_of(error.failure.error), |_| Outcome::Ok);
         if let Err(error) = &timed.result {
             self.keep_error(identity.stream, outcome, &error.failure.text);
         }
@@ -170,13 +191,19 @@ impl PrepareContext<'_> {
             rows: 0,
         };
         self.record(identity, end);
-        timed.result.map_err(|error| SetupError { failure: patience.last(error.failure), ..error })
+        timed.result.map_err(|error| SetupError {
+            failure: patience.last(error.failure),
+            ..error
+        })
     }
 
     /// Identity of the next request of `step`.
     pub(super) fn begin(&mut self, collection: &CollectionPlan, step: Step) -> StepRequest {
         let name = step_stream_name(&collection.key, step, self.single);
-        let known = self.streams.iter().position(|stream| stream.phase == "prepare" && stream.workload == name);
+        let known = self
+            .streams
+            .iter()
+            .position(|stream| stream.phase == "prepare" && stream.workload == name);
         let index = known.unwrap_or_default();
         self.counts.resize(self.streams.len(), 0);
         self.spans.resize(self.streams.len(), None);
@@ -191,7 +218,10 @@ impl PrepareContext<'_> {
         StepRequest {
             stream: StreamId(u16::try_from(index).unwrap_or(u16::MAX)),
             seq,
-            ids: RequestIds { trace_id: self.root.trace_id, span_id: ids.span_id },
+            ids: RequestIds {
+                trace_id: self.root.trace_id,
+                span_id: ids.span_id,
+            },
             sampled,
         }
     }
@@ -224,14 +254,28 @@ impl PrepareContext<'_> {
     /// Records a wait as one step from `began` to now.
     pub(super) fn record_wait(&mut self, collection: &CollectionPlan, step: Step, began: Instant) {
         let request = self.begin(collection, step);
-        let end = StepEnd { sent: began, done: Instant::now(), outcome: Outcome::Ok, request_bytes: 0, response_bytes: 0, rows: 0 };
+        let end = StepEnd {
+            sent: began,
+            done: Instant::now(),
+            outcome: Outcome::Ok,
+            request_bytes: 0,
+            response_bytes: 0,
+            rows: 0,
+        };
         self.record(request, end);
     }
 
     pub(super) fn keep_error(&mut self, stream: StreamId, outcome: Outcome, text: &str) {
         if self.errors.len() < 10 {
-            let name = self.streams.get(usize::from(stream.0)).map_or("", |stream| stream.workload.as_str());
-            self.errors.push(KeptError { stream: format!("prepare/measured/{name}"), outcome: outcome.to_string(), text: text.to_owned() });
+            let name = self
+                .streams
+                .get(usize::from(stream.0))
+                .map_or("", |stream| stream.workload.as_str());
+            self.errors.push(KeptError {
+                stream: format!("prepare/measured/{name}"),
+                outcome: outcome.to_string(),
+                text: text.to_owned(),
+            });
         }
     }
 

@@ -1,15 +1,19 @@
-//! The questions that doctor and preparation ask, each as one call with its answer taken out of the reply.
+//! The questions that doctor and preparation ask, each as one call with its answer taken out of the
+//! reply.
 //!
-//! They are polls and look-ups: sent without a trace context. The database is that of the [`super::Transport`].
+//! They are polls and look-ups: sent without a trace context. The database is that of the
+//! [`super::Transport`].
 
 use super::{
     CallError, CallFailure, Client, Method, SetupError, if_allowed, none_if,
     proto::{
-        CheckHealthRequest, CheckHealthResponse, ConsistencyLevel, DescribeCollectionRequest, DescribeCollectionResponse,
-        DescribeIndexRequest, DescribeIndexResponse, FieldData, GetCollectionStatisticsRequest, GetCollectionStatisticsResponse,
-        GetLoadStateRequest, GetLoadStateResponse, GetQuerySegmentInfoRequest, GetQuerySegmentInfoResponse, GetVersionRequest,
-        GetVersionResponse, IndexDescription, LoadState, QueryRequest, QueryResults, QuerySegmentInfo, ShowCollectionsRequest,
-        ShowCollectionsResponse, field_data::Field, scalar_field::Data,
+        CheckHealthRequest, CheckHealthResponse, ConsistencyLevel, DescribeCollectionRequest,
+        DescribeCollectionResponse, DescribeIndexRequest, DescribeIndexResponse, FieldData,
+        GetCollectionStatisticsRequest, GetCollectionStatisticsResponse, GetLoadStateRequest,
+        GetLoadStateResponse, GetQuerySegmentInfoRequest, GetQuerySegmentInfoResponse,
+        GetVersionRequest, GetVersionResponse, IndexDescription, LoadState, QueryRequest,
+        QueryResults, QuerySegmentInfo, ShowCollectionsRequest, ShowCollectionsResponse,
+        field_data::Field, scalar_field::Data,
     },
 };
 use crate::milvus::methods;
@@ -20,21 +24,31 @@ impl Client {
     /// # Errors
     /// The call failed.
     pub async fn version(&self) -> Result<String, SetupError> {
-        let reply: GetVersionResponse = self.call(&methods::GET_VERSION, &GetVersionRequest {}, b"").await?;
+        let reply: GetVersionResponse = self
+            .call(&methods::GET_VERSION, &GetVersionRequest {}, b"")
+            .await?;
         Ok(reply.version)
     }
 
-    /// The version of a Milvus; None where it does not know the question, but lists collections: milvus-lite.
+    /// The version of a Milvus; None where it does not know the question, but lists collections:
+    /// milvus-lite.
     ///
     /// # Errors
-    /// A call failed: with [`CallError::UNIMPLEMENTED`] where a gRPC server is there that is no Milvus.
+    /// A call failed: with [`CallError::UNIMPLEMENTED`] where a gRPC server is there that is no
+    /// Milvus.
     pub async fn identify(&self) -> Result<Option<String>, SetupError> {
         // Whoever may search may not be allowed to ask this.
         let version = if_allowed(self.version().await)?;
         if version.is_none() {
-            // Every Milvus knows this one, and may deny it. A server that does not is something else.
-            let listed: Result<ShowCollectionsResponse, _> =
-                self.call(&methods::SHOW_COLLECTIONS, &ShowCollectionsRequest::default(), b"").await;
+            // Every Milvus knows this one, and may deny it. A server that does not is something
+            // else.
+            let listed: Result<ShowCollectionsResponse, _> = self
+                .call(
+                    &methods::SHOW_COLLECTIONS,
+                    &ShowCollectionsRequest::default(),
+                    b"",
+                )
+                .await;
             match listed {
                 Err(error) if error.failure.error == CallError::UNIMPLEMENTED => return Err(error),
                 listed => if_allowed(listed)?,
@@ -48,23 +62,43 @@ impl Client {
     /// # Errors
     /// The call failed.
     pub async fn health(&self) -> Result<CheckHealthResponse, SetupError> {
-        self.call(&methods::CHECK_HEALTH, &CheckHealthRequest {}, b"").await
+        self.call(&methods::CHECK_HEALTH, &CheckHealthRequest {}, b"")
+            .await
     }
 
     /// Schema and settings of `collection`; None if there is no such collection.
     ///
     /// # Errors
     /// The call failed in another way.
-    pub async fn describe_collection(&self, collection: &str) -> Result<Option<DescribeCollectionResponse>, SetupError> {
-        let request = DescribeCollectionRequest { collection_name: collection.into(), ..Default::default() };
-        none_if(self.call(&methods::DESCRIBE_COLLECTION, &request, b"").await, is_missing_collection)
+    pub async fn describe_collection(
+        &self,
+        collection: &str,
+    ) -> Result<Option<DescribeCollectionResponse>, SetupError> {
+        let request = DescribeCollectionRequest {
+            collection_name: collection.into(),
+            ..Default::default()
+        };
+        none_if(
+            self.call(&methods::DESCRIBE_COLLECTION, &request, b"")
+                .await,
+            is_missing_collection,
+        )
     }
 
-    /// Milvus' words where the database of the transport does not exist; None where it does, or where nobody can tell.
+    /// Milvus' words where the database of the transport does not exist; None where it does, or
+    /// where nobody can tell.
     pub async fn missing_database(&self) -> Option<String> {
-        let reply: Result<ShowCollectionsResponse, _> =
-            self.call(&methods::SHOW_COLLECTIONS, &ShowCollectionsRequest::default(), b"").await;
-        reply.err().filter(|error| is_missing_database(&error.failure)).map(|error| error.failure.to_string())
+        let reply: Result<ShowCollectionsResponse, _> = self
+            .call(
+                &methods::SHOW_COLLECTIONS,
+                &ShowCollectionsRequest::default(),
+                b"",
+            )
+            .await;
+        reply
+            .err()
+            .filter(|error| is_missing_database(&error.failure))
+            .map(|error| error.failure.to_string())
     }
 
     /// Whether `collection` is loaded; [`LoadState::NotExist`] if there is no such collection.
@@ -72,34 +106,65 @@ impl Client {
     /// # Errors
     /// The call failed, or the state is none that is known.
     pub async fn load_state(&self, collection: &str) -> Result<LoadState, SetupError> {
-        let request = GetLoadStateRequest { collection_name: collection.into(), ..Default::default() };
-        let reply = none_if(self.call(&methods::GET_LOAD_STATE, &request, b"").await, is_missing_collection)?;
+        let request = GetLoadStateRequest {
+            collection_name: collection.into(),
+            ..Default::default()
+        };
+        let reply = none_if(
+            self.call(&methods::GET_LOAD_STATE, &request, b"").await,
+            is_missing_collection,
+        )?;
         // 2.3 says so in the state, others by a failure; both are state 0.
         let reply: GetLoadStateResponse = reply.unwrap_or_default();
-        LoadState::try_from(reply.state).map_err(|_| bad_reply(&methods::GET_LOAD_STATE, &format!("unknown load state {}", reply.state)))
+        LoadState::try_from(reply.state).map_err(|_| {
+            bad_reply(
+                &methods::GET_LOAD_STATE,
+                &format!("unknown load state {}", reply.state),
+            )
+        })
     }
 
     /// The indexes of `collection`; none at all is an empty list.
     ///
     /// # Errors
     /// The call failed, e.g. because there is no such collection.
-    pub async fn describe_index(&self, collection: &str) -> Result<Vec<IndexDescription>, SetupError> {
-        let request = DescribeIndexRequest { collection_name: collection.into(), ..Default::default() };
-        let reply: Option<DescribeIndexResponse> = none_if(self.call(&methods::DESCRIBE_INDEX, &request, b"").await, is_missing_index)?;
-        Ok(reply.map(|reply| reply.index_descriptions).unwrap_or_default())
+    pub async fn describe_index(
+        &self,
+        collection: &str,
+    ) -> Result<Vec<IndexDescription>, SetupError> {
+        let request = DescribeIndexRequest {
+            collection_name: collection.into(),
+            ..Default::default()
+        };
+        let reply: Option<DescribeIndexResponse> = none_if(
+            self.call(&methods::DESCRIBE_INDEX, &request, b"").await,
+            is_missing_index,
+        )?;
+        Ok(reply
+            .map(|reply| reply.index_descriptions)
+            .unwrap_or_default())
     }
 
     /// The segments of `collection` that query nodes have loaded.
     ///
     /// # Errors
     /// The call failed, e.g. because the collection is not loaded.
-    pub async fn query_segments(&self, collection: &str) -> Result<Vec<QuerySegmentInfo>, SetupError> {
-        let request = GetQuerySegmentInfoRequest { collection_name: collection.into(), ..Default::default() };
-        let reply: GetQuerySegmentInfoResponse = self.call(&methods::GET_QUERY_SEGMENT_INFO, &request, b"").await?;
+    pub async fn query_segments(
+        &self,
+        collection: &str,
+    ) -> Result<Vec<QuerySegmentInfo>, SetupError> {
+        let request = GetQuerySegmentInfoRequest {
+            collection_name: collection.into(),
+            ..Default::default()
+        };
+        let reply: GetQuerySegmentInfoResponse = self
+            .call(&methods::GET_QUERY_SEGMENT_INFO, &request, b"")
+            .await?;
         Ok(reply.infos)
     }
 
-    /// Rows of `collection` that a strongly consistent read sees, deleted ones not among them. It must be loaded.
+    /// Rows of `collection` that a strongly consistent read sees, deleted ones not among them. It
+    /// must be loaded.
     ///
     /// # Errors
     /// The call failed, or the reply holds no count.
@@ -107,8 +172,8 @@ impl Client {
         self.count(collection, ConsistencyLevel::Strong).await
     }
 
-    /// Rows of `collection` that a read sees which waits for nothing, so that it disturbs nothing: writes of the last moments may be
-    /// missing. The collection must be loaded.
+    /// Rows of `collection` that a read sees which waits for nothing, so that it disturbs nothing:
+    /// writes of the last moments may be missing. The collection must be loaded.
     ///
     /// # Errors
     /// The call failed, or the reply holds no count.
@@ -126,7 +191,11 @@ impl Client {
             ..Default::default()
         };
         let reply: QueryResults = self.call(&methods::QUERY, &request, b"").await?;
-        let count = reply.fields_data.first().and_then(first_number).and_then(|count| u64::try_from(count).ok());
+        let count = reply
+            .fields_data
+            .first()
+            .and_then(first_number)
+            .and_then(|count| u64::try_from(count).ok());
         count.ok_or_else(|| bad_reply(&methods::QUERY, "no count(*) in the reply"))
     }
 
@@ -135,10 +204,24 @@ impl Client {
     /// # Errors
     /// The call failed, or the reply holds no count.
     pub async fn row_count(&self, collection: &str) -> Result<u64, SetupError> {
-        let request = GetCollectionStatisticsRequest { collection_name: collection.into(), ..Default::default() };
-        let reply: GetCollectionStatisticsResponse = self.call(&methods::GET_COLLECTION_STATISTICS, &request, b"").await?;
-        let count = reply.stats.iter().find(|pair| pair.key == "row_count").and_then(|pair| pair.value.parse().ok());
-        count.ok_or_else(|| bad_reply(&methods::GET_COLLECTION_STATISTICS, "no row_count in the reply"))
+        let request = GetCollectionStatisticsRequest {
+            collection_name: collection.into(),
+            ..Default::default()
+        };
+        let reply: GetCollectionStatisticsResponse = self
+            .call(&methods::GET_COLLECTION_STATISTICS, &request, b"")
+            .await?;
+        let count = reply
+            .stats
+            .iter()
+            .find(|pair| pair.key == "row_count")
+            .and_then(|pair| pair.value.parse().ok());
+        count.ok_or_else(|| {
+            bad_reply(
+                &methods::GET_COLLECTION_STATISTICS,
+                "no row_count in the reply",
+            )
+        })
     }
 }
 
@@ -146,7 +229,9 @@ impl Client {
 fn is_missing_collection(failure: &CallFailure) -> bool {
     match failure.error {
         CallError::Milvus(100 | -4) => true,
-        CallError::Milvus(-1) => failure.text.contains("not found") || failure.text.contains("can't find collection"),
+        CallError::Milvus(-1) => {
+            failure.text.contains("not found") || failure.text.contains("can't find collection")
+        }
         _ => false,
     }
 }
@@ -162,7 +247,9 @@ fn is_missing_index(failure: &CallFailure) -> bool {
 }
 
 fn first_number(field: &FieldData) -> Option<i64> {
-    let Some(Field::Scalars(scalars)) = &field.field else { return None };
+    let Some(Field::Scalars(scalars)) = &field.field else {
+        return None;
+    };
     match &scalars.data {
         Some(Data::LongData(numbers)) => numbers.data.first().copied(),
         _ => None,
@@ -170,5 +257,8 @@ fn first_number(field: &FieldData) -> Option<i64> {
 }
 
 fn bad_reply(method: &'static Method, text: &str) -> SetupError {
-    SetupError { method: method.name, failure: CallFailure::new(CallError::BadReply, text) }
+    SetupError {
+        method: method.name,
+        failure: CallFailure::new(CallError::BadReply, text),
+    }
 }

@@ -1,4 +1,5 @@
-//! Typed calls for set-up, polling and doctor; the measured load goes through [`super::Transport`] with bytes.
+//! Typed calls for set-up, polling and doctor; the measured load goes through [`super::Transport`]
+//! with bytes.
 
 mod helpers;
 #[cfg(test)]
@@ -83,7 +84,12 @@ impl Client {
     ///
     /// # Errors
     /// The call failed, its status is a failure, or the reply is no such message.
-    pub async fn call<Req, Res>(&self, method: &'static Method, request: &Req, traceparent: &[u8]) -> Result<Res, SetupError>
+    pub async fn call<Req, Res>(
+        &self,
+        method: &'static Method,
+        request: &Req,
+        traceparent: &[u8],
+    ) -> Result<Res, SetupError>
     where
         Req: Message,
         Res: Message + Default + HasStatus,
@@ -92,45 +98,82 @@ impl Client {
     }
 
     /// As [`Client::call`], with the call's moments and sizes, which a failed call has too.
-    pub async fn call_timed<Req, Res>(&self, method: &'static Method, request: &Req, traceparent: &[u8]) -> Timed<Res>
+    pub async fn call_timed<Req, Res>(
+        &self,
+        method: &'static Method,
+        request: &Req,
+        traceparent: &[u8],
+    ) -> Timed<Res>
     where
         Req: Message,
         Res: Message + Default + HasStatus,
     {
-        let call = Call { method, body: request.encode_to_vec().into() };
-        let reply = self.transport.call(0, &call, traceparent, self.timeout).await;
+        let call = Call {
+            method,
+            body: request.encode_to_vec().into(),
+        };
+        let reply = self
+            .transport
+            .call(0, &call, traceparent, self.timeout)
+            .await;
         let reply_bytes = reply.result.as_ref().map_or(0, bytes::Bytes::len);
         let result = reply.result.and_then(|body| {
-            let message = Res::decode(body).map_err(|error| CallFailure::new(CallError::BadReply, &error.to_string()))?;
+            let message = Res::decode(body)
+                .map_err(|error| CallFailure::new(CallError::BadReply, &error.to_string()))?;
             // Masked here because a server may quote what it was sent.
-            check_status(message.status()).map_err(|failure| CallFailure { text: self.transport.masked(&failure.text), ..failure })?;
+            check_status(message.status()).map_err(|failure| CallFailure {
+                text: self.transport.masked(&failure.text),
+                ..failure
+            })?;
             Ok(message)
         });
-        let result = result.map_err(|failure| SetupError { method: method.name, failure });
-        Timed { sent: reply.sent, done: reply.done, request_bytes: call.body.len(), reply_bytes, result }
+        let result = result.map_err(|failure| SetupError {
+            method: method.name,
+            failure,
+        });
+        Timed {
+            sent: reply.sent,
+            done: reply.done,
+            request_bytes: call.body.len(),
+            reply_bytes,
+            result,
+        }
     }
 }
 
-/// None where the server does not know the method: older than the call. A page that says "404" is no such server.
+/// None where the server does not know the method: older than the call. A page that says "404" is
+/// no such server.
 ///
 /// # Errors
 /// Every other failure, as it was.
 pub fn optional<T>(result: Result<T, SetupError>) -> Result<Option<T>, SetupError> {
     const UNIMPLEMENTED: CallError = CallError::Grpc(12);
-    none_if(result, |failure| failure.error == UNIMPLEMENTED && failure.http_status.is_none())
+    none_if(result, |failure| {
+        failure.error == UNIMPLEMENTED && failure.http_status.is_none()
+    })
 }
 
-/// None where the server does not know the method, or does not let this user call it: for what is good to know, and not needed.
+/// None where the server does not know the method, or does not let this user call it: for what is
+/// good to know, and not needed.
 ///
 /// # Errors
 /// Every other failure, as it was.
 pub fn if_allowed<T>(result: Result<T, SetupError>) -> Result<Option<T>, SetupError> {
-    const NOT_FOR_US: [CallError; 3] = [CallError::Grpc(12), CallError::Grpc(7), CallError::Milvus(1401)];
-    none_if(result, |failure| NOT_FOR_US.contains(&failure.error) && failure.http_status.is_none())
+    const NOT_FOR_US: [CallError; 3] = [
+        CallError::Grpc(12),
+        CallError::Grpc(7),
+        CallError::Milvus(1401),
+    ];
+    none_if(result, |failure| {
+        NOT_FOR_US.contains(&failure.error) && failure.http_status.is_none()
+    })
 }
 
 /// None where `absent` says that the failure means absence.
-fn none_if<T>(result: Result<T, SetupError>, absent: impl Fn(&CallFailure) -> bool) -> Result<Option<T>, SetupError> {
+fn none_if<T>(
+    result: Result<T, SetupError>,
+    absent: impl Fn(&CallFailure) -> bool,
+) -> Result<Option<T>, SetupError> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if absent(&error.failure) => Ok(None),

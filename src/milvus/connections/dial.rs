@@ -1,4 +1,5 @@
-//! From options to one open HTTP/2 connection: name, TCP, TLS, handshake, and the proof that the other side speaks HTTP/2.
+//! From options to one open HTTP/2 connection: name, TCP, TLS, handshake, and the proof that the
+//! other side speaks HTTP/2.
 
 use std::{
     cell::RefCell,
@@ -38,17 +39,20 @@ use crate::{
         TlsCause,
         transport::{
             ConnectError, ConnectOptions, TlsOptions,
-            connect::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, check_uri, read_pem, tls_error},
+            connect::{
+                CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, check_uri, read_pem, tls_error,
+            },
         },
     },
     open_files,
 };
 
-/// Bytes of one request that may wait inside HTTP/2 for the server's window: more than any message has, so that the
-/// window alone decides.
+/// Bytes of one request that may wait inside HTTP/2 for the server's window: more than any message
+/// has, so that the window alone decides.
 const SEND_BUFFER_BYTES: usize = 256 << 20;
 
-/// A peer that acknowledges nothing for so long is gone: the kernel then ends the connection, and another one is opened.
+/// A peer that acknowledges nothing for so long is gone: the kernel then ends the connection, and
+/// another one is opened.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a server is listened to that may have refused the client's certificate.
@@ -94,8 +98,13 @@ pub(super) struct Driven {
 }
 
 impl Driven {
-    /// One turn: what came is read, what is to be sent is written in one go. Ready when the connection has ended.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, written: impl FnOnce()) -> Poll<Result<(), String>> {
+    /// One turn: what came is read, what is to be sent is written in one go. Ready when the
+    /// connection has ended.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: impl FnOnce(),
+    ) -> Poll<Result<(), String>> {
         let turned = Pin::new(&mut self.http).poll(cx);
         match self.socket.borrow_mut().drain(cx) {
             Poll::Ready(Ok(())) => written(),
@@ -115,13 +124,21 @@ impl Driven {
 struct SharedSocket(Rc<RefCell<Coalesced>>);
 
 impl AsyncRead for SharedSocket {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut *self.0.borrow_mut()).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for SharedSocket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut *self.0.borrow_mut()).poll_write(cx, bytes)
     }
 
@@ -141,17 +158,36 @@ impl Dial {
     /// An option can't be used, or a file can't be read.
     pub(super) fn new(options: &ConnectOptions) -> Result<Self, ConnectError> {
         let https = check_uri(options)?;
-        let invalid = |problem: &str| ConnectError::Uri { uri: options.uri.clone(), problem: problem.to_owned() };
+        let invalid = |problem: &str| ConnectError::Uri {
+            uri: options.uri.clone(),
+            problem: problem.to_owned(),
+        };
         // `check_uri` has parsed it once; what it accepts has a host.
         let url = Url::parse(&options.uri).map_err(|_| invalid("is not valid"))?;
-        let host = url.host_str().ok_or_else(|| invalid("has no host"))?.to_owned();
-        let port = url.port_or_known_default().unwrap_or(if https { 443 } else { 80 });
-        let authority = Authority::try_from(format!("{host}:{port}")).map_err(|_| invalid("is not valid"))?;
-        let tls = if https { Some(tls(options.tls.as_ref().unwrap_or(&TlsOptions::default()), &host)?) } else { None };
+        let host = url
+            .host_str()
+            .ok_or_else(|| invalid("has no host"))?
+            .to_owned();
+        let port = url
+            .port_or_known_default()
+            .unwrap_or(if https { 443 } else { 80 });
+        let authority =
+            Authority::try_from(format!("{host}:{port}")).map_err(|_| invalid("is not valid"))?;
+        let tls = if https {
+            Some(tls(
+                options.tls.as_ref().unwrap_or(&TlsOptions::default()),
+                &host,
+            )?)
+        } else {
+            None
+        };
         Ok(Self {
             uri: options.uri.clone(),
             // An IPv6 address stands in brackets in a URI and without them everywhere else.
-            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            host: host
+                .trim_start_matches('[')
+                .trim_end_matches(']')
+                .to_owned(),
             port,
             resolve: options.resolve,
             timeout: options.connect_timeout,
@@ -167,32 +203,57 @@ impl Dial {
     ///
     /// # Errors
     /// Nobody answers, the other side's certificate is not accepted, or it does not speak HTTP/2.
-    pub(super) async fn open(&self, number: usize, watch: &Rc<dyn Watch>) -> Result<Opened, ConnectError> {
-        let unreachable = |cause: String| ConnectError::Unreachable { uri: self.uri.clone(), cause };
+    pub(super) async fn open(
+        &self,
+        number: usize,
+        watch: &Rc<dyn Watch>,
+    ) -> Result<Opened, ConnectError> {
+        let unreachable = |cause: String| ConnectError::Unreachable {
+            uri: self.uri.clone(),
+            cause,
+        };
         match tokio::time::timeout(self.timeout, self.open_unbounded(number, watch)).await {
             Ok(opened) => opened,
             Err(_) => Err(unreachable(format!("no answer within {:?}", self.timeout))),
         }
     }
 
-    async fn open_unbounded(&self, number: usize, watch: &Rc<dyn Watch>) -> Result<Opened, ConnectError> {
-        let unreachable = |cause: String| ConnectError::Unreachable { uri: self.uri.clone(), cause };
+    async fn open_unbounded(
+        &self,
+        number: usize,
+        watch: &Rc<dyn Watch>,
+    ) -> Result<Opened, ConnectError> {
+        let unreachable = |cause: String| ConnectError::Unreachable {
+            uri: self.uri.clone(),
+            cause,
+        };
         #[cfg(test)]
         if let Some(connect) = &self.in_process {
             return handshake(Box::new(connect())).await.map_err(unreachable);
         }
-        let tcp = self.tcp(number).await.map_err(|error| match open_files::advice(&error.to_string()) {
-            Some(advice) => ConnectError::TooManyFiles { uri: self.uri.clone(), cause: error.to_string(), advice },
-            None => unreachable(error.to_string()),
+        let tcp = self.tcp(number).await.map_err(|error| {
+            match open_files::advice(&error.to_string()) {
+                Some(advice) => ConnectError::TooManyFiles {
+                    uri: self.uri.clone(),
+                    cause: error.to_string(),
+                    advice,
+                },
+                None => unreachable(error.to_string()),
+            }
         })?;
         let stamped = Stamped::new(tcp, Rc::clone(watch), number);
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(stamped),
             Some((connector, name)) => {
                 let refused = |error: io::Error| tls_error(&self.uri, &error);
-                let stream = connector.connect(name.clone(), stamped).await.map_err(refused)?;
+                let stream = connector
+                    .connect(name.clone(), stamped)
+                    .await
+                    .map_err(refused)?;
                 if stream.get_ref().1.alpn_protocol() != Some(H2) {
-                    return Err(refused(io::Error::other(rustls::Error::NoApplicationProtocol)));
+                    return Err(refused(io::Error::other(
+                        rustls::Error::NoApplicationProtocol,
+                    )));
                 }
                 Box::new(stream)
             }
@@ -200,22 +261,32 @@ impl Dial {
         handshake(stream).await.map_err(unreachable)
     }
 
-    /// The first address that answers; with [`Resolve::EveryAddress`] connection n begins with the n-th.
+    /// The first address that answers; with [`Resolve::EveryAddress`] connection n begins with the
+    /// n-th.
     async fn tcp(&self, number: usize) -> io::Result<TcpStream> {
-        let mut addresses: Vec<SocketAddr> = tokio::net::lookup_host((self.host.as_str(), self.port)).await?.collect();
+        let mut addresses: Vec<SocketAddr> =
+            tokio::net::lookup_host((self.host.as_str(), self.port))
+                .await?
+                .collect();
         if self.resolve == Resolve::EveryAddress && !addresses.is_empty() {
             // The resolver's order changes from call to call.
             addresses.sort_unstable();
             let first = number % addresses.len();
             addresses.rotate_left(first);
         }
-        let mut failure = io::Error::new(io::ErrorKind::NotFound, format!("{} has no address", self.host));
+        let mut failure = io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("{} has no address", self.host),
+        );
         for address in addresses {
             match TcpStream::connect(address).await {
                 Ok(tcp) => {
                     tcp.set_nodelay(true)?;
                     // Without it a dead peer is found later; nothing else depends on it.
-                    let _ = rustix::net::sockopt::set_tcp_user_timeout(&tcp, u32::try_from(USER_TIMEOUT.as_millis()).unwrap_or(0));
+                    let _ = rustix::net::sockopt::set_tcp_user_timeout(
+                        &tcp,
+                        u32::try_from(USER_TIMEOUT.as_millis()).unwrap_or(0),
+                    );
                     return Ok(tcp);
                 }
                 Err(error) => failure = error,
@@ -225,8 +296,9 @@ impl Dial {
     }
 }
 
-/// What a server says after the handshake to a client that it does not take: with TLS 1.3 its refusal comes when the client
-/// believes to be connected, and is lost where something is sent meanwhile. So nothing is sent here. None: it said nothing of TLS.
+/// What a server says after the handshake to a client that it does not take: with TLS 1.3 its
+/// refusal comes when the client believes to be connected, and is lost where something is sent
+/// meanwhile. So nothing is sent here. None: it said nothing of TLS.
 pub async fn tls_refusal(options: &ConnectOptions) -> Option<TlsCause> {
     let dial = Dial::new(options).ok()?;
     let (connector, name) = dial.tls.as_ref()?;
@@ -240,8 +312,9 @@ pub async fn tls_refusal(options: &ConnectOptions) -> Option<TlsCause> {
     }
 }
 
-/// Opens HTTP/2 and waits a moment for the answer to a ping: the server's settings, with its limit of streams, come before
-/// it. Milvus, which tells gRPC from HTTP by the first request, is silent until then; its settings come with the first reply.
+/// Opens HTTP/2 and waits a moment for the answer to a ping: the server's settings, with its limit
+/// of streams, come before it. Milvus, which tells gRPC from HTTP by the first request, is silent
+/// until then; its settings come with the first reply.
 async fn handshake(stream: Box<dyn Stream>) -> Result<Opened, String> {
     let socket = Rc::new(RefCell::new(Coalesced::new(stream)));
     let (sender, mut http) = Builder::new()
@@ -255,29 +328,47 @@ async fn handshake(stream: Box<dyn Stream>) -> Result<Opened, String> {
     let ping = http.ping_pong();
     let mut connection = Driven { http, socket };
     if let Some(mut ping) = ping {
-        ping.send_ping(Ping::opaque()).map_err(|error| error.to_string())?;
+        ping.send_ping(Ping::opaque())
+            .map_err(|error| error.to_string())?;
         let answered = poll_fn(|cx| match connection.poll(cx, || {}) {
             Poll::Ready(Ok(())) => Poll::Ready(Err("the connection was closed at once".to_owned())),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => ping.poll_pong(cx).map_ok(|_| ()).map_err(|error| error.to_string()),
+            Poll::Pending => ping
+                .poll_pong(cx)
+                .map_ok(|_| ())
+                .map_err(|error| error.to_string()),
         });
         if let Ok(answer) = tokio::time::timeout(SETTINGS, answered).await {
             answer?;
         }
     }
     let limit = connection.limit();
-    Ok(Opened { sender, connection, limit })
+    Ok(Opened {
+        sender,
+        connection,
+        limit,
+    })
 }
 
-fn tls(options: &TlsOptions, host: &str) -> Result<(TlsConnector, ServerName<'static>), ConnectError> {
+fn tls(
+    options: &TlsOptions,
+    host: &str,
+) -> Result<(TlsConnector, ServerName<'static>), ConnectError> {
     let mut roots = RootCertStore::empty();
     match &options.ca {
         Some(path) => {
-            let refused = |problem: String| ConnectError::File { key: "tls.ca", path: path.clone(), problem };
+            let refused = |problem: String| ConnectError::File {
+                key: "tls.ca",
+                path: path.clone(),
+                problem,
+            };
             let pem = read_pem("tls.ca", path, "CERTIFICATE")?;
             for certificate in CertificateDer::pem_slice_iter(&pem) {
-                let certificate = certificate.map_err(|error| refused(format!("can't be read: {error}")))?;
-                roots.add(certificate).map_err(|error| refused(format!("holds a certificate that can't be used: {error}")))?;
+                let certificate =
+                    certificate.map_err(|error| refused(format!("can't be read: {error}")))?;
+                roots.add(certificate).map_err(|error| {
+                    refused(format!("holds a certificate that can't be used: {error}"))
+                })?;
             }
         }
         None => {
@@ -293,17 +384,40 @@ fn tls(options: &TlsOptions, host: &str) -> Result<(TlsConnector, ServerName<'st
     let mut config = match (&options.cert, &options.key) {
         (None, None) => builder.with_no_client_auth(),
         (Some(cert), Some(key)) => {
-            let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read_pem("tls.cert", cert, "CERTIFICATE")?).collect();
-            let chain = chain.map_err(|error| option("tls.cert", format!("can't be read: {error}")))?;
+            let chain: Result<Vec<_>, _> =
+                CertificateDer::pem_slice_iter(&read_pem("tls.cert", cert, "CERTIFICATE")?)
+                    .collect();
+            let chain =
+                chain.map_err(|error| option("tls.cert", format!("can't be read: {error}")))?;
             let key = PrivateKeyDer::from_pem_slice(&read_pem("tls.key", key, "PRIVATE KEY")?)
                 .map_err(|error| option("tls.key", format!("can't be read: {error}")))?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| option("tls.key", format!("does not fit tls.cert: {error}")))?
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| option("tls.key", format!("does not fit tls.cert: {error}")))?
         }
-        (Some(_), None) => return Err(option("tls.cert", "is set without tls.key; give both or neither".to_owned())),
-        (None, Some(_)) => return Err(option("tls.key", "is set without tls.cert; give both or neither".to_owned())),
+        (Some(_), None) => {
+            return Err(option(
+                "tls.cert",
+                "is set without tls.key; give both or neither".to_owned(),
+            ));
+        }
+        (None, Some(_)) => {
+            return Err(option(
+                "tls.key",
+                "is set without tls.cert; give both or neither".to_owned(),
+            ));
+        }
     };
     config.alpn_protocols = vec![H2.to_vec()];
-    let name = options.server_name.as_deref().unwrap_or_else(|| host.trim_start_matches('[').trim_end_matches(']'));
-    let name = ServerName::try_from(name.to_owned()).map_err(|_| option("tls.server_name", format!("{name:?} is no name of a server")))?;
+    let name = options
+        .server_name
+        .as_deref()
+        .unwrap_or_else(|| host.trim_start_matches('[').trim_end_matches(']'));
+    let name = ServerName::try_from(name.to_owned()).map_err(|_| {
+        option(
+            "tls.server_name",
+            format!("{name:?} is no name of a server"),
+        )
+    })?;
     Ok((TlsConnector::from(Arc::new(config)), name))
 }

@@ -45,12 +45,22 @@ impl InFlight {
             self.open.answered();
         }
         let result = match result {
-            Ok(result) => result.map_err(|CallFailure { error, text, http_status, retriable }| CallFailure {
-                http_status,
-                retriable,
-                ..CallFailure::new(error, &super::mask(&self.inner.secrets, &text))
-            }),
-            Err(_) => Err(CallFailure::new(CallError::Timeout, &format!("no reply within {timeout:?}"))),
+            Ok(result) => result.map_err(
+                |CallFailure {
+                     error,
+                     text,
+                     http_status,
+                     retriable,
+                 }| CallFailure {
+                    http_status,
+                    retriable,
+                    ..CallFailure::new(error, &super::mask(&self.inner.secrets, &text))
+                },
+            ),
+            Err(_) => Err(CallFailure::new(
+                CallError::Timeout,
+                &format!("no reply within {timeout:?}"),
+            )),
         };
         Exchange { sent, done, result }
     }
@@ -58,7 +68,10 @@ impl InFlight {
     async fn exchange(&mut self) -> Result<Bytes, CallFailure> {
         match self.response.take() {
             Some(response) => reply::read(response).await,
-            None => Err(CallFailure::new(CallError::Unavailable, "its reply was taken already")),
+            None => Err(CallFailure::new(
+                CallError::Unavailable,
+                "its reply was taken already",
+            )),
         }
     }
 }

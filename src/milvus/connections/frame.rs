@@ -11,7 +11,8 @@ use tokio::time::Instant;
 /// Flag "not compressed" and the length of the message, big endian.
 const PREFIX_BYTES: usize = 5;
 
-/// What is still to be sent of one message. HTTP/2 drops it when it has taken the last byte, or when its stream is reset.
+/// What is still to be sent of one message. HTTP/2 drops it when it has taken the last byte, or
+/// when its stream is reset.
 #[derive(Debug)]
 pub(super) struct Frame {
     prefix: [u8; PREFIX_BYTES],
@@ -55,7 +56,14 @@ impl Frame {
         let mut prefix = [0; PREFIX_BYTES];
         // Messages are bounded far below 4 GiB: 64 MiB by preparation, and by Milvus itself.
         prefix[1..].copy_from_slice(&u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes());
-        Self { prefix, prefix_from: 0, body, sent, turn: ledger.turns.get(), ledger: Rc::clone(ledger) }
+        Self {
+            prefix,
+            prefix_from: 0,
+            body,
+            sent,
+            turn: ledger.turns.get(),
+            ledger: Rc::clone(ledger),
+        }
     }
 }
 
@@ -64,7 +72,10 @@ impl Drop for Frame {
     fn drop(&mut self) {
         if !self.has_remaining() {
             let waited = self.ledger.turns.get() > self.turn;
-            self.ledger.taken.borrow_mut().push(Taken { sent: self.sent, waited });
+            self.ledger.taken.borrow_mut().push(Taken {
+                sent: self.sent,
+                waited,
+            });
         }
     }
 }
@@ -75,7 +86,11 @@ impl Buf for Frame {
     }
 
     fn chunk(&self) -> &[u8] {
-        if self.prefix_from < PREFIX_BYTES { &self.prefix[self.prefix_from..] } else { &self.body }
+        if self.prefix_from < PREFIX_BYTES {
+            &self.prefix[self.prefix_from..]
+        } else {
+            &self.body
+        }
     }
 
     fn advance(&mut self, count: usize) {
@@ -91,7 +106,10 @@ impl Buf for Frame {
 /// A sentence: it is compressed, longer or shorter than it says, or there are several.
 pub(super) fn message(mut data: Bytes) -> Result<Bytes, String> {
     if data.len() < PREFIX_BYTES {
-        return Err(format!("the reply ended after {} bytes, before its message began", data.len()));
+        return Err(format!(
+            "the reply ended after {} bytes, before its message began",
+            data.len()
+        ));
     }
     let compressed = data.get_u8();
     let length = data.get_u32() as usize;
@@ -99,7 +117,10 @@ pub(super) fn message(mut data: Bytes) -> Result<Bytes, String> {
         return Err("the reply is compressed, which was not asked for".to_owned());
     }
     if data.len() != length {
-        return Err(format!("the reply has {} bytes of message and says {length}", data.len()));
+        return Err(format!(
+            "the reply has {} bytes of message and says {length}",
+            data.len()
+        ));
     }
     Ok(data)
 }
@@ -147,7 +168,12 @@ mod tests {
 
     #[test]
     fn a_reply_that_lies_about_its_length_is_refused() {
-        for data in [&[0, 0, 0, 0, 2, 1][..], &[0, 0, 0, 0, 0, 1], &[1, 0, 0, 0, 0], &[0, 0]] {
+        for data in [
+            &[0, 0, 0, 0, 2, 1][..],
+            &[0, 0, 0, 0, 0, 1],
+            &[1, 0, 0, 0, 0],
+            &[0, 0],
+        ] {
             message(Bytes::copy_from_slice(data)).expect_err("it is refused");
         }
     }

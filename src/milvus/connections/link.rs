@@ -20,7 +20,8 @@ use super::{
 };
 use crate::milvus::{CallError, CallFailure};
 
-/// Pause after a failed attempt to open a connection again; doubled by each further one, up to the last.
+/// Pause after a failed attempt to open a connection again; doubled by each further one, up to the
+/// last.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -31,13 +32,15 @@ pub(super) struct Link {
     lost: Notify,
     /// Whether the connection that was lost last had served a request.
     served: Cell<bool>,
-    /// The tasks that drive it: one, and those of connections that the server is closing while requests end on them.
+    /// The tasks that drive it: one, and those of connections that the server is closing while
+    /// requests end on them.
     drivers: RefCell<Vec<AbortHandle>>,
 }
 
 /// A connection that takes requests, until it is lost.
 pub(super) struct Open {
-    /// None when it is lost: HTTP/2 closes a connection that nobody can send on once its last stream has ended.
+    /// None when it is lost: HTTP/2 closes a connection that nobody can send on once its last
+    /// stream has ended.
     sender: RefCell<Option<SendRequest<Frame>>>,
     /// Whether the server has answered a request on it.
     served: Cell<bool>,
@@ -53,7 +56,12 @@ impl Link {
 
     /// The connection, if it has a free stream.
     pub(super) fn free(&self) -> Option<Rc<Open>> {
-        let open = self.open.borrow().as_ref().filter(|open| open.in_flight.get() < open.limit.get()).cloned()?;
+        let open = self
+            .open
+            .borrow()
+            .as_ref()
+            .filter(|open| open.in_flight.get() < open.limit.get())
+            .cloned()?;
         match open.is_ready() {
             Ok(ready) => ready.then_some(open),
             Err(_) => {
@@ -68,7 +76,10 @@ impl Link {
     pub(super) fn lose(&self, open: &Rc<Open>) {
         open.sender.borrow_mut().take();
         let mut current = self.open.borrow_mut();
-        if current.as_ref().is_some_and(|current| Rc::ptr_eq(current, open)) {
+        if current
+            .as_ref()
+            .is_some_and(|current| Rc::ptr_eq(current, open))
+        {
             *current = None;
             self.served.set(open.served.get());
             self.lost.notify_one();
@@ -78,7 +89,10 @@ impl Link {
     /// Ends it with everything that is in flight on it.
     pub(super) fn close(&self) {
         self.open.borrow_mut().take();
-        self.drivers.borrow_mut().drain(..).for_each(|driver| driver.abort());
+        self.drivers
+            .borrow_mut()
+            .drain(..)
+            .for_each(|driver| driver.abort());
         self.lost.notify_one();
     }
 }
@@ -88,9 +102,13 @@ impl Open {
         self.in_flight.get()
     }
 
-    /// Hands a request over; gives the moment just before. HTTP/2 sends the body as far as the window allows, and the rest
-    /// when it opens.
-    pub(super) fn send(&self, request: Request<()>, body: Bytes) -> Result<(Instant, ResponseFuture), h2::Error> {
+    /// Hands a request over; gives the moment just before. HTTP/2 sends the body as far as the
+    /// window allows, and the rest when it opens.
+    pub(super) fn send(
+        &self,
+        request: Request<()>,
+        body: Bytes,
+    ) -> Result<(Instant, ResponseFuture), h2::Error> {
         let mut sender = self.sender.borrow_mut();
         let sender = sender.as_mut().ok_or_else(lost)?;
         let sent = Instant::now();
@@ -101,7 +119,8 @@ impl Open {
         Ok((sent, response))
     }
 
-    /// Whether HTTP/2 takes another request now. At the limit of streams it keeps the last one until it is asked.
+    /// Whether HTTP/2 takes another request now. At the limit of streams it keeps the last one
+    /// until it is asked.
     ///
     /// # Errors
     /// The server is closing the connection.
@@ -135,7 +154,9 @@ impl Open {
     fn written(&self, watch: &dyn Watch, number: usize) {
         let mut now = None;
         self.ledger.turned(|taken| {
-            let waited = now.get_or_insert_with(Instant::now).saturating_duration_since(taken.sent);
+            let waited = now
+                .get_or_insert_with(Instant::now)
+                .saturating_duration_since(taken.sent);
             if taken.waited {
                 watch.no_window(number, waited);
             } else {
@@ -174,7 +195,8 @@ async fn drive(inner: Rc<Inner>, number: usize, open: Rc<Open>, mut connection: 
         if connection.limit() > open.limit.replace(connection.limit()) {
             inner.changed.notify_waiters();
         }
-        // A stream of HTTP/2's own count is free when its reset was written, which is after ours was given back.
+        // A stream of HTTP/2's own count is free when its reset was written, which is after ours
+        // was given back.
         open.settle();
         inner.wake(number);
         turned
@@ -184,8 +206,9 @@ async fn drive(inner: Rc<Inner>, number: usize, open: Rc<Open>, mut connection: 
     inner.changed.notify_waiters();
 }
 
-/// Opens connection `number` again whenever it is lost, until all are closed: at once if it had served a request, else after
-/// a pause, since a server that accepts and closes would be called in a tight loop.
+/// Opens connection `number` again whenever it is lost, until all are closed: at once if it had
+/// served a request, else after a pause, since a server that accepts and closes would be called in
+/// a tight loop.
 pub(super) async fn keep(inner: Rc<Inner>, number: usize) {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -202,7 +225,9 @@ pub(super) async fn keep(inner: Rc<Inner>, number: usize) {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    inner.failure.replace(CallFailure::new(CallError::Unavailable, &error.to_string()));
+                    inner
+                        .failure
+                        .replace(CallFailure::new(CallError::Unavailable, &error.to_string()));
                     inner.failures.set(inner.failures.get() + 1);
                 }
             }

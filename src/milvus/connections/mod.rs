@@ -1,10 +1,10 @@
-//! The connections of one load thread: HTTP/2 driven directly, so that the moments `sent` and `done` are what they are
-//! said to be, and what lies between them can be seen.
+//! The connections of one load thread: HTTP/2 driven directly, so that the moments `sent` and
+//! `done` are what they are said to be, and what lies between them can be seen.
 //!
-//! `sent` is read immediately before HEADERS and DATA are handed to HTTP/2, when a connection and a stream have been
-//! granted; waiting for those comes before it and is lateness of the client. What is handed over within one turn of the
-//! event loop is written by one call of the kernel at the end of the turn. Preparation and doctor, which measure nothing,
-//! use tonic ([`super::Transport`]).
+//! `sent` is read immediately before HEADERS and DATA are handed to HTTP/2, when a connection and a
+//! stream have been granted; waiting for those comes before it and is lateness of the client. What
+//! is handed over within one turn of the event loop is written by one call of the kernel at the end
+//! of the turn. Preparation and doctor, which measure nothing, use tonic ([`super::Transport`]).
 //!
 //! Everything here stays on the thread that made it.
 
@@ -50,7 +50,8 @@ pub enum Pick {
     /// One after the other; one that is down or has no stream left is passed over.
     #[default]
     RoundRobin,
-    /// Always the same for one caller (closed loop) or slot number (open loop), and waited for when it is down.
+    /// Always the same for one caller (closed loop) or slot number (open loop), and waited for when
+    /// it is down.
     Pinned,
     /// The one with the fewest requests in flight.
     LeastInFlight,
@@ -66,15 +67,16 @@ pub enum Resolve {
     EveryAddress,
 }
 
-/// Who is told what happens between `sent` and `done` on this side of the socket. Called on the load thread; must be cheap.
+/// Who is told what happens between `sent` and `done` on this side of the socket. Called on the
+/// load thread; must be cheap.
 pub trait Watch {
-    /// A request of connection `connection` waited so long from its hand-over until the socket had taken all of it, not held
-    /// up by the window.
+    /// A request of connection `connection` waited so long from its hand-over until the socket had
+    /// taken all of it, not held up by the window.
     fn hand_over(&self, connection: usize, waited: Duration);
     /// The newest bytes of a read had waited so long in the kernel.
     fn read_wake_up(&self, connection: usize, waited: Duration);
-    /// A request that the server's flow-control window held up waited so long from its hand-over until the socket had taken
-    /// all of it.
+    /// A request that the server's flow-control window held up waited so long from its hand-over
+    /// until the socket had taken all of it.
     fn no_window(&self, connection: usize, waited: Duration);
 }
 
@@ -101,7 +103,8 @@ struct Inner {
     watch: Rc<dyn Watch>,
     links: Vec<Link>,
     next: Cell<usize>,
-    /// Who waits for a stream: one queue for all, or one for each connection where requests are pinned.
+    /// Who waits for a stream: one queue for all, or one for each connection where requests are
+    /// pinned.
     queues: Vec<Queue>,
     /// The state of a link changed.
     changed: Notify,
@@ -120,7 +123,10 @@ struct Queue {
 
 impl fmt::Debug for Connections {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connections").field("uri", &self.inner.options.uri).field("count", &self.inner.links.len()).finish_non_exhaustive()
+        f.debug_struct("Connections")
+            .field("uri", &self.inner.options.uri)
+            .field("count", &self.inner.links.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -128,8 +134,12 @@ impl Connections {
     /// Opens every connection now, on the local runtime that this is called in.
     ///
     /// # Errors
-    /// An option can't be used, a certificate file can't be read, or Milvus can't be reached; see [`ConnectError`].
-    pub async fn open(options: &ConnectOptions, watch: Rc<dyn Watch>) -> Result<Self, ConnectError> {
+    /// An option can't be used, a certificate file can't be read, or Milvus can't be reached; see
+    /// [`ConnectError`].
+    pub async fn open(
+        options: &ConnectOptions,
+        watch: Rc<dyn Watch>,
+    ) -> Result<Self, ConnectError> {
         Self::open_by(Dial::new(options)?, options, watch).await
     }
 
@@ -145,9 +155,15 @@ impl Connections {
         Self::open_by(dial, options, watch).await
     }
 
-    async fn open_by(dial: Dial, options: &ConnectOptions, watch: Rc<dyn Watch>) -> Result<Self, ConnectError> {
+    async fn open_by(
+        dial: Dial,
+        options: &ConnectOptions,
+        watch: Rc<dyn Watch>,
+    ) -> Result<Self, ConnectError> {
         let count = options.connections.max(1) as usize;
-        let opened = futures_util::future::try_join_all((0..count).map(|number| dial.open(number, &watch))).await?;
+        let opened =
+            futures_util::future::try_join_all((0..count).map(|number| dial.open(number, &watch)))
+                .await?;
         let inner = Rc::new(Inner {
             head: head(options)?,
             secrets: options.credentials.secrets(),
@@ -155,10 +171,19 @@ impl Connections {
             watch,
             links: (0..count).map(|_| Link::default()).collect(),
             next: Cell::new(0),
-            queues: (0..if options.pick == Pick::Pinned { count } else { 1 }).map(|_| Queue::default()).collect(),
+            queues: (0..if options.pick == Pick::Pinned {
+                count
+            } else {
+                1
+            })
+                .map(|_| Queue::default())
+                .collect(),
             changed: Notify::new(),
             failures: Cell::new(0),
-            failure: RefCell::new(CallFailure::new(CallError::Unavailable, "the connections are closed")),
+            failure: RefCell::new(CallFailure::new(
+                CallError::Unavailable,
+                "the connections are closed",
+            )),
             closed: Cell::new(false),
             options: options.clone(),
         });
@@ -181,12 +206,19 @@ impl Connections {
         mask(&self.inner.secrets, text)
     }
 
-    /// Sends `call` now if a connection and a stream are free. `pin` chooses the connection where they are pinned;
-    /// `traceparent` is the header's value, an empty one, or one that no header can hold, is left out.
+    /// Sends `call` now if a connection and a stream are free. `pin` chooses the connection where
+    /// they are pinned; `traceparent` is the header's value, an empty one, or one that no header
+    /// can hold, is left out.
     ///
     /// # Errors
-    /// [`NotSent::Busy`] when it has to wait for a stream or a connection, see [`Connections::start`].
-    pub fn try_start(&self, pin: u64, call: &Call, traceparent: &[u8]) -> Result<InFlight, NotSent> {
+    /// [`NotSent::Busy`] when it has to wait for a stream or a connection, see
+    /// [`Connections::start`].
+    pub fn try_start(
+        &self,
+        pin: u64,
+        call: &Call,
+        traceparent: &[u8],
+    ) -> Result<InFlight, NotSent> {
         if self.inner.queue(pin).waiting.get() > 0 {
             return Err(NotSent::Busy);
         }
@@ -196,8 +228,14 @@ impl Connections {
     /// Sends `call` as soon as a connection and a stream are free.
     ///
     /// # Errors
-    /// It is forbidden, the connections are closed, or all are down and the next attempt to open one failed.
-    pub async fn start(&self, pin: u64, call: &Call, traceparent: &[u8]) -> Result<InFlight, CallFailure> {
+    /// It is forbidden, the connections are closed, or all are down and the next attempt to open
+    /// one failed.
+    pub async fn start(
+        &self,
+        pin: u64,
+        call: &Call,
+        traceparent: &[u8],
+    ) -> Result<InFlight, CallFailure> {
         let inner = &self.inner;
         let known = inner.failures.get();
         let queue = inner.queue(pin);
@@ -244,9 +282,17 @@ impl Drop for Waiting<'_> {
 }
 
 impl Inner {
-    fn start(self: &Rc<Self>, pin: u64, call: &Call, traceparent: &[u8]) -> Result<InFlight, NotSent> {
+    fn start(
+        self: &Rc<Self>,
+        pin: u64,
+        call: &Call,
+        traceparent: &[u8],
+    ) -> Result<InFlight, NotSent> {
         if !self.options.access.allows(call.method.effect) {
-            return Err(NotSent::Never(CallFailure::new(CallError::Forbidden, &forbidden_text(call, self.options.access))));
+            return Err(NotSent::Never(CallFailure::new(
+                CallError::Forbidden,
+                &forbidden_text(call, self.options.access),
+            )));
         }
         if self.closed.get() {
             return Err(NotSent::Never(self.failure.borrow().clone()));
@@ -255,7 +301,13 @@ impl Inner {
             let request = self.request(call, traceparent);
             match open.send(request, call.body.clone()) {
                 Ok((sent, response)) => {
-                    return Ok(InFlight { sent, response: Some(response), number, open, inner: Rc::clone(self) });
+                    return Ok(InFlight {
+                        sent,
+                        response: Some(response),
+                        number,
+                        open,
+                        inner: Rc::clone(self),
+                    });
                 }
                 // The server is closing this connection, and takes nothing new on it.
                 Err(_) => self.links[number].lose(&open),
@@ -289,7 +341,9 @@ impl Inner {
                 self.next.set((first + 1) % count);
                 (first..first + count).find_map(|number| free(number % count))
             }
-            Pick::LeastInFlight => (0..count).filter_map(free).min_by_key(|(_, open)| open.in_flight()),
+            Pick::LeastInFlight => (0..count)
+                .filter_map(free)
+                .min_by_key(|(_, open)| open.in_flight()),
         }
     }
 
@@ -307,8 +361,8 @@ impl Inner {
         if let Ok(mut value) = HeaderValue::from_bytes(traceparent)
             && !traceparent.is_empty()
         {
-            // Not because it is a secret: a value that never comes again would only push the others out of the table
-            // that compresses the headers.
+            // Not because it is a secret: a value that never comes again would only push the others
+            // out of the table that compresses the headers.
             value.set_sensitive(true);
             headers.insert(&TRACEPARENT, value);
         }

@@ -24,7 +24,12 @@ const UNAVAILABLE: u8 = 14;
 
 /// A failure with its text as it came: [`super::InFlight::reply`] masks it before it is cut.
 fn failure(error: CallError, text: impl Into<String>) -> CallFailure {
-    CallFailure { error, text: text.into(), http_status: None, retriable: false }
+    CallFailure {
+        error,
+        text: text.into(),
+        http_status: None,
+        retriable: false,
+    }
 }
 
 /// Reads to the end of the stream.
@@ -41,7 +46,12 @@ pub(super) async fn read(response: ResponseFuture) -> Result<Bytes, CallFailure>
     let trailers = body.trailers().await.map_err(|error| broken(&error))?;
     match trailers.as_ref().and_then(status) {
         Some(status) => status?,
-        None if head.status == StatusCode::OK => return Err(failure(CallError::Grpc(UNKNOWN), "the reply ended without a status of gRPC")),
+        None if head.status == StatusCode::OK => {
+            return Err(failure(
+                CallError::Grpc(UNKNOWN),
+                "the reply ended without a status of gRPC",
+            ));
+        }
         None => return Err(of_page(NotGrpc::without_status(head.status))),
     }
     frame::message(data).map_err(|text| failure(CallError::BadReply, text))
@@ -56,7 +66,10 @@ async fn data(body: &mut RecvStream) -> Result<Bytes, CallFailure> {
         // The window is given back at once; a stream that is over has none, which is no failure.
         let _ = body.flow_control().release_capacity(piece.len());
         if rest.len() + first.len() + piece.len() > MAX_REPLY_BYTES {
-            return Err(failure(CallError::Grpc(RESOURCE_EXHAUSTED), format!("the reply is longer than {MAX_REPLY_BYTES} bytes")));
+            return Err(failure(
+                CallError::Grpc(RESOURCE_EXHAUSTED),
+                format!("the reply is longer than {MAX_REPLY_BYTES} bytes"),
+            ));
         }
         if first.is_empty() && rest.is_empty() {
             first = piece;
@@ -67,7 +80,11 @@ async fn data(body: &mut RecvStream) -> Result<Bytes, CallFailure> {
             rest.extend_from_slice(&piece);
         }
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
 }
 
 /// The status of gRPC in `headers`, None where there is none.
@@ -76,8 +93,14 @@ fn status(headers: &HeaderMap) -> Option<Result<(), CallFailure>> {
     if code == b"0" {
         return Some(Ok(()));
     }
-    let code = std::str::from_utf8(code).ok().and_then(|text| text.parse::<u8>().ok()).filter(|code| *code <= 16).unwrap_or(UNKNOWN);
-    let text = headers.get(GRPC_MESSAGE).map_or(&b""[..], |text| text.as_bytes());
+    let code = std::str::from_utf8(code)
+        .ok()
+        .and_then(|text| text.parse::<u8>().ok())
+        .filter(|code| *code <= 16)
+        .unwrap_or(UNKNOWN);
+    let text = headers
+        .get(GRPC_MESSAGE)
+        .map_or(&b""[..], |text| text.as_bytes());
     let text = percent_encoding::percent_decode(text).decode_utf8_lossy();
     Some(Err(failure(classify(code), text)))
 }
@@ -94,11 +117,15 @@ fn classify(code: u8) -> CallError {
 fn of_page(page: NotGrpc) -> CallFailure {
     // Codes of gRPC are in 0..=16.
     let code = u8::try_from(i32::from(page.code())).unwrap_or(UNKNOWN);
-    CallFailure { http_status: Some(page.http_status()), ..failure(classify(code), page.to_string()) }
+    CallFailure {
+        http_status: Some(page.http_status()),
+        ..failure(classify(code), page.to_string())
+    }
 }
 
-/// A stream that ended without its reply. A stream that the server reset has a code, which is mapped as gRPC does
-/// (doc/PROTOCOL-HTTP2.md of grpc/grpc, "Errors"); everything else is a broken connection.
+/// A stream that ended without its reply. A stream that the server reset has a code, which is
+/// mapped as gRPC does (doc/PROTOCOL-HTTP2.md of grpc/grpc, "Errors"); everything else is a broken
+/// connection.
 pub(super) fn broken(error: &h2::Error) -> CallFailure {
     let by_server = error.is_reset() && error.is_remote();
     let class = match error.reason().filter(|_| by_server) {
@@ -118,8 +145,15 @@ mod tests {
     use super::*;
 
     fn check_status(pairs: &[(&'static str, &'static str)], expected: Option<Result<(), &str>>) {
-        let headers: HeaderMap =
-            pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))).collect();
+        let headers: HeaderMap = pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    http::HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect();
         let found = status(&headers).map(|status| status.map_err(|failure| failure.to_string()));
         assert_eq!(found, expected.map(|status| status.map_err(str::to_owned)));
     }
@@ -128,9 +162,18 @@ mod tests {
     fn trailers_say_how_the_call_ended() {
         check_status(&[], None);
         check_status(&[("grpc-status", "0")], Some(Ok(())));
-        check_status(&[("grpc-status", "14"), ("grpc-message", "over%20there")], Some(Err("unavailable: over there")));
-        check_status(&[("grpc-status", "4"), ("grpc-message", "late")], Some(Err("timeout: late")));
-        check_status(&[("grpc-status", "8"), ("grpc-message", "big")], Some(Err("grpc_8: big")));
+        check_status(
+            &[("grpc-status", "14"), ("grpc-message", "over%20there")],
+            Some(Err("unavailable: over there")),
+        );
+        check_status(
+            &[("grpc-status", "4"), ("grpc-message", "late")],
+            Some(Err("timeout: late")),
+        );
+        check_status(
+            &[("grpc-status", "8"), ("grpc-message", "big")],
+            Some(Err("grpc_8: big")),
+        );
     }
 
     #[test]
@@ -141,10 +184,15 @@ mod tests {
 
     #[test]
     fn pages_have_the_code_that_grpc_gives_them() {
-        for (status, expected) in
-            [(503, CallError::Unavailable), (401, CallError::Grpc(16)), (404, CallError::Grpc(12)), (413, CallError::Grpc(2))]
-        {
-            let found = of_page(NotGrpc::without_status(StatusCode::from_u16(status).expect("a status")));
+        for (status, expected) in [
+            (503, CallError::Unavailable),
+            (401, CallError::Grpc(16)),
+            (404, CallError::Grpc(12)),
+            (413, CallError::Grpc(2)),
+        ] {
+            let found = of_page(NotGrpc::without_status(
+                StatusCode::from_u16(status).expect("a status"),
+            ));
             assert_eq!((found.error, found.http_status), (expected, Some(status)));
         }
     }

@@ -1,4 +1,5 @@
-//! gRPC messages as they are: bytes in, bytes out, so that neither encoding nor decoding of protobuf is measured.
+//! gRPC messages as they are: bytes in, bytes out, so that neither encoding nor decoding of
+//! protobuf is measured.
 
 use bytes::{Buf, BufMut, Bytes};
 use tonic::{

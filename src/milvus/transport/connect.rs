@@ -12,14 +12,16 @@ use url::Url;
 use super::{Access, Observer, Pick, Resolve};
 use crate::{milvus::TlsCause, open_files};
 
-/// Flow-control windows: as large as a reply may reasonably be, so that reading a reply never waits for a window update.
+/// Flow-control windows: as large as a reply may reasonably be, so that reading a reply never waits
+/// for a window update.
 pub(in crate::milvus) const STREAM_WINDOW_BYTES: u32 = 8 << 20;
 pub(in crate::milvus) const CONNECTION_WINDOW_BYTES: u32 = 64 << 20;
 
 /// `user-agent` of every call.
 pub(in crate::milvus) const USER_AGENT: &str = concat!("milvus-bench/", env!("CARGO_PKG_VERSION"));
 
-/// Pings of an idle or busy connection; the interval of the official SDKs, which every server's policy bears.
+/// Pings of an idle or busy connection; the interval of the official SDKs, which every server's
+/// policy bears.
 const PING_INTERVAL: Duration = Duration::from_secs(55);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -59,7 +61,9 @@ impl Credentials {
         match self {
             Credentials::None => None,
             Credentials::Token(token) => Some(BASE64_STANDARD.encode(token)),
-            Credentials::User { name, password } => Some(BASE64_STANDARD.encode(format!("{name}:{password}"))),
+            Credentials::User { name, password } => {
+                Some(BASE64_STANDARD.encode(format!("{name}:{password}")))
+            }
         }
     }
 
@@ -75,7 +79,9 @@ impl Credentials {
                     secrets.extend([secret.to_owned(), BASE64_STANDARD.encode(secret)]);
                 }
             }
-            Credentials::User { password, .. } => secrets.extend([password.clone(), BASE64_STANDARD.encode(password)]),
+            Credentials::User { password, .. } => {
+                secrets.extend([password.clone(), BASE64_STANDARD.encode(password)])
+            }
         }
         secrets.retain(|secret| !secret.is_empty());
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -123,7 +129,8 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
-    /// One connection within 10 s, everything allowed, no database, no credentials, TLS as the URI's scheme says.
+    /// One connection within 10 s, everything allowed, no database, no credentials, TLS as the
+    /// URI's scheme says.
     #[must_use]
     pub fn new(uri: impl Into<String>) -> Self {
         Self {
@@ -172,8 +179,8 @@ pub enum ConnectError {
     },
     /// Nobody answers there.
     #[error(
-        "no connection to Milvus at {uri}: {cause}; check that Milvus runs there and that this is its gRPC port (19530 by default); \
-             `milvus-bench stack up` starts a local one"
+        "no connection to Milvus at {uri}: {cause}; check that Milvus runs there and that this is \
+         its gRPC port (19530 by default); `milvus-bench stack up` starts a local one"
     )]
     Unreachable {
         /// As typed.
@@ -207,7 +214,9 @@ pub enum ConnectError {
 fn tls_words(known: Option<TlsCause>, cause: &str) -> String {
     match known {
         Some(known) => format!("{} ({cause}); {}", known.what(), known.change()),
-        None => format!("{cause}; check tls.ca and tls.server_name of [milvus], and the server's log"),
+        None => {
+            format!("{cause}; check tls.ca and tls.server_name of [milvus], and the server's log")
+        }
     }
 }
 
@@ -230,21 +239,31 @@ pub(super) fn endpoint(options: &ConnectOptions) -> Result<Endpoint, ConnectErro
     match (https, &options.tls) {
         (false, _) => Ok(endpoint),
         (true, tls) => {
-            let config = tls_config(tls.as_ref().unwrap_or(&TlsOptions::default()), options.connect_timeout)?;
-            endpoint.tls_config(config).map_err(|error| tls_error(&options.uri, &error))
+            let config = tls_config(
+                tls.as_ref().unwrap_or(&TlsOptions::default()),
+                options.connect_timeout,
+            )?;
+            endpoint
+                .tls_config(config)
+                .map_err(|error| tls_error(&options.uri, &error))
         }
     }
 }
 
 /// Opens the connections, all at once.
-pub(super) async fn open(options: &ConnectOptions, endpoint: &Endpoint) -> Result<Vec<Channel>, ConnectError> {
-    let open_one = async || match tokio::time::timeout(options.connect_timeout, endpoint.connect()).await {
-        Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(error)) => Err(refused(&options.uri, &error)),
-        Err(_) => {
-            Err(ConnectError::Unreachable { uri: options.uri.clone(), cause: format!("no answer within {:?}", options.connect_timeout) })
-        }
-    };
+pub(super) async fn open(
+    options: &ConnectOptions,
+    endpoint: &Endpoint,
+) -> Result<Vec<Channel>, ConnectError> {
+    let open_one =
+        async || match tokio::time::timeout(options.connect_timeout, endpoint.connect()).await {
+            Ok(Ok(channel)) => Ok(channel),
+            Ok(Err(error)) => Err(refused(&options.uri, &error)),
+            Err(_) => Err(ConnectError::Unreachable {
+                uri: options.uri.clone(),
+                cause: format!("no answer within {:?}", options.connect_timeout),
+            }),
+        };
     futures_util::future::try_join_all((0..options.connections.max(1)).map(|_| open_one())).await
 }
 
@@ -253,17 +272,31 @@ pub(in crate::milvus) fn metadata(options: &ConnectOptions) -> Result<MetadataMa
     let mut metadata = MetadataMap::new();
     if let Some(authorization) = options.credentials.authorization() {
         // Base64 is ASCII, but a type without a proof of it is cheaper to check than to trust.
-        let mut value = AsciiMetadataValue::try_from(authorization)
-            .map_err(|_| ConnectError::Option { key: "token", problem: "can't be sent".into() })?;
+        let mut value =
+            AsciiMetadataValue::try_from(authorization).map_err(|_| ConnectError::Option {
+                key: "token",
+                problem: "can't be sent".into(),
+            })?;
         value.set_sensitive(true);
         metadata.insert("authorization", value);
     }
     if let Some(database) = options.database.as_deref().filter(|name| !name.is_empty()) {
         // Milvus itself wants letters, digits and _; services before it may allow a little more.
-        let allowed = database.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_$-.".contains(&byte));
-        let value = AsciiMetadataValue::try_from(database).ok().filter(|_| allowed);
-        let problem = || format!("{database:?} is no name of a database; letters, digits and _ are allowed");
-        metadata.insert("dbname", value.ok_or_else(|| ConnectError::Option { key: "database", problem: problem() })?);
+        let allowed = database
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_$-.".contains(&byte));
+        let value = AsciiMetadataValue::try_from(database)
+            .ok()
+            .filter(|_| allowed);
+        let problem =
+            || format!("{database:?} is no name of a database; letters, digits and _ are allowed");
+        metadata.insert(
+            "dbname",
+            value.ok_or_else(|| ConnectError::Option {
+                key: "database",
+                problem: problem(),
+            })?,
+        );
     }
     Ok(metadata)
 }
@@ -275,17 +308,24 @@ pub(in crate::milvus) fn check_uri(options: &ConnectOptions) -> Result<bool, Con
     if !uri.contains("://") {
         return Err(uri_error(uri, "has no scheme"));
     }
-    let url = Url::parse(uri).map_err(|error| uri_error(uri, &format!("is not valid ({error})")))?;
+    let url =
+        Url::parse(uri).map_err(|error| uri_error(uri, &format!("is not valid ({error})")))?;
     let https = match url.scheme() {
         "http" => false,
         "https" => true,
         other => return Err(uri_error(uri, &format!("has the scheme {other:?}"))),
     };
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(uri_error(uri, "holds a user; give user and password, or token, as keys of their own"));
+        return Err(uri_error(
+            uri,
+            "holds a user; give user and password, or token, as keys of their own",
+        ));
     }
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {
-        return Err(uri_error(uri, "has a path; give a database as [milvus] database"));
+        return Err(uri_error(
+            uri,
+            "has a path; give a database as [milvus] database",
+        ));
     }
     if !https && options.tls.is_some() {
         return Err(uri_error(uri, "is without TLS, but [milvus] tls is set"));
@@ -296,13 +336,20 @@ pub(in crate::milvus) fn check_uri(options: &ConnectOptions) -> Result<bool, Con
 fn uri_error(uri: &str, problem: &str) -> ConnectError {
     // What stands before an @ may be a password, even where the rest makes no sense.
     let uri = if uri.contains('@') { "***" } else { uri };
-    ConnectError::Uri { uri: uri.to_owned(), problem: problem.to_owned() }
+    ConnectError::Uri {
+        uri: uri.to_owned(),
+        problem: problem.to_owned(),
+    }
 }
 
 fn tls_config(tls: &TlsOptions, timeout: Duration) -> Result<ClientTlsConfig, ConnectError> {
     let mut config = ClientTlsConfig::new().timeout(timeout);
     config = match &tls.ca {
-        Some(path) => config.ca_certificate(Certificate::from_pem(read_pem("tls.ca", path, "CERTIFICATE")?)),
+        Some(path) => config.ca_certificate(Certificate::from_pem(read_pem(
+            "tls.ca",
+            path,
+            "CERTIFICATE",
+        )?)),
         None => config.with_native_roots(),
     };
     if let Some(name) = &tls.server_name {
@@ -312,26 +359,49 @@ fn tls_config(tls: &TlsOptions, timeout: Duration) -> Result<ClientTlsConfig, Co
         (None, None) => Ok(config),
         (Some(cert), Some(key)) => {
             let cert = read_pem("tls.cert", cert, "CERTIFICATE")?;
-            Ok(config.identity(Identity::from_pem(cert, read_pem("tls.key", key, "PRIVATE KEY")?)))
+            Ok(config.identity(Identity::from_pem(
+                cert,
+                read_pem("tls.key", key, "PRIVATE KEY")?,
+            )))
         }
-        (Some(_), None) => Err(ConnectError::Option { key: "tls.cert", problem: "is set without tls.key; give both or neither".into() }),
-        (None, Some(_)) => Err(ConnectError::Option { key: "tls.key", problem: "is set without tls.cert; give both or neither".into() }),
+        (Some(_), None) => Err(ConnectError::Option {
+            key: "tls.cert",
+            problem: "is set without tls.key; give both or neither".into(),
+        }),
+        (None, Some(_)) => Err(ConnectError::Option {
+            key: "tls.key",
+            problem: "is set without tls.cert; give both or neither".into(),
+        }),
     }
 }
 
 /// Reads a PEM file that must hold a block named `kind`.
-pub(in crate::milvus) fn read_pem(key: &'static str, path: &Path, kind: &str) -> Result<Vec<u8>, ConnectError> {
-    let error = |problem: String| ConnectError::File { key, path: path.to_owned(), problem };
+pub(in crate::milvus) fn read_pem(
+    key: &'static str,
+    path: &Path,
+    kind: &str,
+) -> Result<Vec<u8>, ConnectError> {
+    let error = |problem: String| ConnectError::File {
+        key,
+        path: path.to_owned(),
+        problem,
+    };
     let mut pem = Vec::new();
     std::fs::File::open(path)
         .and_then(|file| file.take(MAX_PEM_BYTES + 1).read_to_end(&mut pem))
         .map_err(|cause| error(format!("can't be read: {cause}")))?;
     if pem.len() as u64 > MAX_PEM_BYTES {
-        return Err(error(format!("is longer than {MAX_PEM_BYTES} bytes, which no PEM file is")));
+        return Err(error(format!(
+            "is longer than {MAX_PEM_BYTES} bytes, which no PEM file is"
+        )));
     }
     let text = String::from_utf8_lossy(&pem);
-    if !text.lines().any(|line| line.starts_with("-----BEGIN ") && line.trim_end().ends_with(&format!("{kind}-----"))) {
-        return Err(error(format!("holds no PEM block \"-----BEGIN {kind}-----\"")));
+    if !text.lines().any(|line| {
+        line.starts_with("-----BEGIN ") && line.trim_end().ends_with(&format!("{kind}-----"))
+    }) {
+        return Err(error(format!(
+            "holds no PEM block \"-----BEGIN {kind}-----\""
+        )));
     }
     Ok(pem)
 }
@@ -343,12 +413,20 @@ fn refused(uri: &str, error: &tonic::transport::Error) -> ConnectError {
     }
     // What failed before TLS began is told by tonic's words.
     let before_tls = whole.contains("tcp connect error") || whole.contains("dns error");
-    if uri.starts_with("https") && !before_tls { tls_error(&uri, error) } else { ConnectError::Unreachable { uri, cause } }
+    if uri.starts_with("https") && !before_tls {
+        tls_error(&uri, error)
+    } else {
+        ConnectError::Unreachable { uri, cause }
+    }
 }
 
 /// A failure of TLS with `uri`.
 pub(in crate::milvus) fn tls_error(uri: &str, error: &(dyn Error + 'static)) -> ConnectError {
-    ConnectError::Tls { uri: uri.to_owned(), cause: root_cause(error), known: TlsCause::of(error) }
+    ConnectError::Tls {
+        uri: uri.to_owned(),
+        cause: root_cause(error),
+        known: TlsCause::of(error),
+    }
 }
 
 fn root_cause(error: &(dyn Error + 'static)) -> String {

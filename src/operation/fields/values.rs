@@ -2,8 +2,8 @@
 
 use super::super::{ScalarField, ScalarType, draw};
 use crate::milvus::proto::{
-    self, BoolArray, DataType, DoubleArray, FieldData, FloatArray, IntArray, JsonArray, LongArray, StringArray, field_data::Field,
-    scalar_field::Data,
+    self, BoolArray, DataType, DoubleArray, FieldData, FloatArray, IntArray, JsonArray, LongArray,
+    StringArray, field_data::Field, scalar_field::Data,
 };
 
 /// One value of a field.
@@ -19,10 +19,12 @@ pub enum FieldValue {
     Text(String),
 }
 
-/// What the rows of a field hold: a pure function of the row id. `stream` is a hash of (seed, field name).
+/// What the rows of a field hold: a pure function of the row id. `stream` is a hash of (seed, field
+/// name).
 #[derive(Clone, Debug, PartialEq)]
 pub enum FieldValues {
-    /// The row id: as a number (modulo what the type holds, from 0), its digits, whether it is odd, or `{"row": id}`.
+    /// The row id: as a number (modulo what the type holds, from 0), its digits, whether it is odd,
+    /// or `{"row": id}`.
     RowNumber,
     /// The same in every row.
     Constant(FieldValue),
@@ -70,15 +72,27 @@ impl FieldValues {
         match self {
             FieldValues::RowNumber => row_number(scalar_type, row),
             FieldValues::Constant(value) => value.clone(),
-            FieldValues::UniformInt { stream, min, max } => FieldValue::Int(uniform_int(bits(*stream), *min, *max)),
-            FieldValues::UniformFloat { stream, min, max } => FieldValue::Float(min + draw::unit(bits(*stream)) * (max - min)),
-            FieldValues::Choice { stream, cumulative, values } => {
+            FieldValues::UniformInt { stream, min, max } => {
+                FieldValue::Int(uniform_int(bits(*stream), *min, *max))
+            }
+            FieldValues::UniformFloat { stream, min, max } => {
+                FieldValue::Float(min + draw::unit(bits(*stream)) * (max - min))
+            }
+            FieldValues::Choice {
+                stream,
+                cumulative,
+                values,
+            } => {
                 let drawn = draw::unit(bits(*stream));
                 // Rounding may leave the last sum a little below 1.
-                let index = cumulative.partition_point(|sum| *sum <= drawn).min(values.len().saturating_sub(1));
+                let index = cumulative
+                    .partition_point(|sum| *sum <= drawn)
+                    .min(values.len().saturating_sub(1));
                 values.get(index).cloned().unwrap_or(FieldValue::Int(0))
             }
-            FieldValues::Text { prefix, suffix } => FieldValue::Text(format!("{prefix}{row}{suffix}")),
+            FieldValues::Text { prefix, suffix } => {
+                FieldValue::Text(format!("{prefix}{row}{suffix}"))
+            }
         }
     }
 
@@ -128,23 +142,72 @@ fn uniform_int(bits: u64, min: i64, max: i64) -> i64 {
 /// The column of `field` for the rows from `first` on.
 pub(in crate::operation) fn column(field: &ScalarField, first: u64, count: u64) -> FieldData {
     let values = (first..first + count).map(|row| field.values.value(field.scalar_type, row));
-    let ints = |value| if let FieldValue::Int(number) = value { number } else { 0 };
-    let floats = |value| if let FieldValue::Float(number) = value { number } else { 0.0 };
-    let texts = |value| if let FieldValue::Text(text) = value { text } else { String::new() };
+    let ints = |value| {
+        if let FieldValue::Int(number) = value {
+            number
+        } else {
+            0
+        }
+    };
+    let floats = |value| {
+        if let FieldValue::Float(number) = value {
+            number
+        } else {
+            0.0
+        }
+    };
+    let texts = |value| {
+        if let FieldValue::Text(text) = value {
+            text
+        } else {
+            String::new()
+        }
+    };
     let (data_type, data) = match field.scalar_type {
-        ScalarType::Bool => {
-            (DataType::Bool, Data::BoolData(BoolArray { data: values.map(|value| value == FieldValue::Bool(true)).collect() }))
-        }
-        ScalarType::Int64 => (DataType::Int64, Data::LongData(LongArray { data: values.map(ints).collect() })),
-        ScalarType::Int8 | ScalarType::Int16 | ScalarType::Int32 => {
-            (data_type(field.scalar_type), Data::IntData(IntArray { data: values.map(|value| ints(value) as i32).collect() }))
-        }
-        ScalarType::Float => {
-            (DataType::FloatScalar, Data::FloatData(FloatArray { data: values.map(|value| floats(value) as f32).collect() }))
-        }
-        ScalarType::Double => (DataType::Double, Data::DoubleData(DoubleArray { data: values.map(floats).collect() })),
-        ScalarType::VarChar => (DataType::VarChar, Data::StringData(StringArray { data: values.map(texts).collect() })),
-        ScalarType::Json => (DataType::Json, Data::JsonData(JsonArray { data: values.map(|value| texts(value).into_bytes()).collect() })),
+        ScalarType::Bool => (
+            DataType::Bool,
+            Data::BoolData(BoolArray {
+                data: values
+                    .map(|value| value == FieldValue::Bool(true))
+                    .collect(),
+            }),
+        ),
+        ScalarType::Int64 => (
+            DataType::Int64,
+            Data::LongData(LongArray {
+                data: values.map(ints).collect(),
+            }),
+        ),
+        ScalarType::Int8 | ScalarType::Int16 | ScalarType::Int32 => (
+            data_type(field.scalar_type),
+            Data::IntData(IntArray {
+                data: values.map(|value| ints(value) as i32).collect(),
+            }),
+        ),
+        ScalarType::Float => (
+            DataType::FloatScalar,
+            Data::FloatData(FloatArray {
+                data: values.map(|value| floats(value) as f32).collect(),
+            }),
+        ),
+        ScalarType::Double => (
+            DataType::Double,
+            Data::DoubleData(DoubleArray {
+                data: values.map(floats).collect(),
+            }),
+        ),
+        ScalarType::VarChar => (
+            DataType::VarChar,
+            Data::StringData(StringArray {
+                data: values.map(texts).collect(),
+            }),
+        ),
+        ScalarType::Json => (
+            DataType::Json,
+            Data::JsonData(JsonArray {
+                data: values.map(|value| texts(value).into_bytes()).collect(),
+            }),
+        ),
     };
     scalar_column(&field.name, data_type, data)
 }
@@ -157,7 +220,12 @@ pub(in crate::operation) fn id_column(name: &str, first: u64, count: u64) -> Fie
 
 fn scalar_column(name: &str, data_type: DataType, data: Data) -> FieldData {
     let field = Field::Scalars(proto::ScalarField { data: Some(data) });
-    FieldData { r#type: data_type as i32, field_name: name.to_owned(), field: Some(field), ..FieldData::default() }
+    FieldData {
+        r#type: data_type as i32,
+        field_name: name.to_owned(),
+        field: Some(field),
+        ..FieldData::default()
+    }
 }
 
 /// Milvus' number of a scalar type.

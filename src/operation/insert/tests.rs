@@ -3,7 +3,10 @@ use proptest::prelude::*;
 use super::super::tests::{Vectors, check_refused, context, key, little_endian, seven_rows, shape};
 use super::*;
 use crate::{
-    milvus::proto::{FieldData, InsertRequest, MutationResult, field_data::Field, scalar_field::Data, vector_field},
+    milvus::proto::{
+        FieldData, InsertRequest, MutationResult, field_data::Field, scalar_field::Data,
+        vector_field,
+    },
     operation::ScalarFieldOptions,
 };
 
@@ -17,25 +20,44 @@ fn sent(call: &Call) -> InsertRequest {
 }
 
 fn longs(field: &FieldData) -> Vec<i64> {
-    let Some(Field::Scalars(scalars)) = &field.field else { panic!("no scalars") };
-    let Some(Data::LongData(values)) = &scalars.data else { panic!("no longs") };
+    let Some(Field::Scalars(scalars)) = &field.field else {
+        panic!("no scalars")
+    };
+    let Some(Data::LongData(values)) = &scalars.data else {
+        panic!("no longs")
+    };
     values.data.clone()
 }
 
 fn floats(request: &InsertRequest) -> Vec<f32> {
-    let field = request.fields_data.iter().find(|field| field.field_name == "vector").unwrap();
-    let Some(Field::Vectors(vectors)) = &field.field else { panic!("no vectors") };
-    let Some(vector_field::Data::FloatVector(values)) = &vectors.data else { panic!("no floats") };
+    let field = request
+        .fields_data
+        .iter()
+        .find(|field| field.field_name == "vector")
+        .unwrap();
+    let Some(Field::Vectors(vectors)) = &field.field else {
+        panic!("no vectors")
+    };
+    let Some(vector_field::Data::FloatVector(values)) = &vectors.data else {
+        panic!("no floats")
+    };
     values.data.clone()
 }
 
-/// Request `seq` must hold the ids `ids` and the vectors of the rows `rows` (row r is (2r, 2r + 1)).
+/// Request `seq` must hold the ids `ids` and the vectors of the rows `rows` (row r is (2r, 2r +
+/// 1)).
 fn check_request(operation: &dyn Operation, seq: u64, ids: &[i64], rows: &[u8]) {
     let request = sent(&operation.prepare(key(0, seq)).unwrap());
-    assert_eq!((request.db_name.as_str(), request.collection_name.as_str()), ("db", "words"));
+    assert_eq!(
+        (request.db_name.as_str(), request.collection_name.as_str()),
+        ("db", "words")
+    );
     assert_eq!(request.num_rows as usize, ids.len());
     assert_eq!(longs(&request.fields_data[0]), ids);
-    let vectors: Vec<f32> = rows.iter().flat_map(|row| [f32::from(2 * row), f32::from(2 * row + 1)]).collect();
+    let vectors: Vec<f32> = rows
+        .iter()
+        .flat_map(|row| [f32::from(2 * row), f32::from(2 * row + 1)])
+        .collect();
     assert_eq!(floats(&request), vectors);
 }
 
@@ -46,15 +68,28 @@ fn each_row_is_inserted_once_and_the_last_request_is_shorter() {
     check_request(&*operation, 0, &[2, 3], &[2, 3]);
     check_request(&*operation, 1, &[4, 5], &[4, 5]);
     check_request(&*operation, 2, &[6], &[6]);
-    assert!(operation.prepare(key(0, 3)).unwrap_err().0.contains("7 rows"));
+    assert!(
+        operation
+            .prepare(key(0, 3))
+            .unwrap_err()
+            .0
+            .contains("7 rows")
+    );
     assert!(operation.prepare(key(0, u64::MAX)).is_err());
 }
 
 #[test]
 fn earlier_requests_of_the_run_are_counted() {
     let operation = insert("batch = 2", 2);
-    let late = RequestKey { seq: 1, earlier: 1, ..RequestKey::default() };
-    assert_eq!(operation.prepare(late).unwrap().body, operation.prepare(key(0, 2)).unwrap().body);
+    let late = RequestKey {
+        seq: 1,
+        earlier: 1,
+        ..RequestKey::default()
+    };
+    assert_eq!(
+        operation.prepare(late).unwrap().body,
+        operation.prepare(key(0, 2)).unwrap().body
+    );
 }
 
 #[test]
@@ -70,14 +105,22 @@ fn repeat_goes_on_with_fresh_ids_and_the_first_vectors() {
 fn a_request_may_be_longer_than_the_data_set() {
     let call = insert_call(&shape(), &seven_rows(), 6, 16).unwrap();
     assert_eq!(
-        floats(&sent(&call)).chunks(2).map(|row| row[0] / 2.0).collect::<Vec<_>>()[..9],
+        floats(&sent(&call))
+            .chunks(2)
+            .map(|row| row[0] / 2.0)
+            .collect::<Vec<_>>()[..9],
         [6.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 0.0]
     );
 }
 
 #[test]
 fn scalar_fields_are_sent_as_columns_of_their_type() {
-    let field = |text: &str| toml::from_str::<ScalarFieldOptions>(text).unwrap().resolve(42).unwrap();
+    let field = |text: &str| {
+        toml::from_str::<ScalarFieldOptions>(text)
+            .unwrap()
+            .resolve(42)
+            .unwrap()
+    };
     let fields = vec![
         field("name = 'rank'\ntype = 'Int64'"),
         field("name = 'small'\ntype = 'Int8'"),
@@ -87,11 +130,23 @@ fn scalar_fields_are_sent_as_columns_of_their_type() {
         field("name = 'x'\ntype = 'Double'\nvalues = { constant = 0.5 }"),
         field("name = 'y'\ntype = 'Float'\nvalues = { constant = 2 }"),
     ];
-    let request = sent(&insert_call(&CollectionShape { fields, ..shape() }, &seven_rows(), 300, 2).unwrap());
+    let request = sent(
+        &insert_call(
+            &CollectionShape { fields, ..shape() },
+            &seven_rows(),
+            300,
+            2,
+        )
+        .unwrap(),
+    );
     let columns: Vec<_> = request.fields_data[1..8]
         .iter()
         .map(|field| match &field.field {
-            Some(Field::Scalars(scalars)) => (field.field_name.as_str(), field.r#type, format!("{:?}", scalars.data.as_ref().unwrap())),
+            Some(Field::Scalars(scalars)) => (
+                field.field_name.as_str(),
+                field.r#type,
+                format!("{:?}", scalars.data.as_ref().unwrap()),
+            ),
             _ => panic!("no scalars"),
         })
         .collect();
@@ -99,57 +154,137 @@ fn scalar_fields_are_sent_as_columns_of_their_type() {
         ("rank", 5, "LongData(LongArray { data: [300, 301] })"),
         ("small", 2, "IntData(IntArray { data: [44, 45] })"),
         ("even", 1, "BoolData(BoolArray { data: [false, true] })"),
-        ("word", 21, "StringData(StringArray { data: [\"w-300\", \"w-301\"] })"),
+        (
+            "word",
+            21,
+            "StringData(StringArray { data: [\"w-300\", \"w-301\"] })",
+        ),
         (
             "about",
             23,
-            "JsonData(JsonArray { data: [[123, 34, 114, 111, 119, 34, 58, 51, 48, 48, 125], [123, 34, 114, 111, 119, 34, 58, 51, 48, 49, 125]] })",
+            "JsonData(JsonArray { data: [[123, 34, 114, 111, 119, 34, 58, 51, 48, 48, 125], [123, \
+             34, 114, 111, 119, 34, 58, 51, 48, 49, 125]] })",
         ),
         ("x", 11, "DoubleData(DoubleArray { data: [0.5, 0.5] })"),
         ("y", 10, "FloatData(FloatArray { data: [2.0, 2.0] })"),
     ];
-    assert_eq!(columns, expected.map(|(name, number, data)| (name, number, data.to_owned())));
+    assert_eq!(
+        columns,
+        expected.map(|(name, number, data)| (name, number, data.to_owned()))
+    );
 }
 
 #[test]
 fn what_cannot_work_is_refused_when_it_is_built() {
-    let refused = |text: &str, initial, key: &str, word: &str| check_refused(&ENTRY, context(text, seven_rows(), initial), key, word);
+    let refused = |text: &str, initial, key: &str, word: &str| {
+        check_refused(&ENTRY, context(text, seven_rows(), initial), key, word)
+    };
     refused("batch = 0", 2, "batch", "is 0");
     refused("batch = '5'", 2, "batch", "whole number");
     refused("batch = 4000000", 2, "batch", "allowed is 1 to 3728");
     refused("on_end = 'wrap'", 2, "on_end", "\"stop\" or \"repeat\"");
     refused("", 7, "on_end", "inserts all 7 rows");
     refused("batch_size = 3", 2, "batch_size", "called batch");
-    let queries_alone = Vectors { dim: 2, queries: little_endian(&[1.0, 2.0]), ..Vectors::default() };
-    check_refused(&ENTRY, context("", queries_alone, 0), "", "no rows to insert");
-    check_refused(&ENTRY, OperationContext { dataset: None, ..context("", seven_rows(), 0) }, "", "no rows to insert");
+    let queries_alone = Vectors {
+        dim: 2,
+        queries: little_endian(&[1.0, 2.0]),
+        ..Vectors::default()
+    };
+    check_refused(
+        &ENTRY,
+        context("", queries_alone, 0),
+        "",
+        "no rows to insert",
+    );
+    check_refused(
+        &ENTRY,
+        OperationContext {
+            dataset: None,
+            ..context("", seven_rows(), 0)
+        },
+        "",
+        "no rows to insert",
+    );
 }
 
 #[test]
 fn the_largest_batch_fits_and_preparation_stays_near_four_mebibytes() {
-    let text = "name = 'word'\ntype = 'VarChar'\nmax_length = 200\nvalues = { constant = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' }";
-    let field = toml::from_str::<ScalarFieldOptions>(text).unwrap().resolve(42).unwrap();
-    let shape = CollectionShape { dim: 768, fields: vec![field], ..shape() };
-    let data = Vectors { dim: 768, rows: vec![1.0; 768], ..Vectors::default() };
+    let text = "name = 'word'\ntype = 'VarChar'\nmax_length = 200\nvalues = { constant = \
+                'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' }";
+    let field = toml::from_str::<ScalarFieldOptions>(text)
+        .unwrap()
+        .resolve(42)
+        .unwrap();
+    let shape = CollectionShape {
+        dim: 768,
+        fields: vec![field],
+        ..shape()
+    };
+    let data = Vectors {
+        dim: 768,
+        rows: vec![1.0; 768],
+        ..Vectors::default()
+    };
     // Ids near the end of their range are the longest.
-    let body = |count| insert_call(&shape, &data, i64::MAX as u64 - count, count).unwrap().body.len() as u64;
+    let body = |count| {
+        insert_call(&shape, &data, i64::MAX as u64 - count, count)
+            .unwrap()
+            .body
+            .len() as u64
+    };
     assert!((MAX_BODY * 9 / 10..=MAX_BODY).contains(&body(largest_batch(&shape))));
     assert!((GOOD_BODY * 9 / 10..=GOOD_BODY + 1000).contains(&body(rows_per_batch(&shape))));
-    assert_eq!(rows_per_batch(&CollectionShape { dim: 1, fields: Vec::new(), ..shape.clone() }), GOOD_ROWS);
+    assert_eq!(
+        rows_per_batch(&CollectionShape {
+            dim: 1,
+            fields: Vec::new(),
+            ..shape.clone()
+        }),
+        GOOD_ROWS
+    );
 }
 
 fn check_reply(reply: MutationResult, expected: Result<u32, CallError>) {
     let found = inserted(Bytes::from(reply.encode_to_vec()));
-    assert_eq!(found.map(|finished| finished.rows).map_err(|failure| failure.error), expected);
+    assert_eq!(
+        found
+            .map(|finished| finished.rows)
+            .map_err(|failure| failure.error),
+        expected
+    );
 }
 
 #[test]
 fn replies_are_read() {
-    let status = |code| Some(Status { code, ..Status::default() });
-    check_reply(MutationResult { status: status(0), insert_cnt: 5, succ_index: vec![0, 1, 2, 3, 4], ..MutationResult::default() }, Ok(5));
-    check_reply(MutationResult { status: status(9), ..MutationResult::default() }, Err(CallError::Milvus(9)));
+    let status = |code| {
+        Some(Status {
+            code,
+            ..Status::default()
+        })
+    };
     check_reply(
-        MutationResult { status: status(0), err_index: vec![3], insert_cnt: 4, ..MutationResult::default() },
+        MutationResult {
+            status: status(0),
+            insert_cnt: 5,
+            succ_index: vec![0, 1, 2, 3, 4],
+            ..MutationResult::default()
+        },
+        Ok(5),
+    );
+    check_reply(
+        MutationResult {
+            status: status(9),
+            ..MutationResult::default()
+        },
+        Err(CallError::Milvus(9)),
+    );
+    check_reply(
+        MutationResult {
+            status: status(0),
+            err_index: vec![3],
+            insert_cnt: 4,
+            ..MutationResult::default()
+        },
         Err(CallError::BadReply),
     );
     assert!(inserted(Bytes::new()).unwrap().recall.is_nan());

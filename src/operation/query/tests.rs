@@ -2,7 +2,9 @@ use proptest::prelude::*;
 
 use super::super::tests::{check_refused, context, key, seven_rows};
 use super::*;
-use crate::milvus::proto::{FloatArray, LongArray, QueryResults, ScalarField, StringArray, VectorField};
+use crate::milvus::proto::{
+    FloatArray, LongArray, QueryResults, ScalarField, StringArray, VectorField,
+};
 
 fn query(text: &str) -> Arc<dyn Operation> {
     build(context(text, seven_rows(), 7)).unwrap()
@@ -16,17 +18,50 @@ fn sent(operation: &dyn Operation, hash: u64) -> QueryRequest {
 
 #[test]
 fn a_filter_is_sent_as_written() {
-    let request = sent(&*query("filter = 'rank < 3'\nlimit = 5\noutput_fields = ['rank']\nconsistency = 'strong'\npartitions = ['p']"), 0);
-    assert_eq!((request.db_name.as_str(), request.collection_name.as_str(), request.expr.as_str()), ("db", "words", "rank < 3"));
-    assert_eq!((&request.output_fields[..], &request.partition_names[..]), (&["rank".to_owned()][..], &["p".to_owned()][..]));
-    assert_eq!(request.query_params, [KeyValuePair { key: "limit".into(), value: "5".into() }]);
-    assert_eq!((request.use_default_consistency, request.consistency_level, request.guarantee_timestamp), (false, 0, 0));
+    let request = sent(
+        &*query(
+            "filter = 'rank < 3'\nlimit = 5\noutput_fields = ['rank']\nconsistency = \
+             'strong'\npartitions = ['p']",
+        ),
+        0,
+    );
+    assert_eq!(
+        (
+            request.db_name.as_str(),
+            request.collection_name.as_str(),
+            request.expr.as_str()
+        ),
+        ("db", "words", "rank < 3")
+    );
+    assert_eq!(
+        (&request.output_fields[..], &request.partition_names[..]),
+        (&["rank".to_owned()][..], &["p".to_owned()][..])
+    );
+    assert_eq!(
+        request.query_params,
+        [KeyValuePair {
+            key: "limit".into(),
+            value: "5".into()
+        }]
+    );
+    assert_eq!(
+        (
+            request.use_default_consistency,
+            request.consistency_level,
+            request.guarantee_timestamp
+        ),
+        (false, 0, 0)
+    );
     assert!(sent(&*query("filter = 'a > 1'"), 0).use_default_consistency);
 }
 
 /// The ids of `id in [..]`.
 fn ids(request: &QueryRequest) -> Vec<u64> {
-    let list = request.expr.strip_prefix("id in [").and_then(|text| text.strip_suffix(']')).unwrap();
+    let list = request
+        .expr
+        .strip_prefix("id in [")
+        .and_then(|text| text.strip_suffix(']'))
+        .unwrap();
     list.split(',').map(|id| id.parse().unwrap()).collect()
 }
 
@@ -34,7 +69,10 @@ fn ids(request: &QueryRequest) -> Vec<u64> {
 fn random_ids_are_different_and_follow_the_hash() {
     let operation = query("ids = 3\noutput_fields = ['rank']");
     let request = sent(&*operation, 1);
-    assert_eq!((request.collection_name.as_str(), &request.output_fields[..]), ("words", &["rank".to_owned()][..]));
+    assert_eq!(
+        (request.collection_name.as_str(), &request.output_fields[..]),
+        ("words", &["rank".to_owned()][..])
+    );
     let drawn = ids(&request);
     assert_eq!(drawn.iter().collect::<HashSet<_>>().len(), 3);
     assert!(drawn.iter().all(|id| *id < 7));
@@ -48,14 +86,20 @@ fn random_ids_are_different_and_follow_the_hash() {
 
 #[test]
 fn what_cannot_work_is_refused_when_it_is_built() {
-    let refused = |text: &str, key: &str, word: &str| check_refused(&ENTRY, context(text, seven_rows(), 7), key, word);
+    let refused = |text: &str, key: &str, word: &str| {
+        check_refused(&ENTRY, context(text, seven_rows(), 7), key, word)
+    };
     refused("", "", "all rows");
     refused("filter = ' '", "", "all rows");
     refused("ids = 8", "ids", "7 rows");
     refused("ids = 0", "ids", "1 to 16384");
     refused("ids = 3\nfilter = 'a > 1'", "ids", "excludes filter");
     refused("ids = 3\nlimit = 2", "limit", "excludes ids");
-    refused("limit = 5\noutput_fields = ['count(*)']", "limit", "count(*)");
+    refused(
+        "limit = 5\noutput_fields = ['count(*)']",
+        "limit",
+        "count(*)",
+    );
     refused("expr = 'a > 1'", "expr", "called filter");
     refused("filter = 'a > 1'\nconsistency = 3", "consistency", "text");
     assert!(build(context("output_fields = ['count(*)']", seven_rows(), 7)).is_ok());
@@ -63,17 +107,32 @@ fn what_cannot_work_is_refused_when_it_is_built() {
 }
 
 fn scalars(data: Data) -> FieldData {
-    FieldData { field: Some(Field::Scalars(ScalarField { data: Some(data) })), ..FieldData::default() }
+    FieldData {
+        field: Some(Field::Scalars(ScalarField { data: Some(data) })),
+        ..FieldData::default()
+    }
 }
 
 fn floats(dim: i64, count: usize) -> FieldData {
-    let data = Some(vector_field::Data::FloatVector(FloatArray { data: vec![0.0; count] }));
-    FieldData { field: Some(Field::Vectors(VectorField { dim, data })), ..FieldData::default() }
+    let data = Some(vector_field::Data::FloatVector(FloatArray {
+        data: vec![0.0; count],
+    }));
+    FieldData {
+        field: Some(Field::Vectors(VectorField { dim, data })),
+        ..FieldData::default()
+    }
 }
 
 fn check_rows(fields_data: Vec<FieldData>, expected: u32) {
-    let body = QueryResults { status: Some(Status::default()), fields_data, ..QueryResults::default() }.encode_to_vec();
-    let finished = query("limit = 3").finish(key(0, 0), Bytes::from(body)).unwrap();
+    let body = QueryResults {
+        status: Some(Status::default()),
+        fields_data,
+        ..QueryResults::default()
+    }
+    .encode_to_vec();
+    let finished = query("limit = 3")
+        .finish(key(0, 0), Bytes::from(body))
+        .unwrap();
     assert_eq!(finished.rows, expected);
     assert!(finished.recall.is_nan());
 }
@@ -81,8 +140,21 @@ fn check_rows(fields_data: Vec<FieldData>, expected: u32) {
 #[test]
 fn rows_are_counted_by_the_first_column_that_tells() {
     check_rows(Vec::new(), 0);
-    check_rows(vec![scalars(Data::LongData(LongArray { data: vec![1, 2, 3] }))], 3);
-    check_rows(vec![scalars(Data::StringData(StringArray { data: vec!["a".into()] })), floats(2, 8)], 1);
+    check_rows(
+        vec![scalars(Data::LongData(LongArray {
+            data: vec![1, 2, 3],
+        }))],
+        3,
+    );
+    check_rows(
+        vec![
+            scalars(Data::StringData(StringArray {
+                data: vec!["a".into()],
+            })),
+            floats(2, 8),
+        ],
+        1,
+    );
     check_rows(vec![FieldData::default(), floats(2, 8)], 4);
     check_rows(vec![floats(0, 8)], 0);
     check_rows(vec![floats(-1, 8)], 0);
@@ -90,8 +162,17 @@ fn rows_are_counted_by_the_first_column_that_tells() {
 
 #[test]
 fn failures_are_told() {
-    let body = QueryResults { status: Some(Status { code: 65535, ..Status::default() }), ..QueryResults::default() }.encode_to_vec();
-    let failure = query("limit = 3").finish(key(0, 0), Bytes::from(body)).unwrap_err();
+    let body = QueryResults {
+        status: Some(Status {
+            code: 65535,
+            ..Status::default()
+        }),
+        ..QueryResults::default()
+    }
+    .encode_to_vec();
+    let failure = query("limit = 3")
+        .finish(key(0, 0), Bytes::from(body))
+        .unwrap_err();
     assert_eq!(failure.error, CallError::Milvus(65535));
 }
 

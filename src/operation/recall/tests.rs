@@ -5,7 +5,16 @@ use crate::{dataset::Truth, operation::TRUTH_KEY};
 /// One query (1, 0) among five rows; `truth` holds (id, distance), nearest first.
 fn data(rows: &[f32], truth: &[(i64, f32)]) -> Vectors {
     let (ids, distances): (Vec<i64>, Vec<f32>) = truth.iter().copied().unzip();
-    Vectors { dim: 2, rows: rows.to_vec(), queries: little_endian(&[1.0, 0.0]), truth: Some(Truth { k: ids.len(), ids, distances }) }
+    Vectors {
+        dim: 2,
+        rows: rows.to_vec(),
+        queries: little_endian(&[1.0, 0.0]),
+        truth: Some(Truth {
+            k: ids.len(),
+            ids,
+            distances,
+        }),
+    }
 }
 
 /// On a line: distances 0, 1, 1, 1, 9 from the query.
@@ -15,10 +24,27 @@ fn check(data: &Vectors, metric: &str, limit: usize, returned: &[i64], expected:
     check_scored(data, metric, limit, (returned, &[]), expected);
 }
 
-fn check_scored(data: &Vectors, metric: &str, limit: usize, (ids, scores): (&[i64], &[f32]), expected: f32) {
+fn check_scored(
+    data: &Vectors,
+    metric: &str,
+    limit: usize,
+    (ids, scores): (&[i64], &[f32]),
+    expected: f32,
+) {
     let recall = Recall::new(data, metric, limit).unwrap().expect("a truth");
-    let found = recall.of_request(data, [Answer { query: 0, ids, scores }].into_iter());
-    assert!(found == expected || (found.is_nan() && expected.is_nan()), "{ids:?} of {limit}: {found} is not {expected}");
+    let found = recall.of_request(
+        data,
+        [Answer {
+            query: 0,
+            ids,
+            scores,
+        }]
+        .into_iter(),
+    );
+    assert!(
+        found == expected || (found.is_nan() && expected.is_nan()),
+        "{ids:?} of {limit}: {found} is not {expected}"
+    );
 }
 
 #[test]
@@ -49,14 +75,29 @@ fn a_hair_beyond_the_kth_is_a_tie_and_more_is_not() {
     let data = data(&line, &[(0, 0.0), (1, 1.0)]);
     check(&data, "L2", 2, &[0, 2], 1.0);
     check(&data, "L2", 2, &[0, 3], 0.5);
-    let in_file = Vectors { truth: Some(Truth { k: 4, ids: vec![0, 1, 2, 3], distances: vec![0.0, 1.0, 1.000_004, 1.000_04] }), ..data };
+    let in_file = Vectors {
+        truth: Some(Truth {
+            k: 4,
+            ids: vec![0, 1, 2, 3],
+            distances: vec![0.0, 1.0, 1.000_004, 1.000_04],
+        }),
+        ..data
+    };
     check(&in_file, "L2", 2, &[0, 2], 1.0);
     check(&in_file, "L2", 2, &[0, 3], 0.5);
 }
 
 #[test]
 fn every_metric_is_recognised_by_its_distances() {
-    let cosine = data(&ROWS, &[(0, 0.0), (1, 0.0), (4, 0.0), (3, 1.0 - std::f32::consts::FRAC_1_SQRT_2)]);
+    let cosine = data(
+        &ROWS,
+        &[
+            (0, 0.0),
+            (1, 0.0),
+            (4, 0.0),
+            (3, 1.0 - std::f32::consts::FRAC_1_SQRT_2),
+        ],
+    );
     check(&cosine, "COSINE", 3, &[4, 1, 0], 1.0);
     let negated = data(&ROWS, &[(4, -4.0), (1, -2.0)]);
     check(&negated, "IP", 2, &[1, 4], 1.0);
@@ -70,7 +111,11 @@ fn check_refused(data: &Vectors, metric: &str, words: &[&str]) {
     let error = Recall::new(data, metric, 1).expect_err(words[0]);
     assert_eq!(error.key, TRUTH_KEY);
     for word in words {
-        assert!(error.message.contains(word), "{word:?} is not in: {}", error.message);
+        assert!(
+            error.message.contains(word),
+            "{word:?} is not in: {}",
+            error.message
+        );
     }
 }
 
@@ -78,14 +123,43 @@ fn check_refused(data: &Vectors, metric: &str, words: &[&str]) {
 fn the_truth_of_another_metric_is_refused() {
     let squared = data(&ROWS, &[(0, 0.0), (4, 9.0)]);
     let not_squared = data(&ROWS, &[(0, 0.0), (4, 3.0)]);
-    check_refused(&squared, "COSINE", &["metric COSINE it would be 0.0", "its distances are squared Euclidean distances"]);
-    check_refused(&not_squared, "L2", &["is 3, with the collection's metric L2 it would be 9.0", "not squared"]);
-    check_refused(&data(&ROWS, &[(0, 0.0), (4, 9.0)]), "IP", &["metric IP it would be -", "squared Euclidean"]);
+    check_refused(
+        &squared,
+        "COSINE",
+        &[
+            "metric COSINE it would be 0.0",
+            "its distances are squared Euclidean distances",
+        ],
+    );
+    check_refused(
+        &not_squared,
+        "L2",
+        &[
+            "is 3, with the collection's metric L2 it would be 9.0",
+            "not squared",
+        ],
+    );
+    check_refused(
+        &data(&ROWS, &[(0, 0.0), (4, 9.0)]),
+        "IP",
+        &["metric IP it would be -", "squared Euclidean"],
+    );
     let cosines = data(&ROWS, &[(0, 1.0), (3, std::f32::consts::FRAC_1_SQRT_2)]);
-    check_refused(&cosines, "COSINE", &["cosines, which are similarities", "1 - cosine, or ids without distances"]);
+    check_refused(
+        &cosines,
+        "COSINE",
+        &[
+            "cosines, which are similarities",
+            "1 - cosine, or ids without distances",
+        ],
+    );
     let shifted = data(&ROWS, &[(1, 0.0), (2, 1.0)]);
     check_refused(&shifted, "L2", &["its ids begin at 1"]);
-    check_refused(&data(&ROWS, &[(0, 0.5), (4, 77.0)]), "L2", &["made for these rows"]);
+    check_refused(
+        &data(&ROWS, &[(0, 0.5), (4, 77.0)]),
+        "L2",
+        &["made for these rows"],
+    );
 }
 
 /// The first query is right, and the second is that of other rows.
@@ -96,25 +170,56 @@ fn every_query_is_computed_again() {
         dim: 2,
         rows: ROWS.to_vec(),
         queries: both.clone(),
-        truth: Some(Truth { k: 2, ids: ids.to_vec(), distances: distances.to_vec() }),
+        truth: Some(Truth {
+            k: 2,
+            ids: ids.to_vec(),
+            distances: distances.to_vec(),
+        }),
     };
-    assert!(Recall::new(&of([0, 1, 1, 0], &[0.0, 1.0, 0.0, 1.0]), "L2", 2).unwrap().is_ok());
-    check_refused(&of([0, 1, 1, 0], &[0.0, 1.0, 0.0, 7.0]), "L2", &["neighbour 2 of query 1 (row 0) is 7", "it would be 1.0"]);
-    check_refused(&of([0, 1, 1, 0], &[0.0, 1.0, 0.5, 1.0]), "L2", &["neighbour 1 of query 1 (row 1) is 0.5"]);
+    assert!(
+        Recall::new(&of([0, 1, 1, 0], &[0.0, 1.0, 0.0, 1.0]), "L2", 2)
+            .unwrap()
+            .is_ok()
+    );
+    check_refused(
+        &of([0, 1, 1, 0], &[0.0, 1.0, 0.0, 7.0]),
+        "L2",
+        &["neighbour 2 of query 1 (row 0) is 7", "it would be 1.0"],
+    );
+    check_refused(
+        &of([0, 1, 1, 0], &[0.0, 1.0, 0.5, 1.0]),
+        "L2",
+        &["neighbour 1 of query 1 (row 1) is 0.5"],
+    );
     // Ids alone have to be in the order of their rows.
-    assert!(Recall::new(&of([0, 1, 1, 0], &[]), "L2", 2).unwrap().is_ok());
+    assert!(
+        Recall::new(&of([0, 1, 1, 0], &[]), "L2", 2)
+            .unwrap()
+            .is_ok()
+    );
     check_refused(
         &of([0, 1, 0, 1], &[]),
         "L2",
-        &["neighbour 2 of query 1 (row 1) has distance 0.0", "less than the 1.0", "numbered from 0"],
+        &[
+            "neighbour 2 of query 1 (row 1) has distance 0.0",
+            "less than the 1.0",
+            "numbered from 0",
+        ],
     );
 }
 
 #[test]
 fn ids_alone_are_a_truth() {
     let ids_only = |rows: &[f32]| {
-        let truth = Truth { k: 5, ids: vec![0, 1, 2, 3, 4], distances: Vec::new() };
-        Vectors { truth: Some(truth), ..data(rows, &[]) }
+        let truth = Truth {
+            k: 5,
+            ids: vec![0, 1, 2, 3, 4],
+            distances: Vec::new(),
+        };
+        Vectors {
+            truth: Some(truth),
+            ..data(rows, &[])
+        }
     };
     check(&ids_only(&ROWS), "L2", 2, &[0, 1], 1.0);
     // Ties by the distance of the rows.
@@ -145,7 +250,10 @@ fn a_reply_nearer_than_the_first_neighbour_proves_the_truth_wrong() {
     check(&without_first, "L2", 2, &[77, 1], 0.5);
     let products = data(&ROWS, &[(1, 2.0), (0, 1.0)]);
     check(&products, "IP", 2, &[4, 1], TRUTH_WRONG);
-    let cosines = data(&[0.0, 1.0, 1.0, 1.0, 1.0, 0.5], &[(1, 1.0 - std::f32::consts::FRAC_1_SQRT_2), (0, 1.0)]);
+    let cosines = data(
+        &[0.0, 1.0, 1.0, 1.0, 1.0, 0.5],
+        &[(1, 1.0 - std::f32::consts::FRAC_1_SQRT_2), (0, 1.0)],
+    );
     check(&cosines, "COSINE", 2, &[2, 1], TRUTH_WRONG);
     check(&cosines, "COSINE", 2, &[1, 2], TRUTH_WRONG);
     check(&cosines, "COSINE", 1, &[1, 2], 1.0);
@@ -169,24 +277,39 @@ fn scores_prove_it_where_there_are_no_rows_and_they_are_exact() {
 
 #[test]
 fn what_has_no_recall_says_why() {
-    let why = |data: &Vectors, metric: &str, limit| Recall::new(data, metric, limit).unwrap().expect_err("no recall");
+    let why = |data: &Vectors, metric: &str, limit| {
+        Recall::new(data, metric, limit)
+            .unwrap()
+            .expect_err("no recall")
+    };
     let two = data(&ROWS, &[(0, 0.0), (1, 1.0)]);
-    assert_eq!(why(&two, "L2", 3), "its limit is 3, and the truth of its data set has 2 neighbours of each query");
+    assert_eq!(
+        why(&two, "L2", 3),
+        "its limit is 3, and the truth of its data set has 2 neighbours of each query"
+    );
     assert!(why(&two, "HAMMING", 1).contains("HAMMING"));
-    assert_eq!(why(&Vectors { truth: None, ..two }, "L2", 1), "its data set has no `truth`");
+    assert_eq!(
+        why(&Vectors { truth: None, ..two }, "L2", 1),
+        "its data set has no `truth`"
+    );
 }
 
 #[test]
 fn queries_alone_are_believed() {
-    let data = Vectors { rows: Vec::new(), ..data(&[], &[(7, 0.5), (900, 2.0)]) };
+    let data = Vectors {
+        rows: Vec::new(),
+        ..data(&[], &[(7, 0.5), (900, 2.0)])
+    };
     check(&data, "L2", 2, &[900, 7], 1.0);
     check(&data, "L2", 2, &[900, 8], 0.5);
 }
 
-/// The shipped vectors and their truth: exact search has recall 1, the truth of another metric is noticed.
+/// The shipped vectors and their truth: exact search has recall 1, the truth of another metric is
+/// noticed.
 #[test]
 fn the_quickstart_data_has_recall_one_under_brute_force() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/data/glove-100-quick");
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/data/glove-100-quick");
     let file = |name: &str| Some(folder.join(name));
     let options = crate::dataset::DatasetOptions {
         base: file("base.fbin"),
@@ -194,19 +317,51 @@ fn the_quickstart_data_has_recall_one_under_brute_force() {
         truth: file("truth-cosine.ibin"),
         ..Default::default()
     };
-    let fbin = crate::dataset::DATASETS.iter().find(|entry| entry.name == "fbin").unwrap();
+    let fbin = crate::dataset::DATASETS
+        .iter()
+        .find(|entry| entry.name == "fbin")
+        .unwrap();
     let data = (fbin.open)(&options).unwrap();
-    assert_eq!((data.rows(), data.dim(), data.queries(), data.truth().map(|truth| truth.k)), (10_000, 100, 1000, Some(100)));
+    assert_eq!(
+        (
+            data.rows(),
+            data.dim(),
+            data.queries(),
+            data.truth().map(|truth| truth.k)
+        ),
+        (10_000, 100, 1000, Some(100))
+    );
     let mut rows = Vec::new();
     data.read_rows(0, data.rows(), &mut rows).unwrap();
-    let mut near: Vec<(f64, i64)> =
-        rows.chunks_exact(400).zip(0..).map(|(row, id)| (Metric::Cosine.distance(&truth::Between::new(data.query(3), row)), id)).collect();
+    let mut near: Vec<(f64, i64)> = rows
+        .chunks_exact(400)
+        .zip(0..)
+        .map(|(row, id)| {
+            (
+                Metric::Cosine.distance(&truth::Between::new(data.query(3), row)),
+                id,
+            )
+        })
+        .collect();
     near.sort_by(|a, b| a.0.total_cmp(&b.0));
     let ids: Vec<i64> = near.iter().map(|(_, id)| *id).collect();
     for limit in [10, 100] {
         let recall = Recall::new(&*data, "COSINE", limit).unwrap().unwrap();
-        let of = |ids: &[i64]| recall.of_request(&*data, [Answer { query: 3, ids, scores: &[] }].into_iter());
-        assert_eq!((of(&ids[..limit]), of(&ids[limit / 2..limit * 3 / 2])), (1.0, 0.5));
+        let of = |ids: &[i64]| {
+            recall.of_request(
+                &*data,
+                [Answer {
+                    query: 3,
+                    ids,
+                    scores: &[],
+                }]
+                .into_iter(),
+            )
+        };
+        assert_eq!(
+            (of(&ids[..limit]), of(&ids[limit / 2..limit * 3 / 2])),
+            (1.0, 0.5)
+        );
     }
     assert!(Recall::new(&*data, "L2", 10).is_err() && Recall::new(&*data, "IP", 10).is_err());
 }

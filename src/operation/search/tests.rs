@@ -5,7 +5,9 @@ use super::*;
 use crate::operation::{QueryOrder, TRUTH_WRONG};
 use crate::{
     dataset::Truth,
-    milvus::proto::{FieldData, LongArray, PlaceholderGroup, SearchResultData, SearchResults, StringArray},
+    milvus::proto::{
+        FieldData, LongArray, PlaceholderGroup, SearchResultData, SearchResults, StringArray,
+    },
 };
 
 fn search(text: &str) -> Arc<dyn Operation> {
@@ -30,17 +32,48 @@ fn vectors(request: &SearchRequest) -> Vec<f32> {
 }
 
 fn param(request: &SearchRequest, key: &str) -> Option<String> {
-    request.search_params.iter().find(|pair| pair.key == key).map(|pair| pair.value.clone())
+    request
+        .search_params
+        .iter()
+        .find(|pair| pair.key == key)
+        .map(|pair| pair.value.clone())
 }
 
 #[test]
 fn the_defaults_are_sent_in_full() {
     let request = sent(&*search(""), 0);
-    assert_eq!((request.db_name.as_str(), request.collection_name.as_str(), request.dsl.as_str()), ("db", "words", ""));
-    assert_eq!((request.dsl_type, request.nq, request.use_default_consistency), (1, 1, true));
-    let params = ["anns_field", "topk", "params", "round_decimal", "metric_type"].map(|key| param(&request, key).unwrap());
+    assert_eq!(
+        (
+            request.db_name.as_str(),
+            request.collection_name.as_str(),
+            request.dsl.as_str()
+        ),
+        ("db", "words", "")
+    );
+    assert_eq!(
+        (
+            request.dsl_type,
+            request.nq,
+            request.use_default_consistency
+        ),
+        (1, 1, true)
+    );
+    let params = [
+        "anns_field",
+        "topk",
+        "params",
+        "round_decimal",
+        "metric_type",
+    ]
+    .map(|key| param(&request, key).unwrap());
     assert_eq!(params, ["vector", "10", "{}", "-1", "L2"]);
-    assert_eq!((param(&request, "ignore_growing"), param(&request, "group_by_field")), (None, None));
+    assert_eq!(
+        (
+            param(&request, "ignore_growing"),
+            param(&request, "group_by_field")
+        ),
+        (None, None)
+    );
     assert_eq!(vectors(&request).len(), 1);
 }
 
@@ -48,19 +81,41 @@ fn the_defaults_are_sent_in_full() {
 fn every_key_reaches_the_request() {
     let request = sent(
         &*search(
-            "limit = 5\nparams = { ef = 64, level = 'x', radius = 0.5, on = true }\nfilter = 'rank < 3'\noutput_fields = ['rank', 'lang']\n\
-             consistency = 'Eventually'\nround_decimal = 3\nignore_growing = true\ngroup_by_field = 'lang'\npartitions = ['a', 'b']\nnq = 2",
+            "limit = 5\nparams = { ef = 64, level = 'x', radius = 0.5, on = true }\nfilter = \
+             'rank < 3'\noutput_fields = ['rank', 'lang']\nconsistency = \
+             'Eventually'\nround_decimal = 3\nignore_growing = true\ngroup_by_field = \
+             'lang'\npartitions = ['a', 'b']\nnq = 2",
         ),
         1,
     );
-    assert_eq!(param(&request, "params").unwrap(), r#"{"ef":64,"level":"x","on":true,"radius":0.5}"#);
-    let params = ["topk", "round_decimal", "ignore_growing", "group_by_field"].map(|key| param(&request, key).unwrap());
+    assert_eq!(
+        param(&request, "params").unwrap(),
+        r#"{"ef":64,"level":"x","on":true,"radius":0.5}"#
+    );
+    let params = ["topk", "round_decimal", "ignore_growing", "group_by_field"]
+        .map(|key| param(&request, key).unwrap());
     assert_eq!(params, ["5", "3", "true", "lang"]);
     assert_eq!(
-        (request.dsl.as_str(), &request.output_fields[..], &request.partition_names[..]),
-        ("rank < 3", &["rank".to_owned(), "lang".into()][..], &["a".to_owned(), "b".into()][..])
+        (
+            request.dsl.as_str(),
+            &request.output_fields[..],
+            &request.partition_names[..]
+        ),
+        (
+            "rank < 3",
+            &["rank".to_owned(), "lang".into()][..],
+            &["a".to_owned(), "b".into()][..]
+        )
     );
-    assert_eq!((request.use_default_consistency, request.consistency_level, request.guarantee_timestamp, request.nq), (false, 3, 1, 2));
+    assert_eq!(
+        (
+            request.use_default_consistency,
+            request.consistency_level,
+            request.guarantee_timestamp,
+            request.nq
+        ),
+        (false, 3, 1, 2)
+    );
     assert_eq!(vectors(&request).len(), 2);
 }
 
@@ -68,7 +123,10 @@ fn every_key_reaches_the_request() {
 fn each_query_is_taken_once_in_a_pass_and_requests_take_consecutive_places() {
     let firsts = |text: &str, requests: u64| -> Vec<f32> {
         let operation = search(text);
-        let key = |seq| RequestKey { queries: QueryOrder::new(42, "w", true), ..key(7, seq) };
+        let key = |seq| RequestKey {
+            queries: QueryOrder::new(42, "w", true),
+            ..key(7, seq)
+        };
         let sent = |seq| SearchRequest::decode(operation.prepare(key(seq)).unwrap().body).unwrap();
         (0..requests).flat_map(|seq| vectors(&sent(seq))).collect()
     };
@@ -78,17 +136,25 @@ fn each_query_is_taken_once_in_a_pass_and_requests_take_consecutive_places() {
         taken.sort_by(f32::total_cmp);
         assert_eq!(taken, [0.5, 1.5, 2.5], "{alone:?}");
     }
-    assert!(alone.chunks(3).any(|pass| pass != &alone[..3]), "passes have orders of their own: {alone:?}");
+    assert!(
+        alone.chunks(3).any(|pass| pass != &alone[..3]),
+        "passes have orders of their own: {alone:?}"
+    );
     assert_eq!(firsts("nq = 4", 3), alone);
     // The hash has no say.
     let operation = search("nq = 4");
-    assert_eq!(operation.prepare(key(5, 1)).unwrap().body, operation.prepare(key(6, 1)).unwrap().body);
+    assert_eq!(
+        operation.prepare(key(5, 1)).unwrap().body,
+        operation.prepare(key(6, 1)).unwrap().body
+    );
     assert_eq!(operation.query_numbers(key(5, 1)).len(), 4);
 }
 
 #[test]
 fn what_cannot_work_is_refused_when_it_is_built() {
-    let refused = |text: &str, key: &str, word: &str| check_refused(&ENTRY, context(text, seven_rows(), 7), key, word);
+    let refused = |text: &str, key: &str, word: &str| {
+        check_refused(&ENTRY, context(text, seven_rows(), 7), key, word)
+    };
     refused("limit = 0", "limit", "1 to 16384");
     refused("limit = 16385", "limit", "16385");
     refused("nq = 0", "nq", "1 to 16384");
@@ -100,58 +166,142 @@ fn what_cannot_work_is_refused_when_it_is_built() {
     refused("output_fields = 'rank'", "output_fields", "list of texts");
     refused("top_k = 5", "top_k", "called limit");
     refused("anns_field = 'v'", "anns_field", "vector_field");
-    let other = Vectors { dim: 1, ..seven_rows() };
+    let other = Vectors {
+        dim: 1,
+        ..seven_rows()
+    };
     check_refused(&ENTRY, context("", other, 7), "", "dimension 1");
-    let no_queries = Vectors { queries: Vec::new(), ..seven_rows() };
+    let no_queries = Vectors {
+        queries: Vec::new(),
+        ..seven_rows()
+    };
     check_refused(&ENTRY, context("", no_queries, 7), "", "no query vectors");
-    let wide = CollectionShape { dim: 32_768, ..shape() };
-    let data = Vectors { dim: 32_768, queries: vec![0; 4 * 32_768], ..Vectors::default() };
-    let context = OperationContext { collection: Arc::new(wide), ..context("nq = 16384", data, 0) };
+    let wide = CollectionShape {
+        dim: 32_768,
+        ..shape()
+    };
+    let data = Vectors {
+        dim: 32_768,
+        queries: vec![0; 4 * 32_768],
+        ..Vectors::default()
+    };
+    let context = OperationContext {
+        collection: Arc::new(wide),
+        ..context("nq = 16384", data, 0)
+    };
     check_refused(&ENTRY, context, "nq", "allowed is 1 to 511");
 }
 
 fn reply(ids: Vec<i64>, topks: Vec<i64>) -> SearchResultData {
     SearchResultData {
-        ids: Some(Ids { id_field: Some(IdField::IntId(LongArray { data: ids })) }),
+        ids: Some(Ids {
+            id_field: Some(IdField::IntId(LongArray { data: ids })),
+        }),
         topks,
         scores: vec![1.0; 3],
         ..SearchResultData::default()
     }
 }
 
-fn finish(operation: &dyn Operation, status: Status, results: Option<SearchResultData>) -> Result<Finished, CallError> {
-    let body = SearchResults { status: Some(status), results, collection_name: "words".into() }.encode_to_vec();
-    operation.finish(key(0, 0), Bytes::from(body)).map_err(|failure| failure.error)
+fn finish(
+    operation: &dyn Operation,
+    status: Status,
+    results: Option<SearchResultData>,
+) -> Result<Finished, CallError> {
+    let body = SearchResults {
+        status: Some(status),
+        results,
+        collection_name: "words".into(),
+    }
+    .encode_to_vec();
+    operation
+        .finish(key(0, 0), Bytes::from(body))
+        .map_err(|failure| failure.error)
 }
 
 /// True neighbours by L2 of the queries (0.5, 0), (1.5, 0), (2.5, 0): rows 0 and 1.
 fn with_truth(text: &str) -> Arc<dyn Operation> {
-    let truth = Truth { k: 2, ids: vec![0, 1, 0, 1, 0, 1], distances: vec![1.25, 11.25, 3.25, 9.25, 7.25, 9.25] };
-    build(context(text, Vectors { truth: Some(truth), ..seven_rows() }, 7)).unwrap()
+    let truth = Truth {
+        k: 2,
+        ids: vec![0, 1, 0, 1, 0, 1],
+        distances: vec![1.25, 11.25, 3.25, 9.25, 7.25, 9.25],
+    };
+    build(context(
+        text,
+        Vectors {
+            truth: Some(truth),
+            ..seven_rows()
+        },
+        7,
+    ))
+    .unwrap()
 }
 
 fn check_recall(operation: &dyn Operation, ids: Vec<i64>, topks: Vec<i64>, expected: f32) {
     let found = finish(operation, Status::default(), Some(reply(ids, topks))).unwrap();
-    assert!(found.recall == expected || (found.recall.is_nan() && expected.is_nan()), "{} is not {expected}", found.recall);
+    assert!(
+        found.recall == expected || (found.recall.is_nan() && expected.is_nan()),
+        "{} is not {expected}",
+        found.recall
+    );
 }
 
 #[test]
 fn rows_are_counted_and_failures_are_told() {
     let operation = search("");
-    let rows = |results| finish(&*operation, Status::default(), results).map(|finished| finished.rows);
+    let rows =
+        |results| finish(&*operation, Status::default(), results).map(|finished| finished.rows);
     assert_eq!(rows(Some(reply(vec![4, 5, 6], vec![3]))), Ok(3));
     assert_eq!(rows(None), Ok(0));
-    let texts = Ids { id_field: Some(IdField::StrId(StringArray { data: vec!["a".into(), "b".into()] })) };
-    assert_eq!(rows(Some(SearchResultData { ids: Some(texts), ..SearchResultData::default() })), Ok(2));
-    assert_eq!(finish(&*operation, Status { code: 101, ..Status::default() }, None), Err(CallError::Milvus(101)));
-    assert_eq!(operation.finish(key(0, 0), Bytes::from_static(b"\x0a\xff")).unwrap_err().error, CallError::BadReply);
+    let texts = Ids {
+        id_field: Some(IdField::StrId(StringArray {
+            data: vec!["a".into(), "b".into()],
+        })),
+    };
+    assert_eq!(
+        rows(Some(SearchResultData {
+            ids: Some(texts),
+            ..SearchResultData::default()
+        })),
+        Ok(2)
+    );
+    assert_eq!(
+        finish(
+            &*operation,
+            Status {
+                code: 101,
+                ..Status::default()
+            },
+            None
+        ),
+        Err(CallError::Milvus(101))
+    );
+    assert_eq!(
+        operation
+            .finish(key(0, 0), Bytes::from_static(b"\x0a\xff"))
+            .unwrap_err()
+            .error,
+        CallError::BadReply
+    );
 }
 
 #[test]
 fn columns_of_a_reply_are_skipped() {
     let mut data = reply(vec![4], vec![1]);
-    data.fields_data = vec![FieldData { field_name: "rank".into(), ..FieldData::default() }];
-    assert_eq!(finish(&*search("output_fields = ['rank']"), Status::default(), Some(data)).unwrap().rows, 1);
+    data.fields_data = vec![FieldData {
+        field_name: "rank".into(),
+        ..FieldData::default()
+    }];
+    assert_eq!(
+        finish(
+            &*search("output_fields = ['rank']"),
+            Status::default(),
+            Some(data)
+        )
+        .unwrap()
+        .rows,
+        1
+    );
 }
 
 #[test]
@@ -170,17 +320,30 @@ fn recall_of_several_queries_is_their_mean() {
     check_recall(&*operation, vec![0, 1, 0, 6], vec![2, 2], 0.75);
     check_recall(&*operation, vec![0, 0, 1], vec![1, 2], 0.75);
     for topks in [vec![2], vec![3, 2], vec![-1, 4], vec![2, 1]] {
-        assert_eq!(finish(&*operation, Status::default(), Some(reply(vec![0, 1, 0, 6], topks))), Err(CallError::BadReply));
+        assert_eq!(
+            finish(
+                &*operation,
+                Status::default(),
+                Some(reply(vec![0, 1, 0, 6], topks))
+            ),
+            Err(CallError::BadReply)
+        );
     }
 }
 
 #[test]
 fn recall_is_not_told_where_the_truth_does_not_hold() {
     for (text, words) in [
-        ("limit = 3", "its limit is 3, and the truth of its data set has 2"),
+        (
+            "limit = 3",
+            "its limit is 3, and the truth of its data set has 2",
+        ),
         ("limit = 2\nfilter = 'a > 1'", "`filter`"),
         ("limit = 2\nignore_growing = true", "`ignore_growing`"),
-        ("limit = 2\nparams = { radius = 1.0 }", "`radius` among its params"),
+        (
+            "limit = 2\nparams = { radius = 1.0 }",
+            "`radius` among its params",
+        ),
         ("limit = 2\npartitions = ['p']", "`partitions`"),
         ("limit = 2\ngroup_by_field = 'rank'", "`group_by_field`"),
     ] {
@@ -197,9 +360,23 @@ fn recall_is_not_told_where_the_truth_does_not_hold() {
 
 #[test]
 fn recall_is_not_told_while_rows_change() {
-    let truth = Truth { k: 1, ids: vec![0; 3], distances: vec![1.25, 3.25, 7.25] };
+    let truth = Truth {
+        k: 1,
+        ids: vec![0; 3],
+        distances: vec![1.25, 3.25, 7.25],
+    };
     let why = Some("rows come".to_owned());
-    let moving = OperationContext { truth_fails: why, ..context("limit = 1", Vectors { truth: Some(truth), ..seven_rows() }, 7) };
+    let moving = OperationContext {
+        truth_fails: why,
+        ..context(
+            "limit = 1",
+            Vectors {
+                truth: Some(truth),
+                ..seven_rows()
+            },
+            7,
+        )
+    };
     let operation = build(moving).unwrap();
     check_recall(&*operation, vec![0], vec![1], f32::NAN);
     assert_eq!(operation.no_recall(), Some("rows come"));
@@ -207,34 +384,119 @@ fn recall_is_not_told_while_rows_change() {
 
 #[test]
 fn what_a_reply_held_is_told_where_it_is_wanted() {
-    let body = |results| Bytes::from(SearchResults { results: Some(results), ..SearchResults::default() }.encode_to_vec());
-    let kept = |text: &str| build(OperationContext { keep_ids: true, ..context(text, seven_rows(), 7) }).unwrap();
-    let found = kept("").returned(body(reply(vec![4, 5, 6], vec![3]))).unwrap();
-    assert_eq!(found, Returned { ids: ReturnedIds::Numbers(vec![4, 5, 6]), scores: vec![1.0; 3], per_query: Vec::new() });
-    assert_eq!(kept("nq = 2").returned(body(reply(vec![4, 5, 6], vec![1, 2]))).unwrap().per_query, [1, 2]);
-    let texts = Ids { id_field: Some(IdField::StrId(StringArray { data: vec!["a".into()] })) };
-    let found = kept("").returned(body(SearchResultData { ids: Some(texts), ..SearchResultData::default() })).unwrap();
+    let body = |results| {
+        Bytes::from(
+            SearchResults {
+                results: Some(results),
+                ..SearchResults::default()
+            }
+            .encode_to_vec(),
+        )
+    };
+    let kept = |text: &str| {
+        build(OperationContext {
+            keep_ids: true,
+            ..context(text, seven_rows(), 7)
+        })
+        .unwrap()
+    };
+    let found = kept("")
+        .returned(body(reply(vec![4, 5, 6], vec![3])))
+        .unwrap();
+    assert_eq!(
+        found,
+        Returned {
+            ids: ReturnedIds::Numbers(vec![4, 5, 6]),
+            scores: vec![1.0; 3],
+            per_query: Vec::new()
+        }
+    );
+    assert_eq!(
+        kept("nq = 2")
+            .returned(body(reply(vec![4, 5, 6], vec![1, 2])))
+            .unwrap()
+            .per_query,
+        [1, 2]
+    );
+    let texts = Ids {
+        id_field: Some(IdField::StrId(StringArray {
+            data: vec!["a".into()],
+        })),
+    };
+    let found = kept("")
+        .returned(body(SearchResultData {
+            ids: Some(texts),
+            ..SearchResultData::default()
+        }))
+        .unwrap();
     assert_eq!(found.ids, ReturnedIds::Texts(vec!["a".into()]));
-    assert_eq!(search("").returned(body(reply(vec![4, 5, 6], vec![3]))), None);
+    assert_eq!(
+        search("").returned(body(reply(vec![4, 5, 6], vec![3]))),
+        None
+    );
 }
 
 /// A truth that leaves out the nearest row, and queries whose rows are not known.
 #[test]
 fn a_truth_that_is_proved_wrong_has_no_recall() {
     let ids = [1, 2, 1, 2, 1, 2].to_vec();
-    let truth = Truth { k: 2, ids: ids.clone(), distances: vec![11.25, 37.25, 9.25, 31.25, 9.25, 27.25] };
-    let with_rows = build(context("limit = 2", Vectors { truth: Some(truth), ..seven_rows() }, 7)).unwrap();
+    let truth = Truth {
+        k: 2,
+        ids: ids.clone(),
+        distances: vec![11.25, 37.25, 9.25, 31.25, 9.25, 27.25],
+    };
+    let with_rows = build(context(
+        "limit = 2",
+        Vectors {
+            truth: Some(truth),
+            ..seven_rows()
+        },
+        7,
+    ))
+    .unwrap();
     check_recall(&*with_rows, vec![0, 1], vec![2], TRUTH_WRONG);
     check_recall(&*with_rows, vec![1, 2], vec![2], 1.0);
-    let truth = Truth { k: 2, ids, distances: vec![1.0, 2.0, 1.0, 2.0, 1.0, 2.0] };
-    let alone = build(context("limit = 3", Vectors { truth: Some(Truth { k: 2, ..truth.clone() }), rows: Vec::new(), ..seven_rows() }, 0));
-    assert!(alone.unwrap().no_recall().is_some());
-    let alone = build(context("limit = 2", Vectors { truth: Some(truth), rows: Vec::new(), ..seven_rows() }, 0)).unwrap();
-    let scored = |scores: Vec<f32>| {
-        let results = SearchResultData { scores, ..reply(vec![6, 1, 2], vec![3]) };
-        finish(&*alone, Status::default(), Some(results)).unwrap().recall
+    let truth = Truth {
+        k: 2,
+        ids,
+        distances: vec![1.0, 2.0, 1.0, 2.0, 1.0, 2.0],
     };
-    assert_eq!((scored(vec![0.25, 1.0, 2.0]), scored(vec![1.0, 1.0, 2.0])), (TRUTH_WRONG, 1.0));
+    let alone = build(context(
+        "limit = 3",
+        Vectors {
+            truth: Some(Truth {
+                k: 2,
+                ..truth.clone()
+            }),
+            rows: Vec::new(),
+            ..seven_rows()
+        },
+        0,
+    ));
+    assert!(alone.unwrap().no_recall().is_some());
+    let alone = build(context(
+        "limit = 2",
+        Vectors {
+            truth: Some(truth),
+            rows: Vec::new(),
+            ..seven_rows()
+        },
+        0,
+    ))
+    .unwrap();
+    let scored = |scores: Vec<f32>| {
+        let results = SearchResultData {
+            scores,
+            ..reply(vec![6, 1, 2], vec![3])
+        };
+        finish(&*alone, Status::default(), Some(results))
+            .unwrap()
+            .recall
+    };
+    assert_eq!(
+        (scored(vec![0.25, 1.0, 2.0]), scored(vec![1.0, 1.0, 2.0])),
+        (TRUTH_WRONG, 1.0)
+    );
 }
 
 proptest! {

@@ -6,10 +6,15 @@ use super::*;
 
 fn must_not_panic(text: &str, sets: &[&str]) {
     match plan_with(text, sets, &none, &PlanFlags::default()) {
-        Err(PlanError(message)) => assert!(!message.contains('\n') && !message.chars().any(char::is_control), "{message:?}"),
+        Err(PlanError(message)) => assert!(
+            !message.contains('\n') && !message.chars().any(char::is_control),
+            "{message:?}"
+        ),
         Ok(plan) => {
             let _ = (plan.expectation().to_string(), format!("{plan:?}"));
-            assert!((0..plan.phases.len()).all(|phase| (0.0..=1.0).contains(&plan.sample_ratio(phase))));
+            assert!(
+                (0..plan.phases.len()).all(|phase| (0.0..=1.0).contains(&plan.sample_ratio(phase)))
+            );
         }
     }
 }

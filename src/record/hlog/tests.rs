@@ -9,13 +9,18 @@ use crate::record::{RunFolder, RunWriter};
 static WRITTEN: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let scratch = tempfile::tempdir().unwrap();
     let folder = RunFolder::at(scratch.path());
-    let mut writer = RunWriter::start(&folder, std::sync::Arc::default(), Box::new(|_| ())).unwrap();
+    let mut writer =
+        RunWriter::start(&folder, std::sync::Arc::default(), Box::new(|_| ())).unwrap();
     let mut recorder = writer.recorder();
     for second in 0..10 {
         recorder.roll(second * 1_000_000_000);
         for (number, figure) in SocketFigure::ALL.into_iter().enumerate() {
             for value in 1..=20 {
-                recorder.record_socket(number as u16 % 2, figure, Duration::from_micros(17 * value * (second + 1)));
+                recorder.record_socket(
+                    number as u16 % 2,
+                    figure,
+                    Duration::from_micros(17 * value * (second + 1)),
+                );
             }
         }
     }
@@ -38,15 +43,35 @@ fn read(bytes: &[u8]) -> (Vec<SocketInterval>, Option<String>) {
 fn what_happened_at_the_sockets_reads_back() {
     let (found, damage) = read(&WRITTEN);
     assert_eq!((found.len(), damage), (30, None));
-    let last = found.iter().rfind(|interval| interval.figure == SocketFigure::NoWindow).unwrap();
-    assert_eq!((last.second, last.connection, last.figure, last.histogram.len()), (9, 0, SocketFigure::NoWindow, 20));
-    assert!((last.histogram.max() as f64 / 3_400_000.0 - 1.0).abs() < 1e-3, "{}", last.histogram.max());
+    let last = found
+        .iter()
+        .rfind(|interval| interval.figure == SocketFigure::NoWindow)
+        .unwrap();
+    assert_eq!(
+        (
+            last.second,
+            last.connection,
+            last.figure,
+            last.histogram.len()
+        ),
+        (9, 0, SocketFigure::NoWindow, 20)
+    );
+    assert!(
+        (last.histogram.max() as f64 / 3_400_000.0 - 1.0).abs() < 1e-3,
+        "{}",
+        last.histogram.max()
+    );
 }
 
 #[test]
 fn a_missing_file_is_an_error_that_names_it() {
     let error = read_sockets(Path::new("/nowhere/connections.hlog"), |_| ()).unwrap_err();
-    assert!(error.0.starts_with("/nowhere/connections.hlog can't be read: "), "{error}");
+    assert!(
+        error
+            .0
+            .starts_with("/nowhere/connections.hlog can't be read: "),
+        "{error}"
+    );
 }
 
 proptest! {

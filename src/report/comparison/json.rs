@@ -4,5 +4,8 @@ use super::ComparisonEntry;
 use crate::report::json::to_json;
 
 /// The row of the table.
-pub(super) const ENTRY: ComparisonEntry =
-    ComparisonEntry { name: "json", file: "comparison.json", render: |comparison| to_json(comparison) };
+pub(super) const ENTRY: ComparisonEntry = ComparisonEntry {
+    name: "json",
+    file: "comparison.json",
+    render: |comparison| to_json(comparison),
+};

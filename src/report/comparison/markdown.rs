@@ -2,15 +2,20 @@
 
 use std::fmt::Write as _;
 
-use super::{ComparisonEntry, headline, name, ratio, remarks, result, smallest, test_name, value, values};
+use super::{
+    ComparisonEntry, headline, name, ratio, remarks, result, smallest, test_name, value, values,
+};
 use crate::{
     analysis::compare::{Comparison, ComparisonResult},
     report::markdown::escape,
 };
 
 /// The row of the table.
-pub(super) const ENTRY: ComparisonEntry =
-    ComparisonEntry { name: "markdown", file: "comparison.md", render: |comparison| Ok(render(comparison).into_bytes()) };
+pub(super) const ENTRY: ComparisonEntry = ComparisonEntry {
+    name: "markdown",
+    file: "comparison.md",
+    render: |comparison| Ok(render(comparison).into_bytes()),
+};
 
 fn render(comparison: &Comparison) -> String {
     let mut out = String::new();
@@ -23,24 +28,43 @@ fn render(comparison: &Comparison) -> String {
         out.push_str("\n| what differs | baseline | run |\n| --- | --- | --- |\n");
     }
     for found in &comparison.differences {
-        let _ = writeln!(out, "| {} | {} | {} |", escape(&found.what), escape(&values(&found.baseline)), escape(&values(&found.run)));
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} |",
+            escape(&found.what),
+            escape(&values(&found.baseline)),
+            escape(&values(&found.run))
+        );
     }
     for workload in &comparison.workloads {
-        let _ = writeln!(out, "\n| {} | baseline | run | ratio | could show | |", escape(&workload.at));
+        let _ = writeln!(
+            out,
+            "\n| {} | baseline | run | ratio | could show | |",
+            escape(&workload.at)
+        );
         out.push_str("| --- | --: | --: | --: | --: | --- |\n");
         for figure in &workload.figures {
             if let Some(why) = &figure.why_not {
-                let _ = writeln!(out, "| {} | - | - | - | | not compared: {} |", escape(&name(figure)), escape(why));
+                let _ = writeln!(
+                    out,
+                    "| {} | - | - | - | | not compared: {} |",
+                    escape(&name(figure)),
+                    escape(why)
+                );
                 continue;
             }
             let word = match figure.result {
-                ComparisonResult::Slower | ComparisonResult::Faster | ComparisonResult::Lower | ComparisonResult::Higher => {
+                ComparisonResult::Slower
+                | ComparisonResult::Faster
+                | ComparisonResult::Lower
+                | ComparisonResult::Higher => {
                     format!("**{}**", result(figure))
                 }
                 _ => result(figure).to_owned(),
             };
             let (before, after) = (value(figure, figure.baseline), value(figure, figure.run));
-            let cells = [name(figure), before, after, ratio(figure), smallest(figure)].map(|text| escape(&text));
+            let cells = [name(figure), before, after, ratio(figure), smallest(figure)]
+                .map(|text| escape(&text));
             let _ = writeln!(out, "| {} | {word} |", cells.join(" | "));
         }
         if let Some(sentence) = &workload.sentence {

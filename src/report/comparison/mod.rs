@@ -26,27 +26,49 @@ pub struct ComparisonEntry {
 }
 
 /// Every format, one row and one file each.
-pub static COMPARISONS: &[ComparisonEntry] = &[text::ENTRY, markdown::ENTRY, html::ENTRY, json::ENTRY];
+pub static COMPARISONS: &[ComparisonEntry] =
+    &[text::ENTRY, markdown::ENTRY, html::ENTRY, json::ENTRY];
 
 /// What was found, in one sentence.
 fn headline(comparison: &Comparison) -> String {
     let number = |wanted: ComparisonResult| {
-        comparison.workloads.iter().flat_map(|workload| &workload.figures).filter(|figure| figure.result == wanted).count()
+        comparison
+            .workloads
+            .iter()
+            .flat_map(|workload| &workload.figures)
+            .filter(|figure| figure.result == wanted)
+            .count()
     };
     let words = [
         (number(ComparisonResult::Slower), "slower"),
         (number(ComparisonResult::Faster), "faster"),
         (number(ComparisonResult::Lower), "with a lower recall"),
         (number(ComparisonResult::Higher), "with a higher recall"),
-        (number(ComparisonResult::DiffersWithinTheseRuns), "different within these runs"),
-        (number(ComparisonResult::NoDifferenceShown), "with no difference shown"),
+        (
+            number(ComparisonResult::DiffersWithinTheseRuns),
+            "different within these runs",
+        ),
+        (
+            number(ComparisonResult::NoDifferenceShown),
+            "with no difference shown",
+        ),
     ];
     let found: Vec<String> = words
         .into_iter()
         .filter(|(number, _)| *number > 0)
-        .map(|(number, words)| format!("{number} {} {words}", if number == 1 { "figure" } else { "figures" }))
+        .map(|(number, words)| {
+            format!(
+                "{number} {} {words}",
+                if number == 1 { "figure" } else { "figures" }
+            )
+        })
         .collect();
-    let beside = comparison.workloads.iter().flat_map(|workload| &workload.figures).filter(|figure| figure.why_not.is_none()).count();
+    let beside = comparison
+        .workloads
+        .iter()
+        .flat_map(|workload| &workload.figures)
+        .filter(|figure| figure.why_not.is_none())
+        .count();
     match (found.is_empty(), beside) {
         (false, _) => found.join(", "),
         (true, 0) => "nothing could be compared".to_owned(),
@@ -57,23 +79,48 @@ fn headline(comparison: &Comparison) -> String {
 
 /// What a reader has to know: how few runs there are, which were left out.
 fn remarks(comparison: &Comparison) -> Vec<String> {
-    let fewest = comparison.baseline.compared().min(comparison.run.compared());
+    let fewest = comparison
+        .baseline
+        .compared()
+        .min(comparison.run.compared());
     let few = (fewest < crate::analysis::compare::LEAST_RUNS).then(|| {
         let (why, make) = comparison.few_runs();
-        format!("fewer than three runs on a side{why}: how much runs differ is not known, so nothing is called slower or faster; {make}")
+        format!(
+            "fewer than three runs on a side{why}: how much runs differ is not known, so nothing \
+             is called slower or faster; {make}"
+        )
     });
-    let invalid = comparison.baseline.invalid.iter().chain(&comparison.run.invalid);
-    let incomplete = comparison.baseline.incomplete.iter().chain(&comparison.run.incomplete);
+    let invalid = comparison
+        .baseline
+        .invalid
+        .iter()
+        .chain(&comparison.run.invalid);
+    let incomplete = comparison
+        .baseline
+        .incomplete
+        .iter()
+        .chain(&comparison.run.incomplete);
     let incomplete = incomplete.map(|left_out| {
         let IncompleteRun { run, status } = left_out;
-        format!("{run} is not complete ({status}), so it is no repetition of the others and compared with nothing")
+        format!(
+            "{run} is not complete ({status}), so it is no repetition of the others and compared \
+             with nothing"
+        )
     });
-    let unpaired = comparison.baseline.unpaired.iter().chain(&comparison.run.unpaired);
-    let unpaired = unpaired.map(|run| format!("{run} is a round that the other side lacks, so it is compared with nothing"));
+    let unpaired = comparison
+        .baseline
+        .unpaired
+        .iter()
+        .chain(&comparison.run.unpaired);
+    let unpaired = unpaired.map(|run| {
+        format!("{run} is a round that the other side lacks, so it is compared with nothing")
+    });
     few.into_iter()
         .chain(incomplete)
         .chain(unpaired)
-        .chain(invalid.map(|run| format!("{run} is invalid and compared with nothing: its own report says why")))
+        .chain(invalid.map(|run| {
+            format!("{run} is invalid and compared with nothing: its own report says why")
+        }))
         .chain(comparison.left_out.iter().cloned())
         .chain(comparison.notes.iter().cloned())
         .collect()
@@ -112,11 +159,17 @@ fn value(figure: &FigureComparison, value: f64) -> String {
 /// `1.52 [1.31, 1.76]`; of a recall, whose small changes matter, with four decimals.
 fn ratio(figure: &FigureComparison) -> String {
     let digits = if figure.figure == "recall" { 4 } else { 2 };
-    let ends = figure.low.zip(figure.high).map_or(String::new(), |(low, high)| format!(" [{low:.digits$}, {high:.digits$}]"));
+    let ends = figure
+        .low
+        .zip(figure.high)
+        .map_or(String::new(), |(low, high)| {
+            format!(" [{low:.digits$}, {high:.digits$}]")
+        });
     format!("{:.digits$}{ends}", figure.ratio)
 }
 
-/// Smallest change that could have been shown: `12 %`, or `40 times` where the runs differ by far more than twice.
+/// Smallest change that could have been shown: `12 %`, or `40 times` where the runs differ by far
+/// more than twice.
 fn smallest(figure: &FigureComparison) -> String {
     match figure.smallest {
         None => String::new(),
@@ -127,7 +180,9 @@ fn smallest(figure: &FigureComparison) -> String {
 
 /// `response time p99`.
 fn name(figure: &FigureComparison) -> String {
-    format!("{} {}", figure.figure.replace('_', " "), figure.key).trim_end().to_owned()
+    format!("{} {}", figure.figure.replace('_', " "), figure.key)
+        .trim_end()
+        .to_owned()
 }
 
 /// Values of a side in one cell.

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::{
-    analysis::compare::{AreaComparison, Difference, IncompleteRun, RunCurve, Side, WorkloadComparison},
+    analysis::compare::{
+        AreaComparison, Difference, IncompleteRun, RunCurve, Side, WorkloadComparison,
+    },
     report::tests::check_golden,
 };
 
@@ -26,20 +28,41 @@ pub(super) fn sample() -> Comparison {
         why_not: Some("it is a lower bound, since requests failed".to_owned()),
         ..FigureComparison::default()
     };
-    let runs = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let runs = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
     Comparison {
         format: 1,
         baseline: Side {
-            runs: runs(&["s-20261122T140500Z-1f2e", "s-20261122T140600Z-2f2e", "s-20261122T140700Z-3f2e"]),
+            runs: runs(&[
+                "s-20261122T140500Z-1f2e",
+                "s-20261122T140600Z-2f2e",
+                "s-20261122T140700Z-3f2e",
+            ]),
             ..Side::default()
         },
         run: Side {
-            runs: runs(&["s-20261123T140500Z-4f2e", "s-20261123T140600Z-5f2e", "s-20261123T140700Z-6f2e", "s-20261123T140800Z-7f2e"]),
+            runs: runs(&[
+                "s-20261123T140500Z-4f2e",
+                "s-20261123T140600Z-5f2e",
+                "s-20261123T140700Z-6f2e",
+                "s-20261123T140800Z-7f2e",
+            ]),
             invalid: runs(&["s-20261123T140600Z-5f2e"]),
-            incomplete: vec![IncompleteRun { run: "s-20261123T140800Z-7f2e".to_owned(), status: "interrupted".to_owned() }],
+            incomplete: vec![IncompleteRun {
+                run: "s-20261123T140800Z-7f2e".to_owned(),
+                status: "interrupted".to_owned(),
+            }],
             ..Side::default()
         },
-        differences: vec![Difference { what: "workloads.search.params.ef".to_owned(), baseline: runs(&["64"]), run: runs(&["512"]) }],
+        differences: vec![Difference {
+            what: "workloads.search.params.ef".to_owned(),
+            baseline: runs(&["64"]),
+            run: runs(&["512"]),
+        }],
         workloads: vec![WorkloadComparison {
             at: "alone/search".to_owned(),
             figures: vec![
@@ -47,13 +70,27 @@ pub(super) fn sample() -> Comparison {
                 figure("p90", 2_480.0, 3_300.0, ComparisonResult::NotTested),
                 figure("p99", 3_950.0, 4_100.0, ComparisonResult::NoDifferenceShown),
                 bound,
-                FigureComparison { figure: "recall".to_owned(), key: String::new(), ..figure("", 0.999_6, 0.93, ComparisonResult::Lower) },
+                FigureComparison {
+                    figure: "recall".to_owned(),
+                    key: String::new(),
+                    ..figure("", 0.999_6, 0.93, ComparisonResult::Lower)
+                },
             ],
             areas: vec![
-                AreaComparison { area: "engine".to_owned(), baseline_us: 870.0, run_us: 1_850.0 },
-                AreaComparison { area: "gap".to_owned(), baseline_us: 548.0, run_us: 540.0 },
+                AreaComparison {
+                    area: "engine".to_owned(),
+                    baseline_us: 870.0,
+                    run_us: 1_850.0,
+                },
+                AreaComparison {
+                    area: "gap".to_owned(),
+                    baseline_us: 548.0,
+                    run_us: 540.0,
+                },
             ],
-            sentence: Some("mean of the traced requests +972 us, of which engine +980 us".to_owned()),
+            sentence: Some(
+                "mean of the traced requests +972 us, of which engine +980 us".to_owned(),
+            ),
             paired: false,
             curves: vec![
                 RunCurve {
@@ -76,14 +113,21 @@ pub(super) fn sample() -> Comparison {
 #[test]
 fn every_format_is_as_agreed() {
     for entry in COMPARISONS {
-        check_golden(entry.file, &html::without_files(&String::from_utf8((entry.render)(&sample()).unwrap()).unwrap()));
+        check_golden(
+            entry.file,
+            &html::without_files(&String::from_utf8((entry.render)(&sample()).unwrap()).unwrap()),
+        );
     }
 }
 
 #[test]
 fn nothing_to_compare_is_said() {
     let text = render_text(&Comparison::default(), crate::report::TextStyle::default());
-    assert!(text.contains("nothing could be compared") && text.contains("besides the result nothing differs"), "{text}");
+    assert!(
+        text.contains("nothing could be compared")
+            && text.contains("besides the result nothing differs"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -96,7 +140,8 @@ fn names_stay_text() {
     for entry in COMPARISONS {
         let text = String::from_utf8((entry.render)(&comparison).unwrap()).unwrap();
         assert!(
-            !text.contains(['\u{1b}', '\u{202e}']) && (!["markdown", "html"].contains(&entry.name) || !text.contains("<b>")),
+            !text.contains(['\u{1b}', '\u{202e}'])
+                && (!["markdown", "html"].contains(&entry.name) || !text.contains("<b>")),
             "{}: {text}",
             entry.name
         );
@@ -105,19 +150,48 @@ fn names_stay_text() {
 
 #[test]
 fn a_change_that_is_no_percentage_any_more_is_said_in_times() {
-    let words = |ratio| smallest(&FigureComparison { smallest: ratio, ..FigureComparison::default() });
-    assert_eq!([None, Some(1.12), Some(3.5), Some(144.4)].map(words), ["", "12 %", "250 %", "144 times"]);
+    let words = |ratio| {
+        smallest(&FigureComparison {
+            smallest: ratio,
+            ..FigureComparison::default()
+        })
+    };
+    assert_eq!(
+        [None, Some(1.12), Some(3.5), Some(144.4)].map(words),
+        ["", "12 %", "250 %", "144 times"]
+    );
 }
 
 #[test]
 fn figures_that_are_not_tested_are_beside_each_other_all_the_same() {
-    let figure = |result| FigureComparison { result, ..FigureComparison::default() };
+    let figure = |result| FigureComparison {
+        result,
+        ..FigureComparison::default()
+    };
     let of = |figures: Vec<FigureComparison>| {
-        let workload = WorkloadComparison { figures, ..sample().workloads.remove(0) };
-        headline(&Comparison { workloads: vec![workload], ..sample() })
+        let workload = WorkloadComparison {
+            figures,
+            ..sample().workloads.remove(0)
+        };
+        headline(&Comparison {
+            workloads: vec![workload],
+            ..sample()
+        })
     };
     let untested = || figure(ComparisonResult::NotTested);
-    assert_eq!(of(vec![untested(), untested()]), "2 figures beside each other, none of them tested");
-    assert_eq!(of(vec![untested(), figure(ComparisonResult::Slower)]), "1 figure slower");
-    assert_eq!(of(vec![FigureComparison { why_not: Some("no".to_owned()), ..untested() }]), "nothing could be compared");
+    assert_eq!(
+        of(vec![untested(), untested()]),
+        "2 figures beside each other, none of them tested"
+    );
+    assert_eq!(
+        of(vec![untested(), figure(ComparisonResult::Slower)]),
+        "1 figure slower"
+    );
+    assert_eq!(
+        of(vec![FigureComparison {
+            why_not: Some("no".to_owned()),
+            ..untested()
+        }]),
+        "nothing could be compared"
+    );
 }

@@ -1,6 +1,8 @@
 //! `comparison.txt` and the comparison on a terminal.
 
-use super::{ComparisonEntry, headline, name, ratio, remarks, result, smallest, test_name, value, values};
+use super::{
+    ComparisonEntry, headline, name, ratio, remarks, result, smallest, test_name, value, values,
+};
 use crate::{
     analysis::compare::{Comparison, ComparisonResult, FigureComparison, WorkloadComparison},
     report::{
@@ -26,20 +28,33 @@ const VALUE: usize = 32;
 /// The comparison as text, for a terminal or a file.
 pub(crate) fn render_text(comparison: &Comparison, style: TextStyle) -> String {
     let mut page = Page::new(style);
-    page.paragraph(Line::new("comparison  ", Paint::Bold), &headline(comparison), Paint::Plain);
+    page.paragraph(
+        Line::new("comparison  ", Paint::Bold),
+        &headline(comparison),
+        Paint::Plain,
+    );
     for remark in remarks(comparison) {
         page.paragraph(Line::new("! ", Paint::Doubtful), &remark, Paint::Plain);
     }
-    page.paragraph(Line::new("baseline    ", Paint::Dim), &comparison.baseline.runs.join(" "), Paint::Dim);
-    page.paragraph(Line::new("run         ", Paint::Dim), &comparison.run.runs.join(" "), Paint::Dim);
+    page.paragraph(
+        Line::new("baseline    ", Paint::Dim),
+        &comparison.baseline.runs.join(" "),
+        Paint::Dim,
+    );
+    page.paragraph(
+        Line::new("run         ", Paint::Dim),
+        &comparison.run.runs.join(" "),
+        Paint::Dim,
+    );
     write_differences(&mut page, comparison);
     for workload in &comparison.workloads {
         write_workload(&mut page, workload);
     }
     page.gap();
     let note = format!(
-        "ratio: run / baseline with its 95 % interval, runs as the unit ({}); could show: the smallest change that these runs could have shown; p50, p99, mean, \
-         throughput and recall are tested, corrected for their number (Holm)",
+        "ratio: run / baseline with its 95 % interval, runs as the unit ({}); could show: the \
+         smallest change that these runs could have shown; p50, p99, mean, throughput and recall \
+         are tested, corrected for their number (Holm)",
         test_name(comparison)
     );
     page.paragraph(Line::default(), &note, Paint::Dim);
@@ -49,19 +64,38 @@ pub(crate) fn render_text(comparison: &Comparison, style: TextStyle) -> String {
 fn write_differences(page: &mut Page, comparison: &Comparison) {
     page.gap();
     if comparison.differences.is_empty() {
-        page.paragraph(Line::default(), "besides the result nothing differs: same versions, machine, scenario and plan", Paint::Dim);
+        page.paragraph(
+            Line::default(),
+            "besides the result nothing differs: same versions, machine, scenario and plan",
+            Paint::Dim,
+        );
         return;
     }
     let mut table = Table::new(3);
     table.heading(&["what differs", "baseline", "run"]);
     for found in comparison.differences.iter().take(MOST_DIFFERENCES) {
-        let cells = [found.what.clone(), values(&found.baseline), values(&found.run)];
-        table.row(cells.map(|text| Cell::plain(&shorten(&text, VALUE))).to_vec());
+        let cells = [
+            found.what.clone(),
+            values(&found.baseline),
+            values(&found.run),
+        ];
+        table.row(
+            cells
+                .map(|text| Cell::plain(&shorten(&text, VALUE)))
+                .to_vec(),
+        );
     }
     page.extend(table.lines(page.columns()));
-    let more = comparison.differences.len().saturating_sub(MOST_DIFFERENCES);
+    let more = comparison
+        .differences
+        .len()
+        .saturating_sub(MOST_DIFFERENCES);
     if more > 0 {
-        page.paragraph(Line::default(), &format!("{more} more in comparison.json"), Paint::Dim);
+        page.paragraph(
+            Line::default(),
+            &format!("{more} more in comparison.json"),
+            Paint::Dim,
+        );
     }
 }
 
@@ -80,8 +114,16 @@ fn write_workload(page: &mut Page, workload: &WorkloadComparison) {
         table.row(row(figure));
     }
     page.extend(table.lines(page.columns()));
-    for (figure, why) in workload.figures.iter().filter_map(|figure| Some((figure, figure.why_not.as_ref()?))) {
-        page.paragraph(Line::new("  not compared: ", Paint::Dim), &format!("{}, {why}", name(figure)), Paint::Dim);
+    for (figure, why) in workload
+        .figures
+        .iter()
+        .filter_map(|figure| Some((figure, figure.why_not.as_ref()?)))
+    {
+        page.paragraph(
+            Line::new("  not compared: ", Paint::Dim),
+            &format!("{}, {why}", name(figure)),
+            Paint::Dim,
+        );
     }
     if let Some(sentence) = &workload.sentence {
         page.paragraph(Line::new("• ", Paint::Bold), sentence, Paint::Plain);
@@ -90,10 +132,21 @@ fn write_workload(page: &mut Page, workload: &WorkloadComparison) {
         .areas
         .iter()
         .take(MOST_AREAS)
-        .map(|area| format!("{} {} -> {}", area.area, duration(area.baseline_us), duration(area.run_us)))
+        .map(|area| {
+            format!(
+                "{} {} -> {}",
+                area.area,
+                duration(area.baseline_us),
+                duration(area.run_us)
+            )
+        })
         .collect();
     if !areas.is_empty() {
-        page.paragraph(Line::new("  mean by area: ", Paint::Dim), &areas.join(", "), Paint::Dim);
+        page.paragraph(
+            Line::new("  mean by area: ", Paint::Dim),
+            &areas.join(", "),
+            Paint::Dim,
+        );
     }
 }
 
@@ -105,9 +158,17 @@ fn row(figure: &FigureComparison) -> Vec<Cell> {
         _ => Paint::Plain,
     };
     if figure.why_not.is_some() {
-        return [&name(figure), "-", "-", "-", "", result(figure)].map(Cell::plain).to_vec();
+        return [&name(figure), "-", "-", "-", "", result(figure)]
+            .map(Cell::plain)
+            .to_vec();
     }
-    let cells = [name(figure), value(figure, figure.baseline), value(figure, figure.run), ratio(figure), smallest(figure)];
+    let cells = [
+        name(figure),
+        value(figure, figure.baseline),
+        value(figure, figure.run),
+        ratio(figure),
+        smallest(figure),
+    ];
     let mut cells: Vec<Cell> = cells.map(|text| Cell::plain(&text)).to_vec();
     cells.push(Cell::new(result(figure), paint));
     cells

@@ -1,5 +1,5 @@
-//! The analysis as the JSON that a page carries: floats of five digits, texts without invisible characters, nothing that could
-//! end the script element.
+//! The analysis as the JSON that a page carries: floats of five digits, texts without invisible
+//! characters, nothing that could end the script element.
 
 use serde_json::Value;
 
@@ -19,14 +19,25 @@ pub(super) fn json(analysis: &Analysis) -> Result<String, serde_json::Error> {
     let mut drawn = analysis.clone();
     // The template shows these itself.
     (drawn.verdict, drawn.plan) = Default::default();
-    for workload in drawn.workloads.iter_mut().filter(|workload| workload.phase == PREPARE) {
+    for workload in drawn
+        .workloads
+        .iter_mut()
+        .filter(|workload| workload.phase == PREPARE)
+    {
         workload.account.clear();
         workload.curves.clear();
         workload.instances.clear();
         workload.exemplars.clear();
     }
-    for exemplar in drawn.workloads.iter_mut().flat_map(|workload| &mut workload.exemplars) {
-        exemplar.waterfall.iter_mut().for_each(|waterfall| waterfall.parts.clear());
+    for exemplar in drawn
+        .workloads
+        .iter_mut()
+        .flat_map(|workload| &mut workload.exemplars)
+    {
+        exemplar
+            .waterfall
+            .iter_mut()
+            .for_each(|waterfall| waterfall.parts.clear());
     }
     let mut value = serde_json::to_value(&drawn)?;
     tidy(&mut value);
@@ -39,11 +50,16 @@ fn tidy(value: &mut Value) {
         Value::Array(values) => values.iter_mut().for_each(tidy),
         Value::Object(map) => {
             map.values_mut().for_each(tidy);
-            *map = std::mem::take(map).into_iter().map(|(key, value)| (clean(&key), value)).collect();
+            *map = std::mem::take(map)
+                .into_iter()
+                .map(|(key, value)| (clean(&key), value))
+                .collect();
         }
         Value::String(text) => *text = clean(text),
         Value::Number(number) if number.is_f64() => {
-            let rounded = number.as_f64().and_then(|exact| format!("{exact:.*e}", DIGITS - 1).parse().ok());
+            let rounded = number
+                .as_f64()
+                .and_then(|exact| format!("{exact:.*e}", DIGITS - 1).parse().ok());
             if let Some(rounded) = rounded.and_then(serde_json::Number::from_f64) {
                 *number = rounded;
             }
@@ -52,8 +68,8 @@ fn tidy(value: &mut Value) {
     }
 }
 
-/// JSON without the characters that mean something to HTML or to a terminal. They stand only within strings, where the
-/// escape means the same.
+/// JSON without the characters that mean something to HTML or to a terminal. They stand only within
+/// strings, where the escape means the same.
 fn inert(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
@@ -77,9 +93,13 @@ mod tests {
 
     #[test]
     fn floats_have_five_digits_and_counts_all() {
-        let mut value = json!({"a": [3_540.434_361_422_308, 1e-7, -0.0, 0.1], "n": 1_234_567_890_u64});
+        let mut value =
+            json!({"a": [3_540.434_361_422_308, 1e-7, -0.0, 0.1], "n": 1_234_567_890_u64});
         tidy(&mut value);
-        assert_eq!(value.to_string(), r#"{"a":[3540.4,1e-7,-0.0,0.1],"n":1234567890}"#);
+        assert_eq!(
+            value.to_string(),
+            r#"{"a":[3540.4,1e-7,-0.0,0.1],"n":1234567890}"#
+        );
     }
 
     #[test]
@@ -93,7 +113,10 @@ mod tests {
     fn nothing_ends_the_script_element() {
         let text = r#"</script><!--<script>&"#;
         let safe = inert(&json!({ text: "\u{2028}\u{202e}\u{e0041}" }).to_string());
-        assert!(!safe.contains(['<', '>', '&', '\u{2028}', '\u{202e}']), "{safe}");
+        assert!(
+            !safe.contains(['<', '>', '&', '\u{2028}', '\u{202e}']),
+            "{safe}"
+        );
         let back: Value = serde_json::from_str(&safe).unwrap();
         assert_eq!(back[text], "\u{2028}\u{202e}\u{e0041}");
     }

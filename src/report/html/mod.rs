@@ -1,5 +1,6 @@
-//! `report.html`: one file that needs nothing else, made for looking. The page's words come from the template, which
-//! escapes them; its charts are drawn by `templates/report.js` from the analysis as JSON in the page.
+//! `report.html`: one file that needs nothing else, made for looking. The page's words come from
+//! the template, which escapes them; its charts are drawn by `templates/report.js` from the
+//! analysis as JSON in the page.
 
 mod data;
 mod page;
@@ -23,27 +24,39 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
 };
 
 /// uPlot's rules and the page's own: one block, so that one hash allows both.
-const STYLE: &str = concat!(include_str!("../../../templates/vendor/uplot/uPlot.min.css"), include_str!("../../../templates/report.css"));
+const STYLE: &str = concat!(
+    include_str!("../../../templates/vendor/uplot/uPlot.min.css"),
+    include_str!("../../../templates/report.css")
+);
 const UPLOT: &str = include_str!("../../../templates/vendor/uplot/uPlot.iife.min.js");
 const SCRIPT: &str = include_str!("../../../templates/report.js");
 
 fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
-    let fail = |error: &dyn std::fmt::Display| ReportError(format!("the report can't be written as HTML: {error}"));
+    let fail = |error: &dyn std::fmt::Display| {
+        ReportError(format!("the report can't be written as HTML: {error}"))
+    };
     let data = data::json(analysis).map_err(|error| fail(&error))?;
-    let page = Page::new(analysis, data, policy()).render().map_err(|error| fail(&error))?;
+    let page = Page::new(analysis, data, policy())
+        .render()
+        .map_err(|error| fail(&error))?;
     Ok(page.into_bytes())
 }
 
 /// A page of pages: each keeps its own rules and scripts, which several in one page could not.
 fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
     let frame = |report: &RunReport| {
-        let (run, page) = (escaped(&report.run), escaped(&String::from_utf8_lossy(&report.bytes)));
+        let (run, page) = (
+            escaped(&report.run),
+            escaped(&String::from_utf8_lossy(&report.bytes)),
+        );
         format!("<h1>{run}</h1>\n<iframe title=\"{run}\" srcdoc=\"{page}\"></iframe>\n")
     };
     let frames: String = reports.iter().map(frame).collect();
-    let head = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" \
-                content=\"light dark\">\n<title>milvus-bench: several runs</title>\n<style>body { margin: 0 } h1 { font: bold 16px sans-serif; margin: 8px 16px } iframe { border: 0; width: 100%; \
-                height: 100vh }</style>\n";
+    let head = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta \
+                name=\"viewport\" content=\"width=device-width\">\n<meta name=\"color-scheme\" \
+                content=\"light dark\">\n<title>milvus-bench: several runs</title>\n<style>body { \
+                margin: 0 } h1 { font: bold 16px sans-serif; margin: 8px 16px } iframe { border: \
+                0; width: 100%; height: 100vh }</style>\n";
     Ok(format!("{head}{frames}</html>\n").into_bytes())
 }
 
@@ -52,12 +65,28 @@ fn policy() -> String {
     content_policy(&[UPLOT, SCRIPT], STYLE)
 }
 
-/// The Content-Security-Policy of a page that runs these scripts, uses these rules, and loads nothing.
+/// The Content-Security-Policy of a page that runs these scripts, uses these rules, and loads
+/// nothing.
 pub(super) fn content_policy(scripts: &[&str], style: &str) -> String {
-    let hash = |text: &str| format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text)));
-    let scripts: String = scripts.iter().map(|script| format!(" {}", hash(script))).collect();
-    let scripts = if scripts.is_empty() { scripts } else { format!(" script-src{scripts};") };
-    format!("default-src 'none';{scripts} style-src {}; base-uri 'none'; form-action 'none'", hash(style))
+    let hash = |text: &str| {
+        format!(
+            "'sha256-{}'",
+            base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text))
+        )
+    };
+    let scripts: String = scripts
+        .iter()
+        .map(|script| format!(" {}", hash(script)))
+        .collect();
+    let scripts = if scripts.is_empty() {
+        scripts
+    } else {
+        format!(" script-src{scripts};")
+    };
+    format!(
+        "default-src 'none';{scripts} style-src {}; base-uri 'none'; form-action 'none'",
+        hash(style)
+    )
 }
 
 /// A page without the files of this crate and their hashes: what a golden file is to hold.
@@ -69,8 +98,19 @@ pub(super) fn without_files(page: &str) -> String {
 /// The same for the `files` of another page.
 #[cfg(test)]
 pub(super) fn without(page: &str, files: &[&str]) -> String {
-    let files = files.iter().fold(page.to_owned(), |page, file| page.replace(file, "..."));
-    files.lines().map(|line| if line.contains("Content-Security-Policy") { "...\n".to_owned() } else { format!("{line}\n") }).collect()
+    let files = files
+        .iter()
+        .fold(page.to_owned(), |page, file| page.replace(file, "..."));
+    files
+        .lines()
+        .map(|line| {
+            if line.contains("Content-Security-Policy") {
+                "...\n".to_owned()
+            } else {
+                format!("{line}\n")
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use askama::Template;
 use super::{SCRIPT, STYLE, UPLOT};
 use crate::{
     analysis::{
-        Analysis, ConnectionFigures, Estimate, PhaseMachine, Quantiles, Reason, Tail, ThresholdState, VerdictState, WorkloadAnalysis,
+        Analysis, ConnectionFigures, Estimate, PhaseMachine, Quantiles, Reason, Tail,
+        ThresholdState, VerdictState, WorkloadAnalysis,
     },
     report::{
         PREPARE, clean, replies,
@@ -22,8 +23,8 @@ use crate::{
 /// Areas that the mean is said to consist of.
 const LARGEST: usize = 3;
 
-/// The whole page. Everything in it is text, escaped by the template, but for `data` (see [`super::data`]) and the three
-/// files of this crate.
+/// The whole page. Everything in it is text, escaped by the template, but for `data` (see
+/// [`super::data`]) and the three files of this crate.
 #[derive(Debug, Template)]
 #[template(path = "report.html")]
 pub(super) struct Page {
@@ -126,9 +127,17 @@ struct MachineWords {
 impl Page {
     /// The page of `analysis`.
     pub(super) fn new(analysis: &Analysis, data: String, policy: String) -> Self {
-        let measured: Vec<(usize, &WorkloadAnalysis)> =
-            analysis.workloads.iter().enumerate().filter(|(_, workload)| workload.phase != PREPARE).collect();
-        let cleaned = |rows: &[(String, String)]| rows.iter().map(|(key, value)| (clean(key), clean(value))).collect();
+        let measured: Vec<(usize, &WorkloadAnalysis)> = analysis
+            .workloads
+            .iter()
+            .enumerate()
+            .filter(|(_, workload)| workload.phase != PREPARE)
+            .collect();
+        let cleaned = |rows: &[(String, String)]| {
+            rows.iter()
+                .map(|(key, value)| (clean(key), clean(value)))
+                .collect()
+        };
         let error = |error: &crate::analysis::ErrorText| ErrorWords {
             at: clean(&error.at),
             outcome: clean(&error.outcome),
@@ -141,15 +150,30 @@ impl Page {
             verdict: verdict(analysis),
             status_note: clean(&status_note(analysis).unwrap_or_default()),
             comparisons: comparisons(&measured),
-            workloads: measured.iter().map(|(index, workload)| words(*index, workload)).collect(),
-            warnings: analysis.warnings.iter().map(|warning| clean(warning)).collect(),
+            workloads: measured
+                .iter()
+                .map(|(index, workload)| words(*index, workload))
+                .collect(),
+            warnings: analysis
+                .warnings
+                .iter()
+                .map(|warning| clean(warning))
+                .collect(),
             errors: analysis.errors.iter().map(error).collect(),
             thresholds: threshold_lines(analysis),
             environment: environment(analysis),
-            machines: analysis.machine.iter().enumerate().map(|(index, machine)| machine_words(index, machine)).collect(),
+            machines: analysis
+                .machine
+                .iter()
+                .enumerate()
+                .map(|(index, machine)| machine_words(index, machine))
+                .collect(),
             preparation: preparation(analysis),
             plan: cleaned(&analysis.plan),
-            footer: format!("Report of {}, made from its folder alone. Charts by uPlot 1.6.32 (MIT licence).", clean(&analysis.run)),
+            footer: format!(
+                "Report of {}, made from its folder alone. Charts by uPlot 1.6.32 (MIT licence).",
+                clean(&analysis.run)
+            ),
             data,
             style: STYLE,
             uplot: UPLOT,
@@ -164,30 +188,79 @@ fn verdict(analysis: &Analysis) -> VerdictWords {
     groups.sort_by_key(|reasons| std::cmp::Reverse(reasons[0].state));
     let reasons = counted(groups.len() as u64, "reason");
     let (class, mark, word, sentence) = match analysis.verdict.state {
-        VerdictState::Valid => ("valid", "✓", "valid", "Valid: nothing speaks against these figures".to_owned()),
-        VerdictState::Reservations if groups.is_empty() => {
-            ("reservations", "!", "valid with reservations", "Valid with reservations".to_owned())
+        VerdictState::Valid => (
+            "valid",
+            "✓",
+            "valid",
+            "Valid: nothing speaks against these figures".to_owned(),
+        ),
+        VerdictState::Reservations if groups.is_empty() => (
+            "reservations",
+            "!",
+            "valid with reservations",
+            "Valid with reservations".to_owned(),
+        ),
+        VerdictState::Reservations => (
+            "reservations",
+            "!",
+            "valid with reservations",
+            format!("Valid with reservations: {reasons} for care"),
+        ),
+        VerdictState::Invalid if groups.is_empty() => {
+            ("invalid", "✕", "invalid", "Invalid".to_owned())
         }
-        VerdictState::Reservations => {
-            ("reservations", "!", "valid with reservations", format!("Valid with reservations: {reasons} for care"))
-        }
-        VerdictState::Invalid if groups.is_empty() => ("invalid", "✕", "invalid", "Invalid".to_owned()),
-        VerdictState::Invalid => ("invalid", "✕", "invalid", format!("Invalid: {reasons} not to use these figures")),
+        VerdictState::Invalid => (
+            "invalid",
+            "✕",
+            "invalid",
+            format!("Invalid: {reasons} not to use these figures"),
+        ),
     };
-    let sentence = if analysis.verdict.client_bound { format!("Client-bound. {sentence}") } else { sentence };
-    VerdictWords { class, mark, word, sentence, reasons: groups.iter().map(|reasons| reason(reasons)).collect() }
+    let sentence = if analysis.verdict.client_bound {
+        format!("Client-bound. {sentence}")
+    } else {
+        sentence
+    };
+    VerdictWords {
+        class,
+        mark,
+        word,
+        sentence,
+        reasons: groups.iter().map(|reasons| reason(reasons)).collect(),
+    }
 }
 
 fn reason(reasons: &[&Reason]) -> ReasonWords {
     let first = reasons[0];
-    let places: Vec<String> = reasons.iter().map(|reason| clean(&reason.at)).filter(|at| !at.is_empty()).collect();
+    let places: Vec<String> = reasons
+        .iter()
+        .map(|reason| clean(&reason.at))
+        .filter(|at| !at.is_empty())
+        .collect();
     let code = clean(&first.code.replace('_', " "));
     if first.unit.is_empty() {
-        let found = if places.is_empty() { code } else { format!("{code} at {}", places.join(", ")) };
-        return ReasonWords { found, limit: String::new(), advice: clean(&first.advice) };
+        let found = if places.is_empty() {
+            code
+        } else {
+            format!("{code} at {}", places.join(", "))
+        };
+        return ReasonWords {
+            found,
+            limit: String::new(),
+            advice: clean(&first.advice),
+        };
     }
-    let at = |reason: &Reason| if reason.at.is_empty() { String::new() } else { format!(" at {}", clean(&reason.at)) };
-    let found: Vec<String> = reasons.iter().map(|reason| format!("{}{}", figure(reason.figure, &reason.unit), at(reason))).collect();
+    let at = |reason: &Reason| {
+        if reason.at.is_empty() {
+            String::new()
+        } else {
+            format!(" at {}", clean(&reason.at))
+        }
+    };
+    let found: Vec<String> = reasons
+        .iter()
+        .map(|reason| format!("{}{}", figure(reason.figure, &reason.unit), at(reason)))
+        .collect();
     ReasonWords {
         found: format!("{code} {}", clean(&found.join(", "))),
         limit: clean(&figure(first.limit, &first.unit)),
@@ -198,15 +271,33 @@ fn reason(reasons: &[&Reason]) -> ReasonWords {
 fn words(index: usize, workload: &WorkloadAnalysis) -> WorkloadWords {
     let requests = &workload.requests;
     let tail = workload.tail.as_ref().filter(|tail| !tail.parts.is_empty());
-    let mut lead = vec![clean(&workload.operation), format!("{} loop", clean(&workload.loop_kind)), duration(workload.duration_s * 1e6)];
+    let mut lead = vec![
+        clean(&workload.operation),
+        format!("{} loop", clean(&workload.loop_kind)),
+        duration(workload.duration_s * 1e6),
+    ];
     lead.push(match workload.without_figures() {
         Some(why) => why.to_owned(),
         None => format!("{} ok of {} due", count(requests.ok), count(requests.due)),
     });
-    lead.extend(workload.vectors.map(|vectors| format!("{} query vectors a request", count(vectors))));
+    lead.extend(
+        workload
+            .vectors
+            .map(|vectors| format!("{} query vectors a request", count(vectors))),
+    );
     lead.extend(workload.rows.as_ref().map(replies::rows));
-    lead.extend(workload.recall.as_ref().map(|of| format!("recall {} (least {})", recall(of.mean), recall(of.min))));
-    lead.extend(workload.no_recall.as_ref().map(|why| format!("no recall: {}", clean(why))));
+    lead.extend(
+        workload
+            .recall
+            .as_ref()
+            .map(|of| format!("recall {} (least {})", recall(of.mean), recall(of.min))),
+    );
+    lead.extend(
+        workload
+            .no_recall
+            .as_ref()
+            .map(|why| format!("no recall: {}", clean(why))),
+    );
     WorkloadWords {
         index,
         place: clean(&workload.place()),
@@ -231,45 +322,95 @@ fn words(index: usize, workload: &WorkloadAnalysis) -> WorkloadWords {
 
 /// Sentences about phases, slow seconds and first requests, then the advice.
 fn notes(workload: &WorkloadAnalysis) -> impl Iterator<Item = &str> {
-    let told = workload.contrasts.iter().filter_map(|contrast| contrast.sentence.as_deref());
-    told.chain(workload.advice.iter().map(|advice| advice.sentence.as_str()))
+    let told = workload
+        .contrasts
+        .iter()
+        .filter_map(|contrast| contrast.sentence.as_deref());
+    told.chain(
+        workload
+            .advice
+            .iter()
+            .map(|advice| advice.sentence.as_str()),
+    )
 }
 
 /// Where the time goes, or why that can't be said.
 fn sentence(workload: &WorkloadAnalysis) -> String {
     let said = |tail: &Tail| tail.sentence.clone().or_else(|| tail.missing.clone());
     let words = workload.tail.as_ref().and_then(said);
-    let words = words.or_else(|| workload.without_figures().map(str::to_owned)).unwrap_or_else(|| match &workload.join {
-        _ if workload.requests.ok == 0 => "no request succeeded; the account holds successes".to_owned(),
-        None => "unknown: nothing was traced".to_owned(),
-        Some(join) => {
-            format!("unknown: none of {} sampled requests was matched; `milvus-bench doctor` checks the chain", count(join.sampled))
-        }
-    });
+    let words = words
+        .or_else(|| workload.without_figures().map(str::to_owned))
+        .unwrap_or_else(|| match &workload.join {
+            _ if workload.requests.ok == 0 => {
+                "no request succeeded; the account holds successes".to_owned()
+            }
+            None => "unknown: nothing was traced".to_owned(),
+            Some(join) => {
+                format!(
+                    "unknown: none of {} sampled requests was matched; `milvus-bench doctor` \
+                     checks the chain",
+                    count(join.sampled)
+                )
+            }
+        });
     clean(&words)
 }
 
 /// The sentence with a capital and its names apart.
 fn pieces(sentence: &str) -> Vec<Piece> {
     let mut chars = sentence.chars();
-    let capital: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
-    capital.split('`').enumerate().map(|(at, text)| Piece { text: text.to_owned(), is_name: at % 2 == 1 }).collect()
+    let capital: String = chars
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(chars)
+        .collect();
+    capital
+        .split('`')
+        .enumerate()
+        .map(|(at, text)| Piece {
+            text: text.to_owned(),
+            is_name: at % 2 == 1,
+        })
+        .collect()
 }
 
 fn latency(workload: &WorkloadAnalysis) -> Option<&Quantiles> {
-    workload.response_time_us.as_ref().or(workload.service_time_us.as_ref())
+    workload
+        .response_time_us
+        .as_ref()
+        .or(workload.service_time_us.as_ref())
 }
 
 fn figures(workload: &WorkloadAnalysis) -> String {
-    let shown = |key: &str| Some(format!("{key} {}", estimate(latency(workload)?.get(key)?, duration)));
-    let figures: Vec<String> = ["p50", "p99", "p99.9"].into_iter().filter_map(shown).collect();
+    let shown = |key: &str| {
+        Some(format!(
+            "{key} {}",
+            estimate(latency(workload)?.get(key)?, duration)
+        ))
+    };
+    let figures: Vec<String> = ["p50", "p99", "p99.9"]
+        .into_iter()
+        .filter_map(shown)
+        .collect();
     let failed = workload.requests.failed + workload.requests.not_sent;
-    let losses = if failed > 0 { format!("; {} failed or not sent", count(failed)) } else { String::new() };
-    let mean = mean(workload).map(|mean| format!("; {mean}")).unwrap_or_default();
-    format!("{} of {} successes{losses}{mean}", figures.join(", "), count(workload.requests.ok))
+    let losses = if failed > 0 {
+        format!("; {} failed or not sent", count(failed))
+    } else {
+        String::new()
+    };
+    let mean = mean(workload)
+        .map(|mean| format!("; {mean}"))
+        .unwrap_or_default();
+    format!(
+        "{} of {} successes{losses}{mean}",
+        figures.join(", "),
+        count(workload.requests.ok)
+    )
 }
 
-/// `mean 5.66 ms: engine 31 %, node queue 29 %, gap 12 %`: the three largest areas of all matched requests.
+/// `mean 5.66 ms: engine 31 %, node queue 29 %, gap 12 %`: the three largest areas of all matched
+/// requests.
 fn mean(workload: &WorkloadAnalysis) -> Option<String> {
     let all = workload.account.first()?;
     let mut areas: Vec<(&str, f64)> = Vec::new();
@@ -280,33 +421,77 @@ fn mean(workload: &WorkloadAnalysis) -> Option<String> {
         }
     }
     areas.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let shares: Vec<String> =
-        areas.iter().take(LARGEST).map(|(area, mean_us)| format!("{} {}", clean(area), share(ratio(*mean_us, all.mean_us)))).collect();
-    Some(format!("mean {}: {}", duration(all.mean_us), shares.join(", ")))
+    let shares: Vec<String> = areas
+        .iter()
+        .take(LARGEST)
+        .map(|(area, mean_us)| format!("{} {}", clean(area), share(ratio(*mean_us, all.mean_us))))
+        .collect();
+    Some(format!(
+        "mean {}: {}",
+        duration(all.mean_us),
+        shares.join(", ")
+    ))
 }
 
 fn estimate(estimate: &Estimate, shown: fn(f64) -> String) -> String {
-    format!("{}{}", if estimate.at_least { "≥ " } else { "" }, shown(estimate.value))
+    format!(
+        "{}{}",
+        if estimate.at_least { "≥ " } else { "" },
+        shown(estimate.value)
+    )
 }
 
 /// The row of the overview, in the order of its head.
 fn cells(workload: &WorkloadAnalysis) -> Vec<String> {
     let requests = &workload.requests;
     let cell = |quantiles: Option<&Quantiles>, key: &str| {
-        quantiles.and_then(|quantiles| quantiles.get(key)).map_or("-".to_owned(), |found| estimate(found, ms))
+        quantiles
+            .and_then(|quantiles| quantiles.get(key))
+            .map_or("-".to_owned(), |found| estimate(found, ms))
     };
     let rate = |rate: Option<f64>| rate.map_or("-".to_owned(), number);
     let mut cells = vec![clean(&workload.loop_kind)];
     // Counts that can't be read are not 0.
-    let known = |number: u64| if workload.figures_lost { "-".to_owned() } else { count(number) };
-    cells.extend([requests.due, requests.ok, requests.failed, requests.not_sent].map(known));
-    cells.extend([Some(workload.rate.achieved).filter(|_| !workload.figures_lost), workload.rate.target, workload.rows_per_s].map(rate));
+    let known = |number: u64| {
+        if workload.figures_lost {
+            "-".to_owned()
+        } else {
+            count(number)
+        }
+    };
+    cells.extend(
+        [
+            requests.due,
+            requests.ok,
+            requests.failed,
+            requests.not_sent,
+        ]
+        .map(known),
+    );
+    cells.extend(
+        [
+            Some(workload.rate.achieved).filter(|_| !workload.figures_lost),
+            workload.rate.target,
+            workload.rows_per_s,
+        ]
+        .map(rate),
+    );
     cells.extend(["p50", "p90", "p99", "p99.9", "max"].map(|key| cell(latency(workload), key)));
     cells.push(cell(workload.send_lag_us.as_ref(), "p99"));
     cells.push(rate(workload.vectors_per_s));
     cells.push(rate(workload.rows.as_ref().map(|rows| rows.mean)));
-    cells.push(workload.rows.as_ref().map_or("-".to_owned(), |rows| share(rows.empty)));
-    cells.push(workload.recall.as_ref().map_or("-".to_owned(), |of| recall(of.mean)));
+    cells.push(
+        workload
+            .rows
+            .as_ref()
+            .map_or("-".to_owned(), |rows| share(rows.empty)),
+    );
+    cells.push(
+        workload
+            .recall
+            .as_ref()
+            .map_or("-".to_owned(), |of| recall(of.mean)),
+    );
     cells
 }
 
@@ -314,56 +499,124 @@ fn cells(workload: &WorkloadAnalysis) -> Vec<String> {
 fn comparisons(measured: &[(usize, &WorkloadAnalysis)]) -> Vec<Comparison> {
     let mut found: Vec<Comparison> = Vec::new();
     for (index, workload) in measured {
-        let same = measured.iter().filter(|(_, other)| other.workload == workload.workload && latency(other).is_some()).count();
-        if same > 1 && found.iter().all(|known| known.workload != clean(&workload.workload)) {
-            found.push(Comparison { workload: clean(&workload.workload), index: *index });
+        let same = measured
+            .iter()
+            .filter(|(_, other)| other.workload == workload.workload && latency(other).is_some())
+            .count();
+        if same > 1
+            && found
+                .iter()
+                .all(|known| known.workload != clean(&workload.workload))
+        {
+            found.push(Comparison {
+                workload: clean(&workload.workload),
+                index: *index,
+            });
         }
     }
     found
 }
 
 fn threshold_lines(analysis: &Analysis) -> Vec<(&'static str, String)> {
-    let states = [(ThresholdState::Failed, "bad"), (ThresholdState::Undecided, "doubtful"), (ThresholdState::Passed, "good")];
+    let states = [
+        (ThresholdState::Failed, "bad"),
+        (ThresholdState::Undecided, "doubtful"),
+        (ThresholdState::Passed, "good"),
+    ];
     let of = |(state, class)| {
-        let alike = analysis.thresholds.iter().filter(move |result| result.state == state);
+        let alike = analysis
+            .thresholds
+            .iter()
+            .filter(move |result| result.state == state);
         alike.map(move |result| (class, clean(&thresholds::line(result))))
     };
     states.into_iter().flat_map(of).collect()
 }
 
 fn environment(analysis: &Analysis) -> Vec<(String, String)> {
-    let mut rows = vec![("run".to_owned(), clean(&analysis.run)), ("status".to_owned(), clean(&analysis.status))];
-    rows.extend(collections(&analysis.collections).into_iter().map(|text| ("collection".to_owned(), clean(&text))));
-    rows.extend(analysis.environment.iter().map(|(key, value)| (clean(key), clean(value))));
+    let mut rows = vec![
+        ("run".to_owned(), clean(&analysis.run)),
+        ("status".to_owned(), clean(&analysis.status)),
+    ];
+    rows.extend(
+        collections(&analysis.collections)
+            .into_iter()
+            .map(|text| ("collection".to_owned(), clean(&text))),
+    );
+    rows.extend(
+        analysis
+            .environment
+            .iter()
+            .map(|(key, value)| (clean(key), clean(value))),
+    );
     let own = |figures: &ConnectionFigures| {
         (
             format!("client's part of the gap, {}", clean(&figures.phase)),
-            format!("{}; ms, p50/p99/max", connections::figures(figures).join(", ")),
+            format!(
+                "{}; ms, p50/p99/max",
+                connections::figures(figures).join(", ")
+            ),
         )
     };
     rows.extend(analysis.connections.iter().map(own));
-    rows.push(("spans".to_owned(), analysis.spans.as_ref().map_or("none were read".to_owned(), |spans| clean(&source(spans)))));
+    rows.push((
+        "spans".to_owned(),
+        analysis
+            .spans
+            .as_ref()
+            .map_or("none were read".to_owned(), |spans| clean(&source(spans))),
+    ));
     rows
 }
 
 fn machine_words(index: usize, machine: &PhaseMachine) -> MachineWords {
     let servers = machine.use_of.servers.iter().map(|server| {
         let pids: Vec<String> = server.pids.iter().map(ToString::to_string).collect();
-        format!("{} (pid {}): {}", clean(&server.name), pids.join(", "), clean(&server.how))
+        format!(
+            "{} (pid {}): {}",
+            clean(&server.name),
+            pids.join(", "),
+            clean(&server.how)
+        )
     });
     let servers: Vec<String> = servers.collect();
-    let servers = if servers.is_empty() { "no Milvus and no Jaeger was found on it".to_owned() } else { servers.join("; ") };
-    MachineWords { index, phase: clean(&machine.phase), cores: counted(u64::from(machine.use_of.cores), "core"), servers }
+    let servers = if servers.is_empty() {
+        "no Milvus and no Jaeger was found on it".to_owned()
+    } else {
+        servers.join("; ")
+    };
+    MachineWords {
+        index,
+        phase: clean(&machine.phase),
+        cores: counted(u64::from(machine.use_of.cores), "core"),
+        servers,
+    }
 }
 
 fn preparation(analysis: &Analysis) -> Vec<(String, String)> {
-    let steps = analysis.workloads.iter().filter(|workload| workload.phase == PREPARE && workload.requests.due > 0);
+    let steps = analysis
+        .workloads
+        .iter()
+        .filter(|workload| workload.phase == PREPARE && workload.requests.due > 0);
     let row = |step: &WorkloadAnalysis| {
-        let rows = step.rows_per_s.map(|rows| format!(", {} rows/s", number(rows))).unwrap_or_default();
-        let failed = if step.requests.failed > 0 { format!(", {} failed", count(step.requests.failed)) } else { String::new() };
-        (clean(&step.workload), format!("{}{rows}{failed}", duration(step_us(step))))
+        let rows = step
+            .rows_per_s
+            .map(|rows| format!(", {} rows/s", number(rows)))
+            .unwrap_or_default();
+        let failed = if step.requests.failed > 0 {
+            format!(", {} failed", count(step.requests.failed))
+        } else {
+            String::new()
+        };
+        (
+            clean(&step.workload),
+            format!("{}{rows}{failed}", duration(step_us(step))),
+        )
     };
-    steps.map(row).chain(warmup(analysis).map(|words| ("not counted".to_owned(), words))).collect()
+    steps
+        .map(row)
+        .chain(warmup(analysis).map(|words| ("not counted".to_owned(), words)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -372,8 +625,18 @@ mod tests {
 
     #[test]
     fn names_of_parts_stand_out_in_a_sentence() {
-        let piece = |text: &str, is_name| Piece { text: text.to_owned(), is_name };
-        assert_eq!(pieces("most is `gap` (3)"), [piece("Most is ", false), piece("gap", true), piece(" (3)", false)]);
+        let piece = |text: &str, is_name| Piece {
+            text: text.to_owned(),
+            is_name,
+        };
+        assert_eq!(
+            pieces("most is `gap` (3)"),
+            [
+                piece("Most is ", false),
+                piece("gap", true),
+                piece(" (3)", false)
+            ]
+        );
         assert_eq!(pieces(""), [piece("", false)]);
     }
 }

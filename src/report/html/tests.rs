@@ -26,21 +26,56 @@ fn the_client_s_own_part_and_a_client_that_was_the_limit_are_said() {
 
 /// What stands between each `open` and the next `close`.
 fn between<'p>(page: &'p str, open: &str, close: &str) -> Vec<&'p str> {
-    page.split(open).skip(1).map(|rest| rest.split(close).next().unwrap()).collect()
+    page.split(open)
+        .skip(1)
+        .map(|rest| rest.split(close).next().unwrap())
+        .collect()
 }
 
 #[test]
 fn the_policy_allows_what_the_page_holds_and_nothing_else() {
     let page = page(&sample::analysis());
-    let hash = |text: &str| format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text)));
-    let allowed = between(&page, "Content-Security-Policy\" content=\"", "\">")[0].replace("&#39;", "'").replace("&#x27;", "'");
-    let (scripts, styles) = (between(&page, "<script>", "</script>"), between(&page, "<style>", "</style>"));
-    assert_eq!((scripts.len(), styles.len(), between(&page, "<script", "</script").len()), (2, 1, 3));
-    assert!(scripts.iter().chain(&styles).all(|text| allowed.contains(&hash(text))), "{allowed}");
-    assert!(!allowed.contains("unsafe") && allowed.starts_with("default-src 'none'"), "{allowed}");
+    let hash = |text: &str| {
+        format!(
+            "'sha256-{}'",
+            base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text))
+        )
+    };
+    let allowed = between(&page, "Content-Security-Policy\" content=\"", "\">")[0]
+        .replace("&#39;", "'")
+        .replace("&#x27;", "'");
+    let (scripts, styles) = (
+        between(&page, "<script>", "</script>"),
+        between(&page, "<style>", "</style>"),
+    );
+    assert_eq!(
+        (
+            scripts.len(),
+            styles.len(),
+            between(&page, "<script", "</script").len()
+        ),
+        (2, 1, 3)
+    );
+    assert!(
+        scripts
+            .iter()
+            .chain(&styles)
+            .all(|text| allowed.contains(&hash(text))),
+        "{allowed}"
+    );
+    assert!(
+        !allowed.contains("unsafe") && allowed.starts_with("default-src 'none'"),
+        "{allowed}"
+    );
     for loading in [" src=", "<link", "@import", "url(", " style=", " onclick="] {
-        let markup = page.replace(STYLE, "").replace(UPLOT, "").replace(SCRIPT, "");
-        assert!(!markup.contains(loading) && !STYLE.contains(loading), "{loading}");
+        let markup = page
+            .replace(STYLE, "")
+            .replace(UPLOT, "")
+            .replace(SCRIPT, "");
+        assert!(
+            !markup.contains(loading) && !STYLE.contains(loading),
+            "{loading}"
+        );
     }
 }
 
@@ -48,28 +83,53 @@ fn the_policy_allows_what_the_page_holds_and_nothing_else() {
 fn named(hostile: &str) -> Analysis {
     let mut analysis = sample::analysis();
     let text = || hostile.to_owned();
-    (analysis.name, analysis.description, analysis.run, analysis.status) = (text(), text(), text(), text());
-    (analysis.warnings, analysis.plan, analysis.environment) = (vec![text()], vec![(text(), text())], vec![(text(), text())]);
-    analysis.errors = vec![ErrorText { at: text(), outcome: text(), text: text() }];
+    (
+        analysis.name,
+        analysis.description,
+        analysis.run,
+        analysis.status,
+    ) = (text(), text(), text(), text());
+    (analysis.warnings, analysis.plan, analysis.environment) =
+        (vec![text()], vec![(text(), text())], vec![(text(), text())]);
+    analysis.errors = vec![ErrorText {
+        at: text(),
+        outcome: text(),
+        text: text(),
+    }];
+    analysis.verdict.reasons.iter_mut().for_each(|reason| {
+        (reason.code, reason.at, reason.unit, reason.advice) = (text(), text(), text(), text())
+    });
     analysis
-        .verdict
-        .reasons
+        .spans
         .iter_mut()
-        .for_each(|reason| (reason.code, reason.at, reason.unit, reason.advice) = (text(), text(), text(), text()));
-    analysis.spans.iter_mut().for_each(|spans| (spans.source, spans.server, spans.remark) = (text(), text(), text()));
+        .for_each(|spans| (spans.source, spans.server, spans.remark) = (text(), text(), text()));
     for workload in &mut analysis.workloads {
-        (workload.workload, workload.operation, workload.stopped, workload.stage) = (text(), text(), Some(text()), Some(text()));
+        (
+            workload.workload,
+            workload.operation,
+            workload.stopped,
+            workload.stage,
+        ) = (text(), text(), Some(text()), Some(text()));
         if workload.phase != PREPARE {
             workload.phase = text();
         }
-        workload.account.iter_mut().flat_map(|band| &mut band.parts).for_each(|part| (part.part, part.service) = (text(), Some(text())));
+        workload
+            .account
+            .iter_mut()
+            .flat_map(|band| &mut band.parts)
+            .for_each(|part| (part.part, part.service) = (text(), Some(text())));
         workload
             .stacks
             .iter_mut()
             .flat_map(|stacks| &mut stacks.frames)
             .for_each(|frame| (frame.label, frame.service) = (text(), Some(text())));
         for exemplar in &mut workload.exemplars {
-            (exemplar.label, exemplar.trace_id, exemplar.largest_part, exemplar.link) = (text(), text(), text(), Some(text()));
+            (
+                exemplar.label,
+                exemplar.trace_id,
+                exemplar.largest_part,
+                exemplar.link,
+            ) = (text(), text(), text(), Some(text()));
             exemplar
                 .waterfall
                 .iter_mut()
@@ -78,11 +138,22 @@ fn named(hostile: &str) -> Analysis {
         }
         if let Some(tail) = &mut workload.tail {
             (tail.sentence, tail.missing) = (Some(text()), Some(text()));
-            tail.parts.iter_mut().for_each(|part| (part.part, part.service) = (text(), Some(text())));
+            tail.parts
+                .iter_mut()
+                .for_each(|part| (part.part, part.service) = (text(), Some(text())));
         }
-        workload.contrasts.iter_mut().for_each(|contrast| contrast.sentence = Some(text()));
-        workload.advice.iter_mut().for_each(|advice| advice.sentence = text());
-        workload.instances.iter_mut().for_each(|row| (row.service, row.instance) = (text(), text()));
+        workload
+            .contrasts
+            .iter_mut()
+            .for_each(|contrast| contrast.sentence = Some(text()));
+        workload
+            .advice
+            .iter_mut()
+            .for_each(|advice| advice.sentence = text());
+        workload
+            .instances
+            .iter_mut()
+            .for_each(|row| (row.service, row.instance) = (text(), text()));
     }
     analysis
 }
@@ -91,7 +162,12 @@ fn check_inert(hostile: &str) {
     let page = page(&named(hostile));
     let harmless = self::page(&named("x"));
     // Text adds no element and no attribute: the markup is the same.
-    let elements = |page: &str| page.replace(UPLOT, "").replace(SCRIPT, "").matches('<').count();
+    let elements = |page: &str| {
+        page.replace(UPLOT, "")
+            .replace(SCRIPT, "")
+            .matches('<')
+            .count()
+    };
     assert_eq!(elements(&page), elements(&harmless), "{hostile}");
     // Quotes mean nothing within the data, whose only way out is a tag.
     let markup = page.replace(between(&page, "id=\"data\">", "</script>")[0], "");
@@ -111,16 +187,29 @@ fn text_from_outside_stays_text() {
 fn a_long_run_stays_below_a_megabyte_and_a_half() {
     let page = page(&large());
     assert!(page.len() < 1_500_000, "{} bytes", page.len());
-    assert!(page.len() > 400_000, "{} bytes: is everything there?", page.len());
+    assert!(
+        page.len() > 400_000,
+        "{} bytes: is everything there?",
+        page.len()
+    );
 }
 
-/// Ten minutes at full bounds: what 20,000 traced requests of a cluster leave in an analysis, for three workloads.
+/// Ten minutes at full bounds: what 20,000 traced requests of a cluster leave in an analysis, for
+/// three workloads.
 fn large() -> Analysis {
     let mut analysis = sample::analysis();
-    let search = analysis.workloads.iter().position(|workload| workload.phase == "under-ingest").unwrap();
+    let search = analysis
+        .workloads
+        .iter()
+        .position(|workload| workload.phase == "under-ingest")
+        .unwrap();
     let mut one = analysis.workloads[search].clone();
     let odd = |at: usize| 1.0 + (at as f64 * 0.618_034).fract();
-    one.curves.values_mut().for_each(|curve| *curve = (0..200).map(|at| (at as f64 / 2.0, 1_000.0 * odd(at))).collect());
+    one.curves.values_mut().for_each(|curve| {
+        *curve = (0..200)
+            .map(|at| (at as f64 / 2.0, 1_000.0 * odd(at)))
+            .collect()
+    });
     for band in &mut one.account {
         let part = |at: usize| PartMean {
             area: "engine".to_owned(),
@@ -150,7 +239,10 @@ fn large() -> Analysis {
         tail_us: odd(at),
         body_us: odd(at + 7),
     };
-    one.stacks = Some(Stacks { frames: (0..300).map(frame).collect(), ..one.stacks.clone().unwrap() });
+    one.stacks = Some(Stacks {
+        frames: (0..300).map(frame).collect(),
+        ..one.stacks.clone().unwrap()
+    });
     let row = |at: usize| WaterfallRow {
         label: format!("milvus.proto.query.QueryNode/Part-{at}"),
         service: "querynode".to_owned(),
@@ -163,9 +255,12 @@ fn large() -> Analysis {
         depth: 5,
     };
     one.exemplars = vec![one.exemplars[0].clone(); 7];
-    one.exemplars
-        .iter_mut()
-        .for_each(|exemplar| exemplar.waterfall = Some(Waterfall { rows: (0..60).map(row).collect(), ..sample::waterfall() }));
+    one.exemplars.iter_mut().for_each(|exemplar| {
+        exemplar.waterfall = Some(Waterfall {
+            rows: (0..60).map(row).collect(),
+            ..sample::waterfall()
+        })
+    });
     analysis.workloads = vec![one; 3];
     analysis
 }

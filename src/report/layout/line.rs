@@ -74,13 +74,19 @@ impl Line {
 
     /// Columns of spaces at its beginning.
     pub(super) fn indent(&self) -> usize {
-        self.pieces.first().map_or(0, |(text, _)| text.len() - text.trim_start().len())
+        self.pieces
+            .first()
+            .map_or(0, |(text, _)| text.len() - text.trim_start().len())
     }
 
     /// Writes the line, cut at `columns`, without spaces at its end.
     pub(super) fn write(&self, out: &mut String, style: TextStyle) {
         let mut left = style.columns();
-        let last = self.pieces.iter().rposition(|(text, _)| !text.trim_end().is_empty()).map_or(0, |last| last + 1);
+        let last = self
+            .pieces
+            .iter()
+            .rposition(|(text, _)| !text.trim_end().is_empty())
+            .map_or(0, |last| last + 1);
         for (i, (text, paint)) in self.pieces[..last].iter().enumerate() {
             let text = if i + 1 == last { text.trim_end() } else { text };
             let text = cut_end(text, left);

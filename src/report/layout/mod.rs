@@ -1,4 +1,5 @@
-//! Lines, tables and paragraphs of fixed width, in columns of a terminal. What they show, others decide.
+//! Lines, tables and paragraphs of fixed width, in columns of a terminal. What they show, others
+//! decide.
 //!
 //! Every text enters through [`Line::push`], [`Cell::new`] or a page's paragraph, which clean it.
 
@@ -27,7 +28,10 @@ pub struct TextStyle {
 
 impl Default for TextStyle {
     fn default() -> Self {
-        Self { color: false, width: 110 }
+        Self {
+            color: false,
+            width: 110,
+        }
     }
 }
 
@@ -42,6 +46,12 @@ impl TextStyle {
 #[cfg(test)]
 fn text_of(line: &Line) -> String {
     let mut out = String::new();
-    line.write(&mut out, TextStyle { color: false, width: 60 });
+    line.write(
+        &mut out,
+        TextStyle {
+            color: false,
+            width: 60,
+        },
+    );
     out.trim_end().to_owned()
 }

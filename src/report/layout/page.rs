@@ -15,7 +15,10 @@ pub(in crate::report) struct Page {
 impl Page {
     /// An empty page.
     pub(in crate::report) fn new(style: TextStyle) -> Self {
-        Self { style, lines: Vec::new() }
+        Self {
+            style,
+            lines: Vec::new(),
+        }
     }
 
     /// Columns of a line.
@@ -40,13 +43,16 @@ impl Page {
         }
     }
 
-    /// Adds `text` after `lead`, wrapped; further lines are indented by two columns more than the lead's own indent.
+    /// Adds `text` after `lead`, wrapped; further lines are indented by two columns more than the
+    /// lead's own indent.
     pub(in crate::report) fn paragraph(&mut self, lead: Line, text: &str, paint: Paint) {
         let indent = lead.indent() + 2;
         let columns = self.columns();
         let mut first = Some(lead);
         for line in wrap(text, columns, first.as_ref().map_or(0, Line::width), indent) {
-            let lead = first.take().unwrap_or_else(|| Line::new(&" ".repeat(indent), Paint::Plain));
+            let lead = first
+                .take()
+                .unwrap_or_else(|| Line::new(&" ".repeat(indent), Paint::Plain));
             self.lines.push(lead.push(&line, paint));
         }
     }
@@ -64,8 +70,8 @@ impl Page {
     }
 }
 
-/// Breaks `text` at spaces. The first line has `taken` columns less than `columns`, the others `indent` less. A word
-/// that fits no line is cut.
+/// Breaks `text` at spaces. The first line has `taken` columns less than `columns`, the others
+/// `indent` less. A word that fits no line is cut.
 fn wrap(text: &str, columns: usize, taken: usize, indent: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut room = columns.saturating_sub(taken);
@@ -95,7 +101,10 @@ mod tests {
 
     use super::*;
 
-    const STYLE: TextStyle = TextStyle { color: false, width: 60 };
+    const STYLE: TextStyle = TextStyle {
+        color: false,
+        width: 60,
+    };
 
     fn check_wrap(text: &str, expected: &[&str]) {
         assert_eq!(wrap(text, 12, 4, 2), expected);
@@ -125,9 +134,19 @@ mod tests {
 
     #[test]
     fn colour_is_added_only_where_wanted() {
-        let mut page = Page::new(TextStyle { color: true, width: 60 });
-        page.push(Line::new("a", Paint::Bad).push("b", Paint::Plain).push("c", Paint::Palette(70)));
-        assert_eq!(page.finish(), "\u{1b}[1;31ma\u{1b}[0mb\u{1b}[38;5;70mc\u{1b}[0m\n");
+        let mut page = Page::new(TextStyle {
+            color: true,
+            width: 60,
+        });
+        page.push(
+            Line::new("a", Paint::Bad)
+                .push("b", Paint::Plain)
+                .push("c", Paint::Palette(70)),
+        );
+        assert_eq!(
+            page.finish(),
+            "\u{1b}[1;31ma\u{1b}[0mb\u{1b}[38;5;70mc\u{1b}[0m\n"
+        );
     }
 
     proptest! {

@@ -2,7 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
-/// `text` in at most `width` columns: what is too long loses its middle, since names differ at both ends.
+/// `text` in at most `width` columns: what is too long loses its middle, since names differ at both
+/// ends.
 pub(in crate::report) fn shorten(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -11,8 +12,13 @@ pub(in crate::report) fn shorten(text: &str, width: usize) -> String {
         return String::new();
     }
     let (head, tail) = ((width - 1) / 2, width / 2);
-    // The whole is measured, not the sum of its characters: some sequences are wider or narrower than their parts.
-    let end = text.char_indices().map(|(at, _)| &text[at..]).find(|end| end.width() <= tail).unwrap_or("");
+    // The whole is measured, not the sum of its characters: some sequences are wider or narrower
+    // than their parts.
+    let end = text
+        .char_indices()
+        .map(|(at, _)| &text[at..])
+        .find(|end| end.width() <= tail)
+        .unwrap_or("");
     format!("{}…{end}", prefix(text, head))
 }
 
@@ -26,7 +32,11 @@ pub(super) fn cut_end(text: &str, width: usize) -> String {
 }
 
 fn prefix(text: &str, width: usize) -> &str {
-    text.char_indices().map(|(at, _)| &text[..at]).take_while(|start| start.width() <= width).last().unwrap_or("")
+    text.char_indices()
+        .map(|(at, _)| &text[..at])
+        .take_while(|start| start.width() <= width)
+        .last()
+        .unwrap_or("")
 }
 
 #[cfg(test)]

@@ -17,7 +17,9 @@ use crate::analysis::{
 const UPDATE: &str = "MILVUS_BENCH_UPDATE";
 
 pub(super) fn check_golden(name: &str, found: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
     if std::env::var(UPDATE).is_ok_and(|value| value == "1") {
         std::fs::write(&path, found).unwrap();
         return;
@@ -26,7 +28,11 @@ pub(super) fn check_golden(name: &str, found: &str) {
     if expected != found {
         let other = std::env::temp_dir().join(format!("milvus-bench-{name}"));
         std::fs::write(&other, found).unwrap();
-        panic!("{name} has changed: diff {} {}\nif it should, run the tests again with {UPDATE}=1", path.display(), other.display());
+        panic!(
+            "{name} has changed: diff {} {}\nif it should, run the tests again with {UPDATE}=1",
+            path.display(),
+            other.display()
+        );
     }
 }
 
@@ -40,7 +46,10 @@ fn every_report_is_as_agreed() {
 
 #[test]
 fn waterfall_is_as_agreed() {
-    check_golden("waterfall.txt", &render_waterfall(&sample::waterfall(), TextStyle::default()));
+    check_golden(
+        "waterfall.txt",
+        &render_waterfall(&sample::waterfall(), TextStyle::default()),
+    );
 }
 
 fn text(analysis: &Analysis) -> String {
@@ -71,45 +80,103 @@ fn without_spans(analysis: &mut Analysis) {
         workload.exemplars.clear();
         (workload.tail, workload.traces, workload.join) = (None, None, None);
         (workload.server_time_us, workload.gap_us) = (None, None);
-        (workload.matched_service_time_us, workload.matched_response_time_us) = (None, None);
+        (
+            workload.matched_service_time_us,
+            workload.matched_response_time_us,
+        ) = (None, None);
     }
 }
 
 #[test]
 fn stages_have_rows_of_their_own_and_ramps_are_named() {
     let staged = |analysis: &mut Analysis| {
-        let mut stages: Vec<WorkloadAnalysis> = vec![analysis.workloads[4].clone(), analysis.workloads[4].clone()];
+        let mut stages: Vec<WorkloadAnalysis> =
+            vec![analysis.workloads[4].clone(), analysis.workloads[4].clone()];
         for (row, name) in stages.iter_mut().zip(["average", "peak"]) {
             (row.stage, row.phase) = (Some(name.to_owned()), "load".to_owned());
         }
         analysis.workloads.extend(stages);
-        let ramp =
-            WarmupCount { phase: "load".to_owned(), part: "ramp".to_owned(), workload: "search".to_owned(), requests: 10, failed: 0 };
+        let ramp = WarmupCount {
+            phase: "load".to_owned(),
+            part: "ramp".to_owned(),
+            workload: "search".to_owned(),
+            requests: 10,
+            failed: 0,
+        };
         analysis.warmup.push(ramp);
         let (outcome, text) = ("timeout".to_owned(), "too slow".to_owned());
-        analysis.errors.push(ErrorText { at: "load/peak/search".to_owned(), outcome, text });
+        analysis.errors.push(ErrorText {
+            at: "load/peak/search".to_owned(),
+            outcome,
+            text,
+        });
     };
-    check(staged, &["load/average/search", "load/peak/search", "warm-up and ramps 1,010 requests"], &[]);
+    check(
+        staged,
+        &[
+            "load/average/search",
+            "load/peak/search",
+            "warm-up and ramps 1,010 requests",
+        ],
+        &[],
+    );
 }
 
 /// Every quantile of the latencies of the measured workloads.
 fn estimates(analysis: &mut Analysis) -> impl Iterator<Item = &mut Estimate> {
-    let measured = analysis.workloads.iter_mut().filter(|workload| workload.phase != "prepare");
-    measured.flat_map(|workload| [&mut workload.response_time_us, &mut workload.service_time_us]).flatten().flat_map(|of| of.values_mut())
+    let measured = analysis
+        .workloads
+        .iter_mut()
+        .filter(|workload| workload.phase != "prepare");
+    measured
+        .flat_map(|workload| {
+            [
+                &mut workload.response_time_us,
+                &mut workload.service_time_us,
+            ]
+        })
+        .flatten()
+        .flat_map(|of| of.values_mut())
 }
 
 #[test]
 fn intervals_are_shown_or_how_long_a_run_has_one() {
-    check(|_| {}, &["p99 3.78 ms to 4.22 ms (95 % interval)"], &["no 95 % intervals"]);
+    check(
+        |_| {},
+        &["p99 3.78 ms to 4.22 ms (95 % interval)"],
+        &["no 95 % intervals"],
+    );
     let both = |analysis: &mut Analysis| {
-        estimates(analysis).for_each(|estimate| (estimate.low, estimate.high) = (Some(1_000.0), None));
+        estimates(analysis)
+            .for_each(|estimate| (estimate.low, estimate.high) = (Some(1_000.0), None));
     };
-    check(both, &["p50 at least 1.00 ms, p99 at least 1.00 ms (95 % intervals)"], &["no 95 % intervals"]);
+    check(
+        both,
+        &["p50 at least 1.00 ms, p99 at least 1.00 ms (95 % intervals)"],
+        &["no 95 % intervals"],
+    );
     let neither = |analysis: &mut Analysis| {
-        let why_not = Some(NoInterval { lacks: Lack::Blocks, needed_s: 60.0 });
-        estimates(analysis).for_each(|estimate| *estimate = Estimate { why_not, low: None, high: None, ..estimate.clone() });
+        let why_not = Some(NoInterval {
+            lacks: Lack::Blocks,
+            needed_s: 60.0,
+        });
+        estimates(analysis).for_each(|estimate| {
+            *estimate = Estimate {
+                why_not,
+                low: None,
+                high: None,
+                ..estimate.clone()
+            }
+        });
     };
-    check(neither, &["no 95 % intervals: ", "it would take about 60 s of a load like this"], &["(95 %"]);
+    check(
+        neither,
+        &[
+            "no 95 % intervals: ",
+            "it would take about 60 s of a load like this",
+        ],
+        &["(95 %"],
+    );
 }
 
 #[test]
@@ -124,11 +191,23 @@ fn three_workloads_and_a_doubt_fit_a_screen() {
     alone.recall = None;
     alone.response_time_us.clone_from(&alone.service_time_us);
     analysis.workloads.truncate(4);
-    for (phase, workload) in [("alone", "search"), ("under-ingest", "search"), ("under-ingest", "ingest")] {
-        analysis.workloads.push(WorkloadAnalysis { phase: phase.into(), workload: workload.into(), ..alone.clone() });
+    for (phase, workload) in [
+        ("alone", "search"),
+        ("under-ingest", "search"),
+        ("under-ingest", "ingest"),
+    ] {
+        analysis.workloads.push(WorkloadAnalysis {
+            phase: phase.into(),
+            workload: workload.into(),
+            ..alone.clone()
+        });
     }
     let text = text(&analysis);
-    assert!(text.lines().count() <= 49, "{} lines\n{text}", text.lines().count());
+    assert!(
+        text.lines().count() <= 49,
+        "{} lines\n{text}",
+        text.lines().count()
+    );
 }
 
 #[test]
@@ -138,16 +217,35 @@ fn without_spans_the_account_says_why_it_is_missing() {
         analysis.spans = None;
     };
     let absent = ["client against server", "self time", "gap", "engine"];
-    check(change, &["where the time went  unknown: no server spans were read", "no spans were read", "alone/search "], &absent);
+    check(
+        change,
+        &[
+            "where the time went  unknown: no server spans were read",
+            "no spans were read",
+            "alone/search ",
+        ],
+        &absent,
+    );
 }
 
 #[test]
 fn without_a_match_the_account_names_the_doctor() {
     let change = |analysis: &mut Analysis| {
         without_spans(analysis);
-        analysis.workloads[4].join = Some(Join { sampled: 1_500, missing: 1_500, ..Join::default() });
+        analysis.workloads[4].join = Some(Join {
+            sampled: 1_500,
+            missing: 1_500,
+            ..Join::default()
+        });
     };
-    check(change, &["none of 1,500 sampled requests was matched", "milvus-bench doctor"], &["client against server"]);
+    check(
+        change,
+        &[
+            "none of 1,500 sampled requests was matched",
+            "milvus-bench doctor",
+        ],
+        &["client against server"],
+    );
 }
 
 #[test]
@@ -156,28 +254,76 @@ fn without_an_account_the_reason_is_the_true_one() {
         move |analysis: &mut Analysis| {
             without_spans(analysis);
             for workload in &mut analysis.workloads {
-                workload.requests = RequestCounts { due: 80, ok, failed: 80 - ok, ..RequestCounts::default() };
-                workload.join = (sampled > 0).then(|| Join { sampled, matched, missing: sampled - matched, ..Join::default() });
+                workload.requests = RequestCounts {
+                    due: 80,
+                    ok,
+                    failed: 80 - ok,
+                    ..RequestCounts::default()
+                };
+                workload.join = (sampled > 0).then(|| Join {
+                    sampled,
+                    matched,
+                    missing: sampled - matched,
+                    ..Join::default()
+                });
             }
         }
     };
     let absent = ["doctor", "were read"];
-    check(joined(0, 80, 80), &["unknown: no request succeeded; the account holds successes"], &absent);
-    check(joined(40, 40, 80), &["unknown: no success was matched; the account holds successes"], &absent);
-    check(joined(80, 0, 0), &["unknown: nothing was sampled ([tracing] sample_ratio)"], &absent);
-    check(joined(80, 0, 80), &["none of 240 sampled requests was matched"], &[]);
+    check(
+        joined(0, 80, 80),
+        &["unknown: no request succeeded; the account holds successes"],
+        &absent,
+    );
+    check(
+        joined(40, 40, 80),
+        &["unknown: no success was matched; the account holds successes"],
+        &absent,
+    );
+    check(
+        joined(80, 0, 0),
+        &["unknown: nothing was sampled ([tracing] sample_ratio)"],
+        &absent,
+    );
+    check(
+        joined(80, 0, 80),
+        &["none of 240 sampled requests was matched"],
+        &[],
+    );
 }
 
 #[test]
 fn an_interrupted_run_says_so() {
-    check(|analysis| analysis.status = "interrupted".into(), &["  interrupted, valid with", "! interrupted: the figures are of what"], &[]);
-    check(|analysis| analysis.status = "running".into(), &["! the run is still going on"], &["killed"]);
-    check(|analysis| analysis.status = "killed".into(), &["! the run was killed or could not write its end: "], &["going on"]);
+    check(
+        |analysis| analysis.status = "interrupted".into(),
+        &[
+            "  interrupted, valid with",
+            "! interrupted: the figures are of what",
+        ],
+        &[],
+    );
+    check(
+        |analysis| analysis.status = "running".into(),
+        &["! the run is still going on"],
+        &["killed"],
+    );
+    check(
+        |analysis| analysis.status = "killed".into(),
+        &["! the run was killed or could not write its end: "],
+        &["going on"],
+    );
 }
 
 fn yes(code: &str, at: &str, advice: &str) -> Reason {
     let (code, at, advice) = (code.to_owned(), at.to_owned(), advice.to_owned());
-    Reason { code, at, state: VerdictState::Invalid, figure: 1.0, advice, ..Reason::default() }
+    Reason {
+        code,
+        at,
+        state: VerdictState::Invalid,
+        figure: 1.0,
+        advice,
+        ..Reason::default()
+    }
 }
 
 #[test]
@@ -185,9 +331,16 @@ fn the_status_is_told_once_and_a_yes_or_no_without_figures() {
     let change = |analysis: &mut Analysis| {
         analysis.thresholds.clear();
         analysis.status = "interrupted".into();
-        analysis.verdict.reasons = vec![yes("interrupted", "", "ended before its plan"), yes("no_spans", "alone/search", "nothing came")];
+        analysis.verdict.reasons = vec![
+            yes("interrupted", "", "ended before its plan"),
+            yes("no_spans", "alone/search", "nothing came"),
+        ];
     };
-    check(change, &["! interrupted: the figures", "! alone/search: nothing came"], &["ended before its plan", "limit", "runs"]);
+    check(
+        change,
+        &["! interrupted: the figures", "! alone/search: nothing came"],
+        &["ended before its plan", "limit", "runs"],
+    );
 }
 
 #[test]
@@ -196,7 +349,10 @@ fn a_run_that_failed_half_way_says_why_and_what_the_figures_are() {
         (analysis.status, analysis.failure) = ("failed".into(), Some("Milvus went away".into()));
         analysis.verdict.reasons = vec![yes("failed_run", "", "Milvus went away")];
     };
-    let expected = ["! failed: Milvus went away; the figures are of what was measured until then", "client against server"];
+    let expected = [
+        "! failed: Milvus went away; the figures are of what was measured until then",
+        "client against server",
+    ];
     check(change, &expected, &["! Milvus went away"]);
 }
 
@@ -213,10 +369,18 @@ fn a_run_that_was_refused_before_the_load_says_why_and_nothing_else() {
         },
         ..Analysis::default()
     };
-    assert_eq!(text(&analysis), "s  failed, INVALID\n! failed: Milvus does not answer\n");
-    let prepared = sample::analysis().workloads.into_iter().filter(|workload| workload.phase == "prepare");
+    assert_eq!(
+        text(&analysis),
+        "s  failed, INVALID\n! failed: Milvus does not answer\n"
+    );
+    let prepared = sample::analysis()
+        .workloads
+        .into_iter()
+        .filter(|workload| workload.phase == "prepare");
     analysis.workloads = prepared.collect();
-    assert!(text(&analysis).ends_with("answer\n\npreparation  13.0 s, longest insert 8.20 s · insert 12,195 rows/s\n"));
+    assert!(text(&analysis).ends_with(
+        "answer\n\npreparation  13.0 s, longest insert 8.20 s · insert 12,195 rows/s\n"
+    ));
 }
 
 #[test]
@@ -227,19 +391,41 @@ fn dropping_before_and_after_the_load_takes_no_longer_than_both() {
             workload: operation.into(),
             operation: operation.into(),
             duration_s: 60.0,
-            requests: RequestCounts { due, ok: due, ..RequestCounts::default() },
+            requests: RequestCounts {
+                due,
+                ok: due,
+                ..RequestCounts::default()
+            },
             service_time_us: Some(sample::quantiles([4_000.0; 7])),
             ..WorkloadAnalysis::default()
         };
         let failed = WorkloadAnalysis {
-            requests: RequestCounts { due: 2, ok: 1, failed: 1, outcomes: [("timeout".to_owned(), 1)].into(), ..Default::default() },
+            requests: RequestCounts {
+                due: 2,
+                ok: 1,
+                failed: 1,
+                outcomes: [("timeout".to_owned(), 1)].into(),
+                ..Default::default()
+            },
             failed_time_us: [("timeout".to_owned(), sample::quantiles([1e6; 7]))].into(),
             ..step("flush", 2)
         };
         let insert = step("insert", 5);
-        analysis.workloads.splice(..4, [step("drop_collection", 2), step("wait_indexed", 0), failed, insert]);
+        analysis.workloads.splice(
+            ..4,
+            [
+                step("drop_collection", 2),
+                step("wait_indexed", 0),
+                failed,
+                insert,
+            ],
+        );
     };
-    check(change, &["preparation  61.0 s, longest insert 60.0 s · flush 1 failed · warm-up"], &["wait_indexed"]);
+    check(
+        change,
+        &["preparation  61.0 s, longest insert 60.0 s · flush 1 failed · warm-up"],
+        &["wait_indexed"],
+    );
 }
 
 #[test]
@@ -247,32 +433,64 @@ fn nothing_succeeded() {
     let change = |analysis: &mut Analysis| {
         without_spans(analysis);
         let mut workload = analysis.workloads[5].clone();
-        workload.requests =
-            RequestCounts { due: 10, failed: 10, outcomes: [("unavailable".to_owned(), 10)].into(), ..RequestCounts::default() };
-        (workload.response_time_us, workload.service_time_us, workload.send_lag_us) = (None, None, None);
+        workload.requests = RequestCounts {
+            due: 10,
+            failed: 10,
+            outcomes: [("unavailable".to_owned(), 10)].into(),
+            ..RequestCounts::default()
+        };
+        (
+            workload.response_time_us,
+            workload.service_time_us,
+            workload.send_lag_us,
+        ) = (None, None, None);
         analysis.workloads = vec![workload];
     };
-    let expected = ["under-ingest/search: nothing succeeded; 100 % failed (10 unavailable)", " 10   0      10         0  "];
+    let expected = [
+        "under-ingest/search: nothing succeeded; 100 % failed (10 unavailable)",
+        " 10   0      10         0  ",
+    ];
     check(change, &expected, &["p99 of successes", "NaN", "alone/"]);
 }
 
 #[test]
 fn a_client_bound_run_is_called_that_in_the_headline() {
     check(|_| (), &[], &["client-bound"]);
-    check(|analysis| analysis.verdict.client_bound = true, &["complete, valid with reservations, client-bound\n"], &[]);
+    check(
+        |analysis| analysis.verdict.client_bound = true,
+        &["complete, valid with reservations, client-bound\n"],
+        &[],
+    );
 }
 
 #[test]
 fn the_clients_part_of_the_gap_stands_below_it() {
-    let expected = ["gap: alone         hand-over 0.031/0.120/0.900  read wake-up 0.042/0.190/1.20", "no window 3 (3.10)"];
+    let expected = [
+        "gap: alone         hand-over 0.031/0.120/0.900  read wake-up 0.042/0.190/1.20",
+        "no window 3 (3.10)",
+    ];
     check(|_| (), &expected, &["client: alone"]);
-    check(|analysis| analysis.connections.clear(), &[], &["gap: alone", "hand-over"]);
+    check(
+        |analysis| analysis.connections.clear(),
+        &[],
+        &["gap: alone", "hand-over"],
+    );
     let change = |analysis: &mut Analysis| {
         without_spans(analysis);
         analysis.connections.truncate(1);
-        (analysis.connections[0].hand_over_us, analysis.connections[0].no_window_us) = (None, None);
+        (
+            analysis.connections[0].hand_over_us,
+            analysis.connections[0].no_window_us,
+        ) = (None, None);
     };
-    check(change, &["client: alone  hand-over -/-/-  read wake-up 0.042/0.190/1.20  no window 0  p50/p99/max"], &["gap: alone"]);
+    check(
+        change,
+        &[
+            "client: alone  hand-over -/-/-  read wake-up 0.042/0.190/1.20  no window 0  \
+             p50/p99/max",
+        ],
+        &["gap: alone"],
+    );
 }
 
 #[test]
@@ -289,7 +507,12 @@ fn an_overloaded_run() {
             advice: "Milvus did not keep up with the schedule; lower `rate`".into(),
             ..Reason::default()
         };
-        analysis.workloads[4].requests = RequestCounts { due: 4_000, ok: 3_000, not_sent: 1_000, ..RequestCounts::default() };
+        analysis.workloads[4].requests = RequestCounts {
+            due: 4_000,
+            ok: 3_000,
+            not_sent: 1_000,
+            ..RequestCounts::default()
+        };
     };
     let expected = [
         "complete, INVALID",
@@ -301,27 +524,57 @@ fn an_overloaded_run() {
 
 #[test]
 fn one_workload_in_an_open_loop() {
-    let change = |analysis: &mut Analysis| analysis.workloads.retain(|workload| workload.phase == "alone");
-    check(change, &["alone/search", "send lag"], &["closed loop", "create", "log append"]);
+    let change = |analysis: &mut Analysis| {
+        analysis
+            .workloads
+            .retain(|workload| workload.phase == "alone")
+    };
+    check(
+        change,
+        &["alone/search", "send lag"],
+        &["closed loop", "create", "log append"],
+    );
 }
 
 #[test]
 fn one_workload_in_a_closed_loop() {
-    let change = |analysis: &mut Analysis| analysis.workloads.retain(|workload| workload.workload == "ingest");
-    check(change, &["under-ingest/ingest*", "closed loop: service time, and stalls"], &["response time  send lag"]);
+    let change = |analysis: &mut Analysis| {
+        analysis
+            .workloads
+            .retain(|workload| workload.workload == "ingest")
+    };
+    check(
+        change,
+        &[
+            "under-ingest/ingest*",
+            "closed loop: service time, and stalls",
+        ],
+        &["response time  send lag"],
+    );
 }
 
 #[test]
 fn zero_requests_and_nothing_at_all() {
-    check(|analysis| analysis.workloads.clear(), &["response time  nothing was measured"], &["where the time went", "self time"]);
+    check(
+        |analysis| analysis.workloads.clear(),
+        &["response time  nothing was measured"],
+        &["where the time went", "self time"],
+    );
     let change = |analysis: &mut Analysis| {
         analysis.thresholds.clear();
-        analysis.workloads =
-            vec![WorkloadAnalysis { phase: "alone".into(), workload: "search".into(), loop_kind: "open".into(), ..Default::default() }];
+        analysis.workloads = vec![WorkloadAnalysis {
+            phase: "alone".into(),
+            workload: "search".into(),
+            loop_kind: "open".into(),
+            ..Default::default()
+        }];
     };
     check(
         change,
-        &["alone/search          0   0       0         0    0.000       -      -    -    -      -    -           -"],
+        &[
+            "alone/search          0   0       0         0    0.000       -      -    -    -      \
+             -    -           -",
+        ],
         &["NaN", "failed,"],
     );
     assert!(text(&Analysis::default()).contains("nothing was measured"));
@@ -340,12 +593,24 @@ fn text_from_outside_stays_text() {
         analysis.workloads[5].account[0].parts[0].part = nasty.clone();
         analysis.workloads[5].account[4].parts[4].part = nasty.clone();
     };
-    check(change, &["<b>red</b>", "a-very-long-name-a-…me-a-very-long-name-"], &["\u{1b}", "\r", "\u{202e}"]);
+    check(
+        change,
+        &["<b>red</b>", "a-very-long-name-a-…me-a-very-long-name-"],
+        &["\u{1b}", "\r", "\u{202e}"],
+    );
 }
 
 #[test]
 fn merged_names_and_rising_bounds_are_shown() {
-    check(|_| (), &[">=48.3", "p90-max", "310 requests ran merged into another's (8.0 %)"], &[]);
+    check(
+        |_| (),
+        &[
+            ">=48.3",
+            "p90-max",
+            "310 requests ran merged into another's (8.0 %)",
+        ],
+        &[],
+    );
     let change = |analysis: &mut Analysis| analysis.workloads[5].account[4].sampled = 78;
     check(change, &["only 50 % of p99-max matched"], &[]);
 }
@@ -355,13 +620,25 @@ fn a_waterfall_without_spans() {
     let mut waterfall = sample::waterfall();
     waterfall.rows.clear();
     waterfall.parts.clear();
-    (waterfall.gap_us, waterfall.response_time_us, waterfall.send_lag_us) = (None, None, None);
+    (
+        waterfall.gap_us,
+        waterfall.response_time_us,
+        waterfall.send_lag_us,
+    ) = (None, None, None);
     let found = render_waterfall(&waterfall, TextStyle::default());
-    assert!(found.ends_with("service time 20.9 ms (no server root)\n\nno spans of this request were found\n"), "{found}");
+    assert!(
+        found.ends_with(
+            "service time 20.9 ms (no server root)\n\nno spans of this request were found\n"
+        ),
+        "{found}"
+    );
 }
 
 #[test]
 fn the_table_has_distinct_names_and_files() {
-    let names: std::collections::BTreeSet<_> = REPORTS.iter().flat_map(|entry| [entry.name, entry.file]).collect();
+    let names: std::collections::BTreeSet<_> = REPORTS
+        .iter()
+        .flat_map(|entry| [entry.name, entry.file])
+        .collect();
     assert_eq!(names.len(), 2 * REPORTS.len());
 }

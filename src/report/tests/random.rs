@@ -1,4 +1,5 @@
-//! Analyses and waterfalls of any content: nothing panics, no line is too wide, nothing reaches a terminal as control.
+//! Analyses and waterfalls of any content: nothing panics, no line is too wide, nothing reaches a
+//! terminal as control.
 
 use proptest::{collection::vec, num::f64::ANY, option, prelude::*};
 use unicode_width::UnicodeWidthStr;
@@ -11,14 +12,30 @@ fn word() -> impl Strategy<Value = String> {
 }
 
 fn area() -> impl Strategy<Value = String> {
-    prop_oneof![Just("engine".to_owned()), Just("gap".to_owned()), Just("detached".to_owned()), word()]
+    prop_oneof![
+        Just("engine".to_owned()),
+        Just("gap".to_owned()),
+        Just("detached".to_owned()),
+        word()
+    ]
 }
 
 fn quantiles() -> impl Strategy<Value = Option<Quantiles>> {
     let estimate = (ANY, option::of(ANY), option::of(ANY), any::<bool>());
-    let estimate = estimate.prop_map(|(value, low, high, at_least)| Estimate { value, low, high, at_least, why_not: None });
+    let estimate = estimate.prop_map(|(value, low, high, at_least)| Estimate {
+        value,
+        low,
+        high,
+        at_least,
+        why_not: None,
+    });
     option::of(prop::collection::btree_map(
-        prop_oneof![Just("p50".to_owned()), Just("p99".to_owned()), Just("max".to_owned()), word()],
+        prop_oneof![
+            Just("p50".to_owned()),
+            Just("p99".to_owned()),
+            Just("max".to_owned()),
+            word()
+        ],
         estimate,
         0..5,
     ))
@@ -26,7 +43,14 @@ fn quantiles() -> impl Strategy<Value = Option<Quantiles>> {
 
 fn parts() -> impl Strategy<Value = Vec<PartMean>> {
     vec(
-        (area(), option::of(word()), word(), ANY).prop_map(|(area, service, part, mean_us)| PartMean { area, service, part, mean_us }),
+        (area(), option::of(word()), word(), ANY).prop_map(|(area, service, part, mean_us)| {
+            PartMean {
+                area,
+                service,
+                part,
+                mean_us,
+            }
+        }),
         0..8,
     )
 }
@@ -34,7 +58,17 @@ fn parts() -> impl Strategy<Value = Vec<PartMean>> {
 fn bands() -> impl Strategy<Value = Vec<Band>> {
     let name = prop_oneof![Just("all".to_owned()), Just("99-100".to_owned()), word()];
     let band = (name, any::<u64>(), any::<u64>(), ANY, parts());
-    vec(band.prop_map(|(band, sampled, matched, mean_us, parts)| Band { band, sampled, matched, mean_us, parts, ..Band::default() }), 0..6)
+    vec(
+        band.prop_map(|(band, sampled, matched, mean_us, parts)| Band {
+            band,
+            sampled,
+            matched,
+            mean_us,
+            parts,
+            ..Band::default()
+        }),
+        0..6,
+    )
 }
 
 prop_compose! {
@@ -144,18 +178,31 @@ prop_compose! {
 fn without_colour(text: &str) -> String {
     let mut out = String::new();
     for (i, piece) in text.split('\u{1b}').enumerate() {
-        out.push_str(if i == 0 { piece } else { piece.split_once('m').map_or("", |(_, rest)| rest) });
+        out.push_str(if i == 0 {
+            piece
+        } else {
+            piece.split_once('m').map_or("", |(_, rest)| rest)
+        });
     }
     out
 }
 
 fn check(render: impl Fn(TextStyle) -> String, width: u16) -> Result<(), TestCaseError> {
-    let text = render(TextStyle { color: false, width });
+    let text = render(TextStyle {
+        color: false,
+        width,
+    });
     for line in text.lines() {
         prop_assert!(line.width() <= usize::from(width.max(60)), "{line:?}");
     }
-    prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
-    prop_assert_eq!(without_colour(&render(TextStyle { color: true, width })), text);
+    prop_assert!(
+        text.chars().all(|c| c == '\n' || !c.is_control()),
+        "{text:?}"
+    );
+    prop_assert_eq!(
+        without_colour(&render(TextStyle { color: true, width })),
+        text
+    );
     Ok(())
 }
 
@@ -173,7 +220,13 @@ proptest! {
 
 #[test]
 fn colours_are_in_the_colourful_report() {
-    let text = render_text(&super::sample::analysis(), TextStyle { color: true, width: 100 });
+    let text = render_text(
+        &super::sample::analysis(),
+        TextStyle {
+            color: true,
+            width: 100,
+        },
+    );
     assert!(text.contains("\u{1b}[38;5;70m█"), "{text}");
     assert_ne!(without_colour(&text), text);
 }

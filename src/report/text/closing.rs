@@ -1,4 +1,5 @@
-//! The end of the report: how the collections came to be, what was not counted, and what the words mean.
+//! The end of the report: how the collections came to be, what was not counted, and what the words
+//! mean.
 
 use super::{PREPARE, is_closed, measured, quantile};
 use crate::{
@@ -16,9 +17,16 @@ const INSERT: &str = "insert";
 /// Preparation, warm-up, explanations.
 pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     page.gap();
-    let facts: Vec<String> = preparation(analysis).into_iter().chain(warmup(analysis)).collect();
+    let facts: Vec<String> = preparation(analysis)
+        .into_iter()
+        .chain(warmup(analysis))
+        .collect();
     if !facts.is_empty() {
-        page.paragraph(Line::new("preparation  ", Paint::Plain), &facts.join(" · "), Paint::Dim);
+        page.paragraph(
+            Line::new("preparation  ", Paint::Plain),
+            &facts.join(" · "),
+            Paint::Dim,
+        );
     }
     for text in collections(&analysis.collections) {
         page.paragraph(Line::new("collection   ", Paint::Plain), &text, Paint::Dim);
@@ -30,26 +38,50 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
 
 /// Requests that are in no figure; ramps are named where there are some.
 pub(in crate::report) fn warmup(analysis: &Analysis) -> Option<String> {
-    let (requests, failed) = analysis
-        .warmup
-        .iter()
-        .fold((0_u64, 0_u64), |(requests, failed), part| (requests.saturating_add(part.requests), failed.saturating_add(part.failed)));
-    let failures = if failed > 0 { format!(", {} failed", count(failed)) } else { String::new() };
-    let has = |ramp: bool| analysis.warmup.iter().any(|part| part.requests > 0 && part.part.starts_with("ramp") == ramp);
+    let (requests, failed) =
+        analysis
+            .warmup
+            .iter()
+            .fold((0_u64, 0_u64), |(requests, failed), part| {
+                (
+                    requests.saturating_add(part.requests),
+                    failed.saturating_add(part.failed),
+                )
+            });
+    let failures = if failed > 0 {
+        format!(", {} failed", count(failed))
+    } else {
+        String::new()
+    };
+    let has = |ramp: bool| {
+        analysis
+            .warmup
+            .iter()
+            .any(|part| part.requests > 0 && part.part.starts_with("ramp") == ramp)
+    };
     let words = match (has(false), has(true)) {
         (true, true) => "warm-up and ramps",
         (false, true) => "ramps",
         _ => "warm-up",
     };
-    (requests > 0).then(|| format!("{words} {} (in no figure{failures})", counted(requests, "request")))
+    (requests > 0).then(|| {
+        format!(
+            "{words} {} (in no figure{failures})",
+            counted(requests, "request")
+        )
+    })
 }
 
-/// What each collection held before the load and after it: `words: 16,000 -> 16,816 rows, 0 -> 816 growing, 2 -> 3 segments, index
-/// finished`. What did not change is said once, what is not known not at all.
+/// What each collection held before the load and after it: `words: 16,000 -> 16,816 rows, 0 -> 816
+/// growing, 2 -> 3 segments, index finished`. What did not change is said once, what is not known
+/// not at all.
 pub(in crate::report) fn collections(states: &[CollectionState]) -> Vec<String> {
     let mut names: Vec<&str> = states.iter().map(|state| state.name.as_str()).collect();
     names.dedup();
-    let seen = names.iter().enumerate().filter(|(at, name)| !names[..*at].contains(name));
+    let seen = names
+        .iter()
+        .enumerate()
+        .filter(|(at, name)| !names[..*at].contains(name));
     seen.filter_map(|(_, name)| {
         let mut of = states.iter().filter(|state| state.name == *name);
         let first = of.next()?;
@@ -61,49 +93,104 @@ pub(in crate::report) fn collections(states: &[CollectionState]) -> Vec<String> 
 fn collection(first: &CollectionState, last: &CollectionState) -> String {
     let change_about = |of: fn(&CollectionState) -> Option<u64>, noun: &str, about: &str| {
         let (before, after) = (of(first)?, of(last)?);
-        let noun = if after == 1 { noun.trim_end_matches('s') } else { noun };
+        let noun = if after == 1 {
+            noun.trim_end_matches('s')
+        } else {
+            noun
+        };
         let after_text = format!("{about}{}", count(after));
-        Some(if before == after { format!("{after_text} {noun}") } else { format!("{} -> {after_text} {noun}", count(before)) })
+        Some(if before == after {
+            format!("{after_text} {noun}")
+        } else {
+            format!("{} -> {after_text} {noun}", count(before))
+        })
     };
     let change = |of: fn(&CollectionState) -> Option<u64>, noun: &str| change_about(of, noun, "");
     // Rows that were written a moment before, or were not flushed, may be missing.
     let about = if last.rows_estimated { "about " } else { "" };
-    let some = |of: fn(&CollectionState) -> Option<u64>| [first, last].iter().any(|state| of(state).is_some_and(|rows| rows > 0));
-    let lost = || Some(format!("{} rows before, unknown after", count(first.rows.filter(|_| last.rows.is_none())?)));
+    let some = |of: fn(&CollectionState) -> Option<u64>| {
+        [first, last]
+            .iter()
+            .any(|state| of(state).is_some_and(|rows| rows > 0))
+    };
+    let lost = || {
+        Some(format!(
+            "{} rows before, unknown after",
+            count(first.rows.filter(|_| last.rows.is_none())?)
+        ))
+    };
     let facts = [
         change_about(|state| state.rows, "rows", about).or_else(lost),
-        change_about(|state| state.growing_rows, "growing", about).filter(|_| some(|state| state.growing_rows)),
-        change(|state| state.unindexed_rows, "without an index").filter(|_| some(|state| state.unindexed_rows)),
+        change_about(|state| state.growing_rows, "growing", about)
+            .filter(|_| some(|state| state.growing_rows)),
+        change(|state| state.unindexed_rows, "without an index")
+            .filter(|_| some(|state| state.unindexed_rows)),
         change(|state| state.segments, "segments"),
-        last.index_state.as_ref().map(|state| format!("index {state}")),
+        last.index_state
+            .as_ref()
+            .map(|state| format!("index {state}")),
     ];
-    format!("{}: {}", last.name, facts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    format!(
+        "{}: {}",
+        last.name,
+        facts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    )
 }
 
-/// All steps together, the longest, rows per second, and what failed: `12.9 s, longest insert 8.20 s`, `insert 12,195
-/// rows/s`, `flush 1 failed`. The rest is in report.json.
+/// All steps together, the longest, rows per second, and what failed: `12.9 s, longest insert 8.20
+/// s`, `insert 12,195 rows/s`, `flush 1 failed`. The rest is in report.json.
 fn preparation(analysis: &Analysis) -> Vec<String> {
-    let steps: Vec<&WorkloadAnalysis> =
-        analysis.workloads.iter().filter(|workload| workload.phase == PREPARE && workload.requests.due > 0).collect();
-    let Some(longest) = steps.iter().max_by(|a, b| step_us(a).total_cmp(&step_us(b))) else { return Vec::new() };
+    let steps: Vec<&WorkloadAnalysis> = analysis
+        .workloads
+        .iter()
+        .filter(|workload| workload.phase == PREPARE && workload.requests.due > 0)
+        .collect();
+    let Some(longest) = steps
+        .iter()
+        .max_by(|a, b| step_us(a).total_cmp(&step_us(b)))
+    else {
+        return Vec::new();
+    };
     let whole = steps.iter().map(|step| step_us(step)).sum();
-    let longest = if steps.len() > 1 { format!(", longest {} {}", longest.workload, duration(step_us(longest))) } else { String::new() };
+    let longest = if steps.len() > 1 {
+        format!(
+            ", longest {} {}",
+            longest.workload,
+            duration(step_us(longest))
+        )
+    } else {
+        String::new()
+    };
     let mut facts = vec![format!("{}{longest}", duration(whole))];
-    facts.extend(steps.iter().filter_map(|step| Some(format!("{} {} rows/s", step.workload, number(step.rows_per_s?)))));
+    facts.extend(steps.iter().filter_map(|step| {
+        Some(format!(
+            "{} {} rows/s",
+            step.workload,
+            number(step.rows_per_s?)
+        ))
+    }));
     let failed = steps.iter().filter(|step| step.requests.failed > 0);
-    facts.extend(failed.map(|step| format!("{} {} failed", step.workload, count(step.requests.failed))));
+    facts.extend(
+        failed.map(|step| format!("{} {} failed", step.workload, count(step.requests.failed))),
+    );
     facts
 }
 
-/// How long a step took. Only inserts follow one another: other steps can lie far apart, such as dropping before the load and
-/// after it, so that what lies between them is no part of their time.
+/// How long a step took. Only inserts follow one another: other steps can lie far apart, such as
+/// dropping before the load and after it, so that what lies between them is no part of their time.
 pub(in crate::report) fn step_us(workload: &WorkloadAnalysis) -> f64 {
     let whole = workload.duration_s * 1e6;
     if workload.operation == INSERT {
         return whole;
     }
-    let sum = |quantiles: Option<&Quantiles>, count: u64| quantile(quantiles, "mean").map_or(0.0, |mean| mean.value * count as f64);
-    let failed = workload.requests.outcomes.iter().map(|(code, count)| sum(workload.failed_time_us.get(code), *count));
+    let sum = |quantiles: Option<&Quantiles>, count: u64| {
+        quantile(quantiles, "mean").map_or(0.0, |mean| mean.value * count as f64)
+    };
+    let failed = workload
+        .requests
+        .outcomes
+        .iter()
+        .map(|(code, count)| sum(workload.failed_time_us.get(code), *count));
     let spent = sum(workload.service_time_us.as_ref(), workload.requests.ok) + failed.sum::<f64>();
     if spent > 0.0 { spent } else { whole }
 }
@@ -113,13 +200,35 @@ fn explain(page: &mut Page, analysis: &Analysis) {
     let open = measured(analysis).any(|workload| !is_closed(workload));
     let spans = measured(analysis).any(|workload| !workload.account.is_empty());
     let words = [
-        (open && !spans, "response time", "send lag (planned moment to sending) + service time (sending to end of the reply)"),
-        (!open && !spans, "service time", "sending to end of the reply; what waits before sending is not in it"),
-        (spans, "gap", "service time minus the server's root span, per request: HTTP/2, network, queues before it"),
-        (spans, "self time", "a part's time on the critical path without its children's; parts add up to the mean, a full bar"),
+        (
+            open && !spans,
+            "response time",
+            "send lag (planned moment to sending) + service time (sending to end of the reply)",
+        ),
+        (
+            !open && !spans,
+            "service time",
+            "sending to end of the reply; what waits before sending is not in it",
+        ),
+        (
+            spans,
+            "gap",
+            "service time minus the server's root span, per request: HTTP/2, network, queues \
+             before it",
+        ),
+        (
+            spans,
+            "self time",
+            "a part's time on the critical path without its children's; parts add up to the mean, \
+             a full bar",
+        ),
     ];
     for (_, word, meaning) in words.into_iter().filter(|(shown, ..)| *shown) {
-        page.paragraph(Line::new(&format!("{word:<11}  "), Paint::Plain), meaning, Paint::Dim);
+        page.paragraph(
+            Line::new(&format!("{word:<11}  "), Paint::Plain),
+            meaning,
+            Paint::Dim,
+        );
     }
 }
 
@@ -130,7 +239,14 @@ mod tests {
     fn state(name: &str, rows: u64, growing: u64, segments: u64) -> CollectionState {
         let (rows, growing_rows, segments) = (Some(rows), Some(growing), Some(segments));
         let index_state = Some("finished".to_owned());
-        CollectionState { name: name.to_owned(), rows, growing_rows, segments, index_state, ..CollectionState::default() }
+        CollectionState {
+            name: name.to_owned(),
+            rows,
+            growing_rows,
+            segments,
+            index_state,
+            ..CollectionState::default()
+        }
     }
 
     fn check(states: &[CollectionState], expected: &[&str]) {
@@ -139,8 +255,12 @@ mod tests {
 
     #[test]
     fn what_changed_has_both_values() {
-        let states =
-            [state("words", 16_000, 0, 2), state("other", 5, 0, 1), state("words", 16_400, 400, 3), state("words", 16_816, 816, 3)];
+        let states = [
+            state("words", 16_000, 0, 2),
+            state("other", 5, 0, 1),
+            state("words", 16_400, 400, 3),
+            state("words", 16_816, 816, 3),
+        ];
         check(
             &states,
             &[
@@ -152,13 +272,35 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_left_out() {
-        check(&[CollectionState { name: "words".to_owned(), rows: Some(3), ..CollectionState::default() }], &["words: 3 rows"]);
-        let (before, after) = (state("words", 4_000, 0, 1), CollectionState { name: "words".to_owned(), ..CollectionState::default() });
-        check(&[before, after], &["words: 4,000 rows before, unknown after"]);
-        let estimate = CollectionState { rows_estimated: true, ..state("words", 4_400, 400, 1) };
+        check(
+            &[CollectionState {
+                name: "words".to_owned(),
+                rows: Some(3),
+                ..CollectionState::default()
+            }],
+            &["words: 3 rows"],
+        );
+        let (before, after) = (
+            state("words", 4_000, 0, 1),
+            CollectionState {
+                name: "words".to_owned(),
+                ..CollectionState::default()
+            },
+        );
+        check(
+            &[before, after],
+            &["words: 4,000 rows before, unknown after"],
+        );
+        let estimate = CollectionState {
+            rows_estimated: true,
+            ..state("words", 4_400, 400, 1)
+        };
         check(
             &[state("words", 4_000, 0, 1), estimate],
-            &["words: 4,000 -> about 4,400 rows, 0 -> about 400 growing, 1 segment, index finished"],
+            &[
+                "words: 4,000 -> about 4,400 rows, 0 -> about 400 growing, 1 segment, index \
+                 finished",
+            ],
         );
         check(&[], &[]);
     }

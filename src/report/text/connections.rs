@@ -25,10 +25,21 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     let of = if has_gap { "gap" } else { "client" };
     let mut table = Table::new(1);
     for (row, figures) in analysis.connections.iter().enumerate() {
-        let legend = if row == 0 { QUANTILES.join("/") } else { String::new() };
-        let cells = std::iter::once(format!("{of}: {}", figures.phase)).chain(self::figures(figures));
+        let legend = if row == 0 {
+            QUANTILES.join("/")
+        } else {
+            String::new()
+        };
+        let cells =
+            std::iter::once(format!("{of}: {}", figures.phase)).chain(self::figures(figures));
         let cells: Vec<String> = cells.collect();
-        table.row(cells.iter().map(|text| Cell::plain(text)).chain([Cell::new(&legend, Paint::Dim)]).collect());
+        table.row(
+            cells
+                .iter()
+                .map(|text| Cell::plain(text))
+                .chain([Cell::new(&legend, Paint::Dim)])
+                .collect(),
+        );
     }
     let lines = table.lines(page.columns());
     page.extend(lines);
@@ -36,7 +47,11 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
 
 /// Each figure in words: quantiles in milliseconds, p50/p99/max.
 pub(in crate::report) fn figures(figures: &ConnectionFigures) -> [String; 3] {
-    [hand_over(figures), read_wake_up(figures), no_window(figures)]
+    [
+        hand_over(figures),
+        read_wake_up(figures),
+        no_window(figures),
+    ]
 }
 
 fn hand_over(figures: &ConnectionFigures) -> String {
@@ -44,17 +59,33 @@ fn hand_over(figures: &ConnectionFigures) -> String {
 }
 
 fn read_wake_up(figures: &ConnectionFigures) -> String {
-    format!("read wake-up {}", of_quantiles(figures.read_wake_up_us.as_ref()))
+    format!(
+        "read wake-up {}",
+        of_quantiles(figures.read_wake_up_us.as_ref())
+    )
 }
 
 /// How many requests had to wait for the server's window, and the longest of the waits.
 fn no_window(figures: &ConnectionFigures) -> String {
-    let longest = figures.no_window_us.as_ref().and_then(|quantiles| quantiles.get("max"));
-    longest.map_or("no window 0".to_owned(), |max| format!("no window {} ({})", count(figures.no_windows), ms(max.value)))
+    let longest = figures
+        .no_window_us
+        .as_ref()
+        .and_then(|quantiles| quantiles.get("max"));
+    longest.map_or("no window 0".to_owned(), |max| {
+        format!(
+            "no window {} ({})",
+            count(figures.no_windows),
+            ms(max.value)
+        )
+    })
 }
 
 /// `0.031/0.120/0.900`.
 fn of_quantiles(quantiles: Option<&Quantiles>) -> String {
-    let value = |key: &str| quantiles.and_then(|quantiles| quantiles.get(key)).map_or(NONE.to_owned(), |found| ms(found.value));
+    let value = |key: &str| {
+        quantiles
+            .and_then(|quantiles| quantiles.get(key))
+            .map_or(NONE.to_owned(), |found| ms(found.value))
+    };
     QUANTILES.map(value).join("/")
 }

@@ -20,12 +20,27 @@ const NEAR_CAPACITY: f64 = 0.8;
 /// Title, verdict with its reasons, warnings, environment.
 pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     let (state, paint) = verdict(analysis.verdict.state);
-    let status_paint = if analysis.status == "complete" { Paint::Plain } else { Paint::Bad };
-    let title = Line::new(&analysis.name, Paint::Bold).push("  ", Paint::Plain).push(&analysis.status, status_paint);
+    let status_paint = if analysis.status == "complete" {
+        Paint::Plain
+    } else {
+        Paint::Bad
+    };
+    let title = Line::new(&analysis.name, Paint::Bold)
+        .push("  ", Paint::Plain)
+        .push(&analysis.status, status_paint);
     let title = title.push(", ", Paint::Plain).push(state, paint);
-    let title = if analysis.verdict.client_bound { title.push(", ", Paint::Plain).push("client-bound", Paint::Bad) } else { title };
+    let title = if analysis.verdict.client_bound {
+        title
+            .push(", ", Paint::Plain)
+            .push("client-bound", Paint::Bad)
+    } else {
+        title
+    };
     let description = analysis.description.trim();
-    let whole = title.clone().push("  ", Paint::Plain).push(description, Paint::Dim);
+    let whole = title
+        .clone()
+        .push("  ", Paint::Plain)
+        .push(description, Paint::Dim);
     if whole.width() <= page.columns() {
         page.push(whole);
     } else {
@@ -35,17 +50,28 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     if let Some(note) = status_note(analysis) {
         page.paragraph(Line::new("! ", Paint::Bad), &note, Paint::Plain);
     }
-    for reasons in alike(&analysis.verdict.reasons).into_iter().filter(|reasons| !OF_STATUS.contains(&reasons[0].code.as_str())) {
+    for reasons in alike(&analysis.verdict.reasons)
+        .into_iter()
+        .filter(|reasons| !OF_STATUS.contains(&reasons[0].code.as_str()))
+    {
         let (_, paint) = verdict(reasons[0].state);
         page.paragraph(Line::new("! ", paint), &sentence(&reasons), Paint::Plain);
     }
     for warning in &analysis.warnings {
         page.paragraph(Line::new("! ", Paint::Doubtful), warning, Paint::Plain);
     }
-    if let Some(capacity) = analysis.client_capacity.as_ref().filter(|capacity| capacity.share > NEAR_CAPACITY) {
-        let advice =
-            "near its limit a client is late for its own reasons: use more load threads (--threads), more connections, or another machine";
-        page.paragraph(Line::new("! ", Paint::Doubtful), &format!("{}: {advice}", used(capacity)), Paint::Plain);
+    if let Some(capacity) = analysis
+        .client_capacity
+        .as_ref()
+        .filter(|capacity| capacity.share > NEAR_CAPACITY)
+    {
+        let advice = "near its limit a client is late for its own reasons: use more load threads \
+                      (--threads), more connections, or another machine";
+        page.paragraph(
+            Line::new("! ", Paint::Doubtful),
+            &format!("{}: {advice}", used(capacity)),
+            Paint::Plain,
+        );
     }
     write_thresholds(page, analysis);
     page.paragraph(Line::default(), &environment(analysis), Paint::Dim);
@@ -53,9 +79,20 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
 
 /// What failed, then what could not be decided; what passed is counted.
 fn write_thresholds(page: &mut Page, analysis: &Analysis) {
-    for (state, mark, paint) in [(ThresholdState::Failed, "✗ ", Paint::Bad), (ThresholdState::Undecided, "? ", Paint::Doubtful)] {
-        for result in analysis.thresholds.iter().filter(|result| result.state == state) {
-            page.paragraph(Line::new(mark, paint), &thresholds::line(result), Paint::Plain);
+    for (state, mark, paint) in [
+        (ThresholdState::Failed, "✗ ", Paint::Bad),
+        (ThresholdState::Undecided, "? ", Paint::Doubtful),
+    ] {
+        for result in analysis
+            .thresholds
+            .iter()
+            .filter(|result| result.state == state)
+        {
+            page.paragraph(
+                Line::new(mark, paint),
+                &thresholds::line(result),
+                Paint::Plain,
+            );
         }
     }
     if let Some(counts) = thresholds::counts(analysis) {
@@ -76,16 +113,25 @@ pub(in crate::report) fn status_note(analysis: &Analysis) -> Option<String> {
         // The verdict says it.
         return None;
     }
-    let until =
-        if measured(analysis).next().is_some() { "the figures are of what was measured until then" } else { "nothing was measured" };
+    let until = if measured(analysis).next().is_some() {
+        "the figures are of what was measured until then"
+    } else {
+        "nothing was measured"
+    };
     let note = match (analysis.status.as_str(), &analysis.failure) {
         ("interrupted", _) => format!("interrupted: {until}; run it again for the whole"),
         ("aborted", _) => format!("ended early by a threshold, see the thresholds: {until}"),
-        ("failed", Some(failure)) if measured(analysis).next().is_none() => format!("failed: {failure}"),
+        ("failed", Some(failure)) if measured(analysis).next().is_none() => {
+            format!("failed: {failure}")
+        }
         ("failed", Some(failure)) => format!("failed: {failure}; {until}"),
         ("failed", None) => format!("failed: {until}; see the errors below, and run it again"),
-        ("running", _) => "the run is still going on: the figures are of what was measured until now".to_owned(),
-        ("killed", _) => "the run was killed or could not write its end: up to the last second of finished requests is missing".to_owned(),
+        ("running", _) => "the run is still going on: the figures are of what was measured until \
+                           now"
+        .to_owned(),
+        ("killed", _) => "the run was killed or could not write its end: up to the last second of \
+                          finished requests is missing"
+            .to_owned(),
         _ => return None,
     };
     Some(note)
@@ -97,7 +143,8 @@ pub(in crate::report) fn alike(reasons: &[Reason]) -> Vec<Vec<&Reason>> {
     for reason in reasons {
         let same = |group: &&mut Vec<&Reason>| {
             let first = group[0];
-            (first.code.as_str(), first.state, first.advice.as_str()) == (reason.code.as_str(), reason.state, reason.advice.as_str())
+            (first.code.as_str(), first.state, first.advice.as_str())
+                == (reason.code.as_str(), reason.state, reason.advice.as_str())
         };
         match groups.iter_mut().find(same) {
             Some(group) => group.push(reason),
@@ -107,46 +154,93 @@ pub(in crate::report) fn alike(reasons: &[Reason]) -> Vec<Vec<&Reason>> {
     groups
 }
 
-/// `send lag 1.30 ms at alone/search, 2.10 ms at under-ingest/search, limit 1.00 ms: advice`. A reason that is no
-/// measurement has no unit, and its advice says all.
+/// `send lag 1.30 ms at alone/search, 2.10 ms at under-ingest/search, limit 1.00 ms: advice`. A
+/// reason that is no measurement has no unit, and its advice says all.
 fn sentence(reasons: &[&Reason]) -> String {
     let first = reasons[0];
-    let at = |reason: &Reason| if reason.at.is_empty() { String::new() } else { format!(" at {}", reason.at) };
+    let at = |reason: &Reason| {
+        if reason.at.is_empty() {
+            String::new()
+        } else {
+            format!(" at {}", reason.at)
+        }
+    };
     if first.unit.is_empty() {
-        let places: Vec<&str> = reasons.iter().map(|reason| reason.at.as_str()).filter(|at| !at.is_empty()).collect();
-        let places = if places.is_empty() { String::new() } else { format!("{}: ", places.join(", ")) };
+        let places: Vec<&str> = reasons
+            .iter()
+            .map(|reason| reason.at.as_str())
+            .filter(|at| !at.is_empty())
+            .collect();
+        let places = if places.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", places.join(", "))
+        };
         return format!("{places}{}", first.advice);
     }
-    let found: Vec<String> = reasons.iter().map(|reason| format!("{}{}", figure(reason.figure, &reason.unit), at(reason))).collect();
-    format!("{} {}, limit {}: {}", first.code.replace('_', " "), found.join(", "), figure(first.limit, &first.unit), first.advice)
+    let found: Vec<String> = reasons
+        .iter()
+        .map(|reason| format!("{}{}", figure(reason.figure, &reason.unit), at(reason)))
+        .collect();
+    format!(
+        "{} {}, limit {}: {}",
+        first.code.replace('_', " "),
+        found.join(", "),
+        figure(first.limit, &first.unit),
+        first.advice
+    )
 }
 
 pub(in crate::report) fn figure(value: f64, unit: &str) -> String {
     match unit {
         "us" => duration(value),
         "share" => share(value),
-        "requests" | "traces" | "spans" | "rows" if value >= 0.0 => format!("{} {unit}", count(value.round() as u64)),
+        "requests" | "traces" | "spans" | "rows" if value >= 0.0 => {
+            format!("{} {unit}", count(value.round() as u64))
+        }
         _ => format!("{} {unit}", number(value)),
     }
 }
 
 /// `this run used 83 % of what this client can generate`.
 fn used(capacity: &ClientCapacity) -> String {
-    format!("this run used {} of what this client can generate", share(capacity.share))
+    format!(
+        "this run used {} of what this client can generate",
+        share(capacity.share)
+    )
 }
 
 fn environment(analysis: &Analysis) -> String {
-    let facts: Vec<String> = analysis.environment.iter().map(|(key, value)| format!("{key} {value}")).collect();
+    let facts: Vec<String> = analysis
+        .environment
+        .iter()
+        .map(|(key, value)| format!("{key} {value}"))
+        .collect();
     let run = (!analysis.run.is_empty()).then(|| format!("run {}", analysis.run));
     // A run that failed before its load had no spans to read.
-    let spans = (analysis.failure.is_none() || analysis.spans.is_some()).then(|| analysis.spans.as_ref().map_or(no_spans(), source));
-    let used = analysis.client_capacity.as_ref().filter(|capacity| capacity.share <= NEAR_CAPACITY).map(used);
-    run.into_iter().chain(phases(analysis)).chain(facts).chain(used).chain(spans).collect::<Vec<_>>().join(" · ")
+    let spans = (analysis.failure.is_none() || analysis.spans.is_some())
+        .then(|| analysis.spans.as_ref().map_or(no_spans(), source));
+    let used = analysis
+        .client_capacity
+        .as_ref()
+        .filter(|capacity| capacity.share <= NEAR_CAPACITY)
+        .map(used);
+    run.into_iter()
+        .chain(phases(analysis))
+        .chain(facts)
+        .chain(used)
+        .chain(spans)
+        .collect::<Vec<_>>()
+        .join(" · ")
 }
 
 /// `alone 10.0 s, under-ingest 10.0 s`: how long each phase ran.
 fn phases(analysis: &Analysis) -> Option<String> {
-    let phases: Vec<String> = analysis.phases.iter().map(|phase| format!("{} {}", phase.phase, duration(phase.duration_s * 1e6))).collect();
+    let phases: Vec<String> = analysis
+        .phases
+        .iter()
+        .map(|phase| format!("{} {}", phase.phase, duration(phase.duration_s * 1e6)))
+        .collect();
     (!phases.is_empty()).then(|| phases.join(", "))
 }
 
@@ -177,32 +271,82 @@ mod tests {
     fn reason(at: &str, figure: f64, limit: f64, unit: &str) -> Reason {
         let (code, advice) = ("send_lag".to_owned(), "use more threads".to_owned());
         let (at, unit) = (at.to_owned(), unit.to_owned());
-        Reason { code, at, state: VerdictState::Invalid, figure, limit, unit, advice, ..Reason::default() }
+        Reason {
+            code,
+            at,
+            state: VerdictState::Invalid,
+            figure,
+            limit,
+            unit,
+            advice,
+            ..Reason::default()
+        }
     }
 
     #[test]
     fn what_was_used_of_the_client_is_a_sentence_only_near_its_limit() {
         let head = |share| {
-            let client_capacity = Some(ClientCapacity { share, ..ClientCapacity::default() });
+            let client_capacity = Some(ClientCapacity {
+                share,
+                ..ClientCapacity::default()
+            });
             let mut page = Page::new(TextStyle::default());
-            write(&mut page, &Analysis { client_capacity, ..Analysis::default() });
-            page.finish().split_whitespace().collect::<Vec<_>>().join(" ")
+            write(
+                &mut page,
+                &Analysis {
+                    client_capacity,
+                    ..Analysis::default()
+                },
+            );
+            page.finish()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
         };
         let says = |share: f64, text: &str| assert!(head(share).contains(text), "{}", head(share));
-        says(0.83, "! this run used 83 % of what this client can generate: near its limit");
-        says(0.4, "this run used 40 % of what this client can generate · ");
+        says(
+            0.83,
+            "! this run used 83 % of what this client can generate: near its limit",
+        );
+        says(
+            0.4,
+            "this run used 40 % of what this client can generate · ",
+        );
     }
 
     fn check(figure: f64, limit: f64, unit: &str, expected: &str) {
-        assert_eq!(sentence(&[&reason("alone/search", figure, limit, unit)]), expected);
+        assert_eq!(
+            sentence(&[&reason("alone/search", figure, limit, unit)]),
+            expected
+        );
     }
 
     #[test]
     fn reasons_are_sentences_with_figure_limit_and_advice() {
-        check(1300.0, 1000.0, "us", "send lag 1.30 ms at alone/search, limit 1.00 ms: use more threads");
-        check(0.02, 0.01, "share", "send lag 2.0 % at alone/search, limit 1.0 %: use more threads");
-        check(12.0, 30.0, "requests", "send lag 12 requests at alone/search, limit 30 requests: use more threads");
-        check(12.5, 30.0, "rows/s", "send lag 12.5 rows/s at alone/search, limit 30.0 rows/s: use more threads");
+        check(
+            1300.0,
+            1000.0,
+            "us",
+            "send lag 1.30 ms at alone/search, limit 1.00 ms: use more threads",
+        );
+        check(
+            0.02,
+            0.01,
+            "share",
+            "send lag 2.0 % at alone/search, limit 1.0 %: use more threads",
+        );
+        check(
+            12.0,
+            30.0,
+            "requests",
+            "send lag 12 requests at alone/search, limit 30 requests: use more threads",
+        );
+        check(
+            12.5,
+            30.0,
+            "rows/s",
+            "send lag 12.5 rows/s at alone/search, limit 30.0 rows/s: use more threads",
+        );
     }
 
     #[test]
@@ -212,9 +356,15 @@ mod tests {
 
     #[test]
     fn one_reason_at_several_places_is_one_sentence() {
-        let reasons = [reason("a/search", 1300.0, 1000.0, "us"), reason("b/search", 2100.0, 1000.0, "us")];
+        let reasons = [
+            reason("a/search", 1300.0, 1000.0, "us"),
+            reason("b/search", 2100.0, 1000.0, "us"),
+        ];
         let groups = alike(&reasons);
         assert_eq!(groups.len(), 1);
-        assert_eq!(sentence(&groups[0]), "send lag 1.30 ms at a/search, 2.10 ms at b/search, limit 1.00 ms: use more threads");
+        assert_eq!(
+            sentence(&groups[0]),
+            "send lag 1.30 ms at a/search, 2.10 ms at b/search, limit 1.00 ms: use more threads"
+        );
     }
 }

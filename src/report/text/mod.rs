@@ -1,4 +1,5 @@
-//! `report.txt` and the report on a terminal: about one screen, in the order in which a reader asks.
+//! `report.txt` and the report on a terminal: about one screen, in the order in which a reader
+//! asks.
 
 mod account;
 pub(super) mod closing;
@@ -44,7 +45,10 @@ const NAME: usize = 40;
 
 /// Everything that was measured, without the steps of preparation.
 fn measured(analysis: &Analysis) -> impl Iterator<Item = &WorkloadAnalysis> {
-    analysis.workloads.iter().filter(|workload| workload.phase != PREPARE)
+    analysis
+        .workloads
+        .iter()
+        .filter(|workload| workload.phase != PREPARE)
 }
 
 /// `phase/workload` or `phase/stage/workload` in at most [`NAME`] columns.
@@ -58,7 +62,11 @@ fn is_closed(workload: &WorkloadAnalysis) -> bool {
 
 /// What a caller waits: response time, in a closed loop service time.
 fn latency(workload: &WorkloadAnalysis) -> Option<&Quantiles> {
-    if is_closed(workload) { workload.service_time_us.as_ref() } else { workload.response_time_us.as_ref() }
+    if is_closed(workload) {
+        workload.service_time_us.as_ref()
+    } else {
+        workload.response_time_us.as_ref()
+    }
 }
 
 fn quantile<'a>(quantiles: Option<&'a Quantiles>, key: &str) -> Option<&'a Estimate> {
@@ -68,5 +76,9 @@ fn quantile<'a>(quantiles: Option<&'a Quantiles>, key: &str) -> Option<&'a Estim
 /// Heading of a section, with what a reader has to know about it.
 fn section(page: &mut Page, title: &str, note: &str) {
     page.gap();
-    page.paragraph(Line::new(title, Paint::Bold).push("  ", Paint::Plain), note, Paint::Dim);
+    page.paragraph(
+        Line::new(title, Paint::Bold).push("  ", Paint::Plain),
+        note,
+        Paint::Dim,
+    );
 }

@@ -1,4 +1,5 @@
-//! One row for each workload of each phase and stage, and below it what does not fit a column: rows, recall, failures.
+//! One row for each workload of each phase and stage, and below it what does not fit a column:
+//! rows, recall, failures.
 
 use std::collections::BTreeMap;
 
@@ -39,12 +40,20 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     for workload in measured(analysis) {
         let facts = facts(analysis, workload, few);
         if !facts.is_empty() {
-            page.paragraph(Line::new(&name_of(workload), Paint::Bold).push(": ", Paint::Plain), &facts.join("; "), Paint::Plain);
+            page.paragraph(
+                Line::new(&name_of(workload), Paint::Bold).push(": ", Paint::Plain),
+                &facts.join("; "),
+                Paint::Plain,
+            );
         }
         write_failures(page, analysis, workload);
     }
     for (places, why) in no_recall(analysis) {
-        page.paragraph(Line::new("no recall", Paint::Bold).push(&format!(" of {places}: "), Paint::Plain), why, Paint::Dim);
+        page.paragraph(
+            Line::new("no recall", Paint::Bold).push(&format!(" of {places}: "), Paint::Plain),
+            why,
+            Paint::Dim,
+        );
     }
     if let Some(words) = rows_of_replies(analysis) {
         page.paragraph(Line::new("replies: ", Paint::Bold), &words, Paint::Plain);
@@ -56,37 +65,74 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
 }
 
 /// What the mark of a closed loop means.
-const CLOSED_NOTE: &str = "* closed loop: service time, and stalls are under-counted, since a caller that waits sends nothing";
+const CLOSED_NOTE: &str = "* closed loop: service time, and stalls are under-counted, since a \
+                           caller that waits sends nothing";
 
 /// A row for each workload of each phase; columns that are empty for all are left out.
 fn sheet(analysis: &Analysis) -> Sheet {
     let rows: Vec<&WorkloadAnalysis> = measured(analysis).collect();
-    let names = rows.iter().map(|workload| format!("{}{}", name_of(workload), if is_closed(workload) { "*" } else { "" }));
-    let headings = [Cell::new("response time", Paint::Bold), Cell::new("ms, of successes", Paint::Dim)];
+    let names = rows.iter().map(|workload| {
+        format!(
+            "{}{}",
+            name_of(workload),
+            if is_closed(workload) { "*" } else { "" }
+        )
+    });
+    let headings = [
+        Cell::new("response time", Paint::Bold),
+        Cell::new("ms, of successes", Paint::Dim),
+    ];
     let mut rates: Vec<Column> = vec![
-        ("sent", |workload| Cell::plain(&number(workload.rate.achieved))),
-        ("target", |workload| Cell::plain(&workload.rate.target.map_or(NONE.to_owned(), number))),
+        ("sent", |workload| {
+            Cell::plain(&number(workload.rate.achieved))
+        }),
+        ("target", |workload| {
+            Cell::plain(&workload.rate.target.map_or(NONE.to_owned(), number))
+        }),
     ];
     if rows.iter().any(|workload| workload.rows_per_s.is_some()) {
-        rates.push(("rows", |workload| Cell::plain(&workload.rows_per_s.map_or(NONE.to_owned(), number))));
+        rates.push(("rows", |workload| {
+            Cell::plain(&workload.rows_per_s.map_or(NONE.to_owned(), number))
+        }));
     }
     if rows.iter().any(|workload| workload.vectors_per_s.is_some()) {
-        rates.push(("vectors", |workload| Cell::plain(&workload.vectors_per_s.map_or(NONE.to_owned(), number))));
+        rates.push(("vectors", |workload| {
+            Cell::plain(&workload.vectors_per_s.map_or(NONE.to_owned(), number))
+        }));
     }
     let mut groups = vec![
         group("requests", &rows, &REQUESTS),
         group("rate /s", &rows, &rates),
         group("latency", &rows, &QUANTILES),
-        group("send lag", &rows, &[("p99", |workload| estimate(quantile(workload.send_lag_us.as_ref(), "p99")))]),
+        group(
+            "send lag",
+            &rows,
+            &[("p99", |workload| {
+                estimate(quantile(workload.send_lag_us.as_ref(), "p99"))
+            })],
+        ),
     ];
     if rows.iter().any(|workload| workload.recall.is_some()) {
         groups.push(group(
             "recall",
             &rows,
-            &[("mean", |workload| Cell::plain(&workload.recall.as_ref().map_or(NONE.to_owned(), |of| recall(of.mean))))],
+            &[("mean", |workload| {
+                Cell::plain(
+                    &workload
+                        .recall
+                        .as_ref()
+                        .map_or(NONE.to_owned(), |of| recall(of.mean)),
+                )
+            })],
         ));
     }
-    Sheet { names: headings.into_iter().chain(names.map(|name| Cell::plain(&name))).collect(), groups }
+    Sheet {
+        names: headings
+            .into_iter()
+            .chain(names.map(|name| Cell::plain(&name)))
+            .collect(),
+        groups,
+    }
 }
 
 /// Heading and cell of a column.
@@ -100,32 +146,66 @@ const REQUESTS: [Column; 4] = [
 ];
 
 const QUANTILES: [Column; 5] = [
-    ("p50", |workload| estimate(quantile(latency(workload), "p50"))),
-    ("p95", |workload| estimate(quantile(latency(workload), "p95"))),
-    ("p99", |workload| estimate(quantile(latency(workload), "p99"))),
-    ("p99.9", |workload| estimate(quantile(latency(workload), "p99.9"))),
-    ("max", |workload| estimate(quantile(latency(workload), "max"))),
+    ("p50", |workload| {
+        estimate(quantile(latency(workload), "p50"))
+    }),
+    ("p95", |workload| {
+        estimate(quantile(latency(workload), "p95"))
+    }),
+    ("p99", |workload| {
+        estimate(quantile(latency(workload), "p99"))
+    }),
+    ("p99.9", |workload| {
+        estimate(quantile(latency(workload), "p99.9"))
+    }),
+    ("max", |workload| {
+        estimate(quantile(latency(workload), "max"))
+    }),
 ];
 
 fn group(label: &str, rows: &[&WorkloadAnalysis], columns: &[Column]) -> Group {
     let mut table = Table::new(0);
-    table.row(columns.iter().map(|(heading, _)| Cell::new(heading, Paint::Dim)).collect());
+    table.row(
+        columns
+            .iter()
+            .map(|(heading, _)| Cell::new(heading, Paint::Dim))
+            .collect(),
+    );
     // Counts that can't be read are not 0.
     let of = |workload: &WorkloadAnalysis, cell: fn(&WorkloadAnalysis) -> Cell| {
-        if workload.figures_lost { Cell::plain(NONE) } else { cell(workload) }
+        if workload.figures_lost {
+            Cell::plain(NONE)
+        } else {
+            cell(workload)
+        }
     };
-    rows.iter().for_each(|workload| table.row(columns.iter().map(|(_, cell)| of(workload, *cell)).collect()));
-    Group { label: label.to_owned(), table }
+    rows.iter().for_each(|workload| {
+        table.row(
+            columns
+                .iter()
+                .map(|(_, cell)| of(workload, *cell))
+                .collect(),
+        )
+    });
+    Group {
+        label: label.to_owned(),
+        table,
+    }
 }
 
 fn alarm(value: u64) -> Cell {
-    Cell::new(&count(value), if value > 0 { Paint::Bad } else { Paint::Plain })
+    Cell::new(
+        &count(value),
+        if value > 0 { Paint::Bad } else { Paint::Plain },
+    )
 }
 
 fn estimate(estimate: Option<&Estimate>) -> Cell {
     match estimate {
         None => Cell::plain(NONE),
-        Some(found) if found.at_least => Cell::new(&format!(">={}", ms(found.value)), Paint::Doubtful),
+        Some(found) if found.at_least => {
+            Cell::new(&format!(">={}", ms(found.value)), Paint::Doubtful)
+        }
         Some(found) => Cell::plain(&ms(found.value)),
     }
 }
@@ -134,32 +214,58 @@ fn estimate(estimate: Option<&Estimate>) -> Cell {
 fn rows_of_replies(analysis: &Analysis) -> Option<String> {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     for workload in measured(analysis) {
-        let Some(words) = workload.rows.as_ref().map(replies::rows) else { continue };
+        let Some(words) = workload.rows.as_ref().map(replies::rows) else {
+            continue;
+        };
         match groups.iter_mut().find(|(known, _)| *known == words) {
             Some((_, names)) => names.push(name_of(workload)),
             None => groups.push((words, vec![name_of(workload)])),
         }
     }
-    let words: Vec<String> = groups.iter().map(|(words, names)| format!("{} {words}", names.join(", "))).collect();
+    let words: Vec<String> = groups
+        .iter()
+        .map(|(words, names)| format!("{} {words}", names.join(", ")))
+        .collect();
     (!words.is_empty()).then(|| words.join("; "))
 }
 
-/// Why callers had to wait that were ready: what of it was the client's own is not told apart, a full machine is.
+/// Why callers had to wait that were ready: what of it was the client's own is not told apart, a
+/// full machine is.
 fn waited(analysis: &Analysis, workload: &WorkloadAnalysis, p99_us: f64) -> String {
-    let of_phase = analysis.machine.iter().find(|machine| machine.phase == workload.phase);
-    let full = of_phase.and_then(share_of_others).filter(|share| *share >= FULL);
-    let beside =
-        full.map_or(String::new(), |part| format!("; for {} of the phase other programs left nothing of the machine", share(part)));
-    format!("callers waited before sending (for a connection, a stream or the client itself), p99 {}{beside}", duration(p99_us))
+    let of_phase = analysis
+        .machine
+        .iter()
+        .find(|machine| machine.phase == workload.phase);
+    let full = of_phase
+        .and_then(share_of_others)
+        .filter(|share| *share >= FULL);
+    let beside = full.map_or(String::new(), |part| {
+        format!(
+            "; for {} of the phase other programs left nothing of the machine",
+            share(part)
+        )
+    });
+    format!(
+        "callers waited before sending (for a connection, a stream or the client itself), p99 \
+         {}{beside}",
+        duration(p99_us)
+    )
 }
 
 fn facts(analysis: &Analysis, workload: &WorkloadAnalysis, show_intervals: bool) -> Vec<String> {
     let mut facts = Vec::new();
     if let Some(of) = &workload.recall {
-        facts.push(format!("recall {} (lowest {}, of {})", recall(of.mean), recall(of.min), count(of.requests)));
+        facts.push(format!(
+            "recall {} (lowest {}, of {})",
+            recall(of.mean),
+            recall(of.min),
+            count(of.requests)
+        ));
     }
     facts.extend(intervals(workload).filter(|_| show_intervals));
-    if let Some(queue) = quantile(workload.queue_time_us.as_ref(), "p99").filter(|queue| queue.value > QUEUE_TIME_US) {
+    if let Some(queue) =
+        quantile(workload.queue_time_us.as_ref(), "p99").filter(|queue| queue.value > QUEUE_TIME_US)
+    {
         facts.push(waited(analysis, workload, queue.value));
     }
     facts.extend(workload.without_figures().map(str::to_owned));
@@ -173,7 +279,9 @@ fn facts(analysis: &Analysis, workload: &WorkloadAnalysis, show_intervals: bool)
 fn no_recall(analysis: &Analysis) -> Vec<(String, &str)> {
     let mut reasons: Vec<(String, &str)> = Vec::new();
     for workload in measured(analysis) {
-        let Some(why) = workload.no_recall.as_deref() else { continue };
+        let Some(why) = workload.no_recall.as_deref() else {
+            continue;
+        };
         match reasons.iter_mut().find(|(_, known)| *known == why) {
             Some((places, _)) => *places = format!("{places}, {}", name_of(workload)),
             None => reasons.push((name_of(workload), why)),
@@ -182,29 +290,51 @@ fn no_recall(analysis: &Analysis) -> Vec<(String, &str)> {
     reasons
 }
 
-/// The 95 % intervals of the typical and of the slow request: `p50 2.05 to 2.16 ms, p99 at least 3.78 ms (95 % intervals)`.
+/// The 95 % intervals of the typical and of the slow request: `p50 2.05 to 2.16 ms, p99 at least
+/// 3.78 ms (95 % intervals)`.
 fn intervals(workload: &WorkloadAnalysis) -> Option<String> {
     let ends = |key: &str| match quantile(latency(workload), key)? {
-        Estimate { low: Some(low), high: Some(high), .. } => Some(format!("{key} {} to {}", duration(*low), duration(*high))),
+        Estimate {
+            low: Some(low),
+            high: Some(high),
+            ..
+        } => Some(format!("{key} {} to {}", duration(*low), duration(*high))),
         Estimate { low: Some(low), .. } => Some(format!("{key} at least {}", duration(*low))),
         _ => None,
     };
     let ends: Vec<String> = ["p50", "p99"].into_iter().filter_map(ends).collect();
-    let noun = if ends.len() == 1 { "interval" } else { "intervals" };
+    let noun = if ends.len() == 1 {
+        "interval"
+    } else {
+        "intervals"
+    };
     (!ends.is_empty()).then(|| format!("{} (95 % {noun})", ends.join(", ")))
 }
 
-/// Why no quantile of the run has an interval, and how long a run would give one; None where one has.
+/// Why no quantile of the run has an interval, and how long a run would give one; None where one
+/// has.
 fn no_intervals(analysis: &Analysis) -> Option<String> {
-    let figures = || measured(analysis).filter_map(latency).flat_map(BTreeMap::values);
+    let figures = || {
+        measured(analysis)
+            .filter_map(latency)
+            .flat_map(BTreeMap::values)
+    };
     if figures().any(|estimate| estimate.low.is_some()) {
         return None;
     }
-    // What is shown of a workload; more would have to be known of one that was not the same all along.
+    // What is shown of a workload; more would have to be known of one that was not the same all
+    // along.
     let steady = measured(analysis).filter(|workload| workload.trend.is_none());
-    let shown = steady.flat_map(|workload| ["p50", "p99"].map(|key| quantile(latency(workload), key)));
-    let needed_s = shown.filter_map(|estimate| Some(estimate?.why_not?.needed_s)).max_by(f64::total_cmp)?;
-    Some(format!("no 95 % intervals: the phases are too short for them; it would take about {} of a load like this", length(needed_s)))
+    let shown =
+        steady.flat_map(|workload| ["p50", "p99"].map(|key| quantile(latency(workload), key)));
+    let needed_s = shown
+        .filter_map(|estimate| Some(estimate?.why_not?.needed_s))
+        .max_by(f64::total_cmp)?;
+    Some(format!(
+        "no 95 % intervals: the phases are too short for them; it would take about {} of a load \
+         like this",
+        length(needed_s)
+    ))
 }
 
 /// `200 s`, `11 min`, `2.5 h`.
@@ -222,9 +352,22 @@ fn write_failures(page: &mut Page, analysis: &Analysis, workload: &WorkloadAnaly
     if requests.failed == 0 && requests.not_sent == 0 {
         return;
     }
-    page.paragraph(Line::new(&name_of(workload), Paint::Bold).push(": ", Paint::Plain), &failures(workload), Paint::Bad);
-    for error in analysis.errors.iter().filter(|error| is_of(error, workload)).take(MAX_TEXTS) {
-        page.paragraph(Line::new(&format!("    {}: ", error.outcome), Paint::Plain), &error.text, Paint::Dim);
+    page.paragraph(
+        Line::new(&name_of(workload), Paint::Bold).push(": ", Paint::Plain),
+        &failures(workload),
+        Paint::Bad,
+    );
+    for error in analysis
+        .errors
+        .iter()
+        .filter(|error| is_of(error, workload))
+        .take(MAX_TEXTS)
+    {
+        page.paragraph(
+            Line::new(&format!("    {}: ", error.outcome), Paint::Plain),
+            &error.text,
+            Paint::Dim,
+        );
     }
 }
 
@@ -233,17 +376,36 @@ fn failures(workload: &WorkloadAnalysis) -> String {
     let of_due = |value: u64| share(ratio(value as f64, requests.due as f64));
     let mut facts = Vec::new();
     if requests.failed > 0 {
-        let mut outcomes: Vec<_> = requests.outcomes.iter().filter(|(_, number)| **number > 0).collect();
+        let mut outcomes: Vec<_> = requests
+            .outcomes
+            .iter()
+            .filter(|(_, number)| **number > 0)
+            .collect();
         outcomes.sort_by_key(|(code, number)| (std::cmp::Reverse(**number), code.as_str()));
-        let after = outcomes.first().and_then(|(code, _)| quantile(workload.failed_time_us.get(*code), "p50"));
-        let after = after.map_or(String::new(), |time| format!(", mostly after {}", duration(time.value)));
-        let counts: Vec<String> = outcomes.iter().map(|(code, number)| format!("{} {code}", count(**number))).collect();
-        facts.push(format!("{} failed{after} ({})", of_due(requests.failed), counts.join(", ")));
+        let after = outcomes
+            .first()
+            .and_then(|(code, _)| quantile(workload.failed_time_us.get(*code), "p50"));
+        let after = after.map_or(String::new(), |time| {
+            format!(", mostly after {}", duration(time.value))
+        });
+        let counts: Vec<String> = outcomes
+            .iter()
+            .map(|(code, number)| format!("{} {code}", count(**number)))
+            .collect();
+        facts.push(format!(
+            "{} failed{after} ({})",
+            of_due(requests.failed),
+            counts.join(", ")
+        ));
     }
     if requests.not_sent > 0 {
         facts.push(format!("{} due but not sent", of_due(requests.not_sent)));
     }
-    if requests.ok == 0 { format!("nothing succeeded; {}", facts.join("; ")) } else { format!("p99 of successes; {}", facts.join("; ")) }
+    if requests.ok == 0 {
+        format!("nothing succeeded; {}", facts.join("; "))
+    } else {
+        format!("p99 of successes; {}", facts.join("; "))
+    }
 }
 
 fn is_of(error: &ErrorText, workload: &WorkloadAnalysis) -> bool {
@@ -253,7 +415,10 @@ fn is_of(error: &ErrorText, workload: &WorkloadAnalysis) -> bool {
 
 /// Failures of preparation and of warm-up, which have no row.
 fn write_other_errors(page: &mut Page, analysis: &Analysis) {
-    let others = analysis.errors.iter().filter(|error| !measured(analysis).any(|workload| is_of(error, workload)));
+    let others = analysis
+        .errors
+        .iter()
+        .filter(|error| !measured(analysis).any(|workload| is_of(error, workload)));
     for error in others.take(MAX_TEXTS) {
         page.paragraph(
             Line::new(&error.at, Paint::Bold).push(": ", Paint::Plain),
@@ -270,14 +435,36 @@ mod tests {
 
     #[test]
     fn counts_that_cannot_be_read_are_not_said_to_be_0() {
-        let workload =
-            WorkloadAnalysis { phase: "p".to_owned(), workload: "w".to_owned(), figures_lost: true, ..WorkloadAnalysis::default() };
+        let workload = WorkloadAnalysis {
+            phase: "p".to_owned(),
+            workload: "w".to_owned(),
+            figures_lost: true,
+            ..WorkloadAnalysis::default()
+        };
         let mut page = Page::new(crate::report::TextStyle::default());
-        write(&mut page, &Analysis { workloads: vec![workload], ..Analysis::default() });
+        write(
+            &mut page,
+            &Analysis {
+                workloads: vec![workload],
+                ..Analysis::default()
+            },
+        );
         let text = page.finish();
-        let row: Vec<&str> = text.lines().find(|line| line.starts_with("p/w ")).unwrap_or_default().split_whitespace().skip(1).collect();
-        assert!(!row.is_empty() && row.iter().all(|cell| *cell == "-"), "{text}");
-        assert!(text.contains("p/w: its figures can't be read: latency.hlog"), "{text}");
+        let row: Vec<&str> = text
+            .lines()
+            .find(|line| line.starts_with("p/w "))
+            .unwrap_or_default()
+            .split_whitespace()
+            .skip(1)
+            .collect();
+        assert!(
+            !row.is_empty() && row.iter().all(|cell| *cell == "-"),
+            "{text}"
+        );
+        assert!(
+            text.contains("p/w: its figures can't be read: latency.hlog"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -291,16 +478,36 @@ mod tests {
                 idle: vec![(1.9 - others) / 2.0, 0.9],
                 ..MachineUse::default()
             };
-            let analysis = Analysis { machine: vec![PhaseMachine { phase: "p".to_owned(), use_of }], ..Analysis::default() };
-            waited(&analysis, &WorkloadAnalysis { phase: "p".to_owned(), ..WorkloadAnalysis::default() }, 4_590.0)
+            let analysis = Analysis {
+                machine: vec![PhaseMachine {
+                    phase: "p".to_owned(),
+                    use_of,
+                }],
+                ..Analysis::default()
+            };
+            waited(
+                &analysis,
+                &WorkloadAnalysis {
+                    phase: "p".to_owned(),
+                    ..WorkloadAnalysis::default()
+                },
+                4_590.0,
+            )
         };
-        let words = "callers waited before sending (for a connection, a stream or the client itself), p99 4.59 ms";
+        let words = "callers waited before sending (for a connection, a stream or the client \
+                     itself), p99 4.59 ms";
         assert_eq!(of(0.1), words);
-        assert_eq!(of(1.8), format!("{words}; for 50 % of the phase other programs left nothing of the machine"));
+        assert_eq!(
+            of(1.8),
+            format!("{words}; for 50 % of the phase other programs left nothing of the machine")
+        );
     }
 
     #[test]
     fn lengths_of_runs_are_said_as_one_would_type_them() {
-        assert_eq!([60.0, 216.0, 681.0, 8_899.0].map(length), ["60 s", "216 s", "11 min", "2.5 h"]);
+        assert_eq!(
+            [60.0, 216.0, 681.0, 8_899.0].map(length),
+            ["60 s", "216 s", "11 min", "2.5 h"]
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! The connections that the receiver is given. tonic asks again at once after an error of the listener and tells nobody: with no
-//! file left that is a core of this machine, which the load misses. Here errors are counted, and the next try comes after a pause.
+//! The connections that the receiver is given. tonic asks again at once after an error of the
+//! listener and tells nobody: with no file left that is a core of this machine, which the load
+//! misses. Here errors are counted, and the next try comes after a pause.
 
 use std::future::Future;
 use std::io;
@@ -12,11 +13,15 @@ use tokio::net::{TcpListener, TcpStream};
 use super::locked;
 use super::store::Store;
 
-/// Pause after an error: with no file left the connection stays there, and would be asked for without end.
+/// Pause after an error: with no file left the connection stays there, and would be asked for
+/// without end.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Every connection of `listener`.
-pub(super) fn of(listener: TcpListener, store: Arc<Mutex<Store>>) -> impl Stream<Item = io::Result<TcpStream>> + Send + 'static {
+pub(super) fn of(
+    listener: TcpListener,
+    store: Arc<Mutex<Store>>,
+) -> impl Stream<Item = io::Result<TcpStream>> + Send + 'static {
     let listener = Arc::new(listener);
     accepted(store, move || {
         let listener = Arc::clone(&listener);
@@ -25,7 +30,10 @@ pub(super) fn of(listener: TcpListener, store: Arc<Mutex<Store>>) -> impl Stream
 }
 
 /// Everything that `accept` gives; its errors are counted in `store`.
-fn accepted<A, F>(store: Arc<Mutex<Store>>, accept: A) -> impl Stream<Item = io::Result<TcpStream>> + Send + 'static
+fn accepted<A, F>(
+    store: Arc<Mutex<Store>>,
+    accept: A,
+) -> impl Stream<Item = io::Result<TcpStream>> + Send + 'static
 where
     A: FnMut() -> F + Send + 'static,
     F: Future<Output = io::Result<TcpStream>> + Send,
@@ -71,12 +79,29 @@ mod tests {
                 }
             }
         });
-        let routes = Routes::from(Routes::default().into_axum_router().fallback_service(Door::new(&store)));
-        let server = tokio::spawn(Server::builder().add_routes(routes).serve_with_incoming(connections));
-        let mut client = TraceServiceClient::connect(format!("http://{address}")).await.expect("connects");
-        client.export(ExportTraceServiceRequest::default()).await.expect("exports");
+        let routes = Routes::from(
+            Routes::default()
+                .into_axum_router()
+                .fallback_service(Door::new(&store)),
+        );
+        let server = tokio::spawn(
+            Server::builder()
+                .add_routes(routes)
+                .serve_with_incoming(connections),
+        );
+        let mut client = TraceServiceClient::connect(format!("http://{address}"))
+            .await
+            .expect("connects");
+        client
+            .export(ExportTraceServiceRequest::default())
+            .await
+            .expect("exports");
         let told = locked(&store).refused().expect("told");
-        for words in ["could not accept a connection, 4 times", "Too many open files", "raise it before the run"] {
+        for words in [
+            "could not accept a connection, 4 times",
+            "Too many open files",
+            "raise it before the run",
+        ] {
             assert!(told.contains(words), "{words}: {told}");
         }
         assert!(!server.is_finished());

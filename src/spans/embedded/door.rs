@@ -1,5 +1,6 @@
-//! Every request that comes to the receiver's ports: OTLP/gRPC, OTLP/HTTP with protobuf or JSON, and what is neither. An export
-//! that is not taken is counted with its reason, since its sender may tell nobody.
+//! Every request that comes to the receiver's ports: OTLP/gRPC, OTLP/HTTP with protobuf or JSON,
+//! and what is neither. An export that is not taken is counted with its reason, since its sender
+//! may tell nobody.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -11,7 +12,9 @@ use std::time::Duration;
 
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::TraceServiceServer;
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use prost::Message;
 use prost::bytes::Buf;
 use tokio::sync::Semaphore;
@@ -27,7 +30,8 @@ use super::{MAX_MESSAGE, Receiver, locked};
 use crate::spans::error::cleaned;
 use crate::spans::{ServerSpan, otlp, otlp_json};
 
-/// Exports that are read at the same time: with [`MAX_MESSAGE`], the memory that all senders together can take.
+/// Exports that are read at the same time: with [`MAX_MESSAGE`], the memory that all senders
+/// together can take.
 const AT_A_TIME: usize = 8;
 /// Bytes of a body that is too large that are read all the same.
 const LISTENED_TO: usize = 8 * MAX_MESSAGE;
@@ -49,15 +53,25 @@ pub(super) struct Door {
 impl Door {
     /// The port of OTLP/gRPC.
     pub(super) fn new(store: &Arc<Mutex<Store>>) -> Self {
-        let grpc = TraceServiceServer::new(Receiver { store: Arc::clone(store) })
-            .max_decoding_message_size(MAX_MESSAGE)
-            .accept_compressed(CompressionEncoding::Gzip);
-        Self { store: Arc::clone(store), places: Arc::new(Semaphore::new(AT_A_TIME)), grpc, http: false }
+        let grpc = TraceServiceServer::new(Receiver {
+            store: Arc::clone(store),
+        })
+        .max_decoding_message_size(MAX_MESSAGE)
+        .accept_compressed(CompressionEncoding::Gzip);
+        Self {
+            store: Arc::clone(store),
+            places: Arc::new(Semaphore::new(AT_A_TIME)),
+            grpc,
+            http: false,
+        }
     }
 
     /// The same store at a port that takes OTLP/HTTP as well.
     pub(super) fn with_http(&self) -> Self {
-        Self { http: true, ..self.clone() }
+        Self {
+            http: true,
+            ..self.clone()
+        }
     }
 
     fn refuse(&self, refusal: Refusal) {
@@ -72,8 +86,10 @@ impl Door {
     {
         // Closed never, so there is always a place.
         let _place = self.places.acquire().await;
-        let is_grpc = header(&request, CONTENT_TYPE.as_str()).starts_with("application/grpc") && request.version() == Version::HTTP_2;
-        let is_export = request.uri().path() == GRPC_PATH || request.uri().path().ends_with("/v1/traces");
+        let is_grpc = header(&request, CONTENT_TYPE.as_str()).starts_with("application/grpc")
+            && request.version() == Version::HTTP_2;
+        let is_export =
+            request.uri().path() == GRPC_PATH || request.uri().path().ends_with("/v1/traces");
         let answered = match (is_grpc, self.http) {
             (true, _) => tokio::time::timeout(PATIENCE, self.grpc_export(request)).await,
             (false, true) => tokio::time::timeout(PATIENCE, self.http_export(request)).await,
@@ -81,7 +97,8 @@ impl Door {
                 if is_export || request.method() == Method::POST {
                     self.refuse(Refusal::HttpAtGrpc);
                 }
-                let words = "this port takes OTLP/gRPC only; OTLP/HTTP goes to tracing.spans listen_http of milvus-bench";
+                let words = "this port takes OTLP/gRPC only; OTLP/HTTP goes to tracing.spans \
+                             listen_http of milvus-bench";
                 return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, words);
             }
         };
@@ -100,7 +117,8 @@ impl Door {
         let encoding = header(&request, "grpc-encoding").to_owned();
         let Ok(response) = self.grpc.clone().call(request).await;
         // A failure before the reply has its status in the head.
-        let status = Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok);
+        let status =
+            Status::from_header_map(response.headers()).filter(|status| status.code() != Code::Ok);
         if let Some(status) = status.filter(|_| is_export) {
             self.refuse(match status.code() {
                 Code::Unimplemented => Refusal::Encoding(cleaned(&encoding)),
@@ -120,7 +138,10 @@ impl Door {
         B::Error: Into<StdError> + Send + 'static,
     {
         if !request.uri().path().ends_with("/v1/traces") {
-            return text(StatusCode::NOT_FOUND, "OTLP/HTTP exports of traces go to /v1/traces");
+            return text(
+                StatusCode::NOT_FOUND,
+                "OTLP/HTTP exports of traces go to /v1/traces",
+            );
         }
         if request.method() != Method::POST {
             return text(StatusCode::METHOD_NOT_ALLOWED, "an export is a POST");
@@ -129,7 +150,9 @@ impl Door {
             Ok((form, spans)) => form.reply(super::keep(&self.store, spans)),
             Err(refusal) => {
                 let status = match refusal {
-                    Refusal::Encoding(_) | Refusal::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    Refusal::Encoding(_) | Refusal::ContentType(_) => {
+                        StatusCode::UNSUPPORTED_MEDIA_TYPE
+                    }
                     Refusal::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
                     _ => StatusCode::BAD_REQUEST,
                 };
@@ -146,7 +169,9 @@ impl Door {
         B::Error: Into<StdError> + Send + 'static,
     {
         let form = Form::of(header(&request, CONTENT_TYPE.as_str()))?;
-        let encoding = header(&request, CONTENT_ENCODING.as_str()).trim().to_ascii_lowercase();
+        let encoding = header(&request, CONTENT_ENCODING.as_str())
+            .trim()
+            .to_ascii_lowercase();
         let body = whole(request.into_body()).await?;
         let body = match encoding.as_str() {
             "" | "identity" | "none" => body,
@@ -159,7 +184,11 @@ impl Door {
 }
 
 fn header<'a, B>(request: &'a Request<B>, name: &str) -> &'a str {
-    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    request
+        .headers()
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 fn text(status: StatusCode, words: &str) -> Response<Body> {
@@ -169,7 +198,10 @@ fn text(status: StatusCode, words: &str) -> Response<Body> {
 fn reply(status: StatusCode, content_type: &'static str, bytes: Vec<u8>) -> Response<Body> {
     let mut response = Response::new(Body::new(OneChunk(Some(bytes.into()))));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, tonic::codegen::http::HeaderValue::from_static(content_type));
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        tonic::codegen::http::HeaderValue::from_static(content_type),
+    );
     response
 }
 
@@ -196,10 +228,15 @@ where
     let mut body = pin!(body);
     let (mut bytes, mut length) = (Vec::new(), 0_usize);
     while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
-        let Ok(frame) = frame else { return Err(Refusal::Unfinished) };
-        let Ok(mut data) = frame.into_data() else { continue };
+        let Ok(frame) = frame else {
+            return Err(Refusal::Unfinished);
+        };
+        let Ok(mut data) = frame.into_data() else {
+            continue;
+        };
         length = length.saturating_add(data.remaining());
-        // Read to its end without being kept, as far as that is short: who is cut off in the middle does not see the answer.
+        // Read to its end without being kept, as far as that is short: who is cut off in the middle
+        // does not see the answer.
         if length > LISTENED_TO {
             return Err(Refusal::TooLarge);
         }
@@ -212,7 +249,11 @@ where
             data.advance(read);
         }
     }
-    if length > MAX_MESSAGE { Err(Refusal::TooLarge) } else { Ok(bytes) }
+    if length > MAX_MESSAGE {
+        Err(Refusal::TooLarge)
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// What `reader` gives, up to the length of an export: a bomb is too large, however small it came.
@@ -235,7 +276,14 @@ enum Form {
 
 impl Form {
     fn of(content_type: &str) -> Result<Self, Refusal> {
-        match content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
+        match content_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "application/x-protobuf" => Ok(Self::Protobuf),
             "application/json" => Ok(Self::Json),
             "" => Err(Refusal::ContentType("(none)".to_owned())),
@@ -247,7 +295,8 @@ impl Form {
         let mut spans = Vec::new();
         match self {
             Self::Protobuf => {
-                let export = ExportTraceServiceRequest::decode(body).map_err(|_| Refusal::Unreadable)?;
+                let export =
+                    ExportTraceServiceRequest::decode(body).map_err(|_| Refusal::Unreadable)?;
                 otlp::convert(export.resource_spans, &mut |span| spans.push(span));
             }
             Self::Json => spans = otlp_json::read::read(body).map_err(|_| Refusal::Unreadable)?,
@@ -257,13 +306,24 @@ impl Form {
 
     fn reply(self, response: ExportTraceServiceResponse) -> Response<Body> {
         match self {
-            Self::Protobuf => reply(StatusCode::OK, "application/x-protobuf", response.encode_to_vec()),
+            Self::Protobuf => reply(
+                StatusCode::OK,
+                "application/x-protobuf",
+                response.encode_to_vec(),
+            ),
             Self::Json => {
                 let partial = response.partial_success.map(|partial| {
                     serde_json::json!({ "rejectedSpans": partial.rejected_spans.to_string(), "errorMessage": partial.error_message })
                 });
-                let body = partial.map_or_else(|| serde_json::json!({}), |partial| serde_json::json!({ "partialSuccess": partial }));
-                reply(StatusCode::OK, "application/json", body.to_string().into_bytes())
+                let body = partial.map_or_else(
+                    || serde_json::json!({}),
+                    |partial| serde_json::json!({ "partialSuccess": partial }),
+                );
+                reply(
+                    StatusCode::OK,
+                    "application/json",
+                    body.to_string().into_bytes(),
+                )
             }
         }
     }

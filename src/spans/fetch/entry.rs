@@ -75,7 +75,8 @@ pub(super) struct Entries {
     spans: u64,
 }
 
-/// The finaliser of SplitMix64: what is chosen at random depends on the trace ids alone, so a fetch can be repeated.
+/// The finaliser of SplitMix64: what is chosen at random depends on the trace ids alone, so a fetch
+/// can be repeated.
 fn hash(trace_id: u128) -> u64 {
     let mut value = ((trace_id >> 64) as u64).rotate_left(32) ^ (trace_id as u64);
     value = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -87,7 +88,10 @@ fn hash(trace_id: u128) -> u64 {
 /// Changes with any span added, lost, or changed in length; blind to their order.
 fn fingerprint(trace: &Trace) -> u64 {
     trace.spans.iter().fold(0, |sum: u64, span| {
-        sum.wrapping_add(hash((u128::from(span.span_id) << 64) | u128::from(span.start_ns ^ span.end_ns.rotate_left(21))))
+        sum.wrapping_add(hash(
+            (u128::from(span.span_id) << 64)
+                | u128::from(span.start_ns ^ span.end_ns.rotate_left(21)),
+        ))
     })
 }
 
@@ -109,10 +113,19 @@ impl Entries {
         let mut left_out = Vec::new();
         if let Some(budget) = rules.budget.filter(|budget| *budget < entries.len()) {
             entries.sort_by_key(|entry| hash(entry.trace_id));
-            left_out = entries.drain(budget..).map(|entry| entry.trace_id).collect();
+            left_out = entries
+                .drain(budget..)
+                .map(|entry| entry.trace_id)
+                .collect();
         }
         entries.sort_by_key(|entry| Reverse(entry.age));
-        Self { entries, clients, left_out, rules: *rules, spans: 0 }
+        Self {
+            entries,
+            clients,
+            left_out,
+            rules: *rules,
+            spans: 0,
+        }
     }
 
     pub(super) fn trace_id(&self, index: usize) -> u128 {
@@ -141,40 +154,73 @@ impl Entries {
 
     /// Every id, the oldest first.
     pub(super) fn first_look(&self) -> Vec<Due> {
-        self.entries.iter().enumerate().map(|(index, entry)| Due { index, at: self.settled(entry) }).collect()
+        self.entries
+            .iter()
+            .enumerate()
+            .map(|(index, entry)| Due {
+                index,
+                at: self.settled(entry),
+            })
+            .collect()
     }
 
     /// Ids that are not whole or shorter than most of their group, and the probe.
     pub(super) fn second_look(&mut self) -> Vec<Due> {
         let modes = self.modes();
-        let shorter = |entry: &Entry| modes.get(&entry.group).is_some_and(|mode| entry.spans < *mode);
+        let shorter = |entry: &Entry| {
+            modes
+                .get(&entry.group)
+                .is_some_and(|mode| entry.spans < *mode)
+        };
         let (mut due, mut rest): (Vec<usize>, Vec<usize>) = (0..self.entries.len())
             .filter(|index| self.entries[*index].asked)
             .partition(|index| !self.entries[*index].whole || shorter(&self.entries[*index]));
-        let probe = ((rest.len() as f64 * self.rules.reread_share).ceil() as usize).max(self.rules.reread_least).min(rest.len());
+        let probe = ((rest.len() as f64 * self.rules.reread_share).ceil() as usize)
+            .max(self.rules.reread_least)
+            .min(rest.len());
         rest.sort_by_key(|index| hash(!self.entries[*index].trace_id));
         for (rank, index) in rest.into_iter().enumerate() {
-            self.entries[index].part = if rank < probe { Part::Probe } else { Part::Rest };
+            self.entries[index].part = if rank < probe {
+                Part::Probe
+            } else {
+                Part::Rest
+            };
             due.extend((rank < probe).then_some(index));
         }
         self.due(due)
     }
 
-    /// After a look at `last`: what was not answered, changed or is not whole, and the rest if one of the probe grew. A suspect that one reading
-    /// made whole and as long as most of its group lacked what was late, and has it now: it is trusted as those that were
-    /// whole at once, and costs no look more.
+    /// After a look at `last`: what was not answered, changed or is not whole, and the rest if one
+    /// of the probe grew. A suspect that one reading made whole and as long as most of its group
+    /// lacked what was late, and has it now: it is trusted as those that were whole at once, and
+    /// costs no look more.
     pub(super) fn next_look(&mut self, last: &[Due]) -> Vec<Due> {
         let modes = self.modes();
         for due in last {
             let entry = &mut self.entries[due.index];
-            let long = modes.get(&entry.group).is_none_or(|mode| entry.spans >= *mode);
+            let long = modes
+                .get(&entry.group)
+                .is_none_or(|mode| entry.spans >= *mode);
             entry.changing &= !(entry.part == Part::Suspect && entry.filled && entry.whole && long);
         }
-        let again = |entry: &Entry| entry.unanswered || (entry.read && (entry.changing || !entry.whole));
-        let mut next: Vec<usize> = last.iter().map(|due| due.index).filter(|index| again(&self.entries[*index])).collect();
-        // A trace that seemed whole and grew all the same is no late arrival of a known gap: any other may have grown.
-        if last.iter().any(|due| self.entries[due.index].part == Part::Probe && self.entries[due.index].changing) {
-            for (index, entry) in self.entries.iter_mut().enumerate().filter(|(_, entry)| entry.part == Part::Rest) {
+        let again =
+            |entry: &Entry| entry.unanswered || (entry.read && (entry.changing || !entry.whole));
+        let mut next: Vec<usize> = last
+            .iter()
+            .map(|due| due.index)
+            .filter(|index| again(&self.entries[*index]))
+            .collect();
+        // A trace that seemed whole and grew all the same is no late arrival of a known gap: any
+        // other may have grown.
+        if last.iter().any(|due| {
+            self.entries[due.index].part == Part::Probe && self.entries[due.index].changing
+        }) {
+            for (index, entry) in self
+                .entries
+                .iter_mut()
+                .enumerate()
+                .filter(|(_, entry)| entry.part == Part::Rest)
+            {
                 entry.part = Part::Probe;
                 next.push(index);
             }
@@ -187,10 +233,20 @@ impl Entries {
         let at = |index: usize| {
             let entry = &self.entries[index];
             // What was not answered is no reading whose repetition could be wasted.
-            let wait = if entry.unanswered { UNANSWERED_AGAIN } else { self.rules.second_look_after };
+            let wait = if entry.unanswered {
+                UNANSWERED_AGAIN
+            } else {
+                self.rules.second_look_after
+            };
             entry.seen.unwrap_or(self.settled(entry)) + wait
         };
-        let mut due: Vec<Due> = indexes.into_iter().map(|index| Due { index, at: at(index) }).collect();
+        let mut due: Vec<Due> = indexes
+            .into_iter()
+            .map(|index| Due {
+                index,
+                at: at(index),
+            })
+            .collect();
         due.sort_by_key(|due| due.at);
         due
     }
@@ -206,14 +262,19 @@ impl Entries {
             let mode = modes.entry(group).or_default();
             *mode = (*mode).max((count, spans));
         }
-        modes.into_iter().map(|(group, (_, spans))| (group, spans)).collect()
+        modes
+            .into_iter()
+            .map(|(group, (_, spans))| (group, spans))
+            .collect()
     }
 
-    /// Whether `trace` is a longer or otherwise newer version than the one that is known. A shorter one is not: a store that is
-    /// full forgets spans.
+    /// Whether `trace` is a longer or otherwise newer version than the one that is known. A shorter
+    /// one is not: a store that is full forgets spans.
     pub(super) fn differs(&self, index: usize, trace: &Trace) -> bool {
         let entry = &self.entries[index];
-        !trace.spans.is_empty() && trace.spans.len() >= entry.spans as usize && fingerprint(trace) != entry.fingerprint
+        !trace.spans.is_empty()
+            && trace.spans.len() >= entry.spans as usize
+            && fingerprint(trace) != entry.fingerprint
     }
 
     /// Remembers a reading. Says whether it differs from the one before.
@@ -244,15 +305,27 @@ impl Entries {
 
     /// The counters that follow from the entries.
     pub(super) fn counters(&self) -> FetchCounters {
-        let count = |is: &dyn Fn(&Entry) -> bool| self.entries.iter().filter(|entry| is(entry)).count() as u64;
+        let count = |is: &dyn Fn(&Entry) -> bool| {
+            self.entries.iter().filter(|entry| is(entry)).count() as u64
+        };
         let mut not_fetched_ids = self.left_out.clone();
-        not_fetched_ids.extend(self.entries.iter().filter(|entry| !entry.asked).map(|entry| entry.trace_id));
+        not_fetched_ids.extend(
+            self.entries
+                .iter()
+                .filter(|entry| !entry.asked)
+                .map(|entry| entry.trace_id),
+        );
         not_fetched_ids.sort_unstable();
         FetchCounters {
             asked: (self.entries.len() + self.left_out.len()) as u64,
             read: count(&|entry| entry.read),
             failed: count(&|entry| entry.asked && !entry.read),
-            failed_ids: self.entries.iter().filter(|entry| entry.asked && !entry.read).map(|entry| entry.trace_id).collect(),
+            failed_ids: self
+                .entries
+                .iter()
+                .filter(|entry| entry.asked && !entry.read)
+                .map(|entry| entry.trace_id)
+                .collect(),
             not_fetched: not_fetched_ids.len() as u64,
             not_fetched_ids,
             whole: count(&|entry| entry.whole),

@@ -1,15 +1,17 @@
-//! Reading the traces of a run: when, how often, and when to stop. A source has no "trace complete" signal, so what may still
-//! grow is read again.
+//! Reading the traces of a run: when, how often, and when to stop. A source has no "trace complete"
+//! signal, so what may still grow is read again.
 //!
 //! 1. Every id is read once when it has settled, the oldest first.
-//! 2. At least `second_look_after` later these are read again: ids that are not whole, ids with fewer spans than most of their
-//!    operation, and a random share of the rest (the probe). If one of the probe grew, the rest is read as well.
-//! 3. What changed or is not whole is read again, until nothing changed in `quiet_looks` looks or the deadline is there; not
-//!    so an id that the second look made whole.
-//! 4. A source that can't answer now (an ingress without a back end, a rate limit, a restart) is asked until the deadline.
-//!    Only one that refuses as a whole ends the fetch.
+//! 2. At least `second_look_after` later these are read again: ids that are not whole, ids with
+//!    fewer spans than most of their operation, and a random share of the rest (the probe). If one
+//!    of the probe grew, the rest is read as well.
+//! 3. What changed or is not whole is read again, until nothing changed in `quiet_looks` looks or
+//!    the deadline is there; not so an id that the second look made whole.
+//! 4. A source that can't answer now (an ingress without a back end, a rate limit, a restart) is
+//!    asked until the deadline. Only one that refuses as a whole ends the fetch.
 //!
-//! Only counts and a fingerprint are kept of each trace; its spans go to `write` at once, a longer version again.
+//! Only counts and a fingerprint are kept of each trace; its spans go to `write` at once, a longer
+//! version again.
 
 mod entry;
 mod pace;
@@ -29,7 +31,8 @@ use pace::{Pace, Task, read};
 /// While nothing is answered, this often is said why.
 const TELL_EVERY: Duration = Duration::from_secs(1);
 
-/// One request whose spans are wanted. Several may share a trace id, as the requests of the set-up do.
+/// One request whose spans are wanted. Several may share a trace id, as the requests of the set-up
+/// do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// W3C trace id.
@@ -53,7 +56,8 @@ pub struct FetchRules {
     pub deadline: Duration,
     /// Ids that are read at the same time, at least 1.
     pub in_flight: usize,
-    /// Least time between two readings of one id: longer than Milvus' export interval of 5 s would be wasted, shorter blind.
+    /// Least time between two readings of one id: longer than Milvus' export interval of 5 s would
+    /// be wasted, shorter blind.
     pub second_look_after: Duration,
     /// Share of the apparently whole traces that is read again, in [0, 1].
     pub reread_share: f64,
@@ -83,7 +87,8 @@ impl FetchRules {
     }
 }
 
-/// Where the fetch is; given before each look, after each reading, and once a second while nothing is answered.
+/// Where the fetch is; given before each look, after each reading, and once a second while nothing
+/// is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchProgress {
     /// 1 for the first look at all ids, then 2, 3, ...
@@ -127,11 +132,14 @@ pub struct FetchCounters {
     pub error: Option<String>,
 }
 
-/// Reads the traces of `wanted` from `source` by `rules`, and gives each one that has spans to `write`: as soon as it is read,
-/// and again when a later reading found more, which then replaces the earlier version (`SpanWriter` does).
+/// Reads the traces of `wanted` from `source` by `rules`, and gives each one that has spans to
+/// `write`: as soon as it is read, and again when a later reading found more, which then replaces
+/// the earlier version (`SpanWriter` does).
 ///
-/// A source that fails for single ids is asked again, then they are counted; one that is busy or away is asked until the
-/// deadline; one that refuses as a whole ends the fetch early with the error in the counters; the source `none` is not asked at all. Never are two readings of one id under way.
+/// A source that fails for single ids is asked again, then they are counted; one that is busy or
+/// away is asked until the deadline; one that refuses as a whole ends the fetch early with the
+/// error in the counters; the source `none` is not asked at all. Never are two readings of one id
+/// under way.
 ///
 /// # Errors
 /// The first error of `write`.
@@ -148,7 +156,15 @@ pub async fn fetch(
         return Ok(entries.counters());
     }
     let deadline = rules.ended + rules.deadline;
-    let mut session = Session { source, rules, deadline, entries, failures_in_a_row: 0, error: None, gone: false };
+    let mut session = Session {
+        source,
+        rules,
+        deadline,
+        entries,
+        failures_in_a_row: 0,
+        error: None,
+        gone: false,
+    };
     let first = session.entries.first_look();
     let mut looks = 1;
     session.look(looks, first, progress, write).await?;
@@ -194,13 +210,22 @@ impl Session<'_> {
         write: &mut dyn FnMut(&Trace) -> io::Result<()>,
     ) -> io::Result<bool> {
         let (source, deadline, of) = (self.source, self.deadline, due.len());
-        let task =
-            |due: Due| Task { trace_id: self.entries.trace_id(due.index), at: due.at, has_failed: self.entries.has_failed(due.index) };
+        let task = |due: Due| Task {
+            trace_id: self.entries.trace_id(due.index),
+            at: due.at,
+            has_failed: self.entries.has_failed(due.index),
+        };
         let work: Vec<(usize, Task)> = due.into_iter().map(|due| (due.index, task(due))).collect();
         if of == 0 {
             return Ok(false);
         }
-        progress(FetchProgress { look, done: 0, of, spans: self.entries.spans(), trouble: None });
+        progress(FetchProgress {
+            look,
+            done: 0,
+            of,
+            spans: self.entries.spans(),
+            trouble: None,
+        });
         let pace = Pace::new(self.rules.in_flight.max(1));
         let mut readings = futures_util::stream::iter(work)
             .map(|(index, task)| {
@@ -212,7 +237,13 @@ impl Session<'_> {
         loop {
             let Ok(next) = timeout(TELL_EVERY, readings.next()).await else {
                 if let Some(trouble) = pace.trouble() {
-                    progress(FetchProgress { look, done, of, spans: self.entries.spans(), trouble: Some(trouble) });
+                    progress(FetchProgress {
+                        look,
+                        done,
+                        of,
+                        spans: self.entries.spans(),
+                        trouble: Some(trouble),
+                    });
                 }
                 continue;
             };
@@ -225,7 +256,13 @@ impl Session<'_> {
             }
             changed |= self.entries.note(index, &reading, Instant::now());
             done += 1;
-            progress(FetchProgress { look, done, of, spans: self.entries.spans(), trouble: None });
+            progress(FetchProgress {
+                look,
+                done,
+                of,
+                spans: self.entries.spans(),
+                trouble: None,
+            });
             if self.gone {
                 break;
             }
@@ -233,13 +270,15 @@ impl Session<'_> {
         Ok(changed)
     }
 
-    /// A source that refused as many ids in a row as are read at a time, and would refuse them again, is gone. Ids that have
-    /// failed before prove nothing: the source may be unable to deliver just them.
+    /// A source that refused as many ids in a row as are read at a time, and would refuse them
+    /// again, is gone. Ids that have failed before prove nothing: the source may be unable to
+    /// deliver just them.
     fn note_failure(&mut self, index: usize, reading: &Reading) {
         match reading {
             Reading::Trace(_) => self.failures_in_a_row = 0,
             Reading::Failed { error, .. } => {
-                self.failures_in_a_row += usize::from(error.again == Again::Never && !self.entries.has_failed(index));
+                self.failures_in_a_row +=
+                    usize::from(error.again == Again::Never && !self.entries.has_failed(index));
                 self.error = Some(error.text.clone());
                 self.gone = self.failures_in_a_row >= self.rules.in_flight.max(1);
             }

@@ -1,6 +1,7 @@
 //! `spans.jsonl`: OTLP JSON lines, one trace a line, that a collector or Jaeger's UI can load.
 //!
-//! The encoding of one line is in `read` and `write`; here is the file: replaced versions, truncation, grouping.
+//! The encoding of one line is in `read` and `write`; here is the file: replaced versions,
+//! truncation, grouping.
 
 pub(super) mod read;
 #[cfg(test)]
@@ -20,8 +21,9 @@ const MAX_LINE: u64 = 256 << 20;
 
 /// Writes `spans.jsonl`.
 ///
-/// Lines go to `spans.jsonl.part` as traces come; of each only the place of its newest version is kept in memory.
-/// [`SpanWriter::finish`] gives the file its name, after leaving out replaced versions, so the file never holds a span twice.
+/// Lines go to `spans.jsonl.part` as traces come; of each only the place of its newest version is
+/// kept in memory. [`SpanWriter::finish`] gives the file its name, after leaving out replaced
+/// versions, so the file never holds a span twice.
 #[derive(Debug)]
 pub struct SpanWriter {
     path: PathBuf,
@@ -35,7 +37,8 @@ pub struct SpanWriter {
     finished: bool,
 }
 
-/// How a file is made anew, for writing and reading: whatever stands at its place must not be written through.
+/// How a file is made anew, for writing and reading: whatever stands at its place must not be
+/// written through.
 pub type OpenNew = fn(&Path) -> io::Result<File>;
 
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +48,8 @@ struct Place {
 }
 
 impl SpanWriter {
-    /// A writer of the file `path`, which is replaced by [`SpanWriter::finish`] and untouched until then. A writer that is dropped
-    /// before leaves nothing behind.
+    /// A writer of the file `path`, which is replaced by [`SpanWriter::finish`] and untouched until
+    /// then. A writer that is dropped before leaves nothing behind.
     ///
     /// # Errors
     /// `path` with `.part` appended can't be created by `open`.
@@ -66,7 +69,8 @@ impl SpanWriter {
         })
     }
 
-    /// Appends `trace`, which replaces an earlier one with its id. A trace without spans is not written.
+    /// Appends `trace`, which replaces an earlier one with its id. A trace without spans is not
+    /// written.
     ///
     /// # Errors
     /// The file can't be written.
@@ -79,7 +83,16 @@ impl SpanWriter {
         self.buffer.push(b'\n');
         self.file.write_all(&self.buffer)?;
         let length = self.buffer.len() as u64;
-        self.replaced |= self.newest.insert(trace.trace_id, Place { offset: self.end, length }).is_some();
+        self.replaced |= self
+            .newest
+            .insert(
+                trace.trace_id,
+                Place {
+                    offset: self.end,
+                    length,
+                },
+            )
+            .is_some();
         self.end += length;
         Ok(())
     }
@@ -104,8 +117,11 @@ impl SpanWriter {
         let mut places: Vec<Place> = self.newest.values().copied().collect();
         places.sort_by_key(|place| place.offset);
         for place in places {
-            self.buffer.resize(usize::try_from(place.length).map_err(io::Error::other)?, 0);
-            self.file.get_ref().read_exact_at(&mut self.buffer, place.offset)?;
+            self.buffer
+                .resize(usize::try_from(place.length).map_err(io::Error::other)?, 0);
+            self.file
+                .get_ref()
+                .read_exact_at(&mut self.buffer, place.offset)?;
             file.write_all(&self.buffer)?;
         }
         file.flush()?;
@@ -134,8 +150,9 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 #[error("{0}")]
 pub struct SpanFileError(pub String);
 
-/// Reads `spans.jsonl`, trace by trace. A line of another writer may hold several traces, and a trace may be spread over
-/// several lines ([`read_all`] groups them). A line that can't be read costs itself: it is an error, and the next one follows.
+/// Reads `spans.jsonl`, trace by trace. A line of another writer may hold several traces, and a
+/// trace may be spread over several lines ([`read_all`] groups them). A line that can't be read
+/// costs itself: it is an error, and the next one follows.
 pub struct SpanReader {
     input: Box<dyn BufRead + Send>,
     name: String,
@@ -159,18 +176,39 @@ impl SpanReader {
             found => found.map(|_| ()),
         };
         let file = regular.and_then(|()| File::open(path)).map_err(|error| {
-            SpanFileError(format!("{} can't be opened ({error}): fetch it again with `milvus-bench spans`", path.display()))
+            SpanFileError(format!(
+                "{} can't be opened ({error}): fetch it again with `milvus-bench spans`",
+                path.display()
+            ))
         })?;
-        // Without the path: what is said of a line stands in reports, which do not change with the folder's place.
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self::new(Box::new(BufReader::with_capacity(1 << 18, file)), name))
+        // Without the path: what is said of a line stands in reports, which do not change with the
+        // folder's place.
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Ok(Self::new(
+            Box::new(BufReader::with_capacity(1 << 18, file)),
+            name,
+        ))
     }
 
     fn new(input: Box<dyn BufRead + Send>, name: String) -> Self {
-        Self { input, name, line: 0, longest: MAX_LINE, buffer: Vec::new(), ready: VecDeque::new(), truncated: false, ended: false }
+        Self {
+            input,
+            name,
+            line: 0,
+            longest: MAX_LINE,
+            buffer: Vec::new(),
+            ready: VecDeque::new(),
+            truncated: false,
+            ended: false,
+        }
     }
 
-    /// Whether the last line was cut off, as a killed writer leaves it; it was left out. Known at the end.
+    /// Whether the last line was cut off, as a killed writer leaves it; it was left out. Known at
+    /// the end.
     #[must_use]
     pub fn truncated(&self) -> bool {
         self.truncated
@@ -184,13 +222,20 @@ impl SpanReader {
             }
             self.buffer.clear();
             self.line += 1;
-            let read = self.input.by_ref().take(self.longest).read_until(b'\n', &mut self.buffer);
+            let read = self
+                .input
+                .by_ref()
+                .take(self.longest)
+                .read_until(b'\n', &mut self.buffer);
             let read = read.map_err(|error| self.unreadable(&error))?;
             if read == 0 {
                 return Ok(None);
             }
             let whole_line = self.buffer.last() == Some(&b'\n');
-            if !whole_line && read as u64 == self.longest && self.skip_line().map_err(|error| self.unreadable(&error))? {
+            if !whole_line
+                && read as u64 == self.longest
+                && self.skip_line().map_err(|error| self.unreadable(&error))?
+            {
                 return Err(self.wrong(&format!("is longer than {} MiB", self.longest >> 20)));
             }
             if self.buffer.iter().all(u8::is_ascii_whitespace) {
@@ -234,7 +279,10 @@ impl SpanReader {
     }
 
     fn wrong(&self, what: &str) -> SpanFileError {
-        SpanFileError(format!("line {} of {} {what}: fetch it again with `milvus-bench spans`", self.line, self.name))
+        SpanFileError(format!(
+            "line {} of {} {what}: fetch it again with `milvus-bench spans`",
+            self.line, self.name
+        ))
     }
 }
 
@@ -257,7 +305,10 @@ fn by_trace(spans: Vec<ServerSpan>) -> VecDeque<Trace> {
     let mut index: HashMap<u128, usize> = HashMap::new();
     for span in spans {
         let at = *index.entry(span.trace_id).or_insert_with(|| {
-            traces.push_back(Trace { trace_id: span.trace_id, spans: Vec::new() });
+            traces.push_back(Trace {
+                trace_id: span.trace_id,
+                spans: Vec::new(),
+            });
             traces.len() - 1
         });
         traces[at].spans.push(span);

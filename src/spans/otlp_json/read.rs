@@ -1,20 +1,26 @@
-//! Reads one object of OTLP JSON: `{"resourceSpans": [...]}`. Ids are hex, 64-bit numbers are strings, kinds and codes are numbers.
+//! Reads one object of OTLP JSON: `{"resourceSpans": [...]}`. Ids are hex, 64-bit numbers are
+//! strings, kinds and codes are numbers.
 //!
-//! The types of opentelemetry-proto could read this too, but build every attribute twice and refuse a number where the
-//! standard allows number and string; these go straight into [`ServerSpan`]'s form.
+//! The types of opentelemetry-proto could read this too, but build every attribute twice and refuse
+//! a number where the standard allows number and string; these go straight into [`ServerSpan`]'s
+//! form.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList, any_value::Value};
+use opentelemetry_proto::tonic::common::v1::{
+    AnyValue, ArrayValue, KeyValue, KeyValueList, any_value::Value,
+};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::spans::jaeger_tags::{Tags, event_name, tidy};
 use crate::spans::loose::Loose;
-use crate::spans::otlp::{attribute, kind_from_number, resource_from_attributes, status_from_number};
+use crate::spans::otlp::{
+    attribute, kind_from_number, resource_from_attributes, status_from_number,
+};
 use crate::spans::{ServerSpan, SpanEvent, SpanResource};
 
 /// Reads one object; unknown fields are skipped, spans without ids left out.
@@ -117,7 +123,8 @@ impl<'de> Deserialize<'de> for MaybePair {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<MaybePair, A::Error> {
-                PairIn::deserialize(MapAccessDeserializer::new(map)).map(|pair| MaybePair(Some(pair)))
+                PairIn::deserialize(MapAccessDeserializer::new(map))
+                    .map(|pair| MaybePair(Some(pair)))
             }
 
             fn visit_unit<E: Error>(self) -> Result<MaybePair, E> {
@@ -179,7 +186,10 @@ impl Line {
         for group in self.resource_spans {
             let resource = Arc::new(resource_from_attributes(tags(group.resource.attributes)));
             for scope in group.scope_spans {
-                let converted = scope.spans.into_iter().map(|span| span.into_span(&scope.scope.name, resource.clone()));
+                let converted = scope
+                    .spans
+                    .into_iter()
+                    .map(|span| span.into_span(&scope.scope.name, resource.clone()));
                 spans.extend(converted.filter(|span| span.trace_id != 0 && span.span_id != 0));
             }
         }
@@ -212,8 +222,15 @@ impl SpanIn {
 
 impl EventIn {
     fn into_event(self) -> SpanEvent {
-        let name = if self.name.is_empty() { event_name(tags(self.attributes)) } else { self.name };
-        SpanEvent { name, time_ns: clamped(self.time_unix_nano) }
+        let name = if self.name.is_empty() {
+            event_name(tags(self.attributes))
+        } else {
+            self.name
+        };
+        SpanEvent {
+            name,
+            time_ns: clamped(self.time_unix_nano),
+        }
     }
 }
 
@@ -222,7 +239,11 @@ fn clamped(ns: i128) -> u64 {
 }
 
 fn tags(pairs: Vec<MaybePair>) -> Tags {
-    pairs.into_iter().filter_map(|pair| pair.0).filter_map(|pair| Some((pair.key.text()?, attribute(pair.value.into_value()?)))).collect()
+    pairs
+        .into_iter()
+        .filter_map(|pair| pair.0)
+        .filter_map(|pair| Some((pair.key.text()?, attribute(pair.value.into_value()?))))
+        .collect()
 }
 
 impl ValueIn {
@@ -231,28 +252,51 @@ impl ValueIn {
             return Some(Value::StringValue(text));
         }
         if let Some(array) = self.array_value {
-            let values = array.values.into_iter().map(|value| AnyValue { value: value.into_value() }).collect();
+            let values = array
+                .values
+                .into_iter()
+                .map(|value| AnyValue {
+                    value: value.into_value(),
+                })
+                .collect();
             return Some(Value::ArrayValue(ArrayValue { values }));
         }
         if let Some(list) = self.kvlist_value {
             let pair = |pair: PairIn| {
-                let value = Some(AnyValue { value: pair.value.into_value() });
-                Some(KeyValue { key: pair.key.text()?, value, ..KeyValue::default() })
+                let value = Some(AnyValue {
+                    value: pair.value.into_value(),
+                });
+                Some(KeyValue {
+                    key: pair.key.text()?,
+                    value,
+                    ..KeyValue::default()
+                })
             };
             return Some(Value::KvlistValue(KeyValueList {
-                values: list.values.into_iter().filter_map(|pair| pair.0).filter_map(pair).collect(),
+                values: list
+                    .values
+                    .into_iter()
+                    .filter_map(|pair| pair.0)
+                    .filter_map(pair)
+                    .collect(),
             }));
         }
         let bool = match self.bool_value {
             Loose::Bool(value) => Some(Value::BoolValue(value)),
             _ => None,
         };
-        self.int_value.int().map(Value::IntValue).or(bool).or(self.double_value.float().map(Value::DoubleValue))
+        self.int_value
+            .int()
+            .map(Value::IntValue)
+            .or(bool)
+            .or(self.double_value.float().map(Value::DoubleValue))
     }
 }
 
 /// `null` is the default.
-fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -305,7 +349,9 @@ impl<'de> Visitor<'de> for Number {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        text.parse().map(Some).map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+        text.parse()
+            .map(Some)
+            .map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))
     }
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
@@ -322,12 +368,16 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128, D::Error> 
 }
 
 /// An object as `T`; None for anything else.
-fn some_if_table<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn some_if_table<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     deserializer.deserialize_any(IfTable(PhantomData))
 }
 
 /// An object as `T`; the default for anything else.
-fn if_table<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+fn if_table<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(some_if_table(deserializer)?.unwrap_or_default())
 }
 

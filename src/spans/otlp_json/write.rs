@@ -12,7 +12,13 @@ use crate::spans::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource
 
 /// Writes `spans` as one object without a line end.
 pub(super) fn write(spans: &[ServerSpan], out: &mut Vec<u8>) -> io::Result<()> {
-    serde_json::to_writer(out, &Line { resource_spans: grouped(spans) }).map_err(io::Error::other)
+    serde_json::to_writer(
+        out,
+        &Line {
+            resource_spans: grouped(spans),
+        },
+    )
+    .map_err(io::Error::other)
 }
 
 #[derive(Serialize)]
@@ -41,20 +47,31 @@ struct Name<'a> {
 
 fn grouped(spans: &[ServerSpan]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    // Spans of one process mostly share theirs; where they do not, equal ones are told by their content. Every span may have another.
+    // Spans of one process mostly share theirs; where they do not, equal ones are told by their
+    // content. Every span may have another.
     let mut by_place: HashMap<*const SpanResource, usize> = HashMap::new();
     let mut by_content: HashMap<String, usize> = HashMap::new();
     let mut scopes: HashMap<(usize, &str), usize> = HashMap::new();
     for span in spans {
-        let group = *by_place.entry(Arc::as_ptr(&span.resource)).or_insert_with(|| {
-            *by_content.entry(span.resource.content()).or_insert_with(|| {
-                groups.push(Group { resource: ResourceOut(&span.resource), scope_spans: Vec::new() });
-                groups.len() - 1
-            })
-        });
+        let group = *by_place
+            .entry(Arc::as_ptr(&span.resource))
+            .or_insert_with(|| {
+                *by_content
+                    .entry(span.resource.content())
+                    .or_insert_with(|| {
+                        groups.push(Group {
+                            resource: ResourceOut(&span.resource),
+                            scope_spans: Vec::new(),
+                        });
+                        groups.len() - 1
+                    })
+            });
         let of_group = &mut groups[group].scope_spans;
         let scope = *scopes.entry((group, &span.scope)).or_insert_with(|| {
-            of_group.push(Scope { scope: Name { name: &span.scope }, spans: Vec::new() });
+            of_group.push(Scope {
+                scope: Name { name: &span.scope },
+                spans: Vec::new(),
+            });
             of_group.len() - 1
         });
         of_group[scope].spans.push(SpanOut(span));
@@ -67,8 +84,14 @@ struct ResourceOut<'a>(&'a SpanResource);
 impl Serialize for ResourceOut<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let service = AttributeValue::Text(self.0.service.clone());
-        let service = (!self.0.service.is_empty()).then_some(Pair { key: "service.name", value: ValueOut(&service) });
-        let attributes: Vec<Pair<'_>> = service.into_iter().chain(pairs(&self.0.attributes)).collect();
+        let service = (!self.0.service.is_empty()).then_some(Pair {
+            key: "service.name",
+            value: ValueOut(&service),
+        });
+        let attributes: Vec<Pair<'_>> = service
+            .into_iter()
+            .chain(pairs(&self.0.attributes))
+            .collect();
         let mut map = serializer.serialize_map(Some(1))?;
         map.serialize_entry("attributes", &attributes)?;
         map.end()
@@ -82,7 +105,10 @@ struct Pair<'a> {
 }
 
 fn pairs(attributes: &[(String, AttributeValue)]) -> impl Iterator<Item = Pair<'_>> {
-    attributes.iter().map(|(key, value)| Pair { key, value: ValueOut(value) })
+    attributes.iter().map(|(key, value)| Pair {
+        key,
+        value: ValueOut(value),
+    })
 }
 
 struct ValueOut<'a>(&'a AttributeValue);
@@ -93,9 +119,20 @@ impl Serialize for ValueOut<'_> {
         match self.0 {
             AttributeValue::Text(text) => map.serialize_entry("stringValue", text)?,
             AttributeValue::Int(value) => map.serialize_entry("intValue", &Quoted(value))?,
-            AttributeValue::Float(value) if value.is_finite() => map.serialize_entry("doubleValue", value)?,
-            AttributeValue::Float(value) if value.is_nan() => map.serialize_entry("doubleValue", "NaN")?,
-            AttributeValue::Float(value) => map.serialize_entry("doubleValue", if *value > 0.0 { "Infinity" } else { "-Infinity" })?,
+            AttributeValue::Float(value) if value.is_finite() => {
+                map.serialize_entry("doubleValue", value)?
+            }
+            AttributeValue::Float(value) if value.is_nan() => {
+                map.serialize_entry("doubleValue", "NaN")?
+            }
+            AttributeValue::Float(value) => map.serialize_entry(
+                "doubleValue",
+                if *value > 0.0 {
+                    "Infinity"
+                } else {
+                    "-Infinity"
+                },
+            )?,
             AttributeValue::Bool(value) => map.serialize_entry("boolValue", value)?,
         }
         map.end()
@@ -146,10 +183,19 @@ impl Serialize for SpanOut<'_> {
             map.serialize_entry("attributes", &pairs(&span.attributes).collect::<Vec<_>>())?;
         }
         if !span.events.is_empty() {
-            map.serialize_entry("events", &span.events.iter().map(EventOut).collect::<Vec<_>>())?;
+            map.serialize_entry(
+                "events",
+                &span.events.iter().map(EventOut).collect::<Vec<_>>(),
+            )?;
         }
         if span.status != 0 || !span.status_message.is_empty() {
-            map.serialize_entry("status", &Status { code: span.status, message: &span.status_message })?;
+            map.serialize_entry(
+                "status",
+                &Status {
+                    code: span.status,
+                    message: &span.status_message,
+                },
+            )?;
         }
         map.end()
     }

@@ -50,18 +50,32 @@ impl Drop for Running {
 }
 
 fn until_ended(process: &Process) {
-    assert!(all_gone(std::slice::from_ref(process), Duration::from_secs(20), |_| ()).is_none());
+    assert!(
+        all_gone(
+            std::slice::from_ref(process),
+            Duration::from_secs(20),
+            |_| ()
+        )
+        .is_none()
+    );
 }
 
 #[test]
 fn a_program_gets_its_arguments_environment_folder_and_limits() {
     let folder = tempfile::tempdir().unwrap();
     let text = r#"echo "$1|$2|$GIVEN|$(pwd)|$(ulimit -v)|$(ps -o pgid= -p $$ 2>/dev/null || echo none)"; echo done; exec sleep 1000"#;
-    let running = Running::start(&Program { memory_kib: Some(9_000_000), ..program(folder.path(), text) });
+    let running = Running::start(&Program {
+        memory_kib: Some(9_000_000),
+        ..program(folder.path(), text)
+    });
     let log = running.until("done");
     let expected = format!("run|two words|a value|{}|9000000|", folder.path().display());
     assert!(log.starts_with(&expected), "{log}");
-    assert_eq!(Stat::read(running.0.pid).unwrap().group, running.0.pid, "Ctrl-C must not reach it");
+    assert_eq!(
+        Stat::read(running.0.pid).unwrap().group,
+        running.0.pid,
+        "Ctrl-C must not reach it"
+    );
 }
 
 #[test]
@@ -90,7 +104,10 @@ fn ending_ends_and_collects() {
 #[test]
 fn a_program_that_ignores_the_polite_signal_is_killed() {
     let folder = tempfile::tempdir().unwrap();
-    let running = Running::start(&program(folder.path(), "trap '' TERM; echo began; while :; do sleep 1000; done"));
+    let running = Running::start(&program(
+        folder.path(),
+        "trap '' TERM; echo began; while :; do sleep 1000; done",
+    ));
     running.until("began");
     end_within(std::slice::from_ref(&running.0), Duration::from_millis(100)).unwrap();
     assert_eq!(running.0.members(), [0; 0]);
@@ -139,16 +156,28 @@ fn a_pid_of_another_boot_is_a_stranger() {
 #[test]
 fn a_stranger_in_a_group_of_the_recorded_id_is_not_hit() {
     let folder = tempfile::tempdir().unwrap();
-    let running = Running::start(&program(folder.path(), "sleep 1000 & echo child began; wait"));
+    let running = Running::start(&program(
+        folder.path(),
+        "sleep 1000 & echo child began; wait",
+    ));
     running.until("began");
-    let record = Process { mark: "another stack".to_owned(), start_ticks: running.0.start_ticks - 1, ..running.0.clone() };
+    let record = Process {
+        mark: "another stack".to_owned(),
+        start_ticks: running.0.start_ticks - 1,
+        ..running.0.clone()
+    };
     assert_eq!(record.members(), [0; 0]);
     assert_eq!(running.0.members().len(), 2);
 }
 
 #[test]
 fn settings_of_milvus_bench_do_not_reach_the_servers() {
-    for (name, private) in [("MILVUS_TOKEN", true), ("OTEL_EXPORTER_OTLP_HEADERS", true), ("PATH", false), ("QUOTAANDLIMITS_X", false)] {
+    for (name, private) in [
+        ("MILVUS_TOKEN", true),
+        ("OTEL_EXPORTER_OTLP_HEADERS", true),
+        ("PATH", false),
+        ("QUOTAANDLIMITS_X", false),
+    ] {
         assert_eq!(is_private(OsStr::new(name)), private, "{name}");
     }
 }
@@ -160,7 +189,12 @@ fn check_stat(stat: &str, expected: Option<Stat>) {
 #[test]
 fn the_fields_of_stat_are_counted_from_the_end_of_the_name() {
     let rest = "S 1 77 77 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 3 0 4242 1 1 1";
-    let expected = Some(Stat { state: 'S', group: 77, threads: 3, start_ticks: 4242 });
+    let expected = Some(Stat {
+        state: 'S',
+        group: 77,
+        threads: 3,
+        start_ticks: 4242,
+    });
     check_stat(&format!("12 (sleep) {rest}"), expected);
     check_stat(&format!("12 (a) R 1 (b c) {rest}"), expected);
     check_stat(&format!("12 (new\nline) {rest}\n"), expected);
@@ -171,7 +205,12 @@ fn the_fields_of_stat_are_counted_from_the_end_of_the_name() {
 
 #[test]
 fn a_zombie_has_ended() {
-    let stat = |state, threads| Stat { state, group: 1, threads, start_ticks: 1 };
+    let stat = |state, threads| Stat {
+        state,
+        group: 1,
+        threads,
+        start_ticks: 1,
+    };
     assert!(stat('Z', 1).ended() && stat('X', 0).ended());
     assert!(!stat('S', 1).ended() && !stat('T', 1).ended());
     assert!(!stat('Z', 2).ended(), "a thread of it still runs");
@@ -186,10 +225,19 @@ fn the_last_line_that_names_an_error_is_quoted() {
     check_words("", None);
     check_words("\n ---- \n", None);
     check_words("starting\nlistening\n\n", Some("listening"));
-    check_words("panic: no mq\n\ngoroutine 1:\n\t/a/b.go:1\n", Some("panic: no mq"));
-    check_words("ERROR: No matching distribution\n[notice] a new pip\n", Some("ERROR: No matching distribution"));
+    check_words(
+        "panic: no mq\n\ngoroutine 1:\n\t/a/b.go:1\n",
+        Some("panic: no mq"),
+    );
+    check_words(
+        "ERROR: No matching distribution\n[notice] a new pip\n",
+        Some("ERROR: No matching distribution"),
+    );
     check_words("a \u{1b}[2Jfatal\u{7}", Some("a  [2Jfatal "));
-    check_words(&format!("error {}", "x".repeat(1_000)), Some(format!("error {}", "x".repeat(294)).as_str()));
+    check_words(
+        &format!("error {}", "x".repeat(1_000)),
+        Some(format!("error {}", "x".repeat(294)).as_str()),
+    );
 }
 
 proptest! {

@@ -1,5 +1,6 @@
-//! What the exporter tells only in its log: how many of a batch's spans the server rejected, each try of a batch, and the
-//! server's own words. Its events are `tracing` events, so they are listened to on the exporter's thread, and on no other.
+//! What the exporter tells only in its log: how many of a batch's spans the server rejected, each
+//! try of a batch, and the server's own words. Its events are `tracing` events, so they are
+//! listened to on the exporter's thread, and on no other.
 
 use std::{
     fmt,
@@ -24,7 +25,8 @@ pub(super) struct Heard {
     pub(super) tries: u64,
     /// Spans of it that the server rejected though it took the others.
     pub(super) rejected: u64,
-    /// The server's words: with a rejection, or with gRPC's status of a failure. Empty where it said none.
+    /// The server's words: with a rejection, or with gRPC's status of a failure. Empty where it
+    /// said none.
     pub(super) words: String,
 }
 
@@ -74,7 +76,11 @@ fn is_ours(metadata: &Metadata<'_>) -> bool {
 
 impl Subscriber for Listener {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if is_ours(metadata) { Interest::always() } else { Interest::never() }
+        if is_ours(metadata) {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -123,7 +129,14 @@ mod tests {
             tracing::warn!(name: "X.PartialSuccess", target: "another", rejected_spans = 7_i64, error_message = "no");
             tracing::warn!(name: "HttpTraceClient.PartialSuccess", target: "opentelemetry-otlp", rejected_spans = 3_i64, error_message = "old");
         });
-        assert_eq!(listener.take(), Heard { tries: 2, rejected: 3, words: "old".to_owned() });
+        assert_eq!(
+            listener.take(),
+            Heard {
+                tries: 2,
+                rejected: 3,
+                words: "old".to_owned()
+            }
+        );
         assert_eq!(listener.take(), Heard::default());
     }
 }

@@ -1,5 +1,6 @@
-//! The HTTP client of the exporter: reqwest, without proxies and without redirects, which would carry secret headers to
-//! another place. It keeps why a request failed, which the exporter reduces to a number.
+//! The HTTP client of the exporter: reqwest, without proxies and without redirects, which would
+//! carry secret headers to another place. It keeps why a request failed, which the exporter reduces
+//! to a number.
 
 use std::{
     error::Error,
@@ -48,44 +49,89 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// `headers` go with each request; here and not with the exporter, which would take their `%` for an escape.
-    pub(super) fn new(options: &ExportOptions, headers: HeaderMap, failure: LastFailure) -> Result<Self, String> {
-        // reqwest brings no cryptography of its own. An error says that the process has chosen already, which is as good.
+    /// `headers` go with each request; here and not with the exporter, which would take their `%`
+    /// for an escape.
+    pub(super) fn new(
+        options: &ExportOptions,
+        headers: HeaderMap,
+        failure: LastFailure,
+    ) -> Result<Self, String> {
+        // reqwest brings no cryptography of its own. An error says that the process has chosen
+        // already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let builder = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none());
         let builder = tls::for_http(builder, &options.tls)?;
-        let inner = builder.build().map_err(|error| format!("the HTTP client of the OTLP endpoint can't be built: {}", causes(&error)))?;
-        Ok(Self { inner, headers, failure })
+        let inner = builder.build().map_err(|error| {
+            format!(
+                "the HTTP client of the OTLP endpoint can't be built: {}",
+                causes(&error)
+            )
+        })?;
+        Ok(Self {
+            inner,
+            headers,
+            failure,
+        })
     }
 }
 
 #[async_trait]
 impl HttpClient for Client {
-    async fn send_bytes(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Bytes>, HttpError> {
-        self.headers.iter().for_each(|(name, value)| drop(request.headers_mut().insert(name, value.clone())));
-        let none = |error: &reqwest::Error| self.failure.put(HttpFailure { status: None, words: causes(error) });
-        let mut response = self.inner.execute(request.try_into()?).await.inspect_err(none)?;
+    async fn send_bytes(
+        &self,
+        mut request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, HttpError> {
+        self.headers
+            .iter()
+            .for_each(|(name, value)| drop(request.headers_mut().insert(name, value.clone())));
+        let none = |error: &reqwest::Error| {
+            self.failure.put(HttpFailure {
+                status: None,
+                words: causes(error),
+            })
+        };
+        let mut response = self
+            .inner
+            .execute(request.try_into()?)
+            .await
+            .inspect_err(none)?;
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.inspect_err(none)? {
             if body.len() + chunk.len() > MAX_REPLY {
                 let words = format!("its reply is longer than {} KiB", MAX_REPLY >> 10);
-                self.failure.put(HttpFailure { status: Some(response.status().as_u16()), words });
+                self.failure.put(HttpFailure {
+                    status: Some(response.status().as_u16()),
+                    words,
+                });
                 return Err(Box::new(ResponseBodyTooLarge::new()));
             }
             body.extend_from_slice(&chunk);
         }
         let mut status = response.status();
-        let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+        let kind = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .unwrap_or_default()
+            .to_owned();
         let is_page = kind.starts_with("text/html");
         if is_page || !status.is_success() {
-            self.failure.put(HttpFailure { status: Some(status.as_u16()), words: words(&kind, &body) });
+            self.failure.put(HttpFailure {
+                status: Some(status.as_u16()),
+                words: words(&kind, &body),
+            });
         }
         if is_page && status.is_success() {
-            // A UI answers whatever it is asked with its page and status 200: nobody took the spans, and another try won't help.
+            // A UI answers whatever it is asked with its page and status 200: nobody took the
+            // spans, and another try won't help.
             status = StatusCode::NOT_ACCEPTABLE;
         }
         let headers = std::mem::take(response.headers_mut());
-        let mut reply = http::Response::builder().status(status).body(body.freeze())?;
+        let mut reply = http::Response::builder()
+            .status(status)
+            .body(body.freeze())?;
         *reply.headers_mut() = headers;
         Ok(reply)
     }
@@ -112,8 +158,14 @@ fn words(kind: &str, body: &[u8]) -> String {
     }
     let text = String::from_utf8_lossy(body);
     let json: Option<serde_json::Value> = serde_json::from_str(&text).ok();
-    let named = |key| json.as_ref().and_then(|json| json.get(key)).and_then(serde_json::Value::as_str);
-    named("message").or_else(|| named("error")).map_or_else(|| text.trim().to_owned(), str::to_owned)
+    let named = |key| {
+        json.as_ref()
+            .and_then(|json| json.get(key))
+            .and_then(serde_json::Value::as_str)
+    };
+    named("message")
+        .or_else(|| named("error"))
+        .map_or_else(|| text.trim().to_owned(), str::to_owned)
 }
 
 /// The causes of an error, without its outermost sentence, which holds the address.
@@ -127,7 +179,11 @@ fn causes(error: &dyn Error) -> String {
         }
         next = cause.source();
     }
-    if texts.is_empty() { "no connection".to_owned() } else { texts.join(": ") }
+    if texts.is_empty() {
+        "no connection".to_owned()
+    } else {
+        texts.join(": ")
+    }
 }
 
 #[cfg(test)]
@@ -136,11 +192,23 @@ mod tests {
 
     #[test]
     fn words_of_every_form() {
-        let status = RpcStatus { code: 8, message: "too many".to_owned() }.encode_to_vec();
+        let status = RpcStatus {
+            code: 8,
+            message: "too many".to_owned(),
+        }
+        .encode_to_vec();
         for (kind, body, expected) in [
             ("application/x-protobuf", status.as_slice(), "too many"),
-            ("application/json", br#"{"code": 8, "message": "slow down"}"#, "slow down"),
-            ("application/json; charset=utf-8", br#"{"error": "no tenant"}"#, "no tenant"),
+            (
+                "application/json",
+                br#"{"code": 8, "message": "slow down"}"#,
+                "slow down",
+            ),
+            (
+                "application/json; charset=utf-8",
+                br#"{"error": "no tenant"}"#,
+                "no tenant",
+            ),
             ("text/html; charset=utf-8", b"<html>", "a web page"),
             ("text/plain", b" 404 page not found\n", "404 page not found"),
             ("", b"", ""),

@@ -1,8 +1,10 @@
-//! The exporter's thread: from finished spans to an OTLP endpoint, in bounded batches, by OpenTelemetry's own exporter.
+//! The exporter's thread: from finished spans to an OTLP endpoint, in bounded batches, by
+//! OpenTelemetry's own exporter.
 //!
-//! What is ours is what that one leaves to its caller: a bounded queue, so that an endpoint that hangs or is gone costs spans,
-//! which are counted, never time of a request; batches bounded in bytes; an end within half a minute whatever the endpoint
-//! does; and counts of what was taken, rejected, lost and tried again.
+//! What is ours is what that one leaves to its caller: a bounded queue, so that an endpoint that
+//! hangs or is gone costs spans, which are counted, never time of a request; batches bounded in
+//! bytes; an end within half a minute whatever the endpoint does; and counts of what was taken,
+//! rejected, lost and tried again.
 
 mod batch;
 mod events;
@@ -52,7 +54,12 @@ struct Limits {
 impl Limits {
     /// Those of a run. The queue has room for ten seconds of 20,000 traced requests per second.
     fn of(options: &ExportOptions) -> Self {
-        Self { queue: 200_000, linger: Duration::from_millis(500), patience: options.timeout, finish: Duration::from_secs(30) }
+        Self {
+            queue: 200_000,
+            linger: Duration::from_millis(500),
+            patience: options.timeout,
+            finish: Duration::from_secs(30),
+        }
     }
 }
 
@@ -78,10 +85,12 @@ struct Counts {
     dropped: AtomicU64,
 }
 
-/// The bounded way into the exporter. Spans are gathered and handed over together; a clone gathers for itself.
+/// The bounded way into the exporter. Spans are gathered and handed over together; a clone gathers
+/// for itself.
 #[derive(Debug)]
 pub struct SpanQueue {
-    // Its bound is `waiting`, in spans: a channel bounded in groups would take much more or much less.
+    // Its bound is `waiting`, in spans: a channel bounded in groups would take much more or much
+    // less.
     queue: UnboundedSender<Vec<ClientSpan>>,
     gathered: Vec<ClientSpan>,
     limit: usize,
@@ -104,18 +113,27 @@ impl SpanQueue {
             return;
         }
         let waiting = self.counts.waiting.fetch_add(count, Ordering::Relaxed);
-        if waiting + count <= self.limit && self.queue.send(std::mem::take(&mut self.gathered)).is_ok() {
+        if waiting + count <= self.limit
+            && self.queue.send(std::mem::take(&mut self.gathered)).is_ok()
+        {
             return;
         }
         self.gathered.clear();
         self.counts.waiting.fetch_sub(count, Ordering::Relaxed);
-        self.counts.dropped.fetch_add(count as u64, Ordering::Relaxed);
+        self.counts
+            .dropped
+            .fetch_add(count as u64, Ordering::Relaxed);
     }
 }
 
 impl Clone for SpanQueue {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone(), gathered: Vec::new(), limit: self.limit, counts: Arc::clone(&self.counts) }
+        Self {
+            queue: self.queue.clone(),
+            gathered: Vec::new(),
+            limit: self.limit,
+            counts: Arc::clone(&self.counts),
+        }
     }
 }
 
@@ -147,7 +165,10 @@ impl Exporter {
         let (queue, spans) = unbounded_channel();
         let (closing, seen) = watch::channel(None);
         let counts = Arc::<Counts>::default();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| error.to_string())?;
         let opened = {
             // The channel of the endpoint wants a runtime around it.
             let _inside = runtime.enter();
@@ -171,8 +192,18 @@ impl Exporter {
                 counters
             })
             .map_err(|error| error.to_string())?;
-        let queue = SpanQueue { queue, gathered: Vec::new(), limit: limits.queue, counts };
-        Ok(Self { queue, closing, finish: limits.finish, thread })
+        let queue = SpanQueue {
+            queue,
+            gathered: Vec::new(),
+            limit: limits.queue,
+            counts,
+        };
+        Ok(Self {
+            queue,
+            closing,
+            finish: limits.finish,
+            thread,
+        })
     }
 
     /// The way in.
@@ -181,15 +212,17 @@ impl Exporter {
         self.queue.clone()
     }
 
-    /// Exports what still waits and ends the thread, within half a minute whatever the endpoint does; with one batch if it does
-    /// not answer. All clones of the queue must be dropped before.
+    /// Exports what still waits and ends the thread, within half a minute whatever the endpoint
+    /// does; with one batch if it does not answer. All clones of the queue must be dropped before.
     #[must_use]
     pub fn finish(self) -> ExportCounters {
-        self.closing.send_replace(Some(Instant::now() + self.finish));
+        self.closing
+            .send_replace(Some(Instant::now() + self.finish));
         drop(self.queue);
-        self.thread
-            .join()
-            .unwrap_or_else(|_| ExportCounters { error: Some("the exporter's thread panicked".to_owned()), ..ExportCounters::default() })
+        self.thread.join().unwrap_or_else(|_| ExportCounters {
+            error: Some("the exporter's thread panicked".to_owned()),
+            ..ExportCounters::default()
+        })
     }
 }
 

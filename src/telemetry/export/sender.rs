@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::KeyValue;
 use opentelemetry_otlp::{
-    Compression, Protocol, RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _, WithTonicConfig as _,
+    Compression, Protocol, RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+    WithTonicConfig as _,
 };
 use opentelemetry_sdk::{
     Resource,
@@ -49,7 +50,8 @@ pub(super) struct Sent {
 /// Why a batch was not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// One sentence, with the server's words but without the headers' values, which it may have repeated.
+    /// One sentence, with the server's words but without the headers' values, which it may have
+    /// repeated.
     pub(super) text: String,
     /// Status of an HTTP reply.
     pub(super) http_status: Option<u16>,
@@ -63,9 +65,14 @@ impl Sender {
     pub(super) fn new(options: &ExportOptions) -> Result<Self, String> {
         let (listener, http) = (Listener::default(), LastFailure::default());
         let headers = headers(&options.headers);
-        let unusable =
-            |error: opentelemetry_otlp::ExporterBuildError| format!("the OTLP endpoint {} can't be used: {error}", options.endpoint);
-        // Longer than the exporter's thread waits for a batch, so that there is one place that ends it.
+        let unusable = |error: opentelemetry_otlp::ExporterBuildError| {
+            format!(
+                "the OTLP endpoint {} can't be used: {error}",
+                options.endpoint
+            )
+        };
+        // Longer than the exporter's thread waits for a batch, so that there is one place that ends
+        // it.
         let timeout = options.timeout * 2;
         let mut exporter = match options.protocol {
             ExportProtocol::Grpc => {
@@ -99,7 +106,13 @@ impl Sender {
         };
         let (resource, resource_bytes) = resource(options);
         exporter.set_resource(&resource);
-        Ok(Self { exporter, listener, http, mask: Mask::of(&options.headers), resource_bytes })
+        Ok(Self {
+            exporter,
+            listener,
+            http,
+            mask: Mask::of(&options.headers),
+            resource_bytes,
+        })
     }
 
     /// Listens to the exporter's events on this thread, for as long as the guard lives.
@@ -121,14 +134,23 @@ impl Sender {
             Ok(()) => Ok((heard.rejected, words)),
             error => Err(self.failure(error, &words)),
         };
-        Sent { retries: heard.tries.saturating_sub(1), taken }
+        Sent {
+            retries: heard.tries.saturating_sub(1),
+            taken,
+        }
     }
 
     /// What a batch came to whose answer nobody waits for any more.
     pub(super) fn abandoned(&self, text: String) -> Sent {
         let retries = self.listener.take().tries.saturating_sub(1);
         self.http.take();
-        Sent { retries, taken: Err(Failure { text, http_status: None }) }
+        Sent {
+            retries,
+            taken: Err(Failure {
+                text,
+                http_status: None,
+            }),
+        }
     }
 
     fn failure(&self, result: OTelSdkResult, words: &str) -> Failure {
@@ -137,33 +159,72 @@ impl Sender {
             Err(error) => error.to_string(),
             Ok(()) => String::new(),
         };
-        let with = |text: &str, words: &str| if words.is_empty() { text.to_owned() } else { format!("{text}: {words}") };
+        let with = |text: &str, words: &str| {
+            if words.is_empty() {
+                text.to_owned()
+            } else {
+                format!("{text}: {words}")
+            }
+        };
         if let Some(page) = NotGrpc::in_words(&said).or_else(|| NotGrpc::in_words(words)) {
-            return Failure { text: page.to_string(), http_status: Some(page.http_status()) };
+            return Failure {
+                text: page.to_string(),
+                http_status: Some(page.http_status()),
+            };
         }
         match (self.http.take(), said.split_once("gRPC code: ")) {
-            (Some(HttpFailure { status: Some(status), words }), _) => {
-                Failure { text: with(&format!("HTTP status {status}"), &self.clean(&words)), http_status: Some(status) }
-            }
-            (Some(HttpFailure { status: None, words }), _) => {
-                Failure { text: with("no answer over HTTP", &of_transport(&self.clean(&words))), http_status: None }
-            }
-            // With its causes behind the code it is the transport's failure, and the words repeat the first of them.
-            (None, Some((_, code))) if code.contains(": ") => {
-                Failure { text: format!("gRPC code: {}", of_transport(&self.clean(code))), http_status: None }
-            }
-            (None, Some((_, code))) => Failure { text: with(&format!("gRPC code: {code}"), words), http_status: None },
-            (None, None) => Failure { text: self.clean(&said), http_status: None },
+            (
+                Some(HttpFailure {
+                    status: Some(status),
+                    words,
+                }),
+                _,
+            ) => Failure {
+                text: with(&format!("HTTP status {status}"), &self.clean(&words)),
+                http_status: Some(status),
+            },
+            (
+                Some(HttpFailure {
+                    status: None,
+                    words,
+                }),
+                _,
+            ) => Failure {
+                text: with("no answer over HTTP", &of_transport(&self.clean(&words))),
+                http_status: None,
+            },
+            // With its causes behind the code it is the transport's failure, and the words repeat
+            // the first of them.
+            (None, Some((_, code))) if code.contains(": ") => Failure {
+                text: format!("gRPC code: {}", of_transport(&self.clean(code))),
+                http_status: None,
+            },
+            (None, Some((_, code))) => Failure {
+                text: with(&format!("gRPC code: {code}"), words),
+                http_status: None,
+            },
+            (None, None) => Failure {
+                text: self.clean(&said),
+                http_status: None,
+            },
         }
     }
 
     /// Text from outside: without secrets, on one line, not longer than a sentence.
     fn clean(&self, text: &str) -> String {
-        self.mask.text(text).split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_WORDS).collect()
+        self.mask
+            .text(text)
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .take(MAX_WORDS)
+            .collect()
     }
 }
 
-/// Errors of a transport in the order of their causes, which often repeat each other, each once; in words where TLS met none.
+/// Errors of a transport in the order of their causes, which often repeat each other, each once; in
+/// words where TLS met none.
 fn of_transport(text: &str) -> String {
     let mut said: Vec<&str> = Vec::new();
     text.split(": ").for_each(|part| {
@@ -173,7 +234,10 @@ fn of_transport(text: &str) -> String {
     });
     // How rustls says that the first answer is no record of TLS.
     if said.iter().any(|part| part.ends_with("InvalidContentType")) {
-        said.push("what is there does not speak TLS, so its address begins with http:// (OTEL_EXPORTER_OTLP_INSECURE=true where it has no scheme)");
+        said.push(
+            "what is there does not speak TLS, so its address begins with http:// \
+             (OTEL_EXPORTER_OTLP_INSECURE=true where it has no scheme)",
+        );
     }
     said.join(": ")
 }
@@ -192,13 +256,28 @@ fn headers(pairs: &[(String, String)]) -> HeaderMap {
 fn resource(options: &ExportOptions) -> (Resource, usize) {
     let service = ("service.name".to_owned(), options.service_name.clone());
     let mut seen = HashSet::new();
-    let all: Vec<(String, String)> =
-        [service].into_iter().chain(options.resource.iter().cloned()).filter(|(name, _)| seen.insert(name.clone())).collect();
-    let bytes = 512 + all.iter().map(|(name, value)| name.len() + value.len() + 16).sum::<usize>();
-    let attributes = all.into_iter().map(|(name, value)| KeyValue::new(name, value));
+    let all: Vec<(String, String)> = [service]
+        .into_iter()
+        .chain(options.resource.iter().cloned())
+        .filter(|(name, _)| seen.insert(name.clone()))
+        .collect();
+    let bytes = 512
+        + all
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 16)
+            .sum::<usize>();
+    let attributes = all
+        .into_iter()
+        .map(|(name, value)| KeyValue::new(name, value));
     // Its own name and version stand for the SDK, whatever the environment says.
     let sdk = Box::new(TelemetryResourceDetector);
-    (Resource::builder_empty().with_attributes(attributes).with_detector(sdk).build(), bytes)
+    (
+        Resource::builder_empty()
+            .with_attributes(attributes)
+            .with_detector(sdk)
+            .build(),
+        bytes,
+    )
 }
 
 #[cfg(test)]
@@ -207,10 +286,15 @@ mod tests {
 
     #[test]
     fn causes_of_a_transport_are_said_once() {
-        let twice = "Unavailable: tcp connect error: tcp connect error: Connection refused (os error 111)";
-        assert_eq!(of_transport(twice), "Unavailable: tcp connect error: Connection refused (os error 111)");
+        let twice =
+            "Unavailable: tcp connect error: tcp connect error: Connection refused (os error 111)";
+        assert_eq!(
+            of_transport(twice),
+            "Unavailable: tcp connect error: Connection refused (os error 111)"
+        );
         let plain = of_transport(
-            "Unavailable: received corrupt message of type InvalidContentType: received corrupt message of type InvalidContentType",
+            "Unavailable: received corrupt message of type InvalidContentType: received corrupt \
+             message of type InvalidContentType",
         );
         assert_eq!(plain.matches("InvalidContentType").count(), 1, "{plain}");
         assert!(plain.contains("does not speak TLS"), "{plain}");
@@ -219,10 +303,18 @@ mod tests {
     #[test]
     fn the_first_of_a_name_counts() {
         let mut options = ExportOptions::grpc("http://h:1", "s");
-        options.resource = [("run", "1"), ("run", "2"), ("service.name", "other")].map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec();
+        options.resource = [("run", "1"), ("run", "2"), ("service.name", "other")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .to_vec();
         let (resource, _) = resource(&options);
         let value = |name: &'static str| resource.get(&name.into()).map(|value| value.to_string());
-        assert_eq!((value("run").as_deref(), value("service.name").as_deref()), (Some("1"), Some("s")));
-        assert_eq!(value("telemetry.sdk.name").as_deref(), Some("opentelemetry"));
+        assert_eq!(
+            (value("run").as_deref(), value("service.name").as_deref()),
+            (Some("1"), Some("s"))
+        );
+        assert_eq!(
+            value("telemetry.sdk.name").as_deref(),
+            Some("opentelemetry")
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! What runs on the exporter's thread: spans out of the queue, into batches, to the endpoint, and the counting of all of them.
+//! What runs on the exporter's thread: spans out of the queue, into batches, to the endpoint, and
+//! the counting of all of them.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -44,7 +45,17 @@ impl Work {
         counts: Arc<Counts>,
     ) -> Self {
         let batch = Batch::new(sender.resource_bytes());
-        Self { sender, limits, spans, closing, counts, group: Vec::new().into_iter(), left: None, batch, totals: ExportCounters::default() }
+        Self {
+            sender,
+            limits,
+            spans,
+            closing,
+            counts,
+            group: Vec::new().into_iter(),
+            left: None,
+            batch,
+            totals: ExportCounters::default(),
+        }
     }
 
     pub(super) async fn run(mut self) -> ExportCounters {
@@ -63,13 +74,21 @@ impl Work {
                 Ok((rejected, words)) => {
                     let rejected = rejected.min(count);
                     self.totals.exported += count - rejected;
-                    let words = if words.is_empty() { words } else { format!(": {words}") };
-                    self.lose(rejected, format!("the endpoint rejected {rejected} of {count} spans{words}"));
+                    let words = if words.is_empty() {
+                        words
+                    } else {
+                        format!(": {words}")
+                    };
+                    self.lose(
+                        rejected,
+                        format!("the endpoint rejected {rejected} of {count} spans{words}"),
+                    );
                 }
                 Err(failure) => {
                     self.lose(count, failure.text);
                     self.totals.http_status = failure.http_status;
-                    // At the end an endpoint that does not answer is not waited for once more with each batch.
+                    // At the end an endpoint that does not answer is not waited for once more with
+                    // each batch.
                     given_up = self.closing.borrow().is_some();
                 }
             }
@@ -83,7 +102,8 @@ impl Work {
         self.totals.error = Some(why);
     }
 
-    /// The next batch: a full one, or what has come within the time for it. None when the queue has ended and is empty.
+    /// The next batch: a full one, or what has come within the time for it. None when the queue has
+    /// ended and is empty.
     async fn next(&mut self) -> Option<Vec<SpanData>> {
         let mut until = None;
         loop {
@@ -100,8 +120,12 @@ impl Work {
                 },
                 None => self.spans.recv().await,
             };
-            let Some(group) = group else { return (!self.batch.is_empty()).then(|| self.batch.take()) };
-            self.counts.waiting.fetch_sub(group.len(), Ordering::Relaxed);
+            let Some(group) = group else {
+                return (!self.batch.is_empty()).then(|| self.batch.take());
+            };
+            self.counts
+                .waiting
+                .fetch_sub(group.len(), Ordering::Relaxed);
             self.group = group.into_iter();
         }
     }
@@ -115,13 +139,16 @@ impl Work {
                     self.left = Some(span);
                     return true;
                 }
-                Added::TooLarge(bytes) => self.lose(1, format!("a span of {bytes} bytes fits no batch")),
+                Added::TooLarge(bytes) => {
+                    self.lose(1, format!("a span of {bytes} bytes fits no batch"))
+                }
             }
         }
         false
     }
 
-    /// Sends a batch and waits for its end, as long as the limits allow: at the end of the run no longer than until `closing`.
+    /// Sends a batch and waits for its end, as long as the limits allow: at the end of the run no
+    /// longer than until `closing`.
     async fn deliver(&mut self, spans: Vec<SpanData>) -> Sent {
         let patience = Instant::now() + self.limits.patience;
         let mut closing = self.closing.clone();
@@ -140,6 +167,10 @@ impl Work {
         };
         let text = "the endpoint does not answer";
         let within = humantime::format_duration(self.limits.patience);
-        self.sender.abandoned(if cut { text.to_owned() } else { format!("{text} within {within}") })
+        self.sender.abandoned(if cut {
+            text.to_owned()
+        } else {
+            format!("{text} within {within}")
+        })
     }
 }

@@ -13,17 +13,26 @@ use crate::support::fake_milvus::{FakeMilvus, Shape};
 use crate::support::raw_client::{call, connect};
 
 pub(crate) fn api_v3_and_json_agree(servers: &Servers) {
-    let run = servers.run("first-trace", &["phases.first.duration=3s"]).unwrap_or_else(|error| panic!("{error}"));
+    let run = servers
+        .run("first-trace", &["phases.first.duration=3s"])
+        .unwrap_or_else(|error| panic!("{error}"));
     crate::checks::run_is_sound(&run);
     crate::checks::searches_are_matched(&run, 0.9);
     let spans = run.report.spans.as_ref().expect("spans were read");
-    assert!(spans.source == "jaeger" && spans.server.contains("api_v3"), "{spans:?}");
+    assert!(
+        spans.source == "jaeger" && spans.server.contains("api_v3"),
+        "{spans:?}"
+    );
     check_json_against_grpc(servers, &run);
 }
 
 /// Searches with spans in the shape of Milvus 2.5.11, read by both sources.
 pub(crate) fn spans_of_a_fake_milvus_come_back(servers: &Servers) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async {
         let fake = FakeMilvus::start();
         fake.spans_to(&servers.stack.otlp, Shape::v2_5_11());
@@ -31,10 +40,20 @@ pub(crate) fn spans_of_a_fake_milvus_come_back(servers: &Servers) {
         let ids: Vec<u128> = (1..=20).map(|number| (0xe2e << 64) + number).collect();
         for id in &ids {
             let mut request = Request::new(());
-            request.metadata_mut().insert("traceparent", format!("00-{id:032x}-00000000000000aa-01").parse().expect("ASCII"));
-            call::<(), ()>(&channel, &methods::SEARCH, request).await.expect("an answer");
+            request.metadata_mut().insert(
+                "traceparent",
+                format!("00-{id:032x}-00000000000000aa-01")
+                    .parse()
+                    .expect("ASCII"),
+            );
+            call::<(), ()>(&channel, &methods::SEARCH, request)
+                .await
+                .expect("an answer");
         }
-        assert!(fake.spans_settled(Duration::from_secs(60)).await, "Jaeger took the spans");
+        assert!(
+            fake.spans_settled(Duration::from_secs(60)).await,
+            "Jaeger took the spans"
+        );
         let expected = fake.spans_sent();
         let fine = read(&ids, "jaeger", servers.jaeger_grpc(), expected).await;
         let whole = read(&ids, "jaeger-json", servers.jaeger_http(), expected).await;
@@ -42,10 +61,16 @@ pub(crate) fn spans_of_a_fake_milvus_come_back(servers: &Servers) {
     });
 }
 
-/// All traces, once their `expected` spans are in Jaeger's store: what it has taken it stores a moment later.
+/// All traces, once their `expected` spans are in Jaeger's store: what it has taken it stores a
+/// moment later.
 async fn read(ids: &[u128], source: &str, endpoint: &str, expected: u64) -> HashMap<u128, Trace> {
-    let options = SourceOptions { endpoint: Some(endpoint.to_owned()), ..SourceOptions::default() };
-    let source = (find_source(source).expect("a source of the table").open)(&options).await.expect("Jaeger answers");
+    let options = SourceOptions {
+        endpoint: Some(endpoint.to_owned()),
+        ..SourceOptions::default()
+    };
+    let source = (find_source(source).expect("a source of the table").open)(&options)
+        .await
+        .expect("Jaeger answers");
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     loop {
         let mut traces = HashMap::new();
@@ -57,6 +82,10 @@ async fn read(ids: &[u128], source: &str, endpoint: &str, expected: u64) -> Hash
             assert_eq!(spans as u64, expected, "{:?}", source.info());
             return traces;
         }
-        assert!(tokio::time::Instant::now() < deadline, "{spans} of {expected} spans after 60 s from {:?}", source.info());
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "{spans} of {expected} spans after 60 s from {:?}",
+            source.info()
+        );
     }
 }

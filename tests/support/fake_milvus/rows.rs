@@ -22,26 +22,45 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn new(schema: &proto::CollectionSchema, exact: bool) -> Self {
-        let has_text_keys = primary(schema).is_some_and(|field| field.data_type == DataType::VarChar as i32);
-        Self { ints: Vec::new(), texts: Vec::new(), has_text_keys, vectors: Vec::new(), exact }
+        let has_text_keys =
+            primary(schema).is_some_and(|field| field.data_type == DataType::VarChar as i32);
+        Self {
+            ints: Vec::new(),
+            texts: Vec::new(),
+            has_text_keys,
+            vectors: Vec::new(),
+            exact,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
-        if self.has_text_keys { self.texts.len() } else { self.ints.len() }
+        if self.has_text_keys {
+            self.texts.len()
+        } else {
+            self.ints.len()
+        }
     }
 
     fn keys(&self, rows: &[usize]) -> IdField {
         if self.has_text_keys {
-            IdField::StrId(proto::StringArray { data: rows.iter().map(|row| self.texts[*row].clone()).collect() })
+            IdField::StrId(proto::StringArray {
+                data: rows.iter().map(|row| self.texts[*row].clone()).collect(),
+            })
         } else {
-            IdField::IntId(proto::LongArray { data: rows.iter().map(|row| self.ints[*row]).collect() })
+            IdField::IntId(proto::LongArray {
+                data: rows.iter().map(|row| self.ints[*row]).collect(),
+            })
         }
     }
 
-    /// Rows whose key stands in a list such as `id in [1, 2]` or `id in ["a"]`; None without a list.
+    /// Rows whose key stands in a list such as `id in [1, 2]` or `id in ["a"]`; None without a
+    /// list.
     fn listed(&self, expression: &str) -> Option<Vec<usize>> {
         let list = expression.split_once('[')?.1.split_once(']')?.0;
-        let listed: Vec<&str> = list.split(',').map(|key| key.trim().trim_matches(['"', '\''])).collect();
+        let listed: Vec<&str> = list
+            .split(',')
+            .map(|key| key.trim().trim_matches(['"', '\'']))
+            .collect();
         let is_listed = |row: &usize| match self.texts.get(*row) {
             Some(key) => listed.contains(&key.as_str()),
             None => listed.contains(&self.ints[*row].to_string().as_str()),
@@ -68,11 +87,19 @@ fn primary(schema: &proto::CollectionSchema) -> Option<&proto::FieldSchema> {
 }
 
 fn dimension(field: &proto::FieldSchema) -> usize {
-    field.type_params.iter().find(|pair| pair.key == "dim").and_then(|pair| pair.value.parse().ok()).unwrap_or(0)
+    field
+        .type_params
+        .iter()
+        .find(|pair| pair.key == "dim")
+        .and_then(|pair| pair.value.parse().ok())
+        .unwrap_or(0)
 }
 
 fn float_vector(schema: &proto::CollectionSchema) -> Option<&proto::FieldSchema> {
-    schema.fields.iter().find(|field| field.data_type == DataType::FloatVector as i32)
+    schema
+        .fields
+        .iter()
+        .find(|field| field.data_type == DataType::FloatVector as i32)
 }
 
 /// Rows in one column, by the dimension of its own; None for a column without data.
@@ -93,7 +120,9 @@ fn column_rows(column: &proto::FieldData) -> Option<usize> {
             match vectors.data.as_ref()? {
                 Vectors::FloatVector(values) => Some(values.data.len() / dim?),
                 Vectors::BinaryVector(bytes) => Some(bytes.len() * 8 / dim?),
-                Vectors::Float16Vector(bytes) | Vectors::Bfloat16Vector(bytes) => Some(bytes.len() / 2 / dim?),
+                Vectors::Float16Vector(bytes) | Vectors::Bfloat16Vector(bytes) => {
+                    Some(bytes.len() / 2 / dim?)
+                }
                 Vectors::Int8Vector(bytes) => Some(bytes.len() / dim?),
                 Vectors::SparseFloatVector(rows) => Some(rows.contents.len()),
             }
@@ -103,15 +132,33 @@ fn column_rows(column: &proto::FieldData) -> Option<usize> {
 
 /// What Milvus checks before it takes rows.
 fn check_insert(schema: &proto::CollectionSchema, request: &proto::InsertRequest) -> Answer<()> {
-    for field in schema.fields.iter().filter(|field| !field.auto_id && !field.is_function_output && !field.is_dynamic) {
-        let Some(column) = request.fields_data.iter().find(|column| column.field_name == field.name) else {
-            return refuse(1100, 5, format!("fieldSchema({}) has no corresponding fieldData pass in: invalid parameter", field.name));
+    for field in schema
+        .fields
+        .iter()
+        .filter(|field| !field.auto_id && !field.is_function_output && !field.is_dynamic)
+    {
+        let Some(column) = request
+            .fields_data
+            .iter()
+            .find(|column| column.field_name == field.name)
+        else {
+            return refuse(
+                1100,
+                5,
+                format!(
+                    "fieldSchema({}) has no corresponding fieldData pass in: invalid parameter",
+                    field.name
+                ),
+            );
         };
         if column.r#type != field.data_type {
             return refuse(
                 1100,
                 5,
-                format!("field {} has type {} instead of {}: invalid parameter", field.name, column.r#type, field.data_type),
+                format!(
+                    "field {} has type {} instead of {}: invalid parameter",
+                    field.name, column.r#type, field.data_type
+                ),
             );
         }
         if let Some(Field::Vectors(vectors)) = &column.field {
@@ -120,7 +167,11 @@ fn check_insert(schema: &proto::CollectionSchema, request: &proto::InsertRequest
                 return refuse(
                     1100,
                     5,
-                    format!("the dim ({}) of field data is not equal to schema dim ({wanted}): invalid parameter", vectors.dim),
+                    format!(
+                        "the dim ({}) of field data is not equal to schema dim ({wanted}): \
+                         invalid parameter",
+                        vectors.dim
+                    ),
                 );
             }
         }
@@ -129,7 +180,10 @@ fn check_insert(schema: &proto::CollectionSchema, request: &proto::InsertRequest
             return refuse(
                 1100,
                 5,
-                format!("the num_rows ({}) of field ({}) is not equal to {found:?}: invalid parameter", request.num_rows, field.name),
+                format!(
+                    "the num_rows ({}) of field ({}) is not equal to {found:?}: invalid parameter",
+                    request.num_rows, field.name
+                ),
             );
         }
     }
@@ -148,7 +202,9 @@ impl Store {
         let new: Vec<usize> = (before..collection.rows.len()).collect();
         let reply = proto::MutationResult {
             status: ok(),
-            ids: Some(proto::Ids { id_field: Some(collection.rows.keys(&new)) }),
+            ids: Some(proto::Ids {
+                id_field: Some(collection.rows.keys(&new)),
+            }),
             succ_index: (0..request.num_rows).collect(),
             insert_cnt: count as i64,
             timestamp,
@@ -163,51 +219,128 @@ impl Store {
         let timestamp = self.timestamp();
         let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
         let Some(rows) = collection.rows.listed(&request.expr) else {
-            return refuse(65535, 1, format!("failed to create delete plan: cannot parse expression: {}", request.expr));
+            return refuse(
+                65535,
+                1,
+                format!(
+                    "failed to create delete plan: cannot parse expression: {}",
+                    request.expr
+                ),
+            );
         };
-        let ids = proto::Ids { id_field: Some(collection.rows.keys(&rows)) };
+        let ids = proto::Ids {
+            id_field: Some(collection.rows.keys(&rows)),
+        };
         collection.rows.remove(&rows);
         let delete_cnt = rows.len() as i64;
-        Ok(proto::MutationResult { status: ok(), ids: Some(ids), delete_cnt, timestamp, ..Default::default() }.encode_to_vec())
+        Ok(proto::MutationResult {
+            status: ok(),
+            ids: Some(ids),
+            delete_cnt,
+            timestamp,
+            ..Default::default()
+        }
+        .encode_to_vec())
     }
 
     pub(super) fn search(&mut self, dbname: &str, request: &proto::SearchRequest) -> Answer {
         let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
-        let param = |key: &str| request.search_params.iter().find(|pair| pair.key == key).map(|pair| pair.value.as_str());
+        let param = |key: &str| {
+            request
+                .search_params
+                .iter()
+                .find(|pair| pair.key == key)
+                .map(|pair| pair.value.as_str())
+        };
         if param("params").is_none() {
-            return refuse(65535, 1, "failed to search: [json.exception.parse_error.101] parse error at line 1, column 1");
+            return refuse(
+                65535,
+                1,
+                "failed to search: [json.exception.parse_error.101] parse error at line 1, column \
+                 1",
+            );
         }
-        let topk = param("topk").and_then(|topk| topk.parse().ok()).filter(|topk| (1..=16_384).contains(topk));
+        let topk = param("topk")
+            .and_then(|topk| topk.parse().ok())
+            .filter(|topk| (1..=16_384).contains(topk));
         let Some(topk) = topk else {
-            return refuse(65535, 1, format!("topk [{}] is invalid, should be in range [1, 16384]", param("topk").unwrap_or_default()));
+            return refuse(
+                65535,
+                1,
+                format!(
+                    "topk [{}] is invalid, should be in range [1, 16384]",
+                    param("topk").unwrap_or_default()
+                ),
+            );
         };
         let queries = proto::PlaceholderGroup::decode(request.placeholder_group.as_ref()).ok();
-        let queries = queries.and_then(|group| group.placeholders.into_iter().next()).map(|value| value.values).unwrap_or_default();
+        let queries = queries
+            .and_then(|group| group.placeholders.into_iter().next())
+            .map(|value| value.values)
+            .unwrap_or_default();
         if queries.is_empty() || (request.nq != 0 && request.nq != queries.len() as i64) {
-            return refuse(65535, 1, format!("nq [{}] is invalid, {} vectors were sent", request.nq, queries.len()));
+            return refuse(
+                65535,
+                1,
+                format!(
+                    "nq [{}] is invalid, {} vectors were sent",
+                    request.nq,
+                    queries.len()
+                ),
+            );
         }
         let dim = float_vector(&collection.schema).map_or(0, dimension);
         if dim > 0 && queries.iter().any(|query| query.len() != 4 * dim) {
-            return refuse(65535, 1, format!("failed to search/query delegator: Assert \"dim == {dim}\": vector dimension mismatch"));
+            return refuse(
+                65535,
+                1,
+                format!(
+                    "failed to search/query delegator: Assert \"dim == {dim}\": vector dimension \
+                     mismatch"
+                ),
+            );
         }
-        let metric = param("metric_type").map(str::to_owned).or_else(|| collection.metric()).unwrap_or_default();
-        let hits: Vec<Vec<(usize, f32)>> = queries.iter().map(|query| collection.nearest(query, &metric, topk)).collect();
+        let metric = param("metric_type")
+            .map(str::to_owned)
+            .or_else(|| collection.metric())
+            .unwrap_or_default();
+        let hits: Vec<Vec<(usize, f32)>> = queries
+            .iter()
+            .map(|query| collection.nearest(query, &metric, topk))
+            .collect();
         let results = collection.results(&hits, topk, &request.output_fields);
-        let reply = proto::SearchResults { status: ok(), results: Some(results), collection_name: request.collection_name.clone() };
+        let reply = proto::SearchResults {
+            status: ok(),
+            results: Some(results),
+            collection_name: request.collection_name.clone(),
+        };
         Ok(reply.encode_to_vec())
     }
 
     pub(super) fn query(&mut self, dbname: &str, request: &proto::QueryRequest) -> Answer {
         let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
-        let limit = request.query_params.iter().find(|pair| pair.key == "limit").and_then(|pair| pair.value.parse().ok());
+        let limit = request
+            .query_params
+            .iter()
+            .find(|pair| pair.key == "limit")
+            .and_then(|pair| pair.value.parse().ok());
         let listed = collection.rows.listed(&request.expr);
         let mut rows = listed.unwrap_or_else(|| (0..collection.rows.len()).collect());
-        let counts = request.output_fields.iter().any(|field| field == "count(*)");
+        let counts = request
+            .output_fields
+            .iter()
+            .any(|field| field == "count(*)");
         if !counts && request.expr.is_empty() && limit.is_none() {
             return refuse(65535, 1, "empty expression should be used with limit");
         }
         let fields_data = if counts {
-            vec![column("count(*)", DataType::Int64, Scalars::LongData(proto::LongArray { data: vec![rows.len() as i64] }))]
+            vec![column(
+                "count(*)",
+                DataType::Int64,
+                Scalars::LongData(proto::LongArray {
+                    data: vec![rows.len() as i64],
+                }),
+            )]
         } else {
             rows.truncate(limit.unwrap_or(usize::MAX));
             collection.columns(&request.output_fields, &rows)
@@ -224,29 +357,52 @@ impl Store {
 
 fn column(name: &str, data_type: DataType, data: Scalars) -> proto::FieldData {
     let field = Some(Field::Scalars(proto::ScalarField { data: Some(data) }));
-    proto::FieldData { r#type: data_type.into(), field_name: name.to_owned(), field, ..Default::default() }
+    proto::FieldData {
+        r#type: data_type.into(),
+        field_name: name.to_owned(),
+        field,
+        ..Default::default()
+    }
 }
 
 impl Collection {
-    /// Keeps the keys, generated from `first` on where the schema says so, and the vectors of an exact store.
+    /// Keeps the keys, generated from `first` on where the schema says so, and the vectors of an
+    /// exact store.
     fn take(&mut self, columns: Vec<proto::FieldData>, count: usize, first: i64) {
-        let key = primary(&self.schema).filter(|field| !field.auto_id).map(|field| field.name.clone());
-        let vector = float_vector(&self.schema).filter(|_| self.rows.exact).map(|field| (field.name.clone(), dimension(field).max(1)));
+        let key = primary(&self.schema)
+            .filter(|field| !field.auto_id)
+            .map(|field| field.name.clone());
+        let vector = float_vector(&self.schema)
+            .filter(|_| self.rows.exact)
+            .map(|field| (field.name.clone(), dimension(field).max(1)));
         match (&key, self.rows.has_text_keys) {
             (Some(_), _) => {}
             (None, false) => self.rows.ints.extend((first..).take(count)),
-            (None, true) => self.rows.texts.extend((first..).take(count).map(|key| key.to_string())),
+            (None, true) => self
+                .rows
+                .texts
+                .extend((first..).take(count).map(|key| key.to_string())),
         }
         for column in columns {
             match column.field {
-                Some(Field::Scalars(scalars)) if Some(&column.field_name) == key.as_ref() => match scalars.data {
-                    Some(Scalars::LongData(keys)) => self.rows.ints.extend(keys.data),
-                    Some(Scalars::StringData(keys)) => self.rows.texts.extend(keys.data),
-                    _ => {}
-                },
-                Some(Field::Vectors(proto::VectorField { data: Some(Vectors::FloatVector(values)), .. })) => {
-                    if let Some((_, dim)) = vector.as_ref().filter(|(name, _)| *name == column.field_name) {
-                        self.rows.vectors.extend(values.data.chunks(*dim).map(<[f32]>::to_vec));
+                Some(Field::Scalars(scalars)) if Some(&column.field_name) == key.as_ref() => {
+                    match scalars.data {
+                        Some(Scalars::LongData(keys)) => self.rows.ints.extend(keys.data),
+                        Some(Scalars::StringData(keys)) => self.rows.texts.extend(keys.data),
+                        _ => {}
+                    }
+                }
+                Some(Field::Vectors(proto::VectorField {
+                    data: Some(Vectors::FloatVector(values)),
+                    ..
+                })) => {
+                    if let Some((_, dim)) = vector
+                        .as_ref()
+                        .filter(|(name, _)| *name == column.field_name)
+                    {
+                        self.rows
+                            .vectors
+                            .extend(values.data.chunks(*dim).map(<[f32]>::to_vec));
                     }
                 }
                 _ => {}
@@ -256,30 +412,55 @@ impl Collection {
 
     fn metric(&self) -> Option<String> {
         let params = self.indexes.iter().flat_map(|index| &index.params);
-        params.filter(|pair| pair.key == "metric_type").map(|pair| pair.value.clone()).next()
+        params
+            .filter(|pair| pair.key == "metric_type")
+            .map(|pair| pair.value.clone())
+            .next()
     }
 
     /// Rows and scores, best first; without vectors the first rows.
     fn nearest(&self, query: &[u8], metric: &str, topk: usize) -> Vec<(usize, f32)> {
         if self.rows.vectors.is_empty() {
-            return (0..self.rows.len().min(topk)).map(|row| (row, 1.0 / (row as f32 + 1.0))).collect();
+            return (0..self.rows.len().min(topk))
+                .map(|row| (row, 1.0 / (row as f32 + 1.0)))
+                .collect();
         }
-        let query: Vec<f32> = query.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect();
-        let mut scored: Vec<(usize, f32)> = self.rows.vectors.iter().map(|vector| score(metric, &query, vector)).enumerate().collect();
+        let query: Vec<f32> = query
+            .chunks_exact(4)
+            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+            .collect();
+        let mut scored: Vec<(usize, f32)> = self
+            .rows
+            .vectors
+            .iter()
+            .map(|vector| score(metric, &query, vector))
+            .enumerate()
+            .collect();
         let sign = if metric == "L2" { 1.0 } else { -1.0 };
         scored.sort_by(|left, right| (sign * left.1).total_cmp(&(sign * right.1)));
         scored.truncate(topk);
         scored
     }
 
-    fn results(&self, hits: &[Vec<(usize, f32)>], topk: usize, output_fields: &[String]) -> proto::SearchResultData {
+    fn results(
+        &self,
+        hits: &[Vec<(usize, f32)>],
+        topk: usize,
+        output_fields: &[String],
+    ) -> proto::SearchResultData {
         let rows: Vec<usize> = hits.iter().flatten().map(|(row, _)| *row).collect();
         proto::SearchResultData {
             num_queries: hits.len() as i64,
             top_k: topk as i64,
-            fields_data: if output_fields.is_empty() { Vec::new() } else { self.columns(output_fields, &rows) },
+            fields_data: if output_fields.is_empty() {
+                Vec::new()
+            } else {
+                self.columns(output_fields, &rows)
+            },
             scores: hits.iter().flatten().map(|(_, score)| *score).collect(),
-            ids: Some(proto::Ids { id_field: Some(self.rows.keys(&rows)) }),
+            ids: Some(proto::Ids {
+                id_field: Some(self.rows.keys(&rows)),
+            }),
             topks: hits.iter().map(|hits| hits.len() as i64).collect(),
             output_fields: output_fields.to_vec(),
         }
@@ -287,8 +468,14 @@ impl Collection {
 
     /// The key column holds the real keys; other fields hold zeros, as only keys are kept.
     fn columns(&self, names: &[String], rows: &[usize]) -> Vec<proto::FieldData> {
-        let is_wanted = |field: &&proto::FieldSchema| field.is_primary_key || names.contains(&field.name);
-        self.schema.fields.iter().filter(is_wanted).map(|field| self.output(field, rows)).collect()
+        let is_wanted =
+            |field: &&proto::FieldSchema| field.is_primary_key || names.contains(&field.name);
+        self.schema
+            .fields
+            .iter()
+            .filter(is_wanted)
+            .map(|field| self.output(field, rows))
+            .collect()
     }
 
     fn output(&self, field: &proto::FieldSchema, rows: &[usize]) -> proto::FieldData {
@@ -299,14 +486,28 @@ impl Collection {
                 IdField::IntId(keys) => Scalars::LongData(keys),
                 IdField::StrId(keys) => Scalars::StringData(keys),
             },
-            (DataType::Bool, _) => Scalars::BoolData(proto::BoolArray { data: vec![false; count] }),
-            (DataType::Int64, _) => Scalars::LongData(proto::LongArray { data: vec![0; count] }),
-            (DataType::FloatScalar, _) => Scalars::FloatData(proto::FloatArray { data: vec![0.0; count] }),
-            (DataType::Double, _) => Scalars::DoubleData(proto::DoubleArray { data: vec![0.0; count] }),
-            (DataType::VarChar, _) => Scalars::StringData(proto::StringArray { data: vec![String::new(); count] }),
-            (DataType::Json, _) => Scalars::JsonData(proto::JsonArray { data: vec![b"{}".to_vec(); count] }),
+            (DataType::Bool, _) => Scalars::BoolData(proto::BoolArray {
+                data: vec![false; count],
+            }),
+            (DataType::Int64, _) => Scalars::LongData(proto::LongArray {
+                data: vec![0; count],
+            }),
+            (DataType::FloatScalar, _) => Scalars::FloatData(proto::FloatArray {
+                data: vec![0.0; count],
+            }),
+            (DataType::Double, _) => Scalars::DoubleData(proto::DoubleArray {
+                data: vec![0.0; count],
+            }),
+            (DataType::VarChar, _) => Scalars::StringData(proto::StringArray {
+                data: vec![String::new(); count],
+            }),
+            (DataType::Json, _) => Scalars::JsonData(proto::JsonArray {
+                data: vec![b"{}".to_vec(); count],
+            }),
             (DataType::FloatVector, _) => return self.output_vectors(field, rows),
-            _ => Scalars::IntData(proto::IntArray { data: vec![0; count] }),
+            _ => Scalars::IntData(proto::IntArray {
+                data: vec![0; count],
+            }),
         };
         column(&field.name, data_type, scalars)
     }
@@ -314,8 +515,15 @@ impl Collection {
     fn output_vectors(&self, field: &proto::FieldSchema, rows: &[usize]) -> proto::FieldData {
         let dim = dimension(field);
         let zeros = vec![0.0; dim];
-        let data = rows.iter().flat_map(|row| self.rows.vectors.get(*row).unwrap_or(&zeros)).copied().collect();
-        let vectors = proto::VectorField { dim: dim as i64, data: Some(Vectors::FloatVector(proto::FloatArray { data })) };
+        let data = rows
+            .iter()
+            .flat_map(|row| self.rows.vectors.get(*row).unwrap_or(&zeros))
+            .copied()
+            .collect();
+        let vectors = proto::VectorField {
+            dim: dim as i64,
+            data: Some(Vectors::FloatVector(proto::FloatArray { data })),
+        };
         proto::FieldData {
             r#type: DataType::FloatVector.into(),
             field_name: field.name.clone(),

@@ -20,7 +20,11 @@ const SEEN_MAX: usize = 200_000;
 #[derive(Clone, Debug)]
 pub enum Failure {
     /// gRPC is OK and the reply's `status` says this.
-    Milvus { code: i32, error_code: i32, reason: String },
+    Milvus {
+        code: i32,
+        error_code: i32,
+        reason: String,
+    },
     /// A gRPC status.
     Grpc(Code, String),
     /// gRPC is OK and these bytes are the reply.
@@ -32,7 +36,11 @@ pub enum Failure {
 impl Failure {
     /// A refusal with Milvus' new code, its legacy code and a text.
     pub fn milvus(code: i32, error_code: i32, reason: &str) -> Self {
-        Failure::Milvus { code, error_code, reason: reason.to_owned() }
+        Failure::Milvus {
+            code,
+            error_code,
+            reason: reason.to_owned(),
+        }
     }
 
     /// A gRPC status with a text.
@@ -120,9 +128,19 @@ impl Script {
         self.delays.insert(method.name, delay);
     }
 
-    pub(super) fn stall(&mut self, of: &[&'static Method], trigger: Option<(&'static Method, u64)>, length: Duration) {
-        let mut rule =
-            StallRule { of: names(of), trigger: trigger.map(|(method, count)| (method.name, count)), length, window: None, over: false };
+    pub(super) fn stall(
+        &mut self,
+        of: &[&'static Method],
+        trigger: Option<(&'static Method, u64)>,
+        length: Duration,
+    ) {
+        let mut rule = StallRule {
+            of: names(of),
+            trigger: trigger.map(|(method, count)| (method.name, count)),
+            length,
+            window: None,
+            over: false,
+        };
         if rule.trigger.is_none() {
             rule.begin();
         }
@@ -135,7 +153,14 @@ impl Script {
 
     pub(super) fn limit(&mut self, of: &[&'static Method], workers: usize, service_time: Duration) {
         // A later limit of the same method replaces the earlier one.
-        self.capacities.insert(0, Capacity { of: names(of), workers: Arc::new(Semaphore::new(workers)), service_time });
+        self.capacities.insert(
+            0,
+            Capacity {
+                of: names(of),
+                workers: Arc::new(Semaphore::new(workers)),
+                service_time,
+            },
+        );
     }
 
     pub(super) fn fail(&mut self, method: &'static Method, calls: CallRange, failure: Failure) {
@@ -178,11 +203,18 @@ impl Script {
                 rule.begin();
             }
         }
-        let failing = self.failures.iter().find(|(method, calls, _)| *method == name && calls.contains(&number));
+        let failing = self
+            .failures
+            .iter()
+            .find(|(method, calls, _)| *method == name && calls.contains(&number));
         Fate {
             number,
             delay: self.delays.get(name).cloned(),
-            capacity: self.capacities.iter().find(|capacity| capacity.of.contains(&name)).cloned(),
+            capacity: self
+                .capacities
+                .iter()
+                .find(|capacity| capacity.of.contains(&name))
+                .cloned(),
             failure: failing.map(|(_, _, failure)| failure.clone()),
         }
     }
@@ -191,8 +223,14 @@ impl Script {
     pub(super) fn held_until(&mut self, method: &'static Method) -> Option<Instant> {
         let now = Instant::now();
         let mut until = None;
-        for rule in self.stalls.iter_mut().filter(|rule| !rule.over && rule.of.contains(&method.name)) {
-            let Some(window) = &mut rule.window else { continue };
+        for rule in self
+            .stalls
+            .iter_mut()
+            .filter(|rule| !rule.over && rule.of.contains(&method.name))
+        {
+            let Some(window) = &mut rule.window else {
+                continue;
+            };
             if now < window.end {
                 until = until.max(Some(window.end));
             } else {
@@ -209,8 +247,12 @@ impl Script {
             (None, _) => Ok(()),
             (Some(_), None) => Err(Status::unauthenticated("missing authorization in header")),
             (Some(wanted), Some(found)) if wanted == found => Ok(()),
-            (Some(_), Some(found)) if STANDARD.decode(found).is_err() => Err(Status::unauthenticated("invalid token format")),
-            (Some(_), Some(_)) => Err(Status::unauthenticated("auth check failure, please check username and password are correct")),
+            (Some(_), Some(found)) if STANDARD.decode(found).is_err() => {
+                Err(Status::unauthenticated("invalid token format"))
+            }
+            (Some(_), Some(_)) => Err(Status::unauthenticated(
+                "auth check failure, please check username and password are correct",
+            )),
         }
     }
 }
@@ -218,6 +260,9 @@ impl Script {
 impl StallRule {
     fn begin(&mut self) {
         let begin = Instant::now();
-        self.window = Some(Stall { begin, end: begin + self.length });
+        self.window = Some(Stall {
+            begin,
+            end: begin + self.length,
+        });
     }
 }

@@ -44,29 +44,45 @@ pub(super) struct Life {
 
 impl Life {
     pub(super) fn begin(listener: TcpListener, shared: Arc<Shared>) -> Self {
-        listener.set_nonblocking(true).expect("a listener can be made non-blocking");
+        listener
+            .set_nonblocking(true)
+            .expect("a listener can be made non-blocking");
         let (stop, stopped) = oneshot::channel();
         let (close, close_wanted) = oneshot::channel::<()>();
         let (closed_mark, closed) = std_mpsc::channel();
         let serve = async move {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("the runtime takes the listener");
-            let incoming = TcpIncoming::from(listener).with_nodelay(Some(true)).take_until(close_wanted);
+            let listener = tokio::net::TcpListener::from_std(listener)
+                .expect("the runtime takes the listener");
+            let incoming = TcpIncoming::from(listener)
+                .with_nodelay(Some(true))
+                .take_until(close_wanted);
             let (spans, queue) = mpsc::channel(SPAN_QUEUE);
             tokio::spawn(spans::export(Arc::clone(&shared), queue));
             tokio::spawn(async move {
                 // Errors of single connections end here; the test sees them on the client's side.
-                let _ = builder().serve_with_incoming(Milvus { shared, spans }, incoming).await;
+                let _ = builder()
+                    .serve_with_incoming(Milvus { shared, spans }, incoming)
+                    .await;
                 let _ = closed_mark.send(());
             });
             let _ = stopped.await;
         };
         let thread = std::thread::Builder::new().name("fake-milvus".to_owned());
         let thread = thread.spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
             // Dropping the runtime afterwards drops every connection: that is the kill.
-            runtime.expect("a runtime for the fake Milvus").block_on(serve);
+            runtime
+                .expect("a runtime for the fake Milvus")
+                .block_on(serve);
         });
-        Self { stop, close: Some(close), closed, thread: thread.expect("a thread for the fake Milvus") }
+        Self {
+            stop,
+            close: Some(close),
+            closed,
+            thread: thread.expect("a thread for the fake Milvus"),
+        }
     }
 
     pub(super) fn stop_listening(&mut self) {
@@ -79,12 +95,16 @@ impl Life {
     pub(super) fn end(self) {
         let _ = self.stop.send(());
         let ended = self.thread.join();
-        assert!(ended.is_ok() || std::thread::panicking(), "the fake Milvus panicked");
+        assert!(
+            ended.is_ok() || std::thread::panicking(),
+            "the fake Milvus panicked"
+        );
     }
 }
 
 fn builder() -> Server {
-    // Go's server has no limit of streams; the reset limit would close connections whose client times out under overload.
+    // Go's server has no limit of streams; the reset limit would close connections whose client
+    // times out under overload.
     Server::builder()
         .max_concurrent_streams(u32::MAX)
         .initial_stream_window_size(4 << 20)
@@ -150,10 +170,15 @@ impl Service<http::Request<Body>> for Milvus {
         let path = request.uri().path();
         let Some(method) = METHODS.iter().find(|method| method.path == path) else {
             let name = path.rsplit('/').next().unwrap_or_default();
-            let status = Status::unimplemented(format!("unknown method {name} for service milvus.proto.milvus.MilvusService"));
+            let status = Status::unimplemented(format!(
+                "unknown method {name} for service milvus.proto.milvus.MilvusService"
+            ));
             return Box::pin(std::future::ready(Ok(status.into_http())));
         };
-        let unary = Unary { milvus: self.clone(), method };
+        let unary = Unary {
+            milvus: self.clone(),
+            method,
+        };
         Box::pin(async move {
             let mut grpc = Grpc::new(RawCodec).max_decoding_message_size(MESSAGE_MAX);
             Ok(grpc.unary(unary, request).await)
@@ -177,11 +202,18 @@ impl UnaryService<Bytes> for Unary {
 }
 
 impl Milvus {
-    async fn handle(&self, method: &'static Method, request: Request<Bytes>) -> Result<Bytes, Status> {
+    async fn handle(
+        &self,
+        method: &'static Method,
+        request: Request<Bytes>,
+    ) -> Result<Bytes, Status> {
         let (metadata, _, body) = request.into_parts();
         let (arrival, start) = (Instant::now(), SystemTime::now());
         let call = seen(method, arrival, &metadata, &body);
-        let (traceparent, dbname) = (call.traceparent.clone(), call.dbname.clone().unwrap_or_default());
+        let (traceparent, dbname) = (
+            call.traceparent.clone(),
+            call.dbname.clone().unwrap_or_default(),
+        );
         let fate = lock(&self.shared.script).arrive(call, body.clone());
         lock(&self.shared.script).authorize(entry(&metadata, "authorization"))?;
         self.hold(method).await;
@@ -202,7 +234,9 @@ impl Milvus {
     /// Waits while a stall is on.
     async fn hold(&self, method: &'static Method) {
         loop {
-            let Some(end) = lock(&self.shared.script).held_until(method) else { return };
+            let Some(end) = lock(&self.shared.script).held_until(method) else {
+                return;
+            };
             sleep_until(end).await;
         }
     }
@@ -223,7 +257,9 @@ async fn take_time(fate: Fate) {
         sleep(capacity.service_time).await;
         drop(worker);
     }
-    let delay = fate.delay.map_or(Duration::ZERO, |delay| delay(fate.number));
+    let delay = fate
+        .delay
+        .map_or(Duration::ZERO, |delay| delay(fate.number));
     if !delay.is_zero() {
         sleep(delay).await;
     }
@@ -231,9 +267,19 @@ async fn take_time(fate: Fate) {
 
 async fn failed(method: &'static Method, failure: Failure) -> Result<Bytes, Status> {
     match failure {
-        Failure::Milvus { code, error_code, reason } => {
-            Ok(refused(method, proto::Status { code, error_code, reason, ..Default::default() }))
-        }
+        Failure::Milvus {
+            code,
+            error_code,
+            reason,
+        } => Ok(refused(
+            method,
+            proto::Status {
+                code,
+                error_code,
+                reason,
+                ..Default::default()
+            },
+        )),
         Failure::Grpc(code, text) => Err(Status::new(code, text)),
         Failure::Garbage(bytes) => Ok(bytes.into()),
         Failure::Never => std::future::pending().await,
@@ -244,7 +290,12 @@ fn entry<'a>(metadata: &'a MetadataMap, key: &str) -> Option<&'a str> {
     metadata.get(key).and_then(|value| value.to_str().ok())
 }
 
-fn seen(method: &'static Method, arrival: Instant, metadata: &MetadataMap, body: &Bytes) -> SeenCall {
+fn seen(
+    method: &'static Method,
+    arrival: Instant,
+    metadata: &MetadataMap,
+    body: &Bytes,
+) -> SeenCall {
     SeenCall {
         method,
         arrival,
@@ -266,14 +317,23 @@ fn hash(body: &Bytes) -> u64 {
 /// Field 3 of most requests; a reader of these two fields alone skips the rest.
 fn collection_name(method: &'static Method, body: &Bytes) -> Option<String> {
     let name = match method.name {
-        "Connect" | "GetVersion" | "CheckHealth" | "AllocTimestamp" | "ListDatabases" | "ShowCollections" | "GetCompactionState" => None,
-        "GetLoadState" | "GetLoadingProgress" => {
-            proto::GetLoadStateRequest::decode(body.clone()).ok().map(|request| request.collection_name)
-        }
-        "GetFlushState" => proto::GetFlushStateRequest::decode(body.clone()).ok().map(|request| request.collection_name),
-        "ManualCompaction" => proto::ManualCompactionRequest::decode(body.clone()).ok().map(|request| request.collection_name),
-        "Flush" => proto::FlushRequest::decode(body.clone()).ok().and_then(|request| request.collection_names.into_iter().next()),
-        _ => proto::HasCollectionRequest::decode(body.clone()).ok().map(|request| request.collection_name),
+        "Connect" | "GetVersion" | "CheckHealth" | "AllocTimestamp" | "ListDatabases"
+        | "ShowCollections" | "GetCompactionState" => None,
+        "GetLoadState" | "GetLoadingProgress" => proto::GetLoadStateRequest::decode(body.clone())
+            .ok()
+            .map(|request| request.collection_name),
+        "GetFlushState" => proto::GetFlushStateRequest::decode(body.clone())
+            .ok()
+            .map(|request| request.collection_name),
+        "ManualCompaction" => proto::ManualCompactionRequest::decode(body.clone())
+            .ok()
+            .map(|request| request.collection_name),
+        "Flush" => proto::FlushRequest::decode(body.clone())
+            .ok()
+            .and_then(|request| request.collection_names.into_iter().next()),
+        _ => proto::HasCollectionRequest::decode(body.clone())
+            .ok()
+            .map(|request| request.collection_name),
     };
     name.filter(|name| !name.is_empty())
 }

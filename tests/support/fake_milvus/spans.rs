@@ -1,4 +1,5 @@
-//! The server's spans: their form, made of the time that a call really took, and their export by OTLP/gRPC.
+//! The server's spans: their form, made of the time that a call really took, and their export by
+//! OTLP/gRPC.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use milvus_bench::milvus::Method;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
-use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value::Value};
+use opentelemetry_proto::tonic::common::v1::{
+    AnyValue, InstrumentationScope, KeyValue, any_value::Value,
+};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
@@ -40,13 +43,26 @@ pub struct Served {
 
 impl Served {
     /// None without a sampled W3C `traceparent`.
-    pub(super) fn new(method: &'static Method, number: u64, traceparent: &str, start: SystemTime, took: Duration) -> Option<Self> {
+    pub(super) fn new(
+        method: &'static Method,
+        number: u64,
+        traceparent: &str,
+        start: SystemTime,
+        took: Duration,
+    ) -> Option<Self> {
         let mut parts = traceparent.split('-').skip(1);
         let trace_id = u128::from_str_radix(parts.next()?, 16).ok()?;
         let client_span = u64::from_str_radix(parts.next()?, 16).ok()?;
         let sampled = u8::from_str_radix(parts.next()?, 16).ok()? & 1 == 1;
         let start_ns = nanoseconds(start.duration_since(UNIX_EPOCH).ok()?);
-        sampled.then(|| Self { method, number, trace_id, client_span, start_ns, end_ns: start_ns + nanoseconds(took) })
+        sampled.then(|| Self {
+            method,
+            number,
+            trace_id,
+            client_span,
+            start_ns,
+            end_ns: start_ns + nanoseconds(took),
+        })
     }
 
     /// Nanoseconds that the server needed.
@@ -94,12 +110,14 @@ impl Shape {
         Self(Arc::new(spans))
     }
 
-    /// Standalone 2.3.5: real trees for Search, Query and Insert, a plain one for the rest; NodeID 2 everywhere.
+    /// Standalone 2.3.5: real trees for Search, Query and Insert, a plain one for the rest; NodeID
+    /// 2 everywhere.
     pub fn v2_3_5() -> Self {
         Self::new(shapes::v2_3_5)
     }
 
-    /// Standalone 2.5.11: `schedule` is over before its children begin, NodeID is 0 in all spans but the engine's.
+    /// Standalone 2.5.11: `schedule` is over before its children begin, NodeID is 0 in all spans
+    /// but the engine's.
     pub fn v2_5_11() -> Self {
         Self::new(shapes::v2_5_11)
     }
@@ -153,9 +171,15 @@ impl Tracing {
             return;
         }
         for (position, spec) in shape.spans(served).into_iter().enumerate() {
-            if !self.lost_spans.iter().any(|(name, nth)| *name == spec.name && is_nth(*nth)) {
+            if !self
+                .lost_spans
+                .iter()
+                .any(|(name, nth)| *name == spec.name && is_nth(*nth))
+            {
                 let span = otlp(served, position, &spec);
-                out.entry((spec.service, spec.node_id, spec.scope)).or_default().push(span);
+                out.entry((spec.service, spec.node_id, spec.scope))
+                    .or_default()
+                    .push(span);
             }
         }
     }
@@ -194,33 +218,62 @@ type Grouped = BTreeMap<(String, i64, String), Vec<Span>>;
 
 fn render(shared: &Shared, batch: &[Served]) -> (String, Vec<ResourceSpans>, u64) {
     let mut tracing = lock(&shared.tracing);
-    let (endpoint, shape) = tracing.target.clone().expect("offer() queues only when there is a target");
+    let (endpoint, shape) = tracing
+        .target
+        .clone()
+        .expect("offer() queues only when there is a target");
     let mut grouped = Grouped::new();
     for served in batch {
         tracing.spans_of(&shape, served, &mut grouped);
     }
     let spans = grouped.values().map(|spans| spans.len() as u64).sum();
-    (endpoint, grouped.into_iter().map(resource_spans).collect(), spans)
+    (
+        endpoint,
+        grouped.into_iter().map(resource_spans).collect(),
+        spans,
+    )
 }
 
-async fn send(clients: &mut BTreeMap<String, TraceServiceClient<Channel>>, endpoint: String, spans: Vec<ResourceSpans>) -> bool {
+async fn send(
+    clients: &mut BTreeMap<String, TraceServiceClient<Channel>>,
+    endpoint: String,
+    spans: Vec<ResourceSpans>,
+) -> bool {
     let client = clients.entry(endpoint).or_insert_with_key(|endpoint| {
         let endpoint = Endpoint::from_shared(endpoint.clone()).expect("spans_to() was given a URI");
         TraceServiceClient::new(endpoint.connect_lazy())
     });
-    client.export(ExportTraceServiceRequest { resource_spans: spans }).await.is_ok()
+    client
+        .export(ExportTraceServiceRequest {
+            resource_spans: spans,
+        })
+        .await
+        .is_ok()
 }
 
-fn resource_spans(((service, node_id, scope), spans): ((String, i64, String), Vec<Span>)) -> ResourceSpans {
-    let mut attributes =
-        vec![attribute("service.name", Value::StringValue(service.clone())), attribute("NodeID", Value::IntValue(node_id))];
+fn resource_spans(
+    ((service, node_id, scope), spans): ((String, i64, String), Vec<Span>),
+) -> ResourceSpans {
+    let mut attributes = vec![
+        attribute("service.name", Value::StringValue(service.clone())),
+        attribute("NodeID", Value::IntValue(node_id)),
+    ];
     if service == "segcore" {
-        attributes.push(attribute("telemetry.sdk.language", Value::StringValue("cpp".to_owned())));
+        attributes.push(attribute(
+            "telemetry.sdk.language",
+            Value::StringValue("cpp".to_owned()),
+        ));
     }
     ResourceSpans {
-        resource: Some(Resource { attributes, ..Default::default() }),
+        resource: Some(Resource {
+            attributes,
+            ..Default::default()
+        }),
         scope_spans: vec![ScopeSpans {
-            scope: Some(InstrumentationScope { name: scope, ..Default::default() }),
+            scope: Some(InstrumentationScope {
+                name: scope,
+                ..Default::default()
+            }),
             spans,
             ..Default::default()
         }],
@@ -229,12 +282,22 @@ fn resource_spans(((service, node_id, scope), spans): ((String, i64, String), Ve
 }
 
 fn attribute(key: &str, value: Value) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..Default::default() }
+    KeyValue {
+        key: key.to_owned(),
+        value: Some(AnyValue { value: Some(value) }),
+        ..Default::default()
+    }
 }
 
 /// What gRPC's instrumentation writes; spans of calls are named `<service>/<method>`.
 fn rpc_attributes(spec: &SpanSpec) -> Vec<KeyValue> {
-    let Some((service, method)) = spec.name.split_once('/').filter(|_| spec.kind != SpanKind::Internal) else { return Vec::new() };
+    let Some((service, method)) = spec
+        .name
+        .split_once('/')
+        .filter(|_| spec.kind != SpanKind::Internal)
+    else {
+        return Vec::new();
+    };
     vec![
         attribute("rpc.system", Value::StringValue("grpc".to_owned())),
         attribute("rpc.service", Value::StringValue(service.to_owned())),
@@ -245,13 +308,20 @@ fn rpc_attributes(spec: &SpanSpec) -> Vec<KeyValue> {
 
 /// Span ids differ between the attempts of one trace, because the client's span id does.
 fn span_id(served: &Served, position: usize) -> u64 {
-    let id = (served.client_span ^ (position as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let id = (served.client_span ^ (position as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        .wrapping_mul(0xbf58_476d_1ce4_e5b9);
     if id == 0 { 1 } else { id }
 }
 
 fn otlp(served: &Served, position: usize, spec: &SpanSpec) -> Span {
-    let parent = spec.parent.map_or(served.client_span, |parent| span_id(served, parent));
-    let event = |(name, at): &(String, u64)| Event { name: name.clone(), time_unix_nano: served.start_ns + at, ..Default::default() };
+    let parent = spec
+        .parent
+        .map_or(served.client_span, |parent| span_id(served, parent));
+    let event = |(name, at): &(String, u64)| Event {
+        name: name.clone(),
+        time_unix_nano: served.start_ns + at,
+        ..Default::default()
+    };
     Span {
         trace_id: served.trace_id.to_be_bytes().to_vec(),
         span_id: span_id(served, position).to_be_bytes().to_vec(),

@@ -1,4 +1,5 @@
-//! What the server knows: databases, collections, their indexes and segments; the answers that don't touch rows.
+//! What the server knows: databases, collections, their indexes and segments; the answers that
+//! don't touch rows.
 
 mod lifecycle;
 
@@ -25,29 +26,51 @@ pub(super) type Answer<T = Vec<u8>> = Result<T, Refusal>;
 /// What 2.3.5 says of a collection of a database that is not there: that the collection is not.
 fn missing_database<T>(refusal: Refusal) -> Answer<T> {
     match refusal {
-        Refusal::Milvus(status) if status.code == 800 => {
-            refuse(100, 1, format!("can't find collection collection not found{}", status.reason))
-        }
+        Refusal::Milvus(status) if status.code == 800 => refuse(
+            100,
+            1,
+            format!(
+                "can't find collection collection not found{}",
+                status.reason
+            ),
+        ),
         other => Err(other),
     }
 }
 
 /// A refusal by Milvus' new and legacy codes.
 pub(super) fn refuse<T>(code: i32, error_code: i32, reason: impl Into<String>) -> Answer<T> {
-    Err(Refusal::Milvus(proto::Status { code, error_code, reason: reason.into(), ..Default::default() }))
+    Err(Refusal::Milvus(proto::Status {
+        code,
+        error_code,
+        reason: reason.into(),
+        ..Default::default()
+    }))
 }
 
-/// The reply of `method` that says `status`. Some methods reply with the status itself, all others have it as field 1.
+/// The reply of `method` that says `status`. Some methods reply with the status itself, all others
+/// have it as field 1.
 pub(super) fn refused(method: &Method, status: proto::Status) -> Bytes {
     match method.name {
-        "CreateCollection" | "DropCollection" | "LoadCollection" | "ReleaseCollection" | "CreateIndex" | "DropIndex" | "CreateAlias"
-        | "DropAlias" => status.encode_to_vec().into(),
-        _ => proto::BoolResponse { status: Some(status), value: false }.encode_to_vec().into(),
+        "CreateCollection" | "DropCollection" | "LoadCollection" | "ReleaseCollection"
+        | "CreateIndex" | "DropIndex" | "CreateAlias" | "DropAlias" => {
+            status.encode_to_vec().into()
+        }
+        _ => proto::BoolResponse {
+            status: Some(status),
+            value: false,
+        }
+        .encode_to_vec()
+        .into(),
     }
 }
 
 pub(super) fn parse<M: Message + Default>(body: &Bytes) -> Answer<M> {
-    M::decode(body.clone()).map_err(|error| Refusal::Grpc(tonic::Status::internal(format!("grpc: error unmarshalling request: {error}"))))
+    M::decode(body.clone()).map_err(|error| {
+        Refusal::Grpc(tonic::Status::internal(format!(
+            "grpc: error unmarshalling request: {error}"
+        )))
+    })
 }
 
 pub(super) fn ok() -> Option<proto::Status> {
@@ -85,7 +108,11 @@ impl Collection {
     }
 
     fn vector_fields(&self) -> impl Iterator<Item = &str> {
-        self.schema.fields.iter().filter(|field| field.data_type >= DataType::BinaryVector as i32).map(|field| field.name.as_str())
+        self.schema
+            .fields
+            .iter()
+            .filter(|field| field.data_type >= DataType::BinaryVector as i32)
+            .map(|field| field.name.as_str())
     }
 
     /// Counts rows that were inserted into the growing segment.
@@ -130,7 +157,9 @@ impl Default for Store {
 
 impl Store {
     pub(super) fn rows(&self, collection: &str) -> Option<usize> {
-        self.collections.get(&("default".to_owned(), collection.to_owned())).map(|collection| collection.rows.len())
+        self.collections
+            .get(&("default".to_owned(), collection.to_owned()))
+            .map(|collection| collection.rows.len())
     }
 
     /// Aliases of the collection in database `default`.
@@ -142,10 +171,27 @@ impl Store {
     pub(super) fn answer(&mut self, method: &'static Method, dbname: &str, body: &Bytes) -> Answer {
         match method.name {
             "Connect" => Ok(lifecycle::connect(&self.version).encode_to_vec()),
-            "GetVersion" => Ok(proto::GetVersionResponse { status: ok(), version: self.version.clone() }.encode_to_vec()),
-            "CheckHealth" => Ok(proto::CheckHealthResponse { status: ok(), is_healthy: true, ..Default::default() }.encode_to_vec()),
-            "AllocTimestamp" => Ok(proto::AllocTimestampResponse { status: ok(), timestamp: self.timestamp() }.encode_to_vec()),
-            "ListDatabases" => Ok(proto::ListDatabasesResponse { status: ok(), db_names: self.databases.clone() }.encode_to_vec()),
+            "GetVersion" => Ok(proto::GetVersionResponse {
+                status: ok(),
+                version: self.version.clone(),
+            }
+            .encode_to_vec()),
+            "CheckHealth" => Ok(proto::CheckHealthResponse {
+                status: ok(),
+                is_healthy: true,
+                ..Default::default()
+            }
+            .encode_to_vec()),
+            "AllocTimestamp" => Ok(proto::AllocTimestampResponse {
+                status: ok(),
+                timestamp: self.timestamp(),
+            }
+            .encode_to_vec()),
+            "ListDatabases" => Ok(proto::ListDatabasesResponse {
+                status: ok(),
+                db_names: self.databases.clone(),
+            }
+            .encode_to_vec()),
             "CreateCollection" => self.create(dbname, parse(body)?),
             "DropCollection" => self.remove(dbname, parse(body)?),
             "HasCollection" => self.has(dbname, &parse(body)?),
@@ -163,7 +209,11 @@ impl Store {
             "Insert" => self.insert(dbname, parse(body)?),
             "Delete" => self.delete(dbname, &parse(body)?),
             "Flush" => self.flush(dbname, parse(body)?),
-            "GetFlushState" => Ok(proto::GetFlushStateResponse { status: ok(), flushed: !self.is_undone("GetFlushState") }.encode_to_vec()),
+            "GetFlushState" => Ok(proto::GetFlushStateResponse {
+                status: ok(),
+                flushed: !self.is_undone("GetFlushState"),
+            }
+            .encode_to_vec()),
             "Search" => self.search(dbname, &parse(body)?),
             "Query" => self.query(dbname, &parse(body)?),
             "GetCollectionStatistics" => self.statistics(dbname, &parse(body)?),
@@ -171,7 +221,9 @@ impl Store {
             "GetCompactionState" => Ok(self.compaction_state().encode_to_vec()),
             "GetQuerySegmentInfo" => self.query_segments(dbname, &parse(body)?),
             "GetPersistentSegmentInfo" => self.persistent_segments(dbname, &parse(body)?),
-            other => Err(Refusal::Grpc(tonic::Status::unimplemented(format!("unknown method {other}")))),
+            other => Err(Refusal::Grpc(tonic::Status::unimplemented(format!(
+                "unknown method {other}"
+            )))),
         }
     }
 
@@ -189,7 +241,11 @@ impl Store {
 
     /// A hybrid timestamp: milliseconds above 18 logical bits, never the same twice.
     pub(super) fn timestamp(&mut self) -> u64 {
-        let ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() + self.ahead_ms;
+        let ms = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_millis()
+            + self.ahead_ms;
         self.last_timestamp = (self.last_timestamp + 1).max(u64::try_from(ms).unwrap_or(0) << 18);
         self.last_timestamp
     }
@@ -198,7 +254,8 @@ impl Store {
         self.polls_left(method).is_some()
     }
 
-    /// How many polls are left after this one and how many there were at first; None when the work is done.
+    /// How many polls are left after this one and how many there were at first; None when the work
+    /// is done.
     fn polls_left(&mut self, method: &'static str) -> Option<(u32, u32)> {
         let (left, first) = self.not_yet.get_mut(method)?;
         *left = left.checked_sub(1)?;
@@ -206,7 +263,10 @@ impl Store {
     }
 
     fn key(&self, metadata: &str, request: &str, collection: &str) -> Answer<(String, String)> {
-        let database = [request, metadata, "default"].into_iter().find(|name| !name.is_empty()).unwrap_or_default();
+        let database = [request, metadata, "default"]
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .unwrap_or_default();
         if !self.databases.iter().any(|known| known == database) {
             return refuse(800, 1, format!("database not found[database={database}]"));
         }
@@ -220,7 +280,10 @@ impl Store {
 
     /// The aliases of a collection.
     fn aliases_of(&self, key: &(String, String)) -> Vec<String> {
-        let of = self.aliases.iter().filter(|((database, _), name)| (database, *name) == (&key.0, &key.1));
+        let of = self
+            .aliases
+            .iter()
+            .filter(|((database, _), name)| (database, *name) == (&key.0, &key.1));
         of.map(|((_, alias), _)| alias.clone()).collect()
     }
 
@@ -228,19 +291,40 @@ impl Store {
     fn found(&mut self, key: &(String, String), missing: i32) -> Answer<&mut Collection> {
         match self.collections.get_mut(key) {
             Some(collection) => Ok(collection),
-            None => refuse(100, missing, format!("can't find collection[database={}][collection={}]", key.0, key.1)),
+            None => refuse(
+                100,
+                missing,
+                format!(
+                    "can't find collection[database={}][collection={}]",
+                    key.0, key.1
+                ),
+            ),
         }
     }
 
-    pub(super) fn collection(&mut self, dbname: &str, database: &str, collection: &str) -> Answer<&mut Collection> {
+    pub(super) fn collection(
+        &mut self,
+        dbname: &str,
+        database: &str,
+        collection: &str,
+    ) -> Answer<&mut Collection> {
         let key = self.key(dbname, database, collection)?;
         self.found(&key, 4)
     }
 
     /// The collection if it is loaded, else the refusal with code 101.
-    pub(super) fn loaded(&mut self, dbname: &str, database: &str, name: &str) -> Answer<&mut Collection> {
+    pub(super) fn loaded(
+        &mut self,
+        dbname: &str,
+        database: &str,
+        name: &str,
+    ) -> Answer<&mut Collection> {
         let collection = self.collection(dbname, database, name)?;
-        if collection.loaded { Ok(collection) } else { refuse(101, 1, format!("collection not loaded[collection={name}]")) }
+        if collection.loaded {
+            Ok(collection)
+        } else {
+            refuse(101, 1, format!("collection not loaded[collection={name}]"))
+        }
     }
 
     // ---- collections ----
@@ -251,14 +335,24 @@ impl Store {
             return refuse(
                 65535,
                 1,
-                format!("create duplicate collection with different parameters, collection: {}", request.collection_name),
+                format!(
+                    "create duplicate collection with different parameters, collection: {}",
+                    request.collection_name
+                ),
             );
         }
         if let Some(existing) = self.collections.get(&key) {
             if existing.raw_schema == request.schema {
                 return Ok(proto::Status::default().encode_to_vec());
             }
-            return refuse(65535, 1, format!("create duplicate collection with different parameters, collection: {}", key.1));
+            return refuse(
+                65535,
+                1,
+                format!(
+                    "create duplicate collection with different parameters, collection: {}",
+                    key.1
+                ),
+            );
         }
         let Ok(mut schema) = proto::CollectionSchema::decode(request.schema.as_slice()) else {
             return refuse(65535, 1, "proto: cannot parse invalid wire-format data");
@@ -291,14 +385,22 @@ impl Store {
     fn remove(&mut self, dbname: &str, request: proto::DropCollectionRequest) -> Answer {
         let key = self.key(dbname, &request.db_name, &request.collection_name)?;
         if key.1 != request.collection_name {
-            return refuse(65535, 1, format!("cannot drop the collection via alias = {}", request.collection_name));
+            return refuse(
+                65535,
+                1,
+                format!(
+                    "cannot drop the collection via alias = {}",
+                    request.collection_name
+                ),
+            );
         }
         // As 2.4 and later do; 2.3.5 drops it and leaves the aliases behind.
         if self.collections.contains_key(&key) && !self.aliases_of(&key).is_empty() {
             return refuse(
                 65535,
                 1,
-                "unable to drop the collection because it has associated aliases, please remove all aliases before dropping",
+                "unable to drop the collection because it has associated aliases, please remove \
+                 all aliases before dropping",
             );
         }
         self.collections.remove(&key);
@@ -310,9 +412,14 @@ impl Store {
         self.found(&key, 4)?;
         let alias = (key.0, request.alias);
         match self.aliases.get(&alias) {
-            Some(other) if *other != key.1 => {
-                refuse(1602, 1, format!("{} is alias to another collection: {other}: alias already exist", alias.1))
-            }
+            Some(other) if *other != key.1 => refuse(
+                1602,
+                1,
+                format!(
+                    "{} is alias to another collection: {other}: alias already exist",
+                    alias.1
+                ),
+            ),
             _ => {
                 self.aliases.insert(alias, key.1);
                 Ok(proto::Status::default().encode_to_vec())
@@ -328,11 +435,17 @@ impl Store {
 
     fn has(&mut self, dbname: &str, request: &proto::HasCollectionRequest) -> Answer {
         let key = self.key(dbname, &request.db_name, &request.collection_name)?;
-        Ok(proto::BoolResponse { status: ok(), value: self.collections.contains_key(&key) }.encode_to_vec())
+        Ok(proto::BoolResponse {
+            status: ok(),
+            value: self.collections.contains_key(&key),
+        }
+        .encode_to_vec())
     }
 
     fn describe(&mut self, dbname: &str, request: &proto::DescribeCollectionRequest) -> Answer {
-        let key = self.key(dbname, &request.db_name, &request.collection_name).or_else(missing_database)?;
+        let key = self
+            .key(dbname, &request.db_name, &request.collection_name)
+            .or_else(missing_database)?;
         let aliases = self.aliases_of(&key);
         let collection = self.found(&key, 1)?;
         let channel = |shard| format!("by-dev-rootcoord-dml_{shard}_{}v{shard}", collection.id);
@@ -344,7 +457,8 @@ impl Store {
             created_timestamp: collection.created,
             shards_num: collection.shards,
             consistency_level: collection.level,
-            // The name that was asked for: an alias is not told apart from the name, but in the schema.
+            // The name that was asked for: an alias is not told apart from the name, but in the
+            // schema.
             collection_name: request.collection_name.clone(),
             aliases,
             properties: collection.properties.clone(),
@@ -355,15 +469,38 @@ impl Store {
 
     fn show(&mut self, dbname: &str, request: &proto::ShowCollectionsRequest) -> Answer {
         let (database, _) = self.key(dbname, &request.db_name, "")?;
-        let of_database = self.collections.iter().filter(|((place, _), _)| *place == database);
+        let of_database = self
+            .collections
+            .iter()
+            .filter(|((place, _), _)| *place == database);
         let shown = of_database.filter(|(_, collection)| request.r#type == 0 || collection.loaded);
-        let (names, ids) = shown.map(|((_, name), collection)| (name.clone(), collection.id)).unzip();
-        Ok(proto::ShowCollectionsResponse { status: ok(), collection_names: names, collection_ids: ids }.encode_to_vec())
+        let (names, ids) = shown
+            .map(|((_, name), collection)| (name.clone(), collection.id))
+            .unzip();
+        Ok(proto::ShowCollectionsResponse {
+            status: ok(),
+            collection_names: names,
+            collection_ids: ids,
+        }
+        .encode_to_vec())
     }
 
-    fn statistics(&mut self, dbname: &str, request: &proto::GetCollectionStatisticsRequest) -> Answer {
-        let rows = self.collection(dbname, &request.db_name, &request.collection_name)?.sealed_rows();
-        let stats = vec![proto::KeyValuePair { key: "row_count".to_owned(), value: rows.to_string() }];
-        Ok(proto::GetCollectionStatisticsResponse { status: ok(), stats }.encode_to_vec())
+    fn statistics(
+        &mut self,
+        dbname: &str,
+        request: &proto::GetCollectionStatisticsRequest,
+    ) -> Answer {
+        let rows = self
+            .collection(dbname, &request.db_name, &request.collection_name)?
+            .sealed_rows();
+        let stats = vec![proto::KeyValuePair {
+            key: "row_count".to_owned(),
+            value: rows.to_string(),
+        }];
+        Ok(proto::GetCollectionStatisticsResponse {
+            status: ok(),
+            stats,
+        }
+        .encode_to_vec())
     }
 }

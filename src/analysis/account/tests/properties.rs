@@ -20,7 +20,10 @@ const NAMES: [(&str, SpanKind); 12] = [
     ("SegCoreSearch", SpanKind::Internal),
     ("milvus.proto.query.QueryNode/Search", SpanKind::Client),
     ("milvus.proto.query.QueryNode/Search", SpanKind::Server),
-    ("milvus.proto.query.QueryNode/QuerySegments", SpanKind::Server),
+    (
+        "milvus.proto.query.QueryNode/QuerySegments",
+        SpanKind::Server,
+    ),
     ("Operate", SpanKind::Internal),
     ("Frobnicate", SpanKind::Internal),
 ];
@@ -28,11 +31,25 @@ const NAMES: [(&str, SpanKind); 12] = [
 /// Id, parent, name, start, length, resource, events (time and name), status.
 type Drawn = (u64, u64, usize, u64, u64, usize, Vec<(u64, usize)>, u8);
 
-/// Spans with few ids, so that links meet, miss, repeat and lead round in rings; times may lie anywhere.
+/// Spans with few ids, so that links meet, miss, repeat and lead round in rings; times may lie
+/// anywhere.
 fn spans() -> impl Strategy<Value = Vec<ServerSpan>> {
-    let resources = [resource("standalone", 1), resource("segcore", 1), resource("querynode", 7), resource("proxy", 0)];
-    let one =
-        (1u64..14, 0u64..14, 0..NAMES.len(), 0u64..400, 0u64..200, 0usize..4, prop::collection::vec((0u64..600, 0usize..5), 0..4), 0u8..3);
+    let resources = [
+        resource("standalone", 1),
+        resource("segcore", 1),
+        resource("querynode", 7),
+        resource("proxy", 0),
+    ];
+    let one = (
+        1u64..14,
+        0u64..14,
+        0..NAMES.len(),
+        0u64..400,
+        0u64..200,
+        0usize..4,
+        prop::collection::vec((0u64..600, 0usize..5), 0..4),
+        0u8..3,
+    );
     let events = [
         "search segments done, segmentIDs = [1 2], cost 1ms",
         "start reduce query result",
@@ -49,7 +66,10 @@ fn spans() -> impl Strategy<Value = Vec<ServerSpan>> {
         resource: Arc::clone(&resources[of]),
         events: marks
             .into_iter()
-            .map(|(time, event)| crate::spans::SpanEvent { name: events[event].to_owned(), time_ns: 1_000 + time })
+            .map(|(time, event)| crate::spans::SpanEvent {
+                name: events[event].to_owned(),
+                time_ns: 1_000 + time,
+            })
             .collect(),
         ..span(NAMES[name].0, NAMES[name].1)
     };
@@ -58,22 +78,41 @@ fn spans() -> impl Strategy<Value = Vec<ServerSpan>> {
 
 /// A root with a tree of spans below it, every parent present.
 fn tree() -> impl Strategy<Value = Vec<ServerSpan>> {
-    (spans(), prop::collection::vec(any::<prop::sample::Index>(), 30)).prop_map(|(mut spans, parents)| {
-        for (at, span) in spans.iter_mut().enumerate() {
-            span.span_id = at as u64 + 3;
-            span.parent_id = Some(parents[at].index(at + 1) as u64 + 2);
-        }
-        let root = span(NAMES[0].0, NAMES[0].1);
-        spans.push(ServerSpan { span_id: 2, parent_id: Some(CLIENT), start_ns: 1_000, end_ns: 1_400, ..root });
-        spans
-    })
+    (
+        spans(),
+        prop::collection::vec(any::<prop::sample::Index>(), 30),
+    )
+        .prop_map(|(mut spans, parents)| {
+            for (at, span) in spans.iter_mut().enumerate() {
+                span.span_id = at as u64 + 3;
+                span.parent_id = Some(parents[at].index(at + 1) as u64 + 2);
+            }
+            let root = span(NAMES[0].0, NAMES[0].1);
+            spans.push(ServerSpan {
+                span_id: 2,
+                parent_id: Some(CLIENT),
+                start_ns: 1_000,
+                end_ns: 1_400,
+                ..root
+            });
+            spans
+        })
 }
 
 fn check_any(spans: Vec<ServerSpan>, resolution_ns: u32) {
     let trace = Trace { trace_id: 1, spans };
     let index = TraceIndex::new(&trace, Possible::ANY);
-    let joined = join::join(&index, Call { client_span_id: CLIENT, answered_within_ns: None });
-    let options = AccountOptions { resolution_ns, ..options(CLIENT) };
+    let joined = join::join(
+        &index,
+        Call {
+            client_span_id: CLIENT,
+            answered_within_ns: None,
+        },
+    );
+    let options = AccountOptions {
+        resolution_ns,
+        ..options(CLIENT)
+    };
     let found = account_joined(&index, &joined, &options);
     assert_eq!(found.is_some(), joined.root.is_some());
     if let Some((account, _)) = found {

@@ -1,55 +1,162 @@
 use super::*;
 
 fn time(time: Time, quantile: &'static str) -> Figure {
-    Figure { base: Base::Time(time), quantile: Some(quantile), worst_s: None }
+    Figure {
+        base: Base::Time(time),
+        quantile: Some(quantile),
+        worst_s: None,
+    }
 }
 
 fn check(text: &str, figure: Figure, comparison: Comparison, limit: Limit) {
-    assert_eq!(Expression::parse(text), Ok(Expression { figure, comparison, limit }), "{text}");
+    assert_eq!(
+        Expression::parse(text),
+        Ok(Expression {
+            figure,
+            comparison,
+            limit
+        }),
+        "{text}"
+    );
 }
 
 #[test]
 fn times_have_quantiles_and_units() {
-    check("response_time.p99 < 20ms", time(Time::Response, "p99"), Comparison::Below, Limit::Value(20_000.0));
-    check("response_time.p99.9<=1.5s", time(Time::Response, "p99.9"), Comparison::AtMost, Limit::Value(1_500_000.0));
-    check(" gap.mean > 250 us ", time(Time::Gap, "mean"), Comparison::Above, Limit::Value(250.0));
+    check(
+        "response_time.p99 < 20ms",
+        time(Time::Response, "p99"),
+        Comparison::Below,
+        Limit::Value(20_000.0),
+    );
+    check(
+        "response_time.p99.9<=1.5s",
+        time(Time::Response, "p99.9"),
+        Comparison::AtMost,
+        Limit::Value(1_500_000.0),
+    );
+    check(
+        " gap.mean > 250 us ",
+        time(Time::Gap, "mean"),
+        Comparison::Above,
+        Limit::Value(250.0),
+    );
 }
 
 #[test]
 fn areas_and_parts_are_quoted() {
-    let figure = |base, quantile| Figure { base, quantile: Some(quantile), worst_s: None };
+    let figure = |base, quantile| Figure {
+        base,
+        quantile: Some(quantile),
+        worst_s: None,
+    };
     let area = Base::Area("consistency wait".to_owned());
-    check("area(\"consistency wait\").p99 < 20ms", figure(area, "p99"), Comparison::Below, Limit::Value(20_000.0));
+    check(
+        "area(\"consistency wait\").p99 < 20ms",
+        figure(area, "p99"),
+        Comparison::Below,
+        Limit::Value(20_000.0),
+    );
     let part = Base::Part("Delegator-waitTSafe".to_owned());
-    check("part(\"Delegator-waitTSafe\").mean < 1ms", figure(part, "mean"), Comparison::Below, Limit::Value(1_000.0));
+    check(
+        "part(\"Delegator-waitTSafe\").mean < 1ms",
+        figure(part, "mean"),
+        Comparison::Below,
+        Limit::Value(1_000.0),
+    );
 }
 
 #[test]
 fn counts_are_shares() {
-    let figure = |base| Figure { base, quantile: None, worst_s: None };
-    check("failed < 0.1%", figure(Base::Failed), Comparison::Below, Limit::Value(0.1 / 100.0));
-    check("achieved_rate > 0.99", figure(Base::AchievedRate), Comparison::Above, Limit::Value(0.99));
-    check("join.matched >= 95 %", figure(Base::Matched), Comparison::AtLeast, Limit::Value(0.95));
-    check("throughput > 500/s", figure(Base::Throughput), Comparison::Above, Limit::Value(500.0));
-    check("rows.mean >= 9.5", figure(Base::RowsMean), Comparison::AtLeast, Limit::Value(9.5));
-    check("rows.mean >= 10 rows", figure(Base::RowsMean), Comparison::AtLeast, Limit::Value(10.0));
-    check("empty < 0.5%", figure(Base::Empty), Comparison::Below, Limit::Value(0.5 / 100.0));
+    let figure = |base| Figure {
+        base,
+        quantile: None,
+        worst_s: None,
+    };
+    check(
+        "failed < 0.1%",
+        figure(Base::Failed),
+        Comparison::Below,
+        Limit::Value(0.1 / 100.0),
+    );
+    check(
+        "achieved_rate > 0.99",
+        figure(Base::AchievedRate),
+        Comparison::Above,
+        Limit::Value(0.99),
+    );
+    check(
+        "join.matched >= 95 %",
+        figure(Base::Matched),
+        Comparison::AtLeast,
+        Limit::Value(0.95),
+    );
+    check(
+        "throughput > 500/s",
+        figure(Base::Throughput),
+        Comparison::Above,
+        Limit::Value(500.0),
+    );
+    check(
+        "rows.mean >= 9.5",
+        figure(Base::RowsMean),
+        Comparison::AtLeast,
+        Limit::Value(9.5),
+    );
+    check(
+        "rows.mean >= 10 rows",
+        figure(Base::RowsMean),
+        Comparison::AtLeast,
+        Limit::Value(10.0),
+    );
+    check(
+        "empty < 0.5%",
+        figure(Base::Empty),
+        Comparison::Below,
+        Limit::Value(0.5 / 100.0),
+    );
 }
 
 #[test]
 fn a_limit_may_be_a_figure_of_another_phase() {
-    let limit = |factor| Limit::Phase { factor, phase: "alone".to_owned(), figure: time(Time::Response, "p99") };
+    let limit = |factor| Limit::Phase {
+        factor,
+        phase: "alone".to_owned(),
+        figure: time(Time::Response, "p99"),
+    };
     let text = "response_time.p99 < 1.5 * phase(\"alone\").response_time.p99";
-    check(text, time(Time::Response, "p99"), Comparison::Below, limit(1.5));
+    check(
+        text,
+        time(Time::Response, "p99"),
+        Comparison::Below,
+        limit(1.5),
+    );
     let text = "service_time.p99 < phase(\"alone\").response_time.p99";
-    check(text, time(Time::Service, "p99"), Comparison::Below, limit(1.0));
+    check(
+        text,
+        time(Time::Service, "p99"),
+        Comparison::Below,
+        limit(1.0),
+    );
 }
 
 #[test]
 fn the_worst_window_has_a_length() {
-    let figure = |seconds| Figure { worst_s: Some(seconds), ..time(Time::Response, "p99") };
-    check("response_time.p99.worst(\"10s\") < 200ms", figure(10), Comparison::Below, Limit::Value(200_000.0));
-    check("response_time.p99.worst(\"2m\") < 200ms", figure(120), Comparison::Below, Limit::Value(200_000.0));
+    let figure = |seconds| Figure {
+        worst_s: Some(seconds),
+        ..time(Time::Response, "p99")
+    };
+    check(
+        "response_time.p99.worst(\"10s\") < 200ms",
+        figure(10),
+        Comparison::Below,
+        Limit::Value(200_000.0),
+    );
+    check(
+        "response_time.p99.worst(\"2m\") < 200ms",
+        figure(120),
+        Comparison::Below,
+        Limit::Value(200_000.0),
+    );
 }
 
 fn refused(text: &str, words: &str) {
@@ -61,7 +168,11 @@ fn refused(text: &str, words: &str) {
 fn more_than_the_schedule_held_is_a_rate() {
     check(
         "achieved_rate < 101%",
-        Figure { base: Base::AchievedRate, quantile: None, worst_s: None },
+        Figure {
+            base: Base::AchievedRate,
+            quantile: None,
+            worst_s: None,
+        },
         Comparison::Below,
         Limit::Value(1.01),
     );
@@ -70,29 +181,65 @@ fn more_than_the_schedule_held_is_a_rate() {
 #[test]
 fn errors_say_what_stands_where_and_what_is_allowed() {
     refused("", "ends early where a figure (response_time, ");
-    refused("latency.p99 < 5ms", "has `latency.p99 < 5ms` where a figure");
+    refused(
+        "latency.p99 < 5ms",
+        "has `latency.p99 < 5ms` where a figure",
+    );
     refused("response_times.p99 < 5ms", "where a figure");
     refused("response_time < 5ms", "has `< 5ms` where one of .p50");
     refused("response_time.p98 < 5ms", "one of .p50");
-    refused("response_time.p99 = 5ms", "has `= 5ms` where one of <, <=, >, >=");
-    refused("response_time.p99 < 5", "ends early where a unit of time (us, ms, s)");
+    refused(
+        "response_time.p99 = 5ms",
+        "has `= 5ms` where one of <, <=, >, >=",
+    );
+    refused(
+        "response_time.p99 < 5",
+        "ends early where a unit of time (us, ms, s)",
+    );
     refused("failed < 5ms", "has `ms` where % or nothing");
     refused("rows.mean > 5%", "has `%` where nothing more");
     refused("rows.mean > 5ms", "has `ms` where `rows` or nothing");
     refused("empty < 5", "has the limit 500 %");
     refused("rows < 5", "where a figure");
-    refused("failed < 5", "has the limit 500 %, allowed is a share of 0 to 1, or 0% to 100%");
+    refused(
+        "failed < 5",
+        "has the limit 500 %, allowed is a share of 0 to 1, or 0% to 100%",
+    );
     refused("join.matched > 101%", "has the limit 101 %");
     refused("achieved_rate > 99", "has the limit 9900 %");
-    refused("gap.p50 < 5msec", "has `msec` where a unit of time (us, ms, s)");
-    refused("response_time.p99 < fast", "a number with its unit, or phase");
+    refused(
+        "gap.p50 < 5msec",
+        "has `msec` where a unit of time (us, ms, s)",
+    );
+    refused(
+        "response_time.p99 < fast",
+        "a number with its unit, or phase",
+    );
     refused("response_time.p99 < 2 * 5ms", "has `5ms` where a number");
-    refused("response_time.p99 < phase(alone).gap.p50", "a name in (\"...\")");
-    refused("response_time.p99 < phase(\"alone\").failed", "compares figures of different units");
-    refused("area(\"engines\").p99 < 5ms", "names the area \"engines\", allowed are send lag, ");
-    refused("gap.p99.worst(\"10s\") < 5ms", "`.worst`, which is for response_time");
-    refused("response_time.p99.worst(\"500ms\") < 5ms", "windows of \"500ms\", allowed are whole seconds");
-    refused("gap.p50 < 5ms and more", "has `and more` where nothing more");
+    refused(
+        "response_time.p99 < phase(alone).gap.p50",
+        "a name in (\"...\")",
+    );
+    refused(
+        "response_time.p99 < phase(\"alone\").failed",
+        "compares figures of different units",
+    );
+    refused(
+        "area(\"engines\").p99 < 5ms",
+        "names the area \"engines\", allowed are send lag, ",
+    );
+    refused(
+        "gap.p99.worst(\"10s\") < 5ms",
+        "`.worst`, which is for response_time",
+    );
+    refused(
+        "response_time.p99.worst(\"500ms\") < 5ms",
+        "windows of \"500ms\", allowed are whole seconds",
+    );
+    refused(
+        "gap.p50 < 5ms and more",
+        "has `and more` where nothing more",
+    );
 }
 
 #[test]
@@ -100,7 +247,12 @@ fn figures_that_need_the_whole_run_are_no_reason_to_end_it() {
     let check = |text: &str, words: Option<&str>| {
         let found = Expression::parse(text).expect(text).silent_while_measured();
         assert_eq!(found.is_some(), words.is_some(), "{text}: {found:?}");
-        assert!(found.unwrap_or_default().contains(words.unwrap_or_default()), "{text}: {found:?}");
+        assert!(
+            found
+                .unwrap_or_default()
+                .contains(words.unwrap_or_default()),
+            "{text}: {found:?}"
+        );
     };
     check("response_time.p99 < 20ms", None);
     check("failed < 1%", None);
@@ -110,6 +262,12 @@ fn figures_that_need_the_whole_run_are_no_reason_to_end_it() {
     check("gap.p99 < 20ms", Some("not known before"));
     check("area(\"engine\").p99 < 20ms", Some("not known before"));
     check("achieved_rate > 90%", Some("not known before"));
-    check("response_time.p99.worst(\"10s\") < 20ms", Some("`over` is the window"));
-    check("response_time.p99 < 2 * phase(\"alone\").response_time.p99", Some("use a number"));
+    check(
+        "response_time.p99.worst(\"10s\") < 20ms",
+        Some("`over` is the window"),
+    );
+    check(
+        "response_time.p99 < 2 * phase(\"alone\").response_time.p99",
+        Some("use a number"),
+    );
 }

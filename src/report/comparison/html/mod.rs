@@ -1,5 +1,6 @@
-//! `comparison.html`: one page that needs nothing else, no script either. Its charts are SVG, written by the template from the places
-//! that [`chart`] works out; the template escapes every word.
+//! `comparison.html`: one page that needs nothing else, no script either. Its charts are SVG,
+//! written by the template from the places that [`chart`] works out; the template escapes every
+//! word.
 
 mod chart;
 
@@ -15,15 +16,23 @@ use crate::{
 };
 
 /// The row of the table.
-pub(super) const ENTRY: ComparisonEntry = ComparisonEntry { name: "html", file: "comparison.html", render };
+pub(super) const ENTRY: ComparisonEntry = ComparisonEntry {
+    name: "html",
+    file: "comparison.html",
+    render,
+};
 
 /// The rules of `report.html`, and the page's own.
-const STYLE: &str = concat!(include_str!("../../../../templates/report.css"), include_str!("../../../../templates/comparison.css"));
+const STYLE: &str = concat!(
+    include_str!("../../../../templates/report.css"),
+    include_str!("../../../../templates/comparison.css")
+);
 
 /// Values of the setting that a cell shows; the rest is in comparison.json.
 const MOST_VALUE: usize = 200;
 
-/// The page. Everything in it is text, escaped by the template, but for the rules, which are this crate's.
+/// The page. Everything in it is text, escaped by the template, but for the rules, which are this
+/// crate's.
 #[derive(Debug, Template)]
 #[template(path = "comparison.html")]
 struct Page {
@@ -71,12 +80,18 @@ struct RowWords {
 
 fn render(comparison: &Comparison) -> Result<Vec<u8>, ReportError> {
     let page = page(comparison).render();
-    page.map(String::into_bytes).map_err(|error| ReportError(format!("the comparison can't be written as HTML: {error}")))
+    page.map(String::into_bytes)
+        .map_err(|error| ReportError(format!("the comparison can't be written as HTML: {error}")))
 }
 
 fn page(comparison: &Comparison) -> Page {
-    let any =
-        |wanted: ComparisonResult| comparison.workloads.iter().flat_map(|workload| &workload.figures).any(|figure| figure.result == wanted);
+    let any = |wanted: ComparisonResult| {
+        comparison
+            .workloads
+            .iter()
+            .flat_map(|workload| &workload.figures)
+            .any(|figure| figure.result == wanted)
+    };
     let class = if any(ComparisonResult::Slower) || any(ComparisonResult::Lower) {
         "invalid"
     } else if any(ComparisonResult::DiffersWithinTheseRuns) || comparison.workloads.is_empty() {
@@ -85,17 +100,40 @@ fn page(comparison: &Comparison) -> Page {
         "valid"
     };
     let side = |side: &Side| side.runs.iter().map(|run| clean(run)).collect();
-    let shown = |texts: &[String]| clean(&values(texts)).chars().take(MOST_VALUE).collect::<String>();
+    let shown = |texts: &[String]| {
+        clean(&values(texts))
+            .chars()
+            .take(MOST_VALUE)
+            .collect::<String>()
+    };
     Page {
         policy: content_policy(&[], STYLE),
         headline: headline(comparison),
         class,
         paired: comparison.workloads.iter().any(|workload| workload.paired),
-        remarks: remarks(comparison).iter().map(|remark| clean(remark)).collect(),
+        remarks: remarks(comparison)
+            .iter()
+            .map(|remark| clean(remark))
+            .collect(),
         baseline: side(&comparison.baseline),
         run: side(&comparison.run),
-        differences: comparison.differences.iter().map(|found| [clean(&found.what), shown(&found.baseline), shown(&found.run)]).collect(),
-        workloads: comparison.workloads.iter().enumerate().map(workload).collect(),
+        differences: comparison
+            .differences
+            .iter()
+            .map(|found| {
+                [
+                    clean(&found.what),
+                    shown(&found.baseline),
+                    shown(&found.run),
+                ]
+            })
+            .collect(),
+        workloads: comparison
+            .workloads
+            .iter()
+            .enumerate()
+            .map(workload)
+            .collect(),
         width: WIDTH,
         height: HEIGHT,
         style: STYLE,
@@ -103,7 +141,12 @@ fn page(comparison: &Comparison) -> Page {
 }
 
 fn workload((index, found): (usize, &WorkloadComparison)) -> WorkloadWords {
-    let compared = || found.figures.iter().filter(|figure| figure.why_not.is_none());
+    let compared = || {
+        found
+            .figures
+            .iter()
+            .filter(|figure| figure.why_not.is_none())
+    };
     let end = widest(compared());
     WorkloadWords {
         index,
@@ -113,7 +156,13 @@ fn workload((index, found): (usize, &WorkloadComparison)) -> WorkloadWords {
         not_compared: found
             .figures
             .iter()
-            .filter_map(|figure| Some(format!("{}: {}", name(figure), clean(figure.why_not.as_ref()?))))
+            .filter_map(|figure| {
+                Some(format!(
+                    "{}: {}",
+                    name(figure),
+                    clean(figure.why_not.as_ref()?)
+                ))
+            })
             .collect(),
         axis: [format!("{:.2}", 1.0 / end), format!("{end:.2}")],
         curves: curves(&found.curves),
@@ -161,43 +210,92 @@ mod tests {
     #[test]
     fn the_policy_allows_the_rules_of_the_page_and_nothing_else() {
         let page = written(&sample());
-        let between = |open: &str, close: &str| page.split(open).nth(1).unwrap().split(close).next().unwrap().to_owned();
-        let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(between("<style>", "</style>")));
+        let between = |open: &str, close: &str| {
+            page.split(open)
+                .nth(1)
+                .unwrap()
+                .split(close)
+                .next()
+                .unwrap()
+                .to_owned()
+        };
+        let hash = base64::engine::general_purpose::STANDARD
+            .encode(Sha256::digest(between("<style>", "</style>")));
         let allowed = between("Content-Security-Policy\" content=\"", "\">").replace("&#39;", "'");
-        assert_eq!(allowed, format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"));
-        for loading in ["<script", " src=", "<link", "@import", "url(", " style=", " onclick="] {
+        assert_eq!(
+            allowed,
+            format!(
+                "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"
+            )
+        );
+        for loading in [
+            "<script",
+            " src=",
+            "<link",
+            "@import",
+            "url(",
+            " style=",
+            " onclick=",
+        ] {
             assert!(!page.contains(loading), "{loading}");
         }
     }
 
     #[test]
     fn texts_from_outside_are_escaped_wherever_they_stand() {
-        const HOSTILE: &str = "</title></style><script>alert(1)</script>\"><img src=x onerror=alert(1)>";
+        const HOSTILE: &str =
+            "</title></style><script>alert(1)</script>\"><img src=x onerror=alert(1)>";
         let mut comparison = sample();
         let text = || HOSTILE.to_owned();
         for side in [&mut comparison.baseline, &mut comparison.run] {
             (side.runs, side.invalid) = (vec![text()], vec![text()]);
         }
         comparison.left_out = vec![text()];
-        comparison.differences.iter_mut().for_each(|row| (row.what, row.baseline, row.run) = (text(), vec![text()], vec![text()]));
+        comparison.differences.iter_mut().for_each(|row| {
+            (row.what, row.baseline, row.run) = (text(), vec![text()], vec![text()])
+        });
         let workload = &mut comparison.workloads[0];
         (workload.at, workload.sentence) = (text(), Some(text()));
-        workload.curves.iter_mut().for_each(|curve| curve.run = text());
-        workload.areas.iter_mut().for_each(|area| area.area = text());
-        workload.figures.iter_mut().for_each(|figure| (figure.figure, figure.key) = (text(), text()));
+        workload
+            .curves
+            .iter_mut()
+            .for_each(|curve| curve.run = text());
+        workload
+            .areas
+            .iter_mut()
+            .for_each(|area| area.area = text());
+        workload
+            .figures
+            .iter_mut()
+            .for_each(|figure| (figure.figure, figure.key) = (text(), text()));
         workload.figures.last_mut().unwrap().why_not = Some(text());
         let page = written(&comparison);
         for broken in ["<script", "<img", "\"><img"] {
             assert!(!page.contains(broken), "{broken}: {page}");
         }
         for element in ["title", "style"] {
-            let (opened, closed) = (page.matches(&format!("<{element}>")).count(), page.matches(&format!("</{element}>")).count());
+            let (opened, closed) = (
+                page.matches(&format!("<{element}>")).count(),
+                page.matches(&format!("</{element}>")).count(),
+            );
             assert_eq!(opened, closed, "{element}: {page}");
         }
         // They are shown all the same.
-        for place in ["<h2 id=\"h0\">", "<th scope=\"row\">", "<title>baseline ", "<span class=\"name\">", "<li>", "Not compared: ", "<dd>"]
-        {
-            assert!(page.split(place).skip(1).any(|rest| rest.starts_with("&#60;/title&#62;")), "{place}: {page}");
+        for place in [
+            "<h2 id=\"h0\">",
+            "<th scope=\"row\">",
+            "<title>baseline ",
+            "<span class=\"name\">",
+            "<li>",
+            "Not compared: ",
+            "<dd>",
+        ] {
+            assert!(
+                page.split(place)
+                    .skip(1)
+                    .any(|rest| rest.starts_with("&#60;/title&#62;")),
+                "{place}: {page}"
+            );
         }
     }
 }

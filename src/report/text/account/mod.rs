@@ -1,4 +1,5 @@
-//! The latency account: a bar for each band of each workload, its largest parts, and what sets the tail apart.
+//! The latency account: a bar for each band of each workload, its largest parts, and what sets the
+//! tail apart.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,8 @@ const GAP: usize = 2;
 /// Columns below which the table of parts stands below the bars, not beside them.
 const NARROWEST: usize = 40;
 
-/// Bars, parts, tail and join of every workload that has an account, one line for each that has none.
+/// Bars, parts, tail and join of every workload that has an account, one line for each that has
+/// none.
 pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     if measured(analysis).all(|workload| workload.account.is_empty()) {
         if measured(analysis).next().is_some() {
@@ -42,8 +44,8 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     }
 }
 
-/// Bars and largest parts of every workload; empty where there is no account. Laid out together, so that columns line up
-/// from workload to workload.
+/// Bars and largest parts of every workload; empty where there is no account. Laid out together, so
+/// that columns line up from workload to workload.
 fn blocks(analysis: &Analysis, columns: usize) -> Vec<Vec<Line>> {
     let (mut left, mut right) = (Table::new(1), Table::new(2));
     let mut heights = Vec::new();
@@ -55,15 +57,23 @@ fn blocks(analysis: &Analysis, columns: usize) -> Vec<Vec<Line>> {
         parts.into_iter().for_each(|row| right.row(row));
     }
     let left = left.lines(usize::MAX);
-    let room = columns.saturating_sub(left.iter().map(Line::width).max().unwrap_or(0) + BAR + 2 * GAP);
+    let room =
+        columns.saturating_sub(left.iter().map(Line::width).max().unwrap_or(0) + BAR + 2 * GAP);
     let right = right.lines(if room < NARROWEST { columns } else { room });
     let (mut left, mut right) = (left.into_iter(), right.into_iter());
-    let blocks = measured(analysis).zip(heights).map(|(workload, (bands, parts))| {
-        let bars = [Line::new("ms = a full bar", Paint::Dim).padded(BAR)].into_iter().chain(workload.account.iter().map(bar));
-        let labels = left.by_ref().take(bands);
-        let left = labels.zip(bars).map(|(label, bar)| label.push(&" ".repeat(GAP), Paint::Plain).join(bar)).collect();
-        beside(left, right.by_ref().take(parts).collect(), GAP, columns)
-    });
+    let blocks = measured(analysis)
+        .zip(heights)
+        .map(|(workload, (bands, parts))| {
+            let bars = [Line::new("ms = a full bar", Paint::Dim).padded(BAR)]
+                .into_iter()
+                .chain(workload.account.iter().map(bar));
+            let labels = left.by_ref().take(bands);
+            let left = labels
+                .zip(bars)
+                .map(|(label, bar)| label.push(&" ".repeat(GAP), Paint::Plain).join(bar))
+                .collect();
+            beside(left, right.by_ref().take(parts).collect(), GAP, columns)
+        });
     blocks.collect()
 }
 
@@ -75,15 +85,22 @@ fn without_spans(analysis: &Analysis) -> String {
         Some(_) if joins().any(|join| join.matched > 0) && !succeeded => {
             "unknown: no request succeeded; the account holds successes".to_owned()
         }
-        Some(_) if joins().any(|join| join.matched > 0) => "unknown: no success was matched; the account holds successes".to_owned(),
+        Some(_) if joins().any(|join| join.matched > 0) => {
+            "unknown: no success was matched; the account holds successes".to_owned()
+        }
         Some(_) if sampled == 0 => {
-            "unknown: nothing was sampled ([tracing] sample_ratio); the figures above are the client's alone".to_owned()
+            "unknown: nothing was sampled ([tracing] sample_ratio); the figures above are the \
+             client's alone"
+                .to_owned()
         }
         Some(spans) if spans.source != "none" => format!(
-            "unknown: none of {} was matched with the server's spans; `milvus-bench doctor` tests every link",
+            "unknown: none of {} was matched with the server's spans; `milvus-bench doctor` tests \
+             every link",
             counted(sampled, "sampled request")
         ),
-        _ => "unknown: no server spans were read ([tracing.spans] source); the figures above are the client's alone".to_owned(),
+        _ => "unknown: no server spans were read ([tracing.spans] source); the figures above are \
+              the client's alone"
+            .to_owned(),
     }
 }
 
@@ -92,13 +109,21 @@ fn legend(page: &mut Page, analysis: &Analysis) {
     page.gap();
     let mut present = [false; AREAS.len()];
     for account in measured(analysis).map(|workload| &workload.account) {
-        let cells = account.iter().flat_map(|band| cells(band).into_iter().enumerate()).filter(|(_, cells)| *cells > 0);
+        let cells = account
+            .iter()
+            .flat_map(|band| cells(band).into_iter().enumerate())
+            .filter(|(_, cells)| *cells > 0);
         cells.for_each(|(area, _)| present[area] = true);
-        largest_parts(account).0.iter().for_each(|((area, ..), _)| present[index_of(area)] = true);
+        largest_parts(account)
+            .0
+            .iter()
+            .for_each(|((area, ..), _)| present[index_of(area)] = true);
     }
     let mut line = Line::new("where the time went", Paint::Bold).push(" ", Paint::Plain);
     for (look, _) in AREAS.iter().zip(present).filter(|(_, present)| *present) {
-        let piece = Line::new(&format!(" {} ", look.glyph), look.paint()).push(look.name, Paint::Plain).push(" ", Paint::Plain);
+        let piece = Line::new(&format!(" {} ", look.glyph), look.paint())
+            .push(look.name, Paint::Plain)
+            .push(" ", Paint::Plain);
         if line.width() + piece.width() > page.columns() {
             page.push(std::mem::replace(&mut line, Line::new(" ", Paint::Plain)));
         }
@@ -111,19 +136,41 @@ fn band_rows(workload: &WorkloadAnalysis) -> Vec<Vec<Cell>> {
     if workload.account.is_empty() {
         return Vec::new();
     }
-    let head =
-        [Cell::new(&shorten(&name_of(workload), NAME), Paint::Bold), Cell::new("matched", Paint::Dim), Cell::new("mean", Paint::Dim)];
+    let head = [
+        Cell::new(&shorten(&name_of(workload), NAME), Paint::Bold),
+        Cell::new("matched", Paint::Dim),
+        Cell::new("mean", Paint::Dim),
+    ];
     let row = |band: &Band| {
-        [format!("  {}", band_name(&band.band)), count(band.matched), ms(band.mean_us)].map(|text| Cell::plain(&text)).to_vec()
+        [
+            format!("  {}", band_name(&band.band)),
+            count(band.matched),
+            ms(band.mean_us),
+        ]
+        .map(|text| Cell::plain(&text))
+        .to_vec()
     };
-    [head.to_vec()].into_iter().chain(workload.account.iter().map(row)).collect()
+    [head.to_vec()]
+        .into_iter()
+        .chain(workload.account.iter().map(row))
+        .collect()
 }
 
 /// `p50-p90` for `50-90`, `min-p50` for `0-50`, `p99-max` for `99-100`; other names as they are.
 fn band_name(band: &str) -> String {
-    let Some((from, to)) = band.split_once('-') else { return band.to_owned() };
-    let from = if from == "0" { "min".to_owned() } else { format!("p{from}") };
-    let to = if to == "100" { "max".to_owned() } else { format!("p{to}") };
+    let Some((from, to)) = band.split_once('-') else {
+        return band.to_owned();
+    };
+    let from = if from == "0" {
+        "min".to_owned()
+    } else {
+        format!("p{from}")
+    };
+    let to = if to == "100" {
+        "max".to_owned()
+    } else {
+        format!("p{to}")
+    };
     format!("{from}-{to}")
 }
 
@@ -144,32 +191,68 @@ fn cells(band: &Band) -> Vec<usize> {
     divide(&sizes, BAR)
 }
 
-/// The parts that have a row of their own, as many as there are bars less one for the sum of the others, and those others.
+/// The parts that have a row of their own, as many as there are bars less one for the sum of the
+/// others, and those others.
 fn largest_parts(account: &[Band]) -> (Vec<PartRow<'_>>, Vec<PartRow<'_>>) {
-    let (Some(all), Some(top)) = (account.first(), account.last()) else { return (Vec::new(), Vec::new()) };
+    let (Some(all), Some(top)) = (account.first(), account.last()) else {
+        return (Vec::new(), Vec::new());
+    };
     let mut parts = largest_first(all, top);
-    let shown = if parts.len() > account.len() { account.len() - 1 } else { parts.len() };
+    let shown = if parts.len() > account.len() {
+        account.len() - 1
+    } else {
+        parts.len()
+    };
     let others = parts.split_off(shown);
     (parts, others)
 }
 
-/// The largest parts with their means and shares of band `all` and of the highest band; the last row sums up the others.
+/// The largest parts with their means and shares of band `all` and of the highest band; the last
+/// row sums up the others.
 fn part_rows(account: &[Band]) -> Vec<Vec<Cell>> {
-    let (Some(all), Some(top)) = (account.first(), account.last()) else { return Vec::new() };
+    let (Some(all), Some(top)) = (account.first(), account.last()) else {
+        return Vec::new();
+    };
     let (parts, others) = largest_parts(account);
     let figures = |means: [f64; 2]| {
-        let share_of = |part: f64, band: &Band| if band.mean_us > 0.0 { share(part / band.mean_us) } else { NONE.to_owned() };
-        [ms(means[0]), share_of(means[0], all), ms(means[1]), share_of(means[1], top)].map(|text| Cell::plain(&text))
+        let share_of = |part: f64, band: &Band| {
+            if band.mean_us > 0.0 {
+                share(part / band.mean_us)
+            } else {
+                NONE.to_owned()
+            }
+        };
+        [
+            ms(means[0]),
+            share_of(means[0], all),
+            ms(means[1]),
+            share_of(means[1], top),
+        ]
+        .map(|text| Cell::plain(&text))
     };
-    let row = |name: [Cell; 2], means: [f64; 2]| name.into_iter().chain(figures(means)).collect::<Vec<_>>();
+    let row = |name: [Cell; 2], means: [f64; 2]| {
+        name.into_iter().chain(figures(means)).collect::<Vec<_>>()
+    };
 
-    let mut rows = vec![["", "largest parts", "all", "", &band_name(&top.band), ""].map(|text| Cell::new(text, Paint::Dim)).to_vec()];
+    let mut rows = vec![
+        ["", "largest parts", "all", "", &band_name(&top.band), ""]
+            .map(|text| Cell::new(text, Paint::Dim))
+            .to_vec(),
+    ];
     for ((area, _, part), means) in &parts {
         let look = look_of(area);
-        rows.push(row([Cell::new(&look.glyph.to_string(), look.paint()), Cell::plain(&part_name(part, PART))], *means));
+        rows.push(row(
+            [
+                Cell::new(&look.glyph.to_string(), look.paint()),
+                Cell::plain(&part_name(part, PART)),
+            ],
+            *means,
+        ));
     }
     if !others.is_empty() {
-        let rest = others.iter().fold([0.0; 2], |sum, (_, means)| [sum[0] + means[0], sum[1] + means[1]]);
+        let rest = others.iter().fold([0.0; 2], |sum, (_, means)| {
+            [sum[0] + means[0], sum[1] + means[1]]
+        });
         let name = counted(others.len() as u64, "other");
         rows.push(row([Cell::default(), Cell::new(&name, Paint::Dim)], rest));
     }
@@ -197,7 +280,11 @@ fn largest_first<'a>(all: &'a Band, top: &'a Band) -> Vec<PartRow<'a>> {
 }
 
 fn key(part: &PartMean) -> PartKey<'_> {
-    (&part.area, part.service.as_deref().unwrap_or(""), &part.part)
+    (
+        &part.area,
+        part.service.as_deref().unwrap_or(""),
+        &part.part,
+    )
 }
 
 #[cfg(test)]
@@ -218,22 +305,48 @@ mod tests {
     }
 
     fn band(means: &[(&str, f64)]) -> Band {
-        let parts =
-            means.iter().map(|(part, mean_us)| PartMean { area: "engine".into(), service: None, part: (*part).into(), mean_us: *mean_us });
-        Band { mean_us: means.iter().map(|(_, mean)| mean).sum(), parts: parts.collect(), ..Band::default() }
+        let parts = means.iter().map(|(part, mean_us)| PartMean {
+            area: "engine".into(),
+            service: None,
+            part: (*part).into(),
+            mean_us: *mean_us,
+        });
+        Band {
+            mean_us: means.iter().map(|(_, mean)| mean).sum(),
+            parts: parts.collect(),
+            ..Band::default()
+        }
     }
 
     #[test]
     fn parts_are_ordered_by_the_larger_share() {
-        let (all, top) = (band(&[("a", 60.0), ("b", 30.0), ("c", 10.0)]), band(&[("a", 100.0), ("c", 800.0), ("d", 100.0)]));
-        let order: Vec<_> = largest_first(&all, &top).into_iter().map(|((_, _, part), means)| (part, means)).collect();
-        assert_eq!(order, [("c", [10.0, 800.0]), ("a", [60.0, 100.0]), ("b", [30.0, 0.0]), ("d", [0.0, 100.0])]);
+        let (all, top) = (
+            band(&[("a", 60.0), ("b", 30.0), ("c", 10.0)]),
+            band(&[("a", 100.0), ("c", 800.0), ("d", 100.0)]),
+        );
+        let order: Vec<_> = largest_first(&all, &top)
+            .into_iter()
+            .map(|((_, _, part), means)| (part, means))
+            .collect();
+        assert_eq!(
+            order,
+            [
+                ("c", [10.0, 800.0]),
+                ("a", [60.0, 100.0]),
+                ("b", [30.0, 0.0]),
+                ("d", [0.0, 100.0])
+            ]
+        );
     }
 
     #[test]
     fn negative_parts_take_no_place_in_a_bar() {
         let mut both = band(&[("a", 30.0)]);
-        both.parts.push(PartMean { area: "gap".into(), mean_us: -10.0, ..PartMean::default() });
+        both.parts.push(PartMean {
+            area: "gap".into(),
+            mean_us: -10.0,
+            ..PartMean::default()
+        });
         assert_eq!(bar(&both), bar(&band(&[("a", 30.0)])));
         assert_eq!(bar(&band(&[])).width(), BAR);
     }

@@ -11,7 +11,8 @@ use crate::spans::{ServerSpan, SourceInfo, SpanError, SpanKind};
 
 const SEARCH: &str = "milvus.proto.milvus.MilvusService/Search";
 
-/// What the source answers for one id, by seconds since the source was made; later entries hold from their time on.
+/// What the source answers for one id, by seconds since the source was made; later entries hold
+/// from their time on.
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
     /// A trace of so many spans, the root first; 0: nothing.
@@ -47,17 +48,36 @@ pub(super) struct State {
 
 impl Scripted {
     pub(super) fn new(script: Script) -> Self {
-        let info = SourceInfo { name: "scripted", server: String::new(), remark: String::new(), resolution_ns: 1, ui: None };
-        Self { info, script, begun: Instant::now(), reply_after: Duration::from_millis(3), state: Mutex::default() }
+        let info = SourceInfo {
+            name: "scripted",
+            server: String::new(),
+            remark: String::new(),
+            resolution_ns: 1,
+            ui: None,
+        };
+        Self {
+            info,
+            script,
+            begun: Instant::now(),
+            reply_after: Duration::from_millis(3),
+            state: Mutex::default(),
+        }
     }
 
     /// `ids` traces of `spans` spans.
     pub(super) fn whole(ids: u128, spans: u64) -> Script {
-        (1..=ids).map(|id| (id, vec![(0, Answer::Spans(spans))])).collect()
+        (1..=ids)
+            .map(|id| (id, vec![(0, Answer::Spans(spans))]))
+            .collect()
     }
 
     pub(super) fn readings(&self, id: u128) -> usize {
-        self.state.lock().expect("no panic").readings.get(&id).map_or(0, Vec::len)
+        self.state
+            .lock()
+            .expect("no panic")
+            .readings
+            .get(&id)
+            .map_or(0, Vec::len)
     }
 
     pub(super) fn all_readings(&self) -> usize {
@@ -70,7 +90,10 @@ fn spans_of(trace_id: u128, count: u64) -> Vec<ServerSpan> {
         1 => span(2, 1, SpanKind::Server, SEARCH, 10, 1_000),
         id => span(id + 1, 2, SpanKind::Internal, "part", 10 + id, 500),
     };
-    (1..=count).map(of).map(|span| ServerSpan { trace_id, ..span }).collect()
+    (1..=count)
+        .map(of)
+        .map(|span| ServerSpan { trace_id, ..span })
+        .collect()
 }
 
 #[async_trait::async_trait]
@@ -83,27 +106,52 @@ impl SpanSource for Scripted {
         let now = self.begun.elapsed();
         {
             let mut state = self.state.lock().expect("no panic");
-            assert!(state.under_way.insert(trace_id), "{trace_id} is read twice at a time");
+            assert!(
+                state.under_way.insert(trace_id),
+                "{trace_id} is read twice at a time"
+            );
             state.most_under_way = state.most_under_way.max(state.under_way.len());
             state.readings.entry(trace_id).or_default().push(now);
             state.order.push(trace_id);
         }
         sleep(self.reply_after).await;
-        let answer = self.script.get(&trace_id).and_then(|script| script.iter().rev().find(|(from, _)| now >= Duration::from_secs(*from)));
+        let answer = self.script.get(&trace_id).and_then(|script| {
+            script
+                .iter()
+                .rev()
+                .find(|(from, _)| now >= Duration::from_secs(*from))
+        });
         if matches!(answer, Some((_, Answer::Hang))) {
             std::future::pending::<()>().await;
         }
-        self.state.lock().expect("no panic").under_way.remove(&trace_id);
+        self.state
+            .lock()
+            .expect("no panic")
+            .under_way
+            .remove(&trace_id);
         let spans = match answer {
             None => vec![],
             Some((_, Answer::Spans(count))) => spans_of(trace_id, *count),
-            Some((_, Answer::Hole)) => spans_of(trace_id, 1).into_iter().chain([span(9, 8, SpanKind::Internal, "part", 11, 12)]).collect(),
+            Some((_, Answer::Hole)) => spans_of(trace_id, 1)
+                .into_iter()
+                .chain([span(9, 8, SpanKind::Internal, "part", 11, 12)])
+                .collect(),
             Some((_, Answer::Busy(after))) => {
-                return Err(SpanError::new("busy").with(Again::Later(after.map(Duration::from_secs))));
+                return Err(
+                    SpanError::new("busy").with(Again::Later(after.map(Duration::from_secs)))
+                );
             }
             Some((_, Answer::Refused)) => return Err(SpanError::new("who are you")),
-            Some((_, Answer::Error | Answer::Hang)) => return Err(SpanError::new(format!("no {trace_id}")).with(Again::Perhaps)),
+            Some((_, Answer::Error | Answer::Hang)) => {
+                return Err(SpanError::new(format!("no {trace_id}")).with(Again::Perhaps));
+            }
         };
-        Ok(Trace { trace_id, spans: spans.into_iter().map(|span| ServerSpan { trace_id, ..span }).collect() })
+        Ok(Trace {
+            trace_id,
+            spans: spans
+                .into_iter()
+                .map(|span| ServerSpan { trace_id, ..span })
+                .collect(),
+        })
     }
 }

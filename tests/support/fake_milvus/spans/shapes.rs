@@ -18,7 +18,9 @@ enum Writer {
 impl Writer {
     fn scope(self) -> &'static str {
         match self {
-            Writer::Server | Writer::Client => "go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc",
+            Writer::Server | Writer::Client => {
+                "go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
+            }
             Writer::Proxy => "proxy",
             Writer::Node => "querynode",
             Writer::Engine => "segcore",
@@ -37,8 +39,16 @@ impl Writer {
 
 use Writer::{Client, Engine, Node, Proxy, Queue};
 
-/// Parent (0 is the gRPC server's span, row n of the table is n), writer, name (`*` is the method), start, end, events.
-type Row = (usize, Writer, &'static str, u64, u64, &'static [(&'static str, u64)]);
+/// Parent (0 is the gRPC server's span, row n of the table is n), writer, name (`*` is the method),
+/// start, end, events.
+type Row = (
+    usize,
+    Writer,
+    &'static str,
+    u64,
+    u64,
+    &'static [(&'static str, u64)],
+);
 
 const ALLOC: &str = "milvus.proto.rootcoord.RootCoord/AllocTimestamp";
 const SCHEDULER: &[(&str, u64)] = &[
@@ -55,20 +65,49 @@ const ENGINE: &[(&str, u64)] = &[
     ("finish_searching_vector_index", 740),
 ];
 const SEARCH_EXECUTE: &[(&str, u64)] = &[
-    ("search segments done, channel = by-dev-rootcoord-dml_0_1v0, segmentIDs = [1], cost", 800),
-    ("start reduce query result, fromSharedLeader = false, vChannel = by-dev-rootcoord-dml_0_1v0, segmentIDs = [], cost", 815),
-    ("do search with channel done , vChannel = by-dev-rootcoord-dml_0_1v0, segmentIDs = [], cost", 840),
+    (
+        "search segments done, channel = by-dev-rootcoord-dml_0_1v0, segmentIDs = [1], cost",
+        800,
+    ),
+    (
+        "start reduce query result, fromSharedLeader = false, vChannel = \
+         by-dev-rootcoord-dml_0_1v0, segmentIDs = [], cost",
+        815,
+    ),
+    (
+        "do search with channel done , vChannel = by-dev-rootcoord-dml_0_1v0, segmentIDs = [], \
+         cost",
+        840,
+    ),
     ("done, cost", 870),
 ];
-const SEARCH_DONE: &[(&str, u64)] = &[("search request enqueue, cost", 255), ("wait search result, cost", 935)];
-const SEARCH_POST: &[(&str, u64)] = &[("decodeResultStart, cost", 892), ("reduceResultStart, cost", 905), ("done, cost", 918)];
+const SEARCH_DONE: &[(&str, u64)] = &[
+    ("search request enqueue, cost", 255),
+    ("wait search result, cost", 935),
+];
+const SEARCH_POST: &[(&str, u64)] = &[
+    ("decodeResultStart, cost", 892),
+    ("reduceResultStart, cost", 905),
+    ("done, cost", 918),
+];
 const RETRIEVE: &[(&str, u64)] = &[
     ("scheduler process AddActiveTask", 281),
     ("scheduler process PreExecute", 283),
     ("scheduler process Execute", 335),
-    ("do query done, fromShardLeader = true, vChannel = by-dev-rootcoord-dml_0_1v0, segmentIDs = [1], cost", 800),
-    ("start reduce query result, fromSharedLeader = false, vChannel = by-dev-rootcoord-dml_0_1v0, segmentIDs = [], cost", 815),
-    ("do query with channel done , vChannel = by-dev-rootcoord-dml_0_1v0, segmentIDs = [], cost", 840),
+    (
+        "do query done, fromShardLeader = true, vChannel = by-dev-rootcoord-dml_0_1v0, segmentIDs \
+         = [1], cost",
+        800,
+    ),
+    (
+        "start reduce query result, fromSharedLeader = false, vChannel = \
+         by-dev-rootcoord-dml_0_1v0, segmentIDs = [], cost",
+        815,
+    ),
+    (
+        "do query with channel done , vChannel = by-dev-rootcoord-dml_0_1v0, segmentIDs = [], cost",
+        840,
+    ),
     ("scheduler process PostExecute", 885),
     ("scheduler process PopActiveTask", 929),
 ];
@@ -86,7 +125,17 @@ const SEARCH_2_3_5: &[Row] = &[
 
 /// Three siblings below the server's span: they need nesting by time.
 const QUERY_2_3_5: &[Row] = &[
-    (0, Proxy, "Proxy-Query", 30, 960, &[("query request enqueue, cost", 255), ("wait query result, cost", 935)]),
+    (
+        0,
+        Proxy,
+        "Proxy-Query",
+        30,
+        960,
+        &[
+            ("query request enqueue, cost", 255),
+            ("wait query result, cost", 935),
+        ],
+    ),
     (0, Client, ALLOC, 60, 240, &[]),
     (0, Proxy, "RetrieveTask", 280, 930, RETRIEVE),
     (3, Node, "Delegator-waitTSafe", 380, 381, &[]),
@@ -103,11 +152,26 @@ const INSERT_2_3_5: &[Row] = &[
     (1, Queue, "SendMsg", 400, 900, &[]),
 ];
 
-const OTHER: &[Row] = &[(0, Proxy, "Proxy-*", 30, 960, &[]), (1, Client, ALLOC, 60, 240, &[]), (1, Proxy, "*Task", 280, 930, SCHEDULER)];
+const OTHER: &[Row] = &[
+    (0, Proxy, "Proxy-*", 30, 960, &[]),
+    (1, Client, ALLOC, 60, 240, &[]),
+    (1, Proxy, "*Task", 280, 930, SCHEDULER),
+];
 
-/// `schedule` ends at 470, its children begin at 480; `reduceResults` hangs below Proxy-Search and lies in PostExecute.
+/// `schedule` ends at 470, its children begin at 480; `reduceResults` hangs below Proxy-Search and
+/// lies in PostExecute.
 const SEARCH_2_5_11: &[Row] = &[
-    (0, Proxy, "Proxy-Search", 100, 940, &[("search request enqueue, cost", 150), ("wait search result, cost", 935)]),
+    (
+        0,
+        Proxy,
+        "Proxy-Search",
+        100,
+        940,
+        &[
+            ("search request enqueue, cost", 150),
+            ("wait search result, cost", 935),
+        ],
+    ),
     (1, Proxy, "SearchTask", 200, 930, SCHEDULER),
     (2, Proxy, "Proxy-Search-PreExecute", 285, 330, &[]),
     (3, Proxy, "init search request", 290, 325, &[]),
@@ -119,7 +183,14 @@ const SEARCH_2_5_11: &[Row] = &[
     (8, Engine, "ReduceSearchResultsAndFillData", 755, 795, &[]),
     (10, Engine, "ReduceHelper::FillPrimaryKey", 756, 765, &[]),
     (10, Engine, "ReduceHelper::ReduceResultData", 766, 775, &[]),
-    (10, Engine, "ReduceHelper::RefreshSearchResults", 776, 780, &[]),
+    (
+        10,
+        Engine,
+        "ReduceHelper::RefreshSearchResults",
+        776,
+        780,
+        &[],
+    ),
     (10, Engine, "ReduceHelper::FillEntryData", 781, 785, &[]),
     (10, Engine, "ReduceHelper::Marshal", 786, 794, &[]),
     (2, Proxy, "Proxy-Search-PostExecute", 885, 920, &[]),
@@ -129,7 +200,17 @@ const SEARCH_2_5_11: &[Row] = &[
 
 /// No AllocTimestamp without strong consistency; `schedule` is over before the engine begins.
 const QUERY_2_5_11: &[Row] = &[
-    (0, Proxy, "Proxy-Query", 100, 940, &[("query request enqueue, cost", 150), ("wait query result, cost", 935)]),
+    (
+        0,
+        Proxy,
+        "Proxy-Query",
+        100,
+        940,
+        &[
+            ("query request enqueue, cost", 150),
+            ("wait query result, cost", 935),
+        ],
+    ),
     (0, Proxy, "RetrieveTask", 280, 930, RETRIEVE),
     (2, Node, "Delegator-waitTSafe", 380, 381, &[]),
     (2, Node, "segmentPrune", 382, 385, &[]),
@@ -159,22 +240,40 @@ pub(super) fn v2_5_11(served: &Served) -> Vec<SpanSpec> {
     tree(served, rows, 0)
 }
 
-/// The gRPC server's span over the whole time, the rows below it; Go's spans carry `go_node`, the engine's 2.
+/// The gRPC server's span over the whole time, the rows below it; Go's spans carry `go_node`, the
+/// engine's 2.
 fn tree(served: &Served, rows: &[Row], go_node: i64) -> Vec<SpanSpec> {
     let duration = served.duration_ns();
-    let at = |share: u64| u64::try_from(u128::from(duration) * u128::from(share) / 1000).unwrap_or(u64::MAX);
+    let at = |share: u64| {
+        u64::try_from(u128::from(duration) * u128::from(share) / 1000).unwrap_or(u64::MAX)
+    };
     let root = served.method.path.trim_start_matches('/').to_owned();
     let mut spans = vec![spec(Writer::Server, go_node, root, None, (0, duration))];
     for (parent, writer, name, start, end, events) in rows {
         let name = name.replace('*', served.method.name);
-        let mut span = spec(*writer, go_node, name, Some(*parent), (at(*start), at(*end)));
-        span.events = events.iter().map(|(name, share)| (event_name(name, at(*share) - at(*start)), at(*share))).collect();
+        let mut span = spec(
+            *writer,
+            go_node,
+            name,
+            Some(*parent),
+            (at(*start), at(*end)),
+        );
+        span.events = events
+            .iter()
+            .map(|(name, share)| (event_name(name, at(*share) - at(*start)), at(*share)))
+            .collect();
         spans.push(span);
     }
     spans
 }
 
-fn spec(writer: Writer, go_node: i64, name: String, parent: Option<usize>, (start_ns, end_ns): (u64, u64)) -> SpanSpec {
+fn spec(
+    writer: Writer,
+    go_node: i64,
+    name: String,
+    parent: Option<usize>,
+    (start_ns, end_ns): (u64, u64),
+) -> SpanSpec {
     let engine = writer == Engine;
     SpanSpec {
         service: if engine { "segcore" } else { "standalone" }.to_owned(),
@@ -191,5 +290,9 @@ fn spec(writer: Writer, go_node: i64, name: String, parent: Option<usize>, (star
 
 /// Milvus writes the time since the span's start into the name of some events.
 fn event_name(name: &str, since_start_ns: u64) -> String {
-    if name.ends_with(", cost") { format!("{name} {:.3}µs", since_start_ns as f64 / 1000.0) } else { name.to_owned() }
+    if name.ends_with(", cost") {
+        format!("{name} {:.3}µs", since_start_ns as f64 / 1000.0)
+    } else {
+        name.to_owned()
+    }
 }

@@ -7,8 +7,16 @@ use proto::{CompactionState, IndexState, LoadState, SegmentState};
 use super::{Answer, Collection, Index, Store, ok, refuse};
 
 pub(super) fn connect(version: &str) -> proto::ConnectResponse {
-    let server_info = proto::ServerInfo { build_tags: version.to_owned(), deploy_mode: "STANDALONE".to_owned(), ..Default::default() };
-    proto::ConnectResponse { status: ok(), server_info: Some(server_info), identifier: 1 }
+    let server_info = proto::ServerInfo {
+        build_tags: version.to_owned(),
+        deploy_mode: "STANDALONE".to_owned(),
+        ..Default::default()
+    };
+    proto::ConnectResponse {
+        status: ok(),
+        server_info: Some(server_info),
+        identifier: 1,
+    }
 }
 
 fn success() -> Vec<u8> {
@@ -22,50 +30,117 @@ impl Store {
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
         let is_indexed = |field: &str| collection.indexes.iter().any(|index| index.field == field);
         if let Some(field) = collection.vector_fields().find(|field| !is_indexed(field)) {
-            return refuse(700, 25, format!("there is no vector index on field: [{field}], please create index firstly"));
+            return refuse(
+                700,
+                25,
+                format!(
+                    "there is no vector index on field: [{field}], please create index firstly"
+                ),
+            );
         }
         collection.loaded = true;
         Ok(success())
     }
 
-    pub(super) fn release(&mut self, dbname: &str, request: &proto::ReleaseCollectionRequest) -> Answer {
-        self.collection(dbname, &request.db_name, &request.collection_name)?.loaded = false;
+    pub(super) fn release(
+        &mut self,
+        dbname: &str,
+        request: &proto::ReleaseCollectionRequest,
+    ) -> Answer {
+        self.collection(dbname, &request.db_name, &request.collection_name)?
+            .loaded = false;
         Ok(success())
     }
 
-    pub(super) fn loading_progress(&mut self, dbname: &str, request: &proto::GetLoadingProgressRequest) -> Answer {
+    pub(super) fn loading_progress(
+        &mut self,
+        dbname: &str,
+        request: &proto::GetLoadingProgressRequest,
+    ) -> Answer {
         self.loaded(dbname, &request.db_name, &request.collection_name)?;
-        let progress = if self.is_undone("GetLoadingProgress") { 50 } else { 100 };
-        Ok(proto::GetLoadingProgressResponse { status: ok(), progress, refresh_progress: 0 }.encode_to_vec())
+        let progress = if self.is_undone("GetLoadingProgress") {
+            50
+        } else {
+            100
+        };
+        Ok(proto::GetLoadingProgressResponse {
+            status: ok(),
+            progress,
+            refresh_progress: 0,
+        }
+        .encode_to_vec())
     }
 
     /// A missing collection is no failure here.
-    pub(super) fn load_state(&mut self, dbname: &str, request: &proto::GetLoadStateRequest) -> Answer {
+    pub(super) fn load_state(
+        &mut self,
+        dbname: &str,
+        request: &proto::GetLoadStateRequest,
+    ) -> Answer {
         let key = self.key(dbname, &request.db_name, &request.collection_name)?;
-        let state = match self.collections.get(&key).map(|collection| collection.loaded) {
+        let state = match self
+            .collections
+            .get(&key)
+            .map(|collection| collection.loaded)
+        {
             None => LoadState::NotExist,
             Some(false) => LoadState::NotLoad,
             Some(true) if self.is_undone("GetLoadState") => LoadState::Loading,
             Some(true) => LoadState::Loaded,
         };
-        Ok(proto::GetLoadStateResponse { status: ok(), state: state.into() }.encode_to_vec())
+        Ok(proto::GetLoadStateResponse {
+            status: ok(),
+            state: state.into(),
+        }
+        .encode_to_vec())
     }
 
     // ---- indexes ----
 
-    pub(super) fn create_index(&mut self, dbname: &str, request: proto::CreateIndexRequest) -> Answer {
+    pub(super) fn create_index(
+        &mut self,
+        dbname: &str,
+        request: proto::CreateIndexRequest,
+    ) -> Answer {
         let id = self.new_id();
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
-        let Some(field) = collection.schema.fields.iter().find(|field| field.name == request.field_name) else {
-            return refuse(65535, 1, format!("cannot create index on non-exist field: {}", request.field_name));
+        let Some(field) = collection
+            .schema
+            .fields
+            .iter()
+            .find(|field| field.name == request.field_name)
+        else {
+            return refuse(
+                65535,
+                1,
+                format!(
+                    "cannot create index on non-exist field: {}",
+                    request.field_name
+                ),
+            );
         };
-        let name = if request.index_name.is_empty() { format!("_default_idx_{}", field.field_id) } else { request.index_name };
-        collection.indexes.retain(|index| index.field != request.field_name);
-        collection.indexes.push(Index { id, name, field: request.field_name, params: request.extra_params });
+        let name = if request.index_name.is_empty() {
+            format!("_default_idx_{}", field.field_id)
+        } else {
+            request.index_name
+        };
+        collection
+            .indexes
+            .retain(|index| index.field != request.field_name);
+        collection.indexes.push(Index {
+            id,
+            name,
+            field: request.field_name,
+            params: request.extra_params,
+        });
         Ok(success())
     }
 
-    pub(super) fn describe_index(&mut self, dbname: &str, request: &proto::DescribeIndexRequest) -> Answer {
+    pub(super) fn describe_index(
+        &mut self,
+        dbname: &str,
+        request: &proto::DescribeIndexRequest,
+    ) -> Answer {
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
         let wanted = |index: &&Index| {
             let is_field = request.field_name.is_empty() || index.field == request.field_name;
@@ -74,32 +149,62 @@ impl Store {
         let indexes: Vec<Index> = collection.indexes.iter().filter(wanted).cloned().collect();
         let total_rows = collection.sealed_rows();
         if indexes.is_empty() {
-            return refuse(700, 25, format!("index not found[collection={}]", request.collection_name));
+            return refuse(
+                700,
+                25,
+                format!("index not found[collection={}]", request.collection_name),
+            );
         }
         let failure = self.index_failure.clone();
         let is_undone = self.is_undone("DescribeIndex") || failure.is_some();
-        let unfinished = if failure.is_some() { IndexState::Failed } else { IndexState::InProgress };
+        let unfinished = if failure.is_some() {
+            IndexState::Failed
+        } else {
+            IndexState::InProgress
+        };
         let describe = |index: Index| proto::IndexDescription {
             index_name: index.name,
             index_id: index.id,
             params: index.params,
             field_name: index.field,
-            indexed_rows: if is_undone { total_rows / 2 } else { total_rows },
+            indexed_rows: if is_undone {
+                total_rows / 2
+            } else {
+                total_rows
+            },
             total_rows,
-            state: if is_undone { unfinished.into() } else { IndexState::Finished.into() },
+            state: if is_undone {
+                unfinished.into()
+            } else {
+                IndexState::Finished.into()
+            },
             index_state_fail_reason: failure.clone().unwrap_or_default(),
-            pending_index_rows: if is_undone { total_rows - total_rows / 2 } else { 0 },
+            pending_index_rows: if is_undone {
+                total_rows - total_rows / 2
+            } else {
+                0
+            },
         };
         let index_descriptions = indexes.into_iter().map(describe).collect();
-        Ok(proto::DescribeIndexResponse { status: ok(), index_descriptions }.encode_to_vec())
+        Ok(proto::DescribeIndexResponse {
+            status: ok(),
+            index_descriptions,
+        }
+        .encode_to_vec())
     }
 
     pub(super) fn drop_index(&mut self, dbname: &str, request: &proto::DropIndexRequest) -> Answer {
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
         if collection.loaded {
-            return refuse(65535, 1, "index cannot be dropped, collection is loaded, please release it first");
+            return refuse(
+                65535,
+                1,
+                "index cannot be dropped, collection is loaded, please release it first",
+            );
         }
-        collection.indexes.retain(|index| index.field != request.field_name && index.name != request.index_name);
+        collection
+            .indexes
+            .retain(|index| index.field != request.field_name && index.name != request.index_name);
         Ok(success())
     }
 
@@ -107,15 +212,30 @@ impl Store {
 
     pub(super) fn flush(&mut self, dbname: &str, request: proto::FlushRequest) -> Answer {
         let (next, flush_ts) = (self.new_id(), self.timestamp());
-        let mut reply = proto::FlushResponse { status: ok(), db_name: request.db_name.clone(), ..Default::default() };
+        let mut reply = proto::FlushResponse {
+            status: ok(),
+            db_name: request.db_name.clone(),
+            ..Default::default()
+        };
         for name in request.collection_names {
             let collection = self.collection(dbname, &request.db_name, &name)?;
-            let flushed = if collection.growing.1 > 0 { vec![collection.growing.0] } else { Vec::new() };
+            let flushed = if collection.growing.1 > 0 {
+                vec![collection.growing.0]
+            } else {
+                Vec::new()
+            };
             collection.seal(next);
             let all = collection.segments.iter().map(|(id, _)| *id).collect();
-            reply.coll_seg_ids.insert(name.clone(), proto::LongArray { data: flushed });
-            reply.flush_coll_seg_ids.insert(name.clone(), proto::LongArray { data: all });
-            reply.coll_seal_times.insert(name.clone(), i64::try_from(flush_ts >> 18).unwrap_or(i64::MAX));
+            reply
+                .coll_seg_ids
+                .insert(name.clone(), proto::LongArray { data: flushed });
+            reply
+                .flush_coll_seg_ids
+                .insert(name.clone(), proto::LongArray { data: all });
+            reply.coll_seal_times.insert(
+                name.clone(),
+                i64::try_from(flush_ts >> 18).unwrap_or(i64::MAX),
+            );
             reply.coll_flush_ts.insert(name, flush_ts);
         }
         Ok(reply.encode_to_vec())
@@ -124,20 +244,32 @@ impl Store {
     /// Merges all sealed segments into one.
     pub(super) fn compact(&mut self, request: &proto::ManualCompactionRequest) -> Answer {
         let (merged, id) = (self.new_id(), request.collection_id);
-        let Some(collection) = self.collections.values_mut().find(|collection| collection.id == id) else {
+        let Some(collection) = self
+            .collections
+            .values_mut()
+            .find(|collection| collection.id == id)
+        else {
             return refuse(100, 4, format!("can't find collection[collection={id}]"));
         };
         let plans = i32::from(collection.segments.len() > 1);
         if plans > 0 {
             collection.segments = vec![(merged, collection.sealed_rows())];
         }
-        let reply = proto::ManualCompactionResponse { status: ok(), compaction_id: self.new_id(), compaction_plan_count: plans };
+        let reply = proto::ManualCompactionResponse {
+            status: ok(),
+            compaction_id: self.new_id(),
+            compaction_plan_count: plans,
+        };
         Ok(reply.encode_to_vec())
     }
 
     pub(super) fn compaction_state(&mut self) -> proto::GetCompactionStateResponse {
         let is_undone = self.is_undone("GetCompactionState");
-        let state = if is_undone { CompactionState::Executing } else { CompactionState::Completed };
+        let state = if is_undone {
+            CompactionState::Executing
+        } else {
+            CompactionState::Completed
+        };
         proto::GetCompactionStateResponse {
             status: ok(),
             state: state.into(),
@@ -146,8 +278,13 @@ impl Store {
         }
     }
 
-    /// While polls are left, the first half of them finds nothing and the rest finds growing copies without index.
-    pub(super) fn query_segments(&mut self, dbname: &str, request: &proto::GetQuerySegmentInfoRequest) -> Answer {
+    /// While polls are left, the first half of them finds nothing and the rest finds growing copies
+    /// without index.
+    pub(super) fn query_segments(
+        &mut self,
+        dbname: &str,
+        request: &proto::GetQuerySegmentInfoRequest,
+    ) -> Answer {
         self.loaded(dbname, &request.db_name, &request.collection_name)?;
         let handed_off = match self.polls_left("GetQuerySegmentInfo") {
             Some((left, first)) if left >= first / 2 => return Ok(segments(Vec::new())),
@@ -155,14 +292,22 @@ impl Store {
             None => true,
         };
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
-        let mut infos: Vec<_> = collection.segments.iter().map(|segment| collection.query_segment(*segment, handed_off)).collect();
+        let mut infos: Vec<_> = collection
+            .segments
+            .iter()
+            .map(|segment| collection.query_segment(*segment, handed_off))
+            .collect();
         if collection.growing.1 > 0 {
             infos.push(collection.query_segment(collection.growing, false));
         }
         Ok(segments(infos))
     }
 
-    pub(super) fn persistent_segments(&mut self, dbname: &str, request: &proto::GetPersistentSegmentInfoRequest) -> Answer {
+    pub(super) fn persistent_segments(
+        &mut self,
+        dbname: &str,
+        request: &proto::GetPersistentSegmentInfoRequest,
+    ) -> Answer {
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
         let info = |(segment_id, num_rows): &(i64, i64)| proto::PersistentSegmentInfo {
             segment_id: *segment_id,
@@ -172,12 +317,20 @@ impl Store {
             state: SegmentState::Flushed.into(),
         };
         let infos = collection.segments.iter().map(info).collect();
-        Ok(proto::GetPersistentSegmentInfoResponse { status: ok(), infos }.encode_to_vec())
+        Ok(proto::GetPersistentSegmentInfoResponse {
+            status: ok(),
+            infos,
+        }
+        .encode_to_vec())
     }
 }
 
 fn segments(infos: Vec<proto::QuerySegmentInfo>) -> Vec<u8> {
-    proto::GetQuerySegmentInfoResponse { status: ok(), infos }.encode_to_vec()
+    proto::GetQuerySegmentInfoResponse {
+        status: ok(),
+        infos,
+    }
+    .encode_to_vec()
 }
 
 impl Collection {
@@ -188,10 +341,21 @@ impl Collection {
         }
     }
 
-    fn query_segment(&self, (segment_id, num_rows): (i64, i64), handed_off: bool) -> proto::QuerySegmentInfo {
-        let index = self.vector_fields().find_map(|field| self.indexes.iter().find(|index| index.field == field));
+    fn query_segment(
+        &self,
+        (segment_id, num_rows): (i64, i64),
+        handed_off: bool,
+    ) -> proto::QuerySegmentInfo {
+        let index = self
+            .vector_fields()
+            .find_map(|field| self.indexes.iter().find(|index| index.field == field));
         // Of a FLAT index there is no file that a segment could have.
-        let is_flat = |index: &&Index| index.params.iter().any(|pair| pair.key == "index_type" && pair.value == "FLAT");
+        let is_flat = |index: &&Index| {
+            index
+                .params
+                .iter()
+                .any(|pair| pair.key == "index_type" && pair.value == "FLAT")
+        };
         let index = index.filter(|index| handed_off && !is_flat(index));
         proto::QuerySegmentInfo {
             segment_id,
@@ -201,7 +365,11 @@ impl Collection {
             num_rows,
             index_name: index.map(|index| index.name.clone()).unwrap_or_default(),
             index_id: index.map_or(0, |index| index.id),
-            state: if handed_off { SegmentState::Sealed.into() } else { SegmentState::Growing.into() },
+            state: if handed_off {
+                SegmentState::Sealed.into()
+            } else {
+                SegmentState::Growing.into()
+            },
             node_ids: vec![2],
         }
     }
