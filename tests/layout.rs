@@ -94,15 +94,7 @@ const FUNCTION_LINES: &str = "too-many-lines-threshold = 70";
 const RING: usize = 2;
 
 /// What is still to be mended: beginnings of files with longer lines.
-const LONG_LINES: [&str; 7] = [
-    ".ci/",
-    "Cargo.toml",
-    "benches/",
-    "scenarios/",
-    "src/",
-    "templates/",
-    "tests/",
-];
+const LONG_LINES: [&str; 3] = ["src/", "templates/", "tests/"];
 
 /// What is still to be mended: modules with rings of more files.
 const RINGS: [&str; 6] = ["analysis", "cli", "load", "milvus", "record", "report"];
