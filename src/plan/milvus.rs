@@ -7,7 +7,9 @@ use super::{
     Remark, ResolvePlan, Secret, TlsPlan, WaitPlan, limits, secret,
     uri::{Address, Giver},
 };
-use crate::scenario::{At, ConnectionsTable, Environment, MilvusTable, TlsTable, choose, quoted};
+use crate::scenario::{
+    At, ConnectionsTable, Environment, MilvusTable, SecretSource, TlsTable, choose, quoted,
+};
 
 const URI_EXAMPLE: &str = "http://127.0.0.1:19530";
 const MILVUS_PORT: u16 = 19530;
@@ -194,7 +196,10 @@ fn credentials(
         let same = table
             .token
             .as_ref()
-            .is_some_and(|token| matches!(&token.value, crate::scenario::SecretSource::Variable { name, .. } if name == "MILVUS_TOKEN"));
+            .is_some_and(|token| match &token.value {
+                SecretSource::Variable { name, .. } => name == "MILVUS_TOKEN",
+                _ => false,
+            });
         if let Some(key) = written.filter(|_| !same) {
             remarks.push(Remark::EnvironmentOverrides {
                 variable: "MILVUS_TOKEN".to_owned(),

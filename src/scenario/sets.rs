@@ -85,8 +85,10 @@ fn put(node: &mut Node, keys: &[String], value: &toml::Value) -> Result<(), Scen
             put(&mut entries[index].1, rest, value)
         }
         Value::List(items) => {
-            let named =
-                items.iter().position(|item| matches!(item.get("name").map(|name| &name.value), Some(Value::Text(name)) if name == key));
+            let named = items.iter().position(|item| {
+                let name = item.get("name").map(|name| &name.value);
+                matches!(name, Some(Value::Text(name)) if name == key)
+            });
             let numbered = key.parse().ok().filter(|index| *index < items.len());
             let Some(index) = named.or(numbered) else {
                 let names = items.iter().filter_map(|item| {

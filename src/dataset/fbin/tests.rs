@@ -475,7 +475,9 @@ proptest! {
         let (_folder, opened) = open_files(Some(&base), Some(&queries), Some(&truth));
         if let Ok(data) = opened {
             prop_assert!(data.read_rows(0, data.rows(), &mut Vec::new()).is_ok());
-            prop_assert!((0..data.queries()).all(|index| data.query(index).len() == 4 * data.dim() as usize));
+            prop_assert!(
+                (0..data.queries()).all(|index| data.query(index).len() == 4 * data.dim() as usize)
+            );
         }
     }
 }
