@@ -6,6 +6,7 @@
 mod clock;
 mod collection;
 mod folder;
+mod histogram;
 mod hlog;
 mod info;
 mod interval;
