@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{CliError, progress::Board, session::Session};
 use crate::{
-    analysis::thresholds::watch::Measuring,
+    analysis::judgement::thresholds::watch::Measuring,
     load::{
         LiveSnapshot, PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle, StreamRun,
         prepare::Claims,

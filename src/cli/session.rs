@@ -27,7 +27,7 @@ use super::{
     waits::within,
 };
 use crate::{
-    analysis::thresholds::watch::Watch,
+    analysis::judgement::thresholds::watch::Watch,
     load::{
         ClientSpans, Engine, EngineOptions, RunIds, SpanContext, prepare, query_numbers, streams,
     },
