@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 
-use super::generated::jaeger_v2::SpansResponseChunk;
-use super::jaeger_tags::trace_of;
-use super::{
-    AttributeValue, ServerSpan, SpanKind, Trace, is_whole, jaeger_legacy, jaeger_v2, jaeger_v3,
-    otlp_json,
-};
+use crate::spans::otlp::json;
+use crate::spans::sources::generated::jaeger_v2::SpansResponseChunk;
+use crate::spans::sources::jaeger_legacy;
+use crate::spans::sources::jaeger_tags::trace_of;
+use crate::spans::sources::jaeger_v2;
+use crate::spans::sources::jaeger_v3;
+use crate::spans::{AttributeValue, ServerSpan, SpanKind, Trace, is_whole};
 
 const VERSIONS: [&str; 3] = ["1.46.0", "1.65.0", "2.20.0"];
 const TRACES: [&str; 2] = ["search-trace", "insert-trace"];
@@ -36,7 +37,7 @@ pub(super) fn messages<T: Message + Default>(bytes: &[u8]) -> Vec<T> {
 
 pub(super) fn trace_id(bytes: &[u8]) -> u128 {
     let chunks: Vec<SpansResponseChunk> = messages(bytes);
-    super::jaeger_tags::id_from_bytes(&chunks[0].spans[0].trace_id).expect("an id")
+    crate::spans::sources::jaeger_tags::id_from_bytes(&chunks[0].spans[0].trace_id).expect("an id")
 }
 
 struct Versions {
@@ -120,7 +121,7 @@ fn v2_v3_and_json_say_the_same() {
 fn v3_over_http_says_the_same_where_it_is_otlp() {
     #[derive(serde::Deserialize)]
     struct Reply {
-        result: otlp_json::read::Line,
+        result: json::read::Line,
     }
     for version in ["1.65.0", "2.20.0"] {
         for name in TRACES {

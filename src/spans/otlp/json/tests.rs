@@ -5,7 +5,7 @@ use opentelemetry_proto::tonic::trace::v1::TracesData;
 use proptest::prelude::*;
 
 use super::*;
-use crate::spans::{AttributeValue, SpanEvent, SpanKind, SpanResource, otlp};
+use crate::spans::{AttributeValue, SpanEvent, SpanKind, SpanResource, otlp::protobuf};
 
 fn span(trace_id: u128, span_id: u64) -> ServerSpan {
     ServerSpan {
@@ -127,7 +127,7 @@ fn the_official_types_read_it_as_well() {
     let official: TracesData =
         serde_json::from_slice(&text_of(std::slice::from_ref(&trace))).expect("official OTLP JSON");
     let mut spans = Vec::new();
-    otlp::convert(official.resource_spans, &mut |span| spans.push(span));
+    protobuf::convert(official.resource_spans, &mut |span| spans.push(span));
     assert_eq!(spans, trace.spans);
 }
 

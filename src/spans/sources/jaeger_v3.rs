@@ -5,7 +5,8 @@ use opentelemetry_proto::tonic::trace::v1::TracesData;
 
 use super::generated::jaeger_v3::{GetTraceRequest, Timestamp};
 use super::jaeger_tags::only_trace;
-use super::{Trace, otlp};
+use crate::spans::Trace;
+use crate::spans::otlp::protobuf;
 
 /// 2100-01-01: stores that filter by time must not lose a trace because clocks differ.
 pub(super) const FAR_FUTURE_S: i64 = 4_102_444_800;
@@ -31,7 +32,7 @@ pub(super) fn trace_from_messages(
 ) -> Result<Trace, String> {
     let mut spans = Vec::new();
     for message in messages {
-        otlp::convert(message.resource_spans, &mut |span| spans.push(span));
+        protobuf::convert(message.resource_spans, &mut |span| spans.push(span));
     }
     only_trace(trace_id, spans, held_something)
 }

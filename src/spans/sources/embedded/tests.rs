@@ -129,7 +129,7 @@ async fn with_http() -> (EmbeddedReceiver, String) {
 }
 
 fn client() -> reqwest::Client {
-    super::super::http::client(&SourceOptions::default()).expect("a client")
+    crate::spans::sources::http::client(&SourceOptions::default()).expect("a client")
 }
 
 async fn post(url: &str, headers: &[(&'static str, &str)], body: Vec<u8>) -> (u16, String) {

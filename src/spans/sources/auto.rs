@@ -1,10 +1,10 @@
 //! Source `auto`: the best of what answers, and what to open for a better one.
 
 use super::address::{addresses, shown};
-use super::{
-    Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, jaeger,
-    jaeger_json, none,
-};
+use super::jaeger;
+use super::jaeger_json;
+use super::none;
+use crate::spans::{Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace};
 
 /// Tries Jaeger's gRPC, then its JSON; with neither there are no spans, and the remark says what to
 /// open. Only an address or header that can't be used at all is an error.

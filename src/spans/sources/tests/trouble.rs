@@ -8,11 +8,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::budget::{Budget, SHARE};
 use super::fake_jaeger::{Fake, Reply, Script, grpc_server, http_server};
-use super::genuine_tests::file;
-use super::source_tests::{NOWHERE, check_words, http, open, options, refused, script};
-use super::{Again, SourceOptions, SpanError, find_source, open_until};
+use super::genuine::file;
+use super::opened::{NOWHERE, check_words, http, open, options, refused, script};
+use crate::spans::sources::budget::{Budget, SHARE};
+use crate::spans::{Again, SourceOptions, SpanError, find_source, open_until};
 
 /// More headers than the content type.
 fn reply(status: u16, headers: &'static str, body: &str) -> Reply {
@@ -370,7 +370,7 @@ async fn a_long_reply_is_read_alone_and_short_ones_beside_it() {
         _ => Reply::json("{}"),
     })
     .await;
-    let client = super::http::client(&SourceOptions::default()).expect("a client");
+    let client = crate::spans::sources::http::client(&SourceOptions::default()).expect("a client");
     let budget = Budget::default();
     let get = |path: &str| {
         let (client, budget, url) = (
@@ -379,7 +379,7 @@ async fn a_long_reply_is_read_alone_and_short_ones_beside_it() {
             format!("{}{path}", fake.url),
         );
         tokio::spawn(async move {
-            super::http::get(&client, &budget, &url)
+            crate::spans::sources::http::get(&client, &budget, &url)
                 .await
                 .expect("an answer")
         })

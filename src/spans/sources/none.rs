@@ -1,9 +1,9 @@
 //! Source `none`: no server spans at all.
 
-use super::{SourceInfo, SourceOptions, SpanError, SpanSource, Trace};
+use crate::spans::{SourceInfo, SourceOptions, SpanError, SpanSource, Trace};
 
 /// Its row in the table of sources.
-pub(super) const NAME: &str = "none";
+pub(in crate::spans) const NAME: &str = "none";
 
 /// Answers every id with an empty trace.
 struct NoSource {
@@ -11,7 +11,9 @@ struct NoSource {
 }
 
 /// The source `none`, as asked for.
-pub(super) async fn open(_options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
+pub(in crate::spans) async fn open(
+    _options: &SourceOptions,
+) -> Result<Box<dyn SpanSource>, SpanError> {
     Ok(because(
         "server spans are off (tracing.spans source = \"none\"): the report shows the client's \
          side only"
@@ -20,7 +22,7 @@ pub(super) async fn open(_options: &SourceOptions) -> Result<Box<dyn SpanSource>
 }
 
 /// The source `none`, used because of `remark`.
-pub(super) fn because(remark: String) -> Box<dyn SpanSource> {
+pub(in crate::spans) fn because(remark: String) -> Box<dyn SpanSource> {
     Box::new(NoSource {
         info: SourceInfo {
             name: NAME,

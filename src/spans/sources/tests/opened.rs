@@ -5,8 +5,8 @@ use std::time::Duration;
 use tonic::Status;
 
 use super::fake_jaeger::{Fake, Reply, Script, grpc_server, http_server};
-use super::genuine_tests::{file, messages, trace_id};
-use super::{LossCounters, SourceOptions, SpanSource, find_source};
+use super::genuine::{file, messages, trace_id};
+use crate::spans::{LossCounters, SourceOptions, SpanSource, find_source};
 
 pub(super) const NOWHERE: &str = "http://127.0.0.1:1";
 

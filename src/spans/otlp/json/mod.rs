@@ -3,7 +3,7 @@
 //! The encoding of one line is in `read` and `write`; here is the file: replaced versions,
 //! truncation, grouping.
 
-pub(super) mod read;
+pub(in crate::spans) mod read;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -14,7 +14,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::{ServerSpan, Trace};
+use crate::spans::{ServerSpan, Trace};
 
 /// A line longer than this is left out: no trace is near it.
 const MAX_LINE: u64 = 256 << 20;

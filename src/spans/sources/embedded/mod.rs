@@ -21,9 +21,10 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
-use super::jaeger_tags::trace_of;
-use super::{
-    LossCounters, ServerSpan, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, otlp,
+use crate::spans::otlp::protobuf;
+use crate::spans::sources::jaeger_tags::trace_of;
+use crate::spans::{
+    LossCounters, ServerSpan, SourceInfo, SourceOptions, SpanError, SpanSource, Trace,
 };
 use door::Door;
 use store::Store;
@@ -250,7 +251,7 @@ impl TraceService for Receiver {
     ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         let mut spans = Vec::new();
         // Converted before the lock is taken, which readers wait for.
-        otlp::convert(request.into_inner().resource_spans, &mut |span| {
+        protobuf::convert(request.into_inner().resource_spans, &mut |span| {
             spans.push(span)
         });
         Ok(Response::new(keep(&self.store, spans)))

@@ -9,15 +9,17 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span, span::Event};
 use serde_json::{Value as Json, json};
 
-use super::jaeger_tags::{Resources, Tags, event_name, id_from_bytes, span_id_from_bytes, tidy};
-use super::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource};
+use crate::spans::sources::jaeger_tags::{
+    Resources, Tags, event_name, id_from_bytes, span_id_from_bytes, tidy,
+};
+use crate::spans::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource};
 
 /// Levels of maps and arrays in one attribute that are kept; deeper ones are cut, so that hostile
 /// input can't use up the stack.
 const MAX_DEPTH: u32 = 8;
 
 /// Calls `keep` with each span of `groups`, in their order.
-pub(super) fn convert(groups: Vec<ResourceSpans>, keep: &mut dyn FnMut(ServerSpan)) {
+pub(in crate::spans) fn convert(groups: Vec<ResourceSpans>, keep: &mut dyn FnMut(ServerSpan)) {
     let mut resources = Resources::default();
     for group in groups {
         let resource = resources.share(resource(group.resource.unwrap_or_default()));
@@ -56,7 +58,7 @@ fn resource(resource: Resource) -> SpanResource {
 }
 
 /// Takes `service.name` out of `attributes`.
-pub(super) fn resource_from_attributes(attributes: Tags) -> SpanResource {
+pub(in crate::spans) fn resource_from_attributes(attributes: Tags) -> SpanResource {
     let mut resource = SpanResource::default();
     for (key, value) in attributes {
         match value {
@@ -68,7 +70,7 @@ pub(super) fn resource_from_attributes(attributes: Tags) -> SpanResource {
 }
 
 /// OTLP's number of a span kind; unspecified and unknown ones are internal.
-pub(super) fn kind_from_number(kind: i32) -> SpanKind {
+pub(in crate::spans) fn kind_from_number(kind: i32) -> SpanKind {
     match kind {
         2 => SpanKind::Server,
         3 => SpanKind::Client,
@@ -79,7 +81,7 @@ pub(super) fn kind_from_number(kind: i32) -> SpanKind {
 }
 
 /// OTLP's number of a status; unknown ones are unset.
-pub(super) fn status_from_number(code: i32) -> u8 {
+pub(in crate::spans) fn status_from_number(code: i32) -> u8 {
     u8::try_from(code)
         .ok()
         .filter(|code| *code <= 2)
@@ -105,7 +107,7 @@ fn attributes(list: Vec<KeyValue>) -> Tags {
         .collect()
 }
 
-pub(super) fn attribute(value: Value) -> AttributeValue {
+pub(in crate::spans) fn attribute(value: Value) -> AttributeValue {
     match value {
         Value::StringValue(text) => AttributeValue::Text(text),
         Value::BoolValue(value) => AttributeValue::Bool(value),

@@ -4,28 +4,28 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace};
+use crate::spans::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace};
 
 /// Tags of one span or one log.
-pub(super) type Tags = Vec<(String, AttributeValue)>;
+pub(in crate::spans) type Tags = Vec<(String, AttributeValue)>;
 
 /// One span as Jaeger's own model has it, ids and times already decoded.
 #[derive(Debug)]
-pub(super) struct JaegerSpan {
-    pub(super) trace_id: u128,
-    pub(super) span_id: u64,
-    pub(super) parent_id: Option<u64>,
-    pub(super) name: String,
-    pub(super) start_ns: u64,
-    pub(super) end_ns: u64,
-    pub(super) tags: Tags,
-    pub(super) events: Vec<SpanEvent>,
-    pub(super) resource: Arc<SpanResource>,
+pub(in crate::spans) struct JaegerSpan {
+    pub(in crate::spans) trace_id: u128,
+    pub(in crate::spans) span_id: u64,
+    pub(in crate::spans) parent_id: Option<u64>,
+    pub(in crate::spans) name: String,
+    pub(in crate::spans) start_ns: u64,
+    pub(in crate::spans) end_ns: u64,
+    pub(in crate::spans) tags: Tags,
+    pub(in crate::spans) events: Vec<SpanEvent>,
+    pub(in crate::spans) resource: Arc<SpanResource>,
 }
 
 impl JaegerSpan {
     /// The span with its tags turned into fields.
-    pub(super) fn into_server_span(self) -> ServerSpan {
+    pub(in crate::spans) fn into_server_span(self) -> ServerSpan {
         let mut span = ServerSpan {
             trace_id: self.trace_id,
             span_id: self.span_id,
@@ -85,7 +85,7 @@ fn kind_from_text(text: &str) -> SpanKind {
 
 /// Name of the event that a log stands for: field `event`, in old translators `message`, else the
 /// first text.
-pub(super) fn event_name(fields: Tags) -> String {
+pub(in crate::spans) fn event_name(fields: Tags) -> String {
     let rank = |key: &str| match key {
         "event" => 0,
         "message" => 1,
@@ -105,7 +105,7 @@ pub(super) fn event_name(fields: Tags) -> String {
 /// What every source promises of a span: no leading slash in its name, events by time, no parent 0
 /// (how Jaeger 1.46 writes "none" in api_v3). Times that can't be are left: whoever mended them
 /// here would hide them.
-pub(super) fn tidy(span: &mut ServerSpan) {
+pub(in crate::spans) fn tidy(span: &mut ServerSpan) {
     if span.name.starts_with('/') {
         span.name.remove(0);
     }
@@ -115,7 +115,7 @@ pub(super) fn tidy(span: &mut ServerSpan) {
 
 /// The spans of one trace: those of other traces and without an id left out, none twice (Jaeger
 /// 1.46 keeps duplicates that a repeated export made).
-pub(super) fn trace_of(trace_id: u128, mut spans: Vec<ServerSpan>) -> Trace {
+pub(in crate::spans) fn trace_of(trace_id: u128, mut spans: Vec<ServerSpan>) -> Trace {
     let mut seen = std::collections::HashSet::with_capacity(spans.len());
     spans
         .retain(|span| span.trace_id == trace_id && span.span_id != 0 && seen.insert(span.span_id));
@@ -125,7 +125,7 @@ pub(super) fn trace_of(trace_id: u128, mut spans: Vec<ServerSpan>) -> Trace {
 /// The same for a reply that must not pass for an empty trace: where it `held_something`, one of
 /// its spans has to belong to the trace. A form that is not known would else look like a Milvus
 /// that records nothing.
-pub(super) fn only_trace(
+pub(in crate::spans) fn only_trace(
     trace_id: u128,
     spans: Vec<ServerSpan>,
     held_something: bool,
@@ -144,7 +144,7 @@ pub(super) fn only_trace(
 /// One `Arc` per process of a trace: Jaeger's api_v2 repeats the process in every span, its api_v3
 /// of 1.46 does so too.
 #[derive(Debug, Default)]
-pub(super) struct Resources {
+pub(in crate::spans) struct Resources {
     /// The first ones, which are all in most traces.
     first: Vec<Arc<SpanResource>>,
     /// The others by their content: each span may have one of its own.
@@ -156,7 +156,7 @@ impl Resources {
     const FEW: usize = 16;
 
     /// The shared form of `resource`.
-    pub(super) fn share(&mut self, resource: SpanResource) -> Arc<SpanResource> {
+    pub(in crate::spans) fn share(&mut self, resource: SpanResource) -> Arc<SpanResource> {
         if let Some(known) = self.first.iter().find(|known| ***known == resource) {
             return known.clone();
         }
@@ -174,7 +174,7 @@ impl Resources {
 
 /// Ids from bytes, big-endian; shorter ones (64-bit trace ids) are padded in front, longer ones are
 /// no ids.
-pub(super) fn id_from_bytes(bytes: &[u8]) -> Option<u128> {
+pub(in crate::spans) fn id_from_bytes(bytes: &[u8]) -> Option<u128> {
     let mut whole = [0_u8; 16];
     whole
         .get_mut(16_usize.checked_sub(bytes.len())?..)?
@@ -183,7 +183,7 @@ pub(super) fn id_from_bytes(bytes: &[u8]) -> Option<u128> {
 }
 
 /// Span id from 8 bytes; zero where there is none.
-pub(super) fn span_id_from_bytes(bytes: &[u8]) -> u64 {
+pub(in crate::spans) fn span_id_from_bytes(bytes: &[u8]) -> u64 {
     bytes.try_into().map(u64::from_be_bytes).unwrap_or(0)
 }
 

@@ -18,10 +18,10 @@ use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 
-use super::generated::jaeger_v2::{
+use crate::spans::sources::generated::jaeger_v2::{
     GetServicesRequest, GetServicesResponse, GetTraceRequest, SpansResponseChunk,
 };
-use super::generated::jaeger_v3;
+use crate::spans::sources::generated::jaeger_v3;
 
 /// A server that ends with the test.
 pub(super) struct Fake {

@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{
+use crate::mask::Mask;
+use crate::spans::{
     AttributeValue, LossCounters, ServerSpan, SourceInfo, SourceOptions, SpanError, SpanResource,
     SpanSource, Trace,
 };
-use crate::mask::Mask;
 
 /// `opened` with everything masked that was sent in `options`.
 pub(super) fn guard(

@@ -27,8 +27,9 @@ use tonic::{Code, Status};
 
 use super::store::{Refusal, Store};
 use super::{MAX_MESSAGE, Receiver, locked};
+use crate::spans::ServerSpan;
 use crate::spans::error::cleaned;
-use crate::spans::{ServerSpan, otlp, otlp_json};
+use crate::spans::otlp::{json, protobuf};
 
 /// Exports that are read at the same time: with [`MAX_MESSAGE`], the memory that all senders
 /// together can take.
@@ -297,9 +298,9 @@ impl Form {
             Self::Protobuf => {
                 let export =
                     ExportTraceServiceRequest::decode(body).map_err(|_| Refusal::Unreadable)?;
-                otlp::convert(export.resource_spans, &mut |span| spans.push(span));
+                protobuf::convert(export.resource_spans, &mut |span| spans.push(span));
             }
-            Self::Json => spans = otlp_json::read::read(body).map_err(|_| Refusal::Unreadable)?,
+            Self::Json => spans = json::read::read(body).map_err(|_| Refusal::Unreadable)?,
         }
         Ok(spans)
     }

@@ -8,10 +8,11 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use url::Url;
 
+use super::address;
 use super::budget::{ALONE, Budget, SHARE, Turn};
-use super::error::{cleaned, names_missing_trace, of_http};
-use super::{Again, LossCounters, SourceOptions, SpanError, address};
 use crate::not_grpc::retry_after;
+use crate::spans::error::{cleaned, names_missing_trace, of_http};
+use crate::spans::{Again, LossCounters, SourceOptions, SpanError};
 
 /// Redirects that are followed, all within one origin.
 const MAX_REDIRECTS: usize = 5;
@@ -313,15 +314,15 @@ mod tests {
     #[test]
     fn genuine_counters_of_three_versions() {
         check(
-            include_str!("../../tests/data/jaeger/1.46.0/metrics-14269.txt"),
+            include_str!("../../../tests/data/jaeger/1.46.0/metrics-14269.txt"),
             Some((118_493, 0)),
         );
         check(
-            include_str!("../../tests/data/jaeger/1.65.0/metrics-14269.txt"),
+            include_str!("../../../tests/data/jaeger/1.65.0/metrics-14269.txt"),
             Some((33_067, 0)),
         );
         check(
-            include_str!("../../tests/data/jaeger/2.20.0/metrics-8888.txt"),
+            include_str!("../../../tests/data/jaeger/2.20.0/metrics-8888.txt"),
             Some((19_998, 0)),
         );
     }

@@ -15,14 +15,14 @@ use tonic::{Code, Request, Status};
 use super::address::{Addresses, addresses, base, shown};
 use super::budget::{ALONE, Budget, SHARE, Turn};
 use super::counted::{Counted, CountingCodec};
-use super::error::{cleaned, grpc_failure};
 use super::generated::jaeger_v2::{
     GetServicesRequest, GetServicesResponse, GetTraceRequest, SpansResponseChunk, Timestamp,
 };
-use super::{
-    Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, http, jaeger_v2,
-    jaeger_v3,
-};
+use super::http;
+use super::jaeger_v2;
+use super::jaeger_v3;
+use crate::spans::error::{cleaned, grpc_failure};
+use crate::spans::{Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace};
 use crate::{not_grpc::Reading, open_files};
 
 /// No server needs longer to accept a connection.

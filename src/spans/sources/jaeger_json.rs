@@ -6,13 +6,12 @@ use url::Url;
 
 use super::address::{addresses, base, shown};
 use super::budget::Budget;
-use super::error::cleaned;
 use super::http::{self, Answer, NoAnswer};
-use super::otlp_json::read::Line;
-use super::{
-    Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace, jaeger_legacy,
-    jaeger_tags,
-};
+use super::jaeger_legacy;
+use super::jaeger_tags;
+use crate::spans::error::cleaned;
+use crate::spans::otlp::json::read::Line;
+use crate::spans::{Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace};
 
 /// Any id that no run has: its upper half, the nonce, is zero.
 const UNKNOWN_ID: u128 = 1;

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{SourceOptions, SpanError};
+use crate::spans::{SourceOptions, SpanError};
 
 const GRPC_PORT: u16 = 16685;
 const HTTP_PORT: u16 = 16686;

@@ -6,7 +6,13 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Again, SpanError, Trace, auto, embedded, guard, jaeger, jaeger_json, none};
+use super::auto;
+use super::embedded;
+use super::guard;
+use super::jaeger;
+use super::jaeger_json;
+use super::none;
+use crate::spans::{Again, SpanError, Trace};
 
 /// Least and longest wait before a source that is busy is opened again.
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
