@@ -50,6 +50,39 @@ const EDGES: &[(&str, &[&str])] = &[
     ("report", &["record", "analysis"]),
     ("doctor", &["milvus", "telemetry", "spans"]),
     (
+        "calibrate",
+        &[
+            "scenario",
+            "plan",
+            "operation",
+            "load",
+            "record",
+            "telemetry",
+            "null_milvus",
+            "stack",
+            "runner",
+            "cli",
+        ],
+    ),
+    (
+        "runner",
+        &[
+            "plan",
+            "load",
+            "milvus",
+            "telemetry",
+            "record",
+            "spans",
+            "analysis",
+            "report",
+            "doctor",
+            "stack",
+            "open_files",
+            "calibrate",
+            "cli",
+        ],
+    ),
+    (
         "cli",
         &[
             "scenario",
@@ -70,6 +103,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "analysis",
             "report",
             "doctor",
+            "calibrate",
+            "runner",
         ],
     ),
 ];

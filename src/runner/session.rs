@@ -15,19 +15,18 @@ use std::{
 pub(crate) use self::from_plan::{connect_options, export_options};
 use self::from_plan::{threshold, warnings};
 use super::{
-    CliError, alive, calibrate, collect,
+    alive,
     collections::Prepared,
-    environment,
     load_threads::{LoadThreads, Machine},
     machine::Sampler,
-    measure,
-    progress::Progress,
-    run::RunArguments,
+    phases as measure,
     signals::{Asked, Signals},
-    waits::within,
+    spans as collect,
 };
 use crate::{
     analysis::judgement::thresholds::watch::Watch,
+    calibrate,
+    cli::{CliError, progress::Progress, run::RunArguments, waits::within},
     load::{
         ClientSpans, Engine, EngineOptions, RunIds, SpanContext, prepare, query_numbers, streams,
     },
@@ -35,7 +34,7 @@ use crate::{
     plan::Plan,
     record::{
         ExportInfo, FORMAT, Interval, RunClock, RunFolder, RunInfo, RunReader, RunWriter, Status,
-        Warning,
+        Warning, environment,
     },
     spans::SpanSource,
     telemetry::{ClientSpan, ExportOptions, Exporter, IdStream, Nonce, RequestIds, SpanTemplate},
@@ -225,7 +224,7 @@ impl<'a> Session<'a> {
         {
             Some(Ok(source)) => source,
             Some(Err(error)) => {
-                self.fail(&error.message);
+                self.fail(&error.to_string());
                 return Ended {
                     failure: Some(error),
                     asked: self.signals.asked(),

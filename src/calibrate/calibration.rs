@@ -10,11 +10,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::{CliError, environment},
     cells::{Cell, Shape},
     measure::Measured,
 };
-use crate::stack::StackOptions;
+use crate::{cli::CliError, record::environment, stack::StackOptions};
 
 /// Version of the file; one of another version counts as absent.
 const FORMAT: u32 = 1;

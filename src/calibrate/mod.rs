@@ -24,18 +24,17 @@ use self::{
     measure::{Conditions, Measured, measure},
     null::NullProcess,
 };
-use super::{
-    CliError, Done,
-    output::print,
-    progress::Progress,
-    runtime,
-    session::Session,
-    signals::{Asked, Signals, Stage},
-    waits::within,
+use crate::{
+    cli::{CliError, Done, output::print, progress::Progress, runtime, waits::within},
+    plan::Plan,
+    record::read_histograms,
+    runner::{
+        session::Session,
+        signals::{Asked, Signals, Stage},
+    },
 };
-use crate::{plan::Plan, record::read_histograms};
 
-pub(super) use self::null::{NullArguments, serve as serve_null};
+pub(crate) use self::null::{NullArguments, serve as serve_null};
 
 /// Switches the calibration off that the first run on a machine makes.
 const VARIABLE: &str = "MILVUS_BENCH_CALIBRATE";
@@ -192,7 +191,7 @@ fn median(rounds: &[Measured]) -> Option<Measured> {
 /// Five seconds of calibration where none is kept for this machine and this build. Whatever goes
 /// wrong is a warning: the run that follows needs it for one line of its report. A debug build is
 /// not worth it, unless it is asked for.
-pub(super) async fn on_first_run(progress: &Progress, signals: &Signals) {
+pub(crate) async fn on_first_run(progress: &Progress, signals: &Signals) {
     let asked = std::env::var_os(VARIABLE);
     let asked_for = |what: &str| asked.as_ref().is_some_and(|value| value == what);
     if asked_for("off") || (cfg!(debug_assertions) && !asked_for("on")) {
@@ -241,7 +240,7 @@ async fn quick(file: &std::path::Path) -> Result<(), CliError> {
 
 /// Compares a run that has sent its load with the calibration that is kept, for run.json. Without
 /// one, or where nothing in it is like the run, nothing is noted.
-pub(super) fn note_capacity(session: &mut Session<'_>, plan: &Plan) {
+pub(crate) fn note_capacity(session: &mut Session<'_>, plan: &Plan) {
     let kept = calibration::file()
         .ok()
         .and_then(|file| Calibration::read(&file));

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs};
 
 /// Kernel, processor, cores, memory.
-pub(crate) fn machine() -> BTreeMap<String, String> {
+pub fn machine() -> BTreeMap<String, String> {
     let mut facts = BTreeMap::new();
     let mut put = |key: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -35,7 +35,7 @@ pub(crate) fn machine() -> BTreeMap<String, String> {
 }
 
 /// Version and build profile of this program.
-pub(crate) fn tool() -> BTreeMap<String, String> {
+pub fn tool() -> BTreeMap<String, String> {
     let profile = if cfg!(debug_assertions) {
         "debug"
     } else {
@@ -64,7 +64,7 @@ fn kib(text: &str) -> Option<f64> {
 }
 
 /// CPU seconds of this process so far.
-pub(crate) fn process_cpu_s() -> f64 {
+pub fn process_cpu_s() -> f64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     now.tv_sec as f64 + now.tv_nsec as f64 / 1e9
 }

@@ -5,9 +5,10 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{CliError, progress::Board, session::Session};
+use super::session::Session;
 use crate::{
     analysis::judgement::thresholds::watch::Measuring,
+    cli::{CliError, progress::Board},
     load::{
         LiveSnapshot, PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle, StreamRun,
         prepare::Claims,

@@ -10,13 +10,9 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{
-    CliError,
-    progress::Progress,
-    session::{Session, note_source},
-    waits::within,
-};
+use super::session::{Session, note_source};
 use crate::{
+    cli::{CliError, progress::Progress, waits::within},
     open_files,
     plan::{Plan, TracingPlan},
     record::{FetchInfo, RunFolder, RunReader, own_file},

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{
-    CliError,
-    progress::Progress,
-    session::connect_options,
-    waits::{Waiting, within},
-};
+use super::session::connect_options;
 use crate::{
+    cli::{
+        CliError,
+        progress::Progress,
+        waits::{Waiting, within},
+    },
     doctor::{NO_MILVUS, is_web_server},
     milvus::{
         self, CallError, CallFailure, Client, ConnectError, ConnectOptions, SetupError, Transport,

@@ -9,10 +9,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::procfs::{CpuTimes, read};
-use super::environment;
 use crate::{
     plan::Plan,
-    record::{LocalServer, MachineUse},
+    record::{LocalServer, MachineUse, environment},
 };
 
 /// Everything that counts up, at one moment, in seconds of CPU.

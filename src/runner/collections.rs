@@ -1,8 +1,9 @@
 //! What a run measures, around its phases: whether a collection is still the one that it prepared,
 //! and holds the rows that it put there.
 
-use super::{CliError, session::Session};
+use super::session::Session;
 use crate::{
+    cli::CliError,
     load::{
         LiveSnapshot,
         prepare::{Claims, Count, RowsExpected, collection_state},

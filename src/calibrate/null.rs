@@ -10,8 +10,10 @@ use std::{
 
 use clap::Args;
 
-use super::super::{CliError, Done, print};
-use crate::null_milvus::{NullMilvus, NullOptions};
+use crate::{
+    cli::{CliError, Done, output::print},
+    null_milvus::{NullMilvus, NullOptions},
+};
 
 /// Arguments of the process.
 #[derive(Debug, Args)]
@@ -71,7 +73,7 @@ impl Drop for NullProcess {
 }
 
 /// The process itself: `milvus-bench null-milvus`. Serves until its stdin closes.
-pub(in crate::cli) fn serve(arguments: &NullArguments) -> Result<Done, CliError> {
+pub(crate) fn serve(arguments: &NullArguments) -> Result<Done, CliError> {
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let server = NullMilvus::start(NullOptions {
         listen,

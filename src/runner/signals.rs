@@ -12,7 +12,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{CliError, Done, output::say};
+use crate::cli::{CliError, Done, output::say};
 
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

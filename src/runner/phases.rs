@@ -5,22 +5,21 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    CliError,
     collections::{Collections, Prepared, When},
-    environment,
     live::watch,
     machine::Sampler,
     session::Session,
     signals::Asked,
 };
 use crate::{
+    cli::CliError,
     load::{
         Engine, PREPARE, PhaseResult, PhaseRun, ROWS_USED_UP, RunIds, Stop, nothing_earlier,
         phase_run,
         prepare::{self, Dropped, PrepareContext},
     },
     plan::{PhaseLength, Plan},
-    record::{KeptError, PhaseInfo, StreamInfo, Warning},
+    record::{KeptError, PhaseInfo, StreamInfo, Warning, environment},
 };
 
 /// Time between the order to begin and the first slot: every thread has its tasks by then.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{CliError, run::RunArguments};
+use crate::cli::{CliError, run::RunArguments};
 
 /// `--precise` keeps a core busy per load thread; Milvus and the rest of this program need others.
 const PRECISE_CORES: usize = 3;
@@ -172,7 +172,9 @@ mod tests {
 
     #[track_caller]
     fn refused(flags: &str, cores: u32, words: &[&str]) {
-        let error = resolve(flags, cores).expect_err("it is refused").message;
+        let error = resolve(flags, cores)
+            .expect_err("it is refused")
+            .to_string();
         for word in words {
             assert!(error.contains(word), "{word:?} is not in: {error}");
         }

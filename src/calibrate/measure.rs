@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use tokio::{task::spawn_blocking, time::Instant};
 
 use super::{
-    super::{CliError, environment, session::connect_options},
     bare_timer,
     cells::{Cell, Shape},
     cores::{Cores, Pinned},
 };
 use crate::{
+    cli::CliError,
     load::{
         ClientSpans, Engine, EngineOptions, RunIds, SpanContext, nothing_earlier, phase_run,
         streams,
@@ -22,8 +22,9 @@ use crate::{
     plan::{Plan, PlanFlags},
     record::{
         Figure, FigureHistograms, HistogramKey, OnInterval, Outcome, Part, RunClock, RunFolder,
-        RunWriter, StreamInfo, read_histograms,
+        RunWriter, StreamInfo, environment, read_histograms,
     },
+    runner::session::connect_options,
     scenario::{Scenario, ScenarioSource},
     telemetry::{ExportOptions, Exporter, Nonce, SpanQueue},
 };
