@@ -206,7 +206,8 @@ impl Store {
             "CreateIndex" => self.create_index(dbname, parse(body)?),
             "DescribeIndex" => self.describe_index(dbname, &parse(body)?),
             "DropIndex" => self.drop_index(dbname, &parse(body)?),
-            "Insert" => self.insert(dbname, parse(body)?),
+            "Insert" => self.insert(dbname, &parse(body)?),
+            "Upsert" => self.upsert(dbname, &parse(body)?),
             "Delete" => self.delete(dbname, &parse(body)?),
             "Flush" => self.flush(dbname, parse(body)?),
             "GetFlushState" => Ok(proto::GetFlushStateResponse {
