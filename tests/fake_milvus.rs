@@ -364,6 +364,28 @@ async fn count_follows_inserts_and_deletes() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_inserted_twice_is_found_once_and_counted_twice() {
+    let fake = FakeMilvus::start();
+    let channel = connect(&fake.uri()).await;
+    loaded(&channel, 3).await;
+    insert(&channel, rows(1..2, 2)).await;
+    assert_eq!(query(&channel, "id < 9", "id").await, [0, 2, 1]);
+    assert_eq!(query(&channel, "", "count(*)").await, [4]);
+}
+
+#[tokio::test]
+async fn only_a_list_of_keys_is_deleted_from_a_collection_that_is_not_loaded() {
+    let fake = FakeMilvus::start();
+    let channel = connect(&fake.uri()).await;
+    create(&channel).await;
+    insert(&channel, rows(0..4, 2)).await;
+    let listed = delete(&channel, "id in [1, 1]").await;
+    assert_eq!((listed.delete_cnt, listed.timestamp), (2, 0));
+    assert_eq!(codes(delete(&channel, "id < 3").await.status), (101, 1));
+    assert_eq!(fake.rows("things"), Some(3));
+}
+
+#[tokio::test]
 async fn an_upsert_replaces_the_rows_with_its_keys() {
     let fake = FakeMilvus::start();
     fake.search_exactly();
@@ -409,7 +431,8 @@ async fn rows_are_deleted_and_found_by_comparisons() {
         [4]
     );
     assert_eq!(query(&channel, "id == 5", "id").await, [0_i64; 0]);
-    for unreadable in ["", "id", "id in [", "rank < 3", "id < 3 or id > 5"] {
+    assert_eq!(codes(delete(&channel, "").await.status), (1100, 5));
+    for unreadable in ["id", "id in [", "rank < 3", "id < 3 or id > 5"] {
         let reply = delete(&channel, unreadable).await;
         assert_eq!(codes(reply.status), (65535, 1), "{unreadable}");
     }

@@ -131,7 +131,7 @@ impl Store {
             return refuse(
                 1100,
                 5,
-                "upsert can not assign primary field data when auto id enabled: invalid parameter",
+                "the number of fields is less than needed: invalid parameter",
             );
         }
         check_columns(&collection.schema, &request.fields_data, request.num_rows)?;
@@ -151,31 +151,38 @@ impl Store {
         Ok(reply.encode_to_vec())
     }
 
-    /// A list of keys is counted as it stands, whether the keys are there or not; any other filter
-    /// counts the rows that it found.
+    /// A list of keys is counted as it stands, whether the keys are there or not, and needs no
+    /// loaded collection; any other filter is a query first and counts what it found. Keys and a
+    /// timestamp are never replied.
     pub(super) fn delete(&mut self, dbname: &str, request: &proto::DeleteRequest) -> Answer {
-        let timestamp = self.timestamp();
-        let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
+        let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
+        if request.expr.trim().is_empty() {
+            return refuse(
+                1100,
+                5,
+                "invalid expression: invalid parameter[expected=valid expr][actual=empty expr]",
+            );
+        }
         let Some(filter) = collection.rows.filter(&request.expr) else {
             return refuse(
                 65535,
                 1,
-                format!(
-                    "failed to create delete plan: cannot parse expression: {}",
-                    request.expr
-                ),
+                format!("failed to create expr plan, expr = {}", request.expr),
             );
         };
-        let keys = collection.rows.listed(&filter).unwrap_or_else(|| {
-            let found = collection.rows.matching(&filter);
-            found.iter().map(|row| row.key.clone()).collect()
-        });
+        let keys = match collection.rows.listed(&filter) {
+            Some(keys) => keys,
+            None => {
+                collection.check_loaded(&request.collection_name)?;
+                let found = collection.rows.matching(&filter);
+                found.iter().map(|row| row.key.clone()).collect()
+            }
+        };
         collection.rows.remove(keys.iter());
         Ok(proto::MutationResult {
             status: ok(),
             ids: Some(proto::Ids::default()),
             delete_cnt: keys.len() as i64,
-            timestamp,
             ..Default::default()
         }
         .encode_to_vec())

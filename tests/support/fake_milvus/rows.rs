@@ -40,6 +40,8 @@ impl Key {
 /// One row.
 pub(super) struct Row {
     pub(super) key: Key,
+    /// Grows with each row.
+    number: u64,
     /// By position of the field in the schema; a vector's place is [`Scalar::Missing`].
     scalars: Vec<Scalar>,
     /// Empty unless searches are exact.
@@ -53,7 +55,7 @@ pub(super) struct Rows {
     key_field: Option<usize>,
     has_text_keys: bool,
     is_exact: bool,
-    /// By a number that grows with each row.
+    /// By number.
     rows: BTreeMap<u64, Row>,
     numbers: HashMap<Key, Vec<u64>>,
     next: u64,
@@ -158,6 +160,7 @@ impl Rows {
                 }
                 Row {
                     key,
+                    number: self.next + row as u64,
                     scalars,
                     vector: vectors.get_mut(row).map(std::mem::take).unwrap_or_default(),
                 }
@@ -168,10 +171,10 @@ impl Rows {
             self.numbers
                 .entry(row.key.clone())
                 .or_default()
-                .push(self.next);
-            self.rows.insert(self.next, row);
-            self.next += 1;
+                .push(row.number);
+            self.rows.insert(row.number, row);
         }
+        self.next += count as u64;
         keys
     }
 
@@ -202,19 +205,22 @@ impl Rows {
         Filter::parse(expression).filter(|filter| filter.all.iter().all(is_known))
     }
 
-    /// The first `most` rows that `expression` means; all of them for one that is not read.
+    /// The first `most` rows that `expression` means, the newest of each key; all of them for one
+    /// that is not read.
     pub(super) fn selected(&self, expression: &str, most: usize) -> Vec<&Row> {
+        let is_newest = |row: &&Row| self.numbers[&row.key].last() == Some(&row.number);
         match self.filter(expression) {
             Some(filter) => {
                 let mut rows = self.matching(&filter);
+                rows.retain(is_newest);
                 rows.truncate(most);
                 rows
             }
-            None => self.iter().take(most).collect(),
+            None => self.iter().filter(is_newest).take(most).collect(),
         }
     }
 
-    /// How many rows `expression` means.
+    /// How many rows `expression` means; several with one key all count.
     pub(super) fn count(&self, expression: &str) -> usize {
         self.filter(expression)
             .map_or(self.len(), |filter| self.matching(&filter).len())

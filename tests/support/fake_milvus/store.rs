@@ -115,6 +115,15 @@ impl Collection {
             .map(|field| field.name.as_str())
     }
 
+    /// The refusal with code 101 unless it is loaded.
+    pub(super) fn check_loaded(&self, name: &str) -> Answer<()> {
+        if self.loaded {
+            Ok(())
+        } else {
+            refuse(101, 1, format!("collection not loaded[collection={name}]"))
+        }
+    }
+
     /// Counts rows that were inserted into the growing segment.
     pub(super) fn grow(&mut self, rows: i64) {
         self.growing.1 += rows;
@@ -321,11 +330,8 @@ impl Store {
         name: &str,
     ) -> Answer<&mut Collection> {
         let collection = self.collection(dbname, database, name)?;
-        if collection.loaded {
-            Ok(collection)
-        } else {
-            refuse(101, 1, format!("collection not loaded[collection={name}]"))
-        }
+        collection.check_loaded(name)?;
+        Ok(collection)
     }
 
     // ---- collections ----
