@@ -1,5 +1,5 @@
-//! What README.md, ARCHITECTURE.md and CONTRIBUTING.md say is so: commands, recipes, options, files,
-//! scenarios, keys, areas, import edges.
+//! What README.md, ARCHITECTURE.md and CONTRIBUTING.md say is so: commands, recipes, options,
+//! files, scenarios, keys, areas, import edges.
 //!
 //! `MILVUS_BENCH_UPDATE=1 cargo test --test readme` rewrites what is generated: the table of keys
 //! and that of import edges.
@@ -229,7 +229,9 @@ fn every_recipe_of_the_documents_is_in_the_justfile() {
             .flat_map(|(_, block)| block.lines().map(str::to_owned));
         for code in lines.chain(spans(&text)) {
             // Variables may stand before it.
-            let mut words = code.split_whitespace().skip_while(|word| word.contains('='));
+            let mut words = code
+                .split_whitespace()
+                .skip_while(|word| word.contains('='));
             if words.next() != Some("just") {
                 continue;
             }
@@ -509,7 +511,8 @@ fn quoted_after(code: &str, before: &str) -> Vec<String> {
 
 #[test]
 fn every_reason_of_a_verdict_is_explained() {
-    let code = read("src/analysis/verdict.rs") + &read("src/analysis/verdict/client.rs");
+    let code = read("src/analysis/judgement/verdict.rs")
+        + &read("src/analysis/judgement/verdict/client.rs");
     let readme = read("README.md");
     let explained: BTreeSet<String> = readme
         .lines()

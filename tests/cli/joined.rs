@@ -5,7 +5,7 @@ use std::time::Duration;
 use milvus_bench::milvus::methods;
 
 use crate::{
-    bench::{Bench, closed_port, wait},
+    bench::{Bench, Ended, closed_port, wait},
     folder::{Folder, all_due, count},
     support::{
         fake_milvus::{FakeMilvus, Shape},
@@ -323,7 +323,11 @@ fn spans_are_fetched_later_and_kept_when_the_back_end_forgets_them() {
     )
     .expect("a file of the run");
     let ended = fetch_again(&bench, &folder, &backend.http()).exits(0);
-    assert!(ended.stdout.contains("latency.hlog has"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("latency.hlog has"),
+        "{}",
+        ended.stdout
+    );
     let info = folder.path().join("run.json");
     std::fs::write(
         &info,

@@ -295,6 +295,9 @@ messages! {
     InsertRequest = milvus::InsertRequest {
         db_name collection_name partition_name fields_data hash_keys num_rows
     }
+    UpsertRequest = milvus::UpsertRequest {
+        db_name collection_name partition_name fields_data hash_keys num_rows
+    }
     DeleteRequest = milvus::DeleteRequest { db_name collection_name partition_name expr }
     MutationResult = milvus::MutationResult {
         status ids(i_ds) succ_index err_index acknowledged insert_cnt delete_cnt upsert_cnt
