@@ -129,14 +129,16 @@ const FUNCTION_LINES: &str = "too-many-lines-threshold = 70";
 const RING: usize = 2;
 
 /// What is still to be mended: beginnings of files with longer lines.
-const LONG_LINES: [&str; 8] = [
+const LONG_LINES: [&str; 10] = [
     "src/analysis/",
     "src/calibrate/",
     "src/cli/",
     "src/runner/",
     "src/plan/resolved.rs",
     "src/scenario/keys.rs",
-    "templates/",
+    "templates/report.css",
+    "templates/report.js",
+    "templates/comparison.css",
     "tests/support/fake_milvus.rs",
 ];
 
