@@ -9,7 +9,8 @@ use std::{
 
 /// Module, and the siblings that it may import.
 const EDGES: &[(&str, &[&str])] = &[
-    ("scenario", &[]),
+    ("keys", &[]),
+    ("scenario", &["keys"]),
     ("pacer", &[]),
     ("dataset", &[]),
     ("not_grpc", &[]),
@@ -21,10 +22,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("spans", &["mask", "not_grpc", "open_files"]),
     ("stack", &[]),
-    ("operation", &["milvus", "dataset"]),
+    ("operation", &["keys", "milvus", "dataset"]),
     (
         "plan",
         &[
+            "keys",
             "scenario",
             "dataset",
             "operation",
@@ -52,6 +54,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "keys",
             "scenario",
             "pacer",
             "dataset",

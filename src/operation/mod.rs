@@ -24,12 +24,13 @@ use bytes::Bytes;
 
 pub use collection::{CollectionShape, Consistency, IndexShape, ScalarField, ScalarType};
 pub use fields::{FieldValue, FieldValues, ScalarFieldOptions};
-pub use index::{IndexOptions, known_metric};
+pub use index::{IndexOptions, METRICS, SCALAR_INDEXES, known_metric, vector_indexes};
 pub use insert::{insert_call, inserted, rows_per_batch};
 pub use order::QueryOrder;
 
 use crate::{
     dataset::Dataset,
+    keys::Key,
     milvus::{Call, CallFailure, Effect, Method},
 };
 
@@ -188,16 +189,6 @@ pub struct OperationError {
     pub message: String,
 }
 
-/// A key of the scenario, as the README's table has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct KeyDoc {
-    pub name: &'static str,
-    pub kind: &'static str,
-    pub default: &'static str,
-    pub meaning: &'static str,
-}
-
 /// One operation that a workload may name.
 pub struct OperationEntry {
     /// Name in `operation = "..."`.
@@ -205,7 +196,7 @@ pub struct OperationEntry {
     /// One sentence for `list` and the README.
     pub summary: &'static str,
     /// The keys that it reads itself.
-    pub keys: &'static [KeyDoc],
+    pub keys: &'static [Key],
     /// Builds it; refuses keys that it does not know.
     pub build: fn(OperationContext) -> Result<Arc<dyn Operation>, OperationError>,
 }

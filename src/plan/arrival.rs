@@ -115,7 +115,8 @@ pub enum Arrivals {
     Poisson,
 }
 
-const ARRIVALS: &[(&str, Arrivals)] = &[("even", Arrivals::Even), ("poisson", Arrivals::Poisson)];
+pub(super) const ARRIVALS: &[(&str, Arrivals)] =
+    &[("even", Arrivals::Even), ("poisson", Arrivals::Poisson)];
 /// Lowest and highest rate, requests per second.
 const RATES: RangeInclusive<f64> = 0.001..=1e6;
 /// Ramps begin and end at 0 or at any rate.

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-const PREPARE: &[(&str, PrepareMode)] = &[
+pub(super) const PREPARE: &[(&str, PrepareMode)] = &[
     ("full", PrepareMode::Full),
     ("ensure", PrepareMode::Ensure),
     ("schema", PrepareMode::Schema),

@@ -11,16 +11,16 @@ use crate::scenario::{At, ConnectionsTable, Environment, MilvusTable, TlsTable, 
 
 const URI_EXAMPLE: &str = "http://127.0.0.1:19530";
 const MILVUS_PORT: u16 = 19530;
-const ACCESS: &[(&str, AccessPlan)] = &[
+pub(super) const ACCESS: &[(&str, AccessPlan)] = &[
     ("read", AccessPlan::Read),
     ("write", AccessPlan::Write),
     ("all", AccessPlan::All),
 ];
-const RESOLVE: &[(&str, ResolvePlan)] = &[
+pub(super) const RESOLVE: &[(&str, ResolvePlan)] = &[
     ("first", ResolvePlan::First),
     ("every-address", ResolvePlan::EveryAddress),
 ];
-const PICK: &[(&str, PickPlan)] = &[
+pub(super) const PICK: &[(&str, PickPlan)] = &[
     ("round-robin", PickPlan::RoundRobin),
     ("pinned", PickPlan::Pinned),
     ("least-in-flight", PickPlan::LeastInFlight),

@@ -7,7 +7,7 @@ mod arrival;
 mod collections;
 mod data;
 mod expectation;
-mod key_table;
+mod keys;
 mod limits;
 mod milvus;
 mod otlp;
@@ -26,7 +26,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use arrival::{Arrival, Arrivals, CallerLoad, OpenLoad, Stage, ThinkTime};
 pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
-pub use key_table::key_table;
+pub use keys::{SCENARIO, key_table};
 pub use otlp::{ExportPlan, NamedFile, OtlpProtocol};
 pub use remark::Remark;
 pub use schedule::{PartKind, PartLoad, PlannedPart, ScheduledPart};

@@ -181,9 +181,8 @@ fn workload_json(plan: &Plan, workload: &WorkloadPlan, keys: Map<String, Value>)
         .iter()
         .find(|entry| entry.name == workload.operation_name)
         .map_or(&[][..], |entry| entry.keys);
-    for doc in defaults {
-        json.entry(doc.name)
-            .or_insert_with(|| default_value(doc.default));
+    for key in defaults {
+        json.entry(key.name).or_insert_with(|| key.default_json());
     }
     json.insert("operation".into(), json!(workload.operation_name));
     json.insert(
@@ -251,16 +250,6 @@ fn stages(list: &[Stage]) -> Value {
         None => json!({ "from": stage.from, "to": stage.to, "over": text(stage.duration) }),
     };
     list.iter().map(stage).collect()
-}
-
-/// A default as the table of keys words it: JSON where it is some, `null` for `none`, else the
-/// words.
-fn default_value(words: &str) -> Value {
-    if words == "none" {
-        Value::Null
-    } else {
-        serde_json::from_str(words).unwrap_or_else(|_| json!(words))
-    }
 }
 
 fn phase(plan: &Plan, index: usize) -> Value {
