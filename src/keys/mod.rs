@@ -254,6 +254,44 @@ impl Kind {
         }
     }
 
+    /// The range of whole numbers, where it can be one.
+    #[must_use]
+    pub fn integer_range(&'static self) -> Option<(i64, i64)> {
+        self.alternatives().iter().find_map(|kind| match kind {
+            Self::Integer { min, max } | Self::Callers { min, max } => Some((*min, *max)),
+            _ => None,
+        })
+    }
+
+    /// The range of durations, where it can be one.
+    #[must_use]
+    pub fn duration_range(&'static self) -> Option<(Duration, Duration)> {
+        self.alternatives().iter().find_map(|kind| match kind {
+            Self::Duration { min, max } => Some((*min, *max)),
+            _ => None,
+        })
+    }
+
+    /// The range of requests per second, where it can be that.
+    #[must_use]
+    pub fn rate_range(&'static self) -> Option<(f64, f64)> {
+        self.alternatives().iter().find_map(|kind| match kind {
+            Self::Rate { min, max } => Some((*min, *max)),
+            _ => None,
+        })
+    }
+
+    /// Most tables that it holds; None where it holds none, or any number.
+    #[must_use]
+    pub fn most(&self) -> Option<usize> {
+        match self {
+            Self::Named { most, .. } | Self::Tables { most, .. } if *most < ANY_NUMBER => {
+                Some(*most)
+            }
+            _ => None,
+        }
+    }
+
     /// The table of its keys, where it is a table or holds tables.
     #[must_use]
     pub fn table(&self) -> Option<&'static Table> {

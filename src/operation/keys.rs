@@ -114,10 +114,9 @@ impl Keys {
         match (self.take(key), self.row(key).default) {
             (Some(Value::Boolean(flag)), _) | (None, DefaultValue::Flag(flag)) => Ok(flag),
             (Some(found), _) => refuse(key, format!("is {found}, allowed is true or false")),
-            (None, default) => panic!(
-                "the default of `{key}` is neither true nor false: \
-                                       {default:?}"
-            ),
+            (None, default) => {
+                panic!("the default of `{key}` is neither true nor false: {default:?}")
+            }
         }
     }
 
