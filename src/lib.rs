@@ -6,7 +6,7 @@
 //!
 //! # Map
 //!
-//! The order is that of one run: [`scenario`] (the TOML as written) becomes a [`plan`] (every check
+//! The order is that of one run: [`scenario`] (the TOML as written, by the rows of [`keys`]) becomes a [`plan`] (every check
 //! and default), whose [`operation`]s build requests from [`dataset`]s; [`load`] sends them when
 //! the [`pacer`] says so through [`milvus`], with ids of [`telemetry`]; [`record`] keeps every
 //! request in the run folder; [`spans`] fetches what the server recorded; [`analysis`] joins and
@@ -27,6 +27,7 @@ mod calibrate;
 pub mod cli;
 pub mod dataset;
 pub mod doctor;
+pub mod keys;
 pub mod load;
 pub mod mask;
 pub mod milvus;
