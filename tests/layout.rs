@@ -58,10 +58,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "load",
             "record",
             "telemetry",
-            "null_milvus",
             "stack",
-            "runner",
-            "cli",
+            "open_files",
         ],
     ),
     (
@@ -79,7 +77,6 @@ const EDGES: &[(&str, &[&str])] = &[
             "stack",
             "open_files",
             "calibrate",
-            "cli",
         ],
     ),
     (
@@ -271,6 +268,38 @@ fn only_the_output_of_the_command_line_prints() {
         .iter()
         .filter(|file| PRINTS.iter().any(|word| code(file).contains(word)))
         .collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// Crates and words of a command line, and of a terminal.
+const COMMAND_LINE: [&str; 5] = ["clap", "indicatif", "console", "is_terminal", "args_os"];
+
+/// A program that runs scenarios through the library has neither.
+#[test]
+fn runner_and_calibrate_know_no_command_line_and_draw_nothing() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    for module in ["runner", "calibrate"] {
+        rust_files(&source.join(module), &mut files);
+    }
+    assert!(files.len() > 20, "{files:?}");
+    let named = |file: &PathBuf| -> Vec<String> {
+        let text = fs::read_to_string(file).expect("a source file");
+        let code: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        let words: Vec<&str> = code
+            .iter()
+            .flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || c == '_')))
+            .collect();
+        COMMAND_LINE
+            .iter()
+            .filter(|name| words.contains(name))
+            .map(|name| format!("{} names {name}", file.display()))
+            .collect()
+    };
+    let found: Vec<String> = files.iter().flat_map(named).collect();
     assert!(found.is_empty(), "{found:?}");
 }
 
