@@ -129,10 +129,17 @@ const FUNCTION_LINES: &str = "too-many-lines-threshold = 70";
 const RING: usize = 2;
 
 /// What is still to be mended: beginnings of files with longer lines.
-const LONG_LINES: [&str; 3] = ["src/", "templates/", "tests/"];
+const LONG_LINES: [&str; 6] = [
+    "src/analysis/",
+    "src/cli/",
+    "src/plan/resolved.rs",
+    "src/scenario/keys.rs",
+    "templates/",
+    "tests/support/fake_milvus.rs",
+];
 
 /// What is still to be mended: modules with rings of more files.
-const RINGS: [&str; 6] = ["analysis", "cli", "load", "milvus", "record", "report"];
+const RINGS: [&str; 3] = ["analysis", "cli", "load"];
 
 #[test]
 fn modules_import_only_what_the_table_allows() {
@@ -209,7 +216,12 @@ fn lines_fit_the_columns() {
         }
         for (line, number) in text.lines().zip(1..) {
             let columns = line.chars().count();
-            if columns > COLUMNS {
+            // A row of a table, of documentation, can't be broken.
+            let is_row = line
+                .trim_start()
+                .trim_start_matches(['/', '!'])
+                .starts_with(" | ");
+            if columns > COLUMNS && !is_row {
                 wrong.push(format!("{file}:{number}: {columns} columns"));
             }
         }
