@@ -14,7 +14,8 @@
 //!
 //! let fake = FakeMilvus::start();
 //! fake.delay(&methods::SEARCH, Duration::from_millis(2));
-//! fake.stall_after(METHODS, &methods::SEARCH, 1_000, Duration::from_secs(1)); // from the 1,000th search on
+//! // From the 1,000th search on:
+//! fake.stall_after(METHODS, &methods::SEARCH, 1_000, Duration::from_secs(1));
 //! fake.fail(&methods::SEARCH, 5..=9, Failure::milvus(8, 49, "request is rejected"));
 //! fake.spans_to("http://127.0.0.1:4317", Shape::v2_5_11());
 //! run_against(&fake.uri());
