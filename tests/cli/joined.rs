@@ -5,7 +5,7 @@ use std::time::Duration;
 use milvus_bench::milvus::methods;
 
 use crate::{
-    bench::{Bench, closed_port, wait},
+    bench::{Bench, Ended, closed_port, wait},
     folder::{Folder, all_due, count},
     support::{
         fake_milvus::{FakeMilvus, Shape},
