@@ -8,7 +8,7 @@ mod thresholds;
 mod tracing;
 mod workloads;
 
-use crate::keys::{ANY_NUMBER, DefaultValue, Key, Kind, Table, markdown};
+use crate::keys::{ANY_NUMBER, DefaultValue, Key, Kind, Table, json_schema, markdown};
 
 /// Names of scenarios, phases and stages.
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
@@ -20,9 +20,9 @@ const URL: &str = "^\\s*[Hh][Tt][Tt][Pp][Ss]?://[^/@?#]";
 const THRESHOLDS: &str = "`[[thresholds]]`";
 
 /// The whole scenario.
-pub static SCENARIO: Table = Table {
-    path: "",
-    keys: &[
+pub static SCENARIO: Table = Table::new(
+    "",
+    &[
         Key::new(
             "name",
             Kind::Text(NAME),
@@ -108,13 +108,20 @@ pub static SCENARIO: Table = Table {
             ("expect", "`require` of `[[thresholds]]`"),
         ]),
     ],
-    variants: None,
-};
+)
+.rules(&[r#"{ "properties": { "workloads": { "propertyNames": {
+            "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" } } } }"#]);
 
 /// Every key of a scenario in Markdown: the README's table.
 #[must_use]
 pub fn key_table() -> String {
     markdown(&SCENARIO)
+}
+
+/// The JSON Schema of scenarios.
+#[must_use]
+pub fn scenario_schema() -> serde_json::Value {
+    json_schema(&SCENARIO)
 }
 
 /// The names of a table of named values.
