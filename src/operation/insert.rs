@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::{
     CollectionShape, Finished, Operation, OperationContext, OperationEntry, OperationError,
-    RequestKey,
+    RequestKey, RowUse, Writes,
     fields::{column, id_column},
     keys::{Keys, refuse},
 };
@@ -22,6 +22,7 @@ use crate::{
 
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "insert",
+    called: "an insert",
     summary: "inserts the rows of the data set that preparation left, each once; ids are row \
               numbers",
     keys: &[
@@ -40,6 +41,15 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
              first on (then there is no recall)",
         ),
     ],
+    rows: RowUse::Writes(Writes {
+        does: "inserts into",
+        alone: "each row is inserted once",
+    }),
+    counts_rows: true,
+    ends_phases: true,
+    has_recall: false,
+    needs_loaded: false,
+    never_in: &["consistency wait", "node queue", "engine"],
     build,
 };
 

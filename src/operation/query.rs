@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::{
     CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
-    OperationError, Replies, RequestKey, Returned, ReturnedIds,
+    OperationError, Replies, RequestKey, Returned, ReturnedIds, RowUse,
     consistency::ReadConsistency,
     draw,
     keys::{Keys, refuse},
@@ -29,6 +29,7 @@ const MAX_LIMIT: i64 = 16_384;
 
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "query",
+    called: "a query",
     summary: "fetches rows by a filter, or by random primary keys",
     keys: &[
         Key::new(
@@ -72,6 +73,12 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "partitions to look in",
         ),
     ],
+    rows: RowUse::Reads,
+    counts_rows: false,
+    ends_phases: false,
+    has_recall: false,
+    needs_loaded: true,
+    never_in: &["log append"],
     build,
 };
 

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 use super::{
     CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
-    OperationError, Replies, RequestKey, Returned, ReturnedIds,
+    OperationError, Replies, RequestKey, Returned, ReturnedIds, RowUse,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
@@ -35,6 +35,7 @@ const EF: &str = "`params = { ef = ... }` of a search workload";
 
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "search",
+    called: "a search",
     summary: "searches the nearest neighbours of query vectors of the data set",
     keys: &[
         Key::new(
@@ -117,6 +118,12 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             ("partition_name", "`partitions` of a workload"),
         ]),
     ],
+    rows: RowUse::Reads,
+    counts_rows: false,
+    ends_phases: false,
+    has_recall: true,
+    needs_loaded: true,
+    never_in: &["log append"],
     build,
 };
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::PlanError;
 use crate::{
     keys::{LONGEST, grouped},
+    operation,
     pacer::Shape,
     scenario::{At, Level, NAME_RULE, Place, Section, is_name, plain_number, quoted},
 };
@@ -314,10 +315,11 @@ fn per_second(at: &At<Level>, batch: Option<u64>, range: (f64, f64)) -> Result<f
         (true, Some(batch)) => number / batch as f64,
         (true, None) => {
             return Err(at
-                .error(
-                    "is in rows a second, which only an insert workload has; write requests a \
-                     second as a number",
-                )
+                .error(format!(
+                    "is in rows a second, which only {} workload has; write requests a second as \
+                     a number",
+                    operation::called_where(|entry| entry.counts_rows)
+                ))
                 .into());
         }
     };

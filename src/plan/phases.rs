@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     keys::{LONGEST, grouped},
+    operation,
     scenario::{NAME_RULE, Scenario, Section, is_name, quoted},
 };
 
@@ -79,15 +80,16 @@ fn phase(table: &Section, workloads: &[WorkloadPlan]) -> Result<PhasePlan, PlanE
             .collect::<Vec<_>>(),
     )?;
     let ends = |index: &usize| {
-        workloads[*index].operation.writes() && workloads[*index].operation.capacity().is_some()
+        workloads[*index].entry.ends_phases && workloads[*index].operation.capacity().is_some()
     };
     if length == PhaseLength::Exhausted && !chosen.iter().any(ends) {
         let place = table.place_of("until").unwrap_or(&table.place);
         return Err(place
-            .error(
-                "is \"exhausted\", but no insert workload of the phase ever uses its rows up; use \
+            .error(format!(
+                "is \"exhausted\", but no {} workload of the phase ever uses its rows up; use \
                  `duration`",
-            )
+                operation::names_where(|entry| entry.ends_phases)
+            ))
             .into());
     }
     Ok(PhasePlan {
@@ -284,7 +286,7 @@ pub(super) fn truth_fails(
         .map_or(0, |last| last + 1);
     let writers = workloads
         .iter()
-        .filter(|other| other.collection == workload.collection && other.operation.writes());
+        .filter(|other| other.collection == workload.collection && other.entry.writes());
     let mut writing = writers.filter_map(|other| {
         let phase = phases[..last]
             .iter()

@@ -164,14 +164,10 @@ fn index(index: &IndexShape) -> Value {
 
 fn workload_json(plan: &Plan, workload: &WorkloadPlan, keys: Map<String, Value>) -> Value {
     let mut json = keys;
-    let defaults = crate::operation::OPERATIONS
-        .iter()
-        .find(|entry| entry.name == workload.operation_name)
-        .map_or(&[][..], |entry| entry.keys);
-    for key in defaults {
+    for key in workload.entry.keys {
         json.entry(key.name).or_insert_with(|| key.default_json());
     }
-    json.insert("operation".into(), json!(workload.operation_name));
+    json.insert("operation".into(), json!(workload.entry.name));
     json.insert(
         "collection".into(),
         json!(plan.collections[workload.collection].key),

@@ -8,7 +8,7 @@ use super::{
     undecidable::{self, Row},
 };
 use crate::{
-    analysis::thresholds::expression::{Expression, Limit},
+    analysis::judgement::thresholds::expression::{Expression, Limit},
     scenario::{At, Scenario, Section, quoted},
 };
 

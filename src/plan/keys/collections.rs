@@ -1,6 +1,6 @@
 //! Keys of `[collections.<name>]`.
 
-use super::{IDENTIFIER, names};
+use super::forms::{IDENTIFIER, names};
 use crate::{
     dataset::MAX_DIM,
     keys::{ANY_NUMBER, DefaultValue, Key, Kind, Table, secs},

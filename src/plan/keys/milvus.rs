@@ -1,6 +1,6 @@
 //! Keys of `[milvus]`.
 
-use super::{URL, names};
+use super::forms::{URL, names};
 use crate::{
     keys::{DefaultValue, Key, Kind, Table, millis, secs},
     plan::milvus::{ACCESS, PICK, RESOLVE},

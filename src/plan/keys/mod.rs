@@ -2,20 +2,16 @@
 
 mod collections;
 mod data;
+mod forms;
 mod milvus;
 mod phases;
 mod thresholds;
 mod tracing;
 mod workloads;
 
+use self::forms::NAME;
 use crate::keys::{ANY_NUMBER, DefaultValue, Key, Kind, Table, json_schema, markdown};
 
-/// Names of scenarios, phases and stages.
-const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
-/// Names that Milvus allows.
-const IDENTIFIER: &str = "^[A-Za-z_][A-Za-z0-9_]{0,254}$";
-/// Addresses.
-const URL: &str = "^\\s*[Hh][Tt][Tt][Pp][Ss]?://[^/@?#]";
 /// What requirements are called in a scenario.
 const THRESHOLDS: &str = "`[[thresholds]]`";
 
@@ -122,9 +118,4 @@ pub fn key_table() -> String {
 #[must_use]
 pub fn scenario_schema() -> serde_json::Value {
     json_schema(&SCENARIO)
-}
-
-/// The names of a table of named values.
-fn names<T>(rows: &[(&'static str, T)]) -> Vec<&'static str> {
-    rows.iter().map(|row| row.0).collect()
 }

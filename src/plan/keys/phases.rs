@@ -1,6 +1,6 @@
 //! Keys of `[[phases]]`.
 
-use super::NAME;
+use super::forms::NAME;
 use crate::keys::{DefaultValue, Key, Kind, LONGEST, Table, millis, secs};
 
 /// `phases[]`.

@@ -1,6 +1,6 @@
 //! Keys of `[tracing]`.
 
-use super::URL;
+use super::forms::URL;
 use crate::{
     keys::{DefaultValue, Key, Kind, Table, secs},
     spans::SPAN_SOURCES,

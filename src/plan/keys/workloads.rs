@@ -1,6 +1,6 @@
 //! Keys of `[workloads.<name>]` that all operations have.
 
-use super::{NAME, names};
+use super::forms::{NAME, names};
 use crate::{
     keys::{DefaultValue, Key, Kind, LONGEST, Table, Variant, Variants, millis, secs},
     operation::{OPERATIONS, OperationEntry},
