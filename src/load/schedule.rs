@@ -86,7 +86,7 @@ fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> Stre
     StreamInfo {
         phase: plan.phases[phase].name.clone(),
         workload: workload.name.clone(),
-        operation: workload.operation_name.clone(),
+        operation: workload.entry.name.to_owned(),
         method: workload.operation.method().name.to_owned(),
         collection: plan.collections[workload.collection].shape.name.clone(),
         open_loop: target_rate.is_some(),
@@ -124,12 +124,13 @@ fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> Stre
     }
 }
 
-/// Why the replies of a search have no recall: for reports, which can't print one.
+/// Why the replies have no recall, where those of the operation may have one: for reports, which
+/// can't print it.
 fn no_recall(workload: &WorkloadPlan) -> Option<(String, String)> {
     let why = workload
         .operation
         .no_recall()
-        .filter(|_| workload.operation_name == "search")?;
+        .filter(|_| workload.entry.has_recall)?;
     Some(("recall".to_owned(), why.to_owned()))
 }
 

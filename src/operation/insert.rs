@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::{
     CollectionShape, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError,
-    RequestKey,
+    RequestKey, RowUse, Writes,
     fields::{column, id_column},
     keys::{Keys, refuse},
 };
@@ -21,6 +21,7 @@ use crate::{
 
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "insert",
+    called: "an insert",
     summary: "inserts the rows of the data set that preparation left, each once; ids are row \
               numbers",
     keys: &[
@@ -38,6 +39,15 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
                       from the first on (then there is no recall)",
         },
     ],
+    rows: RowUse::Writes(Writes {
+        does: "inserts into",
+        alone: "each row is inserted once",
+    }),
+    counts_rows: true,
+    ends_phases: true,
+    has_recall: false,
+    needs_loaded: false,
+    never_in: &["consistency wait", "node queue", "engine"],
     build,
 };
 

@@ -6,6 +6,7 @@
 mod collection;
 mod consistency;
 mod draw;
+mod entry;
 mod fields;
 mod index;
 mod insert;
@@ -23,6 +24,7 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 
 pub use collection::{CollectionShape, Consistency, IndexShape, ScalarField, ScalarType};
+pub use entry::{OperationEntry, RowUse, Writes, called_where, names_where};
 pub use fields::{FieldValue, FieldValues, ScalarFieldOptions};
 pub use index::{IndexOptions, known_metric};
 pub use insert::{insert_call, inserted, rows_per_batch};
@@ -30,7 +32,7 @@ pub use order::QueryOrder;
 
 use crate::{
     dataset::Dataset,
-    milvus::{Call, CallFailure, Effect, Method},
+    milvus::{Call, CallFailure, Method},
 };
 
 /// Identity of a request, as far as content depends on it.
@@ -120,11 +122,6 @@ pub trait Operation: Send + Sync + fmt::Debug {
         None
     }
 
-    /// Whether its requests write rows.
-    fn writes(&self) -> bool {
-        self.method().effect != Effect::Reads
-    }
-
     /// Why its replies have no recall, in words that go on after `no recall: `; None where they
     /// have one.
     fn no_recall(&self) -> Option<&str> {
@@ -196,18 +193,6 @@ pub struct KeyDoc {
     pub kind: &'static str,
     pub default: &'static str,
     pub meaning: &'static str,
-}
-
-/// One operation that a workload may name.
-pub struct OperationEntry {
-    /// Name in `operation = "..."`.
-    pub name: &'static str,
-    /// One sentence for `list` and the README.
-    pub summary: &'static str,
-    /// The keys that it reads itself.
-    pub keys: &'static [KeyDoc],
-    /// Builds it; refuses keys that it does not know.
-    pub build: fn(OperationContext) -> Result<Arc<dyn Operation>, OperationError>,
 }
 
 /// Every operation of a workload, one row and one file each.

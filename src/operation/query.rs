@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::{
     CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry,
-    OperationError, Replies, RequestKey, Returned, ReturnedIds,
+    OperationError, Replies, RequestKey, Returned, ReturnedIds, RowUse,
     consistency::ReadConsistency,
     draw,
     keys::{Keys, refuse},
@@ -28,6 +28,7 @@ const MAX_LIMIT: i64 = 16_384;
 
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "query",
+    called: "a query",
     summary: "fetches rows by a filter, or by random primary keys",
     keys: &[
         KeyDoc {
@@ -69,6 +70,12 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             meaning: "partitions to look in",
         },
     ],
+    rows: RowUse::Reads,
+    counts_rows: false,
+    ends_phases: false,
+    has_recall: false,
+    needs_loaded: true,
+    never_in: &["log append"],
     build,
 };
 

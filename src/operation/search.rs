@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 use super::{
     CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry,
-    OperationError, Replies, RequestKey, Returned, ReturnedIds,
+    OperationError, Replies, RequestKey, Returned, ReturnedIds, RowUse,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
@@ -32,6 +32,7 @@ const MAX_BODY: usize = 64 << 20;
 
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "search",
+    called: "a search",
     summary: "searches the nearest neighbours of query vectors of the data set",
     keys: &[
         KeyDoc {
@@ -96,6 +97,12 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             meaning: "partitions to search in",
         },
     ],
+    rows: RowUse::Reads,
+    counts_rows: false,
+    ends_phases: false,
+    has_recall: true,
+    needs_loaded: true,
+    never_in: &["log append"],
     build,
 };
 

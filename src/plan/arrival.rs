@@ -4,6 +4,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use super::{PlanError, limits, phases::MAX_DURATION};
 use crate::{
+    operation,
     pacer::Shape,
     scenario::{
         ArrivalsKey, At, BurstTable, ConcurrencyKey, Level, NAME_RULE, RateKey, SineTable,
@@ -390,10 +391,11 @@ fn per_second(
         (true, Some(batch)) => number / batch as f64,
         (true, None) => {
             return Err(at
-                .error(
-                    "is in rows a second, which only an insert workload has; write requests a \
-                     second as a number",
-                )
+                .error(format!(
+                    "is in rows a second, which only {} workload has; write requests a second as \
+                     a number",
+                    operation::called_where(|entry| entry.counts_rows)
+                ))
                 .into());
         }
     };

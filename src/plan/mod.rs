@@ -35,7 +35,7 @@ pub use thresholds::{AbortPlan, ThresholdPlan};
 
 use crate::{
     dataset::Dataset,
-    operation::{CollectionShape, Operation},
+    operation::{CollectionShape, Operation, OperationEntry},
     scenario::{Environment, NAME_RULE, Scenario, ScenarioError, is_name, quoted},
 };
 
@@ -282,7 +282,7 @@ pub struct WorkloadPlan {
     /// Name of the table in the scenario.
     pub name: String,
     /// Row of `operation::OPERATIONS`.
-    pub operation_name: String,
+    pub entry: &'static OperationEntry,
     /// Builds and reads its requests.
     pub operation: Arc<dyn Operation>,
     /// Index in [`Plan::collections`].

@@ -6,7 +6,10 @@ use super::{
     CollectionPlan, PhaseLength, PhasePlan, PlanError, PrepareMode, Remark, WorkloadPlan,
     collections::unknown, limits,
 };
-use crate::scenario::{At, NAME_RULE, PhaseTable, Scenario, is_name, quoted};
+use crate::{
+    operation,
+    scenario::{At, NAME_RULE, PhaseTable, Scenario, is_name, quoted},
+};
 
 /// The phase of preparation, in the run folder.
 const RESERVED: &str = "prepare";
@@ -86,7 +89,7 @@ fn phase(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<PhasePlan
             .collect::<Vec<_>>(),
     )?;
     let ends = |index: &usize| {
-        workloads[*index].operation.writes() && workloads[*index].operation.capacity().is_some()
+        workloads[*index].entry.ends_phases && workloads[*index].operation.capacity().is_some()
     };
     if length == PhaseLength::Exhausted && !chosen.iter().any(ends) {
         let place = table
@@ -95,10 +98,11 @@ fn phase(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<PhasePlan
             .as_ref()
             .map_or(&table.place, |at| &at.place);
         return Err(place
-            .error(
-                "is \"exhausted\", but no insert workload of the phase ever uses its rows up; use \
+            .error(format!(
+                "is \"exhausted\", but no {} workload of the phase ever uses its rows up; use \
                  `duration`",
-            )
+                operation::names_where(|entry| entry.ends_phases)
+            ))
             .into());
     }
     Ok(PhasePlan {
@@ -326,7 +330,7 @@ pub(super) fn truth_fails(
         .map_or(0, |last| last + 1);
     let writers = workloads
         .iter()
-        .filter(|other| other.collection == workload.collection && other.operation.writes());
+        .filter(|other| other.collection == workload.collection && other.entry.writes());
     let mut writing = writers.filter_map(|other| {
         let phase = scenario.phases[..last]
             .iter()

@@ -177,15 +177,11 @@ fn index(index: &IndexShape) -> Value {
 
 fn workload_json(plan: &Plan, workload: &WorkloadPlan, keys: Map<String, Value>) -> Value {
     let mut json = keys;
-    let defaults = crate::operation::OPERATIONS
-        .iter()
-        .find(|entry| entry.name == workload.operation_name)
-        .map_or(&[][..], |entry| entry.keys);
-    for doc in defaults {
+    for doc in workload.entry.keys {
         json.entry(doc.name)
             .or_insert_with(|| default_value(doc.default));
     }
-    json.insert("operation".into(), json!(workload.operation_name));
+    json.insert("operation".into(), json!(workload.entry.name));
     json.insert(
         "collection".into(),
         json!(plan.collections[workload.collection].key),

@@ -7,17 +7,16 @@ use super::{Arrival, Arrivals, OpenLoad, PartKind, PartLoad, Plan, PlannedPart, 
 use crate::{
     analysis::{
         Area,
-        thresholds::expression::{Base, Comparison, Expression, Figure, Limit, Time, Unit},
+        judgement::thresholds::expression::{
+            Base, Comparison, Expression, Figure, Limit, Time, Unit,
+        },
     },
+    operation::{self, OperationEntry, RowUse},
     pacer::Schedule,
 };
 
 /// A workload in a phase, by their numbers.
 pub(super) type Row = (usize, usize);
-
-/// Areas that are no part of what an operation that only reads, or an insert, spends its time on.
-const NEVER_OF_READS: [Area; 1] = [Area::LogAppend];
-const NEVER_OF_INSERTS: [Area; 3] = [Area::ConsistencyWait, Area::NodeQueue, Area::Engine];
 
 /// Why the requirement says nothing of any run of the plan, in words that go on after `but `; None
 /// where one may, at some of `rows`.
@@ -98,7 +97,7 @@ enum Reason {
     /// Its loop has no such figure; the words name another one.
     Loop(&'static str),
     /// Its operation has no such figure.
-    Kind(&'static str),
+    Kind(String),
     Lacks(String),
     /// It has it, and the limit is none.
     Ends(End),
@@ -199,9 +198,10 @@ fn of_figure(plan: &Plan, figure: &Figure, (phase, workload): Row) -> Option<Rea
         return Some(Reason::Loop(why));
     }
     if matches!(figure.base, Base::RowsMean | Base::Empty) && of.operation.replies().is_none() {
-        return Some(Reason::Kind(
-            "only the replies of a search or a query hold rows",
-        ));
+        let reads = operation::called_where(|entry| entry.rows == RowUse::Reads);
+        return Some(Reason::Kind(format!(
+            "only the replies of {reads} hold rows"
+        )));
     }
     if figure.base == Base::Empty
         && of
@@ -209,10 +209,13 @@ fn of_figure(plan: &Plan, figure: &Figure, (phase, workload): Row) -> Option<Rea
             .replies()
             .is_some_and(|replies| replies.never_empty)
     {
-        return Some(Reason::Kind("a reply to count(*) always holds a row"));
+        return Some(Reason::Kind(
+            "a reply to count(*) always holds a row".to_owned(),
+        ));
     }
-    if figure.base == Base::Recall && of.operation_name != "search" {
-        return Some(Reason::Kind("only a search has a recall"));
+    if figure.base == Base::Recall && !of.entry.has_recall {
+        let with = operation::called_where(|entry| entry.has_recall);
+        return Some(Reason::Kind(format!("only {with} has a recall")));
     }
     if let Some(why) = of
         .operation
@@ -223,7 +226,7 @@ fn of_figure(plan: &Plan, figure: &Figure, (phase, workload): Row) -> Option<Rea
             "workload `{name}` has no recall: {why}"
         )));
     }
-    if let Some(why) = never_in_account(figure, open, of.operation.writes()) {
+    if let Some(why) = never_in_account(figure, open, of.entry) {
         return Some(Reason::Kind(why));
     }
     if figure.needs_spans() && !plan.tracing.reads_spans() {
@@ -256,12 +259,12 @@ fn of_figure(plan: &Plan, figure: &Figure, (phase, workload): Row) -> Option<Rea
 }
 
 /// Areas and parts that no request of this kind has.
-fn never_in_account(figure: &Figure, open: bool, writes: bool) -> Option<&'static str> {
+fn never_in_account(figure: &Figure, open: bool, entry: &OperationEntry) -> Option<String> {
     let (Base::Area(label) | Base::Part(label)) = &figure.base else {
         return None;
     };
     if label == Area::SendLag.name() && !open {
-        return Some("a closed loop has no send lag (use queue_time)");
+        return Some("a closed loop has no send lag (use queue_time)".to_owned());
     }
     if !matches!(figure.base, Base::Area(_)) {
         return None;
@@ -269,19 +272,17 @@ fn never_in_account(figure: &Figure, open: bool, writes: bool) -> Option<&'stati
     if label == Area::Queue.name() {
         return Some(
             "waiting before a request is sent is no part of its account (use queue_time, or \
-             send_lag in an open loop)",
+             send_lag in an open loop)"
+                .to_owned(),
         );
     }
-    let never: &[Area] = if writes {
-        &NEVER_OF_INSERTS
-    } else {
-        &NEVER_OF_READS
-    };
-    let is_never = never.iter().any(|area| label == area.name());
-    is_never.then_some(if writes {
-        "an insert has no such area"
-    } else {
-        "an operation that only reads has no such area"
+    let is_never = entry.never_in.iter().any(|area| label == area);
+    is_never.then(|| {
+        let what = match entry.rows {
+            RowUse::Reads => "an operation that only reads",
+            RowUse::Writes(_) => entry.called,
+        };
+        format!("{what} has no such area")
     })
 }
 

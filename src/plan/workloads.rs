@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     operation::{
-        OPERATIONS, Operation, OperationContext, OperationEntry, OperationError, TRUTH_KEY,
+        OPERATIONS, Operation, OperationContext, OperationEntry, OperationError, RowUse, TRUTH_KEY,
+        Writes,
     },
     scenario::{
         At, NAME_RULE, Place, Scenario, WorkloadTable, choose, is_name, quoted, unknown_key,
@@ -60,7 +61,7 @@ pub(super) fn resolve(
     // Whether the truth holds for one workload depends on what the others do, so operations are
     // built a second time.
     for index in 0..plans.len() {
-        if !plans[index].operation.writes() {
+        if !plans[index].entry.writes() {
             plans[index].operation = builders[index].operation(phases::truth_fails(
                 scenario,
                 collections,
@@ -72,20 +73,20 @@ pub(super) fn resolve(
     Ok(plans)
 }
 
-/// Two insert workloads on one collection would take the same rows.
+/// Two workloads that write the rows of one collection would take the same ones.
 fn check_writers(builders: &[Builder<'_>], plans: &[WorkloadPlan]) -> Result<(), PlanError> {
     for (index, plan) in plans.iter().enumerate() {
         let Some(other) = plans[..index]
             .iter()
-            .find(|other| other.collection == plan.collection && other.operation.writes())
+            .find(|other| other.collection == plan.collection && other.entry.writes())
         else {
             continue;
         };
-        if plan.operation.writes() {
+        if let RowUse::Writes(Writes { does, alone }) = plan.entry.rows {
             let (first, key) = (&other.name, &builders[index].collection.key);
             let message = format!(
-                "inserts into collection `{key}` as workload `{first}` does; each row is inserted \
-                 once, so a collection has one such workload"
+                "{does} collection `{key}` as workload `{first}` does; {alone}, so a collection \
+                 has one such workload"
             );
             return Err(builders[index].table.error(message).into());
         }
@@ -158,12 +159,12 @@ impl<'a> Builder<'a> {
     fn plan(&self) -> Result<WorkloadPlan, PlanError> {
         let operation = self.operation(Some("it is not known yet".to_owned()))?;
         let arrival = arrival::resolve(self.table, operation.rows_per_request())?;
-        if operation.writes() {
+        if self.entry.writes() {
             self.check_write()?;
         }
         Ok(WorkloadPlan {
             name: self.table.value.key.clone(),
-            operation_name: self.entry.name.to_owned(),
+            entry: self.entry,
             operation,
             collection: self.collection_index,
             arrival,

@@ -121,7 +121,7 @@ impl<'a> Collections<'a> {
     pub(super) fn wrote(&mut self, number: usize, live: &[LiveSnapshot]) {
         for (index, live) in self.plan.phases[number].workloads.iter().zip(live) {
             let workload = &self.plan.workloads[*index];
-            if !workload.operation.writes() {
+            if !workload.entry.writes() {
                 continue;
             }
             let count = &mut self.counts[workload.collection];

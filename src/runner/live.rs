@@ -11,7 +11,7 @@ use super::{
     watcher::{Counts, PhaseWatcher},
 };
 use crate::{
-    analysis::thresholds::watch::Measuring,
+    analysis::judgement::thresholds::watch::Measuring,
     load::{
         PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle, StreamRun, prepare::Claims,
     },

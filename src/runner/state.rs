@@ -19,7 +19,7 @@ use super::{
     watcher::{WaitGuard, Watcher},
 };
 use crate::{
-    analysis::thresholds::watch::Watch,
+    analysis::judgement::thresholds::watch::Watch,
     load::{PREPARE, RunIds, streams},
     plan::Plan,
     record::{FORMAT, RunClock, RunFolder, RunInfo, RunReader, Status, environment},

@@ -2,7 +2,7 @@
 
 use super::{Decision, PrepareError, claims, describe, ready, steps::PrepareContext};
 use crate::{
-    milvus::{CallError, methods, proto::DescribeCollectionResponse},
+    milvus::{CallError, proto::DescribeCollectionResponse},
     operation::mark::{self, CollectionMark, LIVES_S},
     plan::{CollectionPlan, Plan, PrepareMode, WorkloadPlan},
 };
@@ -82,7 +82,7 @@ async fn reuse(
     check_reused(collection, found)?;
     let allowed = is_ours(found) || context.replace.iter().any(|named| named == name);
     if let Some(writer) = running(plan, index)
-        .find(|workload| workload.operation.writes())
+        .find(|workload| workload.entry.writes())
         .filter(|_| !allowed)
     {
         return Err(PrepareError::Refused(format!(
@@ -91,10 +91,7 @@ async fn reuse(
             writer.name
         )));
     }
-    // Rows can be inserted into a collection that is not loaded.
-    let Some(reader) =
-        running(plan, index).find(|workload| *workload.operation.method() != methods::INSERT)
-    else {
+    let Some(reader) = running(plan, index).find(|workload| workload.entry.needs_loaded) else {
         return Ok(());
     };
     if is_loaded(context, collection).await? {

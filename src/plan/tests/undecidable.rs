@@ -445,3 +445,16 @@ fn windows_that_end_the_run_fit_into_a_stage() {
     );
     allowed(&abort("3s"), &stages);
 }
+
+#[test]
+fn operations_name_areas_that_there_are() {
+    let known: Vec<&str> = crate::analysis::Area::ALL
+        .iter()
+        .map(|area| area.name())
+        .collect();
+    for entry in crate::operation::OPERATIONS {
+        for area in entry.never_in {
+            assert!(known.contains(area), "{}: {area:?}", entry.name);
+        }
+    }
+}
