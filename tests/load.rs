@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use milvus_bench::null_milvus::{Failure, FakeMilvus};
 use milvus_bench::{
     dataset::DatasetError,
     load::{
@@ -30,7 +31,6 @@ use milvus_bench::{
     telemetry::{IdStream, Nonce},
 };
 use prost::Message;
-use support::fake_milvus::{Failure, FakeMilvus};
 use tokio::time::Instant;
 
 /// The smallest request: Milvus' version.
@@ -598,7 +598,7 @@ fn a_server_that_goes_away_costs_its_requests_and_nothing_else() {
 #[test]
 fn an_interrupt_ends_the_part_and_gives_up_what_hangs() {
     let fake = Arc::new(FakeMilvus::start());
-    fake.fail(&methods::GET_VERSION, 1..=u64::MAX, Failure::Never);
+    fake.fail(&methods::GET_VERSION, 1..=u64::MAX, Failure::Silence);
     let (uri, other) = (fake.uri(), Arc::clone(&fake));
     let measured = run(
         &uri,
