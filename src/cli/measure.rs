@@ -180,8 +180,9 @@ pub(crate) async fn phases(
 /// When each part of the phase begins: in run.json before the first request, for a run that is
 /// killed.
 fn note_starts(session: &mut Session<'_>, phase: &PhaseRun, started: u64) -> Result<(), CliError> {
-    for part in phase.streams.iter().flat_map(|stream| &stream.parts) {
-        if let Some(stream) = session.info.streams.get_mut(usize::from(part.stream.0)) {
+    let parts = phase.streams.iter().flat_map(|stream| &stream.parts);
+    for (part, lane) in parts.flat_map(|part| part.lanes.iter().map(move |lane| (part, lane))) {
+        if let Some(stream) = session.info.streams.get_mut(usize::from(lane.stream.0)) {
             stream.start_ns = started + nanos(part.start);
             stream.planned_end_ns = part
                 .duration

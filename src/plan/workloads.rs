@@ -164,6 +164,7 @@ impl<'a> Builder<'a> {
         }
         Ok(WorkloadPlan {
             name: self.table.value.key.clone(),
+            mix: None,
             entry: self.entry,
             operation,
             collection: self.collection_index,
