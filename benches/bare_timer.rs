@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 // The very loop of `calibrate`, which is no part of the library's interface.
-#[path = "../src/cli/calibrate/bare_timer.rs"]
+#[path = "../src/calibrate/bare_timer.rs"]
 mod bare_timer;
 
 fn main() {

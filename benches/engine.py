@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""The load engine beside other clients: what a request costs, how late it leaves, what a stall does to the figures.
+"""The load engine beside other clients: what a request costs, how late it leaves, what a stall does
+to the figures.
 
-    benches/engine.py                                  every table, five interleaved repetitions of five seconds
+    benches/engine.py             every table, five interleaved repetitions of five seconds
     benches/engine.py --table cost --seconds 2 --repetitions 3
 
-Builds the program and its bare clients, starts the null Milvus on one core and each client on another, and prints Markdown.
-Linux, two cores, Python 3 alone. h2load (Debian: nghttp2-client) and ghz (go install github.com/bojand/ghz/cmd/ghz@v0.121.0)
-are run where they are found. What the tables mean is in benches/README.md.
+Builds the program and its bare clients, starts the null Milvus on one core and each client on
+another, and prints Markdown. Linux, two cores, Python 3 alone. h2load (Debian: nghttp2-client) and
+ghz (go install github.com/bojand/ghz/cmd/ghz@v0.121.0) are run where they are found. What the
+tables mean is in benches/README.md.
 """
 
 import argparse
@@ -41,13 +43,23 @@ class Bench:
     """Options, programs, a scratch folder, and the commands that were run."""
 
     def __init__(self, options, scratch):
-        self.options, self.scratch, self.commands, self.number = options, pathlib.Path(scratch), {}, 0
+        self.options, self.scratch, self.commands, self.number = (
+            options,
+            pathlib.Path(scratch),
+            {},
+            0,
+        )
         self.programs = build()
         self.programs["h2load"] = shutil.which("h2load")
-        self.programs["ghz"] = shutil.which("ghz") or shutil.which(os.path.expanduser("~/go/bin/ghz"))
+        self.programs["ghz"] = shutil.which("ghz") or shutil.which(
+            os.path.expanduser("~/go/bin/ghz")
+        )
         for name in ("h2load", "ghz"):
             if not self.programs[name]:
-                print(f"{name} is not installed and is left out: see the head of benches/engine.py", file=sys.stderr)
+                print(
+                    f"{name} is not installed and is left out: see the head of benches/engine.py",
+                    file=sys.stderr,
+                )
 
     def file(self, name):
         self.number += 1
@@ -79,17 +91,19 @@ class Bench:
         """The null Milvus on the server's core: (process, URI)."""
         command = [self.programs["null_milvus"], "--listen", "127.0.0.1:0"]
         core = self.options.server_core
-        process = self.start("null_milvus", command, core, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process = self.start(
+            "null_milvus", command, core, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
         try:
             yield process, "http://" + process.stdout.readline().split()[-1]
         finally:
             process.stdin.close()
             process.wait()
 
-
     @contextlib.contextmanager
     def server_core_awake(self):
-        """Something of the lowest priority that spins on the server's core: a virtual core that has slept wakes slowly."""
+        """Something of the lowest priority that spins on the server's core: a virtual core that has
+        slept wakes slowly."""
 
         def lowest():
             os.sched_setaffinity(0, {self.options.server_core})
@@ -105,11 +119,27 @@ class Bench:
 
 def build():
     """Paths of the programs by name, built as users build them."""
-    benches = [word for name in ("bare_h2", "bare_tonic", "bare_timer") for word in ("--bench", name)]
+    benches = [
+        word for name in ("bare_h2", "bare_tonic", "bare_timer") for word in ("--bench", name)
+    ]
     examples = ["--example", "null_milvus", "--example", "request_body"]
-    command = ["cargo", "build", "--locked", "--release", "--bin", "milvus-bench", *examples, *benches]
+    command = [
+        "cargo",
+        "build",
+        "--locked",
+        "--release",
+        "--bin",
+        "milvus-bench",
+        *examples,
+        *benches,
+    ]
     print("building:", " ".join(command), file=sys.stderr)
-    built = subprocess.run([*command, "--message-format=json-render-diagnostics"], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    built = subprocess.run(
+        [*command, "--message-format=json-render-diagnostics"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
     lines = (json.loads(line) for line in built.stdout.splitlines())
     return {line["target"]["name"]: line["executable"] for line in lines if line.get("executable")}
 
@@ -119,7 +149,9 @@ def shown(words, scratch):
     text = " ".join(words).replace(str(scratch), "SCRATCH").replace(str(ROOT) + "/", "")
     text = re.sub(r"\S*/(ghz|h2load)\b", r"\1", text)
     text = re.sub(r"\S*/deps/(\w+)-[0-9a-f]{16}", r"\1", text)
-    return re.sub(r"SCRATCH/\d+-", "SCRATCH/", re.sub(r"127\.0\.0\.1:[1-9]\d+", "127.0.0.1:PORT", text))
+    return re.sub(
+        r"SCRATCH/\d+-", "SCRATCH/", re.sub(r"127\.0\.0\.1:[1-9]\d+", "127.0.0.1:PORT", text)
+    )
 
 
 def machine():
@@ -132,17 +164,28 @@ def machine():
         return "unknown"
 
     model = re.search(r"model name\s*:\s*(.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    processor = model[1] if model else "unknown processor"
+    version = first(["git", "describe", "--always", "--dirty"])
     return [
-        f"{time.strftime('%Y-%m-%d', time.gmtime())}, {model[1] if model else 'unknown processor'}, {os.cpu_count()} cores, "
+        f"{time.strftime('%Y-%m-%d', time.gmtime())}, {processor}, {os.cpu_count()} cores, "
         f"Linux {os.uname().release}, load average {os.getloadavg()[0]:.1f}",
-        f"milvus-bench {first(['git', 'describe', '--always', '--dirty'])}, {first(['rustc', '--version'])}",
+        f"milvus-bench {version}, {first(['rustc', '--version'])}",
     ]
 
 
 # --- the product, as users run it ---
 
 
-def scenario(bench, uri, load, tracing="sample_ratio = 0", dim=128, connections=1, length=None, warmup="500ms"):
+def scenario(
+    bench,
+    uri,
+    load,
+    tracing="sample_ratio = 0",
+    dim=128,
+    connections=1,
+    length=None,
+    warmup="500ms",
+):
     """A scenario of searches on the null Milvus; tracing sends the client's own spans to it too."""
     text = f"""
 name = "engine"
@@ -183,7 +226,17 @@ workloads = ["search"]
 
 
 def product_command(bench, path, folder):
-    return [bench.programs["milvus-bench"], "run", path, "--out", folder, "--threads", "1", "--quiet", "--accept-invalid"]
+    return [
+        bench.programs["milvus-bench"],
+        "run",
+        path,
+        "--out",
+        folder,
+        "--threads",
+        "1",
+        "--quiet",
+        "--accept-invalid",
+    ]
 
 
 def product_result(folder):
@@ -220,17 +273,40 @@ def quantile(workload, figure, name):
 
 
 def bare(bench, name, server, load):
-    command = [bench.programs[name], server[1], load["in_flight"], bench.options.seconds, load["body"], load["connections"]]
+    command = [
+        bench.programs[name],
+        server[1],
+        load["in_flight"],
+        bench.options.seconds,
+        load["body"],
+        load["connections"],
+    ]
     return json.loads(bench.run(name, command)[0])
 
 
 def h2load(bench, server, load):
     streams = max(load["in_flight"] // load["connections"], 1)
     headers = ["-H", "te: trailers", "-H", "content-type: application/grpc"]
-    command = [bench.programs["h2load"], "-D", bench.options.seconds, "-t", 1, "-c", load["connections"], "-m", streams]
-    out, cpu, wall = bench.run("h2load", [*command, "-d", load["framed"], *headers, f"{server[1]}/{SEARCH}/Search"])
+    command = [
+        bench.programs["h2load"],
+        "-D",
+        bench.options.seconds,
+        "-t",
+        1,
+        "-c",
+        load["connections"],
+        "-m",
+        streams,
+    ]
+    out, cpu, wall = bench.run(
+        "h2load", [*command, "-d", load["framed"], *headers, f"{server[1]}/{SEARCH}/Search"]
+    )
     requests = int(re.search(r"(\d+) succeeded", out)[1])
-    return {"per_second": requests / bench.options.seconds, "cpu_us": cpu * 1e6 / requests, "busy": cpu / wall}
+    return {
+        "per_second": requests / bench.options.seconds,
+        "cpu_us": cpu * 1e6 / requests,
+        "busy": cpu / wall,
+    }
 
 
 def ghz_proto(bench):
@@ -243,9 +319,10 @@ def ghz_proto(bench):
 
 def ghz_command(bench, uri, load):
     return [
-        bench.programs["ghz"], "--insecure", "--proto", ghz_proto(bench), "--call", f"{SEARCH}.Search", "-B", load["body"],
-        "-c", load["in_flight"], "--connections", load["connections"], "-O", "json", *load.get("more", []),
-        uri.removeprefix("http://"),
+        bench.programs["ghz"], "--insecure", "--proto", ghz_proto(bench),
+        "--call", f"{SEARCH}.Search", "-B", load["body"],
+        "-c", load["in_flight"], "--connections", load["connections"],
+        "-O", "json", *load.get("more", []), uri.removeprefix("http://"),
     ]  # fmt: skip
 
 
@@ -254,13 +331,22 @@ def ghz(bench, server, load):
     out, cpu, wall = bench.run("ghz", ghz_command(bench, server[1], load))
     found = json.loads(out)
     requests = found["statusCodeDistribution"].get("OK", 0)
-    return {"per_second": requests / (found["total"] / 1e9), "cpu_us": cpu * 1e6 / requests, "busy": cpu / wall}
+    return {
+        "per_second": requests / (found["total"] / 1e9),
+        "cpu_us": cpu * 1e6 / requests,
+        "busy": cpu / wall,
+    }
 
 
 def closed_product(traced):
     def measure(bench, server, load):
         path = scenario(
-            bench, server[1], f"concurrency = {load['in_flight']}", f"sample_ratio = {traced}", load["dim"], load["connections"]
+            bench,
+            server[1],
+            f"concurrency = {load['in_flight']}",
+            f"sample_ratio = {traced}",
+            load["dim"],
+            load["connections"],
         )
         return product(bench, "milvus-bench", path)
 
@@ -288,7 +374,10 @@ def interleaved(bench, clients, measure):
         for name in clients:
             print(f"  repetition {repetition + 1}: {name}", file=sys.stderr)
             found[name].append(measure(name))
-    return {name: {key: statistics.median(result[key] for result in results) for key in results[0]} for name, results in found.items()}
+    return {
+        name: {key: statistics.median(result[key] for result in results) for key in results[0]}
+        for name, results in found.items()
+    }
 
 
 def verdict(holds):
@@ -314,7 +403,8 @@ def cpu_of_children():
 
 
 def with_server_share(bench, server, measure):
-    """A measurement, and how busy the server was meanwhile: it should not be what limits the others."""
+    """A measurement, and how busy the server was meanwhile: it should not be what limits the
+    others."""
     cpu, began = cpu_of(server[0]), time.monotonic()
     found = measure()
     found = {key: found[key] for key in ("per_second", "cpu_us", "busy")}
@@ -331,7 +421,9 @@ def cost(bench):
         "milvus-bench, 100 % traced": closed_product(1),
         "tonic's channel": lambda bench, server, load: bare(bench, "bare_tonic", server, load),
     }
-    clients |= {name: client for name, client in (("h2load", h2load), ("ghz", ghz)) if bench.programs[name]}
+    clients |= {
+        name: client for name, client in (("h2load", h2load), ("ghz", ghz)) if bench.programs[name]
+    }
     bodies = [body(bench, dim) for dim in bench.options.dims]
     for load in [
         {**one, "in_flight": in_flight, "connections": connections}
@@ -339,13 +431,32 @@ def cost(bench):
         for connections in bench.options.connections
         for in_flight in bench.options.in_flight
     ]:
-        print(f"#### {load['bytes']} bytes, {load['in_flight']} in flight, {load['connections']} connection(s)\n")
+        print(
+            f"#### {load['bytes']} bytes, {load['in_flight']} in flight, "
+            f"{load['connections']} connection(s)\n"
+        )
         with bench.null_milvus() as server:
             found = interleaved(
-                bench, clients, lambda name: with_server_share(bench, server, lambda: clients[name](bench, server, load))
+                bench,
+                clients,
+                lambda name: with_server_share(
+                    bench, server, lambda: clients[name](bench, server, load)
+                ),
             )
         rows = [cost_row(name, result, found["bare h2"]) for name, result in found.items()]
-        print_table(["client", "CPU us/request", "x bare h2", "requests/s", "x bare h2", "core busy", "server busy", "bound"], rows)
+        print_table(
+            [
+                "client",
+                "CPU us/request",
+                "x bare h2",
+                "requests/s",
+                "x bare h2",
+                "core busy",
+                "server busy",
+                "bound",
+            ],
+            rows,
+        )
 
 
 def cost_row(name, result, base):
@@ -355,7 +466,8 @@ def cost_row(name, result, base):
         holds = cpu <= CPU_AT_1 and rate >= RATE_AT_1
         bound = verdict(holds) if result["busy"] >= BUSY_ENOUGH else "core not busy"
     return [
-        name, f"{result['cpu_us']:.1f}", f"{cpu:.2f}", f"{result['per_second']:,.0f}", f"{rate:.2f}",
+        name, f"{result['cpu_us']:.1f}", f"{cpu:.2f}",
+        f"{result['per_second']:,.0f}", f"{rate:.2f}",
         f"{result['busy']:.0%}", f"{result['server']:.0%}", bound,
     ]  # fmt: skip
 
@@ -367,33 +479,66 @@ def lag(bench):
         for rate in (100, 1_000, 10_000):
 
             def timer():
-                return json.loads(bench.run("bare_timer", [bench.programs["bare_timer"], rate, bench.options.seconds])[0])
+                return json.loads(
+                    bench.run(
+                        "bare_timer", [bench.programs["bare_timer"], rate, bench.options.seconds]
+                    )[0]
+                )
 
             def lateness():
-                path = scenario(bench, uri, f'rate = {rate}\narrivals = "even"', "sample_ratio = 0.01")
+                path = scenario(
+                    bench, uri, f'rate = {rate}\narrivals = "even"', "sample_ratio = 0.01"
+                )
                 result = product(bench, "milvus-bench", path)
                 names = (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"))
-                return {to: quantile(result["workload"], "send_lag_us", name) for to, name in names} | {"busy": result["busy"]}
+                return {
+                    to: quantile(result["workload"], "send_lag_us", name) for to, name in names
+                } | {"busy": result["busy"]}
 
             clients = {"bare": timer, "milvus-bench": lateness}
             found = interleaved(bench, clients, lambda name: clients[name]())
             timer_, ours = found["bare"], found["milvus-bench"]
             ratios = {key: ours[key] / timer_[key] for key in ("p50", "p99", "p999")}
-            holds = max(ratios["p50"], ratios["p99"]) <= LAG and (rate > 100 or ours["busy"] < CPU_SHARE_AT_100)
-            three = lambda values, form: " / ".join(format(values[key], form) for key in ("p50", "p99", "p999"))
-            rows.append([f"{rate:,}", three(timer_, ".0f"), three(ours, ".0f"), three(ratios, ".2f"), f"{ours['busy']:.1%}", verdict(holds)])
-    head = ["requests/s", "bare timer us p50 / p99 / p99.9", "send lag us", "ratio", "client's share of the core", "p50 and p99 within bound"]
+            holds = max(ratios["p50"], ratios["p99"]) <= LAG and (
+                rate > 100 or ours["busy"] < CPU_SHARE_AT_100
+            )
+            three = lambda values, form: " / ".join(
+                format(values[key], form) for key in ("p50", "p99", "p999")
+            )
+            rows.append(
+                [
+                    f"{rate:,}",
+                    three(timer_, ".0f"),
+                    three(ours, ".0f"),
+                    three(ratios, ".2f"),
+                    f"{ours['busy']:.1%}",
+                    verdict(holds),
+                ]
+            )
+    head = [
+        "requests/s",
+        "bare timer us p50 / p99 / p99.9",
+        "send lag us",
+        "ratio",
+        "client's share of the core",
+        "p50 and p99 within bound",
+    ]
     print_table(head, rows)
 
 
 def stall(bench):
-    """The server stopped for a second: what each client says of it, against what the schedule implies."""
+    """The server stopped for a second: what each client says of it, against what the schedule
+    implies."""
     message = body(bench, 128)
     ours = {
         f"milvus-bench, {words}": f'rate = 500\narrivals = "even"\nmax_in_flight = {places}'
         for words, places in (("4 in flight", 4), ("100,000 in flight", 100_000))
     }
-    ghz_loads = {"ghz, closed, 4 callers": ["--rps", 500], "ghz --async": ["--rps", 500, "--async"]} if bench.programs["ghz"] else {}
+    ghz_loads = (
+        {"ghz, closed, 4 callers": ["--rps", 500], "ghz --async": ["--rps", 500, "--async"]}
+        if bench.programs["ghz"]
+        else {}
+    )
     rows = []
     for name in [*ours, *ghz_loads]:
         rounds = []
@@ -403,16 +548,39 @@ def stall(bench):
                 if name in ours:
                     rounds.append(stalled_product(bench, server, ours[name]))
                 else:
-                    load = {**message, "in_flight": 4, "connections": 1, "more": [*ghz_loads[name], "-n", 5000]}
+                    load = {
+                        **message,
+                        "in_flight": 4,
+                        "connections": 1,
+                        "more": [*ghz_loads[name], "-n", 5000],
+                    }
                     rounds.append(stalled_ghz(bench, server, load))
         median = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
-        cells = [f"{median[key]:,.1f} ({median['implied ' + key]:,.1f})" for key in ("p95", "p99", "max")]
-        within = lambda one, key: abs(one[key] - one["implied " + key]) <= STALL_SHARE * one["implied " + key] + STALL_MS
+        cells = [
+            f"{median[key]:,.1f} ({median['implied ' + key]:,.1f})" for key in ("p95", "p99", "max")
+        ]
+        within = (
+            lambda one, key: abs(one[key] - one["implied " + key])
+            <= STALL_SHARE * one["implied " + key] + STALL_MS
+        )
         good = [all(within(one, key) for key in ("p95", "p99", "max")) for one in rounds]
-        holds = all(within(median, key) for key in ("p95", "p99", "max")) and all(one["lost"] == 0 for one in rounds)
+        holds = all(within(median, key) for key in ("p95", "p99", "max")) and all(
+            one["lost"] == 0 for one in rounds
+        )
         said = [f"{sum(good)} of {len(good)}", verdict(holds)] if name in ours else ["", ""]
         rows.append([name, *cells, f"{sum(one['lost'] for one in rounds):,.0f}", *said])
-    print_table(["client", "p95 ms (schedule)", "p99 ms", "max ms", "not sent or failed", "rounds within 2 % + 5 ms", "bound"], rows)
+    print_table(
+        [
+            "client",
+            "p95 ms (schedule)",
+            "p99 ms",
+            "max ms",
+            "not sent or failed",
+            "rounds within 2 % + 5 ms",
+            "bound",
+        ],
+        rows,
+    )
 
 
 def stop_for_a_second(process):
@@ -426,7 +594,8 @@ def stop_for_a_second(process):
 
 
 def implied(stopped_s, rate=500, length_s=10):
-    """Quantiles, milliseconds, of a schedule of which nothing is answered for a while: what is due then waits for the end."""
+    """Quantiles, milliseconds, of a schedule of which nothing is answered for a while: what is due
+    then waits for the end."""
     waits = [max(0.0, stopped_s - slot / rate) * 1000 for slot in range(rate * length_s)]
     waits.sort()
     at = lambda share: waits[min(int(share * len(waits)), len(waits) - 1)]
@@ -436,11 +605,18 @@ def implied(stopped_s, rate=500, length_s=10):
 def stalled_product(bench, server, load):
     folder = bench.file("run")
     path = scenario(bench, server[1], load, "sample_ratio = 0.01", length='duration = "10s"')
-    process = bench.start("milvus-bench", product_command(bench, path, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = bench.start(
+        "milvus-bench",
+        product_command(bench, path, folder),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     stopped = stop_for_a_second(server[0])
     process.wait()
     workload = product_result(folder)["workload"]
-    found = {key: quantile(workload, "response_time_us", key) / 1000 for key in ("p95", "p99", "max")}
+    found = {
+        key: quantile(workload, "response_time_us", key) / 1000 for key in ("p95", "p99", "max")
+    }
     requests = workload["requests"]
     return found | implied(stopped) | {"lost": requests["due"] - requests["ok"]}
 
@@ -448,17 +624,27 @@ def stalled_product(bench, server, load):
 def stalled_ghz(bench, server, load):
     out = bench.file("ghz.json")
     with open(out, "w") as stdout:
-        process = bench.start(" ".join(map(str, load["more"])), ghz_command(bench, server[1], load), stdout=stdout)
+        process = bench.start(
+            " ".join(map(str, load["more"])), ghz_command(bench, server[1], load), stdout=stdout
+        )
         stopped = stop_for_a_second(server[0])
         process.wait()
     found = json.loads(out.read_text())
-    quantiles = {entry["percentage"]: entry["latency"] / 1e6 for entry in found["latencyDistribution"]}
+    quantiles = {
+        entry["percentage"]: entry["latency"] / 1e6 for entry in found["latencyDistribution"]
+    }
     lost = 5000 - found["statusCodeDistribution"].get("OK", 0)
-    return {"p95": quantiles[95], "p99": quantiles[99], "max": found["slowest"] / 1e6, "lost": lost} | implied(stopped)
+    return {
+        "p95": quantiles[95],
+        "p99": quantiles[99],
+        "max": found["slowest"] / 1e6,
+        "lost": lost,
+    } | implied(stopped)
 
 
 def tracing(bench):
-    """What tracing costs, the exporter running, the null Milvus taking the spans: rate and CPU against 0 %."""
+    """What tracing costs, the exporter running, the null Milvus taking the spans: rate and CPU
+    against 0 %."""
     shares = {"0 %": 0, "1 %": 0.01, "10 %": 0.1, "100 %": 1}
     bounds = {"1 %": TRACING_AT_1}
     one = body(bench, 128)
@@ -468,7 +654,9 @@ def tracing(bench):
             load = {**one, "in_flight": 64, "connections": 1}
             found = closed_product(shares[name])(bench, server, load)
             export = found["run"]["export"]
-            return {key: found[key] for key in ("per_second", "cpu_us", "busy")} | {key: export[key] for key in ("exported", "dropped")}
+            return {key: found[key] for key in ("per_second", "cpu_us", "busy")} | {
+                key: export[key] for key in ("exported", "dropped")
+            }
 
         found = interleaved(bench, shares, measure)
     base = found["0 %"]
@@ -476,9 +664,36 @@ def tracing(bench):
     for name, result in found.items():
         loss = 1 - result["per_second"] / base["per_second"]
         bound = verdict(loss <= bounds[name]) if name in bounds else ""
-        cells = [f"{result['per_second']:,.0f}", f"{loss:.1%}", f"{result['cpu_us']:.1f}", f"{result['cpu_us'] / base['cpu_us']:.2f}"]
-        rows.append([name, *cells, f"{result['busy']:.0%}", f"{result['exported']:,.0f}", f"{result['dropped']:,.0f}", bound])
-    print_table(["traced", "requests/s", "lost", "CPU us/request", "x 0 %", "core busy", "spans exported", "dropped", "bound"], rows)
+        cells = [
+            f"{result['per_second']:,.0f}",
+            f"{loss:.1%}",
+            f"{result['cpu_us']:.1f}",
+            f"{result['cpu_us'] / base['cpu_us']:.2f}",
+        ]
+        rows.append(
+            [
+                name,
+                *cells,
+                f"{result['busy']:.0%}",
+                f"{result['exported']:,.0f}",
+                f"{result['dropped']:,.0f}",
+                bound,
+            ]
+        )
+    print_table(
+        [
+            "traced",
+            "requests/s",
+            "lost",
+            "CPU us/request",
+            "x 0 %",
+            "core busy",
+            "spans exported",
+            "dropped",
+            "bound",
+        ],
+        rows,
+    )
     traced_rate(bench, one)
 
 
@@ -489,8 +704,15 @@ def traced_rate(bench, load):
 
         def measure(name):
             rate = f'rate = {TRACED_RATE}\narrivals = "even"'
-            path, folder = scenario(bench, uri, rate, f"sample_ratio = {shares[name]}", load["dim"]), bench.file("run")
-            process = bench.start("milvus-bench", product_command(bench, path, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            path, folder = scenario(
+                bench, uri, rate, f"sample_ratio = {shares[name]}", load["dim"]
+            ), bench.file("run")
+            process = bench.start(
+                "milvus-bench",
+                product_command(bench, path, folder),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             used = thread_cpu(process, "exporter")
             result = product_result(folder)
             shutil.rmtree(folder)
@@ -508,10 +730,29 @@ def traced_rate(bench, load):
     more = every["busy"] - none["busy"]
     rows = [["0 %", f"{none['per_second']:,.0f}", f"{none['busy']:.1%}", "", "", "", "", ""]]
     holds = more <= TRACED_CORE and every["exporter_us"] <= EXPORTER_US
-    cells = [f"{every['per_second']:,.0f}", f"{every['busy']:.1%}", f"{more:.1%}", f"{every['exporter_us']:.1f}"]
-    rows.append(["100 %", *cells, f"{every['exported']:,.0f}", f"{every['dropped']:,.0f}", verdict(holds)])
+    cells = [
+        f"{every['per_second']:,.0f}",
+        f"{every['busy']:.1%}",
+        f"{more:.1%}",
+        f"{every['exporter_us']:.1f}",
+    ]
+    rows.append(
+        ["100 %", *cells, f"{every['exported']:,.0f}", f"{every['dropped']:,.0f}", verdict(holds)]
+    )
     print(f"At {TRACED_RATE:,} requests/s:\n")
-    print_table(["traced", "requests/s", "of the core", "more than 0 %", "exporter's us/span", "spans exported", "dropped", "bound"], rows)
+    print_table(
+        [
+            "traced",
+            "requests/s",
+            "of the core",
+            "more than 0 %",
+            "exporter's us/span",
+            "spans exported",
+            "dropped",
+            "bound",
+        ],
+        rows,
+    )
 
 
 def thread_cpu(process, name):
@@ -521,7 +762,8 @@ def thread_cpu(process, name):
         for task in pathlib.Path(f"/proc/{process.pid}/task").glob("*"):
             with contextlib.suppress(OSError, IndexError, ValueError):
                 if (task / "comm").read_text().strip() == name:
-                    # Its first number is nanoseconds on a core, much finer than the ticks of `stat`.
+                    # Its first number is nanoseconds on a core, much finer than the ticks of
+                    # `stat`.
                     used = max(used, int((task / "schedstat").read_text().split()[0]) / 1e9)
         time.sleep(0.01)
     if process.returncode:
@@ -537,7 +779,12 @@ def memory(bench):
             folder = bench.file("run")
             load, length = "concurrency = 64", f"requests = {requests}"
             path = scenario(bench, uri, load, 'sample_ratio = "auto"', length=length)
-            process = bench.start("milvus-bench", product_command(bench, path, folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = bench.start(
+                "milvus-bench",
+                product_command(bench, path, folder),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             seen = resident(process)
             end = product_result(folder)["run"]["phases"][-1]["end"]["unix_ns"] / 1e9
             during = [mib for at, mib in seen if at <= end]
@@ -545,9 +792,20 @@ def memory(bench):
             cells = [during[-1], max(during), max(mib for _, mib in seen)]
             rows.append([f"{requests:,}", *(f"{mib:.1f}" for mib in cells)])
             shutil.rmtree(folder)
-    print_table(["requests", "MiB at the load's end", "most during the load", "most until the report was written"], rows)
+    print_table(
+        [
+            "requests",
+            "MiB at the load's end",
+            "most during the load",
+            "most until the report was written",
+        ],
+        rows,
+    )
     spread = max(at_end.values()) - min(at_end.values())
-    print(f"Difference at the load's end: {spread:.1f} MiB, bound {MEMORY_MIB} MiB: {verdict(spread <= MEMORY_MIB)}\n")
+    print(
+        f"Difference at the load's end: {spread:.1f} MiB, "
+        f"bound {MEMORY_MIB} MiB: {verdict(spread <= MEMORY_MIB)}\n"
+    )
 
 
 def resident(process):
@@ -567,17 +825,40 @@ TABLES = {"cost": cost, "lag": lag, "stall": stall, "tracing": tracing, "memory"
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     numbers = {"type": int, "nargs": "+", "metavar": "N"}
-    parser.add_argument("--table", action="append", choices=TABLES, help="this table alone; may be given often")
-    parser.add_argument("--repetitions", type=int, default=5, help="interleaved repetitions, of which medians are shown (5)")
+    parser.add_argument(
+        "--table", action="append", choices=TABLES, help="this table alone; may be given often"
+    )
+    parser.add_argument(
+        "--repetitions",
+        type=int,
+        default=5,
+        help="interleaved repetitions, of which medians are shown (5)",
+    )
     parser.add_argument("--seconds", type=int, default=5, help="length of one measurement (5)")
     parser.add_argument("--server-core", type=int, default=0)
     parser.add_argument("--client-core", type=int, default=1)
-    parser.add_argument("--dims", **numbers, default=[128, 768], help="dimensions of the searches of `cost` (128 768)")
-    parser.add_argument("--in-flight", **numbers, default=[16, 64], help="requests in flight of `cost` (16 64)")
-    parser.add_argument("--connections", **numbers, default=[1, 4], help="connections of `cost` (1 4)")
-    parser.add_argument("--requests", **numbers, default=[1_000_000, 10_000_000], help="requests of `memory` (1000000 10000000)")
+    parser.add_argument(
+        "--dims",
+        **numbers,
+        default=[128, 768],
+        help="dimensions of the searches of `cost` (128 768)",
+    )
+    parser.add_argument(
+        "--in-flight", **numbers, default=[16, 64], help="requests in flight of `cost` (16 64)"
+    )
+    parser.add_argument(
+        "--connections", **numbers, default=[1, 4], help="connections of `cost` (1 4)"
+    )
+    parser.add_argument(
+        "--requests",
+        **numbers,
+        default=[1_000_000, 10_000_000],
+        help="requests of `memory` (1000000 10000000)",
+    )
     return parser.parse_args()
 
 
@@ -586,7 +867,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="milvus-bench-engine-") as scratch:
         bench = Bench(options, scratch)
         print(*(f"{fact}  " for fact in machine()), sep="\n")
-        print(f"medians of {options.repetitions} interleaved repetitions of {options.seconds:g} s; ", end="")
+        print(
+            f"medians of {options.repetitions} interleaved repetitions of {options.seconds:g} s; ",
+            end="",
+        )
         print(f"server on core {options.server_core}, client on core {options.client_core}\n")
         for name in options.table or TABLES:
             print(f"### {name}\n\n{TABLES[name].__doc__}\n", flush=True)

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Does `compare` cry wolf? Comparisons of three runs against three equal ones, on a Milvus that is up.
+"""Does `compare` cry wolf? Comparisons of three runs against three equal ones, on a Milvus that is
+up.
 
     benches/equal.py SCENARIO --comparisons 20 -- --set phases.alone.duration=6s
 
-Runs are made in turns (baseline, run, baseline, ...), so that what drifts is on both sides. What stands after `--` goes to every run.
-Prints a line for each comparison and how many of them reported a difference. With --change, its `--set` is given to the second side
-alone, and a comparison should report it.
+Runs are made in turns (baseline, run, baseline, ...), so that what drifts is on both sides. What
+stands after `--` goes to every run. Prints a line for each comparison and how many of them reported
+a difference. With --change, its `--set` is given to the second side alone, and a comparison should
+report it.
 """
 
 import argparse
@@ -17,7 +19,9 @@ import tempfile
 
 
 def main():
-    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     arguments.add_argument("scenario")
     arguments.add_argument("--program", default="target/release/milvus-bench")
     arguments.add_argument("--comparisons", type=int, default=20)
@@ -39,14 +43,33 @@ def main():
 
 
 def run(given, results, more):
-    command = [given.program, "run", given.scenario, "--quiet", "--accept-invalid", "--results", str(results), *more, *given.more]
+    command = [
+        given.program,
+        "run",
+        given.scenario,
+        "--quiet",
+        "--accept-invalid",
+        "--results",
+        str(results),
+        *more,
+        *given.more,
+    ]
     ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if ended.returncode != 0:
         sys.exit(f"{' '.join(command)} ended with {ended.returncode}:\n{ended.stderr}")
 
 
 def compare(program, folder):
-    command = [program, "compare", "--baseline", str(folder / "baseline"), "--run", str(folder / "run"), "--report", "json"]
+    command = [
+        program,
+        "compare",
+        "--baseline",
+        str(folder / "baseline"),
+        "--run",
+        str(folder / "run"),
+        "--report",
+        "json",
+    ]
     comparison = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
     rows = [(row, figure) for row in comparison["workloads"] for figure in row["figures"]]
     return [

@@ -12,8 +12,9 @@
 //! request in the run folder; [`spans`] fetches what the server recorded; [`analysis`] joins and
 //! accounts; [`report`] renders. [`stack`] runs Milvus and Jaeger locally, [`doctor`] checks the
 //! chain between them, [`null_milvus`] answers without work, so that the program itself can be
-//! measured, [`cli`] is the command line. [`not_grpc`], [`open_files`] and [`mask`] are what
-//! several of them must say, or hide, alike. Who may import whom is checked by `tests/layout.rs`.
+//! measured, [`runner`] is a whole run, [`cli`] the command line. [`not_grpc`], [`open_files`] and
+//! [`mask`] are what several of them must say, or hide, alike. Who may import whom is checked by
+//! `tests/layout.rs`.
 //!
 //! # Path of one request
 //!
@@ -22,6 +23,7 @@
 //! stands between `sent` and `done`.
 
 pub mod analysis;
+mod calibrate;
 pub mod cli;
 pub mod dataset;
 pub mod doctor;
@@ -36,6 +38,7 @@ pub mod pacer;
 pub mod plan;
 pub mod record;
 pub mod report;
+pub mod runner;
 pub mod scenario;
 pub mod spans;
 pub mod stack;

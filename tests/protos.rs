@@ -58,12 +58,12 @@ fn jaeger_code_is_generated_from_its_protos() {
         "jaeger_v2.proto",
         "jaeger.api_v2.rs",
         false,
-        "src/spans/generated/jaeger_v2.rs",
+        "src/spans/sources/generated/jaeger_v2.rs",
     );
     check(
         "jaeger_v3.proto",
         "jaeger.api_v3.rs",
         false,
-        "src/spans/generated/jaeger_v3.rs",
+        "src/spans/sources/generated/jaeger_v3.rs",
     );
 }

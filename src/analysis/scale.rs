@@ -6,15 +6,15 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use super::{
-    analyse,
-    testing::{
-        TraceMaker, resource,
-        run::{Made, RunMaker},
-    },
-    waterfall,
-};
 use crate::{
+    analysis::{
+        run::analyse,
+        testing::{
+            TraceMaker, resource,
+            run::{Made, RunMaker},
+        },
+        traces::waterfall::waterfall,
+    },
     record::{RequestLine, RunReader},
     spans::{
         AttributeValue, SpanKind, SpanReader, SpanResource, SpanWriter, Trace, is_whole,

@@ -5,19 +5,16 @@ use std::{io::IsTerminal, path::PathBuf, sync::Mutex, time::Duration};
 use clap::Args;
 
 use super::{
-    CliError, Done,
-    check::plan_of,
-    collect::source_options,
-    output::print,
-    progress::Progress,
-    runtime,
-    session::{connect_options, export_options},
-    waits::within,
+    CliError, Done, check::plan_of, output::print, progress::Progress, runtime, waits::within,
 };
 use crate::{
     doctor::{DoctorCollection, DoctorOptions, examine, is_broken, render},
     milvus::ConnectOptions,
     plan::{Plan, PlanFlags},
+    runner::{
+        session::{connect_options, export_options},
+        spans::source_options,
+    },
     scenario::ScenarioSource,
     telemetry::ExportOptions,
 };

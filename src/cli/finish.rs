@@ -3,16 +3,19 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    CliError, Done, alive,
+    CliError, Done,
     output::{print, say},
     run::RunArguments,
-    session::{Ended, Session},
-    signals::Asked,
 };
 use crate::{
     analysis::{Analysis, NOTHING_MEASURED, ThresholdState, VerdictState, analyse},
     record::{RunFolder, RunReader, RunWriter},
     report::{REPORTS, ReportEntry, RunReport},
+    runner::{
+        alive,
+        session::{Ended, Session},
+        signals::Asked,
+    },
     spans::{SpanFileError, SpanReader, Trace},
 };
 

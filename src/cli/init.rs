@@ -11,7 +11,6 @@ use super::{
     doctor::NO_SCENARIO,
     output::{print, say},
     progress::Progress,
-    reach::{Reached, reach},
     runtime,
 };
 use crate::{
@@ -24,6 +23,7 @@ use crate::{
     },
     plan::PlanFlags,
     report::clean,
+    runner::reach::{Reached, reach},
     scenario::{ScenarioSource, is_name},
 };
 

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{
-    CliError, Done, alive, output::print, progress::Progress, report::terminal_style, runs,
-};
+use super::{CliError, Done, output::print, progress::Progress, report::terminal_style, runs};
 use crate::{
     analysis::{Analysis, ThresholdState, VerdictState, WorkloadAnalysis},
     record::{RunInfo, RunReader, read_regular},
     report::{ListedRun, reasons_in_short, render_list, units},
+    runner::alive,
 };
 
 /// Arguments of `list`.

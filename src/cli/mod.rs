@@ -1,35 +1,22 @@
 //! The command line: arguments, one file per subcommand, progress on stderr. stdout carries what
 //! was asked for alone.
 
-mod alive;
-mod calibrate;
 mod check;
-mod collect;
-mod collections;
 mod compare;
 mod doctor;
-mod environment;
 mod finish;
 mod init;
 mod list;
-mod live;
-mod load_threads;
-mod machine;
-mod measure;
-mod output;
-mod probe;
-mod progress;
-mod reach;
+pub(crate) mod output;
+pub(crate) mod progress;
 mod report;
-mod run;
+pub(crate) mod run;
 mod runs;
-mod session;
-mod signals;
 mod spans;
 mod stack;
 mod supervise;
 mod trace;
-mod waits;
+pub(crate) mod waits;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -37,10 +24,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use self::{
     output::{print, print_of_clap, say},
-    signals::Signals,
     supervise::supervised,
 };
-use crate::{analysis::NOTHING_MEASURED, open_files};
+use crate::{analysis::NOTHING_MEASURED, calibrate, open_files, runner::signals::Signals};
 
 /// Why a command ends without doing its work: one sentence, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

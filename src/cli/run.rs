@@ -5,23 +5,21 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 
 use super::{
-    CliError, Done, ScenarioArguments, calibrate,
-    check::read_plan,
-    finish,
-    output::say,
-    progress::Progress,
-    reach::reach,
-    runtime,
-    session::{Ended, Session},
-    signals::{Asked, Signals, Stage},
-    stack,
+    CliError, Done, ScenarioArguments, check::read_plan, finish, output::say, progress::Progress,
+    runtime, stack,
 };
 use crate::{
     analysis::NOTHING_MEASURED,
+    calibrate,
     milvus::Transport,
     plan::Plan,
     record::RunFolder,
     report::{NOT_BUILT, REPORTS},
+    runner::{
+        reach::reach,
+        session::{Ended, Session},
+        signals::{Asked, Signals, Stage},
+    },
 };
 
 /// Arguments of `run`.

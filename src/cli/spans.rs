@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::{
-    CliError, Done, collect,
+    CliError, Done,
     finish::{analyse_folder, to_print, write_reports},
     output::print,
     progress::Progress,
@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     record::{FetchInfo, RunInfo, RunReader},
+    runner::spans as collect,
     spans::{SourceOptions, find_source, open_until},
 };
 

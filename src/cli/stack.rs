@@ -4,18 +4,14 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{
-    CliError, Done,
-    output::print,
-    probe::{self, ProbeTarget},
-    progress::Progress,
-    runtime,
-    signals::{Asked, Signals, Stage},
-    waits::within,
-};
+use super::{CliError, Done, output::print, progress::Progress, runtime, waits::within};
 use crate::{
     plan::Plan,
     record::Warning,
+    runner::{
+        probe::{self, ProbeTarget},
+        signals::{Asked, Signals, Stage},
+    },
     stack::{self, Stack, StackOptions},
 };
 

@@ -1,12 +1,8 @@
 //! A command on a thread of its own, so that a signal ends the program whatever is under way there:
 //! by returning through `main`.
 
-use super::{
-    CliError, Done,
-    output::say,
-    runtime,
-    signals::{Signals, Stage},
-};
+use super::{CliError, Done, output::say, runtime};
+use crate::runner::signals::{Signals, Stage};
 
 /// Carries out `work`, until it ends or a signal leaves it; `when_free` is said where it had not
 /// even begun.

@@ -96,6 +96,7 @@ methods! {
     DESCRIBE_INDEX "DescribeIndex" Reads;
     DROP_INDEX "DropIndex" ChangesState;
     INSERT "Insert" WritesRows;
+    UPSERT "Upsert" WritesRows;
     DELETE "Delete" WritesRows;
     FLUSH "Flush" ChangesState;
     GET_FLUSH_STATE "GetFlushState" Reads;

@@ -570,6 +570,21 @@ pub struct InsertRequest {
     #[prost(uint32, tag = "7")]
     pub num_rows: u32,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UpsertRequest {
+    #[prost(string, tag = "2")]
+    pub db_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub collection_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub partition_name: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "5")]
+    pub fields_data: ::prost::alloc::vec::Vec<FieldData>,
+    #[prost(uint32, repeated, tag = "6")]
+    pub hash_keys: ::prost::alloc::vec::Vec<u32>,
+    #[prost(uint32, tag = "7")]
+    pub num_rows: u32,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteRequest {
     #[prost(string, tag = "2")]

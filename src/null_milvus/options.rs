@@ -11,8 +11,8 @@ use std::{
 pub struct NullOptions {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Time between the arrival of a data call (`Search`, `Query`, `Insert`, `Delete`) and its
-    /// reply.
+    /// Time between the arrival of a data call (`Search`, `Query`, `Insert`, `Upsert`, `Delete`)
+    /// and its reply.
     pub delay: Delay,
     /// Times in which nothing is answered.
     pub stalls: Vec<Stall>,

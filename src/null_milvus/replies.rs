@@ -27,6 +27,7 @@ const KEPT_BYTES_MAX: usize = 1 << 20;
 pub(super) enum Size {
     Search { nq: u64, limit: u64 },
     Insert { rows: u64 },
+    Upsert { rows: u64 },
     Delete { rows: u64 },
     Query { rows: u64 },
     Count { rows: u64 },
@@ -85,7 +86,7 @@ pub(super) struct Target {
     pub(super) collection: String,
 }
 
-/// Looks into an `InsertRequest`: its target and rows. The columns are skipped.
+/// Looks into an `InsertRequest` or `UpsertRequest`: its target and rows. The columns are skipped.
 pub(super) fn look_into_insert(mut parts: Parts<'_>) -> (Target, u64) {
     let (mut target, mut rows) = (Target::default(), 0);
     let length = parts.remaining();
@@ -178,6 +179,13 @@ impl Size {
                     ..mutation(rows)
                 })
             }
+            Size::Upsert { rows } => framed(&MutationResult {
+                insert_cnt: signed(rows),
+                delete_cnt: signed(rows),
+                upsert_cnt: signed(rows),
+                succ_index: (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect(),
+                ..mutation(rows)
+            }),
             Size::Delete { rows } => framed(&MutationResult {
                 delete_cnt: signed(rows),
                 ..mutation(rows)

@@ -164,6 +164,10 @@ impl Server {
                 );
                 Size::Insert { rows }
             }
+            // The keys are taken to be there, so that the number of rows stays.
+            "Upsert" => Size::Upsert {
+                rows: look_into_insert(message).1,
+            },
             "Delete" => {
                 let (target, rows) = look_into_delete(message);
                 self.store.borrow_mut().count(
@@ -208,7 +212,10 @@ impl Server {
 
 /// Whether a method is delayed and fails as the options say.
 pub(super) fn is_data(method: &Method) -> bool {
-    matches!(method.name, "Search" | "Query" | "Insert" | "Delete")
+    matches!(
+        method.name,
+        "Search" | "Query" | "Insert" | "Upsert" | "Delete"
+    )
 }
 
 fn fail(method: &Method, failure: &ErrorKind) -> Reply {

@@ -9,7 +9,7 @@ use super::{
     undecidable::{self, Row},
 };
 use crate::{
-    analysis::thresholds::expression::{Expression, Limit},
+    analysis::judgement::thresholds::expression::{Expression, Limit},
     scenario::{AbortTable, At, Scenario, ThresholdTable, quoted},
 };
 

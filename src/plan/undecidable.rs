@@ -7,7 +7,9 @@ use super::{Arrival, Arrivals, OpenLoad, PartKind, PartLoad, Plan, PlannedPart, 
 use crate::{
     analysis::{
         Area,
-        thresholds::expression::{Base, Comparison, Expression, Figure, Limit, Time, Unit},
+        judgement::thresholds::expression::{
+            Base, Comparison, Expression, Figure, Limit, Time, Unit,
+        },
     },
     operation::{self, OperationEntry, RowUse},
     pacer::Schedule,

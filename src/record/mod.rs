@@ -5,6 +5,7 @@
 
 mod clock;
 mod collection;
+pub mod environment;
 mod folder;
 mod hlog;
 mod info;

@@ -3,10 +3,14 @@
 
 use std::sync::Arc;
 
-use super::generated::jaeger_v2::{KeyValue, Process, Span, SpanRef, SpansResponseChunk};
-use super::whole::is_whole_for;
-use super::whole::tests::span;
-use super::{SpanKind, Trace, jaeger_legacy, jaeger_v2};
+use crate::spans::sources::generated::jaeger_v2::{
+    KeyValue, Process, Span, SpanRef, SpansResponseChunk,
+};
+use crate::spans::sources::jaeger_legacy;
+use crate::spans::sources::jaeger_v2;
+use crate::spans::whole::is_whole_for;
+use crate::spans::whole::tests::span;
+use crate::spans::{SpanKind, Trace};
 
 /// How many times as long a span may take in a larger trace.
 const FACTOR: f64 = 10.0;
@@ -194,7 +198,7 @@ fn processes_that_are_equal_are_one() {
     let twice = |spans: u64| {
         let mut chunk = chunk(spans);
         chunk.spans.extend(
-            super::scale::chunk(spans)
+            crate::spans::scale::chunk(spans)
                 .spans
                 .into_iter()
                 .map(|span| Span {

@@ -1,4 +1,6 @@
-"""Starts the servers of a row on free ports, runs milvus-bench beside them, and ends whatever was started."""
+"""Starts the servers of a row on free ports, runs milvus-bench beside them, and ends whatever was
+started."""
+
 import json
 import os
 import pathlib
@@ -43,7 +45,10 @@ class Result:
 
 class Field:
     def __init__(self, binaries, inputs):
-        self.binaries, self.inputs = pathlib.Path(binaries).resolve(), pathlib.Path(inputs).resolve()
+        self.binaries, self.inputs = (
+            pathlib.Path(binaries).resolve(),
+            pathlib.Path(inputs).resolve(),
+        )
         self.servers, self.stack_process, self.stack, self.runs = [], None, None, 0
 
     def __enter__(self):
@@ -73,18 +78,28 @@ class Field:
         """Addresses of a real Milvus and Jaeger, started by the first row that asks."""
         if self.stack is None:
             self.stack_process = subprocess.Popen(
-                [self.binaries / "examples/real_stack", self.inputs / "stack"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                [self.binaries / "examples/real_stack", self.inputs / "stack"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
             )
             line = self.stack_process.stdout.readline()
             if not line:
-                raise RuntimeError("the real Milvus and Jaeger could not be started; their starter says why above")
+                raise RuntimeError(
+                    "the real Milvus and Jaeger could not be started; their starter says why above"
+                )
             self.stack = json.loads(line)
         return self.stack
 
     def start(self, *command, ready=None, env=None):
-        """Starts a server that ends with the row; waits for a line that matches `ready`, and gives its match."""
+        """Starts a server that ends with the row; waits for a line that matches `ready`, and gives
+        its match."""
         server = subprocess.Popen(
-            [str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | (env or {})
+            [str(part) for part in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | (env or {}),
         )
         self.servers.append(server)
         while ready:
@@ -97,7 +112,9 @@ class Field:
 
     def null_milvus(self, *options):
         """`127.0.0.1:PORT` of a Milvus that answers every call and does no work."""
-        return self.start(self.binaries / "examples/null_milvus", *options, ready=r"listening on (\S+)").group(1)
+        return self.start(
+            self.binaries / "examples/null_milvus", *options, ready=r"listening on (\S+)"
+        ).group(1)
 
     def python(self, program, *arguments, port=None):
         """Port of one of the inputs' Python servers; waits until it accepts connections."""
@@ -105,7 +122,9 @@ class Field:
         text = self.with_ports((self.inputs / program).read_text())
         file = self.inputs / f"{program}.{port}.py"
         file.write_text(text)
-        server = subprocess.Popen([sys.executable, file, str(port), *arguments], stdout=subprocess.DEVNULL)
+        server = subprocess.Popen(
+            [sys.executable, file, str(port), *arguments], stdout=subprocess.DEVNULL
+        )
         self.servers.append(server)
         self.wait_for(port, server)
         return port
@@ -124,14 +143,22 @@ class Field:
     def with_ports(self, text, **ports):
         """The inputs name the usual ports; they get those of this run."""
         if self.stack:
-            for usual, name in (("19530", "milvus"), ("16685", "jaeger_grpc"), ("16686", "jaeger_http"), ("4317", "otlp")):
+            for usual, name in (
+                ("19530", "milvus"),
+                ("16685", "jaeger_grpc"),
+                ("16686", "jaeger_http"),
+                ("4317", "otlp"),
+            ):
                 text = text.replace(f"127.0.0.1:{usual}", self.stack[name].split("//")[1])
         for usual, port in ports.items():
-            text = text.replace(f"127.0.0.1:{usual[1:]}", str(port)).replace(f"localhost:{usual[1:]}", str(port).replace("127.0.0.1", "localhost"))
+            text = text.replace(f"127.0.0.1:{usual[1:]}", str(port)).replace(
+                f"localhost:{usual[1:]}", str(port).replace("127.0.0.1", "localhost")
+            )
         return text
 
     def scenario(self, name, edit=lambda text: text, **ports):
-        """A copy of an input with the ports of this run, beside the files that it names. `ports`: `_29530="127.0.0.1:40000"`."""
+        """A copy of an input with the ports of this run, beside the files that it names. `ports`:
+        `_29530="127.0.0.1:40000"`."""
         self.runs += 1
         source = self.inputs / name
         copy = source.with_name(f"{source.stem}-{self.runs}.toml")
@@ -142,15 +169,25 @@ class Field:
         """One call of milvus-bench."""
         command = [str(self.binaries / "milvus-bench"), *[str(argument) for argument in arguments]]
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, text=True, timeout=DEADLINE_S, env=os.environ | (env or {}), cwd=self.inputs
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
+            timeout=DEADLINE_S,
+            env=os.environ | (env or {}),
+            cwd=self.inputs,
         )
         return Result(done.returncode, done.stdout or "", done.stderr or "")
 
     def run(self, scenario, *arguments, env=None, **streams):
-        """`run` into a folder of its own. A machine that is busy makes the client late; that is not what is looked at here."""
+        """`run` into a folder of its own. A machine that is busy makes the client late; that is not
+        what is looked at here."""
         self.runs += 1
         folder = self.inputs / f"run-{self.runs}"
-        result = self.bench("run", scenario, "--out", folder, "--accept-invalid", *arguments, env=env, **streams)
+        result = self.bench(
+            "run", scenario, "--out", folder, "--accept-invalid", *arguments, env=env, **streams
+        )
         result.folder = folder
         return result
 
@@ -158,4 +195,8 @@ class Field:
         """Arguments that name the real servers' addresses; `uri`: of what stands before Milvus."""
         stack = self.real()
         sets = {"tracing.spans.endpoint": stack["jaeger_grpc"], "tracing.export": stack["otlp"]}
-        return ["--uri", uri or stack["milvus"], *[part for key, value in sets.items() for part in ("--set", f"{key}={value}")]]
+        return [
+            "--uri",
+            uri or stack["milvus"],
+            *[part for key, value in sets.items() for part in ("--set", f"{key}={value}")],
+        ]

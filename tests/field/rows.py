@@ -1,4 +1,5 @@
 """One row per input of tests/data/field/README.md: how it is run, and what must be seen."""
+
 import json
 import re
 import subprocess
@@ -26,7 +27,11 @@ class Checks:
 
     def that(self, right, what, result=None):
         if not right:
-            self.problems.append(what if result is None else f"{what}\nexit code {result.code}\n{result.text.strip()[-3000:]}")
+            self.problems.append(
+                what
+                if result is None
+                else f"{what}\nexit code {result.code}\n{result.text.strip()[-3000:]}"
+            )
 
     def says(self, result, *patterns):
         for pattern in patterns:
@@ -49,7 +54,9 @@ class Checks:
 
 
 def workload(result, name):
-    return next(w for w in result.report()["workloads"] if w["workload"] == name and w["phase"] != "prepare")
+    return next(
+        w for w in result.report()["workloads"] if w["workload"] == name and w["phase"] != "prepare"
+    )
 
 
 # The null Milvus' port in the inputs.
@@ -94,7 +101,11 @@ def empty_replies(field):
     checks.code(result, 0)
     checks.says(result, r"no rows?\b|empty")
     for name in ("search", "query"):
-        checks.that(re.search(rf"{name}\b.*(no rows?|empty)|(no rows?|empty).*{name}\b", result.text), f"{name} is not named", result)
+        checks.that(
+            re.search(rf"{name}\b.*(no rows?|empty)|(no rows?|empty).*{name}\b", result.text),
+            f"{name} is not named",
+            result,
+        )
     return checks.done()
 
 
@@ -104,10 +115,30 @@ def vectors_per_second(field):
     for nq in (1, 8):
         scenario = field.scenario("load/bp2.toml", **{NULL: null})
         results = field.inputs / f"nq-{nq}"
-        result = field.bench("run", scenario, "--results", results, "--repeat", 3, "--accept-invalid", "--set", f"workloads.s.nq={nq}", "--set", "phases.p.duration=2s")
+        result = field.bench(
+            "run",
+            scenario,
+            "--results",
+            results,
+            "--repeat",
+            3,
+            "--accept-invalid",
+            "--set",
+            f"workloads.s.nq={nq}",
+            "--set",
+            "phases.p.duration=2s",
+        )
         checks.code(result, 0)
-        folders[nq] = [folder for folder in sorted(results.iterdir()) if folder.is_dir() and not folder.is_symlink()]
-    result = field.bench("compare", *[p for f in folders[8] for p in ("--baseline", f)], *[p for f in folders[1] for p in ("--run", f)])
+        folders[nq] = [
+            folder
+            for folder in sorted(results.iterdir())
+            if folder.is_dir() and not folder.is_symlink()
+        ]
+    result = field.bench(
+        "compare",
+        *[p for f in folders[8] for p in ("--baseline", f)],
+        *[p for f in folders[1] for p in ("--run", f)],
+    )
     checks.says(result, "vectors")
     checks.says_not(result, r"\bfaster\b")
     return checks.done()
@@ -120,13 +151,16 @@ def gates(field):
         checks.code(result, 2)
         checks.says(result, r"recall\.mean[^;]*")
     on_real = field.on_real()
-    result = field.run(field.scenario("load/e07-recall.toml"), *on_real, "--set", "phases.p.duration=2s")
+    result = field.run(
+        field.scenario("load/e07-recall.toml"), *on_real, "--set", "phases.p.duration=2s"
+    )
     checks.code(result, 0)
     checks.says(result, r"recall[^.]*(truth|k)[^.]*5")
     return checks.done()
 
 
-# A file in the place of `base`, `queries` or `truth`: what the one sentence names, or None where the file is to be read.
+# A file in the place of `base`, `queries` or `truth`: what the one sentence names, or None where
+# the file is to be read.
 FILES = [
     ("base", "base-be.fbin", "big-endian"),
     ("base", "base-crop.fbin", "40|cut|short|bytes"),
@@ -160,7 +194,9 @@ def data_files(field):
     checks, right = Checks(), 0
     for key, name, names in FILES:
         usual = {"base": "base.fbin", "queries": "query.fbin", "truth": "truth-cos.ibin"}[key]
-        edit = lambda text: re.sub(rf'{key} = "data/{usual}"', f'{key} = "data/{name}"', text.split("[[thresholds]]")[0])
+        edit = lambda text: re.sub(
+            rf'{key} = "data/{usual}"', f'{key} = "data/{name}"', text.split("[[thresholds]]")[0]
+        )
         scenario = field.scenario("load/r2.toml", edit)
         result = field.bench("check", scenario, "--set", "workloads.search.limit=5")
         before = len(checks.problems)
@@ -169,8 +205,15 @@ def data_files(field):
             checks.that(result.code == 0, f"{name} as {key} is not read", result)
         else:
             checks.that(result.code == 2, f"{name} as {key}: exit code {result.code}", result)
-            checks.that((name in sentence or f".{key}`" in sentence) and re.search(names, sentence, re.IGNORECASE), f"{name} as {key} is not named", result)
-            checks.that(re.search(rf"\b{key}\b", sentence), f"{name}: the key {key} is not named", result)
+            checks.that(
+                (name in sentence or f".{key}`" in sentence)
+                and re.search(names, sentence, re.IGNORECASE),
+                f"{name} as {key} is not named",
+                result,
+            )
+            checks.that(
+                re.search(rf"\b{key}\b", sentence), f"{name}: the key {key} is not named", result
+            )
         right += len(checks.problems) == before
     checks.seen.append(f"{right} of {len(FILES)} files answered rightly")
     return checks.done()
@@ -189,8 +232,17 @@ def lost_streams(field):
     def shell(name, redirect, *codes):
         folder = field.inputs / f"pipes-{name}"
         done = subprocess.run(
-            ["bash", "-c", f'set -o pipefail; "{bench}" run "{scenario}" --out "{folder}" --accept-invalid {redirect}'],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300,
+            [
+                "bash",
+                "-c",
+                f'set -o pipefail; "{bench}" run "{scenario}" --out "{folder}" '
+                f"--accept-invalid {redirect}",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=300,
         )
         complete(name, folder)
         checks.that("panicked" not in done.stdout + done.stderr, f"{name}: {done.stderr}")
@@ -201,15 +253,26 @@ def lost_streams(field):
     shell("stderr-full", "2>/dev/full", 0)
     shell("stdout-full", ">/dev/full", 2)
     folder = field.inputs / "pipes-hup"
-    running = subprocess.Popen([bench, "run", scenario, "--out", folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        [bench, "run", scenario, "--out", folder],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     deadline = time.monotonic() + 120
     requests = folder / "requests.jsonl"
-    while time.monotonic() < deadline and not (requests.exists() and b'"s"' in requests.read_bytes()):
+    while time.monotonic() < deadline and not (
+        requests.exists() and b'"s"' in requests.read_bytes()
+    ):
         time.sleep(0.05)
     running.send_signal(1)
     _, err = running.communicate(timeout=300)
     status = json.loads((folder / "run.json").read_text())["status"]
-    checks.that(status == "interrupted" and (folder / "report.json").exists(), f"SIGHUP: the run is {status}\n{err}")
+    checks.that(
+        status == "interrupted" and (folder / "report.json").exists(),
+        f"SIGHUP: the run is {status}\n{err}",
+    )
     checks.that(running.returncode not in (0, -1), f"SIGHUP: exit code {running.returncode}")
     checks.seen.append(f"SIGHUP: exit {running.returncode}, {status}")
     return checks.done()
@@ -218,7 +281,9 @@ def lost_streams(field):
 def rate_limited_flush(field):
     checks, stack = Checks(), field.real()
     port = field.python("traces/gproxy.py", "ratelimit-flush", stack["milvus"].split("//")[1])
-    result = field.run(field.scenario("traces/full.toml"), *field.on_real(f"http://127.0.0.1:{port}"))
+    result = field.run(
+        field.scenario("traces/full.toml"), *field.on_real(f"http://127.0.0.1:{port}")
+    )
     checks.code(result, 0)
     checks.says(result, "rate limit")
     return checks.done()
@@ -230,7 +295,11 @@ def released(field):
     checks.code(result, 0)
     call = field.inputs / "traces/call-here.py"
     call.write_text(field.with_ports((field.inputs / "traces/call.py").read_text()))
-    subprocess.run([sys.executable, call, "ReleaseCollection", "field_base"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, call, "ReleaseCollection", "field_base"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     result = field.run(field.scenario("traces/reuse.toml"), *on_real)
     checks.code(result, 2)
     checks.says(result, "not loaded")
@@ -244,7 +313,9 @@ def no_database(field):
     result = field.run(scenario, *on_real)
     checks.code(result, 2)
     checks.says(result, r"database .{0,40}field_nodb|field_nodb.{0,60}database|database not found")
-    result = field.bench("doctor", scenario, "--spans", stack["jaeger_http"], "--otlp", stack["otlp"])
+    result = field.bench(
+        "doctor", scenario, "--spans", stack["jaeger_http"], "--otlp", stack["otlp"]
+    )
     checks.code(result, 1)
     checks.says(result, r"field_nodb|database not found")
     return checks.done()
@@ -254,7 +325,14 @@ def jaeger_that_refuses(field):
     checks, on_real = Checks(), field.on_real()
     for mode in ("503", "429"):
         port = field.python("traces/jproxy.py", mode)
-        sets = ["--set", "tracing.spans.source=jaeger-json", "--set", f"tracing.spans.endpoint=http://127.0.0.1:{port}", "--set", "tracing.spans.deadline=60s"]
+        sets = [
+            "--set",
+            "tracing.spans.source=jaeger-json",
+            "--set",
+            f"tracing.spans.endpoint=http://127.0.0.1:{port}",
+            "--set",
+            "tracing.spans.deadline=60s",
+        ]
         result = field.run(field.scenario("traces/base.toml"), *on_real, *sets)
         checks.code(result, 0)
         join = workload(result, "search")["join"]
@@ -266,12 +344,27 @@ def jaeger_that_refuses(field):
 def unknown_form(field):
     checks, on_real = Checks(), field.on_real()
     port = field.python("traces/fake_jaeger_v3_old.py")
-    sets = ["--set", "tracing.spans.source=jaeger-json", "--set", f"tracing.spans.endpoint=http://127.0.0.1:{port}", "--set", "tracing.spans.deadline=8s"]
+    sets = [
+        "--set",
+        "tracing.spans.source=jaeger-json",
+        "--set",
+        f"tracing.spans.endpoint=http://127.0.0.1:{port}",
+        "--set",
+        "tracing.spans.deadline=8s",
+    ]
     result = field.run(field.scenario("traces/base.toml"), *on_real, *sets)
     checks.code(result, 0, 3)
     checks.says(result, "too many outstanding requests|500")
     checks.says_not(result, r"Milvus (does not export|exports no|sends no)")
-    result = field.bench("doctor", "--uri", field.real()["milvus"], "--spans", f"http://127.0.0.1:{port}", "--otlp", field.real()["otlp"])
+    result = field.bench(
+        "doctor",
+        "--uri",
+        field.real()["milvus"],
+        "--spans",
+        f"http://127.0.0.1:{port}",
+        "--otlp",
+        field.real()["otlp"],
+    )
     checks.code(result, 1)
     checks.says(result, "too many outstanding requests|500|form")
     return checks.done()
@@ -281,7 +374,16 @@ def pages(field):
     checks = Checks()
     for status in ("413", "404", "503"):
         port = field.python("traces/h2http.py", status)
-        for result in (field.bench("doctor", "--uri", f"http://127.0.0.1:{port}"), field.run(field.scenario("traces/full.toml"), "--uri", f"http://127.0.0.1:{port}", "--wait", "2s")):
+        for result in (
+            field.bench("doctor", "--uri", f"http://127.0.0.1:{port}"),
+            field.run(
+                field.scenario("traces/full.toml"),
+                "--uri",
+                f"http://127.0.0.1:{port}",
+                "--wait",
+                "2s",
+            ),
+        ):
             checks.that(result.code in (1, 2), f"{status}: exit code", result)
             checks.says(result, rf"HTTP( status)? {status}")
     return checks.done()
@@ -292,10 +394,18 @@ def embedded(field):
     checks.code(field.run(field.scenario("traces/base.toml"), *on_real), 0)
     listen = f"127.0.0.1:{free_port()}"
     pusher = field.inputs / "traces/embedpush-here.py"
-    pusher.write_text((field.inputs / "traces/embedpush.py").read_text().replace("127.0.0.1:27501", listen))
-    field.servers.append(subprocess.Popen([sys.executable, pusher], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    pusher.write_text(
+        (field.inputs / "traces/embedpush.py").read_text().replace("127.0.0.1:27501", listen)
+    )
+    field.servers.append(
+        subprocess.Popen(
+            [sys.executable, pusher], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+    )
     result = field.run(field.scenario("traces/embed.toml", _27501=listen))
-    checks.says(result, r"refused[^.]*(encoding|deflate|compress)[^.]*|(encoding|deflate)[^.]*refused[^.]*")
+    checks.says(
+        result, r"refused[^.]*(encoding|deflate|compress)[^.]*|(encoding|deflate)[^.]*refused[^.]*"
+    )
     checks.says(result, r"by HTTP at the port of OTLP/gRPC")
     return checks.done()
 
@@ -310,7 +420,12 @@ def explicit_port(field):
 
 # Input, arguments of the TLS front before what it stands for, and what is said of the cause.
 TLS = [
-    ("tls-mtls-none", "server", ["ca.pem"], r"client('s)? certificate|certificate of the client|certificate required"),
+    (
+        "tls-mtls-none",
+        "server",
+        ["ca.pem"],
+        r"client('s)? certificate|certificate of the client|certificate required",
+    ),
     ("tls-alpn-h1", "server", ["", "http/1.1"], r"ALPN|HTTP/2|\bh2\b"),
     ("tls-selfca", "selfca", [], r"CA:TRUE|authority|CaUsedAsEndEntity"),
     ("tls-wrongca", "server", [], r"unknown|not signed|signed by"),
@@ -326,17 +441,37 @@ def tls(field):
     for name, certificate, rest, cause in TLS:
         port = free_port()
         listen = f"127.0.0.1:{port}"
-        front = [field.inputs / "tls/tlsproxy.bin", listen, upstream, certs / f"{certificate}.pem", certs / f"{certificate}.key"]
+        front = [
+            field.inputs / "tls/tlsproxy.bin",
+            listen,
+            upstream,
+            certs / f"{certificate}.pem",
+            certs / f"{certificate}.key",
+        ]
         rest = [str(certs / part) if part.endswith(".pem") else part for part in rest]
         field.wait_for(port, field.start(*front, *rest))
-        scenario = field.scenario(f"tls/{name}.toml", lambda text: re.sub(r"localhost:\d+", f"localhost:{port}", text))
+        scenario = field.scenario(
+            f"tls/{name}.toml", lambda text: re.sub(r"localhost:\d+", f"localhost:{port}", text)
+        )
         quiet = ["--set", "tracing.export=off", "--set", "tracing.spans.source=none"]
-        for what, result in (("doctor", field.bench("doctor", scenario)), ("run", field.run(scenario, *quiet))):
+        for what, result in (
+            ("doctor", field.bench("doctor", scenario)),
+            ("run", field.run(scenario, *quiet)),
+        ):
             milvus = result.text if what == "run" else result.text.split("client to traces")[0]
             if cause is None:
-                checks.that(not re.search("no TLS connection", milvus) and (what == "doctor" or result.code == 0), f"{name}, {what}", result)
+                checks.that(
+                    not re.search("no TLS connection", milvus)
+                    and (what == "doctor" or result.code == 0),
+                    f"{name}, {what}",
+                    result,
+                )
                 continue
-            checks.that(result.code != 0 and re.search(cause, milvus, re.IGNORECASE), f"{name}, {what}: no /{cause}/", result)
+            checks.that(
+                result.code != 0 and re.search(cause, milvus, re.IGNORECASE),
+                f"{name}, {what}: no /{cause}/",
+                result,
+            )
             for wrong in WRONG:
                 checks.that(not re.search(wrong, milvus), f"{name}, {what}: /{wrong}/", result)
         checks.seen.append(name)
@@ -354,8 +489,12 @@ def otlp_variable(field):
     checks.code(result, 0)
     checks.says(result, "OTEL_EXPORTER_OTLP_ENDPOINT")
     # A flag wins over the environment.
-    result = field.run(field.scenario("traces/off.toml"), *spans, "--set", "tracing.export=off", env=variable)
-    checks.that(result.info().get("export") is None, "--set tracing.export=off does not win", result)
+    result = field.run(
+        field.scenario("traces/off.toml"), *spans, "--set", "tracing.export=off", env=variable
+    )
+    checks.that(
+        result.info().get("export") is None, "--set tracing.export=off does not win", result
+    )
     return checks.done()
 
 
@@ -365,10 +504,23 @@ def key_that_exists(field):
     checks.code(result, 2)
     checks.says(result, r"tracing\.spans\.grpc.{0,3} is not a key")
     web = free_port()
-    server = subprocess.Popen([sys.executable, "-m", "http.server", str(web), "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=field.inputs / "tls")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "http.server", str(web), "--bind", "127.0.0.1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=field.inputs / "tls",
+    )
     field.servers.append(server)
     field.wait_for(web, server)
-    result = field.bench("doctor", "--uri", f"http://{null}", "--spans", f"http://127.0.0.1:{web}", "--otlp", f"http://127.0.0.1:{web}")
+    result = field.bench(
+        "doctor",
+        "--uri",
+        f"http://{null}",
+        "--spans",
+        f"http://127.0.0.1:{web}",
+        "--otlp",
+        f"http://127.0.0.1:{web}",
+    )
     checks.code(result, 1)
     checks.says_not(result, r"\bgrpc = ", r"tracing\.spans\.grpc")
     checks.says(result, r"\[tracing\.spans\] endpoint|--spans")
@@ -379,7 +531,15 @@ def exporter_words(field):
     checks, null = Checks(), field.null_milvus()
     port = field.python("traces/otlpsink.py", "exhausted")
     scenario = field.scenario("load/bp.toml", **{NULL: null})
-    result = field.run(scenario, "--set", f"tracing.export=http://127.0.0.1:{port}", "--set", "tracing.sample_ratio=1.0", "--set", "phases.p.duration=1s")
+    result = field.run(
+        scenario,
+        "--set",
+        f"tracing.export=http://127.0.0.1:{port}",
+        "--set",
+        "tracing.sample_ratio=1.0",
+        "--set",
+        "phases.p.duration=1s",
+    )
     checks.code(result, 0)
     checks.says(result, r"received message after decompression larger than max")
     return checks.done()
@@ -390,12 +550,37 @@ def changed_sampling(field):
     for mode in ("unsample", "unsample-half", "new-trace", "strip-traceparent"):
         port = field.python("traces/gproxy.py", mode, stack["milvus"].split("//")[1])
         uri = f"http://127.0.0.1:{port}"
-        result = field.run(field.scenario("traces/base.toml"), *field.on_real(uri), "--set", "tracing.spans.deadline=12s", "--set", "phases.steady.duration=2s")
-        checks.that(re.search(r"traceparent|sampled flag", result.text), f"{mode}: run does not name it", result)
+        result = field.run(
+            field.scenario("traces/base.toml"),
+            *field.on_real(uri),
+            "--set",
+            "tracing.spans.deadline=12s",
+            "--set",
+            "phases.steady.duration=2s",
+        )
+        checks.that(
+            re.search(r"traceparent|sampled flag", result.text),
+            f"{mode}: run does not name it",
+            result,
+        )
         # Of one that lets half pass a look at a few requests may see nothing.
         if mode != "unsample-half":
-            result = field.bench("doctor", "--uri", uri, "--spans", stack["jaeger_http"], "--otlp", stack["otlp"], "--deadline", 12)
-            checks.that(re.search(r"traceparent|sampled flag", result.text), f"{mode}: doctor does not name it", result)
+            result = field.bench(
+                "doctor",
+                "--uri",
+                uri,
+                "--spans",
+                stack["jaeger_http"],
+                "--otlp",
+                stack["otlp"],
+                "--deadline",
+                12,
+            )
+            checks.that(
+                re.search(r"traceparent|sampled flag", result.text),
+                f"{mode}: doctor does not name it",
+                result,
+            )
         checks.seen.append(mode)
     return checks.done()
 
@@ -406,7 +591,11 @@ def negative_numbers(field):
     checks.code(result, 0)
     result = field.bench("report", result.folder, "--report", "csv")
     checks.code(result, 0)
-    checks.that(not re.search(r"(^|,)\"?'-\d", result.out, re.MULTILINE), "a number has a quote before it", result)
+    checks.that(
+        not re.search(r"(^|,)\"?'-\d", result.out, re.MULTILINE),
+        "a number has a quote before it",
+        result,
+    )
     checks.seen.append("no number is quoted")
     return checks.done()
 

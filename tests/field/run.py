@@ -1,4 +1,6 @@
-"""Runs the rows of rows.py: one line each, and exit code 1 where one is wrong. Started by tests/field.sh."""
+"""Runs the rows of rows.py: one line each, and exit code 1 where one is wrong. Started by
+tests/field.sh."""
+
 import argparse
 import sys
 import traceback
@@ -13,7 +15,11 @@ def main():
     parser.add_argument("--inputs", required=True, help="scratch copy of tests/data/field")
     parser.add_argument("rows", nargs="*", help="parts of row names; none: every row")
     arguments = parser.parse_args()
-    chosen = [row for row in rows.ROWS if not arguments.rows or any(part in row.name for part in arguments.rows)]
+    chosen = [
+        row
+        for row in rows.ROWS
+        if not arguments.rows or any(part in row.name for part in arguments.rows)
+    ]
     passed = failed = 0
     with Field(arguments.bin, arguments.inputs) as field:
         for row in chosen:
@@ -23,7 +29,11 @@ def main():
                 problems, seen = [traceback.format_exc()], "an error of this script"
             finally:
                 field.end_servers_of_row()
-            print(f"{'ok  ' if not problems else 'FAIL'} {row.name} | expected: {row.expected} | seen: {seen}", flush=True)
+            print(
+                f"{'ok  ' if not problems else 'FAIL'} {row.name} | "
+                f"expected: {row.expected} | seen: {seen}",
+                flush=True,
+            )
             for problem in problems:
                 print("     " + problem.replace("\n", "\n     "), flush=True)
             passed, failed = passed + (not problems), failed + bool(problems)

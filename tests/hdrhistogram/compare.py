@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Holds report.json and report.hgrm of a run against what the HdrHistogram libraries of Java and Python read in its latency.hlog.
+"""Holds report.json and report.hgrm of a run against what the HdrHistogram libraries of Java and
+Python read in its latency.hlog.
 
     compare.py RUN HDRHISTOGRAM_JAR
 
@@ -27,7 +28,9 @@ def blocks(text):
 
 
 def output(*command):
-    return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        [str(part) for part in command], check=True, capture_output=True, text=True
+    ).stdout
 
 
 def main():
@@ -43,20 +46,32 @@ def main():
             if quantiles is None:
                 continue
             stage = workload.get("stage")
-            tag = "/".join([workload["phase"], stage or "measured", workload["workload"], figure, "ok"])
-            name = "/".join([workload["phase"], *([stage] if stage else []), workload["workload"], figure])
-            ours = {key: round(quantiles[key]["value"] * 1000) for key in ["p50", "p90", "p99", "p99.9", "max"]}
+            tag = "/".join(
+                [workload["phase"], stage or "measured", workload["workload"], figure, "ok"]
+            )
+            name = "/".join(
+                [workload["phase"], *([stage] if stage else []), workload["workload"], figure]
+            )
+            ours = {
+                key: round(quantiles[key]["value"] * 1000)
+                for key in ["p50", "p90", "p99", "p99.9", "max"]
+            }
             readers = {
                 "report.json": {"count": workload["requests"]["ok"]} | ours,
                 "python": json.loads(output(sys.executable, HERE / "read.py", run, tag)),
                 "java": json.loads(output("java", "-cp", jar, HERE / "Read.java", run, tag)),
             }
             for reader, found in readers.items():
-                print(f"{tag:45} {reader:12}", *(f"{key} {value:>9}" for key, value in found.items()))
+                print(
+                    f"{tag:45} {reader:12}", *(f"{key} {value:>9}" for key, value in found.items())
+                )
             lines = output("java", "-cp", jar, HERE / "Read.java", run, tag, "hgrm")
             same = readers["report.json"] == readers["python"] == readers["java"]
             same_lines = distributions[name] == lines
-            print(f"{tag:45} {'equal' if same else 'DIFFERENT'}; {lines.count(chr(10))} lines of hgrm {'equal' if same_lines else 'DIFFERENT'}")
+            print(
+                f"{tag:45} {'equal' if same else 'DIFFERENT'}; {lines.count(chr(10))} lines of "
+                f"hgrm {'equal' if same_lines else 'DIFFERENT'}"
+            )
             equal = equal and same and same_lines
     sys.exit(not equal)
 

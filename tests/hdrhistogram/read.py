@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Adds up the lines of one tag of a run's latency.hlog with PyPI `hdrhistogram`, and prints what it holds as JSON, in nanoseconds.
+"""Adds up the lines of one tag of a run's latency.hlog with PyPI `hdrhistogram`, and prints what it
+holds as JSON, in nanoseconds.
 
-    read.py RUN TAG      e.g. read.py results/latest alone/measured/search/response_time/ok
+read.py RUN TAG      e.g. read.py results/latest alone/measured/search/response_time/ok
 """
 
 import json
@@ -25,8 +26,9 @@ def read(run, tag):
 
 
 def at(histogram, quantile):
-    # This library rounds q x n to the nearest rank, those of Rust and Java round up. Asked for a share that is a whole rank, it
-    # gives the value of that rank; the slack keeps 0.99 x 100 = 99.00000000000001 from becoming rank 100.
+    # This library rounds q x n to the nearest rank, those of Rust and Java round up. Asked for a
+    # share that is a whole rank, it gives the value of that rank; the slack keeps 0.99 x 100 =
+    # 99.00000000000001 from becoming rank 100.
     count = histogram.get_total_count()
     rank = max(1, math.ceil(quantile * count - 1e-9))
     return histogram.get_value_at_percentile(100 * rank / count)

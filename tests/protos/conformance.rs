@@ -263,6 +263,7 @@ messages! {
     DescribeIndexResponse = milvus::DescribeIndexResponse { status index_descriptions }
     DropIndexRequest = milvus::DropIndexRequest { db_name collection_name field_name index_name }
     InsertRequest = milvus::InsertRequest { db_name collection_name partition_name fields_data hash_keys num_rows }
+    UpsertRequest = milvus::UpsertRequest { db_name collection_name partition_name fields_data hash_keys num_rows }
     DeleteRequest = milvus::DeleteRequest { db_name collection_name partition_name expr }
     MutationResult = milvus::MutationResult { status ids(i_ds) succ_index err_index acknowledged insert_cnt delete_cnt upsert_cnt
         timestamp }

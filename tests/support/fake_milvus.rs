@@ -2,8 +2,8 @@
 //! and spans.
 //!
 //! It answers every method of [`milvus_bench::milvus::METHODS`] as Milvus 2.3.5 standalone would.
-//! Filters are ignored but for lists of keys (`id in [1, 2]`), partitions and dynamic fields are
-//! not kept, and a search returns the first keys instead of the nearest ones unless
+//! Filters are comparisons and lists joined by `and`, others are ignored; partitions and dynamic
+//! fields are not kept, and a search returns the first keys instead of the nearest ones unless
 //! [`FakeMilvus::search_exactly`] was called. The server runs on a thread and runtime of its own,
 //! so a test that blocks or pauses its runtime doesn't change the server's times; it ends when the
 //! handle is dropped. Every setter works at any time and holds for calls that arrive later.
@@ -23,6 +23,8 @@
 //! assert!(fake.calls().iter().all(|call| call.method.effect == Effect::Reads));
 //! ```
 
+mod data_calls;
+mod filter;
 mod rows;
 mod script;
 mod server;

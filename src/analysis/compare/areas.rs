@@ -1,7 +1,11 @@
 //! Where it got slower: the areas of the matched requests on both sides.
 
 use super::{AreaComparison, ComparisonResult, FigureComparison};
-use crate::analysis::{Area, Band, WorkloadAnalysis, contrasts::in_words};
+use crate::analysis::{
+    explanation::contrasts::in_words,
+    model::{Band, WorkloadAnalysis},
+    traces::areas::Area,
+};
 
 /// Areas that a sentence names.
 const NAMED: usize = 2;

@@ -4,7 +4,7 @@ use super::{
     ComparisonResult, FigureComparison, LEAST_RUNS, replies,
     welch::{Sample, Test, holm},
 };
-use crate::analysis::{Estimate, Quantiles, WorkloadAnalysis};
+use crate::analysis::model::{Estimate, Quantiles, WorkloadAnalysis};
 
 /// Figures of the latency that are shown.
 const SHOWN: [&str; 6] = ["p50", "p90", "p95", "p99", "p99.9", "mean"];

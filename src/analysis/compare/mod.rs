@@ -22,7 +22,7 @@ mod welch;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Analysis, VerdictState, WorkloadAnalysis};
+use crate::analysis::model::{Analysis, VerdictState, WorkloadAnalysis};
 
 /// Runs of a side from which on it can be said that it is slower or faster.
 pub const LEAST_RUNS: usize = 3;
@@ -364,7 +364,7 @@ fn places(runs: &[Analysis]) -> Vec<String> {
     for workload in runs
         .iter()
         .flat_map(|run| &run.workloads)
-        .filter(|workload| workload.phase != super::verdict::PREPARE)
+        .filter(|workload| workload.phase != crate::analysis::judgement::verdict::PREPARE)
     {
         if !places.contains(&workload.place()) {
             places.push(workload.place());

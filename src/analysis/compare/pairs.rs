@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{LEAST_RUNS, workloads_at};
-use crate::analysis::{Analysis, WorkloadAnalysis};
+use crate::analysis::model::{Analysis, WorkloadAnalysis};
 
 /// The workloads of one place on both sides.
 type Sides<'a> = (Vec<&'a WorkloadAnalysis>, Vec<&'a WorkloadAnalysis>);

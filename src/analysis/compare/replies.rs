@@ -2,7 +2,7 @@
 //! answered.
 
 use super::{FigureComparison, figures, figures::Compared};
-use crate::analysis::{Estimate, WorkloadAnalysis};
+use crate::analysis::model::{Estimate, WorkloadAnalysis};
 
 /// Query vectors of a request.
 fn vectors(workload: &WorkloadAnalysis) -> u64 {

@@ -1,7 +1,10 @@
 //! Comparisons of made analyses, and how often they are wrong.
 
 use super::*;
-use crate::analysis::{Band, Estimate, PartMean, Quantiles, statistics::rng::Rng};
+use crate::analysis::{
+    model::{Band, Estimate, PartMean, Quantiles},
+    statistics::rng::Rng,
+};
 
 /// A run whose latencies are `scale` times the usual ones, with an engine of `engine_us` of them.
 fn run(name: &str, scale: f64, engine_us: f64) -> Analysis {
@@ -687,7 +690,7 @@ fn a_recall_that_falls_is_lower_and_not_slower() {
     let with = |recall: f64| {
         let mut runs = side(&[1.0, 1.02, 0.99], 500.0);
         runs.iter_mut().for_each(|run| {
-            run.workloads[0].recall = Some(crate::analysis::Recall {
+            run.workloads[0].recall = Some(crate::analysis::model::Recall {
                 mean: recall,
                 min: 0.0,
                 requests: 9,

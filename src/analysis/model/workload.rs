@@ -7,9 +7,11 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{
-    Advice, Band, Contrast, Exemplar, ImpossibleTimes, InstanceShare, NodeCalls, ReplyRows, Series,
-    Stacks, Tail, TracingCost,
+    explanation::stacks::Stacks,
+    figures::{rows::ReplyRows, series::Series},
+    model::{Advice, Band, Contrast, Exemplar, InstanceShare, NodeCalls, Tail, TracingCost},
     statistics::{interval::NoInterval, trend::Trend},
+    traces::times::ImpossibleTimes,
 };
 
 /// One (phase, stage, workload).

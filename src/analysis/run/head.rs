@@ -5,12 +5,18 @@ use std::collections::BTreeMap;
 
 use super::counts;
 use crate::{
-    analysis::{ImpossibleTimes, SpanSummary, WarmupCount, collect::Collected, machine, verdict},
+    analysis::{
+        figures::machine,
+        judgement::verdict,
+        model::{SpanSummary, WarmupCount},
+        requests::collect::Collected,
+        traces::times::ImpossibleTimes,
+    },
     record::{FigureHistograms, RunInfo, Status},
 };
 
 /// Name of the fact of the environment that was measured during the run: no setting of it.
-pub(in crate::analysis) const MEASURED_LOAD: &str = "cpu";
+pub(crate) const MEASURED_LOAD: &str = "cpu";
 
 pub(super) fn status(status: Status) -> &'static str {
     match status {

@@ -1,7 +1,7 @@
 //! Recall of a workload, or why there is none.
 
 use crate::{
-    analysis::{Recall, collect::StreamData},
+    analysis::{model::Recall, requests::collect::StreamData},
     record::{RunInfo, StreamInfo},
 };
 

@@ -7,19 +7,21 @@ use hdrhistogram::Histogram;
 use super::{counts, of_stream, recall};
 use crate::{
     analysis::{
-        Contrast, Join, Quantiles, Rates, RequestCounts, TracingCost, WorkloadAnalysis, advice,
-        bands,
-        collect::{Collected, StreamData},
-        contrasts::{self, PhaseSide},
-        exemplars, instances, intervals,
-        intervals::Window,
-        machine, quantiles,
-        recorded::Recorded,
-        rows,
+        explanation::{
+            advice, bands,
+            contrasts::{self, PhaseSide},
+            exemplars, instances, tail,
+        },
+        figures::{
+            intervals::{self, Window},
+            machine, quantiles, rows,
+            tracing_cost::{self, Switched},
+        },
+        judgement::verdict,
+        model::{Contrast, Join, Quantiles, Rates, RequestCounts, TracingCost, WorkloadAnalysis},
+        requests::collect::{Collected, StreamData},
+        run::recorded::Recorded,
         statistics::{series::Series, trend},
-        tail,
-        tracing_cost::{self, Switched},
-        verdict,
     },
     record::{Figure, FigureHistograms, Outcome, RunInfo, Status, StreamInfo},
 };

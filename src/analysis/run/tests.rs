@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     analysis::{
-        VerdictState, WarmupCount,
+        model::{VerdictState, WarmupCount},
         statistics::rng::Rng,
         testing::{
             self, CLIENT, TraceMaker,

@@ -24,10 +24,10 @@ use crate::{
 const UNIX_NS: u64 = 3_600_000_000_000;
 
 /// A run of one phase `p` that is being written.
-pub(in crate::analysis) struct RunMaker {
-    pub(in crate::analysis) info: RunInfo,
-    pub(in crate::analysis) lines: Vec<RequestLine>,
-    pub(in crate::analysis) traces: Vec<Trace>,
+pub(crate) struct RunMaker {
+    pub(crate) info: RunInfo,
+    pub(crate) lines: Vec<RequestLine>,
+    pub(crate) traces: Vec<Trace>,
     /// By the second in which the request ended.
     histograms: BTreeMap<(u64, HistogramKey), Histogram<u64>>,
     sockets: Vec<(u64, String, Histogram<u64>)>,
@@ -35,17 +35,17 @@ pub(in crate::analysis) struct RunMaker {
 
 /// One request of a made run. Times in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::analysis) struct Made {
-    pub(in crate::analysis) seq: u64,
-    pub(in crate::analysis) lag: u64,
-    pub(in crate::analysis) service: u64,
-    pub(in crate::analysis) outcome: Outcome,
-    pub(in crate::analysis) sampled: bool,
+pub(crate) struct Made {
+    pub(crate) seq: u64,
+    pub(crate) lag: u64,
+    pub(crate) service: u64,
+    pub(crate) outcome: Outcome,
+    pub(crate) sampled: bool,
 }
 
 impl Made {
     /// A traced success.
-    pub(in crate::analysis) fn ok(seq: u64, lag: u64, service: u64) -> Self {
+    pub(crate) fn ok(seq: u64, lag: u64, service: u64) -> Self {
         Self {
             seq,
             lag,
@@ -58,7 +58,7 @@ impl Made {
 
 impl RunMaker {
     /// A run of ten seconds with the workload `w`, whose spans were fetched.
-    pub(in crate::analysis) fn new(open_loop: bool) -> Self {
+    pub(crate) fn new(open_loop: bool) -> Self {
         let anchor = |ns: u64| ClockAnchor {
             monotonic_ns: ns,
             unix_ns: UNIX_NS + ns,
@@ -103,14 +103,14 @@ impl RunMaker {
     }
 
     /// The same, in the year in which traces were recorded.
-    pub(in crate::analysis) fn of_recorded(open_loop: bool) -> Self {
+    pub(crate) fn of_recorded(open_loop: bool) -> Self {
         let mut run = Self::new(open_loop);
         run.info.start.unix_ns = 1_795_000_000_000_000_000;
         run
     }
 
     /// Adds what a connection showed in a second, nanoseconds.
-    pub(in crate::analysis) fn socket(
+    pub(crate) fn socket(
         &mut self,
         second: u64,
         (connection, figure): (u16, SocketFigure),
@@ -125,13 +125,13 @@ impl RunMaker {
     }
 
     /// The same, with another part than `measured`.
-    pub(in crate::analysis) fn with_part(mut self, part: Part) -> Self {
+    pub(crate) fn with_part(mut self, part: Part) -> Self {
         self.info.streams[0].part = Some(part);
         self
     }
 
     /// Adds a request without a trace, and gives its line.
-    pub(in crate::analysis) fn request(&mut self, made: Made) -> &RequestLine {
+    pub(crate) fn request(&mut self, made: Made) -> &RequestLine {
         let sample = self.sample(&made);
         for figure in Figure::ALL {
             if let Some(value) = sample.figure_ns(figure) {
@@ -192,7 +192,7 @@ impl RunMaker {
     }
 
     /// Adds a request with its trace; times of `trace` are relative to `sent`.
-    pub(in crate::analysis) fn traced(&mut self, made: Made, trace: &TraceMaker) {
+    pub(crate) fn traced(&mut self, made: Made, trace: &TraceMaker) {
         let sample = self.sample(&made);
         self.request(made);
         self.traces.push(trace.placed(
@@ -203,7 +203,7 @@ impl RunMaker {
     }
 
     /// Writes the folder and opens it.
-    pub(in crate::analysis) fn write(&self) -> (tempfile::TempDir, RunReader) {
+    pub(crate) fn write(&self) -> (tempfile::TempDir, RunReader) {
         let folder = tempfile::tempdir().expect("a scratch folder");
         let write = |name: &str, bytes: Vec<u8>| {
             std::fs::write(folder.path().join(name), bytes).expect("a file in the scratch folder")

@@ -24,7 +24,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
-use super::{Again, SpanSource, Trace, none};
+use crate::spans::sources::none;
+use crate::spans::{Again, SpanSource, Trace};
 use entry::{Entries, Reading};
 use pace::{Pace, Task, read};
 

@@ -1,7 +1,7 @@
 """Writes the requests that pymilvus itself builds, as golden bytes for tests/protos.rs.
 
-    pip install pymilvus==2.3.7 "marshmallow<4" "setuptools<70"
-    python tests/data/pymilvus/make.py
+pip install pymilvus==2.3.7 "marshmallow<4" "setuptools<70"
+python tests/data/pymilvus/make.py
 """
 
 from pathlib import Path
@@ -38,11 +38,17 @@ def fields_info():
     ]
 
 
-write("create_collection", Prepare.create_collection_request("docs", schema(), shards_num=2, consistency_level="Bounded"))
+write(
+    "create_collection",
+    Prepare.create_collection_request("docs", schema(), shards_num=2, consistency_level="Bounded"),
+)
 write(
     "create_index",
     Prepare.create_index_request(
-        "docs", "vector", {"index_type": "HNSW", "metric_type": "L2", "params": {"M": 16, "efConstruction": 200}}, index_name="by_vector"
+        "docs",
+        "vector",
+        {"index_type": "HNSW", "metric_type": "L2", "params": {"M": 16, "efConstruction": 200}},
+        index_name="by_vector",
     ),
 )
 write(
@@ -53,7 +59,11 @@ write(
             {"name": "id", "type": DataType.INT64, "values": [1, 2]},
             {"name": "year", "type": DataType.INT32, "values": [1999, -5]},
             {"name": "title", "type": DataType.VARCHAR, "values": ["one", "zwölf"]},
-            {"name": "vector", "type": DataType.FLOAT_VECTOR, "values": [[0.5, -1.0, 2.25, 0.0], [1e-3, 4.0, -0.125, 8.0]]},
+            {
+                "name": "vector",
+                "type": DataType.FLOAT_VECTOR,
+                "values": [[0.5, -1.0, 2.25, 0.0], [1e-3, 4.0, -0.125, 8.0]],
+            },
         ],
         "part",
         fields_info(),
@@ -73,4 +83,15 @@ search = Prepare.search_requests_with_expr(
     consistency_level=2,
 )
 write("search", search)
-write("query", Prepare.query_request("docs", "id in [1, 2]", ["id", "title"], ["part"], guarantee_timestamp=9, limit=5, consistency_level=3))
+write(
+    "query",
+    Prepare.query_request(
+        "docs",
+        "id in [1, 2]",
+        ["id", "title"],
+        ["part"],
+        guarantee_timestamp=9,
+        limit=5,
+        consistency_level=3,
+    ),
+)

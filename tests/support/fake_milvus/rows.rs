@@ -1,92 +1,71 @@
-//! Rows and the calls that touch them: insert, delete, search, query.
+//! The rows of one collection: by key and in the order of their writing, with their scalar fields,
+//! and with their vectors where searches compare them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use milvus_bench::milvus::proto;
-use prost::Message;
 use proto::DataType;
 use proto::field_data::Field;
 use proto::ids::IdField;
 use proto::scalar_field::Data as Scalars;
 use proto::vector_field::Data as Vectors;
 
-use super::store::{Answer, Collection, Store, ok, refuse};
+use super::filter::{Filter, Scalar, Test};
 
-/// Keys of a collection, and its vectors if searches shall compare them.
+/// A primary key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    Int(i64),
+    Text(String),
+}
+
+impl Key {
+    fn scalar(&self) -> Scalar {
+        match self {
+            Key::Int(key) => Scalar::Int(*key),
+            Key::Text(key) => Scalar::Text(key.clone()),
+        }
+    }
+
+    /// None for a literal that is no key.
+    fn of(literal: &Scalar) -> Option<Self> {
+        match literal {
+            Scalar::Int(key) => Some(Key::Int(*key)),
+            Scalar::Text(key) => Some(Key::Text(key.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// One row.
+pub(super) struct Row {
+    pub(super) key: Key,
+    /// Grows with each row.
+    number: u64,
+    /// By position of the field in the schema; a vector's place is [`Scalar::Missing`].
+    scalars: Vec<Scalar>,
+    /// Empty unless searches are exact.
+    pub(super) vector: Vec<f32>,
+}
+
+/// All rows of a collection. One key may have several, as inserts do not look for it.
 pub(super) struct Rows {
-    ints: Vec<i64>,
-    texts: Vec<String>,
+    /// Names of the schema's fields, and the position of the primary key.
+    fields: Vec<String>,
+    key_field: Option<usize>,
     has_text_keys: bool,
-    /// One per row in an exact store, else empty.
-    vectors: Vec<Vec<f32>>,
-    exact: bool,
+    is_exact: bool,
+    /// By number.
+    rows: BTreeMap<u64, Row>,
+    numbers: HashMap<Key, Vec<u64>>,
+    next: u64,
 }
 
-impl Rows {
-    pub(super) fn new(schema: &proto::CollectionSchema, exact: bool) -> Self {
-        let has_text_keys =
-            primary(schema).is_some_and(|field| field.data_type == DataType::VarChar as i32);
-        Self {
-            ints: Vec::new(),
-            texts: Vec::new(),
-            has_text_keys,
-            vectors: Vec::new(),
-            exact,
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        if self.has_text_keys {
-            self.texts.len()
-        } else {
-            self.ints.len()
-        }
-    }
-
-    fn keys(&self, rows: &[usize]) -> IdField {
-        if self.has_text_keys {
-            IdField::StrId(proto::StringArray {
-                data: rows.iter().map(|row| self.texts[*row].clone()).collect(),
-            })
-        } else {
-            IdField::IntId(proto::LongArray {
-                data: rows.iter().map(|row| self.ints[*row]).collect(),
-            })
-        }
-    }
-
-    /// Rows whose key stands in a list such as `id in [1, 2]` or `id in ["a"]`; None without a
-    /// list.
-    fn listed(&self, expression: &str) -> Option<Vec<usize>> {
-        let list = expression.split_once('[')?.1.split_once(']')?.0;
-        let listed: Vec<&str> = list
-            .split(',')
-            .map(|key| key.trim().trim_matches(['"', '\'']))
-            .collect();
-        let is_listed = |row: &usize| match self.texts.get(*row) {
-            Some(key) => listed.contains(&key.as_str()),
-            None => listed.contains(&self.ints[*row].to_string().as_str()),
-        };
-        Some((0..self.len()).filter(is_listed).collect())
-    }
-
-    fn remove(&mut self, rows: &[usize]) {
-        for row in rows.iter().rev() {
-            if self.has_text_keys {
-                self.texts.remove(*row);
-            } else {
-                self.ints.remove(*row);
-            }
-            if *row < self.vectors.len() {
-                self.vectors.remove(*row);
-            }
-        }
-    }
-}
-
-fn primary(schema: &proto::CollectionSchema) -> Option<&proto::FieldSchema> {
+pub(super) fn primary(schema: &proto::CollectionSchema) -> Option<&proto::FieldSchema> {
     schema.fields.iter().find(|field| field.is_primary_key)
 }
 
-fn dimension(field: &proto::FieldSchema) -> usize {
+pub(super) fn dimension(field: &proto::FieldSchema) -> usize {
     field
         .type_params
         .iter()
@@ -95,267 +74,249 @@ fn dimension(field: &proto::FieldSchema) -> usize {
         .unwrap_or(0)
 }
 
-fn float_vector(schema: &proto::CollectionSchema) -> Option<&proto::FieldSchema> {
+pub(super) fn float_vector(schema: &proto::CollectionSchema) -> Option<&proto::FieldSchema> {
     schema
         .fields
         .iter()
         .find(|field| field.data_type == DataType::FloatVector as i32)
 }
 
-/// Rows in one column, by the dimension of its own; None for a column without data.
-fn column_rows(column: &proto::FieldData) -> Option<usize> {
-    match column.field.as_ref()? {
-        Field::Scalars(scalars) => Some(match scalars.data.as_ref()? {
-            Scalars::BoolData(values) => values.data.len(),
-            Scalars::IntData(values) => values.data.len(),
-            Scalars::LongData(values) => values.data.len(),
-            Scalars::FloatData(values) => values.data.len(),
-            Scalars::DoubleData(values) => values.data.len(),
-            Scalars::StringData(values) => values.data.len(),
-            Scalars::BytesData(values) => values.data.len(),
-            Scalars::JsonData(values) => values.data.len(),
-        }),
-        Field::Vectors(vectors) => {
-            let dim = usize::try_from(vectors.dim).ok().filter(|dim| *dim > 0);
-            match vectors.data.as_ref()? {
-                Vectors::FloatVector(values) => Some(values.data.len() / dim?),
-                Vectors::BinaryVector(bytes) => Some(bytes.len() * 8 / dim?),
-                Vectors::Float16Vector(bytes) | Vectors::Bfloat16Vector(bytes) => {
-                    Some(bytes.len() / 2 / dim?)
-                }
-                Vectors::Int8Vector(bytes) => Some(bytes.len() / dim?),
-                Vectors::SparseFloatVector(rows) => Some(rows.contents.len()),
-            }
-        }
-    }
-}
-
-/// What Milvus checks before it takes rows.
-fn check_insert(schema: &proto::CollectionSchema, request: &proto::InsertRequest) -> Answer<()> {
-    for field in schema
-        .fields
-        .iter()
-        .filter(|field| !field.auto_id && !field.is_function_output && !field.is_dynamic)
-    {
-        let Some(column) = request
-            .fields_data
-            .iter()
-            .find(|column| column.field_name == field.name)
-        else {
-            return refuse(
-                1100,
-                5,
-                format!(
-                    "fieldSchema({}) has no corresponding fieldData pass in: invalid parameter",
-                    field.name
-                ),
-            );
-        };
-        if column.r#type != field.data_type {
-            return refuse(
-                1100,
-                5,
-                format!(
-                    "field {} has type {} instead of {}: invalid parameter",
-                    field.name, column.r#type, field.data_type
-                ),
-            );
-        }
-        if let Some(Field::Vectors(vectors)) = &column.field {
-            let wanted = dimension(field);
-            if wanted > 0 && vectors.dim != wanted as i64 {
-                return refuse(
-                    1100,
-                    5,
-                    format!(
-                        "the dim ({}) of field data is not equal to schema dim ({wanted}): \
-                         invalid parameter",
-                        vectors.dim
-                    ),
-                );
-            }
-        }
-        let found = column_rows(column);
-        if found != Some(request.num_rows as usize) {
-            return refuse(
-                1100,
-                5,
-                format!(
-                    "the num_rows ({}) of field ({}) is not equal to {found:?}: invalid parameter",
-                    request.num_rows, field.name
-                ),
-            );
-        }
-    }
-    Ok(())
-}
-
-impl Store {
-    pub(super) fn insert(&mut self, dbname: &str, request: proto::InsertRequest) -> Answer {
-        let timestamp = self.timestamp();
-        let first = self.new_id();
-        let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
-        check_insert(&collection.schema, &request)?;
-        let (count, before) = (request.num_rows as usize, collection.rows.len());
-        collection.take(request.fields_data, count, first);
-        collection.grow(count as i64);
-        let new: Vec<usize> = (before..collection.rows.len()).collect();
-        let reply = proto::MutationResult {
-            status: ok(),
-            ids: Some(proto::Ids {
-                id_field: Some(collection.rows.keys(&new)),
-            }),
-            succ_index: (0..request.num_rows).collect(),
-            insert_cnt: count as i64,
-            timestamp,
-            ..Default::default()
-        };
-        // Generated keys use up a range of ids.
-        self.skip_ids(count as i64);
-        Ok(reply.encode_to_vec())
-    }
-
-    pub(super) fn delete(&mut self, dbname: &str, request: &proto::DeleteRequest) -> Answer {
-        let timestamp = self.timestamp();
-        let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
-        let Some(rows) = collection.rows.listed(&request.expr) else {
-            return refuse(
-                65535,
-                1,
-                format!(
-                    "failed to create delete plan: cannot parse expression: {}",
-                    request.expr
-                ),
-            );
-        };
-        let ids = proto::Ids {
-            id_field: Some(collection.rows.keys(&rows)),
-        };
-        collection.rows.remove(&rows);
-        let delete_cnt = rows.len() as i64;
-        Ok(proto::MutationResult {
-            status: ok(),
-            ids: Some(ids),
-            delete_cnt,
-            timestamp,
-            ..Default::default()
-        }
-        .encode_to_vec())
-    }
-
-    pub(super) fn search(&mut self, dbname: &str, request: &proto::SearchRequest) -> Answer {
-        let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
-        let param = |key: &str| {
-            request
-                .search_params
+impl Rows {
+    pub(super) fn new(schema: &proto::CollectionSchema, is_exact: bool) -> Self {
+        let has_text_keys =
+            primary(schema).is_some_and(|field| field.data_type == DataType::VarChar as i32);
+        Self {
+            fields: schema
+                .fields
                 .iter()
-                .find(|pair| pair.key == key)
-                .map(|pair| pair.value.as_str())
-        };
-        if param("params").is_none() {
-            return refuse(
-                65535,
-                1,
-                "failed to search: [json.exception.parse_error.101] parse error at line 1, column \
-                 1",
-            );
+                .map(|field| field.name.clone())
+                .collect(),
+            key_field: schema.fields.iter().position(|field| field.is_primary_key),
+            has_text_keys,
+            is_exact,
+            rows: BTreeMap::new(),
+            numbers: HashMap::new(),
+            next: 0,
         }
-        let topk = param("topk")
-            .and_then(|topk| topk.parse().ok())
-            .filter(|topk| (1..=16_384).contains(topk));
-        let Some(topk) = topk else {
-            return refuse(
-                65535,
-                1,
-                format!(
-                    "topk [{}] is invalid, should be in range [1, 16384]",
-                    param("topk").unwrap_or_default()
-                ),
-            );
-        };
-        let queries = proto::PlaceholderGroup::decode(request.placeholder_group.as_ref()).ok();
-        let queries = queries
-            .and_then(|group| group.placeholders.into_iter().next())
-            .map(|value| value.values)
-            .unwrap_or_default();
-        if queries.is_empty() || (request.nq != 0 && request.nq != queries.len() as i64) {
-            return refuse(
-                65535,
-                1,
-                format!(
-                    "nq [{}] is invalid, {} vectors were sent",
-                    request.nq,
-                    queries.len()
-                ),
-            );
-        }
-        let dim = float_vector(&collection.schema).map_or(0, dimension);
-        if dim > 0 && queries.iter().any(|query| query.len() != 4 * dim) {
-            return refuse(
-                65535,
-                1,
-                format!(
-                    "failed to search/query delegator: Assert \"dim == {dim}\": vector dimension \
-                     mismatch"
-                ),
-            );
-        }
-        let metric = param("metric_type")
-            .map(str::to_owned)
-            .or_else(|| collection.metric())
-            .unwrap_or_default();
-        let hits: Vec<Vec<(usize, f32)>> = queries
-            .iter()
-            .map(|query| collection.nearest(query, &metric, topk))
-            .collect();
-        let results = collection.results(&hits, topk, &request.output_fields);
-        let reply = proto::SearchResults {
-            status: ok(),
-            results: Some(results),
-            collection_name: request.collection_name.clone(),
-        };
-        Ok(reply.encode_to_vec())
     }
 
-    pub(super) fn query(&mut self, dbname: &str, request: &proto::QueryRequest) -> Answer {
-        let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
-        let limit = request
-            .query_params
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether searches compare vectors.
+    pub(super) fn is_exact(&self) -> bool {
+        self.is_exact
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values()
+    }
+
+    /// Appends `count` rows and returns their keys, which are generated from `first` on where no
+    /// column brings them.
+    pub(super) fn insert(
+        &mut self,
+        schema: &proto::CollectionSchema,
+        columns: &[proto::FieldData],
+        count: usize,
+        first: i64,
+    ) -> Vec<Key> {
+        let column = |field: &proto::FieldSchema| {
+            columns
+                .iter()
+                .find(|column| column.field_name == field.name)
+                .and_then(|column| column.field.as_ref())
+        };
+        let mut values: Vec<Vec<Scalar>> = schema
+            .fields
             .iter()
-            .find(|pair| pair.key == "limit")
-            .and_then(|pair| pair.value.parse().ok());
-        let listed = collection.rows.listed(&request.expr);
-        let mut rows = listed.unwrap_or_else(|| (0..collection.rows.len()).collect());
-        let counts = request
-            .output_fields
-            .iter()
-            .any(|field| field == "count(*)");
-        if !counts && request.expr.is_empty() && limit.is_none() {
-            return refuse(65535, 1, "empty expression should be used with limit");
+            .map(|field| column(field).map(scalars).unwrap_or_default())
+            .collect();
+        let vectors = float_vector(schema)
+            .filter(|_| self.is_exact)
+            .and_then(|field| Some((column(field)?, dimension(field).max(1))));
+        let mut vectors = vectors.map_or_else(Vec::new, |(field, dim)| floats(field, dim));
+        let generated = |row: usize| {
+            let key = first + row as i64;
+            if self.has_text_keys {
+                Key::Text(key.to_string())
+            } else {
+                Key::Int(key)
+            }
+        };
+        let rows: Vec<Row> = (0..count)
+            .map(|row| {
+                let mut take = |values: &mut Vec<Scalar>| {
+                    values.get_mut(row).map_or(Scalar::Missing, |value| {
+                        std::mem::replace(value, Scalar::Missing)
+                    })
+                };
+                let mut scalars: Vec<Scalar> = values.iter_mut().map(&mut take).collect();
+                let given = self.key_field.and_then(|field| Key::of(&scalars[field]));
+                let key = given.unwrap_or_else(|| generated(row));
+                if let Some(field) = self.key_field {
+                    scalars[field] = key.scalar();
+                }
+                Row {
+                    key,
+                    number: self.next + row as u64,
+                    scalars,
+                    vector: vectors.get_mut(row).map(std::mem::take).unwrap_or_default(),
+                }
+            })
+            .collect();
+        let keys = rows.iter().map(|row| row.key.clone()).collect();
+        for row in rows {
+            self.numbers
+                .entry(row.key.clone())
+                .or_default()
+                .push(row.number);
+            self.rows.insert(row.number, row);
         }
-        let fields_data = if counts {
-            vec![column(
-                "count(*)",
-                DataType::Int64,
-                Scalars::LongData(proto::LongArray {
-                    data: vec![rows.len() as i64],
-                }),
-            )]
+        self.next += count as u64;
+        keys
+    }
+
+    /// Takes out all rows with one of these keys, and says how many there were.
+    pub(super) fn remove<'a>(&mut self, keys: impl Iterator<Item = &'a Key>) -> usize {
+        let mut removed = 0;
+        for key in keys {
+            for number in self.numbers.remove(key).unwrap_or_default() {
+                self.rows.remove(&number);
+                removed += 1;
+            }
+        }
+        removed
+    }
+
+    /// The keys if `filter` is nothing but a list of them.
+    pub(super) fn listed(&self, filter: &Filter) -> Option<Vec<Key>> {
+        let [(field, Test::In(values))] = filter.all.as_slice() else {
+            return None;
+        };
+        (self.position(field).is_some() && self.position(field) == self.key_field)
+            .then(|| values.iter().filter_map(Key::of).collect())
+    }
+
+    /// None for an expression of a form that is not read, or of a field that is not there.
+    pub(super) fn filter(&self, expression: &str) -> Option<Filter> {
+        let is_known = |(field, _): &(String, Test)| self.position(field).is_some();
+        Filter::parse(expression).filter(|filter| filter.all.iter().all(is_known))
+    }
+
+    /// The first `most` rows that `expression` means, the newest of each key; all of them for one
+    /// that is not read.
+    pub(super) fn selected(&self, expression: &str, most: usize) -> Vec<&Row> {
+        let is_newest = |row: &&Row| self.numbers[&row.key].last() == Some(&row.number);
+        match self.filter(expression) {
+            Some(filter) => {
+                let mut rows = self.matching(&filter);
+                rows.retain(is_newest);
+                rows.truncate(most);
+                rows
+            }
+            None => self.iter().filter(is_newest).take(most).collect(),
+        }
+    }
+
+    /// How many rows `expression` means; several with one key all count.
+    pub(super) fn count(&self, expression: &str) -> usize {
+        self.filter(expression)
+            .map_or(self.len(), |filter| self.matching(&filter).len())
+    }
+
+    /// The rows that `filter` means, in the order of their writing.
+    pub(super) fn matching(&self, filter: &Filter) -> Vec<&Row> {
+        if let Some(keys) = self.listed(filter) {
+            let keys: HashSet<Key> = keys.into_iter().collect();
+            let mut numbers: Vec<u64> = keys
+                .iter()
+                .filter_map(|key| self.numbers.get(key))
+                .flatten()
+                .copied()
+                .collect();
+            numbers.sort_unstable();
+            return numbers.iter().map(|number| &self.rows[number]).collect();
+        }
+        self.iter()
+            .filter(|row| {
+                filter.holds(|field| {
+                    self.position(field)
+                        .map_or(Scalar::Missing, |field| row.scalars[field].clone())
+                })
+            })
+            .collect()
+    }
+
+    fn position(&self, field: &str) -> Option<usize> {
+        self.fields.iter().position(|name| name == field)
+    }
+
+    /// Keys as a reply carries them.
+    pub(super) fn ids(&self, keys: &[Key]) -> IdField {
+        if self.has_text_keys {
+            let text = |key: &Key| match key {
+                Key::Text(key) => key.clone(),
+                Key::Int(key) => key.to_string(),
+            };
+            IdField::StrId(proto::StringArray {
+                data: keys.iter().map(text).collect(),
+            })
         } else {
-            rows.truncate(limit.unwrap_or(usize::MAX));
-            collection.columns(&request.output_fields, &rows)
+            let int = |key: &Key| match key {
+                Key::Int(key) => Some(*key),
+                Key::Text(_) => None,
+            };
+            IdField::IntId(proto::LongArray {
+                data: keys.iter().filter_map(int).collect(),
+            })
+        }
+    }
+
+    /// A column of a reply; what is not kept of a field is zero.
+    pub(super) fn column(&self, field: &proto::FieldSchema, rows: &[&Row]) -> proto::FieldData {
+        let data_type = DataType::try_from(field.data_type).unwrap_or(DataType::None);
+        let values: Vec<&Scalar> = match self.position(&field.name) {
+            Some(position) => rows.iter().map(|row| &row.scalars[position]).collect(),
+            None => vec![&Scalar::Missing; rows.len()],
         };
-        let reply = proto::QueryResults {
-            status: ok(),
-            fields_data,
-            collection_name: request.collection_name.clone(),
-            output_fields: request.output_fields.clone(),
+        let ints = || values.iter().map(|value| int(value));
+        let doubles = || values.iter().map(|value| float(value));
+        let scalars = match data_type {
+            DataType::Bool => Scalars::BoolData(proto::BoolArray {
+                data: values
+                    .iter()
+                    .map(|value| **value == Scalar::Bool(true))
+                    .collect(),
+            }),
+            DataType::Int64 => Scalars::LongData(proto::LongArray {
+                data: ints().collect(),
+            }),
+            DataType::FloatScalar => Scalars::FloatData(proto::FloatArray {
+                data: doubles().map(|value| value as f32).collect(),
+            }),
+            DataType::Double => Scalars::DoubleData(proto::DoubleArray {
+                data: doubles().collect(),
+            }),
+            DataType::VarChar => Scalars::StringData(proto::StringArray {
+                data: values.iter().map(|value| text(value)).collect(),
+            }),
+            DataType::Json => Scalars::JsonData(proto::JsonArray {
+                data: vec![b"{}".to_vec(); rows.len()],
+            }),
+            DataType::FloatVector => return vector_column(field, rows),
+            _ => Scalars::IntData(proto::IntArray {
+                data: ints()
+                    .map(|value| i32::try_from(value).unwrap_or(0))
+                    .collect(),
+            }),
         };
-        Ok(reply.encode_to_vec())
+        scalar_column(&field.name, data_type, scalars)
     }
 }
 
-fn column(name: &str, data_type: DataType, data: Scalars) -> proto::FieldData {
+pub(super) fn scalar_column(name: &str, data_type: DataType, data: Scalars) -> proto::FieldData {
     let field = Some(Field::Scalars(proto::ScalarField { data: Some(data) }));
     proto::FieldData {
         r#type: data_type.into(),
@@ -365,180 +326,82 @@ fn column(name: &str, data_type: DataType, data: Scalars) -> proto::FieldData {
     }
 }
 
-impl Collection {
-    /// Keeps the keys, generated from `first` on where the schema says so, and the vectors of an
-    /// exact store.
-    fn take(&mut self, columns: Vec<proto::FieldData>, count: usize, first: i64) {
-        let key = primary(&self.schema)
-            .filter(|field| !field.auto_id)
-            .map(|field| field.name.clone());
-        let vector = float_vector(&self.schema)
-            .filter(|_| self.rows.exact)
-            .map(|field| (field.name.clone(), dimension(field).max(1)));
-        match (&key, self.rows.has_text_keys) {
-            (Some(_), _) => {}
-            (None, false) => self.rows.ints.extend((first..).take(count)),
-            (None, true) => self
-                .rows
-                .texts
-                .extend((first..).take(count).map(|key| key.to_string())),
+fn vector_column(field: &proto::FieldSchema, rows: &[&Row]) -> proto::FieldData {
+    let dim = dimension(field);
+    let zeros = vec![0.0; dim];
+    let vector = |row: &&Row| {
+        if row.vector.is_empty() {
+            zeros.clone()
+        } else {
+            row.vector.clone()
         }
-        for column in columns {
-            match column.field {
-                Some(Field::Scalars(scalars)) if Some(&column.field_name) == key.as_ref() => {
-                    match scalars.data {
-                        Some(Scalars::LongData(keys)) => self.rows.ints.extend(keys.data),
-                        Some(Scalars::StringData(keys)) => self.rows.texts.extend(keys.data),
-                        _ => {}
-                    }
-                }
-                Some(Field::Vectors(proto::VectorField {
-                    data: Some(Vectors::FloatVector(values)),
-                    ..
-                })) => {
-                    if let Some((_, dim)) = vector
-                        .as_ref()
-                        .filter(|(name, _)| *name == column.field_name)
-                    {
-                        self.rows
-                            .vectors
-                            .extend(values.data.chunks(*dim).map(<[f32]>::to_vec));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn metric(&self) -> Option<String> {
-        let params = self.indexes.iter().flat_map(|index| &index.params);
-        params
-            .filter(|pair| pair.key == "metric_type")
-            .map(|pair| pair.value.clone())
-            .next()
-    }
-
-    /// Rows and scores, best first; without vectors the first rows.
-    fn nearest(&self, query: &[u8], metric: &str, topk: usize) -> Vec<(usize, f32)> {
-        if self.rows.vectors.is_empty() {
-            return (0..self.rows.len().min(topk))
-                .map(|row| (row, 1.0 / (row as f32 + 1.0)))
-                .collect();
-        }
-        let query: Vec<f32> = query
-            .chunks_exact(4)
-            .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
-            .collect();
-        let mut scored: Vec<(usize, f32)> = self
-            .rows
-            .vectors
-            .iter()
-            .map(|vector| score(metric, &query, vector))
-            .enumerate()
-            .collect();
-        let sign = if metric == "L2" { 1.0 } else { -1.0 };
-        scored.sort_by(|left, right| (sign * left.1).total_cmp(&(sign * right.1)));
-        scored.truncate(topk);
-        scored
-    }
-
-    fn results(
-        &self,
-        hits: &[Vec<(usize, f32)>],
-        topk: usize,
-        output_fields: &[String],
-    ) -> proto::SearchResultData {
-        let rows: Vec<usize> = hits.iter().flatten().map(|(row, _)| *row).collect();
-        proto::SearchResultData {
-            num_queries: hits.len() as i64,
-            top_k: topk as i64,
-            fields_data: if output_fields.is_empty() {
-                Vec::new()
-            } else {
-                self.columns(output_fields, &rows)
-            },
-            scores: hits.iter().flatten().map(|(_, score)| *score).collect(),
-            ids: Some(proto::Ids {
-                id_field: Some(self.rows.keys(&rows)),
-            }),
-            topks: hits.iter().map(|hits| hits.len() as i64).collect(),
-            output_fields: output_fields.to_vec(),
-        }
-    }
-
-    /// The key column holds the real keys; other fields hold zeros, as only keys are kept.
-    fn columns(&self, names: &[String], rows: &[usize]) -> Vec<proto::FieldData> {
-        let is_wanted =
-            |field: &&proto::FieldSchema| field.is_primary_key || names.contains(&field.name);
-        self.schema
-            .fields
-            .iter()
-            .filter(is_wanted)
-            .map(|field| self.output(field, rows))
-            .collect()
-    }
-
-    fn output(&self, field: &proto::FieldSchema, rows: &[usize]) -> proto::FieldData {
-        let count = rows.len();
-        let data_type = DataType::try_from(field.data_type).unwrap_or(DataType::None);
-        let scalars = match (data_type, field.is_primary_key) {
-            (_, true) => match self.rows.keys(rows) {
-                IdField::IntId(keys) => Scalars::LongData(keys),
-                IdField::StrId(keys) => Scalars::StringData(keys),
-            },
-            (DataType::Bool, _) => Scalars::BoolData(proto::BoolArray {
-                data: vec![false; count],
-            }),
-            (DataType::Int64, _) => Scalars::LongData(proto::LongArray {
-                data: vec![0; count],
-            }),
-            (DataType::FloatScalar, _) => Scalars::FloatData(proto::FloatArray {
-                data: vec![0.0; count],
-            }),
-            (DataType::Double, _) => Scalars::DoubleData(proto::DoubleArray {
-                data: vec![0.0; count],
-            }),
-            (DataType::VarChar, _) => Scalars::StringData(proto::StringArray {
-                data: vec![String::new(); count],
-            }),
-            (DataType::Json, _) => Scalars::JsonData(proto::JsonArray {
-                data: vec![b"{}".to_vec(); count],
-            }),
-            (DataType::FloatVector, _) => return self.output_vectors(field, rows),
-            _ => Scalars::IntData(proto::IntArray {
-                data: vec![0; count],
-            }),
-        };
-        column(&field.name, data_type, scalars)
-    }
-
-    fn output_vectors(&self, field: &proto::FieldSchema, rows: &[usize]) -> proto::FieldData {
-        let dim = dimension(field);
-        let zeros = vec![0.0; dim];
-        let data = rows
-            .iter()
-            .flat_map(|row| self.rows.vectors.get(*row).unwrap_or(&zeros))
-            .copied()
-            .collect();
-        let vectors = proto::VectorField {
-            dim: dim as i64,
-            data: Some(Vectors::FloatVector(proto::FloatArray { data })),
-        };
-        proto::FieldData {
-            r#type: DataType::FloatVector.into(),
-            field_name: field.name.clone(),
-            field: Some(Field::Vectors(vectors)),
-            ..Default::default()
-        }
+    };
+    let vectors = proto::VectorField {
+        dim: dim as i64,
+        data: Some(Vectors::FloatVector(proto::FloatArray {
+            data: rows.iter().flat_map(vector).collect(),
+        })),
+    };
+    proto::FieldData {
+        r#type: DataType::FloatVector.into(),
+        field_name: field.name.clone(),
+        field: Some(Field::Vectors(vectors)),
+        ..Default::default()
     }
 }
 
-/// Score as Milvus reports it: the squared distance for L2.
-fn score(metric: &str, left: &[f32], right: &[f32]) -> f32 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-    match metric {
-        "L2" => left.iter().zip(right).map(|(a, b)| (a - b) * (a - b)).sum(),
-        "COSINE" => dot(left, right) / (dot(left, left).sqrt() * dot(right, right).sqrt()),
-        _ => dot(left, right),
+fn int(value: &Scalar) -> i64 {
+    match value {
+        Scalar::Int(value) => *value,
+        _ => 0,
+    }
+}
+
+fn float(value: &Scalar) -> f64 {
+    match value {
+        Scalar::Float(value) => *value,
+        _ => 0.0,
+    }
+}
+
+fn text(value: &Scalar) -> String {
+    match value {
+        Scalar::Text(value) => value.clone(),
+        _ => String::new(),
+    }
+}
+
+/// The values of a column of scalars; nothing of a kind that is not kept.
+fn scalars(field: &Field) -> Vec<Scalar> {
+    let Field::Scalars(proto::ScalarField { data: Some(data) }) = field else {
+        return Vec::new();
+    };
+    match data {
+        Scalars::BoolData(values) => values.data.iter().copied().map(Scalar::Bool).collect(),
+        Scalars::IntData(values) => values
+            .data
+            .iter()
+            .map(|value| Scalar::Int(i64::from(*value)))
+            .collect(),
+        Scalars::LongData(values) => values.data.iter().copied().map(Scalar::Int).collect(),
+        Scalars::FloatData(values) => values
+            .data
+            .iter()
+            .map(|value| Scalar::Float(f64::from(*value)))
+            .collect(),
+        Scalars::DoubleData(values) => values.data.iter().copied().map(Scalar::Float).collect(),
+        Scalars::StringData(values) => values.data.iter().cloned().map(Scalar::Text).collect(),
+        Scalars::BytesData(_) | Scalars::JsonData(_) => Vec::new(),
+    }
+}
+
+/// The vectors of a column of floats.
+fn floats(field: &Field, dim: usize) -> Vec<Vec<f32>> {
+    match field {
+        Field::Vectors(proto::VectorField {
+            data: Some(Vectors::FloatVector(values)),
+            ..
+        }) => values.data.chunks(dim).map(<[f32]>::to_vec).collect(),
+        _ => Vec::new(),
     }
 }

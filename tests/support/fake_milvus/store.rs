@@ -115,6 +115,15 @@ impl Collection {
             .map(|field| field.name.as_str())
     }
 
+    /// The refusal with code 101 unless it is loaded.
+    pub(super) fn check_loaded(&self, name: &str) -> Answer<()> {
+        if self.loaded {
+            Ok(())
+        } else {
+            refuse(101, 1, format!("collection not loaded[collection={name}]"))
+        }
+    }
+
     /// Counts rows that were inserted into the growing segment.
     pub(super) fn grow(&mut self, rows: i64) {
         self.growing.1 += rows;
@@ -206,7 +215,8 @@ impl Store {
             "CreateIndex" => self.create_index(dbname, parse(body)?),
             "DescribeIndex" => self.describe_index(dbname, &parse(body)?),
             "DropIndex" => self.drop_index(dbname, &parse(body)?),
-            "Insert" => self.insert(dbname, parse(body)?),
+            "Insert" => self.insert(dbname, &parse(body)?),
+            "Upsert" => self.upsert(dbname, &parse(body)?),
             "Delete" => self.delete(dbname, &parse(body)?),
             "Flush" => self.flush(dbname, parse(body)?),
             "GetFlushState" => Ok(proto::GetFlushStateResponse {
@@ -320,11 +330,8 @@ impl Store {
         name: &str,
     ) -> Answer<&mut Collection> {
         let collection = self.collection(dbname, database, name)?;
-        if collection.loaded {
-            Ok(collection)
-        } else {
-            refuse(101, 1, format!("collection not loaded[collection={name}]"))
-        }
+        collection.check_loaded(name)?;
+        Ok(collection)
     }
 
     // ---- collections ----

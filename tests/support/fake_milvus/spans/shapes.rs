@@ -152,6 +152,25 @@ const INSERT_2_3_5: &[Row] = &[
     (1, Queue, "SendMsg", 400, 900, &[]),
 ];
 
+/// The second `SendMsg` writes the deletions.
+const UPSERT_2_3_5: &[Row] = &[
+    (0, Proxy, "Proxy-Upsert", 30, 960, &[]),
+    (1, Client, ALLOC, 60, 140, &[]),
+    (1, Proxy, "UpsertTask", 180, 930, SCHEDULER),
+    (3, Proxy, "Proxy-Upsert-PreExecute", 190, 250, &[]),
+    (3, Proxy, "Proxy-Upsert-Execute", 260, 920, &[]),
+    (1, Queue, "SendMsg", 400, 880, &[]),
+    (5, Queue, "SendMsg", 885, 915, &[]),
+];
+
+const DELETE_2_3_5: &[Row] = &[
+    (0, Proxy, "Proxy-Delete", 30, 960, &[]),
+    (1, Client, ALLOC, 60, 240, &[]),
+    (1, Proxy, "DeleteTask", 280, 930, SCHEDULER),
+    (3, Proxy, "Proxy-Delete-Execute", 340, 880, &[]),
+    (4, Queue, "SendMsg", 360, 875, &[]),
+];
+
 const OTHER: &[Row] = &[
     (0, Proxy, "Proxy-*", 30, 960, &[]),
     (1, Client, ALLOC, 60, 240, &[]),
@@ -225,6 +244,8 @@ pub(super) fn v2_3_5(served: &Served) -> Vec<SpanSpec> {
         "Search" => SEARCH_2_3_5,
         "Query" => QUERY_2_3_5,
         "Insert" => INSERT_2_3_5,
+        "Upsert" => UPSERT_2_3_5,
+        "Delete" => DELETE_2_3_5,
         _ => OTHER,
     };
     tree(served, rows, 2)
@@ -235,6 +256,8 @@ pub(super) fn v2_5_11(served: &Served) -> Vec<SpanSpec> {
         "Search" => SEARCH_2_5_11,
         "Query" => QUERY_2_5_11,
         "Insert" => INSERT_2_3_5,
+        "Upsert" => UPSERT_2_3_5,
+        "Delete" => DELETE_2_3_5,
         _ => OTHER,
     };
     tree(served, rows, 0)

@@ -1,0 +1,630 @@
+//! Whether to believe a run: every doubt with its figure, its limit and advice.
+//!
+//! The preparation is left out: its steps are few and have no schedule.
+
+mod client;
+mod replies;
+
+use crate::{
+    analysis::{
+        VerdictState::{Invalid, Reservations},
+        model::{Analysis, Join, Reason, TraceFacts, Verdict, VerdictState, WorkloadAnalysis},
+        run,
+        statistics::trend::CHANGE as TREND,
+    },
+    record::{ExportInfo, RunInfo, Status, StreamInfo, Warning},
+};
+
+/// Requests without any server span from which on it can be told how they were lost.
+const WHOLE_LOSSES: u64 = 5;
+/// Largest share of the lost requests that may have come back in part where sampling was changed on
+/// the way.
+const IN_PART: f64 = 0.1;
+/// Least share of the sampled requests that must be matched.
+const MATCHED: f64 = 0.95;
+/// Largest difference of the unmatched share between bands: beyond it the account is that of other
+/// requests.
+const BAND_DIFFERENCE: f64 = 0.05;
+/// Sampled requests that a band needs before its share says anything.
+const BAND_SAMPLED: u64 = 30;
+/// Share of failed requests.
+const FAILED: f64 = 0.001;
+/// Share of requests with a negative gap, and the most negative gap in microseconds, that the
+/// server's own way of ending its span explains.
+const NEGATIVE_GAPS: f64 = 0.01;
+/// See [`NEGATIVE_GAPS`].
+const LOWEST_GAP_US: f64 = -500.0;
+/// What is said of a run that was ended before it had measured anything, whenever that was.
+pub const NOTHING_MEASURED: &str = "nothing was measured: the run was ended before a request of a \
+                                    measurement was answered; run it again";
+/// Code of that reason.
+const NOTHING_MEASURED_CODE: &str = "nothing_measured";
+/// Name of the phase that is left out.
+pub(crate) const PREPARE: &str = "prepare";
+/// Figure, limit and unit of a reason that is a yes or no.
+const YES: (f64, f64, &str) = (1.0, 0.0, "");
+
+/// The verdict on a run whose figures are complete; `changed_files` has a sentence for each file
+/// that is not what it was.
+pub(crate) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[String]) -> Verdict {
+    if matches!(info.status, Status::Interrupted | Status::Running)
+        && has_measured_nothing(analysis)
+    {
+        // No figure, no doubt about one.
+        let reasons = vec![reason(
+            NOTHING_MEASURED_CODE,
+            Invalid,
+            YES,
+            NOTHING_MEASURED,
+        )];
+        return Verdict {
+            state: Invalid,
+            client_bound: false,
+            reasons,
+        };
+    }
+    let mut reasons = of_run(info);
+    reasons.extend(
+        changed_files
+            .iter()
+            .map(|sentence| reason("changed_file", Invalid, YES, sentence.as_str())),
+    );
+    reasons.extend(client::of_phases(info, analysis));
+    for workload in analysis
+        .workloads
+        .iter()
+        .filter(|workload| workload.phase != PREPARE)
+    {
+        let stream = info.streams.iter().find(|stream| {
+            stream.is_measured()
+                && stream.stage() == workload.stage.as_deref()
+                && stream.phase == workload.phase
+                && stream.workload == workload.workload
+        });
+        reasons.extend(stream.and_then(|stream| requests_lost(info, stream, workload)));
+        if workload.requests.due == 0 {
+            reasons.extend((!workload.figures_lost).then(|| nothing_due(info, analysis, workload)));
+            continue;
+        }
+        reasons.extend(of_failures(workload));
+        reasons.extend(replies::of_replies(info, analysis, workload));
+        reasons.extend(truth_wrong(workload));
+        reasons.extend(client::of_load(info, analysis, workload, stream));
+        if !spans_are_off(info) {
+            reasons.extend(of_spans(info, workload));
+        }
+    }
+    let state = reasons
+        .iter()
+        .map(|reason| reason.state)
+        .max()
+        .unwrap_or_default();
+    Verdict {
+        state,
+        client_bound: reasons.iter().any(|reason| reason.client_bound),
+        reasons,
+    }
+}
+
+/// Whether no request of a measurement was answered, by success or failure.
+fn has_measured_nothing(analysis: &Analysis) -> bool {
+    const UNANSWERED: [&str; 2] = ["abandoned", "not_sent"];
+    let mut measured = analysis
+        .workloads
+        .iter()
+        .filter(|workload| workload.phase != PREPARE);
+    measured.all(|workload| {
+        let counts = &workload.requests;
+        counts.ok == 0
+            && !workload.figures_lost
+            && counts
+                .outcomes
+                .keys()
+                .all(|code| UNANSWERED.contains(&code.as_str()))
+    })
+}
+
+impl Analysis {
+    /// Whether the run was ended before it had measured anything: the verdict says nothing else
+    /// then.
+    #[must_use]
+    pub fn nothing_measured(&self) -> bool {
+        self.verdict
+            .reasons
+            .iter()
+            .any(|reason| reason.code == NOTHING_MEASURED_CODE)
+    }
+}
+
+fn reason(
+    code: &str,
+    state: VerdictState,
+    (figure, limit, unit): (f64, f64, &str),
+    advice: impl Into<String>,
+) -> Reason {
+    let (code, unit, advice) = (code.to_owned(), unit.to_owned(), advice.into());
+    Reason {
+        code,
+        state,
+        figure,
+        limit,
+        unit,
+        advice,
+        ..Reason::default()
+    }
+}
+
+fn of_run(info: &RunInfo) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    match info.status {
+        Status::Complete => {}
+        Status::Failed => reasons.push(reason(
+            "failed_run",
+            Invalid,
+            YES,
+            info.failure.clone().unwrap_or_else(|| {
+                "the run failed before its end: see the errors below, and run it again".to_owned()
+            }),
+        )),
+        Status::Aborted => reasons.push(reason(
+            "aborted",
+            Reservations,
+            YES,
+            "a threshold with `abort` ended the run: the figures hold for the part that was \
+             measured; mend what it found, or loosen the threshold",
+        )),
+        Status::Running | Status::Interrupted => reasons.push(reason(
+            "interrupted",
+            Reservations,
+            YES,
+            "the run ended before its plan did: the figures hold for the part that was measured, \
+             which may be too short; run it again for the whole",
+        )),
+    }
+    reasons.extend(info.warnings.iter().filter_map(of_warning));
+    reasons.extend(info.export.as_ref().and_then(client_spans_lost));
+    if let Some(dropped) = info
+        .fetch
+        .as_ref()
+        .and_then(|fetch| fetch.back_end_dropped)
+        .filter(|dropped| *dropped > 0)
+    {
+        let advice = "the trace back end lost spans, so accounts may lack parts: trace less (a \
+                      smaller sample_ratio), or give the collector larger queues";
+        reasons.push(reason(
+            "spans_dropped",
+            Reservations,
+            (dropped as f64, 0.0, "spans"),
+            advice,
+        ));
+    }
+    reasons
+}
+
+/// Spans of this program that no trace back end has. Accounts are made of the server's spans and
+/// lack nothing.
+fn client_spans_lost(export: &ExportInfo) -> Option<Reason> {
+    let figure = match &export.error {
+        _ if export.dropped > 0 => (export.dropped as f64, 0.0, "spans"),
+        // The exporter did not even start.
+        Some(_) if export.exported == 0 => YES,
+        _ => return None,
+    };
+    let why = export
+        .error
+        .clone()
+        .unwrap_or_else(|| "the queue before the export was full".to_owned());
+    let to = if why.contains(&export.endpoint) {
+        String::new()
+    } else {
+        format!(" to {}", export.endpoint)
+    };
+    let advice = format!(
+        "the client's own spans were not all exported{to} ({why}): they are missing in Jaeger's \
+         UI only, no figure and no account needs them; check the export endpoint of [tracing]"
+    );
+    Some(reason("client_spans_lost", Reservations, figure, advice))
+}
+
+/// Whether the scenario wants no server spans: what was not asked for is no doubt.
+fn spans_are_off(info: &RunInfo) -> bool {
+    let off = info
+        .plan
+        .pointer("/tracing/spans/source")
+        .is_some_and(|source| source == "none");
+    // `milvus-bench spans` may have fetched them since.
+    off && info
+        .fetch
+        .as_ref()
+        .is_none_or(|fetch| fetch.source == "none")
+}
+
+/// Requests that are in no figure: of a complete run what the load counted as due, against what was
+/// recorded.
+fn requests_lost(
+    info: &RunInfo,
+    stream: &StreamInfo,
+    workload: &WorkloadAnalysis,
+) -> Option<Reason> {
+    // A request above one hour fits no histogram; run.json counts its figures for all streams
+    // together.
+    let lost = stream
+        .due
+        .saturating_sub(workload.requests.due)
+        .saturating_sub(info.overflows);
+    let advice = "requests were begun and are in no figure, so nothing can be said of how they \
+                  ended: latency.hlog is damaged, the disk was full, or this is a defect of \
+                  milvus-bench; run it again, and report it if it comes back";
+    let figure = if lost == 0 {
+        YES
+    } else {
+        (lost as f64, 0.0, "requests")
+    };
+    let is_lost = workload.figures_lost || (info.status == Status::Complete && lost > 0);
+    let found = is_lost.then(|| reason("requests_lost", Invalid, figure, advice));
+    found.map(|reason| Reason {
+        at: workload.place(),
+        ..reason
+    })
+}
+
+/// What the run itself found doubtful; the rest of its warnings are remarks.
+pub(crate) fn of_warning(warning: &Warning) -> Option<Reason> {
+    let (code, figure, at) = match warning {
+        Warning::DebugBuild => ("debug_build", (1.0, 0.0, ""), ""),
+        Warning::ClockStep { phase, step_us } => {
+            ("clock_step", (*step_us, 1_000.0, "us"), phase.as_str())
+        }
+        Warning::NotRecorded { samples } => {
+            ("not_recorded", (*samples as f64, 0.0, "requests"), "")
+        }
+        Warning::RowsUsedUp { phase, .. } => ("rows_used_up", YES, phase.as_str()),
+        Warning::StoppedEarly { phase, .. } => ("stopped_early", YES, phase.as_str()),
+        Warning::IndexUnfinished { phase, .. } => {
+            ("index_unfinished", (1.0, 0.0, ""), phase.as_str())
+        }
+        Warning::ServedByBruteForce { phase, rows, .. } => {
+            ("brute_force", (*rows as f64, 0.0, "rows"), phase.as_str())
+        }
+        // Figures of another collection than the scenario's.
+        Warning::CollectionReplaced { phase, .. } => ("collection_replaced", YES, phase.as_str()),
+        Warning::ForeignRows { phase, rows, .. } => {
+            ("foreign_rows", (*rows as f64, 0.0, "rows"), phase.as_str())
+        }
+        _ => return None,
+    };
+    let state = if matches!(
+        warning,
+        Warning::CollectionReplaced { .. } | Warning::ForeignRows { .. }
+    ) {
+        Invalid
+    } else {
+        Reservations
+    };
+    Some(Reason {
+        at: at.to_owned(),
+        ..reason(code, state, figure, warning.to_string())
+    })
+}
+
+/// A workload that had nothing to send has no figures, and nobody is to blame for that.
+fn nothing_due(info: &RunInfo, analysis: &Analysis, workload: &WorkloadAnalysis) -> Reason {
+    let is_all = analysis
+        .workloads
+        .iter()
+        .filter(|other| other.phase != PREPARE)
+        .all(|other| other.requests.due == 0);
+    let time = format!(
+        "nothing was due in the {} s that it ran",
+        (workload.duration_s * 1e3).round() / 1e3
+    );
+    let advice = match (&workload.stopped, workload.rate.target) {
+        (Some(stopped), _) => format!(
+            "nothing was due, since {stopped}: there is nothing to measure; give it more, or a \
+             phase of its own"
+        ),
+        _ if info.status != Status::Complete => format!(
+            "{time}, for the run ended before that: there is nothing to measure; run it again"
+        ),
+        (None, Some(rate)) => format!(
+            "{time}: at {rate} requests per second the first was to come later, so there is \
+             nothing to measure; use a longer phase or a higher rate"
+        ),
+        (None, None) => {
+            format!(
+                "{time}, as none of its callers was there: there is nothing to measure; use a \
+                 longer phase or more callers"
+            )
+        }
+    };
+    let state = if is_all { Invalid } else { Reservations };
+    Reason {
+        at: workload.place(),
+        ..reason("nothing_due", state, YES, advice)
+    }
+}
+
+fn of_failures(workload: &WorkloadAnalysis) -> Vec<Reason> {
+    let counts = &workload.requests;
+    let failed = counts.failed as f64 / counts.due.max(1) as f64;
+    let mut reasons = Vec::new();
+    if counts.ok == 0 {
+        let advice = "no request succeeded, so there is nothing to measure: look at the errors, \
+                      and try `doctor`";
+        reasons.push(reason("no_success", Invalid, YES, advice));
+    } else if failed > FAILED {
+        let advice = "requests failed; the quantiles are those of the successes, and the failures \
+                      are shown beside them: look at the outcomes and the errors before the tail \
+                      is believed";
+        reasons.push(reason(
+            "failed",
+            Reservations,
+            (failed, FAILED, "share"),
+            advice,
+        ));
+    }
+    reasons.extend(trend(workload));
+    at(workload, reasons)
+}
+
+/// A figure of a phase is one number, which a phase that changes all along does not have.
+fn trend(workload: &WorkloadAnalysis) -> Option<Reason> {
+    let change = workload.trend?.change;
+    let (verb, than) = if change > 0.0 {
+        ("rose", "slower")
+    } else {
+        ("fell", "faster")
+    };
+    let advice = format!(
+        "the mean latency {verb} across the phase: its last third was {than} than its first by \
+         this share, so quantiles and intervals hold for this phase only; use a longer warm-up, \
+         or look for what grows (rows, segments, a queue)"
+    );
+    Some(reason(
+        "trend",
+        Reservations,
+        (change.abs(), TREND, "share"),
+        advice,
+    ))
+}
+
+/// A truth that a reply proves wrong says nothing about any other reply.
+fn truth_wrong(workload: &WorkloadAnalysis) -> Option<Reason> {
+    let advice = format!(
+        "{}; make the truth anew, no other figure needs it",
+        workload
+            .no_recall
+            .as_deref()
+            .unwrap_or("the truth of its data set is wrong")
+    );
+    let found = (workload.truth_wrong > 0).then(|| {
+        reason(
+            "truth_wrong",
+            Reservations,
+            (workload.truth_wrong as f64, 0.0, "requests"),
+            advice,
+        )
+    });
+    found.map(|reason| Reason {
+        at: workload.place(),
+        ..reason
+    })
+}
+
+fn at(workload: &WorkloadAnalysis, mut reasons: Vec<Reason>) -> Vec<Reason> {
+    reasons
+        .iter_mut()
+        .for_each(|reason| reason.at = workload.place());
+    reasons
+}
+
+fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
+    let Some(join) = &workload.join else {
+        return Vec::new();
+    };
+    // What was refused on the way to Milvus has no span there, and that is no loss.
+    let known =
+        (join.sampled - join.not_recorded - join.not_fetched).saturating_sub(join.missing_failed);
+    let mut reasons: Vec<Reason> = workload
+        .traces
+        .iter()
+        .filter_map(impossible_times)
+        .collect();
+    let spoilt = workload
+        .traces
+        .as_ref()
+        .map_or(0, |traces| traces.spoilt_by_times);
+    if join.matched == 0 {
+        if known > 0 && known == spoilt {
+            return at(workload, reasons);
+        }
+        let failed = info.fetch.as_ref().and_then(|fetch| fetch.error.as_deref());
+        let advice = if known == 0 && join.missing_failed > 0 {
+            "no traced request succeeded, and none that failed has a server span, so there is no \
+             account of the latency: they were refused on the way to Milvus; look at the errors"
+                .to_owned()
+        } else if matches!(Losses::of(join, known, 0), Losses::ParentChanged) {
+            PARENTS_CHANGED.to_owned()
+        } else if known > 0 {
+            "no server spans were found for any traced request, so there is no account of the \
+             latency: check with `doctor` that Milvus exports to the same trace back end \
+             (trace.exporter otlp), and that no mesh or gateway on the way clears the sampled \
+             flag, drops or replaces `traceparent`"
+                .to_owned()
+        } else {
+            let next = failed
+                .unwrap_or("fetch them with `milvus-bench spans`, or set [tracing.spans] source");
+            format!("server spans were not fetched, so there is no account of the latency: {next}")
+        };
+        reasons.push(reason("no_spans", Reservations, YES, advice));
+        return at(workload, reasons);
+    }
+    let matched = join.matched as f64 / known.max(1) as f64;
+    // What impossible times cost has been said.
+    let without_spoilt = (join.matched + spoilt) as f64 / known.max(1) as f64;
+    if without_spoilt < MATCHED {
+        let alone = workload
+            .traces
+            .as_ref()
+            .filter(|_| proves_the_store(info))
+            .map_or(0, |traces| traces.client_span_alone);
+        let (code, advice) = Losses::of(join, known - spoilt.min(known), alone).code_and_advice();
+        reasons.push(reason(
+            code,
+            Reservations,
+            (matched, MATCHED, "share"),
+            advice,
+        ));
+    }
+    if join.not_fetched == 0 {
+        reasons.extend(unequal_bands(workload));
+    }
+    reasons.extend(negative_gaps(workload, join.matched));
+    at(workload, reasons)
+}
+
+/// The spans are there, and hang below something that is not.
+const PARENTS_CHANGED: &str = "server spans came back in the traces of requests, but do not hang \
+                               below the client's span, so these requests are in no account: a \
+                               proxy or mesh on the way to Milvus puts a span of its own into \
+                               `traceparent` and exports it elsewhere or not at all; switch its \
+                               tracing off for this route, or let it export to the same back end";
+
+/// Whether the client's spans come back the way that Milvus' spans do. The embedded receiver has
+/// them from its own process, whatever Milvus' exporter, or a collector behind it, does with whole
+/// traces.
+fn proves_the_store(info: &RunInfo) -> bool {
+    info.fetch
+        .as_ref()
+        .is_some_and(|fetch| fetch.source != "embedded")
+}
+
+/// How the requests that are not matched lost their server spans.
+#[derive(Clone, Copy)]
+enum Losses {
+    /// Some in part, as in a store or a queue that loses spans.
+    InPart,
+    /// Server spans are there, and hang below something that is not.
+    ParentChanged,
+    /// All or nothing, and the client's own spans of most came back: nobody made server spans for
+    /// these requests.
+    NeverMade,
+    /// All or nothing, and nothing proves that the store has what it is sent: one that loses or
+    /// samples whole traces is as likely.
+    Whole,
+}
+
+impl Losses {
+    fn of(join: &Join, known: u64, client_span_alone: u64) -> Self {
+        let in_part = join.incomplete + join.no_root;
+        let lost = known.saturating_sub(join.matched);
+        let missing = join.missing.saturating_sub(join.missing_failed);
+        if join.no_root > 0 && join.no_root as f64 >= (1.0 - IN_PART) * lost as f64 {
+            Self::ParentChanged
+        } else if missing < WHOLE_LOSSES || in_part as f64 > IN_PART * lost as f64 {
+            Self::InPart
+        } else if 2 * client_span_alone > missing {
+            Self::NeverMade
+        } else {
+            Self::Whole
+        }
+    }
+
+    fn code_and_advice(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ParentChanged => ("parent_changed", PARENTS_CHANGED),
+            Self::NeverMade => (
+                "sampling_changed",
+                "the other traced requests have no server span at all, though the client's own \
+                 spans of most of them came back: a mesh or gateway on the way to Milvus clears \
+                 the sampled flag, drops or replaces `traceparent`; let it keep both (Istio: \
+                 meshConfig.defaultConfig.tracing), and ask `doctor` several times",
+            ),
+            Self::Whole => (
+                "unmatched",
+                "the other traced requests have no server span at all: either the trace back end \
+                 or a collector before it dropped whole traces (tail sampling, a full queue), or \
+                 a mesh or gateway on the way to Milvus clears the sampled flag, drops or \
+                 replaces `traceparent`; look at the dropped spans that the collector counts, and \
+                 ask `doctor` several times; the client's own spans tell the two apart where they \
+                 are exported to the back end that Milvus exports to ([tracing] export)",
+            ),
+            Self::InPart => (
+                "unmatched",
+                "server spans of some traced requests never came back whole, so the account holds \
+                 the others only: trace less (a smaller sample_ratio), wait longer (settle), or \
+                 give the collector larger queues",
+            ),
+        }
+    }
+}
+
+/// Spans whose times can't be, with what they cost.
+fn impossible_times(traces: &TraceFacts) -> Option<Reason> {
+    let found = traces.impossible.in_words()?;
+    let cost = match traces.spoilt_by_times {
+        0 => String::new(),
+        1 => ", and for that 1 request is in no account".to_owned(),
+        requests => format!(", and for that {requests} requests are in no account"),
+    };
+    let advice = format!(
+        "{found}: they are in no figure{cost}; look at the clocks of Milvus' machines, and at \
+         what hands its spans on to the trace back end"
+    );
+    Some(reason(
+        "impossible_times",
+        Reservations,
+        (traces.impossible.total() as f64, 0.0, "spans"),
+        advice,
+    ))
+}
+
+/// Traces that are lost in one band more than in another make the account that of other requests.
+fn unequal_bands(workload: &WorkloadAnalysis) -> Option<Reason> {
+    let shares = run::cut_bands(workload)
+        .filter(|band| band.sampled >= BAND_SAMPLED)
+        .map(|band| 1.0 - band.matched as f64 / band.sampled as f64);
+    let (least, most) = shares.fold(
+        (f64::INFINITY, f64::NEG_INFINITY),
+        |(least, most), share| (least.min(share), most.max(share)),
+    );
+    let advice = "traces of slow and of fast requests were lost unequally, so the bands with more \
+                  losses show other requests than they should: trace less, so that none are lost";
+    // 1 - 0.95 is a little more than 0.05 in binary.
+    (most - least > BAND_DIFFERENCE + 1e-9).then(|| {
+        reason(
+            "unmatched_bands",
+            Reservations,
+            (most - least, BAND_DIFFERENCE, "share"),
+            advice,
+        )
+    })
+}
+
+fn negative_gaps(workload: &WorkloadAnalysis, matched: u64) -> Option<Reason> {
+    let traces = workload.traces.as_ref()?;
+    let share = traces.negative_gaps as f64 / matched.max(1) as f64;
+    let advice = "server spans last longer than the calls that they belong to, more than the \
+                  server's way of ending them explains: check the clocks and the trace back end; \
+                  the gap is not to be believed";
+    if share > NEGATIVE_GAPS {
+        Some(reason(
+            "negative_gap",
+            Reservations,
+            (share, NEGATIVE_GAPS, "share"),
+            advice,
+        ))
+    } else {
+        (traces.lowest_gap_us < LOWEST_GAP_US).then(|| {
+            reason(
+                "negative_gap",
+                Reservations,
+                (traces.lowest_gap_us, LOWEST_GAP_US, "us"),
+                advice,
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,287 @@
+//! What a report says of where the time went: bands, instances, tail, contrasts, advice, single
+//! requests.
+
+use serde::{Deserialize, Serialize};
+
+use crate::analysis::statistics::interval::NoInterval;
+
+/// One band of the latency account.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Band {
+    /// `all`, then `0-50`, `50-90`, `90-99`, `99-99.9`, `99.9-100`, or a merged one, e.g. `99-100`.
+    pub band: String,
+    /// Lowest latency of the band.
+    pub from_us: f64,
+    /// Highest latency of the band.
+    pub to_us: f64,
+    /// Successful requests in it.
+    pub all: u64,
+    /// Sampled successes in it.
+    pub sampled: u64,
+    /// Matched successes in it: those that the parts are means of.
+    pub matched: u64,
+    /// Mean latency of the matched; the parts' means add up to it.
+    pub mean_us: f64,
+    /// Mean latency of all successes in it.
+    pub mean_of_all_us: f64,
+    /// The account, sorted by area (in the order of [`crate::analysis::traces::areas::Area`]), then by mean, falling.
+    pub parts: Vec<PartMean>,
+}
+
+/// Mean of one part over the matched requests of a band.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PartMean {
+    /// Area, e.g. `engine`.
+    pub area: String,
+    /// Service of the span; left out for parts of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Normalised span name with ` (client)` or ` (merged)`, or `send lag`, `queue`, `gap`.
+    pub part: String,
+    /// Mean self time on the critical path.
+    pub mean_us: f64,
+}
+
+/// Critical-path time of one area on one instance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct InstanceShare {
+    /// Area.
+    pub area: String,
+    /// Service.
+    pub service: String,
+    /// `k8s.pod.name`, else `host.name`, else NodeID; empty where none is known.
+    pub instance: String,
+    /// Mean over all matched requests.
+    pub mean_us: f64,
+    /// Mean over the tail; None where the tail is too small.
+    pub tail_mean_us: Option<f64>,
+    /// Mean over the band 0-50.
+    pub body_mean_us: Option<f64>,
+}
+
+/// Calls to one query node, as their callers saw them, without the time in which it waited for
+/// other nodes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeCalls {
+    /// Service of the called instance.
+    pub service: String,
+    /// As in [`InstanceShare::instance`].
+    pub instance: String,
+    /// Number of calls of matched successes.
+    pub calls: u64,
+    /// Mean duration.
+    pub mean_us: f64,
+    /// Longest duration.
+    pub max_us: f64,
+}
+
+/// What sets the tail apart from the median half.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tail {
+    /// `p99`, `p95` or `p90`: the tail is everything above it.
+    pub above: String,
+    /// Matched requests in the tail.
+    pub requests: u64,
+    /// Mean of the tail minus mean of 0-50.
+    pub difference_us: f64,
+    /// Lower end of its 95 % interval; null where there is none.
+    #[serde(default)]
+    pub difference_low_us: Option<f64>,
+    /// Upper end.
+    #[serde(default)]
+    pub difference_high_us: Option<f64>,
+    /// Why there are no intervals, and how long a run would give them; left out where there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<NoInterval>,
+    /// One row per part, sorted by share, falling.
+    pub parts: Vec<TailPart>,
+    /// The top part in words; None where it can't be said, then `missing` says why.
+    pub sentence: Option<String>,
+    /// What is missing for a sentence, and how much.
+    pub missing: Option<String>,
+}
+
+/// One thing that those who run Milvus can do something about.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Advice {
+    /// Stable code: `consistency_wait`, `brute_force`, ...
+    pub code: String,
+    /// How much of the latency, or of the searches, it is about, in [0, 1].
+    pub share: f64,
+    /// What was found, and what to try.
+    pub sentence: String,
+}
+
+/// Traced against not traced successes of the same seconds: which request is traced is chance, so
+/// the difference is what being traced adds to the request itself. What it adds to its neighbours
+/// is not in it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TracingCost {
+    /// Traced successes.
+    pub traced: u64,
+    /// Successes that were not traced.
+    pub not_traced: u64,
+    /// Mean latency of the traced minus that of the others.
+    pub mean_difference_us: f64,
+    /// Lower end of its 95 % interval; null where there is none.
+    pub low_us: Option<f64>,
+    /// Upper end.
+    pub high_us: Option<f64>,
+    /// Median of the traced minus that of the others, exact to a thousandth of the latency.
+    pub median_difference_us: f64,
+    /// What tracing costs altogether; None without `[tracing] switch_every`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<TotalTracingCost>,
+}
+
+/// Blocks of time with tracing against their neighbours without it, all requests of each.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TotalTracingCost {
+    /// Pairs of neighbouring blocks.
+    pub pairs: u64,
+    /// Mean latency with tracing minus that without, averaged over the pairs.
+    pub mean_difference_us: f64,
+    /// Lower end of its 95 % interval; null with fewer than four pairs.
+    pub low_us: Option<f64>,
+    /// Upper end.
+    pub high_us: Option<f64>,
+}
+
+/// What sets one group of requests apart from another, without the tail, which has an entry of its
+/// own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Contrast {
+    /// `phase`: this phase against the first with the same workload. `slow_seconds`: the slowest
+    /// tenth of the seconds against the others. `first_requests`: those of the first twentieth of
+    /// the time against the rest. The last two are there only where they are half as slow again.
+    pub kind: String,
+    /// What the group is compared with: a phase's name, or words.
+    pub with: String,
+    /// Matched requests of the group.
+    pub requests: u64,
+    /// Matched requests that it is compared with.
+    pub with_requests: u64,
+    /// Mean of the group minus mean of the others.
+    pub difference_us: f64,
+    /// Lower end of its 95 % interval; null where there is none, which is always so for groups that
+    /// were chosen by their latency.
+    pub difference_low_us: Option<f64>,
+    /// Upper end.
+    pub difference_high_us: Option<f64>,
+    /// The largest parts of the difference, up or down; at most 12.
+    pub parts: Vec<TailPart>,
+    /// The top part in words; None where it can't be told from none.
+    pub sentence: Option<String>,
+    /// Why there are no intervals of a `phase`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<NoInterval>,
+}
+
+/// One part of a difference between two groups of requests.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TailPart {
+    /// Area.
+    pub area: String,
+    /// Service; left out for parts of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Part.
+    pub part: String,
+    /// Mean in the tail (the group) minus mean in 0-50 (in what it is compared with).
+    pub difference_us: f64,
+    /// Its share of the whole difference.
+    pub share: f64,
+    /// Lower end of the share's 95 % interval; null where there is none.
+    #[serde(default)]
+    pub share_low: Option<f64>,
+    /// Upper end.
+    #[serde(default)]
+    pub share_high: Option<f64>,
+}
+
+/// One request worth looking at.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Exemplar {
+    /// `slowest`, `p50`, `p90`, `p99`, `p99.9`.
+    pub label: String,
+    /// 32 hex digits.
+    pub trace_id: String,
+    /// Number within the workload.
+    pub seq: u64,
+    /// Response time (open loop) or service time.
+    pub latency_us: f64,
+    /// The largest part.
+    pub largest_part: String,
+    /// Its time.
+    pub largest_part_us: f64,
+    /// Link to Jaeger's UI, only where a real UI was found.
+    pub link: Option<String>,
+    /// The request itself; None in preparation.
+    #[serde(default)]
+    pub waterfall: Option<Waterfall>,
+}
+
+/// One request as a waterfall: `trace RUN ID`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Waterfall {
+    /// 32 hex digits.
+    pub trace_id: String,
+    /// `phase/part/workload`.
+    pub at: String,
+    /// Number within the workload.
+    pub seq: u64,
+    /// Operation.
+    pub operation: String,
+    /// Outcome code.
+    pub outcome: String,
+    /// Join state, e.g. `matched`.
+    pub state: String,
+    /// Response time, null in a closed loop.
+    pub response_time_us: Option<f64>,
+    /// Service time.
+    pub service_time_us: f64,
+    /// Send lag, null in a closed loop.
+    pub send_lag_us: Option<f64>,
+    /// Service time - server root; null without a root.
+    pub gap_us: Option<f64>,
+    /// Spans in the order of drawing, children below their parents. Times are relative to `sent`;
+    /// the server's wall clock is laid so that the gap before the root and after it are as
+    /// recorded.
+    pub rows: Vec<WaterfallRow>,
+    /// Rows that are not in `rows`: an exemplar has at most 120, those with the most time on the
+    /// critical path.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rows_left_out: u64,
+    /// The account of this one request; adds up to the latency.
+    pub parts: Vec<PartMean>,
+    /// Link to Jaeger's UI, only where a real UI was found.
+    pub link: Option<String>,
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+/// One span of a waterfall.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct WaterfallRow {
+    /// Depth below the client span, which is 0.
+    pub depth: u32,
+    /// Label of the part.
+    pub label: String,
+    /// Service.
+    pub service: String,
+    /// Instance, empty where none is known.
+    pub instance: String,
+    /// Area of the largest share of its self time; `not counted`, `asynchronous` or `detached` for
+    /// spans aside.
+    pub area: String,
+    /// Start, relative to the client span's start.
+    pub start_us: f64,
+    /// Duration as recorded.
+    pub duration_us: f64,
+    /// Its time on the critical path: self time of the span.
+    pub self_us: f64,
+    /// Stretches of its self time on the critical path: (start, end), relative as above.
+    pub critical: Vec<(f64, f64)>,
+}

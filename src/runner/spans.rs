@@ -1,0 +1,532 @@
+//! The server's spans of a run: the source is opened before the load, read after it. Nothing here
+//! can lose a run.
+
+use std::{
+    cell::Cell,
+    collections::{HashMap, HashSet},
+    path::Path,
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::session::{Session, note_source};
+use crate::{
+    cli::{CliError, progress::Progress, waits::within},
+    open_files,
+    plan::{Plan, TracingPlan},
+    record::{FetchInfo, RunFolder, RunReader, own_file},
+    spans::{
+        EmbeddedReceiver, FetchCounters, FetchProgress, FetchRules, LossCounters, SourceInfo,
+        SourceOptions, SpanError, SpanReader, SpanSource, SpanWriter, Trace, Wanted, fetch,
+        find_source, open_until,
+    },
+};
+
+/// Longest time until a source is open: it may ask several addresses in several ways.
+const OPENING: Duration = Duration::from_secs(60);
+
+/// A source that is open.
+pub(crate) struct OpenSource {
+    source: Box<dyn SpanSource>,
+    receiver: Option<EmbeddedReceiver>,
+    before: Option<LossCounters>,
+}
+
+impl OpenSource {
+    /// Where this program itself receives spans, as an OTLP endpoint.
+    pub(crate) fn receiver(&self) -> Option<String> {
+        self.receiver
+            .as_ref()
+            .map(|receiver| format!("http://{}", receiver.addr()))
+    }
+}
+
+/// How the source is reached.
+pub(crate) fn source_options(tracing: &TracingPlan, nonce: u64) -> SourceOptions {
+    let usual = SourceOptions::default();
+    SourceOptions {
+        // One silent server must not cost more than all of the reading may.
+        timeout: usual.timeout.min(tracing.deadline),
+        endpoint: tracing.endpoint.clone(),
+        admin: tracing.admin.clone(),
+        headers: tracing
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
+            .collect(),
+        listen: tracing.listen.clone(),
+        listen_http: tracing.listen_http.clone(),
+        nonce,
+        ..usual
+    }
+}
+
+/// Opens a source that is no receiver; one that is busy is asked until `deadline`.
+async fn open(
+    tracing: &TracingPlan,
+    nonce: u64,
+    deadline: Instant,
+    progress: &Progress,
+) -> Result<Box<dyn SpanSource>, SpanError> {
+    let entry = find_source(&tracing.source)
+        .ok_or_else(|| SpanError::new(format!("unknown span source {:?}", tracing.source)))?;
+    let limit = deadline
+        .saturating_duration_since(Instant::now())
+        .max(OPENING);
+    let _opening = progress.waiting(
+        format!("opening the source of spans {}", tracing.source),
+        within(limit),
+    );
+    let options = source_options(tracing, nonce);
+    let say = |error: &SpanError| progress.now(&waiting(&error.text));
+    let opened = tokio::time::timeout(limit, open_until(entry, &options, deadline, &say)).await;
+    let late = || {
+        SpanError::new(format!(
+            "the source of spans {} was not open within {} s",
+            tracing.source,
+            limit.as_secs()
+        ))
+    };
+    opened.unwrap_or_else(|_| Err(late()))
+}
+
+/// A reading that is over by then is told by its beginning and its end alone.
+const SHORT_LOOK: Duration = Duration::from_secs(1);
+
+/// What is said while a source can't answer.
+pub(crate) fn waiting(trouble: &str) -> String {
+    format!("spans: waiting, asked again until the deadline: {trouble}")
+}
+
+/// Opens the source before the load: the embedded receiver must listen by then, and drop counters
+/// are read before and after. A source that does not answer is tried again after the load; a
+/// receiver that can't listen is an error, because spans that nobody received can't be read later.
+pub(crate) async fn open_early(
+    plan: &Plan,
+    session: &mut Session<'_>,
+) -> Result<Option<OpenSource>, CliError> {
+    let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
+    let receives = plan.tracing.source == "embedded";
+    let opened = if receives {
+        let limit = SourceOptions::default().max_spans;
+        receive(plan, nonce, limit, session.progress)
+            .await
+            .map(|receiver| (receiver.source(), Some(receiver)))
+    } else {
+        // A source that is busy is waited for after the load, not before it.
+        open(&plan.tracing, nonce, Instant::now(), session.progress)
+            .await
+            .map(|source| (source, None))
+    };
+    match opened {
+        Ok((source, receiver)) => {
+            note_source(&mut session.info.servers, source.as_ref());
+            if !source.info().remark.is_empty() {
+                session.progress.step(&source.info().remark);
+            }
+            let before = source.loss().await;
+            Ok(Some(OpenSource {
+                source,
+                receiver,
+                before,
+            }))
+        }
+        Err(error) if receives => Err(CliError::new(error)),
+        Err(error) => {
+            session.progress.warn(&format!(
+                "server spans can't be read now: {error}; it is tried again after the load"
+            ));
+            Ok(None)
+        }
+    }
+}
+
+/// Starts the receiver. Without its port of OTLP/HTTP, which few senders need, it goes on.
+async fn receive(
+    plan: &Plan,
+    nonce: u64,
+    limit: usize,
+    progress: &Progress,
+) -> Result<EmbeddedReceiver, SpanError> {
+    let receiver = EmbeddedReceiver::start(&plan.tracing.listen, nonce, limit).await?;
+    if let Some(listen) = &plan.tracing.listen_http
+        && let Err(error) = receiver.also_http(listen).await
+    {
+        progress.warn(&error.to_string());
+    }
+    Ok(receiver)
+}
+
+/// Reads the spans of every traced request into spans.jsonl and notes in run.json what came of it.
+pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Option<OpenSource>) {
+    let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
+    // `auto` may have found nobody before the load.
+    let found =
+        early.filter(|early| plan.tracing.source != "auto" || early.source.info().name != "none");
+    let signals = session.signals.clone();
+    // An interrupt of the load does not end the fetch; one that comes now does.
+    let asked_before = signals.asked();
+    let ended = session.clock.instant_of(last_done(&session.folder));
+    let deadline = ended + plan.tracing.deadline;
+    let opened = match found {
+        Some(early) => Ok(early),
+        None => match signals
+            .unless_asked(
+                asked_before,
+                open(&plan.tracing, nonce, deadline, session.progress),
+            )
+            .await
+        {
+            Some(opened) => opened.map(|source| OpenSource {
+                source,
+                receiver: None,
+                before: None,
+            }),
+            None => Err(SpanError::new(
+                "interrupted while the source of spans was opened".to_owned(),
+            )),
+        },
+    };
+    let info = match opened {
+        Ok(opened) => {
+            note_source(&mut session.info.servers, opened.source.as_ref());
+            let mut signals = signals;
+            let times = Times {
+                settle: plan.tracing.settle,
+                deadline: plan.tracing.deadline,
+            };
+            let reading = Reading {
+                folder: &session.folder,
+                opened: &opened,
+                times,
+                ended,
+            };
+            reading
+                .read(session.progress, async move {
+                    signals.wait_for_more_than(asked_before).await
+                })
+                .await
+        }
+        Err(SpanError { text: error, .. }) => FetchInfo {
+            source: plan.tracing.source.clone(),
+            error: Some(open_files::explained(format!(
+                "{error}; `milvus-bench spans` fetches again when it answers"
+            ))),
+            ..FetchInfo::default()
+        },
+    };
+    for trouble in info.error.iter().chain(&info.refused) {
+        session.progress.warn(&format!("server spans: {trouble}"));
+    }
+    session.info.fetch = Some(info);
+    session.folder.note_files(&mut session.info);
+    if let Err(error) = session.save() {
+        session.progress.warn(&error.to_string());
+    }
+}
+
+/// Notes that the spans of a run that a signal ended were not fetched, and how they still are.
+pub(crate) fn leave_out(session: &mut Session<'_>, plan: &Plan, early: Option<&OpenSource>) {
+    if plan.tracing.source == "none" {
+        return;
+    }
+    let later = match plan.tracing.source.as_str() {
+        "embedded" => {
+            "what the embedded receiver had is gone with it; end a run by Ctrl-C (SIGINT) to keep \
+             its spans"
+        }
+        _ => "`milvus-bench spans` fetches them, while the back end has them",
+    };
+    let error =
+        format!("the run was ended by SIGTERM or SIGHUP, which wait for no server spans: {later}");
+    let about = early.map_or_else(
+        || FetchInfo {
+            source: plan.tracing.source.clone(),
+            ..FetchInfo::default()
+        },
+        |early| about(early.source.info()),
+    );
+    session.info.fetch = Some(FetchInfo {
+        error: Some(error),
+        ..about
+    });
+    if let Err(error) = session.save() {
+        session.progress.warn(&error.to_string());
+    }
+}
+
+/// How long is waited.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) settle: Duration,
+    pub(crate) deadline: Duration,
+}
+
+/// `spans RUN`: reads again, for so long from that moment on. A run of the past has settled.
+pub(crate) async fn read_again(
+    folder: &RunFolder,
+    source: Box<dyn SpanSource>,
+    (ended, deadline): (Instant, Duration),
+    progress: &Progress,
+) -> FetchInfo {
+    let opened = OpenSource {
+        source,
+        receiver: None,
+        before: None,
+    };
+    let times = Times {
+        settle: Duration::ZERO,
+        deadline,
+    };
+    Reading {
+        folder,
+        opened: &opened,
+        times,
+        ended,
+    }
+    .read(progress, std::future::pending())
+    .await
+}
+
+/// One reading of all spans of a run.
+struct Reading<'a> {
+    folder: &'a RunFolder,
+    opened: &'a OpenSource,
+    times: Times,
+    ended: Instant,
+}
+
+impl Reading<'_> {
+    /// Reads until all is there, the deadline has passed, or `stop` returns; what was read is
+    /// written in any case.
+    async fn read(&self, progress: &Progress, stop: impl Future<Output = ()>) -> FetchInfo {
+        let source = self.opened.source.as_ref();
+        let mut info = about(source.info());
+        let wanted = match wanted(self.folder) {
+            Ok(wanted) => wanted,
+            Err(error) => {
+                return FetchInfo {
+                    error: Some(error),
+                    ..info
+                };
+            }
+        };
+        if info.source == "none" {
+            return info;
+        }
+        // The requests of the preparation share one trace.
+        let traces: HashSet<u128> = wanted.iter().map(|wanted| wanted.trace_id).collect();
+        progress.step(&format!(
+            "fetching the spans of {} requests in {} traces from {}",
+            wanted.len(),
+            traces.len(),
+            info.server
+        ));
+        let mut stop = std::pin::pin!(stop);
+        let _reading = progress.waiting(
+            format!("reading the spans of {} traces", traces.len()),
+            within(self.times.deadline),
+        );
+        match self.fetch_into_file(wanted, progress, stop.as_mut()).await {
+            Ok(Some(counters)) => {
+                note(&mut info, counters);
+                tokio::select! {
+                    after = source.loss() => note_loss(&mut info, self.opened.before, after),
+                    () = stop => {}
+                }
+            }
+            Ok(None) => {
+                info.error = Some(
+                    "interrupted before all spans were read; `milvus-bench spans` fetches again"
+                        .to_owned(),
+                )
+            }
+            Err(error) => {
+                let text = format!(
+                    "spans.jsonl can't be written: {error}; make room for it, then `milvus-bench \
+                     spans` fetches again"
+                );
+                info.error = Some(open_files::explained(text));
+            }
+        }
+        info.refused = source.refused();
+        info.took_s = Instant::now()
+            .saturating_duration_since(self.ended)
+            .as_secs_f64();
+        info
+    }
+
+    /// None when it was stopped.
+    async fn fetch_into_file(
+        &self,
+        wanted: Vec<Wanted>,
+        progress: &Progress,
+        stop: impl Future<Output = ()>,
+    ) -> std::io::Result<Option<FetchCounters>> {
+        let path = self.folder.file("spans.jsonl");
+        // Dropped where something can't be written, it leaves room for run.json and the reports.
+        let mut writer = SpanWriter::create(&path, own_file)?;
+        let kept = keep_earlier(&path, &mut writer)?;
+        let began = Cell::new(Instant::now());
+        let say = |at: FetchProgress| match &at.trouble {
+            Some(trouble) => progress.now(&waiting(trouble)),
+            None if at.done == 0 => {
+                began.set(Instant::now());
+                progress.step(&in_words(&at));
+            }
+            None if at.done == at.of => progress.step(&in_words(&at)),
+            // Until the first has settled, or is old enough to be read again, there is nothing new
+            // to say.
+            None if at.done == 1 => began.set(Instant::now()),
+            // A short reading has said what there is to say.
+            None if began.get().elapsed() >= SHORT_LOOK => progress.now(&in_words(&at)),
+            None => {}
+        };
+        let rules = FetchRules::new(self.ended, self.times.settle, self.times.deadline);
+        let fetched = {
+            // A back end that forgot a part of a trace since does not shorten it.
+            let shortens = |trace: &Trace| {
+                kept.get(&trace.trace_id)
+                    .is_some_and(|spans| *spans > trace.spans.len())
+            };
+            let mut write = |trace: &Trace| {
+                if shortens(trace) {
+                    Ok(())
+                } else {
+                    writer.write(trace)
+                }
+            };
+            tokio::select! {
+                fetched = fetch(self.opened.source.as_ref(), wanted, rules, &say, &mut write) => fetched.map(Some),
+                () = stop => Ok(None),
+            }
+        }?;
+        writer.finish()?;
+        Ok(fetched)
+    }
+}
+
+/// A reading of all traces, or of those that may have grown, as it begins, goes on and ends.
+fn in_words(at: &FetchProgress) -> String {
+    let reading = match at.look {
+        1 => "first reading".to_owned(),
+        2 => "second reading, of what may have grown since".to_owned(),
+        look => format!("reading {look}, of what is not whole yet or grew"),
+    };
+    let FetchProgress {
+        done, of, spans, ..
+    } = at;
+    let traces = if *of == 1 { "trace" } else { "traces" };
+    match *done {
+        0 => format!("spans: {reading}: {of} {traces}"),
+        _ if done == of => {
+            format!("spans: {reading}: done, {of} {traces} asked for; {spans} spans so far")
+        }
+        _ => format!("spans: {reading}: {done} of {of} {traces}, {spans} spans so far"),
+    }
+}
+
+/// Copies the traces of an earlier reading, so that reading again from a back end that lost them
+/// costs nothing. Gives their numbers of spans.
+fn keep_earlier(path: &Path, writer: &mut SpanWriter) -> std::io::Result<HashMap<u128, usize>> {
+    let mut kept = HashMap::new();
+    if path.exists() {
+        for trace in SpanReader::open(path)
+            .map_err(std::io::Error::other)?
+            .flatten()
+        {
+            writer.write(&trace)?;
+            kept.insert(trace.trace_id, trace.spans.len());
+        }
+    }
+    Ok(kept)
+}
+
+fn about(source: &SourceInfo) -> FetchInfo {
+    FetchInfo {
+        source: source.name.to_owned(),
+        server: source.server.clone(),
+        remark: source.remark.clone(),
+        resolution_ns: source.resolution_ns,
+        ui: source.ui.clone(),
+        ..FetchInfo::default()
+    }
+}
+
+fn note(info: &mut FetchInfo, counters: FetchCounters) {
+    info.asked = counters.asked;
+    info.not_fetched = counters.not_fetched + counters.failed;
+    info.not_fetched_ids = counters
+        .not_fetched_ids
+        .iter()
+        .chain(&counters.failed_ids)
+        .map(|id| format!("{id:032x}"))
+        .collect();
+    info.spans = counters.spans;
+    info.grew = counters.grew;
+    info.unsettled = counters.unsettled;
+    info.error = info
+        .error
+        .take()
+        .or(counters.error.map(open_files::explained));
+}
+
+fn note_loss(info: &mut FetchInfo, before: Option<LossCounters>, after: Option<LossCounters>) {
+    if let (Some(before), Some(after)) = (before, after) {
+        info.back_end_received = after.received.checked_sub(before.received);
+        info.back_end_dropped = after.dropped.checked_sub(before.dropped);
+    }
+}
+
+/// The traced requests that were sent, from requests.jsonl alone.
+fn wanted(folder: &RunFolder) -> Result<Vec<Wanted>, String> {
+    let reader = RunReader::open(folder.path()).map_err(|error| error.to_string())?;
+    let last = last_done(folder);
+    let mut groups: Vec<String> = Vec::new();
+    let mut wanted = Vec::new();
+    for line in reader
+        .requests()
+        .map_err(|error| error.to_string())?
+        .flatten()
+    {
+        let (true, Some(done)) = (line.sampled && line.sent_ns.is_some(), line.done_ns) else {
+            continue;
+        };
+        let (Ok(trace_id), Ok(client_span_id)) = (
+            u128::from_str_radix(&line.trace_id, 16),
+            u64::from_str_radix(&line.span_id, 16),
+        ) else {
+            continue;
+        };
+        let group = groups
+            .iter()
+            .position(|known| *known == line.operation)
+            .unwrap_or_else(|| {
+                groups.push(line.operation);
+                groups.len() - 1
+            });
+        let age = Duration::from_nanos(last.saturating_sub(done));
+        wanted.push(Wanted {
+            trace_id,
+            client_span_id,
+            group: u32::try_from(group).unwrap_or(u32::MAX),
+            age,
+        });
+    }
+    Ok(wanted)
+}
+
+/// When the last request of the run ended, nanoseconds since its start.
+fn last_done(folder: &RunFolder) -> u64 {
+    let requests = RunReader::open(folder.path()).and_then(|reader| reader.requests());
+    requests
+        .map(|lines| {
+            lines
+                .flatten()
+                .filter_map(|line| line.done_ns)
+                .max()
+                .unwrap_or_default()
+        })
+        .unwrap_or_default()
+}

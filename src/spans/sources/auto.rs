@@ -1,0 +1,86 @@
+//! Source `auto`: the best of what answers, and what to open for a better one.
+
+use super::address::{addresses, shown};
+use super::jaeger;
+use super::jaeger_json;
+use super::none;
+use crate::spans::{Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace};
+
+/// Tries Jaeger's gRPC, then its JSON; with neither there are no spans, and the remark says what to
+/// open. Only an address or header that can't be used at all is an error.
+pub(super) async fn open(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
+    let addresses = addresses(options)?;
+    let grpc = match jaeger::open(options).await {
+        Ok(source) => return Ok(source),
+        Err(error) => error,
+    };
+    match jaeger_json::open(options).await {
+        Ok(source) => {
+            let address = shown(&addresses.grpc);
+            // Named with its words where it answered: it may be a Jaeger with trouble.
+            let why = match grpc.again {
+                Again::Never => format!("{address} does not answer gRPC"),
+                _ => format!("reading by gRPC failed ({})", grpc.text),
+            };
+            let remark = match source.info().resolution_ns {
+                1 => format!(
+                    "read as JSON, which costs twice the CPU time of gRPC, because {why}: publish \
+                     Jaeger's port 16685"
+                ),
+                _ => format!(
+                    "read as JSON, times are whole microseconds, because {why}: publish Jaeger's \
+                     port 16685 for nanoseconds"
+                ),
+            };
+            let info = SourceInfo {
+                remark,
+                ..source.info().clone()
+            };
+            Ok(Box::new(Remarked { source, info }))
+        }
+        Err(json) => {
+            let both = format!("gRPC: {}; JSON: {}", grpc.text, json.text);
+            match [grpc.again, json.again]
+                .into_iter()
+                .find(|again| matches!(again, Again::Later(_)))
+            {
+                // Somebody is there, and can't answer now: no evidence that there is nothing to
+                // read.
+                Some(later) => Err(SpanError::new(format!(
+                    "a trace back end answers, but can't be read now: {both}"
+                ))
+                .with(later)),
+                None => Ok(none::because(format!(
+                    "no server spans were read, since neither Jaeger's gRPC nor its JSON answers: \
+                     open port 16685 (gRPC, nanoseconds) or 16686 (JSON) of Jaeger, or set \
+                     tracing.spans endpoint; {both}"
+                ))),
+            }
+        }
+    }
+}
+
+/// A source whose remark is that of the choice.
+struct Remarked {
+    source: Box<dyn SpanSource>,
+    info: SourceInfo,
+}
+
+#[async_trait::async_trait]
+impl SpanSource for Remarked {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    async fn trace(&self, trace_id: u128) -> Result<Trace, SpanError> {
+        self.source.trace(trace_id).await
+    }
+
+    async fn loss(&self) -> Option<LossCounters> {
+        self.source.loss().await
+    }
+
+    async fn services(&self) -> Result<Vec<String>, SpanError> {
+        self.source.services().await
+    }
+}
