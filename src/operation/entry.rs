@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::{KeyDoc, OPERATIONS, Operation, OperationContext, OperationError};
+use toml::Table;
+
+use super::{KeyDoc, OPERATIONS, Operation, OperationContext, OperationError, keys::refuse};
 
 /// One operation that a workload may name.
 #[derive(Debug)]
@@ -28,8 +30,29 @@ pub struct OperationEntry {
     pub needs_loaded: bool,
     /// Areas of the report, by their names, in which no request of it spends any time.
     pub never_in: &'static [&'static str],
-    /// Builds it; refuses keys that it does not know.
-    pub build: fn(OperationContext) -> Result<Arc<dyn Operation>, OperationError>,
+    /// What a workload of it sends.
+    pub build: Build,
+}
+
+/// What a workload sends.
+#[derive(Clone, Copy, Debug)]
+pub enum Build {
+    /// Requests of one kind. Refuses keys that it does not know.
+    Requests(fn(OperationContext) -> Result<Arc<dyn Operation>, OperationError>),
+    /// Requests of several kinds, of which each is drawn for itself. The keys of each stand in a
+    /// table of its operation's name.
+    Components(fn(Table) -> Result<Vec<Component>, OperationError>),
+}
+
+/// One kind of request among several of a workload.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Its operation, which sends requests of one kind.
+    pub entry: &'static OperationEntry,
+    /// How often it is drawn, relative to the others; above 0.
+    pub share: f64,
+    /// Keys of its operation.
+    pub keys: Table,
 }
 
 /// What requests do to the rows of their collection.
@@ -39,6 +62,8 @@ pub enum RowUse {
     Reads,
     /// They change some.
     Writes(Writes),
+    /// What its components do.
+    AsComponents,
 }
 
 /// How messages put what an operation writes.
@@ -46,11 +71,40 @@ pub enum RowUse {
 pub struct Writes {
     /// What it does, before the collection: `inserts into`.
     pub does: &'static str,
+    /// How a collection changes by that.
+    pub change: RowChange,
     /// Why a collection has one such workload at most: `each row is inserted once`.
     pub alone: &'static str,
 }
 
+/// How rows of a collection change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowChange {
+    /// There are more of them.
+    Adds,
+    /// There are others under the same keys.
+    Replaces,
+    /// There are fewer.
+    Removes,
+}
+
 impl OperationEntry {
+    /// Builds the requests of one kind.
+    ///
+    /// # Errors
+    /// A key is not allowed, or the operation has no requests of its own.
+    pub fn operation(
+        &self,
+        context: OperationContext,
+    ) -> Result<Arc<dyn Operation>, OperationError> {
+        match self.build {
+            Build::Requests(build) => build(context),
+            Build::Components(_) => {
+                refuse("", format!("{} sends no requests of its own", self.called))
+            }
+        }
+    }
+
     /// Whether its requests change rows.
     #[must_use]
     pub fn writes(&self) -> bool {

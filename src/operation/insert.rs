@@ -6,8 +6,8 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    CollectionShape, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError,
-    RequestKey, RowUse, Writes,
+    Build, CollectionShape, Finished, KeyDoc, Operation, OperationContext, OperationEntry,
+    OperationError, RequestKey, RowChange, RowUse, Writes,
     fields::{column, id_column},
     keys::{Keys, refuse},
 };
@@ -41,6 +41,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     ],
     rows: RowUse::Writes(Writes {
         does: "inserts into",
+        change: RowChange::Adds,
         alone: "each row is inserted once",
     }),
     counts_rows: true,
@@ -48,7 +49,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     has_recall: false,
     needs_loaded: false,
     never_in: &["consistency wait", "node queue", "engine"],
-    build,
+    build: Build::Requests(build),
 };
 
 /// Largest message that Milvus' proxy receives.

@@ -10,8 +10,8 @@ use prost::Message;
 use toml::{Table, Value};
 
 use super::{
-    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry,
-    OperationError, Replies, RequestKey, Returned, ReturnedIds, RowUse,
+    Build, CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext,
+    OperationEntry, OperationError, Replies, RequestKey, Returned, ReturnedIds, RowUse,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
@@ -103,7 +103,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     has_recall: true,
     needs_loaded: true,
     never_in: &["log append"],
-    build,
+    build: Build::Requests(build),
 };
 
 /// The keys of the workload, checked.

@@ -362,8 +362,9 @@ impl Plan {
         let milvus = milvus::resolve(&scenario.milvus, flags, env, &mut remarks)?;
         let tracing = tracing::resolve(&scenario.tracing, flags, env, &mut remarks)?;
         let sources = data::open(scenario, seed)?;
-        let collections = collections::resolve(scenario, seed, &milvus, &sources)?;
-        let workloads = workloads::resolve(scenario, &milvus, &tracing, &collections)?;
+        let mut collections = collections::resolve(scenario, seed, &milvus, &sources)?;
+        let workloads = workloads::resolve(scenario, &milvus, &tracing, &collections, seed)?;
+        collections::mark_changed(&mut collections, &workloads);
         let phases = phases::resolve(scenario, &workloads, &mut remarks)?;
         let mut plan = Self {
             name,
