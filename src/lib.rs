@@ -6,15 +6,15 @@
 //!
 //! # Map
 //!
-//! The order is that of one run: [`scenario`] (the TOML as written) becomes a [`plan`] (every check
-//! and default), whose [`operation`]s build requests from [`dataset`]s; [`load`] sends them when
-//! the [`pacer`] says so through [`milvus`], with ids of [`telemetry`]; [`record`] keeps every
-//! request in the run folder; [`spans`] fetches what the server recorded; [`analysis`] joins and
-//! accounts; [`report`] renders. [`stack`] runs Milvus and Jaeger locally, [`doctor`] checks the
-//! chain between them, [`null_milvus`] answers without work, so that the program itself can be
-//! measured, [`runner`] is a whole run, [`cli`] the command line. [`not_grpc`], [`open_files`] and
-//! [`mask`] are what several of them must say, or hide, alike. Who may import whom is checked by
-//! `tests/layout.rs`.
+//! The order is that of one run: [`scenario`] (the TOML as written, by the rows of [`keys`])
+//! becomes a [`plan`] (every check and default), whose [`operation`]s build requests from
+//! [`dataset`]s; [`load`] sends them when the [`pacer`] says so through [`milvus`], with ids of
+//! [`telemetry`]; [`record`] keeps every request in the run folder; [`spans`] fetches what the
+//! server recorded; [`analysis`] joins and accounts; [`report`] renders. [`stack`] runs Milvus and
+//! Jaeger locally, [`doctor`] checks the chain between them, [`null_milvus`] answers without work,
+//! so that the program itself can be measured, [`runner`] is a whole run, [`cli`] the command line. [`not_grpc`],
+//! [`open_files`] and [`mask`] are what several of them must say, or hide, alike. Who may import
+//! whom is checked by `tests/layout.rs`.
 //!
 //! # Path of one request
 //!
@@ -27,6 +27,7 @@ mod calibrate;
 pub mod cli;
 pub mod dataset;
 pub mod doctor;
+pub mod keys;
 pub mod load;
 pub mod mask;
 pub mod milvus;

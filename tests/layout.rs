@@ -19,7 +19,8 @@ use source::{read, rust_files};
 
 /// Module, and the siblings that it may import.
 const EDGES: &[(&str, &[&str])] = &[
-    ("scenario", &[]),
+    ("keys", &[]),
+    ("scenario", &["keys"]),
     ("pacer", &[]),
     ("dataset", &[]),
     ("not_grpc", &[]),
@@ -31,10 +32,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("spans", &["mask", "not_grpc", "open_files"]),
     ("stack", &[]),
-    ("operation", &["milvus", "dataset"]),
+    ("operation", &["keys", "milvus", "dataset"]),
     (
         "plan",
         &[
+            "keys",
             "scenario",
             "dataset",
             "operation",
@@ -95,6 +97,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "keys",
             "scenario",
             "pacer",
             "dataset",

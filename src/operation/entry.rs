@@ -1,11 +1,12 @@
 //! A row of the table of operations: what is known of an operation before a workload gives it its
 //! keys, with the words that messages have for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use toml::Table;
 
-use super::{KeyDoc, OPERATIONS, Operation, OperationContext, OperationError, keys::refuse};
+use super::{OPERATIONS, Operation, OperationContext, OperationError, keys::refuse};
+use crate::keys::{DefaultValue, Key, Kind};
 
 /// One operation that a workload may name.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub struct OperationEntry {
     /// One sentence for `list` and the README.
     pub summary: &'static str,
     /// The keys that it reads itself.
-    pub keys: &'static [KeyDoc],
+    pub keys: &'static [Key],
     /// What its requests do to the rows of their collection.
     pub rows: RowUse,
     /// Whether a request may have a number of rows, so that a rate may be given in rows a second.
@@ -105,12 +106,47 @@ impl OperationEntry {
         }
     }
 
+    /// The keys that a workload of it may have: its own, and the tables of its components.
+    #[must_use]
+    pub fn all_keys(&self) -> &'static [Key] {
+        match self.build {
+            Build::Requests(_) => self.keys,
+            Build::Components(_) => &WITH_COMPONENTS,
+        }
+    }
+
     /// Whether its requests change rows.
     #[must_use]
     pub fn writes(&self) -> bool {
         matches!(self.rows, RowUse::Writes(_))
     }
 }
+
+/// The keys of each operation that sends requests of one kind, as a component has them.
+static OF_COMPONENTS: LazyLock<Vec<(&str, crate::keys::Table)>> = LazyLock::new(|| {
+    let of = |entry: &OperationEntry| {
+        let table = crate::keys::Table {
+            path: "workloads.<name>.<operation>",
+            keys: entry.keys,
+            variants: None,
+        };
+        matches!(entry.build, Build::Requests(_)).then_some((entry.name, table))
+    };
+    OPERATIONS.iter().filter_map(of).collect()
+});
+
+/// The keys of the operation that has components.
+static WITH_COMPONENTS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let mixed = OPERATIONS
+        .iter()
+        .filter(|entry| matches!(entry.build, Build::Components(_)));
+    let own = mixed.flat_map(|entry| entry.keys).copied();
+    let tables = OF_COMPONENTS.iter().map(|(name, table)| {
+        let none = DefaultValue::None("its defaults");
+        Key::new(name, Kind::Table(table), none, "keys of these requests")
+    });
+    own.chain(tables).collect()
+});
 
 /// The names of all operations of which `is` holds: `insert`, `search or query`.
 #[must_use]

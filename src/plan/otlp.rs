@@ -12,7 +12,7 @@ use super::{
     PlanError, PlanFlags, Remark, Secret,
     uri::{Address, Giver},
 };
-use crate::scenario::{At, Environment, ExportTarget, TracingTable, quoted};
+use crate::scenario::{At, Environment, Section, quoted};
 
 /// The endpoint of OTLP/gRPC where nobody names one; that of OTLP/HTTP has another port.
 const EXPORT: &str = "http://127.0.0.1:4317";
@@ -98,23 +98,16 @@ enum Target<'a> {
 }
 
 pub(super) fn export(
-    table: &TracingTable,
+    table: &Section,
     flags: &PlanFlags,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
 ) -> Result<Option<ExportPlan>, PlanError> {
-    if let Some(At {
-        value: ExportTarget::Endpoint(text),
-        place,
-    }) = &table.export
-    {
+    let written = table.text("export");
+    if let Some(at) = written.as_ref().filter(|at| !is_off(at)) {
         // Even where it is overridden: the scenario's text is kept in the run folder, so it must
         // hold no password.
-        Address {
-            text: text.clone(),
-            giver: Giver::Scenario(place),
-        }
-        .url(EXPORT)?;
+        Address::written(at).url(EXPORT)?;
     }
     let mut variables = Variables { env, remarks };
     let target = if let Some(text) = &flags.otlp {
@@ -123,7 +116,7 @@ pub(super) fn export(
             giver: Giver::Flag("--otlp"),
         })
     } else {
-        let written = table.export.as_ref();
+        let written = written.as_ref();
         match written.filter(|at| at.place.is_set()) {
             Some(at) => of_scenario(at),
             None => variables
@@ -154,14 +147,16 @@ pub(super) fn export(
     }))
 }
 
-fn of_scenario(at: &At<ExportTarget>) -> Target<'_> {
-    match &at.value {
-        ExportTarget::Off => Target::Off,
-        ExportTarget::Endpoint(text) => Target::To(Address {
-            text: text.clone(),
-            giver: Giver::Scenario(&at.place),
-        }),
+fn of_scenario(at: &At<String>) -> Target<'_> {
+    if is_off(at) {
+        Target::Off
+    } else {
+        Target::To(Address::written(at))
     }
+}
+
+fn is_off(at: &At<String>) -> bool {
+    at.value.eq_ignore_ascii_case("off")
 }
 
 /// What [`older_names`]' variable has for programs of other conventions, each also with `/dup`.

@@ -1,24 +1,20 @@
 //! `[workloads.<name>]`: operations built, loops chosen.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use toml::Table;
 
 use super::{
     AccessPlan, CollectionPlan, MilvusPlan, MixPlan, PlanError, PrepareMode, TracingPlan,
-    WorkloadPlan, arrival, collections::unknown, limits, milvus::TIMEOUTS, phases,
+    WorkloadPlan, arrival, collections::unknown, keys::SCENARIO, phases,
 };
 use crate::{
     operation::{
         Build, Component, Deletes, OPERATIONS, Operation, OperationContext, OperationEntry,
         OperationError, RowChange, RowKeys, RowUse, TRUTH_KEY, Writes,
     },
-    scenario::{
-        At, NAME_RULE, Place, Scenario, WorkloadTable, choose, is_name, quoted, unknown_key,
-    },
+    scenario::{NAME_RULE, Place, Scenario, Section, choose, is_name, quoted, unknown_key},
 };
-
-const MAX_WORKLOADS: usize = 100;
 
 /// Between the name of a mix and that of an operation, in the name of a component: no name that a
 /// user writes has it.
@@ -31,17 +27,11 @@ pub(super) fn resolve(
     collections: &[CollectionPlan],
     seed: u64,
 ) -> Result<Vec<WorkloadPlan>, PlanError> {
-    if scenario.workloads.is_empty() {
+    let tables = scenario.root.sections_within("workloads", "a scenario")?;
+    if tables.is_empty() {
         return Err(scenario
-            .place
+            .root
             .error("the scenario has no workload; add a table [workloads.<name>]")
-            .into());
-    }
-    if let Some(table) = scenario.workloads.get(MAX_WORKLOADS) {
-        return Err(table
-            .error(format!(
-                "is one too many, a scenario may have {MAX_WORKLOADS} workloads"
-            ))
             .into());
     }
     let around = Surroundings {
@@ -51,8 +41,7 @@ pub(super) fn resolve(
         collections,
         seed,
     };
-    let builders = scenario
-        .workloads
+    let builders = tables
         .iter()
         .map(|table| builders(table, around))
         .collect::<Result<Vec<_>, _>>()?
@@ -123,7 +112,7 @@ impl Surroundings<'_> {
 /// What one workload is built from, or one component of a mix.
 #[derive(Clone)]
 struct Builder<'a> {
-    table: &'a At<WorkloadTable>,
+    table: &'a Section,
     mix: Option<MixPlan>,
     entry: &'static OperationEntry,
     keys: Table,
@@ -134,7 +123,7 @@ struct Builder<'a> {
 
 /// What a table is built from: one workload, or the components of a mix.
 fn builders<'a>(
-    table: &'a At<WorkloadTable>,
+    table: &'a Section,
     around: Surroundings<'a>,
 ) -> Result<Vec<Builder<'a>>, PlanError> {
     let whole = Builder::new(table, around)?;
@@ -145,7 +134,7 @@ fn builders<'a>(
     let total: f64 = components.iter().map(|component| component.share).sum();
     let of_mix = |component: Component| Builder {
         mix: Some(MixPlan {
-            name: table.value.key.clone(),
+            name: table.name.clone(),
             share: component.share / total,
         }),
         entry: component.entry,
@@ -156,32 +145,27 @@ fn builders<'a>(
 }
 
 /// The operation of a table, which knows all of its keys.
-fn entry(table: &At<WorkloadTable>) -> Result<&'static OperationEntry, PlanError> {
-    let names = |is: fn(&&OperationEntry) -> bool| OPERATIONS.iter().filter(is).map(|row| row.name);
-    let operation = table.value.operation.as_ref().ok_or_else(|| {
-        let names: Vec<&str> = names(|_| true).collect();
+fn entry(table: &Section) -> Result<&'static OperationEntry, PlanError> {
+    let names = || OPERATIONS.iter().map(|row| row.name);
+    let operation = table.text("operation").ok_or_else(|| {
+        let names: Vec<&str> = names().collect();
         table.error(format!("has no `operation`; allowed: {}", names.join(", ")))
     })?;
-    let entry = choose(operation, "operation", OPERATIONS, |row| row.name)?;
-    let mut known: Vec<&'static str> = entry.keys.iter().map(|doc| doc.name).collect();
-    if matches!(entry.build, Build::Components(_)) {
-        known.extend(names(|row| matches!(row.build, Build::Requests(_))));
-    }
-    let keys = &table.value.keys;
-    let unknown = keys
-        .iter()
-        .find(|(name, _)| !known.contains(&name.as_str()));
-    match unknown {
-        Some((name, at)) => Err(at
-            .error(unknown_key("workloads.<name>", name, &known))
-            .into()),
+    let entry = choose(&operation, "operation", OPERATIONS, |row| row.name)?;
+    let known = entry.all_keys();
+    let own = |name: &str| known.iter().any(|key| key.name == name);
+    match table.others.iter().find(|(name, _)| !own(name)) {
+        Some((name, at)) => {
+            let story = unknown_key(&SCENARIO, table.rows_of(), name, known);
+            Err(at.error(story).into())
+        }
         None => Ok(entry),
     }
 }
 
 impl<'a> Builder<'a> {
-    fn new(table: &'a At<WorkloadTable>, around: Surroundings<'a>) -> Result<Self, PlanError> {
-        let key = &table.value.key;
+    fn new(table: &'a Section, around: Surroundings<'a>) -> Result<Self, PlanError> {
+        let key = &table.name;
         if !is_name(key) {
             return Err(table
                 .error(format!(
@@ -191,7 +175,7 @@ impl<'a> Builder<'a> {
                 .into());
         }
         let entry = entry(table)?;
-        let keys = table.value.keys.iter();
+        let keys = table.others.iter();
         let collection_index = collection(table, around.collections)?;
         Ok(Self {
             table,
@@ -208,7 +192,7 @@ impl<'a> Builder<'a> {
 
     /// Name of the workload in reports.
     fn name(&self) -> String {
-        let table = &self.table.value.key;
+        let table = &self.table.name;
         match self.mix {
             Some(_) => format!("{table}{OF_MIX}{}", self.entry.name),
             None => table.clone(),
@@ -231,16 +215,11 @@ impl<'a> Builder<'a> {
             operation,
             collection: self.collection_index,
             arrival,
-            start: limits::duration(
-                &self.table.value.start,
-                Duration::ZERO..=phases::MAX_DURATION,
-                Duration::ZERO,
-            )?,
-            timeout: limits::duration(
-                &self.table.value.timeout,
-                TIMEOUTS,
-                self.around.milvus.timeout,
-            )?,
+            start: self.table.duration("start")?,
+            timeout: self
+                .table
+                .written_duration("timeout")?
+                .unwrap_or(self.around.milvus.timeout),
         })
     }
 
@@ -278,13 +257,9 @@ impl<'a> Builder<'a> {
         if self.around.milvus.access != AccessPlan::Read {
             return Ok(());
         }
-        let place = self
+        Err(self
             .table
-            .value
-            .operation
-            .as_ref()
-            .map_or(&self.table.place, |at| &at.place);
-        Err(place
+            .place_or_child("operation")
             .error(format!(
                 "{} \"{}\", which writes; with access = \"read\" only reading operations are \
                  allowed",
@@ -320,7 +295,7 @@ impl<'a> Builder<'a> {
             (None, key) => key.to_owned(),
         };
         let first = key.split('.').next().unwrap_or_default();
-        let place = match self.table.value.keys.iter().find(|(of, _)| of == first) {
+        let place = match self.table.others.iter().find(|(of, _)| of == first) {
             Some((_, at)) if key == first => at.place.clone(),
             Some((_, at)) => at.place.child(key[first.len()..].trim_start_matches('.')),
             None => self.table.place.child(&key),
@@ -333,27 +308,19 @@ impl Builder<'_> {
     /// Where the truth of the workload's data set stands.
     fn truth_place(&self) -> Place {
         let Surroundings { scenario, .. } = self.around;
-        let data = scenario.collections[self.collection_index]
-            .value
-            .data
-            .as_ref();
+        let data = scenario.root.sections("collections")[self.collection_index].text("data");
         let table = data.and_then(|name| {
-            scenario
-                .data
-                .iter()
-                .find(|table| table.value.key == name.value)
+            let mut tables = scenario.root.sections("data").iter();
+            tables.find(|table| table.name == name.value)
         });
-        let truth = table.and_then(|table| table.value.truth.as_ref());
-        truth.map_or_else(|| self.table.place.clone(), |at| at.place.clone())
+        let truth = table.and_then(|table| table.place_of("truth"));
+        truth.unwrap_or(&self.table.place).clone()
     }
 }
 
-fn collection(
-    table: &At<WorkloadTable>,
-    collections: &[CollectionPlan],
-) -> Result<usize, PlanError> {
+fn collection(table: &Section, collections: &[CollectionPlan]) -> Result<usize, PlanError> {
     let names = || collections.iter().map(|collection| collection.key.as_str());
-    match &table.value.collection {
+    match table.text("collection") {
         Some(name) => {
             let index = collections
                 .iter()

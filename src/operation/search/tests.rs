@@ -165,7 +165,6 @@ fn what_cannot_work_is_refused_when_it_is_built() {
     refused("round_decimal = 7", "round_decimal", "-1 to 6");
     refused("output_fields = 'rank'", "output_fields", "list of texts");
     refused("top_k = 5", "top_k", "called limit");
-    refused("anns_field = 'v'", "anns_field", "vector_field");
     let other = Vectors {
         dim: 1,
         ..seven_rows()
