@@ -70,10 +70,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "load",
             "record",
             "telemetry",
-            "null_milvus",
             "stack",
-            "runner",
-            "cli",
+            "open_files",
         ],
     ),
     (
@@ -91,7 +89,6 @@ const EDGES: &[(&str, &[&str])] = &[
             "stack",
             "open_files",
             "calibrate",
-            "cli",
         ],
     ),
     (
@@ -309,5 +306,36 @@ fn only_the_output_of_the_command_line_prints() {
         .into_iter()
         .filter(|file| !file.ends_with("cli/output.rs") && prints(file))
         .collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// Crates and words of a command line, and of a terminal.
+const COMMAND_LINE: [&str; 5] = ["clap", "indicatif", "console", "is_terminal", "args_os"];
+
+/// A program that runs scenarios through the library has neither.
+#[test]
+fn runner_and_calibrate_know_no_command_line_and_draw_nothing() {
+    let files: Vec<_> = ["src/runner", "src/calibrate"]
+        .iter()
+        .flat_map(|folder| rust_files(folder))
+        .collect();
+    assert!(files.len() > 20, "{files:?}");
+    let named = |file: &PathBuf| -> Vec<String> {
+        let text = read(file);
+        let code: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        let words: Vec<&str> = code
+            .iter()
+            .flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || c == '_')))
+            .collect();
+        COMMAND_LINE
+            .iter()
+            .filter(|name| words.contains(name))
+            .map(|name| format!("{} names {name}", file.display()))
+            .collect()
+    };
+    let found: Vec<String> = files.iter().flat_map(named).collect();
     assert!(found.is_empty(), "{found:?}");
 }

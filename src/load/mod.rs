@@ -9,6 +9,7 @@ mod callers;
 mod client_span;
 mod closed;
 mod components;
+mod connect;
 mod engine;
 mod latencies;
 mod lead;
@@ -27,6 +28,7 @@ mod timer;
 
 pub use client_span::{ClientSpans, SpanContext};
 pub use components::Draws;
+pub use connect::connect_options;
 pub use engine::{Engine, EngineError, EngineOptions, RunningPhase};
 pub use latencies::Latencies;
 pub use live::{LiveCounters, LiveSnapshot};
