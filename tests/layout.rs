@@ -19,7 +19,8 @@ use source::{read, rust_files};
 
 /// Module, and the siblings that it may import.
 const EDGES: &[(&str, &[&str])] = &[
-    ("scenario", &[]),
+    ("keys", &[]),
+    ("scenario", &["keys"]),
     ("pacer", &[]),
     ("dataset", &[]),
     ("not_grpc", &[]),
@@ -31,10 +32,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("spans", &["mask", "not_grpc", "open_files"]),
     ("stack", &[]),
-    ("operation", &["milvus", "dataset"]),
+    ("operation", &["keys", "milvus", "dataset"]),
     (
         "plan",
         &[
+            "keys",
             "scenario",
             "dataset",
             "operation",
@@ -92,6 +94,7 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "keys",
             "scenario",
             "pacer",
             "dataset",
@@ -126,10 +129,21 @@ const FUNCTION_LINES: &str = "too-many-lines-threshold = 70";
 const RING: usize = 2;
 
 /// What is still to be mended: beginnings of files with longer lines.
-const LONG_LINES: [&str; 3] = ["src/", "templates/", "tests/"];
+const LONG_LINES: [&str; 10] = [
+    "src/analysis/",
+    "src/calibrate/",
+    "src/cli/",
+    "src/runner/",
+    "src/plan/resolved.rs",
+    "src/scenario/keys.rs",
+    "templates/report.css",
+    "templates/report.js",
+    "templates/comparison.css",
+    "tests/support/fake_milvus.rs",
+];
 
 /// What is still to be mended: modules with rings of more files.
-const RINGS: [&str; 5] = ["analysis", "load", "milvus", "record", "report"];
+const RINGS: [&str; 2] = ["analysis", "load"];
 
 #[test]
 fn modules_import_only_what_the_table_allows() {
@@ -168,9 +182,8 @@ fn no_more_than_two_files_need_each_other() {
         .into_iter()
         .filter(|files| files.len() > RING)
         .filter(|files| {
-            !RINGS
-                .iter()
-                .any(|room| files.iter().all(|file| file.starts_with(room)))
+            let is_mending = |file: &String| RINGS.iter().any(|room| file.starts_with(room));
+            !files.iter().all(is_mending)
         });
     let edges = |files: Vec<String>| {
         let within = |file: &String| {
@@ -206,7 +219,12 @@ fn lines_fit_the_columns() {
         }
         for (line, number) in text.lines().zip(1..) {
             let columns = line.chars().count();
-            if columns > COLUMNS {
+            // A row of a table, of documentation, can't be broken.
+            let is_row = line
+                .trim_start()
+                .trim_start_matches(['/', '!'])
+                .starts_with(" | ");
+            if columns > COLUMNS && !is_row {
                 wrong.push(format!("{file}:{number}: {columns} columns"));
             }
         }
