@@ -47,7 +47,12 @@ pub(crate) struct DoctorArguments {
     #[arg(long, value_name = "URL")]
     otlp: Option<String>,
     /// Longest wait for spans, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(1..=600)
+    )]
     deadline: u64,
 }
 

@@ -14,9 +14,9 @@ use super::{
     runtime::runtime,
 };
 use crate::{
-    record::{FetchInfo, RunInfo, RunReader},
+    record::{FetchInfo, RunFolder, RunInfo, RunReader},
     runner::{self, analyse_folder, within},
-    spans::{SourceOptions, find_source, open_until},
+    spans::{SourceEntry, SourceOptions, find_source, open_until},
 };
 
 /// Arguments of `spans`.
@@ -52,6 +52,45 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
         )));
     }
     let mut info = reader.info().clone();
+    let (entry, options) = source(arguments, &info)?;
+    let progress = Progress::new(false);
+    for name in left_out(&info, &options.headers) {
+        progress.warn(&format!(
+            "the run sent the header {name} to its span source: give it with --header-env \
+             {name}=VARIABLE"
+        ));
+    }
+    let aside = Aside::of_changed(&folder, &reader, &progress);
+    let deadline = Duration::from_secs(arguments.deadline);
+    let fetched = runtime()?.block_on(fetch(&folder, (entry, &options), deadline, &progress));
+    progress.end();
+    if let (Err(_), Some(aside)) = (&fetched, &aside) {
+        aside.put_back();
+    }
+    let fetched = fetched?;
+    if let Some(error) = &fetched.error {
+        progress.warn(error);
+    }
+    info.fetch = Some(fetched);
+    folder.note_file("spans.jsonl", &mut info);
+    folder.write_info(&info).map_err(CliError::new)?;
+    let _analysing = progress.waiting(
+        "analysing the run",
+        "until its files are read and its reports made",
+    );
+    let analysis = analyse_folder(&folder)?;
+    let written = write_reports(&folder, &analysis, &[]);
+    print(&to_print(&analysis, &[])?)?;
+    written?;
+    Ok(Done::Ok)
+}
+
+/// The source that is asked again, and how it is reached: as the run's scenario has it, where the
+/// arguments name nothing else.
+fn source(
+    arguments: &SpansArguments,
+    info: &RunInfo,
+) -> Result<(&'static SourceEntry, SourceOptions), CliError> {
     let planned = |key: &str| {
         info.plan
             .pointer(&format!("/tracing/spans/{key}"))
@@ -83,73 +122,62 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
         .iter()
         .map(|text| header(text, &environment))
         .collect::<Result<Vec<_>, _>>()?;
-    let progress = Progress::new(false);
-    for name in left_out(&info, &headers) {
-        progress.warn(&format!(
-            "the run sent the header {name} to its span source: give it with --header-env \
-             {name}=VARIABLE"
-        ));
-    }
-    let [spans, aside] = ["spans.jsonl", "spans.jsonl.changed"].map(|name| folder.file(name));
-    // What was fetched before is kept beside what is fetched now, unless it can't be told from what
-    // was changed.
-    let set_aside =
-        reader.changed_file("spans.jsonl").is_some() && std::fs::rename(&spans, &aside).is_ok();
-    if set_aside {
+    let options = SourceOptions {
+        endpoint,
+        admin,
+        headers,
+        ..SourceOptions::default()
+    };
+    Ok((entry, options))
+}
+
+/// A spans.jsonl that was changed since the run was complete, under another name: nothing of it is
+/// kept, since what was fetched can't be told from what was changed.
+struct Aside {
+    spans: PathBuf,
+    aside: PathBuf,
+}
+
+impl Aside {
+    /// None where it was not changed: what was fetched before is kept beside what is fetched now.
+    fn of_changed(folder: &RunFolder, reader: &RunReader, progress: &Progress) -> Option<Self> {
+        reader.changed_file("spans.jsonl")?;
+        let [spans, aside] = ["spans.jsonl", "spans.jsonl.changed"].map(|name| folder.file(name));
+        std::fs::rename(&spans, &aside).ok()?;
         progress.warn(
             "spans.jsonl was changed since the run was complete: it is now spans.jsonl.changed, \
              and nothing of it is kept",
         );
+        Some(Self { spans, aside })
     }
-    let fetched = runtime()?.block_on(async {
-        let options = SourceOptions {
-            endpoint,
-            admin,
-            headers,
-            ..SourceOptions::default()
-        };
-        let deadline = Duration::from_secs(arguments.deadline);
-        let ended = Instant::now();
-        let opening = progress.waiting(
-            format!("opening the source of spans {}", entry.name),
-            within(deadline),
-        );
-        let source = open_until(entry, &options, ended + deadline, &|error| {
-            progress.now(&runner::spans::waiting(&error.text))
-        })
-        .await;
-        drop(opening);
-        let fetched = runner::spans::read_again(
-            &folder,
-            source.map_err(CliError::new)?,
-            (ended, deadline),
-            &progress,
-        )
-        .await;
-        // What run.json says of the earlier reading is worth more.
-        nothing_read(&fetched).map_or(Ok(fetched), |why| Err(CliError::new(why)))
-    });
-    progress.end();
-    if set_aside && fetched.is_err() {
-        // Nothing took its place.
-        let _ = std::fs::rename(&aside, &spans);
+
+    /// Nothing took its place.
+    fn put_back(&self) {
+        let _ = std::fs::rename(&self.aside, &self.spans);
     }
-    let fetched = fetched?;
-    if let Some(error) = &fetched.error {
-        progress.warn(error);
-    }
-    info.fetch = Some(fetched);
-    folder.note_file("spans.jsonl", &mut info);
-    folder.write_info(&info).map_err(CliError::new)?;
-    let _analysing = progress.waiting(
-        "analysing the run",
-        "until its files are read and its reports made",
+}
+
+/// Opens the source and reads every trace of the run.
+async fn fetch(
+    folder: &RunFolder,
+    (entry, options): (&SourceEntry, &SourceOptions),
+    deadline: Duration,
+    progress: &Progress,
+) -> Result<FetchInfo, CliError> {
+    let ended = Instant::now();
+    let opening = progress.waiting(
+        format!("opening the source of spans {}", entry.name),
+        within(deadline),
     );
-    let analysis = analyse_folder(&folder)?;
-    let written = write_reports(&folder, &analysis, &[]);
-    print(&to_print(&analysis, &[])?)?;
-    written?;
-    Ok(Done::Ok)
+    let source = open_until(entry, options, ended + deadline, &|error| {
+        progress.now(&runner::spans::waiting(&error.text))
+    })
+    .await;
+    drop(opening);
+    let source = source.map_err(CliError::new)?;
+    let fetched = runner::spans::read_again(folder, source, (ended, deadline), progress).await;
+    // What run.json says of the earlier reading is worth more.
+    nothing_read(&fetched).map_or(Ok(fetched), |why| Err(CliError::new(why)))
 }
 
 /// `NAME=VARIABLE` as the header with the variable's value, which is not shown in any message.

@@ -374,8 +374,9 @@ impl Reading<'_> {
                     writer.write(trace)
                 }
             };
+            let source = self.opened.source.as_ref();
             tokio::select! {
-                fetched = fetch(self.opened.source.as_ref(), wanted, rules, &say, &mut write) => fetched.map(Some),
+                fetched = fetch(source, wanted, rules, &say, &mut write) => fetched.map(Some),
                 () = stop => Ok(None),
             }
         }?;
