@@ -16,6 +16,7 @@ use crate::{
         spans::source_options,
     },
     scenario::ScenarioSource,
+    spans::SourceKind,
     telemetry::ExportOptions,
 };
 
@@ -115,7 +116,7 @@ fn options(plan: &Plan, arguments: &DoctorArguments, progress: &Progress) -> Doc
             ..connect_options(plan)
         },
         // The embedded receiver is the endpoint itself.
-        otlp: if plan.tracing.source == "embedded" {
+        otlp: if plan.tracing.source.kind == SourceKind::Received {
             Some(ExportOptions::grpc(
                 format!("http://{}", plan.tracing.listen),
                 &plan.tracing.service_name,
@@ -123,7 +124,7 @@ fn options(plan: &Plan, arguments: &DoctorArguments, progress: &Progress) -> Doc
         } else {
             export_options(&plan.tracing)
         },
-        source: plan.tracing.source.clone(),
+        source: plan.tracing.source,
         source_options: source_options(&plan.tracing, 0),
         collection: collection.map(|collection| DoctorCollection {
             name: collection.shape.name.clone(),

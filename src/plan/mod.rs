@@ -37,6 +37,7 @@ use crate::{
     dataset::Dataset,
     operation::{CollectionShape, Operation, OperationEntry},
     scenario::{Environment, NAME_RULE, Scenario, ScenarioError, is_name, quoted},
+    spans::{SourceEntry, SourceKind},
 };
 
 /// Why a scenario can't be run: one sentence with the place, the key as typed, what was found and
@@ -214,8 +215,8 @@ pub struct TracingPlan {
     pub resource: Vec<(String, String)>,
     /// Whether attributes of RPC have their older names as well.
     pub older_names: bool,
-    /// Row of `spans::SPAN_SOURCES`.
-    pub source: String,
+    /// Where server spans come from.
+    pub source: &'static SourceEntry,
     /// Base URL of the span source.
     pub endpoint: Option<String>,
     /// Address of Jaeger's counters; None: the usual ports of the endpoint's host.
@@ -238,7 +239,7 @@ impl TracingPlan {
     /// Whether server spans are read.
     #[must_use]
     pub fn reads_spans(&self) -> bool {
-        self.source != "none"
+        self.source.kind != SourceKind::Nothing
     }
 }
 

@@ -18,8 +18,8 @@ use crate::{
     record::{FetchInfo, RunFolder, RunReader, own_file},
     spans::{
         EmbeddedReceiver, FetchCounters, FetchProgress, FetchRules, LossCounters, SourceInfo,
-        SourceOptions, SpanError, SpanReader, SpanSource, SpanWriter, Trace, Wanted, fetch,
-        find_source, open_until,
+        SourceKind, SourceOptions, SpanError, SpanReader, SpanSource, SpanWriter, Trace, Wanted,
+        fetch, open_until,
     },
 };
 
@@ -69,22 +69,21 @@ async fn open(
     deadline: Instant,
     progress: &Progress,
 ) -> Result<Box<dyn SpanSource>, SpanError> {
-    let entry = find_source(&tracing.source)
-        .ok_or_else(|| SpanError::new(format!("unknown span source {:?}", tracing.source)))?;
     let limit = deadline
         .saturating_duration_since(Instant::now())
         .max(OPENING);
     let _opening = progress.waiting(
-        format!("opening the source of spans {}", tracing.source),
+        format!("opening the source of spans {}", tracing.source.name),
         within(limit),
     );
     let options = source_options(tracing, nonce);
     let say = |error: &SpanError| progress.now(&waiting(&error.text));
-    let opened = tokio::time::timeout(limit, open_until(entry, &options, deadline, &say)).await;
+    let opened =
+        tokio::time::timeout(limit, open_until(tracing.source, &options, deadline, &say)).await;
     let late = || {
         SpanError::new(format!(
             "the source of spans {} was not open within {} s",
-            tracing.source,
+            tracing.source.name,
             limit.as_secs()
         ))
     };
@@ -107,7 +106,7 @@ pub(crate) async fn open_early(
     session: &mut Session<'_>,
 ) -> Result<Option<OpenSource>, CliError> {
     let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
-    let receives = plan.tracing.source == "embedded";
+    let receives = plan.tracing.source.kind == SourceKind::Received;
     let opened = if receives {
         let limit = SourceOptions::default().max_spans;
         receive(plan, nonce, limit, session.progress)
@@ -161,9 +160,10 @@ async fn receive(
 /// Reads the spans of every traced request into spans.jsonl and notes in run.json what came of it.
 pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Option<OpenSource>) {
     let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
-    // `auto` may have found nobody before the load.
-    let found =
-        early.filter(|early| plan.tracing.source != "auto" || early.source.info().name != "none");
+    // A choice of several may have found none of them before the load.
+    let found = early.filter(|early| {
+        !plan.tracing.reads_spans() || early.source.info().entry.kind != SourceKind::Nothing
+    });
     let signals = session.signals.clone();
     // An interrupt of the load does not end the fetch; one that comes now does.
     let asked_before = signals.asked();
@@ -209,7 +209,7 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
                 .await
         }
         Err(SpanError { text: error, .. }) => FetchInfo {
-            source: plan.tracing.source.clone(),
+            source: plan.tracing.source.name.to_owned(),
             error: Some(open_files::explained(format!(
                 "{error}; `milvus-bench spans` fetches again when it answers"
             ))),
@@ -228,21 +228,24 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
 
 /// Notes that the spans of a run that a signal ended were not fetched, and how they still are.
 pub(crate) fn leave_out(session: &mut Session<'_>, plan: &Plan, early: Option<&OpenSource>) {
-    if plan.tracing.source == "none" {
+    if !plan.tracing.reads_spans() {
         return;
     }
-    let later = match plan.tracing.source.as_str() {
-        "embedded" => {
-            "what the embedded receiver had is gone with it; end a run by Ctrl-C (SIGINT) to keep \
-             its spans"
-        }
-        _ => "`milvus-bench spans` fetches them, while the back end has them",
+    let source = plan.tracing.source;
+    let later = if source.keeps_spans {
+        "`milvus-bench spans` fetches them, while the back end has them".to_owned()
+    } else {
+        format!(
+            "what the {} receiver had is gone with it; end a run by Ctrl-C (SIGINT) to keep its \
+             spans",
+            source.name
+        )
     };
     let error =
         format!("the run was ended by SIGTERM or SIGHUP, which wait for no server spans: {later}");
     let about = early.map_or_else(
         || FetchInfo {
-            source: plan.tracing.source.clone(),
+            source: source.name.to_owned(),
             ..FetchInfo::default()
         },
         |early| about(early.source.info()),
@@ -312,7 +315,7 @@ impl Reading<'_> {
                 };
             }
         };
-        if info.source == "none" {
+        if source.info().entry.kind == SourceKind::Nothing {
             return info;
         }
         // The requests of the preparation share one trace.
@@ -445,7 +448,7 @@ fn keep_earlier(path: &Path, writer: &mut SpanWriter) -> std::io::Result<HashMap
 
 fn about(source: &SourceInfo) -> FetchInfo {
     FetchInfo {
-        source: source.name.to_owned(),
+        source: source.entry.name.to_owned(),
         server: source.server.clone(),
         remark: source.remark.clone(),
         resolution_ns: source.resolution_ns,

@@ -198,7 +198,7 @@ fn processes_that_are_equal_are_one() {
     let twice = |spans: u64| {
         let mut chunk = chunk(spans);
         chunk.spans.extend(
-            crate::spans::scale::chunk(spans)
+            super::scale::chunk(spans)
                 .spans
                 .into_iter()
                 .map(|span| Span {
