@@ -6,16 +6,16 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::{
-    CliError, Done,
-    finish::{analyse_folder, to_print, write_reports},
+    ended::{CliError, Done},
     output::print,
     progress::Progress,
-    runs, runtime,
-    waits::within,
+    reports::{to_print, write_reports},
+    runs,
+    runtime::runtime,
 };
 use crate::{
     record::{FetchInfo, RunInfo, RunReader},
-    runner::spans as collect,
+    runner::{self, analyse_folder, within},
     spans::{
         SPAN_SOURCES, SourceEntry, SourceKind, SourceOptions, find_source, kind_of, open_until,
     },
@@ -120,11 +120,11 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
             within(deadline),
         );
         let source = open_until(entry, &options, ended + deadline, &|error| {
-            progress.now(&collect::waiting(&error.text))
+            progress.now(&runner::spans::waiting(&error.text))
         })
         .await;
         drop(opening);
-        let fetched = collect::read_again(
+        let fetched = runner::spans::read_again(
             &folder,
             source.map_err(CliError::new)?,
             (ended, deadline),

@@ -280,10 +280,18 @@ mod tests {
             let whole = [prefix, message].concat();
             let (head, tail) = whole.split_at(cut.min(whole.len()));
             // Where the frames end makes no difference, also to what is remembered.
-            let [one, other] = [(); 2].map(|()| Server::new(NullOptions::default()).expect("good options"));
+            let [one, other] =
+                [(); 2].map(|()| Server::new(NullOptions::default()).expect("good options"));
             for method in 0..METHODS.len() {
-                let cut = one.reply(Some(method), &dbname, &body(&[head.to_vec(), tail.to_vec()]));
-                prop_assert_eq!(cut, other.reply(Some(method), &dbname, &body(std::slice::from_ref(&whole))));
+                let cut = one.reply(
+                    Some(method),
+                    &dbname,
+                    &body(&[head.to_vec(), tail.to_vec()]),
+                );
+                prop_assert_eq!(
+                    cut,
+                    other.reply(Some(method), &dbname, &body(std::slice::from_ref(&whole)))
+                );
             }
         }
     }

@@ -9,6 +9,8 @@ mod error;
 mod fetch;
 mod loose;
 mod otlp;
+#[cfg(test)]
+pub(crate) mod scale;
 mod sources;
 mod span;
 mod whole;

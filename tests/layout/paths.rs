@@ -205,7 +205,10 @@ fn ident(tokens: &mut Tokens) -> Option<String> {
 
 /// The next token, if it is a group in such marks.
 fn group(tokens: &mut Tokens, delimiter: Delimiter) -> Option<Group> {
-    let fits = |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == delimiter);
+    let fits = |token: &TokenTree| match token {
+        TokenTree::Group(group) => group.delimiter() == delimiter,
+        _ => false,
+    };
     match tokens.next_if(fits)? {
         TokenTree::Group(group) => Some(group),
         _ => None,
@@ -319,7 +322,8 @@ mod tests {
     #[test]
     fn a_path_within_code_is_seen_and_one_in_words_is_not() {
         check(
-            "// crate::load\n/// [crate::plan]\nfn f() { g(\"crate::report\", crate::stack::up()) }",
+            "// crate::load\n/// [crate::plan]\n\
+             fn f() { g(\"crate::report\", crate::stack::up()) }",
             &["stack::up"],
         );
         check("select! { one = crate::a::b() => {} }", &["a::b"]);

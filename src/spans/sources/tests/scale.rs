@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::spans::scale::mean_ns;
 use crate::spans::sources::generated::jaeger_v2::{
     KeyValue, Process, Span, SpanRef, SpansResponseChunk,
 };
@@ -16,32 +17,6 @@ use crate::spans::{SpanKind, Trace};
 const FACTOR: f64 = 10.0;
 /// A thirtieth and the whole.
 const SIZES: [u64; 2] = [2_000, 60_000];
-
-/// Nanoseconds of processor time that this thread has used: other programs do not change it. The
-/// kernel counts it from time to time, so a short piece of work may seem to take none.
-fn processor_ns() -> u64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")
-        .expect("Linux counts the time of its threads");
-    text.split_whitespace()
-        .next()
-        .and_then(|time| time.parse().ok())
-        .expect("nanoseconds")
-}
-
-/// Mean processor time of `work` on what `make` gives, nanoseconds: done again and again until
-/// there is enough of it to be counted.
-pub(crate) fn mean_ns<T>(make: impl Fn() -> T, work: impl Fn(T)) -> f64 {
-    const ENOUGH_NS: u64 = 60_000_000;
-    let (mut times, mut total) = (0u32, 0);
-    while total < ENOUGH_NS {
-        let made = make();
-        let before = processor_ns();
-        work(made);
-        total += processor_ns() - before;
-        times += 1;
-    }
-    total as f64 / f64::from(times)
-}
 
 /// `work` on what `make` gives takes the same time per span at both sizes.
 #[track_caller]
@@ -100,7 +75,8 @@ fn processes_of_json() {
     let body = |spans: u64| {
         let one = |at: u64| {
             format!(
-                "{{\"traceID\":\"7\",\"spanID\":\"{:x}\",\"operationName\":\"x\",\"startTime\":{at},\"duration\":1,\"processID\":\"p{at}\"}}",
+                "{{\"traceID\":\"7\",\"spanID\":\"{:x}\",\"operationName\":\"x\",\
+                 \"startTime\":{at},\"duration\":1,\"processID\":\"p{at}\"}}",
                 at + 1
             )
         };

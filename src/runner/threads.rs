@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::cli::{CliError, run::RunArguments};
+use super::{
+    error::{RunError, RunErrorKind},
+    options::RunOptions,
+};
 
 /// `--precise` keeps a core busy per load thread; Milvus and the rest of this program need others.
 const PRECISE_CORES: usize = 3;
@@ -12,29 +15,29 @@ const MAX_CHOSEN: usize = 8;
 
 /// The load threads as resolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LoadThreads {
+pub(super) struct LoadThreads {
     /// Their number, at least 1.
-    pub(crate) count: u32,
+    pub(super) count: u32,
     /// Whether `--threads` named it.
-    pub(crate) given: bool,
+    pub(super) given: bool,
     /// The core of each, in their order; empty: where the kernel puts them.
-    pub(crate) cores: Vec<u32>,
+    pub(super) cores: Vec<u32>,
     /// Whether they spin the last stretch before a slot.
-    pub(crate) precise: bool,
+    pub(super) precise: bool,
 }
 
 /// What this machine lets the process use.
 #[derive(Clone, Debug)]
-pub(crate) struct Machine {
+pub(super) struct Machine {
     /// Cores, at least 1.
-    pub(crate) cores: usize,
+    pub(super) cores: usize,
     /// Their numbers, rising.
-    pub(crate) allowed: Vec<u32>,
+    pub(super) allowed: Vec<u32>,
 }
 
 impl Machine {
     /// This one, as the process may use it.
-    pub(crate) fn here() -> Self {
+    pub(super) fn here() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let set = rustix::thread::sched_getaffinity(None).unwrap_or_default();
         let allowed = (0..rustix::thread::CpuSet::MAX_CPU)
@@ -49,27 +52,27 @@ impl Machine {
 
 impl LoadThreads {
     /// From the flags of a run.
-    pub(crate) fn resolve(arguments: &RunArguments, machine: &Machine) -> Result<Self, CliError> {
-        if arguments.precise && machine.cores < PRECISE_CORES {
+    pub(super) fn resolve(options: &RunOptions, machine: &Machine) -> Result<Self, RunError> {
+        if options.precise && machine.cores < PRECISE_CORES {
             let cores = match machine.cores {
                 1 => "1 core".to_owned(),
                 cores => format!("{cores} cores"),
             };
-            return Err(CliError::new(format!(
+            return Err(refused(format!(
                 "--precise keeps a core busy per load thread and needs at least {PRECISE_CORES} \
                  cores, but this machine has {cores}: leave it out, or take a larger machine"
             )));
         }
         let chosen = (machine.cores / 2).clamp(1, MAX_CHOSEN) as u32;
-        let count = arguments.threads.unwrap_or(chosen);
-        let cores = arguments
+        let count = options.threads.unwrap_or(chosen);
+        let cores = options
             .pin
             .as_deref()
             .map(|text| cores(text, machine))
             .transpose()?
             .unwrap_or_default();
         if !cores.is_empty() && cores.len() < count as usize {
-            return Err(CliError::new(format!(
+            return Err(refused(format!(
                 "--pin names {} of the cores for {count} load threads, allowed is at least one \
                  for each: name more, or lower --threads",
                 cores.len()
@@ -77,17 +80,21 @@ impl LoadThreads {
         }
         Ok(Self {
             count,
-            given: arguments.threads.is_some(),
+            given: options.threads.is_some(),
             cores: cores.into_iter().take(count as usize).collect(),
-            precise: arguments.precise,
+            precise: options.precise,
         })
     }
 }
 
+fn refused(why: String) -> RunError {
+    RunError::new(RunErrorKind::Options, why)
+}
+
 /// The cores of a list such as `0,2-4`.
-fn cores(text: &str, machine: &Machine) -> Result<Vec<u32>, CliError> {
+fn cores(text: &str, machine: &Machine) -> Result<Vec<u32>, RunError> {
     let wrong = || {
-        CliError::new(format!(
+        refused(format!(
             "--pin is {text:?}, allowed are numbers of cores and ranges of them, e.g. 0,2 or 0-3"
         ))
     };
@@ -102,12 +109,12 @@ fn cores(text: &str, machine: &Machine) -> Result<Vec<u32>, CliError> {
         for core in first..=last {
             if !machine.allowed.contains(&core) {
                 let allowed = ranges(&machine.allowed);
-                return Err(CliError::new(format!(
+                return Err(refused(format!(
                     "--pin names core {core}, which this process can't use, allowed are {allowed}"
                 )));
             }
             if cores.contains(&core) {
-                return Err(CliError::new(format!(
+                return Err(refused(format!(
                     "--pin names core {core} twice, each load thread needs one of its own"
                 )));
             }
@@ -133,24 +140,29 @@ fn ranges(numbers: &[u32]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
+    use crate::runner::options::RunPlace;
 
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        run: RunArguments,
+    /// The flags of a run that are about its threads.
+    fn options(flags: &str) -> RunOptions {
+        let mut options = RunOptions::new(RunPlace::In("results".into()));
+        let mut words = flags.split([' ', '=']);
+        while let Some(word) = words.next() {
+            match word {
+                "--threads" => options.threads = words.next().and_then(|text| text.parse().ok()),
+                "--pin" => options.pin = words.next().map(str::to_owned),
+                "--precise" => options.precise = true,
+                _ => assert_eq!(word, ""),
+            }
+        }
+        options
     }
 
     /// On a machine of `cores` cores, of which the process may use all but number 1.
-    fn resolve(flags: &str, cores: u32) -> Result<LoadThreads, CliError> {
-        let words = ["run", "scenario.toml"]
-            .into_iter()
-            .chain(flags.split_whitespace());
+    fn resolve(flags: &str, cores: u32) -> Result<LoadThreads, RunError> {
         let allowed = (0..=cores).filter(|core| *core != 1).collect();
         LoadThreads::resolve(
-            &Line::parse_from(words).run,
+            &options(flags),
             &Machine {
                 cores: cores as usize,
                 allowed,

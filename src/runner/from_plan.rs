@@ -1,15 +1,10 @@
-//! What the plan says, as those who are given it have it: the connections to Milvus, the exporter,
+//! What the plan says, as those who are given it have it: the exporter, the source of spans,
 //! run.json.
 
-use std::time::Duration;
-
 use crate::{
-    milvus::{self, ConnectOptions, Credentials, Pick, Resolve, TlsOptions},
-    plan::{
-        AbortPlan, AccessPlan, CredentialsPlan, NamedFile, OtlpProtocol, PickPlan, Plan, Remark,
-        ResolvePlan, ThresholdPlan, TracingPlan,
-    },
+    plan::{AbortPlan, NamedFile, OtlpProtocol, Plan, Remark, ThresholdPlan, TracingPlan},
     record::{AbortInfo, ThresholdInfo, Warning},
+    spans::SourceOptions,
     telemetry::{ExportOptions, ExportProtocol, ExportTls, TlsFile},
 };
 
@@ -44,41 +39,24 @@ pub(crate) fn export_options(tracing: &TracingPlan) -> Option<ExportOptions> {
     })
 }
 
-/// How to reach Milvus, from the plan.
-pub(crate) fn connect_options(plan: &Plan) -> ConnectOptions {
-    let mut options = ConnectOptions::new(plan.milvus.uri.clone());
-    options.connections = plan.milvus.connections.count;
-    options.resolve = match plan.milvus.connections.resolve {
-        ResolvePlan::First => Resolve::First,
-        ResolvePlan::EveryAddress => Resolve::EveryAddress,
-    };
-    options.pick = match plan.milvus.connections.pick {
-        PickPlan::RoundRobin => Pick::RoundRobin,
-        PickPlan::Pinned => Pick::Pinned,
-        PickPlan::LeastInFlight => Pick::LeastInFlight,
-    };
-    options.connect_timeout = plan.milvus.timeout.min(Duration::from_secs(10));
-    options.access = match plan.milvus.access {
-        AccessPlan::Read => milvus::Access::Read,
-        AccessPlan::Write => milvus::Access::Write,
-        AccessPlan::All => milvus::Access::All,
-    };
-    options.database.clone_from(&plan.milvus.database);
-    options.credentials = match &plan.milvus.credentials {
-        CredentialsPlan::None => Credentials::None,
-        CredentialsPlan::Token(token) => Credentials::Token(token.reveal().to_owned()),
-        CredentialsPlan::User { name, password } => Credentials::User {
-            name: name.clone(),
-            password: password.reveal().to_owned(),
-        },
-    };
-    options.tls = plan.milvus.tls.as_ref().map(|tls| TlsOptions {
-        ca: tls.ca.clone(),
-        cert: tls.cert.clone(),
-        key: tls.key.clone(),
-        server_name: tls.server_name.clone(),
-    });
-    options
+/// How the source is reached.
+pub(crate) fn source_options(tracing: &TracingPlan, nonce: u64) -> SourceOptions {
+    let usual = SourceOptions::default();
+    SourceOptions {
+        // One silent server must not cost more than all of the reading may.
+        timeout: usual.timeout.min(tracing.deadline),
+        endpoint: tracing.endpoint.clone(),
+        admin: tracing.admin.clone(),
+        headers: tracing
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
+            .collect(),
+        listen: tracing.listen.clone(),
+        listen_http: tracing.listen_http.clone(),
+        nonce,
+        ..usual
+    }
 }
 
 pub(super) fn threshold(plan: &ThresholdPlan) -> ThresholdInfo {

@@ -1,0 +1,54 @@
+//! Keys of `[[phases]]`.
+
+use super::NAME;
+use crate::keys::{DefaultValue, Key, Kind, LONGEST, Table, millis, secs};
+
+/// `phases[]`.
+pub(super) static PHASE: Table = Table {
+    path: "phases[]",
+    keys: &[
+        Key::new(
+            "name",
+            Kind::Text(NAME),
+            DefaultValue::Needed(""),
+            "name of the phase",
+        )
+        .allowed("as the scenario's; not prepare"),
+        Key::new(
+            "warmup",
+            Kind::duration(secs(0), secs(86_400)),
+            DefaultValue::Text("0s"),
+            "same load before measuring, recorded apart",
+        )
+        .answers(&["warm_up", "warmup_time"]),
+        Key::new(
+            "duration",
+            Kind::duration(millis(1), LONGEST),
+            DefaultValue::None("none; one of the three, or stages"),
+            "ends after this time; left out where all workloads have stages: the phase ends with \
+             the longest",
+        )
+        .answers(&["concurrency_duration", "run_time", "test_time"]),
+        Key::new(
+            "requests",
+            Kind::integer(1, 1_000_000_000),
+            DefaultValue::None("none; one of the three, or stages"),
+            "ends after so many requests of each workload",
+        )
+        .answers(&["iterations"]),
+        Key::new(
+            "until",
+            Kind::Choice(|| vec!["exhausted"]),
+            DefaultValue::None("none; one of the three, or stages"),
+            "ends when the rows of its insert workloads are used up",
+        ),
+        Key::new(
+            "workloads",
+            Kind::Texts,
+            DefaultValue::Needed(""),
+            "workloads that run at the same time",
+        )
+        .allowed("tables of `[workloads]`"),
+    ],
+    variants: None,
+};
