@@ -1,5 +1,5 @@
-//! What README.md, ARCHITECTURE.md and CONTRIBUTING.md say is so: commands, recipes, options, files,
-//! scenarios, keys, areas, import edges.
+//! What README.md, ARCHITECTURE.md and CONTRIBUTING.md say is so: commands, recipes, options,
+//! files, scenarios, keys, areas, import edges.
 //!
 //! `MILVUS_BENCH_UPDATE=1 cargo test --test readme` rewrites what is generated: the table of keys
 //! and that of import edges.

@@ -261,7 +261,7 @@ fn is_of_generated(rest: &[TokenTree]) -> bool {
     let mut words = rest.iter().map(ToString::to_string);
     let mut words = words
         .by_ref()
-        .skip_while(|word| word.starts_with(['#', '[']));
+        .skip_while(|word| word.starts_with(['#', '[', '(']) || word == "pub");
     words.next().as_deref() == Some("mod") && words.next().as_deref() == Some("generated")
 }
 
@@ -368,6 +368,7 @@ mod tests {
             0,
         );
         check("#[allow(clippy::all)] #[rustfmt::skip] mod generated;", 0);
+        check("#[allow(clippy::all)] pub(crate) mod generated;", 0);
         check("#[allow(clippy::all)] #[rustfmt::skip] mod other;", 1);
         check(
             "#[allow(clippy::unwrap_used)] fn f() { /* clippy::too_many_lines */ }",
