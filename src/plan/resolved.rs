@@ -84,7 +84,7 @@ fn tracing(plan: &Plan) -> Value {
         "export": tracing.export.as_ref().map_or("off", |export| export.endpoint.as_str()),
         "export_protocol": tracing.export.as_ref().map(|export| export.protocol.name()),
         "spans": {
-            "source": tracing.source,
+            "source": tracing.source.name,
             "endpoint": tracing.endpoint,
             "admin": tracing.admin,
             "headers": tracing.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(),
