@@ -23,7 +23,9 @@ pub(super) fn resolved(scenario: &Scenario, plan: &Plan) -> Value {
         "seed": plan.seed,
         "milvus": milvus(plan),
         "tracing": tracing(plan),
-        "data": root.sections("data").iter().map(|table| (table.name.clone(), data(table, plan.seed))).collect::<Map<_, _>>(),
+        "data": root.sections("data").iter()
+            .map(|table| (table.name.clone(), data(table, plan.seed)))
+            .collect::<Map<_, _>>(),
         "collections": root.sections("collections").iter().zip(&plan.collections)
             .map(|(table, plan)| (plan.key.clone(), collection(table, plan)))
             .collect::<Map<_, _>>(),
@@ -39,7 +41,10 @@ pub(super) fn resolved(scenario: &Scenario, plan: &Plan) -> Value {
             "workload": threshold.workload,
             "phase": threshold.phase,
             "strict": threshold.strict,
-            "abort": threshold.abort.map(|abort| json!({ "over": text(abort.over), "after": text(abort.after) })),
+            "abort": threshold.abort.map(|abort| json!({
+                "over": text(abort.over),
+                "after": text(abort.after),
+            })),
         })).collect::<Vec<_>>(),
     })
 }
@@ -69,7 +74,11 @@ fn milvus(plan: &Plan) -> Value {
         "access": milvus.access.name(),
         "database": milvus.database,
         "credentials": credentials,
-        "tls": milvus.tls.as_ref().map(|tls| json!({ "ca": path(&tls.ca), "cert": path(&tls.cert), "server_name": tls.server_name })),
+        "tls": milvus.tls.as_ref().map(|tls| json!({
+            "ca": path(&tls.ca),
+            "cert": path(&tls.cert),
+            "server_name": tls.server_name,
+        })),
     })
 }
 
@@ -221,7 +230,11 @@ fn arrival(arrival: &Arrival) -> Vec<(&'static str, Value)> {
                     vec![
                         (
                             "rate",
-                            json!({ "mean": mean, "amplitude": amplitude, "period": text(*period) }),
+                            json!({
+                                "mean": mean,
+                                "amplitude": amplitude,
+                                "period": text(*period),
+                            }),
                         ),
                         spread,
                     ]
@@ -268,9 +281,13 @@ fn phase(plan: &Plan, index: usize) -> Value {
         "name": phase.name,
         "warmup": text(phase.warmup),
         key: end,
-        "workloads": phase.workloads.iter().map(|index| plan.workloads[*index].name.as_str()).collect::<Vec<_>>(),
+        "workloads": phase.workloads.iter()
+            .map(|index| plan.workloads[*index].name.as_str())
+            .collect::<Vec<_>>(),
         "sample_ratio": plan.sample_ratio(index),
-        "parts": phase.workloads.iter().flat_map(|workload| parts(plan, index, *workload)).collect::<Vec<_>>(),
+        "parts": phase.workloads.iter()
+            .flat_map(|workload| parts(plan, index, *workload))
+            .collect::<Vec<_>>(),
     })
 }
 
