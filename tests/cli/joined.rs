@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{
+    milvus::methods,
+    null_milvus::{FakeMilvus, Shape},
+};
 
 use crate::{
     bench::{Bench, Ended, closed_port, wait},
     folder::{Folder, all_due, count},
-    support::{
-        fake_milvus::{FakeMilvus, Shape},
-        trace_backend::TraceBackend,
-    },
+    support::trace_backend::TraceBackend,
 };
 
 /// Generous: nothing here is about speed.

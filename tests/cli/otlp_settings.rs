@@ -8,7 +8,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{
+    milvus::methods,
+    null_milvus::{Failure, FakeMilvus},
+};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -26,7 +29,6 @@ use rustls::{
 use crate::{
     bench::{Bench, Ended},
     folder::count,
-    support::fake_milvus::{Failure, FakeMilvus},
 };
 
 /// What a receiver of OTLP/HTTP got.

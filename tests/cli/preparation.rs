@@ -1,15 +1,15 @@
 //! What preparation asks for before the load, and waits for: states of collections, databases,
 //! aliases, and limits of the rate.
 
-use milvus_bench::milvus::{Effect, Method, methods, proto};
+use milvus_bench::{
+    milvus::{Effect, Method, methods, proto},
+    null_milvus::{Failure, FakeMilvus},
+};
 use tonic::{Code, Request};
 
 use crate::{
     bench::{Bench, wait},
-    support::{
-        fake_milvus::{Failure, FakeMilvus},
-        raw_client,
-    },
+    support::raw_client,
 };
 
 const KEPT: (&str, &str) = ("initial_rows = 100", "initial_rows = 100\nkeep = true");

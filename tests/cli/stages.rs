@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use milvus_bench::{
     milvus::methods,
+    null_milvus::FakeMilvus,
     record::{Figure, RunReader},
 };
 use serde_json::Value;
@@ -12,7 +13,6 @@ use serde_json::Value;
 use crate::{
     bench::Bench,
     folder::{Folder, count},
-    support::fake_milvus::FakeMilvus,
 };
 
 const SEARCH: (&str, &str) = (
