@@ -11,7 +11,9 @@ use crate::{
 const EF: &str = "`index = { params = { efConstruction = ... } }` of a collection";
 
 /// `collections.<name>`.
-pub(super) static COLLECTION: Table = Table::new("collections.<name>", &[
+pub(super) static COLLECTION: Table = Table::new(
+    "collections.<name>",
+    &[
         Key::new(
             "name",
             Kind::Text(IDENTIFIER),
@@ -121,19 +123,24 @@ pub(super) static COLLECTION: Table = Table::new("collections.<name>", &[
             DefaultValue::Text("10m"),
             "longest wait until it is ready",
         ),
-    ]).rules(&[
-        r#"{ "if": { "properties": { "prepare": { "pattern": "^[Rr][Ee][Uu][Ss][Ee]$" } },
+    ],
+)
+.rules(&[
+    r#"{ "if": { "properties": { "prepare": { "pattern": "^[Rr][Ee][Uu][Ss][Ee]$" } },
                 "required": ["prepare"] },
             "then": { "anyOf": [{ "required": ["data"] }, { "required": ["dim"] }] },
             "else": { "required": ["data"] } }"#,
-        r#"{ "if": { "properties": { "prepare": { "pattern": "^([Ee][Nn][Ss][Uu][Rr][Ee]|[Rr][Ee][Uu][Ss][Ee])$" } },
+    r#"{ "if": { "properties": { "prepare": {
+                "pattern": "^([Ee][Nn][Ss][Uu][Rr][Ee]|[Rr][Ee][Uu][Ss][Ee])$" } },
                 "required": ["prepare"] },
             "then": { "properties": { "keep": { "const": true } } } }"#,
-        r#"{ "if": { "properties": { "prepare": { "pattern": "^[Ss][Cc][Hh][Ee][Mm][Aa]$" } },
+    r#"{ "if": { "properties": { "prepare": { "pattern": "^[Ss][Cc][Hh][Ee][Mm][Aa]$" } },
                 "required": ["prepare"] },
             "then": { "properties": { "initial_rows": {
-                "anyOf": [{ "const": 0 }, { "type": "string", "pattern": "^\\s*0+(\\.0*)?\\s*%" }] } } } }"#,
-    ]);
+                "anyOf": [
+                    { "const": 0 },
+                    { "type": "string", "pattern": "^\\s*0+(\\.0*)?\\s*%" } ] } } } }"#,
+]);
 
 /// `collections.<name>.index`.
 static INDEX: Table = Table::new(

@@ -14,7 +14,9 @@ const TO_OR_AT: &str = "`to` for a ramp, or `at` for a level";
 const OVER_OR_FOR: &str = "`over` of a ramp (`to`), or `for` of a level (`at`)";
 
 /// `workloads.<name>`.
-pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
+pub(super) static WORKLOAD: Table = Table::new(
+    "workloads.<name>",
+    &[
         Key::new(
             "operation",
             Kind::Choice(|| OPERATIONS.iter().map(|row| row.name).collect()),
@@ -38,7 +40,8 @@ pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
             DefaultValue::None("none; one of `rate`, `stages`, bursts, `concurrency`"),
             "open loop: requests per second, whether or not earlier ones were answered; rows are \
              divided by `batch`; a table is a sine",
-        ).excludes(&["stages", "concurrency"])
+        )
+        .excludes(&["stages", "concurrency"])
         .answers(&["qps", "rps", "target_qps"])
         .foreign(&[
             (
@@ -56,7 +59,8 @@ pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
             },
             DefaultValue::None("none; instead of `rate`"),
             "open loop: a rate that changes, stage after stage; the phase then needs no `duration`",
-        ).excludes(&["concurrency"])
+        )
+        .excludes(&["concurrency"])
         .answers(&["ramp", "ramping", "ramp_time", "steps"])
         .foreign(&[
             ("ramp_up", "`stages` of a workload, or `warmup` of a phase"),
@@ -87,7 +91,8 @@ pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
             Kind::OneOf(&[Kind::integer(1, 10_000), Kind::Table(&CONCURRENCY)]),
             DefaultValue::None("none; this or an open loop"),
             "closed loop: callers, each waits for its answer",
-        ).excludes(&["arrivals", "max_in_flight"])
+        )
+        .excludes(&["arrivals", "max_in_flight"])
         .answers(&[
             "vus",
             "virtual_users",
@@ -116,7 +121,8 @@ pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
             ]),
             DefaultValue::Text("0s"),
             "closed loop: pause of a caller after its answer",
-        ).needs(&["concurrency"])
+        )
+        .needs(&["concurrency"])
         .answers(&["sleep"]),
         Key::new(
             "start",
@@ -132,18 +138,22 @@ pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
             DefaultValue::None("that of `[milvus]`"),
             "of one request, from its sending",
         ),
-    ]).variants_by(Variants {
-        by: "operation",
-        all: operations,
-    })
-    .rules(&[
-        r#"{ "anyOf": [
+    ],
+)
+.variants_by(Variants {
+    by: "operation",
+    all: operations,
+})
+.rules(&[
+    r#"{ "anyOf": [
             { "required": ["rate"] }, { "required": ["stages"] }, { "required": ["concurrency"] },
             { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } }
         ] }"#,
-        r#"{ "if": { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } },
-            "then": { "not": { "anyOf": [{ "required": ["rate"] }, { "required": ["stages"] }] } } }"#,
-    ]);
+    r#"{ "if": { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } },
+            "then": { "not": { "anyOf": [
+                { "required": ["rate"] },
+                { "required": ["stages"] } ] } } }"#,
+]);
 
 /// `workloads.<name>.rate`.
 static RATE: Table = Table::new(
