@@ -9,10 +9,11 @@ use tokio::time::Instant;
 
 use super::{
     callers,
-    phase::{ComponentRun, LaneResult, Loop, PartLoad, PartPlan, StreamResult},
+    lane::{LaneContext, joined},
+    phase::{ComponentRun, Loop, PartLoad, PartPlan},
     request::{Before, Lane, Launch},
+    result::{LaneOutcome, LaneResult, StreamResult},
     stop::{Stop, StopListener},
-    thread::{LaneContext, LaneOutcome, joined},
 };
 use crate::plan::ThinkTime;
 

@@ -21,9 +21,9 @@ use tokio::{
 
 use super::{
     ComponentRun, Draws, LanePlan, Loop, PartLoad, PartPlan, StopHandle, StreamResult, StreamRun,
+    lane::{LaneContext, Shard},
     open,
     request::Shared,
-    thread::{LaneContext, Shard},
     timer::Timers,
 };
 use crate::{
