@@ -12,6 +12,7 @@ pub(crate) mod progress;
 mod report;
 pub(crate) mod run;
 mod runs;
+mod schema;
 mod spans;
 mod stack;
 mod supervise;
@@ -121,6 +122,8 @@ enum Command {
     Init(init::InitArguments),
     /// Runs below the results folder, newest first
     List(list::ListArguments),
+    /// The JSON Schema of scenarios, on stdout: for editors, which then know every key
+    Schema,
     /// Completions for a shell, on stdout
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -201,6 +204,7 @@ fn carry_out(command: Command, signals: &Signals) -> Result<Done, CliError> {
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Init(arguments) => init::init(&arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::Schema => schema::schema(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(
