@@ -30,10 +30,12 @@ pub(super) fn resolved(scenario: &Scenario, plan: &Plan) -> Value {
     let collections = collections.map(|(table, plan)| collection(table, plan));
     let collections = named(names("collections").zip(collections));
     set(&mut json, "collections", collections);
-    let workloads = root.sections("workloads").iter().zip(&plan.workloads);
-    let workloads = workloads.map(|(table, of)| workload(table, plan, of));
-    let workloads = named(names("workloads").zip(workloads));
-    set(&mut json, "workloads", workloads);
+    let workloads = plan.workloads.iter().filter_map(|of| {
+        let mut tables = root.sections("workloads").iter();
+        let table = tables.find(|table| table.name == of.table())?;
+        Some((of.name.clone(), workload(table, plan, of)))
+    });
+    set(&mut json, "workloads", named(workloads));
     let phases = root.sections("phases").iter().enumerate();
     set(
         &mut json,
@@ -161,11 +163,14 @@ const LOOP: &[&str] = &[
 fn workload(table: &Section, plan: &Plan, workload: &WorkloadPlan) -> Map<String, Value> {
     let mut json = table.resolved_values();
     json.retain(|key, _| !LOOP.contains(&key.as_str()));
-    for (key, at) in &table.others {
-        set(&mut json, key, &at.value);
-    }
+    json.extend(own_keys(table, workload));
     for key in workload.entry.keys {
         json.entry(key.name).or_insert_with(|| key.default_json());
+    }
+    set(&mut json, "operation", workload.entry.name);
+    if let Some(mix) = &workload.mix {
+        set(&mut json, "mix", &mix.name);
+        set(&mut json, "share", mix.share);
     }
     let collection = &plan.collections[workload.collection].key;
     set(&mut json, "collection", collection);
@@ -174,6 +179,21 @@ fn workload(table: &Section, plan: &Plan, workload: &WorkloadPlan) -> Map<String
         set(&mut json, key, value);
     }
     json
+}
+
+/// What is written of the keys that the operation reads itself.
+fn own_keys(table: &Section, workload: &WorkloadPlan) -> Map<String, Value> {
+    let json = |value: &toml::Value| serde_json::to_value(value).unwrap_or_default();
+    let mut keys = table.others.iter();
+    if workload.mix.is_none() {
+        return keys
+            .map(|(key, at)| (key.clone(), json(&at.value)))
+            .collect();
+    }
+    let own = keys.find(|(key, _)| key == workload.entry.name);
+    let own = own.and_then(|(_, at)| at.value.as_table());
+    let own = own.into_iter().flatten();
+    own.map(|(key, value)| (key.clone(), json(value))).collect()
 }
 
 fn arrival(arrival: &Arrival) -> Vec<(&'static str, Value)> {
@@ -233,6 +253,8 @@ fn phase(table: &Section, plan: &Plan, index: usize) -> Map<String, Value> {
     }
     set(&mut json, "sample_ratio", plan.sample_ratio(index));
     let workloads = phase.workloads.iter();
+    let names = workloads.clone().map(|index| &plan.workloads[*index].name);
+    set(&mut json, "workloads", names.collect::<Vec<_>>());
     let parts = workloads.flat_map(|workload| parts(plan, index, *workload));
     set(&mut json, "parts", parts.collect::<Vec<_>>());
     json

@@ -22,6 +22,12 @@ const BURSTS_ALONE: &str = r#"{
     "if": { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } },
     "then": { "not": { "anyOf": [{ "required": ["rate"] }, { "required": ["stages"] }] } }
 }"#;
+const STAGES: &str = r#"{ "properties": { "stages": {
+    "contains": { "required": ["at"] },
+    "items": [{}],
+    "additionalItems": { "not": { "required": ["from"] } }
+} } }"#;
+const STAGE_IS_ONE: &str = r#"{ "anyOf": [{ "required": ["to"] }, { "required": ["at"] }] }"#;
 const PER_SECOND: &str = "`rate` of a workload, which is per second";
 const FIRST: &str = "`from` of the first of `stages`";
 const FIRST_CALLERS: &str = "`from` of the first of `concurrency = { stages = [...] }`";
@@ -159,7 +165,7 @@ pub(super) static WORKLOAD: Table = Table::new(
     by: "operation",
     all: operations,
 })
-.rules(&[ONE_LOOP, BURSTS_ALONE]);
+.rules(&[ONE_LOOP, BURSTS_ALONE, STAGES]);
 
 /// `workloads.<name>.rate`.
 static RATE: Table = Table::new(
@@ -243,7 +249,8 @@ static STAGE: Table = Table::new(
         )
         .allowed("as the scenario's; not warmup, measured, ramp"),
     ],
-);
+)
+.rules(&[STAGE_IS_ONE]);
 
 /// `workloads.<name>.arrivals`.
 static BURST: Table = Table::new(
@@ -276,7 +283,8 @@ static CONCURRENCY: Table = Table::new(
         DefaultValue::Needed(""),
         "callers that change, stage after stage; the phase then needs no `duration`",
     )],
-);
+)
+.rules(&[STAGES]);
 
 /// `workloads.<name>.concurrency.stages[]`.
 static CALLER_STAGE: Table = Table::new(
@@ -334,7 +342,8 @@ static CALLER_STAGE: Table = Table::new(
         )
         .allowed("as the scenario's; not warmup, measured, ramp"),
     ],
-);
+)
+.rules(&[STAGE_IS_ONE]);
 
 /// `workloads.<name>.think_time`.
 static THINK_TIME: Table = Table::new(
@@ -351,7 +360,7 @@ fn operations() -> Vec<Variant> {
     let variant = |entry: &OperationEntry| Variant {
         name: entry.name,
         summary: entry.summary,
-        keys: entry.keys,
+        keys: entry.all_keys(),
     };
     OPERATIONS.iter().map(variant).collect()
 }
