@@ -16,7 +16,7 @@ use super::{
 use crate::{
     record::{FetchInfo, RunFolder, RunInfo, RunReader},
     runner::{self, analyse_folder, within},
-    spans::{SourceEntry, SourceOptions, find_source, open_until},
+    spans::{SourceEntry, SourceKind, SourceOptions, find_source, kind_of, open_until},
 };
 
 /// Arguments of `spans`.
@@ -101,7 +101,7 @@ fn source(
         .source
         .clone()
         .or_else(|| planned("source"))
-        .unwrap_or_else(|| "auto".to_owned());
+        .unwrap_or_else(|| SourceEntry::usual().name.to_owned());
     let endpoint = arguments.endpoint.clone().or_else(|| planned("endpoint"));
     // Another endpoint is another Jaeger.
     let admin = if arguments.endpoint.is_some() {
@@ -109,11 +109,14 @@ fn source(
     } else {
         planned("admin")
     };
-    let entry = find_source(&name).filter(|entry| !matches!(entry.name, "embedded" | "none"));
+    let entry = find_source(&name).filter(|entry| entry.keeps_spans);
     let entry = entry.ok_or_else(|| {
+        let keep = SPAN_SOURCES.iter().filter(|entry| entry.keeps_spans);
+        let names: Vec<&str> = keep.map(|entry| entry.name).collect();
         CliError::new(format!(
             "spans can't be fetched again from source {name:?}: name one that keeps them, \
-             --source jaeger, jaeger-json or auto"
+             --source with one of {}",
+            names.join(", ")
         ))
     })?;
     let environment = |name: &str| std::env::var(name).ok();
@@ -221,7 +224,7 @@ fn left_out(info: &RunInfo, given: &[(String, String)]) -> Vec<String> {
 
 /// Why nothing at all was read: nobody answered, or nobody answered with a trace.
 fn nothing_read(fetched: &FetchInfo) -> Option<String> {
-    if fetched.source == "none" {
+    if kind_of(&fetched.source) == Some(SourceKind::Nothing) {
         return Some(fetched.remark.clone());
     }
     fetched

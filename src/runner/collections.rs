@@ -11,6 +11,7 @@ use crate::{
         prepare::{Claims, Count, RowsExpected, collection_state},
     },
     milvus::Client,
+    operation::{RowUse, Writes},
     plan::{Plan, PrepareMode},
     record::{CollectionState, Warning},
 };
@@ -121,16 +122,16 @@ impl<'a> Collections<'a> {
     pub(super) fn wrote(&mut self, number: usize, live: &[LiveSnapshot]) {
         for (index, live) in self.plan.phases[number].workloads.iter().zip(live) {
             let workload = &self.plan.workloads[*index];
-            if !workload.entry.writes() {
+            let RowUse::Writes(Writes { change, .. }) = workload.entry.rows else {
                 continue;
-            }
+            };
             let count = &mut self.counts[workload.collection];
             count.written = true;
             let ok = live.ended.saturating_sub(live.failed);
             let with = |rows: u64| {
                 count
                     .expected
-                    .map(|expected| expected.and_requests(rows, ok, live.sent))
+                    .map(|expected| expected.after(change, rows, ok, live.sent))
             };
             // Nobody knows what a request without a number of rows wrote.
             count.expected = workload.operation.rows_per_request().and_then(with);

@@ -129,8 +129,9 @@ fn tell_abort(run: &Run) {
 /// killed.
 fn note_starts(run: &mut Run, phase: &PhaseRun) -> Result<(), RunError> {
     let started = run.clock.ns_of(phase.start);
-    for part in phase.streams.iter().flat_map(|stream| &stream.parts) {
-        if let Some(stream) = run.info.streams.get_mut(usize::from(part.stream.0)) {
+    let parts = phase.streams.iter().flat_map(|stream| &stream.parts);
+    for (part, lane) in parts.flat_map(|part| part.lanes.iter().map(move |lane| (part, lane))) {
+        if let Some(stream) = run.info.streams.get_mut(usize::from(lane.stream.0)) {
             stream.start_ns = started + nanos(part.start);
             stream.planned_end_ns = part
                 .duration
