@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use milvus_bench::null_milvus::{Failure, FakeMilvus};
 use milvus_bench::{
     dataset::DatasetError,
     load::{
@@ -30,7 +31,6 @@ use milvus_bench::{
     telemetry::{IdStream, Nonce},
 };
 use prost::Message;
-use support::fake_milvus::{Failure, FakeMilvus};
 use tokio::time::Instant;
 
 /// The smallest request: Milvus' version.
@@ -181,6 +181,42 @@ fn run_alone(
     runtime.block_on(measure(uri, load, during))
 }
 
+/// The only phase of such a load, which starts soon.
+fn phase_of(load: &Load) -> PhaseRun {
+    let ids = IdStream::new(Nonce(1), 42, "alone", "version", "measured");
+    let part = PartPlan {
+        lanes: vec![lane(0, ids, 1.0)],
+        draws: Draws::new(ids, &[1.0]),
+        ids,
+        start: Duration::ZERO,
+        duration: load.duration,
+        requests: load.requests,
+        load: load.load,
+    };
+    let stream = StreamRun {
+        components: vec![ComponentRun {
+            operation: Arc::new(Version),
+            earlier: nothing_earlier(load.arrival),
+        }],
+        arrival: load.arrival,
+        timeout: load.timeout,
+        parts: vec![part],
+    };
+    PhaseRun {
+        start: Instant::now() + Duration::from_millis(50),
+        streams: vec![stream],
+        stop: StopHandle::default(),
+    }
+}
+
+/// No request of an earlier phase: one number in an open loop, one per caller in a closed one.
+fn nothing_earlier(arrival: Loop) -> Vec<u64> {
+    match arrival {
+        Loop::Closed { callers, .. } => vec![0; callers as usize],
+        Loop::Open { .. } => vec![0],
+    }
+}
+
 async fn measure(
     uri: &str,
     load: &Load,
@@ -219,35 +255,7 @@ async fn measure(
     let engine = Engine::start(&options, recorders)
         .await
         .expect("it connects");
-    let ids = IdStream::new(Nonce(1), 42, "alone", "version", "measured");
-    let part = PartPlan {
-        lanes: vec![lane(0, ids, 1.0)],
-        draws: Draws::new(ids, &[1.0]),
-        ids,
-        start: Duration::ZERO,
-        duration: load.duration,
-        requests: load.requests,
-        load: load.load,
-    };
-    let callers = if let Loop::Closed { callers, .. } = load.arrival {
-        callers as usize
-    } else {
-        1
-    };
-    let stream = StreamRun {
-        components: vec![ComponentRun {
-            operation: Arc::new(Version),
-            earlier: vec![0; callers],
-        }],
-        arrival: load.arrival,
-        timeout: load.timeout,
-        parts: vec![part],
-    };
-    let phase = PhaseRun {
-        start: Instant::now() + Duration::from_millis(50),
-        streams: vec![stream],
-        stop: StopHandle::default(),
-    };
+    let phase = phase_of(load);
     let mut running = engine.begin(&phase);
     let stop = phase.stop.clone();
     tokio::task::spawn_blocking(move || during(&stop));
@@ -610,7 +618,7 @@ fn a_server_that_goes_away_costs_its_requests_and_nothing_else() {
 #[test]
 fn an_interrupt_ends_the_part_and_gives_up_what_hangs() {
     let fake = Arc::new(FakeMilvus::start());
-    fake.fail(&methods::GET_VERSION, 1..=u64::MAX, Failure::Never);
+    fake.fail(&methods::GET_VERSION, 1..=u64::MAX, Failure::Silence);
     let (uri, other) = (fake.uri(), Arc::clone(&fake));
     let measured = run(
         &uri,
@@ -668,6 +676,45 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
     asked
 }
 
+/// A phase of a mix whose first component is finite; `earlier` is what came of each before.
+fn phase_of_mix(
+    phase: &str,
+    (arrival, load): (Loop, PartLoad),
+    shares: &[f64],
+    (finite, earlier): (&Arc<Finite>, &[Vec<u64>]),
+) -> PhaseRun {
+    let ids = IdStream::new(Nonce(1), 42, phase, "finite", "measured");
+    let lanes = (0..).zip(shares).map(|(stream, _)| lane(stream, ids, 0.0));
+    let part = PartPlan {
+        lanes: lanes.collect(),
+        draws: Draws::new(ids, shares),
+        ids,
+        start: Duration::ZERO,
+        duration: None,
+        requests: None,
+        load,
+    };
+    let component = |(at, earlier): (usize, &Vec<u64>)| ComponentRun {
+        operation: if at == 0 {
+            Arc::clone(finite) as _
+        } else {
+            Arc::new(Version) as _
+        },
+        earlier: earlier.clone(),
+    };
+    let stream = StreamRun {
+        components: earlier.iter().enumerate().map(component).collect(),
+        arrival,
+        timeout: Duration::from_secs(10),
+        parts: vec![part],
+    };
+    PhaseRun {
+        start: Instant::now(),
+        streams: vec![stream],
+        stop: StopHandle::default(),
+    }
+}
+
 /// Runs two phases that last until the data of the first component of a mix is used up, on two
 /// threads; gives the numbers that were asked of it, and the results of both phases per component.
 fn exhaust_mix(
@@ -700,53 +747,19 @@ fn exhaust_mix(
         let engine = Engine::start(&EngineOptions::new(connect, RunClock::start()), recorders)
             .await
             .expect("it connects");
-        let callers = if let Loop::Closed { callers, .. } = arrival {
-            callers as usize
-        } else {
-            1
-        };
-        let mut earlier = vec![vec![0; callers]; shares.len()];
+        let mut earlier = vec![nothing_earlier(arrival); shares.len()];
         for phase in ["first", "second"] {
-            let ids = IdStream::new(Nonce(1), 42, phase, "finite", "measured");
-            let lanes = (0..).zip(shares).map(|(stream, _)| lane(stream, ids, 0.0));
-            let part = PartPlan {
-                lanes: lanes.collect(),
-                draws: Draws::new(ids, shares),
-                ids,
-                start: Duration::ZERO,
-                duration: None,
-                requests: None,
-                load,
-            };
-            let component = |(at, earlier): (usize, &Vec<u64>)| ComponentRun {
-                operation: if at == 0 {
-                    Arc::clone(&finite) as _
-                } else {
-                    Arc::new(Version) as _
-                },
-                earlier: earlier.clone(),
-            };
-            let stream = StreamRun {
-                components: earlier.iter().enumerate().map(component).collect(),
-                arrival,
-                timeout: Duration::from_secs(10),
-                parts: vec![part],
-            };
-            let stop = StopHandle::default();
-            let mut running = engine.begin(&PhaseRun {
-                start: Instant::now(),
-                streams: vec![stream],
-                stop: stop.clone(),
-            });
+            let phase = phase_of_mix(phase, (arrival, load), shares, (&finite, &earlier));
+            let stop = phase.stop.clone();
+            let mut running = engine.begin(&phase);
             let exhausted = running.exhausted();
             let ends = async {
                 exhausted.await;
                 stop.ask(Stop::EndPart);
                 running.wait().await.expect("the threads live")
             };
-            let result = tokio::time::timeout(Duration::from_secs(30), ends)
-                .await
-                .expect("it ends");
+            let result = tokio::time::timeout(Duration::from_secs(30), ends).await;
+            let result = result.expect("it ends");
             earlier.clone_from(&result.earlier);
             results.push(result.streams);
         }

@@ -5,11 +5,13 @@
 //! operation in its entry.
 
 mod document;
+mod schema;
 mod words;
 
 use std::time::Duration;
 
 pub use document::markdown;
+pub use schema::json_schema;
 pub use words::{duration_words, grouped};
 
 /// One table of the scenario.
@@ -22,6 +24,8 @@ pub struct Table {
     pub keys: &'static [Key],
     /// Further keys, which depend on the value of one of them.
     pub variants: Option<Variants>,
+    /// What the keys mean for each other beyond their rows: JSON Schemas, of the table.
+    pub rules: &'static [&'static str],
 }
 
 /// Keys that a table has for some values of one of its keys only.
@@ -57,6 +61,10 @@ pub struct Key {
     pub meaning: &'static str,
     /// What is allowed beside what the kind says, in words; may be empty.
     pub allowed: &'static str,
+    /// Keys that must be beside it.
+    pub needs: &'static [&'static str],
+    /// Keys that must not be beside it.
+    pub excludes: &'static [&'static str],
     /// Words of other tools that it answers by its own name.
     pub answers: &'static [&'static str],
     /// Words of other tools, each with the answer.
@@ -146,6 +154,9 @@ pub const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// Tables at the top of the file all of whose texts may have `${NAME}` in them.
+pub const EXPANDED: &[&str] = &["milvus", "tracing"];
+
 /// The longest duration of a scenario, 30 days.
 pub const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -164,6 +175,8 @@ impl Key {
             default,
             meaning,
             allowed: "",
+            needs: &[],
+            excludes: &[],
             answers: &[],
             foreign: &[],
         }
@@ -173,6 +186,18 @@ impl Key {
     #[must_use]
     pub const fn allowed(self, allowed: &'static str) -> Self {
         Self { allowed, ..self }
+    }
+
+    /// With keys that must be beside it.
+    #[must_use]
+    pub const fn needs(self, needs: &'static [&'static str]) -> Self {
+        Self { needs, ..self }
+    }
+
+    /// With keys that must not be beside it.
+    #[must_use]
+    pub const fn excludes(self, excludes: &'static [&'static str]) -> Self {
+        Self { excludes, ..self }
     }
 
     /// With words of other tools that it answers by its own name.
@@ -189,6 +214,32 @@ impl Key {
 }
 
 impl Table {
+    /// A table all of whose keys are `keys`.
+    #[must_use]
+    pub const fn new(path: &'static str, keys: &'static [Key]) -> Self {
+        Self {
+            path,
+            keys,
+            variants: None,
+            rules: &[],
+        }
+    }
+
+    /// With further keys, which depend on the value of one.
+    #[must_use]
+    pub const fn variants_by(self, variants: Variants) -> Self {
+        Self {
+            variants: Some(variants),
+            ..self
+        }
+    }
+
+    /// With rules of its keys.
+    #[must_use]
+    pub const fn rules(self, rules: &'static [&'static str]) -> Self {
+        Self { rules, ..self }
+    }
+
     /// The row of `name`.
     #[must_use]
     pub fn key(&self, name: &str) -> Option<&'static Key> {

@@ -45,7 +45,8 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             DefaultValue::None("none"),
             "fetches so many different random primary keys per request, among the rows that \
              preparation inserted and no workload deletes; excludes filter and limit",
-        ),
+        )
+        .excludes(&["filter", "limit"]),
         Key::new(
             "limit",
             Kind::integer(1, MAX_LIMIT),

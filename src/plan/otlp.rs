@@ -289,82 +289,88 @@ impl Variables<'_> {
     /// What the environment says of the export; None: nothing that can be used.
     fn target(&mut self, is_written: bool) -> Option<Target<'static>> {
         const OFF: &str = "switches the client's spans off";
-        if let Some(text) = self.get("OTEL_SDK_DISABLED") {
-            if text.eq_ignore_ascii_case("true") {
-                self.overrides("OTEL_SDK_DISABLED", is_written, OFF);
-                return Some(Target::Off);
-            }
-            if !text.eq_ignore_ascii_case("false") {
-                self.remark(
-                    "OTEL_SDK_DISABLED",
-                    format!(
-                        "is {}, which is ignored; allowed are true and false",
-                        quoted(&text)
-                    ),
-                );
-            }
+        let off = self.disabled().or_else(|| self.exporter_of_none());
+        if let Some(variable) = off {
+            self.overrides(variable, is_written, OFF);
+            return Some(Target::Off);
         }
-        if let Some(text) = self.get("OTEL_TRACES_EXPORTER") {
-            let names: Vec<String> = text
-                .split(',')
-                .map(|name| name.trim().to_lowercase())
-                .filter(|name| !name.is_empty())
-                .collect();
-            if !names.is_empty() && names.iter().all(|name| name == "none") {
-                self.overrides("OTEL_TRACES_EXPORTER", is_written, OFF);
-                return Some(Target::Off);
-            }
-            let unknown: Vec<String> = names
-                .iter()
-                .filter(|name| *name != "otlp")
-                .map(|name| quoted(name))
-                .collect();
-            if !unknown.is_empty() {
-                self.remark(
-                    "OTEL_TRACES_EXPORTER",
-                    format!(
-                        "has {}, which is ignored; allowed are otlp and none",
-                        unknown.join(", ")
-                    ),
-                );
-            }
+        let own = self.endpoint(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "it is ignored, and OTEL_EXPORTER_OTLP_ENDPOINT is taken where it is set",
+        );
+        let address =
+            own.or_else(|| self.endpoint("OTEL_EXPORTER_OTLP_ENDPOINT", "it is ignored"))?;
+        if let Giver::Variable(name) = address.giver {
+            self.overrides(name, is_written, "");
         }
-        for (name, is_general) in [
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", true),
-        ] {
-            let Some(text) = self.get(name) else { continue };
-            let address = Address {
-                text: self.with_scheme(name, text),
-                giver: Giver::Variable(name),
-            };
-            match address.url(EXPORT) {
-                Ok(_) => {
-                    self.overrides(name, is_written, "");
-                    return Some(Target::To(address));
-                }
-                Err(error) => {
-                    let story = error
-                        .0
-                        .strip_prefix(&format!("`{name}` "))
-                        .unwrap_or(&error.0)
-                        .to_owned();
-                    let next = if is_general {
-                        "it is ignored"
-                    } else {
-                        "it is ignored, and OTEL_EXPORTER_OTLP_ENDPOINT is taken where it is set"
-                    };
-                    // The advice of an address is for those of Milvus.
-                    let story = if story.starts_with("holds a user") {
-                        "holds a user or password, which belong in OTEL_EXPORTER_OTLP_HEADERS"
-                            .to_owned()
-                    } else {
-                        story
-                    };
-                    self.remark(name, format!("{story}; {next}"));
-                }
-            }
+        Some(Target::To(address))
+    }
+
+    /// The variable that switches the whole SDK off, if it does.
+    fn disabled(&mut self) -> Option<&'static str> {
+        const VARIABLE: &str = "OTEL_SDK_DISABLED";
+        let text = self.get(VARIABLE)?;
+        if text.eq_ignore_ascii_case("true") {
+            return Some(VARIABLE);
         }
+        if !text.eq_ignore_ascii_case("false") {
+            let text = quoted(&text);
+            self.remark(
+                VARIABLE,
+                format!("is {text}, which is ignored; allowed are true and false"),
+            );
+        }
+        None
+    }
+
+    /// The variable that names exporters, if it names none.
+    fn exporter_of_none(&mut self) -> Option<&'static str> {
+        const VARIABLE: &str = "OTEL_TRACES_EXPORTER";
+        let text = self.get(VARIABLE)?;
+        let names: Vec<String> = text
+            .split(',')
+            .map(|name| name.trim().to_lowercase())
+            .filter(|name| !name.is_empty())
+            .collect();
+        if !names.is_empty() && names.iter().all(|name| name == "none") {
+            return Some(VARIABLE);
+        }
+        let unknown: Vec<String> = names
+            .iter()
+            .filter(|name| *name != "otlp")
+            .map(|name| quoted(name))
+            .collect();
+        if !unknown.is_empty() {
+            let unknown = unknown.join(", ");
+            self.remark(
+                VARIABLE,
+                format!("has {unknown}, which is ignored; allowed are otlp and none"),
+            );
+        }
+        None
+    }
+
+    /// The address that the variable `name` holds; `otherwise` is told of one that can't be used.
+    fn endpoint(&mut self, name: &'static str, otherwise: &str) -> Option<Address<'static>> {
+        let text = self.get(name)?;
+        let address = Address {
+            text: self.with_scheme(name, text),
+            giver: Giver::Variable(name),
+        };
+        let Err(error) = address.url(EXPORT) else {
+            return Some(address);
+        };
+        let story = error
+            .0
+            .strip_prefix(&format!("`{name}` "))
+            .unwrap_or(&error.0);
+        // The advice of an address is for those of Milvus.
+        let story = if story.starts_with("holds a user") {
+            "holds a user or password, which belong in OTEL_EXPORTER_OTLP_HEADERS"
+        } else {
+            story
+        };
+        self.remark(name, format!("{story}; {otherwise}"));
         None
     }
 

@@ -5,10 +5,7 @@ use super::{
     Environment, ScenarioError,
     tree::{Node, Place, Value},
 };
-use crate::keys::{Kind, Table};
-
-/// Tables all of whose texts may have variables.
-const EVERYWHERE: &[&str] = &["milvus", "tracing"];
+use crate::keys::{EXPANDED, Kind, Table};
 
 /// Where a reader opens a trace.
 const LINK: &str = "tracing.spans.link";
@@ -37,7 +34,7 @@ impl Expansion<'_> {
             return if everywhere { self.all(node) } else { Ok(()) };
         };
         for (key, node) in entries {
-            let everywhere = everywhere || EVERYWHERE.contains(&node.place.path());
+            let everywhere = everywhere || EXPANDED.contains(&node.place.path());
             match rows.key(key) {
                 Some(row) => self.value(node, &row.kind, everywhere)?,
                 None if everywhere => self.all(node)?,

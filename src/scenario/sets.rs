@@ -92,8 +92,10 @@ fn put(
             put(&mut entries[index].1, rest, value, named)
         }
         Value::List(items) => {
-            let called =
-                items.iter().position(|item| matches!(item.get("name").map(|name| &name.value), Some(Value::Text(name)) if name == key));
+            let called = items.iter().position(|item| {
+                let name = item.get("name").map(|name| &name.value);
+                matches!(name, Some(Value::Text(name)) if name == key)
+            });
             let numbered = key.parse().ok().filter(|index| *index < items.len());
             let Some(index) = called.or(numbered) else {
                 let names = items.iter().filter_map(|item| {

@@ -1,6 +1,6 @@
 //! Keys of `[collections.<name>]`.
 
-use super::{IDENTIFIER, names};
+use super::forms::{IDENTIFIER, names};
 use crate::{
     dataset::MAX_DIM,
     keys::{ANY_NUMBER, DefaultValue, Key, Kind, Table, secs},
@@ -11,9 +11,7 @@ use crate::{
 const EF: &str = "`index = { params = { efConstruction = ... } }` of a collection";
 
 /// `collections.<name>`.
-pub(super) static COLLECTION: Table = Table {
-    path: "collections.<name>",
-    keys: &[
+pub(super) static COLLECTION: Table = Table::new("collections.<name>", &[
         Key::new(
             "name",
             Kind::Text(IDENTIFIER),
@@ -123,14 +121,24 @@ pub(super) static COLLECTION: Table = Table {
             DefaultValue::Text("10m"),
             "longest wait until it is ready",
         ),
-    ],
-    variants: None,
-};
+    ]).rules(&[
+        r#"{ "if": { "properties": { "prepare": { "pattern": "^[Rr][Ee][Uu][Ss][Ee]$" } },
+                "required": ["prepare"] },
+            "then": { "anyOf": [{ "required": ["data"] }, { "required": ["dim"] }] },
+            "else": { "required": ["data"] } }"#,
+        r#"{ "if": { "properties": { "prepare": { "pattern": "^([Ee][Nn][Ss][Uu][Rr][Ee]|[Rr][Ee][Uu][Ss][Ee])$" } },
+                "required": ["prepare"] },
+            "then": { "properties": { "keep": { "const": true } } } }"#,
+        r#"{ "if": { "properties": { "prepare": { "pattern": "^[Ss][Cc][Hh][Ee][Mm][Aa]$" } },
+                "required": ["prepare"] },
+            "then": { "properties": { "initial_rows": {
+                "anyOf": [{ "const": 0 }, { "type": "string", "pattern": "^\\s*0+(\\.0*)?\\s*%" }] } } } }"#,
+    ]);
 
 /// `collections.<name>.index`.
-static INDEX: Table = Table {
-    path: "collections.<name>.index",
-    keys: &[
+static INDEX: Table = Table::new(
+    "collections.<name>.index",
+    &[
         Key::new(
             "type",
             Kind::Choice(vector_indexes),
@@ -154,13 +162,12 @@ static INDEX: Table = Table {
             ("efconstruction", EF),
         ]),
     ],
-    variants: None,
-};
+);
 
 /// `collections.<name>.fields[]`.
-static FIELD: Table = Table {
-    path: "collections.<name>.fields[]",
-    keys: &[
+static FIELD: Table = Table::new(
+    "collections.<name>.fields[]",
+    &[
         Key::new(
             "name",
             Kind::Text(IDENTIFIER),
@@ -199,13 +206,17 @@ static FIELD: Table = Table {
             "index of the field",
         ),
     ],
-    variants: None,
-};
+)
+.rules(&[
+    r#"{ "if": { "properties": { "type": { "pattern": "^[Vv][Aa][Rr][Cc][Hh][Aa][Rr]$" } } },
+            "then": { "required": ["max_length"] },
+            "else": { "not": { "required": ["max_length"] } } }"#,
+]);
 
 /// `collections.<name>.fields[].index`.
-static FIELD_INDEX: Table = Table {
-    path: "collections.<name>.fields[].index",
-    keys: &[
+static FIELD_INDEX: Table = Table::new(
+    "collections.<name>.fields[].index",
+    &[
         Key::new(
             "type",
             Kind::Choice(|| SCALAR_INDEXES.to_vec()),
@@ -219,5 +230,4 @@ static FIELD_INDEX: Table = Table {
             "build parameters",
         ),
     ],
-    variants: None,
-};
+);

@@ -6,9 +6,9 @@ use crate::{
 };
 
 /// `data.<name>`.
-pub(super) static DATA: Table = Table {
-    path: "data.<name>",
-    keys: &[
+pub(super) static DATA: Table = Table::new(
+    "data.<name>",
+    &[
         Key::new(
             "format",
             Kind::Choice(|| DATASETS.iter().map(|row| row.name).collect()),
@@ -53,5 +53,4 @@ pub(super) static DATA: Table = Table {
             "random: distribution of the values",
         ),
     ],
-    variants: None,
-};
+);

@@ -1,6 +1,6 @@
 //! Keys of `[milvus]`.
 
-use super::{URL, names};
+use super::forms::{URL, names};
 use crate::{
     keys::{DefaultValue, Key, Kind, Table, millis, secs},
     plan::milvus::{ACCESS, PICK, RESOLVE},
@@ -10,9 +10,9 @@ use crate::{
 const DATABASE: &str = "^[^\\x00-\\x1f\\x7f]{1,255}$";
 
 /// `milvus`.
-pub(super) static MILVUS: Table = Table {
-    path: "milvus",
-    keys: &[
+pub(super) static MILVUS: Table = Table::new(
+    "milvus",
+    &[
         Key::new(
             "uri",
             Kind::Text(URL),
@@ -66,6 +66,7 @@ pub(super) static MILVUS: Table = Table {
             DefaultValue::None("none"),
             "API key or `user:password`; `MILVUS_TOKEN` comes first; excludes `user`",
         )
+        .excludes(&["user"])
         .answers(&["api_key"]),
         Key::new(
             "user",
@@ -73,6 +74,7 @@ pub(super) static MILVUS: Table = Table {
             DefaultValue::None("none"),
             "user name; needs `password`",
         )
+        .needs(&["password"])
         .answers(&["username"]),
         Key::new(
             "password",
@@ -88,13 +90,14 @@ pub(super) static MILVUS: Table = Table {
         )
         .allowed("with https:// only"),
     ],
-    variants: None,
-};
+)
+.rules(&[r#"{ "if": { "required": ["password"] },
+            "then": { "anyOf": [{ "required": ["user"] }, { "required": ["token"] }] } }"#]);
 
 /// `milvus.connections`.
-static CONNECTIONS: Table = Table {
-    path: "milvus.connections",
-    keys: &[
+static CONNECTIONS: Table = Table::new(
+    "milvus.connections",
+    &[
         Key::new(
             "count",
             Kind::integer(1, 1024),
@@ -116,13 +119,12 @@ static CONNECTIONS: Table = Table {
              loop, and for one place in the order of an open one's requests",
         ),
     ],
-    variants: None,
-};
+);
 
 /// `milvus.tls`.
-static TLS: Table = Table {
-    path: "milvus.tls",
-    keys: &[
+static TLS: Table = Table::new(
+    "milvus.tls",
+    &[
         Key::new(
             "ca",
             Kind::Path,
@@ -136,6 +138,7 @@ static TLS: Table = Table {
             DefaultValue::None("none"),
             "the client's certificate; needs `key`",
         )
+        .needs(&["key"])
         .allowed("a PEM file"),
         Key::new(
             "key",
@@ -143,6 +146,7 @@ static TLS: Table = Table {
             DefaultValue::None("none"),
             "the key of `cert`",
         )
+        .needs(&["cert"])
         .allowed("a PEM file, never the key itself"),
         Key::new(
             "server_name",
@@ -151,5 +155,4 @@ static TLS: Table = Table {
             "name that Milvus' certificate must have",
         ),
     ],
-    variants: None,
-};
+);

@@ -2,27 +2,23 @@
 
 mod collections;
 mod data;
+mod forms;
 mod milvus;
 mod phases;
 mod thresholds;
 mod tracing;
 mod workloads;
 
-use crate::keys::{ANY_NUMBER, DefaultValue, Key, Kind, Table, markdown};
+use self::forms::NAME;
+use crate::keys::{ANY_NUMBER, DefaultValue, Key, Kind, Table, json_schema, markdown};
 
-/// Names of scenarios, phases and stages.
-const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
-/// Names that Milvus allows.
-const IDENTIFIER: &str = "^[A-Za-z_][A-Za-z0-9_]{0,254}$";
-/// Addresses.
-const URL: &str = "^\\s*[Hh][Tt][Tt][Pp][Ss]?://[^/@?#]";
 /// What requirements are called in a scenario.
 const THRESHOLDS: &str = "`[[thresholds]]`";
 
 /// The whole scenario.
-pub static SCENARIO: Table = Table {
-    path: "",
-    keys: &[
+pub static SCENARIO: Table = Table::new(
+    "",
+    &[
         Key::new(
             "name",
             Kind::Text(NAME),
@@ -108,8 +104,9 @@ pub static SCENARIO: Table = Table {
             ("expect", "`require` of `[[thresholds]]`"),
         ]),
     ],
-    variants: None,
-};
+)
+.rules(&[r#"{ "properties": { "workloads": { "propertyNames": {
+            "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" } } } }"#]);
 
 /// Every key of a scenario in Markdown: the README's table.
 #[must_use]
@@ -117,7 +114,8 @@ pub fn key_table() -> String {
     markdown(&SCENARIO)
 }
 
-/// The names of a table of named values.
-fn names<T>(rows: &[(&'static str, T)]) -> Vec<&'static str> {
-    rows.iter().map(|row| row.0).collect()
+/// The JSON Schema of scenarios.
+#[must_use]
+pub fn scenario_schema() -> serde_json::Value {
+    json_schema(&SCENARIO)
 }

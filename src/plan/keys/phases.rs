@@ -1,12 +1,12 @@
 //! Keys of `[[phases]]`.
 
-use super::NAME;
+use super::forms::NAME;
 use crate::keys::{DefaultValue, Key, Kind, LONGEST, Table, millis, secs};
 
 /// `phases[]`.
-pub(super) static PHASE: Table = Table {
-    path: "phases[]",
-    keys: &[
+pub(super) static PHASE: Table = Table::new(
+    "phases[]",
+    &[
         Key::new(
             "name",
             Kind::Text(NAME),
@@ -28,6 +28,7 @@ pub(super) static PHASE: Table = Table {
             "ends after this time; left out where all workloads have stages: the phase ends with \
              the longest",
         )
+        .excludes(&["requests", "until"])
         .answers(&["concurrency_duration", "run_time", "test_time"]),
         Key::new(
             "requests",
@@ -35,6 +36,7 @@ pub(super) static PHASE: Table = Table {
             DefaultValue::None("none; one of the three, or stages"),
             "ends after so many requests of each workload",
         )
+        .excludes(&["until"])
         .answers(&["iterations"]),
         Key::new(
             "until",
@@ -50,5 +52,5 @@ pub(super) static PHASE: Table = Table {
         )
         .allowed("tables of `[workloads]`"),
     ],
-    variants: None,
-};
+)
+.rules(&[r#"{ "properties": { "name": { "not": { "const": "prepare" } } } }"#]);

@@ -3,9 +3,9 @@
 use crate::keys::{DefaultValue, Key, Kind, Table, secs};
 
 /// `thresholds[]`.
-pub(super) static THRESHOLD: Table = Table {
-    path: "thresholds[]",
-    keys: &[
+pub(super) static THRESHOLD: Table = Table::new(
+    "thresholds[]",
+    &[
         Key::new(
             "require",
             Kind::TEXT,
@@ -40,13 +40,12 @@ pub(super) static THRESHOLD: Table = Table {
             "when it ends the run before its time; see Thresholds",
         ),
     ],
-    variants: None,
-};
+);
 
 /// `thresholds[].abort`.
-static ABORT: Table = Table {
-    path: "thresholds[].abort",
-    keys: &[
+static ABORT: Table = Table::new(
+    "thresholds[].abort",
+    &[
         Key::new(
             "over",
             Kind::duration(secs(1), secs(600)),
@@ -61,5 +60,4 @@ static ABORT: Table = Table {
             "time from the start of the measured part, or of a stage, that is not looked at",
         ),
     ],
-    variants: None,
-};
+);

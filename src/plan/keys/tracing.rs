@@ -1,6 +1,6 @@
 //! Keys of `[tracing]`.
 
-use super::URL;
+use super::forms::URL;
 use crate::{
     keys::{DefaultValue, Key, Kind, Table, secs},
     spans::SPAN_SOURCES,
@@ -14,9 +14,9 @@ const SOCKET: &str = "^([0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]{1,5}$";
 const SOCKET_OR_OFF: &str = "^([0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]{1,5}$|^[Oo][Ff][Ff]$";
 
 /// `tracing`.
-pub(super) static TRACING: Table = Table {
-    path: "tracing",
-    keys: &[
+pub(super) static TRACING: Table = Table::new(
+    "tracing",
+    &[
         Key::new(
             "sample_ratio",
             Kind::Ratio,
@@ -68,13 +68,12 @@ pub(super) static TRACING: Table = Table {
             "where the server's spans are read",
         ),
     ],
-    variants: None,
-};
+);
 
 /// `tracing.spans`.
-static SPANS: Table = Table {
-    path: "tracing.spans",
-    keys: &[
+static SPANS: Table = Table::new(
+    "tracing.spans",
+    &[
         Key::new(
             "source",
             Kind::Choice(|| SPAN_SOURCES.iter().map(|row| row.name).collect()),
@@ -96,8 +95,7 @@ static SPANS: Table = Table {
             "admin",
             Kind::Text(URL),
             DefaultValue::None(
-                "port 14269 or 8888 of the endpoint's host, if its port is 16685 \
-                                or 16686",
+                "port 14269 or 8888 of the endpoint's host, if its port is 16685 or 16686",
             ),
             "Jaeger's admin port, whose counters tell how many spans it dropped",
         )
@@ -144,5 +142,4 @@ static SPANS: Table = Table {
         )
         .allowed("IP address and port, or off"),
     ],
-    variants: None,
-};
+);

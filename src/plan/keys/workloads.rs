@@ -1,6 +1,6 @@
 //! Keys of `[workloads.<name>]` that all operations have.
 
-use super::{NAME, names};
+use super::forms::{NAME, names};
 use crate::{
     keys::{DefaultValue, Key, Kind, LONGEST, Table, Variant, Variants, millis, secs},
     operation::{OPERATIONS, OperationEntry},
@@ -14,9 +14,7 @@ const TO_OR_AT: &str = "`to` for a ramp, or `at` for a level";
 const OVER_OR_FOR: &str = "`over` of a ramp (`to`), or `for` of a level (`at`)";
 
 /// `workloads.<name>`.
-pub(super) static WORKLOAD: Table = Table {
-    path: "workloads.<name>",
-    keys: &[
+pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
         Key::new(
             "operation",
             Kind::Choice(|| OPERATIONS.iter().map(|row| row.name).collect()),
@@ -40,7 +38,7 @@ pub(super) static WORKLOAD: Table = Table {
             DefaultValue::None("none; one of `rate`, `stages`, bursts, `concurrency`"),
             "open loop: requests per second, whether or not earlier ones were answered; rows are \
              divided by `batch`; a table is a sine",
-        )
+        ).excludes(&["stages", "concurrency"])
         .answers(&["qps", "rps", "target_qps"])
         .foreign(&[
             (
@@ -58,7 +56,7 @@ pub(super) static WORKLOAD: Table = Table {
             },
             DefaultValue::None("none; instead of `rate`"),
             "open loop: a rate that changes, stage after stage; the phase then needs no `duration`",
-        )
+        ).excludes(&["concurrency"])
         .answers(&["ramp", "ramping", "ramp_time", "steps"])
         .foreign(&[
             ("ramp_up", "`stages` of a workload, or `warmup` of a phase"),
@@ -89,7 +87,7 @@ pub(super) static WORKLOAD: Table = Table {
             Kind::OneOf(&[Kind::integer(1, 10_000), Kind::Table(&CONCURRENCY)]),
             DefaultValue::None("none; this or an open loop"),
             "closed loop: callers, each waits for its answer",
-        )
+        ).excludes(&["arrivals", "max_in_flight"])
         .answers(&[
             "vus",
             "virtual_users",
@@ -118,7 +116,7 @@ pub(super) static WORKLOAD: Table = Table {
             ]),
             DefaultValue::Text("0s"),
             "closed loop: pause of a caller after its answer",
-        )
+        ).needs(&["concurrency"])
         .answers(&["sleep"]),
         Key::new(
             "start",
@@ -134,17 +132,23 @@ pub(super) static WORKLOAD: Table = Table {
             DefaultValue::None("that of `[milvus]`"),
             "of one request, from its sending",
         ),
-    ],
-    variants: Some(Variants {
+    ]).variants_by(Variants {
         by: "operation",
         all: operations,
-    }),
-};
+    })
+    .rules(&[
+        r#"{ "anyOf": [
+            { "required": ["rate"] }, { "required": ["stages"] }, { "required": ["concurrency"] },
+            { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } }
+        ] }"#,
+        r#"{ "if": { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } },
+            "then": { "not": { "anyOf": [{ "required": ["rate"] }, { "required": ["stages"] }] } } }"#,
+    ]);
 
 /// `workloads.<name>.rate`.
-static RATE: Table = Table {
-    path: "workloads.<name>.rate",
-    keys: &[
+static RATE: Table = Table::new(
+    "workloads.<name>.rate",
+    &[
         Key::new(
             "mean",
             Kind::rate(0.001, 1e6),
@@ -165,13 +169,12 @@ static RATE: Table = Table {
             "time of one up and down",
         ),
     ],
-    variants: None,
-};
+);
 
 /// `workloads.<name>.stages[]`.
-static STAGE: Table = Table {
-    path: "workloads.<name>.stages[]",
-    keys: &[
+static STAGE: Table = Table::new(
+    "workloads.<name>.stages[]",
+    &[
         Key::new(
             "to",
             Kind::rate(0.0, 1e6),
@@ -179,6 +182,8 @@ static STAGE: Table = Table {
             "a ramp: the rate goes along a line from where the stage before ended to this one; \
              recorded apart, in no figure",
         )
+        .needs(&["over"])
+        .excludes(&["at", "for", "name"])
         .foreign(&[
             ("target", TO_OR_AT),
             ("rate", TO_OR_AT),
@@ -205,7 +210,9 @@ static STAGE: Table = Table {
             Kind::rate(0.001, 1e6),
             DefaultValue::None("none; this or `to`"),
             "a level, at once: measured, a row of its own in reports",
-        ),
+        )
+        .needs(&["for"])
+        .excludes(&["over", "from"]),
         Key::new(
             "for",
             Kind::duration(millis(1), LONGEST),
@@ -220,13 +227,12 @@ static STAGE: Table = Table {
         )
         .allowed("as the scenario's; not warmup, measured, ramp"),
     ],
-    variants: None,
-};
+);
 
 /// `workloads.<name>.arrivals`.
-static BURST: Table = Table {
-    path: "workloads.<name>.arrivals",
-    keys: &[
+static BURST: Table = Table::new(
+    "workloads.<name>.arrivals",
+    &[
         Key::new(
             "burst",
             Kind::integer(1, 1_000_000),
@@ -240,13 +246,12 @@ static BURST: Table = Table {
             "time from burst to burst; the first is at the beginning",
         ),
     ],
-    variants: None,
-};
+);
 
 /// `workloads.<name>.concurrency`.
-static CONCURRENCY: Table = Table {
-    path: "workloads.<name>.concurrency",
-    keys: &[Key::new(
+static CONCURRENCY: Table = Table::new(
+    "workloads.<name>.concurrency",
+    &[Key::new(
         "stages",
         Kind::Tables {
             table: &CALLER_STAGE,
@@ -255,13 +260,12 @@ static CONCURRENCY: Table = Table {
         DefaultValue::Needed(""),
         "callers that change, stage after stage; the phase then needs no `duration`",
     )],
-    variants: None,
-};
+);
 
 /// `workloads.<name>.concurrency.stages[]`.
-static CALLER_STAGE: Table = Table {
-    path: "workloads.<name>.concurrency.stages[]",
-    keys: &[
+static CALLER_STAGE: Table = Table::new(
+    "workloads.<name>.concurrency.stages[]",
+    &[
         Key::new(
             "to",
             Kind::callers(0, 10_000),
@@ -269,6 +273,8 @@ static CALLER_STAGE: Table = Table {
             "a ramp: callers begin (or end) one by one, at equal distances, up to this many; \
              recorded apart, in no figure",
         )
+        .needs(&["over"])
+        .excludes(&["at", "for", "name"])
         .foreign(&[
             ("target", TO_OR_AT),
             ("rate", TO_OR_AT),
@@ -295,7 +301,9 @@ static CALLER_STAGE: Table = Table {
             Kind::callers(1, 10_000),
             DefaultValue::None("none; this or `to`"),
             "a level, at once: measured, a row of its own in reports",
-        ),
+        )
+        .needs(&["for"])
+        .excludes(&["over", "from"]),
         Key::new(
             "for",
             Kind::duration(millis(1), LONGEST),
@@ -310,20 +318,18 @@ static CALLER_STAGE: Table = Table {
         )
         .allowed("as the scenario's; not warmup, measured, ramp"),
     ],
-    variants: None,
-};
+);
 
 /// `workloads.<name>.think_time`.
-static THINK_TIME: Table = Table {
-    path: "workloads.<name>.think_time",
-    keys: &[Key::new(
+static THINK_TIME: Table = Table::new(
+    "workloads.<name>.think_time",
+    &[Key::new(
         "exponential",
         Kind::duration(secs(0), secs(3600)),
         DefaultValue::Needed(""),
         "mean of pauses that are drawn from the exponential distribution",
     )],
-    variants: None,
-};
+);
 
 fn operations() -> Vec<Variant> {
     let variant = |entry: &OperationEntry| Variant {

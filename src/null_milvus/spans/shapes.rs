@@ -2,7 +2,7 @@
 
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 
-use super::{Served, SpanSpec};
+use super::shape::{Served, Shape, SpanSpec};
 
 /// Which part of Milvus writes a span.
 #[derive(Clone, Copy, PartialEq)]
@@ -239,28 +239,43 @@ const QUERY_2_5_11: &[Row] = &[
     (7, Engine, "FillTargetEntry", 600, 730, &[]),
 ];
 
-pub(super) fn v2_3_5(served: &Served) -> Vec<SpanSpec> {
-    let rows = match served.method.name {
-        "Search" => SEARCH_2_3_5,
-        "Query" => QUERY_2_3_5,
-        "Insert" => INSERT_2_3_5,
-        "Upsert" => UPSERT_2_3_5,
-        "Delete" => DELETE_2_3_5,
-        _ => OTHER,
-    };
-    tree(served, rows, 2)
+impl Shape {
+    /// Standalone 2.3.5: real trees for Search, Query, Insert, Upsert and Delete, a plain one for
+    /// the rest; NodeID 2 everywhere.
+    #[must_use]
+    pub fn v2_3_5() -> Self {
+        Self::new(|served| {
+            let rows = match served.method.name {
+                "Search" => SEARCH_2_3_5,
+                "Query" => QUERY_2_3_5,
+                name => writes(name),
+            };
+            tree(served, rows, 2)
+        })
+    }
+
+    /// Standalone 2.5.11: `schedule` is over before its children begin, NodeID is 0 in all spans
+    /// but the engine's.
+    #[must_use]
+    pub fn v2_5_11() -> Self {
+        Self::new(|served| {
+            let rows = match served.method.name {
+                "Search" => SEARCH_2_5_11,
+                "Query" => QUERY_2_5_11,
+                name => writes(name),
+            };
+            tree(served, rows, 0)
+        })
+    }
 }
 
-pub(super) fn v2_5_11(served: &Served) -> Vec<SpanSpec> {
-    let rows = match served.method.name {
-        "Search" => SEARCH_2_5_11,
-        "Query" => QUERY_2_5_11,
+fn writes(name: &str) -> &'static [Row] {
+    match name {
         "Insert" => INSERT_2_3_5,
         "Upsert" => UPSERT_2_3_5,
         "Delete" => DELETE_2_3_5,
         _ => OTHER,
-    };
-    tree(served, rows, 0)
+    }
 }
 
 /// The gRPC server's span over the whole time, the rows below it; Go's spans carry `go_node`, the
@@ -317,5 +332,43 @@ fn event_name(name: &str, since_start_ns: u64) -> String {
         format!("{name} {:.3}µs", since_start_ns as f64 / 1000.0)
     } else {
         name.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::milvus::METHODS;
+
+    #[test]
+    fn every_parent_comes_first_and_encloses_its_children() {
+        for method in METHODS {
+            let served = Served {
+                method,
+                number: 1,
+                trace_id: 1,
+                client_span: 2,
+                start_ns: 1_000_000,
+                end_ns: 3_000_000,
+            };
+            for (version, shape) in [(2.3, Shape::v2_3_5()), (2.5, Shape::v2_5_11())] {
+                let spans = shape.spans(&served);
+                assert_eq!((spans[0].start_ns, spans[0].end_ns), (0, 2_000_000));
+                for (place, span) in spans.iter().enumerate().skip(1) {
+                    let parent = span.parent.filter(|parent| *parent < place);
+                    let parent = &spans[parent.expect("a parent before it")];
+                    // What waited for a worker has ended when its children begin.
+                    assert!(
+                        parent.name == "schedule"
+                            || (parent.start_ns <= span.start_ns && span.end_ns <= parent.end_ns),
+                        "{} of {} in {version}",
+                        span.name,
+                        method.name
+                    );
+                    let plain = &shape.clone().without_events().spans(&served)[place];
+                    assert!(plain.events.is_empty() && plain.name == span.name);
+                }
+            }
+        }
     }
 }

@@ -1,108 +1,21 @@
-//! The calls that touch rows: insert, upsert, delete, search, query.
+//! The calls that touch rows, where they are kept: insert, upsert, delete, search, query.
 
-use milvus_bench::milvus::proto;
 use prost::Message;
-use proto::DataType;
-use proto::field_data::Field;
-use proto::scalar_field::Data as Scalars;
-use proto::vector_field::Data as Vectors;
 
-use super::rows::{Key, Row, dimension, float_vector, primary, scalar_column};
-use super::store::{Answer, Collection, Store, ok, refuse};
-
-/// Rows in one column, by the dimension of its own; None for a column without data.
-fn column_rows(column: &proto::FieldData) -> Option<usize> {
-    match column.field.as_ref()? {
-        Field::Scalars(scalars) => Some(match scalars.data.as_ref()? {
-            Scalars::BoolData(values) => values.data.len(),
-            Scalars::IntData(values) => values.data.len(),
-            Scalars::LongData(values) => values.data.len(),
-            Scalars::FloatData(values) => values.data.len(),
-            Scalars::DoubleData(values) => values.data.len(),
-            Scalars::StringData(values) => values.data.len(),
-            Scalars::BytesData(values) => values.data.len(),
-            Scalars::JsonData(values) => values.data.len(),
-        }),
-        Field::Vectors(vectors) => {
-            let dim = usize::try_from(vectors.dim).ok().filter(|dim| *dim > 0);
-            match vectors.data.as_ref()? {
-                Vectors::FloatVector(values) => Some(values.data.len() / dim?),
-                Vectors::BinaryVector(bytes) => Some(bytes.len() * 8 / dim?),
-                Vectors::Float16Vector(bytes) | Vectors::Bfloat16Vector(bytes) => {
-                    Some(bytes.len() / 2 / dim?)
-                }
-                Vectors::Int8Vector(bytes) => Some(bytes.len() / dim?),
-                Vectors::SparseFloatVector(rows) => Some(rows.contents.len()),
-            }
-        }
-    }
-}
-
-/// What Milvus checks before it takes rows.
-fn check_columns(
-    schema: &proto::CollectionSchema,
-    columns: &[proto::FieldData],
-    num_rows: u32,
-) -> Answer<()> {
-    for field in schema
-        .fields
-        .iter()
-        .filter(|field| !field.auto_id && !field.is_function_output && !field.is_dynamic)
-    {
-        let Some(column) = columns
-            .iter()
-            .find(|column| column.field_name == field.name)
-        else {
-            return refuse(
-                1100,
-                5,
-                format!(
-                    "fieldSchema({}) has no corresponding fieldData pass in: invalid parameter",
-                    field.name
-                ),
-            );
-        };
-        if column.r#type != field.data_type {
-            return refuse(
-                1100,
-                5,
-                format!(
-                    "field {} has type {} instead of {}: invalid parameter",
-                    field.name, column.r#type, field.data_type
-                ),
-            );
-        }
-        if let Some(Field::Vectors(vectors)) = &column.field {
-            let wanted = dimension(field);
-            if wanted > 0 && vectors.dim != wanted as i64 {
-                return refuse(
-                    1100,
-                    5,
-                    format!(
-                        "the dim ({}) of field data is not equal to schema dim ({wanted}): \
-                         invalid parameter",
-                        vectors.dim
-                    ),
-                );
-            }
-        }
-        let found = column_rows(column);
-        if found != Some(num_rows as usize) {
-            return refuse(
-                1100,
-                5,
-                format!(
-                    "the num_rows ({}) of field ({}) is not equal to {found:?}: invalid parameter",
-                    num_rows, field.name
-                ),
-            );
-        }
-    }
-    Ok(())
-}
+use super::{
+    Answer, Collection, Store,
+    columns::check_columns,
+    ok, refuse,
+    rows::{Key, Row, dimension, float_vector, primary, scalar_column},
+};
+use crate::milvus::proto::{self, DataType, field_data::Field, scalar_field::Data as Scalars};
 
 impl Store {
-    pub(super) fn insert(&mut self, dbname: &str, request: &proto::InsertRequest) -> Answer {
+    pub(in crate::null_milvus) fn insert(
+        &mut self,
+        dbname: &str,
+        request: &proto::InsertRequest,
+    ) -> Answer<proto::MutationResult> {
         let timestamp = self.timestamp();
         let first = self.new_id();
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
@@ -118,12 +31,16 @@ impl Store {
         };
         // Generated keys use up a range of ids.
         self.skip_ids(i64::from(request.num_rows));
-        Ok(reply.encode_to_vec())
+        Ok(reply)
     }
 
     /// Replaces the rows with these keys, whether there are some or not: the counts are those of
     /// the request.
-    pub(super) fn upsert(&mut self, dbname: &str, request: &proto::UpsertRequest) -> Answer {
+    pub(in crate::null_milvus) fn upsert(
+        &mut self,
+        dbname: &str,
+        request: &proto::UpsertRequest,
+    ) -> Answer<proto::MutationResult> {
         let timestamp = self.timestamp();
         let first = self.new_id();
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
@@ -148,13 +65,17 @@ impl Store {
             timestamp,
             ..Default::default()
         };
-        Ok(reply.encode_to_vec())
+        Ok(reply)
     }
 
     /// A list of keys is counted as it stands, whether the keys are there or not, and needs no
     /// loaded collection; any other filter is a query first and counts what it found. Keys and a
     /// timestamp are never replied.
-    pub(super) fn delete(&mut self, dbname: &str, request: &proto::DeleteRequest) -> Answer {
+    pub(in crate::null_milvus) fn delete(
+        &mut self,
+        dbname: &str,
+        request: &proto::DeleteRequest,
+    ) -> Answer<proto::MutationResult> {
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
         if request.expr.trim().is_empty() {
             return refuse(
@@ -184,11 +105,14 @@ impl Store {
             ids: Some(proto::Ids::default()),
             delete_cnt: keys.len() as i64,
             ..Default::default()
-        }
-        .encode_to_vec())
+        })
     }
 
-    pub(super) fn search(&mut self, dbname: &str, request: &proto::SearchRequest) -> Answer {
+    pub(in crate::null_milvus) fn search(
+        &mut self,
+        dbname: &str,
+        request: &proto::SearchRequest,
+    ) -> Answer<proto::SearchResults> {
         let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
         let param = |key: &str| {
             request
@@ -266,10 +190,14 @@ impl Store {
             results: Some(results),
             collection_name: request.collection_name.clone(),
         };
-        Ok(reply.encode_to_vec())
+        Ok(reply)
     }
 
-    pub(super) fn query(&mut self, dbname: &str, request: &proto::QueryRequest) -> Answer {
+    pub(in crate::null_milvus) fn query(
+        &mut self,
+        dbname: &str,
+        request: &proto::QueryRequest,
+    ) -> Answer<proto::QueryResults> {
         let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
         let limit = request
             .query_params
@@ -303,7 +231,7 @@ impl Store {
             collection_name: request.collection_name.clone(),
             output_fields: request.output_fields.clone(),
         };
-        Ok(reply.encode_to_vec())
+        Ok(reply)
     }
 }
 

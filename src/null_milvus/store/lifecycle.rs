@@ -1,32 +1,14 @@
 //! Answers about indexes, loading, flushing, segments and compaction: what set-up polls.
 
-use milvus_bench::milvus::proto;
-use prost::Message;
-use proto::{CompactionState, IndexState, LoadState, SegmentState};
-
-use super::{Answer, Collection, Index, Store, ok, refuse};
-
-pub(super) fn connect(version: &str) -> proto::ConnectResponse {
-    let server_info = proto::ServerInfo {
-        build_tags: version.to_owned(),
-        deploy_mode: "STANDALONE".to_owned(),
-        ..Default::default()
-    };
-    proto::ConnectResponse {
-        status: ok(),
-        server_info: Some(server_info),
-        identifier: 1,
-    }
-}
-
-fn success() -> Vec<u8> {
-    proto::Status::default().encode_to_vec()
-}
+use super::{Answer, Collection, Index, Keeps, Store, ok, refuse};
+use crate::milvus::proto::{self, CompactionState, IndexState, LoadState, SegmentState};
 
 impl Store {
-    // ---- loading ----
-
-    pub(super) fn load(&mut self, dbname: &str, request: &proto::LoadCollectionRequest) -> Answer {
+    pub(in crate::null_milvus) fn load(
+        &mut self,
+        dbname: &str,
+        request: &proto::LoadCollectionRequest,
+    ) -> Answer<proto::Status> {
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
         let is_indexed = |field: &str| collection.indexes.iter().any(|index| index.field == field);
         if let Some(field) = collection.vector_fields().find(|field| !is_indexed(field)) {
@@ -39,24 +21,24 @@ impl Store {
             );
         }
         collection.loaded = true;
-        Ok(success())
+        Ok(proto::Status::default())
     }
 
-    pub(super) fn release(
+    pub(in crate::null_milvus) fn release(
         &mut self,
         dbname: &str,
         request: &proto::ReleaseCollectionRequest,
-    ) -> Answer {
+    ) -> Answer<proto::Status> {
         self.collection(dbname, &request.db_name, &request.collection_name)?
             .loaded = false;
-        Ok(success())
+        Ok(proto::Status::default())
     }
 
-    pub(super) fn loading_progress(
+    pub(in crate::null_milvus) fn loading_progress(
         &mut self,
         dbname: &str,
         request: &proto::GetLoadingProgressRequest,
-    ) -> Answer {
+    ) -> Answer<proto::GetLoadingProgressResponse> {
         self.loaded(dbname, &request.db_name, &request.collection_name)?;
         let progress = if self.is_undone("GetLoadingProgress") {
             50
@@ -67,16 +49,15 @@ impl Store {
             status: ok(),
             progress,
             refresh_progress: 0,
-        }
-        .encode_to_vec())
+        })
     }
 
     /// A missing collection is no failure here.
-    pub(super) fn load_state(
+    pub(in crate::null_milvus) fn load_state(
         &mut self,
         dbname: &str,
         request: &proto::GetLoadStateRequest,
-    ) -> Answer {
+    ) -> Answer<proto::GetLoadStateResponse> {
         let key = self.key(dbname, &request.db_name, &request.collection_name)?;
         let state = match self
             .collections
@@ -91,17 +72,14 @@ impl Store {
         Ok(proto::GetLoadStateResponse {
             status: ok(),
             state: state.into(),
-        }
-        .encode_to_vec())
+        })
     }
 
-    // ---- indexes ----
-
-    pub(super) fn create_index(
+    pub(in crate::null_milvus) fn create_index(
         &mut self,
         dbname: &str,
-        request: proto::CreateIndexRequest,
-    ) -> Answer {
+        request: &proto::CreateIndexRequest,
+    ) -> Answer<proto::Status> {
         let id = self.new_id();
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
         let Some(field) = collection
@@ -122,7 +100,7 @@ impl Store {
         let name = if request.index_name.is_empty() {
             format!("_default_idx_{}", field.field_id)
         } else {
-            request.index_name
+            request.index_name.clone()
         };
         collection
             .indexes
@@ -130,17 +108,17 @@ impl Store {
         collection.indexes.push(Index {
             id,
             name,
-            field: request.field_name,
-            params: request.extra_params,
+            field: request.field_name.clone(),
+            params: request.extra_params.clone(),
         });
-        Ok(success())
+        Ok(proto::Status::default())
     }
 
-    pub(super) fn describe_index(
+    pub(in crate::null_milvus) fn describe_index(
         &mut self,
         dbname: &str,
         request: &proto::DescribeIndexRequest,
-    ) -> Answer {
+    ) -> Answer<proto::DescribeIndexResponse> {
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
         let wanted = |index: &&Index| {
             let is_field = request.field_name.is_empty() || index.field == request.field_name;
@@ -189,11 +167,14 @@ impl Store {
         Ok(proto::DescribeIndexResponse {
             status: ok(),
             index_descriptions,
-        }
-        .encode_to_vec())
+        })
     }
 
-    pub(super) fn drop_index(&mut self, dbname: &str, request: &proto::DropIndexRequest) -> Answer {
+    pub(in crate::null_milvus) fn drop_index(
+        &mut self,
+        dbname: &str,
+        request: &proto::DropIndexRequest,
+    ) -> Answer<proto::Status> {
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
         if collection.loaded {
             return refuse(
@@ -205,27 +186,30 @@ impl Store {
         collection
             .indexes
             .retain(|index| index.field != request.field_name && index.name != request.index_name);
-        Ok(success())
+        Ok(proto::Status::default())
     }
 
-    // ---- segments ----
-
-    pub(super) fn flush(&mut self, dbname: &str, request: proto::FlushRequest) -> Answer {
-        let (next, flush_ts) = (self.new_id(), self.timestamp());
+    pub(in crate::null_milvus) fn flush(
+        &mut self,
+        dbname: &str,
+        request: &proto::FlushRequest,
+    ) -> Answer<proto::FlushResponse> {
+        let (next, flush_ts, keeps) = (self.new_id(), self.timestamp(), self.keeps);
         let mut reply = proto::FlushResponse {
             status: ok(),
             db_name: request.db_name.clone(),
             ..Default::default()
         };
-        for name in request.collection_names {
-            let collection = self.collection(dbname, &request.db_name, &name)?;
-            let flushed = if collection.growing.1 > 0 {
-                vec![collection.growing.0]
-            } else {
-                Vec::new()
-            };
+        for name in &request.collection_names {
+            let collection = self.collection(dbname, &request.db_name, name)?;
+            let growing = collection.growing;
             collection.seal(next);
-            let all = collection.segments.iter().map(|(id, _)| *id).collect();
+            let all: Vec<i64> = collection.segments.iter().map(|(id, _)| *id).collect();
+            let flushed = match keeps {
+                Keeps::Counts => all.clone(),
+                Keeps::Rows if growing.1 > 0 => vec![growing.0],
+                Keeps::Rows => Vec::new(),
+            };
             reply
                 .coll_seg_ids
                 .insert(name.clone(), proto::LongArray { data: flushed });
@@ -236,13 +220,28 @@ impl Store {
                 name.clone(),
                 i64::try_from(flush_ts >> 18).unwrap_or(i64::MAX),
             );
-            reply.coll_flush_ts.insert(name, flush_ts);
+            reply.coll_flush_ts.insert(name.clone(), flush_ts);
         }
-        Ok(reply.encode_to_vec())
+        Ok(reply)
+    }
+
+    pub(in crate::null_milvus) fn flush_state(
+        &mut self,
+        _: &str,
+        _: &proto::GetFlushStateRequest,
+    ) -> Answer<proto::GetFlushStateResponse> {
+        Ok(proto::GetFlushStateResponse {
+            status: ok(),
+            flushed: !self.is_undone("GetFlushState"),
+        })
     }
 
     /// Merges all sealed segments into one.
-    pub(super) fn compact(&mut self, request: &proto::ManualCompactionRequest) -> Answer {
+    pub(in crate::null_milvus) fn compact(
+        &mut self,
+        _: &str,
+        request: &proto::ManualCompactionRequest,
+    ) -> Answer<proto::ManualCompactionResponse> {
         let (merged, id) = (self.new_id(), request.collection_id);
         let Some(collection) = self
             .collections
@@ -260,31 +259,35 @@ impl Store {
             compaction_id: self.new_id(),
             compaction_plan_count: plans,
         };
-        Ok(reply.encode_to_vec())
+        Ok(reply)
     }
 
-    pub(super) fn compaction_state(&mut self) -> proto::GetCompactionStateResponse {
+    pub(in crate::null_milvus) fn compaction_state(
+        &mut self,
+        _: &str,
+        _: &proto::GetCompactionStateRequest,
+    ) -> Answer<proto::GetCompactionStateResponse> {
         let is_undone = self.is_undone("GetCompactionState");
         let state = if is_undone {
             CompactionState::Executing
         } else {
             CompactionState::Completed
         };
-        proto::GetCompactionStateResponse {
+        Ok(proto::GetCompactionStateResponse {
             status: ok(),
             state: state.into(),
             executing_plan_no: i64::from(is_undone),
             completed_plan_no: i64::from(!is_undone),
-        }
+        })
     }
 
     /// While polls are left, the first half of them finds nothing and the rest finds growing copies
     /// without index.
-    pub(super) fn query_segments(
+    pub(in crate::null_milvus) fn query_segments(
         &mut self,
         dbname: &str,
         request: &proto::GetQuerySegmentInfoRequest,
-    ) -> Answer {
+    ) -> Answer<proto::GetQuerySegmentInfoResponse> {
         self.loaded(dbname, &request.db_name, &request.collection_name)?;
         let handed_off = match self.polls_left("GetQuerySegmentInfo") {
             Some((left, first)) if left >= first / 2 => return Ok(segments(Vec::new())),
@@ -303,11 +306,11 @@ impl Store {
         Ok(segments(infos))
     }
 
-    pub(super) fn persistent_segments(
+    pub(in crate::null_milvus) fn persistent_segments(
         &mut self,
         dbname: &str,
         request: &proto::GetPersistentSegmentInfoRequest,
-    ) -> Answer {
+    ) -> Answer<proto::GetPersistentSegmentInfoResponse> {
         let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
         let info = |(segment_id, num_rows): &(i64, i64)| proto::PersistentSegmentInfo {
             segment_id: *segment_id,
@@ -320,17 +323,15 @@ impl Store {
         Ok(proto::GetPersistentSegmentInfoResponse {
             status: ok(),
             infos,
-        }
-        .encode_to_vec())
+        })
     }
 }
 
-fn segments(infos: Vec<proto::QuerySegmentInfo>) -> Vec<u8> {
+fn segments(infos: Vec<proto::QuerySegmentInfo>) -> proto::GetQuerySegmentInfoResponse {
     proto::GetQuerySegmentInfoResponse {
         status: ok(),
         infos,
     }
-    .encode_to_vec()
 }
 
 impl Collection {

@@ -1,4 +1,4 @@
-//! Filter expressions as far as the fake reads them: comparisons of a field with a literal, lists
+//! Filter expressions as far as they are read here: comparisons of a field with a literal, lists
 //! of values, and several of these joined by `and`.
 
 /// A value of one field of one row.

@@ -1,53 +1,25 @@
-//! What the test told the fake to do about time and failures, and the log of what came in.
+//! What a server that keeps rows was told to do about time and failures, and the log of what came
+//! in.
 
-use std::collections::HashMap;
-use std::ops::{Bound, RangeBounds};
-use std::sync::Arc;
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    ops::{Bound, RangeBounds},
+    sync::Arc,
+    time::Duration,
+};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use milvus_bench::milvus::Method;
-use tokio::sync::{Notify, Semaphore};
-use tokio::time::Instant;
-use tonic::{Code, Status};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::Instant,
+};
+
+use super::options::Failure;
+use crate::milvus::Method;
 
 /// Calls kept in the log.
 const SEEN_MAX: usize = 200_000;
-
-/// How a call fails.
-#[derive(Clone, Debug)]
-pub enum Failure {
-    /// gRPC is OK and the reply's `status` says this.
-    Milvus {
-        code: i32,
-        error_code: i32,
-        reason: String,
-    },
-    /// A gRPC status.
-    Grpc(Code, String),
-    /// gRPC is OK and these bytes are the reply.
-    Garbage(Vec<u8>),
-    /// No reply for as long as the connection lives.
-    Never,
-}
-
-impl Failure {
-    /// A refusal with Milvus' new code, its legacy code and a text.
-    pub fn milvus(code: i32, error_code: i32, reason: &str) -> Self {
-        Failure::Milvus {
-            code,
-            error_code,
-            reason: reason.to_owned(),
-        }
-    }
-
-    /// A gRPC status with a text.
-    pub fn grpc(code: Code, text: &str) -> Self {
-        Failure::Grpc(code, text.to_owned())
-    }
-}
 
 /// One call as it arrived.
 #[derive(Clone, Debug)]
@@ -72,7 +44,7 @@ pub struct SeenCall {
 
 /// A time in which no reply left.
 #[derive(Clone, Copy, Debug)]
-pub struct Stall {
+pub struct Standstill {
     /// From here on no reply left.
     pub begin: Instant,
     /// When the first held call went on.
@@ -86,7 +58,7 @@ struct StallRule {
     of: Vec<&'static str>,
     trigger: Option<(&'static str, u64)>,
     length: Duration,
-    window: Option<Stall>,
+    window: Option<Standstill>,
     over: bool,
 }
 
@@ -147,7 +119,7 @@ impl Script {
         self.stalls.push(rule);
     }
 
-    pub(super) fn stalls_begun(&self) -> Vec<Stall> {
+    pub(super) fn stalls_begun(&self) -> Vec<Standstill> {
         self.stalls.iter().filter_map(|rule| rule.window).collect()
     }
 
@@ -241,18 +213,18 @@ impl Script {
         until
     }
 
-    /// The gRPC error that Milvus 2.3.5 gives for this `authorization` entry.
-    pub(super) fn authorize(&self, found: Option<&str>) -> Result<(), Status> {
+    /// The text of the UNAUTHENTICATED that Milvus 2.3.5 gives for this `authorization` entry.
+    pub(super) fn authorize(&self, found: Option<&str>) -> Result<(), &'static str> {
         match (&self.authorization, found) {
             (None, _) => Ok(()),
-            (Some(_), None) => Err(Status::unauthenticated("missing authorization in header")),
+            (Some(_), None) => Err("missing authorization in header"),
             (Some(wanted), Some(found)) if wanted == found => Ok(()),
             (Some(_), Some(found)) if STANDARD.decode(found).is_err() => {
-                Err(Status::unauthenticated("invalid token format"))
+                Err("invalid token format")
             }
-            (Some(_), Some(_)) => Err(Status::unauthenticated(
-                "auth check failure, please check username and password are correct",
-            )),
+            (Some(_), Some(_)) => {
+                Err("auth check failure, please check username and password are correct")
+            }
         }
     }
 }
@@ -260,7 +232,7 @@ impl Script {
 impl StallRule {
     fn begin(&mut self) {
         let begin = Instant::now();
-        self.window = Some(Stall {
+        self.window = Some(Standstill {
             begin,
             end: begin + self.length,
         });

@@ -15,7 +15,7 @@ use std::{
 
 use clap::Parser;
 use milvus_bench::null_milvus::{
-    Delay, ErrorKind, Errors, NullCounters, NullMilvus, NullOptions, Stall,
+    Delay, Errors, Failure, NullCounters, NullMilvus, NullOptions, Stall,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -160,12 +160,10 @@ fn errors(text: &str) -> Result<Errors, String> {
         .split_once(':')
         .ok_or("allowed is SHARE:KIND, e.g. 0.01:grpc:14:unavailable")?;
     let kind = match *kind.splitn(3, ':').collect::<Vec<_>>() {
-        ["silence"] => ErrorKind::Silence,
-        ["milvus", code, text] => ErrorKind::Milvus {
-            code: number(code)?,
-            text: text.to_owned(),
-        },
-        ["grpc", code, text] => ErrorKind::Grpc {
+        ["silence"] => Failure::Silence,
+        // Since 2.3 the code decides; 1 is "unexpected error" for readers of 2.2.
+        ["milvus", code, text] => Failure::milvus(number(code)?, 1, text),
+        ["grpc", code, text] => Failure::Grpc {
             code: number(code)?,
             text: text.to_owned(),
         },

@@ -3,14 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use milvus_bench::milvus::proto;
-use proto::DataType;
-use proto::field_data::Field;
-use proto::ids::IdField;
-use proto::scalar_field::Data as Scalars;
-use proto::vector_field::Data as Vectors;
-
 use super::filter::{Filter, Scalar, Test};
+use crate::milvus::proto::{
+    self, DataType, field_data::Field, ids::IdField, scalar_field::Data as Scalars,
+    vector_field::Data as Vectors,
+};
 
 /// A primary key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +35,7 @@ impl Key {
 }
 
 /// One row.
+#[derive(Debug)]
 pub(super) struct Row {
     pub(super) key: Key,
     /// Grows with each row.
@@ -49,6 +47,7 @@ pub(super) struct Row {
 }
 
 /// All rows of a collection. One key may have several, as inserts do not look for it.
+#[derive(Debug)]
 pub(super) struct Rows {
     /// Names of the schema's fields, and the position of the primary key.
     fields: Vec<String>,

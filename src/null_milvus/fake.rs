@@ -1,79 +1,67 @@
-//! A Milvus in this process: real gRPC on a port of its own, real state, scripted time, failures
-//! and spans.
-//!
-//! It answers every method of [`milvus_bench::milvus::METHODS`] as Milvus 2.3.5 standalone would.
-//! Filters are comparisons and lists joined by `and`, others are ignored; partitions and dynamic
-//! fields are not kept, and a search returns the first keys instead of the nearest ones unless
-//! [`FakeMilvus::search_exactly`] was called. The server runs on a thread and runtime of its own,
-//! so a test that blocks or pauses its runtime doesn't change the server's times; it ends when the
-//! handle is dropped. Every setter works at any time and holds for calls that arrive later.
-//!
-//! ```ignore
-//! mod support;
-//! use support::fake_milvus::{Failure, FakeMilvus, Shape};
-//!
-//! let fake = FakeMilvus::start();
-//! fake.delay(&methods::SEARCH, Duration::from_millis(2));
-//! fake.stall_after(METHODS, &methods::SEARCH, 1_000, Duration::from_secs(1)); // from the 1,000th search on
-//! fake.fail(&methods::SEARCH, 5..=9, Failure::milvus(8, 49, "request is rejected"));
-//! fake.spans_to("http://127.0.0.1:4317", Shape::v2_5_11());
-//! run_against(&fake.uri());
-//! assert!(fake.spans_settled(Duration::from_secs(10)).await);
-//! assert_eq!(fake.stalls().len(), 1);
-//! assert!(fake.calls().iter().all(|call| call.method.effect == Effect::Reads));
-//! ```
+//! The handle of a server that keeps rows and does as it is told.
 
-mod data_calls;
-mod filter;
-mod rows;
-mod script;
-mod server;
-mod spans;
-mod store;
-
-use std::net::{SocketAddr, TcpListener};
-use std::ops::RangeBounds;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    net::{SocketAddr, TcpListener},
+    ops::RangeBounds,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use milvus_bench::milvus::{Method, methods};
 
-pub use script::{Failure, SeenCall, Stall};
-pub use spans::{Served, Shape, SpanSpec};
+use super::{
+    lock::lock,
+    options::{Failure, NullOptions},
+    script::{SeenCall, Standstill},
+    serve::Life,
+    shared::Shared,
+    spans::Shape,
+    store::Keeps,
+};
+use crate::milvus::{Method, methods};
 
-use server::Life;
-
-/// What the handle and the server share.
-#[derive(Default)]
-struct Shared {
-    script: Mutex<script::Script>,
-    store: Mutex<store::Store>,
-    tracing: Mutex<spans::Tracing>,
-}
-
-/// Goes on after a panic of a scripted closure, so that the test reports that panic and not a
-/// poisoned lock.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A running fake; see the module's example.
+/// A running server that keeps rows and does as it is told; dropping it kills it.
+///
+/// It answers every method of [`METHODS`](crate::milvus::METHODS) as Milvus 2.3.5 standalone would.
+/// Filters are comparisons and lists joined by `and`, others are ignored; partitions and dynamic
+/// fields are not kept, and a search returns the first keys instead of the nearest ones unless
+/// [`FakeMilvus::search_exactly`] was called. The server runs on a thread and runtime of its own,
+/// so a test that blocks or pauses its runtime doesn't change the server's times. Every setter
+/// works at any time and holds for calls that arrive later.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use milvus_bench::milvus::{METHODS, methods};
+/// use milvus_bench::null_milvus::{Failure, FakeMilvus};
+///
+/// let fake = FakeMilvus::start();
+/// fake.delay(&methods::SEARCH, Duration::from_millis(2));
+/// // From the 1,000th search on.
+/// fake.stall_after(METHODS, &methods::SEARCH, 1_000, Duration::from_secs(1));
+/// fake.fail(&methods::SEARCH, 5..=9, Failure::milvus(8, 49, "request is rejected"));
+/// assert_eq!(fake.count(&methods::SEARCH), 0);
+/// ```
 pub struct FakeMilvus {
     shared: Arc<Shared>,
     address: SocketAddr,
+    /// None while it is down.
     life: Mutex<Option<Life>>,
 }
 
 impl FakeMilvus {
     /// Starts an empty, healthy server on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    /// There is no free port, or no thread.
+    #[must_use]
     pub fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port on loopback");
         let address = listener
             .local_addr()
             .expect("a bound listener has an address");
-        let shared = Arc::<Shared>::default();
-        let life = Life::begin(listener, Arc::clone(&shared));
+        let shared = Arc::new(Shared::new(Keeps::Rows));
+        let life = begin(listener, &shared);
         Self {
             shared,
             address,
@@ -82,16 +70,16 @@ impl FakeMilvus {
     }
 
     /// Where it listens, also while it is down.
+    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// `http://127.0.0.1:<port>`.
+    #[must_use]
     pub fn uri(&self) -> String {
         format!("http://{}", self.address)
     }
-
-    // ---- time ----
 
     /// Every call of `method` takes `delay` before it is answered.
     pub fn delay(&self, method: &'static Method, delay: Duration) {
@@ -127,7 +115,8 @@ impl FakeMilvus {
 
     /// Begin and end of all stalls that have begun; the end is the planned one until a held call
     /// has passed it.
-    pub fn stalls(&self) -> Vec<Stall> {
+    #[must_use]
+    pub fn stalls(&self) -> Vec<Standstill> {
         lock(&self.shared.script).stalls_begun()
     }
 
@@ -152,8 +141,6 @@ impl FakeMilvus {
     pub fn segments_unindexed_for(&self, polls: u32) {
         self.not_yet(&methods::GET_QUERY_SEGMENT_INFO, polls);
     }
-
-    // ---- failures ----
 
     /// Builds of indexes have failed from now on, for this reason.
     pub fn fail_indexes(&self, reason: &str) {
@@ -186,20 +173,19 @@ impl FakeMilvus {
     /// Cuts all connections and closes the port, as a killed process does; calls under way and
     /// spans not yet sent are lost. Collections stay for [`FakeMilvus::restart`].
     pub fn kill(&self) {
-        if let Some(life) = lock(&self.life).take() {
-            life.end();
-        }
-        lock(&self.shared.tracing).forget_pending();
+        drop(lock(&self.life).take());
+        self.shared.tracing.forget_pending();
     }
 
     /// Begins again on the same port, with the collections of before.
+    ///
+    /// # Panics
+    /// Another process took the port meanwhile.
     pub fn restart(&self) {
         self.kill();
         let listener = TcpListener::bind(self.address).expect("the port of before is still free");
-        *lock(&self.life) = Some(Life::begin(listener, Arc::clone(&self.shared)));
+        *lock(&self.life) = Some(begin(listener, &self.shared));
     }
-
-    // ---- content ----
 
     /// What `GetVersion` says; `v2.3.5-fake` at first.
     pub fn version(&self, version: &str) {
@@ -222,24 +208,26 @@ impl FakeMilvus {
     }
 
     /// Aliases of the collection in database `default`.
+    #[must_use]
     pub fn aliases(&self, collection: &str) -> Vec<String> {
         lock(&self.shared.store).aliases(collection)
     }
 
     /// Rows of the collection in database `default`, sealed or not; None if there is no such
     /// collection.
+    #[must_use]
     pub fn rows(&self, collection: &str) -> Option<usize> {
-        lock(&self.shared.store).rows(collection)
+        lock(&self.shared.store).kept_rows(collection)
     }
 
-    // ---- what came in ----
-
     /// The first 200,000 calls, in order of arrival.
+    #[must_use]
     pub fn calls(&self) -> Vec<SeenCall> {
         lock(&self.shared.script).seen().to_vec()
     }
 
     /// How often `method` was called.
+    #[must_use]
     pub fn count(&self, method: &'static Method) -> u64 {
         lock(&self.shared.script).count(method)
     }
@@ -272,44 +260,47 @@ impl FakeMilvus {
     }
 
     /// Body of the last call of `method`.
+    #[must_use]
     pub fn last_body(&self, method: &'static Method) -> Option<Bytes> {
         lock(&self.shared.script).last_body(method)
     }
 
-    // ---- spans ----
-
     /// Sends spans of the form `shape` by OTLP/gRPC to `endpoint` for every answered call with a
     /// sampled `traceparent`.
+    ///
+    /// # Panics
+    /// The endpoint is no URI.
     pub fn spans_to(&self, endpoint: &str, shape: Shape) {
-        lock(&self.shared.tracing).send_to(endpoint, shape);
+        let wanted = self.shared.tracing.send_to(endpoint, shape);
+        wanted.expect("spans_to() was given a URI");
     }
 
     /// Every `nth` trace is not sent at all, from 1; 0 loses none.
     pub fn lose_every_trace(&self, nth: u64) {
-        lock(&self.shared.tracing).lose_traces(nth);
+        self.shared.tracing.lose_traces(nth);
     }
 
     /// The spans named `name` are missing in every `nth` trace, from 1; their children stay.
     pub fn lose_span(&self, name: &str, nth: u64) {
-        lock(&self.shared.tracing).lose_span(name, nth);
+        self.shared.tracing.lose_span(name, nth);
     }
 
     /// Spans that the endpoint has taken.
+    #[must_use]
     pub fn spans_sent(&self) -> u64 {
-        lock(&self.shared.tracing).sent
+        self.shared.tracing.counts().0
     }
 
     /// Waits until the endpoint has taken all spans made so far; false when `limit` passes first or
     /// an export failed.
     pub async fn spans_settled(&self, limit: Duration) -> bool {
-        let settled = Arc::clone(&lock(&self.shared.tracing).settled);
+        let tracing = &self.shared.tracing;
         let all_taken = async {
             loop {
                 // Listens before it looks, so that no change falls between.
-                let change = settled.notified();
-                let (pending, failed) = lock(&self.shared.tracing).progress();
-                if pending == 0 {
-                    return failed == 0;
+                let change = tracing.settled.notified();
+                if tracing.pending() == 0 {
+                    return tracing.counts().1 == 0;
                 }
                 change.await;
             }
@@ -318,6 +309,11 @@ impl FakeMilvus {
             .await
             .unwrap_or(false)
     }
+}
+
+fn begin(listener: TcpListener, shared: &Arc<Shared>) -> Life {
+    Life::begin(listener, NullOptions::default(), Arc::clone(shared))
+        .expect("a thread for the fake Milvus")
 }
 
 impl Drop for FakeMilvus {
