@@ -1,12 +1,33 @@
 //! Keys of `[workloads.<name>]` that all operations have.
 
-use super::forms::{NAME, names};
+use super::forms::names;
 use crate::{
     keys::{DefaultValue, Key, Kind, LONGEST, Table, Variant, Variants, millis, secs},
     operation::{OPERATIONS, OperationEntry},
     plan::arrival::ARRIVALS,
 };
 
+/// Names of levels: those of scenarios but for the other parts of a phase.
+const LEVEL_NAME: &str = concat!(
+    "^(?!([Ww][Aa][Rr][Mm][Uu][Pp]|[Mm][Ee][Aa][Ss][Uu][Rr][Ee][Dd]|[Rr][Aa][Mm][Pp](-[0-9]*)?)$)",
+    "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+);
+const ONE_LOOP: &str = r#"{ "anyOf": [
+    { "required": ["rate"] },
+    { "required": ["stages"] },
+    { "required": ["concurrency"] },
+    { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } }
+] }"#;
+const BURSTS_ALONE: &str = r#"{
+    "if": { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } },
+    "then": { "not": { "anyOf": [{ "required": ["rate"] }, { "required": ["stages"] }] } }
+}"#;
+const STAGES: &str = r#"{ "properties": { "stages": {
+    "contains": { "required": ["at"] },
+    "items": [{}],
+    "additionalItems": { "not": { "required": ["from"] } }
+} } }"#;
+const STAGE_IS_ONE: &str = r#"{ "anyOf": [{ "required": ["to"] }, { "required": ["at"] }] }"#;
 const PER_SECOND: &str = "`rate` of a workload, which is per second";
 const FIRST: &str = "`from` of the first of `stages`";
 const FIRST_CALLERS: &str = "`from` of the first of `concurrency = { stages = [...] }`";
@@ -144,16 +165,7 @@ pub(super) static WORKLOAD: Table = Table::new(
     by: "operation",
     all: operations,
 })
-.rules(&[
-    r#"{ "anyOf": [
-            { "required": ["rate"] }, { "required": ["stages"] }, { "required": ["concurrency"] },
-            { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } }
-        ] }"#,
-    r#"{ "if": { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } },
-            "then": { "not": { "anyOf": [
-                { "required": ["rate"] },
-                { "required": ["stages"] } ] } } }"#,
-]);
+.rules(&[ONE_LOOP, BURSTS_ALONE, STAGES]);
 
 /// `workloads.<name>.rate`.
 static RATE: Table = Table::new(
@@ -231,13 +243,14 @@ static STAGE: Table = Table::new(
         ),
         Key::new(
             "name",
-            Kind::Text(NAME),
+            Kind::Text(LEVEL_NAME),
             DefaultValue::None("the number of `at`"),
             "name of the level",
         )
         .allowed("as the scenario's; not warmup, measured, ramp"),
     ],
-);
+)
+.rules(&[STAGE_IS_ONE]);
 
 /// `workloads.<name>.arrivals`.
 static BURST: Table = Table::new(
@@ -270,7 +283,8 @@ static CONCURRENCY: Table = Table::new(
         DefaultValue::Needed(""),
         "callers that change, stage after stage; the phase then needs no `duration`",
     )],
-);
+)
+.rules(&[STAGES]);
 
 /// `workloads.<name>.concurrency.stages[]`.
 static CALLER_STAGE: Table = Table::new(
@@ -322,13 +336,14 @@ static CALLER_STAGE: Table = Table::new(
         ),
         Key::new(
             "name",
-            Kind::Text(NAME),
+            Kind::Text(LEVEL_NAME),
             DefaultValue::None("the number of `at`"),
             "name of the level",
         )
         .allowed("as the scenario's; not warmup, measured, ramp"),
     ],
-);
+)
+.rules(&[STAGE_IS_ONE]);
 
 /// `workloads.<name>.think_time`.
 static THINK_TIME: Table = Table::new(
