@@ -1,5 +1,5 @@
-//! What README.md and ARCHITECTURE.md say is so: commands, options, files, scenarios, keys, areas,
-//! import edges.
+//! What README.md, ARCHITECTURE.md and CONTRIBUTING.md say is so: commands, recipes, options,
+//! files, scenarios, keys, areas, import edges.
 //!
 //! `MILVUS_BENCH_UPDATE=1 cargo test --test readme` rewrites what is generated: the tables of keys,
 //! of areas and of import edges.
@@ -179,6 +179,7 @@ fn every_subcommand_of_the_documents_is_built() {
         "README.md",
         "ARCHITECTURE.md",
         "CHANGELOG.md",
+        "CONTRIBUTING.md",
         "results/README.md",
         "deploy/compose/README.md",
     ] {
@@ -193,6 +194,78 @@ fn every_subcommand_of_the_documents_is_built() {
         for span in spans(&text) {
             assert!(!NOT_BUILT.contains(&span.as_str()), "{file} names `{span}`");
         }
+    }
+}
+
+/// Recipes of the justfile that people are meant to call.
+fn recipes() -> BTreeSet<String> {
+    let text = read("justfile");
+    let mut names = BTreeSet::new();
+    let mut before = "";
+    for line in text.lines() {
+        let head = line.split(':').next().unwrap_or_default();
+        let name = head.split_whitespace().next().unwrap_or_default();
+        let is_recipe = line.starts_with(|c: char| c.is_ascii_lowercase())
+            && line.contains(':')
+            && !line.contains(":=");
+        if is_recipe && before != "[private]" {
+            names.insert(name.to_owned());
+        }
+        before = line;
+    }
+    names
+}
+
+#[test]
+fn every_recipe_of_the_documents_is_in_the_justfile() {
+    let known = recipes();
+    for file in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "benches/README.md",
+        ".ci/run",
+    ] {
+        let text = read(file);
+        let lines = blocks(&text)
+            .into_iter()
+            .flat_map(|(_, block)| block.lines().map(str::to_owned));
+        for code in lines.chain(spans(&text)) {
+            // Variables may stand before it.
+            let mut words = code
+                .split_whitespace()
+                .skip_while(|word| word.contains('='));
+            if words.next() != Some("just") {
+                continue;
+            }
+            let name = words.next().unwrap_or_default();
+            assert!(
+                known.contains(name),
+                "{file} names `{code}`, and the recipes are {known:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_recipe_is_explained_or_is_a_step_of_check() {
+    let text = read("justfile");
+    let steps = text
+        .lines()
+        .find_map(|line| line.strip_prefix("steps := "))
+        .expect("the steps of check");
+    let steps: BTreeSet<&str> = steps.trim_matches('"').split(' ').collect();
+    let known = recipes();
+    for step in &steps {
+        assert!(known.contains(*step), "no recipe {step}: {known:?}");
+    }
+    let contributing = read("CONTRIBUTING.md");
+    for recipe in &known {
+        assert!(
+            steps.contains(recipe.as_str()) || contributing.contains(&format!("| `just {recipe}")),
+            "CONTRIBUTING.md has no row for {recipe}"
+        );
     }
 }
 
@@ -251,6 +324,8 @@ fn every_file_of_the_documents_exists() {
         ("README.md", ""),
         ("ARCHITECTURE.md", ""),
         ("CHANGELOG.md", ""),
+        ("CONTRIBUTING.md", ""),
+        ("benches/README.md", ""),
         ("deploy/compose/README.md", "deploy/compose"),
     ] {
         let text = read(file);
@@ -396,15 +471,24 @@ fn the_table_of_keys_names_every_choice() {
 }
 
 #[test]
-fn every_source_and_report_format_is_in_the_readme() {
-    let readme = read("README.md");
+fn the_table_of_sources_is_the_programs() {
+    let mut table = "| `source` | reads | times |\n| --- | --- | --- |\n".to_owned();
     for entry in SPAN_SOURCES {
-        assert!(
-            readme.contains(&format!("\n| `{}` |", entry.name)),
-            "{}",
-            entry.name
+        let cell = |text: &str| format!(" {text}{}|", if text.is_empty() { "" } else { " " });
+        let _ = writeln!(
+            table,
+            "| `{}` |{}{}",
+            entry.name,
+            cell(entry.reads),
+            cell(entry.times)
         );
     }
+    check_generated("README.md", "sources", &table);
+}
+
+#[test]
+fn every_report_format_is_in_the_readme() {
+    let readme = read("README.md");
     for entry in REPORTS {
         assert!(
             readme.contains(&format!("`{}`", entry.name)) && readme.contains(entry.file),

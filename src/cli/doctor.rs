@@ -1,21 +1,33 @@
 //! `doctor`: every link of the chain client -> Milvus -> Jaeger -> client, one after the other.
 
-use std::{io::IsTerminal, path::PathBuf, sync::Mutex, time::Duration};
+use std::{
+    io::IsTerminal,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use clap::Args;
 
 use super::{
-    CliError, Done, check::plan_of, output::print, progress::Progress, runtime, waits::within,
+    ended::{CliError, Done},
+    output::print,
+    progress::Progress,
+    runtime::runtime,
+    scenario::{NO_SCENARIO, plan_of},
 };
 use crate::{
     doctor::{DoctorCollection, DoctorOptions, examine, is_broken, render},
+    load::connect_options,
     milvus::ConnectOptions,
     plan::{Plan, PlanFlags},
     runner::{
-        session::{connect_options, export_options},
-        spans::source_options,
+        Watcher,
+        from_plan::{export_options, source_options},
+        observer, within,
     },
     scenario::ScenarioSource,
+    spans::SourceKind,
     telemetry::ExportOptions,
 };
 
@@ -36,33 +48,14 @@ pub(crate) struct DoctorArguments {
     #[arg(long, value_name = "URL")]
     otlp: Option<String>,
     /// Longest wait for spans, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(1..=600)
+    )]
     deadline: u64,
 }
-
-/// A scenario that names nothing but what a plan must have: for the addresses and credentials that
-/// flags and the environment give.
-pub(crate) const NO_SCENARIO: &str = r#"
-name = "none"
-[collections.none]
-name = "milvus_bench_doctor"
-data = "none"
-prepare = "reuse"
-metric = "L2"
-[data.none]
-format = "random"
-rows = 1
-dim = 4
-queries = 1
-[workloads.none]
-operation = "search"
-collection = "none"
-concurrency = 1
-[[phases]]
-name = "none"
-requests = 1
-workloads = ["none"]
-"#;
 
 /// Examines and prints one line per link.
 pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
@@ -77,11 +70,11 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
         ..PlanFlags::default()
     };
     let plan = plan_of(&source, &[], &flags)?;
-    let progress = Progress::new(false);
+    let progress = Arc::new(Progress::new(false));
     plan.remarks
         .iter()
         .for_each(|remark| progress.warn(&remark.to_string()));
-    let options = options(&plan, arguments, &progress);
+    let options = options(&plan, arguments, Arc::clone(&progress) as _);
     let present = Mutex::new(None);
     // No link takes longer than the export's last attempts, or the wait for spans and for late
     // ones.
@@ -103,7 +96,7 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     })
 }
 
-fn options(plan: &Plan, arguments: &DoctorArguments, progress: &Progress) -> DoctorOptions {
+fn options(plan: &Plan, arguments: &DoctorArguments, watcher: Arc<dyn Watcher>) -> DoctorOptions {
     let collection = arguments
         .scenario
         .is_some()
@@ -111,11 +104,11 @@ fn options(plan: &Plan, arguments: &DoctorArguments, progress: &Progress) -> Doc
         .flatten();
     DoctorOptions {
         connect: ConnectOptions {
-            observer: Some(progress.observer()),
+            observer: Some(observer(&watcher)),
             ..connect_options(plan)
         },
         // The embedded receiver is the endpoint itself.
-        otlp: if plan.tracing.source == "embedded" {
+        otlp: if plan.tracing.source.kind == SourceKind::Received {
             Some(ExportOptions::grpc(
                 format!("http://{}", plan.tracing.listen),
                 &plan.tracing.service_name,
@@ -123,7 +116,7 @@ fn options(plan: &Plan, arguments: &DoctorArguments, progress: &Progress) -> Doc
         } else {
             export_options(&plan.tracing)
         },
-        source: plan.tracing.source.clone(),
+        source: plan.tracing.source,
         source_options: source_options(&plan.tracing, 0),
         collection: collection.map(|collection| DoctorCollection {
             name: collection.shape.name.clone(),

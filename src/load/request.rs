@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     live::{LiveCounters, LiveEnd},
+    phase::StreamResult,
     stop::{Stop, StopListener},
     timer::Timers,
 };
@@ -123,7 +124,7 @@ impl Shared {
     }
 }
 
-/// One part of one workload on one thread: what its requests have in common.
+/// One component of a workload, in one part, on one thread: what its requests have in common.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) shared: Rc<Shared>,
@@ -214,6 +215,14 @@ impl Lane {
         started
     }
 
+    /// What it gave before its first request.
+    pub(super) fn no_result(&self) -> StreamResult {
+        StreamResult {
+            stream: self.stream.0,
+            ..StreamResult::default()
+        }
+    }
+
     fn count_sent(&self) {
         self.live.count_sent();
         self.sent.set(self.sent.get() + 1);
@@ -258,15 +267,18 @@ impl Lane {
     ) -> Result<InFlight, Ended> {
         let patience = Instant::now() + self.timeout;
         let until = self.end.map_or(patience, |end| end.min(patience));
+        let context = request.context.as_bytes();
+        let start = self.shared.connections.start(pin, &request.call, context);
         let started = tokio::select! {
             biased;
-            started = self.shared.connections.start(pin, &request.call, request.context.as_bytes()) => started,
+            started = start => started,
             () = stop.until(Stop::EndPart) => return Err(Ended::gave_up(Outcome::NotSent)),
             () = self.shared.timers.until(until) => {
                 if self.end.is_some_and(|end| end <= patience) {
                     return Err(Ended::gave_up(Outcome::NotSent));
                 }
-                Err(CallFailure::new(CallError::Unavailable, &format!("no connection was free within {:?}", self.timeout)))
+                let text = format!("no connection was free within {:?}", self.timeout);
+                Err(CallFailure::new(CallError::Unavailable, &text))
             }
         };
         match started {

@@ -6,14 +6,15 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry,
-    OperationError, Replies, RequestKey, Returned, ReturnedIds, RowUse,
+    Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
+    OperationError, Replies, RequestKey, Returned, ReturnedIds, RowKeys, RowUse,
     consistency::ReadConsistency,
     draw,
     keys::{Keys, refuse},
 };
 use crate::{
     dataset::DatasetError,
+    keys::{DefaultValue, Key, Kind},
     milvus::{
         Call, CallError, CallFailure, Method, check_status, methods,
         proto::{
@@ -31,44 +32,46 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     called: "a query",
     summary: "fetches rows by a filter, or by random primary keys",
     keys: &[
-        KeyDoc {
-            name: "filter",
-            kind: "text",
-            default: "none",
-            meaning: "boolean expression over scalar fields; excludes ids, needs limit when empty",
-        },
-        KeyDoc {
-            name: "ids",
-            kind: "number",
-            default: "none",
-            meaning: "fetches so many different random primary keys per request, among the rows \
-                      that preparation inserted; excludes filter and limit",
-        },
-        KeyDoc {
-            name: "limit",
-            kind: "number",
-            default: "none",
-            meaning: "most rows to return, 1 to 16384",
-        },
-        KeyDoc {
-            name: "output_fields",
-            kind: "list of texts",
-            default: "[]",
-            meaning: "fields that are returned beside the id; [\"count(*)\"] counts",
-        },
-        KeyDoc {
-            name: "consistency",
-            kind: "Strong, Session, Bounded, Eventually",
-            default: "the collection's",
-            meaning: "what a query waits for; Session does not track writes of this process and \
-                      waits for nothing",
-        },
-        KeyDoc {
-            name: "partitions",
-            kind: "list of texts",
-            default: "all",
-            meaning: "partitions to look in",
-        },
+        Key::new(
+            "filter",
+            Kind::TEXT,
+            DefaultValue::None("none"),
+            "boolean expression over scalar fields; excludes ids, needs limit when empty",
+        )
+        .foreign(&[("expr", "`filter` of a workload")]),
+        Key::new(
+            "ids",
+            Kind::integer(1, MAX_LIMIT),
+            DefaultValue::None("none"),
+            "fetches so many different random primary keys per request, among the rows that \
+             preparation inserted and no workload deletes; excludes filter and limit",
+        )
+        .excludes(&["filter", "limit"]),
+        Key::new(
+            "limit",
+            Kind::integer(1, MAX_LIMIT),
+            DefaultValue::None("none"),
+            "most rows to return",
+        ),
+        Key::new(
+            "output_fields",
+            Kind::Texts,
+            DefaultValue::Empty,
+            "fields that are returned beside the id; [\"count(*)\"] counts",
+        ),
+        Key::new(
+            "consistency",
+            Kind::Choice(Consistency::names),
+            DefaultValue::None("the collection's"),
+            "what a query waits for; Session does not track writes of this process and waits for \
+             nothing",
+        ),
+        Key::new(
+            "partitions",
+            Kind::Texts,
+            DefaultValue::None("all"),
+            "partitions to look in",
+        ),
     ],
     rows: RowUse::Reads,
     counts_rows: false,
@@ -76,7 +79,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     has_recall: false,
     needs_loaded: true,
     never_in: &["log append"],
-    build,
+    build: Build::Requests(build),
 };
 
 #[derive(Debug)]
@@ -95,7 +98,7 @@ struct Query {
 struct RandomIds {
     field: String,
     per_request: u64,
-    rows: u64,
+    row_keys: RowKeys,
 }
 
 /// The fields of `QueryResults` that are looked at: columns stay encoded until one is needed.
@@ -191,7 +194,8 @@ impl RandomIds {
             if chosen.len() as u64 == self.per_request {
                 break;
             }
-            let id = draw::below(draw::mix(hash ^ draw::mix(draw)), self.rows);
+            let number = draw::below(draw::mix(hash ^ draw::mix(draw)), self.row_keys.staying());
+            let id = self.row_keys.that_stays(number);
             if chosen.insert(id) {
                 let separator = if chosen.len() == 1 { "" } else { "," };
                 // Writing to a String can't fail.
@@ -229,15 +233,15 @@ fn column_rows(field: &FieldData) -> Option<usize> {
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError> {
     let OperationContext {
         collection: shape,
-        initial_rows,
+        row_keys,
         keep_ids,
         keys,
         ..
     } = context;
     let mut keys = Keys::new(keys, ENTRY.keys)?;
     let filter = keys.text("filter")?;
-    let per_request = keys.number("ids", 1..=MAX_LIMIT)?;
-    let limit = keys.number("limit", 1..=MAX_LIMIT)?;
+    let per_request = keys.written_number("ids")?;
+    let limit = keys.written_number("limit")?;
     let output_fields = keys.texts("output_fields")?;
     let consistency = keys
         .text("consistency")?
@@ -254,19 +258,29 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
                 "excludes ids, which says how many rows there are: leave limit out",
             );
         }
-        Some(wanted) if wanted.unsigned_abs() > initial_rows => {
+        Some(_) if row_keys.unknown().is_some() => {
+            let why = row_keys.unknown().unwrap_or_default();
             return refuse(
                 "ids",
-                format!(
-                    "is {wanted}, allowed is at most the {initial_rows} rows that preparation \
-                     inserts"
-                ),
+                format!("draws among rows that are there, but {why}: use filter and limit"),
+            );
+        }
+        Some(wanted) if wanted.unsigned_abs() > row_keys.staying() => {
+            let of = if row_keys.staying() == row_keys.rows() {
+                "that preparation inserts"
+            } else {
+                "of the preparation that no workload deletes"
+            };
+            let staying = row_keys.staying();
+            return refuse(
+                "ids",
+                format!("is {wanted}, allowed is at most the {staying} rows {of}"),
             );
         }
         Some(wanted) => Some(RandomIds {
             field: shape.id_field.clone(),
             per_request: wanted.unsigned_abs(),
-            rows: initial_rows,
+            row_keys,
         }),
         None => None,
     };

@@ -5,12 +5,13 @@ use std::net::TcpListener;
 
 use milvus_bench::{
     milvus::{Call, CallError, ConnectOptions, Connections, Transport, Watch, methods},
+    null_milvus::FakeMilvus,
     spans::{SourceOptions, find_source},
 };
 
 use crate::{
     bench::{Bench, scenario},
-    support::{fake_milvus::FakeMilvus, page::Page},
+    support::page::Page,
 };
 
 const HTML: &[(&str, &str)] = &[("content-type", "text/html")];
@@ -58,7 +59,9 @@ fn read_by_all(page: &Page) -> [(String, Option<u16>, String); 2] {
             endpoint: Some(page.uri()),
             ..SourceOptions::default()
         };
-        let spans = (find_source("jaeger").expect("a row").open)(&source)
+        let spans = find_source("jaeger")
+            .expect("a row")
+            .open(&source)
             .await
             .err()
             .expect("no Jaeger")

@@ -278,6 +278,7 @@ fn refused_phase(arrivals: &str, phase: &str, words: &[&str]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn stages_that_make_no_sense() {
     let one = |stage: &str, words: &[&str]| refused(&format!("stages = [{stage}]"), words);
     one("", &["`workloads.search.stages` holds no level (`at`)"]);
@@ -476,7 +477,7 @@ fn bursts_sines_callers_and_thoughts_out_of_range() {
     );
     refused(
         "rate = \"5000 rows/s\"",
-        &["`workloads.search.rate` is in rows a second, which only an insert workload has"],
+        &["`workloads.search.rate` is in rows a second, which only an insert"],
     );
     refused("concurrency = {}", &["concurrency` has no `stages`"]);
     refused(

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use serde::de::{Error, IgnoredAny, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::jaeger_tags::{JaegerSpan, Tags, event_name, only_trace};
+use super::jaeger_tags::JaegerSpan;
+use crate::spans::assemble::{Tags, event_name, only_trace};
 use crate::spans::error::{cleaned, names_missing_trace};
 use crate::spans::loose::Loose;
-use crate::spans::{AttributeValue, SpanEvent, SpanResource, Trace};
+use crate::spans::span::{AttributeValue, SpanEvent, SpanResource, Trace};
 
 /// Nanoseconds of a microsecond.
 const NS_PER_US: i128 = 1_000;
 
 /// Whether `body` is Jaeger's envelope, be it without data.
-pub(in crate::spans) fn is_envelope(body: &[u8]) -> bool {
+pub(super) fn is_envelope(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Envelope {
         // As a field of type Option would be optional.
@@ -31,7 +32,7 @@ fn anything<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> 
 }
 
 /// The spans of `trace_id` in one reply.
-pub(in crate::spans) fn read(trace_id: u128, body: &[u8]) -> Result<Trace, String> {
+pub(super) fn read(trace_id: u128, body: &[u8]) -> Result<Trace, String> {
     let reply: Reply = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let traces = reply.data.unwrap_or_default();
     if let (true, Some(errors)) = (
@@ -317,7 +318,8 @@ mod tests {
 
     fn one(fields: &str) -> String {
         format!(
-            "{{\"data\":[{{\"spans\":[{{\"traceID\":\"a\",\"spanID\":\"1\",\"operationName\":\"x\",\"startTime\":5,{fields}}}],\"processes\":null}}],\"errors\":null}}"
+            "{{\"data\":[{{\"spans\":[{{\"traceID\":\"a\",\"spanID\":\"1\",\"operationName\":\"x\",\
+             \"startTime\":5,{fields}}}],\"processes\":null}}],\"errors\":null}}"
         )
     }
 
@@ -507,6 +509,9 @@ mod tests {
         assert!(!is_envelope(b"{\"error\":{}}") && !is_envelope(b"{}") && !is_envelope(b""));
     }
 
+    const REPLY: &[u8] =
+        include_bytes!("../../../tests/data/jaeger/1.46.0/search-trace.legacy.json");
+
     proptest! {
         #[test]
         fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
@@ -515,7 +520,7 @@ mod tests {
 
         #[test]
         fn a_reply_with_a_byte_changed_never_panics(at in 0_usize..10_000, byte in any::<u8>()) {
-            let mut body = include_bytes!("../../../tests/data/jaeger/1.46.0/search-trace.legacy.json").to_vec();
+            let mut body = REPLY.to_vec();
             let at = at % body.len();
             body[at] = byte;
             let _ = read(1, &body);

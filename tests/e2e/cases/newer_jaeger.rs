@@ -9,8 +9,8 @@ use tonic::Request;
 
 use super::sources::{check_json_against_grpc, check_same_traces};
 use crate::servers::Servers;
-use crate::support::fake_milvus::{FakeMilvus, Shape};
 use crate::support::raw_client::{call, connect};
+use milvus_bench::null_milvus::{FakeMilvus, Shape};
 
 pub(crate) fn api_v3_and_json_agree(servers: &Servers) {
     let run = servers
@@ -68,7 +68,9 @@ async fn read(ids: &[u128], source: &str, endpoint: &str, expected: u64) -> Hash
         endpoint: Some(endpoint.to_owned()),
         ..SourceOptions::default()
     };
-    let source = (find_source(source).expect("a source of the table").open)(&options)
+    let source = find_source(source)
+        .expect("a source of the table")
+        .open(&options)
         .await
         .expect("Jaeger answers");
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);

@@ -27,9 +27,9 @@ use tonic::{Code, Status};
 
 use super::store::{Refusal, Store};
 use super::{MAX_MESSAGE, Receiver, locked};
-use crate::spans::ServerSpan;
 use crate::spans::error::cleaned;
 use crate::spans::otlp::{json, protobuf};
+use crate::spans::span::ServerSpan;
 
 /// Exports that are read at the same time: with [`MAX_MESSAGE`], the memory that all senders
 /// together can take.
@@ -314,7 +314,10 @@ impl Form {
             ),
             Self::Json => {
                 let partial = response.partial_success.map(|partial| {
-                    serde_json::json!({ "rejectedSpans": partial.rejected_spans.to_string(), "errorMessage": partial.error_message })
+                    serde_json::json!({
+                        "rejectedSpans": partial.rejected_spans.to_string(),
+                        "errorMessage": partial.error_message,
+                    })
                 });
                 let body = partial.map_or_else(
                     || serde_json::json!({}),
