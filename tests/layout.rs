@@ -40,6 +40,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "operation",
             "pacer",
             "spans",
+            "record",
             "report",
             "analysis",
         ],
@@ -132,7 +133,7 @@ const RING: usize = 2;
 const LONG_LINES: [&str; 3] = ["src/", "templates/", "tests/"];
 
 /// What is still to be mended: modules with rings of more files.
-const RINGS: [&str; 6] = ["analysis", "cli", "load", "milvus", "record", "report"];
+const RINGS: [&str; 5] = ["cli", "load", "milvus", "record", "report"];
 
 #[test]
 fn modules_import_only_what_the_table_allows() {

@@ -25,23 +25,13 @@ mod scale;
 #[cfg(test)]
 mod testing;
 
-pub use explanation::stacks::{StackFrame, Stacks};
-pub use figures::{
-    machine::{PhaseMachine, share_of_others},
-    rows::ReplyRows,
-    series::Series,
-};
+pub use figures::machine::share_of_others;
 pub use judgement::verdict::NOTHING_MEASURED;
 pub use model::*;
-pub use requests::{
-    pick::pick,
-    table::{RequestRow, RequestTable, StreamNames},
-};
-pub use run::{AnalysisError, analyse};
+pub use requests::selection::select;
+pub use run::analyse;
 pub use traces::{
     account::{AccountOptions, NodeCall, Piece, RequestAccount, account},
     areas::Area,
-    join::JoinState,
-    times::ImpossibleTimes,
     waterfall::waterfall,
 };

@@ -30,7 +30,7 @@ pub(crate) fn finish(
         .info
         .phases
         .iter()
-        .any(|phase| phase.name != "prepare");
+        .any(|phase| !phase.is_preparation());
     if !measured && ended.asked == Asked::Nothing {
         report_unmeasured(arguments, &session);
         return Err(ended
@@ -134,7 +134,7 @@ fn done_of(analysis: &Analysis, accept_invalid: bool) -> Done {
         analysis
             .workloads
             .iter()
-            .filter(|workload| workload.phase != "prepare")
+            .filter(|workload| !workload.is_preparation())
     };
     if measured().all(|workload| workload.requests.ok == 0) {
         Done::Nothing

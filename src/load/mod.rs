@@ -29,7 +29,7 @@ pub use engine::{Engine, EngineError, EngineOptions, RunningPhase};
 pub use latencies::Latencies;
 pub use live::{LiveCounters, LiveSnapshot};
 pub use phase::{Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, StreamResult, StreamRun};
-pub use schedule::{PREPARE, RunIds, nothing_earlier, phase_run, query_numbers, streams};
+pub use schedule::{RunIds, nothing_earlier, phase_run, query_numbers, streams};
 pub use stop::{Stop, StopHandle};
 
 /// Why a part stopped whose operation has no more data.

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-const PREPARE: &[(&str, PrepareMode)] = &[
+const MODES: &[(&str, PrepareMode)] = &[
     ("full", PrepareMode::Full),
     ("ensure", PrepareMode::Ensure),
     ("schema", PrepareMode::Schema),
@@ -27,7 +27,7 @@ impl PrepareMode {
     /// Its name, as in a scenario.
     #[must_use]
     pub fn name(self) -> &'static str {
-        PREPARE
+        MODES
             .iter()
             .find(|(_, mode)| *mode == self)
             .map_or("", |(name, _)| name)
@@ -121,7 +121,7 @@ impl Builder<'_> {
     fn prepare(&self) -> Result<PrepareMode, PlanError> {
         let written = self.table.value.prepare.as_ref();
         let mode = written
-            .map(|text| choose(text, "mode of preparation", PREPARE, |row| row.0))
+            .map(|text| choose(text, "mode of preparation", MODES, |row| row.0))
             .transpose()?
             .map_or(PrepareMode::Full, |row| row.1);
         if self.milvus.access != AccessPlan::All && mode != PrepareMode::Reuse {

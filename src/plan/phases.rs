@@ -7,12 +7,10 @@ use super::{
     collections::unknown, limits,
 };
 use crate::{
-    operation,
+    operation, record,
     scenario::{At, NAME_RULE, PhaseTable, Scenario, is_name, quoted},
 };
 
-/// The phase of preparation, in the run folder.
-const RESERVED: &str = "prepare";
 const MAX_PHASES: usize = 100;
 pub(super) const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -72,7 +70,7 @@ fn phase(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<PhasePlan
             ))
             .into());
     }
-    if name.value == RESERVED {
+    if record::is_preparation(&name.value) {
         return Err(name
             .error(
                 "is \"prepare\", which is the name of the preparation in the report; choose \

@@ -4,10 +4,19 @@ use std::{collections::BTreeMap, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClockAnchor, CollectionState, MachineUse, Part, TracingSwitch, Warning};
+use super::{ClockAnchor, CollectionState, Figure, MachineUse, Part, TracingSwitch, Warning};
 
 /// Version of the run folder's format.
 pub const FORMAT: u32 = 1;
+
+/// Name of the phase that is the preparation; no scenario can have one of that name.
+pub const PREPARATION: &str = "prepare";
+
+/// Whether the phase of this name is the preparation.
+#[must_use]
+pub fn is_preparation(phase: &str) -> bool {
+    phase == PREPARATION
+}
 
 /// How far a run came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,7 +203,45 @@ pub struct ReplyShape {
     pub full_rows: Option<u64>,
 }
 
+impl RunInfo {
+    /// Resolution of the server spans' times; nanoseconds where nothing was fetched.
+    #[must_use]
+    pub fn span_resolution_ns(&self) -> u32 {
+        self.fetch
+            .as_ref()
+            .map_or(1, |fetch| fetch.resolution_ns.max(1))
+    }
+}
+
 impl StreamInfo {
+    /// Whether it is the one of this phase, part and workload.
+    #[must_use]
+    pub fn is_of(&self, phase: &str, part: &Part, workload: &str) -> bool {
+        self.part.as_ref() == Some(part) && self.phase == phase && self.workload == workload
+    }
+
+    /// Whether it is a measured stream of the same workload, and stage, in any phase.
+    #[must_use]
+    pub fn is_alike(&self, measured: &StreamInfo) -> bool {
+        self.is_measured() && self.workload == measured.workload && self.stage() == measured.stage()
+    }
+
+    /// Whether it is a step of preparation.
+    #[must_use]
+    pub fn is_preparation(&self) -> bool {
+        is_preparation(&self.phase)
+    }
+
+    /// What a caller waits: response time in an open loop, service time in a closed one.
+    #[must_use]
+    pub fn latency(&self) -> Figure {
+        if self.open_loop {
+            Figure::ResponseTime
+        } else {
+            Figure::ServiceTime
+        }
+    }
+
     /// Whether its requests are in the figures: no warm-up and no ramp.
     #[must_use]
     pub fn is_measured(&self) -> bool {
@@ -309,6 +356,14 @@ pub struct PhaseInfo {
     /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub machine: Option<MachineUse>,
+}
+
+impl PhaseInfo {
+    /// Whether it is the preparation.
+    #[must_use]
+    pub fn is_preparation(&self) -> bool {
+        is_preparation(&self.name)
+    }
 }
 
 /// The busiest phase against the calibration of this client (`milvus-bench calibrate`), per load

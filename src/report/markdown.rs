@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    PREPARE, ReportEntry, ReportError, RunReport, clean, thresholds,
+    ReportEntry, ReportError, RunReport, clean, thresholds,
     units::{count, duration, number, recall, share},
 };
 use crate::analysis::{
@@ -60,7 +60,7 @@ fn render(analysis: &Analysis) -> String {
     let measured: Vec<&WorkloadAnalysis> = analysis
         .workloads
         .iter()
-        .filter(|workload| workload.phase != PREPARE)
+        .filter(|workload| !workload.is_preparation())
         .collect();
     write_latency(&mut out, &measured);
     write_areas(&mut out, &measured);

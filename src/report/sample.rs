@@ -111,11 +111,11 @@ pub(super) fn analysis() -> Analysis {
     for workload in analysis
         .workloads
         .iter_mut()
-        .filter(|workload| workload.phase != "prepare")
+        .filter(|workload| !workload.is_preparation())
     {
         workload.curves = drawn::curves(workload);
         workload.histograms = drawn::histograms(workload);
-        workload.series = Some(drawn::series());
+        workload.course = Some(drawn::course());
     }
     analysis
 }

@@ -14,12 +14,11 @@ use super::{
 use crate::{
     cli::CliError,
     load::{
-        Engine, PREPARE, PhaseResult, PhaseRun, ROWS_USED_UP, RunIds, Stop, nothing_earlier,
-        phase_run,
+        Engine, PhaseResult, PhaseRun, ROWS_USED_UP, RunIds, Stop, nothing_earlier, phase_run,
         prepare::{self, Dropped, PrepareContext},
     },
     plan::{PhaseLength, Plan},
-    record::{KeptError, PhaseInfo, StreamInfo, Warning, environment},
+    record::{KeptError, PREPARATION, PhaseInfo, StreamInfo, Warning, environment},
 };
 
 /// Time between the order to begin and the first slot: every thread has its tasks by then.
@@ -41,10 +40,10 @@ pub(crate) async fn prepare(
         .unless_asked(Asked::Nothing, prepare::decide(context, plan))
         .await;
     let decisions = decided.ok_or_else(interrupted)?.map_err(CliError::new)?;
-    begin_phase(session, PREPARE)?;
+    begin_phase(session, PREPARATION)?;
     for (index, decision) in decisions.into_iter().enumerate() {
         session.progress.step(&format!(
-            "{PREPARE}: {decision} collection {}",
+            "{PREPARATION}: {decision} collection {}",
             plan.collections[index].shape.name
         ));
         let done = signals
@@ -195,7 +194,7 @@ fn nanos(duration: Duration) -> u64 {
 }
 
 fn begin_phase(session: &mut Session<'_>, name: &str) -> Result<(), CliError> {
-    if name != PREPARE {
+    if name != PREPARATION {
         session.progress.step(&format!("phase {name}"));
     }
     session.info.phases.push(PhaseInfo {

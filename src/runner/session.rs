@@ -33,8 +33,8 @@ use crate::{
     milvus::{Client, ConnectOptions, Transport},
     plan::Plan,
     record::{
-        ExportInfo, FORMAT, Interval, RunClock, RunFolder, RunInfo, RunReader, RunWriter, Status,
-        Warning, environment,
+        ExportInfo, FORMAT, Interval, PREPARATION, RunClock, RunFolder, RunInfo, RunReader,
+        RunWriter, Status, Warning, environment,
     },
     spans::SpanSource,
     telemetry::{ClientSpan, ExportOptions, Exporter, IdStream, Nonce, RequestIds, SpanTemplate},
@@ -80,7 +80,8 @@ struct Roots {
 
 impl Roots {
     fn new(nonce: Nonce, seed: u64) -> Self {
-        let root = |workload| IdStream::new(nonce, seed, "prepare", workload, "measured").ids(0, 0);
+        let root =
+            |workload| IdStream::new(nonce, seed, PREPARATION, workload, "measured").ids(0, 0);
         Self {
             prepare: root(""),
             clean_up: root("clean-up"),
@@ -289,7 +290,7 @@ impl<'a> Session<'a> {
         if let Err(error) = self.save() {
             self.progress.warn(&error.to_string());
         }
-        if self.info.phases.iter().any(|phase| phase.name != "prepare") {
+        if self.info.phases.iter().any(|phase| !phase.is_preparation()) {
             match self.signals.asked() {
                 Asked::Terminate => collect::leave_out(self, plan, source.as_ref()),
                 _ => collect::collect(self, plan, source.take()).await,
@@ -558,11 +559,7 @@ impl<'a> Session<'a> {
             seq: None,
             failure: None,
         };
-        let phase = self
-            .info
-            .phases
-            .iter()
-            .find(|phase| phase.name == "prepare");
+        let phase = self.info.phases.iter().find(|phase| phase.is_preparation());
         let from = phase
             .map_or(self.info.start, |phase| phase.start)
             .monotonic_ns;
@@ -572,7 +569,7 @@ impl<'a> Session<'a> {
         let clean_up = self
             .cleaned_up
             .map(|times| root(roots.clean_up, "clean-up", times));
-        [root(roots.prepare, "prepare", (from, to))]
+        [root(roots.prepare, PREPARATION, (from, to))]
             .into_iter()
             .chain(clean_up)
             .collect()

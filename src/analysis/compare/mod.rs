@@ -364,7 +364,7 @@ fn places(runs: &[Analysis]) -> Vec<String> {
     for workload in runs
         .iter()
         .flat_map(|run| &run.workloads)
-        .filter(|workload| workload.phase != crate::analysis::judgement::verdict::PREPARE)
+        .filter(|workload| !workload.is_preparation())
     {
         if !places.contains(&workload.place()) {
             places.push(workload.place());

@@ -1,7 +1,7 @@
 //! What differs between the sides besides the result: versions, machine, scenario, data.
 
 use super::Difference;
-use crate::analysis::{model::Analysis, run::head::MEASURED_LOAD};
+use crate::analysis::model::{Analysis, MEASURED_LOAD};
 
 /// Most differences that are listed.
 const MOST: usize = 40;

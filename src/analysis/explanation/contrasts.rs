@@ -8,14 +8,14 @@ use crate::analysis::{
     explanation::bands::LEAST_MATCHED,
     figures::{intervals::Window, quantiles::us},
     model::{Contrast, TailPart},
-    requests::collect::Request,
+    requests::request::Request,
     statistics::{
         contrast::{self, Group, Seconds},
         interval::NoInterval,
         rng::seed_of,
         series::Series,
     },
-    traces::tables::{PartKey, PartTable},
+    traces::parts::{PartKey, PartTable},
 };
 
 /// Seconds below which none of them are called slow.
@@ -99,7 +99,7 @@ pub(crate) fn difference(
         .chain(&other.requests)
         .filter_map(|request| request.matched());
     let numbers: Vec<u32> = matched
-        .flat_map(|light| light.parts.iter().map(|(part, _)| *part))
+        .flat_map(|account| account.parts.iter().map(|(part, _)| *part))
         .collect::<BTreeSet<u32>>()
         .into_iter()
         .collect();
@@ -166,7 +166,7 @@ fn means(requests: &[&Request], numbers: &[u32]) -> Vec<f64> {
     for (part, time) in requests
         .iter()
         .filter_map(|request| request.matched())
-        .flat_map(|light| &light.parts)
+        .flat_map(|account| &account.parts)
     {
         if let Ok(at) = numbers.binary_search(part) {
             sums[at] += i128::from(*time);
@@ -180,7 +180,10 @@ fn means(requests: &[&Request], numbers: &[u32]) -> Vec<f64> {
 fn group(side: &Side<'_>, window: Window, numbers: &[u32]) -> Group {
     let mut group = Group::new(window.seconds(), numbers.len());
     for request in &side.requests {
-        let parts = request.matched().into_iter().flat_map(|light| &light.parts);
+        let parts = request
+            .matched()
+            .into_iter()
+            .flat_map(|account| &account.parts);
         let dense =
             parts.filter_map(|(part, time)| Some((numbers.binary_search(part).ok()?, us(*time))));
         group.add(

@@ -9,9 +9,9 @@ use crate::analysis::{
     },
     figures::intervals::Window,
     model::Tail,
-    requests::collect::Request,
+    requests::request::Request,
     statistics::contrast::Seconds,
-    traces::tables::PartTable,
+    traces::parts::PartTable,
 };
 
 /// Where the tail may begin: the first that leaves enough matched requests is taken.

@@ -5,9 +5,10 @@
 //! [`super::judgement`].
 
 pub(super) mod connections;
+pub(super) mod course;
+pub(super) mod histograms;
 pub(super) mod intervals;
 pub(super) mod machine;
 pub(super) mod quantiles;
-pub(super) mod rows;
-pub(super) mod series;
+pub(super) mod reply_rows;
 pub(super) mod tracing_cost;

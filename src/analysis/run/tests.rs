@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     analysis::{
-        model::{VerdictState, WarmupCount},
+        model::{Band, VerdictState, WarmupCount},
         statistics::rng::Rng,
         testing::{
             self, CLIENT, TraceMaker,
@@ -63,7 +63,7 @@ fn assert_bands_add_up(workload: &WorkloadAnalysis) {
             band.mean_us
         );
     }
-    let sum = |of: fn(&Band) -> u64| cut_bands(workload).map(of).sum::<u64>();
+    let sum = |of: fn(&Band) -> u64| workload.cut_bands().map(of).sum::<u64>();
     let all = &workload.account[0];
     assert_eq!(
         (all.all, all.sampled, all.matched),

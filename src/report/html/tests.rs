@@ -1,8 +1,5 @@
 use super::*;
-use crate::{
-    analysis::*,
-    report::{PREPARE, sample},
-};
+use crate::{analysis::*, report::sample};
 
 fn page(analysis: &Analysis) -> String {
     String::from_utf8(render(analysis).unwrap()).unwrap()
@@ -110,7 +107,7 @@ fn named(hostile: &str) -> Analysis {
             workload.stopped,
             workload.stage,
         ) = (text(), text(), Some(text()), Some(text()));
-        if workload.phase != PREPARE {
+        if !workload.is_preparation() {
             workload.phase = text();
         }
         workload
@@ -220,7 +217,7 @@ fn large() -> Analysis {
         band.parts = (0..60).map(part).collect();
     }
     let columns = 120;
-    one.series = Some(Series {
+    one.course = Some(Course {
         step_s: 5,
         per_decade: 16,
         cells: vec![(40..90).map(|bucket| (bucket, 1_234)).collect(); columns],
@@ -229,7 +226,7 @@ fn large() -> Analysis {
         p50_us: (0..columns).map(|at| Some(2_000.0 * odd(at))).collect(),
         p99_us: (0..columns).map(|at| Some(9_000.0 * odd(at))).collect(),
         max_us: (0..columns).map(|at| Some(20_000.0 * odd(at))).collect(),
-        ..Series::default()
+        ..Course::default()
     });
     let frame = |at: usize| StackFrame {
         parent: (at > 3).then_some(3),

@@ -8,9 +8,9 @@ use crate::{
     analysis::{
         figures::quantiles::{self, us},
         model::{Estimate, Quantiles, ThresholdResult, ThresholdState, WorkloadAnalysis},
-        requests::collect::Request,
+        requests::request::Request,
         statistics::series::{Second, Series},
-        traces::tables::PartTable,
+        traces::parts::PartTable,
     },
     record::{self, AbortedInfo, ThresholdInfo},
 };
@@ -114,9 +114,7 @@ fn result(threshold: &ThresholdInfo, row: &Row<'_>, rows: &[Row<'_>]) -> Option<
             figure,
         } => {
             let alike = |other: &&Row<'_>| {
-                other.workload.phase == *phase
-                    && other.workload.workload == row.workload.workload
-                    && other.workload.stage == row.workload.stage
+                other.workload.phase == *phase && other.workload.is_alike(row.workload)
             };
             rows.iter()
                 .find(alike)
@@ -341,7 +339,7 @@ fn estimate(found: &Estimate) -> Option<Measured> {
 /// occurred.
 fn of_requests(figure: &Figure, row: &Row<'_>, wanted: impl Fn(u32) -> bool) -> Option<Measured> {
     let matched = || row.requests.iter().filter_map(|request| request.matched());
-    if !matched().any(|light| light.parts.iter().any(|(part, _)| wanted(*part))) {
+    if !matched().any(|account| account.parts.iter().any(|(part, _)| wanted(*part))) {
         return None;
     }
     let time = |parts: &[(u32, i64)]| {
@@ -351,7 +349,7 @@ fn of_requests(figure: &Figure, row: &Row<'_>, wanted: impl Fn(u32) -> bool) -> 
             .map(|(_, ns)| *ns)
             .sum::<i64>()
     };
-    let mut values: Vec<i64> = matched().map(|light| time(&light.parts)).collect();
+    let mut values: Vec<i64> = matched().map(|account| time(&account.parts)).collect();
     let value = quantiles::of_values(&mut values)?
         .get(figure.quantile?)?
         .value;
@@ -388,10 +386,7 @@ fn of_series(key: &str, series: &Series) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{
-        figures::rows::ReplyRows,
-        model::{Join, Rates, RequestCounts},
-    };
+    use crate::analysis::model::{Join, Rates, ReplyRows, RequestCounts};
 
     fn measured(low: f64, value: f64, high: f64) -> Measured {
         Measured {

@@ -134,7 +134,7 @@ impl Watched {
         else {
             return None;
         };
-        if stream.phase == "prepare" || figure.lacking(stream.open_loop).is_some() {
+        if stream.is_preparation() || figure.lacking(stream.open_loop).is_some() {
             return None;
         }
         let (at, seconds) = (stream.place(), BTreeMap::new());
