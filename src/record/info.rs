@@ -457,6 +457,90 @@ pub struct KeptError {
 mod tests {
     use super::*;
 
+    fn stream(phase: &str, part: Part, workload: &str) -> StreamInfo {
+        StreamInfo {
+            phase: phase.to_owned(),
+            part: Some(part),
+            workload: workload.to_owned(),
+            ..StreamInfo::default()
+        }
+    }
+
+    #[test]
+    fn a_stream_is_of_one_phase_part_and_workload() {
+        let one = stream("alone", Part::Measured, "search");
+        assert!(one.is_of("alone", &Part::Measured, "search"));
+        for (phase, part, workload) in [
+            ("both", Part::Measured, "search"),
+            ("alone", Part::Warmup, "search"),
+            ("alone", Part::Measured, "insert"),
+        ] {
+            assert!(
+                !one.is_of(phase, &part, workload),
+                "{phase} {part} {workload}"
+            );
+        }
+        let damaged = StreamInfo { part: None, ..one };
+        assert!(!damaged.is_of("alone", &Part::Measured, "search"));
+    }
+
+    #[test]
+    fn streams_are_alike_in_workload_and_stage_whatever_the_phase() {
+        let stage = |name: &str| Part::Stage(name.to_owned());
+        let peak = stream("alone", stage("peak"), "search");
+        let check = |other: StreamInfo, expected: bool| {
+            assert_eq!(other.is_alike(&peak), expected, "{other:?}");
+        };
+        check(stream("both", stage("peak"), "search"), true);
+        check(stream("both", stage("low"), "search"), false);
+        check(stream("both", stage("peak"), "insert"), false);
+        check(stream("both", Part::Warmup, "search"), false);
+    }
+
+    #[test]
+    fn the_latency_of_a_loop_is_what_its_caller_waits() {
+        let latency = |open_loop| {
+            StreamInfo {
+                open_loop,
+                ..StreamInfo::default()
+            }
+            .latency()
+        };
+        assert_eq!(
+            (latency(true), latency(false)),
+            (Figure::ResponseTime, Figure::ServiceTime)
+        );
+    }
+
+    #[test]
+    fn preparation_is_a_phase_of_one_name() {
+        let is = |phase: &str| stream(phase, Part::Measured, "insert").is_preparation();
+        assert_eq!(
+            ["prepare", "prepared", "alone", ""].map(is),
+            [true, false, false, false]
+        );
+        let phase = PhaseInfo {
+            name: PREPARATION.to_owned(),
+            ..PhaseInfo::default()
+        };
+        assert!(phase.is_preparation());
+    }
+
+    #[test]
+    fn spans_that_were_not_fetched_have_nanoseconds() {
+        let resolution = |fetched: Option<u32>| {
+            RunInfo {
+                fetch: fetched.map(|resolution_ns| FetchInfo {
+                    resolution_ns,
+                    ..FetchInfo::default()
+                }),
+                ..RunInfo::default()
+            }
+            .span_resolution_ns()
+        };
+        assert_eq!([None, Some(1_000), Some(0)].map(resolution), [1, 1_000, 1]);
+    }
+
     /// The time that a part ran which began at 100, with the files reaching to 350.
     fn check(end_ns: Option<u64>, planned_end_ns: Option<u64>, expected: Range<u64>) {
         let stream = StreamInfo {

@@ -14,7 +14,7 @@ use crate::{
         },
         statistics::trend::CHANGE as TREND,
     },
-    record::{ExportInfo, RunInfo, Status, StreamInfo, Warning},
+    record::{ExportInfo, Outcome, RunInfo, Status, StreamInfo, Warning},
 };
 
 /// Requests without any server span from which on it can be told how they were lost.
@@ -103,7 +103,6 @@ pub(crate) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[Stri
 
 /// Whether no request of a measurement was answered, by success or failure.
 fn has_measured_nothing(analysis: &Analysis) -> bool {
-    const UNANSWERED: [&str; 2] = ["abandoned", "not_sent"];
     let mut measured = analysis
         .workloads
         .iter()
@@ -112,10 +111,10 @@ fn has_measured_nothing(analysis: &Analysis) -> bool {
         let counts = &workload.requests;
         counts.ok == 0
             && !workload.figures_lost
-            && counts
-                .outcomes
-                .keys()
-                .all(|code| UNANSWERED.contains(&code.as_str()))
+            && counts.outcomes.keys().all(|code| {
+                code.parse()
+                    .is_ok_and(|outcome: Outcome| !outcome.is_answer())
+            })
     })
 }
 

@@ -340,3 +340,51 @@ pub struct TraceFacts {
 fn is_zero(value: &u64) -> bool {
     *value == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Part;
+
+    fn figures(phase: &str, stage: Option<&str>) -> WorkloadAnalysis {
+        WorkloadAnalysis {
+            phase: phase.to_owned(),
+            stage: stage.map(str::to_owned),
+            workload: "search".to_owned(),
+            ..WorkloadAnalysis::default()
+        }
+    }
+
+    #[test]
+    fn figures_are_of_the_measured_stream_with_their_phase_stage_and_workload() {
+        let stream = |part: Part| StreamInfo {
+            phase: "alone".to_owned(),
+            part: Some(part),
+            workload: "search".to_owned(),
+            ..StreamInfo::default()
+        };
+        let peak = || Part::Stage("peak".to_owned());
+        let check = |figures: WorkloadAnalysis, part: Part, expected: bool| {
+            assert_eq!(figures.is_of(&stream(part.clone())), expected, "{part}");
+        };
+        check(figures("alone", None), Part::Measured, true);
+        check(figures("alone", Some("peak")), peak(), true);
+        check(figures("alone", None), peak(), false);
+        check(figures("alone", Some("low")), peak(), false);
+        check(figures("both", None), Part::Measured, false);
+        check(figures("alone", None), Part::Warmup, false);
+    }
+
+    #[test]
+    fn figures_are_alike_in_workload_and_stage_whatever_the_phase() {
+        let alone = figures("alone", Some("peak"));
+        assert!(alone.is_alike(&figures("both", Some("peak"))));
+        assert!(!alone.is_alike(&figures("alone", None)));
+    }
+
+    #[test]
+    fn the_preparation_is_told_by_its_phase() {
+        let is = |phase: &str| figures(phase, None).is_preparation();
+        assert_eq!([is("prepare"), is("alone")], [true, false]);
+    }
+}
