@@ -39,7 +39,7 @@ pub(crate) struct Side<'a> {
 
 /// A difference of means with its parts.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Difference {
+pub(crate) struct MeanDifference {
     pub(crate) us: f64,
     pub(crate) ends_us: Option<(f64, f64)>,
     /// By share, falling.
@@ -47,7 +47,7 @@ pub(crate) struct Difference {
     pub(crate) why_not: Option<NoInterval>,
 }
 
-impl Difference {
+impl MeanDifference {
     /// Whether it can be told from none: its interval, where there is one, is on one side of zero.
     pub(crate) fn is_certain(&self) -> bool {
         self.us != 0.0
@@ -92,7 +92,7 @@ pub(crate) fn difference(
     seconds: Seconds,
     parts: &PartTable,
     names: &[&str],
-) -> Difference {
+) -> MeanDifference {
     let matched = one
         .requests
         .iter()
@@ -121,7 +121,7 @@ pub(crate) fn difference(
             seconds,
             seed_of(names),
         ),
-        _ => contrast::Contrast::default(),
+        _ => contrast::ContrastEnds::default(),
     };
     let mut rows: Vec<(&PartKey, f64, Option<contrast::Ends>)> = numbers
         .iter()
@@ -144,7 +144,7 @@ pub(crate) fn difference(
         share_low: ends.map(|(low, _)| low),
         share_high: ends.map(|(_, high)| high),
     });
-    let mut found = Difference {
+    let mut found = MeanDifference {
         us,
         ends_us: drawn.difference,
         parts: parts.collect(),
@@ -342,7 +342,7 @@ fn contrast_of(
     kind: &str,
     (subject, with): (&str, &str),
     (requests, with_requests): (usize, usize),
-    found: Difference,
+    found: MeanDifference,
 ) -> Contrast {
     let slower = if found.us < 0.0 { "faster" } else { "slower" };
     let sentence = found

@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use crate::analysis::{
     explanation::{
         bands::LEAST_MATCHED,
-        contrasts::{self, Difference, Side, in_words},
+        contrasts::{self, MeanDifference, Side, in_words},
     },
     figures::intervals::Window,
     model::Tail,
@@ -114,7 +114,7 @@ pub(crate) fn tail(
 }
 
 /// The top part in words, or why there is none.
-fn in_a_sentence(sides: &Sides<'_>, found: &Difference) -> Result<String, String> {
+fn in_a_sentence(sides: &Sides<'_>, found: &MeanDifference) -> Result<String, String> {
     let Sides { above, tail, .. } = sides;
     if found.us <= 0.0 || !found.is_certain() {
         return Err(format!(
