@@ -12,10 +12,10 @@ use milvus_bench::doctor::{
     SERVER_SPANS, SPAN_SOURCE, examine, is_broken, render,
 };
 use milvus_bench::milvus::{ConnectOptions, Credentials, Effect, methods, proto};
+use milvus_bench::null_milvus::{Failure, FakeMilvus, Shape, SpanSpec};
 use milvus_bench::spans::SourceOptions;
 use milvus_bench::telemetry::{ExportOptions, IdStream, Nonce};
 use prost::Message;
-use support::fake_milvus::{Failure, FakeMilvus, Shape, SpanSpec};
 use support::foreign::pair;
 use support::raw_client::{call, connect};
 use support::trace_backend::TraceBackend;

@@ -1,12 +1,12 @@
-//! The fake Milvus of `tests/support` answers, stalls, fails and traces as its scripts say.
+//! The fake Milvus answers, stalls, fails and traces as its scripts say.
 
 mod support;
 
 use std::time::Duration;
 
 use milvus_bench::milvus::{METHODS, Method, methods, proto};
+use milvus_bench::null_milvus::{Failure, FakeMilvus};
 use prost::Message;
-use support::fake_milvus::{Failure, FakeMilvus};
 use support::foreign::pair;
 use support::raw_client::{call, connect};
 use tokio::time::Instant;
@@ -683,7 +683,7 @@ async fn failures_hold_for_their_range_of_calls() {
         Failure::grpc(Code::ResourceExhausted, "too large"),
     );
     fake.fail(method, 4..5, Failure::Garbage(vec![0xff; 9]));
-    fake.fail(method, 5.., Failure::Never);
+    fake.fail(method, 5.., Failure::Silence);
     let channel = connect(&fake.uri()).await;
     for _ in 0..2 {
         assert_eq!(codes(version(&channel).await.unwrap().status), (8, 49));

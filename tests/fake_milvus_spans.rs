@@ -1,4 +1,4 @@
-//! The fake Milvus of `tests/support` sends spans of the wanted form by OTLP, and loses the wanted
+//! The fake Milvus sends spans of the wanted form by OTLP, and loses the wanted
 //! ones.
 
 mod support;
@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use milvus_bench::milvus::{Method, methods};
+use milvus_bench::null_milvus::{FakeMilvus, Shape, SpanSpec};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
     TraceService, TraceServiceServer,
 };
@@ -18,7 +19,6 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
-use support::fake_milvus::{FakeMilvus, Shape, SpanSpec};
 use support::raw_client::{call, connect};
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};

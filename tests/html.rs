@@ -298,60 +298,13 @@ impl<'a> Browser<'a> {
 
 /// A frame has any width; a window has not. It answers by a message, since files are strangers to
 /// each other.
-const OUTER: &str = r#"<!doctype html><meta name="color-scheme" content="light dark"><pre></pre><iframe width="WIDTH" height="900" src="probed.html"></iframe>
-<script>addEventListener('message', (event) => { document.querySelector('pre').textContent = `PROBE ${event.data} END`; });</script>"#;
+const OUTER: &str = include_str!("html/outer.html");
 
 /// Asks the page what is to be seen in it.
-const PROBE: &str = r"
-addEventListener('load', () => {
-  const ink = (canvas) => {
-    const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-    let pixels = 0;
-    for (let at = 3; at < data.length; at += 4) pixels += data[at] > 0 ? 1 : 0;
-    return pixels;
-  };
-  const chart = (figure) => ({
-    chart: figure.dataset.chart, drawn: Number(figure.dataset.drawn), height: figure.querySelector('.plot').getBoundingClientRect().height,
-    ink: [...figure.querySelectorAll('canvas')].map(ink),
-  });
-  const paper = () => getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3).map(Number);
-  setTimeout(() => {
-    const found = {
-      errors: document.documentElement.dataset.errors ?? '', ready: document.documentElement.dataset.ready, width: innerWidth, scroll: document.documentElement.scrollWidth,
-      charts: [...document.querySelectorAll('figure[data-chart]')].map(chart), scripts: document.scripts.length, images: document.images.length, paper: paper(),
-    };
-    document.getElementById('theme').click();
-    found.other = paper();
-    found.after = document.documentElement.dataset.errors ?? '';
-    const frame = document.querySelector('.flame g[tabindex=\'0\']');
-    frame.focus();
-    frame.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }));
-    found.focus = document.activeElement.getAttribute('aria-label') ?? '';
-    parent.postMessage(JSON.stringify(found), '*');
-  }, 500);
-});";
+const PROBE: &str = include_str!("html/report_probe.js");
 
 /// Asks a comparison what is to be seen in it.
-const COMPARISON_PROBE: &str = r"
-addEventListener('load', () => setTimeout(() => {
-  const all = (selector) => [...document.querySelectorAll(selector)];
-  const box = (element) => { const { left, right, top, bottom, width, height } = element.getBoundingClientRect(); return { left, right, top, bottom, width, height }; };
-  const color = (text) => text.match(/[\d.]+/g).slice(0, 3).map(Number);
-  const inside = (mark) => {
-    const [inner, outer] = [box(mark), box(mark.ownerSVGElement)];
-    return inner.left >= outer.left - 5 && inner.right <= outer.right + 5 && inner.top >= outer.top - 5 && inner.bottom <= outer.bottom + 5;
-  };
-  const marks = (selector, of) => all(selector).map((mark) => ({ ...box(mark), inside: inside(mark), color: color(getComputedStyle(mark)[of]) }));
-  parent.postMessage(JSON.stringify({
-    width: innerWidth, scroll: document.documentElement.scrollWidth, scripts: document.scripts.length, images: document.images.length,
-    errors: document.documentElement.dataset.errors ?? '', paper: color(getComputedStyle(document.body).backgroundColor), sections: all('.workload').length,
-    headings: all('h2').map((heading) => heading.textContent), rows: all('td.axis').length, sideways: all('.scroll').filter((region) => region.scrollWidth > region.clientWidth).length, out_of_reach: all('.scroll').filter((region) => region.tabIndex !== 0).length,
-    cut: all('.curves text').filter((label) => box(label).left < 0 || box(label).right > innerWidth).map((label) => label.textContent), labels: all('.curves text').length,
-    titles: all('polyline title').map((title) => title.textContent),
-    baseline: marks('polyline.baseline', 'stroke'), run: marks('polyline.run', 'stroke'), ratios: marks('.axis .at', 'fill'), intervals: marks('.axis .interval', 'stroke'),
-    before: marks('.bars rect.baseline', 'fill'), after: marks('.bars rect.run', 'fill'),
-  }), '*');
-}, 200));";
+const COMPARISON_PROBE: &str = include_str!("html/comparison_probe.js");
 
 /// Every chart is there and holds something, and nothing failed.
 #[track_caller]

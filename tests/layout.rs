@@ -19,7 +19,8 @@ use source::{read, rust_files};
 
 /// Module, and the siblings that it may import.
 const EDGES: &[(&str, &[&str])] = &[
-    ("scenario", &[]),
+    ("keys", &[]),
+    ("scenario", &["keys"]),
     ("pacer", &[]),
     ("dataset", &[]),
     ("not_grpc", &[]),
@@ -31,10 +32,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("record", &[]),
     ("spans", &["mask", "not_grpc", "open_files"]),
     ("stack", &[]),
-    ("operation", &["milvus", "dataset"]),
+    ("operation", &["keys", "milvus", "dataset"]),
     (
         "plan",
         &[
+            "keys",
             "scenario",
             "dataset",
             "operation",
@@ -69,10 +71,8 @@ const EDGES: &[(&str, &[&str])] = &[
             "load",
             "record",
             "telemetry",
-            "null_milvus",
             "stack",
-            "runner",
-            "cli",
+            "open_files",
         ],
     ),
     (
@@ -90,12 +90,12 @@ const EDGES: &[(&str, &[&str])] = &[
             "stack",
             "open_files",
             "calibrate",
-            "cli",
         ],
     ),
     (
         "cli",
         &[
+            "keys",
             "scenario",
             "pacer",
             "dataset",
@@ -130,10 +130,20 @@ const FUNCTION_LINES: &str = "too-many-lines-threshold = 70";
 const RING: usize = 2;
 
 /// What is still to be mended: beginnings of files with longer lines.
-const LONG_LINES: [&str; 3] = ["src/", "templates/", "tests/"];
+const LONG_LINES: [&str; 9] = [
+    "src/calibrate/",
+    "src/cli/",
+    "src/runner/",
+    "src/plan/resolved.rs",
+    "src/scenario/keys.rs",
+    "templates/report.css",
+    "templates/report.js",
+    "templates/comparison.css",
+    "tests/support/fake_milvus.rs",
+];
 
 /// What is still to be mended: modules with rings of more files.
-const RINGS: [&str; 5] = ["cli", "load", "milvus", "record", "report"];
+const RINGS: [&str; 1] = ["load"];
 
 #[test]
 fn modules_import_only_what_the_table_allows() {
@@ -172,9 +182,8 @@ fn no_more_than_two_files_need_each_other() {
         .into_iter()
         .filter(|files| files.len() > RING)
         .filter(|files| {
-            !RINGS
-                .iter()
-                .any(|room| files.iter().all(|file| file.starts_with(room)))
+            let is_mending = |file: &String| RINGS.iter().any(|room| file.starts_with(room));
+            !files.iter().all(is_mending)
         });
     let edges = |files: Vec<String>| {
         let within = |file: &String| {
@@ -210,7 +219,12 @@ fn lines_fit_the_columns() {
         }
         for (line, number) in text.lines().zip(1..) {
             let columns = line.chars().count();
-            if columns > COLUMNS {
+            // A row of a table, of documentation, can't be broken.
+            let is_row = line
+                .trim_start()
+                .trim_start_matches(['/', '!'])
+                .starts_with(" | ");
+            if columns > COLUMNS && !is_row {
                 wrong.push(format!("{file}:{number}: {columns} columns"));
             }
         }
@@ -307,5 +321,33 @@ fn only_the_output_of_the_command_line_prints() {
         .into_iter()
         .filter(|file| !file.ends_with("cli/output.rs") && prints(file))
         .collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// Crates and words of a command line, and of a terminal.
+const COMMAND_LINE: [&str; 5] = ["clap", "indicatif", "console", "is_terminal", "args_os"];
+
+/// A program that runs scenarios through the library has neither.
+#[test]
+fn runner_and_calibrate_know_no_command_line_and_draw_nothing() {
+    let files: Vec<PathBuf> = ["src/runner", "src/calibrate"]
+        .into_iter()
+        .flat_map(rust_files)
+        .collect();
+    assert!(files.len() > 20, "{files:?}");
+    let names = |file: &PathBuf| -> Vec<String> {
+        let text = read(file);
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let words: BTreeSet<&str> = code
+            .flat_map(|line| line.split(|c: char| !(c.is_alphanumeric() || c == '_')))
+            .collect();
+        let found = COMMAND_LINE.iter().filter(|name| words.contains(*name));
+        found
+            .map(|name| format!("{} names {name}", file.display()))
+            .collect()
+    };
+    let found: Vec<String> = files.iter().flat_map(names).collect();
     assert!(found.is_empty(), "{found:?}");
 }

@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use milvus_bench::null_milvus::{Failure, FakeMilvus};
 use milvus_bench::{
     dataset::DatasetError,
     load::{
@@ -30,7 +31,6 @@ use milvus_bench::{
     telemetry::{IdStream, Nonce},
 };
 use prost::Message;
-use support::fake_milvus::{Failure, FakeMilvus};
 use tokio::time::Instant;
 
 /// The smallest request: Milvus' version.
@@ -181,6 +181,42 @@ fn run_alone(
     runtime.block_on(measure(uri, load, during))
 }
 
+/// The only phase of such a load, which starts soon.
+fn phase_of(load: &Load) -> PhaseRun {
+    let part = PartPlan {
+        stream: StreamId(0),
+        ids: IdStream::new(Nonce(1), 42, "alone", "version", "measured"),
+        queries: QueryOrder::default(),
+        sample_ratio: 1.0,
+        switch: None,
+        start: Duration::ZERO,
+        duration: load.duration,
+        requests: load.requests,
+        slots: None,
+        load: load.load,
+    };
+    let stream = StreamRun {
+        operation: Arc::new(Version),
+        arrival: load.arrival,
+        timeout: load.timeout,
+        parts: vec![part],
+        earlier: nothing_earlier(load.arrival),
+    };
+    PhaseRun {
+        start: Instant::now() + Duration::from_millis(50),
+        streams: vec![stream],
+        stop: StopHandle::default(),
+    }
+}
+
+/// No request of an earlier phase: one number in an open loop, one per caller in a closed one.
+fn nothing_earlier(arrival: Loop) -> Vec<u64> {
+    match arrival {
+        Loop::Closed { callers, .. } => vec![0; callers as usize],
+        Loop::Open { .. } => vec![0],
+    }
+}
+
 async fn measure(
     uri: &str,
     load: &Load,
@@ -219,35 +255,7 @@ async fn measure(
     let engine = Engine::start(&options, recorders)
         .await
         .expect("it connects");
-    let part = PartPlan {
-        stream: StreamId(0),
-        ids: IdStream::new(Nonce(1), 42, "alone", "version", "measured"),
-        queries: QueryOrder::default(),
-        sample_ratio: 1.0,
-        switch: None,
-        start: Duration::ZERO,
-        duration: load.duration,
-        requests: load.requests,
-        slots: None,
-        load: load.load,
-    };
-    let callers = if let Loop::Closed { callers, .. } = load.arrival {
-        callers as usize
-    } else {
-        1
-    };
-    let stream = StreamRun {
-        operation: Arc::new(Version),
-        arrival: load.arrival,
-        timeout: load.timeout,
-        parts: vec![part],
-        earlier: vec![0; callers],
-    };
-    let phase = PhaseRun {
-        start: Instant::now() + Duration::from_millis(50),
-        streams: vec![stream],
-        stop: StopHandle::default(),
-    };
+    let phase = phase_of(load);
     let mut running = engine.begin(&phase);
     let stop = phase.stop.clone();
     tokio::task::spawn_blocking(move || during(&stop));
@@ -598,7 +606,7 @@ fn a_server_that_goes_away_costs_its_requests_and_nothing_else() {
 #[test]
 fn an_interrupt_ends_the_part_and_gives_up_what_hangs() {
     let fake = Arc::new(FakeMilvus::start());
-    fake.fail(&methods::GET_VERSION, 1..=u64::MAX, Failure::Never);
+    fake.fail(&methods::GET_VERSION, 1..=u64::MAX, Failure::Silence);
     let (uri, other) = (fake.uri(), Arc::clone(&fake));
     let measured = run(
         &uri,
@@ -676,12 +684,7 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
         let engine = Engine::start(&EngineOptions::new(connect, RunClock::start()), recorders)
             .await
             .expect("it connects");
-        let callers = if let Loop::Closed { callers, .. } = arrival {
-            callers as usize
-        } else {
-            1
-        };
-        let mut earlier = vec![0; callers];
+        let mut earlier = nothing_earlier(arrival);
         for phase in ["first", "second"] {
             let ids = IdStream::new(Nonce(1), 42, phase, "finite", "measured");
             let part = PartPlan {
@@ -716,10 +719,8 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
                 stop.ask(Stop::EndPart);
                 running.wait().await.expect("the threads live")
             };
-            let result = tokio::time::timeout(Duration::from_secs(30), ends)
-                .await
-                .expect("it ends");
-            earlier.clone_from(&result.earlier[0]);
+            let result = tokio::time::timeout(Duration::from_secs(30), ends).await;
+            earlier.clone_from(&result.expect("it ends").earlier[0]);
         }
         tokio::task::spawn_blocking(move || engine.finish())
             .await

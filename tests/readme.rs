@@ -1,5 +1,5 @@
-//! What README.md and ARCHITECTURE.md say is so: commands, options, files, scenarios, keys, areas,
-//! import edges.
+//! What README.md, ARCHITECTURE.md and CONTRIBUTING.md say is so: commands, recipes, options,
+//! files, scenarios, keys, areas, import edges.
 //!
 //! `MILVUS_BENCH_UPDATE=1 cargo test --test readme` rewrites what is generated: the table of keys
 //! and that of import edges.
@@ -175,6 +175,7 @@ fn every_subcommand_of_the_documents_is_built() {
         "README.md",
         "ARCHITECTURE.md",
         "CHANGELOG.md",
+        "CONTRIBUTING.md",
         "results/README.md",
         "deploy/compose/README.md",
     ] {
@@ -189,6 +190,78 @@ fn every_subcommand_of_the_documents_is_built() {
         for span in spans(&text) {
             assert!(!NOT_BUILT.contains(&span.as_str()), "{file} names `{span}`");
         }
+    }
+}
+
+/// Recipes of the justfile that people are meant to call.
+fn recipes() -> BTreeSet<String> {
+    let text = read("justfile");
+    let mut names = BTreeSet::new();
+    let mut before = "";
+    for line in text.lines() {
+        let head = line.split(':').next().unwrap_or_default();
+        let name = head.split_whitespace().next().unwrap_or_default();
+        let is_recipe = line.starts_with(|c: char| c.is_ascii_lowercase())
+            && line.contains(':')
+            && !line.contains(":=");
+        if is_recipe && before != "[private]" {
+            names.insert(name.to_owned());
+        }
+        before = line;
+    }
+    names
+}
+
+#[test]
+fn every_recipe_of_the_documents_is_in_the_justfile() {
+    let known = recipes();
+    for file in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "benches/README.md",
+        ".ci/run",
+    ] {
+        let text = read(file);
+        let lines = blocks(&text)
+            .into_iter()
+            .flat_map(|(_, block)| block.lines().map(str::to_owned));
+        for code in lines.chain(spans(&text)) {
+            // Variables may stand before it.
+            let mut words = code
+                .split_whitespace()
+                .skip_while(|word| word.contains('='));
+            if words.next() != Some("just") {
+                continue;
+            }
+            let name = words.next().unwrap_or_default();
+            assert!(
+                known.contains(name),
+                "{file} names `{code}`, and the recipes are {known:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_recipe_is_explained_or_is_a_step_of_check() {
+    let text = read("justfile");
+    let steps = text
+        .lines()
+        .find_map(|line| line.strip_prefix("steps := "))
+        .expect("the steps of check");
+    let steps: BTreeSet<&str> = steps.trim_matches('"').split(' ').collect();
+    let known = recipes();
+    for step in &steps {
+        assert!(known.contains(*step), "no recipe {step}: {known:?}");
+    }
+    let contributing = read("CONTRIBUTING.md");
+    for recipe in &known {
+        assert!(
+            steps.contains(recipe.as_str()) || contributing.contains(&format!("| `just {recipe}")),
+            "CONTRIBUTING.md has no row for {recipe}"
+        );
     }
 }
 
@@ -247,6 +320,8 @@ fn every_file_of_the_documents_exists() {
         ("README.md", ""),
         ("ARCHITECTURE.md", ""),
         ("CHANGELOG.md", ""),
+        ("CONTRIBUTING.md", ""),
+        ("benches/README.md", ""),
         ("deploy/compose/README.md", "deploy/compose"),
     ] {
         let text = read(file);

@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cells::{Cell, Shape},
+    error::CalibrateError,
     measure::Measured,
 };
-use crate::{cli::CliError, record::environment, stack::StackOptions};
+use crate::{record::environment, stack::StackOptions};
 
 /// Version of the file; one of another version counts as absent.
 const FORMAT: u32 = 1;
@@ -95,20 +96,25 @@ impl Calibration {
     }
 
     /// Replaces `file` as a whole; its folder is made.
-    pub(super) fn write(&self, file: &Path) -> Result<(), CliError> {
+    pub(super) fn write(&self, file: &Path) -> Result<(), CalibrateError> {
         let write = || -> io::Result<()> { fs::rename(write_scratch(file, &self.json()?)?, file) };
         write().map_err(|error| not_kept(file, &error))
     }
 
     /// Whether `file` can be written: found out before anything is measured.
-    pub(super) fn check_writable(file: &Path) -> Result<(), CliError> {
+    pub(super) fn check_writable(file: &Path) -> Result<(), CalibrateError> {
         write_scratch(file, b"")
             .and_then(fs::remove_file)
             .map_err(|error| not_kept(file, &error))
     }
 
+    /// Whether no cell was measured.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
     /// The whole as JSON with a line's end.
-    pub(super) fn json(&self) -> serde_json::Result<Vec<u8>> {
+    pub(crate) fn json(&self) -> serde_json::Result<Vec<u8>> {
         let mut text = serde_json::to_vec_pretty(self)?;
         text.push(b'\n');
         Ok(text)
@@ -123,18 +129,18 @@ fn write_scratch(file: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
     Ok(scratch)
 }
 
-fn not_kept(file: &Path, error: &io::Error) -> CliError {
-    CliError::new(format!(
+fn not_kept(file: &Path, error: &io::Error) -> CalibrateError {
+    CalibrateError::new(format!(
         "the calibration can't be kept in {}: {error}",
         file.display()
     ))
 }
 
 /// Where the file is: the cache folder is that of `stack`.
-pub(super) fn file() -> Result<PathBuf, CliError> {
+pub(super) fn file() -> Result<PathBuf, CalibrateError> {
     StackOptions::default_ports()
         .map(|options| options.cache.join(FILE))
-        .map_err(CliError::new)
+        .map_err(CalibrateError::new)
 }
 
 /// What a calibration holds for: processor, cores, kernel, version and build of this program.

@@ -11,12 +11,12 @@ use super::{
     bare_timer,
     cells::{Cell, Shape},
     cores::{Cores, Pinned},
+    error::CalibrateError,
 };
 use crate::{
-    cli::CliError,
     load::{
-        ClientSpans, Engine, EngineOptions, RunIds, SpanContext, nothing_earlier, phase_run,
-        streams,
+        ClientSpans, Engine, EngineOptions, RunIds, SpanContext, connect_options, nothing_earlier,
+        phase_run, streams,
     },
     operation::RequestKey,
     plan::{Plan, PlanFlags},
@@ -24,7 +24,6 @@ use crate::{
         Figure, FigureHistograms, HistogramKey, OnInterval, Outcome, Part, RunClock, RunFolder,
         RunWriter, StreamInfo, environment, read_histograms,
     },
-    runner::session::connect_options,
     scenario::{Scenario, ScenarioSource},
     telemetry::{ExportOptions, Exporter, Nonce, SpanQueue},
 };
@@ -77,7 +76,10 @@ pub(crate) struct Measured {
 
 /// Measures one cell; an open loop between two halves of the bare timer, so that a machine that
 /// changes meets both.
-pub(super) async fn measure(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError> {
+pub(super) async fn measure(
+    cell: &Cell,
+    conditions: &Conditions,
+) -> Result<Measured, CalibrateError> {
     let Shape::Rate(rate) = cell.shape else {
         return load(cell, conditions).await;
     };
@@ -87,8 +89,8 @@ pub(super) async fn measure(cell: &Cell, conditions: &Conditions) -> Result<Meas
         let lateness =
             spawn_blocking(move || bare_timer::lateness(f64::from(rate), half, core)).await;
         lateness
-            .map_err(CliError::new)?
-            .map_err(|error| CliError::new(format!("the bare timer: {error}")))
+            .map_err(CalibrateError::new)?
+            .map_err(|error| CalibrateError::new(format!("the bare timer: {error}")))
     };
     let mut lateness = bare().await?;
     let mut measured = load(cell, conditions).await?;
@@ -97,16 +99,16 @@ pub(super) async fn measure(cell: &Cell, conditions: &Conditions) -> Result<Meas
     Ok(measured)
 }
 
-async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError> {
+async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CalibrateError> {
     let plan = plan(cell, conditions)?;
     let scratch = Scratch::new()?;
     let infos = Arc::new(streams(&plan));
     let clock = RunClock::start();
     let exporter = Exporter::start(&ExportOptions::grpc(&conditions.uri, "milvus-bench"))
-        .map_err(CliError::new)?;
+        .map_err(CalibrateError::new)?;
     let on_sampled = export(exporter.queue(), clock, &infos);
-    let mut writer =
-        RunWriter::start(&scratch.folder, Arc::clone(&infos), on_sampled).map_err(CliError::new)?;
+    let mut writer = RunWriter::start(&scratch.folder, Arc::clone(&infos), on_sampled)
+        .map_err(CalibrateError::new)?;
     let recorders = vec![writer.recorder()];
     let options = EngineOptions::new(connect_options(&plan), clock);
     let engine = {
@@ -116,7 +118,7 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
         let _pinned = Pinned::to(core.filter(|_| matches!(cell.shape, Shape::Rate(_))));
         Engine::start(&options, recorders)
             .await
-            .map_err(CliError::new)?
+            .map_err(CalibrateError::new)?
     };
     let cpu = environment::process_cpu_s();
     let ids = RunIds::new(Nonce(rand::random()), plan.seed, plan.round);
@@ -128,19 +130,23 @@ async fn load(cell: &Cell, conditions: &Conditions) -> Result<Measured, CliError
         Instant::now() + Duration::from_millis(50),
         &nothing_earlier(&plan),
     );
-    let result = engine.begin(&phase).wait().await.map_err(CliError::new)?;
+    let result = engine
+        .begin(&phase)
+        .wait()
+        .await
+        .map_err(CalibrateError::new)?;
     let finished = spawn_blocking(move || {
         engine.finish();
         // In this order: the writer's end closes the way into the exporter.
         (writer.finish(), exporter.finish())
     });
-    let (written, exported) = finished.await.map_err(CliError::new)?;
+    let (written, exported) = finished.await.map_err(CalibrateError::new)?;
     if let Some(error) = written.error {
-        return Err(CliError::new(error));
+        return Err(CalibrateError::new(error));
     }
     let cpu = environment::process_cpu_s() - cpu;
     let histograms =
-        read_histograms(&scratch.folder.file("latency.hlog"), None).map_err(CliError::new)?;
+        read_histograms(&scratch.folder.file("latency.hlog"), None).map_err(CalibrateError::new)?;
     let requests: u64 = result.streams.iter().map(|stream| stream.sent).sum();
     let measured = result
         .streams
@@ -202,15 +208,15 @@ fn export(mut queue: SpanQueue, clock: RunClock, infos: &[StreamInfo]) -> OnInte
 
 /// The plan of a cell. No variable of the environment changes it: `MILVUS_URI` would send the load
 /// to a real server.
-fn plan(cell: &Cell, conditions: &Conditions) -> Result<Plan, CliError> {
+fn plan(cell: &Cell, conditions: &Conditions) -> Result<Plan, CalibrateError> {
     let nothing = |_: &str| None;
     let scenario = Scenario::read(
         &ScenarioSource::Stdin(scenario(cell, conditions)),
         &[],
         &nothing,
     )
-    .map_err(CliError::new)?;
-    Plan::from_scenario(&scenario, &PlanFlags::default(), &nothing).map_err(CliError::new)
+    .map_err(CalibrateError::new)?;
+    Plan::from_scenario(&scenario, &PlanFlags::default(), &nothing).map_err(CalibrateError::new)
 }
 
 fn scenario(cell: &Cell, conditions: &Conditions) -> String {
@@ -282,13 +288,13 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn new() -> Result<Self, CliError> {
+    fn new() -> Result<Self, CalibrateError> {
         let path = std::env::temp_dir().join(format!(
             "milvus-bench-calibrate-{}-{:08x}",
             std::process::id(),
             rand::random::<u32>()
         ));
-        let folder = RunFolder::create_at(&path).map_err(CliError::new)?;
+        let folder = RunFolder::create_at(&path).map_err(CalibrateError::new)?;
         Ok(Self { folder, path })
     }
 }

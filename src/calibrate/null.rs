@@ -2,26 +2,12 @@
 //! client's.
 
 use std::{
-    io::{BufRead, BufReader, Read},
-    net::{Ipv4Addr, SocketAddr},
+    io::{BufRead, BufReader},
     os::unix::process::CommandExt,
     process::{Child, Command, Stdio},
 };
 
-use clap::Args;
-
-use crate::{
-    cli::{CliError, Done, output::print},
-    null_milvus::{NullMilvus, NullOptions},
-};
-
-/// Arguments of the process.
-#[derive(Debug, Args)]
-pub(crate) struct NullArguments {
-    /// Core of the serving thread
-    #[arg(long, value_name = "N")]
-    core: Option<usize>,
-}
+use super::error::CalibrateError;
 
 /// The process, which ends when this is dropped: its stdin closes then, also when this process is
 /// killed.
@@ -32,9 +18,10 @@ pub(super) struct NullProcess {
 
 impl NullProcess {
     /// Starts it and waits until it listens.
-    pub(super) fn start(core: Option<usize>) -> Result<Self, CliError> {
-        let program = std::env::current_exe()
-            .map_err(|error| CliError::new(format!("this program can't be found: {error}")))?;
+    pub(super) fn start(core: Option<usize>) -> Result<Self, CalibrateError> {
+        let program = std::env::current_exe().map_err(|error| {
+            CalibrateError::new(format!("this program can't be found: {error}"))
+        })?;
         let mut child = Command::new(program)
             .arg("null-milvus")
             .args(core.map(|core| format!("--core={core}")))
@@ -43,7 +30,9 @@ impl NullProcess {
             // Ctrl-C is for this process, which ends the other when it has done with it.
             .process_group(0)
             .spawn()
-            .map_err(|error| CliError::new(format!("the null Milvus can't be started: {error}")))?;
+            .map_err(|error| {
+                CalibrateError::new(format!("the null Milvus can't be started: {error}"))
+            })?;
         let out = child.stdout.take();
         let mut process = Self {
             child,
@@ -51,14 +40,14 @@ impl NullProcess {
         };
         let mut line = String::new();
         if let Some(out) = out {
-            BufReader::new(out)
-                .read_line(&mut line)
-                .map_err(|error| CliError::new(format!("the null Milvus is silent: {error}")))?;
+            BufReader::new(out).read_line(&mut line).map_err(|error| {
+                CalibrateError::new(format!("the null Milvus is silent: {error}"))
+            })?;
         }
         let address = line
             .trim()
             .strip_prefix("listening on ")
-            .ok_or_else(|| CliError::new("the null Milvus ended before it listened"))?;
+            .ok_or_else(|| CalibrateError::new("the null Milvus ended before it listened"))?;
         process.uri = format!("http://{address}");
         Ok(process)
     }
@@ -70,18 +59,4 @@ impl Drop for NullProcess {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// The process itself: `milvus-bench null-milvus`. Serves until its stdin closes.
-pub(crate) fn serve(arguments: &NullArguments) -> Result<Done, CliError> {
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let server = NullMilvus::start(NullOptions {
-        listen,
-        core: arguments.core,
-        ..NullOptions::default()
-    })
-    .map_err(|error| CliError::new(format!("the null Milvus can't listen on {listen}: {error}")))?;
-    print(format!("listening on {}\n", server.address()).as_bytes())?;
-    let _ = std::io::stdin().read_to_end(&mut Vec::new());
-    Ok(Done::Ok)
 }

@@ -9,7 +9,7 @@ use super::{
 
 /// Three tables: closed loops, what tracing costs, open loops beside the bare timer. A table
 /// without cells is left out.
-pub(super) fn table(calibration: &Calibration) -> String {
+pub(crate) fn table(calibration: &Calibration) -> String {
     let mut text = String::new();
     // Writing to a String can't fail.
     let _ = writeln!(

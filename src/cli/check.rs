@@ -1,13 +1,12 @@
 //! `check`: a scenario read and checked, nothing sent.
 
-use std::time::Duration;
-
 use clap::Args;
 
-use super::{CliError, Done, ScenarioArguments, output::print, progress::Progress};
-use crate::{
-    plan::{Plan, PlanFlags},
-    scenario::{Scenario, ScenarioSource},
+use super::{
+    ended::{CliError, Done},
+    output::print,
+    progress::Progress,
+    scenario::{ScenarioArguments, read_plan},
 };
 
 /// Arguments of `check`.
@@ -41,52 +40,4 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<Done, CliError> {
         print(text.as_bytes())?;
     }
     Ok(Done::Ok)
-}
-
-/// The scenario as resolved, with the flags and the environment of this process.
-pub(crate) fn read_plan(
-    arguments: &ScenarioArguments,
-    wait: Option<Duration>,
-    progress: &Progress,
-) -> Result<Plan, CliError> {
-    let source = if arguments.scenario.as_os_str() == "-" {
-        let _waiting = progress.waiting(
-            "waiting for the scenario on stdin",
-            "until its end (Ctrl-D)",
-        );
-        let text = std::io::read_to_string(std::io::stdin()).map_err(|error| {
-            CliError::new(format!("the scenario on stdin can't be read: {error}"))
-        })?;
-        ScenarioSource::Stdin(text)
-    } else {
-        ScenarioSource::File(arguments.scenario.clone())
-    };
-    let flags = PlanFlags {
-        seed: arguments.seed,
-        uri: arguments.uri.clone(),
-        wait,
-        ..PlanFlags::default()
-    };
-    let _reading = progress.waiting(
-        "reading the scenario and its data sets",
-        "until their files are read",
-    );
-    plan_of(&source, &arguments.sets, &flags)
-}
-
-/// The same for a scenario from anywhere.
-pub(crate) fn plan_of(
-    source: &ScenarioSource,
-    sets: &[String],
-    flags: &PlanFlags,
-) -> Result<Plan, CliError> {
-    let environment = |name: &str| std::env::var(name).ok();
-    let scenario = Scenario::read(source, sets, &environment).map_err(CliError::new)?;
-    let plan = Plan::from_scenario(&scenario, flags, &environment).map_err(CliError::new)?;
-    let progress = Progress::new(false);
-    plan.remarks
-        .iter()
-        .filter(|remark| remark.is_note())
-        .for_each(|note| progress.step(&note.to_string()));
-    Ok(plan)
 }

@@ -5,8 +5,10 @@ use std::{collections::BTreeSet, path::PathBuf};
 use clap::Args;
 
 use super::{
-    CliError, Done, finish::analyse_folder, output::print, progress::Progress,
-    report::terminal_style,
+    ended::{CliError, Done},
+    output::print,
+    progress::Progress,
+    reports::terminal_style,
 };
 use crate::{
     analysis::{
@@ -15,6 +17,7 @@ use crate::{
     },
     record::RunFolder,
     report::comparison::{COMPARISONS, render_text},
+    runner::analyse_folder,
 };
 
 /// Arguments of `compare`.
@@ -164,7 +167,7 @@ fn folders(named: &[PathBuf]) -> Result<BTreeSet<PathBuf>, CliError> {
 fn analyses(folders: &BTreeSet<PathBuf>) -> Result<Vec<Analysis>, CliError> {
     folders
         .iter()
-        .map(|path| analyse_folder(&RunFolder::at(path)))
+        .map(|path| analyse_folder(&RunFolder::at(path)).map_err(CliError::from))
         .collect()
 }
 

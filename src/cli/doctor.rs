@@ -1,19 +1,30 @@
 //! `doctor`: every link of the chain client -> Milvus -> Jaeger -> client, one after the other.
 
-use std::{io::IsTerminal, path::PathBuf, sync::Mutex, time::Duration};
+use std::{
+    io::IsTerminal,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use clap::Args;
 
 use super::{
-    CliError, Done, check::plan_of, output::print, progress::Progress, runtime, waits::within,
+    ended::{CliError, Done},
+    output::print,
+    progress::Progress,
+    runtime::runtime,
+    scenario::{NO_SCENARIO, plan_of},
 };
 use crate::{
     doctor::{DoctorCollection, DoctorOptions, examine, is_broken, render},
+    load::connect_options,
     milvus::ConnectOptions,
     plan::{Plan, PlanFlags},
     runner::{
-        session::{connect_options, export_options},
-        spans::source_options,
+        Watcher,
+        from_plan::{export_options, source_options},
+        observer, within,
     },
     scenario::ScenarioSource,
     telemetry::ExportOptions,
@@ -40,30 +51,6 @@ pub(crate) struct DoctorArguments {
     deadline: u64,
 }
 
-/// A scenario that names nothing but what a plan must have: for the addresses and credentials that
-/// flags and the environment give.
-pub(crate) const NO_SCENARIO: &str = r#"
-name = "none"
-[collections.none]
-name = "milvus_bench_doctor"
-data = "none"
-prepare = "reuse"
-metric = "L2"
-[data.none]
-format = "random"
-rows = 1
-dim = 4
-queries = 1
-[workloads.none]
-operation = "search"
-collection = "none"
-concurrency = 1
-[[phases]]
-name = "none"
-requests = 1
-workloads = ["none"]
-"#;
-
 /// Examines and prints one line per link.
 pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     let source = match &arguments.scenario {
@@ -77,11 +64,11 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
         ..PlanFlags::default()
     };
     let plan = plan_of(&source, &[], &flags)?;
-    let progress = Progress::new(false);
+    let progress = Arc::new(Progress::new(false));
     plan.remarks
         .iter()
         .for_each(|remark| progress.warn(&remark.to_string()));
-    let options = options(&plan, arguments, &progress);
+    let options = options(&plan, arguments, Arc::clone(&progress) as _);
     let present = Mutex::new(None);
     // No link takes longer than the export's last attempts, or the wait for spans and for late
     // ones.
@@ -103,7 +90,7 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     })
 }
 
-fn options(plan: &Plan, arguments: &DoctorArguments, progress: &Progress) -> DoctorOptions {
+fn options(plan: &Plan, arguments: &DoctorArguments, watcher: Arc<dyn Watcher>) -> DoctorOptions {
     let collection = arguments
         .scenario
         .is_some()
@@ -111,7 +98,7 @@ fn options(plan: &Plan, arguments: &DoctorArguments, progress: &Progress) -> Doc
         .flatten();
     DoctorOptions {
         connect: ConnectOptions {
-            observer: Some(progress.observer()),
+            observer: Some(observer(&watcher)),
             ..connect_options(plan)
         },
         // The embedded receiver is the endpoint itself.

@@ -1,17 +1,16 @@
 //! `init`: a commented scenario for a collection that is there, as Milvus describes it. Reads only.
 
-use std::{fmt, fs::OpenOptions, io::Write as _, path::PathBuf, time::Duration};
+use std::{fmt, fs::OpenOptions, io::Write as _, path::PathBuf, sync::Arc, time::Duration};
 
 use askama::Template;
 use clap::Args;
 
 use super::{
-    CliError, Done,
-    check::plan_of,
-    doctor::NO_SCENARIO,
+    ended::{CliError, Done},
     output::{print, say},
     progress::Progress,
-    runtime,
+    runtime::runtime,
+    scenario::{NO_SCENARIO, plan_of},
 };
 use crate::{
     milvus::{
@@ -23,7 +22,10 @@ use crate::{
     },
     plan::PlanFlags,
     report::clean,
-    runner::reach::{Reached, reach},
+    runner::{
+        Watcher,
+        reach::{Reached, reach},
+    },
     scenario::{ScenarioSource, is_name},
 };
 
@@ -101,9 +103,9 @@ pub(crate) fn init(arguments: &InitArguments) -> Result<Done, CliError> {
         &flags,
     )?;
     let (uri, database) = (plan.milvus.uri.clone(), plan.milvus.database.clone());
-    let progress = Progress::plain();
+    let watcher: Arc<dyn Watcher> = Arc::new(Progress::plain());
     let text = runtime()?.block_on(async {
-        let Reached { transport, version } = reach(&plan, &progress).await?;
+        let Reached { transport, version } = reach(&plan, &watcher).await?;
         let client = Client::new(transport, TIMEOUT);
         if let Some(name) = &database
             && let Some(words) = client.missing_database().await

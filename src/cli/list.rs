@@ -5,7 +5,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CliError, Done, output::print, progress::Progress, report::terminal_style, runs};
+use super::{
+    ended::{CliError, Done},
+    output::print,
+    progress::Progress,
+    reports::terminal_style,
+    runs,
+};
 use crate::{
     analysis::{Analysis, ThresholdState, VerdictState, WorkloadAnalysis},
     record::{RunInfo, RunReader, read_regular},

@@ -1,94 +1,39 @@
 //! The command line: arguments, one file per subcommand, progress on stderr. stdout carries what
 //! was asked for alone.
 
+mod calibrate;
 mod check;
 mod compare;
 mod doctor;
-mod finish;
+mod ended;
 mod init;
 mod list;
-pub(crate) mod output;
-pub(crate) mod progress;
+mod null_milvus;
+mod output;
+mod progress;
 mod report;
-pub(crate) mod run;
+mod reports;
+mod run;
 mod runs;
+mod runtime;
+mod scenario;
 mod spans;
 mod stack;
 mod supervise;
 mod trace;
-pub(crate) mod waits;
+mod waits;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::{
-    output::{print, print_of_clap, say},
+    ended::{CliError, Done},
+    output::{print, print_of_clap, say_error},
+    runtime::runtime,
     supervise::supervised,
 };
-use crate::{analysis::NOTHING_MEASURED, calibrate, open_files, runner::signals::Signals};
-
-/// Why a command ends without doing its work: one sentence, and the exit code.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct CliError {
-    message: String,
-    code: u8,
-}
-
-impl CliError {
-    /// The command could not run: exit code 2.
-    pub(crate) fn new(message: impl ToString) -> Self {
-        Self {
-            message: open_files::explained(message.to_string()),
-            code: 2,
-        }
-    }
-
-    /// The same where everything that there is to say was said, or no one is left to read it.
-    pub(crate) fn silent() -> Self {
-        Self {
-            message: String::new(),
-            code: 2,
-        }
-    }
-
-    /// Tells the user.
-    pub(crate) fn say(&self) {
-        if !self.message.is_empty() {
-            say(&format!("error: {}", crate::report::clean(&self.message)));
-        }
-    }
-}
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Done {
-    Ok,
-    /// A threshold failed, or the doctor found a broken link.
-    Failed,
-    /// Nothing succeeded.
-    Nothing,
-    /// The report could not be printed; it is in the run folder.
-    Unprinted,
-    /// The verdict is invalid.
-    Invalid,
-    Interrupted,
-    Terminated,
-}
-
-impl Done {
-    fn code(self) -> u8 {
-        match self {
-            Done::Ok => 0,
-            Done::Failed => 1,
-            Done::Nothing | Done::Unprinted => 2,
-            Done::Invalid => 3,
-            Done::Interrupted => 130,
-            Done::Terminated => 143,
-        }
-    }
-}
+use crate::{analysis::NOTHING_MEASURED, runner::Signals};
 
 /// A traced load generator and benchmark for Milvus: sends a scenario's load, and shows where the
 /// time went.
@@ -136,24 +81,7 @@ enum Command {
     Calibrate(calibrate::CalibrateArguments),
     /// The Milvus that does nothing, of `calibrate`
     #[command(hide = true)]
-    NullMilvus(calibrate::NullArguments),
-}
-
-/// Which scenario, and how it is changed on the command line.
-#[derive(Debug, Args)]
-pub(crate) struct ScenarioArguments {
-    /// Scenario file (TOML); `-` reads it from stdin
-    #[arg(value_name = "SCENARIO")]
-    pub(crate) scenario: PathBuf,
-    /// Milvus, e.g. http://127.0.0.1:19530; before MILVUS_URI and the scenario
-    #[arg(long, value_name = "URI")]
-    pub(crate) uri: Option<String>,
-    /// Set a key of the scenario by its path, e.g. workloads.search.params.ef=128
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub(crate) sets: Vec<String>,
-    /// Same seed: same requests, same ones traced
-    #[arg(long, value_name = "N")]
-    pub(crate) seed: Option<u64>,
+    NullMilvus(null_milvus::NullMilvusArguments),
 }
 
 /// The whole program.
@@ -167,7 +95,7 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(done) => ExitCode::from(done.code()),
         Err(error) => {
-            error.say();
+            say_error(&error);
             ExitCode::from(error.code)
         }
     }
@@ -177,7 +105,7 @@ pub fn main() -> ExitCode {
 fn execute(command: Command) -> Result<Done, CliError> {
     match command {
         // Its parent ends it, and what it costs is measured.
-        Command::NullMilvus(arguments) => calibrate::serve_null(&arguments),
+        Command::NullMilvus(arguments) => null_milvus::null_milvus(&arguments),
         command => {
             let when_free = if matches!(command, Command::Run(_)) {
                 Some(NOTHING_MEASURED)
@@ -212,7 +140,7 @@ fn carry_out(command: Command, signals: &Signals) -> Result<Done, CliError> {
             print(&script).map(|()| Done::Ok)
         }
         Command::Calibrate(arguments) => calibrate::calibrate(&arguments, signals),
-        Command::NullMilvus(arguments) => calibrate::serve_null(&arguments),
+        Command::NullMilvus(arguments) => null_milvus::null_milvus(&arguments),
     }
 }
 
@@ -228,19 +156,4 @@ fn heed_file_sizes() {
                 .map(drop)
         });
     }
-}
-
-/// The runtime of everything but the load, which has its own threads.
-pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    let failed = |error| CliError::new(format!("no runtime: {error}"));
-    // Tokio panics where it gets no sockets for its signals.
-    let spare: Result<Vec<_>, _> = (0..4)
-        .map(|_| std::os::unix::net::UnixStream::pair())
-        .collect();
-    drop(spare.map_err(failed)?);
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(failed)
 }

@@ -7,12 +7,20 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use super::CliError;
+use super::ended::CliError;
+use crate::report::clean;
 
 /// Writes a line to stderr, in one piece.
 pub(crate) fn say(line: &str) {
     // There is no other place to complain at.
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
+
+/// Tells the user why a command ends without doing its work.
+pub(crate) fn say_error(error: &CliError) {
+    if !error.message.is_empty() {
+        say(&format!("error: {}", clean(&error.message)));
+    }
 }
 
 /// Writes to stdout.

@@ -1,24 +1,31 @@
 //! What is going on, on stderr: drawn over itself on a terminal, plain lines elsewhere.
 
+mod board;
+mod phase;
 mod screen;
+mod terminal;
 
-use std::{io::IsTerminal, sync::Mutex, time::Duration};
+use std::{io::IsTerminal, path::Path, sync::Mutex};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 
-use self::screen::Screen;
+use self::{
+    board::{Board, PLAIN_EVERY},
+    phase::PhaseLines,
+    screen::Screen,
+    terminal::Terminal,
+};
 use super::{
     output::say,
-    waits::{Waiting, Waits, within},
+    waits::{Waiting, Waits},
 };
-use crate::{milvus::Observer, open_files, report::clean};
-
-/// Time between two plain lines about the same thing.
-const PLAIN_EVERY: Duration = Duration::from_secs(10);
-
-/// On a terminal, figures of a [`Board`] are of so many last seconds.
-const RECENT: Duration = Duration::from_secs(5);
+use crate::{
+    analysis::{Analysis, NOTHING_MEASURED},
+    open_files,
+    plan::Plan,
+    report::clean,
+    runner::{PhaseWatcher, WaitGuard, Watcher},
+};
 
 /// Draws progress; silent with `--quiet`.
 #[derive(Debug)]
@@ -27,27 +34,6 @@ pub(crate) struct Progress {
     quiet: bool,
     last_plain: Mutex<Option<Instant>>,
     waits: Waits,
-}
-
-/// What is drawn over itself: a line with a spinner, and those of a [`Board`] below it.
-#[derive(Debug)]
-struct Terminal {
-    all: MultiProgress,
-    spinner: ProgressBar,
-}
-
-impl Terminal {
-    fn new(target: ProgressDrawTarget) -> Self {
-        let all = MultiProgress::with_draw_target(target);
-        let spinner = all.add(ProgressBar::new_spinner().with_style(style("{spinner} {wide_msg}")));
-        spinner.enable_steady_tick(Duration::from_millis(120));
-        Self { all, spinner }
-    }
-}
-
-/// `{wide_msg}` is cut to the width of the terminal.
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 impl Progress {
@@ -86,24 +72,6 @@ impl Progress {
         self.waits.begin(what, until)
     }
 
-    /// Says what comes next, and that it is waited for until the next one, or until the returned
-    /// closure is gone.
-    pub(crate) fn steps(&self, until: impl Into<String>) -> impl Fn(&str) {
-        let (until, present) = (until.into(), Mutex::new(None));
-        move |text: &str| {
-            self.step(text);
-            if let Ok(mut present) = present.lock() {
-                *present = Some(self.waiting(text, until.clone()));
-            }
-        }
-    }
-
-    /// Tells of calls of Milvus that last.
-    pub(crate) fn observer(&self) -> Observer {
-        let waits = self.waits.clone();
-        Observer::new(move |what, limit| Box::new(waits.begin(what, within(limit))))
-    }
-
     /// A step has begun or ended: always shown as a line of its own.
     pub(crate) fn step(&self, text: &str) {
         if !self.quiet {
@@ -137,26 +105,8 @@ impl Progress {
         ));
     }
 
-    /// A place for lines that are renewed together, below `title` on a terminal.
-    pub(crate) fn board(&self, title: &str, lines: usize) -> Board<'_> {
-        if let Some(terminal) = &self.terminal {
-            terminal.spinner.set_message(clean(title));
-        }
-        let add = |terminal: &Terminal| {
-            terminal
-                .all
-                .add(ProgressBar::new_spinner().with_style(style("  {wide_msg}")))
-        };
-        let bars = self
-            .terminal
-            .iter()
-            .flat_map(|terminal| (0..lines).map(move |_| add(terminal)))
-            .collect();
-        Board {
-            progress: self,
-            bars,
-            drawn: None,
-        }
+    fn board(&self, title: &str, lines: usize) -> Board {
+        Board::new(self.terminal.as_ref(), self.quiet, title, lines)
     }
 
     /// Takes the spinner away before the report is printed.
@@ -174,56 +124,56 @@ impl Progress {
     }
 }
 
-/// Lines that are renewed together, below each other on a terminal, every ten seconds elsewhere;
-/// gone when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Board<'a> {
-    progress: &'a Progress,
-    bars: Vec<ProgressBar>,
-    drawn: Option<Instant>,
-}
-
-impl Board<'_> {
-    /// Whether lines are drawn over themselves, where there is little room and the title.
-    pub(crate) fn is_drawn(&self) -> bool {
-        !self.bars.is_empty()
+/// What a run does, drawn or written.
+impl Watcher for Progress {
+    fn step(&self, text: &str) {
+        Progress::step(self, text);
     }
 
-    /// Of how many last seconds the figures are to be.
-    pub(crate) fn window(&self) -> Duration {
-        if self.is_drawn() { RECENT } else { PLAIN_EVERY }
+    fn now(&self, text: &str) {
+        Progress::now(self, text);
     }
 
-    /// Whether lines would be shown now.
-    pub(crate) fn wants(&self, now: Instant) -> bool {
-        let due = |drawn: Instant| now.saturating_duration_since(drawn) >= PLAIN_EVERY;
-        self.is_drawn() || (!self.progress.quiet && self.drawn.is_none_or(due))
+    fn warn(&self, text: &str) {
+        Progress::warn(self, text);
     }
 
-    /// Shows `lines`.
-    pub(crate) fn draw(&mut self, now: Instant, lines: &[String]) {
-        self.drawn = Some(now);
-        if !self.is_drawn() {
-            lines.iter().for_each(|line| say(&clean(line)));
+    fn waiting(&self, what: &str, until: &str) -> WaitGuard {
+        Box::new(Progress::waiting(self, what, until))
+    }
+
+    fn phase<'a>(
+        &'a self,
+        plan: &'a Plan,
+        number: usize,
+        start: Instant,
+    ) -> Box<dyn PhaseWatcher + 'a> {
+        let phase = &plan.phases[number];
+        let title = format!(
+            "phase {}: response times, in a closed loop service times",
+            phase.name
+        );
+        let board = self.board(&title, phase.workloads.len());
+        Box::new(PhaseLines::new(plan, number, start, board))
+    }
+
+    fn measured(&self, folder: &Path) {
+        self.end();
+        say(&format!("run folder: {}", folder.display()));
+    }
+
+    fn analysed(&self, analysis: &Analysis) {
+        if analysis.nothing_measured() {
+            // Whenever it was ended: a report without figures is no use, and the folder has one for
+            // those who look there.
+            say(NOTHING_MEASURED);
         }
-        for (bar, line) in self.bars.iter().zip(lines) {
-            bar.set_message(clean(line));
-            bar.tick();
-        }
     }
-}
 
-impl Drop for Board<'_> {
-    fn drop(&mut self) {
-        for bar in &self.bars {
-            bar.finish_and_clear();
-            self.progress
-                .terminal
-                .iter()
-                .for_each(|terminal| terminal.all.remove(bar));
-        }
-        if let Some(terminal) = &self.progress.terminal {
-            terminal.spinner.set_message("");
+    fn written(&self, format: &str, file: &Path) {
+        // The others say on stdout what they hold; this one has to be opened.
+        if format == "html" {
+            say(&format!("report: {}", file.display()));
         }
     }
 }
@@ -233,9 +183,10 @@ mod tests {
     use std::{
         io,
         sync::{Arc, Mutex},
+        time::Duration,
     };
 
-    use indicatif::TermLike;
+    use indicatif::{ProgressDrawTarget, TermLike};
 
     use super::*;
 

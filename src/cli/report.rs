@@ -1,18 +1,17 @@
 //! `report`: the reports of a run again, from its folder alone.
 
-use std::{io::IsTerminal, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
 use super::{
-    CliError, Done,
-    finish::{analyse_folder, to_print, write_reports},
+    ended::{CliError, Done},
     output::print,
     progress::Progress,
-    run::{check_reports, reports_help},
+    reports::{check_reports, reports_help, to_print, write_reports},
     runs,
 };
-use crate::report::TextStyle;
+use crate::runner::analyse_folder;
 
 /// Arguments of `report`.
 #[derive(Debug, Args)]
@@ -39,13 +38,4 @@ pub(crate) fn report(arguments: &ReportArguments) -> Result<Done, CliError> {
     print(&to_print(&analysis, &arguments.reports)?)?;
     written?;
     Ok(Done::Ok)
-}
-
-/// Colours on a terminal only, and never with NO_COLOR.
-pub(crate) fn terminal_style() -> TextStyle {
-    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    TextStyle {
-        color,
-        ..TextStyle::default()
-    }
 }

@@ -1,24 +1,25 @@
-//! `run`: a scenario from reading it to its report.
+//! `run`: a scenario, once or several times, and its reports on stdout.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 
 use super::{
-    CliError, Done, ScenarioArguments, check::read_plan, finish, output::say, progress::Progress,
-    runtime, stack,
+    ended::{CliError, Done},
+    output::{say, say_error},
+    progress::Progress,
+    reports::{REPEATED, check_reports, joined_format, print_joined, print_report, reports_help},
+    runtime::runtime,
+    scenario::{ScenarioArguments, read_plan},
 };
 use crate::{
-    analysis::NOTHING_MEASURED,
-    calibrate,
-    milvus::Transport,
+    analysis::{Analysis, NOTHING_MEASURED, ThresholdState, VerdictState},
     plan::Plan,
     record::RunFolder,
-    report::{NOT_BUILT, REPORTS},
+    report::clean,
     runner::{
-        reach::reach,
-        session::{Ended, Session},
-        signals::{Asked, Signals, Stage},
+        self, Asked, RunEnded, RunOptions, RunPlace, Signals, Stage, Watcher,
+        capacity::calibrate_first,
     },
 };
 
@@ -82,10 +83,10 @@ pub(crate) fn run(arguments: &RunArguments, signals: &Signals) -> Result<Done, C
     let mut plan = read_plan(&arguments.scenario, arguments.wait, &reading)?;
     signals.enter(Stage::Measuring);
     let ended = rounds(arguments, &mut plan, signals);
-    match signals.asked().done() {
+    match Done::asked(signals.asked()) {
         // Whatever else went wrong by then.
         Some(done) => {
-            ended.err().iter().for_each(CliError::say);
+            ended.err().iter().for_each(say_error);
             Ok(done)
         }
         None => ended,
@@ -96,9 +97,10 @@ pub(crate) fn run(arguments: &RunArguments, signals: &Signals) -> Result<Done, C
 fn rounds(arguments: &RunArguments, plan: &mut Plan, signals: &Signals) -> Result<Done, CliError> {
     let mut folders = Vec::new();
     let ended = each_round(arguments, plan, signals, &mut folders);
-    let printed = finish::print_joined(arguments, &folders);
+    let joined = joined_format(arguments.repeat, &arguments.reports);
+    let printed = joined.map_or(Ok(true), |entry| print_joined(entry, &folders));
     let done = ended?;
-    Ok(finish::unless_printed(done, printed?))
+    Ok(unless_printed(done, printed?))
 }
 
 /// Runs them; `folders` holds those that were begun, also where one failed.
@@ -109,11 +111,13 @@ fn each_round(
     folders: &mut Vec<RunFolder>,
 ) -> Result<Done, CliError> {
     let runtime = runtime()?;
-    let progress = Progress::new(arguments.quiet);
+    let progress = Arc::new(Progress::new(arguments.quiet));
+    let watcher: Arc<dyn Watcher> = Arc::clone(&progress) as _;
+    let mut options = options(arguments);
     let mut worst = Done::Ok;
     if arguments.stack {
         // Before anything is started that would disturb it.
-        runtime.block_on(calibrate::on_first_run(&progress, signals));
+        runtime.block_on(calibrate_first(signals, watcher.as_ref()));
     }
     for number in 1..=arguments.repeat {
         if signals.asked() != Asked::Nothing {
@@ -122,87 +126,116 @@ fn each_round(
             }
             break;
         }
-        signals.enter(Stage::Measuring);
         if arguments.repeat > 1 {
             progress.step(&format!("run {number} of {}", arguments.repeat));
         }
         plan.round = number;
-        let round = Round {
-            arguments,
-            progress: &progress,
-            signals,
-            is_first: number == 1,
-        };
-        worst = worse(worst, runtime.block_on(round.run(plan, folders))?);
+        options.calibrate = number == 1 && !arguments.stack;
+        let ended = runtime.block_on(runner::run(plan, &options, signals, &watcher))?;
+        progress.end();
+        folders.push(ended.folder.clone());
+        worst = worse(worst, conclude(arguments, ended, &progress)?);
     }
     Ok(worst)
 }
 
-/// One run of the scenario.
-struct Round<'a> {
-    arguments: &'a RunArguments,
-    progress: &'a Progress,
-    signals: &'a Signals,
-    is_first: bool,
+fn options(arguments: &RunArguments) -> RunOptions {
+    let place = match &arguments.out {
+        Some(folder) => RunPlace::At(folder.clone()),
+        None => RunPlace::In(arguments.results.clone()),
+    };
+    RunOptions {
+        reports: arguments.reports.clone(),
+        replace: arguments.replace.clone(),
+        threads: arguments.threads,
+        pin: arguments.pin.clone(),
+        precise: arguments.precise,
+        stack: arguments.stack,
+        command_line: command_line(),
+        ..RunOptions::new(place)
+    }
 }
 
-impl Round<'_> {
-    async fn run(&self, plan: &mut Plan, folders: &mut Vec<RunFolder>) -> Result<Done, CliError> {
-        let mut session =
-            Session::create(self.arguments, plan, self.progress, self.signals.clone())?;
-        folders.push(session.folder.clone());
-        let ended = match self
-            .signals
-            .unless_asked(Asked::Nothing, self.reach(&mut session, plan))
-            .await
-        {
-            Some(Ok(transport)) => {
-                // Milvus comes first: what is said until here is about it.
-                session.say_warnings();
-                if self.is_first && !self.arguments.stack {
-                    calibrate::on_first_run(self.progress, self.signals).await;
-                }
-                session.run(plan, transport).await
-            }
-            Some(Err(error)) => {
-                session.fail(&error.message);
-                Ended {
-                    failure: Some(error),
-                    asked: self.signals.asked(),
-                }
-            }
-            None => session.interrupted_early(),
-        };
-        self.signals.enter(Stage::Finishing);
-        finish::finish(self.arguments, session, ended)
-    }
-
-    /// Milvus, which `--stack` may have to start.
-    async fn reach(
-        &self,
-        session: &mut Session<'_>,
-        plan: &mut Plan,
-    ) -> Result<Transport, CliError> {
-        if self.arguments.stack {
-            session
-                .info
-                .warnings
-                .extend(stack::ensure_for_run(plan, self.progress).await?);
+/// Prints the report of a run, and says how it ended.
+fn conclude(
+    arguments: &RunArguments,
+    ended: RunEnded,
+    progress: &Progress,
+) -> Result<Done, CliError> {
+    let failure = ended.failure.map(CliError::from);
+    let Some(analysis) = &ended.analysis else {
+        return Err(failure.unwrap_or_else(|| CliError::new(NOTHING_MEASURED)));
+    };
+    if !ended.loaded && ended.asked == Asked::Nothing {
+        // Why it failed is all that there is to say.
+        if !arguments.reports.is_empty() {
+            let _ = print_round(arguments, &ended.folder, analysis);
         }
-        let reached = reach(plan, self.progress).await?;
-        let version = reached
-            .version
-            .unwrap_or_else(|| "unknown (GetVersion is not available)".to_owned());
-        session.info.servers.insert("milvus".to_owned(), version);
-        Ok(reached.transport)
+        return failure.map_or(Ok(Done::Nothing), Err);
+    }
+    let unwritten = ended.unwritten.map(CliError::from).map_or(Ok(()), Err);
+    if analysis.nothing_measured() {
+        return unwritten.map(|()| Done::Nothing);
+    }
+    let _reporting = progress.waiting(
+        "making the reports of the run",
+        format!(
+            "until they are made; what was measured is in {}",
+            ended.folder.path().display()
+        ),
+    );
+    let printed = print_round(arguments, &ended.folder, analysis);
+    unwritten?;
+    let printed = printed?;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    Ok(unless_printed(
+        done_of(analysis, arguments.accept_invalid),
+        printed,
+    ))
+}
+
+/// Prints the report of one run; what is to be one document is printed at the end.
+fn print_round(
+    arguments: &RunArguments,
+    folder: &RunFolder,
+    analysis: &Analysis,
+) -> Result<bool, CliError> {
+    if joined_format(arguments.repeat, &arguments.reports).is_some() {
+        return Ok(true);
+    }
+    print_report(folder, analysis, &arguments.reports)
+}
+
+/// What was asked for and could not be printed is no success.
+fn unless_printed(done: Done, printed: bool) -> Done {
+    match done {
+        Done::Ok | Done::Failed if !printed => Done::Unprinted,
+        done => done,
     }
 }
 
-/// A duration of `--wait`, as a scenario has them.
-fn wait(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if duration <= Duration::from_secs(3600) => Ok(duration),
-        _ => Err("durations from 0s to 1h are allowed, e.g. 30s or 5m".to_owned()),
+fn done_of(analysis: &Analysis, accept_invalid: bool) -> Done {
+    let measured = || {
+        analysis
+            .workloads
+            .iter()
+            .filter(|workload| !workload.is_preparation())
+    };
+    if measured().all(|workload| workload.requests.ok == 0) {
+        Done::Nothing
+    } else if analysis.verdict.state == VerdictState::Invalid && !accept_invalid {
+        // Figures that are not to be believed fail no threshold either.
+        Done::Invalid
+    } else if analysis
+        .thresholds
+        .iter()
+        .any(|result| result.state == ThresholdState::Failed)
+    {
+        Done::Failed
+    } else {
+        Done::Ok
     }
 }
 
@@ -214,38 +247,22 @@ fn worse(one: Done, other: Done) -> Done {
     }
 }
 
-/// What stdout carries of several runs.
-const REPEATED: &str = "With --repeat it is one document: text and markdown one after the other, \
-                        hgrm with the curve of the first run and the others as comments, json a \
-                        list, csv a table with a column `run`, junit the suites of all, html a \
-                        page of pages, flamegraph one picture below the other";
-
-/// Help of `--report`, with the formats of this build.
-pub(crate) fn reports_help() -> String {
-    let names: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
-    format!(
-        "Report on stdout: {} (default: text); its file is written as well",
-        names.join(", ")
-    )
+/// The arguments as typed, for run.json, fit to be shown on a terminal. Nothing is left out here:
+/// the scenario refuses a secret that is typed with `--set`, and the plan a user and password in
+/// `--uri`, before there is a run.
+fn command_line() -> Vec<String> {
+    let shown = |argument: OsString| clean(&argument.to_string_lossy());
+    let mut arguments: Vec<String> = std::env::args_os().map(shown).collect();
+    if let Some(program) = arguments.first_mut() {
+        *program = "milvus-bench".to_owned();
+    }
+    arguments
 }
 
-/// Unknown formats are found before anything is measured.
-pub(crate) fn check_reports(names: &[String]) -> Result<(), CliError> {
-    if let Some((name, feature)) = NOT_BUILT
-        .iter()
-        .find(|(name, _)| names.iter().any(|asked| asked == name))
-    {
-        return Err(CliError::new(format!(
-            "this build has no report format {name}: install milvus-bench with `--features \
-             {feature}`"
-        )));
-    }
-    let known: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
-    match names.iter().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(CliError::new(format!(
-            "unknown report format {name:?}: the formats are {}; give --report once for each",
-            known.join(", ")
-        ))),
-        None => Ok(()),
+/// A duration of `--wait`, as a scenario has them.
+fn wait(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration <= Duration::from_secs(3600) => Ok(duration),
+        _ => Err("durations from 0s to 1h are allowed, e.g. 30s or 5m".to_owned()),
     }
 }

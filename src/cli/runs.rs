@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::CliError;
+use super::ended::CliError;
 use crate::record::RunFolder;
 
 /// Parent of the run folders when none is named.

@@ -6,16 +6,16 @@ use clap::Args;
 use tokio::time::Instant;
 
 use super::{
-    CliError, Done,
-    finish::{analyse_folder, to_print, write_reports},
+    ended::{CliError, Done},
     output::print,
     progress::Progress,
-    runs, runtime,
-    waits::within,
+    reports::{to_print, write_reports},
+    runs,
+    runtime::runtime,
 };
 use crate::{
     record::{FetchInfo, RunInfo, RunReader},
-    runner::spans as collect,
+    runner::{self, analyse_folder, within},
     spans::{SourceOptions, find_source, open_until},
 };
 
@@ -115,11 +115,11 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
             within(deadline),
         );
         let source = open_until(entry, &options, ended + deadline, &|error| {
-            progress.now(&collect::waiting(&error.text))
+            progress.now(&runner::spans::waiting(&error.text))
         })
         .await;
         drop(opening);
-        let fetched = collect::read_again(
+        let fetched = runner::spans::read_again(
             &folder,
             source.map_err(CliError::new)?,
             (ended, deadline),

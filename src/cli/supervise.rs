@@ -1,8 +1,12 @@
 //! A command on a thread of its own, so that a signal ends the program whatever is under way there:
 //! by returning through `main`.
 
-use super::{CliError, Done, output::say, runtime};
-use crate::runner::signals::{Signals, Stage};
+use super::{
+    ended::{CliError, Done},
+    output::say,
+    runtime::runtime,
+};
+use crate::runner::{Asked, Heard, Signals, Stage};
 
 /// Carries out `work`, until it ends or a signal leaves it; `when_free` is said where it had not
 /// even begun.
@@ -11,7 +15,9 @@ pub(crate) fn supervised(
     when_free: Option<&str>,
 ) -> Result<Done, CliError> {
     let runtime = runtime()?;
-    let signals = runtime.block_on(async { Signals::listen() })?;
+    let listening = runtime.block_on(async { Signals::listen(|heard| say(&sentence(heard))) });
+    let signals = listening
+        .map_err(|error| CliError::new(format!("signals can't be listened to: {error}")))?;
     let mut leaving = signals.clone();
     let (sender, ended) = tokio::sync::oneshot::channel();
     let carry_out = move || {
@@ -44,7 +50,31 @@ pub(crate) fn supervised(
             if leaving.stage() == Stage::Free {
                 when_free.iter().for_each(|line| say(line));
             }
-            Ok(leaving.asked().done().unwrap_or(Done::Interrupted))
+            Ok(Done::asked(leaving.asked()).unwrap_or(Done::Interrupted))
         }
+    }
+}
+
+/// What a signal does that does not end the program at once.
+fn sentence(heard: Heard) -> String {
+    let Heard { asked, name, stage } = heard;
+    match (asked, stage) {
+        (Asked::Interrupt, Stage::Finishing) => {
+            "interrupted: finishing the report; press Ctrl-C again to leave at once, and \
+             `milvus-bench report` makes it later"
+                .to_owned()
+        }
+        (Asked::Interrupt, _) => {
+            "interrupted: ending the measurement and keeping what was measured; press Ctrl-C again \
+             to leave at once"
+                .to_owned()
+        }
+        (_, Stage::Finishing) => {
+            format!("ended by {name}: finishing the report; `milvus-bench report` makes it later")
+        }
+        _ => format!(
+            "ended by {name}: the measurement ends, what was measured is kept, and server spans \
+             are not waited for"
+        ),
     }
 }

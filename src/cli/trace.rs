@@ -5,17 +5,17 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{
-    CliError, Done,
-    finish::UnreadLines,
+    ended::{CliError, Done},
     output::{print, say},
     progress::Progress,
-    report::terminal_style,
+    reports::terminal_style,
     runs,
 };
 use crate::{
     analysis,
     record::RunReader,
     report::{clean, render_waterfall},
+    runner::UnreadLines,
     spans::SpanReader,
 };
 

@@ -122,16 +122,6 @@ impl Drop for Waiting {
     }
 }
 
-/// `at most 60 s`.
-pub(crate) fn within(limit: Duration) -> String {
-    let whole = limit.as_secs();
-    if whole > 0 {
-        format!("at most {whole} s")
-    } else {
-        format!("at most {} ms", limit.as_millis())
-    }
-}
-
 /// The thread: sleeps until a wait has lasted, and without an end while there is none.
 fn tell(shared: &Shared) {
     let mut state = shared.state();
@@ -206,7 +196,7 @@ mod tests {
         Wait {
             number,
             what: what.to_owned(),
-            until: within(Duration::from_secs(60)),
+            until: "at most 60 s".to_owned(),
             began,
             said: began,
         }

@@ -14,6 +14,8 @@ use std::{
     sync::Arc,
 };
 
+pub use random::distributions;
+
 /// Largest dimension that Milvus takes.
 pub const MAX_DIM: u32 = 32_768;
 

@@ -44,6 +44,12 @@ const DISTRIBUTIONS: &[(&str, Distribution)] = &[
     ("clustered", Distribution::Clustered),
 ];
 
+/// Names of the distributions.
+#[must_use]
+pub fn distributions() -> Vec<&'static str> {
+    DISTRIBUTIONS.iter().map(|row| row.0).collect()
+}
+
 #[derive(Debug)]
 struct Random {
     rows: u64,

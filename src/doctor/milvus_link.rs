@@ -26,88 +26,77 @@ pub(super) struct Server {
     pub(super) uri: String,
 }
 
+/// A link that is broken: what was seen, and what may be the cause.
+type Broken = (String, Vec<Cause>);
+
 /// Connects and asks; None when the link is broken.
 pub(super) async fn check(options: &ConnectOptions) -> (Link, Option<Server>) {
     let check = Check::begin(MILVUS);
+    match reach(options).await {
+        Err((seen, causes)) => (check.failed(seen, causes), None),
+        Ok(server) => {
+            let mode = deploy_mode(&server.client).await;
+            let health = optional(server.client.health().await);
+            let who = server
+                .version
+                .as_deref()
+                .unwrap_or("a server that does not tell its version");
+            let who = format!("{who}{mode} at {}", probe::place(&options.uri));
+            (judge(&check, &who, health), Some(server))
+        }
+    }
+}
+
+/// Connects, asks who is there, and whether the database is.
+async fn reach(options: &ConnectOptions) -> Result<Server, Broken> {
     // One connection is enough for a look, whatever the load will use.
-    let transport = match Transport::connect(&ConnectOptions {
+    let one = ConnectOptions {
         connections: 1,
         ..options.clone()
-    })
-    .await
-    {
+    };
+    let transport = match Transport::connect(&one).await {
         Ok(transport) => transport,
         Err(error) => {
             let peer = probe::look_at(&options.uri).await;
-            return (
-                check.failed(error.to_string(), causes_of_no_connection(&error, peer)),
-                None,
-            );
+            return Err((error.to_string(), causes_of_no_connection(&error, peer)));
         }
     };
     let client = Client::new(transport, TIMEOUT);
     let version = match client.identify().await {
         Ok(version) => version,
-        Err(error) => {
-            let peer = probe::look_at(&options.uri).await;
-            if let Some(cause) = unanswered_by_tls(options, &error).await {
-                let seen = format!(
-                    "no TLS connection to Milvus at {}: {}",
-                    probe::place(&options.uri),
-                    cause.what()
-                );
-                return (check.failed(seen, vec![tls_cause(cause)]), None);
-            }
-            let seen = format!(
-                "{} does not answer as Milvus does: {error}",
-                probe::place(&options.uri)
-            );
-            return (
-                check.failed(
-                    seen,
-                    causes_of_failed_call(&error.failure, peer, &options.credentials),
-                ),
-                None,
-            );
-        }
+        Err(error) => return Err(no_answer(options, &error).await),
     };
     if let Some(database) = &options.database
         && let Some(words) = client.missing_database().await
     {
-        let seen = format!(
-            "{} has no database {database}: {words}",
-            probe::place(&options.uri)
+        let place = probe::place(&options.uri);
+        let cause = Cause::new(
+            "the database was never created, or its name is misspelt",
+            "in the scenario: [milvus] database = \"NAME\"; left out for the default database",
         );
-        let change =
-            "in the scenario: [milvus] database = \"NAME\"; left out for the default database";
-        return (
-            check.failed(
-                seen,
-                vec![Cause::new(
-                    "the database was never created, or its name is misspelt",
-                    change,
-                )],
-            ),
-            None,
-        );
+        return Err((
+            format!("{place} has no database {database}: {words}"),
+            vec![cause],
+        ));
     }
-    let mode = deploy_mode(&client).await;
-    let health = optional(client.health().await);
-    let who = version
-        .clone()
-        .unwrap_or_else(|| "a server that does not tell its version".to_owned());
-    let link = judge(
-        &check,
-        &format!("{who}{mode} at {}", probe::place(&options.uri)),
-        health,
-    );
+    Ok(Server {
+        client,
+        version,
+        uri: options.uri.clone(),
+    })
+}
+
+/// What is there that took the connection and failed the first call.
+async fn no_answer(options: &ConnectOptions, error: &SetupError) -> Broken {
+    let peer = probe::look_at(&options.uri).await;
+    let place = probe::place(&options.uri);
+    if let Some(cause) = unanswered_by_tls(options, error).await {
+        let seen = format!("no TLS connection to Milvus at {place}: {}", cause.what());
+        return (seen, vec![tls_cause(cause)]);
+    }
     (
-        link,
-        Some(Server {
-            client,
-            version,
-            uri: options.uri.clone(),
-        }),
+        format!("{place} does not answer as Milvus does: {error}"),
+        causes_of_failed_call(&error.failure, peer, &options.credentials),
     )
 }
 

@@ -149,9 +149,16 @@ async fn causes(otlp: &ExportOptions, http_status: Option<u16>) -> Vec<Cause> {
     if !endpoint.contains("://") {
         return vec![Cause::new("the address has no scheme", KEYS)];
     }
-    let peer = probe::look_at(endpoint).await;
     let https = endpoint.starts_with("https://");
-    match peer {
+    match causes_by_peer(probe::look_at(endpoint).await, https, otlp.protocol) {
+        Some(causes) => causes,
+        None => causes_by_answer(bare_export(endpoint).await),
+    }
+}
+
+/// Causes that follow from what listens at the endpoint; None where only its answer tells more.
+fn causes_by_peer(peer: Peer, https: bool, protocol: ExportProtocol) -> Option<Vec<Cause>> {
+    Some(match peer {
         Peer::NoAddress => vec![Cause::new("the address can't be read", KEYS)],
         Peer::Refused => vec![
             Cause::new(
@@ -194,7 +201,7 @@ async fn causes(otlp: &ExportOptions, http_status: Option<u16>) -> Vec<Cause> {
         Peer::Http | Peer::Other if https => {
             vec![Cause::new("the endpoint does not speak TLS", KEYS)]
         }
-        Peer::Http if otlp.protocol == ExportProtocol::Grpc => vec![Cause::new(
+        Peer::Http if protocol == ExportProtocol::Grpc => vec![Cause::new(
             "a web port is there: OTLP over HTTP is on 4318 and Jaeger's UI on 16686, gRPC is on \
              4317",
             format!(
@@ -203,15 +210,15 @@ async fn causes(otlp: &ExportOptions, http_status: Option<u16>) -> Vec<Cause> {
             ),
         )],
         Peer::Http => vec![Cause::new("the endpoint hangs, or hangs up", "its log")],
-        Peer::Other if otlp.protocol == ExportProtocol::HttpProtobuf => vec![Cause::new(
+        Peer::Other if protocol == ExportProtocol::HttpProtobuf => vec![Cause::new(
             "what listens there does not speak HTTP/1: OTLP over HTTP is on 4318, gRPC on 4317",
             format!(
                 "{KEYS}, or \"http://HOST:4318\"; OTEL_EXPORTER_OTLP_PROTOCOL=grpc for gRPC on \
                  another port"
             ),
         )],
-        Peer::Other => causes_by_answer(bare_export(endpoint).await),
-    }
+        Peer::Other => return None,
+    })
 }
 
 /// What the endpoint says in so many words needs no second look.

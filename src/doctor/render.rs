@@ -61,9 +61,13 @@ fn duration(took: Duration) -> String {
     }
 }
 
+/// Whether `c` changes the direction of writing.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// `text` without line ends, terminal commands and characters that turn the direction of writing.
 fn plain(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars()
         .map(|c| if c.is_control() || turns(c) { ' ' } else { c })
         .collect()
@@ -148,8 +152,20 @@ FAILED  server spans    none (30.0 s)
     proptest! {
         #[test]
         fn no_text_of_a_server_commands_the_terminal(seen: String, what: String, change: String) {
-            let text = render(&[link(MILVUS, LinkState::Failed, &seen, 1, vec![Cause::new(what, change)])], false);
-            prop_assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+            let text = render(
+                &[link(
+                    MILVUS,
+                    LinkState::Failed,
+                    &seen,
+                    1,
+                    vec![Cause::new(what, change)],
+                )],
+                false,
+            );
+            prop_assert!(
+                text.chars().all(|c| c == '\n' || !c.is_control()),
+                "{text:?}"
+            );
         }
     }
 }

@@ -119,10 +119,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_time_of_all_callers_is_the_integral_of_the_ramp(from in 0_u32..200, to in 0_u32..200) {
-            let shifts = (0..u64::from(from.max(to))).filter_map(|number| shift(number, (from, to), Some(LENGTH)));
-            let worked: f64 = shifts.map(|shift| (shift.end.unwrap() - shift.begin).as_secs_f64()).sum();
-            prop_assert!((worked - 5.0 * f64::from(from + to)).abs() < 1e-6, "{} caller seconds", worked);
+        fn the_time_of_all_callers_is_the_integral_of_the_ramp(
+            from in 0_u32..200,
+            to in 0_u32..200,
+        ) {
+            let shifts = (0..u64::from(from.max(to)))
+                .filter_map(|number| shift(number, (from, to), Some(LENGTH)));
+            let worked: f64 = shifts
+                .map(|shift| (shift.end.unwrap() - shift.begin).as_secs_f64())
+                .sum();
+            prop_assert!(
+                (worked - 5.0 * f64::from(from + to)).abs() < 1e-6,
+                "{} caller seconds",
+                worked
+            );
         }
     }
 

@@ -8,6 +8,7 @@
 mod callers;
 mod client_span;
 mod closed;
+mod connect;
 mod engine;
 mod latencies;
 mod lead;
@@ -25,6 +26,7 @@ mod thread;
 mod timer;
 
 pub use client_span::{ClientSpans, SpanContext};
+pub use connect::connect_options;
 pub use engine::{Engine, EngineError, EngineOptions, RunningPhase};
 pub use latencies::Latencies;
 pub use live::{LiveCounters, LiveSnapshot};

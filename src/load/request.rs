@@ -258,15 +258,18 @@ impl Lane {
     ) -> Result<InFlight, Ended> {
         let patience = Instant::now() + self.timeout;
         let until = self.end.map_or(patience, |end| end.min(patience));
+        let context = request.context.as_bytes();
+        let start = self.shared.connections.start(pin, &request.call, context);
         let started = tokio::select! {
             biased;
-            started = self.shared.connections.start(pin, &request.call, request.context.as_bytes()) => started,
+            started = start => started,
             () = stop.until(Stop::EndPart) => return Err(Ended::gave_up(Outcome::NotSent)),
             () = self.shared.timers.until(until) => {
                 if self.end.is_some_and(|end| end <= patience) {
                     return Err(Ended::gave_up(Outcome::NotSent));
                 }
-                Err(CallFailure::new(CallError::Unavailable, &format!("no connection was free within {:?}", self.timeout)))
+                let text = format!("no connection was free within {:?}", self.timeout);
+                Err(CallFailure::new(CallError::Unavailable, &text))
             }
         };
         match started {

@@ -275,11 +275,19 @@ mod tests {
             rows: u32,
         ) {
             let fields: Vec<FieldData> = keys.into_iter().map(|keys| ids("id", keys)).collect();
-            check_insert(std::array::from_fn(|i| names[i].as_str()), &fields, dim, data, rows);
+            check_insert(
+                std::array::from_fn(|i| names[i].as_str()),
+                &fields,
+                dim,
+                data,
+                rows,
+            );
         }
 
         #[test]
-        fn placeholders_are_encoded_as_prost_does(queries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..5)) {
+        fn placeholders_are_encoded_as_prost_does(
+            queries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..5),
+        ) {
             check_placeholders(&queries);
         }
     }

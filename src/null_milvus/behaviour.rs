@@ -12,7 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Exp1, StandardNormal};
 use tokio::time::Instant;
 
-use super::{Delay, ErrorKind, Errors, NullOptions, Stall};
+use super::options::{Delay, Errors, Failure, NullOptions, Stall};
 
 /// Of delays and errors: two servers with the same options and requests behave alike.
 const SEED: u64 = 0x006e_756c_6c6d_696c;
@@ -79,7 +79,7 @@ impl Behaviour {
     }
 
     /// How a data call fails; None if it does not.
-    pub(super) fn failure(&self) -> Option<&ErrorKind> {
+    pub(super) fn failure(&self) -> Option<&Failure> {
         let errors = self.errors.as_ref()?;
         self.random
             .borrow_mut()
@@ -218,7 +218,7 @@ mod tests {
         let share = |share| {
             let errors = Some(Errors {
                 share,
-                kind: ErrorKind::Silence,
+                kind: Failure::Silence,
             });
             let behaviour = behaviour(NullOptions {
                 errors,
@@ -242,7 +242,7 @@ mod tests {
         let errors = |share| NullOptions {
             errors: Some(Errors {
                 share,
-                kind: ErrorKind::Silence,
+                kind: Failure::Silence,
             }),
             ..NullOptions::default()
         };

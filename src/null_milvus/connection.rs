@@ -16,17 +16,18 @@ use h2::{
     RecvStream,
     server::{self, SendResponse},
 };
-use http::{HeaderMap, HeaderValue, Request, Response};
-use tokio::{net::TcpStream, time::Instant};
+use http::{HeaderMap, HeaderValue, Request};
+use tokio::{net::TcpStream, task::JoinSet, time::Instant};
 
 use super::{
     io::Io,
     message::{Body, PREFIX},
-    server::{Reply, Server, add, is_data},
+    methods::{TABLE, position},
+    scripted,
+    server::{Reply, Server, add, sampled},
     spans::Parent,
     timer::Timer,
 };
-use crate::milvus::METHODS;
 
 /// The largest window that there is: the server never makes a client wait.
 const WINDOW: u32 = (1 << 31) - 1;
@@ -38,25 +39,35 @@ const MESSAGE_MAX: usize = 64 << 20;
 /// under a stall.
 const RESETS: usize = 1_000_000;
 
-const SERVICE: &str = "/milvus.proto.milvus.MilvusService/";
 /// Spans are taken and thrown away, so that a client's exporter has an endpoint that costs nearly
 /// nothing.
 const EXPORT: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 /// An empty message with gRPC's prefix.
 const EMPTY: Bytes = Bytes::from_static(&[0; PREFIX]);
 
+/// What a request calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    /// Position in [`TABLE`].
+    Method(usize),
+    /// Brings spans.
+    Export,
+    Unknown,
+}
+
 /// A request and the way back.
 #[derive(Debug)]
 struct Exchange {
-    /// Position in [`METHODS`]; None for a method that nobody knows.
-    method: Option<usize>,
-    /// Whether it brings spans.
-    is_export: bool,
+    target: Target,
     /// Where the time is of interest; else None.
     arrived: Option<Instant>,
     /// Of a sampled request, where spans are wanted.
     parent: Option<Parent>,
     dbname: Option<HeaderValue>,
+    /// Kept where a script wants to see them.
+    headers: Option<Box<HeaderMap>>,
+    /// Number of the call among those of its method, from 1.
+    number: u64,
     respond: SendResponse<Bytes>,
 }
 
@@ -103,6 +114,8 @@ pub(super) struct Connection {
     silent: Vec<SendResponse<Bytes>>,
     /// Length of `silent` at which those that the client gave up are looked for.
     silent_limit: usize,
+    /// Calls that go by the script.
+    scripted: JoinSet<()>,
     /// Requests that are not answered yet.
     open: u64,
     requests: u64,
@@ -142,6 +155,7 @@ impl Connection {
             timer: None,
             silent,
             silent_limit: 1024,
+            scripted: JoinSet::new(),
             open: 0,
             requests: 0,
         };
@@ -187,10 +201,18 @@ impl Connection {
     ) {
         let (server, counters) = (&self.server, &self.server.counters);
         let (head, body) = request.into_parts();
-        let method = position(head.uri.path());
-        if let Some(method) = method {
-            add(&counters.requests[method], 1);
-        }
+        let target = target(head.uri.path(), server.shared.is_scripted);
+        let number = match target {
+            Target::Method(method) => {
+                add(&counters.requests[method], 1);
+                counters.requests[method].get()
+            }
+            Target::Export => {
+                add(&counters.exports, 1);
+                0
+            }
+            Target::Unknown => 0,
+        };
         let traceparent = sampled(&head.headers);
         add(&counters.traced, u64::from(traceparent.is_some()));
         add(&counters.in_flight, 1);
@@ -202,16 +224,15 @@ impl Connection {
         if server.options.goaway_after == Some(self.requests) {
             self.http.graceful_shutdown();
         }
-        let is_export = method.is_none() && head.uri.path() == EXPORT;
-        add(&counters.exports, u64::from(is_export));
         let exchange = Exchange {
-            method,
-            is_export,
+            target,
             arrived: server.needs_time().then(Instant::now),
             parent: traceparent
                 .filter(|_| server.has_spans())
                 .and_then(|value| Parent::parse(value.as_bytes())),
             dbname: head.headers.get("dbname").cloned(),
+            headers: server.shared.is_scripted.then(|| Box::new(head.headers)),
+            number,
             respond,
         };
         self.read(body, exchange, Body::default(), cx);
@@ -238,7 +259,7 @@ impl Connection {
                     // A reply that waits keeps the stream, whose bytes would count against the
                     // connection's window.
                     let _ = stream.flow_control().release_capacity(body.len());
-                    return self.answer(exchange, &body);
+                    return self.answer(exchange, body);
                 }
                 Poll::Ready(Some(Err(_))) => return self.close(),
                 Poll::Pending => return self.reading.push((stream, exchange, body)),
@@ -253,27 +274,27 @@ impl Connection {
         }
     }
 
-    fn answer(&mut self, exchange: Exchange, body: &Body) {
+    fn answer(&mut self, mut exchange: Exchange, body: Body) {
         let server = &self.server;
         add(&server.counters.bytes_received, body.len() as u64);
-        let dbname = exchange
-            .dbname
-            .as_ref()
-            .and_then(|name| name.to_str().ok())
-            .unwrap_or_default();
-        let reply = if exchange.is_export {
-            Reply::Message(EMPTY)
-        } else {
-            server.reply(exchange.method, dbname, body)
+        let reply = match exchange.target {
+            Target::Method(method) => {
+                if let Some(headers) = exchange.headers.take() {
+                    let request = scripted::Request {
+                        method,
+                        headers: *headers,
+                        body,
+                    };
+                    return self.hand_over(request, exchange.respond);
+                }
+                let dbname = exchange.dbname.as_ref();
+                let dbname = dbname.and_then(|name| name.to_str().ok());
+                server.reply(method, dbname.unwrap_or_default(), &body)
+            }
+            Target::Export => Reply::Message(EMPTY),
+            Target::Unknown => Reply::Failed(12, "unknown method of MilvusService".to_owned()),
         };
-        let is_data = exchange
-            .method
-            .is_some_and(|method| is_data(METHODS[method]));
-        match exchange
-            .arrived
-            .filter(|_| server.behaviour.needs_time())
-            .and_then(|arrived| server.behaviour.due(is_data, arrived))
-        {
+        match exchange.due(server) {
             Some(due) => self.waiting.push(Waiting {
                 due,
                 number: self.requests,
@@ -282,6 +303,20 @@ impl Connection {
             }),
             None => self.send(exchange, reply),
         }
+    }
+
+    /// Leaves a request to a task of its own, which the connection's end ends.
+    fn hand_over(&mut self, request: scripted::Request, respond: SendResponse<Bytes>) {
+        while let Some(ended) = self.scripted.try_join_next() {
+            if let Err(error) = ended {
+                // A bug, or a panic of a scripted closure, must be seen by the test.
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+        let server = Rc::clone(&self.server);
+        self.scripted
+            .spawn_local(scripted::answer(server, request, respond));
+        self.close();
     }
 
     /// Sends what is due, and has the timer wake the task for what is due next.
@@ -303,31 +338,14 @@ impl Connection {
     }
 
     fn send(&mut self, mut exchange: Exchange, reply: Reply) {
-        let mut response = Response::new(());
-        *response.headers_mut() = self.server.headers.clone();
-        // All calls on a stream fail that the client has reset, and there is nobody left to tell.
-        match reply {
-            Reply::Message(message) => {
-                add(&self.server.counters.bytes_sent, message.len() as u64);
-                if let Ok(mut stream) = exchange.respond.send_response(response, false) {
-                    let _ = stream.send_data(message, false);
-                    let _ = stream.send_trailers(self.server.trailers.clone());
-                }
-            }
-            Reply::Failed(code, text) => {
-                let headers = response.headers_mut();
-                headers.insert("grpc-status", HeaderValue::from(code));
-                if let Ok(text) = HeaderValue::from_str(&text) {
-                    headers.insert("grpc-message", text);
-                }
-                let _ = exchange.respond.send_response(response, true);
-            }
-            Reply::Silence => return self.keep_silent(exchange.respond),
+        if reply == Reply::Silence {
+            return self.keep_silent(exchange.respond);
         }
-        if let (Some(method), Some(parent), Some(arrived)) =
-            (exchange.method, exchange.parent, exchange.arrived)
+        self.server.respond(&mut exchange.respond, reply);
+        if let (Target::Method(method), Some(parent), Some(arrived)) =
+            (exchange.target, exchange.parent, exchange.arrived)
         {
-            self.server.trace(method, parent, arrived);
+            self.server.trace(method, exchange.number, parent, arrived);
         }
         self.close();
     }
@@ -362,21 +380,20 @@ impl Drop for Connection {
     }
 }
 
-/// Position of a path's method in [`METHODS`].
-fn position(path: &str) -> Option<usize> {
-    let name = path.strip_prefix(SERVICE)?;
-    METHODS.iter().position(|method| method.name == name)
+impl Exchange {
+    /// When the options want it answered; None for at once.
+    fn due(&self, server: &Server) -> Option<Instant> {
+        let arrived = self.arrived.filter(|_| server.behaviour.needs_time())?;
+        let is_data = matches!(self.target, Target::Method(method) if TABLE[method].is_data());
+        server.behaviour.due(is_data, arrived)
+    }
 }
 
-/// The `traceparent` if it has flag 01.
-fn sampled(headers: &HeaderMap) -> Option<&HeaderValue> {
-    // Version, trace id and span id with their dashes are 53 bytes, the flags two more.
-    let flag = |value: &&HeaderValue| {
-        value
-            .as_bytes()
-            .get(54)
-            .and_then(|flags| (*flags as char).to_digit(16))
-            .is_some_and(|flags| flags & 1 == 1)
-    };
-    headers.get("traceparent").filter(flag)
+/// A fake Milvus takes no spans, as a real one.
+fn target(path: &str, is_scripted: bool) -> Target {
+    match position(path) {
+        Some(method) => Target::Method(method),
+        None if path == EXPORT && !is_scripted => Target::Export,
+        None => Target::Unknown,
+    }
 }

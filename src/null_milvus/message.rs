@@ -3,11 +3,36 @@
 
 use std::slice;
 
-use bytes::{Buf, Bytes};
-use prost::encoding::{WireType, decode_key, decode_varint};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::{
+    Message,
+    encoding::{WireType, decode_key, decode_varint},
+};
 
 /// gRPC's prefix of a message: a flag, and the length as four bytes.
 pub(super) const PREFIX: usize = 5;
+
+/// `message` with gRPC's prefix.
+pub(super) fn framed(message: &impl Message) -> Bytes {
+    let mut out = prefixed(message.encoded_len());
+    message.encode_raw(&mut out);
+    out.freeze()
+}
+
+/// Bytes that need be no message, with gRPC's prefix.
+pub(super) fn framed_bytes(bytes: &[u8]) -> Bytes {
+    let mut out = prefixed(bytes.len());
+    out.put_slice(bytes);
+    out.freeze()
+}
+
+/// The prefix of `length` bytes, and room for them.
+fn prefixed(length: usize) -> BytesMut {
+    let mut out = BytesMut::with_capacity(PREFIX + length);
+    out.put_u8(0);
+    out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
+    out
+}
 
 /// The DATA frames of one request.
 #[derive(Debug, Default)]
@@ -45,6 +70,16 @@ impl Body {
         }
         let length = parts.get_u32() as usize;
         (parts.left == length).then_some(parts)
+    }
+
+    /// The same in one piece; no copy is made of one that came in one frame.
+    pub(super) fn whole(&self) -> Option<Bytes> {
+        let mut parts = self.message()?;
+        if self.rest.is_empty() {
+            Some(self.first.slice(PREFIX..))
+        } else {
+            Some(parts.copy_to_bytes(parts.left))
+        }
     }
 }
 
@@ -158,6 +193,18 @@ pub(super) fn decimal(parts: &mut Parts<'_>, length: usize) -> Option<u64> {
     })
 }
 
+/// The first text with this field number in a message; None for an empty one.
+pub(super) fn first_text(mut parts: Parts<'_>, wanted: u32) -> Option<String> {
+    let (length, mut found) = (parts.left, None);
+    fields(&mut parts, length, |tag, value, parts| match value {
+        Value::Length(length) if tag == wanted && found.is_none() => {
+            found = Some(text(parts, length));
+        }
+        _ => {}
+    });
+    found.filter(|name| !name.is_empty())
+}
+
 /// The next `length` bytes as text; broken text becomes a name that nobody has.
 pub(super) fn text(parts: &mut Parts<'_>, length: usize) -> String {
     String::from_utf8_lossy(&parts.copy_to_bytes(length.min(parts.left))).into_owned()
@@ -176,9 +223,24 @@ mod tests {
     }
 
     fn message(frames: &[&[u8]]) -> Option<Vec<u8>> {
-        body(frames)
-            .message()
-            .map(|mut parts| parts.copy_to_bytes(parts.remaining()).to_vec())
+        let body = body(frames);
+        let parts = body.message();
+        let read = parts.map(|mut parts| parts.copy_to_bytes(parts.remaining()));
+        assert_eq!(read, body.whole());
+        read.map(|message| message.to_vec())
+    }
+
+    #[test]
+    fn the_first_text_of_a_field_is_found() {
+        let found = |message: &[u8], tag| {
+            let prefix = [&[0][..], &(message.len() as u32).to_be_bytes()].concat();
+            let body = body(&[&prefix, message]);
+            first_text(body.message().expect("whole"), tag)
+        };
+        let message = b"\x0a\x01a\x1a\x03one\x1a\x03two";
+        assert_eq!(found(message, 3).as_deref(), Some("one"));
+        assert_eq!(found(message, 2), None);
+        assert_eq!(found(b"\x1a\x00", 3), None);
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-/// How the server behaves. The default answers everything at once on a free port of 127.0.0.1.
+/// How a [`NullMilvus`](super::NullMilvus) behaves. The default answers everything at once on a
+/// free port of 127.0.0.1.
 #[derive(Clone, Debug)]
 pub struct NullOptions {
     /// Where it listens; port 0 takes a free one.
@@ -91,28 +92,53 @@ pub struct Errors {
     /// Share of the calls that fail, in [0, 1].
     pub share: f64,
     /// In which way.
-    pub kind: ErrorKind,
+    pub kind: Failure,
 }
 
 /// How a call fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ErrorKind {
+pub enum Failure {
     /// gRPC OK, and a failure in the reply's status.
     Milvus {
         /// Milvus' code, e.g. 8 for a rate limit.
         code: i32,
+        /// The code that readers of 2.2 look at, e.g. 49 for a rate limit.
+        error_code: i32,
         /// Its text.
-        text: String,
+        reason: String,
     },
     /// A gRPC status.
     Grpc {
         /// gRPC's code, e.g. 14 for UNAVAILABLE.
         code: i32,
-        /// Its text, printable ASCII.
+        /// Its text.
         text: String,
     },
+    /// gRPC OK, and these bytes as the reply.
+    Garbage(Vec<u8>),
     /// No answer at all; the stream stays open until the client gives it up.
     Silence,
+}
+
+impl Failure {
+    /// A refusal with Milvus' code, its legacy code and a text.
+    #[must_use]
+    pub fn milvus(code: i32, error_code: i32, reason: &str) -> Self {
+        Failure::Milvus {
+            code,
+            error_code,
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// A gRPC status with a text.
+    #[must_use]
+    pub fn grpc(code: tonic::Code, text: &str) -> Self {
+        Failure::Grpc {
+            code: code.into(),
+            text: text.to_owned(),
+        }
+    }
 }
 
 /// What the server counted since its start.

@@ -2,18 +2,17 @@
 
 use std::collections::HashMap;
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use prost::Message;
+use bytes::{Buf, Bytes};
 
-use super::{
-    message::{PREFIX, Parts, Value, decimal, fields, is_text, text},
-    store::TIMESTAMP,
-};
+use super::message::{Parts, Value, decimal, fields, framed, is_text, text};
 use crate::milvus::proto::{
     DataType, FieldData, Ids, LongArray, MutationResult, QueryResults, ScalarField,
     SearchResultData, SearchResults, Status, field_data::Field, ids::IdField, scalar_field::Data,
 };
 
+/// Hybrid timestamp of everything that asks for one, long ago: whatever waits for it waits for
+/// nothing.
+pub(super) const TIMESTAMP: u64 = 1 << 18;
 /// Rows of one reply at most; a request for more gets so many.
 const ROWS_MAX: u64 = 1 << 20;
 /// Queries, and rows per query, that Milvus allows.
@@ -69,30 +68,16 @@ impl Replies {
     }
 }
 
-/// `message` with gRPC's prefix.
-pub(super) fn framed(message: &impl Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut out = BytesMut::with_capacity(PREFIX + length);
-    out.put_u8(0);
-    out.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    message.encode_raw(&mut out);
-    out.freeze()
-}
-
-/// What a data call names beside its size.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) database: String,
-    pub(super) collection: String,
-}
+/// Database and name of the collection that a data call names.
+pub(super) type Target = (String, String);
 
 /// Looks into an `InsertRequest` or `UpsertRequest`: its target and rows. The columns are skipped.
 pub(super) fn look_into_insert(mut parts: Parts<'_>) -> (Target, u64) {
     let (mut target, mut rows) = (Target::default(), 0);
     let length = parts.remaining();
     fields(&mut parts, length, |tag, value, parts| match (tag, value) {
-        (2, Value::Length(length)) => target.database = text(parts, length),
-        (3, Value::Length(length)) => target.collection = text(parts, length),
+        (2, Value::Length(length)) => target.0 = text(parts, length),
+        (3, Value::Length(length)) => target.1 = text(parts, length),
         (7, Value::Number(number)) => rows = number,
         _ => {}
     });
@@ -104,8 +89,8 @@ pub(super) fn look_into_delete(mut parts: Parts<'_>) -> (Target, u64) {
     let (mut target, mut rows) = (Target::default(), 0);
     let length = parts.remaining();
     fields(&mut parts, length, |tag, value, parts| match (tag, value) {
-        (2, Value::Length(length)) => target.database = text(parts, length),
-        (3, Value::Length(length)) => target.collection = text(parts, length),
+        (2, Value::Length(length)) => target.0 = text(parts, length),
+        (3, Value::Length(length)) => target.1 = text(parts, length),
         (5, Value::Length(length)) => rows = list_length(parts, length).unwrap_or(0),
         _ => {}
     });
@@ -117,8 +102,8 @@ pub(super) fn look_into_query(mut parts: Parts<'_>) -> (Target, Size) {
     let (mut target, mut listed, mut limit, mut counts) = (Target::default(), None, None, false);
     let length = parts.remaining();
     fields(&mut parts, length, |tag, value, parts| match (tag, value) {
-        (2, Value::Length(length)) => target.database = text(parts, length),
-        (3, Value::Length(length)) => target.collection = text(parts, length),
+        (2, Value::Length(length)) => target.0 = text(parts, length),
+        (3, Value::Length(length)) => target.1 = text(parts, length),
         (4, Value::Length(length)) => listed = list_length(parts, length),
         (5, Value::Length(length)) => counts |= is_text(parts, length, b"count(*)"),
         (9, Value::Length(length)) => limit = parameter(parts, length, b"limit").or(limit),
@@ -186,9 +171,12 @@ impl Size {
                 succ_index: (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect(),
                 ..mutation(rows)
             }),
+            // Neither keys nor a timestamp, as of 2.3.5.
             Size::Delete { rows } => framed(&MutationResult {
+                status: Some(Status::default()),
+                ids: Some(Ids::default()),
                 delete_cnt: signed(rows),
-                ..mutation(rows)
+                ..MutationResult::default()
             }),
             Size::Query { rows } => framed(&query("id", (0..signed(rows)).collect())),
             Size::Count { rows } => framed(&query("count(*)", vec![signed(rows)])),
@@ -265,6 +253,8 @@ fn query(name: &str, data: Vec<i64>) -> QueryResults {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message;
+
     use super::*;
     use crate::{
         milvus::proto::{DeleteRequest, InsertRequest, KeyValuePair, QueryRequest, SearchRequest},
@@ -350,6 +340,11 @@ mod tests {
             (3, 0, vec![0, 1, 2])
         );
         assert_eq!(insert.ids, ids(0..3));
+        let upsert: MutationResult = decoded(Size::Upsert { rows: 3 });
+        assert_eq!(
+            (upsert.insert_cnt, upsert.delete_cnt, upsert.upsert_cnt),
+            (3, 3, 3)
+        );
         let delete: MutationResult = decoded(Size::Delete { rows: 2 });
         assert_eq!((delete.insert_cnt, delete.delete_cnt), (0, 2));
     }
@@ -366,10 +361,7 @@ mod tests {
             num_rows: 50,
             ..Default::default()
         };
-        let target = || Target {
-            database: "db".into(),
-            collection: "docs".into(),
-        };
+        let target = || ("db".to_owned(), "docs".to_owned());
         assert_eq!(
             look_into_insert(body(framed(&insert)).message().expect("whole")),
             (target(), 50)
@@ -396,7 +388,7 @@ mod tests {
             ..Default::default()
         };
         let (target, size) = look_into_query(body(framed(&request)).message().expect("whole"));
-        assert_eq!((target.collection.as_str(), size), ("docs", expected));
+        assert_eq!((target.1.as_str(), size), ("docs", expected));
     }
 
     #[test]

@@ -3,23 +3,31 @@
 use std::{
     cell::{Cell, RefCell},
     io::Result,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
+use h2::server::SendResponse;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, header::CONTENT_TYPE};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::time::Instant;
 
 use super::{
-    ErrorKind, NullCounters, NullOptions,
     behaviour::Behaviour,
-    message::Body,
-    replies::{Replies, Size, look_into_delete, look_into_insert, look_into_query},
-    spans::{Parent, Served, SpanQueue},
-    store::{Store, key, refused},
+    lock::lock,
+    message::{Body, framed_bytes},
+    methods::{Entry, TABLE},
+    options::{Failure, NullCounters, NullOptions},
+    replies::Replies,
+    shared::Shared,
+    spans::{AtEnd, Parent, Served, Shape, SpanQueue},
 };
-use crate::milvus::{METHODS, Method};
+use crate::milvus::proto;
+
+/// What gRPC encodes in a status' text.
+const TEXT: &AsciiSet = &CONTROLS.add(b'%');
 
 /// What the client gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +40,12 @@ pub(super) enum Reply {
     Silence,
 }
 
-#[derive(Debug)]
+impl Reply {
+    pub(super) fn broken_message() -> Self {
+        Reply::Failed(13, "the message is compressed or not whole".to_owned())
+    }
+}
+
 pub(super) struct Server {
     pub(super) options: NullOptions,
     pub(super) counters: Counters,
@@ -41,8 +54,8 @@ pub(super) struct Server {
     pub(super) headers: HeaderMap,
     /// Trailers of every successful reply, to be cloned.
     pub(super) trailers: HeaderMap,
+    pub(super) shared: Arc<Shared>,
     replies: RefCell<Replies>,
-    store: RefCell<Store>,
     spans: Option<SpanQueue>,
     /// One moment on both clocks, nanoseconds since the unix epoch.
     anchor: (Instant, u64),
@@ -52,7 +65,7 @@ pub(super) struct Server {
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) connections: Cell<u64>,
-    /// By position in [`METHODS`].
+    /// By position in [`TABLE`].
     pub(super) requests: Vec<Cell<u64>>,
     pub(super) in_flight: Cell<u64>,
     pub(super) max_in_flight: Cell<u64>,
@@ -74,18 +87,18 @@ fn nanoseconds(duration: Duration) -> u64 {
 
 impl Server {
     /// Begins the time of stalls.
-    pub(super) fn new(options: NullOptions) -> Result<Self> {
+    pub(super) fn new(options: NullOptions, shared: Arc<Shared>) -> Result<Self> {
         let start = Instant::now();
         let epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let counters = Counters {
-            requests: METHODS.iter().map(|_| Cell::new(0)).collect(),
+            requests: TABLE.iter().map(|_| Cell::new(0)).collect(),
             ..Counters::default()
         };
         Ok(Self {
             behaviour: Behaviour::new(&options, start)?,
-            spans: options.spans.as_deref().map(SpanQueue::start).transpose()?,
+            spans: spans(&options, &shared)?,
             options,
             counters,
             headers: HeaderMap::from_iter([(
@@ -96,8 +109,8 @@ impl Server {
                 HeaderName::from_static("grpc-status"),
                 HeaderValue::from_static("0"),
             )]),
+            shared,
             replies: RefCell::default(),
-            store: RefCell::default(),
             anchor: (start, nanoseconds(epoch)),
         })
     }
@@ -112,15 +125,17 @@ impl Server {
         self.spans.is_some()
     }
 
-    /// Queues the spans of a call that was answered just now.
-    pub(super) fn trace(&self, method: usize, parent: Parent, arrived: Instant) {
+    /// Queues the spans of a call that is answered now, the `number`th of its method.
+    pub(super) fn trace(&self, method: usize, number: u64, parent: Parent, arrived: Instant) {
         let Some(spans) = &self.spans else { return };
         let at = |moment: Instant| {
             self.anchor.1 + nanoseconds(moment.saturating_duration_since(self.anchor.0))
         };
         if !spans.offer(Served {
-            method,
-            parent,
+            method: TABLE[method].method,
+            number,
+            trace_id: parent.trace_id,
+            client_span: parent.client_span,
             start_ns: at(arrived),
             end_ns: at(Instant::now()),
         }) {
@@ -128,68 +143,89 @@ impl Server {
         }
     }
 
-    /// The reply to a whole request; None is a method that nobody knows. `dbname` is the metadata
-    /// entry.
-    pub(super) fn reply(&self, method: Option<usize>, dbname: &str, body: &Body) -> Reply {
-        let Some(method) = method.map(|method| METHODS[method]) else {
-            return Reply::Failed(12, "unknown method".to_owned());
-        };
-        if is_data(method)
+    /// The reply to a whole request where no row is kept; `dbname` is the metadata entry.
+    pub(super) fn reply(&self, method: usize, dbname: &str, body: &Body) -> Reply {
+        let entry = &TABLE[method];
+        if entry.is_data()
             && let Some(failure) = self.behaviour.failure()
         {
-            return fail(method, failure);
+            return self.failed(entry, failure);
         }
+        let Some(at_once) = entry.at_once else {
+            return self.stored(entry, dbname, body);
+        };
         let Some(message) = body.message() else {
-            return Reply::Failed(13, "the message is compressed or not whole".to_owned());
+            return Reply::broken_message();
         };
-        let size = match method.name {
-            "Search" => Size::of_search(message),
-            "Query" => match look_into_query(message) {
-                (target, Size::Count { .. }) => {
-                    let rows =
-                        self.store
-                            .borrow()
-                            .rows(&key(dbname, target.database, target.collection));
-                    Size::Count {
-                        rows: rows.unsigned_abs(),
-                    }
-                }
-                (_, size) => size,
-            },
-            "Insert" => {
-                let (target, rows) = look_into_insert(message);
-                self.store.borrow_mut().count(
-                    &key(dbname, target.database, target.collection),
-                    rows.cast_signed(),
-                );
-                Size::Insert { rows }
-            }
-            // The keys are taken to be there, so that the number of rows stays.
-            "Upsert" => Size::Upsert {
-                rows: look_into_insert(message).1,
-            },
-            "Delete" => {
-                let (target, rows) = look_into_delete(message);
-                self.store.borrow_mut().count(
-                    &key(dbname, target.database, target.collection),
-                    -rows.cast_signed(),
-                );
-                Size::Delete { rows }
-            }
-            _ => return Reply::Message(self.store.borrow_mut().answer(method, dbname, message)),
-        };
+        let size = at_once(&self.shared.store, dbname, message);
         Reply::Message(self.replies.borrow_mut().get(size))
+    }
+
+    /// What the store makes of a request.
+    pub(super) fn stored(&self, entry: &Entry, dbname: &str, body: &Body) -> Reply {
+        let Some(message) = body.message() else {
+            return Reply::broken_message();
+        };
+        match entry.answer(&mut lock(&self.shared.store), dbname, message) {
+            Ok(reply) => Reply::Message(reply),
+            Err((code, text)) => Reply::Failed(code, text),
+        }
+    }
+
+    /// The reply of a call that fails.
+    pub(super) fn failed(&self, entry: &Entry, failure: &Failure) -> Reply {
+        match failure {
+            Failure::Milvus {
+                code,
+                error_code,
+                reason,
+            } => Reply::Message(entry.refused(proto::Status {
+                code: *code,
+                error_code: *error_code,
+                reason: reason.clone(),
+                ..proto::Status::default()
+            })),
+            Failure::Grpc { code, text } => Reply::Failed(*code, text.clone()),
+            Failure::Garbage(bytes) => Reply::Message(framed_bytes(bytes)),
+            Failure::Silence => Reply::Silence,
+        }
+    }
+
+    /// Sends a reply. All calls on a stream fail that the client has reset, and there is no one
+    /// left to tell.
+    pub(super) fn respond(&self, respond: &mut SendResponse<Bytes>, reply: Reply) {
+        let mut response = Response::new(());
+        *response.headers_mut() = self.headers.clone();
+        match reply {
+            Reply::Message(message) => {
+                add(&self.counters.bytes_sent, message.len() as u64);
+                if let Ok(mut stream) = respond.send_response(response, false) {
+                    let _ = stream.send_data(message, false);
+                    let _ = stream.send_trailers(self.trailers.clone());
+                }
+            }
+            Reply::Failed(code, text) => {
+                let headers = response.headers_mut();
+                headers.insert("grpc-status", HeaderValue::from(code));
+                let text = utf8_percent_encode(&text, TEXT).to_string();
+                if let Ok(text) = HeaderValue::from_str(&text) {
+                    headers.insert("grpc-message", text);
+                }
+                let _ = respond.send_response(response, true);
+            }
+            Reply::Silence => {}
+        }
     }
 
     /// What was counted so far.
     pub(super) fn counted(&self) -> NullCounters {
         let counters = &self.counters;
-        let by_method = METHODS
+        let by_method = TABLE
             .iter()
             .zip(&counters.requests)
-            .map(|(method, count)| (method.name, count.get()));
+            .map(|(entry, count)| (entry.method.name, count.get()));
         let spent = clock_gettime(ClockId::ThreadCPUTime);
-        let (spans_exported, spans_failed) = self.spans.as_ref().map_or((0, 0), SpanQueue::counts);
+        let (spans_exported, spans_failed) = self.shared.tracing.counts();
         NullCounters {
             connections: counters.connections.get(),
             requests: by_method.filter(|(_, count)| *count > 0).collect(),
@@ -210,21 +246,31 @@ impl Server {
     }
 }
 
-/// Whether a method is delayed and fails as the options say.
-pub(super) fn is_data(method: &Method) -> bool {
-    matches!(
-        method.name,
-        "Search" | "Query" | "Insert" | "Upsert" | "Delete"
-    )
+/// The queue of spans: that of the options, or one whose target the script may name at any time.
+fn spans(options: &NullOptions, shared: &Arc<Shared>) -> Result<Option<SpanQueue>> {
+    let tracing = &shared.tracing;
+    let at_end = match &options.spans {
+        Some(endpoint) => {
+            tracing.send_to(endpoint, Shape::v2_3_5().without_events())?;
+            AtEnd::Exported
+        }
+        None if shared.is_scripted => AtEnd::Lost,
+        None => return Ok(None),
+    };
+    SpanQueue::start(Arc::clone(tracing), at_end).map(Some)
 }
 
-fn fail(method: &Method, failure: &ErrorKind) -> Reply {
-    match failure {
-        // Since 2.3 `code` decides; error_code 1 is "unexpected error" for readers of 2.2.
-        ErrorKind::Milvus { code, text } => Reply::Message(refused(method, *code, 1, text)),
-        ErrorKind::Grpc { code, text } => Reply::Failed(*code, text.clone()),
-        ErrorKind::Silence => Reply::Silence,
-    }
+/// The `traceparent` if it has flag 01.
+pub(super) fn sampled(headers: &HeaderMap) -> Option<&HeaderValue> {
+    // Version, trace id and span id with their dashes are 53 bytes, the flags two more.
+    let flag = |value: &&HeaderValue| {
+        value
+            .as_bytes()
+            .get(54)
+            .and_then(|flags| (*flags as char).to_digit(16))
+            .is_some_and(|flags| flags & 1 == 1)
+    };
+    headers.get("traceparent").filter(flag)
 }
 
 #[cfg(test)]
@@ -232,6 +278,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::null_milvus::store::Keeps;
 
     fn body(frames: &[Vec<u8>]) -> Body {
         let mut body = Body::default();
@@ -280,10 +327,20 @@ mod tests {
             let whole = [prefix, message].concat();
             let (head, tail) = whole.split_at(cut.min(whole.len()));
             // Where the frames end makes no difference, also to what is remembered.
-            let [one, other] = [(); 2].map(|()| Server::new(NullOptions::default()).expect("good options"));
-            for method in 0..METHODS.len() {
-                let cut = one.reply(Some(method), &dbname, &body(&[head.to_vec(), tail.to_vec()]));
-                prop_assert_eq!(cut, other.reply(Some(method), &dbname, &body(std::slice::from_ref(&whole))));
+            let [one, other] = [(); 2].map(|()| {
+                let shared = Arc::new(Shared::new(Keeps::Counts));
+                Server::new(NullOptions::default(), shared).expect("good options")
+            });
+            let [halves, whole] = [body(&[head.to_vec(), tail.to_vec()]), body(&[whole])];
+            for method in 0..TABLE.len() {
+                let cut = one.reply(method, &dbname, &halves);
+                prop_assert_eq!(cut, other.reply(method, &dbname, &whole));
+            }
+            // The same where rows are kept, but for clocks and ids.
+            let shared = Arc::new(Shared::new(Keeps::Rows));
+            let keeping = Server::new(NullOptions::default(), shared).expect("good options");
+            for entry in TABLE {
+                keeping.stored(entry, &dbname, &halves);
             }
         }
     }

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use rustix::thread::CpuSet;
 use tokio::time::{Instant, timeout};
 
-use super::{Delay, ErrorKind, Errors, NullMilvus, NullOptions, Stall};
+use super::{Delay, Errors, Failure, NullMilvus, NullOptions, Stall};
 use crate::milvus::{
     Call, CallError, Client, ConnectOptions, FloatColumn, InsertParts, METHODS, Method, SetupError,
     Transport, encode_insert, methods, placeholder_group,
@@ -359,7 +359,7 @@ async fn nothing_is_answered_in_a_stall() {
     assert!(began.elapsed() >= Duration::from_millis(400));
 }
 
-async fn failure(kind: ErrorKind, limit: Duration) -> (CallError, String) {
+async fn failure(kind: Failure, limit: Duration) -> (CallError, String) {
     let server = start(NullOptions {
         errors: Some(Errors { share: 1.0, kind }),
         ..NullOptions::default()
@@ -374,19 +374,11 @@ async fn failure(kind: ErrorKind, limit: Duration) -> (CallError, String) {
 async fn data_calls_fail_as_the_options_say() {
     let text = || "request is rejected".to_owned();
     assert_eq!(
-        failure(
-            ErrorKind::Milvus {
-                code: 8,
-                text: text()
-            },
-            LIMIT
-        )
-        .await
-        .0,
+        failure(Failure::milvus(8, 1, &text()), LIMIT).await.0,
         CallError::Milvus(8)
     );
     let (error, words) = failure(
-        ErrorKind::Grpc {
+        Failure::Grpc {
             code: 13,
             text: text(),
         },
@@ -396,7 +388,7 @@ async fn data_calls_fail_as_the_options_say() {
     assert_eq!(error, CallError::Grpc(13));
     assert!(words.contains("request is rejected"), "{words}");
     assert_eq!(
-        failure(ErrorKind::Silence, Duration::from_millis(200))
+        failure(Failure::Silence, Duration::from_millis(200))
             .await
             .0,
         CallError::Timeout
@@ -484,7 +476,7 @@ fn what_can_not_be_is_refused_at_the_start() {
     );
     let errors = Some(Errors {
         share: 2.0,
-        kind: ErrorKind::Silence,
+        kind: Failure::Silence,
     });
     assert_eq!(
         refused(NullOptions {

@@ -28,6 +28,12 @@ impl Consistency {
         }
     }
 
+    /// Their names, as in a scenario.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        LEVELS.iter().map(|row| row.0).collect()
+    }
+
     /// Its name, as in a scenario.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{KeyDoc, OPERATIONS, Operation, OperationContext, OperationError};
+use super::{OPERATIONS, Operation, OperationContext, OperationError};
+use crate::keys::Key;
 
 /// One operation that a workload may name.
 #[derive(Debug)]
@@ -15,7 +16,7 @@ pub struct OperationEntry {
     /// One sentence for `list` and the README.
     pub summary: &'static str,
     /// The keys that it reads itself.
-    pub keys: &'static [KeyDoc],
+    pub keys: &'static [Key],
     /// What its requests do to the rows of their collection.
     pub rows: RowUse,
     /// Whether a request may have a number of rows, so that a rate may be given in rows a second.

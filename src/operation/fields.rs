@@ -47,6 +47,12 @@ const FORMS: &str = "\"row-number\", { choice = [..], weights = [..] }, { unifor
 const ROW_DIGITS: usize = 19;
 
 impl ScalarType {
+    /// Their names, as in a scenario.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        TYPES.iter().map(|row| row.0).collect()
+    }
+
     /// Its name, as in a scenario.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -24,7 +24,7 @@ pub struct IndexOptions {
 
 /// Metrics of float vectors. Every index type takes all of them, but for some GPU indexes, whose
 /// server says so.
-const METRICS: &[&str] = &["L2", "IP", "COSINE"];
+pub const METRICS: &[&str] = &["L2", "IP", "COSINE"];
 
 /// Index types of a float vector field, each with the search parameter that must be at least the
 /// limit.
@@ -48,7 +48,7 @@ const VECTOR_INDEXES: &[(&str, Option<&str>)] = &[
 ];
 
 /// Index types of scalar fields. Most take any type: what a version refuses, it says itself.
-const SCALAR_INDEXES: &[&str] = &[
+pub const SCALAR_INDEXES: &[&str] = &[
     "INVERTED",
     "STL_SORT",
     "Trie",
@@ -256,6 +256,12 @@ fn check_range(
         }
         _ => Ok(()),
     }
+}
+
+/// Names of the index types of a float vector field.
+#[must_use]
+pub fn vector_indexes() -> Vec<&'static str> {
+    VECTOR_INDEXES.iter().map(|row| row.0).collect()
 }
 
 fn find(name: &str) -> Option<(&'static str, Option<&'static str>)> {

@@ -6,13 +6,14 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    CollectionShape, Finished, KeyDoc, Operation, OperationContext, OperationEntry, OperationError,
+    CollectionShape, Finished, Operation, OperationContext, OperationEntry, OperationError,
     RequestKey, RowUse, Writes,
     fields::{column, id_column},
     keys::{Keys, refuse},
 };
 use crate::{
     dataset::{Dataset, DatasetError},
+    keys::{DefaultValue, Key, Kind},
     milvus::{
         Call, CallError, CallFailure, FloatColumn, InsertParts, Method, check_status,
         encode_insert, methods, proto::Status,
@@ -25,19 +26,20 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     summary: "inserts the rows of the data set that preparation left, each once; ids are row \
               numbers",
     keys: &[
-        KeyDoc {
-            name: "batch",
-            kind: "rows",
-            default: "100",
-            meaning: "rows of one request, at least 1; a request may have at most 64 MiB",
-        },
-        KeyDoc {
-            name: "on_end",
-            kind: "\"stop\" or \"repeat\"",
-            default: "\"stop\"",
-            meaning: "when the rows are used up: stop, or go on with fresh ids and the vectors \
-                      from the first on (then there is no recall)",
-        },
+        Key::new(
+            "batch",
+            Kind::integer(1, i64::MAX),
+            DefaultValue::Integer(100),
+            "rows of one request, which may have at most 64 MiB",
+        )
+        .answers(&["batch_size", "num_per_batch", "batch", "num_rows"]),
+        Key::new(
+            "on_end",
+            Kind::Choice(|| ON_END.iter().map(|row| row.0).collect()),
+            DefaultValue::Text("stop"),
+            "when the rows are used up: stop, or go on with fresh ids and the vectors from the \
+             first on (then there is no recall)",
+        ),
     ],
     rows: RowUse::Writes(Writes {
         does: "inserts into",
@@ -51,6 +53,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     build,
 };
 
+const ON_END: &[(&str, OnEnd)] = &[("stop", OnEnd::Stop), ("repeat", OnEnd::Repeat)];
 /// Largest message that Milvus' proxy receives.
 const MAX_BODY: u64 = 64 << 20;
 /// Bytes of a good request of preparation: the message queue splits larger ones.
@@ -235,22 +238,9 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         ..
     } = context;
     let mut keys = Keys::new(keys, ENTRY.keys)?;
-    let on_end = match keys.text("on_end")?.as_deref() {
-        None => OnEnd::Stop,
-        Some(text) if text.eq_ignore_ascii_case("stop") => OnEnd::Stop,
-        Some(text) if text.eq_ignore_ascii_case("repeat") => OnEnd::Repeat,
-        Some(found) => {
-            return refuse(
-                "on_end",
-                format!("is {found:?}, allowed is \"stop\" or \"repeat\""),
-            );
-        }
-    };
+    let on_end = keys.choice("on_end", ON_END)?;
     let largest = largest_batch(&shape);
-    let batch = keys
-        .number("batch", 1..=i64::MAX)?
-        .unwrap_or(100)
-        .unsigned_abs();
+    let batch = keys.number("batch")?.unsigned_abs();
     if batch > largest {
         return refuse(
             "batch",

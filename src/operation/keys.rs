@@ -1,38 +1,17 @@
-//! Reading a workload's own keys: every one is checked, and an unknown one is answered with ours.
-
-use std::ops::RangeInclusive;
+//! Reading a workload's own keys by their rows: every one is checked, and an unknown one is
+//! refused.
 
 use toml::{Table, Value};
 
-use super::{KeyDoc, OperationError};
-
-/// Words of pymilvus and VectorDBBench, with the words used here.
-const FOREIGN: &[(&str, &str)] = &[
-    ("top_k", "limit"),
-    ("topk", "limit"),
-    ("k", "limit"),
-    ("expr", "filter"),
-    ("search_params", "params"),
-    ("param", "params"),
-    ("consistency_level", "consistency"),
-    ("partition_names", "partitions"),
-    ("partition_name", "partitions"),
-    ("group_by", "group_by_field"),
-    ("batch_size", "batch"),
-    ("num_rows", "batch"),
-];
-
-/// Words whose meaning is a key of the collection.
-const OF_COLLECTION: &[(&str, &str)] = &[
-    ("metric_type", "metric"),
-    ("metric", "metric"),
-    ("anns_field", "vector_field"),
-    ("data", "data"),
-];
+use super::OperationError;
+use crate::keys::{DefaultValue, Key, Kind};
 
 /// The keys of one workload that its operation reads.
 #[derive(Debug)]
-pub(super) struct Keys(Table);
+pub(super) struct Keys {
+    table: Table,
+    rows: &'static [Key],
+}
 
 pub(super) fn refuse<T>(key: &str, message: impl Into<String>) -> Result<T, OperationError> {
     Err(OperationError {
@@ -42,41 +21,52 @@ pub(super) fn refuse<T>(key: &str, message: impl Into<String>) -> Result<T, Oper
 }
 
 impl Keys {
-    /// Refuses keys that are not in `known`.
-    pub(super) fn new(table: Table, known: &[KeyDoc]) -> Result<Self, OperationError> {
+    /// Refuses keys that have no row in `rows`.
+    pub(super) fn new(table: Table, rows: &'static [Key]) -> Result<Self, OperationError> {
         match table
             .keys()
-            .find(|key| !known.iter().any(|doc| doc.name == *key))
+            .find(|key| !rows.iter().any(|row| row.name == *key))
         {
-            Some(key) => refuse(key, unknown(key, known)),
-            None => Ok(Self(table)),
+            Some(key) => refuse(key, unknown(key, rows)),
+            None => Ok(Self { table, rows }),
         }
     }
 
-    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
-        self.0.remove(key)
+    fn row(&self, key: &str) -> &'static Key {
+        let row = self.rows.iter().find(|row| row.name == key);
+        row.unwrap_or_else(|| panic!("`{key}` has no row among the operation's keys"))
     }
 
-    pub(super) fn number(
-        &mut self,
-        key: &str,
-        allowed: RangeInclusive<i64>,
-    ) -> Result<Option<i64>, OperationError> {
+    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
+        let row = self.row(key);
+        self.table.remove(row.name)
+    }
+
+    /// The number within the row's range; its default where it is left out.
+    pub(super) fn number(&mut self, key: &str) -> Result<i64, OperationError> {
+        match (self.written_number(key)?, self.row(key).default) {
+            (Some(number), _) | (None, DefaultValue::Integer(number)) => Ok(number),
+            (None, default) => panic!("the default of `{key}` is no number but {default:?}"),
+        }
+    }
+
+    /// The same; None where it is left out.
+    pub(super) fn written_number(&mut self, key: &str) -> Result<Option<i64>, OperationError> {
+        let Kind::Integer { min, max } = self.row(key).kind else {
+            panic!("the row of `{key}` is of no whole number");
+        };
         match self.take(key) {
             None => Ok(None),
-            Some(Value::Integer(number)) if allowed.contains(&number) => Ok(Some(number)),
+            Some(Value::Integer(number)) if (min..=max).contains(&number) => Ok(Some(number)),
             Some(found) => {
-                let end = if *allowed.end() == i64::MAX {
+                let end = if max == i64::MAX {
                     " on".to_owned()
                 } else {
-                    format!(" to {}", allowed.end())
+                    format!(" to {max}")
                 };
                 refuse(
                     key,
-                    format!(
-                        "is {found}, allowed is a whole number from {}{end}",
-                        allowed.start()
-                    ),
+                    format!("is {found}, allowed is a whole number from {min}{end}"),
                 )
             }
         }
@@ -90,11 +80,43 @@ impl Keys {
         }
     }
 
-    pub(super) fn flag(&mut self, key: &str) -> Result<Option<bool>, OperationError> {
-        match self.take(key) {
-            None => Ok(None),
-            Some(Value::Boolean(flag)) => Ok(Some(flag)),
-            Some(found) => refuse(key, format!("is {found}, allowed is true or false")),
+    /// What the name, in any case, stands for; that of the row's default where it is left out.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &str,
+        choices: &[(&str, T)],
+    ) -> Result<T, OperationError> {
+        let text = match (self.text(key)?, self.row(key).default) {
+            (Some(text), _) => text,
+            (None, DefaultValue::Text(text)) => text.to_owned(),
+            (None, default) => panic!("the default of `{key}` is no name but {default:?}"),
+        };
+        let found = choices
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(&text));
+        match found {
+            Some((_, choice)) => Ok(*choice),
+            None => {
+                let names: Vec<_> = choices
+                    .iter()
+                    .map(|(name, _)| format!("{name:?}"))
+                    .collect();
+                refuse(
+                    key,
+                    format!("is {text:?}, allowed is {}", names.join(" or ")),
+                )
+            }
+        }
+    }
+
+    /// True or false; the row's default where it is left out.
+    pub(super) fn flag(&mut self, key: &str) -> Result<bool, OperationError> {
+        match (self.take(key), self.row(key).default) {
+            (Some(Value::Boolean(flag)), _) | (None, DefaultValue::Flag(flag)) => Ok(flag),
+            (Some(found), _) => refuse(key, format!("is {found}, allowed is true or false")),
+            (None, default) => {
+                panic!("the default of `{key}` is neither true nor false: {default:?}")
+            }
         }
     }
 
@@ -126,108 +148,92 @@ impl Keys {
     }
 }
 
-fn unknown(key: &str, known: &[KeyDoc]) -> String {
-    if let Some((_, ours)) = FOREIGN
-        .iter()
-        .find(|(word, ours)| *word == key && known.iter().any(|doc| doc.name == *ours))
-    {
-        return format!("is not a key of this operation: here it is called {ours}");
+fn unknown(key: &str, rows: &[Key]) -> String {
+    let is_ours = |row: &&Key| {
+        // A foreign word may also stand for a part of the value.
+        let whole = format!("`{}`", row.name);
+        let mut foreign = row.foreign.iter();
+        row.answers.contains(&key)
+            || foreign.any(|(word, ours)| *word == key && ours.starts_with(&whole))
+    };
+    if let Some(row) = rows.iter().find(is_ours) {
+        let name = row.name;
+        return format!("is not a key of this operation: here it is called {name}");
     }
-    if let Some((_, ours)) = OF_COLLECTION.iter().find(|(word, _)| *word == key) {
-        return format!(
-            "is not a key of a workload: it belongs to the collection, where it is called {ours}"
-        );
-    }
-    let nearest = known
-        .iter()
-        .map(|doc| (strsim::jaro_winkler(key, doc.name), doc.name))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let names: Vec<_> = known.iter().map(|doc| doc.name).collect();
-    match nearest {
-        Some((likeness, name)) if likeness > 0.8 => {
-            format!("is not a key of this operation: did you mean {name}?")
-        }
-        _ => format!(
-            "is not a key of this operation, which has {}",
-            names.join(", ")
-        ),
-    }
+    let names: Vec<_> = rows.iter().map(|row| row.name).collect();
+    format!(
+        "is not a key of this operation, which has {}",
+        names.join(", ")
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const KNOWN: &[KeyDoc] = &[
-        KeyDoc {
-            name: "limit",
-            kind: "number",
-            default: "10",
-            meaning: "",
-        },
-        KeyDoc {
-            name: "filter",
-            kind: "text",
-            default: "",
-            meaning: "",
-        },
-        KeyDoc {
-            name: "params",
-            kind: "table",
-            default: "",
-            meaning: "",
-        },
+    static ROWS: &[Key] = &[
+        Key::new(
+            "limit",
+            Kind::Integer { min: 1, max: 9 },
+            DefaultValue::Integer(4),
+            "",
+        ),
+        Key::new("filter", Kind::TEXT, DefaultValue::None("none"), "")
+            .answers(&["expr"])
+            .foreign(&[("ef", "`filter = ...`")]),
+        Key::new("params", Kind::Params, DefaultValue::Empty, ""),
+        Key::new("fields", Kind::Texts, DefaultValue::Empty, ""),
+        Key::new("growing", Kind::Flag, DefaultValue::Flag(true), ""),
+        Key::new("end", Kind::TEXT, DefaultValue::Text("stop"), ""),
     ];
 
     fn keys(text: &str) -> Result<Keys, OperationError> {
-        Keys::new(text.parse().unwrap(), KNOWN)
-    }
-
-    fn check_refused(text: &str, key: &str, word: &str) {
-        let error = keys(text).expect_err("refused");
-        assert_eq!(error.key, key);
-        assert!(
-            error.message.contains(word),
-            "{word:?} is not in: {}",
-            error.message
-        );
+        Keys::new(text.parse().unwrap(), ROWS)
     }
 
     #[test]
     fn unknown_keys_are_answered_with_ours() {
-        check_refused("topk = 3", "topk", "called limit");
-        check_refused("expr = 'a > 1'", "expr", "called filter");
-        check_refused("search_params = {}", "search_params", "called params");
-        check_refused("metric_type = 'L2'", "metric_type", "called metric");
-        check_refused("limt = 3", "limt", "did you mean limit");
-        check_refused("zzz = 3", "zzz", "limit, filter, params");
-        // `batch` is no key of this operation, so it must not be advised.
-        check_refused("batch_size = 3", "batch_size", "which has limit");
+        let check = |text: &str, key: &str, words: &str| {
+            let error = keys(text).expect_err("refused");
+            assert_eq!(error.key, key);
+            assert!(error.message.contains(words), "{}", error.message);
+        };
+        check("zzz = 3", "zzz", "which has limit, filter");
+        check("expr = 3", "expr", "called filter");
+        check("ef = 3", "ef", "which has limit, filter");
     }
 
     #[test]
     fn values_are_read_by_kind_and_range() {
+        let number = |text: &str| keys(text).unwrap().written_number("limit");
+        assert_eq!(number("limit = 3"), Ok(Some(3)));
+        assert_eq!(number(""), Ok(None));
         assert_eq!(
-            keys("limit = 3").unwrap().number("limit", 1..=9),
-            Ok(Some(3))
-        );
-        assert_eq!(keys("").unwrap().number("limit", 1..=9), Ok(None));
-        assert_eq!(
-            keys("limit = 10")
-                .unwrap()
-                .number("limit", 1..=9)
-                .unwrap_err()
-                .message,
+            number("limit = 10").unwrap_err().message,
             "is 10, allowed is a whole number from 1 to 9"
         );
-        assert!(keys("limit = '3'").unwrap().number("limit", 1..=9).is_err());
+        assert!(number("limit = '3'").is_err());
         assert!(keys("filter = 3").unwrap().text("filter").is_err());
         assert!(keys("params = 3").unwrap().table("params").is_err());
-        assert!(keys("filter = ['a', 1]").unwrap().texts("filter").is_err());
+        assert!(keys("fields = ['a', 1]").unwrap().texts("fields").is_err());
         assert_eq!(
-            keys("filter = ['a', 'b']").unwrap().texts("filter"),
+            keys("fields = ['a', 'b']").unwrap().texts("fields"),
             Ok(vec!["a".into(), "b".into()])
         );
-        assert!(keys("filter = 'true'").unwrap().flag("filter").is_err());
+        assert!(keys("growing = 'true'").unwrap().flag("growing").is_err());
+    }
+
+    #[test]
+    fn what_is_left_out_has_the_default_of_its_row() {
+        let mut left_out = keys("").unwrap();
+        assert_eq!(left_out.number("limit"), Ok(4));
+        assert_eq!(left_out.flag("growing"), Ok(true));
+        assert_eq!(left_out.choice("end", &[("go", 1), ("stop", 2)]), Ok(2));
+        let written = |text: &str| keys(text).unwrap().choice("end", &[("go", 1), ("stop", 2)]);
+        assert_eq!(written("end = 'Go'"), Ok(1));
+        assert_eq!(
+            written("end = 'halt'").unwrap_err().message,
+            "is \"halt\", allowed is \"go\" or \"stop\""
+        );
     }
 }

@@ -26,7 +26,7 @@ use bytes::Bytes;
 pub use collection::{CollectionShape, Consistency, IndexShape, ScalarField, ScalarType};
 pub use entry::{OperationEntry, RowUse, Writes, called_where, names_where};
 pub use fields::{FieldValue, FieldValues, ScalarFieldOptions};
-pub use index::{IndexOptions, known_metric};
+pub use index::{IndexOptions, METRICS, SCALAR_INDEXES, known_metric, vector_indexes};
 pub use insert::{insert_call, inserted, rows_per_batch};
 pub use order::QueryOrder;
 
@@ -183,16 +183,6 @@ pub struct OperationError {
     pub key: String,
     /// What was found and what is allowed.
     pub message: String,
-}
-
-/// A key of the scenario, as the README's table has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct KeyDoc {
-    pub name: &'static str,
-    pub kind: &'static str,
-    pub default: &'static str,
-    pub meaning: &'static str,
 }
 
 /// Every operation of a workload, one row and one file each.

@@ -105,16 +105,29 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pass_takes_each_query_once(seed: u64, count in 1_u64..3_000, number in 0_u64..1_000_000) {
-            let taken: BTreeSet<u64> = pass(QueryOrder::new(seed, "w", true), number, count).into_iter().collect();
+        fn a_pass_takes_each_query_once(
+            seed: u64,
+            count in 1_u64..3_000,
+            number in 0_u64..1_000_000,
+        ) {
+            let taken: BTreeSet<u64> = pass(QueryOrder::new(seed, "w", true), number, count)
+                .into_iter()
+                .collect();
             prop_assert_eq!(taken.len() as u64, count);
             prop_assert_eq!(taken.last().copied(), Some(count - 1));
         }
 
         #[test]
-        fn several_queries_are_consecutive_places(seed: u64, count in 1_u64..200, nq in 1_u64..500, seq in 0_u64..1_000_000) {
+        fn several_queries_are_consecutive_places(
+            seed: u64,
+            count in 1_u64..200,
+            nq in 1_u64..500,
+            seq in 0_u64..1_000_000,
+        ) {
             let order = QueryOrder::new(seed, "w", true);
-            let single: Vec<u64> = (seq * nq..(seq + 1) * nq).flat_map(|seq| order.queries(seq, 1, count)).collect();
+            let single: Vec<u64> = (seq * nq..(seq + 1) * nq)
+                .flat_map(|seq| order.queries(seq, 1, count))
+                .collect();
             prop_assert_eq!(order.queries(seq, nq, count).collect::<Vec<_>>(), single);
         }
 
@@ -124,12 +137,21 @@ mod tests {
         }
 
         #[test]
-        fn callers_that_are_at_work_take_each_query_once(seed: u64, callers in 1_u32..50, working in 1_u32..50, count in 1_u64..300) {
+        fn callers_that_are_at_work_take_each_query_once(
+            seed: u64,
+            callers in 1_u32..50,
+            working in 1_u32..50,
+            count in 1_u64..300,
+        ) {
             let working = working.min(callers);
             let order = QueryOrder::new(seed, "w", true).of_callers(callers, working);
             // What the working callers send, in the order of their numbers.
-            let numbers = (0..).flat_map(|k| (0..u64::from(working)).map(move |c| c + k * u64::from(callers)));
-            let taken: BTreeSet<u64> = numbers.take(count as usize).flat_map(|seq| order.queries(seq, 1, count)).collect();
+            let numbers = (0..)
+                .flat_map(|k| (0..u64::from(working)).map(move |c| c + k * u64::from(callers)));
+            let taken: BTreeSet<u64> = numbers
+                .take(count as usize)
+                .flat_map(|seq| order.queries(seq, 1, count))
+                .collect();
             prop_assert_eq!(taken.len() as u64, count);
         }
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry,
+    CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
     OperationError, Replies, RequestKey, Returned, ReturnedIds, RowUse,
     consistency::ReadConsistency,
     draw,
@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     dataset::DatasetError,
+    keys::{DefaultValue, Key, Kind},
     milvus::{
         Call, CallError, CallFailure, Method, check_status, methods,
         proto::{
@@ -31,44 +32,46 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     called: "a query",
     summary: "fetches rows by a filter, or by random primary keys",
     keys: &[
-        KeyDoc {
-            name: "filter",
-            kind: "text",
-            default: "none",
-            meaning: "boolean expression over scalar fields; excludes ids, needs limit when empty",
-        },
-        KeyDoc {
-            name: "ids",
-            kind: "number",
-            default: "none",
-            meaning: "fetches so many different random primary keys per request, among the rows \
-                      that preparation inserted; excludes filter and limit",
-        },
-        KeyDoc {
-            name: "limit",
-            kind: "number",
-            default: "none",
-            meaning: "most rows to return, 1 to 16384",
-        },
-        KeyDoc {
-            name: "output_fields",
-            kind: "list of texts",
-            default: "[]",
-            meaning: "fields that are returned beside the id; [\"count(*)\"] counts",
-        },
-        KeyDoc {
-            name: "consistency",
-            kind: "Strong, Session, Bounded, Eventually",
-            default: "the collection's",
-            meaning: "what a query waits for; Session does not track writes of this process and \
-                      waits for nothing",
-        },
-        KeyDoc {
-            name: "partitions",
-            kind: "list of texts",
-            default: "all",
-            meaning: "partitions to look in",
-        },
+        Key::new(
+            "filter",
+            Kind::TEXT,
+            DefaultValue::None("none"),
+            "boolean expression over scalar fields; excludes ids, needs limit when empty",
+        )
+        .foreign(&[("expr", "`filter` of a workload")]),
+        Key::new(
+            "ids",
+            Kind::integer(1, MAX_LIMIT),
+            DefaultValue::None("none"),
+            "fetches so many different random primary keys per request, among the rows that \
+             preparation inserted; excludes filter and limit",
+        )
+        .excludes(&["filter", "limit"]),
+        Key::new(
+            "limit",
+            Kind::integer(1, MAX_LIMIT),
+            DefaultValue::None("none"),
+            "most rows to return",
+        ),
+        Key::new(
+            "output_fields",
+            Kind::Texts,
+            DefaultValue::Empty,
+            "fields that are returned beside the id; [\"count(*)\"] counts",
+        ),
+        Key::new(
+            "consistency",
+            Kind::Choice(Consistency::names),
+            DefaultValue::None("the collection's"),
+            "what a query waits for; Session does not track writes of this process and waits for \
+             nothing",
+        ),
+        Key::new(
+            "partitions",
+            Kind::Texts,
+            DefaultValue::None("all"),
+            "partitions to look in",
+        ),
     ],
     rows: RowUse::Reads,
     counts_rows: false,
@@ -236,8 +239,8 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     } = context;
     let mut keys = Keys::new(keys, ENTRY.keys)?;
     let filter = keys.text("filter")?;
-    let per_request = keys.number("ids", 1..=MAX_LIMIT)?;
-    let limit = keys.number("limit", 1..=MAX_LIMIT)?;
+    let per_request = keys.written_number("ids")?;
+    let limit = keys.written_number("limit")?;
     let output_fields = keys.texts("output_fields")?;
     let consistency = keys
         .text("consistency")?

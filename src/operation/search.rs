@@ -10,7 +10,7 @@ use prost::Message;
 use toml::{Table, Value};
 
 use super::{
-    CollectionShape, Consistency, Finished, KeyDoc, Operation, OperationContext, OperationEntry,
+    CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
     OperationError, Replies, RequestKey, Returned, ReturnedIds, RowUse,
     consistency::ReadConsistency,
     index::check_search_params,
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     dataset::{Dataset, DatasetError},
+    keys::{DefaultValue, Key, Kind},
     milvus::{
         Call, CallError, CallFailure, Method, check_status, methods, placeholder_group,
         proto::{DslType, Ids, KeyValuePair, SearchRequest, Status, ids::IdField},
@@ -30,72 +31,92 @@ const MAX_LIMIT: i64 = 16_384;
 /// Largest message that Milvus' proxy receives.
 const MAX_BODY: usize = 64 << 20;
 
+const EF: &str = "`params = { ef = ... }` of a search workload";
+
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "search",
     called: "a search",
     summary: "searches the nearest neighbours of query vectors of the data set",
     keys: &[
-        KeyDoc {
-            name: "limit",
-            kind: "number",
-            default: "10",
-            meaning: "neighbours to return per query vector, 1 to 16384",
-        },
-        KeyDoc {
-            name: "nq",
-            kind: "number",
-            default: "1",
-            meaning: "query vectors of one request, 1 to 16384",
-        },
-        KeyDoc {
-            name: "params",
-            kind: "table",
-            default: "{}",
-            meaning: "search parameters of the index, such as { ef = 64 } or { nprobe = 8 }",
-        },
-        KeyDoc {
-            name: "filter",
-            kind: "text",
-            default: "none",
-            meaning: "boolean expression over scalar fields, e.g. \"rank < 5000\"",
-        },
-        KeyDoc {
-            name: "output_fields",
-            kind: "list of texts",
-            default: "[]",
-            meaning: "fields that are returned beside id and score",
-        },
-        KeyDoc {
-            name: "consistency",
-            kind: "Strong, Session, Bounded, Eventually",
-            default: "the collection's",
-            meaning: "what a search waits for; Session does not track writes of this process and \
-                      waits for nothing",
-        },
-        KeyDoc {
-            name: "round_decimal",
-            kind: "number",
-            default: "-1",
-            meaning: "decimals that scores are rounded to, 0 to 6, -1 for all",
-        },
-        KeyDoc {
-            name: "ignore_growing",
-            kind: "true or false",
-            default: "false",
-            meaning: "leaves out rows that are not in sealed segments yet",
-        },
-        KeyDoc {
-            name: "group_by_field",
-            kind: "text",
-            default: "none",
-            meaning: "returns the best row of each value of this field",
-        },
-        KeyDoc {
-            name: "partitions",
-            kind: "list of texts",
-            default: "all",
-            meaning: "partitions to search in",
-        },
+        Key::new(
+            "limit",
+            Kind::integer(1, MAX_LIMIT),
+            DefaultValue::Integer(10),
+            "neighbours to return per query vector",
+        )
+        .answers(&["top_k", "topk", "k", "limit"]),
+        Key::new(
+            "nq",
+            Kind::integer(1, MAX_LIMIT),
+            DefaultValue::Integer(1),
+            "query vectors of one request",
+        )
+        .answers(&["nq"]),
+        Key::new(
+            "params",
+            Kind::Params,
+            DefaultValue::Empty,
+            "search parameters of the index, such as { ef = 64 } or { nprobe = 8 }",
+        )
+        .answers(&["search_params", "param"])
+        .foreign(&[
+            ("ef", EF),
+            ("ef_search", EF),
+            ("nprobe", "`params = { nprobe = ... }` of a search workload"),
+        ]),
+        Key::new(
+            "filter",
+            Kind::TEXT,
+            DefaultValue::None("none"),
+            "boolean expression over scalar fields, e.g. \"rank < 5000\"",
+        )
+        .foreign(&[
+            ("expr", "`filter` of a workload"),
+            ("filter", "`filter` of a workload"),
+        ]),
+        Key::new(
+            "output_fields",
+            Kind::Texts,
+            DefaultValue::Empty,
+            "fields that are returned beside id and score",
+        )
+        .foreign(&[("output_fields", "`output_fields` of a workload")]),
+        Key::new(
+            "consistency",
+            Kind::Choice(Consistency::names),
+            DefaultValue::None("the collection's"),
+            "what a search waits for; Session does not track writes of this process and waits for \
+             nothing",
+        ),
+        Key::new(
+            "round_decimal",
+            Kind::integer(-1, 6),
+            DefaultValue::Integer(-1),
+            "decimals that scores are rounded to, -1 for all",
+        ),
+        Key::new(
+            "ignore_growing",
+            Kind::Flag,
+            DefaultValue::Flag(false),
+            "leaves out rows that are not in sealed segments yet",
+        ),
+        Key::new(
+            "group_by_field",
+            Kind::TEXT,
+            DefaultValue::None("none"),
+            "returns the best row of each value of this field",
+        )
+        .answers(&["group_by"]),
+        Key::new(
+            "partitions",
+            Kind::Texts,
+            DefaultValue::None("all"),
+            "partitions to search in",
+        )
+        .foreign(&[
+            ("partition_names", "`partitions` of a workload"),
+            ("partition_name", "`partitions` of a workload"),
+        ]),
     ],
     rows: RowUse::Reads,
     counts_rows: false,
@@ -415,8 +436,8 @@ fn not_all_rows(keys: &SearchKeys) -> Option<String> {
 
 fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {
     Ok(SearchKeys {
-        limit: keys.number("limit", 1..=MAX_LIMIT)?.unwrap_or(10),
-        nq: keys.number("nq", 1..=MAX_LIMIT)?.unwrap_or(1) as usize,
+        limit: keys.number("limit")?,
+        nq: keys.number("nq")? as usize,
         params: keys.table("params")?,
         filter: keys.text("filter")?.unwrap_or_default(),
         output_fields: keys.texts("output_fields")?,
@@ -425,8 +446,8 @@ fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {
             .as_deref()
             .map(Consistency::named)
             .transpose()?,
-        round_decimal: keys.number("round_decimal", -1..=6)?.unwrap_or(-1),
-        ignore_growing: keys.flag("ignore_growing")?.unwrap_or(false),
+        round_decimal: keys.number("round_decimal")?,
+        ignore_growing: keys.flag("ignore_growing")?,
         group_by_field: keys.text("group_by_field")?,
         partitions: keys.texts("partitions")?,
     })

@@ -126,15 +126,32 @@ mod tests {
         fn all_stages_together_meet_their_integral(
             rates in prop::collection::vec((0.0_f64..500.0, 0.0_f64..500.0, 1_u64..5_000), 1..8),
         ) {
-            let all: Vec<(Shape, Duration)> = rates.iter().map(|(from, to, ms)| ramp(*from, *to + 0.001, *ms)).collect();
-            let integral: f64 = all.iter().map(|(shape, duration)| shape.integral(*duration)).sum();
+            let all: Vec<(Shape, Duration)> = rates
+                .iter()
+                .map(|(from, to, ms)| ramp(*from, *to + 0.001, *ms))
+                .collect();
+            let integral: f64 = all
+                .iter()
+                .map(|(shape, duration)| shape.integral(*duration))
+                .sum();
             let found = stages(&all);
             let slots: u64 = found.iter().map(|stage| stage.slots).sum();
-            prop_assert!((slots as f64 - integral) > -0.01 && (slots as f64 - integral) < 1.01, "{} slots of {}", slots, integral);
+            prop_assert!(
+                (slots as f64 - integral) > -0.01 && (slots as f64 - integral) < 1.01,
+                "{} slots of {}",
+                slots,
+                integral
+            );
             for ((shape, duration), stage) in all.iter().zip(&found) {
                 prop_assert!((stage.slots as f64 - shape.integral(*duration)).abs() < 1.01);
-                let schedule = Schedule { shape: *shape, spread: Spread::Even, first: stage.first };
-                let walked = Pacer::new(schedule, 0, 1).take_while(|slot| slot.due < *duration).count() as u64;
+                let schedule = Schedule {
+                    shape: *shape,
+                    spread: Spread::Even,
+                    first: stage.first,
+                };
+                let walked = Pacer::new(schedule, 0, 1)
+                    .take_while(|slot| slot.due < *duration)
+                    .count() as u64;
                 prop_assert_eq!(walked, stage.slots);
             }
         }

@@ -270,7 +270,9 @@ proptest! {
     #[test]
     fn shards_interleave_to_the_whole(schedule in schedules(), shards in 1_u64..9) {
         let whole: Vec<Slot> = Pacer::new(schedule, 0, 1).take(64).collect();
-        let mut merged: Vec<Slot> = (0..shards).flat_map(|shard| Pacer::new(schedule, shard, shards).take(64)).collect();
+        let mut merged: Vec<Slot> = (0..shards)
+            .flat_map(|shard| Pacer::new(schedule, shard, shards).take(64))
+            .collect();
         merged.sort_by_key(|slot| slot.seq);
         merged.truncate(64);
         prop_assert_eq!(whole, merged);
@@ -278,15 +280,25 @@ proptest! {
 
     #[test]
     fn a_schedule_never_goes_back(schedule in schedules()) {
-        let dues: Vec<Duration> = Pacer::new(schedule, 0, 1).take(500).map(|slot| slot.due).collect();
+        let dues: Vec<Duration> = Pacer::new(schedule, 0, 1)
+            .take(500)
+            .map(|slot| slot.due)
+            .collect();
         prop_assert!(dues.windows(2).all(|pair| pair[0] <= pair[1]));
     }
 
     #[test]
     fn even_schedules_meet_their_integral(schedule in schedules(), count in 1_usize..500) {
-        let even = Schedule { spread: Spread::Even, ..schedule };
+        let even = Schedule {
+            spread: Spread::Even,
+            ..schedule
+        };
         let is_burst = matches!(even.shape, Shape::Bursts { .. });
-        if let Some(end) = Pacer::new(even, 0, 1).nth(count - 1).map(|slot| slot.due).filter(|_| !is_burst) {
+        if let Some(end) = Pacer::new(even, 0, 1)
+            .nth(count - 1)
+            .map(|slot| slot.due)
+            .filter(|_| !is_burst)
+        {
             let missing = even.shape.integral(end) - even.first - (count - 1) as f64;
             // Half a nanosecond of the highest rate, and what f64 leaves of 30,000 s.
             prop_assert!(missing.abs() < 2e-3, "{} requests at {:?}", missing, end);
@@ -297,7 +309,9 @@ proptest! {
     fn slots_are_counted_as_they_are_walked(schedule in schedules(), ms in 1_u64..200) {
         let end = Duration::from_millis(ms);
         if schedule.shape.integral(end) < 20_000.0 {
-            let walked = Pacer::new(schedule, 0, 1).take_while(|slot| slot.due < end).count() as u64;
+            let walked = Pacer::new(schedule, 0, 1)
+                .take_while(|slot| slot.due < end)
+                .count() as u64;
             prop_assert_eq!(schedule.count_before(end), walked);
         }
     }

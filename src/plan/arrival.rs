@@ -1,15 +1,13 @@
 //! How the requests of a workload arise: open or closed loop, rate, stages, bursts, callers.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
-use super::{PlanError, limits, phases::MAX_DURATION};
+use super::PlanError;
 use crate::{
+    keys::{LONGEST, grouped},
     operation,
     pacer::Shape,
-    scenario::{
-        ArrivalsKey, At, BurstTable, ConcurrencyKey, Level, NAME_RULE, RateKey, SineTable,
-        StageTable, ThinkTimeKey, WorkloadTable, choose, is_name, plain_number, quoted,
-    },
+    scenario::{At, Level, NAME_RULE, Place, Section, is_name, plain_number, quoted},
 };
 
 /// How requests arise.
@@ -116,17 +114,8 @@ pub enum Arrivals {
     Poisson,
 }
 
-const ARRIVALS: &[(&str, Arrivals)] = &[("even", Arrivals::Even), ("poisson", Arrivals::Poisson)];
-/// Lowest and highest rate, requests per second.
-const RATES: RangeInclusive<f64> = 0.001..=1e6;
-/// Ramps begin and end at 0 or at any rate.
-const RAMP_RATES: RangeInclusive<f64> = 0.0..=1e6;
-const CALLERS: RangeInclusive<i64> = 1..=10_000;
-const MAX_STAGES: usize = 100;
-const DEFAULT_IN_FLIGHT: i64 = 10_000;
-const MAX_THINK_TIME: Duration = Duration::from_secs(3600);
-/// Lengths of stages, periods and bursts.
-const LENGTHS: RangeInclusive<Duration> = Duration::from_millis(1)..=MAX_DURATION;
+pub(super) const ARRIVALS: &[(&str, Arrivals)] =
+    &[("even", Arrivals::Even), ("poisson", Arrivals::Poisson)];
 /// Names of the other parts of a phase, which a stage can't have.
 const RESERVED: &[&str] = &["warmup", "measured", "ramp"];
 
@@ -142,32 +131,15 @@ impl Arrivals {
 }
 
 /// The loop of a workload; `batch` is how many rows a request of it writes, if it writes any.
-pub(super) fn resolve(table: &At<WorkloadTable>, batch: Option<u64>) -> Result<Arrival, PlanError> {
-    let WorkloadTable {
-        rate,
-        stages,
-        arrivals,
-        concurrency,
-        ..
-    } = &table.value;
-    let burst = arrivals
-        .as_ref()
-        .filter(|at| matches!(at.value, ArrivalsKey::Burst(_)));
+pub(super) fn resolve(table: &Section, batch: Option<u64>) -> Result<Arrival, PlanError> {
+    let [rate, stages, concurrency] =
+        ["rate", "stages", "concurrency"].map(|key| table.place_of(key));
+    let burst = table.section("arrivals");
     match (rate, stages, burst, concurrency) {
-        (None, None, None, Some(concurrency)) => closed(&table.value, concurrency),
-        (Some(rate), None, None, None) => open(&table.value, OpenLoad::Steady(shape(rate, batch)?)),
-        (None, Some(list), None, None) => {
-            let level = |at: &At<Level>, lowest| {
-                per_second(at, batch, if lowest { RATES } else { RAMP_RATES })
-            };
-            open(&table.value, OpenLoad::Stages(self::stages(list, &level)?))
-        }
-        (None, None, Some(at), None) => match &at.value {
-            ArrivalsKey::Burst(table_of_burst) => {
-                open(&table.value, OpenLoad::Steady(bursts(at, table_of_burst)?))
-            }
-            ArrivalsKey::Named(_) => unreachable!("filtered above"),
-        },
+        (None, None, None, Some(_)) => closed(table),
+        (Some(_), None, None, None) => open(table, OpenLoad::Steady(shape(table, batch)?)),
+        (None, Some(_), None, None) => open(table, OpenLoad::Stages(self::stages(table, batch)?)),
+        (None, None, Some(burst), None) => open(table, OpenLoad::Steady(bursts(burst)?)),
         (None, None, None, None) => Err(table
             .error(
                 "has neither `rate` nor `concurrency`; add rate = 200 or `stages` (open loop), or \
@@ -199,68 +171,48 @@ pub(super) fn resolve(table: &At<WorkloadTable>, batch: Option<u64>) -> Result<A
             "bursts (`arrivals`)",
             "`stages` or bursts, which say how many are due and when",
         )),
-        (None, None, Some(at), Some(_)) => Err(beside(
-            at,
+        (None, None, Some(burst), Some(_)) => Err(beside(
+            &burst.place,
             "`concurrency`",
             "bursts (open loop) or `concurrency` (closed loop)",
         )),
     }
 }
 
-fn beside<T>(at: &At<T>, other: &str, choice: &str) -> PlanError {
+fn beside(at: &Place, other: &str, choice: &str) -> PlanError {
     at.error(format!("stands beside {other}, allowed is one: {choice}"))
         .into()
 }
 
-fn open(table: &WorkloadTable, load: OpenLoad) -> Result<Arrival, PlanError> {
-    if let Some(at) = &table.think_time {
-        let has = if table.rate.is_some() {
+fn open(table: &Section, load: OpenLoad) -> Result<Arrival, PlanError> {
+    if let Some(place) = table.place_of("think_time") {
+        let has = if table.place_of("rate").is_some() {
             "a `rate`"
         } else {
             "an open loop"
         };
-        return Err(at
+        return Err(place
             .error(format!(
                 "is for a closed loop (`concurrency`), but the workload has {has}; leave one of \
                  them out"
             ))
             .into());
     }
-    let arrivals = match &table.arrivals {
-        Some(At {
-            value: ArrivalsKey::Named(text),
-            place,
-        }) => {
-            choose(
-                &At {
-                    value: text.clone(),
-                    place: place.clone(),
-                },
-                "spread of arrivals",
-                ARRIVALS,
-                |row| row.0,
-            )?
-            .1
-        }
-        Some(_) => Arrivals::Even,
-        None => Arrivals::Poisson,
+    let arrivals = if table.section("arrivals").is_some() {
+        Arrivals::Even
+    } else {
+        table.choice("arrivals", "spread of arrivals", ARRIVALS)?
     };
-    let max_in_flight =
-        limits::number(&table.max_in_flight, 1..=1_000_000, DEFAULT_IN_FLIGHT)?.unsigned_abs();
     Ok(Arrival::Open {
         load,
         arrivals,
-        max_in_flight,
+        max_in_flight: table.integer("max_in_flight")?.unsigned_abs(),
     })
 }
 
-fn closed(table: &WorkloadTable, concurrency: &At<ConcurrencyKey>) -> Result<Arrival, PlanError> {
-    let open_only = table
-        .arrivals
-        .as_ref()
-        .map(|at| &at.place)
-        .or(table.max_in_flight.as_ref().map(|at| &at.place));
-    if let Some(place) = open_only {
+fn closed(table: &Section) -> Result<Arrival, PlanError> {
+    let open_only = ["arrivals", "max_in_flight"];
+    if let Some(place) = open_only.iter().find_map(|key| table.place_of(key)) {
         return Err(place
             .error(
                 "is for an open loop (`rate`), but the workload has `concurrency`; leave one of \
@@ -268,123 +220,95 @@ fn closed(table: &WorkloadTable, concurrency: &At<ConcurrencyKey>) -> Result<Arr
             )
             .into());
     }
-    let load = match &concurrency.value {
-        ConcurrencyKey::Callers(callers) => {
-            let callers = Some(At {
-                value: *callers,
-                place: concurrency.place.clone(),
-            });
-            CallerLoad::Steady(limits::number(&callers, CALLERS, 1)? as u32)
+    let load = match table.section("concurrency") {
+        None => CallerLoad::Steady(table.written_integer("concurrency")?.unwrap_or(1) as u32),
+        Some(callers) if callers.place_of("stages").is_some() => {
+            CallerLoad::Stages(stages(callers, None)?)
         }
-        ConcurrencyKey::Stages(Some(list)) => CallerLoad::Stages(stages(list, &callers)?),
-        ConcurrencyKey::Stages(None) => {
+        Some(callers) => {
             let example = "concurrency = { stages = [{ to = 32, over = \"10s\" }, { at = 32, for \
                            = \"30s\" }] }";
-            return Err(concurrency
+            return Err(callers
                 .error(format!(
                     "has no `stages`; write a number of callers, or {example}"
                 ))
                 .into());
         }
     };
-    let mean = |at: &Option<At<Duration>>| {
-        limits::duration(at, Duration::ZERO..=MAX_THINK_TIME, Duration::ZERO)
-    };
-    let think_time = match &table.think_time {
-        None => ThinkTime::Constant(Duration::ZERO),
-        Some(At {
-            value: ThinkTimeKey::Constant(time),
-            place,
-        }) => ThinkTime::Constant(mean(&Some(At {
-            value: *time,
-            place: place.clone(),
-        }))?),
-        Some(At {
-            value: ThinkTimeKey::Exponential(Some(at)),
-            ..
-        }) => ThinkTime::Exponential(mean(&Some(at.clone()))?),
-        Some(at) => {
-            return Err(at
-                .error("has no mean; write for example think_time = { exponential = \"50ms\" }")
-                .into());
+    let think_time = match table.section("think_time") {
+        None => ThinkTime::Constant(table.duration("think_time")?),
+        Some(drawn) => {
+            let mean = drawn.written_duration("exponential")?.ok_or_else(|| {
+                drawn
+                    .error("has no mean; write for example think_time = { exponential = \"50ms\" }")
+            })?;
+            ThinkTime::Exponential(mean)
         }
     };
     Ok(Arrival::Closed { load, think_time })
 }
 
-fn shape(rate: &At<RateKey>, batch: Option<u64>) -> Result<Shape, PlanError> {
-    match &rate.value {
-        RateKey::Constant(level) => {
-            let rate = per_second(
-                &At {
-                    value: *level,
-                    place: rate.place.clone(),
-                },
-                batch,
-                RATES,
-            )?;
-            Ok(Shape::Constant { rate })
-        }
-        RateKey::Sine(table) => {
-            let SineTable {
-                mean: Some(mean),
-                amplitude: Some(amplitude),
-                period: Some(period),
-            } = table.as_ref()
-            else {
-                let example = "rate = { mean = 200, amplitude = 100, period = \"30s\" }";
-                return Err(rate
-                    .error(format!(
-                        "is no number and no sine; write for example {example}"
-                    ))
-                    .into());
-            };
-            let (found, swing) = (
-                per_second(mean, batch, RATES)?,
-                per_second(amplitude, batch, RAMP_RATES)?,
-            );
-            if swing > found {
-                let message = format!(
-                    "is {}, more than `mean`, so that the rate would fall below 0",
-                    amplitude.value.number
-                );
-                return Err(amplitude.error(message).into());
-            }
-            Ok(Shape::Sine {
-                mean: found,
-                amplitude: swing,
-                period: length(period)?,
-            })
-        }
+fn shape(table: &Section, batch: Option<u64>) -> Result<Shape, PlanError> {
+    let Some(sine) = table.section("rate") else {
+        let rate = level(table, "rate", batch)?.unwrap_or_default();
+        return Ok(Shape::Constant { rate });
+    };
+    let [mean, amplitude] = ["mean", "amplitude"].map(|key| level(sine, key, batch));
+    let (Some(mean), Some(swing), Some(period)) =
+        (mean?, amplitude?, sine.written_duration("period")?)
+    else {
+        let example = "rate = { mean = 200, amplitude = 100, period = \"30s\" }";
+        return Err(sine
+            .error(format!(
+                "is no number and no sine; write for example {example}"
+            ))
+            .into());
+    };
+    if let Some(amplitude) = sine.level("amplitude").filter(|_| swing > mean) {
+        let message = format!(
+            "is {}, more than `mean`, so that the rate would fall below 0",
+            amplitude.value.number
+        );
+        return Err(amplitude.error(message).into());
     }
+    Ok(Shape::Sine {
+        mean,
+        amplitude: swing,
+        period,
+    })
 }
 
-fn bursts(at: &At<ArrivalsKey>, table: &BurstTable) -> Result<Shape, PlanError> {
-    let (Some(_), Some(every)) = (&table.burst, &table.every) else {
-        return Err(at
+fn bursts(table: &Section) -> Result<Shape, PlanError> {
+    let (Some(size), Some(every)) = (
+        table.written_integer("burst")?,
+        table.written_duration("every")?,
+    ) else {
+        return Err(table
             .error(
                 "has no `burst` or no `every`; write for example arrivals = { burst = 50, every = \
                  \"1s\" }",
             )
             .into());
     };
-    let size = limits::number(&table.burst, 1..=1_000_000, 1)?.unsigned_abs();
     Ok(Shape::Bursts {
-        size,
-        every: length(every)?,
+        size: size.unsigned_abs(),
+        every,
     })
 }
 
-fn length(at: &At<Duration>) -> Result<Duration, PlanError> {
-    limits::duration(&Some(at.clone()), LENGTHS, *LENGTHS.start())
+/// The level at `key`, within the range of its row: requests per second, rows per second divided
+/// by the rows of a request; or callers. None where it is left out.
+fn level(table: &Section, key: &str, batch: Option<u64>) -> Result<Option<f64>, PlanError> {
+    let Some(at) = table.level(key) else {
+        return Ok(None);
+    };
+    match table.row(key).kind.rate_range() {
+        Some(range) => per_second(&at, batch, range).map(Some),
+        None => Ok(table.written_integer(key)?.map(|callers| callers as f64)),
+    }
 }
 
-/// Requests per second; rows per second are divided by the rows of a request.
-fn per_second(
-    at: &At<Level>,
-    batch: Option<u64>,
-    range: RangeInclusive<f64>,
-) -> Result<f64, PlanError> {
+fn per_second(at: &At<Level>, batch: Option<u64>, range: (f64, f64)) -> Result<f64, PlanError> {
     let Level { number, rows } = at.value;
     let rate = match (rows, batch) {
         (false, _) => number,
@@ -399,7 +323,8 @@ fn per_second(
                 .into());
         }
     };
-    if range.contains(&rate) {
+    let (min, max) = range;
+    if (min..=max).contains(&rate) {
         return Ok(rate);
     }
     let what = if rows {
@@ -411,44 +336,25 @@ fn per_second(
     } else {
         plain_number(number)
     };
-    let allowed = if range.contains(&0.0) {
-        "0 to 1,000,000"
-    } else {
-        "above 0: 0.001 to 1,000,000"
-    };
+    let above = if min > 0.0 { "above 0: " } else { "" };
     Err(at
         .error(format!(
-            "is {what}, allowed are numbers {allowed} requests per second"
+            "is {what}, allowed are numbers {above}{min} to {} requests per second",
+            grouped(max as i64)
         ))
         .into())
 }
 
-/// A number of callers; `lowest` where there must be one.
-fn callers(at: &At<Level>, lowest: bool) -> Result<f64, PlanError> {
-    let number = Some(At {
-        value: at.value.number as i64,
-        place: at.place.clone(),
-    });
-    Ok(limits::number(&number, i64::from(lowest)..=*CALLERS.end(), 1)? as f64)
-}
-
-/// Reads a level; the flag says whether it must be above 0.
-type ReadLevel<'a> = &'a dyn Fn(&At<Level>, bool) -> Result<f64, PlanError>;
-
-fn stages(list: &At<Vec<At<StageTable>>>, level: ReadLevel<'_>) -> Result<Vec<Stage>, PlanError> {
+/// The stages below `key` `stages` of `whole`: a workload, or its callers.
+fn stages(whole: &Section, batch: Option<u64>) -> Result<Vec<Stage>, PlanError> {
     const EXAMPLE: &str = "[{ to = 400, over = \"1m\" }, { at = 400, for = \"5m\" }]";
-    if let Some(stage) = list.value.get(MAX_STAGES) {
-        return Err(stage
-            .error(format!(
-                "is one too many, a workload may have {MAX_STAGES} stages"
-            ))
-            .into());
-    }
+    let list = whole.sections_within("stages", "a workload")?;
+    let refuse = |message: String| whole.place_or_child("stages").error(message);
     let mut stages: Vec<Stage> = Vec::new();
-    for table in &list.value {
-        let found = match (&table.value.to, &table.value.at) {
-            (Some(to), None) => ramp(table, to, stages.last(), level)?,
-            (None, Some(at)) => hold(table, at, &stages, level)?,
+    for table in list {
+        let found = match (table.place_of("to"), table.place_of("at")) {
+            (Some(to), None) => ramp(table, to, stages.last(), batch)?,
+            (None, Some(at)) => hold(table, at, &stages, batch)?,
             (Some(_), Some(_)) => {
                 return Err(table
                     .error(
@@ -468,58 +374,47 @@ fn stages(list: &At<Vec<At<StageTable>>>, level: ReadLevel<'_>) -> Result<Vec<St
         stages.push(found);
     }
     if !stages.iter().any(|stage| stage.name.is_some()) {
-        return Err(list
-            .error(format!(
-                "holds no level (`at`), and ramps are in no figure: nothing would be measured; \
-                 write for example {EXAMPLE}"
-            ))
-            .into());
+        let story = "holds no level (`at`), and ramps are in no figure: nothing would be measured";
+        return Err(refuse(format!("{story}; write for example {EXAMPLE}")).into());
     }
-    if stages.iter().map(|stage| stage.duration).sum::<Duration>() > MAX_DURATION {
-        return Err(list
-            .error("takes longer than 30 days, which is the longest phase")
-            .into());
+    if stages.iter().map(|stage| stage.duration).sum::<Duration>() > LONGEST {
+        let story = "takes longer than 30 days, which is the longest phase";
+        return Err(refuse(story.to_owned()).into());
     }
     Ok(stages)
 }
 
 fn ramp(
-    table: &At<StageTable>,
-    to: &At<Level>,
+    table: &Section,
+    to: &Place,
     before: Option<&Stage>,
-    level: ReadLevel<'_>,
+    batch: Option<u64>,
 ) -> Result<Stage, PlanError> {
-    let StageTable {
-        name,
-        from,
-        over,
-        hold,
-        ..
-    } = &table.value;
-    let over = over.as_ref().ok_or_else(|| {
-        table.error("is a ramp (`to`) without `over`; add for example over = \"1m\"")
-    })?;
-    if let Some(at) = hold {
-        return Err(at
+    if table.place_of("over").is_none() {
+        return Err(table
+            .error("is a ramp (`to`) without `over`; add for example over = \"1m\"")
+            .into());
+    }
+    if let Some(place) = table.place_of("for") {
+        return Err(place
             .error("belongs to a level (`at`); the time of a ramp (`to`) is `over`")
             .into());
     }
-    if let Some(at) = name {
-        return Err(at
+    if let Some(place) = table.place_of("name") {
+        return Err(place
             .error("names a ramp, which has no row in the report; names are for levels (`at`)")
             .into());
     }
-    let start = match (from, before) {
-        (Some(at), Some(_)) => {
-            return Err(at
+    let start = match (table.place_of("from"), before) {
+        (Some(place), Some(_)) => {
+            return Err(place
                 .error("is for the first stage; later ones begin where the one before ended")
                 .into());
         }
-        (Some(at), None) => level(at, false)?,
         (None, Some(before)) => before.to,
-        (None, None) => 0.0,
+        (_, None) => level(table, "from", batch)?.unwrap_or(0.0),
     };
-    let end = level(to, false)?;
+    let end = level(table, "to", batch)?.unwrap_or_default();
     if start + end == 0.0 {
         return Err(to
             .error("is 0 after 0, so nothing would be sent; a ramp goes from 0 or to 0, not both")
@@ -529,39 +424,32 @@ fn ramp(
         name: None,
         from: start,
         to: end,
-        duration: length(over)?,
+        duration: table.written_duration("over")?.unwrap_or_default(),
     })
 }
 
 fn hold(
-    table: &At<StageTable>,
-    at: &At<Level>,
+    table: &Section,
+    at: &Place,
     before: &[Stage],
-    level: ReadLevel<'_>,
+    batch: Option<u64>,
 ) -> Result<Stage, PlanError> {
-    let StageTable {
-        name,
-        from,
-        over,
-        hold,
-        ..
-    } = &table.value;
-    let hold = hold.as_ref().ok_or_else(|| {
-        table.error("is a level (`at`) without `for`; add for example for = \"5m\"")
-    })?;
-    if let Some(at) = over
-        .as_ref()
-        .map(|at| &at.place)
-        .or(from.as_ref().map(|at| &at.place))
-    {
-        return Err(at
+    if table.place_of("for").is_none() {
+        return Err(table
+            .error("is a level (`at`) without `for`; add for example for = \"5m\"")
+            .into());
+    }
+    if let Some(place) = table.place_of("over").or(table.place_of("from")) {
+        return Err(place
             .error("belongs to a ramp (`to`); a level has `at` and `for`")
             .into());
     }
-    let found = level(at, true)?;
-    let (place, chosen) = match name {
-        Some(name) => (&name.place, name.value.clone()),
-        None => (&at.place, at.value.number.to_string()),
+    let found = level(table, "at", batch)?.unwrap_or_default();
+    let (name, place) = (table.text("name"), table.place_of("name").unwrap_or(at));
+    let number = || table.level("at").map_or(0.0, |at| at.value.number);
+    let chosen = match &name {
+        Some(name) => name.value.clone(),
+        None => number().to_string(),
     };
     if !is_name(&chosen) {
         return Err(place
@@ -607,6 +495,6 @@ fn hold(
         name: Some(chosen),
         from: found,
         to: found,
-        duration: length(hold)?,
+        duration: table.written_duration("for")?.unwrap_or_default(),
     })
 }

@@ -1,27 +1,23 @@
 //! `[collections.<name>]`: schema, index, rows, what preparation does.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use super::{AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, data::Source, limits};
+use super::{AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, data::Source};
 use crate::{
     dataset::{Dataset, identity},
     operation::{
         CollectionShape, Consistency, IndexOptions, OperationError, ScalarField,
         ScalarFieldOptions, known_metric,
     },
-    scenario::{
-        At, CollectionTable, FieldTable, IndexTable, InitialRows, Scenario, choose, nearest, quoted,
-    },
+    scenario::{InitialRows, Scenario, Section, nearest, quoted},
 };
 
-const MODES: &[(&str, PrepareMode)] = &[
+pub(super) const MODES: &[(&str, PrepareMode)] = &[
     ("full", PrepareMode::Full),
     ("ensure", PrepareMode::Ensure),
     ("schema", PrepareMode::Schema),
     ("reuse", PrepareMode::Reuse),
 ];
-const METRIC: &str = "COSINE";
-const MAX_COLLECTIONS: usize = 100;
 
 impl PrepareMode {
     /// Its name, as in a scenario.
@@ -40,21 +36,15 @@ pub(super) fn resolve(
     milvus: &MilvusPlan,
     sources: &[Source],
 ) -> Result<Vec<CollectionPlan>, PlanError> {
-    if scenario.collections.is_empty() {
+    let tables = scenario.root.sections_within("collections", "a scenario")?;
+    if tables.is_empty() {
         return Err(scenario
-            .place
+            .root
             .error("the scenario has no collection; add a table [collections.<name>]")
             .into());
     }
-    if let Some(table) = scenario.collections.get(MAX_COLLECTIONS) {
-        return Err(table
-            .error(format!(
-                "is one too many, a scenario may have {MAX_COLLECTIONS} collections"
-            ))
-            .into());
-    }
     let mut plans: Vec<CollectionPlan> = Vec::new();
-    for table in &scenario.collections {
+    for table in tables {
         let plan = Builder {
             table,
             seed,
@@ -79,7 +69,7 @@ pub(super) fn resolve(
 }
 
 struct Builder<'a> {
-    table: &'a At<CollectionTable>,
+    table: &'a Section,
     seed: u64,
     milvus: &'a MilvusPlan,
     sources: &'a [Source],
@@ -87,14 +77,14 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn build(&self) -> Result<CollectionPlan, PlanError> {
-        let table = &self.table.value;
+        let table = self.table;
         let prepare = self.prepare()?;
         let dataset = self.dataset(prepare)?;
         let dim = self.dim(dataset.as_deref())?;
         let shape = self.shape(dim)?;
         let initial_rows = self.initial_rows(prepare, dataset.as_deref())?;
         let keeps = matches!(prepare, PrepareMode::Ensure | PrepareMode::Reuse);
-        if let Some(at) = table.keep.as_ref().filter(|at| keeps && !at.value) {
+        if let Some(at) = table.written_flag("keep").filter(|at| keeps && !at.value) {
             return Err(at
                 .error(format!(
                     "is false, which prepare = \"{}\" excludes: it leaves the collection there",
@@ -103,44 +93,34 @@ impl Builder<'_> {
                 .into());
         }
         Ok(CollectionPlan {
-            key: table.key.clone(),
+            key: table.name.clone(),
             fingerprint: self.fingerprint(&shape, dataset.as_deref(), prepare, initial_rows)?,
             shape: Arc::new(shape),
             dataset,
             prepare,
             initial_rows,
-            keep: keeps || table.keep.as_ref().is_some_and(|at| at.value),
-            ready_timeout: limits::duration(
-                &table.ready_timeout,
-                Duration::from_secs(1)..=Duration::from_secs(24 * 3600),
-                Duration::from_secs(600),
-            )?,
+            keep: keeps || table.written_flag("keep").is_some_and(|at| at.value),
+            ready_timeout: table.duration("ready_timeout")?,
         })
     }
 
     fn prepare(&self) -> Result<PrepareMode, PlanError> {
-        let written = self.table.value.prepare.as_ref();
-        let mode = written
-            .map(|text| choose(text, "mode of preparation", MODES, |row| row.0))
-            .transpose()?
-            .map_or(PrepareMode::Full, |row| row.1);
+        let mode = self.table.choice("prepare", "mode of preparation", MODES)?;
         if self.milvus.access != AccessPlan::All && mode != PrepareMode::Reuse {
-            let place =
-                written.map_or_else(|| self.table.place.child("prepare"), |at| at.place.clone());
             let access = self.milvus.access.name();
             let message = format!(
                 "is \"{}\", which changes Milvus; with access = \"{access}\" allowed is prepare = \
                  \"reuse\"",
                 mode.name()
             );
-            return Err(place.error(message).into());
+            return Err(self.table.place_or_child("prepare").error(message).into());
         }
         Ok(mode)
     }
 
     fn dataset(&self, prepare: PrepareMode) -> Result<Option<Arc<dyn Dataset>>, PlanError> {
         let names = || self.sources.iter().map(|source| source.name.as_str());
-        let Some(name) = &self.table.value.data else {
+        let Some(name) = self.table.text("data") else {
             if prepare == PrepareMode::Reuse {
                 return Ok(None);
             }
@@ -174,20 +154,14 @@ impl Builder<'_> {
     }
 
     fn dim(&self, dataset: Option<&dyn Dataset>) -> Result<u32, PlanError> {
-        let dim = &self.table.value.dim;
-        let written = dim
-            .as_ref()
-            .map(|_| limits::number(dim, 1..=32_768, 1))
-            .transpose()?;
+        let written = self.table.written_integer("dim")?;
         match (dataset, written) {
             (Some(data), Some(written)) if i64::from(data.dim()) != written => {
                 let name = self
                     .table
-                    .value
-                    .data
-                    .as_ref()
-                    .map_or("", |name| &name.value);
-                let place = dim.as_ref().map_or(&self.table.place, |at| &at.place);
+                    .text("data")
+                    .map_or_else(String::new, |at| at.value);
+                let place = self.table.place_or_child("dim");
                 Err(place
                     .error(format!(
                         "is {written}, but the vectors of data set `{name}` have dimension {}; \
@@ -206,13 +180,12 @@ impl Builder<'_> {
     }
 
     fn shape(&self, dim: u32) -> Result<CollectionShape, PlanError> {
-        let table = &self.table.value;
-        let metric = known_metric(table.metric.as_ref().map_or(METRIC, |at| &at.value))
+        let table = self.table;
+        let metric =
+            known_metric(&table.text_or_default("metric")).map_err(|error| self.located(&error))?;
+        let consistency = Consistency::named(&table.text_or_default("consistency"))
             .map_err(|error| self.located(&error))?;
-        let consistency =
-            Consistency::named(table.consistency.as_ref().map_or("Bounded", |at| &at.value))
-                .map_err(|error| self.located(&error))?;
-        let index = match &table.index {
+        let index = match table.section("index") {
             None => IndexOptions {
                 index_type: "AUTOINDEX".to_owned(),
                 params: toml::Table::new(),
@@ -222,8 +195,8 @@ impl Builder<'_> {
         Ok(CollectionShape {
             database: self.milvus.database.clone().unwrap_or_default(),
             name: self.name()?,
-            id_field: field_name(table.id_field.as_ref(), "id")?,
-            vector_field: field_name(table.vector_field.as_ref(), "vector")?,
+            id_field: field_name(table, "id_field")?,
+            vector_field: field_name(table, "vector_field")?,
             dim,
             metric: metric.to_owned(),
             consistency,
@@ -231,20 +204,21 @@ impl Builder<'_> {
             index: index
                 .resolve_vector(metric, dim)
                 .map_err(|error| self.located(&error))?,
-            shards: limits::number(&table.shards, 1..=64, 0)? as u32,
-            replicas: limits::number(&table.replicas, 1..=64, 1)? as u32,
+            shards: table.written_integer("shards")?.unwrap_or(0) as u32,
+            replicas: table.integer("replicas")? as u32,
         })
     }
 
     fn name(&self) -> Result<String, PlanError> {
-        let (name, place) = match &self.table.value.name {
+        let written = self.table.text("name");
+        let (name, place) = match &written {
             Some(at) => (at.value.as_str(), &at.place),
-            None => (self.table.value.key.as_str(), &self.table.place),
+            None => (self.table.name.as_str(), &self.table.place),
         };
         if is_identifier(name) {
             return Ok(name.to_owned());
         }
-        let hint = if self.table.value.name.is_none() {
+        let hint = if written.is_none() {
             "; give it another `name`"
         } else {
             ""
@@ -258,15 +232,12 @@ impl Builder<'_> {
     }
 
     fn fields(&self) -> Result<Vec<ScalarField>, PlanError> {
-        let table = &self.table.value;
-        let mut names = vec![
-            table.id_field.as_ref().map_or("id", |at| &at.value),
-            table.vector_field.as_ref().map_or("vector", |at| &at.value),
-        ];
-        if let (true, Some(at)) = (
-            names[0] == names[1],
-            table.vector_field.as_ref().or(table.id_field.as_ref()),
-        ) {
+        let table = self.table;
+        let mut names = ["id_field", "vector_field"]
+            .map(|key| table.text_or_default(key))
+            .to_vec();
+        let written = table.text("vector_field").or(table.text("id_field"));
+        if let (true, Some(at)) = (names[0] == names[1], written) {
             return Err(at
                 .error(format!(
                     "is \"{}\", as the other of `id_field` and `vector_field` is; they must differ",
@@ -275,9 +246,9 @@ impl Builder<'_> {
                 .into());
         }
         let mut fields = Vec::new();
-        for at in &table.fields {
+        for at in table.sections("fields") {
             let field = field(at, self.seed)?;
-            if names.contains(&field.name.as_str()) {
+            if names.contains(&field.name) {
                 return Err(at
                     .error(format!(
                         "has the name \"{}\" of another field; names must differ",
@@ -285,7 +256,7 @@ impl Builder<'_> {
                     ))
                     .into());
             }
-            names.push(at.value.name.as_ref().map_or("", |name| &name.value));
+            names.push(field.name.clone());
             fields.push(field);
         }
         Ok(fields)
@@ -297,7 +268,7 @@ impl Builder<'_> {
         dataset: Option<&dyn Dataset>,
     ) -> Result<u64, PlanError> {
         let rows = dataset.map_or(0, Dataset::rows);
-        let Some(at) = &self.table.value.initial_rows else {
+        let Some(at) = self.table.rows("initial_rows") else {
             return Ok(if prepare == PrepareMode::Schema {
                 0
             } else {
@@ -364,14 +335,11 @@ impl Builder<'_> {
 
     /// An error of the operations' checks, at the key that it names.
     fn located(&self, error: &OperationError) -> PlanError {
-        let table = &self.table.value;
         let first = error.key.split('.').next().unwrap_or_default();
-        let place = match first {
-            "metric" => table.metric.as_ref().map(|at| &at.place),
-            "consistency" => table.consistency.as_ref().map(|at| &at.place),
-            "index" => table.index.as_ref().map(|at| &at.place),
-            _ => None,
-        };
+        let place = ["metric", "consistency", "index"]
+            .into_iter()
+            .find(|key| *key == first)
+            .and_then(|key| self.table.place_of(key));
         let rest = error
             .key
             .strip_prefix(first)
@@ -403,8 +371,8 @@ pub(super) fn unknown<'a>(name: &str, what: &str, known: impl Iterator<Item = &'
     )
 }
 
-fn index_options(index: &At<IndexTable>) -> Result<IndexOptions, PlanError> {
-    let Some(index_type) = &index.value.index_type else {
+fn index_options(index: &Section) -> Result<IndexOptions, PlanError> {
+    let Some(index_type) = index.text("type") else {
         return Err(index
             .error(
                 "has no `type`; write for example { type = \"HNSW\", params = { M = 16, \
@@ -412,33 +380,30 @@ fn index_options(index: &At<IndexTable>) -> Result<IndexOptions, PlanError> {
             )
             .into());
     };
-    let params = index
-        .value
-        .params
-        .as_ref()
-        .map(|at| at.value.clone())
-        .unwrap_or_default();
+    let params = match index.toml("params").map(|at| at.value) {
+        Some(toml::Value::Table(params)) => params,
+        _ => toml::Table::new(),
+    };
     Ok(IndexOptions {
-        index_type: index_type.value.clone(),
+        index_type: index_type.value,
         params,
     })
 }
 
-fn field(at: &At<FieldTable>, seed: u64) -> Result<ScalarField, PlanError> {
-    let table = &at.value;
-    let needed = |text: &Option<At<String>>, key: &str| {
-        text.as_ref().map(|text| text.value.clone()).ok_or_else(|| {
-            at.error(format!(
+fn field(table: &Section, seed: u64) -> Result<ScalarField, PlanError> {
+    let needed = |key: &str| {
+        table.text(key).map(|text| text.value).ok_or_else(|| {
+            table.error(format!(
                 "has no `{key}`; write for example {{ name = \"rank\", type = \"Int64\" }}"
             ))
         })
     };
     let options = ScalarFieldOptions {
-        name: needed(&table.name, "name")?,
-        type_name: needed(&table.scalar_type, "type")?,
-        max_length: table.max_length.as_ref().map(|at| at.value),
-        values: table.values.as_ref().map(|at| at.value.clone()),
-        index: table.index.as_ref().map(index_options).transpose()?,
+        name: needed("name")?,
+        type_name: needed("type")?,
+        max_length: table.number("max_length").map(|at| at.value),
+        values: table.toml("values").map(|at| at.value),
+        index: table.section("index").map(index_options).transpose()?,
     };
     // The error's key begins with `fields.<name>.`, which the place has already.
     let key = |error: &OperationError| {
@@ -451,20 +416,19 @@ fn field(at: &At<FieldTable>, seed: u64) -> Result<ScalarField, PlanError> {
     };
     options
         .resolve(seed)
-        .map_err(|error| at.place.child(&key(&error)).error(&error.message).into())
+        .map_err(|error| table.place.child(&key(&error)).error(&error.message).into())
 }
 
-fn field_name(at: Option<&At<String>>, default: &str) -> Result<String, PlanError> {
-    match at {
-        None => Ok(default.to_owned()),
-        Some(at) if is_identifier(&at.value) => Ok(at.value.clone()),
-        Some(at) => Err(at
-            .error(format!(
-                "is {}, Milvus allows letters, digits and `_`, no digit first, at most 255",
-                quoted(&at.value)
-            ))
-            .into()),
+fn field_name(table: &Section, key: &str) -> Result<String, PlanError> {
+    let name = table.text_or_default(key);
+    if is_identifier(&name) {
+        return Ok(name);
     }
+    let message = format!(
+        "is {}, Milvus allows letters, digits and `_`, no digit first, at most 255",
+        quoted(&name)
+    );
+    Err(table.place_or_child(key).error(message).into())
 }
 
 /// Names that Milvus allows for collections and fields.

@@ -5,8 +5,9 @@ use std::{fmt, time::Duration};
 
 use super::{
     Arrival, CollectionPlan, OpenLoad, PartKind, PartLoad, PhaseLength, Plan, PlannedPart,
-    PrepareMode, limits::grouped,
+    PrepareMode,
 };
+use crate::keys::grouped;
 
 /// Spans of one traced request: a search of a standalone Milvus has about ten.
 const SPANS_PER_TRACE: u64 = 10;

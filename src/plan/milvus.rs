@@ -1,36 +1,27 @@
 //! `[milvus]`: address, credentials, connections.
 
-use std::time::Duration;
-
 use super::{
     AccessPlan, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanError, PlanFlags,
-    Remark, ResolvePlan, Secret, TlsPlan, WaitPlan, limits, secret,
+    Remark, ResolvePlan, Secret, TlsPlan, WaitPlan, secret,
     uri::{Address, Giver},
 };
-use crate::scenario::{At, ConnectionsTable, Environment, MilvusTable, TlsTable, choose, quoted};
+use crate::scenario::{At, Environment, SecretSource, Section, quoted};
 
-const URI_EXAMPLE: &str = "http://127.0.0.1:19530";
 const MILVUS_PORT: u16 = 19530;
-const ACCESS: &[(&str, AccessPlan)] = &[
+pub(super) const ACCESS: &[(&str, AccessPlan)] = &[
     ("read", AccessPlan::Read),
     ("write", AccessPlan::Write),
     ("all", AccessPlan::All),
 ];
-const RESOLVE: &[(&str, ResolvePlan)] = &[
+pub(super) const RESOLVE: &[(&str, ResolvePlan)] = &[
     ("first", ResolvePlan::First),
     ("every-address", ResolvePlan::EveryAddress),
 ];
-const PICK: &[(&str, PickPlan)] = &[
+pub(super) const PICK: &[(&str, PickPlan)] = &[
     ("round-robin", PickPlan::RoundRobin),
     ("pinned", PickPlan::Pinned),
     ("least-in-flight", PickPlan::LeastInFlight),
 ];
-/// Shortest and longest timeout of a request.
-pub(super) const TIMEOUTS: std::ops::RangeInclusive<Duration> =
-    Duration::from_millis(1)..=Duration::from_secs(3600);
-/// Shortest and longest wait for Milvus.
-const WAITS: std::ops::RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3600);
-
 impl AccessPlan {
     /// Its name, as in a scenario.
     #[must_use]
@@ -64,97 +55,91 @@ impl PickPlan {
 }
 
 pub(super) fn resolve(
-    table: &MilvusTable,
+    table: &Section,
     flags: &PlanFlags,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
 ) -> Result<MilvusPlan, PlanError> {
-    if let Some(written) = &table.uri {
+    let (written, example) = (table.text("uri"), table.default_text("uri"));
+    if let Some(written) = &written {
         // Even where it is overridden: the scenario's text is kept in the run folder, so it must
         // hold no password.
-        Address::written(written).url(URI_EXAMPLE)?;
+        Address::written(written).url(example)?;
     }
-    let uri = uri(table, flags, env, remarks).origin(URI_EXAMPLE, MILVUS_PORT, remarks)?;
-    let access = table
-        .access
-        .as_ref()
-        .map(|text| choose(text, "access", ACCESS, |row| row.0))
-        .transpose()?;
+    let uri = written.as_ref().map_or_else(
+        || Address {
+            text: example.to_owned(),
+            giver: Giver::Flag("--uri"),
+        },
+        Address::written,
+    );
+    let uri = above(flags, env, written.as_ref(), remarks)
+        .unwrap_or(uri)
+        .origin(example, MILVUS_PORT, remarks)?;
+    let access = table.choice("access", "access", ACCESS)?;
     let tls = table
-        .tls
-        .as_ref()
+        .section("tls")
         .map(|tls| tls_plan(tls, &uri))
         .transpose()?;
     Ok(MilvusPlan {
         uri,
-        timeout: limits::duration(&table.timeout, TIMEOUTS, Duration::from_secs(10))?,
+        timeout: table.duration("timeout")?,
         wait: wait(table, flags)?,
-        connections: connections(&table.connections)?,
-        access: access.map_or(AccessPlan::All, |row| row.1),
-        database: table.database.as_ref().map(database).transpose()?,
+        connections: connections(table)?,
+        access,
+        database: table.text("database").as_ref().map(database).transpose()?,
         credentials: credentials(table, env, remarks)?,
         tls,
     })
 }
 
-fn wait(table: &MilvusTable, flags: &PlanFlags) -> Result<WaitPlan, PlanError> {
-    let limit = limits::duration(&table.wait, WAITS, Duration::from_secs(60))?;
+fn wait(table: &Section, flags: &PlanFlags) -> Result<WaitPlan, PlanError> {
+    let limit = table.duration("wait")?;
     Ok(WaitPlan {
         limit: flags.wait.unwrap_or(limit),
-        written: flags.wait.is_some() || table.wait.is_some(),
+        written: flags.wait.is_some() || table.place_of("wait").is_some(),
     })
 }
 
-fn connections(table: &ConnectionsTable) -> Result<ConnectionsPlan, PlanError> {
-    let resolve = table
-        .resolve
-        .as_ref()
-        .map(|text| choose(text, "choice of addresses", RESOLVE, |row| row.0))
-        .transpose()?;
-    let pick = table
-        .pick
-        .as_ref()
-        .map(|text| choose(text, "choice of connections", PICK, |row| row.0))
-        .transpose()?;
+fn connections(milvus: &Section) -> Result<ConnectionsPlan, PlanError> {
+    let table = milvus.section("connections");
+    let count = match table {
+        Some(table) => table.integer("count")?,
+        None => milvus.integer("connections")?,
+    };
+    let table = milvus.section_or_empty("connections");
     Ok(ConnectionsPlan {
-        count: limits::number(&table.count, 1..=1024, 4)? as u32,
-        resolve: resolve.map_or(ResolvePlan::First, |row| row.1),
-        pick: pick.map_or(PickPlan::RoundRobin, |row| row.1),
+        count: count as u32,
+        resolve: table.choice("resolve", "choice of addresses", RESOLVE)?,
+        pick: table.choice("pick", "choice of connections", PICK)?,
     })
 }
 
-fn uri<'a>(
-    table: &'a MilvusTable,
+/// The address of the flag or the environment, which stand above that of the scenario.
+fn above<'a>(
     flags: &PlanFlags,
     env: Environment<'_>,
+    written: Option<&At<String>>,
     remarks: &mut Vec<Remark>,
-) -> Address<'a> {
+) -> Option<Address<'a>> {
     if let Some(text) = &flags.uri {
-        return Address {
+        return Some(Address {
             text: text.clone(),
             giver: Giver::Flag("--uri"),
-        };
+        });
     }
-    let is_set = table.uri.as_ref().is_some_and(|at| at.place.is_set());
-    if let Some(text) = env("MILVUS_URI").filter(|text| !text.is_empty() && !is_set) {
-        if table.uri.is_some() {
-            remarks.push(Remark::EnvironmentOverrides {
-                variable: "MILVUS_URI".to_owned(),
-                key: "milvus.uri".to_owned(),
-            });
-        }
-        return Address {
-            text,
-            giver: Giver::Variable("MILVUS_URI"),
-        };
+    let is_set = written.is_some_and(|at| at.place.is_set());
+    let text = env("MILVUS_URI").filter(|text| !text.is_empty() && !is_set)?;
+    if written.is_some() {
+        remarks.push(Remark::EnvironmentOverrides {
+            variable: "MILVUS_URI".to_owned(),
+            key: "milvus.uri".to_owned(),
+        });
     }
-    table.uri.as_ref().map_or_else(
-        || Address {
-            text: URI_EXAMPLE.to_owned(),
-            giver: Giver::Flag("--uri"),
-        },
-        Address::written,
-    )
+    Some(Address {
+        text,
+        giver: Giver::Variable("MILVUS_URI"),
+    })
 }
 
 fn database(text: &At<String>) -> Result<String, PlanError> {
@@ -170,11 +155,13 @@ fn database(text: &At<String>) -> Result<String, PlanError> {
 }
 
 fn credentials(
-    table: &MilvusTable,
+    table: &Section,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
 ) -> Result<CredentialsPlan, PlanError> {
-    if let (Some(token), Some(_)) = (&table.token, &table.user) {
+    let [token, password] = ["token", "password"].map(|key| table.secret(key));
+    let user = table.text("user");
+    if let (Some(token), Some(_)) = (&token, &user) {
         return Err(token
             .error("stands beside `user`, allowed is one of the two")
             .into());
@@ -186,15 +173,13 @@ fn credentials(
             ));
         }
         // A scenario that takes its token from the same variable is not overridden.
-        let written = table
-            .token
+        let written = token
             .as_ref()
             .map(|_| "milvus.token")
-            .or(table.user.as_ref().map(|_| "milvus.user"));
-        let same = table
-            .token
-            .as_ref()
-            .is_some_and(|token| matches!(&token.value, crate::scenario::SecretSource::Variable { name, .. } if name == "MILVUS_TOKEN"));
+            .or(user.as_ref().map(|_| "milvus.user"));
+        let same = token.as_ref().is_some_and(|token| {
+            matches!(&token.value, SecretSource::Variable { name, .. } if name == "MILVUS_TOKEN")
+        });
         if let Some(key) = written.filter(|_| !same) {
             remarks.push(Remark::EnvironmentOverrides {
                 variable: "MILVUS_TOKEN".to_owned(),
@@ -203,7 +188,7 @@ fn credentials(
         }
         return Ok(CredentialsPlan::Token(Secret::new(text)));
     }
-    match (&table.token, &table.user, &table.password) {
+    match (&token, &user, &password) {
         (Some(token), ..) => Ok(CredentialsPlan::Token(secret::look_up(token, env)?)),
         (None, Some(user), Some(password)) => Ok(CredentialsPlan::User {
             name: user.value.clone(),
@@ -219,7 +204,7 @@ fn credentials(
     }
 }
 
-fn tls_plan(tls: &At<TlsTable>, uri: &str) -> Result<TlsPlan, PlanError> {
+fn tls_plan(tls: &Section, uri: &str) -> Result<TlsPlan, PlanError> {
     if !uri.starts_with("https://") {
         return Err(tls
             .error(format!(
@@ -227,15 +212,13 @@ fn tls_plan(tls: &At<TlsTable>, uri: &str) -> Result<TlsPlan, PlanError> {
             ))
             .into());
     }
-    if let (Some(at), None) | (None, Some(at)) = (&tls.value.cert, &tls.value.key) {
+    let [ca, cert, key] = ["ca", "cert", "key"].map(|key| tls.path(key));
+    if let (Some(at), None) | (None, Some(at)) = (&cert, &key) {
         return Err(at
             .error("stands alone, the client's certificate needs both `cert` and `key`")
             .into());
     }
-    for file in [&tls.value.ca, &tls.value.cert, &tls.value.key]
-        .into_iter()
-        .flatten()
-    {
+    for file in [&ca, &cert, &key].into_iter().flatten() {
         if !file.value.is_file() {
             return Err(file
                 .error(format!(
@@ -245,15 +228,11 @@ fn tls_plan(tls: &At<TlsTable>, uri: &str) -> Result<TlsPlan, PlanError> {
                 .into());
         }
     }
-    let path = |at: &Option<At<std::path::PathBuf>>| at.as_ref().map(|at| at.value.clone());
+    let [ca, cert, key] = [ca, cert, key].map(|at| at.map(|at| at.value));
     Ok(TlsPlan {
-        ca: path(&tls.value.ca),
-        cert: path(&tls.value.cert),
-        key: path(&tls.value.key),
-        server_name: tls
-            .value
-            .server_name
-            .as_ref()
-            .map(|name| name.value.clone()),
+        ca,
+        cert,
+        key,
+        server_name: tls.text("server_name").map(|name| name.value),
     })
 }

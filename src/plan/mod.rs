@@ -7,8 +7,7 @@ mod arrival;
 mod collections;
 mod data;
 mod expectation;
-mod key_table;
-mod limits;
+mod keys;
 mod milvus;
 mod otlp;
 mod phases;
@@ -26,7 +25,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use arrival::{Arrival, Arrivals, CallerLoad, OpenLoad, Stage, ThinkTime};
 pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
-pub use key_table::key_table;
+pub use keys::{SCENARIO, key_table, scenario_schema};
 pub use otlp::{ExportPlan, NamedFile, OtlpProtocol};
 pub use remark::Remark;
 pub use schedule::{PartKind, PartLoad, PlannedPart, ScheduledPart};
@@ -36,7 +35,7 @@ pub use thresholds::{AbortPlan, ThresholdPlan};
 use crate::{
     dataset::Dataset,
     operation::{CollectionShape, Operation, OperationEntry},
-    scenario::{Environment, NAME_RULE, Scenario, ScenarioError, is_name, quoted},
+    scenario::{Environment, NAME_RULE, Scenario, ScenarioError, ScenarioSource, is_name, quoted},
 };
 
 /// Why a scenario can't be run: one sentence with the place, the key as typed, what was found and
@@ -48,6 +47,22 @@ pub struct PlanError(pub String);
 impl From<ScenarioError> for PlanError {
     fn from(error: ScenarioError) -> Self {
         Self(error.0)
+    }
+}
+
+impl Scenario {
+    /// Reads a scenario by the rows of [`SCENARIO`]: text, then `--set` by path, then `${NAME}` in
+    /// `[milvus]`, `[tracing]` and paths, then types.
+    ///
+    /// # Errors
+    /// The file can't be read, is no TOML, has an unknown key or a value of the wrong type; or a
+    /// `--set` does not fit.
+    pub fn read(
+        source: &ScenarioSource,
+        sets: &[String],
+        env: Environment<'_>,
+    ) -> Result<Self, ScenarioError> {
+        Self::read_with(&SCENARIO, source, sets, env)
     }
 }
 
@@ -65,9 +80,6 @@ pub struct PlanFlags {
     /// `--wait`: how long Milvus is waited for.
     pub wait: Option<Duration>,
 }
-
-/// Seed of a scenario that names none.
-const DEFAULT_SEED: u64 = 42;
 
 /// Most parts of all phases: samples name theirs by 16 bits, which preparation shares.
 const MAX_PARTS: usize = 60_000;
@@ -330,22 +342,19 @@ impl Plan {
         flags: &PlanFlags,
         env: Environment<'_>,
     ) -> Result<Self, PlanError> {
-        let mut remarks = Vec::new();
+        let (root, mut remarks) = (&scenario.root, Vec::new());
         let name = name(scenario)?;
         let seed = seed(scenario, flags)?;
-        let milvus = milvus::resolve(&scenario.milvus, flags, env, &mut remarks)?;
-        let tracing = tracing::resolve(&scenario.tracing, flags, env, &mut remarks)?;
+        let milvus = milvus::resolve(&root.section_or_empty("milvus"), flags, env, &mut remarks)?;
+        let tracing =
+            tracing::resolve(&root.section_or_empty("tracing"), flags, env, &mut remarks)?;
         let sources = data::open(scenario, seed)?;
         let collections = collections::resolve(scenario, seed, &milvus, &sources)?;
         let workloads = workloads::resolve(scenario, &milvus, &tracing, &collections)?;
         let phases = phases::resolve(scenario, &workloads, &mut remarks)?;
         let mut plan = Self {
             name,
-            description: scenario
-                .description
-                .as_ref()
-                .map(|text| text.value.clone())
-                .unwrap_or_default(),
+            description: root.text_or_default("description"),
             seed,
             round: 1,
             milvus,
@@ -371,7 +380,7 @@ impl Plan {
                 "its phases have {parts} parts (warm-up, ramps, levels), at most {MAX_PARTS} can \
                  be recorded; use fewer stages or phases"
             );
-            return Err(scenario.place.error(message).into());
+            return Err(root.error(message).into());
         }
         plan.thresholds = thresholds::resolve(scenario, &plan)?;
         plan.resolved = resolved::resolved(scenario, &plan);
@@ -380,7 +389,7 @@ impl Plan {
 }
 
 fn name(scenario: &Scenario) -> Result<String, PlanError> {
-    match (&scenario.name, &scenario.file_stem) {
+    match (&scenario.root.text("name"), &scenario.file_stem) {
         (Some(name), _) if is_name(&name.value) => Ok(name.value.clone()),
         (Some(name), _) => Err(name
             .error(format!(
@@ -394,16 +403,9 @@ fn name(scenario: &Scenario) -> Result<String, PlanError> {
 }
 
 fn seed(scenario: &Scenario, flags: &PlanFlags) -> Result<u64, PlanError> {
-    match (flags.seed, &scenario.seed) {
-        (Some(seed), _) => Ok(seed),
-        (None, Some(seed)) => u64::try_from(seed.value).map_err(|_| {
-            seed.error(format!(
-                "is {}, allowed are whole numbers from 0",
-                seed.value
-            ))
-            .into()
-        }),
-        (None, None) => Ok(DEFAULT_SEED),
+    match flags.seed {
+        Some(seed) => Ok(seed),
+        None => Ok(scenario.root.integer("seed")?.unsigned_abs()),
     }
 }
 

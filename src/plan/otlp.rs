@@ -12,7 +12,7 @@ use super::{
     PlanError, PlanFlags, Remark, Secret,
     uri::{Address, Giver},
 };
-use crate::scenario::{At, Environment, ExportTarget, TracingTable, quoted};
+use crate::scenario::{At, Environment, Section, quoted};
 
 /// The endpoint of OTLP/gRPC where nobody names one; that of OTLP/HTTP has another port.
 const EXPORT: &str = "http://127.0.0.1:4317";
@@ -98,23 +98,16 @@ enum Target<'a> {
 }
 
 pub(super) fn export(
-    table: &TracingTable,
+    table: &Section,
     flags: &PlanFlags,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
 ) -> Result<Option<ExportPlan>, PlanError> {
-    if let Some(At {
-        value: ExportTarget::Endpoint(text),
-        place,
-    }) = &table.export
-    {
+    let written = table.text("export");
+    if let Some(at) = written.as_ref().filter(|at| !is_off(at)) {
         // Even where it is overridden: the scenario's text is kept in the run folder, so it must
         // hold no password.
-        Address {
-            text: text.clone(),
-            giver: Giver::Scenario(place),
-        }
-        .url(EXPORT)?;
+        Address::written(at).url(EXPORT)?;
     }
     let mut variables = Variables { env, remarks };
     let target = if let Some(text) = &flags.otlp {
@@ -123,7 +116,7 @@ pub(super) fn export(
             giver: Giver::Flag("--otlp"),
         })
     } else {
-        let written = table.export.as_ref();
+        let written = written.as_ref();
         match written.filter(|at| at.place.is_set()) {
             Some(at) => of_scenario(at),
             None => variables
@@ -154,14 +147,16 @@ pub(super) fn export(
     }))
 }
 
-fn of_scenario(at: &At<ExportTarget>) -> Target<'_> {
-    match &at.value {
-        ExportTarget::Off => Target::Off,
-        ExportTarget::Endpoint(text) => Target::To(Address {
-            text: text.clone(),
-            giver: Giver::Scenario(&at.place),
-        }),
+fn of_scenario(at: &At<String>) -> Target<'_> {
+    if is_off(at) {
+        Target::Off
+    } else {
+        Target::To(Address::written(at))
     }
+}
+
+fn is_off(at: &At<String>) -> bool {
+    at.value.eq_ignore_ascii_case("off")
 }
 
 /// What [`older_names`]' variable has for programs of other conventions, each also with `/dup`.
@@ -294,82 +289,88 @@ impl Variables<'_> {
     /// What the environment says of the export; None: nothing that can be used.
     fn target(&mut self, is_written: bool) -> Option<Target<'static>> {
         const OFF: &str = "switches the client's spans off";
-        if let Some(text) = self.get("OTEL_SDK_DISABLED") {
-            if text.eq_ignore_ascii_case("true") {
-                self.overrides("OTEL_SDK_DISABLED", is_written, OFF);
-                return Some(Target::Off);
-            }
-            if !text.eq_ignore_ascii_case("false") {
-                self.remark(
-                    "OTEL_SDK_DISABLED",
-                    format!(
-                        "is {}, which is ignored; allowed are true and false",
-                        quoted(&text)
-                    ),
-                );
-            }
+        let off = self.disabled().or_else(|| self.exporter_of_none());
+        if let Some(variable) = off {
+            self.overrides(variable, is_written, OFF);
+            return Some(Target::Off);
         }
-        if let Some(text) = self.get("OTEL_TRACES_EXPORTER") {
-            let names: Vec<String> = text
-                .split(',')
-                .map(|name| name.trim().to_lowercase())
-                .filter(|name| !name.is_empty())
-                .collect();
-            if !names.is_empty() && names.iter().all(|name| name == "none") {
-                self.overrides("OTEL_TRACES_EXPORTER", is_written, OFF);
-                return Some(Target::Off);
-            }
-            let unknown: Vec<String> = names
-                .iter()
-                .filter(|name| *name != "otlp")
-                .map(|name| quoted(name))
-                .collect();
-            if !unknown.is_empty() {
-                self.remark(
-                    "OTEL_TRACES_EXPORTER",
-                    format!(
-                        "has {}, which is ignored; allowed are otlp and none",
-                        unknown.join(", ")
-                    ),
-                );
-            }
+        let own = self.endpoint(
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+            "it is ignored, and OTEL_EXPORTER_OTLP_ENDPOINT is taken where it is set",
+        );
+        let address =
+            own.or_else(|| self.endpoint("OTEL_EXPORTER_OTLP_ENDPOINT", "it is ignored"))?;
+        if let Giver::Variable(name) = address.giver {
+            self.overrides(name, is_written, "");
         }
-        for (name, is_general) in [
-            ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", false),
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", true),
-        ] {
-            let Some(text) = self.get(name) else { continue };
-            let address = Address {
-                text: self.with_scheme(name, text),
-                giver: Giver::Variable(name),
-            };
-            match address.url(EXPORT) {
-                Ok(_) => {
-                    self.overrides(name, is_written, "");
-                    return Some(Target::To(address));
-                }
-                Err(error) => {
-                    let story = error
-                        .0
-                        .strip_prefix(&format!("`{name}` "))
-                        .unwrap_or(&error.0)
-                        .to_owned();
-                    let next = if is_general {
-                        "it is ignored"
-                    } else {
-                        "it is ignored, and OTEL_EXPORTER_OTLP_ENDPOINT is taken where it is set"
-                    };
-                    // The advice of an address is for those of Milvus.
-                    let story = if story.starts_with("holds a user") {
-                        "holds a user or password, which belong in OTEL_EXPORTER_OTLP_HEADERS"
-                            .to_owned()
-                    } else {
-                        story
-                    };
-                    self.remark(name, format!("{story}; {next}"));
-                }
-            }
+        Some(Target::To(address))
+    }
+
+    /// The variable that switches the whole SDK off, if it does.
+    fn disabled(&mut self) -> Option<&'static str> {
+        const VARIABLE: &str = "OTEL_SDK_DISABLED";
+        let text = self.get(VARIABLE)?;
+        if text.eq_ignore_ascii_case("true") {
+            return Some(VARIABLE);
         }
+        if !text.eq_ignore_ascii_case("false") {
+            let text = quoted(&text);
+            self.remark(
+                VARIABLE,
+                format!("is {text}, which is ignored; allowed are true and false"),
+            );
+        }
+        None
+    }
+
+    /// The variable that names exporters, if it names none.
+    fn exporter_of_none(&mut self) -> Option<&'static str> {
+        const VARIABLE: &str = "OTEL_TRACES_EXPORTER";
+        let text = self.get(VARIABLE)?;
+        let names: Vec<String> = text
+            .split(',')
+            .map(|name| name.trim().to_lowercase())
+            .filter(|name| !name.is_empty())
+            .collect();
+        if !names.is_empty() && names.iter().all(|name| name == "none") {
+            return Some(VARIABLE);
+        }
+        let unknown: Vec<String> = names
+            .iter()
+            .filter(|name| *name != "otlp")
+            .map(|name| quoted(name))
+            .collect();
+        if !unknown.is_empty() {
+            let unknown = unknown.join(", ");
+            self.remark(
+                VARIABLE,
+                format!("has {unknown}, which is ignored; allowed are otlp and none"),
+            );
+        }
+        None
+    }
+
+    /// The address that the variable `name` holds; `otherwise` is told of one that can't be used.
+    fn endpoint(&mut self, name: &'static str, otherwise: &str) -> Option<Address<'static>> {
+        let text = self.get(name)?;
+        let address = Address {
+            text: self.with_scheme(name, text),
+            giver: Giver::Variable(name),
+        };
+        let Err(error) = address.url(EXPORT) else {
+            return Some(address);
+        };
+        let story = error
+            .0
+            .strip_prefix(&format!("`{name}` "))
+            .unwrap_or(&error.0);
+        // The advice of an address is for those of Milvus.
+        let story = if story.starts_with("holds a user") {
+            "holds a user or password, which belong in OTEL_EXPORTER_OTLP_HEADERS"
+        } else {
+            story
+        };
+        self.remark(name, format!("{story}; {otherwise}"));
         None
     }
 

@@ -4,36 +4,28 @@ use std::time::Duration;
 
 use super::{
     CollectionPlan, PhaseLength, PhasePlan, PlanError, PrepareMode, Remark, WorkloadPlan,
-    collections::unknown, limits,
+    collections::unknown,
 };
 use crate::{
+    keys::{LONGEST, grouped},
     operation, record,
-    scenario::{At, NAME_RULE, PhaseTable, Scenario, is_name, quoted},
+    scenario::{NAME_RULE, Scenario, Section, is_name, quoted},
 };
-
-const MAX_PHASES: usize = 100;
-pub(super) const MAX_DURATION: Duration = Duration::from_secs(30 * 24 * 3600);
 
 pub(super) fn resolve(
     scenario: &Scenario,
     workloads: &[WorkloadPlan],
     remarks: &mut Vec<Remark>,
 ) -> Result<Vec<PhasePlan>, PlanError> {
-    if scenario.phases.is_empty() {
+    let tables = scenario.root.sections_within("phases", "a scenario")?;
+    if tables.is_empty() {
         return Err(scenario
-            .place
+            .root
             .error("the scenario has no phase; add a table [[phases]]")
             .into());
     }
-    if let Some(table) = scenario.phases.get(MAX_PHASES) {
-        return Err(table
-            .error(format!(
-                "is one too many, a scenario may have {MAX_PHASES} phases"
-            ))
-            .into());
-    }
     let mut plans: Vec<PhasePlan> = Vec::new();
-    for table in &scenario.phases {
+    for table in tables {
         let plan = phase(table, workloads)?;
         if plans.iter().any(|other| other.name == plan.name) {
             return Err(table
@@ -56,11 +48,9 @@ pub(super) fn resolve(
     Ok(plans)
 }
 
-fn phase(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<PhasePlan, PlanError> {
+fn phase(table: &Section, workloads: &[WorkloadPlan]) -> Result<PhasePlan, PlanError> {
     let name = table
-        .value
-        .name
-        .as_ref()
+        .text("name")
         .ok_or_else(|| table.error("has no `name`; add one, e.g. name = \"alone\""))?;
     if !is_name(&name.value) {
         return Err(name
@@ -90,11 +80,7 @@ fn phase(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<PhasePlan
         workloads[*index].entry.ends_phases && workloads[*index].operation.capacity().is_some()
     };
     if length == PhaseLength::Exhausted && !chosen.iter().any(ends) {
-        let place = table
-            .value
-            .until
-            .as_ref()
-            .map_or(&table.place, |at| &at.place);
+        let place = table.place_of("until").unwrap_or(&table.place);
         return Err(place
             .error(format!(
                 "is \"exhausted\", but no {} workload of the phase ever uses its rows up; use \
@@ -105,22 +91,16 @@ fn phase(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<PhasePlan
     }
     Ok(PhasePlan {
         name: name.value.clone(),
-        warmup: limits::duration(
-            &table.value.warmup,
-            Duration::ZERO..=Duration::from_secs(24 * 3600),
-            Duration::ZERO,
-        )?,
+        warmup: table.duration("warmup")?,
         length,
         workloads: chosen,
     })
 }
 
-fn chosen(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<Vec<usize>, PlanError> {
+fn chosen(table: &Section, workloads: &[WorkloadPlan]) -> Result<Vec<usize>, PlanError> {
     let names = || workloads.iter().map(|workload| workload.name.as_str());
     let list = table
-        .value
-        .workloads
-        .as_ref()
+        .texts("workloads")
         .filter(|list| !list.value.is_empty());
     let list = list.ok_or_else(|| {
         table.error(format!(
@@ -149,7 +129,7 @@ fn chosen(table: &At<PhaseTable>, workloads: &[WorkloadPlan]) -> Result<Vec<usiz
     Ok(chosen)
 }
 
-fn length(table: &At<PhaseTable>, workloads: &[&WorkloadPlan]) -> Result<PhaseLength, PlanError> {
+fn length(table: &Section, workloads: &[&WorkloadPlan]) -> Result<PhaseLength, PlanError> {
     let length = match workloads
         .iter()
         .filter(|workload| !workload.arrival.stages().is_empty())
@@ -168,11 +148,7 @@ fn length(table: &At<PhaseTable>, workloads: &[&WorkloadPlan]) -> Result<PhaseLe
     };
     let late = workloads.iter().find(|workload| workload.start >= duration);
     if let Some(late) = late {
-        let place = table
-            .value
-            .workloads
-            .as_ref()
-            .map_or(&table.place, |at| &at.place);
+        let place = table.place_of("workloads").unwrap_or(&table.place);
         let [start, phase] = [late.start, duration].map(humantime::format_duration);
         return Err(place
             .error(format!(
@@ -198,22 +174,13 @@ fn staged_time(workload: &WorkloadPlan) -> Duration {
 /// Length of a phase with stages, those of `longest` being the longest; `all` says that no workload
 /// is without.
 fn staged_length(
-    table: &At<PhaseTable>,
+    table: &Section,
     longest: &WorkloadPlan,
     all: bool,
 ) -> Result<Duration, PlanError> {
-    let PhaseTable {
-        duration,
-        requests,
-        until,
-        ..
-    } = &table.value;
     let time = staged_time(longest);
     let (shown, name) = (humantime::format_duration(time), &longest.name);
-    let other = requests
-        .as_ref()
-        .map(|at| &at.place)
-        .or(until.as_ref().map(|at| &at.place));
+    let other = table.place_of("requests").or(table.place_of("until"));
     if let Some(place) = other {
         let message = format!(
             "is for workloads without stages, but `{name}` has some, which end after {shown}; \
@@ -221,57 +188,48 @@ fn staged_length(
         );
         return Err(place.error(message).into());
     }
-    if time > MAX_DURATION {
+    if time > LONGEST {
         return Err(table
             .error(format!(
                 "ends with the stages of `{name}`, after {shown}; the longest phase has 30 days"
             ))
             .into());
     }
-    match duration {
-        Some(at) if all => {
+    match (
+        table.place_of("duration"),
+        table.written_duration("duration")?,
+    ) {
+        (Some(place), _) if all => {
             let message = format!(
                 "is given, but the stages of its workloads say how long the phase is, which is \
                  {shown}; leave it out"
             );
-            Err(at.error(message).into())
+            Err(place.error(message).into())
         }
-        Some(at) if at.value < time => {
-            let found = humantime::format_duration(at.value);
-            Err(at
+        (Some(place), Some(found)) if found < time => {
+            let found = humantime::format_duration(found);
+            Err(place
                 .error(format!(
                     "is {found}, but the stages of `{name}` end after {shown}; allowed is that or \
                      more, or leave it out"
                 ))
                 .into())
         }
-        Some(_) => Ok(limits::duration(
-            duration,
-            Duration::from_millis(1)..=MAX_DURATION,
-            MAX_DURATION,
-        )?),
-        None => Ok(time),
+        (_, written) => Ok(written.unwrap_or(time)),
     }
 }
 
-fn own_length(table: &At<PhaseTable>) -> Result<PhaseLength, PlanError> {
-    let PhaseTable {
-        duration,
-        requests,
-        until,
-        ..
-    } = &table.value;
-    match (duration, requests, until) {
-        (Some(_), None, None) => {
-            let found = limits::duration(
-                duration,
-                Duration::from_millis(1)..=MAX_DURATION,
-                MAX_DURATION,
-            )?;
-            Ok(PhaseLength::Duration(found))
-        }
+fn own_length(table: &Section) -> Result<PhaseLength, PlanError> {
+    let [duration, requests] = ["duration", "requests"].map(|key| table.place_of(key));
+    match (duration, requests, table.text("until")) {
+        (Some(_), None, None) => Ok(PhaseLength::Duration(
+            table.written_duration("duration")?.unwrap_or(LONGEST),
+        )),
         (None, Some(_), None) => Ok(PhaseLength::Requests(
-            limits::number(requests, 1..=1_000_000_000, 1)?.unsigned_abs(),
+            table
+                .written_integer("requests")?
+                .unwrap_or(1)
+                .unsigned_abs(),
         )),
         (None, None, Some(until)) if until.value.eq_ignore_ascii_case("exhausted") => {
             Ok(PhaseLength::Exhausted)
@@ -309,20 +267,17 @@ pub(super) fn truth_fails(
     }
     if collection.initial_rows != rows {
         let [initial, rows] = [collection.initial_rows, rows]
-            .map(|rows| limits::grouped(i64::try_from(rows).unwrap_or(i64::MAX)));
+            .map(|rows| grouped(i64::try_from(rows).unwrap_or(i64::MAX)));
         return Some(format!(
             "preparation inserts {initial} of the {rows} rows that the truth of its data set is of"
         ));
     }
-    let has = |phase: &At<PhaseTable>, name: &str| {
-        phase
-            .value
-            .workloads
-            .as_ref()
-            .is_some_and(|list| list.value.iter().any(|at| at.value == name))
+    let has = |phase: &Section, name: &str| {
+        let list = phase.texts("workloads");
+        list.is_some_and(|list| list.value.iter().any(|at| at.value == name))
     };
-    let last = scenario
-        .phases
+    let phases = scenario.root.sections("phases");
+    let last = phases
         .iter()
         .rposition(|phase| has(phase, &workload.name))
         .map_or(0, |last| last + 1);
@@ -330,13 +285,11 @@ pub(super) fn truth_fails(
         .iter()
         .filter(|other| other.collection == workload.collection && other.entry.writes());
     let mut writing = writers.filter_map(|other| {
-        let phase = scenario.phases[..last]
+        let phase = phases[..last]
             .iter()
             .find(|phase| has(phase, &other.name))?;
         let named = phase
-            .value
-            .name
-            .as_ref()
+            .text("name")
             .map_or(String::new(), |name| format!(" in phase `{}`", name.value));
         Some(format!(
             "workload `{}` writes to its collection{named}, so its true neighbours change",

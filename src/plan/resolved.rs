@@ -12,23 +12,24 @@ use super::{
 use crate::{
     operation::{CollectionShape, IndexShape},
     pacer::Shape,
-    scenario::{At, CollectionTable, DataTable, FieldTable, QueriesKey, Scenario},
+    scenario::{Scenario, Section},
 };
 
 pub(super) fn resolved(scenario: &Scenario, plan: &Plan) -> Value {
+    let root = &scenario.root;
     json!({
         "name": plan.name,
         "description": plan.description,
         "seed": plan.seed,
         "milvus": milvus(plan),
         "tracing": tracing(plan),
-        "data": scenario.data.iter().map(|table| (table.value.key.clone(), data(table, plan.seed))).collect::<Map<_, _>>(),
-        "collections": scenario.collections.iter().zip(&plan.collections)
-            .map(|(table, plan)| (plan.key.clone(), collection(&table.value, plan)))
+        "data": root.sections("data").iter().map(|table| (table.name.clone(), data(table, plan.seed))).collect::<Map<_, _>>(),
+        "collections": root.sections("collections").iter().zip(&plan.collections)
+            .map(|(table, plan)| (plan.key.clone(), collection(table, plan)))
             .collect::<Map<_, _>>(),
-        "workloads": scenario.workloads.iter().zip(&plan.workloads)
+        "workloads": root.sections("workloads").iter().zip(&plan.workloads)
             .map(|(table, workload)| {
-                let keys = table.value.keys.iter().map(|(key, at)| (key.clone(), serde_json::to_value(&at.value).unwrap_or_default()));
+                let keys = table.others.iter().map(|(key, at)| (key.clone(), serde_json::to_value(&at.value).unwrap_or_default()));
                 (workload.name.clone(), workload_json(plan, workload, keys.collect()))
             })
             .collect::<Map<_, _>>(),
@@ -96,37 +97,24 @@ fn tracing(plan: &Plan) -> Value {
     })
 }
 
-fn data(table: &At<DataTable>, seed: u64) -> Value {
-    let data = &table.value;
-    let path =
-        |at: &Option<At<std::path::PathBuf>>| at.as_ref().map(|at| at.value.display().to_string());
-    let format = data.format.as_ref().map(|at| at.value.to_lowercase());
+fn data(table: &Section, seed: u64) -> Value {
+    let path = |key: &str| table.path(key).map(|at| at.value.display().to_string());
+    let name = |key: &str| table.text(key).map(|at| at.value.to_lowercase());
+    let number = |key: &str| table.number(key).map(|at| at.value);
+    let format = name("format");
+    let random = format.as_deref() == Some("random");
     let entries = [
         ("format", json!(format)),
-        ("base", json!(path(&data.base))),
+        ("base", json!(path("base"))),
         (
             "queries",
-            match data.queries.as_ref().map(|at| &at.value) {
-                Some(QueriesKey::File(path)) => json!(path.display().to_string()),
-                Some(QueriesKey::Count(count)) => json!(count),
-                None => Value::Null,
-            },
+            path("queries").map_or(json!(number("queries")), |path| json!(path)),
         ),
-        ("truth", json!(path(&data.truth))),
-        ("rows", json!(data.rows.as_ref().map(|at| at.value))),
-        ("dim", json!(data.dim.as_ref().map(|at| at.value))),
-        (
-            "distribution",
-            json!(data.distribution.as_ref().map(|at| at.value.to_lowercase())),
-        ),
-        (
-            "seed",
-            if format.as_deref() == Some("random") {
-                json!(seed)
-            } else {
-                Value::Null
-            },
-        ),
+        ("truth", json!(path("truth"))),
+        ("rows", json!(number("rows"))),
+        ("dim", json!(number("dim"))),
+        ("distribution", json!(name("distribution"))),
+        ("seed", json!(random.then_some(seed))),
     ];
     // A key that the format does not have is no default.
     entries
@@ -137,11 +125,10 @@ fn data(table: &At<DataTable>, seed: u64) -> Value {
         .into()
 }
 
-fn collection(table: &CollectionTable, plan: &CollectionPlan) -> Value {
-    let values = |field: &FieldTable| {
-        field.values.as_ref().map_or(json!("row-number"), |at| {
-            serde_json::to_value(&at.value).unwrap_or_default()
-        })
+fn collection(table: &Section, plan: &CollectionPlan) -> Value {
+    let values = |field: &Section| match field.toml("values") {
+        Some(at) => serde_json::to_value(&at.value).unwrap_or_default(),
+        None => json!(field.default_text("values")),
     };
     let shape: &CollectionShape = &plan.shape;
     json!({
@@ -155,11 +142,11 @@ fn collection(table: &CollectionTable, plan: &CollectionPlan) -> Value {
         "initial_rows": plan.initial_rows,
         "keep": plan.keep,
         "index": index(&shape.index),
-        "fields": shape.fields.iter().zip(&table.fields).map(|(field, written)| json!({
+        "fields": shape.fields.iter().zip(table.sections("fields")).map(|(field, written)| json!({
             "name": field.name,
             "type": field.scalar_type.name(),
             "max_length": field.max_length,
-            "values": values(&written.value),
+            "values": values(written),
             "index": field.index.as_ref().map(index),
         })).collect::<Vec<_>>(),
         "id_field": shape.id_field,
@@ -177,9 +164,8 @@ fn index(index: &IndexShape) -> Value {
 
 fn workload_json(plan: &Plan, workload: &WorkloadPlan, keys: Map<String, Value>) -> Value {
     let mut json = keys;
-    for doc in workload.entry.keys {
-        json.entry(doc.name)
-            .or_insert_with(|| default_value(doc.default));
+    for key in workload.entry.keys {
+        json.entry(key.name).or_insert_with(|| key.default_json());
     }
     json.insert("operation".into(), json!(workload.entry.name));
     json.insert(
@@ -247,16 +233,6 @@ fn stages(list: &[Stage]) -> Value {
         None => json!({ "from": stage.from, "to": stage.to, "over": text(stage.duration) }),
     };
     list.iter().map(stage).collect()
-}
-
-/// A default as the table of keys words it: JSON where it is some, `null` for `none`, else the
-/// words.
-fn default_value(words: &str) -> Value {
-    if words == "none" {
-        Value::Null
-    } else {
-        serde_json::from_str(words).unwrap_or_else(|_| json!(words))
-    }
 }
 
 fn phase(plan: &Plan, index: usize) -> Value {

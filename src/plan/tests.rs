@@ -10,6 +10,7 @@ mod files;
 mod fuzz;
 mod otlp;
 mod rules;
+mod schema;
 mod undecidable;
 
 /// A scenario that is right, small, and needs no files.

@@ -1,20 +1,16 @@
 //! `[[thresholds]]`: that each can be read, and that some workload may miss it.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 use super::{
     Plan, PlanError,
     collections::unknown,
-    limits,
     undecidable::{self, Row},
 };
 use crate::{
     analysis::judgement::thresholds::expression::{Expression, Limit},
-    scenario::{AbortTable, At, Scenario, ThresholdTable, quoted},
+    scenario::{At, Scenario, Section, quoted},
 };
-
-/// Most thresholds of a scenario.
-const MAX_THRESHOLDS: usize = 200;
 
 /// A requirement, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,50 +37,34 @@ pub struct AbortPlan {
     pub after: Duration,
 }
 
-/// Shortest and longest window.
-const OVER: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
 /// Time from the end of a window until it was looked at, and from the start of a phase to its first
 /// whole second.
 const TO_SEE_IT: Duration = Duration::from_secs(3);
-/// Shortest and longest time that is not looked at.
-const AFTER: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(86_400);
 
 /// Every threshold of a plan that has all the rest.
 pub(super) fn resolve(scenario: &Scenario, plan: &Plan) -> Result<Vec<ThresholdPlan>, PlanError> {
-    if let Some(table) = scenario.thresholds.get(MAX_THRESHOLDS) {
-        return Err(table
-            .error(format!(
-                "is one too many, a scenario may have {MAX_THRESHOLDS} thresholds"
-            ))
-            .into());
-    }
     scenario
-        .thresholds
+        .root
+        .sections_within("thresholds", "a scenario")?
         .iter()
         .map(|table| threshold(table, plan))
         .collect()
 }
 
-fn threshold(table: &At<ThresholdTable>, plan: &Plan) -> Result<ThresholdPlan, PlanError> {
-    let ThresholdTable {
-        require,
-        workload,
-        phase,
-        strict,
-        abort,
-    } = &table.value;
-    let require = require.as_ref().ok_or_else(|| {
+fn threshold(table: &Section, plan: &Plan) -> Result<ThresholdPlan, PlanError> {
+    let [workload, phase] = ["workload", "phase"].map(|key| table.text(key));
+    let require = table.text("require").ok_or_else(|| {
         table.error("has no `require`; write for example require = \"response_time.p99 < 50ms\"")
     })?;
     let expression = Expression::parse(&require.value)
         .map_err(|error| require.error(format!("is {}, {error}", quoted(&require.value))))?;
     let phases = || plan.phases.iter().map(|plan| plan.name.as_str());
     known(
-        workload,
+        &workload,
         "workload",
         plan.workloads.iter().map(|plan| plan.name.as_str()),
     )?;
-    known(phase, "phase", phases())?;
+    known(&phase, "phase", phases())?;
     if let Limit::Phase { phase: other, .. } = &expression.limit
         && !phases().any(|name| name == other)
     {
@@ -103,11 +83,11 @@ fn threshold(table: &At<ThresholdTable>, plan: &Plan) -> Result<ThresholdPlan, P
         .phases
         .iter()
         .enumerate()
-        .filter(|(_, of)| is(phase, &of.name));
+        .filter(|(_, of)| is(&phase, &of.name));
     let rows =
         of_phases.flat_map(|(number, of)| of.workloads.iter().map(move |index| (number, *index)));
     let rows: Vec<Row> = rows
-        .filter(|(_, index)| is(workload, &plan.workloads[*index].name))
+        .filter(|(_, index)| is(&workload, &plan.workloads[*index].name))
         .collect();
     if rows.is_empty() {
         return Err(table
@@ -120,11 +100,11 @@ fn threshold(table: &At<ThresholdTable>, plan: &Plan) -> Result<ThresholdPlan, P
             .error(format!("is {}, but {why}", quoted(&require.value)))
             .into());
     }
-    let abort = abort
-        .as_ref()
+    let abort = table
+        .section("abort")
         .map(|table| self::abort(table, &expression))
         .transpose()?;
-    if let (Some(table), Some(abort)) = (&table.value.abort, abort) {
+    if let (Some(table), Some(abort)) = (table.section("abort"), abort) {
         let times = rows
             .iter()
             .map(|row| undecidable::longest_part(plan, *row).unwrap_or(Duration::MAX));
@@ -141,28 +121,30 @@ fn threshold(table: &At<ThresholdTable>, plan: &Plan) -> Result<ThresholdPlan, P
                 .into());
         }
     }
-    let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
+    let text = |at: Option<At<String>>| at.map(|at| at.value);
     Ok(ThresholdPlan {
-        require: require.value.clone(),
+        require: require.value,
         workload: text(workload),
         phase: text(phase),
-        strict: strict.as_ref().is_some_and(|at| at.value),
+        strict: table.flag("strict"),
         abort,
     })
 }
 
-fn abort(table: &At<AbortTable>, expression: &Expression) -> Result<AbortPlan, PlanError> {
+fn abort(table: &Section, expression: &Expression) -> Result<AbortPlan, PlanError> {
     if let Some(why) = expression.silent_while_measured() {
         return Err(table
             .error(format!("can't end the run by its figure, which {why}"))
             .into());
     }
-    let AbortTable { over, after } = &table.value;
-    let given = over.as_ref().ok_or_else(|| {
-        table.error("has no `over`; write for example abort = { over = \"10s\", after = \"30s\" }")
-    })?;
-    if given.value.subsec_nanos() != 0 {
-        return Err(given
+    let Some(place) = table.place_of("over") else {
+        return Err(table
+            .error("has no `over`; write for example abort = { over = \"10s\", after = \"30s\" }")
+            .into());
+    };
+    let over = table.written_duration("over")?.unwrap_or_default();
+    if over.subsec_nanos() != 0 {
+        return Err(place
             .error(
                 "holds a part of a second; latencies are kept by the second, so write whole ones, \
                  e.g. \"10s\"",
@@ -170,8 +152,8 @@ fn abort(table: &At<AbortTable>, expression: &Expression) -> Result<AbortPlan, P
             .into());
     }
     Ok(AbortPlan {
-        over: limits::duration(over, OVER, Duration::ZERO)?,
-        after: limits::duration(after, AFTER, Duration::ZERO)?,
+        over,
+        after: table.duration("after")?,
     })
 }
 

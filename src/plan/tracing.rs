@@ -1,13 +1,13 @@
 //! `[tracing]`: how much is traced, where client spans go, where server spans are read.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use super::{
-    PlanError, PlanFlags, Remark, TracingPlan, limits, otlp, secret,
+    PlanError, PlanFlags, Remark, TracingPlan, otlp, secret,
     uri::{Address, Giver},
 };
 use crate::{
-    scenario::{At, Environment, SpansTable, TracingTable, choose, quoted},
+    scenario::{At, Environment, SecretSource, Section, choose, quoted},
     spans::SPAN_SOURCES,
 };
 
@@ -17,11 +17,9 @@ const ADMIN: &str = "http://127.0.0.1:14269";
 const ADMIN_PORT: u16 = 14269;
 /// What stands for the trace id in a link.
 const TRACE_ID: &str = "{trace_id}";
-const EMBEDDED: &str = "127.0.0.1:4317";
-const EMBEDDED_HTTP: &str = "127.0.0.1:4318";
 
 pub(super) fn resolve(
-    table: &TracingTable,
+    table: &Section,
     flags: &PlanFlags,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
@@ -34,22 +32,24 @@ pub(super) fn resolve(
             variable: (*variable).to_owned(),
         });
     }
-    let spans = &table.spans;
+    let spans = &table.section_or_empty("spans");
     let source = spans
-        .source
+        .text("source")
         .as_ref()
         .map(|text| choose(text, "span source", SPAN_SOURCES, |row| row.name))
         .transpose()?;
     Ok(TracingPlan {
         sample_ratio: ratio(table)?,
-        max_traces: limits::number(&table.max_traces, 1..=10_000_000, 20_000)?.unsigned_abs(),
-        switch_every: switch_every(table)?,
-        keep_ids: table.keep_ids.as_ref().is_some_and(|at| at.value),
+        max_traces: table.integer("max_traces")?.unsigned_abs(),
+        switch_every: table.written_duration("switch_every")?,
+        keep_ids: table.flag("keep_ids"),
         service_name: service_name(table, env, remarks)?,
         export: otlp::export(table, flags, env, remarks)?,
         resource: otlp::resource(env, remarks),
         older_names: otlp::older_names(env, remarks),
-        source: source.map_or("auto", |row| row.name).to_owned(),
+        source: source
+            .map_or(spans.default_text("source"), |row| row.name)
+            .to_owned(),
         endpoint: endpoint(
             spans,
             flags,
@@ -58,61 +58,41 @@ pub(super) fn resolve(
         )?,
         admin: admin(spans, flags, remarks)?,
         headers: spans
-            .headers
+            .secrets("headers")
             .iter()
             .map(|(name, source)| Ok((header(name, source)?, secret::look_up(source, env)?)))
             .collect::<Result<_, PlanError>>()?,
-        settle: limits::duration(
-            &spans.settle,
-            Duration::ZERO..=Duration::from_secs(600),
-            Duration::from_secs(8),
-        )?,
-        deadline: limits::duration(
-            &spans.deadline,
-            Duration::from_secs(1)..=Duration::from_secs(3600),
-            Duration::from_secs(60),
-        )?,
-        listen: listen(&spans.listen, EMBEDDED)?,
+        settle: spans.duration("settle")?,
+        deadline: spans.duration("deadline")?,
+        listen: listen(spans, "listen")?,
         listen_http: listen_http(spans)?,
         link: link(spans)?,
     })
 }
 
-fn ratio(table: &TracingTable) -> Result<Option<f64>, PlanError> {
-    match &table.sample_ratio {
+fn ratio(table: &Section) -> Result<Option<f64>, PlanError> {
+    match table.ratio("sample_ratio") {
         Some(At {
             value: Some(ratio),
             place,
-        }) if !(0.0..=1.0).contains(ratio) => Err(place
+        }) if !(0.0..=1.0).contains(&ratio) => Err(place
             .error(format!(
                 "is {ratio}, allowed are numbers from 0 to 1, or \"auto\""
             ))
             .into()),
-        found => Ok(found.as_ref().and_then(|at| at.value)),
+        found => Ok(found.and_then(|at| at.value)),
     }
 }
 
-/// A block has to hold whole seconds beside those in which it begins and ends.
-fn switch_every(table: &TracingTable) -> Result<Option<Duration>, PlanError> {
-    let range = Duration::from_secs(4)..=Duration::from_secs(3600);
-    let found = table
-        .switch_every
-        .is_some()
-        .then(|| limits::duration(&table.switch_every, range, Duration::ZERO));
-    found.transpose()
-}
-
 fn service_name(
-    table: &TracingTable,
+    table: &Section,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
 ) -> Result<String, PlanError> {
-    let is_set = table
-        .service_name
-        .as_ref()
-        .is_some_and(|at| at.place.is_set());
+    let written = table.text("service_name");
+    let is_set = written.as_ref().is_some_and(|at| at.place.is_set());
     if let Some(name) = env("OTEL_SERVICE_NAME").filter(|name| !name.is_empty() && !is_set) {
-        if table.service_name.is_some() {
+        if written.is_some() {
             remarks.push(Remark::EnvironmentOverrides {
                 variable: "OTEL_SERVICE_NAME".to_owned(),
                 key: "tracing.service_name".to_owned(),
@@ -120,30 +100,29 @@ fn service_name(
         }
         return Ok(name);
     }
-    match &table.service_name {
+    match &written {
         Some(at) if at.value.trim().is_empty() || at.value.len() > 255 => Err(at
             .error(format!(
                 "is {}, allowed are names of 1 to 255 characters",
                 quoted(&at.value)
             ))
             .into()),
-        found => Ok(found
-            .as_ref()
-            .map_or_else(|| "milvus-bench".to_owned(), |at| at.value.clone())),
+        _ => Ok(table.text_or_default("service_name")),
     }
 }
 
 /// `usual` is the source's own address, whose port an address with http:// and without one has.
 fn endpoint(
-    spans: &SpansTable,
+    spans: &Section,
     flags: &PlanFlags,
     usual: &str,
     remarks: &mut Vec<Remark>,
 ) -> Result<Option<String>, PlanError> {
-    if let Some(written) = &spans.endpoint {
+    let written = spans.text("endpoint");
+    if let Some(written) = &written {
         Address::written(written).url(JAEGER)?;
     }
-    let address = match (&flags.spans, &spans.endpoint) {
+    let address = match (&flags.spans, &written) {
         (Some(text), _) => Address {
             text: text.clone(),
             giver: Giver::Flag("--spans"),
@@ -163,18 +142,18 @@ fn port_of(address: &str) -> Option<u16> {
 /// Another endpoint on the command line is another Jaeger, whose counters are not those of the
 /// scenario's.
 fn admin(
-    spans: &SpansTable,
+    spans: &Section,
     flags: &PlanFlags,
     remarks: &mut Vec<Remark>,
 ) -> Result<Option<String>, PlanError> {
-    let Some(at) = &spans.admin else {
+    let Some(at) = &spans.text("admin") else {
         return Ok(None);
     };
     let address = Address::written(at).endpoint(ADMIN, ADMIN_PORT, remarks)?;
     Ok(flags.spans.is_none().then_some(address))
 }
 
-fn header(name: &str, source: &At<crate::scenario::SecretSource>) -> Result<String, PlanError> {
+fn header(name: &str, source: &At<SecretSource>) -> Result<String, PlanError> {
     match http::HeaderName::from_bytes(name.as_bytes()) {
         Ok(name) => Ok(name.as_str().to_owned()),
         Err(_) => Err(source
@@ -184,8 +163,8 @@ fn header(name: &str, source: &At<crate::scenario::SecretSource>) -> Result<Stri
 }
 
 /// Where a trace is opened; it goes into reports, so it must hold no password.
-fn link(spans: &SpansTable) -> Result<Option<String>, PlanError> {
-    let Some(at) = &spans.link else {
+fn link(spans: &Section) -> Result<Option<String>, PlanError> {
+    let Some(at) = &spans.text("link") else {
         return Ok(None);
     };
     if !at.value.contains(TRACE_ID) {
@@ -214,8 +193,9 @@ fn link(spans: &SpansTable) -> Result<Option<String>, PlanError> {
     }
 }
 
-fn listen(written: &Option<At<String>>, usual: &str) -> Result<String, PlanError> {
-    match written {
+fn listen(spans: &Section, key: &str) -> Result<String, PlanError> {
+    let usual = spans.default_text(key);
+    match spans.text(key) {
         None => Ok(usual.to_owned()),
         Some(at) => match at.value.parse::<SocketAddr>() {
             Ok(address) => Ok(address.to_string()),
@@ -229,14 +209,9 @@ fn listen(written: &Option<At<String>>, usual: &str) -> Result<String, PlanError
     }
 }
 
-fn listen_http(spans: &SpansTable) -> Result<Option<String>, PlanError> {
-    let off = spans
-        .listen_http
-        .as_ref()
-        .is_some_and(|at| at.value.eq_ignore_ascii_case("off"));
-    if off {
-        Ok(None)
-    } else {
-        listen(&spans.listen_http, EMBEDDED_HTTP).map(Some)
+fn listen_http(spans: &Section) -> Result<Option<String>, PlanError> {
+    match spans.text("listen_http") {
+        Some(at) if at.value.eq_ignore_ascii_case("off") => Ok(None),
+        _ => listen(spans, "listen_http").map(Some),
     }
 }

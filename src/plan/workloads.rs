@@ -1,22 +1,18 @@
 //! `[workloads.<name>]`: operations built, loops chosen.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, TracingPlan, WorkloadPlan,
-    arrival, collections::unknown, limits, milvus::TIMEOUTS, phases,
+    arrival, collections::unknown, keys::SCENARIO, phases,
 };
 use crate::{
     operation::{
         OPERATIONS, Operation, OperationContext, OperationEntry, OperationError, RowUse, TRUTH_KEY,
         Writes,
     },
-    scenario::{
-        At, NAME_RULE, Place, Scenario, WorkloadTable, choose, is_name, quoted, unknown_key,
-    },
+    scenario::{NAME_RULE, Place, Scenario, Section, choose, is_name, quoted, unknown_key},
 };
-
-const MAX_WORKLOADS: usize = 100;
 
 pub(super) fn resolve(
     scenario: &Scenario,
@@ -24,17 +20,11 @@ pub(super) fn resolve(
     tracing: &TracingPlan,
     collections: &[CollectionPlan],
 ) -> Result<Vec<WorkloadPlan>, PlanError> {
-    if scenario.workloads.is_empty() {
+    let tables = scenario.root.sections_within("workloads", "a scenario")?;
+    if tables.is_empty() {
         return Err(scenario
-            .place
+            .root
             .error("the scenario has no workload; add a table [workloads.<name>]")
-            .into());
-    }
-    if let Some(table) = scenario.workloads.get(MAX_WORKLOADS) {
-        return Err(table
-            .error(format!(
-                "is one too many, a scenario may have {MAX_WORKLOADS} workloads"
-            ))
             .into());
     }
     let builder = |table| {
@@ -48,11 +38,7 @@ pub(super) fn resolve(
             },
         )
     };
-    let builders = scenario
-        .workloads
-        .iter()
-        .map(builder)
-        .collect::<Result<Vec<_>, _>>()?;
+    let builders = tables.iter().map(builder).collect::<Result<Vec<_>, _>>()?;
     let mut plans = builders
         .iter()
         .map(Builder::plan)
@@ -104,7 +90,7 @@ struct Surroundings<'a> {
 }
 
 struct Builder<'a> {
-    table: &'a At<WorkloadTable>,
+    table: &'a Section,
     entry: &'static OperationEntry,
     collection_index: usize,
     collection: &'a CollectionPlan,
@@ -112,8 +98,8 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(table: &'a At<WorkloadTable>, around: Surroundings<'a>) -> Result<Self, PlanError> {
-        let key = &table.value.key;
+    fn new(table: &'a Section, around: Surroundings<'a>) -> Result<Self, PlanError> {
+        let key = &table.name;
         if !is_name(key) {
             return Err(table
                 .error(format!(
@@ -130,21 +116,13 @@ impl<'a> Builder<'a> {
                 .join(", ")
         };
         let operation = table
-            .value
-            .operation
-            .as_ref()
+            .text("operation")
             .ok_or_else(|| table.error(format!("has no `operation`; allowed: {}", names())))?;
-        let entry = choose(operation, "operation", OPERATIONS, |row| row.name)?;
-        let extra: Vec<&'static str> = entry.keys.iter().map(|doc| doc.name).collect();
-        if let Some((name, at)) = table
-            .value
-            .keys
-            .iter()
-            .find(|(name, _)| !extra.contains(&name.as_str()))
-        {
-            return Err(at
-                .error(unknown_key("workloads.<name>", name, &extra))
-                .into());
+        let entry = choose(&operation, "operation", OPERATIONS, |row| row.name)?;
+        let own = |name: &str| entry.keys.iter().any(|key| key.name == name);
+        if let Some((name, at)) = table.others.iter().find(|(name, _)| !own(name)) {
+            let story = unknown_key(&SCENARIO, table.rows_of(), name, entry.keys);
+            return Err(at.error(story).into());
         }
         let collection_index = collection(table, around.collections)?;
         Ok(Self {
@@ -163,27 +141,22 @@ impl<'a> Builder<'a> {
             self.check_write()?;
         }
         Ok(WorkloadPlan {
-            name: self.table.value.key.clone(),
+            name: self.table.name.clone(),
             entry: self.entry,
             operation,
             collection: self.collection_index,
             arrival,
-            start: limits::duration(
-                &self.table.value.start,
-                Duration::ZERO..=phases::MAX_DURATION,
-                Duration::ZERO,
-            )?,
-            timeout: limits::duration(
-                &self.table.value.timeout,
-                TIMEOUTS,
-                self.around.milvus.timeout,
-            )?,
+            start: self.table.duration("start")?,
+            timeout: self
+                .table
+                .written_duration("timeout")?
+                .unwrap_or(self.around.milvus.timeout),
         })
     }
 
     fn operation(&self, truth_fails: Option<String>) -> Result<Arc<dyn Operation>, PlanError> {
         let context = OperationContext {
-            workload: self.table.value.key.clone(),
+            workload: self.table.name.clone(),
             collection: self.collection.shape.clone(),
             dataset: self.collection.dataset.clone(),
             initial_rows: self.collection.initial_rows,
@@ -192,8 +165,7 @@ impl<'a> Builder<'a> {
             keep_ids: self.around.tracing.keep_ids,
             keys: self
                 .table
-                .value
-                .keys
+                .others
                 .iter()
                 .map(|(key, at)| (key.clone(), at.value.clone()))
                 .collect(),
@@ -214,13 +186,9 @@ impl<'a> Builder<'a> {
         if self.around.milvus.access != AccessPlan::Read {
             return Ok(());
         }
-        let place = self
+        Err(self
             .table
-            .value
-            .operation
-            .as_ref()
-            .map_or(&self.table.place, |at| &at.place);
-        Err(place
+            .place_or_child("operation")
             .error(format!(
                 "is \"{}\", which writes; with access = \"read\" only reading operations are \
                  allowed",
@@ -238,7 +206,7 @@ impl<'a> Builder<'a> {
             return self.truth_place().error(&error.message).into();
         }
         let first = error.key.split('.').next().unwrap_or_default();
-        let place = match self.table.value.keys.iter().find(|(key, _)| key == first) {
+        let place = match self.table.others.iter().find(|(key, _)| key == first) {
             Some((_, at)) if error.key == first => at.place.clone(),
             Some((_, at)) => at
                 .place
@@ -253,27 +221,19 @@ impl Builder<'_> {
     /// Where the truth of the workload's data set stands.
     fn truth_place(&self) -> Place {
         let Surroundings { scenario, .. } = self.around;
-        let data = scenario.collections[self.collection_index]
-            .value
-            .data
-            .as_ref();
+        let data = scenario.root.sections("collections")[self.collection_index].text("data");
         let table = data.and_then(|name| {
-            scenario
-                .data
-                .iter()
-                .find(|table| table.value.key == name.value)
+            let mut tables = scenario.root.sections("data").iter();
+            tables.find(|table| table.name == name.value)
         });
-        let truth = table.and_then(|table| table.value.truth.as_ref());
-        truth.map_or_else(|| self.table.place.clone(), |at| at.place.clone())
+        let truth = table.and_then(|table| table.place_of("truth"));
+        truth.unwrap_or(&self.table.place).clone()
     }
 }
 
-fn collection(
-    table: &At<WorkloadTable>,
-    collections: &[CollectionPlan],
-) -> Result<usize, PlanError> {
+fn collection(table: &Section, collections: &[CollectionPlan]) -> Result<usize, PlanError> {
     let names = || collections.iter().map(|collection| collection.key.as_str());
-    match &table.value.collection {
+    match table.text("collection") {
         Some(name) => {
             let index = collections
                 .iter()

@@ -13,8 +13,9 @@ use hdrhistogram::{
 };
 
 use super::{
-    Figure, FolderError, Outcome, Part, SocketFigure, StreamInfo, interval::IntervalHistogram,
-    own_file::read_regular, reply_rows::MAX_ROWS,
+    Figure, FolderError, Outcome, Part, SocketFigure, StreamInfo,
+    histogram::{DIGITS, MAX_NS, highest, new_histogram},
+    own_file::read_regular,
 };
 
 /// Which histogram: everything in a tag.
@@ -239,40 +240,6 @@ fn check_bound(histogram: &Histogram<u64>, highest: u64) -> Result<(), String> {
         ))
     }
 }
-
-/// The largest value of a figure.
-fn highest(figure: Figure) -> u64 {
-    if figure == Figure::Rows {
-        MAX_ROWS
-    } else {
-        MAX_NS
-    }
-}
-
-/// A histogram with the bounds of `figure`: 1 ns to one hour, or 1 row to 16 million; three
-/// significant digits.
-fn new_histogram(figure: Figure) -> Histogram<u64> {
-    #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
-    Histogram::new_with_bounds(1, highest(figure), DIGITS).unwrap()
-}
-
-/// The same of a time, for one second.
-pub(super) fn new_interval_histogram() -> IntervalHistogram {
-    #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
-    IntervalHistogram::new_with_bounds(1, MAX_NS, DIGITS).unwrap()
-}
-
-/// The same of rows, for one second: less than half as large.
-pub(super) fn new_row_histogram() -> IntervalHistogram {
-    #[allow(clippy::unwrap_used)] // the bounds are constants that the crate accepts
-    IntervalHistogram::new_with_bounds(1, MAX_ROWS, DIGITS).unwrap()
-}
-
-/// Significant digits of every histogram.
-const DIGITS: u8 = 3;
-
-/// Longest time that fits a histogram, nanoseconds: one hour.
-pub(super) const MAX_NS: u64 = 3_600_000_000_000;
 
 impl HistogramKey {
     /// The tag of the interval log.

@@ -6,12 +6,8 @@ use hdrhistogram::Histogram;
 
 use super::{
     Figure, Outcome, Reply, Sample, SocketFigure, StreamId,
-    hlog::{new_interval_histogram, new_row_histogram},
+    histogram::{IntervalHistogram, new_interval_histogram, new_row_histogram},
 };
-
-/// A histogram of one second. Counts of 32 bits: half of the memory, and no second has four billion
-/// requests.
-pub(super) type IntervalHistogram = Histogram<u32>;
 
 /// One second of one thread: histograms of every request, samples of the traced and failed ones.
 #[derive(Debug, Default)]

@@ -278,18 +278,35 @@ mod tests {
             ids in (0_u16..2, any::<u64>(), any::<u128>(), any::<u64>(), any::<bool>()),
             times in (any::<Option<u64>>(), any::<Option<u64>>(), any::<u64>()),
             outcome in outcome(),
-            sizes in (any::<u32>(), any::<u32>(), any::<u32>(), prop_oneof![Just(f32::NAN), Just(TRUTH_WRONG), 0.0_f32..=1.0]),
+            sizes in (any::<u32>(), any::<u32>(), any::<u32>()),
+            recall in prop_oneof![Just(f32::NAN), Just(TRUTH_WRONG), 0.0_f32..=1.0],
             queries in prop::collection::vec(any::<u64>(), 0..4),
             reply in prop::option::of(reply()),
         ) {
             let (stream, seq, trace_id, span_id, sampled) = ids;
             let (intended_ns, sent_ns, done_ns) = times;
-            let (request_bytes, response_bytes, rows, recall) = sizes;
+            let (request_bytes, response_bytes, rows) = sizes;
             let stream = StreamId(stream);
-            check(&Sample {
-                stream, seq, trace_id, span_id, sampled, intended_ns, ready_ns: None, sent_ns, done_ns, outcome, request_bytes, response_bytes,
-                rows, recall,
-            }, &queries, reply.as_ref());
+            check(
+                &Sample {
+                    stream,
+                    seq,
+                    trace_id,
+                    span_id,
+                    sampled,
+                    intended_ns,
+                    ready_ns: None,
+                    sent_ns,
+                    done_ns,
+                    outcome,
+                    request_bytes,
+                    response_bytes,
+                    rows,
+                    recall,
+                },
+                &queries,
+                reply.as_ref(),
+            );
         }
     }
 

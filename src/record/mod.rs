@@ -7,6 +7,7 @@ mod clock;
 mod collection;
 pub mod environment;
 mod folder;
+mod histogram;
 mod hlog;
 mod info;
 mod interval;

@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     Figure, Interval, Outcome, Reply, Sample, SocketFigure, StreamId, StreamInfo,
-    hlog::MAX_NS,
+    histogram::MAX_NS,
     interval::{ConnectionHistograms, OutcomeHistograms, Spare},
     reply_rows::RowRules,
 };

@@ -1,11 +1,10 @@
 //! Rows per reply: of which streams they are counted, and how, so that a full reply is told from
 //! one that lacks a row.
 
-use super::{StreamId, StreamInfo, hlog::new_row_histogram};
-
-/// Most rows that are told apart: one more would be 64 MiB of ids alone. A reply with more counts
-/// as this.
-pub(super) const MAX_ROWS: u64 = 1 << 24;
+use super::{
+    StreamId, StreamInfo,
+    histogram::{MAX_ROWS, new_row_histogram},
+};
 
 /// What is counted of the replies of each stream, by its number.
 #[derive(Debug, Default)]

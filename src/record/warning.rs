@@ -78,6 +78,10 @@ pub enum Warning {
 }
 
 impl fmt::Display for Warning {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a table: one sentence for each warning"
+    )]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Warning::DebugBuild => {

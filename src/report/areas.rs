@@ -191,7 +191,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn they_add_up(sizes in prop::collection::vec(0.001_f64..1e6, 1..17), cells in 0_usize..200) {
+        fn they_add_up(
+            sizes in prop::collection::vec(0.001_f64..1e6, 1..17),
+            cells in 0_usize..200,
+        ) {
             prop_assert_eq!(divide(&sizes, cells).iter().sum::<usize>(), cells);
         }
     }

@@ -121,10 +121,15 @@ mod tests {
             lines: vec![text("run.json is cut\u{1b}[31m")],
             ..ListedRun::default()
         };
-        let expected = "s-1   complete  reservations  a/b: p50 1 ms\n                              \
-                        a/c: p50 2 ms\n                              ! 1 threshold failed\n                              \
-                        ! failed 2.0 % at a/c, limit 0.1 %\ns-22                          \
-                        run.json is cut\n";
+        let expected = [
+            "s-1   complete  reservations  a/b: p50 1 ms",
+            "                              a/c: p50 2 ms",
+            "                              ! 1 threshold failed",
+            "                              ! failed 2.0 % at a/c, limit 0.1 %",
+            "s-22                          run.json is cut",
+            "",
+        ]
+        .join("\n");
         assert_eq!(render_list(&[run, broken], TextStyle::default()), expected);
     }
 

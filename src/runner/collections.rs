@@ -1,9 +1,11 @@
 //! What a run measures, around its phases: whether a collection is still the one that it prepared,
 //! and holds the rows that it put there.
 
-use super::session::Session;
+use super::{
+    error::{RunError, RunErrorKind},
+    state::Run,
+};
 use crate::{
-    cli::CliError,
     load::{
         LiveSnapshot,
         prepare::{Claims, Count, RowsExpected, collection_state},
@@ -15,16 +17,16 @@ use crate::{
 
 /// What preparation left to the phases.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Prepared<'a> {
+pub(super) struct Prepared<'a> {
     /// For questions between phases.
-    pub(crate) client: &'a Client,
+    pub(super) client: &'a Client,
     /// The collections that the run created or found.
-    pub(crate) claims: &'a Claims,
+    pub(super) claims: &'a Claims,
 }
 
 /// When a collection is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum When {
+pub(super) enum When {
     Before,
     After,
 }
@@ -39,7 +41,7 @@ impl When {
 }
 
 /// The collections of a plan with the rows that they should hold.
-pub(crate) struct Collections<'a> {
+pub(super) struct Collections<'a> {
     plan: &'a Plan,
     prepared: Prepared<'a>,
     counts: Vec<Count>,
@@ -48,7 +50,7 @@ pub(crate) struct Collections<'a> {
 }
 
 impl<'a> Collections<'a> {
-    pub(crate) fn new(plan: &'a Plan, prepared: Prepared<'a>) -> Self {
+    pub(super) fn new(plan: &'a Plan, prepared: Prepared<'a>) -> Self {
         let count = |reused: bool, rows: u64| Count {
             expected: (!reused).then(|| RowsExpected::exactly(rows)),
             written: false,
@@ -72,7 +74,7 @@ impl<'a> Collections<'a> {
     }
 
     /// Notes the state of every collection, and what is doubtful about it.
-    pub(crate) async fn note(&mut self, session: &mut Session<'_>, phase: &str, when: When) {
+    pub(super) async fn note(&mut self, run: &mut Run, phase: &str, when: When) {
         for (index, collection) in self.plan.collections.iter().enumerate() {
             let Prepared { client, claims } = self.prepared;
             let changed = claims.changed(&collection.shape.name).await;
@@ -95,11 +97,11 @@ impl<'a> Collections<'a> {
             .await;
             self.counts[index].written = false;
             if when == When::Before {
-                session.info.warnings.extend(doubts(phase, &state));
+                run.info.warnings.extend(doubts(phase, &state));
             }
             if let Some(found) = changed {
                 let collection = collection.shape.name.clone();
-                session.info.warnings.push(Warning::CollectionReplaced {
+                run.info.warnings.push(Warning::CollectionReplaced {
                     phase: phase.to_owned(),
                     collection,
                     found,
@@ -108,15 +110,15 @@ impl<'a> Collections<'a> {
                 foreign_rows(phase, when, &state, count.expected).filter(|_| !self.told[index])
             {
                 self.told[index] = true;
-                session.progress.warn(&warning.to_string());
-                session.info.warnings.push(warning);
+                run.watcher.warn(&warning.to_string());
+                run.info.warnings.push(warning);
             }
-            session.info.collections.push(state);
+            run.info.collections.push(state);
         }
     }
 
     /// Counts what the workloads of phase `number` wrote.
-    pub(crate) fn wrote(&mut self, number: usize, live: &[LiveSnapshot]) {
+    pub(super) fn wrote(&mut self, number: usize, live: &[LiveSnapshot]) {
         for (index, live) in self.plan.phases[number].workloads.iter().zip(live) {
             let workload = &self.plan.workloads[*index];
             if !workload.entry.writes() {
@@ -137,10 +139,12 @@ impl<'a> Collections<'a> {
 
     /// An error when a collection is not the one that the run created or found: nothing more is
     /// sent to it.
-    pub(crate) fn check(&self, session: &Session<'_>, phase: &str) -> Result<(), CliError> {
+    pub(super) fn check(&self, run: &Run, phase: &str) -> Result<(), RunError> {
         let replaced =
-            session.info.warnings.iter().find(|warning| matches!(warning, Warning::CollectionReplaced { phase: of, .. } if of == phase));
-        replaced.map_or(Ok(()), |warning| Err(CliError::new(warning)))
+            run.info.warnings.iter().find(|warning| matches!(warning, Warning::CollectionReplaced { phase: of, .. } if of == phase));
+        replaced.map_or(Ok(()), |warning| {
+            Err(RunError::new(RunErrorKind::Collection, warning))
+        })
     }
 }
 

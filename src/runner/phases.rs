@@ -1,4 +1,4 @@
-//! Preparation and phases of a run, with their progress.
+//! The phases of a run, one after the other.
 
 use std::time::Duration;
 
@@ -6,221 +6,142 @@ use tokio::time::Instant;
 
 use super::{
     collections::{Collections, Prepared, When},
-    live::watch,
+    error::RunError,
+    live::{Watched, watch},
     machine::Sampler,
-    session::Session,
+    phase_info::{begin_phase, end_phase},
     signals::Asked,
+    state::Run,
 };
 use crate::{
-    cli::CliError,
     load::{
-        Engine, PhaseResult, PhaseRun, ROWS_USED_UP, RunIds, Stop, nothing_earlier, phase_run,
-        prepare::{self, Dropped, PrepareContext},
+        Engine, PhaseResult, PhaseRun, ROWS_USED_UP, nothing_earlier, phase_run, prepare::Claims,
     },
     plan::{PhaseLength, Plan},
-    record::{KeptError, PREPARATION, PhaseInfo, StreamInfo, Warning, environment},
+    record::{KeptError, StreamInfo, Warning, environment},
 };
 
 /// Time between the order to begin and the first slot: every thread has its tasks by then.
 const RUN_UP: Duration = Duration::from_millis(50);
 
-/// Prepares every collection.
-pub(crate) async fn prepare(
-    session: &mut Session<'_>,
-    plan: &Plan,
-    context: &mut PrepareContext<'_>,
-) -> Result<(), CliError> {
-    let signals = session.signals.clone();
-    let stop = context.stop.clone();
-    let interrupted = || {
-        stop.ask(Stop::Abort);
-        CliError::new("interrupted while preparing")
-    };
-    let decided = signals
-        .unless_asked(Asked::Nothing, prepare::decide(context, plan))
-        .await;
-    let decisions = decided.ok_or_else(interrupted)?.map_err(CliError::new)?;
-    begin_phase(session, PREPARATION)?;
-    for (index, decision) in decisions.into_iter().enumerate() {
-        session.progress.step(&format!(
-            "{PREPARATION}: {decision} collection {}",
-            plan.collections[index].shape.name
-        ));
-        let done = signals
-            .unless_asked(
-                Asked::Nothing,
-                prepare::carry_out(context, plan, index, decision),
-            )
-            .await;
-        done.ok_or_else(interrupted)?.map_err(CliError::new)?;
-    }
-    for (collection, reason) in context.unmarked.drain(..) {
-        let warning = Warning::NotMarked { collection, reason };
-        session.progress.warn(&warning.to_string());
-        session.info.warnings.push(warning);
-    }
-    // For a run that is killed later.
-    context.recorder.flush();
-    note_steps(session, context);
-    end_phase(session)
-}
-
-/// Drops what this run created and is not to be kept; says whether anything was dropped. Marks on
-/// the rest are taken off.
-pub(crate) async fn drop_created(
-    session: &mut Session<'_>,
-    plan: &Plan,
-    context: &mut PrepareContext<'_>,
-) -> bool {
-    let mut any = false;
-    for collection in plan
-        .collections
-        .iter()
-        .filter(|collection| !collection.keep)
-    {
-        let name = &collection.shape.name;
-        if !context.begun.contains(name) {
-            continue;
-        }
-        match prepare::drop_again(context, collection).await {
-            Dropped::Yes => any = true,
-            Dropped::Absent => {}
-            Dropped::No(why) => session
-                .progress
-                .warn(&format!("collection {name} was not dropped: {why}")),
-        }
-    }
-    context.claims.release_all().await;
-    any
-}
-
-/// Notes when each step of preparation began and ended, and how often it was done.
-pub(crate) fn note_steps(session: &mut Session<'_>, context: &PrepareContext<'_>) {
-    let steps = context
-        .spans
-        .iter()
-        .zip(&context.counts)
-        .zip(&mut session.info.streams);
-    for ((span, count), stream) in steps {
-        let Some((start, end)) = span else { continue };
-        (stream.start_ns, stream.end_ns) = (*start, Some(*end));
-        (stream.due, stream.sent) = (*count, *count);
-    }
-}
-
-/// Runs one phase after the other.
-pub(crate) async fn phases(
-    session: &mut Session<'_>,
+/// Runs one phase after the other, and looks before and after each whether the collections are
+/// still the run's own.
+pub(super) async fn phases(
+    run: &mut Run,
     plan: &Plan,
     engine: &Engine,
     prepared: Prepared<'_>,
-    ids: RunIds,
-) -> Result<(), CliError> {
-    let mut earlier = nothing_earlier(plan);
-    let mut collections = Collections::new(plan, prepared);
-    for number in 0..plan.phases.len() {
-        if session.signals.asked() != Asked::Nothing || session.info.aborted.is_some() {
+) -> Result<(), RunError> {
+    let mut phases = Phases {
+        plan,
+        engine,
+        claims: prepared.claims,
+        earlier: nothing_earlier(plan),
+        collections: Collections::new(plan, prepared),
+    };
+    for (number, phase) in plan.phases.iter().enumerate() {
+        if run.signals.asked() != Asked::Nothing || run.info.aborted.is_some() {
             break;
         }
-        let name = &plan.phases[number].name;
-        collections.note(session, name, When::Before).await;
-        collections.check(session, name)?;
-        begin_phase(session, name)?;
-        session.machine =
-            Some(Sampler::begin(plan, &session.info.pinned, session.clock.now_ns()).await);
-        let cpu = environment::process_cpu_s();
-        let phase = phase_run(
-            plan,
-            number,
-            &session.info.streams,
-            ids,
-            Instant::now() + RUN_UP,
-            &earlier,
-        );
-        let started = session.clock.ns_of(phase.start);
-        note_starts(session, &phase, started)?;
-        let mut running = engine.begin(&phase);
-        let result = watch(session, plan, number, &mut running, &phase, prepared.claims).await?;
-        for (index, numbers) in plan.phases[number].workloads.iter().zip(&result.earlier) {
-            earlier[*index].clone_from(numbers);
-        }
-        collections.wrote(number, &running.live());
-        note_result(session, &phase, plan.phases[number].length, &result);
-        let machine = session.machine.take().and_then(Sampler::finish);
-        if let Some(info) = session.info.phases.last_mut() {
-            info.machine = machine;
-            info.cpu_s = Some(environment::process_cpu_s() - cpu);
-            info.thread_cpu_max = Some(result.thread_cpu_max);
-        }
-        end_phase(session)?;
-        if let Some(aborted) = &session.info.aborted {
-            let require = session
-                .info
-                .thresholds
-                .get(aborted.threshold)
-                .map(|info| info.require.as_str())
-                .unwrap_or_default();
-            session.progress.warn(&format!(
-                "threshold {require} at {}: {}",
-                aborted.at, aborted.sentence
-            ));
-        }
-        collections.note(session, name, When::After).await;
+        let name = &phase.name;
+        phases.collections.note(run, name, When::Before).await;
+        phases.collections.check(run, name)?;
+        phases.one(run, number).await?;
+        phases.collections.note(run, name, When::After).await;
         // A run that was told to end ends as told, and invalid.
-        let asked = session.signals.asked() != Asked::Nothing;
+        let asked = run.signals.asked() != Asked::Nothing;
         if !asked && (number + 1 < plan.phases.len() || prepared.claims.lost().is_some()) {
-            collections.check(session, name)?;
+            phases.collections.check(run, name)?;
         }
     }
     Ok(())
 }
 
+/// What the phases share.
+struct Phases<'a> {
+    plan: &'a Plan,
+    engine: &'a Engine,
+    claims: &'a Claims,
+    /// Numbers of requests of each workload in the phases before.
+    earlier: Vec<Vec<u64>>,
+    collections: Collections<'a>,
+}
+
+impl Phases<'_> {
+    /// Runs phase `number`.
+    async fn one(&mut self, run: &mut Run, number: usize) -> Result<(), RunError> {
+        let plan = self.plan;
+        let planned = &plan.phases[number];
+        begin_phase(run, &planned.name)?;
+        let machine = Sampler::begin(plan, &run.info.pinned, run.clock.now_ns()).await;
+        run.machine = Some(machine);
+        let cpu = environment::process_cpu_s();
+        let phase = phase_run(
+            plan,
+            number,
+            &run.info.streams,
+            run.ids(plan),
+            Instant::now() + RUN_UP,
+            &self.earlier,
+        );
+        note_starts(run, &phase)?;
+        let watched = Watched {
+            plan,
+            number,
+            phase: &phase,
+            claims: self.claims,
+        };
+        let mut running = self.engine.begin(&phase);
+        let result = watch(run, &watched, &mut running).await?;
+        for (index, numbers) in planned.workloads.iter().zip(&result.earlier) {
+            self.earlier[*index].clone_from(numbers);
+        }
+        self.collections.wrote(number, &running.live());
+        note_result(run, &phase, planned.length, &result);
+        let machine = run.machine.take().and_then(Sampler::finish);
+        if let Some(info) = run.info.phases.last_mut() {
+            info.machine = machine;
+            info.cpu_s = Some(environment::process_cpu_s() - cpu);
+            info.thread_cpu_max = Some(result.thread_cpu_max);
+        }
+        end_phase(run)?;
+        tell_abort(run);
+        Ok(())
+    }
+}
+
+/// Tells which threshold ended the run, if one did.
+fn tell_abort(run: &Run) {
+    let Some(aborted) = &run.info.aborted else {
+        return;
+    };
+    let threshold = run.info.thresholds.get(aborted.threshold);
+    let require = threshold
+        .map(|info| info.require.as_str())
+        .unwrap_or_default();
+    run.watcher.warn(&format!(
+        "threshold {require} at {}: {}",
+        aborted.at, aborted.sentence
+    ));
+}
+
 /// When each part of the phase begins: in run.json before the first request, for a run that is
 /// killed.
-fn note_starts(session: &mut Session<'_>, phase: &PhaseRun, started: u64) -> Result<(), CliError> {
+fn note_starts(run: &mut Run, phase: &PhaseRun) -> Result<(), RunError> {
+    let started = run.clock.ns_of(phase.start);
     for part in phase.streams.iter().flat_map(|stream| &stream.parts) {
-        if let Some(stream) = session.info.streams.get_mut(usize::from(part.stream.0)) {
+        if let Some(stream) = run.info.streams.get_mut(usize::from(part.stream.0)) {
             stream.start_ns = started + nanos(part.start);
             stream.planned_end_ns = part
                 .duration
                 .map(|duration| stream.start_ns.saturating_add(nanos(duration)));
         }
     }
-    session.save()
+    run.save()
 }
 
 fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn begin_phase(session: &mut Session<'_>, name: &str) -> Result<(), CliError> {
-    if name != PREPARATION {
-        session.progress.step(&format!("phase {name}"));
-    }
-    session.info.phases.push(PhaseInfo {
-        name: name.to_owned(),
-        start: session.clock.anchor(),
-        ..PhaseInfo::default()
-    });
-    session.save()
-}
-
-fn end_phase(session: &mut Session<'_>) -> Result<(), CliError> {
-    let end = session.clock.anchor();
-    let mut step_us = 0.0;
-    let mut name = String::new();
-    if let Some(phase) = session.info.phases.last_mut() {
-        phase.end = Some(end);
-        step_us = phase.start.step_to(&end) as f64 / 1000.0;
-        name.clone_from(&phase.name);
-    }
-    if step_us.abs() > 1000.0 {
-        session.info.warnings.push(Warning::ClockStep {
-            phase: name.clone(),
-            step_us,
-        });
-    }
-    session.save()
 }
 
 /// The warning about a stream that stopped by itself. Rows that are used up are what an exhausted
@@ -246,15 +167,10 @@ fn ended_early(stream: &StreamInfo, length: PhaseLength) -> Option<Warning> {
     }
 }
 
-fn note_result(
-    session: &mut Session<'_>,
-    phase: &PhaseRun,
-    length: PhaseLength,
-    result: &PhaseResult,
-) {
-    let stopped_ns = phase.stop.asked_since().map(|at| session.clock.ns_of(at));
+fn note_result(run: &mut Run, phase: &PhaseRun, length: PhaseLength, result: &PhaseResult) {
+    let stopped_ns = phase.stop.asked_since().map(|at| run.clock.ns_of(at));
     for part in &result.streams {
-        let Some(stream) = session.info.streams.get_mut(usize::from(part.stream)) else {
+        let Some(stream) = run.info.streams.get_mut(usize::from(part.stream)) else {
             continue;
         };
         stream.end_ns = Some(part.end_ns(stream.start_ns, stream.planned_end_ns, stopped_ns));
@@ -268,12 +184,12 @@ fn note_result(
             matches!(warning, Warning::RowsUsedUp { phase, workload, .. } | Warning::StoppedEarly { phase, workload, .. }
                 if (phase, workload) == (&stream.phase, &stream.workload))
         };
-        if !session.info.warnings.iter().any(is_told) {
-            session.info.warnings.extend(ended_early(stream, length));
+        if !run.info.warnings.iter().any(is_told) {
+            run.info.warnings.extend(ended_early(stream, length));
         }
     }
     for (stream, outcome, text) in &result.texts {
-        let Some(stream) = session.info.streams.get(usize::from(stream.0)) else {
+        let Some(stream) = run.info.streams.get(usize::from(stream.0)) else {
             continue;
         };
         let part = stream
@@ -282,7 +198,7 @@ fn note_result(
             .map(ToString::to_string)
             .unwrap_or_default();
         let at = format!("{}/{part}/{}", stream.phase, stream.workload);
-        if session
+        if run
             .info
             .errors
             .iter()
@@ -290,7 +206,7 @@ fn note_result(
             .count()
             < 10
         {
-            session.info.errors.push(KeptError {
+            run.info.errors.push(KeptError {
                 stream: at,
                 outcome: outcome.to_string(),
                 text: text.clone(),

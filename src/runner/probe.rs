@@ -26,15 +26,15 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// What is probed.
 #[derive(Clone, Debug)]
-pub(crate) struct ProbeTarget {
-    pub(crate) milvus: String,
-    pub(crate) jaeger: String,
-    pub(crate) otlp: String,
-    pub(crate) deadline: Duration,
+pub(super) struct ProbeTarget {
+    pub(super) milvus: String,
+    pub(super) jaeger: String,
+    pub(super) otlp: String,
+    pub(super) deadline: Duration,
 }
 
 /// Whether anything accepts a connection at `uri`.
-pub(crate) async fn answers(uri: &str) -> bool {
+pub(super) async fn answers(uri: &str) -> bool {
     let Some(place) = place(uri) else {
         return false;
     };
@@ -45,7 +45,7 @@ pub(crate) async fn answers(uri: &str) -> bool {
 }
 
 /// Whether two URIs name the same host and port; `localhost` is 127.0.0.1.
-pub(crate) fn is_same_place(one: &str, other: &str) -> bool {
+pub(super) fn is_same_place(one: &str, other: &str) -> bool {
     place(one).is_some() && place(one) == place(other)
 }
 
@@ -68,7 +68,7 @@ fn place(uri: &str) -> Option<(String, u16)> {
 ///
 /// # Errors
 /// A call failed, or no span of the engine came back in time: one sentence.
-pub(crate) async fn probe(target: &ProbeTarget) -> Result<(), String> {
+pub(super) async fn probe(target: &ProbeTarget) -> Result<(), String> {
     let transport = Transport::connect(&ConnectOptions::new(target.milvus.clone()))
         .await
         .map_err(|error| error.to_string())?;

@@ -1,18 +1,17 @@
 //! Milvus is reached, or waited for: one that says that it is not ready yet is asked again, and so
 //! is one that can't be connected to where `wait` was written.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::session::connect_options;
+use super::{
+    error::{RunError, RunErrorKind},
+    watcher::{WaitGuard, Watcher, observer, within},
+};
 use crate::{
-    cli::{
-        CliError,
-        progress::Progress,
-        waits::{Waiting, within},
-    },
     doctor::{NO_MILVUS, is_web_server},
+    load::connect_options,
     milvus::{
         self, CallError, CallFailure, Client, ConnectError, ConnectOptions, SetupError, Transport,
     },
@@ -31,7 +30,7 @@ pub(crate) struct Reached {
 
 /// Why it does not answer now.
 struct NotYet {
-    error: CliError,
+    error: RunError,
     why: Why,
 }
 
@@ -46,15 +45,15 @@ enum Why {
 }
 
 /// Connects and asks who it is.
-pub(crate) async fn reach(plan: &Plan, progress: &Progress) -> Result<Reached, CliError> {
+pub(crate) async fn reach(plan: &Plan, watcher: &Arc<dyn Watcher>) -> Result<Reached, RunError> {
     let options = ConnectOptions {
-        observer: Some(progress.observer()),
+        observer: Some(observer(watcher)),
         ..connect_options(plan)
     };
     let wait = plan.milvus.wait;
     let began = Instant::now();
     let deadline = began + wait.limit;
-    let mut waiting: Option<Waiting> = None;
+    let mut waiting: Option<WaitGuard> = None;
     let mut last = match attempt(&options, plan.milvus.timeout).await {
         Ok(reached) => return Ok(reached),
         Err(not_yet) => not_yet,
@@ -74,14 +73,14 @@ pub(crate) async fn reach(plan: &Plan, progress: &Progress) -> Result<Reached, C
         }
         if waiting.is_none() {
             let uri = &plan.milvus.uri;
-            progress.step(&format!(
+            watcher.step(&format!(
                 "{}; asking again for {} (`wait` of [milvus], or --wait)",
                 last.error,
                 within(wait.limit)
             ));
-            waiting = Some(progress.waiting(
-                format!("waiting for Milvus at {uri} to be ready"),
-                within(wait.limit),
+            waiting = Some(watcher.waiting(
+                &format!("waiting for Milvus at {uri} to be ready"),
+                &within(wait.limit),
             ));
         }
         tokio::time::sleep_until(deadline.min(Instant::now() + AGAIN)).await;
@@ -94,10 +93,14 @@ pub(crate) async fn reach(plan: &Plan, progress: &Progress) -> Result<Reached, C
     }
 }
 
-fn given_up(error: CliError, after: Option<Duration>) -> CliError {
+fn failed(why: impl ToString) -> RunError {
+    RunError::new(RunErrorKind::Connect, why)
+}
+
+fn given_up(error: RunError, after: Option<Duration>) -> RunError {
     match after {
         None => error,
-        Some(after) => CliError::new(format!(
+        Some(after) => failed(format!(
             "{error}; it was waited for {} s, and longer with --wait",
             after.as_secs()
         )),
@@ -112,12 +115,12 @@ async fn attempt(options: &ConnectOptions, timeout: Duration) -> Result<Reached,
             Why::Final
         };
         NotYet {
-            error: CliError::new(error),
+            error: failed(error),
             why,
         }
     })?;
     let client = Client::new(transport.clone(), timeout);
-    let failed = |error: SetupError| NotYet {
+    let refused = |error: SetupError| NotYet {
         error: no_answer(options, &error),
         why: why(&error.failure),
     };
@@ -126,12 +129,12 @@ async fn attempt(options: &ConnectOptions, timeout: Duration) -> Result<Reached,
         Err(error) => {
             return Err(refused_for_good(options, &error)
                 .await
-                .unwrap_or_else(|| failed(error)));
+                .unwrap_or_else(|| refused(error)));
         }
     };
     // A proxy of Milvus knows its version long before it is ready.
     match milvus::optional(client.health().await) {
-        Err(error) if why(&error.failure) == Why::NotReady => Err(failed(error)),
+        Err(error) if why(&error.failure) == Why::NotReady => Err(refused(error)),
         _ => Ok(Reached { transport, version }),
     }
 }
@@ -159,7 +162,7 @@ async fn refused_for_good(options: &ConnectOptions, error: &SetupError) -> Optio
         return None;
     };
     Some(NotYet {
-        error: CliError::new(text),
+        error: failed(text),
         why: Why::Final,
     })
 }
@@ -173,33 +176,33 @@ fn no_http2(options: &ConnectOptions, error: &SetupError) -> String {
 }
 
 /// Why the first call failed; a server that asks who we are has answered.
-fn no_answer(options: &ConnectOptions, error: &SetupError) -> CliError {
+fn no_answer(options: &ConnectOptions, error: &SetupError) -> RunError {
     if error.failure.error == CallError::UNAUTHENTICATED && error.failure.http_status.is_none() {
         let text = &error.failure.text;
-        return CliError::new(format!(
+        return failed(format!(
             "Milvus refuses the credentials ({text}): check `token`, or `user` and `password`, of \
              [milvus]"
         ));
     }
     match why(&error.failure) {
-        Why::NotReady => CliError::new(format!(
+        Why::NotReady => failed(format!(
             "Milvus at {} is not ready yet: {error}",
             options.uri
         )),
         Why::Final if error.failure.error == CallError::Unavailable => {
-            CliError::new(no_http2(options, error))
+            failed(no_http2(options, error))
         }
         Why::Final
             if error.failure.error == CallError::UNIMPLEMENTED
                 && error.failure.http_status.is_none() =>
         {
-            CliError::new(format!(
+            failed(format!(
                 "there is no Milvus at {}: {error}; {NO_MILVUS}: give the address of Milvus' gRPC \
                  port, 19530 by default, with --uri or `uri` of [milvus]",
                 options.uri
             ))
         }
-        _ => CliError::new(format!(
+        _ => failed(format!(
             "Milvus at {} does not answer: {error}",
             options.uri
         )),

@@ -5,39 +5,28 @@
 //! at once in any case; a second SIGTERM or SIGHUP does not, since a terminal that is closed and a
 //! supervisor may send several.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 
-use crate::cli::{CliError, Done, output::say};
-
 /// What the user asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Asked {
+pub enum Asked {
+    /// Go on.
     #[default]
     Nothing,
+    /// End by Ctrl-C (SIGINT).
     Interrupt,
-    /// By SIGTERM or SIGHUP.
+    /// End by SIGTERM or SIGHUP.
     Terminate,
-}
-
-impl Asked {
-    /// How the program ends by it.
-    pub(crate) fn done(self) -> Option<Done> {
-        match self {
-            Asked::Nothing => None,
-            Asked::Interrupt => Some(Done::Interrupted),
-            Asked::Terminate => Some(Done::Terminated),
-        }
-    }
 }
 
 /// What a signal would lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stage {
+pub enum Stage {
     /// Nothing.
     Free,
     /// What was measured; whoever measures looks at [`Signals::asked`].
@@ -49,9 +38,20 @@ pub(crate) enum Stage {
 /// How long a report may take after a signal that came while it was made.
 const LAST_REPORT: Duration = Duration::from_secs(5);
 
-/// Listens for signals from its making on.
+/// A signal came, and the program goes on until what would be lost is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    /// What it asks for.
+    pub asked: Asked,
+    /// Its name, e.g. SIGTERM.
+    pub name: &'static str,
+    /// What it would lose.
+    pub stage: Stage,
+}
+
+/// What signals ask for; whoever has one listens from its making on.
 #[derive(Clone, Debug)]
-pub(crate) struct Signals {
+pub struct Signals {
     asked: watch::Receiver<Asked>,
     /// Whether it is to be left at once.
     leave: watch::Receiver<bool>,
@@ -59,76 +59,49 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Starts listening, within a runtime.
-    pub(crate) fn listen() -> Result<Self, CliError> {
-        let failed = |error| CliError::new(format!("signals can't be listened to: {error}"));
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    /// Listens to none: only the end of its work ends a run.
+    #[must_use]
+    pub fn none() -> Self {
+        let (_, asked) = watch::channel(Asked::Nothing);
+        let (_, leave) = watch::channel(false);
+        let (stage, _) = watch::channel(Stage::Free);
+        Self {
+            asked,
+            leave,
+            stage,
+        }
+    }
+
+    /// Starts listening to SIGINT, SIGTERM and SIGHUP, within a runtime; `tell` is called with each
+    /// that does not end the program at once.
+    ///
+    /// # Errors
+    /// The system gives no handler of a signal.
+    pub fn listen(tell: impl Fn(Heard) + Send + 'static) -> io::Result<Self> {
+        let interrupt = signal(SignalKind::interrupt())?;
+        let terminate = signal(SignalKind::terminate())?;
         // `nohup` is a wish that listening would undo.
-        let mut hang_up = if is_ignored(HANG_UP) {
+        let hang_up = if is_ignored(HANG_UP) {
             None
         } else {
-            Some(signal(SignalKind::hangup()).map_err(failed)?)
+            Some(signal(SignalKind::hangup())?)
         };
         let (sender, asked) = watch::channel(Asked::Nothing);
         let (leaver, leave) = watch::channel(false);
         let (stage, present) = watch::channel(Stage::Free);
-        tokio::spawn(async move {
-            let (mut interrupts, mut terminated) = (0_u32, false);
-            loop {
-                let hung_up = async {
-                    match &mut hang_up {
-                        Some(signal) => signal.recv().await,
-                        None => std::future::pending().await,
-                    }
-                };
-                let (wish, name) = tokio::select! {
-                    _ = interrupt.recv() => (Asked::Interrupt, "SIGINT"),
-                    _ = terminate.recv() => (Asked::Terminate, "SIGTERM"),
-                    _ = hung_up => (Asked::Terminate, "SIGHUP"),
-                };
-                interrupts += u32::from(wish == Asked::Interrupt && interrupts < 2);
-                let again = wish == Asked::Interrupt && interrupts > 1;
-                let at = *present.borrow();
-                sender.send_modify(|asked| *asked = (*asked).max(wish));
-                if at == Stage::Free || again {
-                    leaver.send_replace(true);
-                    continue;
-                }
-                if at == Stage::Finishing {
-                    let leaver = leaver.clone();
-                    tokio::spawn(async move {
-                        tokio::time::sleep(LAST_REPORT).await;
-                        leaver.send_replace(true);
-                    });
-                }
-                if wish == Asked::Interrupt {
-                    say(match at {
-                        Stage::Finishing => {
-                            "interrupted: finishing the report; press Ctrl-C again to leave at \
-                             once, and `milvus-bench report` makes it later"
-                        }
-                        _ => {
-                            "interrupted: ending the measurement and keeping what was measured; \
-                             press Ctrl-C again to leave at once"
-                        }
-                    });
-                } else if !std::mem::replace(&mut terminated, true) {
-                    say(&match at {
-                        Stage::Finishing => format!(
-                            "ended by {name}: finishing the report; `milvus-bench report` makes \
-                             it later"
-                        ),
-                        _ => {
-                            format!(
-                                "ended by {name}: the measurement ends, what was measured is \
-                                 kept, and server spans are not waited for"
-                            )
-                        }
-                    });
-                }
-            }
-        });
+        let handlers = Handlers {
+            interrupt,
+            terminate,
+            hang_up,
+        };
+        let ears = Ears {
+            sender,
+            leaver,
+            present,
+            interrupts: 0,
+            terminated: false,
+        };
+        tokio::spawn(ears.listen(handlers, tell));
         Ok(Self {
             asked,
             leave,
@@ -136,8 +109,8 @@ impl Signals {
         })
     }
 
-    /// From now on a signal loses something else.
-    pub(crate) fn enter(&self, stage: Stage) {
+    /// From now on a signal loses something else. A run does so itself.
+    pub fn enter(&self, stage: Stage) {
         self.stage.send_replace(stage);
     }
 
@@ -147,7 +120,8 @@ impl Signals {
     }
 
     /// What was asked for so far.
-    pub(crate) fn asked(&self) -> Asked {
+    #[must_use]
+    pub fn asked(&self) -> Asked {
         *self.asked.borrow()
     }
 
@@ -182,6 +156,72 @@ impl Signals {
         tokio::select! {
             done = work => Some(done),
             () = signals.wait_for_more_than(before) => None,
+        }
+    }
+}
+
+struct Handlers {
+    interrupt: Signal,
+    terminate: Signal,
+    /// None where it is ignored.
+    hang_up: Option<Signal>,
+}
+
+impl Handlers {
+    async fn next(&mut self) -> (Asked, &'static str) {
+        let Self {
+            interrupt,
+            terminate,
+            hang_up,
+        } = self;
+        let hung_up = async {
+            match hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => (Asked::Interrupt, "SIGINT"),
+            _ = terminate.recv() => (Asked::Terminate, "SIGTERM"),
+            _ = hung_up => (Asked::Terminate, "SIGHUP"),
+        }
+    }
+}
+
+/// The side of [`Signals`] that hears them.
+struct Ears {
+    sender: watch::Sender<Asked>,
+    leaver: watch::Sender<bool>,
+    present: watch::Receiver<Stage>,
+    interrupts: u32,
+    terminated: bool,
+}
+
+impl Ears {
+    async fn listen(mut self, mut handlers: Handlers, tell: impl Fn(Heard)) {
+        loop {
+            let (asked, name) = handlers.next().await;
+            let interrupts = asked == Asked::Interrupt;
+            self.interrupts += u32::from(interrupts && self.interrupts < 2);
+            let again = interrupts && self.interrupts > 1;
+            let stage = *self.present.borrow();
+            self.sender
+                .send_modify(|before| *before = (*before).max(asked));
+            if stage == Stage::Free || again {
+                self.leaver.send_replace(true);
+                continue;
+            }
+            if stage == Stage::Finishing {
+                let leaver = self.leaver.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(LAST_REPORT).await;
+                    leaver.send_replace(true);
+                });
+            }
+            // A terminal that is closed and a supervisor may send several.
+            if interrupts || !std::mem::replace(&mut self.terminated, true) {
+                tell(Heard { asked, name, stage });
+            }
         }
     }
 }

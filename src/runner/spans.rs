@@ -3,16 +3,20 @@
 
 use std::{
     cell::Cell,
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     path::Path,
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-use super::session::{Session, note_source};
+use super::{
+    error::{RunError, RunErrorKind},
+    from_plan::source_options,
+    state::Run,
+    watcher::{Watcher, within},
+};
 use crate::{
-    cli::{CliError, progress::Progress, waits::within},
     open_files,
     plan::{Plan, TracingPlan},
     record::{FetchInfo, RunFolder, RunReader, own_file},
@@ -27,7 +31,7 @@ use crate::{
 const OPENING: Duration = Duration::from_secs(60);
 
 /// A source that is open.
-pub(crate) struct OpenSource {
+pub(super) struct OpenSource {
     source: Box<dyn SpanSource>,
     receiver: Option<EmbeddedReceiver>,
     before: Option<LossCounters>,
@@ -35,30 +39,10 @@ pub(crate) struct OpenSource {
 
 impl OpenSource {
     /// Where this program itself receives spans, as an OTLP endpoint.
-    pub(crate) fn receiver(&self) -> Option<String> {
+    pub(super) fn receiver(&self) -> Option<String> {
         self.receiver
             .as_ref()
             .map(|receiver| format!("http://{}", receiver.addr()))
-    }
-}
-
-/// How the source is reached.
-pub(crate) fn source_options(tracing: &TracingPlan, nonce: u64) -> SourceOptions {
-    let usual = SourceOptions::default();
-    SourceOptions {
-        // One silent server must not cost more than all of the reading may.
-        timeout: usual.timeout.min(tracing.deadline),
-        endpoint: tracing.endpoint.clone(),
-        admin: tracing.admin.clone(),
-        headers: tracing
-            .headers
-            .iter()
-            .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
-            .collect(),
-        listen: tracing.listen.clone(),
-        listen_http: tracing.listen_http.clone(),
-        nonce,
-        ..usual
     }
 }
 
@@ -67,19 +51,19 @@ async fn open(
     tracing: &TracingPlan,
     nonce: u64,
     deadline: Instant,
-    progress: &Progress,
+    watcher: &dyn Watcher,
 ) -> Result<Box<dyn SpanSource>, SpanError> {
     let entry = find_source(&tracing.source)
         .ok_or_else(|| SpanError::new(format!("unknown span source {:?}", tracing.source)))?;
     let limit = deadline
         .saturating_duration_since(Instant::now())
         .max(OPENING);
-    let _opening = progress.waiting(
-        format!("opening the source of spans {}", tracing.source),
-        within(limit),
+    let _opening = watcher.waiting(
+        &format!("opening the source of spans {}", tracing.source),
+        &within(limit),
     );
     let options = source_options(tracing, nonce);
-    let say = |error: &SpanError| progress.now(&waiting(&error.text));
+    let say = |error: &SpanError| watcher.now(&waiting(&error.text));
     let opened = tokio::time::timeout(limit, open_until(entry, &options, deadline, &say)).await;
     let late = || {
         SpanError::new(format!(
@@ -102,28 +86,25 @@ pub(crate) fn waiting(trouble: &str) -> String {
 /// Opens the source before the load: the embedded receiver must listen by then, and drop counters
 /// are read before and after. A source that does not answer is tried again after the load; a
 /// receiver that can't listen is an error, because spans that nobody received can't be read later.
-pub(crate) async fn open_early(
-    plan: &Plan,
-    session: &mut Session<'_>,
-) -> Result<Option<OpenSource>, CliError> {
-    let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
+pub(super) async fn open_early(run: &mut Run, plan: &Plan) -> Result<Option<OpenSource>, RunError> {
+    let nonce = u64::from_str_radix(&run.info.nonce, 16).unwrap_or_default();
     let receives = plan.tracing.source == "embedded";
     let opened = if receives {
         let limit = SourceOptions::default().max_spans;
-        receive(plan, nonce, limit, session.progress)
+        receive(plan, nonce, limit, run.watcher.as_ref())
             .await
             .map(|receiver| (receiver.source(), Some(receiver)))
     } else {
         // A source that is busy is waited for after the load, not before it.
-        open(&plan.tracing, nonce, Instant::now(), session.progress)
+        open(&plan.tracing, nonce, Instant::now(), run.watcher.as_ref())
             .await
             .map(|source| (source, None))
     };
     match opened {
         Ok((source, receiver)) => {
-            note_source(&mut session.info.servers, source.as_ref());
+            note_source(&mut run.info.servers, source.as_ref());
             if !source.info().remark.is_empty() {
-                session.progress.step(&source.info().remark);
+                run.watcher.step(&source.info().remark);
             }
             let before = source.loss().await;
             Ok(Some(OpenSource {
@@ -132,9 +113,9 @@ pub(crate) async fn open_early(
                 before,
             }))
         }
-        Err(error) if receives => Err(CliError::new(error)),
+        Err(error) if receives => Err(RunError::new(RunErrorKind::Spans, error)),
         Err(error) => {
-            session.progress.warn(&format!(
+            run.watcher.warn(&format!(
                 "server spans can't be read now: {error}; it is tried again after the load"
             ));
             Ok(None)
@@ -147,34 +128,34 @@ async fn receive(
     plan: &Plan,
     nonce: u64,
     limit: usize,
-    progress: &Progress,
+    watcher: &dyn Watcher,
 ) -> Result<EmbeddedReceiver, SpanError> {
     let receiver = EmbeddedReceiver::start(&plan.tracing.listen, nonce, limit).await?;
     if let Some(listen) = &plan.tracing.listen_http
         && let Err(error) = receiver.also_http(listen).await
     {
-        progress.warn(&error.to_string());
+        watcher.warn(&error.to_string());
     }
     Ok(receiver)
 }
 
 /// Reads the spans of every traced request into spans.jsonl and notes in run.json what came of it.
-pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Option<OpenSource>) {
-    let nonce = u64::from_str_radix(&session.info.nonce, 16).unwrap_or_default();
+pub(super) async fn collect(run: &mut Run, plan: &Plan, early: Option<OpenSource>) {
+    let nonce = u64::from_str_radix(&run.info.nonce, 16).unwrap_or_default();
     // `auto` may have found nobody before the load.
     let found =
         early.filter(|early| plan.tracing.source != "auto" || early.source.info().name != "none");
-    let signals = session.signals.clone();
+    let signals = run.signals.clone();
     // An interrupt of the load does not end the fetch; one that comes now does.
     let asked_before = signals.asked();
-    let ended = session.clock.instant_of(last_done(&session.folder));
+    let ended = run.clock.instant_of(last_done(&run.folder));
     let deadline = ended + plan.tracing.deadline;
     let opened = match found {
         Some(early) => Ok(early),
         None => match signals
             .unless_asked(
                 asked_before,
-                open(&plan.tracing, nonce, deadline, session.progress),
+                open(&plan.tracing, nonce, deadline, run.watcher.as_ref()),
             )
             .await
         {
@@ -190,20 +171,20 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
     };
     let info = match opened {
         Ok(opened) => {
-            note_source(&mut session.info.servers, opened.source.as_ref());
+            note_source(&mut run.info.servers, opened.source.as_ref());
             let mut signals = signals;
             let times = Times {
                 settle: plan.tracing.settle,
                 deadline: plan.tracing.deadline,
             };
             let reading = Reading {
-                folder: &session.folder,
+                folder: &run.folder,
                 opened: &opened,
                 times,
                 ended,
             };
             reading
-                .read(session.progress, async move {
+                .read(run.watcher.as_ref(), async move {
                     signals.wait_for_more_than(asked_before).await
                 })
                 .await
@@ -217,17 +198,15 @@ pub(crate) async fn collect(session: &mut Session<'_>, plan: &Plan, early: Optio
         },
     };
     for trouble in info.error.iter().chain(&info.refused) {
-        session.progress.warn(&format!("server spans: {trouble}"));
+        run.watcher.warn(&format!("server spans: {trouble}"));
     }
-    session.info.fetch = Some(info);
-    session.folder.note_files(&mut session.info);
-    if let Err(error) = session.save() {
-        session.progress.warn(&error.to_string());
-    }
+    run.info.fetch = Some(info);
+    run.folder.note_files(&mut run.info);
+    run.save_or_warn();
 }
 
 /// Notes that the spans of a run that a signal ended were not fetched, and how they still are.
-pub(crate) fn leave_out(session: &mut Session<'_>, plan: &Plan, early: Option<&OpenSource>) {
+pub(super) fn leave_out(run: &mut Run, plan: &Plan, early: Option<&OpenSource>) {
     if plan.tracing.source == "none" {
         return;
     }
@@ -247,20 +226,18 @@ pub(crate) fn leave_out(session: &mut Session<'_>, plan: &Plan, early: Option<&O
         },
         |early| about(early.source.info()),
     );
-    session.info.fetch = Some(FetchInfo {
+    run.info.fetch = Some(FetchInfo {
         error: Some(error),
         ..about
     });
-    if let Err(error) = session.save() {
-        session.progress.warn(&error.to_string());
-    }
+    run.save_or_warn();
 }
 
 /// How long is waited.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Times {
-    pub(crate) settle: Duration,
-    pub(crate) deadline: Duration,
+struct Times {
+    settle: Duration,
+    deadline: Duration,
 }
 
 /// `spans RUN`: reads again, for so long from that moment on. A run of the past has settled.
@@ -268,7 +245,7 @@ pub(crate) async fn read_again(
     folder: &RunFolder,
     source: Box<dyn SpanSource>,
     (ended, deadline): (Instant, Duration),
-    progress: &Progress,
+    watcher: &dyn Watcher,
 ) -> FetchInfo {
     let opened = OpenSource {
         source,
@@ -285,7 +262,7 @@ pub(crate) async fn read_again(
         times,
         ended,
     }
-    .read(progress, std::future::pending())
+    .read(watcher, std::future::pending())
     .await
 }
 
@@ -300,7 +277,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// Reads until all is there, the deadline has passed, or `stop` returns; what was read is
     /// written in any case.
-    async fn read(&self, progress: &Progress, stop: impl Future<Output = ()>) -> FetchInfo {
+    async fn read(&self, watcher: &dyn Watcher, stop: impl Future<Output = ()>) -> FetchInfo {
         let source = self.opened.source.as_ref();
         let mut info = about(source.info());
         let wanted = match wanted(self.folder) {
@@ -317,18 +294,18 @@ impl Reading<'_> {
         }
         // The requests of the preparation share one trace.
         let traces: HashSet<u128> = wanted.iter().map(|wanted| wanted.trace_id).collect();
-        progress.step(&format!(
+        watcher.step(&format!(
             "fetching the spans of {} requests in {} traces from {}",
             wanted.len(),
             traces.len(),
             info.server
         ));
         let mut stop = std::pin::pin!(stop);
-        let _reading = progress.waiting(
-            format!("reading the spans of {} traces", traces.len()),
-            within(self.times.deadline),
+        let _reading = watcher.waiting(
+            &format!("reading the spans of {} traces", traces.len()),
+            &within(self.times.deadline),
         );
-        match self.fetch_into_file(wanted, progress, stop.as_mut()).await {
+        match self.fetch_into_file(wanted, watcher, stop.as_mut()).await {
             Ok(Some(counters)) => {
                 note(&mut info, counters);
                 tokio::select! {
@@ -361,7 +338,7 @@ impl Reading<'_> {
     async fn fetch_into_file(
         &self,
         wanted: Vec<Wanted>,
-        progress: &Progress,
+        watcher: &dyn Watcher,
         stop: impl Future<Output = ()>,
     ) -> std::io::Result<Option<FetchCounters>> {
         let path = self.folder.file("spans.jsonl");
@@ -370,17 +347,17 @@ impl Reading<'_> {
         let kept = keep_earlier(&path, &mut writer)?;
         let began = Cell::new(Instant::now());
         let say = |at: FetchProgress| match &at.trouble {
-            Some(trouble) => progress.now(&waiting(trouble)),
+            Some(trouble) => watcher.now(&waiting(trouble)),
             None if at.done == 0 => {
                 began.set(Instant::now());
-                progress.step(&in_words(&at));
+                watcher.step(&in_words(&at));
             }
-            None if at.done == at.of => progress.step(&in_words(&at)),
+            None if at.done == at.of => watcher.step(&in_words(&at)),
             // Until the first has settled, or is old enough to be read again, there is nothing new
             // to say.
             None if at.done == 1 => began.set(Instant::now()),
             // A short reading has said what there is to say.
-            None if began.get().elapsed() >= SHORT_LOOK => progress.now(&in_words(&at)),
+            None if began.get().elapsed() >= SHORT_LOOK => watcher.now(&in_words(&at)),
             None => {}
         };
         let rules = FetchRules::new(self.ended, self.times.settle, self.times.deadline);
@@ -425,6 +402,11 @@ fn in_words(at: &FetchProgress) -> String {
         }
         _ => format!("spans: {reading}: {done} of {of} {traces}, {spans} spans so far"),
     }
+}
+
+/// What the span source said of itself, for run.json.
+fn note_source(servers: &mut BTreeMap<String, String>, source: &dyn SpanSource) {
+    servers.insert("spans".to_owned(), source.info().server.clone());
 }
 
 /// Copies the traces of an earlier reading, so that reading again from a back end that lost them

@@ -3,69 +3,104 @@
 
 use super::{
     Environment, ScenarioError,
-    keys::is_secret,
     tree::{Node, Place, Value},
 };
-
-/// Keys of `[data.<name>]` that are paths.
-const PATHS: &[&str] = &["base", "queries", "truth"];
+use crate::keys::{EXPANDED, Kind, Table};
 
 /// Where a reader opens a trace.
 const LINK: &str = "tracing.spans.link";
 
-/// Expands what may be expanded.
-pub(super) fn expand(root: &mut Node, env: Environment<'_>) -> Result<(), ScenarioError> {
-    let Value::Table(entries) = &mut root.value else {
-        return Ok(());
-    };
-    for (key, node) in entries {
-        match key.as_str() {
-            "milvus" | "tracing" => everywhere(node, env)?,
-            "data" => paths(node, env)?,
+/// Expands what may be expanded in a scenario with the keys of `root`.
+pub(super) fn expand(
+    tree: &mut Node,
+    root: &'static Table,
+    env: Environment<'_>,
+) -> Result<(), ScenarioError> {
+    Expansion { env }.table(tree, root, false)
+}
+
+struct Expansion<'a> {
+    env: Environment<'a>,
+}
+
+impl Expansion<'_> {
+    fn table(
+        &self,
+        node: &mut Node,
+        rows: &'static Table,
+        everywhere: bool,
+    ) -> Result<(), ScenarioError> {
+        let Value::Table(entries) = &mut node.value else {
+            return if everywhere { self.all(node) } else { Ok(()) };
+        };
+        for (key, node) in entries {
+            let everywhere = everywhere || EXPANDED.contains(&node.place.path());
+            match rows.key(key) {
+                Some(row) => self.value(node, &row.kind, everywhere)?,
+                None if everywhere => self.all(node)?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn value(
+        &self,
+        node: &mut Node,
+        kind: &'static Kind,
+        everywhere: bool,
+    ) -> Result<(), ScenarioError> {
+        match (kind, &mut node.value) {
+            (Kind::Secret, _) => self.secret(node),
+            (Kind::Headers, Value::Table(entries)) => entries
+                .iter_mut()
+                .try_for_each(|(_, node)| self.secret(node)),
+            (Kind::Path | Kind::KeyFile, _) => self.all(node),
+            (Kind::Table(rows), _) => self.table(node, rows, everywhere),
+            (Kind::Named { table: rows, .. }, Value::Table(entries)) => entries
+                .iter_mut()
+                .try_for_each(|(_, node)| self.table(node, rows, everywhere)),
+            (Kind::Tables { table: rows, .. }, Value::List(nodes)) => nodes
+                .iter_mut()
+                .try_for_each(|node| self.table(node, rows, everywhere)),
+            (Kind::OneOf(kinds), _) => {
+                let is_table = matches!(node.value, Value::Table(_));
+                let kind = kinds.iter().find(|kind| kind.table().is_some() == is_table);
+                self.value(node, kind.unwrap_or(&kinds[0]), everywhere)
+            }
+            _ if everywhere => self.all(node),
+            _ => Ok(()),
+        }
+    }
+
+    /// A secret is left alone but for the path of its file.
+    fn secret(&self, node: &mut Node) -> Result<(), ScenarioError> {
+        let Value::Table(entries) = &mut node.value else {
+            return Ok(());
+        };
+        let mut files = entries.iter_mut().filter(|(key, _)| key == "file");
+        files.try_for_each(|(_, node)| self.all(node))
+    }
+
+    /// Every text below `node`.
+    fn all(&self, node: &mut Node) -> Result<(), ScenarioError> {
+        match &mut node.value {
+            // It stands in run.json and in every report.
+            Value::Text(text) if node.place.path() == LINK && text.contains("${") => {
+                return Err(node.place.error(
+                    "holds a variable, whose value every reader of a report would see; write the \
+                     address itself",
+                ));
+            }
+            Value::Text(text) => *text = expand_text(&node.place, text, self.env)?,
+            Value::List(nodes) => nodes.iter_mut().try_for_each(|node| self.all(node))?,
+            Value::Table(entries) => entries
+                .iter_mut()
+                .try_for_each(|(_, node)| self.all(node))?,
             _ => {}
         }
+        Ok(())
     }
-    Ok(())
-}
-
-fn everywhere(node: &mut Node, env: Environment<'_>) -> Result<(), ScenarioError> {
-    match &mut node.value {
-        Value::Text(_) if is_secret(node.place.path()) => {}
-        // It stands in run.json and in every report.
-        Value::Text(text) if node.place.path() == LINK && text.contains("${") => {
-            return Err(node.place.error(
-                "holds a variable, whose value every reader of a report would see; write the \
-                 address itself",
-            ));
-        }
-        Value::Text(text) => *text = expand_text(&node.place, text, env)?,
-        Value::List(nodes) => nodes
-            .iter_mut()
-            .try_for_each(|node| everywhere(node, env))?,
-        Value::Table(entries) => entries
-            .iter_mut()
-            .try_for_each(|(_, node)| everywhere(node, env))?,
-        _ => {}
-    }
-    Ok(())
-}
-
-fn paths(data: &mut Node, env: Environment<'_>) -> Result<(), ScenarioError> {
-    let Value::Table(sources) = &mut data.value else {
-        return Ok(());
-    };
-    for (_, source) in sources {
-        let Value::Table(entries) = &mut source.value else {
-            continue;
-        };
-        for (_, node) in entries
-            .iter_mut()
-            .filter(|(key, _)| PATHS.contains(&key.as_str()))
-        {
-            everywhere(node, env)?;
-        }
-    }
-    Ok(())
 }
 
 fn expand_text(place: &Place, text: &str, env: Environment<'_>) -> Result<String, ScenarioError> {

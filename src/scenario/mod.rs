@@ -1,17 +1,17 @@
 //! The scenario: the TOML as written, with the place of every value; unknown keys refused.
 //!
-//! It knows types and units. What values mean together, their ranges and their defaults are for
-//! [`crate::plan`]. Secrets never get here: a scenario holds where a secret is to be found, not the
-//! secret.
+//! It knows types and units, and goes by the rows of the keys (see [`crate::keys`]). What values
+//! mean together is for [`crate::plan`]. Secrets never get here: a scenario holds where a secret is
+//! to be found, not the secret.
 
 mod expand;
-mod keys;
 mod read;
-mod reader;
+mod section;
 mod sets;
 mod tree;
-mod types;
 mod units;
+mod unknown;
+mod values;
 mod words;
 
 use std::{
@@ -20,17 +20,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use keys::{KEYS, ScenarioKey};
+use crate::keys::Table;
+
+pub use section::{InitialRows, Level, SecretSource, Section};
 pub use tree::Place;
-pub use types::{
-    AbortTable, ArrivalsKey, At, BurstTable, CollectionTable, ConcurrencyKey, ConnectionsTable,
-    DataTable, ExportTarget, FieldTable, IndexTable, InitialRows, Level, MilvusTable, PhaseTable,
-    QueriesKey, RateKey, Scenario, SecretSource, SineTable, SpansTable, StageTable, ThinkTimeKey,
-    ThresholdTable, TlsTable, TracingTable, WorkloadTable,
-};
 pub use words::{NAME_RULE, is_name, nearest, plain_number, quoted};
 
-pub(crate) use keys::unknown_key;
+pub(crate) use unknown::unknown_key;
 pub(crate) use words::choose;
 
 /// Largest scenario that is read, in bytes: bigger ones are data given by mistake.
@@ -41,6 +37,36 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ScenarioError(pub String);
+
+/// A value and where it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Its key's place.
+    pub place: Place,
+}
+
+impl<T> At<T> {
+    /// An error about this value; `message` goes on after the key, e.g. `is 5, allowed is ...`.
+    #[must_use]
+    pub fn error(&self, message: impl fmt::Display) -> ScenarioError {
+        self.place.error(message)
+    }
+}
+
+/// A whole file, as written.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// How the file is called in messages.
+    pub file: String,
+    /// Name of the file without its extension; None for stdin.
+    pub file_stem: Option<String>,
+    /// Its text as given, `${...}` unexpanded.
+    pub source: String,
+    /// The table at the top of the file.
+    pub root: Section,
+}
 
 /// Where a scenario comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,38 +90,28 @@ impl fmt::Display for ScenarioSource {
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Scenario {
-    /// Reads a scenario: text, then `--set` by path, then `${NAME}` in `[milvus]`, `[tracing]` and
-    /// paths, then types.
+    /// Reads a scenario with the keys of `root`: text, then `--set` by path, then `${NAME}` in
+    /// `[milvus]`, `[tracing]` and paths, then types.
     ///
     /// # Errors
     /// The file can't be read, is no TOML, has an unknown key or a value of the wrong type; or a
     /// `--set` does not fit.
-    pub fn read(
+    pub fn read_with(
+        root: &'static Table,
         source: &ScenarioSource,
         sets: &[String],
         env: Environment<'_>,
     ) -> Result<Self, ScenarioError> {
-        let (text, folder) = match source {
-            ScenarioSource::Stdin(text) => (text.clone(), PathBuf::new()),
-            ScenarioSource::File(path) => (
-                read_file(path)?,
-                path.parent().unwrap_or(Path::new("")).to_owned(),
-            ),
+        let text = match source {
+            ScenarioSource::Stdin(text) => text.clone(),
+            ScenarioSource::File(path) => read_file(path)?,
         };
-        let file = source.to_string();
-        let mut root = tree::parse(&file, &text)?;
+        let mut tree = tree::parse(&source.to_string(), &text)?;
         for set in sets {
-            sets::apply(&mut root, set)?;
+            sets::apply(&mut tree, root, set)?;
         }
-        expand::expand(&mut root, env)?;
-        let stem = match source {
-            ScenarioSource::Stdin(_) => None,
-            ScenarioSource::File(path) => path
-                .file_stem()
-                .and_then(|stem| stem.to_str())
-                .map(str::to_owned),
-        };
-        read::scenario(&root, file, stem, folder, text)
+        expand::expand(&mut tree, root, env)?;
+        read::scenario(&tree, root, source, text)
     }
 }
 

@@ -5,13 +5,10 @@ use super::{
     tree::{Node, Value},
     words::{nearest, quoted},
 };
-
-/// Tables whose keys are names that the user gave: `--set` changes them but does not invent new
-/// ones.
-const NAMED: &[&str] = &["data", "collections", "workloads"];
+use crate::keys::{Kind, Table};
 
 /// Applies one `--set`.
-pub(super) fn apply(root: &mut Node, set: &str) -> Result<(), ScenarioError> {
+pub(super) fn apply(tree: &mut Node, root: &Table, set: &str) -> Result<(), ScenarioError> {
     let refuse = |found: &str| {
         ScenarioError(format!(
             "--set {} is no path of keys with a value, write for example --set \
@@ -23,7 +20,12 @@ pub(super) fn apply(root: &mut Node, set: &str) -> Result<(), ScenarioError> {
     let path = path.trim();
     // The value is not shown: it may be a secret.
     let keys = split_path(path).ok_or_else(|| refuse(path))?;
-    put(root, &keys, &parse_value(value.trim()))
+    // Names that the user gave: `--set` changes their tables but does not invent new ones.
+    let named = |path: &str| {
+        let row = root.key(path);
+        row.is_some_and(|row| matches!(row.kind, Kind::Named { .. }))
+    };
+    put(tree, &keys, &parse_value(value.trim()), &named)
 }
 
 /// The value as TOML, else as text.
@@ -53,7 +55,12 @@ fn split_path(path: &str) -> Option<Vec<String>> {
     (!quoted && keys.iter().all(|key| !key.is_empty())).then_some(keys)
 }
 
-fn put(node: &mut Node, keys: &[String], value: &toml::Value) -> Result<(), ScenarioError> {
+fn put(
+    node: &mut Node,
+    keys: &[String],
+    value: &toml::Value,
+    named: &dyn Fn(&str) -> bool,
+) -> Result<(), ScenarioError> {
     let Some((key, rest)) = keys.split_first() else {
         *node = Node::from_toml(&node.place.clone(), value);
         return Ok(());
@@ -64,7 +71,7 @@ fn put(node: &mut Node, keys: &[String], value: &toml::Value) -> Result<(), Scen
     match &mut node.value {
         Value::Table(entries) => {
             let index = entries.iter().position(|(name, _)| name == key);
-            if index.is_none() && NAMED.contains(&path.as_str()) {
+            if index.is_none() && named(&path) {
                 return Err(
                     place.error(no_such(key, entries.iter().map(|(name, _)| name.as_str())))
                 );
@@ -82,13 +89,15 @@ fn put(node: &mut Node, keys: &[String], value: &toml::Value) -> Result<(), Scen
             if rest.is_empty() {
                 entries[index].1.place = place;
             }
-            put(&mut entries[index].1, rest, value)
+            put(&mut entries[index].1, rest, value, named)
         }
         Value::List(items) => {
-            let named =
-                items.iter().position(|item| matches!(item.get("name").map(|name| &name.value), Some(Value::Text(name)) if name == key));
+            let called = items.iter().position(|item| {
+                let name = item.get("name").map(|name| &name.value);
+                matches!(name, Some(Value::Text(name)) if name == key)
+            });
             let numbered = key.parse().ok().filter(|index| *index < items.len());
-            let Some(index) = named.or(numbered) else {
+            let Some(index) = called.or(numbered) else {
                 let names = items.iter().filter_map(|item| {
                     match item.get("name").map(|name| &name.value) {
                         Some(Value::Text(name)) => Some(name.as_str()),
@@ -97,7 +106,7 @@ fn put(node: &mut Node, keys: &[String], value: &toml::Value) -> Result<(), Scen
                 });
                 return Err(place.error(no_such(key, names)));
             };
-            put(&mut items[index], rest, value)
+            put(&mut items[index], rest, value, named)
         }
         _ => Err(place.error(format!(
             "can't be set, since `{path}` is {kind} and not a table"

@@ -6,49 +6,6 @@ fn read(text: &str) -> Result<Scenario, ScenarioError> {
     Scenario::read(&ScenarioSource::Stdin(text.to_owned()), &[], &|_| None)
 }
 
-/// A value that each key takes, so that every row of the table is read.
-fn example(key: &ScenarioKey) -> &'static str {
-    match key.name {
-        "headers" => "{ a = \"${NAME}\" }",
-        "workloads" | "phases" | "thresholds" | "fields" | "stages"
-            if key.kind.starts_with("list") =>
-        {
-            "[]"
-        }
-        _ if key.kind.starts_with("duration") => "\"5s\"",
-        _ if key.kind.starts_with("secret") => "\"${NAME}\"",
-        _ if key.kind.starts_with("table") => "{}",
-        _ if key.kind.starts_with("number") => "5",
-        _ if key.kind.starts_with("true") => "true",
-        _ => "\"text\"",
-    }
-}
-
-#[test]
-fn every_key_of_the_table_is_read() {
-    for key in KEYS {
-        let value = example(key);
-        let entry = format!("{{ {} = {value} }}", key.name);
-        let text = match key.table {
-            "" => format!("{} = {value}", key.name),
-            "collections.<name>.index" => format!("collections.a.index = {entry}"),
-            "collections.<name>.fields[]" => format!("collections.a.fields = [{entry}]"),
-            "collections.<name>.fields[].index" => {
-                format!("collections.a.fields = [{{ index = {entry} }}]")
-            }
-            "phases[]" => format!("phases = [{entry}]"),
-            "thresholds[].abort" => format!("thresholds = [{{ abort = {entry} }}]"),
-            "thresholds[]" => format!("thresholds = [{entry}]"),
-            "workloads.<name>.stages[]" => format!("workloads.a.stages = [{entry}]"),
-            "workloads.<name>.concurrency.stages[]" => {
-                format!("workloads.a.concurrency.stages = [{entry}]")
-            }
-            table => format!("{} = {entry}", table.replace("<name>", "a")),
-        };
-        assert!(read(&text).is_ok(), "{text}: {:?}", read(&text).err());
-    }
-}
-
 #[test]
 fn places_are_lines_and_columns_in_characters() {
     let check = |text: &str, start: &str| {
@@ -73,7 +30,10 @@ fn places_are_lines_and_columns_in_characters() {
 
 #[test]
 fn numbers_in_all_forms_of_toml() {
-    let seed = |text: &str| read(&format!("seed = {text}")).unwrap().seed.unwrap().value;
+    let seed = |text: &str| {
+        let scenario = read(&format!("seed = {text}")).unwrap();
+        scenario.root.number("seed").unwrap().value
+    };
     assert_eq!(
         (
             seed("1_000"),
@@ -84,17 +44,13 @@ fn numbers_in_all_forms_of_toml() {
         ),
         (1000, 31, 5, -3, 7)
     );
-    let rate = |text: &str| match read(&format!("workloads.a.rate = {text}"))
-        .unwrap()
-        .workloads[0]
-        .value
-        .rate
-        .clone()
-        .unwrap()
-        .value
-    {
-        RateKey::Constant(Level { number, rows }) => (number, rows),
-        RateKey::Sine(table) => panic!("{table:?}"),
+    let rate = |text: &str| {
+        let scenario = read(&format!("workloads.a.rate = {text}")).unwrap();
+        let Level { number, rows } = scenario.root.sections("workloads")[0]
+            .level("rate")
+            .unwrap()
+            .value;
+        (number, rows)
     };
     assert_eq!(
         [rate("5"), rate("2.5"), rate("1e3"), rate("\"200/s\"")].map(|(number, _)| number),
@@ -113,14 +69,9 @@ fn numbers_in_all_forms_of_toml() {
 #[test]
 fn rows_are_a_number_or_a_share() {
     let rows = |text: &str| {
-        read(&format!("collections.a.initial_rows = {text}"))
-            .unwrap()
-            .collections[0]
-            .value
-            .initial_rows
-            .clone()
-            .unwrap()
-            .value
+        let scenario = read(&format!("collections.a.initial_rows = {text}")).unwrap();
+        let tables = scenario.root.sections("collections");
+        tables[0].rows("initial_rows").unwrap().value
     };
     assert_eq!(rows("500"), InitialRows::Count(500));
     assert_eq!(rows("\"80%\""), InitialRows::Share(0.8));
@@ -136,14 +87,12 @@ fn paths_start_at_the_folder_of_the_file() {
     )
     .unwrap();
     let scenario = Scenario::read(&ScenarioSource::File(file), &[], &|_| None).unwrap();
+    let data = &scenario.root.sections("data")[0];
     assert_eq!(
-        scenario.data[0].value.base.as_ref().unwrap().value,
+        data.path("base").unwrap().value,
         folder.path().join("x/base.fbin")
     );
-    assert_eq!(
-        scenario.data[0].value.queries.as_ref().unwrap().value,
-        QueriesKey::Count(5)
-    );
+    assert_eq!(data.number("queries").unwrap().value, 5);
     assert_eq!(scenario.file_stem.as_deref(), Some("s"));
 }
 
@@ -158,9 +107,10 @@ fn a_set_is_toml_else_text() {
         .unwrap()
     };
     let value = |text: &str| {
-        set(&format!("workloads.a.x={text}")).workloads[0]
-            .value
-            .keys[0]
+        set(&format!("workloads.a.x={text}"))
+            .root
+            .sections("workloads")[0]
+            .others[0]
             .1
             .value
             .clone()
@@ -176,7 +126,10 @@ fn a_set_is_toml_else_text() {
         value("1\ny = 2"),
         toml::Value::String("1\ny = 2".to_owned())
     );
-    assert_eq!(set("description=").description.unwrap().value, "");
+    assert_eq!(
+        set("description=").root.text("description").unwrap().value,
+        ""
+    );
 }
 
 #[test]
@@ -221,7 +174,7 @@ fn the_changelog_says_which_keys_are_not_built() {
         .step_by(2)
         .filter(|word| !word.starts_with('['))
         .collect();
-    let refused = super::keys::NOT_BUILT.iter().map(|(_, key)| *key);
+    let refused = super::unknown::NOT_BUILT.iter().map(|(_, key)| *key);
     // A value that `plan` refuses.
     assert_eq!(said, refused.chain(["until = \"indexed\""]).collect());
 }

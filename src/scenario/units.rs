@@ -7,9 +7,7 @@ use super::{
     tree::{Node, Value},
     words::{plain_number, quoted},
 };
-
-/// Longest duration that a scenario may have.
-const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
+use crate::keys::LONGEST;
 
 /// A duration as text with a unit.
 pub(super) fn duration(node: &Node) -> Result<Duration, ScenarioError> {
@@ -86,12 +84,9 @@ fn level_or(node: &Node, or: &str) -> Result<Level, ScenarioError> {
 }
 
 /// A number of callers.
-pub(super) fn callers(node: &Node) -> Result<Level, ScenarioError> {
+pub(super) fn callers(node: &Node) -> Result<i64, ScenarioError> {
     match &node.value {
-        Value::Integer(number) => Ok(Level {
-            number: *number as f64,
-            rows: false,
-        }),
+        Value::Integer(number) => Ok(*number),
         other => Err(node.place.error(format!(
             "is {}, allowed is a whole number of callers",
             shown(other)

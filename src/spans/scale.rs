@@ -100,7 +100,8 @@ fn processes_of_json() {
     let body = |spans: u64| {
         let one = |at: u64| {
             format!(
-                "{{\"traceID\":\"7\",\"spanID\":\"{:x}\",\"operationName\":\"x\",\"startTime\":{at},\"duration\":1,\"processID\":\"p{at}\"}}",
+                "{{\"traceID\":\"7\",\"spanID\":\"{:x}\",\"operationName\":\"x\",\
+                 \"startTime\":{at},\"duration\":1,\"processID\":\"p{at}\"}}",
                 at + 1
             )
         };

@@ -346,7 +346,12 @@ mod tests {
 
     /// A venv whose python writes what unpacking would leave behind.
     const PYTHON: &str = r#"echo ran >> "$(dirname "$0")/runs"
-mkdir -p "$3/bin" && printf '#!/bin/sh\n[ "$1" = -m ] && exit 0\nmkdir -p "$3/bin"; : > "$3/bin/milvus"\n' > "$3/bin/python" && chmod +x "$3/bin/python""#;
+mkdir -p "$3/bin" && cat > "$3/bin/python" <<'END' && chmod +x "$3/bin/python"
+#!/bin/sh
+[ "$1" = -m ] && exit 0
+mkdir -p "$3/bin"; : > "$3/bin/milvus"
+END
+"#;
 
     #[tokio::test]
     async fn milvus_is_installed_once_and_again_when_broken_off() {
@@ -369,8 +374,15 @@ mkdir -p "$3/bin" && printf '#!/bin/sh\n[ "$1" = -m ] && exit 0\nmkdir -p "$3/bi
     }
 
     /// A go that refuses 1.46.0 and writes a Jaeger for any other.
-    const GO: &str = r#"case "$2" in *v1.46.0) echo "reading sum.golang.org: 404 Not Found" >&2; exit 1;; esac
-printf '#!/bin/sh\necho " --collector.otlp.grpc.host-port x --query.grpc-server.host-port x"\n' > "$GOBIN/all-in-one"; chmod +x "$GOBIN/all-in-one""#;
+    const GO: &str = r#"case "$2" in
+  *v1.46.0) echo "reading sum.golang.org: 404 Not Found" >&2; exit 1;;
+esac
+cat > "$GOBIN/all-in-one" <<'END'
+#!/bin/sh
+echo " --collector.otlp.grpc.host-port x --query.grpc-server.host-port x"
+END
+chmod +x "$GOBIN/all-in-one"
+"#;
 
     #[tokio::test]
     async fn the_second_version_of_jaeger_is_built_where_the_first_is_refused() {
@@ -403,7 +415,8 @@ printf '#!/bin/sh\necho " --collector.otlp.grpc.host-port x --query.grpc-server.
         script(
             folder.path(),
             "jaeger-all-in-one",
-            r#"echo " --collector.otlp.grpc.host-port --query.grpc-server.host-port {\"gitVersion\":\"v1.50.0\"}""#,
+            r#"echo " --collector.otlp.grpc.host-port --query.grpc-server.host-port"
+               echo '{"gitVersion":"v1.50.0"}'"#,
         );
         assert_eq!(installer.jaeger().await.unwrap().version, "1.50.0");
     }

@@ -228,9 +228,16 @@ fn configuration(ports: &Ports) -> String {
     serde_json::json!({
         "service": {
             "extensions": ["jaeger_storage", "jaeger_query", "healthcheckv2"],
-            "pipelines": {"traces": {"receivers": ["otlp"], "processors": ["batch"], "exporters": ["jaeger_storage_exporter"]}},
+            "pipelines": {"traces": {
+                "receivers": ["otlp"],
+                "processors": ["batch"],
+                "exporters": ["jaeger_storage_exporter"],
+            }},
             "telemetry": {"metrics": {"level": "detailed", "readers": [
-                {"pull": {"exporter": {"prometheus": {"host": "127.0.0.1", "port": ports.jaeger_collector_http}}}}
+                {"pull": {"exporter": {"prometheus": {
+                    "host": "127.0.0.1",
+                    "port": ports.jaeger_collector_http,
+                }}}},
             ]}},
         },
         "extensions": {

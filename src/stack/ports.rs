@@ -474,9 +474,10 @@ mod tests {
         assert_eq!(needed, all);
     }
 
-    const TABLE: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:4C4A 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1 0 100 0 0 10 0
-   1: 0100007F:4C4A 0100007F:8235 01 00000000:00000000 00:00000000 00000000     0        0 222 1 0 100 0 0 10 0
+    const TABLE: &str = "  \
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:4C4A 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1 0
+   1: 0100007F:4C4A 0100007F:8235 01 00000000:00000000 00:00000000 00000000     0        0 222 1 0
    2: broken";
 
     #[test]

@@ -78,7 +78,10 @@ pub(super) struct Gate {
 /// `exec` keeps pid and start time. SIGHUP is ignored so that closing the terminal of `stack up`
 /// does not end the stack; limits are set here because setting them between fork and exec would
 /// need unsafe code.
-const GATE: &str = r#"trap "" HUP; read -r go || exit 125; [ -z "$0" ] || ulimit -v "$0" || exit 126; exec "$@" </dev/null"#;
+const GATE: &str = concat!(
+    r#"trap "" HUP; read -r go || exit 125; "#,
+    r#"[ -z "$0" ] || ulimit -v "$0" || exit 126; exec "$@" </dev/null"#,
+);
 
 impl Gate {
     /// Starts the waiting shell in a process group of its own: Ctrl-C in the terminal is for

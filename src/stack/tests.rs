@@ -70,7 +70,8 @@ fn healthy_milvus() -> String {
 fn healthy_jaeger() -> String {
     let words =
         "--admin.http.host-port --query.grpc-server.host-port --collector.otlp.grpc.host-port";
-    let cases = r#"--admin.http*) A=${a##*:};; --query.grpc*) Q=${a##*:};; --collector.otlp.grpc*) O=${a##*:};;"#;
+    let cases = r#"--admin.http*) A=${a##*:};; --query.grpc*) Q=${a##*:};;
+        --collector.otlp.grpc*) O=${a##*:};;"#;
     let answers = format!(
         r#"--help) echo "{words}"; exit;; version) echo '{{"gitVersion":"v1.46.0"}}'; exit;;"#
     );
@@ -241,7 +242,8 @@ async fn a_milvus_that_ends_takes_jaeger_with_it() {
 
 #[tokio::test]
 async fn a_jaeger_that_ends_is_told() {
-    let jaeger = r#"[ "$1" = --help ] && echo --collector.otlp.grpc.host-port --query.grpc-server.host-port && exit; echo fatal: full >&2; exit 1"#;
+    let jaeger = r#"options="--collector.otlp.grpc.host-port --query.grpc-server.host-port"
+        [ "$1" = --help ] && echo "$options" && exit; echo fatal: full >&2; exit 1"#;
     let text = Scratch::new(&healthy_milvus(), jaeger)
         .up()
         .await

@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeSet, fs};
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{milvus::methods, null_milvus::FakeMilvus};
 use serde_json::Value;
 
 use crate::{
     bench::{Bench, Trap, scenario},
     folder::Folder,
-    support::fake_milvus::FakeMilvus,
 };
 
 fn copy(folder: &Folder, to: std::path::PathBuf) -> Folder {

@@ -3,14 +3,16 @@
 
 use std::time::Duration;
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{
+    milvus::methods,
+    null_milvus::{FakeMilvus, Served, Shape, SpanSpec},
+};
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use serde_json::Value;
 
 use crate::{
     bench::{Bench, closed_port},
     folder::Folder,
-    support::fake_milvus::{FakeMilvus, Served, Shape, SpanSpec},
 };
 
 /// What a slow search takes, and any other.

@@ -10,10 +10,9 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{
-    folder::Folder,
-    support::{fake_milvus::FakeMilvus, said::Said},
-};
+use milvus_bench::null_milvus::FakeMilvus;
+
+use crate::{folder::Folder, support::said::Said};
 
 /// A scenario of one second: 50 searches, all traced, no server spans. `URI` stands for Milvus'
 /// address.

@@ -10,10 +10,9 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::{
-    bench::{Bench, Ended, Trap},
-    support::fake_milvus::FakeMilvus,
-};
+use milvus_bench::null_milvus::FakeMilvus;
+
+use crate::bench::{Bench, Ended, Trap};
 
 /// `calibrate` with a cache folder and a folder for temporary files of its own.
 fn calibrate(bench: &Bench, more: &[&str]) -> std::process::Command {

@@ -2,13 +2,10 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{milvus::methods, null_milvus::FakeMilvus};
 use serde_json::Value;
 
-use crate::{
-    bench::{Bench, Ended},
-    support::fake_milvus::FakeMilvus,
-};
+use crate::bench::{Bench, Ended};
 
 /// Three runs in `before` against a Milvus that answers a search in 100 ms, and three in `after`,
 /// where it takes `slow`.

@@ -3,16 +3,16 @@
 
 use std::{fs, os::unix::fs::symlink, process::Command};
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{
+    milvus::methods,
+    null_milvus::{FakeMilvus, Shape},
+};
 
 use crate::{
     bench::{Bench, Ended, closed_port, wait},
     folder::{Folder, count},
     joined,
-    support::{
-        fake_milvus::{FakeMilvus, Shape},
-        trace_backend::TraceBackend,
-    },
+    support::trace_backend::TraceBackend,
 };
 
 /// The program where no file may be longer than `kib`, as on a disk that is full.

@@ -1,6 +1,8 @@
 //! A scenario for a collection that is there.
 
-use crate::{bench::Bench, support::fake_milvus::FakeMilvus};
+use milvus_bench::null_milvus::FakeMilvus;
+
+use crate::bench::Bench;
 
 #[test]
 fn a_scenario_for_a_collection_that_is_there_runs() {

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{
+    milvus::methods,
+    null_milvus::{FakeMilvus, Shape},
+};
 
 use crate::{
-    bench::{Bench, closed_port, wait},
+    bench::{Bench, Ended, closed_port, wait},
     folder::{Folder, all_due, count},
-    support::{
-        fake_milvus::{FakeMilvus, Shape},
-        trace_backend::TraceBackend,
-    },
+    support::trace_backend::TraceBackend,
 };
 
 /// Generous: nothing here is about speed.
@@ -261,6 +261,20 @@ fn one_request_is_drawn_as_a_waterfall() {
         .error(&["fastest"]);
 }
 
+/// `milvus-bench spans` of the run in `folder`, from Jaeger's JSON at `endpoint`.
+fn fetch_again(bench: &Bench, folder: &Folder, endpoint: &str) -> Ended {
+    bench.call(&[
+        "spans",
+        folder.name(),
+        "--source",
+        "jaeger-json",
+        "--endpoint",
+        endpoint,
+        "--deadline",
+        "2",
+    ])
+}
+
 #[test]
 fn spans_are_fetched_later_and_kept_when_the_back_end_forgets_them() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -284,18 +298,7 @@ fn spans_are_fetched_later_and_kept_when_the_back_end_forgets_them() {
         folder.traced("search")
     );
     let again = |backend: &TraceBackend| {
-        let endpoint = backend.http();
-        let arguments = [
-            "spans",
-            folder.name(),
-            "--source",
-            "jaeger-json",
-            "--endpoint",
-            endpoint.as_str(),
-            "--deadline",
-            "2",
-        ];
-        let ended = bench.call(&arguments).exits(0);
+        let ended = fetch_again(&bench, &folder, &backend.http()).exits(0);
         assert_eq!(ended.stdout, folder.text("report.txt"));
         folder.check();
         check_matched(&folder, "search", "SegCoreSearch");
@@ -308,17 +311,7 @@ fn spans_are_fetched_later_and_kept_when_the_back_end_forgets_them() {
         .text("spans.jsonl")
         .replace("SegCoreSearch", "SegCoreSearcH");
     std::fs::write(&spans, &changed).expect("a file of the run");
-    let nowhere = [
-        "spans",
-        folder.name(),
-        "--source",
-        "jaeger-json",
-        "--endpoint",
-        "http://127.0.0.1:9",
-        "--deadline",
-        "2",
-    ];
-    bench.call(&nowhere).exits(2);
+    fetch_again(&bench, &folder, "http://127.0.0.1:9").exits(2);
     assert_eq!(folder.text("spans.jsonl"), changed, "nothing was fetched");
     again(&backend);
     assert_eq!(folder.text("spans.jsonl.changed"), changed);
@@ -329,24 +322,11 @@ fn spans_are_fetched_later_and_kept_when_the_back_end_forgets_them() {
         [folder.text("latency.hlog").as_bytes(), b"\n"].concat(),
     )
     .expect("a file of the run");
-    let arguments = [
-        "spans",
-        folder.name(),
-        "--source",
-        "jaeger-json",
-        "--endpoint",
-        &backend.http(),
-        "--deadline",
-        "2",
-    ];
+    let ended = fetch_again(&bench, &folder, &backend.http()).exits(0);
     assert!(
-        bench
-            .call(&arguments)
-            .exits(0)
-            .stdout
-            .contains("latency.hlog has"),
+        ended.stdout.contains("latency.hlog has"),
         "{}",
-        folder.text("report.txt")
+        ended.stdout
     );
     let info = folder.path().join("run.json");
     std::fs::write(
@@ -354,8 +334,7 @@ fn spans_are_fetched_later_and_kept_when_the_back_end_forgets_them() {
         folder.text("run.json").replace("\"seed\": ", "\"seed\": 1"),
     )
     .expect("a file of the run");
-    bench
-        .call(&arguments)
+    fetch_again(&bench, &folder, &backend.http())
         .exits(2)
         .error(&["run.json was changed since it was written"]);
 }

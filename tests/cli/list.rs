@@ -1,12 +1,9 @@
 //! The list of runs, and completions.
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{milvus::methods, null_milvus::FakeMilvus};
 use rustix::process::Signal;
 
-use crate::{
-    bench::{Bench, wait},
-    support::fake_milvus::FakeMilvus,
-};
+use crate::bench::{Bench, wait};
 
 #[test]
 fn runs_are_listed_newest_first_and_damaged_ones_are_named() {

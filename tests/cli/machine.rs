@@ -2,13 +2,10 @@
 
 use std::process::{Child, Command, Stdio};
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{milvus::methods, null_milvus::FakeMilvus};
 use serde_json::Value;
 
-use crate::{
-    bench::{Bench, wait},
-    support::fake_milvus::FakeMilvus,
-};
+use crate::bench::{Bench, wait};
 
 /// Another program that wants a whole core, ended when it is dropped.
 struct Busy(Child);

@@ -16,10 +16,11 @@ use tonic::{
     transport::{Certificate, Identity, Server, ServerTlsConfig, server::TcpIncoming},
 };
 
+use milvus_bench::null_milvus::FakeMilvus;
+
 use crate::{
     bench::{Bench, Ended},
     folder::count,
-    support::fake_milvus::FakeMilvus,
 };
 
 const PASSWORD: &str = "s3cr3t-0TLP-7c";

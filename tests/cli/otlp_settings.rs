@@ -8,7 +8,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{
+    milvus::methods,
+    null_milvus::{Failure, FakeMilvus},
+};
 use opentelemetry_proto::tonic::{
     collector::trace::v1::{
         ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -26,7 +29,6 @@ use rustls::{
 use crate::{
     bench::{Bench, Ended},
     folder::count,
-    support::fake_milvus::{Failure, FakeMilvus},
 };
 
 /// What a receiver of OTLP/HTTP got.
@@ -367,6 +369,29 @@ fn check_attributes(found: &[String], expected: &[&str], none: &[&str]) {
     }
 }
 
+/// Attributes of a search that Milvus refuses.
+const FAILED: [&str; 3] = [
+    "rpc.status_code=OK",
+    "error.type=1100",
+    "db.response.status_code=1100",
+];
+
+/// Attributes of the older conventions.
+const OLDER: [&str; 4] = [
+    "rpc.system=grpc",
+    "rpc.service=milvus.proto.milvus.MilvusService",
+    "rpc.grpc.status_code=0i",
+    "rpc.response.status_code=OK",
+];
+
+/// Names of attributes that only the older conventions have.
+const OLDER_NAMES: [&str; 4] = [
+    "rpc.system",
+    "rpc.service",
+    "rpc.grpc.status_code",
+    "rpc.response.status_code",
+];
+
 #[test]
 fn spans_follow_the_conventions_of_today_and_the_older_ones_where_asked() {
     let fake = FakeMilvus::start();
@@ -395,23 +420,6 @@ fn spans_follow_the_conventions_of_today_and_the_older_ones_where_asked() {
         address.as_str(),
         port.as_str(),
     ];
-    let failed = [
-        "rpc.status_code=OK",
-        "error.type=1100",
-        "db.response.status_code=1100",
-    ];
-    let older = [
-        "rpc.system=grpc",
-        "rpc.service=milvus.proto.milvus.MilvusService",
-        "rpc.grpc.status_code=0i",
-        "rpc.response.status_code=OK",
-    ];
-    let older_names = [
-        "rpc.system",
-        "rpc.service",
-        "rpc.grpc.status_code",
-        "rpc.response.status_code",
-    ];
     for opt_in in ["rpc", "http/dup,rpc/dup"] {
         let receiver = Receiver::start(false, 0);
         let bench = Bench::at(
@@ -431,14 +439,14 @@ fn spans_follow_the_conventions_of_today_and_the_older_ones_where_asked() {
             "{success:?}"
         );
         if opt_in == "rpc" {
-            check_attributes(&success, &[], &older_names);
+            check_attributes(&success, &[], &OLDER_NAMES);
             check_attributes(
                 &attributes_of_a_search(&receiver, "error.type=1100"),
-                &failed,
-                &older_names,
+                &FAILED,
+                &OLDER_NAMES,
             );
         } else {
-            check_attributes(&success, &older, &[]);
+            check_attributes(&success, &OLDER, &[]);
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Collections that somebody else made, and runs that may only read.
 
-use milvus_bench::milvus::{Effect, methods, proto};
+use milvus_bench::{
+    milvus::{Effect, methods, proto},
+    null_milvus::FakeMilvus,
+};
 use tonic::Request;
 
 use crate::{
     bench::{Bench, wait},
     support::{
-        fake_milvus::FakeMilvus,
         foreign,
         raw_client::{call, connect},
     },

@@ -5,12 +5,13 @@ use std::net::TcpListener;
 
 use milvus_bench::{
     milvus::{Call, CallError, ConnectOptions, Connections, Transport, Watch, methods},
+    null_milvus::FakeMilvus,
     spans::{SourceOptions, find_source},
 };
 
 use crate::{
     bench::{Bench, scenario},
-    support::{fake_milvus::FakeMilvus, page::Page},
+    support::page::Page,
 };
 
 const HTML: &[(&str, &str)] = &[("content-type", "text/html")];

@@ -8,17 +8,17 @@ use std::{
     process::{Child, Command, Output, Stdio},
 };
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{
+    milvus::methods,
+    null_milvus::{Failure, FakeMilvus},
+};
 use rustix::{
     fs::OFlags,
     process::{Pid, Signal, kill_process},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 
-use crate::{
-    bench::{Bench, Ended, scenario, wait},
-    support::fake_milvus::{Failure, FakeMilvus},
-};
+use crate::bench::{Bench, Ended, scenario, wait};
 
 const RUN: [&str; 3] = ["run", "scenario.toml", "--accept-invalid"];
 
@@ -347,7 +347,7 @@ fn a_run_that_was_started_with_nohup_takes_no_notice_of_a_hang_up() {
 #[test]
 fn signals_end_every_command_with_their_code() {
     let fake = FakeMilvus::start();
-    fake.fail(&methods::GET_VERSION, .., Failure::Never);
+    fake.fail(&methods::GET_VERSION, .., Failure::Silence);
     let bench = Bench::new(&scenario(&fake.uri(), &[]));
     let mut calls = 0;
     for arguments in [vec!["init", "--uri"], vec!["doctor", "--uri"]] {

@@ -1,15 +1,15 @@
 //! What preparation asks for before the load, and waits for: states of collections, databases,
 //! aliases, and limits of the rate.
 
-use milvus_bench::milvus::{Effect, Method, methods, proto};
+use milvus_bench::{
+    milvus::{Effect, Method, methods, proto},
+    null_milvus::{Failure, FakeMilvus},
+};
 use tonic::{Code, Request};
 
 use crate::{
     bench::{Bench, wait},
-    support::{
-        fake_milvus::{Failure, FakeMilvus},
-        raw_client,
-    },
+    support::raw_client,
 };
 
 const KEPT: (&str, &str) = ("initial_rows = 100", "initial_rows = 100\nkeep = true");
@@ -372,9 +372,9 @@ fn ensure_waits_for_segments_that_are_just_handed_off() {
 
 // ---- limits of the rate ----
 
-#[test]
-fn every_step_waits_while_milvus_asks_for_it() {
-    let asks: &[(&'static Method, Failure)] = &[
+/// What Milvus answers to each step of preparation while it is to wait, in words of all kinds.
+fn asks_to_come_again() -> [(&'static Method, Failure); 12] {
+    [
         (
             &methods::DESCRIBE_COLLECTION,
             Failure::milvus(8, 49, "rate limit exceeded[rate=0.1]"),
@@ -426,14 +426,19 @@ fn every_step_waits_while_milvus_asks_for_it() {
             &methods::DROP_COLLECTION,
             Failure::milvus(2, 1, "service unavailable"),
         ),
-    ];
+    ]
+}
+
+#[test]
+fn every_step_waits_while_milvus_asks_for_it() {
+    let asks = asks_to_come_again();
     let fake = FakeMilvus::start();
-    for (method, failure) in asks {
+    for (method, failure) in &asks {
         fake.fail(method, 1..=2, failure.clone());
     }
     let bench = Bench::at(&fake, &[]);
     let ended = bench.run(&[]).exits(0);
-    for (method, _) in asks {
+    for (method, _) in &asks {
         let words = format!("words: Milvus asks to come again with {}", method.name);
         assert!(
             ended.stderr.contains(&words),

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::{bench::Bench, support::fake_milvus::FakeMilvus};
+use milvus_bench::null_milvus::FakeMilvus;
+
+use crate::bench::Bench;
 
 const TWO_SECONDS: (&str, &str) = ("duration = \"1s\"", "duration = \"2500ms\"");
 

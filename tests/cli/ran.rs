@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{milvus::methods, null_milvus::FakeMilvus};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
     bench::{Bench, wait},
     folder::{Folder, count},
-    support::fake_milvus::FakeMilvus,
 };
 
 const SEARCH: &str = "operation = \"search\"\nrate = 50\narrivals = \"even\"\nlimit = 5";

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::{bench::Bench, folder::Folder, support::fake_milvus::FakeMilvus};
+use milvus_bench::null_milvus::FakeMilvus;
+
+use crate::{bench::Bench, folder::Folder};
 
 const ROWS: usize = 40;
 const QUERIES: usize = 10;

@@ -1,10 +1,13 @@
 //! What replies hold: rows of every request, counted also where nothing is traced, shown, exported
 //! and required.
 
-use milvus_bench::record::{Figure, Outcome, RunReader};
+use milvus_bench::{
+    null_milvus::FakeMilvus,
+    record::{Figure, Outcome, RunReader},
+};
 use serde_json::Value;
 
-use crate::{bench::Bench, folder::Folder, support::fake_milvus::FakeMilvus};
+use crate::{bench::Bench, folder::Folder};
 
 const WORKLOAD: &str = "operation = \"search\"\nrate = 50\narrivals = \"even\"\nlimit = 5";
 const REPORTS: [&str; 8] = [

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use crate::{
-    bench::{Bench, closed_port, scenario},
-    support::fake_milvus::{Failure, FakeMilvus},
+use crate::bench::{Bench, closed_port, scenario};
+use milvus_bench::{
+    milvus::methods,
+    null_milvus::{Failure, FakeMilvus},
 };
-use milvus_bench::milvus::methods;
 
 /// Every element is closed, and there is one root. Text and attributes of these files hold neither
 /// sign of an element.

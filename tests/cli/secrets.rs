@@ -1,12 +1,14 @@
 //! Secrets reach Milvus and nothing else: not the folder, not the terminal, not an error.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use milvus_bench::milvus::methods;
+use milvus_bench::{
+    milvus::methods,
+    null_milvus::{Failure, FakeMilvus},
+};
 
 use crate::{
     bench::{Bench, scenario},
     source::WebServer,
-    support::fake_milvus::{Failure, FakeMilvus},
 };
 
 const PASSWORD: &str = "s3cr3t-Pa55word-9f";

@@ -1,12 +1,14 @@
 //! Ctrl-C, SIGTERM and SIGKILL in the middle of a run.
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{
+    milvus::methods,
+    null_milvus::{Failure, FakeMilvus},
+};
 use rustix::process::Signal;
 
 use crate::{
     bench::{Bench, closed_port, wait},
     folder::{all_due, count},
-    support::fake_milvus::{Failure, FakeMilvus},
 };
 
 /// Ten minutes of searches, with a wait of a minute for their spans.
@@ -150,7 +152,7 @@ fn an_interrupt_while_a_round_is_analysed_ends_the_rounds() {
 #[test]
 fn an_interrupt_of_the_preparation() {
     let fake = FakeMilvus::start();
-    fake.fail(&methods::INSERT, .., Failure::Never);
+    fake.fail(&methods::INSERT, .., Failure::Silence);
     let bench = Bench::at(&fake, &[]);
     let running = bench.start(&[]);
     wait(fake.called(&methods::INSERT, 1));
@@ -402,7 +404,7 @@ fn a_run_in_which_nothing_was_measured_says_one_thing_at_every_moment() {
     check_nothing_measured(&bench, running, "waiting for Milvus");
 
     let fake = FakeMilvus::start();
-    fake.fail(&methods::INSERT, .., Failure::Never);
+    fake.fail(&methods::INSERT, .., Failure::Silence);
     let bench = Bench::at(&fake, &[]);
     let running = bench.start(&[]);
     wait(fake.called(&methods::INSERT, 1));
@@ -418,7 +420,7 @@ fn a_run_in_which_nothing_was_measured_says_one_thing_at_every_moment() {
     check_nothing_measured(&bench, running, "warming up");
 
     let fake = FakeMilvus::start();
-    fake.fail(&methods::SEARCH, .., Failure::Never);
+    fake.fail(&methods::SEARCH, .., Failure::Silence);
     let bench = Bench::at(
         &fake,
         &[

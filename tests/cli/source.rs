@@ -7,12 +7,11 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{milvus::methods, null_milvus::FakeMilvus};
 
 use crate::{
     bench::{Bench, closed_port},
     folder::{Folder, all_due, count},
-    support::fake_milvus::FakeMilvus,
 };
 
 /// What a web server does with a request.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use milvus_bench::{
     milvus::methods,
+    null_milvus::FakeMilvus,
     record::{Figure, RunReader},
 };
 use serde_json::Value;
@@ -12,7 +13,6 @@ use serde_json::Value;
 use crate::{
     bench::Bench,
     folder::{Folder, count},
-    support::fake_milvus::FakeMilvus,
 };
 
 const SEARCH: (&str, &str) = (
@@ -73,13 +73,9 @@ fn tags(folder: &Folder) -> BTreeMap<String, u64> {
     found
 }
 
-#[test]
-fn stages_bursts_and_callers_are_rows_of_their_own() {
-    let fake = FakeMilvus::start();
-    let bench = Bench::at(&fake, &[SEARCH, OTHERS, TOGETHER]);
-    let ended = bench.run(&[]).exits(0);
-    let folder = bench.only_folder();
-    folder.check();
+/// Workloads, their levels and due requests are what the scenario says. Gives the requests of the
+/// callers, which only their times decide.
+fn check_rows(folder: &Folder) -> u64 {
     let report = folder.report();
     let row = |row: &Value| {
         let text = |key: &str| row[key].as_str().unwrap_or("-").to_owned();
@@ -109,6 +105,17 @@ fn stages_bursts_and_callers_are_rows_of_their_own() {
         ("alone", "200", "search", 100),
     ];
     assert_eq!(rows, expected.map(owned));
+    callers
+}
+
+#[test]
+fn stages_bursts_and_callers_are_rows_of_their_own() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[SEARCH, OTHERS, TOGETHER]);
+    let ended = bench.run(&[]).exits(0);
+    let folder = bench.only_folder();
+    folder.check();
+    let callers = check_rows(&folder);
     assert!(callers > 10, "four callers that think for 10 ms: {callers}");
     let found = tags(&folder);
     let of_search: Vec<(&str, u64)> = found

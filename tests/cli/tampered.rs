@@ -5,7 +5,9 @@ use std::{cell::RefCell, fs, path::Path};
 
 use serde_json::Value;
 
-use crate::{bench::Bench, folder::Folder, joined, support::fake_milvus::FakeMilvus};
+use milvus_bench::null_milvus::FakeMilvus;
+
+use crate::{bench::Bench, folder::Folder, joined};
 
 /// What a report is made of.
 const FILES: [&str; 6] = [
@@ -31,7 +33,7 @@ struct Original {
 impl Original {
     fn new() -> Self {
         let fake = FakeMilvus::start();
-        let (bench, folder) = joined::run(&fake, crate::support::fake_milvus::Shape::v2_3_5(), &[]);
+        let (bench, folder) = joined::run(&fake, milvus_bench::null_milvus::Shape::v2_3_5(), &[]);
         let report = folder.report();
         Self {
             bench,

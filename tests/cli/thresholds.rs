@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{milvus::methods, null_milvus::FakeMilvus};
 
-use crate::{bench::Bench, support::fake_milvus::FakeMilvus};
+use crate::bench::Bench;
 
 /// A run with `thresholds` against a Milvus that answers a search in 5 ms.
 fn bench(thresholds: &str) -> (FakeMilvus, Bench) {

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{
+    milvus::methods,
+    null_milvus::{Failure, FakeMilvus},
+};
 
 use crate::{
     bench::{Bench, closed_port, scenario, wait},
     folder::count,
-    support::fake_milvus::{Failure, FakeMilvus},
 };
 
 #[test]

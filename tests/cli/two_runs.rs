@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use milvus_bench::milvus::{Effect, Method, methods, proto};
+use milvus_bench::{
+    milvus::{Effect, Method, methods, proto},
+    null_milvus::{Failure, FakeMilvus},
+};
 use prost::Message;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -12,10 +15,7 @@ use tonic::{Code, Request};
 use crate::{
     bench::{Bench, Running, wait},
     folder::Folder,
-    support::{
-        fake_milvus::{Failure, FakeMilvus},
-        foreign, raw_client,
-    },
+    support::{foreign, raw_client},
 };
 
 /// Ten minutes of searches.

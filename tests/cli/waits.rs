@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use milvus_bench::milvus::methods;
+use milvus_bench::{
+    milvus::methods,
+    null_milvus::{Failure, FakeMilvus},
+};
 use tonic::{
     Code,
     service::Routes,
@@ -12,7 +15,6 @@ use tonic::{
 use crate::{
     bench::{Bench, closed_port, scenario},
     source::WebServer,
-    support::fake_milvus::{Failure, FakeMilvus},
 };
 
 /// Milvus while it starts.
@@ -251,7 +253,7 @@ fn doctor_never_waits() {
 #[test]
 fn a_first_call_that_is_not_answered_has_the_timeout_of_milvus_and_is_told_of() {
     let fake = FakeMilvus::start();
-    fake.fail(&methods::GET_VERSION, .., Failure::Never);
+    fake.fail(&methods::GET_VERSION, .., Failure::Silence);
     let bench = Bench::at(&fake, &[("timeout = \"5s\"", "timeout = \"12s\"")]);
     let ended = bench.run(&[]).exits(2);
     ended.error(&["does not answer", "timeout", "no reply within 12s"]);

@@ -205,7 +205,10 @@ fn ident(tokens: &mut Tokens) -> Option<String> {
 
 /// The next token, if it is a group in such marks.
 fn group(tokens: &mut Tokens, delimiter: Delimiter) -> Option<Group> {
-    let fits = |token: &TokenTree| matches!(token, TokenTree::Group(group) if group.delimiter() == delimiter);
+    let fits = |token: &TokenTree| match token {
+        TokenTree::Group(group) => group.delimiter() == delimiter,
+        _ => false,
+    };
     match tokens.next_if(fits)? {
         TokenTree::Group(group) => Some(group),
         _ => None,
@@ -258,7 +261,7 @@ fn is_of_generated(rest: &[TokenTree]) -> bool {
     let mut words = rest.iter().map(ToString::to_string);
     let mut words = words
         .by_ref()
-        .skip_while(|word| word.starts_with(['#', '[']));
+        .skip_while(|word| word.starts_with(['#', '[', '(']) || word == "pub");
     words.next().as_deref() == Some("mod") && words.next().as_deref() == Some("generated")
 }
 
@@ -319,7 +322,8 @@ mod tests {
     #[test]
     fn a_path_within_code_is_seen_and_one_in_words_is_not() {
         check(
-            "// crate::load\n/// [crate::plan]\nfn f() { g(\"crate::report\", crate::stack::up()) }",
+            "// crate::load\n/// [crate::plan]\n\
+             fn f() { g(\"crate::report\", crate::stack::up()) }",
             &["stack::up"],
         );
         check("select! { one = crate::a::b() => {} }", &["a::b"]);
@@ -364,6 +368,7 @@ mod tests {
             0,
         );
         check("#[allow(clippy::all)] #[rustfmt::skip] mod generated;", 0);
+        check("#[allow(clippy::all)] pub(crate) mod generated;", 0);
         check("#[allow(clippy::all)] #[rustfmt::skip] mod other;", 1);
         check(
             "#[allow(clippy::unwrap_used)] fn f() { /* clippy::too_many_lines */ }",

@@ -18,7 +18,7 @@ const NOT_WRITTEN: [&str; 7] = [
 ];
 
 /// Endings of files that a person writes. Markdown is absent: its tables can't be broken.
-const WRITTEN: [&str; 6] = ["rs", "py", "sh", "js", "css", "toml"];
+const WRITTEN: [&str; 7] = ["rs", "py", "sh", "html", "js", "css", "toml"];
 
 /// Files without such an ending.
 const SCRIPTS: [&str; 2] = ["justfile", ".ci/run"];

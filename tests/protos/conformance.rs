@@ -70,7 +70,8 @@ impl Fill for Bytes {
 // 2.6 made the field a oneof, the same on the wire.
 impl Same<Option<sdk::milvus::search_request::SearchInput>> for Bytes {
     fn same(&self, theirs: &Option<sdk::milvus::search_request::SearchInput>) -> bool {
-        matches!(theirs, Some(sdk::milvus::search_request::SearchInput::PlaceholderGroup(bytes)) if bytes == self)
+        use sdk::milvus::search_request::SearchInput;
+        matches!(theirs, Some(SearchInput::PlaceholderGroup(bytes)) if bytes == self)
     }
 }
 
@@ -160,7 +161,11 @@ macro_rules! their {
 /// Name, fields, and in parentheses the SDK's name of the field before. A literal of ours without
 /// `..` proves that no field is forgotten.
 macro_rules! messages {
-    ($($name:ident = $module:ident::$theirs:ident { $($field:ident $(($their_field:ident))?)* })*) => {
+    ($(
+        $name:ident = $module:ident::$theirs:ident {
+            $($field:ident $(($their_field:ident))?)*
+        }
+    )*) => {
         $(
             impl Fill for ours::$name {
                 fn fill(_seed: u64) -> Self {
@@ -209,9 +214,13 @@ messages! {
     Status = common::Status { error_code reason code retriable detail }
     PlaceholderValue = common::PlaceholderValue { tag r#type values }
     PlaceholderGroup = common::PlaceholderGroup { placeholders }
-    FieldSchema = schema::FieldSchema { field_id name is_primary_key description data_type type_params index_params auto_id element_type
-        is_dynamic is_partition_key is_clustering_key nullable is_function_output }
-    CollectionSchema = schema::CollectionSchema { name description auto_id fields enable_dynamic_field properties }
+    FieldSchema = schema::FieldSchema {
+        field_id name is_primary_key description data_type type_params index_params auto_id
+        element_type is_dynamic is_partition_key is_clustering_key nullable is_function_output
+    }
+    CollectionSchema = schema::CollectionSchema {
+        name description auto_id fields enable_dynamic_field properties
+    }
     BoolArray = schema::BoolArray { data }
     IntArray = schema::IntArray { data }
     LongArray = schema::LongArray { data }
@@ -225,7 +234,9 @@ messages! {
     VectorField = schema::VectorField { dim data }
     FieldData = schema::FieldData { r#type field_name field_id is_dynamic valid_data field }
     Ids = schema::IDs { id_field }
-    SearchResultData = schema::SearchResultData { num_queries top_k fields_data scores ids topks output_fields }
+    SearchResultData = schema::SearchResultData {
+        num_queries top_k fields_data scores ids topks output_fields
+    }
     ClientInfo = common::ClientInfo { sdk_type sdk_version local_time user host reserved }
     ServerInfo = common::ServerInfo { build_tags build_time git_commit go_version deploy_mode }
     ConnectRequest = milvus::ConnectRequest { client_info }
@@ -238,59 +249,106 @@ messages! {
     AllocTimestampResponse = milvus::AllocTimestampResponse { status timestamp }
     ListDatabasesRequest = milvus::ListDatabasesRequest {}
     ListDatabasesResponse = milvus::ListDatabasesResponse { status db_names }
-    CreateCollectionRequest = milvus::CreateCollectionRequest { db_name collection_name schema shards_num consistency_level properties
-        num_partitions }
+    CreateCollectionRequest = milvus::CreateCollectionRequest {
+        db_name collection_name schema shards_num consistency_level properties num_partitions
+    }
     DropCollectionRequest = milvus::DropCollectionRequest { db_name collection_name }
     HasCollectionRequest = milvus::HasCollectionRequest { db_name collection_name }
     BoolResponse = milvus::BoolResponse { status value }
-    DescribeCollectionRequest = milvus::DescribeCollectionRequest { db_name collection_name collection_id }
-    DescribeCollectionResponse = milvus::DescribeCollectionResponse { status schema collection_id virtual_channel_names
-        created_timestamp shards_num aliases consistency_level collection_name properties num_partitions }
+    DescribeCollectionRequest = milvus::DescribeCollectionRequest {
+        db_name collection_name collection_id
+    }
+    DescribeCollectionResponse = milvus::DescribeCollectionResponse {
+        status schema collection_id virtual_channel_names created_timestamp shards_num aliases
+        consistency_level collection_name properties num_partitions
+    }
     CreateAliasRequest = milvus::CreateAliasRequest { db_name collection_name alias }
     DropAliasRequest = milvus::DropAliasRequest { db_name alias }
     ShowCollectionsRequest = milvus::ShowCollectionsRequest { db_name r#type collection_names }
-    ShowCollectionsResponse = milvus::ShowCollectionsResponse { status collection_names collection_ids }
-    LoadCollectionRequest = milvus::LoadCollectionRequest { db_name collection_name replica_number resource_groups refresh }
+    ShowCollectionsResponse = milvus::ShowCollectionsResponse {
+        status collection_names collection_ids
+    }
+    LoadCollectionRequest = milvus::LoadCollectionRequest {
+        db_name collection_name replica_number resource_groups refresh
+    }
     ReleaseCollectionRequest = milvus::ReleaseCollectionRequest { db_name collection_name }
-    GetLoadingProgressRequest = milvus::GetLoadingProgressRequest { collection_name partition_names db_name }
-    GetLoadingProgressResponse = milvus::GetLoadingProgressResponse { status progress refresh_progress }
+    GetLoadingProgressRequest = milvus::GetLoadingProgressRequest {
+        collection_name partition_names db_name
+    }
+    GetLoadingProgressResponse = milvus::GetLoadingProgressResponse {
+        status progress refresh_progress
+    }
     GetLoadStateRequest = milvus::GetLoadStateRequest { collection_name partition_names db_name }
     GetLoadStateResponse = milvus::GetLoadStateResponse { status state }
-    CreateIndexRequest = milvus::CreateIndexRequest { db_name collection_name field_name extra_params index_name }
-    DescribeIndexRequest = milvus::DescribeIndexRequest { db_name collection_name field_name index_name }
-    IndexDescription = milvus::IndexDescription { index_name index_id params field_name indexed_rows total_rows state
-        index_state_fail_reason pending_index_rows }
+    CreateIndexRequest = milvus::CreateIndexRequest {
+        db_name collection_name field_name extra_params index_name
+    }
+    DescribeIndexRequest = milvus::DescribeIndexRequest {
+        db_name collection_name field_name index_name
+    }
+    IndexDescription = milvus::IndexDescription {
+        index_name index_id params field_name indexed_rows total_rows state index_state_fail_reason
+        pending_index_rows
+    }
     DescribeIndexResponse = milvus::DescribeIndexResponse { status index_descriptions }
     DropIndexRequest = milvus::DropIndexRequest { db_name collection_name field_name index_name }
-    InsertRequest = milvus::InsertRequest { db_name collection_name partition_name fields_data hash_keys num_rows }
-    UpsertRequest = milvus::UpsertRequest { db_name collection_name partition_name fields_data hash_keys num_rows }
+    InsertRequest = milvus::InsertRequest {
+        db_name collection_name partition_name fields_data hash_keys num_rows
+    }
+    UpsertRequest = milvus::UpsertRequest {
+        db_name collection_name partition_name fields_data hash_keys num_rows
+    }
     DeleteRequest = milvus::DeleteRequest { db_name collection_name partition_name expr }
-    MutationResult = milvus::MutationResult { status ids(i_ds) succ_index err_index acknowledged insert_cnt delete_cnt upsert_cnt
-        timestamp }
+    MutationResult = milvus::MutationResult {
+        status ids(i_ds) succ_index err_index acknowledged insert_cnt delete_cnt upsert_cnt
+        timestamp
+    }
     FlushRequest = milvus::FlushRequest { db_name collection_names }
-    FlushResponse = milvus::FlushResponse { status db_name coll_seg_ids(coll_seg_i_ds) flush_coll_seg_ids(flush_coll_seg_i_ds)
-        coll_seal_times coll_flush_ts }
-    GetFlushStateRequest = milvus::GetFlushStateRequest { segment_ids(segment_i_ds) flush_ts db_name collection_name }
+    FlushResponse = milvus::FlushResponse {
+        status db_name coll_seg_ids(coll_seg_i_ds) flush_coll_seg_ids(flush_coll_seg_i_ds)
+        coll_seal_times coll_flush_ts
+    }
+    GetFlushStateRequest = milvus::GetFlushStateRequest {
+        segment_ids(segment_i_ds) flush_ts db_name collection_name
+    }
     GetFlushStateResponse = milvus::GetFlushStateResponse { status flushed }
-    SearchRequest = milvus::SearchRequest { db_name collection_name partition_names dsl placeholder_group(search_input) dsl_type
-        output_fields search_params travel_timestamp guarantee_timestamp nq not_return_all_meta consistency_level
-        use_default_consistency }
+    SearchRequest = milvus::SearchRequest {
+        db_name collection_name partition_names dsl placeholder_group(search_input) dsl_type
+        output_fields search_params travel_timestamp guarantee_timestamp nq not_return_all_meta
+        consistency_level use_default_consistency
+    }
     SearchResults = milvus::SearchResults { status results collection_name }
-    QueryRequest = milvus::QueryRequest { db_name collection_name expr output_fields partition_names travel_timestamp
-        guarantee_timestamp query_params not_return_all_meta consistency_level use_default_consistency }
+    QueryRequest = milvus::QueryRequest {
+        db_name collection_name expr output_fields partition_names travel_timestamp
+        guarantee_timestamp query_params not_return_all_meta consistency_level
+        use_default_consistency
+    }
     QueryResults = milvus::QueryResults { status fields_data collection_name output_fields }
-    GetCollectionStatisticsRequest = milvus::GetCollectionStatisticsRequest { db_name collection_name }
+    GetCollectionStatisticsRequest = milvus::GetCollectionStatisticsRequest {
+        db_name collection_name
+    }
     GetCollectionStatisticsResponse = milvus::GetCollectionStatisticsResponse { status stats }
-    ManualCompactionRequest = milvus::ManualCompactionRequest { collection_id collection_name db_name }
-    ManualCompactionResponse = milvus::ManualCompactionResponse { status compaction_id compaction_plan_count }
+    ManualCompactionRequest = milvus::ManualCompactionRequest {
+        collection_id collection_name db_name
+    }
+    ManualCompactionResponse = milvus::ManualCompactionResponse {
+        status compaction_id compaction_plan_count
+    }
     GetCompactionStateRequest = milvus::GetCompactionStateRequest { compaction_id }
-    GetCompactionStateResponse = milvus::GetCompactionStateResponse { status state executing_plan_no completed_plan_no }
+    GetCompactionStateResponse = milvus::GetCompactionStateResponse {
+        status state executing_plan_no completed_plan_no
+    }
     GetQuerySegmentInfoRequest = milvus::GetQuerySegmentInfoRequest { db_name collection_name }
-    QuerySegmentInfo = milvus::QuerySegmentInfo { segment_id collection_id partition_id mem_size num_rows index_name index_id state
-        node_ids }
+    QuerySegmentInfo = milvus::QuerySegmentInfo {
+        segment_id collection_id partition_id mem_size num_rows index_name index_id state node_ids
+    }
     GetQuerySegmentInfoResponse = milvus::GetQuerySegmentInfoResponse { status infos }
-    GetPersistentSegmentInfoRequest = milvus::GetPersistentSegmentInfoRequest { db_name collection_name }
-    PersistentSegmentInfo = milvus::PersistentSegmentInfo { segment_id collection_id partition_id num_rows state }
+    GetPersistentSegmentInfoRequest = milvus::GetPersistentSegmentInfoRequest {
+        db_name collection_name
+    }
+    PersistentSegmentInfo = milvus::PersistentSegmentInfo {
+        segment_id collection_id partition_id num_rows state
+    }
     GetPersistentSegmentInfoResponse = milvus::GetPersistentSegmentInfoResponse { status infos }
 }
 
@@ -308,7 +366,11 @@ fn no_message_of_the_proto_is_left_out() {
 /// Values of the two enums, each pair of one meaning.
 macro_rules! same_values {
     ($($name:ident = $module:ident { $($variant:ident $(($theirs:ident))?)* })*) => {$($(
-        assert_eq!(ours::$name::$variant as i32, their_variant!($module $name $variant $($theirs)?) as i32, stringify!($name::$variant));
+        assert_eq!(
+            ours::$name::$variant as i32,
+            their_variant!($module $name $variant $($theirs)?) as i32,
+            stringify!($name::$variant)
+        );
     )*)*};
 }
 
@@ -328,15 +390,19 @@ fn enum_values_mean_the_same_to_the_official_sdk() {
         DslType = common { Dsl BoolExprV1 }
         IndexState = common { None Unissued InProgress Finished Failed Retry }
         LoadState = common { NotExist NotLoad Loading Loaded }
-        SegmentState = common { None NotExistSegment(NotExist) Growing Sealed Flushed Flushing Dropped Importing }
+        SegmentState = common {
+            None NotExistSegment(NotExist) Growing Sealed Flushed Flushing Dropped Importing
+        }
         CompactionState = common { UndefinedState(UndefiedState) Executing Completed }
         PlaceholderType = common {
-            PlaceholderNone(None) PlaceholderVarchar(VarChar) Binary(BinaryVector) Float(FloatVector) Float16(Float16Vector)
-            Bfloat16(BFloat16Vector) SparseFloat(SparseFloatVector) Int8VectorPlaceholder(Int8Vector)
+            PlaceholderNone(None) PlaceholderVarchar(VarChar) Binary(BinaryVector)
+            Float(FloatVector) Float16(Float16Vector) Bfloat16(BFloat16Vector)
+            SparseFloat(SparseFloatVector) Int8VectorPlaceholder(Int8Vector)
         }
         DataType = schema {
-            None Bool Int8 Int16 Int32 Int64 FloatScalar(Float) Double String VarChar Array Json Geometry Timestamptz BinaryVector FloatVector
-            Float16Vector Bfloat16Vector(BFloat16Vector) SparseFloatVector Int8Vector
+            None Bool Int8 Int16 Int32 Int64 FloatScalar(Float) Double String VarChar Array Json
+            Geometry Timestamptz BinaryVector FloatVector Float16Vector
+            Bfloat16Vector(BFloat16Vector) SparseFloatVector Int8Vector
         }
     }
 }

@@ -1,10 +1,9 @@
 //! What several test binaries share: `mod support;` in the binary, then
-//! `support::fake_milvus::FakeMilvus::start()`.
+//! `support::trace_backend::TraceBackend::start()`.
 
 // Every test binary compiles this module for itself and uses another part of it.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
-pub mod fake_milvus;
 pub mod foreign;
 pub mod harness;
 pub mod page;

@@ -275,6 +275,7 @@ fn a_row_that_became_no_vector_is_refused_when_it_is_read() {
 
 /// Ten vectors of dimension 4 in a layout of another kind.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn files_of_another_kind_are_named() {
     let refused = |bytes: Vec<u8>, words: &[&str]| check_refused(Some(bytes), None, None, words);
     let values: Vec<f32> = (1_u8..=40).map(|value| f32::from(value) / 4.0).collect();
@@ -475,7 +476,9 @@ proptest! {
         let (_folder, opened) = open_files(Some(&base), Some(&queries), Some(&truth));
         if let Ok(data) = opened {
             prop_assert!(data.read_rows(0, data.rows(), &mut Vec::new()).is_ok());
-            prop_assert!((0..data.queries()).all(|index| data.query(index).len() == 4 * data.dim() as usize));
+            prop_assert!(
+                (0..data.queries()).all(|index| data.query(index).len() == 4 * data.dim() as usize)
+            );
         }
     }
 }

@@ -166,8 +166,14 @@ fn managed_services_are_known_by_their_domain() {
 
 proptest! {
     #[test]
-    fn any_tree_is_read(parents in proptest::collection::vec(proptest::option::of(0_u64..12), 0..12)) {
-        let spans = parents.iter().zip(0..).map(|(parent, id)| span(id, *parent, "standalone", PUBLIC_METHOD)).collect();
+    fn any_tree_is_read(
+        parents in proptest::collection::vec(proptest::option::of(0_u64..12), 0..12),
+    ) {
+        let spans = parents
+            .iter()
+            .zip(0..)
+            .map(|(parent, id)| span(id, *parent, "standalone", PUBLIC_METHOD))
+            .collect();
         let _ = look(&Trace { trace_id: 1, spans }, OURS);
     }
 }

@@ -60,10 +60,12 @@ macro_rules! has_status {
 }
 
 has_status! {
-    ConnectResponse GetVersionResponse CheckHealthResponse AllocTimestampResponse ListDatabasesResponse BoolResponse
-    DescribeCollectionResponse ShowCollectionsResponse GetLoadingProgressResponse GetLoadStateResponse DescribeIndexResponse
-    MutationResult FlushResponse GetFlushStateResponse SearchResults QueryResults GetCollectionStatisticsResponse
-    ManualCompactionResponse GetCompactionStateResponse GetQuerySegmentInfoResponse GetPersistentSegmentInfoResponse
+    ConnectResponse GetVersionResponse CheckHealthResponse AllocTimestampResponse
+    ListDatabasesResponse BoolResponse DescribeCollectionResponse ShowCollectionsResponse
+    GetLoadingProgressResponse GetLoadStateResponse DescribeIndexResponse MutationResult
+    FlushResponse GetFlushStateResponse SearchResults QueryResults GetCollectionStatisticsResponse
+    ManualCompactionResponse GetCompactionStateResponse GetQuerySegmentInfoResponse
+    GetPersistentSegmentInfoResponse
 }
 
 /// One typed call at a time over a [`Transport`].

@@ -30,9 +30,10 @@ use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::{
-    Resolve, Watch,
+    choice::Resolve,
     frame::Frame,
     socket::{Coalesced, Stamped, Stream},
+    watch::Watch,
 };
 use crate::{
     milvus::{

@@ -6,8 +6,20 @@ use bytes::Bytes;
 use h2::client::ResponseFuture;
 use tokio::time::Instant;
 
-use super::{Inner, link::Open, reply};
-use crate::milvus::{CallError, CallFailure};
+use super::{link::Open, pool::Pool, reply};
+use crate::milvus::{
+    Call, CallError, CallFailure,
+    transport::{forbidden_text, mask},
+};
+
+/// Why a request can't leave now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotSent {
+    /// No connection with a free stream at the moment.
+    Busy,
+    /// It will not leave at all: forbidden, or the connections are closed.
+    Never(CallFailure),
+}
 
 /// What became of a request.
 #[derive(Clone, Debug)]
@@ -22,14 +34,52 @@ pub struct Exchange {
 
 /// A request that was sent. Dropping it gives the request up: the server is told to stop.
 pub struct InFlight {
-    pub(super) sent: Instant,
-    pub(super) response: Option<ResponseFuture>,
-    pub(super) number: usize,
-    pub(super) open: Rc<Open>,
-    pub(super) inner: Rc<Inner>,
+    sent: Instant,
+    response: Option<ResponseFuture>,
+    number: usize,
+    open: Rc<Open>,
+    pool: Rc<Pool>,
 }
 
 impl InFlight {
+    /// Sends `call` now on a connection that has a free stream.
+    ///
+    /// # Errors
+    /// See [`NotSent`].
+    pub(super) fn start(
+        pool: &Rc<Pool>,
+        pin: u64,
+        call: &Call,
+        traceparent: &[u8],
+    ) -> Result<Self, NotSent> {
+        if !pool.options.access.allows(call.method.effect) {
+            return Err(NotSent::Never(CallFailure::new(
+                CallError::Forbidden,
+                &forbidden_text(call, pool.options.access),
+            )));
+        }
+        if pool.closed.get() {
+            return Err(NotSent::Never(pool.failure.borrow().clone()));
+        }
+        while let Some((number, open)) = pool.pick(pin) {
+            let request = pool.request(call, traceparent);
+            match open.send(request, call.body.clone()) {
+                Ok((sent, response)) => {
+                    return Ok(Self {
+                        sent,
+                        response: Some(response),
+                        number,
+                        open,
+                        pool: Rc::clone(pool),
+                    });
+                }
+                // The server is closing this connection, and takes nothing new on it.
+                Err(_) => pool.links[number].lose(&open),
+            }
+        }
+        Err(NotSent::Busy)
+    }
+
     /// Read immediately before the request was handed to HTTP/2.
     #[must_use]
     pub fn sent(&self) -> Instant {
@@ -54,7 +104,7 @@ impl InFlight {
                  }| CallFailure {
                     http_status,
                     retriable,
-                    ..CallFailure::new(error, &super::mask(&self.inner.secrets, &text))
+                    ..CallFailure::new(error, &mask(&self.pool.secrets, &text))
                 },
             ),
             Err(_) => Err(CallFailure::new(
@@ -79,6 +129,6 @@ impl InFlight {
 impl Drop for InFlight {
     fn drop(&mut self) {
         self.open.release();
-        self.inner.wake(self.number);
+        self.pool.wake(self.number);
     }
 }

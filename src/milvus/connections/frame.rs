@@ -180,7 +180,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_add_up_to_the_whole(body: Vec<u8>, cuts in prop::collection::vec(0_usize..40, 0..6)) {
+        fn pieces_add_up_to_the_whole(
+            body: Vec<u8>,
+            cuts in prop::collection::vec(0_usize..40, 0..6),
+        ) {
             let mut frame = frame(&body, &Rc::default());
             let mut whole = Vec::new();
             for cut in cuts {

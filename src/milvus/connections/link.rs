@@ -1,11 +1,9 @@
-//! One connection's place: open, lost, opened again. A lost one never holds up the others.
+//! One connection's place, and the connection in it while it takes requests.
 
 use std::{
     cell::{Cell, RefCell},
-    future::poll_fn,
     rc::Rc,
     task::{Context, Poll, Waker},
-    time::Duration,
 };
 
 use bytes::Bytes;
@@ -14,16 +12,9 @@ use http::Request;
 use tokio::{sync::Notify, task::AbortHandle, time::Instant};
 
 use super::{
-    Inner, Watch,
-    dial::{Driven, Opened},
     frame::{Frame, Ledger},
+    watch::Watch,
 };
-use crate::milvus::{CallError, CallFailure};
-
-/// Pause after a failed attempt to open a connection again; doubled by each further one, up to the
-/// last.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The place of one connection.
 #[derive(Default)]
@@ -52,6 +43,24 @@ pub(super) struct Open {
 impl Link {
     pub(super) fn is_up(&self) -> bool {
         self.open.borrow().is_some()
+    }
+
+    /// Whether the connection that was lost last had served a request.
+    pub(super) fn had_served(&self) -> bool {
+        self.served.get()
+    }
+
+    /// `open` is its connection now, and `driver` the task that drives it.
+    pub(super) fn fill(&self, open: Rc<Open>, driver: AbortHandle) {
+        *self.open.borrow_mut() = Some(open);
+        let mut drivers = self.drivers.borrow_mut();
+        drivers.retain(|driver| !driver.is_finished());
+        drivers.push(driver);
+    }
+
+    /// Waits until its connection is lost, or all are closed.
+    pub(super) async fn lost(&self) {
+        self.lost.notified().await;
     }
 
     /// The connection, if it has a free stream.
@@ -98,6 +107,22 @@ impl Link {
 }
 
 impl Open {
+    /// A connection on which the server allows `limit` streams at one time.
+    pub(super) fn new(sender: SendRequest<Frame>, limit: usize) -> Self {
+        Self {
+            sender: RefCell::new(Some(sender)),
+            served: Cell::new(false),
+            in_flight: Cell::new(0),
+            limit: Cell::new(limit),
+            ledger: Rc::default(),
+        }
+    }
+
+    /// The server allows `limit` streams now. Whether these are more than before.
+    pub(super) fn allow(&self, limit: usize) -> bool {
+        limit > self.limit.replace(limit)
+    }
+
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight.get()
     }
@@ -135,7 +160,7 @@ impl Open {
     }
 
     /// Lets go of a stream that HTTP/2 kept at its limit.
-    fn settle(&self) {
+    pub(super) fn settle(&self) {
         // An error is seen by the next request.
         let _ = self.is_ready();
     }
@@ -151,7 +176,7 @@ impl Open {
     }
 
     /// The socket has taken everything that HTTP/2 had for it.
-    fn written(&self, watch: &dyn Watch, number: usize) {
+    pub(super) fn written(&self, watch: &dyn Watch, number: usize) {
         let mut now = None;
         self.ledger.turned(|taken| {
             let waited = now
@@ -169,81 +194,4 @@ impl Open {
 /// What a connection says that takes nothing new.
 fn lost() -> h2::Error {
     h2::Reason::REFUSED_STREAM.into()
-}
-
-/// Makes `opened` the current connection `number` and drives it on a task of its own.
-pub(super) fn run(inner: &Rc<Inner>, number: usize, opened: Opened) {
-    let open = Rc::new(Open {
-        sender: RefCell::new(Some(opened.sender)),
-        served: Cell::new(false),
-        in_flight: Cell::new(0),
-        limit: Cell::new(opened.limit),
-        ledger: Rc::default(),
-    });
-    let link = &inner.links[number];
-    *link.open.borrow_mut() = Some(Rc::clone(&open));
-    let driver = tokio::task::spawn_local(drive(Rc::clone(inner), number, open, opened.connection));
-    let mut drivers = link.drivers.borrow_mut();
-    drivers.retain(|driver| !driver.is_finished());
-    drivers.push(driver.abort_handle());
-}
-
-async fn drive(inner: Rc<Inner>, number: usize, open: Rc<Open>, mut connection: Driven) {
-    // How it ended is seen by the requests on it, and by the next attempt to open one.
-    let _ = poll_fn(|cx| {
-        let turned = connection.poll(cx, || open.written(&*inner.watch, number));
-        if connection.limit() > open.limit.replace(connection.limit()) {
-            inner.changed.notify_waiters();
-        }
-        // A stream of HTTP/2's own count is free when its reset was written, which is after ours
-        // was given back.
-        open.settle();
-        inner.wake(number);
-        turned
-    })
-    .await;
-    inner.links[number].lose(&open);
-    inner.changed.notify_waiters();
-}
-
-/// Opens connection `number` again whenever it is lost, until all are closed: at once if it had
-/// served a request, else after a pause, since a server that accepts and closes would be called in
-/// a tight loop.
-pub(super) async fn keep(inner: Rc<Inner>, number: usize) {
-    let mut pause = FIRST_PAUSE;
-    loop {
-        inner.links[number].lost.notified().await;
-        if inner.links[number].served.get() {
-            pause = FIRST_PAUSE;
-        } else if !inner.closed.get() {
-            rest(&mut pause).await;
-        }
-        while !inner.closed.get() && !inner.links[number].is_up() {
-            match inner.dial.open(number, &inner.watch).await {
-                Ok(opened) if !inner.closed.get() => {
-                    run(&inner, number, opened);
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    inner
-                        .failure
-                        .replace(CallFailure::new(CallError::Unavailable, &error.to_string()));
-                    inner.failures.set(inner.failures.get() + 1);
-                }
-            }
-            inner.changed.notify_waiters();
-            if !inner.links[number].is_up() {
-                rest(&mut pause).await;
-            }
-        }
-        if inner.closed.get() {
-            return;
-        }
-    }
-}
-
-/// Waits for `pause`, and doubles it for the next time.
-async fn rest(pause: &mut Duration) {
-    tokio::time::sleep(*pause).await;
-    *pause = (*pause * 2).min(LAST_PAUSE);
 }

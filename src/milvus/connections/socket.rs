@@ -26,7 +26,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::Watch;
+use super::watch::Watch;
 
 /// Bytes read by one call: the replies of a turn come in one.
 const READ_BYTES: usize = 64 << 10;

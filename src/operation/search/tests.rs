@@ -165,7 +165,6 @@ fn what_cannot_work_is_refused_when_it_is_built() {
     refused("round_decimal = 7", "round_decimal", "-1 to 6");
     refused("output_fields = 'rank'", "output_fields", "list of texts");
     refused("top_k = 5", "top_k", "called limit");
-    refused("anns_field = 'v'", "anns_field", "vector_field");
     let other = Vectors {
         dim: 1,
         ..seven_rows()
@@ -503,25 +502,46 @@ proptest! {
     #[test]
     fn no_reply_makes_it_panic(body in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = with_truth("limit = 2\nnq = 2").finish(key(3, 0), Bytes::from(body.clone()));
-        let kept = OperationContext { keep_ids: true, ..context("", seven_rows(), 7) };
+        let kept = OperationContext {
+            keep_ids: true,
+            ..context("", seven_rows(), 7)
+        };
         let _ = build(kept).unwrap().returned(Bytes::from(body));
     }
 
     #[test]
-    fn vectors_stand_where_prost_finds_them(dim in 1_u32..400, nq in 1_usize..40, filter in "[a-z ]{0,300}", seq in 0_u64..1000) {
-        let queries: Vec<u8> = (0..dim * 7).flat_map(|value| (value as f32).to_le_bytes()).collect();
-        let data = Vectors { dim, queries, ..Vectors::default() };
+    fn vectors_stand_where_prost_finds_them(
+        dim in 1_u32..400,
+        nq in 1_usize..40,
+        filter in "[a-z ]{0,300}",
+        seq in 0_u64..1000,
+    ) {
+        let queries: Vec<u8> = (0..dim * 7)
+            .flat_map(|value| (value as f32).to_le_bytes())
+            .collect();
+        let data = Vectors {
+            dim,
+            queries,
+            ..Vectors::default()
+        };
         let collection = Arc::new(CollectionShape { dim, ..shape() });
-        let mut context = OperationContext { collection, ..context("", data, 0) };
+        let mut context = OperationContext {
+            collection,
+            ..context("", data, 0)
+        };
         context.keys.insert("nq".into(), Value::Integer(nq as i64));
-        context.keys.insert("filter".into(), Value::String(filter.clone()));
+        context
+            .keys
+            .insert("filter".into(), Value::String(filter.clone()));
         let operation = build(context).unwrap();
         let request = sent(&*operation, seq);
         prop_assert_eq!(&request.dsl, &filter);
         let numbers = operation.query_numbers(key(0, seq));
         let group = PlaceholderGroup::decode(&request.placeholder_group[..]).unwrap();
         for (index, value) in numbers.into_iter().zip(&group.placeholders[0].values) {
-            let expected: Vec<u8> = (0..dim).flat_map(|value| ((u64::from(dim) * index) as f32 + value as f32).to_le_bytes()).collect();
+            let expected: Vec<u8> = (0..dim)
+                .flat_map(|value| ((u64::from(dim) * index) as f32 + value as f32).to_le_bytes())
+                .collect();
             prop_assert_eq!(value, &expected);
         }
         prop_assert_eq!(group.placeholders[0].values.len(), nq);

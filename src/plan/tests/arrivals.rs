@@ -278,6 +278,7 @@ fn refused_phase(arrivals: &str, phase: &str, words: &[&str]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn stages_that_make_no_sense() {
     let one = |stage: &str, words: &[&str]| refused(&format!("stages = [{stage}]"), words);
     one("", &["`workloads.search.stages` holds no level (`at`)"]);

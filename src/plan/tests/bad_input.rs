@@ -273,6 +273,7 @@ fn a_link_has_a_place_for_the_trace_and_no_password() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn unknown_names_are_answered_with_those_of_the_table() {
     check_with(
         "\"search\"\nrate",
@@ -377,6 +378,7 @@ fn unknown_names_are_answered_with_those_of_the_table() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn numbers_and_durations_out_of_range() {
     check_with(
         "rate = 200",
@@ -544,6 +546,7 @@ fn wrong_types() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn thresholds_are_checked_before_the_run() {
     let check = |table: &str, words: &[&str]| {
         check_with(
@@ -665,6 +668,7 @@ fn blocks_without_tracing_hold_whole_seconds() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn keys_that_exclude_or_need_each_other() {
     check_with(
         "rate = 200",

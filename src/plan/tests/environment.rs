@@ -213,6 +213,7 @@ fn milvus_token_stands_above_the_file() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn secrets_that_are_written_out_are_refused_without_being_repeated() {
     let check = |text: &str, sets: &[&str], variables: &[(&str, &str)], words: &str| {
         let PlanError(message) =

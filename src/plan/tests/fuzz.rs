@@ -19,6 +19,14 @@ fn must_not_panic(text: &str, sets: &[&str]) {
     }
 }
 
+/// Every key with the path of its table.
+fn rows() -> Vec<(&'static str, &'static str)> {
+    let tables = SCENARIO.all().into_iter();
+    tables
+        .flat_map(|table| table.keys.iter().map(|key| (table.path, key.name)))
+        .collect()
+}
+
 /// Values that stand for others in a scenario.
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -42,31 +50,56 @@ proptest! {
     }
 
     #[test]
-    fn any_lines_of_toml(lines in prop::collection::vec("(\\[{0,2}[a-z.\"]{0,12}\\]{0,2}|[a-z._]{1,10} = [0-9a-z\"{}\\[\\], =%.-]{0,12})", 0..12)) {
+    fn any_lines_of_toml(
+        lines in prop::collection::vec(
+            "(\\[{0,2}[a-z.\"]{0,12}\\]{0,2}|[a-z._]{1,10} = [0-9a-z\"{}\\[\\], =%.-]{0,12})",
+            0..12,
+        ),
+    ) {
         must_not_panic(&lines.join("\n"), &[]);
     }
 
     #[test]
     fn a_good_scenario_with_one_value_changed(line in 0_usize..40, value in value()) {
-        let changed: Vec<String> = GOOD.lines().enumerate().map(|(index, text)| match text.split_once(" = ") {
-            Some((key, _)) if index == line => format!("{key} = {value}"),
-            _ => text.to_owned(),
-        }).collect();
+        let changed: Vec<String> = GOOD
+            .lines()
+            .enumerate()
+            .map(|(index, text)| match text.split_once(" = ") {
+                Some((key, _)) if index == line => format!("{key} = {value}"),
+                _ => text.to_owned(),
+            })
+            .collect();
         must_not_panic(&changed.join("\n"), &[]);
     }
 
     #[test]
     fn a_good_scenario_with_one_line_gone(line in 0_usize..40) {
-        let changed: Vec<&str> = GOOD.lines().enumerate().filter(|(index, _)| *index != line).map(|(_, text)| text).collect();
+        let changed: Vec<&str> = GOOD
+            .lines()
+            .enumerate()
+            .filter(|(index, _)| *index != line)
+            .map(|(_, text)| text)
+            .collect();
         must_not_panic(&changed.join("\n"), &[]);
     }
 
     #[test]
-    fn every_known_key_with_any_value(key in 0_usize..crate::scenario::KEYS.len(), value in value()) {
-        let key = &crate::scenario::KEYS[key];
-        let table = key.table.replace("collections.<name>", "collections.words").replace("workloads.<name>", "workloads.search")
-            .replace("data.<name>", "data.noise").replace("fields[]", "fields.rank").replace("phases[]", "phases.alone");
-        let path = if table.is_empty() { key.name.to_owned() } else { format!("{table}.{}", key.name) };
+    fn every_known_key_with_any_value(
+        key in 0_usize..rows().len(),
+        value in value(),
+    ) {
+        let (table, key) = rows()[key];
+        let table = table
+            .replace("collections.<name>", "collections.words")
+            .replace("workloads.<name>", "workloads.search")
+            .replace("data.<name>", "data.noise")
+            .replace("fields[]", "fields.rank")
+            .replace("phases[]", "phases.alone");
+        let path = if table.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{table}.{key}")
+        };
         must_not_panic(GOOD, &[&format!("{path}={value}")]);
     }
 

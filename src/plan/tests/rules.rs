@@ -1,7 +1,6 @@
 //! Defaults, sets, what is planned, and whether the truth holds.
 
 use super::*;
-use crate::scenario::KEYS;
 
 fn good(from: &str, to: &str) -> Plan {
     plan(&with(from, to)).unwrap()
@@ -374,26 +373,29 @@ fn the_table_of_keys_has_every_key_once() {
             && table.contains("`operation = \"search\"`")
     );
     let lines = table.lines().filter(|line| line.starts_with("| `")).count();
-    let of_operations: usize = crate::operation::OPERATIONS
-        .iter()
-        .map(|entry| entry.keys.len())
-        .sum();
-    assert_eq!(lines, KEYS.len() + of_operations);
+    let tables: Vec<_> = SCENARIO.all();
+    let rows = |table: &&crate::keys::Table| {
+        let own = table.variants().into_iter().map(|variant| variant.keys);
+        own.chain([table.keys]).flatten().collect::<Vec<_>>()
+    };
+    assert_eq!(lines, tables.iter().flat_map(rows).count());
     assert!(
         table
             .lines()
             .filter(|line| line.starts_with("| `"))
             .all(|line| line.replace("\\|", "").matches('|').count() == 6)
     );
-    for (index, key) in KEYS.iter().enumerate() {
-        assert!(!key.meaning.is_empty() && !key.kind.is_empty());
-        assert!(
-            !KEYS[..index]
-                .iter()
-                .any(|other| (other.table, other.name) == (key.table, key.name)),
-            "{}.{}",
-            key.table,
-            key.name
-        );
+    for table in tables {
+        let rows = rows(&table);
+        assert!(rows.iter().all(|key| !key.meaning.is_empty()));
+        for keys in table
+            .variants()
+            .iter()
+            .map(|variant| variant.keys)
+            .chain([table.keys])
+        {
+            let names: std::collections::BTreeSet<_> = keys.iter().map(|key| key.name).collect();
+            assert_eq!(names.len(), keys.len(), "{}", table.path);
+        }
     }
 }

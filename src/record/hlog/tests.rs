@@ -91,7 +91,12 @@ proptest! {
         let (whole, _) = read(&bytes);
         // Behind the header, within the histogram of a line.
         let at = (at * bytes.len() as f64) as usize;
-        let column = bytes[..at].iter().rev().take_while(|byte| **byte != b'\n').filter(|byte| **byte == b',').count();
+        let column = bytes[..at]
+            .iter()
+            .rev()
+            .take_while(|byte| **byte != b'\n')
+            .filter(|byte| **byte == b',')
+            .count();
         prop_assume!(column == 4 && bytes[at] != b'\n' && byte != bytes[at]);
         bytes[at] = byte;
         let (found, damage) = read(&bytes);

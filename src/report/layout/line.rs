@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{TextStyle, width::cut_end};
+use super::{style::TextStyle, width::cut_end};
 use crate::report::clean;
 
 /// Colour of a piece of text; nothing depends on seeing it.
@@ -101,4 +101,18 @@ impl Line {
         }
         out.push('\n');
     }
+}
+
+/// A line as plain text, without spaces at its end.
+#[cfg(test)]
+pub(super) fn text_of(line: &Line) -> String {
+    let mut out = String::new();
+    line.write(
+        &mut out,
+        TextStyle {
+            color: false,
+            width: 60,
+        },
+    );
+    out.trim_end().to_owned()
 }

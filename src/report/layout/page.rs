@@ -2,7 +2,11 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Line, Paint, TextStyle, shorten};
+use super::{
+    line::{Line, Paint},
+    style::TextStyle,
+    width::shorten,
+};
 use crate::report::clean;
 
 /// A text that grows line by line.

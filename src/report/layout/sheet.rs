@@ -2,7 +2,11 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Cell, Line, Paint, Table, shorten};
+use super::{
+    line::{Line, Paint},
+    table::{Cell, Table},
+    width::shorten,
+};
 
 /// Columns of figures below a label of their own.
 #[derive(Clone, Debug)]
@@ -144,7 +148,7 @@ pub(in crate::report) fn beside(
 
 #[cfg(test)]
 mod tests {
-    use super::{super::text_of, *};
+    use super::{super::line::text_of, *};
 
     fn sheet(names: &[&str]) -> Sheet {
         let group = |label: &str, rows: &[&[&str]]| {

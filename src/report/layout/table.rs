@@ -2,7 +2,10 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Line, Paint, shorten};
+use super::{
+    line::{Line, Paint},
+    width::shorten,
+};
 use crate::report::clean;
 
 /// One cell of a table.
@@ -136,7 +139,7 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::text_of, *};
+    use super::{super::line::text_of, *};
 
     fn check_table(columns: usize, expected: &[&str]) {
         let mut table = Table::new(1);

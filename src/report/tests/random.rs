@@ -8,7 +8,12 @@ use super::super::{TextStyle, render_text, render_waterfall};
 use crate::analysis::*;
 
 fn word() -> impl Strategy<Value = String> {
-    prop_oneof![3 => "[a-z]{0,12}", 1 => any::<String>(), 1 => "[a-zA-Z./ -]{0,120}", 1 => Just("\u{1b}[2J\n\u{202e}検索".to_owned())]
+    prop_oneof![
+        3 => "[a-z]{0,12}",
+        1 => any::<String>(),
+        1 => "[a-zA-Z./ -]{0,120}",
+        1 => Just("\u{1b}[2J\n\u{202e}検索".to_owned()),
+    ]
 }
 
 fn area() -> impl Strategy<Value = String> {
@@ -18,6 +23,10 @@ fn area() -> impl Strategy<Value = String> {
         Just("detached".to_owned()),
         word()
     ]
+}
+
+fn unit() -> impl Strategy<Value = String> {
+    prop_oneof![Just("us".to_owned()), Just("requests".to_owned()), word()]
 }
 
 fn quantiles() -> impl Strategy<Value = Option<Quantiles>> {
@@ -72,63 +81,170 @@ fn bands() -> impl Strategy<Value = Vec<Band>> {
 }
 
 prop_compose! {
-    fn requests()(due in any::<u64>(), ok in any::<u64>(), failed in any::<u64>(), not_sent in any::<u64>(),
-        outcomes in prop::collection::btree_map(word(), any::<u64>(), 0..3)) -> RequestCounts {
-        RequestCounts { due, ok, failed, not_sent, outcomes }
+    fn requests()(
+        due in any::<u64>(),
+        ok in any::<u64>(),
+        failed in any::<u64>(),
+        not_sent in any::<u64>(),
+        outcomes in prop::collection::btree_map(word(), any::<u64>(), 0..3),
+    ) -> RequestCounts {
+        RequestCounts {
+            due,
+            ok,
+            failed,
+            not_sent,
+            outcomes,
+        }
     }
 }
 
 prop_compose! {
-    fn traces()(n in any::<[u64; 8]>(), us in [ANY, ANY, ANY, ANY], names in prop::collection::btree_map(word(), any::<u64>(), 0..3)) -> TraceFacts {
-        TraceFacts { spans_mode: n[0], below_mode: n[1], retried_by_transport: n[2], merged: n[3], merged_in_part: n[4], callee_spans_lost: n[5],
-            shifted: n[6], negative_gaps: n[7], largest_shift_us: us[0], lowest_gap_us: us[1], unmatched_p50_p99_us: Some((us[2], us[3])),
-            unknown_names: names, ..TraceFacts::default() }
+    fn traces()(
+        n in any::<[u64; 8]>(),
+        us in [ANY, ANY, ANY, ANY],
+        names in prop::collection::btree_map(word(), any::<u64>(), 0..3),
+    ) -> TraceFacts {
+        TraceFacts {
+            spans_mode: n[0],
+            below_mode: n[1],
+            retried_by_transport: n[2],
+            merged: n[3],
+            merged_in_part: n[4],
+            callee_spans_lost: n[5],
+            shifted: n[6],
+            negative_gaps: n[7],
+            largest_shift_us: us[0],
+            lowest_gap_us: us[1],
+            unmatched_p50_p99_us: Some((us[2], us[3])),
+            unknown_names: names,
+            ..TraceFacts::default()
+        }
     }
 }
 
 prop_compose! {
-    fn instances()(rows in vec((area(), word(), word(), ANY, option::of(ANY)), 0..8)) -> Vec<InstanceShare> {
-        let row = |(area, service, instance, mean_us, tail_mean_us)| InstanceShare { area, service, instance, mean_us, tail_mean_us, body_mean_us: None };
+    fn instances()(
+        rows in vec((area(), word(), word(), ANY, option::of(ANY)), 0..8),
+    ) -> Vec<InstanceShare> {
+        let row = |(area, service, instance, mean_us, tail_mean_us)| InstanceShare {
+            area,
+            service,
+            instance,
+            mean_us,
+            tail_mean_us,
+            body_mean_us: None,
+        };
         rows.into_iter().map(row).collect()
     }
 }
 
 prop_compose! {
     fn workload()(
-        names in (prop_oneof![Just("prepare".to_owned()), Just("alone".to_owned()), word()], word(), prop_oneof![Just("open"), Just("closed"), Just("")]),
+        names in (
+            prop_oneof![Just("prepare".to_owned()), Just("alone".to_owned()), word()],
+            word(),
+            prop_oneof![Just("open"), Just("closed"), Just("")],
+        ),
         figures in (ANY, ANY, option::of(ANY), option::of(ANY)),
         requests in requests(),
-        times in (quantiles(), quantiles(), quantiles(), quantiles(), quantiles(), quantiles(), quantiles()),
+        times in (
+            quantiles(),
+            quantiles(),
+            quantiles(),
+            quantiles(),
+            quantiles(),
+            quantiles(),
+            quantiles(),
+        ),
         join in option::of(any::<[u64; 7]>()),
         traces in option::of(traces()),
         account in bands(),
         instances in instances(),
         words in (option::of(word()), option::of(word()), option::of(word())),
-        failed in prop::collection::btree_map(word(), quantiles().prop_map(Option::unwrap_or_default), 0..3),
+        failed in prop::collection::btree_map(
+            word(),
+            quantiles().prop_map(Option::unwrap_or_default),
+            0..3,
+        ),
         slowest in option::of((word(), ANY, word(), ANY)),
     ) -> WorkloadAnalysis {
         let (phase, workload, loop_kind) = names;
         let (duration_s, achieved, target, rows_per_s) = figures;
         WorkloadAnalysis {
-            phase, workload, loop_kind: loop_kind.to_owned(), duration_s, rows_per_s, requests,
-            rate: Rates { target, scheduled: target, achieved, throughput: achieved },
-            response_time_us: times.0, service_time_us: times.1, send_lag_us: times.2, queue_time_us: times.3,
-            server_time_us: times.4, gap_us: times.5, matched_service_time_us: times.6, failed_time_us: failed,
-            join: join.map(|n| Join { sampled: n[0], matched: n[1], incomplete: n[2], no_root: n[3], missing: n[4], not_recorded: n[5], not_fetched: n[6], ..Join::default() }),
-            traces, account, instances,
-            tail: Some(Tail { sentence: words.0, missing: words.1, ..Tail::default() }),
+            phase,
+            workload,
+            loop_kind: loop_kind.to_owned(),
+            duration_s,
+            rows_per_s,
+            requests,
+            rate: Rates {
+                target,
+                scheduled: target,
+                achieved,
+                throughput: achieved,
+            },
+            response_time_us: times.0,
+            service_time_us: times.1,
+            send_lag_us: times.2,
+            queue_time_us: times.3,
+            server_time_us: times.4,
+            gap_us: times.5,
+            matched_service_time_us: times.6,
+            failed_time_us: failed,
+            join: join.map(|n| Join {
+                sampled: n[0],
+                matched: n[1],
+                incomplete: n[2],
+                no_root: n[3],
+                missing: n[4],
+                not_recorded: n[5],
+                not_fetched: n[6],
+                ..Join::default()
+            }),
+            traces,
+            account,
+            instances,
+            tail: Some(Tail {
+                sentence: words.0,
+                missing: words.1,
+                ..Tail::default()
+            }),
             stopped: words.2,
-            exemplars: slowest.into_iter().map(|(trace_id, latency_us, largest_part, largest_part_us)| Exemplar {
-                label: "slowest".to_owned(), trace_id, latency_us, largest_part, largest_part_us, ..Exemplar::default() }).collect(),
+            exemplars: slowest
+                .into_iter()
+                .map(
+                    |(trace_id, latency_us, largest_part, largest_part_us)| Exemplar {
+                        label: "slowest".to_owned(),
+                        trace_id,
+                        latency_us,
+                        largest_part,
+                        largest_part_us,
+                        ..Exemplar::default()
+                    },
+                )
+                .collect(),
             ..WorkloadAnalysis::default()
         }
     }
 }
 
 prop_compose! {
-    fn connections()(phase in word(), counts in any::<[u64; 4]>(), times in (quantiles(), quantiles(), quantiles())) -> ConnectionFigures {
-        ConnectionFigures { phase, connections: counts[0], hand_overs: counts[1], reads: counts[2], no_windows: counts[3],
-            hand_over_us: times.0, read_wake_up_us: times.1, no_window_us: times.2, ..ConnectionFigures::default() }
+    fn connections()(
+        phase in word(),
+        counts in any::<[u64; 4]>(),
+        times in (quantiles(), quantiles(), quantiles()),
+    ) -> ConnectionFigures {
+        ConnectionFigures {
+            phase,
+            connections: counts[0],
+            hand_overs: counts[1],
+            reads: counts[2],
+            no_windows: counts[3],
+            hand_over_us: times.0,
+            read_wake_up_us: times.1,
+            no_window_us: times.2,
+            ..ConnectionFigures::default()
+        }
     }
 }
 
@@ -136,7 +252,7 @@ prop_compose! {
     fn analysis()(
         words in (word(), word(), word()),
         workloads in vec(workload(), 0..5),
-        reasons in vec((word(), word(), ANY, ANY, prop_oneof![Just("us".to_owned()), Just("requests".to_owned()), word()], word()), 0..3),
+        reasons in vec((word(), word(), ANY, ANY, unit(), word()), 0..3),
         environment in vec((word(), word()), 0..4),
         errors in vec((word(), word(), word()), 0..4),
         warnings in vec(word(), 0..3),
@@ -145,13 +261,47 @@ prop_compose! {
         connections in vec(connections(), 0..3),
         client_bound in any::<bool>(),
     ) -> Analysis {
-        let reason = |(code, at, figure, limit, unit, advice)| Reason { code, at, figure, limit, unit, advice, ..Reason::default() };
+        let reason = |(code, at, figure, limit, unit, advice)| Reason {
+            code,
+            at,
+            figure,
+            limit,
+            unit,
+            advice,
+            ..Reason::default()
+        };
         Analysis {
-            name: words.0, description: words.1, status: words.2, workloads, environment, warnings, connections,
-            verdict: Verdict { state: VerdictState::Invalid, client_bound, reasons: reasons.into_iter().map(reason).collect() },
-            errors: errors.into_iter().map(|(at, outcome, text)| ErrorText { at, outcome, text }).collect(),
-            warmup: warmup.into_iter().map(|(requests, failed)| WarmupCount { requests, failed, ..WarmupCount::default() }).collect(),
-            spans: spans.map(|(source, server, remark, spans)| SpanSummary { source, server, remark, spans, ..SpanSummary::default() }),
+            name: words.0,
+            description: words.1,
+            status: words.2,
+            workloads,
+            environment,
+            warnings,
+            connections,
+            verdict: Verdict {
+                state: VerdictState::Invalid,
+                client_bound,
+                reasons: reasons.into_iter().map(reason).collect(),
+            },
+            errors: errors
+                .into_iter()
+                .map(|(at, outcome, text)| ErrorText { at, outcome, text })
+                .collect(),
+            warmup: warmup
+                .into_iter()
+                .map(|(requests, failed)| WarmupCount {
+                    requests,
+                    failed,
+                    ..WarmupCount::default()
+                })
+                .collect(),
+            spans: spans.map(|(source, server, remark, spans)| SpanSummary {
+                source,
+                server,
+                remark,
+                spans,
+                ..SpanSummary::default()
+            }),
             ..Analysis::default()
         }
     }
@@ -161,15 +311,47 @@ prop_compose! {
     fn waterfall()(
         words in (word(), word(), word(), word(), word()),
         times in (option::of(ANY), ANY, option::of(ANY), option::of(ANY)),
-        rows in vec((0_u32..40, word(), word(), word(), area(), (ANY, ANY, ANY), vec((ANY, ANY), 0..3)), 0..12),
+        rows in vec(
+            (0_u32..40, word(), word(), word(), area(), (ANY, ANY, ANY), vec((ANY, ANY), 0..3)),
+            0..12,
+        ),
         parts in parts(),
         link in option::of(word()),
     ) -> Waterfall {
-        let row = |(depth, label, service, instance, area, (start_us, duration_us, self_us), critical)| WaterfallRow {
-            depth, label, service, instance, area, start_us, duration_us, self_us, critical };
+        let row = |(
+            depth,
+            label,
+            service,
+            instance,
+            area,
+            (start_us, duration_us, self_us),
+            critical,
+        )| WaterfallRow {
+            depth,
+            label,
+            service,
+            instance,
+            area,
+            start_us,
+            duration_us,
+            self_us,
+            critical,
+        };
         Waterfall {
-            trace_id: words.0, at: words.1, seq: 0, operation: words.2, outcome: words.3, state: words.4, response_time_us: times.0,
-            service_time_us: times.1, send_lag_us: times.2, gap_us: times.3, rows: rows.into_iter().map(row).collect(), parts, link, rows_left_out: 0,
+            trace_id: words.0,
+            at: words.1,
+            seq: 0,
+            operation: words.2,
+            outcome: words.3,
+            state: words.4,
+            response_time_us: times.0,
+            service_time_us: times.1,
+            send_lag_us: times.2,
+            gap_us: times.3,
+            rows: rows.into_iter().map(row).collect(),
+            parts,
+            link,
+            rows_left_out: 0,
         }
     }
 }

@@ -625,22 +625,48 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn any_source_ends_in_time_and_adds_up(scripts in proptest::collection::vec(any_answers(), 0..120), ages in proptest::collection::vec(0_u64..20_000, 120)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+    fn any_source_ends_in_time_and_adds_up(
+        scripts in proptest::collection::vec(any_answers(), 0..120),
+        ages in proptest::collection::vec(0_u64..20_000, 120),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
         runtime.block_on(async {
             let count = scripts.len();
             let source = Scripted::new((1..).zip(scripts).collect());
-            let wanted: Vec<Wanted> = wanted(count as u128).into_iter().zip(ages).map(|(one, age)| Wanted { age: Duration::from_millis(age), ..one }).collect();
+            let wanted: Vec<Wanted> = wanted(count as u128)
+                .into_iter()
+                .zip(ages)
+                .map(|(one, age)| Wanted {
+                    age: Duration::from_millis(age),
+                    ..one
+                })
+                .collect();
             let mut longest: HashMap<u128, usize> = HashMap::new();
             let mut write = |trace: &Trace| {
                 let before = longest.insert(trace.trace_id, trace.spans.len());
-                assert!(before.is_none_or(|before| before <= trace.spans.len()), "a version may not be shorter");
+                assert!(
+                    before.is_none_or(|before| before <= trace.spans.len()),
+                    "a version may not be shorter"
+                );
                 Ok(())
             };
-            let counters = fetch(&source, wanted, rules(), &|_| {}, &mut write).await.expect("writing works");
-            assert!(source.begun.elapsed() <= DEADLINE + Duration::from_millis(10), "{:?}", source.begun.elapsed());
+            let counters = fetch(&source, wanted, rules(), &|_| {}, &mut write)
+                .await
+                .expect("writing works");
+            assert!(
+                source.begun.elapsed() <= DEADLINE + Duration::from_millis(10),
+                "{:?}",
+                source.begun.elapsed()
+            );
             assert_eq!(counters.asked, count as u64);
-            assert_eq!(counters.asked, counters.read + counters.failed + counters.not_fetched);
+            assert_eq!(
+                counters.asked,
+                counters.read + counters.failed + counters.not_fetched
+            );
             assert_eq!(counters.spans, longest.values().sum::<usize>() as u64);
             assert!(source.state.lock().expect("no panic").most_under_way <= 16);
         });

@@ -63,7 +63,8 @@ fn until_ended(process: &Process) {
 #[test]
 fn a_program_gets_its_arguments_environment_folder_and_limits() {
     let folder = tempfile::tempdir().unwrap();
-    let text = r#"echo "$1|$2|$GIVEN|$(pwd)|$(ulimit -v)|$(ps -o pgid= -p $$ 2>/dev/null || echo none)"; echo done; exec sleep 1000"#;
+    let text = r#"group="$(ps -o pgid= -p $$ 2>/dev/null || echo none)"
+        echo "$1|$2|$GIVEN|$(pwd)|$(ulimit -v)|$group"; echo done; exec sleep 1000"#;
     let running = Running::start(&Program {
         memory_kib: Some(9_000_000),
         ..program(folder.path(), text)

@@ -124,10 +124,28 @@ mod tests {
     fn only_the_exporters_events_are_heard() {
         let listener = Listener::default();
         tracing::subscriber::with_default(listener.clone(), || {
-            tracing::debug!(name: "TonicTracesClient.ExportStarted", target: "opentelemetry-otlp", name = "TonicTracesClient.ExportStarted");
-            tracing::debug!(name: "HttpClient.ExportStarted", target: "opentelemetry-otlp", name = "HttpClient.ExportStarted");
-            tracing::warn!(name: "X.PartialSuccess", target: "another", rejected_spans = 7_i64, error_message = "no");
-            tracing::warn!(name: "HttpTraceClient.PartialSuccess", target: "opentelemetry-otlp", rejected_spans = 3_i64, error_message = "old");
+            tracing::debug!(
+                name: "TonicTracesClient.ExportStarted",
+                target: "opentelemetry-otlp",
+                name = "TonicTracesClient.ExportStarted"
+            );
+            tracing::debug!(
+                name: "HttpClient.ExportStarted",
+                target: "opentelemetry-otlp",
+                name = "HttpClient.ExportStarted"
+            );
+            tracing::warn!(
+                name: "X.PartialSuccess",
+                target: "another",
+                rejected_spans = 7_i64,
+                error_message = "no"
+            );
+            tracing::warn!(
+                name: "HttpTraceClient.PartialSuccess",
+                target: "opentelemetry-otlp",
+                rejected_spans = 3_i64,
+                error_message = "old"
+            );
         });
         assert_eq!(
             listener.take(),

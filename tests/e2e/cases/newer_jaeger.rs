@@ -9,8 +9,8 @@ use tonic::Request;
 
 use super::sources::{check_json_against_grpc, check_same_traces};
 use crate::servers::Servers;
-use crate::support::fake_milvus::{FakeMilvus, Shape};
 use crate::support::raw_client::{call, connect};
+use milvus_bench::null_milvus::{FakeMilvus, Shape};
 
 pub(crate) fn api_v3_and_json_agree(servers: &Servers) {
     let run = servers

@@ -314,7 +314,10 @@ impl Form {
             ),
             Self::Json => {
                 let partial = response.partial_success.map(|partial| {
-                    serde_json::json!({ "rejectedSpans": partial.rejected_spans.to_string(), "errorMessage": partial.error_message })
+                    serde_json::json!({
+                        "rejectedSpans": partial.rejected_spans.to_string(),
+                        "errorMessage": partial.error_message,
+                    })
                 });
                 let body = partial.map_or_else(
                     || serde_json::json!({}),

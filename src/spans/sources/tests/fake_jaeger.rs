@@ -170,8 +170,11 @@ where
         } else {
             Err(Status::permission_denied("no tenant"))
         };
+        let is_long = |message: &_| Message::encoded_len(message) > 1_000;
         let hang = self.1.hang
-            && matches!(&replies, Ok(messages) if messages.iter().any(|message| message.encoded_len() > 1_000));
+            && replies
+                .as_ref()
+                .is_ok_and(|messages| messages.iter().any(is_long));
         Box::pin(async move {
             if hang {
                 std::future::pending::<()>().await;

@@ -1,0 +1,343 @@
+//! The calls that touch rows, where they are kept: insert, upsert, delete, search, query.
+
+use prost::Message;
+
+use super::{
+    Answer, Collection, Store,
+    columns::check_columns,
+    ok, refuse,
+    rows::{Key, Row, dimension, float_vector, primary, scalar_column},
+};
+use crate::milvus::proto::{self, DataType, field_data::Field, scalar_field::Data as Scalars};
+
+impl Store {
+    pub(in crate::null_milvus) fn insert(
+        &mut self,
+        dbname: &str,
+        request: &proto::InsertRequest,
+    ) -> Answer<proto::MutationResult> {
+        let timestamp = self.timestamp();
+        let first = self.new_id();
+        let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
+        check_columns(&collection.schema, &request.fields_data, request.num_rows)?;
+        let keys = collection.take(&request.fields_data, request.num_rows, first);
+        let reply = proto::MutationResult {
+            status: ok(),
+            ids: collection.ids(&keys),
+            succ_index: (0..request.num_rows).collect(),
+            insert_cnt: i64::from(request.num_rows),
+            timestamp,
+            ..Default::default()
+        };
+        // Generated keys use up a range of ids.
+        self.skip_ids(i64::from(request.num_rows));
+        Ok(reply)
+    }
+
+    /// Replaces the rows with these keys, whether there are some or not: the counts are those of
+    /// the request.
+    pub(in crate::null_milvus) fn upsert(
+        &mut self,
+        dbname: &str,
+        request: &proto::UpsertRequest,
+    ) -> Answer<proto::MutationResult> {
+        let timestamp = self.timestamp();
+        let first = self.new_id();
+        let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
+        if primary(&collection.schema).is_some_and(|field| field.auto_id) {
+            return refuse(
+                1100,
+                5,
+                "the number of fields is less than needed: invalid parameter",
+            );
+        }
+        check_columns(&collection.schema, &request.fields_data, request.num_rows)?;
+        collection.forget(&request.fields_data);
+        let keys = collection.take(&request.fields_data, request.num_rows, first);
+        let count = i64::from(request.num_rows);
+        let reply = proto::MutationResult {
+            status: ok(),
+            ids: collection.ids(&keys),
+            succ_index: (0..request.num_rows).collect(),
+            insert_cnt: count,
+            delete_cnt: count,
+            upsert_cnt: count,
+            timestamp,
+            ..Default::default()
+        };
+        Ok(reply)
+    }
+
+    /// A list of keys is counted as it stands, whether the keys are there or not, and needs no
+    /// loaded collection; any other filter is a query first and counts what it found. Keys and a
+    /// timestamp are never replied.
+    pub(in crate::null_milvus) fn delete(
+        &mut self,
+        dbname: &str,
+        request: &proto::DeleteRequest,
+    ) -> Answer<proto::MutationResult> {
+        let collection = self.collection(dbname, &request.db_name, &request.collection_name)?;
+        if request.expr.trim().is_empty() {
+            return refuse(
+                1100,
+                5,
+                "invalid expression: invalid parameter[expected=valid expr][actual=empty expr]",
+            );
+        }
+        let Some(filter) = collection.rows.filter(&request.expr) else {
+            return refuse(
+                65535,
+                1,
+                format!("failed to create expr plan, expr = {}", request.expr),
+            );
+        };
+        let keys = match collection.rows.listed(&filter) {
+            Some(keys) => keys,
+            None => {
+                collection.check_loaded(&request.collection_name)?;
+                let found = collection.rows.matching(&filter);
+                found.iter().map(|row| row.key.clone()).collect()
+            }
+        };
+        collection.rows.remove(keys.iter());
+        Ok(proto::MutationResult {
+            status: ok(),
+            ids: Some(proto::Ids::default()),
+            delete_cnt: keys.len() as i64,
+            ..Default::default()
+        })
+    }
+
+    pub(in crate::null_milvus) fn search(
+        &mut self,
+        dbname: &str,
+        request: &proto::SearchRequest,
+    ) -> Answer<proto::SearchResults> {
+        let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
+        let param = |key: &str| {
+            request
+                .search_params
+                .iter()
+                .find(|pair| pair.key == key)
+                .map(|pair| pair.value.as_str())
+        };
+        if param("params").is_none() {
+            return refuse(
+                65535,
+                1,
+                "failed to search: [json.exception.parse_error.101] parse error at line 1, column \
+                 1",
+            );
+        }
+        let topk = param("topk")
+            .and_then(|topk| topk.parse().ok())
+            .filter(|topk| (1..=16_384).contains(topk));
+        let Some(topk) = topk else {
+            return refuse(
+                65535,
+                1,
+                format!(
+                    "topk [{}] is invalid, should be in range [1, 16384]",
+                    param("topk").unwrap_or_default()
+                ),
+            );
+        };
+        let queries = proto::PlaceholderGroup::decode(request.placeholder_group.as_ref()).ok();
+        let queries = queries
+            .and_then(|group| group.placeholders.into_iter().next())
+            .map(|value| value.values)
+            .unwrap_or_default();
+        if queries.is_empty() || (request.nq != 0 && request.nq != queries.len() as i64) {
+            return refuse(
+                65535,
+                1,
+                format!(
+                    "nq [{}] is invalid, {} vectors were sent",
+                    request.nq,
+                    queries.len()
+                ),
+            );
+        }
+        let dim = float_vector(&collection.schema).map_or(0, dimension);
+        if dim > 0 && queries.iter().any(|query| query.len() != 4 * dim) {
+            return refuse(
+                65535,
+                1,
+                format!(
+                    "failed to search/query delegator: Assert \"dim == {dim}\": vector dimension \
+                     mismatch"
+                ),
+            );
+        }
+        let metric = param("metric_type")
+            .map(str::to_owned)
+            .or_else(|| collection.metric())
+            .unwrap_or_default();
+        // Without vectors the first rows are found, so that no more are needed.
+        let most = if collection.rows.is_exact() {
+            usize::MAX
+        } else {
+            topk
+        };
+        let candidates = collection.rows.selected(&request.dsl, most);
+        let hits: Vec<Vec<(&Row, f32)>> = queries
+            .iter()
+            .map(|query| nearest(&candidates, query, &metric, topk))
+            .collect();
+        let results = collection.results(&hits, topk, &request.output_fields);
+        let reply = proto::SearchResults {
+            status: ok(),
+            results: Some(results),
+            collection_name: request.collection_name.clone(),
+        };
+        Ok(reply)
+    }
+
+    pub(in crate::null_milvus) fn query(
+        &mut self,
+        dbname: &str,
+        request: &proto::QueryRequest,
+    ) -> Answer<proto::QueryResults> {
+        let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
+        let limit = request
+            .query_params
+            .iter()
+            .find(|pair| pair.key == "limit")
+            .and_then(|pair| pair.value.parse().ok());
+        let counts = request
+            .output_fields
+            .iter()
+            .any(|field| field == "count(*)");
+        if !counts && request.expr.is_empty() && limit.is_none() {
+            return refuse(65535, 1, "empty expression should be used with limit");
+        }
+        let fields_data = if counts {
+            vec![scalar_column(
+                "count(*)",
+                DataType::Int64,
+                Scalars::LongData(proto::LongArray {
+                    data: vec![collection.rows.count(&request.expr) as i64],
+                }),
+            )]
+        } else {
+            let rows = collection
+                .rows
+                .selected(&request.expr, limit.unwrap_or(usize::MAX));
+            collection.columns(&request.output_fields, &rows)
+        };
+        let reply = proto::QueryResults {
+            status: ok(),
+            fields_data,
+            collection_name: request.collection_name.clone(),
+            output_fields: request.output_fields.clone(),
+        };
+        Ok(reply)
+    }
+}
+
+impl Collection {
+    /// Keeps rows, and returns their keys.
+    fn take(&mut self, columns: &[proto::FieldData], count: u32, first: i64) -> Vec<Key> {
+        self.grow(i64::from(count));
+        self.rows
+            .insert(&self.schema, columns, count as usize, first)
+    }
+
+    /// Takes out the rows whose keys are in the column of keys.
+    fn forget(&mut self, columns: &[proto::FieldData]) {
+        let Some(key) = primary(&self.schema) else {
+            return;
+        };
+        let column = columns.iter().find(|column| column.field_name == key.name);
+        let Some(Field::Scalars(scalars)) = column.and_then(|column| column.field.as_ref()) else {
+            return;
+        };
+        let keys: Vec<Key> = match &scalars.data {
+            Some(Scalars::LongData(keys)) => keys.data.iter().copied().map(Key::Int).collect(),
+            Some(Scalars::StringData(keys)) => keys.data.iter().cloned().map(Key::Text).collect(),
+            _ => Vec::new(),
+        };
+        self.rows.remove(keys.iter());
+    }
+
+    fn ids(&self, keys: &[Key]) -> Option<proto::Ids> {
+        Some(proto::Ids {
+            id_field: Some(self.rows.ids(keys)),
+        })
+    }
+
+    fn metric(&self) -> Option<String> {
+        let params = self.indexes.iter().flat_map(|index| &index.params);
+        params
+            .filter(|pair| pair.key == "metric_type")
+            .map(|pair| pair.value.clone())
+            .next()
+    }
+
+    fn results(
+        &self,
+        hits: &[Vec<(&Row, f32)>],
+        topk: usize,
+        output_fields: &[String],
+    ) -> proto::SearchResultData {
+        let rows: Vec<&Row> = hits.iter().flatten().map(|(row, _)| *row).collect();
+        let keys: Vec<Key> = rows.iter().map(|row| row.key.clone()).collect();
+        proto::SearchResultData {
+            num_queries: hits.len() as i64,
+            top_k: topk as i64,
+            fields_data: if output_fields.is_empty() {
+                Vec::new()
+            } else {
+                self.columns(output_fields, &rows)
+            },
+            scores: hits.iter().flatten().map(|(_, score)| *score).collect(),
+            ids: self.ids(&keys),
+            topks: hits.iter().map(|hits| hits.len() as i64).collect(),
+            output_fields: output_fields.to_vec(),
+        }
+    }
+
+    /// The key's column, and those that were asked for.
+    fn columns(&self, names: &[String], rows: &[&Row]) -> Vec<proto::FieldData> {
+        let is_wanted =
+            |field: &&proto::FieldSchema| field.is_primary_key || names.contains(&field.name);
+        self.schema
+            .fields
+            .iter()
+            .filter(is_wanted)
+            .map(|field| self.rows.column(field, rows))
+            .collect()
+    }
+}
+
+/// Rows and scores, best first; without vectors the first rows.
+fn nearest<'a>(rows: &[&'a Row], query: &[u8], metric: &str, topk: usize) -> Vec<(&'a Row, f32)> {
+    if rows.iter().any(|row| row.vector.is_empty()) {
+        let first = rows.iter().take(topk).enumerate();
+        return first
+            .map(|(place, row)| (*row, 1.0 / (place as f32 + 1.0)))
+            .collect();
+    }
+    let query: Vec<f32> = query
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+        .collect();
+    let mut scored: Vec<(&Row, f32)> = rows
+        .iter()
+        .map(|row| (*row, score(metric, &query, &row.vector)))
+        .collect();
+    let sign = if metric == "L2" { 1.0 } else { -1.0 };
+    scored.sort_by(|left, right| (sign * left.1).total_cmp(&(sign * right.1)));
+    scored.truncate(topk);
+    scored
+}
+
+/// Score as Milvus reports it: the squared distance for L2.
+fn score(metric: &str, left: &[f32], right: &[f32]) -> f32 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    match metric {
+        "L2" => left.iter().zip(right).map(|(a, b)| (a - b) * (a - b)).sum(),
+        "COSINE" => dot(left, right) / (dot(left, left).sqrt() * dot(right, right).sqrt()),
+        _ => dot(left, right),
+    }
+}

@@ -1,0 +1,406 @@
+//! The rows of one collection: by key and in the order of their writing, with their scalar fields,
+//! and with their vectors where searches compare them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::filter::{Filter, Scalar, Test};
+use crate::milvus::proto::{
+    self, DataType, field_data::Field, ids::IdField, scalar_field::Data as Scalars,
+    vector_field::Data as Vectors,
+};
+
+/// A primary key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    Int(i64),
+    Text(String),
+}
+
+impl Key {
+    fn scalar(&self) -> Scalar {
+        match self {
+            Key::Int(key) => Scalar::Int(*key),
+            Key::Text(key) => Scalar::Text(key.clone()),
+        }
+    }
+
+    /// None for a literal that is no key.
+    fn of(literal: &Scalar) -> Option<Self> {
+        match literal {
+            Scalar::Int(key) => Some(Key::Int(*key)),
+            Scalar::Text(key) => Some(Key::Text(key.clone())),
+            _ => None,
+        }
+    }
+}
+
+/// One row.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) key: Key,
+    /// Grows with each row.
+    number: u64,
+    /// By position of the field in the schema; a vector's place is [`Scalar::Missing`].
+    scalars: Vec<Scalar>,
+    /// Empty unless searches are exact.
+    pub(super) vector: Vec<f32>,
+}
+
+/// All rows of a collection. One key may have several, as inserts do not look for it.
+#[derive(Debug)]
+pub(super) struct Rows {
+    /// Names of the schema's fields, and the position of the primary key.
+    fields: Vec<String>,
+    key_field: Option<usize>,
+    has_text_keys: bool,
+    is_exact: bool,
+    /// By number.
+    rows: BTreeMap<u64, Row>,
+    numbers: HashMap<Key, Vec<u64>>,
+    next: u64,
+}
+
+pub(super) fn primary(schema: &proto::CollectionSchema) -> Option<&proto::FieldSchema> {
+    schema.fields.iter().find(|field| field.is_primary_key)
+}
+
+pub(super) fn dimension(field: &proto::FieldSchema) -> usize {
+    field
+        .type_params
+        .iter()
+        .find(|pair| pair.key == "dim")
+        .and_then(|pair| pair.value.parse().ok())
+        .unwrap_or(0)
+}
+
+pub(super) fn float_vector(schema: &proto::CollectionSchema) -> Option<&proto::FieldSchema> {
+    schema
+        .fields
+        .iter()
+        .find(|field| field.data_type == DataType::FloatVector as i32)
+}
+
+impl Rows {
+    pub(super) fn new(schema: &proto::CollectionSchema, is_exact: bool) -> Self {
+        let has_text_keys =
+            primary(schema).is_some_and(|field| field.data_type == DataType::VarChar as i32);
+        Self {
+            fields: schema
+                .fields
+                .iter()
+                .map(|field| field.name.clone())
+                .collect(),
+            key_field: schema.fields.iter().position(|field| field.is_primary_key),
+            has_text_keys,
+            is_exact,
+            rows: BTreeMap::new(),
+            numbers: HashMap::new(),
+            next: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether searches compare vectors.
+    pub(super) fn is_exact(&self) -> bool {
+        self.is_exact
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Row> {
+        self.rows.values()
+    }
+
+    /// Appends `count` rows and returns their keys, which are generated from `first` on where no
+    /// column brings them.
+    pub(super) fn insert(
+        &mut self,
+        schema: &proto::CollectionSchema,
+        columns: &[proto::FieldData],
+        count: usize,
+        first: i64,
+    ) -> Vec<Key> {
+        let column = |field: &proto::FieldSchema| {
+            columns
+                .iter()
+                .find(|column| column.field_name == field.name)
+                .and_then(|column| column.field.as_ref())
+        };
+        let mut values: Vec<Vec<Scalar>> = schema
+            .fields
+            .iter()
+            .map(|field| column(field).map(scalars).unwrap_or_default())
+            .collect();
+        let vectors = float_vector(schema)
+            .filter(|_| self.is_exact)
+            .and_then(|field| Some((column(field)?, dimension(field).max(1))));
+        let mut vectors = vectors.map_or_else(Vec::new, |(field, dim)| floats(field, dim));
+        let generated = |row: usize| {
+            let key = first + row as i64;
+            if self.has_text_keys {
+                Key::Text(key.to_string())
+            } else {
+                Key::Int(key)
+            }
+        };
+        let rows: Vec<Row> = (0..count)
+            .map(|row| {
+                let mut take = |values: &mut Vec<Scalar>| {
+                    values.get_mut(row).map_or(Scalar::Missing, |value| {
+                        std::mem::replace(value, Scalar::Missing)
+                    })
+                };
+                let mut scalars: Vec<Scalar> = values.iter_mut().map(&mut take).collect();
+                let given = self.key_field.and_then(|field| Key::of(&scalars[field]));
+                let key = given.unwrap_or_else(|| generated(row));
+                if let Some(field) = self.key_field {
+                    scalars[field] = key.scalar();
+                }
+                Row {
+                    key,
+                    number: self.next + row as u64,
+                    scalars,
+                    vector: vectors.get_mut(row).map(std::mem::take).unwrap_or_default(),
+                }
+            })
+            .collect();
+        let keys = rows.iter().map(|row| row.key.clone()).collect();
+        for row in rows {
+            self.numbers
+                .entry(row.key.clone())
+                .or_default()
+                .push(row.number);
+            self.rows.insert(row.number, row);
+        }
+        self.next += count as u64;
+        keys
+    }
+
+    /// Takes out all rows with one of these keys, and says how many there were.
+    pub(super) fn remove<'a>(&mut self, keys: impl Iterator<Item = &'a Key>) -> usize {
+        let mut removed = 0;
+        for key in keys {
+            for number in self.numbers.remove(key).unwrap_or_default() {
+                self.rows.remove(&number);
+                removed += 1;
+            }
+        }
+        removed
+    }
+
+    /// The keys if `filter` is nothing but a list of them.
+    pub(super) fn listed(&self, filter: &Filter) -> Option<Vec<Key>> {
+        let [(field, Test::In(values))] = filter.all.as_slice() else {
+            return None;
+        };
+        (self.position(field).is_some() && self.position(field) == self.key_field)
+            .then(|| values.iter().filter_map(Key::of).collect())
+    }
+
+    /// None for an expression of a form that is not read, or of a field that is not there.
+    pub(super) fn filter(&self, expression: &str) -> Option<Filter> {
+        let is_known = |(field, _): &(String, Test)| self.position(field).is_some();
+        Filter::parse(expression).filter(|filter| filter.all.iter().all(is_known))
+    }
+
+    /// The first `most` rows that `expression` means, the newest of each key; all of them for one
+    /// that is not read.
+    pub(super) fn selected(&self, expression: &str, most: usize) -> Vec<&Row> {
+        let is_newest = |row: &&Row| self.numbers[&row.key].last() == Some(&row.number);
+        match self.filter(expression) {
+            Some(filter) => {
+                let mut rows = self.matching(&filter);
+                rows.retain(is_newest);
+                rows.truncate(most);
+                rows
+            }
+            None => self.iter().filter(is_newest).take(most).collect(),
+        }
+    }
+
+    /// How many rows `expression` means; several with one key all count.
+    pub(super) fn count(&self, expression: &str) -> usize {
+        self.filter(expression)
+            .map_or(self.len(), |filter| self.matching(&filter).len())
+    }
+
+    /// The rows that `filter` means, in the order of their writing.
+    pub(super) fn matching(&self, filter: &Filter) -> Vec<&Row> {
+        if let Some(keys) = self.listed(filter) {
+            let keys: HashSet<Key> = keys.into_iter().collect();
+            let mut numbers: Vec<u64> = keys
+                .iter()
+                .filter_map(|key| self.numbers.get(key))
+                .flatten()
+                .copied()
+                .collect();
+            numbers.sort_unstable();
+            return numbers.iter().map(|number| &self.rows[number]).collect();
+        }
+        self.iter()
+            .filter(|row| {
+                filter.holds(|field| {
+                    self.position(field)
+                        .map_or(Scalar::Missing, |field| row.scalars[field].clone())
+                })
+            })
+            .collect()
+    }
+
+    fn position(&self, field: &str) -> Option<usize> {
+        self.fields.iter().position(|name| name == field)
+    }
+
+    /// Keys as a reply carries them.
+    pub(super) fn ids(&self, keys: &[Key]) -> IdField {
+        if self.has_text_keys {
+            let text = |key: &Key| match key {
+                Key::Text(key) => key.clone(),
+                Key::Int(key) => key.to_string(),
+            };
+            IdField::StrId(proto::StringArray {
+                data: keys.iter().map(text).collect(),
+            })
+        } else {
+            let int = |key: &Key| match key {
+                Key::Int(key) => Some(*key),
+                Key::Text(_) => None,
+            };
+            IdField::IntId(proto::LongArray {
+                data: keys.iter().filter_map(int).collect(),
+            })
+        }
+    }
+
+    /// A column of a reply; what is not kept of a field is zero.
+    pub(super) fn column(&self, field: &proto::FieldSchema, rows: &[&Row]) -> proto::FieldData {
+        let data_type = DataType::try_from(field.data_type).unwrap_or(DataType::None);
+        let values: Vec<&Scalar> = match self.position(&field.name) {
+            Some(position) => rows.iter().map(|row| &row.scalars[position]).collect(),
+            None => vec![&Scalar::Missing; rows.len()],
+        };
+        let ints = || values.iter().map(|value| int(value));
+        let doubles = || values.iter().map(|value| float(value));
+        let scalars = match data_type {
+            DataType::Bool => Scalars::BoolData(proto::BoolArray {
+                data: values
+                    .iter()
+                    .map(|value| **value == Scalar::Bool(true))
+                    .collect(),
+            }),
+            DataType::Int64 => Scalars::LongData(proto::LongArray {
+                data: ints().collect(),
+            }),
+            DataType::FloatScalar => Scalars::FloatData(proto::FloatArray {
+                data: doubles().map(|value| value as f32).collect(),
+            }),
+            DataType::Double => Scalars::DoubleData(proto::DoubleArray {
+                data: doubles().collect(),
+            }),
+            DataType::VarChar => Scalars::StringData(proto::StringArray {
+                data: values.iter().map(|value| text(value)).collect(),
+            }),
+            DataType::Json => Scalars::JsonData(proto::JsonArray {
+                data: vec![b"{}".to_vec(); rows.len()],
+            }),
+            DataType::FloatVector => return vector_column(field, rows),
+            _ => Scalars::IntData(proto::IntArray {
+                data: ints()
+                    .map(|value| i32::try_from(value).unwrap_or(0))
+                    .collect(),
+            }),
+        };
+        scalar_column(&field.name, data_type, scalars)
+    }
+}
+
+pub(super) fn scalar_column(name: &str, data_type: DataType, data: Scalars) -> proto::FieldData {
+    let field = Some(Field::Scalars(proto::ScalarField { data: Some(data) }));
+    proto::FieldData {
+        r#type: data_type.into(),
+        field_name: name.to_owned(),
+        field,
+        ..Default::default()
+    }
+}
+
+fn vector_column(field: &proto::FieldSchema, rows: &[&Row]) -> proto::FieldData {
+    let dim = dimension(field);
+    let zeros = vec![0.0; dim];
+    let vector = |row: &&Row| {
+        if row.vector.is_empty() {
+            zeros.clone()
+        } else {
+            row.vector.clone()
+        }
+    };
+    let vectors = proto::VectorField {
+        dim: dim as i64,
+        data: Some(Vectors::FloatVector(proto::FloatArray {
+            data: rows.iter().flat_map(vector).collect(),
+        })),
+    };
+    proto::FieldData {
+        r#type: DataType::FloatVector.into(),
+        field_name: field.name.clone(),
+        field: Some(Field::Vectors(vectors)),
+        ..Default::default()
+    }
+}
+
+fn int(value: &Scalar) -> i64 {
+    match value {
+        Scalar::Int(value) => *value,
+        _ => 0,
+    }
+}
+
+fn float(value: &Scalar) -> f64 {
+    match value {
+        Scalar::Float(value) => *value,
+        _ => 0.0,
+    }
+}
+
+fn text(value: &Scalar) -> String {
+    match value {
+        Scalar::Text(value) => value.clone(),
+        _ => String::new(),
+    }
+}
+
+/// The values of a column of scalars; nothing of a kind that is not kept.
+fn scalars(field: &Field) -> Vec<Scalar> {
+    let Field::Scalars(proto::ScalarField { data: Some(data) }) = field else {
+        return Vec::new();
+    };
+    match data {
+        Scalars::BoolData(values) => values.data.iter().copied().map(Scalar::Bool).collect(),
+        Scalars::IntData(values) => values
+            .data
+            .iter()
+            .map(|value| Scalar::Int(i64::from(*value)))
+            .collect(),
+        Scalars::LongData(values) => values.data.iter().copied().map(Scalar::Int).collect(),
+        Scalars::FloatData(values) => values
+            .data
+            .iter()
+            .map(|value| Scalar::Float(f64::from(*value)))
+            .collect(),
+        Scalars::DoubleData(values) => values.data.iter().copied().map(Scalar::Float).collect(),
+        Scalars::StringData(values) => values.data.iter().cloned().map(Scalar::Text).collect(),
+        Scalars::BytesData(_) | Scalars::JsonData(_) => Vec::new(),
+    }
+}
+
+/// The vectors of a column of floats.
+fn floats(field: &Field, dim: usize) -> Vec<Vec<f32>> {
+    match field {
+        Field::Vectors(proto::VectorField {
+            data: Some(Vectors::FloatVector(values)),
+            ..
+        }) => values.data.chunks(dim).map(<[f32]>::to_vec).collect(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,158 @@
+//! Keys of `[milvus]`.
+
+use super::forms::{URL, names};
+use crate::{
+    keys::{DefaultValue, Key, Kind, Table, millis, secs},
+    plan::milvus::{ACCESS, PICK, RESOLVE},
+};
+
+/// Names of databases.
+const DATABASE: &str = "^[^\\x00-\\x1f\\x7f]{1,255}$";
+
+/// `milvus`.
+pub(super) static MILVUS: Table = Table::new(
+    "milvus",
+    &[
+        Key::new(
+            "uri",
+            Kind::Text(URL),
+            DefaultValue::Text("http://127.0.0.1:19530"),
+            "address of Milvus; `--uri` and `MILVUS_URI` come first",
+        )
+        .allowed(
+            "http:// or https://, host, port (without one: 19530, https 443); no user or \
+             password, no path",
+        )
+        .answers(&["host", "port", "address"])
+        .foreign(&[
+            ("url", "`uri` or `endpoint`"),
+            ("secure", "`uri = \"https://...\"` of [milvus]"),
+        ]),
+        Key::new(
+            "timeout",
+            Kind::duration(millis(1), secs(3600)),
+            DefaultValue::Text("10s"),
+            "of one request, from its sending; counts as failed then",
+        ),
+        Key::new(
+            "wait",
+            Kind::duration(secs(0), secs(3600)),
+            DefaultValue::Text("60s"),
+            "how long a Milvus is waited for at the start that answers \"not ready yet\"; where \
+             it is written, also one that takes no connections; `--wait` comes first",
+        ),
+        Key::new(
+            "connections",
+            Kind::OneOf(&[Kind::integer(1, 1024), Kind::Table(&CONNECTIONS)]),
+            DefaultValue::Integer(4),
+            "connections that requests are spread over, divided among the load threads",
+        ),
+        Key::new(
+            "access",
+            Kind::Choice(|| names(ACCESS)),
+            DefaultValue::Text("all"),
+            "what may leave the client: only reads; reads and writes of rows; everything",
+        ),
+        Key::new(
+            "database",
+            Kind::Text(DATABASE),
+            DefaultValue::None("Milvus' default"),
+            "database of all collections",
+        )
+        .answers(&["db_name", "database_name"]),
+        Key::new(
+            "token",
+            Kind::Secret,
+            DefaultValue::None("none"),
+            "API key or `user:password`; `MILVUS_TOKEN` comes first; excludes `user`",
+        )
+        .excludes(&["user"])
+        .answers(&["api_key"]),
+        Key::new(
+            "user",
+            Kind::TEXT,
+            DefaultValue::None("none"),
+            "user name; needs `password`",
+        )
+        .needs(&["password"])
+        .answers(&["username"]),
+        Key::new(
+            "password",
+            Kind::Secret,
+            DefaultValue::None("none"),
+            "password of `user`",
+        ),
+        Key::new(
+            "tls",
+            Kind::Table(&TLS),
+            DefaultValue::None("the system's roots"),
+            "certificates",
+        )
+        .allowed("with https:// only"),
+    ],
+)
+.rules(&[r#"{ "if": { "required": ["password"] },
+            "then": { "anyOf": [{ "required": ["user"] }, { "required": ["token"] }] } }"#]);
+
+/// `milvus.connections`.
+static CONNECTIONS: Table = Table::new(
+    "milvus.connections",
+    &[
+        Key::new(
+            "count",
+            Kind::integer(1, 1024),
+            DefaultValue::Integer(4),
+            "the same as `connections` as a number",
+        ),
+        Key::new(
+            "resolve",
+            Kind::Choice(|| names(RESOLVE)),
+            DefaultValue::Text("first"),
+            "first: all to the first address of the host's name that answers; every-address: \
+             spread over all of them",
+        ),
+        Key::new(
+            "pick",
+            Kind::Choice(|| names(PICK)),
+            DefaultValue::Text("round-robin"),
+            "which connection a request takes; pinned: always the same for one caller of a closed \
+             loop, and for one place in the order of an open one's requests",
+        ),
+    ],
+);
+
+/// `milvus.tls`.
+static TLS: Table = Table::new(
+    "milvus.tls",
+    &[
+        Key::new(
+            "ca",
+            Kind::Path,
+            DefaultValue::None("the system's roots"),
+            "authorities that Milvus' certificate may be signed by",
+        )
+        .allowed("a PEM file"),
+        Key::new(
+            "cert",
+            Kind::Path,
+            DefaultValue::None("none"),
+            "the client's certificate; needs `key`",
+        )
+        .needs(&["key"])
+        .allowed("a PEM file"),
+        Key::new(
+            "key",
+            Kind::KeyFile,
+            DefaultValue::None("none"),
+            "the key of `cert`",
+        )
+        .needs(&["cert"])
+        .allowed("a PEM file, never the key itself"),
+        Key::new(
+            "server_name",
+            Kind::TEXT,
+            DefaultValue::None("the host of `uri`"),
+            "name that Milvus' certificate must have",
+        ),
+    ],
+);

@@ -1,0 +1,56 @@
+//! Keys of `[[phases]]`.
+
+use super::forms::NAME;
+use crate::keys::{DefaultValue, Key, Kind, LONGEST, Table, millis, secs};
+
+/// `phases[]`.
+pub(super) static PHASE: Table = Table::new(
+    "phases[]",
+    &[
+        Key::new(
+            "name",
+            Kind::Text(NAME),
+            DefaultValue::Needed(""),
+            "name of the phase",
+        )
+        .allowed("as the scenario's; not prepare"),
+        Key::new(
+            "warmup",
+            Kind::duration(secs(0), secs(86_400)),
+            DefaultValue::Text("0s"),
+            "same load before measuring, recorded apart",
+        )
+        .answers(&["warm_up", "warmup_time"]),
+        Key::new(
+            "duration",
+            Kind::duration(millis(1), LONGEST),
+            DefaultValue::None("none; one of the three, or stages"),
+            "ends after this time; left out where all workloads have stages: the phase ends with \
+             the longest",
+        )
+        .excludes(&["requests", "until"])
+        .answers(&["concurrency_duration", "run_time", "test_time"]),
+        Key::new(
+            "requests",
+            Kind::integer(1, 1_000_000_000),
+            DefaultValue::None("none; one of the three, or stages"),
+            "ends after so many requests of each workload",
+        )
+        .excludes(&["until"])
+        .answers(&["iterations"]),
+        Key::new(
+            "until",
+            Kind::Choice(|| vec!["exhausted"]),
+            DefaultValue::None("none; one of the three, or stages"),
+            "ends when the rows of its insert workloads are used up",
+        ),
+        Key::new(
+            "workloads",
+            Kind::Texts,
+            DefaultValue::Needed(""),
+            "workloads that run at the same time",
+        )
+        .allowed("tables of `[workloads]`"),
+    ],
+)
+.rules(&[r#"{ "properties": { "name": { "not": { "const": "prepare" } } } }"#]);

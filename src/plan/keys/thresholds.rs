@@ -1,0 +1,63 @@
+//! Keys of `[[thresholds]]`.
+
+use crate::keys::{DefaultValue, Key, Kind, Table, secs};
+
+/// `thresholds[]`.
+pub(super) static THRESHOLD: Table = Table::new(
+    "thresholds[]",
+    &[
+        Key::new(
+            "require",
+            Kind::TEXT,
+            DefaultValue::Needed(""),
+            "what is required, e.g. \"response_time.p99 < 50ms\"; see Thresholds",
+        )
+        .allowed("figure, comparison, limit"),
+        Key::new(
+            "workload",
+            Kind::TEXT,
+            DefaultValue::None("every one that has the figure"),
+            "the workload that it is for",
+        )
+        .allowed("a table of `[workloads]`"),
+        Key::new(
+            "phase",
+            Kind::TEXT,
+            DefaultValue::None("every one"),
+            "the phase that it is for",
+        )
+        .allowed("a name of `[[phases]]`"),
+        Key::new(
+            "strict",
+            Kind::Flag,
+            DefaultValue::Flag(false),
+            "what can't be decided counts as failed",
+        ),
+        Key::new(
+            "abort",
+            Kind::Table(&ABORT),
+            DefaultValue::None("never"),
+            "when it ends the run before its time; see Thresholds",
+        ),
+    ],
+);
+
+/// `thresholds[].abort`.
+static ABORT: Table = Table::new(
+    "thresholds[].abort",
+    &[
+        Key::new(
+            "over",
+            Kind::duration(secs(1), secs(600)),
+            DefaultValue::Needed(""),
+            "the run ends when the figure of the last so many seconds violates the threshold",
+        )
+        .allowed("whole seconds"),
+        Key::new(
+            "after",
+            Kind::duration(secs(0), secs(86_400)),
+            DefaultValue::Text("0s"),
+            "time from the start of the measured part, or of a stage, that is not looked at",
+        ),
+    ],
+);

@@ -1,0 +1,145 @@
+//! Keys of `[tracing]`.
+
+use super::forms::URL;
+use crate::{
+    keys::{DefaultValue, Key, Kind, Table, secs},
+    spans::SPAN_SOURCES,
+};
+
+const NOT_BLANK: &str = "\\S";
+const URL_OR_OFF: &str = "^\\s*[Hh][Tt][Tt][Pp][Ss]?://[^/@?#]|^[Oo][Ff][Ff]$";
+/// An address with a place for the trace id, without a user.
+const LINK: &str = "^[Hh][Tt][Tt][Pp][Ss]?://[^/@]+(/.*)?\\{trace_id\\}";
+const SOCKET: &str = "^([0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]{1,5}$";
+const SOCKET_OR_OFF: &str = "^([0-9.]+|\\[[0-9A-Fa-f:.%]+\\]):[0-9]{1,5}$|^[Oo][Ff][Ff]$";
+
+/// `tracing`.
+pub(super) static TRACING: Table = Table::new(
+    "tracing",
+    &[
+        Key::new(
+            "sample_ratio",
+            Kind::Ratio,
+            DefaultValue::Text("auto"),
+            "share of requests that are traced; auto: as many as give at most `max_traces` a phase",
+        )
+        .answers(&["sample_rate", "sampling"]),
+        Key::new(
+            "switch_every",
+            Kind::duration(secs(4), secs(3600)),
+            DefaultValue::None("never"),
+            "traces in one of every two such blocks of time, chosen by chance, and nothing in the \
+             other: shows what tracing costs",
+        ),
+        Key::new(
+            "max_traces",
+            Kind::integer(1, 10_000_000),
+            DefaultValue::Integer(20_000),
+            "most traces of a phase under `sample_ratio = \"auto\"`",
+        ),
+        Key::new(
+            "keep_ids",
+            Kind::Flag,
+            DefaultValue::Flag(false),
+            "writes the primary keys and scores that traced searches and queries returned into \
+             requests.jsonl, at most 1,000 of a request",
+        ),
+        Key::new(
+            "service_name",
+            Kind::Text(NOT_BLANK),
+            DefaultValue::Text("milvus-bench"),
+            "`service.name` of the client's spans; `OTEL_SERVICE_NAME` comes first",
+        )
+        .allowed("not empty"),
+        Key::new(
+            "export",
+            Kind::Text(URL_OR_OFF),
+            DefaultValue::Text("http://127.0.0.1:4317"),
+            "where the client's spans go: by HTTP with port 4318 or a path that ends in \
+             /v1/traces, else by gRPC; `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` and \
+             `OTEL_EXPORTER_OTLP_ENDPOINT` come first",
+        )
+        .allowed("an OTLP address, or off")
+        .answers(&["otlp_endpoint", "otlp"]),
+        Key::new(
+            "spans",
+            Kind::Table(&SPANS),
+            DefaultValue::None(""),
+            "where the server's spans are read",
+        ),
+    ],
+);
+
+/// `tracing.spans`.
+static SPANS: Table = Table::new(
+    "tracing.spans",
+    &[
+        Key::new(
+            "source",
+            Kind::Choice(|| SPAN_SOURCES.iter().map(|row| row.name).collect()),
+            DefaultValue::Text("auto"),
+            "auto: Jaeger's gRPC on 16685, else its JSON on 16686, else none",
+        )
+        .foreign(&[("jaeger", "`source` and `endpoint` of [tracing.spans]")]),
+        Key::new(
+            "endpoint",
+            Kind::Text(URL),
+            DefaultValue::None("the source's port on 127.0.0.1"),
+            "address of the source; its path is kept; 16685 and 16686 stand for both, any other \
+             port for itself alone",
+        )
+        .allowed(
+            "http:// or https:// (without a port: the source's, https 443); no user or password",
+        ),
+        Key::new(
+            "admin",
+            Kind::Text(URL),
+            DefaultValue::None(
+                "port 14269 or 8888 of the endpoint's host, if its port is 16685 or 16686",
+            ),
+            "Jaeger's admin port, whose counters tell how many spans it dropped",
+        )
+        .allowed("http:// or https://; no user or password"),
+        Key::new(
+            "settle",
+            Kind::duration(secs(0), secs(600)),
+            DefaultValue::Text("8s"),
+            "wait after the last request before spans are read",
+        ),
+        Key::new(
+            "deadline",
+            Kind::duration(secs(1), secs(3600)),
+            DefaultValue::Text("60s"),
+            "longest time of reading spans",
+        ),
+        Key::new(
+            "headers",
+            Kind::Headers,
+            DefaultValue::None("none"),
+            "headers of every request to the source",
+        )
+        .allowed("each value ${NAME}, \"Bearer ${NAME}\" or { file }"),
+        Key::new(
+            "link",
+            Kind::Text(LINK),
+            DefaultValue::None("Jaeger's UI where one answers"),
+            "where a reader opens a trace: reports link to it",
+        )
+        .allowed("http:// or https://, with {trace_id} in it, without ${...}"),
+        Key::new(
+            "listen",
+            Kind::Text(SOCKET),
+            DefaultValue::Text("127.0.0.1:4317"),
+            "source = \"embedded\": where spans are received",
+        )
+        .allowed("IP address and port"),
+        Key::new(
+            "listen_http",
+            Kind::Text(SOCKET_OR_OFF),
+            DefaultValue::Text("127.0.0.1:4318"),
+            "source = \"embedded\": where OTLP/HTTP is received (protobuf, JSON); a port that is \
+             taken is a warning",
+        )
+        .allowed("IP address and port, or off"),
+    ],
+);

@@ -1,0 +1,341 @@
+//! Keys of `[workloads.<name>]` that all operations have.
+
+use super::forms::{NAME, names};
+use crate::{
+    keys::{DefaultValue, Key, Kind, LONGEST, Table, Variant, Variants, millis, secs},
+    operation::{OPERATIONS, OperationEntry},
+    plan::arrival::ARRIVALS,
+};
+
+const PER_SECOND: &str = "`rate` of a workload, which is per second";
+const FIRST: &str = "`from` of the first of `stages`";
+const FIRST_CALLERS: &str = "`from` of the first of `concurrency = { stages = [...] }`";
+const TO_OR_AT: &str = "`to` for a ramp, or `at` for a level";
+const OVER_OR_FOR: &str = "`over` of a ramp (`to`), or `for` of a level (`at`)";
+
+/// `workloads.<name>`.
+pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
+        Key::new(
+            "operation",
+            Kind::Choice(|| OPERATIONS.iter().map(|row| row.name).collect()),
+            DefaultValue::Needed(""),
+            "kind of its requests",
+        ),
+        Key::new(
+            "collection",
+            Kind::TEXT,
+            DefaultValue::None("the only one"),
+            "the collection that it works on",
+        )
+        .allowed("a table of `[collections]`")
+        .foreign(&[(
+            "collection_name",
+            "`collection` of a workload, or `name` of a collection",
+        )]),
+        Key::new(
+            "rate",
+            Kind::OneOf(&[Kind::rate(0.001, 1e6), Kind::Table(&RATE)]),
+            DefaultValue::None("none; one of `rate`, `stages`, bursts, `concurrency`"),
+            "open loop: requests per second, whether or not earlier ones were answered; rows are \
+             divided by `batch`; a table is a sine",
+        ).excludes(&["stages", "concurrency"])
+        .answers(&["qps", "rps", "target_qps"])
+        .foreign(&[
+            (
+                "executor",
+                "`rate` (open loop) or `concurrency` (closed loop) of a workload",
+            ),
+            ("time_unit", PER_SECOND),
+            ("timeunit", PER_SECOND),
+        ]),
+        Key::new(
+            "stages",
+            Kind::Tables {
+                table: &STAGE,
+                most: 100,
+            },
+            DefaultValue::None("none; instead of `rate`"),
+            "open loop: a rate that changes, stage after stage; the phase then needs no `duration`",
+        ).excludes(&["concurrency"])
+        .answers(&["ramp", "ramping", "ramp_time", "steps"])
+        .foreign(&[
+            ("ramp_up", "`stages` of a workload, or `warmup` of a phase"),
+            ("target", "`to` or `at` within `stages` of a workload"),
+            ("start_rate", FIRST),
+            ("startrate", FIRST),
+        ]),
+        Key::new(
+            "arrivals",
+            Kind::OneOf(&[Kind::Choice(|| names(ARRIVALS)), Kind::Table(&BURST)]),
+            DefaultValue::Text("poisson"),
+            "open loop: spread of the requests; bursts take the place of `rate`",
+        )
+        .foreign(&[(
+            "bursts",
+            "`arrivals = { burst = ..., every = ... }` of a workload",
+        )]),
+        Key::new(
+            "max_in_flight",
+            Kind::integer(1, 1_000_000),
+            DefaultValue::Integer(10_000),
+            "open loop: places in flight; a request that finds none waits, its intended time \
+             unchanged",
+        )
+        .answers(&["max_vus", "maxvus", "preallocatedvus"]),
+        Key::new(
+            "concurrency",
+            Kind::OneOf(&[Kind::integer(1, 10_000), Kind::Table(&CONCURRENCY)]),
+            DefaultValue::None("none; this or an open loop"),
+            "closed loop: callers, each waits for its answer",
+        ).excludes(&["arrivals", "max_in_flight"])
+        .answers(&[
+            "vus",
+            "virtual_users",
+            "num_concurrency",
+            "concurrencies",
+            "concurrent",
+            "parallel",
+            "threads",
+            "workers",
+            "clients",
+            "users",
+        ])
+        .foreign(&[
+            ("start_vus", FIRST_CALLERS),
+            ("startvus", FIRST_CALLERS),
+            (
+                "spawn_rate",
+                "`concurrency = { stages = [...] }` of a workload",
+            ),
+        ]),
+        Key::new(
+            "think_time",
+            Kind::OneOf(&[
+                Kind::duration(secs(0), secs(3600)),
+                Kind::Table(&THINK_TIME),
+            ]),
+            DefaultValue::Text("0s"),
+            "closed loop: pause of a caller after its answer",
+        ).needs(&["concurrency"])
+        .answers(&["sleep"]),
+        Key::new(
+            "start",
+            Kind::duration(secs(0), LONGEST),
+            DefaultValue::Text("0s"),
+            "begins so long after the measured part of its phase, and has no warm-up then",
+        )
+        .allowed("before the phase's end")
+        .answers(&["start_time", "starttime"]),
+        Key::new(
+            "timeout",
+            Kind::duration(millis(1), secs(3600)),
+            DefaultValue::None("that of `[milvus]`"),
+            "of one request, from its sending",
+        ),
+    ]).variants_by(Variants {
+        by: "operation",
+        all: operations,
+    })
+    .rules(&[
+        r#"{ "anyOf": [
+            { "required": ["rate"] }, { "required": ["stages"] }, { "required": ["concurrency"] },
+            { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } }
+        ] }"#,
+        r#"{ "if": { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } },
+            "then": { "not": { "anyOf": [{ "required": ["rate"] }, { "required": ["stages"] }] } } }"#,
+    ]);
+
+/// `workloads.<name>.rate`.
+static RATE: Table = Table::new(
+    "workloads.<name>.rate",
+    &[
+        Key::new(
+            "mean",
+            Kind::rate(0.001, 1e6),
+            DefaultValue::Needed(""),
+            "a sine begins here, upwards",
+        ),
+        Key::new(
+            "amplitude",
+            Kind::rate(0.0, 1e6),
+            DefaultValue::Needed(""),
+            "the rate goes from mean - amplitude to mean + amplitude",
+        )
+        .allowed("at most `mean`"),
+        Key::new(
+            "period",
+            Kind::duration(millis(1), LONGEST),
+            DefaultValue::Needed(""),
+            "time of one up and down",
+        ),
+    ],
+);
+
+/// `workloads.<name>.stages[]`.
+static STAGE: Table = Table::new(
+    "workloads.<name>.stages[]",
+    &[
+        Key::new(
+            "to",
+            Kind::rate(0.0, 1e6),
+            DefaultValue::None("none; this or `at`"),
+            "a ramp: the rate goes along a line from where the stage before ended to this one; \
+             recorded apart, in no figure",
+        )
+        .needs(&["over"])
+        .excludes(&["at", "for", "name"])
+        .foreign(&[
+            ("target", TO_OR_AT),
+            ("rate", TO_OR_AT),
+            ("vus", TO_OR_AT),
+            ("callers", TO_OR_AT),
+            ("concurrency", TO_OR_AT),
+            ("ramp", "`to` with `over`"),
+        ]),
+        Key::new(
+            "over",
+            Kind::duration(millis(1), LONGEST),
+            DefaultValue::None("none, needed with `to`"),
+            "time of the ramp",
+        )
+        .foreign(&[("duration", OVER_OR_FOR), ("time", OVER_OR_FOR)]),
+        Key::new(
+            "from",
+            Kind::rate(0.0, 1e6),
+            DefaultValue::Integer(0),
+            "where a ramp begins that is the first stage",
+        ),
+        Key::new(
+            "at",
+            Kind::rate(0.001, 1e6),
+            DefaultValue::None("none; this or `to`"),
+            "a level, at once: measured, a row of its own in reports",
+        )
+        .needs(&["for"])
+        .excludes(&["over", "from"]),
+        Key::new(
+            "for",
+            Kind::duration(millis(1), LONGEST),
+            DefaultValue::None("none, needed with `at`"),
+            "time of the level",
+        ),
+        Key::new(
+            "name",
+            Kind::Text(NAME),
+            DefaultValue::None("the number of `at`"),
+            "name of the level",
+        )
+        .allowed("as the scenario's; not warmup, measured, ramp"),
+    ],
+);
+
+/// `workloads.<name>.arrivals`.
+static BURST: Table = Table::new(
+    "workloads.<name>.arrivals",
+    &[
+        Key::new(
+            "burst",
+            Kind::integer(1, 1_000_000),
+            DefaultValue::Needed(""),
+            "requests that are due at once",
+        ),
+        Key::new(
+            "every",
+            Kind::duration(millis(1), LONGEST),
+            DefaultValue::Needed(""),
+            "time from burst to burst; the first is at the beginning",
+        ),
+    ],
+);
+
+/// `workloads.<name>.concurrency`.
+static CONCURRENCY: Table = Table::new(
+    "workloads.<name>.concurrency",
+    &[Key::new(
+        "stages",
+        Kind::Tables {
+            table: &CALLER_STAGE,
+            most: 100,
+        },
+        DefaultValue::Needed(""),
+        "callers that change, stage after stage; the phase then needs no `duration`",
+    )],
+);
+
+/// `workloads.<name>.concurrency.stages[]`.
+static CALLER_STAGE: Table = Table::new(
+    "workloads.<name>.concurrency.stages[]",
+    &[
+        Key::new(
+            "to",
+            Kind::callers(0, 10_000),
+            DefaultValue::None("none; this or `at`"),
+            "a ramp: callers begin (or end) one by one, at equal distances, up to this many; \
+             recorded apart, in no figure",
+        )
+        .needs(&["over"])
+        .excludes(&["at", "for", "name"])
+        .foreign(&[
+            ("target", TO_OR_AT),
+            ("rate", TO_OR_AT),
+            ("vus", TO_OR_AT),
+            ("callers", TO_OR_AT),
+            ("concurrency", TO_OR_AT),
+            ("ramp", "`to` with `over`"),
+        ]),
+        Key::new(
+            "over",
+            Kind::duration(millis(1), LONGEST),
+            DefaultValue::None("none, needed with `to`"),
+            "time of the ramp",
+        )
+        .foreign(&[("duration", OVER_OR_FOR), ("time", OVER_OR_FOR)]),
+        Key::new(
+            "from",
+            Kind::callers(0, 10_000),
+            DefaultValue::Integer(0),
+            "where a ramp begins that is the first stage",
+        ),
+        Key::new(
+            "at",
+            Kind::callers(1, 10_000),
+            DefaultValue::None("none; this or `to`"),
+            "a level, at once: measured, a row of its own in reports",
+        )
+        .needs(&["for"])
+        .excludes(&["over", "from"]),
+        Key::new(
+            "for",
+            Kind::duration(millis(1), LONGEST),
+            DefaultValue::None("none, needed with `at`"),
+            "time of the level",
+        ),
+        Key::new(
+            "name",
+            Kind::Text(NAME),
+            DefaultValue::None("the number of `at`"),
+            "name of the level",
+        )
+        .allowed("as the scenario's; not warmup, measured, ramp"),
+    ],
+);
+
+/// `workloads.<name>.think_time`.
+static THINK_TIME: Table = Table::new(
+    "workloads.<name>.think_time",
+    &[Key::new(
+        "exponential",
+        Kind::duration(secs(0), secs(3600)),
+        DefaultValue::Needed(""),
+        "mean of pauses that are drawn from the exponential distribution",
+    )],
+);
+
+fn operations() -> Vec<Variant> {
+    let variant = |entry: &OperationEntry| Variant {
+        name: entry.name,
+        summary: entry.summary,
+        keys: entry.keys,
+    };
+    OPERATIONS.iter().map(variant).collect()
+}

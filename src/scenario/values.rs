@@ -1,0 +1,152 @@
+//! Values of one node by their form; errors say what is allowed.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Place, ScenarioError, SecretSource,
+    expand::is_variable,
+    tree::{Node, Value},
+    units::shown,
+    words::quoted,
+};
+
+pub(super) fn text(node: &Node) -> Result<String, ScenarioError> {
+    match &node.value {
+        Value::Text(text) => Ok(text.clone()),
+        _ => Err(wrong(node, "text")),
+    }
+}
+
+pub(super) fn number(node: &Node) -> Result<i64, ScenarioError> {
+    match &node.value {
+        Value::Integer(number) => Ok(*number),
+        _ => Err(wrong(node, "a whole number")),
+    }
+}
+
+pub(super) fn list(node: &Node) -> Result<&[Node], ScenarioError> {
+    match &node.value {
+        Value::List(nodes) => Ok(nodes),
+        _ => Err(wrong(node, "a list")),
+    }
+}
+
+pub(super) fn table(node: &Node) -> Result<&[(String, Node)], ScenarioError> {
+    match &node.value {
+        Value::Table(entries) => Ok(entries),
+        _ => Err(wrong(node, "a table")),
+    }
+}
+
+pub(super) fn wrong(node: &Node, allowed: &str) -> ScenarioError {
+    node.place
+        .error(format!("is {}, allowed is {allowed}", shown(&node.value)))
+}
+
+/// Where a secret is to be found. No error repeats the value: it may be one.
+pub(super) fn secret(node: &Node, folder: &Path) -> Result<SecretSource, ScenarioError> {
+    let place: &Place = &node.place;
+    if place.is_set() {
+        return Err(place.error(
+            "is a secret and can't be set on the command line; write \"${NAME}\" or { file = \
+             \"...\" } into the scenario",
+        ));
+    }
+    let refuse = || {
+        place.error(
+            "is a secret and can't stand in the scenario; write \"${NAME}\" for an environment \
+             variable, or { file = \"...\" }",
+        )
+    };
+    match &node.value {
+        Value::Text(text) => {
+            let (prefix, variable) = text.split_once("${").ok_or_else(refuse)?;
+            let name = variable
+                .strip_suffix('}')
+                .filter(|name| is_variable(name))
+                .ok_or_else(refuse)?;
+            let scheme = prefix.is_empty()
+                || prefix
+                    .strip_suffix(' ')
+                    .is_some_and(|word| ["Bearer", "Basic"].contains(&word));
+            if !scheme {
+                return Err(refuse());
+            }
+            Ok(SecretSource::Variable {
+                prefix: prefix.to_owned(),
+                name: name.to_owned(),
+            })
+        }
+        Value::Table(entries) => match entries.as_slice() {
+            [
+                (
+                    key,
+                    Node {
+                        value: Value::Text(_),
+                        place,
+                    },
+                ),
+            ] if key == "file" && place.is_set() => Err(refuse()),
+            [
+                (
+                    key,
+                    Node {
+                        value: Value::Text(file),
+                        ..
+                    },
+                ),
+            ] if key == "file" => Ok(SecretSource::File(folder.join(file))),
+            _ => Err(refuse()),
+        },
+        _ => Err(refuse()),
+    }
+}
+
+/// The path of a key file: a path, or `{ file = "..." }`, never the key itself.
+pub(super) fn key_path(node: &Node, folder: &Path) -> Result<PathBuf, ScenarioError> {
+    let refuse = || {
+        node.place
+            .error("is a secret and can't stand in the scenario; write the path of a PEM file")
+    };
+    let path = match &node.value {
+        Value::Text(path) => path,
+        Value::Table(entries) => match entries.as_slice() {
+            [
+                (
+                    key,
+                    Node {
+                        value: Value::Text(path),
+                        ..
+                    },
+                ),
+            ] if key == "file" => path,
+            _ => return Err(refuse()),
+        },
+        _ => return Err(refuse()),
+    };
+    if path.contains("-----BEGIN") || path.contains('\n') {
+        return Err(refuse());
+    }
+    Ok(folder.join(path))
+}
+
+/// `sample_ratio`: a number, or None for `"auto"`.
+pub(super) fn ratio(node: &Node) -> Result<Option<f64>, ScenarioError> {
+    let refuse = |found: String| {
+        node.place.error(format!(
+            "is {found}, allowed is a number from 0 to 1, or \"auto\""
+        ))
+    };
+    match &node.value {
+        Value::Integer(number) => Ok(Some(*number as f64)),
+        Value::Float(number) => Ok(Some(*number)),
+        Value::Text(text) if text.eq_ignore_ascii_case("auto") => Ok(None),
+        // `"${RATIO}"` is text after its expansion.
+        Value::Text(text) => text
+            .trim()
+            .parse()
+            .map(Some)
+            .map_err(|_| refuse(quoted(text))),
+        other => Err(refuse(other.kind().to_owned())),
+    }
+}
