@@ -1,5 +1,9 @@
-//! From a run folder to an explanation: join, account, areas, statistics, verdict. Pure: no
-//! network, no clock.
+//! From a run folder to an explanation. Pure: no network, no clock.
+//!
+//! `traces` explains one request, `requests` reads the lines of all, `figures` and [`statistics`]
+//! make numbers of them, `explanation` says what they have in common, [`judgement`] whether to
+//! believe it. What they share is in `model`, which imports none of them but the areas; `run`
+//! brings them together, and none of them imports it.
 //!
 //! The rules are those of the README's chapter "What the numbers mean"; this module computes,
 //! [`crate::report`] shows.
@@ -16,9 +20,9 @@ pub mod statistics;
 mod explanation;
 pub mod judgement;
 
-pub mod compare;
-
 mod run;
+
+pub mod compare;
 
 #[cfg(test)]
 mod scale;

@@ -1,5 +1,5 @@
-//! Numbers with a unit, from the histograms of all requests or from those that were matched, and how
-//! far each can be trusted.
+//! Numbers with a unit, from the histograms of all requests or from those that were matched, and
+//! how far each can be trusted.
 //!
 //! What they mean together is left to [`super::explanation`], whether they are good enough to
 //! [`super::judgement`].

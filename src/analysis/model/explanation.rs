@@ -24,7 +24,8 @@ pub struct Band {
     pub mean_us: f64,
     /// Mean latency of all successes in it.
     pub mean_of_all_us: f64,
-    /// The account, sorted by area (in the order of [`crate::analysis::traces::areas::Area`]), then by mean, falling.
+    /// The account, sorted by area (in the order of [`crate::analysis::traces::areas::Area`]), then
+    /// by mean, falling.
     pub parts: Vec<PartMean>,
 }
 

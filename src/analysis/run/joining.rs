@@ -1,5 +1,5 @@
-//! One pass over the traces: each is joined to its requests, accounted, and added to what its stream
-//! showed.
+//! One pass over the traces: each is joined to its requests, accounted, and added to what its
+//! stream showed.
 //!
 //! Memory grows with the traced requests and their parts, never with the spans.
 
