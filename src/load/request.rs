@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     live::{LiveCounters, LiveEnd},
+    phase::StreamResult,
     stop::{Stop, StopListener},
     timer::Timers,
 };
@@ -123,7 +124,7 @@ impl Shared {
     }
 }
 
-/// One part of one workload on one thread: what its requests have in common.
+/// One component of a workload, in one part, on one thread: what its requests have in common.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) shared: Rc<Shared>,
@@ -212,6 +213,14 @@ impl Lane {
             self.count_sent();
         }
         started
+    }
+
+    /// What it gave before its first request.
+    pub(super) fn no_result(&self) -> StreamResult {
+        StreamResult {
+            stream: self.stream.0,
+            ..StreamResult::default()
+        }
     }
 
     fn count_sent(&self) {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    CollectionShape, Finished, Operation, OperationContext, OperationEntry, OperationError,
-    RequestKey, RowUse, Writes,
+    Build, CollectionShape, Finished, Operation, OperationContext, OperationEntry, OperationError,
+    RequestKey, RowChange, RowUse, Writes,
     fields::{column, id_column},
     keys::{Keys, refuse},
 };
@@ -43,6 +43,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     ],
     rows: RowUse::Writes(Writes {
         does: "inserts into",
+        change: RowChange::Adds,
         alone: "each row is inserted once",
     }),
     counts_rows: true,
@@ -50,7 +51,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     has_recall: false,
     needs_loaded: false,
     never_in: &["consistency wait", "node queue", "engine"],
-    build,
+    build: Build::Requests(build),
 };
 
 const ON_END: &[(&str, OnEnd)] = &[("stop", OnEnd::Stop), ("repeat", OnEnd::Repeat)];

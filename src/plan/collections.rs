@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, data::Source};
+use super::{
+    AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, WorkloadPlan, data::Source,
+    schedule::text_hash,
+};
 use crate::{
     dataset::{Dataset, identity},
     operation::{
-        CollectionShape, Consistency, IndexOptions, OperationError, ScalarField,
+        CollectionShape, Consistency, IndexOptions, OperationError, RowChange, RowUse, ScalarField,
         ScalarFieldOptions, known_metric,
     },
     scenario::{InitialRows, Scenario, Section, nearest, quoted},
@@ -27,6 +30,23 @@ impl PrepareMode {
             .iter()
             .find(|(_, mode)| *mode == self)
             .map_or("", |(name, _)| name)
+    }
+}
+
+/// Gives another mark to the collections whose rows are changed: a run that wants them as they were
+/// must not take them for that.
+pub(super) fn mark_changed(collections: &mut [CollectionPlan], workloads: &[WorkloadPlan]) {
+    for (index, collection) in collections.iter_mut().enumerate() {
+        let changes = |workload: &WorkloadPlan| {
+            let RowUse::Writes(writes) = workload.entry.rows else {
+                return false;
+            };
+            workload.collection == index && writes.change != RowChange::Adds
+        };
+        if workloads.iter().any(changes) {
+            let text = format!("{} with changed rows", collection.fingerprint);
+            collection.fingerprint = format!("{:016x}", text_hash(&text));
+        }
     }
 }
 

@@ -207,7 +207,7 @@ impl Plan {
                 Arrival::Open {
                     load: OpenLoad::Steady(shape),
                     ..
-                } => Some(shape.mean_rate()),
+                } => Some(shape.mean_rate() * self.workloads[index].share()),
                 _ => None,
             },
             rows_last: self.rows_last(phase, index),
@@ -223,7 +223,7 @@ impl Plan {
                 load: OpenLoad::Steady(shape),
                 ..
             } => {
-                let rate = shape.mean_rate();
+                let rate = shape.mean_rate() * workload.share();
                 let needed = (self.phases[phase].warmup
                     + self.measured_time(phase).unwrap_or_default())
                 .as_secs_f64();

@@ -23,14 +23,16 @@ pub(super) fn resolved(scenario: &Scenario, plan: &Plan) -> Value {
         "seed": plan.seed,
         "milvus": milvus(plan),
         "tracing": tracing(plan),
-        "data": root.sections("data").iter().map(|table| (table.name.clone(), data(table, plan.seed))).collect::<Map<_, _>>(),
+        "data": root.sections("data").iter()
+            .map(|table| (table.name.clone(), data(table, plan.seed)))
+            .collect::<Map<_, _>>(),
         "collections": root.sections("collections").iter().zip(&plan.collections)
             .map(|(table, plan)| (plan.key.clone(), collection(table, plan)))
             .collect::<Map<_, _>>(),
-        "workloads": root.sections("workloads").iter().zip(&plan.workloads)
-            .map(|(table, workload)| {
-                let keys = table.others.iter().map(|(key, at)| (key.clone(), serde_json::to_value(&at.value).unwrap_or_default()));
-                (workload.name.clone(), workload_json(plan, workload, keys.collect()))
+        "workloads": plan.workloads.iter()
+            .map(|workload| {
+                let keys = own_keys(scenario, workload);
+                (workload.name.clone(), workload_json(plan, workload, keys))
             })
             .collect::<Map<_, _>>(),
         "phases": (0..plan.phases.len()).map(|index| phase(plan, index)).collect::<Vec<_>>(),
@@ -39,7 +41,10 @@ pub(super) fn resolved(scenario: &Scenario, plan: &Plan) -> Value {
             "workload": threshold.workload,
             "phase": threshold.phase,
             "strict": threshold.strict,
-            "abort": threshold.abort.map(|abort| json!({ "over": text(abort.over), "after": text(abort.after) })),
+            "abort": threshold.abort.map(|abort| json!({
+                "over": text(abort.over),
+                "after": text(abort.after),
+            })),
         })).collect::<Vec<_>>(),
     })
 }
@@ -69,7 +74,11 @@ fn milvus(plan: &Plan) -> Value {
         "access": milvus.access.name(),
         "database": milvus.database,
         "credentials": credentials,
-        "tls": milvus.tls.as_ref().map(|tls| json!({ "ca": path(&tls.ca), "cert": path(&tls.cert), "server_name": tls.server_name })),
+        "tls": milvus.tls.as_ref().map(|tls| json!({
+            "ca": path(&tls.ca),
+            "cert": path(&tls.cert),
+            "server_name": tls.server_name,
+        })),
     })
 }
 
@@ -84,7 +93,7 @@ fn tracing(plan: &Plan) -> Value {
         "export": tracing.export.as_ref().map_or("off", |export| export.endpoint.as_str()),
         "export_protocol": tracing.export.as_ref().map(|export| export.protocol.name()),
         "spans": {
-            "source": tracing.source,
+            "source": tracing.source.name,
             "endpoint": tracing.endpoint,
             "admin": tracing.admin,
             "headers": tracing.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(),
@@ -162,12 +171,34 @@ fn index(index: &IndexShape) -> Value {
     json!({ "type": index.index_type, "params": index.params })
 }
 
+/// What is written of the keys that the operation reads itself.
+fn own_keys(scenario: &Scenario, workload: &WorkloadPlan) -> Map<String, Value> {
+    let mut tables = scenario.root.sections("workloads").iter();
+    let table = tables.find(|table| table.name == workload.table());
+    let keys = table.into_iter().flat_map(|table| &table.others);
+    let json = |value: &toml::Value| serde_json::to_value(value).unwrap_or_default();
+    if workload.mix.is_none() {
+        return keys
+            .map(|(key, at)| (key.clone(), json(&at.value)))
+            .collect();
+    }
+    let mut keys = keys;
+    let own = keys.find(|(key, _)| key == workload.entry.name);
+    let own = own.and_then(|(_, at)| at.value.as_table());
+    let own = own.into_iter().flatten();
+    own.map(|(key, value)| (key.clone(), json(value))).collect()
+}
+
 fn workload_json(plan: &Plan, workload: &WorkloadPlan, keys: Map<String, Value>) -> Value {
     let mut json = keys;
     for key in workload.entry.keys {
         json.entry(key.name).or_insert_with(|| key.default_json());
     }
     json.insert("operation".into(), json!(workload.entry.name));
+    if let Some(mix) = &workload.mix {
+        json.insert("mix".into(), json!(mix.name));
+        json.insert("share".into(), json!(mix.share));
+    }
     json.insert(
         "collection".into(),
         json!(plan.collections[workload.collection].key),
@@ -199,7 +230,11 @@ fn arrival(arrival: &Arrival) -> Vec<(&'static str, Value)> {
                     vec![
                         (
                             "rate",
-                            json!({ "mean": mean, "amplitude": amplitude, "period": text(*period) }),
+                            json!({
+                                "mean": mean,
+                                "amplitude": amplitude,
+                                "period": text(*period),
+                            }),
                         ),
                         spread,
                     ]
@@ -246,9 +281,13 @@ fn phase(plan: &Plan, index: usize) -> Value {
         "name": phase.name,
         "warmup": text(phase.warmup),
         key: end,
-        "workloads": phase.workloads.iter().map(|index| plan.workloads[*index].name.as_str()).collect::<Vec<_>>(),
+        "workloads": phase.workloads.iter()
+            .map(|index| plan.workloads[*index].name.as_str())
+            .collect::<Vec<_>>(),
         "sample_ratio": plan.sample_ratio(index),
-        "parts": phase.workloads.iter().flat_map(|workload| parts(plan, index, *workload)).collect::<Vec<_>>(),
+        "parts": phase.workloads.iter()
+            .flat_map(|workload| parts(plan, index, *workload))
+            .collect::<Vec<_>>(),
     })
 }
 

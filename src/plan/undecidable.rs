@@ -230,9 +230,10 @@ fn of_figure(plan: &Plan, figure: &Quantity, (phase, workload): Row) -> Option<R
         return Some(Reason::Kind(why));
     }
     if figure.needs_spans() && !plan.tracing.reads_spans() {
-        return Some(Reason::Lacks(
-            "no server span is read (`tracing.spans.source` is \"none\")".to_owned(),
-        ));
+        return Some(Reason::Lacks(format!(
+            "no server span is read (`tracing.spans.source` is \"{}\")",
+            plan.tracing.source.name
+        )));
     }
     let planned = plan.planned_requests(phase, workload, PlannedPart::Measured);
     if (figure.needs_spans() || figure.base == Base::Recall)
@@ -280,7 +281,7 @@ fn never_in_account(figure: &Quantity, open: bool, entry: &OperationEntry) -> Op
     is_never.then(|| {
         let what = match entry.rows {
             RowUse::Reads => "an operation that only reads",
-            RowUse::Writes(_) => entry.called,
+            _ => entry.called,
         };
         format!("{what} has no such area")
     })
@@ -342,10 +343,14 @@ fn time_of_requests(plan: &Plan, (phase, workload): Row, part: &ScheduledPart) -
     else {
         return None;
     };
+    let own = |requests| plan.own(workload, requests);
     let requests = part
         .requests
+        .map(own)
         .or_else(|| plan.left_before(phase, workload, PlannedPart::Measured))?;
-    let time = Schedule::even(shape).due(requests)?;
+    // The schedule is that of all components of a mix.
+    let of_schedule = requests as f64 / plan.workloads[workload].share();
+    let time = Schedule::even(shape).due(of_schedule.ceil() as u64)?;
     // Poisson arrivals are over at another time: twice the expected one is hardly ever reached by a
     // hundred of them, and ten times by one.
     match arrivals {

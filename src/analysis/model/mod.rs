@@ -16,7 +16,10 @@ use serde::{Deserialize, Serialize};
 pub use traces::*;
 pub use workload::*;
 
-use crate::record::{ClientCapacity, CollectionState, FolderError};
+use crate::{
+    record::{ClientCapacity, CollectionState, FolderError},
+    spans::{SourceKind, kind_of},
+};
 
 /// Name of the fact of the environment that was measured during the run: no setting of it.
 pub(crate) const MEASURED_LOAD: &str = "cpu";
@@ -212,6 +215,14 @@ pub struct SpanSummary {
     pub client_spans: u64,
     /// Address of a real UI; links are made only where there is one.
     pub ui: Option<String>,
+}
+
+impl SpanSummary {
+    /// Whether the source is one that has spans, whatever it had of this run.
+    #[must_use]
+    pub fn has_source(&self) -> bool {
+        kind_of(&self.source) != Some(SourceKind::Nothing)
+    }
 }
 
 /// Client time that lies between sending and the end of the reply, and so in the gap, of all

@@ -335,7 +335,7 @@ fn operations() -> Vec<Variant> {
     let variant = |entry: &OperationEntry| Variant {
         name: entry.name,
         summary: entry.summary,
-        keys: entry.keys,
+        keys: entry.all_keys(),
     };
     OPERATIONS.iter().map(variant).collect()
 }

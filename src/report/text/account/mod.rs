@@ -93,7 +93,7 @@ fn without_spans(analysis: &Analysis) -> String {
              client's alone"
                 .to_owned()
         }
-        Some(spans) if spans.source != "none" => format!(
+        Some(spans) if spans.has_source() => format!(
             "unknown: none of {} was matched with the server's spans; `milvus-bench doctor` tests \
              every link",
             counted(sampled, "sampled request")
