@@ -36,6 +36,6 @@ pub use requests::selection::select;
 pub use run::analyse;
 pub use traces::{
     account::{AccountOptions, NodeCall, Piece, RequestAccount, account},
-    areas::Area,
-    waterfall::waterfall,
+    areas::table::{AREAS, Area, AreaRow, Hatch},
+    waterfall::{ASIDE, waterfall},
 };

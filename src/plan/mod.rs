@@ -25,7 +25,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use arrival::{Arrival, Arrivals, CallerLoad, OpenLoad, Stage, ThinkTime};
 pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
-pub use keys::{SCENARIO, key_table, scenario_schema};
+pub use keys::{SCENARIO, key_table, scenario_schema, scenario_schema_text};
 pub use otlp::{ExportPlan, NamedFile, OtlpProtocol};
 pub use remark::Remark;
 pub use schedule::{PartKind, PartLoad, PlannedPart, ScheduledPart};
