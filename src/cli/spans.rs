@@ -16,7 +16,9 @@ use super::{
 use crate::{
     record::{FetchInfo, RunFolder, RunInfo, RunReader},
     runner::{self, analyse_folder, within},
-    spans::{SourceEntry, SourceKind, SourceOptions, find_source, kind_of, open_until},
+    spans::{
+        SPAN_SOURCES, SourceEntry, SourceKind, SourceOptions, find_source, kind_of, open_until,
+    },
 };
 
 /// Arguments of `spans`.
