@@ -676,6 +676,45 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
     asked
 }
 
+/// A phase of a mix whose first component is finite; `earlier` is what came of each before.
+fn phase_of_mix(
+    phase: &str,
+    (arrival, load): (Loop, PartLoad),
+    shares: &[f64],
+    (finite, earlier): (&Arc<Finite>, &[Vec<u64>]),
+) -> PhaseRun {
+    let ids = IdStream::new(Nonce(1), 42, phase, "finite", "measured");
+    let lanes = (0..).zip(shares).map(|(stream, _)| lane(stream, ids, 0.0));
+    let part = PartPlan {
+        lanes: lanes.collect(),
+        draws: Draws::new(ids, shares),
+        ids,
+        start: Duration::ZERO,
+        duration: None,
+        requests: None,
+        load,
+    };
+    let component = |(at, earlier): (usize, &Vec<u64>)| ComponentRun {
+        operation: if at == 0 {
+            Arc::clone(finite) as _
+        } else {
+            Arc::new(Version) as _
+        },
+        earlier: earlier.clone(),
+    };
+    let stream = StreamRun {
+        components: earlier.iter().enumerate().map(component).collect(),
+        arrival,
+        timeout: Duration::from_secs(10),
+        parts: vec![part],
+    };
+    PhaseRun {
+        start: Instant::now(),
+        streams: vec![stream],
+        stop: StopHandle::default(),
+    }
+}
+
 /// Runs two phases that last until the data of the first component of a mix is used up, on two
 /// threads; gives the numbers that were asked of it, and the results of both phases per component.
 fn exhaust_mix(
@@ -710,46 +749,17 @@ fn exhaust_mix(
             .expect("it connects");
         let mut earlier = vec![nothing_earlier(arrival); shares.len()];
         for phase in ["first", "second"] {
-            let ids = IdStream::new(Nonce(1), 42, phase, "finite", "measured");
-            let lanes = (0..).zip(shares).map(|(stream, _)| lane(stream, ids, 0.0));
-            let part = PartPlan {
-                lanes: lanes.collect(),
-                draws: Draws::new(ids, shares),
-                ids,
-                start: Duration::ZERO,
-                duration: None,
-                requests: None,
-                load,
-            };
-            let component = |(at, earlier): (usize, &Vec<u64>)| ComponentRun {
-                operation: if at == 0 {
-                    Arc::clone(&finite) as _
-                } else {
-                    Arc::new(Version) as _
-                },
-                earlier: earlier.clone(),
-            };
-            let stream = StreamRun {
-                components: earlier.iter().enumerate().map(component).collect(),
-                arrival,
-                timeout: Duration::from_secs(10),
-                parts: vec![part],
-            };
-            let stop = StopHandle::default();
-            let mut running = engine.begin(&PhaseRun {
-                start: Instant::now(),
-                streams: vec![stream],
-                stop: stop.clone(),
-            });
+            let phase = phase_of_mix(phase, (arrival, load), shares, (&finite, &earlier));
+            let stop = phase.stop.clone();
+            let mut running = engine.begin(&phase);
             let exhausted = running.exhausted();
             let ends = async {
                 exhausted.await;
                 stop.ask(Stop::EndPart);
                 running.wait().await.expect("the threads live")
             };
-            let result = tokio::time::timeout(Duration::from_secs(30), ends)
-                .await
-                .expect("it ends");
+            let result = tokio::time::timeout(Duration::from_secs(30), ends).await;
+            let result = result.expect("it ends");
             earlier.clone_from(&result.earlier);
             results.push(result.streams);
         }

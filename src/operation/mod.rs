@@ -16,6 +16,7 @@ mod order;
 mod query;
 mod recall;
 mod row_keys;
+mod rows;
 mod search;
 pub mod setup;
 mod truth;
@@ -30,9 +31,10 @@ pub use entry::{
 };
 pub use fields::{FieldValue, FieldValues, ScalarFieldOptions};
 pub use index::{IndexOptions, METRICS, SCALAR_INDEXES, known_metric, vector_indexes};
-pub use insert::{insert_call, inserted, rows_per_batch};
+pub use insert::{insert_call, inserted};
 pub use order::QueryOrder;
 pub use row_keys::RowKeys;
+pub use rows::rows_per_batch;
 
 use crate::{
     dataset::Dataset,

@@ -73,6 +73,14 @@ impl RowKeys {
         }
     }
 
+    /// The `number`-th key, from 0, of those that stay in an order drawn by the seed, which begins
+    /// again after the last one. There must be some.
+    #[must_use]
+    pub fn in_turn(&self, number: u64) -> u64 {
+        let staying = self.staying();
+        self.that_stays(permute(!self.key, staying, number % staying))
+    }
+
     /// The `number`-th key that is deleted, from 0 and below the keys that may be.
     #[must_use]
     pub fn that_leaves(&self, number: u64) -> u64 {
@@ -102,6 +110,18 @@ mod tests {
     }
 
     #[test]
+    fn keys_that_stay_have_their_turn_one_after_the_other() {
+        let keys = RowKeys::all_stay(100, 42, "words").with_leaving(40);
+        let first: Vec<u64> = (0..60).map(|number| keys.in_turn(number)).collect();
+        let staying: BTreeSet<u64> = (0..60).map(|number| keys.that_stays(number)).collect();
+        assert_eq!(first.iter().copied().collect::<BTreeSet<u64>>(), staying);
+        let second: Vec<u64> = (60..120).map(|number| keys.in_turn(number)).collect();
+        assert_eq!(first, second);
+        assert_eq!(first[..6], IN_TURN);
+    }
+    const IN_TURN: [u64; 6] = [59, 43, 45, 90, 95, 62];
+
+    #[test]
     fn where_nothing_is_deleted_keys_keep_their_order() {
         let keys = RowKeys::all_stay(5, 42, "words");
         let order: Vec<u64> = (0..5).map(|number| keys.that_stays(number)).collect();
@@ -115,5 +135,5 @@ mod tests {
         let order: Vec<u64> = (0..6).map(|number| keys.that_leaves(number)).collect();
         assert_eq!(order, FIRST);
     }
-    const FIRST: [u64; 6] = [0; 6];
+    const FIRST: [u64; 6] = [3, 655, 792, 725, 362, 989];
 }

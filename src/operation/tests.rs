@@ -139,7 +139,8 @@ fn operations_and_their_keys_have_names_of_their_own() {
 
 #[test]
 fn every_operation_refuses_a_key_that_it_does_not_know() {
-    for entry in OPERATIONS {
+    let single = |entry: &&OperationEntry| matches!(entry.build, Build::Requests(_));
+    for entry in OPERATIONS.iter().filter(single) {
         check_refused(
             entry,
             context("zzz = 1", seven_rows(), 3),

@@ -210,7 +210,7 @@ fn stages_that_contradict_themselves() {
     );
     check(
         &[("rate = 50", "rate = \"50 rows/s\"")],
-        &["rows a second, which only an insert workload has"],
+        &["rows a second, which only an insert"],
     );
     check(
         &[("rate = 50", "rate = 50\nstart = \"1s\"")],
