@@ -359,9 +359,11 @@
     return marksIn(box);
   }
   function interval(bar, low, high) {
-    const line = { stroke: css('ink'), 'stroke-width': 1.5 };
-    bar.append(s('line', { x1: percent(low), x2: percent(high), y1: 11, y2: 11, ...line }));
-    for (const end of [low, high]) bar.append(s('line', { x1: percent(end), x2: percent(end), y1: 6, y2: 16, ...line }));
+    // A rim of paper, since no ink is seen on every area.
+    for (const line of [{ stroke: css('paper'), 'stroke-width': 4 }, { stroke: css('ink'), 'stroke-width': 1.5 }]) {
+      bar.append(s('line', { x1: percent(low), x2: percent(high), y1: 11, y2: 11, ...line }));
+      for (const end of [low, high]) bar.append(s('line', { x1: percent(end), x2: percent(end), y1: 6, y2: 16, ...line }));
+    }
   }
   // Instances only say something where an area has several.
   function crowded(w) {

@@ -36,7 +36,7 @@ pub use phase::{
     ComponentRun, LanePlan, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, StreamResult,
     StreamRun,
 };
-pub use schedule::{PREPARE, RunIds, nothing_earlier, phase_run, query_numbers, streams};
+pub use schedule::{RunIds, nothing_earlier, phase_run, query_numbers, streams};
 pub use stop::{Stop, StopHandle};
 
 /// Why a part stopped whose operation has no more data.

@@ -459,3 +459,22 @@ pub(super) fn outcome_of(error: CallError) -> Outcome {
         CallError::Forbidden => Outcome::Forbidden,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_called_as_the_failure_that_it_is_of() {
+        for error in [
+            CallError::Timeout,
+            CallError::Unavailable,
+            CallError::Grpc(8),
+            CallError::Milvus(-27),
+            CallError::BadReply,
+            CallError::Forbidden,
+        ] {
+            assert_eq!(outcome_of(error).to_string(), error.to_string());
+        }
+    }
+}
