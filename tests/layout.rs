@@ -79,6 +79,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "runner",
         &[
             "plan",
+            "operation",
             "load",
             "milvus",
             "telemetry",
