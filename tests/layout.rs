@@ -70,6 +70,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "load",
             "record",
             "telemetry",
+            "null_milvus",
             "stack",
             "open_files",
         ],
