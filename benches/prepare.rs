@@ -7,7 +7,7 @@ use milvus_bench::{
     dataset::{DATASETS, Dataset, DatasetOptions},
     operation::{
         CollectionShape, Consistency, IndexShape, OPERATIONS, Operation, OperationContext,
-        RequestKey,
+        RequestKey, RowKeys,
     },
 };
 
@@ -66,6 +66,7 @@ fn operation(name: &str, keys: &str, dataset: &Arc<dyn Dataset>) -> Arc<dyn Oper
         collection: Arc::new(collection),
         dataset: Some(Arc::clone(dataset)),
         initial_rows: 0,
+        row_keys: RowKeys::all_stay(0, 42, name),
         truth_fails: None,
         reused: false,
         keep_ids: false,
@@ -75,7 +76,9 @@ fn operation(name: &str, keys: &str, dataset: &Arc<dyn Dataset>) -> Arc<dyn Oper
         .iter()
         .find(|entry| entry.name == name)
         .expect("an operation of the table");
-    (entry.build)(context).unwrap_or_else(|error| panic!("{}: {}", error.key, error.message))
+    entry
+        .operation(context)
+        .unwrap_or_else(|error| panic!("{}: {}", error.key, error.message))
 }
 
 fn prepare(criterion: &mut Criterion) {

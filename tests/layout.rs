@@ -42,6 +42,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "operation",
             "pacer",
             "spans",
+            "record",
             "report",
             "analysis",
         ],
@@ -130,21 +131,14 @@ const FUNCTION_LINES: &str = "too-many-lines-threshold = 70";
 const RING: usize = 2;
 
 /// What is still to be mended: beginnings of files with longer lines.
-const LONG_LINES: [&str; 10] = [
-    "src/analysis/",
-    "src/calibrate/",
-    "src/cli/",
-    "src/runner/",
-    "src/plan/resolved.rs",
-    "src/scenario/keys.rs",
+const LONG_LINES: [&str; 3] = [
     "templates/report.css",
     "templates/report.js",
     "templates/comparison.css",
-    "tests/support/fake_milvus.rs",
 ];
 
 /// What is still to be mended: modules with rings of more files.
-const RINGS: [&str; 2] = ["analysis", "load"];
+const RINGS: [&str; 1] = ["load"];
 
 #[test]
 fn modules_import_only_what_the_table_allows() {

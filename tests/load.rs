@@ -16,8 +16,8 @@ use milvus_bench::null_milvus::{Failure, FakeMilvus};
 use milvus_bench::{
     dataset::DatasetError,
     load::{
-        Engine, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, Stop, StopHandle,
-        StreamRun,
+        ComponentRun, Draws, Engine, EngineOptions, LanePlan, Loop, PartLoad, PartPlan,
+        PhaseResult, PhaseRun, Stop, StopHandle, StreamResult, StreamRun,
     },
     milvus::{Call, CallFailure, ConnectOptions, Method, methods, proto},
     null_milvus::{NullMilvus, NullOptions, Stall},
@@ -183,24 +183,24 @@ fn run_alone(
 
 /// The only phase of such a load, which starts soon.
 fn phase_of(load: &Load) -> PhaseRun {
+    let ids = IdStream::new(Nonce(1), 42, "alone", "version", "measured");
     let part = PartPlan {
-        stream: StreamId(0),
-        ids: IdStream::new(Nonce(1), 42, "alone", "version", "measured"),
-        queries: QueryOrder::default(),
-        sample_ratio: 1.0,
-        switch: None,
+        lanes: vec![lane(0, ids, 1.0)],
+        draws: Draws::new(ids, &[1.0]),
+        ids,
         start: Duration::ZERO,
         duration: load.duration,
         requests: load.requests,
-        slots: None,
         load: load.load,
     };
     let stream = StreamRun {
-        operation: Arc::new(Version),
+        components: vec![ComponentRun {
+            operation: Arc::new(Version),
+            earlier: nothing_earlier(load.arrival),
+        }],
         arrival: load.arrival,
         timeout: load.timeout,
         parts: vec![part],
-        earlier: nothing_earlier(load.arrival),
     };
     PhaseRun {
         start: Instant::now() + Duration::from_millis(50),
@@ -276,6 +276,18 @@ async fn measure(
         reader,
         clock,
         _folder: folder,
+    }
+}
+
+/// The requests of one component.
+fn lane(stream: u16, ids: IdStream, sample_ratio: f64) -> LanePlan {
+    LanePlan {
+        stream: StreamId(stream),
+        ids,
+        queries: QueryOrder::default(),
+        sample_ratio,
+        switch: None,
+        slots: None,
     }
 }
 
@@ -657,9 +669,59 @@ impl Operation for Finite {
     }
 }
 
-/// Runs two phases that last until the data of one workload is used up, on two threads; gives the
-/// numbers asked for.
+/// The same of one workload without other components.
 fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
+    let (asked, results) = exhaust_mix(arrival, load, &[1.0]);
+    assert_eq!(results[0][0].due, 60);
+    asked
+}
+
+/// A phase of a mix whose first component is finite; `earlier` is what came of each before.
+fn phase_of_mix(
+    phase: &str,
+    (arrival, load): (Loop, PartLoad),
+    shares: &[f64],
+    (finite, earlier): (&Arc<Finite>, &[Vec<u64>]),
+) -> PhaseRun {
+    let ids = IdStream::new(Nonce(1), 42, phase, "finite", "measured");
+    let lanes = (0..).zip(shares).map(|(stream, _)| lane(stream, ids, 0.0));
+    let part = PartPlan {
+        lanes: lanes.collect(),
+        draws: Draws::new(ids, shares),
+        ids,
+        start: Duration::ZERO,
+        duration: None,
+        requests: None,
+        load,
+    };
+    let component = |(at, earlier): (usize, &Vec<u64>)| ComponentRun {
+        operation: if at == 0 {
+            Arc::clone(finite) as _
+        } else {
+            Arc::new(Version) as _
+        },
+        earlier: earlier.clone(),
+    };
+    let stream = StreamRun {
+        components: earlier.iter().enumerate().map(component).collect(),
+        arrival,
+        timeout: Duration::from_secs(10),
+        parts: vec![part],
+    };
+    PhaseRun {
+        start: Instant::now(),
+        streams: vec![stream],
+        stop: StopHandle::default(),
+    }
+}
+
+/// Runs two phases that last until the data of the first component of a mix is used up, on two
+/// threads; gives the numbers that were asked of it, and the results of both phases per component.
+fn exhaust_mix(
+    arrival: Loop,
+    load: PartLoad,
+    shares: &[f64],
+) -> (Vec<u64>, Vec<Vec<StreamResult>>) {
     let _alone = alone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -671,10 +733,11 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
     let folder = tempfile::tempdir().expect("a folder");
     let mut writer = RunWriter::start(
         &RunFolder::at(folder.path()),
-        Arc::new(vec![StreamInfo::default()]),
+        Arc::new(vec![StreamInfo::default(); shares.len()]),
         Box::new(|_| {}),
     )
     .expect("a writer");
+    let mut results = Vec::new();
     let recorders = (0..2).map(|_| writer.recorder()).collect();
     runtime.block_on(async {
         let connect = ConnectOptions {
@@ -684,35 +747,11 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
         let engine = Engine::start(&EngineOptions::new(connect, RunClock::start()), recorders)
             .await
             .expect("it connects");
-        let mut earlier = nothing_earlier(arrival);
+        let mut earlier = vec![nothing_earlier(arrival); shares.len()];
         for phase in ["first", "second"] {
-            let ids = IdStream::new(Nonce(1), 42, phase, "finite", "measured");
-            let part = PartPlan {
-                stream: StreamId(0),
-                ids,
-                queries: QueryOrder::default(),
-                sample_ratio: 0.0,
-                switch: None,
-                start: Duration::ZERO,
-                duration: None,
-                requests: None,
-                slots: None,
-                load,
-            };
-            let operation: Arc<dyn Operation> = Arc::clone(&finite) as _;
-            let stream = StreamRun {
-                operation,
-                arrival,
-                timeout: Duration::from_secs(10),
-                parts: vec![part],
-                earlier: earlier.clone(),
-            };
-            let stop = StopHandle::default();
-            let mut running = engine.begin(&PhaseRun {
-                start: Instant::now(),
-                streams: vec![stream],
-                stop: stop.clone(),
-            });
+            let phase = phase_of_mix(phase, (arrival, load), shares, (&finite, &earlier));
+            let stop = phase.stop.clone();
+            let mut running = engine.begin(&phase);
             let exhausted = running.exhausted();
             let ends = async {
                 exhausted.await;
@@ -720,7 +759,9 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
                 running.wait().await.expect("the threads live")
             };
             let result = tokio::time::timeout(Duration::from_secs(30), ends).await;
-            earlier.clone_from(&result.expect("it ends").earlier[0]);
+            let result = result.expect("it ends");
+            earlier.clone_from(&result.earlier);
+            results.push(result.streams);
         }
         tokio::task::spawn_blocking(move || engine.finish())
             .await
@@ -729,7 +770,10 @@ fn exhaust(arrival: Loop, load: PartLoad) -> Vec<u64> {
     assert_eq!(writer.finish().error, None);
     let mut asked = finite.asked.lock().expect("the list").clone();
     asked.sort_unstable();
-    asked
+    for phase in &mut results {
+        phase.sort_by_key(|result| result.stream);
+    }
+    (asked, results)
 }
 
 #[test]
@@ -797,5 +841,44 @@ fn more_threads_than_connections_are_refused() {
             .to_string()
             .contains("2 load threads can't share 1 connections"),
         "{refused}"
+    );
+}
+
+#[test]
+fn a_mix_ends_with_the_rows_of_one_of_its_components_and_each_is_used_once() {
+    let poisson = Schedule {
+        spread: Spread::Poisson { seed: 42 },
+        ..Schedule::even(Shape::Constant { rate: 1000.0 })
+    };
+    let shares = [1.0, 3.0];
+    let open = Loop::Open { max_in_flight: 100 };
+    let (asked, results) = exhaust_mix(open, PartLoad::Open(poisson), &shares);
+    assert_eq!(asked, (0..60).collect::<Vec<u64>>());
+    let [finite, other] = &results[0][..] else {
+        panic!("{results:?}")
+    };
+    // The schedule ends at the first request for which there is no row, on every thread.
+    let ids = IdStream::new(Nonce(1), 42, "first", "finite", "measured");
+    let draws = Draws::new(ids, &shares);
+    let sent = (0..).find(|count| draws.count(*count)[0] > 60).unwrap_or(0) - 1;
+    assert_eq!((finite.due, other.due), (60, sent - 60));
+    assert_eq!((finite.sent, other.sent), (finite.due, other.due));
+    assert!(finite.ended_itself && other.ended_itself, "{results:?}");
+    // Nothing of the mix is left for the phase after it.
+    assert!(
+        results[1].iter().all(|result| result.due == 0),
+        "{results:?}"
+    );
+
+    let closed = Loop::Closed {
+        callers: 4,
+        think_time: ThinkTime::Constant(Duration::ZERO),
+    };
+    let (asked, results) = exhaust_mix(closed, PartLoad::Closed { from: 4, to: 4 }, &shares);
+    assert_eq!(asked, (0..60).collect::<Vec<u64>>());
+    assert!(results[0][1].due > 60, "{results:?}");
+    assert!(
+        results[1].iter().all(|result| result.due == 0),
+        "{results:?}"
     );
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::{
     callers,
-    phase::{LaneResult, Loop, PartLoad, PartPlan, StreamResult},
+    phase::{ComponentRun, LaneResult, Loop, PartLoad, PartPlan, StreamResult},
     request::{Before, Lane, Launch},
     stop::{Stop, StopListener},
     thread::{LaneContext, LaneOutcome, joined},
@@ -28,14 +28,9 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
     else {
         return Ok(LaneResult::default());
     };
-    let lanes: Rc<Vec<Rc<Lane>>> = Rc::new(
-        context
-            .stream
-            .parts
-            .iter()
-            .map(|plan| Rc::new(context.lane(plan)))
-            .collect(),
-    );
+    let parts = &context.stream.parts;
+    let lanes: Rc<Vec<Vec<Rc<Lane>>>> =
+        Rc::new(parts.iter().map(|plan| context.lanes(plan)).collect());
     let context = Rc::new(context);
     let numbers = (context.shard.index..callers).step_by(context.shard.of.max(1) as usize);
     let with_rows = Rc::new(Cell::new(numbers.len()));
@@ -47,12 +42,10 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
             Rc::clone(&with_rows),
         );
         tasks.push(tokio::task::spawn_local(async move {
-            let earlier = context
-                .stream
-                .earlier
-                .get(number as usize)
-                .copied()
-                .unwrap_or(0);
+            let components = context.stream.components.iter();
+            let earlier = components
+                .map(|of| of.earlier.get(number as usize).copied().unwrap_or(0))
+                .collect();
             let mut caller = Caller {
                 number: u64::from(number),
                 callers: u64::from(callers),
@@ -63,24 +56,27 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
                 used_up: false,
             };
             let mut results = Vec::new();
-            for (plan, lane) in context.stream.parts.iter().zip(lanes.iter()) {
-                results.push(caller.run(&context, plan, lane).await);
+            for (plan, lanes) in context.stream.parts.iter().zip(lanes.iter()) {
+                results.extend(caller.run(&context, plan, lanes).await);
             }
             (number, caller.earlier, results)
         }));
     }
     if tasks.is_empty() {
         // It has nothing that could be used up.
-        context.live.set_exhausted();
+        context.set_exhausted();
     }
     let mut result = LaneResult::default();
     for task in tasks {
         let (number, earlier, parts) = joined(task.await)?;
-        result.earlier.push((number as usize, earlier));
+        for (component, earlier) in earlier.into_iter().enumerate() {
+            let row = context.first_row + component;
+            result.earlier.push((row, number as usize, earlier));
+        }
         merge(&mut result.parts, parts);
     }
     context.sending_ends();
-    for (part, lane) in result.parts.iter_mut().zip(lanes.iter()) {
+    for (part, lane) in result.parts.iter_mut().zip(lanes.iter().flatten()) {
         part.sent = lane.sent.get();
         part.in_flight_max = lane.in_flight_max.get();
         part.last_ns = part.last_ns.max(lane.last_sent_ns.get());
@@ -101,18 +97,21 @@ fn merge(parts: &mut Vec<StreamResult>, of_caller: Vec<StreamResult>) {
     }
 }
 
-/// The caller could have sent at `now`, and has nothing any more.
-fn end_itself(result: &mut StreamResult, lane: &Lane, now: Instant) {
-    (result.ended_itself, result.last_ns) = (true, lane.shared.clock.ns_of(now));
+/// The caller could have sent at `now`, and has nothing any more; `why` says what it lacks.
+fn end_itself(results: &mut [StreamResult], lane: &Lane, now: Instant, why: Option<String>) {
+    for result in results {
+        (result.ended_itself, result.last_ns) = (true, lane.shared.clock.ns_of(now));
+        result.stopped = why.clone();
+    }
 }
 
 struct Caller {
     number: u64,
     callers: u64,
     think_time: ThinkTime,
-    /// Requests that this caller made before the part, times the number of callers: where its row
-    /// numbers go on.
-    earlier: u64,
+    /// Per component, requests that this caller made before the part, times the number of callers:
+    /// where its row numbers go on.
+    earlier: Vec<u64>,
     stop: StopListener,
     /// Callers of this thread that have rows left. They use up their shares at different times.
     with_rows: Rc<Cell<usize>>,
@@ -124,29 +123,32 @@ impl Caller {
         &mut self,
         context: &LaneContext,
         plan: &PartPlan,
-        lane: &Rc<Lane>,
-    ) -> StreamResult {
-        let mut result = StreamResult {
-            stream: plan.stream.0,
-            ..StreamResult::default()
-        };
-        let PartLoad::Closed { from, to } = plan.load else {
-            return result;
+        lanes: &[Rc<Lane>],
+    ) -> Vec<StreamResult> {
+        let mut results: Vec<StreamResult> = lanes.iter().map(|lane| lane.no_result()).collect();
+        let (PartLoad::Closed { from, to }, Some(first)) = (plan.load, lanes.first()) else {
+            return results;
         };
         let Some(shift) = callers::shift(self.number, (from, to), plan.duration) else {
             // Others decide how long the part lasts.
-            result.ended_itself = true;
-            return result;
+            results
+                .iter_mut()
+                .for_each(|result| result.ended_itself = true);
+            return results;
         };
         if self.used_up {
-            (result.ended_itself, result.stopped) = (true, Some(super::ROWS_USED_UP.to_owned()));
-            return result;
+            for result in &mut results {
+                result.ended_itself = true;
+                result.stopped = Some(super::ROWS_USED_UP.to_owned());
+            }
+            return results;
         }
         let start = context.start + plan.start + shift.begin;
         let end = shift.end.map(|end| context.start + plan.start + end);
-        if !self.wait_until(lane, start).await {
-            return result;
+        if !self.wait_until(first, start).await {
+            return results;
         }
+        let over = (0..lanes.len()).any(|component| self.lacks(lanes, component, 0));
         for round in 0.. {
             let seq = self.number + round * self.callers;
             let now = Instant::now();
@@ -154,22 +156,21 @@ impl Caller {
                 break;
             }
             if plan.requests.is_some_and(|requests| seq >= requests) {
-                end_itself(&mut result, lane, now);
+                end_itself(&mut results, first, now, None);
                 break;
             }
-            if lane
-                .operation
-                .capacity()
-                .is_some_and(|capacity| self.earlier + seq >= capacity)
-            {
-                result.stopped = Some(super::ROWS_USED_UP.to_owned());
-                end_itself(&mut result, lane, now);
-                self.use_up(lane);
+            let component = plan.draws.component(seq);
+            let (lane, begun) = (&lanes[component], results[component].due);
+            if over || self.lacks(lanes, component, begun) {
+                let why = super::ROWS_USED_UP.to_owned();
+                end_itself(&mut results, first, now, Some(why));
+                self.use_up(context);
                 break;
             }
-            match lane.prepare(seq, self.earlier, now) {
+            let number = self.number + begun * self.callers;
+            match lane.prepare(number, self.earlier[component], now) {
                 Ok(request) => {
-                    result.due += 1;
+                    results[component].due += 1;
                     let before = Before {
                         intended_ns: None,
                         ready_ns: Some(lane.shared.clock.now_ns()),
@@ -186,13 +187,12 @@ impl Caller {
                     .await;
                 }
                 Err(error) => {
-                    result.stopped = Some(error.to_string());
-                    end_itself(&mut result, lane, now);
-                    self.use_up(lane);
+                    end_itself(&mut results, first, now, Some(error.to_string()));
+                    self.use_up(context);
                     break;
                 }
             }
-            let pause = callers::pause(self.think_time, lane.ids.key_hash(seq | PAUSE));
+            let pause = callers::pause(self.think_time, plan.ids.key_hash(seq | PAUSE));
             // A part does not last longer because its callers think.
             let rested = Instant::now() + pause;
             if !pause.is_zero()
@@ -203,19 +203,33 @@ impl Caller {
                 break;
             }
         }
-        self.earlier += result.due * self.callers;
-        result
+        for (earlier, result) in self.earlier.iter_mut().zip(&results) {
+            *earlier += result.due * self.callers;
+        }
+        results
+    }
+
+    /// Whether the data of a component is used up for this caller, which has begun so many of its
+    /// requests in the part.
+    fn lacks(&self, lanes: &[Rc<Lane>], component: usize, begun: u64) -> bool {
+        let next = self.earlier[component] + self.number + begun * self.callers;
+        lanes[component]
+            .operation
+            .capacity()
+            .is_some_and(|capacity| next >= capacity)
     }
 
     /// Nothing more comes from this caller; says so once that holds for all callers of the thread,
     /// if they send rows.
-    fn use_up(&mut self, lane: &Lane) {
-        if lane.operation.capacity().is_none() || std::mem::replace(&mut self.used_up, true) {
+    fn use_up(&mut self, context: &LaneContext) {
+        let ends = |of: &ComponentRun| of.operation.capacity().is_some();
+        let finite = context.stream.components.iter().any(ends);
+        if !finite || std::mem::replace(&mut self.used_up, true) {
             return;
         }
         self.with_rows.set(self.with_rows.get() - 1);
         if self.with_rows.get() == 0 {
-            lane.live.set_exhausted();
+            context.set_exhausted();
         }
     }
 

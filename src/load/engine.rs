@@ -146,10 +146,9 @@ impl Engine {
     #[must_use]
     pub fn begin(&self, phase: &PhaseRun) -> RunningPhase {
         let told = Arc::<Notify>::default();
+        let rows = || phase.streams.iter().flat_map(|stream| &stream.components);
         let lanes = |_| {
-            phase
-                .streams
-                .iter()
+            rows()
                 .map(|_| Arc::new(LiveCounters::telling(&told)))
                 .collect()
         };
@@ -167,11 +166,7 @@ impl Engine {
         RunningPhase {
             results: results.collect(),
             ended: Vec::new(),
-            earlier: phase
-                .streams
-                .iter()
-                .map(|stream| stream.earlier.clone())
-                .collect(),
+            earlier: rows().map(|component| component.earlier.clone()).collect(),
             live,
             told,
         }
@@ -188,7 +183,7 @@ impl Engine {
 }
 
 impl RunningPhase {
-    /// Counters per workload of the phase, summed over threads.
+    /// Counters per row of the phase, summed over threads.
     #[must_use]
     pub fn live(&self) -> Vec<LiveSnapshot> {
         let mut sums = vec![LiveSnapshot::default(); self.earlier.len()];
@@ -200,7 +195,7 @@ impl RunningPhase {
         sums
     }
 
-    /// Per workload of the phase, when it had nothing more to send on any thread, from the phase's
+    /// Per row of the phase, when it had nothing more to send on any thread, from the phase's
     /// start; None while it goes on.
     #[must_use]
     pub fn over(&self) -> Vec<Option<Duration>> {
@@ -214,7 +209,7 @@ impl RunningPhase {
     /// Waits until some workload has used up its data on every thread. Once at a time; borrows
     /// nothing.
     pub fn exhausted(&self) -> impl Future<Output = ()> + use<> {
-        let (live, told, workloads): (Arc<Live>, _, _) = (
+        let (live, told, rows): (Arc<Live>, _, _) = (
             Arc::clone(&self.live),
             Arc::clone(&self.told),
             self.earlier.len(),
@@ -224,7 +219,7 @@ impl RunningPhase {
                 live.iter()
                     .all(|thread| thread.get(at).is_some_and(|live| live.is_exhausted()))
             };
-            while !(0..workloads).any(on_every_thread) {
+            while !(0..rows).any(on_every_thread) {
                 told.notified().await;
             }
         }

@@ -8,6 +8,7 @@
 mod callers;
 mod client_span;
 mod closed;
+mod components;
 mod connect;
 mod engine;
 mod latencies;
@@ -26,12 +27,16 @@ mod thread;
 mod timer;
 
 pub use client_span::{ClientSpans, SpanContext};
+pub use components::Draws;
 pub use connect::connect_options;
 pub use engine::{Engine, EngineError, EngineOptions, RunningPhase};
 pub use latencies::Latencies;
 pub use live::{LiveCounters, LiveSnapshot};
-pub use phase::{Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, StreamResult, StreamRun};
-pub use schedule::{PREPARE, RunIds, nothing_earlier, phase_run, query_numbers, streams};
+pub use phase::{
+    ComponentRun, LanePlan, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, StreamResult,
+    StreamRun,
+};
+pub use schedule::{RunIds, nothing_earlier, phase_run, query_numbers, streams};
 pub use stop::{Stop, StopHandle};
 
 /// Why a part stopped whose operation has no more data.

@@ -8,6 +8,7 @@ use std::{future::poll_fn, rc::Rc, task::Poll, time::Duration};
 use tokio::time::Instant;
 
 use super::{
+    components::Numbering,
     phase::{LaneResult, Loop, PartLoad, PartPlan, StreamResult},
     places::{Place, Places},
     request::{Before, Lane, Launch, Prepared},
@@ -25,15 +26,28 @@ const BURST: u32 = 8;
 
 /// One part while it runs.
 struct Part<'a> {
-    lane: Rc<Lane>,
+    /// Per component.
+    lanes: Vec<Rc<Lane>>,
+    numbering: Numbering,
     places: &'a Places,
     stop: StopListener,
     start: Instant,
     end: Option<Instant>,
-    earlier: u64,
-    result: StreamResult,
+    /// Per component, its requests before the part.
+    earlier: &'a [u64],
+    /// Per component.
+    results: Vec<StreamResult>,
     /// Slots that were sent since the event loop had its turn.
     burst: u32,
+}
+
+/// A slot with its request.
+#[derive(Clone, Copy)]
+struct Request {
+    slot: Slot,
+    component: usize,
+    /// Its number within the component.
+    number: u64,
 }
 
 /// Whether the schedule goes on.
@@ -54,28 +68,43 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
     let mut result = LaneResult::default();
     if shard >= shards {
         // It has nothing that could be used up.
-        context.live.set_exhausted();
+        context.set_exhausted();
         context.sending_ends();
         return Ok(result);
     }
     let places = Places::new(max_in_flight / shards + u64::from(shard < max_in_flight % shards));
-    let mut earlier = context.stream.earlier.first().copied().unwrap_or(0);
+    let components = &context.stream.components;
+    let mut earlier: Vec<u64> = components
+        .iter()
+        .map(|of| of.earlier.first().copied().unwrap_or(0))
+        .collect();
     let mut lanes = Vec::new();
     for plan in &context.stream.parts {
         let PartLoad::Open(schedule) = plan.load else {
             continue;
         };
-        let mut part = Part::new(&context, plan, &places, earlier);
-        part.run(Pacer::new(schedule, shard, shards), plan).await;
-        // A part that only the end of its data ends has used up all of it, on all shards together.
-        let used_up = context
-            .stream
-            .operation
-            .capacity()
-            .map_or(part.result.due, |capacity| capacity.saturating_sub(earlier));
-        earlier += plan.slots.unwrap_or(used_up);
-        lanes.push(Rc::clone(&part.lane));
-        result.parts.push(part.result);
+        let mut part = Part::new(&context, plan, &places, &earlier);
+        part.run(Pacer::new(schedule, shard, shards), plan, &context)
+            .await;
+        let Part {
+            lanes: of_part,
+            numbering,
+            results,
+            ..
+        } = part;
+        for (at, lane) in plan.lanes.iter().enumerate() {
+            // A part that only the end of its data ends has used up all of it, on all shards
+            // together.
+            let used_up = components[at]
+                .operation
+                .capacity()
+                .map_or(numbering.drawn()[at], |capacity| {
+                    capacity.saturating_sub(earlier[at])
+                });
+            earlier[at] += lane.slots.unwrap_or(used_up);
+        }
+        lanes.extend(of_part);
+        result.parts.extend(results);
     }
     if result.parts.last().is_some_and(|part| !part.ended_itself) {
         wait_for_the_end(&context).await;
@@ -88,7 +117,11 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
         part.in_flight_max = lane.in_flight_max.get();
         part.last_ns = part.last_ns.max(lane.last_sent_ns.get());
     }
-    result.earlier.push((0, earlier));
+    for (component, earlier) in earlier.into_iter().enumerate() {
+        result
+            .earlier
+            .push((context.first_row + component, 0, earlier));
+    }
     Ok(result)
 }
 
@@ -110,76 +143,87 @@ async fn wait_for_the_end(context: &LaneContext) {
 }
 
 impl<'a> Part<'a> {
-    fn new(context: &LaneContext, plan: &PartPlan, places: &'a Places, earlier: u64) -> Self {
+    fn new(context: &LaneContext, plan: &PartPlan, places: &'a Places, earlier: &'a [u64]) -> Self {
         let start = context.start + plan.start;
+        let lanes = context.lanes(plan);
+        let left = lanes.iter().zip(earlier).map(|(lane, earlier)| {
+            let capacity = lane.operation.capacity();
+            capacity.map(|capacity| capacity.saturating_sub(*earlier))
+        });
         Self {
-            lane: Rc::new(context.lane(plan)),
+            numbering: Numbering::new(&plan.draws, left.collect()),
+            results: lanes.iter().map(|lane| lane.no_result()).collect(),
+            lanes,
             places,
             stop: context.stop.listen(),
             start,
             end: plan.duration.map(|duration| start + duration),
             earlier,
-            result: StreamResult {
-                stream: plan.stream.0,
-                ..StreamResult::default()
-            },
             burst: 0,
         }
     }
 
-    async fn run(&mut self, pacer: Pacer, plan: &PartPlan) {
-        let capacity = self.lane.operation.capacity();
+    async fn run(&mut self, pacer: Pacer, plan: &PartPlan, context: &LaneContext) {
         for slot in pacer {
             if plan.duration.is_some_and(|duration| slot.due >= duration) {
                 break;
             }
             if plan.requests.is_some_and(|requests| slot.seq >= requests) {
-                self.end_itself(slot);
+                self.end_itself(slot, None, context);
                 break;
             }
-            if capacity.is_some_and(|capacity| self.earlier + slot.seq >= capacity) {
-                self.result.stopped = Some(super::ROWS_USED_UP.to_owned());
-                self.end_itself(slot);
-                self.lane.live.set_exhausted();
+            let Some((component, number)) = self.numbering.take(slot.seq) else {
+                let why = super::ROWS_USED_UP.to_owned();
+                self.end_itself(slot, Some(why), context);
+                context.set_exhausted();
                 break;
-            }
-            if self.serve(slot).await == Next::End {
+            };
+            let request = Request {
+                slot,
+                component,
+                number,
+            };
+            if self.serve(request, context).await == Next::End {
                 break;
             }
         }
     }
 
     /// There is nothing for `slot` and those after it.
-    fn end_itself(&mut self, slot: Slot) {
-        self.result.ended_itself = true;
-        self.result.missing_from_ns = Some(self.lane.shared.clock.ns_of(self.start + slot.due));
+    fn end_itself(&mut self, slot: Slot, why: Option<String>, context: &LaneContext) {
+        let missing_from_ns = context.shared.clock.ns_of(self.start + slot.due);
+        for result in &mut self.results {
+            result.ended_itself = true;
+            result.missing_from_ns = Some(missing_from_ns);
+            result.stopped = why.clone();
+        }
     }
 
     /// Waits for the slot's time and for a place in flight, and sends.
-    async fn serve(&mut self, slot: Slot) -> Next {
-        let due = self.start + slot.due;
+    async fn serve(&mut self, request: Request, context: &LaneContext) -> Next {
+        let due = self.start + request.slot.due;
         if self.is_over(due) {
-            return self.give_up(slot, due);
+            return self.give_up(request, due);
         }
-        let prepared = match self.lane.prepare(slot.seq, self.earlier, due) {
+        let at = request.component;
+        let prepared = match self.lanes[at].prepare(request.number, self.earlier[at], due) {
             Ok(prepared) => prepared,
             Err(error) => {
-                self.result.stopped = Some(error.to_string());
-                self.end_itself(slot);
+                self.end_itself(request.slot, Some(error.to_string()), context);
                 return Next::End;
             }
         };
-        if self.wait(due).await == Next::End {
+        if self.wait(due, context).await == Next::End {
             return Next::End;
         }
-        match self.place(due).await {
+        match self.place(due, at).await {
             Some(place) => {
-                self.result.due += 1;
-                self.send(slot, due, prepared, place);
+                self.results[at].due += 1;
+                self.send(request, due, prepared, place);
                 self.let_others_run().await;
                 Next::Slot
             }
-            None => self.give_up(slot, due),
+            None => self.give_up(request, due),
         }
     }
 
@@ -194,25 +238,25 @@ impl<'a> Part<'a> {
 
     /// Records a slot that was due and not sent; one that was not due when the part was told to end
     /// was never due.
-    fn give_up(&mut self, slot: Slot, due: Instant) -> Next {
+    fn give_up(&mut self, request: Request, due: Instant) -> Next {
         let now = Instant::now();
         if due > now {
             return Next::End;
         }
-        self.result.due += 1;
-        self.lane
-            .record_not_sent(slot.seq, self.lane.shared.clock.ns_of(due), now);
+        self.results[request.component].due += 1;
+        let lane = &self.lanes[request.component];
+        lane.record_not_sent(request.number, lane.shared.clock.ns_of(due), now);
         Next::Slot
     }
 
     /// Waits until `due`; [`Next::End`] when the part is told to end before that.
-    async fn wait(&mut self, due: Instant) -> Next {
+    async fn wait(&mut self, due: Instant, context: &LaneContext) -> Next {
         if self.stop.asked() == Stop::Go && due > Instant::now() {
             self.burst = 0;
             tokio::select! {
                 biased;
                 () = self.stop.until(Stop::EndPart) => {}
-                () = self.lane.shared.timers.until_slot(due) => {}
+                () = context.shared.timers.until_slot(due) => {}
             }
         }
         // A slot that was due before the wish to stop counts as due; it will not be sent.
@@ -223,17 +267,17 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// A place in flight, None when the part ends before there is one.
-    async fn place(&mut self, due: Instant) -> Option<Place> {
+    /// A place in flight for a request of a component, None when the part ends before there is one.
+    async fn place(&mut self, due: Instant, component: usize) -> Option<Place> {
         if self.is_over(due) {
             return None;
         }
         if let Some(place) = self.places.try_take() {
             return Some(place);
         }
-        self.result.in_flight_waits += 1;
+        self.results[component].in_flight_waits += 1;
         self.burst = 0;
-        let timers = &self.lane.shared.timers;
+        let timers = &self.lanes[component].shared.timers;
         let ended = async {
             match self.end {
                 Some(end) => timers.until(end).await,
@@ -248,13 +292,13 @@ impl<'a> Part<'a> {
         }
     }
 
-    fn send(&mut self, slot: Slot, due: Instant, request: Prepared, place: Place) {
-        let lane = Rc::clone(&self.lane);
+    fn send(&mut self, of: Request, due: Instant, request: Prepared, place: Place) {
+        let lane = Rc::clone(&self.lanes[of.component]);
         let before = Before {
             intended_ns: Some(lane.shared.clock.ns_of(due)),
             ready_ns: None,
         };
-        let pin = slot.seq / lane.shards;
+        let pin = of.slot.seq / lane.shards;
         let started = lane.start(&request, pin);
         let launch = Launch {
             request,

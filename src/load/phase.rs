@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{StopHandle, thread::ThreadResult};
+use super::{Draws, StopHandle, thread::ThreadResult};
 use crate::{
     operation::{Operation, QueryOrder},
     pacer::Schedule,
@@ -16,6 +16,25 @@ use crate::{
 /// One part of a workload within a phase.
 #[derive(Clone, Debug)]
 pub struct PartPlan {
+    /// Per component of the workload: one, or several of a mix.
+    pub lanes: Vec<LanePlan>,
+    /// Which component a request is of.
+    pub draws: Draws,
+    /// What pauses of callers are drawn from.
+    pub ids: IdStream,
+    /// Start, from the phase's start.
+    pub start: Duration,
+    /// End, from the part's start; None: only `requests` or the end of the data end it.
+    pub duration: Option<Duration>,
+    /// Requests after which it ends.
+    pub requests: Option<u64>,
+    /// Its load; of the kind of [`StreamRun::arrival`].
+    pub load: PartLoad,
+}
+
+/// What the requests of one component have in common within a part.
+#[derive(Clone, Debug)]
+pub struct LanePlan {
     /// Where its samples go.
     pub stream: StreamId,
     /// Ids of its requests.
@@ -26,16 +45,8 @@ pub struct PartPlan {
     pub sample_ratio: f64,
     /// When they are traced at all; None: always.
     pub switch: Option<TracingSwitch>,
-    /// Start, from the phase's start.
-    pub start: Duration,
-    /// End, from the part's start; None: only `requests` or the end of the data end it.
-    pub duration: Option<Duration>,
-    /// Requests after which it ends.
-    pub requests: Option<u64>,
-    /// Its load; of the kind of [`StreamRun::arrival`].
-    pub load: PartLoad,
-    /// Slots of the whole schedule of an open loop, all shards together; None where only the end of
-    /// the data ends it.
+    /// Its slots in the whole schedule of an open loop, all shards together; None where only the
+    /// end of the data ends it.
     pub slots: Option<u64>,
 }
 
@@ -66,16 +77,22 @@ pub enum Loop {
 /// One workload within a phase.
 #[derive(Clone, Debug)]
 pub struct StreamRun {
-    /// Builds and reads its requests.
-    pub operation: Arc<dyn Operation>,
+    /// One, or several of a mix.
+    pub components: Vec<ComponentRun>,
     /// Open or closed loop.
     pub arrival: Loop,
     /// Timeout of one request.
     pub timeout: Duration,
     /// Warm-up, then the measured part or the stages, in their order.
     pub parts: Vec<PartPlan>,
-    /// Requests of this workload in earlier phases: one number in an open loop, one per caller in a
-    /// closed one.
+}
+
+/// One kind of request of a workload.
+#[derive(Clone, Debug)]
+pub struct ComponentRun {
+    /// Builds and reads its requests.
+    pub operation: Arc<dyn Operation>,
+    /// Its requests in earlier phases: one number in an open loop, one per caller in a closed one.
     pub earlier: Vec<u64>,
 }
 
@@ -84,7 +101,7 @@ pub struct StreamRun {
 pub struct PhaseRun {
     /// When it starts.
     pub start: Instant,
-    /// Its workloads.
+    /// Its workloads. Their components, one after the other, are the rows of the phase.
     pub streams: Vec<StreamRun>,
     /// How it is told to end.
     pub stop: StopHandle,
@@ -119,9 +136,10 @@ pub struct StreamResult {
 /// What one workload gave on one thread.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct LaneResult {
+    /// Per part and component.
     pub(super) parts: Vec<StreamResult>,
-    /// (index in `earlier`, its new value).
-    pub(super) earlier: Vec<(usize, u64)>,
+    /// (row of the phase, index in its `earlier`, the new value).
+    pub(super) earlier: Vec<(usize, usize, u64)>,
 }
 
 /// What a phase gave, all threads together.
@@ -129,7 +147,7 @@ pub(super) struct LaneResult {
 pub struct PhaseResult {
     /// Per part that ran.
     pub streams: Vec<StreamResult>,
-    /// Per workload of the phase: its `earlier` for the next phase.
+    /// Per row of the phase: its `earlier` for the next phase.
     pub earlier: Vec<Vec<u64>>,
     /// First texts of failures.
     pub texts: Vec<(StreamId, Outcome, String)>,
@@ -143,7 +161,7 @@ impl PhaseResult {
     pub(super) fn add(&mut self, thread: ThreadResult) {
         self.thread_cpu_max = self.thread_cpu_max.max(thread.cpu_share);
         self.texts.extend(thread.texts);
-        for (lane, earlier) in thread.lanes.into_iter().zip(&mut self.earlier) {
+        for lane in thread.lanes {
             let lane = match lane {
                 Ok(lane) => lane,
                 Err(error) => {
@@ -151,8 +169,9 @@ impl PhaseResult {
                     continue;
                 }
             };
-            for (index, value) in lane.earlier {
-                if let Some(known) = earlier.get_mut(index) {
+            for (row, index, value) in lane.earlier {
+                let known = self.earlier.get_mut(row);
+                if let Some(known) = known.and_then(|earlier| earlier.get_mut(index)) {
                     *known = value.max(*known);
                 }
             }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     live::{LiveCounters, LiveEnd},
+    phase::StreamResult,
     stop::{Stop, StopListener},
     timer::Timers,
 };
@@ -123,7 +124,7 @@ impl Shared {
     }
 }
 
-/// One part of one workload on one thread: what its requests have in common.
+/// One component of a workload, in one part, on one thread: what its requests have in common.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) shared: Rc<Shared>,
@@ -212,6 +213,14 @@ impl Lane {
             self.count_sent();
         }
         started
+    }
+
+    /// What it gave before its first request.
+    pub(super) fn no_result(&self) -> StreamResult {
+        StreamResult {
+            stream: self.stream.0,
+            ..StreamResult::default()
+        }
     }
 
     fn count_sent(&self) {
@@ -448,5 +457,24 @@ pub(super) fn outcome_of(error: CallError) -> Outcome {
         CallError::Milvus(code) => Outcome::Milvus(code),
         CallError::BadReply => Outcome::BadReply,
         CallError::Forbidden => Outcome::Forbidden,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_called_as_the_failure_that_it_is_of() {
+        for error in [
+            CallError::Timeout,
+            CallError::Unavailable,
+            CallError::Grpc(8),
+            CallError::Milvus(-27),
+            CallError::BadReply,
+            CallError::Forbidden,
+        ] {
+            assert_eq!(outcome_of(error).to_string(), error.to_string());
+        }
     }
 }

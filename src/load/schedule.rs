@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    Loop, PartLoad, PartPlan, PhaseRun, StopHandle, StreamRun,
+    ComponentRun, Draws, LanePlan, Loop, PartLoad, PartPlan, PhaseRun, StopHandle, StreamRun,
     prepare::{STEPS, step_stream_name},
 };
 use crate::{
@@ -15,12 +15,9 @@ use crate::{
         self, Arrival, Arrivals, PartKind, Plan, PlannedPart, PrepareMode, ScheduledPart,
         WorkloadPlan,
     },
-    record::{Part, QueryNumbers, ReplyShape, StreamId, StreamInfo, TracingSwitch},
+    record::{PREPARATION, Part, QueryNumbers, ReplyShape, StreamId, StreamInfo, TracingSwitch},
     telemetry::{IdStream, Nonce, name_hash, round_seed},
 };
-
-/// Name of the phase of preparation.
-pub const PREPARE: &str = "prepare";
 
 /// Every (phase, part, workload) that a run of `plan` records; the index is the [`StreamId`].
 #[must_use]
@@ -34,7 +31,7 @@ pub fn streams(plan: &Plan) -> Vec<StreamInfo> {
             STEPS
                 .iter()
                 .map(move |(step, operation, method)| StreamInfo {
-                    phase: PREPARE.to_owned(),
+                    phase: PREPARATION.to_owned(),
                     part: Some(Part::Measured),
                     workload: step_stream_name(&collection.key, *step, single),
                     operation: (*operation).to_owned(),
@@ -79,7 +76,7 @@ pub fn streams(plan: &Plan) -> Vec<StreamInfo> {
 fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> StreamInfo {
     let workload = &plan.workloads[index];
     let (target_rate, callers) = match part.load {
-        plan::PartLoad::Open { shape, .. } => (Some(shape.mean_rate()), None),
+        plan::PartLoad::Open { shape, .. } => (Some(shape.mean_rate() * workload.share()), None),
         plan::PartLoad::Closed { from, to } => (None, Some(from.max(to))),
     };
     let part = Part::from_name(&part.kind.to_string());
@@ -167,51 +164,73 @@ pub fn phase_run(
     earlier: &[Vec<u64>],
 ) -> PhaseRun {
     let phase = &plan.phases[number];
-    let runs = phase.workloads.iter().map(|index| {
-        let workload = &plan.workloads[*index];
-        let part = |part: ScheduledPart| {
-            let kind = Part::from_name(&part.kind.to_string());
-            let known = |stream: &StreamInfo| {
-                stream.phase == phase.name
-                    && stream.part.as_ref() == Some(&kind)
-                    && stream.workload == workload.name
-            };
-            let stream = streams.iter().position(known).unwrap_or_default();
-            let seed = ids.seed;
-            let ids = IdStream::new(
-                ids.nonce,
-                seed,
-                &phase.name,
-                &workload.name,
-                &kind.to_string(),
-            );
-            let load = part_load(part.load, &workload.arrival, ids);
-            let queries = query_order(workload, &part, seed);
-            PartPlan {
-                stream: StreamId(u16::try_from(stream).unwrap_or(u16::MAX)),
-                slots: part.requests.or_else(|| slots(&load, part.duration?)),
-                load,
-                ids,
-                queries,
-                sample_ratio: streams[stream].sample_ratio,
-                switch: streams[stream].switch,
-                start: part.start,
-                duration: part.duration,
-                requests: part.requests,
-            }
+    // The components of a mix stand together.
+    let workloads = phase
+        .workloads
+        .chunk_by(|one, next| plan.workloads[*one].table() == plan.workloads[*next].table());
+    let runs = workloads.map(|rows| {
+        let first = &plan.workloads[rows[0]];
+        let part = |part| part_plan(plan, (number, rows), part, streams, ids);
+        let component = |index: &usize| ComponentRun {
+            operation: plan.workloads[*index].operation.clone(),
+            earlier: earlier.get(*index).cloned().unwrap_or_default(),
         };
         StreamRun {
-            operation: workload.operation.clone(),
-            arrival: arrival(&workload.arrival),
-            timeout: workload.timeout,
-            parts: plan.parts(number, *index).into_iter().map(part).collect(),
-            earlier: earlier.get(*index).cloned().unwrap_or_default(),
+            components: rows.iter().map(component).collect(),
+            arrival: arrival(&first.arrival),
+            timeout: first.timeout,
+            parts: plan.parts(number, rows[0]).into_iter().map(part).collect(),
         }
     });
     PhaseRun {
         start,
         streams: runs.collect(),
         stop: StopHandle::default(),
+    }
+}
+
+/// A part of the workload with these rows, which are several of a mix, in phase `number`.
+fn part_plan(
+    plan: &Plan,
+    (number, rows): (usize, &[usize]),
+    part: ScheduledPart,
+    streams: &[StreamInfo],
+    ids: RunIds,
+) -> PartPlan {
+    let phase = &plan.phases[number].name;
+    let first = &plan.workloads[rows[0]];
+    let kind = Part::from_name(&part.kind.to_string());
+    let ids_of = |name: &str| IdStream::new(ids.nonce, ids.seed, phase, name, &kind.to_string());
+    let own = ids_of(first.table());
+    let load = part_load(part.load, &first.arrival, own);
+    let shares: Vec<f64> = rows
+        .iter()
+        .map(|row| plan.workloads[*row].share())
+        .collect();
+    let draws = Draws::new(own, &shares);
+    let slots = part.requests.or_else(|| slots(&load, part.duration?));
+    let slots = slots.map(|slots| draws.count(slots));
+    let lane = |(at, row): (usize, &usize)| {
+        let workload = &plan.workloads[*row];
+        let known = |stream: &StreamInfo| stream.is_of(phase, &kind, &workload.name);
+        let stream = streams.iter().position(known).unwrap_or_default();
+        LanePlan {
+            stream: StreamId(u16::try_from(stream).unwrap_or(u16::MAX)),
+            ids: ids_of(&workload.name),
+            queries: query_order(workload, &part, ids.seed),
+            sample_ratio: streams[stream].sample_ratio,
+            switch: streams[stream].switch,
+            slots: slots.as_ref().map(|slots| slots[at]),
+        }
+    };
+    PartPlan {
+        lanes: rows.iter().enumerate().map(lane).collect(),
+        draws,
+        ids: own,
+        start: part.start,
+        duration: part.duration,
+        requests: part.requests,
+        load,
     }
 }
 

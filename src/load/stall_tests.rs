@@ -20,7 +20,8 @@ use tokio::{
 };
 
 use super::{
-    Loop, PartLoad, PartPlan, StopHandle, StreamResult, StreamRun, open,
+    ComponentRun, Draws, LanePlan, Loop, PartLoad, PartPlan, StopHandle, StreamResult, StreamRun,
+    open,
     request::Shared,
     thread::{LaneContext, Shard},
     timer::Timers,
@@ -148,26 +149,33 @@ fn run(
         let (queue, intervals) = sync_channel(20);
         let recorder = Rc::new(RefCell::new(Recorder::new(0, queue)));
         let timers = Timers::of_tokio().expect("a timer");
+        let ids = IdStream::new(Nonce(1), 42, "alone", "version", "measured");
         let part = PartPlan {
-            stream: StreamId(0),
-            ids: IdStream::new(Nonce(1), 42, "alone", "version", "measured"),
-            queries: QueryOrder::default(),
-            sample_ratio: 1.0,
-            switch,
+            lanes: vec![LanePlan {
+                stream: StreamId(0),
+                ids,
+                queries: QueryOrder::default(),
+                sample_ratio: 1.0,
+                switch,
+                slots: None,
+            }],
+            draws: Draws::new(ids, &[1.0]),
+            ids,
             start: Duration::ZERO,
             duration: Some(LENGTH),
             requests: None,
-            slots: None,
             load: PartLoad::Open(Schedule::even(Shape::Constant { rate: RATE as f64 })),
         };
         let stream = StreamRun {
-            operation: Arc::new(Empty),
+            components: vec![ComponentRun {
+                operation: Arc::new(Empty),
+                earlier: vec![0],
+            }],
             arrival: Loop::Open {
                 max_in_flight: places,
             },
             timeout: Duration::from_secs(10),
             parts: vec![part],
-            earlier: vec![0],
         };
         let shared = Rc::new(Shared::new(
             connections,
@@ -181,7 +189,8 @@ fn run(
             shard,
             stream,
             start,
-            live: Arc::default(),
+            first_row: 0,
+            live: vec![Arc::default()],
             stop: StopHandle::default(),
         };
         let mut result = open::run(context).await.expect("it is not cancelled");

@@ -18,7 +18,8 @@ use tokio::{
 };
 
 use super::{
-    EngineError, LiveCounters, Loop, PartPlan, PhaseRun, StopHandle, StreamRun, closed, open,
+    EngineError, LanePlan, LiveCounters, Loop, PartPlan, PhaseRun, StopHandle, StreamRun, closed,
+    open,
     phase::LaneResult,
     request::{CpuMark, Lane, Shared},
     stop::Stop,
@@ -26,6 +27,7 @@ use super::{
 };
 use crate::{
     milvus::{ConnectOptions, Connections, Watch},
+    operation::Operation,
     record::{Outcome, Recorder, RunClock, SocketFigure, StreamId},
     telemetry::Sampler,
 };
@@ -37,7 +39,7 @@ pub(super) struct Shard {
     pub(super) of: u32,
 }
 
-/// Per thread and workload.
+/// Per thread and row of the phase.
 pub(super) type Live = Vec<Vec<Arc<LiveCounters>>>;
 
 /// What a phase gave on one thread.
@@ -232,16 +234,20 @@ async fn run_phase(
         to_abort.abort();
     });
     let mut lanes = Vec::new();
-    for (index, stream) in command.phase.streams.iter().enumerate() {
-        let live = Arc::clone(&command.live[shard.index as usize][index]);
+    let mut first_row = 0;
+    for stream in &command.phase.streams {
+        let rows = first_row..first_row + stream.components.len();
+        let live = command.live[shard.index as usize][rows.clone()].to_vec();
         let context = LaneContext {
             shared: Rc::clone(shared),
             shard,
             stream: stream.clone(),
+            first_row,
             start: command.phase.start,
             live,
             stop: command.phase.stop.clone(),
         };
+        first_row = rows.end;
         lanes.push(tokio::task::spawn_local(async move {
             match context.stream.arrival {
                 Loop::Open { .. } => open::run(context).await,
@@ -295,8 +301,11 @@ pub(super) struct LaneContext {
     pub(super) shared: Rc<Shared>,
     pub(super) shard: Shard,
     pub(super) stream: StreamRun,
+    /// Row of the phase that its first component is.
+    pub(super) first_row: usize,
     pub(super) start: Instant,
-    pub(super) live: Arc<LiveCounters>,
+    /// Per component.
+    pub(super) live: Vec<Arc<LiveCounters>>,
     pub(super) stop: StopHandle,
 }
 
@@ -304,19 +313,43 @@ impl LaneContext {
     /// Nothing more is sent by this workload on this thread.
     pub(super) fn sending_ends(&self) {
         self.shared.sending_ends();
-        self.live.set_over(self.start.elapsed());
+        let since_start = self.start.elapsed();
+        self.live.iter().for_each(|live| live.set_over(since_start));
     }
 
-    /// What the requests of one part have in common.
-    pub(super) fn lane(&self, plan: &PartPlan) -> Lane {
+    /// The data of the workload is used up on this thread.
+    pub(super) fn set_exhausted(&self) {
+        self.live.iter().for_each(|live| live.set_exhausted());
+    }
+
+    /// The lanes of one part, one per component.
+    pub(super) fn lanes(&self, plan: &PartPlan) -> Vec<Rc<Lane>> {
+        let components = self.stream.components.iter().zip(&self.live);
+        components
+            .zip(&plan.lanes)
+            .map(|((component, live), lane)| {
+                let operation = Arc::clone(&component.operation);
+                Rc::new(self.lane(plan, lane, operation, live))
+            })
+            .collect()
+    }
+
+    /// What the requests of one component have in common within a part.
+    fn lane(
+        &self,
+        plan: &PartPlan,
+        lane: &LanePlan,
+        operation: Arc<dyn Operation>,
+        live: &Arc<LiveCounters>,
+    ) -> Lane {
         Lane {
             shared: Rc::clone(&self.shared),
-            operation: Arc::clone(&self.stream.operation),
-            stream: plan.stream,
-            ids: plan.ids,
-            queries: plan.queries,
-            sampler: Sampler::new(plan.sample_ratio),
-            switch: plan.switch,
+            operation,
+            stream: lane.stream,
+            ids: lane.ids,
+            queries: lane.queries,
+            sampler: Sampler::new(lane.sample_ratio),
+            switch: lane.switch,
             phase_start: self.start,
             timeout: self.stream.timeout,
             end: plan
@@ -324,7 +357,7 @@ impl LaneContext {
                 .map(|duration| self.start + plan.start + duration),
             shards: u64::from(self.shard.of),
             sent: Cell::new(0),
-            live: Arc::clone(&self.live),
+            live: Arc::clone(live),
             in_flight: Cell::new(0),
             in_flight_max: Cell::new(0),
             last_sent_ns: Cell::new(0),

@@ -1,10 +1,12 @@
 //! A row of the table of operations: what is known of an operation before a workload gives it its
 //! keys, with the words that messages have for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use super::{OPERATIONS, Operation, OperationContext, OperationError};
-use crate::keys::Key;
+use toml::Table;
+
+use super::{OPERATIONS, Operation, OperationContext, OperationError, keys::refuse};
+use crate::keys::{DefaultValue, Key, Kind};
 
 /// One operation that a workload may name.
 #[derive(Debug)]
@@ -29,8 +31,29 @@ pub struct OperationEntry {
     pub needs_loaded: bool,
     /// Areas of the report, by their names, in which no request of it spends any time.
     pub never_in: &'static [&'static str],
-    /// Builds it; refuses keys that it does not know.
-    pub build: fn(OperationContext) -> Result<Arc<dyn Operation>, OperationError>,
+    /// What a workload of it sends.
+    pub build: Build,
+}
+
+/// What a workload sends.
+#[derive(Clone, Copy, Debug)]
+pub enum Build {
+    /// Requests of one kind. Refuses keys that it does not know.
+    Requests(fn(OperationContext) -> Result<Arc<dyn Operation>, OperationError>),
+    /// Requests of several kinds, of which each is drawn for itself. The keys of each stand in a
+    /// table of its operation's name.
+    Components(fn(Table) -> Result<Vec<Component>, OperationError>),
+}
+
+/// One kind of request among several of a workload.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Its operation, which sends requests of one kind.
+    pub entry: &'static OperationEntry,
+    /// How often it is drawn, relative to the others; above 0.
+    pub share: f64,
+    /// Keys of its operation.
+    pub keys: Table,
 }
 
 /// What requests do to the rows of their collection.
@@ -40,6 +63,8 @@ pub enum RowUse {
     Reads,
     /// They change some.
     Writes(Writes),
+    /// What its components do.
+    AsComponents,
 }
 
 /// How messages put what an operation writes.
@@ -47,17 +72,82 @@ pub enum RowUse {
 pub struct Writes {
     /// What it does, before the collection: `inserts into`.
     pub does: &'static str,
+    /// How a collection changes by that.
+    pub change: RowChange,
     /// Why a collection has one such workload at most: `each row is inserted once`.
     pub alone: &'static str,
 }
 
+/// How rows of a collection change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowChange {
+    /// There are more of them.
+    Adds,
+    /// There are others under the same keys.
+    Replaces,
+    /// There are fewer.
+    Removes,
+}
+
 impl OperationEntry {
+    /// Builds the requests of one kind.
+    ///
+    /// # Errors
+    /// A key is not allowed, or the operation has no requests of its own.
+    pub fn operation(
+        &self,
+        context: OperationContext,
+    ) -> Result<Arc<dyn Operation>, OperationError> {
+        match self.build {
+            Build::Requests(build) => build(context),
+            Build::Components(_) => {
+                refuse("", format!("{} sends no requests of its own", self.called))
+            }
+        }
+    }
+
+    /// The keys that a workload of it may have: its own, and the tables of its components.
+    #[must_use]
+    pub fn all_keys(&self) -> &'static [Key] {
+        match self.build {
+            Build::Requests(_) => self.keys,
+            Build::Components(_) => &WITH_COMPONENTS,
+        }
+    }
+
     /// Whether its requests change rows.
     #[must_use]
     pub fn writes(&self) -> bool {
         matches!(self.rows, RowUse::Writes(_))
     }
 }
+
+/// The keys of each operation that sends requests of one kind, as a component has them.
+static OF_COMPONENTS: LazyLock<Vec<(&str, crate::keys::Table)>> = LazyLock::new(|| {
+    let of = |entry: &OperationEntry| {
+        let table = crate::keys::Table {
+            path: "workloads.<name>.<operation>",
+            keys: entry.keys,
+            rules: &[],
+            variants: None,
+        };
+        matches!(entry.build, Build::Requests(_)).then_some((entry.name, table))
+    };
+    OPERATIONS.iter().filter_map(of).collect()
+});
+
+/// The keys of the operation that has components.
+static WITH_COMPONENTS: LazyLock<Vec<Key>> = LazyLock::new(|| {
+    let mixed = OPERATIONS
+        .iter()
+        .filter(|entry| matches!(entry.build, Build::Components(_)));
+    let own = mixed.flat_map(|entry| entry.keys).copied();
+    let tables = OF_COMPONENTS.iter().map(|(name, table)| {
+        let none = DefaultValue::None("its defaults");
+        Key::new(name, Kind::Table(table), none, "keys of these requests")
+    });
+    own.chain(tables).collect()
+});
 
 /// The names of all operations of which `is` holds: `insert`, `search or query`.
 #[must_use]

@@ -15,6 +15,8 @@ pub mod mark;
 mod order;
 mod query;
 mod recall;
+mod row_keys;
+mod rows;
 mod search;
 pub mod setup;
 mod truth;
@@ -24,11 +26,15 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 
 pub use collection::{CollectionShape, Consistency, IndexShape, ScalarField, ScalarType};
-pub use entry::{OperationEntry, RowUse, Writes, called_where, names_where};
+pub use entry::{
+    Build, Component, OperationEntry, RowChange, RowUse, Writes, called_where, names_where,
+};
 pub use fields::{FieldValue, FieldValues, ScalarFieldOptions};
 pub use index::{IndexOptions, METRICS, SCALAR_INDEXES, known_metric, vector_indexes};
-pub use insert::{insert_call, inserted, rows_per_batch};
+pub use insert::{insert_call, inserted};
 pub use order::QueryOrder;
+pub use row_keys::RowKeys;
+pub use rows::rows_per_batch;
 
 use crate::{
     dataset::Dataset,
@@ -57,6 +63,17 @@ pub struct Finished {
     /// Share of the true neighbours that were returned, in [0, 1]; NaN where it is not known,
     /// [`TRUTH_WRONG`] where the reply proves that the truth is wrong.
     pub recall: f32,
+}
+
+/// Which rows the requests of an operation delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletes {
+    /// None.
+    Nothing,
+    /// So many of those that preparation inserts, at most, each once; see [`RowKeys`].
+    Keys(u64),
+    /// Some that only Milvus knows.
+    Unknown,
 }
 
 /// What the replies of a read hold.
@@ -117,6 +134,11 @@ pub trait Operation: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Which rows its requests delete.
+    fn deletes(&self) -> Deletes {
+        Deletes::Nothing
+    }
+
     /// What its replies hold; None of everything that reads no rows.
     fn replies(&self) -> Option<Replies> {
         None
@@ -164,6 +186,8 @@ pub struct OperationContext {
     pub dataset: Option<Arc<dyn Dataset>>,
     /// Rows that preparation inserts; insert workloads go on after them.
     pub initial_rows: u64,
+    /// Which of these stay.
+    pub row_keys: RowKeys,
     /// Why the data set's truth is not that of the rows that are there while the workload runs, in
     /// words that go on after `no recall: `; None where it is.
     pub truth_fails: Option<String>,

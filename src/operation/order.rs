@@ -66,7 +66,7 @@ impl QueryOrder {
 }
 
 /// Where `index` (below `count`) goes in the permutation of 0..`count` with this key.
-fn permute(key: u64, count: u64, index: u64) -> u64 {
+pub(super) fn permute(key: u64, count: u64, index: u64) -> u64 {
     let bits = u64::BITS - count.saturating_sub(1).leading_zeros();
     let half = bits.div_ceil(2).max(1);
     let mask = (1_u64 << half) - 1;

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
-    OperationError, Replies, RequestKey, Returned, ReturnedIds, RowUse,
+    Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
+    OperationError, Replies, RequestKey, Returned, ReturnedIds, RowKeys, RowUse,
     consistency::ReadConsistency,
     draw,
     keys::{Keys, refuse},
@@ -44,7 +44,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             Kind::integer(1, MAX_LIMIT),
             DefaultValue::None("none"),
             "fetches so many different random primary keys per request, among the rows that \
-             preparation inserted; excludes filter and limit",
+             preparation inserted and no workload deletes; excludes filter and limit",
         )
         .excludes(&["filter", "limit"]),
         Key::new(
@@ -79,7 +79,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     has_recall: false,
     needs_loaded: true,
     never_in: &["log append"],
-    build,
+    build: Build::Requests(build),
 };
 
 #[derive(Debug)]
@@ -98,7 +98,7 @@ struct Query {
 struct RandomIds {
     field: String,
     per_request: u64,
-    rows: u64,
+    row_keys: RowKeys,
 }
 
 /// The fields of `QueryResults` that are looked at: columns stay encoded until one is needed.
@@ -194,7 +194,8 @@ impl RandomIds {
             if chosen.len() as u64 == self.per_request {
                 break;
             }
-            let id = draw::below(draw::mix(hash ^ draw::mix(draw)), self.rows);
+            let number = draw::below(draw::mix(hash ^ draw::mix(draw)), self.row_keys.staying());
+            let id = self.row_keys.that_stays(number);
             if chosen.insert(id) {
                 let separator = if chosen.len() == 1 { "" } else { "," };
                 // Writing to a String can't fail.
@@ -232,7 +233,7 @@ fn column_rows(field: &FieldData) -> Option<usize> {
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError> {
     let OperationContext {
         collection: shape,
-        initial_rows,
+        row_keys,
         keep_ids,
         keys,
         ..
@@ -257,19 +258,29 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
                 "excludes ids, which says how many rows there are: leave limit out",
             );
         }
-        Some(wanted) if wanted.unsigned_abs() > initial_rows => {
+        Some(_) if row_keys.unknown().is_some() => {
+            let why = row_keys.unknown().unwrap_or_default();
             return refuse(
                 "ids",
-                format!(
-                    "is {wanted}, allowed is at most the {initial_rows} rows that preparation \
-                     inserts"
-                ),
+                format!("draws among rows that are there, but {why}: use filter and limit"),
+            );
+        }
+        Some(wanted) if wanted.unsigned_abs() > row_keys.staying() => {
+            let of = if row_keys.staying() == row_keys.rows() {
+                "that preparation inserts"
+            } else {
+                "of the preparation that no workload deletes"
+            };
+            let staying = row_keys.staying();
+            return refuse(
+                "ids",
+                format!("is {wanted}, allowed is at most the {staying} rows {of}"),
             );
         }
         Some(wanted) => Some(RandomIds {
             field: shape.id_field.clone(),
             per_request: wanted.unsigned_abs(),
-            rows: initial_rows,
+            row_keys,
         }),
         None => None,
     };

@@ -10,7 +10,7 @@ use prost::Message;
 use toml::{Table, Value};
 
 use super::{
-    CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
+    Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
     OperationError, Replies, RequestKey, Returned, ReturnedIds, RowUse,
     consistency::ReadConsistency,
     index::check_search_params,
@@ -124,7 +124,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     has_recall: true,
     needs_loaded: true,
     never_in: &["log append"],
-    build,
+    build: Build::Requests(build),
 };
 
 /// The keys of the workload, checked.

@@ -90,6 +90,7 @@ pub(super) fn context(text: &str, dataset: Vectors, initial_rows: u64) -> Operat
         collection: Arc::new(shape()),
         dataset: Some(Arc::new(dataset)),
         initial_rows,
+        row_keys: RowKeys::all_stay(initial_rows, 42, "words"),
         truth_fails: None,
         reused: false,
         keep_ids: false,
@@ -112,7 +113,7 @@ pub(super) fn check_refused(
     key: &str,
     word: &str,
 ) {
-    let error = (entry.build)(context).expect_err("refused");
+    let error = entry.operation(context).expect_err("refused");
     assert_eq!(error.key, key, "{}", error.message);
     assert!(
         error.message.contains(word),
@@ -138,7 +139,8 @@ fn operations_and_their_keys_have_names_of_their_own() {
 
 #[test]
 fn every_operation_refuses_a_key_that_it_does_not_know() {
-    for entry in OPERATIONS {
+    let single = |entry: &&OperationEntry| matches!(entry.build, Build::Requests(_));
+    for entry in OPERATIONS.iter().filter(single) {
         check_refused(
             entry,
             context("zzz = 1", seven_rows(), 3),

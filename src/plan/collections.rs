@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use super::{AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, data::Source};
+use super::{
+    AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, WorkloadPlan, data::Source,
+    schedule::text_hash,
+};
 use crate::{
     dataset::{Dataset, identity},
     operation::{
-        CollectionShape, Consistency, IndexOptions, OperationError, ScalarField,
+        CollectionShape, Consistency, IndexOptions, OperationError, RowChange, RowUse, ScalarField,
         ScalarFieldOptions, known_metric,
     },
     scenario::{InitialRows, Scenario, Section, nearest, quoted},
 };
 
-pub(super) const PREPARE: &[(&str, PrepareMode)] = &[
+pub(super) const MODES: &[(&str, PrepareMode)] = &[
     ("full", PrepareMode::Full),
     ("ensure", PrepareMode::Ensure),
     ("schema", PrepareMode::Schema),
@@ -23,10 +26,27 @@ impl PrepareMode {
     /// Its name, as in a scenario.
     #[must_use]
     pub fn name(self) -> &'static str {
-        PREPARE
+        MODES
             .iter()
             .find(|(_, mode)| *mode == self)
             .map_or("", |(name, _)| name)
+    }
+}
+
+/// Gives another mark to the collections whose rows are changed: a run that wants them as they were
+/// must not take them for that.
+pub(super) fn mark_changed(collections: &mut [CollectionPlan], workloads: &[WorkloadPlan]) {
+    for (index, collection) in collections.iter_mut().enumerate() {
+        let changes = |workload: &WorkloadPlan| {
+            let RowUse::Writes(writes) = workload.entry.rows else {
+                return false;
+            };
+            workload.collection == index && writes.change != RowChange::Adds
+        };
+        if workloads.iter().any(changes) {
+            let text = format!("{} with changed rows", collection.fingerprint);
+            collection.fingerprint = format!("{:016x}", text_hash(&text));
+        }
     }
 }
 
@@ -105,9 +125,7 @@ impl Builder<'_> {
     }
 
     fn prepare(&self) -> Result<PrepareMode, PlanError> {
-        let mode = self
-            .table
-            .choice("prepare", "mode of preparation", PREPARE)?;
+        let mode = self.table.choice("prepare", "mode of preparation", MODES)?;
         if self.milvus.access != AccessPlan::All && mode != PrepareMode::Reuse {
             let access = self.milvus.access.name();
             let message = format!(

@@ -18,9 +18,9 @@ const SPAN_BYTES: u64 = 900;
 /// Bytes of the histograms of one workload and second.
 const SECOND_BYTES: u64 = 20_000;
 /// Time of a preparation without its rows: flush, index, load.
-const PREPARE: Duration = Duration::from_secs(10);
+const PREPARATION_TIME: Duration = Duration::from_secs(10);
 /// Bytes of vectors that are inserted and indexed in a second.
-const PREPARE_BYTES_PER_S: f64 = 5e6;
+const PREPARATION_BYTES_PER_S: f64 = 5e6;
 
 /// One stage that is measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -207,7 +207,7 @@ impl Plan {
                 Arrival::Open {
                     load: OpenLoad::Steady(shape),
                     ..
-                } => Some(shape.mean_rate()),
+                } => Some(shape.mean_rate() * self.workloads[index].share()),
                 _ => None,
             },
             rows_last: self.rows_last(phase, index),
@@ -223,7 +223,7 @@ impl Plan {
                 load: OpenLoad::Steady(shape),
                 ..
             } => {
-                let rate = shape.mean_rate();
+                let rate = shape.mean_rate() * workload.share();
                 let needed = (self.phases[phase].warmup
                     + self.measured_time(phase).unwrap_or_default())
                 .as_secs_f64();
@@ -256,8 +256,8 @@ impl Plan {
             .filter(|plan| plan.prepare != PrepareMode::Reuse)
             .map(|plan| {
                 let bytes = plan.initial_rows as f64 * f64::from(plan.shape.dim) * 4.0;
-                PREPARE
-                    + Duration::try_from_secs_f64(bytes / PREPARE_BYTES_PER_S)
+                PREPARATION_TIME
+                    + Duration::try_from_secs_f64(bytes / PREPARATION_BYTES_PER_S)
                         .unwrap_or(Duration::MAX / 2)
             });
         let phases = (0..self.phases.len()).map(|phase| {

@@ -25,7 +25,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use arrival::{Arrival, Arrivals, CallerLoad, OpenLoad, Stage, ThinkTime};
 pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
-pub use keys::{SCENARIO, key_table, scenario_schema};
+pub use keys::{SCENARIO, key_table, scenario_schema, scenario_schema_text};
 pub use otlp::{ExportPlan, NamedFile, OtlpProtocol};
 pub use remark::Remark;
 pub use schedule::{PartKind, PartLoad, PlannedPart, ScheduledPart};
@@ -36,6 +36,7 @@ use crate::{
     dataset::Dataset,
     operation::{CollectionShape, Operation, OperationEntry},
     scenario::{Environment, NAME_RULE, Scenario, ScenarioError, ScenarioSource, is_name, quoted},
+    spans::{SourceEntry, SourceKind},
 };
 
 /// Why a scenario can't be run: one sentence with the place, the key as typed, what was found and
@@ -226,8 +227,8 @@ pub struct TracingPlan {
     pub resource: Vec<(String, String)>,
     /// Whether attributes of RPC have their older names as well.
     pub older_names: bool,
-    /// Row of `spans::SPAN_SOURCES`.
-    pub source: String,
+    /// Where server spans come from.
+    pub source: &'static SourceEntry,
     /// Base URL of the span source.
     pub endpoint: Option<String>,
     /// Address of Jaeger's counters; None: the usual ports of the endpoint's host.
@@ -250,7 +251,7 @@ impl TracingPlan {
     /// Whether server spans are read.
     #[must_use]
     pub fn reads_spans(&self) -> bool {
-        self.source != "none"
+        self.source.kind != SourceKind::Nothing
     }
 }
 
@@ -291,8 +292,10 @@ pub struct CollectionPlan {
 /// One workload.
 #[derive(Clone, Debug)]
 pub struct WorkloadPlan {
-    /// Name of the table in the scenario.
+    /// Name of the table in the scenario; of a component of a mix, `<table>:<operation>`.
     pub name: String,
+    /// The mix that it is a component of.
+    pub mix: Option<MixPlan>,
     /// Row of `operation::OPERATIONS`.
     pub entry: &'static OperationEntry,
     /// Builds and reads its requests.
@@ -305,6 +308,30 @@ pub struct WorkloadPlan {
     pub start: Duration,
     /// Timeout of one request.
     pub timeout: Duration,
+}
+
+/// What a component has of its mix: all components have the mix's arrival, which is that of the
+/// requests of all of them together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MixPlan {
+    /// Name of its table in the scenario.
+    pub name: String,
+    /// Share of its requests that are the component's, in (0, 1].
+    pub share: f64,
+}
+
+impl WorkloadPlan {
+    /// Name of its table in the scenario: its own, or that of its mix.
+    #[must_use]
+    pub fn table(&self) -> &str {
+        self.mix.as_ref().map_or(&self.name, |mix| &mix.name)
+    }
+
+    /// Share of the requests of its arrival that are its own, in (0, 1].
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        self.mix.as_ref().map_or(1.0, |mix| mix.share)
+    }
 }
 
 /// One phase.
@@ -349,8 +376,9 @@ impl Plan {
         let tracing =
             tracing::resolve(&root.section_or_empty("tracing"), flags, env, &mut remarks)?;
         let sources = data::open(scenario, seed)?;
-        let collections = collections::resolve(scenario, seed, &milvus, &sources)?;
-        let workloads = workloads::resolve(scenario, &milvus, &tracing, &collections)?;
+        let mut collections = collections::resolve(scenario, seed, &milvus, &sources)?;
+        let workloads = workloads::resolve(scenario, &milvus, &tracing, &collections, seed)?;
+        collections::mark_changed(&mut collections, &workloads);
         let phases = phases::resolve(scenario, &workloads, &mut remarks)?;
         let mut plan = Self {
             name,

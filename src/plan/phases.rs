@@ -8,12 +8,9 @@ use super::{
 };
 use crate::{
     keys::{LONGEST, grouped},
-    operation,
+    operation, record,
     scenario::{NAME_RULE, Scenario, Section, is_name, quoted},
 };
-
-/// The phase of preparation, in the run folder.
-const RESERVED: &str = "prepare";
 
 pub(super) fn resolve(
     scenario: &Scenario,
@@ -45,9 +42,11 @@ pub(super) fn resolve(
         (0..workloads.len())
             .filter(unused)
             .map(|index| Remark::UnusedWorkload {
-                name: workloads[index].name.clone(),
+                name: workloads[index].table().to_owned(),
             }),
     );
+    // The components of a mix stand together.
+    remarks.dedup();
     Ok(plans)
 }
 
@@ -63,7 +62,7 @@ fn phase(table: &Section, workloads: &[WorkloadPlan]) -> Result<PhasePlan, PlanE
             ))
             .into());
     }
-    if name.value == RESERVED {
+    if record::is_preparation(&name.value) {
         return Err(name
             .error(
                 "is \"prepare\", which is the name of the preparation in the report; choose \
@@ -101,25 +100,26 @@ fn phase(table: &Section, workloads: &[WorkloadPlan]) -> Result<PhasePlan, PlanE
 }
 
 fn chosen(table: &Section, workloads: &[WorkloadPlan]) -> Result<Vec<usize>, PlanError> {
-    let names = || workloads.iter().map(|workload| workload.name.as_str());
+    let mut names: Vec<&str> = workloads.iter().map(WorkloadPlan::table).collect();
+    names.dedup();
     let list = table
         .texts("workloads")
         .filter(|list| !list.value.is_empty());
     let list = list.ok_or_else(|| {
         table.error(format!(
             "has no `workloads`; the scenario has: {}",
-            names().collect::<Vec<_>>().join(", ")
+            names.join(", ")
         ))
     })?;
     let mut chosen = Vec::new();
     for name in &list.value {
-        let Some(index) = workloads
-            .iter()
-            .position(|workload| workload.name == name.value)
-        else {
-            return Err(name.error(unknown(&name.value, "workload", names())).into());
-        };
-        if chosen.contains(&index) {
+        let of_table = |index: &usize| workloads[*index].table() == name.value;
+        let rows: Vec<usize> = (0..workloads.len()).filter(of_table).collect();
+        if rows.is_empty() {
+            let unknown = unknown(&name.value, "workload", names.into_iter());
+            return Err(name.error(unknown).into());
+        }
+        if chosen.contains(&rows[0]) {
             return Err(name
                 .error(format!(
                     "is \"{}\", which the phase has already; a workload runs once in a phase",
@@ -127,7 +127,7 @@ fn chosen(table: &Section, workloads: &[WorkloadPlan]) -> Result<Vec<usize>, Pla
                 ))
                 .into());
         }
-        chosen.push(index);
+        chosen.extend(rows);
     }
     Ok(chosen)
 }
@@ -156,7 +156,7 @@ fn length(table: &Section, workloads: &[&WorkloadPlan]) -> Result<PhaseLength, P
         return Err(place
             .error(format!(
                 "holds `{}`, whose `start` is {start}, when the {phase} of the phase are over",
-                late.name
+                late.table()
             ))
             .into());
     }
@@ -182,7 +182,7 @@ fn staged_length(
     all: bool,
 ) -> Result<Duration, PlanError> {
     let time = staged_time(longest);
-    let (shown, name) = (humantime::format_duration(time), &longest.name);
+    let (shown, name) = (humantime::format_duration(time), longest.table());
     let other = table.place_of("requests").or(table.place_of("until"));
     if let Some(place) = other {
         let message = format!(
@@ -282,7 +282,7 @@ pub(super) fn truth_fails(
     let phases = scenario.root.sections("phases");
     let last = phases
         .iter()
-        .rposition(|phase| has(phase, &workload.name))
+        .rposition(|phase| has(phase, workload.table()))
         .map_or(0, |last| last + 1);
     let writers = workloads
         .iter()
@@ -290,7 +290,7 @@ pub(super) fn truth_fails(
     let mut writing = writers.filter_map(|other| {
         let phase = phases[..last]
             .iter()
-            .find(|phase| has(phase, &other.name))?;
+            .find(|phase| has(phase, other.table()))?;
         let named = phase
             .text("name")
             .map_or(String::new(), |name| format!(" in phase `{}`", name.value));

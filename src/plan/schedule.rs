@@ -88,7 +88,8 @@ pub struct ScheduledPart {
 }
 
 impl Plan {
-    /// The parts of `workload` (an index in [`Plan::workloads`]) in `phase`, one after the other.
+    /// The parts of `workload` (an index in [`Plan::workloads`]) in `phase`, one after the other. The
+    /// load of a mix's component is that of the whole mix.
     ///
     /// Warm-up has the load of the schedule's beginning. There is none for a workload whose load
     /// begins at 0, or that begins later than its phase.
@@ -130,8 +131,8 @@ impl Plan {
     }
 
     /// The parts of `workload` in `phase`, each with the requests that it is going to send if
-    /// nothing fails. Exact for even arrivals and bursts, the expected number for Poisson ones;
-    /// None where Milvus' speed decides.
+    /// nothing fails. Exact for even arrivals and bursts, the expected number for Poisson ones and
+    /// for components of a mix; None where Milvus' speed decides.
     #[must_use]
     pub fn planned_parts(
         &self,
@@ -147,6 +148,7 @@ impl Plan {
                     .or(left),
                 _ => part
                     .requests
+                    .map(|requests| self.own(workload, requests))
                     .or_else(|| self.slots(workload, &part, part.duration?)),
             };
             let planned = wanted.map(|wanted| left.map_or(wanted, |left| wanted.min(left)));
@@ -177,11 +179,14 @@ impl Plan {
         let plan = &self.phases[phase];
         // When the slots of a workload that is due often enough are over; Poisson arrivals on
         // average.
-        let time_of = |index: usize, requests: u64| match &self.workloads[index].arrival {
+        let time_of = |index: usize, requests: f64| match &self.workloads[index].arrival {
             Arrival::Open {
                 load: OpenLoad::Steady(shape),
                 ..
-            } => Some(self.workloads[index].start + Schedule::even(*shape).due(requests)?),
+            } => {
+                let due = Schedule::even(*shape).due(requests.ceil() as u64)?;
+                Some(self.workloads[index].start + due)
+            }
             _ => None,
         };
         let longest = |times: Vec<Option<Duration>>| {
@@ -195,7 +200,7 @@ impl Plan {
             PhaseLength::Requests(requests) => longest(
                 plan.workloads
                     .iter()
-                    .map(|index| time_of(*index, requests))
+                    .map(|index| time_of(*index, requests as f64))
                     .collect(),
             ),
             PhaseLength::Exhausted => longest(
@@ -203,7 +208,9 @@ impl Plan {
                     .iter()
                     .filter_map(|index| {
                         self.left_before(phase, *index, PlannedPart::Measured)
-                            .map(|left| time_of(*index, left))
+                            .map(|left| {
+                                time_of(*index, left as f64 / self.workloads[*index].share())
+                            })
                     })
                     .collect(),
             ),
@@ -236,6 +243,7 @@ impl Plan {
     /// Measured requests of `workload`, guessed where Milvus' speed decides.
     pub(super) fn assumed_requests(&self, phase: usize, workload: usize) -> f64 {
         let open_end = self.measured_time(phase).unwrap_or(OPEN_END);
+        let share = self.workloads[workload].share();
         let assumed = |part: &ScheduledPart| {
             let seconds = part.duration.unwrap_or(open_end).as_secs_f64();
             match (part.load, &self.workloads[workload].arrival) {
@@ -252,7 +260,7 @@ impl Plan {
             .filter(|(part, _)| part.kind.group() == PlannedPart::Measured);
         measured
             .map(|(part, planned)| {
-                planned.map_or_else(|| assumed(&part), |requests| requests as f64)
+                planned.map_or_else(|| assumed(&part) * share, |requests| requests as f64)
             })
             .sum()
     }
@@ -264,7 +272,7 @@ impl Plan {
         workload: usize,
         group: PlannedPart,
     ) -> Option<u64> {
-        let capacity = self.workloads[workload].operation.capacity()?;
+        let capacity = self.capacity(workload)?;
         let earlier =
             (0..phase).filter(|earlier| self.phases[*earlier].workloads.contains(&workload));
         let earlier = earlier.flat_map(|earlier| {
@@ -287,36 +295,59 @@ impl Plan {
         Some(capacity.saturating_sub(used))
     }
 
+    /// Requests that the rows suffice for; a mix ends with the rows of any of its components.
+    fn capacity(&self, workload: usize) -> Option<u64> {
+        let of = &self.workloads[workload];
+        if of.mix.is_none() {
+            return of.operation.capacity();
+        }
+        let mixed = self
+            .workloads
+            .iter()
+            .filter(|other| other.table() == of.table());
+        let whole =
+            mixed.filter_map(|other| Some(other.operation.capacity()? as f64 / other.share()));
+        let whole = whole.min_by(f64::total_cmp)?;
+        Some((whole * of.share()).round() as u64)
+    }
+
+    /// How many of the requests of an arrival are those of `workload`.
+    pub(super) fn own(&self, workload: usize, requests: u64) -> u64 {
+        match self.workloads[workload].mix {
+            Some(_) => (requests as f64 * self.workloads[workload].share()).round() as u64,
+            None => requests,
+        }
+    }
+
     /// Requests of a part without regard to the rows that are left; 0 where it can't be known.
     fn used(&self, phase: usize, workload: usize, part: &ScheduledPart) -> u64 {
         match (part.requests, part.duration) {
-            (Some(requests), _) => requests,
+            (Some(requests), _) => self.own(workload, requests),
             (None, Some(duration)) => self.slots(workload, part, duration).unwrap_or(0),
             (None, None) if self.phases[phase].length == PhaseLength::Exhausted => u64::MAX,
             (None, None) => 0,
         }
     }
 
-    /// Slots of an open loop within `time`; None for a closed loop.
+    /// Slots of an open loop within `time` that are those of `workload`; None for a closed loop.
     fn slots(&self, workload: usize, part: &ScheduledPart, time: Duration) -> Option<u64> {
-        match (part.load, &self.workloads[workload].arrival) {
+        let slots = match (part.load, &self.workloads[workload].arrival) {
             (
                 PartLoad::Open { shape, .. },
                 Arrival::Open {
                     arrivals: Arrivals::Poisson,
                     ..
                 },
-            ) => Some(shape.integral(time).round() as u64),
-            (PartLoad::Open { shape, first }, _) => Some(
-                Schedule {
-                    shape,
-                    spread: Spread::Even,
-                    first,
-                }
-                .count_before(time),
-            ),
-            (PartLoad::Closed { .. }, _) => None,
-        }
+            ) => shape.integral(time).round() as u64,
+            (PartLoad::Open { shape, first }, _) => Schedule {
+                shape,
+                spread: Spread::Even,
+                first,
+            }
+            .count_before(time),
+            (PartLoad::Closed { .. }, _) => return None,
+        };
+        Some(self.own(workload, slots))
     }
 }
 

@@ -2,23 +2,30 @@
 
 use std::sync::Arc;
 
+use toml::Table;
+
 use super::{
-    AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, TracingPlan, WorkloadPlan,
-    arrival, collections::unknown, keys::SCENARIO, phases,
+    AccessPlan, CollectionPlan, MilvusPlan, MixPlan, PlanError, PrepareMode, TracingPlan,
+    WorkloadPlan, arrival, collections::unknown, keys::SCENARIO, phases,
 };
 use crate::{
     operation::{
-        OPERATIONS, Operation, OperationContext, OperationEntry, OperationError, RowUse, TRUTH_KEY,
-        Writes,
+        Build, Component, Deletes, OPERATIONS, Operation, OperationContext, OperationEntry,
+        OperationError, RowChange, RowKeys, RowUse, TRUTH_KEY, Writes,
     },
     scenario::{NAME_RULE, Place, Scenario, Section, choose, is_name, quoted, unknown_key},
 };
+
+/// Between the name of a mix and that of an operation, in the name of a component: no name that a
+/// user writes has it.
+const OF_MIX: char = ':';
 
 pub(super) fn resolve(
     scenario: &Scenario,
     milvus: &MilvusPlan,
     tracing: &TracingPlan,
     collections: &[CollectionPlan],
+    seed: u64,
 ) -> Result<Vec<WorkloadPlan>, PlanError> {
     let tables = scenario.root.sections_within("workloads", "a scenario")?;
     if tables.is_empty() {
@@ -27,48 +34,43 @@ pub(super) fn resolve(
             .error("the scenario has no workload; add a table [workloads.<name>]")
             .into());
     }
-    let builder = |table| {
-        Builder::new(
-            table,
-            Surroundings {
-                scenario,
-                milvus,
-                tracing,
-                collections,
-            },
-        )
+    let around = Surroundings {
+        scenario,
+        milvus,
+        tracing,
+        collections,
+        seed,
     };
-    let builders = tables.iter().map(builder).collect::<Result<Vec<_>, _>>()?;
+    let builders = tables
+        .iter()
+        .map(|table| builders(table, around))
+        .collect::<Result<Vec<_>, _>>()?
+        .concat();
     let mut plans = builders
         .iter()
         .map(Builder::plan)
         .collect::<Result<Vec<_>, _>>()?;
     check_writers(&builders, &plans)?;
-    // Whether the truth holds for one workload depends on what the others do, so operations are
-    // built a second time.
+    // Which rows are there for one workload depends on what the others do, so operations are built
+    // a second time.
     for index in 0..plans.len() {
-        if !plans[index].entry.writes() {
-            plans[index].operation = builders[index].operation(phases::truth_fails(
-                scenario,
-                collections,
-                &plans,
-                index,
-            ))?;
-        }
+        let truth_fails = phases::truth_fails(scenario, collections, &plans, index);
+        let row_keys = around.row_keys(plans[index].collection, &plans);
+        plans[index].operation = builders[index].operation(truth_fails, row_keys)?;
     }
     Ok(plans)
 }
 
-/// Two workloads that write the rows of one collection would take the same ones.
+/// Two workloads that write the rows of one collection in the same way would take the same ones.
 fn check_writers(builders: &[Builder<'_>], plans: &[WorkloadPlan]) -> Result<(), PlanError> {
     for (index, plan) in plans.iter().enumerate() {
-        let Some(other) = plans[..index]
-            .iter()
-            .find(|other| other.collection == plan.collection && other.entry.writes())
-        else {
+        let RowUse::Writes(Writes { does, alone, .. }) = plan.entry.rows else {
             continue;
         };
-        if let RowUse::Writes(Writes { does, alone }) = plan.entry.rows {
+        let other = plans[..index].iter().find(|other| {
+            other.collection == plan.collection && other.entry.name == plan.entry.name
+        });
+        if let Some(other) = other {
             let (first, key) = (&other.name, &builders[index].collection.key);
             let message = format!(
                 "{does} collection `{key}` as workload `{first}` does; {alone}, so a collection \
@@ -87,14 +89,78 @@ struct Surroundings<'a> {
     milvus: &'a MilvusPlan,
     tracing: &'a TracingPlan,
     collections: &'a [CollectionPlan],
+    seed: u64,
 }
 
+impl Surroundings<'_> {
+    /// Which rows of a collection stay, whatever the workloads do.
+    fn row_keys(&self, collection: usize, plans: &[WorkloadPlan]) -> RowKeys {
+        let plan = &self.collections[collection];
+        let all = RowKeys::all_stay(plan.initial_rows, self.seed, &plan.key);
+        let here = plans.iter().filter(|plan| plan.collection == collection);
+        here.fold(all, |keys, plan| match plan.operation.deletes() {
+            Deletes::Nothing => keys,
+            Deletes::Keys(count) => keys.with_leaving(count),
+            Deletes::Unknown => keys.with_unknown(format!(
+                "workload `{}` deletes some that only Milvus knows",
+                plan.name
+            )),
+        })
+    }
+}
+
+/// What one workload is built from, or one component of a mix.
+#[derive(Clone)]
 struct Builder<'a> {
     table: &'a Section,
+    mix: Option<MixPlan>,
     entry: &'static OperationEntry,
+    keys: Table,
     collection_index: usize,
     collection: &'a CollectionPlan,
     around: Surroundings<'a>,
+}
+
+/// What a table is built from: one workload, or the components of a mix.
+fn builders<'a>(
+    table: &'a Section,
+    around: Surroundings<'a>,
+) -> Result<Vec<Builder<'a>>, PlanError> {
+    let whole = Builder::new(table, around)?;
+    let Build::Components(components) = whole.entry.build else {
+        return Ok(vec![whole]);
+    };
+    let components = components(whole.keys.clone()).map_err(|error| whole.located(&error))?;
+    let total: f64 = components.iter().map(|component| component.share).sum();
+    let of_mix = |component: Component| Builder {
+        mix: Some(MixPlan {
+            name: table.name.clone(),
+            share: component.share / total,
+        }),
+        entry: component.entry,
+        keys: component.keys,
+        ..whole.clone()
+    };
+    Ok(components.into_iter().map(of_mix).collect())
+}
+
+/// The operation of a table, which knows all of its keys.
+fn entry(table: &Section) -> Result<&'static OperationEntry, PlanError> {
+    let names = || OPERATIONS.iter().map(|row| row.name);
+    let operation = table.text("operation").ok_or_else(|| {
+        let names: Vec<&str> = names().collect();
+        table.error(format!("has no `operation`; allowed: {}", names.join(", ")))
+    })?;
+    let entry = choose(&operation, "operation", OPERATIONS, |row| row.name)?;
+    let known = entry.all_keys();
+    let own = |name: &str| known.iter().any(|key| key.name == name);
+    match table.others.iter().find(|(name, _)| !own(name)) {
+        Some((name, at)) => {
+            let story = unknown_key(&SCENARIO, table.rows_of(), name, known);
+            Err(at.error(story).into())
+        }
+        None => Ok(entry),
+    }
 }
 
 impl<'a> Builder<'a> {
@@ -108,40 +174,43 @@ impl<'a> Builder<'a> {
                 ))
                 .into());
         }
-        let names = || {
-            OPERATIONS
-                .iter()
-                .map(|row| row.name)
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let operation = table
-            .text("operation")
-            .ok_or_else(|| table.error(format!("has no `operation`; allowed: {}", names())))?;
-        let entry = choose(&operation, "operation", OPERATIONS, |row| row.name)?;
-        let own = |name: &str| entry.keys.iter().any(|key| key.name == name);
-        if let Some((name, at)) = table.others.iter().find(|(name, _)| !own(name)) {
-            let story = unknown_key(&SCENARIO, table.rows_of(), name, entry.keys);
-            return Err(at.error(story).into());
-        }
+        let entry = entry(table)?;
+        let keys = table.others.iter();
         let collection_index = collection(table, around.collections)?;
         Ok(Self {
             table,
+            mix: None,
             entry,
+            keys: keys
+                .map(|(key, at)| (key.clone(), at.value.clone()))
+                .collect(),
             collection_index,
             collection: &around.collections[collection_index],
             around,
         })
     }
 
+    /// Name of the workload in reports.
+    fn name(&self) -> String {
+        let table = &self.table.name;
+        match self.mix {
+            Some(_) => format!("{table}{OF_MIX}{}", self.entry.name),
+            None => table.clone(),
+        }
+    }
+
     fn plan(&self) -> Result<WorkloadPlan, PlanError> {
-        let operation = self.operation(Some("it is not known yet".to_owned()))?;
-        let arrival = arrival::resolve(self.table, operation.rows_per_request())?;
-        if self.entry.writes() {
-            self.check_write()?;
+        let all_stay = self.around.row_keys(self.collection_index, &[]);
+        let operation = self.operation(Some("it is not known yet".to_owned()), all_stay)?;
+        // The requests of a mix have no number of rows in common.
+        let rows = operation.rows_per_request().filter(|_| self.mix.is_none());
+        let arrival = arrival::resolve(self.table, rows)?;
+        if let RowUse::Writes(writes) = self.entry.rows {
+            self.check_write(writes)?;
         }
         Ok(WorkloadPlan {
-            name: self.table.name.clone(),
+            name: self.name(),
+            mix: self.mix.clone(),
             entry: self.entry,
             operation,
             collection: self.collection_index,
@@ -154,21 +223,21 @@ impl<'a> Builder<'a> {
         })
     }
 
-    fn operation(&self, truth_fails: Option<String>) -> Result<Arc<dyn Operation>, PlanError> {
+    fn operation(
+        &self,
+        truth_fails: Option<String>,
+        row_keys: RowKeys,
+    ) -> Result<Arc<dyn Operation>, PlanError> {
         let context = OperationContext {
-            workload: self.table.name.clone(),
+            workload: self.name(),
             collection: self.collection.shape.clone(),
             dataset: self.collection.dataset.clone(),
             initial_rows: self.collection.initial_rows,
+            row_keys,
             truth_fails,
             reused: self.collection.prepare == PrepareMode::Reuse,
             keep_ids: self.around.tracing.keep_ids,
-            keys: self
-                .table
-                .others
-                .iter()
-                .map(|(key, at)| (key.clone(), at.value.clone()))
-                .collect(),
+            keys: self.keys.clone(),
         };
         // Of a collection that is reused, the scenario need not name all fields.
         let checked = if self.collection.prepare == PrepareMode::Reuse {
@@ -177,12 +246,14 @@ impl<'a> Builder<'a> {
             context.collection.check_fields(&context.keys)
         };
         // First what the operation has to say, which knows how its keys are written.
-        let operation = (self.entry.build)(context).map_err(|error| self.located(&error))?;
+        let built = self.entry.operation(context);
+        let operation = built.map_err(|error| self.located(&error))?;
         checked.map_err(|error| self.located(&error))?;
         Ok(operation)
     }
 
-    fn check_write(&self) -> Result<(), PlanError> {
+    fn check_write(&self, writes: Writes) -> Result<(), PlanError> {
+        self.check_kept(writes)?;
         if self.around.milvus.access != AccessPlan::Read {
             return Ok(());
         }
@@ -190,28 +261,44 @@ impl<'a> Builder<'a> {
             .table
             .place_or_child("operation")
             .error(format!(
-                "is \"{}\", which writes; with access = \"read\" only reading operations are \
+                "{} \"{}\", which writes; with access = \"read\" only reading operations are \
                  allowed",
+                if self.mix.is_some() { "holds" } else { "is" },
                 self.entry.name
             ))
             .into())
     }
 
+    /// A collection whose rows were changed looks like one that was not, where it has as many.
+    fn check_kept(&self, writes: Writes) -> Result<(), PlanError> {
+        if writes.change == RowChange::Adds || self.collection.prepare != PrepareMode::Ensure {
+            return Ok(());
+        }
+        let (does, key) = (writes.does, &self.collection.key);
+        let message = format!(
+            "{does} collection `{key}`, which prepare = \"ensure\" would take for unchanged in \
+             the next run; give the collection prepare = \"full\""
+        );
+        Err(self.table.error(message).into())
+    }
+
     /// An error of the operation, at the key that it names.
     fn located(&self, error: &OperationError) -> PlanError {
-        if error.key.is_empty() {
-            return self.table.error(&error.message).into();
-        }
         if error.key == TRUTH_KEY {
             return self.truth_place().error(&error.message).into();
         }
-        let first = error.key.split('.').next().unwrap_or_default();
-        let place = match self.table.others.iter().find(|(key, _)| key == first) {
-            Some((_, at)) if error.key == first => at.place.clone(),
-            Some((_, at)) => at
-                .place
-                .child(error.key[first.len()..].trim_start_matches('.')),
-            None => self.table.place.child(&error.key),
+        // The keys of a component stand in a table of its own.
+        let key = match (&self.mix, error.key.as_str()) {
+            (Some(_), "") => self.entry.name.to_owned(),
+            (Some(_), key) => format!("{}.{key}", self.entry.name),
+            (None, "") => return self.table.error(&error.message).into(),
+            (None, key) => key.to_owned(),
+        };
+        let first = key.split('.').next().unwrap_or_default();
+        let place = match self.table.others.iter().find(|(of, _)| of == first) {
+            Some((_, at)) if key == first => at.place.clone(),
+            Some((_, at)) => at.place.child(key[first.len()..].trim_start_matches('.')),
+            None => self.table.place.child(&key),
         };
         place.error(&error.message).into()
     }

@@ -11,6 +11,7 @@ use crate::{
         prepare::{Claims, Count, RowsExpected, collection_state},
     },
     milvus::Client,
+    operation::{RowUse, Writes},
     plan::{Plan, PrepareMode},
     record::{CollectionState, Warning},
 };
@@ -121,16 +122,16 @@ impl<'a> Collections<'a> {
     pub(super) fn wrote(&mut self, number: usize, live: &[LiveSnapshot]) {
         for (index, live) in self.plan.phases[number].workloads.iter().zip(live) {
             let workload = &self.plan.workloads[*index];
-            if !workload.entry.writes() {
+            let RowUse::Writes(Writes { change, .. }) = workload.entry.rows else {
                 continue;
-            }
+            };
             let count = &mut self.counts[workload.collection];
             count.written = true;
             let ok = live.ended.saturating_sub(live.failed);
             let with = |rows: u64| {
                 count
                     .expected
-                    .map(|expected| expected.and_requests(rows, ok, live.sent))
+                    .map(|expected| expected.after(change, rows, ok, live.sent))
             };
             // Nobody knows what a request without a number of rows wrote.
             count.expected = workload.operation.rows_per_request().and_then(with);
@@ -140,8 +141,13 @@ impl<'a> Collections<'a> {
     /// An error when a collection is not the one that the run created or found: nothing more is
     /// sent to it.
     pub(super) fn check(&self, run: &Run, phase: &str) -> Result<(), RunError> {
-        let replaced =
-            run.info.warnings.iter().find(|warning| matches!(warning, Warning::CollectionReplaced { phase: of, .. } if of == phase));
+        let is_of_phase = |warning: &&Warning| {
+            matches!(
+                warning,
+                Warning::CollectionReplaced { phase: of, .. } if of == phase
+            )
+        };
+        let replaced = run.info.warnings.iter().find(is_of_phase);
         replaced.map_or(Ok(()), |warning| {
             Err(RunError::new(RunErrorKind::Collection, warning))
         })

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     analysis::judgement::thresholds::watch::Measuring,
     load::{
-        PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle, StreamRun, prepare::Claims,
+        LanePlan, PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle, prepare::Claims,
     },
     plan::{PhaseLength, Plan},
 };
@@ -66,7 +66,9 @@ pub(super) async fn watch(
     loop {
         tokio::select! {
             result = running.wait() => return result.map_err(RunError::of(RunErrorKind::Load)),
-            () = &mut exhausted, if ends_exhausted && stop.asked() == Stop::Go => stop.ask(Stop::EndPart),
+            () = &mut exhausted, if ends_exhausted && stop.asked() == Stop::Go => {
+                stop.ask(Stop::EndPart);
+            }
             () = tokio::time::sleep(READ) => {}
             () = signals.wait(), if stop.asked() == Stop::Go => end_soon(stop),
         }
@@ -129,8 +131,8 @@ fn end_soon(stop: &StopHandle) {
     });
 }
 
-/// When each part of the phase is measured as planned, by the place of its workload in the phase;
-/// and the phase's start.
+/// When each part of the phase is measured as planned, by its row of the phase; and the phase's
+/// start.
 struct PlannedParts {
     start_ns: u64,
     parts: Vec<(usize, Measuring)>,
@@ -141,32 +143,26 @@ fn nanos(time: Duration) -> u64 {
 }
 
 fn measuring(phase: &PhaseRun, start_ns: u64) -> PlannedParts {
-    let of = |part: &PartPlan| {
+    let of = |part: &PartPlan, lane: &LanePlan| {
         let from_ns = start_ns.saturating_add(nanos(part.start));
         Measuring {
-            stream: part.stream.0,
+            stream: lane.stream.0,
             from_ns,
             to_ns: part
                 .duration
                 .map(|length| from_ns.saturating_add(nanos(length))),
         }
     };
-    let of_workload = |(at, stream): (usize, &StreamRun)| {
-        stream
-            .parts
-            .iter()
-            .map(|part| (at, of(part)))
-            .collect::<Vec<_>>()
-    };
-    PlannedParts {
-        start_ns,
-        parts: phase
-            .streams
-            .iter()
-            .enumerate()
-            .flat_map(of_workload)
-            .collect(),
+    let mut parts = Vec::new();
+    let mut first_row = 0;
+    for stream in &phase.streams {
+        for part in &stream.parts {
+            let lanes = part.lanes.iter().enumerate();
+            parts.extend(lanes.map(|(at, lane)| (first_row + at, of(part, lane))));
+        }
+        first_row += stream.components.len();
     }
+    PlannedParts { start_ns, parts }
 }
 
 /// The same, no longer than each workload had something to send: one whose rows are used up is not

@@ -129,8 +129,9 @@ fn tell_abort(run: &Run) {
 /// killed.
 fn note_starts(run: &mut Run, phase: &PhaseRun) -> Result<(), RunError> {
     let started = run.clock.ns_of(phase.start);
-    for part in phase.streams.iter().flat_map(|stream| &stream.parts) {
-        if let Some(stream) = run.info.streams.get_mut(usize::from(part.stream.0)) {
+    let parts = phase.streams.iter().flat_map(|stream| &stream.parts);
+    for (part, lane) in parts.flat_map(|part| part.lanes.iter().map(move |lane| (part, lane))) {
+        if let Some(stream) = run.info.streams.get_mut(usize::from(lane.stream.0)) {
             stream.start_ns = started + nanos(part.start);
             stream.planned_end_ns = part
                 .duration
@@ -181,8 +182,12 @@ fn note_result(run: &mut Run, phase: &PhaseRun, length: PhaseLength, result: &Ph
         stream.stopped.clone_from(&part.stopped);
         // The stages after the first one that it cut are of the same cause.
         let is_told = |warning: &Warning| {
-            matches!(warning, Warning::RowsUsedUp { phase, workload, .. } | Warning::StoppedEarly { phase, workload, .. }
-                if (phase, workload) == (&stream.phase, &stream.workload))
+            matches!(
+                warning,
+                Warning::RowsUsedUp { phase, workload, .. }
+                    | Warning::StoppedEarly { phase, workload, .. }
+                    if (phase, workload) == (&stream.phase, &stream.workload)
+            )
         };
         if !run.info.warnings.iter().any(is_told) {
             run.info.warnings.extend(ended_early(stream, length));

@@ -4,16 +4,36 @@
 //! and meaning between versions; new ones may be added.
 
 mod explanation;
+mod figures;
+mod requests;
+mod traces;
 mod workload;
 
 pub use explanation::*;
+pub use figures::*;
+pub use requests::*;
 use serde::{Deserialize, Serialize};
+pub use traces::*;
 pub use workload::*;
 
 use crate::{
-    analysis::{figures::machine::PhaseMachine, requests::table::RequestTable},
-    record::{ClientCapacity, CollectionState},
+    record::{ClientCapacity, CollectionState, FolderError},
+    spans::{SourceKind, kind_of},
 };
+
+/// Name of the fact of the environment that was measured during the run: no setting of it.
+pub(crate) const MEASURED_LOAD: &str = "cpu";
+
+/// Why a run can't be analysed: one sentence with the file and the next step.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AnalysisError(pub String);
+
+impl From<FolderError> for AnalysisError {
+    fn from(error: FolderError) -> Self {
+        Self(error.0)
+    }
+}
 
 /// Everything that a report shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -195,6 +215,14 @@ pub struct SpanSummary {
     pub client_spans: u64,
     /// Address of a real UI; links are made only where there is one.
     pub ui: Option<String>,
+}
+
+impl SpanSummary {
+    /// Whether the source is one that has spans, whatever it had of this run.
+    #[must_use]
+    pub fn has_source(&self) -> bool {
+        kind_of(&self.source) != Some(SourceKind::Nothing)
+    }
 }
 
 /// Client time that lies between sending and the end of the reply, and so in the gap, of all

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::milvus::Client;
+use crate::{milvus::Client, operation::RowChange};
 
 /// Time between two counts.
 const POLL: Duration = Duration::from_millis(500);
@@ -32,16 +32,24 @@ impl RowsExpected {
         }
     }
 
-    /// With the rows of requests of `rows` each, of which `ok` succeeded at least and `sent` were
+    /// After requests that change `rows` rows each, of which `ok` succeeded at least and `sent` were
     /// sent. The last request may have fewer.
     #[must_use]
-    pub fn and_requests(self, rows: u64, ok: u64, sent: u64) -> Self {
+    pub fn after(self, change: RowChange, rows: u64, ok: u64, sent: u64) -> Self {
         let least = ok
             .saturating_mul(rows)
             .saturating_sub(rows.saturating_sub(1));
-        Self {
-            least: self.least.saturating_add(least),
-            most: self.most.saturating_add(sent.saturating_mul(rows)),
+        let most = sent.saturating_mul(rows);
+        match change {
+            RowChange::Adds => Self {
+                least: self.least.saturating_add(least),
+                most: self.most.saturating_add(most),
+            },
+            RowChange::Replaces => self,
+            RowChange::Removes => Self {
+                least: self.least.saturating_sub(most),
+                most: self.most.saturating_sub(least),
+            },
         }
     }
 
@@ -92,7 +100,7 @@ mod tests {
 
     #[test]
     fn successes_are_certain_and_the_rest_is_possible() {
-        let expected = RowsExpected::exactly(1000).and_requests(1, 200, 203);
+        let expected = RowsExpected::exactly(1000).after(RowChange::Adds, 1, 200, 203);
         assert_eq!(
             (expected, expected.to_string()),
             (
@@ -115,7 +123,7 @@ mod tests {
     #[test]
     fn the_last_request_may_have_fewer_rows() {
         // 950 rows in batches of 100.
-        let expected = RowsExpected::exactly(0).and_requests(100, 10, 10);
+        let expected = RowsExpected::exactly(0).after(RowChange::Adds, 100, 10, 10);
         assert!(
             expected.holds(950)
                 && expected.holds(901)
@@ -123,7 +131,18 @@ mod tests {
                 && !expected.holds(900)
                 && !expected.holds(1001)
         );
-        assert!(RowsExpected::exactly(5).and_requests(100, 0, 0).holds(5));
-        assert!(!RowsExpected::exactly(5).and_requests(100, 0, 0).holds(6));
+        let nothing = RowsExpected::exactly(5).after(RowChange::Adds, 100, 0, 0);
+        assert!(nothing.holds(5) && !nothing.holds(6));
+    }
+
+    #[test]
+    fn deleted_rows_are_gone_and_replaced_ones_are_not() {
+        let before = RowsExpected::exactly(1000);
+        let deleted = before.after(RowChange::Removes, 10, 20, 22);
+        let (least, most) = (780, 809);
+        assert_eq!(deleted, RowsExpected { least, most });
+        assert_eq!(before.after(RowChange::Replaces, 10, 20, 22), before);
+        let all = RowsExpected::exactly(5).after(RowChange::Removes, 10, 1, 1);
+        assert!(all.holds(0) && all.holds(4) && !all.holds(5));
     }
 }

@@ -213,8 +213,7 @@ pub(in crate::operation) fn column(field: &ScalarField, first: u64, count: u64) 
 }
 
 /// The column of the primary key: the row ids.
-pub(in crate::operation) fn id_column(name: &str, first: u64, count: u64) -> FieldData {
-    let data = (first..first + count).map(|row| row as i64).collect();
+pub(in crate::operation) fn id_column(name: &str, data: Vec<i64>) -> FieldData {
     scalar_column(name, DataType::Int64, Data::LongData(LongArray { data }))
 }
 

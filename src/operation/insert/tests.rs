@@ -1,11 +1,15 @@
 use proptest::prelude::*;
+use prost::Message;
 
 use super::super::tests::{Vectors, check_refused, context, key, little_endian, seven_rows, shape};
 use super::*;
 use crate::{
-    milvus::proto::{
-        FieldData, InsertRequest, MutationResult, field_data::Field, scalar_field::Data,
-        vector_field,
+    milvus::{
+        CallError,
+        proto::{
+            FieldData, InsertRequest, MutationResult, Status, field_data::Field,
+            scalar_field::Data, vector_field,
+        },
     },
     operation::ScalarFieldOptions,
 };
@@ -204,43 +208,6 @@ fn what_cannot_work_is_refused_when_it_is_built() {
         },
         "",
         "no rows to insert",
-    );
-}
-
-#[test]
-fn the_largest_batch_fits_and_preparation_stays_near_four_mebibytes() {
-    let text = "name = 'word'\ntype = 'VarChar'\nmax_length = 200\nvalues = { constant = \
-                'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' }";
-    let field = toml::from_str::<ScalarFieldOptions>(text)
-        .unwrap()
-        .resolve(42)
-        .unwrap();
-    let shape = CollectionShape {
-        dim: 768,
-        fields: vec![field],
-        ..shape()
-    };
-    let data = Vectors {
-        dim: 768,
-        rows: vec![1.0; 768],
-        ..Vectors::default()
-    };
-    // Ids near the end of their range are the longest.
-    let body = |count| {
-        insert_call(&shape, &data, i64::MAX as u64 - count, count)
-            .unwrap()
-            .body
-            .len() as u64
-    };
-    assert!((MAX_BODY * 9 / 10..=MAX_BODY).contains(&body(largest_batch(&shape))));
-    assert!((GOOD_BODY * 9 / 10..=GOOD_BODY + 1000).contains(&body(rows_per_batch(&shape))));
-    assert_eq!(
-        rows_per_batch(&CollectionShape {
-            dim: 1,
-            fields: Vec::new(),
-            ..shape.clone()
-        }),
-        GOOD_ROWS
     );
 }
 

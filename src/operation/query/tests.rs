@@ -55,6 +55,25 @@ fn a_filter_is_sent_as_written() {
     assert!(sent(&*query("filter = 'a > 1'"), 0).use_default_consistency);
 }
 
+#[test]
+fn ids_are_drawn_among_the_rows_that_no_workload_deletes() {
+    let of = |text: &str, row_keys: &RowKeys| OperationContext {
+        row_keys: row_keys.clone(),
+        ..context(text, seven_rows(), 7)
+    };
+    let keys = RowKeys::all_stay(7, 42, "words").with_leaving(4);
+    let staying: HashSet<u64> = (0..3).map(|number| keys.that_stays(number)).collect();
+    let operation = build(of("ids = 2", &keys)).unwrap();
+    let asked = (0..100).flat_map(|hash| ids(&sent(&*operation, draw::mix(hash))));
+    assert_eq!(asked.collect::<HashSet<u64>>(), staying);
+    let word = "at most the 3 rows of the preparation that no workload deletes";
+    check_refused(&ENTRY, of("ids = 4", &keys), "ids", word);
+    let unknown = keys.with_unknown("workload `clean` deletes some".to_owned());
+    let word = "but workload `clean` deletes some: use filter and limit";
+    check_refused(&ENTRY, of("ids = 2", &unknown), "ids", word);
+    assert!(build(of("filter = 'rank < 3'\nlimit = 2", &unknown)).is_ok());
+}
+
 /// The ids of `id in [..]`.
 fn ids(request: &QueryRequest) -> Vec<u64> {
     let list = request

@@ -477,7 +477,7 @@ fn bursts_sines_callers_and_thoughts_out_of_range() {
     );
     refused(
         "rate = \"5000 rows/s\"",
-        &["`workloads.search.rate` is in rows a second, which only an insert workload has"],
+        &["`workloads.search.rate` is in rows a second, which only an insert"],
     );
     refused("concurrency = {}", &["concurrency` has no `stages`"]);
     refused(

@@ -708,7 +708,7 @@ fn keys_that_exclude_or_need_each_other() {
     check_with(
         "duration = \"10s\"",
         "until = \"exhausted\"",
-        &["`phases.alone.until`", "no insert workload"],
+        &["`phases.alone.until`", "but no insert"],
     );
     check_with(
         "operation = \"search\"",

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Measured,
-    expression::{Base, Comparison, Expression, Figure, Limit},
+    expression::{Base, Expression, Limit, Quantity, Relation},
     in_words, of_series,
 };
 use crate::{
@@ -32,8 +32,8 @@ struct Watched {
     threshold: usize,
     stream: u16,
     at: String,
-    figure: Figure,
-    comparison: Comparison,
+    figure: Quantity,
+    relation: Relation,
     limit: f64,
     abort: AbortInfo,
     seconds: BTreeMap<u64, Seen>,
@@ -128,13 +128,13 @@ impl Watched {
         // Both were checked before the run.
         let Expression {
             figure,
-            comparison,
+            relation,
             limit: Limit::Value(limit),
         } = Expression::parse(&info.require).ok()?
         else {
             return None;
         };
-        if stream.phase == "prepare" || figure.lacking(stream.open_loop).is_some() {
+        if stream.is_preparation() || figure.lacking(stream.open_loop).is_some() {
             return None;
         }
         let (at, seconds) = (stream.place(), BTreeMap::new());
@@ -143,7 +143,7 @@ impl Watched {
             stream: index,
             at,
             figure,
-            comparison,
+            relation,
             limit,
             abort,
             seconds,
@@ -196,7 +196,7 @@ impl Watched {
         self.looked_at = last;
         let window: Vec<&Seen> = self.seconds.range(..=last).map(|(_, seen)| seen).collect();
         let value = self.value(&window)?;
-        if self.comparison.holds(value, self.limit) {
+        if self.relation.holds(value, self.limit) {
             return None;
         }
         let show = |value| in_words(Measured::exact(value), self.figure.unit());

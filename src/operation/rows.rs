@@ -1,0 +1,207 @@
+//! Rows as Insert and Upsert carry them, and the reply to a request that changes rows.
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::{
+    CollectionShape, Finished, OperationError,
+    fields::{column, id_column},
+    keys::{Keys, refuse},
+};
+use crate::{
+    dataset::{Dataset, DatasetError},
+    keys::{DefaultValue, Key, Kind},
+    milvus::{
+        CallError, CallFailure, FloatColumn, InsertParts, check_status, encode_insert,
+        proto::Status,
+    },
+};
+
+/// The key of the rows of one request.
+pub(super) const BATCH: Key = Key::new(
+    "batch",
+    Kind::integer(1, i64::MAX),
+    DefaultValue::Integer(100),
+    "rows of one request, which may have at most 64 MiB",
+)
+.answers(&["batch_size", "num_per_batch", "batch", "num_rows"]);
+
+/// Largest message that Milvus' proxy receives.
+const MAX_BODY: u64 = 64 << 20;
+/// Bytes of a good request of preparation: the message queue splits larger ones.
+const GOOD_BODY: u64 = 4 << 20;
+/// Rows of a request of preparation beyond which its rate does not grow.
+const GOOD_ROWS: u64 = 10_000;
+
+/// The fields of `MutationResult` that are looked at; the ids, most of its bytes, are skipped.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Changed {
+    #[prost(message, optional, tag = "1")]
+    status: Option<Status>,
+    #[prost(uint32, repeated, tag = "4")]
+    err_index: Vec<u32>,
+    #[prost(int64, tag = "6")]
+    pub(super) insert_cnt: i64,
+    #[prost(int64, tag = "7")]
+    pub(super) delete_cnt: i64,
+    #[prost(int64, tag = "8")]
+    pub(super) upsert_cnt: i64,
+}
+
+/// The message of an Insert or Upsert that gives the rows with these keys (at least one) what the
+/// rows from `first` on hold: the vectors of the data set, which begin again after its last row,
+/// and the values of the fields.
+///
+/// # Errors
+/// The rows can't be read, or there are none.
+pub(super) fn encode(
+    shape: &CollectionShape,
+    dataset: &dyn Dataset,
+    keys: Vec<i64>,
+    first: u64,
+) -> Result<Bytes, DatasetError> {
+    if dataset.rows() == 0 {
+        return Err(DatasetError(
+            "the data set has queries only, no rows to insert".into(),
+        ));
+    }
+    let count = keys.len() as u64;
+    let Ok(rows) = u32::try_from(count) else {
+        return Err(DatasetError(format!(
+            "{count} rows are more than a request can number"
+        )));
+    };
+    let mut vectors = Vec::with_capacity((count * 4 * u64::from(dataset.dim())) as usize);
+    let (mut at, mut left) = (first % dataset.rows(), count);
+    while left > 0 {
+        let part = left.min(dataset.rows() - at);
+        dataset.read_rows(at, part, &mut vectors)?;
+        (at, left) = (0, left - part);
+    }
+    let mut fields = vec![id_column(&shape.id_field, keys)];
+    fields.extend(shape.fields.iter().map(|field| column(field, first, count)));
+    Ok(encode_insert(&InsertParts {
+        database: &shape.database,
+        collection: &shape.name,
+        partition: "",
+        fields: &fields,
+        vectors: FloatColumn {
+            name: &shape.vector_field,
+            dim: dataset.dim(),
+            data: &vectors,
+        },
+        rows,
+    }))
+}
+
+/// What the reply to a request that changes rows says: as many as `count` finds in it.
+///
+/// # Errors
+/// The status is a failure, single rows were refused, or the bytes are no `MutationResult`.
+pub(super) fn changed(body: Bytes, count: fn(&Changed) -> i64) -> Result<Finished, CallFailure> {
+    let reply = Changed::decode(body)
+        .map_err(|error| CallFailure::new(CallError::BadReply, &error.to_string()))?;
+    check_status(reply.status.as_ref())?;
+    if !reply.err_index.is_empty() {
+        let text = format!(
+            "the status is success, but {} rows were refused (err_index)",
+            reply.err_index.len()
+        );
+        return Err(CallFailure::new(CallError::BadReply, &text));
+    }
+    Ok(Finished {
+        rows: u32::try_from(count(&reply)).unwrap_or(0),
+        recall: f32::NAN,
+    })
+}
+
+/// Rows for a request of preparation: about 4 MiB, at most 10,000 rows, at least 1.
+#[must_use]
+pub fn rows_per_batch(shape: &CollectionShape) -> u64 {
+    (GOOD_BODY / row_bytes(shape))
+        .min(GOOD_ROWS)
+        .clamp(1, largest_batch(shape).max(1))
+}
+
+/// The value of [`BATCH`].
+///
+/// # Errors
+/// A request would be larger than Milvus takes.
+pub(super) fn batch(keys: &mut Keys, shape: &CollectionShape) -> Result<u64, OperationError> {
+    let largest = largest_batch(shape);
+    let batch = keys.number(BATCH.name)?.unsigned_abs();
+    if batch > largest {
+        return refuse(
+            BATCH.name,
+            format!(
+                "is {batch}, whose request may exceed the 64 MiB that Milvus takes: allowed is 1 \
+                 to {largest} for this collection"
+            ),
+        );
+    }
+    Ok(batch)
+}
+
+/// Most bytes of one row in a request.
+fn row_bytes(shape: &CollectionShape) -> u64 {
+    let scalars: usize = shape
+        .fields
+        .iter()
+        .map(|field| field.values.max_bytes(field.scalar_type))
+        .sum();
+    4 * u64::from(shape.dim) + 10 + scalars as u64
+}
+
+/// Most rows whose request is sure to fit in [`MAX_BODY`].
+fn largest_batch(shape: &CollectionShape) -> u64 {
+    // Names of fields and nested lengths: 255 bytes of name and five lengths of at most 10 bytes
+    // for each.
+    let fixed = 600 + (shape.fields.len() as u64 + 2) * 300;
+    (MAX_BODY - fixed.min(MAX_BODY)) / row_bytes(shape)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        ScalarFieldOptions, insert_call,
+        tests::{Vectors, shape},
+    };
+    use super::*;
+
+    #[test]
+    fn the_largest_batch_fits_and_preparation_stays_near_four_mebibytes() {
+        let text = "name = 'word'\ntype = 'VarChar'\nmax_length = 200\nvalues = { constant = \
+                    'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' }";
+        let field = toml::from_str::<ScalarFieldOptions>(text)
+            .unwrap()
+            .resolve(42)
+            .unwrap();
+        let shape = CollectionShape {
+            dim: 768,
+            fields: vec![field],
+            ..shape()
+        };
+        let data = Vectors {
+            dim: 768,
+            rows: vec![1.0; 768],
+            ..Vectors::default()
+        };
+        // Ids near the end of their range are the longest.
+        let body = |count| {
+            insert_call(&shape, &data, i64::MAX as u64 - count, count)
+                .unwrap()
+                .body
+                .len() as u64
+        };
+        assert!((MAX_BODY * 9 / 10..=MAX_BODY).contains(&body(largest_batch(&shape))));
+        assert!((GOOD_BODY * 9 / 10..=GOOD_BODY + 1000).contains(&body(rows_per_batch(&shape))));
+        assert_eq!(
+            rows_per_batch(&CollectionShape {
+                dim: 1,
+                fields: Vec::new(),
+                ..shape.clone()
+            }),
+            GOOD_ROWS
+        );
+    }
+}
