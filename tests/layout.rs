@@ -71,6 +71,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "load",
             "record",
             "telemetry",
+            "null_milvus",
             "stack",
             "open_files",
         ],
