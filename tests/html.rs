@@ -407,7 +407,8 @@ fn the_systems_dark_mode_makes_it_dark(chromium: &Chromium) {
 }
 
 fn areas_look_as_their_table_says_and_their_names_can_be_read(chromium: &Chromium) {
-    let themes: [(&str, fn(&AreaRow) -> &str); 2] = [
+    type Color = fn(&AreaRow) -> &str;
+    let themes: [(&str, Color); 2] = [
         ("--blink-settings=preferredColorScheme=1", |row| row.light),
         ("--blink-settings=preferredColorScheme=0", |row| row.dark),
     ];

@@ -71,6 +71,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "load",
             "record",
             "telemetry",
+            "null_milvus",
             "stack",
             "open_files",
         ],
@@ -79,6 +80,7 @@ const EDGES: &[(&str, &[&str])] = &[
         "runner",
         &[
             "plan",
+            "operation",
             "load",
             "milvus",
             "telemetry",
