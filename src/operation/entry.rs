@@ -129,6 +129,7 @@ static OF_COMPONENTS: LazyLock<Vec<(&str, crate::keys::Table)>> = LazyLock::new(
             path: "workloads.<name>.<operation>",
             keys: entry.keys,
             variants: None,
+            rules: &[],
         };
         matches!(entry.build, Build::Requests(_)).then_some((entry.name, table))
     };
