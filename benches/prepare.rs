@@ -7,7 +7,7 @@ use milvus_bench::{
     dataset::{DATASETS, Dataset, DatasetOptions},
     operation::{
         CollectionShape, Consistency, IndexShape, OPERATIONS, Operation, OperationContext,
-        RequestKey,
+        RequestKey, RowKeys,
     },
 };
 

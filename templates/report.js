@@ -86,18 +86,24 @@
 
   // ---- Colours ----
 
-  // One colour per area in every chart, in the order of a request's way. Hues of Okabe and Ito where areas are often large; lightness alternates
-  // along a bar, so that neighbours stay apart for colour-blind readers and in grey print.
-  const AREAS = {
-    'send lag': '#d55e00', 'queue': '#f2a65a', 'retries': '#a6192e', 'gap': '#8b95a1', 'mesh': '#c3cad2', 'proxy queue': '#6f4fa0',
-    'timestamp': '#d98cb3', 'planning': '#b9a3dc', 'consistency wait': '#e8c900', 'node queue': '#e69f00', 'engine': '#009e73',
-    'reduce': '#56b4e9', 'node to node': '#0072b2', 'log append': '#8a5a2b', 'metadata': '#cc6677', 'other': '#d5d5cf',
-  };
-  const ORDER = Object.keys(AREAS);
-  const color = (area) => AREAS[area] ?? AREAS.other;
+  // One look per area in every chart, in the order of a request's way; the last one, `other`, for what is unknown.
+  const AREAS = new Map(report.areas.map((area) => [area.name, area]));
+  const ORDER = [...AREAS.keys()];
+  const look = (area) => AREAS.get(area) ?? report.areas.at(-1);
+  const color = (area) => look(area)[isDark() ? 'dark' : 'light'];
+  // Grey is told apart by lines in the colour of the paper; one pattern per area that has them, for all charts.
+  const patterns = s('svg', { class: 'patterns', 'aria-hidden': 'true' });
+  document.body.append(patterns);
+  const patternId = (area) => `area-${ORDER.indexOf(look(area).name)}`;
+  function drawPatterns() {
+    patterns.replaceChildren(...report.areas.filter(({ hatch }) => hatch).map(({ name, hatch }) => s('pattern', { id: patternId(name), width: 8, height: 8, patternUnits: 'userSpaceOnUse' },
+      s('rect', { width: 8, height: 8, fill: color(name) }), s('path', { d: hatch, stroke: css('paper'), 'stroke-width': 1.5 }))));
+  }
+  const fillOf = (area) => (look(area).hatch ? `url(#${patternId(area)})` : color(area));
+  // Black or white, whichever has more contrast (WCAG's relative luminance): one of them has 4.5 to every colour.
   function isLight(hex) {
-    const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-    return 0.299 * r + 0.587 * g + 0.114 * b > 140;
+    const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179;
   }
   const inkOn = (hex) => (isLight(hex) ? 'dark-ink' : 'light-ink');
   const probe = h('span', { hidden: '' });
@@ -109,9 +115,9 @@
   }
   function legend(areas) {
     const known = ORDER.filter((area) => areas.has(area));
-    return h('div', { class: 'legend' }, ...known.map((area) => h('span', {}, swatch(area), area)));
+    return h('div', { class: 'legend' }, ...known.map((area) => h('span', { title: look(area).meaning }, swatch(area), area)));
   }
-  const swatch = (area) => h('i', { class: 'swatch', style: { background: color(area) } });
+  const swatch = (area) => s('svg', { class: 'swatch', 'aria-hidden': 'true' }, s('rect', { width: '100%', height: '100%', fill: fillOf(area) }));
 
   // ---- Parts of the model ----
 
@@ -263,11 +269,10 @@
       const size = Math.max(part.mean_us, 0) / scale;
       if (size <= 0) continue;
       const text = `${part.area}${part.part === part.area ? '' : `: ${[part.service, part.part].filter(Boolean).join(' ')}`}\n${duration(part.mean_us)}, ${share(part.mean_us / whole)}`;
-      const piece = s('svg', { x: percent(at), width: percent(size), height: 26 }, s('rect', { width: '100%', height: 26, fill: color(part.area), tip: text, stroke: css('paper'), 'stroke-width': size > 0.006 ? 1 : 0 }));
-      piece.firstChild.dataset.mark = '1';
+      const piece = s('svg', { x: percent(at), width: percent(size), height: 26 }, s('rect', { width: '100%', height: 26, fill: fillOf(part.area), tip: text, stroke: css('paper'), 'stroke-width': size > 0.006 ? 1 : 0, 'data-mark': '1', 'data-area': part.area }));
       // About 760 px for a whole bar; a phone gets fewer words.
       const room = size * (narrow() ? 340 : 760);
-      if (room > part.area.length * 6.6 + 10) piece.append(s('text', { x: 5, y: 17, class: inkOn(color(part.area)), 'pointer-events': 'none', text: part.area }));
+      if (room > part.area.length * 6.6 + 10) piece.append(s('text', { x: 5, y: 17, class: `on-bar ${inkOn(color(part.area))}`, stroke: color(part.area), 'pointer-events': 'none', text: part.area }));
       bar.append(piece);
       at += size;
     }
@@ -342,7 +347,7 @@
     const at = (value) => (value - low) / (high - low);
     const rows = shown.map((part) => {
       const text = `${[part.service, part.part].filter(Boolean).join(' ')}\n${duration(part.difference_us)} more, ${share(part.share)} of the difference`;
-      const bar = s('svg', { height: 22, role: 'img', 'aria-label': text }, s('rect', { x: percent(at(Math.min(part.share, 0))), width: percent(Math.abs(part.share) / (high - low)), y: 2, height: 18, fill: color(part.area), tip: text, 'data-mark': '1' }));
+      const bar = s('svg', { height: 22, role: 'img', 'aria-label': text }, s('rect', { x: percent(at(Math.min(part.share, 0))), width: percent(Math.abs(part.share) / (high - low)), y: 2, height: 18, fill: fillOf(part.area), tip: text, 'data-mark': '1' }));
       if (finite(part.share_low) && finite(part.share_high)) interval(bar, at(part.share_low), at(part.share_high));
       const note = part.area && part.area !== part.part ? part.area : '';
       const bracket = finite(part.share_low) && finite(part.share_high) ? ` [${(part.share_low * 100).toFixed(0)}, ${(part.share_high * 100).toFixed(0)}]` : '';
@@ -558,7 +563,6 @@
     });
     return box.querySelectorAll('details').length;
   }
-  const ASIDE = ['not counted', 'asynchronous', 'detached'];
   function waterfall(shown) {
     const rows = [...shown.rows];
     const lag = shown.send_lag_us ?? 0;
@@ -570,13 +574,13 @@
     const head = h('div', { class: 'row head' }, h('span', { text: `0 to ${duration(span)}` }), h('span', {}), h('span', { class: 'value', text: 'self time' }));
     return h('div', { class: 'waterfall' }, legend(new Set(rows.map((row) => row.area))), head, ...rows.map((row) => {
       const where = [row.service, row.instance].filter(Boolean).join(' ');
-      const aside = ASIDE.includes(row.area);
+      const aside = report.aside.includes(row.area);
       const text = `${row.label}\n${where}, ${row.area}\n${duration(row.duration_us)}, of it ${duration(row.self_us)} on the critical path\nbegins ${duration(row.start_us)} after sending`;
-      const fillColor = aside ? css('line') : color(row.area);
+      const [pale, fill] = aside ? [css('line'), css('line')] : [color(row.area), fillOf(row.area)];
       const bar = s('svg', { height: 22, role: 'img', 'aria-label': text, tip: text },
         s('rect', { width: '100%', height: 22, fill: 'transparent' }),
-        s('rect', { x: percent(at(row.start_us)), width: percent(Math.max(0.0015, at(row.start_us + row.duration_us) - at(row.start_us))), y: 4, height: 14, fill: fillColor, opacity: 0.28, 'data-mark': '1' }),
-        ...row.critical.map(([a, b]) => s('rect', { x: percent(at(a)), width: percent(Math.max(0.0015, at(b) - at(a))), y: 4, height: 14, fill: fillColor })));
+        s('rect', { x: percent(at(row.start_us)), width: percent(Math.max(0.0015, at(row.start_us + row.duration_us) - at(row.start_us))), y: 4, height: 14, fill: pale, 'fill-opacity': 0.28, stroke: pale, 'data-mark': '1' }),
+        ...row.critical.map(([a, b]) => s('rect', { x: percent(at(a)), width: percent(Math.max(0.0015, at(b) - at(a))), y: 4, height: 14, fill })));
       return h('div', { class: 'row' }, h('span', { class: 'name', title: `${row.label} ${where}`, style: { paddingLeft: `${Math.min(row.depth, 12) * 10}px` }, text: shortPart(row.label) }), bar, h('span', { class: 'value', text: aside ? row.area : row.self_us > 0 ? duration(row.self_us) : '' }));
     }));
   }
@@ -642,6 +646,7 @@
 
   const CHARTS = { curves: drawCurves, account: drawAccount, tail: drawTail, series: drawSeries, flame: drawFlame, exemplars: drawExemplars, traces: drawTraces, overlay: drawOverlay, phases: drawPhases, machine: drawMachine };
   function drawAll() {
+    drawPatterns();
     plots.splice(0).forEach(({ made, observer }) => { observer.disconnect(); made.destroy(); });
     for (const figure of document.querySelectorAll('figure[data-chart]')) {
       const { chart, at } = figure.dataset;

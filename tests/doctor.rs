@@ -13,7 +13,7 @@ use milvus_bench::doctor::{
 };
 use milvus_bench::milvus::{ConnectOptions, Credentials, Effect, methods, proto};
 use milvus_bench::null_milvus::{Failure, FakeMilvus, Shape, SpanSpec};
-use milvus_bench::spans::SourceOptions;
+use milvus_bench::spans::{SourceEntry, SourceOptions, find_source};
 use milvus_bench::telemetry::{ExportOptions, IdStream, Nonce};
 use prost::Message;
 use support::foreign::pair;
@@ -39,6 +39,11 @@ fn grpc(endpoint: String) -> Option<ExportOptions> {
     Some(ExportOptions::grpc(endpoint, "milvus-bench"))
 }
 
+/// The row of the source named `name`.
+fn entry(name: &str) -> &'static SourceEntry {
+    find_source(name).expect("a source of the table")
+}
+
 impl Chain {
     async fn start() -> Self {
         let (milvus, backend) = (FakeMilvus::start(), TraceBackend::start().await);
@@ -51,7 +56,7 @@ impl Chain {
         let options = DoctorOptions {
             connect: ConnectOptions::new(milvus.uri()),
             otlp: grpc(backend.otlp()),
-            source: "jaeger-json".to_owned(),
+            source: entry("jaeger-json"),
             source_options,
             collection: None,
             deadline: GENEROUS,
@@ -284,7 +289,7 @@ async fn the_embedded_receiver_takes_the_spans_of_both() {
     let listen = closed_port();
     chain.milvus.spans_to(&listen, Shape::v2_3_5());
     chain.options.otlp = grpc(listen.clone());
-    chain.options.source = "embedded".to_owned();
+    chain.options.source = entry("embedded");
     chain.options.source_options = SourceOptions {
         listen: listen.trim_start_matches("http://").to_owned(),
         ..SourceOptions::default()
@@ -300,7 +305,7 @@ async fn the_embedded_receiver_takes_the_spans_of_both() {
 #[tokio::test]
 async fn no_traces_to_be_had_is_a_result() {
     let mut chain = Chain::start().await;
-    chain.options.source = "none".to_owned();
+    chain.options.source = entry("none");
     chain.options.otlp = None;
     let links = chain
         .check([Fine, Skipped, Skipped, Skipped, Skipped, Skipped], "", "")
@@ -315,7 +320,7 @@ async fn no_traces_to_be_had_is_a_result() {
 #[tokio::test]
 async fn progress_tells_each_step() {
     let mut chain = Chain::start().await;
-    chain.options.source = "none".to_owned();
+    chain.options.source = entry("none");
     let steps = Mutex::new(Vec::new());
     examine(&chain.options, &|step| {
         steps.lock().expect("no panic").push(step.to_owned())
@@ -516,7 +521,7 @@ async fn a_web_port_that_is_no_otlp_receiver() {
 async fn source_down() {
     let mut chain = Chain::start().await;
     for source in ["auto", "jaeger", "jaeger-json"] {
-        chain.options.source = source.to_owned();
+        chain.options.source = entry(source);
         chain.options.source_options.endpoint = Some(closed_port());
         chain
             .check(
@@ -533,7 +538,7 @@ async fn source_behind_a_web_page() {
     let mut chain = Chain::start().await;
     chain.backend.only_a_web_page();
     for source in ["auto", "jaeger-json"] {
-        chain.options.source = source.to_owned();
+        chain.options.source = entry(source);
         chain
             .check(
                 [Fine, Fine, Failed, Skipped, Skipped, Skipped],
@@ -547,7 +552,7 @@ async fn source_behind_a_web_page() {
 #[tokio::test]
 async fn a_port_in_use_for_the_embedded_receiver() {
     let mut chain = Chain::start().await;
-    chain.options.source = "embedded".to_owned();
+    chain.options.source = entry("embedded");
     chain.options.source_options.listen = chain
         .backend
         .otlp()

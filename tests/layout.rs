@@ -129,17 +129,11 @@ const FUNCTION_LINES: &str = "too-many-lines-threshold = 70";
 const RING: usize = 2;
 
 /// What is still to be mended: beginnings of files with longer lines.
-const LONG_LINES: [&str; 10] = [
+const LONG_LINES: [&str; 4] = [
     "src/analysis/",
-    "src/calibrate/",
-    "src/cli/",
-    "src/runner/",
-    "src/plan/resolved.rs",
-    "src/scenario/keys.rs",
     "templates/report.css",
     "templates/report.js",
     "templates/comparison.css",
-    "tests/support/fake_milvus.rs",
 ];
 
 /// What is still to be mended: modules with rings of more files.

@@ -1,13 +1,17 @@
 //! What README.md, ARCHITECTURE.md and CONTRIBUTING.md say is so: commands, recipes, options,
 //! files, scenarios, keys, areas, import edges.
 //!
-//! `MILVUS_BENCH_UPDATE=1 cargo test --test readme` rewrites what is generated: the table of keys
-//! and that of import edges.
+//! `MILVUS_BENCH_UPDATE=1 cargo test --test readme` rewrites what is generated: the tables of keys,
+//! of areas and of import edges.
 
 use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path, process::Command};
 
 use milvus_bench::{
-    analysis::Area, dataset::DATASETS, operation::OPERATIONS, plan::key_table, report::REPORTS,
+    analysis::{AREAS, AreaRow},
+    dataset::DATASETS,
+    operation::OPERATIONS,
+    plan::key_table,
+    report::REPORTS,
     spans::SPAN_SOURCES,
 };
 
@@ -467,15 +471,24 @@ fn the_table_of_keys_names_every_choice() {
 }
 
 #[test]
-fn every_source_and_report_format_is_in_the_readme() {
-    let readme = read("README.md");
+fn the_table_of_sources_is_the_programs() {
+    let mut table = "| `source` | reads | times |\n| --- | --- | --- |\n".to_owned();
     for entry in SPAN_SOURCES {
-        assert!(
-            readme.contains(&format!("\n| `{}` |", entry.name)),
-            "{}",
-            entry.name
+        let cell = |text: &str| format!(" {text}{}|", if text.is_empty() { "" } else { " " });
+        let _ = writeln!(
+            table,
+            "| `{}` |{}{}",
+            entry.name,
+            cell(entry.reads),
+            cell(entry.times)
         );
     }
+    check_generated("README.md", "sources", &table);
+}
+
+#[test]
+fn every_report_format_is_in_the_readme() {
+    let readme = read("README.md");
     for entry in REPORTS {
         assert!(
             readme.contains(&format!("`{}`", entry.name)) && readme.contains(entry.file),
@@ -485,16 +498,24 @@ fn every_source_and_report_format_is_in_the_readme() {
     }
 }
 
-#[test]
-fn every_area_is_explained() {
-    let readme = read("README.md");
-    for area in Area::ALL {
-        assert!(
-            readme.contains(&format!("\n| {} | ", area.name())),
-            "{}",
-            area.name()
-        );
+/// The areas as rows of a table, with the sign that each has in a terminal.
+fn area_table() -> String {
+    let mut table = "| area | sign | whose time |\n| --- | --- | --- |\n".to_owned();
+    for AreaRow {
+        name,
+        sign,
+        meaning,
+        ..
+    } in &AREAS
+    {
+        writeln!(table, "| {name} | `{sign}` | {meaning} |").expect("a String takes any text");
     }
+    table
+}
+
+#[test]
+fn the_table_of_areas_is_the_programs() {
+    check_generated("README.md", "areas", &area_table());
 }
 
 /// Texts that stand in quotes right after `before` in `code`, whatever space lies between.

@@ -40,8 +40,8 @@ pub use requests::{
 pub use run::{AnalysisError, analyse};
 pub use traces::{
     account::{AccountOptions, NodeCall, Piece, RequestAccount, account},
-    areas::Area,
+    areas::table::{AREAS, Area, AreaRow, Hatch},
     join::JoinState,
     times::ImpossibleTimes,
-    waterfall::waterfall,
+    waterfall::{ASIDE, waterfall},
 };

@@ -22,14 +22,24 @@ pub(crate) struct CalibrateArguments {
     #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
     duration: Duration,
     /// Rounds; each cell's figures are medians of all rounds
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=100)
+    )]
     repeat: u32,
     /// Measure these cells alone, by name or parts of it, e.g. d768-c16-t1, d128, r1000; may be
     /// given often. Nothing is kept then
     #[arg(long, value_name = "CELL")]
     only: Vec<String>,
     /// Connections of the load thread
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=64)
+    )]
     connections: u32,
     /// Print JSON instead of tables: what is kept in the cache
     #[arg(long)]

@@ -27,6 +27,7 @@ use crate::{
         observer, within,
     },
     scenario::ScenarioSource,
+    spans::SourceKind,
     telemetry::ExportOptions,
 };
 
@@ -47,7 +48,12 @@ pub(crate) struct DoctorArguments {
     #[arg(long, value_name = "URL")]
     otlp: Option<String>,
     /// Longest wait for spans, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(1..=600)
+    )]
     deadline: u64,
 }
 
@@ -102,7 +108,7 @@ fn options(plan: &Plan, arguments: &DoctorArguments, watcher: Arc<dyn Watcher>) 
             ..connect_options(plan)
         },
         // The embedded receiver is the endpoint itself.
-        otlp: if plan.tracing.source == "embedded" {
+        otlp: if plan.tracing.source.kind == SourceKind::Received {
             Some(ExportOptions::grpc(
                 format!("http://{}", plan.tracing.listen),
                 &plan.tracing.service_name,
@@ -110,7 +116,7 @@ fn options(plan: &Plan, arguments: &DoctorArguments, watcher: Arc<dyn Watcher>) 
         } else {
             export_options(&plan.tracing)
         },
-        source: plan.tracing.source.clone(),
+        source: plan.tracing.source,
         source_options: source_options(&plan.tracing, 0),
         collection: collection.map(|collection| DoctorCollection {
             name: collection.shape.name.clone(),

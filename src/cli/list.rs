@@ -13,10 +13,10 @@ use super::{
     runs,
 };
 use crate::{
-    analysis::{Analysis, ThresholdState, VerdictState, WorkloadAnalysis},
+    analysis::{Analysis, ThresholdState, WorkloadAnalysis},
     record::{RunInfo, RunReader, read_regular},
     report::{ListedRun, reasons_in_short, render_list, units},
-    runner::alive,
+    runner::{alive, verdict_name},
 };
 
 /// Arguments of `list`.
@@ -63,47 +63,49 @@ pub(crate) fn list(arguments: &ListArguments) -> Result<Done, CliError> {
 
 /// When it began, and its lines.
 fn listed(root: &Path, path: &Path) -> (u64, ListedRun) {
-    // As it can be given to another command from here; the usual place is left out.
+    let name = name(root, path);
+    match RunReader::open(path) {
+        Ok(reader) => {
+            let run = ListedRun {
+                name,
+                ..of_folder(path, &reader)
+            };
+            (reader.info().start.unix_ns, run)
+        }
+        Err(error) => {
+            let run = ListedRun {
+                name,
+                lines: vec![error.to_string()],
+                ..ListedRun::default()
+            };
+            (0, run)
+        }
+    }
+}
+
+/// A run's folder as it can be given to another command from here; the usual place is left out.
+fn name(root: &Path, path: &Path) -> String {
     let name = path.strip_prefix(root).unwrap_or(path);
-    let name = name
-        .strip_prefix("results")
+    name.strip_prefix("results")
         .ok()
         .filter(|rest| rest.components().count() == 1)
         .unwrap_or(name)
         .display()
-        .to_string();
-    let reader = match RunReader::open(path) {
-        Ok(reader) => reader,
-        Err(error) => {
-            return (
-                0,
-                ListedRun {
-                    name,
-                    lines: vec![error.to_string()],
-                    ..ListedRun::default()
-                },
-            );
-        }
-    };
+        .to_string()
+}
+
+/// All but its name.
+fn of_folder(path: &Path, reader: &RunReader) -> ListedRun {
     let info: &RunInfo = reader.info();
     if reader.changed_info().is_some() {
-        let lines = vec!["run.json was changed since it was written".to_owned()];
-        return (
-            info.start.unix_ns,
-            ListedRun {
-                name,
-                verdict: "invalid".to_owned(),
-                lines,
-                ..ListedRun::default()
-            },
-        );
+        return ListedRun {
+            verdict: "invalid".to_owned(),
+            lines: vec!["run.json was changed since it was written".to_owned()],
+            ..ListedRun::default()
+        };
     }
     let status = alive::status(info);
-    let failure: Vec<String> = info
-        .failure
-        .iter()
-        .map(|why| format!("failed: {why}"))
-        .collect();
+    let failure = info.failure.iter().map(|why| format!("failed: {why}"));
     // Its report may be older than the damage, or of what is left. While it runs its files are on
     // their way.
     let damage = if status == "running" {
@@ -112,54 +114,38 @@ fn listed(root: &Path, path: &Path) -> (u64, ListedRun) {
         reader.damage()
     };
     if !damage.is_empty() {
-        let lines = vec![format!("damaged: {}", damage.join(", "))];
-        return (
-            info.start.unix_ns,
-            ListedRun {
-                name,
-                status,
-                verdict: "invalid".to_owned(),
-                lines,
-                reasons: failure,
-                ..ListedRun::default()
-            },
-        );
+        return ListedRun {
+            status,
+            verdict: "invalid".to_owned(),
+            lines: vec![format!("damaged: {}", damage.join(", "))],
+            reasons: failure.collect(),
+            ..ListedRun::default()
+        };
     }
     let report: Option<Analysis> = read_regular(&path.join("report.json"))
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let verdict = match report.as_ref().map(|report| report.verdict.state) {
-        Some(VerdictState::Valid) => "valid",
-        Some(VerdictState::Reservations) => "reservations",
-        Some(VerdictState::Invalid) => "invalid",
-        None => "-",
+    let Some(report) = report else {
+        return ListedRun {
+            status,
+            verdict: "-".to_owned(),
+            lines: vec!["no report yet, `milvus-bench report` makes one".to_owned()],
+            reasons: failure.collect(),
+            ..ListedRun::default()
+        };
     };
-    let failed = report
-        .iter()
-        .flat_map(|report| &report.thresholds)
-        .filter(|result| result.state == ThresholdState::Failed)
-        .count();
-    let lines = report.as_ref().map_or_else(
-        || vec!["no report yet, `milvus-bench report` makes one".to_owned()],
-        workloads,
-    );
-    let reasons = failure
-        .into_iter()
-        .chain(
-            report
-                .iter()
-                .flat_map(|report| reasons_in_short(&report.verdict.reasons)),
-        )
-        .collect();
-    let run = ListedRun {
-        name,
+    let results = report.thresholds.iter();
+    let failed = results.filter(|result| result.state == ThresholdState::Failed);
+    ListedRun {
         status,
-        verdict: verdict.to_owned(),
-        failed_thresholds: failed as u64,
-        lines,
-        reasons,
-    };
-    (info.start.unix_ns, run)
+        verdict: verdict_name(report.verdict.state).to_owned(),
+        failed_thresholds: failed.count() as u64,
+        lines: workloads(&report),
+        reasons: failure
+            .chain(reasons_in_short(&report.verdict.reasons))
+            .collect(),
+        ..ListedRun::default()
+    }
 }
 
 /// A line for each workload that was measured.

@@ -17,6 +17,7 @@ mod run;
 mod runs;
 mod runtime;
 mod scenario;
+mod schema;
 mod spans;
 mod stack;
 mod supervise;
@@ -66,6 +67,8 @@ enum Command {
     Init(init::InitArguments),
     /// Runs below the results folder, newest first
     List(list::ListArguments),
+    /// The JSON Schema of scenarios, on stdout: for editors, which then know every key
+    Schema,
     /// Completions for a shell, on stdout
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -129,6 +132,7 @@ fn carry_out(command: Command, signals: &Signals) -> Result<Done, CliError> {
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Init(arguments) => init::init(&arguments),
         Command::List(arguments) => list::list(&arguments),
+        Command::Schema => schema::schema(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(

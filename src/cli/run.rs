@@ -38,7 +38,12 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub(crate) results: PathBuf,
     /// Run the scenario this often, each into a folder of its own
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..=1000)
+    )]
     pub(crate) repeat: u32,
     #[arg(long = "report", value_name = "FORMAT", help = format!("{}. {REPEATED}", reports_help()))]
     pub(crate) reports: Vec<String>,

@@ -14,9 +14,11 @@ use super::{
     runtime::runtime,
 };
 use crate::{
-    record::{FetchInfo, RunInfo, RunReader},
+    record::{FetchInfo, RunFolder, RunInfo, RunReader},
     runner::{self, analyse_folder, within},
-    spans::{SourceOptions, find_source, open_until},
+    spans::{
+        SPAN_SOURCES, SourceEntry, SourceKind, SourceOptions, find_source, kind_of, open_until,
+    },
 };
 
 /// Arguments of `spans`.
@@ -52,87 +54,20 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
         )));
     }
     let mut info = reader.info().clone();
-    let planned = |key: &str| {
-        info.plan
-            .pointer(&format!("/tracing/spans/{key}"))
-            .and_then(|value| value.as_str())
-            .map(str::to_owned)
-    };
-    let name = arguments
-        .source
-        .clone()
-        .or_else(|| planned("source"))
-        .unwrap_or_else(|| "auto".to_owned());
-    let endpoint = arguments.endpoint.clone().or_else(|| planned("endpoint"));
-    // Another endpoint is another Jaeger.
-    let admin = if arguments.endpoint.is_some() {
-        None
-    } else {
-        planned("admin")
-    };
-    let entry = find_source(&name).filter(|entry| !matches!(entry.name, "embedded" | "none"));
-    let entry = entry.ok_or_else(|| {
-        CliError::new(format!(
-            "spans can't be fetched again from source {name:?}: name one that keeps them, \
-             --source jaeger, jaeger-json or auto"
-        ))
-    })?;
-    let environment = |name: &str| std::env::var(name).ok();
-    let headers = arguments
-        .header_env
-        .iter()
-        .map(|text| header(text, &environment))
-        .collect::<Result<Vec<_>, _>>()?;
+    let (entry, options) = source(arguments, &info)?;
     let progress = Progress::new(false);
-    for name in left_out(&info, &headers) {
+    for name in left_out(&info, &options.headers) {
         progress.warn(&format!(
             "the run sent the header {name} to its span source: give it with --header-env \
              {name}=VARIABLE"
         ));
     }
-    let [spans, aside] = ["spans.jsonl", "spans.jsonl.changed"].map(|name| folder.file(name));
-    // What was fetched before is kept beside what is fetched now, unless it can't be told from what
-    // was changed.
-    let set_aside =
-        reader.changed_file("spans.jsonl").is_some() && std::fs::rename(&spans, &aside).is_ok();
-    if set_aside {
-        progress.warn(
-            "spans.jsonl was changed since the run was complete: it is now spans.jsonl.changed, \
-             and nothing of it is kept",
-        );
-    }
-    let fetched = runtime()?.block_on(async {
-        let options = SourceOptions {
-            endpoint,
-            admin,
-            headers,
-            ..SourceOptions::default()
-        };
-        let deadline = Duration::from_secs(arguments.deadline);
-        let ended = Instant::now();
-        let opening = progress.waiting(
-            format!("opening the source of spans {}", entry.name),
-            within(deadline),
-        );
-        let source = open_until(entry, &options, ended + deadline, &|error| {
-            progress.now(&runner::spans::waiting(&error.text))
-        })
-        .await;
-        drop(opening);
-        let fetched = runner::spans::read_again(
-            &folder,
-            source.map_err(CliError::new)?,
-            (ended, deadline),
-            &progress,
-        )
-        .await;
-        // What run.json says of the earlier reading is worth more.
-        nothing_read(&fetched).map_or(Ok(fetched), |why| Err(CliError::new(why)))
-    });
+    let aside = Aside::of_changed(&folder, &reader, &progress);
+    let deadline = Duration::from_secs(arguments.deadline);
+    let fetched = runtime()?.block_on(fetch(&folder, (entry, &options), deadline, &progress));
     progress.end();
-    if set_aside && fetched.is_err() {
-        // Nothing took its place.
-        let _ = std::fs::rename(&aside, &spans);
+    if let (Err(_), Some(aside)) = (&fetched, &aside) {
+        aside.put_back();
     }
     let fetched = fetched?;
     if let Some(error) = &fetched.error {
@@ -150,6 +85,104 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     print(&to_print(&analysis, &[])?)?;
     written?;
     Ok(Done::Ok)
+}
+
+/// The source that is asked again, and how it is reached: as the run's scenario has it, where the
+/// arguments name nothing else.
+fn source(
+    arguments: &SpansArguments,
+    info: &RunInfo,
+) -> Result<(&'static SourceEntry, SourceOptions), CliError> {
+    let planned = |key: &str| {
+        info.plan
+            .pointer(&format!("/tracing/spans/{key}"))
+            .and_then(|value| value.as_str())
+            .map(str::to_owned)
+    };
+    let name = arguments
+        .source
+        .clone()
+        .or_else(|| planned("source"))
+        .unwrap_or_else(|| SourceEntry::usual().name.to_owned());
+    let endpoint = arguments.endpoint.clone().or_else(|| planned("endpoint"));
+    // Another endpoint is another Jaeger.
+    let admin = if arguments.endpoint.is_some() {
+        None
+    } else {
+        planned("admin")
+    };
+    let entry = find_source(&name).filter(|entry| entry.keeps_spans);
+    let entry = entry.ok_or_else(|| {
+        let keep = SPAN_SOURCES.iter().filter(|entry| entry.keeps_spans);
+        let names: Vec<&str> = keep.map(|entry| entry.name).collect();
+        CliError::new(format!(
+            "spans can't be fetched again from source {name:?}: name one that keeps them, \
+             --source with one of {}",
+            names.join(", ")
+        ))
+    })?;
+    let environment = |name: &str| std::env::var(name).ok();
+    let headers = arguments
+        .header_env
+        .iter()
+        .map(|text| header(text, &environment))
+        .collect::<Result<Vec<_>, _>>()?;
+    let options = SourceOptions {
+        endpoint,
+        admin,
+        headers,
+        ..SourceOptions::default()
+    };
+    Ok((entry, options))
+}
+
+/// A spans.jsonl that was changed since the run was complete, under another name: nothing of it is
+/// kept, since what was fetched can't be told from what was changed.
+struct Aside {
+    spans: PathBuf,
+    aside: PathBuf,
+}
+
+impl Aside {
+    /// None where it was not changed: what was fetched before is kept beside what is fetched now.
+    fn of_changed(folder: &RunFolder, reader: &RunReader, progress: &Progress) -> Option<Self> {
+        reader.changed_file("spans.jsonl")?;
+        let [spans, aside] = ["spans.jsonl", "spans.jsonl.changed"].map(|name| folder.file(name));
+        std::fs::rename(&spans, &aside).ok()?;
+        progress.warn(
+            "spans.jsonl was changed since the run was complete: it is now spans.jsonl.changed, \
+             and nothing of it is kept",
+        );
+        Some(Self { spans, aside })
+    }
+
+    /// Nothing took its place.
+    fn put_back(&self) {
+        let _ = std::fs::rename(&self.aside, &self.spans);
+    }
+}
+
+/// Opens the source and reads every trace of the run.
+async fn fetch(
+    folder: &RunFolder,
+    (entry, options): (&SourceEntry, &SourceOptions),
+    deadline: Duration,
+    progress: &Progress,
+) -> Result<FetchInfo, CliError> {
+    let ended = Instant::now();
+    let opening = progress.waiting(
+        format!("opening the source of spans {}", entry.name),
+        within(deadline),
+    );
+    let source = open_until(entry, options, ended + deadline, &|error| {
+        progress.now(&runner::spans::waiting(&error.text))
+    })
+    .await;
+    drop(opening);
+    let source = source.map_err(CliError::new)?;
+    let fetched = runner::spans::read_again(folder, source, (ended, deadline), progress).await;
+    // What run.json says of the earlier reading is worth more.
+    nothing_read(&fetched).map_or(Ok(fetched), |why| Err(CliError::new(why)))
 }
 
 /// `NAME=VARIABLE` as the header with the variable's value, which is not shown in any message.
@@ -193,7 +226,7 @@ fn left_out(info: &RunInfo, given: &[(String, String)]) -> Vec<String> {
 
 /// Why nothing at all was read: nobody answered, or nobody answered with a trace.
 fn nothing_read(fetched: &FetchInfo) -> Option<String> {
-    if fetched.source == "none" {
+    if kind_of(&fetched.source) == Some(SourceKind::Nothing) {
         return Some(fetched.remark.clone());
     }
     fetched

@@ -39,9 +39,13 @@ impl Version {
 }
 
 /// The lines that make Milvus export, and where to put them. `otlp` is the endpoint as this machine
-/// sees it.
-pub(super) fn export_traces(version: Option<Version>, otlp: Option<&str>) -> String {
-    let endpoint = endpoint_for_milvus(otlp);
+/// sees it, `in_container` the usual one as a container sees it.
+pub(super) fn export_traces(
+    version: Option<Version>,
+    otlp: Option<&str>,
+    in_container: &str,
+) -> String {
+    let endpoint = endpoint_for_milvus(otlp, in_container);
     let method = if Version::knows_method(version) {
         "\n      method: grpc"
     } else {
@@ -78,10 +82,10 @@ fn files(version: Option<Version>) -> &'static str {
 }
 
 /// A loopback address is right for processes on one machine and wrong within a container.
-fn endpoint_for_milvus(otlp: Option<&str>) -> String {
+fn endpoint_for_milvus(otlp: Option<&str>, in_container: &str) -> String {
     match otlp {
         Some(otlp) if !probe::is_loopback(otlp) => probe::place(otlp),
-        _ => "jaeger:4317".to_owned(),
+        _ => in_container.to_owned(),
     }
 }
 
@@ -104,7 +108,7 @@ mod tests {
     }
 
     fn check(version: Option<&str>, otlp: Option<&str>, has: &[&str], has_not: &[&str]) {
-        let text = export_traces(version.and_then(Version::read), otlp);
+        let text = export_traces(version.and_then(Version::read), otlp, "jaeger:4317");
         for word in has {
             assert!(text.contains(word), "{word} is not in\n{text}");
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::{Cause, Check, Ids, Link, LinkState, SAMPLING};
-use crate::spans::{LossCounters, SpanSource};
+use crate::spans::{LossCounters, SourceEntry, SourceKind, SpanSource};
 
 /// Milvus sends what it has every 5 s: a shorter look may fall between two sendings.
 const WINDOW: Duration = Duration::from_secs(6);
@@ -39,9 +39,9 @@ impl Window {
     }
 }
 
-/// None where they can't be read; the embedded receiver counts our own spans only.
+/// None where they can't be read; a receiver in this process counts our own spans only.
 async fn counters(source: Option<&dyn SpanSource>) -> Option<LossCounters> {
-    let source = source.filter(|source| source.info().name != "embedded")?;
+    let source = source.filter(|source| source.info().entry.kind != SourceKind::Received)?;
     source.loss().await
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn check(
     let Some(before) = window.before else {
         return check.ok(format!(
             "a request without the sampled flag left nothing; {}",
-            unknown_background(source)
+            source.info().entry.troubles.no_counters
         ));
     };
     sleep_until(window.began + WINDOW).await;
@@ -85,7 +85,7 @@ pub(super) async fn check(
         .saturating_sub(own);
     let per_second = others as f64 / window.began.elapsed().as_secs_f64();
     if per_second <= QUIET_SPANS_PER_S {
-        return judge(&check, per_second);
+        return judge(&check, source.info().entry, per_second);
     }
     // What was traced just before the doctor came arrives once, as one sending; what goes on
     // arrives in the next one, too.
@@ -94,19 +94,10 @@ pub(super) async fn check(
     match counters(Some(source)).await {
         Some(last) => judge(
             &check,
+            source.info().entry,
             last.received.saturating_sub(after.received) as f64 / again.elapsed().as_secs_f64(),
         ),
         None => check.ok(gone),
-    }
-}
-
-fn unknown_background(source: &dyn SpanSource) -> &'static str {
-    match source.info().name {
-        "embedded" => "spans that Milvus makes of its own are not kept here",
-        _ => {
-            "whether Milvus makes spans of its own is not seen, since Jaeger's counters (14269 or \
-             8888) do not answer"
-        }
     }
 }
 
@@ -122,7 +113,7 @@ fn against_the_flag(check: &Check, spans: usize) -> Link {
     check.warning(seen, vec![cause])
 }
 
-fn judge(check: &Check, per_second: f64) -> Link {
+fn judge(check: &Check, entry: &SourceEntry, per_second: f64) -> Link {
     if per_second <= QUIET_SPANS_PER_S {
         return check.ok(format!(
             "a request without the sampled flag left nothing, and few spans of others arrive \
@@ -143,12 +134,13 @@ fn judge(check: &Check, per_second: f64) -> Link {
         "other programs export to the same back end, or trace their requests to Milvus",
         "a Jaeger of its own for the benchmark",
     );
-    let jaeger = Cause::new(
-        "Jaeger traces its own readers",
-        "Jaeger 1.x: JAEGER_DISABLED=true or OTEL_TRACES_SAMPLER=always_off; Jaeger 2: \
-         jaeger_query.enable_tracing: false",
-    );
-    check.warning(seen, vec![sampled, others, jaeger])
+    let causes = [sampled, others].into_iter();
+    check.warning(
+        seen,
+        causes
+            .chain(Cause::plain(entry.troubles.own_work))
+            .collect(),
+    )
 }
 
 #[cfg(test)]
@@ -156,16 +148,21 @@ mod tests {
     use super::*;
 
     fn check_rate(others: u64, seconds: f64, state: LinkState) {
-        let link = judge(&Check::begin(SAMPLING), others as f64 / seconds);
+        let usual = SourceEntry::usual();
+        let link = judge(&Check::begin(SAMPLING), usual, others as f64 / seconds);
         assert_eq!(link.state, state, "{}", link.seen);
     }
 
     #[test]
     fn an_idle_milvus_with_fraction_1_is_noticed() {
         check_rate(180, 6.0, LinkState::Warning);
-        let link = judge(&Check::begin(SAMPLING), 30.0);
+        let link = judge(&Check::begin(SAMPLING), SourceEntry::usual(), 30.0);
         assert!(
-            link.seen.contains("30 spans/s") && link.causes[0].what.contains("sampleFraction"),
+            link.seen.contains("30 spans/s")
+                && link.causes[0].what.contains("sampleFraction")
+                && link.causes[2]
+                    .what
+                    .contains("Jaeger traces its own readers"),
             "{link:?}"
         );
     }

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::{
     milvus::ConnectOptions,
-    spans::SourceOptions,
+    spans::{Remedy, SourceEntry, SourceOptions},
     telemetry::{ExportOptions, IdStream, Nonce, RequestIds},
 };
 
@@ -53,7 +53,7 @@ pub struct DoctorOptions {
     /// Where the client's own spans go; None: they are not exported.
     pub otlp: Option<ExportOptions>,
     /// Row of [`crate::spans::SPAN_SOURCES`].
-    pub source: String,
+    pub source: &'static SourceEntry,
     /// Where that source reads. A `nonce` of 0 is replaced by a random one.
     pub source_options: SourceOptions,
     /// Collection to search in, if it is loaded; None: any loaded one.
@@ -119,6 +119,22 @@ impl Cause {
             change: change.into(),
         }
     }
+
+    /// What a source's row says of a trouble, `word` put in for `place`.
+    fn of(remedies: &[Remedy], place: &str, word: &str) -> Vec<Self> {
+        remedies
+            .iter()
+            .map(|remedy| Self::new(remedy.what.replace(place, word), remedy.change))
+            .collect()
+    }
+
+    /// What a source's row says of a trouble that needs no word.
+    fn plain(remedies: &[Remedy]) -> Vec<Self> {
+        remedies
+            .iter()
+            .map(|remedy| Self::new(remedy.what, remedy.change))
+            .collect()
+    }
 }
 
 /// Examines the links in their order, at most a few seconds longer than the deadline. `progress` is
@@ -136,7 +152,7 @@ pub async fn examine(options: &DoctorOptions, progress: &(dyn Fn(&str) + Sync)) 
     let (milvus, server) = milvus_link::check(&options.connect).await;
     // Opened before anything is exported: the embedded source is itself what takes the spans.
     progress("opening the span source");
-    let (source_link, source) = source_link::check(&options.source, &source_options).await;
+    let (source_link, source) = source_link::check(options.source, &source_options).await;
     progress("exporting a span of our own");
     let (otlp, marked) = otlp_link::check(options, ids.marked).await;
     progress("sending one traced request and waiting for its spans (Milvus sends them every 5 s)");

@@ -5,7 +5,7 @@ use super::{
     Cause, Check, DoctorOptions, Link, OWN_SPAN, background::Window, otlp_link::Marked, poll::poll,
 };
 use crate::{
-    spans::{ServerSpan, SpanSource},
+    spans::{ServerSpan, SourceEntry, SpanSource},
     telemetry::ClientSpan,
 };
 
@@ -41,7 +41,7 @@ pub(super) async fn check(
         .flat_map(|trace| &trace.spans)
         .find(ours)
     {
-        return judge_times(&check, marked, span);
+        return judge_times(&check, source.info().entry, marked, span);
     }
     if let Some(error) = polled.error {
         return check.failed(
@@ -59,6 +59,7 @@ pub(super) async fn check(
         with_refused(
             source,
             causes(
+                source.info().entry,
                 &services,
                 options.otlp.as_ref().map_or("", |otlp| &otlp.service_name),
                 dropped,
@@ -69,16 +70,13 @@ pub(super) async fn check(
 
 /// `causes`, after the one that the receiver itself knows.
 pub(super) fn with_refused(source: &dyn SpanSource, causes: Vec<Cause>) -> Vec<Cause> {
-    let known = source.refused().map(|refused| {
-        Cause::new(
-            refused,
-            "the sender that is named: its exporter's protocol, compression and batch size",
-        )
-    });
+    let known = source
+        .refused()
+        .map(|refused| Cause::new(refused, source.info().entry.troubles.held_back));
     known.into_iter().chain(causes).collect()
 }
 
-fn judge_times(check: &Check, sent: &ClientSpan, read: &ServerSpan) -> Link {
+fn judge_times(check: &Check, entry: &SourceEntry, sent: &ClientSpan, read: &ServerSpan) -> Link {
     let whole_us = |ns: u64| ns / 1_000 * 1_000;
     if (read.start_ns, read.end_ns) == (sent.start_ns, sent.end_ns) {
         return check.ok("found, its times exact to the nanosecond");
@@ -93,45 +91,35 @@ fn judge_times(check: &Check, sent: &ClientSpan, read: &ServerSpan) -> Link {
         read.duration_ns(),
         sent.end_ns - sent.start_ns
     );
-    let change = "Jaeger 1.x: --query.max-clock-skew-adjustment=0s; Jaeger 2: \
-                  jaeger_query.max_clock_skew_adjust: 0s";
-    check.warning(
-        seen,
-        vec![Cause::new(
-            "the back end corrects what it takes for clock skew",
-            change,
-        )],
-    )
+    check.warning(seen, Cause::plain(entry.troubles.moved_times))
 }
 
-fn causes(services: &[String], service_name: &str, dropped: u64) -> Vec<Cause> {
-    let mut causes = Vec::new();
-    if dropped > 0 {
-        causes.push(drops(dropped));
-    }
-    let other = Cause::new(
-        "OTLP endpoint and span source belong to two different back ends",
-        "--otlp and --spans, or in the scenario: [tracing] export and [tracing.spans] endpoint: \
-         host of one Jaeger, its ports 4317 and 16686",
-    );
-    let late = Cause::new(
+fn causes(
+    entry: &SourceEntry,
+    services: &[String],
+    service_name: &str,
+    dropped: u64,
+) -> Vec<Cause> {
+    let mut causes = drops(entry, dropped);
+    let other = Cause::plain(entry.troubles.other_back_end);
+    let late = vec![Cause::new(
         "the back end is slow to store, or a collector before it batches, filters or samples",
         "the collector's pipeline (tail_sampling, probabilistic_sampler, filter); in the \
          scenario: [tracing.spans] deadline",
-    );
+    )];
     // A service of this name is there: of an earlier run, or of spans that are let through.
     let known = services.iter().any(|service| service == service_name);
-    causes.extend(if known { [late, other] } else { [other, late] });
+    causes.extend(if known { [late, other] } else { [other, late] }.concat());
     causes
 }
 
-/// Jaeger 1.x says OK and throws away when its queue is full.
-pub(super) fn drops(dropped: u64) -> Cause {
-    Cause::new(
-        format!("Jaeger's own counter says that it threw {dropped} spans away meanwhile"),
-        "Compose, service jaeger: environment: [COLLECTOR_QUEUE_SIZE=100000]; and no search in \
-         its UI during a run",
-    )
+/// What the back end's own counters say; empty where they say nothing. Jaeger 1.x says OK to its
+/// senders and throws away when its queue is full.
+pub(super) fn drops(entry: &SourceEntry, dropped: u64) -> Vec<Cause> {
+    if dropped == 0 {
+        return Vec::new();
+    }
+    Cause::of(entry.troubles.dropped, "{spans}", &dropped.to_string())
 }
 
 #[cfg(test)]
@@ -167,7 +155,7 @@ mod tests {
             status_message: String::new(),
             resource: Arc::default(),
         };
-        let link = judge_times(&Check::begin(OWN_SPAN), &sent, &read);
+        let link = judge_times(&Check::begin(OWN_SPAN), SourceEntry::usual(), &sent, &read);
         assert_eq!(link.state, state, "{}", link.seen);
         assert!(link.seen.contains(word), "{}", link.seen);
     }
@@ -198,17 +186,17 @@ mod tests {
     fn what_the_back_end_knows_orders_the_causes() {
         let services = ["milvus-bench".to_owned()];
         assert!(
-            causes(&services, "milvus-bench", 0)[0]
+            causes(SourceEntry::usual(), &services, "milvus-bench", 0)[0]
                 .what
                 .contains("slow to store")
         );
         assert!(
-            causes(&services, "other", 0)[0]
+            causes(SourceEntry::usual(), &services, "other", 0)[0]
                 .what
                 .contains("two different back ends")
         );
         assert!(
-            causes(&services, "other", 7)[0]
+            causes(SourceEntry::usual(), &services, "other", 7)[0]
                 .what
                 .contains("threw 7 spans away")
         );

@@ -18,7 +18,7 @@ use super::{
     request::Sent,
 };
 use crate::{
-    spans::{ServerSpan, SpanKind, SpanSource, Trace},
+    spans::{ServerSpan, SourceEntry, SourceKind, SpanKind, SpanSource, Trace},
     telemetry::ExportProtocol,
 };
 
@@ -91,7 +91,7 @@ impl Seen {
 pub(super) async fn check(scene: &Scene<'_>, sent: Option<Result<Sent, String>>) -> Link {
     let check = Check::begin(SERVER_SPANS);
     let Some(source) = scene.source else {
-        return check.skipped(if scene.options.source == "none" {
+        return check.skipped(if scene.options.source.kind == SourceKind::Nothing {
             "no traces to be had"
         } else {
             "needs a span source that answers"
@@ -209,7 +209,10 @@ async fn judge(
         _ if seen.spans == 0 => nothing(check, scene, source, sent).await,
         Descent::NoServerSpan => check.failed(
             format!("{found}, but not that of its gRPC server"),
-            with_refused(source, causes_of_part(scene.window.dropped(source).await)),
+            with_refused(
+                source,
+                causes_of_part(source.info().entry, scene.window.dropped(source).await),
+            ),
         ),
         Descent::Foreign => check.failed(
             format!("{found}, but their parent is not our span"),
@@ -247,11 +250,8 @@ async fn nothing(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent
         .into_iter()
         .filter(|service| MILVUS_SERVICES.contains(&service.as_str()))
         .collect();
-    let mut causes = Vec::new();
-    let dropped = scene.window.dropped(source).await;
-    if dropped > 0 {
-        causes.push(drops(dropped));
-    }
+    let entry = source.info().entry;
+    let mut causes = drops(entry, scene.window.dropped(source).await);
     if options.deadline < STRAGGLERS {
         causes.push(late());
     }
@@ -274,7 +274,7 @@ async fn nothing(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent
         causes.extend(causes_of_no_export(
             version.and_then(Version::read),
             otlp,
-            source.info().name,
+            entry,
         ));
         return check.failed(
             format!("{nothing}, and the span source has none of any Milvus"),
@@ -291,23 +291,24 @@ async fn nothing(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent
     )
 }
 
-fn causes_of_no_export(version: Option<Version>, otlp: Option<&str>, source: &str) -> Vec<Cause> {
+fn causes_of_no_export(
+    version: Option<Version>,
+    otlp: Option<&str>,
+    entry: &SourceEntry,
+) -> Vec<Cause> {
     let exporter = format!(
         "Milvus exports nothing: trace.exporter is {} where nobody has set it",
         Version::default_exporter(version)
     );
-    let container = match source {
-        "embedded" => {
-            "within a container 127.0.0.1 is the container itself: trace.otlp.endpoint: \
-             host.docker.internal:4317, and here listen = \"0.0.0.0:4317\""
-        }
-        _ => {
-            "within a container 127.0.0.1 is the container itself: trace.otlp.endpoint: \
-             jaeger:4317 (the Compose service), or host.docker.internal:4317"
-        }
-    };
+    let container = format!(
+        "within a container 127.0.0.1 is the container itself: trace.otlp.endpoint: {}",
+        entry.troubles.otlp_from_container_in_words
+    );
     vec![
-        Cause::new(exporter, advice::export_traces(version, otlp)),
+        Cause::new(
+            exporter,
+            advice::export_traces(version, otlp, entry.troubles.otlp_from_container),
+        ),
         Cause::new(
             "Milvus exports to another address, or the address has a scheme before its host",
             container,
@@ -340,13 +341,13 @@ fn causes_in_spite_of_export(milvus: &BTreeSet<String>) -> Vec<Cause> {
     ]
 }
 
-fn causes_of_part(dropped: u64) -> Vec<Cause> {
+fn causes_of_part(entry: &SourceEntry, dropped: u64) -> Vec<Cause> {
     let lost = Cause::new(
         "the rest was lost or is late: Milvus drops spans when its queue of 2,048 is full",
         "try again while Milvus is idle",
     );
-    let counted = (dropped > 0).then(|| drops(dropped));
-    counted.into_iter().chain([lost, late()]).collect()
+    let counted = drops(entry, dropped).into_iter();
+    counted.chain([lost, late()]).collect()
 }
 
 fn causes_without_engine() -> Vec<Cause> {

@@ -128,6 +128,7 @@ static OF_COMPONENTS: LazyLock<Vec<(&str, crate::keys::Table)>> = LazyLock::new(
         let table = crate::keys::Table {
             path: "workloads.<name>.<operation>",
             keys: entry.keys,
+            rules: &[],
             variants: None,
             rules: &[],
         };

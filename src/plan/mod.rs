@@ -25,7 +25,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use arrival::{Arrival, Arrivals, CallerLoad, OpenLoad, Stage, ThinkTime};
 pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
-pub use keys::{SCENARIO, key_table, scenario_schema};
+pub use keys::{SCENARIO, key_table, scenario_schema, scenario_schema_text};
 pub use otlp::{ExportPlan, NamedFile, OtlpProtocol};
 pub use remark::Remark;
 pub use schedule::{PartKind, PartLoad, PlannedPart, ScheduledPart};
@@ -36,6 +36,7 @@ use crate::{
     dataset::Dataset,
     operation::{CollectionShape, Operation, OperationEntry},
     scenario::{Environment, NAME_RULE, Scenario, ScenarioError, ScenarioSource, is_name, quoted},
+    spans::{SourceEntry, SourceKind},
 };
 
 /// Why a scenario can't be run: one sentence with the place, the key as typed, what was found and
@@ -226,8 +227,8 @@ pub struct TracingPlan {
     pub resource: Vec<(String, String)>,
     /// Whether attributes of RPC have their older names as well.
     pub older_names: bool,
-    /// Row of `spans::SPAN_SOURCES`.
-    pub source: String,
+    /// Where server spans come from.
+    pub source: &'static SourceEntry,
     /// Base URL of the span source.
     pub endpoint: Option<String>,
     /// Address of Jaeger's counters; None: the usual ports of the endpoint's host.
@@ -250,7 +251,7 @@ impl TracingPlan {
     /// Whether server spans are read.
     #[must_use]
     pub fn reads_spans(&self) -> bool {
-        self.source != "none"
+        self.source.kind != SourceKind::Nothing
     }
 }
 

@@ -10,198 +10,190 @@ use super::{
     ScheduledPart, Stage, ThinkTime, WorkloadPlan,
 };
 use crate::{
-    operation::{CollectionShape, IndexShape},
+    operation::{CollectionShape, IndexShape, ScalarField},
     pacer::Shape,
     scenario::{Scenario, Section},
 };
 
 pub(super) fn resolved(scenario: &Scenario, plan: &Plan) -> Value {
     let root = &scenario.root;
-    json!({
-        "name": plan.name,
-        "description": plan.description,
-        "seed": plan.seed,
-        "milvus": milvus(plan),
-        "tracing": tracing(plan),
-        "data": root.sections("data").iter().map(|table| (table.name.clone(), data(table, plan.seed))).collect::<Map<_, _>>(),
-        "collections": root.sections("collections").iter().zip(&plan.collections)
-            .map(|(table, plan)| (plan.key.clone(), collection(table, plan)))
-            .collect::<Map<_, _>>(),
-        "workloads": plan.workloads.iter()
-            .map(|workload| {
-                let keys = own_keys(scenario, workload);
-                (workload.name.clone(), workload_json(plan, workload, keys))
-            })
-            .collect::<Map<_, _>>(),
-        "phases": (0..plan.phases.len()).map(|index| phase(plan, index)).collect::<Vec<_>>(),
-        "thresholds": plan.thresholds.iter().map(|threshold| json!({
-            "require": threshold.require,
-            "workload": threshold.workload,
-            "phase": threshold.phase,
-            "strict": threshold.strict,
-            "abort": threshold.abort.map(|abort| json!({ "over": text(abort.over), "after": text(abort.after) })),
-        })).collect::<Vec<_>>(),
-    })
+    let mut json = root.resolved();
+    set(&mut json, "name", &plan.name);
+    set(&mut json, "seed", plan.seed);
+    set(&mut json, "milvus", milvus(root, plan));
+    set(&mut json, "tracing", tracing(root, plan));
+    let names = |key| root.sections(key).iter().map(|table| table.name.clone());
+    let data = root.sections("data").iter();
+    let data = data.map(|table| self::data(table, plan.seed));
+    set(&mut json, "data", named(names("data").zip(data)));
+    let collections = root.sections("collections").iter().zip(&plan.collections);
+    let collections = collections.map(|(table, plan)| collection(table, plan));
+    let collections = named(names("collections").zip(collections));
+    set(&mut json, "collections", collections);
+    let workloads = plan.workloads.iter().filter_map(|of| {
+        let mut tables = root.sections("workloads").iter();
+        let table = tables.find(|table| table.name == of.table())?;
+        Some((of.name.clone(), workload(table, plan, of)))
+    });
+    set(&mut json, "workloads", named(workloads));
+    let phases = root.sections("phases").iter().enumerate();
+    set(
+        &mut json,
+        "phases",
+        phases
+            .map(|(index, table)| phase(table, plan, index))
+            .collect::<Vec<_>>(),
+    );
+    let thresholds = root.sections("thresholds").iter();
+    set(
+        &mut json,
+        "thresholds",
+        thresholds.map(Section::resolved).collect::<Vec<_>>(),
+    );
+    Value::Object(json)
+}
+
+fn named(tables: impl Iterator<Item = (String, Map<String, Value>)>) -> Map<String, Value> {
+    tables
+        .map(|(name, table)| (name, Value::Object(table)))
+        .collect()
+}
+
+/// Puts what the plan made of a key in the place of what was written.
+fn set(json: &mut Map<String, Value>, key: &str, value: impl serde::Serialize) {
+    json.insert(
+        key.to_owned(),
+        serde_json::to_value(value).unwrap_or_default(),
+    );
 }
 
 fn text(duration: Duration) -> String {
     humantime::format_duration(duration).to_string()
 }
 
-fn milvus(plan: &Plan) -> Value {
-    let milvus = &plan.milvus;
+fn milvus(root: &Section, plan: &Plan) -> Map<String, Value> {
+    let (table, milvus) = (root.section_or_empty("milvus"), &plan.milvus);
+    let mut connections = table.section_or_empty("connections").resolved();
+    set(&mut connections, "count", milvus.connections.count);
+    let mut json = table.resolved();
+    json.remove("user");
+    set(&mut json, "uri", &milvus.uri);
+    set(&mut json, "wait", text(milvus.wait.limit));
+    set(&mut json, "connections", connections);
     let credentials = match &milvus.credentials {
         CredentialsPlan::None => "none",
         CredentialsPlan::Token(_) => "token",
         CredentialsPlan::User { .. } => "user and password",
     };
-    let path =
-        |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
-    json!({
-        "uri": milvus.uri,
-        "timeout": text(milvus.timeout),
-        "wait": text(milvus.wait.limit),
-        "connections": {
-            "count": milvus.connections.count,
-            "resolve": milvus.connections.resolve.name(),
-            "pick": milvus.connections.pick.name(),
-        },
-        "access": milvus.access.name(),
-        "database": milvus.database,
-        "credentials": credentials,
-        "tls": milvus.tls.as_ref().map(|tls| json!({ "ca": path(&tls.ca), "cert": path(&tls.cert), "server_name": tls.server_name })),
-    })
+    set(&mut json, "credentials", credentials);
+    json
 }
 
-fn tracing(plan: &Plan) -> Value {
-    let tracing = &plan.tracing;
-    json!({
-        "sample_ratio": tracing.sample_ratio.map_or(json!("auto"), |ratio| json!(ratio)),
-        "max_traces": tracing.max_traces,
-        "switch_every": tracing.switch_every.map(text),
-        "keep_ids": tracing.keep_ids,
-        "service_name": tracing.service_name,
-        "export": tracing.export.as_ref().map_or("off", |export| export.endpoint.as_str()),
-        "export_protocol": tracing.export.as_ref().map(|export| export.protocol.name()),
-        "spans": {
-            "source": tracing.source,
-            "endpoint": tracing.endpoint,
-            "admin": tracing.admin,
-            "headers": tracing.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-            "settle": text(tracing.settle),
-            "deadline": text(tracing.deadline),
-            "listen": tracing.listen,
-            "listen_http": tracing.listen_http.as_deref().unwrap_or("off"),
-            "link": tracing.link,
-        },
-    })
+fn tracing(root: &Section, plan: &Plan) -> Map<String, Value> {
+    let (table, tracing) = (root.section_or_empty("tracing"), &plan.tracing);
+    let export = tracing.export.as_ref();
+    let mut spans = table.section_or_empty("spans").resolved();
+    set(&mut spans, "endpoint", &tracing.endpoint);
+    set(&mut spans, "admin", &tracing.admin);
+    let headers = tracing.headers.iter().map(|(name, _)| name);
+    set(&mut spans, "headers", headers.collect::<Vec<_>>());
+    set(&mut spans, "listen", &tracing.listen);
+    let listen_http = tracing.listen_http.as_deref().unwrap_or("off");
+    set(&mut spans, "listen_http", listen_http);
+    let mut json = table.resolved();
+    set(&mut json, "service_name", &tracing.service_name);
+    let endpoint = export.map_or("off", |export| export.endpoint.as_str());
+    set(&mut json, "export", endpoint);
+    let protocol = export.map(|export| export.protocol.name());
+    set(&mut json, "export_protocol", protocol);
+    set(&mut json, "spans", spans);
+    json
 }
 
-fn data(table: &Section, seed: u64) -> Value {
-    let path = |key: &str| table.path(key).map(|at| at.value.display().to_string());
-    let name = |key: &str| table.text(key).map(|at| at.value.to_lowercase());
-    let number = |key: &str| table.number(key).map(|at| at.value);
-    let format = name("format");
-    let random = format.as_deref() == Some("random");
-    let entries = [
-        ("format", json!(format)),
-        ("base", json!(path("base"))),
-        (
-            "queries",
-            path("queries").map_or(json!(number("queries")), |path| json!(path)),
-        ),
-        ("truth", json!(path("truth"))),
-        ("rows", json!(number("rows"))),
-        ("dim", json!(number("dim"))),
-        ("distribution", json!(name("distribution"))),
-        ("seed", json!(random.then_some(seed))),
-    ];
+fn data(table: &Section, seed: u64) -> Map<String, Value> {
     // A key that the format does not have is no default.
-    entries
-        .into_iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect::<Map<_, _>>()
-        .into()
+    let mut json = table.resolved_values();
+    if json.get("format").is_some_and(|format| format == "random") {
+        set(&mut json, "seed", seed);
+    }
+    json
 }
 
-fn collection(table: &Section, plan: &CollectionPlan) -> Value {
-    let values = |field: &Section| match field.toml("values") {
-        Some(at) => serde_json::to_value(&at.value).unwrap_or_default(),
-        None => json!(field.default_text("values")),
-    };
+fn collection(table: &Section, plan: &CollectionPlan) -> Map<String, Value> {
     let shape: &CollectionShape = &plan.shape;
-    json!({
-        "name": shape.name,
-        "rows": plan.dataset.as_ref().map(|data| data.rows()),
-        "queries": plan.dataset.as_ref().map(|data| data.queries()),
-        "dim": shape.dim,
-        "metric": shape.metric,
-        "consistency": shape.consistency.name(),
-        "prepare": plan.prepare.name(),
-        "initial_rows": plan.initial_rows,
-        "keep": plan.keep,
-        "index": index(&shape.index),
-        "fields": shape.fields.iter().zip(table.sections("fields")).map(|(field, written)| json!({
-            "name": field.name,
-            "type": field.scalar_type.name(),
-            "max_length": field.max_length,
-            "values": values(written),
-            "index": field.index.as_ref().map(index),
-        })).collect::<Vec<_>>(),
-        "id_field": shape.id_field,
-        "vector_field": shape.vector_field,
-        "shards": shape.shards,
-        "replicas": shape.replicas,
-        "ready_timeout": text(plan.ready_timeout),
-        "fingerprint": plan.fingerprint,
-    })
+    let field = |(field, written): (&ScalarField, &Section)| {
+        let mut json = written.resolved();
+        set(&mut json, "index", field.index.as_ref().map(index));
+        json
+    };
+    let fields = shape.fields.iter().zip(table.sections("fields"));
+    let mut json = table.resolved();
+    set(&mut json, "name", &shape.name);
+    set(
+        &mut json,
+        "rows",
+        plan.dataset.as_ref().map(|data| data.rows()),
+    );
+    let queries = plan.dataset.as_ref().map(|data| data.queries());
+    set(&mut json, "queries", queries);
+    set(&mut json, "dim", shape.dim);
+    set(&mut json, "initial_rows", plan.initial_rows);
+    set(&mut json, "keep", plan.keep);
+    set(&mut json, "index", index(&shape.index));
+    set(&mut json, "fields", fields.map(field).collect::<Vec<_>>());
+    set(&mut json, "shards", shape.shards);
+    set(&mut json, "fingerprint", &plan.fingerprint);
+    json
 }
 
 fn index(index: &IndexShape) -> Value {
     json!({ "type": index.index_type, "params": index.params })
 }
 
+/// Keys of which a workload has those of its loop.
+const LOOP: &[&str] = &[
+    "rate",
+    "stages",
+    "arrivals",
+    "max_in_flight",
+    "concurrency",
+    "think_time",
+];
+
+fn workload(table: &Section, plan: &Plan, workload: &WorkloadPlan) -> Map<String, Value> {
+    let mut json = table.resolved_values();
+    json.retain(|key, _| !LOOP.contains(&key.as_str()));
+    json.extend(own_keys(table, workload));
+    for key in workload.entry.keys {
+        json.entry(key.name).or_insert_with(|| key.default_json());
+    }
+    set(&mut json, "operation", workload.entry.name);
+    if let Some(mix) = &workload.mix {
+        set(&mut json, "mix", &mix.name);
+        set(&mut json, "share", mix.share);
+    }
+    let collection = &plan.collections[workload.collection].key;
+    set(&mut json, "collection", collection);
+    set(&mut json, "timeout", text(workload.timeout));
+    for (key, value) in arrival(&workload.arrival) {
+        set(&mut json, key, value);
+    }
+    json
+}
+
 /// What is written of the keys that the operation reads itself.
-fn own_keys(scenario: &Scenario, workload: &WorkloadPlan) -> Map<String, Value> {
-    let mut tables = scenario.root.sections("workloads").iter();
-    let table = tables.find(|table| table.name == workload.table());
-    let keys = table.into_iter().flat_map(|table| &table.others);
+fn own_keys(table: &Section, workload: &WorkloadPlan) -> Map<String, Value> {
     let json = |value: &toml::Value| serde_json::to_value(value).unwrap_or_default();
+    let mut keys = table.others.iter();
     if workload.mix.is_none() {
         return keys
             .map(|(key, at)| (key.clone(), json(&at.value)))
             .collect();
     }
-    let mut keys = keys;
     let own = keys.find(|(key, _)| key == workload.entry.name);
     let own = own.and_then(|(_, at)| at.value.as_table());
     let own = own.into_iter().flatten();
     own.map(|(key, value)| (key.clone(), json(value))).collect()
-}
-
-fn workload_json(plan: &Plan, workload: &WorkloadPlan, keys: Map<String, Value>) -> Value {
-    let mut json = keys;
-    for key in workload.entry.keys {
-        json.entry(key.name).or_insert_with(|| key.default_json());
-    }
-    json.insert("operation".into(), json!(workload.entry.name));
-    if let Some(mix) = &workload.mix {
-        json.insert("mix".into(), json!(mix.name));
-        json.insert("share".into(), json!(mix.share));
-    }
-    json.insert(
-        "collection".into(),
-        json!(plan.collections[workload.collection].key),
-    );
-    json.insert("timeout".into(), json!(text(workload.timeout)));
-    json.insert("start".into(), json!(text(workload.start)));
-    json.extend(
-        arrival(&workload.arrival)
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value)),
-    );
-    Value::Object(json)
 }
 
 fn arrival(arrival: &Arrival) -> Vec<(&'static str, Value)> {
@@ -218,13 +210,9 @@ fn arrival(arrival: &Arrival) -> Vec<(&'static str, Value)> {
                     amplitude,
                     period,
                 }) => {
-                    vec![
-                        (
-                            "rate",
-                            json!({ "mean": mean, "amplitude": amplitude, "period": text(*period) }),
-                        ),
-                        spread,
-                    ]
+                    let period = text(*period);
+                    let sine = json!({ "mean": mean, "amplitude": amplitude, "period": period });
+                    vec![("rate", sine), spread]
                 }
                 OpenLoad::Steady(Shape::Bursts { size, every }) => {
                     vec![("arrivals", json!({ "burst": size, "every": text(*every) }))]
@@ -257,21 +245,19 @@ fn stages(list: &[Stage]) -> Value {
     list.iter().map(stage).collect()
 }
 
-fn phase(plan: &Plan, index: usize) -> Value {
+fn phase(table: &Section, plan: &Plan, index: usize) -> Map<String, Value> {
     let phase: &PhasePlan = &plan.phases[index];
-    let (key, end) = match phase.length {
-        PhaseLength::Duration(duration) => ("duration", json!(text(duration))),
-        PhaseLength::Requests(requests) => ("requests", json!(requests)),
-        PhaseLength::Exhausted => ("until", json!("exhausted")),
-    };
-    json!({
-        "name": phase.name,
-        "warmup": text(phase.warmup),
-        key: end,
-        "workloads": phase.workloads.iter().map(|index| plan.workloads[*index].name.as_str()).collect::<Vec<_>>(),
-        "sample_ratio": plan.sample_ratio(index),
-        "parts": phase.workloads.iter().flat_map(|workload| parts(plan, index, *workload)).collect::<Vec<_>>(),
-    })
+    let mut json = table.resolved_values();
+    if let PhaseLength::Duration(duration) = phase.length {
+        set(&mut json, "duration", text(duration));
+    }
+    set(&mut json, "sample_ratio", plan.sample_ratio(index));
+    let workloads = phase.workloads.iter();
+    let names = workloads.clone().map(|index| &plan.workloads[*index].name);
+    set(&mut json, "workloads", names.collect::<Vec<_>>());
+    let parts = workloads.flat_map(|workload| parts(plan, index, *workload));
+    set(&mut json, "parts", parts.collect::<Vec<_>>());
+    json
 }
 
 /// What is recorded of a workload in a phase, each part with its time and the requests that are

@@ -5,6 +5,8 @@ use crate::scenario::ScenarioSource;
 
 mod arrivals;
 mod bad_input;
+#[path = "../../tests/support/beyond_schema.rs"]
+mod beyond_schema;
 mod environment;
 mod files;
 mod fuzz;
@@ -69,8 +71,12 @@ pub(super) fn plan_with(
     Plan::from_scenario(&scenario, flags, env)
 }
 
+/// The plan of a scenario; the schema refuses what the plan refuses, where one can, and no more.
+#[track_caller]
 pub(super) fn plan(text: &str) -> Result<Plan, PlanError> {
-    plan_with(text, &[], &none, &PlanFlags::default())
+    let planned = plan_with(text, &[], &none, &PlanFlags::default());
+    schema::check_agreement(text, planned.as_ref().err());
+    planned
 }
 
 /// The good scenario with one text replaced, which must be there.

@@ -8,11 +8,9 @@ use super::{
 };
 use crate::{
     scenario::{At, Environment, SecretSource, Section, choose, quoted},
-    spans::SPAN_SOURCES,
+    spans::{SPAN_SOURCES, SourceEntry},
 };
 
-const JAEGER: &str = "http://127.0.0.1:16686";
-const JAEGER_PORT: u16 = 16686;
 const ADMIN: &str = "http://127.0.0.1:14269";
 const ADMIN_PORT: u16 = 14269;
 /// What stands for the trace id in a link.
@@ -37,7 +35,8 @@ pub(super) fn resolve(
         .text("source")
         .as_ref()
         .map(|text| choose(text, "span source", SPAN_SOURCES, |row| row.name))
-        .transpose()?;
+        .transpose()?
+        .unwrap_or(SourceEntry::usual());
     Ok(TracingPlan {
         sample_ratio: ratio(table)?,
         max_traces: table.integer("max_traces")?.unsigned_abs(),
@@ -47,15 +46,8 @@ pub(super) fn resolve(
         export: otlp::export(table, flags, env, remarks)?,
         resource: otlp::resource(env, remarks),
         older_names: otlp::older_names(env, remarks),
-        source: source
-            .map_or(spans.default_text("source"), |row| row.name)
-            .to_owned(),
-        endpoint: endpoint(
-            spans,
-            flags,
-            source.map_or(JAEGER, |row| row.default_endpoint),
-            remarks,
-        )?,
+        source,
+        endpoint: endpoint(spans, flags, source, remarks)?,
         admin: admin(spans, flags, remarks)?,
         headers: spans
             .secrets("headers")
@@ -111,16 +103,22 @@ fn service_name(
     }
 }
 
-/// `usual` is the source's own address, whose port an address with http:// and without one has.
+/// An address with http:// and without a port has that of the source's own address.
 fn endpoint(
     spans: &Section,
     flags: &PlanFlags,
-    usual: &str,
+    source: &SourceEntry,
     remarks: &mut Vec<Remark>,
 ) -> Result<Option<String>, PlanError> {
+    // A source that connects to nothing may have an address in the scenario all the same, for
+    // another one given on the command line.
+    let usual = match source.default_endpoint {
+        "" => SourceEntry::usual().default_endpoint,
+        own => own,
+    };
     let written = spans.text("endpoint");
     if let Some(written) = &written {
-        Address::written(written).url(JAEGER)?;
+        Address::written(written).url(usual)?;
     }
     let address = match (&flags.spans, &written) {
         (Some(text), _) => Address {
@@ -130,13 +128,15 @@ fn endpoint(
         (None, Some(at)) => Address::written(at),
         (None, None) => return Ok(None),
     };
-    address
-        .endpoint(JAEGER, port_of(usual).unwrap_or(JAEGER_PORT), remarks)
-        .map(Some)
+    address.endpoint(usual, port_of(usual), remarks).map(Some)
 }
 
-fn port_of(address: &str) -> Option<u16> {
-    url::Url::parse(address).ok().and_then(|url| url.port())
+/// Port of a source's own address, which always has one.
+fn port_of(address: &str) -> u16 {
+    url::Url::parse(address)
+        .ok()
+        .and_then(|url| url.port())
+        .unwrap_or(80)
 }
 
 /// Another endpoint on the command line is another Jaeger, whose counters are not those of the

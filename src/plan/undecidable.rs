@@ -230,9 +230,10 @@ fn of_figure(plan: &Plan, figure: &Figure, (phase, workload): Row) -> Option<Rea
         return Some(Reason::Kind(why));
     }
     if figure.needs_spans() && !plan.tracing.reads_spans() {
-        return Some(Reason::Lacks(
-            "no server span is read (`tracing.spans.source` is \"none\")".to_owned(),
-        ));
+        return Some(Reason::Lacks(format!(
+            "no server span is read (`tracing.spans.source` is \"{}\")",
+            plan.tracing.source.name
+        )));
     }
     let planned = plan.planned_requests(phase, workload, PlannedPart::Measured);
     if (figure.needs_spans() || figure.base == Base::Recall)

@@ -1,68 +1,25 @@
-//! How areas and parts look: an area's glyph, which tells it apart without colour, its colour, and
-//! a part's short name.
+//! Areas and parts in a terminal: the row of an area by its name, its colour, and a part's short
+//! name.
 
 use super::layout::{Paint, shorten};
-
-/// Look of one area.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct AreaLook {
-    /// Name of the area.
-    pub(super) name: &'static str,
-    /// One column wide.
-    pub(super) glyph: char,
-    /// Colour of the 256-colour palette.
-    color: u8,
-}
-
-impl AreaLook {
-    /// Colour of the area.
-    pub(super) fn paint(self) -> Paint {
-        Paint::Palette(self.color)
-    }
-}
-
-const fn look(name: &'static str, glyph: char, color: u8) -> AreaLook {
-    AreaLook { name, glyph, color }
-}
-
-/// Every area in the order of a request's way. The shades are kept for the areas that are often
-/// large.
-pub(super) const AREAS: [AreaLook; 16] = [
-    look("send lag", '.', 203),
-    look("queue", ':', 209),
-    look("retries", '!', 196),
-    look("gap", '░', 244),
-    look("mesh", '~', 250),
-    look("proxy queue", '-', 141),
-    look("timestamp", '+', 180),
-    look("planning", '=', 75),
-    look("consistency wait", '▒', 214),
-    look("node queue", '▓', 220),
-    look("engine", '█', 70),
-    look("reduce", '▚', 37),
-    look("node to node", '>', 133),
-    look("log append", '#', 172),
-    look("metadata", '%', 139),
-    OTHER,
-];
-
-const OTHER: AreaLook = look("other", '?', 246);
+use crate::analysis::{AREAS, Area, AreaRow};
 
 /// Index in [`AREAS`]; that of `other` for a name that is not there.
 pub(super) fn index_of(area: &str) -> usize {
     AREAS
         .iter()
-        .position(|look| look.name == area)
-        .unwrap_or(AREAS.len() - 1)
+        .position(|row| row.name == area)
+        .unwrap_or(Area::Other as usize)
 }
 
-/// Look of an area; that of `other` for a name that is not there.
-pub(super) fn look_of(area: &str) -> AreaLook {
-    AREAS
-        .iter()
-        .find(|look| look.name == area)
-        .copied()
-        .unwrap_or(OTHER)
+/// Row of an area; that of `other` for a name that is not there.
+pub(super) fn row_of(area: &str) -> &'static AreaRow {
+    &AREAS[index_of(area)]
+}
+
+/// Colour of an area.
+pub(super) fn paint_of(area: &AreaRow) -> Paint {
+    Paint::Palette(area.palette)
 }
 
 /// Divides `cells` columns among `sizes` in proportion, so that they add up (largest remainders).
@@ -111,47 +68,14 @@ pub(super) fn part_name(part: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
-    use unicode_width::UnicodeWidthChar;
 
     use super::*;
 
     #[test]
-    fn every_area_has_a_name_a_glyph_and_a_colour_of_its_own() {
-        assert_eq!(
-            AREAS
-                .iter()
-                .map(|look| look.name)
-                .collect::<BTreeSet<_>>()
-                .len(),
-            AREAS.len()
-        );
-        assert_eq!(
-            AREAS
-                .iter()
-                .map(|look| look.glyph)
-                .collect::<BTreeSet<_>>()
-                .len(),
-            AREAS.len()
-        );
-        assert_eq!(
-            AREAS
-                .iter()
-                .map(|look| look.color)
-                .collect::<BTreeSet<_>>()
-                .len(),
-            AREAS.len()
-        );
-        assert!(AREAS.iter().all(|look| look.glyph.width() == Some(1)));
-    }
-
-    #[test]
     fn unknown_areas_look_like_other() {
-        assert_eq!(look_of("engine").glyph, '█');
-        assert_eq!(look_of("nobody knows"), OTHER);
-        assert_eq!(AREAS[index_of("nobody knows")], OTHER);
+        assert_eq!(row_of("engine").sign, '█');
+        assert_eq!(row_of("nobody knows").id, Area::Other);
     }
 
     fn check_name(part: &str, expected: &str) {

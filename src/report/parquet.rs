@@ -127,10 +127,8 @@ fn between(from: Option<u64>, to: Option<u64>) -> Option<i64> {
 /// means are means.
 fn in_area(row: &RequestRow, area: Area) -> Option<i64> {
     let known = match area {
-        // No part of the latency: the account does not know it.
-        Area::Queue => false,
         Area::SendLag => row.intended_ns.is_some(),
-        _ => true,
+        _ => area.is_in_account(),
     };
     let time = row
         .areas

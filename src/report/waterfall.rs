@@ -2,11 +2,11 @@
 //! it.
 
 use super::{
-    areas::{look_of, part_name},
+    areas::{paint_of, part_name, row_of},
     layout::{Cell, Line, Page, Paint, Table, TextStyle, shorten},
     units::{NONE, counted, duration, ms, number, ratio, share},
 };
-use crate::analysis::{Waterfall, WaterfallRow};
+use crate::analysis::{ASIDE, Area, Waterfall, WaterfallRow};
 
 /// Most spans that are drawn.
 const MAX_ROWS: usize = 200;
@@ -16,14 +16,6 @@ const MAX_DEPTH: u32 = 12;
 
 /// Widest column of names.
 const NAME: usize = 38;
-
-/// Areas of spans that take no part in the account.
-const ASIDE: [&str; 4] = [
-    "not counted",
-    "asynchronous",
-    "detached",
-    "impossible times",
-];
 
 /// One request as a waterfall.
 #[must_use]
@@ -192,7 +184,7 @@ fn spans(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
     if let Some(lag) = waterfall.send_lag_us.filter(|lag| *lag > 0.0) {
         table.row(vec![
             Cell::plain("(before sending)"),
-            Cell::plain("send lag"),
+            Cell::plain(Area::SendLag.name()),
             Cell::plain(&ms(lag)),
         ]);
     }
@@ -211,14 +203,14 @@ fn spans(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
     if let Some(lag) = waterfall.send_lag_us.filter(|lag| *lag > 0.0) {
         bars.push(Line::new(
             &axis.bar(-lag, 0.0, &[(-lag, 0.0)]),
-            look_of("send lag").paint(),
+            paint_of(Area::SendLag.row()),
         ));
     }
     bars.extend(rows.iter().map(|row| {
         let start = finite(row.start_us);
         Line::new(
             &axis.bar(start, start + finite(row.duration_us), &row.critical),
-            look_of(&row.area).paint(),
+            paint_of(row_of(&row.area)),
         )
     }));
     names
@@ -255,7 +247,7 @@ fn cells(row: &WaterfallRow, names_service: bool) -> Vec<Cell> {
     };
     vec![
         Cell::new(&format!("{indent}{name}"), paint),
-        Cell::new(&row.area, look_of(&row.area).paint()),
+        Cell::new(&row.area, paint_of(row_of(&row.area))),
         Cell::new(&own, paint),
     ]
 }
@@ -277,9 +269,9 @@ fn account(page: &mut Page, waterfall: &Waterfall) {
             .then((&a.area, &a.part).cmp(&(&b.area, &b.part)))
     });
     for part in parts {
-        let look = look_of(&part.area);
+        let look = row_of(&part.area);
         table.row(vec![
-            Cell::new(&look.glyph.to_string(), look.paint()),
+            Cell::new(&look.sign.to_string(), paint_of(look)),
             Cell::plain(&part.area),
             Cell::plain(&part_name(&part.part, 40)),
             Cell::new(part.service.as_deref().unwrap_or("client"), Paint::Dim),

@@ -141,8 +141,13 @@ impl<'a> Collections<'a> {
     /// An error when a collection is not the one that the run created or found: nothing more is
     /// sent to it.
     pub(super) fn check(&self, run: &Run, phase: &str) -> Result<(), RunError> {
-        let replaced =
-            run.info.warnings.iter().find(|warning| matches!(warning, Warning::CollectionReplaced { phase: of, .. } if of == phase));
+        let is_of_phase = |warning: &&Warning| {
+            matches!(
+                warning,
+                Warning::CollectionReplaced { phase: of, .. } if of == phase
+            )
+        };
+        let replaced = run.info.warnings.iter().find(is_of_phase);
         replaced.map_or(Ok(()), |warning| {
             Err(RunError::new(RunErrorKind::Collection, warning))
         })

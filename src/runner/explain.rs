@@ -48,7 +48,7 @@ fn failed(why: impl ToString) -> RunError {
 }
 
 /// The verdict as run.json has it.
-pub(super) fn verdict_name(state: VerdictState) -> &'static str {
+pub(crate) fn verdict_name(state: VerdictState) -> &'static str {
     match state {
         VerdictState::Valid => "valid",
         VerdictState::Reservations => "reservations",

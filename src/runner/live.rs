@@ -66,7 +66,9 @@ pub(super) async fn watch(
     loop {
         tokio::select! {
             result = running.wait() => return result.map_err(RunError::of(RunErrorKind::Load)),
-            () = &mut exhausted, if ends_exhausted && stop.asked() == Stop::Go => stop.ask(Stop::EndPart),
+            () = &mut exhausted, if ends_exhausted && stop.asked() == Stop::Go => {
+                stop.ask(Stop::EndPart);
+            }
             () = tokio::time::sleep(READ) => {}
             () = signals.wait(), if stop.asked() == Stop::Go => end_soon(stop),
         }

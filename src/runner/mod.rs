@@ -38,5 +38,5 @@ pub use run::run;
 pub use signals::{Asked, Heard, Signals, Stage};
 pub use watcher::{Counts, PhaseWatcher, Silent, WaitGuard, Watcher};
 
-pub(crate) use explain::UnreadLines;
+pub(crate) use explain::{UnreadLines, verdict_name};
 pub(crate) use watcher::{observer, steps, within};

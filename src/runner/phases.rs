@@ -182,8 +182,12 @@ fn note_result(run: &mut Run, phase: &PhaseRun, length: PhaseLength, result: &Ph
         stream.stopped.clone_from(&part.stopped);
         // The stages after the first one that it cut are of the same cause.
         let is_told = |warning: &Warning| {
-            matches!(warning, Warning::RowsUsedUp { phase, workload, .. } | Warning::StoppedEarly { phase, workload, .. }
-                if (phase, workload) == (&stream.phase, &stream.workload))
+            matches!(
+                warning,
+                Warning::RowsUsedUp { phase, workload, .. }
+                    | Warning::StoppedEarly { phase, workload, .. }
+                    if (phase, workload) == (&stream.phase, &stream.workload)
+            )
         };
         if !run.info.warnings.iter().any(is_told) {
             run.info.warnings.extend(ended_early(stream, length));

@@ -78,7 +78,8 @@ pub(super) async fn probe(target: &ProbeTarget) -> Result<(), String> {
         endpoint: Some(target.jaeger.clone()),
         ..SourceOptions::default()
     };
-    let source = (entry.open)(&options)
+    let source = entry
+        .open(&options)
         .await
         .map_err(|error| error.to_string())?;
     let deadline = Instant::now() + target.deadline;

@@ -22,8 +22,8 @@ use crate::{
     record::{FetchInfo, RunFolder, RunReader, own_file},
     spans::{
         EmbeddedReceiver, FetchCounters, FetchProgress, FetchRules, LossCounters, SourceInfo,
-        SourceOptions, SpanError, SpanReader, SpanSource, SpanWriter, Trace, Wanted, fetch,
-        find_source, open_until,
+        SourceKind, SourceOptions, SpanError, SpanReader, SpanSource, SpanWriter, Trace, Wanted,
+        fetch, open_until,
     },
 };
 
@@ -53,22 +53,21 @@ async fn open(
     deadline: Instant,
     watcher: &dyn Watcher,
 ) -> Result<Box<dyn SpanSource>, SpanError> {
-    let entry = find_source(&tracing.source)
-        .ok_or_else(|| SpanError::new(format!("unknown span source {:?}", tracing.source)))?;
     let limit = deadline
         .saturating_duration_since(Instant::now())
         .max(OPENING);
     let _opening = watcher.waiting(
-        &format!("opening the source of spans {}", tracing.source),
+        &format!("opening the source of spans {}", tracing.source.name),
         &within(limit),
     );
     let options = source_options(tracing, nonce);
     let say = |error: &SpanError| watcher.now(&waiting(&error.text));
-    let opened = tokio::time::timeout(limit, open_until(entry, &options, deadline, &say)).await;
+    let opened =
+        tokio::time::timeout(limit, open_until(tracing.source, &options, deadline, &say)).await;
     let late = || {
         SpanError::new(format!(
             "the source of spans {} was not open within {} s",
-            tracing.source,
+            tracing.source.name,
             limit.as_secs()
         ))
     };
@@ -88,7 +87,7 @@ pub(crate) fn waiting(trouble: &str) -> String {
 /// receiver that can't listen is an error, because spans that nobody received can't be read later.
 pub(super) async fn open_early(run: &mut Run, plan: &Plan) -> Result<Option<OpenSource>, RunError> {
     let nonce = u64::from_str_radix(&run.info.nonce, 16).unwrap_or_default();
-    let receives = plan.tracing.source == "embedded";
+    let receives = plan.tracing.source.kind == SourceKind::Received;
     let opened = if receives {
         let limit = SourceOptions::default().max_spans;
         receive(plan, nonce, limit, run.watcher.as_ref())
@@ -142,9 +141,10 @@ async fn receive(
 /// Reads the spans of every traced request into spans.jsonl and notes in run.json what came of it.
 pub(super) async fn collect(run: &mut Run, plan: &Plan, early: Option<OpenSource>) {
     let nonce = u64::from_str_radix(&run.info.nonce, 16).unwrap_or_default();
-    // `auto` may have found nobody before the load.
-    let found =
-        early.filter(|early| plan.tracing.source != "auto" || early.source.info().name != "none");
+    // A choice of several may have found none of them before the load.
+    let found = early.filter(|early| {
+        !plan.tracing.reads_spans() || early.source.info().entry.kind != SourceKind::Nothing
+    });
     let signals = run.signals.clone();
     // An interrupt of the load does not end the fetch; one that comes now does.
     let asked_before = signals.asked();
@@ -190,7 +190,7 @@ pub(super) async fn collect(run: &mut Run, plan: &Plan, early: Option<OpenSource
                 .await
         }
         Err(SpanError { text: error, .. }) => FetchInfo {
-            source: plan.tracing.source.clone(),
+            source: plan.tracing.source.name.to_owned(),
             error: Some(open_files::explained(format!(
                 "{error}; `milvus-bench spans` fetches again when it answers"
             ))),
@@ -207,21 +207,24 @@ pub(super) async fn collect(run: &mut Run, plan: &Plan, early: Option<OpenSource
 
 /// Notes that the spans of a run that a signal ended were not fetched, and how they still are.
 pub(super) fn leave_out(run: &mut Run, plan: &Plan, early: Option<&OpenSource>) {
-    if plan.tracing.source == "none" {
+    if !plan.tracing.reads_spans() {
         return;
     }
-    let later = match plan.tracing.source.as_str() {
-        "embedded" => {
-            "what the embedded receiver had is gone with it; end a run by Ctrl-C (SIGINT) to keep \
-             its spans"
-        }
-        _ => "`milvus-bench spans` fetches them, while the back end has them",
+    let source = plan.tracing.source;
+    let later = if source.keeps_spans {
+        "`milvus-bench spans` fetches them, while the back end has them".to_owned()
+    } else {
+        format!(
+            "what the {} receiver had is gone with it; end a run by Ctrl-C (SIGINT) to keep its \
+             spans",
+            source.name
+        )
     };
     let error =
         format!("the run was ended by SIGTERM or SIGHUP, which wait for no server spans: {later}");
     let about = early.map_or_else(
         || FetchInfo {
-            source: plan.tracing.source.clone(),
+            source: source.name.to_owned(),
             ..FetchInfo::default()
         },
         |early| about(early.source.info()),
@@ -289,7 +292,7 @@ impl Reading<'_> {
                 };
             }
         };
-        if info.source == "none" {
+        if source.info().entry.kind == SourceKind::Nothing {
             return info;
         }
         // The requests of the preparation share one trace.
@@ -374,8 +377,9 @@ impl Reading<'_> {
                     writer.write(trace)
                 }
             };
+            let source = self.opened.source.as_ref();
             tokio::select! {
-                fetched = fetch(self.opened.source.as_ref(), wanted, rules, &say, &mut write) => fetched.map(Some),
+                fetched = fetch(source, wanted, rules, &say, &mut write) => fetched.map(Some),
                 () = stop => Ok(None),
             }
         }?;
@@ -427,7 +431,7 @@ fn keep_earlier(path: &Path, writer: &mut SpanWriter) -> std::io::Result<HashMap
 
 fn about(source: &SourceInfo) -> FetchInfo {
     FetchInfo {
-        source: source.name.to_owned(),
+        source: source.entry.name.to_owned(),
         server: source.server.clone(),
         remark: source.remark.clone(),
         resolution_ns: source.resolution_ns,

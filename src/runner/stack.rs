@@ -11,6 +11,7 @@ use super::{
 use crate::{
     plan::Plan,
     record::Warning,
+    spans::{SourceEntry, SourceKind},
     stack::{self, Stack, StackOptions},
 };
 
@@ -93,7 +94,7 @@ fn without_jaeger(plan: &mut Plan, stack: &Stack) -> Option<Warning> {
     if stack.jaeger_grpc.is_some() {
         return None;
     }
-    "embedded".clone_into(&mut plan.tracing.source);
+    plan.tracing.source = SourceEntry::first_of(SourceKind::Received);
     plan.tracing.listen = stack.otlp.trim_start_matches("http://").to_owned();
     let reason = stack
         .remarks

@@ -6,6 +6,7 @@
 
 mod expand;
 mod read;
+mod resolved;
 mod section;
 mod sets;
 mod tree;

@@ -4,6 +4,7 @@
 //! Jaeger's JSON and protobuf stay in this folder. What a span means is decided by
 //! [`crate::analysis`].
 
+mod assemble;
 mod error;
 mod fetch;
 mod loose;
@@ -19,8 +20,9 @@ pub use fetch::{FetchCounters, FetchProgress, FetchRules, Wanted, fetch};
 pub use otlp::json::{OpenNew, SpanFileError, SpanReader, SpanWriter, Traces, read_all};
 pub use sources::embedded::EmbeddedReceiver;
 pub use sources::source::{
-    LossCounters, OpenFuture, SPAN_SOURCES, SourceEntry, SourceInfo, SourceOptions, SpanSource,
-    find_source, open_until,
+    LossCounters, OpenFuture, Remedy, Sign, SourceEntry, SourceInfo, SourceKind, SourceOptions,
+    SpanSource, Troubles,
 };
+pub use sources::{SPAN_SOURCES, find_source, kind_of, open_until, sign_at};
 pub use span::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace};
 pub use whole::is_whole;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{ServerSpan, SpanKind, Trace};
+use crate::spans::span::{ServerSpan, SpanKind, Trace};
 
 /// Start of the name of every span that Milvus' front door records.
 const FRONT_DOOR: &str = "milvus.proto.milvus.MilvusService/";

@@ -1,5 +1,10 @@
 //! What a user can get wrong: one clear sentence, exit code 2, before any connection.
 
+#[path = "../support/beyond_schema.rs"]
+mod beyond_schema;
+
+use milvus_bench::plan::scenario_schema;
+
 use crate::bench::{Bench, Ended, Trap, scenario};
 
 /// Runs with `arguments` where nobody may connect; the error must hold `words`.
@@ -18,9 +23,30 @@ fn refused(bench: &Bench, trap: &Trap, arguments: &[&str], words: &[&str]) -> En
 #[track_caller]
 fn check(changes: &[(&str, &str)], words: &[&str]) {
     let trap = Trap::set();
-    let bench = Bench::new(&scenario(&trap.address(), changes));
-    refused(&bench, &trap, &["run", "scenario.toml"], words);
+    let text = scenario(&trap.address(), changes);
+    let bench = Bench::new(&text);
+    let ended = refused(&bench, &trap, &["run", "scenario.toml"], words);
     refused(&bench, &trap, &["check", "scenario.toml"], words);
+    assert!(
+        fits_the_schema(&text) != Some(true) || beyond_schema::is_beyond_a_schema(&ended.stderr),
+        "the schema accepts what this refuses: {}",
+        ended.stderr
+    );
+}
+
+/// Whether the JSON Schema accepts a scenario; None where it is no TOML.
+fn fits_the_schema(text: &str) -> Option<bool> {
+    let table: toml::Table = text.parse().ok()?;
+    let json = serde_json::to_value(table).expect("TOML fits into JSON");
+    Some(jsonschema::is_valid(&scenario_schema(), &json))
+}
+
+#[test]
+fn the_scenario_without_mistakes_fits_the_schema() {
+    assert_eq!(
+        fits_the_schema(&scenario("http://127.0.0.1:19530", &[])),
+        Some(true)
+    );
 }
 
 /// A run of the usual scenario with more arguments.

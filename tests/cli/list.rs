@@ -1,4 +1,4 @@
-//! The list of runs, and completions.
+//! The list of runs, completions and the schema.
 
 use milvus_bench::{milvus::methods, null_milvus::FakeMilvus};
 use rustix::process::Signal;
@@ -227,6 +227,15 @@ fn a_run_whose_process_is_gone_is_killed_and_not_running() {
         "{compared}"
     );
     assert!(compared.contains("nothing could be compared"), "{compared}");
+}
+
+#[test]
+fn editors_get_the_schema_that_stands_beside_the_scenarios() {
+    let bench = Bench::new("");
+    let schema = bench.call(&["schema"]).exits(0).stdout;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let committed = std::fs::read_to_string(folder.join("scenario.schema.json")).expect("a schema");
+    assert_eq!(schema, committed);
 }
 
 #[test]

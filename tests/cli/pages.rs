@@ -59,7 +59,9 @@ fn read_by_all(page: &Page) -> [(String, Option<u16>, String); 2] {
             endpoint: Some(page.uri()),
             ..SourceOptions::default()
         };
-        let spans = (find_source("jaeger").expect("a row").open)(&source)
+        let spans = find_source("jaeger")
+            .expect("a row")
+            .open(&source)
             .await
             .err()
             .expect("no Jaeger")

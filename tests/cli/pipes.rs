@@ -141,6 +141,7 @@ const COMMANDS: &[(&[&str], i32)] = &[
     (&["check", "scenario.toml"], 0),
     (&["check", "scenario.toml", "--resolved"], 0),
     (&["completions", "bash"], 0),
+    (&["schema"], 0),
     (&["list"], 0),
     (&["report"], 0),
     (&["report", "--report", "json"], 0),

@@ -1,7 +1,10 @@
 //! What differs between the sides besides the result: versions, machine, scenario, data.
 
 use super::Difference;
-use crate::analysis::{model::Analysis, run::head::MEASURED_LOAD};
+use crate::{
+    analysis::{model::Analysis, run::head::MEASURED_LOAD},
+    spans::{SourceEntry, SourceKind},
+};
 
 /// Most differences that are listed.
 const MOST: usize = 40;
@@ -30,10 +33,10 @@ pub(super) fn differences(baseline: &[Analysis], run: &[Analysis]) -> Vec<Differ
 
 /// What was run, with what, on which machine.
 fn setting(analysis: &Analysis) -> Vec<(String, String)> {
-    let spans = analysis
-        .spans
-        .as_ref()
-        .map_or("none".to_owned(), |spans| spans.source.clone());
+    let spans = analysis.spans.as_ref().map_or_else(
+        || SourceEntry::first_of(SourceKind::Nothing).name.to_owned(),
+        |spans| spans.source.clone(),
+    );
     let fixed = [
         ("scenario".to_owned(), analysis.name.clone()),
         ("span source".to_owned(), spans),

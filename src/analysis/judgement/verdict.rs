@@ -13,6 +13,7 @@ use crate::{
         statistics::trend::CHANGE as TREND,
     },
     record::{ExportInfo, RunInfo, Status, StreamInfo, Warning},
+    spans::{SourceKind, kind_of},
 };
 
 /// Requests without any server span from which on it can be told how they were lost.
@@ -231,12 +232,13 @@ fn spans_are_off(info: &RunInfo) -> bool {
     let off = info
         .plan
         .pointer("/tracing/spans/source")
-        .is_some_and(|source| source == "none");
+        .and_then(|source| kind_of(source.as_str()?))
+        .is_some_and(|kind| kind == SourceKind::Nothing);
     // `milvus-bench spans` may have fetched them since.
     off && info
         .fetch
         .as_ref()
-        .is_none_or(|fetch| fetch.source == "none")
+        .is_none_or(|fetch| kind_of(&fetch.source) == Some(SourceKind::Nothing))
 }
 
 /// Requests that are in no figure: of a complete run what the load counted as due, against what was
@@ -490,13 +492,13 @@ const PARENTS_CHANGED: &str = "server spans came back in the traces of requests,
                                `traceparent` and exports it elsewhere or not at all; switch its \
                                tracing off for this route, or let it export to the same back end";
 
-/// Whether the client's spans come back the way that Milvus' spans do. The embedded receiver has
-/// them from its own process, whatever Milvus' exporter, or a collector behind it, does with whole
+/// Whether the client's spans come back the way that Milvus' spans do. A receiver in this process
+/// has them from the process itself, whatever Milvus' exporter, or a collector behind it, does with whole
 /// traces.
 fn proves_the_store(info: &RunInfo) -> bool {
     info.fetch
         .as_ref()
-        .is_some_and(|fetch| fetch.source != "embedded")
+        .is_some_and(|fetch| kind_of(&fetch.source) != Some(SourceKind::Received))
 }
 
 /// How the requests that are not matched lost their server spans.

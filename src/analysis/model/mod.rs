@@ -13,6 +13,7 @@ pub use workload::*;
 use crate::{
     analysis::{figures::machine::PhaseMachine, requests::table::RequestTable},
     record::{ClientCapacity, CollectionState},
+    spans::{SourceKind, kind_of},
 };
 
 /// Everything that a report shows.
@@ -195,6 +196,14 @@ pub struct SpanSummary {
     pub client_spans: u64,
     /// Address of a real UI; links are made only where there is one.
     pub ui: Option<String>,
+}
+
+impl SpanSummary {
+    /// Whether the source is one that has spans, whatever it had of this run.
+    #[must_use]
+    pub fn has_source(&self) -> bool {
+        kind_of(&self.source) != Some(SourceKind::Nothing)
+    }
 }
 
 /// Client time that lies between sending and the end of the reply, and so in the gap, of all

@@ -30,7 +30,7 @@ use crate::{
         Figure, FigureHistograms, FolderError, HistogramKey, Outcome, Part, RunInfo, RunReader,
         Status, StreamInfo,
     },
-    spans::Trace,
+    spans::{SourceKind, Trace, kind_of},
 };
 
 /// Version of `report.json`.
@@ -327,8 +327,10 @@ fn counts(stream: &StreamInfo, histograms: &FigureHistograms) -> RequestCounts {
 fn joins(info: &RunInfo, found: &mut Collected) -> BTreeMap<usize, Join> {
     let fetch = info.fetch.as_ref();
     // No source was asked, or the reading was broken off: what was not seen may still be there.
-    let ended_early = fetch
-        .is_none_or(|fetch| fetch.source == "none" || (fetch.asked == 0 && fetch.error.is_some()));
+    let ended_early = fetch.is_none_or(|fetch| {
+        kind_of(&fetch.source) == Some(SourceKind::Nothing)
+            || (fetch.asked == 0 && fetch.error.is_some())
+    });
     let hex = |id: &String| u128::from_str_radix(id, 16).ok();
     let not_fetched: BTreeSet<u128> = fetch
         .iter()

@@ -28,6 +28,14 @@ use crate::{
     spans::{SpanResource, Trace},
 };
 
+const NOT_COUNTED: &str = "not counted";
+const ASYNCHRONOUS: &str = "asynchronous";
+const DETACHED: &str = "detached";
+const IMPOSSIBLE: &str = "impossible times";
+
+/// What stands in the place of an area for spans that take no part in the account.
+pub const ASIDE: [&str; 4] = [NOT_COUNTED, ASYNCHRONOUS, DETACHED, IMPOSSIBLE];
+
 /// The waterfall of one request. `trace` may lack everything: then only the client's own row is
 /// left.
 #[must_use]
@@ -172,10 +180,10 @@ fn row(index: &TraceIndex<'_>, node: &Node, depth: u32, at: i64, pieces: &[Piece
         .max_by_key(|(area, ns)| (**ns, std::cmp::Reverse(**area)))
         .map(|(area, _)| *area);
     let area = match node.state {
-        State::NotCounted => "not counted",
-        State::Asynchronous => "asynchronous",
-        State::Detached => "detached",
-        State::Impossible => "impossible times",
+        State::NotCounted => NOT_COUNTED,
+        State::Asynchronous => ASYNCHRONOUS,
+        State::Detached => DETACHED,
+        State::Impossible => IMPOSSIBLE,
         State::TakesPart if node.mesh => Area::Mesh.name(),
         State::TakesPart => largest.unwrap_or_else(|| areas::fixed_area(span)).name(),
     };

@@ -10,8 +10,49 @@ use crate::{
 
 const EF: &str = "`index = { params = { efConstruction = ... } }` of a collection";
 
+const DATA_OR_DIM: &str = r#"{
+    "if": {
+        "properties": { "prepare": { "pattern": "^[Rr][Ee][Uu][Ss][Ee]$" } },
+        "required": ["prepare"]
+    },
+    "then": { "anyOf": [{ "required": ["data"] }, { "required": ["dim"] }] },
+    "else": { "required": ["data"] }
+}"#;
+const WHAT_IS_KEPT: &str = r#"{
+    "if": {
+        "properties": {
+            "prepare": { "pattern": "^([Ee][Nn][Ss][Uu][Rr][Ee]|[Rr][Ee][Uu][Ss][Ee])$" }
+        },
+        "required": ["prepare"]
+    },
+    "then": { "properties": { "keep": { "const": true } } }
+}"#;
+const EMPTY: &str = r#"{
+    "if": {
+        "properties": { "prepare": { "pattern": "^[Ss][Cc][Hh][Ee][Mm][Aa]$" } },
+        "required": ["prepare"]
+    },
+    "then": {
+        "properties": {
+            "initial_rows": {
+                "anyOf": [
+                    { "const": 0 },
+                    { "type": "string", "pattern": "^\\s*0+(\\.0*)?\\s*%" }
+                ]
+            }
+        }
+    }
+}"#;
+const LONGEST_TEXT: &str = r#"{
+    "if": { "properties": { "type": { "pattern": "^[Vv][Aa][Rr][Cc][Hh][Aa][Rr]$" } } },
+    "then": { "required": ["max_length"] },
+    "else": { "not": { "required": ["max_length"] } }
+}"#;
+
 /// `collections.<name>`.
-pub(super) static COLLECTION: Table = Table::new("collections.<name>", &[
+pub(super) static COLLECTION: Table = Table::new(
+    "collections.<name>",
+    &[
         Key::new(
             "name",
             Kind::Text(IDENTIFIER),
@@ -121,19 +162,9 @@ pub(super) static COLLECTION: Table = Table::new("collections.<name>", &[
             DefaultValue::Text("10m"),
             "longest wait until it is ready",
         ),
-    ]).rules(&[
-        r#"{ "if": { "properties": { "prepare": { "pattern": "^[Rr][Ee][Uu][Ss][Ee]$" } },
-                "required": ["prepare"] },
-            "then": { "anyOf": [{ "required": ["data"] }, { "required": ["dim"] }] },
-            "else": { "required": ["data"] } }"#,
-        r#"{ "if": { "properties": { "prepare": { "pattern": "^([Ee][Nn][Ss][Uu][Rr][Ee]|[Rr][Ee][Uu][Ss][Ee])$" } },
-                "required": ["prepare"] },
-            "then": { "properties": { "keep": { "const": true } } } }"#,
-        r#"{ "if": { "properties": { "prepare": { "pattern": "^[Ss][Cc][Hh][Ee][Mm][Aa]$" } },
-                "required": ["prepare"] },
-            "then": { "properties": { "initial_rows": {
-                "anyOf": [{ "const": 0 }, { "type": "string", "pattern": "^\\s*0+(\\.0*)?\\s*%" }] } } } }"#,
-    ]);
+    ],
+)
+.rules(&[DATA_OR_DIM, WHAT_IS_KEPT, EMPTY]);
 
 /// `collections.<name>.index`.
 static INDEX: Table = Table::new(
@@ -207,11 +238,7 @@ static FIELD: Table = Table::new(
         ),
     ],
 )
-.rules(&[
-    r#"{ "if": { "properties": { "type": { "pattern": "^[Vv][Aa][Rr][Cc][Hh][Aa][Rr]$" } } },
-            "then": { "required": ["max_length"] },
-            "else": { "not": { "required": ["max_length"] } } }"#,
-]);
+.rules(&[LONGEST_TEXT]);
 
 /// `collections.<name>.fields[].index`.
 static FIELD_INDEX: Table = Table::new(

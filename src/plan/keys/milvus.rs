@@ -1,11 +1,17 @@
 //! Keys of `[milvus]`.
 
-use super::forms::{URL, names};
+use super::forms::names;
 use crate::{
     keys::{DefaultValue, Key, Kind, Table, millis, secs},
     plan::milvus::{ACCESS, PICK, RESOLVE},
 };
 
+/// An address without a path, with a port that there can be.
+const ADDRESS: &str = concat!(
+    r"^\s*[Hh][Tt][Tt][Pp][Ss]?://([^/@?#:\[\]\s]+|\[[0-9A-Fa-f:.]+\])",
+    r"(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?",
+    r"/*\s*$"
+);
 /// Names of databases.
 const DATABASE: &str = "^[^\\x00-\\x1f\\x7f]{1,255}$";
 
@@ -15,7 +21,7 @@ pub(super) static MILVUS: Table = Table::new(
     &[
         Key::new(
             "uri",
-            Kind::Text(URL),
+            Kind::Text(ADDRESS),
             DefaultValue::Text("http://127.0.0.1:19530"),
             "address of Milvus; `--uri` and `MILVUS_URI` come first",
         )

@@ -15,6 +15,14 @@ use crate::keys::{ANY_NUMBER, DefaultValue, Key, Kind, Table, json_schema, markd
 /// What requirements are called in a scenario.
 const THRESHOLDS: &str = "`[[thresholds]]`";
 
+/// Names of workloads, and of collections where they are those in Milvus.
+const NAMES: &str = r#"{ "properties": {
+    "workloads": { "propertyNames": { "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" } },
+    "collections": {
+        "patternProperties": { "[^A-Za-z0-9_]|^[0-9]": { "required": ["name"] } }
+    }
+} }"#;
+
 /// The whole scenario.
 pub static SCENARIO: Table = Table::new(
     "",
@@ -105,8 +113,7 @@ pub static SCENARIO: Table = Table::new(
         ]),
     ],
 )
-.rules(&[r#"{ "properties": { "workloads": { "propertyNames": {
-            "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" } } } }"#]);
+.rules(&[NAMES]);
 
 /// Every key of a scenario in Markdown: the README's table.
 #[must_use]
@@ -118,4 +125,10 @@ pub fn key_table() -> String {
 #[must_use]
 pub fn scenario_schema() -> serde_json::Value {
     json_schema(&SCENARIO)
+}
+
+/// The same as `milvus-bench schema` prints it, with a line break at its end.
+#[must_use]
+pub fn scenario_schema_text() -> String {
+    format!("{:#}\n", scenario_schema())
 }

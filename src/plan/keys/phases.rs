@@ -1,7 +1,9 @@
 //! Keys of `[[phases]]`.
 
-use super::forms::NAME;
 use crate::keys::{DefaultValue, Key, Kind, LONGEST, Table, millis, secs};
+
+/// Names of phases: those of scenarios but for that of the preparation.
+const PHASE_NAME: &str = "^(?!prepare$)[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$";
 
 /// `phases[]`.
 pub(super) static PHASE: Table = Table::new(
@@ -9,7 +11,7 @@ pub(super) static PHASE: Table = Table::new(
     &[
         Key::new(
             "name",
-            Kind::Text(NAME),
+            Kind::Text(PHASE_NAME),
             DefaultValue::Needed(""),
             "name of the phase",
         )
@@ -53,4 +55,4 @@ pub(super) static PHASE: Table = Table::new(
         .allowed("tables of `[workloads]`"),
     ],
 )
-.rules(&[r#"{ "properties": { "name": { "not": { "const": "prepare" } } } }"#]);
+.rules(&[r#"{ "properties": { "workloads": { "uniqueItems": true } } }"#]);

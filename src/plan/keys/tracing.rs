@@ -6,6 +6,7 @@ use crate::{
     spans::SPAN_SOURCES,
 };
 
+const USUAL_SOURCE: DefaultValue = DefaultValue::Text(SPAN_SOURCES[0].name);
 const NOT_BLANK: &str = "\\S";
 const URL_OR_OFF: &str = "^\\s*[Hh][Tt][Tt][Pp][Ss]?://[^/@?#]|^[Oo][Ff][Ff]$";
 /// An address with a place for the trace id, without a user.
@@ -77,7 +78,7 @@ static SPANS: Table = Table::new(
         Key::new(
             "source",
             Kind::Choice(|| SPAN_SOURCES.iter().map(|row| row.name).collect()),
-            DefaultValue::Text("auto"),
+            USUAL_SOURCE,
             "auto: Jaeger's gRPC on 16685, else its JSON on 16686, else none",
         )
         .foreign(&[("jaeger", "`source` and `endpoint` of [tracing.spans]")]),

@@ -1,12 +1,33 @@
 //! Keys of `[workloads.<name>]` that all operations have.
 
-use super::forms::{NAME, names};
+use super::forms::names;
 use crate::{
     keys::{DefaultValue, Key, Kind, LONGEST, Table, Variant, Variants, millis, secs},
     operation::{OPERATIONS, OperationEntry},
     plan::arrival::ARRIVALS,
 };
 
+/// Names of levels: those of scenarios but for the other parts of a phase.
+const LEVEL_NAME: &str = concat!(
+    "^(?!([Ww][Aa][Rr][Mm][Uu][Pp]|[Mm][Ee][Aa][Ss][Uu][Rr][Ee][Dd]|[Rr][Aa][Mm][Pp](-[0-9]*)?)$)",
+    "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+);
+const ONE_LOOP: &str = r#"{ "anyOf": [
+    { "required": ["rate"] },
+    { "required": ["stages"] },
+    { "required": ["concurrency"] },
+    { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } }
+] }"#;
+const BURSTS_ALONE: &str = r#"{
+    "if": { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } },
+    "then": { "not": { "anyOf": [{ "required": ["rate"] }, { "required": ["stages"] }] } }
+}"#;
+const STAGES: &str = r#"{ "properties": { "stages": {
+    "contains": { "required": ["at"] },
+    "items": [{}],
+    "additionalItems": { "not": { "required": ["from"] } }
+} } }"#;
+const STAGE_IS_ONE: &str = r#"{ "anyOf": [{ "required": ["to"] }, { "required": ["at"] }] }"#;
 const PER_SECOND: &str = "`rate` of a workload, which is per second";
 const FIRST: &str = "`from` of the first of `stages`";
 const FIRST_CALLERS: &str = "`from` of the first of `concurrency = { stages = [...] }`";
@@ -14,7 +35,9 @@ const TO_OR_AT: &str = "`to` for a ramp, or `at` for a level";
 const OVER_OR_FOR: &str = "`over` of a ramp (`to`), or `for` of a level (`at`)";
 
 /// `workloads.<name>`.
-pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
+pub(super) static WORKLOAD: Table = Table::new(
+    "workloads.<name>",
+    &[
         Key::new(
             "operation",
             Kind::Choice(|| OPERATIONS.iter().map(|row| row.name).collect()),
@@ -38,7 +61,8 @@ pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
             DefaultValue::None("none; one of `rate`, `stages`, bursts, `concurrency`"),
             "open loop: requests per second, whether or not earlier ones were answered; rows are \
              divided by `batch`; a table is a sine",
-        ).excludes(&["stages", "concurrency"])
+        )
+        .excludes(&["stages", "concurrency"])
         .answers(&["qps", "rps", "target_qps"])
         .foreign(&[
             (
@@ -56,7 +80,8 @@ pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
             },
             DefaultValue::None("none; instead of `rate`"),
             "open loop: a rate that changes, stage after stage; the phase then needs no `duration`",
-        ).excludes(&["concurrency"])
+        )
+        .excludes(&["concurrency"])
         .answers(&["ramp", "ramping", "ramp_time", "steps"])
         .foreign(&[
             ("ramp_up", "`stages` of a workload, or `warmup` of a phase"),
@@ -87,7 +112,8 @@ pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
             Kind::OneOf(&[Kind::integer(1, 10_000), Kind::Table(&CONCURRENCY)]),
             DefaultValue::None("none; this or an open loop"),
             "closed loop: callers, each waits for its answer",
-        ).excludes(&["arrivals", "max_in_flight"])
+        )
+        .excludes(&["arrivals", "max_in_flight"])
         .answers(&[
             "vus",
             "virtual_users",
@@ -116,7 +142,8 @@ pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
             ]),
             DefaultValue::Text("0s"),
             "closed loop: pause of a caller after its answer",
-        ).needs(&["concurrency"])
+        )
+        .needs(&["concurrency"])
         .answers(&["sleep"]),
         Key::new(
             "start",
@@ -132,18 +159,13 @@ pub(super) static WORKLOAD: Table = Table::new("workloads.<name>", &[
             DefaultValue::None("that of `[milvus]`"),
             "of one request, from its sending",
         ),
-    ]).variants_by(Variants {
-        by: "operation",
-        all: operations,
-    })
-    .rules(&[
-        r#"{ "anyOf": [
-            { "required": ["rate"] }, { "required": ["stages"] }, { "required": ["concurrency"] },
-            { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } }
-        ] }"#,
-        r#"{ "if": { "required": ["arrivals"], "properties": { "arrivals": { "type": "object" } } },
-            "then": { "not": { "anyOf": [{ "required": ["rate"] }, { "required": ["stages"] }] } } }"#,
-    ]);
+    ],
+)
+.variants_by(Variants {
+    by: "operation",
+    all: operations,
+})
+.rules(&[ONE_LOOP, BURSTS_ALONE, STAGES]);
 
 /// `workloads.<name>.rate`.
 static RATE: Table = Table::new(
@@ -221,13 +243,14 @@ static STAGE: Table = Table::new(
         ),
         Key::new(
             "name",
-            Kind::Text(NAME),
+            Kind::Text(LEVEL_NAME),
             DefaultValue::None("the number of `at`"),
             "name of the level",
         )
         .allowed("as the scenario's; not warmup, measured, ramp"),
     ],
-);
+)
+.rules(&[STAGE_IS_ONE]);
 
 /// `workloads.<name>.arrivals`.
 static BURST: Table = Table::new(
@@ -260,7 +283,8 @@ static CONCURRENCY: Table = Table::new(
         DefaultValue::Needed(""),
         "callers that change, stage after stage; the phase then needs no `duration`",
     )],
-);
+)
+.rules(&[STAGES]);
 
 /// `workloads.<name>.concurrency.stages[]`.
 static CALLER_STAGE: Table = Table::new(
@@ -312,13 +336,14 @@ static CALLER_STAGE: Table = Table::new(
         ),
         Key::new(
             "name",
-            Kind::Text(NAME),
+            Kind::Text(LEVEL_NAME),
             DefaultValue::None("the number of `at`"),
             "name of the level",
         )
         .allowed("as the scenario's; not warmup, measured, ramp"),
     ],
-);
+)
+.rules(&[STAGE_IS_ONE]);
 
 /// `workloads.<name>.think_time`.
 static THINK_TIME: Table = Table::new(

@@ -11,6 +11,9 @@ fn must_not_panic(text: &str, sets: &[&str]) {
             "{message:?}"
         ),
         Ok(plan) => {
+            if sets.is_empty() {
+                schema::check_agreement(text, None);
+            }
             let _ = (plan.expectation().to_string(), format!("{plan:?}"));
             assert!(
                 (0..plan.phases.len()).all(|phase| (0.0..=1.0).contains(&plan.sample_ratio(phase)))

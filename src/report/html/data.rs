@@ -1,10 +1,10 @@
 //! The analysis as the JSON that a page carries: floats of five digits, texts without invisible
 //! characters, nothing that could end the script element.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
-    analysis::Analysis,
+    analysis::{AREAS, ASIDE, Analysis, AreaRow},
     report::{
         PREPARE, clean,
         clean::{is_break, is_invisible},
@@ -41,7 +41,20 @@ pub(super) fn json(analysis: &Analysis) -> Result<String, serde_json::Error> {
     }
     let mut value = serde_json::to_value(&drawn)?;
     tidy(&mut value);
+    value["areas"] = AREAS.iter().map(area).collect();
+    value["aside"] = json!(ASIDE);
     Ok(inert(&serde_json::to_string(&value)?))
+}
+
+/// What the page has to know of an area.
+fn area(row: &AreaRow) -> Value {
+    json!({
+        "name": row.name,
+        "meaning": row.meaning,
+        "hatch": row.hatch.path(),
+        "light": row.light,
+        "dark": row.dark,
+    })
 }
 
 /// Rounds numbers and cleans texts, keys among them: codes and names of spans come from outside.
@@ -87,8 +100,6 @@ fn inert(json: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

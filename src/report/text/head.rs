@@ -250,9 +250,11 @@ fn no_spans() -> String {
 
 /// `52,310 spans from jaeger (Jaeger 1.65), times are whole microseconds`.
 pub(in crate::report) fn source(spans: &SpanSummary) -> String {
-    let mut text = match (spans.source.as_str(), spans.spans) {
-        ("" | "none", 0) => no_spans(),
-        (source, number) => format!("{} from {source}", counted(number, "span")),
+    let named = spans.has_source() && !spans.source.is_empty();
+    let mut text = if named || spans.spans > 0 {
+        format!("{} from {}", counted(spans.spans, "span"), spans.source)
+    } else {
+        no_spans()
     };
     if !spans.server.is_empty() {
         text += &format!(" ({})", spans.server);

@@ -26,7 +26,9 @@ const LOOK_UP: Duration = Duration::from_secs(2);
 pub(super) async fn find(plan: &Plan) -> Vec<LocalServer> {
     let mut found = Vec::new();
     found.extend(server(MILVUS, &plan.milvus.uri).await);
-    let spans = (plan.tracing.source != "none")
+    let spans = plan
+        .tracing
+        .reads_spans()
         .then_some(&plan.tracing.endpoint)
         .into_iter()
         .flatten();

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Due, FetchCounters, FetchRules, Wanted};
+use crate::spans::error::SpanError;
+use crate::spans::span::Trace;
 use crate::spans::whole::is_whole_for;
-use crate::spans::{SpanError, Trace};
 
 /// Between the last attempt of an id that was not answered and its next look.
 const UNANSWERED_AGAIN: Duration = Duration::from_secs(1);
@@ -141,6 +142,12 @@ impl Entries {
     /// Whether the source could not yet say what it has of it.
     pub(super) fn is_unanswered(&self, index: usize) -> bool {
         self.entries[index].unanswered
+    }
+
+    /// Whether the source knew nothing of it so far.
+    pub(super) fn is_unknown(&self, index: usize) -> bool {
+        let entry = &self.entries[index];
+        entry.read && entry.spans == 0
     }
 
     /// Spans found so far.

@@ -7,7 +7,9 @@
 //!    of the probe grew, the rest is read as well.
 //! 3. What changed or is not whole is read again, until nothing changed in `quiet_looks` looks or
 //!    the deadline is there; not so an id that the second look made whole.
-//! 4. A source that can't answer now (an ingress without a back end, a rate limit, a restart) is
+//! 4. An id that a source does not know is asked for until the deadline where its row says that it
+//!    may be late: some have a trace minutes after it was sent.
+//! 5. A source that can't answer now (an ingress without a back end, a rate limit, a restart) is
 //!    asked until the deadline. Only one that refuses as a whole ends the fetch.
 //!
 //! Only counts and a fingerprint are kept of each trace; its spans go to `write` at once, a longer
@@ -24,8 +26,9 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use tokio::time::{Instant, timeout};
 
-use crate::spans::sources::none;
-use crate::spans::{Again, SpanSource, Trace};
+use crate::spans::error::Again;
+use crate::spans::sources::source::{SourceKind, SpanSource};
+use crate::spans::span::Trace;
 use entry::{Entries, Reading};
 use pace::{Pace, Task, read};
 
@@ -152,8 +155,8 @@ pub async fn fetch(
     write: &mut dyn FnMut(&Trace) -> io::Result<()>,
 ) -> io::Result<FetchCounters> {
     let entries = Entries::new(wanted, &rules);
-    if source.info().name == none::NAME {
-        // Waiting for spans that nobody keeps would only cost the user time.
+    if source.info().entry.kind == SourceKind::Nothing {
+        // Waiting for spans that are nowhere would only cost the user time.
         return Ok(entries.counters());
     }
     let deadline = rules.ended + rules.deadline;
@@ -177,8 +180,11 @@ pub async fn fetch(
         quiet = if changed { 0 } else { quiet + 1 };
         due = session.entries.next_look(&due);
         if quiet >= rules.quiet_looks {
-            // What is missing counts as lost, but for what the source could not say yet.
-            due.retain(|due| session.entries.is_unanswered(due.index));
+            // What is missing counts as lost, but for what the source could not say yet, and for
+            // whole traces where it may not know of them yet.
+            let may_be_late = source.info().entry.may_be_late;
+            let late = |index| may_be_late && session.entries.is_unknown(index);
+            due.retain(|due| session.entries.is_unanswered(due.index) || late(due.index));
         }
     }
     Ok(session.counters(looks))

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::entry::Reading;
-use crate::spans::{Again, SpanError, SpanSource};
+use crate::spans::error::{Again, SpanError};
+use crate::spans::sources::source::SpanSource;
 
 /// Waits before the second, third, ... attempt to read one id; the last one goes on.
 const WAITS: [Duration; 5] = [

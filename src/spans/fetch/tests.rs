@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use self::scripted::{Answer, Script, Scripted};
 use super::*;
+use crate::spans::sources::source::{SourceEntry, SourceOptions};
 
 const SETTLE: Duration = Duration::from_secs(8);
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -220,6 +221,35 @@ async fn growth_in_the_probe_has_all_read_again() {
         ),
         (2_000, 0, 18_000)
     );
+}
+
+/// An id that is known after 40 s, another one never.
+fn known_late() -> Script {
+    let mut script = Scripted::whole(100, 9);
+    script.insert(3, vec![(40, Answer::Spans(9))]);
+    script.remove(&4);
+    script
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_may_be_late_is_asked_for_unknown_ids_until_the_deadline() {
+    let late = Scripted::new(known_late()).late();
+    let fetched = run(&late, wanted(100), rules()).await;
+    assert_eq!((fetched.counters.whole, fetched.counters.read), (99, 100));
+    assert!(
+        fetched.took >= DEADLINE - Duration::from_secs(6),
+        "{:?}",
+        fetched.took
+    );
+    // Those that were whole at once cost no reading more than usual.
+    assert_eq!(
+        late.readings(3) + late.readings(4),
+        late.all_readings() - 98 - 50
+    );
+    let usual = Scripted::new(known_late());
+    let fetched = run(&usual, wanted(100), rules()).await;
+    assert_eq!(fetched.counters.whole, 98);
+    assert!(fetched.took < Duration::from_secs(40), "{:?}", fetched.took);
 }
 
 #[tokio::test(start_paused = true)]
@@ -579,7 +609,8 @@ async fn nothing_wanted_is_nothing_read() {
 
 #[tokio::test(start_paused = true)]
 async fn the_source_none_is_not_waited_for() {
-    let source = none::because("no Jaeger answers".to_owned());
+    let none = SourceEntry::first_of(SourceKind::Nothing);
+    let source = none.open(&SourceOptions::default()).await.expect("opens");
     let begun = Instant::now();
     let counters = fetch(
         source.as_ref(),

@@ -9,10 +9,10 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span, span::Event};
 use serde_json::{Value as Json, json};
 
-use crate::spans::sources::jaeger_tags::{
+use crate::spans::assemble::{
     Resources, Tags, event_name, id_from_bytes, span_id_from_bytes, tidy,
 };
-use crate::spans::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource};
+use crate::spans::span::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource};
 
 /// Levels of maps and arrays in one attribute that are kept; deeper ones are cut, so that hostile
 /// input can't use up the stack.

@@ -2,7 +2,8 @@
 
 use url::Url;
 
-use crate::spans::{SourceOptions, SpanError};
+use super::source::SourceOptions;
+use crate::spans::error::SpanError;
 
 const GRPC_PORT: u16 = 16685;
 const HTTP_PORT: u16 = 16686;

@@ -3,12 +3,36 @@
 use super::address::{addresses, shown};
 use super::jaeger;
 use super::jaeger_json;
+use super::jaeger_troubles::JAEGER;
 use super::none;
-use crate::spans::{Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace};
+use super::source::{
+    LossCounters, OpenFuture, SourceEntry, SourceInfo, SourceKind, SourceOptions, SpanSource,
+};
+use crate::spans::error::{Again, SpanError};
+use crate::spans::span::Trace;
+
+/// Its row in the table of sources.
+pub(super) const ENTRY: SourceEntry = SourceEntry {
+    name: "auto",
+    reads: "Jaeger's gRPC on 16685, else its JSON on 16686, else nothing; the report says which, and \
+            what to open",
+    times: "",
+    default_endpoint: "http://127.0.0.1:16686",
+    kind: SourceKind::Pulled,
+    keeps_spans: true,
+    may_be_late: false,
+    sign: None,
+    troubles: JAEGER,
+    connect: open,
+};
 
 /// Tries Jaeger's gRPC, then its JSON; with neither there are no spans, and the remark says what to
 /// open. Only an address or header that can't be used at all is an error.
-pub(super) async fn open(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
+pub(super) fn open(options: &SourceOptions) -> OpenFuture<'_> {
+    Box::pin(connect(options))
+}
+
+async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
     let addresses = addresses(options)?;
     let grpc = match jaeger::open(options).await {
         Ok(source) => return Ok(source),
@@ -78,6 +102,10 @@ impl SpanSource for Remarked {
 
     async fn loss(&self) -> Option<LossCounters> {
         self.source.loss().await
+    }
+
+    fn refused(&self) -> Option<String> {
+        self.source.refused()
     }
 
     async fn services(&self) -> Result<Vec<String>, SpanError> {

@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::source::{LossCounters, SourceInfo, SourceOptions, SpanSource};
 use crate::mask::Mask;
-use crate::spans::{
-    AttributeValue, LossCounters, ServerSpan, SourceInfo, SourceOptions, SpanError, SpanResource,
-    SpanSource, Trace,
-};
+use crate::spans::error::SpanError;
+use crate::spans::span::{AttributeValue, ServerSpan, SpanResource, Trace};
 
 /// `opened` with everything masked that was sent in `options`.
 pub(super) fn guard(
@@ -102,6 +101,10 @@ impl SpanSource for Guarded {
         self.source.loss().await
     }
 
+    fn refused(&self) -> Option<String> {
+        self.source.refused().map(|text| self.mask.text(&text))
+    }
+
     async fn services(&self) -> Result<Vec<String>, SpanError> {
         let services = self
             .source
@@ -120,6 +123,7 @@ impl SpanSource for Guarded {
 mod tests {
     use super::*;
     use crate::spans::SpanKind;
+    use crate::spans::sources::source::SourceEntry;
     use crate::spans::whole::tests::span;
 
     fn mask(value: &str) -> Mask {
@@ -152,5 +156,46 @@ mod tests {
         let mut name = "standalone".to_owned();
         mask("standalone").in_span(&mut name);
         assert_eq!(name, "standalone");
+    }
+
+    struct Refusing(SourceInfo);
+
+    #[async_trait::async_trait]
+    impl SpanSource for Refusing {
+        fn info(&self) -> &SourceInfo {
+            &self.0
+        }
+
+        async fn trace(&self, trace_id: u128) -> Result<Trace, SpanError> {
+            Ok(Trace {
+                trace_id,
+                spans: vec![],
+            })
+        }
+
+        fn refused(&self) -> Option<String> {
+            Some("not for t0ken-of-the-house".to_owned())
+        }
+    }
+
+    #[test]
+    fn what_was_refused_is_told_without_the_secret() {
+        let info = SourceInfo {
+            entry: SourceEntry::usual(),
+            server: String::new(),
+            remark: String::new(),
+            resolution_ns: 1,
+            ui: None,
+        };
+        let options = SourceOptions {
+            headers: vec![("authorization".into(), "t0ken-of-the-house".into())],
+            ..SourceOptions::default()
+        };
+        let guarded = guard(&options, Ok(Box::new(Refusing(info)))).expect("opened");
+        let told = guarded.refused().expect("told");
+        assert!(
+            told.starts_with("not for") && !told.contains("t0ken"),
+            "{told}"
+        );
     }
 }

@@ -1,18 +1,19 @@
-//! One HTTP client for what Jaeger says outside gRPC: JSON, its counters, and whether a real UI
-//! answers.
+//! One HTTP client for all that servers say outside gRPC: traces, their counters, and whether a real
+//! UI answers.
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use url::Url;
 
 use super::address;
 use super::budget::{ALONE, Budget, SHARE, Turn};
+use super::source::{LossCounters, Sign, SourceOptions};
 use crate::not_grpc::retry_after;
+use crate::spans::error::{Again, SpanError};
 use crate::spans::error::{cleaned, names_missing_trace, of_http};
-use crate::spans::{Again, LossCounters, SourceOptions, SpanError};
 
 /// Redirects that are followed, all within one origin.
 const MAX_REDIRECTS: usize = 5;
@@ -157,14 +158,33 @@ pub(super) struct NoAnswer {
     pub(super) again: Again,
 }
 
-/// Reads `url` whole: a reply beyond its share of the budget alone, and one beyond the budget not
-/// at all.
-pub(super) async fn get(client: &Client, budget: &Budget, url: &str) -> Result<Answer, NoAnswer> {
-    if let Some(answer) = get_up_to(client, url, SHARE).await? {
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask<'a> {
+    pub(super) url: &'a str,
+    /// Form in which the reply is wanted, as the header `accept` has it.
+    pub(super) accept: &'static str,
+}
+
+impl<'a> Ask<'a> {
+    /// `url` in whatever form it is sent.
+    pub(super) fn any(url: &'a str) -> Self {
+        Self { url, accept: "*/*" }
+    }
+}
+
+/// Reads what `ask` wants whole: a reply beyond its share of the budget alone, and one beyond the
+/// budget not at all.
+pub(super) async fn get(
+    client: &Client,
+    budget: &Budget,
+    ask: Ask<'_>,
+) -> Result<Answer, NoAnswer> {
+    if let Some(answer) = get_up_to(client, ask, SHARE).await? {
         return Ok(answer);
     }
     let turn = Some(budget.alone().await);
-    let answer = get_up_to(client, url, ALONE).await?.map(|answer| Answer {
+    let answer = get_up_to(client, ask, ALONE).await?.map(|answer| Answer {
         _turn: turn,
         ..answer
     });
@@ -175,13 +195,18 @@ pub(super) async fn get(client: &Client, budget: &Budget, url: &str) -> Result<A
 }
 
 /// None where the body is longer than `limit`.
-async fn get_up_to(client: &Client, url: &str, limit: usize) -> Result<Option<Answer>, NoAnswer> {
+async fn get_up_to(
+    client: &Client,
+    ask: Ask<'_>,
+    limit: usize,
+) -> Result<Option<Answer>, NoAnswer> {
     // Nobody there, or hung up in the middle: a restart looks like that.
     let broken = |error: reqwest::Error| NoAnswer {
         words: causes(&error),
         again: Again::Later(None),
     };
-    let response = client.get(url).send().await.map_err(broken)?;
+    let request = client.get(ask.url).header(ACCEPT, ask.accept);
+    let response = request.send().await.map_err(broken)?;
     let text = |name| {
         response
             .headers()
@@ -236,19 +261,32 @@ pub(super) fn causes(error: &dyn std::error::Error) -> String {
 /// build without UI.
 pub(super) async fn ui(client: &Client, base: &Url) -> Option<String> {
     let base = address::base(base);
-    let answer = tokio::time::timeout(EXTRA_TIMEOUT, get_up_to(client, &format!("{base}/"), SHARE))
-        .await
-        .ok()?
-        .ok()??;
+    let answer = tokio::time::timeout(
+        EXTRA_TIMEOUT,
+        get_up_to(client, Ask::any(&format!("{base}/")), SHARE),
+    )
+    .await
+    .ok()?
+    .ok()??;
     let page = String::from_utf8_lossy(&answer.body);
     (answer.status == 200 && answer.is_html() && !page.contains(PLACEHOLDER)).then_some(base)
+}
+
+/// Whether the server at `base` is the one whose sign this is.
+pub(super) async fn shows(client: &Client, base: &str, sign: &Sign) -> bool {
+    let url = format!("{base}{}", sign.path);
+    let answer =
+        tokio::time::timeout(EXTRA_TIMEOUT, get_up_to(client, Ask::any(&url), SHARE)).await;
+    matches!(answer, Ok(Ok(Some(answer)))
+        if answer.status == 200 && answer.body.trim_ascii() == sign.body.as_bytes())
 }
 
 /// Jaeger's drop counters from the first of `addresses` that has them.
 pub(super) async fn loss(client: &Client, addresses: &[Url]) -> Option<LossCounters> {
     for address in addresses {
         let url = format!("{}/metrics", address::base(address));
-        let answer = tokio::time::timeout(EXTRA_TIMEOUT, get_up_to(client, &url, SHARE)).await;
+        let answer =
+            tokio::time::timeout(EXTRA_TIMEOUT, get_up_to(client, Ask::any(&url), SHARE)).await;
         if let Ok(Ok(Some(answer))) = answer
             && answer.status == 200
             && let Some(counters) = counters(&String::from_utf8_lossy(&answer.body))

@@ -19,11 +19,38 @@ use super::generated::jaeger_v2::{
     GetServicesRequest, GetServicesResponse, GetTraceRequest, SpansResponseChunk, Timestamp,
 };
 use super::http;
+use super::jaeger_troubles::JAEGER;
 use super::jaeger_v2;
 use super::jaeger_v3;
+use super::source::{
+    LossCounters, OpenFuture, Remedy, SourceEntry, SourceInfo, SourceKind, SourceOptions,
+    SpanSource, Troubles,
+};
+use crate::spans::error::{Again, SpanError};
 use crate::spans::error::{cleaned, grpc_failure};
-use crate::spans::{Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace};
+use crate::spans::span::Trace;
 use crate::{not_grpc::Reading, open_files};
+
+/// Its row in the table of sources.
+pub(super) const ENTRY: SourceEntry = SourceEntry {
+    name: "jaeger",
+    reads: "Jaeger's gRPC query API (api_v2 on older servers, api_v3 on newer ones)",
+    times: "nanoseconds",
+    default_endpoint: "http://127.0.0.1:16685",
+    kind: SourceKind::Pulled,
+    keeps_spans: true,
+    may_be_late: false,
+    sign: None,
+    troubles: Troubles {
+        web_port: &[Remedy {
+            what: "{place} is a web port, gRPC is on 16685",
+            change: "--spans, or in the scenario: [tracing.spans] endpoint = \
+                     \"http://HOST:16685\"; or source = \"auto\", which reads both",
+        }],
+        ..JAEGER
+    },
+    connect: open,
+};
 
 /// No server needs longer to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -69,7 +96,11 @@ struct Jaeger {
 }
 
 /// Connects and finds out which API to use.
-pub(super) async fn open(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
+pub(super) fn open(options: &SourceOptions) -> OpenFuture<'_> {
+    Box::pin(connect(options))
+}
+
+async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
     let addresses = addresses(options)?;
     let link = Link::connect(&addresses, options).await?;
     let services: GetServicesResponse = link
@@ -84,7 +115,7 @@ pub(super) async fn open(options: &SourceOptions) -> Result<Box<dyn SpanSource>,
     let version = if api == Api::V2 { "api_v2" } else { "api_v3" };
     let server = format!("Jaeger gRPC {version} at {}", link.address);
     let info = SourceInfo {
-        name: "jaeger",
+        entry: &ENTRY,
         server,
         remark: String::new(),
         resolution_ns: 1,

@@ -6,12 +6,31 @@ use url::Url;
 
 use super::address::{addresses, base, shown};
 use super::budget::Budget;
-use super::http::{self, Answer, NoAnswer};
+use super::http::{self, Answer, Ask, NoAnswer};
 use super::jaeger_legacy;
-use super::jaeger_tags;
+use super::jaeger_troubles::JAEGER;
+use super::source::{
+    LossCounters, OpenFuture, SourceEntry, SourceInfo, SourceKind, SourceOptions, SpanSource,
+};
+use crate::spans::assemble::only_trace;
 use crate::spans::error::cleaned;
+use crate::spans::error::{Again, SpanError};
 use crate::spans::otlp::json::read::Line;
-use crate::spans::{Again, LossCounters, SourceInfo, SourceOptions, SpanError, SpanSource, Trace};
+use crate::spans::span::Trace;
+
+/// Its row in the table of sources.
+pub(super) const ENTRY: SourceEntry = SourceEntry {
+    name: "jaeger-json",
+    reads: "Jaeger's JSON",
+    times: "whole microseconds from the older of its two APIs",
+    default_endpoint: "http://127.0.0.1:16686",
+    kind: SourceKind::Pulled,
+    keeps_spans: true,
+    may_be_late: false,
+    sign: None,
+    troubles: JAEGER,
+    connect: open,
+};
 
 /// Any id that no run has: its upper half, the nonce, is zero.
 const UNKNOWN_ID: u128 = 1;
@@ -32,7 +51,11 @@ struct JaegerJson {
 }
 
 /// Finds out which of the two paths answers.
-pub(super) async fn open(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
+pub(super) fn open(options: &SourceOptions) -> OpenFuture<'_> {
+    Box::pin(connect(options))
+}
+
+async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
     let addresses = addresses(options)?;
     let (address, base) = (shown(&addresses.http), base(&addresses.http));
     let client = http::client(options)?;
@@ -55,7 +78,7 @@ pub(super) async fn open(options: &SourceOptions) -> Result<Box<dyn SpanSource>,
         Path::V3 => ("JSON api_v3", "", 1),
     };
     let info = SourceInfo {
-        name: "jaeger-json",
+        entry: &ENTRY,
         server: format!("Jaeger {server} at {address}"),
         remark: remark.to_owned(),
         resolution_ns,
@@ -113,7 +136,7 @@ impl Probe<'_> {
                 self.address, no.words
             ))
         };
-        http::get(self.client, self.budget, url)
+        http::get(self.client, self.budget, Ask::any(url))
             .await
             .map_err(unreachable)
     }
@@ -236,7 +259,7 @@ fn read_v3(trace_id: u128, body: &[u8]) -> Result<Trace, String> {
         groups += line.groups();
         spans.extend(line.into_spans());
     }
-    jaeger_tags::only_trace(trace_id, spans, groups > 0)
+    only_trace(trace_id, spans, groups > 0)
 }
 
 #[async_trait::async_trait]
@@ -249,7 +272,7 @@ impl SpanSource for JaegerJson {
         let answer = http::get(
             &self.client,
             &self.budget,
-            &url(&self.base, self.path, trace_id),
+            Ask::any(&url(&self.base, self.path, trace_id)),
         )
         .await;
         let answer = answer.map_err(|no| self.wrong(trace_id, &no.words, no.again))?;
@@ -282,7 +305,7 @@ impl SpanSource for JaegerJson {
         let answer = http::get(
             &self.client,
             &self.budget,
-            &format!("{}/api/v3/services", self.base),
+            Ask::any(&format!("{}/api/v3/services", self.base)),
         )
         .await;
         let answer = answer.map_err(|no| wrong(no.words, no.again))?;

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use serde::de::{Error, IgnoredAny, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::jaeger_tags::{JaegerSpan, Tags, event_name, only_trace};
+use super::jaeger_tags::JaegerSpan;
+use crate::spans::assemble::{Tags, event_name, only_trace};
 use crate::spans::error::{cleaned, names_missing_trace};
 use crate::spans::loose::Loose;
-use crate::spans::{AttributeValue, SpanEvent, SpanResource, Trace};
+use crate::spans::span::{AttributeValue, SpanEvent, SpanResource, Trace};
 
 /// Nanoseconds of a microsecond.
 const NS_PER_US: i128 = 1_000;
 
 /// Whether `body` is Jaeger's envelope, be it without data.
-pub(in crate::spans) fn is_envelope(body: &[u8]) -> bool {
+pub(super) fn is_envelope(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Envelope {
         // As a field of type Option would be optional.
@@ -31,7 +32,7 @@ fn anything<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> 
 }
 
 /// The spans of `trace_id` in one reply.
-pub(in crate::spans) fn read(trace_id: u128, body: &[u8]) -> Result<Trace, String> {
+pub(super) fn read(trace_id: u128, body: &[u8]) -> Result<Trace, String> {
     let reply: Reply = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let traces = reply.data.unwrap_or_default();
     if let (true, Some(errors)) = (

@@ -9,16 +9,17 @@ use base64::engine::general_purpose::STANDARD;
 use super::generated::jaeger_v2::{
     Duration, KeyValue, Log, Process, Span, SpanRefType, SpansResponseChunk, Timestamp, ValueType,
 };
-use super::jaeger_tags::{
-    JaegerSpan, Resources, event_name, id_from_bytes, only_trace, span_id_from_bytes,
+use super::jaeger_tags::JaegerSpan;
+use crate::spans::assemble::{
+    Resources, event_name, id_from_bytes, only_trace, span_id_from_bytes,
 };
-use crate::spans::{AttributeValue, SpanEvent, SpanResource, Trace};
+use crate::spans::span::{AttributeValue, SpanEvent, SpanResource, Trace};
 
 const NS_PER_S: i128 = 1_000_000_000;
 
 /// The spans of `trace_id` in the messages of one reply, which may not pass for an empty trace
 /// where it `held_something`.
-pub(in crate::spans) fn trace_from_chunks(
+pub(super) fn trace_from_chunks(
     trace_id: u128,
     chunks: Vec<SpansResponseChunk>,
     held_something: bool,

@@ -4,9 +4,9 @@
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 
 use super::generated::jaeger_v3::{GetTraceRequest, Timestamp};
-use super::jaeger_tags::only_trace;
-use crate::spans::Trace;
+use crate::spans::assemble::only_trace;
 use crate::spans::otlp::protobuf;
+use crate::spans::span::Trace;
 
 /// 2100-01-01: stores that filter by time must not lose a trace because clocks differ.
 pub(super) const FAR_FUTURE_S: i64 = 4_102_444_800;

@@ -1,9 +1,24 @@
 //! Source `none`: no server spans at all.
 
-use crate::spans::{SourceInfo, SourceOptions, SpanError, SpanSource, Trace};
+use super::source::{
+    OpenFuture, SourceEntry, SourceInfo, SourceKind, SourceOptions, SpanSource, Troubles,
+};
+use crate::spans::error::SpanError;
+use crate::spans::span::Trace;
 
 /// Its row in the table of sources.
-pub(in crate::spans) const NAME: &str = "none";
+pub(super) const ENTRY: SourceEntry = SourceEntry {
+    name: "none",
+    reads: "nothing",
+    times: "",
+    default_endpoint: "",
+    kind: SourceKind::Nothing,
+    keeps_spans: false,
+    may_be_late: false,
+    sign: None,
+    troubles: Troubles::NONE,
+    connect: open,
+};
 
 /// Answers every id with an empty trace.
 struct NoSource {
@@ -11,21 +26,21 @@ struct NoSource {
 }
 
 /// The source `none`, as asked for.
-pub(in crate::spans) async fn open(
-    _options: &SourceOptions,
-) -> Result<Box<dyn SpanSource>, SpanError> {
-    Ok(because(
-        "server spans are off (tracing.spans source = \"none\"): the report shows the client's \
-         side only"
-            .to_owned(),
-    ))
+pub(super) fn open(_options: &SourceOptions) -> OpenFuture<'_> {
+    Box::pin(async {
+        Ok(because(
+            "server spans are off (tracing.spans source = \"none\"): the report shows the client's \
+             side only"
+                .to_owned(),
+        ))
+    })
 }
 
 /// The source `none`, used because of `remark`.
-pub(in crate::spans) fn because(remark: String) -> Box<dyn SpanSource> {
+pub(super) fn because(remark: String) -> Box<dyn SpanSource> {
     Box::new(NoSource {
         info: SourceInfo {
-            name: NAME,
+            entry: &ENTRY,
             server: "no trace back end".to_owned(),
             remark,
             resolution_ns: 1,

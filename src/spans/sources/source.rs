@@ -1,22 +1,12 @@
-//! The trait of a span source and the table of them.
+//! What a span source is: its trait, what it is opened with, and what its row in the table says.
 
 use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, sleep_until};
 
-use super::auto;
-use super::embedded;
-use super::guard;
-use super::jaeger;
-use super::jaeger_json;
-use super::none;
-use crate::spans::{Again, SpanError, Trace};
-
-/// Least and longest wait before a source that is busy is opened again.
-const OPEN_AGAIN: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+use crate::spans::error::SpanError;
+use crate::spans::span::Trace;
 
 /// Where and how spans are read: `[tracing.spans]` as resolved. Everything but `endpoint` has a
 /// default that fits.
@@ -86,8 +76,8 @@ impl fmt::Debug for SourceOptions {
 /// What a source found out about its server when it was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceInfo {
-    /// Row of [`SPAN_SOURCES`] that is used in the end, e.g. `jaeger` where `auto` was asked for.
-    pub name: &'static str,
+    /// Row of the table that is used in the end, e.g. `jaeger` where `auto` was asked for.
+    pub entry: &'static SourceEntry,
     /// Which API of which server at which address, in words, e.g. `Jaeger gRPC api_v2 at
     /// 127.0.0.1:16685`.
     pub server: String,
@@ -127,7 +117,8 @@ pub trait SpanSource: Send + Sync {
         None
     }
 
-    /// What a receiver did not take and why, one sentence; None where there is nothing to say.
+    /// What a receiver did not take, or a server did not give out whole, and why: one sentence;
+    /// None where there is nothing to say.
     fn refused(&self) -> Option<String> {
         None
     }
@@ -144,110 +135,138 @@ pub trait SpanSource: Send + Sync {
 /// What opening a source gives.
 pub type OpenFuture<'a> = BoxFuture<'a, Result<Box<dyn SpanSource>, SpanError>>;
 
-/// One row of [`SPAN_SOURCES`].
+/// How spans come from a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A server that others send their spans to is asked for them by trace id.
+    Pulled,
+    /// This program listens, and spans are sent to it while the load runs.
+    Received,
+    /// There are no spans.
+    Nothing,
+}
+
+/// A cause of a trouble, and what to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Remedy {
+    /// What may be wrong; `{place}` stands for the host:port that was asked or listened at, `{spans}`
+    /// for a number of them.
+    pub what: &'static str,
+    /// A setting and where it stands.
+    pub change: &'static str,
+}
+
+/// What a server answers that nobody else does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// Path below the endpoint.
+    pub path: &'static str,
+    /// The body, but for white space at its ends.
+    pub body: &'static str,
+    /// Name of the server.
+    pub server: &'static str,
+}
+
+/// What is said of a source where something is amiss. All of it is for people: nothing is decided
+/// by it. An empty list where a source can't have the trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Troubles {
+    /// Nothing listens at its address; of a receiver, that it can't listen there itself.
+    pub not_there: &'static [Remedy],
+    /// What listens speaks HTTP, but is not the source.
+    pub web_port: &'static [Remedy],
+    /// What listens speaks something else.
+    pub other_server: &'static [Remedy],
+    /// A web page came back.
+    pub web_page: &'static [Remedy],
+    /// It wants to know who reads.
+    pub refused: &'static [Remedy],
+    /// The services that it has spans of can't be listed.
+    pub no_services: &'static [Remedy],
+    /// What is not known without counters of its own.
+    pub no_counters: &'static str,
+    /// Its counters say that it threw spans away.
+    pub dropped: &'static [Remedy],
+    /// It records spans of its own work.
+    pub own_work: &'static [Remedy],
+    /// It changes the times of spans.
+    pub moved_times: &'static [Remedy],
+    /// What was exported can't be read, since that are two back ends.
+    pub other_back_end: &'static [Remedy],
+    /// Where [`SpanSource::refused`] names something: what to change.
+    pub held_back: &'static str,
+    /// Where a Milvus within a container sends its spans to, host:port: the usual name of the
+    /// service in Compose, or that of the container's host.
+    pub otlp_from_container: &'static str,
+    /// That address in a sentence.
+    pub otlp_from_container_in_words: &'static str,
+}
+
+/// One row of the table of sources.
+#[derive(Clone, Copy)]
 pub struct SourceEntry {
     /// Name as written in the scenario.
     pub name: &'static str,
-    /// What it is, a few words.
-    pub summary: &'static str,
+    /// What is read, in a few words.
+    pub reads: &'static str,
+    /// Resolution of its times, in words; empty where there is nothing to say.
+    pub times: &'static str,
     /// Endpoint that is used when the scenario names none; empty where there is nothing to connect
     /// to.
     pub default_endpoint: &'static str,
-    /// Connects, and finds out what answers.
-    pub open: for<'a> fn(&'a SourceOptions) -> OpenFuture<'a>,
+    /// How spans come from it.
+    pub kind: SourceKind,
+    /// Whether spans stay there after a run, so that they can be read again.
+    pub keeps_spans: bool,
+    /// Whether an id that it does not know may be known minutes later: it is asked for until the
+    /// deadline.
+    pub may_be_late: bool,
+    /// How its server is told from others, where a request without a login shows it.
+    pub sign: Option<Sign>,
+    /// What is said where something is amiss.
+    pub troubles: Troubles,
+    /// What [`Self::open`] calls.
+    pub(in crate::spans) connect: for<'a> fn(&'a SourceOptions) -> OpenFuture<'a>,
 }
 
-/// Every place that spans can be read from.
-pub const SPAN_SOURCES: &[SourceEntry] = &[
-    SourceEntry {
-        name: "auto",
-        summary: "Jaeger gRPC, else Jaeger JSON, else none",
-        default_endpoint: "http://127.0.0.1:16686",
-        open: |options| Box::pin(async move { guard::guard(options, auto::open(options).await) }),
-    },
-    SourceEntry {
-        name: "jaeger",
-        summary: "Jaeger's gRPC query API, times in nanoseconds",
-        default_endpoint: "http://127.0.0.1:16685",
-        open: |options| Box::pin(async move { guard::guard(options, jaeger::open(options).await) }),
-    },
-    SourceEntry {
-        name: "jaeger-json",
-        summary: "Jaeger's JSON, times in whole microseconds",
-        default_endpoint: "http://127.0.0.1:16686",
-        open: |options| {
-            Box::pin(async move { guard::guard(options, jaeger_json::open(options).await) })
-        },
-    },
-    SourceEntry {
-        name: "embedded",
-        summary: "milvus-bench is the OTLP receiver that Milvus sends to",
-        default_endpoint: "",
-        open: |options| Box::pin(embedded::open(options)),
-    },
-    SourceEntry {
-        name: "none",
-        summary: "no server spans: the report shows the client's side only",
-        default_endpoint: "",
-        open: |options| Box::pin(none::open(options)),
-    },
-];
-
-/// Opens `entry`. A server that says it can't answer now is asked until `deadline`, and `waits` is
-/// told why; nobody there, or somebody else, ends at once.
-///
-/// # Errors
-/// As for [`SourceEntry::open`].
-pub async fn open_until(
-    entry: &SourceEntry,
-    options: &SourceOptions,
-    deadline: Instant,
-    waits: &dyn Fn(&SpanError),
-) -> Result<Box<dyn SpanSource>, SpanError> {
-    loop {
-        let error = match (entry.open)(options).await {
-            Ok(source) => return Ok(source),
-            Err(error) => error,
-        };
-        let Again::Later(after) = error.again else {
-            return Err(error);
-        };
-        let (now, after) = (
-            Instant::now(),
-            after.unwrap_or(OPEN_AGAIN).clamp(OPEN_AGAIN, LONGEST_WAIT),
-        );
-        if now >= deadline {
-            return Err(error);
-        }
-        waits(&error);
-        sleep_until((now + after).min(deadline)).await;
+/// A name stands once in the table.
+impl PartialEq for SourceEntry {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
     }
 }
 
-/// The row named `name`.
-#[must_use]
-pub fn find_source(name: &str) -> Option<&'static SourceEntry> {
-    SPAN_SOURCES.iter().find(|entry| entry.name == name)
+impl Eq for SourceEntry {}
+
+impl fmt::Debug for SourceEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "source {}", self.name)
+    }
+}
+
+impl Troubles {
+    /// For a source that can't have any.
+    pub const NONE: Self = Self {
+        not_there: &[],
+        web_port: &[],
+        other_server: &[],
+        web_page: &[],
+        refused: &[],
+        no_services: &[],
+        no_counters: "",
+        dropped: &[],
+        own_work: &[],
+        moved_times: &[],
+        other_back_end: &[],
+        held_back: "",
+        otlp_from_container: "",
+        otlp_from_container_in_words: "",
+    };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_unique_and_found() {
-        for (row, entry) in SPAN_SOURCES.iter().enumerate() {
-            assert!(
-                SPAN_SOURCES[..row]
-                    .iter()
-                    .all(|earlier| earlier.name != entry.name),
-                "{} stands twice",
-                entry.name
-            );
-            assert!(find_source(entry.name).is_some_and(|found| found.summary == entry.summary));
-        }
-        assert!(find_source("tempo").is_none());
-    }
 
     #[test]
     fn debug_output_hides_header_values() {

@@ -68,7 +68,9 @@ async fn read(ids: &[u128], source: &str, endpoint: &str, expected: u64) -> Hash
         endpoint: Some(endpoint.to_owned()),
         ..SourceOptions::default()
     };
-    let source = (find_source(source).expect("a source of the table").open)(&options)
+    let source = find_source(source)
+        .expect("a source of the table")
+        .open(&options)
         .await
         .expect("Jaeger answers");
     let deadline = tokio::time::Instant::now() + Duration::from_secs(60);

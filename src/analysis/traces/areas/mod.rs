@@ -1,10 +1,10 @@
-//! What a span's own time means: the areas, and the table from span to rule.
+//! What a span's own time means: the table from span to rule.
 //!
 //! A name that the table lacks is [`Area::Other`] and listed, so that new names of new versions are
-//! seen. Own time whose meaning changes within a span is split in [`split`]; how names become
-//! labels is in [`names`].
+//! seen. The areas are in [`table`]; own time whose meaning changes within a span is split in
+//! [`split`]; how names become labels is in [`names`].
 
-use std::{collections::HashMap, fmt, sync::LazyLock};
+use std::{collections::HashMap, sync::LazyLock};
 
 use self::{
     Area::{
@@ -17,95 +17,9 @@ use crate::spans::{ServerSpan, SpanKind};
 
 pub(crate) mod names;
 pub(crate) mod split;
+pub(crate) mod table;
 
-/// What a stretch of a request's time was spent on, comparable between versions and ways of running
-/// Milvus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Area {
-    /// The client was late: sent - intended.
-    SendLag,
-    /// Closed loop: waiting for a stream or connection. No part of the latency.
-    Queue,
-    /// Pauses between repeated calls, and after failed ones.
-    Retries,
-    /// Between the client's call and Milvus' handler, both ways.
-    Gap,
-    /// Spans of a gateway or mesh in front of Milvus.
-    Mesh,
-    /// Waiting in the proxy's task queue, and waking up afterwards.
-    ProxyQueue,
-    /// Timestamps and ids from the root coordinator.
-    Timestamp,
-    /// Schema, filter, plan, checks.
-    Planning,
-    /// Waiting until the shard has consumed the writes that must be visible.
-    ConsistencyWait,
-    /// Waiting for a place on the query node.
-    NodeQueue,
-    /// Search or retrieval within a segment.
-    Engine,
-    /// Merging of results.
-    Reduce,
-    /// Calls between roles.
-    NodeToNode,
-    /// Writing to the log.
-    LogAppend,
-    /// Coordinators and their catalog.
-    Metadata,
-    /// Everything else; unknown names among it.
-    Other,
-}
-
-impl Area {
-    /// Every area, in the order of reports.
-    pub const ALL: [Area; 16] = [
-        Area::SendLag,
-        Area::Queue,
-        Area::Retries,
-        Area::Gap,
-        Area::Mesh,
-        Area::ProxyQueue,
-        Area::Timestamp,
-        Area::Planning,
-        Area::ConsistencyWait,
-        Area::NodeQueue,
-        Area::Engine,
-        Area::Reduce,
-        Area::NodeToNode,
-        Area::LogAppend,
-        Area::Metadata,
-        Area::Other,
-    ];
-
-    /// Name in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Area::SendLag => "send lag",
-            Area::Queue => "queue",
-            Area::Retries => "retries",
-            Area::Gap => "gap",
-            Area::Mesh => "mesh",
-            Area::ProxyQueue => "proxy queue",
-            Area::Timestamp => "timestamp",
-            Area::Planning => "planning",
-            Area::ConsistencyWait => "consistency wait",
-            Area::NodeQueue => "node queue",
-            Area::Engine => "engine",
-            Area::Reduce => "reduce",
-            Area::NodeToNode => "node to node",
-            Area::LogAppend => "log append",
-            Area::Metadata => "metadata",
-            Area::Other => "other",
-        }
-    }
-}
-
-impl fmt::Display for Area {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+pub(crate) use table::Area;
 
 /// How the own time of a span becomes areas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::{measured, name_of, section};
 use crate::{
-    analysis::{Analysis, Band, PartMean, WorkloadAnalysis},
+    analysis::{AREAS, Analysis, Band, PartMean, WorkloadAnalysis},
     report::{
-        areas::{AREAS, divide, index_of, look_of, part_name},
+        areas::{divide, index_of, paint_of, part_name, row_of},
         layout::{Cell, Line, Page, Paint, Table, beside, shorten},
         units::{NONE, count, counted, ms, ratio, share},
     },
@@ -93,7 +93,7 @@ fn without_spans(analysis: &Analysis) -> String {
              client's alone"
                 .to_owned()
         }
-        Some(spans) if spans.source != "none" => format!(
+        Some(spans) if spans.has_source() => format!(
             "unknown: none of {} was matched with the server's spans; `milvus-bench doctor` tests \
              every link",
             counted(sampled, "sampled request")
@@ -104,7 +104,7 @@ fn without_spans(analysis: &Analysis) -> String {
     }
 }
 
-/// The heading, and what the glyphs mean: those that a bar or a row of the largest parts shows.
+/// The heading, and what the signs mean: those that a bar or a row of the largest parts shows.
 fn legend(page: &mut Page, analysis: &Analysis) {
     page.gap();
     let mut present = [false; AREAS.len()];
@@ -120,9 +120,9 @@ fn legend(page: &mut Page, analysis: &Analysis) {
             .for_each(|((area, ..), _)| present[index_of(area)] = true);
     }
     let mut line = Line::new("where the time went", Paint::Bold).push(" ", Paint::Plain);
-    for (look, _) in AREAS.iter().zip(present).filter(|(_, present)| *present) {
-        let piece = Line::new(&format!(" {} ", look.glyph), look.paint())
-            .push(look.name, Paint::Plain)
+    for (row, _) in AREAS.iter().zip(present).filter(|(_, present)| *present) {
+        let piece = Line::new(&format!(" {} ", row.sign), paint_of(row))
+            .push(row.name, Paint::Plain)
             .push(" ", Paint::Plain);
         if line.width() + piece.width() > page.columns() {
             page.push(std::mem::replace(&mut line, Line::new(" ", Paint::Plain)));
@@ -176,8 +176,8 @@ fn band_name(band: &str) -> String {
 
 fn bar(band: &Band) -> Line {
     let mut line = Line::default();
-    for (look, cells) in AREAS.iter().zip(cells(band)) {
-        line = line.push(&look.glyph.to_string().repeat(cells), look.paint());
+    for (row, cells) in AREAS.iter().zip(cells(band)) {
+        line = line.push(&row.sign.to_string().repeat(cells), paint_of(row));
     }
     line.padded(BAR)
 }
@@ -240,10 +240,10 @@ fn part_rows(account: &[Band]) -> Vec<Vec<Cell>> {
             .to_vec(),
     ];
     for ((area, _, part), means) in &parts {
-        let look = look_of(area);
+        let look = row_of(area);
         rows.push(row(
             [
-                Cell::new(&look.glyph.to_string(), look.paint()),
+                Cell::new(&look.sign.to_string(), paint_of(look)),
                 Cell::plain(&part_name(part, PART)),
             ],
             *means,

@@ -7,7 +7,26 @@ use tokio::time::sleep;
 
 use super::*;
 use crate::spans::whole::tests::span;
-use crate::spans::{ServerSpan, SourceInfo, SpanError, SpanKind};
+use crate::spans::{
+    ServerSpan, SourceEntry, SourceInfo, SourceKind, SpanError, SpanKind, Troubles,
+};
+
+const SCRIPTED: SourceEntry = SourceEntry {
+    name: "scripted",
+    reads: "",
+    times: "",
+    default_endpoint: "",
+    kind: SourceKind::Pulled,
+    keeps_spans: true,
+    may_be_late: false,
+    sign: None,
+    troubles: Troubles::NONE,
+    connect: |_| Box::pin(async { Err(SpanError::new("opened by tests alone")) }),
+};
+const LATE: SourceEntry = SourceEntry {
+    may_be_late: true,
+    ..SCRIPTED
+};
 
 const SEARCH: &str = "milvus.proto.milvus.MilvusService/Search";
 
@@ -49,7 +68,7 @@ pub(super) struct State {
 impl Scripted {
     pub(super) fn new(script: Script) -> Self {
         let info = SourceInfo {
-            name: "scripted",
+            entry: &SCRIPTED,
             server: String::new(),
             remark: String::new(),
             resolution_ns: 1,
@@ -62,6 +81,12 @@ impl Scripted {
             reply_after: Duration::from_millis(3),
             state: Mutex::default(),
         }
+    }
+
+    /// One whose row says that it may know of an id minutes later.
+    pub(super) fn late(mut self) -> Self {
+        self.info.entry = &LATE;
+        self
     }
 
     /// `ids` traces of `spans` spans.

@@ -14,7 +14,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::spans::{ServerSpan, Trace};
+use crate::spans::span::{ServerSpan, Trace};
 
 /// A line longer than this is left out: no trace is near it.
 const MAX_LINE: u64 = 256 << 20;

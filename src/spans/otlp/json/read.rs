@@ -16,12 +16,12 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::spans::assemble::{Tags, event_name, tidy};
 use crate::spans::loose::Loose;
 use crate::spans::otlp::protobuf::{
     attribute, kind_from_number, resource_from_attributes, status_from_number,
 };
-use crate::spans::sources::jaeger_tags::{Tags, event_name, tidy};
-use crate::spans::{ServerSpan, SpanEvent, SpanResource};
+use crate::spans::span::{ServerSpan, SpanEvent, SpanResource};
 
 /// Reads one object; unknown fields are skipped, spans without ids left out.
 pub(in crate::spans) fn read(bytes: &[u8]) -> serde_json::Result<Vec<ServerSpan>> {

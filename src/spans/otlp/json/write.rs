@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::spans::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource};
+use crate::spans::span::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource};
 
 /// Writes `spans` as one object without a line end.
 pub(super) fn write(spans: &[ServerSpan], out: &mut Vec<u8>) -> io::Result<()> {

@@ -27,9 +27,9 @@ use tonic::{Code, Status};
 
 use super::store::{Refusal, Store};
 use super::{MAX_MESSAGE, Receiver, locked};
-use crate::spans::ServerSpan;
 use crate::spans::error::cleaned;
 use crate::spans::otlp::{json, protobuf};
+use crate::spans::span::ServerSpan;
 
 /// Exports that are read at the same time: with [`MAX_MESSAGE`], the memory that all senders
 /// together can take.

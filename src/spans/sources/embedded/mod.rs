@@ -21,13 +21,44 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
+use crate::spans::assemble::trace_of;
+use crate::spans::error::SpanError;
 use crate::spans::otlp::protobuf;
-use crate::spans::sources::jaeger_tags::trace_of;
-use crate::spans::{
-    LossCounters, ServerSpan, SourceInfo, SourceOptions, SpanError, SpanSource, Trace,
+use crate::spans::sources::jaeger_troubles::JAEGER;
+use crate::spans::sources::source::{
+    LossCounters, OpenFuture, Remedy, SourceEntry, SourceInfo, SourceKind, SourceOptions,
+    SpanSource, Troubles,
 };
+use crate::spans::span::{ServerSpan, Trace};
 use door::Door;
 use store::Store;
+
+/// Its row in the table of sources.
+pub(super) const ENTRY: SourceEntry = SourceEntry {
+    name: "embedded",
+    reads: "milvus-bench is the OTLP receiver (gRPC and HTTP) that Milvus exports to",
+    times: "nanoseconds",
+    default_endpoint: "",
+    kind: SourceKind::Received,
+    keeps_spans: false,
+    may_be_late: false,
+    sign: None,
+    troubles: Troubles {
+        not_there: &[Remedy {
+            what: "another process, perhaps a Jaeger or a collector, has {place}",
+            change: "stop it, or in the scenario: [tracing.spans] listen = \"127.0.0.1:PORT\", \
+                     and the same in Milvus' trace.otlp.endpoint",
+        }],
+        no_counters: "spans that Milvus makes of its own are not kept here",
+        held_back: "the sender that is named: its exporter's protocol, compression and batch size",
+        otlp_from_container: "host.docker.internal:4317",
+        otlp_from_container_in_words: "host.docker.internal:4317, and here listen = \
+                                       \"0.0.0.0:4317\"",
+        other_back_end: JAEGER.other_back_end,
+        ..Troubles::NONE
+    },
+    connect: open,
+};
 
 /// Longest export, also once it is decompressed: Milvus sends 512 spans in one, collectors up to
 /// 8,192.
@@ -172,7 +203,7 @@ impl EmbeddedReceiver {
             .unwrap_or_default();
         let server = format!("OTLP receiver of milvus-bench at {}{http}", self.addr());
         let info = SourceInfo {
-            name: "embedded",
+            entry: &ENTRY,
             server,
             remark,
             resolution_ns: 1,
@@ -186,7 +217,11 @@ impl EmbeddedReceiver {
 }
 
 /// Starts a receiver that lives as long as its source: to be opened before the load.
-pub(super) async fn open(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
+pub(super) fn open(options: &SourceOptions) -> OpenFuture<'_> {
+    Box::pin(connect(options))
+}
+
+async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
     let receiver =
         EmbeddedReceiver::start(&options.listen, options.nonce, options.max_spans).await?;
     let http = match &options.listen_http {

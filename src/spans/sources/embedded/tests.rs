@@ -97,7 +97,10 @@ async fn it_lives_as_long_as_its_source_and_frees_its_port_then() {
     while EmbeddedReceiver::start(&listen, NONCE, 1).await.is_err() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(open(&options).await.expect("opens").info().name, "embedded");
+    assert_eq!(
+        open(&options).await.expect("opens").info().entry.name,
+        "embedded"
+    );
 }
 
 fn export(spans: &[(u128, u64)]) -> ExportTraceServiceRequest {

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
 
+use crate::spans::assemble::trace_of;
 use crate::spans::otlp::json;
 use crate::spans::sources::generated::jaeger_v2::SpansResponseChunk;
 use crate::spans::sources::jaeger_legacy;
-use crate::spans::sources::jaeger_tags::trace_of;
 use crate::spans::sources::jaeger_v2;
 use crate::spans::sources::jaeger_v3;
 use crate::spans::{AttributeValue, ServerSpan, SpanKind, Trace, is_whole};
@@ -37,7 +37,7 @@ pub(super) fn messages<T: Message + Default>(bytes: &[u8]) -> Vec<T> {
 
 pub(super) fn trace_id(bytes: &[u8]) -> u128 {
     let chunks: Vec<SpansResponseChunk> = messages(bytes);
-    crate::spans::sources::jaeger_tags::id_from_bytes(&chunks[0].spans[0].trace_id).expect("an id")
+    crate::spans::assemble::id_from_bytes(&chunks[0].spans[0].trace_id).expect("an id")
 }
 
 struct Versions {

@@ -3,4 +3,6 @@
 mod fake_jaeger;
 mod genuine;
 mod opened;
+mod scale;
+mod table;
 mod trouble;

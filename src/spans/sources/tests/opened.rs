@@ -70,13 +70,15 @@ pub(super) fn options(grpc: &str, http: &str) -> SourceOptions {
 }
 
 pub(super) async fn open(name: &str, options: &SourceOptions) -> Box<dyn SpanSource> {
-    (find_source(name).expect(name).open)(options)
+    find_source(name)
+        .expect(name)
+        .open(options)
         .await
         .unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 pub(super) async fn refused(name: &str, options: &SourceOptions) -> String {
-    match (find_source(name).expect(name).open)(options).await {
+    match find_source(name).expect(name).open(options).await {
         Ok(source) => panic!("{name} opened {}", source.info().server),
         Err(error) => error.text,
     }
@@ -101,7 +103,7 @@ async fn grpc_reads_every_version_by_its_best_api() {
         check_words(&source.info().server, &[api, "127.0.0.1:"]);
         assert_eq!(
             (
-                source.info().name,
+                source.info().entry.name,
                 source.info().resolution_ns,
                 source.info().ui.as_deref()
             ),
@@ -233,7 +235,7 @@ async fn json_reads_every_version() {
         let source = open("jaeger-json", &options(NOWHERE, &fake.url)).await;
         assert_eq!(
             (
-                source.info().name,
+                source.info().entry.name,
                 source.info().resolution_ns,
                 source.info().ui.as_deref()
             ),
@@ -466,12 +468,12 @@ async fn auto_takes_the_best_of_what_answers() {
     );
     let both = open("auto", &options(&grpc.url, &json.url)).await;
     assert_eq!(
-        (both.info().name, both.info().remark.as_str()),
+        (both.info().entry.name, both.info().remark.as_str()),
         ("jaeger", "")
     );
     let json_only = open("auto", &options(NOWHERE, &json.url)).await;
     assert_eq!(
-        (json_only.info().name, json_only.info().resolution_ns),
+        (json_only.info().entry.name, json_only.info().resolution_ns),
         ("jaeger-json", 1_000)
     );
     check_words(
@@ -488,7 +490,7 @@ async fn auto_takes_the_best_of_what_answers() {
         10
     );
     let neither = open("auto", &options(NOWHERE, NOWHERE)).await;
-    assert_eq!(neither.info().name, "none");
+    assert_eq!(neither.info().entry.name, "none");
     check_words(
         &neither.info().remark,
         &["16685", "16686", "tracing.spans endpoint"],

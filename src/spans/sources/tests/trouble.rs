@@ -12,6 +12,7 @@ use super::fake_jaeger::{Fake, Reply, Script, grpc_server, http_server};
 use super::genuine::file;
 use super::opened::{NOWHERE, check_words, http, open, options, refused, script};
 use crate::spans::sources::budget::{Budget, SHARE};
+use crate::spans::sources::http::Ask;
 use crate::spans::{Again, SourceOptions, SpanError, find_source, open_until};
 
 /// More headers than the content type.
@@ -20,7 +21,7 @@ fn reply(status: u16, headers: &'static str, body: &str) -> Reply {
 }
 
 async fn failure(name: &str, options: &SourceOptions) -> SpanError {
-    match (find_source(name).expect(name).open)(options).await {
+    match find_source(name).expect(name).open(options).await {
         Ok(source) => panic!("{name} opened {}", source.info().server),
         Err(error) => error,
     }
@@ -379,7 +380,7 @@ async fn a_long_reply_is_read_alone_and_short_ones_beside_it() {
             format!("{}{path}", fake.url),
         );
         tokio::spawn(async move {
-            crate::spans::sources::http::get(&client, &budget, &url)
+            crate::spans::sources::http::get(&client, &budget, Ask::any(&url))
                 .await
                 .expect("an answer")
         })

@@ -1,0 +1,78 @@
+//! Bad scenarios that no JSON Schema can refuse: what their errors say, by the reason.
+//!
+//! Every other one of the tests must be refused by the schema too.
+
+/// Reasons, each with words of the errors that it is the reason of.
+const BEYOND: &[(&str, &[&str])] = &[
+    (
+        "it depends on another table, or on another key's value",
+        &[
+            "which is no collection of the scenario",
+            "which is no data set of the scenario",
+            "which is no workload of the scenario",
+            "which is no phase of the scenario",
+            "which is no field of collection",
+            "which the phase has already",
+            " of another phase; names must differ",
+            " of another field; names must differ",
+            "they must differ",
+            "has no end; add duration",
+            "no insert workload of the phase ever",
+            "inserts into collection",
+            "preparation inserts all",
+            "has queries and no rows",
+            "has no query vectors",
+            "they must be the same",
+            "the rows of the data set",
+            "at least the limit",
+            "needs an address with https://",
+            "; with access = \"",
+            " is `words` in Milvus, as collection",
+            "to a second stage",
+            " is given, but the stages of its workloads",
+            "which only an insert workload has",
+            ", whose `start` is ",
+            "at most 60000 can be recorded",
+            "is 0 after 0",
+            "more than `mean`",
+            ", but the stages of `",
+            " is for workloads without stages",
+        ],
+    ),
+    (
+        "a pattern does not compare times or numbers in texts",
+        &[
+            "the longest duration is 30 days",
+            "allowed are 4s to 1h",
+            "allowed are 0s to 1d",
+            "holds a part of a second",
+            "allowed are 0s to 1h",
+            "takes longer than 30 days",
+        ],
+    ),
+    (
+        "a requirement has a grammar of its own, and means figures of workloads",
+        &[
+            "where a figure (response_time, ",
+            "so it could never be decided",
+            "so no run can fulfil it",
+            "so every run fulfils it",
+            "no server span is read",
+            "where a unit of time (us, ms, s)",
+            "a closed loop has no ",
+            "a closed loop sends all that is due",
+            "an open loop has no ",
+            "only a search has a recall",
+            "ends no run: ",
+            "can't end the run by its figure",
+        ],
+    ),
+    ("it is in a file", &["can't be used: "]),
+];
+
+/// Whether `message` is that of a scenario which no schema can refuse.
+#[must_use]
+pub(crate) fn is_beyond_a_schema(message: &str) -> bool {
+    let mut words = BEYOND.iter().flat_map(|(_, words)| *words);
+    words.any(|words| message.contains(words))
+}
