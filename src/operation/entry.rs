@@ -130,7 +130,6 @@ static OF_COMPONENTS: LazyLock<Vec<(&str, crate::keys::Table)>> = LazyLock::new(
             keys: entry.keys,
             rules: &[],
             variants: None,
-            rules: &[],
         };
         matches!(entry.build, Build::Requests(_)).then_some((entry.name, table))
     };

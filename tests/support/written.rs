@@ -18,6 +18,10 @@ use milvus_bench::{
 };
 use prost::Message;
 use proto::{field_data::Field, scalar_field::Data, vector_field};
+use tokio::time::Instant;
+
+/// How long a count may differ.
+const SETTLED: Duration = Duration::from_secs(90);
 
 /// Keys that are asked for at once.
 const ASKED: usize = 500;
@@ -151,9 +155,7 @@ impl Written {
             let options = ConnectOptions::new(uri.to_owned());
             let transport = Transport::connect(&options).await.expect("a connection");
             let client = Client::new(transport, Duration::from_secs(60));
-            let name = &self.plan.collections[0].shape.name;
-            let count = client.count_rows(name).await.expect("a count");
-            assert_eq!(count, self.rows.len() as u64, "count(*) of {name}");
+            self.check_count(&client).await;
             let all: Vec<i64> = self.rows.keys().chain(&self.deleted).copied().collect();
             let mut found = BTreeMap::new();
             for keys in all.chunks(ASKED) {
@@ -167,6 +169,25 @@ impl Written {
             assert_eq!(found.len(), self.rows.len(), "deleted rows came back");
             found
         })
+    }
+
+    /// Counts the rows until they are as many as they should be, no longer than [`SETTLED`]: rows of
+    /// segments that are being handed off or merged are counted twice for a while.
+    async fn check_count(&self, client: &Client) {
+        let name = &self.plan.collections[0].shape.name;
+        let began = Instant::now();
+        loop {
+            let count = client.count_rows(name).await.expect("a count");
+            if count == self.rows.len() as u64 {
+                return;
+            }
+            assert!(
+                began.elapsed() < SETTLED,
+                "count(*) of {name} is {count} and not {}",
+                self.rows.len()
+            );
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 
     /// The rows with these keys and all of their fields.
