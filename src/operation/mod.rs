@@ -20,6 +20,7 @@ mod rows;
 mod search;
 pub mod setup;
 mod truth;
+mod upsert;
 
 use std::{fmt, sync::Arc};
 
@@ -210,7 +211,8 @@ pub struct OperationError {
 }
 
 /// Every operation of a workload, one row and one file each.
-pub static OPERATIONS: &[OperationEntry] = &[search::ENTRY, insert::ENTRY, query::ENTRY];
+pub static OPERATIONS: &[OperationEntry] =
+    &[search::ENTRY, insert::ENTRY, query::ENTRY, upsert::ENTRY];
 
 #[cfg(test)]
 mod tests;
