@@ -5,6 +5,7 @@
 
 mod collection;
 mod consistency;
+mod delete;
 mod draw;
 mod entry;
 mod fields;
@@ -211,8 +212,13 @@ pub struct OperationError {
 }
 
 /// Every operation of a workload, one row and one file each.
-pub static OPERATIONS: &[OperationEntry] =
-    &[search::ENTRY, insert::ENTRY, query::ENTRY, upsert::ENTRY];
+pub static OPERATIONS: &[OperationEntry] = &[
+    search::ENTRY,
+    insert::ENTRY,
+    query::ENTRY,
+    upsert::ENTRY,
+    delete::ENTRY,
+];
 
 #[cfg(test)]
 mod tests;
