@@ -13,6 +13,7 @@ mod index;
 mod insert;
 mod keys;
 pub mod mark;
+mod mix;
 mod order;
 mod query;
 mod recall;
@@ -218,6 +219,7 @@ pub static OPERATIONS: &[OperationEntry] = &[
     query::ENTRY,
     upsert::ENTRY,
     delete::ENTRY,
+    mix::ENTRY,
 ];
 
 #[cfg(test)]
