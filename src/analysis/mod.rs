@@ -1,5 +1,9 @@
-//! From a run folder to an explanation: join, account, areas, statistics, verdict. Pure: no
-//! network, no clock.
+//! From a run folder to an explanation. Pure: no network, no clock.
+//!
+//! `traces` explains one request, `requests` reads the lines of all, `figures` and [`statistics`]
+//! make numbers of them, `explanation` says what they have in common, [`judgement`] whether to
+//! believe it. What they share is in `model`, which imports none of them but the areas; `run`
+//! brings them together, and none of them imports it.
 //!
 //! The rules are those of the README's chapter "What the numbers mean"; this module computes,
 //! [`crate::report`] shows.
@@ -16,32 +20,22 @@ pub mod statistics;
 mod explanation;
 pub mod judgement;
 
-pub mod compare;
-
 mod run;
+
+pub mod compare;
 
 #[cfg(test)]
 mod scale;
 #[cfg(test)]
 mod testing;
 
-pub use explanation::stacks::{StackFrame, Stacks};
-pub use figures::{
-    machine::{PhaseMachine, share_of_others},
-    rows::ReplyRows,
-    series::Series,
-};
+pub use figures::machine::share_of_others;
 pub use judgement::verdict::NOTHING_MEASURED;
 pub use model::*;
-pub use requests::{
-    pick::pick,
-    table::{RequestRow, RequestTable, StreamNames},
-};
-pub use run::{AnalysisError, analyse};
+pub use requests::selection::select;
+pub use run::analyse;
 pub use traces::{
     account::{AccountOptions, NodeCall, Piece, RequestAccount, account},
     areas::table::{AREAS, Area, AreaRow, Hatch},
-    join::JoinState,
-    times::ImpossibleTimes,
     waterfall::{ASIDE, waterfall},
 };

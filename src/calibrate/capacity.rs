@@ -75,14 +75,9 @@ fn of_part(stream: &StreamInfo, bytes: f64, histograms: &FigureHistograms) -> Op
         .map(|end_ns| stream.ran_ns(end_ns))
         .filter(|ran| !ran.is_empty())?;
     let length_s = (ran.end - ran.start) as f64 / 1e9;
-    let of_part = histograms.merged.iter().filter(|(key, _)| {
-        key.figure == Figure::ServiceTime
-            && Some(&key.part) == stream.part.as_ref()
-            && key.phase == stream.phase
-            && key.workload == stream.workload
-    });
     // Time in flight of all requests, whatever became of them.
-    let in_flight_s: f64 = of_part
+    let in_flight_s: f64 = histograms
+        .of_stream(stream, Figure::ServiceTime)
         .map(|(_, histogram)| histogram.mean() / 1e9 * histogram.len() as f64)
         .sum();
     Some(Load {

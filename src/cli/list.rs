@@ -156,7 +156,7 @@ fn workloads(report: &Analysis) -> Vec<String> {
     let lines: Vec<String> = report
         .workloads
         .iter()
-        .filter(|workload| workload.phase != "prepare")
+        .filter(|workload| !workload.is_preparation())
         .map(line)
         .collect();
     if lines.is_empty() {

@@ -226,7 +226,7 @@ fn done_of(analysis: &Analysis, accept_invalid: bool) -> Done {
         analysis
             .workloads
             .iter()
-            .filter(|workload| workload.phase != "prepare")
+            .filter(|workload| !workload.is_preparation())
     };
     if measured().all(|workload| workload.requests.ok == 0) {
         Done::Nothing

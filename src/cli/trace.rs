@@ -59,7 +59,7 @@ pub(crate) fn trace(arguments: &TraceArguments) -> Result<Done, CliError> {
         .into_iter()
         .flatten()
         .filter_map(|trace| unread.note(trace));
-    let (line, trace) = analysis::pick(&reader, readable, which).map_err(CliError::new)?;
+    let (line, trace) = analysis::select(&reader, readable, which).map_err(CliError::new)?;
     unread
         .in_words(false)
         .iter()

@@ -14,11 +14,6 @@ use crate::milvus::{
 /// second.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// gRPC statuses `PERMISSION_DENIED`, `UNIMPLEMENTED` and `UNAUTHENTICATED`.
-const DENIED: CallError = CallError::Grpc(7);
-const UNKNOWN_METHOD: CallError = CallError::UNIMPLEMENTED;
-const UNAUTHENTICATED: CallError = CallError::Grpc(16);
-
 /// What a gRPC server is that does not know the calls which every Milvus knows.
 pub const NO_MILVUS: &str =
     "a gRPC server is there, but no Milvus (Jaeger's 16685 and 4317 are such servers)";
@@ -284,17 +279,17 @@ fn causes_of_failed_call(
     let credentials_key = "in the scenario: [milvus] user = \"NAME\", password = \
                            \"${MILVUS_PASSWORD}\", or token = \"${MILVUS_TOKEN}\"";
     match failure.error {
-        UNAUTHENTICATED if *credentials == Credentials::None => {
+        CallError::UNAUTHENTICATED if *credentials == Credentials::None => {
             vec![Cause::new(
                 "this Milvus wants to know who asks (common.security.authorizationEnabled)",
                 credentials_key,
             )]
         }
-        UNAUTHENTICATED | DENIED => vec![Cause::new(
+        CallError::UNAUTHENTICATED | CallError::PERMISSION_DENIED => vec![Cause::new(
             "user, password or token are wrong, or the user may not do this",
             credentials_key,
         )],
-        UNKNOWN_METHOD => vec![Cause::new(
+        CallError::UNIMPLEMENTED => vec![Cause::new(
             NO_MILVUS,
             "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"",
         )],
@@ -425,13 +420,13 @@ mod tests {
         let token = Credentials::Token("t".into());
         for (error, peer, credentials, word) in [
             (
-                UNAUTHENTICATED,
+                CallError::UNAUTHENTICATED,
                 Peer::Other,
                 &Credentials::None,
                 "wants to know who asks",
             ),
-            (UNAUTHENTICATED, Peer::Other, &token, "are wrong"),
-            (UNKNOWN_METHOD, Peer::Other, &token, "no Milvus"),
+            (CallError::UNAUTHENTICATED, Peer::Other, &token, "are wrong"),
+            (CallError::UNIMPLEMENTED, Peer::Other, &token, "no Milvus"),
             (CallError::Timeout, Peer::Other, &token, "overloaded"),
             (CallError::Unavailable, Peer::Tls, &token, "speaks TLS"),
             (CallError::Unavailable, Peer::Http, &token, "web server"),

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     live::{LiveCounters, LiveEnd},
-    phase::StreamResult,
+    result::StreamResult,
     stop::{Stop, StopListener},
     timer::Timers,
 };
@@ -457,5 +457,24 @@ pub(super) fn outcome_of(error: CallError) -> Outcome {
         CallError::Milvus(code) => Outcome::Milvus(code),
         CallError::BadReply => Outcome::BadReply,
         CallError::Forbidden => Outcome::Forbidden,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_called_as_the_failure_that_it_is_of() {
+        for error in [
+            CallError::Timeout,
+            CallError::Unavailable,
+            CallError::Grpc(8),
+            CallError::Milvus(-27),
+            CallError::BadReply,
+            CallError::Forbidden,
+        ] {
+            assert_eq!(outcome_of(error).to_string(), error.to_string());
+        }
     }
 }

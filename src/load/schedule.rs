@@ -15,12 +15,9 @@ use crate::{
         self, Arrival, Arrivals, PartKind, Plan, PlannedPart, PrepareMode, ScheduledPart,
         WorkloadPlan,
     },
-    record::{Part, QueryNumbers, ReplyShape, StreamId, StreamInfo, TracingSwitch},
+    record::{PREPARATION, Part, QueryNumbers, ReplyShape, StreamId, StreamInfo, TracingSwitch},
     telemetry::{IdStream, Nonce, name_hash, round_seed},
 };
-
-/// Name of the phase of preparation.
-pub const PREPARE: &str = "prepare";
 
 /// Every (phase, part, workload) that a run of `plan` records; the index is the [`StreamId`].
 #[must_use]
@@ -34,7 +31,7 @@ pub fn streams(plan: &Plan) -> Vec<StreamInfo> {
             STEPS
                 .iter()
                 .map(move |(step, operation, method)| StreamInfo {
-                    phase: PREPARE.to_owned(),
+                    phase: PREPARATION.to_owned(),
                     part: Some(Part::Measured),
                     workload: step_stream_name(&collection.key, *step, single),
                     operation: (*operation).to_owned(),
@@ -215,11 +212,7 @@ fn part_plan(
     let slots = slots.map(|slots| draws.count(slots));
     let lane = |(at, row): (usize, &usize)| {
         let workload = &plan.workloads[*row];
-        let known = |stream: &StreamInfo| {
-            stream.phase == *phase
-                && stream.part.as_ref() == Some(&kind)
-                && stream.workload == workload.name
-        };
+        let known = |stream: &StreamInfo| stream.is_of(phase, &kind, &workload.name);
         let stream = streams.iter().position(known).unwrap_or_default();
         LanePlan {
             stream: StreamId(u16::try_from(stream).unwrap_or(u16::MAX)),

@@ -24,8 +24,37 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// gRPC status `PERMISSION_DENIED`: not for this user.
+    pub const PERMISSION_DENIED: Self = Self::Grpc(7);
     /// gRPC status `UNIMPLEMENTED`: the server does not know the call.
     pub const UNIMPLEMENTED: Self = Self::Grpc(12);
+    /// gRPC status `UNAUTHENTICATED`: the server wants to know who calls, or did not believe it.
+    pub const UNAUTHENTICATED: Self = Self::Grpc(16);
+
+    /// The class of a gRPC status that is not OK, in 1..=16.
+    #[must_use]
+    pub fn of_grpc(status: u8) -> Self {
+        const DEADLINE_EXCEEDED: u8 = 4;
+        const UNAVAILABLE: u8 = 14;
+        match status {
+            DEADLINE_EXCEEDED => Self::Timeout,
+            UNAVAILABLE => Self::Unavailable,
+            other => Self::Grpc(other),
+        }
+    }
+
+    /// Whether the server does not know the call, or does not let this user make it: nothing
+    /// follows for what was asked about.
+    #[must_use]
+    pub fn is_refusal_to_tell(self) -> bool {
+        // Milvus' codes of a missing privilege, the negative one of 2.2.
+        const NO_PRIVILEGE: [i32; 3] = [1400, 1401, -27];
+        match self {
+            Self::PERMISSION_DENIED | Self::UNIMPLEMENTED | Self::UNAUTHENTICATED => true,
+            Self::Milvus(code) => NO_PRIVILEGE.contains(&code),
+            error => error == Self::Forbidden,
+        }
+    }
 }
 
 impl fmt::Display for CallError {
@@ -204,6 +233,51 @@ mod tests {
                 ..status
             })),
             Err(true)
+        );
+    }
+
+    #[test]
+    fn a_status_of_grpc_has_one_class() {
+        assert_eq!(
+            [1, 4, 7, 12, 14, 16].map(CallError::of_grpc),
+            [
+                CallError::Grpc(1),
+                CallError::Timeout,
+                CallError::PERMISSION_DENIED,
+                CallError::UNIMPLEMENTED,
+                CallError::Unavailable,
+                CallError::UNAUTHENTICATED,
+            ]
+        );
+    }
+
+    #[test]
+    fn a_refusal_to_tell_is_no_other_failure() {
+        let check = |errors: &[CallError], expected: bool| {
+            for error in errors {
+                assert_eq!(error.is_refusal_to_tell(), expected, "{error}");
+            }
+        };
+        check(
+            &[
+                CallError::PERMISSION_DENIED,
+                CallError::UNIMPLEMENTED,
+                CallError::UNAUTHENTICATED,
+                CallError::Milvus(1401),
+                CallError::Milvus(-27),
+                CallError::Forbidden,
+            ],
+            true,
+        );
+        check(
+            &[
+                CallError::Timeout,
+                CallError::Unavailable,
+                CallError::Grpc(8),
+                CallError::Milvus(100),
+                CallError::BadReply,
+            ],
+            false,
         );
     }
 

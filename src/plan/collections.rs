@@ -15,7 +15,7 @@ use crate::{
     scenario::{InitialRows, Scenario, Section, nearest, quoted},
 };
 
-pub(super) const PREPARE: &[(&str, PrepareMode)] = &[
+pub(super) const MODES: &[(&str, PrepareMode)] = &[
     ("full", PrepareMode::Full),
     ("ensure", PrepareMode::Ensure),
     ("schema", PrepareMode::Schema),
@@ -26,7 +26,7 @@ impl PrepareMode {
     /// Its name, as in a scenario.
     #[must_use]
     pub fn name(self) -> &'static str {
-        PREPARE
+        MODES
             .iter()
             .find(|(_, mode)| *mode == self)
             .map_or("", |(name, _)| name)
@@ -125,9 +125,7 @@ impl Builder<'_> {
     }
 
     fn prepare(&self) -> Result<PrepareMode, PlanError> {
-        let mode = self
-            .table
-            .choice("prepare", "mode of preparation", PREPARE)?;
+        let mode = self.table.choice("prepare", "mode of preparation", MODES)?;
         if self.milvus.access != AccessPlan::All && mode != PrepareMode::Reuse {
             let access = self.milvus.access.name();
             let message = format!(

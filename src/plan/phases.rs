@@ -8,12 +8,9 @@ use super::{
 };
 use crate::{
     keys::{LONGEST, grouped},
-    operation,
+    operation, record,
     scenario::{NAME_RULE, Scenario, Section, is_name, quoted},
 };
-
-/// The phase of preparation, in the run folder.
-const RESERVED: &str = "prepare";
 
 pub(super) fn resolve(
     scenario: &Scenario,
@@ -65,7 +62,7 @@ fn phase(table: &Section, workloads: &[WorkloadPlan]) -> Result<PhasePlan, PlanE
             ))
             .into());
     }
-    if name.value == RESERVED {
+    if record::is_preparation(&name.value) {
         return Err(name
             .error(
                 "is \"prepare\", which is the name of the preparation in the report; choose \

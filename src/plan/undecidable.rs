@@ -8,7 +8,7 @@ use crate::{
     analysis::{
         Area,
         judgement::thresholds::expression::{
-            Base, Comparison, Expression, Figure, Limit, Time, Unit,
+            Base, Expression, Limit, Quantity, Relation, Time, Unit,
         },
     },
     operation::{self, OperationEntry, RowUse},
@@ -69,7 +69,7 @@ impl End {
 
     /// Of a figure that is at least 0 and at most `most`, each with its words.
     fn of(
-        comparison: Comparison,
+        relation: Relation,
         limit: f64,
         least: Option<&str>,
         most: Option<(f64, &str)>,
@@ -78,15 +78,15 @@ impl End {
             |why: &str| Some(Self::Always(why.to_owned())),
             |why: &str| Some(Self::Never(why.to_owned())),
         );
-        match (comparison, least, most) {
-            (Comparison::AtLeast, Some(why), _) if limit <= 0.0 => always(why),
-            (Comparison::Above, Some(why), _) if limit < 0.0 => always(why),
-            (Comparison::AtMost, Some(why), _) if limit < 0.0 => never(why),
-            (Comparison::Below, Some(why), _) if limit <= 0.0 => never(why),
-            (Comparison::AtMost, _, Some((most, why))) if limit >= most => always(why),
-            (Comparison::Below, _, Some((most, why))) if limit > most => always(why),
-            (Comparison::AtLeast, _, Some((most, why))) if limit > most => never(why),
-            (Comparison::Above, _, Some((most, why))) if limit >= most => never(why),
+        match (relation, least, most) {
+            (Relation::AtLeast, Some(why), _) if limit <= 0.0 => always(why),
+            (Relation::Above, Some(why), _) if limit < 0.0 => always(why),
+            (Relation::AtMost, Some(why), _) if limit < 0.0 => never(why),
+            (Relation::Below, Some(why), _) if limit <= 0.0 => never(why),
+            (Relation::AtMost, _, Some((most, why))) if limit >= most => always(why),
+            (Relation::Below, _, Some((most, why))) if limit > most => always(why),
+            (Relation::AtLeast, _, Some((most, why))) if limit > most => never(why),
+            (Relation::Above, _, Some((most, why))) if limit >= most => never(why),
             _ => None,
         }
     }
@@ -107,7 +107,7 @@ enum Reason {
 fn of_every_run(
     Expression {
         figure,
-        comparison,
+        relation,
         limit,
     }: &Expression,
 ) -> Option<End> {
@@ -119,7 +119,7 @@ fn of_every_run(
     let is_share = figure.unit() == Unit::Share && figure.base != Base::AchievedRate;
     let least = (!may_be_negative).then_some("no such figure is below 0");
     End::of(
-        *comparison,
+        *relation,
         *limit,
         least,
         is_share.then_some((1.0, "no share is above 100 %")),
@@ -173,7 +173,7 @@ fn most_rows(
     plan: &Plan,
     Expression {
         figure,
-        comparison,
+        relation,
         limit,
     }: &Expression,
     workload: usize,
@@ -186,11 +186,11 @@ fn most_rows(
         "no reply of workload `{}` holds more than {most} rows",
         plan.workloads[workload].name
     );
-    End::of(*comparison, *limit, None, Some((most as f64, &why)))
+    End::of(*relation, *limit, None, Some((most as f64, &why)))
 }
 
 /// Why a workload has no such figure in any run.
-fn of_figure(plan: &Plan, figure: &Figure, (phase, workload): Row) -> Option<Reason> {
+fn of_figure(plan: &Plan, figure: &Quantity, (phase, workload): Row) -> Option<Reason> {
     let of = &plan.workloads[workload];
     let (name, phase_name) = (&of.name, &plan.phases[phase].name);
     let open = matches!(of.arrival, Arrival::Open { .. });
@@ -260,7 +260,7 @@ fn of_figure(plan: &Plan, figure: &Figure, (phase, workload): Row) -> Option<Rea
 }
 
 /// Areas and parts that no request of this kind has.
-fn never_in_account(figure: &Figure, open: bool, entry: &OperationEntry) -> Option<String> {
+fn never_in_account(figure: &Quantity, open: bool, entry: &OperationEntry) -> Option<String> {
     let (Base::Area(label) | Base::Part(label)) = &figure.base else {
         return None;
     };

@@ -13,7 +13,7 @@ use hdrhistogram::{
 };
 
 use super::{
-    Figure, FolderError, Outcome, Part, SocketFigure,
+    Figure, FolderError, Outcome, Part, SocketFigure, StreamInfo,
     histogram::{DIGITS, MAX_NS, highest, new_histogram},
     own_file::read_regular,
 };
@@ -45,6 +45,21 @@ pub struct FigureHistograms {
     pub lines: u64,
     /// What was wrong with the file, e.g. a last line that is cut; None where nothing was.
     pub damage: Option<String>,
+}
+
+impl FigureHistograms {
+    /// Those of one stream and figure, by outcome.
+    pub fn of_stream<'h>(
+        &'h self,
+        stream: &'h StreamInfo,
+        figure: Figure,
+    ) -> impl Iterator<Item = (&'h HistogramKey, &'h Histogram<u64>)> {
+        let of_stream =
+            move |key: &HistogramKey| stream.is_of(&key.phase, &key.part, &key.workload);
+        self.merged
+            .iter()
+            .filter(move |(key, _)| key.figure == figure && of_stream(key))
+    }
 }
 
 /// One histogram of one second, no larger than what is in it.

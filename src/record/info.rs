@@ -4,10 +4,19 @@ use std::{collections::BTreeMap, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClockAnchor, CollectionState, MachineUse, Part, TracingSwitch, Warning};
+use super::{ClockAnchor, CollectionState, Figure, MachineUse, Part, TracingSwitch, Warning};
 
 /// Version of the run folder's format.
 pub const FORMAT: u32 = 1;
+
+/// Name of the phase that is the preparation; no scenario can have one of that name.
+pub const PREPARATION: &str = "prepare";
+
+/// Whether the phase of this name is the preparation.
+#[must_use]
+pub fn is_preparation(phase: &str) -> bool {
+    phase == PREPARATION
+}
 
 /// How far a run came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,7 +203,45 @@ pub struct ReplyShape {
     pub full_rows: Option<u64>,
 }
 
+impl RunInfo {
+    /// Resolution of the server spans' times; nanoseconds where nothing was fetched.
+    #[must_use]
+    pub fn span_resolution_ns(&self) -> u32 {
+        self.fetch
+            .as_ref()
+            .map_or(1, |fetch| fetch.resolution_ns.max(1))
+    }
+}
+
 impl StreamInfo {
+    /// Whether it is the one of this phase, part and workload.
+    #[must_use]
+    pub fn is_of(&self, phase: &str, part: &Part, workload: &str) -> bool {
+        self.part.as_ref() == Some(part) && self.phase == phase && self.workload == workload
+    }
+
+    /// Whether it is a measured stream of the same workload, and stage, in any phase.
+    #[must_use]
+    pub fn is_alike(&self, measured: &StreamInfo) -> bool {
+        self.is_measured() && self.workload == measured.workload && self.stage() == measured.stage()
+    }
+
+    /// Whether it is a step of preparation.
+    #[must_use]
+    pub fn is_preparation(&self) -> bool {
+        is_preparation(&self.phase)
+    }
+
+    /// What a caller waits: response time in an open loop, service time in a closed one.
+    #[must_use]
+    pub fn latency(&self) -> Figure {
+        if self.open_loop {
+            Figure::ResponseTime
+        } else {
+            Figure::ServiceTime
+        }
+    }
+
     /// Whether its requests are in the figures: no warm-up and no ramp.
     #[must_use]
     pub fn is_measured(&self) -> bool {
@@ -311,6 +358,14 @@ pub struct PhaseInfo {
     pub machine: Option<MachineUse>,
 }
 
+impl PhaseInfo {
+    /// Whether it is the preparation.
+    #[must_use]
+    pub fn is_preparation(&self) -> bool {
+        is_preparation(&self.name)
+    }
+}
+
 /// The busiest phase against the calibration of this client (`milvus-bench calibrate`), per load
 /// thread.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -401,6 +456,90 @@ pub struct KeptError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn stream(phase: &str, part: Part, workload: &str) -> StreamInfo {
+        StreamInfo {
+            phase: phase.to_owned(),
+            part: Some(part),
+            workload: workload.to_owned(),
+            ..StreamInfo::default()
+        }
+    }
+
+    #[test]
+    fn a_stream_is_of_one_phase_part_and_workload() {
+        let one = stream("alone", Part::Measured, "search");
+        assert!(one.is_of("alone", &Part::Measured, "search"));
+        for (phase, part, workload) in [
+            ("both", Part::Measured, "search"),
+            ("alone", Part::Warmup, "search"),
+            ("alone", Part::Measured, "insert"),
+        ] {
+            assert!(
+                !one.is_of(phase, &part, workload),
+                "{phase} {part} {workload}"
+            );
+        }
+        let damaged = StreamInfo { part: None, ..one };
+        assert!(!damaged.is_of("alone", &Part::Measured, "search"));
+    }
+
+    #[test]
+    fn streams_are_alike_in_workload_and_stage_whatever_the_phase() {
+        let stage = |name: &str| Part::Stage(name.to_owned());
+        let peak = stream("alone", stage("peak"), "search");
+        let check = |other: StreamInfo, expected: bool| {
+            assert_eq!(other.is_alike(&peak), expected, "{other:?}");
+        };
+        check(stream("both", stage("peak"), "search"), true);
+        check(stream("both", stage("low"), "search"), false);
+        check(stream("both", stage("peak"), "insert"), false);
+        check(stream("both", Part::Warmup, "search"), false);
+    }
+
+    #[test]
+    fn the_latency_of_a_loop_is_what_its_caller_waits() {
+        let latency = |open_loop| {
+            StreamInfo {
+                open_loop,
+                ..StreamInfo::default()
+            }
+            .latency()
+        };
+        assert_eq!(
+            (latency(true), latency(false)),
+            (Figure::ResponseTime, Figure::ServiceTime)
+        );
+    }
+
+    #[test]
+    fn preparation_is_a_phase_of_one_name() {
+        let is = |phase: &str| stream(phase, Part::Measured, "insert").is_preparation();
+        assert_eq!(
+            ["prepare", "prepared", "alone", ""].map(is),
+            [true, false, false, false]
+        );
+        let phase = PhaseInfo {
+            name: PREPARATION.to_owned(),
+            ..PhaseInfo::default()
+        };
+        assert!(phase.is_preparation());
+    }
+
+    #[test]
+    fn spans_that_were_not_fetched_have_nanoseconds() {
+        let resolution = |fetched: Option<u32>| {
+            RunInfo {
+                fetch: fetched.map(|resolution_ns| FetchInfo {
+                    resolution_ns,
+                    ..FetchInfo::default()
+                }),
+                ..RunInfo::default()
+            }
+            .span_resolution_ns()
+        };
+        assert_eq!([None, Some(1_000), Some(0)].map(resolution), [1, 1_000, 1]);
+    }
 
     /// The time that a part ran which began at 100, with the files reaching to 350.
     fn check(end_ns: Option<u64>, planned_end_ns: Option<u64>, expected: Range<u64>) {

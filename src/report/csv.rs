@@ -200,7 +200,7 @@ fn rows(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
             }
         }));
     }
-    rows.extend(series(workload));
+    rows.extend(course(workload));
     rows
 }
 
@@ -259,19 +259,19 @@ fn counts(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
 }
 
 /// Seconds after the part's start are the key.
-fn series(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
-    let Some(series) = &workload.series else {
+fn course(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
+    let Some(course) = &workload.course else {
         return Vec::new();
     };
     let row = |figure, at: usize, value: f64| Row {
         table: "series",
         figure,
-        key: Key::Number(series.start_s + (at as u64 * series.step_s) as f64),
+        key: Key::Number(course.start_s + (at as u64 * course.step_s) as f64),
         value,
         ..Row::default()
     };
     let mut rows = Vec::new();
-    for (figure, counts) in [("ok", &series.ok), ("failed", &series.failed)] {
+    for (figure, counts) in [("ok", &course.ok), ("failed", &course.failed)] {
         rows.extend(
             counts
                 .iter()
@@ -280,16 +280,16 @@ fn series(workload: &WorkloadAnalysis) -> Vec<Row<'_>> {
         );
     }
     // Rows of whole columns would say nothing.
-    let partial = series
+    let partial = course
         .covered_s
         .iter()
         .enumerate()
-        .filter(|(_, covered)| **covered < series.step_s as f64);
+        .filter(|(_, covered)| **covered < course.step_s as f64);
     rows.extend(partial.map(|(at, covered)| row("covered_s", at, *covered)));
     for (figure, values) in [
-        ("p50_us", &series.p50_us),
-        ("p99_us", &series.p99_us),
-        ("max_us", &series.max_us),
+        ("p50_us", &course.p50_us),
+        ("p99_us", &course.p99_us),
+        ("max_us", &course.max_us),
     ] {
         rows.extend(
             values

@@ -7,7 +7,7 @@ use std::{fmt::Write as _, io::Cursor};
 use base64::Engine as _;
 use inferno::flamegraph::{self, Options};
 
-use super::{PREPARE, ReportEntry, ReportError, RunReport, clean, escaped};
+use super::{ReportEntry, ReportError, RunReport, clean, escaped};
 use crate::analysis::{Analysis, Stacks, WorkloadAnalysis};
 
 /// The row of the table.
@@ -25,7 +25,7 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     let lines: Vec<String> = analysis
         .workloads
         .iter()
-        .filter(|workload| workload.phase != PREPARE)
+        .filter(|workload| !workload.is_preparation())
         .flat_map(lines)
         .collect();
     if lines.is_empty() {

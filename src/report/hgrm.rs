@@ -17,7 +17,7 @@ use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
-use super::{PREPARE, ReportEntry, ReportError, RunReport, clean};
+use super::{ReportEntry, ReportError, RunReport, clean};
 use crate::analysis::{Analysis, WorkloadAnalysis};
 
 /// The row of the table.
@@ -46,7 +46,7 @@ fn render(analysis: &Analysis) -> String {
     let measured = analysis
         .workloads
         .iter()
-        .filter(|workload| workload.phase != PREPARE);
+        .filter(|workload| !workload.is_preparation());
     let mut blocks = measured.flat_map(blocks);
     let mut out = blocks
         .next()

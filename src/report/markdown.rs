@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    PREPARE, ReportEntry, ReportError, RunReport, clean, thresholds,
+    ReportEntry, ReportError, RunReport, clean, thresholds,
     units::{count, duration, number, recall, share},
 };
 use crate::analysis::{
@@ -60,7 +60,7 @@ fn render(analysis: &Analysis) -> String {
     let measured: Vec<&WorkloadAnalysis> = analysis
         .workloads
         .iter()
-        .filter(|workload| workload.phase != PREPARE)
+        .filter(|workload| !workload.is_preparation())
         .collect();
     write_latency(&mut out, &measured);
     write_areas(&mut out, &measured);
@@ -148,47 +148,7 @@ fn write_latency(out: &mut String, measured: &[&WorkloadAnalysis]) {
         " --: |".repeat(more.len())
     );
     for workload in measured {
-        let counts = &workload.requests;
-        let closed = if workload.loop_kind == "closed" {
-            " \\*"
-        } else {
-            ""
-        };
-        let cells = [
-            count(counts.ok),
-            count(counts.failed),
-            count(counts.not_sent),
-            number(workload.rate.achieved),
-        ];
-        // Counts that can't be read are not 0.
-        let cells = if workload.figures_lost {
-            cells.map(|_| "-".to_owned())
-        } else {
-            cells
-        };
-        let _ = write!(
-            out,
-            "| {}{closed} | {} |",
-            escape(&workload.place()),
-            cells.join(" | ")
-        );
-        for key in ["p50", "p95", "p99", "p99.9", "max"] {
-            let _ = write!(
-                out,
-                " {} |",
-                latency(workload)
-                    .and_then(|quantiles| quantiles.get(key))
-                    .map_or("-".to_owned(), estimate)
-            );
-        }
-        for (_, cell) in &more {
-            let _ = write!(
-                out,
-                " {} |",
-                cell(workload).unwrap_or_else(|| "-".to_owned())
-            );
-        }
-        out.push('\n');
+        write_row(out, workload, &more);
     }
     for workload in measured {
         if let Some(why) = &workload.no_recall {
@@ -206,6 +166,50 @@ fn write_latency(out: &mut String, measured: &[&WorkloadAnalysis]) {
     {
         out.push_str("\n\\* closed loop: service time, and stalls are under-counted\n");
     }
+}
+
+fn write_row(out: &mut String, workload: &WorkloadAnalysis, more: &[&More]) {
+    let counts = &workload.requests;
+    let closed = if workload.loop_kind == "closed" {
+        " \\*"
+    } else {
+        ""
+    };
+    let cells = [
+        count(counts.ok),
+        count(counts.failed),
+        count(counts.not_sent),
+        number(workload.rate.achieved),
+    ];
+    // Counts that can't be read are not 0.
+    let cells = if workload.figures_lost {
+        cells.map(|_| "-".to_owned())
+    } else {
+        cells
+    };
+    let _ = write!(
+        out,
+        "| {}{closed} | {} |",
+        escape(&workload.place()),
+        cells.join(" | ")
+    );
+    for key in ["p50", "p95", "p99", "p99.9", "max"] {
+        let _ = write!(
+            out,
+            " {} |",
+            latency(workload)
+                .and_then(|quantiles| quantiles.get(key))
+                .map_or("-".to_owned(), estimate)
+        );
+    }
+    for (_, cell) in more {
+        let _ = write!(
+            out,
+            " {} |",
+            cell(workload).unwrap_or_else(|| "-".to_owned())
+        );
+    }
+    out.push('\n');
 }
 
 fn latency(workload: &WorkloadAnalysis) -> Option<&Quantiles> {

@@ -33,9 +33,6 @@ pub use waterfall::render_waterfall;
 
 use crate::analysis::Analysis;
 
-/// Name of the phase that makes and loads collections.
-const PREPARE: &str = "prepare";
-
 /// One report format.
 pub struct ReportEntry {
     /// Name in `--report`.

@@ -1,14 +1,11 @@
 //! When phases began and ended, in run.json.
 
 use super::{error::RunError, state::Run};
-use crate::{
-    load::PREPARE,
-    record::{PhaseInfo, Warning},
-};
+use crate::record::{PhaseInfo, Warning, is_preparation};
 
 /// A phase, or the preparation, begins.
 pub(super) fn begin_phase(run: &mut Run, name: &str) -> Result<(), RunError> {
-    if name != PREPARE {
+    if !is_preparation(name) {
         run.watcher.step(&format!("phase {name}"));
     }
     run.info.phases.push(PhaseInfo {

@@ -16,12 +16,12 @@ use super::{
 };
 use crate::{
     load::{
-        PREPARE, Stop, StopHandle,
+        Stop, StopHandle,
         prepare::{Claims, Dropped, PrepareContext, Renewing, carry_out, decide, drop_again},
     },
     milvus::{Client, Transport},
     plan::Plan,
-    record::{StreamInfo, Warning},
+    record::{PREPARATION, StreamInfo, Warning},
 };
 
 /// Shows a sentence.
@@ -134,10 +134,10 @@ pub(super) async fn prepare(
     let decisions = decided
         .ok_or_else(interrupted)?
         .map_err(RunError::of(RunErrorKind::Collection))?;
-    begin_phase(run, PREPARE)?;
+    begin_phase(run, PREPARATION)?;
     for (index, decision) in decisions.into_iter().enumerate() {
         run.watcher.step(&format!(
-            "{PREPARE}: {decision} collection {}",
+            "{PREPARATION}: {decision} collection {}",
             plan.collections[index].shape.name
         ));
         let done = signals

@@ -177,8 +177,7 @@ fn no_http2(options: &ConnectOptions, error: &SetupError) -> String {
 
 /// Why the first call failed; a server that asks who we are has answered.
 fn no_answer(options: &ConnectOptions, error: &SetupError) -> RunError {
-    const UNAUTHENTICATED: CallError = CallError::Grpc(16);
-    if error.failure.error == UNAUTHENTICATED && error.failure.http_status.is_none() {
+    if error.failure.error == CallError::UNAUTHENTICATED && error.failure.http_status.is_none() {
         let text = &error.failure.text;
         return failed(format!(
             "Milvus refuses the credentials ({text}): check `token`, or `user` and `password`, of \

@@ -10,9 +10,9 @@ use super::{
     state::Run,
 };
 use crate::{
-    load::{ClientSpans, PREPARE, SpanContext, query_numbers},
+    load::{ClientSpans, SpanContext, query_numbers},
     plan::Plan,
-    record::{ExportInfo, Interval, OnInterval, RunWriter, Status, Warning},
+    record::{ExportInfo, Interval, OnInterval, PREPARATION, RunWriter, Status, Warning},
     telemetry::{
         ClientSpan, ExportOptions, Exporter, IdStream, Nonce, RequestIds, SpanQueue, SpanTemplate,
     },
@@ -28,7 +28,8 @@ pub(super) struct Roots {
 
 impl Roots {
     fn new(nonce: Nonce, seed: u64) -> Self {
-        let root = |workload| IdStream::new(nonce, seed, PREPARE, workload, "measured").ids(0, 0);
+        let root =
+            |workload| IdStream::new(nonce, seed, PREPARATION, workload, "measured").ids(0, 0);
         Self {
             prepare: root(""),
             clean_up: root("clean-up"),
@@ -234,7 +235,7 @@ fn root_spans(run: &Run, roots: Roots) -> Vec<ClientSpan> {
         seq: None,
         failure: None,
     };
-    let phase = run.info.phases.iter().find(|phase| phase.name == PREPARE);
+    let phase = run.info.phases.iter().find(|phase| phase.is_preparation());
     let from = phase
         .map_or(run.info.start, |phase| phase.start)
         .monotonic_ns;
@@ -244,7 +245,7 @@ fn root_spans(run: &Run, roots: Roots) -> Vec<ClientSpan> {
     let clean_up = run
         .cleaned_up
         .map(|times| root(roots.clean_up, "clean-up", times));
-    [root(roots.prepare, PREPARE, (from, to))]
+    [root(roots.prepare, PREPARATION, (from, to))]
         .into_iter()
         .chain(clean_up)
         .collect()

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     analysis::judgement::thresholds::watch::Watch,
-    load::{PREPARE, RunIds, streams},
+    load::{RunIds, streams},
     plan::Plan,
     record::{FORMAT, RunClock, RunFolder, RunInfo, RunReader, Status, environment},
     telemetry::Nonce,
@@ -159,7 +159,7 @@ impl Run {
 
     /// Whether a phase of load began.
     pub(super) fn loaded(&self) -> bool {
-        self.info.phases.iter().any(|phase| phase.name != PREPARE)
+        self.info.phases.iter().any(|phase| !phase.is_preparation())
     }
 
     /// What the ids of its requests are made of.

@@ -285,56 +285,15 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
     };
     let (mut before, mut after) = (valid(baseline), valid(run));
     let unpaired = pairs::keep_common(&mut before, &mut after);
-    let mut workloads: Vec<(WorkloadComparison, Vec<figures::Compared>)> = Vec::new();
-    let (mut left_out, mut notes) = (Vec::new(), Vec::new());
-    for at in places(&before) {
-        if workloads_at(&after, &at).is_empty() {
-            left_out.push(format!("{at} is in the baseline only"));
-            continue;
-        }
-        let (sides, paired) = pairs::sides_at(&before, &after, &at);
-        notes.extend(pairs::lacking(&before, &after, &at));
-        notes.extend(replies::unlike(&at, &sides.0, &sides.1));
-        let areas = areas::areas(&sides.0, &sides.1);
-        let figure = figures::latency(&sides.0, &sides.1);
-        let curves = curves(&before, true, &at, figure)
-            .chain(curves(&after, false, &at, figure))
-            .collect();
-        let figures = figures::figures(&sides.0, &sides.1, paired);
-        workloads.push((
-            WorkloadComparison {
-                at,
-                areas,
-                curves,
-                paired,
-                ..WorkloadComparison::default()
-            },
-            figures,
-        ));
-    }
-    let only = places(&after)
-        .into_iter()
-        .filter(|at| workloads_at(&before, at).is_empty());
-    left_out.extend(only.map(|at| format!("{at} is in the compared runs only")));
-    figures::judge(
-        &mut workloads
-            .iter_mut()
-            .flat_map(|(_, figures)| figures)
-            .collect::<Vec<_>>(),
-    );
-    let workloads = workloads.into_iter().map(|(workload, figures)| {
-        let workload = WorkloadComparison {
-            figures: figures.into_iter().map(|(figure, _)| figure).collect(),
-            ..workload
-        };
-        let (sides, _) = pairs::sides_at(&before, &after, &workload.at);
-        let sentence = areas::sentence(&workload.figures, &sides.0, &sides.1);
-        WorkloadComparison {
-            sentence,
-            ..workload
-        }
-    });
-    let workloads = workloads.collect();
+    let (workloads, notes) = workloads(&before, &after);
+    let only = |runs: &[Analysis], others: &[Analysis], whose: &str| -> Vec<String> {
+        let only = places(runs).into_iter();
+        only.filter(|at| workloads_at(others, at).is_empty())
+            .map(|at| format!("{at} is in the {whose} only"))
+            .collect()
+    };
+    let mut left_out = only(&before, &after, "baseline");
+    left_out.extend(only(&after, &before, "compared runs"));
     // Of the runs that are compared; where a side has none, of all: they may say why.
     let (before, after) = if before.is_empty() || after.is_empty() {
         (baseline, run)
@@ -358,13 +317,49 @@ pub fn compare(baseline: &[Analysis], run: &[Analysis]) -> Comparison {
     }
 }
 
+/// Every workload that both sides have, and what else is to be said.
+fn workloads(before: &[Analysis], after: &[Analysis]) -> (Vec<WorkloadComparison>, Vec<String>) {
+    let mut notes = Vec::new();
+    let mut workloads: Vec<(WorkloadComparison, Vec<figures::Compared>)> = Vec::new();
+    for at in places(before) {
+        if workloads_at(after, &at).is_empty() {
+            continue;
+        }
+        let (sides, paired) = pairs::sides_at(before, after, &at);
+        notes.extend(pairs::lacking(before, after, &at));
+        notes.extend(replies::unlike(&at, &sides.0, &sides.1));
+        let figure = figures::latency(&sides.0, &sides.1);
+        let curves = curves(before, true, &at, figure).chain(curves(after, false, &at, figure));
+        let workload = WorkloadComparison {
+            areas: areas::areas(&sides.0, &sides.1),
+            curves: curves.collect(),
+            paired,
+            at: at.clone(),
+            ..WorkloadComparison::default()
+        };
+        workloads.push((workload, figures::figures(&sides.0, &sides.1, paired)));
+    }
+    let all = workloads.iter_mut().flat_map(|(_, figures)| figures);
+    figures::judge(&mut all.collect::<Vec<_>>());
+    let judged = workloads.into_iter().map(|(workload, figures)| {
+        let figures: Vec<_> = figures.into_iter().map(|(figure, _)| figure).collect();
+        let (sides, _) = pairs::sides_at(before, after, &workload.at);
+        WorkloadComparison {
+            sentence: areas::sentence(&figures, &sides.0, &sides.1),
+            figures,
+            ..workload
+        }
+    });
+    (judged.collect(), notes)
+}
+
 /// Places of everything that was measured, in the order of the first run that has it.
 fn places(runs: &[Analysis]) -> Vec<String> {
     let mut places: Vec<String> = Vec::new();
     for workload in runs
         .iter()
         .flat_map(|run| &run.workloads)
-        .filter(|workload| workload.phase != crate::analysis::judgement::verdict::PREPARE)
+        .filter(|workload| !workload.is_preparation())
     {
         if !places.contains(&workload.place()) {
             places.push(workload.place());

@@ -2,7 +2,7 @@
 
 use super::Difference;
 use crate::{
-    analysis::{model::Analysis, run::head::MEASURED_LOAD},
+    analysis::model::{Analysis, MEASURED_LOAD},
     spans::{SourceEntry, SourceKind},
 };
 

@@ -6,9 +6,9 @@ use hdrhistogram::Histogram;
 
 use crate::analysis::{
     figures::quantiles::us,
-    model::{Band, PartMean},
-    requests::collect::{Light, Request},
-    traces::tables::{PartKey, PartTable},
+    model::Band,
+    requests::request::{CompactAccount, Request},
+    traces::parts::{PartTable, part_means},
 };
 
 /// Quantiles at which bands are cut, with their names.
@@ -70,7 +70,7 @@ pub(crate) fn account(
     if counted.iter().all(|band| band.matched == 0) {
         return Vec::new();
     }
-    let matched: Vec<(usize, &Request, &Light)> = requests
+    let matched: Vec<(usize, &Request, &CompactAccount)> = requests
         .iter()
         .filter_map(|request| Some((cuts.band(request.latency_ns()), request, request.matched()?)))
         .collect();
@@ -132,7 +132,7 @@ fn band(
     whole: bool,
     range: (usize, usize),
     counted: &[Counted; BANDS],
-    matched: &[(usize, &Request, &Light)],
+    matched: &[(usize, &Request, &CompactAccount)],
     parts: &PartTable,
 ) -> Band {
     let mut total = Counted::default();
@@ -159,44 +159,21 @@ fn band(
         mean_of_all_us: per(total.all, total.sum_ns as f64 / 1_000.0),
         parts: part_means(
             parts,
-            &sums(members().map(|(_, _, light)| *light)),
+            &sums(members().map(|(_, _, account)| *account)),
             total.matched,
         ),
     }
 }
 
 /// Sum of each part over several requests, in nanoseconds.
-pub(crate) fn sums<'a>(requests: impl Iterator<Item = &'a Light>) -> BTreeMap<u32, i128> {
+pub(crate) fn sums<'a>(requests: impl Iterator<Item = &'a CompactAccount>) -> BTreeMap<u32, i128> {
     let mut sums = BTreeMap::new();
-    for light in requests {
-        for (part, ns) in &light.parts {
+    for account in requests {
+        for (part, ns) in &account.parts {
             *sums.entry(*part).or_default() += i128::from(*ns);
         }
     }
     sums
-}
-
-/// Means by part, sorted by area, then by mean, falling. Each sum is divided once, so that the
-/// means add up.
-pub(crate) fn part_means(
-    parts: &PartTable,
-    sums: &BTreeMap<u32, i128>,
-    requests: u64,
-) -> Vec<PartMean> {
-    let mut rows: Vec<(&PartKey, i128)> = sums
-        .iter()
-        .map(|(part, sum)| (parts.key(*part), *sum))
-        .collect();
-    rows.sort_by(|(a, a_ns), (b, b_ns)| a.area.cmp(&b.area).then(b_ns.cmp(a_ns)).then(a.cmp(b)));
-    let mean = |sum: i128| us(sum) / requests.max(1) as f64;
-    rows.into_iter()
-        .map(|(key, sum)| PartMean {
-            area: key.area.name().to_owned(),
-            service: key.service.clone(),
-            part: key.label.clone(),
-            mean_us: mean(sum),
-        })
-        .collect()
 }
 
 #[cfg(test)]

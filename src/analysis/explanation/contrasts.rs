@@ -8,14 +8,14 @@ use crate::analysis::{
     explanation::bands::LEAST_MATCHED,
     figures::{intervals::Window, quantiles::us},
     model::{Contrast, TailPart},
-    requests::collect::Request,
+    requests::request::Request,
     statistics::{
         contrast::{self, Group, Seconds},
         interval::NoInterval,
         rng::seed_of,
         series::Series,
     },
-    traces::tables::{PartKey, PartTable},
+    traces::parts::{PartKey, PartTable},
 };
 
 /// Seconds below which none of them are called slow.
@@ -39,7 +39,7 @@ pub(crate) struct Side<'a> {
 
 /// A difference of means with its parts.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Difference {
+pub(crate) struct MeanDifference {
     pub(crate) us: f64,
     pub(crate) ends_us: Option<(f64, f64)>,
     /// By share, falling.
@@ -47,7 +47,7 @@ pub(crate) struct Difference {
     pub(crate) why_not: Option<NoInterval>,
 }
 
-impl Difference {
+impl MeanDifference {
     /// Whether it can be told from none: its interval, where there is one, is on one side of zero.
     pub(crate) fn is_certain(&self) -> bool {
         self.us != 0.0
@@ -92,14 +92,14 @@ pub(crate) fn difference(
     seconds: Seconds,
     parts: &PartTable,
     names: &[&str],
-) -> Difference {
+) -> MeanDifference {
     let matched = one
         .requests
         .iter()
         .chain(&other.requests)
         .filter_map(|request| request.matched());
     let numbers: Vec<u32> = matched
-        .flat_map(|light| light.parts.iter().map(|(part, _)| *part))
+        .flat_map(|account| account.parts.iter().map(|(part, _)| *part))
         .collect::<BTreeSet<u32>>()
         .into_iter()
         .collect();
@@ -121,7 +121,7 @@ pub(crate) fn difference(
             seconds,
             seed_of(names),
         ),
-        _ => contrast::Contrast::default(),
+        _ => contrast::ContrastEnds::default(),
     };
     let mut rows: Vec<(&PartKey, f64, Option<contrast::Ends>)> = numbers
         .iter()
@@ -144,7 +144,7 @@ pub(crate) fn difference(
         share_low: ends.map(|(low, _)| low),
         share_high: ends.map(|(_, high)| high),
     });
-    let mut found = Difference {
+    let mut found = MeanDifference {
         us,
         ends_us: drawn.difference,
         parts: parts.collect(),
@@ -166,7 +166,7 @@ fn means(requests: &[&Request], numbers: &[u32]) -> Vec<f64> {
     for (part, time) in requests
         .iter()
         .filter_map(|request| request.matched())
-        .flat_map(|light| &light.parts)
+        .flat_map(|account| &account.parts)
     {
         if let Ok(at) = numbers.binary_search(part) {
             sums[at] += i128::from(*time);
@@ -180,7 +180,10 @@ fn means(requests: &[&Request], numbers: &[u32]) -> Vec<f64> {
 fn group(side: &Side<'_>, window: Window, numbers: &[u32]) -> Group {
     let mut group = Group::new(window.seconds(), numbers.len());
     for request in &side.requests {
-        let parts = request.matched().into_iter().flat_map(|light| &light.parts);
+        let parts = request
+            .matched()
+            .into_iter()
+            .flat_map(|account| &account.parts);
         let dense =
             parts.filter_map(|(part, time)| Some((numbers.binary_search(part).ok()?, us(*time))));
         group.add(
@@ -339,7 +342,7 @@ fn contrast_of(
     kind: &str,
     (subject, with): (&str, &str),
     (requests, with_requests): (usize, usize),
-    found: Difference,
+    found: MeanDifference,
 ) -> Contrast {
     let slower = if found.us < 0.0 { "faster" } else { "slower" };
     let sentence = found

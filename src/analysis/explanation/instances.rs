@@ -6,8 +6,8 @@ use crate::analysis::{
     explanation::tail::Sides,
     figures::quantiles::us,
     model::{InstanceShare, NodeCalls},
-    requests::collect::Request,
-    traces::tables::InstanceTable,
+    requests::request::Request,
+    traces::parts::InstanceTable,
 };
 
 /// One row per (area, service, instance) that occurs, in that order.
@@ -70,8 +70,8 @@ pub(crate) fn node_calls(
 
 fn means(requests: &[&Request]) -> BTreeMap<u32, f64> {
     let mut sums: BTreeMap<u32, i128> = BTreeMap::new();
-    for light in requests.iter().filter_map(|request| request.matched()) {
-        for (instance, ns) in &light.instances {
+    for account in requests.iter().filter_map(|request| request.matched()) {
+        for (instance, ns) in &account.instances {
             *sums.entry(*instance).or_default() += i128::from(*ns);
         }
     }

@@ -7,7 +7,7 @@ pub(super) mod instances;
 pub(super) mod stacks;
 pub(super) mod tail;
 
+pub(super) mod exemplar_traces;
 pub(super) mod exemplars;
-pub(super) mod kept;
 
 pub(super) mod advice;

@@ -6,18 +6,17 @@ use std::{
     fmt::Write as _,
 };
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
     analysis::{
         explanation::tail::Sides,
         figures::quantiles::us,
-        requests::collect::Request,
+        model::{StackFrame, Stacks},
+        requests::request::Request,
         traces::{
             account::{RequestAccount, Tree},
             areas::Area,
             index::TraceIndex,
-            tables::label,
+            parts::label,
         },
     },
     spans::{ServerSpan, SpanKind},
@@ -30,40 +29,6 @@ const MOST_FRAMES: usize = 300;
 const MOST_CHAINS: usize = 20_000;
 /// Most names whose chain is remembered; beyond that they are looked at again.
 const REMEMBERED: usize = 100_000;
-
-/// Folded critical paths of two sides. All frames' own times add up to the mean latency of each
-/// side.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Stacks {
-    /// `p99`, `p95` or `p90`: the tail is everything above it.
-    pub above: String,
-    /// Matched requests in the tail.
-    pub tail_requests: u64,
-    /// Matched requests of the faster half.
-    pub body_requests: u64,
-    /// Parents before their children; at most 300. Beyond that the smallest count as own time of
-    /// their parents.
-    pub frames: Vec<StackFrame>,
-}
-
-/// One chain of spans, named by its last.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct StackFrame {
-    /// Index of the frame above; left out for `send lag`, `gap` and the server root.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<u32>,
-    /// Normalised span name with ` (client)`, or `send lag`, `gap`.
-    pub label: String,
-    /// Service; left out for parts of the client.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<String>,
-    /// Area of the largest share of its own time.
-    pub area: String,
-    /// Mean own time on the critical path of a request in the tail, without its children's.
-    pub tail_us: f64,
-    /// The same of a request in the faster half.
-    pub body_us: f64,
-}
 
 /// One known chain.
 #[derive(Debug)]
@@ -165,13 +130,10 @@ impl StackTable {
         request: &Request,
     ) -> Box<[(u32, i64)]> {
         let mut sums: BTreeMap<u32, i64> = BTreeMap::new();
-        if let Some(intended) = request.intended_ns {
-            sums.insert(Self::SEND_LAG, request.sent_ns as i64 - intended as i64);
+        if let Some(send_lag) = request.send_lag_ns() {
+            sums.insert(Self::SEND_LAG, send_lag);
         }
-        sums.insert(
-            Self::GAP,
-            request.service_ns() as i64 - account.server_ns as i64,
-        );
+        sums.insert(Self::GAP, request.gap_ns(account.server_ns));
         if self.node_of.len() < index.len() {
             self.node_of.resize(index.len(), 0);
         }
@@ -270,8 +232,8 @@ impl StackTable {
 
     fn means(&self, requests: &[&Request]) -> Vec<f64> {
         let mut sums = vec![0i128; self.chains.len()];
-        for light in requests.iter().filter_map(|request| request.matched()) {
-            light
+        for account in requests.iter().filter_map(|request| request.matched()) {
+            account
                 .stacks
                 .iter()
                 .for_each(|(chain, ns)| sums[*chain as usize] += i128::from(*ns));

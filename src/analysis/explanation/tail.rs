@@ -5,13 +5,13 @@ use hdrhistogram::Histogram;
 use crate::analysis::{
     explanation::{
         bands::LEAST_MATCHED,
-        contrasts::{self, Difference, Side, in_words},
+        contrasts::{self, MeanDifference, Side, in_words},
     },
     figures::intervals::Window,
     model::Tail,
-    requests::collect::Request,
+    requests::request::Request,
     statistics::contrast::Seconds,
-    traces::tables::PartTable,
+    traces::parts::PartTable,
 };
 
 /// Where the tail may begin: the first that leaves enough matched requests is taken.
@@ -114,7 +114,7 @@ pub(crate) fn tail(
 }
 
 /// The top part in words, or why there is none.
-fn in_a_sentence(sides: &Sides<'_>, found: &Difference) -> Result<String, String> {
+fn in_a_sentence(sides: &Sides<'_>, found: &MeanDifference) -> Result<String, String> {
     let Sides { above, tail, .. } = sides;
     if found.us <= 0.0 || !found.is_certain() {
         return Err(format!(

@@ -22,8 +22,6 @@ const LATE_READ_NS: u64 = 1_000_000;
 /// [`LATE_READ_NS`].
 const LATE_SHARE: f64 = 0.01;
 const SECOND_NS: u64 = 1_000_000_000;
-/// Name of the phase that uses other connections.
-const PREPARE: &str = "prepare";
 
 /// The figures of every phase that has some, and a sentence where they are missing or not whole.
 pub(crate) fn connections(reader: &RunReader) -> (Vec<ConnectionFigures>, Option<String>) {
@@ -65,7 +63,7 @@ struct MeasuredTime {
 
 /// The phases of the load that were begun, in their order.
 fn measured_times(info: &RunInfo) -> Vec<MeasuredTime> {
-    let phases = info.phases.iter().filter(|phase| phase.name != PREPARE);
+    let phases = info.phases.iter().filter(|phase| !phase.is_preparation());
     let of_phase = phases.map(|phase| {
         let streams = || {
             info.streams

@@ -1,9 +1,10 @@
 //! A busy machine is not a slow client: what others took of it, and whether requests were late just
 //! then.
 
-use serde::{Deserialize, Serialize};
-
-use crate::record::{MachineUse, PhaseInfo, RunInfo, SecondCounts};
+use crate::{
+    analysis::model::PhaseMachine,
+    record::{MachineUse, PhaseInfo, RunInfo, SecondCounts},
+};
 
 /// Share of the usable cores that had nothing to do, below which the machine was full.
 const IDLE: f64 = 0.15;
@@ -15,16 +16,6 @@ const TAKEN_SHARE: f64 = 0.1;
 const THROTTLED: f64 = 0.05;
 /// Send lag beyond which a request was late, nanoseconds: that of the verdict.
 const LATE_NS: u64 = 1_000_000;
-
-/// What ran on the client's machine during a phase, for report.json.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PhaseMachine {
-    /// Name of the phase.
-    pub phase: String,
-    /// See [`MachineUse`].
-    #[serde(flatten)]
-    pub use_of: MachineUse,
-}
 
 /// The phases whose machine was looked at.
 pub(crate) fn phases(info: &RunInfo) -> Vec<PhaseMachine> {

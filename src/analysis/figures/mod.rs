@@ -1,13 +1,14 @@
-//! Numbers with a unit, from the histograms of all requests or from those that were matched, and how
-//! far each can be trusted.
+//! Numbers with a unit, from the histograms of all requests or from those that were matched, and
+//! how far each can be trusted.
 //!
 //! What they mean together is left to [`super::explanation`], whether they are good enough to
 //! [`super::judgement`].
 
 pub(super) mod connections;
+pub(super) mod course;
+pub(super) mod histograms;
 pub(super) mod intervals;
 pub(super) mod machine;
 pub(super) mod quantiles;
-pub(super) mod rows;
-pub(super) mod series;
+pub(super) mod reply_rows;
 pub(super) mod tracing_cost;

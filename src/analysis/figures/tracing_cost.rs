@@ -7,7 +7,7 @@ use crate::{
     analysis::{
         figures::{intervals::Window, quantiles},
         model::{TotalTracingCost, TracingCost},
-        requests::collect::Request,
+        requests::request::Request,
         statistics::{
             contrast::{self, Group, Seconds},
             interval,

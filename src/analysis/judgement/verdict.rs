@@ -7,12 +7,14 @@ mod replies;
 
 use crate::{
     analysis::{
-        VerdictState::{Invalid, Reservations},
-        model::{Analysis, Join, Reason, TraceFacts, Verdict, VerdictState, WorkloadAnalysis},
-        run,
+        model::{
+            Analysis, Join, Reason, TraceFacts, Verdict,
+            VerdictState::{self, Invalid, Reservations},
+            WorkloadAnalysis,
+        },
         statistics::trend::CHANGE as TREND,
     },
-    record::{ExportInfo, RunInfo, Status, StreamInfo, Warning},
+    record::{ExportInfo, Outcome, RunInfo, Status, StreamInfo, Warning},
     spans::{SourceKind, kind_of},
 };
 
@@ -40,8 +42,6 @@ pub const NOTHING_MEASURED: &str = "nothing was measured: the run was ended befo
                                     measurement was answered; run it again";
 /// Code of that reason.
 const NOTHING_MEASURED_CODE: &str = "nothing_measured";
-/// Name of the phase that is left out.
-pub(crate) const PREPARE: &str = "prepare";
 /// Figure, limit and unit of a reason that is a yes or no.
 const YES: (f64, f64, &str) = (1.0, 0.0, "");
 
@@ -74,14 +74,9 @@ pub(crate) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[Stri
     for workload in analysis
         .workloads
         .iter()
-        .filter(|workload| workload.phase != PREPARE)
+        .filter(|workload| !workload.is_preparation())
     {
-        let stream = info.streams.iter().find(|stream| {
-            stream.is_measured()
-                && stream.stage() == workload.stage.as_deref()
-                && stream.phase == workload.phase
-                && stream.workload == workload.workload
-        });
+        let stream = info.streams.iter().find(|stream| workload.is_of(stream));
         reasons.extend(stream.and_then(|stream| requests_lost(info, stream, workload)));
         if workload.requests.due == 0 {
             reasons.extend((!workload.figures_lost).then(|| nothing_due(info, analysis, workload)));
@@ -109,19 +104,18 @@ pub(crate) fn verdict(info: &RunInfo, analysis: &Analysis, changed_files: &[Stri
 
 /// Whether no request of a measurement was answered, by success or failure.
 fn has_measured_nothing(analysis: &Analysis) -> bool {
-    const UNANSWERED: [&str; 2] = ["abandoned", "not_sent"];
     let mut measured = analysis
         .workloads
         .iter()
-        .filter(|workload| workload.phase != PREPARE);
+        .filter(|workload| !workload.is_preparation());
     measured.all(|workload| {
         let counts = &workload.requests;
         counts.ok == 0
             && !workload.figures_lost
-            && counts
-                .outcomes
-                .keys()
-                .all(|code| UNANSWERED.contains(&code.as_str()))
+            && counts.outcomes.keys().all(|code| {
+                code.parse()
+                    .is_ok_and(|outcome: Outcome| !outcome.is_answer())
+            })
     })
 }
 
@@ -314,7 +308,7 @@ fn nothing_due(info: &RunInfo, analysis: &Analysis, workload: &WorkloadAnalysis)
     let is_all = analysis
         .workloads
         .iter()
-        .filter(|other| other.phase != PREPARE)
+        .filter(|other| !other.is_preparation())
         .all(|other| other.requests.due == 0);
     let time = format!(
         "nothing was due in the {} s that it ran",
@@ -493,8 +487,8 @@ const PARENTS_CHANGED: &str = "server spans came back in the traces of requests,
                                tracing off for this route, or let it export to the same back end";
 
 /// Whether the client's spans come back the way that Milvus' spans do. A receiver in this process
-/// has them from the process itself, whatever Milvus' exporter, or a collector behind it, does with whole
-/// traces.
+/// has them from the process itself, whatever Milvus' exporter, or a collector behind it, does with
+/// whole traces.
 fn proves_the_store(info: &RunInfo) -> bool {
     info.fetch
         .as_ref()
@@ -583,7 +577,8 @@ fn impossible_times(traces: &TraceFacts) -> Option<Reason> {
 
 /// Traces that are lost in one band more than in another make the account that of other requests.
 fn unequal_bands(workload: &WorkloadAnalysis) -> Option<Reason> {
-    let shares = run::cut_bands(workload)
+    let shares = workload
+        .cut_bands()
         .filter(|band| band.sampled >= BAND_SAMPLED)
         .map(|band| 1.0 - band.matched as f64 / band.sampled as f64);
     let (least, most) = shares.fold(

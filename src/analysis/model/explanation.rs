@@ -24,7 +24,8 @@ pub struct Band {
     pub mean_us: f64,
     /// Mean latency of all successes in it.
     pub mean_of_all_us: f64,
-    /// The account, sorted by area (in the order of [`crate::analysis::traces::areas::Area`]), then by mean, falling.
+    /// The account, sorted by area (in the order of [`crate::analysis::traces::areas::Area`]), then
+    /// by mean, falling.
     pub parts: Vec<PartMean>,
 }
 
@@ -284,4 +285,38 @@ pub struct WaterfallRow {
     pub self_us: f64,
     /// Stretches of its self time on the critical path: (start, end), relative as above.
     pub critical: Vec<(f64, f64)>,
+}
+
+/// Folded critical paths of two sides. All frames' own times add up to the mean latency of each
+/// side.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stacks {
+    /// `p99`, `p95` or `p90`: the tail is everything above it.
+    pub above: String,
+    /// Matched requests in the tail.
+    pub tail_requests: u64,
+    /// Matched requests of the faster half.
+    pub body_requests: u64,
+    /// Parents before their children; at most 300. Beyond that the smallest count as own time of
+    /// their parents.
+    pub frames: Vec<StackFrame>,
+}
+
+/// One chain of spans, named by its last.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StackFrame {
+    /// Index of the frame above; left out for `send lag`, `gap` and the server root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<u32>,
+    /// Normalised span name with ` (client)`, or `send lag`, `gap`.
+    pub label: String,
+    /// Service; left out for parts of the client.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Area of the largest share of its own time.
+    pub area: String,
+    /// Mean own time on the critical path of a request in the tail, without its children's.
+    pub tail_us: f64,
+    /// The same of a request in the faster half.
+    pub body_us: f64,
 }

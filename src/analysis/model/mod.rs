@@ -4,17 +4,36 @@
 //! and meaning between versions; new ones may be added.
 
 mod explanation;
+mod figures;
+mod requests;
+mod traces;
 mod workload;
 
 pub use explanation::*;
+pub use figures::*;
+pub use requests::*;
 use serde::{Deserialize, Serialize};
+pub use traces::*;
 pub use workload::*;
 
 use crate::{
-    analysis::{figures::machine::PhaseMachine, requests::table::RequestTable},
-    record::{ClientCapacity, CollectionState},
+    record::{ClientCapacity, CollectionState, FolderError},
     spans::{SourceKind, kind_of},
 };
+
+/// Name of the fact of the environment that was measured during the run: no setting of it.
+pub(crate) const MEASURED_LOAD: &str = "cpu";
+
+/// Why a run can't be analysed: one sentence with the file and the next step.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AnalysisError(pub String);
+
+impl From<FolderError> for AnalysisError {
+    fn from(error: FolderError) -> Self {
+        Self(error.0)
+    }
+}
 
 /// Everything that a report shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

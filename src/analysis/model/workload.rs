@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::{
-    explanation::stacks::Stacks,
-    figures::{rows::ReplyRows, series::Series},
-    model::{Advice, Band, Contrast, Exemplar, InstanceShare, NodeCalls, Tail, TracingCost},
-    statistics::{interval::NoInterval, trend::Trend},
-    traces::times::ImpossibleTimes,
+use crate::{
+    analysis::{
+        model::{
+            Advice, Band, Contrast, Course, Exemplar, ImpossibleTimes, InstanceShare, NodeCalls,
+            ReplyRows, Stacks, Tail, TracingCost,
+        },
+        statistics::{interval::NoInterval, trend::Trend},
+    },
+    record::{StreamInfo, is_preparation},
 };
 
 /// One (phase, stage, workload).
@@ -124,8 +127,8 @@ pub struct WorkloadAnalysis {
     #[serde(skip)]
     pub histograms: BTreeMap<String, Histogram<u64>>,
     /// Latency and outcomes over time, of every request; None in preparation.
-    #[serde(default)]
-    pub series: Option<Series>,
+    #[serde(default, rename = "series")]
+    pub course: Option<Course>,
     /// Critical paths of the tail and the faster half; None where either is too small.
     #[serde(default)]
     pub stacks: Option<Stacks>,
@@ -134,6 +137,27 @@ pub struct WorkloadAnalysis {
 }
 
 impl WorkloadAnalysis {
+    /// Whether these are the figures of `stream`.
+    #[must_use]
+    pub fn is_of(&self, stream: &StreamInfo) -> bool {
+        stream.is_measured()
+            && stream.phase == self.phase
+            && stream.workload == self.workload
+            && stream.stage() == self.stage.as_deref()
+    }
+
+    /// Whether it is of the same workload, and stage, in any phase.
+    #[must_use]
+    pub fn is_alike(&self, other: &WorkloadAnalysis) -> bool {
+        self.workload == other.workload && self.stage == other.stage
+    }
+
+    /// Whether it is a step of preparation.
+    #[must_use]
+    pub fn is_preparation(&self) -> bool {
+        is_preparation(&self.phase)
+    }
+
     /// `phase/workload`, `phase/stage/workload` where there are stages.
     #[must_use]
     pub fn place(&self) -> String {
@@ -147,6 +171,11 @@ impl WorkloadAnalysis {
             || format!("{phase}/{workload}"),
             |stage| format!("{phase}/{stage}/{workload}"),
         )
+    }
+
+    /// The account's bands without `all`.
+    pub(crate) fn cut_bands(&self) -> impl Iterator<Item = &Band> {
+        self.account.iter().filter(|band| band.band != "all")
     }
 
     /// Why it has no figure at all; None where it may have some.
@@ -310,4 +339,52 @@ pub struct TraceFacts {
 #[allow(clippy::trivially_copy_pass_by_ref)] // the signature is serde's
 fn is_zero(value: &u64) -> bool {
     *value == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Part;
+
+    fn figures(phase: &str, stage: Option<&str>) -> WorkloadAnalysis {
+        WorkloadAnalysis {
+            phase: phase.to_owned(),
+            stage: stage.map(str::to_owned),
+            workload: "search".to_owned(),
+            ..WorkloadAnalysis::default()
+        }
+    }
+
+    #[test]
+    fn figures_are_of_the_measured_stream_with_their_phase_stage_and_workload() {
+        let stream = |part: Part| StreamInfo {
+            phase: "alone".to_owned(),
+            part: Some(part),
+            workload: "search".to_owned(),
+            ..StreamInfo::default()
+        };
+        let peak = || Part::Stage("peak".to_owned());
+        let check = |figures: WorkloadAnalysis, part: Part, expected: bool| {
+            assert_eq!(figures.is_of(&stream(part.clone())), expected, "{part}");
+        };
+        check(figures("alone", None), Part::Measured, true);
+        check(figures("alone", Some("peak")), peak(), true);
+        check(figures("alone", None), peak(), false);
+        check(figures("alone", Some("low")), peak(), false);
+        check(figures("both", None), Part::Measured, false);
+        check(figures("alone", None), Part::Warmup, false);
+    }
+
+    #[test]
+    fn figures_are_alike_in_workload_and_stage_whatever_the_phase() {
+        let alone = figures("alone", Some("peak"));
+        assert!(alone.is_alike(&figures("both", Some("peak"))));
+        assert!(!alone.is_alike(&figures("alone", None)));
+    }
+
+    #[test]
+    fn the_preparation_is_told_by_its_phase() {
+        let is = |phase: &str| figures(phase, None).is_preparation();
+        assert_eq!([is("prepare"), is("alone")], [true, false]);
+    }
 }

@@ -1,5 +1,6 @@
-//! The lines of `requests.jsonl`: read once, each with what its trace gave.
+//! The lines of `requests.jsonl`: read once, later each with what its trace gave.
 
-pub(super) mod collect;
-pub(super) mod pick;
-pub(super) mod table;
+pub(super) mod lines;
+pub(super) mod listing;
+pub(super) mod request;
+pub(super) mod selection;

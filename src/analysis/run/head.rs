@@ -3,20 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use super::counts;
+use super::stream::Run;
 use crate::{
     analysis::{
-        figures::machine,
+        figures::{histograms::counts, machine},
         judgement::verdict,
-        model::{SpanSummary, WarmupCount},
-        requests::collect::Collected,
-        traces::times::ImpossibleTimes,
+        model::{ImpossibleTimes, MEASURED_LOAD, SpanSummary, WarmupCount},
     },
     record::{FigureHistograms, RunInfo, Status},
 };
-
-/// Name of the fact of the environment that was measured during the run: no setting of it.
-pub(crate) const MEASURED_LOAD: &str = "cpu";
 
 pub(super) fn status(status: Status) -> &'static str {
     match status {
@@ -81,15 +76,15 @@ fn load_threads(info: &RunInfo) -> String {
     format!("{}{of}{chosen}{pinned}{precise}", info.threads)
 }
 
-pub(super) fn spans(info: &RunInfo, found: &Collected) -> Option<SpanSummary> {
-    let fetch = info.fetch.as_ref()?;
+pub(super) fn spans(run: &Run<'_>) -> Option<SpanSummary> {
+    let fetch = run.info.fetch.as_ref()?;
     Some(SpanSummary {
         source: fetch.source.clone(),
         server: fetch.server.clone(),
         remark: fetch.remark.clone(),
         resolution_ns: fetch.resolution_ns,
-        spans: found.spans,
-        client_spans: found.client_spans,
+        spans: run.traces.spans,
+        client_spans: run.traces.client_spans,
         ui: fetch.ui.clone(),
     })
 }
@@ -116,11 +111,8 @@ pub(super) fn warmup(info: &RunInfo, histograms: &FigureHistograms) -> Vec<Warmu
         .collect()
 }
 
-pub(super) fn warnings(
-    info: &RunInfo,
-    histograms: &FigureHistograms,
-    found: &Collected,
-) -> Vec<String> {
+pub(super) fn warnings(run: &Run<'_>) -> Vec<String> {
+    let info = run.info;
     // What counts against the run stands in the verdict already.
     let texts = info
         .warnings
@@ -128,22 +120,20 @@ pub(super) fn warnings(
         .filter(|warning| verdict::of_warning(warning).is_none())
         .map(ToString::to_string);
     texts
-        .chain(of_preparation(info, found))
+        .chain(of_preparation(run))
         .chain(info.fetch.iter().filter_map(|fetch| fetch.error.clone()))
         .chain(info.fetch.iter().filter_map(|fetch| fetch.refused.clone()))
-        .chain(histograms.damage.clone())
-        .chain(found.damage.clone())
+        .chain(run.histograms.damage.clone())
+        .chain(run.lines.damage.clone())
         .collect()
 }
 
 /// What is wrong with the spans of the preparation, which has no part in the verdict.
-fn of_preparation(info: &RunInfo, found: &Collected) -> Option<String> {
+fn of_preparation(run: &Run<'_>) -> Option<String> {
     let mut impossible = ImpossibleTimes::default();
-    let streams = info
-        .streams
-        .iter()
-        .zip(&found.streams)
-        .filter(|(stream, _)| stream.phase == verdict::PREPARE);
-    streams.for_each(|(_, data)| impossible.extend(data.facts.impossible()));
+    let streams = run.info.streams.iter().zip(&run.traces.streams);
+    streams
+        .filter(|(stream, _)| stream.is_preparation())
+        .for_each(|(_, traces)| impossible.extend(traces.tally.impossible()));
     Some(format!("in the preparation, {}", impossible.in_words()?))
 }

@@ -1,6 +1,7 @@
-//! From a run folder to an [`Analysis`].
+//! From a run folder to an [`Analysis`]: what brings the rooms together. None of them imports it.
 
-pub(super) mod head;
+mod head;
+mod joining;
 mod plan;
 mod recall;
 mod recorded;
@@ -8,44 +9,37 @@ mod stream;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hdrhistogram::Histogram;
-
-use self::{recorded::Recorded, stream::Stream};
+use self::{
+    joining::RunTraces,
+    recorded::Recorded,
+    stream::{Run, Stream},
+};
 use crate::{
     analysis::{
-        explanation::kept::KeptTraces,
-        figures::{connections, machine, series::SeriesMaker},
+        explanation::exemplar_traces::ExemplarTraces,
+        figures::{
+            connections,
+            course::CourseMaker,
+            histograms::{counts, successes},
+            machine,
+        },
         judgement::{thresholds, verdict},
         model::{
-            Analysis, Band, ErrorText, Join, PhaseTime, RequestCounts, ThresholdResult,
-            WorkloadAnalysis,
+            Analysis, AnalysisError, Course, ErrorText, Join, JoinState, PhaseTime,
+            ThresholdResult, WorkloadAnalysis,
         },
         requests::{
-            collect::{self, Collected},
-            table,
+            lines::{self, Lines},
+            listing,
         },
-        traces::{join::JoinState, times::Possible},
+        traces::times::Possible,
     },
-    record::{
-        Figure, FigureHistograms, FolderError, HistogramKey, Outcome, Part, RunInfo, RunReader,
-        Status, StreamInfo,
-    },
+    record::{Figure, FigureHistograms, Outcome, Part, RunInfo, RunReader, Status, StreamInfo},
     spans::{SourceKind, Trace, kind_of},
 };
 
 /// Version of `report.json`.
 const FORMAT: u32 = 1;
-
-/// Why a run can't be analysed: one sentence with the file and the next step.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct AnalysisError(pub String);
-
-impl From<FolderError> for AnalysisError {
-    fn from(error: FolderError) -> Self {
-        Self(error.0)
-    }
-}
 
 /// Analyses a run. `traces` are those of `spans.jsonl`, each trace id once, in any order; the same
 /// files give the same bytes.
@@ -59,42 +53,46 @@ pub fn analyse(
 ) -> Result<Analysis, AnalysisError> {
     let info = reader.info();
     let histograms = reader.histograms()?;
-    let mut courses = SeriesMaker::new(info);
-    for (key, seconds) in &histograms.seconds {
-        seconds.iter().for_each(|second| courses.add(key, second));
-    }
-    let mut series = courses.finish();
-    let mut found = collect::read_requests(reader)?;
+    let mut lines = lines::read(reader)?;
+    let mut found = RunTraces::of(info.streams.len());
     want_traces(info, &histograms, &mut found);
-    collect::read_spans(&mut found, traces, resolution(info), Possible::of(info));
-    let mut joins = joins(info, &mut found);
-    let recorded = Recorded::of(reader, &histograms);
-    let measured = info
-        .streams
-        .iter()
-        .enumerate()
-        .filter(|(_, stream)| stream.is_measured());
-    let measured = measured.filter(|(_, stream)| was_begun(info, stream, &histograms));
-    let workloads = measured
-        .map(|(at, stream)| {
-            let streams = Stream {
-                info,
-                stream,
-                histograms: &histograms,
-                data: &found.streams[at],
-                found: &found,
-                recorded,
-            };
-            let mut workload = streams.workload(joins.remove(&at));
-            workload.series = series.remove(&at);
-            if let Some(kept) = &found.streams[at].kept {
-                kept.draw(reader, stream, &found.streams[at].requests, &mut workload);
-            }
-            workload
-        })
-        .collect();
+    let (resolution, possible) = (info.span_resolution_ns(), Possible::of(info));
+    found.read(traces, &mut lines, resolution, possible);
+    let joins = joins(info, &mut lines);
+    let run = Run {
+        info,
+        histograms: &histograms,
+        lines: &lines,
+        traces: &found,
+        recorded: Recorded::of(reader, &histograms),
+    };
     let (connections, not_whole) = connections::connections(reader);
     let mut analysis = Analysis {
+        workloads: workloads(reader, &run, joins),
+        connections,
+        warnings: head::warnings(&run).into_iter().chain(not_whole).collect(),
+        ..around(&run)
+    };
+    analysis.verdict = verdict::verdict(info, &analysis, &reader.changed_files());
+    // What the verdict says is not said again.
+    analysis.warnings.retain(|warning| {
+        let mut reasons = analysis.verdict.reasons.iter();
+        !reasons.any(|reason| reason.advice.contains(warning.as_str()))
+    });
+    analysis.thresholds = against_thresholds(&run, &analysis.workloads);
+    analysis.requests = listing::table(&info.streams, &mut lines.streams, &found.parts);
+    Ok(analysis)
+}
+
+/// What stands around the figures of the workloads.
+fn around(run: &Run<'_>) -> Analysis {
+    let info = run.info;
+    let errors = info.errors.iter().map(|error| ErrorText {
+        at: error.stream.clone(),
+        outcome: error.outcome.clone(),
+        text: error.text.clone(),
+    });
+    Analysis {
         format: FORMAT,
         name: info.name.clone(),
         description: info.description.clone(),
@@ -102,77 +100,60 @@ pub fn analyse(
         status: head::status(info.status).to_owned(),
         failure: info.failure.clone(),
         environment: head::environment(info),
-        phases: phase_times((info, recorded), &histograms, &found),
+        phases: phase_times(run),
         client_capacity: info.client_capacity.clone(),
         plan: plan::rows(&info.plan),
-        spans: head::spans(info, &found),
-        workloads,
-        connections,
+        spans: head::spans(run),
         machine: machine::phases(info),
         collections: info.collections.clone(),
-        warmup: head::warmup(info, &histograms),
-        errors: info
-            .errors
-            .iter()
-            .map(|error| ErrorText {
-                at: error.stream.clone(),
-                outcome: error.outcome.clone(),
-                text: error.text.clone(),
-            })
-            .collect(),
-        warnings: head::warnings(info, &histograms, &found)
-            .into_iter()
-            .chain(not_whole)
-            .collect(),
-        verdict: crate::analysis::Verdict::default(),
-        thresholds: Vec::new(),
-        requests: crate::analysis::RequestTable::default(),
+        warmup: head::warmup(info, run.histograms),
+        errors: errors.collect(),
         round: info.round,
-    };
-    analysis.verdict = verdict::verdict(info, &analysis, &reader.changed_files());
-    // What the verdict says is not said again.
-    analysis.warnings.retain(|warning| {
-        !analysis
-            .verdict
-            .reasons
-            .iter()
-            .any(|reason| reason.advice.contains(warning.as_str()))
-    });
-    analysis.thresholds =
-        against_thresholds((info, recorded), &histograms, &found, &analysis.workloads);
-    analysis.requests = table::table(&info.streams, &mut found);
-    Ok(analysis)
+        ..Analysis::default()
+    }
+}
+
+/// Every workload that was measured, or should have been.
+fn workloads(
+    reader: &RunReader,
+    run: &Run<'_>,
+    mut joins: BTreeMap<usize, Join>,
+) -> Vec<WorkloadAnalysis> {
+    let info = run.info;
+    let mut courses = courses(info, run.histograms);
+    let streams = info.streams.iter().enumerate();
+    let begun = streams
+        .filter(|(_, stream)| stream.is_measured() && was_begun(info, stream, run.histograms));
+    begun
+        .map(|(number, stream)| {
+            let found = Stream::of(run, number);
+            let mut workload = found.workload(joins.remove(&number));
+            workload.course = courses.remove(&number);
+            if let Some(exemplars) = &found.traces.exemplars {
+                exemplars.draw(reader, stream, &found.lines.requests, &mut workload);
+            }
+            workload
+        })
+        .collect()
+}
+
+fn courses(info: &RunInfo, histograms: &FigureHistograms) -> BTreeMap<usize, Course> {
+    let mut courses = CourseMaker::new(info);
+    for (key, seconds) in &histograms.seconds {
+        seconds.iter().for_each(|second| courses.add(key, second));
+    }
+    courses.finish()
 }
 
 /// How long each phase of the load really ran, its stages, and the ramps between them, together;
 /// without warm-up.
-fn phase_times(
-    (info, recorded): (&RunInfo, Recorded),
-    histograms: &FigureHistograms,
-    found: &Collected,
-) -> Vec<PhaseTime> {
-    let phases = info
-        .phases
-        .iter()
-        .filter(|phase| phase.name != verdict::PREPARE);
+fn phase_times(run: &Run<'_>) -> Vec<PhaseTime> {
     let time = |name: &str| {
-        let streams = info
-            .streams
-            .iter()
-            .zip(&found.streams)
-            .filter(|(stream, _)| stream.phase == name && stream.part != Some(Part::Warmup));
-        let ran = streams.map(|(stream, data)| {
-            Stream {
-                info,
-                stream,
-                histograms,
-                data,
-                found,
-                recorded,
-            }
-            .ran_ns()
-        });
-        let ran = ran.filter(|ran| !ran.is_empty());
+        let streams = run.info.streams.iter().enumerate();
+        let ran = streams
+            .filter(|(_, stream)| stream.phase == name && stream.part != Some(Part::Warmup))
+            .map(|(number, _)| Stream::of(run, number).ran_ns())
+            .filter(|ran| !ran.is_empty());
         let (start, end) = ran.fold((u64::MAX, 0), |(start, end), ran| {
             (start.min(ran.start), end.max(ran.end))
         });
@@ -181,38 +162,24 @@ fn phase_times(
             duration_s: end.saturating_sub(start) as f64 / 1e9,
         }
     };
-    phases.map(|phase| time(&phase.name)).collect()
+    let phases = run.info.phases.iter();
+    phases
+        .filter(|phase| !phase.is_preparation())
+        .map(|phase| time(&phase.name))
+        .collect()
 }
 
 /// What the scenario requires, at every workload that was measured.
-fn against_thresholds(
-    (info, recorded): (&RunInfo, Recorded),
-    histograms: &FigureHistograms,
-    found: &Collected,
-    workloads: &[WorkloadAnalysis],
-) -> Vec<ThresholdResult> {
-    let of = |workload: &WorkloadAnalysis| {
-        let alike = |stream: &StreamInfo| {
-            stream.is_measured()
-                && stream.phase == workload.phase
-                && stream.workload == workload.workload
-                && stream.stage() == workload.stage.as_deref()
-        };
-        let at = info.streams.iter().position(alike)?;
-        Some(Stream {
-            info,
-            stream: &info.streams[at],
-            histograms,
-            data: &found.streams[at],
-            found,
-            recorded,
-        })
-    };
+fn against_thresholds(run: &Run<'_>, workloads: &[WorkloadAnalysis]) -> Vec<ThresholdResult> {
     let measured = workloads
         .iter()
-        .filter(|workload| workload.phase != verdict::PREPARE);
+        .filter(|workload| !workload.is_preparation());
     let streams: Vec<(&WorkloadAnalysis, Stream<'_>)> = measured
-        .filter_map(|workload| Some((workload, of(workload)?)))
+        .filter_map(|workload| {
+            let mut streams = run.info.streams.iter();
+            let number = streams.position(|stream| workload.is_of(stream))?;
+            Some((workload, Stream::of(run, number)))
+        })
         .collect();
     // Sent requests have a send lag and a queue time whatever became of them.
     let seconds: Vec<_> = streams
@@ -236,12 +203,12 @@ fn against_thresholds(
         .zip(&seconds)
         .map(|((workload, stream), seconds)| thresholds::Row {
             workload,
-            requests: &stream.data.requests,
-            parts: &found.parts,
+            requests: &stream.lines.requests,
+            parts: &run.traces.parts,
             seconds,
         })
         .collect();
-    thresholds::results(&info.thresholds, info.aborted.as_ref(), &rows)
+    thresholds::results(&run.info.thresholds, run.info.aborted.as_ref(), &rows)
 }
 
 /// Whether anything of `stream` was measured, or should have been: what a failed or broken off run
@@ -257,74 +224,16 @@ fn was_begun(info: &RunInfo, stream: &StreamInfo, histograms: &FigureHistograms)
 
 /// Makes room for the traces that will be drawn. Preparation is not drawn: its one trace is as
 /// large as its inserts are many.
-fn want_traces(info: &RunInfo, histograms: &FigureHistograms, found: &mut Collected) {
-    for (stream, data) in info
-        .streams
-        .iter()
-        .zip(&mut found.streams)
-        .filter(|(stream, _)| stream.phase != "prepare")
-    {
-        let latency = if stream.open_loop {
-            Figure::ResponseTime
-        } else {
-            Figure::ServiceTime
-        };
-        let ok = of_stream(histograms, stream, latency).find(|(key, _)| key.outcome == Outcome::Ok);
-        data.kept = ok.map(|(_, histogram)| KeptTraces::new(histogram));
+fn want_traces(info: &RunInfo, histograms: &FigureHistograms, found: &mut RunTraces) {
+    let streams = info.streams.iter().zip(&mut found.streams);
+    for (stream, traces) in streams.filter(|(stream, _)| !stream.is_preparation()) {
+        traces.exemplars = successes(histograms, stream, stream.latency()).map(ExemplarTraces::new);
     }
-}
-
-/// Resolution of the span times; nanoseconds where nothing was fetched.
-pub(super) fn resolution(info: &RunInfo) -> u32 {
-    info.fetch
-        .as_ref()
-        .map_or(1, |fetch| fetch.resolution_ns.max(1))
-}
-
-/// Histograms of one stream and figure, by outcome.
-fn of_stream<'h>(
-    histograms: &'h FigureHistograms,
-    stream: &'h StreamInfo,
-    figure: Figure,
-) -> impl Iterator<Item = (&'h HistogramKey, &'h Histogram<u64>)> {
-    histograms.merged.iter().filter(move |(key, _)| {
-        key.figure == figure
-            && Some(&key.part) == stream.part.as_ref()
-            && key.phase == stream.phase
-            && key.workload == stream.workload
-    })
-}
-
-fn counts(stream: &StreamInfo, histograms: &FigureHistograms) -> RequestCounts {
-    let mut counts = RequestCounts::default();
-    let mut by_outcome: BTreeMap<Outcome, u64> = BTreeMap::new();
-    // A request that was not sent has no service time, and one of preparation no lag: the largest
-    // count is that of all.
-    for (key, histogram) in Figure::ALL
-        .into_iter()
-        .flat_map(|figure| of_stream(histograms, stream, figure))
-    {
-        let count = by_outcome.entry(key.outcome).or_default();
-        *count = histogram.len().max(*count);
-    }
-    for (outcome, count) in by_outcome {
-        match outcome {
-            Outcome::Ok => counts.ok = count,
-            Outcome::NotSent => counts.not_sent = count,
-            outcome => {
-                counts.failed += count;
-                counts.outcomes.insert(outcome.to_string(), count);
-            }
-        }
-    }
-    // Counted from what was recorded, so that the sum holds for a killed run too.
-    counts.due = counts.ok + counts.failed + counts.not_sent;
-    counts
 }
 
 /// The join states of every measured stream that sampled anything; requests without a trace get
 /// theirs here.
-fn joins(info: &RunInfo, found: &mut Collected) -> BTreeMap<usize, Join> {
+fn joins(info: &RunInfo, lines: &mut Lines) -> BTreeMap<usize, Join> {
     let fetch = info.fetch.as_ref();
     // No source was asked, or the reading was broken off: what was not seen may still be there.
     let ended_early = fetch.is_none_or(|fetch| {
@@ -338,14 +247,14 @@ fn joins(info: &RunInfo, found: &mut Collected) -> BTreeMap<usize, Join> {
         .filter_map(hex)
         .collect();
     let mut joins = BTreeMap::new();
-    for (at, data) in found.streams.iter_mut().enumerate() {
+    for (at, lines) in lines.streams.iter_mut().enumerate() {
         let not_recorded = info.streams[at].not_recorded;
         let mut join = Join {
             not_recorded,
-            sampled: data.requests.len() as u64 + not_recorded,
+            sampled: lines.requests.len() as u64 + not_recorded,
             ..Join::default()
         };
-        for request in &mut data.requests {
+        for request in &mut lines.requests {
             let failed = !request.ok;
             let unseen = if ended_early || not_fetched.contains(&request.trace_id) {
                 JoinState::NotFetched
@@ -369,11 +278,6 @@ fn joins(info: &RunInfo, found: &mut Collected) -> BTreeMap<usize, Join> {
         }
     }
     joins
-}
-
-/// The account's bands without `all`.
-pub(super) fn cut_bands(workload: &WorkloadAnalysis) -> impl Iterator<Item = &Band> {
-    workload.account.iter().filter(|band| band.band != "all")
 }
 
 #[cfg(test)]

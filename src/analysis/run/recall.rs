@@ -1,7 +1,7 @@
 //! Recall of a workload, or why there is none.
 
 use crate::{
-    analysis::{model::Recall, requests::collect::StreamData},
+    analysis::{model::Recall, requests::lines::StreamLines},
     record::{RunInfo, StreamInfo},
 };
 
@@ -9,8 +9,8 @@ use crate::{
 const NOTE: &str = "recall";
 
 /// None where it is not known, or where the truth that it is taken from was proved wrong.
-pub(super) fn of_stream(data: &StreamData) -> Option<Recall> {
-    let (sum, min, requests) = data.recall.filter(|_| data.truth_wrong.0 == 0)?;
+pub(super) fn of_stream(lines: &StreamLines) -> Option<Recall> {
+    let (sum, min, requests) = lines.recall.filter(|_| lines.truth_wrong.0 == 0)?;
     Some(Recall {
         mean: sum / requests as f64,
         min,
@@ -19,19 +19,19 @@ pub(super) fn of_stream(data: &StreamData) -> Option<Recall> {
 }
 
 /// Why a search has none, in words that go on after `no recall: `.
-pub(super) fn missing(info: &RunInfo, stream: &StreamInfo, data: &StreamData) -> Option<String> {
-    if stream.operation != "search" || of_stream(data).is_some() {
+pub(super) fn missing(info: &RunInfo, stream: &StreamInfo, lines: &StreamLines) -> Option<String> {
+    if stream.operation != "search" || of_stream(lines).is_some() {
         return None;
     }
-    if data.truth_wrong.0 > 0 {
-        return Some(proved_wrong(data));
+    if lines.truth_wrong.0 > 0 {
+        return Some(proved_wrong(lines));
     }
     if let Some(why) = stream.notes.get(NOTE) {
         return Some(why.clone());
     }
     // Older versions left no note, so nothing is known of their truth.
     let known = info.round.is_some();
-    let why = match (data.requests.is_empty(), data.rows.1) {
+    let why = match (lines.requests.is_empty(), lines.rows.1) {
         (true, _) if stream.sample_ratio == 0.0 => {
             "it is that of traced requests, and none was traced (`tracing.sample_ratio` is 0)"
         }
@@ -44,9 +44,9 @@ pub(super) fn missing(info: &RunInfo, stream: &StreamInfo, data: &StreamData) ->
     known.then(|| why.to_owned())
 }
 
-fn proved_wrong(data: &StreamData) -> String {
-    let (count, query) = data.truth_wrong;
-    let of = data.rows.1;
+fn proved_wrong(lines: &StreamLines) -> String {
+    let (count, query) = lines.truth_wrong;
+    let of = lines.rows.1;
     let query = query.map_or(String::new(), |query| format!(" (query {query} is one)"));
     format!(
         "the truth of its data set is wrong, since {count} of {of} traced replies hold a row \

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, ops::Range};
 
 use hdrhistogram::Histogram;
 
-use super::{counts, of_stream, recall};
+use super::{
+    joining::{RunTraces, StreamTraces},
+    recall,
+    recorded::Recorded,
+};
 use crate::{
     analysis::{
         explanation::{
@@ -13,33 +17,61 @@ use crate::{
             exemplars, instances, tail,
         },
         figures::{
+            histograms::{counts, successes},
             intervals::{self, Window},
-            machine, quantiles, rows,
+            machine, quantiles, reply_rows,
             tracing_cost::{self, Switched},
         },
-        judgement::verdict,
         model::{Contrast, Join, Quantiles, Rates, RequestCounts, TracingCost, WorkloadAnalysis},
-        requests::collect::{Collected, StreamData},
-        run::recorded::Recorded,
+        requests::{
+            lines::{Lines, StreamLines},
+            request::{CompactAccount, Request},
+        },
         statistics::{series::Series, trend},
     },
-    record::{Figure, FigureHistograms, Outcome, RunInfo, Status, StreamInfo},
+    record::{Figure, FigureHistograms, Outcome, PhaseInfo, RunInfo, Status, StreamInfo},
 };
 
-/// One measured stream with everything that is known of it.
-pub(super) struct Stream<'a> {
+/// What was read of a run.
+#[derive(Clone, Copy)]
+pub(super) struct Run<'a> {
     pub(super) info: &'a RunInfo,
-    pub(super) stream: &'a StreamInfo,
     pub(super) histograms: &'a FigureHistograms,
-    pub(super) data: &'a StreamData,
-    pub(super) found: &'a Collected,
+    pub(super) lines: &'a Lines,
+    pub(super) traces: &'a RunTraces,
     pub(super) recorded: Recorded,
 }
 
-impl Stream<'_> {
+impl<'a> Run<'a> {
+    /// The phase of one of its streams.
+    fn phase(&self, stream: &StreamInfo) -> Option<&'a PhaseInfo> {
+        let mut phases = self.info.phases.iter();
+        phases.find(|phase| phase.name == stream.phase)
+    }
+}
+
+/// One stream with everything that is known of it.
+pub(super) struct Stream<'a> {
+    run: Run<'a>,
+    stream: &'a StreamInfo,
+    pub(super) lines: &'a StreamLines,
+    pub(super) traces: &'a StreamTraces,
+}
+
+impl<'a> Stream<'a> {
+    /// The stream of `run` with this number.
+    pub(super) fn of(run: &Run<'a>, number: usize) -> Self {
+        Self {
+            run: *run,
+            stream: &run.info.streams[number],
+            lines: &run.lines.streams[number],
+            traces: &run.traces.streams[number],
+        }
+    }
+
     pub(super) fn workload(&self, join: Option<Join>) -> WorkloadAnalysis {
         let stream = self.stream;
-        let counts = counts(stream, self.histograms);
+        let counts = counts(stream, self.run.histograms);
         let lost = (counts.failed + counts.not_sent) as f64 / counts.due.max(1) as f64;
         let open = stream.open_loop;
         let duration_s = self.duration_s();
@@ -58,14 +90,14 @@ impl Stream<'_> {
             queue_time_us: self.of_sent(Figure::QueueTime).filter(|_| !open),
             failed_time_us: self.failed_times(),
             histograms: self.histograms(),
-            recall: recall::of_stream(self.data),
-            no_recall: recall::missing(self.info, stream, self.data),
-            truth_wrong: self.data.truth_wrong.0,
+            recall: recall::of_stream(self.lines),
+            no_recall: recall::missing(self.run.info, stream, self.lines),
+            truth_wrong: self.lines.truth_wrong.0,
             join,
             stopped: stream.stopped.clone(),
             ..WorkloadAnalysis::default()
         };
-        let (written, of) = self.data.rows;
+        let (written, of) = self.lines.rows;
         // Rows that a search returns are no throughput.
         let writes = !workload.figures_lost
             && matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
@@ -82,7 +114,7 @@ impl Stream<'_> {
         workload.rows = stream
             .replies
             .zip(self.ok(Figure::Rows))
-            .and_then(|(shape, histogram)| rows::of_histogram(histogram, shape));
+            .and_then(|(shape, histogram)| reply_rows::of_histogram(histogram, shape));
         workload.requests = counts;
         let curve = |(name, histogram): (&String, &Histogram<u64>)| {
             (name.clone(), quantiles::curve_of_histogram(histogram))
@@ -90,7 +122,7 @@ impl Stream<'_> {
         workload.curves = workload.histograms.iter().map(curve).collect();
         self.explain(&mut workload);
         // The steps of preparation are single calls, one after the other.
-        if stream.phase != verdict::PREPARE {
+        if !stream.is_preparation() {
             self.trust(&mut workload);
         }
         workload
@@ -99,8 +131,9 @@ impl Stream<'_> {
     /// Whether requests were due, whatever became of their figures.
     fn was_due(&self) -> bool {
         // A killed process left no count, and what it sent may be in the lines that can't be read.
-        let unknown = self.info.status == Status::Running && self.histograms.damage.is_some();
-        self.stream.due > 0 || !self.data.requests.is_empty() || unknown
+        let unknown =
+            self.run.info.status == Status::Running && self.run.histograms.damage.is_some();
+        self.stream.due > 0 || !self.lines.requests.is_empty() || unknown
     }
 
     /// How far every quantile can be trusted, and whether the latency rose or fell all along.
@@ -109,7 +142,7 @@ impl Stream<'_> {
         let place = workload.place();
         let add = |quantiles: &mut Option<Quantiles>, figure: &str, series: &Series| {
             if let Some(quantiles) = quantiles {
-                intervals::add(quantiles, series, &[&self.info.run, &place, figure]);
+                intervals::add(quantiles, series, &[&self.run.info.run, &place, figure]);
             }
         };
         workload.tracing_cost = self.tracing_cost(window, &place);
@@ -128,51 +161,46 @@ impl Stream<'_> {
         });
         add(&mut workload.send_lag_us, "send_lag", &send_lag);
         workload.late_in_full_seconds = self.late_in_full_seconds();
-        let matched = || {
-            self.data
-                .requests
-                .iter()
-                .filter_map(|request| Some((request, request.matched()?.server_ns as i64)))
-        };
-        let server = matched().map(|(request, server)| (request.done_ns, server));
+        let server = self.lines.matched();
+        let server = server.map(|(request, account)| (request.done_ns, account.server_ns as i64));
         add(
             &mut workload.server_time_us,
             "server_time",
             &window.of_values(server),
         );
-        let gap = matched()
-            .map(|(request, server)| (request.done_ns, request.service_ns() as i64 - server));
+        let gap = self.lines.matched();
+        let gap =
+            gap.map(|(request, account)| (request.done_ns, request.gap_ns(account.server_ns)));
         add(&mut workload.gap_us, "gap", &window.of_values(gap));
     }
 
     /// Whether requests were late when others had filled the machine.
     fn late_in_full_seconds(&self) -> Option<f64> {
-        let phase = self
-            .info
-            .phases
-            .iter()
-            .find(|phase| phase.name == self.stream.phase)?;
-        let keys = of_stream(self.histograms, self.stream, Figure::SendLag).map(|(key, _)| key);
+        let phase = self.run.phase(self.stream)?;
+        let keys = self
+            .run
+            .histograms
+            .of_stream(self.stream, Figure::SendLag)
+            .map(|(key, _)| key);
         let sent = keys.filter(|key| key.outcome != Outcome::NotSent);
         machine::late_in_full_seconds(
             phase.machine.as_ref()?,
-            sent.filter_map(|key| self.histograms.seconds.get(key))
+            sent.filter_map(|key| self.run.histograms.seconds.get(key))
                 .flatten(),
         )
     }
 
     /// What being traced adds to a request.
     fn tracing_cost(&self, window: Window, place: &str) -> Option<TracingCost> {
-        let latency = self.latency();
-        let (key, histogram) = of_stream(self.histograms, self.stream, latency)
+        let latency = self.stream.latency();
+        let (key, histogram) = self
+            .run
+            .histograms
+            .of_stream(self.stream, latency)
             .find(|(key, _)| key.outcome == Outcome::Ok)?;
-        let seconds = self.histograms.seconds.get(key)?;
+        let seconds = self.run.histograms.seconds.get(key)?;
         let bucket = |value| histogram.median_equivalent(value);
-        let phase = self
-            .info
-            .phases
-            .iter()
-            .find(|phase| phase.name == self.stream.phase);
+        let phase = self.run.phase(self.stream);
         let start_ns = phase.map_or(self.stream.start_ns, |phase| phase.start.monotonic_ns);
         let switched = self
             .stream
@@ -181,19 +209,10 @@ impl Stream<'_> {
         tracing_cost::cost(
             window,
             seconds.iter(),
-            &self.data.requests,
+            &self.lines.requests,
             (bucket, switched),
-            &[&self.info.run, place],
+            &[&self.run.info.run, place],
         )
-    }
-
-    /// What a caller waits.
-    fn latency(&self) -> Figure {
-        if self.stream.open_loop {
-            Figure::ResponseTime
-        } else {
-            Figure::ServiceTime
-        }
     }
 
     /// A figure second by second, over the outcomes that are `wanted`.
@@ -203,47 +222,54 @@ impl Stream<'_> {
         figure: Figure,
         wanted: impl Fn(Outcome) -> bool,
     ) -> Series {
-        let keys = of_stream(self.histograms, self.stream, figure)
+        let keys = self
+            .run
+            .histograms
+            .of_stream(self.stream, figure)
             .map(|(key, _)| key)
             .filter(|key| wanted(key.outcome));
         window.of_counts(
-            keys.filter_map(|key| self.histograms.seconds.get(key))
+            keys.filter_map(|key| self.run.histograms.seconds.get(key))
                 .flatten(),
         )
     }
 
     /// Everything that comes from the spans.
     fn explain(&self, workload: &mut WorkloadAnalysis) {
-        let requests = self.data.requests.as_slice();
+        let requests = self.lines.requests.as_slice();
         if requests.is_empty() {
             return;
         }
-        workload.traces = Some(self.data.facts.finish(requests));
+        workload.traces = Some(self.traces.tally.finish(requests));
         self.matched_quantiles(workload);
-        let latency = self.latency();
+        let latency = self.stream.latency();
         let Some(histogram) = self.ok(latency) else {
             return;
         };
-        workload.account = bands::account(histogram, requests, &self.found.parts);
+        workload.account = bands::account(histogram, requests, &self.run.traces.parts);
         let sides = tail::sides(histogram, requests);
-        let (run, place) = (self.info.run.as_str(), workload.place());
+        let (run, place) = (self.run.info.run.as_str(), workload.place());
         workload.tail = tail::tail(
             &sides,
             requests,
             self.window(),
-            &self.found.parts,
+            &self.run.traces.parts,
             &[run, &place],
         );
         workload.contrasts = self.contrasts(latency, &[run, &place]);
-        workload.stacks = self.found.stacks.stacks(&sides);
-        workload.instances = instances::instances(requests, &sides, &self.found.instances);
-        workload.node_calls = instances::node_calls(&self.data.node_calls, &self.found.instances);
+        workload.stacks = self.run.traces.stacks.stacks(&sides);
+        workload.instances = instances::instances(requests, &sides, &self.run.traces.instances);
+        workload.node_calls =
+            instances::node_calls(&self.traces.node_calls, &self.run.traces.instances);
         workload.exemplars =
-            exemplars::exemplars(histogram, requests, &self.found.parts, self.info);
-        let consistency = advice::consistency(&self.info.plan, &self.stream.workload);
-        let index_type =
-            advice::index_type(self.info, &self.stream.workload, &self.stream.collection);
-        let too_small = advice::too_small(self.info, &self.stream.collection);
+            exemplars::exemplars(histogram, requests, &self.run.traces.parts, self.run.info);
+        let consistency = advice::consistency(&self.run.info.plan, &self.stream.workload);
+        let index_type = advice::index_type(
+            self.run.info,
+            &self.stream.workload,
+            &self.stream.collection,
+        );
+        let too_small = advice::too_small(self.run.info, &self.stream.collection);
         workload.advice = advice::advice(advice::Case {
             workload,
             consistency,
@@ -255,52 +281,36 @@ impl Stream<'_> {
     /// The same workload in its first phase, in the latter's slow seconds, and at its beginning,
     /// against this one.
     fn contrasts(&self, latency: Figure, names: &[&str]) -> Vec<Contrast> {
-        let Self {
-            stream,
-            data,
-            found,
-            ..
-        } = self;
-        let Some(window) = self.window().filter(|_| stream.phase != verdict::PREPARE) else {
+        let stream = self.stream;
+        let (requests, parts) = (&self.lines.requests, &self.run.traces.parts);
+        let Some(window) = self.window().filter(|_| !stream.is_preparation()) else {
             return Vec::new();
         };
         let first = self.first_phase().and_then(|first| {
             let this = PhaseSide {
                 phase: &stream.phase,
-                requests: &data.requests,
+                requests,
                 window: Some(window),
             };
             let other = PhaseSide {
                 phase: &first.stream.phase,
-                requests: &first.data.requests,
+                requests: &first.lines.requests,
                 window: first.window(),
             };
-            contrasts::of_phase(this, other, &found.parts, names)
+            contrasts::of_phase(this, other, parts, names)
         });
         let series = self.series(window, latency, |outcome| outcome == Outcome::Ok);
-        let slow = contrasts::of_slow_seconds(&data.requests, &series, window, &found.parts);
-        let early = contrasts::of_first_requests(
-            &data.requests,
-            (stream.start_ns, self.end_ns()),
-            &found.parts,
-        );
+        let slow = contrasts::of_slow_seconds(requests, &series, window, parts);
+        let early = contrasts::of_first_requests(requests, (stream.start_ns, self.end_ns()), parts);
         first.into_iter().chain(slow).chain(early).collect()
     }
 
     /// The first phase with the same workload, and stage; None where it is this one.
-    fn first_phase(&self) -> Option<Stream<'_>> {
-        let alike = |other: &StreamInfo| {
-            other.is_measured()
-                && other.workload == self.stream.workload
-                && other.stage() == self.stream.stage()
-        };
-        let at = self.info.streams.iter().position(alike)?;
-        let stream = &self.info.streams[at];
-        (stream.phase != self.stream.phase).then(|| Stream {
-            stream,
-            data: &self.found.streams[at],
-            ..*self
-        })
+    fn first_phase(&self) -> Option<Stream<'a>> {
+        let mut streams = self.run.info.streams.iter();
+        let number = streams.position(|other| other.is_alike(self.stream))?;
+        let first = Stream::of(&self.run, number);
+        (first.stream.phase != self.stream.phase).then_some(first)
     }
 
     /// The seconds of the part.
@@ -309,22 +319,16 @@ impl Stream<'_> {
     }
 
     fn matched_quantiles(&self, workload: &mut WorkloadAnalysis) {
-        let matched = || {
-            self.data
-                .requests
-                .iter()
-                .filter_map(|request| Some((request, request.matched()?.server_ns as i64)))
+        let of = |value: fn(&Request, &CompactAccount) -> i64| -> Vec<i64> {
+            let matched = self.lines.matched();
+            matched
+                .map(|(request, account)| value(request, account))
+                .collect()
         };
-        let mut server: Vec<i64> = matched().map(|(_, server)| server).collect();
-        let mut gap: Vec<i64> = matched()
-            .map(|(request, server)| request.service_ns() as i64 - server)
-            .collect();
-        let mut service: Vec<i64> = matched()
-            .map(|(request, _)| request.service_ns() as i64)
-            .collect();
-        let mut response: Vec<i64> = matched()
-            .map(|(request, _)| request.latency_ns() as i64)
-            .collect();
+        let mut server = of(|_, account| account.server_ns as i64);
+        let mut gap = of(|request, account| request.gap_ns(account.server_ns));
+        let mut service = of(|request, _| request.service_ns() as i64);
+        let mut response = of(|request, _| request.latency_ns() as i64);
         workload.server_time_us = quantiles::of_values(&mut server);
         workload.gap_us = quantiles::of_values(&mut gap);
         workload.matched_service_time_us = quantiles::of_values(&mut service);
@@ -342,9 +346,7 @@ impl Stream<'_> {
     }
 
     fn ok(&self, figure: Figure) -> Option<&Histogram<u64>> {
-        of_stream(self.histograms, self.stream, figure)
-            .find(|(key, _)| key.outcome == Outcome::Ok)
-            .map(|(_, histogram)| histogram)
+        successes(self.run.histograms, self.stream, figure)
     }
 
     fn figure(&self, figure: Figure, lost: f64) -> Option<Quantiles> {
@@ -354,7 +356,7 @@ impl Stream<'_> {
 
     /// What a caller waits and the service time, whole.
     fn histograms(&self) -> BTreeMap<String, Histogram<u64>> {
-        let figures = [self.latency(), Figure::ServiceTime].into_iter();
+        let figures = [self.stream.latency(), Figure::ServiceTime].into_iter();
         figures
             .filter_map(|figure| Some((figure.name().to_owned(), self.ok(figure)?.clone())))
             .collect()
@@ -363,7 +365,10 @@ impl Stream<'_> {
     /// The quantiles of everything that was sent: when a request left is not changed by how it
     /// ended, and a late one is more likely to fail.
     fn of_sent(&self, figure: Figure) -> Option<Quantiles> {
-        let mut sent = of_stream(self.histograms, self.stream, figure)
+        let mut sent = self
+            .run
+            .histograms
+            .of_stream(self.stream, figure)
             .filter(|(key, _)| key.outcome != Outcome::NotSent);
         let mut all = sent.next()?.1.clone();
         for (_, histogram) in sent {
@@ -374,7 +379,10 @@ impl Stream<'_> {
     }
 
     fn failed_times(&self) -> BTreeMap<String, Quantiles> {
-        let failed = of_stream(self.histograms, self.stream, Figure::ServiceTime)
+        let failed = self
+            .run
+            .histograms
+            .of_stream(self.stream, Figure::ServiceTime)
             .filter(|(key, _)| !matches!(key.outcome, Outcome::Ok | Outcome::NotSent));
         failed
             .filter_map(|(key, histogram)| {
@@ -392,7 +400,9 @@ impl Stream<'_> {
     }
 
     fn end_ns(&self) -> u64 {
-        self.recorded.end_ns(self.stream, self.data.last_done_ns)
+        self.run
+            .recorded
+            .end_ns(self.stream, self.lines.last_done_ns)
     }
 
     fn duration_s(&self) -> f64 {
@@ -409,7 +419,7 @@ impl Stream<'_> {
             }
         };
         // Of a record that was cut only what it holds was counted.
-        let whole = !self.recorded.cut;
+        let whole = !self.run.recorded.cut;
         let sent = if self.stream.sent > 0 && whole {
             self.stream.sent
         } else {
@@ -418,7 +428,7 @@ impl Stream<'_> {
         let due = if whole { self.stream.due } else { counts.due };
         // Successes that ended after the part are no throughput of it; their share is known from
         // the sampled ones.
-        let ok = || self.data.requests.iter().filter(|request| request.ok);
+        let ok = || self.lines.requests.iter().filter(|request| request.ok);
         let late = if whole {
             ok().filter(|request| request.done_ns > self.end_ns())
                 .count()

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     analysis::{
-        model::{VerdictState, WarmupCount},
+        model::{Band, VerdictState, WarmupCount},
         statistics::rng::Rng,
         testing::{
             self, CLIENT, TraceMaker,
@@ -63,7 +63,7 @@ fn assert_bands_add_up(workload: &WorkloadAnalysis) {
             band.mean_us
         );
     }
-    let sum = |of: fn(&Band) -> u64| cut_bands(workload).map(of).sum::<u64>();
+    let sum = |of: fn(&Band) -> u64| workload.cut_bands().map(of).sum::<u64>();
     let all = &workload.account[0];
     assert_eq!(
         (all.all, all.sampled, all.matched),
@@ -491,8 +491,9 @@ fn a_stage_is_a_row_of_its_own_and_a_ramp_is_in_no_figure() {
     );
 }
 
-#[test]
-fn a_recorded_cluster_is_explained_by_its_stopped_node() {
+/// Searches on a cluster of which one worker was stopped, each twice: a tail needs more requests
+/// than were recorded.
+fn recorded_cluster() -> RunMaker {
     let mut run = RunMaker::of_recorded(false);
     let searches = testing::recorded("-cluster")
         .into_iter()
@@ -506,7 +507,6 @@ fn a_recorded_cluster_is_explained_by_its_stopped_node() {
             ]
             .contains(&recorded.op.as_str())
         });
-    // Each one twice: a tail needs more requests than were recorded.
     for (seq, recorded) in searches
         .flat_map(|recorded| [recorded.clone(), recorded])
         .enumerate()
@@ -529,6 +529,12 @@ fn a_recorded_cluster_is_explained_by_its_stopped_node() {
             spans: recorded.trace.spans,
         });
     }
+    run
+}
+
+#[test]
+fn a_recorded_cluster_is_explained_by_its_stopped_node() {
+    let run = recorded_cluster();
     let analysis = analysed(&run);
     let workload = only(&analysis);
     assert_bands_add_up(workload);

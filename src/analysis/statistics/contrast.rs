@@ -113,7 +113,7 @@ pub type Ends = (f64, f64);
 
 /// What the resamples say of a difference.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Contrast {
+pub struct ContrastEnds {
     /// 95 % interval of the difference of the mean latencies; None where there is none.
     pub difference: Option<Ends>,
     /// 95 % interval of each part's share of the difference, in the parts' order; empty where there
@@ -126,9 +126,9 @@ pub struct Contrast {
 /// Intervals of `one` minus `other`, groups with the same parts, whose parts add up to each
 /// request's latency. The same seed gives the same intervals.
 #[must_use]
-pub fn contrast(one: &Group, other: &Group, seconds: Seconds, seed: u64) -> Contrast {
+pub fn contrast(one: &Group, other: &Group, seconds: Seconds, seed: u64) -> ContrastEnds {
     let (Some(mean), Some(other_mean)) = (one.means(|_| 1.0), other.means(|_| 1.0)) else {
-        return Contrast::default();
+        return ContrastEnds::default();
     };
     let differences: Vec<f64> = mean
         .iter()
@@ -149,64 +149,59 @@ pub fn contrast(one: &Group, other: &Group, seconds: Seconds, seed: u64) -> Cont
             differences.len(),
         ))
     };
-    let mut largest: Vec<usize> = (0..differences.len()).collect();
-    largest.sort_by(|a, b| {
-        differences[*b]
-            .abs()
-            .total_cmp(&differences[*a].abs())
-            .then(a.cmp(b))
-    });
-    let deciding: Vec<Vec<f64>> = std::iter::once(influences.of(&vec![1.0; differences.len()]))
-        .chain(largest.iter().take(DECIDING).map(|part| of_share(*part)))
-        .flatten()
-        .collect();
-    let memories: Vec<Memory> = deciding.iter().map(|series| Memory::of(series)).collect();
-    let length_s = memories
+    let of_whole = influences.of(&vec![1.0; differences.len()]);
+    let deciding = largest(&differences).take(DECIDING);
+    let deciding = deciding.flat_map(&of_share);
+    let memories: Vec<Memory> = of_whole
         .iter()
-        .map(Memory::block_length_s)
-        .fold(1.0, f64::max);
-    let blocks = [
-        Blocks::new(one.seconds(), length_s),
-        Blocks::new(other.seconds(), length_s),
-    ];
+        .cloned()
+        .chain(deciding)
+        .map(|series| Memory::of(&series))
+        .collect();
+    let lengths = memories.iter().map(Memory::block_length_s);
+    let length_s = lengths.fold(1.0, f64::max);
+    let blocks = [one, other].map(|group| Blocks::new(group.seconds(), length_s));
     if let Some(why_not) = missing(&blocks, [one, other]) {
-        return Contrast {
+        return ContrastEnds {
             why_not: Some(why_not),
-            ..Contrast::default()
+            ..ContrastEnds::default()
         };
     }
-    let stretch = memories
-        .iter()
-        .map(|memory| memory.stretch(length_s))
-        .fold(1.0, f64::max);
-    let drawn = resample(one, other, (seconds, length_s), seed);
+    let stretches = memories.iter().map(|memory| memory.stretch(length_s));
+    let stretch = stretches.fold(1.0, f64::max);
     let ends = |values: Vec<f64>, influence: &[Vec<f64>]| {
         let effective = influence
             .iter()
             .zip(&blocks)
             .map(|(series, blocks)| blocks.effective(series).min(blocks.count));
-        ends(
-            values,
-            stretch * expanded(effective.fold(f64::INFINITY, f64::min).max(LEAST_EFFECTIVE)),
-        )
+        let least = effective.fold(f64::INFINITY, f64::min).max(LEAST_EFFECTIVE);
+        ends(values, stretch * expanded(least))
     };
+    let drawn = resample(one, other, (seconds, length_s), seed);
     let wholes: Vec<f64> = drawn
         .iter()
         .map(|differences| differences.iter().sum())
         .collect();
     let shares = (0..differences.len()).map(|part| {
-        let values = drawn
-            .iter()
-            .zip(&wholes)
-            .map(|(differences, whole)| differences[part] / whole)
-            .collect();
-        ends(values, &of_share(part))
+        let of_part = drawn.iter().zip(&wholes);
+        let values = of_part.map(|(differences, whole)| differences[part] / whole);
+        ends(values.collect(), &of_share(part))
     });
-    Contrast {
+    ContrastEnds {
         shares: shares.collect(),
-        difference: Some(ends(wholes.clone(), &deciding[..1])),
+        difference: Some(ends(wholes.clone(), &of_whole[..1])),
         why_not: None,
     }
+}
+
+/// Numbers of the parts, the largest difference first.
+fn largest(differences: &[f64]) -> impl Iterator<Item = usize> {
+    let mut parts: Vec<usize> = (0..differences.len()).collect();
+    parts.sort_by(|a, b| {
+        let size = |part: &usize| differences[*part].abs();
+        size(b).total_cmp(&size(a)).then(a.cmp(b))
+    });
+    parts.into_iter()
 }
 
 /// What each second adds to the error of a combination of the differences: one series where the

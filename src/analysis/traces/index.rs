@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use crate::{
     analysis::traces::{
-        join::Loose,
+        loose::Loose,
         times::{Fault, Possible},
     },
     spans::{ServerSpan, Trace},

@@ -2,53 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
-    analysis::traces::{
-        areas::{self, Rule},
-        index::TraceIndex,
-        times::{Fault, ImpossibleTimes, outlasts},
+    analysis::{
+        model::{ImpossibleTimes, JoinState},
+        traces::{
+            areas::{self, Rule},
+            index::TraceIndex,
+            times::{Fault, outlasts},
+        },
     },
     spans::SpanKind,
 };
-
-mod loose;
-
-pub(crate) use loose::Loose;
-
-/// How the join of one sampled request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JoinState {
-    /// Root found and every span's parent present.
-    Matched,
-    /// Root found, something missing below it, or times that can't be.
-    Incomplete,
-    /// Spans, but no server root.
-    NoRoot,
-    /// Nothing but the client's own span.
-    Missing,
-    /// No line in requests.jsonl.
-    NotRecorded,
-    /// Not asked for: budget or deadline.
-    NotFetched,
-}
-
-impl JoinState {
-    /// Name in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            JoinState::Matched => "matched",
-            JoinState::Incomplete => "incomplete",
-            JoinState::NoRoot => "no_root",
-            JoinState::Missing => "missing",
-            JoinState::NotRecorded => "not_recorded",
-            JoinState::NotFetched => "not_fetched",
-        }
-    }
-}
 
 /// The call that a trace is joined to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

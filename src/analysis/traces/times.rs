@@ -6,11 +6,11 @@
 //! away from the rest of its trace, or that answers a call long after it was answered, has no
 //! duration that means anything. It is counted and named, and its request is in no account.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
-use crate::{analysis::traces::areas::names::normalise, record::RunInfo, spans::ServerSpan};
+use crate::{
+    analysis::{model::ImpossibleTimes, traces::areas::names::normalise},
+    record::RunInfo,
+    spans::ServerSpan,
+};
 
 /// How far from the rest of its trace a span may lie, beyond what the run took: more than a time
 /// zone.
@@ -21,10 +21,6 @@ const DECADE_NS: u64 = 3_652 * DAY_NS;
 /// How much longer than the call that it answered a server root may be. Its span ends when the
 /// reply has been handed to the transport, which may be a little after the client has it.
 const LONGER_THAN_CALL_NS: u64 = 1_000_000_000;
-/// Most kinds of faults that are named for a workload; the rest is counted with [`OTHERS`].
-const MOST_NAMES: usize = 100;
-/// What further ones are called.
-const OTHERS: &str = "others";
 
 /// What is wrong with the times of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -196,11 +192,6 @@ pub(crate) fn outlasts(root_ns: u64, call_ns: u64) -> bool {
     root_ns > call_ns.saturating_add(LONGER_THAN_CALL_NS)
 }
 
-/// Spans whose times can't be, by what is said of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ImpossibleTimes(BTreeMap<String, u64>);
-
 impl ImpossibleTimes {
     /// Counts `span`.
     pub(crate) fn add(&mut self, span: &ServerSpan, fault: Fault) {
@@ -213,61 +204,6 @@ impl ImpossibleTimes {
             format!("{}{of} {}", normalise(&span.name), fault.words()),
             1,
         );
-    }
-
-    /// Adds what another one counted.
-    pub(crate) fn extend(&mut self, other: &Self) {
-        other
-            .0
-            .iter()
-            .for_each(|(name, count)| self.count(name.clone(), *count));
-    }
-
-    fn count(&mut self, name: String, count: u64) {
-        let full = self.0.len() >= MOST_NAMES && !self.0.contains_key(&name);
-        *self
-            .0
-            .entry(if full { OTHERS.to_owned() } else { name })
-            .or_default() += count;
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Number of the spans.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.0.values().sum()
-    }
-
-    /// `3 spans have times that can't be: 2 x SegCoreSearch of segcore ends before it starts, ...`;
-    /// None where there is none.
-    #[must_use]
-    pub fn in_words(&self) -> Option<String> {
-        const NAMED: usize = 3;
-        let mut kinds: Vec<(&String, &u64)> = self.0.iter().collect();
-        kinds.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), *name));
-        let mut named: Vec<String> = kinds
-            .iter()
-            .take(NAMED)
-            .map(|(name, count)| format!("{count} x {name}"))
-            .collect();
-        named.extend((kinds.len() > NAMED).then(|| format!("{} more kinds", kinds.len() - NAMED)));
-        let (spans, have) = if self.total() == 1 {
-            ("span", "has")
-        } else {
-            ("spans", "have")
-        };
-        (!kinds.is_empty()).then(|| {
-            format!(
-                "{} {spans} {have} times that can't be ({})",
-                self.total(),
-                named.join(", ")
-            )
-        })
     }
 }
 
@@ -427,14 +363,5 @@ mod tests {
         assert!(found.in_words().is_some_and(|words| {
             words.starts_with("4 spans have times that can't be (3 x SegCoreSearch of")
         }));
-        // Names come from outside: there may be any number of them.
-        let name = |at: u32| {
-            (0..8)
-                .map(|bit| if at >> bit & 1 == 1 { 'a' } else { 'b' })
-                .collect::<String>()
-        };
-        (0..256)
-            .for_each(|at| found.add(&span(&name(at), SpanKind::Internal), Fault::OutsideTheRun));
-        assert_eq!((found.total(), found.0.len()), (260, MOST_NAMES + 1));
     }
 }

@@ -8,19 +8,19 @@ use std::{
 
 use crate::{
     analysis::{
-        explanation::{bands, exemplars::link},
         figures::quantiles::us,
-        model::{PartMean, Waterfall, WaterfallRow},
-        run::resolution,
+        model::{JoinState, PartMean, Waterfall, WaterfallRow},
         traces::{
             account::{
                 AccountOptions, Node, Piece, RequestAccount, State, Tree, account_joined,
                 instance::instance,
             },
             areas::{self, Area},
+            gap::gap_ns,
             index::TraceIndex,
-            join::{self, Call, JoinState},
-            tables::{PartTable, label},
+            join::{self, Call},
+            link::link,
+            parts::{PartTable, label, part_means},
             times::Possible,
         },
     },
@@ -58,7 +58,7 @@ pub fn waterfall(reader: &RunReader, trace: &Trace, line: &RequestLine) -> Water
     let options = AccountOptions {
         client_span_id,
         succeeded,
-        resolution_ns: resolution(reader.info()),
+        resolution_ns: reader.info().span_resolution_ns(),
     };
     let mut shown = Waterfall {
         trace_id: line.trace_id.clone(),
@@ -79,8 +79,9 @@ pub fn waterfall(reader: &RunReader, trace: &Trace, line: &RequestLine) -> Water
     if let Some((account, tree)) = account_joined(&index, &joined, &options) {
         let at = place(reader, &index, &account, line, service_ns);
         let end = at + account.server_ns as i64;
-        shown.gap_us = Some(us(service_ns as i64 - account.server_ns as i64));
-        shown.rows[0].self_us = us((service_ns as i64 - account.server_ns as i64).max(0));
+        let gap_ns = gap_ns(service_ns, account.server_ns);
+        shown.gap_us = Some(us(gap_ns));
+        shown.rows[0].self_us = us(gap_ns.max(0));
         shown.rows[0].critical = [(0, at), (end, service_ns as i64)]
             .iter()
             .filter(|(a, b)| a < b)
@@ -121,7 +122,7 @@ fn place(
         .find(|phase| phase.name == line.phase)
         .map_or(info.start, |phase| phase.start);
     let sent = anchor.unix_of(line.sent_ns.unwrap_or(0));
-    let room = service_ns as i64 - account.server_ns as i64;
+    let room = gap_ns(service_ns, account.server_ns);
     let recorded = i128::from(index.span(account.top).start_ns) - i128::from(sent);
     match i64::try_from(recorded) {
         Ok(recorded) if (0..=room).contains(&recorded) => recorded,
@@ -219,16 +220,14 @@ fn parts(
     if let Some(send_lag) = send_lag_ns {
         sums.insert(PartTable::SEND_LAG, i128::from(send_lag));
     }
-    sums.insert(
-        PartTable::GAP,
-        i128::from(service_ns) - i128::from(account.server_ns),
-    );
+    let gap_ns = gap_ns(service_ns, account.server_ns);
+    sums.insert(PartTable::GAP, i128::from(gap_ns));
     for piece in &account.pieces {
         *sums
             .entry(table.number(index.span(piece.span), piece.area, piece.merged))
             .or_default() += i128::from(piece.end_ns - piece.start_ns);
     }
-    bands::part_means(&table, &sums, 1)
+    part_means(&table, &sums, 1)
 }
 
 #[cfg(test)]

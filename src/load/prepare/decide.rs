@@ -2,7 +2,7 @@
 
 use super::{Decision, PrepareError, claims, describe, ready, steps::PrepareContext};
 use crate::{
-    milvus::{CallError, proto::DescribeCollectionResponse},
+    milvus::proto::DescribeCollectionResponse,
     operation::mark::{self, CollectionMark, LIVES_S},
     plan::{CollectionPlan, Plan, PrepareMode, WorkloadPlan},
 };
@@ -110,18 +110,11 @@ async fn is_loaded(
     collection: &CollectionPlan,
 ) -> Result<bool, PrepareError> {
     match ready::is_loaded_soon(context, collection).await {
-        Err(PrepareError::Call { error, .. }) if is_not_told(error.failure.error) => Ok(true),
+        Err(PrepareError::Call { error, .. }) if error.failure.error.is_refusal_to_tell() => {
+            Ok(true)
+        }
         other => other,
     }
-}
-
-/// gRPC `PERMISSION_DENIED`, `UNIMPLEMENTED` and `UNAUTHENTICATED`, and Milvus' codes of a missing
-/// privilege.
-fn is_not_told(error: CallError) -> bool {
-    matches!(
-        error,
-        CallError::Grpc(7 | 12 | 16) | CallError::Milvus(1400 | 1401 | -27) | CallError::Forbidden
-    )
 }
 
 /// Workloads of a collection that are in a phase.

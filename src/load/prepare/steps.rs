@@ -9,7 +9,7 @@ use crate::{
     load::{StopHandle, request::outcome_of},
     milvus::{Client, HasStatus, Method, SetupError, Transport, proto},
     plan::CollectionPlan,
-    record::{KeptError, Outcome, Recorder, RunClock, Sample, StreamId, StreamInfo},
+    record::{KeptError, Outcome, PREPARATION, Recorder, RunClock, Sample, StreamId, StreamInfo},
     telemetry::{IdStream, Nonce, RequestIds, TraceParent},
 };
 
@@ -203,13 +203,13 @@ impl PrepareContext<'_> {
         let known = self
             .streams
             .iter()
-            .position(|stream| stream.phase == "prepare" && stream.workload == name);
+            .position(|stream| stream.is_preparation() && stream.workload == name);
         let index = known.unwrap_or_default();
         self.counts.resize(self.streams.len(), 0);
         self.spans.resize(self.streams.len(), None);
         let seq = self.counts[index];
         self.counts[index] += 1;
-        let ids = IdStream::new(self.nonce, self.seed, "prepare", &name, "measured").ids(seq, 0);
+        let ids = IdStream::new(self.nonce, self.seed, PREPARATION, &name, "measured").ids(seq, 0);
         let sampled = match step {
             Step::Insert => seq < INSERTS_TRACED || seq.is_multiple_of(100),
             Step::WaitFlushed | Step::WaitIndexed | Step::WaitReady => false,

@@ -149,9 +149,8 @@ impl Client {
 /// # Errors
 /// Every other failure, as it was.
 pub fn optional<T>(result: Result<T, SetupError>) -> Result<Option<T>, SetupError> {
-    const UNIMPLEMENTED: CallError = CallError::Grpc(12);
     none_if(result, |failure| {
-        failure.error == UNIMPLEMENTED && failure.http_status.is_none()
+        failure.error == CallError::UNIMPLEMENTED && failure.http_status.is_none()
     })
 }
 
@@ -162,8 +161,8 @@ pub fn optional<T>(result: Result<T, SetupError>) -> Result<Option<T>, SetupErro
 /// Every other failure, as it was.
 pub fn if_allowed<T>(result: Result<T, SetupError>) -> Result<Option<T>, SetupError> {
     const NOT_FOR_US: [CallError; 3] = [
-        CallError::Grpc(12),
-        CallError::Grpc(7),
+        CallError::UNIMPLEMENTED,
+        CallError::PERMISSION_DENIED,
         CallError::Milvus(1401),
     ];
     none_if(result, |failure| {

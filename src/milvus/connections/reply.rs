@@ -16,11 +16,8 @@ const GRPC_MESSAGE: &str = "grpc-message";
 /// Statuses of gRPC that are classes of their own here.
 const CANCELLED: u8 = 1;
 const UNKNOWN: u8 = 2;
-const DEADLINE_EXCEEDED: u8 = 4;
-const PERMISSION_DENIED: u8 = 7;
 const RESOURCE_EXHAUSTED: u8 = 8;
 const INTERNAL: u8 = 13;
-const UNAVAILABLE: u8 = 14;
 
 /// A failure with its text as it came: [`super::InFlight::reply`] masks it before it is cut.
 fn failure(error: CallError, text: impl Into<String>) -> CallFailure {
@@ -102,15 +99,7 @@ fn status(headers: &HeaderMap) -> Option<Result<(), CallFailure>> {
         .get(GRPC_MESSAGE)
         .map_or(&b""[..], |text| text.as_bytes());
     let text = percent_encoding::percent_decode(text).decode_utf8_lossy();
-    Some(Err(failure(classify(code), text)))
-}
-
-fn classify(code: u8) -> CallError {
-    match code {
-        DEADLINE_EXCEEDED => CallError::Timeout,
-        UNAVAILABLE => CallError::Unavailable,
-        code => CallError::Grpc(code),
-    }
+    Some(Err(failure(CallError::of_grpc(code), text)))
 }
 
 /// A reply that comes from something before Milvus, or from something else.
@@ -119,7 +108,7 @@ fn of_page(page: NotGrpc) -> CallFailure {
     let code = u8::try_from(i32::from(page.code())).unwrap_or(UNKNOWN);
     CallFailure {
         http_status: Some(page.http_status()),
-        ..failure(classify(code), page.to_string())
+        ..failure(CallError::of_grpc(code), page.to_string())
     }
 }
 
@@ -131,7 +120,7 @@ pub(super) fn broken(error: &h2::Error) -> CallFailure {
     let class = match error.reason().filter(|_| by_server) {
         Some(h2::Reason::CANCEL) => CallError::Grpc(CANCELLED),
         Some(h2::Reason::ENHANCE_YOUR_CALM) => CallError::Grpc(RESOURCE_EXHAUSTED),
-        Some(h2::Reason::INADEQUATE_SECURITY) => CallError::Grpc(PERMISSION_DENIED),
+        Some(h2::Reason::INADEQUATE_SECURITY) => CallError::PERMISSION_DENIED,
         Some(h2::Reason::REFUSED_STREAM) | None => CallError::Unavailable,
         Some(_) => CallError::Grpc(INTERNAL),
     };

@@ -236,16 +236,13 @@ pub(super) fn forbidden_text(call: &Call, access: Access) -> String {
 }
 
 fn classify(status: &Status) -> CallError {
-    match status.code() {
-        Code::DeadlineExceeded => CallError::Timeout,
-        Code::Unavailable => CallError::Unavailable,
+    // Codes are in 0..=16; OK with an error is tonic's way to say that the reply made no sense.
+    let code = u8::try_from(i32::from(status.code())).unwrap_or(0);
+    match CallError::of_grpc(code) {
         // Statuses that a server sent have no source; those made from a broken connection have.
-        _ if status.source().is_some() => CallError::Unavailable,
-        // Codes are in 0..=16; OK with an error is tonic's way to say that the reply made no sense.
-        code => match u8::try_from(i32::from(code)) {
-            Ok(code) if code != 0 => CallError::Grpc(code),
-            _ => CallError::BadReply,
-        },
+        CallError::Grpc(_) if status.source().is_some() => CallError::Unavailable,
+        CallError::Grpc(0) => CallError::BadReply,
+        error => error,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     dataset::MAX_DIM,
     keys::{ANY_NUMBER, DefaultValue, Key, Kind, Table, secs},
     operation::{Consistency, METRICS, SCALAR_INDEXES, ScalarType, vector_indexes},
-    plan::collections::PREPARE,
+    plan::collections::MODES,
 };
 
 const EF: &str = "`index = { params = { efConstruction = ... } }` of a collection";
@@ -90,7 +90,7 @@ pub(super) static COLLECTION: Table = Table::new(
         .foreign(&[("consistency_level", "`consistency`")]),
         Key::new(
             "prepare",
-            Kind::Choice(|| names(PREPARE)),
+            Kind::Choice(|| names(MODES)),
             DefaultValue::Text("full"),
             "full: drop ours, create, insert, flush, index, load, wait until ready; ensure: keep \
              ours if it fits, else full; schema: create, index, load, empty; reuse: must exist, \

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     analysis::{AREAS, ASIDE, Analysis, AreaRow},
     report::{
-        PREPARE, clean,
+        clean,
         clean::{is_break, is_invisible},
     },
 };
@@ -22,7 +22,7 @@ pub(super) fn json(analysis: &Analysis) -> Result<String, serde_json::Error> {
     for workload in drawn
         .workloads
         .iter_mut()
-        .filter(|workload| workload.phase == PREPARE)
+        .filter(|workload| workload.is_preparation())
     {
         workload.account.clear();
         workload.curves.clear();

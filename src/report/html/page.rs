@@ -9,7 +9,7 @@ use crate::{
         ThresholdState, VerdictState, WorkloadAnalysis,
     },
     report::{
-        PREPARE, clean, replies,
+        clean, replies,
         text::{
             closing::{collections, step_us, warmup},
             connections,
@@ -131,7 +131,7 @@ impl Page {
             .workloads
             .iter()
             .enumerate()
-            .filter(|(_, workload)| workload.phase != PREPARE)
+            .filter(|(_, workload)| !workload.is_preparation())
             .collect();
         let cleaned = |rows: &[(String, String)]| {
             rows.iter()
@@ -313,7 +313,7 @@ fn words(index: usize, workload: &WorkloadAnalysis) -> WorkloadWords {
         has_server: workload.curves.contains_key("server_time"),
         has_account: !workload.account.is_empty(),
         has_tail: tail.is_some(),
-        has_series: workload.series.is_some(),
+        has_series: workload.course.is_some(),
         has_stacks: workload.stacks.is_some(),
         has_exemplars: !workload.exemplars.is_empty(),
         has_join: workload.join.is_some(),
@@ -597,7 +597,7 @@ fn preparation(analysis: &Analysis) -> Vec<(String, String)> {
     let steps = analysis
         .workloads
         .iter()
-        .filter(|workload| workload.phase == PREPARE && workload.requests.due > 0);
+        .filter(|workload| workload.is_preparation() && workload.requests.due > 0);
     let row = |step: &WorkloadAnalysis| {
         let rows = step
             .rows_per_s

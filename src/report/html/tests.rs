@@ -1,8 +1,5 @@
 use super::*;
-use crate::{
-    analysis::*,
-    report::{PREPARE, sample},
-};
+use crate::{analysis::*, report::sample};
 
 fn page(analysis: &Analysis) -> String {
     String::from_utf8(render(analysis).unwrap()).unwrap()
@@ -104,58 +101,63 @@ fn named(hostile: &str) -> Analysis {
         .iter_mut()
         .for_each(|spans| (spans.source, spans.server, spans.remark) = (text(), text(), text()));
     for workload in &mut analysis.workloads {
-        (
-            workload.workload,
-            workload.operation,
-            workload.stopped,
-            workload.stage,
-        ) = (text(), text(), Some(text()), Some(text()));
-        if workload.phase != PREPARE {
-            workload.phase = text();
-        }
-        workload
-            .account
-            .iter_mut()
-            .flat_map(|band| &mut band.parts)
-            .for_each(|part| (part.part, part.service) = (text(), Some(text())));
-        workload
-            .stacks
-            .iter_mut()
-            .flat_map(|stacks| &mut stacks.frames)
-            .for_each(|frame| (frame.label, frame.service) = (text(), Some(text())));
-        for exemplar in &mut workload.exemplars {
-            (
-                exemplar.label,
-                exemplar.trace_id,
-                exemplar.largest_part,
-                exemplar.link,
-            ) = (text(), text(), text(), Some(text()));
-            exemplar
-                .waterfall
-                .iter_mut()
-                .flat_map(|drawn| &mut drawn.rows)
-                .for_each(|row| (row.label, row.service, row.instance) = (text(), text(), text()));
-        }
-        if let Some(tail) = &mut workload.tail {
-            (tail.sentence, tail.missing) = (Some(text()), Some(text()));
-            tail.parts
-                .iter_mut()
-                .for_each(|part| (part.part, part.service) = (text(), Some(text())));
-        }
-        workload
-            .contrasts
-            .iter_mut()
-            .for_each(|contrast| contrast.sentence = Some(text()));
-        workload
-            .advice
-            .iter_mut()
-            .for_each(|advice| advice.sentence = text());
-        workload
-            .instances
-            .iter_mut()
-            .for_each(|row| (row.service, row.instance) = (text(), text()));
+        name_workload(workload, hostile);
     }
     analysis
+}
+
+fn name_workload(workload: &mut WorkloadAnalysis, hostile: &str) {
+    let text = || hostile.to_owned();
+    (
+        workload.workload,
+        workload.operation,
+        workload.stopped,
+        workload.stage,
+    ) = (text(), text(), Some(text()), Some(text()));
+    if !workload.is_preparation() {
+        workload.phase = text();
+    }
+    workload
+        .account
+        .iter_mut()
+        .flat_map(|band| &mut band.parts)
+        .for_each(|part| (part.part, part.service) = (text(), Some(text())));
+    workload
+        .stacks
+        .iter_mut()
+        .flat_map(|stacks| &mut stacks.frames)
+        .for_each(|frame| (frame.label, frame.service) = (text(), Some(text())));
+    for exemplar in &mut workload.exemplars {
+        (
+            exemplar.label,
+            exemplar.trace_id,
+            exemplar.largest_part,
+            exemplar.link,
+        ) = (text(), text(), text(), Some(text()));
+        exemplar
+            .waterfall
+            .iter_mut()
+            .flat_map(|drawn| &mut drawn.rows)
+            .for_each(|row| (row.label, row.service, row.instance) = (text(), text(), text()));
+    }
+    if let Some(tail) = &mut workload.tail {
+        (tail.sentence, tail.missing) = (Some(text()), Some(text()));
+        tail.parts
+            .iter_mut()
+            .for_each(|part| (part.part, part.service) = (text(), Some(text())));
+    }
+    workload
+        .contrasts
+        .iter_mut()
+        .for_each(|contrast| contrast.sentence = Some(text()));
+    workload
+        .advice
+        .iter_mut()
+        .for_each(|advice| advice.sentence = text());
+    workload
+        .instances
+        .iter_mut()
+        .for_each(|row| (row.service, row.instance) = (text(), text()));
 }
 
 fn check_inert(hostile: &str) {
@@ -220,7 +222,7 @@ fn large() -> Analysis {
         band.parts = (0..60).map(part).collect();
     }
     let columns = 120;
-    one.series = Some(Series {
+    one.course = Some(Course {
         step_s: 5,
         per_decade: 16,
         cells: vec![(40..90).map(|bucket| (bucket, 1_234)).collect(); columns],
@@ -229,7 +231,7 @@ fn large() -> Analysis {
         p50_us: (0..columns).map(|at| Some(2_000.0 * odd(at))).collect(),
         p99_us: (0..columns).map(|at| Some(9_000.0 * odd(at))).collect(),
         max_us: (0..columns).map(|at| Some(20_000.0 * odd(at))).collect(),
-        ..Series::default()
+        ..Course::default()
     });
     let frame = |at: usize| StackFrame {
         parent: (at > 3).then_some(3),

@@ -99,9 +99,9 @@ pub(super) fn machine() -> PhaseMachine {
 }
 
 /// Eight seconds, a stall and a failure in the sixth.
-pub(super) fn series() -> Series {
+pub(super) fn course() -> Course {
     let quiet = vec![(51, 40), (52, 120), (54, 39), (60, 1)];
-    let mut series = Series {
+    let mut course = Course {
         start_s: -0.25,
         step_s: 1,
         covered_s: [vec![0.75], vec![1.0; 6], vec![0.25]].concat(),
@@ -113,11 +113,11 @@ pub(super) fn series() -> Series {
         p99_us: vec![Some(3_950.0); 8],
         max_us: vec![Some(7_420.0); 8],
     };
-    (series.cells[5], series.ok[5], series.failed[5]) =
+    (course.cells[5], course.ok[5], course.failed[5]) =
         (vec![(52, 9), (86, 30), (90, 10)], 49, 151);
-    (series.p50_us[5], series.p99_us[5], series.max_us[5]) =
+    (course.p50_us[5], course.p99_us[5], course.max_us[5]) =
         (Some(240_100.0), None, Some(431_000.0));
-    series
+    course
 }
 
 /// A matched request of an open loop, one of a closed one, one that was not traced and failed, and

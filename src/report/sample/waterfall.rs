@@ -47,6 +47,10 @@ pub(in crate::report) fn waterfall() -> Waterfall {
 }
 
 /// Its spans, in the order of drawing.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table: the made-up spans of a request"
+)]
 fn waterfall_rows() -> Vec<WaterfallRow> {
     let row = |depth,
                label: &str,

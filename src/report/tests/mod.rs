@@ -127,7 +127,7 @@ fn estimates(analysis: &mut Analysis) -> impl Iterator<Item = &mut Estimate> {
     let measured = analysis
         .workloads
         .iter_mut()
-        .filter(|workload| workload.phase != "prepare");
+        .filter(|workload| !workload.is_preparation());
     measured
         .flat_map(|workload| {
             [
@@ -376,7 +376,7 @@ fn a_run_that_was_refused_before_the_load_says_why_and_nothing_else() {
     let prepared = sample::analysis()
         .workloads
         .into_iter()
-        .filter(|workload| workload.phase == "prepare");
+        .filter(|workload| workload.is_preparation());
     analysis.workloads = prepared.collect();
     assert!(text(&analysis).ends_with(
         "answer\n\npreparation  13.0 s, longest insert 8.20 s · insert 12,195 rows/s\n"

@@ -1,7 +1,7 @@
 //! The end of the report: how the collections came to be, what was not counted, and what the words
 //! mean.
 
-use super::{PREPARE, is_closed, measured, quantile};
+use super::{is_closed, measured, quantile};
 use crate::{
     analysis::{Analysis, Quantiles, WorkloadAnalysis},
     record::CollectionState,
@@ -143,7 +143,7 @@ fn preparation(analysis: &Analysis) -> Vec<String> {
     let steps: Vec<&WorkloadAnalysis> = analysis
         .workloads
         .iter()
-        .filter(|workload| workload.phase == PREPARE && workload.requests.due > 0)
+        .filter(|workload| workload.is_preparation() && workload.requests.due > 0)
         .collect();
     let Some(longest) = steps
         .iter()

@@ -9,7 +9,7 @@ mod overview;
 mod servers;
 
 use super::{
-    PREPARE, ReportEntry, clean,
+    ReportEntry, clean,
     layout::{Line, Page, Paint, TextStyle, shorten},
 };
 use crate::analysis::{Analysis, Estimate, Quantiles, WorkloadAnalysis};
@@ -48,7 +48,7 @@ fn measured(analysis: &Analysis) -> impl Iterator<Item = &WorkloadAnalysis> {
     analysis
         .workloads
         .iter()
-        .filter(|workload| workload.phase != PREPARE)
+        .filter(|workload| !workload.is_preparation())
 }
 
 /// `phase/workload` or `phase/stage/workload` in at most [`NAME`] columns.

@@ -17,10 +17,10 @@ const QUANTILES: [&[&str]; 3] = [
 ];
 
 /// A figure's name and where it is.
-type Figure = (&'static str, fn(&WorkloadAnalysis) -> Option<&Quantiles>);
+type NamedTimes = (&'static str, fn(&WorkloadAnalysis) -> Option<&Quantiles>);
 
 /// From the outside in.
-const FIGURES: [Figure; 4] = [
+const FIGURES: [NamedTimes; 4] = [
     ("response time", |workload| {
         if is_closed(workload) {
             None
@@ -73,7 +73,7 @@ fn sheet(rows: &[&WorkloadAnalysis], keys: &[&str]) -> Sheet {
     }
 }
 
-fn group((label, figure): Figure, rows: &[&WorkloadAnalysis], keys: &[&str]) -> Group {
+fn group((label, figure): NamedTimes, rows: &[&WorkloadAnalysis], keys: &[&str]) -> Group {
     let mut table = Table::new(0);
     table.heading(keys);
     for workload in rows {

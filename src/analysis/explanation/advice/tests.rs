@@ -137,14 +137,14 @@ fn level(plan: Value, expected: Option<&str>) {
 #[test]
 fn a_workload_has_its_own_level_or_its_collections() {
     let collections = json!({ "c": { "consistency": "Bounded" } });
-    level(
-        json!({ "workloads": { "w": { "collection": "c", "consistency": "Strong" } }, "collections": collections }),
-        Some("Strong"),
-    );
-    level(
-        json!({ "workloads": { "w": { "collection": "c", "consistency": "the collection's" } }, "collections": collections }),
-        Some("Bounded"),
-    );
+    let plan = |consistency: &str| {
+        json!({
+            "workloads": { "w": { "collection": "c", "consistency": consistency } },
+            "collections": collections,
+        })
+    };
+    level(plan("Strong"), Some("Strong"));
+    level(plan("the collection's"), Some("Bounded"));
     level(json!({ "workloads": { "other": {} } }), None);
     level(Value::Null, None);
 }
@@ -265,7 +265,10 @@ fn brute_force_that_was_asked_for_is_no_finding() {
     // A run of an older version says nothing of the index, but its plan does.
     let mut run = recorded("", "search_growing");
     let workload = run.info.streams[0].workload.clone();
-    run.info.plan = json!({ "workloads": { (workload): { "collection": "c" } }, "collections": { "c": { "index": { "type": "FLAT" } } } });
+    run.info.plan = json!({
+        "workloads": { (workload): { "collection": "c" } },
+        "collections": { "c": { "index": { "type": "FLAT" } } },
+    });
     check_none(&analysed(&run).workloads[0].advice, "brute_force");
 }
 

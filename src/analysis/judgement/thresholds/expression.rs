@@ -31,16 +31,16 @@ static NAMED: [(&str, Base); 14] = [
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expression {
     /// What is looked at.
-    pub figure: Figure,
+    pub figure: Quantity,
     /// How it is compared.
-    pub comparison: Comparison,
+    pub relation: Relation,
     /// With what.
     pub limit: Limit,
 }
 
-/// A figure of a workload.
+/// What of a workload is looked at: a figure of the report, in the notation of thresholds.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Figure {
+pub struct Quantity {
     /// What it is about.
     pub base: Base,
     /// Key of its quantile, or `mean`; None for counts and rates.
@@ -90,7 +90,7 @@ pub enum Time {
 /// How a figure is compared with its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub enum Comparison {
+pub enum Relation {
     Below,
     AtMost,
     Above,
@@ -107,7 +107,7 @@ pub enum Limit {
     Phase {
         factor: f64,
         phase: String,
-        figure: Figure,
+        figure: Quantity,
     },
 }
 
@@ -121,7 +121,7 @@ pub enum Unit {
     Rows,
 }
 
-impl Figure {
+impl Quantity {
     /// Its unit.
     #[must_use]
     pub fn unit(&self) -> Unit {
@@ -211,22 +211,22 @@ impl Unit {
     }
 }
 
-impl Comparison {
+impl Relation {
     /// Whether `value` is on the side that is required.
     #[must_use]
     pub fn holds(self, value: f64, limit: f64) -> bool {
         match self {
-            Comparison::Below => value < limit,
-            Comparison::AtMost => value <= limit,
-            Comparison::Above => value > limit,
-            Comparison::AtLeast => value >= limit,
+            Relation::Below => value < limit,
+            Relation::AtMost => value <= limit,
+            Relation::Above => value > limit,
+            Relation::AtLeast => value >= limit,
         }
     }
 
     /// Whether small values are required.
     #[must_use]
     pub fn wants_small(self) -> bool {
-        matches!(self, Comparison::Below | Comparison::AtMost)
+        matches!(self, Relation::Below | Relation::AtMost)
     }
 }
 
@@ -250,14 +250,14 @@ impl Expression {
     pub fn parse(text: &str) -> Result<Self> {
         let mut rest = Rest(text);
         let figure = figure(&mut rest)?;
-        let comparison = comparison(&mut rest)?;
+        let relation = relation(&mut rest)?;
         let limit = limit(&mut rest, &figure)?;
         if !rest.skip().is_empty() {
             return Err(rest.unexpected("nothing more"));
         }
         Ok(Self {
             figure,
-            comparison,
+            relation,
             limit,
         })
     }
@@ -346,11 +346,11 @@ impl<'a> Rest<'a> {
     }
 }
 
-fn figure(rest: &mut Rest<'_>) -> Result<Figure> {
+fn figure(rest: &mut Rest<'_>) -> Result<Quantity> {
     let base = base(rest)?;
     let has_quantiles = matches!(base, Base::Time(_) | Base::Area(_) | Base::Part(_));
     if !has_quantiles {
-        return Ok(Figure {
+        return Ok(Quantity {
             base,
             quantile: None,
             worst_s: None,
@@ -367,7 +367,7 @@ fn figure(rest: &mut Rest<'_>) -> Result<Figure> {
     } else {
         None
     };
-    Ok(Figure {
+    Ok(Quantity {
         base,
         quantile: Some(quantile),
         worst_s,
@@ -429,20 +429,20 @@ fn window(rest: &mut Rest<'_>, base: &Base) -> Result<u32> {
     })
 }
 
-fn comparison(rest: &mut Rest<'_>) -> Result<Comparison> {
+fn relation(rest: &mut Rest<'_>) -> Result<Relation> {
     let signs = [
-        ("<=", Comparison::AtMost),
-        (">=", Comparison::AtLeast),
-        ("<", Comparison::Below),
-        (">", Comparison::Above),
+        ("<=", Relation::AtMost),
+        (">=", Relation::AtLeast),
+        ("<", Relation::Below),
+        (">", Relation::Above),
     ];
     let found = signs.into_iter().find(|(sign, _)| rest.take(sign));
     found
-        .map(|(_, comparison)| comparison)
+        .map(|(_, relation)| relation)
         .ok_or_else(|| rest.unexpected("one of <, <=, >, >="))
 }
 
-fn limit(rest: &mut Rest<'_>, figure: &Figure) -> Result<Limit> {
+fn limit(rest: &mut Rest<'_>, figure: &Quantity) -> Result<Limit> {
     let number = rest.number();
     let times = number.is_some() && rest.take("*");
     if !times && let Some(number) = number {

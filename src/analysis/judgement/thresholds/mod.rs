@@ -3,14 +3,14 @@
 pub mod expression;
 pub mod watch;
 
-use self::expression::{Base, Comparison, Expression, Figure, Limit, Time, Unit};
+use self::expression::{Base, Expression, Limit, Quantity, Relation, Time, Unit};
 use crate::{
     analysis::{
         figures::quantiles::{self, us},
         model::{Estimate, Quantiles, ThresholdResult, ThresholdState, WorkloadAnalysis},
-        requests::collect::Request,
+        requests::request::Request,
         statistics::series::{Second, Series},
-        traces::tables::PartTable,
+        traces::parts::PartTable,
     },
     record::{self, AbortedInfo, ThresholdInfo},
 };
@@ -97,7 +97,7 @@ fn result(threshold: &ThresholdInfo, row: &Row<'_>, rows: &[Row<'_>]) -> Option<
     // Checked before the run; a run.json that was changed since has no say.
     let Expression {
         figure,
-        comparison,
+        relation,
         limit,
     } = Expression::parse(&threshold.require).ok()?;
     let no_search = figure.base == Base::Recall && row.workload.operation != "search";
@@ -114,9 +114,7 @@ fn result(threshold: &ThresholdInfo, row: &Row<'_>, rows: &[Row<'_>]) -> Option<
             figure,
         } => {
             let alike = |other: &&Row<'_>| {
-                other.workload.phase == *phase
-                    && other.workload.workload == row.workload.workload
-                    && other.workload.stage == row.workload.stage
+                other.workload.phase == *phase && other.workload.is_alike(row.workload)
             };
             rows.iter()
                 .find(alike)
@@ -124,7 +122,7 @@ fn result(threshold: &ThresholdInfo, row: &Row<'_>, rows: &[Row<'_>]) -> Option<
         }
     };
     let (state, words) = match (of_row, of_limit) {
-        (Some(measured), Some(limit)) => decide(measured, comparison, limit, unit),
+        (Some(measured), Some(limit)) => decide(measured, relation, limit, unit),
         (None, _) => (
             ThresholdState::Undecided,
             format!(
@@ -162,11 +160,11 @@ fn result(threshold: &ThresholdInfo, row: &Row<'_>, rows: &[Row<'_>]) -> Option<
 /// are not known.
 fn decide(
     measured: Measured,
-    comparison: Comparison,
+    relation: Relation,
     limit: Measured,
     unit: Unit,
 ) -> (ThresholdState, String) {
-    let small = comparison.wants_small();
+    let small = relation.wants_small();
     let text = format!(
         "{}, limit {}",
         in_words(measured, unit),
@@ -190,8 +188,8 @@ fn decide(
         ([best, worst], [strict_limit, lax_limit])
     };
     let state = match (
-        comparison.holds(best, lax_limit),
-        comparison.holds(worst, strict_limit),
+        relation.holds(best, lax_limit),
+        relation.holds(worst, strict_limit),
     ) {
         (false, _) => ThresholdState::Failed,
         (true, true) => ThresholdState::Passed,
@@ -236,7 +234,7 @@ fn in_words(measured: Measured, unit: Unit) -> String {
     format!("{}{ends}", show(measured.value))
 }
 
-fn measure(figure: &Figure, row: &Row<'_>) -> Option<Measured> {
+fn measure(figure: &Quantity, row: &Row<'_>) -> Option<Measured> {
     let workload = row.workload;
     let counts = &workload.requests;
     let share = |part: u64, of: u64| (of > 0).then(|| Measured::exact(part as f64 / of as f64));
@@ -281,7 +279,7 @@ fn measure(figure: &Figure, row: &Row<'_>) -> Option<Measured> {
 }
 
 /// Why a workload has no such figure.
-fn why_absent<'a>(figure: &Figure, workload: &'a WorkloadAnalysis) -> &'a str {
+fn why_absent<'a>(figure: &Quantity, workload: &'a WorkloadAnalysis) -> &'a str {
     let of_spans = figure.needs_spans();
     if let Some(why) = workload.without_figures() {
         return why;
@@ -339,9 +337,9 @@ fn estimate(found: &Estimate) -> Option<Measured> {
 
 /// A figure of the parts that are `wanted`, over the matched requests; None where none of them
 /// occurred.
-fn of_requests(figure: &Figure, row: &Row<'_>, wanted: impl Fn(u32) -> bool) -> Option<Measured> {
+fn of_requests(figure: &Quantity, row: &Row<'_>, wanted: impl Fn(u32) -> bool) -> Option<Measured> {
     let matched = || row.requests.iter().filter_map(|request| request.matched());
-    if !matched().any(|light| light.parts.iter().any(|(part, _)| wanted(*part))) {
+    if !matched().any(|account| account.parts.iter().any(|(part, _)| wanted(*part))) {
         return None;
     }
     let time = |parts: &[(u32, i64)]| {
@@ -351,7 +349,7 @@ fn of_requests(figure: &Figure, row: &Row<'_>, wanted: impl Fn(u32) -> bool) -> 
             .map(|(_, ns)| *ns)
             .sum::<i64>()
     };
-    let mut values: Vec<i64> = matched().map(|light| time(&light.parts)).collect();
+    let mut values: Vec<i64> = matched().map(|account| time(&account.parts)).collect();
     let value = quantiles::of_values(&mut values)?
         .get(figure.quantile?)?
         .value;
@@ -363,7 +361,7 @@ fn of_requests(figure: &Figure, row: &Row<'_>, wanted: impl Fn(u32) -> bool) -> 
 
 /// The worst of the windows that lie in the part one after the other; a last one that is cut is
 /// left out.
-fn worst(figure: &Figure, time: Time, seconds: u32, row: &Row<'_>) -> Option<Measured> {
+fn worst(figure: &Quantity, time: Time, seconds: u32, row: &Row<'_>) -> Option<Measured> {
     let series = (row.seconds)(time.recorded()?)?;
     let of_window = |window: &[Second]| of_series(figure.quantile?, &Series::new(window.to_vec()));
     let values = series
@@ -388,10 +386,7 @@ fn of_series(key: &str, series: &Series) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{
-        figures::rows::ReplyRows,
-        model::{Join, Rates, RequestCounts},
-    };
+    use crate::analysis::model::{Join, Rates, ReplyRows, RequestCounts};
 
     fn measured(low: f64, value: f64, high: f64) -> Measured {
         Measured {
@@ -402,48 +397,48 @@ mod tests {
         }
     }
 
-    fn check(measured: Measured, comparison: Comparison, limit: f64, expected: ThresholdState) {
+    fn check(measured: Measured, relation: Relation, limit: f64, expected: ThresholdState) {
         let (state, words) = decide(
             measured,
-            comparison,
+            relation,
             Measured::exact(limit),
             Unit::Microseconds,
         );
         assert_eq!(
             state, expected,
-            "{measured:?} {comparison:?} {limit}: {words}"
+            "{measured:?} {relation:?} {limit}: {words}"
         );
     }
 
     #[test]
     fn the_interval_decides() {
         let around = measured(90.0, 100.0, 110.0);
-        check(around, Comparison::Below, 120.0, ThresholdState::Passed);
-        check(around, Comparison::Below, 105.0, ThresholdState::Undecided);
-        check(around, Comparison::Below, 95.0, ThresholdState::Undecided);
-        check(around, Comparison::Below, 80.0, ThresholdState::Failed);
-        check(around, Comparison::Above, 80.0, ThresholdState::Passed);
-        check(around, Comparison::Above, 105.0, ThresholdState::Undecided);
-        check(around, Comparison::Above, 120.0, ThresholdState::Failed);
+        check(around, Relation::Below, 120.0, ThresholdState::Passed);
+        check(around, Relation::Below, 105.0, ThresholdState::Undecided);
+        check(around, Relation::Below, 95.0, ThresholdState::Undecided);
+        check(around, Relation::Below, 80.0, ThresholdState::Failed);
+        check(around, Relation::Above, 80.0, ThresholdState::Passed);
+        check(around, Relation::Above, 105.0, ThresholdState::Undecided);
+        check(around, Relation::Above, 120.0, ThresholdState::Failed);
     }
 
     #[test]
     fn a_count_has_no_doubt() {
         check(
             Measured::exact(0.0),
-            Comparison::Below,
+            Relation::Below,
             0.0,
             ThresholdState::Failed,
         );
         check(
             Measured::exact(0.0),
-            Comparison::AtMost,
+            Relation::AtMost,
             0.0,
             ThresholdState::Passed,
         );
         check(
             Measured::exact(1.0),
-            Comparison::AtLeast,
+            Relation::AtLeast,
             1.0,
             ThresholdState::Passed,
         );
@@ -456,11 +451,11 @@ mod tests {
             too_short: true,
             ..Measured::default()
         };
-        check(short, Comparison::Below, 120.0, ThresholdState::Passed);
-        check(short, Comparison::Below, 100.0, ThresholdState::Failed);
+        check(short, Relation::Below, 120.0, ThresholdState::Passed);
+        check(short, Relation::Below, 100.0, ThresholdState::Failed);
         let (_, words) = decide(
             short,
-            Comparison::Below,
+            Relation::Below,
             Measured::exact(120.0),
             Unit::Microseconds,
         );
@@ -479,15 +474,15 @@ mod tests {
             ..Measured::default()
         };
         let figure = open(90.0, 100.0);
-        check(figure, Comparison::Below, 80.0, Failed);
-        check(figure, Comparison::Below, 95.0, Undecided);
-        check(figure, Comparison::Below, 120.0, Passed);
-        check(figure, Comparison::Above, 85.0, Passed);
-        check(figure, Comparison::Above, 95.0, Undecided);
-        check(figure, Comparison::Above, 105.0, Failed);
+        check(figure, Relation::Below, 80.0, Failed);
+        check(figure, Relation::Below, 95.0, Undecided);
+        check(figure, Relation::Below, 120.0, Passed);
+        check(figure, Relation::Above, 85.0, Passed);
+        check(figure, Relation::Above, 95.0, Undecided);
+        check(figure, Relation::Above, 105.0, Failed);
         let (_, words) = decide(
             figure,
-            Comparison::Below,
+            Relation::Below,
             Measured::exact(120.0),
             Unit::Microseconds,
         );
@@ -497,15 +492,15 @@ mod tests {
              value stands for it"
         );
         // Another phase that is as short.
-        let against = |figure, comparison, low, value| {
-            decide(figure, comparison, open(low, value), Unit::Microseconds).0
+        let against = |figure, relation, low, value| {
+            decide(figure, relation, open(low, value), Unit::Microseconds).0
         };
         for figure in [figure, measured(90.0, 100.0, 100.0)] {
             let below = [(9.0, 10.0), (75.0, 80.0), (93.0, 98.0), (115.0, 120.0)]
-                .map(|(low, value)| against(figure, Comparison::Below, low, value));
+                .map(|(low, value)| against(figure, Relation::Below, low, value));
             assert_eq!(below, [Failed, Failed, Undecided, Passed], "{figure:?}");
             let above = [(9.0, 10.0), (90.0, 95.0), (115.0, 120.0)]
-                .map(|(low, value)| against(figure, Comparison::Above, low, value));
+                .map(|(low, value)| against(figure, Relation::Above, low, value));
             assert_eq!(above, [Passed, Undecided, Failed], "{figure:?}");
         }
     }
@@ -517,9 +512,9 @@ mod tests {
             at_least: true,
             ..Measured::default()
         };
-        check(bound, Comparison::Below, 80.0, ThresholdState::Failed);
-        check(bound, Comparison::Below, 120.0, ThresholdState::Failed);
-        check(bound, Comparison::Above, 80.0, ThresholdState::Passed);
+        check(bound, Relation::Below, 80.0, ThresholdState::Failed);
+        check(bound, Relation::Below, 120.0, ThresholdState::Failed);
+        check(bound, Relation::Above, 80.0, ThresholdState::Passed);
     }
 
     fn workload(phase: &str, p99: Estimate) -> WorkloadAnalysis {

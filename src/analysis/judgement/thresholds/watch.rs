@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Measured,
-    expression::{Base, Comparison, Expression, Figure, Limit},
+    expression::{Base, Expression, Limit, Quantity, Relation},
     in_words, of_series,
 };
 use crate::{
@@ -32,8 +32,8 @@ struct Watched {
     threshold: usize,
     stream: u16,
     at: String,
-    figure: Figure,
-    comparison: Comparison,
+    figure: Quantity,
+    relation: Relation,
     limit: f64,
     abort: AbortInfo,
     seconds: BTreeMap<u64, Seen>,
@@ -128,13 +128,13 @@ impl Watched {
         // Both were checked before the run.
         let Expression {
             figure,
-            comparison,
+            relation,
             limit: Limit::Value(limit),
         } = Expression::parse(&info.require).ok()?
         else {
             return None;
         };
-        if stream.phase == "prepare" || figure.lacking(stream.open_loop).is_some() {
+        if stream.is_preparation() || figure.lacking(stream.open_loop).is_some() {
             return None;
         }
         let (at, seconds) = (stream.place(), BTreeMap::new());
@@ -143,7 +143,7 @@ impl Watched {
             stream: index,
             at,
             figure,
-            comparison,
+            relation,
             limit,
             abort,
             seconds,
@@ -196,7 +196,7 @@ impl Watched {
         self.looked_at = last;
         let window: Vec<&Seen> = self.seconds.range(..=last).map(|(_, seen)| seen).collect();
         let value = self.value(&window)?;
-        if self.comparison.holds(value, self.limit) {
+        if self.relation.holds(value, self.limit) {
             return None;
         }
         let show = |value| in_words(Measured::exact(value), self.figure.unit());
@@ -254,7 +254,7 @@ impl Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Part, Recorder, ReplyShape, Sample, StreamId};
+    use crate::record::{Part, Recorder, ReplyShape, Sample};
 
     /// What every case is about: seconds 10 to 30 of the run are measured, 100 requests end in
     /// each.
@@ -333,20 +333,13 @@ mod tests {
 
     fn sample(intended_ns: u64, done_ns: u64, outcome: Outcome) -> Sample {
         Sample {
-            stream: StreamId(0),
-            seq: 0,
             trace_id: 1,
             span_id: 1,
-            sampled: false,
             intended_ns: Some(intended_ns),
-            ready_ns: None,
             sent_ns: Some(intended_ns),
             done_ns,
             outcome,
-            request_bytes: 0,
-            response_bytes: 0,
-            rows: 0,
-            recall: f32::NAN,
+            ..Sample::default()
         }
     }
 

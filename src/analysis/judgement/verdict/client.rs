@@ -5,7 +5,7 @@
 //! latency, at the same time. Where other programs had filled the machine, it was they, and their
 //! share is said before anything is advised.
 
-use super::{PREPARE, at, reason};
+use super::{at, reason};
 use crate::{
     analysis::{
         VerdictState::{Invalid, Reservations},
@@ -52,7 +52,7 @@ const EXPLAINED: f64 = 0.5;
 
 /// What the threads and their event loops did, phase by phase.
 pub(super) fn of_phases(info: &RunInfo, analysis: &Analysis) -> Vec<Reason> {
-    let phases = info.phases.iter().filter(|phase| phase.name != PREPARE);
+    let phases = info.phases.iter().filter(|phase| !phase.is_preparation());
     // Threads that spin use their core whatever they do.
     let cpu = phases
         .filter(|_| !info.precise)

@@ -112,7 +112,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        analysis::figures::rows::ReplyRows,
+        analysis::model::ReplyRows,
         record::{CollectionState, Part, StreamInfo},
     };
 

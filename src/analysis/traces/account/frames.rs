@@ -233,9 +233,16 @@ mod tests {
             inner in ((0i64..60, 0i64..30), 0usize..3, 0usize..2),
             slack in 0i64..3,
         ) {
-            let frames: Vec<Frame<'_>> = drawn.iter().zip(0u32..).map(|((times, name, service), node)| frame(node, *times, *name, *service)).collect();
+            let frames: Vec<Frame<'_>> = drawn
+                .iter()
+                .zip(0u32..)
+                .map(|((times, name, service), node)| frame(node, *times, *name, *service))
+                .collect();
             let inner = frame(9_999, inner.0, inner.1, inner.2);
-            prop_assert_eq!(Frames::new(frames.clone()).shortest_around(&inner, slack), looked(&frames, &inner, slack));
+            prop_assert_eq!(
+                Frames::new(frames.clone()).shortest_around(&inner, slack),
+                looked(&frames, &inner, slack)
+            );
         }
     }
 

@@ -7,11 +7,14 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    analysis::traces::{
-        areas::{self, Area, Rule},
-        index::TraceIndex,
-        join::{self, Call, JoinState, Joined},
-        times::Possible,
+    analysis::{
+        model::JoinState,
+        traces::{
+            areas::{self, Area, Rule},
+            index::TraceIndex,
+            join::{self, Call, Joined},
+            times::Possible,
+        },
     },
     spans::Trace,
 };

@@ -102,9 +102,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_search_finds_what_a_walk_finds(parents in prop::collection::vec((any::<prop::sample::Index>(), 0i64..40), 1..60), from in any::<prop::sample::Index>(), moment in 0i64..42) {
-            let spans: Vec<(Option<u32>, i64)> =
-                parents.iter().enumerate().map(|(at, (parent, end))| ((at > 0).then(|| parent.index(at) as u32), *end)).collect();
+        fn a_search_finds_what_a_walk_finds(
+            parents in prop::collection::vec((any::<prop::sample::Index>(), 0i64..40), 1..60),
+            from in any::<prop::sample::Index>(),
+            moment in 0i64..42,
+        ) {
+            let parent = |at: usize, parent: &prop::sample::Index| {
+                (at > 0).then(|| parent.index(at) as u32)
+            };
+            let spans: Vec<(Option<u32>, i64)> = parents
+                .iter()
+                .enumerate()
+                .map(|(at, (index, end))| (parent(at, index), *end))
+                .collect();
             let from = from.index(spans.len()) as u32;
             prop_assert_eq!(record(&spans).nearest(from, moment), walked(&spans, from, moment));
         }

@@ -4,16 +4,13 @@
 use super::*;
 use crate::{
     analysis::{
-        model::{Analysis, VerdictState, WorkloadAnalysis},
+        model::{Analysis, JoinState, VerdictState, WorkloadAnalysis},
         run::analyse,
         testing::{
             CLIENT, TraceMaker, resource,
             run::{Made, RunMaker},
         },
-        traces::{
-            join::{self, JoinState},
-            waterfall::waterfall,
-        },
+        traces::{join, waterfall::waterfall},
     },
     spans::{SpanKind, Trace},
 };

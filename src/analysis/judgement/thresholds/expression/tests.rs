@@ -1,19 +1,19 @@
 use super::*;
 
-fn time(time: Time, quantile: &'static str) -> Figure {
-    Figure {
+fn time(time: Time, quantile: &'static str) -> Quantity {
+    Quantity {
         base: Base::Time(time),
         quantile: Some(quantile),
         worst_s: None,
     }
 }
 
-fn check(text: &str, figure: Figure, comparison: Comparison, limit: Limit) {
+fn check(text: &str, figure: Quantity, relation: Relation, limit: Limit) {
     assert_eq!(
         Expression::parse(text),
         Ok(Expression {
             figure,
-            comparison,
+            relation,
             limit
         }),
         "{text}"
@@ -25,26 +25,26 @@ fn times_have_quantiles_and_units() {
     check(
         "response_time.p99 < 20ms",
         time(Time::Response, "p99"),
-        Comparison::Below,
+        Relation::Below,
         Limit::Value(20_000.0),
     );
     check(
         "response_time.p99.9<=1.5s",
         time(Time::Response, "p99.9"),
-        Comparison::AtMost,
+        Relation::AtMost,
         Limit::Value(1_500_000.0),
     );
     check(
         " gap.mean > 250 us ",
         time(Time::Gap, "mean"),
-        Comparison::Above,
+        Relation::Above,
         Limit::Value(250.0),
     );
 }
 
 #[test]
 fn areas_and_parts_are_quoted() {
-    let figure = |base, quantile| Figure {
+    let figure = |base, quantile| Quantity {
         base,
         quantile: Some(quantile),
         worst_s: None,
@@ -53,21 +53,21 @@ fn areas_and_parts_are_quoted() {
     check(
         "area(\"consistency wait\").p99 < 20ms",
         figure(area, "p99"),
-        Comparison::Below,
+        Relation::Below,
         Limit::Value(20_000.0),
     );
     let part = Base::Part("Delegator-waitTSafe".to_owned());
     check(
         "part(\"Delegator-waitTSafe\").mean < 1ms",
         figure(part, "mean"),
-        Comparison::Below,
+        Relation::Below,
         Limit::Value(1_000.0),
     );
 }
 
 #[test]
 fn counts_are_shares() {
-    let figure = |base| Figure {
+    let figure = |base| Quantity {
         base,
         quantile: None,
         worst_s: None,
@@ -75,43 +75,43 @@ fn counts_are_shares() {
     check(
         "failed < 0.1%",
         figure(Base::Failed),
-        Comparison::Below,
+        Relation::Below,
         Limit::Value(0.1 / 100.0),
     );
     check(
         "achieved_rate > 0.99",
         figure(Base::AchievedRate),
-        Comparison::Above,
+        Relation::Above,
         Limit::Value(0.99),
     );
     check(
         "join.matched >= 95 %",
         figure(Base::Matched),
-        Comparison::AtLeast,
+        Relation::AtLeast,
         Limit::Value(0.95),
     );
     check(
         "throughput > 500/s",
         figure(Base::Throughput),
-        Comparison::Above,
+        Relation::Above,
         Limit::Value(500.0),
     );
     check(
         "rows.mean >= 9.5",
         figure(Base::RowsMean),
-        Comparison::AtLeast,
+        Relation::AtLeast,
         Limit::Value(9.5),
     );
     check(
         "rows.mean >= 10 rows",
         figure(Base::RowsMean),
-        Comparison::AtLeast,
+        Relation::AtLeast,
         Limit::Value(10.0),
     );
     check(
         "empty < 0.5%",
         figure(Base::Empty),
-        Comparison::Below,
+        Relation::Below,
         Limit::Value(0.5 / 100.0),
     );
 }
@@ -127,34 +127,34 @@ fn a_limit_may_be_a_figure_of_another_phase() {
     check(
         text,
         time(Time::Response, "p99"),
-        Comparison::Below,
+        Relation::Below,
         limit(1.5),
     );
     let text = "service_time.p99 < phase(\"alone\").response_time.p99";
     check(
         text,
         time(Time::Service, "p99"),
-        Comparison::Below,
+        Relation::Below,
         limit(1.0),
     );
 }
 
 #[test]
 fn the_worst_window_has_a_length() {
-    let figure = |seconds| Figure {
+    let figure = |seconds| Quantity {
         worst_s: Some(seconds),
         ..time(Time::Response, "p99")
     };
     check(
         "response_time.p99.worst(\"10s\") < 200ms",
         figure(10),
-        Comparison::Below,
+        Relation::Below,
         Limit::Value(200_000.0),
     );
     check(
         "response_time.p99.worst(\"2m\") < 200ms",
         figure(120),
-        Comparison::Below,
+        Relation::Below,
         Limit::Value(200_000.0),
     );
 }
@@ -168,12 +168,12 @@ fn refused(text: &str, words: &str) {
 fn more_than_the_schedule_held_is_a_rate() {
     check(
         "achieved_rate < 101%",
-        Figure {
+        Quantity {
             base: Base::AchievedRate,
             quantile: None,
             worst_s: None,
         },
-        Comparison::Below,
+        Relation::Below,
         Limit::Value(1.01),
     );
 }

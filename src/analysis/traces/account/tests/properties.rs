@@ -134,7 +134,12 @@ proptest! {
     }
 
     #[test]
-    fn times_at_the_ends_of_the_range_do_not_panic(mut spans in tree(), at in any::<prop::sample::Index>(), start in any::<u64>(), end in any::<u64>()) {
+    fn times_at_the_ends_of_the_range_do_not_panic(
+        mut spans in tree(),
+        at in any::<prop::sample::Index>(),
+        start in any::<u64>(),
+        end in any::<u64>(),
+    ) {
         let at = at.index(spans.len());
         (spans[at].start_ns, spans[at].end_ns) = (start.min(end), start.max(end));
         let root_changed = at == spans.len() - 1;
@@ -151,8 +156,11 @@ proptest! {
         let of = |spans: Vec<ServerSpan>| {
             let trace = Trace { trace_id: 1, spans };
             account(&trace, &options(CLIENT)).map(|account| {
-                let pieces = account.pieces.iter().map(|piece| (trace.spans[piece.span as usize].span_id, piece.start_ns, piece.end_ns, piece.area));
-                pieces.collect::<Vec<_>>()
+                let piece = |piece: &Piece| {
+                    let id = trace.spans[piece.span as usize].span_id;
+                    (id, piece.start_ns, piece.end_ns, piece.area)
+                };
+                account.pieces.iter().map(piece).collect::<Vec<_>>()
             })
         };
         prop_assert_eq!(of(spans), of(turned));

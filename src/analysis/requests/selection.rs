@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use crate::{
     analysis::{
-        requests::collect::{self, Collected},
-        run::AnalysisError,
+        model::{AnalysisError, JoinState},
+        requests::lines::{self, Lines},
         traces::{
             index::TraceIndex,
-            join::{self, Call, JoinState},
+            join::{self, Call},
             times::Possible,
         },
     },
-    record::{Figure, Outcome, RequestLine, RunReader},
+    record::{Outcome, RequestLine, RunReader},
     spans::Trace,
 };
 
@@ -33,7 +33,7 @@ const QUANTILES: [(&str, f64); 5] = [
 ///
 /// # Errors
 /// requests.jsonl or latency.hlog can't be read, no request fits, or several traces do.
-pub fn pick(
+pub fn select(
     reader: &RunReader,
     traces: impl Iterator<Item = Trace>,
     which: &str,
@@ -45,7 +45,7 @@ pub fn pick(
     if which != "slowest" && quantile.is_none() {
         return by_id(reader, traces, which);
     }
-    let found = collect::read_requests(reader)?;
+    let found = lines::read(reader)?;
     let order = order(reader, &found, quantile)?;
     let possible = Possible::of(reader.info());
     let mut best: Option<(usize, Trace)> = None;
@@ -105,18 +105,18 @@ impl Candidate {
 /// The candidates in the order of their trace ids, each with its place.
 fn order(
     reader: &RunReader,
-    found: &Collected,
+    found: &Lines,
     quantile: Option<f64>,
 ) -> Result<Vec<Candidate>, AnalysisError> {
     let mut ranked = Vec::new();
     let near = latencies(reader, quantile)?;
-    for (at, data) in found
+    for (at, lines) in found
         .streams
         .iter()
         .enumerate()
-        .filter(|(at, _)| reader.info().streams[*at].phase != "prepare")
+        .filter(|(at, _)| !reader.info().streams[*at].is_preparation())
     {
-        for request in data.requests.iter().filter(|request| request.ok) {
+        for request in lines.requests.iter().filter(|request| request.ok) {
             let rank = match quantile {
                 None => (0, u64::MAX - request.latency_ns()),
                 Some(_) => (
@@ -163,15 +163,7 @@ fn latencies(
         .filter(|(key, _)| key.outcome == Outcome::Ok && key.part.is_measured())
     {
         let stream = reader.info().streams.iter().position(|stream| {
-            let latency = if stream.open_loop {
-                Figure::ResponseTime
-            } else {
-                Figure::ServiceTime
-            };
-            stream.part.as_ref() == Some(&key.part)
-                && stream.phase == key.phase
-                && stream.workload == key.workload
-                && latency == key.figure
+            stream.is_of(&key.phase, &key.part, &key.workload) && stream.latency() == key.figure
         });
         found.extend(stream.map(|stream| (stream, histogram.value_at_quantile(quantile))));
     }
@@ -253,7 +245,7 @@ mod tests {
 
     fn picked(run: &RunMaker, which: &str) -> Result<(u64, usize), String> {
         let (_folder, reader) = run.write();
-        let picked = pick(&reader, run.traces.clone().into_iter(), which);
+        let picked = select(&reader, run.traces.clone().into_iter(), which);
         picked
             .map(|(line, trace)| (line.seq, trace.spans.len()))
             .map_err(|error| error.0)

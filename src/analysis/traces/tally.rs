@@ -5,13 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::analysis::{
     figures::quantiles,
-    model::TraceFacts,
-    requests::collect::Request,
-    traces::{
-        account::RequestAccount,
-        join::{JoinState, Joined},
-        times::ImpossibleTimes,
-    },
+    model::{ImpossibleTimes, JoinState, TraceFacts},
+    requests::request::Request,
+    traces::{account::RequestAccount, join::Joined},
 };
 
 /// Most names that are counted apart: they come from outside, and there may be any number of them.
@@ -21,7 +17,7 @@ const MORE_NAMES: &str = "(more)";
 
 /// Counts facts trace by trace.
 #[derive(Debug, Default)]
-pub(crate) struct FactCounter {
+pub(crate) struct TraceTally {
     facts: TraceFacts,
     /// Number of traces by number of server spans.
     spans: BTreeMap<u64, u64>,
@@ -30,7 +26,7 @@ pub(crate) struct FactCounter {
     brute_force_ns: u128,
 }
 
-impl FactCounter {
+impl TraceTally {
     /// Adds what the join of one request showed, and whether its own span was there.
     pub(crate) fn add_joined(&mut self, joined: &Joined, client_span_found: bool) {
         self.facts.client_span_alone +=
@@ -99,9 +95,9 @@ impl FactCounter {
         facts.engine_us = self.engine_ns as f64 / 1_000.0;
         facts.brute_force_us = self.brute_force_ns as f64 / 1_000.0;
         facts.largest_shift_us = quantiles::us(self.largest_shift_ns);
-        let gaps = requests.iter().filter_map(|request| {
-            Some(request.service_ns() as i64 - request.matched()?.server_ns as i64)
-        });
+        let gaps = requests
+            .iter()
+            .filter_map(|request| Some(request.gap_ns(request.matched()?.server_ns)));
         for gap in gaps.filter(|gap| *gap < 0) {
             facts.negative_gaps += 1;
             facts.lowest_gap_us = facts.lowest_gap_us.min(quantiles::us(gap));

@@ -1,26 +1,8 @@
 //! Rows per reply, of every search and query that succeeded.
 
 use hdrhistogram::Histogram;
-use serde::{Deserialize, Serialize};
 
-use crate::record::ReplyShape;
-
-/// What the replies of a workload held.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct ReplyRows {
-    /// Replies that were counted: every success.
-    pub replies: u64,
-    /// Rows of a reply on average.
-    pub mean: f64,
-    /// Share of the replies without any row, in [0, 1].
-    pub empty: f64,
-    /// Share of the replies with fewer rows than `full`, those without any among them; null where
-    /// `full` is.
-    pub short: Option<f64>,
-    /// Rows of a reply that lacks none: `nq` times `limit`, or the number of ids; null where the
-    /// scenario does not say.
-    pub full: Option<u64>,
-}
+use crate::{analysis::model::ReplyRows, record::ReplyShape};
 
 /// What `histogram` says of replies of this shape; None where nothing succeeded.
 pub(crate) fn of_histogram(histogram: &Histogram<u64>, shape: ReplyShape) -> Option<ReplyRows> {

@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
-    analysis::figures::quantiles::us,
+    analysis::{figures::quantiles::us, model::Course},
     record::{Figure, HistogramKey, Outcome, RunInfo, SecondCounts, StreamInfo},
 };
 
@@ -20,40 +18,9 @@ const LEAST_COLUMNS: u64 = 30;
 const LEAST_FOR_P50: u64 = 10;
 const LEAST_FOR_P99: u64 = 100;
 
-/// Latency and outcomes over time. Columns follow one another without a gap.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Series {
-    /// Start of the first column in seconds after the part's start; may lie up to a second before
-    /// it.
-    pub start_s: f64,
-    /// Width of a column in whole seconds; at most 240 columns cover the part.
-    pub step_s: u64,
-    /// Seconds of each column that lie within the part: less than `step_s` in the first and the
-    /// last one, whose counts are of a part of a second; 0 after its end, when the last answers
-    /// came. Empty in reports of older versions.
-    #[serde(default)]
-    pub covered_s: Vec<f64>,
-    /// Buckets per decade: bucket `b` holds latencies from 10^(b / per_decade) us, included, to
-    /// 10^((b + 1) / per_decade).
-    pub per_decade: u32,
-    /// Per column the buckets that hold successes, rising, with their number, by the second in
-    /// which they ended.
-    pub cells: Vec<Vec<(i32, u64)>>,
-    /// Per column the successes that ended in it.
-    pub ok: Vec<u64>,
-    /// Per column everything else that was due: failed, or never sent.
-    pub failed: Vec<u64>,
-    /// Per column the median latency; None below 10 successes.
-    pub p50_us: Vec<Option<f64>>,
-    /// Per column the 99th percentile; None below 100 successes.
-    pub p99_us: Vec<Option<f64>>,
-    /// Per column the longest latency; None without successes.
-    pub max_us: Vec<Option<f64>>,
-}
-
 /// Latencies and outcomes of one second.
 #[derive(Debug, Default)]
-struct Second {
+struct SecondOutcomes {
     /// Recorded values in nanoseconds with their number.
     values: BTreeMap<u64, u64>,
     /// By outcome and figure: one request has a value in several figures.
@@ -62,12 +29,12 @@ struct Second {
 
 /// Collects the seconds of every measured stream.
 #[derive(Debug)]
-pub(crate) struct SeriesMaker<'a> {
+pub(crate) struct CourseMaker<'a> {
     streams: &'a [StreamInfo],
-    seconds: Vec<BTreeMap<u64, Second>>,
+    seconds: Vec<BTreeMap<u64, SecondOutcomes>>,
 }
 
-impl<'a> SeriesMaker<'a> {
+impl<'a> CourseMaker<'a> {
     /// Knows the streams of a run; preparation has no course worth drawing.
     pub(crate) fn new(info: &'a RunInfo) -> Self {
         Self {
@@ -80,17 +47,11 @@ impl<'a> SeriesMaker<'a> {
     pub(crate) fn add(&mut self, key: &HistogramKey, second: &SecondCounts) {
         let found = self.streams.iter().position(|stream| {
             stream.is_measured()
-                && stream.phase != "prepare"
-                && stream.part.as_ref() == Some(&key.part)
-                && stream.phase == key.phase
-                && stream.workload == key.workload
+                && !stream.is_preparation()
+                && stream.is_of(&key.phase, &key.part, &key.workload)
         });
         let Some(at) = found else { return };
-        let latency = if self.streams[at].open_loop {
-            Figure::ResponseTime
-        } else {
-            Figure::ServiceTime
-        };
+        let latency = self.streams[at].latency();
         // Other figures of a success count the same request again.
         if key.outcome == Outcome::Ok && key.figure != latency {
             return;
@@ -105,7 +66,7 @@ impl<'a> SeriesMaker<'a> {
     }
 
     /// The course of every stream that had one, by its number.
-    pub(crate) fn finish(self) -> BTreeMap<usize, Series> {
+    pub(crate) fn finish(self) -> BTreeMap<usize, Course> {
         let drawn = self
             .seconds
             .iter()
@@ -114,35 +75,35 @@ impl<'a> SeriesMaker<'a> {
         let columns = (ALL_COLUMNS / drawn.max(1)).clamp(LEAST_COLUMNS, MOST_COLUMNS);
         let made =
             self.seconds.iter().enumerate().filter_map(|(at, seconds)| {
-                Some((at, series(seconds, &self.streams[at], columns)?))
+                Some((at, course(seconds, &self.streams[at], columns)?))
             });
         made.collect()
     }
 }
 
-fn series(
-    seconds: &BTreeMap<u64, Second>,
+fn course(
+    seconds: &BTreeMap<u64, SecondOutcomes>,
     stream: &StreamInfo,
     most_columns: u64,
-) -> Option<Series> {
+) -> Option<Course> {
     let (first, last) = (*seconds.keys().next()?, *seconds.keys().next_back()?);
     let step_s = step(last - first + 1, most_columns);
-    let mut series = Series {
+    let mut course = Course {
         start_s: first as f64 - stream.start_ns as f64 / 1e9,
         step_s,
         per_decade: PER_DECADE,
-        ..Series::default()
+        ..Course::default()
     };
     for from in (first..=last).step_by(step_s as usize) {
-        series
+        course
             .covered_s
             .push(covered_s((from, from + step_s), stream));
         add_column(
-            &mut series,
+            &mut course,
             seconds.range(from..from + step_s).map(|(_, second)| second),
         );
     }
-    Some(series)
+    Some(course)
 }
 
 /// How much of the seconds in `column` lies between the start and the end of `stream`; a killed run
@@ -164,7 +125,7 @@ fn step(seconds: u64, most_columns: u64) -> u64 {
         .unwrap_or_else(|| seconds.div_ceil(most_columns))
 }
 
-fn add_column<'s>(series: &mut Series, seconds: impl Iterator<Item = &'s Second>) {
+fn add_column<'s>(course: &mut Course, seconds: impl Iterator<Item = &'s SecondOutcomes>) {
     let mut values: BTreeMap<u64, u64> = BTreeMap::new();
     let mut failed = 0;
     for second in seconds {
@@ -179,21 +140,21 @@ fn add_column<'s>(series: &mut Series, seconds: impl Iterator<Item = &'s Second>
     values
         .iter()
         .for_each(|(value, count)| *cells.entry(bucket(*value)).or_default() += count);
-    series.cells.push(cells.into_iter().collect());
-    series.ok.push(ok);
-    series.failed.push(failed);
-    series
+    course.cells.push(cells.into_iter().collect());
+    course.ok.push(ok);
+    course.failed.push(failed);
+    course
         .p50_us
         .push((ok >= LEAST_FOR_P50).then(|| us(quantile(&values, ok, 0.5))));
-    series
+    course
         .p99_us
         .push((ok >= LEAST_FOR_P99).then(|| us(quantile(&values, ok, 0.99))));
-    series
+    course
         .max_us
         .push(values.keys().next_back().map(|value| us(*value)));
 }
 
-impl Second {
+impl SecondOutcomes {
     /// A request that was not sent has no service time, and one of a closed loop no lag: the
     /// largest count is that of all.
     fn other_requests(&self) -> u64 {
@@ -254,9 +215,9 @@ mod tests {
     }
 
     /// The course after (second, figure, outcome, latencies in us) were added.
-    fn made(rows: &[(u64, Figure, Outcome, &[u64])]) -> Option<Series> {
+    fn made(rows: &[(u64, Figure, Outcome, &[u64])]) -> Option<Course> {
         let info = info();
-        let mut maker = SeriesMaker::new(&info);
+        let mut maker = CourseMaker::new(&info);
         for (second, figure, outcome, values) in rows {
             for phase in ["p", "prepare"] {
                 let (phase, workload) = (phase.to_owned(), "w".to_owned());
@@ -286,17 +247,17 @@ mod tests {
             ),
             (5, Figure::ResponseTime, Outcome::Ok, &[1_000]),
         ];
-        let series = made(&rows).unwrap();
-        assert_eq!((series.start_s, series.step_s), (0.5, 1));
+        let course = made(&rows).unwrap();
+        assert_eq!((course.start_s, course.step_s), (0.5, 1));
         assert_eq!(
-            (series.ok.as_slice(), series.failed.as_slice()),
+            (course.ok.as_slice(), course.failed.as_slice()),
             (&[3, 0, 1][..], &[0, 0, 0][..])
         );
         assert_eq!(
-            series.cells,
+            course.cells,
             [vec![(48, 2), (68, 1)], vec![], vec![(48, 1)]]
         );
-        assert_eq!(series.max_us[1], None);
+        assert_eq!(course.max_us[1], None);
     }
 
     #[test]
@@ -342,8 +303,8 @@ mod tests {
             (3, Figure::ServiceTime, timeout, &[9_000, 9_000]),
             (3, Figure::SendLag, Outcome::NotSent, &[9_000]),
         ];
-        let series = made(&rows).unwrap();
-        assert_eq!((series.ok[0], series.failed[0]), (0, 3));
+        let course = made(&rows).unwrap();
+        assert_eq!((course.ok[0], course.failed[0]), (0, 3));
         assert_eq!(made(&[]), None);
     }
 
@@ -354,17 +315,17 @@ mod tests {
             (3, Figure::ResponseTime, Outcome::Ok, latencies.as_slice()),
             (4, Figure::ResponseTime, Outcome::Ok, &latencies[..99]),
         ];
-        let series = made(&rows).unwrap();
+        let course = made(&rows).unwrap();
         let near = |found: Option<f64>, expected: f64| {
             found.is_some_and(|found| (found / expected - 1.0).abs() < 0.002)
         };
         assert!(
-            near(series.p50_us[0], 50.0) && near(series.p99_us[0], 99.0),
+            near(course.p50_us[0], 50.0) && near(course.p99_us[0], 99.0),
             "{:?} {:?}",
-            series.p50_us,
-            series.p99_us
+            course.p50_us,
+            course.p99_us
         );
-        assert!(series.p50_us[1].is_some() && series.p99_us[1].is_none());
+        assert!(course.p50_us[1].is_some() && course.p99_us[1].is_none());
     }
 
     #[test]

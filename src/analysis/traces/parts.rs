@@ -1,11 +1,19 @@
 //! Numbers for parts and instances, so that what is kept per request stays small.
 
-use std::{collections::HashMap, fmt::Write as _, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write as _,
+    sync::Arc,
+};
 
 use crate::{
-    analysis::traces::{
-        account::instance::instance,
-        areas::{Area, names},
+    analysis::{
+        figures::quantiles::us,
+        model::PartMean,
+        traces::{
+            account::instance::instance,
+            areas::{Area, names},
+        },
     },
     spans::{ServerSpan, SpanKind, SpanResource},
 };
@@ -119,6 +127,29 @@ impl PartTable {
     pub(crate) fn key(&self, number: u32) -> &PartKey {
         &self.keys[number as usize]
     }
+}
+
+/// Means by part, sorted by area, then by mean, falling. Each sum is divided once, so that the
+/// means add up.
+pub(crate) fn part_means(
+    parts: &PartTable,
+    sums: &BTreeMap<u32, i128>,
+    requests: u64,
+) -> Vec<PartMean> {
+    let mut rows: Vec<(&PartKey, i128)> = sums
+        .iter()
+        .map(|(part, sum)| (parts.key(*part), *sum))
+        .collect();
+    rows.sort_by(|(a, a_ns), (b, b_ns)| a.area.cmp(&b.area).then(b_ns.cmp(a_ns)).then(a.cmp(b)));
+    let mean = |sum: i128| us(sum) / requests.max(1) as f64;
+    rows.into_iter()
+        .map(|(key, sum)| PartMean {
+            area: key.area.name().to_owned(),
+            service: key.service.clone(),
+            part: key.label.clone(),
+            mean_us: mean(sum),
+        })
+        .collect()
 }
 
 /// The label of a span's part.

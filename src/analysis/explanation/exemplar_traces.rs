@@ -9,7 +9,7 @@ use crate::{
     analysis::{
         explanation::exemplars::{NEAR, SLOWEST},
         model::WorkloadAnalysis,
-        requests::collect::Request,
+        requests::request::Request,
         traces::waterfall::waterfall,
     },
     record::{Outcome, RequestLine, RunReader, StreamInfo},
@@ -24,14 +24,14 @@ type Ranked = (u64, u64, Arc<Trace>);
 
 /// Best traces of one stream so far, for each place of [`crate::analysis::explanation::exemplars`].
 #[derive(Debug, Default)]
-pub(crate) struct KeptTraces {
+pub(crate) struct ExemplarTraces {
     /// By latency, the slowest first.
     slowest: Vec<Ranked>,
     /// Wanted latency, and the nearest, by its distance.
     near: Vec<(u64, Option<Ranked>)>,
 }
 
-impl KeptTraces {
+impl ExemplarTraces {
     /// Wants one trace near each quantile of `histogram`, and the slowest.
     pub(crate) fn new(histogram: &Histogram<u64>) -> Self {
         Self {
@@ -175,8 +175,10 @@ mod tests {
         latencies
             .iter()
             .for_each(|latency| histogram.record(*latency).unwrap());
-        let (mut forward, mut backward) =
-            (KeptTraces::new(&histogram), KeptTraces::new(&histogram));
+        let (mut forward, mut backward) = (
+            ExemplarTraces::new(&histogram),
+            ExemplarTraces::new(&histogram),
+        );
         let requests: Vec<_> = latencies
             .iter()
             .zip(0..)

@@ -1,0 +1,58 @@
+//! Single requests, as `report.parquet` lists them.
+
+use crate::{
+    analysis::{model::JoinState, traces::areas::Area},
+    record::Outcome,
+};
+
+/// Every request of the measured parts that was traced or failed: those of `requests.jsonl`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestTable {
+    /// Where a request belongs, by number.
+    pub streams: Vec<StreamNames>,
+    /// In the order of the streams, then of `seq`.
+    pub rows: Vec<RequestRow>,
+}
+
+/// What the requests of a stream have in common.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StreamNames {
+    /// Name of the phase.
+    pub phase: String,
+    /// Name of the stage; None where the workload has none.
+    pub stage: Option<String>,
+    /// Name of the workload.
+    pub workload: String,
+    /// Name of the operation.
+    pub operation: String,
+}
+
+/// One request with its account. Times are nanoseconds since the run's start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RequestRow {
+    /// Number in [`RequestTable::streams`].
+    pub stream: u32,
+    /// Number within the workload's part.
+    pub seq: u64,
+    /// Trace id.
+    pub trace_id: u128,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Rows written, or of the reply; None of a failure, and of what handles none.
+    pub rows: Option<u64>,
+    /// Whether it was traced.
+    pub sampled: bool,
+    /// How its join ended; None where it was not traced or not sent.
+    pub state: Option<JoinState>,
+    /// Planned moment; None in a closed loop.
+    pub intended_ns: Option<u64>,
+    /// None where it was never sent.
+    pub sent_ns: Option<u64>,
+    /// None where it was never sent.
+    pub done_ns: Option<u64>,
+    /// Duration of the server root, nanoseconds; None without an account.
+    pub server_ns: Option<u64>,
+    /// Nanoseconds of the latency per area that occurs, in the order of [`Area::ALL`]; empty
+    /// without an account, else they add up to the latency.
+    pub areas: Box<[(Area, i64)]>,
+}
