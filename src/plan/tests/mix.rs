@@ -84,10 +84,6 @@ fn keys_of_a_part_are_refused_where_they_stand() {
         &text(&format!("{PARTS}\nlimit = 3")),
         &["limit", "workloads.churn"],
     );
-    refused(
-        &text("parts = { search = 1, query = 1 }"),
-        &["workloads.churn.query", "asks for all rows"],
-    );
 }
 
 #[test]
