@@ -7,6 +7,8 @@
 //! `tests/areas.rs` proves the rules. `cargo bench --bench palette`, with `light` or `dark` and the
 //! number of tries.
 
+#![allow(clippy::print_stdout)]
+
 #[path = "../tests/support/colour.rs"]
 mod colour;
 

@@ -310,19 +310,7 @@ const OUTER: &str = include_str!("html/outer.html");
 const PROBE: &str = include_str!("html/report_probe.js");
 
 /// Asks the page how areas look: in bars with the ink of the word on them, and in legends.
-const AREAS_PROBE: &str = r"
-addEventListener('load', () => setTimeout(() => {
-  const look = (rect) => {
-    const id = rect.getAttribute('fill').match(/^url\(#(.*)\)$/)?.[1];
-    const color = id ? document.querySelector(`#${id} rect`) : rect;
-    return { color: color.getAttribute('fill'), hatch: id ? document.querySelector(`#${id} path`).getAttribute('d') : null };
-  };
-  const ink = (text) => text && getComputedStyle(text).fill.match(/\d+/g).slice(0, 3).map(Number);
-  parent.postMessage(JSON.stringify({
-    bars: [...document.querySelectorAll('rect[data-area]')].map((rect) => ({ area: rect.dataset.area, ink: ink(rect.nextSibling), ...look(rect) })),
-    legends: [...document.querySelectorAll('.plot .legend span')].map((entry) => ({ area: entry.textContent, meaning: entry.title, ...look(entry.querySelector('rect')) })),
-  }), '*');
-}, 500));";
+const AREAS_PROBE: &str = include_str!("html/areas_probe.js");
 
 /// Asks a comparison what is to be seen in it.
 const COMPARISON_PROBE: &str = include_str!("html/comparison_probe.js");
@@ -419,7 +407,8 @@ fn the_systems_dark_mode_makes_it_dark(chromium: &Chromium) {
 }
 
 fn areas_look_as_their_table_says_and_their_names_can_be_read(chromium: &Chromium) {
-    let themes: [(&str, fn(&AreaRow) -> &str); 2] = [
+    type Color = fn(&AreaRow) -> &str;
+    let themes: [(&str, Color); 2] = [
         ("--blink-settings=preferredColorScheme=1", |row| row.light),
         ("--blink-settings=preferredColorScheme=0", |row| row.dark),
     ];

@@ -9,10 +9,11 @@ use tokio::time::Instant;
 
 use super::{
     callers,
-    phase::{ComponentRun, LaneResult, Loop, PartLoad, PartPlan, StreamResult},
-    request::{Before, Lane, Launch},
+    lane::{LaneContext, joined},
+    phase::{ComponentRun, Loop, PartLoad, PartPlan},
+    request::{Before, Lane, Launch, Prepared},
+    result::{LaneOutcome, LaneResult, StreamResult},
     stop::{Stop, StopListener},
-    thread::{LaneContext, LaneOutcome, joined},
 };
 use crate::plan::ThinkTime;
 
@@ -171,20 +172,7 @@ impl Caller {
             match lane.prepare(number, self.earlier[component], now) {
                 Ok(request) => {
                     results[component].due += 1;
-                    let before = Before {
-                        intended_ns: None,
-                        ready_ns: Some(lane.shared.clock.now_ns()),
-                    };
-                    let pin = self.number / lane.shards;
-                    let started = lane.start(&request, pin);
-                    lane.finish(Launch {
-                        request,
-                        before,
-                        pin,
-                        started,
-                        stop: self.stop.clone(),
-                    })
-                    .await;
+                    self.send(lane, request).await;
                 }
                 Err(error) => {
                     end_itself(&mut results, first, now, Some(error.to_string()));
@@ -207,6 +195,24 @@ impl Caller {
             *earlier += result.due * self.callers;
         }
         results
+    }
+
+    /// Sends a request at once, and waits for its end.
+    async fn send(&self, lane: &Lane, request: Prepared) {
+        let before = Before {
+            intended_ns: None,
+            ready_ns: Some(lane.shared.clock.now_ns()),
+        };
+        let pin = self.number / lane.shards;
+        let started = lane.start(&request, pin);
+        lane.finish(Launch {
+            request,
+            before,
+            pin,
+            started,
+            stop: self.stop.clone(),
+        })
+        .await;
     }
 
     /// Whether the data of a component is used up for this caller, which has begun so many of its

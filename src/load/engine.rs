@@ -6,7 +6,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{
     LiveCounters, LiveSnapshot, PhaseResult, PhaseRun,
-    thread::{Command, Live, Shard, ThreadResult, ThreadStart, run_thread},
+    lane::Shard,
+    result::ThreadResult,
+    thread::{Command, Live, ThreadStart, run_thread},
 };
 use crate::{
     milvus::{ConnectError, ConnectOptions},

@@ -9,11 +9,12 @@ use tokio::time::Instant;
 
 use super::{
     components::Numbering,
-    phase::{LaneResult, Loop, PartLoad, PartPlan, StreamResult},
+    lane::LaneContext,
+    phase::{Loop, PartLoad, PartPlan},
     places::{Place, Places},
     request::{Before, Lane, Launch, Prepared},
+    result::{LaneOutcome, LaneResult, StreamResult},
     stop::{Stop, StopListener},
-    thread::{LaneContext, LaneOutcome},
 };
 use crate::pacer::{Pacer, Slot};
 

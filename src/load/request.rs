@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     live::{LiveCounters, LiveEnd},
-    phase::StreamResult,
+    result::StreamResult,
     stop::{Stop, StopListener},
     timer::Timers,
 };

@@ -13,44 +13,25 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::{
     runtime::{Builder, LocalOptions, LocalRuntime},
     sync::{mpsc, oneshot},
-    task::{JoinError, JoinHandle},
-    time::Instant,
+    task::JoinHandle,
 };
 
 use super::{
-    EngineError, LanePlan, LiveCounters, Loop, PartPlan, PhaseRun, StopHandle, StreamRun, closed,
+    EngineError, LiveCounters, Loop, PhaseRun, closed,
+    lane::{LaneContext, Shard, joined},
     open,
-    phase::LaneResult,
-    request::{CpuMark, Lane, Shared},
+    request::{CpuMark, Shared},
+    result::{LaneOutcome, ThreadResult},
     stop::Stop,
     timer::Timers,
 };
 use crate::{
     milvus::{ConnectOptions, Connections, Watch},
-    operation::Operation,
-    record::{Outcome, Recorder, RunClock, SocketFigure, StreamId},
-    telemetry::Sampler,
+    record::{Recorder, RunClock, SocketFigure},
 };
-
-/// Shard of a thread.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shard {
-    pub(super) index: u32,
-    pub(super) of: u32,
-}
 
 /// Per thread and row of the phase.
 pub(super) type Live = Vec<Vec<Arc<LiveCounters>>>;
-
-/// What a phase gave on one thread.
-#[derive(Debug)]
-pub(super) struct ThreadResult {
-    /// Per workload of the phase.
-    pub(super) lanes: Vec<LaneOutcome>,
-    pub(super) texts: Vec<(StreamId, Outcome, String)>,
-    /// Share of one core that it used, from the phase's start until nothing more was sent.
-    pub(super) cpu_share: f64,
-}
 
 /// A phase to be run.
 #[derive(Debug)]
@@ -279,88 +260,6 @@ async fn wait_for(shared: &Shared, mut lane: JoinHandle<LaneOutcome>) -> LaneOut
         tokio::select! {
             result = &mut lane => return joined(result)?,
             () = tokio::time::sleep(Duration::from_secs(1)) => roll(shared),
-        }
-    }
-}
-
-/// What a workload gave on one thread, or how its task was cancelled, which only the end of the
-/// thread's runtime does.
-pub(super) type LaneOutcome = Result<LaneResult, String>;
-
-/// What a task gave. After its panic, a bug, the thread ends as the task did, and the phase with
-/// it.
-pub(super) fn joined<T>(result: Result<T, JoinError>) -> Result<T, String> {
-    result.map_err(|error| match error.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        Err(cancelled) => format!("a workload was given up: {cancelled}"),
-    })
-}
-
-/// One workload of a phase on one thread.
-pub(super) struct LaneContext {
-    pub(super) shared: Rc<Shared>,
-    pub(super) shard: Shard,
-    pub(super) stream: StreamRun,
-    /// Row of the phase that its first component is.
-    pub(super) first_row: usize,
-    pub(super) start: Instant,
-    /// Per component.
-    pub(super) live: Vec<Arc<LiveCounters>>,
-    pub(super) stop: StopHandle,
-}
-
-impl LaneContext {
-    /// Nothing more is sent by this workload on this thread.
-    pub(super) fn sending_ends(&self) {
-        self.shared.sending_ends();
-        let since_start = self.start.elapsed();
-        self.live.iter().for_each(|live| live.set_over(since_start));
-    }
-
-    /// The data of the workload is used up on this thread.
-    pub(super) fn set_exhausted(&self) {
-        self.live.iter().for_each(|live| live.set_exhausted());
-    }
-
-    /// The lanes of one part, one per component.
-    pub(super) fn lanes(&self, plan: &PartPlan) -> Vec<Rc<Lane>> {
-        let components = self.stream.components.iter().zip(&self.live);
-        components
-            .zip(&plan.lanes)
-            .map(|((component, live), lane)| {
-                let operation = Arc::clone(&component.operation);
-                Rc::new(self.lane(plan, lane, operation, live))
-            })
-            .collect()
-    }
-
-    /// What the requests of one component have in common within a part.
-    fn lane(
-        &self,
-        plan: &PartPlan,
-        lane: &LanePlan,
-        operation: Arc<dyn Operation>,
-        live: &Arc<LiveCounters>,
-    ) -> Lane {
-        Lane {
-            shared: Rc::clone(&self.shared),
-            operation,
-            stream: lane.stream,
-            ids: lane.ids,
-            queries: lane.queries,
-            sampler: Sampler::new(lane.sample_ratio),
-            switch: lane.switch,
-            phase_start: self.start,
-            timeout: self.stream.timeout,
-            end: plan
-                .duration
-                .map(|duration| self.start + plan.start + duration),
-            shards: u64::from(self.shard.of),
-            sent: Cell::new(0),
-            live: Arc::clone(live),
-            in_flight: Cell::new(0),
-            in_flight_max: Cell::new(0),
-            last_sent_ns: Cell::new(0),
         }
     }
 }
