@@ -33,8 +33,8 @@ pub use engine::{Engine, EngineError, EngineOptions, RunningPhase};
 pub use latencies::Latencies;
 pub use live::{LiveCounters, LiveSnapshot};
 pub use phase::{
-    ComponentRun, LanePlan, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, StreamResult,
-    StreamRun,
+    ComponentRun, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, StreamPlan, StreamResult,
+    WorkloadRun,
 };
 pub use schedule::{RunIds, nothing_earlier, phase_run, query_numbers, streams};
 pub use stop::{Stop, StopHandle};

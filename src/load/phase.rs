@@ -16,8 +16,8 @@ use crate::{
 /// One part of a workload within a phase.
 #[derive(Clone, Debug)]
 pub struct PartPlan {
-    /// Per component of the workload: one, or several of a mix.
-    pub lanes: Vec<LanePlan>,
+    /// Its streams: per component of the workload one, or several of a mix.
+    pub streams: Vec<StreamPlan>,
     /// Which component a request is of.
     pub draws: Draws,
     /// What pauses of callers are drawn from.
@@ -28,13 +28,13 @@ pub struct PartPlan {
     pub duration: Option<Duration>,
     /// Requests after which it ends.
     pub requests: Option<u64>,
-    /// Its load; of the kind of [`StreamRun::arrival`].
+    /// Its load; of the kind of [`WorkloadRun::arrival`].
     pub load: PartLoad,
 }
 
-/// What the requests of one component have in common within a part.
+/// One stream, for all threads: what the requests of one component have in common within a part.
 #[derive(Clone, Debug)]
-pub struct LanePlan {
+pub struct StreamPlan {
     /// Where its samples go.
     pub stream: StreamId,
     /// Ids of its requests.
@@ -76,7 +76,7 @@ pub enum Loop {
 
 /// One workload within a phase.
 #[derive(Clone, Debug)]
-pub struct StreamRun {
+pub struct WorkloadRun {
     /// One, or several of a mix.
     pub components: Vec<ComponentRun>,
     /// Open or closed loop.
@@ -102,7 +102,7 @@ pub struct PhaseRun {
     /// When it starts.
     pub start: Instant,
     /// Its workloads. Their components, one after the other, are the rows of the phase.
-    pub streams: Vec<StreamRun>,
+    pub workloads: Vec<WorkloadRun>,
     /// How it is told to end.
     pub stop: StopHandle,
 }
@@ -135,7 +135,7 @@ pub struct StreamResult {
 
 /// What one workload gave on one thread.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct LaneResult {
+pub(super) struct WorkloadResult {
     /// Per part and component.
     pub(super) parts: Vec<StreamResult>,
     /// (row of the phase, index in its `earlier`, the new value).
@@ -154,28 +154,28 @@ pub struct PhaseResult {
     /// Largest share of one core that a thread used.
     pub thread_cpu_max: f64,
     /// Why a workload ended on a thread without a result.
-    pub(super) lane_error: Option<String>,
+    pub(super) workload_error: Option<String>,
 }
 
 impl PhaseResult {
     pub(super) fn add(&mut self, thread: ThreadResult) {
         self.thread_cpu_max = self.thread_cpu_max.max(thread.cpu_share);
         self.texts.extend(thread.texts);
-        for lane in thread.lanes {
-            let lane = match lane {
-                Ok(lane) => lane,
+        for workload in thread.workloads {
+            let workload = match workload {
+                Ok(workload) => workload,
                 Err(error) => {
-                    self.lane_error.get_or_insert(error);
+                    self.workload_error.get_or_insert(error);
                     continue;
                 }
             };
-            for (row, index, value) in lane.earlier {
+            for (row, index, value) in workload.earlier {
                 let known = self.earlier.get_mut(row);
                 if let Some(known) = known.and_then(|earlier| earlier.get_mut(index)) {
                     *known = value.max(*known);
                 }
             }
-            for part in lane.parts {
+            for part in workload.parts {
                 match self
                     .streams
                     .iter_mut()

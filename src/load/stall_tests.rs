@@ -20,10 +20,10 @@ use tokio::{
 };
 
 use super::{
-    ComponentRun, Draws, LanePlan, Loop, PartLoad, PartPlan, StopHandle, StreamResult, StreamRun,
-    open,
+    ComponentRun, Draws, Loop, PartLoad, PartPlan, StopHandle, StreamPlan, StreamResult,
+    WorkloadRun, open,
     request::Shared,
-    thread::{LaneContext, Shard},
+    thread::{Shard, WorkloadContext},
     timer::Timers,
 };
 use crate::{
@@ -151,7 +151,7 @@ fn run(
         let timers = Timers::of_tokio().expect("a timer");
         let ids = IdStream::new(Nonce(1), 42, "alone", "version", "measured");
         let part = PartPlan {
-            lanes: vec![LanePlan {
+            streams: vec![StreamPlan {
                 stream: StreamId(0),
                 ids,
                 queries: QueryOrder::default(),
@@ -166,7 +166,7 @@ fn run(
             requests: None,
             load: PartLoad::Open(Schedule::even(Shape::Constant { rate: RATE as f64 })),
         };
-        let stream = StreamRun {
+        let workload = WorkloadRun {
             components: vec![ComponentRun {
                 operation: Arc::new(Empty),
                 earlier: vec![0],
@@ -184,10 +184,10 @@ fn run(
             clock,
         ));
         let shard = Shard { index: 0, of: 1 };
-        let context = LaneContext {
+        let context = WorkloadContext {
             shared,
             shard,
-            stream,
+            workload,
             start,
             first_row: 0,
             live: vec![Arc::default()],

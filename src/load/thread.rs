@@ -18,10 +18,10 @@ use tokio::{
 };
 
 use super::{
-    EngineError, LanePlan, LiveCounters, Loop, PartPlan, PhaseRun, StopHandle, StreamRun, closed,
-    open,
-    phase::LaneResult,
-    request::{CpuMark, Lane, Shared},
+    EngineError, LiveCounters, Loop, PartPlan, PhaseRun, StopHandle, StreamPlan, WorkloadRun,
+    closed, open,
+    phase::WorkloadResult,
+    request::{CpuMark, Shared, ThreadStream},
     stop::Stop,
     timer::Timers,
 };
@@ -46,7 +46,7 @@ pub(super) type Live = Vec<Vec<Arc<LiveCounters>>>;
 #[derive(Debug)]
 pub(super) struct ThreadResult {
     /// Per workload of the phase.
-    pub(super) lanes: Vec<LaneOutcome>,
+    pub(super) workloads: Vec<WorkloadOutcome>,
     pub(super) texts: Vec<(StreamId, Outcome, String)>,
     /// Share of one core that it used, from the phase's start until nothing more was sent.
     pub(super) cpu_share: f64,
@@ -181,10 +181,10 @@ impl Watch for ThreadWatch {
 async fn serve(shared: Shared, shard: Shard, mut inbox: mpsc::UnboundedReceiver<Command>) {
     let shared = Rc::new(shared);
     while let Some(command) = next_command(&shared, &mut inbox).await {
-        let (lanes, cpu_share) = run_phase(&shared, shard, &command).await;
+        let (workloads, cpu_share) = run_phase(&shared, shard, &command).await;
         let texts = std::mem::take(&mut *shared.texts.borrow_mut());
         let _ = command.done.send(ThreadResult {
-            lanes,
+            workloads,
             texts,
             cpu_share,
         });
@@ -218,7 +218,7 @@ async fn run_phase(
     shared: &Rc<Shared>,
     shard: Shard,
     command: &Command,
-) -> (Vec<LaneOutcome>, f64) {
+) -> (Vec<WorkloadOutcome>, f64) {
     let marks: Rc<Cell<(Option<CpuMark>, Option<CpuMark>)>> = Rc::default();
     let (at_start, start) = (Rc::clone(&marks), command.phase.start);
     let starting = tokio::task::spawn_local(async move {
@@ -233,31 +233,31 @@ async fn run_phase(
         stop.until(Stop::Abort).await;
         to_abort.abort();
     });
-    let mut lanes = Vec::new();
+    let mut tasks = Vec::new();
     let mut first_row = 0;
-    for stream in &command.phase.streams {
-        let rows = first_row..first_row + stream.components.len();
+    for workload in &command.phase.workloads {
+        let rows = first_row..first_row + workload.components.len();
         let live = command.live[shard.index as usize][rows.clone()].to_vec();
-        let context = LaneContext {
+        let context = WorkloadContext {
             shared: Rc::clone(shared),
             shard,
-            stream: stream.clone(),
+            workload: workload.clone(),
             first_row,
             start: command.phase.start,
             live,
             stop: command.phase.stop.clone(),
         };
         first_row = rows.end;
-        lanes.push(tokio::task::spawn_local(async move {
-            match context.stream.arrival {
+        tasks.push(tokio::task::spawn_local(async move {
+            match context.workload.arrival {
                 Loop::Open { .. } => open::run(context).await,
                 Loop::Closed { .. } => closed::run(context).await,
             }
         }));
     }
     let mut results = Vec::new();
-    for lane in lanes {
-        results.push(wait_for(shared, lane).await);
+    for task in tasks {
+        results.push(wait_for(shared, task).await);
     }
     stopping.abort();
     starting.abort();
@@ -274,10 +274,10 @@ async fn run_phase(
     )
 }
 
-async fn wait_for(shared: &Shared, mut lane: JoinHandle<LaneOutcome>) -> LaneOutcome {
+async fn wait_for(shared: &Shared, mut task: JoinHandle<WorkloadOutcome>) -> WorkloadOutcome {
     loop {
         tokio::select! {
-            result = &mut lane => return joined(result)?,
+            result = &mut task => return joined(result)?,
             () = tokio::time::sleep(Duration::from_secs(1)) => roll(shared),
         }
     }
@@ -285,7 +285,7 @@ async fn wait_for(shared: &Shared, mut lane: JoinHandle<LaneOutcome>) -> LaneOut
 
 /// What a workload gave on one thread, or how its task was cancelled, which only the end of the
 /// thread's runtime does.
-pub(super) type LaneOutcome = Result<LaneResult, String>;
+pub(super) type WorkloadOutcome = Result<WorkloadResult, String>;
 
 /// What a task gave. After its panic, a bug, the thread ends as the task did, and the phase with
 /// it.
@@ -297,10 +297,10 @@ pub(super) fn joined<T>(result: Result<T, JoinError>) -> Result<T, String> {
 }
 
 /// One workload of a phase on one thread.
-pub(super) struct LaneContext {
+pub(super) struct WorkloadContext {
     pub(super) shared: Rc<Shared>,
     pub(super) shard: Shard,
-    pub(super) stream: StreamRun,
+    pub(super) workload: WorkloadRun,
     /// Row of the phase that its first component is.
     pub(super) first_row: usize,
     pub(super) start: Instant,
@@ -309,7 +309,7 @@ pub(super) struct LaneContext {
     pub(super) stop: StopHandle,
 }
 
-impl LaneContext {
+impl WorkloadContext {
     /// Nothing more is sent by this workload on this thread.
     pub(super) fn sending_ends(&self) {
         self.shared.sending_ends();
@@ -322,36 +322,36 @@ impl LaneContext {
         self.live.iter().for_each(|live| live.set_exhausted());
     }
 
-    /// The lanes of one part, one per component.
-    pub(super) fn lanes(&self, plan: &PartPlan) -> Vec<Rc<Lane>> {
-        let components = self.stream.components.iter().zip(&self.live);
+    /// The streams of one part, one per component.
+    pub(super) fn streams(&self, plan: &PartPlan) -> Vec<Rc<ThreadStream>> {
+        let components = self.workload.components.iter().zip(&self.live);
         components
-            .zip(&plan.lanes)
-            .map(|((component, live), lane)| {
+            .zip(&plan.streams)
+            .map(|((component, live), stream)| {
                 let operation = Arc::clone(&component.operation);
-                Rc::new(self.lane(plan, lane, operation, live))
+                Rc::new(self.stream(plan, stream, operation, live))
             })
             .collect()
     }
 
-    /// What the requests of one component have in common within a part.
-    fn lane(
+    /// What the requests of one stream have in common on this thread.
+    fn stream(
         &self,
         plan: &PartPlan,
-        lane: &LanePlan,
+        stream: &StreamPlan,
         operation: Arc<dyn Operation>,
         live: &Arc<LiveCounters>,
-    ) -> Lane {
-        Lane {
+    ) -> ThreadStream {
+        ThreadStream {
             shared: Rc::clone(&self.shared),
             operation,
-            stream: lane.stream,
-            ids: lane.ids,
-            queries: lane.queries,
-            sampler: Sampler::new(lane.sample_ratio),
-            switch: lane.switch,
+            stream: stream.stream,
+            ids: stream.ids,
+            queries: stream.queries,
+            sampler: Sampler::new(stream.sample_ratio),
+            switch: stream.switch,
             phase_start: self.start,
-            timeout: self.stream.timeout,
+            timeout: self.workload.timeout,
             end: plan
                 .duration
                 .map(|duration| self.start + plan.start + duration),

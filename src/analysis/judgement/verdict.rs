@@ -487,8 +487,8 @@ const PARENTS_CHANGED: &str = "server spans came back in the traces of requests,
                                tracing off for this route, or let it export to the same back end";
 
 /// Whether the client's spans come back the way that Milvus' spans do. A receiver in this process
-/// has them from the process itself, whatever Milvus' exporter, or a collector behind it, does with whole
-/// traces.
+/// has them from the process itself, whatever Milvus' exporter, or a collector behind it, does with
+/// whole traces.
 fn proves_the_store(info: &RunInfo) -> bool {
     info.fetch
         .as_ref()
