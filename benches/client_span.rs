@@ -10,7 +10,7 @@ use std::{
 use criterion::{Criterion, criterion_group, criterion_main};
 use milvus_bench::{
     load::{ClientSpans, SpanContext},
-    record::{ClockAnchor, Interval, Outcome, RunFolder, RunWriter, Sample, StreamId, StreamInfo},
+    record::{ClockAnchor, Interval, RunFolder, RunWriter, Sample, StreamInfo},
     telemetry::{ExportOptions, Exporter, Nonce, RequestIds},
 };
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -28,20 +28,17 @@ const LINES: u64 = 50_000;
 
 fn sample(seq: u64) -> Sample {
     Sample {
-        stream: StreamId(0),
         seq,
         trace_id: u128::from(seq) << 64 | 0x0123_4567_89ab_cdef,
         span_id: seq + 1,
         sampled: true,
         intended_ns: Some(1_000_000_000 + seq),
-        ready_ns: None,
         sent_ns: Some(1_000_020_000 + seq),
         done_ns: 1_002_000_000 + seq,
-        outcome: Outcome::Ok,
         request_bytes: 600,
         response_bytes: 200,
         rows: 10,
-        recall: f32::NAN,
+        ..Sample::default()
     }
 }
 

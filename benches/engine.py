@@ -180,46 +180,28 @@ def scenario(
     bench,
     uri,
     load,
-    tracing="sample_ratio = 0",
+    sample_ratio=0,
     dim=128,
     connections=1,
     length=None,
     warmup="500ms",
 ):
-    """A scenario of searches on the null Milvus; tracing sends the client's own spans to it too."""
-    text = f"""
-name = "engine"
-[milvus]
-uri = "{uri}"
-connections = {connections}
-[tracing]
-{tracing}
-export = "{uri}"
-[tracing.spans]
-source = "none"
-[data.noise]
-format = "random"
-rows = 1000
-dim = {dim}
-queries = 1000
-[collections.null]
-name = "milvus_bench_null_collection"
-data = "noise"
-metric = "L2"
-prepare = "schema"
-index = {{ type = "FLAT" }}
-[workloads.search]
-operation = "search"
-collection = "null"
-limit = 10
-params = {{ ef = 64 }}
-{load}
-[[phases]]
-name = "load"
-warmup = "{warmup}"
-{length or f'duration = "{bench.options.seconds}s"'}
-workloads = ["search"]
-"""
+    """A scenario of searches on the null Milvus; the client's own spans go to it too."""
+    length = length or f'duration = "{bench.options.seconds}s"'
+    values = {
+        "uri": uri,
+        "connections": connections,
+        "sample_ratio": sample_ratio,
+        "export": uri,
+        "dim": dim,
+        "collection": 'prepare = "schema"\nindex = { type = "FLAT" }',
+        "search": load,
+        "phase": f'warmup = "{warmup}"\n{length}',
+        "workloads": '"search"',
+    }
+    text = (ROOT / "src/null_milvus/scenario.toml").read_text()
+    for word, value in values.items():
+        text = text.replace(f"{{{word}}}", str(value))
     path = bench.file("scenario.toml")
     path.write_text(text)
     return path
@@ -344,7 +326,7 @@ def closed_product(traced):
             bench,
             server[1],
             f"concurrency = {load['in_flight']}",
-            f"sample_ratio = {traced}",
+            traced,
             load["dim"],
             load["connections"],
         )
@@ -487,7 +469,7 @@ def lag(bench):
 
             def lateness():
                 path = scenario(
-                    bench, uri, f'rate = {rate}\narrivals = "even"', "sample_ratio = 0.01"
+                    bench, uri, f'rate = {rate}\narrivals = "even"', 0.01
                 )
                 result = product(bench, "milvus-bench", path)
                 names = (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9"))
@@ -604,7 +586,7 @@ def implied(stopped_s, rate=500, length_s=10):
 
 def stalled_product(bench, server, load):
     folder = bench.file("run")
-    path = scenario(bench, server[1], load, "sample_ratio = 0.01", length='duration = "10s"')
+    path = scenario(bench, server[1], load, 0.01, length='duration = "10s"')
     process = bench.start(
         "milvus-bench",
         product_command(bench, path, folder),
@@ -705,7 +687,7 @@ def traced_rate(bench, load):
         def measure(name):
             rate = f'rate = {TRACED_RATE}\narrivals = "even"'
             path, folder = scenario(
-                bench, uri, rate, f"sample_ratio = {shares[name]}", load["dim"]
+                bench, uri, rate, shares[name], load["dim"]
             ), bench.file("run")
             process = bench.start(
                 "milvus-bench",
@@ -778,7 +760,7 @@ def memory(bench):
         for requests in bench.options.requests:
             folder = bench.file("run")
             load, length = "concurrency = 64", f"requests = {requests}"
-            path = scenario(bench, uri, load, 'sample_ratio = "auto"', length=length)
+            path = scenario(bench, uri, load, '"auto"', length=length)
             process = bench.start(
                 "milvus-bench",
                 product_command(bench, path, folder),

@@ -16,7 +16,7 @@ use std::{
 use milvus_bench::{
     load::{Engine, EngineOptions, RunIds, nothing_earlier, phase_run, streams},
     milvus::ConnectOptions,
-    null_milvus::{NullMilvus, NullOptions},
+    null_milvus::{NullMilvus, NullOptions, NullScenario},
     plan::{Plan, PlanFlags},
     record::{RunClock, RunFolder, RunWriter},
     scenario::{Scenario, ScenarioSource},
@@ -119,35 +119,13 @@ fn load(uri: &str, requests: &str) -> u64 {
 }
 
 fn scenario(uri: &str, requests: &str) -> String {
-    format!(
-        r#"
-name = "memory"
-[milvus]
-uri = "{uri}"
-[tracing]
-export = "off"
-[tracing.spans]
-source = "none"
-[data.noise]
-format = "random"
-rows = 1000
-dim = 128
-queries = 1000
-[collections.null]
-data = "noise"
-metric = "L2"
-prepare = "reuse"
-[workloads.search]
-operation = "search"
-collection = "null"
-limit = 10
-concurrency = 16
-[[phases]]
-name = "counted"
-requests = {requests}
-workloads = ["search"]
-"#
-    )
+    let scenario = NullScenario {
+        sample_ratio: "\"auto\"".to_owned(),
+        search: "concurrency = 16".to_owned(),
+        phase: format!("requests = {requests}"),
+        ..NullScenario::new(uri)
+    };
+    scenario.toml()
 }
 
 fn resident_kib() -> u64 {

@@ -10,7 +10,7 @@ use std::{
 use criterion::{Criterion, criterion_group, criterion_main};
 use milvus_bench::{
     pacer::{Pacer, Schedule, Shape, Spread},
-    record::{Interval, Outcome, Recorder, Sample, StreamId},
+    record::{Interval, Recorder, Sample},
 };
 
 /// Requests per second of the recorded load: samples pile up as they do at that rate before the
@@ -21,20 +21,17 @@ const RATE: u64 = 10_000;
 fn sample(seq: u64, sampled: bool) -> Sample {
     let intended_ns = seq * (1_000_000_000 / RATE);
     Sample {
-        stream: StreamId(0),
         seq,
         trace_id: u128::from(seq) + 1,
         span_id: seq + 1,
         sampled,
         intended_ns: Some(intended_ns),
-        ready_ns: None,
         sent_ns: Some(intended_ns + 1_000_000),
         done_ns: intended_ns + 3_000_000 + seq % 1_000_003,
-        outcome: Outcome::Ok,
         request_bytes: 600,
         response_bytes: 200,
         rows: 10,
-        recall: f32::NAN,
+        ..Sample::default()
     }
 }
 

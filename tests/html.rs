@@ -6,6 +6,8 @@
 
 #[path = "support/chromium.rs"]
 mod chromium;
+#[path = "support/colour.rs"]
+mod colour;
 #[path = "support/harness.rs"]
 mod harness;
 
@@ -19,7 +21,7 @@ use chromium::Chromium;
 use harness::{Harness, Tally, list, loudly, say};
 
 use milvus_bench::{
-    analysis::{Analysis, compare::compare},
+    analysis::{AREAS, Analysis, AreaRow, compare::compare},
     report::{REPORTS, comparison::COMPARISONS},
 };
 use serde_json::Value;
@@ -41,6 +43,10 @@ const PAGES: &[Case] = &[
     Case {
         name: "the_systems_dark_mode_makes_it_dark",
         run: the_systems_dark_mode_makes_it_dark,
+    },
+    Case {
+        name: "areas_look_as_their_table_says_and_their_names_can_be_read",
+        run: areas_look_as_their_table_says_and_their_names_can_be_read,
     },
     Case {
         name: "a_phone_need_not_scroll_sideways",
@@ -303,6 +309,9 @@ const OUTER: &str = include_str!("html/outer.html");
 /// Asks the page what is to be seen in it.
 const PROBE: &str = include_str!("html/report_probe.js");
 
+/// Asks the page how areas look: in bars with the ink of the word on them, and in legends.
+const AREAS_PROBE: &str = include_str!("html/areas_probe.js");
+
 /// Asks a comparison what is to be seen in it.
 const COMPARISON_PROBE: &str = include_str!("html/comparison_probe.js");
 
@@ -395,6 +404,37 @@ fn the_systems_dark_mode_makes_it_dark(chromium: &Chromium) {
         brightness(&found["other"]) > 200,
         "the button makes it light: {found:#}"
     );
+}
+
+fn areas_look_as_their_table_says_and_their_names_can_be_read(chromium: &Chromium) {
+    type Color = fn(&AreaRow) -> &str;
+    let themes: [(&str, Color); 2] = [
+        ("--blink-settings=preferredColorScheme=1", |row| row.light),
+        ("--blink-settings=preferredColorScheme=0", |row| row.dark),
+    ];
+    for (theme, color) in themes {
+        let found = Browser::new(chromium).ask(AREAS_PROBE, &page(&sample()), 1280, &[theme]);
+        let list = |name: &str| found[name].as_array().expect("a list").clone();
+        let (bars, legends) = (list("bars"), list("legends"));
+        for shown in bars.iter().chain(&legends) {
+            let row = AREAS.iter().find(|row| shown["area"] == row.name);
+            let row = row.unwrap_or_else(|| panic!("no area: {shown}"));
+            assert_eq!(shown["color"], color(row), "{theme}: {shown}");
+            assert_eq!(shown["hatch"].as_str(), row.hatch.path(), "{shown}");
+            if let Some(meaning) = shown.get("meaning") {
+                assert_eq!(*meaning, row.meaning);
+            }
+            if let Some(ink) = shown["ink"].as_array() {
+                let channel = |at: usize| ink[at].as_u64().expect("a channel") as u8;
+                let bar = colour::parse(color(row)).expect("a colour");
+                let found = colour::contrast(bar, [0, 1, 2].map(channel));
+                assert!(found >= 4.5, "{theme}: {shown}, {found:.2}");
+            }
+        }
+        let are_hatched = |all: &[Value]| all.iter().any(|shown| !shown["hatch"].is_null());
+        assert!(are_hatched(&bars) && are_hatched(&legends), "{found:#}");
+        assert!(bars.iter().any(|bar| bar["ink"].is_array()), "{found:#}");
+    }
 }
 
 fn a_phone_need_not_scroll_sideways(chromium: &Chromium) {

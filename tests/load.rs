@@ -16,8 +16,8 @@ use milvus_bench::null_milvus::{Failure, FakeMilvus};
 use milvus_bench::{
     dataset::DatasetError,
     load::{
-        ComponentRun, Draws, Engine, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult,
-        PhaseRun, Stop, StopHandle, StreamPlan, StreamResult, WorkloadRun,
+        ComponentRun, Draws, Engine, EngineOptions, LanePlan, Loop, PartLoad, PartPlan,
+        PhaseResult, PhaseRun, Stop, StopHandle, StreamResult, StreamRun,
     },
     milvus::{Call, CallFailure, ConnectOptions, Method, methods, proto},
     null_milvus::{NullMilvus, NullOptions, Stall},
@@ -185,7 +185,7 @@ fn run_alone(
 fn phase_of(load: &Load) -> PhaseRun {
     let ids = IdStream::new(Nonce(1), 42, "alone", "version", "measured");
     let part = PartPlan {
-        streams: vec![stream_plan(0, ids, 1.0)],
+        lanes: vec![lane(0, ids, 1.0)],
         draws: Draws::new(ids, &[1.0]),
         ids,
         start: Duration::ZERO,
@@ -193,7 +193,7 @@ fn phase_of(load: &Load) -> PhaseRun {
         requests: load.requests,
         load: load.load,
     };
-    let workload = WorkloadRun {
+    let stream = StreamRun {
         components: vec![ComponentRun {
             operation: Arc::new(Version),
             earlier: nothing_earlier(load.arrival),
@@ -204,7 +204,7 @@ fn phase_of(load: &Load) -> PhaseRun {
     };
     PhaseRun {
         start: Instant::now() + Duration::from_millis(50),
-        workloads: vec![workload],
+        streams: vec![stream],
         stop: StopHandle::default(),
     }
 }
@@ -280,8 +280,8 @@ async fn measure(
 }
 
 /// The requests of one component.
-fn stream_plan(stream: u16, ids: IdStream, sample_ratio: f64) -> StreamPlan {
-    StreamPlan {
+fn lane(stream: u16, ids: IdStream, sample_ratio: f64) -> LanePlan {
+    LanePlan {
         stream: StreamId(stream),
         ids,
         queries: QueryOrder::default(),
@@ -684,11 +684,9 @@ fn phase_of_mix(
     (finite, earlier): (&Arc<Finite>, &[Vec<u64>]),
 ) -> PhaseRun {
     let ids = IdStream::new(Nonce(1), 42, phase, "finite", "measured");
-    let streams = (0..)
-        .zip(shares)
-        .map(|(stream, _)| stream_plan(stream, ids, 0.0));
+    let lanes = (0..).zip(shares).map(|(stream, _)| lane(stream, ids, 0.0));
     let part = PartPlan {
-        streams: streams.collect(),
+        lanes: lanes.collect(),
         draws: Draws::new(ids, shares),
         ids,
         start: Duration::ZERO,
@@ -704,7 +702,7 @@ fn phase_of_mix(
         },
         earlier: earlier.clone(),
     };
-    let workload = WorkloadRun {
+    let stream = StreamRun {
         components: earlier.iter().enumerate().map(component).collect(),
         arrival,
         timeout: Duration::from_secs(10),
@@ -712,7 +710,7 @@ fn phase_of_mix(
     };
     PhaseRun {
         start: Instant::now(),
-        workloads: vec![workload],
+        streams: vec![stream],
         stop: StopHandle::default(),
     }
 }

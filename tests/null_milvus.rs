@@ -6,72 +6,46 @@ use std::{fs, process::Command, time::Duration};
 
 use milvus_bench::{
     milvus::{Client, ConnectOptions, Transport, methods, proto},
-    null_milvus::{NullMilvus, NullOptions},
+    null_milvus::{NullMilvus, NullOptions, NullScenario},
 };
 use support::trace_backend::TraceBackend;
 
-/// Preparation in full, and a workload of each operation. `URI` stands for the server's address.
-const SCENARIO: &str = r#"
-name = "null"
-
-[milvus]
-uri = "URI"
-connections = 2
-
-[tracing]
-export = "off"
-
-[tracing.spans]
-source = "none"
-
-[data.noise]
-format = "random"
-rows = 5000
-dim = 8
-queries = 20
-
-[collections.words]
-data = "noise"
-metric = "L2"
+/// Preparation in full, and a workload of each operation that reads or adds.
+fn scenario(server: &NullMilvus) -> NullScenario {
+    let collection = r#"
 prepare = "full"
-initial_rows = 3000
+initial_rows = 500
 index = { type = "HNSW", params = { M = 16, efConstruction = 100 } }
-
-[[collections.words.fields]]
-name = "rank"
-type = "Int64"
-
-[workloads.search]
-operation = "search"
+fields = [{ name = "rank", type = "Int64" }]
+"#;
+    let search = r#"
 rate = 100
 arrivals = "even"
-limit = 5
 nq = 2
 output_fields = ["rank"]
-
-[workloads.query]
-operation = "query"
-rate = 50
-arrivals = "even"
-ids = 10
-
-[workloads.insert]
-operation = "insert"
-rate = 10
-arrivals = "even"
-batch = 20
-
-[[phases]]
-name = "all"
-warmup = "200ms"
-duration = "1s"
-workloads = ["search", "query", "insert"]
 "#;
+    let workload = |operation: &str, lines: &str| {
+        let lines = format!("operation = \"{operation}\"\narrivals = \"even\"\n{lines}");
+        (operation.to_owned(), lines)
+    };
+    NullScenario {
+        connections: "2".to_owned(),
+        dim: 8,
+        collection: collection.to_owned(),
+        search: search.to_owned(),
+        phase: "warmup = \"200ms\"\nduration = \"1s\"".to_owned(),
+        workloads: vec![
+            workload("query", "rate = 50\nids = 10"),
+            workload("insert", "rate = 10\nbatch = 20"),
+        ],
+        ..NullScenario::new(&server.uri())
+    }
+}
 
 /// What the program left after a run of `scenario`: its folder's `run.json` and `report.json`.
-fn run(scenario: &str) -> [serde_json::Value; 2] {
+fn run(scenario: &NullScenario) -> [serde_json::Value; 2] {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("scenario.toml"), scenario).expect("a scenario");
+    fs::write(folder.path().join("scenario.toml"), scenario.toml()).expect("a scenario");
     let mut command = Command::new(env!("CARGO_BIN_EXE_milvus-bench"));
     // A busy machine is late, which is no failure here.
     command
@@ -100,7 +74,7 @@ fn run(scenario: &str) -> [serde_json::Value; 2] {
 #[test]
 fn the_program_runs_against_it() {
     let server = NullMilvus::start(NullOptions::default()).expect("a free port");
-    let [_, report] = run(&SCENARIO.replace("URI", &server.uri()));
+    let [_, report] = run(&scenario(&server));
     let workloads = report["workloads"].as_array().expect("workloads");
     assert!(
         workloads
@@ -125,11 +99,12 @@ fn the_program_runs_against_it() {
 #[test]
 fn as_many_connections_are_opened_as_the_scenario_has() {
     let server = NullMilvus::start(NullOptions::default()).expect("a free port");
-    let table =
-        "connections = { count = 3, resolve = \"every-address\", pick = \"least-in-flight\" }";
-    let [run, report] = run(&SCENARIO
-        .replace("connections = 2", table)
-        .replace("URI", &server.uri()));
+    let connections =
+        "{ count = 3, resolve = \"every-address\", pick = \"least-in-flight\" }".to_owned();
+    let [run, report] = run(&NullScenario {
+        connections,
+        ..scenario(&server)
+    });
     assert_eq!(
         server.counters().connections,
         6,

@@ -20,6 +20,7 @@ use milvus_bench::{
     dataset::DatasetError,
     load::{Engine, EngineOptions, RunIds, nothing_earlier, phase_run, streams},
     milvus::{Call, CallFailure, ConnectOptions, Method},
+    null_milvus::NullScenario,
     operation::{Finished, Operation, RequestKey},
     plan::{Plan, PlanFlags},
     record::{RunClock, RunFolder, RunWriter},
@@ -120,41 +121,14 @@ impl Operation for Counted {
 }
 
 fn scenario(uri: &str, load: &Load) -> String {
-    let (arrival, traced, requests) = (
-        load.arrival,
-        load.traced,
-        load.warm_up + load.requests + 1_000,
-    );
-    format!(
-        r#"
-name = "allocations"
-[milvus]
-uri = "{uri}"
-[tracing]
-sample_ratio = {traced}
-export = "off"
-[tracing.spans]
-source = "none"
-[data.noise]
-format = "random"
-rows = 1000
-dim = 128
-queries = 1000
-[collections.null]
-data = "noise"
-metric = "L2"
-prepare = "reuse"
-[workloads.search]
-operation = "search"
-collection = "null"
-limit = 10
-{arrival}
-[[phases]]
-name = "counted"
-requests = {requests}
-workloads = ["search"]
-"#
-    )
+    let requests = load.warm_up + load.requests + 1_000;
+    let scenario = NullScenario {
+        sample_ratio: load.traced.to_string(),
+        search: load.arrival.to_owned(),
+        phase: format!("requests = {requests}"),
+        ..NullScenario::new(uri)
+    };
+    scenario.toml()
 }
 
 /// Sends searches of 128 dimensions to the Milvus at `uri` on one load thread, and counts.
@@ -184,14 +158,14 @@ pub(crate) async fn measure(uri: &str, load: Load) -> PerRequest {
         Instant::now() + Duration::from_millis(50),
         &nothing_earlier(&plan),
     );
-    let inner = Arc::clone(&phase.workloads[0].components[0].operation);
+    let inner = Arc::clone(&phase.streams[0].components[0].operation);
     let counted = Arc::new(Counted {
         inner,
         load,
         ended: AtomicU64::new(0),
         readings: Mutex::default(),
     });
-    phase.workloads[0].components[0].operation = Arc::clone(&counted) as Arc<dyn Operation>;
+    phase.streams[0].components[0].operation = Arc::clone(&counted) as Arc<dyn Operation>;
     engine.begin(&phase).wait().await.expect("the thread lives");
     tokio::task::spawn_blocking(move || engine.finish())
         .await

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use milvus_bench::{
     record::{
-        Outcome, Part, PhaseInfo, RunFolder, RunInfo, RunReader, RunWriter, Sample, Status,
-        StreamId, StreamInfo,
+        Part, PhaseInfo, RunFolder, RunInfo, RunReader, RunWriter, Sample, Status, StreamInfo,
     },
     spans::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace},
 };
@@ -274,20 +273,17 @@ pub(crate) fn run_folder(folder: &RunFolder, requests: u64) -> RunReader {
     for number in 0..requests {
         let (due, sent, done_ns) = times(number);
         recorder.record(&Sample {
-            stream: StreamId(0),
             seq: number,
             trace_id: u128::from(number + 1),
             span_id: CLIENT,
             sampled: true,
             intended_ns: Some(due),
-            ready_ns: None,
             sent_ns: Some(sent),
             done_ns,
-            outcome: Outcome::Ok,
             request_bytes: 1_000,
             response_bytes: 1_000,
             rows: 10,
-            recall: f32::NAN,
+            ..Sample::default()
         });
     }
     recorder.finish();

@@ -18,6 +18,7 @@ use crate::{
         ClientSpans, Engine, EngineOptions, RunIds, SpanContext, connect_options, nothing_earlier,
         phase_run, streams,
     },
+    null_milvus::NullScenario,
     operation::RequestKey,
     plan::{Plan, PlanFlags},
     record::{
@@ -220,50 +221,24 @@ fn plan(cell: &Cell, conditions: &Conditions) -> Result<Plan, CalibrateError> {
 }
 
 fn scenario(cell: &Cell, conditions: &Conditions) -> String {
-    let arrival = match cell.shape {
+    let search = match cell.shape {
         Shape::InFlight(callers) => format!("concurrency = {callers}"),
         Shape::Rate(rate) => format!("rate = {rate}\narrivals = \"even\""),
     };
-    format!(
-        r#"
-name = "calibrate"
-[milvus]
-uri = "{uri}"
-connections = {connections}
-[tracing]
-sample_ratio = {traced}
-export = "off"
-[tracing.spans]
-source = "none"
-[data.noise]
-format = "random"
-rows = 1000
-dim = {dim}
-queries = 1000
-[collections.null]
-name = "milvus_bench_null_collection"
-data = "noise"
-metric = "L2"
-prepare = "reuse"
-[workloads.search]
-operation = "search"
-collection = "null"
-limit = 10
-params = {{ ef = 64 }}
-{arrival}
-[[phases]]
-name = "cell"
-warmup = "{warmup}ms"
-duration = "{duration}ms"
-workloads = ["search"]
-"#,
-        uri = conditions.uri,
-        connections = conditions.connections,
-        traced = cell.traced(),
-        dim = cell.dim,
-        warmup = conditions.warmup.as_millis(),
-        duration = conditions.duration.as_millis(),
-    )
+    let phase = format!(
+        "warmup = \"{}ms\"\nduration = \"{}ms\"",
+        conditions.warmup.as_millis(),
+        conditions.duration.as_millis()
+    );
+    let scenario = NullScenario {
+        connections: conditions.connections.to_string(),
+        sample_ratio: cell.traced().to_string(),
+        dim: cell.dim,
+        search,
+        phase,
+        ..NullScenario::new(&conditions.uri)
+    };
+    scenario.toml()
 }
 
 fn successes(histograms: &FigureHistograms, figure: Figure) -> Option<&Histogram<u64>> {

@@ -1,6 +1,9 @@
 //! `schema`: the JSON Schema of scenarios, for editors.
 
-use super::{CliError, Done, output::print};
+use super::{
+    ended::{CliError, Done},
+    output::print,
+};
 use crate::plan::scenario_schema_text;
 
 /// Prints the schema; it is the same for every scenario.

@@ -154,6 +154,11 @@ fn causes_by_peer(peer: Peer, entry: &SourceEntry, endpoint: &str) -> Vec<Cause>
 
 #[cfg(test)]
 mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
     use super::*;
     use crate::{doctor::LinkState, spans::find_source};
 
@@ -202,6 +207,45 @@ mod tests {
             "a proxy answers in its place",
         )
         .await;
+    }
+
+    /// Answers the path that a Tempo shows itself by, and nothing else.
+    async fn tempo(listener: TcpListener) {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = vec![0; 4_096];
+            let read = stream.read(&mut head).await.unwrap_or_default();
+            let reply: &[u8] = if head[..read].starts_with(b"GET /api/echo ") {
+                b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\necho"
+            } else {
+                b"HTTP/1.1 404 x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            };
+            // A caller that hung up has seen enough.
+            let _ = stream.write_all(reply).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn the_server_of_another_source_is_named_with_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let options = SourceOptions {
+            endpoint: Some(format!("http://{}", listener.local_addr().expect("bound"))),
+            ..SourceOptions::default()
+        };
+        let server = tokio::spawn(tempo(listener));
+        for name in ["auto", "jaeger", "jaeger-json"] {
+            let (link, source) = check(find_source(name).expect("a row"), &options).await;
+            assert!(
+                source.is_none() && link.state == LinkState::Failed,
+                "{name}"
+            );
+            assert!(
+                link.causes[0].what.contains("Grafana Tempo")
+                    && link.causes[0].change.ends_with("source = \"tempo\""),
+                "{name}: {:?}",
+                link.causes
+            );
+        }
+        server.abort();
     }
 
     #[test]

@@ -153,17 +153,26 @@ mod tests {
     proptest! {
         #[test]
         fn threads_number_the_requests_of_a_mix_as_one_would(
-            seed: u64, shares in proptest::collection::vec(0.1_f64..10.0, 1..5), shards in 1_u64..5, first in 0_u64..40,
+            seed: u64,
+            shares in proptest::collection::vec(0.1_f64..10.0, 1..5),
+            shards in 1_u64..5,
+            first in 0_u64..40,
         ) {
             let draws = draws(seed, &shares);
             let mut left = vec![None; shares.len()];
             left[0] = Some(first);
             let one = served(&draws, &left, (0, 1), 300);
-            let mut all: Vec<_> = (0..shards).flat_map(|shard| served(&draws, &left, (shard, shards), 300)).collect();
+            let mut all: Vec<_> = (0..shards)
+                .flat_map(|shard| served(&draws, &left, (shard, shards), 300))
+                .collect();
             all.sort_unstable();
             prop_assert_eq!(&all, &one);
             for component in 0..shares.len() {
-                let numbers: Vec<u64> = one.iter().filter(|of| of.1 == component).map(|of| of.2).collect();
+                let numbers: Vec<u64> = one
+                    .iter()
+                    .filter(|of| of.1 == component)
+                    .map(|of| of.2)
+                    .collect();
                 let without_gaps: Vec<u64> = (0..numbers.len() as u64).collect();
                 prop_assert_eq!(numbers, without_gaps);
             }
@@ -174,12 +183,18 @@ mod tests {
         }
 
         #[test]
-        fn counts_of_components_add_up(seed: u64, shares in proptest::collection::vec(0.1_f64..10.0, 1..5), count in 0_u64..500) {
+        fn counts_of_components_add_up(
+            seed: u64,
+            shares in proptest::collection::vec(0.1_f64..10.0, 1..5),
+            count in 0_u64..500,
+        ) {
             let draws = draws(seed, &shares);
             let counts = draws.count(count);
             prop_assert_eq!(counts.iter().sum::<u64>(), count);
             let mut numbering = Numbering::new(&draws, vec![None; shares.len()]);
-            (0..count).for_each(|seq| { numbering.take(seq); });
+            (0..count).for_each(|seq| {
+                numbering.take(seq);
+            });
             prop_assert_eq!(numbering.drawn(), counts);
         }
     }

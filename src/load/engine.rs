@@ -6,7 +6,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{
     LiveCounters, LiveSnapshot, PhaseResult, PhaseRun,
-    thread::{Command, Live, Shard, ThreadResult, ThreadStart, run_thread},
+    lane::Shard,
+    result::ThreadResult,
+    thread::{Command, Live, ThreadStart, run_thread},
 };
 use crate::{
     milvus::{ConnectError, ConnectOptions},
@@ -146,18 +148,13 @@ impl Engine {
     #[must_use]
     pub fn begin(&self, phase: &PhaseRun) -> RunningPhase {
         let told = Arc::<Notify>::default();
-        let rows = || {
-            phase
-                .workloads
-                .iter()
-                .flat_map(|workload| &workload.components)
-        };
-        let counters = |_| {
+        let rows = || phase.streams.iter().flat_map(|stream| &stream.components);
+        let lanes = |_| {
             rows()
                 .map(|_| Arc::new(LiveCounters::telling(&told)))
                 .collect()
         };
-        let live: Arc<Live> = Arc::new(self.threads.iter().map(counters).collect());
+        let live: Arc<Live> = Arc::new(self.threads.iter().map(lanes).collect());
         let results = self.threads.iter().map(|(commands, _)| {
             let (done, result) = oneshot::channel();
             // A thread that is gone drops the sender; waiting for the result then tells it.
@@ -248,7 +245,7 @@ impl RunningPhase {
             ..PhaseResult::default()
         };
         self.ended.drain(..).for_each(|thread| phase.add(thread));
-        match phase.workload_error.take() {
+        match phase.lane_error.take() {
             Some(error) => Err(EngineError::Thread(error)),
             None => Ok(phase),
         }

@@ -11,6 +11,7 @@ mod closed;
 mod components;
 mod connect;
 mod engine;
+mod lane;
 mod latencies;
 mod lead;
 mod live;
@@ -19,6 +20,7 @@ mod phase;
 mod places;
 pub mod prepare;
 mod request;
+mod result;
 mod schedule;
 #[cfg(test)]
 mod stall_tests;
@@ -32,10 +34,8 @@ pub use connect::connect_options;
 pub use engine::{Engine, EngineError, EngineOptions, RunningPhase};
 pub use latencies::Latencies;
 pub use live::{LiveCounters, LiveSnapshot};
-pub use phase::{
-    ComponentRun, Loop, PartLoad, PartPlan, PhaseResult, PhaseRun, StreamPlan, StreamResult,
-    WorkloadRun,
-};
+pub use phase::{ComponentRun, LanePlan, Loop, PartLoad, PartPlan, PhaseRun, StreamRun};
+pub use result::{PhaseResult, StreamResult};
 pub use schedule::{RunIds, nothing_earlier, phase_run, query_numbers, streams};
 pub use stop::{Stop, StopHandle};
 

@@ -9,11 +9,12 @@ use tokio::time::Instant;
 
 use super::{
     components::Numbering,
-    phase::{Loop, PartLoad, PartPlan, StreamResult, WorkloadResult},
+    lane::LaneContext,
+    phase::{Loop, PartLoad, PartPlan},
     places::{Place, Places},
-    request::{Before, Launch, Prepared, ThreadStream},
+    request::{Before, Lane, Launch, Prepared},
+    result::{LaneOutcome, LaneResult, StreamResult},
     stop::{Stop, StopListener},
-    thread::{WorkloadContext, WorkloadOutcome},
 };
 use crate::pacer::{Pacer, Slot};
 
@@ -27,7 +28,7 @@ const BURST: u32 = 8;
 /// One part while it runs.
 struct Part<'a> {
     /// Per component.
-    streams: Vec<Rc<ThreadStream>>,
+    lanes: Vec<Rc<Lane>>,
     numbering: Numbering,
     places: &'a Places,
     stop: StopListener,
@@ -58,14 +59,14 @@ enum Next {
 }
 
 /// Runs the shard of this thread through all parts of the workload.
-pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
-    let Loop::Open { max_in_flight } = context.workload.arrival else {
-        return Ok(WorkloadResult::default());
+pub(super) async fn run(context: LaneContext) -> LaneOutcome {
+    let Loop::Open { max_in_flight } = context.stream.arrival else {
+        return Ok(LaneResult::default());
     };
     // With fewer places than threads some threads have none; the others take their slots.
     let shards = u64::from(context.shard.of).min(max_in_flight);
     let shard = u64::from(context.shard.index);
-    let mut result = WorkloadResult::default();
+    let mut result = LaneResult::default();
     if shard >= shards {
         // It has nothing that could be used up.
         context.set_exhausted();
@@ -73,13 +74,13 @@ pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
         return Ok(result);
     }
     let places = Places::new(max_in_flight / shards + u64::from(shard < max_in_flight % shards));
-    let components = &context.workload.components;
+    let components = &context.stream.components;
     let mut earlier: Vec<u64> = components
         .iter()
         .map(|of| of.earlier.first().copied().unwrap_or(0))
         .collect();
-    let mut streams = Vec::new();
-    for plan in &context.workload.parts {
+    let mut lanes = Vec::new();
+    for plan in &context.stream.parts {
         let PartLoad::Open(schedule) = plan.load else {
             continue;
         };
@@ -87,12 +88,12 @@ pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
         part.run(Pacer::new(schedule, shard, shards), plan, &context)
             .await;
         let Part {
-            streams: of_part,
+            lanes: of_part,
             numbering,
             results,
             ..
         } = part;
-        for (at, stream) in plan.streams.iter().enumerate() {
+        for (at, lane) in plan.lanes.iter().enumerate() {
             // A part that only the end of its data ends has used up all of it, on all shards
             // together.
             let used_up = components[at]
@@ -101,9 +102,9 @@ pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
                 .map_or(numbering.drawn()[at], |capacity| {
                     capacity.saturating_sub(earlier[at])
                 });
-            earlier[at] += stream.slots.unwrap_or(used_up);
+            earlier[at] += lane.slots.unwrap_or(used_up);
         }
-        streams.extend(of_part);
+        lanes.extend(of_part);
         result.parts.extend(results);
     }
     if result.parts.last().is_some_and(|part| !part.ended_itself) {
@@ -112,10 +113,10 @@ pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
     context.sending_ends();
     places.all_free().await;
     // Only now: requests of an earlier part may end within a later one.
-    for (part, stream) in result.parts.iter_mut().zip(&streams) {
-        part.sent = stream.sent.get();
-        part.in_flight_max = stream.in_flight_max.get();
-        part.last_ns = part.last_ns.max(stream.last_sent_ns.get());
+    for (part, lane) in result.parts.iter_mut().zip(&lanes) {
+        part.sent = lane.sent.get();
+        part.in_flight_max = lane.in_flight_max.get();
+        part.last_ns = part.last_ns.max(lane.last_sent_ns.get());
     }
     for (component, earlier) in earlier.into_iter().enumerate() {
         result
@@ -126,9 +127,9 @@ pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
 }
 
 /// A phase lasts as long as it was planned, also where its schedule holds no slot any more.
-async fn wait_for_the_end(context: &WorkloadContext) {
+async fn wait_for_the_end(context: &LaneContext) {
     let end = context
-        .workload
+        .stream
         .parts
         .last()
         .and_then(|plan| Some(context.start + plan.start + plan.duration?));
@@ -143,22 +144,17 @@ async fn wait_for_the_end(context: &WorkloadContext) {
 }
 
 impl<'a> Part<'a> {
-    fn new(
-        context: &WorkloadContext,
-        plan: &PartPlan,
-        places: &'a Places,
-        earlier: &'a [u64],
-    ) -> Self {
+    fn new(context: &LaneContext, plan: &PartPlan, places: &'a Places, earlier: &'a [u64]) -> Self {
         let start = context.start + plan.start;
-        let streams = context.streams(plan);
-        let left = streams.iter().zip(earlier).map(|(stream, earlier)| {
-            let capacity = stream.operation.capacity();
+        let lanes = context.lanes(plan);
+        let left = lanes.iter().zip(earlier).map(|(lane, earlier)| {
+            let capacity = lane.operation.capacity();
             capacity.map(|capacity| capacity.saturating_sub(*earlier))
         });
         Self {
             numbering: Numbering::new(&plan.draws, left.collect()),
-            results: streams.iter().map(|stream| stream.no_result()).collect(),
-            streams,
+            results: lanes.iter().map(|lane| lane.no_result()).collect(),
+            lanes,
             places,
             stop: context.stop.listen(),
             start,
@@ -168,7 +164,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    async fn run(&mut self, pacer: Pacer, plan: &PartPlan, context: &WorkloadContext) {
+    async fn run(&mut self, pacer: Pacer, plan: &PartPlan, context: &LaneContext) {
         for slot in pacer {
             if plan.duration.is_some_and(|duration| slot.due >= duration) {
                 break;
@@ -195,7 +191,7 @@ impl<'a> Part<'a> {
     }
 
     /// There is nothing for `slot` and those after it.
-    fn end_itself(&mut self, slot: Slot, why: Option<String>, context: &WorkloadContext) {
+    fn end_itself(&mut self, slot: Slot, why: Option<String>, context: &LaneContext) {
         let missing_from_ns = context.shared.clock.ns_of(self.start + slot.due);
         for result in &mut self.results {
             result.ended_itself = true;
@@ -205,13 +201,13 @@ impl<'a> Part<'a> {
     }
 
     /// Waits for the slot's time and for a place in flight, and sends.
-    async fn serve(&mut self, request: Request, context: &WorkloadContext) -> Next {
+    async fn serve(&mut self, request: Request, context: &LaneContext) -> Next {
         let due = self.start + request.slot.due;
         if self.is_over(due) {
             return self.give_up(request, due);
         }
         let at = request.component;
-        let prepared = match self.streams[at].prepare(request.number, self.earlier[at], due) {
+        let prepared = match self.lanes[at].prepare(request.number, self.earlier[at], due) {
             Ok(prepared) => prepared,
             Err(error) => {
                 self.end_itself(request.slot, Some(error.to_string()), context);
@@ -249,13 +245,13 @@ impl<'a> Part<'a> {
             return Next::End;
         }
         self.results[request.component].due += 1;
-        let stream = &self.streams[request.component];
-        stream.record_not_sent(request.number, stream.shared.clock.ns_of(due), now);
+        let lane = &self.lanes[request.component];
+        lane.record_not_sent(request.number, lane.shared.clock.ns_of(due), now);
         Next::Slot
     }
 
     /// Waits until `due`; [`Next::End`] when the part is told to end before that.
-    async fn wait(&mut self, due: Instant, context: &WorkloadContext) -> Next {
+    async fn wait(&mut self, due: Instant, context: &LaneContext) -> Next {
         if self.stop.asked() == Stop::Go && due > Instant::now() {
             self.burst = 0;
             tokio::select! {
@@ -282,7 +278,7 @@ impl<'a> Part<'a> {
         }
         self.results[component].in_flight_waits += 1;
         self.burst = 0;
-        let timers = &self.streams[component].shared.timers;
+        let timers = &self.lanes[component].shared.timers;
         let ended = async {
             match self.end {
                 Some(end) => timers.until(end).await,
@@ -298,13 +294,13 @@ impl<'a> Part<'a> {
     }
 
     fn send(&mut self, of: Request, due: Instant, request: Prepared, place: Place) {
-        let stream = Rc::clone(&self.streams[of.component]);
+        let lane = Rc::clone(&self.lanes[of.component]);
         let before = Before {
-            intended_ns: Some(stream.shared.clock.ns_of(due)),
+            intended_ns: Some(lane.shared.clock.ns_of(due)),
             ready_ns: None,
         };
-        let pin = of.slot.seq / stream.shards;
-        let started = stream.start(&request, pin);
+        let pin = of.slot.seq / lane.shards;
+        let started = lane.start(&request, pin);
         let launch = Launch {
             request,
             before,
@@ -313,7 +309,7 @@ impl<'a> Part<'a> {
             stop: self.stop.clone(),
         };
         tokio::task::spawn_local(async move {
-            stream.finish(launch).await;
+            lane.finish(launch).await;
             drop(place);
         });
     }

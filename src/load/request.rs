@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::{
     live::{LiveCounters, LiveEnd},
-    phase::StreamResult,
+    result::StreamResult,
     stop::{Stop, StopListener},
     timer::Timers,
 };
@@ -124,9 +124,9 @@ impl Shared {
     }
 }
 
-/// One stream on one thread: what its requests have in common.
+/// One component of a workload, in one part, on one thread: what its requests have in common.
 #[derive(Debug)]
-pub(super) struct ThreadStream {
+pub(super) struct Lane {
     pub(super) shared: Rc<Shared>,
     pub(super) operation: Arc<dyn Operation>,
     pub(super) stream: StreamId,
@@ -175,7 +175,7 @@ pub(super) struct Before {
     pub(super) ready_ns: Option<u64>,
 }
 
-impl ThreadStream {
+impl Lane {
     /// Builds request `seq`, which is to leave at `due`: content, ids, sampling decision, header.
     pub(super) fn prepare(
         &self,

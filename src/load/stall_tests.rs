@@ -20,10 +20,10 @@ use tokio::{
 };
 
 use super::{
-    ComponentRun, Draws, Loop, PartLoad, PartPlan, StopHandle, StreamPlan, StreamResult,
-    WorkloadRun, open,
+    ComponentRun, Draws, LanePlan, Loop, PartLoad, PartPlan, StopHandle, StreamResult, StreamRun,
+    lane::{LaneContext, Shard},
+    open,
     request::Shared,
-    thread::{Shard, WorkloadContext},
     timer::Timers,
 };
 use crate::{
@@ -120,6 +120,38 @@ impl Watch for NoWatch {
     fn no_window(&self, _: usize, _: Duration) {}
 }
 
+/// The only workload: all of its requests traced, but for what `switch` leaves out.
+fn stream(places: u64, switch: Option<TracingSwitch>) -> StreamRun {
+    let ids = IdStream::new(Nonce(1), 42, "alone", "version", "measured");
+    let part = PartPlan {
+        lanes: vec![LanePlan {
+            stream: StreamId(0),
+            ids,
+            queries: QueryOrder::default(),
+            sample_ratio: 1.0,
+            switch,
+            slots: None,
+        }],
+        draws: Draws::new(ids, &[1.0]),
+        ids,
+        start: Duration::ZERO,
+        duration: Some(LENGTH),
+        requests: None,
+        load: PartLoad::Open(Schedule::even(Shape::Constant { rate: RATE as f64 })),
+    };
+    StreamRun {
+        components: vec![ComponentRun {
+            operation: Arc::new(Empty),
+            earlier: vec![0],
+        }],
+        arrival: Loop::Open {
+            max_in_flight: places,
+        },
+        timeout: Duration::from_secs(10),
+        parts: vec![part],
+    }
+}
+
 /// What is recorded of the phase with `places` in flight, in the order of the schedule.
 fn run(
     service: Duration,
@@ -149,34 +181,6 @@ fn run(
         let (queue, intervals) = sync_channel(20);
         let recorder = Rc::new(RefCell::new(Recorder::new(0, queue)));
         let timers = Timers::of_tokio().expect("a timer");
-        let ids = IdStream::new(Nonce(1), 42, "alone", "version", "measured");
-        let part = PartPlan {
-            streams: vec![StreamPlan {
-                stream: StreamId(0),
-                ids,
-                queries: QueryOrder::default(),
-                sample_ratio: 1.0,
-                switch,
-                slots: None,
-            }],
-            draws: Draws::new(ids, &[1.0]),
-            ids,
-            start: Duration::ZERO,
-            duration: Some(LENGTH),
-            requests: None,
-            load: PartLoad::Open(Schedule::even(Shape::Constant { rate: RATE as f64 })),
-        };
-        let workload = WorkloadRun {
-            components: vec![ComponentRun {
-                operation: Arc::new(Empty),
-                earlier: vec![0],
-            }],
-            arrival: Loop::Open {
-                max_in_flight: places,
-            },
-            timeout: Duration::from_secs(10),
-            parts: vec![part],
-        };
         let shared = Rc::new(Shared::new(
             connections,
             timers,
@@ -184,10 +188,10 @@ fn run(
             clock,
         ));
         let shard = Shard { index: 0, of: 1 };
-        let context = WorkloadContext {
+        let context = LaneContext {
             shared,
             shard,
-            workload,
+            stream: stream(places, switch),
             start,
             first_row: 0,
             live: vec![Arc::default()],

@@ -13,44 +13,25 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::{
     runtime::{Builder, LocalOptions, LocalRuntime},
     sync::{mpsc, oneshot},
-    task::{JoinError, JoinHandle},
-    time::Instant,
+    task::JoinHandle,
 };
 
 use super::{
-    EngineError, LiveCounters, Loop, PartPlan, PhaseRun, StopHandle, StreamPlan, WorkloadRun,
-    closed, open,
-    phase::WorkloadResult,
-    request::{CpuMark, Shared, ThreadStream},
+    EngineError, LiveCounters, Loop, PhaseRun, closed,
+    lane::{LaneContext, Shard, joined},
+    open,
+    request::{CpuMark, Shared},
+    result::{LaneOutcome, ThreadResult},
     stop::Stop,
     timer::Timers,
 };
 use crate::{
     milvus::{ConnectOptions, Connections, Watch},
-    operation::Operation,
-    record::{Outcome, Recorder, RunClock, SocketFigure, StreamId},
-    telemetry::Sampler,
+    record::{Recorder, RunClock, SocketFigure},
 };
-
-/// Shard of a thread.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shard {
-    pub(super) index: u32,
-    pub(super) of: u32,
-}
 
 /// Per thread and row of the phase.
 pub(super) type Live = Vec<Vec<Arc<LiveCounters>>>;
-
-/// What a phase gave on one thread.
-#[derive(Debug)]
-pub(super) struct ThreadResult {
-    /// Per workload of the phase.
-    pub(super) workloads: Vec<WorkloadOutcome>,
-    pub(super) texts: Vec<(StreamId, Outcome, String)>,
-    /// Share of one core that it used, from the phase's start until nothing more was sent.
-    pub(super) cpu_share: f64,
-}
 
 /// A phase to be run.
 #[derive(Debug)]
@@ -181,10 +162,10 @@ impl Watch for ThreadWatch {
 async fn serve(shared: Shared, shard: Shard, mut inbox: mpsc::UnboundedReceiver<Command>) {
     let shared = Rc::new(shared);
     while let Some(command) = next_command(&shared, &mut inbox).await {
-        let (workloads, cpu_share) = run_phase(&shared, shard, &command).await;
+        let (lanes, cpu_share) = run_phase(&shared, shard, &command).await;
         let texts = std::mem::take(&mut *shared.texts.borrow_mut());
         let _ = command.done.send(ThreadResult {
-            workloads,
+            lanes,
             texts,
             cpu_share,
         });
@@ -218,7 +199,7 @@ async fn run_phase(
     shared: &Rc<Shared>,
     shard: Shard,
     command: &Command,
-) -> (Vec<WorkloadOutcome>, f64) {
+) -> (Vec<LaneOutcome>, f64) {
     let marks: Rc<Cell<(Option<CpuMark>, Option<CpuMark>)>> = Rc::default();
     let (at_start, start) = (Rc::clone(&marks), command.phase.start);
     let starting = tokio::task::spawn_local(async move {
@@ -233,31 +214,31 @@ async fn run_phase(
         stop.until(Stop::Abort).await;
         to_abort.abort();
     });
-    let mut tasks = Vec::new();
+    let mut lanes = Vec::new();
     let mut first_row = 0;
-    for workload in &command.phase.workloads {
-        let rows = first_row..first_row + workload.components.len();
+    for stream in &command.phase.streams {
+        let rows = first_row..first_row + stream.components.len();
         let live = command.live[shard.index as usize][rows.clone()].to_vec();
-        let context = WorkloadContext {
+        let context = LaneContext {
             shared: Rc::clone(shared),
             shard,
-            workload: workload.clone(),
+            stream: stream.clone(),
             first_row,
             start: command.phase.start,
             live,
             stop: command.phase.stop.clone(),
         };
         first_row = rows.end;
-        tasks.push(tokio::task::spawn_local(async move {
-            match context.workload.arrival {
+        lanes.push(tokio::task::spawn_local(async move {
+            match context.stream.arrival {
                 Loop::Open { .. } => open::run(context).await,
                 Loop::Closed { .. } => closed::run(context).await,
             }
         }));
     }
     let mut results = Vec::new();
-    for task in tasks {
-        results.push(wait_for(shared, task).await);
+    for lane in lanes {
+        results.push(wait_for(shared, lane).await);
     }
     stopping.abort();
     starting.abort();
@@ -274,93 +255,11 @@ async fn run_phase(
     )
 }
 
-async fn wait_for(shared: &Shared, mut task: JoinHandle<WorkloadOutcome>) -> WorkloadOutcome {
+async fn wait_for(shared: &Shared, mut lane: JoinHandle<LaneOutcome>) -> LaneOutcome {
     loop {
         tokio::select! {
-            result = &mut task => return joined(result)?,
+            result = &mut lane => return joined(result)?,
             () = tokio::time::sleep(Duration::from_secs(1)) => roll(shared),
-        }
-    }
-}
-
-/// What a workload gave on one thread, or how its task was cancelled, which only the end of the
-/// thread's runtime does.
-pub(super) type WorkloadOutcome = Result<WorkloadResult, String>;
-
-/// What a task gave. After its panic, a bug, the thread ends as the task did, and the phase with
-/// it.
-pub(super) fn joined<T>(result: Result<T, JoinError>) -> Result<T, String> {
-    result.map_err(|error| match error.try_into_panic() {
-        Ok(panic) => std::panic::resume_unwind(panic),
-        Err(cancelled) => format!("a workload was given up: {cancelled}"),
-    })
-}
-
-/// One workload of a phase on one thread.
-pub(super) struct WorkloadContext {
-    pub(super) shared: Rc<Shared>,
-    pub(super) shard: Shard,
-    pub(super) workload: WorkloadRun,
-    /// Row of the phase that its first component is.
-    pub(super) first_row: usize,
-    pub(super) start: Instant,
-    /// Per component.
-    pub(super) live: Vec<Arc<LiveCounters>>,
-    pub(super) stop: StopHandle,
-}
-
-impl WorkloadContext {
-    /// Nothing more is sent by this workload on this thread.
-    pub(super) fn sending_ends(&self) {
-        self.shared.sending_ends();
-        let since_start = self.start.elapsed();
-        self.live.iter().for_each(|live| live.set_over(since_start));
-    }
-
-    /// The data of the workload is used up on this thread.
-    pub(super) fn set_exhausted(&self) {
-        self.live.iter().for_each(|live| live.set_exhausted());
-    }
-
-    /// The streams of one part, one per component.
-    pub(super) fn streams(&self, plan: &PartPlan) -> Vec<Rc<ThreadStream>> {
-        let components = self.workload.components.iter().zip(&self.live);
-        components
-            .zip(&plan.streams)
-            .map(|((component, live), stream)| {
-                let operation = Arc::clone(&component.operation);
-                Rc::new(self.stream(plan, stream, operation, live))
-            })
-            .collect()
-    }
-
-    /// What the requests of one stream have in common on this thread.
-    fn stream(
-        &self,
-        plan: &PartPlan,
-        stream: &StreamPlan,
-        operation: Arc<dyn Operation>,
-        live: &Arc<LiveCounters>,
-    ) -> ThreadStream {
-        ThreadStream {
-            shared: Rc::clone(&self.shared),
-            operation,
-            stream: stream.stream,
-            ids: stream.ids,
-            queries: stream.queries,
-            sampler: Sampler::new(stream.sample_ratio),
-            switch: stream.switch,
-            phase_start: self.start,
-            timeout: self.workload.timeout,
-            end: plan
-                .duration
-                .map(|duration| self.start + plan.start + duration),
-            shards: u64::from(self.shard.of),
-            sent: Cell::new(0),
-            live: Arc::clone(live),
-            in_flight: Cell::new(0),
-            in_flight_max: Cell::new(0),
-            last_sent_ns: Cell::new(0),
         }
     }
 }

@@ -33,4 +33,5 @@ pub use encode::{FloatColumn, InsertParts, encode_insert, placeholder_group};
 pub use error::{CallError, CallFailure, check_status, passes};
 pub use observer::Observer;
 pub use tls_cause::TlsCause;
+pub use transport::codec::BytesCodec;
 pub use transport::{ConnectError, ConnectOptions, Credentials, Reply, TlsOptions, Transport};

@@ -10,7 +10,7 @@
 //! and spans follow a script.
 //!
 //! Both are HTTP/2 by prior knowledge on loopback, by h2 without a gRPC stack above it, on one
-//! thread, with one table of methods ([`methods`]) and one store. The null one makes no task for a
+//! thread, with one table of methods (`methods.rs`) and one store. The null one makes no task for a
 //! request and encodes a reply once. What is measured with it is left to others.
 
 mod behaviour;
@@ -23,6 +23,7 @@ mod methods;
 mod null;
 mod options;
 mod replies;
+mod scenario;
 mod script;
 mod scripted;
 mod serve;
@@ -37,5 +38,6 @@ mod timer;
 pub use fake::FakeMilvus;
 pub use null::NullMilvus;
 pub use options::{Delay, Errors, Failure, NullCounters, NullOptions, Stall};
+pub use scenario::NullScenario;
 pub use script::{SeenCall, Standstill};
 pub use spans::{Served, Shape, SpanSpec};

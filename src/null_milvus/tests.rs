@@ -130,6 +130,7 @@ fn index() -> proto::CreateIndexRequest {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one life, step after step")]
 async fn a_collection_lives_from_create_to_drop() {
     let server = start(NullOptions::default());
     let (transport, client) = (transport(&server).await, client(&server).await);

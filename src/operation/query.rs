@@ -258,30 +258,11 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
                 "excludes ids, which says how many rows there are: leave limit out",
             );
         }
-        Some(_) if row_keys.unknown().is_some() => {
-            let why = row_keys.unknown().unwrap_or_default();
-            return refuse(
-                "ids",
-                format!("draws among rows that are there, but {why}: use filter and limit"),
-            );
-        }
-        Some(wanted) if wanted.unsigned_abs() > row_keys.staying() => {
-            let of = if row_keys.staying() == row_keys.rows() {
-                "that preparation inserts"
-            } else {
-                "of the preparation that no workload deletes"
-            };
-            let staying = row_keys.staying();
-            return refuse(
-                "ids",
-                format!("is {wanted}, allowed is at most the {staying} rows {of}"),
-            );
-        }
-        Some(wanted) => Some(RandomIds {
-            field: shape.id_field.clone(),
-            per_request: wanted.unsigned_abs(),
+        Some(wanted) => Some(random_ids(
+            &shape.id_field,
+            wanted.unsigned_abs(),
             row_keys,
-        }),
+        )?),
         None => None,
     };
     let unbounded =
@@ -314,6 +295,37 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         full_rows,
         counts,
     }))
+}
+
+/// Ids of rows that are there whatever the other workloads do.
+fn random_ids(
+    field: &str,
+    per_request: u64,
+    row_keys: RowKeys,
+) -> Result<RandomIds, OperationError> {
+    if let Some(why) = row_keys.unknown() {
+        return refuse(
+            "ids",
+            format!("draws among rows that are there, but {why}: use filter and limit"),
+        );
+    }
+    let staying = row_keys.staying();
+    if per_request > staying {
+        let of = if staying == row_keys.rows() {
+            "that preparation inserts"
+        } else {
+            "of the preparation that no workload deletes"
+        };
+        return refuse(
+            "ids",
+            format!("is {per_request}, allowed is at most the {staying} rows {of}"),
+        );
+    }
+    Ok(RandomIds {
+        field: field.to_owned(),
+        per_request,
+        row_keys,
+    })
 }
 
 struct QueryParts {

@@ -98,12 +98,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_key_either_stays_or_may_be_deleted(seed: u64, rows in 1_u64..2_000, leaving in 0_u64..2_000) {
+        fn every_key_either_stays_or_may_be_deleted(
+            seed: u64,
+            rows in 1_u64..2_000,
+            leaving in 0_u64..2_000,
+        ) {
             let keys = RowKeys::all_stay(rows, seed, "words").with_leaving(leaving);
             let leaving = leaving.min(rows);
-            let deleted: BTreeSet<u64> = (0..leaving).map(|number| keys.that_leaves(number)).collect();
-            let staying: BTreeSet<u64> = (0..keys.staying()).map(|number| keys.that_stays(number)).collect();
-            prop_assert_eq!((deleted.len() as u64, staying.len() as u64), (leaving, rows - leaving));
+            let deleted: BTreeSet<u64> = (0..leaving)
+                .map(|number| keys.that_leaves(number))
+                .collect();
+            let staying: BTreeSet<u64> = (0..keys.staying())
+                .map(|number| keys.that_stays(number))
+                .collect();
+            prop_assert_eq!(
+                (deleted.len() as u64, staying.len() as u64),
+                (leaving, rows - leaving)
+            );
             let all: BTreeSet<u64> = deleted.union(&staying).copied().collect();
             prop_assert_eq!(all, (0..rows).collect::<BTreeSet<u64>>());
         }

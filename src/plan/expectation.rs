@@ -310,15 +310,67 @@ fn shown_bytes(bytes: u64) -> String {
     }
 }
 
+/// Requests, which callers send as many as Milvus answers where no number is planned.
+fn number(requests: Option<u64>) -> String {
+    requests.map_or_else(
+        || "as many as Milvus answers".to_owned(),
+        |count| format!("about {}", shown(count)),
+    )
+}
+
+impl fmt::Display for ExpectedLoad {
+    /// Its line, and one for each stage, each with its line break.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let warmup = match self.warmup {
+            Some(0) => String::new(),
+            None if self.requests.is_none() && self.rate.is_none() => {
+                ", in the warm-up before too".to_owned()
+            }
+            warmup => format!(", {} before as warm-up", number(warmup)),
+        };
+        let last = self
+            .rows_last
+            .as_ref()
+            .map(|last| format!("; {last}"))
+            .unwrap_or_default();
+        let percent = self.sample_ratio * 100.0;
+        let percent = if percent >= 10.0 || percent == 0.0 {
+            format!("{percent:.0}")
+        } else {
+            format!("{percent:.2}")
+        };
+        let requests = match (self.requests, self.rate) {
+            (None, Some(rate)) => format!("{rate} a second until the phase ends"),
+            (requests, _) => number(requests),
+        };
+        let ramps = match self.ramps {
+            // Those of a closed loop are as many as Milvus answers, too.
+            Some(0) | None => String::new(),
+            ramps => format!(", {} in ramps", number(ramps)),
+        };
+        writeln!(
+            f,
+            "requests   {}/{}: {requests}{warmup}{ramps}, {percent} % traced{last}",
+            self.phase, self.workload
+        )?;
+        for stage in &self.stages {
+            let (time, requests) = (
+                humantime::format_duration(stage.duration),
+                number(stage.requests),
+            );
+            writeln!(
+                f,
+                "stage      {}/{}/{}: {} for {time}, {requests}",
+                self.phase, stage.name, self.workload, stage.load
+            )?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Expectation {
     /// Lines for people, each with its line break.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = |requests: Option<u64>| {
-            requests.map_or_else(
-                || "as many as Milvus answers".to_owned(),
-                |count| format!("about {}", shown(count)),
-            )
-        };
         writeln!(f, "milvus     {}", self.milvus)?;
         for collection in &self.collections {
             writeln!(f, "collection {collection}")?;
@@ -332,49 +384,7 @@ impl fmt::Display for Expectation {
             writeln!(f, "phase      {phase}")?;
         }
         for load in &self.loads {
-            let warmup = match load.warmup {
-                Some(0) => String::new(),
-                None if load.requests.is_none() && load.rate.is_none() => {
-                    ", in the warm-up before too".to_owned()
-                }
-                warmup => format!(", {} before as warm-up", number(warmup)),
-            };
-            let last = load
-                .rows_last
-                .as_ref()
-                .map(|last| format!("; {last}"))
-                .unwrap_or_default();
-            let percent = load.sample_ratio * 100.0;
-            let percent = if percent >= 10.0 || percent == 0.0 {
-                format!("{percent:.0}")
-            } else {
-                format!("{percent:.2}")
-            };
-            let requests = match (load.requests, load.rate) {
-                (None, Some(rate)) => format!("{rate} a second until the phase ends"),
-                (requests, _) => number(requests),
-            };
-            let ramps = match load.ramps {
-                // Those of a closed loop are as many as Milvus answers, too.
-                Some(0) | None => String::new(),
-                ramps => format!(", {} in ramps", number(ramps)),
-            };
-            writeln!(
-                f,
-                "requests   {}/{}: {requests}{warmup}{ramps}, {percent} % traced{last}",
-                load.phase, load.workload
-            )?;
-            for stage in &load.stages {
-                let (time, requests) = (
-                    humantime::format_duration(stage.duration),
-                    number(stage.requests),
-                );
-                writeln!(
-                    f,
-                    "stage      {}/{}/{}: {} for {time}, {requests}",
-                    load.phase, stage.name, load.workload, stage.load
-                )?;
-            }
+            write!(f, "{load}")?;
         }
         let about = if self.loads.iter().all(|load| load.requests.is_some()) {
             "about"

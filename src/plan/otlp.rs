@@ -15,7 +15,7 @@ use super::{
 use crate::scenario::{At, Environment, Section, quoted};
 
 /// The endpoint of OTLP/gRPC where nobody names one; that of OTLP/HTTP has another port.
-const EXPORT: &str = "http://127.0.0.1:4317";
+pub(super) const EXPORT: &str = "http://127.0.0.1:4317";
 const EXPORT_HTTP: &str = "http://127.0.0.1:4318";
 
 /// Ports that OpenTelemetry gives to each protocol, and the path of OTLP/HTTP.

@@ -88,8 +88,8 @@ pub struct ScheduledPart {
 }
 
 impl Plan {
-    /// The parts of `workload` (an index in [`Plan::workloads`]) in `phase`, one after the other. The
-    /// load of a mix's component is that of the whole mix.
+    /// The parts of `workload` (an index in [`Plan::workloads`]) in `phase`, one after the other.
+    /// The load of a mix's component is that of the whole mix.
     ///
     /// Warm-up has the load of the schedule's beginning. There is none for a workload whose load
     /// begins at 0, or that begins later than its phase.

@@ -105,21 +105,7 @@ fn threshold(table: &Section, plan: &Plan) -> Result<ThresholdPlan, PlanError> {
         .map(|table| self::abort(table, &expression))
         .transpose()?;
     if let (Some(table), Some(abort)) = (table.section("abort"), abort) {
-        let times = rows
-            .iter()
-            .map(|row| undecidable::longest_part(plan, *row).unwrap_or(Duration::MAX));
-        if times
-            .max()
-            .is_some_and(|longest| abort.after + abort.over + TO_SEE_IT > longest)
-        {
-            let least = (abort.after + abort.over + TO_SEE_IT).as_secs_f64().ceil();
-            return Err(table
-                .error(format!(
-                    "ends no run: `after`, `over` and 3 s to see it take {least} s, more than its \
-                     phase lasts, or the longest of its stages; make one of them shorter"
-                ))
-                .into());
-        }
+        ends_a_run(table, abort, plan, &rows)?;
     }
     let text = |at: Option<At<String>>| at.map(|at| at.value);
     Ok(ThresholdPlan {
@@ -129,6 +115,29 @@ fn threshold(table: &Section, plan: &Plan) -> Result<ThresholdPlan, PlanError> {
         strict: table.flag("strict"),
         abort,
     })
+}
+
+/// An error where no part of `rows` lasts as long as it takes to see the figure and end the run.
+fn ends_a_run(
+    table: &Section,
+    abort: AbortPlan,
+    plan: &Plan,
+    rows: &[Row],
+) -> Result<(), PlanError> {
+    let needed = abort.after + abort.over + TO_SEE_IT;
+    let lengths = rows
+        .iter()
+        .map(|row| undecidable::longest_part(plan, *row).unwrap_or(Duration::MAX));
+    if lengths.max().is_none_or(|longest| needed <= longest) {
+        return Ok(());
+    }
+    let least = needed.as_secs_f64().ceil();
+    Err(table
+        .error(format!(
+            "ends no run: `after`, `over` and 3 s to see it take {least} s, more than its phase \
+             lasts, or the longest of its stages; make one of them shorter"
+        ))
+        .into())
 }
 
 fn abort(table: &Section, expression: &Expression) -> Result<AbortPlan, PlanError> {

@@ -314,20 +314,10 @@ mod tests {
     fn an_unknown_stream_has_no_line() {
         let mut lines = Lines::new(&[]);
         let sample = Sample {
-            stream: StreamId(0),
-            seq: 0,
             trace_id: 1,
             span_id: 1,
             sampled: true,
-            intended_ns: None,
-            ready_ns: None,
-            sent_ns: None,
-            done_ns: 0,
-            outcome: Outcome::Ok,
-            request_bytes: 0,
-            response_bytes: 0,
-            rows: 0,
-            recall: f32::NAN,
+            ..Sample::default()
         };
         assert_eq!(lines.line(&sample, &[], None), None);
     }

@@ -137,6 +137,29 @@ pub struct Sample {
     pub recall: f32,
 }
 
+/// A success of the first stream at the run's start that was not traced and has no recall: what
+/// tests and benches build theirs on.
+impl Default for Sample {
+    fn default() -> Self {
+        Self {
+            stream: StreamId(0),
+            seq: 0,
+            trace_id: 0,
+            span_id: 0,
+            sampled: false,
+            intended_ns: None,
+            ready_ns: None,
+            sent_ns: None,
+            done_ns: 0,
+            outcome: Outcome::Ok,
+            request_bytes: 0,
+            response_bytes: 0,
+            rows: 0,
+            recall: f32::NAN,
+        }
+    }
+}
+
 /// In the place of a recall: the reply holds a row nearer than the first of the true neighbours.
 pub const TRUTH_WRONG: f32 = f32::NEG_INFINITY;
 

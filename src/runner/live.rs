@@ -13,8 +13,7 @@ use super::{
 use crate::{
     analysis::judgement::thresholds::watch::Measuring,
     load::{
-        PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle, StreamPlan,
-        prepare::Claims,
+        LanePlan, PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle, prepare::Claims,
     },
     plan::{PhaseLength, Plan},
 };
@@ -144,10 +143,10 @@ fn nanos(time: Duration) -> u64 {
 }
 
 fn measuring(phase: &PhaseRun, start_ns: u64) -> PlannedParts {
-    let of = |part: &PartPlan, plan: &StreamPlan| {
+    let of = |part: &PartPlan, lane: &LanePlan| {
         let from_ns = start_ns.saturating_add(nanos(part.start));
         Measuring {
-            stream: plan.stream.0,
+            stream: lane.stream.0,
             from_ns,
             to_ns: part
                 .duration
@@ -156,12 +155,12 @@ fn measuring(phase: &PhaseRun, start_ns: u64) -> PlannedParts {
     };
     let mut parts = Vec::new();
     let mut first_row = 0;
-    for workload in &phase.workloads {
-        for part in &workload.parts {
-            let plans = part.streams.iter().enumerate();
-            parts.extend(plans.map(|(at, plan)| (first_row + at, of(part, plan))));
+    for stream in &phase.streams {
+        for part in &stream.parts {
+            let lanes = part.lanes.iter().enumerate();
+            parts.extend(lanes.map(|(at, lane)| (first_row + at, of(part, lane))));
         }
-        first_row += workload.components.len();
+        first_row += stream.components.len();
     }
     PlannedParts { start_ns, parts }
 }

@@ -1,7 +1,7 @@
 //! Server spans: what one is, the sources that they are read from, the rules of reading, and
 //! `spans.jsonl`.
 //!
-//! Jaeger's JSON and protobuf stay in this folder. What a span means is decided by
+//! The encodings of servers stay in this folder. What a span means is decided by
 //! [`crate::analysis`].
 
 mod assemble;

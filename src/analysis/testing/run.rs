@@ -14,8 +14,7 @@ use super::TraceMaker;
 use crate::{
     record::{
         ClockAnchor, FORMAT, FetchInfo, Figure, HistogramKey, Outcome, Part, PhaseInfo,
-        RequestLine, RunFolder, RunInfo, RunReader, Sample, SocketFigure, Status, StreamId,
-        StreamInfo,
+        RequestLine, RunFolder, RunInfo, RunReader, Sample, SocketFigure, Status, StreamInfo,
     },
     spans::Trace,
 };
@@ -174,20 +173,15 @@ impl RunMaker {
         let sent = intended + made.lag;
         let not_sent = made.outcome == Outcome::NotSent;
         Sample {
-            stream: StreamId(0),
             seq: made.seq,
             trace_id: (0xabcd << 64) | u128::from(made.seq + 1),
             span_id: 1_000_000 + made.seq,
             sampled: made.sampled,
             intended_ns: self.info.streams[0].open_loop.then_some(intended),
-            ready_ns: None,
             sent_ns: (!not_sent).then_some(sent),
             done_ns: sent + made.service,
             outcome: made.outcome,
-            request_bytes: 0,
-            response_bytes: 0,
-            rows: 0,
-            recall: f32::NAN,
+            ..Sample::default()
         }
     }
 

@@ -32,8 +32,8 @@ impl RowsExpected {
         }
     }
 
-    /// After requests that change `rows` rows each, of which `ok` succeeded at least and `sent` were
-    /// sent. The last request may have fewer.
+    /// After requests that change `rows` rows each, of which `ok` succeeded at least and `sent`
+    /// were sent. The last request may have fewer.
     #[must_use]
     pub fn after(self, change: RowChange, rows: u64, ok: u64, sent: u64) -> Self {
         let least = ok

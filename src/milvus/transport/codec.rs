@@ -10,11 +10,11 @@ use tonic::{
 /// gRPC's frame before each message: a flag and a length.
 const FRAME_BYTES: usize = 5;
 
-/// The codec of one call.
+/// The codec of one call: its message is the bytes that are given, its reply the bytes that came.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::milvus) struct BytesCodec {
+pub struct BytesCodec {
     /// Length of the request's body, so that its frame is built in one allocation.
-    pub(in crate::milvus) body_bytes: usize,
+    pub body_bytes: usize,
 }
 
 impl Codec for BytesCodec {

@@ -114,50 +114,8 @@ impl Store {
         request: &proto::SearchRequest,
     ) -> Answer<proto::SearchResults> {
         let collection = self.loaded(dbname, &request.db_name, &request.collection_name)?;
-        let param = |key: &str| {
-            request
-                .search_params
-                .iter()
-                .find(|pair| pair.key == key)
-                .map(|pair| pair.value.as_str())
-        };
-        if param("params").is_none() {
-            return refuse(
-                65535,
-                1,
-                "failed to search: [json.exception.parse_error.101] parse error at line 1, column \
-                 1",
-            );
-        }
-        let topk = param("topk")
-            .and_then(|topk| topk.parse().ok())
-            .filter(|topk| (1..=16_384).contains(topk));
-        let Some(topk) = topk else {
-            return refuse(
-                65535,
-                1,
-                format!(
-                    "topk [{}] is invalid, should be in range [1, 16384]",
-                    param("topk").unwrap_or_default()
-                ),
-            );
-        };
-        let queries = proto::PlaceholderGroup::decode(request.placeholder_group.as_ref()).ok();
-        let queries = queries
-            .and_then(|group| group.placeholders.into_iter().next())
-            .map(|value| value.values)
-            .unwrap_or_default();
-        if queries.is_empty() || (request.nq != 0 && request.nq != queries.len() as i64) {
-            return refuse(
-                65535,
-                1,
-                format!(
-                    "nq [{}] is invalid, {} vectors were sent",
-                    request.nq,
-                    queries.len()
-                ),
-            );
-        }
+        let topk = topk_of(request)?;
+        let queries = queries_of(request)?;
         let dim = float_vector(&collection.schema).map_or(0, dimension);
         if dim > 0 && queries.iter().any(|query| query.len() != 4 * dim) {
             return refuse(
@@ -169,7 +127,7 @@ impl Store {
                 ),
             );
         }
-        let metric = param("metric_type")
+        let metric = search_param(request, "metric_type")
             .map(str::to_owned)
             .or_else(|| collection.metric())
             .unwrap_or_default();
@@ -340,4 +298,50 @@ fn score(metric: &str, left: &[f32], right: &[f32]) -> f32 {
         "COSINE" => dot(left, right) / (dot(left, left).sqrt() * dot(right, right).sqrt()),
         _ => dot(left, right),
     }
+}
+
+/// A parameter of a search by its name.
+fn search_param<'a>(request: &'a proto::SearchRequest, key: &str) -> Option<&'a str> {
+    let mut params = request.search_params.iter();
+    params
+        .find(|pair| pair.key == key)
+        .map(|pair| pair.value.as_str())
+}
+
+/// How many rows a search asks for.
+fn topk_of(request: &proto::SearchRequest) -> Answer<usize> {
+    if search_param(request, "params").is_none() {
+        return refuse(
+            65535,
+            1,
+            "failed to search: [json.exception.parse_error.101] parse error at line 1, column 1",
+        );
+    }
+    let topk = search_param(request, "topk").unwrap_or_default();
+    match topk.parse() {
+        Ok(topk) if (1..=16_384).contains(&topk) => Ok(topk),
+        _ => refuse(
+            65535,
+            1,
+            format!("topk [{topk}] is invalid, should be in range [1, 16384]"),
+        ),
+    }
+}
+
+/// The vectors of a search.
+fn queries_of(request: &proto::SearchRequest) -> Answer<Vec<Vec<u8>>> {
+    let group = proto::PlaceholderGroup::decode(request.placeholder_group.as_ref()).ok();
+    let queries = group
+        .and_then(|group| group.placeholders.into_iter().next())
+        .map(|value| value.values)
+        .unwrap_or_default();
+    if queries.is_empty() || (request.nq != 0 && request.nq != queries.len() as i64) {
+        let (nq, sent) = (request.nq, queries.len());
+        return refuse(
+            65535,
+            1,
+            format!("nq [{nq}] is invalid, {sent} vectors were sent"),
+        );
+    }
+    Ok(queries)
 }

@@ -3,6 +3,7 @@
 use super::forms::URL;
 use crate::{
     keys::{DefaultValue, Key, Kind, Table, secs},
+    plan::otlp::EXPORT,
     spans::SPAN_SOURCES,
 };
 
@@ -55,7 +56,7 @@ pub(super) static TRACING: Table = Table::new(
         Key::new(
             "export",
             Kind::Text(URL_OR_OFF),
-            DefaultValue::Text("http://127.0.0.1:4317"),
+            DefaultValue::Text(EXPORT),
             "where the client's spans go: by HTTP with port 4318 or a path that ends in \
              /v1/traces, else by gRPC; `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` and \
              `OTEL_EXPORTER_OTLP_ENDPOINT` come first",

@@ -4,20 +4,17 @@ use super::*;
 
 fn sample(seq: u64, done_ms: u64, outcome: Outcome, sampled: bool) -> Sample {
     Sample {
-        stream: StreamId(0),
         seq,
         trace_id: u128::from(seq) + 1,
         span_id: seq + 1,
         sampled,
         intended_ns: Some(done_ms * 1_000_000 - 3_000_000),
-        ready_ns: None,
         sent_ns: (outcome != Outcome::NotSent).then_some(done_ms * 1_000_000 - 2_000_000),
         done_ns: done_ms * 1_000_000,
         outcome,
         request_bytes: 1,
         response_bytes: 1,
-        rows: 0,
-        recall: f32::NAN,
+        ..Sample::default()
     }
 }
 

@@ -14,8 +14,8 @@ use crate::spans::span::Trace;
 /// Its row in the table of sources.
 pub(super) const ENTRY: SourceEntry = SourceEntry {
     name: "auto",
-    reads: "Jaeger's gRPC on 16685, else its JSON on 16686, else nothing; the report says which, and \
-            what to open",
+    reads: "Jaeger's gRPC on 16685, else its JSON on 16686, else nothing; the report says which, \
+            and what to open",
     times: "",
     default_endpoint: "http://127.0.0.1:16686",
     kind: SourceKind::Pulled,

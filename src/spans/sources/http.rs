@@ -1,5 +1,5 @@
-//! One HTTP client for all that servers say outside gRPC: traces, their counters, and whether a real
-//! UI answers.
+//! One HTTP client for all that servers say outside gRPC: traces, their counters, and whether a
+//! real UI answers.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! What Jaeger keeps as tags and OpenTelemetry as fields: kind, status, scope. Shared by the readers
-//! of api_v2 and of the legacy JSON, which say the same in two encodings.
+//! What Jaeger keeps as tags and OpenTelemetry as fields: kind, status, scope. Shared by the
+//! readers of api_v2 and of the legacy JSON, which say the same in two encodings.
 
 use std::sync::Arc;
 

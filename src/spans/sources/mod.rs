@@ -24,6 +24,7 @@ mod jaeger_v2;
 mod jaeger_v3;
 mod none;
 pub(super) mod source;
+mod tempo;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,7 @@ pub const SPAN_SOURCES: &[SourceEntry] = &[
     auto::ENTRY,
     jaeger::ENTRY,
     jaeger_json::ENTRY,
+    tempo::ENTRY,
     embedded::ENTRY,
     none::ENTRY,
 ];

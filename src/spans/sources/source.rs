@@ -149,8 +149,8 @@ pub enum SourceKind {
 /// A cause of a trouble, and what to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remedy {
-    /// What may be wrong; `{place}` stands for the host:port that was asked or listened at, `{spans}`
-    /// for a number of them.
+    /// What may be wrong; `{place}` stands for the host:port that was asked or listened at,
+    /// `{spans}` for a number of them.
     pub what: &'static str,
     /// A setting and where it stands.
     pub change: &'static str,

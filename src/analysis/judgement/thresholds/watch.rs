@@ -254,7 +254,7 @@ impl Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Part, Recorder, ReplyShape, Sample, StreamId};
+    use crate::record::{Part, Recorder, ReplyShape, Sample};
 
     /// What every case is about: seconds 10 to 30 of the run are measured, 100 requests end in
     /// each.
@@ -333,20 +333,13 @@ mod tests {
 
     fn sample(intended_ns: u64, done_ns: u64, outcome: Outcome) -> Sample {
         Sample {
-            stream: StreamId(0),
-            seq: 0,
             trace_id: 1,
             span_id: 1,
-            sampled: false,
             intended_ns: Some(intended_ns),
-            ready_ns: None,
             sent_ns: Some(intended_ns),
             done_ns,
             outcome,
-            request_bytes: 0,
-            response_bytes: 0,
-            rows: 0,
-            recall: f32::NAN,
+            ..Sample::default()
         }
     }
 

@@ -53,8 +53,9 @@ impl Hatch {
 
 /// Makes the enum and its table of the rows: neither can lack one that the other has.
 macro_rules! areas {
-    ($($id:ident: $name:literal, $meaning:literal, $sign:literal, $palette:literal,
-        $hatch:ident, $light:literal, $dark:literal;)+) => {
+    ($($id:ident: $name:literal, $meaning:literal,
+        sign: $sign:literal, palette: $palette:literal,
+        hatch: $hatch:ident, light: $light:literal, dark: $dark:literal;)+) => {
         /// What a stretch of a request's time was spent on, comparable between versions and ways
         /// of running Milvus.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,57 +83,58 @@ macro_rules! areas {
     };
 }
 
-// The shades among the signs are kept for the areas that are often large.
+// The shades among the signs are kept for the areas that are often large. `benches/palette.rs` has
+// found the colours of pages, `tests/areas.rs` has their rules.
 #[rustfmt::skip]
 areas! {
     SendLag: "send lag",
         "the client was late: planned moment to sending",
-        '.', 203, None, "#d55e00", "#d55e00";
+        sign: '.', palette: 203, hatch: None, light: "#da7b1c", dark: "#c55f01";
     Queue: "queue",
         "closed loop: waiting for a stream or connection; no part of service time",
-        ':', 209, None, "#f2a65a", "#f2a65a";
+        sign: ':', palette: 209, hatch: None, light: "#b57a45", dark: "#f4ab6a";
     Retries: "retries",
         "pauses between repeated calls within Milvus",
-        '!', 196, None, "#a6192e", "#a6192e";
+        sign: '!', palette: 196, hatch: None, light: "#481b1c", dark: "#b0414a";
     Gap: "gap",
         "between the client's call and Milvus' handler, both ways",
-        '░', 244, Rising, "#8b95a1", "#8b95a1";
+        sign: '░', palette: 244, hatch: Rising, light: "#3f464e", dark: "#837f7c";
     Mesh: "mesh",
         "spans of a gateway or mesh before Milvus",
-        '~', 250, Crossed, "#c3cad2", "#c3cad2";
+        sign: '~', palette: 250, hatch: Crossed, light: "#848485", dark: "#dcecfc";
     ProxyQueue: "proxy queue",
         "the proxy's task queue, and waking up afterwards",
-        '-', 141, None, "#6f4fa0", "#6f4fa0";
+        sign: '-', palette: 141, hatch: None, light: "#2b2af5", dark: "#6c52c3";
     Timestamp: "timestamp",
         "timestamps and ids from the root coordinator",
-        '+', 180, None, "#d98cb3", "#d98cb3";
+        sign: '+', palette: 180, hatch: None, light: "#7a6186", dark: "#7d5a7a";
     Planning: "planning",
         "schema, filter, plan, checks",
-        '=', 75, None, "#b9a3dc", "#b9a3dc";
+        sign: '=', palette: 75, hatch: None, light: "#8692b8", dark: "#9c88ab";
     ConsistencyWait: "consistency wait",
         "until the shard has consumed the writes that must be visible",
-        '▒', 214, None, "#e8c900", "#e8c900";
+        sign: '▒', palette: 214, hatch: None, light: "#9e9270", dark: "#fffc3c";
     NodeQueue: "node queue",
         "waiting for a place on the query node",
-        '▓', 220, None, "#e69f00", "#e69f00";
+        sign: '▓', palette: 220, hatch: None, light: "#9c5a00", dark: "#e69f02";
     Engine: "engine",
         "search or retrieval within a segment",
-        '█', 70, None, "#009e73", "#009e73";
+        sign: '█', palette: 70, hatch: None, light: "#187255", dark: "#92e99a";
     Reduce: "reduce",
         "merging results",
-        '▚', 37, None, "#56b4e9", "#56b4e9";
+        sign: '▚', palette: 37, hatch: None, light: "#007cff", dark: "#67c5fc";
     NodeToNode: "node to node",
         "calls between roles",
-        '>', 133, None, "#0072b2", "#0072b2";
+        sign: '>', palette: 133, hatch: None, light: "#073e84", dark: "#548bff";
     LogAppend: "log append",
         "writing to the log",
-        '#', 172, None, "#8a5a2b", "#8a5a2b";
+        sign: '#', palette: 172, hatch: None, light: "#722c01", dark: "#ad9571";
     Metadata: "metadata",
         "coordinators and their catalog",
-        '%', 139, None, "#cc6677", "#cc6677";
+        sign: '%', palette: 139, hatch: None, light: "#02054b", dark: "#84c2b2";
     Other: "other",
         "everything else; unknown span names are listed",
-        '?', 246, Level, "#d5d5cf", "#d5d5cf";
+        sign: '?', palette: 246, hatch: Level, light: "#000114", dark: "#fefff0";
 }
 
 impl Area {

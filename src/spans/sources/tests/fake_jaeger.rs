@@ -60,6 +60,13 @@ impl Reply {
 
 /// An HTTP server that answers each target (path and query) by `answer`.
 pub(super) async fn http_server(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Fake {
+    http_server_by_head(move |target, _| answer(target)).await
+}
+
+/// One that looks at the whole head of a request as well, which is given in lower case.
+pub(super) async fn http_server_by_head(
+    answer: impl Fn(&str, &str) -> Reply + Send + Sync + 'static,
+) -> Fake {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let answer = Arc::new(answer);
@@ -71,7 +78,7 @@ pub(super) async fn http_server(answer: impl Fn(&str) -> Reply + Send + Sync + '
     Fake { url, task }
 }
 
-async fn serve(mut connection: TcpStream, answer: Arc<dyn Fn(&str) -> Reply + Send + Sync>) {
+async fn serve(mut connection: TcpStream, answer: Arc<dyn Fn(&str, &str) -> Reply + Send + Sync>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match connection.read_u8().await {
@@ -80,7 +87,8 @@ async fn serve(mut connection: TcpStream, answer: Arc<dyn Fn(&str) -> Reply + Se
         }
     }
     let head = String::from_utf8_lossy(&head).into_owned();
-    match answer(head.split(' ').nth(1).unwrap_or_default()) {
+    let target = head.split(' ').nth(1).unwrap_or_default();
+    match answer(target, &head.to_ascii_lowercase()) {
         Reply::Hang => std::future::pending().await,
         Reply::Close => {}
         Reply::Send(status, content_type, body) => {

@@ -5,4 +5,5 @@ mod genuine;
 mod opened;
 mod scale;
 mod table;
+mod tempo;
 mod trouble;
