@@ -1,5 +1,5 @@
-//! Messages with which a test, and not the program under test, makes a collection and fills it: `id`
-//! and a `vector` of floats.
+//! Messages with which a test, and not the program under test, makes a collection and fills it:
+//! `id` and a `vector` of floats.
 
 use milvus_bench::milvus::proto::{self, field_data::Field, scalar_field::Data, vector_field};
 use prost::Message;
