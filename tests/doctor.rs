@@ -15,8 +15,7 @@ use milvus_bench::milvus::{ConnectOptions, Credentials, Effect, methods, proto};
 use milvus_bench::null_milvus::{Failure, FakeMilvus, Shape, SpanSpec};
 use milvus_bench::spans::{SourceEntry, SourceOptions, find_source};
 use milvus_bench::telemetry::{ExportOptions, IdStream, Nonce};
-use prost::Message;
-use support::foreign::pair;
+use support::foreign::Table;
 use support::raw_client::{call, connect};
 use support::trace_backend::TraceBackend;
 use tonic::Request;
@@ -120,86 +119,21 @@ fn closed_port() -> String {
     format!("http://{}", listener.local_addr().expect("an address"))
 }
 
-fn column(
-    name: &str,
-    data_type: proto::DataType,
-    field: proto::field_data::Field,
-) -> proto::FieldData {
-    proto::FieldData {
-        r#type: data_type.into(),
-        field_name: name.to_owned(),
-        field: Some(field),
-        ..Default::default()
-    }
-}
-
-fn insert_two_rows() -> proto::InsertRequest {
-    let ids = proto::scalar_field::Data::LongData(proto::LongArray { data: vec![0, 1] });
-    let floats = proto::vector_field::Data::FloatVector(proto::FloatArray {
-        data: vec![0.0, 1.0, 2.0, 3.0],
-    });
-    let ids = proto::field_data::Field::Scalars(proto::ScalarField { data: Some(ids) });
-    let floats = proto::field_data::Field::Vectors(proto::VectorField {
-        dim: 2,
-        data: Some(floats),
-    });
-    let fields_data = vec![
-        column("id", proto::DataType::Int64, ids),
-        column("vector", proto::DataType::FloatVector, floats),
-    ];
-    proto::InsertRequest {
-        collection_name: "things".to_owned(),
-        fields_data,
-        num_rows: 2,
-        ..Default::default()
-    }
-}
-
 /// A loaded collection `things` of two rows.
 async fn load_things(milvus: &FakeMilvus) {
-    let field = |name: &str, data_type: proto::DataType| proto::FieldSchema {
-        name: name.to_owned(),
-        data_type: data_type.into(),
-        ..Default::default()
+    let things = Table {
+        name: "things",
+        dim: 2,
     };
-    let id = proto::FieldSchema {
-        is_primary_key: true,
-        ..field("id", proto::DataType::Int64)
-    };
-    let vector = proto::FieldSchema {
-        type_params: vec![pair("dim", "2")],
-        ..field("vector", proto::DataType::FloatVector)
-    };
-    let schema = proto::CollectionSchema {
-        name: "things".to_owned(),
-        fields: vec![id, vector],
-        ..Default::default()
-    };
-    let collection_name = || "things".to_owned();
-    let create = proto::CreateCollectionRequest {
-        collection_name: collection_name(),
-        schema: schema.encode_to_vec(),
-        ..Default::default()
-    };
-    let extra_params = vec![pair("index_type", "HNSW"), pair("metric_type", "L2")];
-    let index = proto::CreateIndexRequest {
-        collection_name: collection_name(),
-        field_name: "vector".to_owned(),
-        extra_params,
-        ..Default::default()
-    };
-    let load = proto::LoadCollectionRequest {
-        collection_name: collection_name(),
-        ..Default::default()
-    };
+    let (create, index, load) = (things.create(""), things.index("HNSW"), things.load());
+    let two_rows = things.insert(0, 2, vec![0.0, 1.0, 2.0, 3.0]);
     let channel = connect(&milvus.uri()).await;
     let created: proto::Status = call(&channel, &methods::CREATE_COLLECTION, Request::new(create))
         .await
         .expect("created");
-    let inserted: proto::MutationResult =
-        call(&channel, &methods::INSERT, Request::new(insert_two_rows()))
-            .await
-            .expect("inserted");
+    let inserted: proto::MutationResult = call(&channel, &methods::INSERT, Request::new(two_rows))
+        .await
+        .expect("inserted");
     let indexed: proto::Status = call(&channel, &methods::CREATE_INDEX, Request::new(index))
         .await
         .expect("indexed");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use milvus_bench::milvus::{METHODS, Method, methods, proto};
 use milvus_bench::null_milvus::{Failure, FakeMilvus};
 use prost::Message;
-use support::foreign::pair;
+use support::foreign::Table;
 use support::raw_client::{call, connect};
 use tokio::time::Instant;
 use tonic::transport::Channel;
@@ -40,65 +40,19 @@ fn codes(status: Option<proto::Status>) -> (i32, i32) {
         .expect("every reply has a status")
 }
 
-fn schema() -> proto::CollectionSchema {
-    let id = proto::FieldSchema {
-        name: "id".to_owned(),
-        is_primary_key: true,
-        data_type: proto::DataType::Int64.into(),
-        ..Default::default()
-    };
-    let vector = proto::FieldSchema {
-        name: "vector".to_owned(),
-        data_type: proto::DataType::FloatVector.into(),
-        type_params: vec![pair("dim", "2")],
-        ..Default::default()
-    };
-    proto::CollectionSchema {
-        name: "things".to_owned(),
-        description: "ours".to_owned(),
-        fields: vec![id, vector],
-        ..Default::default()
-    }
-}
+const THINGS: Table<'_> = Table {
+    name: "things",
+    dim: 2,
+};
 
 async fn create(channel: &Channel) -> proto::Status {
-    let schema = schema().encode_to_vec();
-    let request = proto::CreateCollectionRequest {
-        collection_name: "things".to_owned(),
-        schema,
-        consistency_level: 2,
-        ..Default::default()
-    };
-    get(channel, &methods::CREATE_COLLECTION, request).await
+    get(channel, &methods::CREATE_COLLECTION, THINGS.create("ours")).await
 }
 
 /// Rows with the keys 0, 1, ... and the vectors (key, 1).
-fn rows(keys: std::ops::Range<i64>, dim: i64) -> proto::InsertRequest {
-    let long = proto::scalar_field::Data::LongData(proto::LongArray {
-        data: keys.clone().collect(),
-    });
+fn rows(keys: std::ops::Range<i64>) -> proto::InsertRequest {
     let floats = keys.clone().flat_map(|key| [key as f32, 1.0]).collect();
-    let float = proto::vector_field::Data::FloatVector(proto::FloatArray { data: floats });
-    let column = |name: &str, data_type: proto::DataType, field| proto::FieldData {
-        r#type: data_type.into(),
-        field_name: name.to_owned(),
-        field: Some(field),
-        ..Default::default()
-    };
-    let ids = proto::field_data::Field::Scalars(proto::ScalarField { data: Some(long) });
-    let vectors = proto::field_data::Field::Vectors(proto::VectorField {
-        dim,
-        data: Some(float),
-    });
-    proto::InsertRequest {
-        collection_name: "things".to_owned(),
-        fields_data: vec![
-            column("id", proto::DataType::Int64, ids),
-            column("vector", proto::DataType::FloatVector, vectors),
-        ],
-        num_rows: u32::try_from(keys.count()).expect("few rows"),
-        ..Default::default()
-    }
+    THINGS.insert(keys.start, keys.end - keys.start, floats)
 }
 
 async fn insert(channel: &Channel, request: proto::InsertRequest) -> proto::MutationResult {
@@ -123,9 +77,9 @@ fn search_request(queries: &[[f32; 2]], topk: usize) -> proto::SearchRequest {
         .encode_to_vec()
         .into(),
         search_params: vec![
-            pair("topk", &topk.to_string()),
-            pair("params", "{}"),
-            pair("anns_field", "vector"),
+            proto::KeyValuePair::new("topk", topk),
+            proto::KeyValuePair::new("params", "{}"),
+            proto::KeyValuePair::new("anns_field", "vector"),
         ],
         nq: queries.len() as i64,
         ..Default::default()
@@ -139,24 +93,11 @@ async fn search(channel: &Channel, queries: &[[f32; 2]], topk: usize) -> proto::
 /// A loaded collection `things` with `count` sealed rows and an L2 index.
 async fn loaded(channel: &Channel, count: i64) {
     assert_eq!(create(channel).await.code, 0);
-    assert_eq!(
-        codes(insert(channel, rows(0..count, 2)).await.status),
-        (0, 0)
-    );
-    let flush = proto::FlushRequest {
-        collection_names: vec!["things".to_owned()],
-        ..Default::default()
-    };
-    let flushed: proto::FlushResponse = get(channel, &methods::FLUSH, flush).await;
+    assert_eq!(codes(insert(channel, rows(0..count)).await.status), (0, 0));
+    let flushed: proto::FlushResponse = get(channel, &methods::FLUSH, THINGS.flush()).await;
     assert_eq!(flushed.coll_seg_ids["things"].data.len(), 1);
-    let index = proto::CreateIndexRequest {
-        collection_name: "things".to_owned(),
-        field_name: "vector".to_owned(),
-        extra_params: vec![pair("index_type", "HNSW"), pair("metric_type", "L2")],
-        ..Default::default()
-    };
     assert_eq!(
-        get::<_, proto::Status>(channel, &methods::CREATE_INDEX, index)
+        get::<_, proto::Status>(channel, &methods::CREATE_INDEX, THINGS.index("HNSW"))
             .await
             .code,
         0
@@ -165,15 +106,7 @@ async fn loaded(channel: &Channel, count: i64) {
 }
 
 async fn load(channel: &Channel) -> proto::Status {
-    get(
-        channel,
-        &methods::LOAD_COLLECTION,
-        proto::LoadCollectionRequest {
-            collection_name: "things".to_owned(),
-            ..Default::default()
-        },
-    )
-    .await
+    get(channel, &methods::LOAD_COLLECTION, THINGS.load()).await
 }
 
 async fn segments(channel: &Channel) -> Vec<proto::QuerySegmentInfo> {
@@ -332,7 +265,7 @@ async fn query(channel: &Channel, expr: &str, output: &str) -> Vec<i64> {
         expr: expr.to_owned(),
         output_fields: vec![output.to_owned()],
         query_params: if output == "id" {
-            vec![pair("limit", "100")]
+            vec![proto::KeyValuePair::new("limit", 100)]
         } else {
             Vec::new()
         },
@@ -357,7 +290,7 @@ async fn count_follows_inserts_and_deletes() {
     let fake = FakeMilvus::start();
     let channel = connect(&fake.uri()).await;
     loaded(&channel, 10).await;
-    insert(&channel, rows(10..15, 2)).await;
+    insert(&channel, rows(10..15)).await;
     // A list is counted as it stands, as Milvus does.
     assert_eq!(delete(&channel, "id in [3, 12, 99]").await.delete_cnt, 3);
     assert_eq!(query(&channel, "", "count(*)").await, [13]);
@@ -368,7 +301,7 @@ async fn a_key_that_was_inserted_twice_is_found_once_and_counted_twice() {
     let fake = FakeMilvus::start();
     let channel = connect(&fake.uri()).await;
     loaded(&channel, 3).await;
-    insert(&channel, rows(1..2, 2)).await;
+    insert(&channel, rows(1..2)).await;
     assert_eq!(query(&channel, "id < 9", "id").await, [0, 2, 1]);
     assert_eq!(query(&channel, "", "count(*)").await, [4]);
 }
@@ -378,7 +311,7 @@ async fn only_a_list_of_keys_is_deleted_from_a_collection_that_is_not_loaded() {
     let fake = FakeMilvus::start();
     let channel = connect(&fake.uri()).await;
     create(&channel).await;
-    insert(&channel, rows(0..4, 2)).await;
+    insert(&channel, rows(0..4)).await;
     let listed = delete(&channel, "id in [1, 1]").await;
     assert_eq!((listed.delete_cnt, listed.timestamp), (2, 0));
     assert_eq!(codes(delete(&channel, "id < 3").await.status), (101, 1));
@@ -392,8 +325,8 @@ async fn an_upsert_replaces_the_rows_with_its_keys() {
     let channel = connect(&fake.uri()).await;
     loaded(&channel, 10).await;
     // Keys 8 to 11 with the vectors that keys 108 to 111 would have.
-    let mut moved = rows(108..112, 2);
-    moved.fields_data[0] = rows(8..12, 2).fields_data.swap_remove(0);
+    let mut moved = rows(108..112);
+    moved.fields_data[0] = rows(8..12).fields_data.swap_remove(0);
     let reply = upsert(&channel, moved).await;
     assert_eq!(codes(reply.status), (0, 0));
     assert_eq!(
@@ -476,13 +409,20 @@ async fn refusals_carry_the_codes_of_milvus() {
         "description of a missing index"
     );
     assert_eq!(
-        codes(insert(&channel, rows(0..4, 4)).await.status),
+        codes(
+            insert(
+                &channel,
+                Table { dim: 4, ..THINGS }.insert(0, 4, vec![0.0; 16])
+            )
+            .await
+            .status
+        ),
         (1100, 5),
         "insert with another dimension"
     );
     let short = proto::InsertRequest {
         num_rows: 3,
-        ..rows(0..4, 2)
+        ..rows(0..4)
     };
     assert_eq!(
         codes(insert(&channel, short).await.status),

@@ -16,8 +16,8 @@ use milvus_bench::null_milvus::{Failure, FakeMilvus};
 use milvus_bench::{
     dataset::DatasetError,
     load::{
-        ComponentRun, Draws, Engine, EngineOptions, LanePlan, Loop, PartLoad, PartPlan,
-        PhaseResult, PhaseRun, Stop, StopHandle, StreamResult, StreamRun,
+        ComponentRun, Draws, Engine, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult,
+        PhaseRun, Stop, StopHandle, StreamPlan, StreamResult, WorkloadRun,
     },
     milvus::{Call, CallFailure, ConnectOptions, Method, methods, proto},
     null_milvus::{NullMilvus, NullOptions, Stall},
@@ -185,7 +185,7 @@ fn run_alone(
 fn phase_of(load: &Load) -> PhaseRun {
     let ids = IdStream::new(Nonce(1), 42, "alone", "version", "measured");
     let part = PartPlan {
-        lanes: vec![lane(0, ids, 1.0)],
+        streams: vec![stream_plan(0, ids, 1.0)],
         draws: Draws::new(ids, &[1.0]),
         ids,
         start: Duration::ZERO,
@@ -193,7 +193,7 @@ fn phase_of(load: &Load) -> PhaseRun {
         requests: load.requests,
         load: load.load,
     };
-    let stream = StreamRun {
+    let workload = WorkloadRun {
         components: vec![ComponentRun {
             operation: Arc::new(Version),
             earlier: nothing_earlier(load.arrival),
@@ -204,7 +204,7 @@ fn phase_of(load: &Load) -> PhaseRun {
     };
     PhaseRun {
         start: Instant::now() + Duration::from_millis(50),
-        streams: vec![stream],
+        workloads: vec![workload],
         stop: StopHandle::default(),
     }
 }
@@ -280,8 +280,8 @@ async fn measure(
 }
 
 /// The requests of one component.
-fn lane(stream: u16, ids: IdStream, sample_ratio: f64) -> LanePlan {
-    LanePlan {
+fn stream_plan(stream: u16, ids: IdStream, sample_ratio: f64) -> StreamPlan {
+    StreamPlan {
         stream: StreamId(stream),
         ids,
         queries: QueryOrder::default(),
@@ -684,9 +684,11 @@ fn phase_of_mix(
     (finite, earlier): (&Arc<Finite>, &[Vec<u64>]),
 ) -> PhaseRun {
     let ids = IdStream::new(Nonce(1), 42, phase, "finite", "measured");
-    let lanes = (0..).zip(shares).map(|(stream, _)| lane(stream, ids, 0.0));
+    let streams = (0..)
+        .zip(shares)
+        .map(|(stream, _)| stream_plan(stream, ids, 0.0));
     let part = PartPlan {
-        lanes: lanes.collect(),
+        streams: streams.collect(),
         draws: Draws::new(ids, shares),
         ids,
         start: Duration::ZERO,
@@ -702,7 +704,7 @@ fn phase_of_mix(
         },
         earlier: earlier.clone(),
     };
-    let stream = StreamRun {
+    let workload = WorkloadRun {
         components: earlier.iter().enumerate().map(component).collect(),
         arrival,
         timeout: Duration::from_secs(10),
@@ -710,7 +712,7 @@ fn phase_of_mix(
     };
     PhaseRun {
         start: Instant::now(),
-        streams: vec![stream],
+        workloads: vec![workload],
         stop: StopHandle::default(),
     }
 }

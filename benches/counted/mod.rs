@@ -158,14 +158,14 @@ pub(crate) async fn measure(uri: &str, load: Load) -> PerRequest {
         Instant::now() + Duration::from_millis(50),
         &nothing_earlier(&plan),
     );
-    let inner = Arc::clone(&phase.streams[0].components[0].operation);
+    let inner = Arc::clone(&phase.workloads[0].components[0].operation);
     let counted = Arc::new(Counted {
         inner,
         load,
         ended: AtomicU64::new(0),
         readings: Mutex::default(),
     });
-    phase.streams[0].components[0].operation = Arc::clone(&counted) as Arc<dyn Operation>;
+    phase.workloads[0].components[0].operation = Arc::clone(&counted) as Arc<dyn Operation>;
     engine.begin(&phase).wait().await.expect("the thread lives");
     tokio::task::spawn_blocking(move || engine.finish())
         .await

@@ -9,11 +9,11 @@ use tokio::time::Instant;
 
 use super::{
     callers,
-    lane::{LaneContext, joined},
     phase::{ComponentRun, Loop, PartLoad, PartPlan},
-    request::{Before, Lane, Launch, Prepared},
-    result::{LaneOutcome, LaneResult, StreamResult},
+    request::{Before, Launch, Prepared, ThreadStream},
+    result::{StreamResult, WorkloadOutcome, WorkloadResult},
     stop::{Stop, StopListener},
+    workload::{WorkloadContext, joined},
 };
 use crate::plan::ThinkTime;
 
@@ -21,29 +21,29 @@ use crate::plan::ThinkTime;
 const PAUSE: u64 = 1 << 63;
 
 /// Runs the callers of this thread through all parts of the workload.
-pub(super) async fn run(context: LaneContext) -> LaneOutcome {
+pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
     let Loop::Closed {
         callers,
         think_time,
-    } = context.stream.arrival
+    } = context.workload.arrival
     else {
-        return Ok(LaneResult::default());
+        return Ok(WorkloadResult::default());
     };
-    let parts = &context.stream.parts;
-    let lanes: Rc<Vec<Vec<Rc<Lane>>>> =
-        Rc::new(parts.iter().map(|plan| context.lanes(plan)).collect());
+    let parts = &context.workload.parts;
+    let streams: Rc<Vec<Vec<Rc<ThreadStream>>>> =
+        Rc::new(parts.iter().map(|plan| context.streams(plan)).collect());
     let context = Rc::new(context);
     let numbers = (context.shard.index..callers).step_by(context.shard.of.max(1) as usize);
     let with_rows = Rc::new(Cell::new(numbers.len()));
     let mut tasks = Vec::new();
     for number in numbers {
-        let (context, lanes, with_rows) = (
+        let (context, streams, with_rows) = (
             Rc::clone(&context),
-            Rc::clone(&lanes),
+            Rc::clone(&streams),
             Rc::clone(&with_rows),
         );
         tasks.push(tokio::task::spawn_local(async move {
-            let components = context.stream.components.iter();
+            let components = context.workload.components.iter();
             let earlier = components
                 .map(|of| of.earlier.get(number as usize).copied().unwrap_or(0))
                 .collect();
@@ -57,8 +57,8 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
                 used_up: false,
             };
             let mut results = Vec::new();
-            for (plan, lanes) in context.stream.parts.iter().zip(lanes.iter()) {
-                results.extend(caller.run(&context, plan, lanes).await);
+            for (plan, streams) in context.workload.parts.iter().zip(streams.iter()) {
+                results.extend(caller.run(&context, plan, streams).await);
             }
             (number, caller.earlier, results)
         }));
@@ -67,7 +67,7 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
         // It has nothing that could be used up.
         context.set_exhausted();
     }
-    let mut result = LaneResult::default();
+    let mut result = WorkloadResult::default();
     for task in tasks {
         let (number, earlier, parts) = joined(task.await)?;
         for (component, earlier) in earlier.into_iter().enumerate() {
@@ -77,10 +77,10 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
         merge(&mut result.parts, parts);
     }
     context.sending_ends();
-    for (part, lane) in result.parts.iter_mut().zip(lanes.iter().flatten()) {
-        part.sent = lane.sent.get();
-        part.in_flight_max = lane.in_flight_max.get();
-        part.last_ns = part.last_ns.max(lane.last_sent_ns.get());
+    for (part, stream) in result.parts.iter_mut().zip(streams.iter().flatten()) {
+        part.sent = stream.sent.get();
+        part.in_flight_max = stream.in_flight_max.get();
+        part.last_ns = part.last_ns.max(stream.last_sent_ns.get());
     }
     Ok(result)
 }
@@ -99,9 +99,14 @@ fn merge(parts: &mut Vec<StreamResult>, of_caller: Vec<StreamResult>) {
 }
 
 /// The caller could have sent at `now`, and has nothing any more; `why` says what it lacks.
-fn end_itself(results: &mut [StreamResult], lane: &Lane, now: Instant, why: Option<String>) {
+fn end_itself(
+    results: &mut [StreamResult],
+    stream: &ThreadStream,
+    now: Instant,
+    why: Option<String>,
+) {
     for result in results {
-        (result.ended_itself, result.last_ns) = (true, lane.shared.clock.ns_of(now));
+        (result.ended_itself, result.last_ns) = (true, stream.shared.clock.ns_of(now));
         result.stopped = why.clone();
     }
 }
@@ -122,12 +127,13 @@ struct Caller {
 impl Caller {
     async fn run(
         &mut self,
-        context: &LaneContext,
+        context: &WorkloadContext,
         plan: &PartPlan,
-        lanes: &[Rc<Lane>],
+        streams: &[Rc<ThreadStream>],
     ) -> Vec<StreamResult> {
-        let mut results: Vec<StreamResult> = lanes.iter().map(|lane| lane.no_result()).collect();
-        let (PartLoad::Closed { from, to }, Some(first)) = (plan.load, lanes.first()) else {
+        let mut results: Vec<StreamResult> =
+            streams.iter().map(|stream| stream.no_result()).collect();
+        let (PartLoad::Closed { from, to }, Some(first)) = (plan.load, streams.first()) else {
             return results;
         };
         let Some(shift) = callers::shift(self.number, (from, to), plan.duration) else {
@@ -149,7 +155,7 @@ impl Caller {
         if !self.wait_until(first, start).await {
             return results;
         }
-        let over = (0..lanes.len()).any(|component| self.lacks(lanes, component, 0));
+        let over = (0..streams.len()).any(|component| self.lacks(streams, component, 0));
         for round in 0.. {
             let seq = self.number + round * self.callers;
             let now = Instant::now();
@@ -161,18 +167,18 @@ impl Caller {
                 break;
             }
             let component = plan.draws.component(seq);
-            let (lane, begun) = (&lanes[component], results[component].due);
-            if over || self.lacks(lanes, component, begun) {
+            let (stream, begun) = (&streams[component], results[component].due);
+            if over || self.lacks(streams, component, begun) {
                 let why = super::ROWS_USED_UP.to_owned();
                 end_itself(&mut results, first, now, Some(why));
                 self.use_up(context);
                 break;
             }
             let number = self.number + begun * self.callers;
-            match lane.prepare(number, self.earlier[component], now) {
+            match stream.prepare(number, self.earlier[component], now) {
                 Ok(request) => {
                     results[component].due += 1;
-                    self.send(lane, request).await;
+                    self.send(stream, request).await;
                 }
                 Err(error) => {
                     end_itself(&mut results, first, now, Some(error.to_string()));
@@ -185,7 +191,7 @@ impl Caller {
             let rested = Instant::now() + pause;
             if !pause.is_zero()
                 && !self
-                    .wait_until(lane, end.map_or(rested, |end| end.min(rested)))
+                    .wait_until(stream, end.map_or(rested, |end| end.min(rested)))
                     .await
             {
                 break;
@@ -198,28 +204,29 @@ impl Caller {
     }
 
     /// Sends a request at once, and waits for its end.
-    async fn send(&self, lane: &Lane, request: Prepared) {
+    async fn send(&self, stream: &ThreadStream, request: Prepared) {
         let before = Before {
             intended_ns: None,
-            ready_ns: Some(lane.shared.clock.now_ns()),
+            ready_ns: Some(stream.shared.clock.now_ns()),
         };
-        let pin = self.number / lane.shards;
-        let started = lane.start(&request, pin);
-        lane.finish(Launch {
-            request,
-            before,
-            pin,
-            started,
-            stop: self.stop.clone(),
-        })
-        .await;
+        let pin = self.number / stream.shards;
+        let started = stream.start(&request, pin);
+        stream
+            .finish(Launch {
+                request,
+                before,
+                pin,
+                started,
+                stop: self.stop.clone(),
+            })
+            .await;
     }
 
     /// Whether the data of a component is used up for this caller, which has begun so many of its
     /// requests in the part.
-    fn lacks(&self, lanes: &[Rc<Lane>], component: usize, begun: u64) -> bool {
+    fn lacks(&self, streams: &[Rc<ThreadStream>], component: usize, begun: u64) -> bool {
         let next = self.earlier[component] + self.number + begun * self.callers;
-        lanes[component]
+        streams[component]
             .operation
             .capacity()
             .is_some_and(|capacity| next >= capacity)
@@ -227,9 +234,9 @@ impl Caller {
 
     /// Nothing more comes from this caller; says so once that holds for all callers of the thread,
     /// if they send rows.
-    fn use_up(&mut self, context: &LaneContext) {
+    fn use_up(&mut self, context: &WorkloadContext) {
         let ends = |of: &ComponentRun| of.operation.capacity().is_some();
-        let finite = context.stream.components.iter().any(ends);
+        let finite = context.workload.components.iter().any(ends);
         if !finite || std::mem::replace(&mut self.used_up, true) {
             return;
         }
@@ -240,11 +247,11 @@ impl Caller {
     }
 
     /// False when the part is told to end before that.
-    async fn wait_until(&mut self, lane: &Lane, deadline: Instant) -> bool {
+    async fn wait_until(&mut self, stream: &ThreadStream, deadline: Instant) -> bool {
         tokio::select! {
             biased;
             () = self.stop.until(Stop::EndPart) => false,
-            () = lane.shared.timers.until(deadline) => true,
+            () = stream.shared.timers.until(deadline) => true,
         }
     }
 }

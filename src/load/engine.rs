@@ -6,9 +6,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{
     LiveCounters, LiveSnapshot, PhaseResult, PhaseRun,
-    lane::Shard,
     result::ThreadResult,
     thread::{Command, Live, ThreadStart, run_thread},
+    workload::Shard,
 };
 use crate::{
     milvus::{ConnectError, ConnectOptions},
@@ -148,13 +148,18 @@ impl Engine {
     #[must_use]
     pub fn begin(&self, phase: &PhaseRun) -> RunningPhase {
         let told = Arc::<Notify>::default();
-        let rows = || phase.streams.iter().flat_map(|stream| &stream.components);
-        let lanes = |_| {
+        let rows = || {
+            phase
+                .workloads
+                .iter()
+                .flat_map(|workload| &workload.components)
+        };
+        let counters = |_| {
             rows()
                 .map(|_| Arc::new(LiveCounters::telling(&told)))
                 .collect()
         };
-        let live: Arc<Live> = Arc::new(self.threads.iter().map(lanes).collect());
+        let live: Arc<Live> = Arc::new(self.threads.iter().map(counters).collect());
         let results = self.threads.iter().map(|(commands, _)| {
             let (done, result) = oneshot::channel();
             // A thread that is gone drops the sender; waiting for the result then tells it.
@@ -245,7 +250,7 @@ impl RunningPhase {
             ..PhaseResult::default()
         };
         self.ended.drain(..).for_each(|thread| phase.add(thread));
-        match phase.lane_error.take() {
+        match phase.workload_error.take() {
             Some(error) => Err(EngineError::Thread(error)),
             None => Ok(phase),
         }

@@ -9,12 +9,12 @@ use tokio::time::Instant;
 
 use super::{
     components::Numbering,
-    lane::LaneContext,
     phase::{Loop, PartLoad, PartPlan},
     places::{Place, Places},
-    request::{Before, Lane, Launch, Prepared},
-    result::{LaneOutcome, LaneResult, StreamResult},
+    request::{Before, Launch, Prepared, ThreadStream},
+    result::{StreamResult, WorkloadOutcome, WorkloadResult},
     stop::{Stop, StopListener},
+    workload::WorkloadContext,
 };
 use crate::pacer::{Pacer, Slot};
 
@@ -28,7 +28,7 @@ const BURST: u32 = 8;
 /// One part while it runs.
 struct Part<'a> {
     /// Per component.
-    lanes: Vec<Rc<Lane>>,
+    streams: Vec<Rc<ThreadStream>>,
     numbering: Numbering,
     places: &'a Places,
     stop: StopListener,
@@ -59,14 +59,14 @@ enum Next {
 }
 
 /// Runs the shard of this thread through all parts of the workload.
-pub(super) async fn run(context: LaneContext) -> LaneOutcome {
-    let Loop::Open { max_in_flight } = context.stream.arrival else {
-        return Ok(LaneResult::default());
+pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
+    let Loop::Open { max_in_flight } = context.workload.arrival else {
+        return Ok(WorkloadResult::default());
     };
     // With fewer places than threads some threads have none; the others take their slots.
     let shards = u64::from(context.shard.of).min(max_in_flight);
     let shard = u64::from(context.shard.index);
-    let mut result = LaneResult::default();
+    let mut result = WorkloadResult::default();
     if shard >= shards {
         // It has nothing that could be used up.
         context.set_exhausted();
@@ -74,13 +74,13 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
         return Ok(result);
     }
     let places = Places::new(max_in_flight / shards + u64::from(shard < max_in_flight % shards));
-    let components = &context.stream.components;
+    let components = &context.workload.components;
     let mut earlier: Vec<u64> = components
         .iter()
         .map(|of| of.earlier.first().copied().unwrap_or(0))
         .collect();
-    let mut lanes = Vec::new();
-    for plan in &context.stream.parts {
+    let mut streams = Vec::new();
+    for plan in &context.workload.parts {
         let PartLoad::Open(schedule) = plan.load else {
             continue;
         };
@@ -88,12 +88,12 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
         part.run(Pacer::new(schedule, shard, shards), plan, &context)
             .await;
         let Part {
-            lanes: of_part,
+            streams: of_part,
             numbering,
             results,
             ..
         } = part;
-        for (at, lane) in plan.lanes.iter().enumerate() {
+        for (at, stream) in plan.streams.iter().enumerate() {
             // A part that only the end of its data ends has used up all of it, on all shards
             // together.
             let used_up = components[at]
@@ -102,9 +102,9 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
                 .map_or(numbering.drawn()[at], |capacity| {
                     capacity.saturating_sub(earlier[at])
                 });
-            earlier[at] += lane.slots.unwrap_or(used_up);
+            earlier[at] += stream.slots.unwrap_or(used_up);
         }
-        lanes.extend(of_part);
+        streams.extend(of_part);
         result.parts.extend(results);
     }
     if result.parts.last().is_some_and(|part| !part.ended_itself) {
@@ -113,10 +113,10 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
     context.sending_ends();
     places.all_free().await;
     // Only now: requests of an earlier part may end within a later one.
-    for (part, lane) in result.parts.iter_mut().zip(&lanes) {
-        part.sent = lane.sent.get();
-        part.in_flight_max = lane.in_flight_max.get();
-        part.last_ns = part.last_ns.max(lane.last_sent_ns.get());
+    for (part, stream) in result.parts.iter_mut().zip(&streams) {
+        part.sent = stream.sent.get();
+        part.in_flight_max = stream.in_flight_max.get();
+        part.last_ns = part.last_ns.max(stream.last_sent_ns.get());
     }
     for (component, earlier) in earlier.into_iter().enumerate() {
         result
@@ -127,9 +127,9 @@ pub(super) async fn run(context: LaneContext) -> LaneOutcome {
 }
 
 /// A phase lasts as long as it was planned, also where its schedule holds no slot any more.
-async fn wait_for_the_end(context: &LaneContext) {
+async fn wait_for_the_end(context: &WorkloadContext) {
     let end = context
-        .stream
+        .workload
         .parts
         .last()
         .and_then(|plan| Some(context.start + plan.start + plan.duration?));
@@ -144,17 +144,22 @@ async fn wait_for_the_end(context: &LaneContext) {
 }
 
 impl<'a> Part<'a> {
-    fn new(context: &LaneContext, plan: &PartPlan, places: &'a Places, earlier: &'a [u64]) -> Self {
+    fn new(
+        context: &WorkloadContext,
+        plan: &PartPlan,
+        places: &'a Places,
+        earlier: &'a [u64],
+    ) -> Self {
         let start = context.start + plan.start;
-        let lanes = context.lanes(plan);
-        let left = lanes.iter().zip(earlier).map(|(lane, earlier)| {
-            let capacity = lane.operation.capacity();
+        let streams = context.streams(plan);
+        let left = streams.iter().zip(earlier).map(|(stream, earlier)| {
+            let capacity = stream.operation.capacity();
             capacity.map(|capacity| capacity.saturating_sub(*earlier))
         });
         Self {
             numbering: Numbering::new(&plan.draws, left.collect()),
-            results: lanes.iter().map(|lane| lane.no_result()).collect(),
-            lanes,
+            results: streams.iter().map(|stream| stream.no_result()).collect(),
+            streams,
             places,
             stop: context.stop.listen(),
             start,
@@ -164,7 +169,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    async fn run(&mut self, pacer: Pacer, plan: &PartPlan, context: &LaneContext) {
+    async fn run(&mut self, pacer: Pacer, plan: &PartPlan, context: &WorkloadContext) {
         for slot in pacer {
             if plan.duration.is_some_and(|duration| slot.due >= duration) {
                 break;
@@ -191,7 +196,7 @@ impl<'a> Part<'a> {
     }
 
     /// There is nothing for `slot` and those after it.
-    fn end_itself(&mut self, slot: Slot, why: Option<String>, context: &LaneContext) {
+    fn end_itself(&mut self, slot: Slot, why: Option<String>, context: &WorkloadContext) {
         let missing_from_ns = context.shared.clock.ns_of(self.start + slot.due);
         for result in &mut self.results {
             result.ended_itself = true;
@@ -201,13 +206,13 @@ impl<'a> Part<'a> {
     }
 
     /// Waits for the slot's time and for a place in flight, and sends.
-    async fn serve(&mut self, request: Request, context: &LaneContext) -> Next {
+    async fn serve(&mut self, request: Request, context: &WorkloadContext) -> Next {
         let due = self.start + request.slot.due;
         if self.is_over(due) {
             return self.give_up(request, due);
         }
         let at = request.component;
-        let prepared = match self.lanes[at].prepare(request.number, self.earlier[at], due) {
+        let prepared = match self.streams[at].prepare(request.number, self.earlier[at], due) {
             Ok(prepared) => prepared,
             Err(error) => {
                 self.end_itself(request.slot, Some(error.to_string()), context);
@@ -245,13 +250,13 @@ impl<'a> Part<'a> {
             return Next::End;
         }
         self.results[request.component].due += 1;
-        let lane = &self.lanes[request.component];
-        lane.record_not_sent(request.number, lane.shared.clock.ns_of(due), now);
+        let stream = &self.streams[request.component];
+        stream.record_not_sent(request.number, stream.shared.clock.ns_of(due), now);
         Next::Slot
     }
 
     /// Waits until `due`; [`Next::End`] when the part is told to end before that.
-    async fn wait(&mut self, due: Instant, context: &LaneContext) -> Next {
+    async fn wait(&mut self, due: Instant, context: &WorkloadContext) -> Next {
         if self.stop.asked() == Stop::Go && due > Instant::now() {
             self.burst = 0;
             tokio::select! {
@@ -278,7 +283,7 @@ impl<'a> Part<'a> {
         }
         self.results[component].in_flight_waits += 1;
         self.burst = 0;
-        let timers = &self.lanes[component].shared.timers;
+        let timers = &self.streams[component].shared.timers;
         let ended = async {
             match self.end {
                 Some(end) => timers.until(end).await,
@@ -294,13 +299,13 @@ impl<'a> Part<'a> {
     }
 
     fn send(&mut self, of: Request, due: Instant, request: Prepared, place: Place) {
-        let lane = Rc::clone(&self.lanes[of.component]);
+        let stream = Rc::clone(&self.streams[of.component]);
         let before = Before {
-            intended_ns: Some(lane.shared.clock.ns_of(due)),
+            intended_ns: Some(stream.shared.clock.ns_of(due)),
             ready_ns: None,
         };
-        let pin = of.slot.seq / lane.shards;
-        let started = lane.start(&request, pin);
+        let pin = of.slot.seq / stream.shards;
+        let started = stream.start(&request, pin);
         let launch = Launch {
             request,
             before,
@@ -309,7 +314,7 @@ impl<'a> Part<'a> {
             stop: self.stop.clone(),
         };
         tokio::task::spawn_local(async move {
-            lane.finish(launch).await;
+            stream.finish(launch).await;
             drop(place);
         });
     }

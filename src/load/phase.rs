@@ -16,8 +16,8 @@ use crate::{
 /// One part of a workload within a phase.
 #[derive(Clone, Debug)]
 pub struct PartPlan {
-    /// Per component of the workload: one, or several of a mix.
-    pub lanes: Vec<LanePlan>,
+    /// Its streams: per component of the workload one, or several of a mix.
+    pub streams: Vec<StreamPlan>,
     /// Which component a request is of.
     pub draws: Draws,
     /// What pauses of callers are drawn from.
@@ -28,13 +28,13 @@ pub struct PartPlan {
     pub duration: Option<Duration>,
     /// Requests after which it ends.
     pub requests: Option<u64>,
-    /// Its load; of the kind of [`StreamRun::arrival`].
+    /// Its load; of the kind of [`WorkloadRun::arrival`].
     pub load: PartLoad,
 }
 
-/// What the requests of one component have in common within a part.
+/// One stream, for all threads: what the requests of one component have in common within a part.
 #[derive(Clone, Debug)]
-pub struct LanePlan {
+pub struct StreamPlan {
     /// Where its samples go.
     pub stream: StreamId,
     /// Ids of its requests.
@@ -76,7 +76,7 @@ pub enum Loop {
 
 /// One workload within a phase.
 #[derive(Clone, Debug)]
-pub struct StreamRun {
+pub struct WorkloadRun {
     /// One, or several of a mix.
     pub components: Vec<ComponentRun>,
     /// Open or closed loop.
@@ -102,7 +102,7 @@ pub struct PhaseRun {
     /// When it starts.
     pub start: Instant,
     /// Its workloads. Their components, one after the other, are the rows of the phase.
-    pub streams: Vec<StreamRun>,
+    pub workloads: Vec<WorkloadRun>,
     /// How it is told to end.
     pub stop: StopHandle,
 }

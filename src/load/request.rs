@@ -124,9 +124,9 @@ impl Shared {
     }
 }
 
-/// One component of a workload, in one part, on one thread: what its requests have in common.
+/// One stream on one thread: what its requests have in common.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct ThreadStream {
     pub(super) shared: Rc<Shared>,
     pub(super) operation: Arc<dyn Operation>,
     pub(super) stream: StreamId,
@@ -175,7 +175,7 @@ pub(super) struct Before {
     pub(super) ready_ns: Option<u64>,
 }
 
-impl Lane {
+impl ThreadStream {
     /// Builds request `seq`, which is to leave at `due`: content, ids, sampling decision, header.
     pub(super) fn prepare(
         &self,

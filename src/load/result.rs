@@ -30,7 +30,7 @@ pub struct StreamResult {
 
 /// What one workload gave on one thread.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct LaneResult {
+pub(super) struct WorkloadResult {
     /// Per part and component.
     pub(super) parts: Vec<StreamResult>,
     /// (row of the phase, index in its `earlier`, the new value).
@@ -39,13 +39,13 @@ pub(super) struct LaneResult {
 
 /// What a workload gave on one thread, or how its task was cancelled, which only the end of the
 /// thread's runtime does.
-pub(super) type LaneOutcome = Result<LaneResult, String>;
+pub(super) type WorkloadOutcome = Result<WorkloadResult, String>;
 
 /// What a phase gave on one thread.
 #[derive(Debug)]
 pub(super) struct ThreadResult {
     /// Per workload of the phase.
-    pub(super) lanes: Vec<LaneOutcome>,
+    pub(super) workloads: Vec<WorkloadOutcome>,
     pub(super) texts: Vec<(StreamId, Outcome, String)>,
     /// Share of one core that it used, from the phase's start until nothing more was sent.
     pub(super) cpu_share: f64,
@@ -63,28 +63,28 @@ pub struct PhaseResult {
     /// Largest share of one core that a thread used.
     pub thread_cpu_max: f64,
     /// Why a workload ended on a thread without a result.
-    pub(super) lane_error: Option<String>,
+    pub(super) workload_error: Option<String>,
 }
 
 impl PhaseResult {
     pub(super) fn add(&mut self, thread: ThreadResult) {
         self.thread_cpu_max = self.thread_cpu_max.max(thread.cpu_share);
         self.texts.extend(thread.texts);
-        for lane in thread.lanes {
-            let lane = match lane {
-                Ok(lane) => lane,
+        for workload in thread.workloads {
+            let workload = match workload {
+                Ok(workload) => workload,
                 Err(error) => {
-                    self.lane_error.get_or_insert(error);
+                    self.workload_error.get_or_insert(error);
                     continue;
                 }
             };
-            for (row, index, value) in lane.earlier {
+            for (row, index, value) in workload.earlier {
                 let known = self.earlier.get_mut(row);
                 if let Some(known) = known.and_then(|earlier| earlier.get_mut(index)) {
                     *known = value.max(*known);
                 }
             }
-            for part in lane.parts {
+            for part in workload.parts {
                 match self
                     .streams
                     .iter_mut()

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    ComponentRun, Draws, LanePlan, Loop, PartLoad, PartPlan, PhaseRun, StopHandle, StreamRun,
+    ComponentRun, Draws, Loop, PartLoad, PartPlan, PhaseRun, StopHandle, StreamPlan, WorkloadRun,
     prepare::{STEPS, step_stream_name},
 };
 use crate::{
@@ -175,7 +175,7 @@ pub fn phase_run(
             operation: plan.workloads[*index].operation.clone(),
             earlier: earlier.get(*index).cloned().unwrap_or_default(),
         };
-        StreamRun {
+        WorkloadRun {
             components: rows.iter().map(component).collect(),
             arrival: arrival(&first.arrival),
             timeout: first.timeout,
@@ -184,7 +184,7 @@ pub fn phase_run(
     });
     PhaseRun {
         start,
-        streams: runs.collect(),
+        workloads: runs.collect(),
         stop: StopHandle::default(),
     }
 }
@@ -210,11 +210,11 @@ fn part_plan(
     let draws = Draws::new(own, &shares);
     let slots = part.requests.or_else(|| slots(&load, part.duration?));
     let slots = slots.map(|slots| draws.count(slots));
-    let lane = |(at, row): (usize, &usize)| {
+    let of_row = |(at, row): (usize, &usize)| {
         let workload = &plan.workloads[*row];
         let known = |stream: &StreamInfo| stream.is_of(phase, &kind, &workload.name);
         let stream = streams.iter().position(known).unwrap_or_default();
-        LanePlan {
+        StreamPlan {
             stream: StreamId(u16::try_from(stream).unwrap_or(u16::MAX)),
             ids: ids_of(&workload.name),
             queries: query_order(workload, &part, ids.seed),
@@ -224,7 +224,7 @@ fn part_plan(
         }
     };
     PartPlan {
-        lanes: rows.iter().enumerate().map(lane).collect(),
+        streams: rows.iter().enumerate().map(of_row).collect(),
         draws,
         ids: own,
         start: part.start,

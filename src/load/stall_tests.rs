@@ -20,11 +20,11 @@ use tokio::{
 };
 
 use super::{
-    ComponentRun, Draws, LanePlan, Loop, PartLoad, PartPlan, StopHandle, StreamResult, StreamRun,
-    lane::{LaneContext, Shard},
-    open,
+    ComponentRun, Draws, Loop, PartLoad, PartPlan, StopHandle, StreamPlan, StreamResult,
+    WorkloadRun, open,
     request::Shared,
     timer::Timers,
+    workload::{Shard, WorkloadContext},
 };
 use crate::{
     dataset::DatasetError,
@@ -121,10 +121,10 @@ impl Watch for NoWatch {
 }
 
 /// The only workload: all of its requests traced, but for what `switch` leaves out.
-fn stream(places: u64, switch: Option<TracingSwitch>) -> StreamRun {
+fn workload(places: u64, switch: Option<TracingSwitch>) -> WorkloadRun {
     let ids = IdStream::new(Nonce(1), 42, "alone", "version", "measured");
     let part = PartPlan {
-        lanes: vec![LanePlan {
+        streams: vec![StreamPlan {
             stream: StreamId(0),
             ids,
             queries: QueryOrder::default(),
@@ -139,7 +139,7 @@ fn stream(places: u64, switch: Option<TracingSwitch>) -> StreamRun {
         requests: None,
         load: PartLoad::Open(Schedule::even(Shape::Constant { rate: RATE as f64 })),
     };
-    StreamRun {
+    WorkloadRun {
         components: vec![ComponentRun {
             operation: Arc::new(Empty),
             earlier: vec![0],
@@ -188,10 +188,10 @@ fn run(
             clock,
         ));
         let shard = Shard { index: 0, of: 1 };
-        let context = LaneContext {
+        let context = WorkloadContext {
             shared,
             shard,
-            stream: stream(places, switch),
+            workload: workload(places, switch),
             start,
             first_row: 0,
             live: vec![Arc::default()],

@@ -17,13 +17,12 @@ use tokio::{
 };
 
 use super::{
-    EngineError, LiveCounters, Loop, PhaseRun, closed,
-    lane::{LaneContext, Shard, joined},
-    open,
+    EngineError, LiveCounters, Loop, PhaseRun, closed, open,
     request::{CpuMark, Shared},
-    result::{LaneOutcome, ThreadResult},
+    result::{ThreadResult, WorkloadOutcome},
     stop::Stop,
     timer::Timers,
+    workload::{Shard, WorkloadContext, joined},
 };
 use crate::{
     milvus::{ConnectOptions, Connections, Watch},
@@ -162,10 +161,10 @@ impl Watch for ThreadWatch {
 async fn serve(shared: Shared, shard: Shard, mut inbox: mpsc::UnboundedReceiver<Command>) {
     let shared = Rc::new(shared);
     while let Some(command) = next_command(&shared, &mut inbox).await {
-        let (lanes, cpu_share) = run_phase(&shared, shard, &command).await;
+        let (workloads, cpu_share) = run_phase(&shared, shard, &command).await;
         let texts = std::mem::take(&mut *shared.texts.borrow_mut());
         let _ = command.done.send(ThreadResult {
-            lanes,
+            workloads,
             texts,
             cpu_share,
         });
@@ -199,7 +198,7 @@ async fn run_phase(
     shared: &Rc<Shared>,
     shard: Shard,
     command: &Command,
-) -> (Vec<LaneOutcome>, f64) {
+) -> (Vec<WorkloadOutcome>, f64) {
     let marks: Rc<Cell<(Option<CpuMark>, Option<CpuMark>)>> = Rc::default();
     let (at_start, start) = (Rc::clone(&marks), command.phase.start);
     let starting = tokio::task::spawn_local(async move {
@@ -214,31 +213,31 @@ async fn run_phase(
         stop.until(Stop::Abort).await;
         to_abort.abort();
     });
-    let mut lanes = Vec::new();
+    let mut tasks = Vec::new();
     let mut first_row = 0;
-    for stream in &command.phase.streams {
-        let rows = first_row..first_row + stream.components.len();
+    for workload in &command.phase.workloads {
+        let rows = first_row..first_row + workload.components.len();
         let live = command.live[shard.index as usize][rows.clone()].to_vec();
-        let context = LaneContext {
+        let context = WorkloadContext {
             shared: Rc::clone(shared),
             shard,
-            stream: stream.clone(),
+            workload: workload.clone(),
             first_row,
             start: command.phase.start,
             live,
             stop: command.phase.stop.clone(),
         };
         first_row = rows.end;
-        lanes.push(tokio::task::spawn_local(async move {
-            match context.stream.arrival {
+        tasks.push(tokio::task::spawn_local(async move {
+            match context.workload.arrival {
                 Loop::Open { .. } => open::run(context).await,
                 Loop::Closed { .. } => closed::run(context).await,
             }
         }));
     }
     let mut results = Vec::new();
-    for lane in lanes {
-        results.push(wait_for(shared, lane).await);
+    for task in tasks {
+        results.push(wait_for(shared, task).await);
     }
     stopping.abort();
     starting.abort();
@@ -255,10 +254,10 @@ async fn run_phase(
     )
 }
 
-async fn wait_for(shared: &Shared, mut lane: JoinHandle<LaneOutcome>) -> LaneOutcome {
+async fn wait_for(shared: &Shared, mut task: JoinHandle<WorkloadOutcome>) -> WorkloadOutcome {
     loop {
         tokio::select! {
-            result = &mut lane => return joined(result)?,
+            result = &mut task => return joined(result)?,
             () = tokio::time::sleep(Duration::from_secs(1)) => roll(shared),
         }
     }

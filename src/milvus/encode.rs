@@ -10,7 +10,18 @@ use prost::{
     encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len},
 };
 
-use super::proto::{DataType, FieldData, PlaceholderType};
+use super::proto::{DataType, FieldData, KeyValuePair, PlaceholderType};
+
+impl KeyValuePair {
+    /// A parameter of a field, an index, a search or a query.
+    #[must_use]
+    pub fn new(key: &str, value: impl ToString) -> Self {
+        Self {
+            key: key.to_owned(),
+            value: value.to_string(),
+        }
+    }
+}
 
 /// A float vector field of an insert.
 #[derive(Clone, Copy, Debug)]

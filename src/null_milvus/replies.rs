@@ -261,13 +261,6 @@ mod tests {
         null_milvus::message::Body,
     };
 
-    fn pair(key: &str, value: &str) -> KeyValuePair {
-        KeyValuePair {
-            key: key.into(),
-            value: value.into(),
-        }
-    }
-
     /// The message of a frame that this module made or reads.
     fn body(frame: Bytes) -> Body {
         let mut body = Body::default();
@@ -283,7 +276,7 @@ mod tests {
     fn search_size(nq: i64, search_params: &[(&str, &str)]) -> Size {
         let search_params = search_params
             .iter()
-            .map(|(key, value)| pair(key, value))
+            .map(|(key, value)| KeyValuePair::new(key, value))
             .collect();
         let request = SearchRequest {
             nq,
@@ -384,7 +377,10 @@ mod tests {
             collection_name: "docs".into(),
             expr: expr.into(),
             output_fields: vec![output.into()],
-            query_params: params.iter().map(|(key, value)| pair(key, value)).collect(),
+            query_params: params
+                .iter()
+                .map(|(key, value)| KeyValuePair::new(key, value))
+                .collect(),
             ..Default::default()
         };
         let (target, size) = look_into_query(body(framed(&request)).message().expect("whole"));

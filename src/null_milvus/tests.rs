@@ -33,18 +33,14 @@ async fn client(server: &NullMilvus) -> Client {
     Client::new(transport(server).await, LIMIT)
 }
 
-fn pair(key: &str, value: &str) -> KeyValuePair {
-    KeyValuePair {
-        key: key.into(),
-        value: value.into(),
-    }
-}
-
 fn search(nq: usize, limit: u32) -> proto::SearchRequest {
     proto::SearchRequest {
         collection_name: "docs".into(),
         placeholder_group: placeholder_group(&vec![&[0_u8; 16][..]; nq]),
-        search_params: vec![pair("topk", &limit.to_string()), pair("params", "{}")],
+        search_params: vec![
+            KeyValuePair::new("topk", limit),
+            KeyValuePair::new("params", "{}"),
+        ],
         nq: nq as i64,
         ..Default::default()
     }
@@ -61,7 +57,7 @@ fn create() -> proto::CreateCollectionRequest {
         data_type: DataType::Int64.into(),
         ..Default::default()
     };
-    let type_params = vec![pair("dim", "4")];
+    let type_params = vec![KeyValuePair::new("dim", 4)];
     let vector = FieldSchema {
         name: "v".into(),
         data_type: DataType::FloatVector.into(),

@@ -5,6 +5,7 @@
 
 mod collection;
 mod consistency;
+mod delete;
 mod draw;
 mod entry;
 mod fields;
@@ -12,6 +13,7 @@ mod index;
 mod insert;
 mod keys;
 pub mod mark;
+mod mix;
 mod order;
 mod query;
 mod recall;
@@ -20,6 +22,7 @@ mod rows;
 mod search;
 pub mod setup;
 mod truth;
+mod upsert;
 
 use std::{fmt, sync::Arc};
 
@@ -210,7 +213,14 @@ pub struct OperationError {
 }
 
 /// Every operation of a workload, one row and one file each.
-pub static OPERATIONS: &[OperationEntry] = &[search::ENTRY, insert::ENTRY, query::ENTRY];
+pub static OPERATIONS: &[OperationEntry] = &[
+    search::ENTRY,
+    insert::ENTRY,
+    query::ENTRY,
+    upsert::ENTRY,
+    delete::ENTRY,
+    mix::ENTRY,
+];
 
 #[cfg(test)]
 mod tests;

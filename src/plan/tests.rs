@@ -10,6 +10,7 @@ mod beyond_schema;
 mod environment;
 mod files;
 mod fuzz;
+mod mix;
 mod otlp;
 mod rules;
 mod schema;

@@ -13,7 +13,8 @@ use super::{
 use crate::{
     analysis::judgement::thresholds::watch::Measuring,
     load::{
-        LanePlan, PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle, prepare::Claims,
+        PartPlan, PhaseResult, PhaseRun, RunningPhase, Stop, StopHandle, StreamPlan,
+        prepare::Claims,
     },
     plan::{PhaseLength, Plan},
 };
@@ -143,10 +144,10 @@ fn nanos(time: Duration) -> u64 {
 }
 
 fn measuring(phase: &PhaseRun, start_ns: u64) -> PlannedParts {
-    let of = |part: &PartPlan, lane: &LanePlan| {
+    let of = |part: &PartPlan, plan: &StreamPlan| {
         let from_ns = start_ns.saturating_add(nanos(part.start));
         Measuring {
-            stream: lane.stream.0,
+            stream: plan.stream.0,
             from_ns,
             to_ns: part
                 .duration
@@ -155,12 +156,12 @@ fn measuring(phase: &PhaseRun, start_ns: u64) -> PlannedParts {
     };
     let mut parts = Vec::new();
     let mut first_row = 0;
-    for stream in &phase.streams {
-        for part in &stream.parts {
-            let lanes = part.lanes.iter().enumerate();
-            parts.extend(lanes.map(|(at, lane)| (first_row + at, of(part, lane))));
+    for workload in &phase.workloads {
+        for part in &workload.parts {
+            let plans = part.streams.iter().enumerate();
+            parts.extend(plans.map(|(at, plan)| (first_row + at, of(part, plan))));
         }
-        first_row += stream.components.len();
+        first_row += workload.components.len();
     }
     PlannedParts { start_ns, parts }
 }

@@ -129,9 +129,11 @@ fn tell_abort(run: &Run) {
 /// killed.
 fn note_starts(run: &mut Run, phase: &PhaseRun) -> Result<(), RunError> {
     let started = run.clock.ns_of(phase.start);
-    let parts = phase.streams.iter().flat_map(|stream| &stream.parts);
-    for (part, lane) in parts.flat_map(|part| part.lanes.iter().map(move |lane| (part, lane))) {
-        if let Some(stream) = run.info.streams.get_mut(usize::from(lane.stream.0)) {
+    let workloads = phase.workloads.iter();
+    let parts = workloads.flat_map(|workload| &workload.parts);
+    let plans = parts.flat_map(|part| part.streams.iter().map(move |plan| (part, plan)));
+    for (part, plan) in plans {
+        if let Some(stream) = run.info.streams.get_mut(usize::from(plan.stream.0)) {
             stream.start_ns = started + nanos(part.start);
             stream.planned_end_ns = part
                 .duration

@@ -16,6 +16,7 @@ mod init;
 mod joined;
 mod list;
 mod machine;
+mod mix;
 mod otlp;
 mod otlp_settings;
 mod ownership;

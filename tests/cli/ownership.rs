@@ -21,7 +21,7 @@ fn create_foreign(fake: &FakeMilvus, description: &str) {
         let reply: proto::Status = call(
             &channel,
             &methods::CREATE_COLLECTION,
-            Request::new(foreign::create("words", description)),
+            Request::new(foreign::table("words").create(description)),
         )
         .await
         .expect("an answer");

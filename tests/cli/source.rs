@@ -222,7 +222,7 @@ fn fetching_again_from_nowhere_leaves_the_run_as_it_was() {
     bench
         .call(&["spans", folder.name(), "--source", "embedded"])
         .exits(2)
-        .error(&["embedded", "--source jaeger"]);
+        .error(&["embedded", "--source with one of auto, jaeger"]);
     assert!(folder.bytes() == before, "the folder was changed");
 }
 

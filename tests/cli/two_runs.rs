@@ -73,35 +73,17 @@ fn drop_words(fake: &FakeMilvus) {
 
 /// Creates `words` with `rows` rows and loads it.
 fn create_words(fake: &FakeMilvus, rows: i64) {
-    let name = || "words".to_owned();
-    call(
-        fake,
-        &methods::CREATE_COLLECTION,
-        foreign::create("words", ""),
-    );
-    let flat = vec![foreign::pair("index_type", "FLAT")];
-    let index = proto::CreateIndexRequest {
-        collection_name: name(),
-        field_name: "vector".to_owned(),
-        extra_params: flat,
-        ..Default::default()
-    };
-    call(fake, &methods::CREATE_INDEX, index);
-    call(
-        fake,
-        &methods::LOAD_COLLECTION,
-        proto::LoadCollectionRequest {
-            collection_name: name(),
-            ..Default::default()
-        },
-    );
+    let words = foreign::table("words");
+    call(fake, &methods::CREATE_COLLECTION, words.create(""));
+    call(fake, &methods::CREATE_INDEX, words.index("FLAT"));
+    call(fake, &methods::LOAD_COLLECTION, words.load());
     insert(fake, 0, rows);
 }
 
 /// Inserts rows into `words` with ids from `first` on.
 fn insert(fake: &FakeMilvus, first: i64, rows: i64) {
     let vectors = vec![0.5; usize::try_from(rows * foreign::DIM).expect("a count")];
-    let request = foreign::insert("words", first, rows, vectors);
+    let request = foreign::table("words").insert(first, rows, vectors);
     wait(async {
         let channel = raw_client::connect(&fake.uri()).await;
         let reply: proto::MutationResult =

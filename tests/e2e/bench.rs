@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -57,6 +57,22 @@ impl Running {
     /// Waits until a line of stderr holds `words`.
     pub(crate) fn says(&mut self, words: &str) {
         self.said.until(words);
+    }
+
+    /// Its resident memory each second until it ends: seconds since 1970, and MiB.
+    pub(crate) fn memory(&mut self) -> Vec<(f64, f64)> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let mut samples = Vec::new();
+        while let Ok(None) = self.child.try_wait() {
+            let status = std::fs::read_to_string(&path).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+            let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+            let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let now = since_1970.expect("after 1970").as_secs_f64();
+            samples.extend(kib.map(|kib| (now, kib / 1024.0)));
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        samples
     }
 
     /// As Ctrl-C.

@@ -9,7 +9,7 @@ use prost::Message;
 
 use crate::bench::Ended;
 use crate::servers::Servers;
-use crate::support::foreign::{self, DIM, pair};
+use crate::support::foreign::{self, DIM};
 
 /// The head of a scenario whose vectors are random, and whose spans are not read.
 pub(crate) fn head(servers: &Servers, name: &str) -> String {
@@ -139,7 +139,7 @@ impl Milvus {
     pub(crate) fn create(&self, collection: &str) {
         self.order(
             &methods::CREATE_COLLECTION,
-            &foreign::create(collection, ""),
+            &foreign::table(collection).create(""),
         );
     }
 
@@ -148,12 +148,9 @@ impl Milvus {
         // Spread, but the same each time.
         let number = |at: i64| ((at * 7919) % 10_007) as f32 / 10_007.0;
         let data = (first * DIM..(first + rows) * DIM).map(number).collect();
-        let insert = foreign::insert(collection, first, rows, data);
+        let insert = foreign::table(collection).insert(first, rows, data);
         let _: proto::MutationResult = self.call(&methods::INSERT, &insert);
-        let flush = proto::FlushRequest {
-            collection_names: vec![collection.to_owned()],
-            ..Default::default()
-        };
+        let flush = foreign::table(collection).flush();
         let flushed: proto::FlushResponse = self.call(&methods::FLUSH, &flush);
         let request = proto::GetFlushStateRequest {
             segment_ids: flushed
@@ -189,7 +186,7 @@ impl Milvus {
         let extra_params = own
             .iter()
             .chain(params)
-            .map(|(key, value)| pair(key, value))
+            .map(|(key, value)| proto::KeyValuePair::new(key, value))
             .collect();
         let (collection_name, field_name) = (collection.to_owned(), "vector".to_owned());
         self.order(

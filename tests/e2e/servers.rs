@@ -11,7 +11,7 @@ use milvus_bench::stack::{
 };
 use tempfile::TempDir;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Running, scenarios};
 use crate::harness::say;
 use crate::jaeger_newer;
 use crate::run::Run;
@@ -193,6 +193,36 @@ impl Servers {
         sets: &[&str],
         arguments: &[&str],
     ) -> Result<Run, String> {
+        let (of_servers, out) = self.arguments(name, sets)?;
+        let all: Vec<&str> = of_servers
+            .iter()
+            .map(String::as_str)
+            .chain(arguments.iter().copied())
+            .collect();
+        self.bench.run_scenario(name, &all, &out)
+    }
+
+    /// Starts the same; the folder that it will have written, and the program.
+    pub(crate) fn start_run(
+        &self,
+        name: &str,
+        sets: &[&str],
+    ) -> Result<(PathBuf, Running), String> {
+        let (of_servers, out) = self.arguments(name, sets)?;
+        let (scenario, folder) = (
+            scenarios()
+                .join(format!("{name}.toml"))
+                .display()
+                .to_string(),
+            out.display().to_string(),
+        );
+        let mut all = vec!["run", &scenario, "--out", &folder, "--accept-invalid"];
+        all.extend(of_servers.iter().map(String::as_str));
+        Ok((out, self.bench.start(&all)))
+    }
+
+    /// What a run on these servers is told, and a new folder for it.
+    fn arguments(&self, name: &str, sets: &[&str]) -> Result<(Vec<String>, PathBuf), String> {
         let settings = match &self.stack.jaeger_grpc {
             Some(jaeger) => vec![
                 "tracing.spans.source=auto".to_owned(),
@@ -219,12 +249,12 @@ impl Servers {
             .tempdir_in(self.scratch.path())
             .map_err(|error| error.to_string())?;
         let settings = all.iter().flat_map(|set| ["--set", set]);
-        let arguments: Vec<&str> = ["--uri", &self.stack.milvus_uri]
+        let arguments = ["--uri", &self.stack.milvus_uri]
             .into_iter()
             .chain(settings)
-            .chain(arguments.iter().copied())
+            .map(str::to_owned)
             .collect();
-        self.bench.run_scenario(name, &arguments, &out.keep())
+        Ok((arguments, out.keep()))
     }
 
     /// The quickstart with the phases and times that it is shipped with, run once for all cases

@@ -10,3 +10,4 @@ pub mod page;
 pub mod raw_client;
 pub mod said;
 pub mod trace_backend;
+pub mod written;

@@ -289,10 +289,7 @@ impl Store {
         let rows = self
             .collection(dbname, &request.db_name, &request.collection_name)?
             .sealed_rows();
-        let stats = vec![proto::KeyValuePair {
-            key: "row_count".to_owned(),
-            value: rows.to_string(),
-        }];
+        let stats = vec![proto::KeyValuePair::new("row_count", rows)];
         Ok(proto::GetCollectionStatisticsResponse {
             status: ok(),
             stats,

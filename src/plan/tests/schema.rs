@@ -147,14 +147,18 @@ fn entries(table: &'static Table, key: Option<&'static Key>, between: &str) -> S
         (path, _) if path.ends_with("stages[]") => Some("at"),
         _ => None,
     };
-    let needed = table.keys.iter().filter(|key| is_needed(key));
-    for key in needed.chain(by_rule.and_then(|name| table.key(name))) {
-        add(table, &mut chosen, key);
-    }
-    let has = |name: &str| chosen.iter().any(|key| key.name == name);
     let operation = table.variants().into_iter().find(|variant| {
         key.is_some_and(|key| variant.keys.iter().any(|own| std::ptr::eq(own, key)))
     });
+    let of_operation = operation.map_or(&[][..], |operation| operation.keys);
+    let all = table.keys.iter().chain(of_operation);
+    for key in all
+        .filter(|key| is_needed(key))
+        .chain(by_rule.and_then(|name| table.key(name)))
+    {
+        add(table, &mut chosen, key);
+    }
+    let has = |name: &str| chosen.iter().any(|key| key.name == name);
     let value = |key: &'static Key| match (&operation, key.name) {
         (Some(operation), "operation") => format!("{:?}", operation.name),
         (None, "type") if has("max_length") => "\"VarChar\"".to_owned(),

@@ -1,5 +1,6 @@
 //! The cases, one file per matter.
 
+mod churn;
 mod commands;
 mod embedded;
 mod export;
@@ -71,6 +72,10 @@ pub(crate) const STACK: &[Case] = &[
     Case {
         name: "recall::a_truth_without_its_first_neighbours_is_proved_wrong",
         run: recall::a_truth_without_its_first_neighbours_is_proved_wrong,
+    },
+    Case {
+        name: "churn::what_was_acknowledged_is_there",
+        run: churn::what_was_acknowledged_is_there,
     },
     Case {
         name: "scenarios::each_has_a_case",

@@ -9,6 +9,7 @@ use crate::servers::Servers;
 
 /// What is run by a case.
 const RUN: &[&str] = &[
+    "churn",
     "first-trace",
     "ingest",
     "quickstart",

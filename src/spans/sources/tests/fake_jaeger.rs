@@ -78,7 +78,10 @@ pub(super) async fn http_server_by_head(
     Fake { url, task }
 }
 
-async fn serve(mut connection: TcpStream, answer: Arc<dyn Fn(&str, &str) -> Reply + Send + Sync>) {
+async fn serve<A>(mut connection: TcpStream, answer: Arc<A>)
+where
+    A: Fn(&str, &str) -> Reply + Send + Sync,
+{
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match connection.read_u8().await {

@@ -6,8 +6,8 @@ use tokio::{task::JoinError, time::Instant};
 
 use super::{
     LiveCounters, StopHandle,
-    phase::{LanePlan, PartPlan, StreamRun},
-    request::{Lane, Shared},
+    phase::{PartPlan, StreamPlan, WorkloadRun},
+    request::{Shared, ThreadStream},
 };
 use crate::{operation::Operation, telemetry::Sampler};
 
@@ -19,10 +19,10 @@ pub(super) struct Shard {
 }
 
 /// One workload of a phase on one thread.
-pub(super) struct LaneContext {
+pub(super) struct WorkloadContext {
     pub(super) shared: Rc<Shared>,
     pub(super) shard: Shard,
-    pub(super) stream: StreamRun,
+    pub(super) workload: WorkloadRun,
     /// Row of the phase that its first component is.
     pub(super) first_row: usize,
     pub(super) start: Instant,
@@ -31,7 +31,7 @@ pub(super) struct LaneContext {
     pub(super) stop: StopHandle,
 }
 
-impl LaneContext {
+impl WorkloadContext {
     /// Nothing more is sent by this workload on this thread.
     pub(super) fn sending_ends(&self) {
         self.shared.sending_ends();
@@ -44,36 +44,36 @@ impl LaneContext {
         self.live.iter().for_each(|live| live.set_exhausted());
     }
 
-    /// The lanes of one part, one per component.
-    pub(super) fn lanes(&self, plan: &PartPlan) -> Vec<Rc<Lane>> {
-        let components = self.stream.components.iter().zip(&self.live);
+    /// The streams of one part, one per component.
+    pub(super) fn streams(&self, plan: &PartPlan) -> Vec<Rc<ThreadStream>> {
+        let components = self.workload.components.iter().zip(&self.live);
         components
-            .zip(&plan.lanes)
-            .map(|((component, live), lane)| {
+            .zip(&plan.streams)
+            .map(|((component, live), stream)| {
                 let operation = Arc::clone(&component.operation);
-                Rc::new(self.lane(plan, lane, operation, live))
+                Rc::new(self.stream(plan, stream, operation, live))
             })
             .collect()
     }
 
-    /// What the requests of one component have in common within a part.
-    fn lane(
+    /// What the requests of one stream have in common on this thread.
+    fn stream(
         &self,
         plan: &PartPlan,
-        lane: &LanePlan,
+        stream: &StreamPlan,
         operation: Arc<dyn Operation>,
         live: &Arc<LiveCounters>,
-    ) -> Lane {
-        Lane {
+    ) -> ThreadStream {
+        ThreadStream {
             shared: Rc::clone(&self.shared),
             operation,
-            stream: lane.stream,
-            ids: lane.ids,
-            queries: lane.queries,
-            sampler: Sampler::new(lane.sample_ratio),
-            switch: lane.switch,
+            stream: stream.stream,
+            ids: stream.ids,
+            queries: stream.queries,
+            sampler: Sampler::new(stream.sample_ratio),
+            switch: stream.switch,
             phase_start: self.start,
-            timeout: self.stream.timeout,
+            timeout: self.workload.timeout,
             end: plan
                 .duration
                 .map(|duration| self.start + plan.start + duration),

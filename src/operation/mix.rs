@@ -1,0 +1,157 @@
+//! `operation = "mix"`: requests of several operations on one arrival process, each drawn for
+//! itself.
+//!
+//! Documentation and scenarios call them parts of the mix; in code they are components, since a
+//! part is a part of a phase there.
+
+use toml::{Table, Value};
+
+use super::{
+    Build, Component, OPERATIONS, OperationEntry, OperationError, RowUse,
+    keys::{Keys, refuse},
+};
+use crate::keys::{DefaultValue, Key, Kind};
+
+const PARTS: &str = "parts";
+
+pub(super) const ENTRY: OperationEntry = OperationEntry {
+    name: "mix",
+    called: "a mix",
+    summary: "sends requests of several operations on one arrival process, each drawn by the \
+              seed; reports have a row for each, `<workload>:<operation>`",
+    keys: &[Key::new(
+        PARTS,
+        Kind::Params,
+        DefaultValue::Needed(""),
+        "operations, each with its share of the requests, such as { search = 70, upsert = 20, \
+         delete = 10 }; their keys stand in tables of their names, such as \
+         [workloads.<name>.search]",
+    )
+    .allowed("operations that are no mix, with numbers above 0")],
+    rows: RowUse::AsComponents,
+    counts_rows: false,
+    ends_phases: false,
+    has_recall: false,
+    needs_loaded: false,
+    never_in: &[],
+    build: Build::Components(build),
+};
+
+fn single(entry: &&OperationEntry) -> bool {
+    matches!(entry.build, Build::Requests(_))
+}
+
+fn build(mut table: Table) -> Result<Vec<Component>, OperationError> {
+    let own = table.remove_entry(PARTS).into_iter().collect();
+    let parts = Keys::new(own, ENTRY.keys)?.table(PARTS)?;
+    let names = || OPERATIONS.iter().filter(single).map(|entry| entry.name);
+    let known = |name: &String| names().any(|known| known == name);
+    if let Some(found) = parts.keys().find(|name| !known(name)) {
+        let names: Vec<&str> = names().collect();
+        let names = names.join(", ");
+        return refuse(
+            PARTS,
+            format!("holds {found:?}, allowed are operations: {names}"),
+        );
+    }
+    if parts.is_empty() {
+        return refuse(
+            PARTS,
+            "names no operation; write for example { search = 70, upsert = 30 }",
+        );
+    }
+    if let Some(found) = table.keys().find(|name| !parts.contains_key(*name)) {
+        let message = format!("has keys of requests that `{PARTS}` does not name; give it a share");
+        return refuse(found, message);
+    }
+    // In the order of the table of operations, so that requests do not depend on how it is written.
+    let of_parts = OPERATIONS
+        .iter()
+        .filter(|entry| parts.contains_key(entry.name));
+    of_parts
+        .map(|entry| {
+            Ok(Component {
+                entry,
+                share: share(entry.name, &parts[entry.name])?,
+                keys: keys(entry.name, table.remove(entry.name))?,
+            })
+        })
+        .collect()
+}
+
+fn share(name: &str, found: &Value) -> Result<f64, OperationError> {
+    let number = match found {
+        Value::Integer(number) => *number as f64,
+        Value::Float(number) => *number,
+        _ => f64::NAN,
+    };
+    if number > 0.0 && number.is_finite() {
+        return Ok(number);
+    }
+    refuse(
+        &format!("{PARTS}.{name}"),
+        format!("is {found}, allowed is a number above 0; leave out what is not to be sent"),
+    )
+}
+
+fn keys(name: &str, found: Option<Value>) -> Result<Table, OperationError> {
+    match found {
+        None => Ok(Table::new()),
+        Some(Value::Table(table)) => Ok(table),
+        Some(found) => refuse(name, format!("is {found}, allowed is a table of its keys")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn components(text: &str) -> Result<Vec<Component>, OperationError> {
+        build(text.parse().unwrap())
+    }
+
+    fn check_refused(text: &str, key: &str, word: &str) {
+        let error = components(text).expect_err("refused");
+        assert_eq!(error.key, key, "{}", error.message);
+        assert!(
+            error.message.contains(word),
+            "{word:?} is not in: {}",
+            error.message
+        );
+    }
+
+    #[test]
+    fn each_part_has_its_share_and_its_keys() {
+        let found = components("parts = { upsert = 20, search = 70.5 }\nsearch = { limit = 3 }");
+        let found = found.unwrap();
+        let names: Vec<_> = found.iter().map(|of| (of.entry.name, of.share)).collect();
+        assert_eq!(names, [("search", 70.5), ("upsert", 20.0)]);
+        assert_eq!(found[0].keys, "limit = 3".parse().unwrap());
+        assert!(found[1].keys.is_empty());
+    }
+
+    #[test]
+    fn wrong_parts_are_refused() {
+        check_refused("", "parts", "names no operation");
+        check_refused("parts = 3", "parts", "allowed is a table");
+        check_refused(
+            "parts = { serch = 1 }",
+            "parts",
+            "allowed are operations: search, insert",
+        );
+        check_refused("parts = { mix = 1 }", "parts", "holds \"mix\"");
+        check_refused(
+            "parts = { search = 0 }",
+            "parts.search",
+            "allowed is a number above 0",
+        );
+        check_refused("parts = { search = 'many' }", "parts.search", "is \"many\"");
+        check_refused(
+            "parts = { search = 1 }\nsearch = 3",
+            "search",
+            "a table of its keys",
+        );
+        let other = "parts = { search = 1 }\nupsert = { batch = 3 }";
+        check_refused(other, "upsert", "that `parts` does not name");
+    }
+}
