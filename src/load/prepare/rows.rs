@@ -45,8 +45,9 @@ impl RowsExpected {
                 least: self.least.saturating_add(least),
                 most: self.most.saturating_add(most),
             },
-            // An upsert is an insert and a delete to Milvus, and segments that are merged in between
-            // have both rows for a while: 50 of 20,000 were seen after five minutes of upserts.
+            // An upsert is an insert and a delete to Milvus, and segments that are merged in
+            // between have both rows for a while: 50 of 20,000 were seen after five minutes of
+            // upserts.
             RowChange::Replaces => Self {
                 most: self.most.saturating_add(most),
                 ..self
