@@ -63,10 +63,7 @@ async fn a_scenario_is_run_through_the_library() {
         lines.iter().any(|line| line.starts_with("verdict: ")),
         "{lines:?}"
     );
-    let runs = std::fs::read_dir(results)
-        .expect("the run's folder")
-        .count();
-    assert_eq!(runs, 1);
+    assert!(results.join("latest/report.json").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

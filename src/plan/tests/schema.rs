@@ -177,7 +177,7 @@ fn add(table: &'static Table, chosen: &mut Vec<&'static Key>, key: &'static Key)
             || other.excludes.contains(&key.name)
             || key.excludes.contains(&other.name)
     };
-    if chosen.iter().any(|other| clash(&other)) {
+    if chosen.iter().any(clash) {
         return;
     }
     chosen.push(key);
