@@ -29,8 +29,11 @@ pub(super) struct Entry {
     answer: fn(&mut Store, dbname: &str, Parts<'_>) -> Answer<Bytes>,
     /// Of a data call, which alone is delayed and fails as the options say: looks into the request
     /// and counts its rows.
-    pub(super) at_once: Option<fn(&Mutex<Store>, dbname: &str, Parts<'_>) -> Size>,
+    pub(super) at_once: Option<AtOnce>,
 }
+
+/// Looks into a data call, as [`Entry::at_once`] says; `dbname` is the metadata entry.
+pub(super) type AtOnce = fn(&Mutex<Store>, dbname: &str, Parts<'_>) -> Size;
 
 /// Where a reply has its status.
 #[derive(Clone, Copy, Debug)]

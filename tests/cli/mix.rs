@@ -104,7 +104,8 @@ fn threads_send_the_requests_that_one_would_send() {
 
 #[test]
 fn what_was_acknowledged_is_there() {
-    for arrival in ["rate = 200", "concurrency = 3\nthink_time = \"2ms\""] {
+    // Callers that think for so long leave rows to delete when the warm-up is over, on any machine.
+    for arrival in ["rate = 200", "concurrency = 3\nthink_time = \"10ms\""] {
         let fake = FakeMilvus::start();
         let bench = Bench::at(
             &fake,
