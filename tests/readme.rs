@@ -533,7 +533,8 @@ fn quoted_after(code: &str, before: &str) -> Vec<String> {
 #[test]
 fn every_reason_of_a_verdict_is_explained() {
     let code = read("src/analysis/judgement/verdict.rs")
-        + &read("src/analysis/judgement/verdict/client.rs");
+        + &read("src/analysis/judgement/verdict/client.rs")
+        + &read("src/analysis/judgement/verdict/replies.rs");
     let readme = read("README.md");
     let explained: BTreeSet<String> = readme
         .lines()

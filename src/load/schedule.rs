@@ -97,6 +97,7 @@ fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> Stre
             vectors: replies.vectors,
             full_rows: replies.full_rows,
         }),
+        writes: Some(workload.entry.writes()),
         // Warm-up and ramps are not explained, so their requests are not traced.
         sample_ratio: if part.is_measured() {
             plan.sample_ratio(phase)

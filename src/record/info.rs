@@ -161,6 +161,10 @@ pub struct StreamInfo {
     /// and in runs of older versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replies: Option<ReplyShape>,
+    /// Whether its requests write rows; None in the steps of preparation and in runs of older
+    /// versions, see [`Self::writes_rows`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub writes: Option<bool>,
     /// Share of requests that are traced, in [0, 1].
     pub sample_ratio: f64,
     /// When they are traced at all; None: always.
@@ -214,6 +218,13 @@ impl RunInfo {
 }
 
 impl StreamInfo {
+    /// Whether its requests write rows.
+    #[must_use]
+    pub fn writes_rows(&self) -> bool {
+        // What does not say so inserts, or is of a version that could do nothing else to rows.
+        self.writes.unwrap_or(self.method == "Insert")
+    }
+
     /// Whether it is the one of this phase, part and workload.
     #[must_use]
     pub fn is_of(&self, phase: &str, part: &Part, workload: &str) -> bool {

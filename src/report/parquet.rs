@@ -112,11 +112,7 @@ const COLUMNS: [(&str, bool, Values); 18] = [
         false,
         Us(|row| row.server_ns.map(|ns| ns as i64)),
     ),
-    (
-        "gap_us",
-        false,
-        Us(|row| Some(between(row.sent_ns, row.done_ns)? - row.server_ns? as i64)),
-    ),
+    ("gap_us", false, Us(RequestRow::gap_ns)),
 ];
 
 fn between(from: Option<u64>, to: Option<u64>) -> Option<i64> {

@@ -1,7 +1,10 @@
 //! Single requests, as `report.parquet` lists them.
 
 use crate::{
-    analysis::{model::JoinState, traces::areas::Area},
+    analysis::{
+        model::JoinState,
+        traces::{areas::Area, gap::gap_ns},
+    },
     record::Outcome,
 };
 
@@ -55,4 +58,13 @@ pub struct RequestRow {
     /// Nanoseconds of the latency per area that occurs, in the order of [`Area::ALL`]; empty
     /// without an account, else they add up to the latency.
     pub areas: Box<[(Area, i64)]>,
+}
+
+impl RequestRow {
+    /// The gap, nanoseconds; None where it was never sent, and without an account.
+    #[must_use]
+    pub fn gap_ns(&self) -> Option<i64> {
+        let service_ns = self.done_ns?.checked_sub(self.sent_ns?)?;
+        Some(gap_ns(service_ns, self.server_ns?))
+    }
 }

@@ -99,8 +99,7 @@ impl<'a> Stream<'a> {
         };
         let (written, of) = self.lines.rows;
         // Rows that a search returns are no throughput.
-        let writes = !workload.figures_lost
-            && matches!(self.stream.method.as_str(), "Insert" | "Upsert" | "Delete");
+        let writes = !workload.figures_lost && self.stream.writes_rows();
         workload.rows_per_s = (writes && written > 0 && of > 0)
             .then(|| workload.rate.throughput * written as f64 / of as f64);
         workload.vectors = stream

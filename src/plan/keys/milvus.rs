@@ -15,6 +15,9 @@ const ADDRESS: &str = concat!(
 /// Names of databases.
 const DATABASE: &str = "^[^\\x00-\\x1f\\x7f]{1,255}$";
 
+/// Connections, also where their table says nothing of their number.
+const CONNECTIONS_DEFAULT: DefaultValue = DefaultValue::Integer(4);
+
 /// `milvus`.
 pub(super) static MILVUS: Table = Table::new(
     "milvus",
@@ -50,7 +53,7 @@ pub(super) static MILVUS: Table = Table::new(
         Key::new(
             "connections",
             Kind::OneOf(&[Kind::integer(1, 1024), Kind::Table(&CONNECTIONS)]),
-            DefaultValue::Integer(4),
+            CONNECTIONS_DEFAULT,
             "connections that requests are spread over, divided among the load threads",
         ),
         Key::new(
@@ -107,7 +110,7 @@ static CONNECTIONS: Table = Table::new(
         Key::new(
             "count",
             Kind::integer(1, 1024),
-            DefaultValue::Integer(4),
+            CONNECTIONS_DEFAULT,
             "the same as `connections` as a number",
         ),
         Key::new(
