@@ -209,6 +209,19 @@ fn words_of_other_tools_are_answered_with_ours() {
             "`limit` of a search or query workload",
         ],
     );
+    check_with("uri", "host = \"x\"\nuri", &["write `uri`"]);
+    check_with(
+        "duration = \"10s\"",
+        "iterations = 10",
+        &["write `requests`"],
+    );
+}
+
+#[test]
+fn keys_of_other_operations_are_answered_with_those_that_have_them() {
+    let search = |line: &str, words: &[&str]| {
+        check_with("rate = 200", &format!("rate = 200\n{line}"), words)
+    };
     let insert = |line: &str, words: &[&str]| check_with("batch = 20", line, words);
     insert(
         "filter = \"a > 1\"",
@@ -236,12 +249,6 @@ fn words_of_other_tools_are_answered_with_ours() {
         &["write `batch` of an insert, upsert or delete"],
     );
     search("switch_every = \"10s\"", &["it belongs to [tracing]"]);
-    check_with("uri", "host = \"x\"\nuri", &["write `uri`"]);
-    check_with(
-        "duration = \"10s\"",
-        "iterations = 10",
-        &["write `requests`"],
-    );
 }
 
 #[test]
