@@ -50,7 +50,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
         alone: "each row is deleted once",
     }),
     counts_rows: true,
-    ends_phases: true,
+    more_rows: Some("a larger `rows` of the delete, more initial_rows"),
     has_recall: false,
     needs_loaded: true,
     // One by a filter reads before it writes.
@@ -147,6 +147,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let OperationContext {
         collection: shape,
         row_keys,
+        reused,
         keys,
         ..
     } = context;
@@ -170,7 +171,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         return Ok(Arc::new(Delete::Filter(encoded(&shape, filter))));
     }
     let batch = rows::batch(&mut keys, &shape)?;
-    let rows = may_be_deleted(keys.take("rows"), row_keys.rows())?;
+    let rows = may_be_deleted(keys.take("rows"), row_keys.rows(), reused)?;
     Ok(Arc::new(Delete::Keys(KeyDelete {
         shape,
         row_keys,
@@ -180,13 +181,16 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
 }
 
 /// Rows that may be deleted, as written, of `all`.
-fn may_be_deleted(written: Option<Value>, all: u64) -> Result<u64, OperationError> {
+fn may_be_deleted(written: Option<Value>, all: u64, reused: bool) -> Result<u64, OperationError> {
     if all == 0 {
-        return refuse(
-            "",
-            "has no rows to delete: preparation leaves its collection empty; use filter",
-        );
+        let why = if reused {
+            "no data set (`data`, initial_rows) says which rows its reused collection holds"
+        } else {
+            "preparation leaves its collection empty"
+        };
+        return refuse("", format!("has no rows to delete: {why}; use filter"));
     }
+    let there = rows::there(reused);
     let written = written.unwrap_or_else(|| Value::from("50%"));
     let share = |text: &str| {
         let percent = text.strip_suffix('%')?.trim().parse::<f64>().ok()?;
@@ -204,8 +208,8 @@ fn may_be_deleted(written: Option<Value>, all: u64) -> Result<u64, OperationErro
         None => refuse(
             "rows",
             format!(
-                "is {written}, allowed is 1 to the {all} rows that preparation inserts, or a \
-                 share of them such as \"50%\""
+                "is {written}, allowed is 1 to the {all} rows {there}, or a share of them such as \
+                 \"50%\""
             ),
         ),
     }
