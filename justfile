@@ -38,8 +38,7 @@ parquet:
 documentation $RUSTDOCFLAGS="-D warnings":
     cargo doc --locked --no-deps --document-private-items
 
-# writes what is generated anew: golden reports, the schema of scenarios, tables of the documents,
-# code of the .proto files
+# writes what is generated anew: golden reports, schema, tables of documents, code of .proto files
 bless $MILVUS_BENCH_UPDATE="1":
     cargo test --quiet --test protos
     cargo test --quiet --lib -- report:: plan::tests::schema

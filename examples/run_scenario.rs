@@ -15,6 +15,7 @@ use std::{
 use milvus_bench::{
     analysis::{Analysis, WorkloadAnalysis},
     plan::{Plan, PlanFlags},
+    record::PREPARATION,
     runner::{self, RunOptions, RunPlace, Signals, Watcher},
     scenario::{Scenario, ScenarioSource},
 };
@@ -76,7 +77,7 @@ pub(crate) fn figures(analysis: &Analysis) -> Vec<String> {
     let measured = analysis
         .workloads
         .iter()
-        .filter(|workload| workload.phase != "prepare");
+        .filter(|workload| workload.phase != PREPARATION);
     let mut lines: Vec<String> = measured.flat_map(of_workload).collect();
     lines.push(format!("verdict: {:?}", analysis.verdict.state));
     let reasons = analysis.verdict.reasons.iter();

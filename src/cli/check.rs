@@ -23,9 +23,8 @@ pub(crate) struct CheckArguments {
 pub(crate) fn check(arguments: &CheckArguments) -> Result<Done, CliError> {
     let progress = Progress::plain();
     let plan = read_plan(&arguments.scenario, None, &progress)?;
-    plan.remarks
-        .iter()
-        .for_each(|remark| progress.warn(&remark.to_string()));
+    let doubts = plan.remarks.iter().filter(|remark| !remark.is_note());
+    doubts.for_each(|remark| progress.warn(&remark.to_string()));
     if arguments.resolved {
         let mut text = serde_json::to_vec_pretty(&plan.resolved).map_err(CliError::new)?;
         text.push(b'\n');

@@ -71,9 +71,8 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     };
     let plan = plan_of(&source, &[], &flags)?;
     let progress = Arc::new(Progress::new(false));
-    plan.remarks
-        .iter()
-        .for_each(|remark| progress.warn(&remark.to_string()));
+    let doubts = plan.remarks.iter().filter(|remark| !remark.is_note());
+    doubts.for_each(|remark| progress.warn(&remark.to_string()));
     let options = options(&plan, arguments, Arc::clone(&progress) as _);
     let present = Mutex::new(None);
     // No link takes longer than the export's last attempts, or the wait for spans and for late

@@ -11,13 +11,14 @@ pub enum Remark {
     Variable { variable: String, story: String },
     UnusedWorkload { name: String },
     PortTaken { giver: String, port: u16 },
+    UnusedKey { key: String, story: String },
 }
 
 impl Remark {
-    /// Whether it only says what was taken, and nothing that makes a figure doubtful.
+    /// Whether it only says what was taken or left, and nothing that makes a figure doubtful.
     #[must_use]
     pub fn is_note(&self) -> bool {
-        matches!(self, Self::PortTaken { .. })
+        matches!(self, Self::PortTaken { .. } | Self::UnusedKey { .. })
     }
 }
 
@@ -34,6 +35,7 @@ impl fmt::Display for Remark {
             Self::PortTaken { giver, port } => {
                 write!(f, "`{giver}` names no port, {port} is taken")
             }
+            Self::UnusedKey { key, story } => write!(f, "`{key}` {story}"),
             Self::Variable { variable, story } => write!(f, "{variable} {story}"),
             Self::UnusedWorkload { name } => {
                 write!(f, "workload `{name}` is in no phase and does not run")

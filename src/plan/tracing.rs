@@ -1,6 +1,6 @@
 //! `[tracing]`: how much is traced, where client spans go, where server spans are read.
 
-use std::net::SocketAddr;
+use std::{collections::BTreeSet, net::SocketAddr};
 
 use super::{
     PlanError, PlanFlags, Remark, TracingPlan, otlp, secret,
@@ -37,6 +37,7 @@ pub(super) fn resolve(
         .map(|text| choose(text, "span source", SPAN_SOURCES, |row| row.name))
         .transpose()?
         .unwrap_or(SourceEntry::usual());
+    remarks.extend(unused(spans, source));
     Ok(TracingPlan {
         sample_ratio: ratio(table)?,
         max_traces: table.integer("max_traces")?.unsigned_abs(),
@@ -60,6 +61,29 @@ pub(super) fn resolve(
         listen_http: listen_http(spans)?,
         link: link(spans)?,
     })
+}
+
+/// Keys of some sources that stand in the scenario, and that `source` does not read.
+fn unused(spans: &Section, source: &SourceEntry) -> Vec<Remark> {
+    let written = |key: &&&str| spans.place_of(key).is_some() && !source.own_keys.contains(key);
+    let all: BTreeSet<&str> = SPAN_SOURCES
+        .iter()
+        .flat_map(|row| row.own_keys)
+        .copied()
+        .collect();
+    let remark = |key: &&str| {
+        let reading = SPAN_SOURCES.iter().filter(|row| row.own_keys.contains(key));
+        let names: Vec<String> = reading.map(|row| format!("\"{}\"", row.name)).collect();
+        Remark::UnusedKey {
+            key: format!("tracing.spans.{key}"),
+            story: format!(
+                "is not read from source = \"{}\", only from {}",
+                source.name,
+                names.join(", ")
+            ),
+        }
+    };
+    all.iter().filter(written).map(remark).collect()
 }
 
 fn ratio(table: &Section) -> Result<Option<f64>, PlanError> {

@@ -98,7 +98,7 @@ pub(super) fn warnings(plan: &Plan) -> Vec<Warning> {
             story: story.clone(),
         }),
         // Said when the scenario was read.
-        Remark::PortTaken { .. } => None,
+        Remark::PortTaken { .. } | Remark::UnusedKey { .. } => None,
     });
     debug.into_iter().chain(remarks).collect()
 }

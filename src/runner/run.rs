@@ -192,7 +192,7 @@ fn note_end(run: &mut Run, plan: &Plan, failure: Option<&RunError>) {
     run.save_or_warn();
 }
 
-/// The server's spans, which nobody waits for after SIGTERM.
+/// The server's spans; after SIGTERM they are not waited for.
 async fn read_spans(run: &mut Run, plan: &Plan, source: Option<OpenSource>) {
     if !run.loaded() {
         return;

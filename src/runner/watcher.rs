@@ -83,13 +83,12 @@ impl PhaseWatcher for Silent {
     fn counted(&mut self, _counts: Counts) {}
 }
 
-/// `at most 60 s`.
+/// `at most 60 s`, exactly.
 pub(crate) fn within(limit: Duration) -> String {
-    let whole = limit.as_secs();
-    if whole > 0 {
-        format!("at most {whole} s")
+    if limit >= Duration::from_secs(1) {
+        format!("at most {} s", limit.as_secs_f64())
     } else {
-        format!("at most {} ms", limit.as_millis())
+        format!("at most {} ms", limit.as_nanos() as f64 / 1e6)
     }
 }
 
@@ -109,4 +108,19 @@ pub(crate) fn steps(watcher: &dyn Watcher, until: impl Into<String>) -> impl Fn(
 pub(crate) fn observer(watcher: &Arc<dyn Watcher>) -> Observer {
     let watcher = Arc::clone(watcher);
     Observer::new(move |what, limit| watcher.waiting(what, &within(limit)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_told_exactly() {
+        let check = |micros, words| assert_eq!(within(Duration::from_micros(micros)), words);
+        check(60_000_000, "at most 60 s");
+        check(1_500_000, "at most 1.5 s");
+        check(1_234_000, "at most 1.234 s");
+        check(500_000, "at most 500 ms");
+        check(1_100, "at most 1.1 ms");
+    }
 }

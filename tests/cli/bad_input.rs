@@ -480,3 +480,12 @@ fn a_folder_that_is_no_run() {
         }
     }
 }
+
+/// A port that was taken for one that was not given is no doubt, and is said once.
+#[test]
+fn a_note_on_the_scenario_is_told_once_and_as_no_warning() {
+    let bench = Bench::new(&scenario("http://127.0.0.1", &[]));
+    let stderr = bench.call(&["check", "scenario.toml"]).exits(0).stderr;
+    assert_eq!(stderr.matches("names no port").count(), 1, "{stderr}");
+    assert!(!stderr.contains("warning"), "{stderr}");
+}

@@ -157,8 +157,10 @@ impl Bench {
     /// The program with `arguments`, run in the folder, without what the environment may say of
     /// Milvus and tracing.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_milvus-bench"));
+        // A suite that was started by `nohup` hands its ignored SIGHUP down.
+        let mut command = Command::new("env");
         command
+            .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_milvus-bench")])
             .args(arguments)
             .current_dir(self.path())
             .stdin(Stdio::null());

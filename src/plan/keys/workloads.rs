@@ -196,59 +196,15 @@ static RATE: Table = Table::new(
 /// `workloads.<name>.stages[]`.
 static STAGE: Table = Table::new(
     "workloads.<name>.stages[]",
-    &[
-        Key::new(
-            "to",
+    &stage(
+        [
             Kind::rate(0.0, 1e6),
-            DefaultValue::None("none; this or `at`"),
-            "a ramp: the rate goes along a line from where the stage before ended to this one; \
-             recorded apart, in no figure",
-        )
-        .needs(&["over"])
-        .excludes(&["at", "for", "name"])
-        .foreign(&[
-            ("target", TO_OR_AT),
-            ("rate", TO_OR_AT),
-            ("vus", TO_OR_AT),
-            ("callers", TO_OR_AT),
-            ("concurrency", TO_OR_AT),
-            ("ramp", "`to` with `over`"),
-        ]),
-        Key::new(
-            "over",
-            Kind::duration(millis(1), LONGEST),
-            DefaultValue::None("none, needed with `to`"),
-            "time of the ramp",
-        )
-        .foreign(&[("duration", OVER_OR_FOR), ("time", OVER_OR_FOR)]),
-        Key::new(
-            "from",
             Kind::rate(0.0, 1e6),
-            DefaultValue::Integer(0),
-            "where a ramp begins that is the first stage",
-        ),
-        Key::new(
-            "at",
             Kind::rate(0.001, 1e6),
-            DefaultValue::None("none; this or `to`"),
-            "a level, at once: measured, a row of its own in reports",
-        )
-        .needs(&["for"])
-        .excludes(&["over", "from"]),
-        Key::new(
-            "for",
-            Kind::duration(millis(1), LONGEST),
-            DefaultValue::None("none, needed with `at`"),
-            "time of the level",
-        ),
-        Key::new(
-            "name",
-            Kind::Text(LEVEL_NAME),
-            DefaultValue::None("the number of `at`"),
-            "name of the level",
-        )
-        .allowed("as the scenario's; not warmup, measured, ramp"),
-    ],
+        ],
+        "a ramp: the rate goes along a line from where the stage before ended to this one; \
+         recorded apart, in no figure",
+    ),
 )
 .rules(&[STAGE_IS_ONE]);
 
@@ -289,24 +245,43 @@ static CONCURRENCY: Table = Table::new(
 /// `workloads.<name>.concurrency.stages[]`.
 static CALLER_STAGE: Table = Table::new(
     "workloads.<name>.concurrency.stages[]",
-    &[
-        Key::new(
-            "to",
+    &stage(
+        [
             Kind::callers(0, 10_000),
-            DefaultValue::None("none; this or `at`"),
-            "a ramp: callers begin (or end) one by one, at equal distances, up to this many; \
-             recorded apart, in no figure",
-        )
-        .needs(&["over"])
-        .excludes(&["at", "for", "name"])
-        .foreign(&[
-            ("target", TO_OR_AT),
-            ("rate", TO_OR_AT),
-            ("vus", TO_OR_AT),
-            ("callers", TO_OR_AT),
-            ("concurrency", TO_OR_AT),
-            ("ramp", "`to` with `over`"),
-        ]),
+            Kind::callers(0, 10_000),
+            Kind::callers(1, 10_000),
+        ],
+        "a ramp: callers begin (or end) one by one, at equal distances, up to this many; \
+         recorded apart, in no figure",
+    ),
+)
+.rules(&[STAGE_IS_ONE]);
+
+/// `workloads.<name>.think_time`.
+static THINK_TIME: Table = Table::new(
+    "workloads.<name>.think_time",
+    &[Key::new(
+        "exponential",
+        Kind::duration(secs(0), secs(3600)),
+        DefaultValue::Needed(""),
+        "mean of pauses that are drawn from the exponential distribution",
+    )],
+);
+
+/// The keys of a stage, with the kinds of `to`, `from` and `at`, and what a ramp is.
+const fn stage([to, from, at]: [Kind; 3], ramp: &'static str) -> [Key; 6] {
+    [
+        Key::new("to", to, DefaultValue::None("none; this or `at`"), ramp)
+            .needs(&["over"])
+            .excludes(&["at", "for", "name"])
+            .foreign(&[
+                ("target", TO_OR_AT),
+                ("rate", TO_OR_AT),
+                ("vus", TO_OR_AT),
+                ("callers", TO_OR_AT),
+                ("concurrency", TO_OR_AT),
+                ("ramp", "`to` with `over`"),
+            ]),
         Key::new(
             "over",
             Kind::duration(millis(1), LONGEST),
@@ -316,13 +291,13 @@ static CALLER_STAGE: Table = Table::new(
         .foreign(&[("duration", OVER_OR_FOR), ("time", OVER_OR_FOR)]),
         Key::new(
             "from",
-            Kind::callers(0, 10_000),
+            from,
             DefaultValue::Integer(0),
             "where a ramp begins that is the first stage",
         ),
         Key::new(
             "at",
-            Kind::callers(1, 10_000),
+            at,
             DefaultValue::None("none; this or `to`"),
             "a level, at once: measured, a row of its own in reports",
         )
@@ -341,20 +316,8 @@ static CALLER_STAGE: Table = Table::new(
             "name of the level",
         )
         .allowed("as the scenario's; not warmup, measured, ramp"),
-    ],
-)
-.rules(&[STAGE_IS_ONE]);
-
-/// `workloads.<name>.think_time`.
-static THINK_TIME: Table = Table::new(
-    "workloads.<name>.think_time",
-    &[Key::new(
-        "exponential",
-        Kind::duration(secs(0), secs(3600)),
-        DefaultValue::Needed(""),
-        "mean of pauses that are drawn from the exponential distribution",
-    )],
-);
+    ]
+}
 
 fn operations() -> Vec<Variant> {
     let variant = |entry: &OperationEntry| Variant {

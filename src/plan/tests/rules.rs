@@ -150,6 +150,36 @@ fn collections_workloads_and_phases_keep_the_order_of_the_file() {
 }
 
 #[test]
+fn keys_that_the_span_source_does_not_read_are_told() {
+    let told = |keys: &str| {
+        let text = format!("[tracing.spans]\n{keys}\n[data.noise]");
+        let remarks = good("[data.noise]", &text).remarks;
+        assert!(remarks.iter().all(Remark::is_note));
+        remarks.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let admin = "admin = \"http://127.0.0.1:14269\"";
+    assert_eq!(
+        told(&format!("source = \"tempo\"\n{admin}")),
+        [
+            "`tracing.spans.admin` is not read from source = \"tempo\", only from \"auto\", \
+             \"jaeger\", \"jaeger-json\""
+        ]
+    );
+    let listen = "listen = \"127.0.0.1:5317\"\nlisten_http = \"off\"";
+    assert_eq!(told(&format!("{admin}\n{listen}")).len(), 2);
+    assert!(told(&format!("source = \"embedded\"\n{listen}")).is_empty());
+    assert!(told(&format!("source = \"jaeger\"\n{admin}")).is_empty());
+    let spans = crate::plan::keys::SCENARIO.all().into_iter();
+    let spans = spans.filter(|table| table.path == "tracing.spans").last();
+    for key in crate::spans::SPAN_SOURCES
+        .iter()
+        .flat_map(|row| row.own_keys)
+    {
+        assert!(spans.is_some_and(|table| table.key(key).is_some()), "{key}");
+    }
+}
+
+#[test]
 fn the_mark_depends_on_schema_index_and_rows_alone() {
     let mark = |from: &str, to: &str| good(from, to).collections[0].fingerprint.clone();
     let same = mark("name = \"good\"", "name = \"other\"");

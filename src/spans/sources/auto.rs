@@ -19,6 +19,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     times: "",
     default_endpoint: "http://127.0.0.1:16686",
     kind: SourceKind::Pulled,
+    own_keys: &["admin"],
     keeps_spans: true,
     may_be_late: false,
     sign: None,

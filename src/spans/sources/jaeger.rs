@@ -38,6 +38,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     times: "nanoseconds",
     default_endpoint: "http://127.0.0.1:16685",
     kind: SourceKind::Pulled,
+    own_keys: &["admin"],
     keeps_spans: true,
     may_be_late: false,
     sign: None,

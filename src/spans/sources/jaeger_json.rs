@@ -25,6 +25,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     times: "whole microseconds from the older of its two APIs",
     default_endpoint: "http://127.0.0.1:16686",
     kind: SourceKind::Pulled,
+    own_keys: &["admin"],
     keeps_spans: true,
     may_be_late: false,
     sign: None,

@@ -72,14 +72,14 @@ impl SourceEntry {
     /// the source says and delivers.
     ///
     /// # Errors
-    /// Nobody is there, or somebody else, or it can't answer now: what, and what to do.
+    /// Nothing listens there, or another server does, or it can't answer now: what, and what to do.
     pub async fn open(&self, options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
         guard::guard(options, (self.connect)(options).await)
     }
 }
 
 /// Opens `entry`. A server that says it can't answer now is asked until `deadline`, and `waits` is
-/// told why; nobody there, or somebody else, ends at once.
+/// told why; where nothing or another server listens, that ends at once.
 ///
 /// # Errors
 /// As for [`SourceEntry::open`].

@@ -13,6 +13,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     times: "",
     default_endpoint: "",
     kind: SourceKind::Nothing,
+    own_keys: &[],
     keeps_spans: false,
     may_be_late: false,
     sign: None,

@@ -216,6 +216,8 @@ pub struct SourceEntry {
     pub default_endpoint: &'static str,
     /// How spans come from it.
     pub kind: SourceKind,
+    /// Keys of `[tracing.spans]` that it reads and not every source does.
+    pub own_keys: &'static [&'static str],
     /// Whether spans stay there after a run, so that they can be read again.
     pub keeps_spans: bool,
     /// Whether an id that it does not know may be known minutes later: it is asked for until the

@@ -40,6 +40,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     times: "nanoseconds",
     default_endpoint: ENDPOINT,
     kind: SourceKind::Pulled,
+    own_keys: &[],
     keeps_spans: true,
     may_be_late: true,
     sign: Some(ECHO),
@@ -166,7 +167,7 @@ async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanErr
             server: format!("Tempo at {}", shown(&endpoint)),
             remark: String::new(),
             resolution_ns: 1,
-            // Traces are looked at in Grafana, whose address nobody here knows.
+            // Traces are looked at in Grafana, whose address is not known here.
             ui: None,
         },
         partial: OnceLock::new(),

@@ -17,6 +17,7 @@ const SCRIPTED: SourceEntry = SourceEntry {
     times: "",
     default_endpoint: "",
     kind: SourceKind::Pulled,
+    own_keys: &[],
     keeps_spans: true,
     may_be_late: false,
     sign: None,

@@ -40,6 +40,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     times: "nanoseconds",
     default_endpoint: "",
     kind: SourceKind::Received,
+    own_keys: &["listen", "listen_http"],
     keeps_spans: false,
     may_be_late: false,
     sign: None,
