@@ -17,7 +17,7 @@ use milvus_bench::{
     dataset::DatasetError,
     load::{
         ComponentRun, Draws, Engine, EngineOptions, Loop, PartLoad, PartPlan, PhaseResult,
-        PhaseRun, Stop, StopHandle, StreamPlan, StreamResult, WorkloadRun,
+        PhaseRun, RowsEnd, Stop, StopHandle, StreamPlan, StreamResult, WorkloadRun,
     },
     milvus::{Call, CallFailure, ConnectOptions, Method, methods, proto},
     null_milvus::{NullMilvus, NullOptions, Stall},
@@ -201,6 +201,7 @@ fn phase_of(load: &Load) -> PhaseRun {
         arrival: load.arrival,
         timeout: load.timeout,
         parts: vec![part],
+        rows_end: RowsEnd::default(),
     };
     PhaseRun {
         start: Instant::now() + Duration::from_millis(50),
@@ -709,6 +710,7 @@ fn phase_of_mix(
         arrival,
         timeout: Duration::from_secs(10),
         parts: vec![part],
+        rows_end: RowsEnd::default(),
     };
     PhaseRun {
         start: Instant::now(),
@@ -872,13 +874,30 @@ fn a_mix_ends_with_the_rows_of_one_of_its_components_and_each_is_used_once() {
         "{results:?}"
     );
 
+    check_closed_mix(&shares);
+}
+
+/// Callers have a share of the rows each: those of the first one that has none left are the end.
+fn check_closed_mix(shares: &[f64]) {
     let closed = Loop::Closed {
         callers: 4,
-        think_time: ThinkTime::Constant(Duration::ZERO),
+        think_time: ThinkTime::Constant(Duration::from_millis(2)),
     };
-    let (asked, results) = exhaust_mix(closed, PartLoad::Closed { from: 4, to: 4 }, &shares);
-    assert_eq!(asked, (0..60).collect::<Vec<u64>>());
-    assert!(results[0][1].due > 60, "{results:?}");
+    let (asked, results) = exhaust_mix(closed, PartLoad::Closed { from: 4, to: 4 }, shares);
+    let of_caller = |caller| asked.iter().filter(|number| *number % 4 == caller).count();
+    let counts: Vec<usize> = (0..4).map(of_caller).collect();
+    assert!(counts.contains(&15), "{counts:?}");
+    assert!(asked.len() < 60, "{counts:?}");
+    let stopped = |at: usize| results[0][at].stopped.as_deref();
+    assert_eq!(stopped(0), Some("its rows are used up"));
+    assert_eq!(
+        stopped(1),
+        Some("the rows of another part of its mix are used up")
+    );
+    assert!(
+        results[0].iter().all(|result| result.ended_itself),
+        "{results:?}"
+    );
     assert!(
         results[1].iter().all(|result| result.due == 0),
         "{results:?}"

@@ -77,6 +77,9 @@ pub struct Key {
     pub expanded: bool,
 }
 
+/// The largest share of a mix: any sum of shares is a number, of which each is some part.
+pub const LARGEST_SHARE: f64 = 1e6;
+
 /// What the value of a key is.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
@@ -112,7 +115,7 @@ pub enum Kind {
     Headers,
     /// A table of values that Milvus reads.
     Params,
-    /// A table of numbers above 0, each under one of these names.
+    /// A table of numbers above 0 and at most [`LARGEST_SHARE`], each under one of these names.
     Shares(fn() -> Vec<&'static str>),
     /// What rows hold: a text or a table.
     Values,

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ANY_NUMBER, DefaultValue, Key, Kind, Table, share};
+use super::{ANY_NUMBER, DefaultValue, Key, Kind, LARGEST_SHARE, Table, share};
 
 /// `${NAME}` in a text that is expanded.
 const VARIABLE: &str = r"\$\{";
@@ -247,7 +247,7 @@ fn secret() -> Value {
 
 /// Numbers above 0 under some of `names`.
 fn shares(names: &[&str]) -> Value {
-    let share = json!({ "type": "number", "exclusiveMinimum": 0 });
+    let share = json!({ "type": "number", "exclusiveMinimum": 0, "maximum": LARGEST_SHARE });
     let shares: Map<_, _> = names
         .iter()
         .map(|name| ((*name).to_owned(), share.clone()))

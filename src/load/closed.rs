@@ -2,6 +2,10 @@
 //!
 //! Caller c's k-th request of a part has seq = c + k x callers, the most callers of any part. There
 //! is no schedule, so stalls are under-counted; the report says so.
+//!
+//! Rows are shared out among the callers. A workload of one kind of request ends when the last
+//! caller has none left. A mix without one of its components would be another one: it ends for all
+//! callers once one of them has no row for the component that it drew.
 
 use std::{cell::Cell, rc::Rc};
 
@@ -32,6 +36,9 @@ pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
     let parts = &context.workload.parts;
     let streams: Rc<Vec<Vec<Rc<ThreadStream>>>> =
         Rc::new(parts.iter().map(|plan| context.streams(plan)).collect());
+    if let Some(component) = used_up_before(&context) {
+        context.workload.rows_end.tell(component);
+    }
     let context = Rc::new(context);
     let numbers = (context.shard.index..callers).step_by(context.shard.of.max(1) as usize);
     let with_rows = Rc::new(Cell::new(numbers.len()));
@@ -53,6 +60,7 @@ pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
                 think_time,
                 earlier,
                 stop: context.stop.listen(),
+                rows_end: context.workload.rows_end.listen(),
                 with_rows,
                 used_up: false,
             };
@@ -83,6 +91,22 @@ pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
         part.last_ns = part.last_ns.max(stream.last_sent_ns.get());
     }
     Ok(result)
+}
+
+/// The component of a mix of which a caller had rows, and used them up in earlier phases; the same
+/// on all threads.
+fn used_up_before(context: &WorkloadContext) -> Option<usize> {
+    let components = &context.workload.components;
+    let used_up = |of: &ComponentRun| {
+        of.operation.capacity().is_some_and(|capacity| {
+            let earlier = (0..).zip(&of.earlier);
+            earlier
+                .filter(|(caller, _)| *caller < capacity)
+                .any(|(caller, earlier)| caller + earlier >= capacity)
+        })
+    };
+    let is_mix = components.len() > 1;
+    components.iter().position(|of| is_mix && used_up(of))
 }
 
 fn merge(parts: &mut Vec<StreamResult>, of_caller: Vec<StreamResult>) {
@@ -119,6 +143,8 @@ struct Caller {
     /// where its row numbers go on.
     earlier: Vec<u64>,
     stop: StopListener,
+    /// Of the other callers of a mix.
+    rows_end: StopListener,
     /// Callers of this thread that have rows left. They use up their shares at different times.
     with_rows: Rc<Cell<usize>>,
     used_up: bool,
@@ -153,13 +179,16 @@ impl Caller {
         let start = context.start + plan.start + shift.begin;
         let end = shift.end.map(|end| context.start + plan.start + end);
         if !self.wait_until(first, start).await {
+            self.end_mix(context, &mut results, first);
             return results;
         }
-        let over = (0..streams.len()).any(|component| self.lacks(streams, component, 0));
         for round in 0.. {
             let seq = self.number + round * self.callers;
             let now = Instant::now();
             if end.is_some_and(|end| now >= end) || self.stop.asked() != Stop::Go {
+                break;
+            }
+            if self.end_mix(context, &mut results, first) {
                 break;
             }
             if plan.requests.is_some_and(|requests| seq >= requests) {
@@ -168,7 +197,12 @@ impl Caller {
             }
             let component = plan.draws.component(seq);
             let (stream, begun) = (&streams[component], results[component].due);
-            if over || self.lacks(streams, component, begun) {
+            if self.lacks(streams, component, begun) {
+                if streams.len() > 1 {
+                    context.workload.rows_end.tell(component);
+                    self.end_mix(context, &mut results, first);
+                    break;
+                }
                 let why = super::ROWS_USED_UP.to_owned();
                 end_itself(&mut results, first, now, Some(why));
                 self.use_up(context);
@@ -194,6 +228,7 @@ impl Caller {
                     .wait_until(stream, end.map_or(rested, |end| end.min(rested)))
                     .await
             {
+                self.end_mix(context, &mut results, first);
                 break;
             }
         }
@@ -232,6 +267,25 @@ impl Caller {
             .is_some_and(|capacity| next >= capacity)
     }
 
+    /// Ends the part where a component of the mix has no rows left for some caller; false while it
+    /// goes on.
+    fn end_mix(
+        &self,
+        context: &WorkloadContext,
+        results: &mut [StreamResult],
+        stream: &ThreadStream,
+    ) -> bool {
+        let Some(used_up) = context.workload.rows_end.told() else {
+            return false;
+        };
+        end_itself(results, stream, Instant::now(), None);
+        for (component, result) in results.iter_mut().enumerate() {
+            result.rows_used_up(component == used_up);
+        }
+        context.set_exhausted();
+        true
+    }
+
     /// Nothing more comes from this caller; says so once that holds for all callers of the thread,
     /// if they send rows.
     fn use_up(&mut self, context: &WorkloadContext) {
@@ -251,6 +305,7 @@ impl Caller {
         tokio::select! {
             biased;
             () = self.stop.until(Stop::EndPart) => false,
+            () = self.rows_end.until(Stop::EndPart) => false,
             () = stream.shared.timers.until(deadline) => true,
         }
     }

@@ -28,8 +28,8 @@ pub(super) struct Numbering {
     drawn: Vec<u64>,
     /// Requests that the data of each component suffices for; None: without end.
     left: Vec<Option<u64>>,
-    /// Whether the data of one of them was used up before the part.
-    over: bool,
+    /// A component whose data is used up, which ends the part.
+    over: Option<usize>,
 }
 
 impl Draws {
@@ -79,7 +79,7 @@ impl Numbering {
             draws: draws.clone(),
             next: 0,
             drawn: vec![0; left.len()],
-            over: left.contains(&Some(0)),
+            over: left.iter().position(|left| *left == Some(0)),
             left,
         }
     }
@@ -88,14 +88,16 @@ impl Numbering {
     /// component has nothing left for a slot up to this one: a mix without one of its components
     /// would be another one.
     pub(super) fn take(&mut self, seq: u64) -> Option<(usize, u64)> {
-        if self.over {
+        if self.over.is_some() {
             return None;
         }
         if self.left.len() == 1 {
             self.drawn[0] = self.left[0].map_or(seq + 1, |left| left.min(seq + 1));
-            return self.left[0]
-                .is_none_or(|left| seq < left)
-                .then_some((0, seq));
+            if self.left[0].is_some_and(|left| seq >= left) {
+                self.over = Some(0);
+                return None;
+            }
+            return Some((0, seq));
         }
         while self.next < seq {
             self.draw()?;
@@ -107,11 +109,17 @@ impl Numbering {
         let component = self.draws.component(self.next);
         let number = self.drawn[component];
         if self.left[component].is_some_and(|left| number >= left) {
+            self.over = Some(component);
             return None;
         }
         self.next += 1;
         self.drawn[component] += 1;
         Some((component, number))
+    }
+
+    /// The component whose data is used up; None before [`Self::take`] gave None.
+    pub(super) fn over(&self) -> Option<usize> {
+        self.over
     }
 
     /// Requests of each component that were numbered, those of other threads among them.

@@ -37,7 +37,10 @@ pub use live::{LiveCounters, LiveSnapshot};
 pub use phase::{ComponentRun, Loop, PartLoad, PartPlan, PhaseRun, StreamPlan, WorkloadRun};
 pub use result::{PhaseResult, StreamResult};
 pub use schedule::{RunIds, nothing_earlier, phase_run, query_numbers, streams};
-pub use stop::{Stop, StopHandle};
+pub use stop::{RowsEnd, Stop, StopHandle};
 
 /// Why a part stopped whose operation has no more data.
 pub const ROWS_USED_UP: &str = "its rows are used up";
+
+/// Why the other components of its mix stopped then.
+pub const ROWS_OF_MIX_USED_UP: &str = "the rows of another part of its mix are used up";

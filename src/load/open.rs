@@ -179,8 +179,11 @@ impl<'a> Part<'a> {
                 break;
             }
             let Some((component, number)) = self.numbering.take(slot.seq) else {
-                let why = super::ROWS_USED_UP.to_owned();
-                self.end_itself(slot, Some(why), context);
+                self.end_itself(slot, None, context);
+                let over = self.numbering.over();
+                for (component, result) in self.results.iter_mut().enumerate() {
+                    result.rows_used_up(over == Some(component));
+                }
                 context.set_exhausted();
                 break;
             };

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Draws, StopHandle};
+use super::{Draws, RowsEnd, StopHandle};
 use crate::{
     operation::{Operation, QueryOrder},
     pacer::Schedule,
@@ -85,6 +85,8 @@ pub struct WorkloadRun {
     pub timeout: Duration,
     /// Warm-up, then the measured part or the stages, in their order.
     pub parts: Vec<PartPlan>,
+    /// How the callers of a mix tell each other that it ends; of this phase alone.
+    pub rows_end: RowsEnd,
 }
 
 /// One kind of request of a workload.

@@ -121,6 +121,17 @@ impl StreamResult {
         end_ns.max(start_ns)
     }
 
+    /// Notes why it stopped where the rows of a component are used up; `own` says whether it is of
+    /// that one.
+    pub(super) fn rows_used_up(&mut self, own: bool) {
+        let why = if own {
+            super::ROWS_USED_UP
+        } else {
+            super::ROWS_OF_MIX_USED_UP
+        };
+        (self.ended_itself, self.stopped) = (true, Some(why.to_owned()));
+    }
+
     fn add(&mut self, other: &StreamResult) {
         self.due += other.due;
         self.sent += other.sent;

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    ComponentRun, Draws, Loop, PartLoad, PartPlan, PhaseRun, StopHandle, StreamPlan, WorkloadRun,
+    ComponentRun, Draws, Loop, PartLoad, PartPlan, PhaseRun, RowsEnd, StopHandle, StreamPlan,
+    WorkloadRun,
     prepare::{STEPS, step_stream_name},
 };
 use crate::{
@@ -181,6 +182,7 @@ pub fn phase_run(
             arrival: arrival(&first.arrival),
             timeout: first.timeout,
             parts: plan.parts(number, rows[0]).into_iter().map(part).collect(),
+            rows_end: RowsEnd::default(),
         }
     });
     PhaseRun {

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    ComponentRun, Draws, Loop, PartLoad, PartPlan, StopHandle, StreamPlan, StreamResult,
+    ComponentRun, Draws, Loop, PartLoad, PartPlan, RowsEnd, StopHandle, StreamPlan, StreamResult,
     WorkloadRun, open,
     request::Shared,
     timer::Timers,
@@ -149,6 +149,7 @@ fn workload(places: u64, switch: Option<TracingSwitch>) -> WorkloadRun {
         },
         timeout: Duration::from_secs(10),
         parts: vec![part],
+        rows_end: RowsEnd::default(),
     }
 }
 

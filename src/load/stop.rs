@@ -67,6 +67,32 @@ impl StopHandle {
     }
 }
 
+/// Which component of a mix has no rows left for one of its requests: the end of the mix for all of
+/// its callers, on every thread. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct RowsEnd {
+    component: Arc<OnceLock<usize>>,
+    stop: StopHandle,
+}
+
+impl RowsEnd {
+    /// Ends the mix, since `component` has no rows left.
+    pub(super) fn tell(&self, component: usize) {
+        self.component.get_or_init(|| component);
+        self.stop.ask(Stop::EndPart);
+    }
+
+    /// The component that was told first; None while the mix goes on.
+    pub(super) fn told(&self) -> Option<usize> {
+        self.component.get().copied()
+    }
+
+    /// Hears of it in the middle of a pause.
+    pub(super) fn listen(&self) -> StopListener {
+        self.stop.listen()
+    }
+}
+
 /// The side that listens; one per task.
 #[derive(Clone, Debug)]
 pub(super) struct StopListener {

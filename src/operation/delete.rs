@@ -49,7 +49,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
         alone: "each row is deleted once",
     }),
     counts_rows: true,
-    ends_phases: true,
+    more_rows: Some("a larger `rows` of the delete, more initial_rows"),
     has_recall: false,
     needs_loaded: true,
     // One by a filter reads before it writes.
@@ -146,6 +146,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let OperationContext {
         collection: shape,
         row_keys,
+        reused,
         keys,
         ..
     } = context;
@@ -169,7 +170,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         return Ok(Arc::new(Delete::Filter(encoded(&shape, filter))));
     }
     let batch = rows::batch(&mut keys, &shape)?;
-    let rows = may_be_deleted(&keys.value("rows"), row_keys.rows())?;
+    let rows = may_be_deleted(&keys.value("rows"), row_keys.rows(), reused)?;
     Ok(Arc::new(Delete::Keys(KeyDelete {
         shape,
         row_keys,
@@ -179,13 +180,16 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
 }
 
 /// Rows that may be deleted, as written, of `all`.
-fn may_be_deleted(written: &Value, all: u64) -> Result<u64, OperationError> {
+fn may_be_deleted(written: &Value, all: u64, reused: bool) -> Result<u64, OperationError> {
     if all == 0 {
-        return refuse(
-            "",
-            "has no rows to delete: preparation leaves its collection empty; use filter",
-        );
+        let why = if reused {
+            "no data set (`data`, initial_rows) says which rows its reused collection holds"
+        } else {
+            "preparation leaves its collection empty"
+        };
+        return refuse("", format!("has no rows to delete: {why}; use filter"));
     }
+    let there = rows::there(reused);
     let share =
         |text: &str| percentage(text).map(|percent| (all as f64 * percent / 100.0).ceil() as u64);
     let rows = match written {
@@ -198,8 +202,8 @@ fn may_be_deleted(written: &Value, all: u64) -> Result<u64, OperationError> {
         None => refuse(
             "rows",
             format!(
-                "is {written}, allowed is 1 to the {all} rows that preparation inserts, or a \
-                 share of them such as \"50%\""
+                "is {written}, allowed is 1 to the {all} rows {there}, or a share of them such as \
+                 \"50%\""
             ),
         ),
     }

@@ -37,7 +37,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
         alone: "each row is inserted once",
     }),
     counts_rows: true,
-    ends_phases: true,
+    more_rows: Some("more rows (initial_rows)"),
     has_recall: false,
     needs_loaded: false,
     never_in: &["consistency wait", "node queue", "engine"],

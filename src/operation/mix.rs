@@ -10,7 +10,7 @@ use super::{
     Build, Component, OPERATIONS, OperationEntry, OperationError, RowUse,
     keys::{Keys, refuse},
 };
-use crate::keys::{DefaultValue, Key, Kind};
+use crate::keys::{DefaultValue, Key, Kind, LARGEST_SHARE};
 
 const PARTS: &str = "parts";
 
@@ -26,11 +26,11 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
         "operations, each with its share of the requests; their keys stand in tables of their \
          names, such as [workloads.<name>.search]",
     )
-    .allowed("operations that are no mix, with numbers above 0")
+    .allowed("operations that are no mix, with numbers above 0 and at most 1,000,000")
     .example("{ search = 70, upsert = 20, delete = 10 }")],
     rows: RowUse::AsComponents,
     counts_rows: false,
-    ends_phases: false,
+    more_rows: None,
     has_recall: false,
     needs_loaded: false,
     never_in: &[],
@@ -89,12 +89,15 @@ fn share(name: &str, found: &Value) -> Result<f64, OperationError> {
         Value::Float(number) => *number,
         _ => f64::NAN,
     };
-    if number > 0.0 && number.is_finite() {
+    if number > 0.0 && number <= LARGEST_SHARE {
         return Ok(number);
     }
     refuse(
         &format!("{PARTS}.{name}"),
-        format!("is {found}, allowed is a number above 0; leave out what is not to be sent"),
+        format!(
+            "is {found}, allowed is a number above 0 and at most 1,000,000; leave out what is not \
+             to be sent"
+        ),
     )
 }
 
@@ -153,6 +156,14 @@ mod tests {
             "parts.search",
             "allowed is a number above 0",
         );
+        for share in ["1e308", "1_000_001", "inf", "-1"] {
+            check_refused(
+                &format!("parts = {{ search = {share}, upsert = {share} }}"),
+                "parts.search",
+                "a number above 0 and at most 1,000,000",
+            );
+        }
+        assert!(components("parts = { search = 1_000_000 }").is_ok());
         check_refused("parts = { search = 'many' }", "parts.search", "is \"many\"");
         check_refused(
             "parts = { search = 1 }\nsearch = 3",

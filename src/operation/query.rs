@@ -76,7 +76,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     ],
     rows: RowUse::Reads,
     counts_rows: false,
-    ends_phases: false,
+    more_rows: None,
     has_recall: false,
     needs_loaded: true,
     never_in: &["log append"],

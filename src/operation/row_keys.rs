@@ -3,7 +3,7 @@
 //! The keys of the rows that preparation inserts, 0..n, are put in an order that depends on the
 //! seed and the collection alone. Deletes take the first of them, each once; the others stay, and
 //! what needs a row that is there draws among those. So every request knows its keys from its
-//! number, and no two of them write the same row while both are under way.
+//! number: no two of them delete the same row, and none that is deleted is written again.
 
 use super::{draw, order::permute};
 
@@ -59,7 +59,7 @@ impl RowKeys {
     }
 
     /// Keys that stay.
-    pub(super) fn staying(&self) -> u64 {
+    pub(crate) fn staying(&self) -> u64 {
         self.rows - self.leaving
     }
 

@@ -109,10 +109,24 @@ pub(super) fn changed(body: Bytes, count: fn(&Changed) -> i64) -> Result<Finishe
         );
         return Err(CallFailure::new(CallError::BadReply, &text));
     }
+    let count = count(&reply);
+    let Ok(rows) = u32::try_from(count) else {
+        let text = format!("the status is success, but the reply counts {count} changed rows");
+        return Err(CallFailure::new(CallError::BadReply, &text));
+    };
     Ok(Finished {
-        rows: u32::try_from(count(&reply)).unwrap_or(0),
+        rows,
         recall: f32::NAN,
     })
+}
+
+/// What rows of a collection are called that are there before the first phase: `the 7 rows ...`.
+pub(super) fn there(reused: bool) -> &'static str {
+    if reused {
+        "that a reused collection is taken to hold (initial_rows)"
+    } else {
+        "that preparation inserts"
+    }
 }
 
 /// Rows for a request of preparation: about 4 MiB, at most 10,000 rows, at least 1.
@@ -167,6 +181,22 @@ mod tests {
         tests::{Vectors, shape},
     };
     use super::*;
+
+    #[test]
+    fn a_count_that_no_request_can_have_changed_is_a_failed_reply() {
+        let rows = |count: i64| {
+            let reply = Changed {
+                delete_cnt: count,
+                ..Changed::default()
+            };
+            changed(reply.encode_to_vec().into(), |reply| reply.delete_cnt).map(|of| of.rows)
+        };
+        assert_eq!(rows(3).unwrap(), 3);
+        for count in [-1, 1 << 32, i64::MAX] {
+            let failure = rows(count).expect_err("refused");
+            assert!(failure.text.contains(&count.to_string()), "{failure:?}");
+        }
+    }
 
     #[test]
     fn the_largest_batch_fits_and_preparation_stays_near_four_mebibytes() {

@@ -113,7 +113,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     ],
     rows: RowUse::Reads,
     counts_rows: false,
-    ends_phases: false,
+    more_rows: None,
     has_recall: true,
     needs_loaded: true,
     never_in: &["log append"],

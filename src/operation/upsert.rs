@@ -2,7 +2,8 @@
 //!
 //! The keys are those of preparation's rows that no workload deletes, one after the other in an
 //! order drawn by the seed, and again in the same order when all have had their turn: a key is
-//! written again after as many rows as there are such keys, never while it is still under way.
+//! written again after as many rows as there are such keys. Two requests that are under way at once
+//! hold the same key only where one of them outlasts a whole turn.
 
 use std::sync::Arc;
 
@@ -29,10 +30,10 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     rows: RowUse::Writes(Writes {
         does: "upserts into",
         change: RowChange::Replaces,
-        alone: "a row is written by one request at a time",
+        alone: "keys have their turn one after the other",
     }),
     counts_rows: true,
-    ends_phases: false,
+    more_rows: None,
     has_recall: false,
     needs_loaded: false,
     never_in: &["consistency wait", "node queue", "engine"],
@@ -81,6 +82,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         collection: shape,
         dataset,
         row_keys,
+        reused,
         keys,
         ..
     } = context;
@@ -91,14 +93,34 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
             "has no rows to write: give its collection a data set with rows (`data`)",
         );
     };
-    let staying = row_keys.staying();
+    if let Some(why) = row_keys.unknown() {
+        return refuse(
+            "",
+            format!(
+                "gives rows that are there another content, but {why}, and an upsert brings those \
+                 back: let the delete have `batch` and `rows`"
+            ),
+        );
+    }
+    let (staying, all, there) = (row_keys.staying(), row_keys.rows(), rows::there(reused));
+    if staying == 0 && all > 0 {
+        return refuse(
+            "",
+            format!(
+                "has no row to write: none of the {all} rows {there} stays, since a delete may \
+                 take all of them; lower `rows` of the delete"
+            ),
+        );
+    }
     if batch > staying {
+        let rest = if staying == all {
+            ""
+        } else {
+            " and no workload deletes"
+        };
         return refuse(
             "batch",
-            format!(
-                "is {batch}, allowed is at most the {staying} rows that preparation inserts and \
-                 no workload deletes"
-            ),
+            format!("is {batch}, allowed is at most the {staying} rows {there}{rest}"),
         );
     }
     Ok(Arc::new(Upsert {

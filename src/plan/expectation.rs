@@ -54,7 +54,8 @@ pub struct ExpectedLoad {
     pub sample_ratio: f64,
     /// Requests per second of an open loop without stages, on average; None for others.
     pub rate: Option<f64>,
-    /// How long the rows of an insert workload last, in words; None for others.
+    /// How long the rows last that its requests use up, in words; None where they use none up, or
+    /// where those of another component end the mix before.
     pub rows_last: Option<String>,
 }
 
@@ -214,9 +215,13 @@ impl Plan {
         }
     }
 
-    /// How long the rows last for an insert workload that begins with `phase`.
+    /// How long the rows last that a workload uses up which begins with `phase`.
     fn rows_last(&self, phase: usize, index: usize) -> Option<String> {
         let workload = &self.workloads[index];
+        if workload.mix.is_some() && self.ends_mix(index) != Some(index) {
+            return None;
+        }
+        let about = if workload.mix.is_some() { "about " } else { "" };
         let left = self.left_before(phase, index, PlannedPart::Warmup)?;
         Some(match &workload.arrival {
             Arrival::Open {
@@ -234,8 +239,10 @@ impl Plan {
                 } else {
                     ""
                 };
-                format!("its rows last {lasts:.1} s{early}")
+                format!("its rows last {about}{lasts:.1} s{early}")
             }
+            // How many of its requests are drawn until then is only expected.
+            _ if workload.mix.is_some() => format!("its rows last about {} requests", shown(left)),
             _ => format!("its rows last {} requests at most", shown(left)),
         })
     }

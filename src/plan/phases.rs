@@ -79,7 +79,8 @@ fn phase(table: &Section, workloads: &[WorkloadPlan]) -> Result<PhasePlan, PlanE
             .collect::<Vec<_>>(),
     )?;
     let ends = |index: &usize| {
-        workloads[*index].entry.ends_phases && workloads[*index].operation.capacity().is_some()
+        workloads[*index].entry.more_rows.is_some()
+            && workloads[*index].operation.capacity().is_some()
     };
     if length == PhaseLength::Exhausted && !chosen.iter().any(ends) {
         let place = table.place_of("until").unwrap_or(&table.place);
@@ -87,7 +88,7 @@ fn phase(table: &Section, workloads: &[WorkloadPlan]) -> Result<PhasePlan, PlanE
             .error(format!(
                 "is \"exhausted\", but no {} workload of the phase ever uses its rows up; use \
                  `duration`",
-                operation::names_where(|entry| entry.ends_phases)
+                operation::names_where(|entry| entry.more_rows.is_some())
             ))
             .into());
     }

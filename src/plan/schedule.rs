@@ -301,14 +301,23 @@ impl Plan {
         if of.mix.is_none() {
             return of.operation.capacity();
         }
-        let mixed = self
-            .workloads
-            .iter()
-            .filter(|other| other.table() == of.table());
-        let whole =
-            mixed.filter_map(|other| Some(other.operation.capacity()? as f64 / other.share()));
-        let whole = whole.min_by(f64::total_cmp)?;
+        let ends = &self.workloads[self.ends_mix(workload)?];
+        let whole = ends.operation.capacity()? as f64 / ends.share();
         Some((whole * of.share()).round() as u64)
+    }
+
+    /// The component whose rows are expected to be used up first, of the mix that `workload` is of;
+    /// None where no component uses any up.
+    pub(super) fn ends_mix(&self, workload: usize) -> Option<usize> {
+        let table = self.workloads[workload].table();
+        let mixed = self.workloads.iter().enumerate();
+        let finite = mixed
+            .filter(|(_, other)| other.table() == table)
+            .filter_map(|(index, other)| {
+                Some((index, other.operation.capacity()? as f64 / other.share()))
+            });
+        let first = finite.min_by(|one, other| one.1.total_cmp(&other.1));
+        first.map(|(index, _)| index)
     }
 
     /// How many of the requests of an arrival are those of `workload`.

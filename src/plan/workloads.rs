@@ -60,19 +60,26 @@ pub(super) fn resolve(
     for index in 0..plans.len() {
         let truth_fails = phases::truth_fails(scenario, collections, &plans, index);
         let row_keys = around.row_keys(plans[index].collection, &plans);
+        let staying = row_keys.staying();
         plans[index].operation = builders[index].operation(truth_fails, row_keys)?;
+        builders[index].check_turns(&plans[index], staying)?;
     }
     Ok(plans)
 }
 
-/// Two workloads that write the rows of one collection in the same way would take the same ones.
+/// Two workloads that write the rows of one collection in the same way would take the same ones;
+/// those that a filter names are no such rows.
 fn check_writers(builders: &[Builder<'_>], plans: &[WorkloadPlan]) -> Result<(), PlanError> {
     for (index, plan) in plans.iter().enumerate() {
         let RowUse::Writes(Writes { does, alone, .. }) = plan.entry.rows else {
             continue;
         };
+        let by_filter = |plan: &WorkloadPlan| plan.operation.deletes() == Deletes::Unknown;
         let other = plans[..index].iter().find(|other| {
-            other.collection == plan.collection && other.entry.name == plan.entry.name
+            other.collection == plan.collection
+                && other.entry.name == plan.entry.name
+                && !by_filter(plan)
+                && !by_filter(other)
         });
         if let Some(other) = other {
             let (first, key) = (&other.name, &builders[index].collection.key);
@@ -305,6 +312,30 @@ impl<'a> Builder<'a> {
              the next run; give the collection prepare = \"full\""
         );
         Err(self.table.error(message).into())
+    }
+
+    /// Callers whose requests are surely under way together must not hold the same keys.
+    fn check_turns(&self, plan: &WorkloadPlan, staying: u64) -> Result<(), PlanError> {
+        let replaces = |writes: Writes| writes.change == RowChange::Replaces;
+        let (RowUse::Writes(writes), Some(callers), Some(batch)) = (
+            plan.entry.rows,
+            plan.arrival.callers(),
+            plan.operation.rows_per_request(),
+        ) else {
+            return Ok(());
+        };
+        let at_once = batch.saturating_mul(u64::from(callers));
+        if !replaces(writes) || at_once <= staying {
+            return Ok(());
+        }
+        Err(self.located(&OperationError {
+            key: "batch".to_owned(),
+            message: format!(
+                "is {batch}, with which {callers} callers write {at_once} rows at once, and only \
+                 {staying} rows stay: some would be written by two requests at the same time; use \
+                 a smaller batch, fewer callers or more rows"
+            ),
+        }))
     }
 
     /// An error of the operation, at the key that it names.

@@ -68,6 +68,8 @@ pub enum Warning {
         phase: String,
         workload: String,
         ran_s: Option<f64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        more: Option<String>,
     },
     StoppedEarly {
         phase: String,
@@ -181,12 +183,14 @@ impl fmt::Display for Warning {
                 phase,
                 workload,
                 ran_s,
+                more,
             } => write!(
                 f,
                 "the rows of workload {workload} were used up before phase {phase} ended{}, and \
-                 its figures and rates are of that time: give it more rows (initial_rows), a \
-                 smaller rate, or a shorter phase",
-                after(*ran_s)
+                 its figures and rates are of that time: give it {}, a smaller rate, or a shorter \
+                 phase",
+                after(*ran_s),
+                more.as_deref().unwrap_or("more rows (initial_rows)")
             ),
             Warning::StoppedEarly {
                 phase,

@@ -15,8 +15,10 @@ use super::{
 };
 use crate::{
     load::{
-        Engine, PhaseResult, PhaseRun, ROWS_USED_UP, nothing_earlier, phase_run, prepare::Claims,
+        Engine, PhaseResult, PhaseRun, ROWS_OF_MIX_USED_UP, ROWS_USED_UP, nothing_earlier,
+        phase_run, prepare::Claims,
     },
+    operation::OPERATIONS,
     plan::{PhaseLength, Plan},
     record::{KeptError, StreamInfo, Warning, environment},
 };
@@ -159,7 +161,10 @@ fn ended_early(stream: &StreamInfo, length: PhaseLength) -> Option<Warning> {
             phase,
             workload,
             ran_s,
+            more: more_rows(&stream.operation).map(str::to_owned),
         }),
+        // Told once, of the part whose rows they were.
+        Some(ROWS_OF_MIX_USED_UP) => None,
         Some(reason) => Some(Warning::StoppedEarly {
             phase,
             workload,
@@ -168,6 +173,12 @@ fn ended_early(stream: &StreamInfo, length: PhaseLength) -> Option<Warning> {
         }),
         None => None,
     }
+}
+
+/// What gives an operation more rows.
+fn more_rows(operation: &str) -> Option<&'static str> {
+    let entry = OPERATIONS.iter().find(|entry| entry.name == operation)?;
+    entry.more_rows
 }
 
 fn note_result(run: &mut Run, phase: &PhaseRun, length: PhaseLength, result: &PhaseResult) {

@@ -139,9 +139,62 @@ fn a_mix_ends_with_the_rows_that_it_may_delete() {
     let (_, folder) = run(&fake, &few, &[]);
     let delete = folder.workload("alone", "churn:delete");
     assert_eq!(count(&delete["requests"], "ok"), 5, "the last has one row");
-    assert_eq!(delete["stopped"], "its rows are used up");
+    check_ended(&folder);
     assert_eq!(fake.rows("words"), Some(100 - 9));
     written::replay(folder.path(), &[]).check_fields(&fake.uri());
+}
+
+/// The deletes ended the mix, and every part says so.
+#[track_caller]
+fn check_ended(folder: &Folder) {
+    let stopped = PARTS.map(|name| folder.workload("alone", name)["stopped"].clone());
+    let other = "the rows of another part of its mix are used up";
+    assert_eq!(stopped, [other, other, "its rows are used up"]);
+}
+
+#[test]
+fn a_mix_of_callers_ends_with_the_first_of_them_that_has_no_row() {
+    let fake = FakeMilvus::start();
+    let few = [
+        ("rate = 200", "concurrency = 3\nthink_time = \"2ms\""),
+        (
+            "delete = { batch = 2 }",
+            "delete = { batch = 2, rows = 90 }",
+        ),
+        ("upsert = { batch = 3 }", "upsert = { batch = 2 }"),
+        ("duration = \"1s\"", "until = \"exhausted\""),
+        ("warmup = \"300ms\"\n", ""),
+    ];
+    let (_, folder) = run(&fake, &few, &[]);
+    check_ended(&folder);
+    // 45 requests, 15 of each caller.
+    let deleted = count(&folder.workload("alone", "churn:delete")["requests"], "ok");
+    assert!((15..45).contains(&deleted), "{deleted}");
+}
+
+#[test]
+fn one_warning_names_the_part_whose_rows_were_used_up() {
+    for arrival in ["rate = 200", "concurrency = 3\nthink_time = \"2ms\""] {
+        let fake = FakeMilvus::start();
+        let few = [
+            ("rate = 200", arrival),
+            ("delete = { batch = 2 }", "delete = { batch = 2, rows = 9 }"),
+        ];
+        let bench = Bench::at(&fake, &[&changes(), &few[..]].concat());
+        // Rows that are used up make a run invalid.
+        bench.run(&[]);
+        let folder = bench.only_folder();
+        folder.check();
+        let warnings = folder.run()["warnings"].clone();
+        let used_up = |warning: &&Value| warning["code"] == "rows_used_up";
+        let warnings = warnings.as_array().expect("warnings");
+        let found: Vec<&Value> = warnings.iter().filter(used_up).collect();
+        assert_eq!(found.len(), 1, "{warnings:#?}");
+        assert_eq!(found[0]["workload"], "churn:delete");
+        let reasons = folder.report()["verdict"]["reasons"].to_string();
+        assert!(reasons.contains("larger `rows` of the delete"), "{reasons}");
+        assert_eq!(reasons.matches("rows_used_up").count(), 1, "{reasons}");
+    }
 }
 
 #[test]

@@ -94,6 +94,29 @@ fn a_collection_to_be_reused_must_be_loaded() {
 }
 
 #[test]
+fn deletes_by_keys_need_no_loaded_collection_and_those_by_a_filter_do() {
+    let fake = with_words();
+    release_words(&fake);
+    let delete = |keys: &'static str| {
+        let search = "operation = \"search\"\nrate = 50\narrivals = \"even\"\nlimit = 5";
+        let bench = Bench::at(&fake, &[REUSED, (search, keys)]);
+        bench.run(&[])
+    };
+    delete("operation = \"delete\"\nrate = 50\nfilter = \"id >= 0\"")
+        .exits(2)
+        .error(&["collection words is not loaded"]);
+    let deletes = || {
+        fake.calls()
+            .iter()
+            .filter(|call| call.method.name == "Delete")
+            .count()
+    };
+    assert_eq!(deletes(), 0);
+    delete("operation = \"delete\"\nrate = 50\nbatch = 1").exits(0);
+    assert!(deletes() > 0);
+}
+
+#[test]
 fn one_that_is_being_loaded_is_waited_for() {
     let fake = with_words();
     fake.not_yet(&methods::GET_LOAD_STATE, 3);

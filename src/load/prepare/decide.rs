@@ -3,7 +3,10 @@
 use super::{Decision, PrepareError, claims, describe, ready, steps::PrepareContext};
 use crate::{
     milvus::proto::DescribeCollectionResponse,
-    operation::mark::{self, CollectionMark, LIVES_S},
+    operation::{
+        Deletes,
+        mark::{self, CollectionMark, LIVES_S},
+    },
     plan::{CollectionPlan, Plan, PrepareMode, WorkloadPlan},
 };
 
@@ -91,7 +94,11 @@ async fn reuse(
             writer.name
         )));
     }
-    let Some(reader) = running(plan, index).find(|workload| workload.entry.needs_loaded) else {
+    let needs_loaded = |workload: &&WorkloadPlan| {
+        // Keys are deleted without being looked for.
+        workload.entry.needs_loaded && !matches!(workload.operation.deletes(), Deletes::Keys(_))
+    };
+    let Some(reader) = running(plan, index).find(needs_loaded) else {
         return Ok(());
     };
     if is_loaded(context, collection).await? {

@@ -120,7 +120,7 @@ fn rows_of_one_collection_are_written_by_one_workload_of_a_kind() {
         &[
             "upserts into collection `words`",
             "as workload `ingest` does",
-            "one request at a time",
+            "one after the other",
         ],
     );
     // An insert beside them writes other rows.
@@ -171,4 +171,119 @@ fn the_truth_does_not_hold_while_rows_change() {
                         true neighbours change";
         assert_eq!(why.as_deref(), Some(expected));
     }
+}
+
+/// `parts` in the place of the shares and keys of a mix with `arrival`.
+fn with_arrival(arrival: &str, parts: &str) -> String {
+    text(parts).replace("rate = 100\n", &format!("{arrival}\n"))
+}
+
+#[test]
+fn only_the_part_that_ends_a_mix_has_rows_that_last() {
+    let last = |arrival: &str, parts: &str| -> Vec<Option<String>> {
+        let query = "operation = \"query\"\nfilter = \"rank < 3\"";
+        let text = with_arrival(arrival, parts);
+        let plan = plan(&text.replace("operation = \"insert\"\nbatch = 20", query)).unwrap();
+        let loads = plan.expectation().loads;
+        loads[1..4].iter().map(|of| of.rows_last.clone()).collect()
+    };
+    let delete = format!("{PARTS}\ndelete = {{ batch = 4 }}\nupsert = {{ batch = 2 }}");
+    assert_eq!(
+        last("concurrency = 2", &delete),
+        [
+            None,
+            None,
+            Some("its rows last about 100 requests".to_owned())
+        ]
+    );
+    assert_eq!(
+        last("rate = 100", &delete),
+        [
+            None,
+            None,
+            Some("its rows last about 10.0 s, less than the phase".to_owned())
+        ]
+    );
+    // 200 rows are inserted, 400 deleted, as often as each other.
+    let insert = "parts = { search = 1, insert = 1, delete = 1 }\ninsert = { batch = 1 }\ndelete = \
+                  { batch = 1 }";
+    assert_eq!(
+        last("concurrency = 2", insert),
+        [
+            None,
+            Some("its rows last about 200 requests".to_owned()),
+            None
+        ]
+    );
+}
+
+#[test]
+fn callers_that_would_write_the_same_row_at_once_are_refused() {
+    let parts = "parts = { search = 1, upsert = 1 }\nupsert = { batch = 100 }";
+    assert!(plan(&with_arrival("concurrency = 8", parts)).is_ok());
+    assert!(plan(&with_arrival("rate = 8", parts)).is_ok());
+    refused(
+        &with_arrival("concurrency = 9", parts),
+        &[
+            "workloads.churn.upsert.batch",
+            "9 callers write 900 rows at once",
+            "800 rows stay",
+        ],
+    );
+}
+
+#[test]
+fn upserts_are_refused_where_only_milvus_knows_what_is_gone() {
+    refused(
+        &text(&format!("{PARTS}\ndelete = {{ filter = \"rank < 3\" }}")),
+        &[
+            "workloads.churn.upsert",
+            "workload `churn:delete` deletes some that only Milvus knows",
+        ],
+    );
+}
+
+#[test]
+fn upserts_where_no_row_stays_name_the_rows_of_the_delete() {
+    refused(
+        &text(&format!("{PARTS}\ndelete = {{ rows = \"100%\" }}")),
+        &[
+            "workloads.churn.upsert",
+            "none of the 800 rows",
+            "lower `rows` of the delete",
+        ],
+    );
+}
+
+#[test]
+fn deletes_by_filter_do_not_exclude_each_other() {
+    let parts = "parts = { search = 1, delete = 1 }\ndelete = { filter = \"rank < 3\" }";
+    let filter = "operation = \"delete\"\nfilter = \"rank > 5\"\n";
+    let two = text(parts).replace("operation = \"insert\"\nbatch = 20\n", filter);
+    assert!(plan(&two).is_ok(), "{:?}", plan(&two).err());
+    let by_keys = "operation = \"delete\"\n";
+    let text = text("parts = { search = 1, delete = 1 }");
+    refused(
+        &text.replace("operation = \"insert\"\nbatch = 20\n", by_keys),
+        &["each row is deleted once"],
+    );
+}
+
+#[test]
+fn a_collection_that_is_reused_is_not_said_to_be_filled() {
+    let reuse = |parts: &str| {
+        text(parts).replace(
+            "data = \"noise\"\n",
+            "data = \"noise\"\nprepare = \"reuse\"\n",
+        )
+    };
+    let there = "800 rows that a reused collection is taken to hold (initial_rows)";
+    refused(
+        &reuse(&format!("{PARTS}\ndelete = {{ rows = 801 }}")),
+        &["allowed is 1 to", there],
+    );
+    refused(
+        &reuse("parts = { upsert = 1 }\nupsert = { batch = 801 }"),
+        &["allowed is at most", there],
+    );
 }
