@@ -50,7 +50,7 @@ fn rows(out: &mut String, title: &str, keys: &[Key]) {
             cell(&key.kind.words()),
             cell(&key.default.words(&key.kind)),
             cell(&key.allowed_words()),
-            cell(key.meaning)
+            cell(&key.meaning_words())
         );
     }
 }

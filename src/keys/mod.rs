@@ -6,12 +6,14 @@
 
 mod document;
 mod schema;
+mod share;
 mod words;
 
 use std::time::Duration;
 
 pub use document::markdown;
 pub use schema::json_schema;
+pub use share::percentage;
 pub use words::{duration_words, grouped};
 
 /// One table of the scenario.
@@ -61,6 +63,8 @@ pub struct Key {
     pub meaning: &'static str,
     /// What is allowed beside what the kind says, in words; may be empty.
     pub allowed: &'static str,
+    /// Values that it may have, as a scenario has them; may be empty.
+    pub example: &'static str,
     /// Keys that must be beside it.
     pub needs: &'static [&'static str],
     /// Keys that must not be beside it.
@@ -69,6 +73,8 @@ pub struct Key {
     pub answers: &'static [&'static str],
     /// Words of other tools, each with the answer.
     pub foreign: &'static [(&'static str, &'static str)],
+    /// Whether all texts in its table may have `${NAME}` in them; of a key at the top of the file.
+    pub expanded: bool,
 }
 
 /// What the value of a key is.
@@ -106,6 +112,8 @@ pub enum Kind {
     Headers,
     /// A table of values that Milvus reads.
     Params,
+    /// A table of numbers above 0, each under one of these names.
+    Shares(fn() -> Vec<&'static str>),
     /// What rows hold: a text or a table.
     Values,
     /// A list of texts.
@@ -154,9 +162,6 @@ pub const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// Tables at the top of the file all of whose texts may have `${NAME}` in them.
-pub const EXPANDED: &[&str] = &["milvus", "tracing"];
-
 /// The longest duration of a scenario, 30 days.
 pub const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -175,10 +180,12 @@ impl Key {
             default,
             meaning,
             allowed: "",
+            example: "",
             needs: &[],
             excludes: &[],
             answers: &[],
             foreign: &[],
+            expanded: false,
         }
     }
 
@@ -186,6 +193,12 @@ impl Key {
     #[must_use]
     pub const fn allowed(self, allowed: &'static str) -> Self {
         Self { allowed, ..self }
+    }
+
+    /// With values that it may have.
+    #[must_use]
+    pub const fn example(self, example: &'static str) -> Self {
+        Self { example, ..self }
     }
 
     /// With keys that must be beside it.
@@ -210,6 +223,15 @@ impl Key {
     #[must_use]
     pub const fn foreign(self, foreign: &'static [(&'static str, &'static str)]) -> Self {
         Self { foreign, ..self }
+    }
+
+    /// A table all of whose texts may have `${NAME}` in them.
+    #[must_use]
+    pub const fn expanded(self) -> Self {
+        Self {
+            expanded: true,
+            ..self
+        }
     }
 }
 

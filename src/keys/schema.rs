@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ANY_NUMBER, DefaultValue, Key, Kind, Table};
+use super::{ANY_NUMBER, DefaultValue, Key, Kind, Table, share};
 
 /// `${NAME}` in a text that is expanded.
 const VARIABLE: &str = r"\$\{";
@@ -18,7 +18,6 @@ const DURATION: &str = concat!(
 /// A time of nothing.
 const NO_TIME: &str = r"(?!\s*0+(\.0+)?\s*[A-Za-z]*\s*$)";
 const RATE: &str = r"^\s*[0-9][0-9_.eE+]*\s*(rows\s*)?/s\s*$";
-const SHARE: &str = r"^\s*(100(\.0*)?|[0-9]{1,2}(\.[0-9]*)?)\s*%\s*$";
 const SECRET: &str = r"^((Bearer|Basic) )?\$\{[A-Za-z_][A-Za-z0-9_]*\}$";
 const HEADER: &str = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$";
 /// No key, which begins so or has several lines.
@@ -47,7 +46,7 @@ struct Writer {
 impl Writer {
     fn table(self, table: &'static Table) -> Map<String, Value> {
         let variants = table.variants();
-        let own = |key: &'static Key| (key.name.to_owned(), self.below(table, key).key(key));
+        let own = |key: &'static Key| (key.name.to_owned(), self.below(key).key(key));
         let mut properties: Map<_, _> = table.keys.iter().map(own).collect();
         let mut all = rules(table.keys, table.rules);
         let by = table.variants.map_or("", |variants| variants.by);
@@ -92,19 +91,21 @@ impl Writer {
         schema
     }
 
-    /// For the values of `key` in `table`.
-    fn below(self, table: &Table, key: &Key) -> Self {
+    /// For the values of `key`.
+    fn below(self, key: &Key) -> Self {
         Self {
-            variables: self.variables
-                || (table.path.is_empty() && super::EXPANDED.contains(&key.name)),
+            variables: self.variables || key.expanded,
         }
     }
 
     fn key(self, key: &'static Key) -> Value {
         let mut schema = self.kind(&key.kind);
-        let mut words = vec![key.meaning.to_owned()];
+        let mut words = vec![key.meaning_words()];
         if !key.allowed.is_empty() {
             words.push(format!("allowed: {}", key.allowed));
+        }
+        if !key.example.is_empty() {
+            words.push(format!("for example {}", key.example));
         }
         match key.default {
             DefaultValue::None("") => {}
@@ -158,7 +159,7 @@ impl Writer {
             ] }),
             Kind::Rows => json!({ "anyOf": [
                 { "type": "integer", "minimum": 0 },
-                self.text(SHARE),
+                self.text(share::PATTERN),
             ] }),
             Kind::KeyFile => json!({ "anyOf": [
                 { "type": "string", "pattern": NO_KEY },
@@ -171,6 +172,7 @@ impl Writer {
                 "additionalProperties": secret(),
             }),
             Kind::Params => json!({ "type": "object" }),
+            Kind::Shares(names) => shares(&names()),
             Kind::Values => values(),
             Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
             Kind::Table(table) => Value::Object(self.table(table)),
@@ -241,6 +243,21 @@ fn file() -> Value {
 
 fn secret() -> Value {
     json!({ "anyOf": [{ "type": "string", "pattern": SECRET }, file()] })
+}
+
+/// Numbers above 0 under some of `names`.
+fn shares(names: &[&str]) -> Value {
+    let share = json!({ "type": "number", "exclusiveMinimum": 0 });
+    let shares: Map<_, _> = names
+        .iter()
+        .map(|name| ((*name).to_owned(), share.clone()))
+        .collect();
+    json!({
+        "type": "object",
+        "properties": shares,
+        "additionalProperties": false,
+        "minProperties": 1,
+    })
 }
 
 /// What rows of a field hold.

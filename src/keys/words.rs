@@ -35,12 +35,39 @@ impl Key {
     /// What is allowed, in words; may be empty.
     #[must_use]
     pub fn allowed_words(&self) -> String {
-        let words = [self.kind.range_words(), self.allowed.to_owned()];
+        let example = self.example_words();
+        let words = [
+            self.kind.range_words(),
+            self.allowed.to_owned(),
+            example.trim_start_matches(", ").to_owned(),
+        ];
         words
             .into_iter()
             .filter(|words| !words.is_empty())
             .collect::<Vec<_>>()
             .join(", ")
+    }
+
+    /// Its example, to go on after what is allowed: `, such as { ef = 64 }`; may be empty.
+    #[must_use]
+    pub fn example_words(&self) -> String {
+        match self.example {
+            "" => String::new(),
+            example => format!(", such as {example}"),
+        }
+    }
+
+    /// What it does, and which keys must not be beside it.
+    #[must_use]
+    pub fn meaning_words(&self) -> String {
+        let meaning = self.meaning;
+        match self.excludes {
+            [] => meaning.to_owned(),
+            [one] => format!("{meaning}; excludes `{one}`"),
+            [before @ .., last] => {
+                format!("{meaning}; excludes `{}` and `{last}`", before.join("`, `"))
+            }
+        }
     }
 }
 
@@ -59,7 +86,11 @@ impl Kind {
             Self::Path => "path",
             Self::KeyFile => "path or { file }",
             Self::Secret => "secret",
-            Self::Headers | Self::Params | Self::Table(_) | Self::Named { .. } => "table",
+            Self::Headers
+            | Self::Params
+            | Self::Shares(_)
+            | Self::Table(_)
+            | Self::Named { .. } => "table",
             Self::Values => "text or table",
             Self::Texts => "list of texts",
             Self::Tables { .. } => "list of tables",

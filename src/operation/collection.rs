@@ -21,6 +21,9 @@ pub enum ScalarType {
     Json,
 }
 
+/// Most bytes of a text that Milvus takes.
+pub const MAX_TEXT: i64 = 65_535;
+
 /// One scalar field beside key and vector.
 #[derive(Clone, Debug)]
 pub struct ScalarField {
@@ -28,7 +31,7 @@ pub struct ScalarField {
     pub name: String,
     /// Its type.
     pub scalar_type: ScalarType,
-    /// Longest text in bytes, VarChar only, in 1..=65535.
+    /// Longest text in bytes, VarChar only, from 1 to [`MAX_TEXT`].
     pub max_length: Option<u32>,
     /// What rows hold, a pure function of the row id.
     pub values: FieldValues,

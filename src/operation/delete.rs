@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     dataset::DatasetError,
-    keys::{DefaultValue, Key, Kind},
+    keys::{DefaultValue, Key, Kind, percentage},
     milvus::{Call, CallFailure, Method, methods, proto::DeleteRequest},
 };
 
@@ -38,8 +38,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "filter",
             Kind::TEXT,
             DefaultValue::None("none"),
-            "boolean expression over fields: every request deletes what it names then; excludes \
-             batch and rows",
+            "boolean expression over fields: every request deletes what it names then",
         )
         .excludes(&["batch", "rows"])
         .answers(&["expr"]),
@@ -171,7 +170,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         return Ok(Arc::new(Delete::Filter(encoded(&shape, filter))));
     }
     let batch = rows::batch(&mut keys, &shape)?;
-    let rows = may_be_deleted(keys.take("rows"), row_keys.rows(), reused)?;
+    let rows = may_be_deleted(&keys.value("rows"), row_keys.rows(), reused)?;
     Ok(Arc::new(Delete::Keys(KeyDelete {
         shape,
         row_keys,
@@ -181,7 +180,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
 }
 
 /// Rows that may be deleted, as written, of `all`.
-fn may_be_deleted(written: Option<Value>, all: u64, reused: bool) -> Result<u64, OperationError> {
+fn may_be_deleted(written: &Value, all: u64, reused: bool) -> Result<u64, OperationError> {
     if all == 0 {
         let why = if reused {
             "no data set (`data`, initial_rows) says which rows its reused collection holds"
@@ -191,14 +190,9 @@ fn may_be_deleted(written: Option<Value>, all: u64, reused: bool) -> Result<u64,
         return refuse("", format!("has no rows to delete: {why}; use filter"));
     }
     let there = rows::there(reused);
-    let written = written.unwrap_or_else(|| Value::from("50%"));
-    let share = |text: &str| {
-        let percent = text.strip_suffix('%')?.trim().parse::<f64>().ok()?;
-        (0.0..=100.0)
-            .contains(&percent)
-            .then_some((all as f64 * percent / 100.0).ceil() as u64)
-    };
-    let rows = match &written {
+    let share =
+        |text: &str| percentage(text).map(|percent| (all as f64 * percent / 100.0).ceil() as u64);
+    let rows = match written {
         Value::Integer(rows) => u64::try_from(*rows).ok(),
         Value::String(text) => share(text),
         _ => None,

@@ -8,7 +8,9 @@ use toml::{Table, Value};
 pub use values::{FieldValue, FieldValues};
 pub(super) use values::{column, data_type, id_column};
 
-use super::{OperationError, ScalarField, ScalarType, draw, index::IndexOptions, keys::refuse};
+use super::{
+    MAX_TEXT, OperationError, ScalarField, ScalarType, draw, index::IndexOptions, keys::refuse,
+};
 
 /// One entry of `fields = [...]` of a collection as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -128,13 +130,15 @@ impl ScalarFieldOptions {
 
     fn max_length(&self, scalar_type: ScalarType) -> Result<Option<u32>, OperationError> {
         match (scalar_type, self.max_length) {
-            (ScalarType::VarChar, Some(length @ 1..=65_535)) => Ok(Some(length as u32)),
-            (ScalarType::VarChar, Some(length)) => {
-                refuse("max_length", format!("is {length}, allowed is 1 to 65535"))
-            }
-            (ScalarType::VarChar, None) => {
-                refuse("max_length", "is missing, VarChar needs it: 1 to 65535")
-            }
+            (ScalarType::VarChar, Some(length @ 1..=MAX_TEXT)) => Ok(Some(length as u32)),
+            (ScalarType::VarChar, Some(length)) => refuse(
+                "max_length",
+                format!("is {length}, allowed is 1 to {MAX_TEXT}"),
+            ),
+            (ScalarType::VarChar, None) => refuse(
+                "max_length",
+                format!("is missing, VarChar needs it: 1 to {MAX_TEXT}"),
+            ),
             (_, Some(_)) => refuse(
                 "max_length",
                 format!("is for VarChar only, the type is {}", scalar_type.name()),

@@ -42,6 +42,15 @@ impl Keys {
         self.table.remove(row.name)
     }
 
+    /// Whatever it is; the row's default, a text, where it is left out.
+    pub(super) fn value(&mut self, key: &str) -> Value {
+        match (self.take(key), self.row(key).default) {
+            (Some(written), _) => written,
+            (None, DefaultValue::Text(text)) => Value::from(text),
+            (None, default) => panic!("the default of `{key}` is no text but {default:?}"),
+        }
+    }
+
     /// The number within the row's range; its default where it is left out.
     pub(super) fn number(&mut self, key: &str) -> Result<i64, OperationError> {
         match (self.written_number(key)?, self.row(key).default) {
@@ -140,10 +149,10 @@ impl Keys {
         match self.take(key) {
             None => Ok(Table::new()),
             Some(Value::Table(table)) => Ok(table),
-            Some(found) => refuse(
-                key,
-                format!("is {found}, allowed is a table, such as {{ ef = 64 }}"),
-            ),
+            Some(found) => {
+                let example = self.row(key).example_words();
+                refuse(key, format!("is {found}, allowed is a table{example}"))
+            }
         }
     }
 }

@@ -24,13 +24,13 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
               seed; reports have a row for each, `<workload>:<operation>`",
     keys: &[Key::new(
         PARTS,
-        Kind::Params,
+        Kind::Shares(names),
         DefaultValue::Needed(""),
-        "operations, each with its share of the requests, such as { search = 70, upsert = 20, \
-         delete = 10 }; their keys stand in tables of their names, such as \
-         [workloads.<name>.search]",
+        "operations, each with its share of the requests; their keys stand in tables of their \
+         names, such as [workloads.<name>.search]",
     )
-    .allowed("operations that are no mix, with numbers above 0 and at most 1,000,000")],
+    .allowed("operations that are no mix, with numbers above 0 and at most 1,000,000")
+    .example("{ search = 70, upsert = 20, delete = 10 }")],
     rows: RowUse::AsComponents,
     counts_rows: false,
     more_rows: None,
@@ -40,17 +40,18 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
     build: Build::Components(build),
 };
 
-fn single(entry: &&OperationEntry) -> bool {
-    matches!(entry.build, Build::Requests(_))
+/// The operations that can be parts.
+fn names() -> Vec<&'static str> {
+    let is_single = |entry: &&OperationEntry| matches!(entry.build, Build::Requests(_));
+    let single = OPERATIONS.iter().filter(is_single);
+    single.map(|entry| entry.name).collect()
 }
 
 fn build(mut table: Table) -> Result<Vec<Component>, OperationError> {
     let own = table.remove_entry(PARTS).into_iter().collect();
     let parts = Keys::new(own, ENTRY.keys)?.table(PARTS)?;
-    let names = || OPERATIONS.iter().filter(single).map(|entry| entry.name);
-    let known = |name: &String| names().any(|known| known == name);
-    if let Some(found) = parts.keys().find(|name| !known(name)) {
-        let names: Vec<&str> = names().collect();
+    let names = names();
+    if let Some(found) = parts.keys().find(|name| !names.contains(&name.as_str())) {
         let names = names.join(", ");
         return refuse(
             PARTS,
@@ -60,7 +61,10 @@ fn build(mut table: Table) -> Result<Vec<Component>, OperationError> {
     if parts.is_empty() {
         return refuse(
             PARTS,
-            "names no operation; write for example { search = 70, upsert = 30 }",
+            format!(
+                "names no operation; write one or more{}",
+                ENTRY.keys[0].example_words()
+            ),
         );
     }
     if let Some(found) = table.keys().find(|name| !parts.contains_key(*name)) {
@@ -139,7 +143,11 @@ mod tests {
     #[test]
     fn wrong_parts_are_refused() {
         check_refused("", "parts", "names no operation");
-        check_refused("parts = 3", "parts", "allowed is a table");
+        check_refused(
+            "parts = ['search']",
+            "parts",
+            "allowed is a table, such as { search = 70, upsert = 20, delete = 10 }",
+        );
         check_refused(
             "parts = { serch = 1 }",
             "parts",

@@ -28,7 +28,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
-pub use collection::{CollectionShape, Consistency, IndexShape, ScalarField, ScalarType};
+pub use collection::{CollectionShape, Consistency, IndexShape, MAX_TEXT, ScalarField, ScalarType};
 pub use entry::{
     Build, Component, OperationEntry, RowChange, RowUse, Writes, called_where, names_where,
 };

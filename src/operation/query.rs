@@ -36,15 +36,16 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "filter",
             Kind::TEXT,
             DefaultValue::None("none"),
-            "boolean expression over scalar fields; excludes ids, needs limit when empty",
+            "boolean expression over scalar fields; needs limit when empty",
         )
-        .foreign(&[("expr", "`filter` of a workload")]),
+        .excludes(&["ids"])
+        .answers(&["expr"]),
         Key::new(
             "ids",
             Kind::integer(1, MAX_LIMIT),
             DefaultValue::None("none"),
             "fetches so many different random primary keys per request, among the rows that \
-             preparation inserted and no workload deletes; excludes filter and limit",
+             preparation inserted and no workload deletes",
         )
         .excludes(&["filter", "limit"]),
         Key::new(

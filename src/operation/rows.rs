@@ -24,7 +24,7 @@ pub(super) const BATCH: Key = Key::new(
     DefaultValue::Integer(100),
     "rows of one request, which may have at most 64 MiB",
 )
-.answers(&["batch_size", "num_per_batch", "batch", "num_rows"]);
+.answers(&["batch_size", "num_per_batch", "num_rows"]);
 
 /// Largest message that Milvus' proxy receives.
 const MAX_BODY: u64 = 64 << 20;

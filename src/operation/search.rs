@@ -31,7 +31,7 @@ const MAX_LIMIT: i64 = 16_384;
 /// Largest message that Milvus' proxy receives.
 const MAX_BODY: usize = 64 << 20;
 
-const EF: &str = "`params = { ef = ... }` of a search workload";
+const EF: &str = "`params = { ef = ... }`";
 
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "search",
@@ -44,25 +44,25 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             DefaultValue::Integer(10),
             "neighbours to return per query vector",
         )
-        .answers(&["top_k", "topk", "k", "limit"]),
+        .answers(&["top_k", "topk", "k"]),
         Key::new(
             "nq",
             Kind::integer(1, MAX_LIMIT),
             DefaultValue::Integer(1),
             "query vectors of one request",
-        )
-        .answers(&["nq"]),
+        ),
         Key::new(
             "params",
             Kind::Params,
             DefaultValue::Empty,
-            "search parameters of the index, such as { ef = 64 } or { nprobe = 8 }",
+            "search parameters of the index",
         )
+        .example("{ ef = 64 } or { nprobe = 8 }")
         .answers(&["search_params", "param"])
         .foreign(&[
             ("ef", EF),
             ("ef_search", EF),
-            ("nprobe", "`params = { nprobe = ... }` of a search workload"),
+            ("nprobe", "`params = { nprobe = ... }`"),
         ]),
         Key::new(
             "filter",
@@ -70,17 +70,13 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             DefaultValue::None("none"),
             "boolean expression over scalar fields, e.g. \"rank < 5000\"",
         )
-        .foreign(&[
-            ("expr", "`filter` of a workload"),
-            ("filter", "`filter` of a workload"),
-        ]),
+        .answers(&["expr"]),
         Key::new(
             "output_fields",
             Kind::Texts,
             DefaultValue::Empty,
             "fields that are returned beside id and score",
-        )
-        .foreign(&[("output_fields", "`output_fields` of a workload")]),
+        ),
         Key::new(
             "consistency",
             Kind::Choice(Consistency::names),
@@ -113,10 +109,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             DefaultValue::None("all"),
             "partitions to search in",
         )
-        .foreign(&[
-            ("partition_names", "`partitions` of a workload"),
-            ("partition_name", "`partitions` of a workload"),
-        ]),
+        .answers(&["partition_names", "partition_name"]),
     ],
     rows: RowUse::Reads,
     counts_rows: false,

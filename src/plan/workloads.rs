@@ -9,11 +9,15 @@ use super::{
     WorkloadPlan, arrival, collections::unknown, keys::SCENARIO, phases,
 };
 use crate::{
+    keys::Key,
     operation::{
         Build, Component, Deletes, OPERATIONS, Operation, OperationContext, OperationEntry,
         OperationError, RowChange, RowKeys, RowUse, TRUTH_KEY, Writes,
     },
-    scenario::{NAME_RULE, Place, Scenario, Section, choose, is_name, quoted, unknown_key},
+    scenario::{
+        NAME_RULE, Place, Scenario, Section, choose, is_name, key_of_table_below, quoted,
+        unknown_key,
+    },
 };
 
 /// Between the name of a mix and that of an operation, in the name of a component: no name that a
@@ -163,11 +167,32 @@ fn entry(table: &Section) -> Result<&'static OperationEntry, PlanError> {
     let own = |name: &str| known.iter().any(|key| key.name == name);
     match table.others.iter().find(|(name, _)| !own(name)) {
         Some((name, at)) => {
-            let story = unknown_key(&SCENARIO, table.rows_of(), name, known);
-            Err(at.error(story).into())
+            let of_component = key_of_table_below(name, &components(table, entry));
+            let story = || unknown_key(&SCENARIO, table.rows_of(), name, known);
+            Err(at.error(of_component.unwrap_or_else(story)).into())
         }
         None => Ok(entry),
     }
+}
+
+/// The tables of a mix's components, each with its keys; none where `table` is no mix.
+fn components(table: &Section, entry: &OperationEntry) -> Vec<(String, &'static [Key])> {
+    let Build::Components(components) = entry.build else {
+        return Vec::new();
+    };
+    let known = entry.all_keys();
+    let own = table
+        .others
+        .iter()
+        .filter(|(name, _)| known.iter().any(|key| key.name == *name));
+    let own = own.map(|(name, at)| (name.clone(), at.value.clone()));
+    // What is wrong with its parts is told where it is built.
+    let components = components(own.collect()).unwrap_or_default().into_iter();
+    let heading = |of: Component| {
+        let heading = format!("[{}.{}]", table.place.path(), of.entry.name);
+        (heading, of.entry.keys)
+    };
+    components.map(heading).collect()
 }
 
 impl<'a> Builder<'a> {

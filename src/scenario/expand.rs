@@ -5,7 +5,7 @@ use super::{
     Environment, ScenarioError,
     tree::{Node, Place, Value},
 };
-use crate::keys::{EXPANDED, Kind, Table};
+use crate::keys::{Kind, Table};
 
 /// Where a reader opens a trace.
 const LINK: &str = "tracing.spans.link";
@@ -34,8 +34,9 @@ impl Expansion<'_> {
             return if everywhere { self.all(node) } else { Ok(()) };
         };
         for (key, node) in entries {
-            let everywhere = everywhere || EXPANDED.contains(&node.place.path());
-            match rows.key(key) {
+            let row = rows.key(key);
+            let everywhere = everywhere || row.is_some_and(|row| row.expanded);
+            match row {
                 Some(row) => self.value(node, &row.kind, everywhere)?,
                 None if everywhere => self.all(node)?,
                 None => {}

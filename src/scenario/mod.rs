@@ -27,7 +27,7 @@ pub use section::{InitialRows, Level, SecretSource, Section};
 pub use tree::Place;
 pub use words::{NAME_RULE, is_name, nearest, plain_number, quoted};
 
-pub(crate) use unknown::unknown_key;
+pub(crate) use unknown::{key_of_table_below, unknown_key};
 pub(crate) use words::choose;
 
 /// Largest scenario that is read, in bytes: bigger ones are data given by mistake.

@@ -94,7 +94,7 @@ impl Reader<'_> {
             Kind::KeyFile => Written::Path(key_path(node, self.folder)?),
             Kind::Secret => Written::Secret(secret(node, self.folder)?),
             Kind::Headers => Written::Secrets(self.headers(node)?),
-            Kind::Params => {
+            Kind::Params | Kind::Shares(_) => {
                 table(node)?;
                 Written::Toml(node.to_toml())
             }

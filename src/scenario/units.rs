@@ -7,7 +7,7 @@ use super::{
     tree::{Node, Value},
     words::{plain_number, quoted},
 };
-use crate::keys::LONGEST;
+use crate::keys::{LONGEST, percentage};
 
 /// A duration as text with a unit.
 pub(super) fn duration(node: &Node) -> Result<Duration, ScenarioError> {
@@ -98,11 +98,7 @@ pub(super) fn callers(node: &Node) -> Result<i64, ScenarioError> {
 pub(super) fn initial_rows(node: &Node) -> Result<InitialRows, ScenarioError> {
     match &node.value {
         Value::Integer(number) => Ok(InitialRows::Count(*number)),
-        Value::Text(text) => text
-            .trim()
-            .strip_suffix('%')
-            .and_then(|number| number.trim().parse::<f64>().ok())
-            .filter(|percent| (0.0..=100.0).contains(percent))
+        Value::Text(text) => percentage(text)
             .map(|percent| InitialRows::Share(percent / 100.0))
             .ok_or_else(|| {
                 node.place.error(format!(

@@ -4,7 +4,7 @@ use super::forms::{IDENTIFIER, names};
 use crate::{
     dataset::MAX_DIM,
     keys::{ANY_NUMBER, DefaultValue, Key, Kind, Table, secs},
-    operation::{Consistency, METRICS, SCALAR_INDEXES, ScalarType, vector_indexes},
+    operation::{Consistency, MAX_TEXT, METRICS, SCALAR_INDEXES, ScalarType, vector_indexes},
     plan::collections::MODES,
 };
 
@@ -219,7 +219,7 @@ static FIELD: Table = Table::new(
         ]),
         Key::new(
             "max_length",
-            Kind::integer(1, 65_535),
+            Kind::integer(1, MAX_TEXT),
             DefaultValue::None("none, VarChar needs it"),
             "longest text in bytes",
         ),

@@ -73,7 +73,7 @@ pub(super) static MILVUS: Table = Table::new(
             "token",
             Kind::Secret,
             DefaultValue::None("none"),
-            "API key or `user:password`; `MILVUS_TOKEN` comes first; excludes `user`",
+            "API key or `user:password`; `MILVUS_TOKEN` comes first",
         )
         .excludes(&["user"])
         .answers(&["api_key"]),

@@ -51,13 +51,15 @@ pub static SCENARIO: Table = Table::new(
             Kind::Table(&milvus::MILVUS),
             DefaultValue::None(""),
             "how to reach Milvus",
-        ),
+        )
+        .expanded(),
         Key::new(
             "tracing",
             Kind::Table(&tracing::TRACING),
             DefaultValue::None(""),
             "trace context, the client's spans, the server's spans",
-        ),
+        )
+        .expanded(),
         Key::new(
             "data",
             Kind::Named {

@@ -19,7 +19,9 @@ pub(super) static THRESHOLD: Table = Table::new(
             DefaultValue::None("every one that has the figure"),
             "the workload that it is for",
         )
-        .allowed("a table of `[workloads]`"),
+        .allowed(
+            "a table of `[workloads]`, but of a mix one of its parts: \"<workload>:<operation>\"",
+        ),
         Key::new(
             "phase",
             Kind::TEXT,

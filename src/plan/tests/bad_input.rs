@@ -199,12 +199,15 @@ fn words_of_other_tools_are_answered_with_ours() {
     check_with(
         "initial_rows",
         "limit = 5\ninitial_rows",
-        &["write `limit` of a search workload"],
+        &["write `limit` of a search or query workload"],
     );
     check_with(
         "batch = 20",
         "limit = 20",
-        &["`workloads.ingest.limit`", "`limit` of a search workload"],
+        &[
+            "`workloads.ingest.limit`",
+            "`limit` of a search or query workload",
+        ],
     );
     check_with("uri", "host = \"x\"\nuri", &["write `uri`"]);
     check_with(
@@ -212,6 +215,40 @@ fn words_of_other_tools_are_answered_with_ours() {
         "iterations = 10",
         &["write `requests`"],
     );
+}
+
+#[test]
+fn keys_of_other_operations_are_answered_with_those_that_have_them() {
+    let search = |line: &str, words: &[&str]| {
+        check_with("rate = 200", &format!("rate = 200\n{line}"), words)
+    };
+    let insert = |line: &str, words: &[&str]| check_with("batch = 20", line, words);
+    insert(
+        "filter = \"a > 1\"",
+        &["write `filter` of a search, query or delete workload"],
+    );
+    insert(
+        "expr = \"a > 1\"",
+        &["write `filter` of a search, query or delete workload"],
+    );
+    insert(
+        "output_fields = []",
+        &["write `output_fields` of a search or query workload"],
+    );
+    insert(
+        "partition_names = []",
+        &["write `partitions` of a search or query workload"],
+    );
+    insert(
+        "consistency = \"Strong\"",
+        &["write `consistency` of a search or query workload"],
+    );
+    insert("rows = 3", &["write `rows` of a delete workload"]);
+    search(
+        "batch = 3",
+        &["write `batch` of an insert, upsert or delete"],
+    );
+    search("switch_every = \"10s\"", &["it belongs to [tracing]"]);
 }
 
 #[test]
@@ -240,6 +277,23 @@ fn keys_that_are_not_built_say_so() {
         "until = \"indexed\"",
         &["not built yet"],
     );
+}
+
+#[test]
+fn no_key_of_an_operation_is_said_to_be_not_built() {
+    let all = || {
+        let entries = crate::operation::OPERATIONS.iter();
+        entries.flat_map(|entry| entry.all_keys())
+    };
+    for operation in crate::operation::OPERATIONS {
+        for key in all() {
+            let lines = format!("operation = \"{}\"\n{} = 1", operation.name, key.name);
+            let text = with("operation = \"insert\"\nbatch = 20", &lines);
+            if let Err(PlanError(message)) = plan(&text) {
+                assert!(!message.contains("not built"), "{message}");
+            }
+        }
+    }
 }
 
 #[test]

@@ -87,6 +87,32 @@ fn keys_of_a_part_are_refused_where_they_stand() {
 }
 
 #[test]
+fn keys_of_a_part_that_stand_beside_it_are_answered_with_its_table() {
+    let check = |line: &str, words: &[&str]| refused(&text(&format!("{PARTS}\n{line}")), words);
+    check(
+        "params = { ef = 64 }",
+        &["`workloads.churn.params` is not a key here, write it in [workloads.churn.search]"],
+    );
+    check("rows = 3", &["write it in [workloads.churn.delete]"]);
+    check("limit = 3", &["write it in [workloads.churn.search]"]);
+    check(
+        "consistency = \"Strong\"",
+        &["write it in [workloads.churn.search]"],
+    );
+    check(
+        "batch = 3",
+        &["write it in [workloads.churn.upsert] or [workloads.churn.delete]"],
+    );
+    check("top_k = 3", &["write `limit` in [workloads.churn.search]"]);
+    check(
+        "ef = 3",
+        &["write `params = { ef = ... }` in [workloads.churn.search]"],
+    );
+    // No part of this mix has it.
+    check("ids = 3", &["write `ids` of a query workload"]);
+}
+
+#[test]
 fn rows_of_one_collection_are_written_by_one_workload_of_a_kind() {
     let twice = text(PARTS).replace("operation = \"insert\"\n", "operation = \"upsert\"\n");
     refused(

@@ -99,6 +99,46 @@ fn a_good_scenario_fits_the_schema() {
     }
 }
 
+#[test]
+fn a_share_of_rows_is_a_plain_percentage_in_the_schema_and_in_the_plan() {
+    let check = |share: &str, is_one: bool| {
+        let of_delete = format!("\"delete\"\nrows = \"{share}\"");
+        for text in [
+            with("\"insert\"\nbatch = 20", &of_delete),
+            with("\"insert\"\nbatch = 20", "\"delete\"").replace("80%", share),
+        ] {
+            assert_eq!(plan(&text).is_ok(), is_one, "{text}");
+            assert_eq!(refusals(&text).unwrap().is_empty(), is_one, "{text}");
+        }
+    };
+    for share in ["50%", "5.5%", " 07 % ", "100%", "100.0%", "5.%"] {
+        check(share, true);
+    }
+    for share in [
+        ".5%", "+50%", "5e1%", "050%", "101%", "-1%", "50", "%", "inf%",
+    ] {
+        check(share, false);
+    }
+}
+
+#[test]
+fn parts_of_a_mix_are_operations_with_numbers_above_0() {
+    let check = |parts: &str, is_one: bool| {
+        let mix = format!("\"mix\"\nparts = {parts}");
+        let text = with("\"insert\"\nbatch = 20", &mix);
+        assert_eq!(plan(&text).is_ok(), is_one, "{text}");
+        assert_eq!(refusals(&text).unwrap().is_empty(), is_one, "{text}");
+    };
+    check("{ search = 70, insert = 0.5 }", true);
+    check("{ serch = 70 }", false);
+    check("{ mix = 70 }", false);
+    check("{ search = 0 }", false);
+    check("{ search = -1 }", false);
+    check("{ search = \"1\" }", false);
+    check("{}", false);
+    check("[\"search\"]", false);
+}
+
 /// A value that the key may have, as TOML.
 fn example(key: &'static Key, kind: &'static Kind) -> String {
     match (key.default, kind) {
@@ -123,6 +163,7 @@ fn example(key: &'static Key, kind: &'static Kind) -> String {
         Kind::Secret => "\"${NAME}\"".to_owned(),
         Kind::Headers => "{ a = \"${NAME}\" }".to_owned(),
         Kind::Params => "{ a = 1 }".to_owned(),
+        Kind::Shares(names) => format!("{{ {} = 1 }}", names()[0]),
         Kind::Values => "\"row-number\"".to_owned(),
         Kind::Texts => "[\"search\"]".to_owned(),
         Kind::Table(table) => format!("{{ {} }}", entries(table, None, ", ")),
