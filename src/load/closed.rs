@@ -170,10 +170,8 @@ impl Caller {
             return results;
         };
         if self.used_up {
-            for result in &mut results {
-                result.ended_itself = true;
-                result.stopped = Some(super::ROWS_USED_UP.to_owned());
-            }
+            let used_up = |result: &mut StreamResult| result.rows_used_up(true);
+            results.iter_mut().for_each(used_up);
             return results;
         }
         let start = context.start + plan.start + shift.begin;
@@ -198,14 +196,7 @@ impl Caller {
             let component = plan.draws.component(seq);
             let (stream, begun) = (&streams[component], results[component].due);
             if self.lacks(streams, component, begun) {
-                if streams.len() > 1 {
-                    context.workload.rows_end.tell(component);
-                    self.end_mix(context, &mut results, first);
-                    break;
-                }
-                let why = super::ROWS_USED_UP.to_owned();
-                end_itself(&mut results, first, now, Some(why));
-                self.use_up(context);
+                self.end_rows(context, component, &mut results, first);
                 break;
             }
             let number = self.number + begun * self.callers;
@@ -265,6 +256,24 @@ impl Caller {
             .operation
             .capacity()
             .is_some_and(|capacity| next >= capacity)
+    }
+
+    /// There is no row for a request of `component`: the end of this caller, or of the whole mix.
+    fn end_rows(
+        &mut self,
+        context: &WorkloadContext,
+        component: usize,
+        results: &mut [StreamResult],
+        stream: &ThreadStream,
+    ) {
+        if results.len() > 1 {
+            context.workload.rows_end.tell(component);
+            self.end_mix(context, results, stream);
+            return;
+        }
+        let why = super::ROWS_USED_UP.to_owned();
+        end_itself(results, stream, Instant::now(), Some(why));
+        self.use_up(context);
     }
 
     /// Ends the part where a component of the mix has no rows left for some caller; false while it
