@@ -14,6 +14,9 @@ use milvus_bench::null_milvus::FakeMilvus;
 
 use crate::{folder::Folder, support::said::Said};
 
+/// The program.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_milvus-bench");
+
 /// A scenario of one second: 50 searches, all traced, no server spans. `URI` stands for Milvus'
 /// address.
 const SCENARIO: &str = r#"
@@ -157,10 +160,12 @@ impl Bench {
     /// The program with `arguments`, run in the folder, without what the environment may say of
     /// Milvus and tracing.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        // A suite that was started by `nohup` hands its ignored SIGHUP down.
-        let mut command = Command::new("env");
+        self.prepared(Command::new(PROGRAM), arguments)
+    }
+
+    /// `command` with the arguments, and nothing of this process' surroundings.
+    fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
         command
-            .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_milvus-bench")])
             .args(arguments)
             .current_dir(self.path())
             .stdin(Stdio::null());
@@ -207,9 +212,12 @@ impl Bench {
 
     /// Starts `run scenario.toml`.
     pub(crate) fn start(&self, more: &[&str]) -> Running {
-        let mut command =
-            self.command(&[&["run", "scenario.toml", "--accept-invalid"], more].concat());
-        let mut child = command
+        // A suite that was started by `nohup` hands its ignored SIGHUP down.
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP", PROGRAM]);
+        let arguments = [&["run", "scenario.toml", "--accept-invalid"], more].concat();
+        let mut child = self
+            .prepared(command, &arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
