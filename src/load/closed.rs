@@ -7,7 +7,7 @@
 //! caller has none left. A mix without one of its components would be another one: it ends for all
 //! callers once one of them has no row for the component that it drew.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -212,13 +212,7 @@ impl Caller {
                 }
             }
             let pause = callers::pause(self.think_time, plan.ids.key_hash(seq | PAUSE));
-            // A part does not last longer because its callers think.
-            let rested = Instant::now() + pause;
-            if !pause.is_zero()
-                && !self
-                    .wait_until(stream, end.map_or(rested, |end| end.min(rested)))
-                    .await
-            {
+            if !self.rest(stream, pause, end).await {
                 self.end_mix(context, &mut results, first);
                 break;
             }
@@ -227,6 +221,17 @@ impl Caller {
             *earlier += result.due * self.callers;
         }
         results
+    }
+
+    /// Waits for `pause`, no longer than until `end`; false when the wait was cut short.
+    async fn rest(&mut self, stream: &ThreadStream, pause: Duration, end: Option<Instant>) -> bool {
+        if pause.is_zero() {
+            return true;
+        }
+        // A part does not last longer because its callers think.
+        let rested = Instant::now() + pause;
+        self.wait_until(stream, end.map_or(rested, |end| end.min(rested)))
+            .await
     }
 
     /// Sends a request at once, and waits for its end.

@@ -18,7 +18,7 @@ pub struct Draws {
 }
 
 /// Numbers the requests of an open loop within their components: slots that other threads serve are
-/// counted as well, so that all threads agree without a word.
+/// counted as well, so that all threads agree without communicating.
 #[derive(Debug)]
 pub(super) struct Numbering {
     draws: Draws,
