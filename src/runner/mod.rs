@@ -1,4 +1,4 @@
-//! A run: from the folder that is made for it to its reports. [`run`] is the whole of it, in the
+//! A run: from the folder that is made for it to its reports. [`run()`] is the whole of it, in the
 //! order in which it happens (`run.rs`).
 //!
 //! It knows no command line and draws nothing: a [`Watcher`] is told what happens, [`Signals`] say

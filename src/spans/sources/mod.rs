@@ -3,7 +3,7 @@
 //!
 //! Sources of one server share files: `jaeger_*` its encodings, `address` its ports. `http` is one
 //! client for all that is asked by HTTP, `budget` what replies may need of memory. What a row says
-//! is in `source`. How often an id is asked for is decided by [`crate::spans::fetch`].
+//! is in `source`. How often an id is asked for is decided by [`crate::spans::fetch()`].
 
 mod address;
 mod auto;
