@@ -409,7 +409,7 @@
     );
   }
 
-  // ---- Bars of the account ----
+  // ---- Bars of the latency breakdown ----
 
   // A bar of parts, `scale` microseconds long in full width; text only where it fits.
   function stackedBar(parts, scale, label) {
@@ -538,7 +538,7 @@
       cells: ['mean latency', ...bands.map((band) => ms(band.mean_us)), share(1), share(1)],
     });
     const made = table(
-      'Latency account',
+      'Latency breakdown',
       ['ms', ...bands.map((band) => bandName(band.band)), 'of all', 'of slowest'],
       rows,
     );

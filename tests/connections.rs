@@ -29,16 +29,16 @@ struct Counts {
 }
 
 impl Watch for Counts {
-    fn hand_over(&self, connection: usize, _: Duration) {
+    fn write_delay(&self, connection: usize, _: Duration) {
         self.handed_over.set(self.handed_over.get() + 1);
         self.connections.borrow_mut().push(connection);
     }
 
-    fn read_wake_up(&self, _: usize, _: Duration) {
+    fn read_delay(&self, _: usize, _: Duration) {
         self.read.set(self.read.get() + 1);
     }
 
-    fn no_window(&self, _: usize, _: Duration) {
+    fn flow_control_wait(&self, _: usize, _: Duration) {
         self.blocked.set(self.blocked.get() + 1);
     }
 }

@@ -512,7 +512,10 @@ fn a_rate_far_above_the_server_ends_in_time_and_accounts_for_every_slot() {
     );
     assert_eq!(stream.due, 3000);
     assert_eq!(ok + not_sent + measured.count(Outcome::Timeout), 3000);
-    assert!(not_sent > 2000, "{not_sent} slots found no place");
+    assert!(
+        not_sent > 2000,
+        "{not_sent} scheduled requests found no place"
+    );
     assert!(stream.in_flight_max <= 8);
 }
 

@@ -115,9 +115,9 @@ impl Operation for Empty {
 struct NoWatch;
 
 impl Watch for NoWatch {
-    fn hand_over(&self, _: usize, _: Duration) {}
-    fn read_wake_up(&self, _: usize, _: Duration) {}
-    fn no_window(&self, _: usize, _: Duration) {}
+    fn write_delay(&self, _: usize, _: Duration) {}
+    fn read_delay(&self, _: usize, _: Duration) {}
+    fn flow_control_wait(&self, _: usize, _: Duration) {}
 }
 
 /// The only workload: all of its requests traced, but for what `switch` leaves out.

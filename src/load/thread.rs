@@ -144,16 +144,16 @@ impl ThreadWatch {
 }
 
 impl Watch for ThreadWatch {
-    fn hand_over(&self, connection: usize, waited: Duration) {
-        self.record(connection, SocketFigure::HandOver, waited);
+    fn write_delay(&self, connection: usize, waited: Duration) {
+        self.record(connection, SocketFigure::WriteDelay, waited);
     }
 
-    fn read_wake_up(&self, connection: usize, waited: Duration) {
-        self.record(connection, SocketFigure::ReadWakeUp, waited);
+    fn read_delay(&self, connection: usize, waited: Duration) {
+        self.record(connection, SocketFigure::ReadDelay, waited);
     }
 
-    fn no_window(&self, connection: usize, waited: Duration) {
-        self.record(connection, SocketFigure::NoWindow, waited);
+    fn flow_control_wait(&self, connection: usize, waited: Duration) {
+        self.record(connection, SocketFigure::FlowControlWait, waited);
     }
 }
 

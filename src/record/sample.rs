@@ -208,28 +208,28 @@ impl Figure {
 pub enum SocketFigure {
     /// From handing a request over to HTTP/2 until the socket had taken all of it; requests that no
     /// window held up.
-    HandOver,
+    WriteDelay,
     /// How long the newest bytes of a read had waited in the kernel.
-    ReadWakeUp,
+    ReadDelay,
     /// The same of requests that the server's flow-control window held up.
-    NoWindow,
+    FlowControlWait,
 }
 
 impl SocketFigure {
     /// Every figure, in the order of the reports.
     pub const ALL: [SocketFigure; 3] = [
-        SocketFigure::HandOver,
-        SocketFigure::ReadWakeUp,
-        SocketFigure::NoWindow,
+        SocketFigure::WriteDelay,
+        SocketFigure::ReadDelay,
+        SocketFigure::FlowControlWait,
     ];
 
     /// Name in tags and reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            SocketFigure::HandOver => "hand_over",
-            SocketFigure::ReadWakeUp => "read_wake_up",
-            SocketFigure::NoWindow => "no_window",
+            SocketFigure::WriteDelay => "hand_over",
+            SocketFigure::ReadDelay => "read_wake_up",
+            SocketFigure::FlowControlWait => "no_window",
         }
     }
 }

@@ -13,7 +13,7 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     file: "report.csv",
     text: true,
     joined: Some(joined),
-    summary: "quantiles, counts, account and course over time in one long table",
+    summary: "quantiles, counts, latency breakdown and course over time in one long table",
     render,
 };
 

@@ -136,7 +136,7 @@ fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
 fn verdict(analysis: &Analysis, name: &str) -> Case {
     let state = match analysis.verdict.state {
         VerdictState::Valid => "valid",
-        VerdictState::Reservations => "valid with reservations",
+        VerdictState::Reservations => "valid with caveats",
         VerdictState::Invalid => "invalid",
     };
     let reasons = analysis.verdict.reasons.iter().map(|reason| {

@@ -28,7 +28,7 @@ fn render(analysis: &Analysis) -> String {
     let mut out = String::new();
     let state = match analysis.verdict.state {
         VerdictState::Valid => "valid",
-        VerdictState::Reservations => "valid with reservations",
+        VerdictState::Reservations => "valid with caveats",
         VerdictState::Invalid => "**INVALID**",
     };
     let bound = if analysis.verdict.client_bound {

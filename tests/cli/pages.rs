@@ -19,9 +19,9 @@ const HTML: &[(&str, &str)] = &[("content-type", "text/html")];
 struct Nobody;
 
 impl Watch for Nobody {
-    fn hand_over(&self, _: usize, _: std::time::Duration) {}
-    fn read_wake_up(&self, _: usize, _: std::time::Duration) {}
-    fn no_window(&self, _: usize, _: std::time::Duration) {}
+    fn write_delay(&self, _: usize, _: std::time::Duration) {}
+    fn read_delay(&self, _: usize, _: std::time::Duration) {}
+    fn flow_control_wait(&self, _: usize, _: std::time::Duration) {}
 }
 
 /// What the load, preparation and the reading of spans make of a page: class, HTTP status and words

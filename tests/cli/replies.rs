@@ -99,7 +99,7 @@ fn a_collection_without_rows_is_named_wherever_it_is_looked_at() {
         ),
         (1.0, 1.0, 50)
     );
-    let advice = reason(&folder).expect("a reservation");
+    let advice = reason(&folder).expect("a caveat");
     assert!(
         advice.contains("collection words held no row when the phase began"),
         "{advice}"
@@ -166,7 +166,7 @@ fn ids_that_are_not_there_are_the_likely_cause() {
                  = [\"id\"]";
     let bench = Bench::at(&fake, &[(WORKLOAD, query)]);
     let ended = bench.run(&[]).exits(0);
-    let advice = reason(&bench.only_folder()).expect("a reservation");
+    let advice = reason(&bench.only_folder()).expect("a caveat");
     assert!(
         advice.contains("no row passes its filter `id in [1000, 1001]`")
             && !advice.contains("held no row"),

@@ -199,7 +199,7 @@ impl PhaseSockets {
         one.count += histogram.len();
         one.sum_ns += histogram.mean() * histogram.len() as f64;
         one.max_ns = one.max_ns.max(histogram.max());
-        if *figure == SocketFigure::ReadWakeUp {
+        if *figure == SocketFigure::ReadDelay {
             self.threads
                 .entry(u32::from(*connection) % threads.max(1))
                 .or_default()
@@ -223,12 +223,12 @@ impl PhaseSockets {
         (!numbers.is_empty()).then(|| ConnectionFigures {
             phase: phase.to_owned(),
             connections: numbers.len() as u64,
-            hand_overs: count(SocketFigure::HandOver),
-            hand_over_us: quantiles(SocketFigure::HandOver),
-            reads: count(SocketFigure::ReadWakeUp),
-            read_wake_up_us: quantiles(SocketFigure::ReadWakeUp),
-            no_windows: count(SocketFigure::NoWindow),
-            no_window_us: quantiles(SocketFigure::NoWindow),
+            hand_overs: count(SocketFigure::WriteDelay),
+            hand_over_us: quantiles(SocketFigure::WriteDelay),
+            reads: count(SocketFigure::ReadDelay),
+            read_wake_up_us: quantiles(SocketFigure::ReadDelay),
+            no_windows: count(SocketFigure::FlowControlWait),
+            no_window_us: quantiles(SocketFigure::FlowControlWait),
             worst: SocketFigure::ALL
                 .into_iter()
                 .filter_map(|figure| self.worst(figure))

@@ -184,7 +184,7 @@ fn of_run(info: &RunInfo) -> Vec<Reason> {
         .and_then(|fetch| fetch.back_end_dropped)
         .filter(|dropped| *dropped > 0)
     {
-        let advice = "the trace back end lost spans, so accounts may lack parts: trace less (a \
+        let advice = "the trace back end lost spans, so latency breakdowns may lack parts: trace less (a \
                       smaller sample_ratio), or give the collector larger queues";
         reasons.push(reason(
             "spans_dropped",
@@ -216,7 +216,7 @@ fn client_spans_lost(export: &ExportInfo) -> Option<Reason> {
     };
     let advice = format!(
         "the client's own spans were not all exported{to} ({why}): they are missing in Jaeger's \
-         UI only, no figure and no account needs them; check the export endpoint of [tracing]"
+         UI only, no figure and no latency breakdown needs them; check the export endpoint of [tracing]"
     );
     Some(reason("client_spans_lost", Reservations, figure, advice))
 }
@@ -437,20 +437,20 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
         let failed = info.fetch.as_ref().and_then(|fetch| fetch.error.as_deref());
         let advice = if known == 0 && join.missing_failed > 0 {
             "no traced request succeeded, and none that failed has a server span, so there is no \
-             account of the latency: they were refused on the way to Milvus; look at the errors"
+             latency breakdown: they were refused on the way to Milvus; look at the errors"
                 .to_owned()
         } else if matches!(Losses::of(join, known, 0), Losses::ParentChanged) {
             PARENTS_CHANGED.to_owned()
         } else if known > 0 {
-            "no server spans were found for any traced request, so there is no account of the \
-             latency: check with `doctor` that Milvus exports to the same trace back end \
+            "no server spans were found for any traced request, so there is no latency \
+             breakdown: check with `doctor` that Milvus exports to the same trace back end \
              (trace.exporter otlp), and that no mesh or gateway on the way clears the sampled \
              flag, drops or replaces `traceparent`"
                 .to_owned()
         } else {
             let next = failed
                 .unwrap_or("fetch them with `milvus-bench spans`, or set [tracing.spans] source");
-            format!("server spans were not fetched, so there is no account of the latency: {next}")
+            format!("server spans were not fetched, so there is no latency breakdown: {next}")
         };
         reasons.push(reason("no_spans", Reservations, YES, advice));
         return at(workload, reasons);
@@ -481,7 +481,7 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
 
 /// The spans are there, and hang below something that is not.
 const PARENTS_CHANGED: &str = "server spans came back in the traces of requests, but do not hang \
-                               below the client's span, so these requests are in no account: a \
+                               below the client's span, so these requests are in no latency breakdown: a \
                                proxy or mesh on the way to Milvus puts a span of its own into \
                                `traceparent` and exports it elsewhere or not at all; switch its \
                                tracing off for this route, or let it export to the same back end";
@@ -547,7 +547,7 @@ impl Losses {
             ),
             Self::InPart => (
                 "unmatched",
-                "server spans of some traced requests never came back whole, so the account holds \
+                "server spans of some traced requests never came back whole, so the latency breakdown holds \
                  the others only: trace less (a smaller sample_ratio), wait longer (settle), or \
                  give the collector larger queues",
             ),
@@ -560,8 +560,8 @@ fn impossible_times(traces: &TraceFacts) -> Option<Reason> {
     let found = traces.impossible.in_words()?;
     let cost = match traces.spoilt_by_times {
         0 => String::new(),
-        1 => ", and for that 1 request is in no account".to_owned(),
-        requests => format!(", and for that {requests} requests are in no account"),
+        1 => ", and for that 1 request is in no latency breakdown".to_owned(),
+        requests => format!(", and for that {requests} requests are in no latency breakdown"),
     };
     let advice = format!(
         "{found}: they are in no figure{cost}; look at the clocks of Milvus' machines, and at \

@@ -180,7 +180,7 @@ fn a_small_tail_says_what_is_missing() {
         tail.missing
             .as_deref()
             .unwrap()
-            .contains("the tail's account needs 30: trace or measure"),
+            .contains("the tail's latency breakdown needs 30: trace or measure"),
         "{tail:?}"
     );
 }
@@ -347,7 +347,7 @@ fn failures_are_counted_apart_and_make_lower_bounds() {
     assert!(workload.failed_time_us["timeout"]["p50"].value > 9e6);
     assert_eq!(
         workload.account[0].matched, 1_000,
-        "the account holds successes only"
+        "the latency breakdown holds successes only"
     );
 }
 

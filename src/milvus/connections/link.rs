@@ -183,9 +183,9 @@ impl Open {
                 .get_or_insert_with(Instant::now)
                 .saturating_duration_since(taken.sent);
             if taken.waited {
-                watch.no_window(number, waited);
+                watch.flow_control_wait(number, waited);
             } else {
-                watch.hand_over(number, waited);
+                watch.write_delay(number, waited);
             }
         });
     }

@@ -111,7 +111,7 @@ impl AsyncRead for Stamped {
             }) {
                 Ok((bytes, arrived)) => {
                     if let Some(waited) = arrived.and_then(waited) {
-                        this.watch.read_wake_up(this.connection, waited);
+                        this.watch.read_delay(this.connection, waited);
                     }
                     if 0 < bytes && bytes < room {
                         // The socket is empty: saying so here saves the call that would find it

@@ -7,10 +7,10 @@ use std::time::Duration;
 pub trait Watch {
     /// A request of connection `connection` waited so long from its hand-over until the socket had
     /// taken all of it, not held up by the window.
-    fn hand_over(&self, connection: usize, waited: Duration);
+    fn write_delay(&self, connection: usize, waited: Duration);
     /// The newest bytes of a read had waited so long in the kernel.
-    fn read_wake_up(&self, connection: usize, waited: Duration);
+    fn read_delay(&self, connection: usize, waited: Duration);
     /// A request that the server's flow-control window held up waited so long from its hand-over
     /// until the socket had taken all of it.
-    fn no_window(&self, connection: usize, waited: Duration);
+    fn flow_control_wait(&self, connection: usize, waited: Duration);
 }

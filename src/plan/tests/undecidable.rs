@@ -252,7 +252,7 @@ fn areas_that_no_such_request_has() {
     required(
         "area(\"queue\").p99 < 1ms",
         &[],
-        &["no part of its account"],
+        &["no part of its latency breakdown"],
     );
     refused(
         "workload = \"search\"\nrequire = 'area(\"log append\").p99 < 1ms'",

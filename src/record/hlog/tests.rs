@@ -45,7 +45,7 @@ fn what_happened_at_the_sockets_reads_back() {
     assert_eq!((found.len(), damage), (30, None));
     let last = found
         .iter()
-        .rfind(|interval| interval.figure == SocketFigure::NoWindow)
+        .rfind(|interval| interval.figure == SocketFigure::FlowControlWait)
         .unwrap();
     assert_eq!(
         (
@@ -54,7 +54,7 @@ fn what_happened_at_the_sockets_reads_back() {
             last.figure,
             last.histogram.len()
         ),
-        (9, 0, SocketFigure::NoWindow, 20)
+        (9, 0, SocketFigure::FlowControlWait, 20)
     );
     assert!(
         (last.histogram.max() as f64 / 3_400_000.0 - 1.0).abs() < 1e-3,

@@ -157,7 +157,7 @@ fn what_the_writer_gives_back_is_used_again_and_is_empty() {
             Outcome::Timeout
         };
         recorder.record(&sample(second, second * 1000 + 5, outcome, true));
-        recorder.record_socket(1, SocketFigure::HandOver, Duration::from_micros(3));
+        recorder.record_socket(1, SocketFigure::WriteDelay, Duration::from_micros(3));
         if let Ok(interval) = intervals.try_recv() {
             assert_eq!(
                 (interval.thread, interval.second, interval.samples.len()),
@@ -222,8 +222,8 @@ fn streams_outcomes_and_connections_are_kept_apart() {
                 });
             }
         }
-        recorder.record_socket(700, SocketFigure::ReadWakeUp, Duration::from_secs(7200));
-        recorder.record_socket(0, SocketFigure::NoWindow, Duration::ZERO);
+        recorder.record_socket(700, SocketFigure::ReadDelay, Duration::from_secs(7200));
+        recorder.record_socket(0, SocketFigure::FlowControlWait, Duration::ZERO);
     }
     recorder.finish();
     let interval = intervals.recv().expect("an interval");
@@ -246,8 +246,8 @@ fn streams_outcomes_and_connections_are_kept_apart() {
     assert_eq!(
         sockets,
         [
-            (700, SocketFigure::ReadWakeUp, 3),
-            (0, SocketFigure::NoWindow, 3)
+            (700, SocketFigure::ReadDelay, 3),
+            (0, SocketFigure::FlowControlWait, 3)
         ]
     );
 }

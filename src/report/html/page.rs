@@ -197,14 +197,14 @@ fn verdict(analysis: &Analysis) -> VerdictWords {
         VerdictState::Reservations if groups.is_empty() => (
             "reservations",
             "!",
-            "valid with reservations",
-            "Valid with reservations".to_owned(),
+            "valid with caveats",
+            "Valid with caveats".to_owned(),
         ),
         VerdictState::Reservations => (
             "reservations",
             "!",
-            "valid with reservations",
-            format!("Valid with reservations: {reasons} for care"),
+            "valid with caveats",
+            format!("Valid with caveats: {reasons} for care"),
         ),
         VerdictState::Invalid if groups.is_empty() => {
             ("invalid", "✕", "invalid", "Invalid".to_owned())
@@ -342,7 +342,7 @@ fn sentence(workload: &WorkloadAnalysis) -> String {
         .or_else(|| workload.without_figures().map(str::to_owned))
         .unwrap_or_else(|| match &workload.join {
             _ if workload.requests.ok == 0 => {
-                "no request succeeded; the account holds successes".to_owned()
+                "no request succeeded; the latency breakdown holds successes".to_owned()
             }
             None => "unknown: nothing was traced".to_owned(),
             Some(join) => {

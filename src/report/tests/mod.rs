@@ -272,12 +272,12 @@ fn without_an_account_the_reason_is_the_true_one() {
     let absent = ["doctor", "were read"];
     check(
         joined(0, 80, 80),
-        &["unknown: no request succeeded; the account holds successes"],
+        &["unknown: no request succeeded; the latency breakdown holds successes"],
         &absent,
     );
     check(
         joined(40, 40, 80),
-        &["unknown: no success was matched; the account holds successes"],
+        &["unknown: no success was matched; the latency breakdown holds successes"],
         &absent,
     );
     check(
@@ -458,7 +458,7 @@ fn a_client_bound_run_is_called_that_in_the_headline() {
     check(|_| (), &[], &["client-bound"]);
     check(
         |analysis| analysis.verdict.client_bound = true,
-        &["complete, valid with reservations, client-bound\n"],
+        &["complete, valid with caveats, client-bound  Why"],
         &[],
     );
 }
@@ -466,14 +466,14 @@ fn a_client_bound_run_is_called_that_in_the_headline() {
 #[test]
 fn the_clients_part_of_the_gap_stands_below_it() {
     let expected = [
-        "gap: alone         hand-over 0.031/0.120/0.900  read wake-up 0.042/0.190/1.20",
-        "no window 3 (3.10)",
+        "gap: alone    write delay 0.031/0.120/0.900 read delay 0.042/0.190/1.20",
+        "flow-control wait 3 (3.10)",
     ];
     check(|_| (), &expected, &["client: alone"]);
     check(
         |analysis| analysis.connections.clear(),
         &[],
-        &["gap: alone", "hand-over"],
+        &["gap: alone", "write delay"],
     );
     let change = |analysis: &mut Analysis| {
         without_spans(analysis);
@@ -486,7 +486,7 @@ fn the_clients_part_of_the_gap_stands_below_it() {
     check(
         change,
         &[
-            "client: alone  hand-over -/-/-  read wake-up 0.042/0.190/1.20  no window 0  \
+            "client: alone  write delay -/-/-  read delay 0.042/0.190/1.20  flow-control wait 0  \
              p50/p99/max",
         ],
         &["gap: alone"],

@@ -48,32 +48,35 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
 /// Each figure in words: quantiles in milliseconds, p50/p99/max.
 pub(in crate::report) fn figures(figures: &ConnectionFigures) -> [String; 3] {
     [
-        hand_over(figures),
-        read_wake_up(figures),
-        no_window(figures),
+        write_delay(figures),
+        read_delay(figures),
+        flow_control_wait(figures),
     ]
 }
 
-fn hand_over(figures: &ConnectionFigures) -> String {
-    format!("hand-over {}", of_quantiles(figures.hand_over_us.as_ref()))
+fn write_delay(figures: &ConnectionFigures) -> String {
+    format!(
+        "write delay {}",
+        of_quantiles(figures.hand_over_us.as_ref())
+    )
 }
 
-fn read_wake_up(figures: &ConnectionFigures) -> String {
+fn read_delay(figures: &ConnectionFigures) -> String {
     format!(
-        "read wake-up {}",
+        "read delay {}",
         of_quantiles(figures.read_wake_up_us.as_ref())
     )
 }
 
 /// How many requests had to wait for the server's window, and the longest of the waits.
-fn no_window(figures: &ConnectionFigures) -> String {
+fn flow_control_wait(figures: &ConnectionFigures) -> String {
     let longest = figures
         .no_window_us
         .as_ref()
         .and_then(|quantiles| quantiles.get("max"));
-    longest.map_or("no window 0".to_owned(), |max| {
+    longest.map_or("flow-control wait 0".to_owned(), |max| {
         format!(
-            "no window {} ({})",
+            "flow-control wait {} ({})",
             count(figures.no_windows),
             ms(max.value)
         )

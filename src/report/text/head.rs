@@ -103,7 +103,7 @@ fn write_thresholds(page: &mut Page, analysis: &Analysis) {
 fn verdict(state: VerdictState) -> (&'static str, Paint) {
     match state {
         VerdictState::Valid => ("valid", Paint::Good),
-        VerdictState::Reservations => ("valid with reservations", Paint::Doubtful),
+        VerdictState::Reservations => ("valid with caveats", Paint::Doubtful),
         VerdictState::Invalid => ("INVALID", Paint::Bad),
     }
 }

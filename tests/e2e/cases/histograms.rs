@@ -24,7 +24,10 @@ pub(crate) fn java_and_python_read_the_same(servers: &Servers) {
         .call(&["report", &run.argument(), "--report", "hgrm"])
         .with_code(0);
     let libraries = servers.cache().join("hdrhistogram");
-    let (python, jar) = (python_with_library(&libraries), java_library(&libraries));
+    let (python, jar) = (
+        virtual_environment(&libraries, &[PYTHON]),
+        java_library(&libraries),
+    );
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hdrhistogram/compare.py");
     let compared = output(Command::new(python).arg(script).arg(&run.folder).arg(jar));
     let lines = compared
@@ -37,8 +40,8 @@ pub(crate) fn java_and_python_read_the_same(servers: &Servers) {
     );
 }
 
-/// A Python that has the library, in a virtual environment below `folder`.
-fn python_with_library(folder: &Path) -> PathBuf {
+/// The Python of a virtual environment below `folder` that has `packages`.
+pub(crate) fn virtual_environment(folder: &Path, packages: &[&str]) -> PathBuf {
     let python = folder.join("venv/bin/python");
     // Both are quick where there is nothing to do.
     output(
@@ -46,7 +49,8 @@ fn python_with_library(folder: &Path) -> PathBuf {
             .args(["-m", "venv"])
             .arg(folder.join("venv")),
     );
-    output(Command::new(&python).args(["-m", "pip", "install", "--quiet", PYTHON]));
+    let mut pip = Command::new(&python);
+    output(pip.args(["-m", "pip", "install", "--quiet"]).args(packages));
     python
 }
 

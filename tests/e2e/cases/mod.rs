@@ -9,6 +9,7 @@ mod newer_jaeger;
 mod preparing;
 mod quickstart;
 mod recall;
+mod rows;
 mod scenarios;
 mod sources;
 mod two_runs;
@@ -76,6 +77,10 @@ pub(crate) const STACK: &[Case] = &[
     Case {
         name: "churn::what_was_acknowledged_is_there",
         run: churn::what_was_acknowledged_is_there,
+    },
+    Case {
+        name: "rows::a_filter_names_what_a_delete_takes",
+        run: rows::a_filter_names_what_a_delete_takes,
     },
     Case {
         name: "scenarios::each_has_a_case",
@@ -152,6 +157,11 @@ pub(crate) const EMBEDDED: &[Case] = &[
     Case {
         name: "embedded::spans_without_any_jaeger",
         run: embedded::spans_without_any_jaeger,
+    },
+    // It has a server of its own; it is here because this group runs with `full` alone.
+    Case {
+        name: "rows::a_mix_on_milvus_lite_leaves_what_was_acknowledged",
+        run: rows::a_mix_on_milvus_lite_leaves_what_was_acknowledged,
     },
     // Any Milvus would do; it is here because this group runs with `full` alone, and needs Java and
     // Maven.

@@ -8,9 +8,9 @@ use crate::{
     record::{ClockAnchor, Part, PhaseInfo, StreamInfo},
 };
 
-const HAND_OVER: SocketFigure = SocketFigure::HandOver;
-const READ: SocketFigure = SocketFigure::ReadWakeUp;
-const NO_WINDOW: SocketFigure = SocketFigure::NoWindow;
+const HAND_OVER: SocketFigure = SocketFigure::WriteDelay;
+const READ: SocketFigure = SocketFigure::ReadDelay;
+const NO_WINDOW: SocketFigure = SocketFigure::FlowControlWait;
 const MS: u64 = 1_000_000;
 
 fn analysed(run: &RunMaker) -> Analysis {

@@ -81,7 +81,10 @@ fn check(of: u64, change: impl Fn(&mut ServerSpan), words: &str) {
         .find(|reason| reason.code == "impossible_times")
         .expect("a reason");
     assert!(
-        found.advice.contains(words) && found.advice.contains("40 requests are in no account"),
+        found.advice.contains(words)
+            && found
+                .advice
+                .contains("40 requests are in no latency breakdown"),
         "{found:?}"
     );
     assert_eq!((found.figure, found.at.as_str()), (40.0, "p/w"));
@@ -262,7 +265,7 @@ fn events_of_other_years_are_left_out() {
         reason
             .advice
             .contains("has an event more than a day away from its trace")
-            && !reason.advice.contains("no account"),
+            && !reason.advice.contains("no latency breakdown"),
         "{reason:?}"
     );
 }

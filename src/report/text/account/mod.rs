@@ -83,10 +83,10 @@ fn without_spans(analysis: &Analysis) -> String {
     let succeeded = measured(analysis).any(|workload| workload.requests.ok > 0);
     match &analysis.spans {
         Some(_) if joins().any(|join| join.matched > 0) && !succeeded => {
-            "unknown: no request succeeded; the account holds successes".to_owned()
+            "unknown: no request succeeded; the latency breakdown holds successes".to_owned()
         }
         Some(_) if joins().any(|join| join.matched > 0) => {
-            "unknown: no success was matched; the account holds successes".to_owned()
+            "unknown: no success was matched; the latency breakdown holds successes".to_owned()
         }
         Some(_) if sampled == 0 => {
             "unknown: nothing was sampled ([tracing] sample_ratio); the figures above are the \

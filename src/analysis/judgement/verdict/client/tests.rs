@@ -307,7 +307,7 @@ fn places_that_were_always_taken_under_a_rate_far_too_high_are_not_called_free()
 fn late(mut run: RunMaker, late: u64, wake_up: u64) -> RunMaker {
     for second in 0..20 {
         let value = if second < late { wake_up } else { 50 * US };
-        run.socket(second, (0, SocketFigure::ReadWakeUp), &[value; 50]);
+        run.socket(second, (0, SocketFigure::ReadDelay), &[value; 50]);
     }
     run.info.streams[0].end_ns = Some(20_000 * MS);
     run.info.phases[0].end.as_mut().unwrap().monotonic_ns = 20_000 * MS;
@@ -372,9 +372,8 @@ fn a_late_event_loop_beside_a_slow_milvus_is_a_reservation() {
 fn two_late_seconds_of_a_short_phase_are_an_incident() {
     let short = |seconds: u64| {
         let mut run = run(true, 50 * US, 2 * MS, MS);
-        (0..seconds).for_each(|second| {
-            run.socket(second, (0, SocketFigure::ReadWakeUp), &[1_500 * US; 50])
-        });
+        (0..seconds)
+            .for_each(|second| run.socket(second, (0, SocketFigure::ReadDelay), &[1_500 * US; 50]));
         run
     };
     check(&short(2), &[], Valid);
@@ -503,8 +502,7 @@ fn slots_that_were_not_sent_on_a_busy_machine_are_not_milvus_doing_alone() {
 fn an_event_loop_that_others_held_up_is_not_slow() {
     let late = |others| {
         let mut late = beside(run(true, 50 * US, 2 * MS, MS), others);
-        (0..10)
-            .for_each(|second| late.socket(second, (0, SocketFigure::ReadWakeUp), &[5 * MS; 10]));
+        (0..10).for_each(|second| late.socket(second, (0, SocketFigure::ReadDelay), &[5 * MS; 10]));
         analysed(&late)
             .verdict
             .reasons

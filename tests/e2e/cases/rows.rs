@@ -1,0 +1,141 @@
+//! Writes beside the shipped scenarios': a delete by a filter on Milvus 2.3.5, and a mix of
+//! searches, upserts and deletes on milvus-lite, which is another server with the same protocol.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::SystemTime,
+};
+
+use milvus_bench::milvus::{Client, ConnectOptions, Transport};
+
+use crate::{
+    cases::histograms::virtual_environment,
+    checks, own,
+    run::Run,
+    servers::{Servers, free_address},
+    support::written,
+};
+
+/// Newest releases that were tried; the server needs the client's package.
+const LITE: [&str; 2] = ["milvus-lite==3.2.2", "pymilvus==2.6.5"];
+
+/// Rows that the filter names.
+const NAMED: u64 = 100;
+
+pub(crate) fn a_filter_names_what_a_delete_takes(servers: &Servers) {
+    let text = [
+        own::head(servers, "by-filter"),
+        own::searched(
+            "e2e_by_filter",
+            "fields = [{ name = \"rank\", type = \"Int64\", values = \"row-number\" }]",
+        ),
+        format!(
+            "[workloads.delete]\noperation = \"delete\"\ncollection = \"e2e_by_filter\"\nrate = \
+             2\nfilter = \"rank < {NAMED}\"\n"
+        ),
+        own::phase(&["e2e_by_filter", "delete"], "2s"),
+    ]
+    .concat();
+    let text = text.replace(
+        "[collections.e2e_by_filter]",
+        "[collections.e2e_by_filter]\nkeep = true",
+    );
+    let (ended, written) = own::run(servers, &text);
+    assert_eq!(ended.code, Some(0), "{}", ended.told());
+    let run = Run::read(&written.out, ended, SystemTime::UNIX_EPOCH);
+    let requests = &run.workload("alone", "delete").requests;
+    assert!(requests.ok > 0 && requests.failed == 0, "{requests:?}");
+    assert_eq!(
+        count(&servers.stack.milvus_uri, "e2e_by_filter"),
+        20_500 - NAMED
+    );
+}
+
+/// Rows of a collection, Strong.
+fn count(uri: &str, collection: &str) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let options = ConnectOptions::new(uri.to_owned());
+        let transport = Transport::connect(&options).await.expect("a connection");
+        let client = Client::new(transport, std::time::Duration::from_secs(60));
+        client.count_rows(collection).await.expect("a count")
+    })
+}
+
+pub(crate) fn a_mix_on_milvus_lite_leaves_what_was_acknowledged(servers: &Servers) {
+    let lite = Lite::start(&servers.cache().join("milvus-lite"));
+    let uri = format!("milvus.uri={}", lite.uri);
+    let sets = [
+        uri.as_str(),
+        "collections.rows.name=milvus_bench_churn_lite",
+        "collections.rows.keep=true",
+        "data.noise.rows=2_000",
+        "tracing.export=off",
+        "tracing.spans.source=none",
+        "workloads.search.rate=20",
+        "workloads.churn.rate=40",
+        "phases.alone.warmup=0s",
+        "phases.alone.duration=2s",
+        "phases.churn.warmup=0s",
+        "phases.churn.duration=8s",
+    ];
+    let folder = servers.folder("lite").join("run");
+    // The server begins to answer a moment after it has started.
+    let mut arguments = vec!["--wait", "60s"];
+    arguments.extend(sets.iter().flat_map(|set| ["--set", set]));
+    let run = servers
+        .bench
+        .run_scenario("churn", &arguments, &folder)
+        .unwrap_or_else(|error| panic!("{error}"));
+    checks::run_is_sound(&run);
+    for part in ["churn:search", "churn:upsert", "churn:delete"] {
+        let requests = &run.workload("churn", part).requests;
+        assert!(requests.ok > 0, "{part}: {requests:?}");
+        assert_eq!(requests.due, requests.ok, "{part}: {requests:?}");
+    }
+    let written = written::replay(&folder, &sets);
+    assert!(!written.deleted.is_empty() && !written.replaced.is_empty());
+    written.check(&lite.uri);
+}
+
+/// A server of milvus-lite on a free port, ended when it is dropped.
+struct Lite {
+    child: Child,
+    uri: String,
+    _data: tempfile::TempDir,
+}
+
+impl Lite {
+    /// Starts it from a virtual environment in `folder`, installed first if it is not there.
+    fn start(folder: &Path) -> Self {
+        let python = virtual_environment(folder, &LITE);
+        let program: PathBuf = python.with_file_name("milvus-lite");
+        let data = tempfile::tempdir().expect("a folder");
+        let address = free_address();
+        let child = Command::new(&program)
+            .args(["server", "--host", "127.0.0.1", "--port"])
+            .arg(address.port().to_string())
+            .arg("--data-dir")
+            .arg(data.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        Self {
+            child,
+            uri: format!("http://{address}"),
+            _data: data,
+        }
+    }
+}
+
+impl Drop for Lite {
+    fn drop(&mut self) {
+        let _ = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
