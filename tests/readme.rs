@@ -13,6 +13,7 @@ use milvus_bench::{
     plan::key_table,
     report::REPORTS,
     spans::SPAN_SOURCES,
+    tls::{TlsCause, TlsPeer},
 };
 
 /// Set to 1 to rewrite what is generated.
@@ -544,6 +545,16 @@ fn the_table_of_sources_is_the_programs() {
         );
     }
     check_generated("docs/your-milvus.md", "sources", &table);
+}
+
+#[test]
+fn the_table_of_tls_causes_is_the_programs() {
+    let mut table = "| cause | what to do, for Milvus |\n| --- | --- |\n".to_owned();
+    for cause in TlsCause::all() {
+        let change = cause.change(TlsPeer::Milvus);
+        let _ = writeln!(table, "| {} | {change} |", cause.what());
+    }
+    check_generated("docs/tls.md", "tls", &table);
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod mix;
 mod otlp;
 mod rules;
 mod schema;
+mod tls;
 mod undecidable;
 
 /// A scenario that is right, small, and needs no files.
