@@ -75,7 +75,14 @@ pub fn render_list(runs: &[ListedRun], style: TextStyle) -> String {
         table.row(vec![
             Cell::plain(&run.name),
             Cell::plain(&run.status),
-            Cell::new(&run.verdict, paint),
+            // The key of `report.json`, as texts say it.
+            Cell::new(
+                match run.verdict.as_str() {
+                    "reservations" => "caveats",
+                    other => other,
+                },
+                paint,
+            ),
             headline,
         ]);
         let failed = (run.failed_thresholds > 0).then(|| {
@@ -122,11 +129,11 @@ mod tests {
             ..ListedRun::default()
         };
         let expected = [
-            "s-1   complete  reservations  a/b: p50 1 ms",
-            "                              a/c: p50 2 ms",
-            "                              ! 1 threshold failed",
-            "                              ! failed 2.0 % at a/c, limit 0.1 %",
-            "s-22                          run.json is cut",
+            "s-1   complete  caveats  a/b: p50 1 ms",
+            "                         a/c: p50 2 ms",
+            "                         ! 1 threshold failed",
+            "                         ! failed 2.0 % at a/c, limit 0.1 %",
+            "s-22                     run.json is cut",
             "",
         ]
         .join("\n");
