@@ -11,7 +11,7 @@ use crate::documents::{check_generated, read};
 /// The files of the links, in the order of `doctor`, each with the link's name.
 const LINKS: [(&str, &str); 7] = [
     ("src/doctor/milvus_link.rs", "Milvus"),
-    ("src/milvus/tls_cause.rs", "TLS"),
+    ("src/tls/cause.rs", "TLS"),
     ("src/doctor/otlp_link.rs", "OTLP endpoint"),
     ("src/doctor/source_link.rs", "span source"),
     ("src/doctor/own_span.rs", "own span"),
