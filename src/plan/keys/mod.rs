@@ -6,6 +6,7 @@ mod forms;
 mod milvus;
 mod phases;
 mod thresholds;
+mod tls;
 mod tracing;
 mod workloads;
 
