@@ -2,10 +2,13 @@
 
 use super::{
     AccessPlan, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanError, PlanFlags,
-    Remark, ResolvePlan, Secret, TlsPlan, WaitPlan, secret,
+    Remark, ResolvePlan, Secret, WaitPlan, secret, tls,
     uri::{Address, Giver},
 };
-use crate::scenario::{At, Environment, SecretSource, Section, quoted};
+use crate::{
+    scenario::{At, Environment, SecretSource, Section, quoted},
+    tls::TlsPeer,
+};
 
 const MILVUS_PORT: u16 = 19530;
 pub(super) const ACCESS: &[(&str, AccessPlan)] = &[
@@ -79,7 +82,7 @@ pub(super) fn resolve(
     let access = table.choice("access", "access", ACCESS)?;
     let tls = table
         .section("tls")
-        .map(|tls| tls_plan(tls, &uri))
+        .map(|table| tls::options(table, TlsPeer::Milvus, &uri))
         .transpose()?;
     Ok(MilvusPlan {
         uri,
@@ -202,37 +205,4 @@ fn credentials(
             .into()),
         (None, None, None) => Ok(CredentialsPlan::None),
     }
-}
-
-fn tls_plan(tls: &Section, uri: &str) -> Result<TlsPlan, PlanError> {
-    if !uri.starts_with("https://") {
-        return Err(tls
-            .error(format!(
-                "needs an address with https://, the address is {uri}"
-            ))
-            .into());
-    }
-    let [ca, cert, key] = ["ca", "cert", "key"].map(|key| tls.path(key));
-    if let (Some(at), None) | (None, Some(at)) = (&cert, &key) {
-        return Err(at
-            .error("stands alone, the client's certificate needs both `cert` and `key`")
-            .into());
-    }
-    for file in [&ca, &cert, &key].into_iter().flatten() {
-        if !file.value.is_file() {
-            return Err(file
-                .error(format!(
-                    "names {}, which is no file; give the path of a PEM file",
-                    file.value.display()
-                ))
-                .into());
-        }
-    }
-    let [ca, cert, key] = [ca, cert, key].map(|at| at.map(|at| at.value));
-    Ok(TlsPlan {
-        ca,
-        cert,
-        key,
-        server_name: tls.text("server_name").map(|name| name.value),
-    })
 }

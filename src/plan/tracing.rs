@@ -3,12 +3,13 @@
 use std::{collections::BTreeSet, net::SocketAddr};
 
 use super::{
-    PlanError, PlanFlags, Remark, TracingPlan, otlp, secret,
+    PlanError, PlanFlags, Remark, TracingPlan, otlp, secret, tls,
     uri::{Address, Giver},
 };
 use crate::{
     scenario::{At, Environment, SecretSource, Section, choose, quoted},
     spans::{SPAN_SOURCES, SourceEntry},
+    tls::{TlsOptions, TlsPeer},
 };
 
 const ADMIN: &str = "http://127.0.0.1:14269";
@@ -38,7 +39,9 @@ pub(super) fn resolve(
         .transpose()?
         .unwrap_or(SourceEntry::usual());
     remarks.extend(unused(spans, source));
+    let endpoint = endpoint(spans, flags, source, remarks)?;
     Ok(TracingPlan {
+        tls: tls_options(spans, source, endpoint.as_deref())?,
         sample_ratio: ratio(table)?,
         max_traces: table.integer("max_traces")?.unsigned_abs(),
         switch_every: table.written_duration("switch_every")?,
@@ -48,7 +51,7 @@ pub(super) fn resolve(
         resource: otlp::resource(env, remarks),
         older_names: otlp::older_names(env, remarks),
         source,
-        endpoint: endpoint(spans, flags, source, remarks)?,
+        endpoint,
         admin: admin(spans, flags, remarks)?,
         headers: spans
             .secrets("headers")
@@ -153,6 +156,21 @@ fn endpoint(
         (None, None) => return Ok(None),
     };
     address.endpoint(usual, port_of(usual), remarks).map(Some)
+}
+
+/// `tls`, where the source connects to a server.
+fn tls_options(
+    spans: &Section,
+    source: &SourceEntry,
+    endpoint: Option<&str>,
+) -> Result<Option<TlsOptions>, PlanError> {
+    let table = spans
+        .section("tls")
+        .filter(|_| source.own_keys.contains(&"tls"));
+    let address = endpoint.unwrap_or(source.default_endpoint);
+    table
+        .map(|table| tls::options(table, TlsPeer::SpanSource, address))
+        .transpose()
 }
 
 /// Port of a source's own address, which always has one.

@@ -272,8 +272,8 @@ fn never_in_account(figure: &Quantity, open: bool, entry: &OperationEntry) -> Op
     }
     if label == Area::Queue.name() {
         return Some(
-            "waiting before a request is sent is no part of its latency breakdown (use queue_time, or \
-             send_lag in an open loop)"
+            "waiting before a request is sent is no part of its latency breakdown (use \
+             queue_time, or send_lag in an open loop)"
                 .to_owned(),
         );
     }

@@ -184,8 +184,8 @@ fn of_run(info: &RunInfo) -> Vec<Reason> {
         .and_then(|fetch| fetch.back_end_dropped)
         .filter(|dropped| *dropped > 0)
     {
-        let advice = "the trace back end lost spans, so latency breakdowns may lack parts: trace less (a \
-                      smaller sample_ratio), or give the collector larger queues";
+        let advice = "the trace back end lost spans, so latency breakdowns may lack parts: trace \
+                      less (a smaller sample_ratio), or give the collector larger queues";
         reasons.push(reason(
             "spans_dropped",
             Reservations,
@@ -216,7 +216,8 @@ fn client_spans_lost(export: &ExportInfo) -> Option<Reason> {
     };
     let advice = format!(
         "the client's own spans were not all exported{to} ({why}): they are missing in Jaeger's \
-         UI only, no figure and no latency breakdown needs them; check the export endpoint of [tracing]"
+         UI only, no figure and no latency breakdown needs them; check the export endpoint of \
+         [tracing]"
     );
     Some(reason("client_spans_lost", Reservations, figure, advice))
 }
@@ -442,10 +443,10 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
         } else if matches!(Losses::of(join, known, 0), Losses::ParentChanged) {
             PARENTS_CHANGED.to_owned()
         } else if known > 0 {
-            "no server spans were found for any traced request, so there is no latency \
-             breakdown: check with `doctor` that Milvus exports to the same trace back end \
-             (trace.exporter otlp), and that no mesh or gateway on the way clears the sampled \
-             flag, drops or replaces `traceparent`"
+            "no server spans were found for any traced request, so there is no latency breakdown: \
+             check with `doctor` that Milvus exports to the same trace back end (trace.exporter \
+             otlp), and that no mesh or gateway on the way clears the sampled flag, drops or \
+             replaces `traceparent`"
                 .to_owned()
         } else {
             let next = failed
@@ -481,10 +482,11 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
 
 /// The spans are there, and hang below something that is not.
 const PARENTS_CHANGED: &str = "server spans came back in the traces of requests, but do not hang \
-                               below the client's span, so these requests are in no latency breakdown: a \
-                               proxy or mesh on the way to Milvus puts a span of its own into \
-                               `traceparent` and exports it elsewhere or not at all; switch its \
-                               tracing off for this route, or let it export to the same back end";
+                               below the client's span, so these requests are in no latency \
+                               breakdown: a proxy or mesh on the way to Milvus puts a span of its \
+                               own into `traceparent` and exports it elsewhere or not at all; \
+                               switch its tracing off for this route, or let it export to the \
+                               same back end";
 
 /// Whether the client's spans come back the way that Milvus' spans do. A receiver in this process
 /// has them from the process itself, whatever Milvus' exporter, or a collector behind it, does with
@@ -547,9 +549,9 @@ impl Losses {
             ),
             Self::InPart => (
                 "unmatched",
-                "server spans of some traced requests never came back whole, so the latency breakdown holds \
-                 the others only: trace less (a smaller sample_ratio), wait longer (settle), or \
-                 give the collector larger queues",
+                "server spans of some traced requests never came back whole, so the latency \
+                 breakdown holds the others only: trace less (a smaller sample_ratio), wait \
+                 longer (settle), or give the collector larger queues",
             ),
         }
     }

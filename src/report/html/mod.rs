@@ -23,7 +23,8 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     file: "report.html",
     text: true,
     joined: Some(joined),
-    summary: "one page to look at: curves, latency breakdowns, heat maps, waterfalls; needs no network",
+    summary: "one page to look at: curves, latency breakdowns, heat maps, waterfalls; needs no \
+              network",
     render,
 };
 

@@ -239,9 +239,9 @@ impl Load<'_> {
         let overloaded = behind && !self.client_was_behind(limited, idle);
         let mut reasons = Vec::new();
         if overloaded {
-            let advice = "Milvus did not keep up with the rate, and scheduled requests were \
-                          never sent: quantiles are lower bounds; use a lower rate to measure \
-                          latency, this one only shows that the limit is below it";
+            let advice = "Milvus did not keep up with the rate, and scheduled requests were never \
+                          sent: quantiles are lower bounds; use a lower rate to measure latency, \
+                          this one only shows that the limit is below it";
             reasons.push(self.by_others(reason(
                 "overloaded",
                 Reservations,
@@ -250,9 +250,9 @@ impl Load<'_> {
             )));
         }
         if waits > IN_FLIGHT_WAITS {
-            let advice = "scheduled requests had to wait because max_in_flight requests were under way: the \
-                          wait is part of the response time and shows as send lag; raise \
-                          max_in_flight, unless the limit is what is being studied";
+            let advice = "scheduled requests had to wait because max_in_flight requests were \
+                          under way: the wait is part of the response time and shows as send lag; \
+                          raise max_in_flight, unless the limit is what is being studied";
             reasons.push(reason(
                 "in_flight_limit",
                 Reservations,
