@@ -166,16 +166,27 @@ fn value(figure: &FigureComparison, value: f64) -> String {
     }
 }
 
-/// `1.52 [1.31, 1.76]`; of a recall, whose small changes matter, with four decimals.
+/// `1.52 [1.31, 1.76]`.
 fn ratio(figure: &FigureComparison) -> String {
-    let digits = if figure.figure == "recall" { 4 } else { 2 };
-    let ends = figure
-        .low
-        .zip(figure.high)
-        .map_or(String::new(), |(low, high)| {
-            format!(" [{low:.digits$}, {high:.digits$}]")
-        });
-    format!("{:.digits$}{ends}", figure.ratio)
+    let words = [ratio_alone(figure), interval(figure)];
+    words.join(" ").trim_end().to_owned()
+}
+
+/// `1.52`; of a recall, whose small changes matter, with four decimals.
+fn ratio_alone(figure: &FigureComparison) -> String {
+    format!("{:.*}", digits(figure), figure.ratio)
+}
+
+/// `[1.31, 1.76]`; empty where there is none.
+fn interval(figure: &FigureComparison) -> String {
+    let (digits, ends) = (digits(figure), figure.low.zip(figure.high));
+    ends.map_or(String::new(), |(low, high)| {
+        format!("[{low:.digits$}, {high:.digits$}]")
+    })
+}
+
+fn digits(figure: &FigureComparison) -> usize {
+    if figure.figure == "recall" { 4 } else { 2 }
 }
 
 /// Smallest change that could have been shown: `12 %`, or `40 times` where the runs differ by far
