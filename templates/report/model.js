@@ -11,7 +11,7 @@ function shortPart(part) {
 }
 // A name of a span never stands without its area: a reader knows `engine`, not `SegCoreSearch`.
 const inArea = (area, part) =>
-  !area || area === part ? shortPart(part) : `${area} (${shortPart(part)})`;
+  !area || area === part ? shortPart(part) : `${area} · ${shortPart(part)}`;
 const partTitle = (row) => joined(row.service, shortPart(row.part));
 const partKey = (row) => [row.area, row.service ?? '', row.part].join('\u0000');
 function bandName(band) {

@@ -2,6 +2,7 @@
 
 function drawExemplars(box, w) {
   w.exemplars.forEach((exemplar, at) => {
+    const largest = exemplar.largest_part.replace(/^standalone /, '');
     const title = exemplar.label === 'slowest' ? 'slowest' : `near ${exemplar.label}`;
     const line = h(
       'summary',
@@ -11,7 +12,7 @@ function drawExemplars(box, w) {
       h('span', {
         class: 'largest',
         text:
-          `mostly ${inArea(exemplar.largest_area, exemplar.largest_part)}, ` +
+          `mostly ${inArea(exemplar.largest_area, largest)}, ` +
           duration(exemplar.largest_part_us),
       }),
       h('code', { text: exemplar.trace_id }),

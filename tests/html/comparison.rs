@@ -6,7 +6,7 @@ use crate::{
     Case,
     browser::{Browser, brightness},
     chromium::Chromium,
-    samples::{comparison, side},
+    samples::{comparison, side, side_of},
 };
 
 /// The tests of this file.
@@ -22,6 +22,10 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "a_comparison_fits_a_phone",
         run: a_comparison_fits_a_phone,
+    },
+    Case {
+        name: "a_comparison_is_green_only_where_equality_was_shown",
+        run: a_comparison_is_green_only_where_equality_was_shown,
     },
     Case {
         name: "names_in_a_comparison_that_are_scripts_stay_text",
@@ -156,6 +160,79 @@ fn a_comparison_fits_a_phone(chromium: &Chromium) {
         found["sideways"], 0,
         "ratios and curves are seen whole: {found:#}"
     );
+}
+
+/// What the runs show, what the page says, and the colour of both.
+fn a_comparison_is_green_only_where_equality_was_shown(chromium: &Chromium) {
+    // Without the intervals within a run, which are wider than any margin.
+    let side = |scale: f64, apart: &[f64]| {
+        let mut runs = side_of(&format!("x{scale}"), scale, apart);
+        for workload in runs.iter_mut().flat_map(|run| &mut run.workloads) {
+            let figures = workload.response_time_us.iter_mut();
+            figures
+                .flat_map(|figures| figures.values_mut())
+                .filter(|_| apart.len() > 1)
+                .for_each(|estimate| (estimate.low, estimate.high) = (None, None));
+        }
+        runs
+    };
+    let (alike, unlike) = ([1.0, 1.004, 0.997], [1.0, 1.3, 0.75]);
+    for (scale, apart, p99, [color, mark, words]) in [
+        (2.0, &alike[..], "slower", ["bad", "✕", "It got worse"]),
+        (0.5, &alike, "faster", ["accent", "+", "It got better"]),
+        (
+            1.001,
+            &alike,
+            "equal within 5 %",
+            ["good", "✓", "No change"],
+        ),
+        (
+            1.001,
+            &unlike,
+            "no difference shown",
+            ["soft", "?", "These runs can't tell"],
+        ),
+        (
+            2.0,
+            &[1.0],
+            "differs within these runs",
+            ["doubtful", "!", "It looks worse"],
+        ),
+    ] {
+        let page = comparison(&side(1.0, apart), &side(scale, apart));
+        let light = "--blink-settings=preferredColorScheme=1";
+        let found = Browser::new(chromium).ask(COMPARISON_PROBE, &page, 1280, &[light]);
+        let text = |of: &str| found[of].as_str().expect("a text").to_owned();
+        assert!(
+            text("title").starts_with(mark) && text("result").contains(words),
+            "{} {}",
+            text("title"),
+            text("result")
+        );
+        assert_eq!(
+            found["border"], found["colors"][color],
+            "{words}: {found:#}"
+        );
+        let figures = found["figures"].as_array().expect("figures");
+        let figure = figures
+            .iter()
+            .find(|figure| figure["name"] == "response time p99");
+        let figure = figure.unwrap_or_else(|| panic!("no p99: {figures:#?}"));
+        assert_eq!(figure["result"], p99, "{figure:#}");
+        for part in ["color", "at"] {
+            assert_eq!(figure[part], found["colors"][color], "{words}: {figure:#}");
+        }
+        // Figures that are shown and not tested have no colour.
+        let untested = figures
+            .iter()
+            .find(|figure| figure["name"] == "response time p90");
+        assert_eq!(untested.expect("p90")["color"], found["colors"]["soft"]);
+        let names: Vec<&str> = figures
+            .iter()
+            .filter_map(|row| row["name"].as_str())
+            .collect();
+        assert_eq!(names[..2], ["response time p50", "response time p99"]);
+    }
 }
 
 fn names_in_a_comparison_that_are_scripts_stay_text(chromium: &Chromium) {

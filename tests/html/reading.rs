@@ -17,6 +17,10 @@ pub(crate) const CASES: &[Case] = &[
         run: contents_stand_beside_the_report_and_lead_to_all_of_it,
     },
     Case {
+        name: "the_first_screen_says_what_changed_between_phases_and_why",
+        run: the_first_screen_says_what_changed_between_phases_and_why,
+    },
+    Case {
         name: "a_dashed_line_has_a_dashed_swatch_and_p99_is_no_p50_of_another_hue",
         run: a_dashed_line_has_a_dashed_swatch_and_p99_is_no_p50_of_another_hue,
     },
@@ -39,6 +43,10 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "searches_with_several_settings_are_side_by_side",
         run: searches_with_several_settings_are_side_by_side,
+    },
+    Case {
+        name: "numbers_look_as_in_the_text_report",
+        run: numbers_look_as_in_the_text_report,
     },
     Case {
         name: "a_span_stands_beside_its_area",
@@ -106,6 +114,31 @@ fn contents_stand_beside_the_report_and_lead_to_all_of_it(chromium: &Chromium) {
         "{}",
         found["current"]
     );
+}
+
+fn the_first_screen_says_what_changed_between_phases_and_why(chromium: &Chromium) {
+    let found = read(chromium, &sample(), 1280);
+    let answer = &list(&found["answers"])[0];
+    let text = answer["text"].as_str().expect("a text");
+    for words in [
+        "search in 2 phases",
+        "3.95 ms",
+        "at least 48.3 ms",
+        "slower than alone",
+        "consistency wait · Delegator-waitTSafe",
+        "brute force",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(number(&answer["bottom"]) < 800.0, "{answer:#}");
+    assert_eq!(answer["leads_to"], "search, phase beside phase");
+    let sections = list(&found["sections"]);
+    assert_eq!(
+        sections[1..4],
+        ["Answer", "search, phase beside phase", "Workloads"]
+    );
+    let swept = read(chromium, &swept(), 1280);
+    assert_eq!(list(&swept["sections"])[2], "search on words, by ef");
 }
 
 fn a_dashed_line_has_a_dashed_swatch_and_p99_is_no_p50_of_another_hue(chromium: &Chromium) {
@@ -285,7 +318,65 @@ fn a_span_stands_beside_its_area(chromium: &Chromium) {
     assert!(
         largest.iter().any(|text| text
             .as_str()
-            .is_some_and(|text| text.contains("consistency wait (Delegator-waitTSafe)"))),
+            .is_some_and(|text| text.contains("consistency wait · Delegator-waitTSafe"))),
         "{largest:#?}"
     );
+}
+
+/// As `src/report/units.rs` has them.
+fn numbers_look_as_in_the_text_report(chromium: &Chromium) {
+    let browser = Browser::new(chromium);
+    let mut tab = browser.tab("", &page(&sample()), 1280, &[]);
+    for (shown, rows) in [
+        (
+            "duration",
+            &[
+                ("0.25", "0.250 us"),
+                ("999.4", "999 us"),
+                ("999.6", "1.00 ms"),
+                ("-512.3", "-512 us"),
+                ("999600", "1.00 s"),
+                ("3.6e9", "3,600 s"),
+                ("NaN", "-"),
+            ][..],
+        ),
+        (
+            "number",
+            &[
+                ("-0.0001", "0.000"),
+                ("9.996", "10.0"),
+                ("-1234", "-1,234"),
+                ("12345.6", "12,346"),
+            ],
+        ),
+        (
+            "share",
+            &[
+                ("0", "0 %"),
+                ("0.0001", "<0.1 %"),
+                ("0.0994", "9.9 %"),
+                ("0.0996", "10 %"),
+                ("0.99996", "99.9 %"),
+                ("1", "100 %"),
+                ("-0.031", "-3.1 %"),
+                ("12.5", "1,250 %"),
+            ],
+        ),
+        (
+            "recall",
+            &[("0.9874", "0.987"), ("0.99996", "0.99996"), ("1", "1.000")],
+        ),
+        ("count", &[("9999999", "9,999,999"), ("12345678", "12.3 M")]),
+    ] {
+        for (value, expected) in rows {
+            assert_eq!(
+                tab.value(&format!("{shown}({value})")),
+                *expected,
+                "{shown} {value}"
+            );
+        }
+    }
+    let text = tab.value("document.body.innerText");
+    let text = text.as_str().expect("a text");
+    assert!(!text.contains(['µ', '−']), "{text}");
 }

@@ -56,6 +56,12 @@ addEventListener('load', () => {
         ['good', 'doubtful', 'bad', 'soft', 'accent'].map((name) => [name, variable(name)]),
       ),
       unfolded: contents.open,
+      answers: all('.answers .headline').map((answer) => ({
+        text: answer.textContent.replace(/\s+/g, ' ').trim(),
+        bottom: box(answer).bottom,
+        leads_to: document.querySelector(answer.querySelector('a').hash)?.textContent,
+      })),
+      sections: all('main > section').map((section) => section.querySelector('h2').textContent),
       links: all('a', contents).map(link),
       legends: all('figure').map(legend),
       words: words(),

@@ -50,6 +50,11 @@ fn scaled(workload: &mut WorkloadAnalysis, scale: f64) {
 
 /// Three runs of the golden files, a little apart, whose latencies are `scale` times theirs.
 pub(crate) fn side(name: &str, scale: f64) -> Vec<Analysis> {
+    side_of(name, scale, &[1.0, 1.03, 0.98])
+}
+
+/// Runs of the golden files whose latencies are `scale` times theirs, each `apart` of that.
+pub(crate) fn side_of(name: &str, scale: f64, apart: &[f64]) -> Vec<Analysis> {
     let run = |(at, apart): (usize, f64)| {
         let (mut run, scale) = (sample(), scale * apart);
         run.run = format!("{name}-{at}");
@@ -62,7 +67,7 @@ pub(crate) fn side(name: &str, scale: f64) -> Vec<Analysis> {
             .for_each(|workload| scaled(workload, scale));
         run
     };
-    [1.0, 1.03, 0.98].into_iter().enumerate().map(run).collect()
+    apart.iter().copied().enumerate().map(run).collect()
 }
 
 pub(crate) fn comparison(baseline: &[Analysis], run: &[Analysis]) -> String {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::side_by_side::Sweep;
 use crate::{
-    analysis::{AREAS, ASIDE, Analysis, AreaRow, Exemplar, PartMean, WorkloadAnalysis},
+    analysis::{AREAS, ASIDE, Analysis, AreaRow},
     report::{
         clean,
         clean::{is_break, is_invisible},
@@ -42,36 +42,10 @@ pub(super) fn json(analysis: &Analysis, sweeps: &[Sweep]) -> Result<String, serd
     }
     let mut value = serde_json::to_value(&drawn)?;
     value["sweeps"] = serde_json::to_value(sweeps)?;
-    for (at, workload) in analysis.workloads.iter().enumerate() {
-        for (number, exemplar) in workload.exemplars.iter().enumerate() {
-            // Those of preparation are not drawn.
-            if let Some(drawn) = value["workloads"][at]["exemplars"].get_mut(number) {
-                drawn["largest_area"] = json!(largest_area(workload, exemplar));
-            }
-        }
-    }
     tidy(&mut value);
     value["areas"] = AREAS.iter().map(area).collect();
     value["aside"] = json!(ASIDE);
     Ok(inert(&serde_json::to_string(&value)?))
-}
-
-/// Area of the part that an exemplar names; empty where it is not known.
-fn largest_area<'a>(workload: &'a WorkloadAnalysis, exemplar: &'a Exemplar) -> &'a str {
-    let own = exemplar.waterfall.iter().flat_map(|drawn| &drawn.parts);
-    let of_all = workload.account.iter().flat_map(|band| &band.parts);
-    let is_named = |part: &&PartMean| {
-        let service = part.service.as_deref().unwrap_or_default();
-        exemplar
-            .largest_part
-            .strip_prefix(service)
-            .map(str::trim_start)
-            == Some(&part.part)
-            || exemplar.largest_part == part.part
-    };
-    own.chain(of_all)
-        .find(is_named)
-        .map_or("", |part| part.area.as_str())
 }
 
 /// What the page has to know of an area.

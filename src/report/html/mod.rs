@@ -2,6 +2,7 @@
 //! the template, which escapes them; its charts are drawn by `templates/report/` from the
 //! analysis as JSON in the page.
 
+mod answer;
 mod data;
 pub(super) mod icon;
 mod page;

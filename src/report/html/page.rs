@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::{
     SCRIPT, STYLE, UPLOT,
+    answer::{self, AnswerWords},
     side_by_side::{PhasesWords, Sweep, phases},
     verdict::{VerdictWords, verdict},
     workload::{WorkloadWords, used_columns, words},
@@ -34,7 +35,10 @@ pub(super) struct Page {
     /// Headings of the table of workloads.
     overview: Vec<&'static str>,
     workloads: Vec<WorkloadWords>,
+    answers: Vec<AnswerWords>,
     sweeps: Vec<Sweep>,
+    /// Whether these are the question, and not several phases.
+    is_sweep: bool,
     comparisons: Vec<PhasesWords>,
     warnings: Vec<String>,
     errors: Vec<ErrorWords>,
@@ -87,6 +91,7 @@ impl Page {
             .map(|(index, workload)| words(*index, workload))
             .collect();
         let overview = used_columns(&mut workloads);
+        let places: Vec<Vec<usize>> = sweeps.iter().map(Sweep::places).collect();
         let cleaned = |rows: &[(String, String)]| {
             rows.iter()
                 .map(|(key, value)| (clean(key), clean(value)))
@@ -103,6 +108,8 @@ impl Page {
             description: clean(analysis.description.trim()),
             verdict: verdict(analysis),
             status_note: clean(&status_note(analysis).unwrap_or_default()),
+            answers: answer::words(analysis, &places),
+            is_sweep: sweeps.iter().any(|sweep| !sweep.keys.is_empty()),
             sweeps,
             comparisons: phases(&measured),
             overview,

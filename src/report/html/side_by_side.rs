@@ -45,6 +45,13 @@ pub(super) struct SweepPoint {
     pub(super) workload: usize,
 }
 
+impl Sweep {
+    /// Places of its workloads among all.
+    pub(super) fn places(&self) -> Vec<usize> {
+        self.points.iter().map(|point| point.workload).collect()
+    }
+}
+
 /// A workload and its place among all.
 type Placed<'a> = (usize, &'a WorkloadAnalysis);
 

@@ -35,7 +35,10 @@ pub(super) struct VerdictWords {
 pub(super) struct ReasonWords {
     pub(super) found: String,
     pub(super) limit: String,
-    pub(super) advice: String,
+    /// Where, if not everywhere, and what to do.
+    pub(super) advice: Vec<(String, String)>,
+    /// Whether the advice is unfolded: the answer is to stand on the first screen as well.
+    pub(super) open: bool,
 }
 
 /// The words of `analysis`' verdict and thresholds.
@@ -43,7 +46,8 @@ pub(super) fn verdict(analysis: &Analysis) -> VerdictWords {
     let mut groups = alike(&analysis.verdict.reasons);
     groups.retain(|reasons| !OF_STATUS.contains(&reasons[0].code.as_str()));
     groups.sort_by_key(|reasons| std::cmp::Reverse(reasons[0].state));
-    let reasons = counted(groups.len() as u64, "reason");
+    let things = of_one_thing(&groups);
+    let reasons = counted(things.len() as u64, "reason");
     let state = analysis.verdict.state;
     let (word, sentence) = match (state, groups.is_empty()) {
         (VerdictState::Valid, _) => (
@@ -92,7 +96,11 @@ pub(super) fn verdict(analysis: &Analysis) -> VerdictWords {
         mark: icon.mark(),
         word,
         sentence,
-        reasons: groups.iter().map(|reasons| reason(reasons)).collect(),
+        reasons: things
+            .iter()
+            .enumerate()
+            .map(|(at, thing)| reason(thing, at == 0))
+            .collect(),
         open: [
             (ThresholdState::Failed, "bad"),
             (ThresholdState::Undecided, "doubtful"),
@@ -122,41 +130,61 @@ fn lines(analysis: &Analysis, state: ThresholdState) -> impl Iterator<Item = Str
     alike.map(|result| clean(&thresholds::line(result)))
 }
 
-fn reason(reasons: &[&Reason]) -> ReasonWords {
-    let first = reasons[0];
-    let places: Vec<String> = reasons
-        .iter()
-        .map(|reason| clean(&reason.at))
-        .filter(|at| !at.is_empty())
-        .collect();
-    let code = clean(&first.code.replace('_', " "));
-    if first.unit.is_empty() {
-        let found = if places.is_empty() {
-            code
-        } else {
-            format!("{code} at {}", places.join(", "))
+/// Groups of [`alike`] reasons that are about one thing, with one limit: they differ in their
+/// places, and in the figures of their advice.
+fn of_one_thing<'a>(groups: &[Vec<&'a Reason>]) -> Vec<Vec<Vec<&'a Reason>>> {
+    let mut things: Vec<Vec<Vec<&Reason>>> = Vec::new();
+    for group in groups {
+        let is_same = |thing: &&mut Vec<Vec<&Reason>>| {
+            let (one, other) = (thing[0][0], group[0]);
+            (one.code.as_str(), one.state, one.limit) == (&other.code, other.state, other.limit)
         };
-        return ReasonWords {
-            found,
-            limit: String::new(),
-            advice: clean(&first.advice),
-        };
+        match things.iter_mut().find(is_same) {
+            Some(thing) => thing.push(group.clone()),
+            None => things.push(vec![group.clone()]),
+        }
     }
-    let at = |reason: &Reason| {
-        if reason.at.is_empty() {
+    things
+}
+
+fn reason(thing: &[Vec<&Reason>], open: bool) -> ReasonWords {
+    let first = thing[0][0];
+    let code = clean(&first.code.replace('_', " "));
+    let found = |reason: &Reason| {
+        let figure = if reason.unit.is_empty() {
             String::new()
         } else {
-            format!(" at {}", clean(&reason.at))
-        }
+            figure(reason.figure, &reason.unit)
+        };
+        let at = if reason.at.is_empty() {
+            String::new()
+        } else {
+            format!("at {}", reason.at)
+        };
+        clean(format!("{figure} {at}").trim())
     };
-    let found: Vec<String> = reasons
+    let all: Vec<String> = thing.iter().flatten().map(|reason| found(reason)).collect();
+    let advice = thing
         .iter()
-        .map(|reason| format!("{}{}", figure(reason.figure, &reason.unit), at(reason)))
-        .collect();
+        .map(|group| {
+            let places: Vec<String> = group.iter().map(|reason| clean(&reason.at)).collect();
+            let places = if thing.len() > 1 {
+                places.join(", ")
+            } else {
+                String::new()
+            };
+            (places, clean(&group[0].advice))
+        })
+        .filter(|(_, advice)| !advice.is_empty());
     ReasonWords {
-        found: format!("{code} {}", clean(&found.join(", "))),
-        limit: clean(&figure(first.limit, &first.unit)),
-        advice: clean(&first.advice),
+        found: format!("{code} {}", all.join(", ")).trim_end().to_owned(),
+        limit: if first.unit.is_empty() {
+            String::new()
+        } else {
+            clean(&figure(first.limit, &first.unit))
+        },
+        advice: advice.collect(),
+        open,
     }
 }
 
@@ -182,6 +210,56 @@ mod tests {
             [found.class, found.mark, &found.word, &found.sentence],
             expected
         );
+    }
+
+    #[test]
+    fn reasons_of_one_thing_are_one_line() {
+        let reason = |code: &str, at: &str, figure, advice: &str| Reason {
+            code: code.to_owned(),
+            at: at.to_owned(),
+            state: VerdictState::Reservations,
+            figure,
+            limit: 1_000.0,
+            unit: "us".to_owned(),
+            advice: advice.to_owned(),
+            ..Reason::default()
+        };
+        let found = verdict(&Analysis {
+            verdict: Verdict {
+                state: VerdictState::Reservations,
+                reasons: vec![
+                    reason("send_lag", "a/search", 3e3, "used 1.7 of 2 cores"),
+                    reason("send_lag", "b/search", 4e3, "used 1.8 of 2 cores"),
+                    reason("failed", "a/search", 3e3, "read the errors"),
+                ],
+                ..Verdict::default()
+            },
+            ..Analysis::default()
+        });
+        assert_eq!(found.sentence, "Valid with caveats: 2 reasons for care");
+        let lines: Vec<&str> = found
+            .reasons
+            .iter()
+            .map(|line| line.found.as_str())
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "send lag 3.00 ms at a/search, 4.00 ms at b/search",
+                "failed 3.00 ms at a/search"
+            ]
+        );
+        let advice = |at: usize| found.reasons[at].advice.clone();
+        let pair = |at: &str, text: &str| (at.to_owned(), text.to_owned());
+        assert_eq!(
+            advice(0),
+            [
+                pair("a/search", "used 1.7 of 2 cores"),
+                pair("b/search", "used 1.8 of 2 cores")
+            ]
+        );
+        assert_eq!(advice(1), [pair("", "read the errors")]);
+        assert!(found.reasons[0].open && !found.reasons[1].open);
     }
 
     #[test]
