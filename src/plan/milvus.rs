@@ -1,11 +1,16 @@
 //! `[milvus]`: address, credentials, connections.
 
+use std::{path::PathBuf, time::Duration};
+
 use super::{
-    AccessPlan, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanError, PlanFlags,
-    Remark, ResolvePlan, Secret, TlsPlan, WaitPlan, secret,
+    AccessPlan, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanFlags, Remark,
+    ResolvePlan, Secret, TlsPlan, WaitPlan, secret,
     uri::{Address, Giver},
 };
-use crate::scenario::{At, Environment, SecretSource, Section, quoted};
+use crate::{
+    keys::all,
+    scenario::{At, Environment, ScenarioError, SecretSource, Section, quoted},
+};
 
 const MILVUS_PORT: u16 = 19530;
 pub(super) const ACCESS: &[(&str, AccessPlan)] = &[
@@ -22,6 +27,16 @@ pub(super) const PICK: &[(&str, PickPlan)] = &[
     ("pinned", PickPlan::Pinned),
     ("least-in-flight", PickPlan::LeastInFlight),
 ];
+const NO_WAIT: WaitPlan = WaitPlan {
+    limit: Duration::ZERO,
+    written: false,
+};
+const ONE_CONNECTION: ConnectionsPlan = ConnectionsPlan {
+    count: 1,
+    resolve: ResolvePlan::First,
+    pick: PickPlan::RoundRobin,
+};
+
 impl AccessPlan {
     /// Its name, as in a scenario.
     #[must_use]
@@ -54,13 +69,39 @@ impl PickPlan {
     }
 }
 
+/// `[milvus]`; what is wrong is added to `mistakes`, and has a stand-in that breaks no rule of
+/// other tables.
 pub(super) fn resolve(
     table: &Section,
     flags: &PlanFlags,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
-) -> Result<MilvusPlan, PlanError> {
-    let (written, example) = (table.text("uri"), table.default_text("uri"));
+    mistakes: &mut ScenarioError,
+) -> MilvusPlan {
+    let uri = mistakes.keep(uri(table, flags, env, remarks));
+    let tls = table
+        .section("tls")
+        .map(|tls| tls_plan(tls, uri.as_deref()));
+    let database = || table.text("database")?.as_ref().map(database).transpose();
+    MilvusPlan {
+        timeout: mistakes.or(table.duration("timeout"), Duration::MAX),
+        wait: mistakes.or(wait(table, flags), NO_WAIT),
+        connections: mistakes.or(connections(table), ONE_CONNECTION),
+        access: mistakes.or(table.choice("access", "access", ACCESS), AccessPlan::All),
+        database: mistakes.or(database(), None),
+        credentials: mistakes.or(credentials(table, env, remarks), CredentialsPlan::None),
+        tls: mistakes.or(tls.transpose(), None),
+        uri: uri.unwrap_or_default(),
+    }
+}
+
+fn uri(
+    table: &Section,
+    flags: &PlanFlags,
+    env: Environment<'_>,
+    remarks: &mut Vec<Remark>,
+) -> Result<String, ScenarioError> {
+    let (written, example) = (table.text("uri")?, table.default_text("uri"));
     if let Some(written) = &written {
         // Even where it is overridden: the scenario's text is kept in the run folder, so it must
         // hold no password.
@@ -73,27 +114,12 @@ pub(super) fn resolve(
         },
         Address::written,
     );
-    let uri = above(flags, env, written.as_ref(), remarks)
+    above(flags, env, written.as_ref(), remarks)
         .unwrap_or(uri)
-        .origin(example, MILVUS_PORT, remarks)?;
-    let access = table.choice("access", "access", ACCESS)?;
-    let tls = table
-        .section("tls")
-        .map(|tls| tls_plan(tls, &uri))
-        .transpose()?;
-    Ok(MilvusPlan {
-        uri,
-        timeout: table.duration("timeout")?,
-        wait: wait(table, flags)?,
-        connections: connections(table)?,
-        access,
-        database: table.text("database").as_ref().map(database).transpose()?,
-        credentials: credentials(table, env, remarks)?,
-        tls,
-    })
+        .origin(example, MILVUS_PORT, remarks)
 }
 
-fn wait(table: &Section, flags: &PlanFlags) -> Result<WaitPlan, PlanError> {
+fn wait(table: &Section, flags: &PlanFlags) -> Result<WaitPlan, ScenarioError> {
     let limit = table.duration("wait")?;
     Ok(WaitPlan {
         limit: flags.wait.unwrap_or(limit),
@@ -101,17 +127,24 @@ fn wait(table: &Section, flags: &PlanFlags) -> Result<WaitPlan, PlanError> {
     })
 }
 
-fn connections(milvus: &Section) -> Result<ConnectionsPlan, PlanError> {
+fn connections(milvus: &Section) -> Result<ConnectionsPlan, ScenarioError> {
     let table = milvus.section("connections");
     let count = match table {
-        Some(table) => table.integer("count")?,
-        None => milvus.integer("connections")?,
+        Some(table) => table.integer("count"),
+        None => milvus.integer("connections"),
     };
-    let table = milvus.section_or_empty("connections");
+    let table = table
+        .cloned()
+        .unwrap_or_else(|| milvus.section_or_empty("connections"));
+    let (count, resolve, pick) = all((
+        count,
+        table.choice("resolve", "choice of addresses", RESOLVE),
+        table.choice("pick", "choice of connections", PICK),
+    ))?;
     Ok(ConnectionsPlan {
         count: count as u32,
-        resolve: table.choice("resolve", "choice of addresses", RESOLVE)?,
-        pick: table.choice("pick", "choice of connections", PICK)?,
+        resolve,
+        pick,
     })
 }
 
@@ -142,14 +175,12 @@ fn above<'a>(
     })
 }
 
-fn database(text: &At<String>) -> Result<String, PlanError> {
+fn database(text: &At<String>) -> Result<String, ScenarioError> {
     if text.value.is_empty() || text.value.len() > 255 || text.value.chars().any(char::is_control) {
-        return Err(text
-            .error(format!(
-                "is {}, allowed are names of 1 to 255 characters",
-                quoted(&text.value)
-            ))
-            .into());
+        return Err(text.error(format!(
+            "is {}, allowed are names of 1 to 255 characters",
+            quoted(&text.value)
+        )));
     }
     Ok(text.value.clone())
 }
@@ -158,18 +189,16 @@ fn credentials(
     table: &Section,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
-) -> Result<CredentialsPlan, PlanError> {
-    let [token, password] = ["token", "password"].map(|key| table.secret(key));
-    let user = table.text("user");
+) -> Result<CredentialsPlan, ScenarioError> {
+    let secrets = (table.secret("token"), table.secret("password"));
+    let (token, password, user) = all((secrets.0, secrets.1, table.text("user")))?;
     if let (Some(token), Some(_)) = (&token, &user) {
-        return Err(token
-            .error("stands beside `user`, allowed is one of the two")
-            .into());
+        return Err(token.error("stands beside `user`, allowed is one of the two"));
     }
     if let Some(text) = env("MILVUS_TOKEN").filter(|text| !text.is_empty()) {
         if text.chars().any(char::is_control) {
-            return Err(PlanError(
-                "`MILVUS_TOKEN` holds a control character, allowed is one line of text".to_owned(),
+            return Err(ScenarioError::new(
+                "`MILVUS_TOKEN` holds a control character, allowed is one line of text",
             ));
         }
         // A scenario that takes its token from the same variable is not overridden.
@@ -194,45 +223,47 @@ fn credentials(
             name: user.value.clone(),
             password: secret::look_up(password, env)?,
         }),
-        (None, Some(user), None) => Err(user
-            .error("has no `password` beside it; add password = \"${NAME}\" or { file = \"...\" }")
-            .into()),
-        (None, None, Some(password)) => Err(password
-            .error("has no `user` beside it; add user = \"...\"")
-            .into()),
+        (None, Some(user), None) => Err(user.error(
+            "has no `password` beside it; add password = \"${NAME}\" or { file = \"...\" }",
+        )),
+        (None, None, Some(password)) => {
+            Err(password.error("has no `user` beside it; add user = \"...\""))
+        }
         (None, None, None) => Ok(CredentialsPlan::None),
     }
 }
 
-fn tls_plan(tls: &Section, uri: &str) -> Result<TlsPlan, PlanError> {
-    if !uri.starts_with("https://") {
-        return Err(tls
-            .error(format!(
-                "needs an address with https://, the address is {uri}"
-            ))
-            .into());
-    }
-    let [ca, cert, key] = ["ca", "cert", "key"].map(|key| tls.path(key));
-    if let (Some(at), None) | (None, Some(at)) = (&cert, &key) {
-        return Err(at
-            .error("stands alone, the client's certificate needs both `cert` and `key`")
-            .into());
-    }
-    for file in [&ca, &cert, &key].into_iter().flatten() {
-        if !file.value.is_file() {
-            return Err(file
-                .error(format!(
-                    "names {}, which is no file; give the path of a PEM file",
-                    file.value.display()
-                ))
-                .into());
+/// TLS of the address `uri`, None where that is refused.
+fn tls_plan(tls: &Section, uri: Option<&str>) -> Result<TlsPlan, ScenarioError> {
+    let scheme = match uri {
+        Some(uri) if !uri.starts_with("https://") => Err(tls.error(format!(
+            "needs an address with https://, the address is {uri}"
+        ))),
+        _ => Ok(()),
+    };
+    let pair = all((file(tls, "cert"), file(tls, "key"))).and_then(|pair| match &pair {
+        (Some(at), None) | (None, Some(at)) => {
+            Err(at.error("stands alone, the client's certificate needs both `cert` and `key`"))
         }
-    }
+        _ => Ok(pair),
+    });
+    let (_, ca, (cert, key), name) = all((scheme, file(tls, "ca"), pair, tls.text("server_name")))?;
     let [ca, cert, key] = [ca, cert, key].map(|at| at.map(|at| at.value));
     Ok(TlsPlan {
         ca,
         cert,
         key,
-        server_name: tls.text("server_name").map(|name| name.value),
+        server_name: name.map(|name| name.value),
     })
+}
+
+/// A file that is there.
+fn file(tls: &Section, key: &str) -> Result<Option<At<PathBuf>>, ScenarioError> {
+    match tls.path(key)? {
+        Some(file) if !file.value.is_file() => Err(file.error(format!(
+            "names {}, which is no file; give the path of a PEM file",
+            file.value.display()
+        ))),
+        found => Ok(found),
+    }
 }
