@@ -37,8 +37,8 @@
 //! server recorded; [`analysis`] joins and accounts; [`report`] renders. [`runner`] does all of it
 //! in this order, [`cli`] is the command line around it. [`stack`] runs Milvus and Jaeger locally,
 //! [`doctor`] checks the chain between them, [`null_milvus`] answers without work, so that
-//! `calibrate` can measure the program itself. [`not_grpc`], [`open_files`] and [`mask`] are what
-//! several of them must say, or hide, alike. Who may import whom is checked by `tests/layout.rs`.
+//! `calibrate` can measure the program itself. [`tls`], [`not_grpc`], [`open_files`] and [`mask`]
+//! are what several of them must do, say or hide alike. Who may import whom is checked by `tests/layout.rs`.
 //!
 //! # Path of one request
 //!
@@ -68,3 +68,4 @@ pub mod scenario;
 pub mod spans;
 pub mod stack;
 pub mod telemetry;
+pub mod tls;

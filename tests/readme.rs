@@ -1,5 +1,5 @@
-//! What README.md, ARCHITECTURE.md and CONTRIBUTING.md say is so: commands, recipes, options,
-//! files, scenarios, keys, areas, import edges.
+//! What README.md, the pages of docs/, ARCHITECTURE.md and CONTRIBUTING.md say is so: commands,
+//! recipes, options, files, links, scenarios, keys, areas, import edges.
 //!
 //! `MILVUS_BENCH_UPDATE=1 cargo test --test readme` rewrites what is generated: the tables of keys,
 //! of areas and of import edges.
@@ -42,6 +42,49 @@ fn root() -> &'static Path {
 
 fn read(file: &str) -> String {
     fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// Every Markdown file for people, README first, by its path from the root.
+fn documents() -> Vec<String> {
+    let mut files: Vec<String> = [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "benches/README.md",
+        "deploy/compose/README.md",
+        "results/README.md",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    files.extend(pages());
+    files
+}
+
+/// The pages of docs/ and its contents, by their paths from the root.
+fn pages() -> Vec<String> {
+    let mut pages = Vec::new();
+    let mut folders = vec!["docs".to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(root().join(&folder)).expect("a folder of pages") {
+            let entry = entry.expect("an entry");
+            let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            if entry.file_type().expect("its kind").is_dir() {
+                folders.push(path);
+            } else if path.ends_with(".md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
+
+/// README and all pages, for what has to stand somewhere in them.
+fn for_users() -> String {
+    pages()
+        .iter()
+        .fold(read("README.md"), |text, page| text + "\n" + &read(page))
 }
 
 /// stdout of milvus-bench with `arguments`.
@@ -139,12 +182,19 @@ fn commands(text: &str) -> Vec<String> {
 
 #[test]
 fn the_table_of_keys_is_the_programs() {
-    check_generated("README.md", "keys", &key_table());
+    check_generated("docs/reference/scenario.md", "keys", &key_table());
 }
 
 #[test]
-fn the_report_of_the_readme_fits_a_screen() {
-    let readme = read("README.md");
+fn the_reports_of_the_documents_fit_a_screen() {
+    for file in ["README.md", "docs/reading-a-report.md"] {
+        check_report(file);
+    }
+}
+
+/// The report that `file` shows has the length and width of a screen.
+fn check_report(file: &str) {
+    let readme = read(file);
     let report = &readme[generated(&readme, "report")];
     let lines: Vec<&str> = report
         .lines()
@@ -154,6 +204,12 @@ fn the_report_of_the_readme_fits_a_screen() {
     for line in lines {
         assert!(line.chars().count() <= 110, "{line}");
     }
+}
+
+#[test]
+fn the_readme_is_short() {
+    let size = read("README.md").len();
+    assert!(size <= 12 * 1024, "{size} bytes");
 }
 
 #[test]
@@ -175,15 +231,8 @@ fn the_two_commands_stand_in_blocks_of_their_own() {
 #[test]
 fn every_subcommand_of_the_documents_is_built() {
     let known = subcommands();
-    for file in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "results/README.md",
-        "deploy/compose/README.md",
-    ] {
-        let text = read(file);
+    for file in documents() {
+        let text = read(&file);
         for command in commands(&text) {
             let name = command.split_whitespace().next().unwrap_or_default();
             assert!(
@@ -219,14 +268,7 @@ fn recipes() -> BTreeSet<String> {
 #[test]
 fn every_recipe_of_the_documents_is_in_the_justfile() {
     let known = recipes();
-    for file in [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CONTRIBUTING.md",
-        "CHANGELOG.md",
-        "benches/README.md",
-        ".ci/run",
-    ] {
+    for file in documents().iter().map(String::as_str).chain([".ci/run"]) {
         let text = read(file);
         let lines = blocks(&text)
             .into_iter()
@@ -270,8 +312,8 @@ fn every_recipe_is_explained_or_is_a_step_of_check() {
 }
 
 #[test]
-fn every_subcommand_is_in_the_readme() {
-    let readme = read("README.md");
+fn every_subcommand_is_in_the_documents() {
+    let readme = for_users();
     let used: BTreeSet<String> = commands(&readme)
         .iter()
         .filter_map(|command| command.split_whitespace().next())
@@ -294,8 +336,8 @@ fn options(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_option_of_the_readme_is_built() {
-    let readme = read("README.md");
+fn every_option_of_the_documents_is_built() {
+    let readme = for_users();
     let all: BTreeSet<String> = subcommands()
         .iter()
         .filter(|name| *name != "help")
@@ -320,15 +362,12 @@ fn every_option_of_the_readme_is_built() {
 
 #[test]
 fn every_file_of_the_documents_exists() {
-    for (file, folder) in [
-        ("README.md", ""),
-        ("ARCHITECTURE.md", ""),
-        ("CHANGELOG.md", ""),
-        ("CONTRIBUTING.md", ""),
-        ("benches/README.md", ""),
-        ("deploy/compose/README.md", "deploy/compose"),
-    ] {
-        let text = read(file);
+    for file in documents() {
+        let folder = match file.rsplit_once('/') {
+            Some((folder, _)) => root().join(folder),
+            None => root().to_owned(),
+        };
+        let text = read(&file);
         let named = spans(&text)
             .into_iter()
             .filter(|span| FOLDERS.iter().any(|folder| span.starts_with(folder)));
@@ -338,23 +377,39 @@ fn every_file_of_the_documents_exists() {
         for path in named {
             assert!(root().join(&path).exists(), "{file} names `{path}`");
         }
-        for target in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
-            let path = target.split('#').next().unwrap_or_default();
-            assert!(
-                path.starts_with("http") || root().join(folder).join(path).exists(),
-                "{file} links to {target}"
-            );
+        for target in links(&text) {
+            if target.starts_with("http") {
+                continue;
+            }
+            let (path, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let page = match path {
+                "" => root().join(&file),
+                path => folder.join(path),
+            };
+            assert!(page.exists(), "{file} links to {target}");
+            if !anchor.is_empty() {
+                let known = anchors(&fs::read_to_string(&page).expect("a page"));
+                assert!(
+                    known.contains(anchor),
+                    "{file} links to {target}, and its headings are {known:?}"
+                );
+            }
         }
     }
 }
 
-#[test]
-fn every_link_within_the_readme_has_its_heading() {
-    let readme = read("README.md");
+/// Targets of the links and pictures of `text`, outside of blocks.
+fn links(text: &str) -> Vec<String> {
+    let prose = text.split("\n```").step_by(2);
+    let rests = prose.flat_map(|prose| prose.split("](").skip(1));
+    rests
+        .filter_map(|rest| rest.split(')').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Anchors of the headings of `text`, as GitHub and mdBook make them.
+fn anchors(text: &str) -> BTreeSet<String> {
     let anchor = |title: &str| {
         let kept = title
             .to_lowercase()
@@ -363,26 +418,31 @@ fn every_link_within_the_readme_has_its_heading() {
             .collect::<String>();
         kept.replace(' ', "-")
     };
-    let headings: BTreeSet<String> = readme
-        .lines()
-        .filter(|line| line.starts_with("##"))
+    let prose = text.split("\n```").step_by(2);
+    prose
+        .flat_map(str::lines)
+        .filter(|line| line.starts_with('#'))
         .map(|line| anchor(line.trim_start_matches(['#', ' '])))
-        .collect();
-    for target in readme
-        .split("](#")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next())
-    {
-        assert!(
-            headings.contains(target),
-            "#{target} is not among {headings:?}"
-        );
-    }
+        .collect()
 }
 
 #[test]
-fn every_scenario_is_in_the_readme() {
-    let readme = read("README.md");
+fn every_page_is_in_the_contents() {
+    let contents = read("docs/SUMMARY.md");
+    let listed: BTreeSet<String> = links(&contents)
+        .into_iter()
+        .map(|page| format!("docs/{page}"))
+        .collect();
+    let there: BTreeSet<String> = pages()
+        .into_iter()
+        .filter(|page| page != "docs/SUMMARY.md")
+        .collect();
+    assert_eq!(listed, there);
+}
+
+#[test]
+fn every_scenario_is_in_the_documents() {
+    let readme = for_users();
     let mut scenarios = 0;
     for entry in fs::read_dir(root().join("scenarios")).expect("the folder scenarios") {
         let name = entry
@@ -402,8 +462,8 @@ fn every_scenario_is_in_the_readme() {
 }
 
 #[test]
-fn the_scenario_of_the_readme_can_be_run() {
-    let readme = read("README.md");
+fn the_scenarios_of_the_documents_can_be_run() {
+    let readme = for_users();
     let folder = tempfile::tempdir().expect("a scratch folder");
     // Two queries of four floats, all zero.
     let queries: Vec<u8> = [2_u32, 4]
@@ -442,7 +502,7 @@ fn the_scenario_of_the_readme_can_be_run() {
     assert!(checked > 0);
 }
 
-/// The row of `key` in the README's table of keys.
+/// The row of `key` in the table of keys.
 fn key_row<'a>(table: &'a str, key: &str) -> &'a str {
     table
         .lines()
@@ -483,12 +543,12 @@ fn the_table_of_sources_is_the_programs() {
             cell(entry.times)
         );
     }
-    check_generated("README.md", "sources", &table);
+    check_generated("docs/your-milvus.md", "sources", &table);
 }
 
 #[test]
-fn every_report_format_is_in_the_readme() {
-    let readme = read("README.md");
+fn every_report_format_is_in_the_documents() {
+    let readme = read("docs/reference/run-folder.md");
     for entry in REPORTS {
         assert!(
             readme.contains(&format!("`{}`", entry.name)) && readme.contains(entry.file),
@@ -515,7 +575,7 @@ fn area_table() -> String {
 
 #[test]
 fn the_table_of_areas_is_the_programs() {
-    check_generated("README.md", "areas", &area_table());
+    check_generated("docs/reading-a-report.md", "areas", &area_table());
 }
 
 /// Texts that stand in quotes right after `before` in `code`, whatever space lies between.
@@ -535,7 +595,7 @@ fn every_reason_of_a_verdict_is_explained() {
     let code = read("src/analysis/judgement/verdict.rs")
         + &read("src/analysis/judgement/verdict/client.rs")
         + &read("src/analysis/judgement/verdict/replies.rs");
-    let readme = read("README.md");
+    let readme = read("docs/reading-a-report.md");
     let explained: BTreeSet<String> = readme
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())

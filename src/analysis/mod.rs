@@ -5,7 +5,7 @@
 //! believe it. What they share is in `model`, which imports none of them but the areas; `run`
 //! brings them together, and none of them imports it.
 //!
-//! The rules are those of the README's chapter "What the numbers mean"; this module computes,
+//! The rules are those of `docs/methodology.md`; this module computes,
 //! [`crate::report`] shows.
 
 mod model;

@@ -19,6 +19,7 @@ use crate::{
     spans::{
         SPAN_SOURCES, SourceEntry, SourceKind, SourceOptions, find_source, kind_of, open_until,
     },
+    tls::{TlsFile, TlsOptions, TlsPeer},
 };
 
 /// Arguments of `spans`.
@@ -131,9 +132,24 @@ fn source(
         endpoint,
         admin,
         headers,
+        tls: tls(&planned),
         ..SourceOptions::default()
     };
     Ok((entry, options))
+}
+
+/// `tls` as the run's scenario has it.
+fn tls(planned: &dyn Fn(&str) -> Option<String>) -> TlsOptions {
+    let file = |key: &str| {
+        let path = planned(&format!("tls/{key}"))?;
+        Some(TlsFile::new(path, TlsPeer::SpanSource.key(key)))
+    };
+    TlsOptions {
+        ca: file("ca"),
+        cert: file("cert"),
+        key: file("key"),
+        server_name: planned("tls/server_name"),
+    }
 }
 
 /// A spans.jsonl that was changed since the run was complete, under another name: nothing of it is

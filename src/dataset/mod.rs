@@ -129,7 +129,7 @@ pub trait Dataset: Send + Sync + fmt::Debug {
 pub struct DatasetEntry {
     /// Name in `format = "..."`.
     pub name: &'static str,
-    /// One sentence for `list` and the README.
+    /// One sentence for `list` and the documents.
     pub summary: &'static str,
     /// Opens it: reads headers and queries, checks them against the file sizes.
     pub open: fn(&DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError>,

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use super::{Cause, Check, Link, MILVUS, advice, probe, probe::Peer};
-use crate::milvus::{
-    CallError, CallFailure, Client, ConnectError, ConnectOptions, Credentials, SetupError,
-    TlsCause, Transport, methods, optional,
-    proto::{CheckHealthResponse, ConnectRequest, ConnectResponse},
-    tls_refusal,
+use crate::{
+    milvus::{
+        CallError, CallFailure, Client, ConnectError, ConnectOptions, Credentials, SetupError,
+        Transport, methods, optional,
+        proto::{CheckHealthResponse, ConnectRequest, ConnectResponse},
+        tls_trouble,
+    },
+    tls::{TlsCause, TlsPeer},
 };
 
 /// Longest wait for one of the doctor's calls; a search with strong consistency takes half a
@@ -57,6 +60,14 @@ async fn reach(options: &ConnectOptions) -> Result<Server, Broken> {
     let transport = match Transport::connect(&one).await {
         Ok(transport) => transport,
         Err(error) => {
+            if let ConnectError::Tls {
+                known: Some(known),
+                cause,
+                ..
+            } = &error
+            {
+                return Err(no_tls(options, *known, cause));
+            }
             let peer = probe::look_at(&options.uri).await;
             return Err((error.to_string(), causes_of_no_connection(&error, peer)));
         }
@@ -90,9 +101,12 @@ async fn reach(options: &ConnectOptions) -> Result<Server, Broken> {
 async fn no_answer(options: &ConnectOptions, error: &SetupError) -> Broken {
     let peer = probe::look_at(&options.uri).await;
     let place = probe::place(&options.uri);
-    if let Some(cause) = unanswered_by_tls(options, error).await {
-        let seen = format!("no TLS connection to Milvus at {place}: {}", cause.what());
-        return (seen, vec![tls_cause(cause)]);
+    let failure = &error.failure;
+    let is_unanswered = matches!(failure.error, CallError::Unavailable | CallError::Timeout);
+    if (is_unanswered || failure.http_status.is_some())
+        && let Some(trouble) = tls_trouble(options, failure.http_status).await
+    {
+        return no_tls(options, trouble.cause, &trouble.detail);
     }
     (
         format!("{place} does not answer as Milvus does: {error}"),
@@ -100,12 +114,12 @@ async fn no_answer(options: &ConnectOptions, error: &SetupError) -> Broken {
     )
 }
 
-/// The cause where TLS is why the first call failed.
-async fn unanswered_by_tls(options: &ConnectOptions, error: &SetupError) -> Option<TlsCause> {
-    match error.failure.error {
-        CallError::Unavailable => tls_refusal(options).await,
-        _ => None,
-    }
+/// What the TLS library said, and what it means.
+fn no_tls(options: &ConnectOptions, cause: TlsCause, detail: &str) -> Broken {
+    (
+        probe::no_tls("Milvus", &options.uri, detail),
+        vec![Cause::of_tls(cause, TlsPeer::Milvus)],
+    )
 }
 
 /// `, deployed as STANDALONE`, or nothing: not all versions say it.
@@ -193,7 +207,7 @@ fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
                 "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"",
             )]
         }
-        ConnectError::Option { .. } | ConnectError::File { .. } => {
+        ConnectError::Option { .. } | ConnectError::TlsOption(_) => {
             vec![Cause::new(
                 "a setting of [milvus] can't be used",
                 "the key that is named above, in the scenario",
@@ -201,7 +215,7 @@ fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
         }
         ConnectError::Tls {
             known: Some(cause), ..
-        } => vec![tls_cause(*cause)],
+        } => vec![Cause::of_tls(*cause, TlsPeer::Milvus)],
         ConnectError::Tls { known: None, .. } => {
             vec![Cause::new(
                 "TLS with the server failed for the reason that is named above",
@@ -213,10 +227,6 @@ fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
             vec![Cause::new("this process may open no more files", advice)]
         }
     }
-}
-
-fn tls_cause(cause: TlsCause) -> Cause {
-    Cause::new(cause.what(), cause.change())
 }
 
 /// What a look at the address tells about a server with which no gRPC came about.
@@ -243,10 +253,10 @@ fn causes_by_peer(peer: Peer) -> Vec<Cause> {
             "a firewall swallows the packets, or the machine is not there",
             "the firewall or security group of port 19530; [milvus] uri in the scenario",
         )],
+        // A second look has found no trouble with TLS itself.
         Peer::Tls => vec![Cause::new(
-            "the server speaks TLS",
-            "--uri, or in the scenario: [milvus] uri = \"https://HOST:PORT\" (and tls = { ca = \
-             \"FILE.pem\" })",
+            "TLS works there, and what is behind it does not answer as Milvus does",
+            "the log of the TLS front (ingress, load balancer) and its upstream address",
         )],
         Peer::Http => vec![Cause::new(
             "a web server is there: Milvus' metrics and UI are on 9091, gRPC is on 19530, and an \
@@ -304,7 +314,7 @@ fn causes_of_failed_call(
             ),
         ],
         CallError::Unavailable => match TlsCause::named_in(&failure.text) {
-            Some(cause) => vec![tls_cause(cause)],
+            Some(cause) => vec![Cause::of_tls(cause, TlsPeer::Milvus)],
             None => causes_by_peer(peer),
         },
         // Not ready, unavailable.
@@ -428,7 +438,7 @@ mod tests {
             (CallError::UNAUTHENTICATED, Peer::Other, &token, "are wrong"),
             (CallError::UNIMPLEMENTED, Peer::Other, &token, "no Milvus"),
             (CallError::Timeout, Peer::Other, &token, "overloaded"),
-            (CallError::Unavailable, Peer::Tls, &token, "speaks TLS"),
+            (CallError::Unavailable, Peer::Tls, &token, "TLS works there"),
             (CallError::Unavailable, Peer::Http, &token, "web server"),
             (CallError::Unavailable, Peer::Other, &token, "just starting"),
             (CallError::Milvus(1), Peer::Other, &token, "is starting"),
@@ -469,7 +479,8 @@ mod tests {
                     .contains("named above")
             );
         }
-        let failure = CallFailure::new(CallError::Unavailable, TlsCause::ClientCertificate.what());
+        let failure =
+            CallFailure::new(CallError::Unavailable, TlsCause::NoClientCertificate.what());
         let causes = causes_of_failed_call(&failure, Peer::Tls, &Credentials::None);
         assert!(
             causes.len() == 1 && causes[0].change.contains("cert = "),

@@ -26,6 +26,7 @@ use crate::{
     milvus::ConnectOptions,
     spans::{Remedy, SourceEntry, SourceOptions},
     telemetry::{ExportOptions, IdStream, Nonce, RequestIds},
+    tls::{TlsCause, TlsPeer},
 };
 
 pub use milvus_link::NO_MILVUS;
@@ -118,6 +119,11 @@ impl Cause {
             what: what.into(),
             change: change.into(),
         }
+    }
+
+    /// A cause of TLS, of the link to `peer`.
+    fn of_tls(cause: TlsCause, peer: TlsPeer) -> Self {
+        Self::new(cause.what(), cause.change(peer))
     }
 
     /// What a source's row says of a trouble, `word` put in for `place`.

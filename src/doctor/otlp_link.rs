@@ -7,14 +7,12 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, trace_service_client::TraceServiceClient,
 };
 use tokio::time::Instant;
-use tonic::{
-    Code,
-    transport::{ClientTlsConfig, Endpoint},
-};
+use tonic::{Code, transport::Endpoint};
 
 use super::{Cause, Check, DoctorOptions, Link, OTLP_ENDPOINT, probe, probe::Peer};
-use crate::telemetry::{
-    ClientSpan, ExportOptions, ExportProtocol, Exporter, RequestIds, SpanTemplate,
+use crate::{
+    telemetry::{ClientSpan, ExportOptions, ExportProtocol, Exporter, RequestIds, SpanTemplate},
+    tls::{TlsCause, TlsPeer},
 };
 
 /// For the second call; the exporter itself has had its own patience before.
@@ -58,7 +56,10 @@ pub(super) async fn check(options: &DoctorOptions, ids: RequestIds) -> (Link, Op
             let seen = format!(
                 "{} took no span: {}",
                 probe::place(endpoint),
-                without_secrets(&refused.text, endpoint)
+                probe::without_cause(
+                    &without_secrets(&refused.text, endpoint),
+                    TlsPeer::OtlpEndpoint
+                )
             );
             let causes = match causes_by_words(&refused.text) {
                 Some(cause) => vec![cause],
@@ -149,15 +150,14 @@ async fn causes(otlp: &ExportOptions, http_status: Option<u16>) -> Vec<Cause> {
     if !endpoint.contains("://") {
         return vec![Cause::new("the address has no scheme", KEYS)];
     }
-    let https = endpoint.starts_with("https://");
-    match causes_by_peer(probe::look_at(endpoint).await, https, otlp.protocol) {
+    match causes_by_peer(probe::look_at(endpoint).await, otlp.protocol) {
         Some(causes) => causes,
-        None => causes_by_answer(bare_export(endpoint).await),
+        None => causes_by_answer(bare_export(otlp).await),
     }
 }
 
 /// Causes that follow from what listens at the endpoint; None where only its answer tells more.
-fn causes_by_peer(peer: Peer, https: bool, protocol: ExportProtocol) -> Option<Vec<Cause>> {
+fn causes_by_peer(peer: Peer, protocol: ExportProtocol) -> Option<Vec<Cause>> {
     Some(match peer {
         Peer::NoAddress => vec![Cause::new("the address can't be read", KEYS)],
         Peer::Refused => vec![
@@ -188,19 +188,6 @@ fn causes_by_peer(peer: Peer, https: bool, protocol: ExportProtocol) -> Option<V
                 format!("the firewall of port 4317; {KEYS}"),
             )]
         }
-        Peer::Tls if !https => {
-            vec![Cause::new(
-                "the endpoint speaks TLS",
-                "--otlp, or in the scenario: [tracing] export = \"https://HOST:PORT\"",
-            )]
-        }
-        Peer::Tls => vec![Cause::new(
-            "this machine does not trust its certificate",
-            "OTEL_EXPORTER_OTLP_CERTIFICATE=FILE.pem in the environment of milvus-bench",
-        )],
-        Peer::Http | Peer::Other if https => {
-            vec![Cause::new("the endpoint does not speak TLS", KEYS)]
-        }
         Peer::Http if protocol == ExportProtocol::Grpc => vec![Cause::new(
             "a web port is there: OTLP over HTTP is on 4318 and Jaeger's UI on 16686, gRPC is on \
              4317",
@@ -217,12 +204,15 @@ fn causes_by_peer(peer: Peer, https: bool, protocol: ExportProtocol) -> Option<V
                  another port"
             ),
         )],
-        Peer::Other => return None,
+        Peer::Other | Peer::Tls => return None,
     })
 }
 
 /// What the endpoint says in so many words needs no second look.
 fn causes_by_words(text: &str) -> Option<Cause> {
+    if let Some(cause) = TlsCause::named_in(text) {
+        return Some(Cause::of_tls(cause, TlsPeer::OtlpEndpoint));
+    }
     if text.starts_with("the endpoint rejected") {
         return Some(Cause::new(
             "the endpoint takes exports, and rejects spans for the reason that it gives",
@@ -267,13 +257,12 @@ fn causes_by_status(status: u16) -> Vec<Cause> {
 }
 
 /// An empty export without headers. None when no gRPC came about.
-async fn bare_export(endpoint: &str) -> Result<(), Option<Code>> {
+async fn bare_export(otlp: &ExportOptions) -> Result<(), Option<Code>> {
     let call = async {
-        let mut endpoint = Endpoint::from_shared(endpoint.to_owned()).map_err(|_| None)?;
+        let mut endpoint = Endpoint::from_shared(otlp.endpoint.clone()).map_err(|_| None)?;
         if endpoint.uri().scheme_str() == Some("https") {
-            endpoint = endpoint
-                .tls_config(ClientTlsConfig::new().with_native_roots())
-                .map_err(|_| None)?;
+            let config = otlp.tls.for_grpc(PATIENCE).map_err(|_| None)?;
+            endpoint = endpoint.tls_config(config).map_err(|_| None)?;
         }
         let channel = endpoint.connect().await.map_err(|_| None)?;
         let answer = TraceServiceClient::new(channel)

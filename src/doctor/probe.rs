@@ -9,6 +9,8 @@ use tokio::{
 };
 use url::Url;
 
+use crate::tls::{TlsCause, TlsPeer};
+
 /// For each step: what is right answers on a network of today within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -86,6 +88,25 @@ pub(super) fn place(url: &str) -> String {
             _ => "an address without a host".to_owned(),
         },
         None => "an address that can't be read".to_owned(),
+    }
+}
+
+/// That TLS with `who` at `url` failed, with the error's own words where there are any.
+pub(super) fn no_tls(who: &str, url: &str, detail: &str) -> String {
+    let place = place(url);
+    match detail {
+        "" => format!("no TLS connection to {who} at {place}"),
+        detail => format!("no TLS connection to {who} at {place}: {detail}"),
+    }
+}
+
+/// `text` of a link to `peer` without the cause of TLS and its advice, which stand below it.
+pub(super) fn without_cause(text: &str, peer: TlsPeer) -> String {
+    match TlsCause::named_in(text) {
+        Some(cause) => text
+            .replace(&format!("; {}", cause.change(peer)), "")
+            .replace(&format!(": {}", cause.what()), ""),
+        None => text.to_owned(),
     }
 }
 
@@ -168,6 +189,21 @@ mod tests {
     #[tokio::test]
     async fn nonsense_is_no_address() {
         assert_eq!(look_at("http://").await, Peer::NoAddress);
+    }
+
+    #[test]
+    fn a_cause_stands_below_what_was_seen_and_not_in_it() {
+        let (cause, peer) = (TlsCause::UnknownIssuer, TlsPeer::SpanSource);
+        let text = format!(
+            "no TLS connection to Tempo at h:1: {} (said so); {}",
+            cause.what(),
+            cause.change(peer)
+        );
+        assert_eq!(
+            without_cause(&text, peer),
+            "no TLS connection to Tempo at h:1 (said so)"
+        );
+        assert_eq!(without_cause("no answer", peer), "no answer");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Third link: the place that spans are read from answers.
 
 use super::{Cause, Check, Link, SPAN_SOURCE, probe, probe::Peer};
-use crate::spans::{SourceEntry, SourceKind, SourceOptions, SpanSource, sign_at};
+use crate::{
+    spans::{SourceEntry, SourceKind, SourceOptions, SpanSource, sign_at},
+    tls::{TlsCause, TlsPeer},
+};
 
 /// Services that are listed by name.
 const LISTED: usize = 12;
@@ -18,10 +21,16 @@ pub(super) async fn check(
             None,
         ),
         Ok(source) => (describe(&check, &*source).await, Some(source)),
-        Err(error) => (
-            check.failed(error.to_string(), causes(entry, options, &error.text).await),
-            None,
-        ),
+        Err(error) => {
+            let causes = causes(entry, options, &error.text).await;
+            (
+                check.failed(
+                    probe::without_cause(&error.text, TlsPeer::SpanSource),
+                    causes,
+                ),
+                None,
+            )
+        }
     }
 }
 
@@ -39,7 +48,8 @@ async fn no_source(
             entry.name
         ));
     }
-    check.failed(remark, causes(entry, options, remark).await)
+    let causes = causes(entry, options, remark).await;
+    check.failed(probe::without_cause(remark, TlsPeer::SpanSource), causes)
 }
 
 async fn describe(check: &Check, source: &dyn SpanSource) -> Link {
@@ -74,6 +84,9 @@ async fn causes(entry: &SourceEntry, options: &SourceOptions, text: &str) -> Vec
     let troubles = &entry.troubles;
     if entry.kind == SourceKind::Received {
         return Cause::of(troubles.not_there, "{place}", &options.listen);
+    }
+    if let Some(cause) = TlsCause::named_in(text) {
+        return vec![Cause::of_tls(cause, TlsPeer::SpanSource)];
     }
     // Also where the refusal is a page.
     if text.contains("headers") {
@@ -143,11 +156,8 @@ fn causes_by_peer(peer: Peer, entry: &SourceEntry, endpoint: &str) -> Vec<Cause>
             "a firewall swallows the packets, or the machine is not there",
             keys,
         )],
-        Peer::Tls => vec![Cause::new(
-            "it speaks TLS",
-            "--spans, or in the scenario: [tracing.spans] endpoint = \"https://HOST:PORT\"",
-        )],
-        Peer::Http => Cause::of(troubles.web_port, "{place}", &place),
+        // A second look has found no trouble with TLS itself.
+        Peer::Tls | Peer::Http => Cause::of(troubles.web_port, "{place}", &place),
         Peer::Other => Cause::of(troubles.other_server, "{place}", &place),
     }
 }

@@ -1,4 +1,4 @@
-//! The README's table of all keys.
+//! The table of all keys in `docs/reference/scenario.md`.
 
 use std::fmt::Write as _;
 

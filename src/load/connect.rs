@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    milvus::{self, ConnectOptions, Credentials, Pick, Resolve, TlsOptions},
+    milvus::{self, ConnectOptions, Credentials, Pick, Resolve},
     plan::{AccessPlan, CredentialsPlan, PickPlan, Plan, ResolvePlan},
 };
 
@@ -36,11 +36,6 @@ pub fn connect_options(plan: &Plan) -> ConnectOptions {
             password: password.reveal().to_owned(),
         },
     };
-    options.tls = plan.milvus.tls.as_ref().map(|tls| TlsOptions {
-        ca: tls.ca.clone(),
-        cert: tls.cert.clone(),
-        key: tls.key.clone(),
-        server_name: tls.server_name.clone(),
-    });
+    options.tls.clone_from(&plan.milvus.tls);
     options
 }

@@ -15,7 +15,6 @@ mod observer;
 mod generated;
 #[cfg(test)]
 mod test_server;
-mod tls_cause;
 mod transport;
 
 /// Protobuf messages of Milvus' public protocol, trimmed to what is used here
@@ -26,12 +25,9 @@ pub mod proto {
 
 pub use call::{Access, Call, Effect, METHODS, Method, methods};
 pub use client::{Client, HasStatus, SetupError, Timed, if_allowed, optional};
-pub use connections::{
-    Connections, Exchange, InFlight, NotSent, Pick, Resolve, Watch, tls_refusal,
-};
+pub use connections::{Connections, Exchange, InFlight, NotSent, Pick, Resolve, Watch};
 pub use encode::{FloatColumn, InsertParts, encode_insert, placeholder_group};
 pub use error::{CallError, CallFailure, check_status, passes};
 pub use observer::Observer;
-pub use tls_cause::TlsCause;
 pub use transport::codec::BytesCodec;
-pub use transport::{ConnectError, ConnectOptions, Credentials, Reply, TlsOptions, Transport};
+pub use transport::{ConnectError, ConnectOptions, Credentials, Reply, Transport, tls_trouble};

@@ -15,7 +15,7 @@ pub struct OperationEntry {
     pub name: &'static str,
     /// The name with its article, for messages: `an insert`.
     pub called: &'static str,
-    /// One sentence for `list` and the README.
+    /// One sentence for `list` and the documents.
     pub summary: &'static str,
     /// The keys that it reads itself.
     pub keys: &'static [Key],

@@ -1,15 +1,16 @@
 //! `[milvus]`: address, credentials, connections.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use super::{
     AccessPlan, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanFlags, Remark,
-    ResolvePlan, Secret, TlsPlan, WaitPlan, secret,
+    ResolvePlan, Secret, WaitPlan, secret, tls,
     uri::{Address, Giver},
 };
 use crate::{
     keys::all,
     scenario::{At, Environment, ScenarioError, SecretSource, Section, quoted},
+    tls::TlsPeer,
 };
 
 const MILVUS_PORT: u16 = 19530;
@@ -81,7 +82,7 @@ pub(super) fn resolve(
     let uri = mistakes.keep(uri(table, flags, env, remarks));
     let tls = table
         .section("tls")
-        .map(|tls| tls_plan(tls, uri.as_deref()));
+        .map(|table| tls::options(table, TlsPeer::Milvus, uri.as_deref()));
     let database = || table.text("database")?.as_ref().map(database).transpose();
     MilvusPlan {
         timeout: mistakes.or(table.duration("timeout"), Duration::MAX),
@@ -230,40 +231,5 @@ fn credentials(
             Err(password.error("has no `user` beside it; add user = \"...\""))
         }
         (None, None, None) => Ok(CredentialsPlan::None),
-    }
-}
-
-/// TLS of the address `uri`, None where that is refused.
-fn tls_plan(tls: &Section, uri: Option<&str>) -> Result<TlsPlan, ScenarioError> {
-    let scheme = match uri {
-        Some(uri) if !uri.starts_with("https://") => Err(tls.error(format!(
-            "needs an address with https://, the address is {uri}"
-        ))),
-        _ => Ok(()),
-    };
-    let pair = all((file(tls, "cert"), file(tls, "key"))).and_then(|pair| match &pair {
-        (Some(at), None) | (None, Some(at)) => {
-            Err(at.error("stands alone, the client's certificate needs both `cert` and `key`"))
-        }
-        _ => Ok(pair),
-    });
-    let (_, ca, (cert, key), name) = all((scheme, file(tls, "ca"), pair, tls.text("server_name")))?;
-    let [ca, cert, key] = [ca, cert, key].map(|at| at.map(|at| at.value));
-    Ok(TlsPlan {
-        ca,
-        cert,
-        key,
-        server_name: name.map(|name| name.value),
-    })
-}
-
-/// A file that is there.
-fn file(tls: &Section, key: &str) -> Result<Option<At<PathBuf>>, ScenarioError> {
-    match tls.path(key)? {
-        Some(file) if !file.value.is_file() => Err(file.error(format!(
-            "names {}, which is no file; give the path of a PEM file",
-            file.value.display()
-        ))),
-        found => Ok(found),
     }
 }

@@ -17,17 +17,18 @@ mod resolved;
 mod schedule;
 mod secret;
 mod thresholds;
+mod tls;
 mod tracing;
 mod undecidable;
 mod uri;
 mod workloads;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 pub use arrival::{Arrival, Arrivals, CallerLoad, OpenLoad, Stage, ThinkTime};
 pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
 pub use keys::{SCENARIO, key_table, scenario_schema, scenario_schema_text};
-pub use otlp::{ExportPlan, NamedFile, OtlpProtocol};
+pub use otlp::{ExportPlan, OtlpProtocol};
 pub use remark::Remark;
 pub use schedule::{PartKind, PartLoad, PlannedPart, ScheduledPart};
 pub use secret::Secret;
@@ -38,6 +39,7 @@ use crate::{
     operation::{CollectionShape, Operation, OperationEntry},
     scenario::{Environment, NAME_RULE, Scenario, ScenarioError, ScenarioSource, is_name, quoted},
     spans::{SourceEntry, SourceKind},
+    tls::TlsOptions,
 };
 
 impl Scenario {
@@ -124,8 +126,8 @@ pub struct MilvusPlan {
     pub database: Option<String>,
     /// How to authenticate.
     pub credentials: CredentialsPlan,
-    /// TLS files; None for plain or for native roots only.
-    pub tls: Option<TlsPlan>,
+    /// `tls`; None for no TLS, or for the system's CA certificates only.
+    pub tls: Option<TlsOptions>,
 }
 
 /// `[milvus] wait`.
@@ -187,16 +189,6 @@ pub enum CredentialsPlan {
     User { name: String, password: Secret },
 }
 
-/// `[milvus] tls`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub struct TlsPlan {
-    pub ca: Option<PathBuf>,
-    pub cert: Option<PathBuf>,
-    pub key: Option<PathBuf>,
-    pub server_name: Option<String>,
-}
-
 /// `[tracing]` as resolved.
 #[derive(Clone, Debug)]
 pub struct TracingPlan {
@@ -225,6 +217,8 @@ pub struct TracingPlan {
     pub admin: Option<String>,
     /// Headers of the span source; values are secrets.
     pub headers: Vec<(String, Secret)>,
+    /// `tls` of the span source; None for no TLS, or for the system's CA certificates only.
+    pub tls: Option<TlsOptions>,
     /// Wait after the last request before reading.
     pub settle: Duration,
     /// Longest time of reading.

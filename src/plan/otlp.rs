@@ -2,17 +2,20 @@
 //! variables, those before the scenario. A variable that can't be used is named and left out, since
 //! it may have been set for other programs.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::{
-    PlanFlags, Remark, Secret,
+    PlanFlags, Remark, Secret, tls,
     uri::{Address, Giver},
 };
-use crate::scenario::{At, Environment, ScenarioError, Section, quoted};
+use crate::{
+    scenario::{At, Environment, ScenarioError, Section, quoted},
+    tls::{TlsFile, TlsOptions, TlsPeer},
+};
 
 /// The endpoint of OTLP/gRPC where nobody names one; that of OTLP/HTTP has another port.
 pub(super) const EXPORT: &str = "http://127.0.0.1:4317";
@@ -62,15 +65,6 @@ impl OtlpProtocol {
     }
 }
 
-/// A file that a variable names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedFile {
-    /// The file.
-    pub path: PathBuf,
-    /// The variable.
-    pub variable: String,
-}
-
 /// Where the client's spans go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportPlan {
@@ -84,10 +78,8 @@ pub struct ExportPlan {
     pub gzip: bool,
     /// Longest time for a batch.
     pub timeout: Duration,
-    /// An authority beside the system's.
-    pub ca: Option<NamedFile>,
-    /// The client's certificate and its key.
-    pub identity: Option<(NamedFile, NamedFile)>,
+    /// For an address with https.
+    pub tls: TlsOptions,
 }
 
 /// Who says where spans go.
@@ -133,7 +125,7 @@ pub(super) fn export(
     let gzip = variables.gzip();
     let timeout = variables.timeout();
     let headers = variables.headers();
-    let (ca, identity) = variables.tls(&address);
+    let tls = variables.tls(&address, table.section("tls"))?;
     variables.insecure(&address);
     let endpoint = address.as_str().trim_end_matches('/').to_owned();
     Ok(Some(ExportPlan {
@@ -142,8 +134,7 @@ pub(super) fn export(
         headers,
         gzip,
         timeout,
-        ca,
-        identity,
+        tls,
     }))
 }
 
@@ -538,14 +529,44 @@ impl Variables<'_> {
         found
     }
 
-    fn file(&self, name: &str) -> Option<NamedFile> {
-        self.of_exporter(name).map(|(variable, path)| NamedFile {
-            path: path.into(),
-            variable,
-        })
+    fn file(&self, name: &str) -> Option<TlsFile> {
+        self.of_exporter(name)
+            .map(|(variable, path)| TlsFile::new(path, variable))
     }
 
-    fn tls(&mut self, address: &Url) -> (Option<NamedFile>, Option<(NamedFile, NamedFile)>) {
+    /// `--set` before the variables, those before the scenario; certificate and key from one of
+    /// them.
+    fn tls(&mut self, address: &Url, table: Option<&Section>) -> Result<TlsOptions, ScenarioError> {
+        let written = |table| tls::options(table, TlsPeer::OtlpEndpoint, Some(address.as_str()));
+        let mut options = table.map(written).transpose()?.unwrap_or_default();
+        let is_set = |key: &str| {
+            table
+                .and_then(|table| table.place_of(key))
+                .is_some_and(|place| place.is_set())
+        };
+        let (ca, identity) = self.tls_files(address);
+        if let Some(ca) = ca.filter(|_| !is_set("ca")) {
+            self.overrides_tls(&ca, "ca", options.ca.is_some());
+            options.ca = Some(ca);
+        }
+        if let Some((cert, key)) = identity.filter(|_| !is_set("cert") && !is_set("key")) {
+            self.overrides_tls(&cert, "cert", options.cert.is_some());
+            (options.cert, options.key) = (Some(cert), Some(key));
+        }
+        Ok(options)
+    }
+
+    fn overrides_tls(&mut self, file: &TlsFile, key: &str, is_written: bool) {
+        if is_written {
+            self.remarks.push(Remark::EnvironmentOverrides {
+                variable: file.named_by.clone(),
+                key: format!("tracing.tls.{key}"),
+            });
+        }
+    }
+
+    /// The CA's file of the variables, and those of the client certificate and its key.
+    fn tls_files(&mut self, address: &Url) -> (Option<TlsFile>, Option<(TlsFile, TlsFile)>) {
         let (ca, cert, key) = (
             self.file("CERTIFICATE"),
             self.file("CLIENT_CERTIFICATE"),
@@ -554,7 +575,7 @@ impl Variables<'_> {
         if address.scheme() != "https" {
             for file in [ca, cert, key].into_iter().flatten() {
                 self.remark(
-                    file.variable,
+                    file.named_by,
                     "has no effect: the address of the export begins with http://",
                 );
             }
@@ -564,15 +585,15 @@ impl Variables<'_> {
             (Some(cert), Some(key)) => (ca, Some((cert, key))),
             (Some(alone), None) => {
                 self.remark(
-                    alone.variable,
-                    "is ignored: the client's certificate needs OTEL_EXPORTER_OTLP_CLIENT_KEY \
+                    alone.named_by,
+                    "is ignored: the client certificate needs OTEL_EXPORTER_OTLP_CLIENT_KEY \
                      beside it",
                 );
                 (ca, None)
             }
             (None, Some(alone)) => {
                 self.remark(
-                    alone.variable,
+                    alone.named_by,
                     "is ignored: the client's key needs OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE \
                      beside it",
                 );

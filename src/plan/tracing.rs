@@ -3,13 +3,14 @@
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use super::{
-    PlanFlags, Remark, Secret, TracingPlan, otlp, secret,
+    PlanFlags, Remark, Secret, TracingPlan, otlp, secret, tls,
     uri::{Address, Giver},
 };
 use crate::{
     keys::{all, each},
     scenario::{At, Environment, ScenarioError, SecretSource, Section, choose, quoted},
     spans::{SPAN_SOURCES, SourceEntry},
+    tls::{TlsOptions, TlsPeer},
 };
 
 const ADMIN: &str = "http://127.0.0.1:14269";
@@ -40,7 +41,9 @@ pub(super) fn resolve(
     if named.is_some() {
         remarks.extend(unused(spans, source));
     }
+    let endpoint = mistakes.keep(endpoint(spans, flags, source, remarks));
     TracingPlan {
+        tls: mistakes.or(tls_options(spans, source, &endpoint), None),
         sample_ratio: mistakes.or(ratio(table), None),
         max_traces: mistakes.or(table.integer("max_traces"), 1).unsigned_abs(),
         switch_every: mistakes.or(table.written_duration("switch_every"), None),
@@ -50,7 +53,7 @@ pub(super) fn resolve(
         resource: otlp::resource(env, remarks),
         older_names: otlp::older_names(env, remarks),
         source,
-        endpoint: mistakes.or(endpoint(spans, flags, source, remarks), None),
+        endpoint: endpoint.flatten(),
         admin: mistakes.or(admin(spans, flags, remarks), None),
         headers: mistakes.or(headers(spans, env), Vec::new()),
         settle: mistakes.or(spans.duration("settle"), Duration::ZERO),
@@ -159,6 +162,24 @@ fn endpoint(
         (None, None) => return Ok(None),
     };
     address.endpoint(usual, port_of(usual), remarks).map(Some)
+}
+
+/// `tls`, where the source connects to a server.
+fn tls_options(
+    spans: &Section,
+    source: &SourceEntry,
+    endpoint: &Option<Option<String>>,
+) -> Result<Option<TlsOptions>, ScenarioError> {
+    let table = spans
+        .section("tls")
+        .filter(|_| source.own_keys.contains(&"tls"));
+    // None where it is refused.
+    let address = endpoint
+        .as_ref()
+        .map(|of| of.as_deref().unwrap_or(source.default_endpoint));
+    table
+        .map(|table| tls::options(table, TlsPeer::SpanSource, address))
+        .transpose()
 }
 
 /// Port of a source's own address, which always has one.

@@ -255,7 +255,7 @@ impl Sample {
     }
 }
 
-/// A line of `requests.jsonl`; the README documents it.
+/// A line of `requests.jsonl`; `docs/reference/run-folder.md` documents it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequestLine {
     /// Name of the phase.

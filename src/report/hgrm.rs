@@ -11,7 +11,8 @@
 //! begins with `#`, though. So the first block, the response time of the first workload, stands as
 //! it is, and the later ones stand behind `#| `: an undivided file is read right by every tool, and
 //! nothing is lost. Taking the three signs away and cutting at the lines with the names gives a
-//! file per block; the README has the command. Preparation is left out: its steps are single calls.
+//! file per block; `docs/reference/run-folder.md` has the command. Preparation is left out: its
+//! steps are single calls.
 
 use std::fmt::Write as _;
 
@@ -242,7 +243,7 @@ mod tests {
             .collect()
     }
 
-    /// The blocks of a file by their names, as the README's command cuts them.
+    /// The blocks of a file by their names, as the documented command cuts them.
     fn cut(file: &str) -> Vec<(String, String)> {
         let mut blocks: Vec<(String, String)> = Vec::new();
         for line in file.lines().map(|line| {

@@ -43,7 +43,7 @@ pub struct ReportEntry {
     pub text: bool,
     /// How the reports of several runs become one document; None: one after the other is one.
     pub joined: Option<Join>,
-    /// One sentence for `list` and the README.
+    /// One sentence for `list` and the documents.
     pub summary: &'static str,
     /// Renders it. Formats return bytes; writing them is the caller's.
     pub render: fn(&Analysis) -> Result<Vec<u8>, ReportError>,

@@ -2,19 +2,15 @@
 //! run.json.
 
 use crate::{
-    plan::{AbortPlan, NamedFile, OtlpProtocol, Plan, Remark, ThresholdPlan, TracingPlan},
+    plan::{AbortPlan, OtlpProtocol, Plan, Remark, ThresholdPlan, TracingPlan},
     record::{AbortInfo, ThresholdInfo, Warning},
     spans::SourceOptions,
-    telemetry::{ExportOptions, ExportProtocol, ExportTls, TlsFile},
+    telemetry::{ExportOptions, ExportProtocol},
 };
 
 /// Where the client's spans go, from the plan; None: nowhere.
 pub(crate) fn export_options(tracing: &TracingPlan) -> Option<ExportOptions> {
     let export = tracing.export.as_ref()?;
-    let file = |file: &NamedFile| TlsFile {
-        path: file.path.clone(),
-        named_by: file.variable.clone(),
-    };
     Some(ExportOptions {
         protocol: match export.protocol {
             OtlpProtocol::Grpc => ExportProtocol::Grpc,
@@ -27,13 +23,7 @@ pub(crate) fn export_options(tracing: &TracingPlan) -> Option<ExportOptions> {
             .collect(),
         gzip: export.gzip,
         timeout: export.timeout,
-        tls: ExportTls {
-            ca: export.ca.as_ref().map(file),
-            identity: export
-                .identity
-                .as_ref()
-                .map(|(cert, key)| (file(cert), file(key))),
-        },
+        tls: export.tls.clone(),
         resource: tracing.resource.clone(),
         ..ExportOptions::grpc(&export.endpoint, &tracing.service_name)
     })
@@ -52,6 +42,7 @@ pub(crate) fn source_options(tracing: &TracingPlan, nonce: u64) -> SourceOptions
             .iter()
             .map(|(name, value)| (name.clone(), value.reveal().to_owned()))
             .collect(),
+        tls: tracing.tls.clone().unwrap_or_default(),
         listen: tracing.listen.clone(),
         listen_http: tracing.listen_http.clone(),
         nonce,

@@ -16,6 +16,7 @@ use crate::{
         self, CallError, CallFailure, Client, ConnectError, ConnectOptions, SetupError, Transport,
     },
     plan::Plan,
+    tls::TlsPeer,
 };
 
 /// Time between two attempts.
@@ -143,15 +144,14 @@ async fn attempt(options: &ConnectOptions, timeout: Duration) -> Result<Reached,
 /// with one ends differs each time.
 async fn refused_for_good(options: &ConnectOptions, error: &SetupError) -> Option<NotYet> {
     let failure = &error.failure;
-    if failure.error != CallError::Unavailable {
+    if failure.error != CallError::Unavailable && failure.http_status.is_none() {
         return None;
     }
-    let text = if let Some(cause) = milvus::tls_refusal(options).await {
+    let text = if let Some(trouble) = milvus::tls_trouble(options, failure.http_status).await {
         format!(
-            "no TLS connection to Milvus at {}: {}; {}",
+            "no connection to Milvus at {}: {}",
             options.uri,
-            cause.what(),
-            cause.change()
+            trouble.sentence(TlsPeer::Milvus)
         )
     } else if failure.http_status.is_none()
         && !failure.retriable

@@ -8,7 +8,6 @@ pub(super) const NOT_BUILT: &[(&str, &str)] = &[
     ("milvus", "needs"),
     ("milvus", "retries"),
     ("tracing.spans", "headers_command"),
-    ("tracing.spans", "tls"),
     ("tracing.spans", "forward"),
     ("collections.<name>", "num_partitions"),
     ("collections.<name>", "properties"),

@@ -11,7 +11,5 @@ mod export;
 mod ids;
 
 pub use client_span::{AttributeValue, ClientSpan, SpanAttribute, SpanFailure, SpanTemplate};
-pub use export::{
-    ExportCounters, ExportOptions, ExportProtocol, ExportTls, Exporter, SpanQueue, TlsFile,
-};
+pub use export::{ExportCounters, ExportOptions, ExportProtocol, Exporter, SpanQueue};
 pub use ids::{IdStream, Nonce, RequestIds, Sampler, TraceParent, name_hash, round_seed};

@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).parent
 
 
 def blocks(text):
-    """The blocks of report.hgrm by name, cut as the README says."""
+    """The blocks of report.hgrm by name, cut as docs/reference/run-folder.md says."""
     found, name = {}, None
     for line in text.splitlines():
         line = line.removeprefix("#|").removeprefix(" ") if line.startswith("#|") else line

@@ -18,12 +18,9 @@ use h2::{
     client::{Builder, Connection, SendRequest},
 };
 use http::uri::{Authority, Scheme};
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
-};
+use rustls::pki_types::ServerName;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::TlsConnector;
@@ -36,16 +33,12 @@ use super::{
     watch::Watch,
 };
 use crate::{
-    milvus::{
-        TlsCause,
-        transport::{
-            ConnectError, ConnectOptions, TlsOptions,
-            connect::{
-                CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, check_uri, read_pem, tls_error,
-            },
-        },
+    milvus::transport::{
+        ConnectError, ConnectOptions,
+        connect::{CONNECTION_WINDOW_BYTES, STREAM_WINDOW_BYTES, check_uri, tls_error},
     },
     open_files,
+    tls::{TlsError, TlsOptions},
 };
 
 /// Bytes of one request that may wait inside HTTP/2 for the server's window: more than any message
@@ -55,9 +48,6 @@ const SEND_BUFFER_BYTES: usize = 256 << 20;
 /// A peer that acknowledges nothing for so long is gone: the kernel then ends the connection, and
 /// another one is opened.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How long a server is listened to that may have refused the client's certificate.
-const REFUSAL: Duration = Duration::from_secs(3);
 
 /// HTTP/2 in ALPN.
 const H2: &[u8] = b"h2";
@@ -297,22 +287,6 @@ impl Dial {
     }
 }
 
-/// What a server says after the handshake to a client that it does not take: with TLS 1.3 its
-/// refusal comes when the client believes to be connected, and is lost where something is sent
-/// meanwhile. So nothing is sent here. None: it said nothing of TLS.
-pub async fn tls_refusal(options: &ConnectOptions) -> Option<TlsCause> {
-    let dial = Dial::new(options).ok()?;
-    let (connector, name) = dial.tls.as_ref()?;
-    let talk = async {
-        let mut stream = connector.connect(name.clone(), dial.tcp(0).await?).await?;
-        stream.read_u8().await
-    };
-    match tokio::time::timeout(REFUSAL.min(options.connect_timeout), talk).await {
-        Ok(Err(error)) => TlsCause::of(&error),
-        Ok(Ok(_)) | Err(_) => None,
-    }
-}
-
 /// Opens HTTP/2 and waits a moment for the answer to a ping: the server's settings, with its limit
 /// of streams, come before it. Milvus, which tells gRPC from HTTP by the first request, is silent
 /// until then; its settings come with the first reply.
@@ -351,74 +325,7 @@ async fn handshake(stream: Box<dyn Stream>) -> Result<Opened, String> {
     })
 }
 
-fn tls(
-    options: &TlsOptions,
-    host: &str,
-) -> Result<(TlsConnector, ServerName<'static>), ConnectError> {
-    let mut roots = RootCertStore::empty();
-    match &options.ca {
-        Some(path) => {
-            let refused = |problem: String| ConnectError::File {
-                key: "tls.ca",
-                path: path.clone(),
-                problem,
-            };
-            let pem = read_pem("tls.ca", path, "CERTIFICATE")?;
-            for certificate in CertificateDer::pem_slice_iter(&pem) {
-                let certificate =
-                    certificate.map_err(|error| refused(format!("can't be read: {error}")))?;
-                roots.add(certificate).map_err(|error| {
-                    refused(format!("holds a certificate that can't be used: {error}"))
-                })?;
-            }
-        }
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let option = |key: &'static str, problem: String| ConnectError::Option { key, problem };
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| option("tls", format!("can't be used: {error}")))?
-        .with_root_certificates(roots);
-    let mut config = match (&options.cert, &options.key) {
-        (None, None) => builder.with_no_client_auth(),
-        (Some(cert), Some(key)) => {
-            let chain: Result<Vec<_>, _> =
-                CertificateDer::pem_slice_iter(&read_pem("tls.cert", cert, "CERTIFICATE")?)
-                    .collect();
-            let chain =
-                chain.map_err(|error| option("tls.cert", format!("can't be read: {error}")))?;
-            let key = PrivateKeyDer::from_pem_slice(&read_pem("tls.key", key, "PRIVATE KEY")?)
-                .map_err(|error| option("tls.key", format!("can't be read: {error}")))?;
-            builder
-                .with_client_auth_cert(chain, key)
-                .map_err(|error| option("tls.key", format!("does not fit tls.cert: {error}")))?
-        }
-        (Some(_), None) => {
-            return Err(option(
-                "tls.cert",
-                "is set without tls.key; give both or neither".to_owned(),
-            ));
-        }
-        (None, Some(_)) => {
-            return Err(option(
-                "tls.key",
-                "is set without tls.cert; give both or neither".to_owned(),
-            ));
-        }
-    };
-    config.alpn_protocols = vec![H2.to_vec()];
-    let name = options
-        .server_name
-        .as_deref()
-        .unwrap_or_else(|| host.trim_start_matches('[').trim_end_matches(']'));
-    let name = ServerName::try_from(name.to_owned()).map_err(|_| {
-        option(
-            "tls.server_name",
-            format!("{name:?} is no name of a server"),
-        )
-    })?;
-    Ok((TlsConnector::from(Arc::new(config)), name))
+fn tls(options: &TlsOptions, host: &str) -> Result<(TlsConnector, ServerName<'static>), TlsError> {
+    let config = options.client_config(&[H2])?;
+    Ok((TlsConnector::from(Arc::new(config)), options.name_at(host)?))
 }

@@ -23,7 +23,6 @@ use std::{fmt, rc::Rc};
 
 pub use self::{
     choice::{Pick, Resolve},
-    dial::tls_refusal,
     flight::{Exchange, InFlight, NotSent},
     watch::Watch,
 };

@@ -1,16 +1,19 @@
 //! From options to open connections: what is wrong with an option is said before anything is sent.
 
-use std::{error::Error, fmt, io::Read, path::Path, path::PathBuf, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use tonic::{
     metadata::{AsciiMetadataValue, MetadataMap},
-    transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity},
+    transport::{Channel, Endpoint},
 };
 use url::Url;
 
 use super::{Access, Observer, Pick, Resolve};
-use crate::{milvus::TlsCause, open_files};
+use crate::{
+    open_files,
+    tls::{Look, Needs, TlsCause, TlsError, TlsOptions, TlsPeer, TlsTrouble},
+};
 
 /// Flow-control windows: as large as a reply may reasonably be, so that reading a reply never waits
 /// for a window update.
@@ -24,9 +27,6 @@ pub(in crate::milvus) const USER_AGENT: &str = concat!("milvus-bench/", env!("CA
 /// policy bears.
 const PING_INTERVAL: Duration = Duration::from_secs(55);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// A PEM file is read whole; the largest bundles of root certificates have less than this.
-const MAX_PEM_BYTES: u64 = 4 << 20;
 
 /// Who the client says it is.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -88,19 +88,6 @@ impl Credentials {
         secrets.dedup();
         secrets
     }
-}
-
-/// TLS as `[milvus] tls` says; all PEM files.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsOptions {
-    /// Certificates that the server's one is checked against; None: those of the system.
-    pub ca: Option<PathBuf>,
-    /// The client's certificate, for mutual TLS; needs `key`.
-    pub cert: Option<PathBuf>,
-    /// The client's private key; needs `cert`.
-    pub key: Option<PathBuf>,
-    /// Name that the server's certificate must have; None: the host of the URI.
-    pub server_name: Option<String>,
 }
 
 /// How to reach Milvus.
@@ -167,16 +154,9 @@ pub enum ConnectError {
         /// What was found and what is allowed.
         problem: String,
     },
-    /// A file of `[milvus] tls` can't be used.
-    #[error("[milvus] {key} file {} {problem}", path.display())]
-    File {
-        /// Key in the scenario.
-        key: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
+    /// A file or name of `[milvus] tls` can't be used.
+    #[error(transparent)]
+    TlsOption(#[from] TlsError),
     /// Nobody answers there.
     #[error(
         "no connection to Milvus at {uri}: {cause}; check that Milvus runs there and that this is \
@@ -203,7 +183,7 @@ pub enum ConnectError {
     Tls {
         /// As typed.
         uri: String,
-        /// Of the TLS library.
+        /// Of the TLS library; may be empty where it is known what it means.
         cause: String,
         /// What it means; None where it means nothing that is known here.
         known: Option<TlsCause>,
@@ -213,10 +193,30 @@ pub enum ConnectError {
 /// What is known of a failure of TLS, with what to do.
 fn tls_words(known: Option<TlsCause>, cause: &str) -> String {
     match known {
-        Some(known) => format!("{} ({cause}); {}", known.what(), known.change()),
+        Some(known) => TlsTrouble {
+            cause: known,
+            detail: cause.to_owned(),
+        }
+        .sentence(TlsPeer::Milvus),
         None => {
             format!("{cause}; check tls.ca and tls.server_name of [milvus], and the server's log")
         }
+    }
+}
+
+/// Why there is no connection by `options`, as far as TLS is why, by a second look; with the HTTP
+/// status of the page that answered in the place of Milvus.
+pub async fn tls_trouble(options: &ConnectOptions, status: Option<u16>) -> Option<TlsTrouble> {
+    let none = TlsOptions::default();
+    let look = Look {
+        url: &options.uri,
+        options: options.tls.as_ref().unwrap_or(&none),
+        needs: Needs::Http2,
+        patience: options.connect_timeout,
+    };
+    match status {
+        None => look.trouble().await,
+        Some(status) => look.trouble_after(status).await,
     }
 }
 
@@ -236,18 +236,14 @@ pub(super) fn endpoint(options: &ConnectOptions) -> Result<Endpoint, ConnectErro
         .http2_keep_alive_interval(PING_INTERVAL)
         .keep_alive_timeout(PING_TIMEOUT)
         .keep_alive_while_idle(true);
-    match (https, &options.tls) {
-        (false, _) => Ok(endpoint),
-        (true, tls) => {
-            let config = tls_config(
-                tls.as_ref().unwrap_or(&TlsOptions::default()),
-                options.connect_timeout,
-            )?;
-            endpoint
-                .tls_config(config)
-                .map_err(|error| tls_error(&options.uri, &error))
-        }
+    if !https {
+        return Ok(endpoint);
     }
+    let none = TlsOptions::default();
+    let tls = options.tls.as_ref().unwrap_or(&none);
+    endpoint
+        .tls_config(tls.for_grpc(options.connect_timeout)?)
+        .map_err(|error| tls_error(&options.uri, &error))
 }
 
 /// Opens the connections, all at once.
@@ -264,7 +260,34 @@ pub(super) async fn open(
                 cause: format!("no answer within {:?}", options.connect_timeout),
             }),
         };
-    futures_util::future::try_join_all((0..options.connections.max(1)).map(|_| open_one())).await
+    let opened =
+        futures_util::future::try_join_all((0..options.connections.max(1)).map(|_| open_one()));
+    match opened.await {
+        Err(error) => Err(with_cause(error, options).await),
+        opened => opened,
+    }
+}
+
+/// `error` with its cause where a second look finds one that the error does not tell.
+async fn with_cause(error: ConnectError, options: &ConnectOptions) -> ConnectError {
+    let may_be_tls = options.uri.starts_with("https")
+        && matches!(
+            error,
+            ConnectError::Tls { .. } | ConnectError::Unreachable { .. }
+        );
+    let found = if may_be_tls {
+        tls_trouble(options, None).await
+    } else {
+        None
+    };
+    match found {
+        Some(TlsTrouble { cause, detail }) => ConnectError::Tls {
+            uri: options.uri.clone(),
+            cause: detail,
+            known: Some(cause),
+        },
+        None => error,
+    }
 }
 
 /// The metadata that every call has.
@@ -340,70 +363,6 @@ fn uri_error(uri: &str, problem: &str) -> ConnectError {
         uri: uri.to_owned(),
         problem: problem.to_owned(),
     }
-}
-
-fn tls_config(tls: &TlsOptions, timeout: Duration) -> Result<ClientTlsConfig, ConnectError> {
-    let mut config = ClientTlsConfig::new().timeout(timeout);
-    config = match &tls.ca {
-        Some(path) => config.ca_certificate(Certificate::from_pem(read_pem(
-            "tls.ca",
-            path,
-            "CERTIFICATE",
-        )?)),
-        None => config.with_native_roots(),
-    };
-    if let Some(name) = &tls.server_name {
-        config = config.domain_name(name);
-    }
-    match (&tls.cert, &tls.key) {
-        (None, None) => Ok(config),
-        (Some(cert), Some(key)) => {
-            let cert = read_pem("tls.cert", cert, "CERTIFICATE")?;
-            Ok(config.identity(Identity::from_pem(
-                cert,
-                read_pem("tls.key", key, "PRIVATE KEY")?,
-            )))
-        }
-        (Some(_), None) => Err(ConnectError::Option {
-            key: "tls.cert",
-            problem: "is set without tls.key; give both or neither".into(),
-        }),
-        (None, Some(_)) => Err(ConnectError::Option {
-            key: "tls.key",
-            problem: "is set without tls.cert; give both or neither".into(),
-        }),
-    }
-}
-
-/// Reads a PEM file that must hold a block named `kind`.
-pub(in crate::milvus) fn read_pem(
-    key: &'static str,
-    path: &Path,
-    kind: &str,
-) -> Result<Vec<u8>, ConnectError> {
-    let error = |problem: String| ConnectError::File {
-        key,
-        path: path.to_owned(),
-        problem,
-    };
-    let mut pem = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_PEM_BYTES + 1).read_to_end(&mut pem))
-        .map_err(|cause| error(format!("can't be read: {cause}")))?;
-    if pem.len() as u64 > MAX_PEM_BYTES {
-        return Err(error(format!(
-            "is longer than {MAX_PEM_BYTES} bytes, which no PEM file is"
-        )));
-    }
-    let text = String::from_utf8_lossy(&pem);
-    if !text.lines().any(|line| {
-        line.starts_with("-----BEGIN ") && line.trim_end().ends_with(&format!("{kind}-----"))
-    }) {
-        return Err(error(format!(
-            "holds no PEM block \"-----BEGIN {kind}-----\""
-        )));
-    }
-    Ok(pem)
 }
 
 fn refused(uri: &str, error: &tonic::transport::Error) -> ConnectError {

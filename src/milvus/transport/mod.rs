@@ -22,9 +22,12 @@ use tonic::{
 };
 
 use self::codec::BytesCodec;
-pub use self::connect::{ConnectError, ConnectOptions, Credentials, TlsOptions};
-use super::{Access, Call, CallError, CallFailure, Observer, Pick, Resolve, TlsCause};
-use crate::not_grpc::{NotGrpc, Reading};
+pub use self::connect::{ConnectError, ConnectOptions, Credentials, tls_trouble};
+use super::{Access, Call, CallError, CallFailure, Observer, Pick, Resolve};
+use crate::{
+    not_grpc::{NotGrpc, Reading},
+    tls::{TlsCause, TlsPeer, TlsTrouble},
+};
 
 /// Longest reply that is accepted: at least what a proxy sends with its default limits (64 MiB in
 /// 2.3, more since 2.4).
@@ -261,7 +264,11 @@ fn status_text(status: &Status) -> String {
     match status.source() {
         Some(source) => match TlsCause::of(source) {
             // With TLS 1.3 a refused certificate of the client shows only in the first call.
-            Some(cause) => format!("{} ({}); {}", cause.what(), chain(source), cause.change()),
+            Some(cause) => TlsTrouble {
+                cause,
+                detail: chain(source),
+            }
+            .sentence(TlsPeer::Milvus),
             None => format!("{}: {}", status.message(), chain(source)),
         },
         None => status.message().to_owned(),

@@ -1,14 +1,17 @@
 //! The transport against a server that a test scripts, and the options that are refused.
 
-use std::{net::TcpListener, path::PathBuf};
+use std::net::TcpListener;
 
 use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
 use super::*;
-use crate::milvus::{
-    methods,
-    test_server::{Answer, TestServer},
-    tls_refusal,
+use crate::{
+    milvus::{
+        methods,
+        test_server::{Answer, TestServer},
+        tls_trouble,
+    },
+    tls::{TlsFile, TlsOptions},
 };
 
 /// Long enough that only a hang reaches it.
@@ -345,24 +348,25 @@ async fn tls_with_a_server_without_it_is_named() {
     let uri = server.uri.replace("http://", "https://");
     check_refused(
         ConnectOptions::new(&uri),
-        &format!("no TLS connection to Milvus at {uri}: the server does not speak TLS ("),
+        &format!("no TLS connection to Milvus at {uri}: the server does not speak TLS"),
     )
     .await;
 }
 
-fn certificate(name: &str) -> PathBuf {
-    [
+fn certificate(name: &str) -> TlsFile {
+    let path: std::path::PathBuf = [
         env!("CARGO_MANIFEST_DIR"),
         "src/milvus/transport/testdata",
         name,
     ]
     .iter()
-    .collect()
+    .collect();
+    TlsFile::new(path, "tls of [milvus]")
 }
 
 /// A server named milvus.test that wants certificates of its clients.
 fn tls_server() -> TestServer {
-    let read = |name| std::fs::read(certificate(name)).unwrap();
+    let read = |name| std::fs::read(certificate(name).path).unwrap();
     let identity = Identity::from_pem(read("server.pem"), read("server.key"));
     let tls = ServerTlsConfig::new()
         .identity(identity)
@@ -463,15 +467,13 @@ async fn a_client_without_its_certificate_is_refused() {
             .unwrap_err();
         assert_eq!(failure.error, CallError::Unavailable);
     }
-    assert_eq!(
-        tls_refusal(&options).await,
-        Some(TlsCause::ClientCertificate)
-    );
+    let cause = tls_trouble(&options, None).await.map(|found| found.cause);
+    assert_eq!(cause, Some(TlsCause::NoClientCertificate));
     let good = ConnectOptions {
         tls: Some(client_tls()),
         ..ConnectOptions::new(&server.uri)
     };
-    assert_eq!(tls_refusal(&good).await, None);
+    assert_eq!(tls_trouble(&good, None).await, None);
 }
 
 #[tokio::test]
@@ -521,58 +523,22 @@ async fn unusable_databases_are_refused() {
 
 #[tokio::test]
 async fn unusable_tls_options_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let (missing, other) = (
-        folder.path().join("missing.pem"),
-        folder.path().join("other.pem"),
-    );
-    std::fs::write(&other, "-----BEGIN PUBLIC KEY-----\n").unwrap();
-    let broken = folder.path().join("broken.pem");
-    std::fs::write(
-        &broken,
-        "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
-    )
-    .unwrap();
     let with = |uri: &str, tls: TlsOptions| ConnectOptions {
         tls: Some(tls),
         ..ConnectOptions::new(uri)
-    };
-    let ca = |path: &std::path::Path| TlsOptions {
-        ca: Some(path.into()),
-        ..TlsOptions::default()
     };
     check_refused(
         with("http://a:1", TlsOptions::default()),
         "is without TLS, but [milvus] tls is set",
     )
     .await;
-    check_refused(
-        with("https://a:1", ca(&missing)),
-        "missing.pem can't be read: No such file",
-    )
-    .await;
-    check_refused(
-        with("https://a:1", ca(&other)),
-        "other.pem holds no PEM block \"-----BEGIN CERTIFICATE-----\"",
-    )
-    .await;
-    check_refused(with("https://a:1", ca(&broken)), "tls.ca").await;
-    let cert_alone = TlsOptions {
-        cert: Some(other.clone()),
+    let missing = TlsOptions {
+        ca: Some(TlsFile::new("missing.pem", "tls.ca of [milvus]")),
         ..TlsOptions::default()
     };
     check_refused(
-        with("https://a:1", cert_alone),
-        "tls.cert is set without tls.key",
-    )
-    .await;
-    let key_alone = TlsOptions {
-        key: Some(other),
-        ..TlsOptions::default()
-    };
-    check_refused(
-        with("https://a:1", key_alone),
-        "tls.key is set without tls.cert",
+        with("https://a:1", missing),
+        "tls.ca of [milvus] names missing.pem, which can't be read: No such file",
     )
     .await;
 }

@@ -1,6 +1,6 @@
 //! Keys of `[milvus]`.
 
-use super::forms::names;
+use super::{forms::names, tls};
 use crate::{
     keys::{DefaultValue, Key, Kind, Table, millis, secs},
     plan::milvus::{ACCESS, PICK, RESOLVE},
@@ -93,9 +93,9 @@ pub(super) static MILVUS: Table = Table::new(
         ),
         Key::new(
             "tls",
-            Kind::Table(&TLS),
-            DefaultValue::None("the system's roots"),
-            "certificates",
+            Kind::Table(&tls::OF_MILVUS),
+            DefaultValue::None("the system's CA certificates"),
+            "CA, client certificate and name of the server",
         )
         .allowed("with https:// only"),
     ],
@@ -126,42 +126,6 @@ static CONNECTIONS: Table = Table::new(
             DefaultValue::Text("round-robin"),
             "which connection a request takes; pinned: always the same for one caller of a closed \
              loop, and for one place in the order of an open one's requests",
-        ),
-    ],
-);
-
-/// `milvus.tls`.
-static TLS: Table = Table::new(
-    "milvus.tls",
-    &[
-        Key::new(
-            "ca",
-            Kind::Path,
-            DefaultValue::None("the system's roots"),
-            "authorities that Milvus' certificate may be signed by",
-        )
-        .allowed("a PEM file"),
-        Key::new(
-            "cert",
-            Kind::Path,
-            DefaultValue::None("none"),
-            "the client's certificate; needs `key`",
-        )
-        .needs(&["key"])
-        .allowed("a PEM file"),
-        Key::new(
-            "key",
-            Kind::KeyFile,
-            DefaultValue::None("none"),
-            "the key of `cert`",
-        )
-        .needs(&["cert"])
-        .allowed("a PEM file, never the key itself"),
-        Key::new(
-            "server_name",
-            Kind::TEXT,
-            DefaultValue::None("the host of `uri`"),
-            "name that Milvus' certificate must have",
         ),
     ],
 );

@@ -6,6 +6,7 @@ mod forms;
 mod milvus;
 mod phases;
 mod thresholds;
+mod tls;
 mod tracing;
 mod workloads;
 
@@ -117,7 +118,7 @@ pub static SCENARIO: Table = Table::new(
 )
 .rules(&[NAMES]);
 
-/// Every key of a scenario in Markdown: the README's table.
+/// Every key of a scenario in Markdown: the table of `docs/reference/scenario.md`.
 #[must_use]
 pub fn key_table() -> String {
     markdown(&SCENARIO)

@@ -1,6 +1,6 @@
 //! Keys of `[tracing]`.
 
-use super::forms::URL;
+use super::{forms::URL, tls};
 use crate::{
     keys::{DefaultValue, Key, Kind, Table, secs},
     plan::otlp::EXPORT,
@@ -64,6 +64,14 @@ pub(super) static TRACING: Table = Table::new(
         .allowed("an OTLP address, or off")
         .answers(&["otlp_endpoint", "otlp"]),
         Key::new(
+            "tls",
+            Kind::Table(&tls::OF_EXPORT),
+            DefaultValue::None("the system's CA certificates"),
+            "TLS of `export`; `OTEL_EXPORTER_OTLP_CERTIFICATE`, `..._CLIENT_CERTIFICATE` and \
+             `..._CLIENT_KEY` come first",
+        )
+        .allowed("with https:// only"),
+        Key::new(
             "spans",
             Kind::Table(&SPANS),
             DefaultValue::None(""),
@@ -121,6 +129,13 @@ static SPANS: Table = Table::new(
             "headers of every request to the source",
         )
         .allowed("each value ${NAME}, \"Bearer ${NAME}\" or { file }"),
+        Key::new(
+            "tls",
+            Kind::Table(&tls::OF_SPANS),
+            DefaultValue::None("the system's CA certificates"),
+            "TLS of `endpoint`",
+        )
+        .allowed("with https:// only"),
         Key::new(
             "link",
             Kind::Text(LINK),

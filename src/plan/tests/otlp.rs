@@ -1,6 +1,7 @@
 //! Where the client's spans go, by `--otlp`, `--set`, OpenTelemetry's variables and the scenario.
 
 use super::{super::OtlpProtocol, *};
+use crate::tls::{TlsFile, TlsOptions};
 
 const FILE: &str = "http://file:4317";
 
@@ -379,18 +380,16 @@ fn settings_of_the_exporter() {
         (export.gzip, export.timeout),
         (true, Duration::from_millis(2500))
     );
-    let file = |variable: &str, path: &str| NamedFile {
-        path: path.into(),
-        variable: format!("OTEL_EXPORTER_OTLP_{variable}"),
+    let file = |variable: &str, path: &str| {
+        Some(TlsFile::new(path, format!("OTEL_EXPORTER_OTLP_{variable}")))
     };
-    assert_eq!(export.ca, Some(file("TRACES_CERTIFICATE", "ca.pem")));
-    assert_eq!(
-        export.identity,
-        Some((
-            file("CLIENT_CERTIFICATE", "cert.pem"),
-            file("CLIENT_KEY", "key.pem")
-        ))
-    );
+    let expected = TlsOptions {
+        ca: file("TRACES_CERTIFICATE", "ca.pem"),
+        cert: file("CLIENT_CERTIFICATE", "cert.pem"),
+        key: file("CLIENT_KEY", "key.pem"),
+        server_name: None,
+    };
+    assert_eq!(export.tls, expected);
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     assert_eq!(
         plan.tracing.resource,

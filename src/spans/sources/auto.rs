@@ -10,6 +10,7 @@ use super::source::{
 };
 use crate::spans::error::{Again, SpanError};
 use crate::spans::span::Trace;
+use crate::tls::TlsCause;
 
 /// Its row in the table of sources.
 pub(super) const ENTRY: SourceEntry = SourceEntry {
@@ -19,7 +20,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     times: "",
     default_endpoint: "http://127.0.0.1:16686",
     kind: SourceKind::Pulled,
-    own_keys: &["admin"],
+    own_keys: &["admin", "tls"],
     keeps_spans: true,
     may_be_late: false,
     sign: None,
@@ -44,6 +45,7 @@ async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanErr
             let address = shown(&addresses.grpc);
             // Named with its words where it answered: it may be a Jaeger with trouble.
             let why = match grpc.again {
+                _ if TlsCause::named_in(&grpc.text).is_some() => grpc.text,
                 Again::Never => format!("{address} does not answer gRPC"),
                 _ => format!("reading by gRPC failed ({})", grpc.text),
             };
@@ -64,6 +66,10 @@ async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanErr
             Ok(Box::new(Remarked { source, info }))
         }
         Err(json) => {
+            if let Some(trouble) = of_tls(&grpc, &json) {
+                let text = &trouble.text;
+                return Ok(none::because(format!("no server spans were read: {text}")));
+            }
             let both = format!("gRPC: {}; JSON: {}", grpc.text, json.text);
             match [grpc.again, json.again]
                 .into_iter()
@@ -83,6 +89,16 @@ async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanErr
             }
         }
     }
+}
+
+/// The error that names TLS as its cause. That a port of HTTP offers no HTTP/2 is none.
+fn of_tls<'a>(grpc: &'a SpanError, json: &'a SpanError) -> Option<&'a SpanError> {
+    let cause = |error: &SpanError| TlsCause::named_in(&error.text);
+    if cause(json).is_some() {
+        return Some(json);
+    }
+    let of_grpc = cause(grpc)?;
+    (![TlsCause::NoHttp2, TlsCause::NoAlpn].contains(&of_grpc)).then_some(grpc)
 }
 
 /// A source whose remark is that of the choice.

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use reqwest::Response;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Response};
 use url::Url;
 
 use super::address;
@@ -14,6 +14,7 @@ use super::source::{LossCounters, Sign, SourceOptions};
 use crate::not_grpc::retry_after;
 use crate::spans::error::{Again, SpanError};
 use crate::spans::error::{cleaned, names_missing_trace, of_http};
+use crate::tls::{Renamed, TlsPeer};
 
 /// Redirects that are followed, all within one origin.
 const MAX_REDIRECTS: usize = 5;
@@ -89,14 +90,26 @@ impl Answer {
     }
 }
 
+/// Asks servers of HTTP.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    inner: reqwest::Client,
+    renamed: Option<Renamed>,
+}
+
 /// A client that sends the options' headers, waits no longer than their timeout, and uses no proxy
 /// of the environment: traces are read from the address that the scenario names, or not at all.
-/// Redirects stay within one origin, and with headers none is followed: they would go along.
-pub(super) fn client(options: &SourceOptions) -> Result<Client, SpanError> {
-    // reqwest brings no cryptography of its own. An error says that the process has chosen already,
-    // which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
+/// Redirects stay within one origin, and with headers none is followed: they would go along. The
+/// options' name of the server is that of the host of `base`.
+pub(super) fn client(options: &SourceOptions, base: &Url) -> Result<Client, SpanError> {
+    let of_tls = |error: &dyn std::fmt::Display| SpanError::new(error.to_string());
+    let config = options
+        .tls
+        .client_config(&[b"h2", b"http/1.1"])
+        .map_err(|error| of_tls(&error))?;
+    let renamed = Renamed::of(base, &options.tls)
+        .map_err(|error| of_tls(&format!("{}: {error}", TlsPeer::SpanSource.table())))?;
+    let mut builder = reqwest::Client::builder()
         .no_proxy()
         .timeout(options.timeout)
         .redirect(if options.headers.is_empty() {
@@ -105,13 +118,17 @@ pub(super) fn client(options: &SourceOptions) -> Result<Client, SpanError> {
             Policy::none()
         })
         .default_headers(header_map(&options.headers)?)
-        .build()
-        .map_err(|error| {
-            SpanError::new(format!(
-                "the HTTP client for reading spans can't be built: {}",
-                causes(&error)
-            ))
-        })
+        .tls_backend_preconfigured(config);
+    if let Some(renamed) = &renamed {
+        builder = renamed.known_to(builder);
+    }
+    let inner = builder.build().map_err(|error| {
+        SpanError::new(format!(
+            "the HTTP client for reading spans can't be built: {}",
+            causes(&error)
+        ))
+    })?;
+    Ok(Client { inner, renamed })
 }
 
 fn same_origin() -> Policy {
@@ -205,7 +222,11 @@ async fn get_up_to(
         words: causes(&error),
         again: Again::Later(None),
     };
-    let request = client.get(ask.url).header(ACCEPT, ask.accept);
+    let url = match &client.renamed {
+        Some(renamed) => &renamed.url(ask.url),
+        None => ask.url,
+    };
+    let request = client.inner.get(url).header(ACCEPT, ask.accept);
     let response = request.send().await.map_err(broken)?;
     let text = |name| {
         response

@@ -1,15 +1,15 @@
 //! Source `jaeger`: the gRPC query API on port 16685. Which of its two versions is read depends on
 //! the server.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
-use reqwest::Client;
 use tonic::client::Grpc;
 use tonic::codegen::http::uri::PathAndQuery;
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 use super::address::{Addresses, addresses, base, shown};
@@ -18,7 +18,7 @@ use super::counted::{Counted, CountingCodec};
 use super::generated::jaeger_v2::{
     GetServicesRequest, GetServicesResponse, GetTraceRequest, SpansResponseChunk, Timestamp,
 };
-use super::http;
+use super::http::{self, Client};
 use super::jaeger_troubles::JAEGER;
 use super::jaeger_v2;
 use super::jaeger_v3;
@@ -26,10 +26,15 @@ use super::source::{
     LossCounters, OpenFuture, Remedy, SourceEntry, SourceInfo, SourceKind, SourceOptions,
     SpanSource, Troubles,
 };
+use super::tls;
 use crate::spans::error::{Again, SpanError};
 use crate::spans::error::{cleaned, grpc_failure};
 use crate::spans::span::Trace;
-use crate::{not_grpc::Reading, open_files};
+use crate::tls::Needs;
+use crate::{
+    not_grpc::{NotGrpc, Reading},
+    open_files,
+};
 
 /// Its row in the table of sources.
 pub(super) const ENTRY: SourceEntry = SourceEntry {
@@ -38,7 +43,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     times: "nanoseconds",
     default_endpoint: "http://127.0.0.1:16685",
     kind: SourceKind::Pulled,
-    own_keys: &["admin"],
+    own_keys: &["admin", "tls"],
     keeps_spans: true,
     may_be_late: false,
     sign: None,
@@ -103,15 +108,23 @@ pub(super) fn open(options: &SourceOptions) -> OpenFuture<'_> {
 
 async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
     let addresses = addresses(options)?;
-    let link = Link::connect(&addresses, options).await?;
-    let services: GetServicesResponse = link
-        .unary(V2_SERVICES, GetServicesRequest {})
-        .await
-        .map_err(|status| link.not_jaeger(&status))?;
+    let (link, services) = match reach(&addresses, options).await {
+        Ok(reached) => reached,
+        Err((error, Answered::Grpc)) => return Err(error),
+        Err((error, answered)) => {
+            let jaeger = ("Jaeger's gRPC", &addresses.grpc);
+            let page = match answered {
+                Answered::Page(status) => Some(status),
+                _ => None,
+            };
+            let by_tls = tls::trouble(options, jaeger, Needs::Http2, page).await;
+            return Err(by_tls.unwrap_or(error));
+        }
+    };
     // Decoded for the check alone: a server that is no Jaeger would not answer this method.
     drop(services);
     let api = link.choose_api().await?;
-    let http = http::client(options)?;
+    let http = http::client(options, &addresses.http)?;
     let ui = http::ui(&http, &addresses.http).await;
     let version = if api == Api::V2 { "api_v2" } else { "api_v3" };
     let server = format!("Jaeger gRPC {version} at {}", link.address);
@@ -129,6 +142,41 @@ async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanErr
         http,
         addresses,
     }))
+}
+
+/// What came back from a server that gave no answer of Jaeger's.
+enum Answered {
+    Nothing,
+    /// A page with this HTTP status.
+    Page(u16),
+    /// A status of gRPC, so that no TLS stands in the way.
+    Grpc,
+}
+
+impl Answered {
+    fn of(status: &Status) -> Self {
+        let is_unanswered = status.source().is_some()
+            || matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded);
+        match NotGrpc::in_status(status) {
+            Some(page) => Self::Page(page),
+            None if is_unanswered => Self::Nothing,
+            None => Self::Grpc,
+        }
+    }
+}
+
+/// Connects and asks for the services.
+async fn reach(
+    addresses: &Addresses,
+    options: &SourceOptions,
+) -> Result<(Link, GetServicesResponse), (SpanError, Answered)> {
+    let link = Link::connect(addresses, options)
+        .await
+        .map_err(|error| (error, Answered::Nothing))?;
+    match link.unary(V2_SERVICES, GetServicesRequest {}).await {
+        Ok(services) => Ok((link, services)),
+        Err(status) => Err((link.not_jaeger(&status), Answered::of(&status))),
+    }
 }
 
 impl Link {
@@ -152,8 +200,9 @@ impl Link {
             .map_err(|error| failed(&error))?
             .connect_timeout(timeout);
         if addresses.grpc.scheme() == "https" {
+            let config = options.tls.for_grpc(timeout);
             endpoint = endpoint
-                .tls_config(ClientTlsConfig::new().with_native_roots())
+                .tls_config(config.map_err(|error| SpanError::new(error.to_string()))?)
                 .map_err(|error| failed(&error))?;
         }
         // The connect timeout of the endpoint covers TCP only; a peer that accepts and is silent

@@ -1,22 +1,23 @@
 //! Source `jaeger-json`: Jaeger's HTTP API on port 16686. Its legacy path keeps times in whole
 //! microseconds; where that is gone, api_v3 over HTTP is read, which is OTLP JSON.
 
-use reqwest::Client;
 use url::Url;
 
 use super::address::{addresses, base, shown};
 use super::budget::Budget;
-use super::http::{self, Answer, Ask, NoAnswer};
+use super::http::{self, Answer, Ask, Client, NoAnswer};
 use super::jaeger_legacy;
 use super::jaeger_troubles::JAEGER;
 use super::source::{
     LossCounters, OpenFuture, SourceEntry, SourceInfo, SourceKind, SourceOptions, SpanSource,
 };
+use super::tls;
 use crate::spans::assemble::only_trace;
 use crate::spans::error::cleaned;
 use crate::spans::error::{Again, SpanError};
 use crate::spans::otlp::json::read::Line;
 use crate::spans::span::Trace;
+use crate::tls::Needs;
 
 /// Its row in the table of sources.
 pub(super) const ENTRY: SourceEntry = SourceEntry {
@@ -25,7 +26,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     times: "whole microseconds from the older of its two APIs",
     default_endpoint: "http://127.0.0.1:16686",
     kind: SourceKind::Pulled,
-    own_keys: &["admin"],
+    own_keys: &["admin", "tls"],
     keeps_spans: true,
     may_be_late: false,
     sign: None,
@@ -59,13 +60,15 @@ pub(super) fn open(options: &SourceOptions) -> OpenFuture<'_> {
 async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
     let addresses = addresses(options)?;
     let (address, base) = (shown(&addresses.http), base(&addresses.http));
-    let client = http::client(options)?;
+    let client = http::client(options, &addresses.http)?;
     let budget = Budget::default();
     let path = Probe {
         client: &client,
         budget: &budget,
         base: &base,
         address: &address,
+        options,
+        url: &addresses.http,
     }
     .choose()
     .await?;
@@ -101,6 +104,8 @@ struct Probe<'a> {
     budget: &'a Budget,
     base: &'a str,
     address: &'a str,
+    options: &'a SourceOptions,
+    url: &'a Url,
 }
 
 impl Probe<'_> {
@@ -137,9 +142,13 @@ impl Probe<'_> {
                 self.address, no.words
             ))
         };
-        http::get(self.client, self.budget, Ask::any(url))
-            .await
-            .map_err(unreachable)
+        let answer = http::get(self.client, self.budget, Ask::any(url)).await;
+        let status = answer.as_ref().ok().map(|answer| answer.status);
+        let jaeger = ("Jaeger's JSON", self.url);
+        match tls::trouble(self.options, jaeger, Needs::Http, status).await {
+            Some(error) => Err(error),
+            None => answer.map_err(unreachable),
+        }
     }
 
     /// It answers, but shows no API: it refuses, is busy, or has trouble of its own.

@@ -27,6 +27,7 @@ pub(super) mod source;
 mod tempo;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 use std::time::Duration;
 
@@ -122,7 +123,7 @@ pub async fn sign_at(
     options: &SourceOptions,
 ) -> Option<(&'static SourceEntry, &'static str)> {
     let base = address::base(&address::parse(endpoint).ok()?);
-    let client = http::client(options).ok()?;
+    let client = http::client(options, &address::parse(endpoint).ok()?).ok()?;
     for entry in SPAN_SOURCES {
         if let Some(sign) = &entry.sign
             && http::shows(&client, &base, sign).await

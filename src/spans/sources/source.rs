@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 
 use crate::spans::error::SpanError;
 use crate::spans::span::Trace;
+use crate::tls::TlsOptions;
 
 /// Where and how spans are read: `[tracing.spans]` as resolved. Everything but `endpoint` has a
 /// default that fits.
@@ -25,6 +26,8 @@ pub struct SourceOptions {
     /// Headers or gRPC metadata of every request; may hold secrets, which is why `Debug` leaves
     /// their values out.
     pub headers: Vec<(String, String)>,
+    /// TLS beyond the defaults, for addresses with https.
+    pub tls: TlsOptions,
     /// Longest wait for one reply.
     pub timeout: Duration,
     /// Source `embedded`: address to listen on, host:port.
@@ -45,6 +48,7 @@ impl Default for SourceOptions {
             http: None,
             admin: None,
             headers: Vec::new(),
+            tls: TlsOptions::default(),
             timeout: Duration::from_secs(10),
             listen: "127.0.0.1:4317".to_owned(),
             listen_http: None,
@@ -64,6 +68,7 @@ impl fmt::Debug for SourceOptions {
             .field("http", &self.http)
             .field("admin", &self.admin)
             .field("headers", &names)
+            .field("tls", &self.tls)
             .field("timeout", &self.timeout)
             .field("listen", &self.listen)
             .field("listen_http", &self.listen_http)

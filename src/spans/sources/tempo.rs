@@ -13,20 +13,21 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use opentelemetry_proto::tonic::trace::v1::TracesData;
 use prost::Message;
-use reqwest::Client;
 use serde_json::{Value, json};
 
 use super::address::{base, parse, shown};
 use super::budget::Budget;
-use super::http::{self, Answer, Ask, NoAnswer};
+use super::http::{self, Answer, Ask, Client, NoAnswer};
 use super::source::{
     OpenFuture, Remedy, Sign, SourceEntry, SourceInfo, SourceKind, SourceOptions, SpanSource,
     Troubles,
 };
+use super::tls;
 use crate::spans::assemble::only_trace;
 use crate::spans::error::{Again, SpanError, cleaned};
 use crate::spans::otlp::{json::read::Line, protobuf};
 use crate::spans::span::{ServerSpan, Trace};
+use crate::tls::Needs;
 
 const ENDPOINT: &str = "http://127.0.0.1:3200";
 const SET_ENDPOINT: &str =
@@ -40,7 +41,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     times: "nanoseconds",
     default_endpoint: ENDPOINT,
     kind: SourceKind::Pulled,
-    own_keys: &[],
+    own_keys: &["tls"],
     keeps_spans: true,
     may_be_late: true,
     sign: Some(ECHO),
@@ -158,7 +159,7 @@ pub(super) fn open(options: &SourceOptions) -> OpenFuture<'_> {
 async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
     let endpoint = parse(options.endpoint.as_deref().unwrap_or(ENDPOINT))?;
     let mut tempo = Tempo {
-        client: http::client(options)?,
+        client: http::client(options, &endpoint)?,
         budget: Budget::default(),
         base: base(&endpoint),
         api: Api::V2,
@@ -172,7 +173,12 @@ async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanErr
         },
         partial: OnceLock::new(),
     };
-    tempo.api = tempo.choose_api(&shown(&endpoint)).await?;
+    let first = tempo.get_trace(Api::V2, UNKNOWN_ID).await;
+    let status = first.as_ref().ok().map(|answer| answer.status);
+    if let Some(error) = tls::trouble(options, ("Tempo", &endpoint), Needs::Http, status).await {
+        return Err(error);
+    }
+    tempo.api = tempo.choose_api(&shown(&endpoint), first).await?;
     let version = tempo
         .version()
         .await
@@ -199,7 +205,11 @@ impl Tempo {
 
     /// The newer path where it answers an unknown id as such. The older one shows nothing by its
     /// 404, which many servers have there, so the server must show itself otherwise.
-    async fn choose_api(&self, address: &str) -> Result<Api, SpanError> {
+    async fn choose_api(
+        &self,
+        address: &str,
+        v2: Result<Answer, NoAnswer>,
+    ) -> Result<Api, SpanError> {
         let unreachable = |no: NoAnswer| {
             SpanError::new(format!(
                 "no Tempo answers at {address} ({}): start Tempo, publish its port 3200, or set \
@@ -207,10 +217,7 @@ impl Tempo {
                 no.words
             ))
         };
-        let v2 = self
-            .get_trace(Api::V2, UNKNOWN_ID)
-            .await
-            .map_err(unreachable)?;
+        let v2 = v2.map_err(unreachable)?;
         if (v2.status == 200 && read(Api::V2, &v2).is_ok()) || v2.names_missing_trace() {
             return Ok(Api::V2);
         }

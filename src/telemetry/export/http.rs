@@ -13,7 +13,8 @@ use http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use opentelemetry_http::{HttpClient, HttpError, ResponseBodyTooLarge};
 use prost::Message;
 
-use super::{options::ExportOptions, tls};
+use super::options::ExportOptions;
+use crate::tls::{Renamed, TlsPeer};
 
 /// Longest reply that is read; a longer one is no reply to an export.
 const MAX_REPLY: usize = 1 << 20;
@@ -44,6 +45,7 @@ impl LastFailure {
 #[derive(Debug)]
 pub(super) struct Client {
     inner: reqwest::Client,
+    renamed: Option<Renamed>,
     headers: HeaderMap,
     failure: LastFailure,
 }
@@ -56,13 +58,20 @@ impl Client {
         headers: HeaderMap,
         failure: LastFailure,
     ) -> Result<Self, String> {
-        // reqwest brings no cryptography of its own. An error says that the process has chosen
-        // already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = reqwest::Client::builder()
+        let config = options.tls.client_config(&[b"h2", b"http/1.1"]);
+        let renamed = match url::Url::parse(&options.endpoint) {
+            Ok(url) => Renamed::of(&url, &options.tls)
+                .map_err(|error| format!("{}: {error}", TlsPeer::OtlpEndpoint.table()))?,
+            // The exporter says what is wrong with it.
+            Err(_) => None,
+        };
+        let mut builder = reqwest::Client::builder()
             .no_proxy()
-            .redirect(reqwest::redirect::Policy::none());
-        let builder = tls::for_http(builder, &options.tls)?;
+            .redirect(reqwest::redirect::Policy::none())
+            .tls_backend_preconfigured(config.map_err(|error| error.to_string())?);
+        if let Some(renamed) = &renamed {
+            builder = renamed.known_to(builder);
+        }
         let inner = builder.build().map_err(|error| {
             format!(
                 "the HTTP client of the OTLP endpoint can't be built: {}",
@@ -71,6 +80,7 @@ impl Client {
         })?;
         Ok(Self {
             inner,
+            renamed,
             headers,
             failure,
         })
@@ -86,6 +96,9 @@ impl HttpClient for Client {
         self.headers
             .iter()
             .for_each(|(name, value)| drop(request.headers_mut().insert(name, value.clone())));
+        if let Some(renamed) = &self.renamed {
+            *request.uri_mut() = renamed.url(&request.uri().to_string()).parse()?;
+        }
         let none = |error: &reqwest::Error| {
             self.failure.put(HttpFailure {
                 status: None,

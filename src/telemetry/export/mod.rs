@@ -11,7 +11,6 @@ mod events;
 mod http;
 mod options;
 mod sender;
-mod tls;
 mod work;
 
 use std::{
@@ -31,7 +30,7 @@ use tokio::{
     time::Instant,
 };
 
-pub use self::options::{ExportOptions, ExportProtocol, ExportTls, TlsFile};
+pub use self::options::{ExportOptions, ExportProtocol};
 use self::{sender::Sender, work::Work};
 use super::client_span::ClientSpan;
 

@@ -1,6 +1,8 @@
 //! Where and how client spans are exported.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, time::Duration};
+
+use crate::tls::TlsOptions;
 
 /// How OTLP is carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,24 +11,6 @@ pub enum ExportProtocol {
     Grpc,
     /// OTLP/HTTP, protobuf.
     HttpProtobuf,
-}
-
-/// A file of TLS, and what named it, for errors.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFile {
-    /// The file, PEM.
-    pub path: PathBuf,
-    /// E.g. an environment variable.
-    pub named_by: String,
-}
-
-/// Files of TLS.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExportTls {
-    /// An authority beside the system's.
-    pub ca: Option<TlsFile>,
-    /// The client's certificate, and its key.
-    pub identity: Option<(TlsFile, TlsFile)>,
 }
 
 /// Where client spans go.
@@ -43,7 +27,7 @@ pub struct ExportOptions {
     /// Longest time for a batch, further tries included.
     pub timeout: Duration,
     /// For an address with https.
-    pub tls: ExportTls,
+    pub tls: TlsOptions,
     /// `service.name`.
     pub service_name: String,
     /// Other resource attributes, e.g. the run's id; the first of a name counts.
@@ -63,7 +47,7 @@ impl ExportOptions {
             headers: Vec::new(),
             gzip: false,
             timeout: Self::TIMEOUT,
-            tls: ExportTls::default(),
+            tls: TlsOptions::default(),
             service_name: service_name.into(),
             resource: Vec::new(),
         }

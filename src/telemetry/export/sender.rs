@@ -1,6 +1,6 @@
 //! One batch to the endpoint, by OpenTelemetry's exporter, and what became of it.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::KeyValue;
@@ -20,12 +20,18 @@ use super::{
     events::Listener,
     http::{Client, HttpFailure, LastFailure},
     options::{ExportOptions, ExportProtocol},
-    tls,
 };
-use crate::{mask::Mask, not_grpc::NotGrpc};
+use crate::{
+    mask::Mask,
+    not_grpc::NotGrpc,
+    tls::{Look, Needs, TlsPeer},
+};
 
 /// Longest text of a server that is kept.
 const MAX_WORDS: usize = 300;
+
+/// Longest look at why the endpoint took nothing.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// Where batches go.
 #[derive(Debug)]
@@ -36,6 +42,7 @@ pub(super) struct Sender {
     /// Of the headers' values.
     mask: Mask,
     resource_bytes: usize,
+    options: ExportOptions,
 }
 
 /// What a batch came to.
@@ -83,7 +90,8 @@ impl Sender {
                     .with_metadata(MetadataMap::from_headers(headers))
                     .with_retry_policy(RetryPolicy::recommended());
                 if options.endpoint.starts_with("https://") {
-                    builder = builder.with_tls_config(tls::for_grpc(&options.tls)?);
+                    let config = options.tls.for_grpc(timeout);
+                    builder = builder.with_tls_config(config.map_err(|error| error.to_string())?);
                 }
                 if options.gzip {
                     builder = builder.with_compression(Compression::Gzip);
@@ -112,6 +120,7 @@ impl Sender {
             http,
             mask: Mask::of(&options.headers),
             resource_bytes,
+            options: options.clone(),
         })
     }
 
@@ -151,6 +160,36 @@ impl Sender {
                 http_status: None,
             }),
         }
+    }
+
+    /// Why no batch was taken, where TLS is why: for a failure with this HTTP status.
+    /// Each step of the look takes at most `patience`.
+    pub(super) async fn tls_trouble(
+        &self,
+        http_status: Option<u16>,
+        patience: Duration,
+    ) -> Option<String> {
+        let options = &self.options;
+        let look = Look {
+            url: &options.endpoint,
+            options: &options.tls,
+            needs: match options.protocol {
+                ExportProtocol::Grpc => Needs::Http2,
+                ExportProtocol::HttpProtobuf => Needs::Http,
+            },
+            patience,
+        };
+        let looked = async {
+            match http_status {
+                None => look.trouble().await,
+                Some(status) => look.trouble_after(status).await,
+            }
+        };
+        let trouble = tokio::time::timeout(LOOK, looked).await.ok()?;
+        Some(format!(
+            "no TLS connection: {}",
+            trouble?.sentence(TlsPeer::OtlpEndpoint)
+        ))
     }
 
     fn failure(&self, result: OTelSdkResult, words: &str) -> Failure {
@@ -223,8 +262,7 @@ impl Sender {
     }
 }
 
-/// Errors of a transport in the order of their causes, which often repeat each other, each once; in
-/// words where TLS met none.
+/// Errors of a transport in the order of their causes, which often repeat each other, each once.
 fn of_transport(text: &str) -> String {
     let mut said: Vec<&str> = Vec::new();
     text.split(": ").for_each(|part| {
@@ -232,13 +270,6 @@ fn of_transport(text: &str) -> String {
             said.push(part);
         }
     });
-    // How rustls says that the first answer is no record of TLS.
-    if said.iter().any(|part| part.ends_with("InvalidContentType")) {
-        said.push(
-            "what is there does not speak TLS, so its address begins with http:// \
-             (OTEL_EXPORTER_OTLP_INSECURE=true where it has no scheme)",
-        );
-    }
     said.join(": ")
 }
 
@@ -292,12 +323,6 @@ mod tests {
             of_transport(twice),
             "Unavailable: tcp connect error: Connection refused (os error 111)"
         );
-        let plain = of_transport(
-            "Unavailable: received corrupt message of type InvalidContentType: received corrupt \
-             message of type InvalidContentType",
-        );
-        assert_eq!(plain.matches("InvalidContentType").count(), 1, "{plain}");
-        assert!(plain.contains("does not speak TLS"), "{plain}");
     }
 
     #[test]

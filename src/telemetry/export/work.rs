@@ -94,6 +94,16 @@ impl Work {
             }
         }
         self.totals.dropped += self.counts.dropped.load(Ordering::Relaxed);
+        // Once, and at the end, where nobody waits for a span any more.
+        if self.totals.exported == 0
+            && self.totals.error.is_some()
+            && let Some(trouble) = self
+                .sender
+                .tls_trouble(self.totals.http_status, self.limits.patience)
+                .await
+        {
+            (self.totals.error, self.totals.http_status) = (Some(trouble), None);
+        }
         self.totals
     }
 

@@ -132,7 +132,12 @@ async fn with_http() -> (EmbeddedReceiver, String) {
 }
 
 fn client() -> reqwest::Client {
-    crate::spans::sources::http::client(&SourceOptions::default()).expect("a client")
+    // reqwest brings no cryptography of its own; an error says that another test has chosen it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .expect("a client")
 }
 
 async fn post(url: &str, headers: &[(&'static str, &str)], body: Vec<u8>) -> (u16, String) {

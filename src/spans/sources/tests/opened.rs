@@ -455,7 +455,7 @@ async fn https_where_none_is_spoken_is_an_error_and_no_panic() {
     for name in ["jaeger", "jaeger-json"] {
         check_words(
             &refused(name, &options(&url, &url)).await,
-            &[&url[8..], "no Jaeger"],
+            &[&url[8..], "does not speak TLS", "[tracing.spans] endpoint"],
         );
     }
 }

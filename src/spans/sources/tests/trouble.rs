@@ -371,7 +371,9 @@ async fn a_long_reply_is_read_alone_and_short_ones_beside_it() {
         _ => Reply::json("{}"),
     })
     .await;
-    let client = crate::spans::sources::http::client(&SourceOptions::default()).expect("a client");
+    let base = url::Url::parse(&fake.url).expect("a URL");
+    let client =
+        crate::spans::sources::http::client(&SourceOptions::default(), &base).expect("a client");
     let budget = Budget::default();
     let get = |path: &str| {
         let (client, budget, url) = (

@@ -1,0 +1,522 @@
+//! Why TLS with a server failed: read from the error that is there, not guessed from what else
+//! could be wrong.
+
+use std::{error::Error, io};
+
+use rustls::{AlertDescription, CertificateError, Error as TlsError};
+
+/// The server that a connection leads to, with the scenario's words for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsPeer {
+    /// Milvus.
+    Milvus,
+    /// Where server spans are read.
+    SpanSource,
+    /// Where the client's own spans go.
+    OtlpEndpoint,
+}
+
+impl TlsPeer {
+    /// The table of the scenario that has its `tls`.
+    #[must_use]
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Milvus => "[milvus]",
+            Self::SpanSource => "[tracing.spans]",
+            Self::OtlpEndpoint => "[tracing]",
+        }
+    }
+
+    /// The key of its address.
+    fn address(self) -> &'static str {
+        match self {
+            Self::Milvus => "[milvus] uri",
+            Self::SpanSource => "[tracing.spans] endpoint",
+            Self::OtlpEndpoint => "[tracing] export",
+        }
+    }
+
+    /// `tls.KEY` of its table, e.g. for errors about a file.
+    #[must_use]
+    pub fn key(self, key: &str) -> String {
+        format!("tls.{key} of {}", self.table())
+    }
+}
+
+/// A cause that a user can act on, from the TLS library's error or the server's alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsCause {
+    /// The server requires a client certificate and got none.
+    NoClientCertificate,
+    /// The server does not accept the client certificate that it got.
+    ClientCertificateRefused,
+    /// The server agrees on HTTP/1 only.
+    NoHttp2,
+    /// The server knows no ALPN at all.
+    NoAlpn,
+    /// What answered is no TLS.
+    NotTls,
+    /// It is TLS, and the address says that it is not.
+    OnlyTls,
+    /// Signed by a CA that is not among the trusted ones.
+    UnknownIssuer,
+    /// The server shows the certificate of a CA (`CA:TRUE`) as its own.
+    CaAsServer,
+    /// An X.509 certificate of version 1, which has no names that could be checked.
+    OldCertificate,
+    /// The certificate has no subjectAltName.
+    NoNames,
+    /// Its time is over.
+    Expired,
+    /// Its time has not begun; often a wrong clock.
+    NotYetValid,
+    /// Issued for another name.
+    WrongName,
+    /// The server knows no such host (SNI).
+    UnknownHost,
+    /// No common version or cipher of TLS.
+    NoCommonVersion,
+    /// The server met an error of its own.
+    ServerError,
+    /// The server closed the connection in the handshake without an alert.
+    HungUp,
+    /// The server closed the connection right after the handshake.
+    ClosedAfterwards,
+}
+
+/// One row a cause: what is wrong, and what to change. `{table}` and `{address}` stand for the keys
+/// of the link.
+const TEXTS: &[(TlsCause, &str, &str)] = &[
+    (
+        TlsCause::NoClientCertificate,
+        "the server requires a client certificate, and none was sent",
+        "set tls = { cert = \"FILE.pem\", key = \"FILE.key\" } of {table}, signed by a CA that the \
+         server trusts",
+    ),
+    (
+        TlsCause::ClientCertificateRefused,
+        "the server does not accept the client certificate that it got",
+        "check tls.cert of {table}: signed by a CA that the server trusts, not expired, and for \
+         client authentication",
+    ),
+    (
+        TlsCause::NoHttp2,
+        "the server offers HTTP/1 only (ALPN without h2), and gRPC needs HTTP/2",
+        "let the TLS front (ingress, load balancer) offer h2, or set {address} to the gRPC port \
+         itself",
+    ),
+    (
+        TlsCause::NoAlpn,
+        "the server negotiates no protocol (no ALPN), and gRPC needs h2 by ALPN",
+        "enable ALPN h2 at the TLS front (nginx: http2 on, or ssl_alpn h2 in a stream; HAProxy: \
+         alpn h2), or set {address} to the gRPC port itself",
+    ),
+    (
+        TlsCause::NotTls,
+        "the server does not speak TLS",
+        "write http:// in {address}, or the port that speaks TLS",
+    ),
+    (
+        TlsCause::OnlyTls,
+        "the server speaks TLS, and the address begins with http://",
+        "write https:// in {address}; for a private CA also tls = { ca = \"FILE.pem\" } of {table}",
+    ),
+    (
+        TlsCause::UnknownIssuer,
+        "the server's certificate is signed by a CA that is not trusted here",
+        "set tls = { ca = \"FILE.pem\" } of {table} to the certificate of that CA",
+    ),
+    (
+        TlsCause::CaAsServer,
+        "the server uses a CA certificate (CA:TRUE) as its own",
+        "give the server a certificate with CA:FALSE that the CA signed; tls.ca of {table} is for \
+         the CA's",
+    ),
+    (
+        TlsCause::OldCertificate,
+        "the server's certificate is X.509 version 1, which has no subjectAltName to check",
+        "give the server a version 3 certificate with subjectAltName",
+    ),
+    (
+        TlsCause::NoNames,
+        "the server's certificate has no subjectAltName, and its common name (CN) does not count",
+        "give the server a certificate with subjectAltName",
+    ),
+    (
+        TlsCause::Expired,
+        "the server's certificate has expired",
+        "renew the server's certificate, or set this machine's clock",
+    ),
+    (
+        TlsCause::NotYetValid,
+        "the server's certificate is not valid yet",
+        "set the clock of this machine or of the one that signed it",
+    ),
+    (
+        TlsCause::WrongName,
+        "the server's certificate is for another name",
+        "set tls = { server_name = \"NAME IN THE CERTIFICATE\" } of {table}, or write that name in \
+         {address}",
+    ),
+    (
+        TlsCause::UnknownHost,
+        "the server knows no host of the name that was asked for (SNI)",
+        "set tls = { server_name = \"NAME\" } of {table}, or write that name in {address}",
+    ),
+    (
+        TlsCause::NoCommonVersion,
+        "the server and this client have no version or cipher of TLS in common (1.2 and 1.3 here)",
+        "allow TLS 1.2 or 1.3 at the server",
+    ),
+    (
+        TlsCause::ServerError,
+        "the server ended the TLS handshake for an error of its own",
+        "look at the server's log; it may have no certificate for the name that was asked for \
+         (tls.server_name of {table})",
+    ),
+    (
+        TlsCause::HungUp,
+        "the server closed the connection in the TLS handshake without an alert",
+        "look at the server's log; a proxy may expect another name (tls.server_name of {table})",
+    ),
+    (
+        TlsCause::ClosedAfterwards,
+        "the server closed the connection right after the TLS handshake",
+        "look at the log of the TLS front: the server behind it may be down, or not where the \
+         front looks for it",
+    ),
+];
+
+/// What tonic says where the server agreed on no protocol; its type is not public.
+const NOT_NEGOTIATED: &str = "HTTP/2 was not negotiated";
+
+/// A cause, and the error's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsTrouble {
+    /// The cause.
+    pub cause: TlsCause,
+    /// What the TLS library said; empty where the cause says it all.
+    pub detail: String,
+}
+
+impl TlsTrouble {
+    /// What is wrong and what to change, of the link to `peer`.
+    #[must_use]
+    pub fn sentence(&self, peer: TlsPeer) -> String {
+        let (what, change) = (self.cause.what(), self.cause.change(peer));
+        if self.detail.is_empty() {
+            format!("{what}; {change}")
+        } else {
+            format!("{what} ({}); {change}", self.detail)
+        }
+    }
+}
+
+/// What is known of the client certificate in a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ClientCertificate {
+    /// The server did not ask for one, or it is not known whether it did.
+    NotAsked,
+    /// It asked, and there is none to send.
+    Missing,
+    /// It asked and got one.
+    Sent,
+}
+
+impl ClientCertificate {
+    /// The cause where a server that asked ended the connection.
+    pub(super) fn cause(self) -> Option<TlsCause> {
+        match self {
+            Self::NotAsked => None,
+            Self::Missing => Some(TlsCause::NoClientCertificate),
+            Self::Sent => Some(TlsCause::ClientCertificateRefused),
+        }
+    }
+}
+
+impl TlsCause {
+    /// The cause within `error` and what it stems from; None where TLS has no part in it.
+    #[must_use]
+    pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
+        Self::with(error, ClientCertificate::NotAsked)
+    }
+
+    /// The same with what is known of the client certificate, which tells alerts apart that servers
+    /// use for several things.
+    pub(super) fn with(
+        error: &(dyn Error + 'static),
+        certificate: ClientCertificate,
+    ) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(cause) = Self::of_one(error, certificate) {
+                return Some(cause);
+            }
+            // The source of an `io::Error` is that of the error within it, which itself is skipped.
+            let within = error
+                .downcast_ref::<io::Error>()
+                .and_then(io::Error::get_ref);
+            next = within
+                .map(|within| within as &(dyn Error + 'static))
+                .or_else(|| error.source());
+        }
+        None
+    }
+
+    fn of_one(error: &(dyn Error + 'static), certificate: ClientCertificate) -> Option<Self> {
+        if let Some(error) = error.downcast_ref::<TlsError>() {
+            return Self::of_library(error, certificate);
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>()
+            && error.kind() == io::ErrorKind::UnexpectedEof
+            && error.to_string().contains("tls handshake")
+        {
+            return certificate.cause().or(Some(TlsCause::HungUp));
+        }
+        error
+            .to_string()
+            .starts_with(NOT_NEGOTIATED)
+            .then_some(TlsCause::NoAlpn)
+    }
+
+    fn of_library(error: &TlsError, certificate: ClientCertificate) -> Option<Self> {
+        match error {
+            TlsError::AlertReceived(alert) => Self::of_alert(*alert, certificate),
+            TlsError::NoApplicationProtocol => Some(TlsCause::NoAlpn),
+            TlsError::InvalidMessage(_) => Some(TlsCause::NotTls),
+            TlsError::PeerIncompatible(_) => Some(TlsCause::NoCommonVersion),
+            TlsError::InvalidCertificate(certificate) => Self::of_certificate(certificate),
+            _ => None,
+        }
+    }
+
+    fn of_alert(alert: AlertDescription, certificate: ClientCertificate) -> Option<Self> {
+        match alert {
+            AlertDescription::CertificateRequired => Some(TlsCause::NoClientCertificate),
+            // The alert of TLS 1.2 for a missing certificate is one of these: bad_certificate of
+            // Go, handshake_failure of OpenSSL and BoringSSL.
+            AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateExpired
+            | AlertDescription::AccessDenied
+            | AlertDescription::DecryptError => certificate
+                .cause()
+                .or(Some(TlsCause::ClientCertificateRefused)),
+            AlertDescription::NoApplicationProtocol => Some(TlsCause::NoHttp2),
+            AlertDescription::HandshakeFailure => {
+                certificate.cause().or(Some(TlsCause::NoCommonVersion))
+            }
+            AlertDescription::ProtocolVersion | AlertDescription::InsufficientSecurity => {
+                Some(TlsCause::NoCommonVersion)
+            }
+            AlertDescription::UnrecognisedName => Some(TlsCause::UnknownHost),
+            AlertDescription::InternalError => Some(TlsCause::ServerError),
+            _ => None,
+        }
+    }
+
+    fn of_certificate(error: &CertificateError) -> Option<Self> {
+        match error {
+            CertificateError::UnknownIssuer => Some(TlsCause::UnknownIssuer),
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                Some(TlsCause::Expired)
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                Some(TlsCause::NotYetValid)
+            }
+            CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+                Some(TlsCause::NoNames)
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Some(TlsCause::WrongName)
+            }
+            // The verifier's own errors have no variants here.
+            other => match format!("{other:?}") {
+                text if text.contains("CaUsedAsEndEntity") => Some(TlsCause::CaAsServer),
+                text if text.contains("UnsupportedCertVersion") => Some(TlsCause::OldCertificate),
+                _ => None,
+            },
+        }
+    }
+
+    /// The cause whose sentence `text` holds: a failed call carries nothing but its text.
+    #[must_use]
+    pub fn named_in(text: &str) -> Option<Self> {
+        TEXTS
+            .iter()
+            .find(|(_, what, _)| text.contains(what))
+            .map(|(cause, _, _)| *cause)
+    }
+
+    /// What is wrong, a clause.
+    #[must_use]
+    pub fn what(self) -> &'static str {
+        self.texts().0
+    }
+
+    /// What to change, a clause.
+    #[must_use]
+    pub fn change(self, peer: TlsPeer) -> String {
+        self.texts()
+            .1
+            .replace("{table}", peer.table())
+            .replace("{address}", peer.address())
+    }
+
+    fn texts(self) -> (&'static str, &'static str) {
+        // Every cause has a row: a test walks them.
+        TEXTS
+            .iter()
+            .find(|(cause, _, _)| *cause == self)
+            .map_or(("", ""), |(_, what, change)| (what, change))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::{InvalidMessage, OtherError, PeerIncompatible};
+
+    use super::*;
+
+    fn check(error: TlsError, expected: Option<TlsCause>) {
+        // As tokio-rustls gives it.
+        let error = io::Error::new(io::ErrorKind::InvalidData, error);
+        assert_eq!(TlsCause::of(&error), expected, "{error}");
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("as the verifier has it")]
+    struct UnsupportedCertVersion;
+
+    #[test]
+    fn every_error_has_its_cause() {
+        let certificate = TlsError::InvalidCertificate;
+        check(
+            TlsError::AlertReceived(AlertDescription::CertificateRequired),
+            Some(TlsCause::NoClientCertificate),
+        );
+        check(
+            TlsError::AlertReceived(AlertDescription::NoApplicationProtocol),
+            Some(TlsCause::NoHttp2),
+        );
+        check(TlsError::NoApplicationProtocol, Some(TlsCause::NoAlpn));
+        check(
+            TlsError::InvalidMessage(InvalidMessage::InvalidContentType),
+            Some(TlsCause::NotTls),
+        );
+        check(
+            certificate(CertificateError::UnknownIssuer),
+            Some(TlsCause::UnknownIssuer),
+        );
+        check(
+            certificate(CertificateError::Expired),
+            Some(TlsCause::Expired),
+        );
+        check(
+            certificate(CertificateError::NotValidYet),
+            Some(TlsCause::NotYetValid),
+        );
+        check(
+            certificate(CertificateError::NotValidForName),
+            Some(TlsCause::WrongName),
+        );
+        check(
+            certificate(CertificateError::Other(OtherError(Arc::new(
+                UnsupportedCertVersion,
+            )))),
+            Some(TlsCause::OldCertificate),
+        );
+        check(
+            TlsError::PeerIncompatible(PeerIncompatible::Tls12NotOffered),
+            Some(TlsCause::NoCommonVersion),
+        );
+        check(TlsError::DecryptError, None);
+    }
+
+    #[test]
+    fn a_broken_pipe_is_no_matter_of_tls() {
+        assert_eq!(
+            TlsCause::of(&io::Error::new(io::ErrorKind::BrokenPipe, "gone")),
+            None
+        );
+        assert_eq!(
+            TlsCause::of(&io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "tls handshake eof"
+            )),
+            Some(TlsCause::HungUp)
+        );
+    }
+
+    #[test]
+    fn an_alert_means_the_client_certificate_where_one_was_asked_for() {
+        let alert =
+            |alert, certificate| TlsCause::with(&TlsError::AlertReceived(alert), certificate);
+        for (description, plain) in [
+            (
+                AlertDescription::HandshakeFailure,
+                TlsCause::NoCommonVersion,
+            ),
+            (
+                AlertDescription::BadCertificate,
+                TlsCause::ClientCertificateRefused,
+            ),
+        ] {
+            assert_eq!(alert(description, ClientCertificate::NotAsked), Some(plain));
+            assert_eq!(
+                alert(description, ClientCertificate::Missing),
+                Some(TlsCause::NoClientCertificate)
+            );
+            assert_eq!(
+                alert(description, ClientCertificate::Sent),
+                Some(TlsCause::ClientCertificateRefused)
+            );
+        }
+        let eof = io::Error::new(io::ErrorKind::UnexpectedEof, "tls handshake eof");
+        assert_eq!(
+            TlsCause::with(&eof, ClientCertificate::Missing),
+            Some(TlsCause::NoClientCertificate)
+        );
+    }
+
+    #[test]
+    fn a_certificate_without_names_is_told_from_one_of_another_name() {
+        let of = |presented: &[&str]| {
+            TlsCause::of(&TlsError::InvalidCertificate(
+                CertificateError::NotValidForNameContext {
+                    expected: "a.test".try_into().expect("a name"),
+                    presented: presented.iter().map(ToString::to_string).collect(),
+                },
+            ))
+        };
+        assert_eq!(of(&[]), Some(TlsCause::NoNames));
+        assert_eq!(of(&["DnsName(b.test)"]), Some(TlsCause::WrongName));
+    }
+
+    #[test]
+    fn each_row_is_another_cause_with_its_words() {
+        for (index, (cause, what, change)) in TEXTS.iter().enumerate() {
+            assert!(
+                TEXTS[..index].iter().all(|(earlier, ..)| earlier != cause),
+                "{cause:?}"
+            );
+            assert_eq!(cause.what(), *what);
+            for peer in [TlsPeer::Milvus, TlsPeer::SpanSource, TlsPeer::OtlpEndpoint] {
+                let change = cause.change(peer);
+                assert!(
+                    !change.is_empty() && !change.contains("{table}"),
+                    "{change}"
+                );
+                assert!(!change.contains("{address}"), "{change}");
+            }
+            assert!(!change.is_empty());
+            assert_eq!(TlsCause::named_in(&format!("x {what} y")), Some(*cause));
+        }
+        assert_eq!(TlsCause::named_in("connection refused"), None);
+    }
+}

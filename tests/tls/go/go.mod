@@ -1,0 +1,3 @@
+module tlsservers
+
+go 1.22
