@@ -4,7 +4,15 @@
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
 # Everything that has to be right, in the order in which it fails soonest.
-steps := "format lints test field parquet documentation"
+steps := "format containerfile lints test field parquet documentation packages"
+
+# What `cargo binstall` downloads is named by Cargo.toml as here.
+version := `sed -n 's/^version = "\(.*\)"/\1/p;/^version/q' Cargo.toml`
+target := arch() + "-unknown-linux-gnu"
+archive := "milvus-bench-" + version + "-" + target
+
+# Programs that make and check packages, from packaging/requirements.txt.
+tools := justfile_directory() / "target/tools/bin"
 
 [private]
 default:
@@ -34,15 +42,24 @@ field *words:
 parquet:
     cargo test --locked --features parquet --lib report::
 
-# the documentation of the code, with warnings as errors
-documentation $RUSTDOCFLAGS="-D warnings":
+# the documentation of the code, with warnings as errors, and the book of docs/ in target/book
+documentation $RUSTDOCFLAGS="-D warnings": book
     cargo doc --locked --no-deps --document-private-items
+
+# the book of docs/ in target/book; a warning of mdBook is an error
+[private]
+book:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    said="$(mdbook build docs 2>&1)" || { echo "$said"; exit 1; }
+    echo "$said"
+    ! grep -Eq 'WARN|ERROR' <<<"$said"
 
 # writes what is generated anew: golden reports, schema, tables of documents, code of .proto files
 bless $MILVUS_BENCH_UPDATE="1":
     cargo test --quiet --test protos
     cargo test --quiet --lib -- report:: plan::tests::schema
-    cargo test --quiet --test readme
+    cargo test --quiet --test readme --test words -- tables:: causes:: list_of_terms
     git status --short
 
 # whole runs against a real Milvus and a real Jaeger, or the cases whose names have one of the words
@@ -53,28 +70,79 @@ e2e *words:
 bench *options:
     benches/engine.py {{ options }}
 
-# a release as users get it, in dist/: a package for this kind of machine, and its checksum
-dist: (build "--release") (pack "release")
+# a release in dist/, tried: the archive for this kind of machine, its line tables, the wheel, checksums
+dist: (build "release") (pack "release") (wheel "release") try-dist
+
+# what `just dist` makes, faster to build and not as fast to run, and the package for crates.io
+packages: (build "dev") (pack "dev") (wheel "dev") try-dist crate
 
 [private]
-build *options:
-    cargo build --locked --bin milvus-bench {{ options }}
+try-dist:
+    MILVUS_BENCH_DIST={{ quote(justfile_directory() / "dist") }} cargo test --locked --test dist
 
-# Packs the program that was built with `profile`; the same files give the same package.
+# Linked statically, so that it runs on every Linux of this kind of machine.
+[private]
+build profile $RUSTFLAGS="-C target-feature=+crt-static":
+    cargo build --locked --bin milvus-bench --profile {{ profile }} --target {{ target }}
+
+# Packs the program that was built with `profile`; the same files give the same archives.
 [private]
 pack profile:
     #!/usr/bin/env bash
     set -euo pipefail
-    built="${CARGO_TARGET_DIR:-target}/{{ profile }}/milvus-bench"
-    version="$("$built" --version | cut -d' ' -f2)"
-    machine="$(rustc -vV | sed -n 's/^host: //p')"
-    name="milvus-bench-$version-$machine"
-    rm -rf "dist/$name" && mkdir -p "dist/$name/completions"
-    cp -r "$built" README.md CHANGELOG.md LICENSE scenarios "dist/$name/"
-    "$built" completions bash > "dist/$name/completions/milvus-bench.bash"
-    "$built" completions zsh > "dist/$name/completions/_milvus-bench"
-    "$built" completions fish > "dist/$name/completions/milvus-bench.fish"
-    tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct)" \
-        -C dist -c "$name" | gzip -n > "dist/$name.tar.gz"
-    rm -r "dist/$name"
-    (cd dist && sha256sum "$name.tar.gz" | tee "$name.tar.gz.sha256")
+    built="${CARGO_TARGET_DIR:-target}/{{ target }}/{{ replace(profile, "dev", "debug") }}/milvus-bench"
+    name={{ archive }}
+    rm -rf dist && mkdir -p "dist/$name/completions" "dist/lines/$name"
+    # Backtraces find the line tables by this name in the program's folder.
+    lines="dist/lines/$name/milvus-bench.debug"
+    objcopy --only-keep-debug "$built" "$lines" && chmod -x "$lines"
+    objcopy --strip-debug --add-gnu-debuglink="$lines" "$built" "dist/$name/milvus-bench"
+    [ {{ profile }} != release ] || [ "$(stat --format=%s "dist/$name/milvus-bench")" -lt 25000000 ]
+    cp -r README.md CHANGELOG.md LICENSE docs scenarios packaging/Containerfile "dist/$name/"
+    for shell in bash:milvus-bench.bash zsh:_milvus-bench fish:milvus-bench.fish; do
+        "$built" completions "${shell%:*}" > "dist/$name/completions/${shell#*:}"
+    done
+    archive() {
+        tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct)" \
+            -C "$1" -c "$name" | gzip -n > "dist/$2"
+        (cd dist && sha256sum "$2" | tee "$2.sha256")
+    }
+    archive dist "$name.tar.gz"
+    archive dist/lines "$name.debug.tar.gz"
+    rm -r dist/lines
+
+# The wheel for pip: linked by zig against glibc 2.17, which manylinux2014 allows.
+[private]
+wheel profile: tools
+    PATH={{ quote(tools) }}:"$PATH" CARGO_PROFILE_RELEASE_STRIP=debuginfo \
+        maturin build --zig --compatibility manylinux2014 --target {{ target }} \
+        --profile {{ profile }} --locked --out dist
+    cd dist && for wheel in *.whl; do sha256sum "$wheel" | tee "$wheel.sha256"; done
+
+# the package for crates.io, below its 10 MB, and the program built from it
+crate:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    target="$(realpath -m "${CARGO_TARGET_DIR:-target}")"
+    cargo package --locked --allow-dirty --no-verify
+    package="$target/package/milvus-bench-{{ version }}.crate"
+    bytes="$(stat --format=%s "$package")"
+    echo "$package has $bytes bytes"
+    [ "$bytes" -lt 10000000 ]
+    folder="$(mktemp -d)" && trap 'rm -r "$folder"' EXIT
+    tar -C "$folder" -xzf "$package"
+    # The target folder is the checkout's: what the program depends on is built once.
+    cd "$folder/milvus-bench-{{ version }}"
+    cargo build --locked --offline --bin milvus-bench --target-dir "$target"
+    "$target/debug/milvus-bench" check scenarios/quickstart.toml
+
+# the Containerfile, by hadolint
+containerfile: tools
+    {{ tools }}/hadolint packaging/Containerfile
+
+[private]
+tools:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    [ -x {{ quote(tools) }}/pip ] || python3 -m venv {{ quote(parent_directory(tools)) }}
+    {{ quote(tools) }}/pip install --quiet --requirement packaging/requirements.txt

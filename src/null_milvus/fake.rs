@@ -207,6 +207,11 @@ impl FakeMilvus {
         lock(&self.shared.store).ahead_ms = by.as_millis();
     }
 
+    /// It gives back no description, id or alias of a collection from now on, as milvus-lite 3.2.2.
+    pub fn keep_no_descriptions(&self) {
+        lock(&self.shared.store).undescribed = true;
+    }
+
     /// Aliases of the collection in database `default`.
     #[must_use]
     pub fn aliases(&self, collection: &str) -> Vec<String> {

@@ -39,6 +39,30 @@ fn changing(fake: &FakeMilvus, first: usize) -> Vec<&'static str> {
 }
 
 #[test]
+fn a_server_that_keeps_no_descriptions_is_prepared_and_left_clean() {
+    let fake = FakeMilvus::start();
+    fake.keep_no_descriptions();
+    let bench = Bench::at(&fake, &[]);
+    // Twice: the first run drops what it created.
+    for _ in 0..2 {
+        let ended = bench.run(&[]).exits(0);
+        assert!(
+            ended
+                .stderr
+                .contains("it keeps no descriptions of collections"),
+            "{}",
+            ended.stderr
+        );
+        assert_eq!(fake.rows("words"), None);
+    }
+    // And what others created there stays.
+    create_foreign(&fake, "");
+    let before = fake.calls().len();
+    bench.run(&[]).exits(2).error(&["--replace words"]);
+    assert_eq!(changing(&fake, before), [""; 0]);
+}
+
+#[test]
 fn a_collection_without_our_mark_is_left_alone() {
     for description in ["", "words of the product team", "milvus-bench"] {
         let fake = FakeMilvus::start();

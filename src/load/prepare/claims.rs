@@ -44,6 +44,8 @@ pub struct Claims {
     database: String,
     run: RunMark,
     held: Arc<Mutex<Vec<Held>>>,
+    /// Names of collections that this run created on a server that keeps no descriptions.
+    undescribed: Arc<Mutex<Vec<String>>>,
     lost: Arc<Mutex<Option<(String, String)>>>,
 }
 
@@ -72,6 +74,7 @@ impl Claims {
             database: database.unwrap_or_default().to_owned(),
             run,
             held: Arc::default(),
+            undescribed: Arc::default(),
             lost: Arc::default(),
         }
     }
@@ -208,10 +211,28 @@ impl Claims {
         }
     }
 
-    /// Whether the collection that was `found` is one that this run created.
+    /// Whether the collection that was `found` under `name` is one that this run created. Where the
+    /// server keeps no descriptions, that it was created under this name is all that is known.
     #[must_use]
-    pub fn created(&self, found: &proto::DescribeCollectionResponse) -> bool {
-        creator(found).is_some_and(|creator| creator.nonce == self.run.nonce)
+    pub fn created(&self, name: &str, found: &proto::DescribeCollectionResponse) -> bool {
+        match creator(found) {
+            Some(creator) => creator.nonce == self.run.nonce,
+            None => {
+                description(found).is_empty()
+                    && lock(&self.undescribed).iter().any(|known| known == name)
+            }
+        }
+    }
+
+    /// Notes that this run created `name` and that the server, asked for it, gave no description
+    /// back, as milvus-lite 3.2.2 does. True if that is what was `found`.
+    #[must_use]
+    pub fn note_undescribed(&self, name: &str, found: &proto::DescribeCollectionResponse) -> bool {
+        let is_undescribed = description(found).is_empty();
+        if is_undescribed {
+            lock(&self.undescribed).push(name.to_owned());
+        }
+        is_undescribed
     }
 
     /// Looks whether `name` still leads to the collection that this run holds: None if so, else

@@ -177,15 +177,21 @@ async fn create(
         )
         .await;
     let found = describe(context, collection).await?;
+    let name = &collection.shape.name;
+    if let (Some(found), Ok(())) = (&found, &created)
+        && context.claims.note_undescribed(name, found)
+    {
+        let reason = "it keeps no descriptions of collections".to_owned();
+        context.unmarked.push((name.clone(), reason));
+    }
     let found = match (found, created) {
-        (Some(found), _) if context.claims.created(&found) => found,
+        (Some(found), _) if context.claims.created(name, &found) => found,
         (Some(found), _) => return Err(decide::was_faster(collection, &found)),
         (None, Err(error)) => return Err(failed(collection, error)),
         (None, Ok(())) => {
             return Err(PrepareError::Refused(format!(
-                "collection {} was dropped by somebody right after this run created it: choose \
-                 another name",
-                collection.shape.name
+                "collection {name} was dropped by somebody right after this run created it: \
+                 choose another name"
             )));
         }
     };
@@ -278,8 +284,9 @@ pub async fn drop_again(context: &mut PrepareContext<'_>, collection: &Collectio
         Ok(None) => return Dropped::Absent,
         Err(error) => return Dropped::No(error.to_string()),
     };
-    let id = context.claims.id(&collection.shape.name);
-    if !context.claims.created(&found) || id.is_some_and(|id| id != found.collection_id) {
+    let name = &collection.shape.name;
+    let id = context.claims.id(name);
+    if !context.claims.created(name, &found) || id.is_some_and(|id| id != found.collection_id) {
         return Dropped::No(format!(
             "it is not the one that this run created ({})",
             claims::describe_other(&found)
@@ -288,7 +295,7 @@ pub async fn drop_again(context: &mut PrepareContext<'_>, collection: &Collectio
     if let Some(other) = context.claims.others(&found).await.first() {
         return Dropped::No(format!("run {} of milvus-bench works with it", other.run));
     }
-    context.claims.release(&collection.shape.name).await;
+    context.claims.release(name).await;
     let ask = async || context.claims.clear(&found).await;
     if let Err(error) = patience::patiently(context, collection, ask).await {
         return Dropped::No(error.to_string());

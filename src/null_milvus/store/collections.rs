@@ -240,9 +240,10 @@ impl Store {
             .key(dbname, &request.db_name, &request.collection_name)
             .or_else(missing_database)?;
         let aliases = self.aliases_of(&key);
+        let undescribed = self.undescribed;
         let collection = self.found(&key, 1)?;
         let channel = |shard| format!("by-dev-rootcoord-dml_{shard}_{}v{shard}", collection.id);
-        let reply = proto::DescribeCollectionResponse {
+        let mut reply = proto::DescribeCollectionResponse {
             status: ok(),
             schema: Some(collection.schema.clone()),
             collection_id: collection.id,
@@ -257,6 +258,11 @@ impl Store {
             properties: collection.properties.clone(),
             num_partitions: 1,
         };
+        if undescribed {
+            reply.schema.get_or_insert_default().description.clear();
+            reply.collection_id = 0;
+            reply.aliases.clear();
+        }
         Ok(reply)
     }
 

@@ -140,6 +140,8 @@ pub(super) struct Store {
     pub(super) index_failure: Option<String>,
     /// How far its clock is ahead of the machine's, milliseconds.
     pub(super) ahead_ms: u128,
+    /// Whether it gives back no description, id or alias of a collection, as milvus-lite 3.2.2.
+    pub(super) undescribed: bool,
     /// Database and alias, and the collection's name.
     aliases: BTreeMap<Key, String>,
     last_id: i64,
@@ -161,6 +163,7 @@ impl Store {
             collections: BTreeMap::new(),
             index_failure: None,
             ahead_ms: 0,
+            undescribed: false,
             aliases: BTreeMap::new(),
             last_id: 470_000_000_000_000_000,
             last_timestamp: 0,
