@@ -38,7 +38,8 @@
 //! in this order, [`cli`] is the command line around it. [`stack`] runs Milvus and Jaeger locally,
 //! [`doctor`] checks the chain between them, [`null_milvus`] answers without work, so that
 //! `calibrate` can measure the program itself. [`tls`], [`not_grpc`], [`open_files`] and [`mask`]
-//! are what several of them must do, say or hide alike. Who may import whom is checked by `tests/layout.rs`.
+//! are what several of them must do, say or hide alike. Who may import whom is checked by
+//! `tests/layout.rs`.
 //!
 //! # Path of one request
 //!
