@@ -12,7 +12,8 @@ target := arch() + "-unknown-linux-gnu"
 archive := "milvus-bench-" + version + "-" + target
 
 # Programs that make and check packages, from packaging/requirements.txt.
-tools := justfile_directory() / "target/tools/bin"
+cargo_target := absolute_path(env("CARGO_TARGET_DIR", "target"))
+tools := cargo_target / "tools/bin"
 
 [private]
 default:
@@ -64,24 +65,37 @@ bench *options:
 # a release in dist/, tried: the archive for this kind of machine, its line tables, the wheel, checksums
 dist: (build "release") (pack "release") (wheel "release") try-dist
 
-# what `just dist` makes, faster to build and not as fast to run, and the package for crates.io
-packages: (build "dev") (pack "dev") (wheel "dev") try-dist crate
+# what `just dist` makes, of a program that is faster to build and slow
+packages: (build "packages") (pack "packages") (wheel "packages") try-dist
 
 [private]
 try-dist:
     MILVUS_BENCH_DIST={{ quote(justfile_directory() / "dist") }} cargo test --locked --test dist
 
-# Linked statically, so that it runs on every Linux of this kind of machine.
+# the package for crates.io, below its 10 MB
+crate:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo package --locked --allow-dirty --no-verify --target-dir {{ quote(cargo_target) }}
+    cd {{ quote(cargo_target / "package") }}
+    stat --format='%n: %s bytes' milvus-bench-{{ version }}.crate
+    [ "$(stat --format=%s milvus-bench-{{ version }}.crate)" -lt 10000000 ]
+    rm -rf milvus-bench-{{ version }} && tar -xzf milvus-bench-{{ version }}.crate
+
+# From the package for crates.io, so that the package is known to build; linked statically, so that
+# the program runs on every Linux of this kind of machine.
 [private]
-build profile $RUSTFLAGS="-C target-feature=+crt-static":
-    cargo build --locked --bin milvus-bench --profile {{ profile }} --target {{ target }}
+build profile $RUSTFLAGS="-C target-feature=+crt-static": crate
+    cargo build --locked --bin milvus-bench --profile {{ profile }} --target {{ target }} \
+        --manifest-path {{ quote(cargo_target / "package/milvus-bench-" + version / "Cargo.toml") }} \
+        --target-dir {{ quote(cargo_target) }}
 
 # Packs the program that was built with `profile`; the same files give the same archives.
 [private]
 pack profile:
     #!/usr/bin/env bash
     set -euo pipefail
-    built="${CARGO_TARGET_DIR:-target}/{{ target }}/{{ replace(profile, "dev", "debug") }}/milvus-bench"
+    built={{ quote(cargo_target / target / profile / "milvus-bench") }}
     name={{ archive }}
     rm -rf dist && mkdir -p "dist/$name/completions" "dist/lines/$name"
     # Backtraces find the line tables by this name in the program's folder.
@@ -109,23 +123,6 @@ wheel profile: tools
         maturin build --zig --compatibility manylinux2014 --target {{ target }} \
         --profile {{ profile }} --locked --out dist
     cd dist && for wheel in *.whl; do sha256sum "$wheel" | tee "$wheel.sha256"; done
-
-# the package for crates.io, below its 10 MB, and the program built from it
-crate:
-    #!/usr/bin/env bash
-    set -euo pipefail
-    target="$(realpath -m "${CARGO_TARGET_DIR:-target}")"
-    cargo package --locked --allow-dirty --no-verify
-    package="$target/package/milvus-bench-{{ version }}.crate"
-    bytes="$(stat --format=%s "$package")"
-    echo "$package has $bytes bytes"
-    [ "$bytes" -lt 10000000 ]
-    folder="$(mktemp -d)" && trap 'rm -r "$folder"' EXIT
-    tar -C "$folder" -xzf "$package"
-    # The target folder is the checkout's: what the program depends on is built once.
-    cd "$folder/milvus-bench-{{ version }}"
-    cargo build --locked --offline --bin milvus-bench --target-dir "$target"
-    "$target/debug/milvus-bench" check scenarios/quickstart.toml
 
 # the Containerfile, by hadolint
 containerfile: tools
