@@ -111,7 +111,9 @@ pack profile:
     # Backtraces find the line tables by this name in the program's folder.
     lines="dist/lines/$name/milvus-bench.debug"
     objcopy --only-keep-debug "$built" "$lines" && chmod -x "$lines"
-    objcopy --strip-debug --add-gnu-debuglink="$lines" "$built" "dist/$name/milvus-bench"
+    # Without them, they have names of functions of this crate, and begin and end as they should.
+    objcopy --strip-all --wildcard --keep-symbol='*milvus_bench*' --keep-symbol='*9panicking*' \
+        --keep-symbol='*9backtrace*' --add-gnu-debuglink="$lines" "$built" "dist/$name/milvus-bench"
     [ {{ profile }} != release ] || [ "$(stat --format=%s "dist/$name/milvus-bench")" -lt 25000000 ]
     cp -r README.md CHANGELOG.md LICENSE docs scenarios packaging/Containerfile "dist/$name/"
     for shell in bash:milvus-bench.bash zsh:_milvus-bench fish:milvus-bench.fish; do

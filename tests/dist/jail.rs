@@ -109,7 +109,7 @@ fn with_program(packages: &Packages) -> Jail {
     jail
 }
 
-/// A module of name services that ends each process that loads it, as one of another C library does.
+/// A module of name services that ends the process that loads it, as one of another C library does.
 fn trap(path: &Path) {
     let mut compile = Command::new("cc")
         .args(["-x", "c", "-shared", "-fPIC", "-nostdlib", "-o"])
