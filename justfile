@@ -90,7 +90,8 @@ crate:
     cd {{ quote(cargo_target / "package") }}
     stat --format='%n: %s bytes' milvus-bench-{{ version }}.crate
     [ "$(stat --format=%s milvus-bench-{{ version }}.crate)" -lt 10000000 ]
-    rm -rf milvus-bench-{{ version }} && tar -xzf milvus-bench-{{ version }}.crate
+    # Files of a package have one time for ever, by which Cargo would find nothing changed.
+    rm -rf milvus-bench-{{ version }} && tar -xmzf milvus-bench-{{ version }}.crate
 
 # From the package for crates.io, so that the package is known to build; linked statically, so that
 # the program runs on every Linux of this kind of machine.
