@@ -17,6 +17,9 @@ const MAX_DEPTH: u32 = 12;
 /// Columns from which on there is room for deep indents and long bars.
 const ROOMY: usize = 100;
 
+/// Columns that names of spans have before figures give way to them.
+const NAME: usize = 34;
+
 /// Columns between what is told of a span and its bar.
 const GAP: usize = 2;
 
@@ -183,11 +186,11 @@ fn finite(value: f64) -> f64 {
 
 fn spans(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
     let (indent, least) = if columns < ROOMY {
-        (" ", 24)
+        (" ", 22)
     } else {
         ("  ", 32)
     };
-    let mut table = Table::new(2).droppable(&[2]);
+    let mut table = Table::new(2).least(NAME).droppable(&[2]);
     table.heading(&["span", "area", "self ms"]);
     if let Some(lag) = waterfall.send_lag_us.filter(|lag| *lag > 0.0) {
         table.row(vec![
