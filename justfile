@@ -42,15 +42,24 @@ field *words:
 parquet:
     cargo test --locked --features parquet --lib report::
 
-# the documentation of the code, with warnings as errors
-documentation $RUSTDOCFLAGS="-D warnings":
+# the documentation of the code, with warnings as errors, and the book of docs/ in target/book
+documentation $RUSTDOCFLAGS="-D warnings": book
     cargo doc --locked --no-deps --document-private-items
+
+# the book of docs/ in target/book; a warning of mdBook is an error
+[private]
+book:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    said="$(mdbook build docs 2>&1)" || { echo "$said"; exit 1; }
+    echo "$said"
+    ! grep -Eq 'WARN|ERROR' <<<"$said"
 
 # writes what is generated anew: golden reports, schema, tables of documents, code of .proto files
 bless $MILVUS_BENCH_UPDATE="1":
     cargo test --quiet --test protos
     cargo test --quiet --lib -- report:: plan::tests::schema
-    cargo test --quiet --test readme
+    cargo test --quiet --test readme --test words -- tables:: causes:: list_of_terms
     git status --short
 
 # whole runs against a real Milvus and a real Jaeger, or the cases whose names have one of the words

@@ -313,9 +313,9 @@ mod tests {
         );
         let none = FetchInfo {
             source: "none".to_owned(),
-            remark: "nobody answers".to_owned(),
+            remark: "no server answers".to_owned(),
             ..FetchInfo::default()
         };
-        assert_eq!(nothing_read(&none).as_deref(), Some("nobody answers"));
+        assert_eq!(nothing_read(&none).as_deref(), Some("no server answers"));
     }
 }

@@ -297,7 +297,7 @@ fn causes_of_no_export(
     entry: &SourceEntry,
 ) -> Vec<Cause> {
     let exporter = format!(
-        "Milvus exports nothing: trace.exporter is {} where nobody has set it",
+        "Milvus exports nothing: trace.exporter is {} by default",
         Version::default_exporter(version)
     );
     let container = format!(

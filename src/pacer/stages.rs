@@ -138,7 +138,7 @@ mod tests {
             let slots: u64 = found.iter().map(|stage| stage.slots).sum();
             prop_assert!(
                 (slots as f64 - integral) > -0.01 && (slots as f64 - integral) < 1.01,
-                "{} slots of {}",
+                "{} requests of {}",
                 slots,
                 integral
             );

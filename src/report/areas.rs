@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn unknown_areas_look_like_other() {
         assert_eq!(row_of("engine").sign, '█');
-        assert_eq!(row_of("nobody knows").id, Area::Other);
+        assert_eq!(row_of("an unknown area").id, Area::Other);
     }
 
     fn check_name(part: &str, expected: &str) {

@@ -96,8 +96,16 @@ fn head_of(run: &ListedRun) -> [Cell; 3] {
     [
         Cell::plain(&run.name),
         Cell::plain(&run.status),
-        Cell::new(&run.verdict, paint_of(run)),
+        Cell::new(verdict_of(run), paint_of(run)),
     ]
+}
+
+/// The key of `report.json`, as texts say it.
+fn verdict_of(run: &ListedRun) -> &str {
+    match run.verdict.as_str() {
+        "reservations" => "caveats",
+        other => other,
+    }
 }
 
 /// Its workloads, failed thresholds, reasons.
@@ -141,11 +149,11 @@ mod tests {
             ..ListedRun::default()
         };
         let expected = [
-            "s-1   complete  reservations  a/b: p50 1 ms",
-            "                              a/c: p50 2 ms",
-            "                              ! 1 threshold failed",
-            "                              ! failed 2.0 % at a/c, limit 0.1 %",
-            "s-22                          run.json is cut",
+            "s-1   complete  caveats  a/b: p50 1 ms",
+            "                         a/c: p50 2 ms",
+            "                         ! 1 threshold failed",
+            "                         ! failed 2.0 % at a/c, limit 0.1 %",
+            "s-22                     run.json is cut",
             "",
         ]
         .join("\n");

@@ -164,7 +164,7 @@ impl Axis {
         bar
     }
 
-    /// Both ends and the middle of the axis.
+    /// Both ends of the axis, and its middle where there is room for it.
     fn scale(self) -> String {
         let (left, middle, right) = (
             ms(self.from),
@@ -173,6 +173,11 @@ impl Axis {
         );
         let half = self.cells / 2;
         let start = format!("{left:<half$}{middle}");
+        let start = if start.len() + 1 + right.len() > self.cells {
+            left
+        } else {
+            start
+        };
         format!(
             "{start}{right:>rest$}",
             rest = self.cells.saturating_sub(start.chars().count())

@@ -3,11 +3,14 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::{
-    ComparisonEntry, headline, interval, name, ratio_alone, remarks, result, smallest, test_name,
-    value, values,
+    ComparisonEntry, headline, interval, margin_of, name, ratio_alone, remarks, result, smallest,
+    test_name, value, values,
 };
 use crate::{
-    analysis::compare::{Comparison, ComparisonResult, FigureComparison, WorkloadComparison},
+    analysis::compare::{
+        Comparison, ComparisonResult, FigureComparison, MARGIN, MARGIN_OF_RECALL,
+        WorkloadComparison,
+    },
     report::{
         layout::{Cell, Line, Page, Paint, Table, TextStyle},
         units::duration,
@@ -61,8 +64,11 @@ pub(crate) fn render_text(comparison: &Comparison, style: TextStyle) -> String {
     let note = format!(
         "ratio: run / baseline with its 95 % interval, runs as the unit ({}); could show: the \
          smallest change that these runs could have shown; p50, p99, mean, throughput and recall \
-         are tested, corrected for their number (Holm){left_out}",
-        test_name(comparison)
+         are tested, corrected for their number (Holm); equal: the whole interval is within {} \
+         ({} of a recall){left_out}",
+        test_name(comparison),
+        margin_of(MARGIN),
+        margin_of(MARGIN_OF_RECALL)
     );
     page.paragraph(Line::default(), &note, Paint::Dim);
     if page.scrolls() {
@@ -214,7 +220,7 @@ fn row(figure: &FigureComparison, name: &str) -> Vec<Cell> {
         _ => Paint::Plain,
     };
     if figure.why_not.is_some() {
-        return [name, "-", "-", "-", "", "", result(figure)]
+        return [name, "-", "-", "-", "", "", &result(figure)]
             .map(Cell::plain)
             .to_vec();
     }
@@ -227,6 +233,6 @@ fn row(figure: &FigureComparison, name: &str) -> Vec<Cell> {
         smallest(figure),
     ];
     let mut cells: Vec<Cell> = cells.map(|text| Cell::plain(&text)).to_vec();
-    cells.push(Cell::new(result(figure), paint));
+    cells.push(Cell::new(&result(figure), paint));
     cells
 }
