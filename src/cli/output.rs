@@ -18,8 +18,9 @@ pub(crate) fn say(line: &str) {
 
 /// Tells the user why a command ends without doing its work.
 pub(crate) fn say_error(error: &CliError) {
-    if !error.message.is_empty() {
-        say(&format!("error: {}", clean(&error.message)));
+    let sentences = error.before.iter().chain([&error.message]);
+    for sentence in sentences.filter(|sentence| !sentence.is_empty()) {
+        say(&format!("error: {}", clean(sentence)));
     }
 }
 

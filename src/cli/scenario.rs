@@ -89,8 +89,9 @@ pub(crate) fn plan_of(
     flags: &PlanFlags,
 ) -> Result<Plan, CliError> {
     let environment = |name: &str| std::env::var(name).ok();
-    let scenario = Scenario::read(source, sets, &environment).map_err(CliError::new)?;
-    let plan = Plan::from_scenario(&scenario, flags, &environment).map_err(CliError::new)?;
+    let refuse = |mistakes| CliError::of_scenario(source, &mistakes);
+    let scenario = Scenario::read(source, sets, &environment).map_err(refuse)?;
+    let plan = Plan::from_scenario(&scenario, flags, &environment).map_err(refuse)?;
     let progress = Progress::new(false);
     plan.remarks
         .iter()

@@ -5,6 +5,7 @@
 //! operation in its entry.
 
 mod document;
+mod mistakes;
 mod schema;
 mod share;
 mod words;
@@ -12,6 +13,7 @@ mod words;
 use std::time::Duration;
 
 pub use document::markdown;
+pub use mistakes::{Mistakes, Results, all, each, needs};
 pub use schema::json_schema;
 pub use share::percentage;
 pub use words::{duration_words, grouped};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::{FieldValues, OperationError, keys::refuse};
+use super::{FieldValues, OperationErrors, keys::refuse};
+use crate::keys::each;
 
 /// Type of a scalar field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,36 +95,37 @@ impl CollectionShape {
     ///
     /// # Errors
     /// A field that the collection has not.
-    pub fn check_fields(&self, keys: &Table) -> Result<(), OperationError> {
-        for key in FIELD_KEYS {
+    pub fn check_fields(&self, keys: &Table) -> Result<(), OperationErrors> {
+        let check = |key: &str, name: &str| {
+            // Not fields, but what Milvus takes in the place of some.
+            let stands_for_some = key == "output_fields" && matches!(name, "*" | "count(*)");
+            if stands_for_some || self.field_names().any(|field| field == name) {
+                return Ok(());
+            }
+            let has: Vec<&str> = self.field_names().collect();
+            let found = if key == "output_fields" {
+                "holds"
+            } else {
+                "is"
+            };
+            refuse(
+                key,
+                format!(
+                    "{found} {name:?}, which is no field of collection {}; it has: {}",
+                    self.name,
+                    has.join(", ")
+                ),
+            )
+        };
+        let named = FIELD_KEYS.into_iter().flat_map(|key| {
             let names = match keys.get(key) {
                 Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
                 Some(Value::String(name)) => vec![name.as_str()],
-                _ => continue,
+                _ => Vec::new(),
             };
-            // Not fields, but what Milvus takes in the place of some.
-            let known = |name: &str| {
-                (key == "output_fields" && matches!(name, "*" | "count(*)"))
-                    || self.field_names().any(|field| field == name)
-            };
-            if let Some(name) = names.into_iter().find(|name| !known(name)) {
-                let has: Vec<&str> = self.field_names().collect();
-                let found = if key == "output_fields" {
-                    "holds"
-                } else {
-                    "is"
-                };
-                return refuse(
-                    key,
-                    format!(
-                        "{found} {name:?}, which is no field of collection {}; it has: {}",
-                        self.name,
-                        has.join(", ")
-                    ),
-                );
-            }
-        }
-        Ok(())
+            names.into_iter().map(move |name| (key, name))
+        });
+        each(named.map(|(key, name)| Ok(check(key, name)?))).map(drop)
     }
 
     fn field_names(&self) -> impl Iterator<Item = &str> {

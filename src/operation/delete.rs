@@ -9,7 +9,7 @@ use toml::Value;
 
 use super::{
     Build, CollectionShape, Deletes, Finished, Operation, OperationContext, OperationEntry,
-    OperationError, RequestKey, RowChange, RowKeys, RowUse, Writes,
+    OperationError, OperationErrors, RequestKey, RowChange, RowKeys, RowUse, Writes,
     keys::{Keys, refuse},
     rows,
 };
@@ -142,7 +142,7 @@ fn encoded(shape: &CollectionShape, expr: String) -> Bytes {
     Bytes::from(request.encode_to_vec())
 }
 
-fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError> {
+fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {
     let OperationContext {
         collection: shape,
         row_keys,
@@ -156,16 +156,16 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let mut keys = Keys::new(keys, ENTRY.keys)?;
     if let Some(filter) = keys.text("filter")? {
         if let Some(key) = by_keys {
-            return refuse(
+            return Ok(refuse(
                 key,
                 "is of deletes by keys and excludes filter: give one of them",
-            );
+            )?);
         }
         if filter.trim().is_empty() {
-            return refuse(
+            return Ok(refuse(
                 "filter",
                 "is empty, allowed is an expression such as \"rank < 10\"",
-            );
+            )?);
         }
         return Ok(Arc::new(Delete::Filter(encoded(&shape, filter))));
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use toml::Table;
 
-use super::{OPERATIONS, Operation, OperationContext, OperationError, keys::refuse};
+use super::{OPERATIONS, Operation, OperationContext, OperationErrors, keys::refuse};
 use crate::keys::{DefaultValue, Key, Kind};
 
 /// One operation that a workload may name.
@@ -41,10 +41,10 @@ pub struct OperationEntry {
 #[derive(Clone, Copy, Debug)]
 pub enum Build {
     /// Requests of one kind. Refuses keys that it does not know.
-    Requests(fn(OperationContext) -> Result<Arc<dyn Operation>, OperationError>),
+    Requests(fn(OperationContext) -> Result<Arc<dyn Operation>, OperationErrors>),
     /// Requests of several kinds, of which each is drawn for itself. The keys of each stand in a
     /// table of its operation's name.
-    Components(fn(Table) -> Result<Vec<Component>, OperationError>),
+    Components(fn(Table) -> Result<Vec<Component>, OperationErrors>),
 }
 
 /// One kind of request among several of a workload.
@@ -95,15 +95,15 @@ impl OperationEntry {
     /// Builds the requests of one kind.
     ///
     /// # Errors
-    /// A key is not allowed, or the operation has no requests of its own.
+    /// Keys are not allowed, or the operation has no requests of its own.
     pub fn operation(
         &self,
         context: OperationContext,
-    ) -> Result<Arc<dyn Operation>, OperationError> {
+    ) -> Result<Arc<dyn Operation>, OperationErrors> {
         match self.build {
             Build::Requests(build) => build(context),
             Build::Components(_) => {
-                refuse("", format!("{} sends no requests of its own", self.called))
+                refuse("", format!("{} sends no requests of its own", self.called))?
             }
         }
     }

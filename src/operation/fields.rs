@@ -9,8 +9,10 @@ pub use values::{FieldValue, FieldValues};
 pub(super) use values::{column, data_type, id_column};
 
 use super::{
-    MAX_TEXT, OperationError, ScalarField, ScalarType, draw, index::IndexOptions, keys::refuse,
+    MAX_TEXT, OperationError, OperationErrors, ScalarField, ScalarType, draw, index::IndexOptions,
+    keys::refuse,
 };
+use crate::keys::{all, needs};
 
 /// One entry of `fields = [...]` of a collection as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -80,52 +82,63 @@ impl ScalarFieldOptions {
     /// The field with everything checked. Its values are drawn from (`seed`, name, row id).
     ///
     /// # Errors
-    /// A key's value is not allowed. The error's key is `fields.<name>.<key>`.
-    pub fn resolve(&self, seed: u64) -> Result<ScalarField, OperationError> {
-        self.checked(seed).map_err(|error| OperationError {
+    /// Keys whose values are not allowed, each as `fields.<name>.<key>`.
+    pub fn resolve(&self, seed: u64) -> Result<ScalarField, OperationErrors> {
+        let of_field = |error: OperationError| OperationError {
             key: format!("fields.{}.{}", self.name, error.key),
             message: error.message,
-        })
+        };
+        self.checked(seed).map_err(|errors| errors.map(of_field))
     }
 
-    fn checked(&self, seed: u64) -> Result<ScalarField, OperationError> {
-        check_name(&self.name)?;
-        let Some((_, scalar_type)) = TYPES
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(&self.type_name))
-        else {
-            let names: Vec<_> = TYPES.iter().map(|(name, _)| *name).collect();
-            return refuse(
-                "type",
-                format!("is {:?}, allowed is {}", self.type_name, names.join(", ")),
-            );
-        };
-        let max_length = self.max_length(*scalar_type)?;
-        let reader = ValueReader {
-            scalar_type: *scalar_type,
-            max_length,
-            stream: draw::mix(seed ^ draw::mix(draw::text_hash(&self.name))),
-        };
-        let values = match &self.values {
-            None => reader.row_number()?,
-            Some(Value::String(text)) if text.eq_ignore_ascii_case("row-number") => {
-                reader.row_number()?
-            }
-            Some(Value::Table(table)) => reader.table(table)?,
-            Some(found) => return refuse("values", format!("is {found}, allowed is {FORMS}")),
-        };
+    fn checked(&self, seed: u64) -> Result<ScalarField, OperationErrors> {
+        let name = check_name(&self.name).map_err(OperationErrors::from);
+        let ((), scalar_type) = all((name, self.scalar_type()))?;
+        let max_length = self.max_length(scalar_type).map_err(OperationErrors::from);
+        let values = needs(&max_length).and_then(|max_length| {
+            Ok(self.values(ValueReader {
+                scalar_type,
+                max_length: *max_length,
+                stream: draw::mix(seed ^ draw::mix(draw::text_hash(&self.name))),
+            })?)
+        });
         let index = self
             .index
             .as_ref()
-            .map(|index| index.resolve_scalar(*scalar_type))
-            .transpose()?;
+            .map(|index| index.resolve_scalar(scalar_type));
+        let (values, index, max_length) = all((values, index.transpose(), max_length))?;
         Ok(ScalarField {
             name: self.name.clone(),
-            scalar_type: *scalar_type,
+            scalar_type,
             max_length,
             values,
             index,
         })
+    }
+
+    fn scalar_type(&self) -> Result<ScalarType, OperationErrors> {
+        let mut types = TYPES.iter();
+        match types.find(|(name, _)| name.eq_ignore_ascii_case(&self.type_name)) {
+            Some((_, scalar_type)) => Ok(*scalar_type),
+            None => {
+                let names: Vec<_> = TYPES.iter().map(|(name, _)| *name).collect();
+                Ok(refuse(
+                    "type",
+                    format!("is {:?}, allowed is {}", self.type_name, names.join(", ")),
+                )?)
+            }
+        }
+    }
+
+    fn values(&self, reader: ValueReader) -> Result<FieldValues, OperationError> {
+        match &self.values {
+            None => reader.row_number(),
+            Some(Value::String(text)) if text.eq_ignore_ascii_case("row-number") => {
+                reader.row_number()
+            }
+            Some(Value::Table(table)) => reader.table(table),
+            Some(found) => refuse("values", format!("is {found}, allowed is {FORMS}")),
+        }
     }
 
     fn max_length(&self, scalar_type: ScalarType) -> Result<Option<u32>, OperationError> {

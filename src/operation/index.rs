@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{IndexShape, OperationError, ScalarType, keys::refuse};
+use super::{IndexShape, OperationError, OperationErrors, ScalarType, keys::refuse};
+use crate::keys::{all, each};
 
 /// `index = { type = "...", params = { ... } }` as written.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -81,88 +82,97 @@ const FOREIGN: &[(&str, &str, &str)] = &[
 ];
 
 /// Refuses parameters of another spelling; `key` is the table that has them.
-fn check_spelling(index_type: &str, params: &Table, key: &str) -> Result<(), OperationError> {
-    for name in params.keys() {
+fn check_spelling(index_type: &str, params: &Table, key: &str) -> Result<(), OperationErrors> {
+    let check = |name: &String| {
         let plain = name.to_lowercase().replace(['_', '-'], "");
         // HNSW_PQ and HNSW_PRQ have both M and m.
         let both = plain == "m" && index_type.starts_with("HNSW_P");
         let row = FOREIGN
             .iter()
             .find(|(types, theirs, _)| index_type.starts_with(types) && *theirs == plain && !both);
-        if let Some((.., known)) = row.filter(|(.., known)| known != name) {
-            return refuse(
+        match row.filter(|(.., known)| known != name) {
+            None => Ok(()),
+            Some((.., known)) => refuse(
                 &format!("{key}.{name}"),
                 format!("is not a parameter of index type {index_type}, write {known}"),
-            );
+            ),
         }
-    }
-    Ok(())
+    };
+    each(params.keys().map(|name| Ok(check(name)?))).map(drop)
 }
 
 impl IndexOptions {
     /// The index of a float vector field.
     ///
     /// # Errors
-    /// Unknown type or metric, or a parameter that can't be right. Keys: `metric`, `index.type`,
+    /// Unknown type or metric, or parameters that can't be right. Keys: `metric`, `index.type`,
     /// `index.params.<name>`.
-    pub fn resolve_vector(&self, metric: &str, dim: u32) -> Result<IndexShape, OperationError> {
+    pub fn resolve_vector(&self, metric: &str, dim: u32) -> Result<IndexShape, OperationErrors> {
         known_metric(metric)?;
         let Some((name, _)) = find(&self.index_type) else {
             let names: Vec<_> = VECTOR_INDEXES.iter().map(|(name, _)| *name).collect();
-            return refuse(
+            return Ok(refuse(
                 "index.type",
                 format!(
                     "is {:?}, allowed for a float vector is {}",
                     self.index_type,
                     names.join(", ")
                 ),
-            );
+            )?);
         };
-        check_spelling(name, &self.params, "index.params")?;
-        for (_, key, range) in BUILD_RANGES
+        let ranges = BUILD_RANGES
             .iter()
-            .filter(|(types, ..)| name.starts_with(types))
-        {
-            check_range(self.params.get(*key), key, range)?;
-        }
+            .filter(|(types, ..)| name.starts_with(types));
+        let ranges =
+            ranges.map(|(_, key, range)| Ok(check_range(self.params.get(*key), key, range)?));
+        let (_, _, (), params) = all((
+            check_spelling(name, &self.params, "index.params"),
+            each(ranges),
+            self.check_divisor(name, dim),
+            text_params(&self.params),
+        ))?;
+        Ok(IndexShape {
+            index_type: name.to_owned(),
+            params,
+        })
+    }
+
+    fn check_divisor(&self, name: &str, dim: u32) -> Result<(), OperationErrors> {
         if name == "IVF_PQ"
             && let Some(Value::Integer(m)) = self.params.get("m")
             && (*m < 1 || i64::from(dim) % m != 0)
         {
-            return refuse(
+            refuse(
                 "index.params.m",
                 format!("is {m}, allowed is a divisor of the dimension {dim}"),
-            );
+            )?;
         }
-        Ok(IndexShape {
-            index_type: name.to_owned(),
-            params: text_params(&self.params)?,
-        })
+        Ok(())
     }
 
     /// The index of a scalar field of type `scalar_type`.
     ///
     /// # Errors
     /// Unknown type, or one that does not fit the field. Keys: `index.type`, `index.params.<name>`.
-    pub fn resolve_scalar(&self, scalar_type: ScalarType) -> Result<IndexShape, OperationError> {
+    pub fn resolve_scalar(&self, scalar_type: ScalarType) -> Result<IndexShape, OperationErrors> {
         let Some(name) = SCALAR_INDEXES
             .iter()
             .find(|name| name.eq_ignore_ascii_case(&self.index_type))
         else {
-            return refuse(
+            return Ok(refuse(
                 "index.type",
                 format!(
                     "is {:?}, allowed for a scalar field is {}",
                     self.index_type,
                     SCALAR_INDEXES.join(", ")
                 ),
-            );
+            )?);
         };
         if *name == "Trie" && scalar_type != ScalarType::VarChar {
-            return refuse(
+            refuse(
                 "index.type",
                 "is Trie, which is for VarChar fields only: use INVERTED",
-            );
+            )?;
         }
         Ok(IndexShape {
             index_type: (*name).to_owned(),
@@ -194,29 +204,32 @@ pub(super) fn check_search_params(
     index: &IndexShape,
     params: &Table,
     limit: i64,
-) -> Result<(), OperationError> {
-    check_spelling(&index.index_type, params, "params")?;
-    if let Some(key) = find(&index.index_type).and_then(|(_, at_least_limit)| at_least_limit)
-        && let Some(Value::Integer(found)) = params.get(key)
-        && *found < limit
-    {
-        return refuse(
-            &format!("params.{key}"),
-            format!(
-                "is {found}, allowed with index type {} is at least the limit, {limit}",
-                index.index_type
-            ),
-        );
-    }
-    if index.index_type.contains("IVF") || index.index_type == "SCANN" {
-        let nlist = index
-            .params
-            .get("nlist")
-            .and_then(|nlist| nlist.parse().ok())
-            .unwrap_or(65_536);
-        return check_search_range(params.get("nprobe"), &(1..=nlist));
-    }
-    Ok(())
+) -> Result<(), OperationErrors> {
+    let at_least_limit = || {
+        if let Some(key) = find(&index.index_type).and_then(|(_, at_least_limit)| at_least_limit)
+            && let Some(Value::Integer(found)) = params.get(key)
+            && *found < limit
+        {
+            refuse(
+                &format!("params.{key}"),
+                format!(
+                    "is {found}, allowed with index type {} is at least the limit, {limit}",
+                    index.index_type
+                ),
+            )?;
+        }
+        Ok(())
+    };
+    let probes = || {
+        if index.index_type.contains("IVF") || index.index_type == "SCANN" {
+            let nlist = index.params.get("nlist");
+            let nlist = nlist.and_then(|nlist| nlist.parse().ok());
+            check_search_range(params.get("nprobe"), &(1..=nlist.unwrap_or(65_536)))?;
+        }
+        Ok(())
+    };
+    let spelling = check_spelling(&index.index_type, params, "params");
+    all((spelling, at_least_limit(), probes())).map(drop)
 }
 
 fn check_search_range(
@@ -272,18 +285,18 @@ fn find(name: &str) -> Option<(&'static str, Option<&'static str>)> {
 }
 
 /// Each parameter as the text that Milvus gets.
-fn text_params(params: &Table) -> Result<BTreeMap<String, String>, OperationError> {
+fn text_params(params: &Table) -> Result<BTreeMap<String, String>, OperationErrors> {
     let text = |(key, value): (&String, &Value)| match value {
         Value::String(text) => Ok((key.clone(), text.clone())),
         Value::Integer(_) | Value::Float(_) | Value::Boolean(_) => {
             Ok((key.clone(), value.to_string()))
         }
-        _ => refuse(
+        _ => Ok(refuse(
             &format!("index.params.{key}"),
             format!("is {value}, allowed is a number, a text, true or false"),
-        ),
+        )?),
     };
-    params.iter().map(text).collect()
+    Ok(each(params.iter().map(text))?.into_iter().collect())
 }
 
 #[cfg(test)]
@@ -294,8 +307,9 @@ mod tests {
         toml::from_str(text).unwrap()
     }
 
-    fn check_refused(result: Result<IndexShape, OperationError>, key: &str, word: &str) {
-        let error = result.expect_err("refused");
+    fn check_refused(result: Result<IndexShape, OperationErrors>, key: &str, word: &str) {
+        let errors = result.expect_err("refused");
+        let error = errors.iter().next().expect("a word");
         assert_eq!(error.key, key);
         assert!(
             error.message.contains(word),
@@ -304,7 +318,7 @@ mod tests {
         );
     }
 
-    fn vector(text: &str) -> Result<IndexShape, OperationError> {
+    fn vector(text: &str) -> Result<IndexShape, OperationErrors> {
         options(text).resolve_vector("L2", 100)
     }
 
@@ -408,7 +422,7 @@ mod tests {
     fn check_search(index: &str, params: &str, expected: Result<(), &str>) {
         let found = check_search_params(&vector(index).unwrap(), &params.parse().unwrap(), 10);
         assert_eq!(
-            found.map_err(|error| error.key),
+            found.map_err(|errors| errors.only().key),
             expected.map_err(str::to_owned),
             "{index} {params}"
         );

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Build, CollectionShape, Finished, Operation, OperationContext, OperationEntry, OperationError,
+    Build, CollectionShape, Finished, Operation, OperationContext, OperationEntry, OperationErrors,
     RequestKey, RowChange, RowUse, Writes,
     keys::{Keys, refuse},
     rows,
@@ -138,7 +138,7 @@ pub fn inserted(body: Bytes) -> Result<Finished, CallFailure> {
     rows::changed(body, |reply| reply.insert_cnt)
 }
 
-fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError> {
+fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {
     let OperationContext {
         collection: shape,
         dataset,
@@ -150,20 +150,20 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let on_end = keys.choice("on_end", ON_END)?;
     let batch = rows::batch(&mut keys, &shape)?;
     let Some(dataset) = dataset.filter(|dataset| dataset.rows() > 0) else {
-        return refuse(
+        return Ok(refuse(
             "",
             "has no rows to insert: give its collection a data set with rows (`data`)",
-        );
+        )?);
     };
     if on_end == OnEnd::Stop && initial_rows >= dataset.rows() {
-        return refuse(
+        return Ok(refuse(
             "on_end",
             format!(
                 "is \"stop\", but preparation inserts all {} rows: lower initial_rows of the \
                  collection, or use \"repeat\"",
                 dataset.rows()
             ),
-        );
+        )?);
     }
     Ok(Arc::new(Insert {
         shape,

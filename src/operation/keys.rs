@@ -3,8 +3,8 @@
 
 use toml::{Table, Value};
 
-use super::OperationError;
-use crate::keys::{DefaultValue, Key, Kind};
+use super::{OperationError, OperationErrors};
+use crate::keys::{DefaultValue, Key, Kind, each};
 
 /// The keys of one workload that its operation reads.
 #[derive(Debug)]
@@ -18,6 +18,36 @@ pub(super) fn refuse<T>(key: &str, message: impl Into<String>) -> Result<T, Oper
         key: key.to_owned(),
         message: message.into(),
     })
+}
+
+/// Checks each key by itself: that it has a row, and that its value is of the row's form and within
+/// its range.
+///
+/// # Errors
+/// All that are not.
+pub fn check_keys(table: &Table, rows: &'static [Key]) -> Result<(), OperationErrors> {
+    let check = |(key, value): (&String, &Value)| -> Result<(), OperationErrors> {
+        let alone = Table::from_iter([(key.clone(), value.clone())]);
+        let mut keys = Keys::new(alone, rows)?;
+        match keys.row(key).kind {
+            Kind::Integer { .. } => keys.written_number(key).map(drop)?,
+            Kind::Flag => keys.flag(key).map(drop)?,
+            Kind::Texts => keys.texts(key).map(drop)?,
+            Kind::Text(_) | Kind::Choice(_) => keys.text(key).map(drop)?,
+            Kind::Params | Kind::Shares(_) => keys.table(key).map(drop)?,
+            Kind::Table(below) => {
+                let below = check_keys(&keys.table(key)?, below.keys);
+                let inside = |error: OperationError| OperationError {
+                    key: format!("{key}.{}", error.key),
+                    message: error.message,
+                };
+                below.map_err(|errors| errors.map(inside))?;
+            }
+            _ => {}
+        }
+        Ok(())
+    };
+    each(table.iter().map(check)).map(drop)
 }
 
 impl Keys {

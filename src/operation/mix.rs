@@ -7,10 +7,10 @@
 use toml::{Table, Value};
 
 use super::{
-    Build, Component, OPERATIONS, OperationEntry, OperationError, RowUse,
+    Build, Component, OPERATIONS, OperationEntry, OperationError, OperationErrors, RowUse,
     keys::{Keys, refuse},
 };
-use crate::keys::{DefaultValue, Key, Kind, LARGEST_SHARE};
+use crate::keys::{DefaultValue, Key, Kind, LARGEST_SHARE, all, each};
 
 const PARTS: &str = "parts";
 
@@ -44,43 +44,40 @@ fn names() -> Vec<&'static str> {
     single.map(|entry| entry.name).collect()
 }
 
-fn build(mut table: Table) -> Result<Vec<Component>, OperationError> {
+fn build(mut table: Table) -> Result<Vec<Component>, OperationErrors> {
     let own = table.remove_entry(PARTS).into_iter().collect();
     let parts = Keys::new(own, ENTRY.keys)?.table(PARTS)?;
     let names = names();
-    if let Some(found) = parts.keys().find(|name| !names.contains(&name.as_str())) {
+    let unknown = parts.keys().filter(|name| !names.contains(&name.as_str()));
+    let unknown = unknown.map(|found| {
         let names = names.join(", ");
-        return refuse(
-            PARTS,
-            format!("holds {found:?}, allowed are operations: {names}"),
-        );
-    }
+        let message = format!("holds {found:?}, allowed are operations: {names}");
+        Ok(refuse(PARTS, message)?)
+    });
+    each::<(), _>(unknown)?;
     if parts.is_empty() {
-        return refuse(
+        refuse(
             PARTS,
             format!(
                 "names no operation; write one or more{}",
                 ENTRY.keys[0].example_words()
             ),
-        );
+        )?;
     }
     if let Some(found) = table.keys().find(|name| !parts.contains_key(*name)) {
         let message = format!("has keys of requests that `{PARTS}` does not name; give it a share");
-        return refuse(found, message);
+        refuse(found, message)?;
     }
     // In the order of the table of operations, so that requests do not depend on how it is written.
     let of_parts = OPERATIONS
         .iter()
         .filter(|entry| parts.contains_key(entry.name));
-    of_parts
-        .map(|entry| {
-            Ok(Component {
-                entry,
-                share: share(entry.name, &parts[entry.name])?,
-                keys: keys(entry.name, table.remove(entry.name))?,
-            })
-        })
-        .collect()
+    each(of_parts.map(|entry| {
+        let share = share(entry.name, &parts[entry.name]).map_err(OperationErrors::from);
+        let keys = keys(entry.name, table.remove(entry.name)).map_err(OperationErrors::from);
+        let (share, keys) = all((share, keys))?;
+        Ok(Component { entry, share, keys })
+    }))
 }
 
 fn share(name: &str, found: &Value) -> Result<f64, OperationError> {
@@ -113,12 +110,13 @@ fn keys(name: &str, found: Option<Value>) -> Result<Table, OperationError> {
 mod tests {
     use super::*;
 
-    fn components(text: &str) -> Result<Vec<Component>, OperationError> {
+    fn components(text: &str) -> Result<Vec<Component>, OperationErrors> {
         build(text.parse().unwrap())
     }
 
     fn check_refused(text: &str, key: &str, word: &str) {
         let error = components(text).expect_err("refused");
+        let error = error.iter().next().unwrap();
         assert_eq!(error.key, key, "{}", error.message);
         assert!(
             error.message.contains(word),

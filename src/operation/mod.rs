@@ -35,12 +35,14 @@ pub use entry::{
 pub use fields::{FieldValue, FieldValues, ScalarFieldOptions};
 pub use index::{IndexOptions, METRICS, SCALAR_INDEXES, known_metric, vector_indexes};
 pub use insert::{insert_call, inserted};
+pub use keys::check_keys;
 pub use order::QueryOrder;
 pub use row_keys::RowKeys;
 pub use rows::rows_per_batch;
 
 use crate::{
     dataset::Dataset,
+    keys::Mistakes,
     milvus::{Call, CallFailure, Method},
 };
 
@@ -211,6 +213,9 @@ pub struct OperationError {
     /// What was found and what is allowed.
     pub message: String,
 }
+
+/// Why an operation, a field or an index can't be built: everything that is wrong.
+pub type OperationErrors = Mistakes<OperationError>;
 
 /// Every operation of a workload, one row and one file each.
 pub static OPERATIONS: &[OperationEntry] = &[

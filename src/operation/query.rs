@@ -7,7 +7,7 @@ use prost::Message;
 
 use super::{
     Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
-    OperationError, Replies, RequestKey, Returned, ReturnedIds, RowKeys, RowUse,
+    OperationError, OperationErrors, Replies, RequestKey, Returned, ReturnedIds, RowKeys, RowUse,
     consistency::ReadConsistency,
     draw,
     keys::{Keys, refuse},
@@ -231,7 +231,7 @@ fn column_rows(field: &FieldData) -> Option<usize> {
     }
 }
 
-fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError> {
+fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {
     let OperationContext {
         collection: shape,
         row_keys,
@@ -252,12 +252,14 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let partitions = keys.texts("partitions")?;
     let counts = output_fields.iter().any(|field| field == "count(*)");
     let ids = match per_request {
-        Some(_) if filter.is_some() => return refuse("ids", "excludes filter: give one of them"),
+        Some(_) if filter.is_some() => {
+            return Ok(refuse("ids", "excludes filter: give one of them")?);
+        }
         Some(_) if limit.is_some() => {
-            return refuse(
+            return Ok(refuse(
                 "limit",
                 "excludes ids, which says how many rows there are: leave limit out",
-            );
+            )?);
         }
         Some(wanted) => Some(random_ids(
             &shape.id_field,
@@ -269,13 +271,16 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let unbounded =
         filter.as_deref().unwrap_or_default().trim().is_empty() && limit.is_none() && ids.is_none();
     if unbounded && !counts {
-        return refuse("", "asks for all rows: give it a filter, ids or limit");
+        return Ok(refuse(
+            "",
+            "asks for all rows: give it a filter, ids or limit",
+        )?);
     }
     if counts && limit.is_some() {
-        return refuse(
+        return Ok(refuse(
             "limit",
             "excludes output_fields = [\"count(*)\"]: leave it out",
-        );
+        )?);
     }
     let request = query_request(
         &shape,

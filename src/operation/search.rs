@@ -11,7 +11,7 @@ use toml::{Table, Value};
 
 use super::{
     Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
-    OperationError, Replies, RequestKey, Returned, ReturnedIds, RowUse,
+    OperationError, OperationErrors, Replies, RequestKey, Returned, ReturnedIds, RowUse,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     dataset::{Dataset, DatasetError},
-    keys::{DefaultValue, Key, Kind},
+    keys::{DefaultValue, Key, Kind, all},
     milvus::{
         Call, CallError, CallFailure, Method, check_status, methods, placeholder_group,
         proto::{DslType, Ids, KeyValuePair, SearchRequest, Status, ids::IdField},
@@ -369,11 +369,36 @@ fn per_query<'a>(ids: &'a [i64], topks: &[i64], nq: usize) -> Result<Vec<&'a [i6
     Err(CallFailure::new(CallError::BadReply, &text))
 }
 
-fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError> {
+fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {
     let shape = &*context.collection;
     let keys = read_keys(Keys::new(context.keys, ENTRY.keys)?)?;
-    check_search_params(&shape.index, &keys.params, keys.limit)?;
-    let Some(dataset) = context.dataset.filter(|dataset| dataset.queries() > 0) else {
+    let ((), dataset, template) = all((
+        check_search_params(&shape.index, &keys.params, keys.limit),
+        queries_of(context.dataset, shape).map_err(OperationErrors::from),
+        Template::new(shape, &keys).map_err(OperationErrors::from),
+    ))?;
+    let recall = match not_all_rows(&keys).or(context.truth_fails) {
+        _ if dataset.truth().is_none() => Err("its data set has no `truth`".to_owned()),
+        Some(why) => Err(why),
+        None => Recall::new(&*dataset, &shape.metric, keys.limit as usize)?,
+    };
+    Ok(Arc::new(Search {
+        dataset,
+        template,
+        recall,
+        keep_ids: context.keep_ids,
+        reused: context.reused,
+        exact_scores: keys.round_decimal < 0,
+        limit: keys.limit.unsigned_abs(),
+    }))
+}
+
+/// The data set, if it has query vectors that fit the collection.
+fn queries_of(
+    dataset: Option<Arc<dyn Dataset>>,
+    shape: &CollectionShape,
+) -> Result<Arc<dyn Dataset>, OperationError> {
+    let Some(dataset) = dataset.filter(|dataset| dataset.queries() > 0) else {
         return refuse(
             "",
             "has no query vectors: give its collection a data set with queries (`data`)",
@@ -389,21 +414,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
             ),
         );
     }
-    let template = Template::new(shape, &keys)?;
-    let recall = match not_all_rows(&keys).or(context.truth_fails) {
-        _ if dataset.truth().is_none() => Err("its data set has no `truth`".to_owned()),
-        Some(why) => Err(why),
-        None => Recall::new(&*dataset, &shape.metric, keys.limit as usize)?,
-    };
-    Ok(Arc::new(Search {
-        dataset,
-        template,
-        recall,
-        keep_ids: context.keep_ids,
-        reused: context.reused,
-        exact_scores: keys.round_decimal < 0,
-        limit: keys.limit.unsigned_abs(),
-    }))
+    Ok(dataset)
 }
 
 /// Why not every row is a candidate, so that the truth of the data set is not that of the request.

@@ -113,7 +113,7 @@ pub(super) fn check_refused(
     key: &str,
     word: &str,
 ) {
-    let error = entry.operation(context).expect_err("refused");
+    let error = entry.operation(context).expect_err("refused").only();
     assert_eq!(error.key, key, "{}", error.message);
     assert!(
         error.message.contains(word),

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    Build, CollectionShape, Finished, Operation, OperationContext, OperationEntry, OperationError,
+    Build, CollectionShape, Finished, Operation, OperationContext, OperationEntry, OperationErrors,
     RequestKey, RowChange, RowKeys, RowUse, Writes, draw,
     keys::{Keys, refuse},
     rows,
@@ -77,7 +77,7 @@ impl Operation for Upsert {
     }
 }
 
-fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError> {
+fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {
     let OperationContext {
         collection: shape,
         dataset,
@@ -88,29 +88,29 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     } = context;
     let batch = rows::batch(&mut Keys::new(keys, ENTRY.keys)?, &shape)?;
     let Some(dataset) = dataset.filter(|dataset| dataset.rows() > 0) else {
-        return refuse(
+        return Ok(refuse(
             "",
             "has no rows to write: give its collection a data set with rows (`data`)",
-        );
+        )?);
     };
     if let Some(why) = row_keys.unknown() {
-        return refuse(
+        return Ok(refuse(
             "",
             format!(
                 "gives rows that are there another content, but {why}, and an upsert brings those \
                  back: let the delete have `batch` and `rows`"
             ),
-        );
+        )?);
     }
     let (staying, all, there) = (row_keys.staying(), row_keys.rows(), rows::there(reused));
     if staying == 0 && all > 0 {
-        return refuse(
+        return Ok(refuse(
             "",
             format!(
                 "has no row to write: none of the {all} rows {there} stays, since a delete may \
                  take all of them; lower `rows` of the delete"
             ),
-        );
+        )?);
     }
     if batch > staying {
         let rest = if staying == all {
@@ -118,10 +118,10 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         } else {
             " and no workload deletes"
         };
-        return refuse(
+        return Ok(refuse(
             "batch",
             format!("is {batch}, allowed is at most the {staying} rows {there}{rest}"),
-        );
+        )?);
     }
     Ok(Arc::new(Upsert {
         shape,

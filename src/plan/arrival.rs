@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::PlanError;
 use crate::{
-    keys::{LONGEST, grouped},
+    keys::{LONGEST, all, each, grouped, needs},
     operation,
     pacer::Shape,
-    scenario::{At, Level, NAME_RULE, Place, Section, is_name, plain_number, quoted},
+    scenario::{
+        At, Level, NAME_RULE, Place, ScenarioError, Section, is_name, plain_number, quoted,
+    },
 };
 
 /// How requests arise.
@@ -130,22 +131,27 @@ impl Arrivals {
     }
 }
 
-/// The loop of a workload; `batch` is how many rows a request of it writes, if it writes any.
-pub(super) fn resolve(table: &Section, batch: Option<u64>) -> Result<Arrival, PlanError> {
+/// How many rows a request of the workload writes, if it writes any; an error where that is not
+/// known.
+type Batch = Result<Option<u64>, ScenarioError>;
+
+/// The loop of a workload.
+pub(super) fn resolve(table: &Section, batch: &Batch) -> Result<Arrival, ScenarioError> {
     let [rate, stages, concurrency] =
         ["rate", "stages", "concurrency"].map(|key| table.place_of(key));
     let burst = table.section("arrivals");
     match (rate, stages, burst, concurrency) {
         (None, None, None, Some(_)) => closed(table),
-        (Some(_), None, None, None) => open(table, OpenLoad::Steady(shape(table, batch)?)),
-        (None, Some(_), None, None) => open(table, OpenLoad::Stages(self::stages(table, batch)?)),
-        (None, None, Some(burst), None) => open(table, OpenLoad::Steady(bursts(burst)?)),
-        (None, None, None, None) => Err(table
-            .error(
-                "has neither `rate` nor `concurrency`; add rate = 200 or `stages` (open loop), or \
+        (Some(_), None, None, None) => open(table, shape(table, batch).map(OpenLoad::Steady)),
+        (None, Some(_), None, None) => {
+            open(table, self::stages(table, batch).map(OpenLoad::Stages))
+        }
+        (None, None, Some(burst), None) => open(table, bursts(burst).map(OpenLoad::Steady)),
+        (None, None, None, None) => Err(table.lacks(
+            &["rate", "stages", "concurrency", "arrivals"],
+            "has neither `rate` nor `concurrency`; add rate = 200 or `stages` (open loop), or \
                  concurrency = 8 (closed loop)",
-            )
-            .into()),
+        )),
         (Some(at), _, None, Some(_)) => Err(beside(
             at,
             "`concurrency`",
@@ -179,97 +185,107 @@ pub(super) fn resolve(table: &Section, batch: Option<u64>) -> Result<Arrival, Pl
     }
 }
 
-fn beside(at: &Place, other: &str, choice: &str) -> PlanError {
+fn beside(at: &Place, other: &str, choice: &str) -> ScenarioError {
     at.error(format!("stands beside {other}, allowed is one: {choice}"))
         .into()
 }
 
-fn open(table: &Section, load: OpenLoad) -> Result<Arrival, PlanError> {
-    if let Some(place) = table.place_of("think_time") {
-        let has = if table.place_of("rate").is_some() {
-            "a `rate`"
-        } else {
-            "an open loop"
-        };
-        return Err(place
-            .error(format!(
+fn open(table: &Section, load: Result<OpenLoad, ScenarioError>) -> Result<Arrival, ScenarioError> {
+    let thinks = match table.place_of("think_time") {
+        None => Ok(()),
+        Some(place) => {
+            let has = if table.place_of("rate").is_some() {
+                "a `rate`"
+            } else {
+                "an open loop"
+            };
+            Err(place.error(format!(
                 "is for a closed loop (`concurrency`), but the workload has {has}; leave one of \
                  them out"
-            ))
-            .into());
-    }
-    let arrivals = if table.section("arrivals").is_some() {
-        Arrivals::Even
-    } else {
-        table.choice("arrivals", "spread of arrivals", ARRIVALS)?
+            )))
+        }
     };
+    let arrivals = if table.section("arrivals").is_some() {
+        Ok(Arrivals::Even)
+    } else {
+        table.choice("arrivals", "spread of arrivals", ARRIVALS)
+    };
+    let ((), load, arrivals, max_in_flight) =
+        all((thinks, load, arrivals, table.integer("max_in_flight")))?;
     Ok(Arrival::Open {
         load,
         arrivals,
-        max_in_flight: table.integer("max_in_flight")?.unsigned_abs(),
+        max_in_flight: max_in_flight.unsigned_abs(),
     })
 }
 
-fn closed(table: &Section) -> Result<Arrival, PlanError> {
+fn closed(table: &Section) -> Result<Arrival, ScenarioError> {
     let open_only = ["arrivals", "max_in_flight"];
-    if let Some(place) = open_only.iter().find_map(|key| table.place_of(key)) {
-        return Err(place
-            .error(
-                "is for an open loop (`rate`), but the workload has `concurrency`; leave one of \
-                 them out",
-            )
-            .into());
-    }
-    let load = match table.section("concurrency") {
-        None => CallerLoad::Steady(table.written_integer("concurrency")?.unwrap_or(1) as u32),
+    let open_only = open_only.iter().filter_map(|key| table.place_of(key));
+    let open_only = each::<(), _>(open_only.map(|place| {
+        Err(place.error(
+            "is for an open loop (`rate`), but the workload has `concurrency`; leave one of them \
+             out",
+        ))
+    }));
+    let (_, load, think_time) = all((open_only, callers(table), think_time(table)))?;
+    Ok(Arrival::Closed { load, think_time })
+}
+
+fn callers(table: &Section) -> Result<CallerLoad, ScenarioError> {
+    match table.section("concurrency") {
+        None => {
+            let callers = table.written_integer("concurrency")?;
+            Ok(CallerLoad::Steady(callers.unwrap_or(1) as u32))
+        }
         Some(callers) if callers.place_of("stages").is_some() => {
-            CallerLoad::Stages(stages(callers, None)?)
+            stages(callers, &Ok(None)).map(CallerLoad::Stages)
         }
         Some(callers) => {
             let example = "concurrency = { stages = [{ to = 32, over = \"10s\" }, { at = 32, for \
                            = \"30s\" }] }";
-            return Err(callers
-                .error(format!(
-                    "has no `stages`; write a number of callers, or {example}"
-                ))
-                .into());
+            let story = format!("has no `stages`; write a number of callers, or {example}");
+            Err(callers.lacks(&["stages"], story))
         }
-    };
-    let think_time = match table.section("think_time") {
-        None => ThinkTime::Constant(table.duration("think_time")?),
-        Some(drawn) => {
-            let mean = drawn.written_duration("exponential")?.ok_or_else(|| {
-                drawn
-                    .error("has no mean; write for example think_time = { exponential = \"50ms\" }")
-            })?;
-            ThinkTime::Exponential(mean)
-        }
-    };
-    Ok(Arrival::Closed { load, think_time })
+    }
 }
 
-fn shape(table: &Section, batch: Option<u64>) -> Result<Shape, PlanError> {
+fn think_time(table: &Section) -> Result<ThinkTime, ScenarioError> {
+    let Some(drawn) = table.section("think_time") else {
+        return Ok(ThinkTime::Constant(table.duration("think_time")?));
+    };
+    let mean = drawn.written_duration("exponential")?;
+    mean.map(ThinkTime::Exponential).ok_or_else(|| {
+        drawn.lacks(
+            &["exponential"],
+            "has no mean; write for example think_time = { exponential = \"50ms\" }",
+        )
+    })
+}
+
+fn shape(table: &Section, batch: &Batch) -> Result<Shape, ScenarioError> {
     let Some(sine) = table.section("rate") else {
         let rate = level(table, "rate", batch)?.unwrap_or_default();
         return Ok(Shape::Constant { rate });
     };
-    let [mean, amplitude] = ["mean", "amplitude"].map(|key| level(sine, key, batch));
-    let (Some(mean), Some(swing), Some(period)) =
-        (mean?, amplitude?, sine.written_duration("period")?)
-    else {
+    let parts = all((
+        level(sine, "mean", batch),
+        level(sine, "amplitude", batch),
+        sine.written_duration("period"),
+    ))?;
+    let (Some(mean), Some(swing), Some(period)) = parts else {
         let example = "rate = { mean = 200, amplitude = 100, period = \"30s\" }";
-        return Err(sine
-            .error(format!(
-                "is no number and no sine; write for example {example}"
-            ))
-            .into());
+        return Err(sine.lacks(
+            &["mean", "amplitude", "period"],
+            format!("is no number and no sine; write for example {example}"),
+        ));
     };
-    if let Some(amplitude) = sine.level("amplitude").filter(|_| swing > mean) {
+    if let Some(amplitude) = sine.level("amplitude")?.filter(|_| swing > mean) {
         let message = format!(
             "is {}, more than `mean`, so that the rate would fall below 0",
             amplitude.value.number
         );
-        return Err(amplitude.error(message).into());
+        return Err(amplitude.error(message));
     }
     Ok(Shape::Sine {
         mean,
@@ -278,17 +294,17 @@ fn shape(table: &Section, batch: Option<u64>) -> Result<Shape, PlanError> {
     })
 }
 
-fn bursts(table: &Section) -> Result<Shape, PlanError> {
-    let (Some(size), Some(every)) = (
-        table.written_integer("burst")?,
-        table.written_duration("every")?,
-    ) else {
-        return Err(table
-            .error(
-                "has no `burst` or no `every`; write for example arrivals = { burst = 50, every = \
-                 \"1s\" }",
-            )
-            .into());
+fn bursts(table: &Section) -> Result<Shape, ScenarioError> {
+    let parts = all((
+        table.written_integer("burst"),
+        table.written_duration("every"),
+    ))?;
+    let (Some(size), Some(every)) = parts else {
+        return Err(table.lacks(
+            &["burst", "every"],
+            "has no `burst` or no `every`; write for example arrivals = { burst = 50, every = \
+             \"1s\" }",
+        ));
     };
     Ok(Shape::Bursts {
         size: size.unsigned_abs(),
@@ -298,8 +314,8 @@ fn bursts(table: &Section) -> Result<Shape, PlanError> {
 
 /// The level at `key`, within the range of its row: requests per second, rows per second divided
 /// by the rows of a request; or callers. None where it is left out.
-fn level(table: &Section, key: &str, batch: Option<u64>) -> Result<Option<f64>, PlanError> {
-    let Some(at) = table.level(key) else {
+fn level(table: &Section, key: &str, batch: &Batch) -> Result<Option<f64>, ScenarioError> {
+    let Some(at) = table.level(key)? else {
         return Ok(None);
     };
     match table.row(key).kind.rate_range() {
@@ -308,20 +324,19 @@ fn level(table: &Section, key: &str, batch: Option<u64>) -> Result<Option<f64>, 
     }
 }
 
-fn per_second(at: &At<Level>, batch: Option<u64>, range: (f64, f64)) -> Result<f64, PlanError> {
+fn per_second(at: &At<Level>, batch: &Batch, range: (f64, f64)) -> Result<f64, ScenarioError> {
     let Level { number, rows } = at.value;
-    let rate = match (rows, batch) {
-        (false, _) => number,
-        (true, Some(batch)) => number / batch as f64,
-        (true, None) => {
-            return Err(at
-                .error(format!(
-                    "is in rows a second, which only {} workload has; write requests a second as \
-                     a number",
-                    operation::called_where(|entry| entry.counts_rows)
-                ))
-                .into());
-        }
+    let rate = if rows {
+        let batch = needs(batch)?.ok_or_else(|| {
+            at.error(format!(
+                "is in rows a second, which only {} workload has; write requests a second as a \
+                 number",
+                operation::called_where(|entry| entry.counts_rows)
+            ))
+        })?;
+        number / batch as f64
+    } else {
+        number
     };
     let (min, max) = range;
     if (min..=max).contains(&rate) {
@@ -337,127 +352,160 @@ fn per_second(at: &At<Level>, batch: Option<u64>, range: (f64, f64)) -> Result<f
         plain_number(number)
     };
     let above = if min > 0.0 { "above 0: " } else { "" };
-    Err(at
-        .error(format!(
-            "is {what}, allowed are numbers {above}{min} to {} requests per second",
-            grouped(max as i64)
-        ))
-        .into())
+    Err(at.error(format!(
+        "is {what}, allowed are numbers {above}{min} to {} requests per second",
+        grouped(max as i64)
+    )))
 }
 
 /// The stages below `key` `stages` of `whole`: a workload, or its callers.
-fn stages(whole: &Section, batch: Option<u64>) -> Result<Vec<Stage>, PlanError> {
-    const EXAMPLE: &str = "[{ to = 400, over = \"1m\" }, { at = 400, for = \"5m\" }]";
+fn stages(whole: &Section, batch: &Batch) -> Result<Vec<Stage>, ScenarioError> {
     let list = whole.sections_within("stages", "a workload")?;
     let refuse = |message: String| whole.place_or_child("stages").error(message);
-    let mut stages: Vec<Stage> = Vec::new();
+    let mut found: Vec<Result<Stage, ScenarioError>> = Vec::new();
     for table in list {
-        let found = match (table.place_of("to"), table.place_of("at")) {
-            (Some(to), None) => ramp(table, to, stages.last(), batch)?,
-            (None, Some(at)) => hold(table, at, &stages, batch)?,
-            (Some(_), Some(_)) => {
-                return Err(table
-                    .error(
-                        "has `to` and `at`; a ramp has `to` and `over`, a level `at` and `for`: \
-                         make it two stages",
-                    )
-                    .into());
-            }
-            (None, None) => {
-                return Err(table
-                    .error(format!(
-                        "has neither `to` nor `at`; write for example {EXAMPLE}"
-                    ))
-                    .into());
-            }
-        };
-        stages.push(found);
+        found.push(stage(table, &found, batch));
     }
+    let stages = each(found)?;
     if !stages.iter().any(|stage| stage.name.is_some()) {
         let story = "holds no level (`at`), and ramps are in no figure: nothing would be measured";
-        return Err(refuse(format!("{story}; write for example {EXAMPLE}")).into());
+        return Err(refuse(format!("{story}; write for example {STAGES}")));
     }
     if stages.iter().map(|stage| stage.duration).sum::<Duration>() > LONGEST {
         let story = "takes longer than 30 days, which is the longest phase";
-        return Err(refuse(story.to_owned()).into());
+        return Err(refuse(story.to_owned()));
     }
     Ok(stages)
+}
+
+const STAGES: &str = "[{ to = 400, over = \"1m\" }, { at = 400, for = \"5m\" }]";
+
+/// A stage after those `before` it, some of which may be wrong.
+fn stage(
+    table: &Section,
+    before: &[Result<Stage, ScenarioError>],
+    batch: &Batch,
+) -> Result<Stage, ScenarioError> {
+    match (table.place_of("to"), table.place_of("at")) {
+        (Some(to), None) => ramp(table, to, before.last(), batch),
+        (None, Some(at)) => hold(table, at, before, batch),
+        (Some(_), Some(_)) => Err(table.error(
+            "has `to` and `at`; a ramp has `to` and `over`, a level `at` and `for`: make it two \
+             stages",
+        )),
+        (None, None) => Err(table.lacks(
+            &["to", "at"],
+            format!("has neither `to` nor `at`; write for example {STAGES}"),
+        )),
+    }
 }
 
 fn ramp(
     table: &Section,
     to: &Place,
-    before: Option<&Stage>,
-    batch: Option<u64>,
-) -> Result<Stage, PlanError> {
-    if table.place_of("over").is_none() {
-        return Err(table
-            .error("is a ramp (`to`) without `over`; add for example over = \"1m\"")
-            .into());
-    }
-    if let Some(place) = table.place_of("for") {
-        return Err(place
-            .error("belongs to a level (`at`); the time of a ramp (`to`) is `over`")
-            .into());
-    }
-    if let Some(place) = table.place_of("name") {
-        return Err(place
-            .error("names a ramp, which has no row in the report; names are for levels (`at`)")
-            .into());
-    }
+    before: Option<&Result<Stage, ScenarioError>>,
+    batch: &Batch,
+) -> Result<Stage, ScenarioError> {
+    let has_time = if table.place_of("over").is_some() {
+        Ok(())
+    } else {
+        let story = "is a ramp (`to`) without `over`; add for example over = \"1m\"";
+        Err(table.lacks(&["over"], story))
+    };
+    let of_level = absent(
+        table,
+        "for",
+        "belongs to a level (`at`); the time of a ramp (`to`) is `over`",
+    );
+    let named = absent(
+        table,
+        "name",
+        "names a ramp, which has no row in the report; names are for levels (`at`)",
+    );
     let start = match (table.place_of("from"), before) {
         (Some(place), Some(_)) => {
-            return Err(place
-                .error("is for the first stage; later ones begin where the one before ended")
-                .into());
+            Err(place.error("is for the first stage; later ones begin where the one before ended"))
         }
-        (None, Some(before)) => before.to,
-        (_, None) => level(table, "from", batch)?.unwrap_or(0.0),
+        (None, Some(before)) => needs(before).map(|before| before.to),
+        (_, None) => level(table, "from", batch).map(Option::unwrap_or_default),
     };
-    let end = level(table, "to", batch)?.unwrap_or_default();
+    let end = level(table, "to", batch).map(Option::unwrap_or_default);
+    let own = all((has_time, of_level, named));
+    let (start, end, duration, _) = all((start, end, table.written_duration("over"), own))?;
     if start + end == 0.0 {
-        return Err(to
-            .error("is 0 after 0, so nothing would be sent; a ramp goes from 0 or to 0, not both")
-            .into());
+        return Err(to.error(
+            "is 0 after 0, so nothing would be sent; a ramp goes from 0 or to 0, not both",
+        ));
     }
     Ok(Stage {
         name: None,
         from: start,
         to: end,
-        duration: table.written_duration("over")?.unwrap_or_default(),
+        duration: duration.unwrap_or_default(),
     })
+}
+
+/// An error where `key` is written.
+fn absent(table: &Section, key: &str, story: &str) -> Result<(), ScenarioError> {
+    table
+        .place_of(key)
+        .map_or(Ok(()), |place| Err(place.error(story)))
 }
 
 fn hold(
     table: &Section,
     at: &Place,
-    before: &[Stage],
-    batch: Option<u64>,
-) -> Result<Stage, PlanError> {
-    if table.place_of("for").is_none() {
-        return Err(table
-            .error("is a level (`at`) without `for`; add for example for = \"5m\"")
-            .into());
-    }
-    if let Some(place) = table.place_of("over").or(table.place_of("from")) {
-        return Err(place
-            .error("belongs to a ramp (`to`); a level has `at` and `for`")
-            .into());
-    }
-    let found = level(table, "at", batch)?.unwrap_or_default();
-    let (name, place) = (table.text("name"), table.place_of("name").unwrap_or(at));
-    let number = || table.level("at").map_or(0.0, |at| at.value.number);
+    before: &[Result<Stage, ScenarioError>],
+    batch: &Batch,
+) -> Result<Stage, ScenarioError> {
+    let has_time = if table.place_of("for").is_some() {
+        Ok(())
+    } else {
+        let story = "is a level (`at`) without `for`; add for example for = \"5m\"";
+        Err(table.lacks(&["for"], story))
+    };
+    const OF_RAMP: &str = "belongs to a ramp (`to`); a level has `at` and `for`";
+    let of_ramp = all((
+        absent(table, "over", OF_RAMP),
+        absent(table, "from", OF_RAMP),
+    ));
+    let load = level(table, "at", batch);
+    let (found, name, duration, ..) = all((
+        load.clone(),
+        stage_name(table, (at, &load), before),
+        table.written_duration("for"),
+        has_time,
+        of_ramp,
+    ))?;
+    let found = found.unwrap_or_default();
+    Ok(Stage {
+        name: Some(name),
+        from: found,
+        to: found,
+        duration: duration.unwrap_or_default(),
+    })
+}
+
+/// Name of a level, which is that of its load where it has none of its own.
+fn stage_name(
+    table: &Section,
+    (at, load): (&Place, &Result<Option<f64>, ScenarioError>),
+    before: &[Result<Stage, ScenarioError>],
+) -> Result<String, ScenarioError> {
+    let (name, place) = (table.text("name")?, table.place_of("name").unwrap_or(at));
     let chosen = match &name {
         Some(name) => name.value.clone(),
-        None => number().to_string(),
+        None => {
+            needs(load)?;
+            let written = table.level("at")?;
+            written.map_or(0.0, |at| at.value.number).to_string()
+        }
     };
     if !is_name(&chosen) {
-        return Err(place
-            .error(format!(
-                "is {}, allowed as the name of a stage are {NAME_RULE}",
-                quoted(&chosen)
-            ))
-            .into());
+        return Err(place.error(format!(
+            "is {}, allowed as the name of a stage are {NAME_RULE}",
+            quoted(&chosen)
+        )));
     }
     let ramp = || {
         chosen
@@ -465,36 +513,22 @@ fn hold(
             .strip_prefix("ramp-")
             .is_some_and(|number| number.chars().all(|c| c.is_ascii_digit()))
     };
-    if RESERVED
-        .iter()
-        .any(|word| chosen.eq_ignore_ascii_case(word))
-        || ramp()
-    {
-        return Err(place
-            .error(format!(
-                "is \"{chosen}\", which is the name of another part of a phase; choose another"
-            ))
-            .into());
+    let mut reserved = RESERVED.iter();
+    if reserved.any(|word| chosen.eq_ignore_ascii_case(word)) || ramp() {
+        return Err(place.error(format!(
+            "is \"{chosen}\", which is the name of another part of a phase; choose another"
+        )));
     }
-    if before
-        .iter()
-        .any(|other| other.name.as_ref() == Some(&chosen))
-    {
+    let mut before = before.iter().flatten();
+    if before.any(|other| other.name.as_ref() == Some(&chosen)) {
         let how = if name.is_some() {
             "choose another"
         } else {
             "add `name` to one of them"
         };
-        return Err(place
-            .error(format!(
-                "gives the name \"{chosen}\" to a second stage; {how}"
-            ))
-            .into());
+        return Err(place.error(format!(
+            "gives the name \"{chosen}\" to a second stage; {how}"
+        )));
     }
-    Ok(Stage {
-        name: Some(chosen),
-        from: found,
-        to: found,
-        duration: table.written_duration("for")?.unwrap_or_default(),
-    })
+    Ok(chosen)
 }

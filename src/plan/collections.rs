@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use super::{
-    AccessPlan, CollectionPlan, MilvusPlan, PlanError, PrepareMode, WorkloadPlan, data::Source,
-    schedule::text_hash,
+    AccessPlan, CollectionPlan, MilvusPlan, PrepareMode, WorkloadPlan, data::Source,
+    planned::Planned, schedule::text_hash,
 };
 use crate::{
     dataset::{Dataset, identity},
+    keys::{all, each, needs},
     operation::{
-        CollectionShape, Consistency, IndexOptions, OperationError, RowChange, RowUse, ScalarField,
-        ScalarFieldOptions, known_metric,
+        CollectionShape, Consistency, IndexOptions, IndexShape, OperationError, OperationErrors,
+        RowChange, RowUse, ScalarField, ScalarFieldOptions, known_metric,
     },
-    scenario::{InitialRows, Scenario, Section, nearest, quoted},
+    scenario::{InitialRows, Scenario, ScenarioError, Section, nearest, quoted},
 };
 
 pub(super) const MODES: &[(&str, PrepareMode)] = &[
@@ -54,64 +55,76 @@ pub(super) fn resolve(
     scenario: &Scenario,
     seed: u64,
     milvus: &MilvusPlan,
-    sources: &[Source],
-) -> Result<Vec<CollectionPlan>, PlanError> {
-    let tables = scenario.root.sections_within("collections", "a scenario")?;
+    sources: &Planned<Source>,
+    mistakes: &mut ScenarioError,
+) -> Planned<CollectionPlan> {
+    let root = &scenario.root;
+    let tables = root.sections_within("collections", "a scenario");
+    let Some(tables) = mistakes.keep(tables) else {
+        return Planned::lost();
+    };
     if tables.is_empty() {
-        return Err(scenario
-            .root
-            .error("the scenario has no collection; add a table [collections.<name>]")
-            .into());
+        let story = "the scenario has no collection; add a table [collections.<name>]";
+        mistakes.add(root.lacks(&["collections"], story));
+        return Planned::lost();
     }
-    let mut plans: Vec<CollectionPlan> = Vec::new();
+    let mut plans = Planned::default();
+    let mut names: Vec<(String, &str)> = Vec::new();
     for table in tables {
-        let plan = Builder {
+        let builder = Builder {
             table,
             seed,
             milvus,
             sources,
-        }
-        .build()?;
-        if let Some(other) = plans
-            .iter()
-            .find(|other| other.shape.name == plan.shape.name)
-        {
-            return Err(table
-                .error(format!(
-                    "is `{}` in Milvus, as collection `{}` is already; give it a `name` of its own",
-                    plan.shape.name, other.key
-                ))
-                .into());
-        }
-        plans.push(plan);
+        };
+        let name = builder.name();
+        let unique = name
+            .as_ref()
+            .map_or(Ok(()), |name| unique(table, name, &names));
+        names.extend(name.ok().map(|name| (name, table.name.as_str())));
+        let built = all((unique, builder.build())).map(|(_, plan)| plan);
+        plans.add(table, built, mistakes);
     }
-    Ok(plans)
+    plans
+}
+
+/// Two tables must not be one collection in Milvus.
+fn unique(table: &Section, name: &str, names: &[(String, &str)]) -> Result<(), ScenarioError> {
+    match names.iter().find(|(other, _)| other == name) {
+        None => Ok(()),
+        Some((_, key)) => Err(table.error(format!(
+            "is `{name}` in Milvus, as collection `{key}` is already; give it a `name` of its own"
+        ))),
+    }
 }
 
 struct Builder<'a> {
     table: &'a Section,
     seed: u64,
     milvus: &'a MilvusPlan,
-    sources: &'a [Source],
+    sources: &'a Planned<Source>,
 }
 
+type Data = Option<Arc<dyn Dataset>>;
+
 impl Builder<'_> {
-    fn build(&self) -> Result<CollectionPlan, PlanError> {
+    fn build(&self) -> Result<CollectionPlan, ScenarioError> {
         let table = self.table;
-        let prepare = self.prepare()?;
-        let dataset = self.dataset(prepare)?;
-        let dim = self.dim(dataset.as_deref())?;
-        let shape = self.shape(dim)?;
-        let initial_rows = self.initial_rows(prepare, dataset.as_deref())?;
-        let keeps = matches!(prepare, PrepareMode::Ensure | PrepareMode::Reuse);
-        if let Some(at) = table.written_flag("keep").filter(|at| keeps && !at.value) {
-            return Err(at
-                .error(format!(
-                    "is false, which prepare = \"{}\" excludes: it leaves the collection there",
-                    prepare.name()
-                ))
-                .into());
-        }
+        let prepare = self.prepare();
+        let mode = prepare.as_ref().ok().copied();
+        let dataset = self.dataset(mode);
+        let dim = self.dim(&dataset);
+        let shape = self.shape(dim);
+        let initial_rows = self.initial_rows(mode, &dataset);
+        let keep = self.keep(mode);
+        let (prepare, dataset, shape, initial_rows, keep, ready_timeout) = all((
+            prepare,
+            dataset,
+            shape,
+            initial_rows,
+            keep,
+            table.duration("ready_timeout"),
+        ))?;
         Ok(CollectionPlan {
             key: table.name.clone(),
             fingerprint: self.fingerprint(&shape, dataset.as_deref(), prepare, initial_rows)?,
@@ -119,12 +132,12 @@ impl Builder<'_> {
             dataset,
             prepare,
             initial_rows,
-            keep: keeps || table.written_flag("keep").is_some_and(|at| at.value),
-            ready_timeout: table.duration("ready_timeout")?,
+            keep,
+            ready_timeout,
         })
     }
 
-    fn prepare(&self) -> Result<PrepareMode, PlanError> {
+    fn prepare(&self) -> Result<PrepareMode, ScenarioError> {
         let mode = self.table.choice("prepare", "mode of preparation", MODES)?;
         if self.milvus.access != AccessPlan::All && mode != PrepareMode::Reuse {
             let access = self.milvus.access.name();
@@ -133,104 +146,137 @@ impl Builder<'_> {
                  \"reuse\"",
                 mode.name()
             );
-            return Err(self.table.place_or_child("prepare").error(message).into());
+            return Err(self.table.place_or_child("prepare").error(message));
         }
         Ok(mode)
     }
 
-    fn dataset(&self, prepare: PrepareMode) -> Result<Option<Arc<dyn Dataset>>, PlanError> {
-        let names = || self.sources.iter().map(|source| source.name.as_str());
-        let Some(name) = self.table.text("data") else {
-            if prepare == PrepareMode::Reuse {
+    fn keep(&self, prepare: Option<PrepareMode>) -> Result<bool, ScenarioError> {
+        let keeps = matches!(prepare, Some(PrepareMode::Ensure | PrepareMode::Reuse));
+        match (self.table.written_flag("keep"), prepare) {
+            (Some(at), Some(prepare)) if keeps && !at.value => Err(at.error(format!(
+                "is false, which prepare = \"{}\" excludes: it leaves the collection there",
+                prepare.name()
+            ))),
+            (written, _) => Ok(keeps || written.is_some_and(|at| at.value)),
+        }
+    }
+
+    /// The data set; `prepare` is None where it is refused.
+    fn dataset(&self, prepare: Option<PrepareMode>) -> Result<Data, ScenarioError> {
+        let reuses = prepare.is_none_or(|prepare| prepare == PrepareMode::Reuse);
+        let mut known: Vec<&str> = self
+            .sources
+            .right
+            .iter()
+            .map(|of| of.name.as_str())
+            .collect();
+        known.extend(self.sources.wrong.iter().map(String::as_str));
+        let Some(name) = self.table.text("data")? else {
+            let Some(prepare) = prepare.filter(|_| !reuses) else {
                 return Ok(None);
-            }
-            let known: Vec<&str> = names().collect();
+            };
             let hint = if known.is_empty() {
                 "add a table [data.<name>]".to_owned()
             } else {
                 format!("the scenario has: {}", known.join(", "))
             };
-            return Err(self
-                .table
-                .error(format!(
-                    "has no `data`, which prepare = \"{}\" needs; {hint}",
-                    prepare.name()
-                ))
-                .into());
+            let prepare = prepare.name();
+            return Err(self.table.lacks(
+                &["data"],
+                format!("has no `data`, which prepare = \"{prepare}\" needs; {hint}"),
+            ));
         };
-        let Some(source) = self.sources.iter().find(|source| source.name == name.value) else {
-            return Err(name.error(unknown(&name.value, "data set", names())).into());
+        self.sources.unless_wrong(&name.value)?;
+        let mut sources = self.sources.right.iter();
+        let Some(source) = sources.find(|source| source.name == name.value) else {
+            return Err(name.error(unknown(&name.value, "data set", known.into_iter())));
         };
-        if source.dataset.rows() == 0 && prepare != PrepareMode::Reuse {
-            return Err(name
-                .error(format!(
-                    "is \"{}\", which has queries and no rows; give it a `base` (random: `rows`), \
-                     or use prepare = \"reuse\"",
-                    name.value
-                ))
-                .into());
+        if source.dataset.rows() == 0 && !reuses {
+            return Err(name.error(format!(
+                "is \"{}\", which has queries and no rows; give it a `base` (random: `rows`), or \
+                 use prepare = \"reuse\"",
+                name.value
+            )));
         }
         Ok(Some(source.dataset.clone()))
     }
 
-    fn dim(&self, dataset: Option<&dyn Dataset>) -> Result<u32, PlanError> {
+    fn dim(&self, dataset: &Result<Data, ScenarioError>) -> Result<u32, ScenarioError> {
         let written = self.table.written_integer("dim")?;
-        match (dataset, written) {
+        match (needs(dataset)?, written) {
             (Some(data), Some(written)) if i64::from(data.dim()) != written => {
-                let name = self
-                    .table
-                    .text("data")
-                    .map_or_else(String::new, |at| at.value);
+                let name = self.table.text("data")?;
+                let name = name.map_or_else(String::new, |at| at.value);
                 let place = self.table.place_or_child("dim");
-                Err(place
-                    .error(format!(
-                        "is {written}, but the vectors of data set `{name}` have dimension {}; \
-                         they must be the same",
-                        data.dim()
-                    ))
-                    .into())
+                Err(place.error(format!(
+                    "is {written}, but the vectors of data set `{name}` have dimension {}; they \
+                     must be the same",
+                    data.dim()
+                )))
             }
             (Some(data), _) => Ok(data.dim()),
             (None, Some(written)) => Ok(written as u32),
-            (None, None) => Err(self
-                .table
-                .error("has neither `data` nor `dim`; give it the dimension of its vectors")
-                .into()),
+            (None, None) => Err(self.table.lacks(
+                &["data", "dim"],
+                "has neither `data` nor `dim`; give it the dimension of its vectors",
+            )),
         }
     }
 
-    fn shape(&self, dim: u32) -> Result<CollectionShape, PlanError> {
+    fn shape(&self, dim: Result<u32, ScenarioError>) -> Result<CollectionShape, ScenarioError> {
         let table = self.table;
-        let metric =
-            known_metric(&table.text_or_default("metric")).map_err(|error| self.located(&error))?;
-        let consistency = Consistency::named(&table.text_or_default("consistency"))
-            .map_err(|error| self.located(&error))?;
-        let index = match table.section("index") {
+        let metric = table
+            .text_or_default("metric")
+            .and_then(|metric| known_metric(&metric).map_err(|error| self.located(&error.into())));
+        let consistency = table.text_or_default("consistency").and_then(|name| {
+            Consistency::named(&name).map_err(|error| self.located(&error.into()))
+        });
+        // Every metric goes with every index, and no dimension is wrong for it.
+        let index = self.index(
+            metric.as_deref().unwrap_or("L2"),
+            *dim.as_ref().unwrap_or(&0),
+        );
+        let names = all((
+            self.name(),
+            field_name(table, "id_field"),
+            field_name(table, "vector_field"),
+            self.fields(),
+        ));
+        let numbers = all((table.written_integer("shards"), table.integer("replicas")));
+        let (dim, metric, consistency, index, names, (shards, replicas)) =
+            all((dim, metric, consistency, index, names, numbers))?;
+        let (name, id_field, vector_field, fields) = names;
+        Ok(CollectionShape {
+            database: self.milvus.database.clone().unwrap_or_default(),
+            name,
+            id_field,
+            vector_field,
+            dim,
+            metric: metric.to_owned(),
+            consistency,
+            fields,
+            index,
+            shards: shards.unwrap_or(0) as u32,
+            replicas: replicas as u32,
+        })
+    }
+
+    fn index(&self, metric: &str, dim: u32) -> Result<IndexShape, ScenarioError> {
+        let options = match self.table.section("index") {
+            // One that is refused has been told, and may be of any type.
             None => IndexOptions {
                 index_type: "AUTOINDEX".to_owned(),
                 params: toml::Table::new(),
             },
             Some(index) => index_options(index)?,
         };
-        Ok(CollectionShape {
-            database: self.milvus.database.clone().unwrap_or_default(),
-            name: self.name()?,
-            id_field: field_name(table, "id_field")?,
-            vector_field: field_name(table, "vector_field")?,
-            dim,
-            metric: metric.to_owned(),
-            consistency,
-            fields: self.fields()?,
-            index: index
-                .resolve_vector(metric, dim)
-                .map_err(|error| self.located(&error))?,
-            shards: table.written_integer("shards")?.unwrap_or(0) as u32,
-            replicas: table.integer("replicas")? as u32,
-        })
+        let index = options.resolve_vector(metric, dim);
+        index.map_err(|errors| self.located(&errors))
     }
 
-    fn name(&self) -> Result<String, PlanError> {
-        let written = self.table.text("name");
+    fn name(&self) -> Result<String, ScenarioError> {
+        let written = self.table.text("name")?;
         let (name, place) = match &written {
             Some(at) => (at.value.as_str(), &at.place),
             None => (self.table.name.as_str(), &self.table.place),
@@ -243,57 +289,55 @@ impl Builder<'_> {
         } else {
             ""
         };
-        Err(place
-            .error(format!(
-                "is {}, Milvus allows letters, digits and `_`, no digit first, at most 255{hint}",
-                quoted(name)
-            ))
-            .into())
+        Err(place.error(format!(
+            "is {}, Milvus allows letters, digits and `_`, no digit first, at most 255{hint}",
+            quoted(name)
+        )))
     }
 
-    fn fields(&self) -> Result<Vec<ScalarField>, PlanError> {
+    fn fields(&self) -> Result<Vec<ScalarField>, ScenarioError> {
         let table = self.table;
-        let mut names = ["id_field", "vector_field"]
-            .map(|key| table.text_or_default(key))
-            .to_vec();
-        let written = table.text("vector_field").or(table.text("id_field"));
-        if let (true, Some(at)) = (names[0] == names[1], written) {
-            return Err(at
-                .error(format!(
-                    "is \"{}\", as the other of `id_field` and `vector_field` is; they must differ",
-                    names[0]
-                ))
-                .into());
-        }
-        let mut fields = Vec::new();
-        for at in table.sections("fields") {
-            let field = field(at, self.seed)?;
-            if names.contains(&field.name) {
-                return Err(at
-                    .error(format!(
-                        "has the name \"{}\" of another field; names must differ",
-                        field.name
-                    ))
-                    .into());
-            }
-            names.push(field.name.clone());
-            fields.push(field);
-        }
-        Ok(fields)
+        let keys = [table.text("vector_field"), table.text("id_field")];
+        let names = all((
+            table.text_or_default("id_field"),
+            table.text_or_default("vector_field"),
+        ));
+        let mut names = names.map_or_else(|_| Vec::new(), |(id, vector)| vec![id, vector]);
+        let [vector, id] = keys.map(|at| at.ok().flatten());
+        let differ = match vector.or(id) {
+            Some(at) if names.first() == names.get(1) => Err(at.error(format!(
+                "is \"{}\", as the other of `id_field` and `vector_field` is; they must differ",
+                at.value
+            ))),
+            _ => Ok(()),
+        };
+        let list = table.sections_within("fields", "a collection")?;
+        let fields = list.iter().map(|at| {
+            let name = at.text("name").ok().flatten().map(|name| name.value);
+            let is_new = match &name {
+                Some(name) if names.contains(name) => Err(at.error(format!(
+                    "has the name \"{name}\" of another field; names must differ"
+                ))),
+                _ => Ok(()),
+            };
+            names.extend(name);
+            all((field(at, self.seed), is_new)).map(|(field, ())| field)
+        });
+        let fields = each(fields);
+        all((fields, differ)).map(|(fields, ())| fields)
     }
 
+    /// Rows that preparation inserts; `prepare` is None where it is refused.
     fn initial_rows(
         &self,
-        prepare: PrepareMode,
-        dataset: Option<&dyn Dataset>,
-    ) -> Result<u64, PlanError> {
-        let rows = dataset.map_or(0, Dataset::rows);
-        let Some(at) = self.table.rows("initial_rows") else {
-            return Ok(if prepare == PrepareMode::Schema {
-                0
-            } else {
-                rows
-            });
+        prepare: Option<PrepareMode>,
+        dataset: &Result<Data, ScenarioError>,
+    ) -> Result<u64, ScenarioError> {
+        let written = self.table.rows("initial_rows")?;
+        let rows = needs(dataset)?.as_ref().map_or(0, |data| data.rows());
+        let is_empty = prepare == Some(PrepareMode::Schema);
+        let Some(at) = written else {
+            return Ok(if is_empty { 0 } else { rows });
         };
         let initial = match at.value {
             InitialRows::Share(share) => (rows as f64 * share).round() as u64,
@@ -306,13 +350,11 @@ impl Builder<'_> {
                 ))
             })?,
         };
-        if prepare == PrepareMode::Schema && initial > 0 {
-            return Err(at
-                .error(
-                    "is above 0, but prepare = \"schema\" leaves the collection empty; leave it \
-                     out, or use prepare = \"full\"",
-                )
-                .into());
+        if is_empty && initial > 0 {
+            return Err(at.error(
+                "is above 0, but prepare = \"schema\" leaves the collection empty; leave it out, \
+                 or use prepare = \"full\"",
+            ));
         }
         Ok(initial)
     }
@@ -324,7 +366,7 @@ impl Builder<'_> {
         dataset: Option<&dyn Dataset>,
         prepare: PrepareMode,
         rows: u64,
-    ) -> Result<String, PlanError> {
+    ) -> Result<String, ScenarioError> {
         let Some(dataset) = dataset.filter(|_| prepare != PrepareMode::Reuse) else {
             return Ok(String::new());
         };
@@ -353,24 +395,28 @@ impl Builder<'_> {
         ))
     }
 
-    /// An error of the operations' checks, at the key that it names.
-    fn located(&self, error: &OperationError) -> PlanError {
-        let first = error.key.split('.').next().unwrap_or_default();
-        let place = ["metric", "consistency", "index"]
-            .into_iter()
-            .find(|key| *key == first)
-            .and_then(|key| self.table.place_of(key));
-        let rest = error
-            .key
-            .strip_prefix(first)
-            .unwrap_or_default()
-            .trim_start_matches('.');
-        let place = match place {
-            Some(place) if rest.is_empty() => place.clone(),
-            Some(place) => place.child(rest),
-            None => self.table.place.child(&error.key),
-        };
-        place.error(&error.message).into()
+    /// Errors of the operations' checks, each at the key that it names.
+    fn located(&self, errors: &OperationErrors) -> ScenarioError {
+        let mut mistakes = ScenarioError::told();
+        for error in errors.iter() {
+            let first = error.key.split('.').next().unwrap_or_default();
+            let place = ["metric", "consistency", "index"]
+                .into_iter()
+                .find(|key| *key == first)
+                .and_then(|key| self.table.place_of(key));
+            let rest = error
+                .key
+                .strip_prefix(first)
+                .unwrap_or_default()
+                .trim_start_matches('.');
+            let place = match place {
+                Some(place) if rest.is_empty() => place.clone(),
+                Some(place) => place.child(rest),
+                None => self.table.place.child(&error.key),
+            };
+            mistakes.add(place.error(&error.message));
+        }
+        mistakes
     }
 }
 
@@ -391,39 +437,47 @@ pub(super) fn unknown<'a>(name: &str, what: &str, known: impl Iterator<Item = &'
     )
 }
 
-fn index_options(index: &Section) -> Result<IndexOptions, PlanError> {
-    let Some(index_type) = index.text("type") else {
-        return Err(index
-            .error(
-                "has no `type`; write for example { type = \"HNSW\", params = { M = 16, \
-                 efConstruction = 200 } }",
-            )
-            .into());
-    };
-    let params = match index.toml("params").map(|at| at.value) {
-        Some(toml::Value::Table(params)) => params,
-        _ => toml::Table::new(),
-    };
+fn index_options(index: &Section) -> Result<IndexOptions, ScenarioError> {
+    let index_type = index.text("type")?.ok_or_else(|| {
+        index.lacks(
+            &["type"],
+            "has no `type`; write for example { type = \"HNSW\", params = { M = 16, \
+             efConstruction = 200 } }",
+        )
+    });
+    let params = index
+        .toml("params")
+        .map(|params| match params.map(|at| at.value) {
+            Some(toml::Value::Table(params)) => params,
+            _ => toml::Table::new(),
+        });
+    let (index_type, params) = all((index_type, params))?;
     Ok(IndexOptions {
         index_type: index_type.value,
         params,
     })
 }
 
-fn field(table: &Section, seed: u64) -> Result<ScalarField, PlanError> {
+fn field(table: &Section, seed: u64) -> Result<ScalarField, ScenarioError> {
     let needed = |key: &str| {
-        table.text(key).map(|text| text.value).ok_or_else(|| {
-            table.error(format!(
-                "has no `{key}`; write for example {{ name = \"rank\", type = \"Int64\" }}"
-            ))
+        table.text(key)?.map(|text| text.value).ok_or_else(|| {
+            let example = "write for example { name = \"rank\", type = \"Int64\" }";
+            table.lacks(&[key], format!("has no `{key}`; {example}"))
         })
     };
+    let (name, type_name, max_length, values, index) = all((
+        needed("name"),
+        needed("type"),
+        table.number("max_length"),
+        table.toml("values"),
+        table.section("index").map(index_options).transpose(),
+    ))?;
     let options = ScalarFieldOptions {
-        name: needed("name")?,
-        type_name: needed("type")?,
-        max_length: table.number("max_length").map(|at| at.value),
-        values: table.toml("values").map(|at| at.value),
-        index: table.section("index").map(index_options).transpose()?,
+        name,
+        type_name,
+        max_length: max_length.map(|at| at.value),
+        values: values.map(|at| at.value),
+        index,
     };
     // The error's key begins with `fields.<name>.`, which the place has already.
     let key = |error: &OperationError| {
@@ -434,13 +488,17 @@ fn field(table: &Section, seed: u64) -> Result<ScalarField, PlanError> {
             .unwrap_or_default()
             .to_owned()
     };
-    options
-        .resolve(seed)
-        .map_err(|error| table.place.child(&key(&error)).error(&error.message).into())
+    options.resolve(seed).map_err(|errors| {
+        let mut mistakes = ScenarioError::told();
+        for error in errors.iter() {
+            mistakes.add(table.place.child(&key(error)).error(&error.message));
+        }
+        mistakes
+    })
 }
 
-fn field_name(table: &Section, key: &str) -> Result<String, PlanError> {
-    let name = table.text_or_default(key);
+fn field_name(table: &Section, key: &str) -> Result<String, ScenarioError> {
+    let name = table.text_or_default(key)?;
     if is_identifier(&name) {
         return Ok(name);
     }
@@ -448,7 +506,7 @@ fn field_name(table: &Section, key: &str) -> Result<String, PlanError> {
         "is {}, Milvus allows letters, digits and `_`, no digit first, at most 255",
         quoted(&name)
     );
-    Err(table.place_or_child(key).error(message).into())
+    Err(table.place_or_child(key).error(message))
 }
 
 /// Names that Milvus allows for collections and fields.

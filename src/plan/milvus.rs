@@ -1,12 +1,15 @@
 //! `[milvus]`: address, credentials, connections.
 
+use std::time::Duration;
+
 use super::{
-    AccessPlan, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanError, PlanFlags,
-    Remark, ResolvePlan, Secret, WaitPlan, secret, tls,
+    AccessPlan, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanFlags, Remark,
+    ResolvePlan, Secret, WaitPlan, secret, tls,
     uri::{Address, Giver},
 };
 use crate::{
-    scenario::{At, Environment, SecretSource, Section, quoted},
+    keys::all,
+    scenario::{At, Environment, ScenarioError, SecretSource, Section, quoted},
     tls::TlsPeer,
 };
 
@@ -25,6 +28,16 @@ pub(super) const PICK: &[(&str, PickPlan)] = &[
     ("pinned", PickPlan::Pinned),
     ("least-in-flight", PickPlan::LeastInFlight),
 ];
+const NO_WAIT: WaitPlan = WaitPlan {
+    limit: Duration::ZERO,
+    written: false,
+};
+const ONE_CONNECTION: ConnectionsPlan = ConnectionsPlan {
+    count: 1,
+    resolve: ResolvePlan::First,
+    pick: PickPlan::RoundRobin,
+};
+
 impl AccessPlan {
     /// Its name, as in a scenario.
     #[must_use]
@@ -57,13 +70,39 @@ impl PickPlan {
     }
 }
 
+/// `[milvus]`; what is wrong is added to `mistakes`, and has a stand-in that breaks no rule of
+/// other tables.
 pub(super) fn resolve(
     table: &Section,
     flags: &PlanFlags,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
-) -> Result<MilvusPlan, PlanError> {
-    let (written, example) = (table.text("uri"), table.default_text("uri"));
+    mistakes: &mut ScenarioError,
+) -> MilvusPlan {
+    let uri = mistakes.keep(uri(table, flags, env, remarks));
+    let tls = table
+        .section("tls")
+        .map(|table| tls::options(table, TlsPeer::Milvus, uri.as_deref()));
+    let database = || table.text("database")?.as_ref().map(database).transpose();
+    MilvusPlan {
+        timeout: mistakes.or(table.duration("timeout"), Duration::MAX),
+        wait: mistakes.or(wait(table, flags), NO_WAIT),
+        connections: mistakes.or(connections(table), ONE_CONNECTION),
+        access: mistakes.or(table.choice("access", "access", ACCESS), AccessPlan::All),
+        database: mistakes.or(database(), None),
+        credentials: mistakes.or(credentials(table, env, remarks), CredentialsPlan::None),
+        tls: mistakes.or(tls.transpose(), None),
+        uri: uri.unwrap_or_default(),
+    }
+}
+
+fn uri(
+    table: &Section,
+    flags: &PlanFlags,
+    env: Environment<'_>,
+    remarks: &mut Vec<Remark>,
+) -> Result<String, ScenarioError> {
+    let (written, example) = (table.text("uri")?, table.default_text("uri"));
     if let Some(written) = &written {
         // Even where it is overridden: the scenario's text is kept in the run folder, so it must
         // hold no password.
@@ -76,27 +115,12 @@ pub(super) fn resolve(
         },
         Address::written,
     );
-    let uri = above(flags, env, written.as_ref(), remarks)
+    above(flags, env, written.as_ref(), remarks)
         .unwrap_or(uri)
-        .origin(example, MILVUS_PORT, remarks)?;
-    let access = table.choice("access", "access", ACCESS)?;
-    let tls = table
-        .section("tls")
-        .map(|table| tls::options(table, TlsPeer::Milvus, &uri))
-        .transpose()?;
-    Ok(MilvusPlan {
-        uri,
-        timeout: table.duration("timeout")?,
-        wait: wait(table, flags)?,
-        connections: connections(table)?,
-        access,
-        database: table.text("database").as_ref().map(database).transpose()?,
-        credentials: credentials(table, env, remarks)?,
-        tls,
-    })
+        .origin(example, MILVUS_PORT, remarks)
 }
 
-fn wait(table: &Section, flags: &PlanFlags) -> Result<WaitPlan, PlanError> {
+fn wait(table: &Section, flags: &PlanFlags) -> Result<WaitPlan, ScenarioError> {
     let limit = table.duration("wait")?;
     Ok(WaitPlan {
         limit: flags.wait.unwrap_or(limit),
@@ -104,17 +128,24 @@ fn wait(table: &Section, flags: &PlanFlags) -> Result<WaitPlan, PlanError> {
     })
 }
 
-fn connections(milvus: &Section) -> Result<ConnectionsPlan, PlanError> {
+fn connections(milvus: &Section) -> Result<ConnectionsPlan, ScenarioError> {
     let table = milvus.section("connections");
     let count = match table {
-        Some(table) => table.integer("count")?,
-        None => milvus.integer("connections")?,
+        Some(table) => table.integer("count"),
+        None => milvus.integer("connections"),
     };
-    let table = milvus.section_or_empty("connections");
+    let table = table
+        .cloned()
+        .unwrap_or_else(|| milvus.section_or_empty("connections"));
+    let (count, resolve, pick) = all((
+        count,
+        table.choice("resolve", "choice of addresses", RESOLVE),
+        table.choice("pick", "choice of connections", PICK),
+    ))?;
     Ok(ConnectionsPlan {
         count: count as u32,
-        resolve: table.choice("resolve", "choice of addresses", RESOLVE)?,
-        pick: table.choice("pick", "choice of connections", PICK)?,
+        resolve,
+        pick,
     })
 }
 
@@ -145,14 +176,12 @@ fn above<'a>(
     })
 }
 
-fn database(text: &At<String>) -> Result<String, PlanError> {
+fn database(text: &At<String>) -> Result<String, ScenarioError> {
     if text.value.is_empty() || text.value.len() > 255 || text.value.chars().any(char::is_control) {
-        return Err(text
-            .error(format!(
-                "is {}, allowed are names of 1 to 255 characters",
-                quoted(&text.value)
-            ))
-            .into());
+        return Err(text.error(format!(
+            "is {}, allowed are names of 1 to 255 characters",
+            quoted(&text.value)
+        )));
     }
     Ok(text.value.clone())
 }
@@ -161,18 +190,16 @@ fn credentials(
     table: &Section,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
-) -> Result<CredentialsPlan, PlanError> {
-    let [token, password] = ["token", "password"].map(|key| table.secret(key));
-    let user = table.text("user");
+) -> Result<CredentialsPlan, ScenarioError> {
+    let secrets = (table.secret("token"), table.secret("password"));
+    let (token, password, user) = all((secrets.0, secrets.1, table.text("user")))?;
     if let (Some(token), Some(_)) = (&token, &user) {
-        return Err(token
-            .error("stands beside `user`, allowed is one of the two")
-            .into());
+        return Err(token.error("stands beside `user`, allowed is one of the two"));
     }
     if let Some(text) = env("MILVUS_TOKEN").filter(|text| !text.is_empty()) {
         if text.chars().any(char::is_control) {
-            return Err(PlanError(
-                "`MILVUS_TOKEN` holds a control character, allowed is one line of text".to_owned(),
+            return Err(ScenarioError::new(
+                "`MILVUS_TOKEN` holds a control character, allowed is one line of text",
             ));
         }
         // A scenario that takes its token from the same variable is not overridden.
@@ -197,12 +224,12 @@ fn credentials(
             name: user.value.clone(),
             password: secret::look_up(password, env)?,
         }),
-        (None, Some(user), None) => Err(user
-            .error("has no `password` beside it; add password = \"${NAME}\" or { file = \"...\" }")
-            .into()),
-        (None, None, Some(password)) => Err(password
-            .error("has no `user` beside it; add user = \"...\"")
-            .into()),
+        (None, Some(user), None) => Err(user.error(
+            "has no `password` beside it; add password = \"${NAME}\" or { file = \"...\" }",
+        )),
+        (None, None, Some(password)) => {
+            Err(password.error("has no `user` beside it; add user = \"...\""))
+        }
         (None, None, None) => Ok(CredentialsPlan::None),
     }
 }

@@ -11,6 +11,7 @@ mod keys;
 mod milvus;
 mod otlp;
 mod phases;
+mod planned;
 mod remark;
 mod resolved;
 mod schedule;
@@ -41,25 +42,14 @@ use crate::{
     tls::TlsOptions,
 };
 
-/// Why a scenario can't be run: one sentence with the place, the key as typed, what was found and
-/// what is allowed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct PlanError(pub String);
-
-impl From<ScenarioError> for PlanError {
-    fn from(error: ScenarioError) -> Self {
-        Self(error.0)
-    }
-}
-
 impl Scenario {
     /// Reads a scenario by the rows of [`SCENARIO`]: text, then `--set` by path, then `${NAME}` in
     /// `[milvus]`, `[tracing]` and paths, then types.
     ///
+    /// What is wrong with keys, values, and `--set`, is told by [`Plan::from_scenario`].
+    ///
     /// # Errors
-    /// The file can't be read, is no TOML, has an unknown key or a value of the wrong type; or a
-    /// `--set` does not fit.
+    /// The file can't be read, or is no TOML.
     pub fn read(
         source: &ScenarioSource,
         sets: &[String],
@@ -357,74 +347,97 @@ impl Plan {
     /// secrets looked up.
     ///
     /// # Errors
-    /// The first mistake that is found.
+    /// All mistakes that are found, in the order of the file, but for what follows from another
+    /// one.
     pub fn from_scenario(
         scenario: &Scenario,
         flags: &PlanFlags,
         env: Environment<'_>,
-    ) -> Result<Self, PlanError> {
+    ) -> Result<Self, ScenarioError> {
+        let mut mistakes = scenario.mistakes.clone();
+        // Where something is refused, another value stands in, with which no rule is broken.
+        let name = mistakes.or(name(scenario), String::new());
+        let seed = mistakes.or(seed(scenario, flags), 0);
         let (root, mut remarks) = (&scenario.root, Vec::new());
-        let name = name(scenario)?;
-        let seed = seed(scenario, flags)?;
-        let milvus = milvus::resolve(&root.section_or_empty("milvus"), flags, env, &mut remarks)?;
-        let tracing =
-            tracing::resolve(&root.section_or_empty("tracing"), flags, env, &mut remarks)?;
-        let sources = data::open(scenario, seed)?;
-        let mut collections = collections::resolve(scenario, seed, &milvus, &sources)?;
-        let workloads = workloads::resolve(scenario, &milvus, &tracing, &collections, seed)?;
-        collections::mark_changed(&mut collections, &workloads);
-        let phases = phases::resolve(scenario, &workloads, &mut remarks)?;
+        let section = root.section_or_empty("milvus");
+        let milvus = milvus::resolve(&section, flags, env, &mut remarks, &mut mistakes);
+        let section = root.section_or_empty("tracing");
+        let tracing = tracing::resolve(&section, flags, env, &mut remarks, &mut mistakes);
+        let sources = data::open(scenario, seed, &mut mistakes);
+        let mut collections =
+            collections::resolve(scenario, seed, &milvus, &sources, &mut mistakes);
+        let around = workloads::Surroundings {
+            scenario,
+            milvus: &milvus,
+            keep_ids: tracing.keep_ids,
+            collections: &collections,
+            seed,
+        };
+        let workloads = workloads::resolve(around, &mut mistakes);
+        collections::mark_changed(&mut collections.right, &workloads.right);
+        let phases = phases::resolve(scenario, &workloads, &mut remarks, &mut mistakes);
+        let is_whole = sources.is_whole()
+            && collections.is_whole()
+            && workloads.is_whole()
+            && phases.is_whole();
         let mut plan = Self {
             name,
-            description: root.text_or_default("description"),
+            description: mistakes.or(root.text_or_default("description"), String::new()),
             seed,
             round: 1,
             milvus,
             thresholds: Vec::new(),
             tracing,
-            collections,
-            workloads,
-            phases,
+            collections: collections.right,
+            workloads: workloads.right.clone(),
+            phases: phases.right.clone(),
             remarks,
             resolved: serde_json::Value::Null,
             source: scenario.source.clone(),
         };
-        let parts = |phase: usize| {
-            plan.phases[phase]
-                .workloads
-                .iter()
-                .map(|workload| plan.parts(phase, *workload).len())
-                .sum::<usize>()
-        };
-        let parts: usize = (0..plan.phases.len()).map(parts).sum();
-        if parts > MAX_PARTS {
-            let message = format!(
-                "its phases have {parts} parts (warm-up, ramps, levels), at most {MAX_PARTS} can \
-                 be recorded; use fewer stages or phases"
-            );
-            return Err(root.error(message).into());
+        mistakes.or(plan.check_parts(scenario), ());
+        plan.thresholds =
+            thresholds::resolve(scenario, &plan, (&workloads, &phases), &mut mistakes);
+        if mistakes.iter().len() > 0 {
+            return Err(mistakes.in_order());
         }
-        plan.thresholds = thresholds::resolve(scenario, &plan)?;
+        assert!(is_whole, "a table was refused without a word");
         plan.resolved = resolved::resolved(scenario, &plan);
         Ok(plan)
     }
+
+    fn check_parts(&self, scenario: &Scenario) -> Result<(), ScenarioError> {
+        let parts = |phase: usize| {
+            self.phases[phase]
+                .workloads
+                .iter()
+                .map(|workload| self.parts(phase, *workload).len())
+                .sum::<usize>()
+        };
+        let parts: usize = (0..self.phases.len()).map(parts).sum();
+        if parts <= MAX_PARTS {
+            return Ok(());
+        }
+        Err(scenario.root.error(format!(
+            "its phases have {parts} parts (warm-up, ramps, levels), at most {MAX_PARTS} can be \
+             recorded; use fewer stages or phases"
+        )))
+    }
 }
 
-fn name(scenario: &Scenario) -> Result<String, PlanError> {
-    match (&scenario.root.text("name"), &scenario.file_stem) {
+fn name(scenario: &Scenario) -> Result<String, ScenarioError> {
+    match (&scenario.root.text("name")?, &scenario.file_stem) {
         (Some(name), _) if is_name(&name.value) => Ok(name.value.clone()),
-        (Some(name), _) => Err(name
-            .error(format!(
-                "is {}, allowed are {NAME_RULE}",
-                quoted(&name.value)
-            ))
-            .into()),
+        (Some(name), _) => Err(name.error(format!(
+            "is {}, allowed are {NAME_RULE}",
+            quoted(&name.value)
+        ))),
         (None, Some(stem)) if is_name(stem) => Ok(stem.clone()),
         (None, _) => Ok("scenario".to_owned()),
     }
 }
 
-fn seed(scenario: &Scenario, flags: &PlanFlags) -> Result<u64, PlanError> {
+fn seed(scenario: &Scenario, flags: &PlanFlags) -> Result<u64, ScenarioError> {
     match flags.seed {
         Some(seed) => Ok(seed),
         None => Ok(scenario.root.integer("seed")?.unsigned_abs()),

@@ -9,11 +9,11 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::{
-    PlanError, PlanFlags, Remark, Secret, tls,
+    PlanFlags, Remark, Secret, tls,
     uri::{Address, Giver},
 };
 use crate::{
-    scenario::{At, Environment, Section, quoted},
+    scenario::{At, Environment, ScenarioError, Section, quoted},
     tls::{TlsFile, TlsOptions, TlsPeer},
 };
 
@@ -94,8 +94,8 @@ pub(super) fn export(
     flags: &PlanFlags,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
-) -> Result<Option<ExportPlan>, PlanError> {
-    let written = table.text("export");
+) -> Result<Option<ExportPlan>, ScenarioError> {
+    let written = table.text("export")?;
     if let Some(at) = written.as_ref().filter(|at| !is_off(at)) {
         // Even where it is overridden: the scenario's text is kept in the run folder, so it must
         // hold no password.
@@ -351,10 +351,8 @@ impl Variables<'_> {
         let Err(error) = address.url(EXPORT) else {
             return Some(address);
         };
-        let story = error
-            .0
-            .strip_prefix(&format!("`{name}` "))
-            .unwrap_or(&error.0);
+        let error = error.to_string();
+        let story = error.strip_prefix(&format!("`{name}` ")).unwrap_or(&error);
         // The suggestion of an address is for those of Milvus.
         let story = if story.starts_with("holds a user") {
             "holds a user or password, which belong in OTEL_EXPORTER_OTLP_HEADERS"
@@ -392,7 +390,10 @@ impl Variables<'_> {
     /// The address and the protocol. Who names an address in the environment names the protocol
     /// there; a port of OpenTelemetry in an address from elsewhere comes before a variable that may
     /// be meant for another one.
-    fn address(&mut self, asked: Option<Address<'_>>) -> Result<(Url, OtlpProtocol), PlanError> {
+    fn address(
+        &mut self,
+        asked: Option<Address<'_>>,
+    ) -> Result<(Url, OtlpProtocol), ScenarioError> {
         let variable = self.protocol();
         let wanted = variable.as_ref().map(|(_, protocol)| *protocol);
         let Some(address) = asked else {
@@ -535,8 +536,8 @@ impl Variables<'_> {
 
     /// `--set` before the variables, those before the scenario; certificate and key from one of
     /// them.
-    fn tls(&mut self, address: &Url, table: Option<&Section>) -> Result<TlsOptions, PlanError> {
-        let written = |table| tls::options(table, TlsPeer::OtlpEndpoint, address.as_str());
+    fn tls(&mut self, address: &Url, table: Option<&Section>) -> Result<TlsOptions, ScenarioError> {
+        let written = |table| tls::options(table, TlsPeer::OtlpEndpoint, Some(address.as_str()));
         let mut options = table.map(written).transpose()?.unwrap_or_default();
         let is_set = |key: &str| {
             table

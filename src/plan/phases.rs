@@ -3,137 +3,170 @@
 use std::time::Duration;
 
 use super::{
-    CollectionPlan, PhaseLength, PhasePlan, PlanError, PrepareMode, Remark, WorkloadPlan,
-    collections::unknown,
+    CollectionPlan, PhaseLength, PhasePlan, PrepareMode, Remark, WorkloadPlan,
+    collections::unknown, planned::Planned,
 };
 use crate::{
-    keys::{LONGEST, grouped},
+    keys::{LONGEST, all, each, grouped},
     operation, record,
-    scenario::{NAME_RULE, Scenario, Section, is_name, quoted},
+    scenario::{NAME_RULE, Scenario, ScenarioError, Section, is_name, quoted},
 };
 
 pub(super) fn resolve(
     scenario: &Scenario,
-    workloads: &[WorkloadPlan],
+    workloads: &Planned<WorkloadPlan>,
     remarks: &mut Vec<Remark>,
-) -> Result<Vec<PhasePlan>, PlanError> {
-    let tables = scenario.root.sections_within("phases", "a scenario")?;
+    mistakes: &mut ScenarioError,
+) -> Planned<PhasePlan> {
+    let root = &scenario.root;
+    let Some(tables) = mistakes.keep(root.sections_within("phases", "a scenario")) else {
+        return Planned::lost();
+    };
     if tables.is_empty() {
-        return Err(scenario
-            .root
-            .error("the scenario has no phase; add a table [[phases]]")
-            .into());
+        let story = "the scenario has no phase; add a table [[phases]]";
+        mistakes.add(root.lacks(&["phases"], story));
+        return Planned::lost();
     }
-    let mut plans: Vec<PhasePlan> = Vec::new();
+    let all_workloads = root.sections("workloads").iter();
+    let all_workloads: Vec<&str> = all_workloads.map(|table| table.name.as_str()).collect();
+    let mut plans = Planned::default();
+    let mut names: Vec<String> = Vec::new();
     for table in tables {
-        let plan = phase(table, workloads)?;
-        if plans.iter().any(|other| other.name == plan.name) {
-            return Err(table
-                .error(format!(
-                    "has the name \"{}\" of another phase; names must differ",
-                    plan.name
-                ))
-                .into());
-        }
-        plans.push(plan);
+        let name = name(table);
+        let is_new = match &name {
+            Ok(name) if names.contains(name) => Err(table.error(format!(
+                "has the name \"{name}\" of another phase; names must differ"
+            ))),
+            _ => Ok(()),
+        };
+        names.extend(name.as_ref().ok().cloned());
+        let plan = all((phase(table, name, workloads, &all_workloads), is_new));
+        plans.add(table, plan.map(|(plan, ())| plan), mistakes);
     }
-    let unused = |index: &usize| !plans.iter().any(|phase| phase.workloads.contains(index));
+    let unused = |index: &usize| {
+        let mut phases = plans.right.iter();
+        !phases.any(|phase| phase.workloads.contains(index))
+    };
     remarks.extend(
-        (0..workloads.len())
+        (0..workloads.right.len())
             .filter(unused)
             .map(|index| Remark::UnusedWorkload {
-                name: workloads[index].table().to_owned(),
+                name: workloads.right[index].table().to_owned(),
             }),
     );
     // The components of a mix stand together.
     remarks.dedup();
-    Ok(plans)
+    plans
 }
 
-fn phase(table: &Section, workloads: &[WorkloadPlan]) -> Result<PhasePlan, PlanError> {
+fn name(table: &Section) -> Result<String, ScenarioError> {
     let name = table
-        .text("name")
-        .ok_or_else(|| table.error("has no `name`; add one, e.g. name = \"alone\""))?;
+        .text("name")?
+        .ok_or_else(|| table.lacks(&["name"], "has no `name`; add one, e.g. name = \"alone\""))?;
     if !is_name(&name.value) {
-        return Err(name
-            .error(format!(
-                "is {}, allowed are {NAME_RULE}",
-                quoted(&name.value)
-            ))
-            .into());
+        return Err(name.error(format!(
+            "is {}, allowed are {NAME_RULE}",
+            quoted(&name.value)
+        )));
     }
     if record::is_preparation(&name.value) {
-        return Err(name
-            .error(
-                "is \"prepare\", which is the name of the preparation in the report; choose \
-                 another",
-            )
-            .into());
+        return Err(name.error(
+            "is \"prepare\", which is the name of the preparation in the report; choose another",
+        ));
     }
-    let chosen = chosen(table, workloads)?;
-    let length = length(
-        table,
-        &chosen
-            .iter()
-            .map(|index| &workloads[*index])
-            .collect::<Vec<_>>(),
-    )?;
+    Ok(name.value)
+}
+
+fn phase(
+    table: &Section,
+    name: Result<String, ScenarioError>,
+    workloads: &Planned<WorkloadPlan>,
+    all_workloads: &[&str],
+) -> Result<PhasePlan, ScenarioError> {
+    let chosen = chosen(table, workloads, all_workloads);
+    let length = match &chosen {
+        Ok(chosen) => {
+            let chosen = chosen.iter().map(|index| &workloads.right[*index]);
+            length(table, &chosen.collect::<Vec<_>>())
+        }
+        // Its own keys may be wrong as well; whether it needs one, nobody knows.
+        Err(_) => written_length(table).and(Err(ScenarioError::told())),
+    };
+    let (name, warmup, chosen, length) = all((name, table.duration("warmup"), chosen, length))?;
     let ends = |index: &usize| {
-        workloads[*index].entry.more_rows.is_some()
-            && workloads[*index].operation.capacity().is_some()
+        let workload = &workloads.right[*index];
+        workload.entry.more_rows.is_some() && workload.operation.capacity().is_some()
     };
     if length == PhaseLength::Exhausted && !chosen.iter().any(ends) {
         let place = table.place_of("until").unwrap_or(&table.place);
-        return Err(place
-            .error(format!(
-                "is \"exhausted\", but no {} workload of the phase ever uses its rows up; use \
-                 `duration`",
-                operation::names_where(|entry| entry.more_rows.is_some())
-            ))
-            .into());
+        return Err(place.error(format!(
+            "is \"exhausted\", but no {} workload of the phase ever uses its rows up; use \
+             `duration`",
+            operation::names_where(|entry| entry.more_rows.is_some())
+        )));
     }
     Ok(PhasePlan {
-        name: name.value.clone(),
-        warmup: table.duration("warmup")?,
+        name,
+        warmup,
         length,
         workloads: chosen,
     })
 }
 
-fn chosen(table: &Section, workloads: &[WorkloadPlan]) -> Result<Vec<usize>, PlanError> {
-    let mut names: Vec<&str> = workloads.iter().map(WorkloadPlan::table).collect();
-    names.dedup();
+/// Indices of its workloads among those that are right; `all_workloads` are the names of all.
+fn chosen(
+    table: &Section,
+    workloads: &Planned<WorkloadPlan>,
+    all_workloads: &[&str],
+) -> Result<Vec<usize>, ScenarioError> {
     let list = table
-        .texts("workloads")
+        .texts("workloads")?
         .filter(|list| !list.value.is_empty());
     let list = list.ok_or_else(|| {
-        table.error(format!(
-            "has no `workloads`; the scenario has: {}",
-            names.join(", ")
-        ))
+        let story = if workloads.is_lost {
+            "has no `workloads`".to_owned()
+        } else {
+            let names = all_workloads.join(", ");
+            format!("has no `workloads`; the scenario has: {names}")
+        };
+        table.lacks(&["workloads"], story)
     })?;
-    let mut chosen = Vec::new();
-    for name in &list.value {
-        let of_table = |index: &usize| workloads[*index].table() == name.value;
-        let rows: Vec<usize> = (0..workloads.len()).filter(of_table).collect();
+    let named = list.value.iter().enumerate().map(|(at, name)| {
+        if list.value[..at]
+            .iter()
+            .any(|other| other.value == name.value)
+        {
+            return Err(name.error(format!(
+                "is \"{}\", which the phase has already; a workload runs once in a phase",
+                name.value
+            )));
+        }
+        workloads.unless_wrong(&name.value)?;
+        let of_table = |index: &usize| workloads.right[*index].table() == name.value;
+        let rows: Vec<usize> = (0..workloads.right.len()).filter(of_table).collect();
         if rows.is_empty() {
-            let unknown = unknown(&name.value, "workload", names.into_iter());
-            return Err(name.error(unknown).into());
+            let known = all_workloads.iter().copied();
+            return Err(name.error(unknown(&name.value, "workload", known)));
         }
-        if chosen.contains(&rows[0]) {
-            return Err(name
-                .error(format!(
-                    "is \"{}\", which the phase has already; a workload runs once in a phase",
-                    name.value
-                ))
-                .into());
-        }
-        chosen.extend(rows);
-    }
-    Ok(chosen)
+        Ok(rows)
+    });
+    Ok(each(named)?.concat())
 }
 
-fn length(table: &Section, workloads: &[&WorkloadPlan]) -> Result<PhaseLength, PlanError> {
+/// What is wrong with the keys that end a phase, whatever its workloads are.
+fn written_length(table: &Section) -> Result<(), ScenarioError> {
+    let times = all((
+        table.written_duration("duration"),
+        table.written_integer("requests"),
+    ));
+    let until = match table.place_of("until") {
+        Some(_) => own_length(table).map(drop),
+        None => Ok(()),
+    };
+    all((times, until)).map(drop)
+}
+
+fn length(table: &Section, workloads: &[&WorkloadPlan]) -> Result<PhaseLength, ScenarioError> {
     let length = match workloads
         .iter()
         .filter(|workload| !workload.arrival.stages().is_empty())
@@ -154,12 +187,10 @@ fn length(table: &Section, workloads: &[&WorkloadPlan]) -> Result<PhaseLength, P
     if let Some(late) = late {
         let place = table.place_of("workloads").unwrap_or(&table.place);
         let [start, phase] = [late.start, duration].map(humantime::format_duration);
-        return Err(place
-            .error(format!(
-                "holds `{}`, whose `start` is {start}, when the {phase} of the phase are over",
-                late.table()
-            ))
-            .into());
+        return Err(place.error(format!(
+            "holds `{}`, whose `start` is {start}, when the {phase} of the phase are over",
+            late.table()
+        )));
     }
     Ok(length)
 }
@@ -181,7 +212,7 @@ fn staged_length(
     table: &Section,
     longest: &WorkloadPlan,
     all: bool,
-) -> Result<Duration, PlanError> {
+) -> Result<Duration, ScenarioError> {
     let time = staged_time(longest);
     let (shown, name) = (humantime::format_duration(time), longest.table());
     let other = table.place_of("requests").or(table.place_of("until"));
@@ -190,14 +221,12 @@ fn staged_length(
             "is for workloads without stages, but `{name}` has some, which end after {shown}; \
              leave one of them out"
         );
-        return Err(place.error(message).into());
+        return Err(place.error(message));
     }
     if time > LONGEST {
-        return Err(table
-            .error(format!(
-                "ends with the stages of `{name}`, after {shown}; the longest phase has 30 days"
-            ))
-            .into());
+        return Err(table.error(format!(
+            "ends with the stages of `{name}`, after {shown}; the longest phase has 30 days"
+        )));
     }
     match (
         table.place_of("duration"),
@@ -208,24 +237,22 @@ fn staged_length(
                 "is given, but the stages of its workloads say how long the phase is, which is \
                  {shown}; leave it out"
             );
-            Err(place.error(message).into())
+            Err(place.error(message))
         }
         (Some(place), Some(found)) if found < time => {
             let found = humantime::format_duration(found);
-            Err(place
-                .error(format!(
-                    "is {found}, but the stages of `{name}` end after {shown}; allowed is that or \
+            Err(place.error(format!(
+                "is {found}, but the stages of `{name}` end after {shown}; allowed is that or \
                      more, or leave it out"
-                ))
-                .into())
+            )))
         }
         (_, written) => Ok(written.unwrap_or(time)),
     }
 }
 
-fn own_length(table: &Section) -> Result<PhaseLength, PlanError> {
+fn own_length(table: &Section) -> Result<PhaseLength, ScenarioError> {
     let [duration, requests] = ["duration", "requests"].map(|key| table.place_of(key));
-    match (duration, requests, table.text("until")) {
+    match (duration, requests, table.text("until")?) {
         (Some(_), None, None) => Ok(PhaseLength::Duration(
             table.written_duration("duration")?.unwrap_or(LONGEST),
         )),
@@ -241,30 +268,26 @@ fn own_length(table: &Section) -> Result<PhaseLength, PlanError> {
         (None, None, Some(until)) if until.value.eq_ignore_ascii_case("indexed") => Err(until
             .error(
                 "is \"indexed\", which is not built yet; use `duration` or until = \"exhausted\"",
-            )
-            .into()),
-        (None, None, Some(until)) => Err(until
-            .error(format!("is {}, allowed: exhausted", quoted(&until.value)))
-            .into()),
-        (None, None, None) => Err(table
-            .error("has no end; add duration = \"30s\", requests = 10_000 or until = \"exhausted\"")
-            .into()),
+            )),
+        (None, None, Some(until)) => {
+            Err(until.error(format!("is {}, allowed: exhausted", quoted(&until.value))))
+        }
+        (None, None, None) => Err(table.lacks(
+            &["duration", "requests", "until"],
+            "has no end; add duration = \"30s\", requests = 10_000 or until = \"exhausted\"",
+        )),
         _ => Err(table
-            .error("has more than one end, allowed is one of `duration`, `requests` and `until`")
-            .into()),
+            .error("has more than one end, allowed is one of `duration`, `requests` and `until`")),
     }
 }
 
-/// Why the data set's true neighbours are not those of the collection while workload `index` runs;
-/// None where all rows are there from the beginning, and nothing was or is inserted.
+/// Why the data set's true neighbours are not those of its collection while `workload` runs; None where all rows are there from the beginning, and nothing was or is inserted.
 pub(super) fn truth_fails(
     scenario: &Scenario,
-    collections: &[CollectionPlan],
+    collection: &CollectionPlan,
     workloads: &[WorkloadPlan],
-    index: usize,
+    workload: &WorkloadPlan,
 ) -> Option<String> {
-    let workload = &workloads[index];
-    let collection = &collections[workload.collection];
     let rows = collection.dataset.as_ref().map_or(0, |data| data.rows());
     if collection.prepare == PrepareMode::Schema {
         return Some("preparation leaves its collection empty (prepare = \"schema\")".to_owned());
@@ -277,7 +300,7 @@ pub(super) fn truth_fails(
         ));
     }
     let has = |phase: &Section, name: &str| {
-        let list = phase.texts("workloads");
+        let list = phase.texts("workloads").ok().flatten();
         list.is_some_and(|list| list.value.iter().any(|at| at.value == name))
     };
     let phases = scenario.root.sections("phases");
@@ -294,6 +317,8 @@ pub(super) fn truth_fails(
             .find(|phase| has(phase, other.table()))?;
         let named = phase
             .text("name")
+            .ok()
+            .flatten()
             .map_or(String::new(), |name| format!(" in phase `{}`", name.value));
         Some(format!(
             "workload `{}` writes to its collection{named}, so its true neighbours change",

@@ -2,8 +2,7 @@
 
 use std::{fmt, fs, io::Read as _, path::Path};
 
-use super::PlanError;
-use crate::scenario::{At, Environment, SecretSource};
+use crate::scenario::{At, Environment, ScenarioError, SecretSource};
 
 /// Longest secret in a file, in bytes.
 const MAX_BYTES: u64 = 64 << 10;
@@ -36,7 +35,7 @@ impl fmt::Debug for Secret {
 pub(super) fn look_up(
     source: &At<SecretSource>,
     env: Environment<'_>,
-) -> Result<Secret, PlanError> {
+) -> Result<Secret, ScenarioError> {
     let (prefix, text) = match &source.value {
         SecretSource::Variable { prefix, name } => {
             let missing = || {
@@ -61,9 +60,9 @@ pub(super) fn look_up(
     };
     // The text goes into a header of HTTP/2; its own value must not appear in an error.
     if text.chars().any(char::is_control) {
-        return Err(source
-            .error("holds a line break or another control character, allowed is one line of text")
-            .into());
+        return Err(source.error(
+            "holds a line break or another control character, allowed is one line of text",
+        ));
     }
     Ok(Secret(format!("{prefix}{text}")))
 }

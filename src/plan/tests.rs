@@ -1,8 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::scenario::ScenarioSource;
+use crate::scenario::{Mistake, ScenarioSource};
 
+mod all_mistakes;
 mod arrivals;
 mod bad_input;
 #[path = "../../tests/support/beyond_schema.rs"]
@@ -14,6 +15,7 @@ mod mix;
 mod otlp;
 mod rules;
 mod schema;
+mod spelling;
 mod undecidable;
 
 /// A scenario that is right, small, and needs no files.
@@ -66,7 +68,7 @@ pub(super) fn plan_with(
     sets: &[&str],
     env: Environment<'_>,
     flags: &PlanFlags,
-) -> Result<Plan, PlanError> {
+) -> Result<Plan, ScenarioError> {
     let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
     let scenario = Scenario::read(&ScenarioSource::Stdin(text.to_owned()), &sets, env)?;
     Plan::from_scenario(&scenario, flags, env)
@@ -74,7 +76,7 @@ pub(super) fn plan_with(
 
 /// The plan of a scenario; the schema refuses what the plan refuses, where one can, and no more.
 #[track_caller]
-pub(super) fn plan(text: &str) -> Result<Plan, PlanError> {
+pub(super) fn plan(text: &str) -> Result<Plan, ScenarioError> {
     let planned = plan_with(text, &[], &none, &PlanFlags::default());
     schema::check_agreement(text, planned.as_ref().err());
     planned

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    Plan, PlanError,
+    PhasePlan, Plan, WorkloadPlan,
     collections::unknown,
+    planned::Planned,
     undecidable::{self, Row},
 };
 use crate::{
     analysis::judgement::thresholds::expression::{Expression, Limit},
-    scenario::{At, Scenario, Section, quoted},
+    keys::{all, each, needs},
+    scenario::{At, Scenario, ScenarioError, Section, quoted},
 };
 
 /// A requirement, checked.
@@ -41,72 +43,96 @@ pub struct AbortPlan {
 /// whole second.
 const TO_SEE_IT: Duration = Duration::from_secs(3);
 
-/// Every threshold of a plan that has all the rest.
-pub(super) fn resolve(scenario: &Scenario, plan: &Plan) -> Result<Vec<ThresholdPlan>, PlanError> {
-    scenario
-        .root
-        .sections_within("thresholds", "a scenario")?
-        .iter()
-        .map(|table| threshold(table, plan))
-        .collect()
+/// Every threshold of a plan that has all the rest; of its workloads and phases, only those that are
+/// right.
+pub(super) fn resolve(
+    scenario: &Scenario,
+    plan: &Plan,
+    parts: Parts<'_>,
+    mistakes: &mut ScenarioError,
+) -> Vec<ThresholdPlan> {
+    let tables = scenario.root.sections_within("thresholds", "a scenario");
+    let found = tables.and_then(|tables| {
+        each(
+            tables
+                .iter()
+                .map(|table| threshold(table, scenario, plan, parts)),
+        )
+    });
+    mistakes.or(found, Vec::new())
 }
 
-fn threshold(table: &Section, plan: &Plan) -> Result<ThresholdPlan, PlanError> {
-    let [workload, phase] = ["workload", "phase"].map(|key| table.text(key));
-    let require = table.text("require").ok_or_else(|| {
-        table.error("has no `require`; write for example require = \"response_time.p99 < 50ms\"")
-    })?;
-    let expression = Expression::parse(&require.value)
-        .map_err(|error| require.error(format!("is {}, {error}", quoted(&require.value))))?;
-    let phases = || plan.phases.iter().map(|plan| plan.name.as_str());
-    known(
-        &workload,
-        "workload",
-        plan.workloads.iter().map(|plan| plan.name.as_str()),
-    )?;
-    known(&phase, "phase", phases())?;
-    if let Limit::Phase { phase: other, .. } = &expression.limit
-        && !phases().any(|name| name == other)
-    {
-        let unknown = unknown(other, "phase", phases());
-        return Err(require
-            .error(format!(
-                "compares with phase {}",
-                unknown.trim_start_matches("is ")
-            ))
-            .into());
-    }
-    let is = |wanted: &Option<At<String>>, name: &str| {
-        wanted.as_ref().is_none_or(|wanted| wanted.value == name)
+/// Workloads and phases.
+type Parts<'a> = (&'a Planned<WorkloadPlan>, &'a Planned<PhasePlan>);
+
+fn threshold(
+    table: &Section,
+    scenario: &Scenario,
+    plan: &Plan,
+    (workloads, phases): Parts<'_>,
+) -> Result<ThresholdPlan, ScenarioError> {
+    let require = table.text("require").and_then(|text| {
+        text.ok_or_else(|| {
+            let example = "write for example require = \"response_time.p99 < 50ms\"";
+            table.lacks(&["require"], format!("has no `require`; {example}"))
+        })
+    });
+    let expression = needs(&require).and_then(|require| {
+        Expression::parse(&require.value)
+            .map_err(|error| require.error(format!("is {}, {error}", quoted(&require.value))))
+    });
+    let root = &scenario.root;
+    let phase_names = || {
+        let names = root.sections("phases").iter();
+        names.filter_map(|table| table.text("name").ok().flatten().map(|name| name.value))
     };
-    let of_phases = plan
-        .phases
-        .iter()
-        .enumerate()
-        .filter(|(_, of)| is(&phase, &of.name));
-    let rows =
-        of_phases.flat_map(|(number, of)| of.workloads.iter().map(move |index| (number, *index)));
-    let rows: Vec<Row> = rows
-        .filter(|(_, index)| is(&workload, &plan.workloads[*index].name))
-        .collect();
-    if rows.is_empty() {
-        return Err(table
-            .error("is for a workload that does not run in the phase; name another one of either")
-            .into());
-    }
+    let workload = table.text("workload").and_then(|found| {
+        let right = plan.workloads.iter().map(|plan| plan.name.clone());
+        let names: Vec<String> = right.chain(workloads.wrong.iter().cloned()).collect();
+        // The components of a mix that is wrong are not known.
+        let of_table = found
+            .as_ref()
+            .map(|at| at.value.split(':').next().unwrap_or_default());
+        of_table.map_or(Ok(()), |table| workloads.unless_wrong(table))?;
+        known(found, "workload", &names)
+    });
+    let phase = table.text("phase").and_then(|found| {
+        let names: Vec<String> = phase_names().collect();
+        if phases.is_lost || names.len() < root.sections("phases").len() {
+            return Ok(found);
+        }
+        known(found, "phase", &names)
+    });
+    let other = all((needs(&require), needs(&expression))).and_then(|(require, expression)| {
+        let names: Vec<String> = phase_names().collect();
+        match &expression.limit {
+            Limit::Phase { phase, .. } if !phases.is_lost && !names.contains(phase) => {
+                let unknown = unknown(phase, "phase", names.iter().map(String::as_str));
+                let unknown = unknown.trim_start_matches("is ");
+                Err(require.error(format!("compares with phase {unknown}")))
+            }
+            _ => Ok(()),
+        }
+    });
+    let abort = needs(&expression).and_then(|expression| {
+        let table = table.section("abort");
+        table
+            .map(|table| self::abort(table, expression))
+            .transpose()
+    });
+    let (require, expression, workload, phase, (), abort) =
+        all((require, expression, workload, phase, other, abort))?;
+    let rows = rows(table, plan, (&workload, &phase), (workloads, phases))?;
     // Where none of them has the figure, the threshold would pass unseen.
-    if let Some(why) = undecidable::why(plan, &expression, &rows) {
-        return Err(require
-            .error(format!("is {}, but {why}", quoted(&require.value)))
-            .into());
-    }
-    let abort = table
-        .section("abort")
-        .map(|table| self::abort(table, &expression))
-        .transpose()?;
-    if let (Some(table), Some(abort)) = (table.section("abort"), abort) {
-        ends_a_run(table, abort, plan, &rows)?;
-    }
+    let undecidable = match undecidable::why(plan, &expression, &rows) {
+        None => Ok(()),
+        Some(why) => Err(require.error(format!("is {}, but {why}", quoted(&require.value)))),
+    };
+    let ends = match (table.section("abort"), abort) {
+        (Some(table), Some(abort)) => ends_a_run(table, abort, plan, &rows),
+        _ => Ok(()),
+    };
+    all((undecidable, ends))?;
     let text = |at: Option<At<String>>| at.map(|at| at.value);
     Ok(ThresholdPlan {
         require: require.value,
@@ -117,13 +143,47 @@ fn threshold(table: &Section, plan: &Plan) -> Result<ThresholdPlan, PlanError> {
     })
 }
 
+/// The rows of the report that it is for. An error that holds nothing where one of them is not
+/// known, since its workload or phase is wrong.
+fn rows(
+    table: &Section,
+    plan: &Plan,
+    (workload, phase): (&Option<At<String>>, &Option<At<String>>),
+    (workloads, phases): Parts<'_>,
+) -> Result<Vec<Row>, ScenarioError> {
+    match phase {
+        Some(phase) => phases.unless_wrong(&phase.value)?,
+        None if phases.is_whole() && workloads.is_whole() => {}
+        None => return Err(ScenarioError::told()),
+    }
+    let is = |wanted: &Option<At<String>>, name: &str| {
+        wanted.as_ref().is_none_or(|wanted| wanted.value == name)
+    };
+    let of_phases = plan
+        .phases
+        .iter()
+        .enumerate()
+        .filter(|(_, of)| is(phase, &of.name));
+    let rows =
+        of_phases.flat_map(|(number, of)| of.workloads.iter().map(move |index| (number, *index)));
+    let rows: Vec<Row> = rows
+        .filter(|(_, index)| is(workload, &plan.workloads[*index].name))
+        .collect();
+    if rows.is_empty() {
+        return Err(table.error(
+            "is for a workload that does not run in the phase; name another one of either",
+        ));
+    }
+    Ok(rows)
+}
+
 /// An error where no part of `rows` lasts as long as it takes to see the figure and end the run.
 fn ends_a_run(
     table: &Section,
     abort: AbortPlan,
     plan: &Plan,
     rows: &[Row],
-) -> Result<(), PlanError> {
+) -> Result<(), ScenarioError> {
     let needed = abort.after + abort.over + TO_SEE_IT;
     let lengths = rows
         .iter()
@@ -132,49 +192,42 @@ fn ends_a_run(
         return Ok(());
     }
     let least = needed.as_secs_f64().ceil();
-    Err(table
-        .error(format!(
-            "ends no run: `after`, `over` and 3 s to see it take {least} s, more than its phase \
+    Err(table.error(format!(
+        "ends no run: `after`, `over` and 3 s to see it take {least} s, more than its phase \
              lasts, or the longest of its stages; make one of them shorter"
-        ))
-        .into())
+    )))
 }
 
-fn abort(table: &Section, expression: &Expression) -> Result<AbortPlan, PlanError> {
-    if let Some(why) = expression.silent_while_measured() {
-        return Err(table
-            .error(format!("can't end the run by its figure, which {why}"))
-            .into());
-    }
-    let Some(place) = table.place_of("over") else {
-        return Err(table
-            .error("has no `over`; write for example abort = { over = \"10s\", after = \"30s\" }")
-            .into());
+fn abort(table: &Section, expression: &Expression) -> Result<AbortPlan, ScenarioError> {
+    let is_seen = match expression.silent_while_measured() {
+        None => Ok(()),
+        Some(why) => Err(table.error(format!("can't end the run by its figure, which {why}"))),
     };
-    let over = table.written_duration("over")?.unwrap_or_default();
-    if over.subsec_nanos() != 0 {
-        return Err(place
-            .error(
+    let over = table.written_duration("over").and_then(|over| {
+        let example = "write for example abort = { over = \"10s\", after = \"30s\" }";
+        match (over, table.place_of("over")) {
+            (Some(over), Some(place)) if over.subsec_nanos() != 0 => Err(place.error(
                 "holds a part of a second; latencies are kept by the second, so write whole ones, \
                  e.g. \"10s\"",
-            )
-            .into());
-    }
-    Ok(AbortPlan {
-        over,
-        after: table.duration("after")?,
-    })
+            )),
+            (Some(over), _) => Ok(over),
+            (None, _) => Err(table.lacks(&["over"], format!("has no `over`; {example}"))),
+        }
+    });
+    let ((), over, after) = all((is_seen, over, table.duration("after")))?;
+    Ok(AbortPlan { over, after })
 }
 
-fn known<'a>(
-    found: &Option<At<String>>,
+fn known(
+    found: Option<At<String>>,
     what: &str,
-    names: impl Iterator<Item = &'a str> + Clone,
-) -> Result<(), PlanError> {
+    names: &[String],
+) -> Result<Option<At<String>>, ScenarioError> {
     match found {
-        Some(at) if !names.clone().any(|name| name == at.value) => {
-            Err(at.error(unknown(&at.value, what, names)).into())
+        Some(at) if !names.contains(&at.value) => {
+            let names = names.iter().map(String::as_str);
+            Err(at.error(unknown(&at.value, what, names)))
         }
-        _ => Ok(()),
+        found => Ok(found),
     }
 }

@@ -1,53 +1,60 @@
 //! `tls` of the tables that name a server: the same keys with the same meaning.
 
-use super::PlanError;
+use super::ScenarioError;
 use crate::{
-    scenario::{At, Section, quoted},
+    keys::all,
+    scenario::{Section, quoted},
     tls::{TlsFile, TlsOptions, TlsPeer},
 };
 
-/// What `tls` says of the server at `address`, which `peer` is.
+/// What `tls` says of the server at `address`, which `peer` is; None where the address is refused.
 pub(super) fn options(
     tls: &Section,
     peer: TlsPeer,
-    address: &str,
-) -> Result<TlsOptions, PlanError> {
-    if !address.starts_with("https://") {
-        return Err(tls
-            .error(format!(
-                "needs an address with https://, the address is {address}"
-            ))
-            .into());
-    }
-    let [ca, cert, key] = ["ca", "cert", "key"].map(|key| tls.path(key));
-    if let (Some(at), None) | (None, Some(at)) = (&cert, &key) {
-        return Err(at
-            .error("stands alone, the client certificate needs both `cert` and `key`")
-            .into());
-    }
-    for file in [&ca, &cert, &key].into_iter().flatten() {
-        if !file.value.is_file() {
-            return Err(file
-                .error(format!(
-                    "names {}, which is no file; give the path of a PEM file",
-                    file.value.display()
-                ))
-                .into());
-        }
-    }
-    let named = |at: Option<At<std::path::PathBuf>>, key: &str| {
-        at.map(|at| TlsFile::new(at.value, peer.key(key)))
+    address: Option<&str>,
+) -> Result<TlsOptions, ScenarioError> {
+    let scheme = match address {
+        Some(address) if !address.starts_with("https://") => Err(tls.error(format!(
+            "needs an address with https://, the address is {address}"
+        ))),
+        _ => Ok(()),
     };
+    let file = |key| file(tls, peer, key);
+    let is_pair = match (tls.place_of("cert"), tls.place_of("key")) {
+        (Some(alone), None) | (None, Some(alone)) => {
+            Err(alone.error("stands alone, the client certificate needs both `cert` and `key`"))
+        }
+        _ => Ok(()),
+    };
+    let ((), (), ca, cert, key, server_name) = all((
+        scheme,
+        is_pair,
+        file("ca"),
+        file("cert"),
+        file("key"),
+        server_name(tls),
+    ))?;
     Ok(TlsOptions {
-        ca: named(ca, "ca"),
-        cert: named(cert, "cert"),
-        key: named(key, "key"),
-        server_name: server_name(tls)?,
+        ca,
+        cert,
+        key,
+        server_name,
     })
 }
 
-fn server_name(tls: &Section) -> Result<Option<String>, PlanError> {
-    let Some(at) = tls.text("server_name") else {
+/// A file that is there.
+fn file(tls: &Section, peer: TlsPeer, key: &'static str) -> Result<Option<TlsFile>, ScenarioError> {
+    match tls.path(key)? {
+        Some(at) if !at.value.is_file() => Err(at.error(format!(
+            "names {}, which is no file; give the path of a PEM file",
+            at.value.display()
+        ))),
+        found => Ok(found.map(|at| TlsFile::new(at.value, peer.key(key)))),
+    }
+}
+
+fn server_name(tls: &Section) -> Result<Option<String>, ScenarioError> {
+    let Some(at) = tls.text("server_name")? else {
         return Ok(None);
     };
     let named = TlsOptions {
@@ -56,11 +63,9 @@ fn server_name(tls: &Section) -> Result<Option<String>, PlanError> {
     };
     match named.name_at("") {
         Ok(_) => Ok(Some(at.value)),
-        Err(_) => Err(at
-            .error(format!(
-                "is {}, allowed are a DNS name and an IP address, without a port",
-                quoted(&at.value)
-            ))
-            .into()),
+        Err(_) => Err(at.error(format!(
+            "is {}, allowed are a DNS name and an IP address, without a port",
+            quoted(&at.value)
+        ))),
     }
 }

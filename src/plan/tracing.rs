@@ -1,13 +1,14 @@
 //! `[tracing]`: how much is traced, where client spans go, where server spans are read.
 
-use std::{collections::BTreeSet, net::SocketAddr};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use super::{
-    PlanError, PlanFlags, Remark, TracingPlan, otlp, secret, tls,
+    PlanFlags, Remark, Secret, TracingPlan, otlp, secret, tls,
     uri::{Address, Giver},
 };
 use crate::{
-    scenario::{At, Environment, SecretSource, Section, choose, quoted},
+    keys::{all, each},
+    scenario::{At, Environment, ScenarioError, SecretSource, Section, choose, quoted},
     spans::{SPAN_SOURCES, SourceEntry},
     tls::{TlsOptions, TlsPeer},
 };
@@ -17,12 +18,15 @@ const ADMIN_PORT: u16 = 14269;
 /// What stands for the trace id in a link.
 const TRACE_ID: &str = "{trace_id}";
 
+/// `[tracing]`; what is wrong is added to `mistakes`, and has a stand-in that breaks no rule of
+/// other tables.
 pub(super) fn resolve(
     table: &Section,
     flags: &PlanFlags,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
-) -> Result<TracingPlan, PlanError> {
+    mistakes: &mut ScenarioError,
+) -> TracingPlan {
     if let Some(variable) = ["OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"]
         .iter()
         .find(|name| env(name).is_some_and(|text| !text.is_empty()))
@@ -32,38 +36,44 @@ pub(super) fn resolve(
         });
     }
     let spans = &table.section_or_empty("spans");
-    let source = spans
-        .text("source")
-        .as_ref()
-        .map(|text| choose(text, "span source", SPAN_SOURCES, |row| row.name))
-        .transpose()?
-        .unwrap_or(SourceEntry::usual());
-    remarks.extend(unused(spans, source));
-    let endpoint = endpoint(spans, flags, source, remarks)?;
-    Ok(TracingPlan {
-        tls: tls_options(spans, source, endpoint.as_deref())?,
-        sample_ratio: ratio(table)?,
-        max_traces: table.integer("max_traces")?.unsigned_abs(),
-        switch_every: table.written_duration("switch_every")?,
+    let named = mistakes.keep(source(spans));
+    let source = named.unwrap_or(SourceEntry::usual());
+    if named.is_some() {
+        remarks.extend(unused(spans, source));
+    }
+    let endpoint = mistakes.keep(endpoint(spans, flags, source, remarks));
+    TracingPlan {
+        tls: mistakes.or(tls_options(spans, source, &endpoint), None),
+        sample_ratio: mistakes.or(ratio(table), None),
+        max_traces: mistakes.or(table.integer("max_traces"), 1).unsigned_abs(),
+        switch_every: mistakes.or(table.written_duration("switch_every"), None),
         keep_ids: table.flag("keep_ids"),
-        service_name: service_name(table, env, remarks)?,
-        export: otlp::export(table, flags, env, remarks)?,
+        service_name: mistakes.or(service_name(table, env, remarks), String::new()),
+        export: mistakes.or(otlp::export(table, flags, env, remarks), None),
         resource: otlp::resource(env, remarks),
         older_names: otlp::older_names(env, remarks),
         source,
-        endpoint,
-        admin: admin(spans, flags, remarks)?,
-        headers: spans
-            .secrets("headers")
-            .iter()
-            .map(|(name, source)| Ok((header(name, source)?, secret::look_up(source, env)?)))
-            .collect::<Result<_, PlanError>>()?,
-        settle: spans.duration("settle")?,
-        deadline: spans.duration("deadline")?,
-        listen: listen(spans, "listen")?,
-        listen_http: listen_http(spans)?,
-        link: link(spans)?,
-    })
+        endpoint: endpoint.flatten(),
+        admin: mistakes.or(admin(spans, flags, remarks), None),
+        headers: mistakes.or(headers(spans, env), Vec::new()),
+        settle: mistakes.or(spans.duration("settle"), Duration::ZERO),
+        deadline: mistakes.or(spans.duration("deadline"), Duration::ZERO),
+        listen: mistakes.or(listen(spans, "listen"), String::new()),
+        listen_http: mistakes.or(listen_http(spans), None),
+        link: mistakes.or(link(spans), None),
+    }
+}
+
+fn source(spans: &Section) -> Result<&'static SourceEntry, ScenarioError> {
+    match &spans.text("source")? {
+        Some(text) => choose(text, "span source", SPAN_SOURCES, |row| row.name),
+        None => Ok(SourceEntry::usual()),
+    }
+}
+
+fn headers(spans: &Section, env: Environment<'_>) -> Result<Vec<(String, Secret)>, ScenarioError> {
+    let headers = spans.secrets("headers").iter();
+    each(headers.map(|(name, source)| all((header(name, source), secret::look_up(source, env)))))
 }
 
 /// Keys of some sources that stand in the scenario, and that `source` does not read.
@@ -89,16 +99,14 @@ fn unused(spans: &Section, source: &SourceEntry) -> Vec<Remark> {
     all.iter().filter(written).map(remark).collect()
 }
 
-fn ratio(table: &Section) -> Result<Option<f64>, PlanError> {
-    match table.ratio("sample_ratio") {
+fn ratio(table: &Section) -> Result<Option<f64>, ScenarioError> {
+    match table.ratio("sample_ratio")? {
         Some(At {
             value: Some(ratio),
             place,
-        }) if !(0.0..=1.0).contains(&ratio) => Err(place
-            .error(format!(
-                "is {ratio}, allowed are numbers from 0 to 1, or \"auto\""
-            ))
-            .into()),
+        }) if !(0.0..=1.0).contains(&ratio) => Err(place.error(format!(
+            "is {ratio}, allowed are numbers from 0 to 1, or \"auto\""
+        ))),
         found => Ok(found.and_then(|at| at.value)),
     }
 }
@@ -107,8 +115,8 @@ fn service_name(
     table: &Section,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
-) -> Result<String, PlanError> {
-    let written = table.text("service_name");
+) -> Result<String, ScenarioError> {
+    let written = table.text("service_name")?;
     let is_set = written.as_ref().is_some_and(|at| at.place.is_set());
     if let Some(name) = env("OTEL_SERVICE_NAME").filter(|name| !name.is_empty() && !is_set) {
         if written.is_some() {
@@ -120,13 +128,11 @@ fn service_name(
         return Ok(name);
     }
     match &written {
-        Some(at) if at.value.trim().is_empty() || at.value.len() > 255 => Err(at
-            .error(format!(
-                "is {}, allowed are names of 1 to 255 characters",
-                quoted(&at.value)
-            ))
-            .into()),
-        _ => Ok(table.text_or_default("service_name")),
+        Some(at) if at.value.trim().is_empty() || at.value.len() > 255 => Err(at.error(format!(
+            "is {}, allowed are names of 1 to 255 characters",
+            quoted(&at.value)
+        ))),
+        _ => table.text_or_default("service_name"),
     }
 }
 
@@ -136,14 +142,14 @@ fn endpoint(
     flags: &PlanFlags,
     source: &SourceEntry,
     remarks: &mut Vec<Remark>,
-) -> Result<Option<String>, PlanError> {
+) -> Result<Option<String>, ScenarioError> {
     // A source that connects to nothing may have an address in the scenario all the same, for
     // another one given on the command line.
     let usual = match source.default_endpoint {
         "" => SourceEntry::usual().default_endpoint,
         own => own,
     };
-    let written = spans.text("endpoint");
+    let written = spans.text("endpoint")?;
     if let Some(written) = &written {
         Address::written(written).url(usual)?;
     }
@@ -162,12 +168,15 @@ fn endpoint(
 fn tls_options(
     spans: &Section,
     source: &SourceEntry,
-    endpoint: Option<&str>,
-) -> Result<Option<TlsOptions>, PlanError> {
+    endpoint: &Option<Option<String>>,
+) -> Result<Option<TlsOptions>, ScenarioError> {
     let table = spans
         .section("tls")
         .filter(|_| source.own_keys.contains(&"tls"));
-    let address = endpoint.unwrap_or(source.default_endpoint);
+    // None where it is refused.
+    let address = endpoint
+        .as_ref()
+        .map(|of| of.as_deref().unwrap_or(source.default_endpoint));
     table
         .map(|table| tls::options(table, TlsPeer::SpanSource, address))
         .transpose()
@@ -187,72 +196,62 @@ fn admin(
     spans: &Section,
     flags: &PlanFlags,
     remarks: &mut Vec<Remark>,
-) -> Result<Option<String>, PlanError> {
-    let Some(at) = &spans.text("admin") else {
+) -> Result<Option<String>, ScenarioError> {
+    let Some(at) = &spans.text("admin")? else {
         return Ok(None);
     };
     let address = Address::written(at).endpoint(ADMIN, ADMIN_PORT, remarks)?;
     Ok(flags.spans.is_none().then_some(address))
 }
 
-fn header(name: &str, source: &At<SecretSource>) -> Result<String, PlanError> {
+fn header(name: &str, source: &At<SecretSource>) -> Result<String, ScenarioError> {
     match http::HeaderName::from_bytes(name.as_bytes()) {
         Ok(name) => Ok(name.as_str().to_owned()),
-        Err(_) => Err(source
-            .error("is no name of a header, allowed are letters, digits and `-`")
-            .into()),
+        Err(_) => Err(source.error("is no name of a header, allowed are letters, digits and `-`")),
     }
 }
 
 /// Where a trace is opened; it goes into reports, so it must hold no password.
-fn link(spans: &Section) -> Result<Option<String>, PlanError> {
-    let Some(at) = &spans.text("link") else {
+fn link(spans: &Section) -> Result<Option<String>, ScenarioError> {
+    let Some(at) = &spans.text("link")? else {
         return Ok(None);
     };
     if !at.value.contains(TRACE_ID) {
-        return Err(at
-            .error(format!(
-                "is {}, which has no {TRACE_ID} where the trace id goes",
-                quoted(&at.value)
-            ))
-            .into());
+        return Err(at.error(format!(
+            "is {}, which has no {TRACE_ID} where the trace id goes",
+            quoted(&at.value)
+        )));
     }
     match url::Url::parse(&at.value) {
-        Ok(url) if url.password().is_some() || !url.username().is_empty() => Err(at
-            .error(
-                "holds a user or password, and every reader of a report would see it; leave it out",
-            )
-            .into()),
+        Ok(url) if url.password().is_some() || !url.username().is_empty() => Err(at.error(
+            "holds a user or password, and every reader of a report would see it; leave it out",
+        )),
         Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => {
             Ok(Some(at.value.clone()))
         }
-        _ => Err(at
-            .error(format!(
-                "is {}, allowed are addresses with http:// or https://",
-                quoted(&at.value)
-            ))
-            .into()),
+        _ => Err(at.error(format!(
+            "is {}, allowed are addresses with http:// or https://",
+            quoted(&at.value)
+        ))),
     }
 }
 
-fn listen(spans: &Section, key: &str) -> Result<String, PlanError> {
+fn listen(spans: &Section, key: &str) -> Result<String, ScenarioError> {
     let usual = spans.default_text(key);
-    match spans.text(key) {
+    match spans.text(key)? {
         None => Ok(usual.to_owned()),
         Some(at) => match at.value.parse::<SocketAddr>() {
             Ok(address) => Ok(address.to_string()),
-            Err(_) => Err(at
-                .error(format!(
-                    "is {}, allowed are an IP address and a port, e.g. \"{usual}\"",
-                    quoted(&at.value)
-                ))
-                .into()),
+            Err(_) => Err(at.error(format!(
+                "is {}, allowed are an IP address and a port, e.g. \"{usual}\"",
+                quoted(&at.value)
+            ))),
         },
     }
 }
 
-fn listen_http(spans: &Section) -> Result<Option<String>, PlanError> {
-    match spans.text("listen_http") {
+fn listen_http(spans: &Section) -> Result<Option<String>, ScenarioError> {
+    match spans.text("listen_http")? {
         Some(at) if at.value.eq_ignore_ascii_case("off") => Ok(None),
         _ => listen(spans, "listen_http").map(Some),
     }

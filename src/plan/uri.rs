@@ -3,8 +3,8 @@
 
 use url::Url;
 
-use super::{PlanError, Remark};
-use crate::scenario::{At, Place, quoted};
+use super::Remark;
+use crate::scenario::{At, Place, ScenarioError, quoted};
 
 /// An address and who gave it.
 #[derive(Clone, Debug)]
@@ -28,15 +28,17 @@ impl<'a> Address<'a> {
         }
     }
 
-    pub(super) fn error(&self, message: &str) -> PlanError {
+    pub(super) fn error(&self, message: &str) -> ScenarioError {
         match self.giver {
             Giver::Scenario(place) => place.error(message).into(),
-            Giver::Flag(name) | Giver::Variable(name) => PlanError(format!("`{name}` {message}")),
+            Giver::Flag(name) | Giver::Variable(name) => {
+                ScenarioError::new(format!("`{name}` {message}"))
+            }
         }
     }
 
     /// The address as a URL of scheme http or https with a host, without user and password.
-    pub(super) fn url(&self, example: &str) -> Result<Url, PlanError> {
+    pub(super) fn url(&self, example: &str) -> Result<Url, ScenarioError> {
         // What follows a `?` or `#` may be a token.
         let shown = match self.text.split_once(['?', '#']) {
             _ if self.text.contains('@') => "an address".to_owned(),
@@ -75,7 +77,7 @@ impl<'a> Address<'a> {
         example: &str,
         http_port: u16,
         remarks: &mut Vec<Remark>,
-    ) -> Result<String, PlanError> {
+    ) -> Result<String, ScenarioError> {
         let url = self.url(example)?;
         let origin = self.with_port(&url, http_port, remarks);
         match url.path().trim_matches('/') {
@@ -100,7 +102,7 @@ impl<'a> Address<'a> {
         example: &str,
         http_port: u16,
         remarks: &mut Vec<Remark>,
-    ) -> Result<String, PlanError> {
+    ) -> Result<String, ScenarioError> {
         let url = self.url(example)?;
         let origin = self.with_port(&url, http_port, remarks);
         Ok(format!("{origin}{}", url.path().trim_end_matches('/')))

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use toml::Table;
 
 use super::{
-    AccessPlan, CollectionPlan, MilvusPlan, MixPlan, PlanError, PrepareMode, TracingPlan,
-    WorkloadPlan, arrival, collections::unknown, keys::SCENARIO, phases,
+    AccessPlan, CollectionPlan, MilvusPlan, MixPlan, PrepareMode, WorkloadPlan, arrival,
+    collections::unknown, keys::SCENARIO, phases, planned::Planned,
 };
 use crate::{
-    keys::Key,
+    keys::{Key, all, each, needs},
     operation::{
         Build, Component, Deletes, OPERATIONS, Operation, OperationContext, OperationEntry,
-        OperationError, RowChange, RowKeys, RowUse, TRUTH_KEY, Writes,
+        OperationError, OperationErrors, RowChange, RowKeys, RowUse, TRUTH_KEY, Writes, check_keys,
     },
     scenario::{
-        NAME_RULE, Place, Scenario, Section, choose, is_name, key_of_table_below, quoted,
-        unknown_key,
+        At, NAME_RULE, Place, Scenario, ScenarioError, Section, choose, is_name,
+        key_of_table_below, quoted, unknown_key,
     },
 };
 
@@ -25,51 +25,146 @@ use crate::{
 const OF_MIX: char = ':';
 
 pub(super) fn resolve(
-    scenario: &Scenario,
-    milvus: &MilvusPlan,
-    tracing: &TracingPlan,
-    collections: &[CollectionPlan],
-    seed: u64,
-) -> Result<Vec<WorkloadPlan>, PlanError> {
-    let tables = scenario.root.sections_within("workloads", "a scenario")?;
-    if tables.is_empty() {
-        return Err(scenario
-            .root
-            .error("the scenario has no workload; add a table [workloads.<name>]")
-            .into());
-    }
-    let around = Surroundings {
-        scenario,
-        milvus,
-        tracing,
-        collections,
-        seed,
+    around: Surroundings<'_>,
+    mistakes: &mut ScenarioError,
+) -> Planned<WorkloadPlan> {
+    let root = &around.scenario.root;
+    let tables = root.sections_within("workloads", "a scenario");
+    let Some(tables) = mistakes.keep(tables) else {
+        return Planned::lost();
     };
-    let builders = tables
-        .iter()
-        .map(|table| builders(table, around))
-        .collect::<Result<Vec<_>, _>>()?
-        .concat();
-    let mut plans = builders
-        .iter()
-        .map(Builder::plan)
-        .collect::<Result<Vec<_>, _>>()?;
-    check_writers(&builders, &plans)?;
-    // Which rows are there for one workload depends on what the others do, so operations are built
-    // a second time.
-    for index in 0..plans.len() {
-        let truth_fails = phases::truth_fails(scenario, collections, &plans, index);
-        let row_keys = around.row_keys(plans[index].collection, &plans);
-        let staying = row_keys.staying();
-        plans[index].operation = builders[index].operation(truth_fails, row_keys)?;
-        builders[index].check_turns(&plans[index], staying)?;
+    if tables.is_empty() {
+        let story = "the scenario has no workload; add a table [workloads.<name>]";
+        mistakes.add(root.lacks(&["workloads"], story));
+        return Planned::lost();
     }
-    Ok(plans)
+    let tables: Vec<Section> = tables.iter().map(noted).collect();
+    let mut found = Planned::default();
+    for table in &tables {
+        found.add(table, workload(table, around), mistakes);
+    }
+    let mut wrong = found.wrong;
+    // Collections of those that are wrong; None of one that names none.
+    let of_wrong = tables.iter().filter(|table| wrong.contains(&table.name));
+    let of_wrong = of_wrong.map(|table| collection(table, around.collections).ok());
+    let of_wrong: Vec<Option<usize>> = of_wrong.collect();
+    let is_known = |index: usize| of_wrong.iter().all(|of| of.is_some_and(|of| of != index));
+    let (builders, plans): (Vec<_>, Vec<_>) = found.right.concat().into_iter().unzip();
+    mistakes.or(check_writers(&builders, &plans), ());
+    // Which rows are there for one workload depends on what the others do, so operations are built
+    // a second time, where all of the others are known.
+    let mut right = Vec::new();
+    for (builder, mut plan) in builders.iter().zip(plans.clone()) {
+        let built = if is_known(plan.collection) {
+            builder.complete(&mut plan, &plans)
+        } else {
+            Ok(())
+        };
+        match mistakes.keep(built) {
+            Some(()) => right.push(plan),
+            None => wrong.push(builder.table.name.clone()),
+        }
+    }
+    Planned {
+        right,
+        wrong,
+        is_lost: false,
+    }
+}
+
+/// A workload, or the components of a mix, with all that does not depend on other workloads.
+fn workload<'a>(
+    table: &'a Section,
+    around: Surroundings<'a>,
+) -> Result<Vec<(Builder<'a>, WorkloadPlan)>, ScenarioError> {
+    let name = if is_name(&table.name) {
+        Ok(())
+    } else {
+        Err(table.error(format!(
+            "is a workload named {}, allowed are {NAME_RULE}",
+            quoted(&table.name)
+        )))
+    };
+    let entry = entry(table);
+    let keys = needs(&entry).and_then(|entry| check_keys_of(table, entry));
+    let collection = collection(table, around.collections);
+    let access = needs(&entry).and_then(|entry| check_access(table, entry, around));
+    let built = match (&entry, &keys, &collection) {
+        (Ok(entry), Ok(()), Ok(collection)) => built(table, entry, *collection, around),
+        _ => Err(ScenarioError::told()),
+    };
+    // The requests of a mix have no number of rows in common.
+    let batch = needs(&built).map(|built| match &built[..] {
+        [(_, operation)] => operation.rows_per_request(),
+        _ => None,
+    });
+    let arrival = arrival::resolve(table, &batch);
+    let times = all((table.duration("start"), table.written_duration("timeout")));
+    let ((_, _, (), (), _), built, arrival, (start, timeout)) = all((
+        all((entry, name, keys, access, collection)),
+        built,
+        arrival,
+        times,
+    ))?;
+    let plan = |(builder, operation): (Builder<'a>, Arc<dyn Operation>)| {
+        let plan = WorkloadPlan {
+            name: builder.name(),
+            mix: builder.mix.clone(),
+            entry: builder.entry,
+            operation,
+            collection: builder.collection_index,
+            arrival: arrival.clone(),
+            start,
+            timeout: timeout.unwrap_or(around.milvus.timeout),
+        };
+        (builder, plan)
+    };
+    Ok(built.into_iter().map(plan).collect())
+}
+
+type Built<'a> = (Builder<'a>, Arc<dyn Operation>);
+
+/// The operation of a table, or those of its components.
+fn built<'a>(
+    table: &'a Section,
+    entry: &'static OperationEntry,
+    collection: usize,
+    around: Surroundings<'a>,
+) -> Result<Vec<Built<'a>>, ScenarioError> {
+    let builders = builders(Builder::new(table, entry, collection, around))?;
+    each(builders.into_iter().map(|builder| {
+        let all_stay = around.row_keys(collection, &[]);
+        let operation = builder.operation(Some("it is not known yet".to_owned()), all_stay);
+        let ((), operation) = all((builder.check_kept(), operation))?;
+        Ok((builder, operation))
+    }))
+}
+
+/// Writing operations need the access.
+fn check_access(
+    table: &Section,
+    entry: &OperationEntry,
+    around: Surroundings<'_>,
+) -> Result<(), ScenarioError> {
+    if around.milvus.access != AccessPlan::Read {
+        return Ok(());
+    }
+    let components = components(table, entry);
+    let writing = components.iter().map(|component| component.entry);
+    let writing = writing.chain([entry]).find(|entry| entry.writes());
+    match writing {
+        None => Ok(()),
+        Some(writing) => Err(table.place_or_child("operation").error(format!(
+            "{} \"{}\", which writes; with access = \"read\" only reading operations are allowed",
+            if components.is_empty() { "is" } else { "holds" },
+            writing.name
+        ))),
+    }
 }
 
 /// Two workloads that write the rows of one collection in the same way would take the same ones;
 /// those that a filter names are no such rows.
-fn check_writers(builders: &[Builder<'_>], plans: &[WorkloadPlan]) -> Result<(), PlanError> {
+fn check_writers(builders: &[Builder<'_>], plans: &[WorkloadPlan]) -> Result<(), ScenarioError> {
     for (index, plan) in plans.iter().enumerate() {
         let RowUse::Writes(Writes { does, alone, .. }) = plan.entry.rows else {
             continue;
@@ -87,7 +182,7 @@ fn check_writers(builders: &[Builder<'_>], plans: &[WorkloadPlan]) -> Result<(),
                 "{does} collection `{key}` as workload `{first}` does; {alone}, so a collection \
                  has one such workload"
             );
-            return Err(builders[index].table.error(message).into());
+            return Err(builders[index].table.error(message));
         }
     }
     Ok(())
@@ -95,18 +190,18 @@ fn check_writers(builders: &[Builder<'_>], plans: &[WorkloadPlan]) -> Result<(),
 
 /// What a workload is resolved with.
 #[derive(Clone, Copy)]
-struct Surroundings<'a> {
-    scenario: &'a Scenario,
-    milvus: &'a MilvusPlan,
-    tracing: &'a TracingPlan,
-    collections: &'a [CollectionPlan],
-    seed: u64,
+pub(super) struct Surroundings<'a> {
+    pub(super) scenario: &'a Scenario,
+    pub(super) milvus: &'a MilvusPlan,
+    pub(super) keep_ids: bool,
+    pub(super) collections: &'a Planned<CollectionPlan>,
+    pub(super) seed: u64,
 }
 
 impl Surroundings<'_> {
     /// Which rows of a collection stay, whatever the workloads do.
     fn row_keys(&self, collection: usize, plans: &[WorkloadPlan]) -> RowKeys {
-        let plan = &self.collections[collection];
+        let plan = &self.collections.right[collection];
         let all = RowKeys::all_stay(plan.initial_rows, self.seed, &plan.key);
         let here = plans.iter().filter(|plan| plan.collection == collection);
         here.fold(all, |keys, plan| match plan.operation.deletes() {
@@ -133,19 +228,15 @@ struct Builder<'a> {
 }
 
 /// What a table is built from: one workload, or the components of a mix.
-fn builders<'a>(
-    table: &'a Section,
-    around: Surroundings<'a>,
-) -> Result<Vec<Builder<'a>>, PlanError> {
-    let whole = Builder::new(table, around)?;
+fn builders(whole: Builder<'_>) -> Result<Vec<Builder<'_>>, ScenarioError> {
     let Build::Components(components) = whole.entry.build else {
         return Ok(vec![whole]);
     };
-    let components = components(whole.keys.clone()).map_err(|error| whole.located(&error))?;
+    let components = components(whole.keys.clone()).map_err(|errors| whole.located(&errors))?;
     let total: f64 = components.iter().map(|component| component.share).sum();
     let of_mix = |component: Component| Builder {
         mix: Some(MixPlan {
-            name: table.name.clone(),
+            name: whole.table.name.clone(),
             share: component.share / total,
         }),
         entry: component.entry,
@@ -155,28 +246,83 @@ fn builders<'a>(
     Ok(components.into_iter().map(of_mix).collect())
 }
 
-/// The operation of a table, which knows all of its keys.
-fn entry(table: &Section) -> Result<&'static OperationEntry, PlanError> {
-    let names = || OPERATIONS.iter().map(|row| row.name);
-    let operation = table.text("operation").ok_or_else(|| {
-        let names: Vec<&str> = names().collect();
-        table.error(format!("has no `operation`; allowed: {}", names.join(", ")))
-    })?;
-    let entry = choose(&operation, "operation", OPERATIONS, |row| row.name)?;
-    let known = entry.all_keys();
-    let own = |name: &str| known.iter().any(|key| key.name == name);
-    match table.others.iter().find(|(name, _)| !own(name)) {
-        Some((name, at)) => {
-            let of_component = key_of_table_below(name, &components(table, entry));
-            let story = || unknown_key(&SCENARIO, table.rows_of(), name, known);
-            Err(at.error(of_component.unwrap_or_else(story)).into())
-        }
-        None => Ok(entry),
+/// The operation of a table.
+fn entry(table: &Section) -> Result<&'static OperationEntry, ScenarioError> {
+    if let Some(operation) = table.text("operation")? {
+        return choose(&operation, "operation", OPERATIONS, |row| row.name);
     }
+    let names: Vec<&str> = OPERATIONS.iter().map(|row| row.name).collect();
+    // A key without a row that no operation has may be it.
+    let is_own = |name: &str| {
+        let mut keys = OPERATIONS.iter().flat_map(OperationEntry::all_keys);
+        keys.any(|key| key.name == name)
+    };
+    let meant = table.others.iter().find_map(|(name, at)| {
+        let message = unknown_key(&SCENARIO, table.rows_of(), name, &[]);
+        let is_meant = !is_own(name) && message.contains("`operation`");
+        is_meant.then(|| at.error(message))
+    });
+    Err(meant.unwrap_or_else(|| {
+        let story = format!("has no `operation`; allowed: {}", names.join(", "));
+        table.lacks(&["operation"], story)
+    }))
 }
 
-/// The tables of a mix's components, each with its keys; none where `table` is no mix.
-fn components(table: &Section, entry: &OperationEntry) -> Vec<(String, &'static [Key])> {
+/// Keys that the operation has not, each with what to say of it.
+fn unknown_keys<'a>(
+    table: &'a Section,
+    entry: &OperationEntry,
+) -> Vec<(&'a At<toml::Value>, String)> {
+    let known = entry.all_keys();
+    let own = |name: &str| known.iter().any(|key| key.name == name);
+    let unknown = table.others.iter().filter(|(name, _)| !own(name));
+    let told = unknown.map(|(name, at)| {
+        let of_component = key_of_table_below(name, &tables_of_components(table, entry));
+        let story = || unknown_key(&SCENARIO, table.rows_of(), name, known);
+        (at, of_component.unwrap_or_else(story))
+    });
+    told.collect()
+}
+
+/// The table with a note of the keys that its operation has not.
+fn noted(table: &Section) -> Section {
+    let mut noted = table.clone();
+    if let Ok(entry) = entry(table) {
+        for (_, message) in unknown_keys(table, entry) {
+            noted.note_unknown(message);
+        }
+    }
+    noted
+}
+
+/// Keys that the operation has not, and those whose value is not of its form.
+fn check_keys_of(table: &Section, entry: &OperationEntry) -> Result<(), ScenarioError> {
+    let known = entry.all_keys();
+    let own = |name: &str| known.iter().any(|key| key.name == name);
+    let unknown = unknown_keys(table, entry);
+    let unknown = unknown
+        .into_iter()
+        .map(|(at, message)| Err(at.error(message)));
+    let written = table.others.iter().filter(|(name, _)| own(name));
+    let written = written.map(|(name, at)| (name.clone(), at.value.clone()));
+    let wrong = check_keys(&written.collect(), known).map_err(|errors| {
+        let mut mistakes = ScenarioError::told();
+        errors
+            .iter()
+            .for_each(|error| mistakes.add(place_of(table, &error.key).error(&error.message)));
+        mistakes
+    });
+    let refused = if table.is_refused() {
+        Err(ScenarioError::told())
+    } else {
+        Ok(())
+    };
+    all((each::<(), _>(unknown), wrong, refused)).map(drop)
+}
+
+/// The components of a mix; none where `table` is none. What is wrong with its parts is told where
+/// it is built.
+fn components(table: &Section, entry: &OperationEntry) -> Vec<Component> {
     let Build::Components(components) = entry.build else {
         return Vec::new();
     };
@@ -186,30 +332,37 @@ fn components(table: &Section, entry: &OperationEntry) -> Vec<(String, &'static 
         .iter()
         .filter(|(name, _)| known.iter().any(|key| key.name == *name));
     let own = own.map(|(name, at)| (name.clone(), at.value.clone()));
-    // What is wrong with its parts is told where it is built.
-    let components = components(own.collect()).unwrap_or_default().into_iter();
+    components(own.collect()).unwrap_or_default()
+}
+
+/// The tables of a mix's components, each with its keys; none where `table` is no mix.
+fn tables_of_components(table: &Section, entry: &OperationEntry) -> Vec<(String, &'static [Key])> {
     let heading = |of: Component| {
         let heading = format!("[{}.{}]", table.place.path(), of.entry.name);
         (heading, of.entry.keys)
     };
-    components.map(heading).collect()
+    components(table, entry).into_iter().map(heading).collect()
+}
+
+/// Where the key of an operation stands, or what is below it.
+fn place_of(table: &Section, key: &str) -> Place {
+    let first = key.split('.').next().unwrap_or_default();
+    match table.others.iter().find(|(of, _)| of == first) {
+        Some((_, at)) if key == first => at.place.clone(),
+        Some((_, at)) => at.place.child(key[first.len()..].trim_start_matches('.')),
+        None => table.place.child(key),
+    }
 }
 
 impl<'a> Builder<'a> {
-    fn new(table: &'a Section, around: Surroundings<'a>) -> Result<Self, PlanError> {
-        let key = &table.name;
-        if !is_name(key) {
-            return Err(table
-                .error(format!(
-                    "is a workload named {}, allowed are {NAME_RULE}",
-                    quoted(key)
-                ))
-                .into());
-        }
-        let entry = entry(table)?;
+    fn new(
+        table: &'a Section,
+        entry: &'static OperationEntry,
+        collection_index: usize,
+        around: Surroundings<'a>,
+    ) -> Self {
         let keys = table.others.iter();
-        let collection_index = collection(table, around.collections)?;
-        Ok(Self {
+        Self {
             table,
             mix: None,
             entry,
@@ -217,9 +370,23 @@ impl<'a> Builder<'a> {
                 .map(|(key, at)| (key.clone(), at.value.clone()))
                 .collect(),
             collection_index,
-            collection: &around.collections[collection_index],
+            collection: &around.collections.right[collection_index],
             around,
-        })
+        }
+    }
+
+    /// What depends on the other workloads.
+    fn complete(
+        &self,
+        plan: &mut WorkloadPlan,
+        plans: &[WorkloadPlan],
+    ) -> Result<(), ScenarioError> {
+        let Surroundings { scenario, .. } = self.around;
+        let truth_fails = phases::truth_fails(scenario, self.collection, plans, plan);
+        let row_keys = self.around.row_keys(self.collection_index, plans);
+        let staying = row_keys.staying();
+        plan.operation = self.operation(truth_fails, row_keys)?;
+        self.check_turns(plan, staying)
     }
 
     /// Name of the workload in reports.
@@ -231,35 +398,11 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn plan(&self) -> Result<WorkloadPlan, PlanError> {
-        let all_stay = self.around.row_keys(self.collection_index, &[]);
-        let operation = self.operation(Some("it is not known yet".to_owned()), all_stay)?;
-        // The requests of a mix have no number of rows in common.
-        let rows = operation.rows_per_request().filter(|_| self.mix.is_none());
-        let arrival = arrival::resolve(self.table, rows)?;
-        if let RowUse::Writes(writes) = self.entry.rows {
-            self.check_write(writes)?;
-        }
-        Ok(WorkloadPlan {
-            name: self.name(),
-            mix: self.mix.clone(),
-            entry: self.entry,
-            operation,
-            collection: self.collection_index,
-            arrival,
-            start: self.table.duration("start")?,
-            timeout: self
-                .table
-                .written_duration("timeout")?
-                .unwrap_or(self.around.milvus.timeout),
-        })
-    }
-
     fn operation(
         &self,
         truth_fails: Option<String>,
         row_keys: RowKeys,
-    ) -> Result<Arc<dyn Operation>, PlanError> {
+    ) -> Result<Arc<dyn Operation>, ScenarioError> {
         let context = OperationContext {
             workload: self.name(),
             collection: self.collection.shape.clone(),
@@ -268,7 +411,7 @@ impl<'a> Builder<'a> {
             row_keys,
             truth_fails,
             reused: self.collection.prepare == PrepareMode::Reuse,
-            keep_ids: self.around.tracing.keep_ids,
+            keep_ids: self.around.keep_ids,
             keys: self.keys.clone(),
         };
         // Of a collection that is reused, the scenario need not name all fields.
@@ -279,30 +422,16 @@ impl<'a> Builder<'a> {
         };
         // First what the operation has to say, which knows how its keys are written.
         let built = self.entry.operation(context);
-        let operation = built.map_err(|error| self.located(&error))?;
-        checked.map_err(|error| self.located(&error))?;
-        Ok(operation)
-    }
-
-    fn check_write(&self, writes: Writes) -> Result<(), PlanError> {
-        self.check_kept(writes)?;
-        if self.around.milvus.access != AccessPlan::Read {
-            return Ok(());
-        }
-        Err(self
-            .table
-            .place_or_child("operation")
-            .error(format!(
-                "{} \"{}\", which writes; with access = \"read\" only reading operations are \
-                 allowed",
-                if self.mix.is_some() { "holds" } else { "is" },
-                self.entry.name
-            ))
-            .into())
+        let built = built.map_err(|errors| self.located(&errors));
+        let checked = checked.map_err(|errors| self.located(&errors));
+        all((built, checked)).map(|(operation, ())| operation)
     }
 
     /// A collection whose rows were changed looks like one that was not, where it has as many.
-    fn check_kept(&self, writes: Writes) -> Result<(), PlanError> {
+    fn check_kept(&self) -> Result<(), ScenarioError> {
+        let RowUse::Writes(writes) = self.entry.rows else {
+            return Ok(());
+        };
         if writes.change == RowChange::Adds || self.collection.prepare != PrepareMode::Ensure {
             return Ok(());
         }
@@ -311,11 +440,11 @@ impl<'a> Builder<'a> {
             "{does} collection `{key}`, which prepare = \"ensure\" would take for unchanged in \
              the next run; give the collection prepare = \"full\""
         );
-        Err(self.table.error(message).into())
+        Err(self.table.error(message))
     }
 
     /// Callers whose requests are surely under way together must not hold the same keys.
-    fn check_turns(&self, plan: &WorkloadPlan, staying: u64) -> Result<(), PlanError> {
+    fn check_turns(&self, plan: &WorkloadPlan, staying: u64) -> Result<(), ScenarioError> {
         let replaces = |writes: Writes| writes.change == RowChange::Replaces;
         let (RowUse::Writes(writes), Some(callers), Some(batch)) = (
             plan.entry.rows,
@@ -328,35 +457,38 @@ impl<'a> Builder<'a> {
         if !replaces(writes) || at_once <= staying {
             return Ok(());
         }
-        Err(self.located(&OperationError {
+        let error = OperationError {
             key: "batch".to_owned(),
             message: format!(
                 "is {batch}, with which {callers} callers write {at_once} rows at once, and only \
                  {staying} rows stay: some would be written by two requests at the same time; use \
                  a smaller batch, fewer callers or more rows"
             ),
-        }))
+        };
+        Err(self.located(&error.into()))
     }
 
-    /// An error of the operation, at the key that it names.
-    fn located(&self, error: &OperationError) -> PlanError {
+    /// Errors of the operation, each at the key that it names.
+    fn located(&self, errors: &OperationErrors) -> ScenarioError {
+        let mut mistakes = ScenarioError::told();
+        errors
+            .iter()
+            .for_each(|error| mistakes.add(self.mistake(error)));
+        mistakes
+    }
+
+    fn mistake(&self, error: &OperationError) -> ScenarioError {
         if error.key == TRUTH_KEY {
-            return self.truth_place().error(&error.message).into();
+            return self.truth_place().error(&error.message);
         }
         // The keys of a component stand in a table of its own.
         let key = match (&self.mix, error.key.as_str()) {
             (Some(_), "") => self.entry.name.to_owned(),
             (Some(_), key) => format!("{}.{key}", self.entry.name),
-            (None, "") => return self.table.error(&error.message).into(),
+            (None, "") => return self.table.error(&error.message),
             (None, key) => key.to_owned(),
         };
-        let first = key.split('.').next().unwrap_or_default();
-        let place = match self.table.others.iter().find(|(of, _)| of == first) {
-            Some((_, at)) if key == first => at.place.clone(),
-            Some((_, at)) => at.place.child(key[first.len()..].trim_start_matches('.')),
-            None => self.table.place.child(&key),
-        };
-        place.error(&error.message).into()
+        place_of(self.table, &key).error(&error.message)
     }
 }
 
@@ -364,7 +496,9 @@ impl Builder<'_> {
     /// Where the truth of the workload's data set stands.
     fn truth_place(&self) -> Place {
         let Surroundings { scenario, .. } = self.around;
-        let data = scenario.root.sections("collections")[self.collection_index].text("data");
+        let mut collections = scenario.root.sections("collections").iter();
+        let collection = collections.find(|table| table.name == self.collection.key);
+        let data = collection.and_then(|table| table.text("data").ok().flatten());
         let table = data.and_then(|name| {
             let mut tables = scenario.root.sections("data").iter();
             tables.find(|table| table.name == name.value)
@@ -374,24 +508,33 @@ impl Builder<'_> {
     }
 }
 
-fn collection(table: &Section, collections: &[CollectionPlan]) -> Result<usize, PlanError> {
-    let names = || collections.iter().map(|collection| collection.key.as_str());
-    match table.text("collection") {
+/// Index of the collection among those that are right.
+fn collection(
+    table: &Section,
+    collections: &Planned<CollectionPlan>,
+) -> Result<usize, ScenarioError> {
+    let (right, wrong) = (&collections.right, &collections.wrong);
+    let right_names = right.iter().map(|collection| collection.key.as_str());
+    let names: Vec<&str> = right_names
+        .chain(wrong.iter().map(String::as_str))
+        .collect();
+    match table.text("collection")? {
         Some(name) => {
-            let index = collections
-                .iter()
-                .position(|collection| collection.key == name.value);
-            index.ok_or_else(|| {
-                name.error(unknown(&name.value, "collection", names()))
-                    .into()
-            })
+            collections.unless_wrong(&name.value)?;
+            let index = names.iter().position(|known| *known == name.value);
+            index.ok_or_else(|| name.error(unknown(&name.value, "collection", names.into_iter())))
         }
-        None if collections.len() == 1 => Ok(0),
-        None => Err(table
-            .error(format!(
+        None if collections.is_lost => Err(ScenarioError::told()),
+        None if names.len() == 1 => {
+            collections.unless_wrong(names[0])?;
+            Ok(0)
+        }
+        None => Err(table.lacks(
+            &["collection"],
+            format!(
                 "has no `collection`; the scenario has: {}",
-                names().collect::<Vec<_>>().join(", ")
-            ))
-            .into()),
+                names.join(", ")
+            ),
+        )),
     }
 }

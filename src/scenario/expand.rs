@@ -10,98 +10,97 @@ use crate::keys::{Kind, Table};
 /// Where a reader opens a trace.
 const LINK: &str = "tracing.spans.link";
 
-/// Expands what may be expanded in a scenario with the keys of `root`.
+/// Expands what may be expanded in a scenario with the keys of `root`; what can't be is added to
+/// `mistakes`.
 pub(super) fn expand(
     tree: &mut Node,
     root: &'static Table,
     env: Environment<'_>,
-) -> Result<(), ScenarioError> {
-    Expansion { env }.table(tree, root, false)
+    mistakes: &mut ScenarioError,
+) {
+    Expansion { env, mistakes }.table(tree, root, false);
 }
 
 struct Expansion<'a> {
     env: Environment<'a>,
+    mistakes: &'a mut ScenarioError,
 }
 
 impl Expansion<'_> {
-    fn table(
-        &self,
-        node: &mut Node,
-        rows: &'static Table,
-        everywhere: bool,
-    ) -> Result<(), ScenarioError> {
+    fn table(&mut self, node: &mut Node, rows: &'static Table, everywhere: bool) {
         let Value::Table(entries) = &mut node.value else {
-            return if everywhere { self.all(node) } else { Ok(()) };
+            if everywhere {
+                self.all(node);
+            }
+            return;
         };
         for (key, node) in entries {
             let row = rows.key(key);
             let everywhere = everywhere || row.is_some_and(|row| row.expanded);
             match row {
-                Some(row) => self.value(node, &row.kind, everywhere)?,
-                None if everywhere => self.all(node)?,
+                Some(row) => self.value(node, &row.kind, everywhere),
+                None if everywhere => self.all(node),
                 None => {}
             }
         }
-        Ok(())
     }
 
-    fn value(
-        &self,
-        node: &mut Node,
-        kind: &'static Kind,
-        everywhere: bool,
-    ) -> Result<(), ScenarioError> {
+    fn value(&mut self, node: &mut Node, kind: &'static Kind, everywhere: bool) {
         match (kind, &mut node.value) {
             (Kind::Secret, _) => self.secret(node),
-            (Kind::Headers, Value::Table(entries)) => entries
-                .iter_mut()
-                .try_for_each(|(_, node)| self.secret(node)),
+            (Kind::Headers, Value::Table(entries)) => {
+                entries.iter_mut().for_each(|(_, node)| self.secret(node));
+            }
             (Kind::Path | Kind::KeyFile, _) => self.all(node),
             (Kind::Table(rows), _) => self.table(node, rows, everywhere),
             (Kind::Named { table: rows, .. }, Value::Table(entries)) => entries
                 .iter_mut()
-                .try_for_each(|(_, node)| self.table(node, rows, everywhere)),
+                .for_each(|(_, node)| self.table(node, rows, everywhere)),
             (Kind::Tables { table: rows, .. }, Value::List(nodes)) => nodes
                 .iter_mut()
-                .try_for_each(|node| self.table(node, rows, everywhere)),
+                .for_each(|node| self.table(node, rows, everywhere)),
             (Kind::OneOf(kinds), _) => {
                 let is_table = matches!(node.value, Value::Table(_));
                 let kind = kinds.iter().find(|kind| kind.table().is_some() == is_table);
-                self.value(node, kind.unwrap_or(&kinds[0]), everywhere)
+                self.value(node, kind.unwrap_or(&kinds[0]), everywhere);
             }
             _ if everywhere => self.all(node),
-            _ => Ok(()),
+            _ => {}
         }
     }
 
     /// A secret is left alone but for the path of its file.
-    fn secret(&self, node: &mut Node) -> Result<(), ScenarioError> {
+    fn secret(&mut self, node: &mut Node) {
         let Value::Table(entries) = &mut node.value else {
-            return Ok(());
+            return;
         };
-        let mut files = entries.iter_mut().filter(|(key, _)| key == "file");
-        files.try_for_each(|(_, node)| self.all(node))
+        let files = entries.iter_mut().filter(|(key, _)| key == "file");
+        files.for_each(|(_, node)| self.all(node));
     }
 
     /// Every text below `node`.
-    fn all(&self, node: &mut Node) -> Result<(), ScenarioError> {
+    fn all(&mut self, node: &mut Node) {
         match &mut node.value {
-            // It stands in run.json and in every report.
-            Value::Text(text) if node.place.path() == LINK && text.contains("${") => {
-                return Err(node.place.error(
-                    "holds a variable, whose value every reader of a report would see; write the \
-                     address itself",
-                ));
+            Value::Text(text) => {
+                let expanded = expand_at(&node.place, text, self.env).map(Value::Text);
+                node.value = self.mistakes.or(expanded, Value::Refused);
             }
-            Value::Text(text) => *text = expand_text(&node.place, text, self.env)?,
-            Value::List(nodes) => nodes.iter_mut().try_for_each(|node| self.all(node))?,
-            Value::Table(entries) => entries
-                .iter_mut()
-                .try_for_each(|(_, node)| self.all(node))?,
+            Value::List(nodes) => nodes.iter_mut().for_each(|node| self.all(node)),
+            Value::Table(entries) => entries.iter_mut().for_each(|(_, node)| self.all(node)),
             _ => {}
         }
-        Ok(())
     }
+}
+
+fn expand_at(place: &Place, text: &str, env: Environment<'_>) -> Result<String, ScenarioError> {
+    // It stands in run.json and in every report.
+    if place.path() == LINK && text.contains("${") {
+        return Err(place.error(
+            "holds a variable, whose value every reader of a report would see; write the address \
+             itself",
+        ));
+    }
+    expand_text(place, text, env)
 }
 
 fn expand_text(place: &Place, text: &str, env: Environment<'_>) -> Result<String, ScenarioError> {

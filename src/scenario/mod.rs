@@ -5,10 +5,12 @@
 //! to be found, not the secret.
 
 mod expand;
+mod forms;
 mod read;
 mod resolved;
 mod section;
 mod sets;
+mod spelling;
 mod tree;
 mod units;
 mod unknown;
@@ -16,12 +18,13 @@ mod values;
 mod words;
 
 use std::{
+    collections::BTreeSet,
     fmt, fs,
     io::Read as _,
     path::{Path, PathBuf},
 };
 
-use crate::keys::Table;
+use crate::keys::{Mistakes, Table};
 
 pub use section::{InitialRows, Level, SecretSource, Section};
 pub use tree::Place;
@@ -33,11 +36,47 @@ pub(crate) use words::choose;
 /// Largest scenario that is read, in bytes: bigger ones are data given by mistake.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Why a scenario can't be read: one sentence with the place, the key as typed, what was found and
-/// what is allowed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ScenarioError(pub String);
+/// Why a scenario can't be run: everything that is wrong with it, as far as nothing follows from
+/// another mistake.
+pub type ScenarioError = Mistakes<Mistake>;
+
+/// One thing that is wrong with a scenario: a sentence with the place, the key as typed, what was
+/// found and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Line and column in the file, from 1; None for what stands elsewhere, or nowhere.
+    position: Option<(usize, usize)>,
+    message: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl ScenarioError {
+    /// One mistake that has no place in the file.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> Self {
+        Mistake {
+            position: None,
+            message: message.into(),
+        }
+        .into()
+    }
+
+    /// Each mistake once, in the order of the file; what has no place in it comes last.
+    #[must_use]
+    pub fn in_order(self) -> Self {
+        self.arranged(|mistakes| {
+            let last = (usize::MAX, usize::MAX);
+            mistakes.sort_by_key(|mistake| mistake.position.unwrap_or(last));
+            let mut seen = BTreeSet::new();
+            mistakes.retain(|mistake| seen.insert(mistake.message.clone()));
+        })
+    }
+}
 
 /// A value and where it was written.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +106,9 @@ pub struct Scenario {
     pub source: String,
     /// The table at the top of the file.
     pub root: Section,
+    /// What is wrong with its keys and their values, which the plan tells together with what is
+    /// wrong between them.
+    pub mistakes: ScenarioError,
 }
 
 /// Where a scenario comes from.
@@ -94,9 +136,10 @@ impl Scenario {
     /// Reads a scenario with the keys of `root`: text, then `--set` by path, then `${NAME}` in
     /// `[milvus]`, `[tracing]` and paths, then types.
     ///
+    /// What is wrong with keys, values, and `--set`, is noted in [`Scenario::mistakes`].
+    ///
     /// # Errors
-    /// The file can't be read, is no TOML, has an unknown key or a value of the wrong type; or a
-    /// `--set` does not fit.
+    /// The file can't be read, or is no TOML.
     pub fn read_with(
         root: &'static Table,
         source: &ScenarioSource,
@@ -107,19 +150,20 @@ impl Scenario {
             ScenarioSource::Stdin(text) => text.clone(),
             ScenarioSource::File(path) => read_file(path)?,
         };
-        let mut tree = tree::parse(&source.to_string(), &text)?;
+        let mut mistakes = ScenarioError::told();
+        let mut tree = tree::parse(&source.to_string(), &text, &mut mistakes)?;
         for set in sets {
-            sets::apply(&mut tree, root, set)?;
+            mistakes.or(sets::apply(&mut tree, root, set), ());
         }
-        expand::expand(&mut tree, root, env)?;
-        read::scenario(&tree, root, source, text)
+        expand::expand(&mut tree, root, env, &mut mistakes);
+        Ok(read::scenario(&tree, root, source, text, mistakes))
     }
 }
 
 fn read_file(path: &Path) -> Result<String, ScenarioError> {
     let shown = path.display().to_string().escape_debug().to_string();
     let refuse = |error: std::io::Error| {
-        ScenarioError(format!(
+        ScenarioError::new(format!(
             "scenario {shown} can't be read ({error}); give the path of a TOML file, or - for stdin"
         ))
     };
@@ -130,12 +174,12 @@ fn read_file(path: &Path) -> Result<String, ScenarioError> {
         .read_to_end(&mut bytes)
         .map_err(refuse)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(ScenarioError(format!(
+        return Err(ScenarioError::new(format!(
             "{shown} is larger than 1 MiB and so no scenario; give the path of a TOML file"
         )));
     }
     String::from_utf8(bytes).map_err(|_| {
-        ScenarioError(format!(
+        ScenarioError::new(format!(
             "{shown} is not UTF-8 text and so no TOML; give the path of a TOML file"
         ))
     })

@@ -1,16 +1,18 @@
-//! From the tree to tables of values: one function, which goes by the rows of the keys.
+//! From the tree to tables of values, by the rows of the keys. What is wrong is noted, and the rest
+//! is read.
 
 use std::path::Path;
 
 use super::{
     At, Scenario, ScenarioError, ScenarioSource, Section,
+    forms::{Forms, as_list, as_named, as_table},
     section::Written,
     tree::{Node, Value},
     units,
     unknown::unknown_key,
-    values::{key_path, list, number, ratio, secret, table, text, wrong},
+    values::{flag, key_path, list, number, ratio, secret, table, text},
 };
-use crate::keys::{Kind, Table};
+use crate::keys::{Key, Kind, Table, each};
 
 type Result<T> = std::result::Result<T, ScenarioError>;
 
@@ -19,15 +21,17 @@ struct Reader<'a> {
     root: &'static Table,
     /// Where relative paths start.
     folder: &'a Path,
+    mistakes: ScenarioError,
 }
 
-/// The whole file, with the keys of `root`.
+/// The whole file, with the keys of `root`; `mistakes` are those that were found before.
 pub(super) fn scenario(
     tree: &Node,
     root: &'static Table,
     source: &ScenarioSource,
     text: String,
-) -> Result<Scenario> {
+    mistakes: ScenarioError,
+) -> Scenario {
     let (stem, folder) = match source {
         ScenarioSource::Stdin(_) => (None, Path::new("")),
         ScenarioSource::File(path) => (
@@ -35,61 +39,89 @@ pub(super) fn scenario(
             path.parent().unwrap_or(Path::new("")),
         ),
     };
-    Ok(Scenario {
+    let mut reader = Reader {
+        root,
+        folder,
+        mistakes,
+    };
+    let section = reader.section("", tree, root);
+    Scenario {
         file: source.to_string(),
         file_stem: stem.map(str::to_owned),
         source: text,
-        root: Reader { root, folder }.section("", tree, root)?,
-    })
+        root: section,
+        mistakes: reader.mistakes,
+    }
 }
 
 impl Reader<'_> {
-    fn section(&self, name: &str, node: &Node, rows: &'static Table) -> Result<Section> {
+    fn section(&mut self, name: &str, node: &Node, rows: &'static Table) -> Section {
         let mut section = Section {
             name: name.to_owned(),
             ..Section::left_out(rows, node.place.clone())
         };
-        for (key, node) in table(node)? {
-            if rows.key(key).is_some() {
-                continue;
+        let Some(entries) = self.entries(node) else {
+            section.refused.whole = true;
+            return section;
+        };
+        for (key, node) in entries {
+            match rows.key(key) {
+                Some(row) => self.key(&mut section, row, node),
+                None if rows.variants.is_none() => {
+                    let message = unknown_key(self.root, rows, key, &[]);
+                    self.mistakes.add(node.place.error(&message));
+                    section.note_unknown(message);
+                }
+                None if node.is_refused() => section.refused.others.push(key.clone()),
+                None => {
+                    let value = At {
+                        value: node.to_toml(),
+                        place: node.place.clone(),
+                    };
+                    section.others.push((key.clone(), value));
+                }
             }
-            if rows.variants.is_none() {
-                return Err(node.place.error(unknown_key(self.root, rows, key, &[])));
-            }
-            section.others.push((
-                key.clone(),
-                At {
-                    value: node.to_toml(),
-                    place: node.place.clone(),
-                },
-            ));
         }
-        for row in rows.keys {
-            let Some(node) = node.get(row.name) else {
-                continue;
-            };
-            let value = At {
-                value: self.value(node, &row.kind)?,
-                place: node.place.clone(),
-            };
-            section.values.push((row.name, value));
-        }
-        Ok(section)
+        section
     }
 
-    fn value(&self, node: &Node, kind: &'static Kind) -> Result<Written> {
+    fn key(&mut self, section: &mut Section, row: &'static Key, node: &Node) {
+        let place = node.place.clone();
+        match self.value(node, row, &row.kind) {
+            Ok(value) => section.values.push((row.name, At { value, place })),
+            Err(mistakes) => {
+                self.mistakes.add(mistakes);
+                section.refused.keys.push((row.name, place));
+            }
+        }
+    }
+
+    /// The values of a table; None where there is none, which has been noted.
+    fn entries<'n>(&mut self, node: &'n Node) -> Option<&'n [(String, Node)]> {
+        let found = as_table(node).and_then(|forms| {
+            self.mistakes.add(forms.mistakes);
+            table(forms.value)
+        });
+        self.mistakes.keep(found)
+    }
+
+    fn value(&mut self, node: &Node, row: &Key, kind: &'static Kind) -> Result<Written> {
+        match kind {
+            Kind::Table(rows) => return Ok(Written::Section(self.section("", node, rows))),
+            Kind::Named { table: rows, .. } => return self.named(node, rows),
+            Kind::Tables { table: rows, .. } => return self.listed(node, row, rows),
+            Kind::OneOf(kinds) => return self.one_of(node, row, kinds),
+            _ if node.is_refused() => return Err(ScenarioError::told()),
+            _ => {}
+        }
         Ok(match kind {
-            Kind::Text(_) | Kind::Choice(_) => Written::Text(text(node)?),
-            Kind::Integer { .. } => Written::Integer(number(node)?),
+            Kind::Integer { .. } => Written::Integer(number(node, row)?),
             Kind::Ratio => Written::Ratio(ratio(node)?),
-            Kind::Flag => match node.value {
-                Value::Flag(flag) => Written::Flag(flag),
-                _ => return Err(wrong(node, "true or false")),
-            },
-            Kind::Duration { .. } => Written::Duration(units::duration(node)?),
-            Kind::Rate { .. } => Written::Level(units::level(node)?),
-            Kind::Callers { .. } => Written::Callers(units::callers(node)?),
-            Kind::Rows => Written::Rows(units::initial_rows(node)?),
+            Kind::Flag => Written::Flag(flag(node, row)?),
+            Kind::Duration { .. } => Written::Duration(units::duration(node, row)?),
+            Kind::Rate { .. } => Written::Level(units::level(node, row)?),
+            Kind::Callers { .. } => Written::Callers(units::callers(node, row)?),
+            Kind::Rows => Written::Rows(units::initial_rows(node, row)?),
             Kind::Path => Written::Path(self.folder.join(text(node)?)),
             Kind::KeyFile => Written::Path(key_path(node, self.folder)?),
             Kind::Secret => Written::Secret(secret(node, self.folder)?),
@@ -100,24 +132,30 @@ impl Reader<'_> {
             }
             Kind::Values => Written::Toml(node.to_toml()),
             Kind::Texts => {
-                let item = |node: &Node| at(node, text(node)?);
-                Written::Texts(list(node)?.iter().map(item).collect::<Result<_>>()?)
+                let item = |node: &Node| Ok(at(node, text(node)?));
+                Written::Texts(each(list(node)?.iter().map(item))?)
             }
-            Kind::Table(rows) => Written::Section(self.section("", node, rows)?),
-            Kind::Named { table: rows, .. } => {
-                let tables = table(node)?.iter();
-                let sections = tables.map(|(name, node)| self.section(name, node, rows));
-                Written::Sections(sections.collect::<Result<_>>()?)
-            }
-            Kind::Tables { table: rows, .. } => {
-                let sections = list(node)?.iter().map(|node| self.section("", node, rows));
-                Written::Sections(sections.collect::<Result<_>>()?)
-            }
-            Kind::OneOf(kinds) => return self.one_of(node, kinds),
+            // The other kinds are above.
+            _ => Written::Text(text(node)?),
         })
     }
 
-    fn one_of(&self, node: &Node, kinds: &'static [Kind]) -> Result<Written> {
+    fn named(&mut self, node: &Node, rows: &'static Table) -> Result<Written> {
+        let Forms { value, mistakes } = as_named(node, rows)?;
+        self.mistakes.add(mistakes);
+        let sections = value.iter();
+        let sections = sections.map(|(name, node)| self.section(name, node, rows));
+        Ok(Written::Sections(sections.collect()))
+    }
+
+    fn listed(&mut self, node: &Node, row: &Key, rows: &'static Table) -> Result<Written> {
+        let Forms { value, mistakes } = as_list(node, row.name, rows)?;
+        self.mistakes.add(mistakes);
+        let sections = value.iter().map(|node| self.section("", node, rows));
+        Ok(Written::Sections(sections.collect()))
+    }
+
+    fn one_of(&mut self, node: &Node, row: &Key, kinds: &'static [Kind]) -> Result<Written> {
         let fits = |kind: &&Kind| match node.value {
             Value::Table(_) => kind.table().is_some(),
             Value::Integer(_) => matches!(kind, Kind::Integer { .. }),
@@ -125,9 +163,10 @@ impl Reader<'_> {
         };
         let kind = kinds.iter().find(fits).unwrap_or(&kinds[0]);
         match kind {
+            _ if node.is_refused() && kind.table().is_none() => Err(ScenarioError::told()),
             // An error then shows a table as well.
-            Kind::Rate { .. } => Ok(Written::Level(units::rate(node)?)),
-            kind => self.value(node, kind),
+            Kind::Rate { .. } => Ok(Written::Level(units::rate(node, row)?)),
+            kind => self.value(node, row, kind),
         }
     }
 
@@ -140,15 +179,15 @@ impl Reader<'_> {
             )
         })?;
         let header = |(name, node): &(String, Node)| {
-            Ok((name.clone(), at(node, secret(node, self.folder)?)?))
+            Ok((name.clone(), at(node, secret(node, self.folder)?)))
         };
-        entries.iter().map(header).collect()
+        each(entries.iter().map(header))
     }
 }
 
-fn at<T>(node: &Node, value: T) -> Result<At<T>> {
-    Ok(At {
+fn at<T>(node: &Node, value: T) -> At<T> {
+    At {
         value,
         place: node.place.clone(),
-    })
+    }
 }

@@ -46,6 +46,20 @@ pub struct Section {
     pub others: Vec<(String, At<toml::Value>)>,
     pub(super) table: &'static Table,
     pub(super) values: Vec<(&'static str, At<Written>)>,
+    pub(super) refused: Refused,
+}
+
+/// What of a table could not be read, and has been told.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refused {
+    /// All of it.
+    pub(super) whole: bool,
+    /// Keys whose values are wrong, each with its place.
+    pub(super) keys: Vec<(&'static str, Place)>,
+    /// Keys whose values are wrong, and that have no row.
+    pub(super) others: Vec<String>,
+    /// What was said of unknown keys.
+    pub(super) unknown: Vec<String>,
 }
 
 /// The value of a key, by its kind.
@@ -73,16 +87,20 @@ pub(super) enum Written {
 macro_rules! reads {
     ($($(#[$doc:meta])* $name:ident: $form:ident -> $found:ty;)*) => {$(
         $(#[$doc])*
-        #[must_use]
-        pub fn $name(&self, key: &str) -> Option<At<$found>> {
-            let at = self.written(key)?;
-            match &at.value {
+        ///
+        /// # Errors
+        /// Its value was refused.
+        pub fn $name(&self, key: &str) -> Result<Option<At<$found>>, ScenarioError> {
+            let Some(at) = self.written(key)? else {
+                return Ok(None);
+            };
+            Ok(match &at.value {
                 Written::$form(value) => Some(At {
                     value: value.clone(),
                     place: at.place.clone(),
                 }),
                 _ => None,
-            }
+            })
         }
     )*};
 }
@@ -97,8 +115,6 @@ impl Section {
         path: Path -> PathBuf;
         /// A share, None inside where it is `auto`.
         ratio: Ratio -> Option<f64>;
-        /// True or false.
-        written_flag: Flag -> bool;
         /// A whole number, as written: its range is for somebody else.
         number: Integer -> i64;
         /// A number or a share of rows.
@@ -111,20 +127,37 @@ impl Section {
         toml: Toml -> toml::Value;
     }
 
-    /// A level of load, or a number of callers.
+    /// True or false; None also where it was refused.
     #[must_use]
-    pub fn level(&self, key: &str) -> Option<At<Level>> {
-        let at = self.written(key)?;
+    pub fn written_flag(&self, key: &str) -> Option<At<bool>> {
+        let at = self.read(key)?;
+        match at.value {
+            Written::Flag(value) => Some(At {
+                value,
+                place: at.place.clone(),
+            }),
+            _ => None,
+        }
+    }
+
+    /// A level of load, or a number of callers.
+    ///
+    /// # Errors
+    /// Its value was refused.
+    pub fn level(&self, key: &str) -> Result<Option<At<Level>>, ScenarioError> {
+        let Some(at) = self.written(key)? else {
+            return Ok(None);
+        };
         let value = match at.value {
             Written::Level(level) => level,
             Written::Callers(callers) => Level {
                 number: callers as f64,
                 rows: false,
             },
-            _ => return None,
+            _ => return Ok(None),
         };
         let place = at.place.clone();
-        Some(At { value, place })
+        Ok(Some(At { value, place }))
     }
 
     /// A table below `table` that is left out.
@@ -135,13 +168,69 @@ impl Section {
             others: Vec::new(),
             table,
             values: Vec::new(),
+            refused: Refused::default(),
         }
     }
 
-    /// An error about the table as a whole; `message` goes on after its path.
+    /// An error about the table as a whole; `message` goes on after its path. It holds nothing
+    /// where the table is none, which has been told.
     #[must_use]
     pub fn error(&self, message: impl std::fmt::Display) -> ScenarioError {
+        if self.refused.whole {
+            return ScenarioError::told();
+        }
         self.place.error(message)
+    }
+
+    /// The same of a table that lacks one of `keys`. It holds nothing either where one of them is
+    /// there under another name, or with a value that was refused.
+    #[must_use]
+    pub fn lacks(&self, keys: &[&str], message: impl std::fmt::Display) -> ScenarioError {
+        let unless_meant = keys.iter().try_for_each(|key| self.unless_meant(key));
+        unless_meant.map_or_else(|told| told, |()| self.error(message))
+    }
+
+    /// An error that holds nothing, where `key` is there under another name, or with a value that
+    /// was refused.
+    ///
+    /// # Errors
+    /// It is.
+    pub fn unless_meant(&self, key: &str) -> Result<(), ScenarioError> {
+        let mut unknown = self.refused.unknown.iter();
+        if self.is_refused_key(key) || unknown.any(|message| names_key(message, key)) {
+            return Err(ScenarioError::told());
+        }
+        Ok(())
+    }
+
+    /// Notes what was said of an unknown key: another one that is lacking may be meant by it.
+    pub(crate) fn note_unknown(&mut self, message: String) {
+        self.refused.unknown.push(message);
+    }
+
+    /// Whether something of the table, or of those below it, could not be read.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        let Refused {
+            whole,
+            keys,
+            others,
+            unknown,
+        } = &self.refused;
+        let is_below = |(_, at): &(_, At<Written>)| match &at.value {
+            Written::Section(section) => section.is_refused(),
+            Written::Sections(sections) => sections.iter().any(Section::is_refused),
+            _ => false,
+        };
+        *whole
+            || !(keys.is_empty() && others.is_empty() && unknown.is_empty())
+            || self.values.iter().any(is_below)
+    }
+
+    /// Whether a key without a row has a value that was refused.
+    #[must_use]
+    pub fn is_refused_other(&self, key: &str) -> bool {
+        self.refused.others.iter().any(|other| other == key)
     }
 
     /// The table of its rows.
@@ -160,16 +249,16 @@ impl Section {
     /// The place of `key`, None where it is left out.
     #[must_use]
     pub fn place_of(&self, key: &str) -> Option<&Place> {
-        self.written(key).map(|at| &at.place)
+        let mut refused = self.refused.keys.iter();
+        let refused = || refused.find(|(name, _)| *name == key).map(|(_, at)| at);
+        self.read(key).map(|at| &at.place).or_else(refused)
     }
 
     /// The place of `key`, or the one that it would have where it is left out.
     #[must_use]
     pub fn place_or_child(&self, key: &str) -> Place {
-        let mut values = self.values.iter();
-        values
-            .find(|(name, _)| *name == key)
-            .map_or_else(|| self.place.child(key), |(_, at)| at.place.clone())
+        let place = self.place_of(key).cloned();
+        place.unwrap_or_else(|| self.place.child(key))
     }
 
     /// The whole number within its range; the default of its row where it is left out.
@@ -188,7 +277,7 @@ impl Section {
     /// # Errors
     /// It is out of range.
     pub fn written_integer(&self, key: &str) -> Result<Option<i64>, ScenarioError> {
-        let Some((number, place)) = self.written(key).and_then(|at| match at.value {
+        let Some((number, place)) = self.written(key)?.and_then(|at| match at.value {
             Written::Integer(number) => Some((number, &at.place)),
             Written::Callers(number) => Some((number, &at.place)),
             _ => None,
@@ -229,7 +318,7 @@ impl Section {
     /// # Errors
     /// It is out of range.
     pub fn written_duration(&self, key: &str) -> Result<Option<Duration>, ScenarioError> {
-        let Some((found, place)) = self.written(key).and_then(|at| match at.value {
+        let Some((found, place)) = self.written(key)?.and_then(|at| match at.value {
             Written::Duration(found) => Some((found, &at.place)),
             _ => None,
         }) else {
@@ -244,7 +333,7 @@ impl Section {
         Err(place.error(format!("is {found}, allowed are {min} to {max}")))
     }
 
-    /// True or false; the default of its row where it is left out.
+    /// True or false; the default of its row where it is left out or refused.
     #[must_use]
     pub fn flag(&self, key: &str) -> bool {
         match (self.written_flag(key), self.row(key).default) {
@@ -258,10 +347,12 @@ impl Section {
     }
 
     /// The text; the default of its row where it is left out.
-    #[must_use]
-    pub fn text_or_default(&self, key: &str) -> String {
-        self.text(key)
-            .map_or_else(|| self.default_text(key).to_owned(), |at| at.value)
+    ///
+    /// # Errors
+    /// Its value was refused.
+    pub fn text_or_default(&self, key: &str) -> Result<String, ScenarioError> {
+        let text = self.text(key)?;
+        Ok(text.map_or_else(|| self.default_text(key).to_owned(), |at| at.value))
     }
 
     /// The default of the row, a text.
@@ -284,7 +375,7 @@ impl Section {
         what: &str,
         choices: &[(&'static str, T)],
     ) -> Result<T, ScenarioError> {
-        let Some(text) = self.text(key) else {
+        let Some(text) = self.text(key)? else {
             let name = self.default_text(key);
             let found = choices.iter().find(|(known, _)| *known == name);
             return Ok(found
@@ -294,40 +385,42 @@ impl Section {
         Ok(choose(&text, what, choices, |row| row.0)?.1)
     }
 
-    /// Secrets under the names that the user gave.
+    /// Secrets under the names that the user gave; none where they were refused.
     #[must_use]
     pub fn secrets(&self, key: &str) -> &[(String, At<SecretSource>)] {
-        match self.written(key).map(|at| &at.value) {
+        match self.read(key).map(|at| &at.value) {
             Some(Written::Secrets(secrets)) => secrets,
             _ => &[],
         }
     }
 
-    /// The table below `key`; None where the key is left out.
+    /// The table below `key`; None where the key is left out, or was refused.
     #[must_use]
     pub fn section(&self, key: &str) -> Option<&Section> {
-        match self.written(key).map(|at| &at.value) {
+        match self.read(key).map(|at| &at.value) {
             Some(Written::Section(section)) => Some(section),
             _ => None,
         }
     }
 
-    /// The same; a table without values where it is left out.
+    /// The same; a table without values where it is left out or refused.
     #[must_use]
     pub fn section_or_empty(&self, key: &str) -> Section {
         let empty = || {
             let mut tables = self.row(key).kind.alternatives().iter();
             let table = tables.find_map(|kind| kind.table());
             let table = table.unwrap_or_else(|| panic!("`{key}` is no table"));
-            Section::left_out(table, self.place.child(key))
+            let mut section = Section::left_out(table, self.place_or_child(key));
+            section.refused.whole = self.is_refused_key(key);
+            section
         };
         self.section(key).cloned().unwrap_or_else(empty)
     }
 
-    /// The tables below `key`: of a list, or under names.
+    /// The tables below `key`: of a list, or under names; none where they were refused.
     #[must_use]
     pub fn sections(&self, key: &str) -> &[Section] {
-        match self.written(key).map(|at| &at.value) {
+        match self.read(key).map(|at| &at.value) {
             Some(Written::Sections(sections)) => sections,
             _ => &[],
         }
@@ -336,8 +429,11 @@ impl Section {
     /// The same, not more than its row allows; `whole` is what messages call that which has them.
     ///
     /// # Errors
-    /// There are more.
+    /// There are more, or they were refused.
     pub fn sections_within(&self, key: &str, whole: &str) -> Result<&[Section], ScenarioError> {
+        if self.is_refused_key(key) {
+            return Err(ScenarioError::told());
+        }
         let sections = self.sections(key);
         let most = self.row(key).kind.most();
         match most.and_then(|most| sections.get(most).map(|one| (most, one))) {
@@ -348,9 +444,29 @@ impl Section {
         }
     }
 
-    fn written(&self, key: &str) -> Option<&At<Written>> {
+    /// The value as read; an error where it was refused.
+    fn written(&self, key: &str) -> Result<Option<&At<Written>>, ScenarioError> {
+        if self.is_refused_key(key) {
+            return Err(ScenarioError::told());
+        }
+        Ok(self.read(key))
+    }
+
+    /// The same; None where it was refused.
+    fn read(&self, key: &str) -> Option<&At<Written>> {
         let row = self.row(key);
         let mut values = self.values.iter();
         values.find(|(name, _)| *name == row.name).map(|(_, at)| at)
     }
+
+    fn is_refused_key(&self, key: &str) -> bool {
+        self.refused.whole || self.refused.keys.iter().any(|(name, _)| *name == key)
+    }
+}
+
+/// Whether what was said of an unknown key tells to write `key`: between backticks, as a word.
+fn names_key(message: &str, key: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut code = message.split('`').skip(1).step_by(2);
+    code.any(|code| code.split(|c| !is_part(c)).any(|word| word == key))
 }

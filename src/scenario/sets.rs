@@ -10,7 +10,7 @@ use crate::keys::{Kind, Table};
 /// Applies one `--set`.
 pub(super) fn apply(tree: &mut Node, root: &Table, set: &str) -> Result<(), ScenarioError> {
     let refuse = |found: &str| {
-        ScenarioError(format!(
+        ScenarioError::new(format!(
             "--set {} is no path of keys with a value, write for example --set \
              workloads.search.rate=100",
             quoted(found)

@@ -3,13 +3,17 @@ use std::collections::BTreeSet;
 use super::*;
 
 fn read(text: &str) -> Result<Scenario, ScenarioError> {
-    Scenario::read(&ScenarioSource::Stdin(text.to_owned()), &[], &|_| None)
+    let scenario = Scenario::read(&ScenarioSource::Stdin(text.to_owned()), &[], &|_| None)?;
+    if scenario.mistakes.iter().len() > 0 {
+        return Err(scenario.mistakes);
+    }
+    Ok(scenario)
 }
 
 #[test]
 fn places_are_lines_and_columns_in_characters() {
     let check = |text: &str, start: &str| {
-        let ScenarioError(message) = read(text).expect_err(text);
+        let message = read(text).expect_err(text).to_string();
         assert!(message.starts_with(start), "{message}");
     };
     check("\n  name = 5", "<stdin>:2:3: `name` is 5");
@@ -32,7 +36,7 @@ fn places_are_lines_and_columns_in_characters() {
 fn numbers_in_all_forms_of_toml() {
     let seed = |text: &str| {
         let scenario = read(&format!("seed = {text}")).unwrap();
-        scenario.root.number("seed").unwrap().value
+        scenario.root.number("seed").unwrap().unwrap().value
     };
     assert_eq!(
         (
@@ -48,6 +52,7 @@ fn numbers_in_all_forms_of_toml() {
         let scenario = read(&format!("workloads.a.rate = {text}")).unwrap();
         let Level { number, rows } = scenario.root.sections("workloads")[0]
             .level("rate")
+            .unwrap()
             .unwrap()
             .value;
         (number, rows)
@@ -71,7 +76,7 @@ fn rows_are_a_number_or_a_share() {
     let rows = |text: &str| {
         let scenario = read(&format!("collections.a.initial_rows = {text}")).unwrap();
         let tables = scenario.root.sections("collections");
-        tables[0].rows("initial_rows").unwrap().value
+        tables[0].rows("initial_rows").unwrap().unwrap().value
     };
     assert_eq!(rows("500"), InitialRows::Count(500));
     assert_eq!(rows("\"80%\""), InitialRows::Share(0.8));
@@ -89,10 +94,10 @@ fn paths_start_at_the_folder_of_the_file() {
     let scenario = Scenario::read(&ScenarioSource::File(file), &[], &|_| None).unwrap();
     let data = &scenario.root.sections("data")[0];
     assert_eq!(
-        data.path("base").unwrap().value,
+        data.path("base").unwrap().unwrap().value,
         folder.path().join("x/base.fbin")
     );
-    assert_eq!(data.number("queries").unwrap().value, 5);
+    assert_eq!(data.number("queries").unwrap().unwrap().value, 5);
     assert_eq!(scenario.file_stem.as_deref(), Some("s"));
 }
 
@@ -127,7 +132,12 @@ fn a_set_is_toml_else_text() {
         toml::Value::String("1\ny = 2".to_owned())
     );
     assert_eq!(
-        set("description=").root.text("description").unwrap().value,
+        set("description=")
+            .root
+            .text("description")
+            .unwrap()
+            .unwrap()
+            .value,
         ""
     );
 }

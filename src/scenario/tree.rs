@@ -7,7 +7,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::ScenarioError;
+use super::{Mistake, ScenarioError};
 
 /// Where something of a scenario was written: the file, the line, and the key's full path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +31,22 @@ impl Place {
     #[must_use]
     pub fn error(&self, message: impl fmt::Display) -> ScenarioError {
         match (&self.position, self.path.as_str()) {
-            (Position::Written(..), "") => ScenarioError(format!("{}: {message}", self.file)),
-            (Position::Written(line, column), path) => {
-                ScenarioError(format!("{}:{line}:{column}: `{path}` {message}", self.file))
+            (Position::Written(..), "") => ScenarioError::new(format!("{}: {message}", self.file)),
+            (Position::Written(line, column), path) => Mistake {
+                position: Some((*line, *column)),
+                message: format!("{}:{line}:{column}: `{path}` {message}", self.file),
             }
-            (Position::Set, path) => ScenarioError(format!("--set {path}: `{path}` {message}")),
+            .into(),
+            (Position::Set, path) => {
+                ScenarioError::new(format!("--set {path}: `{path}` {message}"))
+            }
         }
+    }
+
+    /// The place of a table as its heading has it: `[milvus]`, of a list `[[phases]]`.
+    pub(super) fn heading(&self, is_list: bool) -> String {
+        let (open, close) = if is_list { ("[[", "]]") } else { ("[", "]") };
+        format!("{open}{}{close}", self.path)
     }
 
     /// The key's full path, e.g. `workloads.search.rate`; empty for the file as a whole.
@@ -92,6 +102,8 @@ pub(super) enum Value {
     List(Vec<Node>),
     /// In the order of the file.
     Table(Vec<(String, Node)>),
+    /// One that can't be had, which has been told.
+    Refused,
 }
 
 impl Value {
@@ -104,6 +116,7 @@ impl Value {
             Value::Date(_) => "a date",
             Value::List(_) => "a list",
             Value::Table(_) => "a table",
+            Value::Refused => "refused",
         }
     }
 }
@@ -118,6 +131,16 @@ impl Node {
             .iter()
             .find(|(name, _)| name == key)
             .map(|(_, node)| node)
+    }
+
+    /// Whether it, or a value below it, can't be had.
+    pub(super) fn is_refused(&self) -> bool {
+        match &self.value {
+            Value::Refused => true,
+            Value::List(nodes) => nodes.iter().any(Node::is_refused),
+            Value::Table(entries) => entries.iter().any(|(_, node)| node.is_refused()),
+            _ => false,
+        }
     }
 
     /// Without places, for those who read the value themselves.
@@ -135,6 +158,8 @@ impl Node {
                     .map(|(key, node)| (key.clone(), node.to_toml()))
                     .collect(),
             ),
+            // Nobody reads it: see `Section::is_refused_other`.
+            Value::Refused => toml::Value::Boolean(false),
         }
     }
 
@@ -186,15 +211,23 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// Parses `text`; `file` is how messages call it.
-pub(super) fn parse(file: &str, text: &str) -> Result<Node, ScenarioError> {
+/// Parses `text`; `file` is how messages call it. What can't be a value is added to `mistakes`.
+///
+/// # Errors
+/// It is no TOML.
+pub(super) fn parse(
+    file: &str,
+    text: &str,
+    mistakes: &mut ScenarioError,
+) -> Result<Node, ScenarioError> {
     let line_starts = std::iter::once(0)
         .chain(text.match_indices('\n').map(|(index, _)| index + 1))
         .collect();
-    let builder = Builder {
+    let mut builder = Builder {
         file: file.into(),
         text,
         line_starts,
+        mistakes,
     };
     match DeTable::parse(text) {
         Ok(table) => {
@@ -204,7 +237,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, ScenarioError> {
                 position: Position::Written(1, 1),
             };
             Ok(Node {
-                value: builder.table("", table.get_ref())?,
+                value: builder.table("", table.get_ref()),
                 place,
             })
         }
@@ -213,7 +246,7 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, ScenarioError> {
             // Only the message: the parser's own rendering quotes the line, which may hold a
             // secret.
             let message = error.message().lines().next().unwrap_or_default();
-            Err(ScenarioError(format!(
+            Err(ScenarioError::new(format!(
                 "{file}:{line}:{column}: this is not TOML ({message}); see https://toml.io for \
                  its syntax"
             )))
@@ -228,6 +261,7 @@ struct Builder<'a> {
     file: Arc<str>,
     text: &'a str,
     line_starts: Vec<usize>,
+    mistakes: &'a mut ScenarioError,
 }
 
 impl Builder<'_> {
@@ -259,58 +293,52 @@ impl Builder<'_> {
         }
     }
 
-    fn table(&self, path: &str, table: &DeTable<'_>) -> Result<Value, ScenarioError> {
+    fn table(&mut self, path: &str, table: &DeTable<'_>) -> Value {
         let mut entries: Vec<_> = table.iter().collect();
         // The parser sorts by name; the order of the file has a meaning for collections and
         // workloads.
         entries.sort_by_key(|(key, _)| key.span().start);
         let nodes = entries.into_iter().map(|(key, value)| {
             let place = self.place(join(path, key.get_ref()), key.span());
-            Ok((key.get_ref().to_string(), self.node(place, value)?))
+            (key.get_ref().to_string(), self.node(place, value))
         });
-        Ok(Value::Table(nodes.collect::<Result<_, ScenarioError>>()?))
+        Value::Table(nodes.collect())
     }
 
-    fn node(&self, place: Place, value: &Spanned<DeValue<'_>>) -> Result<Node, ScenarioError> {
+    fn node(&mut self, place: Place, value: &Spanned<DeValue<'_>>) -> Node {
         let value = match value.get_ref() {
             DeValue::String(text) => Value::Text(text.to_string()),
             DeValue::Boolean(flag) => Value::Flag(*flag),
             DeValue::Datetime(date) => Value::Date(*date),
-            DeValue::Integer(number) => Value::Integer(
-                i64::from_str_radix(number.as_str(), number.radix())
-                    .map_err(|_| place.error("is a number of more than 64 bits"))?,
-            ),
-            DeValue::Float(number) => Value::Float(
-                number
-                    .as_str()
-                    .parse()
-                    .map_err(|_| place.error("is not a number"))?,
-            ),
-            DeValue::Array(values) => Value::List(
-                values
-                    .iter()
-                    .enumerate()
-                    .map(|(index, value)| self.item(&place, index, value))
-                    .collect::<Result<_, ScenarioError>>()?,
-            ),
-            DeValue::Table(table) => self.table(&place.path, table)?,
+            DeValue::Integer(number) => {
+                let read = i64::from_str_radix(number.as_str(), number.radix());
+                let read = read.map_err(|_| place.error("is a number of more than 64 bits"));
+                self.mistakes.or(read.map(Value::Integer), Value::Refused)
+            }
+            DeValue::Float(number) => {
+                let read = number.as_str().parse();
+                let read = read.map_err(|_| place.error("is not a number"));
+                self.mistakes.or(read.map(Value::Float), Value::Refused)
+            }
+            DeValue::Array(values) => {
+                let items = values.iter().enumerate();
+                let items = items.map(|(index, value)| self.item(&place, index, value));
+                Value::List(items.collect())
+            }
+            DeValue::Table(table) => self.table(&place.path, table),
         };
-        Ok(Node { place, value })
+        Node { place, value }
     }
 
     /// An item of a list is called by its name where it has one, else by its number.
-    fn item(
-        &self,
-        list: &Place,
-        index: usize,
-        value: &Spanned<DeValue<'_>>,
-    ) -> Result<Node, ScenarioError> {
+    fn item(&mut self, list: &Place, index: usize, value: &Spanned<DeValue<'_>>) -> Node {
         let name = value
             .get_ref()
             .as_table()
             .and_then(|table| table.get("name"))
             .and_then(|name| name.get_ref().as_str());
         let key = name.map_or_else(|| index.to_string(), str::to_owned);
-        self.node(self.place(join(&list.path, &key), value.span()), value)
+        let place = self.place(join(&list.path, &key), value.span());
+        self.node(place, value)
     }
 }

@@ -29,7 +29,9 @@ pub(crate) fn unknown_key(
     }
     let known = || table.keys.iter().chain(extra).map(|key| key.name);
     let dashed = lower.replace('-', "_");
-    if let Some(key) = known().find(|key| *key == dashed) {
+    // A list has a plural.
+    let is_plural = |key: &str| key.strip_suffix('s') == Some(&dashed);
+    if let Some(key) = known().find(|key| *key == dashed || is_plural(key)) {
         return format!("is not a key here, write `{key}`");
     }
     let others = root.all();

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use super::{
     Place, ScenarioError, SecretSource,
     expand::is_variable,
+    spelling,
     tree::{Node, Value},
     units::shown,
-    words::quoted,
+    words::{plain_number, quoted},
 };
+use crate::keys::{Key, percentage};
 
 pub(super) fn text(node: &Node) -> Result<String, ScenarioError> {
     match &node.value {
@@ -17,11 +19,50 @@ pub(super) fn text(node: &Node) -> Result<String, ScenarioError> {
     }
 }
 
-pub(super) fn number(node: &Node) -> Result<i64, ScenarioError> {
+pub(super) fn number(node: &Node, row: &Key) -> Result<i64, ScenarioError> {
     match &node.value {
         Value::Integer(number) => Ok(*number),
-        _ => Err(wrong(node, "a whole number")),
+        _ => Err(wrong(
+            node,
+            &format!("a whole number{}", instead_of_number(node, row)),
+        )),
     }
+}
+
+pub(super) fn flag(node: &Node, row: &Key) -> Result<bool, ScenarioError> {
+    match &node.value {
+        Value::Flag(flag) => Ok(*flag),
+        Value::Text(text) => {
+            let instead = spelling::flag(text).map_or_else(String::new, |flag| {
+                format!("; write {} = {flag} without quotes", row.name)
+            });
+            Err(wrong(node, &format!("true or false{instead}")))
+        }
+        _ => Err(wrong(node, "true or false")),
+    }
+}
+
+/// What to write instead of a text that is a number, or a number with a fraction of zero.
+pub(super) fn instead_of_number(node: &Node, row: &Key) -> String {
+    let meant = match &node.value {
+        Value::Text(text) => spelling::number(text),
+        Value::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+            Some(*number as i64)
+        }
+        _ => None,
+    };
+    meant.map_or_else(String::new, |meant| {
+        let quotes = if matches!(node.value, Value::Text(_)) {
+            " without quotes"
+        } else {
+            ""
+        };
+        format!(
+            "; write {} = {}{quotes}",
+            row.name,
+            spelling::underscored(meant)
+        )
+    })
 }
 
 pub(super) fn list(node: &Node) -> Result<&[Node], ScenarioError> {
@@ -38,7 +79,12 @@ pub(super) fn table(node: &Node) -> Result<&[(String, Node)], ScenarioError> {
     }
 }
 
+/// An error about a value of another form; it holds nothing where there is no value, which has been
+/// told.
 pub(super) fn wrong(node: &Node, allowed: &str) -> ScenarioError {
+    if matches!(node.value, Value::Refused) {
+        return ScenarioError::told();
+    }
     node.place
         .error(format!("is {}, allowed is {allowed}", shown(&node.value)))
 }
@@ -133,8 +179,15 @@ pub(super) fn key_path(node: &Node, folder: &Path) -> Result<PathBuf, ScenarioEr
 /// `sample_ratio`: a number, or None for `"auto"`.
 pub(super) fn ratio(node: &Node) -> Result<Option<f64>, ScenarioError> {
     let refuse = |found: String| {
+        let share = match &node.value {
+            Value::Text(text) => percentage(text),
+            _ => None,
+        };
+        let instead = share.map_or_else(String::new, |percent| {
+            format!("; write {}", plain_number(percent / 100.0))
+        });
         node.place.error(format!(
-            "is {found}, allowed is a number from 0 to 1, or \"auto\""
+            "is {found}, allowed is a number from 0 to 1, or \"auto\"{instead}"
         ))
     };
     match &node.value {

@@ -34,6 +34,45 @@ fn check(changes: &[(&str, &str)], words: &[&str]) {
     );
 }
 
+#[test]
+fn all_mistakes_are_told_at_once_with_their_number() {
+    let trap = Trap::set();
+    let bench = Bench::new(&scenario(
+        &trap.address(),
+        &[
+            ("name = \"cli\"", "nmae = \"cli\""),
+            ("limit = 5", "limit = 0"),
+            ("dim = 8", "dim = \"8\""),
+        ],
+    ));
+    for command in ["check", "run"] {
+        let ended = bench.call(&[command, "scenario.toml"]).exits(2);
+        let lines: Vec<&str> = ended.stderr.lines().collect();
+        assert_eq!(lines.len(), 4, "{}", ended.stderr);
+        for (line, words) in lines
+            .iter()
+            .zip(["`nmae`", ".dim`", ".limit`", "3 errors; nothing"])
+        {
+            assert!(
+                line.starts_with("error: scenario") && line.contains(words),
+                "{line}"
+            );
+        }
+    }
+    assert!(!trap.caught() && bench.folders().is_empty());
+}
+
+#[test]
+fn many_mistakes_are_told_in_part() {
+    let trap = Trap::set();
+    let many: String = (0..80).map(|number| format!("key{number} = 1\n")).collect();
+    let bench = Bench::new(&format!("{many}{}", scenario(&trap.address(), &[])));
+    let ended = bench.call(&["check", "scenario.toml"]).exits(2);
+    assert_eq!(ended.stderr.lines().count(), 51, "{}", ended.stderr);
+    let count = "has 80 errors, of which the first 50 are shown";
+    assert!(ended.stderr.contains(count), "{}", ended.stderr);
+}
+
 /// Whether the JSON Schema accepts a scenario; None where it is no TOML.
 fn fits_the_schema(text: &str) -> Option<bool> {
     let table: toml::Table = text.parse().ok()?;
@@ -129,7 +168,10 @@ fn an_unknown_key() {
         &["`workloads.search.top_k`", "`limit`"],
     );
     check(
-        &[("[[phases]]", "[[thresholds]]\naborts = {}\n[[phases]]")],
+        &[(
+            "[[phases]]",
+            "[[thresholds]]\nrequire = \"failed < 1%\"\naborts = {}\n[[phases]]",
+        )],
         &["`thresholds.0.aborts`", "did you mean `abort`"],
     );
 }
@@ -194,7 +236,7 @@ fn stages_that_contradict_themselves() {
         &["\"ramp\"", "another part"],
     );
     stages(
-        "{ target = 5, duration = \"1s\" }",
+        "{ target = 5, over = \"1s\" }",
         &["`workloads.search.stages.0.target`", "`to`", "`at`"],
     );
     check(

@@ -9,6 +9,7 @@ const BEYOND: &[(&str, &[&str])] = &[
         &[
             "which is no collection of the scenario",
             "which is no data set of the scenario",
+            "has no `collection`; the scenario has",
             "which is no workload of the scenario",
             "which is no phase of the scenario",
             "which is no field of collection",
@@ -29,6 +30,7 @@ const BEYOND: &[(&str, &[&str])] = &[
             "preparation inserts all",
             "has queries and no rows",
             "has no query vectors",
+            "has no rows to insert",
             "they must be the same",
             "the rows of the data set",
             "at least the limit",
@@ -50,6 +52,8 @@ const BEYOND: &[(&str, &[&str])] = &[
         "a pattern does not compare times or numbers in texts",
         &[
             "the longest duration is 30 days",
+            "and M would be months",
+            "is 1000, allowed is a whole number; write rows",
             "allowed are 4s to 1h",
             "allowed are 0s to 1d",
             "holds a part of a second",
@@ -74,7 +78,7 @@ const BEYOND: &[(&str, &[&str])] = &[
             "can't end the run by its figure",
         ],
     ),
-    ("it is in a file", &["can't be used: "]),
+    ("it is in a file", &["can't be used: ", "which is no file"]),
 ];
 
 /// Whether `message` is that of a scenario which no schema can refuse.

@@ -29,6 +29,9 @@ pub struct WorkloadAnalysis {
     pub workload: String,
     /// Name of the operation.
     pub operation: String,
+    /// Milvus' name of its collection; empty where it has none, and in reports of older versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub collection: String,
     /// `open` or `closed`.
     #[serde(rename = "loop")]
     pub loop_kind: String,
@@ -106,8 +109,9 @@ pub struct WorkloadAnalysis {
     pub node_calls: Vec<NodeCalls>,
     /// What sets the tail apart.
     pub tail: Option<Tail>,
-    /// What sets this phase apart from the first with the same workload, its slow seconds from the
-    /// others, its first requests from the later ones.
+    /// What sets it apart from the same workload in the first phase, from the stage before, or from
+    /// the first workload with its operation; its slow seconds from the others, its first requests
+    /// from the later ones.
     #[serde(default)]
     pub contrasts: Vec<Contrast>,
     /// What those who run Milvus can do about it, the largest share first.

@@ -153,7 +153,7 @@ fn a_tail_is_told_by_its_largest_part() {
         "{sentence}"
     );
     assert!(
-        sentence.ends_with(" of that is `Delegator-waitTSafe` (50 requests)"),
+        sentence.ends_with(" of that is `consistency wait · Delegator-waitTSafe` (50 requests)"),
         "{sentence}"
     );
     assert!((tail.parts.iter().map(|part| part.share).sum::<f64>() - 1.0).abs() < 1e-9);
@@ -199,6 +199,7 @@ fn exemplars_name_the_slowest_and_one_near_each_quantile() {
             "slowest", "slowest", "slowest", "p50", "p90", "p99", "p99.9"
         ]
     );
+    assert_eq!(exemplars[0].largest_area, "consistency wait");
     assert_eq!(exemplars[0].largest_part, "standalone Delegator-waitTSafe");
     assert_eq!(
         exemplars[0].link.as_deref(),

@@ -17,7 +17,8 @@ fn values(text: &str, rows: std::ops::Range<u64>) -> Vec<FieldValue> {
 fn check_refused(text: &str, key: &str, words: &[&str]) {
     let error = options(&format!("name = 'f'\n{text}"))
         .resolve(42)
-        .expect_err("refused");
+        .expect_err("refused")
+        .only();
     assert_eq!(error.key, format!("fields.f.{key}"), "{}", error.message);
     for word in words {
         assert!(
@@ -176,7 +177,8 @@ fn wrong_fields_are_refused() {
     );
     let error = options("name = '1f'\ntype = 'Int8'")
         .resolve(42)
-        .unwrap_err();
+        .unwrap_err()
+        .only();
     assert_eq!(error.key, "fields.1f.name");
     assert!(
         toml::from_str::<ScalarFieldOptions>("name = 'f'\ntype = 'Int8'\nmax_len = 3").is_err()

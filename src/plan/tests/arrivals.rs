@@ -252,14 +252,16 @@ fn workloads_without_stages_last_as_long_as_the_others() {
         1,
     );
     assert_eq!(length(&longer), Some(Duration::from_secs(30)));
-    let PlanError(message) = plan(&longer.replacen("30s", "10s", 1)).unwrap_err();
+    let message = plan(&longer.replacen("30s", "10s", 1))
+        .unwrap_err()
+        .to_string();
     assert!(
         message.contains("is 10s, but the stages of `search` end after 18s"),
         "{message}"
     );
 }
 
-/// Other arrivals of `search` are refused in one sentence with all `words`.
+/// Other arrivals of `search` are refused, with a sentence that has all `words`.
 #[track_caller]
 fn refused(arrivals: &str, words: &[&str]) {
     refused_phase(arrivals, "duration = \"10s\"", words);
@@ -267,14 +269,12 @@ fn refused(arrivals: &str, words: &[&str]) {
 
 #[track_caller]
 fn refused_phase(arrivals: &str, phase: &str, words: &[&str]) {
-    let PlanError(message) = plan(&staged(arrivals, phase)).expect_err(arrivals);
+    let mistakes = plan(&staged(arrivals, phase)).expect_err(arrivals);
+    let mut messages = mistakes.iter().map(ToString::to_string);
     assert!(
-        !message.contains('\n') && !message.ends_with('.'),
-        "{message:?}"
+        messages.any(|message| words.iter().all(|word| message.contains(word))),
+        "{words:?} are not in one of: {mistakes}"
     );
-    for word in words {
-        assert!(message.contains(word), "{word:?} is not in: {message}");
-    }
 }
 
 #[test]
@@ -383,7 +383,9 @@ fn more_parts_than_can_be_recorded() {
     };
     let (head, _) = GOOD.split_once("[workloads.search]").unwrap();
     plan(&format!("{head}{workloads}{}", phases(60))).unwrap();
-    let PlanError(message) = plan(&format!("{head}{workloads}{}", phases(61))).unwrap_err();
+    let message = plan(&format!("{head}{workloads}{}", phases(61)))
+        .unwrap_err()
+        .to_string();
     assert!(
         message.contains("61000 parts") && message.contains("at most 60000"),
         "{message}"

@@ -14,7 +14,7 @@ fn env<'a>(variables: &'a [(&'a str, &'a str)]) -> impl Fn(&str) -> Option<Strin
     }
 }
 
-fn read(text: &str, variables: &[(&str, &str)]) -> Result<Plan, PlanError> {
+fn read(text: &str, variables: &[(&str, &str)]) -> Result<Plan, ScenarioError> {
     plan_with(text, &[], &env(variables), &PlanFlags::default())
 }
 
@@ -141,12 +141,12 @@ fn variables_are_expanded_in_milvus_tracing_and_paths_only() {
     let missing = read(&text, &[]).unwrap_err();
     assert!(
         missing
-            .0
+            .to_string()
             .contains("`milvus.uri` needs the environment variable HOST, which is not set"),
         "{missing}"
     );
     let open = read(&with("http://127.0.0.1:19530", "http://${HOST"), &[]).unwrap_err();
-    assert!(open.0.contains("without its `}`"), "{open}");
+    assert!(open.to_string().contains("without its `}`"), "{open}");
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_secret_is_found_by_its_name_and_shown_nowhere() {
     let missing = read(&text, &[]).unwrap_err();
     assert!(
         missing
-            .0
+            .to_string()
             .contains("`milvus.token` needs the environment variable TOKEN"),
         "{missing}"
     );
@@ -216,8 +216,9 @@ fn milvus_token_stands_above_the_file() {
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn secrets_that_are_written_out_are_refused_without_being_repeated() {
     let check = |text: &str, sets: &[&str], variables: &[(&str, &str)], words: &str| {
-        let PlanError(message) =
-            plan_with(text, sets, &env(variables), &PlanFlags::default()).unwrap_err();
+        let message = plan_with(text, sets, &env(variables), &PlanFlags::default())
+            .unwrap_err()
+            .to_string();
         assert!(
             message.contains(words) && !message.contains(SECRET) && !message.contains('\n'),
             "{message}"
@@ -266,7 +267,7 @@ fn secrets_that_are_written_out_are_refused_without_being_repeated() {
         "`tracing.spans.headers.a` is a secret",
     );
     let key = format!(
-        "https://127.0.0.1:19530\"\ntls = {{ cert = \"c\", key = \"-----BEGIN KEY-----{SECRET}\" \
+        "https://127.0.0.1:19530\"\ntls = {{ cert = \"Cargo.toml\", key = \"-----BEGIN KEY-----{SECRET}\" \
          }} #"
     );
     check(
@@ -389,7 +390,10 @@ fn a_link_takes_no_variable() {
     );
     let error = read(&text, &[("TOKEN", SECRET)]).unwrap_err();
     assert!(
-        error.0.contains("`tracing.spans.link` holds a variable") && !error.0.contains(SECRET),
+        error
+            .to_string()
+            .contains("`tracing.spans.link` holds a variable")
+            && !error.to_string().contains(SECRET),
         "{error}"
     );
 }
@@ -473,10 +477,13 @@ fn a_database_in_the_address_is_answered_with_the_key() {
     let error = read(&with("http://127.0.0.1:19530", "http://m:19530/books"), &[]).unwrap_err();
     assert!(
         error
-            .0
+            .to_string()
             .contains("http://m:19530, and the database as database = \"books\" in [milvus]"),
         "{error}"
     );
     let two = read(&with("http://127.0.0.1:19530", "http://m:19530/a/b"), &[]).unwrap_err();
-    assert!(two.0.contains("has a path after its port"), "{two}");
+    assert!(
+        two.to_string().contains("has a path after its port"),
+        "{two}"
+    );
 }

@@ -387,7 +387,7 @@ fn the_truth_holds_while_all_rows_and_no_others_are_there() {
     let other = repeat
         .replacen("[\"search\", \"ingest\"]", "[\"ingest\"]", 1)
         .replacen("data = \"noise\"", "data = \"noise\"\nmetric = \"L2\"", 1);
-    let PlanError(message) = plan(&other).unwrap_err();
+    let message = plan(&other).unwrap_err().to_string();
     assert!(
         message.contains("`data.noise.truth` can't be used") && message.contains("1 - cosine"),
         "{message}"

@@ -370,19 +370,28 @@ fn without_colour(text: &str) -> String {
 }
 
 fn check(render: impl Fn(TextStyle) -> String, width: u16) -> Result<(), TestCaseError> {
-    let text = render(TextStyle {
-        color: false,
+    let style = TextStyle {
         width,
-    });
+        rows: Some(24),
+        explain: true,
+        ..TextStyle::default()
+    };
+    let text = render(style);
     for line in text.lines() {
-        prop_assert!(line.width() <= usize::from(width.max(60)), "{line:?}");
+        prop_assert!(
+            line.width() <= usize::from(width.clamp(60, 120)),
+            "{line:?}"
+        );
     }
     prop_assert!(
         text.chars().all(|c| c == '\n' || !c.is_control()),
         "{text:?}"
     );
     prop_assert_eq!(
-        without_colour(&render(TextStyle { color: true, width })),
+        without_colour(&render(TextStyle {
+            color: true,
+            ..style
+        })),
         text
     );
     Ok(())
@@ -407,6 +416,7 @@ fn colours_are_in_the_colourful_report() {
         TextStyle {
             color: true,
             width: 100,
+            ..TextStyle::default()
         },
     );
     assert!(text.contains("\u{1b}[38;5;70m█"), "{text}");
