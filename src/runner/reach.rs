@@ -39,7 +39,7 @@ struct NotYet {
 enum Why {
     /// It answers, and says that it is not ready, or a proxy says so for it.
     NotReady,
-    /// Nobody takes a connection.
+    /// No connection is taken.
     Unreachable,
     /// Asking again would not help.
     Final,

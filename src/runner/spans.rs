@@ -84,7 +84,8 @@ pub(crate) fn waiting(trouble: &str) -> String {
 
 /// Opens the source before the load: the embedded receiver must listen by then, and drop counters
 /// are read before and after. A source that does not answer is tried again after the load; a
-/// receiver that can't listen is an error, because spans that nobody received can't be read later.
+/// receiver that can't listen is an error, because spans that were not received can't be read
+/// later.
 pub(super) async fn open_early(run: &mut Run, plan: &Plan) -> Result<Option<OpenSource>, RunError> {
     let nonce = u64::from_str_radix(&run.info.nonce, 16).unwrap_or_default();
     let receives = plan.tracing.source.kind == SourceKind::Received;

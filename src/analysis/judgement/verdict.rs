@@ -1,4 +1,4 @@
-//! Whether to believe a run: every doubt with its figure, its limit and advice.
+//! Whether to believe a run: every doubt with its figure, its limit and suggestion.
 //!
 //! The preparation is left out: its steps are few and have no schedule.
 
@@ -25,8 +25,8 @@ const WHOLE_LOSSES: u64 = 5;
 const IN_PART: f64 = 0.1;
 /// Least share of the sampled requests that must be matched.
 const MATCHED: f64 = 0.95;
-/// Largest difference of the unmatched share between bands: beyond it the account is that of other
-/// requests.
+/// Largest difference of the unmatched share between bands: beyond it the latency breakdown is that
+/// of other requests.
 const BAND_DIFFERENCE: f64 = 0.05;
 /// Sampled requests that a band needs before its share says anything.
 const BAND_SAMPLED: u64 = 30;
@@ -196,8 +196,8 @@ fn of_run(info: &RunInfo) -> Vec<Reason> {
     reasons
 }
 
-/// Spans of this program that no trace back end has. Accounts are made of the server's spans and
-/// lack nothing.
+/// Spans of this program that no trace back end has. Latency breakdowns are made of the server's
+/// spans and lack nothing.
 fn client_spans_lost(export: &ExportInfo) -> Option<Reason> {
     let figure = match &export.error {
         _ if export.dropped > 0 => (export.dropped as f64, 0.0, "spans"),
@@ -304,7 +304,7 @@ pub(crate) fn of_warning(warning: &Warning) -> Option<Reason> {
     })
 }
 
-/// A workload that had nothing to send has no figures, and nobody is to blame for that.
+/// A workload that had nothing to send has no figures, which is no fault.
 fn nothing_due(info: &RunInfo, analysis: &Analysis, workload: &WorkloadAnalysis) -> Reason {
     let is_all = analysis
         .workloads
@@ -550,7 +550,7 @@ enum Losses {
     InPart,
     /// Server spans are there, and hang below something that is not.
     ParentChanged,
-    /// All or nothing, and the client's own spans of most came back: nobody made server spans for
+    /// All or nothing, and the client's own spans of most came back: no server spans were made for
     /// these requests.
     NeverMade,
     /// All or nothing, and nothing proves that the store has what it is sent: one that loses or
@@ -623,7 +623,8 @@ fn impossible_times(traces: &TraceFacts) -> Option<Reason> {
     ))
 }
 
-/// Traces that are lost in one band more than in another make the account that of other requests.
+/// Traces that are lost in one band more than in another make the latency breakdown that of other
+/// requests.
 fn unequal_bands(workload: &WorkloadAnalysis) -> Option<Reason> {
     let shares = workload
         .cut_bands()
