@@ -64,6 +64,11 @@ bless $MILVUS_BENCH_UPDATE="1":
     cargo test --quiet --test readme --test words -- tables:: causes:: list_of_terms
     git status --short
 
+# the report of a run of the quickstart, as README and docs/reading-a-report.md show it
+shown run $MILVUS_BENCH_UPDATE="1":
+    cargo run --quiet -- report {{ run }} > /dev/null
+    MILVUS_BENCH_SHOWN={{ run }} cargo test --quiet --test readme shown
+
 # whole runs against a real Milvus and a real Jaeger, or the cases whose names have one of the words
 e2e *words:
     MILVUS_BENCH_E2E=full cargo test --test e2e -- {{ words }}
