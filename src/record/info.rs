@@ -445,6 +445,9 @@ pub struct FetchInfo {
     pub back_end_received: Option<u64>,
     /// See `back_end_received`.
     pub back_end_dropped: Option<u64>,
+    /// Services that the source has spans of, asked for where no server span was found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
     /// What the embedded receiver did not take and why, one sentence with the next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,

@@ -15,7 +15,7 @@ use crate::{
         statistics::trend::CHANGE as TREND,
     },
     record::{ExportInfo, Outcome, RunInfo, Status, StreamInfo, Warning},
-    spans::{SourceKind, kind_of},
+    spans::{SourceKind, is_milvus_service, kind_of},
 };
 
 /// Requests without any server span from which on it can be told how they were lost.
@@ -431,40 +431,40 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
         .traces
         .as_ref()
         .map_or(0, |traces| traces.spoilt_by_times);
+    let alone = workload
+        .traces
+        .as_ref()
+        .filter(|_| proves_the_store(info))
+        .map_or(0, |traces| traces.client_span_alone);
     if join.matched == 0 {
         if known > 0 && known == spoilt {
             return at(workload, reasons);
         }
         let failed = info.fetch.as_ref().and_then(|fetch| fetch.error.as_deref());
-        let advice = if known == 0 && join.missing_failed > 0 {
-            "no traced request succeeded, and none that failed has a server span, so there is no \
-             latency breakdown: they were refused on the way to Milvus; look at the errors"
-                .to_owned()
-        } else if matches!(Losses::of(join, known, 0), Losses::ParentChanged) {
-            PARENTS_CHANGED.to_owned()
+        let (code, advice) = if known == 0 && join.missing_failed > 0 {
+            (
+                "no_spans",
+                "no traced request succeeded, and none that failed has a server span, so there is \
+                 no latency breakdown: they were refused on the way to Milvus; look at the errors"
+                    .to_owned(),
+            )
         } else if known > 0 {
-            "no server spans were found for any traced request, so there is no latency breakdown: \
-             check with `doctor` that Milvus exports to the same trace back end (trace.exporter \
-             otlp), and that no mesh or gateway on the way clears the sampled flag, drops or \
-             replaces `traceparent`"
-                .to_owned()
+            let (code, advice) = no_span_at_all(info, join, (known, alone));
+            (code, advice.to_owned())
         } else {
             let next = failed
                 .unwrap_or("fetch them with `milvus-bench spans`, or set [tracing.spans] source");
-            format!("server spans were not fetched, so there is no latency breakdown: {next}")
+            let advice =
+                format!("server spans were not fetched, so there is no latency breakdown: {next}");
+            ("no_spans", advice)
         };
-        reasons.push(reason("no_spans", Reservations, YES, advice));
+        reasons.push(reason(code, Reservations, YES, advice));
         return at(workload, reasons);
     }
     let matched = join.matched as f64 / known.max(1) as f64;
     // What impossible times cost has been said.
     let without_spoilt = (join.matched + spoilt) as f64 / known.max(1) as f64;
     if without_spoilt < MATCHED {
-        let alone = workload
-            .traces
-            .as_ref()
-            .filter(|_| proves_the_store(info))
-            .map_or(0, |traces| traces.client_span_alone);
         let (code, advice) = Losses::of(join, known - spoilt.min(known), alone).code_and_advice();
         reasons.push(reason(
             code,
@@ -487,6 +487,52 @@ const PARENTS_CHANGED: &str = "server spans came back in the traces of requests,
                                own into `traceparent` and exports it elsewhere or not at all; \
                                switch its tracing off for this route, or let it export to the \
                                same back end";
+
+/// Why no request of a workload has server spans: what is known of the way of the spans tells the
+/// causes apart. `alone`: requests whose client span came back.
+fn no_span_at_all(
+    info: &RunInfo,
+    join: &Join,
+    (known, alone): (u64, u64),
+) -> (&'static str, &'static str) {
+    let has_milvus = info
+        .fetch
+        .as_ref()
+        .is_some_and(|fetch| fetch.services.iter().any(|name| is_milvus_service(name)));
+    let exported = info.export.as_ref().map_or(0, |export| export.exported);
+    match Losses::of(join, known, alone) {
+        Losses::ParentChanged => ("no_spans", PARENTS_CHANGED),
+        Losses::NeverMade if has_milvus => (
+            "sampling_changed",
+            "no traced request has a server span, though the client's own spans came back and the \
+             trace back end has spans of Milvus: a mesh or gateway on the way to Milvus clears the \
+             sampled flag, drops or replaces `traceparent`; let it keep both (Istio: \
+             meshConfig.defaultConfig.tracing), or send to Milvus directly to find out",
+        ),
+        Losses::NeverMade => (
+            "no_spans",
+            "no server spans were found for any traced request, so there is no latency breakdown; \
+             the client's own spans came back, so the trace back end keeps what it is sent: either \
+             Milvus exports nothing there (trace.exporter otlp, trace.otlp.endpoint), or a mesh or \
+             gateway on the way clears the sampled flag, drops or replaces `traceparent`; `doctor` \
+             looks at each link",
+        ),
+        Losses::Whole if exported > 0 && proves_the_store(info) => (
+            "no_spans",
+            "neither server spans nor the client's own spans came back for most traced requests, \
+             so there is no latency breakdown: the trace back end or a collector before it loses \
+             whole traces (tail sampling, a full queue), or it is another one than that of \
+             [tracing] export; look at the spans that it drops, and ask `doctor`",
+        ),
+        _ => (
+            "no_spans",
+            "no server spans were found for any traced request, so there is no latency breakdown: \
+             check with `doctor` that Milvus exports to the same trace back end (trace.exporter \
+             otlp), and that no mesh or gateway on the way clears the sampled flag, drops or \
+             replaces `traceparent`",
+        ),
+    }
+}
 
 /// Whether the client's spans come back the way that Milvus' spans do. A receiver in this process
 /// has them from the process itself, whatever Milvus' exporter, or a collector behind it, does with
