@@ -26,7 +26,7 @@ const FOLDERS: [&str; 11] = [
 ];
 
 /// Options of other programs.
-const FOREIGN_OPTIONS: [&str; 2] = ["--release", "--url"];
+const FOREIGN_OPTIONS: [&str; 3] = ["--release", "--url", "--dump-dom"];
 
 /// Names of other programs.
 const FOREIGN_NAMES: [&str; 3] = ["wait_for_ready", "SSL_CERT_FILE", "SSL_CERT_DIR"];
