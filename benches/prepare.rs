@@ -78,7 +78,7 @@ fn operation(name: &str, keys: &str, dataset: &Arc<dyn Dataset>) -> Arc<dyn Oper
         .expect("an operation of the table");
     entry
         .operation(context)
-        .unwrap_or_else(|error| panic!("{}: {}", error.key, error.message))
+        .unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
 
 fn prepare(criterion: &mut Criterion) {

@@ -124,7 +124,7 @@ impl fmt::Display for NotGrpc {
             300..=399 => {
                 "a web server or proxy sends callers elsewhere, which gRPC does not follow"
             }
-            401 | 403 | 407 => "a proxy before the server lets nobody in without a login",
+            401 | 403 | 407 => "a proxy before the server requires a login",
             413 => {
                 "a proxy before the server takes no requests of this size; raise its limit \
                  (nginx: client_max_body_size)"

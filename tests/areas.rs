@@ -158,7 +158,11 @@ fn every_area_has_a_sign_and_a_colour_of_its_own_in_a_terminal() {
 
 #[test]
 fn the_page_names_no_area_that_the_table_lacks_and_has_no_colour_of_one() {
-    let script = include_str!("../templates/report.js");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/report");
+    let script: String = std::fs::read_dir(folder)
+        .expect("the page's scripts")
+        .map(|file| std::fs::read_to_string(file.expect("a file").path()).expect("a script"))
+        .collect();
     let named: Vec<&str> = ["color('", "fill('", "look('"]
         .iter()
         .flat_map(|call| script.split(call).skip(1))

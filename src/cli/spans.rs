@@ -10,7 +10,7 @@ use super::{
     flags::{OF_SPANS, said_by_flags},
     output::print,
     progress::Progress,
-    reports::{to_print, write_reports},
+    reports::{Printed, to_print, write_reports},
     runs,
     runtime::runtime,
 };
@@ -84,7 +84,13 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     );
     let analysis = analyse_folder(&folder)?;
     let written = write_reports(&folder, &analysis, &[]);
-    print(&to_print(&analysis, &[])?)?;
+    print(&to_print(
+        &analysis,
+        Printed {
+            asked: &[],
+            explain: false,
+        },
+    )?)?;
     written?;
     Ok(Done::Ok)
 }
@@ -310,9 +316,9 @@ mod tests {
         );
         let none = FetchInfo {
             source: "none".to_owned(),
-            remark: "nobody answers".to_owned(),
+            remark: "no server answers".to_owned(),
             ..FetchInfo::default()
         };
-        assert_eq!(nothing_read(&none).as_deref(), Some("nobody answers"));
+        assert_eq!(nothing_read(&none).as_deref(), Some("no server answers"));
     }
 }

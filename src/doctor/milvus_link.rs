@@ -266,8 +266,8 @@ fn causes_by_peer(peer: Peer) -> Vec<Cause> {
         )],
         Peer::Other => vec![
             Cause::new(
-                "Milvus is just starting or stopping, or a published port or port-forward leads \
-                 to nobody",
+                "Milvus is just starting or stopping, or a published port or port-forward has \
+                 no server behind it",
                 "try again; docker compose ps; its log",
             ),
             Cause::new(

@@ -31,7 +31,7 @@ use crate::{
 
 pub use milvus_link::NO_MILVUS;
 pub use probe::is_web_server;
-pub use render::render;
+pub use render::{render, text_column};
 
 /// Name of the first link: Milvus answers, and says that it is well.
 pub const MILVUS: &str = "Milvus";
@@ -178,7 +178,7 @@ pub async fn examine(options: &DoctorOptions, progress: &(dyn Fn(&str) + Sync)) 
     };
     let own = own_span::check(source.as_deref(), marked.as_ref(), &window, options);
     let (own, server_spans) = tokio::join!(own, server_spans::check(&scene, sent));
-    progress("looking for spans that nobody asked for");
+    progress("looking for spans of other requests");
     let sampling = background::check(source.as_deref(), &ids, &server_spans, window).await;
     vec![milvus, otlp, source_link, own, server_spans, sampling]
 }

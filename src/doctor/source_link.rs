@@ -144,7 +144,7 @@ fn causes_by_peer(peer: Peer, entry: &SourceEntry, endpoint: &str) -> Vec<Cause>
         Peer::Refused => {
             let mut causes = Cause::of(troubles.not_there, "{place}", &place);
             causes.push(Cause::new(
-                "nobody collects traces here",
+                "there is no trace back end here",
                 "in the scenario: [tracing.spans] source = \"embedded\" (milvus-bench receives \
                  them) or \"none\"",
             ));

@@ -11,16 +11,16 @@ pub fn markdown(root: &'static Table) -> String {
     let mut out = String::new();
     for table in root.all() {
         let title = match table.heading() {
-            top if top.is_empty() => "top of the file".to_owned(),
+            top if top.is_empty() => "Top of the file".to_owned(),
             heading => format!("`{heading}`"),
         };
-        rows(&mut out, &title, table.keys);
+        rows(&mut out, &format!("## {title}"), table.keys);
         for variant in table.variants() {
             let by = table.variants.map_or("", |variants| variants.by);
             let title = format!(
-                "`{}` with `{by} = \"{}\"`: {}",
-                table.heading(),
+                "### `{by} = \"{}\"`\n\nIn `{}`: {}.",
                 variant.name,
+                table.heading(),
                 variant.summary
             );
             rows(&mut out, &title, variant.keys);
@@ -38,7 +38,7 @@ fn rows(out: &mut String, title: &str, keys: &[Key]) {
     // Writing to a String can't fail.
     let _ = write!(
         out,
-        "{gap}**{title}**\n\n| key | type | default | allowed | meaning |\n| --- | --- | --- | \
+        "{gap}{title}\n\n| key | type | default | allowed | meaning |\n| --- | --- | --- | \
          --- | --- |\n"
     );
     let cell = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");

@@ -156,8 +156,8 @@ impl fmt::Display for Warning {
             } => write!(
                 f,
                 "collection {collection} held {rows} rows {when} phase {phase}, where this run \
-                 put {expected}: somebody else writes into it or deletes from it, or Milvus lost \
-                 rows; run again, with a `name` that nobody else uses"
+                 put {expected}: another client writes into it or deletes from it, or Milvus lost \
+                 rows; run again, with a `name` of its own"
             ),
             Warning::NotMarked { collection, reason } => write!(
                 f,

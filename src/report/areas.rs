@@ -1,7 +1,7 @@
 //! Areas and parts in a terminal: the row of an area by its name, its colour, and a part's short
 //! name.
 
-use super::layout::{Paint, shorten};
+use super::layout::Paint;
 use crate::analysis::{AREAS, Area, AreaRow};
 
 /// Index in [`AREAS`]; that of `other` for a name that is not there.
@@ -54,16 +54,33 @@ pub(super) fn divide(sizes: &[f64], cells: usize) -> Vec<usize> {
     out
 }
 
-/// Name of a part in `width` columns: of a gRPC method the package is left out.
-pub(super) fn part_name(part: &str, width: usize) -> String {
-    let name = match part.split_once('/') {
+/// `p50-p90` for `50-90`, `min-p50` for `0-50`, `p99-max` for `99-100`; other names as they are.
+pub(super) fn band_name(band: &str) -> String {
+    let Some((from, to)) = band.split_once('-') else {
+        return band.to_owned();
+    };
+    let from = if from == "0" {
+        "min".to_owned()
+    } else {
+        format!("p{from}")
+    };
+    let to = if to == "100" {
+        "max".to_owned()
+    } else {
+        format!("p{to}")
+    };
+    format!("{from}-{to}")
+}
+
+/// Name of a part: of a gRPC method the package is left out.
+pub(super) fn part_name(part: &str) -> String {
+    match part.split_once('/') {
         Some((service, rest)) if !service.contains(' ') => match service.rsplit_once('.') {
             Some((_, service)) => format!("{service}/{rest}"),
             None => part.to_owned(),
         },
         _ => part.to_owned(),
-    };
-    shorten(&name, width)
+    }
 }
 
 #[cfg(test)]
@@ -75,11 +92,11 @@ mod tests {
     #[test]
     fn unknown_areas_look_like_other() {
         assert_eq!(row_of("engine").sign, '█');
-        assert_eq!(row_of("nobody knows").id, Area::Other);
+        assert_eq!(row_of("an unknown area").id, Area::Other);
     }
 
     fn check_name(part: &str, expected: &str) {
-        assert_eq!(part_name(part, 24), expected);
+        assert_eq!(part_name(part), expected);
     }
 
     #[test]
@@ -91,10 +108,23 @@ mod tests {
         );
         check_name(
             "milvus.proto.query.QueryNode/Search (client)",
-            "QueryNode/S…rch (client)",
+            "QueryNode/Search (client)",
         );
         check_name("/v2/vectordb/search", "/v2/vectordb/search");
         check_name("a b.c/d", "a b.c/d");
+    }
+
+    fn check_band(band: &str, expected: &str) {
+        assert_eq!(band_name(band), expected);
+    }
+
+    #[test]
+    fn bands_are_named_after_their_quantiles() {
+        check_band("all", "all");
+        check_band("0-50", "min-p50");
+        check_band("99-99.9", "p99-p99.9");
+        check_band("99.9-100", "p99.9-max");
+        check_band("0-100", "min-max");
     }
 
     fn check(sizes: &[f64], cells: usize, expected: &[usize]) {

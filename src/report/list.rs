@@ -1,7 +1,8 @@
-//! The list of runs: a line each, and below it its other workloads and the reasons against it.
+//! The list of runs: a line each, and below it its other workloads and the reasons against it. Where
+//! that does not fit, all but name, status and verdict stand below.
 
 use super::{
-    layout::{Cell, Page, Paint, Table, TextStyle},
+    layout::{Cell, Line, Page, Paint, Table, TextStyle},
     text::head::{OF_STATUS, alike, figure},
 };
 use crate::analysis::Reason;
@@ -65,40 +66,66 @@ pub fn render_list(runs: &[ListedRun], style: TextStyle) -> String {
     let mut page = Page::new(style);
     let mut table = Table::new(4);
     for run in runs {
-        let paint = match run.verdict.as_str() {
-            "valid" => Paint::Good,
-            "reservations" => Paint::Doubtful,
-            _ => Paint::Bad,
-        };
-        let mut lines = run.lines.iter().map(|line| Cell::plain(line));
-        let headline = lines.next().unwrap_or_else(|| Cell::plain(""));
-        table.row(vec![
-            Cell::plain(&run.name),
-            Cell::plain(&run.status),
-            Cell::new(&run.verdict, paint),
-            headline,
-        ]);
-        let failed = (run.failed_thresholds > 0).then(|| {
-            format!(
-                "{} failed",
-                super::units::counted(run.failed_thresholds, "threshold")
-            )
-        });
-        let doubts = failed
-            .iter()
-            .chain(&run.reasons)
-            .map(|reason| Cell::new(&format!("! {reason}"), paint));
-        for line in lines.chain(doubts) {
-            table.row(vec![
-                Cell::plain(""),
-                Cell::plain(""),
-                Cell::plain(""),
-                line,
-            ]);
+        let mut lines = lines_of(run).into_iter();
+        let first = lines.next().unwrap_or_default();
+        table.row(head_of(run).into_iter().chain([first]).collect());
+        for line in lines {
+            let empty = || Cell::plain("");
+            table.row(vec![empty(), empty(), empty(), line]);
         }
     }
-    page.extend(table.lines(usize::MAX));
+    // In full, however many columns that takes.
+    let whole = table.lines(usize::MAX);
+    if whole.iter().all(|line| line.width() <= page.columns()) {
+        page.extend(whole);
+        return page.finish();
+    }
+    let mut heads = Table::new(3);
+    runs.iter().for_each(|run| heads.row(head_of(run).into()));
+    for (run, head) in runs.iter().zip(heads.blocks(page.columns())) {
+        page.extend(head);
+        for line in lines_of(run) {
+            page.paragraph(Line::new("    ", Paint::Plain), &line.text, line.paint);
+        }
+    }
     page.finish()
+}
+
+/// Name, status, verdict.
+fn head_of(run: &ListedRun) -> [Cell; 3] {
+    [
+        Cell::plain(&run.name),
+        Cell::plain(&run.status),
+        Cell::new(verdict_of(run), paint_of(run)),
+    ]
+}
+
+/// The key of `report.json`, as texts say it.
+fn verdict_of(run: &ListedRun) -> &str {
+    match run.verdict.as_str() {
+        "reservations" => "caveats",
+        other => other,
+    }
+}
+
+/// Its workloads, failed thresholds, reasons.
+fn lines_of(run: &ListedRun) -> Vec<Cell> {
+    let failed = (run.failed_thresholds > 0).then(|| {
+        let thresholds = super::units::counted(run.failed_thresholds, "threshold");
+        format!("{thresholds} failed")
+    });
+    let doubts = failed.iter().chain(&run.reasons);
+    let doubts = doubts.map(|reason| Cell::new(&format!("! {reason}"), paint_of(run)));
+    let lines = run.lines.iter().map(|line| Cell::plain(line));
+    lines.chain(doubts).collect()
+}
+
+fn paint_of(run: &ListedRun) -> Paint {
+    match run.verdict.as_str() {
+        "valid" => Paint::Good,
+        "reservations" => Paint::Doubtful,
+        _ => Paint::Bad,
+    }
 }
 
 #[cfg(test)]
@@ -122,11 +149,11 @@ mod tests {
             ..ListedRun::default()
         };
         let expected = [
-            "s-1   complete  reservations  a/b: p50 1 ms",
-            "                              a/c: p50 2 ms",
-            "                              ! 1 threshold failed",
-            "                              ! failed 2.0 % at a/c, limit 0.1 %",
-            "s-22                          run.json is cut",
+            "s-1   complete  caveats  a/b: p50 1 ms",
+            "                         a/c: p50 2 ms",
+            "                         ! 1 threshold failed",
+            "                         ! failed 2.0 % at a/c, limit 0.1 %",
+            "s-22                     run.json is cut",
             "",
         ]
         .join("\n");

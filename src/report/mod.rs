@@ -1,6 +1,7 @@
 //! Renderings of an analysis: the trait, and the table of formats. No network, no clock: the same
 //! bytes every time.
 
+mod answer;
 mod areas;
 mod clean;
 pub mod comparison;

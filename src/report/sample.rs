@@ -222,6 +222,7 @@ fn search(phase: &str) -> WorkloadAnalysis {
         phase: phase.to_owned(),
         workload: "search".to_owned(),
         operation: "search".to_owned(),
+        collection: "words".to_owned(),
         loop_kind: "open".to_owned(),
         duration_s: 20.0,
         ..WorkloadAnalysis::default()
@@ -458,6 +459,7 @@ fn under_ingest() -> WorkloadAnalysis {
             trace_id: "5f0c8a1be2d94477a3b1c2d3e4f50617".to_owned(),
             seq: 1_234,
             latency_us: 240_100.0,
+            largest_area: "consistency wait".to_owned(),
             largest_part: "Delegator-waitTSafe".to_owned(),
             largest_part_us: 231_400.0,
             link: None,
@@ -487,7 +489,7 @@ fn explained(workload: WorkloadAnalysis) -> WorkloadAnalysis {
             parts: drawn::tail_parts(),
             sentence: Some(
                 "requests above p99 are 58.8 ms slower than the median half; 87 % [79, 92] of \
-                 that is `Delegator-waitTSafe` (39 requests)"
+                 that is `consistency wait · Delegator-waitTSafe` (39 requests)"
                     .to_owned(),
             ),
             ..Tail::default()
@@ -497,13 +499,13 @@ fn explained(workload: WorkloadAnalysis) -> WorkloadAnalysis {
             with: "alone".to_owned(),
             requests: 3_990,
             with_requests: 4_000,
-            difference_us: 5_060.0,
-            difference_low_us: Some(4_310.0),
-            difference_high_us: Some(5_820.0),
-            parts: drawn::tail_parts(),
+            difference_us: 2_976.0,
+            difference_low_us: Some(2_510.0),
+            difference_high_us: Some(3_440.0),
+            parts: drawn::phase_parts(),
             sentence: Some(
-                "under-ingest is 5.1 ms slower than alone; 71 % [64, 77] of that is \
-                 `Delegator-waitTSafe`"
+                "under-ingest is 3.0 ms slower than alone; 81 % [74, 86] of that is \
+                 `consistency wait · Delegator-waitTSafe`"
                     .to_owned(),
             ),
             why_not: None,
@@ -526,7 +528,7 @@ fn tail() -> Tail {
         difference_us: 3_493.0,
         sentence: Some(
             "requests above p99 are 3.49 ms slower than the median half; 52 % [41, 63] of that is \
-             `SegCoreSearch` (40 requests)"
+             `engine · SegCoreSearch` (40 requests)"
                 .to_owned(),
         ),
         ..Tail::default()

@@ -3,7 +3,7 @@
 
 use super::{
     areas::{paint_of, part_name, row_of},
-    layout::{Cell, Line, Page, Paint, Table, TextStyle, shorten},
+    layout::{Cell, Line, Page, Paint, Table, TextStyle},
     units::{NONE, counted, duration, ms, number, ratio, share},
 };
 use crate::analysis::{ASIDE, Area, Waterfall, WaterfallRow};
@@ -14,8 +14,14 @@ const MAX_ROWS: usize = 200;
 /// Deepest indent that is drawn, in levels.
 const MAX_DEPTH: u32 = 12;
 
-/// Widest column of names.
-const NAME: usize = 38;
+/// Columns from which on there is room for deep indents and long bars.
+const ROOMY: usize = 100;
+
+/// Columns that names of spans have before figures give way to them.
+const NAME: usize = 34;
+
+/// Columns between what is told of a span and its bar.
+const GAP: usize = 2;
 
 /// One request as a waterfall.
 #[must_use]
@@ -158,7 +164,7 @@ impl Axis {
         bar
     }
 
-    /// Both ends and the middle of the axis.
+    /// Both ends of the axis, and its middle where there is room for it.
     fn scale(self) -> String {
         let (left, middle, right) = (
             ms(self.from),
@@ -167,6 +173,11 @@ impl Axis {
         );
         let half = self.cells / 2;
         let start = format!("{left:<half$}{middle}");
+        let start = if start.len() + 1 + right.len() > self.cells {
+            left
+        } else {
+            start
+        };
         format!(
             "{start}{right:>rest$}",
             rest = self.cells.saturating_sub(start.chars().count())
@@ -179,7 +190,12 @@ fn finite(value: f64) -> f64 {
 }
 
 fn spans(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
-    let mut table = Table::new(2);
+    let (indent, least) = if columns < ROOMY {
+        (" ", 22)
+    } else {
+        ("  ", 32)
+    };
+    let mut table = Table::new(2).least(NAME).droppable(&[2]);
     table.heading(&["span", "area", "self ms"]);
     if let Some(lag) = waterfall.send_lag_us.filter(|lag| *lag > 0.0) {
         table.row(vec![
@@ -193,12 +209,24 @@ fn spans(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
     for row in rows {
         above.retain(|(depth, _)| *depth < row.depth);
         let place = above.last().map_or("", |(_, service)| *service);
-        table.row(cells(row, row.service != place && row.depth > 0));
+        table.row(cells(row, row.service != place && row.depth > 0, indent));
         above.push((row.depth, &row.service));
     }
-    let names = table.lines(usize::MAX);
-    let taken = names.iter().map(Line::width).max().unwrap_or(0) + 2;
+    let blocks = table.blocks(columns.saturating_sub(GAP + least));
+    let figures = blocks.iter().filter_map(|block| block.last());
+    let taken = figures.map(Line::width).max().unwrap_or(0) + GAP;
     let axis = Axis::of(waterfall, columns.saturating_sub(taken).max(10));
+    let mut lines = Vec::new();
+    for (mut block, bar) in blocks.into_iter().zip(bars(waterfall, rows, axis)) {
+        let last = block.pop().unwrap_or_default();
+        lines.extend(block);
+        lines.push(last.padded(taken).join(bar));
+    }
+    lines
+}
+
+/// The axis, then the bar of each row.
+fn bars(waterfall: &Waterfall, rows: &[WaterfallRow], axis: Axis) -> Vec<Line> {
     let mut bars = vec![Line::new(&axis.scale(), Paint::Dim)];
     if let Some(lag) = waterfall.send_lag_us.filter(|lag| *lag > 0.0) {
         bars.push(Line::new(
@@ -213,15 +241,11 @@ fn spans(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
             paint_of(row_of(&row.area)),
         )
     }));
-    names
-        .into_iter()
-        .zip(bars)
-        .map(|(name, bar)| name.padded(taken).join(bar))
-        .collect()
+    bars
 }
 
 /// Name, area and self time; the service stands before the name where it changes.
-fn cells(row: &WaterfallRow, names_service: bool) -> Vec<Cell> {
+fn cells(row: &WaterfallRow, names_service: bool, indent: &str) -> Vec<Cell> {
     let aside = ASIDE.contains(&row.area.as_str());
     let instance = if row.instance.is_empty() {
         String::new()
@@ -233,12 +257,8 @@ fn cells(row: &WaterfallRow, names_service: bool) -> Vec<Cell> {
     } else {
         String::new()
     };
-    let indent = "  ".repeat(row.depth.min(MAX_DEPTH) as usize);
-    let room = NAME.saturating_sub(indent.len()).max(8);
-    let name = shorten(
-        &format!("{place}{}", part_name(&row.label, usize::MAX)),
-        room,
-    );
+    let indent = indent.repeat(row.depth.min(MAX_DEPTH) as usize);
+    let name = format!("{place}{}", part_name(&row.label));
     let paint = if aside { Paint::Dim } else { Paint::Plain };
     let own = if aside {
         NONE.to_owned()
@@ -260,7 +280,7 @@ fn account(page: &mut Page, waterfall: &Waterfall) {
     let latency = waterfall
         .response_time_us
         .unwrap_or(waterfall.service_time_us);
-    let mut table = Table::new(4);
+    let mut table = Table::new(4).flexible(2).droppable(&[3]);
     table.heading(&["", "area", "part", "service", "ms", "share"]);
     let mut parts: Vec<_> = waterfall.parts.iter().collect();
     parts.sort_by(|a, b| {
@@ -273,7 +293,7 @@ fn account(page: &mut Page, waterfall: &Waterfall) {
         table.row(vec![
             Cell::new(&look.sign.to_string(), paint_of(look)),
             Cell::plain(&part.area),
-            Cell::plain(&part_name(&part.part, 40)),
+            Cell::plain(&part_name(&part.part)),
             Cell::new(part.service.as_deref().unwrap_or("client"), Paint::Dim),
             Cell::plain(&ms(part.mean_us)),
             Cell::plain(&share(ratio(part.mean_us, latency))),

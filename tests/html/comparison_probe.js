@@ -10,6 +10,12 @@ addEventListener('load', () =>
         .match(/[\d.]+/g)
         .slice(0, 3)
         .map(Number);
+    const variable = (name) => {
+      const made = document.createElement('i');
+      made.style.color = `var(--${name})`;
+      document.body.append(made);
+      return color(getComputedStyle(made).color);
+    };
     const inside = (mark) => {
       const [inner, outer] = [box(mark), box(mark.ownerSVGElement)];
       return (
@@ -49,6 +55,19 @@ addEventListener('load', () =>
         intervals: marks('.axis .interval', 'stroke'),
         before: marks('.bars rect.baseline', 'fill'),
         after: marks('.bars rect.run', 'fill'),
+        border: color(getComputedStyle(document.querySelector('.verdict')).borderLeftColor),
+        title: document.title,
+        result: document.getElementById('result').textContent.trim(),
+        colors: Object.fromEntries(
+          ['good', 'doubtful', 'bad', 'soft', 'accent'].map((name) => [name, variable(name)]),
+        ),
+        figures: all('table.ratios tbody tr').map((tr) => ({
+          name: tr.querySelector('th').textContent,
+          result: tr.querySelector('td.result').textContent,
+          color: color(getComputedStyle(tr.querySelector('td.result')).color),
+          at: color(getComputedStyle(tr.querySelector('.at')).fill),
+        })),
+        text: document.body.textContent,
       }),
       '*',
     );

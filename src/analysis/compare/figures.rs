@@ -1,7 +1,7 @@
 //! The figures of a workload on both sides, and what can be said of them.
 
 use super::{
-    ComparisonResult, FigureComparison, LEAST_RUNS, replies,
+    ComparisonResult, FigureComparison, LEAST_RUNS, MARGIN, MARGIN_OF_RECALL, RECALL, replies,
     welch::{Sample, Test, holm},
 };
 use crate::analysis::model::{Estimate, Quantiles, WorkloadAnalysis};
@@ -210,7 +210,7 @@ pub(super) fn judge(figures: &mut [&mut Compared]) {
         figure.smallest = test.map(|test| test.half_width(ALPHA / count).exp());
         figure.result = match (shown, slower) {
             (false, _) => ComparisonResult::NoDifferenceShown,
-            (true, _) if figure.figure == "recall" => {
+            (true, _) if figure.figure == RECALL => {
                 if figure.ratio < 1.0 {
                     ComparisonResult::Lower
                 } else {
@@ -220,5 +220,18 @@ pub(super) fn judge(figures: &mut [&mut Compared]) {
             (true, true) => ComparisonResult::Slower,
             (true, false) => ComparisonResult::Faster,
         };
+        figure.equal_within = equal_within(figure);
     }
+}
+
+/// The margin, where no difference was shown and the interval lies within it: not to find a
+/// difference is no ground to say that there is none.
+fn equal_within(figure: &FigureComparison) -> Option<f64> {
+    let margin = if figure.figure == RECALL {
+        MARGIN_OF_RECALL
+    } else {
+        MARGIN
+    };
+    let is_within = figure.low? >= 1.0 / (1.0 + margin) && figure.high? <= 1.0 + margin;
+    (is_within && figure.result == ComparisonResult::NoDifferenceShown).then_some(margin)
 }

@@ -27,6 +27,15 @@ use crate::analysis::model::{Analysis, VerdictState, WorkloadAnalysis};
 /// Runs of a side from which on it can be said that it is slower or faster.
 pub const LEAST_RUNS: usize = 3;
 
+/// Margin of equality: ratios from `1 / (1 + MARGIN)` to `1 + MARGIN`.
+pub const MARGIN: f64 = 0.05;
+
+/// That of the recall, whose small changes matter.
+pub const MARGIN_OF_RECALL: f64 = 0.005;
+
+/// The figure's name of the recall.
+const RECALL: &str = "recall";
+
 /// Everything that a comparison shows.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
@@ -161,6 +170,13 @@ impl FigureComparison {
     pub fn is_rate(&self) -> bool {
         self.figure == "throughput" || self.figure == "vectors"
     }
+
+    /// Whether the newer side is the worse one, by however little: slower, or with less recall.
+    #[must_use]
+    pub fn is_worse(&self) -> bool {
+        let more_is_better = self.is_rate() || self.figure == RECALL;
+        (self.ratio > 1.0) != more_is_better
+    }
 }
 
 /// Whether a run came to the end of its plan.
@@ -187,7 +203,7 @@ pub struct WorkloadComparison {
     /// Latency by quantile and mean, the throughput of a closed loop, the recall where it is known.
     pub figures: Vec<FigureComparison>,
     /// Mean time of each area per matched request, the largest difference first; empty where a side
-    /// has no account.
+    /// has no latency breakdown.
     pub areas: Vec<AreaComparison>,
     /// Where it got slower or faster, in words; None where no difference was shown.
     pub sentence: Option<String>,
@@ -236,6 +252,10 @@ pub struct FigureComparison {
     pub p_value: Option<f64>,
     /// The smallest ratio above 1 that these runs could have shown; null where nothing was tested.
     pub smallest: Option<f64>,
+    /// The margin, e.g. 0.05, that the whole interval is within, up and down: equality was shown.
+    /// Left out where it was not, which is no sign of a difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equal_within: Option<f64>,
     /// Why it was not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,
@@ -253,7 +273,7 @@ pub enum ComparisonResult {
     Lower,
     /// The same of a recall, which the newer side has more of.
     Higher,
-    /// It may be chance.
+    /// It may be chance. Only where `equal_within` stands, equality was shown.
     NoDifferenceShown,
     /// Fewer than three runs on a side, and the intervals within the runs are apart.
     DiffersWithinTheseRuns,

@@ -1,6 +1,7 @@
 //! What sets one group of matched requests apart from another: the tail from the faster half, a
-//! phase from the first one with the same workload, the slowest seconds from the others, the first
-//! requests from the later ones.
+//! phase from the first one with the same workload, a stage from the one before, workloads of one
+//! operation from the first of them, the slowest seconds from the others, the first requests from the
+//! later ones.
 
 use std::collections::BTreeSet;
 
@@ -56,31 +57,22 @@ impl MeanDifference {
                 .is_none_or(|(low, high)| low > 0.0 || high < 0.0)
     }
 
-    /// `81 % [74, 86] of that is `querynode Delegator-waitTSafe``; None where no part has a share
-    /// that can be told from none.
+    /// `81 % [74, 86] of that is `consistency wait · querynode Delegator-waitTSafe``; None where no
+    /// part has a share that can be told from none.
     pub(crate) fn in_words(&self) -> Option<String> {
         let top = self
             .parts
             .first()
             .filter(|top| top.share > 0.0 && top.share_low.is_none_or(|low| low > 0.0))?;
-        // Where Milvus is one process, its name says nothing.
-        let service = top
-            .service
-            .iter()
-            .map(String::as_str)
-            .filter(|service| *service != "standalone");
-        let title = service
-            .chain([without_package(&top.part)])
-            .collect::<Vec<_>>()
-            .join(" ");
         let percent = |share: f64| share * 100.0;
         let ends = top.share_low.zip(top.share_high);
         let ends = ends.map_or(String::new(), |(low, high)| {
             format!(" [{:.0}, {:.0}]", percent(low), percent(high))
         });
         Some(format!(
-            "{:.0} %{ends} of that is `{title}`",
-            percent(top.share)
+            "{:.0} %{ends} of that is `{}`",
+            percent(top.share),
+            top.title()
         ))
     }
 }
@@ -202,47 +194,35 @@ fn matched(requests: &[Request]) -> Vec<&Request> {
         .collect()
 }
 
-/// One phase of a workload, or another.
+/// A phase, a stage or a workload that is compared with another.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PhaseSide<'a> {
-    /// Name of the phase.
-    pub(crate) phase: &'a str,
+pub(crate) struct PlaceSide<'a> {
+    /// What tells it from the other: the name of its phase, its stage or its workload.
+    pub(crate) name: &'a str,
     pub(crate) requests: &'a [Request],
     pub(crate) window: Option<Window>,
 }
 
-/// A phase against the first with the same workload; None where either has too few matched
-/// requests.
-pub(crate) fn of_phase(
-    phase: PhaseSide<'_>,
-    first: PhaseSide<'_>,
+/// A place against another one, of other seconds; None where either has too few matched requests.
+/// `kind` is one of [`Contrast::PHASE`], [`Contrast::STAGE`] and [`Contrast::WORKLOAD`].
+pub(crate) fn of_places(
+    kind: &str,
+    (place, other): (PlaceSide<'_>, PlaceSide<'_>),
     parts: &PartTable,
     names: &[&str],
 ) -> Option<Contrast> {
-    let side = |phase: &PhaseSide<'_>| matched(phase.requests).len() as u64 >= LEAST_MATCHED;
-    (side(&phase) && side(&first)).then(|| {
-        let one = Side {
-            requests: matched(phase.requests),
-            window: phase.window,
-        };
-        let other = Side {
-            requests: matched(first.requests),
-            window: first.window,
-        };
-        let found = difference(
-            &one,
-            &other,
-            Seconds::Apart,
-            parts,
-            &[names, &["phase", first.phase]].concat(),
-        );
-        let subject = format!("{} is", phase.phase);
-        contrast_of(
-            "phase",
-            (&subject, first.phase),
-            (one.requests.len(), other.requests.len()),
-            found,
-        )
+    let side = |place: &PlaceSide<'_>| matched(place.requests).len() as u64 >= LEAST_MATCHED;
+    (side(&place) && side(&other)).then(|| {
+        let subject = format!("{} is", place.name);
+        let names = [names, &[kind, other.name]].concat();
+        let with = other.name;
+        let [one, other] = [place, other].map(|place| Side {
+            requests: matched(place.requests),
+            window: place.window,
+        });
+        let found = difference(&one, &other, Seconds::Apart, parts, &names);
+        let requests = (one.requests.len(), other.requests.len());
+        contrast_of(kind, (&subject, with), requests, found)
     })
 }
 
@@ -378,39 +358,11 @@ fn contrast_of(
     }
 }
 
-/// Of a gRPC method, `milvus.proto.rootcoord.RootCoord/AllocTimestamp`, the service and the method.
-fn without_package(part: &str) -> &str {
-    let package = part
-        .split_once('/')
-        .and_then(|(service, _)| service.rfind('.'));
-    package.map_or(part, |dot| &part[dot + 1..])
-}
-
 /// A duration for a sentence.
 pub(crate) fn in_words(us: f64) -> String {
     match us {
         us if us >= 1e6 => format!("{:.1} s", us / 1e6),
         us if us >= 1e3 => format!("{:.1} ms", us / 1e3),
         us => format!("{us:.0} us"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(part: &str, expected: &str) {
-        assert_eq!(without_package(part), expected);
-    }
-
-    #[test]
-    fn methods_are_named_without_their_package() {
-        check(
-            "milvus.proto.rootcoord.RootCoord/AllocTimestamp (client)",
-            "RootCoord/AllocTimestamp (client)",
-        );
-        check("SegCoreSearch", "SegCoreSearch");
-        check("ReduceHelper.x", "ReduceHelper.x");
-        check("RootCoord/AllocID", "RootCoord/AllocID");
     }
 }

@@ -62,6 +62,9 @@ fn exemplar(label: &str, request: &Request, parts: &PartTable, info: &RunInfo) -
         trace_id,
         seq: request.seq,
         latency_us: us(request.latency_ns()),
+        largest_area: largest
+            .map(|(part, _)| parts.key(*part).area.name().to_owned())
+            .unwrap_or_default(),
         largest_part: largest
             .map(|(part, _)| parts.key(*part).title())
             .unwrap_or_default(),

@@ -1,11 +1,11 @@
-//! What a report says of where the time went: bands, instances, tail, contrasts, advice, single
-//! requests.
+//! What a report says of where the time went: bands, instances, tail, contrasts, suggestions,
+//! single requests.
 
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::statistics::interval::NoInterval;
 
-/// One band of the latency account.
+/// One band of the latency breakdown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Band {
     /// `all`, then `0-50`, `50-90`, `90-99`, `99-99.9`, `99.9-100`, or a merged one, e.g. `99-100`.
@@ -24,8 +24,8 @@ pub struct Band {
     pub mean_us: f64,
     /// Mean latency of all successes in it.
     pub mean_of_all_us: f64,
-    /// The account, sorted by area (in the order of [`crate::analysis::traces::areas::Area`]), then
-    /// by mean, falling.
+    /// The latency breakdown, sorted by area (in the order of
+    /// [`crate::analysis::traces::areas::Area`]), then by mean, falling.
     pub parts: Vec<PartMean>,
 }
 
@@ -41,6 +41,33 @@ pub struct PartMean {
     pub part: String,
     /// Mean self time on the critical path.
     pub mean_us: f64,
+}
+
+impl PartMean {
+    /// Area and span, see [`part_title`].
+    #[must_use]
+    pub fn title(&self) -> String {
+        part_title(&self.area, self.service.as_deref(), &self.part)
+    }
+}
+
+/// `consistency wait · querynode Delegator-waitTSafe`: a span with its area, without which its name
+/// says little. Parts of the client, whose names are those of their areas, are named once; the
+/// service of a Milvus that is one process is left out, and the package of a gRPC method.
+#[must_use]
+pub fn part_title(area: &str, service: Option<&str>, part: &str) -> String {
+    if area == part {
+        return area.to_owned();
+    }
+    let package = part
+        .split_once('/')
+        .filter(|(service, _)| !service.contains(' '))
+        .and_then(|(service, _)| service.rfind('.'));
+    let part = package.map_or(part, |dot| &part[dot + 1..]);
+    match service.filter(|service| !service.is_empty() && *service != "standalone") {
+        Some(service) => format!("{area} · {service} {part}"),
+        None => format!("{area} · {part}"),
+    }
 }
 
 /// Critical-path time of one area on one instance.
@@ -152,11 +179,13 @@ pub struct TotalTracingCost {
 /// own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Contrast {
-    /// `phase`: this phase against the first with the same workload. `slow_seconds`: the slowest
-    /// tenth of the seconds against the others. `first_requests`: those of the first twentieth of
-    /// the time against the rest. The last two are there only where they are half as slow again.
+    /// `phase`: this phase against the first with the same workload. `stage`: this stage against the
+    /// one before. `workload`: this workload against the first with the same operation on the same
+    /// collection, in another phase. `slow_seconds`: the slowest tenth of the seconds against the
+    /// others. `first_requests`: those of the first twentieth of the time against the rest. The
+    /// last two are there only where they are half as slow again.
     pub kind: String,
-    /// What the group is compared with: a phase's name, or words.
+    /// What the group is compared with: the name of a phase, stage or workload, or words.
     pub with: String,
     /// Matched requests of the group.
     pub requests: u64,
@@ -173,9 +202,32 @@ pub struct Contrast {
     pub parts: Vec<TailPart>,
     /// The top part in words; None where it can't be told from none.
     pub sentence: Option<String>,
-    /// Why there are no intervals of a `phase`.
+    /// Why there are no intervals of a `phase`, `stage` or `workload`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why_not: Option<NoInterval>,
+}
+
+impl Contrast {
+    /// Kind of a phase against the first with the same workload.
+    pub const PHASE: &'static str = "phase";
+    /// Kind of a stage against the one before.
+    pub const STAGE: &'static str = "stage";
+    /// Kind of a workload against the first with the same operation on the same collection.
+    pub const WORKLOAD: &'static str = "workload";
+
+    /// Whether it compares one place with another: phases, stages, workloads.
+    #[must_use]
+    pub fn is_of_place(&self) -> bool {
+        [Self::PHASE, Self::STAGE, Self::WORKLOAD].contains(&self.kind.as_str())
+    }
+
+    /// Whether the difference can be told from none: its interval, where there is one, is on one
+    /// side of zero.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        let ends = self.difference_low_us.zip(self.difference_high_us);
+        self.difference_us != 0.0 && ends.is_none_or(|(low, high)| low > 0.0 || high < 0.0)
+    }
 }
 
 /// One part of a difference between two groups of requests.
@@ -200,6 +252,14 @@ pub struct TailPart {
     pub share_high: Option<f64>,
 }
 
+impl TailPart {
+    /// Area and span, see [`part_title`].
+    #[must_use]
+    pub fn title(&self) -> String {
+        part_title(&self.area, self.service.as_deref(), &self.part)
+    }
+}
+
 /// One request worth looking at.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Exemplar {
@@ -211,7 +271,10 @@ pub struct Exemplar {
     pub seq: u64,
     /// Response time (open loop) or service time.
     pub latency_us: f64,
-    /// The largest part.
+    /// Area of the largest part; empty in reports of older versions.
+    #[serde(default)]
+    pub largest_area: String,
+    /// The largest part: service and span.
     pub largest_part: String,
     /// Its time.
     pub largest_part_us: f64,
@@ -253,7 +316,7 @@ pub struct Waterfall {
     /// critical path.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rows_left_out: u64,
-    /// The account of this one request; adds up to the latency.
+    /// The latency breakdown of this one request; adds up to the latency.
     pub parts: Vec<PartMean>,
     /// Link to Jaeger's UI, only where a real UI was found.
     pub link: Option<String>,
@@ -319,4 +382,37 @@ pub struct StackFrame {
     pub tail_us: f64,
     /// The same of a request in the faster half.
     pub body_us: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(area: &str, service: Option<&str>, part: &str, expected: &str) {
+        assert_eq!(part_title(area, service, part), expected);
+    }
+
+    #[test]
+    fn a_span_is_named_with_its_area() {
+        check(
+            "timestamp",
+            Some("standalone"),
+            "milvus.proto.rootcoord.RootCoord/AllocTimestamp (client)",
+            "timestamp · RootCoord/AllocTimestamp (client)",
+        );
+        check(
+            "engine",
+            Some("querynode"),
+            "SegCoreSearch",
+            "engine · querynode SegCoreSearch",
+        );
+        check(
+            "engine",
+            Some(""),
+            "ReduceHelper.x",
+            "engine · ReduceHelper.x",
+        );
+        check("gap", None, "gap", "gap");
+        check("other", None, "a b.c/d", "other · a b.c/d");
+    }
 }

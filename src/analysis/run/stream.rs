@@ -13,7 +13,7 @@ use crate::{
     analysis::{
         explanation::{
             advice, bands,
-            contrasts::{self, PhaseSide},
+            contrasts::{self, PlaceSide},
             exemplars, instances, tail,
         },
         figures::{
@@ -50,6 +50,12 @@ impl<'a> Run<'a> {
     }
 }
 
+/// What tells a stream from the one that it is compared with.
+type NameOf = fn(&StreamInfo) -> &str;
+
+/// Kind of a contrast, the stream that another one is compared with, what tells them apart.
+type Compared<'a> = (&'static str, Stream<'a>, NameOf);
+
 /// One stream with everything that is known of it.
 pub(super) struct Stream<'a> {
     run: Run<'a>,
@@ -80,6 +86,7 @@ impl<'a> Stream<'a> {
             stage: stream.stage().map(str::to_owned),
             workload: stream.workload.clone(),
             operation: stream.operation.clone(),
+            collection: stream.collection.clone(),
             loop_kind: if open { "open" } else { "closed" }.to_owned(),
             duration_s,
             figures_lost: counts.due == 0 && self.was_due(),
@@ -277,39 +284,63 @@ impl<'a> Stream<'a> {
         });
     }
 
-    /// The same workload in its first phase, in the latter's slow seconds, and at its beginning,
-    /// against this one.
+    /// What it is compared with, its slow seconds and its beginning, against this one.
     fn contrasts(&self, latency: Figure, names: &[&str]) -> Vec<Contrast> {
         let stream = self.stream;
         let (requests, parts) = (&self.lines.requests, &self.run.traces.parts);
         let Some(window) = self.window().filter(|_| !stream.is_preparation()) else {
             return Vec::new();
         };
-        let first = self.first_phase().and_then(|first| {
-            let this = PhaseSide {
-                phase: &stream.phase,
-                requests,
-                window: Some(window),
-            };
-            let other = PhaseSide {
-                phase: &first.stream.phase,
-                requests: &first.lines.requests,
-                window: first.window(),
-            };
-            contrasts::of_phase(this, other, parts, names)
+        let others = self.compared_with().into_iter();
+        let others = others.filter_map(|(kind, other, name)| {
+            let sides = [self, &other].map(|side| PlaceSide {
+                name: name(side.stream),
+                requests: &side.lines.requests,
+                window: side.window(),
+            });
+            contrasts::of_places(kind, sides.into(), parts, names)
         });
         let series = self.series(window, latency, |outcome| outcome == Outcome::Ok);
         let slow = contrasts::of_slow_seconds(requests, &series, window, parts);
         let early = contrasts::of_first_requests(requests, (stream.start_ns, self.end_ns()), parts);
-        first.into_iter().chain(slow).chain(early).collect()
+        others.chain(slow).chain(early).collect()
     }
 
-    /// The first phase with the same workload, and stage; None where it is this one.
-    fn first_phase(&self) -> Option<Stream<'a>> {
-        let mut streams = self.run.info.streams.iter();
-        let number = streams.position(|other| other.is_alike(self.stream))?;
-        let first = Stream::of(&self.run, number);
-        (first.stream.phase != self.stream.phase).then_some(first)
+    /// The streams that it is compared with, with the kind of the contrast and with what tells both
+    /// apart: the first phase with the same workload, and stage; the stage before; where there is
+    /// neither, the first workload with the same operation on the same collection, if it ran in
+    /// another phase: beside each other both would have been part of each other's load.
+    fn compared_with(&self) -> Vec<Compared<'a>> {
+        let this = self.stream;
+        let before = self.run.info.streams.iter().enumerate();
+        let before = before.take_while(|(_, other)| !std::ptr::eq(*other, this));
+        let measured: Vec<_> = before
+            .filter(|(_, other)| other.is_measured() && !other.is_preparation())
+            .collect();
+        let of = |found: Option<&(usize, &StreamInfo)>, kind, name: NameOf| {
+            found.map(|(number, _)| (kind, Stream::of(&self.run, *number), name))
+        };
+        let phase = measured.iter().find(|(_, other)| other.is_alike(this));
+        let stage = measured.iter().rfind(|(_, other)| {
+            let same = other.phase == this.phase && other.workload == this.workload;
+            same && other.stage().is_some() && this.stage().is_some()
+        });
+        let phase = of(phase, Contrast::PHASE, |stream| &stream.phase);
+        let stage = of(stage, Contrast::STAGE, |stream| {
+            stream.stage().unwrap_or_default()
+        });
+        let found: Vec<Compared<'a>> = phase.into_iter().chain(stage).collect();
+        if !found.is_empty() || this.stage().is_some() {
+            return found;
+        }
+        let sweep = measured.iter().find(|(_, other)| {
+            let of = |stream: &StreamInfo| (stream.operation.clone(), stream.collection.clone());
+            let alike = of(other) == of(this) && other.open_loop == this.open_loop;
+            alike && other.stage().is_none() && other.workload != this.workload
+        });
+        let sweep = sweep.filter(|(_, other)| other.phase != this.phase);
+        let sweep = of(sweep, Contrast::WORKLOAD, |stream| &stream.workload);
+        sweep.into_iter().collect()
     }
 
     /// The seconds of the part.

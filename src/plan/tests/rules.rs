@@ -294,7 +294,7 @@ fn planned_requests_end_with_the_rows() {
     assert_eq!(
         open.planned_requests(1, 1, PlannedPart::Measured),
         Some(10),
-        "200 rows are 10 batches of 20, 40 slots are due"
+        "200 rows are 10 batches of 20, 40 requests are due"
     );
     assert_eq!(
         open.expectation().loads[2].rows_last.as_deref(),
@@ -398,8 +398,8 @@ fn the_truth_holds_while_all_rows_and_no_others_are_there() {
 fn the_table_of_keys_has_every_key_once() {
     let table = key_table();
     assert!(
-        table.contains("**`[milvus]`**")
-            && table.contains("**`[[phases]]`**")
+        table.contains("## `[milvus]`")
+            && table.contains("## `[[phases]]`")
             && table.contains("`operation = \"search\"`")
     );
     let lines = table.lines().filter(|line| line.starts_with("| `")).count();

@@ -60,7 +60,7 @@ fn render(comparison: &Comparison) -> String {
                 | ComparisonResult::Higher => {
                     format!("**{}**", result(figure))
                 }
-                _ => result(figure).to_owned(),
+                _ => result(figure),
             };
             let (before, after) = (value(figure, figure.baseline), value(figure, figure.run));
             let cells = [name(figure), before, after, ratio(figure), smallest(figure)]

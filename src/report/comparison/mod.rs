@@ -7,6 +7,8 @@ mod markdown;
 mod tests;
 mod text;
 
+#[cfg(test)]
+pub(in crate::report) use tests::sample;
 pub(crate) use text::render_text;
 
 use super::{
@@ -31,12 +33,16 @@ pub static COMPARISONS: &[ComparisonEntry] =
 
 /// What was found, in one sentence.
 fn headline(comparison: &Comparison) -> String {
-    let number = |wanted: ComparisonResult| {
+    let figures = || {
         comparison
             .workloads
             .iter()
             .flat_map(|workload| &workload.figures)
-            .filter(|figure| figure.result == wanted)
+    };
+    let equal = figures().filter(|figure| figure.equal_within.is_some());
+    let number = |wanted: ComparisonResult| {
+        figures()
+            .filter(|figure| figure.result == wanted && figure.equal_within.is_none())
             .count()
     };
     let words = [
@@ -48,6 +54,7 @@ fn headline(comparison: &Comparison) -> String {
             number(ComparisonResult::DiffersWithinTheseRuns),
             "different within these runs",
         ),
+        (equal.count(), "shown to be equal"),
         (
             number(ComparisonResult::NoDifferenceShown),
             "with no difference shown",
@@ -63,12 +70,7 @@ fn headline(comparison: &Comparison) -> String {
             )
         })
         .collect();
-    let beside = comparison
-        .workloads
-        .iter()
-        .flat_map(|workload| &workload.figures)
-        .filter(|figure| figure.why_not.is_none())
-        .count();
+    let beside = figures().filter(|figure| figure.why_not.is_none()).count();
     match (found.is_empty(), beside) {
         (false, _) => found.join(", "),
         (true, 0) => "nothing could be compared".to_owned(),
@@ -135,8 +137,12 @@ fn test_name(comparison: &Comparison) -> &'static str {
     }
 }
 
-fn result(figure: &FigureComparison) -> &'static str {
-    match figure.result {
+/// What can be said of a figure: `equal within 5 %` where that was shown.
+fn result(figure: &FigureComparison) -> String {
+    if let Some(margin) = figure.equal_within {
+        return format!("equal within {}", margin_of(margin));
+    }
+    let words = match figure.result {
         _ if figure.why_not.is_some() => "not compared",
         ComparisonResult::Slower => "slower",
         ComparisonResult::Faster => "faster",
@@ -145,7 +151,13 @@ fn result(figure: &FigureComparison) -> &'static str {
         ComparisonResult::NoDifferenceShown => "no difference shown",
         ComparisonResult::DiffersWithinTheseRuns => "differs within these runs",
         ComparisonResult::NotTested => "not tested",
-    }
+    };
+    words.to_owned()
+}
+
+/// `5 %`, `0.5 %`.
+fn margin_of(margin: f64) -> String {
+    format!("{} %", margin * 100.0)
 }
 
 fn value(figure: &FigureComparison, value: f64) -> String {
@@ -156,16 +168,27 @@ fn value(figure: &FigureComparison, value: f64) -> String {
     }
 }
 
-/// `1.52 [1.31, 1.76]`; of a recall, whose small changes matter, with four decimals.
+/// `1.52 [1.31, 1.76]`.
 fn ratio(figure: &FigureComparison) -> String {
-    let digits = if figure.figure == "recall" { 4 } else { 2 };
-    let ends = figure
-        .low
-        .zip(figure.high)
-        .map_or(String::new(), |(low, high)| {
-            format!(" [{low:.digits$}, {high:.digits$}]")
-        });
-    format!("{:.digits$}{ends}", figure.ratio)
+    let words = [ratio_alone(figure), interval(figure)];
+    words.join(" ").trim_end().to_owned()
+}
+
+/// `1.52`; of a recall, whose small changes matter, with four decimals.
+fn ratio_alone(figure: &FigureComparison) -> String {
+    format!("{:.*}", digits(figure), figure.ratio)
+}
+
+/// `[1.31, 1.76]`; empty where there is none.
+fn interval(figure: &FigureComparison) -> String {
+    let (digits, ends) = (digits(figure), figure.low.zip(figure.high));
+    ends.map_or(String::new(), |(low, high)| {
+        format!("[{low:.digits$}, {high:.digits$}]")
+    })
+}
+
+fn digits(figure: &FigureComparison) -> usize {
+    if figure.figure == "recall" { 4 } else { 2 }
 }
 
 /// Smallest change that could have been shown: `12 %`, or `40 times` where the runs differ by far

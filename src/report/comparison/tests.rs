@@ -12,7 +12,7 @@ use crate::{
     clippy::too_many_lines,
     reason = "a table: the made-up figures of a comparison"
 )]
-pub(super) fn sample() -> Comparison {
+pub(in crate::report) fn sample() -> Comparison {
     let figure = |key: &str, baseline: f64, run: f64, result| FigureComparison {
         figure: "response_time".to_owned(),
         key: key.to_owned(),
@@ -24,7 +24,19 @@ pub(super) fn sample() -> Comparison {
         result,
         p_value: Some(0.001),
         smallest: (result != ComparisonResult::NotTested).then_some(1.12),
+        equal_within: None,
         why_not: None,
+    };
+    let equal = FigureComparison {
+        low: Some(0.991),
+        high: Some(1.018),
+        equal_within: Some(0.05),
+        ..figure(
+            "mean",
+            2_004.0,
+            2_012.0,
+            ComparisonResult::NoDifferenceShown,
+        )
     };
     let bound = FigureComparison {
         figure: "response_time".to_owned(),
@@ -74,6 +86,7 @@ pub(super) fn sample() -> Comparison {
                 figure("p90", 2_480.0, 3_300.0, ComparisonResult::NotTested),
                 figure("p99", 3_950.0, 4_100.0, ComparisonResult::NoDifferenceShown),
                 bound,
+                equal,
                 FigureComparison {
                     figure: "recall".to_owned(),
                     key: String::new(),

@@ -1,12 +1,18 @@
 //! `comparison.txt` and the comparison on a terminal.
 
+use unicode_width::UnicodeWidthStr;
+
 use super::{
-    ComparisonEntry, headline, name, ratio, remarks, result, smallest, test_name, value, values,
+    ComparisonEntry, headline, interval, margin_of, name, ratio_alone, remarks, result, smallest,
+    test_name, value, values,
 };
 use crate::{
-    analysis::compare::{Comparison, ComparisonResult, FigureComparison, WorkloadComparison},
+    analysis::compare::{
+        Comparison, ComparisonResult, FigureComparison, MARGIN, MARGIN_OF_RECALL,
+        WorkloadComparison,
+    },
     report::{
-        layout::{Cell, Line, Page, Paint, Table, TextStyle, shorten},
+        layout::{Cell, Line, Page, Paint, Table, TextStyle},
         units::duration,
     },
 };
@@ -22,17 +28,16 @@ pub(super) const ENTRY: ComparisonEntry = ComparisonEntry {
 const MOST_DIFFERENCES: usize = 12;
 /// Areas that are listed for a workload.
 const MOST_AREAS: usize = 4;
-/// Widest value of the setting, in columns.
+/// Widest value of the setting that is shown in a column, in columns.
 const VALUE: usize = 32;
+
+/// What a narrow terminal leaves out, the first one first: number of the column, and its heading.
+const DROPPABLE: [(usize, &str); 2] = [(5, "could show"), (4, "95 % interval")];
 
 /// The comparison as text, for a terminal or a file.
 pub(crate) fn render_text(comparison: &Comparison, style: TextStyle) -> String {
     let mut page = Page::new(style);
-    page.paragraph(
-        Line::new("comparison  ", Paint::Bold),
-        &headline(comparison),
-        Paint::Plain,
-    );
+    write_headline(&mut page, comparison);
     for remark in remarks(comparison) {
         page.paragraph(Line::new("! ", Paint::Doubtful), &remark, Paint::Plain);
     }
@@ -47,18 +52,44 @@ pub(crate) fn render_text(comparison: &Comparison, style: TextStyle) -> String {
         Paint::Dim,
     );
     write_differences(&mut page, comparison);
+    let mut left_out = Vec::new();
     for workload in &comparison.workloads {
-        write_workload(&mut page, workload);
+        left_out = write_workload(&mut page, workload);
     }
     page.gap();
+    let left_out = match left_out.as_slice() {
+        [] => String::new(),
+        columns => format!("; left out for want of columns: {}", columns.join(", ")),
+    };
     let note = format!(
         "ratio: run / baseline with its 95 % interval, runs as the unit ({}); could show: the \
          smallest change that these runs could have shown; p50, p99, mean, throughput and recall \
-         are tested, corrected for their number (Holm)",
-        test_name(comparison)
+         are tested, corrected for their number (Holm); equal: the whole interval is within {} \
+         ({} of a recall){left_out}",
+        test_name(comparison),
+        margin_of(MARGIN),
+        margin_of(MARGIN_OF_RECALL)
     );
     page.paragraph(Line::default(), &note, Paint::Dim);
+    if page.scrolls() {
+        page.gap();
+        write_headline(&mut page, comparison);
+    }
     page.finish()
+}
+
+fn write_headline(page: &mut Page, comparison: &Comparison) {
+    page.paragraph(
+        Line::new("comparison  ", Paint::Bold),
+        &headline(comparison),
+        Paint::Plain,
+    );
+    for workload in &comparison.workloads {
+        if let Some(sentence) = &workload.sentence {
+            let lead = Line::new("  ", Paint::Plain).push(&workload.at, Paint::Plain);
+            page.paragraph(lead.push(": ", Paint::Plain), sentence, Paint::Plain);
+        }
+    }
 }
 
 fn write_differences(page: &mut Page, comparison: &Comparison) {
@@ -73,19 +104,24 @@ fn write_differences(page: &mut Page, comparison: &Comparison) {
     }
     let mut table = Table::new(3);
     table.heading(&["what differs", "baseline", "run"]);
+    let mut long = Vec::new();
     for found in comparison.differences.iter().take(MOST_DIFFERENCES) {
-        let cells = [
-            found.what.clone(),
-            values(&found.baseline),
-            values(&found.run),
-        ];
-        table.row(
-            cells
-                .map(|text| Cell::plain(&shorten(&text, VALUE)))
-                .to_vec(),
-        );
+        let (baseline, run) = (values(&found.baseline), values(&found.run));
+        if baseline.width().max(run.width()) > VALUE.min(page.columns() / 4) {
+            long.push((&found.what, format!("{baseline} -> {run}")));
+        } else {
+            table.row(
+                [&found.what, &baseline, &run]
+                    .map(|text| Cell::plain(text))
+                    .to_vec(),
+            );
+        }
     }
     page.extend(table.lines(page.columns()));
+    for (what, change) in long {
+        let lead = Line::new(what, Paint::Plain).push(": ", Paint::Plain);
+        page.paragraph(lead, &change, Paint::Plain);
+    }
     let more = comparison
         .differences
         .len()
@@ -99,21 +135,17 @@ fn write_differences(page: &mut Page, comparison: &Comparison) {
     }
 }
 
-fn write_workload(page: &mut Page, workload: &WorkloadComparison) {
+/// The workload's figures; gives the headings of the columns that did not fit.
+fn write_workload(page: &mut Page, workload: &WorkloadComparison) -> Vec<&'static str> {
     page.gap();
-    let mut table = Table::new(1);
-    table.row(vec![
-        Cell::new(&shorten(&workload.at, 40), Paint::Bold),
-        Cell::new("baseline", Paint::Dim),
-        Cell::new("run", Paint::Dim),
-        Cell::new("ratio", Paint::Dim),
-        Cell::new("could show", Paint::Dim),
-        Cell::new("", Paint::Dim),
-    ]);
-    for figure in &workload.figures {
-        table.row(row(figure));
-    }
+    let whole = table(workload, false);
+    let table = if whole.left_out(page.columns()).is_empty() {
+        whole
+    } else {
+        table(workload, true)
+    };
     page.extend(table.lines(page.columns()));
+    let left_out = table.left_out(page.columns());
     for (figure, why) in workload
         .figures
         .iter()
@@ -124,9 +156,6 @@ fn write_workload(page: &mut Page, workload: &WorkloadComparison) {
             &format!("{}, {why}", name(figure)),
             Paint::Dim,
         );
-    }
-    if let Some(sentence) = &workload.sentence {
-        page.paragraph(Line::new("• ", Paint::Bold), sentence, Paint::Plain);
     }
     let areas: Vec<String> = workload
         .areas
@@ -148,9 +177,42 @@ fn write_workload(page: &mut Page, workload: &WorkloadComparison) {
             Paint::Dim,
         );
     }
+    let left_out = DROPPABLE
+        .iter()
+        .filter(|(column, _)| left_out.contains(column));
+    left_out.map(|(_, heading)| *heading).collect()
 }
 
-fn row(figure: &FigureComparison) -> Vec<Cell> {
+/// A row for each figure; where they are `grouped`, keys such as p99 stand below their figure, which
+/// takes fewer columns and more lines.
+fn table(workload: &WorkloadComparison, grouped: bool) -> Table {
+    let mut table = Table::new(1).droppable(&DROPPABLE.map(|(column, _)| column));
+    let [(_, could_show), (_, interval)] = DROPPABLE;
+    let headings = ["baseline", "run", "ratio", interval, could_show, ""];
+    let headings = headings.map(|heading| Cell::new(heading, Paint::Dim));
+    let mut at = Cell::new(&workload.at, Paint::Bold);
+    if grouped {
+        table.row(vec![std::mem::take(&mut at)]);
+    }
+    table.row([at].into_iter().chain(headings).collect());
+    let mut above = "";
+    for figure in &workload.figures {
+        let has_key = grouped && !figure.key.is_empty();
+        if has_key && figure.figure != above {
+            table.row(vec![Cell::plain(&figure.figure.replace('_', " "))]);
+        }
+        above = &figure.figure;
+        let name = if has_key {
+            format!("  {}", figure.key)
+        } else {
+            name(figure)
+        };
+        table.row(row(figure, &name));
+    }
+    table
+}
+
+fn row(figure: &FigureComparison, name: &str) -> Vec<Cell> {
     let paint = match figure.result {
         ComparisonResult::Slower | ComparisonResult::Lower => Paint::Bad,
         ComparisonResult::Faster | ComparisonResult::Higher => Paint::Good,
@@ -158,18 +220,19 @@ fn row(figure: &FigureComparison) -> Vec<Cell> {
         _ => Paint::Plain,
     };
     if figure.why_not.is_some() {
-        return [&name(figure), "-", "-", "-", "", result(figure)]
+        return [name, "-", "-", "-", "", "", &result(figure)]
             .map(Cell::plain)
             .to_vec();
     }
     let cells = [
-        name(figure),
+        name.to_owned(),
         value(figure, figure.baseline),
         value(figure, figure.run),
-        ratio(figure),
+        ratio_alone(figure),
+        interval(figure),
         smallest(figure),
     ];
     let mut cells: Vec<Cell> = cells.map(|text| Cell::plain(&text)).to_vec();
-    cells.push(Cell::new(result(figure), paint));
+    cells.push(Cell::new(&result(figure), paint));
     cells
 }

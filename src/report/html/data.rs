@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::side_by_side::Sweep;
 use crate::{
     analysis::{AREAS, ASIDE, Analysis, AreaRow},
     report::{
@@ -15,7 +16,7 @@ use crate::{
 const DIGITS: usize = 5;
 
 /// The data of the charts. Workloads keep their places; what is not drawn is left out.
-pub(super) fn json(analysis: &Analysis) -> Result<String, serde_json::Error> {
+pub(super) fn json(analysis: &Analysis, sweeps: &[Sweep]) -> Result<String, serde_json::Error> {
     let mut drawn = analysis.clone();
     // The template shows these itself.
     (drawn.verdict, drawn.plan) = Default::default();
@@ -40,6 +41,7 @@ pub(super) fn json(analysis: &Analysis) -> Result<String, serde_json::Error> {
             .for_each(|waterfall| waterfall.parts.clear());
     }
     let mut value = serde_json::to_value(&drawn)?;
+    value["sweeps"] = serde_json::to_value(sweeps)?;
     tidy(&mut value);
     value["areas"] = AREAS.iter().map(area).collect();
     value["aside"] = json!(ASIDE);

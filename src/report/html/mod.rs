@@ -1,15 +1,20 @@
 //! `report.html`: one file that needs nothing else, made for looking. The page's words come from
-//! the template, which escapes them; its charts are drawn by `templates/report.js` from the
+//! the template, which escapes them; its charts are drawn by `templates/report/` from the
 //! analysis as JSON in the page.
 
+mod answer;
 mod data;
+pub(super) mod icon;
 mod page;
+mod side_by_side;
+mod verdict;
+mod workload;
 
 use askama::Template as _;
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
-use self::page::Page;
+use self::{page::Page, side_by_side::sweeps};
 use super::{ReportEntry, ReportError, RunReport, escaped};
 use crate::analysis::Analysis;
 
@@ -27,17 +32,37 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
 /// uPlot's rules and the page's own: one block, so that one hash allows both.
 const STYLE: &str = concat!(
     include_str!("../../../templates/vendor/uplot/uPlot.min.css"),
-    include_str!("../../../templates/report.css")
+    include_str!("../../../templates/report.css"),
+    include_str!("../../../templates/print.css")
 );
 const UPLOT: &str = include_str!("../../../templates/vendor/uplot/uPlot.iife.min.js");
-const SCRIPT: &str = include_str!("../../../templates/report.js");
+/// One script of many files, each of one matter: what a file defines is known to all of them, what
+/// it does at once needs those before it.
+const SCRIPT: &str = concat!(
+    include_str!("../../../templates/report/base.js"),
+    include_str!("../../../templates/report/numbers.js"),
+    include_str!("../../../templates/report/colours.js"),
+    include_str!("../../../templates/report/labels.js"),
+    include_str!("../../../templates/report/model.js"),
+    include_str!("../../../templates/report/plots.js"),
+    include_str!("../../../templates/report/curves.js"),
+    include_str!("../../../templates/report/bars.js"),
+    include_str!("../../../templates/report/phases.js"),
+    include_str!("../../../templates/report/sweep.js"),
+    include_str!("../../../templates/report/time.js"),
+    include_str!("../../../templates/report/flame.js"),
+    include_str!("../../../templates/report/requests.js"),
+    include_str!("../../../templates/report/traces.js"),
+    include_str!("../../../templates/report/page.js"),
+);
 
 fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     let fail = |error: &dyn std::fmt::Display| {
         ReportError(format!("the report can't be written as HTML: {error}"))
     };
-    let data = data::json(analysis).map_err(|error| fail(&error))?;
-    let page = Page::new(analysis, data, policy())
+    let sweeps = sweeps(analysis);
+    let data = data::json(analysis, &sweeps).map_err(|error| fail(&error))?;
+    let page = Page::new(analysis, sweeps, data, policy())
         .render()
         .map_err(|error| fail(&error))?;
     Ok(page.into_bytes())
@@ -66,8 +91,8 @@ fn policy() -> String {
     content_policy(&[UPLOT, SCRIPT], STYLE)
 }
 
-/// The Content-Security-Policy of a page that runs these scripts, uses these rules, and loads
-/// nothing.
+/// The Content-Security-Policy of a page that runs these scripts, uses these rules, has an icon
+/// within itself, and loads nothing.
 pub(super) fn content_policy(scripts: &[&str], style: &str) -> String {
     let hash = |text: &str| {
         format!(
@@ -85,7 +110,8 @@ pub(super) fn content_policy(scripts: &[&str], style: &str) -> String {
         format!(" script-src{scripts};")
     };
     format!(
-        "default-src 'none';{scripts} style-src {}; base-uri 'none'; form-action 'none'",
+        "default-src 'none';{scripts} style-src {}; img-src data:; base-uri 'none'; form-action \
+         'none'",
         hash(style)
     )
 }

@@ -64,7 +64,19 @@ fn the_policy_allows_what_the_page_holds_and_nothing_else() {
         !allowed.contains("unsafe") && allowed.starts_with("default-src 'none'"),
         "{allowed}"
     );
-    for loading in [" src=", "<link", "@import", "url(", " style=", " onclick="] {
+    let icon = between(&page, "<link", ">");
+    assert!(
+        icon.len() == 1 && icon[0].starts_with(" rel=\"icon\" href=\"data:"),
+        "{icon:?}"
+    );
+    for loading in [
+        " src=",
+        "href=\"http",
+        "@import",
+        "url(",
+        " style=",
+        " onclick=",
+    ] {
         let markup = page
             .replace(STYLE, "")
             .replace(UPLOT, "")

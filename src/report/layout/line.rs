@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{style::TextStyle, width::cut_end};
+use super::{style::TextStyle, width::prefix};
 use crate::report::clean;
 
 /// Colour of a piece of text; nothing depends on seeing it.
@@ -79,9 +79,56 @@ impl Line {
             .map_or(0, |(text, _)| text.len() - text.trim_start().len())
     }
 
-    /// Writes the line, cut at `columns`, without spaces at its end.
+    /// The line, in several where it is wider than `columns`: broken at a space, within a word only
+    /// where that is wider than a line. Further lines are indented by two columns more.
+    pub(super) fn broken(self, columns: usize) -> Vec<Line> {
+        let indent = " ".repeat((self.indent() + 2).min(columns / 2));
+        let mut lines = Vec::new();
+        let mut rest = self;
+        loop {
+            let whole: String = rest.pieces.iter().map(|(text, _)| text.as_str()).collect();
+            let text = whole.trim_end();
+            if text.width() <= columns {
+                lines.push(rest);
+                return lines;
+            }
+            let first = text.chars().next().map_or(0, char::len_utf8);
+            let fitting = prefix(text, columns).len().max(first);
+            let ends_word = text[fitting..].starts_with(' ');
+            let space = text[..fitting]
+                .rfind(' ')
+                .filter(|at| !ends_word && !text[..*at].trim().is_empty());
+            let (head, tail) = rest.split_at(space.unwrap_or(fitting));
+            lines.push(head);
+            rest = Line::new(&indent, Paint::Plain).join(tail.without_indent());
+        }
+    }
+
+    /// What stands before `at`, in bytes of the text, and the rest.
+    fn split_at(self, at: usize) -> (Line, Line) {
+        let (mut head, mut tail) = (Line::default(), Line::default());
+        let mut left = at;
+        for (text, paint) in self.pieces {
+            let (before, after) = text.split_at(left.min(text.len()));
+            left -= before.len();
+            head.pieces.push((before.to_owned(), paint));
+            tail.pieces.push((after.to_owned(), paint));
+        }
+        (head, tail)
+    }
+
+    fn without_indent(mut self) -> Line {
+        for (text, _) in &mut self.pieces {
+            *text = text.trim_start().to_owned();
+            if !text.is_empty() {
+                break;
+            }
+        }
+        self
+    }
+
+    /// Writes the line without spaces at its end.
     pub(super) fn write(&self, out: &mut String, style: TextStyle) {
-        let mut left = style.columns();
         let last = self
             .pieces
             .iter()
@@ -89,14 +136,12 @@ impl Line {
             .map_or(0, |last| last + 1);
         for (i, (text, paint)) in self.pieces[..last].iter().enumerate() {
             let text = if i + 1 == last { text.trim_end() } else { text };
-            let text = cut_end(text, left);
-            left -= text.width().min(left);
             if style.color && *paint != Paint::Plain && !text.is_empty() {
                 out.push_str(&paint.start());
-                out.push_str(&text);
+                out.push_str(text);
                 out.push_str("\u{1b}[0m");
             } else {
-                out.push_str(&text);
+                out.push_str(text);
             }
         }
         out.push('\n');
@@ -111,7 +156,7 @@ pub(super) fn text_of(line: &Line) -> String {
         &mut out,
         TextStyle {
             color: false,
-            width: 60,
+            ..TextStyle::default()
         },
     );
     out.trim_end().to_owned()

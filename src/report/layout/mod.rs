@@ -14,7 +14,6 @@ pub use self::style::TextStyle;
 pub(super) use self::{
     line::{Line, Paint},
     page::Page,
-    sheet::{Group, Sheet, beside},
+    sheet::{Group, Sheet},
     table::{Cell, Table},
-    width::shorten,
 };

@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{
     line::{Line, Paint},
     style::TextStyle,
-    width::shorten,
+    width::prefix,
 };
 use crate::report::clean;
 
@@ -30,14 +30,25 @@ impl Page {
         self.style.columns()
     }
 
-    /// Adds a line.
+    /// Adds a line; one that is too wide is broken.
     pub(in crate::report) fn push(&mut self, line: Line) {
-        self.lines.push(line);
+        self.lines.extend(line.broken(self.columns()));
     }
 
     /// Adds lines.
     pub(in crate::report) fn extend(&mut self, lines: Vec<Line>) {
-        self.lines.extend(lines);
+        lines.into_iter().for_each(|line| self.push(line));
+    }
+
+    /// Whether it is longer than the terminal that it is for.
+    pub(in crate::report) fn scrolls(&self) -> bool {
+        let rows = self.style.rows.map(usize::from);
+        rows.is_some_and(|rows| self.lines.len() >= rows)
+    }
+
+    /// Whether what words mean is wanted.
+    pub(in crate::report) fn explains(&self) -> bool {
+        self.style.explain
     }
 
     /// Adds an empty line, unless the page is empty or already ends in one.
@@ -50,14 +61,14 @@ impl Page {
     /// Adds `text` after `lead`, wrapped; further lines are indented by two columns more than the
     /// lead's own indent.
     pub(in crate::report) fn paragraph(&mut self, lead: Line, text: &str, paint: Paint) {
-        let indent = lead.indent() + 2;
         let columns = self.columns();
+        let indent = (lead.indent() + 2).min(columns / 2);
         let mut first = Some(lead);
         for line in wrap(text, columns, first.as_ref().map_or(0, Line::width), indent) {
             let lead = first
                 .take()
                 .unwrap_or_else(|| Line::new(&" ".repeat(indent), Paint::Plain));
-            self.lines.push(lead.push(&line, paint));
+            self.push(lead.push(&line, paint));
         }
     }
 
@@ -75,27 +86,35 @@ impl Page {
 }
 
 /// Breaks `text` at spaces. The first line has `taken` columns less than `columns`, the others
-/// `indent` less. A word that fits no line is cut.
+/// `indent` less. A word that fits no line is broken.
 fn wrap(text: &str, columns: usize, taken: usize, indent: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
     let mut room = columns.saturating_sub(taken);
-    let mut used = 0;
-    for word in clean(text).split_whitespace() {
-        let width = word.width();
-        let start = used == 0;
-        if used + usize::from(!start) + width > room && !(start && lines.len() > 1) {
-            lines.push(String::new());
-            (room, used) = (columns.saturating_sub(indent), 0);
+    for mut word in clean(text).split_whitespace() {
+        loop {
+            let space = if line.is_empty() { "" } else { " " };
+            // The whole is measured: some sequences are wider or narrower than their parts.
+            let joined = format!("{line}{space}{word}");
+            if joined.width() <= room {
+                line = joined;
+                break;
+            }
+            if line.is_empty() && !lines.is_empty() {
+                // A line of its own is not enough for it.
+                let first = word.chars().next().map_or(0, char::len_utf8);
+                let (head, tail) = word.split_at(prefix(word, room).len().max(first));
+                line.push_str(head);
+                word = tail;
+            }
+            lines.push(std::mem::take(&mut line));
+            room = columns.saturating_sub(indent);
+            if word.is_empty() {
+                break;
+            }
         }
-        let Some(line) = lines.last_mut() else { break };
-        if used > 0 {
-            line.push(' ');
-            used += 1;
-        }
-        let word = shorten(word, room.saturating_sub(used).max(1));
-        used += word.width();
-        line.push_str(&word);
     }
+    lines.push(line);
     lines
 }
 
@@ -108,6 +127,8 @@ mod tests {
     const STYLE: TextStyle = TextStyle {
         color: false,
         width: 60,
+        rows: None,
+        explain: false,
     };
 
     fn check_wrap(text: &str, expected: &[&str]) {
@@ -121,7 +142,7 @@ mod tests {
         check_wrap("one two three four", &["one two", "three four"]);
         check_wrap("one\ntwo", &["one two"]);
         check_wrap("abcdefghij x", &["", "abcdefghij", "x"]);
-        check_wrap("abcdefghijklmnop x", &["", "abcd…lmnop", "x"]);
+        check_wrap("abcdefghijklmnop x", &["", "abcdefghij", "klmnop x"]);
     }
 
     #[test]
@@ -140,7 +161,7 @@ mod tests {
     fn colour_is_added_only_where_wanted() {
         let mut page = Page::new(TextStyle {
             color: true,
-            width: 60,
+            ..STYLE
         });
         page.push(
             Line::new("a", Paint::Bad)

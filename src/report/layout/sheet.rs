@@ -5,7 +5,6 @@ use unicode_width::UnicodeWidthStr;
 use super::{
     line::{Line, Paint},
     table::{Cell, Table},
-    width::shorten,
 };
 
 /// Columns of figures below a label of their own.
@@ -47,9 +46,29 @@ impl Group {
             .map(|line| line.padded(before + width))
             .collect()
     }
+
+    /// The group, in two where it is wider than `room`, and so on down to single columns.
+    fn within(&self, room: usize) -> Vec<Group> {
+        let (inner, outer) = Sheet::NARROWEST;
+        let count = self.table.width();
+        if count < 2 || outer + self.widths(inner).1 <= room {
+            return vec![self.clone()];
+        }
+        let (left, right) = self.table.split_at(count.div_ceil(2));
+        let half = |table| Self {
+            table,
+            label: self.label.clone(),
+        };
+        [half(left), half(right)]
+            .iter()
+            .flat_map(|half| half.within(room))
+            .collect()
+    }
 }
 
-/// Groups of columns beside each other; the names of the rows stand at the left of all.
+/// Groups of columns beside each other; the names of the rows stand at the left of all. Groups that
+/// don't fit stand below the others, with the names again; the first ones are to be those that
+/// matter most. Nothing is cut.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Sheet {
     /// One for each line: of the labels, of the headings, of every row.
@@ -60,90 +79,82 @@ pub(in crate::report) struct Sheet {
 
 impl Sheet {
     /// Columns between columns, and between groups, from roomy to narrow.
-    const GAPS: [(usize, usize); 3] = [(2, 4), (2, 3), (1, 2)];
+    const GAPS: [(usize, usize); 3] = [(2, 4), (2, 3), Self::NARROWEST];
+    const NARROWEST: (usize, usize) = (1, 2);
 
-    /// Least width of the names.
-    const NAMES: usize = 12;
+    /// Lines that hold no row: labels and headings.
+    const HEADINGS: usize = 2;
 
-    /// Whether all of it fits into `columns`.
+    /// Whether all of it fits into `columns`, no group below another.
     pub(in crate::report) fn fits(&self, columns: usize) -> bool {
-        self.gaps(columns).is_some()
+        self.split(columns).len() < 2
     }
 
-    /// The lines. Gaps give way first, then the names.
+    /// The lines. Gaps give way first, then groups stand below each other.
     pub(in crate::report) fn lines(&self, columns: usize) -> Vec<Line> {
-        let (inner, outer) = self
-            .gaps(columns)
-            .unwrap_or(Self::GAPS[Self::GAPS.len() - 1]);
-        let room = columns
-            .saturating_sub(self.groups_width(inner, outer))
-            .max(Self::NAMES);
-        let names = room.min(self.names_width());
-        let mut lines: Vec<Line> = self
-            .names
+        let blocks = self.split(columns);
+        let blocks = blocks.iter().enumerate();
+        blocks
+            .flat_map(|(number, groups)| self.block(number == 0, groups, columns))
+            .collect()
+    }
+
+    /// Groups that stand beside each other.
+    fn split(&self, columns: usize) -> Vec<Vec<Group>> {
+        let room = columns.saturating_sub(self.names_width(columns));
+        let mut blocks: Vec<Vec<Group>> = Vec::new();
+        for group in self.groups.iter().flat_map(|group| group.within(room)) {
+            let width = |groups: &[Group]| groups_width(groups, Self::NARROWEST);
+            match blocks.last_mut() {
+                Some(block) if width(block) + width(std::slice::from_ref(&group)) <= room => {
+                    block.push(group);
+                }
+                _ => blocks.push(vec![group]),
+            }
+        }
+        blocks
+    }
+
+    /// Names and groups; the headings of the names stand in the first block. A name that is wider
+    /// than its column stands in a line of its own.
+    fn block(&self, first: bool, groups: &[Group], columns: usize) -> Vec<Line> {
+        let names = self.names_width(columns);
+        let fits = |gaps: &&(usize, usize)| names + groups_width(groups, **gaps) <= columns;
+        let gaps = Self::GAPS.iter().find(fits);
+        let (inner, outer) = *gaps.unwrap_or(&Self::NARROWEST);
+        let mut groups: Vec<_> = groups
             .iter()
-            .map(|name| Line::new(&shorten(&name.text, names), name.paint).padded(names))
+            .map(|group| group.lines(outer, inner).into_iter())
             .collect();
-        for group in &self.groups {
-            lines = lines
-                .into_iter()
-                .zip(group.lines(outer, inner))
-                .map(|(line, more)| line.join(more))
-                .collect();
+        let mut lines = Vec::new();
+        for (row, name) in self.names.iter().enumerate() {
+            let is_shown = first || row >= Self::HEADINGS;
+            let text = if is_shown { name.text.as_str() } else { "" };
+            let mut line = Line::new(text, name.paint);
+            if text.width() > names {
+                lines.push(std::mem::take(&mut line));
+            }
+            line = line.padded(names);
+            for group in &mut groups {
+                line = line.join(group.next().unwrap_or_default());
+            }
+            lines.push(line);
         }
         lines
     }
 
-    fn gaps(&self, columns: usize) -> Option<(usize, usize)> {
-        let fits = |(inner, outer): &(usize, usize)| {
-            self.names_width() + self.groups_width(*inner, *outer) <= columns
-        };
-        Self::GAPS.into_iter().find(fits)
-    }
-
-    fn names_width(&self) -> usize {
-        self.names
-            .iter()
-            .map(|name| name.text.width())
-            .max()
-            .unwrap_or(0)
-    }
-
-    fn groups_width(&self, inner: usize, outer: usize) -> usize {
-        self.groups
-            .iter()
-            .map(|group| outer + group.widths(inner).1)
-            .sum()
+    /// Columns of the names: what the longest takes, at most two fifths of all.
+    fn names_width(&self, columns: usize) -> usize {
+        let names = self.names.iter().map(|name| name.text.width());
+        names.max().unwrap_or(0).min(columns * 2 / 5)
     }
 }
 
-/// `left` and `right` next to each other, `gap` columns apart, if both fit; else below each other,
-/// an empty line between.
-pub(in crate::report) fn beside(
-    left: Vec<Line>,
-    right: Vec<Line>,
-    gap: usize,
-    columns: usize,
-) -> Vec<Line> {
-    let widest = |lines: &[Line]| lines.iter().map(Line::width).max().unwrap_or(0);
-    let at = widest(&left) + gap;
-    if at + widest(&right) > columns {
-        return left
-            .into_iter()
-            .chain([Line::default()])
-            .chain(right)
-            .collect();
-    }
-    let rows = left.len().max(right.len());
-    let (mut left, mut right) = (left.into_iter(), right.into_iter());
-    (0..rows)
-        .map(|_| {
-            left.next()
-                .unwrap_or_default()
-                .padded(at)
-                .join(right.next().unwrap_or_default())
-        })
-        .collect()
+fn groups_width(groups: &[Group], (inner, outer): (usize, usize)) -> usize {
+    groups
+        .iter()
+        .map(|group| outer + group.widths(inner).1)
+        .sum()
 }
 
 #[cfg(test)]
@@ -168,16 +179,16 @@ mod tests {
         }
     }
 
-    fn check_sheet(columns: usize, expected: [&str; 3]) {
+    fn check_sheet(columns: usize, expected: &[&str]) {
         let lines = sheet(&["", "ms", "alone/search"]).lines(columns);
         assert_eq!(lines.iter().map(text_of).collect::<Vec<_>>(), expected);
     }
 
     #[test]
-    fn groups_stand_below_their_labels_and_gaps_give_way_before_names() {
+    fn groups_stand_below_their_labels_and_gaps_give_way_first() {
         check_sheet(
             60,
-            [
+            &[
                 "                latency       send lag",
                 "ms               p50   p99         p99",
                 "alone/search    2.10  9.80         0.1",
@@ -185,36 +196,53 @@ mod tests {
         );
         check_sheet(
             33,
-            [
+            &[
                 "              latency    send lag",
                 "ms             p50  p99       p99",
                 "alone/search  2.10 9.80       0.1",
             ],
         );
-        assert!(
-            sheet(&["", "", "alone/search"]).fits(33) && !sheet(&["", "", "alone/search"]).fits(32)
-        );
-        let shortened = sheet(&["", "ms", "under-ingest/search"]).lines(33);
-        assert_eq!(text_of(&shortened[2]), "under…search  2.10 9.80       0.1");
-    }
-
-    fn check_beside(columns: usize, expected: &[&str]) {
-        let lines = |texts: &[&str]| {
-            texts
-                .iter()
-                .map(|text| Line::new(text, Paint::Plain))
-                .collect::<Vec<_>>()
-        };
-        let joined: Vec<String> = beside(lines(&["a", "bbb"]), lines(&["1", "2", "3"]), 2, columns)
-            .iter()
-            .map(text_of)
-            .collect();
-        assert_eq!(joined, expected);
     }
 
     #[test]
-    fn blocks_stand_beside_each_other_if_they_fit() {
-        check_beside(6, &["a    1", "bbb  2", "     3"]);
-        check_beside(5, &["a", "bbb", "", "1", "2", "3"]);
+    fn a_group_that_does_not_fit_stands_below_with_the_names_again() {
+        check_sheet(
+            32,
+            &[
+                "                latency",
+                "ms               p50   p99",
+                "alone/search    2.10  9.80",
+                "                send lag",
+                "                     p99",
+                "alone/search         0.1",
+            ],
+        );
+        let fits = |columns| sheet(&["", "ms", "alone/search"]).fits(columns);
+        assert!(fits(33) && !fits(32));
+    }
+
+    #[test]
+    fn a_long_name_stands_above_its_row() {
+        let lines = sheet(&["", "ms", "under-ingest/search"]).lines(34);
+        assert_eq!(
+            lines.iter().map(text_of).collect::<Vec<_>>(),
+            [
+                "               latency    send lag",
+                "ms              p50  p99       p99",
+                "under-ingest/search",
+                "               2.10 9.80       0.1",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_group_that_is_too_wide_by_itself_is_shown_in_halves() {
+        let lines = sheet(&["", "ms", "a"]).lines(12);
+        let text: Vec<String> = lines.iter().map(text_of).collect();
+        assert!(text.iter().all(|line| line.width() <= 12), "{text:?}");
+        assert!(
+            text.concat().contains("2.10") && text.concat().contains("9.80"),
+            "{text:?}"
+        );
     }
 }

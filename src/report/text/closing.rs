@@ -1,7 +1,7 @@
-//! The end of the report: how the collections came to be, what was not counted, and what the words
-//! mean.
+//! The end of the report: how the collections came to be, what was not counted, and where the words
+//! are explained.
 
-use super::{is_closed, measured, quantile};
+use super::{measured, quantile};
 use crate::{
     analysis::{Analysis, Quantiles, WorkloadAnalysis},
     record::CollectionState,
@@ -14,7 +14,7 @@ use crate::{
 /// Operation of the step that sends many requests one after the other.
 const INSERT: &str = "insert";
 
-/// Preparation, warm-up, explanations.
+/// Preparation, warm-up, collections.
 pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     page.gap();
     let facts: Vec<String> = preparation(analysis)
@@ -31,8 +31,12 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     for text in collections(&analysis.collections) {
         page.paragraph(Line::new("collection   ", Paint::Plain), &text, Paint::Dim);
     }
-    if measured(analysis).next().is_some() {
-        explain(page, analysis);
+    if measured(analysis).next().is_some() && !page.explains() {
+        page.paragraph(
+            Line::new("words        ", Paint::Plain),
+            "`milvus-bench report RUN --explain` says what they and the areas mean",
+            Paint::Dim,
+        );
     }
 }
 
@@ -193,43 +197,6 @@ pub(in crate::report) fn step_us(workload: &WorkloadAnalysis) -> f64 {
         .map(|(code, count)| sum(workload.failed_time_us.get(code), *count));
     let spent = sum(workload.service_time_us.as_ref(), workload.requests.ok) + failed.sum::<f64>();
     if spent > 0.0 { spent } else { whole }
-}
-
-/// One line for each word of the report that is not everybody's.
-fn explain(page: &mut Page, analysis: &Analysis) {
-    let open = measured(analysis).any(|workload| !is_closed(workload));
-    let spans = measured(analysis).any(|workload| !workload.account.is_empty());
-    let words = [
-        (
-            open && !spans,
-            "response time",
-            "send lag (planned moment to sending) + service time (sending to end of the reply)",
-        ),
-        (
-            !open && !spans,
-            "service time",
-            "sending to end of the reply; what waits before sending is not in it",
-        ),
-        (
-            spans,
-            "gap",
-            "service time minus the server's root span, per request: HTTP/2, network, queues \
-             before it",
-        ),
-        (
-            spans,
-            "self time",
-            "a part's time on the critical path without its children's; parts add up to the mean, \
-             a full bar",
-        ),
-    ];
-    for (_, word, meaning) in words.into_iter().filter(|(shown, ..)| *shown) {
-        page.paragraph(
-            Line::new(&format!("{word:<11}  "), Paint::Plain),
-            meaning,
-            Paint::Dim,
-        );
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! What of the gap was the client's own: a line for each phase, below the table that has the gap.
+//! What of the gap was the client's own: a row for each phase, below the table that has the gap.
 
 use super::measured;
 use crate::{
     analysis::{Analysis, ConnectionFigures, Quantiles},
     report::{
-        layout::{Cell, Page, Paint, Table},
+        layout::{Cell, Group, Page, Paint, Sheet, Table},
         units::{NONE, count, ms},
     },
 };
@@ -17,32 +17,54 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     if analysis.connections.is_empty() || measured(analysis).next().is_none() {
         return;
     }
+    page.gap();
     // Without spans there is no gap, but the client has its part of the service time all the same.
     let has_gap = measured(analysis).any(|workload| workload.gap_us.is_some());
-    if !has_gap {
-        page.gap();
+    let of = if has_gap {
+        "of the gap, ms"
+    } else {
+        "of service time, ms"
+    };
+    let phases = analysis.connections.iter();
+    let phases = phases.map(|of| Cell::plain(&of.phase));
+    let headings = [
+        Cell::new("client's part", Paint::Bold),
+        Cell::new(of, Paint::Dim),
+    ];
+    let delay = |label: &str, figure: fn(&ConnectionFigures) -> Option<&Quantiles>| {
+        let row = |of| QUANTILES.map(|key| in_ms(figure(of), key)).to_vec();
+        group(label, &QUANTILES, analysis.connections.iter().map(row))
+    };
+    let waits = analysis.connections.iter().map(|of| {
+        let longest = in_ms(of.no_window_us.as_ref(), "max");
+        vec![count(of.no_windows), longest]
+    });
+    let sheet = Sheet {
+        names: headings.into_iter().chain(phases).collect(),
+        groups: vec![
+            delay("write delay", |of| of.hand_over_us.as_ref()),
+            delay("read delay", |of| of.read_wake_up_us.as_ref()),
+            group("flow-control wait", &["requests", "max"], waits),
+        ],
+    };
+    page.extend(sheet.lines(page.columns()));
+}
+
+fn group(label: &str, headings: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Group {
+    let mut table = Table::new(0);
+    table.heading(headings);
+    for row in rows {
+        table.row(row.iter().map(|text| Cell::plain(text)).collect());
     }
-    let of = if has_gap { "gap" } else { "client" };
-    let mut table = Table::new(1);
-    for (row, figures) in analysis.connections.iter().enumerate() {
-        let legend = if row == 0 {
-            QUANTILES.join("/")
-        } else {
-            String::new()
-        };
-        let cells =
-            std::iter::once(format!("{of}: {}", figures.phase)).chain(self::figures(figures));
-        let cells: Vec<String> = cells.collect();
-        table.row(
-            cells
-                .iter()
-                .map(|text| Cell::plain(text))
-                .chain([Cell::new(&legend, Paint::Dim)])
-                .collect(),
-        );
+    Group {
+        label: label.to_owned(),
+        table,
     }
-    let lines = table.lines(page.columns());
-    page.extend(lines);
+}
+
+fn in_ms(quantiles: Option<&Quantiles>, key: &str) -> String {
+    let found = quantiles.and_then(|quantiles| quantiles.get(key));
+    found.map_or(NONE.to_owned(), |found| ms(found.value))
 }
 
 /// Each figure in words: quantiles in milliseconds, p50/p99/max.
@@ -85,10 +107,5 @@ fn flow_control_wait(figures: &ConnectionFigures) -> String {
 
 /// `0.031/0.120/0.900`.
 fn of_quantiles(quantiles: Option<&Quantiles>) -> String {
-    let value = |key: &str| {
-        quantiles
-            .and_then(|quantiles| quantiles.get(key))
-            .map_or(NONE.to_owned(), |found| ms(found.value))
-    };
-    QUANTILES.map(value).join("/")
+    QUANTILES.map(|key| in_ms(quantiles, key)).join("/")
 }

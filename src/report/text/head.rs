@@ -1,6 +1,6 @@
 //! What was run, whether to believe it, and where it was measured.
 
-use super::measured;
+use super::{answer, measured};
 use crate::{
     analysis::{Analysis, Reason, SpanSummary, ThresholdState, VerdictState},
     record::ClientCapacity,
@@ -17,8 +17,17 @@ pub(in crate::report) const OF_STATUS: [&str; 3] = ["failed_run", "interrupted",
 /// Share of what the client can generate above which a sentence says so.
 const NEAR_CAPACITY: f64 = 0.8;
 
-/// Title, verdict with its reasons, warnings, environment.
+/// Title with the verdict, the answer, the verdict's reasons, warnings, environment.
 pub(super) fn write(page: &mut Page, analysis: &Analysis) {
+    write_verdict(page, analysis);
+    answer::write(page, analysis);
+    write_reasons(page, analysis);
+    write_thresholds(page, analysis);
+    page.paragraph(Line::default(), &environment(analysis), Paint::Dim);
+}
+
+/// Name, status and verdict, and the question of the scenario.
+pub(super) fn write_verdict(page: &mut Page, analysis: &Analysis) {
     let (state, paint) = verdict(analysis.verdict.state);
     let status_paint = if analysis.status == "complete" {
         Paint::Plain
@@ -47,6 +56,10 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
         page.push(title);
         page.paragraph(Line::default(), description, Paint::Dim);
     }
+}
+
+/// What speaks against the run, and what is to be said of it.
+fn write_reasons(page: &mut Page, analysis: &Analysis) {
     if let Some(note) = status_note(analysis) {
         page.paragraph(Line::new("! ", Paint::Bad), &note, Paint::Plain);
     }
@@ -73,8 +86,6 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
             Paint::Plain,
         );
     }
-    write_thresholds(page, analysis);
-    page.paragraph(Line::default(), &environment(analysis), Paint::Dim);
 }
 
 /// What failed, then what could not be decided; what passed is counted.

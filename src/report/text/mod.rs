@@ -1,16 +1,19 @@
-//! `report.txt` and the report on a terminal: about one screen, in the order in which a reader
-//! asks.
+//! `report.txt` and the report on a terminal, in the order in which a reader asks: the verdict, the
+//! answer, then what both rest on. On a terminal that it does not fit, verdict and answer stand at
+//! its end again.
 
 mod account;
+mod answer;
 pub(super) mod closing;
 pub(super) mod connections;
 pub(super) mod head;
 mod overview;
 mod servers;
+mod words;
 
 use super::{
     ReportEntry, clean,
-    layout::{Line, Page, Paint, TextStyle, shorten},
+    layout::{Line, Page, Paint, TextStyle},
 };
 use crate::analysis::{Analysis, Estimate, Quantiles, WorkloadAnalysis};
 
@@ -20,7 +23,7 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     file: "report.txt",
     text: true,
     joined: None,
-    summary: "one screen for people: verdict, latency, and where the time went",
+    summary: "for people: verdict, answer, latency, and where the time went",
     render: |analysis| Ok(render_text(analysis, TextStyle::default()).into_bytes()),
 };
 
@@ -37,11 +40,16 @@ pub fn render_text(analysis: &Analysis, style: TextStyle) -> String {
     connections::write(&mut page, analysis);
     account::write(&mut page, analysis);
     closing::write(&mut page, analysis);
+    if page.explains() {
+        words::write(&mut page, analysis);
+    }
+    if page.scrolls() {
+        page.gap();
+        head::write_verdict(&mut page, analysis);
+        answer::write(&mut page, analysis);
+    }
     page.finish()
 }
-
-/// Widest name of a workload with its phase, in columns.
-const NAME: usize = 40;
 
 /// Everything that was measured, without the steps of preparation.
 fn measured(analysis: &Analysis) -> impl Iterator<Item = &WorkloadAnalysis> {
@@ -51,9 +59,9 @@ fn measured(analysis: &Analysis) -> impl Iterator<Item = &WorkloadAnalysis> {
         .filter(|workload| !workload.is_preparation())
 }
 
-/// `phase/workload` or `phase/stage/workload` in at most [`NAME`] columns.
+/// `phase/workload` or `phase/stage/workload`.
 fn name_of(workload: &WorkloadAnalysis) -> String {
-    shorten(&clean(&workload.place()), NAME)
+    clean(&workload.place())
 }
 
 fn is_closed(workload: &WorkloadAnalysis) -> bool {

@@ -68,7 +68,8 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
 const CLOSED_NOTE: &str = "* closed loop: service time, and stalls are under-counted, since a \
                            caller that waits sends nothing";
 
-/// A row for each workload of each phase; columns that are empty for all are left out.
+/// A row for each workload of each phase, what matters most first; columns that are empty for all
+/// are left out.
 fn sheet(analysis: &Analysis) -> Sheet {
     let rows: Vec<&WorkloadAnalysis> = measured(analysis).collect();
     let names = rows.iter().map(|workload| {
@@ -90,6 +91,14 @@ fn sheet(analysis: &Analysis) -> Sheet {
             Cell::plain(&workload.rate.target.map_or(NONE.to_owned(), number))
         }),
     ];
+    if rows.iter().any(|workload| is_by_chance(workload)) {
+        rates.insert(
+            1,
+            ("due", |workload| {
+                Cell::plain(&workload.rate.scheduled.map_or(NONE.to_owned(), number))
+            }),
+        );
+    }
     if rows.iter().any(|workload| workload.rows_per_s.is_some()) {
         rates.push(("rows", |workload| {
             Cell::plain(&workload.rows_per_s.map_or(NONE.to_owned(), number))
@@ -101,8 +110,6 @@ fn sheet(analysis: &Analysis) -> Sheet {
         }));
     }
     let mut groups = vec![
-        group("requests", &rows, &REQUESTS),
-        group("rate /s", &rows, &rates),
         group("latency", &rows, &QUANTILES),
         group(
             "send lag",
@@ -126,6 +133,15 @@ fn sheet(analysis: &Analysis) -> Sheet {
             })],
         ));
     }
+    let any = |of: fn(&WorkloadAnalysis) -> u64| rows.iter().any(|workload| of(workload) > 0);
+    let mut requests = REQUESTS.to_vec();
+    requests.retain(|(heading, _)| match *heading {
+        "failed" => any(|workload| workload.requests.failed),
+        "not sent" => any(|workload| workload.requests.not_sent),
+        _ => true,
+    });
+    groups.push(group("requests", &rows, &requests));
+    groups.push(group("rate /s", &rows, &rates));
     Sheet {
         names: headings
             .into_iter()
@@ -133,6 +149,12 @@ fn sheet(analysis: &Analysis) -> Sheet {
             .collect(),
         groups,
     }
+}
+
+/// Whether chance made the rate that was due another than the one that was asked for.
+fn is_by_chance(workload: &WorkloadAnalysis) -> bool {
+    let rates = workload.rate.scheduled.zip(workload.rate.target);
+    rates.is_some_and(|(scheduled, target)| number(scheduled) != number(target))
 }
 
 /// Heading and cell of a column.

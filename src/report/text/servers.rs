@@ -10,10 +10,11 @@ use crate::{
 };
 
 /// Quantiles of every figure: as many as fit beside each other.
-const QUANTILES: [&[&str]; 3] = [
+const QUANTILES: [&[&str]; 4] = [
     &["p50", "p90", "p99", "p99.9", "max"],
     &["p50", "p90", "p99", "max"],
     &["p50", "p99", "max"],
+    &["p50", "p99"],
 ];
 
 /// A figure's name and where it is.
@@ -45,13 +46,14 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
         return;
     }
     page.gap();
-    let [.., fewest] = QUANTILES;
+    // Where not even the fewest fit beside each other, there is room for more below.
+    let [_, most, ..] = QUANTILES;
     let fitting = QUANTILES
         .into_iter()
         .map(|keys| sheet(&rows, keys))
         .find(|sheet| sheet.fits(page.columns()));
     let lines = fitting
-        .unwrap_or_else(|| sheet(&rows, fewest))
+        .unwrap_or_else(|| sheet(&rows, most))
         .lines(page.columns());
     page.extend(lines);
 }

@@ -12,7 +12,10 @@ use super::{ComparisonEntry, headline, name, ratio, remarks, result, smallest, v
 use crate::report::html::without;
 use crate::{
     analysis::compare::{Comparison, ComparisonResult, FigureComparison, Side, WorkloadComparison},
-    report::{ReportError, clean, html::content_policy},
+    report::{
+        ReportError, clean,
+        html::{content_policy, icon::Icon},
+    },
 };
 
 /// The row of the table.
@@ -25,6 +28,7 @@ pub(super) const ENTRY: ComparisonEntry = ComparisonEntry {
 /// The rules of `report.html`, and the page's own.
 const STYLE: &str = concat!(
     include_str!("../../../../templates/report.css"),
+    include_str!("../../../../templates/print.css"),
     include_str!("../../../../templates/comparison.css")
 );
 
@@ -38,8 +42,12 @@ const MOST_VALUE: usize = 200;
 struct Page {
     policy: String,
     headline: String,
-    /// Of the box of the headline: as a verdict's.
+    /// Of the box of the result: as a verdict's.
     class: &'static str,
+    mark: &'static str,
+    icon: String,
+    /// The result in one sentence.
+    overall: String,
     remarks: Vec<String>,
     /// Whether round was compared with round.
     paired: bool,
@@ -73,7 +81,7 @@ struct RowWords {
     run: String,
     ratio: String,
     smallest: String,
-    result: &'static str,
+    result: String,
     class: &'static str,
     whisker: Whisker,
 }
@@ -85,20 +93,7 @@ fn render(comparison: &Comparison) -> Result<Vec<u8>, ReportError> {
 }
 
 fn page(comparison: &Comparison) -> Page {
-    let any = |wanted: ComparisonResult| {
-        comparison
-            .workloads
-            .iter()
-            .flat_map(|workload| &workload.figures)
-            .any(|figure| figure.result == wanted)
-    };
-    let class = if any(ComparisonResult::Slower) || any(ComparisonResult::Lower) {
-        "invalid"
-    } else if any(ComparisonResult::DiffersWithinTheseRuns) || comparison.workloads.is_empty() {
-        "reservations"
-    } else {
-        "valid"
-    };
+    let (icon, overall) = overall(comparison);
     let side = |side: &Side| side.runs.iter().map(|run| clean(run)).collect();
     let shown = |texts: &[String]| {
         clean(&values(texts))
@@ -109,7 +104,10 @@ fn page(comparison: &Comparison) -> Page {
     Page {
         policy: content_policy(&[], STYLE),
         headline: headline(comparison),
-        class,
+        class: icon.class(),
+        mark: icon.mark(),
+        icon: icon.address(),
+        overall: overall.to_owned(),
         paired: comparison.workloads.iter().any(|workload| workload.paired),
         remarks: remarks(comparison)
             .iter()
@@ -140,6 +138,68 @@ fn page(comparison: &Comparison) -> Page {
     }
 }
 
+/// The result of all figures: green only where equality was shown, which a difference that was not
+/// found does not.
+fn overall(comparison: &Comparison) -> (Icon, &'static str) {
+    let figures = || {
+        comparison
+            .workloads
+            .iter()
+            .flat_map(|workload| &workload.figures)
+    };
+    let any = |class: &str| figures().any(|figure| class_of(figure) == class);
+    let mut tested = figures()
+        .filter(|figure| figure.p_value.is_some())
+        .peekable();
+    if any("worse") {
+        (Icon::Bad, "It got worse")
+    } else if any("maybe-worse") {
+        (
+            Icon::Doubtful,
+            "It looks worse, which takes more runs to show",
+        )
+    } else if any("better") {
+        (
+            Icon::Better,
+            "It got better, and nothing was shown to be worse",
+        )
+    } else if tested.peek().is_some() && tested.all(|figure| figure.equal_within.is_some()) {
+        (
+            Icon::Good,
+            "No change: each tested figure was shown to be equal",
+        )
+    } else {
+        (
+            Icon::Unknown,
+            "These runs can't tell: neither a change nor equality was shown",
+        )
+    }
+}
+
+/// Class of a figure's row, which has its colour.
+fn class_of(figure: &FigureComparison) -> &'static str {
+    match figure.result {
+        _ if figure.why_not.is_some() => "open",
+        ComparisonResult::Slower | ComparisonResult::Lower => "worse",
+        ComparisonResult::Faster | ComparisonResult::Higher => "better",
+        ComparisonResult::DiffersWithinTheseRuns if figure.is_worse() => "maybe-worse",
+        ComparisonResult::NoDifferenceShown if figure.equal_within.is_some() => "equal",
+        ComparisonResult::DiffersWithinTheseRuns
+        | ComparisonResult::NoDifferenceShown
+        | ComparisonResult::NotTested => "open",
+    }
+}
+
+/// What is tested comes first, then what is shown only.
+fn in_order(figure: &&FigureComparison) -> usize {
+    const FIRST: [&str; 3] = ["p50", "p99", "mean"];
+    match FIRST.iter().position(|key| figure.key == *key) {
+        Some(at) => at,
+        None if figure.key.is_empty() => FIRST.len(),
+        None => FIRST.len() + 1,
+    }
+}
+
 fn workload((index, found): (usize, &WorkloadComparison)) -> WorkloadWords {
     let compared = || {
         found
@@ -148,11 +208,13 @@ fn workload((index, found): (usize, &WorkloadComparison)) -> WorkloadWords {
             .filter(|figure| figure.why_not.is_none())
     };
     let end = widest(compared());
+    let mut rows: Vec<&FigureComparison> = compared().collect();
+    rows.sort_by_key(in_order);
     WorkloadWords {
         index,
         at: clean(&found.at),
         sentence: found.sentence.as_deref().map(clean).unwrap_or_default(),
-        rows: compared().map(|figure| row(figure, end)).collect(),
+        rows: rows.into_iter().map(|figure| row(figure, end)).collect(),
         not_compared: found
             .figures
             .iter()
@@ -171,12 +233,6 @@ fn workload((index, found): (usize, &WorkloadComparison)) -> WorkloadWords {
 }
 
 fn row(figure: &FigureComparison, end: f64) -> RowWords {
-    let class = match figure.result {
-        ComparisonResult::Slower | ComparisonResult::Lower => "slower",
-        ComparisonResult::Faster | ComparisonResult::Higher => "faster",
-        ComparisonResult::DiffersWithinTheseRuns => "differs",
-        ComparisonResult::NoDifferenceShown | ComparisonResult::NotTested => "same",
-    };
     RowWords {
         name: clean(&name(figure)),
         baseline: value(figure, figure.baseline),
@@ -184,7 +240,7 @@ fn row(figure: &FigureComparison, end: f64) -> RowWords {
         ratio: ratio(figure),
         smallest: smallest(figure),
         result: result(figure),
-        class,
+        class: class_of(figure),
         whisker: whisker(figure, end),
     }
 }
@@ -225,13 +281,14 @@ mod tests {
         assert_eq!(
             allowed,
             format!(
-                "default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"
+                "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; \
+                 form-action 'none'"
             )
         );
         for loading in [
             "<script",
             " src=",
-            "<link",
+            "href=\"http",
             "@import",
             "url(",
             " style=",

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::band_name;
 use crate::{
     analysis::{Band, InstanceShare, TraceFacts, WorkloadAnalysis},
     report::{
-        layout::{Line, Page, Paint, shorten},
+        areas::band_name,
+        layout::{Line, Page, Paint},
         units::{count, counted, duration, ratio, share},
     },
 };
@@ -63,8 +63,9 @@ fn join(workload: &WorkloadAnalysis) -> Option<String> {
     Some(text)
 }
 
-/// Tail, instances, and what is odd about the traces.
-pub(super) fn write(page: &mut Page, workload: &WorkloadAnalysis) {
+/// Tail, instances, and what is odd about the traces. What the answer says of a workload that it
+/// explains is not said again, but for its tail.
+pub(super) fn write(page: &mut Page, workload: &WorkloadAnalysis, is_explained: bool) {
     let lead = || Line::new("• ", Paint::Bold);
     if let Some(tail) = workload
         .tail
@@ -76,6 +77,7 @@ pub(super) fn write(page: &mut Page, workload: &WorkloadAnalysis) {
     let told = workload
         .contrasts
         .iter()
+        .filter(|contrast| !(is_explained && contrast.is_of_place()))
         .filter_map(|contrast| contrast.sentence.clone());
     for text in told
         .chain(instances(&workload.instances))
@@ -83,7 +85,8 @@ pub(super) fn write(page: &mut Page, workload: &WorkloadAnalysis) {
     {
         page.paragraph(lead(), &text, Paint::Plain);
     }
-    for advice in workload.advice.iter().take(MAX_ADVICE) {
+    let advice = workload.advice.iter().take(MAX_ADVICE);
+    for advice in advice.skip(usize::from(is_explained)) {
         page.paragraph(Line::new("→ ", Paint::Bold), &advice.sentence, Paint::Plain);
     }
     let mut facts: Vec<String> = join(workload)
@@ -257,7 +260,7 @@ fn traces(facts: &TraceFacts, workload: &WorkloadAnalysis) -> Vec<String> {
         out.push(format!(
             "{} of no known area, e.g. {}",
             counted(number, "span name"),
-            shorten(name, 40)
+            name
         ));
     }
     if let Some((p50, p99)) = facts.unmatched_p50_p99_us {

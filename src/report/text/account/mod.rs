@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use super::{measured, name_of, section};
 use crate::{
-    analysis::{AREAS, Analysis, Band, PartMean, WorkloadAnalysis},
+    analysis::{AREAS, Analysis, Band, PartMean, WorkloadAnalysis, part_title},
     report::{
-        areas::{divide, index_of, paint_of, part_name, row_of},
-        layout::{Cell, Line, Page, Paint, Table, beside, shorten},
+        answer::{answers, unknown},
+        areas::{band_name, divide, index_of, paint_of, row_of},
+        layout::{Cell, Line, Page, Paint, Table},
         units::{NONE, count, counted, ms, ratio, share},
     },
 };
@@ -18,90 +19,65 @@ mod facts;
 /// Columns of a bar.
 const BAR: usize = 24;
 
-/// Columns of the name of a part, and of a workload.
-const PART: usize = 30;
-const NAME: usize = 24;
-
-/// Columns between the bars and the table of parts.
+/// Columns between the figures of a band and its bar.
 const GAP: usize = 2;
 
-/// Columns below which the table of parts stands below the bars, not beside them.
-const NARROWEST: usize = 40;
+/// What stands before the rows of parts, which belong to the bars above.
+const INDENT: &str = "  ";
 
 /// Bars, parts, tail and join of every workload that has an account, one line for each that has
 /// none.
 pub(super) fn write(page: &mut Page, analysis: &Analysis) {
     if measured(analysis).all(|workload| workload.account.is_empty()) {
         if measured(analysis).next().is_some() {
-            section(page, "where the time went", &without_spans(analysis));
+            section(page, "where the time went", &unknown(analysis));
         }
         return;
     }
     legend(page, analysis);
+    let answers = answers(analysis);
+    let is_explained = |workload: &WorkloadAnalysis| {
+        let mut explained = answers.iter().map(|answer| answer.explained);
+        explained.any(|at| std::ptr::eq(&analysis.workloads[at], workload))
+    };
     for (workload, block) in measured(analysis).zip(blocks(analysis, page.columns())) {
         page.extend(block);
-        facts::write(page, workload);
+        facts::write(page, workload, is_explained(workload));
     }
 }
 
 /// Bars and largest parts of every workload; empty where there is no account. Laid out together, so
 /// that columns line up from workload to workload.
 fn blocks(analysis: &Analysis, columns: usize) -> Vec<Vec<Line>> {
-    let (mut left, mut right) = (Table::new(1), Table::new(2));
+    let (mut bands, mut parts) = (Table::new(1), Table::new(2).flexible(1).droppable(&[3]));
     let mut heights = Vec::new();
     for workload in measured(analysis) {
         let account = &workload.account;
-        let (bands, parts) = (band_rows(workload), part_rows(account));
-        heights.push((bands.len(), parts.len()));
-        bands.into_iter().for_each(|row| left.row(row));
-        parts.into_iter().for_each(|row| right.row(row));
+        let rows = (band_rows(workload), part_rows(account));
+        heights.push((rows.0.len(), rows.1.len()));
+        rows.0.into_iter().for_each(|row| bands.row(row));
+        rows.1.into_iter().for_each(|row| parts.row(row));
     }
-    let left = left.lines(usize::MAX);
-    let room =
-        columns.saturating_sub(left.iter().map(Line::width).max().unwrap_or(0) + BAR + 2 * GAP);
-    let right = right.lines(if room < NARROWEST { columns } else { room });
-    let (mut left, mut right) = (left.into_iter(), right.into_iter());
-    let blocks = measured(analysis)
-        .zip(heights)
-        .map(|(workload, (bands, parts))| {
-            let bars = [Line::new("ms = a full bar", Paint::Dim).padded(BAR)]
-                .into_iter()
-                .chain(workload.account.iter().map(bar));
-            let labels = left.by_ref().take(bands);
-            let left = labels
-                .zip(bars)
-                .map(|(label, bar)| label.push(&" ".repeat(GAP), Paint::Plain).join(bar))
-                .collect();
-            beside(left, right.by_ref().take(parts).collect(), GAP, columns)
-        });
+    let mut bands = bands.blocks(columns.saturating_sub(GAP + BAR)).into_iter();
+    let indent = Line::new(INDENT, Paint::Plain);
+    let mut parts = parts
+        .blocks(columns.saturating_sub(INDENT.len()))
+        .into_iter();
+    let blocks = measured(analysis).zip(heights).map(|(workload, heights)| {
+        let bars = [Line::new("ms = a full bar", Paint::Dim)]
+            .into_iter()
+            .chain(workload.account.iter().map(bar));
+        let mut block = Vec::new();
+        for (mut lines, bar) in bands.by_ref().take(heights.0).zip(bars) {
+            let last = lines.pop().unwrap_or_default();
+            block.extend(lines);
+            block.push(last.push(&" ".repeat(GAP), Paint::Plain).join(bar));
+        }
+        let parts = parts.by_ref().take(heights.1).flatten();
+        block.extend(parts.map(|line| indent.clone().join(line)));
+        block
+    });
     blocks.collect()
-}
-
-fn without_spans(analysis: &Analysis) -> String {
-    let joins = || measured(analysis).filter_map(|workload| workload.join);
-    let sampled = joins().fold(0_u64, |sum, join| sum.saturating_add(join.sampled));
-    let succeeded = measured(analysis).any(|workload| workload.requests.ok > 0);
-    match &analysis.spans {
-        Some(_) if joins().any(|join| join.matched > 0) && !succeeded => {
-            "unknown: no request succeeded; the latency breakdown holds successes".to_owned()
-        }
-        Some(_) if joins().any(|join| join.matched > 0) => {
-            "unknown: no success was matched; the latency breakdown holds successes".to_owned()
-        }
-        Some(_) if sampled == 0 => {
-            "unknown: nothing was sampled ([tracing] sample_ratio); the figures above are the \
-             client's alone"
-                .to_owned()
-        }
-        Some(spans) if spans.has_source() => format!(
-            "unknown: none of {} was matched with the server's spans; `milvus-bench doctor` tests \
-             every link",
-            counted(sampled, "sampled request")
-        ),
-        _ => "unknown: no server spans were read ([tracing.spans] source); the figures above are \
-              the client's alone"
-            .to_owned(),
-    }
 }
 
 /// The heading, and what the signs mean: those that a bar or a row of the largest parts shows.
@@ -137,7 +113,7 @@ fn band_rows(workload: &WorkloadAnalysis) -> Vec<Vec<Cell>> {
         return Vec::new();
     }
     let head = [
-        Cell::new(&shorten(&name_of(workload), NAME), Paint::Bold),
+        Cell::new(&name_of(workload), Paint::Bold),
         Cell::new("matched", Paint::Dim),
         Cell::new("mean", Paint::Dim),
     ];
@@ -154,24 +130,6 @@ fn band_rows(workload: &WorkloadAnalysis) -> Vec<Vec<Cell>> {
         .into_iter()
         .chain(workload.account.iter().map(row))
         .collect()
-}
-
-/// `p50-p90` for `50-90`, `min-p50` for `0-50`, `p99-max` for `99-100`; other names as they are.
-fn band_name(band: &str) -> String {
-    let Some((from, to)) = band.split_once('-') else {
-        return band.to_owned();
-    };
-    let from = if from == "0" {
-        "min".to_owned()
-    } else {
-        format!("p{from}")
-    };
-    let to = if to == "100" {
-        "max".to_owned()
-    } else {
-        format!("p{to}")
-    };
-    format!("{from}-{to}")
 }
 
 fn bar(band: &Band) -> Line {
@@ -239,12 +197,13 @@ fn part_rows(account: &[Band]) -> Vec<Vec<Cell>> {
             .map(|text| Cell::new(text, Paint::Dim))
             .to_vec(),
     ];
-    for ((area, _, part), means) in &parts {
+    for ((area, service, part), means) in &parts {
         let look = row_of(area);
+        let title = part_title(area, Some(service), part);
         rows.push(row(
             [
                 Cell::new(&look.sign.to_string(), paint_of(look)),
-                Cell::plain(&part_name(part, PART)),
+                Cell::plain(&title),
             ],
             *means,
         ));
@@ -290,19 +249,6 @@ fn key(part: &PartMean) -> PartKey<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn check_name(band: &str, expected: &str) {
-        assert_eq!(band_name(band), expected);
-    }
-
-    #[test]
-    fn bands_are_named_after_their_quantiles() {
-        check_name("all", "all");
-        check_name("0-50", "min-p50");
-        check_name("99-99.9", "p99-p99.9");
-        check_name("99.9-100", "p99.9-max");
-        check_name("0-100", "min-max");
-    }
 
     fn band(means: &[(&str, f64)]) -> Band {
         let parts = means.iter().map(|(part, mean_us)| PartMean {

@@ -1,0 +1,251 @@
+use super::*;
+use crate::report::sample;
+
+/// The one answer of the sample, changed.
+fn one(change: impl FnOnce(&mut Analysis)) -> Answer {
+    let mut analysis = sample::analysis();
+    change(&mut analysis);
+    let answers = answers(&analysis);
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    answers.into_iter().next().unwrap()
+}
+
+fn ends(row: &mut WorkloadAnalysis, low: f64, high: f64) {
+    let p99 = row
+        .response_time_us
+        .as_mut()
+        .and_then(|of| of.get_mut("p99"))
+        .unwrap();
+    (p99.low, p99.high, p99.at_least) = (Some(low), Some(high), false);
+}
+
+/// Places of the searches of the sample.
+const ALONE: usize = 4;
+const UNDER_INGEST: usize = 5;
+
+#[test]
+fn a_workload_of_two_phases_says_what_changed_and_why() {
+    let answer = one(|_| ());
+    assert_eq!(
+        (answer.kind, answer.subject.as_str()),
+        (AnswerKind::Phases, "search")
+    );
+    assert_eq!(answer.places, [ALONE, UNDER_INGEST]);
+    assert_eq!(
+        answer.what,
+        "p99 3.95 ms [3.78, 4.22] alone -> at least 48.3 ms under-ingest (at least 12.2x)"
+    );
+    assert_eq!(
+        answer.why,
+        [
+            "on average under-ingest is 2.98 ms [2.51, 3.44] slower than alone: 81 % [74, 86] \
+             `consistency wait · Delegator-waitTSafe`, 11 % [7, 14] `node queue · schedule`, 6 % \
+             [4, 9] `gap`",
+            "under-ingest: requests above p99 are 58.8 ms slower than the median half; 87 % [79, \
+             92] of that is `consistency wait · Delegator-waitTSafe` (39 requests)",
+        ]
+    );
+    let suggestion = answer.suggestion.unwrap();
+    assert!(
+        suggestion.starts_with("41 % of the engine's time is brute force"),
+        "{suggestion}"
+    );
+}
+
+#[test]
+fn intervals_that_overlap_are_said_and_so_is_a_difference_that_may_be_none() {
+    let answer = one(|analysis| {
+        ends(&mut analysis.workloads[UNDER_INGEST], 4_000.0, 53_000.0);
+        let contrast = &mut analysis.workloads[UNDER_INGEST].contrasts[0];
+        contrast.difference_low_us = Some(-100.0);
+    });
+    assert_eq!(
+        answer.what,
+        "p99 3.95 ms [3.78, 4.22] alone -> 48.3 ms [4.00, 53.0] under-ingest (12.2x, their \
+         intervals overlap)"
+    );
+    assert_eq!(
+        answer.why[0],
+        "the means of under-ingest and alone can't be told apart: they differ by 2.98 ms [-0.100, \
+         3.44]"
+    );
+}
+
+#[test]
+fn a_fall_is_called_faster() {
+    let answer = one(|analysis| {
+        let contrast = &mut analysis.workloads[UNDER_INGEST].contrasts[0];
+        contrast.difference_us = -2_976.0;
+        (contrast.difference_low_us, contrast.difference_high_us) =
+            (Some(-3_440.0), Some(-2_510.0));
+    });
+    assert!(
+        answer.why[0].starts_with("on average under-ingest is 2.98 ms [2.51, 3.44] faster than"),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn without_spans_the_client_says_what_it_saw() {
+    let without = |source: bool| {
+        one(|analysis| {
+            for row in &mut analysis.workloads {
+                (row.tail, row.join) = (None, None);
+                (row.contrasts, row.account, row.advice) = Default::default();
+            }
+            if !source {
+                analysis.spans = None;
+            }
+        })
+    };
+    let answer = without(false);
+    assert_eq!(
+        answer.why,
+        [
+            "the client saw service time p99 3.82 ms -> 48.1 ms, send lag p99 133 us -> 240 us",
+            "the cause is unknown: no server spans were read ([tracing.spans] source); the \
+             figures are the client's alone",
+        ]
+    );
+    assert_eq!(answer.suggestion, None);
+    assert!(without(true).why[1].contains("nothing was sampled"));
+}
+
+#[test]
+fn a_comparison_with_too_few_traces_says_so() {
+    let answer = one(|analysis| analysis.workloads[UNDER_INGEST].contrasts.clear());
+    assert!(
+        answer.why[1].contains("needs 30 matched requests on either side"),
+        "{answer:?}"
+    );
+}
+
+/// The search in stages of these rates, with these p99.
+fn staged(analysis: &mut Analysis, stages: &[(&str, f64, f64)]) {
+    let row = analysis.workloads[ALONE].clone();
+    let stage = |(name, rate, p99): &(&str, f64, f64)| {
+        let mut row = row.clone();
+        (row.phase, row.stage) = ("load".to_owned(), Some((*name).to_owned()));
+        row.rate.target = Some(*rate);
+        row.response_time_us = Some(sample::quantiles([*p99; 7]));
+        ends(&mut row, 0.9 * p99, 1.1 * p99);
+        row
+    };
+    analysis.workloads = stages.iter().map(stage).collect();
+}
+
+#[test]
+fn stages_say_where_they_bend() {
+    let stages = [
+        ("low", 100.0, 2e3),
+        ("middle", 200.0, 2.5e3),
+        ("high", 400.0, 9e3),
+        ("top", 800.0, 1e4),
+    ];
+    let answer = one(|analysis| staged(analysis, &stages));
+    assert_eq!(
+        (answer.kind, answer.subject.as_str()),
+        (AnswerKind::Stages, "load/search")
+    );
+    assert_eq!(
+        answer.what,
+        "p99 2.00 ms [1.80, 2.20] low at 100/s, 2.50 ms [2.25, 2.75] middle at 200/s (1.25x), 9.00 \
+         ms [8.10, 9.90] high at 400/s (3.60x), 10.0 ms [9.00, 11.0] top at 800/s (1.11x, their \
+         intervals overlap); it bends between middle and high"
+    );
+    let flat = one(|analysis| staged(analysis, &[("a", 1.0, 2e3), ("b", 2.0, 2.5e3)]));
+    assert!(
+        flat.what
+            .ends_with("it bends nowhere: no stage has twice the p99 of the one before"),
+        "{flat:?}"
+    );
+}
+
+#[test]
+fn of_many_stages_the_first_the_bend_and_the_last_are_named() {
+    let names: Vec<String> = (0..12).map(|at| format!("s{at}")).collect();
+    let stages: Vec<(&str, f64, f64)> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| (name.as_str(), 100.0, if at < 6 { 1e3 } else { 5e3 }))
+        .collect();
+    let answer = one(|analysis| staged(analysis, &stages));
+    for (name, is_named) in [
+        ("s0", true),
+        ("s3", false),
+        ("s5", true),
+        ("s6", true),
+        ("s11", true),
+    ] {
+        assert_eq!(
+            answer.what.contains(&format!(" {name} at")),
+            is_named,
+            "{name} {answer:?}"
+        );
+    }
+    assert!(
+        answer.what.contains(", 8 more; it bends between s5 and s6"),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn workloads_of_one_operation_in_phases_of_their_own_are_a_sweep() {
+    let sweep = |analysis: &mut Analysis| {
+        for (row, name) in analysis.workloads[ALONE..]
+            .iter_mut()
+            .zip(["ef-64", "ef-512"])
+        {
+            (row.phase, row.workload) = (format!("phase-{name}"), name.to_owned());
+            row.contrasts.iter_mut().for_each(|contrast| {
+                (contrast.kind, contrast.with) = (Contrast::WORKLOAD.into(), "ef-64".into());
+            });
+        }
+        analysis.workloads.truncate(UNDER_INGEST + 1);
+    };
+    let answer = one(sweep);
+    assert_eq!(
+        (answer.kind, answer.subject.as_str()),
+        (AnswerKind::Workloads, "search")
+    );
+    assert!(
+        answer
+            .what
+            .contains(" ef-64 -> at least 48.3 ms ef-512 (at least"),
+        "{answer:?}"
+    );
+    assert!(answer.why[0].contains("ef-512 is 2.98 ms [2.51, 3.44] slower than ef-64: "));
+    // Beside each other both are part of each other's load.
+    let mut analysis = sample::analysis();
+    sweep(&mut analysis);
+    analysis.workloads[UNDER_INGEST].phase = analysis.workloads[ALONE].phase.clone();
+    let kinds: Vec<AnswerKind> = answers(&analysis)
+        .iter()
+        .map(|answer| answer.kind)
+        .collect();
+    assert_eq!(kinds, [AnswerKind::Single, AnswerKind::Single]);
+}
+
+#[test]
+fn a_workload_by_itself_says_where_its_time_goes() {
+    let answer = one(|analysis| analysis.workloads.retain(|row| row.phase == "alone"));
+    assert_eq!(
+        (answer.kind, answer.subject.as_str()),
+        (AnswerKind::Single, "alone/search")
+    );
+    assert_eq!(answer.what, "p50 1.89 ms, p99 3.95 ms [3.78, 4.22]");
+    assert_eq!(
+        answer.why,
+        [
+            "where the time goes: min-p50 engine 41 %, gap 29 %, proxy queue 11 %; p99-max engine \
+             48 %, gap 24 %, node queue 7.9 %",
+            "requests above p99 are 3.49 ms slower than the median half; 52 % [41, 63] of that is \
+             `engine · SegCoreSearch` (40 requests)",
+        ]
+    );
+}
+
+#[test]
+fn nothing_measured_is_no_answer() {
+    assert_eq!(answers(&Analysis::default()), []);
+}
