@@ -1,6 +1,9 @@
 //! `spans`: fetch the server spans of a run again.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use tokio::time::Instant;
@@ -38,6 +41,9 @@ pub(crate) struct SpansArguments {
     /// authorization=JAEGER_TOKEN
     #[arg(long, value_name = "NAME=VARIABLE")]
     header_env: Vec<String>,
+    /// Private key of the client certificate of the run's [tracing.spans], which no run keeps
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// Longest time of reading, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     deadline: u64,
@@ -138,24 +144,36 @@ fn source(
         endpoint,
         admin,
         headers,
-        tls: tls(&planned),
+        tls: tls(&planned, arguments.tls_key.as_deref())?,
         ..SourceOptions::default()
     };
     Ok((entry, options))
 }
 
-/// `tls` as the run's scenario has it.
-fn tls(planned: &dyn Fn(&str) -> Option<String>) -> TlsOptions {
+/// `tls` as the run's scenario has it; where the key is, is a secret that no run keeps.
+fn tls(
+    planned: &dyn Fn(&str) -> Option<String>,
+    key: Option<&Path>,
+) -> Result<TlsOptions, CliError> {
     let file = |key: &str| {
         let path = planned(&format!("tls/{key}"))?;
         Some(TlsFile::new(path, TlsPeer::SpanSource.key(key)))
     };
-    TlsOptions {
-        ca: file("ca"),
-        cert: file("cert"),
-        key: file("key"),
-        server_name: planned("tls/server_name"),
+    let cert = file("cert");
+    if cert.is_some() && key.is_none() {
+        return Err(CliError::new(
+            "the run had a client certificate for its span source, tls.cert of [tracing.spans]: \
+             give its private key with --tls-key FILE",
+        ));
     }
+    Ok(TlsOptions {
+        ca: file("ca"),
+        key: key
+            .filter(|_| cert.is_some())
+            .map(|key| TlsFile::new(key, "--tls-key")),
+        cert,
+        server_name: planned("tls/server_name"),
+    })
 }
 
 /// A spans.jsonl that was changed since the run was complete, under another name: nothing of it is

@@ -3,7 +3,7 @@
 use super::{Cause, Check, Link, SPAN_SOURCE, probe, probe::Peer};
 use crate::{
     spans::{SourceEntry, SourceKind, SourceOptions, SpanSource, sign_at},
-    tls::{TlsCause, TlsPeer},
+    tls::TlsPeer,
 };
 
 /// Services that are listed by name.
@@ -85,8 +85,8 @@ async fn causes(entry: &SourceEntry, options: &SourceOptions, text: &str) -> Vec
     if entry.kind == SourceKind::Received {
         return Cause::of(troubles.not_there, "{place}", &options.listen);
     }
-    if let Some(cause) = TlsCause::named_in(text) {
-        return vec![Cause::of_tls(cause, TlsPeer::SpanSource)];
+    if let Some(cause) = Cause::of_tls_in(text, TlsPeer::SpanSource) {
+        return vec![cause];
     }
     // Also where the refusal is a page.
     if text.contains("headers") {

@@ -4,6 +4,10 @@
 function stackedBar(parts, scale, label) {
   const bar = s('svg', { height: 26, role: 'img', 'aria-label': label });
   const whole = sum(parts.map((part) => Math.max(part.mean_us, 0)));
+  // An area of several parts is named on the largest.
+  const named = new Map();
+  for (const part of parts)
+    if (!(named.get(part.area)?.mean_us >= part.mean_us)) named.set(part.area, part);
   let at = 0;
   for (const part of parts) {
     const size = Math.max(part.mean_us, 0) / scale;
@@ -25,16 +29,17 @@ function stackedBar(parts, scale, label) {
         'data-area': part.area,
       }),
     );
-    piece.append(
-      s('text', {
-        x: 5,
-        y: 17,
-        class: `on-bar ${inkOn(color(part.area))}`,
-        stroke: color(part.area),
-        'pointer-events': 'none',
-        'data-whole': part.area,
-      }),
-    );
+    if (named.get(part.area) === part)
+      piece.append(
+        s('text', {
+          x: 5,
+          y: 17,
+          class: `on-bar ${inkOn(color(part.area))}`,
+          stroke: color(part.area),
+          'pointer-events': 'none',
+          'data-whole': part.area,
+        }),
+      );
     bar.append(piece);
     at += size;
   }

@@ -12,7 +12,9 @@ function shortPart(part) {
 // A name of a span never stands without its area: a reader knows `engine`, not `SegCoreSearch`.
 const inArea = (area, part) =>
   !area || area === part ? shortPart(part) : `${area} · ${shortPart(part)}`;
-const partTitle = (row) => joined(row.service, shortPart(row.part));
+// Of a Milvus that is one process the service says nothing.
+const service = (row) => (row.service === 'standalone' ? '' : row.service);
+const partTitle = (row) => joined(service(row), shortPart(row.part));
 const partKey = (row) => [row.area, row.service ?? '', row.part].join('\u0000');
 function bandName(band) {
   const [low, high] = band.split('-');

@@ -2,7 +2,11 @@
 
 const siblings = (name) =>
   report.workloads.filter((w) => w.workload === name && w.phase !== 'prepare' && latency(w));
-const where = (w) => (w.stage ? `${w.phase}/${w.stage}` : w.phase);
+// What tells one from the others.
+function where(w) {
+  const isOnePhase = siblings(w.workload).every((other) => other.phase === w.phase);
+  return isOnePhase ? (w.stage ?? w.phase) : joined(w.phase, w.stage && `/ ${w.stage}`);
+}
 function drawOverlay(box, { workload: name }) {
   const strokes = [
     css('ink'),
@@ -66,7 +70,7 @@ function phaseTable(all, explained) {
       cls: Math.abs(by) < 1 ? '' : by > 0 ? 'grew' : 'shrank',
     };
   };
-  const quantiles = ['p50', 'p99', 'p90', 'p99.9', 'mean'].map((key) => {
+  const quantiles = ['p50', 'p90', 'p99', 'p99.9', 'mean'].map((key) => {
     const values = all.map((w) => latency(w)[key]?.value);
     return { cells: [key, ...values.map(ms), change(values)] };
   });

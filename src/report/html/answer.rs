@@ -60,5 +60,6 @@ fn link(answer: &Answer, sweeps: &[Vec<usize>]) -> String {
 }
 
 fn shown(text: &str) -> Vec<Piece> {
+    // Begins with a figure or a name, which has no capital.
     pieces(&clean(&text.replace(" -> ", " → ")))
 }

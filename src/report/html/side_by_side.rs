@@ -20,6 +20,16 @@ pub(super) struct PhasesWords {
     pub(super) workload: String,
     /// Place of the first among all workloads.
     pub(super) index: usize,
+    /// What its places are: `phase`, or `stage` of one phase.
+    pub(super) of: &'static str,
+}
+
+impl PhasesWords {
+    /// `search, phase beside phase`.
+    pub(super) fn title(&self) -> String {
+        let Self { workload, of, .. } = self;
+        format!("{workload}, {of} beside {of}")
+    }
 }
 
 /// Several workloads of one operation on one collection.
@@ -59,11 +69,13 @@ type Placed<'a> = (usize, &'a WorkloadAnalysis);
 pub(super) fn phases(measured: &[Placed<'_>]) -> Vec<PhasesWords> {
     let mut found: Vec<PhasesWords> = Vec::new();
     for (index, workload) in measured {
-        let same = measured
+        let same: Vec<&WorkloadAnalysis> = measured
             .iter()
-            .filter(|(_, other)| other.workload == workload.workload && latency(other).is_some())
-            .count();
-        if same > 1
+            .map(|(_, other)| *other)
+            .filter(|other| other.workload == workload.workload && latency(other).is_some())
+            .collect();
+        let is_one_phase = same.iter().all(|other| other.phase == workload.phase);
+        if same.len() > 1
             && found
                 .iter()
                 .all(|known| known.workload != clean(&workload.workload))
@@ -71,6 +83,7 @@ pub(super) fn phases(measured: &[Placed<'_>]) -> Vec<PhasesWords> {
             found.push(PhasesWords {
                 workload: clean(&workload.workload),
                 index: *index,
+                of: if is_one_phase { "stage" } else { "phase" },
             });
         }
     }

@@ -3,7 +3,7 @@
 
 use super::icon::Icon;
 use crate::{
-    analysis::{Analysis, Reason, ThresholdState, VerdictState},
+    analysis::{Analysis, Reason, ThresholdResult, ThresholdState, VerdictState},
     report::{
         clean,
         text::head::{OF_STATUS, alike, figure},
@@ -27,6 +27,8 @@ pub(super) struct VerdictWords {
     pub(super) open: Vec<(&'static str, String)>,
     /// What passed.
     pub(super) passed: Vec<String>,
+    /// `5 of 10 thresholds passed`.
+    pub(super) counts: String,
     pub(super) icon: String,
 }
 
@@ -106,28 +108,70 @@ pub(super) fn verdict(analysis: &Analysis) -> VerdictWords {
             (ThresholdState::Undecided, "doubtful"),
         ]
         .into_iter()
-        .flat_map(|(state, class)| lines(analysis, state).map(move |line| (class, line)))
+        .flat_map(|(state, class)| {
+            let lines = lines(analysis, state).into_iter();
+            lines.map(move |line| (class, line))
+        })
         .collect(),
-        passed: lines(analysis, ThresholdState::Passed).collect(),
+        passed: lines(analysis, ThresholdState::Passed),
+        counts: thresholds_passed(analysis),
         icon: icon.address(),
     }
 }
 
 /// `2 of 5 thresholds failed`; None where none did.
 fn failed(analysis: &Analysis) -> Option<String> {
-    let failed = lines(analysis, ThresholdState::Failed).count() as u64;
+    let failed = of_state(analysis, ThresholdState::Failed).count() as u64;
     (failed > 0).then(|| {
         let all = analysis.thresholds.len() as u64;
         format!("{} of {} failed", count(failed), counted(all, "threshold"))
     })
 }
 
-fn lines(analysis: &Analysis, state: ThresholdState) -> impl Iterator<Item = String> {
-    let alike = analysis
+fn thresholds_passed(analysis: &Analysis) -> String {
+    let passed = of_state(analysis, ThresholdState::Passed).count() as u64;
+    let all = analysis.thresholds.len() as u64;
+    format!("{} of {} passed", count(passed), counted(all, "threshold"))
+}
+
+/// One line for each threshold of this state; that of several workloads names them.
+fn lines(analysis: &Analysis, state: ThresholdState) -> Vec<String> {
+    let mut groups: Vec<Vec<&ThresholdResult>> = Vec::new();
+    for result in of_state(analysis, state) {
+        let is_same = |group: &&mut Vec<&ThresholdResult>| {
+            let known = group[0];
+            (&known.require, known.strict) == (&result.require, result.strict)
+                && parted(known).map(|(_, rest)| rest) == parted(result).map(|(_, rest)| rest)
+        };
+        match groups.iter_mut().find(is_same) {
+            Some(group) => group.push(result),
+            None => groups.push(vec![result]),
+        }
+    }
+    let line = |group: &Vec<&ThresholdResult>| match (group.as_slice(), parted(group[0])) {
+        (several @ [first, _, ..], Some((_, rest))) => {
+            let found = several.iter().filter_map(|result| {
+                let (found, _) = parted(result)?;
+                Some(format!("{found} at {}", result.at))
+            });
+            let found: Vec<String> = found.collect();
+            format!("{}: {}, limit {rest}", first.require, found.join(", "))
+        }
+        _ => thresholds::line(group[0]),
+    };
+    groups.iter().map(|group| clean(&line(group))).collect()
+}
+
+fn of_state(analysis: &Analysis, state: ThresholdState) -> impl Iterator<Item = &ThresholdResult> {
+    analysis
         .thresholds
         .iter()
-        .filter(move |result| result.state == state);
-    alike.map(|result| clean(&thresholds::line(result)))
+        .filter(move |result| result.state == state)
+}
+
+/// Figure and limit in words; None where the sentence says something else.
+fn parted(result: &ThresholdResult) -> Option<(&str, &str)> {
+    result.sentence.split_once(", limit ")
 }
 
 /// Groups of [`alike`] reasons that are about one thing, with one limit: they differ in their
@@ -191,7 +235,7 @@ fn reason(thing: &[Vec<&Reason>], open: bool) -> ReasonWords {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::{ThresholdResult, Verdict};
+    use crate::analysis::Verdict;
 
     fn check(state: VerdictState, thresholds: &[ThresholdState], expected: [&str; 4]) {
         let thresholds = thresholds.iter().map(|state| ThresholdResult {
@@ -210,6 +254,34 @@ mod tests {
             [found.class, found.mark, &found.word, &found.sentence],
             expected
         );
+    }
+
+    #[test]
+    fn a_threshold_that_failed_at_several_places_is_one_line() {
+        let result = |require: &str, at: &str, sentence: &str| ThresholdResult {
+            require: require.to_owned(),
+            at: at.to_owned(),
+            state: ThresholdState::Failed,
+            sentence: sentence.to_owned(),
+            ..ThresholdResult::default()
+        };
+        let found = verdict(&Analysis {
+            thresholds: vec![
+                result("p99 < 5ms", "a/search", "7.00 ms, limit 5.00 ms"),
+                result("failed < 1%", "a/search", "2.00 %, limit 1.00 %"),
+                result("p99 < 5ms", "b/search", "9.00 ms, limit 5.00 ms"),
+            ],
+            ..Analysis::default()
+        });
+        let lines: Vec<&str> = found.open.iter().map(|(_, line)| line.as_str()).collect();
+        assert_eq!(
+            lines,
+            [
+                "p99 < 5ms: 7.00 ms at a/search, 9.00 ms at b/search, limit 5.00 ms",
+                "failed < 1% at a/search: 2.00 %, limit 1.00 %",
+            ]
+        );
+        assert!(found.sentence.starts_with("3 of 3 thresholds failed"));
     }
 
     #[test]

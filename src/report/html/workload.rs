@@ -96,11 +96,13 @@ pub(super) fn words(index: usize, workload: &WorkloadAnalysis) -> WorkloadWords 
     WorkloadWords {
         index,
         place: clean(&workload.place()),
-        sentence: pieces(&sentence(workload)),
+        sentence: with_capital(&sentence(workload)),
         figures: figures(workload),
         lead: lead.join(", "),
         cells: cells(workload),
-        notes: notes(workload).map(|text| pieces(&clean(text))).collect(),
+        notes: notes(workload)
+            .map(|text| with_capital(&clean(text)))
+            .collect(),
         stopped: clean(workload.stopped.as_deref().unwrap_or_default()),
         above: tail.map(|tail| clean(&tail.above)).unwrap_or_default(),
         is_open: workload.loop_kind == "open",
@@ -151,17 +153,16 @@ fn sentence(workload: &WorkloadAnalysis) -> String {
     clean(&words)
 }
 
-/// The sentence with a capital and its names apart.
-pub(super) fn pieces(sentence: &str) -> Vec<Piece> {
+/// A sentence with a capital, and its names apart.
+pub(super) fn with_capital(sentence: &str) -> Vec<Piece> {
     let mut chars = sentence.chars();
-    let capital: String = chars
-        .next()
-        .into_iter()
-        .flat_map(char::to_uppercase)
-        .chain(chars)
-        .collect();
-    capital
-        .split('`')
+    let capital = chars.next().into_iter().flat_map(char::to_uppercase);
+    pieces(&capital.chain(chars).collect::<String>())
+}
+
+/// A text with its names apart.
+pub(super) fn pieces(text: &str) -> Vec<Piece> {
+    text.split('`')
         .enumerate()
         .map(|(at, text)| Piece {
             text: text.to_owned(),
@@ -322,13 +323,14 @@ mod tests {
             is_name,
         };
         assert_eq!(
-            pieces("most is `gap` (3)"),
+            with_capital("most is `gap` (3)"),
             [
                 piece("Most is ", false),
                 piece("gap", true),
                 piece(" (3)", false)
             ]
         );
-        assert_eq!(pieces(""), [piece("", false)]);
+        assert_eq!(with_capital(""), [piece("", false)]);
+        assert_eq!(pieces("p99 of"), [piece("p99 of", false)]);
     }
 }

@@ -148,22 +148,31 @@ fn overall(comparison: &Comparison) -> (Icon, &'static str) {
             .flat_map(|workload| &workload.figures)
     };
     let any = |class: &str| figures().any(|figure| class_of(figure) == class);
-    let mut tested = figures()
-        .filter(|figure| figure.p_value.is_some())
-        .peekable();
+    let all = |classes: &[&str]| {
+        figures()
+            .filter(|figure| figure.p_value.is_some())
+            .all(|figure| classes.contains(&class_of(figure)))
+    };
     if any("worse") {
-        (Icon::Bad, "It got worse")
+        let words = if any("better") {
+            "Some figures got worse, others better"
+        } else {
+            "It got worse"
+        };
+        (Icon::Bad, words)
     } else if any("maybe-worse") {
         (
             Icon::Doubtful,
             "It looks worse, which takes more runs to show",
         )
     } else if any("better") {
-        (
-            Icon::Better,
-            "It got better, and nothing was shown to be worse",
-        )
-    } else if tested.peek().is_some() && tested.all(|figure| figure.equal_within.is_some()) {
+        let words = if all(&["better", "equal"]) {
+            "It got better"
+        } else {
+            "Some figures got better; of the others these runs can't tell"
+        };
+        (Icon::Better, words)
+    } else if any("equal") && all(&["equal"]) {
         (
             Icon::Good,
             "No change: each tested figure was shown to be equal",
