@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::{
     ended::{CliError, Done},
+    flags::{OF_SPANS, said_by_flags},
     output::print,
     progress::Progress,
     reports::{Printed, to_print, write_reports},
@@ -78,7 +79,7 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     }
     let fetched = fetched?;
     if let Some(error) = &fetched.error {
-        progress.warn(error);
+        progress.warn(&said_by_flags(error, OF_SPANS));
     }
     info.fetch = Some(fetched);
     folder.note_file("spans.jsonl", &mut info);
@@ -215,14 +216,16 @@ async fn fetch(
         within(deadline),
     );
     let source = open_until(entry, options, ended + deadline, &|error| {
-        progress.now(&runner::spans::waiting(&error.text))
+        let text = said_by_flags(&error.text, OF_SPANS);
+        progress.now(&runner::spans::waiting(&text))
     })
     .await;
     drop(opening);
-    let source = source.map_err(CliError::new)?;
+    let source = source.map_err(|error| CliError::new(said_by_flags(&error.text, OF_SPANS)))?;
     let fetched = runner::spans::read_again(folder, source, (ended, deadline), progress).await;
     // What run.json says of the earlier reading is worth more.
-    nothing_read(&fetched).map_or(Ok(fetched), |why| Err(CliError::new(why)))
+    let why = nothing_read(&fetched).map(|why| said_by_flags(&why, OF_SPANS));
+    why.map_or(Ok(fetched), |why| Err(CliError::new(why)))
 }
 
 /// `NAME=VARIABLE` as the header with the variable's value, which is not shown in any message.

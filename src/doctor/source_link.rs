@@ -2,7 +2,7 @@
 
 use super::{Cause, Check, Link, SPAN_SOURCE, probe, probe::Peer};
 use crate::{
-    spans::{SourceEntry, SourceKind, SourceOptions, SpanSource, sign_at},
+    spans::{SourceEntry, SourceKind, SourceOptions, SpanSource},
     tls::TlsPeer,
 };
 
@@ -116,16 +116,14 @@ async fn causes(entry: &SourceEntry, options: &SourceOptions, text: &str) -> Vec
 
 /// The server of another source, where it is that one that answers.
 async fn another(entry: &SourceEntry, options: &SourceOptions, endpoint: &str) -> Option<Cause> {
-    let (other, server) = sign_at(endpoint, options).await?;
-    (other != entry).then(|| {
-        Cause::new(
-            format!("what answers at {} is {server}", probe::place(endpoint)),
-            format!(
-                "in the scenario: [tracing.spans] source = \"{}\"",
-                other.name
-            ),
-        )
-    })
+    let (other, server) = entry.another_at(endpoint, options).await?;
+    Some(Cause::new(
+        format!("what answers at {} is {server}", probe::place(endpoint)),
+        format!(
+            "in the scenario: [tracing.spans] source = \"{}\"",
+            other.name
+        ),
+    ))
 }
 
 fn causes_by_peer(peer: Peer, entry: &SourceEntry, endpoint: &str) -> Vec<Cause> {
