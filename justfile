@@ -4,15 +4,17 @@
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
 # Everything that has to be right, in the order in which it fails soonest.
-steps := "format containerfile lints test field parquet documentation packages"
+steps := "format containerfile lints test field parquet documentation"
 
 # What `cargo binstall` downloads is named by Cargo.toml as here.
 version := `sed -n 's/^version = "\(.*\)"/\1/p;/^version/q' Cargo.toml`
 target := arch() + "-unknown-linux-gnu"
 archive := "milvus-bench-" + version + "-" + target
 
+cargo_target := absolute_path(env("CARGO_TARGET_DIR", "target"))
+
 # Programs that make and check packages, from packaging/requirements.txt.
-tools := justfile_directory() / "target/tools/bin"
+tools := cargo_target / "tools/bin"
 
 [private]
 default:
@@ -62,6 +64,11 @@ bless $MILVUS_BENCH_UPDATE="1":
     cargo test --quiet --test readme --test words -- tables:: causes:: list_of_terms
     git status --short
 
+# the report of a run of the quickstart, as README and docs/reading-a-report.md show it
+shown run $MILVUS_BENCH_UPDATE="1":
+    cargo run --quiet -- report {{ run }} > /dev/null
+    MILVUS_BENCH_SHOWN={{ run }} cargo test --quiet --test readme shown
+
 # whole runs against a real Milvus and a real Jaeger, or the cases whose names have one of the words
 e2e *words:
     MILVUS_BENCH_E2E=full cargo test --test e2e -- {{ words }}
@@ -73,35 +80,52 @@ bench *options:
 # a release in dist/, tried: the archive for this kind of machine, its line tables, the wheel, checksums
 dist: (build "release") (pack "release") (wheel "release") try-dist
 
-# what `just dist` makes, faster to build and not as fast to run, and the package for crates.io
-packages: (build "dev") (pack "dev") (wheel "dev") try-dist crate
+# what `just dist` makes, of a program that is faster to build and slow
+packages: (build "packages") (pack "packages") (wheel "packages") try-dist
 
 [private]
 try-dist:
     MILVUS_BENCH_DIST={{ quote(justfile_directory() / "dist") }} cargo test --locked --test dist
 
-# Linked statically, so that it runs on every Linux of this kind of machine.
+# the package for crates.io, below its 10 MB
+crate:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cargo package --locked --allow-dirty --no-verify --target-dir {{ quote(cargo_target) }}
+    cd {{ quote(cargo_target / "package") }}
+    stat --format='%n: %s bytes' milvus-bench-{{ version }}.crate
+    [ "$(stat --format=%s milvus-bench-{{ version }}.crate)" -lt 10000000 ]
+    # Files of a package have one time for ever, by which Cargo would find nothing changed.
+    rm -rf milvus-bench-{{ version }} && tar -xmzf milvus-bench-{{ version }}.crate
+
+# From the package for crates.io, so that the package is known to build; linked statically, so that
+# the program runs on every Linux of this kind of machine.
 [private]
-build profile $RUSTFLAGS="-C target-feature=+crt-static":
-    cargo build --locked --bin milvus-bench --profile {{ profile }} --target {{ target }}
+build profile $RUSTFLAGS="-C target-feature=+crt-static": crate
+    cargo build --locked --bin milvus-bench --profile {{ profile }} --target {{ target }} \
+        --manifest-path {{ quote(cargo_target / "package/milvus-bench-" + version / "Cargo.toml") }} \
+        --target-dir {{ quote(cargo_target) }}
 
 # Packs the program that was built with `profile`; the same files give the same archives.
 [private]
 pack profile:
     #!/usr/bin/env bash
     set -euo pipefail
-    built="${CARGO_TARGET_DIR:-target}/{{ target }}/{{ replace(profile, "dev", "debug") }}/milvus-bench"
+    built={{ quote(cargo_target / target / profile / "milvus-bench") }}
     name={{ archive }}
     rm -rf dist && mkdir -p "dist/$name/completions" "dist/lines/$name"
     # Backtraces find the line tables by this name in the program's folder.
     lines="dist/lines/$name/milvus-bench.debug"
     objcopy --only-keep-debug "$built" "$lines" && chmod -x "$lines"
-    objcopy --strip-debug --add-gnu-debuglink="$lines" "$built" "dist/$name/milvus-bench"
+    # Without them, they have names of functions of this crate, and begin and end as they should.
+    objcopy --strip-all --wildcard --keep-symbol='*milvus_bench*' --keep-symbol='*9panicking*' \
+        --keep-symbol='*9backtrace*' --add-gnu-debuglink="$lines" "$built" "dist/$name/milvus-bench"
     [ {{ profile }} != release ] || [ "$(stat --format=%s "dist/$name/milvus-bench")" -lt 25000000 ]
     cp -r README.md CHANGELOG.md LICENSE docs scenarios packaging/Containerfile "dist/$name/"
     for shell in bash:milvus-bench.bash zsh:_milvus-bench fish:milvus-bench.fish; do
         "$built" completions "${shell%:*}" > "dist/$name/completions/${shell#*:}"
     done
+    if "$built" man --help > /dev/null 2>&1; then "$built" man --out "dist/$name/man/man1"; fi
     archive() {
         tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct)" \
             -C "$1" -c "$name" | gzip -n > "dist/$2"
@@ -118,23 +142,6 @@ wheel profile: tools
         maturin build --zig --compatibility manylinux2014 --target {{ target }} \
         --profile {{ profile }} --locked --out dist
     cd dist && for wheel in *.whl; do sha256sum "$wheel" | tee "$wheel.sha256"; done
-
-# the package for crates.io, below its 10 MB, and the program built from it
-crate:
-    #!/usr/bin/env bash
-    set -euo pipefail
-    target="$(realpath -m "${CARGO_TARGET_DIR:-target}")"
-    cargo package --locked --allow-dirty --no-verify
-    package="$target/package/milvus-bench-{{ version }}.crate"
-    bytes="$(stat --format=%s "$package")"
-    echo "$package has $bytes bytes"
-    [ "$bytes" -lt 10000000 ]
-    folder="$(mktemp -d)" && trap 'rm -r "$folder"' EXIT
-    tar -C "$folder" -xzf "$package"
-    # The target folder is the checkout's: what the program depends on is built once.
-    cd "$folder/milvus-bench-{{ version }}"
-    cargo build --locked --offline --bin milvus-bench --target-dir "$target"
-    "$target/debug/milvus-bench" check scenarios/quickstart.toml
 
 # the Containerfile, by hadolint
 containerfile: tools

@@ -34,11 +34,12 @@
 //! becomes a [`plan`] (every check and default), whose [`operation`]s build requests from
 //! [`dataset`]s; [`load`] sends them when the [`pacer`] says so through [`milvus`], with ids of
 //! [`telemetry`]; [`record`] keeps every request in the run folder; [`spans`] fetches what the
-//! server recorded; [`analysis`] joins and accounts; [`report`] renders. [`runner`] does all of it
-//! in this order, [`cli`] is the command line around it. [`stack`] runs Milvus and Jaeger locally,
-//! [`doctor`] checks the chain between them, [`null_milvus`] answers without work, so that
-//! `calibrate` can measure the program itself. [`tls`], [`not_grpc`], [`open_files`] and [`mask`]
-//! are what several of them must do, say or hide alike. Who may import whom is checked by `tests/layout.rs`.
+//! server recorded; [`analysis`] joins spans and breaks latency down; [`report`] renders.
+//! [`runner`] does all of it in this order, [`cli`] is the command line around it. [`stack`] runs
+//! Milvus and Jaeger locally, [`doctor`] checks the chain between them, [`null_milvus`] answers
+//! without work, so that `calibrate` can measure the program itself. [`tls`], [`not_grpc`],
+//! [`open_files`] and [`mask`] are what several of them must do, say or hide alike. Who may import
+//! whom is checked by `tests/layout.rs`.
 //!
 //! # Path of one request
 //!

@@ -1,6 +1,6 @@
 //! "Too many open files": a limit of this process or machine, and no fault of whoever was called.
-//! It has advice of its own wherever it occurs: connections, files of a run, the embedded receiver,
-//! the reading of spans.
+//! It has a suggestion of its own wherever it occurs: connections, files of a run, the embedded
+//! receiver, the reading of spans.
 
 use rustix::process::{Resource, getrlimit};
 
@@ -8,7 +8,7 @@ use rustix::process::{Resource, getrlimit};
 const OF_PROCESS: &str = "(os error 24)";
 const OF_MACHINE: &str = "(os error 23)";
 
-/// Begins the advice, by which a text that has it already is known.
+/// Begins the suggestion, by which a text that has it already is known.
 const BEGINS: &str = "no more files may be open";
 
 /// What to do, if `text` is of such an error.
@@ -31,7 +31,7 @@ pub fn advice(text: &str) -> Option<String> {
     })
 }
 
-/// `text` with the advice at its end, where it is of such an error and has none yet.
+/// `text` with the suggestion at its end, where it is of such an error and has none yet.
 #[must_use]
 pub fn explained(text: String) -> String {
     match advice(&text).filter(|_| !text.contains(BEGINS)) {

@@ -1,5 +1,5 @@
-//! The terms of the field, in documents and messages: the list of terms with their former words, and
-//! phrases that the project does without.
+//! The terms of the field, in documents and messages: the list of terms with their former words,
+//! and phrases that the project does without.
 //!
 //! `MILVUS_BENCH_UPDATE=1 cargo test --test words` writes the list into docs/methodology.md.
 
@@ -212,7 +212,7 @@ fn messages_use_the_terms_of_the_list() {
 }
 
 /// Comments of the code that still have former words: a number that falls.
-const COMMENTS_LEFT: usize = 207;
+const COMMENTS_LEFT: usize = 40;
 
 /// Comments of `file` with a fault, whole lines and their ends.
 fn comments_with_faults(file: &str) -> usize {

@@ -1,5 +1,5 @@
 //! What the kernel's timer gives without a program around it: timerfd and epoll on a thread of its
-//! own, one slot after the other.
+//! own, one scheduled request after the other.
 //!
 //! The yardstick of send lag. Nothing spins, and the timer slack is that of the load threads. Uses
 //! nothing of this crate, because `benches/bare_timer.rs` is made of this file too.
@@ -16,7 +16,8 @@ use rustix::{
     },
 };
 
-/// Lateness of every slot at `rate` per second in `length`, nanoseconds. Blocks until it is over.
+/// Lateness of every scheduled request at `rate` per second in `length`, nanoseconds. Blocks until
+/// it is over.
 ///
 /// # Errors
 /// The kernel gives no thread, timer or epoll, or the thread may not run on `core`.
@@ -60,7 +61,8 @@ fn measure(rate: f64, length: Duration) -> io::Result<Histogram<u64>> {
     let mut buffer = [MaybeUninit::uninit(); 4];
     for slot in 0..(rate * length.as_secs_f64()) as u64 {
         let due = start + Duration::from_secs_f64(slot as f64 / rate);
-        // A slot that came too soon behind a late one waits no more, as a request would not.
+        // A scheduled request that came too soon behind a late one waits no more, as a request
+        // would not.
         while now() < due {
             let once = Itimerspec {
                 it_interval: timespec(Duration::ZERO),

@@ -7,6 +7,7 @@ use super::{
     output::print,
     progress::Progress,
     scenario::{ScenarioArguments, read_plan},
+    terminal::broken,
 };
 
 /// Arguments of `check`.
@@ -36,7 +37,8 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<Done, CliError> {
             .lines()
             .map(|line| format!("{}\n", crate::report::clean(line)))
             .collect();
-        print(text.as_bytes())?;
+        // `requests   search: ...`: all labels are as wide.
+        print(broken(&text, |_| Some("requests   ".len())).as_bytes())?;
     }
     Ok(Done::Ok)
 }

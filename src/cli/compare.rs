@@ -8,7 +8,7 @@ use super::{
     ended::{CliError, Done},
     output::print,
     progress::Progress,
-    reports::terminal_style,
+    terminal::report_style,
 };
 use crate::{
     analysis::{
@@ -111,7 +111,7 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
         write(out, &comparison)?;
     }
     if format == "text" {
-        print(render_text(&comparison, terminal_style()).as_bytes())?;
+        print(render_text(&comparison, report_style()).as_bytes())?;
     } else {
         print(&(entry.render)(&comparison).map_err(CliError::new)?)?;
     }

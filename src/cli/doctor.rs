@@ -1,7 +1,6 @@
 //! `doctor`: every link of the chain client -> Milvus -> Jaeger -> client, one after the other.
 
 use std::{
-    io::IsTerminal,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -15,9 +14,10 @@ use super::{
     progress::Progress,
     runtime::runtime,
     scenario::{NO_SCENARIO, plan_of},
+    terminal::{broken, has_colors},
 };
 use crate::{
-    doctor::{DoctorCollection, DoctorOptions, examine, is_broken, render},
+    doctor::{DoctorCollection, DoctorOptions, examine, is_broken, render, text_column},
     load::connect_options,
     milvus::ConnectOptions,
     plan::{Plan, PlanFlags},
@@ -86,8 +86,8 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     }));
     drop(present);
     progress.end();
-    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    print(render(&links, color).as_bytes())?;
+    let text = render(&links, has_colors());
+    print(broken(&text, |line| Some(text_column(line))).as_bytes())?;
     Ok(if is_broken(&links) {
         Done::Failed
     } else {

@@ -9,8 +9,8 @@ use super::{
     ended::{CliError, Done},
     output::print,
     progress::Progress,
-    reports::terminal_style,
     runs,
+    terminal::report_style,
 };
 use crate::{
     analysis::{Analysis, ThresholdState, WorkloadAnalysis},
@@ -57,7 +57,7 @@ pub(crate) fn list(arguments: &ListArguments) -> Result<Done, CliError> {
     }
     runs.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
     let runs: Vec<ListedRun> = runs.into_iter().map(|(_, run)| run).collect();
-    print(render_list(&runs, terminal_style()).as_bytes())?;
+    print(render_list(&runs, report_style()).as_bytes())?;
     Ok(Done::Ok)
 }
 

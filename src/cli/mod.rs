@@ -21,6 +21,7 @@ mod schema;
 mod spans;
 mod stack;
 mod supervise;
+mod terminal;
 mod trace;
 mod waits;
 

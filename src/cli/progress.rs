@@ -5,7 +5,7 @@ mod phase;
 mod screen;
 mod terminal;
 
-use std::{io::IsTerminal, path::Path, sync::Mutex};
+use std::{path::Path, sync::Mutex};
 
 use tokio::time::Instant;
 
@@ -17,6 +17,7 @@ use self::{
 };
 use super::{
     output::say,
+    terminal::draws_progress,
     waits::{Waiting, Waits},
 };
 use crate::{
@@ -38,8 +39,7 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
-        let draws =
-            !quiet && std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let draws = !quiet && draws_progress();
         Self::on(draws.then(|| Terminal::new(Screen::stderr())), quiet)
     }
 

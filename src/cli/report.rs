@@ -8,7 +8,7 @@ use super::{
     ended::{CliError, Done},
     output::print,
     progress::Progress,
-    reports::{check_reports, reports_help, to_print, write_reports},
+    reports::{Printed, check_reports, reports_help, to_print, write_reports},
     runs,
 };
 use crate::runner::analyse_folder;
@@ -21,6 +21,9 @@ pub(crate) struct ReportArguments {
     run: Option<PathBuf>,
     #[arg(long = "report", value_name = "FORMAT", help = reports_help())]
     reports: Vec<String>,
+    /// Say at the end of the text report what its words and areas mean
+    #[arg(long)]
+    explain: bool,
 }
 
 /// Renders again.
@@ -35,7 +38,11 @@ pub(crate) fn report(arguments: &ReportArguments) -> Result<Done, CliError> {
     let analysis = analyse_folder(&folder)?;
     // What can't be written does not keep the report from being printed.
     let written = write_reports(&folder, &analysis, &arguments.reports);
-    print(&to_print(&analysis, &arguments.reports)?)?;
+    let printed = Printed {
+        asked: &arguments.reports,
+        explain: arguments.explain,
+    };
+    print(&to_print(&analysis, printed)?)?;
     written?;
     Ok(Done::Ok)
 }

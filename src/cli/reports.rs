@@ -1,11 +1,10 @@
 //! Reports as a command names, writes and prints them.
 
-use std::io::IsTerminal;
-
 use super::{
     ended::CliError,
     output::{print, say, say_error},
     progress::Progress,
+    terminal::report_style,
 };
 use crate::{
     analysis::Analysis,
@@ -51,13 +50,13 @@ pub(crate) fn check_reports(names: &[String]) -> Result<(), CliError> {
     }
 }
 
-/// Colours on a terminal only, and never with NO_COLOR.
-pub(crate) fn terminal_style() -> TextStyle {
-    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    TextStyle {
-        color,
-        ..TextStyle::default()
-    }
+/// What is printed of a run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Printed<'a> {
+    /// Formats that were asked for; the first that can be printed is, text by default.
+    pub(crate) asked: &'a [String],
+    /// Whether the text says what its words mean.
+    pub(crate) explain: bool,
 }
 
 /// Writes report.txt, report.json, report.html and what else was asked for, and says where the page
@@ -82,10 +81,14 @@ fn printed_format(asked: &[String]) -> &'static ReportEntry {
 }
 
 /// It, as bytes.
-pub(crate) fn to_print(analysis: &Analysis, asked: &[String]) -> Result<Vec<u8>, CliError> {
-    let entry = printed_format(asked);
+pub(crate) fn to_print(analysis: &Analysis, printed: Printed<'_>) -> Result<Vec<u8>, CliError> {
+    let entry = printed_format(printed.asked);
     if entry.name == "text" {
-        return Ok(render_text(analysis, terminal_style()).into_bytes());
+        let style = TextStyle {
+            explain: printed.explain,
+            ..report_style()
+        };
+        return Ok(render_text(analysis, style).into_bytes());
     }
     (entry.render)(analysis).map_err(CliError::new)
 }
@@ -103,11 +106,15 @@ pub(crate) fn joined_format(repeat: u32, asked: &[String]) -> Option<&'static Re
 pub(crate) fn print_report(
     folder: &RunFolder,
     analysis: &Analysis,
-    asked: &[String],
+    printed: Printed<'_>,
 ) -> Result<bool, CliError> {
-    let (bytes, made) = match to_print(analysis, asked) {
+    let text = Printed {
+        asked: &[],
+        ..printed
+    };
+    let (bytes, made) = match to_print(analysis, printed) {
         Ok(bytes) => (bytes, Ok(())),
-        Err(error) => (to_print(analysis, &[])?, Err(error)),
+        Err(error) => (to_print(analysis, text)?, Err(error)),
     };
     let printed = print(&bytes);
     if let Err(error) = &printed {

@@ -8,7 +8,9 @@ use super::{
     ended::{CliError, Done},
     output::{say, say_error},
     progress::Progress,
-    reports::{REPEATED, check_reports, joined_format, print_joined, print_report, reports_help},
+    reports::{
+        Printed, REPEATED, check_reports, joined_format, print_joined, print_report, reports_help,
+    },
     runtime::runtime,
     scenario::{ScenarioArguments, read_plan},
 };
@@ -47,6 +49,9 @@ pub(crate) struct RunArguments {
     pub(crate) repeat: u32,
     #[arg(long = "report", value_name = "FORMAT", help = format!("{}. {REPEATED}", reports_help()))]
     pub(crate) reports: Vec<String>,
+    /// Say at the end of the text report what its words and areas mean
+    #[arg(long)]
+    pub(crate) explain: bool,
     /// Exit with 0 although the verdict is invalid
     #[arg(long)]
     pub(crate) accept_invalid: bool,
@@ -210,7 +215,11 @@ fn print_round(
     if joined_format(arguments.repeat, &arguments.reports).is_some() {
         return Ok(true);
     }
-    print_report(folder, analysis, &arguments.reports)
+    let printed = Printed {
+        asked: &arguments.reports,
+        explain: arguments.explain,
+    };
+    print_report(folder, analysis, printed)
 }
 
 /// What was asked for and could not be printed is no success.

@@ -9,7 +9,7 @@ use super::{
     ended::{CliError, Done},
     output::print,
     progress::Progress,
-    reports::{to_print, write_reports},
+    reports::{Printed, to_print, write_reports},
     runs,
     runtime::runtime,
 };
@@ -83,7 +83,13 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     );
     let analysis = analyse_folder(&folder)?;
     let written = write_reports(&folder, &analysis, &[]);
-    print(&to_print(&analysis, &[])?)?;
+    print(&to_print(
+        &analysis,
+        Printed {
+            asked: &[],
+            explain: false,
+        },
+    )?)?;
     written?;
     Ok(Done::Ok)
 }

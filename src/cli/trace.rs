@@ -8,8 +8,8 @@ use super::{
     ended::{CliError, Done},
     output::{print, say},
     progress::Progress,
-    reports::terminal_style,
     runs,
+    terminal::report_style,
 };
 use crate::{
     analysis,
@@ -65,6 +65,6 @@ pub(crate) fn trace(arguments: &TraceArguments) -> Result<Done, CliError> {
         .iter()
         .for_each(|sentence| say(&format!("warning: {}", clean(sentence))));
     let waterfall = analysis::waterfall(&reader, &trace, &line);
-    print(render_waterfall(&waterfall, terminal_style()).as_bytes())?;
+    print(render_waterfall(&waterfall, report_style()).as_bytes())?;
     Ok(Done::Ok)
 }

@@ -1,12 +1,12 @@
 //! Sixth link: only what was asked for is traced. An unsampled request leaves nothing, and few
 //! spans of others arrive.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
 use super::{Cause, Check, Ids, Link, LinkState, SAMPLING};
-use crate::spans::{LossCounters, SourceEntry, SourceKind, SpanSource};
+use crate::spans::{LossCounters, SourceEntry, SourceKind, SpanSource, is_milvus_service};
 
 /// Milvus sends what it has every 5 s: a shorter look may fall between two sendings.
 const WINDOW: Duration = Duration::from_secs(6);
@@ -19,15 +19,26 @@ const QUIET_SPANS_PER_S: f64 = 15.0;
 pub(super) struct Window {
     began: Instant,
     before: Option<LossCounters>,
+    milvus: BTreeSet<String>,
 }
 
 impl Window {
     pub(super) async fn open(source: Option<&dyn SpanSource>) -> Self {
         let before = counters(source).await;
+        let milvus = match source {
+            Some(source) => milvus_services(source).await,
+            None => BTreeSet::new(),
+        };
         Self {
             began: Instant::now(),
             before,
+            milvus,
         }
+    }
+
+    /// Services of Milvus that the back end had spans of by then.
+    pub(super) fn milvus(&self) -> &BTreeSet<String> {
+        &self.milvus
     }
 
     /// Spans that the back end threw away since; 0 where it can't be known.
@@ -37,6 +48,15 @@ impl Window {
             after.dropped.saturating_sub(before.dropped)
         })
     }
+}
+
+/// Services of Milvus that the source has spans of.
+pub(super) async fn milvus_services(source: &dyn SpanSource) -> BTreeSet<String> {
+    let services = source.services().await.unwrap_or_default();
+    services
+        .into_iter()
+        .filter(|service| is_milvus_service(service))
+        .collect()
 }
 
 /// None where they can't be read; a receiver in this process counts our own spans only.

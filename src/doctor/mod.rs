@@ -31,7 +31,7 @@ use crate::{
 
 pub use milvus_link::NO_MILVUS;
 pub use probe::is_web_server;
-pub use render::render;
+pub use render::{render, text_column};
 
 /// Name of the first link: Milvus answers, and says that it is well.
 pub const MILVUS: &str = "Milvus";

@@ -9,7 +9,7 @@ use tokio::{
 };
 use url::Url;
 
-use crate::tls::{TlsCause, TlsPeer};
+use crate::tls::{TlsCause, TlsPeer, no_connection};
 
 /// For each step: what is right answers on a network of today within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -94,9 +94,10 @@ pub(super) fn place(url: &str) -> String {
 /// That TLS with `who` at `url` failed, with the error's own words where there are any.
 pub(super) fn no_tls(who: &str, url: &str, detail: &str) -> String {
     let place = place(url);
+    let no = no_connection(url);
     match detail {
-        "" => format!("no TLS connection to {who} at {place}"),
-        detail => format!("no TLS connection to {who} at {place}: {detail}"),
+        "" => format!("{no} to {who} at {place}"),
+        detail => format!("{no} to {who} at {place}: {detail}"),
     }
 }
 

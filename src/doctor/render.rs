@@ -6,6 +6,17 @@ use super::{Link, LinkState};
 
 const NAME_WIDTH: usize = 14;
 
+/// Column of a line of [`render`] at which its text begins, below which more of it may stand.
+#[must_use]
+pub fn text_column(line: &str) -> usize {
+    let indent = line.len() - line.trim_start().len();
+    match indent {
+        0 => "skipped ".len() + NAME_WIDTH + "  ".len(),
+        10 => indent + "1. ".len(),
+        _ => indent,
+    }
+}
+
 /// One line per link (state, name, what was seen, how long it took), below a broken one its causes
 /// and what to change.
 ///
@@ -138,6 +149,18 @@ FAILED  server spans    none (30.0 s)
 ";
         assert_eq!(render(&links, false), expected);
         assert!(is_broken(&links) && !is_broken(&links[..3]));
+    }
+
+    #[test]
+    fn the_text_of_a_line_begins_at_its_column() {
+        let causes = vec![Cause::new("no exporter", "in user.yaml:\n  trace:")];
+        let text = render(&[link(MILVUS, LinkState::Failed, "gone", 1, causes)], false);
+        let texts = text.lines().map(|line| &line[text_column(line)..]);
+        let texts: Vec<&str> = texts.collect();
+        assert_eq!(
+            texts,
+            ["gone (1 ms)", "no exporter", "in user.yaml:", "trace:"]
+        );
     }
 
     #[test]

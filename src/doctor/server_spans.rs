@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     Cause, Check, DoctorOptions, Link, SERVER_SPANS,
     advice::{self, Version},
-    background::Window,
+    background::{Window, milvus_services},
     milvus_link::Server,
     own_span::{drops, with_refused},
     poll::poll,
@@ -21,22 +21,6 @@ use crate::{
     spans::{ServerSpan, SourceEntry, SourceKind, SpanKind, SpanSource, Trace},
     telemetry::ExportProtocol,
 };
-
-/// Milvus' roles as `service.name` has them in 2.3 to 3.0, and its engine.
-const MILVUS_SERVICES: &[&str] = &[
-    "standalone",
-    "mixture",
-    "proxy",
-    "querynode",
-    "datanode",
-    "indexnode",
-    "streamingnode",
-    "rootcoord",
-    "querycoord",
-    "datacoord",
-    "mixcoord",
-    "segcore",
-];
 
 /// What the span of the gRPC server of a public method begins with.
 const PUBLIC_METHOD: &str = "milvus.proto.milvus.MilvusService/";
@@ -73,6 +57,8 @@ struct Seen {
     services: BTreeSet<String>,
     descent: Descent,
     engine: bool,
+    /// Whether our own span is there.
+    ours: bool,
 }
 
 impl Seen {
@@ -165,6 +151,7 @@ fn look(trace: &Trace, ours: u64) -> Seen {
         engine: services.contains("segcore"),
         services,
         descent,
+        ours: others.len() < trace.spans.len(),
     }
 }
 
@@ -206,7 +193,7 @@ async fn judge(
 ) -> Link {
     let found = format!("{}: {}", sent.what, seen.described());
     match &seen.descent {
-        _ if seen.spans == 0 => nothing(check, scene, source, sent).await,
+        _ if seen.spans == 0 => nothing(check, scene, source, (sent, seen.ours)).await,
         Descent::NoServerSpan => check.failed(
             format!("{found}, but not that of its gRPC server"),
             with_refused(
@@ -231,7 +218,13 @@ async fn judge(
 }
 
 /// No span at all: another look at the source and at Milvus tells what may be behind it.
-async fn nothing(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent: &Sent) -> Link {
+/// `ours`: whether our own span of the request came back.
+async fn nothing(
+    check: &Check,
+    scene: &Scene<'_>,
+    source: &dyn SpanSource,
+    (sent, ours): (&Sent, bool),
+) -> Link {
     let options = scene.options;
     let uri = scene.server.map_or("", |server| server.uri.as_str());
     let nothing = format!(
@@ -245,14 +238,11 @@ async fn nothing(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent
              = \"none\""
         ));
     }
-    let services = source.services().await.unwrap_or_default();
-    let milvus: BTreeSet<String> = services
-        .into_iter()
-        .filter(|service| MILVUS_SERVICES.contains(&service.as_str()))
-        .collect();
+    let milvus = milvus_services(source).await;
     let entry = source.info().entry;
     let mut causes = drops(entry, scene.window.dropped(source).await);
-    if options.deadline < STRAGGLERS {
+    let is_early = options.deadline < STRAGGLERS;
+    if is_early {
         causes.push(late());
     }
     let version = scene.server.and_then(|server| server.version.as_deref());
@@ -281,14 +271,37 @@ async fn nothing(check: &Check, scene: &Scene<'_>, source: &dyn SpanSource, sent
             with_refused(source, causes),
         );
     }
-    causes.extend(causes_in_spite_of_export(&milvus));
+    let appeared: BTreeSet<String> = milvus.difference(scene.window.milvus()).cloned().collect();
+    let kept = match (&options.otlp, ours) {
+        (None, _) => OwnSpan::NotExported,
+        (Some(_), true) => OwnSpan::CameBack,
+        (Some(_), false) => OwnSpan::Lost,
+    };
+    let more = causes_in_spite_of_export(&milvus, &appeared, kept);
+    causes.extend(
+        more.into_iter()
+            .filter(|cause| !is_early || *cause != late()),
+    );
+    let also = if ours {
+        ", and the client's own span of it came back"
+    } else {
+        ""
+    };
     check.failed(
         format!(
-            "{nothing}, although the span source has spans of {}",
+            "{nothing}, although the span source has spans of {}{also}",
             joined(&milvus)
         ),
         causes,
     )
+}
+
+/// What became of our own span of the traced request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OwnSpan {
+    NotExported,
+    CameBack,
+    Lost,
 }
 
 fn causes_of_no_export(
@@ -321,24 +334,35 @@ fn causes_of_no_export(
     ]
 }
 
-fn causes_in_spite_of_export(milvus: &BTreeSet<String>) -> Vec<Cause> {
+/// The source has spans of a Milvus, of which `appeared` were not there before the request. That
+/// our own span of it came back shows that the store keeps what it is sent; that it did not, that
+/// the store loses whole traces.
+fn causes_in_spite_of_export(
+    milvus: &BTreeSet<String>,
+    appeared: &BTreeSet<String>,
+    own: OwnSpan,
+) -> Vec<Cause> {
     let elsewhere = format!(
         "the spans of {} there are older, or of another Milvus, and this one does not export there",
         joined(milvus)
     );
-    vec![
-        Cause::new(
-            elsewhere,
-            "trace.exporter and trace.otlp.endpoint of this Milvus (user.yaml, milvus.yaml, or \
-             TRACE_... in its environment); restart it",
-        ),
-        stripped(),
-        Cause::new(
-            "a collector between Milvus and the back end filters or samples",
-            "its pipeline: tail_sampling, probabilistic_sampler, filter",
-        ),
-        late(),
-    ]
+    let elsewhere = Cause::new(
+        elsewhere,
+        "trace.exporter and trace.otlp.endpoint of this Milvus (user.yaml, milvus.yaml, or \
+         TRACE_... in its environment); restart it",
+    );
+    let samples = Cause::new(
+        "a collector between Milvus and the back end filters or samples",
+        "its pipeline: tail_sampling, probabilistic_sampler, filter",
+    );
+    if !appeared.is_empty() {
+        return vec![replaced(appeared), late()];
+    }
+    match own {
+        OwnSpan::CameBack => vec![stripped(), elsewhere, samples, late()],
+        OwnSpan::Lost => vec![loses(), samples, late(), elsewhere, stripped()],
+        OwnSpan::NotExported => vec![elsewhere, stripped(), samples, late()],
+    }
 }
 
 fn causes_of_part(entry: &SourceEntry, dropped: u64) -> Vec<Cause> {
@@ -377,9 +401,30 @@ fn rewritten() -> Cause {
 
 fn stripped() -> Cause {
     Cause::new(
-        "a proxy, gateway or mesh between here and Milvus removes `traceparent` or its sampled \
-         flag",
+        "a proxy, gateway or mesh between here and Milvus clears the sampled flag of \
+         `traceparent`, or drops or replaces the header",
+        "send to Milvus directly to find out (kubectl port-forward); then let the header pass \
+         (Istio: meshConfig.defaultConfig.tracing.sampling: 100, or its tracing off)",
+    )
+}
+
+fn replaced(appeared: &BTreeSet<String>) -> Cause {
+    Cause::new(
+        format!(
+            "a proxy, gateway or mesh between here and Milvus drops or replaces `traceparent`: \
+             spans of {} arrived meanwhile, under other trace ids",
+            joined(appeared)
+        ),
         "send to Milvus directly to find out (kubectl port-forward); then let the header pass",
+    )
+}
+
+fn loses() -> Cause {
+    Cause::new(
+        "the trace back end, or a collector before it, loses whole traces: the client's own span \
+         of the request did not come back either",
+        "its queues and limits (Jaeger: COLLECTOR_QUEUE_SIZE, MEMORY_MAX_TRACES); the collector's \
+         pipeline: tail_sampling, probabilistic_sampler, filter",
     )
 }
 

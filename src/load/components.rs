@@ -17,12 +17,12 @@ pub struct Draws {
     ends: Vec<u64>,
 }
 
-/// Numbers the requests of an open loop within their components: slots that other threads serve are
-/// counted as well, so that all threads agree without communicating.
+/// Numbers the requests of an open loop within their components: scheduled requests that other
+/// threads serve are counted as well, so that all threads agree without communicating.
 #[derive(Debug)]
 pub(super) struct Numbering {
     draws: Draws,
-    /// The first slot that was not counted yet.
+    /// The first scheduled request that was not counted yet.
     next: u64,
     /// Requests of each component among those before `next`.
     drawn: Vec<u64>,
@@ -84,9 +84,9 @@ impl Numbering {
         }
     }
 
-    /// Component and number of slot `seq`, which is asked for in rising order. None once a
-    /// component has nothing left for a slot up to this one: a mix without one of its components
-    /// would be another one.
+    /// Component and number of scheduled request `seq`, which is asked for in rising order. None
+    /// once a component has nothing left for a scheduled request up to this one: a mix without one
+    /// of its components would be another one.
     pub(super) fn take(&mut self, seq: u64) -> Option<(usize, u64)> {
         if self.over.is_some() {
             return None;
@@ -140,7 +140,8 @@ mod tests {
         Draws::new(ids, shares)
     }
 
-    /// What shard `shard` of `shards` serves among `count` slots: (slot, component, number).
+    /// What shard `shard` of `shards` serves among `count` scheduled requests: (scheduled request,
+    /// component, number).
     fn served(
         draws: &Draws,
         left: &[Option<u64>],

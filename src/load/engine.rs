@@ -22,8 +22,9 @@ pub struct EngineOptions {
     pub connect: ConnectOptions,
     /// The run's clock.
     pub clock: RunClock,
-    /// Whether the threads spin the last stretch before a slot, each on a core of its own that is
-    /// busy all the time at high rates: requests then leave within microseconds of their slots.
+    /// Whether the threads spin the last stretch before a due time, each on a core of its own that
+    /// is busy all the time at high rates: requests then leave within microseconds of their due
+    /// times.
     pub precise: bool,
     /// The core of each thread, in their order; threads beyond its end are where the kernel puts
     /// them.

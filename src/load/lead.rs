@@ -1,9 +1,9 @@
-//! How much before a slot the kernel's timer is set.
+//! How much before a due time the kernel's timer is set.
 //!
 //! A thread that sleeps is never woken at the moment it asked for: the interrupt, the idle core and
 //! the event loop take tens of microseconds each time. What they take in nine of ten cases at least
 //! is learned from every wake-up, and the timer is set earlier by as much. In the other tenth the
-//! thread is awake before the slot, and gives way to others until it has come.
+//! thread is awake before the due time, and gives way to others until it has come.
 
 use std::{cell::Cell, time::Duration};
 

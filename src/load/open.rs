@@ -1,7 +1,7 @@
-//! Open loop: slots of a schedule, sent whether or not earlier ones were answered.
+//! Open loop: requests of a schedule, sent whether or not earlier ones were answered.
 //!
-//! A slot that finds no place in flight waits and keeps its intended time; what is still waiting at
-//! the part's end is recorded as not sent.
+//! A scheduled request that finds no place in flight waits and keeps its intended time; what is
+//! still waiting at the part's end is recorded as not sent.
 
 use std::{future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
@@ -18,11 +18,12 @@ use super::{
 };
 use crate::pacer::{Pacer, Slot};
 
-/// A slot that is late by no more than this at the part's end, by the wake-up of its timer alone,
-/// is still sent.
+/// A scheduled request that is late by no more than this at the part's end, by the wake-up of its
+/// timer alone, is still sent.
 const WAKE_UP: Duration = Duration::from_millis(10);
 
-/// Slots that are due already and sent one after the other before the event loop has its turn.
+/// Scheduled requests that are due already and sent one after the other before the event loop has
+/// its turn.
 const BURST: u32 = 8;
 
 /// One part while it runs.
@@ -38,11 +39,11 @@ struct Part<'a> {
     earlier: &'a [u64],
     /// Per component.
     results: Vec<StreamResult>,
-    /// Slots that were sent since the event loop had its turn.
+    /// Scheduled requests that were sent since the event loop had its turn.
     burst: u32,
 }
 
-/// A slot with its request.
+/// A scheduled request with its call.
 #[derive(Clone, Copy)]
 struct Request {
     slot: Slot,
@@ -63,7 +64,8 @@ pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
     let Loop::Open { max_in_flight } = context.workload.arrival else {
         return Ok(WorkloadResult::default());
     };
-    // With fewer places than threads some threads have none; the others take their slots.
+    // With fewer places than threads some threads have none; the others take their scheduled
+    // requests.
     let shards = u64::from(context.shard.of).min(max_in_flight);
     let shard = u64::from(context.shard.index);
     let mut result = WorkloadResult::default();
@@ -126,7 +128,7 @@ pub(super) async fn run(context: WorkloadContext) -> WorkloadOutcome {
     Ok(result)
 }
 
-/// A phase lasts as long as it was planned, also where its schedule holds no slot any more.
+/// A phase lasts as long as it was planned, also where its schedule holds no request any more.
 async fn wait_for_the_end(context: &WorkloadContext) {
     let end = context
         .workload
@@ -208,7 +210,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Waits for the slot's time and for a place in flight, and sends.
+    /// Waits for its due time and for a place in flight, and sends.
     async fn serve(&mut self, request: Request, context: &WorkloadContext) -> Next {
         let due = self.start + request.slot.due;
         if self.is_over(due) {
@@ -236,7 +238,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Whether a slot that is due at `due` can't be sent any more.
+    /// Whether a scheduled request that is due at `due` can't be sent any more.
     fn is_over(&self, due: Instant) -> bool {
         let now = Instant::now();
         self.stop.asked() != Stop::Go
@@ -245,8 +247,8 @@ impl<'a> Part<'a> {
                 .is_some_and(|end| now >= end && due + WAKE_UP < now)
     }
 
-    /// Records a slot that was due and not sent; one that was not due when the part was told to end
-    /// was never due.
+    /// Records a scheduled request that was due and not sent; one that was not due when the part
+    /// was told to end was never due.
     fn give_up(&mut self, request: Request, due: Instant) -> Next {
         let now = Instant::now();
         if due > now {
@@ -268,7 +270,8 @@ impl<'a> Part<'a> {
                 () = context.shared.timers.until_slot(due) => {}
             }
         }
-        // A slot that was due before the wish to stop counts as due; it will not be sent.
+        // A scheduled request that was due before the wish to stop counts as due; it will not be
+        // sent.
         if self.stop.asked() != Stop::Go && due > Instant::now() {
             Next::End
         } else {
@@ -322,7 +325,7 @@ impl<'a> Part<'a> {
         });
     }
 
-    /// Lets requests leave and replies come in between slots that are due already.
+    /// Lets requests leave and replies come in between scheduled requests that are due already.
     async fn let_others_run(&mut self) {
         self.burst += 1;
         if self.burst < BURST {

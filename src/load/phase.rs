@@ -45,15 +45,15 @@ pub struct StreamPlan {
     pub sample_ratio: f64,
     /// When they are traced at all; None: always.
     pub switch: Option<TracingSwitch>,
-    /// Its slots in the whole schedule of an open loop, all shards together; None where only the
-    /// end of the data ends it.
+    /// Its scheduled requests in the whole schedule of an open loop, all shards together; None
+    /// where only the end of the data ends it.
     pub slots: Option<u64>,
 }
 
 /// The load of one part.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PartLoad {
-    /// When its slots are due.
+    /// When its scheduled requests are due.
     Open(Schedule),
     /// Callers at its beginning and at its end; where they differ, the part has a duration.
     #[allow(missing_docs)]

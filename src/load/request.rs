@@ -28,7 +28,7 @@ use crate::{
 /// Texts of failures that are kept per stream and thread.
 const TEXTS_KEPT: usize = 10;
 
-/// What all requests of one thread share; nobody else touches it.
+/// What all requests of one thread share; nothing else touches it.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) connections: Connections,
@@ -298,7 +298,7 @@ impl ThreadStream {
         self.failed(failure, 0)
     }
 
-    /// Records a slot that found no place before the part's end.
+    /// Records a scheduled request that found no place before the part's end.
     pub(super) fn record_not_sent(&self, seq: u64, intended_ns: u64, now: Instant) {
         let ids = self.ids.ids(seq, 0);
         let sample = Sample {

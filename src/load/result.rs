@@ -7,19 +7,19 @@ use crate::record::{Outcome, StreamId};
 pub struct StreamResult {
     /// Index in the run's streams.
     pub stream: u16,
-    /// Slots that were due (open loop) or requests that were begun.
+    /// Scheduled requests that were due (open loop) or requests that were begun.
     pub due: u64,
     /// Requests that were sent.
     pub sent: u64,
     /// Most requests in flight at one time on this thread.
     pub in_flight_max: u64,
-    /// Slots that had to wait for a place in flight.
+    /// Scheduled requests that had to wait for a place in flight.
     pub in_flight_waits: u64,
     /// Whether it ended by itself: its requests or its rows were used up, or could not be read any
     /// more.
     pub ended_itself: bool,
-    /// When the first slot was due that it had nothing for any more, nanoseconds since the run's
-    /// start; open loop only.
+    /// When the first scheduled request was due that it had nothing for any more, nanoseconds since
+    /// the run's start; open loop only.
     pub missing_from_ns: Option<u64>,
     /// The last moment at which it sent anything, or a caller could have, nanoseconds since the
     /// run's start.
@@ -103,9 +103,9 @@ impl StreamResult {
     /// before it the wish to stop, or the part's own end. All of them nanoseconds since the run's
     /// start.
     ///
-    /// An open loop that has used up its requests or rows ended when the next slot would have been
-    /// due: n slots take n times their distance, not n - 1 times. In a closed loop it is when the
-    /// last caller found nothing to send any more.
+    /// An open loop that has used up its requests or rows ended when the next scheduled request
+    /// would have been due: n scheduled requests take n times their distance, not n - 1 times. In a
+    /// closed loop it is when the last caller found nothing to send any more.
     #[must_use]
     pub fn end_ns(&self, start_ns: u64, planned_ns: Option<u64>, stopped_ns: Option<u64>) -> u64 {
         let own = || self.last_ns.max(self.missing_from_ns.unwrap_or(0));
@@ -138,7 +138,8 @@ impl StreamResult {
         self.in_flight_max += other.in_flight_max;
         self.in_flight_waits += other.in_flight_waits;
         self.ended_itself &= other.ended_itself;
-        // Slots are divided among the threads: the first one that was missing on any of them.
+        // Scheduled requests are divided among the threads: the first one that was missing on any
+        // of them.
         self.missing_from_ns = self
             .missing_from_ns
             .into_iter()

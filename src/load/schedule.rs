@@ -286,7 +286,8 @@ pub fn query_numbers(plan: &Plan, streams: &[StreamInfo], ids: RunIds) -> QueryN
     })
 }
 
-/// Slots of an open loop within `duration`: counted here, not while requests are in flight.
+/// Scheduled requests of an open loop within `duration`: counted here, not while requests are in
+/// flight.
 fn slots(load: &PartLoad, duration: Duration) -> Option<u64> {
     match load {
         PartLoad::Open(schedule) => Some(schedule.count_before(duration)),

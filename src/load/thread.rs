@@ -45,7 +45,7 @@ pub(super) struct ThreadStart {
     /// How to reach Milvus, with the number of its own connections.
     pub(super) connect: ConnectOptions,
     pub(super) clock: RunClock,
-    /// Whether it spins the last stretch before a slot.
+    /// Whether it spins the last stretch before a due time.
     pub(super) precise: bool,
     /// The only core that it runs on.
     pub(super) core: Option<u32>,

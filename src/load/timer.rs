@@ -1,15 +1,16 @@
-//! Waiting for a slot: one timer of the kernel in the event loop of each load thread.
+//! Waiting for a due time: one timer of the kernel in the event loop of each load thread.
 //!
 //! Tokio's own timer has a granularity of one millisecond and would add half of it to every
-//! response time. A timerfd wakes the event loop within the kernel's own precision, and nobody is
+//! response time. A timerfd wakes the event loop within the kernel's own precision, and nothing is
 //! busy with waiting. All waits of a thread share one; it is set to the earliest of them.
 //!
-//! For a slot it is set earlier, by what waking takes at least ([`Lead`]). The thread is then awake
-//! before one slot in ten, and gives way to all other tasks for the microseconds that are left.
+//! For a due time it is set earlier, by what waking takes at least ([`Lead`]). The thread is then
+//! awake before one due time in ten, and gives way to all other tasks for the microseconds that are
+//! left.
 //!
-//! Where that is not precise enough, the wait for a slot may spin its last stretch: the timer wakes
-//! the task early, and the task gives way to all others, and the event loop to the kernel's news,
-//! again and again until the time has come.
+//! Where that is not precise enough, the wait for a due time may spin its last stretch: the timer
+//! wakes the task early, and the task gives way to all others, and the event loop to the kernel's
+//! news, again and again until the time has come.
 
 use std::{
     cell::{Cell, RefCell},
@@ -51,9 +52,9 @@ pub(super) struct Timers {
 #[derive(Debug)]
 struct Inner {
     descriptor: AsyncFd<OwnedFd>,
-    /// The last part of the wait for a slot, which is spun; zero: nothing is.
+    /// The last part of the wait for a due time, which is spun; zero: nothing is.
     stretch: Duration,
-    /// How much before a slot the timer is set where nothing is spun.
+    /// How much before a due time the timer is set where nothing is spun.
     lead: Lead,
     /// One moment on our clock and on the timer's.
     instant: Instant,
@@ -68,7 +69,7 @@ struct Inner {
 
 impl Timers {
     /// The timer of this thread's event loop, served by a task of its own; `precise`: the last 0.2
-    /// ms before a slot are spun.
+    /// ms before a due time are spun.
     ///
     /// # Errors
     /// The kernel gives no timer: too many open files.
@@ -93,7 +94,8 @@ impl Timers {
         Self { inner }
     }
 
-    /// Returns at `deadline`, the time of a slot, and never before. May be dropped while it waits.
+    /// Returns at `deadline`, the due time of a request, and never before. May be dropped while it
+    /// waits.
     pub(super) async fn until_slot(&self, deadline: Instant) {
         self.until(self.inner.wake_up_for(deadline)).await;
         while Instant::now() < deadline {
@@ -210,13 +212,13 @@ impl Inner {
         })
     }
 
-    /// When the thread is to be woken for a slot at `deadline`.
+    /// When the thread is to be woken for a request due at `deadline`.
     fn wake_up_for(&self, deadline: Instant) -> Instant {
         if self.stretch > Duration::ZERO {
             return deadline.checked_sub(self.stretch).unwrap_or(deadline);
         }
-        // A slot that is nearer than the lead is slept for as well: a thread that sends so often
-        // must not be busy with waiting.
+        // A scheduled request that is nearer than the lead is slept for as well: a thread that
+        // sends so often must not be busy with waiting.
         let early = deadline.checked_sub(self.lead.get()).unwrap_or(deadline);
         if early > Instant::now() {
             early
@@ -343,7 +345,7 @@ mod tests {
                 "the timer wakes it early"
             );
             timers.until(deadline - STRETCH / 2).await;
-            // The slot's task spins now, if this machine is not too busy; it must not keep the
+            // The request's task spins now, if this machine is not too busy; it must not keep the
             // event loop from sockets.
             theirs.write_all(b"reply").await.expect("it is written");
             let mut reply = [0; 5];

@@ -84,7 +84,7 @@ pub struct CallFailure {
     /// Status of HTTP, where the reply was none of gRPC; see [`crate::not_grpc`].
     pub http_status: Option<u16>,
     /// Whether the server itself asks to come again later: a limit of the rate, a role that is
-    /// starting. A call that found nobody is not.
+    /// starting. A call that found no server is not.
     pub retriable: bool,
 }
 

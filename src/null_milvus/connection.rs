@@ -355,7 +355,7 @@ impl Connection {
         if self.silent.len() < self.silent_limit {
             return;
         }
-        // Nobody shall be woken by a reset: they are only looked for.
+        // No task shall be woken by a reset: they are only looked for.
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let before = self.silent.len();
         self.silent

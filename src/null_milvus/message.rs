@@ -127,7 +127,7 @@ pub(super) enum Value {
     Number(u64),
     /// So many bytes, which are the next ones; [`fields`] skips what was not read of them.
     Length(usize),
-    /// Fixed-size numbers, which nobody here asks for.
+    /// Fixed-size numbers, which are not asked for here.
     Other,
 }
 
@@ -205,7 +205,7 @@ pub(super) fn first_text(mut parts: Parts<'_>, wanted: u32) -> Option<String> {
     found.filter(|name| !name.is_empty())
 }
 
-/// The next `length` bytes as text; broken text becomes a name that nobody has.
+/// The next `length` bytes as text; broken text becomes a name that does not occur.
 pub(super) fn text(parts: &mut Parts<'_>, length: usize) -> String {
     String::from_utf8_lossy(&parts.copy_to_bytes(length.min(parts.left))).into_owned()
 }

@@ -39,7 +39,7 @@ pub(super) fn inverse(from: f64, to: f64, over: Duration, x: f64) -> Option<Dura
 mod tests {
     use super::*;
 
-    /// Due time of the slot at integral `x` of a ramp over ten seconds, milliseconds.
+    /// Due time of the scheduled request at integral `x` of a ramp over ten seconds, milliseconds.
     #[track_caller]
     fn check(from: f64, to: f64, x: f64, expected_ms: Option<u64>) {
         let found = inverse(from, to, Duration::from_secs(10), x);

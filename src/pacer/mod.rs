@@ -1,7 +1,7 @@
 //! Pure arithmetic: when is request `seq` due. No clock, no sleep.
 //!
 //! A schedule is a rate over time λ(t) and how requests are spread along it. With the integral Λ(t)
-//! = ∫₀ᵗ λ and slot numbers k = 0, 1, 2, ...:
+//! = ∫₀ᵗ λ and request numbers k = 0, 1, 2, ...:
 //!
 //! - even: `due(k) = Λ⁻¹(first + k)`; `first` in [0, 1] is what an earlier stage left over, see
 //!   [`stages()`];
@@ -16,8 +16,8 @@
 //! | sine, mean m, amplitude A, period P | m + A sin(2πt / P) | m t + A P / 2π (1 - cos(2πt / P)) | bisection, see `sine.rs` |
 //!
 //! Shard i of n owns seq = i, i + n, ..., so n shards interleave to the unsharded schedule, request
-//! by request. Even shards jump to their own slots; Poisson ones walk the whole sum, but invert it
-//! for their own slots only.
+//! by request. Even shards jump to their own scheduled requests; Poisson ones walk the whole sum,
+//! but invert it for their own scheduled requests only.
 
 mod linear;
 mod poisson;
@@ -85,12 +85,12 @@ pub struct Schedule {
     pub shape: Shape,
     /// How requests are spread along it.
     pub spread: Spread,
-    /// Even arrivals: the integral at which slot 0 is due, in [0, 1]. 0 for a schedule that
-    /// continues no other.
+    /// Even arrivals: the integral at which scheduled request 0 is due, in [0, 1]. 0 for a schedule
+    /// that continues no other.
     pub first: f64,
 }
 
-/// One slot of a schedule.
+/// One request of a schedule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// Number within the schedule, from 0.
@@ -138,7 +138,7 @@ impl Shape {
                 amplitude,
                 period,
             } => Some(sine::inverse(mean, amplitude, period, x)),
-            // Bursts have no inverse; `due` of the slot's number is exact.
+            // Bursts have no inverse; `due` of the request's number is exact.
             Shape::Bursts { .. } => None,
         }
     }
@@ -180,8 +180,9 @@ impl Schedule {
         }
     }
 
-    /// Slots of the whole schedule that are due before `end`: what `check` announces and the
-    /// account must meet. In closed form but for Poisson arrivals, which are counted one by one.
+    /// Requests of the whole schedule that are due before `end`: what `check` announces and the
+    /// counts of a run must meet. In closed form but for Poisson arrivals, which are counted one
+    /// by one.
     #[must_use]
     pub fn count_before(&self, end: Duration) -> u64 {
         match (self.shape, self.spread) {
@@ -204,8 +205,8 @@ impl Schedule {
         }
     }
 
-    /// When slot `seq` is due if arrivals are even, which is what is expected of Poisson ones; None
-    /// after the end of a ramp.
+    /// When scheduled request `seq` is due if arrivals are even, which is what is expected of
+    /// Poisson ones; None after the end of a ramp.
     #[must_use]
     pub fn due(&self, seq: u64) -> Option<Duration> {
         match self.shape {
@@ -234,10 +235,10 @@ fn seconds(x: f64) -> Duration {
 #[derive(Clone, Debug)]
 pub struct Pacer {
     schedule: Schedule,
-    /// Number of the next slot of this shard.
+    /// Number of the next scheduled request of this shard.
     next: u64,
     shards: u64,
-    /// Poisson arrivals, with the draws up to the next slot of this shard.
+    /// Poisson arrivals, with the draws up to the next scheduled request of this shard.
     poisson: Option<(poisson::Sum, u64)>,
 }
 
@@ -279,7 +280,8 @@ impl Iterator for Pacer {
             }
         };
         let due = match self.schedule.shape {
-            // The usual case comes first and is worth its line: a slot costs a few nanoseconds.
+            // The usual case comes first and is worth its line: a scheduled request costs a few
+            // nanoseconds.
             Shape::Constant { rate } => seconds(x / rate),
             Shape::Bursts { .. } => self.schedule.due(seq)?,
             shape => shape.inverse(x)?,

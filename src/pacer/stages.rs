@@ -1,10 +1,10 @@
 //! Stages one after the other as one schedule: what a stage leaves over of a request begins the
 //! next one.
 //!
-//! With S_i = Λ_1(D_1) + ... + Λ_i(D_i), slot k of the whole is due where the integral reaches k.
-//! Stage i + 1 therefore has `first = k - S_i` for the first slot k that is not before its
-//! beginning, and the stages together hold ⌈S_n⌉ slots, however short each of them is. Poisson
-//! arrivals have no memory: there every stage begins anew.
+//! With S_i = Λ_1(D_1) + ... + Λ_i(D_i), scheduled request k of the whole is due where the integral
+//! reaches k. Stage i + 1 therefore has `first = k - S_i` for the first scheduled request k that is
+//! not before its beginning, and the stages together hold ⌈S_n⌉ scheduled requests, however short
+//! each of them is. Poisson arrivals have no memory: there every stage begins anew.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ const ROUNDING: f64 = 1e-6;
 pub struct StageSlots {
     /// [`Schedule::first`] of the stage.
     pub first: f64,
-    /// Slots of the stage.
+    /// Scheduled requests of the stage.
     pub slots: u64,
 }
 
-/// Where each stage of even arrivals begins, and how many slots it has.
+/// Where each stage of even arrivals begins, and how many scheduled requests it has.
 #[must_use]
 pub fn stages(all: &[(Shape, Duration)]) -> Vec<StageSlots> {
     let mut first = 0.0;

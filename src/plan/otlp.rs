@@ -17,7 +17,7 @@ use crate::{
     tls::{TlsFile, TlsOptions, TlsPeer},
 };
 
-/// The endpoint of OTLP/gRPC where nobody names one; that of OTLP/HTTP has another port.
+/// The endpoint of OTLP/gRPC where none is named; that of OTLP/HTTP has another port.
 pub(super) const EXPORT: &str = "http://127.0.0.1:4317";
 const EXPORT_HTTP: &str = "http://127.0.0.1:4318";
 
@@ -353,7 +353,7 @@ impl Variables<'_> {
         };
         let error = error.to_string();
         let story = error.strip_prefix(&format!("`{name}` ")).unwrap_or(&error);
-        // The advice of an address is for those of Milvus.
+        // The suggestion of an address is for those of Milvus.
         let story = if story.starts_with("holds a user") {
             "holds a user or password, which belong in OTEL_EXPORTER_OTLP_HEADERS"
         } else {

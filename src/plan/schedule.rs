@@ -64,7 +64,7 @@ impl fmt::Display for PartKind {
 /// The load of one part.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PartLoad {
-    /// Slots of a schedule; `first` is [`Schedule::first`].
+    /// Requests of a schedule; `first` is [`Schedule::first`].
     #[allow(missing_docs)]
     Open { shape: Shape, first: f64 },
     /// Callers at its beginning and at its end.
@@ -177,8 +177,8 @@ impl Plan {
     #[must_use]
     pub fn measured_time(&self, phase: usize) -> Option<Duration> {
         let plan = &self.phases[phase];
-        // When the slots of a workload that is due often enough are over; Poisson arrivals on
-        // average.
+        // When the scheduled requests of a workload that is due often enough are over; Poisson
+        // arrivals on average.
         let time_of = |index: usize, requests: f64| match &self.workloads[index].arrival {
             Arrival::Open {
                 load: OpenLoad::Steady(shape),
@@ -338,7 +338,8 @@ impl Plan {
         }
     }
 
-    /// Slots of an open loop within `time` that are those of `workload`; None for a closed loop.
+    /// Scheduled requests of an open loop within `time` that are those of `workload`; None for a
+    /// closed loop.
     fn slots(&self, workload: usize, part: &ScheduledPart, time: Duration) -> Option<u64> {
         let slots = match (part.load, &self.workloads[workload].arrival) {
             (

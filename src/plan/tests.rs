@@ -16,6 +16,7 @@ mod otlp;
 mod rules;
 mod schema;
 mod spelling;
+mod tls;
 mod undecidable;
 
 /// A scenario that is right, small, and needs no files.

@@ -111,7 +111,7 @@ impl RunFolder {
         None
     }
 
-    /// Writes the file `name`, replacing it as a whole. Where the disk is full, what nobody needs
+    /// Writes the file `name`, replacing it as a whole. Where the disk is full, what is not needed
     /// any more gives way.
     ///
     /// # Errors

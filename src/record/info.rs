@@ -77,7 +77,7 @@ pub struct RunInfo {
     pub threads_given: Option<bool>,
     /// The core of each load thread, in their order; empty: where the kernel put them.
     pub pinned: Vec<u32>,
-    /// Whether load threads spun the last stretch before a slot.
+    /// Whether load threads spun the last stretch before a due time.
     pub precise: bool,
     /// Every (phase, part, workload) that was measured, `prepare` among them; [`super::StreamId`]
     /// is the index.
@@ -114,7 +114,7 @@ pub struct RunInfo {
     /// How much the load used of what this client can generate; None where there is no calibration
     /// to compare it with.
     pub client_capacity: Option<ClientCapacity>,
-    /// What makes the measurement doubtful, with advice.
+    /// What makes the measurement doubtful, with a suggestion.
     pub warnings: Vec<Warning>,
     /// Verdict of the analysis that ended the run: `valid`, `reservations`, `invalid`; None before.
     pub verdict: Option<String>,
@@ -179,14 +179,14 @@ pub struct StreamInfo {
     /// runs of older versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub planned_end_ns: Option<u64>,
-    /// Slots that the schedule held within the part (open loop) or requests that callers began
+    /// Scheduled requests within the part (open loop) or requests that callers began
     /// (closed loop).
     pub due: u64,
     /// Requests that were handed to the transport.
     pub sent: u64,
     /// Most requests that were in flight at one time.
     pub in_flight_max: u64,
-    /// Slots that had to wait for a place in flight.
+    /// Scheduled requests that had to wait for a place in flight.
     pub in_flight_waits: u64,
     /// Traced requests that have no line in requests.jsonl.
     pub not_recorded: u64,
@@ -445,6 +445,9 @@ pub struct FetchInfo {
     pub back_end_received: Option<u64>,
     /// See `back_end_received`.
     pub back_end_dropped: Option<u64>,
+    /// Services that the source has spans of, asked for where no server span was found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<String>,
     /// What the embedded receiver did not take and why, one sentence with the next step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,

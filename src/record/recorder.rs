@@ -177,7 +177,7 @@ impl Recorder {
 
     /// Hands over what is there, waiting for a place in the queue: the end of the load.
     pub fn finish(&mut self) {
-        // A writer that is gone has told its error already; there is nobody left to tell.
+        // A writer that is gone has told its error already; there is no reader left.
         if let Some(queue) = self.queue.take() {
             let _ = queue.send(std::mem::take(&mut self.active));
         }
@@ -278,7 +278,8 @@ impl Recorder {
     }
 
     fn drop_failure(&mut self, outcome: Outcome) {
-        // A slot that was not sent is no failed request, and is counted as such already.
+        // A scheduled request that was not sent is no failed request, and is counted as such
+        // already.
         self.active.failures_not_kept += u64::from(outcome != Outcome::NotSent);
     }
 

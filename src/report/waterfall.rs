@@ -17,6 +17,9 @@ const MAX_DEPTH: u32 = 12;
 /// Columns from which on there is room for deep indents and long bars.
 const ROOMY: usize = 100;
 
+/// Columns that names of spans have before figures give way to them.
+const NAME: usize = 34;
+
 /// Columns between what is told of a span and its bar.
 const GAP: usize = 2;
 
@@ -161,7 +164,7 @@ impl Axis {
         bar
     }
 
-    /// Both ends and the middle of the axis.
+    /// Both ends of the axis, and its middle where there is room for it.
     fn scale(self) -> String {
         let (left, middle, right) = (
             ms(self.from),
@@ -170,6 +173,11 @@ impl Axis {
         );
         let half = self.cells / 2;
         let start = format!("{left:<half$}{middle}");
+        let start = if start.len() + 1 + right.len() > self.cells {
+            left
+        } else {
+            start
+        };
         format!(
             "{start}{right:>rest$}",
             rest = self.cells.saturating_sub(start.chars().count())
@@ -183,11 +191,11 @@ fn finite(value: f64) -> f64 {
 
 fn spans(waterfall: &Waterfall, columns: usize) -> Vec<Line> {
     let (indent, least) = if columns < ROOMY {
-        (" ", 24)
+        (" ", 22)
     } else {
         ("  ", 32)
     };
-    let mut table = Table::new(2).droppable(&[2]);
+    let mut table = Table::new(2).least(NAME).droppable(&[2]);
     table.heading(&["span", "area", "self ms"]);
     if let Some(lag) = waterfall.send_lag_us.filter(|lag| *lag > 0.0) {
         table.row(vec![

@@ -133,7 +133,7 @@ impl<'a> Collections<'a> {
                     .expected
                     .map(|expected| expected.after(change, rows, ok, live.sent))
             };
-            // Nobody knows what a request without a number of rows wrote.
+            // It is unknown what a request without a number of rows wrote.
             count.expected = workload.operation.rows_per_request().and_then(with);
         }
     }

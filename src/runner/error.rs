@@ -34,7 +34,7 @@ pub enum RunErrorKind {
 }
 
 impl RunError {
-    /// With advice at its end where files may not be opened.
+    /// With a suggestion at its end where files may not be opened.
     pub(crate) fn new(kind: RunErrorKind, message: impl ToString) -> Self {
         Self {
             kind,

@@ -17,7 +17,7 @@ pub struct RunOptions {
     /// Cores of the load threads, one for each in their order, e.g. `0,2` or `0-3`; None: where the
     /// kernel puts them.
     pub pin: Option<String>,
-    /// Load threads spin the last 0.2 ms before a slot; needs 3 cores.
+    /// Load threads spin the last 0.2 ms before a due time; needs 3 cores.
     pub precise: bool,
     /// Start a local Milvus and Jaeger if nothing answers at the plan's address.
     pub stack: bool,

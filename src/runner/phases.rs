@@ -23,7 +23,8 @@ use crate::{
     record::{KeptError, StreamInfo, Warning, environment},
 };
 
-/// Time between the order to begin and the first slot: every thread has its tasks by then.
+/// Time between the order to begin and the first scheduled request: every thread has its tasks by
+/// then.
 const RUN_UP: Duration = Duration::from_millis(50);
 
 /// Runs one phase after the other, and looks before and after each whether the collections are

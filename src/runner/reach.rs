@@ -16,7 +16,7 @@ use crate::{
         self, CallError, CallFailure, Client, ConnectError, ConnectOptions, SetupError, Transport,
     },
     plan::Plan,
-    tls::TlsPeer,
+    tls::{TlsPeer, no_connection},
 };
 
 /// Time between two attempts.
@@ -39,7 +39,7 @@ struct NotYet {
 enum Why {
     /// It answers, and says that it is not ready, or a proxy says so for it.
     NotReady,
-    /// Nobody takes a connection.
+    /// No connection is taken.
     Unreachable,
     /// Asking again would not help.
     Final,
@@ -144,16 +144,20 @@ async fn attempt(options: &ConnectOptions, timeout: Duration) -> Result<Reached,
 /// with one ends differs each time.
 async fn refused_for_good(options: &ConnectOptions, error: &SetupError) -> Option<NotYet> {
     let failure = &error.failure;
-    if failure.error != CallError::Unavailable && failure.http_status.is_none() {
+    let is_unavailable = failure.error == CallError::Unavailable;
+    let may_be_tls = is_unavailable || failure.error == CallError::Timeout;
+    if !may_be_tls && failure.http_status.is_none() {
         return None;
     }
     let text = if let Some(trouble) = milvus::tls_trouble(options, failure.http_status).await {
         format!(
-            "no connection to Milvus at {}: {}",
+            "{} to Milvus at {}: {}",
+            no_connection(&options.uri),
             options.uri,
             trouble.sentence(TlsPeer::Milvus)
         )
-    } else if failure.http_status.is_none()
+    } else if is_unavailable
+        && failure.http_status.is_none()
         && !failure.retriable
         && is_web_server(&options.uri).await
     {

@@ -84,7 +84,8 @@ pub(crate) fn waiting(trouble: &str) -> String {
 
 /// Opens the source before the load: the embedded receiver must listen by then, and drop counters
 /// are read before and after. A source that does not answer is tried again after the load; a
-/// receiver that can't listen is an error, because spans that nobody received can't be read later.
+/// receiver that can't listen is an error, because spans that were not received can't be read
+/// later.
 pub(super) async fn open_early(run: &mut Run, plan: &Plan) -> Result<Option<OpenSource>, RunError> {
     let nonce = u64::from_str_radix(&run.info.nonce, 16).unwrap_or_default();
     let receives = plan.tracing.source.kind == SourceKind::Received;
@@ -331,6 +332,9 @@ impl Reading<'_> {
             }
         }
         info.refused = source.refused();
+        if info.spans <= info.asked {
+            info.services = services(source).await;
+        }
         info.took_s = Instant::now()
             .saturating_duration_since(self.ended)
             .as_secs_f64();
@@ -406,6 +410,16 @@ fn in_words(at: &FetchProgress) -> String {
         }
         _ => format!("spans: {reading}: {done} of {of} {traces}, {spans} spans so far"),
     }
+}
+
+/// Longest wait for the list of services, which is an extra.
+const SERVICES: Duration = Duration::from_secs(5);
+
+/// What tells, where hardly a span was found, a Milvus that exports nothing there from traces that
+/// were never begun.
+async fn services(source: &dyn SpanSource) -> Vec<String> {
+    let listed = tokio::time::timeout(SERVICES, source.services()).await;
+    listed.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 /// What the span source said of itself, for run.json.

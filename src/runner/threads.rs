@@ -22,7 +22,7 @@ pub(super) struct LoadThreads {
     pub(super) given: bool,
     /// The core of each, in their order; empty: where the kernel puts them.
     pub(super) cores: Vec<u32>,
-    /// Whether they spin the last stretch before a slot.
+    /// Whether they spin the last stretch before a due time.
     pub(super) precise: bool,
 }
 

@@ -34,7 +34,7 @@ pub trait Watcher: Send + Sync {
         Box::new(())
     }
 
-    /// Phase `number` of the plan begins, its first slot at `start`.
+    /// Phase `number` of the plan begins, its first scheduled request at `start`.
     fn phase<'a>(
         &'a self,
         _plan: &'a Plan,

@@ -11,6 +11,7 @@ mod loose;
 mod otlp;
 #[cfg(test)]
 pub(crate) mod scale;
+mod services;
 mod sources;
 mod span;
 mod whole;
@@ -18,6 +19,7 @@ mod whole;
 pub use error::{Again, SpanError};
 pub use fetch::{FetchCounters, FetchProgress, FetchRules, Wanted, fetch};
 pub use otlp::json::{OpenNew, SpanFileError, SpanReader, SpanWriter, Traces, read_all};
+pub use services::is_milvus_service;
 pub use sources::embedded::EmbeddedReceiver;
 pub use sources::source::{
     LossCounters, OpenFuture, Remedy, Sign, SourceEntry, SourceInfo, SourceKind, SourceOptions,

@@ -197,7 +197,7 @@ impl StackGuard {
 impl Drop for StackGuard {
     fn drop(&mut self) {
         let Some(folder) = &self.folder else { return };
-        // Nobody is left to be told of an error; the state file stays where something could not be
+        // No one is left to be told of an error; the state file stays where something could not be
         // ended.
         if let Ok(Some(state)) = state::read(folder) {
             let _ = clear(folder, &state);

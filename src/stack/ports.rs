@@ -94,7 +94,7 @@ pub(super) struct Need {
 }
 
 impl Ports {
-    /// Ports that nobody uses now, as the system gives them; no two calls in one program get the
+    /// Ports that are free now, as the system gives them; no two calls in one program get the
     /// same. They are not reserved: whoever binds one first has it, so use them soon.
     ///
     /// # Errors
@@ -203,7 +203,7 @@ fn needs(rows: &[(u16, &'static str)], listen: Listen) -> impl Iterator<Item = N
         .map(move |&(port, what)| Need { port, what, listen })
 }
 
-/// Whether nobody holds any of them.
+/// Whether none of them is in use.
 pub(super) fn all_free(needs: &[Need]) -> bool {
     needs.iter().all(is_free)
 }

@@ -8,7 +8,7 @@ mod look;
 mod options;
 mod renamed;
 
-pub use cause::{TlsCause, TlsPeer, TlsTrouble};
+pub use cause::{TlsCause, TlsPeer, TlsTrouble, no_connection};
 pub use look::{Look, Needs};
 pub use options::{TlsError, TlsFile, TlsOptions};
 pub use renamed::Renamed;

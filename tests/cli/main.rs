@@ -16,6 +16,7 @@ mod init;
 mod joined;
 mod list;
 mod machine;
+mod mesh;
 mod mix;
 mod otlp;
 mod otlp_settings;

@@ -128,10 +128,10 @@ pub(crate) fn the_wheel_has_the_program_and_the_crates_version((): &()) {
         project["project"]["name"].as_str(),
         Some(env!("CARGO_PKG_NAME"))
     );
-    assert_eq!(
-        project["project"]["dynamic"].as_array().map(Vec::as_slice),
-        Some([Value::from("version")].as_slice())
-    );
+    let dynamic = project["project"]["dynamic"].as_array().expect("a list");
+    for field in ["version", "description", "readme", "license"] {
+        assert!(dynamic.contains(&field.into()), "{field} is Cargo.toml's");
+    }
 }
 
 pub(crate) fn the_crate_has_what_the_program_is_built_from((): &()) {

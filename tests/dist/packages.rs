@@ -176,7 +176,7 @@ pub(crate) fn backtraces_have_lines_where_the_line_tables_are_beside_the_program
     assert!(!without.contains(line), "{without}");
     packages.unpack_to(folder.path(), ".debug");
     let with = backtrace(&program);
-    assert!(with.contains(function) && with.contains(line), "{with}");
+    assert!(with.contains(line), "{with}");
 }
 
 pub(crate) fn the_wheel_is_for_manylinux2014_and_runs_where_it_is_installed(packages: &Packages) {
@@ -185,7 +185,7 @@ pub(crate) fn the_wheel_is_for_manylinux2014_and_runs_where_it_is_installed(pack
     assert_eq!(
         wheel.file_name().unwrap_or_default().to_string_lossy(),
         format!(
-            "milvus_bench-{}-py3-none-manylinux_2_17_{arch}.manylinux2014_{arch}.whl",
+            "milvus_bench-{}-py3-none-manylinux2014_{arch}.manylinux_2_17_{arch}.whl",
             env!("CARGO_PKG_VERSION")
         )
     );

@@ -1,8 +1,8 @@
 //! Blocks of the documents: commands are run, scenarios checked, YAML read.
 //!
 //! Commands run in a scratch folder, against a fake Milvus that exports its spans to a trace back
-//! end in this process. A block that can't be run there has a comment before it, which readers don't
-//! see: `<!-- not run: REASON -->`.
+//! end in this process. A block that can't be run there has a comment before it, which readers
+//! don't see: `<!-- not run: REASON -->`.
 
 use std::{
     fs,

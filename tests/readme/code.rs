@@ -45,9 +45,9 @@ pub(crate) fn all(document: &Document) -> Vec<String> {
 
 #[test]
 fn commands_are_found_in_blocks_and_in_inline_code() {
-    let text = "a `milvus-bench report\nRUN` b\n\n```sh\ncargo run --release -- stack down   # ends \
-                it\nmilvus-bench doctor\n```\n\n```text\nmilvus-bench is a program\n```\n\n\
-                ```yaml\n- run: milvus-bench run x\n```\n\n`--x` c\n";
+    let text = "a `milvus-bench report\nRUN` b\n\n```sh\ncargo run --release -- stack down   # \
+                ends it\nmilvus-bench doctor\n```\n\n```text\nmilvus-bench is a \
+                program\n```\n\n```yaml\n- run: milvus-bench run x\n```\n\n`--x` c\n";
     let document = Document {
         path: String::new(),
         text: text.to_owned(),

@@ -16,5 +16,6 @@ mod explained;
 mod links;
 mod names;
 mod program;
+mod shown;
 mod size;
 mod tables;

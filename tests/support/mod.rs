@@ -6,6 +6,7 @@
 
 pub mod foreign;
 pub mod harness;
+pub mod mesh;
 pub mod page;
 pub mod raw_client;
 pub mod said;

@@ -36,6 +36,8 @@ struct Store {
     counts: bool,
     /// Spans of others that arrive between two looks at the counters.
     others: u64,
+    /// Of so many trace ids one is lost, with all of its spans; 0: none.
+    lost: u64,
 }
 
 impl Store {
@@ -148,6 +150,11 @@ impl TraceBackend {
         self.store().received += count;
     }
 
+    /// One trace of so many is lost from now on, with all of its spans.
+    pub fn loses_every_trace(&self, nth: u64) {
+        self.store().lost = nth;
+    }
+
     fn store(&self) -> MutexGuard<'_, Store> {
         lock(&self.store)
     }
@@ -178,6 +185,10 @@ impl TraceService for Collector {
             for span in group.scope_spans.into_iter().flat_map(|scope| scope.spans) {
                 store.received += 1;
                 store.services.insert(service.clone());
+                let last = span.trace_id.last().copied().unwrap_or_default();
+                if store.lost > 0 && u64::from(last).is_multiple_of(store.lost) {
+                    continue;
+                }
                 store
                     .traces
                     .entry(hex(&span.trace_id))

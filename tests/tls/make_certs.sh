@@ -23,9 +23,10 @@ dated() {
   key "$1"
   openssl req -new -key "$1.key" -subj "/CN=localhost" -out "$1.csr"
   rm -rf book && mkdir book && : > book/index && echo 01 > book/serial
-  openssl ca -batch -notext -config <(printf '%s\n' '[ca]' 'default_ca=c' '[c]' 'new_certs_dir=book' \
-    'database=book/index' 'serial=book/serial' 'default_md=sha256' 'policy=p' 'x509_extensions=x' \
-    '[p]' 'commonName=supplied' '[x]' "subjectAltName=$here" 'basicConstraints=CA:FALSE') \
+  printf '%s\n' '[ca]' 'default_ca=c' '[c]' 'new_certs_dir=book' 'database=book/index' \
+    'serial=book/serial' 'default_md=sha256' 'policy=p' 'x509_extensions=x' '[p]' \
+    'commonName=supplied' '[x]' "subjectAltName=$here" 'basicConstraints=CA:FALSE' > book/config
+  openssl ca -batch -notext -config book/config \
     -cert ca.pem -keyfile ca.key -in "$1.csr" -startdate "$2" -enddate "$3" -out "$1.pem"
 }
 

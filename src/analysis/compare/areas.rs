@@ -12,7 +12,7 @@ const NAMED: usize = 2;
 /// Share of the difference below which an area is not named.
 const WORTH_NAMING: f64 = 0.1;
 
-/// Requests by their latency, as the bands of an account tell them apart.
+/// Requests by their latency, as the bands of a latency breakdown tell them apart.
 #[derive(Clone, Copy)]
 enum Bands {
     All,
@@ -55,7 +55,7 @@ impl Bands {
 }
 
 /// Mean time of each area per matched request, averaged over the runs; the largest difference
-/// first. Empty where a run has no account.
+/// first. Empty where a run has no latency breakdown.
 pub(super) fn areas(
     baseline: &[&WorkloadAnalysis],
     run: &[&WorkloadAnalysis],

@@ -203,7 +203,7 @@ pub struct WorkloadComparison {
     /// Latency by quantile and mean, the throughput of a closed loop, the recall where it is known.
     pub figures: Vec<FigureComparison>,
     /// Mean time of each area per matched request, the largest difference first; empty where a side
-    /// has no account.
+    /// has no latency breakdown.
     pub areas: Vec<AreaComparison>,
     /// Where it got slower or faster, in words; None where no difference was shown.
     pub sentence: Option<String>,

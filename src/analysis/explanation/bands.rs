@@ -1,4 +1,4 @@
-//! The latency account: bands of latency, and the mean of every part within each.
+//! The latency breakdown: bands of latency, and the mean of every part within each.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ impl Counted {
     }
 }
 
-/// The account of one workload; empty where no success was matched.
+/// The latency breakdown of one workload; empty where no success was matched.
 pub(crate) fn account(
     histogram: &Histogram<u64>,
     requests: &[Request],

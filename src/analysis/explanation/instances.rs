@@ -1,4 +1,4 @@
-//! The account by instance: one slow query node must not hide in the mean of all.
+//! The latency breakdown by instance: one slow query node must not hide in the mean of all.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Whether to believe a run: every doubt with its figure, its limit and advice.
+//! Whether to believe a run: every doubt with its figure, its limit and suggestion.
 //!
 //! The preparation is left out: its steps are few and have no schedule.
 
@@ -15,7 +15,7 @@ use crate::{
         statistics::trend::CHANGE as TREND,
     },
     record::{ExportInfo, Outcome, RunInfo, Status, StreamInfo, Warning},
-    spans::{SourceKind, kind_of},
+    spans::{SourceKind, is_milvus_service, kind_of},
 };
 
 /// Requests without any server span from which on it can be told how they were lost.
@@ -25,8 +25,8 @@ const WHOLE_LOSSES: u64 = 5;
 const IN_PART: f64 = 0.1;
 /// Least share of the sampled requests that must be matched.
 const MATCHED: f64 = 0.95;
-/// Largest difference of the unmatched share between bands: beyond it the account is that of other
-/// requests.
+/// Largest difference of the unmatched share between bands: beyond it the latency breakdown is that
+/// of other requests.
 const BAND_DIFFERENCE: f64 = 0.05;
 /// Sampled requests that a band needs before its share says anything.
 const BAND_SAMPLED: u64 = 30;
@@ -196,8 +196,8 @@ fn of_run(info: &RunInfo) -> Vec<Reason> {
     reasons
 }
 
-/// Spans of this program that no trace back end has. Accounts are made of the server's spans and
-/// lack nothing.
+/// Spans of this program that no trace back end has. Latency breakdowns are made of the server's
+/// spans and lack nothing.
 fn client_spans_lost(export: &ExportInfo) -> Option<Reason> {
     let figure = match &export.error {
         _ if export.dropped > 0 => (export.dropped as f64, 0.0, "spans"),
@@ -304,7 +304,7 @@ pub(crate) fn of_warning(warning: &Warning) -> Option<Reason> {
     })
 }
 
-/// A workload that had nothing to send has no figures, and nobody is to blame for that.
+/// A workload that had nothing to send has no figures, which is no fault.
 fn nothing_due(info: &RunInfo, analysis: &Analysis, workload: &WorkloadAnalysis) -> Reason {
     let is_all = analysis
         .workloads
@@ -431,40 +431,40 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
         .traces
         .as_ref()
         .map_or(0, |traces| traces.spoilt_by_times);
+    let alone = workload
+        .traces
+        .as_ref()
+        .filter(|_| proves_the_store(info))
+        .map_or(0, |traces| traces.client_span_alone);
     if join.matched == 0 {
         if known > 0 && known == spoilt {
             return at(workload, reasons);
         }
         let failed = info.fetch.as_ref().and_then(|fetch| fetch.error.as_deref());
-        let advice = if known == 0 && join.missing_failed > 0 {
-            "no traced request succeeded, and none that failed has a server span, so there is no \
-             latency breakdown: they were refused on the way to Milvus; look at the errors"
-                .to_owned()
-        } else if matches!(Losses::of(join, known, 0), Losses::ParentChanged) {
-            PARENTS_CHANGED.to_owned()
+        let (code, advice) = if known == 0 && join.missing_failed > 0 {
+            (
+                "no_spans",
+                "no traced request succeeded, and none that failed has a server span, so there is \
+                 no latency breakdown: they were refused on the way to Milvus; look at the errors"
+                    .to_owned(),
+            )
         } else if known > 0 {
-            "no server spans were found for any traced request, so there is no latency breakdown: \
-             check with `doctor` that Milvus exports to the same trace back end (trace.exporter \
-             otlp), and that no mesh or gateway on the way clears the sampled flag, drops or \
-             replaces `traceparent`"
-                .to_owned()
+            let (code, advice) = no_span_at_all(info, join, (known, alone));
+            (code, advice.to_owned())
         } else {
             let next = failed
                 .unwrap_or("fetch them with `milvus-bench spans`, or set [tracing.spans] source");
-            format!("server spans were not fetched, so there is no latency breakdown: {next}")
+            let advice =
+                format!("server spans were not fetched, so there is no latency breakdown: {next}");
+            ("no_spans", advice)
         };
-        reasons.push(reason("no_spans", Reservations, YES, advice));
+        reasons.push(reason(code, Reservations, YES, advice));
         return at(workload, reasons);
     }
     let matched = join.matched as f64 / known.max(1) as f64;
     // What impossible times cost has been said.
     let without_spoilt = (join.matched + spoilt) as f64 / known.max(1) as f64;
     if without_spoilt < MATCHED {
-        let alone = workload
-            .traces
-            .as_ref()
-            .filter(|_| proves_the_store(info))
-            .map_or(0, |traces| traces.client_span_alone);
         let (code, advice) = Losses::of(join, known - spoilt.min(known), alone).code_and_advice();
         reasons.push(reason(
             code,
@@ -488,6 +488,52 @@ const PARENTS_CHANGED: &str = "server spans came back in the traces of requests,
                                switch its tracing off for this route, or let it export to the \
                                same back end";
 
+/// Why no request of a workload has server spans: what is known of the way of the spans tells the
+/// causes apart. `alone`: requests whose client span came back.
+fn no_span_at_all(
+    info: &RunInfo,
+    join: &Join,
+    (known, alone): (u64, u64),
+) -> (&'static str, &'static str) {
+    let has_milvus = info
+        .fetch
+        .as_ref()
+        .is_some_and(|fetch| fetch.services.iter().any(|name| is_milvus_service(name)));
+    let exported = info.export.as_ref().map_or(0, |export| export.exported);
+    match Losses::of(join, known, alone) {
+        Losses::ParentChanged => ("no_spans", PARENTS_CHANGED),
+        Losses::NeverMade if has_milvus => (
+            "sampling_changed",
+            "no traced request has a server span, though the client's own spans came back and the \
+             trace back end has spans of Milvus: a mesh or gateway on the way to Milvus clears the \
+             sampled flag, drops or replaces `traceparent`; let it keep both (Istio: \
+             meshConfig.defaultConfig.tracing), or send to Milvus directly to find out",
+        ),
+        Losses::NeverMade => (
+            "no_spans",
+            "no server spans were found for any traced request, so there is no latency breakdown; \
+             the client's own spans came back, so the trace back end keeps what it is sent: either \
+             Milvus exports nothing there (trace.exporter otlp, trace.otlp.endpoint), or a mesh or \
+             gateway on the way clears the sampled flag, drops or replaces `traceparent`; `doctor` \
+             looks at each link",
+        ),
+        Losses::Whole if exported > 0 && proves_the_store(info) => (
+            "no_spans",
+            "neither server spans nor the client's own spans came back for most traced requests, \
+             so there is no latency breakdown: the trace back end or a collector before it loses \
+             whole traces (tail sampling, a full queue), or it is another one than that of \
+             [tracing] export; look at the spans that it drops, and ask `doctor`",
+        ),
+        _ => (
+            "no_spans",
+            "no server spans were found for any traced request, so there is no latency breakdown: \
+             check with `doctor` that Milvus exports to the same trace back end (trace.exporter \
+             otlp), and that no mesh or gateway on the way clears the sampled flag, drops or \
+             replaces `traceparent`",
+        ),
+    }
+}
+
 /// Whether the client's spans come back the way that Milvus' spans do. A receiver in this process
 /// has them from the process itself, whatever Milvus' exporter, or a collector behind it, does with
 /// whole traces.
@@ -504,7 +550,7 @@ enum Losses {
     InPart,
     /// Server spans are there, and hang below something that is not.
     ParentChanged,
-    /// All or nothing, and the client's own spans of most came back: nobody made server spans for
+    /// All or nothing, and the client's own spans of most came back: no server spans were made for
     /// these requests.
     NeverMade,
     /// All or nothing, and nothing proves that the store has what it is sent: one that loses or
@@ -577,7 +623,8 @@ fn impossible_times(traces: &TraceFacts) -> Option<Reason> {
     ))
 }
 
-/// Traces that are lost in one band more than in another make the account that of other requests.
+/// Traces that are lost in one band more than in another make the latency breakdown that of other
+/// requests.
 fn unequal_bands(workload: &WorkloadAnalysis) -> Option<Reason> {
     let shares = workload
         .cut_bands()

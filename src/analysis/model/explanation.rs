@@ -1,11 +1,11 @@
-//! What a report says of where the time went: bands, instances, tail, contrasts, advice, single
-//! requests.
+//! What a report says of where the time went: bands, instances, tail, contrasts, suggestions,
+//! single requests.
 
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::statistics::interval::NoInterval;
 
-/// One band of the latency account.
+/// One band of the latency breakdown.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Band {
     /// `all`, then `0-50`, `50-90`, `90-99`, `99-99.9`, `99.9-100`, or a merged one, e.g. `99-100`.
@@ -24,8 +24,8 @@ pub struct Band {
     pub mean_us: f64,
     /// Mean latency of all successes in it.
     pub mean_of_all_us: f64,
-    /// The account, sorted by area (in the order of [`crate::analysis::traces::areas::Area`]), then
-    /// by mean, falling.
+    /// The latency breakdown, sorted by area (in the order of
+    /// [`crate::analysis::traces::areas::Area`]), then by mean, falling.
     pub parts: Vec<PartMean>,
 }
 
@@ -316,7 +316,7 @@ pub struct Waterfall {
     /// critical path.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub rows_left_out: u64,
-    /// The account of this one request; adds up to the latency.
+    /// The latency breakdown of this one request; adds up to the latency.
     pub parts: Vec<PartMean>,
     /// Link to Jaeger's UI, only where a real UI was found.
     pub link: Option<String>,

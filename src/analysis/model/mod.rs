@@ -233,7 +233,7 @@ pub struct ConnectionFigures {
     pub phase: String,
     /// Connections that carried anything.
     pub connections: u64,
-    /// Requests that a socket took and no window held up.
+    /// Requests that a socket took and the flow-control window did not hold up.
     pub hand_overs: u64,
     /// From handing one over to HTTP/2 until the socket had taken all of it; null where there was
     /// none.

@@ -30,7 +30,7 @@ pub struct StreamNames {
     pub operation: String,
 }
 
-/// One request with its account. Times are nanoseconds since the run's start.
+/// One request with its latency breakdown. Times are nanoseconds since the run's start.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RequestRow {
     /// Number in [`RequestTable::streams`].
@@ -53,15 +53,15 @@ pub struct RequestRow {
     pub sent_ns: Option<u64>,
     /// None where it was never sent.
     pub done_ns: Option<u64>,
-    /// Duration of the server root, nanoseconds; None without an account.
+    /// Duration of the server root, nanoseconds; None without a latency breakdown.
     pub server_ns: Option<u64>,
     /// Nanoseconds of the latency per area that occurs, in the order of [`Area::ALL`]; empty
-    /// without an account, else they add up to the latency.
+    /// without a latency breakdown, else they add up to the latency.
     pub areas: Box<[(Area, i64)]>,
 }
 
 impl RequestRow {
-    /// The gap, nanoseconds; None where it was never sent, and without an account.
+    /// The gap, nanoseconds; None where it was never sent, and without a latency breakdown.
     #[must_use]
     pub fn gap_ns(&self) -> Option<i64> {
         let service_ns = self.done_ns?.checked_sub(self.sent_ns?)?;

@@ -100,7 +100,7 @@ pub struct WorkloadAnalysis {
     pub join: Option<Join>,
     /// What the traces themselves showed.
     pub traces: Option<TraceFacts>,
-    /// The latency account: band `all`, then bands in rising order.
+    /// The latency breakdown: band `all`, then bands in rising order.
     pub account: Vec<Band>,
     /// The same by instance, band `all` only: one row per (area, service, instance) that occurs.
     pub instances: Vec<InstanceShare>,
@@ -177,7 +177,7 @@ impl WorkloadAnalysis {
         )
     }
 
-    /// The account's bands without `all`.
+    /// The breakdown's bands without `all`.
     pub(crate) fn cut_bands(&self) -> impl Iterator<Item = &Band> {
         self.account.iter().filter(|band| band.band != "all")
     }
@@ -198,7 +198,7 @@ impl WorkloadAnalysis {
 /// Counts of one (phase, workload).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequestCounts {
-    /// Slots of the schedule (open loop) or requests that callers began.
+    /// Scheduled requests (open loop) or requests that callers began.
     pub due: u64,
     /// Successes.
     pub ok: u64,
@@ -215,7 +215,7 @@ pub struct RequestCounts {
 pub struct Rates {
     /// What the schedule asked for; null in a closed loop.
     pub target: Option<f64>,
-    /// Slots that the schedule held / the time that the part ran: by chance more or fewer than the
+    /// Scheduled requests / the time that the part ran: by chance more or fewer than the
     /// target where arrivals are; left out in a closed loop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled: Option<f64>,
@@ -313,8 +313,8 @@ pub struct TraceFacts {
     /// Requests that are not matched for such spans alone.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub spoilt_by_times: u64,
-    /// Of the missing requests those whose client span came back alone: the store works, and nobody
-    /// made server spans for them.
+    /// Of the missing requests those whose client span came back alone: the store works, and
+    /// nothing made server spans for them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub client_span_alone: u64,
     /// Spans hung on another parent because theirs was over (by name).

@@ -32,7 +32,7 @@ pub(crate) struct StreamLines {
 }
 
 impl StreamLines {
-    /// The matched requests with their accounts.
+    /// The matched requests with their latency breakdowns.
     pub(crate) fn matched(&self) -> impl Iterator<Item = (&Request, &CompactAccount)> {
         self.requests
             .iter()

@@ -9,7 +9,7 @@ use crate::{
     record::StreamInfo,
 };
 
-/// Takes the rows out of the lines, each with its state and account.
+/// Takes the rows out of the lines, each with its state and latency breakdown.
 pub(crate) fn table(
     streams: &[StreamInfo],
     lines: &mut [StreamLines],

@@ -1,4 +1,4 @@
-//! One traced request: its times, how its join ended, and its account by numbers.
+//! One traced request: its times, how its join ended, and its latency breakdown by numbers.
 
 use crate::{
     analysis::{
@@ -46,13 +46,13 @@ impl Request {
         gap_ns(self.service_ns(), server_ns)
     }
 
-    /// The account, if the request is part of it.
+    /// The latency breakdown, if the request is part of it.
     pub(crate) fn matched(&self) -> Option<&CompactAccount> {
         self.account.as_ref()
     }
 }
 
-/// The account of one request, by numbers of the run's tables.
+/// The latency breakdown of one request, by numbers of the run's tables.
 #[derive(Debug)]
 pub(crate) struct CompactAccount {
     /// Duration of the outermost server span.
@@ -69,7 +69,7 @@ pub(crate) struct CompactAccount {
 /// those that failed untraced.
 pub(crate) const LISTED: bool = cfg!(feature = "parquet");
 
-/// A row of the list that waits for its account.
+/// A row of the list that waits for its latency breakdown.
 #[derive(Debug)]
 pub(crate) struct Listed {
     pub(crate) row: RequestRow,

@@ -60,7 +60,7 @@ impl RunTraces {
         }
     }
 
-    /// Joins every trace to its requests, which learn their state and their account.
+    /// Joins every trace to its requests, which learn their state and their latency breakdown.
     pub(super) fn read(
         &mut self,
         traces: impl Iterator<Item = Trace>,
@@ -138,7 +138,7 @@ impl RunTraces {
         }
     }
 
-    /// The account of a request by numbers of the tables.
+    /// The latency breakdown of a request by numbers of the tables.
     fn compact(
         &mut self,
         index: &TraceIndex<'_>,

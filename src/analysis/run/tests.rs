@@ -169,6 +169,87 @@ fn a_tail_is_told_by_its_largest_part() {
     assert_eq!(wait.instance, "1");
 }
 
+/// Two hundred searches from number `first` on, whose consistency wait takes `wait`.
+fn searches(first: u64, wait: i64, place: impl Fn(&mut StreamInfo)) -> RunMaker {
+    let mut run = RunMaker::new(true);
+    place(&mut run.info.streams[0]);
+    run.info.phases[0].name = run.info.streams[0].phase.clone();
+    for seq in first..first + 200 {
+        let service = wait + 900_000;
+        let made = Made::ok(seq, 10_000, service as u64);
+        run.traced(made, &trace(service, wait, 500_000));
+    }
+    run
+}
+
+/// Kind, other side and sentence of what the second of two streams is compared with: it waits 5 ms,
+/// the first one hardly.
+fn compared(
+    one: impl Fn(&mut StreamInfo),
+    other: impl Fn(&mut StreamInfo),
+) -> Vec<(String, String, String)> {
+    let run = searches(0, 1_000, one).with(searches(1_000, 5_001_000, other));
+    let analysis = analysed(&run);
+    assert_eq!(analysis.workloads.len(), 2);
+    let [first, second] = [0, 1].map(|at| &analysis.workloads[at].contrasts);
+    assert!(
+        first.iter().all(|contrast| !contrast.is_of_place()),
+        "{first:?}"
+    );
+    let places = second.iter().filter(|contrast| contrast.is_of_place());
+    let told = places.map(|contrast| {
+        let sentence = contrast.sentence.clone().unwrap_or_default();
+        (contrast.kind.clone(), contrast.with.clone(), sentence)
+    });
+    told.collect()
+}
+
+#[test]
+fn a_phase_is_compared_with_the_first_and_a_stage_with_the_one_before() {
+    let rest = "5.0 ms slower than";
+    let part = "100 % of that is `consistency wait · Delegator-waitTSafe`";
+    let phase = compared(|_| (), |stream| stream.phase = "q".to_owned());
+    let sentence = format!("q is {rest} p; {part}");
+    assert_eq!(phase, [("phase".to_owned(), "p".to_owned(), sentence)]);
+    let stage = |name: &'static str| {
+        move |stream: &mut StreamInfo| stream.part = Some(Part::Stage(name.to_owned()))
+    };
+    let sentence = format!("high is {rest} low; {part}");
+    assert_eq!(
+        compared(stage("low"), stage("high")),
+        [("stage".to_owned(), "low".to_owned(), sentence)]
+    );
+}
+
+#[test]
+fn workloads_of_one_operation_are_compared_where_they_ran_apart() {
+    let place = |phase: &'static str, workload: &'static str, collection: &'static str| {
+        move |stream: &mut StreamInfo| {
+            (stream.phase, stream.workload) = (phase.to_owned(), workload.to_owned());
+            stream.collection = collection.to_owned();
+        }
+    };
+    let found = compared(place("p", "ef-64", "words"), place("q", "ef-512", "words"));
+    let told: Vec<_> = found
+        .iter()
+        .map(|(kind, with, _)| (kind.as_str(), with.as_str()))
+        .collect();
+    assert_eq!(told, [("workload", "ef-64")]);
+    assert!(
+        found[0]
+            .2
+            .starts_with("ef-512 is 5.0 ms slower than ef-64; "),
+        "{found:?}"
+    );
+    // Beside each other both are part of each other's load; another collection is another thing.
+    for other in [
+        place("p", "ef-512", "words"),
+        place("q", "ef-512", "images"),
+    ] {
+        assert_eq!(compared(place("p", "ef-64", "words"), other), []);
+    }
+}
+
 #[test]
 fn a_small_tail_says_what_is_missing() {
     let mut run = thousand(true);

@@ -108,6 +108,25 @@ impl RunMaker {
         run
     }
 
+    /// This run with the streams, phases and requests of another one behind its own.
+    pub(crate) fn with(mut self, other: Self) -> Self {
+        self.info.streams.extend(other.info.streams);
+        for phase in other.info.phases {
+            if self
+                .info
+                .phases
+                .iter()
+                .all(|known| known.name != phase.name)
+            {
+                self.info.phases.push(phase);
+            }
+        }
+        self.lines.extend(other.lines);
+        self.traces.extend(other.traces);
+        self.histograms.extend(other.histograms);
+        self
+    }
+
     /// Adds what a connection showed in a second, nanoseconds.
     pub(crate) fn socket(
         &mut self,

@@ -41,7 +41,7 @@ pub(crate) struct Joined {
     pub(crate) aside: BTreeMap<String, u64>,
     /// Spans whose times can't be.
     pub(crate) impossible: ImpossibleTimes,
-    /// Whether such times alone keep the request out of the account.
+    /// Whether such times alone keep the request out of the latency breakdown.
     pub(crate) spoilt_by_times: bool,
 }
 
@@ -128,7 +128,7 @@ fn choose(
 }
 
 /// Counts the `spans` whose times can't be. Says whether one of them would have been part of the
-/// account.
+/// latency breakdown.
 fn count_faults(
     index: &TraceIndex<'_>,
     spans: impl Iterator<Item = u32>,

@@ -18,7 +18,7 @@ use crate::{
     spans::{ServerSpan, SpanKind, SpanResource},
 };
 
-/// A part of the account: what one row of a table stands for.
+/// A part of the latency breakdown: what one row of a table stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct PartKey {
     pub(crate) area: Area,

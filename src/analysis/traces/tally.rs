@@ -37,7 +37,7 @@ impl TraceTally {
         self.facts.spoilt_by_times += u64::from(joined.spoilt_by_times);
     }
 
-    /// Adds what the account of one matched request showed.
+    /// Adds what the latency breakdown of one matched request showed.
     pub(crate) fn add_account(&mut self, account: &RequestAccount) {
         let facts = &mut self.facts;
         *self.spans.entry(account.spans).or_default() += 1;

@@ -1,10 +1,11 @@
 //! Times that can't be: what a span with such times is called, and how it is told from one that is
 //! merely odd.
 //!
-//! A clock that is wrong is no such case: the account compares durations, and shifts hosts against
-//! each other. But a span that ends before it starts, that lies decades away from the run or days
-//! away from the rest of its trace, or that answers a call long after it was answered, has no
-//! duration that means anything. It is counted and named, and its request is in no account.
+//! A clock that is wrong is no such case: the latency breakdown compares durations, and shifts
+//! hosts against each other. But a span that ends before it starts, that lies decades away from the
+//! run or days away from the rest of its trace, or that answers a call long after it was answered,
+//! has no duration that means anything. It is counted and named, and its request is in no latency
+//! breakdown.
 
 use crate::{
     analysis::{model::ImpossibleTimes, traces::areas::names::normalise},

@@ -1,5 +1,5 @@
 //! One request as a waterfall: its spans in the order of drawing, who had which instant, and its
-//! own account.
+//! own latency breakdown.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -33,7 +33,7 @@ const ASYNCHRONOUS: &str = "asynchronous";
 const DETACHED: &str = "detached";
 const IMPOSSIBLE: &str = "impossible times";
 
-/// What stands in the place of an area for spans that take no part in the account.
+/// What stands in the place of an area for spans that take no part in the latency breakdown.
 pub const ASIDE: [&str; 4] = [NOT_COUNTED, ASYNCHRONOUS, DETACHED, IMPOSSIBLE];
 
 /// The waterfall of one request. `trace` may lack everything: then only the client's own row is
@@ -208,7 +208,7 @@ fn row(index: &TraceIndex<'_>, node: &Node, depth: u32, at: i64, pieces: &[Piece
     }
 }
 
-/// The account of this one request.
+/// The latency breakdown of this one request.
 fn parts(
     index: &TraceIndex<'_>,
     account: &RequestAccount,

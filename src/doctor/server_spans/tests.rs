@@ -68,7 +68,8 @@ fn our_span_is_the_parent_and_counts_for_nothing() {
             spans: 1,
             services,
             descent: Descent::Direct,
-            engine: false
+            engine: false,
+            ours: true
         }
     );
 }

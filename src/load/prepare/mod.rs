@@ -127,7 +127,7 @@ pub async fn carry_out(
     still_the_same(context, collection).await
 }
 
-/// Drops the collection that has the name, after this run has marked it and nobody else had: two
+/// Drops the collection that has the name, after this run has marked it and no other one had: two
 /// runs that both want to replace it see each other's mark.
 async fn replace(
     context: &mut PrepareContext<'_>,

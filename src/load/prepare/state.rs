@@ -16,7 +16,7 @@ use crate::{
 /// Which rows are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// How many there should be; None where nobody knows.
+    /// How many there should be; None where it is unknown.
     pub expected: Option<RowsExpected>,
     /// Whether rows were written that a count which waits for nothing could miss.
     pub written: bool,

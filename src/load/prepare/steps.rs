@@ -99,7 +99,7 @@ pub struct PrepareContext<'a> {
     pub spans: Vec<Option<(u64, u64)>>,
     /// First texts of failures.
     pub errors: Vec<KeptError>,
-    /// Whether the load is over: nobody waits long for what is left to be done.
+    /// Whether the load is over: the rest is not waited for long.
     pub ending: bool,
     /// Collections that may be dropped although milvus-bench did not create them.
     pub replace: &'a [String],

@@ -86,7 +86,7 @@ impl Client {
     }
 
     /// Milvus' words where the database of the transport does not exist; None where it does, or
-    /// where nobody can tell.
+    /// where it is unknown.
     pub async fn missing_database(&self) -> Option<String> {
         let reply: Result<ShowCollectionsResponse, _> = self
             .call(

@@ -6,8 +6,8 @@ pub enum Pick {
     /// One after the other; one that is down or has no stream left is passed over.
     #[default]
     RoundRobin,
-    /// Always the same for one caller (closed loop) or slot number (open loop), and waited for when
-    /// it is down.
+    /// Always the same for one caller (closed loop) or request number (open loop), and waited for
+    /// when it is down.
     Pinned,
     /// The one with the fewest requests in flight.
     LeastInFlight,

@@ -193,7 +193,8 @@ impl Dial {
     /// Opens connection `number`.
     ///
     /// # Errors
-    /// Nobody answers, the other side's certificate is not accepted, or it does not speak HTTP/2.
+    /// No server answers, the other side's certificate is not accepted, or it does not speak
+    /// HTTP/2.
     pub(super) async fn open(
         &self,
         number: usize,

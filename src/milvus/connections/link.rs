@@ -30,7 +30,7 @@ pub(super) struct Link {
 
 /// A connection that takes requests, until it is lost.
 pub(super) struct Open {
-    /// None when it is lost: HTTP/2 closes a connection that nobody can send on once its last
+    /// None when it is lost: HTTP/2 closes a connection without senders once its last
     /// stream has ended.
     sender: RefCell<Option<SendRequest<Frame>>>,
     /// Whether the server has answered a request on it.

@@ -31,7 +31,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Who the client says it is.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Credentials {
-    /// Nobody; enough for a Milvus without authorization.
+    /// No user; enough for a Milvus without authorization.
     #[default]
     None,
     /// A token or API key.
@@ -111,7 +111,7 @@ pub struct ConnectOptions {
     pub pick: Pick,
     /// Which address of the URI's name the connections of the load take.
     pub resolve: Resolve,
-    /// Who is told what is waited for; the load tells nobody.
+    /// Who is told what is waited for; the load tells none.
     pub observer: Option<Observer>,
 }
 
@@ -157,7 +157,7 @@ pub enum ConnectError {
     /// A file or name of `[milvus] tls` can't be used.
     #[error(transparent)]
     TlsOption(#[from] TlsError),
-    /// Nobody answers there.
+    /// No server answers there.
     #[error(
         "no connection to Milvus at {uri}: {cause}; check that Milvus runs there and that this is \
          its gRPC port (19530 by default); `milvus-bench stack up` starts a local one"

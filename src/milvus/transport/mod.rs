@@ -50,7 +50,7 @@ pub struct Reply {
 ///
 /// The connections live on the runtime that called [`Transport::connect`] and end with it. A lost
 /// one is replaced when the next call wants it; calls fail as unavailable until that succeeds. What
-/// tonic does not show lies between `sent` and `done`: the hand-over to the connection's task,
+/// tonic does not show lies between `sent` and `done`: the hand-off to the connection's task,
 /// opening a lost connection again, and waiting for a stream where the server limits their number
 /// (Milvus does not).
 #[derive(Clone)]

@@ -173,7 +173,8 @@ async fn a_server_that_is_gone_is_unavailable() {
         .await
         .unwrap();
     drop(server);
-    // The first calls may still meet the old connection; from the first failure on nobody listens.
+    // The first calls may still meet the old connection; from the first failure on there is no
+    // listener.
     let mut failure = None;
     while failure.is_none() {
         failure = transport
@@ -331,7 +332,7 @@ fn a_token_with_a_password_hides_both() {
 
 #[tokio::test]
 async fn a_server_that_is_down_is_named() {
-    // Bound and dropped: nobody listens there.
+    // Bound and dropped: there is no listener.
     let address = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -5,7 +5,7 @@ use crate::tls::{TlsFile, TlsOptions};
 
 const FILE: &str = "http://file:4317";
 
-fn scenario(export: &str) -> String {
+pub(super) fn scenario(export: &str) -> String {
     with(
         "[data.noise]",
         &format!("[tracing]\n{export}\n[data.noise]"),
@@ -13,7 +13,12 @@ fn scenario(export: &str) -> String {
 }
 
 /// The plan of a scenario that writes `export`, with `--otlp`, `--set` and an environment.
-fn plan_of(export: &str, otlp: Option<&str>, sets: &[&str], variables: &[(&str, &str)]) -> Plan {
+pub(super) fn plan_of(
+    export: &str,
+    otlp: Option<&str>,
+    sets: &[&str],
+    variables: &[(&str, &str)],
+) -> Plan {
     let env = |name: &str| {
         variables
             .iter()

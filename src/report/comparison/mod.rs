@@ -7,6 +7,8 @@ mod markdown;
 mod tests;
 mod text;
 
+#[cfg(test)]
+pub(in crate::report) use tests::sample;
 pub(crate) use text::render_text;
 
 use super::{

@@ -12,7 +12,7 @@ use crate::{
     clippy::too_many_lines,
     reason = "a table: the made-up figures of a comparison"
 )]
-pub(super) fn sample() -> Comparison {
+pub(in crate::report) fn sample() -> Comparison {
     let figure = |key: &str, baseline: f64, run: f64, result| FigureComparison {
         figure: "response_time".to_owned(),
         key: key.to_owned(),

@@ -138,15 +138,12 @@ fn write_differences(page: &mut Page, comparison: &Comparison) {
 /// The workload's figures; gives the headings of the columns that did not fit.
 fn write_workload(page: &mut Page, workload: &WorkloadComparison) -> Vec<&'static str> {
     page.gap();
-    let mut table = Table::new(1).droppable(&DROPPABLE.map(|(column, _)| column));
-    let [(_, could_show), (_, interval)] = DROPPABLE;
-    let headings = ["baseline", "run", "ratio", interval, could_show, ""];
-    let headings = headings.map(|heading| Cell::new(heading, Paint::Dim));
-    let at = Cell::new(&workload.at, Paint::Bold);
-    table.row([at].into_iter().chain(headings).collect());
-    for figure in &workload.figures {
-        table.row(row(figure));
-    }
+    let whole = table(workload, false);
+    let table = if whole.left_out(page.columns()).is_empty() {
+        whole
+    } else {
+        table(workload, true)
+    };
     page.extend(table.lines(page.columns()));
     let left_out = table.left_out(page.columns());
     for (figure, why) in workload
@@ -186,7 +183,36 @@ fn write_workload(page: &mut Page, workload: &WorkloadComparison) -> Vec<&'stati
     left_out.map(|(_, heading)| *heading).collect()
 }
 
-fn row(figure: &FigureComparison) -> Vec<Cell> {
+/// A row for each figure; where they are `grouped`, keys such as p99 stand below their figure, which
+/// takes fewer columns and more lines.
+fn table(workload: &WorkloadComparison, grouped: bool) -> Table {
+    let mut table = Table::new(1).droppable(&DROPPABLE.map(|(column, _)| column));
+    let [(_, could_show), (_, interval)] = DROPPABLE;
+    let headings = ["baseline", "run", "ratio", interval, could_show, ""];
+    let headings = headings.map(|heading| Cell::new(heading, Paint::Dim));
+    let mut at = Cell::new(&workload.at, Paint::Bold);
+    if grouped {
+        table.row(vec![std::mem::take(&mut at)]);
+    }
+    table.row([at].into_iter().chain(headings).collect());
+    let mut above = "";
+    for figure in &workload.figures {
+        let has_key = grouped && !figure.key.is_empty();
+        if has_key && figure.figure != above {
+            table.row(vec![Cell::plain(&figure.figure.replace('_', " "))]);
+        }
+        above = &figure.figure;
+        let name = if has_key {
+            format!("  {}", figure.key)
+        } else {
+            name(figure)
+        };
+        table.row(row(figure, &name));
+    }
+    table
+}
+
+fn row(figure: &FigureComparison, name: &str) -> Vec<Cell> {
     let paint = match figure.result {
         ComparisonResult::Slower | ComparisonResult::Lower => Paint::Bad,
         ComparisonResult::Faster | ComparisonResult::Higher => Paint::Good,
@@ -194,12 +220,12 @@ fn row(figure: &FigureComparison) -> Vec<Cell> {
         _ => Paint::Plain,
     };
     if figure.why_not.is_some() {
-        return [&name(figure), "-", "-", "-", "", "", &result(figure)]
+        return [name, "-", "-", "-", "", "", &result(figure)]
             .map(Cell::plain)
             .to_vec();
     }
     let cells = [
-        name(figure),
+        name.to_owned(),
         value(figure, figure.baseline),
         value(figure, figure.run),
         ratio_alone(figure),

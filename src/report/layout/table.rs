@@ -7,7 +7,8 @@ use crate::report::clean;
 
 /// Columns between columns.
 const GAP: usize = 2;
-/// Width down to which the flexible column gives way before others are left out.
+/// Width down to which the flexible column gives way before others are left out, if nothing else is
+/// said.
 const LEAST: usize = 24;
 
 /// One cell of a table.
@@ -39,6 +40,7 @@ impl Cell {
 pub(in crate::report) struct Table {
     left: usize,
     flexible: usize,
+    least: usize,
     droppable: Vec<usize>,
     rows: Vec<Vec<Cell>>,
 }
@@ -56,8 +58,14 @@ impl Table {
     pub(in crate::report) fn new(left: usize) -> Self {
         Self {
             left,
+            least: LEAST,
             ..Self::default()
         }
+    }
+
+    /// The table, whose flexible column has at least this width as long as others can be left out.
+    pub(in crate::report) fn least(self, least: usize) -> Self {
+        Self { least, ..self }
     }
 
     /// The table with another flexible column.
@@ -189,7 +197,7 @@ impl Table {
             let room = self.room(&full, &shown, GAP, columns);
             let want = full.get(self.flexible).copied().unwrap_or(0);
             let next = match room {
-                Some(room) if room >= want.min(LEAST) => None,
+                Some(room) if room >= want.min(self.least) => None,
                 _ => droppable.next(),
             };
             if let Some(next) = next {

@@ -1,6 +1,7 @@
 //! Golden files of every format, and runs that went wrong.
 
 mod random;
+mod widths;
 
 use std::path::Path;
 

@@ -139,10 +139,42 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn contrast()(
+        kind in prop_oneof![Just("phase"), Just("stage"), Just("workload"), Just("slow_seconds")],
+        words in (word(), option::of(word())),
+        difference_us in ANY,
+        ends in (option::of(ANY), option::of(ANY)),
+        parts in vec((area(), option::of(word()), word(), ANY, option::of((ANY, ANY))), 0..5),
+    ) -> Contrast {
+        let part = |(area, service, part, share, ends): (_, _, _, f64, Option<(f64, f64)>)| {
+            TailPart {
+                area,
+                service,
+                part,
+                difference_us: share,
+                share,
+                share_low: ends.map(|(low, _)| low),
+                share_high: ends.map(|(_, high)| high),
+            }
+        };
+        Contrast {
+            kind: kind.to_owned(),
+            with: words.0,
+            sentence: words.1,
+            difference_us,
+            difference_low_us: ends.0,
+            difference_high_us: ends.1,
+            parts: parts.into_iter().map(part).collect(),
+            ..Contrast::default()
+        }
+    }
+}
+
+prop_compose! {
     fn workload()(
         names in (
             prop_oneof![Just("prepare".to_owned()), Just("alone".to_owned()), word()],
-            word(),
+            prop_oneof![Just("search".to_owned()), word()],
             prop_oneof![Just("open"), Just("closed"), Just("")],
         ),
         figures in (ANY, ANY, option::of(ANY), option::of(ANY)),
@@ -167,12 +199,25 @@ prop_compose! {
             0..3,
         ),
         slowest in option::of((word(), ANY, word(), ANY)),
+        compared in (option::of(word()), vec(contrast(), 0..3), vec(word(), 0..3)),
     ) -> WorkloadAnalysis {
+        let (stage, contrasts, advice) = compared;
         let (phase, workload, loop_kind) = names;
         let (duration_s, achieved, target, rows_per_s) = figures;
         WorkloadAnalysis {
             phase,
+            stage,
             workload,
+            operation: "search".to_owned(),
+            collection: "words".to_owned(),
+            contrasts,
+            advice: advice
+                .into_iter()
+                .map(|sentence| Advice {
+                    sentence,
+                    ..Advice::default()
+                })
+                .collect(),
             loop_kind: loop_kind.to_owned(),
             duration_s,
             rows_per_s,

@@ -18,7 +18,7 @@ pub(super) fn read(path: &str) -> Option<String> {
 pub(super) struct CpuTimes {
     /// Cores of the machine.
     pub(super) cores: u32,
-    /// All programs, the kernel's work for them included, interrupts not: nobody in particular
+    /// All programs, the kernel's work for them included, interrupts not: no program in particular
     /// causes those.
     pub(super) programs_s: f64,
     /// What the hypervisor gave to other machines.

@@ -5,7 +5,7 @@ use url::Url;
 use super::address::{base, shown};
 use super::source::SourceOptions;
 use crate::spans::error::SpanError;
-use crate::tls::{Look, Needs, TlsPeer};
+use crate::tls::{Look, Needs, TlsPeer, no_connection};
 
 /// The error where TLS is why `server` at `url` gave no answer, or only one with this HTTP status.
 pub(super) async fn trouble(
@@ -25,7 +25,8 @@ pub(super) async fn trouble(
         Some(status) => look.trouble_after(status).await,
     }?;
     Some(SpanError::new(format!(
-        "no TLS connection to {server} at {}: {}",
+        "{} to {server} at {}: {}",
+        no_connection(url.as_str()),
         shown(url),
         trouble.sentence(TlsPeer::SpanSource)
     )))

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     mask::Mask,
     not_grpc::NotGrpc,
-    tls::{Look, Needs, TlsPeer},
+    tls::{Look, Needs, TlsPeer, no_connection},
 };
 
 /// Longest text of a server that is kept.
@@ -187,7 +187,8 @@ impl Sender {
         };
         let trouble = tokio::time::timeout(LOOK, looked).await.ok()?;
         Some(format!(
-            "no TLS connection: {}",
+            "{}: {}",
+            no_connection(&options.endpoint),
             trouble?.sentence(TlsPeer::OtlpEndpoint)
         ))
     }

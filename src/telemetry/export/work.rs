@@ -94,7 +94,7 @@ impl Work {
             }
         }
         self.totals.dropped += self.counts.dropped.load(Ordering::Relaxed);
-        // Once, and at the end, where nobody waits for a span any more.
+        // Once, at the end: no span waits any more.
         if self.totals.exported == 0
             && self.totals.error.is_some()
             && let Some(trouble) = self

@@ -112,25 +112,43 @@ func front(name string, c *tls.Config, upstream string) {
 	})
 }
 
+// A certificate for who asks by its name, as an ingress has it.
+func byName() *tls.Config {
+	c := config("other-name")
+	ours := c.Certificates[0]
+	c.Certificates = nil
+	c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		if hello.ServerName != "other.test" {
+			return nil, errors.New("no such host")
+		}
+		return &ours, nil
+	}
+	return c
+}
+
 func main() {
 	certs = os.Args[1]
 	upstream := os.Args[2]
 	front("good", config("server"), upstream)
 	front("good-client-cert", with(config("server"), clientCertificate), upstream)
-	front("good-other-name", with(config("other-name"), func(c *tls.Config) {
-		// A certificate for who asks by name, as an ingress has it.
-		ours := c.Certificates[0]
-		c.Certificates = nil
-		c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			if hello.ServerName != "other.test" {
-				return nil, errors.New("no such host")
-			}
-			return &ours, nil
-		}
-	}), upstream)
+	front("good-other-name", byName(), upstream)
 	web("web", config("server"))
 	web("client-cert", with(config("server"), clientCertificate))
 	web("client-cert-1.2", with(with(config("server"), clientCertificate), version12))
+	// As nginx does it: whoever has no certificate is told so by HTTP.
+	optional := config("server")
+	optional.ClientAuth = tls.RequestClientCert
+	go (&http.Server{TLSConfig: optional, ErrorLog: quiet, Handler: http.HandlerFunc(
+		func(w http.ResponseWriter, r *http.Request) {
+			if len(r.TLS.PeerCertificates) == 0 {
+				w.Header().Set("Content-Type", "text/html")
+				w.WriteHeader(http.StatusBadRequest)
+				io.WriteString(w, "<html><h1>No required SSL certificate was sent</h1></html>")
+				return
+			}
+			http.NotFound(w, r)
+		})}).ServeTLS(listen("client-cert-page"), "", "")
+	web("sni", byName())
 	web("http1", with(config("server"), func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }))
 	web("no-alpn", with(config("server"), func(c *tls.Config) { c.NextProtos = nil }))
 	for _, certificate := range []string{

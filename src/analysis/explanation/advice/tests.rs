@@ -31,7 +31,7 @@ fn alike(service: u64, trace: &TraceMaker) -> Vec<Advice> {
     analysed(&run).workloads[0].advice.clone()
 }
 
-/// There is advice with `code` that says `words`.
+/// There is a suggestion with `code` that says `words`.
 fn check(found: &[Advice], code: &str, words: &str) {
     assert!(
         found

@@ -130,7 +130,7 @@ fn the_smallest_frames_count_as_their_parents() {
     );
 }
 
-/// Chains without a parent have nobody to count for them: send lag and gap, at most.
+/// Chains without a parent count for themselves: send lag and gap, at most.
 fn lost(table: &StackTable, kept: &[usize]) -> f64 {
     (0..table.chains.len())
         .filter(|at| !kept.contains(at) && table.chains[*at].parent.is_none())

@@ -147,7 +147,7 @@ fn two_phases(p: (f64, f64), q: (f64, f64)) -> RunMaker {
     run
 }
 
-/// Hand-overs of `p` and `q`, where every second from 0 to 9 holds one more than its number.
+/// Write delays of `p` and `q`, where every second from 0 to 9 holds one more than its number.
 fn check_seconds(mut run: RunMaker, p: u64, q: u64) {
     for second in 0..10 {
         run.socket(second, (0, HAND_OVER), &vec![1_000; second as usize + 1]);

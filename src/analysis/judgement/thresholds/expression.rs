@@ -448,7 +448,7 @@ fn limit(rest: &mut Rest<'_>, figure: &Quantity) -> Result<Limit> {
     if !times && let Some(number) = number {
         let (times, by) = factor(rest, figure.unit())?;
         let value = number * times / by;
-        // More may be sent than the schedule held, but nobody writes 99 and means 9,900 %.
+        // More may be sent than the schedule held, but 99 is never meant as 9,900 %.
         let most = if figure.base == Base::AchievedRate && by > 1.0 {
             f64::INFINITY
         } else {

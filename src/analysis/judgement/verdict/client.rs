@@ -28,9 +28,9 @@ const NOT_SENT: f64 = 0.01;
 /// Share of due requests that found no connection beyond which that explains what was late or not
 /// sent.
 const UNREACHABLE: f64 = 0.01;
-/// Least share of the schedule's slots that counts as reaching the rate.
+/// Least share of the scheduled requests that counts as reaching the rate.
 const ACHIEVED: f64 = 0.99;
-/// Share of slots that waited for a place in flight.
+/// Share of scheduled requests that waited for a place in flight.
 const IN_FLIGHT_WAITS: f64 = 0.01;
 /// Share of the time in flight below which Milvus was idle.
 const MILVUS_SHARE: f64 = 0.5;
@@ -124,7 +124,7 @@ fn workloads_of<'a>(analysis: &'a Analysis, phase: &str) -> Vec<&'a WorkloadAnal
 fn thread_cpu(phase: &PhaseInfo, workloads: &[&WorkloadAnalysis]) -> Option<Reason> {
     let cpu = phase.thread_cpu_max.filter(|cpu| *cpu > THREAD_CPU)?;
     // A share of a few milliseconds is that of one turn of the event loop, and where nothing was
-    // due it was in nobody's way.
+    // due it delayed nothing.
     let had_load = |workload: &&WorkloadAnalysis| {
         workload.requests.due > 0 && workload.duration_s >= THREAD_CPU_LEAST_S
     };
@@ -234,7 +234,7 @@ impl Load<'_> {
             .map_or(0.0, |stream| self.share(stream.in_flight_waits));
         let limited = self.was_limited();
         let idle = milvus_share(self.workload).filter(|share| *share < MILVUS_SHARE);
-        // Callers that wait have no slots.
+        // Callers that wait have no scheduled requests.
         let behind = not_sent > NOT_SENT && self.stream.is_none_or(|stream| stream.open_loop);
         let overloaded = behind && !self.client_was_behind(limited, idle);
         let mut reasons = Vec::new();
@@ -326,7 +326,8 @@ impl Load<'_> {
     }
 
     /// Whether the places in flight decided when requests left. Of those that were sent: under a
-    /// rate far too high most slots never come to their turn, and do not wait for a place either.
+    /// rate far too high most scheduled requests never come to their turn, and do not wait for a
+    /// place either.
     fn was_limited(&self) -> bool {
         self.stream.is_some_and(|stream| {
             stream.in_flight_waits as f64 > IN_FLIGHT_WAITS * stream.sent.max(1) as f64
@@ -337,9 +338,9 @@ impl Load<'_> {
         count as f64 / self.workload.requests.due.max(1) as f64
     }
 
-    /// Whether slots that were not sent are the client's doing: places were taken and Milvus was
-    /// idle, or places were free and the client was at its limit, or Milvus was idle. Where nothing
-    /// is known, they are Milvus'.
+    /// Whether scheduled requests that were not sent are the client's doing: places were taken and
+    /// Milvus was idle, or places were free and the client was at its limit, or Milvus was idle.
+    /// Where nothing is known, they are Milvus'.
     fn client_was_behind(&self, limited: bool, idle: Option<f64>) -> bool {
         let at_its_limit = !limited && self.threads.iter().any(|reason| reason.client_bound);
         self.is_scheduled() && (idle.is_some() || at_its_limit)
@@ -376,8 +377,9 @@ impl Load<'_> {
         })
     }
 
-    /// Against the slots that the schedule held, not against the rate: how many those are is chance
-    /// where arrivals are. `behind`: the slots were not sent, and that was the client's doing.
+    /// Against the scheduled requests, not against the rate: how many those are is chance where
+    /// arrivals are. `behind`: the scheduled requests were not sent, and that was the client's
+    /// doing.
     fn below_target(&self, behind: bool) -> Option<Reason> {
         let stream = self.stream.filter(|_| self.is_scheduled())?;
         let share = (stream.sent as f64 / stream.due as f64).min(if behind {

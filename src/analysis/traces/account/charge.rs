@@ -1,5 +1,5 @@
-//! From stretches of own time to pieces of the account: the area of each, and the instance that it
-//! is charged to.
+//! From stretches of own time to pieces of the latency breakdown: the area of each, and the
+//! instance that it is charged to.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The exact account of one request: who had each instant of the server root.
+//! The exact latency breakdown of one request: who had each instant of the server root.
 //!
 //! [`tree`] decides where each span hangs and whether it takes part, [`walk`] who had which
 //! instant, [`charge`] what that means and which instance it is charged to. Everything is integer
@@ -36,7 +36,7 @@ const ENGINE_SEARCH: &str = "SegCoreSearch";
 /// Part of an event of it that is there where the segment has no index.
 const BRUTE_FORCE: &str = "BruteForce";
 
-/// What the account of one request needs to know beside its trace.
+/// What the latency breakdown of one request needs to know beside its trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountOptions {
     /// Span id of the request's client span.
@@ -74,7 +74,7 @@ pub struct NodeCall {
     pub own_ns: u64,
 }
 
-/// The account of one request.
+/// The latency breakdown of one request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestAccount {
     /// Index of the outermost server span: the server root, or the span of a gateway above it.
@@ -115,7 +115,7 @@ pub struct RequestAccount {
     pub largest_shift_ns: u64,
 }
 
-/// The account of the request with `options.client_span_id` in `trace`.
+/// The latency breakdown of the request with `options.client_span_id` in `trace`.
 ///
 /// # Errors
 /// The trace is not matched; the state says why.
@@ -134,8 +134,8 @@ pub fn account(trace: &Trace, options: &AccountOptions) -> Result<RequestAccount
     }
 }
 
-/// The account of a joined request, None where there is no root. An incomplete trace has one too,
-/// which only a waterfall may show.
+/// The latency breakdown of a joined request, None where there is no root. An incomplete trace has
+/// one too, which only a waterfall may show.
 pub(crate) fn account_joined(
     index: &TraceIndex<'_>,
     joined: &Joined,

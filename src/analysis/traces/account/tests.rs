@@ -28,8 +28,8 @@ pub(super) fn options(client_span_id: u64) -> AccountOptions {
     }
 }
 
-/// Self time by span id and area, in the order of ids; every account is checked for its tiling on
-/// the way.
+/// Self time by span id and area, in the order of ids; every latency breakdown is checked for its
+/// tiling on the way.
 fn check(maker: &TraceMaker, expected: &[(u64, Area, i64)]) -> RequestAccount {
     let trace = maker.done();
     let account = account(&trace, &options(CLIENT)).expect("a matched trace");
@@ -489,7 +489,7 @@ fn calls_are_told_by_the_attributes_of_all_generations() {
         ("rpc.response.status_code", unavailable.clone()),
         ("rpc.status_code", unavailable),
     ] {
-        // Nobody knows with whom the calls were, but the first failed.
+        // It is unknown with whom the calls were, but the first failed.
         assert_eq!(
             retries_of(&two_addressed(nowhere, (name, code))),
             200,

@@ -1,5 +1,5 @@
 //! Where each span hangs and whether it takes part: skew between hosts, adoption, nesting by time,
-//! what nobody waited for.
+//! what was not waited for.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -139,7 +139,7 @@ impl Tree {
         tree
     }
 
-    /// A moment within `node` on the clock of the account.
+    /// A moment within `node` on the clock of the latency breakdown.
     pub(super) fn moment(&self, node: &Node, unix_ns: u64) -> i64 {
         since(unix_ns, self.zero).saturating_add(node.shift_ns)
     }
@@ -300,7 +300,7 @@ impl Tree {
         }
     }
 
-    /// Sets aside what nobody waited for: more than half of it is after its parent's end.
+    /// Sets aside what was not waited for: more than half of it is after its parent's end.
     pub(super) fn detach(&mut self) {
         let mut open = vec![0u32];
         while let Some(at) = open.pop() {

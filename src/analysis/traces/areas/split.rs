@@ -3,8 +3,8 @@
 
 use super::{Area, Rule};
 
-/// What is known about a span whose own time is ambiguous. Times are on the clock of the account,
-/// None where absent.
+/// What is known about a span whose own time is ambiguous. Times are on the clock of the latency
+/// breakdown, None where absent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Marks {
     /// Last end of a `Delegator-waitTSafe` child.

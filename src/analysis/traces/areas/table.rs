@@ -150,15 +150,15 @@ impl Area {
         self.row().name
     }
 
-    /// Whether an account can have it: what a closed loop waits before sending is no part of a
-    /// latency.
+    /// Whether a latency breakdown can have it: what a closed loop waits before sending is no part
+    /// of a latency.
     #[must_use]
     pub fn is_in_account(self) -> bool {
         self != Area::Queue
     }
 
-    /// Whether two areas can stand side by side in a bar. A bar has the areas of an account in
-    /// their order, and each may be absent: so any two can.
+    /// Whether two areas can stand side by side in a bar. A bar has the areas of a latency
+    /// breakdown in their order, and each may be absent: so any two can.
     #[must_use]
     pub fn may_touch(self, other: Area) -> bool {
         self != other && self.is_in_account() && other.is_in_account()

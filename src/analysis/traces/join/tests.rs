@@ -190,7 +190,7 @@ fn a_gateway_between_client_and_root_is_the_outermost_span() {
     );
 }
 
-/// A second caller in the trace, whose client span was not exported; `orphan` belongs to nobody
+/// A second caller in the trace, whose client span was not exported; `orphan` belongs to neither
 /// that is known.
 fn shared(orphan: (i64, i64)) -> TraceMaker {
     let mut trace = whole();

@@ -62,8 +62,8 @@ fn analysed(run: &RunMaker) -> Analysis {
     analyse(&reader, run.traces.clone().into_iter()).expect("a run that can be read")
 }
 
-/// The run loses forty requests and no more, every figure of the account is believable, and the
-/// verdict has `words`.
+/// The run loses forty requests and no more, every figure of the latency breakdown is believable,
+/// and the verdict has `words`.
 #[track_caller]
 fn check(of: u64, change: impl Fn(&mut ServerSpan), words: &str) {
     let analysis = analysed(&run(10, of, change));

@@ -126,7 +126,7 @@ fn lag_as_long_as_a_stall_of_milvus_is_no_proof() {
     check(&stalled, &["send_lag"], Reservations);
 }
 
-/// `count` slots that were never sent.
+/// `count` scheduled requests that were never sent.
 fn not_sent(mut run: RunMaker, count: u64) -> RunMaker {
     for seq in 1_000..1_000 + count {
         run.request(Made {
@@ -399,7 +399,7 @@ fn beside(mut run: RunMaker, others: f64) -> RunMaker {
 #[test]
 fn a_busy_machine_is_not_a_slow_client() {
     let advice = |run: &RunMaker| analysed(run).verdict.reasons[0].advice.clone();
-    // The same lag is the client's where nobody else used the machine.
+    // The same lag is the client's where no other program used the machine.
     check(
         &beside(run(true, 30 * MS, 2 * MS, MS), 0.1),
         &["send_lag!"],

@@ -1,4 +1,4 @@
-//! Whatever the spans say, the account tiles the root, and reading ends.
+//! Whatever the spans say, the latency breakdown tiles the root, and reading ends.
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::analysis::testing::{Recorded, recorded};
 
-/// The accounts of one case, and how many of its traces were incomplete.
+/// The latency breakdowns of one case, and how many of its traces were incomplete.
 fn accounts(which: &str, op: &str) -> (Vec<(Recorded, RequestAccount)>, usize) {
     let mut incomplete = 0;
     let mut found = Vec::new();
