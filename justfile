@@ -4,7 +4,7 @@
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
 # Everything that has to be right, in the order in which it fails soonest.
-steps := "format containerfile lints test field parquet documentation"
+steps := "format containerfile lints test field parquet documentation packages"
 
 # What `cargo binstall` downloads is named by Cargo.toml as here.
 version := `sed -n 's/^version = "\(.*\)"/\1/p;/^version/q' Cargo.toml`
@@ -77,7 +77,7 @@ e2e *words:
 bench *options:
     benches/engine.py {{ options }}
 
-# a release in dist/, tried: the archive for this kind of machine, its line tables, the wheel, checksums
+# a release in dist/, tried: archive, line tables and wheel for this kind of machine, checksums
 dist: (build "release") (pack "release") (wheel "release") try-dist
 
 # what `just dist` makes, of a program that is faster to build and slow
@@ -102,8 +102,8 @@ crate:
 # the program runs on every Linux of this kind of machine.
 [private]
 build profile $RUSTFLAGS="-C target-feature=+crt-static": crate
-    cargo build --locked --bin milvus-bench --profile {{ profile }} --target {{ target }} \
-        --manifest-path {{ quote(cargo_target / "package/milvus-bench-" + version / "Cargo.toml") }} \
+    cd {{ quote(cargo_target / "package/milvus-bench-" + version) }} && \
+        cargo build --locked --bin milvus-bench --profile {{ profile }} --target {{ target }} \
         --target-dir {{ quote(cargo_target) }}
 
 # Packs the program that was built with `profile`; the same files give the same archives.

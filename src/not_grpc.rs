@@ -3,6 +3,7 @@
 //! same words everywhere.
 
 use std::{
+    error::Error,
     fmt,
     task::{Context, Poll},
     time::{Duration, SystemTime},
@@ -185,11 +186,58 @@ fn read(response: Response<Body>) -> Response<Body> {
     }
 }
 
+/// `error` and its causes in one line. Each stands once: libraries repeat the text of a cause in
+/// that of the error around it.
+#[must_use]
+pub fn chain(error: Option<&(dyn Error + 'static)>) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut next = error;
+    while let Some(error) = next {
+        let text = error.to_string();
+        next = error.source();
+        if !text.is_empty() && !texts.iter().any(|before| before.contains(&text)) {
+            texts.retain(|before| !text.contains(before.as_str()));
+            texts.push(text);
+        }
+    }
+    texts.join(": ")
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        source: Option<Box<Layer>>,
+    }
+
+    #[test]
+    fn a_cause_stands_once() {
+        let check = |texts: &[&'static str], expected: &str| {
+            let error = texts
+                .iter()
+                .rev()
+                .fold(None, |source, text| Some(Box::new(Layer { text, source })));
+            let error = error
+                .as_deref()
+                .map(|error| error as &(dyn Error + 'static));
+            assert_eq!(chain(error), expected);
+        };
+        check(&["connect", "refused"], "connect: refused");
+        check(&["refused", "refused"], "refused");
+        check(&["connect: refused", "refused"], "connect: refused");
+        check(
+            &["transport error", "broken", "transport error"],
+            "transport error: broken",
+        );
+        check(&["error", "error: eof"], "error: eof");
+        check(&[], "");
+    }
 
     fn check(
         status: u16,

@@ -412,8 +412,30 @@ fn each_fault_of_each_server_is_told_apart_on_each_link() {
         .filter_map(|(_, _, wrong)| wrong)
         .collect();
     assert!(wrong.is_empty(), "{wrong}");
+    a_file_that_cant_be_used_is_named(&servers, folder.path());
     a_run_says_the_same(&servers, &cases, folder.path());
     a_run_with_the_right_options_works(&servers, &fake, folder.path());
+}
+
+/// Of each link, and nothing is guessed from what listens there.
+fn a_file_that_cant_be_used_is_named(servers: &Servers, folder: &Path) {
+    let client = Client {
+        scheme: "https",
+        tls: &[("ca", "server.key")],
+    };
+    let text = client.scenario(servers, servers.port(GO, "web"), By::Grpc, "jaeger");
+    std::fs::write(folder.join("file.toml"), text).expect("written");
+    let output = program(folder, &["doctor", "file.toml", "--deadline", "1"]);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    for (link, peer) in LINKS {
+        let said = said(&stdout, link);
+        let cause = said.get(1).copied().unwrap_or_default();
+        assert!(
+            said[0].contains(&format!("{} names ", peer.key("ca")))
+                && cause.ends_with("can't be used"),
+            "{said:#?}"
+        );
+    }
 }
 
 /// `run` ends with the cause where Milvus can't be reached, and warns of it on the other links.

@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::{
     ended::{CliError, Done},
+    flags::{OF_DOCTOR, said_by_flags},
     output::print,
     progress::Progress,
     runtime::runtime,
@@ -78,7 +79,7 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     // No link takes longer than the export's last attempts, or the wait for spans and for late
     // ones.
     let longest = within(options.deadline.max(Duration::from_secs(30)) + Duration::from_secs(15));
-    let links = runtime()?.block_on(examine(&options, &|text| {
+    let mut links = runtime()?.block_on(examine(&options, &|text| {
         progress.now(text);
         if let Ok(mut present) = present.lock() {
             *present = Some(progress.waiting(text, longest.clone()));
@@ -86,6 +87,11 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     }));
     drop(present);
     progress.end();
+    if arguments.scenario.is_none() {
+        for link in &mut links {
+            link.seen = said_by_flags(&link.seen, OF_DOCTOR);
+        }
+    }
     let text = render(&links, has_colors());
     print(broken(&text, |line| Some(text_column(line))).as_bytes())?;
     Ok(if is_broken(&links) {

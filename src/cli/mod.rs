@@ -1,13 +1,19 @@
 //! The command line: arguments, one file per subcommand, progress on stderr. stdout carries what
 //! was asked for alone.
 
+#[cfg(test)]
+mod advice;
 mod calibrate;
 mod check;
 mod compare;
 mod doctor;
 mod ended;
+mod examples;
+mod flags;
+mod hints;
 mod init;
 mod list;
+mod man;
 mod null_milvus;
 mod output;
 mod progress;
@@ -25,12 +31,14 @@ mod terminal;
 mod trace;
 mod waits;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::{
     ended::{CliError, Done},
+    examples::with_examples,
+    hints::hinted,
     output::{print, print_of_clap, say_error},
     runtime::runtime,
     supervise::supervised,
@@ -40,11 +48,28 @@ use crate::{analysis::NOTHING_MEASURED, runner::Signals};
 /// A traced load generator and benchmark for Milvus: sends a scenario's load, and shows where the
 /// time went.
 #[derive(Debug, Parser)]
-#[command(name = "milvus-bench", version, about, max_term_width = 100)]
+#[command(
+    name = "milvus-bench",
+    version,
+    long_version = BUILT_FROM,
+    about,
+    max_term_width = 100,
+    after_help = "Every command has examples: milvus-bench COMMAND --help"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
+
+/// Version, commit and its day, and what it was built with.
+const BUILT_FROM: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("MILVUS_BENCH_BUILT_FROM"),
+    ", features: ",
+    env!("MILVUS_BENCH_FEATURES"),
+    ")"
+);
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -75,6 +100,8 @@ enum Command {
         /// bash, zsh, fish, elvish or powershell
         shell: clap_complete::Shell,
     },
+    /// Man pages, made of the same texts as --help
+    Man(man::ManArguments),
     /// What can this machine generate? Limits of the tool itself
     ///
     /// Measured against a Milvus that does nothing and runs as a second process: requests per
@@ -92,7 +119,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     heed_file_sizes();
-    let ended = match Arguments::try_parse() {
+    let ended = match parse() {
         Ok(arguments) => execute(arguments.command),
         Err(message) => print_of_clap(&message).map(|()| Done::Ok),
     };
@@ -103,6 +130,26 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.code)
         }
     }
+}
+
+/// All commands and flags, with their examples.
+fn command() -> clap::Command {
+    with_examples(Arguments::command())
+}
+
+/// The command line of this process. What is unknown is answered with what is known here.
+fn parse() -> Result<Arguments, clap::Error> {
+    let mut command = command();
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let matches = command.try_get_matches_from_mut(&typed);
+    let matches = matches.map_err(|error| {
+        let words: Vec<String> = typed
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        hinted(error, &command, &words)
+    })?;
+    Arguments::from_arg_matches(&matches)
 }
 
 /// Runs a command where a signal can end it at any moment.
@@ -136,14 +183,10 @@ fn carry_out(command: Command, signals: &Signals) -> Result<Done, CliError> {
         Command::Schema => schema::schema(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(
-                shell,
-                &mut Arguments::command(),
-                "milvus-bench",
-                &mut script,
-            );
+            clap_complete::generate(shell, &mut self::command(), "milvus-bench", &mut script);
             print(&script).map(|()| Done::Ok)
         }
+        Command::Man(arguments) => man::man(&arguments),
         Command::Calibrate(arguments) => calibrate::calibrate(&arguments, signals),
         Command::NullMilvus(arguments) => null_milvus::null_milvus(&arguments),
     }

@@ -25,55 +25,78 @@ use crate::{
     },
 };
 
+/// Groups of the flags in the help.
+const SERVERS: &str = "Servers";
+const OUTPUT: &str = "Runs and reports";
+const LOAD: &str = "Load threads";
+
 /// Arguments of `run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
     #[command(flatten)]
     pub(crate) scenario: ScenarioArguments,
-    /// Start a local Milvus and Jaeger if nothing answers; a running one is left alone
-    #[arg(long)]
+    /// Start a local Milvus and Jaeger if nothing answers
+    ///
+    /// Whichever already runs is left alone. It goes on running afterwards: `stack down` ends it.
+    #[arg(long, help_heading = SERVERS)]
     pub(crate) stack: bool,
     /// The run folder itself, absent or empty
-    #[arg(long, value_name = "FOLDER", conflicts_with = "results")]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "results", help_heading = OUTPUT)]
     pub(crate) out: Option<PathBuf>,
     /// Parent of the run folders
-    #[arg(long, value_name = "DIR", default_value = "results")]
+    #[arg(long, value_name = "DIR", default_value = "results", help_heading = OUTPUT)]
     pub(crate) results: PathBuf,
     /// Run the scenario this often, each into a folder of its own
     #[arg(
         long,
         value_name = "N",
         default_value_t = 1,
+        help_heading = OUTPUT,
         value_parser = clap::value_parser!(u32).range(1..=1000)
     )]
     pub(crate) repeat: u32,
-    #[arg(long = "report", value_name = "FORMAT", help = format!("{}. {REPEATED}", reports_help()))]
+    #[arg(
+        long = "report",
+        value_name = "FORMAT",
+        help_heading = OUTPUT,
+        help = "Report on stdout; default: text",
+        long_help = format!("{}.\n\n{REPEATED}", reports_help())
+    )]
     pub(crate) reports: Vec<String>,
     /// Say at the end of the text report what its words and areas mean
     #[arg(long)]
     pub(crate) explain: bool,
     /// Exit with 0 although the verdict is invalid
-    #[arg(long)]
+    #[arg(long, help_heading = OUTPUT)]
     pub(crate) accept_invalid: bool,
     /// Drop and create again this collection although milvus-bench did not create it
-    #[arg(long, value_name = "COLLECTION")]
+    #[arg(long, value_name = "COLLECTION", help_heading = SERVERS)]
     pub(crate) replace: Vec<String>,
     /// Threads of the load; default: half of the cores, 1 to 8
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = LOAD,
+        value_parser = clap::value_parser!(u32).range(1..=256)
+    )]
     pub(crate) threads: Option<u32>,
-    /// Cores of the load threads, one for each in their order, e.g. 0,2 or 0-3
-    #[arg(long, value_name = "CORES")]
+    /// Cores of the load threads, e.g. 0,2 or 0-3
+    ///
+    /// One core for each thread, in the order of the threads.
+    #[arg(long, value_name = "CORES", help_heading = LOAD)]
     pub(crate) pin: Option<String>,
-    /// Send within microseconds of the planned moment: load threads spin the last 0.2 ms; needs 3
-    /// cores
-    #[arg(long)]
+    /// Send within microseconds of the planned moment; needs 3 cores
+    ///
+    /// Load threads spin during the last 0.2 ms before a request is due.
+    #[arg(long, help_heading = LOAD)]
     pub(crate) precise: bool,
-    /// How long Milvus is waited for, be it that it is not ready yet or takes no connections, e.g.
-    /// 5m; before `wait` of `[milvus]`
-    #[arg(long, value_name = "DURATION", value_parser = wait)]
+    /// How long Milvus is waited for, e.g. 5m
+    ///
+    /// Also while it takes no connections. It comes before `wait` of [milvus].
+    #[arg(long, value_name = "DURATION", value_parser = wait, help_heading = SERVERS)]
     pub(crate) wait: Option<Duration>,
     /// No progress on stderr
-    #[arg(long, short)]
+    #[arg(long, short, help_heading = OUTPUT)]
     pub(crate) quiet: bool,
 }
 

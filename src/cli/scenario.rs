@@ -10,6 +10,9 @@ use crate::{
     scenario::{Scenario, ScenarioSource},
 };
 
+/// Group of the flags that change a scenario, in the help.
+const SCENARIO: &str = "Scenario";
+
 /// Which scenario, and how it is changed on the command line.
 #[derive(Debug, Args)]
 pub(crate) struct ScenarioArguments {
@@ -17,13 +20,13 @@ pub(crate) struct ScenarioArguments {
     #[arg(value_name = "SCENARIO")]
     pub(crate) scenario: PathBuf,
     /// Milvus, e.g. http://127.0.0.1:19530; before MILVUS_URI and the scenario
-    #[arg(long, value_name = "URI")]
+    #[arg(long, value_name = "URI", help_heading = SCENARIO)]
     pub(crate) uri: Option<String>,
     /// Set a key of the scenario by its path, e.g. workloads.search.params.ef=128
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", value_name = "KEY=VALUE", help_heading = SCENARIO)]
     pub(crate) sets: Vec<String>,
     /// Same seed: same requests, same ones traced
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = SCENARIO)]
     pub(crate) seed: Option<u64>,
 }
 

@@ -1,12 +1,16 @@
 //! `spans`: fetch the server spans of a run again.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use tokio::time::Instant;
 
 use super::{
     ended::{CliError, Done},
+    flags::{OF_SPANS, said_by_flags},
     output::print,
     progress::Progress,
     reports::{Printed, to_print, write_reports},
@@ -38,6 +42,9 @@ pub(crate) struct SpansArguments {
     /// authorization=JAEGER_TOKEN
     #[arg(long, value_name = "NAME=VARIABLE")]
     header_env: Vec<String>,
+    /// Private key of the client certificate of the run's [tracing.spans], which no run keeps
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// Longest time of reading, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     deadline: u64,
@@ -72,7 +79,7 @@ pub(crate) fn spans(arguments: &SpansArguments) -> Result<Done, CliError> {
     }
     let fetched = fetched?;
     if let Some(error) = &fetched.error {
-        progress.warn(error);
+        progress.warn(&said_by_flags(error, OF_SPANS));
     }
     info.fetch = Some(fetched);
     folder.note_file("spans.jsonl", &mut info);
@@ -138,24 +145,36 @@ fn source(
         endpoint,
         admin,
         headers,
-        tls: tls(&planned),
+        tls: tls(&planned, arguments.tls_key.as_deref())?,
         ..SourceOptions::default()
     };
     Ok((entry, options))
 }
 
-/// `tls` as the run's scenario has it.
-fn tls(planned: &dyn Fn(&str) -> Option<String>) -> TlsOptions {
+/// `tls` as the run's scenario has it; where the key is, is a secret that no run keeps.
+fn tls(
+    planned: &dyn Fn(&str) -> Option<String>,
+    key: Option<&Path>,
+) -> Result<TlsOptions, CliError> {
     let file = |key: &str| {
         let path = planned(&format!("tls/{key}"))?;
         Some(TlsFile::new(path, TlsPeer::SpanSource.key(key)))
     };
-    TlsOptions {
-        ca: file("ca"),
-        cert: file("cert"),
-        key: file("key"),
-        server_name: planned("tls/server_name"),
+    let cert = file("cert");
+    if cert.is_some() && key.is_none() {
+        return Err(CliError::new(
+            "the run had a client certificate for its span source, tls.cert of [tracing.spans]: \
+             give its private key with --tls-key FILE",
+        ));
     }
+    Ok(TlsOptions {
+        ca: file("ca"),
+        key: key
+            .filter(|_| cert.is_some())
+            .map(|key| TlsFile::new(key, "--tls-key")),
+        cert,
+        server_name: planned("tls/server_name"),
+    })
 }
 
 /// A spans.jsonl that was changed since the run was complete, under another name: nothing of it is
@@ -197,14 +216,16 @@ async fn fetch(
         within(deadline),
     );
     let source = open_until(entry, options, ended + deadline, &|error| {
-        progress.now(&runner::spans::waiting(&error.text))
+        let text = said_by_flags(&error.text, OF_SPANS);
+        progress.now(&runner::spans::waiting(&text))
     })
     .await;
     drop(opening);
-    let source = source.map_err(CliError::new)?;
+    let source = source.map_err(|error| CliError::new(said_by_flags(&error.text, OF_SPANS)))?;
     let fetched = runner::spans::read_again(folder, source, (ended, deadline), progress).await;
     // What run.json says of the earlier reading is worth more.
-    nothing_read(&fetched).map_or(Ok(fetched), |why| Err(CliError::new(why)))
+    let why = nothing_read(&fetched).map(|why| said_by_flags(&why, OF_SPANS));
+    why.map_or(Ok(fetched), |why| Err(CliError::new(why)))
 }
 
 /// `NAME=VARIABLE` as the header with the variable's value, which is not shown in any message.

@@ -26,7 +26,7 @@ use crate::{
     milvus::ConnectOptions,
     spans::{Remedy, SourceEntry, SourceOptions},
     telemetry::{ExportOptions, IdStream, Nonce, RequestIds},
-    tls::{TlsCause, TlsPeer},
+    tls::{TlsCause, TlsError, TlsPeer},
 };
 
 pub use milvus_link::NO_MILVUS;
@@ -124,6 +124,20 @@ impl Cause {
     /// A cause of TLS, of the link to `peer`.
     fn of_tls(cause: TlsCause, peer: TlsPeer) -> Self {
         Self::new(cause.what(), cause.change(peer))
+    }
+
+    /// What `text` says of TLS, of the link to `peer`; None where TLS has no part in it.
+    fn of_tls_in(text: &str, peer: TlsPeer) -> Option<Self> {
+        if TlsError::stands_in(text) {
+            return Some(Self::new(
+                "a file or name of tls can't be used",
+                format!(
+                    "tls of {}, or the variable that is named above",
+                    peer.table()
+                ),
+            ));
+        }
+        TlsCause::named_in(text).map(|cause| Self::of_tls(cause, peer))
     }
 
     /// What a source's row says of a trouble, `word` put in for `place`.

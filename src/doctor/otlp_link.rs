@@ -12,7 +12,7 @@ use tonic::{Code, transport::Endpoint};
 use super::{Cause, Check, DoctorOptions, Link, OTLP_ENDPOINT, probe, probe::Peer};
 use crate::{
     telemetry::{ClientSpan, ExportOptions, ExportProtocol, Exporter, RequestIds, SpanTemplate},
-    tls::{TlsCause, TlsPeer},
+    tls::TlsPeer,
 };
 
 /// For the second call; the exporter itself has had its own patience before.
@@ -210,8 +210,8 @@ fn causes_by_peer(peer: Peer, protocol: ExportProtocol) -> Option<Vec<Cause>> {
 
 /// What the endpoint says in so many words needs no second look.
 fn causes_by_words(text: &str) -> Option<Cause> {
-    if let Some(cause) = TlsCause::named_in(text) {
-        return Some(Cause::of_tls(cause, TlsPeer::OtlpEndpoint));
+    if let Some(cause) = Cause::of_tls_in(text, TlsPeer::OtlpEndpoint) {
+        return Some(cause);
     }
     if text.starts_with("the endpoint rejected") {
         return Some(Cause::new(

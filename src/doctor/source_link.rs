@@ -2,8 +2,8 @@
 
 use super::{Cause, Check, Link, SPAN_SOURCE, probe, probe::Peer};
 use crate::{
-    spans::{SourceEntry, SourceKind, SourceOptions, SpanSource, sign_at},
-    tls::{TlsCause, TlsPeer},
+    spans::{SourceEntry, SourceKind, SourceOptions, SpanSource},
+    tls::TlsPeer,
 };
 
 /// Services that are listed by name.
@@ -85,8 +85,8 @@ async fn causes(entry: &SourceEntry, options: &SourceOptions, text: &str) -> Vec
     if entry.kind == SourceKind::Received {
         return Cause::of(troubles.not_there, "{place}", &options.listen);
     }
-    if let Some(cause) = TlsCause::named_in(text) {
-        return vec![Cause::of_tls(cause, TlsPeer::SpanSource)];
+    if let Some(cause) = Cause::of_tls_in(text, TlsPeer::SpanSource) {
+        return vec![cause];
     }
     // Also where the refusal is a page.
     if text.contains("headers") {
@@ -116,16 +116,14 @@ async fn causes(entry: &SourceEntry, options: &SourceOptions, text: &str) -> Vec
 
 /// The server of another source, where it is that one that answers.
 async fn another(entry: &SourceEntry, options: &SourceOptions, endpoint: &str) -> Option<Cause> {
-    let (other, server) = sign_at(endpoint, options).await?;
-    (other != entry).then(|| {
-        Cause::new(
-            format!("what answers at {} is {server}", probe::place(endpoint)),
-            format!(
-                "in the scenario: [tracing.spans] source = \"{}\"",
-                other.name
-            ),
-        )
-    })
+    let (other, server) = entry.another_at(endpoint, options).await?;
+    Some(Cause::new(
+        format!("what answers at {} is {server}", probe::place(endpoint)),
+        format!(
+            "in the scenario: [tracing.spans] source = \"{}\"",
+            other.name
+        ),
+    ))
 }
 
 fn causes_by_peer(peer: Peer, entry: &SourceEntry, endpoint: &str) -> Vec<Cause> {

@@ -148,7 +148,7 @@ impl DefaultValue {
             (Self::Flag(flag), _) => flag.to_string(),
             (Self::Empty, Kind::Texts | Kind::Tables { .. }) => "[]".to_owned(),
             (Self::Empty, _) => "{}".to_owned(),
-            (Self::Needed(more), _) => format!("none, needed{more}"),
+            (Self::Needed(more), _) => format!("required{more}"),
         }
     }
 }

@@ -30,15 +30,15 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "rows",
             Kind::Rows,
             DefaultValue::Text("50%"),
-            "rows that may be deleted, of those that preparation inserts; the others stay, and \
-             upserts and queries by ids draw among them",
+            "rows to delete, of those that preparation inserts; upserts and queries by ids use \
+             the others",
         )
         .allowed("1 to the rows that preparation inserts"),
         Key::new(
             "filter",
             Kind::TEXT,
             DefaultValue::None("none"),
-            "boolean expression over fields: every request deletes what it names then",
+            "boolean expression over fields; every request deletes the rows that match",
         )
         .excludes(&["batch", "rows"])
         .answers(&["expr"]),

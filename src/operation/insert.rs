@@ -27,8 +27,8 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "on_end",
             Kind::Choice(|| ON_END.iter().map(|row| row.0).collect()),
             DefaultValue::Text("stop"),
-            "when the rows are used up: stop, or go on with fresh ids and the vectors from the \
-             first on (then there is no recall)",
+            "when the rows are used up. stop: end; repeat: continue with new ids and the vectors \
+             from the first on, without recall",
         ),
     ],
     rows: RowUse::Writes(Writes {

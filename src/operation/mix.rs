@@ -23,10 +23,10 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
         PARTS,
         Kind::Shares(names),
         DefaultValue::Needed(""),
-        "operations, each with its share of the requests; their keys stand in tables of their \
-         names, such as [workloads.<name>.search]",
+        "operations, each with its share of the requests; tables named after them have their \
+         keys, such as [workloads.<name>.search]",
     )
-    .allowed("operations that are no mix, with numbers above 0 and at most 1,000,000")
+    .allowed("operations other than mix, with numbers above 0 and at most 1,000,000")
     .example("{ search = 70, upsert = 20, delete = 10 }")],
     rows: RowUse::AsComponents,
     counts_rows: false,

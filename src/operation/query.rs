@@ -44,8 +44,8 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "ids",
             Kind::integer(1, MAX_LIMIT),
             DefaultValue::None("none"),
-            "fetches so many different random primary keys per request, among the rows that \
-             preparation inserted and no workload deletes",
+            "number of different random primary keys per request, of rows that preparation \
+             inserts and no workload deletes",
         )
         .excludes(&["filter", "limit"]),
         Key::new(
@@ -58,14 +58,14 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "output_fields",
             Kind::Texts,
             DefaultValue::Empty,
-            "fields that are returned beside the id; [\"count(*)\"] counts",
+            "fields to return beside the id; [\"count(*)\"] counts rows",
         ),
         Key::new(
             "consistency",
             Kind::Choice(Consistency::names),
             DefaultValue::None("the collection's"),
-            "what a query waits for; Session does not track writes of this process and waits for \
-             nothing",
+            "consistency of the query; Session does not track the writes of this process, so it \
+             waits for nothing",
         ),
         Key::new(
             "partitions",

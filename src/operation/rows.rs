@@ -22,7 +22,7 @@ pub(super) const BATCH: Key = Key::new(
     "batch",
     Kind::integer(1, i64::MAX),
     DefaultValue::Integer(100),
-    "rows of one request, which may have at most 64 MiB",
+    "rows per request, of at most 64 MiB",
 )
 .answers(&["batch_size", "num_per_batch", "num_rows"]);
 

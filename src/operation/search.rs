@@ -75,32 +75,32 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "output_fields",
             Kind::Texts,
             DefaultValue::Empty,
-            "fields that are returned beside id and score",
+            "fields to return beside id and score",
         ),
         Key::new(
             "consistency",
             Kind::Choice(Consistency::names),
             DefaultValue::None("the collection's"),
-            "what a search waits for; Session does not track writes of this process and waits for \
-             nothing",
+            "consistency of the search; Session does not track the writes of this process, so it \
+             waits for nothing",
         ),
         Key::new(
             "round_decimal",
             Kind::integer(-1, 6),
             DefaultValue::Integer(-1),
-            "decimals that scores are rounded to, -1 for all",
+            "decimals of scores; -1: not rounded",
         ),
         Key::new(
             "ignore_growing",
             Kind::Flag,
             DefaultValue::Flag(false),
-            "leaves out rows that are not in sealed segments yet",
+            "ignores rows in growing segments",
         ),
         Key::new(
             "group_by_field",
             Kind::TEXT,
             DefaultValue::None("none"),
-            "returns the best row of each value of this field",
+            "returns the best row for each value of this field",
         )
         .answers(&["group_by"]),
         Key::new(

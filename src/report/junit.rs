@@ -1,10 +1,14 @@
-//! `report.xml`: verdict and thresholds as a JUnit report, which CI systems show. What can't be
-//! decided is *skipped*.
+//! `report.xml`: verdict, figures and thresholds as a JUnit report, which CI systems show. What can't
+//! be decided is *skipped*. Each workload is a case with its figures in words, and the same figures
+//! are properties of its suite, by the names of report.json.
 
 use askama::Template;
 
-use super::{ReportEntry, ReportError, RunReport, clean, escaped};
-use crate::analysis::{Analysis, ThresholdState, VerdictState};
+use super::{
+    ReportEntry, ReportError, RunReport, clean, escaped,
+    units::{count, duration, number, recall},
+};
+use crate::analysis::{Analysis, Quantiles, ThresholdState, VerdictState, WorkloadAnalysis};
 
 /// The row of the table.
 pub(super) const ENTRY: ReportEntry = ReportEntry {
@@ -12,7 +16,7 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     file: "report.xml",
     text: true,
     joined: Some(joined),
-    summary: "verdict and thresholds as JUnit XML, for CI systems",
+    summary: "verdict, figures and thresholds as JUnit XML, for CI systems",
     render,
 };
 
@@ -33,6 +37,7 @@ struct Suite {
     name: String,
     failures: usize,
     skipped: usize,
+    properties: Vec<(String, String)>,
     cases: Vec<Case>,
 }
 
@@ -58,27 +63,41 @@ impl Suite {
             name,
             failures: number(Outcome::Failed),
             skipped: number(Outcome::Skipped),
+            properties: Vec::new(),
             cases,
         }
     }
 }
 
 fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
-    let mut places: Vec<&str> = Vec::new();
+    let measured = analysis.workloads.iter().filter(|of| !of.is_preparation());
+    let mut places: Vec<String> = measured.clone().map(WorkloadAnalysis::place).collect();
     for result in &analysis.thresholds {
-        if !places.contains(&result.at.as_str()) {
-            places.push(&result.at);
+        if !places.contains(&result.at) {
+            places.push(result.at.clone());
         }
     }
     let name = clean(&analysis.name);
-    let of_place = |place: &&str| {
+    let of_place = |place: &String| {
         let of = analysis
             .thresholds
             .iter()
-            .filter(|result| result.at == **place);
-        let cases = of.map(|result| Case {
+            .filter(|result| result.at == *place);
+        let workload = measured.clone().find(|workload| workload.place() == *place);
+        let class = format!("{name}.{}", clean(place).replace('/', "."));
+        let figures = workload.map(|workload| Case {
+            name: "figures".to_owned(),
+            class: class.clone(),
+            outcome: if workload.requests.ok == 0 {
+                Outcome::Skipped
+            } else {
+                Outcome::Passed
+            },
+            text: clean(&figures(workload)),
+        });
+        let thresholds = of.map(|result| Case {
             name: clean(&result.require),
-            class: format!("{name}.{}", clean(&result.at).replace('/', ".")),
+            class: class.clone(),
             outcome: match result.state {
                 ThresholdState::Passed => Outcome::Passed,
                 ThresholdState::Undecided => Outcome::Skipped,
@@ -86,7 +105,13 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
             },
             text: clean(&result.sentence),
         });
-        Suite::new(clean(place), cases.collect())
+        Suite {
+            properties: workload.map_or_else(Vec::new, properties),
+            ..Suite::new(
+                clean(place),
+                figures.into_iter().chain(thresholds).collect(),
+            )
+        }
     };
     let suites: Vec<Suite> = std::iter::once(Suite::new(
         "verdict".to_owned(),
@@ -106,6 +131,86 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
         ReportError(format!("the report can't be written as JUnit XML: {error}"))
     })?;
     Ok((text.trim_end().to_owned() + "\n").into_bytes())
+}
+
+/// Figures with quantiles, as report.json calls them, with the words of the text report.
+const FIGURES: [(&str, &str, fn(&WorkloadAnalysis) -> Option<&Quantiles>); 6] = [
+    ("response_time_us", "response time", |of| {
+        of.response_time_us.as_ref()
+    }),
+    ("service_time_us", "service time", |of| {
+        of.service_time_us.as_ref()
+    }),
+    ("send_lag_us", "send lag", |of| of.send_lag_us.as_ref()),
+    ("queue_time_us", "queue time", |of| {
+        of.queue_time_us.as_ref()
+    }),
+    ("server_time_us", "server time", |of| {
+        of.server_time_us.as_ref()
+    }),
+    ("gap_us", "gap", |of| of.gap_us.as_ref()),
+];
+const QUANTILES: [&str; 5] = ["p50", "p95", "p99", "p99.9", "max"];
+
+/// The figures of a workload in one sentence.
+fn figures(workload: &WorkloadAnalysis) -> String {
+    let counts = &workload.requests;
+    let mut parts = vec![format!(
+        "{} ok, {} failed, {} not sent, {} /s",
+        count(counts.ok),
+        count(counts.failed),
+        count(counts.not_sent),
+        number(workload.rate.achieved)
+    )];
+    if let Some(due) = workload.rate.scheduled.or(workload.rate.target) {
+        parts.push(format!("due {} /s", number(due)));
+    }
+    for (_, words, of) in FIGURES {
+        let Some(quantiles) = of(workload) else {
+            continue;
+        };
+        let values = QUANTILES.iter().filter_map(|name| {
+            let found = quantiles.get(*name)?;
+            let at_least = if found.at_least { "at least " } else { "" };
+            Some(format!("{name} {at_least}{}", duration(found.value)))
+        });
+        parts.push(format!("{words} {}", values.collect::<Vec<_>>().join(", ")));
+    }
+    match (&workload.recall, &workload.no_recall) {
+        (Some(found), _) => parts.push(format!("recall {}", recall(found.mean))),
+        (None, Some(why)) => parts.push(format!("no recall: {why}")),
+        (None, None) => {}
+    }
+    parts.join("; ")
+}
+
+/// The same figures by name; times in microseconds, rates per second.
+fn properties(workload: &WorkloadAnalysis) -> Vec<(String, String)> {
+    let counts = &workload.requests;
+    let mut all = vec![
+        ("requests.ok".to_owned(), counts.ok.to_string()),
+        ("requests.failed".to_owned(), counts.failed.to_string()),
+        ("requests.not_sent".to_owned(), counts.not_sent.to_string()),
+        (
+            "rate.achieved".to_owned(),
+            workload.rate.achieved.to_string(),
+        ),
+    ];
+    let due = workload.rate.scheduled.or(workload.rate.target);
+    all.extend(due.map(|due| ("rate.scheduled".to_owned(), due.to_string())));
+    for (name, _, of) in FIGURES {
+        let found = of(workload).into_iter().flat_map(|quantiles| {
+            QUANTILES
+                .iter()
+                .filter_map(|quantile| Some((quantile, quantiles.get(*quantile)?)))
+        });
+        all.extend(
+            found.map(|(quantile, found)| (format!("{name}.{quantile}"), found.value.to_string())),
+        );
+    }
+    let recall = workload.recall.as_ref();
+    all.extend(recall.map(|found| ("recall.mean".to_owned(), found.mean.to_string())));
+    all
 }
 
 /// The suites of all runs, each named after its run.
@@ -174,11 +279,54 @@ mod tests {
     #[test]
     fn states_are_passed_failed_and_skipped() {
         let text = text(|_| {});
-        assert!(
-            text.contains("tests=\"4\" failures=\"1\" skipped=\"1\""),
-            "{text}"
-        );
+        assert!(text.contains("failures=\"1\" skipped=\"1\""), "{text}");
         assert!(text.contains("<skipped message=\"48.30 ms"), "{text}");
+    }
+
+    #[test]
+    fn a_parser_finds_every_workload_and_threshold_with_its_figures() {
+        let analysis = sample::analysis();
+        let text = text(|_| {});
+        let document = roxmltree::Document::parse(&text).unwrap();
+        let cases = document
+            .descendants()
+            .filter(|node| node.has_tag_name("testcase"));
+        let cases: Vec<_> = cases.collect();
+        let named = |name: &str| {
+            let of = cases
+                .iter()
+                .filter(|case| case.attribute("name") == Some(name));
+            of.count()
+        };
+        let measured = analysis.workloads.iter().filter(|of| !of.is_preparation());
+        assert_eq!(named("figures"), measured.clone().count());
+        for result in &analysis.thresholds {
+            assert!(named(&result.require) > 0, "{}", result.require);
+        }
+        assert_eq!(
+            cases.len(),
+            1 + measured.clone().count() + analysis.thresholds.len()
+        );
+        for workload in measured {
+            let mut suites = document.descendants();
+            let place = workload.place();
+            let suite = suites.find(|node| {
+                node.has_tag_name("testsuite") && node.attribute("name") == Some(&place)
+            });
+            let suite = suite.unwrap();
+            let properties = suite
+                .descendants()
+                .filter(|node| node.has_tag_name("property"));
+            let ok = properties.filter(|node| node.attribute("name") == Some("requests.ok"));
+            let ok: Vec<_> = ok.map(|node| node.attribute("value").unwrap()).collect();
+            assert_eq!(ok, [workload.requests.ok.to_string()]);
+        }
+        let all: String = document
+            .descendants()
+            .filter_map(|node| node.text())
+            .collect();
+        assert!(all.contains("p99 ") && all.contains(" /s"), "{all}");
+        assert!(!all.contains("&#") && !all.contains('\\'), "{all}");
     }
 
     #[test]

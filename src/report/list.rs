@@ -1,5 +1,5 @@
-//! The list of runs: a line each, and below it its other workloads and the reasons against it. Where
-//! that does not fit, all but name, status and verdict stand below.
+//! The list of runs: a line each, and below it its other workloads and the reasons against it.
+//! Where that does not fit, all but name, status and verdict stand below.
 
 use super::{
     layout::{Cell, Line, Page, Paint, Table, TextStyle},
@@ -60,7 +60,8 @@ pub fn reasons_in_short(reasons: &[Reason]) -> Vec<String> {
     words.collect()
 }
 
-/// The runs in the order given, as text for a terminal.
+/// The runs in the order given, as text. Only a terminal, which has a number of rows, folds lines:
+/// programs read the others.
 #[must_use]
 pub fn render_list(runs: &[ListedRun], style: TextStyle) -> String {
     let mut page = Page::new(style);
@@ -76,8 +77,9 @@ pub fn render_list(runs: &[ListedRun], style: TextStyle) -> String {
     }
     // In full, however many columns that takes.
     let whole = table.lines(usize::MAX);
-    if whole.iter().all(|line| line.width() <= page.columns()) {
-        page.extend(whole);
+    let fits = |line: &Line| line.width() <= page.columns();
+    if style.rows.is_none() || whole.iter().all(fits) {
+        page.extend_unbroken(whole);
         return page.finish();
     }
     let mut heads = Table::new(3);

@@ -1,5 +1,5 @@
-//! `report.md`: what a pull request's comment holds. Text from outside is escaped character by
-//! character, so that none of it is markup, a link or a mention.
+//! `report.md`: what a pull request's comment holds. Text from outside is escaped where it would be
+//! markup, a link or a mention, and nowhere else: the source is read as well.
 
 use std::fmt::Write as _;
 
@@ -88,7 +88,7 @@ fn write_thresholds(out: &mut String, analysis: &Analysis) {
     if analysis.thresholds.is_empty() {
         return;
     }
-    out.push_str("\n| threshold | at | | found |\n| --- | --- | --- | --- |\n");
+    out.push_str("\n| threshold | at | result | found |\n| --- | --- | --- | --- |\n");
     for result in &analysis.thresholds {
         let state = match result.state {
             ThresholdState::Passed => "passed",
@@ -111,7 +111,15 @@ fn write_thresholds(out: &mut String, analysis: &Analysis) {
 /// Heading and cell of a column that only some workloads have.
 type More = (&'static str, fn(&WorkloadAnalysis) -> Option<String>);
 
-const MORE: [More; 5] = [
+const MORE: [More; 7] = [
+    ("due /s", |workload| {
+        let rate = &workload.rate;
+        rate.scheduled.or(rate.target).map(number)
+    }),
+    ("send lag p99", |workload| {
+        let lag = workload.send_lag_us.as_ref()?.get("p99")?;
+        Some(duration(lag.value))
+    }),
     ("vectors /s", |workload| workload.vectors_per_s.map(number)),
     ("rows /s", |workload| workload.rows_per_s.map(number)),
     ("rows a reply", |workload| {
@@ -164,14 +172,14 @@ fn write_latency(out: &mut String, measured: &[&WorkloadAnalysis]) {
         .iter()
         .any(|workload| workload.loop_kind == "closed")
     {
-        out.push_str("\n\\* closed loop: service time, and stalls are under-counted\n");
+        out.push_str("\n† closed loop: service time, and stalls are under-counted\n");
     }
 }
 
 fn write_row(out: &mut String, workload: &WorkloadAnalysis, more: &[&More]) {
     let counts = &workload.requests;
     let closed = if workload.loop_kind == "closed" {
-        " \\*"
+        " †"
     } else {
         ""
     };
@@ -221,14 +229,14 @@ fn latency(workload: &WorkloadAnalysis) -> Option<&Quantiles> {
 
 /// `3.95 ms [3.78, 4.22]`: the ends are in the unit of the value.
 fn estimate(found: &Estimate) -> String {
-    let at_least = if found.at_least { ">=" } else { "" };
+    let at_least = if found.at_least { "≥ " } else { "" };
     let ends = found
         .low
         .zip(found.high)
         .map_or(String::new(), |(low, high)| {
-            format!(" \\[{}, {}\\]", duration(low), duration(high))
+            format!(" [{}, {}]", duration(low), duration(high))
         });
-    format!("{}{}{ends}", escape(at_least), duration(found.value))
+    format!("{at_least}{}{ends}", duration(found.value))
 }
 
 fn write_areas(out: &mut String, measured: &[&WorkloadAnalysis]) {
@@ -295,33 +303,120 @@ fn write_sentences(out: &mut String, measured: &[&WorkloadAnalysis]) {
     }
 }
 
-/// Every sign that could be markup as its number: HTML, Markdown, tables, links, mentions.
+/// Text that stays text, also where it stands in a table or begins a line or an entry of a list.
+/// What stands between backticks is code.
 pub(super) fn escape(text: &str) -> String {
-    let mut out = String::new();
-    for c in clean(text).chars() {
-        if c.is_ascii_punctuation() && !matches!(c, ',' | '-' | '%' | '\'') {
-            let _ = write!(out, "&#{};", u32::from(c));
+    let text = clean(text);
+    let parts: Vec<&str> = text.split('`').collect();
+    let is_code = |(index, part): (usize, &&str)| {
+        index % 2 == 0 || (!part.trim().is_empty() && !part.contains(['\\', '|']))
+    };
+    if parts.len() % 2 == 0 || !parts.iter().enumerate().all(is_code) {
+        return escape_all(&text, true);
+    }
+    let parts = parts.iter().enumerate().map(|(index, part)| {
+        if index % 2 == 1 {
+            format!("`{part}`")
         } else {
-            out.push(c);
+            escape_all(part, index == 0)
+        }
+    });
+    parts.collect()
+}
+
+/// The same where backticks are text; `begins` says that it may begin a line.
+fn escape_all(text: &str, begins: bool) -> String {
+    // Brackets alone are no link.
+    let is_link = text.contains("](") || text.contains("][") || !begins;
+    let signs: Vec<char> = text.chars().collect();
+    let mut out = String::new();
+    for (index, &sign) in signs.iter().enumerate() {
+        let before = index.checked_sub(1).map(|index| signs[index]);
+        let after = signs.get(index + 1).copied();
+        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let is_loose = |c: Option<char>| c.is_none_or(char::is_whitespace);
+        let is_first = begins && index == 0;
+        match sign {
+            // What GitHub makes of names, numbers and addresses it makes of the text, after the
+            // backslashes have gone.
+            '@' if is_word(after) => out.push_str("&#64;"),
+            '#' if is_word(after) => out.push_str("&#35;"),
+            ':' if after == Some('/') || is_word(after) && !is_word(before) => {
+                out.push_str("&#58;");
+            }
+            '<' if after.is_some_and(|c| c.is_alphabetic() || "/!?".contains(c)) => {
+                out.push_str("&lt;");
+            }
+            _ if is_markup(sign, is_first, is_link)
+                || (sign == '_' && !(is_word(before) && is_word(after)))
+                || (sign == '*' && !(is_loose(before) && is_loose(after)))
+                || (sign == '&' && (is_word(after) || after == Some('#')))
+                || (sign == '\\' && after.is_some_and(|c| c.is_ascii_punctuation()))
+                || (matches!(sign, '.' | ')')
+                    && begins
+                    && is_loose(after)
+                    && is_number(&signs[..index])) =>
+            {
+                out.push('\\');
+                out.push(sign);
+            }
+            _ => out.push(sign),
         }
     }
-    // At the beginning of a line it would be a list.
-    match out.strip_prefix('-') {
-        Some(rest) => format!("&#45;{rest}"),
-        None => out,
+    out
+}
+
+/// Whether the sign is markup whatever stands beside it.
+fn is_markup(sign: char, is_first: bool, is_link: bool) -> bool {
+    match sign {
+        '`' | '~' | '|' | '$' => true,
+        '[' | ']' => is_link || is_first,
+        '-' | '+' | '*' | '#' | '>' | '=' => is_first,
+        _ => false,
     }
+}
+
+/// Digits from the beginning: with a dot they would be an entry of a list.
+fn is_number(before: &[char]) -> bool {
+    !before.is_empty() && before.len() < 10 && before.iter().all(char::is_ascii_digit)
 }
 
 #[cfg(test)]
 mod tests {
+    use pulldown_cmark::{Event, Options, Parser};
+
     use super::*;
     use crate::report::sample;
+
+    /// What a reader sees, and the markup as a list of what begins and ends.
+    fn rendered(markdown: &str) -> (String, Vec<String>) {
+        let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH;
+        let (mut text, mut markup) = (String::new(), Vec::new());
+        for event in Parser::new_ext(markdown, options) {
+            match event {
+                Event::Text(piece) => text.push_str(&piece),
+                Event::Code(piece) => {
+                    text.push_str(&piece);
+                    markup.push("code".to_owned());
+                }
+                Event::SoftBreak | Event::HardBreak => text.push('\n'),
+                other => {
+                    if matches!(other, Event::End(_)) {
+                        text.push('\n');
+                    }
+                    markup.push(format!("{other:?}"));
+                }
+            }
+        }
+        (text, markup)
+    }
 
     fn check(hostile: &str) {
         let mut analysis = sample::analysis();
         let mut harmless = sample::analysis();
         for (analysis, name) in [(&mut analysis, hostile), (&mut harmless, "x")] {
             analysis.name = name.to_owned();
+            analysis.thresholds[0].require = name.to_owned();
             analysis.workloads.iter_mut().for_each(|workload| {
                 workload.workload = name.to_owned();
                 workload
@@ -330,25 +425,71 @@ mod tests {
                     .for_each(|advice| advice.sentence = name.to_owned());
             });
         }
-        let (found, expected) = (render(&analysis), render(&harmless));
-        for sign in [
-            '|', '`', '*', '_', '<', '>', '[', ']', '(', ')', '@', '!', '#', '\n', '\\', '~',
-        ] {
-            let count = |text: &str| text.replace("&#", "").matches(sign).count();
-            assert_eq!(
-                count(&found),
-                count(&expected),
-                "{hostile:?}: {sign:?} in\n{found}"
-            );
+        let (found, markup) = rendered(&render(&analysis));
+        // Code is text that can do nothing.
+        let structure = |markup: Vec<String>| -> Vec<String> {
+            markup.into_iter().filter(|of| of != "code").collect()
+        };
+        let expected = structure(rendered(&render(&harmless)).1);
+        assert_eq!(structure(markup), expected, "{hostile:?}");
+        let [shown, found] = [clean(hostile), found].map(|text| text.replace('`', ""));
+        assert!(found.contains(shown.trim()), "{shown:?} is not in\n{found}");
+    }
+
+    #[test]
+    fn names_add_no_markup_and_are_read_as_they_are() {
+        check("a|b");
+        check("`code` **bold** _it_ __it__ *it* ~~no~~ $x$");
+        check("<script>alert(1)</script> &amp; &#64; <!-- x");
+        check("[x](http://e.example) ![y](z) [a][b] @someone #12 :tada:");
+        check("two\nlines\r\n# heading");
+        check("1. one");
+        check("- one");
+        check("> one");
+        check("# one");
+        check("[one]: http://e.example");
+        check("a\\*b \\\\ c\\_d");
+    }
+
+    #[test]
+    fn mentions_and_addresses_are_no_links() {
+        let text = escape("@someone #12 http://e.example a@b :tada:");
+        for sign in ["@", "#12", "://", ":t"] {
+            assert!(!text.contains(sign), "{sign} in {text}");
         }
     }
 
     #[test]
-    fn names_add_no_markup() {
-        check("a|b");
-        check("`code` **bold** _it_ ~~no~~");
-        check("<script>alert(1)</script>");
-        check("[x](http://e.example) ![y](z) @someone #12");
-        check("two\nlines\r\n# heading");
+    fn usual_words_have_no_escapes() {
+        for text in [
+            "response_time.p99 < 50ms at alone/search",
+            "set [tracing.spans] source = \"none\", e.g. 3.95 ms (of 4.2 ms), 50 % + 1",
+            "2.00 %, limit 1.00 %",
+            "52 % of that is `SegCoreSearch` (40 requests)",
+        ] {
+            assert_eq!(escape(text), text);
+        }
+        let (text, _) = rendered(&render(&sample::analysis()));
+        for sign in ["&#", "\\"] {
+            assert!(!text.contains(sign), "{sign} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn the_table_carries_the_figures() {
+        let analysis = sample::analysis();
+        let (text, markup) = rendered(&render(&analysis));
+        assert!(markup.iter().any(|of| of.contains("Table")), "{markup:?}");
+        for workload in analysis.workloads.iter().filter(|of| !of.is_preparation()) {
+            let found = latency(workload).and_then(|quantiles| quantiles.get("p99"));
+            let words = [
+                workload.place(),
+                number(workload.rate.achieved),
+                found.map_or("-".to_owned(), |found| duration(found.value)),
+            ];
+            for word in words {
+                assert!(text.contains(&word), "{word} is not in\n{text}");
+            }
+        }
     }
 }

@@ -106,6 +106,13 @@ pub(super) async fn open_early(run: &mut Run, plan: &Plan) -> Result<Option<Open
             if !source.info().remark.is_empty() {
                 run.watcher.step(&source.info().remark);
             }
+            if has_no_ui(source.info()) && plan.tracing.link.is_none() {
+                run.watcher.step(&format!(
+                    "reports link to no UI, since {} has none: `milvus-bench trace` draws a \
+                     request, and [tracing.spans] link names a UI elsewhere",
+                    source.info().server
+                ));
+            }
             let before = source.loss().await;
             Ok(Some(OpenSource {
                 source,
@@ -304,6 +311,7 @@ impl Reading<'_> {
             traces.len(),
             info.server
         ));
+        let requests = wanted.len() as u64;
         let mut stop = std::pin::pin!(stop);
         let _reading = watcher.waiting(
             &format!("reading the spans of {} traces", traces.len()),
@@ -332,7 +340,8 @@ impl Reading<'_> {
             }
         }
         info.refused = source.refused();
-        if info.spans <= info.asked {
+        // A request with server spans has more than one beside the client's.
+        if info.spans < 2 * requests {
             info.services = services(source).await;
         }
         info.took_s = Instant::now()
@@ -443,11 +452,21 @@ fn keep_earlier(path: &Path, writer: &mut SpanWriter) -> std::io::Result<HashMap
     Ok(kept)
 }
 
+/// Whether a trace can't be opened where the spans are read.
+fn has_no_ui(source: &SourceInfo) -> bool {
+    source.ui.is_none() && source.entry.kind == SourceKind::Pulled
+}
+
 fn about(source: &SourceInfo) -> FetchInfo {
+    let mut remark = source.remark.clone();
+    if has_no_ui(source) {
+        let comma = if remark.is_empty() { "" } else { "; " };
+        remark += &format!("{comma}no UI there to open a trace in");
+    }
     FetchInfo {
         source: source.entry.name.to_owned(),
         server: source.server.clone(),
-        remark: source.remark.clone(),
+        remark,
         resolution_ns: source.resolution_ns,
         ui: source.ui.clone(),
         ..FetchInfo::default()

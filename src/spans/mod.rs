@@ -22,8 +22,8 @@ pub use otlp::json::{OpenNew, SpanFileError, SpanReader, SpanWriter, Traces, rea
 pub use services::is_milvus_service;
 pub use sources::embedded::EmbeddedReceiver;
 pub use sources::source::{
-    LossCounters, OpenFuture, Remedy, Sign, SourceEntry, SourceInfo, SourceKind, SourceOptions,
-    SpanSource, Troubles,
+    LossCounters, OpenFuture, Remedy, Sign, SignBody, SourceEntry, SourceInfo, SourceKind,
+    SourceOptions, SpanSource, Troubles,
 };
 pub use sources::{SPAN_SOURCES, find_source, kind_of, open_until, sign_at};
 pub use span::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace};

@@ -60,10 +60,21 @@ pub struct TlsOptions {
     pub server_name: Option<String>,
 }
 
+/// How an error about a file or a name begins.
+const NOT_SET_UP: &str = "TLS can't be set up: ";
+
 /// A file or a name that can't be used: one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
+#[error("{NOT_SET_UP}{0}")]
 pub struct TlsError(String);
+
+impl TlsError {
+    /// Whether `text` holds such an error.
+    #[must_use]
+    pub fn stands_in(text: &str) -> bool {
+        text.contains(NOT_SET_UP)
+    }
+}
 
 /// The client certificate, and whether a server asked for one.
 #[derive(Clone, Debug, Default)]
@@ -102,7 +113,7 @@ impl TlsOptions {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| TlsError(format!("TLS can't be used: {error}")))?
+            .map_err(|error| TlsError(error.to_string()))?
             .with_root_certificates(self.roots()?);
         let mut config = match self.identity()? {
             None => builder.with_no_client_auth(),

@@ -294,7 +294,7 @@ fn a_client_proves_who_it_is_over_http() {
         assert!(
             exported(&bench).0 == 0
                 && ended.stderr.contains("not exported to http")
-                && ended.stderr.contains(": no answer over HTTP"),
+                && ended.stderr.contains("requires a client certificate"),
             "{}",
             ended.stderr
         );

@@ -29,7 +29,7 @@ const FOLDERS: [&str; 11] = [
 const FOREIGN_OPTIONS: [&str; 1] = ["--release"];
 
 /// Names of other programs.
-const FOREIGN_NAMES: [&str; 1] = ["wait_for_ready"];
+const FOREIGN_NAMES: [&str; 3] = ["wait_for_ready", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// Parameters of indexes, which are Milvus'.
 const PARAMETERS: [&str; 4] = ["ef", "M", "efConstruction", "nprobe"];

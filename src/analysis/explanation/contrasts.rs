@@ -1,7 +1,7 @@
 //! What sets one group of matched requests apart from another: the tail from the faster half, a
 //! phase from the first one with the same workload, a stage from the one before, workloads of one
-//! operation from the first of them, the slowest seconds from the others, the first requests from the
-//! later ones.
+//! operation from the first of them, the slowest seconds from the others, the first requests from
+//! the later ones.
 
 use std::collections::BTreeSet;
 

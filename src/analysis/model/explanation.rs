@@ -179,10 +179,10 @@ pub struct TotalTracingCost {
 /// own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Contrast {
-    /// `phase`: this phase against the first with the same workload. `stage`: this stage against the
-    /// one before. `workload`: this workload against the first with the same operation on the same
-    /// collection, in another phase. `slow_seconds`: the slowest tenth of the seconds against the
-    /// others. `first_requests`: those of the first twentieth of the time against the rest. The
+    /// `phase`: this phase against the first with the same workload. `stage`: this stage against
+    /// the one before. `workload`: this workload against the first with the same operation on the
+    /// same collection, in another phase. `slow_seconds`: the slowest tenth of the seconds against
+    /// the others. `first_requests`: those of the first twentieth of the time against the rest. The
     /// last two are there only where they are half as slow again.
     pub kind: String,
     /// What the group is compared with: the name of a phase, stage or workload, or words.

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::{Access, Observer, Pick, Resolve};
 use crate::{
+    not_grpc::chain,
     open_files,
     tls::{Look, Needs, TlsCause, TlsError, TlsOptions, TlsPeer, TlsTrouble},
 };
@@ -366,7 +367,7 @@ fn uri_error(uri: &str, problem: &str) -> ConnectError {
 }
 
 fn refused(uri: &str, error: &tonic::transport::Error) -> ConnectError {
-    let (uri, cause, whole) = (uri.to_owned(), root_cause(error), super::chain(error));
+    let (uri, cause, whole) = (uri.to_owned(), root_cause(error), chain(Some(error)));
     if let Some(advice) = open_files::advice(&whole) {
         return ConnectError::TooManyFiles { uri, cause, advice };
     }

@@ -25,7 +25,7 @@ use self::codec::BytesCodec;
 pub use self::connect::{ConnectError, ConnectOptions, Credentials, tls_trouble};
 use super::{Access, Call, CallError, CallFailure, Observer, Pick, Resolve};
 use crate::{
-    not_grpc::{NotGrpc, Reading},
+    not_grpc::{NotGrpc, Reading, chain},
     tls::{TlsCause, TlsPeer, TlsTrouble},
 };
 
@@ -157,7 +157,9 @@ impl Transport {
         let mut grpc = self.inner.connections[connection % self.inner.connections.len()].clone();
         match tokio::time::timeout(timeout, grpc.ready()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => return unsent(self.failure(CallError::Unavailable, &chain(&error))),
+            Ok(Err(error)) => {
+                return unsent(self.failure(CallError::Unavailable, &chain(Some(&error))));
+            }
             Err(_) => {
                 return unsent(CallFailure::new(
                     CallError::Unavailable,
@@ -266,25 +268,18 @@ fn status_text(status: &Status) -> String {
             // With TLS 1.3 a refused certificate of the client shows only in the first call.
             Some(cause) => TlsTrouble {
                 cause,
-                detail: chain(source),
+                detail: chain(Some(source)),
             }
             .sentence(TlsPeer::Milvus),
-            None => format!("{}: {}", status.message(), chain(source)),
+            None => {
+                let (message, causes) = (status.message(), chain(Some(source)));
+                if causes.contains(message) {
+                    causes
+                } else {
+                    format!("{message}: {causes}")
+                }
+            }
         },
         None => status.message().to_owned(),
     }
-}
-
-/// `error` and its causes, without repetitions.
-fn chain(error: &dyn Error) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string();
-        if texts.last() != Some(&text) {
-            texts.push(text);
-        }
-        next = error.source();
-    }
-    texts.join(": ")
 }

@@ -63,7 +63,7 @@ pub(super) static COLLECTION: Table = Table::new(
         Key::new(
             "data",
             Kind::TEXT,
-            DefaultValue::None("none, needed unless `prepare = \"reuse\"`"),
+            DefaultValue::None("required unless `prepare = \"reuse\"`"),
             "its vectors and queries",
         )
         .allowed("a table of `[data]`")
@@ -85,16 +85,16 @@ pub(super) static COLLECTION: Table = Table::new(
             "consistency",
             Kind::Choice(Consistency::names),
             DefaultValue::Text("Bounded"),
-            "of the collection; a workload may choose its own",
+            "consistency of the collection; a workload may set its own",
         )
         .foreign(&[("consistency_level", "`consistency`")]),
         Key::new(
             "prepare",
             Kind::Choice(|| names(MODES)),
             DefaultValue::Text("full"),
-            "full: drop ours, create, insert, flush, index, load, wait until ready; ensure: keep \
-             ours if it fits, else full; schema: create, index, load, empty; reuse: must exist, \
-             is left alone",
+            "full: drop a collection of milvus-bench, create, insert, flush, index, load, wait \
+             until ready; ensure: keep it if it fits, else full; schema: create, index and load \
+             without rows; reuse: the collection must exist and is not changed",
         )
         .answers(&["drop_old"]),
         Key::new(
@@ -108,7 +108,7 @@ pub(super) static COLLECTION: Table = Table::new(
             "keep",
             Kind::Flag,
             DefaultValue::None("false; ensure and reuse: true"),
-            "false: dropped at the end if this run created it",
+            "false: the collection is dropped at the end if this run created it",
         ),
         Key::new(
             "index",
@@ -130,7 +130,7 @@ pub(super) static COLLECTION: Table = Table::new(
             "id_field",
             Kind::Text(IDENTIFIER),
             DefaultValue::Text("id"),
-            "primary key, Int64: the number of the row",
+            "name of the primary key, an Int64: the number of the row",
         )
         .allowed("a field name")
         .answers(&["primary_field", "primary_field_name"]),
@@ -227,7 +227,7 @@ static FIELD: Table = Table::new(
             "values",
             Kind::Values,
             DefaultValue::Text("row-number"),
-            "what rows hold, a function of seed and row",
+            "values of the rows, a function of seed and row",
         )
         .allowed("\"row-number\", { choice, weights }, { uniform }, { constant }, { text }"),
         Key::new(

@@ -31,7 +31,7 @@ pub(super) static DATA: Table = Table::new(
             "truth",
             Kind::Path,
             DefaultValue::None("none"),
-            "file of the true neighbours: gives recall",
+            "file of the true neighbours, for recall",
         ),
         Key::new(
             "rows",

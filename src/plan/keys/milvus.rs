@@ -26,7 +26,7 @@ pub(super) static MILVUS: Table = Table::new(
             "uri",
             Kind::Text(ADDRESS),
             DefaultValue::Text("http://127.0.0.1:19530"),
-            "address of Milvus; `--uri` and `MILVUS_URI` come first",
+            "address of Milvus; `--uri` and `MILVUS_URI` take precedence",
         )
         .allowed(
             "http:// or https://, host, port (without one: 19530, https 443); no user or \
@@ -41,26 +41,27 @@ pub(super) static MILVUS: Table = Table::new(
             "timeout",
             Kind::duration(millis(1), secs(3600)),
             DefaultValue::Text("10s"),
-            "of one request, from its sending; counts as failed then",
+            "timeout of a request, from its sending; the request then counts as failed",
         ),
         Key::new(
             "wait",
             Kind::duration(secs(0), secs(3600)),
             DefaultValue::Text("60s"),
-            "how long a Milvus is waited for at the start that answers \"not ready yet\"; where \
-             it is written, also one that takes no connections; `--wait` comes first",
+            "longest wait for a Milvus that answers \"not ready yet\"; if the key is set, also \
+             for one that takes no connections; `--wait` takes precedence",
         ),
         Key::new(
             "connections",
             Kind::OneOf(&[Kind::integer(1, 1024), Kind::Table(&CONNECTIONS)]),
             CONNECTIONS_DEFAULT,
-            "connections that requests are spread over, divided among the load threads",
+            "connections, divided among the load threads",
         ),
         Key::new(
             "access",
             Kind::Choice(|| names(ACCESS)),
             DefaultValue::Text("all"),
-            "what may leave the client: only reads; reads and writes of rows; everything",
+            "calls that may leave the client. read: reads only; write: reads and writes of rows; \
+             all: everything",
         ),
         Key::new(
             "database",
@@ -73,7 +74,7 @@ pub(super) static MILVUS: Table = Table::new(
             "token",
             Kind::Secret,
             DefaultValue::None("none"),
-            "API key or `user:password`; `MILVUS_TOKEN` comes first",
+            "API key or `user:password`; `MILVUS_TOKEN` takes precedence",
         )
         .excludes(&["user"])
         .answers(&["api_key"]),
@@ -117,15 +118,15 @@ static CONNECTIONS: Table = Table::new(
             "resolve",
             Kind::Choice(|| names(RESOLVE)),
             DefaultValue::Text("first"),
-            "first: all to the first address of the host's name that answers; every-address: \
-             spread over all of them",
+            "first: all connections to the first address of the host that answers; every-address: \
+             spread over all addresses",
         ),
         Key::new(
             "pick",
             Kind::Choice(|| names(PICK)),
             DefaultValue::Text("round-robin"),
-            "which connection a request takes; pinned: always the same for one caller of a closed \
-             loop, and for one place in the order of an open one's requests",
+            "how a request selects its connection; pinned: always the same one for a caller of a \
+             closed loop, and for a position in the order of an open loop",
         ),
     ],
 );

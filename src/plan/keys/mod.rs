@@ -32,26 +32,27 @@ pub static SCENARIO: Table = Table::new(
             "name",
             Kind::Text(NAME),
             DefaultValue::None("the file's name"),
-            "name of the scenario and, in front, of its run folders",
+            "name of the scenario, and the beginning of the names of its run folders",
         )
         .allowed("1 to 64 of `A-Za-z0-9_.-`, the first a letter or digit"),
         Key::new(
             "description",
             Kind::TEXT,
             DefaultValue::Text(""),
-            "question that the scenario answers, shown in the report",
+            "the question that the scenario answers; shown in reports",
         ),
         Key::new(
             "seed",
             Kind::integer(0, i64::MAX),
             DefaultValue::Integer(42),
-            "same seed: same requests, same ones sampled",
+            "seed of all random choices: the same seed gives the same requests and the same \
+             traced ones",
         ),
         Key::new(
             "milvus",
             Kind::Table(&milvus::MILVUS),
             DefaultValue::None(""),
-            "how to reach Milvus",
+            "address and settings of Milvus",
         )
         .expanded(),
         Key::new(
@@ -105,7 +106,7 @@ pub static SCENARIO: Table = Table::new(
                 most: 200,
             },
             DefaultValue::None("none"),
-            "what is required of the figures; exit code 1 where one fails",
+            "requirements on figures; exit code 1 if one fails",
         )
         .foreign(&[
             ("threshold", THRESHOLDS),

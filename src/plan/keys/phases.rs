@@ -20,15 +20,14 @@ pub(super) static PHASE: Table = Table::new(
             "warmup",
             Kind::duration(secs(0), secs(86_400)),
             DefaultValue::Text("0s"),
-            "same load before measuring, recorded apart",
+            "the same load before the measurement; recorded apart, in no figure",
         )
         .answers(&["warm_up", "warmup_time"]),
         Key::new(
             "duration",
             Kind::duration(millis(1), LONGEST),
             DefaultValue::None("none; one of the three, or stages"),
-            "ends after this time; left out where all workloads have stages: the phase ends with \
-             the longest",
+            "length of the phase; may be left out if all workloads have stages: the longest stages",
         )
         .excludes(&["requests", "until"])
         .answers(&["concurrency_duration", "run_time", "test_time"]),
@@ -36,7 +35,7 @@ pub(super) static PHASE: Table = Table::new(
             "requests",
             Kind::integer(1, 1_000_000_000),
             DefaultValue::None("none; one of the three, or stages"),
-            "ends after so many requests of each workload",
+            "ends the phase after so many requests of each workload",
         )
         .excludes(&["until"])
         .answers(&["iterations"]),
@@ -44,7 +43,7 @@ pub(super) static PHASE: Table = Table::new(
             "until",
             Kind::Choice(|| vec!["exhausted"]),
             DefaultValue::None("none; one of the three, or stages"),
-            "ends when the rows of its insert workloads are used up",
+            "ends the phase when the rows of its insert workloads are used up",
         ),
         Key::new(
             "workloads",

@@ -10,14 +10,14 @@ pub(super) static THRESHOLD: Table = Table::new(
             "require",
             Kind::TEXT,
             DefaultValue::Needed(""),
-            "what is required, e.g. \"response_time.p99 < 50ms\"; see Thresholds",
+            "the requirement, e.g. \"response_time.p99 < 50ms\"; see Thresholds",
         )
         .allowed("figure, comparison, limit"),
         Key::new(
             "workload",
             Kind::TEXT,
-            DefaultValue::None("every one that has the figure"),
-            "the workload that it is for",
+            DefaultValue::None("all with the figure"),
+            "workload of the threshold",
         )
         .allowed(
             "a table of `[workloads]`, but of a mix one of its parts: \"<workload>:<operation>\"",
@@ -26,20 +26,20 @@ pub(super) static THRESHOLD: Table = Table::new(
             "phase",
             Kind::TEXT,
             DefaultValue::None("every one"),
-            "the phase that it is for",
+            "phase of the threshold",
         )
         .allowed("a name of `[[phases]]`"),
         Key::new(
             "strict",
             Kind::Flag,
             DefaultValue::Flag(false),
-            "what can't be decided counts as failed",
+            "an undecided threshold counts as failed",
         ),
         Key::new(
             "abort",
             Kind::Table(&ABORT),
             DefaultValue::None("never"),
-            "when it ends the run before its time; see Thresholds",
+            "ends the run early if the threshold is violated; see Thresholds",
         ),
     ],
 );
@@ -52,14 +52,15 @@ static ABORT: Table = Table::new(
             "over",
             Kind::duration(secs(1), secs(600)),
             DefaultValue::Needed(""),
-            "the run ends when the figure of the last so many seconds violates the threshold",
+            "length of the window: the run ends if the figure of the last so many seconds \
+             violates the threshold",
         )
         .allowed("whole seconds"),
         Key::new(
             "after",
             Kind::duration(secs(0), secs(86_400)),
             DefaultValue::Text("0s"),
-            "time from the start of the measured part, or of a stage, that is not looked at",
+            "time after the start of the measured part, or of a stage, that is not checked",
         ),
     ],
 );

@@ -16,7 +16,7 @@ const KEYS: &[Key] = &[
         "ca",
         Kind::Path,
         DefaultValue::None("the system's CA certificates"),
-        "CA certificates that the server's certificate is checked against, in the place of the \
+        "CA certificates that the server's certificate is checked against, in place of the \
          system's",
     )
     .allowed("a PEM file"),
@@ -40,6 +40,6 @@ const KEYS: &[Key] = &[
         "server_name",
         Kind::TEXT,
         DefaultValue::None("the host of the address"),
-        "name that is asked for (SNI), and that the server's certificate must have",
+        "name to ask for (SNI), which the server's certificate must have",
     ),
 ];

@@ -23,43 +23,43 @@ pub(super) static TRACING: Table = Table::new(
             "sample_ratio",
             Kind::Ratio,
             DefaultValue::Text("auto"),
-            "share of requests that are traced; auto: as many as give at most `max_traces` a phase",
+            "share of requests that are traced; auto: at most `max_traces` in a phase",
         )
         .answers(&["sample_rate", "sampling"]),
         Key::new(
             "switch_every",
             Kind::duration(secs(4), secs(3600)),
             DefaultValue::None("never"),
-            "traces in one of every two such blocks of time, chosen by chance, and nothing in the \
-             other: shows what tracing costs",
+            "length of blocks of time; of every two, one is traced, by chance. Shows the cost of \
+             tracing",
         ),
         Key::new(
             "max_traces",
             Kind::integer(1, 10_000_000),
             DefaultValue::Integer(20_000),
-            "most traces of a phase under `sample_ratio = \"auto\"`",
+            "most traces of a phase with `sample_ratio = \"auto\"`",
         ),
         Key::new(
             "keep_ids",
             Kind::Flag,
             DefaultValue::Flag(false),
-            "writes the primary keys and scores that traced searches and queries returned into \
-             requests.jsonl, at most 1,000 of a request",
+            "writes primary keys and scores that traced searches and queries returned into \
+             requests.jsonl, at most 1,000 per request",
         ),
         Key::new(
             "service_name",
             Kind::Text(NOT_BLANK),
             DefaultValue::Text("milvus-bench"),
-            "`service.name` of the client's spans; `OTEL_SERVICE_NAME` comes first",
+            "`service.name` of the client's spans; `OTEL_SERVICE_NAME` takes precedence",
         )
         .allowed("not empty"),
         Key::new(
             "export",
             Kind::Text(URL_OR_OFF),
             DefaultValue::Text(EXPORT),
-            "where the client's spans go: by HTTP with port 4318 or a path that ends in \
-             /v1/traces, else by gRPC; `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` and \
-             `OTEL_EXPORTER_OTLP_ENDPOINT` come first",
+            "endpoint of the client's spans: HTTP with port 4318 or a path that ends in \
+             /v1/traces, otherwise gRPC; `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` and \
+             `OTEL_EXPORTER_OTLP_ENDPOINT` take precedence",
         )
         .allowed("an OTLP address, or off")
         .answers(&["otlp_endpoint", "otlp"]),
@@ -68,7 +68,7 @@ pub(super) static TRACING: Table = Table::new(
             Kind::Table(&tls::OF_EXPORT),
             DefaultValue::None("the system's CA certificates"),
             "TLS of `export`; `OTEL_EXPORTER_OTLP_CERTIFICATE`, `..._CLIENT_CERTIFICATE` and \
-             `..._CLIENT_KEY` come first",
+             `..._CLIENT_KEY` take precedence",
         )
         .allowed("with https:// only"),
         Key::new(
@@ -88,15 +88,16 @@ static SPANS: Table = Table::new(
             "source",
             Kind::Choice(|| SPAN_SOURCES.iter().map(|row| row.name).collect()),
             USUAL_SOURCE,
-            "auto: Jaeger's gRPC on 16685, else its JSON on 16686, else none",
+            "source of the server's spans; auto: Jaeger's gRPC on 16685, else its JSON on 16686, \
+             else none",
         )
         .foreign(&[("jaeger", "`source` and `endpoint` of [tracing.spans]")]),
         Key::new(
             "endpoint",
             Kind::Text(URL),
             DefaultValue::None("the source's port on 127.0.0.1"),
-            "address of the source; its path is kept; 16685 and 16686 stand for both, any other \
-             port for itself alone",
+            "address of the source, with its path; 16685 and 16686 stand for both ports, any \
+             other port for itself alone",
         )
         .allowed(
             "http:// or https:// (without a port: the source's, https 443); no user or password",
@@ -107,7 +108,7 @@ static SPANS: Table = Table::new(
             DefaultValue::None(
                 "port 14269 or 8888 of the endpoint's host, if its port is 16685 or 16686",
             ),
-            "Jaeger's admin port, whose counters tell how many spans it dropped",
+            "Jaeger's admin port, which counts dropped spans",
         )
         .allowed("http:// or https://; no user or password"),
         Key::new(
@@ -120,7 +121,7 @@ static SPANS: Table = Table::new(
             "deadline",
             Kind::duration(secs(1), secs(3600)),
             DefaultValue::Text("60s"),
-            "longest time of reading spans",
+            "longest time for reading spans",
         ),
         Key::new(
             "headers",
@@ -140,7 +141,7 @@ static SPANS: Table = Table::new(
             "link",
             Kind::Text(LINK),
             DefaultValue::None("Jaeger's UI where one answers"),
-            "where a reader opens a trace: reports link to it",
+            "address of a trace in a UI, which reports link to",
         )
         .allowed("http:// or https://, with {trace_id} in it, without ${...}"),
         Key::new(

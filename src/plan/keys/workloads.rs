@@ -42,13 +42,13 @@ pub(super) static WORKLOAD: Table = Table::new(
             "operation",
             Kind::Choice(|| OPERATIONS.iter().map(|row| row.name).collect()),
             DefaultValue::Needed(""),
-            "kind of its requests",
+            "kind of the requests",
         ),
         Key::new(
             "collection",
             Kind::TEXT,
             DefaultValue::None("the only one"),
-            "the collection that it works on",
+            "collection of the requests",
         )
         .allowed("a table of `[collections]`")
         .foreign(&[(
@@ -59,8 +59,8 @@ pub(super) static WORKLOAD: Table = Table::new(
             "rate",
             Kind::OneOf(&[Kind::rate(0.001, 1e6), Kind::Table(&RATE)]),
             DefaultValue::None("none; one of `rate`, `stages`, bursts, `concurrency`"),
-            "open loop: requests per second, whether or not earlier ones were answered; rows are \
-             divided by `batch`; a table is a sine",
+            "open loop: requests per second, whether or not earlier ones were answered; rows per \
+             second are divided by `batch`; a table is a sine",
         )
         .excludes(&["stages", "concurrency"])
         .answers(&["qps", "rps", "target_qps"])
@@ -103,15 +103,15 @@ pub(super) static WORKLOAD: Table = Table::new(
             "max_in_flight",
             Kind::integer(1, 1_000_000),
             DefaultValue::Integer(10_000),
-            "open loop: places in flight; a request that finds none waits, its intended time \
-             unchanged",
+            "open loop: most requests in flight; a request beyond that waits and keeps its \
+             intended time",
         )
         .answers(&["max_vus", "maxvus", "preallocatedvus"]),
         Key::new(
             "concurrency",
             Kind::OneOf(&[Kind::integer(1, 10_000), Kind::Table(&CONCURRENCY)]),
             DefaultValue::None("none; this or an open loop"),
-            "closed loop: callers, each waits for its answer",
+            "closed loop: number of callers, each of which waits for its answer",
         )
         .excludes(&["arrivals", "max_in_flight"])
         .answers(&[
@@ -141,7 +141,7 @@ pub(super) static WORKLOAD: Table = Table::new(
                 Kind::Table(&THINK_TIME),
             ]),
             DefaultValue::Text("0s"),
-            "closed loop: pause of a caller after its answer",
+            "closed loop: pause of a caller after an answer",
         )
         .needs(&["concurrency"])
         .answers(&["sleep"]),
@@ -149,7 +149,8 @@ pub(super) static WORKLOAD: Table = Table::new(
             "start",
             Kind::duration(secs(0), LONGEST),
             DefaultValue::Text("0s"),
-            "begins so long after the measured part of its phase, and has no warm-up then",
+            "delay after the start of the measured part of the phase; the workload then has no \
+             warm-up",
         )
         .allowed("before the phase's end")
         .answers(&["start_time", "starttime"]),
@@ -157,7 +158,7 @@ pub(super) static WORKLOAD: Table = Table::new(
             "timeout",
             Kind::duration(millis(1), secs(3600)),
             DefaultValue::None("that of `[milvus]`"),
-            "of one request, from its sending",
+            "timeout of a request, from its sending",
         ),
     ],
 )
@@ -175,7 +176,7 @@ static RATE: Table = Table::new(
             "mean",
             Kind::rate(0.001, 1e6),
             DefaultValue::Needed(""),
-            "a sine begins here, upwards",
+            "mean of a sine, which begins there and rises",
         ),
         Key::new(
             "amplitude",
@@ -188,7 +189,7 @@ static RATE: Table = Table::new(
             "period",
             Kind::duration(millis(1), LONGEST),
             DefaultValue::Needed(""),
-            "time of one up and down",
+            "period of the sine",
         ),
     ],
 );
@@ -202,8 +203,8 @@ static STAGE: Table = Table::new(
             Kind::rate(0.0, 1e6),
             Kind::rate(0.001, 1e6),
         ],
-        "a ramp: the rate goes along a line from where the stage before ended to this one; \
-         recorded apart, in no figure",
+        "a ramp: the rate changes linearly from the end of the stage before to this one; recorded \
+         apart, in no figure",
     ),
 )
 .rules(&[STAGE_IS_ONE]);
@@ -222,7 +223,7 @@ static BURST: Table = Table::new(
             "every",
             Kind::duration(millis(1), LONGEST),
             DefaultValue::Needed(""),
-            "time from burst to burst; the first is at the beginning",
+            "time between bursts; the first is at the beginning",
         ),
     ],
 );
@@ -251,8 +252,8 @@ static CALLER_STAGE: Table = Table::new(
             Kind::callers(0, 10_000),
             Kind::callers(1, 10_000),
         ],
-        "a ramp: callers begin (or end) one by one, at equal distances, up to this many; \
-         recorded apart, in no figure",
+        "a ramp: callers begin (or end) one by one, at equal distances, up to this many; recorded \
+         apart, in no figure",
     ),
 )
 .rules(&[STAGE_IS_ONE]);
@@ -264,7 +265,7 @@ static THINK_TIME: Table = Table::new(
         "exponential",
         Kind::duration(secs(0), secs(3600)),
         DefaultValue::Needed(""),
-        "mean of pauses that are drawn from the exponential distribution",
+        "mean of pauses with an exponential distribution",
     )],
 );
 
@@ -285,7 +286,7 @@ const fn stage([to, from, at]: [Kind; 3], ramp: &'static str) -> [Key; 6] {
         Key::new(
             "over",
             Kind::duration(millis(1), LONGEST),
-            DefaultValue::None("none, needed with `to`"),
+            DefaultValue::None("required with `to`"),
             "time of the ramp",
         )
         .foreign(&[("duration", OVER_OR_FOR), ("time", OVER_OR_FOR)]),
@@ -293,20 +294,20 @@ const fn stage([to, from, at]: [Kind; 3], ramp: &'static str) -> [Key; 6] {
             "from",
             from,
             DefaultValue::Integer(0),
-            "where a ramp begins that is the first stage",
+            "rate at the beginning, if the ramp is the first stage",
         ),
         Key::new(
             "at",
             at,
             DefaultValue::None("none; this or `to`"),
-            "a level, at once: measured, a row of its own in reports",
+            "a level: measured, with a row of its own in reports",
         )
         .needs(&["for"])
         .excludes(&["over", "from"]),
         Key::new(
             "for",
             Kind::duration(millis(1), LONGEST),
-            DefaultValue::None("none, needed with `at`"),
+            DefaultValue::None("required with `at`"),
             "time of the level",
         ),
         Key::new(

@@ -183,8 +183,8 @@ fn write_workload(page: &mut Page, workload: &WorkloadComparison) -> Vec<&'stati
     left_out.map(|(_, heading)| *heading).collect()
 }
 
-/// A row for each figure; where they are `grouped`, keys such as p99 stand below their figure, which
-/// takes fewer columns and more lines.
+/// A row for each figure; where they are `grouped`, keys such as p99 stand below their figure,
+/// which takes fewer columns and more lines.
 fn table(workload: &WorkloadComparison, grouped: bool) -> Table {
     let mut table = Table::new(1).droppable(&DROPPABLE.map(|(column, _)| column));
     let [(_, could_show), (_, interval)] = DROPPABLE;

@@ -40,6 +40,11 @@ impl Page {
         lines.into_iter().for_each(|line| self.push(line));
     }
 
+    /// Adds lines that programs read: none is broken, however wide it is.
+    pub(in crate::report) fn extend_unbroken(&mut self, lines: Vec<Line>) {
+        self.lines.extend(lines);
+    }
+
     /// Whether it is longer than the terminal that it is for.
     pub(in crate::report) fn scrolls(&self) -> bool {
         let rows = self.style.rows.map(usize::from);

@@ -467,6 +467,18 @@ fn the_clients_part_of_the_gap_stands_below_it() {
 }
 
 #[test]
+fn the_rate_that_chance_made_due_stands_beside_what_was_asked_for() {
+    check(|_| (), &["sent  target"], &["due  target"]);
+    let poisson = |analysis: &mut Analysis| {
+        analysis.workloads[4].rate.scheduled = Some(203.4);
+        analysis.workloads[4].rate.achieved = 203.0;
+    };
+    check(poisson, &["sent  due  target", "203  203     200"], &[]);
+    let even = |analysis: &mut Analysis| analysis.workloads[4].rate.scheduled = Some(200.04);
+    check(even, &["sent  target"], &["due  target"]);
+}
+
+#[test]
 fn an_overloaded_run() {
     let change = |analysis: &mut Analysis| {
         analysis.verdict.state = VerdictState::Invalid;

@@ -1,5 +1,5 @@
-//! The texts in windows of several widths: as agreed in those that they are designed for, and in any
-//! other no line is too wide and no word is cut.
+//! The texts in windows of several widths: as agreed in those that they are designed for, and in
+//! any other no line is too wide and no word is cut.
 
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthStr;
@@ -70,10 +70,17 @@ fn list() -> String {
             &["send lag 1.30 ms at alone/search, 2.10 ms at under-ingest/search, limit 1.00 ms"],
         ),
     ];
-    // Golden files have the width in their names.
-    runs.iter()
-        .map(|run| render_list(std::slice::from_ref(run), style(80)))
-        .collect()
+    let terminal = TextStyle {
+        rows: Some(24),
+        ..style(80)
+    };
+    let whole = render_list(&runs, style(80));
+    assert_eq!(
+        whole.lines().count(),
+        6,
+        "a pipe gets a line for each:\n{whole}"
+    );
+    render_list(&runs, terminal)
 }
 
 #[test]

@@ -83,32 +83,6 @@ fn sheet(analysis: &Analysis) -> Sheet {
         Cell::new("response time", Paint::Bold),
         Cell::new("ms, of successes", Paint::Dim),
     ];
-    let mut rates: Vec<Column> = vec![
-        ("sent", |workload| {
-            Cell::plain(&number(workload.rate.achieved))
-        }),
-        ("target", |workload| {
-            Cell::plain(&workload.rate.target.map_or(NONE.to_owned(), number))
-        }),
-    ];
-    if rows.iter().any(|workload| is_by_chance(workload)) {
-        rates.insert(
-            1,
-            ("due", |workload| {
-                Cell::plain(&workload.rate.scheduled.map_or(NONE.to_owned(), number))
-            }),
-        );
-    }
-    if rows.iter().any(|workload| workload.rows_per_s.is_some()) {
-        rates.push(("rows", |workload| {
-            Cell::plain(&workload.rows_per_s.map_or(NONE.to_owned(), number))
-        }));
-    }
-    if rows.iter().any(|workload| workload.vectors_per_s.is_some()) {
-        rates.push(("vectors", |workload| {
-            Cell::plain(&workload.vectors_per_s.map_or(NONE.to_owned(), number))
-        }));
-    }
     let mut groups = vec![
         group("latency", &rows, &QUANTILES),
         group(
@@ -141,7 +115,7 @@ fn sheet(analysis: &Analysis) -> Sheet {
         _ => true,
     });
     groups.push(group("requests", &rows, &requests));
-    groups.push(group("rate /s", &rows, &rates));
+    groups.push(group("rate /s", &rows, &rates(&rows)));
     Sheet {
         names: headings
             .into_iter()
@@ -149,6 +123,38 @@ fn sheet(analysis: &Analysis) -> Sheet {
             .collect(),
         groups,
     }
+}
+
+/// What was sent, due and asked for, and what it carried; columns that are empty for all are left
+/// out.
+fn rates(rows: &[&WorkloadAnalysis]) -> Vec<Column> {
+    let mut rates: Vec<Column> = vec![
+        ("sent", |workload| {
+            Cell::plain(&number(workload.rate.achieved))
+        }),
+        ("target", |workload| {
+            Cell::plain(&workload.rate.target.map_or(NONE.to_owned(), number))
+        }),
+    ];
+    if rows.iter().any(|workload| is_by_chance(workload)) {
+        rates.insert(
+            1,
+            ("due", |workload| {
+                Cell::plain(&workload.rate.scheduled.map_or(NONE.to_owned(), number))
+            }),
+        );
+    }
+    if rows.iter().any(|workload| workload.rows_per_s.is_some()) {
+        rates.push(("rows", |workload| {
+            Cell::plain(&workload.rows_per_s.map_or(NONE.to_owned(), number))
+        }));
+    }
+    if rows.iter().any(|workload| workload.vectors_per_s.is_some()) {
+        rates.push(("vectors", |workload| {
+            Cell::plain(&workload.vectors_per_s.map_or(NONE.to_owned(), number))
+        }));
+    }
+    rates
 }
 
 /// Whether chance made the rate that was due another than the one that was asked for.

@@ -3,7 +3,7 @@
 use super::address::{addresses, shown};
 use super::jaeger;
 use super::jaeger_json;
-use super::jaeger_troubles::JAEGER;
+use super::jaeger_troubles::{JAEGER, SIGN};
 use super::none;
 use super::source::{
     LossCounters, OpenFuture, SourceEntry, SourceInfo, SourceKind, SourceOptions, SpanSource,
@@ -23,7 +23,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     own_keys: &["admin", "tls"],
     keeps_spans: true,
     may_be_late: false,
-    sign: None,
+    sign: Some(SIGN),
     troubles: JAEGER,
     connect: open,
 };

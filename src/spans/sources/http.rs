@@ -10,7 +10,7 @@ use url::Url;
 
 use super::address;
 use super::budget::{ALONE, Budget, SHARE, Turn};
-use super::source::{LossCounters, Sign, SourceOptions};
+use super::source::{LossCounters, Sign, SignBody, SourceOptions};
 use crate::not_grpc::retry_after;
 use crate::spans::error::{Again, SpanError};
 use crate::spans::error::{cleaned, names_missing_trace, of_http};
@@ -298,8 +298,11 @@ pub(super) async fn shows(client: &Client, base: &str, sign: &Sign) -> bool {
     let url = format!("{base}{}", sign.path);
     let answer =
         tokio::time::timeout(EXTRA_TIMEOUT, get_up_to(client, Ask::any(&url), SHARE)).await;
-    matches!(answer, Ok(Ok(Some(answer)))
-        if answer.status == 200 && answer.body.trim_ascii() == sign.body.as_bytes())
+    let shows = |body: &[u8]| match sign.body {
+        SignBody::Is(text) => body.trim_ascii() == text.as_bytes(),
+        SignBody::Begins(text) => body.trim_ascii().starts_with(text.as_bytes()),
+    };
+    matches!(answer, Ok(Ok(Some(answer))) if answer.status == 200 && shows(&answer.body))
 }
 
 /// Jaeger's drop counters from the first of `addresses` that has them.

@@ -19,7 +19,7 @@ use super::generated::jaeger_v2::{
     GetServicesRequest, GetServicesResponse, GetTraceRequest, SpansResponseChunk, Timestamp,
 };
 use super::http::{self, Client};
-use super::jaeger_troubles::JAEGER;
+use super::jaeger_troubles::{JAEGER, SIGN};
 use super::jaeger_v2;
 use super::jaeger_v3;
 use super::source::{
@@ -46,7 +46,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     own_keys: &["admin", "tls"],
     keeps_spans: true,
     may_be_late: false,
-    sign: None,
+    sign: Some(SIGN),
     troubles: Troubles {
         web_port: &[Remedy {
             what: "{place} is a web port, gRPC is on 16685",

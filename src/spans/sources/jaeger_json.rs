@@ -7,7 +7,7 @@ use super::address::{addresses, base, shown};
 use super::budget::Budget;
 use super::http::{self, Answer, Ask, Client, NoAnswer};
 use super::jaeger_legacy;
-use super::jaeger_troubles::JAEGER;
+use super::jaeger_troubles::{JAEGER, SIGN};
 use super::source::{
     LossCounters, OpenFuture, SourceEntry, SourceInfo, SourceKind, SourceOptions, SpanSource,
 };
@@ -29,7 +29,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     own_keys: &["admin", "tls"],
     keeps_spans: true,
     may_be_late: false,
-    sign: None,
+    sign: Some(SIGN),
     troubles: JAEGER,
     connect: open,
 };

@@ -1,6 +1,13 @@
 //! What is said of Jaeger where something is amiss: one text for the sources that read from it.
 
-use super::source::{Remedy, Troubles};
+use super::source::{Remedy, Sign, SignBody, Troubles};
+
+/// What its UI asks first; all versions answer it at the HTTP port.
+pub(super) const SIGN: Sign = Sign {
+    path: "/api/services",
+    body: SignBody::Begins("{\"data\":"),
+    server: "Jaeger",
+};
 
 const ENDPOINT: &str =
     "--spans, or in the scenario: [tracing.spans] endpoint = \"http://HOST:16686\"";

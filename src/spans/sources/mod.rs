@@ -75,7 +75,46 @@ impl SourceEntry {
     /// # Errors
     /// Nothing listens there, or another server does, or it can't answer now: what, and what to do.
     pub async fn open(&self, options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanError> {
-        guard::guard(options, (self.connect)(options).await)
+        let mut opened = (self.connect)(options).await;
+        let (is_refused, is_without) = match &opened {
+            Err(error) => (!matches!(error.again, Again::Later(_)), false),
+            // A source that goes on without spans says why.
+            Ok(source) => (false, source.info().entry.kind != self.kind),
+        };
+        if (is_refused || is_without)
+            && let Some(mistaken) = self.mistaken(options).await
+        {
+            opened = if is_without {
+                let why = format!("no server spans were read: {}", mistaken.text);
+                Ok(none::because(why))
+            } else {
+                Err(mistaken)
+            };
+        }
+        guard::guard(options, opened)
+    }
+
+    /// What to say where the server of another source answers.
+    async fn mistaken(&self, options: &SourceOptions) -> Option<SpanError> {
+        let endpoint = options.endpoint.as_deref().unwrap_or(self.default_endpoint);
+        let (other, server) = self.another_at(endpoint, options).await?;
+        let address = address::shown(&address::parse(endpoint).ok()?);
+        let (own, name) = (self.name, other.name);
+        Some(SpanError::new(format!(
+            "what answers at {address} is {server}, which source = \"{own}\" can't read: set \
+             tracing.spans source = \"{name}\""
+        )))
+    }
+
+    /// The row and the name of the server at `endpoint`, where it is that of another source.
+    pub async fn another_at(
+        &self,
+        endpoint: &str,
+        options: &SourceOptions,
+    ) -> Option<(&'static Self, &'static str)> {
+        let own = self.sign?.server;
+        let found = sign_at(endpoint, options).await;
+        found.filter(|(_, server)| *server != own)
     }
 }
 
@@ -124,8 +163,10 @@ pub async fn sign_at(
 ) -> Option<(&'static SourceEntry, &'static str)> {
     let base = address::base(&address::parse(endpoint).ok()?);
     let client = http::client(options, &address::parse(endpoint).ok()?).ok()?;
-    for entry in SPAN_SOURCES {
-        if let Some(sign) = &entry.sign
+    for (index, entry) in SPAN_SOURCES.iter().enumerate() {
+        // Several rows may read from one server.
+        let is_new = !SPAN_SOURCES[..index].iter().any(|of| of.sign == entry.sign);
+        if let Some(sign) = entry.sign.as_ref().filter(|_| is_new)
             && http::shows(&client, &base, sign).await
         {
             return Some((entry, sign.server));

@@ -167,9 +167,18 @@ pub struct Sign {
     /// Path below the endpoint.
     pub path: &'static str,
     /// The body, but for white space at its ends.
-    pub body: &'static str,
+    pub body: SignBody,
     /// Name of the server.
     pub server: &'static str,
+}
+
+/// A body that a server shows itself by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignBody {
+    /// It is this.
+    Is(&'static str),
+    /// It begins with this.
+    Begins(&'static str),
 }
 
 /// What is said of a source where something is amiss. All of it is for people: nothing is decided

@@ -19,8 +19,8 @@ use super::address::{base, parse, shown};
 use super::budget::Budget;
 use super::http::{self, Answer, Ask, Client, NoAnswer};
 use super::source::{
-    OpenFuture, Remedy, Sign, SourceEntry, SourceInfo, SourceKind, SourceOptions, SpanSource,
-    Troubles,
+    OpenFuture, Remedy, Sign, SignBody, SourceEntry, SourceInfo, SourceKind, SourceOptions,
+    SpanSource, Troubles,
 };
 use super::tls;
 use crate::spans::assemble::only_trace;
@@ -101,7 +101,7 @@ const OTHER_SERVER: &[Remedy] = &[Remedy {
 /// What its query frontend says when it can be asked; without a tenant, too.
 const ECHO: Sign = Sign {
     path: "/api/echo",
-    body: "echo",
+    body: SignBody::Is("echo"),
     server: "Grafana Tempo",
 };
 

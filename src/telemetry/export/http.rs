@@ -14,7 +14,10 @@ use opentelemetry_http::{HttpClient, HttpError, ResponseBodyTooLarge};
 use prost::Message;
 
 use super::options::ExportOptions;
-use crate::tls::{Renamed, TlsPeer};
+use crate::{
+    not_grpc::chain,
+    tls::{Renamed, TlsPeer},
+};
 
 /// Longest reply that is read; a longer one is no reply to an export.
 const MAX_REPLY: usize = 1 << 20;
@@ -183,19 +186,9 @@ fn words(kind: &str, body: &[u8]) -> String {
 
 /// The causes of an error, without its outermost sentence, which holds the address.
 fn causes(error: &dyn Error) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if texts.last() != Some(&text) {
-            texts.push(text);
-        }
-        next = cause.source();
-    }
-    if texts.is_empty() {
-        "no connection".to_owned()
-    } else {
-        texts.join(": ")
+    match chain(error.source()) {
+        none if none.is_empty() => "no connection".to_owned(),
+        causes => causes,
     }
 }
 

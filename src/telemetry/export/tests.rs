@@ -524,7 +524,7 @@ fn what_is_no_endpoint_is_told_at_once() {
         options.protocol = protocol;
         let error = Exporter::start(&options).expect_err("no file");
         assert!(
-            error.starts_with("THE_VARIABLE names missing.pem, which can't be read: "),
+            error.contains(": THE_VARIABLE names missing.pem, which can't be read: "),
             "{error}"
         );
     }

@@ -393,6 +393,60 @@ fn traces_that_are_whole_or_absent_were_sampled_by_somebody_else() {
 }
 
 #[test]
+fn what_came_back_tells_why_no_request_has_server_spans() {
+    let nothing = |alone: u64, services: &[&str], exported: u64| {
+        let services: Vec<String> = services.iter().map(ToString::to_string).collect();
+        move |info: &mut RunInfo, workload: &mut WorkloadAnalysis| {
+            workload.join = Some(Join {
+                sampled: 1_000,
+                missing: 1_000,
+                ..Join::default()
+            });
+            workload.traces = Some(TraceFacts {
+                client_span_alone: alone,
+                ..TraceFacts::default()
+            });
+            info.fetch = Some(FetchInfo {
+                source: "jaeger".to_owned(),
+                services: services.clone(),
+                ..FetchInfo::default()
+            });
+            info.export = Some(ExportInfo {
+                exported,
+                ..ExportInfo::default()
+            });
+        }
+    };
+    let check_advice = |alone, services: &[&str], exported, code: &str, words: &str| {
+        let changed = nothing(alone, services, exported);
+        check(&changed, &[code], Reservations);
+        let (mut info, mut analysis) = sound();
+        changed(&mut info, &mut analysis.workloads[0]);
+        let reasons = verdict(&info, &analysis, &[]).reasons;
+        let advice = reasons.iter().find(|reason| reason.code == code);
+        let advice = &advice.expect("the reason").advice;
+        assert!(advice.contains(words), "{words:?} is not in {advice}");
+    };
+    let (ours, milvus) = (["milvus-bench"], ["milvus-bench", "proxy"]);
+    check_advice(
+        1_000,
+        &milvus,
+        1_000,
+        "sampling_changed",
+        "clears the sampled flag",
+    );
+    check_advice(
+        1_000,
+        &ours,
+        1_000,
+        "no_spans",
+        "either Milvus exports nothing there",
+    );
+    check_advice(0, &milvus, 1_000, "no_spans", "loses whole traces");
+    check_advice(0, &[], 0, "no_spans", "check with `doctor`");
+}
+
+#[test]
 fn requests_that_were_refused_before_milvus_are_no_lost_spans() {
     let refused = |failed: u64, missing: u64| {
         move |_: &mut RunInfo, workload: &mut WorkloadAnalysis| {

@@ -22,6 +22,9 @@ const BAR: usize = 24;
 /// Columns between the figures of a band and its bar.
 const GAP: usize = 2;
 
+/// Most rows of largest parts, the sum of the others among them.
+const MOST_ROWS: usize = 5;
+
 /// What stands before the rows of parts, which belong to the bars above.
 const INDENT: &str = "  ";
 
@@ -149,15 +152,14 @@ fn cells(band: &Band) -> Vec<usize> {
     divide(&sizes, BAR)
 }
 
-/// The parts that have a row of their own, as many as there are bars less one for the sum of the
-/// others, and those others.
+/// The parts that have a row of their own, and the others.
 fn largest_parts(account: &[Band]) -> (Vec<PartRow<'_>>, Vec<PartRow<'_>>) {
     let (Some(all), Some(top)) = (account.first(), account.last()) else {
         return (Vec::new(), Vec::new());
     };
     let mut parts = largest_first(all, top);
-    let shown = if parts.len() > account.len() {
-        account.len() - 1
+    let shown = if parts.len() > MOST_ROWS {
+        MOST_ROWS - 1
     } else {
         parts.len()
     };

@@ -42,6 +42,7 @@ pub(super) async fn http(version: &'static str, base: &'static str) -> Fake {
             path if path.starts_with("/api/traces/") => {
                 Reply::not_found(file(version, "trace-404.json"))
             }
+            "/api/services" => Reply::json(file("1.65.0", "services.json")),
             "/api/v3/services" => Reply::Send(
                 200,
                 "text/plain",

@@ -370,11 +370,6 @@ async fn a_route_that_is_gone_is_no_absent_trace() {
 
 #[tokio::test]
 async fn what_is_no_tempo_is_named_as_such() {
-    let jaeger = http("1.65.0", "").await;
-    check_words(
-        &refused("tempo", &options(&jaeger)).await,
-        &["is not Tempo", "3200"],
-    );
     let pages = http_server(|_| Reply::html("<html>somebody else</html>")).await;
     check_words(
         &refused("tempo", &options(&pages)).await,
@@ -391,6 +386,20 @@ async fn what_is_no_tempo_is_named_as_such() {
 }
 
 #[tokio::test]
+async fn a_jaeger_is_known_where_a_tempo_was_expected() {
+    let jaeger = http("1.65.0", "").await;
+    let found = sign_at(&jaeger.url, &SourceOptions::default()).await;
+    assert_eq!(
+        found.map(|(entry, server)| (entry.name, server)),
+        Some(("auto", "Jaeger"))
+    );
+    check_words(
+        &refused("tempo", &options(&jaeger)).await,
+        &["is Jaeger", "set tracing.spans source = \"auto\""],
+    );
+}
+
+#[tokio::test]
 async fn a_tempo_is_known_where_another_source_was_expected() {
     let fake = USUAL.start().await;
     let found = sign_at(&fake.url, &SourceOptions::default()).await;
@@ -398,8 +407,12 @@ async fn a_tempo_is_known_where_another_source_was_expected() {
         found.map(|(entry, server)| (entry.name, server)),
         Some(("tempo", "Grafana Tempo"))
     );
-    let jaeger = http("1.65.0", "").await;
-    assert_eq!(sign_at(&jaeger.url, &SourceOptions::default()).await, None);
+    let words = ["is Grafana Tempo", "set tracing.spans source = \"tempo\""];
+    for name in ["jaeger", "jaeger-json"] {
+        check_words(&refused(name, &options(&fake)).await, &words);
+    }
+    let without = open("auto", &options(&fake)).await;
+    check_words(&without.info().remark, &words);
 }
 
 #[tokio::test]
