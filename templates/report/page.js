@@ -69,10 +69,9 @@ contents.addEventListener('click', ({ target }) => {
   if (!beside.matches && target.closest('a')) contents.open = false;
 });
 // The entry of what is being read, and of the section that it is in, is marked.
-const entries = [...contents.querySelectorAll('a')].map((link) => ({
-  link,
-  to: document.getElementById(decodeURIComponent(link.hash.slice(1))),
-}));
+const entries = [...contents.querySelectorAll('a')]
+  .map((link) => ({ link, to: document.getElementById(link.hash.slice(1)) }))
+  .filter(({ to }) => to !== null);
 function follow() {
   const passed = entries.filter(({ to }) => to.getBoundingClientRect().top < 120);
   const { link } = passed.at(-1) ?? entries[0];

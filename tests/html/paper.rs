@@ -32,6 +32,8 @@ pub(crate) const CASES: &[Case] = &[
     },
 ];
 
+/// Width of A4 without its margins of 12 mm, in pixels.
+const PAPER: u32 = 703;
 /// Points per inch: fine enough for a line of text.
 const RESOLUTION: &str = "50";
 /// What nothing is printed on, of the width, on each side: a little less than the margin of 12 mm.
@@ -106,6 +108,8 @@ impl Sheet {
 /// What was printed: its pages and its text.
 struct Printed {
     sheets: Vec<Sheet>,
+    /// Width of what is printed, in pixels.
+    width: f64,
     text: String,
 }
 
@@ -140,7 +144,9 @@ fn print(chromium: &Chromium, page: &str) -> Option<Printed> {
         .filter(|file| file.extension().is_some_and(|ending| ending == "ppm"))
         .collect();
     files.sort();
+    let width = browser.tab("", page, 1280, &[]).width_on_paper(PAPER);
     Some(Printed {
+        width,
         sheets: files.iter().map(|file| Sheet::read(file)).collect(),
         text: String::from_utf8_lossy(&text.stdout).into_owned(),
     })
@@ -158,6 +164,11 @@ fn check_sheets(printed: &Printed) {
         .filter(|at| printed.sheets[*at].overflows())
         .collect();
     assert!(over.is_empty(), "cut on pages {over:?}, from 0");
+    assert!(
+        printed.width <= f64::from(PAPER) + 1.0,
+        "cut: {} pixels wide",
+        printed.width
+    );
 }
 
 /// Titles of all charts stand in the text as often as in the page.

@@ -87,6 +87,15 @@ impl Tab {
         self.call("Emulation.setDeviceMetricsOverride", size);
     }
 
+    /// How wide the page is where A4 leaves `width` pixels, with the rules of paper.
+    pub(crate) fn width_on_paper(&mut self, width: u32) -> f64 {
+        self.value("void dispatchEvent(new Event('beforeprint'))");
+        self.call("Emulation.setEmulatedMedia", json!({"media": "print"}));
+        self.size(width);
+        let wide = self.value("document.documentElement.scrollWidth");
+        wide.as_f64().expect("a width")
+    }
+
     /// The value of a JavaScript expression, of a promise what it becomes.
     #[track_caller]
     pub(crate) fn value(&mut self, expression: &str) -> Value {
