@@ -410,7 +410,6 @@ fn each_fault_of_each_server_is_told_apart_on_each_link() {
     let mut table =
         "| server | fault | client | link | doctor |\n|---|---|---|---|---|\n".to_owned();
     found.iter().for_each(|(_, row, _)| table += row);
-    println!("{table}");
     if let Some(path) = std::env::var_os("MILVUS_BENCH_TLS_TABLE") {
         std::fs::write(path, &table).expect("the table is written");
     }
