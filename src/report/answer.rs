@@ -344,16 +344,16 @@ fn what(
     let place = |at: usize| {
         let row = rows[at];
         let rate = row.rate.target.unwrap_or(row.rate.achieved);
-        let rate = match group.kind {
-            AnswerKind::Stages => format!(" at {}/s", number(rate)),
-            _ => String::new(),
+        let place = match group.kind {
+            AnswerKind::Stages => format!("at {}/s in {}", number(rate), group.name(row)),
+            _ => group.name(row).to_owned(),
         };
         let change = at
             .checked_sub(1)
             .and_then(|change| changes[change].as_ref());
         let change = change.and_then(Change::in_words);
         let change = change.map_or(String::new(), |words| format!(" ({words})"));
-        format!("{} {}{rate}{change}", estimate(p99(row)), group.name(row))
+        format!("{} {place}{change}", estimate(p99(row)))
     };
     let named = |at: &usize| {
         let near = bend.is_some_and(|bend| *at == bend || *at + 1 == bend);
