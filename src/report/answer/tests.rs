@@ -72,6 +72,27 @@ fn intervals_that_overlap_are_said_and_so_is_a_difference_that_may_be_none() {
 }
 
 #[test]
+fn parts_that_cancel_out_are_told_by_their_times() {
+    let answer = one(|analysis| {
+        let contrast = &mut analysis.workloads[UNDER_INGEST].contrasts[0];
+        contrast.difference_us = 200.0;
+        (contrast.difference_low_us, contrast.difference_high_us) = (None, None);
+        for part in &mut contrast.parts {
+            (part.share_low, part.share_high) = (None, None);
+        }
+        for (part, share) in contrast.parts.iter_mut().zip([22.0, -21.0]) {
+            (part.share, part.difference_us) = (share, share * 200.0);
+        }
+    });
+    assert!(
+        answer.why[0].contains("slower than alone: +4.40 ms `")
+            && answer.why[0].contains(", -4.20 ms `")
+            && !answer.why[0].contains('%'),
+        "{answer:?}"
+    );
+}
+
+#[test]
 fn a_fall_is_called_faster() {
     let answer = one(|analysis| {
         let contrast = &mut analysis.workloads[UNDER_INGEST].contrasts[0];
