@@ -69,7 +69,10 @@ pub(crate) struct RunArguments {
     /// Exit with 0 although the verdict is invalid
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) accept_invalid: bool,
-    /// Drop and create again this collection although milvus-bench did not create it
+    /// Drop this collection, which milvus-bench did not create, and create it anew
+    ///
+    /// All its rows are lost. With `prepare = "reuse"` it is not dropped: the run may then write to
+    /// it, as an insert workload does.
     #[arg(long, value_name = "COLLECTION", help_heading = SERVERS)]
     pub(crate) replace: Vec<String>,
     /// Threads of the load; default: half of the cores, 1 to 8

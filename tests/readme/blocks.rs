@@ -1,8 +1,9 @@
 //! Blocks of the documents: commands are run, scenarios checked, YAML read.
 //!
 //! Commands run in a scratch folder, against a fake Milvus that exports its spans to a trace back
-//! end in this process. A block that can't be run there has a comment before it, which readers
-//! don't see: `<!-- not run: REASON -->`.
+//! end in this process. It has the shipped scenarios, and each block of TOML that begins with the
+//! name of its file (`# gate.toml`). A block that can't be run there has a comment before it, which
+//! readers don't see: `<!-- not run: REASON -->`.
 
 use std::{
     fs,
@@ -106,6 +107,18 @@ impl Scratch {
         self.folder.path()
     }
 
+    /// Writes the scenarios of `document` whose blocks begin with the names of their files.
+    fn write_scenarios(&self, document: &Document) {
+        for block in document.blocks() {
+            let first = block.code.lines().next().unwrap_or_default();
+            let name = first.strip_prefix("# ").filter(|_| block.language == "toml");
+            if let Some(name) = name.filter(|name| name.ends_with(".toml")) {
+                let file = self.path().join(name);
+                fs::write(file, self.short(&block.code)).expect("a scratch file");
+            }
+        }
+    }
+
     /// `code` with the addresses of this scratch in place of those of the reader.
     fn here(&self, code: &str) -> String {
         code.replace("http://milvus.example:19530", &self.milvus.uri())
@@ -158,6 +171,7 @@ async fn run(wanted: impl Fn(&str) -> bool) {
             continue;
         }
         let scratch = Scratch::start().await;
+        scratch.write_scenarios(&document);
         // Pages begin after a first run.
         let first = Block {
             language: "sh".to_owned(),
