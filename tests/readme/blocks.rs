@@ -111,7 +111,9 @@ impl Scratch {
     fn write_scenarios(&self, document: &Document) {
         for block in document.blocks() {
             let first = block.code.lines().next().unwrap_or_default();
-            let name = first.strip_prefix("# ").filter(|_| block.language == "toml");
+            let name = first
+                .strip_prefix("# ")
+                .filter(|_| block.language == "toml");
             if let Some(name) = name.filter(|name| name.ends_with(".toml")) {
                 let file = self.path().join(name);
                 fs::write(file, self.short(&block.code)).expect("a scratch file");
