@@ -15,10 +15,10 @@ use crate::{
 
 /// What stdout carries of several runs.
 pub(crate) const REPEATED: &str = "With --repeat it is one document: text and markdown one after \
-                                   the other, hgrm with the curve of the first run and the \
-                                   others as comments, json a list, csv a table with a column \
-                                   `run`, junit the suites of all, html a page of pages, \
-                                   flamegraph one picture below the other";
+                                   the other, hgrm with the curve of the first run and the others \
+                                   as comments, json a list, csv a table with a column `run`, \
+                                   junit the suites of all, html a page of pages, flamegraph one \
+                                   picture below the other";
 
 /// Help of `--report`, with the formats of this build.
 pub(crate) fn reports_help() -> String {

@@ -65,8 +65,8 @@ fn sentence(heard: Heard) -> String {
                 .to_owned()
         }
         (Asked::Interrupt, _) => {
-            "interrupted: ending the measurement and keeping what was measured; press Ctrl-C again \
-             to leave at once"
+            "interrupted: ending the measurement and keeping what was measured; press Ctrl-C \
+             again to leave at once"
                 .to_owned()
         }
         (_, Stage::Finishing) => {

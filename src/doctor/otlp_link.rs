@@ -197,6 +197,10 @@ fn causes_by_peer(peer: Peer, protocol: ExportProtocol) -> Option<Vec<Cause>> {
             ),
         )],
         Peer::Http => vec![Cause::new("the endpoint hangs, or hangs up", "its log")],
+        // A second look has found no trouble with TLS itself.
+        Peer::Tls if protocol == ExportProtocol::HttpProtobuf => {
+            vec![Cause::new("the endpoint hangs, or hangs up", "its log")]
+        }
         Peer::Other if protocol == ExportProtocol::HttpProtobuf => vec![Cause::new(
             "what listens there does not speak HTTP/1: OTLP over HTTP is on 4318, gRPC on 4317",
             format!(

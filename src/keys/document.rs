@@ -38,8 +38,8 @@ fn rows(out: &mut String, title: &str, keys: &[Key]) {
     // Writing to a String can't fail.
     let _ = write!(
         out,
-        "{gap}{title}\n\n| key | type | default | allowed | meaning |\n| --- | --- | --- | \
-         --- | --- |\n"
+        "{gap}{title}\n\n| key | type | default | allowed | meaning |\n| --- | --- | --- | --- | \
+         --- |\n"
     );
     let cell = |text: &str| text.replace('|', "\\|").replace('<', "&lt;");
     for key in keys {

@@ -187,7 +187,6 @@ pub(super) fn resolve(table: &Section, batch: &Batch) -> Result<Arrival, Scenari
 
 fn beside(at: &Place, other: &str, choice: &str) -> ScenarioError {
     at.error(format!("stands beside {other}, allowed is one: {choice}"))
-        .into()
 }
 
 fn open(table: &Section, load: Result<OpenLoad, ScenarioError>) -> Result<Arrival, ScenarioError> {

@@ -243,7 +243,7 @@ fn staged_length(
             let found = humantime::format_duration(found);
             Err(place.error(format!(
                 "is {found}, but the stages of `{name}` end after {shown}; allowed is that or \
-                     more, or leave it out"
+                 more, or leave it out"
             )))
         }
         (_, written) => Ok(written.unwrap_or(time)),
@@ -281,7 +281,8 @@ fn own_length(table: &Section) -> Result<PhaseLength, ScenarioError> {
     }
 }
 
-/// Why the data set's true neighbours are not those of its collection while `workload` runs; None where all rows are there from the beginning, and nothing was or is inserted.
+/// Why the data set's true neighbours are not those of its collection while `workload` runs; None
+/// where all rows are there from the beginning, and nothing was or is inserted.
 pub(super) fn truth_fails(
     scenario: &Scenario,
     collection: &CollectionPlan,

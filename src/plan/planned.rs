@@ -1,5 +1,5 @@
-//! The tables of one kind as planned: those that are right, and what is known of the others, so that
-//! what names one of those is not said to name none.
+//! The tables of one kind as planned: those that are right, and what is known of the others, so
+//! that what names one of those is not said to name none.
 
 use crate::scenario::{ScenarioError, Section};
 

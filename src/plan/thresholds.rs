@@ -43,8 +43,8 @@ pub struct AbortPlan {
 /// whole second.
 const TO_SEE_IT: Duration = Duration::from_secs(3);
 
-/// Every threshold of a plan that has all the rest; of its workloads and phases, only those that are
-/// right.
+/// Every threshold of a plan that has all the rest; of its workloads and phases, only those that
+/// are right.
 pub(super) fn resolve(
     scenario: &Scenario,
     plan: &Plan,
@@ -194,7 +194,7 @@ fn ends_a_run(
     let least = needed.as_secs_f64().ceil();
     Err(table.error(format!(
         "ends no run: `after`, `over` and 3 s to see it take {least} s, more than its phase \
-             lasts, or the longest of its stages; make one of them shorter"
+         lasts, or the longest of its stages; make one of them shorter"
     )))
 }
 

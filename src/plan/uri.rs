@@ -30,7 +30,7 @@ impl<'a> Address<'a> {
 
     pub(super) fn error(&self, message: &str) -> ScenarioError {
         match self.giver {
-            Giver::Scenario(place) => place.error(message).into(),
+            Giver::Scenario(place) => place.error(message),
             Giver::Flag(name) | Giver::Variable(name) => {
                 ScenarioError::new(format!("`{name}` {message}"))
             }

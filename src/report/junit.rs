@@ -1,6 +1,6 @@
-//! `report.xml`: verdict, figures and thresholds as a JUnit report, which CI systems show. What can't
-//! be decided is *skipped*. Each workload is a case with its figures in words, and the same figures
-//! are properties of its suite, by the names of report.json.
+//! `report.xml`: verdict, figures and thresholds as a JUnit report, which CI systems show. What
+//! can't be decided is *skipped*. Each workload is a case with its figures in words, and the same
+//! figures are properties of its suite, by the names of report.json.
 
 use askama::Template;
 
@@ -133,8 +133,15 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
     Ok((text.trim_end().to_owned() + "\n").into_bytes())
 }
 
-/// Figures with quantiles, as report.json calls them, with the words of the text report.
-const FIGURES: [(&str, &str, fn(&WorkloadAnalysis) -> Option<&Quantiles>); 6] = [
+/// A figure: its name in report.json, its words, and where it is.
+type Figure = (
+    &'static str,
+    &'static str,
+    fn(&WorkloadAnalysis) -> Option<&Quantiles>,
+);
+
+/// Figures with quantiles.
+const FIGURES: [Figure; 6] = [
     ("response_time_us", "response time", |of| {
         of.response_time_us.as_ref()
     }),

@@ -309,9 +309,9 @@ pub(super) fn escape(text: &str) -> String {
     let text = clean(text);
     let parts: Vec<&str> = text.split('`').collect();
     let is_code = |(index, part): (usize, &&str)| {
-        index % 2 == 0 || (!part.trim().is_empty() && !part.contains(['\\', '|']))
+        index.is_multiple_of(2) || (!part.trim().is_empty() && !part.contains(['\\', '|']))
     };
-    if parts.len() % 2 == 0 || !parts.iter().enumerate().all(is_code) {
+    if parts.len().is_multiple_of(2) || !parts.iter().enumerate().all(is_code) {
         return escape_all(&text, true);
     }
     let parts = parts.iter().enumerate().map(|(index, part)| {

@@ -91,11 +91,11 @@ pub(super) fn as_list<'n>(
     })
 }
 
+/// Tables, each with its name.
+type Named<'n> = Cow<'n, [(String, Node)]>;
+
 /// Tables under names; also those of a list that have one.
-pub(super) fn as_named<'n>(
-    node: &'n Node,
-    rows: &'static Table,
-) -> Result<Forms<Cow<'n, [(String, Node)]>>> {
+pub(super) fn as_named<'n>(node: &'n Node, rows: &'static Table) -> Result<Forms<Named<'n>>> {
     let path = node.place.path();
     match &node.value {
         Value::Table(entries) => {

@@ -339,10 +339,9 @@ impl Section {
         match (self.written_flag(key), self.row(key).default) {
             (Some(at), _) => at.value,
             (None, DefaultValue::Flag(flag)) => flag,
-            (None, default) => panic!(
-                "the default of `{key}` is neither true nor false: \
-                                       {default:?}"
-            ),
+            (None, default) => {
+                panic!("the default of `{key}` is neither true nor false: {default:?}")
+            }
         }
     }
 

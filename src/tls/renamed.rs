@@ -46,7 +46,6 @@ impl Renamed {
     }
 
     /// A client that finds the host by its new name.
-    #[must_use]
     pub fn known_to(&self, builder: ClientBuilder) -> ClientBuilder {
         builder.dns_resolver(Arc::new(self.clone()))
     }

@@ -227,6 +227,32 @@ fn fetching_again_from_nowhere_leaves_the_run_as_it_was() {
 }
 
 #[test]
+fn fetching_again_wants_the_key_that_no_run_keeps() {
+    let fake = FakeMilvus::start();
+    let file = |name: &str| format!("{}/tests/data/otlp-tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (ca, cert, key) = (file("ca.pem"), file("client.pem"), file("client.key"));
+    let source = format!(
+        "source = \"jaeger-json\"\nendpoint = \"https://127.0.0.1:{}\"\ntls = {{ ca = {ca:?}, cert \
+         = {cert:?}, key = {key:?} }}",
+        closed_port()
+    );
+    let bench = Bench::at(&fake, &[("source = \"none\"", &source)]);
+    bench.run(&[]).exits(0);
+    bench
+        .call(&["spans", "--deadline", "1"])
+        .exits(2)
+        .error(&["tls.cert of [tracing.spans]", "--tls-key FILE"]);
+    bench
+        .call(&["spans", "--deadline", "1", "--tls-key", &ca])
+        .exits(2)
+        .error(&["--tls-key names", "PRIVATE KEY"]);
+    bench
+        .call(&["spans", "--deadline", "1", "--tls-key", &key])
+        .exits(2)
+        .error(&["no Jaeger JSON answers"]);
+}
+
+#[test]
 fn fetching_again_sends_the_headers_that_are_named() {
     let fake = FakeMilvus::start();
     let bench = Bench::at(&fake, &[]);

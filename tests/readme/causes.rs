@@ -91,10 +91,11 @@ fn named(tokens: &[TokenTree]) -> BTreeMap<String, String> {
         };
         let is_value =
             matches!(tokens.get(at + 2), Some(TokenTree::Punct(p)) if p.as_char() == '=');
-        if word == "let" && is_value {
-            if let Some(text) = string_after(tokens, at + 3) {
-                found.insert(name.to_string(), text);
-            }
+        if word == "let"
+            && is_value
+            && let Some(text) = string_after(tokens, at + 3)
+        {
+            found.insert(name.to_string(), text);
         }
     }
     found

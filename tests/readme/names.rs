@@ -7,7 +7,7 @@ use milvus_bench::plan::key_table;
 use crate::{
     code::{all, commands},
     documents::{Document, documents, files_below, for_users, read, root},
-    program::{options, options_of, subcommands, subcommands_of},
+    program::{options, options_of, program, subcommands, subcommands_of},
 };
 
 /// Folders of the project that a path in a document may begin with.
@@ -26,7 +26,7 @@ const FOLDERS: [&str; 11] = [
 ];
 
 /// Options of other programs.
-const FOREIGN_OPTIONS: [&str; 1] = ["--release"];
+const FOREIGN_OPTIONS: [&str; 3] = ["--release", "--url", "--dump-dom"];
 
 /// Names of other programs.
 const FOREIGN_NAMES: [&str; 3] = ["wait_for_ready", "SSL_CERT_FILE", "SSL_CERT_DIR"];
@@ -86,7 +86,8 @@ fn every_subcommand_is_in_the_documents() {
 #[test]
 fn every_option_of_the_documents_is_built() {
     let known = subcommands();
-    let all: BTreeSet<String> = known.iter().flat_map(|name| options_of(name)).collect();
+    let mut all: BTreeSet<String> = known.iter().flat_map(|name| options_of(name)).collect();
+    all.extend(options(&program(&["--help"])));
     for document in documents() {
         for command in commands(&document) {
             let name = command.split_whitespace().next().unwrap_or_default();

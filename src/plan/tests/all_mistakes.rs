@@ -113,6 +113,7 @@ fn several_mistakes_of_one_table_are_told() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_follows_from_a_mistake_is_not_told() {
     let one = |from: &str, to: &str, expected: &str| check(&with(from, to), &[expected]);
     // Keys under another name.

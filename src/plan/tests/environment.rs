@@ -267,8 +267,8 @@ fn secrets_that_are_written_out_are_refused_without_being_repeated() {
         "`tracing.spans.headers.a` is a secret",
     );
     let key = format!(
-        "https://127.0.0.1:19530\"\ntls = {{ cert = \"Cargo.toml\", key = \"-----BEGIN KEY-----{SECRET}\" \
-         }} #"
+        "https://127.0.0.1:19530\"\ntls = {{ cert = \"Cargo.toml\", key = \"-----BEGIN \
+         KEY-----{SECRET}\" }} #"
     );
     check(
         &with("http://127.0.0.1:19530", &key),
