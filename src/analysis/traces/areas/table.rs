@@ -91,7 +91,7 @@ areas! {
         "the client was late: planned moment to sending",
         sign: '.', palette: 203, hatch: None, light: "#da7b1c", dark: "#c55f01";
     Queue: "queue",
-        "closed loop: waiting for a stream or connection; no part of service time",
+        "closed loop: waiting for a stream or connection; not part of service time",
         sign: ':', palette: 209, hatch: None, light: "#b57a45", dark: "#f4ab6a";
     Retries: "retries",
         "pauses between repeated calls within Milvus",
