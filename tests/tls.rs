@@ -335,8 +335,15 @@ fn wrong(said: &[&str], peer: TlsPeer, expected: Option<TlsCause>) -> Option<Str
         }
         None => {
             let named = TlsCause::named_in(&text);
-            let is_wrong = named.is_some() || text.contains("TLS");
-            is_wrong.then(|| format!("TLS works, but {named:?} was named:\n{text}"))
+            // Words of the servers behind TLS; OpenSSL's answers with a page, and no POST at all.
+            let answered = [
+                "404",
+                "Method not found",
+                "web page",
+                "does not answer within",
+            ];
+            let is_right = named.is_none() && answered.iter().any(|word| text.contains(word));
+            (!is_right).then(|| format!("TLS works, but {named:?} was named:\n{text}"))
         }
     }
 }
@@ -403,7 +410,6 @@ fn each_fault_of_each_server_is_told_apart_on_each_link() {
     let mut table =
         "| server | fault | client | link | doctor |\n|---|---|---|---|---|\n".to_owned();
     found.iter().for_each(|(_, row, _)| table += row);
-    println!("{table}");
     if let Some(path) = std::env::var_os("MILVUS_BENCH_TLS_TABLE") {
         std::fs::write(path, &table).expect("the table is written");
     }

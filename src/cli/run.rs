@@ -70,8 +70,10 @@ pub(crate) struct RunArguments {
     /// Exit with 0 even if the verdict is invalid
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) accept_invalid: bool,
-    /// Drop and recreate this collection although milvus-bench did not create it; with prepare =
-    /// "reuse", only allow writes to it
+    /// Drop and recreate this collection, which milvus-bench did not create
+    ///
+    /// All its rows are lost. With `prepare = "reuse"` it is not dropped: the run may then write to
+    /// it, as an insert workload does.
     #[arg(long, value_name = "COLLECTION", help_heading = SERVERS)]
     pub(crate) replace: Vec<String>,
     /// Load threads; default: half of the cores, 1 to 8

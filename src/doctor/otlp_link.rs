@@ -200,6 +200,13 @@ fn causes_by_peer(peer: Peer, protocol: ExportProtocol) -> Option<Vec<Cause>> {
             "the endpoint does not answer, or closes the connection",
             "its log",
         )],
+        // A second look has found no trouble with TLS itself.
+        Peer::Tls if protocol == ExportProtocol::HttpProtobuf => {
+            vec![Cause::new(
+                "the endpoint does not answer, or closes the connection",
+                "its log",
+            )]
+        }
         Peer::Other if protocol == ExportProtocol::HttpProtobuf => vec![Cause::new(
             "the server there does not speak HTTP/1: OTLP over HTTP is on 4318, gRPC on 4317",
             format!(

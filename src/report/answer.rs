@@ -343,16 +343,16 @@ fn what(
     let place = |at: usize| {
         let row = rows[at];
         let rate = row.rate.target.unwrap_or(row.rate.achieved);
-        let rate = match group.kind {
-            AnswerKind::Stages => format!(" at {}/s", number(rate)),
-            _ => String::new(),
+        let place = match group.kind {
+            AnswerKind::Stages => format!("at {}/s in {}", number(rate), group.name(row)),
+            _ => group.name(row).to_owned(),
         };
         let change = at
             .checked_sub(1)
             .and_then(|change| changes[change].as_ref());
         let change = change.and_then(Change::in_words);
         let change = change.map_or(String::new(), |words| format!(" ({words})"));
-        format!("{} {}{rate}{change}", estimate(p99(row)), group.name(row))
+        format!("{} {place}{change}", estimate(p99(row)))
     };
     let named = |at: &usize| {
         let near = bend.is_some_and(|bend| *at == bend || *at + 1 == bend);
@@ -462,13 +462,7 @@ fn because(contrast: &Contrast, name: &str) -> String {
             (low, high)
         }
     });
-    let mut parts: Vec<&TailPart> = contrast
-        .parts
-        .iter()
-        .filter(|part| part.share >= WORTH_NAMING && part.share_low.is_none_or(|low| low > 0.0))
-        .collect();
-    parts.sort_by(|a, b| b.share.total_cmp(&a.share));
-    let parts: Vec<String> = parts.into_iter().take(MOST_PARTS).map(share_of).collect();
+    let parts = parts_of(contrast);
     let parts = if parts.is_empty() {
         "no part's share of that is distinguishable from zero".to_owned()
     } else {
@@ -478,6 +472,35 @@ fn because(contrast: &Contrast, name: &str) -> String {
         "on average {name} is {} {word} than {with}: {parts}",
         with_ends(sign * contrast.difference_us, ends)
     )
+}
+
+/// The largest parts of a difference: their shares, or their times where some are larger than the
+/// whole, since others went the other way.
+fn parts_of(contrast: &Contrast) -> Vec<String> {
+    let cancel = contrast.parts.iter().any(|part| part.share.abs() > 1.0);
+    let size = |part: &TailPart| if cancel { part.share.abs() } else { part.share };
+    let mut parts: Vec<&TailPart> = contrast
+        .parts
+        .iter()
+        .filter(|part| size(part) >= WORTH_NAMING)
+        .filter(|part| cancel || part.share_low.is_none_or(|low| low > 0.0))
+        .collect();
+    parts.sort_by(|a, b| size(b).total_cmp(&size(a)));
+    let time_of = |part: &TailPart| {
+        let us = part.difference_us;
+        let sign = if us < 0.0 { '-' } else { '+' };
+        format!("{sign}{} `{}`", duration(us.abs()), part.title())
+    };
+    let named = parts.into_iter().take(MOST_PARTS);
+    named
+        .map(|part| {
+            if cancel {
+                time_of(part)
+            } else {
+                share_of(part)
+            }
+        })
+        .collect()
 }
 
 /// `71 % [64, 77] `consistency wait · Delegator-waitTSafe``.

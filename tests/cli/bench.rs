@@ -210,14 +210,18 @@ impl Bench {
         self.call(&[&["run", "scenario.toml", "--accept-invalid"], more].concat())
     }
 
-    /// Starts `run scenario.toml`.
-    pub(crate) fn start(&self, more: &[&str]) -> Running {
-        // A suite that was started by `nohup` hands its ignored SIGHUP down.
+    /// A call that SIGHUP ends: a suite that was started by `nohup` hands its ignored SIGHUP down.
+    pub(crate) fn command_of_a_terminal(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("env");
         command.args(["--default-signal=HUP", PROGRAM]);
+        self.prepared(command, arguments)
+    }
+
+    /// Starts `run scenario.toml`.
+    pub(crate) fn start(&self, more: &[&str]) -> Running {
         let arguments = [&["run", "scenario.toml", "--accept-invalid"], more].concat();
         let mut child = self
-            .prepared(command, &arguments)
+            .command_of_a_terminal(&arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -353,7 +353,7 @@ fn signals_end_every_command_with_their_code() {
     let mut calls = 0;
     for arguments in [vec!["init", "--uri"], vec!["doctor", "--uri"]] {
         for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
-            let mut command = bench.command(&arguments);
+            let mut command = bench.command_of_a_terminal(&arguments);
             let child = command
                 .arg(fake.uri())
                 .stdout(Stdio::piped())

@@ -456,7 +456,7 @@ fn check_while_the_report_is_made(signal: Signal, code: i32) {
     let size = rustix::pipe::fcntl_setpipe_size(&writer, 4096).expect("its size");
     writer.write_all(&vec![b'x'; size]).expect("it fits");
     let mut child = bench
-        .command(&["run", "scenario.toml", "--accept-invalid"])
+        .command_of_a_terminal(&["run", "scenario.toml", "--accept-invalid"])
         .stdout(writer)
         .stderr(std::process::Stdio::piped())
         .spawn()

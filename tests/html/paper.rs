@@ -1,7 +1,7 @@
 //! `report.html` and `comparison.html` on paper: A4, as the browser's own print makes it.
 //!
-//! Poppler (`pdftoppm`, `pdftotext`) looks at the pages. A machine without it leaves these tests out
-//! and says so; with `CI=true` it fails.
+//! Poppler (`pdftoppm`, `pdftotext`) looks at the pages. A machine without it leaves these tests
+//! out and says so; with `CI=true` it fails.
 
 use std::{fs, path::Path, process::Command};
 

@@ -1,8 +1,9 @@
 //! Blocks of the documents: commands are run, scenarios checked, YAML read.
 //!
 //! Commands run in a scratch folder, against a fake Milvus that exports its spans to a trace back
-//! end in this process. A block that can't be run there has a comment before it, which readers
-//! don't see: `<!-- not run: REASON -->`.
+//! end in this process. It has the shipped scenarios, and each block of TOML that begins with the
+//! name of its file (`# gate.toml`). A block that can't be run there has a comment before it, which
+//! readers don't see: `<!-- not run: REASON -->`.
 
 use std::{
     fs,
@@ -106,6 +107,20 @@ impl Scratch {
         self.folder.path()
     }
 
+    /// Writes the scenarios of `document` whose blocks begin with the names of their files.
+    fn write_scenarios(&self, document: &Document) {
+        for block in document.blocks() {
+            let first = block.code.lines().next().unwrap_or_default();
+            let name = first
+                .strip_prefix("# ")
+                .filter(|_| block.language == "toml");
+            if let Some(name) = name.filter(|name| name.ends_with(".toml")) {
+                let file = self.path().join(name);
+                fs::write(file, self.short(&block.code)).expect("a scratch file");
+            }
+        }
+    }
+
     /// `code` with the addresses of this scratch in place of those of the reader.
     fn here(&self, code: &str) -> String {
         code.replace("http://milvus.example:19530", &self.milvus.uri())
@@ -158,6 +173,7 @@ async fn run(wanted: impl Fn(&str) -> bool) {
             continue;
         }
         let scratch = Scratch::start().await;
+        scratch.write_scenarios(&document);
         // Pages begin after a first run.
         let first = Block {
             language: "sh".to_owned(),
@@ -187,6 +203,27 @@ async fn the_commands_of_the_readme_do_what_they_say() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_of_the_pages_do_what_they_say() {
     run(|path| path.starts_with("docs/")).await;
+}
+
+/// A gate that can't fail is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gate_of_the_recipes_stops_a_search_that_is_too_slow() {
+    let scratch = Scratch::start().await;
+    scratch.write_scenarios(&Document::open("docs/ci.md".to_owned()));
+    scratch
+        .milvus
+        .delay(&methods::SEARCH, Duration::from_millis(700));
+    let output = tokio::task::block_in_place(|| {
+        Command::new(PROGRAM)
+            .args(["run", "gate.toml", "--quiet"])
+            .current_dir(scratch.path())
+            .env("MILVUS_BENCH_CALIBRATE", "off")
+            .output()
+            .expect("milvus-bench runs")
+    });
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{report}");
+    assert!(report.contains("response_time.p99 < 500ms"), "{report}");
 }
 
 #[test]

@@ -57,13 +57,22 @@ impl MeanDifference {
                 .is_none_or(|(low, high)| low > 0.0 || high < 0.0)
     }
 
-    /// `81 % [74, 86] of that is `consistency wait · querynode Delegator-waitTSafe``; None where no
-    /// part has a share that can be told from none.
+    /// `81 % [74, 86] of that is `consistency wait · querynode Delegator-waitTSafe``, the time of the
+    /// part itself where parts cancel out; None where no part has a share that can be told from
+    /// none.
     pub(crate) fn in_words(&self) -> Option<String> {
         let top = self
             .parts
             .first()
             .filter(|top| top.share > 0.0 && top.share_low.is_none_or(|low| low > 0.0))?;
+        if top.share > 1.0 {
+            // More than all of it: parts that differ the other way make up for the rest.
+            return Some(format!(
+                "`{}` alone differs by {}, and other parts make up for that",
+                top.title(),
+                in_words(top.difference_us.abs())
+            ));
+        }
         let percent = |share: f64| share * 100.0;
         let ends = top.share_low.zip(top.share_high);
         let ends = ends.map_or(String::new(), |(low, high)| {
@@ -364,5 +373,36 @@ pub(crate) fn in_words(us: f64) -> String {
         us if us >= 1e6 => format!("{:.1} s", us / 1e6),
         us if us >= 1e3 => format!("{:.1} ms", us / 1e3),
         us => format!("{us:.0} us"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(share: f64, difference_us: f64) -> Option<String> {
+        let part = TailPart {
+            area: "gap".to_owned(),
+            service: None,
+            part: "gap".to_owned(),
+            difference_us,
+            share,
+            share_low: None,
+            share_high: None,
+        };
+        let found = MeanDifference {
+            us: difference_us / share,
+            parts: vec![part],
+            ..MeanDifference::default()
+        };
+        found.in_words()
+    }
+
+    #[test]
+    fn a_part_that_is_more_than_the_whole_is_told_by_its_time() {
+        assert_eq!(words(0.81, 810.0).as_deref(), Some("81 % of that is `gap`"));
+        let more = "`gap` alone differs by 4.4 ms, and other parts make up for that";
+        assert_eq!(words(22.0, 4_400.0).as_deref(), Some(more));
+        assert_eq!(words(-0.1, -20.0), None);
     }
 }

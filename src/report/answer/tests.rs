@@ -72,6 +72,27 @@ fn intervals_that_overlap_are_said_and_so_is_a_difference_that_may_be_none() {
 }
 
 #[test]
+fn parts_that_cancel_out_are_told_by_their_times() {
+    let answer = one(|analysis| {
+        let contrast = &mut analysis.workloads[UNDER_INGEST].contrasts[0];
+        contrast.difference_us = 200.0;
+        (contrast.difference_low_us, contrast.difference_high_us) = (None, None);
+        for part in &mut contrast.parts {
+            (part.share_low, part.share_high) = (None, None);
+        }
+        for (part, share) in contrast.parts.iter_mut().zip([22.0, -21.0]) {
+            (part.share, part.difference_us) = (share, share * 200.0);
+        }
+    });
+    assert!(
+        answer.why[0].contains("slower than alone: +4.40 ms `")
+            && answer.why[0].contains(", -4.20 ms `")
+            && !answer.why[0].contains('%'),
+        "{answer:?}"
+    );
+}
+
+#[test]
 fn a_fall_is_called_faster() {
     let answer = one(|analysis| {
         let contrast = &mut analysis.workloads[UNDER_INGEST].contrasts[0];
@@ -149,8 +170,8 @@ fn stages_say_where_they_bend() {
     );
     assert_eq!(
         answer.what,
-        "p99 2.00 ms [1.80, 2.20] low at 100/s, 2.50 ms [2.25, 2.75] middle at 200/s (1.25x), \
-         9.00 ms [8.10, 9.90] high at 400/s (3.60x), 10.0 ms [9.00, 11.0] top at 800/s (1.11x, \
+        "p99 2.00 ms [1.80, 2.20] at 100/s in low, 2.50 ms [2.25, 2.75] at 200/s in middle (1.25x), \
+         9.00 ms [8.10, 9.90] at 400/s in high (3.60x), 10.0 ms [9.00, 11.0] at 800/s in top (1.11x, \
          their intervals overlap); it bends between middle and high"
     );
     let flat = one(|analysis| staged(analysis, &[("a", 1.0, 2e3), ("b", 2.0, 2.5e3)]));
@@ -178,7 +199,8 @@ fn of_many_stages_the_first_the_bend_and_the_last_are_named() {
         ("s11", true),
     ] {
         assert_eq!(
-            answer.what.contains(&format!(" {name} at")),
+            answer.what.contains(&format!("/s in {name} "))
+                || answer.what.contains(&format!("/s in {name},")),
             is_named,
             "{name} {answer:?}"
         );

@@ -1,5 +1,5 @@
-//! The answer, below the verdict: what changed between phases, stages or workloads, and why. The words
-//! are those of every report.
+//! The answer, below the verdict: what changed between phases, stages or workloads, and why. The
+//! words are those of every report.
 
 use super::workload::{Piece, pieces};
 use crate::{

@@ -49,26 +49,8 @@ pub(super) fn verdict(analysis: &Analysis) -> VerdictWords {
     groups.retain(|reasons| !OF_STATUS.contains(&reasons[0].code.as_str()));
     groups.sort_by_key(|reasons| std::cmp::Reverse(reasons[0].state));
     let things = of_one_thing(&groups);
-    let reasons = counted(things.len() as u64, "reason");
     let state = analysis.verdict.state;
-    let (word, sentence) = match (state, groups.is_empty()) {
-        (VerdictState::Valid, _) => (
-            "valid",
-            "Valid: nothing speaks against these figures".to_owned(),
-        ),
-        (VerdictState::Reservations, true) => {
-            ("valid with caveats", "Valid with caveats".to_owned())
-        }
-        (VerdictState::Reservations, false) => (
-            "valid with caveats",
-            format!("Valid with caveats: {reasons} for care"),
-        ),
-        (VerdictState::Invalid, true) => ("invalid", "Invalid".to_owned()),
-        (VerdictState::Invalid, false) => (
-            "invalid",
-            format!("Invalid: {reasons} not to use these figures"),
-        ),
-    };
+    let (word, sentence) = words(state, things.len() as u64);
     let sentence = if analysis.verdict.client_bound {
         format!("Client-bound. {sentence}")
     } else {
@@ -117,6 +99,26 @@ pub(super) fn verdict(analysis: &Analysis) -> VerdictWords {
         counts: thresholds_passed(analysis),
         icon: icon.address(),
     }
+}
+
+/// The verdict in a word and in a sentence, with as many reasons.
+fn words(state: VerdictState, reasons: u64) -> (&'static str, String) {
+    let words = match state {
+        VerdictState::Valid => {
+            return (
+                "valid",
+                "Valid: nothing speaks against these figures".to_owned(),
+            );
+        }
+        VerdictState::Reservations => ("valid with caveats", "Valid with caveats", "for care"),
+        VerdictState::Invalid => ("invalid", "Invalid", "not to use these figures"),
+    };
+    let (word, sentence, why) = words;
+    let sentence = match reasons {
+        0 => sentence.to_owned(),
+        _ => format!("{sentence}: {} {why}", counted(reasons, "reason")),
+    };
+    (word, sentence)
 }
 
 /// `2 of 5 thresholds failed`; None where none did.

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{style::TextStyle, width::prefix};
+use super::{style::TextStyle, width::prefix, words::may_break};
 use crate::report::clean;
 
 /// Colour of a piece of text; nothing depends on seeing it.
@@ -94,9 +94,11 @@ impl Line {
             }
             let first = text.chars().next().map_or(0, char::len_utf8);
             let fitting = prefix(text, columns).len().max(first);
-            let ends_word = text[fitting..].starts_with(' ');
+            let ends_word = text[fitting..].starts_with(' ') && may_break(text, fitting);
             let space = text[..fitting]
-                .rfind(' ')
+                .rmatch_indices(' ')
+                .map(|(at, _)| at)
+                .find(|at| may_break(text, *at))
                 .filter(|at| !ends_word && !text[..*at].trim().is_empty());
             let (head, tail) = rest.split_at(space.unwrap_or(fitting));
             lines.push(head);

@@ -9,6 +9,7 @@ mod sheet;
 mod style;
 mod table;
 mod width;
+mod words;
 
 pub use self::style::TextStyle;
 pub(super) use self::{

@@ -6,6 +6,7 @@ use super::{
     line::{Line, Paint},
     style::TextStyle,
     width::prefix,
+    words::words,
 };
 use crate::report::clean;
 
@@ -96,7 +97,8 @@ fn wrap(text: &str, columns: usize, taken: usize, indent: usize) -> Vec<String> 
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
     let mut room = columns.saturating_sub(taken);
-    for mut word in clean(text).split_whitespace() {
+    for word in words(&clean(text)) {
+        let mut word = word.as_str();
         loop {
             let space = if line.is_empty() { "" } else { " " };
             // The whole is measured: some sequences are wider or narrower than their parts.
@@ -147,6 +149,7 @@ mod tests {
         check_wrap("one two three four", &["one two", "three four"]);
         check_wrap("one\ntwo", &["one two"]);
         check_wrap("abcdefghij x", &["", "abcdefghij", "x"]);
+        check_wrap("a number 5 %", &["a number", "5 %"]);
         check_wrap("abcdefghijklmnop x", &["", "abcdefghij", "klmnop x"]);
     }
 

@@ -362,8 +362,8 @@ impl Load<'_> {
         let server = quantile(&self.workload.server_time_us, "p99").unwrap_or(0.0);
         let client_bound = !limited && p99 > LATENCY_SHARE * response && p99 > server;
         let advice = if limited {
-            "requests were sent late because max_in_flight requests were already in flight: \
-             response time includes the wait, service time does not"
+            "requests were sent late because they had to wait for a free place under \
+             max_in_flight: the wait is part of response time, not of service time"
         } else {
             "the client was late: use more threads (--threads), a lower rate, or another machine"
         };
