@@ -90,12 +90,12 @@ const TEXTS: &[(TlsCause, &str, &str)] = &[
     (
         TlsCause::NoClientCertificate,
         "the server requires a client certificate, and none was sent",
-        "set tls = { cert = \"FILE.pem\", key = \"FILE.key\" } of {table}, signed by a CA that the \
-         server trusts",
+        "set tls = { cert = \"FILE.pem\", key = \"FILE.key\" } of {table}, signed by a CA that \
+         the server trusts",
     ),
     (
         TlsCause::ClientCertificateRefused,
-        "the server does not accept the client certificate that it got",
+        "the server rejected the client certificate",
         "check tls.cert of {table}: signed by a CA that the server trusts, not expired, and for \
          client authentication",
     ),
@@ -156,12 +156,12 @@ const TEXTS: &[(TlsCause, &str, &str)] = &[
     (
         TlsCause::WrongName,
         "the server's certificate is for another name",
-        "set tls = { server_name = \"NAME IN THE CERTIFICATE\" } of {table}, or write that name in \
-         {address}",
+        "set tls = { server_name = \"NAME IN THE CERTIFICATE\" } of {table}, or write that name \
+         in {address}",
     ),
     (
         TlsCause::UnknownHost,
-        "the server knows no host of the name that was asked for (SNI)",
+        "the server knows no host of the requested name (SNI)",
         "set tls = { server_name = \"NAME\" } of {table}, or write that name in {address}",
     ),
     (
@@ -171,20 +171,19 @@ const TEXTS: &[(TlsCause, &str, &str)] = &[
     ),
     (
         TlsCause::ServerError,
-        "the server ended the TLS handshake for an error of its own",
-        "look at the server's log; it may have no certificate for the name that was asked for \
+        "the server aborted the TLS handshake with an internal error",
+        "check the server's log; it may have no certificate for the requested name \
          (tls.server_name of {table})",
     ),
     (
         TlsCause::HungUp,
-        "the server closed the connection in the TLS handshake without an alert",
-        "look at the server's log; a proxy may expect another name (tls.server_name of {table})",
+        "the server closed the connection during the TLS handshake without an alert",
+        "check the server's log; a proxy may expect another name (tls.server_name of {table})",
     ),
     (
         TlsCause::ClosedAfterwards,
         "the server closed the connection right after the TLS handshake",
-        "look at the log of the TLS front: the server behind it may be down, or not where the \
-         front looks for it",
+        "check the log of the TLS front: the server behind it may be down, or have another address",
     ),
 ];
 
