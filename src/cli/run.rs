@@ -96,7 +96,7 @@ pub(crate) struct RunArguments {
     pub(crate) precise: bool,
     /// How long to wait for Milvus, e.g. 5m
     ///
-    /// Also while it accepts no connections. Takes precedence over `wait` of [milvus].
+    /// Also while it accepts no connections. Takes precedence over `wait` of `[milvus]`.
     #[arg(long, value_name = "DURATION", value_parser = wait, help_heading = SERVERS)]
     pub(crate) wait: Option<Duration>,
     /// No progress on stderr

@@ -124,7 +124,8 @@ const TEXTS: &[(TlsCause, &str, &str)] = &[
     (
         TlsCause::UnknownIssuer,
         "the server's certificate is signed by a CA that is not trusted here",
-        "set tls = { ca = \"FILE.pem\" } of {table} to the certificate of that CA",
+        "set tls = { ca = \"FILE.pem\" } of {table} to the certificate of that CA; without a \
+         scenario (`init`, `doctor`), set SSL_CERT_FILE=FILE.pem in the environment",
     ),
     (
         TlsCause::CaAsServer,
