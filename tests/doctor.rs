@@ -719,7 +719,7 @@ async fn server_spans_without_the_grpc_servers_one() {
     assert!(
         find(&links, SERVER_SPANS)
             .seen
-            .contains("but not that of its gRPC server"),
+            .contains("but none from its gRPC server"),
         "{links:?}"
     );
 }

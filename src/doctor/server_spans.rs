@@ -195,7 +195,7 @@ async fn judge(
     match &seen.descent {
         _ if seen.spans == 0 => nothing(check, scene, source, (sent, seen.ours)).await,
         Descent::NoServerSpan => check.failed(
-            format!("{found}, but not the one of its gRPC server"),
+            format!("{found}, but none from its gRPC server"),
             with_refused(
                 source,
                 causes_of_part(source.info().entry, scene.window.dropped(source).await),

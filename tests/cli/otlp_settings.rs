@@ -531,7 +531,7 @@ fn the_doctor_exports_over_http_too() {
     // A port that speaks gRPC, and nothing else.
     let stdout = doctor(&format!("{}/v1/traces", fake.uri()));
     assert!(
-        stdout.contains("took no span") && stdout.contains("does not speak HTTP/1"),
+        stdout.contains("did not accept the span") && stdout.contains("does not speak HTTP/1"),
         "{stdout}"
     );
 }
