@@ -52,7 +52,7 @@ fn percent(text: &str) -> Result<f64, String> {
     let share = number
         .filter(|number| (0.0..=1_000.0).contains(number))
         .map(|number| number / 100.0);
-    share.ok_or_else(|| "allowed are per cent from 0 to 1000, e.g. 5%".to_owned())
+    share.ok_or_else(|| "expected per cent from 0 to 1000, e.g. 5%".to_owned())
 }
 
 /// Analyses both sides, prints the comparison, and says whether the newer one is slower.

@@ -291,7 +291,8 @@ fn fate(plan: &CollectionPlan) -> String {
     let what = match plan.prepare {
         PrepareMode::Full | PrepareMode::Schema => {
             format!(
-                "created {rows}, in place of one that milvus-bench made before; {end} after the run"
+                "created {rows}, in place of one that milvus-bench made before, if it is there; \
+                 {end} after the run"
             )
         }
         PrepareMode::Ensure => {
