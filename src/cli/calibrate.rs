@@ -30,8 +30,8 @@ pub(crate) struct CalibrateArguments {
         value_parser = whole(1..=100_u32)
     )]
     repeat: u32,
-    /// Measure these cells alone, by name or parts of it, e.g. d768-c16-t1, d128, r1000; may be
-    /// given often. Nothing is kept then
+    /// Measure only these cells, by name or part of it, e.g. d768-c16-t1, d128, r1000; repeatable,
+    /// the result is then not stored
     #[arg(long, value_name = "CELL")]
     only: Vec<String>,
     /// Connections of the load thread

@@ -49,13 +49,13 @@ pub(crate) fn check_reports(names: &[String]) -> Result<(), CliError> {
                 .filter(|name| !name.is_empty())
                 .collect();
             let tip = if several.len() > 1 && several.iter().all(|name| known.contains(name)) {
-                format!("; write --report {}", several.join(" --report "))
+                format!(" (write --report {})", several.join(" --report "))
             } else {
                 let near = nearest(name, known.iter().copied());
-                near.map_or_else(String::new, |near| format!(", did you mean {near}"))
+                near.map_or_else(String::new, |near| format!(" (did you mean {near}?)"))
             };
             Err(CliError::new(format!(
-                "unknown report format {name:?}{tip}; expected {}",
+                "unknown report format {name:?}{tip}, expected one of {}",
                 known.join(", ")
             )))
         }
@@ -174,7 +174,11 @@ mod tests {
     #[test]
     fn a_format_that_there_is_not_is_answered_with_those_that_there_are() {
         let said = |name: &str| check_reports(&[name.to_owned()]).unwrap_err().message;
-        assert!(said("xml").contains("expected text"), "{}", said("xml"));
+        assert!(
+            said("xml").contains("expected one of text"),
+            "{}",
+            said("xml")
+        );
         assert!(!said("xml").contains("once for each"), "{}", said("xml"));
         let several = said("text,json");
         assert!(several.contains("--report text --report json"), "{several}");

@@ -91,8 +91,7 @@ pub(super) fn unknown(analysis: &Analysis) -> String {
             "unknown: no success was matched; the latency breakdown holds successes".to_owned()
         }
         Some(_) if sampled == 0 => {
-            "unknown: nothing was sampled ([tracing] sample_ratio); the figures are the client's \
-             alone"
+            "unknown: no request was sampled ([tracing] sample_ratio); all figures are client-side"
                 .to_owned()
         }
         Some(spans) if spans.has_source() => format!(
@@ -100,8 +99,8 @@ pub(super) fn unknown(analysis: &Analysis) -> String {
              every link",
             counted(sampled, "sampled request")
         ),
-        _ => "unknown: no server spans were read ([tracing.spans] source); the figures are the \
-              client's alone"
+        _ => "unknown: no server spans were read ([tracing.spans] source); all figures are \
+              client-side"
             .to_owned(),
     }
 }
@@ -374,7 +373,7 @@ fn what(
             group.name(rows[at])
         ),
         (AnswerKind::Stages, None) if changes.iter().all(Option::is_some) => {
-            "; it bends nowhere: no stage has twice the p99 of the one before".to_owned()
+            "; no bend: no stage has twice the p99 of the previous one".to_owned()
         }
         _ => String::new(),
     };
@@ -447,7 +446,7 @@ fn because(contrast: &Contrast, name: &str) -> String {
     let with = &contrast.with;
     if !contrast.is_certain() {
         return format!(
-            "the means of {name} and {with} can't be told apart: they differ by {}",
+            "the means of {name} and {with} are indistinguishable: they differ by {}",
             with_ends(contrast.difference_us, ends)
         );
     }
@@ -465,7 +464,7 @@ fn because(contrast: &Contrast, name: &str) -> String {
     });
     let parts = parts_of(contrast);
     let parts = if parts.is_empty() {
-        "no part's share of that can be told from none".to_owned()
+        "no part's share of that is distinguishable from zero".to_owned()
     } else {
         parts.join(", ")
     };

@@ -197,10 +197,10 @@ fn read_bounded(
         Err(ScenarioError::new(message))
     };
     if bytes.len() as u64 > MAX_BYTES {
-        return Ok(refuse("larger than 1 MiB and so no scenario"));
+        return Ok(refuse("larger than 1 MiB, too large for a scenario"));
     }
     let text = String::from_utf8(bytes);
-    Ok(text.or_else(|_| refuse("not UTF-8 text and so no TOML")))
+    Ok(text.or_else(|_| refuse("not UTF-8 text, so not TOML")))
 }
 
 #[cfg(test)]
