@@ -16,6 +16,7 @@ use super::{
     runtime::runtime,
     scenario::{NO_SCENARIO, plan_of},
     terminal::{broken, has_colors},
+    values::whole,
 };
 use crate::{
     doctor::{DoctorCollection, DoctorOptions, examine, is_broken, render, text_column},
@@ -53,7 +54,7 @@ pub(crate) struct DoctorArguments {
         long,
         value_name = "SECONDS",
         default_value_t = 30,
-        value_parser = clap::value_parser!(u64).range(1..=600)
+        value_parser = whole(1..=600_u64)
     )]
     deadline: u64,
 }

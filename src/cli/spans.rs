@@ -16,6 +16,7 @@ use super::{
     reports::{Printed, to_print, write_reports},
     runs,
     runtime::runtime,
+    values::whole,
 };
 use crate::{
     record::{FetchInfo, RunFolder, RunInfo, RunReader},
@@ -47,7 +48,7 @@ pub(crate) struct SpansArguments {
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
     /// Maximum time for reading, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = whole(1..=3600_u64))]
     deadline: u64,
 }
 

@@ -193,9 +193,24 @@ pub fn known_metric(metric: &str) -> Result<&'static str, OperationError> {
         Some(known) => Ok(known),
         None => refuse(
             "metric",
-            format!("is {metric:?}, expected one of {}", METRICS.join(", ")),
+            format!(
+                "is {metric:?}, expected one of {}{}",
+                METRICS.join(", "),
+                meant_metric(metric)
+            ),
         ),
     }
+}
+
+/// What to write for a metric under a name of other programs; may be empty.
+fn meant_metric(metric: &str) -> String {
+    let meant = match metric.to_lowercase().replace(['-', '_', ' '], "").as_str() {
+        "euclid" | "euclidean" | "l2squared" | "sqeuclidean" | "squaredl2" => "L2",
+        "dot" | "dotproduct" | "inner" | "innerproduct" | "mips" => "IP",
+        "angular" | "cos" | "cosinesimilarity" | "cosinedistance" => "COSINE",
+        _ => return String::new(),
+    };
+    format!("; write metric = \"{meant}\"")
 }
 
 /// Refuses search parameters that can't be right for `index`; an index that is not known allows

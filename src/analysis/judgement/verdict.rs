@@ -267,26 +267,33 @@ fn requests_lost(
 
 /// What the run itself found doubtful; the rest of its warnings are remarks.
 pub(crate) fn of_warning(warning: &Warning) -> Option<Reason> {
+    let of_workload = |phase: &str, workload: &str| format!("{phase}/{workload}");
     let (code, figure, at) = match warning {
-        Warning::DebugBuild => ("debug_build", (1.0, 0.0, ""), ""),
+        Warning::DebugBuild => ("debug_build", (1.0, 0.0, ""), String::new()),
         Warning::ClockStep { phase, step_us } => {
-            ("clock_step", (*step_us, 1_000.0, "us"), phase.as_str())
+            ("clock_step", (*step_us, 1_000.0, "us"), phase.clone())
         }
-        Warning::NotRecorded { samples } => {
-            ("not_recorded", (*samples as f64, 0.0, "requests"), "")
-        }
-        Warning::RowsUsedUp { phase, .. } => ("rows_used_up", YES, phase.as_str()),
-        Warning::StoppedEarly { phase, .. } => ("stopped_early", YES, phase.as_str()),
+        Warning::NotRecorded { samples } => (
+            "not_recorded",
+            (*samples as f64, 0.0, "requests"),
+            String::new(),
+        ),
+        Warning::RowsUsedUp {
+            phase, workload, ..
+        } => ("rows_used_up", YES, of_workload(phase, workload)),
+        Warning::StoppedEarly {
+            phase, workload, ..
+        } => ("stopped_early", YES, of_workload(phase, workload)),
         Warning::IndexUnfinished { phase, .. } => {
-            ("index_unfinished", (1.0, 0.0, ""), phase.as_str())
+            ("index_unfinished", (1.0, 0.0, ""), phase.clone())
         }
         Warning::ServedByBruteForce { phase, rows, .. } => {
-            ("brute_force", (*rows as f64, 0.0, "rows"), phase.as_str())
+            ("brute_force", (*rows as f64, 0.0, "rows"), phase.clone())
         }
         // Figures of another collection than the scenario's.
-        Warning::CollectionReplaced { phase, .. } => ("collection_replaced", YES, phase.as_str()),
+        Warning::CollectionReplaced { phase, .. } => ("collection_replaced", YES, phase.clone()),
         Warning::ForeignRows { phase, rows, .. } => {
-            ("foreign_rows", (*rows as f64, 0.0, "rows"), phase.as_str())
+            ("foreign_rows", (*rows as f64, 0.0, "rows"), phase.clone())
         }
         _ => return None,
     };
@@ -299,7 +306,7 @@ pub(crate) fn of_warning(warning: &Warning) -> Option<Reason> {
         Reservations
     };
     Some(Reason {
-        at: at.to_owned(),
+        at,
         ..reason(code, state, figure, warning.to_string())
     })
 }

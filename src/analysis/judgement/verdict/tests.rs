@@ -640,3 +640,23 @@ fn a_figure_that_rises_all_along_is_a_reservation_with_its_size() {
         reason.advice
     );
 }
+
+#[test]
+fn a_workload_that_ended_early_is_named() {
+    let (phase, workload) = ("p".to_owned(), "a".to_owned());
+    let used_up = Warning::RowsUsedUp {
+        phase: phase.clone(),
+        workload: workload.clone(),
+        ran_s: None,
+        more: None,
+    };
+    let stopped = Warning::StoppedEarly {
+        phase,
+        workload,
+        reason: String::new(),
+        ran_s: None,
+    };
+    for warning in [used_up, stopped] {
+        assert_eq!(of_warning(&warning).unwrap().at, "p/a");
+    }
+}
