@@ -29,6 +29,10 @@ const PUBLIC_METHOD: &str = "milvus.proto.milvus.MilvusService/";
 /// more comes.
 const STRAGGLERS: Duration = Duration::from_secs(7);
 
+/// How more time is given to spans that are late: to the doctor's own, and to those of a run.
+pub(super) const LONGER: &str = "--deadline of doctor, e.g. --deadline 120; for a run, in the \
+                                 scenario: [tracing.spans] deadline = \"120s\"";
+
 /// Everything that the check and its second looks need.
 pub(super) struct Scene<'a> {
     pub(super) options: &'a DoctorOptions,
@@ -431,7 +435,7 @@ fn loses() -> Cause {
 fn late() -> Cause {
     Cause::new(
         "the spans are late: Milvus sends them every 5 s, and a store may need seconds more",
-        "in the scenario: [tracing.spans] deadline = \"60s\"",
+        LONGER,
     )
 }
 
