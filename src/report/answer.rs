@@ -93,8 +93,7 @@ pub(super) fn unknown(analysis: &Analysis) -> String {
             "unknown: no success was matched; the latency breakdown holds successes".to_owned()
         }
         Some(_) if sampled == 0 => {
-            "unknown: nothing was sampled ([tracing] sample_ratio); the figures are the client's \
-             alone"
+            "unknown: no request was sampled ([tracing] sample_ratio); all figures are client-side"
                 .to_owned()
         }
         Some(spans) if spans.has_source() => format!(
@@ -105,7 +104,7 @@ pub(super) fn unknown(analysis: &Analysis) -> String {
         spans => {
             let why = spans.as_ref().and_then(SpanSummary::why_none);
             let why = why.unwrap_or("no server spans were read");
-            format!("unknown: {why}; the figures are the client's alone")
+            format!("unknown: {why}; all figures are client-side")
         }
     }
 }
@@ -378,7 +377,7 @@ fn what(
             group.name(rows[at])
         ),
         (AnswerKind::Stages, None) if changes.iter().all(Option::is_some) => {
-            "; it bends nowhere: no stage has twice the p99 of the one before".to_owned()
+            "; no bend: no stage has twice the p99 of the previous one".to_owned()
         }
         _ => String::new(),
     };
@@ -451,7 +450,7 @@ fn because(contrast: &Contrast, name: &str) -> String {
     let with = &contrast.with;
     if !contrast.is_certain() {
         return format!(
-            "the means of {name} and {with} can't be told apart: they differ by {}",
+            "the means of {name} and {with} are indistinguishable: they differ by {}",
             with_ends(contrast.difference_us, ends)
         );
     }
@@ -469,7 +468,7 @@ fn because(contrast: &Contrast, name: &str) -> String {
     });
     let parts = parts_of(contrast);
     let parts = if parts.is_empty() {
-        "no part's share of that can be told from none".to_owned()
+        "no part's share of that is distinguishable from zero".to_owned()
     } else {
         parts.join(", ")
     };

@@ -66,8 +66,8 @@ fn intervals_that_overlap_are_said_and_so_is_a_difference_that_may_be_none() {
     );
     assert_eq!(
         answer.why[0],
-        "the means of under-ingest and alone can't be told apart: they differ by 2.98 ms [-0.100, \
-         3.44]"
+        "the means of under-ingest and alone are indistinguishable: they differ by 2.98 ms \
+         [-0.100, 3.44]"
     );
 }
 
@@ -124,11 +124,11 @@ fn without_spans_the_client_says_what_it_saw() {
         answer.why,
         [
             "the client saw service time p99 3.82 ms -> 48.1 ms, send lag p99 133 us -> 240 us",
-            "the cause is unknown: no server spans were read; the figures are the client's alone",
+            "the cause is unknown: no server spans were read; all figures are client-side",
         ]
     );
     assert_eq!(answer.suggestion, None);
-    assert!(without(true).why[1].contains("nothing was sampled"));
+    assert!(without(true).why[1].contains("no request was sampled"));
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn stages_say_where_they_bend() {
     let flat = one(|analysis| staged(analysis, &[("a", 1.0, 2e3), ("b", 2.0, 2.5e3)]));
     assert!(
         flat.what
-            .ends_with("it bends nowhere: no stage has twice the p99 of the one before"),
+            .ends_with("no bend: no stage has twice the p99 of the previous one"),
         "{flat:?}"
     );
 }

@@ -260,7 +260,7 @@ fn brute_force_that_was_asked_for_is_no_finding() {
     check(
         &analysed(&small).workloads[0].advice,
         "brute_force",
-        "over segments that are too small for an index",
+        "over segments too small for an index",
     );
     // A run of an older version says nothing of the index, but its plan does.
     let mut run = recorded("", "search_growing");
@@ -309,7 +309,7 @@ fn merged_searches_are_told_where_they_are_many() {
     check(
         &alike(10_000_000, &trace),
         "merged",
-        "100 % of the searches ran on the query node as part of another one's",
+        "100 % of the searches were merged on the query node with another",
     );
 }
 
