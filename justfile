@@ -22,7 +22,7 @@ default:
 
 # every check; what it needs beside Rust stands in .ci/run
 check:
-    {{ just_executable() }} {{ steps }}
+    for step in {{ steps }}; do {{ just_executable() }} "$step"; done
 
 # is everything formatted?
 format:

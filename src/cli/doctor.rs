@@ -89,11 +89,10 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     drop(present);
     progress.end();
     for link in &mut links {
-        let named = |text: &str| match arguments.scenario {
-            None => said_by_flags(&plan.named_by_giver(text), OF_DOCTOR),
-            Some(_) => plan.named_by_giver(text),
-        };
-        link.seen = named(&link.seen);
+        link.seen = plan.named_by_giver(&link.seen);
+        if arguments.scenario.is_none() {
+            link.seen = said_by_flags(&link.seen, OF_DOCTOR);
+        }
         for cause in &mut link.causes {
             cause.change = plan.named_by_giver(&cause.change);
         }

@@ -171,6 +171,11 @@ fn every_recipe_is_explained_or_is_a_step_of_check() {
         .find_map(|line| line.strip_prefix("steps := "))
         .expect("the steps of check");
     let steps: BTreeSet<&str> = steps.trim_matches('"').split(' ').collect();
+    // `just one two` gives `two` to a recipe that takes arguments.
+    assert!(
+        text.contains("for step in {{ steps }}; do {{ just_executable() }} \"$step\"; done"),
+        "check runs each of its steps by itself"
+    );
     let known = recipes();
     for step in &steps {
         assert!(known.contains(*step), "no recipe {step}: {known:?}");
