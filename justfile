@@ -125,7 +125,7 @@ pack profile:
     for shell in bash:milvus-bench.bash zsh:_milvus-bench fish:milvus-bench.fish; do
         "$built" completions "${shell%:*}" > "dist/$name/completions/${shell#*:}"
     done
-    if "$built" man --help > /dev/null 2>&1; then "$built" man --out "dist/$name/man/man1"; fi
+    "$built" man --out "dist/$name/man/man1"
     archive() {
         tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct)" \
             -C "$1" -c "$name" | gzip -n > "dist/$2"

@@ -9,6 +9,7 @@ use super::{
     output::{print, say_error},
     progress::Progress,
     runtime::runtime,
+    values::{duration, whole},
 };
 use crate::{
     calibrate::{CalibrateOptions, Calibrating, Calibration, table},
@@ -19,14 +20,14 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct CalibrateArguments {
     /// How long each cell is measured, e.g. 500ms or 5s: 200ms to 1m
-    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = cell())]
     duration: Duration,
     /// Rounds; each cell's figures are medians of all rounds
     #[arg(
         long,
         value_name = "N",
         default_value_t = 1,
-        value_parser = clap::value_parser!(u32).range(1..=100)
+        value_parser = whole(1..=100_u32)
     )]
     repeat: u32,
     /// Measure only these cells, by name or part of it, e.g. d768-c16-t1, d128, r1000; repeatable,
@@ -38,7 +39,7 @@ pub(crate) struct CalibrateArguments {
         long,
         value_name = "N",
         default_value_t = 1,
-        value_parser = clap::value_parser!(u32).range(1..=64)
+        value_parser = whole(1..=64_u32)
     )]
     connections: u32,
     /// Print JSON instead of tables: what is kept in the cache
@@ -49,15 +50,9 @@ pub(crate) struct CalibrateArguments {
     quiet: bool,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(duration)
-            if (Duration::from_millis(200)..=Duration::from_mins(1)).contains(&duration) =>
-        {
-            Ok(duration)
-        }
-        _ => Err("expected a duration from 200ms to 1m".to_owned()),
-    }
+/// The parser of how long a cell is measured.
+fn cell() -> impl Fn(&str) -> Result<Duration, String> + Clone + Send + Sync + 'static {
+    duration(Duration::from_millis(200)..=Duration::from_mins(1))
 }
 
 /// Measures every cell, one after the other. Ctrl-C prints what was measured until then.
@@ -135,7 +130,7 @@ mod tests {
             ("2m", None),
         ] {
             assert_eq!(
-                duration(text).ok(),
+                cell()(text).ok(),
                 expected.map(Duration::from_millis),
                 "{text}"
             );

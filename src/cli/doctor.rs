@@ -16,6 +16,7 @@ use super::{
     runtime::runtime,
     scenario::{NO_SCENARIO, plan_of},
     terminal::{broken, has_colors},
+    values::whole,
 };
 use crate::{
     doctor::{DoctorCollection, DoctorOptions, examine, is_broken, render, text_column},
@@ -53,7 +54,7 @@ pub(crate) struct DoctorArguments {
         long,
         value_name = "SECONDS",
         default_value_t = 30,
-        value_parser = clap::value_parser!(u64).range(1..=600)
+        value_parser = whole(1..=600_u64)
     )]
     deadline: u64,
 }
@@ -87,9 +88,14 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     }));
     drop(present);
     progress.end();
-    if arguments.scenario.is_none() {
-        for link in &mut links {
-            link.seen = said_by_flags(&link.seen, OF_DOCTOR);
+    for link in &mut links {
+        let named = |text: &str| match arguments.scenario {
+            None => said_by_flags(&plan.named_by_giver(text), OF_DOCTOR),
+            Some(_) => plan.named_by_giver(text),
+        };
+        link.seen = named(&link.seen);
+        for cause in &mut link.causes {
+            cause.change = plan.named_by_giver(&cause.change);
         }
     }
     let text = render(&links, has_colors());

@@ -85,7 +85,8 @@ const FLAGS: &[(&[&str], &str)] = &[
     ),
     (
         &["duration", "d", "time", "seconds", "z"],
-        "the time is `duration` of a phase: --set phases.NAME.duration=30s",
+        "the time is `duration` of a phase: --set phases.NAME.duration=30s; remove `requests` or \
+         `until` of the phase, which has one end",
     ),
     (
         &["warmup", "warm-up", "ramp-up"],
@@ -93,11 +94,13 @@ const FLAGS: &[(&[&str], &str)] = &[
     ),
     (
         &["requests", "n", "iterations", "i", "total", "count"],
-        "the number of requests is `requests` of a phase: --set phases.NAME.requests=10000",
+        "the number of requests is `requests` of a phase: --set phases.NAME.requests=10000; \
+         remove `duration` or `until` of the phase, which has one end",
     ),
     (
         &["rate", "qps", "rps", "r", "throughput"],
-        "the rate is `rate` of a workload: --set workloads.NAME.rate=200",
+        "the rate is `rate` of a workload: --set workloads.NAME.rate=200; remove `concurrency` of \
+         the workload, which has one of the two",
     ),
     (
         &[
@@ -109,7 +112,8 @@ const FLAGS: &[(&[&str], &str)] = &[
             "parallel",
             "clients",
         ],
-        "callers are `concurrency` of a workload: --set workloads.NAME.concurrency=8",
+        "callers are `concurrency` of a workload: --set workloads.NAME.concurrency=8; remove \
+         `rate` of the workload, which has one of the two",
     ),
     (
         &["connections", "conns"],
@@ -133,8 +137,7 @@ const FLAGS: &[(&[&str], &str)] = &[
     ),
     (
         &["token", "user", "username", "password", "api-key", "auth"],
-        "secrets do not belong on a command line: set MILVUS_TOKEN, or `token` of [milvus] to \
-         \"${NAME}\"",
+        "secrets do not belong on a command line: set MILVUS_TOKEN, or token = \"${NAME}\" in [milvus]",
     ),
     (
         &["tls", "ca", "cacert", "cert", "key", "insecure", "k"],
@@ -203,7 +206,50 @@ const FLAGS: &[(&[&str], &str)] = &[
 ];
 
 /// The error with a tip where what is unknown is known under another name, or elsewhere.
-pub(super) fn hinted(mut error: Error, command: &Command, arguments: &[String]) -> Error {
+pub(super) fn hinted(error: Error, command: &Command, arguments: &[String]) -> Error {
+    match with_negatives(arguments) {
+        Some((joined, first)) => match command.clone().try_get_matches_from(&joined) {
+            Err(refused) => with_tip(refused, command, &joined),
+            Ok(_) => suggested(
+                error,
+                format!("to give a value that begins with -, write {first}"),
+            ),
+        },
+        None => with_tip(error, command, arguments),
+    }
+}
+
+/// The arguments with each negative number joined to the flag before it, whose value it is meant to
+/// be, and the first of these; None where there is none.
+fn with_negatives(arguments: &[String]) -> Option<(Vec<String>, String)> {
+    let (mut joined, mut first): (Vec<String>, _) = (Vec::new(), None);
+    for word in arguments {
+        let is_negative = word
+            .strip_prefix('-')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '.'));
+        match joined.last_mut() {
+            Some(flag) if is_negative && flag.len() > 2 && is_bare_flag(flag) => {
+                *flag = format!("{flag}={word}");
+                first.get_or_insert_with(|| flag.clone());
+            }
+            _ => joined.push(word.clone()),
+        }
+    }
+    first.map(|first| (joined, first))
+}
+
+fn is_bare_flag(word: &str) -> bool {
+    word.starts_with("--") && !word.contains('=')
+}
+
+fn suggested(mut error: Error, tip: String) -> Error {
+    let tip = ContextValue::StyledStrs(vec![tip.into()]);
+    error.insert(ContextKind::Suggested, tip);
+    error
+}
+
+/// With a tip of ours, or else one of clap whose word is nearly the one typed.
+fn with_tip(mut error: Error, command: &Command, arguments: &[String]) -> Error {
     let said = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         _ => None,
@@ -219,7 +265,7 @@ pub(super) fn hinted(mut error: Error, command: &Command, arguments: &[String]) 
             let word = said(ContextKind::InvalidArg).unwrap_or_default();
             of_flag(&word, command, arguments)
         }
-        ErrorKind::InvalidValue if error.get(ContextKind::SuggestedValue).is_none() => {
+        ErrorKind::InvalidValue => {
             let word = said(ContextKind::InvalidValue).unwrap_or_default();
             match error.get(ContextKind::ValidValue) {
                 Some(ContextValue::Strings(values)) => {
@@ -231,11 +277,16 @@ pub(super) fn hinted(mut error: Error, command: &Command, arguments: &[String]) 
         }
         _ => None,
     };
-    if let Some(tip) = tip {
-        let tip = ContextValue::StyledStrs(vec![tip.into()]);
-        error.insert(ContextKind::Suggested, tip);
+    let typed = said(ContextKind::InvalidArg).unwrap_or_default();
+    let told = said(ContextKind::SuggestedArg).unwrap_or_default();
+    error.remove(ContextKind::SuggestedValue);
+    if tip.is_some() || strsim::damerau_levenshtein(&typed, &told) > 2 {
+        error.remove(ContextKind::SuggestedArg);
     }
-    error
+    match tip {
+        Some(tip) => suggested(error, tip),
+        None => error,
+    }
 }
 
 fn nearest_command(word: &str, command: &Command) -> Option<String> {
@@ -279,6 +330,14 @@ fn of_flag(word: &str, command: &Command, arguments: &[String]) -> Option<String
         });
         row.map(|(_, ours)| (*ours).to_owned())
     };
+    let with_typo = || {
+        let flags = own.into_iter().flat_map(Command::get_arguments);
+        let is_own = nearest(&lower, flags.filter_map(clap::Arg::get_long)).is_some();
+        let words = FLAGS.iter().flat_map(|(words, _)| *words).copied();
+        let meant = nearest(&lower, words.filter(|word| word.len() > 3)).filter(|_| !is_own)?;
+        let row = FLAGS.iter().find(|(words, _)| words.contains(&meant));
+        row.map(|(_, ours)| (*ours).to_owned())
+    };
     let elsewhere = || {
         let has_it = |of: &&Command| {
             !of.is_hide_set() && of.get_arguments().any(|flag| flag.get_long() == Some(name))
@@ -291,9 +350,9 @@ fn of_flag(word: &str, command: &Command, arguments: &[String]) -> Option<String
         (!names.is_empty()).then(|| format!("--{name} is a flag of: {}", names.join(", ")))
     };
     if takes_scenario {
-        of_scenario().or_else(elsewhere)
+        of_scenario().or_else(elsewhere).or_else(with_typo)
     } else {
-        elsewhere().or_else(of_scenario)
+        elsewhere().or_else(of_scenario).or_else(with_typo)
     }
 }
 
@@ -364,5 +423,76 @@ mod tests {
         check(&["run", "x.toml", "--spans", "y"], "tracing.spans.endpoint");
         check(&["doctor", "--quiet"], "--quiet is a flag of: run");
         check(&["report", "--url", "y"], "--uri");
+    }
+
+    #[test]
+    fn a_key_that_excludes_another_is_set_with_the_one_to_remove() {
+        let check = |flag: &str, words: &str| check(&["run", "x.toml", flag, "5"], words);
+        check("--requests", "remove `duration` or `until` of the phase");
+        check("--duration", "remove `requests` or `until` of the phase");
+        check("--concurrency", "remove `rate` of the workload");
+        check("--rate", "remove `concurrency` of the workload");
+    }
+
+    #[test]
+    fn flags_of_other_tools_are_known_with_a_typo() {
+        for typo in ["--durtion", "--duratoin", "--durations"] {
+            check(&["run", "x.toml", typo, "5"], "phases.NAME.duration");
+            assert!(!tip(&["run", "x.toml", typo, "5"]).contains("'--uri'"));
+        }
+        check(&["run", "x.toml", "--repot", "json"], "'--report'");
+    }
+
+    #[test]
+    fn what_is_unlike_all_that_there_is_has_no_tip() {
+        let shell = tip(&["completions", "tcsh"]);
+        assert!(!shell.contains("tip:") && shell.contains("zsh"), "{shell}");
+    }
+
+    #[test]
+    fn values_that_do_not_fit_are_answered_with_those_that_do() {
+        let refused = |arguments: &[&str], words: &str| {
+            let text = tip(arguments);
+            assert!(text.contains(words), "{words:?} is not in: {text}");
+            assert!(!text.contains("tip:"), "{text}");
+        };
+        refused(
+            &["run", "x.toml", "--wait", "-5s"],
+            "invalid value '-5s' for '--wait <DURATION>': expected a duration from 0s to 1h",
+        );
+        for seed in ["-1", "abc", "1.5"] {
+            refused(
+                &["run", "x.toml", "--seed", seed],
+                "for '--seed <N>': expected a whole number from 0 to 18446744073709551615",
+            );
+        }
+        for (flags, words) in [
+            (["run", "--repeat", "abc"], "whole number from 1 to 1000"),
+            (["run", "--threads", "-1"], "whole number from 1 to 256"),
+            (
+                ["doctor", "--deadline", "abc"],
+                "whole number from 1 to 600",
+            ),
+            (["spans", "--deadline", "0"], "whole number from 1 to 3600"),
+            (
+                ["calibrate", "--repeat", "101"],
+                "whole number from 1 to 100",
+            ),
+            (
+                ["calibrate", "--connections", "x"],
+                "whole number from 1 to 64",
+            ),
+            (
+                ["calibrate", "--duration", "-1s"],
+                "a duration from 200ms to 1m",
+            ),
+            (
+                ["compare", "--fail-if-slower", "-1"],
+                "percentage from 0 to 1000",
+            ),
+        ] {
+            refused(&flags, &format!("expected a {words}"));
+        }
+        check(&["run", "x.toml", "--results", "-5"], "write --results=-5");
     }
 }

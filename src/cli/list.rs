@@ -129,7 +129,10 @@ fn of_folder(path: &Path, reader: &RunReader) -> ListedRun {
         return ListedRun {
             status,
             verdict: "-".to_owned(),
-            lines: vec!["no report yet, `milvus-bench report` makes one".to_owned()],
+            lines: vec![format!(
+                "no report yet, `milvus-bench report {}` makes one",
+                path.strip_prefix(".").unwrap_or(path).display()
+            )],
             reasons: failure.collect(),
             ..ListedRun::default()
         };

@@ -29,6 +29,7 @@ mod stack;
 mod supervise;
 mod terminal;
 mod trace;
+mod values;
 mod waits;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -111,6 +112,8 @@ enum Command {
     /// the cache folder, and the report of a run says how much of it the run used.
     Calibrate(calibrate::CalibrateArguments),
     /// The Milvus that does nothing, of `calibrate`
+    ///
+    /// It prints its address and serves until its stdin closes.
     #[command(hide = true)]
     NullMilvus(null_milvus::NullMilvusArguments),
 }

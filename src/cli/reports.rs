@@ -11,6 +11,7 @@ use crate::{
     record::RunFolder,
     report::{NOT_BUILT, REPORTS, ReportEntry, RunReport, TextStyle, render_text},
     runner,
+    scenario::nearest,
 };
 
 /// What stdout carries of several runs.
@@ -42,10 +43,22 @@ pub(crate) fn check_reports(names: &[String]) -> Result<(), CliError> {
     }
     let known: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
     match names.iter().find(|name| !known.contains(&name.as_str())) {
-        Some(name) => Err(CliError::new(format!(
-            "unknown report format {name:?}, expected one of {}; repeat --report for several",
-            known.join(", ")
-        ))),
+        Some(name) => {
+            let several: Vec<&str> = name
+                .split([',', ' '])
+                .filter(|name| !name.is_empty())
+                .collect();
+            let tip = if several.len() > 1 && several.iter().all(|name| known.contains(name)) {
+                format!(" (write --report {})", several.join(" --report "))
+            } else {
+                let near = nearest(name, known.iter().copied());
+                near.map_or_else(String::new, |near| format!(" (did you mean {near}?)"))
+            };
+            Err(CliError::new(format!(
+                "unknown report format {name:?}{tip}, expected one of {}",
+                known.join(", ")
+            )))
+        }
         None => Ok(()),
     }
 }
@@ -152,4 +165,23 @@ pub(crate) fn print_joined(entry: &ReportEntry, folders: &[RunFolder]) -> Result
         say_error(error);
     }
     Ok(printed.is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_format_that_there_is_not_is_answered_with_those_that_there_are() {
+        let said = |name: &str| check_reports(&[name.to_owned()]).unwrap_err().message;
+        assert!(
+            said("xml").contains("expected one of text"),
+            "{}",
+            said("xml")
+        );
+        assert!(!said("xml").contains("once for each"), "{}", said("xml"));
+        let several = said("text,json");
+        assert!(several.contains("--report text --report json"), "{several}");
+        assert!(said("jsn").contains("did you mean json"), "{}", said("jsn"));
+    }
 }

@@ -13,6 +13,7 @@ use super::{
     },
     runtime::runtime,
     scenario::{ScenarioArguments, read_plan},
+    values::{duration, whole},
 };
 use crate::{
     analysis::{Analysis, NOTHING_MEASURED, ThresholdState, VerdictState},
@@ -53,7 +54,7 @@ pub(crate) struct RunArguments {
         value_name = "N",
         default_value_t = 1,
         help_heading = OUTPUT,
-        value_parser = clap::value_parser!(u32).range(1..=1000)
+        value_parser = whole(1..=1000_u32)
     )]
     pub(crate) repeat: u32,
     #[arg(
@@ -81,7 +82,7 @@ pub(crate) struct RunArguments {
         long,
         value_name = "N",
         help_heading = LOAD,
-        value_parser = clap::value_parser!(u32).range(1..=256)
+        value_parser = whole(1..=256_u32)
     )]
     pub(crate) threads: Option<u32>,
     /// Cores of the load threads, e.g. 0,2 or 0-3
@@ -97,7 +98,7 @@ pub(crate) struct RunArguments {
     /// How long to wait for Milvus, e.g. 5m
     ///
     /// Also while it accepts no connections. Takes precedence over `wait` of `[milvus]`.
-    #[arg(long, value_name = "DURATION", value_parser = wait, help_heading = SERVERS)]
+    #[arg(long, value_name = "DURATION", value_parser = wait(), help_heading = SERVERS)]
     pub(crate) wait: Option<Duration>,
     /// No progress on stderr
     #[arg(long, short, help_heading = OUTPUT)]
@@ -119,6 +120,7 @@ pub(crate) fn run(arguments: &RunArguments, signals: &Signals) -> Result<Done, C
         Progress::plain()
     };
     let mut plan = read_plan(&arguments.scenario, arguments.wait, &reading)?;
+    check_replaced(&arguments.replace, &plan)?;
     signals.enter(Stage::Measuring);
     let ended = rounds(arguments, &mut plan, signals);
     match Done::asked(signals.asked()) {
@@ -128,6 +130,21 @@ pub(crate) fn run(arguments: &RunArguments, signals: &Signals) -> Result<Done, C
             Ok(done)
         }
         None => ended,
+    }
+}
+
+/// A name that allows nothing is a typing error, found before anything is sent.
+fn check_replaced(names: &[String], plan: &Plan) -> Result<(), CliError> {
+    let mut known = plan.collections.iter().map(|of| of.shape.name.as_str());
+    let unknown = names
+        .iter()
+        .find(|name| !known.clone().any(|of| of == *name));
+    match unknown {
+        None => Ok(()),
+        Some(name) => Err(CliError::new(format!(
+            "--replace {name} names no collection of the scenario; expected one of: {}",
+            known.by_ref().collect::<Vec<_>>().join(", ")
+        ))),
     }
 }
 
@@ -301,10 +318,7 @@ fn command_line() -> Vec<String> {
     arguments
 }
 
-/// A duration of `--wait`, as a scenario has them.
-fn wait(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text) {
-        Ok(duration) if duration <= Duration::from_secs(3600) => Ok(duration),
-        _ => Err("expected a duration from 0s to 1h, e.g. 30s or 5m".to_owned()),
-    }
+/// The parser of `--wait`.
+fn wait() -> impl Fn(&str) -> Result<Duration, String> + Clone + Send + Sync + 'static {
+    duration(Duration::ZERO..=Duration::from_hours(1))
 }

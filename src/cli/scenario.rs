@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
-use super::{ended::CliError, progress::Progress};
+use super::{ended::CliError, progress::Progress, values::whole};
 use crate::{
     plan::{Plan, PlanFlags},
     scenario::{Scenario, ScenarioSource},
@@ -26,7 +26,7 @@ pub(crate) struct ScenarioArguments {
     #[arg(long = "set", value_name = "KEY=VALUE", help_heading = SCENARIO)]
     pub(crate) sets: Vec<String>,
     /// Same seed: same requests, same ones traced
-    #[arg(long, value_name = "N", help_heading = SCENARIO)]
+    #[arg(long, value_name = "N", value_parser = whole(0..=u64::MAX), help_heading = SCENARIO)]
     pub(crate) seed: Option<u64>,
 }
 
@@ -65,10 +65,7 @@ pub(crate) fn read_plan(
             "waiting for the scenario on stdin",
             "until its end (Ctrl-D)",
         );
-        let text = std::io::read_to_string(std::io::stdin()).map_err(|error| {
-            CliError::new(format!("the scenario on stdin can't be read: {error}"))
-        })?;
-        ScenarioSource::Stdin(text)
+        ScenarioSource::stdin().map_err(CliError::new)?
     } else {
         ScenarioSource::File(arguments.scenario.clone())
     };

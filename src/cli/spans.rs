@@ -16,6 +16,7 @@ use super::{
     reports::{Printed, to_print, write_reports},
     runs,
     runtime::runtime,
+    values::whole,
 };
 use crate::{
     record::{FetchInfo, RunFolder, RunInfo, RunReader},
@@ -42,11 +43,12 @@ pub(crate) struct SpansArguments {
     /// authorization=JAEGER_TOKEN
     #[arg(long, value_name = "NAME=VARIABLE")]
     header_env: Vec<String>,
-    /// Private key of the run's client certificate (`[tracing.spans]`), which runs do not store
+    /// Private key of the client certificate of the run's `[tracing.spans]`, which runs do not
+    /// store
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
     /// Maximum time for reading, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = whole(1..=3600_u64))]
     deadline: u64,
 }
 

@@ -27,6 +27,10 @@ pub(crate) struct StackArguments {
 #[derive(Debug, Subcommand)]
 enum StackCommand {
     /// Install what is missing, start Milvus and Jaeger, wait until a traced search comes back
+    ///
+    /// Both are installed into ~/.cache/milvus-bench, or the folder in MILVUS_BENCH_CACHE. Milvus
+    /// listens on port 19530 of all interfaces, without a password; Jaeger on 127.0.0.1: 16685 and
+    /// 16686 for queries, 4317 and 4318 for OTLP. A port in use is told with its process.
     Up,
     /// Which processes run, where they listen, where their logs are
     Status,
@@ -120,4 +124,29 @@ fn describe_status(status: &stack::StackStatus) -> String {
         "not healthy: `milvus-bench stack up` restarts it\n"
     });
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::command;
+
+    #[test]
+    fn the_help_names_where_servers_listen_and_where_they_are_installed() {
+        let mut command = command();
+        let stack = command.find_subcommand_mut("stack").unwrap();
+        let up = stack.find_subcommand_mut("up").unwrap();
+        let help = up.render_long_help().to_string();
+        for word in [
+            "19530",
+            "16685",
+            "4317",
+            "~/.cache/milvus-bench",
+            "MILVUS_BENCH_CACHE",
+        ] {
+            assert!(help.contains(word), "{word}: {help}");
+        }
+        let null = command.find_subcommand_mut("null-milvus").unwrap();
+        let help = null.render_long_help().to_string();
+        assert!(help.contains("until its stdin closes"), "{help}");
+    }
 }

@@ -1,6 +1,6 @@
 //! `trace`: one request as a waterfall.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -32,7 +32,10 @@ pub(crate) struct TraceArguments {
 pub(crate) fn trace(arguments: &TraceArguments) -> Result<Done, CliError> {
     let (run, which) = match arguments.words.as_slice() {
         [] => (None, "slowest"),
-        [word] if PathBuf::from(word).is_dir() => (Some(PathBuf::from(word)), "slowest"),
+        // No request has a slash in its name.
+        [word] if word.contains('/') || Path::new(word).is_dir() => {
+            (Some(PathBuf::from(word)), "slowest")
+        }
         [word] => (None, word.as_str()),
         [run, which, ..] => (Some(PathBuf::from(run)), which.as_str()),
     };

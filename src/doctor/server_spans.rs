@@ -13,7 +13,7 @@ use super::{
     background::{Window, milvus_services},
     milvus_link::Server,
     own_span::{drops, with_refused},
-    poll::poll,
+    poll::{LONGER, poll},
     probe,
     request::Sent,
 };
@@ -432,7 +432,7 @@ fn loses() -> Cause {
 fn late() -> Cause {
     Cause::new(
         "the spans are late: Milvus sends them every 5 s, and a store may need seconds more",
-        "in the scenario: [tracing.spans] deadline = \"60s\"",
+        LONGER,
     )
 }
 

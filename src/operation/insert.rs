@@ -147,6 +147,11 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         ..
     } = context;
     let mut keys = Keys::new(keys, ENTRY.keys)?;
+    let default = if keys.has("on_end") {
+        ""
+    } else {
+        " by default"
+    };
     let on_end = keys.choice("on_end", ON_END)?;
     let batch = rows::batch(&mut keys, &shape)?;
     let Some(dataset) = dataset.filter(|dataset| dataset.rows() > 0) else {
@@ -159,7 +164,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         return Ok(refuse(
             "on_end",
             format!(
-                "is \"stop\", but preparation inserts all {} rows: lower initial_rows of the \
+                "is \"stop\"{default}, but preparation inserts all {} rows: lower initial_rows of the \
                  collection, or use \"repeat\"",
                 dataset.rows()
             ),

@@ -67,6 +67,11 @@ impl Keys {
         row.unwrap_or_else(|| panic!("`{key}` has no row among the operation's keys"))
     }
 
+    /// Whether the scenario has it.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(self.row(key).name)
+    }
+
     pub(super) fn take(&mut self, key: &str) -> Option<Value> {
         let row = self.row(key);
         self.table.remove(row.name)

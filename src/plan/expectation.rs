@@ -291,8 +291,8 @@ fn fate(plan: &CollectionPlan) -> String {
     let what = match plan.prepare {
         PrepareMode::Full | PrepareMode::Schema => {
             format!(
-                "created {rows}, replacing one that milvus-bench created before; {end} after the \
-                 run"
+                "created {rows}, replacing one that milvus-bench created before, if there is one; \
+                 {end} after the run"
             )
         }
         PrepareMode::Ensure => {

@@ -121,10 +121,14 @@ fn chosen(
         .filter(|list| !list.value.is_empty());
     let list = list.ok_or_else(|| {
         let story = if workloads.is_lost {
-            "has no `workloads`".to_owned()
+            "has no `workloads`; add them, e.g. workloads = [\"<name>\"]".to_owned()
         } else {
             let names = all_workloads.join(", ");
-            format!("has no `workloads`; the scenario has: {names}")
+            let first = all_workloads.first().unwrap_or(&"<name>");
+            format!(
+                "has no `workloads`; add them, e.g. workloads = [\"{first}\"]; the scenario has: \
+                 {names}"
+            )
         };
         table.lacks(&["workloads"], story)
     })?;
@@ -275,8 +279,13 @@ fn own_length(table: &Section) -> Result<PhaseLength, ScenarioError> {
             &["duration", "requests", "until"],
             "has no end; add duration = \"30s\", requests = 10_000 or until = \"exhausted\"",
         )),
-        _ => Err(table
-            .error("has more than one end, expected one of `duration`, `requests` and `until`")),
+        _ => {
+            let ends = ["duration", "requests", "until"].into_iter();
+            let given = ends.filter(|key| table.place_of(key).is_some());
+            let given: Vec<String> = given.map(|key| format!("`{key}`")).collect();
+            let remove = given.join(" or ");
+            Err(table.error(format!("has more than one end; remove {remove}")))
+        }
     }
 }
 

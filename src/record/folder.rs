@@ -125,13 +125,7 @@ impl RunFolder {
                 Err(error)
             }
         });
-        written.map_err(|error| match error.kind() {
-            ErrorKind::PermissionDenied => FolderError(format!(
-                "{} is not writable: {error}; name another place with --out or --results",
-                path.display()
-            )),
-            _ => FolderError(format!("{} can't be written: {error}", path.display())),
-        })
+        written.map_err(|error| unwritten(&path, &error))
     }
 
     fn replace(&self, name: &str, bytes: &[u8]) -> std::io::Result<()> {
@@ -523,6 +517,18 @@ impl Iterator for RequestReader {
     }
 }
 
+/// Why a file of a run folder could not be written, for every command that writes one.
+fn unwritten(path: &Path, error: &std::io::Error) -> FolderError {
+    match error.kind() {
+        ErrorKind::PermissionDenied => FolderError(format!(
+            "{} is not writable: {error}; let this user write into {}",
+            path.display(),
+            path.parent().unwrap_or(path).display()
+        )),
+        _ => FolderError(format!("{} can't be written: {error}", path.display())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -608,5 +614,13 @@ mod tests {
             RunReader::open(folder.path()).unwrap().changed_files(),
             Vec::<String>::new()
         );
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_written_is_answered_without_flags_of_another_command() {
+        let error = std::io::Error::from(ErrorKind::PermissionDenied);
+        let said = unwritten(Path::new("run/report.txt"), &error).to_string();
+        assert!(!said.contains("--"), "{said}");
+        assert!(said.contains("let this user write into run"), "{said}");
     }
 }

@@ -7,8 +7,9 @@ use super::{
     ScenarioError,
     tree::{Node, Value},
     values::wrong,
+    words::quoted,
 };
-use crate::keys::Table;
+use crate::keys::{Kind, Table};
 
 type Result<T> = std::result::Result<T, ScenarioError>;
 
@@ -50,14 +51,14 @@ pub(super) fn as_list<'n>(
     let entries = match &node.value {
         Value::List(items) => return right(Cow::Borrowed(&items[..])),
         Value::Table(entries) => entries,
-        _ => return Err(wrong(node, "a list of tables")),
+        _ => {
+            return Err(wrong(
+                node,
+                &format!("a list of tables; write {}", written_list(node, key)),
+            ));
+        }
     };
-    // Below the top of the file, such a list usually stands on one line.
-    let write = if node.place.path() == key {
-        format!("{} in double brackets", node.place.heading(true))
-    } else {
-        format!("{key} = [{{ ... }}]")
-    };
+    let write = written_list(node, key);
     let is_named = |(name, node): &(String, Node)| is_table(node) && rows.key(name).is_none();
     if entries.is_empty() || !entries.iter().all(is_named) {
         return Ok(Forms {
@@ -89,6 +90,32 @@ pub(super) fn as_list<'n>(
             "has named tables, expected a list of tables: write {write}{name}"
         )),
     })
+}
+
+/// How a list of tables is written. Below the top of the file, it usually stands on one line.
+fn written_list(node: &Node, key: &str) -> String {
+    if node.place.path() == key {
+        format!("{} in double brackets", node.place.heading(true))
+    } else {
+        format!("{key} = [{{ ... }}]")
+    }
+}
+
+/// A text where a table belongs is usually the value of its first key.
+pub(super) fn no_table(node: &Node, rows: &Table) -> ScenarioError {
+    let name = node.place.path().rsplit('.').next().unwrap_or_default();
+    let first = rows
+        .keys
+        .first()
+        .filter(|key| matches!(key.kind, Kind::Choice(_)));
+    match (&node.value, first) {
+        (Value::Text(text), Some(key)) => {
+            let value = quoted(text);
+            let write = format!("{name} = {{ {} = {value} }}", key.name);
+            wrong(node, &format!("a table; write {write}"))
+        }
+        _ => wrong(node, "a table"),
+    }
 }
 
 /// Tables, each with its name.

@@ -20,7 +20,7 @@ mod words;
 use std::{
     collections::BTreeSet,
     fmt, fs,
-    io::Read as _,
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -132,6 +132,19 @@ impl fmt::Display for ScenarioSource {
 /// Looks up an environment variable; a function, so that tests have an environment of their own.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
+impl ScenarioSource {
+    /// The text of this process' stdin, as bounded as a file.
+    ///
+    /// # Errors
+    /// It can't be read, is no UTF-8, or is larger than a scenario may be.
+    pub fn stdin() -> Result<Self, ScenarioError> {
+        let text = read_bounded("<stdin>", std::io::stdin().lock()).map_err(|error| {
+            ScenarioError::new(format!("the scenario on stdin can't be read: {error}"))
+        })??;
+        Ok(Self::Stdin(text))
+    }
+}
+
 impl Scenario {
     /// Reads a scenario with the keys of `root`: text, then `--set` by path, then `${NAME}` in
     /// `[milvus]`, `[tracing]` and paths, then types.
@@ -151,7 +164,7 @@ impl Scenario {
             ScenarioSource::File(path) => read_file(path)?,
         };
         let mut mistakes = ScenarioError::told();
-        let mut tree = tree::parse(&source.to_string(), &text, &mut mistakes)?;
+        let mut tree = tree::parse(&source.to_string(), &text, root, &mut mistakes)?;
         for set in sets {
             mistakes.or(sets::apply(&mut tree, root, set), ());
         }
@@ -167,22 +180,27 @@ fn read_file(path: &Path) -> Result<String, ScenarioError> {
             "scenario {shown} can't be read ({error}); give the path of a TOML file, or - for stdin"
         ))
     };
+    let file = fs::File::open(path).map_err(refuse)?;
+    read_bounded(&shown, file).map_err(refuse)?
+}
+
+/// The text of a scenario, of which no more is read than one may have; `shown` is how messages call
+/// it. The outer error is that of the reader.
+fn read_bounded(
+    shown: &str,
+    reader: impl Read,
+) -> Result<Result<String, ScenarioError>, std::io::Error> {
     let mut bytes = Vec::new();
-    fs::File::open(path)
-        .map_err(refuse)?
-        .take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(refuse)?;
+    reader.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    let refuse = |what: &str| {
+        let message = format!("{shown} is {what}; give the path of a TOML file");
+        Err(ScenarioError::new(message))
+    };
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(ScenarioError::new(format!(
-            "{shown} is larger than 1 MiB, too large for a scenario; give the path of a TOML file"
-        )));
+        return Ok(refuse("larger than 1 MiB, too large for a scenario"));
     }
-    String::from_utf8(bytes).map_err(|_| {
-        ScenarioError::new(format!(
-            "{shown} is not UTF-8 text, so not TOML; give the path of a TOML file"
-        ))
-    })
+    let text = String::from_utf8(bytes);
+    Ok(text.or_else(|_| refuse("not UTF-8 text, so not TOML")))
 }
 
 #[cfg(test)]

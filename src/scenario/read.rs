@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{
     At, Scenario, ScenarioError, ScenarioSource, Section,
-    forms::{Forms, as_list, as_named, as_table},
+    forms::{Forms, as_list, as_named, as_table, no_table},
     section::Written,
     tree::{Node, Value},
     units,
@@ -60,7 +60,7 @@ impl Reader<'_> {
             name: name.to_owned(),
             ..Section::left_out(rows, node.place.clone())
         };
-        let Some(entries) = self.entries(node) else {
+        let Some(entries) = self.entries(node, rows) else {
             section.refused.whole = true;
             return section;
         };
@@ -97,10 +97,13 @@ impl Reader<'_> {
     }
 
     /// The values of a table; None where there is none, which has been noted.
-    fn entries<'n>(&mut self, node: &'n Node) -> Option<&'n [(String, Node)]> {
+    fn entries<'n>(&mut self, node: &'n Node, rows: &Table) -> Option<&'n [(String, Node)]> {
         let found = as_table(node).and_then(|forms| {
             self.mistakes.add(forms.mistakes);
-            table(forms.value)
+            match &forms.value.value {
+                Value::Table(entries) => Ok(&entries[..]),
+                _ => Err(no_table(forms.value, rows)),
+            }
         });
         self.mistakes.keep(found)
     }
@@ -133,7 +136,7 @@ impl Reader<'_> {
             Kind::Values => Written::Toml(node.to_toml()),
             Kind::Texts => {
                 let item = |node: &Node| Ok(at(node, text(node)?));
-                Written::Texts(each(list(node)?.iter().map(item))?)
+                Written::Texts(each(list(node, row)?.iter().map(item))?)
             }
             // The other kinds are above.
             _ => Written::Text(text(node)?),

@@ -104,7 +104,10 @@ fn of_units(text: &str) -> Option<Duration> {
             (unit, _) => UNITS.iter().position(|(_, names)| names.contains(&unit))?,
         };
         let unit = humantime::parse_duration(&format!("1{}", UNITS.get(index)?.0)).ok()?;
-        let number: f64 = number.replace(',', ".").replace('_', "").parse().ok()?;
+        let number = number.replace('_', "");
+        // 1,000 is a thousand; the comma of 0,5 is a decimal point.
+        let number = grouped_by_commas(&number).unwrap_or_else(|| number.replace(',', "."));
+        let number: f64 = number.parse().ok()?;
         let nanos = unit.as_nanos() as f64 * number;
         if !(0.0..=LONGEST.as_nanos() as f64).contains(&nanos) {
             return None;
@@ -143,7 +146,8 @@ fn grouped_by_commas(digits: &str) -> Option<String> {
     let mut groups = digits.split(',');
     let first = groups.next()?;
     let fits = |group: &str| group.len() == 3 && group.chars().all(|c| c.is_ascii_digit());
-    let is_grouped = (1..=3).contains(&first.len()) && groups.all(fits);
+    let is_grouped =
+        (1..=3).contains(&first.len()) && groups.all(fits) && (first != "0" || digits == "0");
     is_grouped.then(|| digits.replace(',', ""))
 }
 
@@ -209,6 +213,9 @@ mod tests {
         check("1.5 S", Some("1s 500ms"));
         check("0,5h", Some("30m"));
         check("PT5M", Some("5m"));
+        check("5,000 ms", Some("5s"));
+        check("1,000s", Some("16m 40s"));
+        check("0,500s", Some("500ms"));
         check("1:30", Some("1m 30s"));
         check("1:00:00", Some("1h"));
         check("30", Some("30s"));
@@ -229,6 +236,7 @@ mod tests {
         check("1_000", Some(1000));
         check("many", None);
         check("0.5", None);
+        check("0,500", None);
         let check = |text: &str, meant: Option<&str>| {
             assert_eq!(rate(text).as_deref(), meant, "{text}");
         };

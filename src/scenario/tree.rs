@@ -8,6 +8,7 @@ use toml::{
 };
 
 use super::{Mistake, ScenarioError};
+use crate::keys::{Kind, Table};
 
 /// Where something of a scenario was written: the file, the line, and the key's full path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,13 +212,14 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// Parses `text`; `file` is how messages call it. What can't be a value is added to `mistakes`.
+/// Parses `text` with the keys of `root`; `file` is how messages call it. What can't be a value is added to `mistakes`.
 ///
 /// # Errors
 /// It is no TOML.
 pub(super) fn parse(
     file: &str,
     text: &str,
+    root: &'static Table,
     mistakes: &mut ScenarioError,
 ) -> Result<Node, ScenarioError> {
     let line_starts = std::iter::once(0)
@@ -242,7 +244,15 @@ pub(super) fn parse(
             })
         }
         Err(error) => {
-            let (line, column) = builder.position(error.span().unwrap_or_default());
+            let span = error.span().unwrap_or_default();
+            let (line, column) = builder.position(span.clone());
+            if error.message() == "duplicate key"
+                && let Some(message) = twice(text, span, root)
+            {
+                return Err(ScenarioError::new(format!(
+                    "{file}:{line}:{column}: {message}"
+                )));
+            }
             // Only the message: the parser's own rendering quotes the line, which may hold a
             // secret.
             let message = error.message().lines().next().unwrap_or_default();
@@ -251,6 +261,52 @@ pub(super) fn parse(
                  its syntax"
             )))
         }
+    }
+}
+
+/// What is said of a key or heading that stands twice; `span` is that of its second place.
+fn twice(text: &str, span: Range<usize>, root: &'static Table) -> Option<String> {
+    let key = text.get(span.clone()).filter(|key| !key.is_empty())?;
+    let start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+    let before = text[start..span.start].trim_start();
+    if !before.starts_with('[') {
+        return Some(format!(
+            "`{key}` stands twice in one table; remove one of them"
+        ));
+    }
+    let path = format!("{}{key}", before.trim_start_matches('['));
+    let names: Vec<&str> = path.split('.').map(str::trim).collect();
+    let remedy = if is_list(root, &names) {
+        format!("write [[{path}]] in double brackets over each")
+    } else {
+        format!("put its keys below one [{path}], or give one of them another name")
+    };
+    Some(format!("the heading `{path}` stands twice: {remedy}"))
+}
+
+/// Whether the key at this path is a list of tables.
+fn is_list(table: &'static Table, path: &[&str]) -> bool {
+    let [name, rest @ ..] = path else {
+        return false;
+    };
+    let variants = table.variants();
+    let keys = table
+        .keys
+        .iter()
+        .chain(variants.iter().flat_map(|of| of.keys));
+    let kinds = keys.filter(|key| key.name == *name).map(|key| &key.kind);
+    kinds.into_iter().any(|kind| kind_is_list(kind, rest))
+}
+
+fn kind_is_list(kind: &'static Kind, rest: &[&str]) -> bool {
+    match kind {
+        Kind::Tables { .. } if rest.is_empty() => true,
+        Kind::Table(table) | Kind::Tables { table, .. } => is_list(table, rest),
+        Kind::Named { table, .. } => rest
+            .split_first()
+            .is_some_and(|(_, rest)| is_list(table, rest)),
+        Kind::OneOf(kinds) => kinds.iter().any(|kind| kind_is_list(kind, rest)),
+        _ => false,
     }
 }
 

@@ -65,9 +65,13 @@ pub(super) fn instead_of_number(node: &Node, row: &Key) -> String {
     })
 }
 
-pub(super) fn list(node: &Node) -> Result<&[Node], ScenarioError> {
+pub(super) fn list<'n>(node: &'n Node, row: &Key) -> Result<&'n [Node], ScenarioError> {
     match &node.value {
         Value::List(nodes) => Ok(nodes),
+        Value::Text(text) => {
+            let write = format!("{} = [{}]", row.name, quoted(text));
+            Err(wrong(node, &format!("a list; write {write}")))
+        }
         _ => Err(wrong(node, "a list")),
     }
 }

@@ -154,6 +154,51 @@ fn what_is_not_toml() {
 }
 
 #[test]
+fn a_scenario_that_is_too_large() {
+    let trap = Trap::set();
+    let bench = Bench::new(&scenario(&trap.address(), &[]));
+    bench.write("large.toml", &vec![b'#'; 3 << 20]);
+    let words = ["is larger than 1 MiB", "give the path of a TOML file"];
+    refused(&bench, &trap, &["check", "large.toml"], &words);
+    let large = std::fs::File::open(bench.path().join("large.toml")).expect("it is there");
+    let mut command = bench.command(&["check", "-"]);
+    let ended = Ended::of(command.stdin(large).output().expect("the program starts"));
+    ended.exits(2).error(&[&["<stdin>"], &words[..]].concat());
+}
+
+#[test]
+fn a_key_or_a_heading_that_stands_twice() {
+    let one = "[[phases]]\nname = \"alone\"";
+    check(
+        &[(one, "[phases]\nwarmup = \"1s\"\n[phases]\nname = \"alone\"")],
+        &[
+            "`phases` stands twice",
+            "write [[phases]] in double brackets",
+        ],
+    );
+    let stages = "[workloads.search.stages]\nat = 5\n[workloads.search.stages]\nat = 6\n";
+    check(
+        &[(one, &format!("{stages}{one}"))],
+        &[
+            "`workloads.search.stages` stands",
+            "write [[workloads.search.stages]]",
+        ],
+    );
+    check(
+        &[(one, &format!("[milvus]\nconnections = 1\n{one}"))],
+        &[
+            "scenario.toml:",
+            "`milvus` stands twice",
+            "put its keys below one [milvus]",
+        ],
+    );
+    check(
+        &[("limit = 5", "limit = 5\nlimit = 6")],
+        &["`limit` stands twice", "remove one"],
+    );
+}
+
+#[test]
 fn an_unknown_key() {
     check(
         &[("rate = 50", "rates = 50")],
@@ -265,6 +310,14 @@ fn an_unknown_operation() {
     check(
         &[("\"search\"", "\"serach\"")],
         &["`workloads.search.operation`", "serach", "search"],
+    );
+}
+
+#[test]
+fn a_collection_to_replace_that_the_scenario_has_not() {
+    check_flags(
+        &["--replace", "nope"],
+        &["--replace nope", "names no collection", "milvus_bench"],
     );
 }
 

@@ -239,6 +239,54 @@ fn editors_get_the_schema_that_stands_beside_the_scenarios() {
 }
 
 #[test]
+fn a_run_without_a_report_is_listed_with_the_command_that_makes_it() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[("duration = \"1s\"", "duration = \"200ms\"")]);
+    for folder in ["results/one", "elsewhere/two"] {
+        bench.run(&["--quiet", "--out", folder]).exits(0);
+        let report = bench.path().join(folder).join("report.json");
+        std::fs::remove_file(report).expect("it was there");
+    }
+    let said = bench.call(&["list"]).exits(0).stdout_words();
+    for folder in ["results/one", "elsewhere/two"] {
+        let command = format!("`milvus-bench report {folder}` makes one");
+        assert!(said.contains(&command), "{said}");
+        bench.call(&["report", folder]).exits(0);
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_no_request() {
+    let bench = Bench::new("");
+    for folder in ["/nope", "results/nope", "./nope"] {
+        bench
+            .call(&["trace", folder])
+            .exits(2)
+            .error(&[folder, "is not a run folder"]);
+    }
+}
+
+#[test]
+fn commands_below_a_command_have_man_pages() {
+    let bench = Bench::new("");
+    let page = bench.call(&["man", "stack", "up"]).exits(0).stdout;
+    assert!(page.contains("Install what is missing"), "{page}");
+    let error = bench.call(&["man", "stack", "upp"]).exits(2);
+    error.error(&["no command \"stack upp\"", "stack up, stack status"]);
+    bench.call(&["man", "--out", "pages"]).exits(0);
+    for page in [
+        "milvus-bench",
+        "milvus-bench-stack",
+        "milvus-bench-stack-down",
+    ] {
+        assert!(
+            bench.path().join(format!("pages/{page}.1")).exists(),
+            "{page}"
+        );
+    }
+}
+
+#[test]
 fn shells_get_their_completions() {
     let bench = Bench::new("");
     for shell in ["bash", "zsh", "fish"] {

@@ -124,6 +124,8 @@ pub(crate) fn the_archive_has_what_a_user_needs(packages: &Packages) {
         "completions/milvus-bench.bash",
         "completions/milvus-bench.fish",
         "docs",
+        "man/man1/milvus-bench.1",
+        "man/man1/milvus-bench-stack-up.1",
     ] {
         assert!(packages.unpacked().join(file).exists(), "no {file}");
     }

@@ -267,26 +267,33 @@ fn requests_lost(
 
 /// What the run itself found doubtful; the rest of its warnings are remarks.
 pub(crate) fn of_warning(warning: &Warning) -> Option<Reason> {
+    let of_workload = |phase: &str, workload: &str| format!("{phase}/{workload}");
     let (code, figure, at) = match warning {
-        Warning::DebugBuild => ("debug_build", (1.0, 0.0, ""), ""),
+        Warning::DebugBuild => ("debug_build", (1.0, 0.0, ""), String::new()),
         Warning::ClockStep { phase, step_us } => {
-            ("clock_step", (*step_us, 1_000.0, "us"), phase.as_str())
+            ("clock_step", (*step_us, 1_000.0, "us"), phase.clone())
         }
-        Warning::NotRecorded { samples } => {
-            ("not_recorded", (*samples as f64, 0.0, "requests"), "")
-        }
-        Warning::RowsUsedUp { phase, .. } => ("rows_used_up", YES, phase.as_str()),
-        Warning::StoppedEarly { phase, .. } => ("stopped_early", YES, phase.as_str()),
+        Warning::NotRecorded { samples } => (
+            "not_recorded",
+            (*samples as f64, 0.0, "requests"),
+            String::new(),
+        ),
+        Warning::RowsUsedUp {
+            phase, workload, ..
+        } => ("rows_used_up", YES, of_workload(phase, workload)),
+        Warning::StoppedEarly {
+            phase, workload, ..
+        } => ("stopped_early", YES, of_workload(phase, workload)),
         Warning::IndexUnfinished { phase, .. } => {
-            ("index_unfinished", (1.0, 0.0, ""), phase.as_str())
+            ("index_unfinished", (1.0, 0.0, ""), phase.clone())
         }
         Warning::ServedByBruteForce { phase, rows, .. } => {
-            ("brute_force", (*rows as f64, 0.0, "rows"), phase.as_str())
+            ("brute_force", (*rows as f64, 0.0, "rows"), phase.clone())
         }
         // Figures of another collection than the scenario's.
-        Warning::CollectionReplaced { phase, .. } => ("collection_replaced", YES, phase.as_str()),
+        Warning::CollectionReplaced { phase, .. } => ("collection_replaced", YES, phase.clone()),
         Warning::ForeignRows { phase, rows, .. } => {
-            ("foreign_rows", (*rows as f64, 0.0, "rows"), phase.as_str())
+            ("foreign_rows", (*rows as f64, 0.0, "rows"), phase.clone())
         }
         _ => return None,
     };
@@ -299,7 +306,7 @@ pub(crate) fn of_warning(warning: &Warning) -> Option<Reason> {
         Reservations
     };
     Some(Reason {
-        at: at.to_owned(),
+        at,
         ..reason(code, state, figure, warning.to_string())
     })
 }
@@ -439,7 +446,6 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
         if known > 0 && known == spoilt {
             return at(workload, reasons);
         }
-        let failed = info.fetch.as_ref().and_then(|fetch| fetch.error.as_deref());
         let (code, advice) = if known == 0 && join.missing_failed > 0 {
             (
                 "no_spans",
@@ -451,11 +457,7 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
             let (code, advice) = no_span_at_all(info, join, (known, alone));
             (code, advice.to_owned())
         } else {
-            let next = failed
-                .unwrap_or("fetch them with `milvus-bench spans`, or set [tracing.spans] source");
-            let advice =
-                format!("server spans were not fetched, so there is no latency breakdown: {next}");
-            ("no_spans", advice)
+            ("no_spans", not_fetched(info))
         };
         reasons.push(reason(code, Reservations, YES, advice));
         return at(workload, reasons);
@@ -477,6 +479,23 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
     }
     reasons.extend(negative_gaps(workload, join.matched));
     at(workload, reasons)
+}
+
+/// Why no span of any request was fetched, as the run recorded it.
+fn not_fetched(info: &RunInfo) -> String {
+    let fetch = info.fetch.as_ref();
+    let error = fetch.and_then(|fetch| fetch.error.as_deref());
+    let remark = fetch
+        .filter(|fetch| kind_of(&fetch.source) == Some(SourceKind::Nothing))
+        .map(|fetch| fetch.remark.as_str())
+        .filter(|remark| !remark.is_empty());
+    match (error, remark) {
+        (None, Some(why)) => format!("there is no latency breakdown: {why}"),
+        (error, _) => format!(
+            "server spans were not fetched, so there is no latency breakdown: {}",
+            error.unwrap_or("fetch them with `milvus-bench spans`")
+        ),
+    }
 }
 
 /// The spans are there, and hang below something that is not.
@@ -504,9 +523,11 @@ fn no_span_at_all(
         Losses::NeverMade if has_milvus => (
             "sampling_changed",
             "no traced request has a server span, though the client's own spans came back and the \
-             trace back end has spans of Milvus: a mesh or gateway on the way to Milvus clears \
-             the sampled flag, drops or replaces `traceparent`; let it keep both (Istio: \
-             meshConfig.defaultConfig.tracing), or send to Milvus directly to find out",
+             trace back end has spans of Milvus: either a mesh or gateway on the way to Milvus \
+             clears the sampled flag, drops or replaces `traceparent` (let it keep both, Istio: \
+             meshConfig.defaultConfig.tracing, or send to Milvus directly to find out), or those \
+             spans are of another Milvus and this one exports nothing there (trace.exporter otlp, \
+             trace.otlp.endpoint)",
         ),
         Losses::NeverMade => (
             "no_spans",

@@ -49,7 +49,9 @@ pub fn select(
     let order = order(reader, &found, quantile)?;
     let possible = Possible::of(reader.info());
     let mut best: Option<(usize, Trace)> = None;
+    let mut has_spans = false;
     for trace in traces {
+        has_spans = true;
         let first = order.partition_point(|known| known.trace_id < trace.trace_id);
         let index = TraceIndex::new(&trace, possible);
         let of_trace = order[first..]
@@ -65,8 +67,14 @@ pub fn select(
         }
     }
     let (place, trace) = best.ok_or_else(|| {
+        let why = if has_spans {
+            "none was matched with its spans; give a trace id"
+        } else {
+            "the run has no server spans; fetch them with `milvus-bench spans`, or see with \
+             `milvus-bench doctor` why there are none"
+        };
         AnalysisError(format!(
-            "this run has no traced request for {which}, since none was matched; give a trace id"
+            "no request of this run can stand for {which}: {why}"
         ))
     })?;
     let span_id = order
@@ -287,6 +295,12 @@ mod tests {
         check(&run, "fastest", "give slowest");
         check(&run, "", "give slowest");
         run.traces.clear();
-        check(&run, "p99", "none was matched");
+        for words in [
+            "no server spans",
+            "`milvus-bench spans`",
+            "`milvus-bench doctor`",
+        ] {
+            check(&run, "p99", words);
+        }
     }
 }

@@ -187,7 +187,18 @@ fn what_cannot_work_is_refused_when_it_is_built() {
     refused("batch = '5'", 2, "batch", "whole number");
     refused("batch = 4000000", 2, "batch", "expected 1 to 3728");
     refused("on_end = 'wrap'", 2, "on_end", "\"stop\" or \"repeat\"");
-    refused("", 7, "on_end", "inserts all 7 rows");
+    refused(
+        "",
+        7,
+        "on_end",
+        "is \"stop\" by default, but preparation inserts all 7 rows",
+    );
+    refused(
+        "on_end = 'stop'",
+        7,
+        "on_end",
+        "is \"stop\", but preparation",
+    );
     refused("batch_size = 3", 2, "batch_size", "use batch");
     let queries_alone = Vectors {
         dim: 2,

@@ -371,6 +371,13 @@ fn unknown_names_are_answered_with_those_of_the_table() {
         "metric = \"euclid\"\ninitial_rows",
         &["`collections.words.metric` is \"euclid\"", "L2, IP, COSINE"],
     );
+    for (other, ours) in [("euclidean", "L2"), ("Dot", "IP"), ("angular", "COSINE")] {
+        check_with(
+            "initial_rows",
+            &format!("metric = \"{other}\"\ninitial_rows"),
+            &[&format!("{other:?}"), &format!("write metric = \"{ours}\"")],
+        );
+    }
     check_with(
         "initial_rows",
         "consistency = \"weak\"\ninitial_rows",
@@ -773,7 +780,10 @@ fn keys_that_exclude_or_need_each_other() {
     check_with(
         "duration = \"10s\"",
         "duration = \"10s\"\nrequests = 5",
-        &["`phases.alone` has more than one end"],
+        &[
+            "`phases.alone` has more than one end",
+            "remove `duration` or `requests`",
+        ],
     );
     check_with(
         "duration = \"10s\"",
@@ -862,7 +872,10 @@ fn names_and_lists() {
     check_with(
         "workloads = [\"search\"]",
         "workloads = []",
-        &["`phases.alone` has no `workloads`", "search, ingest"],
+        &[
+            "`phases.alone` has no `workloads`; add them, e.g. workloads = [\"search\"]",
+            "search, ingest",
+        ],
     );
     check_with(
         "[\"search\", \"ingest\"]",

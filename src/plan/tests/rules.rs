@@ -245,8 +245,8 @@ fn a_check_says_what_happens_where() {
         "database = \"tests\"\n[data.noise]",
         "milvus     http://127.0.0.1:19530, database tests\n",
     );
-    let created = "collection words: created with 800 rows, replacing one that milvus-bench \
-                   created before; ";
+    let created = "collection words: created with 800 rows, replacing one that \
+                   milvus-bench created before, if there is one; ";
     check(rows, rows, &format!("{created}dropped after the run\n"));
     check(
         rows,

@@ -176,3 +176,27 @@ fn numbers_of_other_formats() {
         &["write keep = true without quotes"],
     );
 }
+
+#[test]
+fn values_where_a_table_or_a_list_belongs() {
+    check(
+        "{ type = \"HNSW\", params = { M = 16, efConstruction = 200 } }",
+        "\"FLAT\"",
+        &["is \"FLAT\"", "write index = { type = \"FLAT\" }"],
+    );
+    check(
+        "name = \"good\"",
+        "name = \"good\"\ntracing.spans = \"tempo\"",
+        &["is \"tempo\"", "write spans = { source = \"tempo\" }"],
+    );
+    check(
+        "workloads = [\"search\"]",
+        "workloads = \"search\"",
+        &["is \"search\"", "write workloads = [\"search\"]"],
+    );
+    check(
+        "rate = 200",
+        "stages = 5",
+        &["is 5", "write stages = [{ ... }]"],
+    );
+}

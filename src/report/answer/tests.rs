@@ -124,8 +124,7 @@ fn without_spans_the_client_says_what_it_saw() {
         answer.why,
         [
             "the client saw service time p99 3.82 ms -> 48.1 ms, send lag p99 133 us -> 240 us",
-            "the cause is unknown: no server spans were read ([tracing.spans] source); all \
-             figures are client-side",
+            "the cause is unknown: no server spans were read; all figures are client-side",
         ]
     );
     assert_eq!(answer.suggestion, None);
