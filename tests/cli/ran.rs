@@ -228,7 +228,7 @@ fn a_phase_in_which_nothing_was_due_says_that_and_blames_nobody() {
     let ended = bench.call(&["run", "scenario.toml"]).exits(2);
     for words in [
         "nothing was due in the 1 s that it ran",
-        "0.01 requests per second",
+        "0.01 requests/s",
         "alone 1.00 s",
     ] {
         assert!(

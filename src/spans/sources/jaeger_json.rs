@@ -233,7 +233,8 @@ fn url(base: &str, path: Path, trace_id: u128) -> String {
         // Snake case works in all versions, also in those that document camel case.
         Path::V3 => {
             format!(
-                "{base}/api/v3/traces/{trace_id:032x}?start_time=1970-01-01T00:00:01Z&end_time=2100-01-01T00:00:00Z&raw_traces=true"
+                "{base}/api/v3/traces/{trace_id:032x}?start_time=1970-01-01T00:00:01Z\
+                 &end_time=2100-01-01T00:00:00Z&raw_traces=true"
             )
         }
     }

@@ -318,7 +318,8 @@ mod tests {
 
     fn one(fields: &str) -> String {
         format!(
-            "{{\"data\":[{{\"spans\":[{{\"traceID\":\"a\",\"spanID\":\"1\",\"operationName\":\"x\",\"startTime\":5,{fields}}}],\"processes\":null}}],\"errors\":null}}"
+            "{{\"data\":[{{\"spans\":[{{\"traceID\":\"a\",\"spanID\":\"1\",\"operationName\":\"x\",\
+             \"startTime\":5,{fields}}}],\"processes\":null}}],\"errors\":null}}"
         )
     }
 

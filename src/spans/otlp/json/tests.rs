@@ -151,7 +151,8 @@ fn check(line: &str, expected: &[u64]) {
 
 fn with_span(span: &str) -> String {
     format!(
-        "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{\"traceId\":\"7\",\"spanId\":\"01\",{span}}}]}}]}}]}}"
+        "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[\
+         {{\"traceId\":\"7\",\"spanId\":\"01\",{span}}}]}}]}}]}}"
     )
 }
 
@@ -161,13 +162,15 @@ fn unknown_fields_nulls_and_plain_numbers_are_accepted() {
     check("{\"resourceSpans\":null}", &[]);
     check(
         &with_span(
-            "\"flags\":257,\"links\":[{}],\"attributes\":null,\"status\":null,\"startTimeUnixNano\":12,\"endTimeUnixNano\":\"13\"",
+            "\"flags\":257,\"links\":[{}],\"attributes\":null,\"status\":null,\
+             \"startTimeUnixNano\":12,\"endTimeUnixNano\":\"13\"",
         ),
         &[1],
     );
     check(
         &with_span(
-            "\"startTimeUnixNano\":null,\"attributes\":[{\"key\":\"k\"},{\"key\":\"l\",\"value\":{}}]",
+            "\"startTimeUnixNano\":null,\
+             \"attributes\":[{\"key\":\"k\"},{\"key\":\"l\",\"value\":{}}]",
         ),
         &[1],
     );
@@ -176,7 +179,14 @@ fn unknown_fields_nulls_and_plain_numbers_are_accepted() {
 #[test]
 fn values_of_all_kinds() {
     let line = with_span(
-        "\"attributes\":[{\"key\":\"a\",\"value\":{\"intValue\":5}},{\"key\":\"b\",\"value\":{\"intValue\":\"-5\"}},{\"key\":\"c\",\"value\":{\"doubleValue\":1}},{\"key\":\"d\",\"value\":{\"doubleValue\":\"-Infinity\"}},{\"key\":\"e\",\"value\":{\"arrayValue\":{\"values\":[{\"intValue\":\"1\"}]}}},{\"key\":\"f\",\"value\":{\"kvlistValue\":{\"values\":[{\"key\":\"k\",\"value\":{\"boolValue\":true}}]}}},{\"key\":\"g\",\"value\":{\"bytesValue\":\"AQI=\"}}]",
+        "\"attributes\":[{\"key\":\"a\",\"value\":{\"intValue\":5}},\
+         {\"key\":\"b\",\"value\":{\"intValue\":\"-5\"}},\
+         {\"key\":\"c\",\"value\":{\"doubleValue\":1}},\
+         {\"key\":\"d\",\"value\":{\"doubleValue\":\"-Infinity\"}},\
+         {\"key\":\"e\",\"value\":{\"arrayValue\":{\"values\":[{\"intValue\":\"1\"}]}}},\
+         {\"key\":\"f\",\"value\":{\"kvlistValue\":{\"values\":[\
+         {\"key\":\"k\",\"value\":{\"boolValue\":true}}]}}},\
+         {\"key\":\"g\",\"value\":{\"bytesValue\":\"AQI=\"}}]",
     );
     let spans = read::read(line.as_bytes()).expect("reads");
     let values: Vec<AttributeValue> = spans[0]
@@ -219,7 +229,8 @@ fn an_attribute_without_a_name_costs_itself_alone() {
         let nested =
             format!("{{\"key\":\"c\",\"value\":{{\"kvlistValue\":{{\"values\":{list}}}}}}}");
         let spans = with_span(&format!(
-            "\"attributes\":[{odd},{nested},{{\"key\":\"b\",{value}}}],\"events\":[{{\"name\":\"e\",\"attributes\":{list}}}]"
+            "\"attributes\":[{odd},{nested},{{\"key\":\"b\",{value}}}],\
+             \"events\":[{{\"name\":\"e\",\"attributes\":{list}}}]"
         ));
         let spans = read::read(spans.as_bytes()).unwrap_or_else(|error| panic!("{odd}: {error}"));
         let expected = [
@@ -300,7 +311,8 @@ fn lines_that_are_broken_in_any_way_cost_themselves() {
         "]".repeat(100_000)
     );
     let nested = format!(
-        "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{\"traceId\":\"1\",\"spanId\":\"1\",\"attributes\":[{{\"key\":\"k\",\"value\":{}{}}}]}}]}}]}}]}}\n",
+        "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{\"traceId\":\"1\",\"spanId\":\"1\",\
+         \"attributes\":[{{\"key\":\"k\",\"value\":{}{}}}]}}]}}]}}]}}\n",
         "{\"arrayValue\":{\"values\":[".repeat(10_000),
         "]}}".repeat(10_000)
     );
@@ -489,7 +501,8 @@ fn an_attribute_of_an_unknown_kind_costs_that_attribute() {
         "{\"intValue\":\"x\"}",
     ] {
         let line = with_span(&format!(
-            "\"attributes\":[{{\"key\":\"odd\",\"value\":{odd}}},{{\"key\":\"good\",\"value\":{{\"intValue\":\"1\"}}}}]"
+            "\"attributes\":[{{\"key\":\"odd\",\"value\":{odd}}},\
+             {{\"key\":\"good\",\"value\":{{\"intValue\":\"1\"}}}}]"
         ));
         let spans = read::read(line.as_bytes()).expect(odd);
         assert_eq!(
