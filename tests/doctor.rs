@@ -390,10 +390,19 @@ async fn otlp_refused() {
     chain
         .check(
             [Fine, Failed, Fine, Skipped, Fine, Fine],
-            "listens there",
+            "the port is wrong",
             "[tracing] export",
         )
         .await;
+    // The causes are of that port, not of OTLP's own.
+    let links = chain.links().await;
+    let causes = &find(&links, OTLP_ENDPOINT).causes;
+    assert!(
+        causes
+            .iter()
+            .all(|cause| !cause.change.contains("4317:4317")),
+        "{causes:?}"
+    );
 }
 
 #[tokio::test]
@@ -465,7 +474,39 @@ async fn source_down() {
                 "docker compose ps",
             )
             .await;
+        // What to do stands in the causes alone, each once.
+        let links = chain.links().await;
+        let link = find(&links, SPAN_SOURCE);
+        for remedy in [
+            "start Jaeger",
+            "publish",
+            "open port",
+            "endpoint",
+            "jaeger-json",
+        ] {
+            assert!(!link.seen.contains(remedy), "{source}: {}", link.seen);
+        }
+        assert!(
+            link.causes
+                .iter()
+                .any(|cause| cause.change.contains("[tracing.spans] endpoint")),
+            "{link:?}"
+        );
     }
+}
+
+#[tokio::test]
+async fn a_grpc_port_where_json_is_read_is_named() {
+    let mut chain = Chain::start().await;
+    chain.options.source = entry("jaeger-json");
+    chain.options.source_options.endpoint = Some(chain.milvus.uri());
+    chain
+        .check(
+            [Fine, Fine, Failed, Skipped, Skipped, Skipped],
+            "does not speak HTTP/1: Jaeger's gRPC is on 16685",
+            "http://HOST:16686",
+        )
+        .await;
 }
 
 #[tokio::test]
@@ -530,6 +571,11 @@ async fn a_milvus_that_exports_nothing() {
     let link = find(&links, SERVER_SPANS);
     assert_eq!(link.state, Failed);
     assert!(link.seen.contains("none of any Milvus"), "{}", link.seen);
+    // The doctor's own wait has a flag; the key is that of runs.
+    assert!(
+        link.causes[0].change.starts_with("--deadline of doctor"),
+        "{link:?}"
+    );
     assert!(
         link.causes[1].what.contains("trace.exporter is noop"),
         "{link:?}"
@@ -719,7 +765,7 @@ async fn server_spans_without_the_grpc_servers_one() {
     assert!(
         find(&links, SERVER_SPANS)
             .seen
-            .contains("but not that of its gRPC server"),
+            .contains("but none from its gRPC server"),
         "{links:?}"
     );
 }

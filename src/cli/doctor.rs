@@ -88,9 +88,14 @@ pub(crate) fn doctor(arguments: &DoctorArguments) -> Result<Done, CliError> {
     }));
     drop(present);
     progress.end();
-    if arguments.scenario.is_none() {
-        for link in &mut links {
-            link.seen = said_by_flags(&link.seen, OF_DOCTOR);
+    for link in &mut links {
+        let named = |text: &str| match arguments.scenario {
+            None => said_by_flags(&plan.named_by_giver(text), OF_DOCTOR),
+            Some(_) => plan.named_by_giver(text),
+        };
+        link.seen = named(&link.seen);
+        for cause in &mut link.causes {
+            cause.change = plan.named_by_giver(&cause.change);
         }
     }
     let text = render(&links, has_colors());

@@ -43,7 +43,8 @@ pub(crate) struct SpansArguments {
     /// authorization=JAEGER_TOKEN
     #[arg(long, value_name = "NAME=VARIABLE")]
     header_env: Vec<String>,
-    /// Private key of the client certificate of the run's `[tracing.spans]`, which runs do not store
+    /// Private key of the client certificate of the run's `[tracing.spans]`, which runs do not
+    /// store
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
     /// Maximum time for reading, in seconds

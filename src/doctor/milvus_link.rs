@@ -17,6 +17,9 @@ use crate::{
 /// second.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Milvus' own port.
+const PORT: u16 = 19530;
+
 /// What a gRPC server is that does not know the calls which every Milvus knows.
 pub const NO_MILVUS: &str =
     "a gRPC server answers, but it is not Milvus (Jaeger's ports 16685 and 4317 also speak gRPC)";
@@ -69,7 +72,10 @@ async fn reach(options: &ConnectOptions) -> Result<Server, Broken> {
                 return Err(no_tls(options, *known, cause));
             }
             let peer = probe::look_at(&options.uri).await;
-            return Err((error.to_string(), causes_of_no_connection(&error, peer)));
+            return Err((
+                error.to_string(),
+                causes_of_no_connection(options, &error, peer),
+            ));
         }
     };
     let client = Client::new(transport, TIMEOUT);
@@ -110,7 +116,7 @@ async fn no_answer(options: &ConnectOptions, error: &SetupError) -> Broken {
     }
     (
         format!("{place} does not answer like Milvus: {error}"),
-        causes_of_failed_call(&error.failure, peer, &options.credentials),
+        causes_of_failed_call(&error.failure, peer, options),
     )
 }
 
@@ -198,7 +204,11 @@ fn quota_state(state: i32) -> Option<&'static str> {
     }
 }
 
-fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
+fn causes_of_no_connection(
+    options: &ConnectOptions,
+    error: &ConnectError,
+    peer: Peer,
+) -> Vec<Cause> {
     match error {
         ConnectError::Uri { .. } => {
             vec![Cause::new(
@@ -221,7 +231,7 @@ fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
                 "the server's log, or that of the proxy before it",
             )]
         }
-        ConnectError::Unreachable { .. } => causes_by_peer(peer),
+        ConnectError::Unreachable { .. } => causes_by_peer(peer, &options.uri),
         ConnectError::TooManyFiles { advice, .. } => {
             vec![Cause::new("this process can't open more files", advice)]
         }
@@ -229,8 +239,19 @@ fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
 }
 
 /// What a look at the address tells about a server with which no gRPC came about.
-fn causes_by_peer(peer: Peer) -> Vec<Cause> {
+fn causes_by_peer(peer: Peer, uri: &str) -> Vec<Cause> {
+    let port = probe::port(uri);
     match peer {
+        Peer::Refused if port != PORT => vec![
+            Cause::new(
+                "the port is wrong: Milvus' gRPC is on 19530",
+                "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"",
+            ),
+            Cause::new(
+                "Milvus is not running, or is still starting",
+                "docker compose ps; kubectl get pods; milvus-bench stack up for a local one",
+            ),
+        ],
         Peer::Refused => vec![
             Cause::new(
                 "Milvus is not running, or is still starting",
@@ -250,7 +271,7 @@ fn causes_by_peer(peer: Peer) -> Vec<Cause> {
         )],
         Peer::Silent => vec![Cause::new(
             "a firewall drops the packets, or the machine is down",
-            "the firewall or security group of port 19530; [milvus] uri in the scenario",
+            format!("the firewall or security group of port {port}; [milvus] uri in the scenario"),
         )],
         // A second look has found no trouble with TLS itself.
         Peer::Tls => vec![Cause::new(
@@ -280,7 +301,7 @@ fn causes_by_peer(peer: Peer) -> Vec<Cause> {
 fn causes_of_failed_call(
     failure: &CallFailure,
     peer: Peer,
-    credentials: &Credentials,
+    options: &ConnectOptions,
 ) -> Vec<Cause> {
     if let Some(status) = failure.http_status {
         return causes_of_page(status);
@@ -288,7 +309,7 @@ fn causes_of_failed_call(
     let credentials_key = "in the scenario: [milvus] user = \"NAME\", password = \
                            \"${MILVUS_PASSWORD}\", or token = \"${MILVUS_TOKEN}\"";
     match failure.error {
-        CallError::UNAUTHENTICATED if *credentials == Credentials::None => {
+        CallError::UNAUTHENTICATED if options.credentials == Credentials::None => {
             vec![Cause::new(
                 "this Milvus requires authentication (common.security.authorizationEnabled)",
                 credentials_key,
@@ -314,7 +335,7 @@ fn causes_of_failed_call(
         ],
         CallError::Unavailable => match TlsCause::named_in(&failure.text) {
             Some(cause) => vec![Cause::of_tls(cause, TlsPeer::Milvus)],
-            None => causes_by_peer(peer),
+            None => causes_by_peer(peer, &options.uri),
         },
         // Not ready, unavailable.
         CallError::Milvus(1 | 2) => {
@@ -419,7 +440,11 @@ mod tests {
     }
 
     fn first_cause(error: CallError, peer: Peer, credentials: &Credentials) -> String {
-        causes_of_failed_call(&CallFailure::new(error, "x"), peer, credentials)
+        let options = ConnectOptions {
+            credentials: credentials.clone(),
+            ..ConnectOptions::new("http://h:19530")
+        };
+        causes_of_failed_call(&CallFailure::new(error, "x"), peer, &options)
             .swap_remove(0)
             .what
     }
@@ -465,6 +490,9 @@ mod tests {
             cause: "c".into(),
             known,
         };
+        let options = ConnectOptions::new("https://h:1");
+        let causes_of_no_connection =
+            |error: &ConnectError, peer| super::causes_of_no_connection(&options, error, peer);
         // What a second look finds does not change it.
         for peer in [Peer::Tls, Peer::Http, Peer::Other] {
             assert!(
@@ -485,7 +513,7 @@ mod tests {
         }
         let failure =
             CallFailure::new(CallError::Unavailable, TlsCause::NoClientCertificate.what());
-        let causes = causes_of_failed_call(&failure, Peer::Tls, &Credentials::None);
+        let causes = causes_of_failed_call(&failure, Peer::Tls, &options);
         assert!(
             causes.len() == 1 && causes[0].change.contains("cert = "),
             "{causes:?}"

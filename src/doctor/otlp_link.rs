@@ -18,8 +18,17 @@ use crate::{
 /// For the second call; the exporter itself has had its own patience before.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Where every advice of this link ends.
-const KEYS: &str = "--otlp, or in the scenario: [tracing] export = \"http://HOST:4317\"";
+/// Ports of OTLP by gRPC and over HTTP.
+const PORTS: [u16; 2] = [4317, 4318];
+
+/// Where every advice of this link ends: where the address stands, with the protocol's own port.
+fn keys(protocol: ExportProtocol) -> String {
+    let port = match protocol {
+        ExportProtocol::Grpc => PORTS[0],
+        ExportProtocol::HttpProtobuf => PORTS[1],
+    };
+    format!("--otlp, or in the scenario: [tracing] export = \"http://HOST:{port}\"")
+}
 
 /// A span of ours that the endpoint took.
 pub(super) struct Marked {
@@ -148,51 +157,42 @@ async fn causes(otlp: &ExportOptions, http_status: Option<u16>) -> Vec<Cause> {
         return causes_by_status(status);
     }
     if !endpoint.contains("://") {
-        return vec![Cause::new("the address has no scheme", KEYS)];
+        return vec![Cause::new("the address has no scheme", keys(otlp.protocol))];
     }
-    match causes_by_peer(probe::look_at(endpoint).await, otlp.protocol) {
+    match causes_by_peer(probe::look_at(endpoint).await, otlp) {
         Some(causes) => causes,
         None => causes_by_answer(bare_export(otlp).await),
     }
 }
 
 /// Causes that follow from what listens at the endpoint; None where only its answer tells more.
-fn causes_by_peer(peer: Peer, protocol: ExportProtocol) -> Option<Vec<Cause>> {
+fn causes_by_peer(peer: Peer, otlp: &ExportOptions) -> Option<Vec<Cause>> {
+    let protocol = otlp.protocol;
+    let keys = keys(protocol);
     Some(match peer {
-        Peer::NoAddress => vec![Cause::new("the address can't be read", KEYS)],
-        Peer::Refused => vec![
-            Cause::new(
-                "no Jaeger or collector listens there",
-                format!("start it; {KEYS}, or \"off\" for a run without spans of the client"),
-            ),
-            Cause::new(
-                "its OTLP port is not published",
-                "Compose, service jaeger: ports: [\"127.0.0.1:4317:4317\"]; Kubernetes: kubectl \
-                 port-forward service/jaeger 4317",
-            ),
-            Cause::new(
-                "Jaeger before 1.46 opens that port only if configured",
-                "Compose, service jaeger: environment: [COLLECTOR_OTLP_ENABLED=true]",
-            ),
-        ],
+        Peer::NoAddress => vec![Cause::new("the address can't be read", keys)],
+        Peer::Refused => nobody_there(probe::port(&otlp.endpoint), keys),
         Peer::UnknownName => {
             vec![Cause::new(
                 "this machine does not know the host: names of Compose and of Kubernetes services \
                  hold only within them",
-                KEYS,
+                keys,
             )]
         }
         Peer::Silent => {
             vec![Cause::new(
                 "a firewall drops the packets, or the machine is down",
-                format!("the firewall of port 4317; {KEYS}"),
+                format!(
+                    "the firewall of port {}; {keys}",
+                    probe::port(&otlp.endpoint)
+                ),
             )]
         }
         Peer::Http if protocol == ExportProtocol::Grpc => vec![Cause::new(
             "a web port answers: OTLP over HTTP is on 4318 and Jaeger's UI on 16686, gRPC is on \
              4317",
             format!(
-                "{KEYS}, or \"http://HOST:4318\" for OTLP over HTTP; \
+                "{keys}, or \"http://HOST:4318\" for OTLP over HTTP; \
                  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf where that has another port"
             ),
         )],
@@ -210,12 +210,43 @@ fn causes_by_peer(peer: Peer, protocol: ExportProtocol) -> Option<Vec<Cause>> {
         Peer::Other if protocol == ExportProtocol::HttpProtobuf => vec![Cause::new(
             "the server there does not speak HTTP/1: OTLP over HTTP is on 4318, gRPC on 4317",
             format!(
-                "{KEYS}, or \"http://HOST:4318\"; OTEL_EXPORTER_OTLP_PROTOCOL=grpc for gRPC on \
+                "{keys}, or \"http://HOST:4318\"; OTEL_EXPORTER_OTLP_PROTOCOL=grpc for gRPC on \
                  another port"
             ),
         )],
         Peer::Other | Peer::Tls => return None,
     })
+}
+
+/// Nothing listens on `port`: it is another one's, or its server is not there.
+fn nobody_there(port: u16, keys: String) -> Vec<Cause> {
+    let start = "start it; for a run without spans of the client: OTEL_TRACES_EXPORTER=none, and \
+                 no --otlp";
+    let mut causes = vec![Cause::new("no Jaeger or collector listens there", start)];
+    let published = |port: u16| {
+        Cause::new(
+            "its OTLP port is not published",
+            format!(
+                "Compose, service jaeger: ports: [\"127.0.0.1:{port}:{port}\"]; Kubernetes: \
+                 kubectl port-forward service/jaeger {port}"
+            ),
+        )
+    };
+    let wrong = Cause::new(
+        "the port is wrong: OTLP by gRPC is on 4317, over HTTP on 4318",
+        keys.clone(),
+    );
+    if PORTS.contains(&port) {
+        causes.push(published(port));
+        causes.push(Cause::new(
+            "Jaeger before 1.46 opens that port only if configured",
+            "Compose, service jaeger: environment: [COLLECTOR_OTLP_ENABLED=true]",
+        ));
+        causes.push(Cause::new("it is at another address", keys));
+    } else {
+        causes.insert(0, wrong);
+    }
+    causes
 }
 
 /// What the endpoint says in so many words needs no second look.
@@ -295,7 +326,10 @@ fn causes_by_answer(answer: Result<(), Option<Code>>) -> Vec<Cause> {
         Err(Some(Code::Unimplemented)) => vec![Cause::new(
             "a gRPC server answers, but no OTLP receiver (Jaeger's 16685 reads, its 14250 is an \
              older protocol)",
-            format!("{KEYS}; Jaeger before 1.46: COLLECTOR_OTLP_ENABLED=true"),
+            format!(
+                "{}; Jaeger before 1.46: COLLECTOR_OTLP_ENABLED=true",
+                keys(ExportProtocol::Grpc)
+            ),
         )],
         Err(Some(Code::Unauthenticated | Code::PermissionDenied)) => vec![Cause::new(
             "the collector requires authentication",
@@ -316,7 +350,10 @@ fn causes_by_answer(answer: Result<(), Option<Code>>) -> Vec<Cause> {
 }
 
 fn not_grpc() -> Cause {
-    Cause::new("the server there does not speak gRPC", KEYS)
+    Cause::new(
+        "the server there does not speak gRPC",
+        keys(ExportProtocol::Grpc),
+    )
 }
 
 #[cfg(test)]

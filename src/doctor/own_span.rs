@@ -2,7 +2,10 @@
 //! one back end.
 
 use super::{
-    Cause, Check, DoctorOptions, Link, OWN_SPAN, background::Window, otlp_link::Marked, poll::poll,
+    Cause, Check, DoctorOptions, Link, OWN_SPAN,
+    background::Window,
+    otlp_link::Marked,
+    poll::{LONGER, poll},
 };
 use crate::{
     spans::{ServerSpan, SourceEntry, SpanSource},
@@ -105,8 +108,9 @@ fn causes(
     let other = Cause::plain(entry.troubles.other_back_end);
     let late = vec![Cause::new(
         "the back end is slow to store, or a collector before it batches, filters or samples",
-        "the collector's pipeline (tail_sampling, probabilistic_sampler, filter); in the \
-         scenario: [tracing.spans] deadline",
+        format!(
+            "the collector's pipeline (tail_sampling, probabilistic_sampler, filter); {LONGER}"
+        ),
     )];
     // A service of this name is there: of an earlier run, or of spans that are let through.
     let known = services.iter().any(|service| service == service_name);

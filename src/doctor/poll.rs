@@ -6,6 +6,10 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::spans::{SpanError, SpanSource, Trace};
 
+/// How more time is given to spans that are late: to the doctor's own, and to those of a run.
+pub(super) const LONGER: &str = "--deadline of doctor, e.g. --deadline 120; for a run, in the \
+                                 scenario: [tracing.spans] deadline = \"120s\"";
+
 /// Between two questions for one trace: Milvus sends every 5 s, so that a finer look finds little
 /// earlier, and a Jaeger that traces its readers is not filled by this.
 const PAUSE: Duration = Duration::from_millis(500);

@@ -91,6 +91,11 @@ pub(super) fn place(url: &str) -> String {
     }
 }
 
+/// The port of `url`, which has that of its scheme where it names none.
+pub(super) fn port(url: &str) -> u16 {
+    host_and_port(url).map_or(0, |(_, port)| port)
+}
+
 /// That TLS with `who` at `url` failed, with the error's own words where there are any.
 pub(super) fn no_tls(who: &str, url: &str, detail: &str) -> String {
     let place = place(url);

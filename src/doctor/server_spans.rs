@@ -13,7 +13,7 @@ use super::{
     background::{Window, milvus_services},
     milvus_link::Server,
     own_span::{drops, with_refused},
-    poll::poll,
+    poll::{LONGER, poll},
     probe,
     request::Sent,
 };
@@ -195,7 +195,7 @@ async fn judge(
     match &seen.descent {
         _ if seen.spans == 0 => nothing(check, scene, source, (sent, seen.ours)).await,
         Descent::NoServerSpan => check.failed(
-            format!("{found}, but not the one of its gRPC server"),
+            format!("{found}, but none from its gRPC server"),
             with_refused(
                 source,
                 causes_of_part(source.info().entry, scene.window.dropped(source).await),
@@ -432,7 +432,7 @@ fn loses() -> Cause {
 fn late() -> Cause {
     Cause::new(
         "the spans are late: Milvus sends them every 5 s, and a store may need seconds more",
-        "in the scenario: [tracing.spans] deadline = \"60s\"",
+        LONGER,
     )
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Cause, Check, Link, SPAN_SOURCE, probe, probe::Peer};
 use crate::{
-    spans::{SourceEntry, SourceKind, SourceOptions, SpanSource},
+    spans::{SourceEntry, SourceKind, SourceOptions, SpanSource, without_remedies},
     tls::TlsPeer,
 };
 
@@ -23,13 +23,7 @@ pub(super) async fn check(
         Ok(source) => (describe(&check, &*source).await, Some(source)),
         Err(error) => {
             let causes = causes(entry, options, &error.text).await;
-            (
-                check.failed(
-                    probe::without_cause(&error.text, TlsPeer::SpanSource),
-                    causes,
-                ),
-                None,
-            )
+            (check.failed(seen(&error.text), causes), None)
         }
     }
 }
@@ -49,7 +43,12 @@ async fn no_source(
         ));
     }
     let causes = causes(entry, options, remark).await;
-    check.failed(probe::without_cause(remark, TlsPeer::SpanSource), causes)
+    check.failed(seen(remark), causes)
+}
+
+/// What was seen, without the remedies, which stand below it.
+fn seen(text: &str) -> String {
+    without_remedies(&probe::without_cause(text, TlsPeer::SpanSource))
 }
 
 async fn describe(check: &Check, source: &dyn SpanSource) -> Link {
@@ -143,6 +142,7 @@ fn causes_by_peer(peer: Peer, entry: &SourceEntry, endpoint: &str) -> Vec<Cause>
         }
         Peer::Refused => {
             let mut causes = Cause::of(troubles.not_there, "{place}", &place);
+            causes.push(Cause::new("it is at another address", keys));
             causes.push(Cause::new(
                 "there is no trace back end here",
                 "in the scenario: [tracing.spans] source = \"embedded\" (milvus-bench receives \

@@ -67,6 +67,17 @@ const BUILD_RANGES: &[(&str, &str, RangeInclusive<i64>)] = &[
     ("SCANN", "nlist", 1..=65_536),
 ];
 
+/// The same of search parameters; of those that a limit or `nlist` bounds, that is checked
+/// elsewhere.
+const SEARCH_RANGES: &[(&str, &str, RangeInclusive<i64>)] = &[
+    ("HNSW", "ef", 1..=i64::MAX),
+    ("IVF", "nprobe", 1..=65_536),
+    ("GPU_IVF", "nprobe", 1..=65_536),
+    ("SCANN", "nprobe", 1..=65_536),
+    ("SCANN", "reorder_k", 1..=i64::MAX),
+    ("DISKANN", "search_list", 1..=i64::MAX),
+];
+
 /// Parameters as other tools write them, and what Milvus knows: how the index types that have them
 /// begin, theirs, Milvus'. Milvus would take them in silence, and build or search with its
 /// defaults.
@@ -101,6 +112,46 @@ fn check_spelling(index_type: &str, params: &Table, key: &str) -> Result<(), Ope
     each(params.keys().map(|name| Ok(check(name)?))).map(drop)
 }
 
+/// Refuses what is no number where `rows` has one for the index type, and what they have for other
+/// index types alone; where they have nothing for this one, all is let through.
+fn check_rows(
+    index_type: &str,
+    params: &Table,
+    key: &str,
+    rows: &[(&str, &str, RangeInclusive<i64>)],
+) -> Result<(), OperationErrors> {
+    let own: Vec<&str> = rows
+        .iter()
+        .filter(|(types, ..)| index_type.starts_with(types))
+        .map(|(_, name, _)| *name)
+        .collect();
+    let check = |(name, value): (&String, &Value)| {
+        let is_of_others = rows.iter().any(|(_, other, _)| other == name);
+        let key = format!("{key}.{name}");
+        if own.contains(&name.as_str()) && whole(value).is_none() {
+            refuse(&key, format!("is {value}, allowed is a whole number"))
+        } else if is_of_others && !own.is_empty() && !own.contains(&name.as_str()) {
+            let own = own.join(" or ");
+            refuse(
+                &key,
+                format!("is not a parameter of index type {index_type}, write {own}"),
+            )
+        } else {
+            Ok(())
+        }
+    };
+    each(params.iter().map(|param| Ok(check(param)?))).map(drop)
+}
+
+/// A whole number, also where it is written as a text.
+fn whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::Integer(number) => Some(*number),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
 impl IndexOptions {
     /// The index of a float vector field.
     ///
@@ -125,8 +176,9 @@ impl IndexOptions {
             .filter(|(types, ..)| name.starts_with(types));
         let ranges =
             ranges.map(|(_, key, range)| Ok(check_range(self.params.get(*key), key, range)?));
-        let (_, _, (), params) = all((
+        let (_, (), _, (), params) = all((
             check_spelling(name, &self.params, "index.params"),
+            check_rows(name, &self.params, "index.params", BUILD_RANGES),
             each(ranges),
             self.check_divisor(name, dim),
             text_params(&self.params),
@@ -139,8 +191,8 @@ impl IndexOptions {
 
     fn check_divisor(&self, name: &str, dim: u32) -> Result<(), OperationErrors> {
         if name == "IVF_PQ"
-            && let Some(Value::Integer(m)) = self.params.get("m")
-            && (*m < 1 || i64::from(dim) % m != 0)
+            && let Some(m) = self.params.get("m").and_then(whole)
+            && (m < 1 || i64::from(dim) % m != 0)
         {
             refuse(
                 "index.params.m",
@@ -222,8 +274,8 @@ pub(super) fn check_search_params(
 ) -> Result<(), OperationErrors> {
     let at_least_limit = || {
         if let Some(key) = find(&index.index_type).and_then(|(_, at_least_limit)| at_least_limit)
-            && let Some(Value::Integer(found)) = params.get(key)
-            && *found < limit
+            && let Some(found) = params.get(key).and_then(whole)
+            && found < limit
         {
             refuse(
                 &format!("params.{key}"),
@@ -244,15 +296,16 @@ pub(super) fn check_search_params(
         Ok(())
     };
     let spelling = check_spelling(&index.index_type, params, "params");
-    all((spelling, at_least_limit(), probes())).map(drop)
+    let rows = check_rows(&index.index_type, params, "params", SEARCH_RANGES);
+    all((spelling, rows, at_least_limit(), probes())).map(drop)
 }
 
 fn check_search_range(
     found: Option<&Value>,
     range: &RangeInclusive<i64>,
 ) -> Result<(), OperationError> {
-    match found {
-        Some(Value::Integer(number)) if !range.contains(number) => refuse(
+    match found.and_then(whole) {
+        Some(number) if !range.contains(&number) => refuse(
             "params.nprobe",
             format!(
                 "is {number}, expected {} to {}, the nlist of the index",
@@ -269,8 +322,8 @@ fn check_range(
     key: &str,
     range: &RangeInclusive<i64>,
 ) -> Result<(), OperationError> {
-    match found {
-        Some(Value::Integer(number)) if !range.contains(number) => {
+    match found.and_then(whole) {
+        Some(number) if !range.contains(&number) => {
             let upper = if *range.end() == i64::MAX {
                 String::new()
             } else {
@@ -432,6 +485,32 @@ mod tests {
         );
         check_search("type = 'HNSW'", "ef_search = 64", Err("params.ef_search"));
         check_search("type = 'IVF_FLAT'", "nProbe = 8", Err("params.nProbe"));
+    }
+
+    #[test]
+    fn numeric_parameters_are_numbers_and_those_of_other_index_types_are_refused() {
+        check_refused(
+            vector("type = 'HNSW'\nparams = { M = 'abc' }"),
+            "index.params.M",
+            "a whole number",
+        );
+        check_refused(
+            vector("type = 'IVF_FLAT'\nparams = { M = 16 }"),
+            "index.params.M",
+            "not a parameter of index type IVF_FLAT, write nlist",
+        );
+        check_search("type = 'HNSW'", "ef = 'abc'", Err("params.ef"));
+        check_search("type = 'HNSW'", "ef = true", Err("params.ef"));
+        check_search("type = 'HNSW'", "ef = 64.5", Err("params.ef"));
+        check_search("type = 'HNSW'", "ef = '64'", Ok(()));
+        check_search("type = 'HNSW'", "ef = '9'", Err("params.ef"));
+        check_search("type = 'HNSW'", "nprobe = 8", Err("params.nprobe"));
+        check_search("type = 'DISKANN'", "ef = 64", Err("params.ef"));
+        check_search("type = 'SCANN'", "reorder_k = 'a'", Err("params.reorder_k"));
+        // What no row knows goes to the server as it is.
+        check_search("type = 'HNSW'", "new_key = 'abc'", Ok(()));
+        check_search("type = 'AUTOINDEX'", "level = 2\nef = 64", Ok(()));
+        assert!(vector("type = 'HNSW'\nparams = { new_key = 'abc' }").is_ok());
     }
 
     fn check_search(index: &str, params: &str, expected: Result<(), &str>) {

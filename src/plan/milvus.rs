@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    AccessPlan, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanFlags, Remark,
-    ResolvePlan, Secret, WaitPlan, secret, tls,
+    AccessPlan, AddressGiver, ConnectionsPlan, CredentialsPlan, MilvusPlan, PickPlan, PlanFlags,
+    Remark, ResolvePlan, Secret, WaitPlan, secret, tls,
     uri::{Address, Giver},
 };
 use crate::{
@@ -79,7 +79,7 @@ pub(super) fn resolve(
     remarks: &mut Vec<Remark>,
     mistakes: &mut ScenarioError,
 ) -> MilvusPlan {
-    let uri = mistakes.keep(uri(table, flags, env, remarks));
+    let (uri, uri_giver) = mistakes.keep(uri(table, flags, env, remarks)).unzip();
     let tls = table
         .section("tls")
         .map(|table| tls::options(table, TlsPeer::Milvus, uri.as_deref()));
@@ -93,6 +93,7 @@ pub(super) fn resolve(
         credentials: mistakes.or(credentials(table, env, remarks), CredentialsPlan::None),
         tls: mistakes.or(tls.transpose(), None),
         uri: uri.unwrap_or_default(),
+        uri_giver: uri_giver.unwrap_or_default(),
     }
 }
 
@@ -101,7 +102,7 @@ fn uri(
     flags: &PlanFlags,
     env: Environment<'_>,
     remarks: &mut Vec<Remark>,
-) -> Result<String, ScenarioError> {
+) -> Result<(String, AddressGiver), ScenarioError> {
     let (written, example) = (table.text("uri")?, table.default_text("uri"));
     if let Some(written) = &written {
         // Even where it is overridden: the scenario's text is kept in the run folder, so it must
@@ -115,9 +116,12 @@ fn uri(
         },
         Address::written,
     );
-    above(flags, env, written.as_ref(), remarks)
-        .unwrap_or(uri)
-        .origin(example, MILVUS_PORT, remarks)
+    let given = above(flags, env, written.as_ref(), remarks);
+    let giver = given
+        .as_ref()
+        .map_or(AddressGiver::Scenario, |address| address.giver.named());
+    let origin = given.unwrap_or(uri).origin(example, MILVUS_PORT, remarks)?;
+    Ok((origin, giver))
 }
 
 fn wait(table: &Section, flags: &PlanFlags) -> Result<WaitPlan, ScenarioError> {

@@ -7,6 +7,7 @@ mod arrival;
 mod collections;
 mod data;
 mod expectation;
+mod giver;
 mod keys;
 mod milvus;
 mod otlp;
@@ -27,6 +28,7 @@ use std::{sync::Arc, time::Duration};
 
 pub use arrival::{Arrival, Arrivals, CallerLoad, OpenLoad, Stage, ThinkTime};
 pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
+pub use giver::AddressGiver;
 pub use keys::{SCENARIO, key_table, scenario_schema, scenario_schema_text};
 pub use otlp::{ExportPlan, OtlpProtocol};
 pub use remark::Remark;
@@ -114,6 +116,8 @@ pub struct Plan {
 pub struct MilvusPlan {
     /// `http://host:port` or `https://host:port`, without user and password.
     pub uri: String,
+    /// Who gave it.
+    pub uri_giver: AddressGiver,
     /// Default timeout of one request, from its sending.
     pub timeout: Duration,
     /// How long it is waited for at the start.
@@ -213,6 +217,8 @@ pub struct TracingPlan {
     pub source: &'static SourceEntry,
     /// Base URL of the span source.
     pub endpoint: Option<String>,
+    /// Who gave it.
+    pub endpoint_giver: AddressGiver,
     /// Address of Jaeger's counters; None: the usual ports of the endpoint's host.
     pub admin: Option<String>,
     /// Headers of the span source; values are secrets.

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::{
-    PlanFlags, Remark, Secret, tls,
+    AddressGiver, PlanFlags, Remark, Secret, tls,
     uri::{Address, Giver},
 };
 use crate::{
@@ -70,6 +70,8 @@ impl OtlpProtocol {
 pub struct ExportPlan {
     /// The endpoint; of OTLP/HTTP with its path. Without user and password.
     pub endpoint: String,
+    /// Who gave it.
+    pub giver: AddressGiver,
     /// How.
     pub protocol: OtlpProtocol,
     /// Headers of each request; values are secrets.
@@ -121,6 +123,9 @@ pub(super) fn export(
         Target::To(address) => Some(address),
         Target::Default => None,
     };
+    let giver = asked
+        .as_ref()
+        .map_or(AddressGiver::Scenario, |address| address.giver.named());
     let (address, protocol) = variables.address(asked)?;
     let gzip = variables.gzip();
     let timeout = variables.timeout();
@@ -130,6 +135,7 @@ pub(super) fn export(
     let endpoint = address.as_str().trim_end_matches('/').to_owned();
     Ok(Some(ExportPlan {
         endpoint,
+        giver,
         protocol,
         headers,
         gzip,

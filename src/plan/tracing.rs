@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use super::{
-    PlanFlags, Remark, Secret, TracingPlan, otlp, secret, tls,
+    AddressGiver, PlanFlags, Remark, Secret, TracingPlan, otlp, secret, tls,
     uri::{Address, Giver},
 };
 use crate::{
@@ -54,6 +54,10 @@ pub(super) fn resolve(
         older_names: otlp::older_names(env, remarks),
         source,
         endpoint: endpoint.flatten(),
+        endpoint_giver: match flags.spans {
+            Some(_) => AddressGiver::Flag("--spans"),
+            None => AddressGiver::Scenario,
+        },
         admin: mistakes.or(admin(spans, flags, remarks), None),
         headers: mistakes.or(headers(spans, env), Vec::new()),
         settle: mistakes.or(spans.duration("settle"), Duration::ZERO),

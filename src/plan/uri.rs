@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use super::Remark;
+use super::{AddressGiver, Remark};
 use crate::scenario::{At, Place, ScenarioError, quoted};
 
 /// An address and who gave it.
@@ -18,6 +18,17 @@ pub(super) enum Giver<'a> {
     Scenario(&'a Place),
     Flag(&'static str),
     Variable(&'static str),
+}
+
+impl Giver<'_> {
+    /// The same without the place in the scenario.
+    pub(super) fn named(self) -> AddressGiver {
+        match self {
+            Self::Scenario(_) => AddressGiver::Scenario,
+            Self::Flag(name) => AddressGiver::Flag(name),
+            Self::Variable(name) => AddressGiver::Variable(name),
+        }
+    }
 }
 
 impl<'a> Address<'a> {

@@ -208,9 +208,10 @@ impl Files {
 
     fn write_header(&mut self) -> io::Result<()> {
         // The version line is what the Java and Python readers look for first.
-        const HEADER: &[u8] = b"#[Histogram log format version 1.3]\n#[times: seconds since the \
-                                run's start; values: \
-                                nanoseconds]\n\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
+        const HEADER: &[u8] = b"#[Histogram log format version 1.3]\n\
+            #[times: seconds since the run's start; values: nanoseconds]\n\
+            \"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\
+            \"Interval_Compressed_Histogram\"\n";
         self.histograms.write(HEADER)?;
         self.sockets.write(HEADER)
     }

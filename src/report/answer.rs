@@ -9,7 +9,9 @@ use super::{
     areas::band_name,
     units::{counted, duration, number, ratio, share},
 };
-use crate::analysis::{Analysis, Band, Contrast, Estimate, Quantiles, TailPart, WorkloadAnalysis};
+use crate::analysis::{
+    Analysis, Band, Contrast, Estimate, Quantiles, SpanSummary, TailPart, WorkloadAnalysis,
+};
 
 /// From how many times the p99 of the stage before on a curve is said to bend.
 const BEND: f64 = 2.0;
@@ -99,9 +101,11 @@ pub(super) fn unknown(analysis: &Analysis) -> String {
              every link",
             counted(sampled, "sampled request")
         ),
-        _ => "unknown: no server spans were read ([tracing.spans] source); all figures are \
-              client-side"
-            .to_owned(),
+        spans => {
+            let why = spans.as_ref().and_then(SpanSummary::why_none);
+            let why = why.unwrap_or("no server spans were read");
+            format!("unknown: {why}; all figures are client-side")
+        }
     }
 }
 

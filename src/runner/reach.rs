@@ -55,7 +55,7 @@ pub(crate) async fn reach(plan: &Plan, watcher: &Arc<dyn Watcher>) -> Result<Rea
     let began = Instant::now();
     let deadline = began + wait.limit;
     let mut waiting: Option<WaitGuard> = None;
-    let mut last = match attempt(&options, plan.milvus.timeout).await {
+    let mut last = match attempt_named(plan, &options).await {
         Ok(reached) => return Ok(reached),
         Err(not_yet) => not_yet,
     };
@@ -85,7 +85,7 @@ pub(crate) async fn reach(plan: &Plan, watcher: &Arc<dyn Watcher>) -> Result<Rea
             ));
         }
         tokio::time::sleep_until(deadline.min(Instant::now() + AGAIN)).await;
-        match tokio::time::timeout_at(deadline, attempt(&options, plan.milvus.timeout)).await {
+        match tokio::time::timeout_at(deadline, attempt_named(plan, &options)).await {
             Ok(Ok(reached)) => return Ok(reached),
             Ok(Err(not_yet)) => last = not_yet,
             // The last answer says more than that there was none to the last question.
@@ -106,6 +106,15 @@ fn given_up(error: RunError, after: Option<Duration>) -> RunError {
             after.as_secs()
         )),
     }
+}
+
+/// Tries once; advice names what the address was taken from.
+async fn attempt_named(plan: &Plan, options: &ConnectOptions) -> Result<Reached, NotYet> {
+    let tried = attempt(options, plan.milvus.timeout).await;
+    tried.map_err(|NotYet { error, why }| NotYet {
+        error: failed(plan.named_by_giver(&error.to_string())),
+        why,
+    })
 }
 
 async fn attempt(options: &ConnectOptions, timeout: Duration) -> Result<Reached, NotYet> {

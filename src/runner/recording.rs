@@ -68,7 +68,7 @@ impl Recording {
             }),
             Err(error) => {
                 drop(queue);
-                finish_exporter(run, exporter);
+                finish_exporter(run, plan, exporter);
                 Err(RunError::new(RunErrorKind::Folder, error))
             }
         }
@@ -78,7 +78,7 @@ impl Recording {
     ///
     /// # Errors
     /// Not all of it could be written.
-    pub(super) fn end(mut self, run: &mut Run) -> Result<(), RunError> {
+    pub(super) fn end(mut self, run: &mut Run, plan: &Plan) -> Result<(), RunError> {
         if let Some(queue) = &mut self.queue {
             root_spans(run, self.roots)
                 .into_iter()
@@ -86,7 +86,7 @@ impl Recording {
         }
         let written = close(run, self.writer);
         drop(self.queue);
-        finish_exporter(run, self.exporter);
+        finish_exporter(run, plan, self.exporter);
         written
     }
 }
@@ -150,15 +150,15 @@ fn start_exporter(run: &mut Run, plan: &Plan, source: Option<&OpenSource>) -> Op
     started.ok()
 }
 
-fn finish_exporter(run: &mut Run, exporter: Option<Exporter>) {
+fn finish_exporter(run: &mut Run, plan: &Plan, exporter: Option<Exporter>) {
     let Some(exporter) = exporter else { return };
     let sending = run.waiting("sending the last of the client's own spans", "at most 30 s");
     let counters = exporter.finish();
+    let error = counters.error.map(|error| plan.named_by_giver(&error));
     drop(sending);
     let export = run.info.export.get_or_insert_default();
     if counters.dropped > 0 {
-        let why = counters
-            .error
+        let why = error
             .clone()
             .unwrap_or_else(|| "its queue was full".to_owned());
         run.watcher.warn(&format!(
@@ -169,7 +169,7 @@ fn finish_exporter(run: &mut Run, exporter: Option<Exporter>) {
     export.exported = counters.exported;
     export.dropped = counters.dropped;
     export.retries = counters.retries;
-    export.error = counters.error;
+    export.error = error;
 }
 
 /// Ends the writer and notes what it counted.

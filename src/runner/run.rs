@@ -143,7 +143,7 @@ async fn load(
     };
     context.root = recording.roots.clean_up;
     clean_up(run, plan, context, renewing).await;
-    sent.and(recording.end(run))
+    sent.and(recording.end(run, plan))
 }
 
 /// The phases, each after the other, on threads of their own.

@@ -104,7 +104,8 @@ pub(super) async fn open_early(run: &mut Run, plan: &Plan) -> Result<Option<Open
         Ok((source, receiver)) => {
             note_source(&mut run.info.servers, source.as_ref());
             if !source.info().remark.is_empty() {
-                run.watcher.step(&source.info().remark);
+                let remark = plan.named_by_giver(&source.info().remark);
+                run.watcher.step(&remark);
             }
             if has_no_ui(source.info()) && plan.tracing.link.is_none() {
                 run.watcher.step(&format!(
@@ -122,6 +123,7 @@ pub(super) async fn open_early(run: &mut Run, plan: &Plan) -> Result<Option<Open
         }
         Err(error) if receives => Err(RunError::new(RunErrorKind::Spans, error)),
         Err(error) => {
+            let error = plan.named_by_giver(&error.text);
             run.watcher.warn(&format!(
                 "server spans can't be read now: {error}; the read is retried after the load"
             ));
@@ -204,6 +206,11 @@ pub(super) async fn collect(run: &mut Run, plan: &Plan, early: Option<OpenSource
             ))),
             ..FetchInfo::default()
         },
+    };
+    let info = FetchInfo {
+        remark: plan.named_by_giver(&info.remark),
+        error: info.error.map(|error| plan.named_by_giver(&error)),
+        ..info
     };
     for trouble in info.error.iter().chain(&info.refused) {
         run.watcher.warn(&format!("server spans: {trouble}"));

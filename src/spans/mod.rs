@@ -25,6 +25,6 @@ pub use sources::source::{
     LossCounters, OpenFuture, Remedy, Sign, SignBody, SourceEntry, SourceInfo, SourceKind,
     SourceOptions, SpanSource, Troubles,
 };
-pub use sources::{SPAN_SOURCES, find_source, kind_of, open_until, sign_at};
+pub use sources::{SPAN_SOURCES, find_source, kind_of, open_until, sign_at, without_remedies};
 pub use span::{AttributeValue, ServerSpan, SpanEvent, SpanKind, SpanResource, Trace};
 pub use whole::is_whole;

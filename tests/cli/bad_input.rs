@@ -378,7 +378,7 @@ fn a_rate_that_is_not_above_zero() {
 fn both_rate_and_concurrency() {
     check(
         &[("rate = 50", "rate = 50\nconcurrency = 2")],
-        &["`workloads.search.rate`", "`concurrency`", "one"],
+        &["`workloads.search.rate`", "`concurrency`", "use `rate`"],
     );
 }
 

@@ -76,7 +76,7 @@ fn requests_that_could_not_be_written_change_no_rate_and_the_cause_is_told() {
     // It is no full disk.
     assert!(
         ended.stdout_words().contains("ulimit -f unlimited")
-            && !ended.stdout_words().contains("make room"),
+            && !ended.stdout_words().contains("free some space"),
         "{}",
         ended.stdout
     );
@@ -136,7 +136,7 @@ fn a_run_whose_end_can_not_be_written_is_reported_as_what_it_was() {
     assert_eq!(folder.run()["status"], "running", "what the folder says");
     let known = ended.stdout.contains("failed: ")
         && ended.stdout.contains("run.json can't be written")
-        && !ended.stdout.contains("still going on");
+        && !ended.stdout.contains("still in progress");
     assert!(known, "its end is known here:\n{}", ended.stdout);
     ended.error(&["run.json can't be written", "exists and can't be removed"]);
     assert_eq!(
@@ -284,7 +284,7 @@ fn a_file_or_folder_called_latest_is_left_alone_and_said() {
     assert!(
         ended
             .stderr
-            .contains("latest is a file and not the link to the newest run"),
+            .contains("latest is a file, not the link to the newest run"),
         "{}",
         ended.stderr
     );
@@ -297,7 +297,7 @@ fn a_file_or_folder_called_latest_is_left_alone_and_said() {
     fs::write(latest.join("notes"), "of mine").expect("a file");
     let ended = bench.run(&["--quiet"]).exits(0);
     assert!(
-        ended.stderr.contains("latest is a folder and not the link"),
+        ended.stderr.contains("latest is a folder, not the link"),
         "{}",
         ended.stderr
     );

@@ -498,6 +498,47 @@ fn check_names_each_variable_that_cant_be_used() {
     assert_eq!(said_by_check(&[]), "");
 }
 
+/// Advice on an address names the flag or variable that gave it, not the key that it overrides.
+#[test]
+fn the_doctor_names_what_gave_an_address() {
+    let fake = FakeMilvus::start();
+    let bench = Bench::at(&fake, &[("source = \"none\"", "source = \"auto\"")]);
+    let tls = fake.uri().replace("http://", "https://");
+    let nobody = format!("http://127.0.0.1:{}", crate::bench::closed_port());
+    let mut doctor = bench.command(&[
+        "doctor",
+        "scenario.toml",
+        "--uri",
+        &tls,
+        "--spans",
+        &nobody,
+        "--deadline",
+        "1",
+    ]);
+    doctor.env("OTEL_EXPORTER_OTLP_ENDPOINT", &nobody);
+    let ended = Ended::of(doctor.output().expect("the program starts"));
+    for words in [
+        "write http:// in --uri",
+        "OTEL_EXPORTER_OTLP_ENDPOINT=http://HOST:4317",
+        "--spans http://HOST:16686",
+    ] {
+        assert!(ended.stdout.contains(words), "{words:?}: {ended:?}");
+    }
+    for key in [
+        "[milvus] uri",
+        "[tracing] export",
+        "spans endpoint",
+        "spans] endpoint",
+    ] {
+        assert!(!ended.stdout.contains(key), "{key:?}: {ended:?}");
+    }
+    let run = bench.call(&["run", "scenario.toml", "--uri", &tls]);
+    assert!(
+        run.stderr.contains("write http:// in --uri") && !run.stderr.contains("[milvus] uri"),
+        "{run:?}"
+    );
+}
+
 /// The doctor's own span takes the same way as those of a run.
 #[test]
 fn the_doctor_exports_over_http_too() {
@@ -531,7 +572,7 @@ fn the_doctor_exports_over_http_too() {
     // A port that speaks gRPC, and nothing else.
     let stdout = doctor(&format!("{}/v1/traces", fake.uri()));
     assert!(
-        stdout.contains("took no span") && stdout.contains("does not speak HTTP/1"),
+        stdout.contains("did not accept the span") && stdout.contains("does not speak HTTP/1"),
         "{stdout}"
     );
 }

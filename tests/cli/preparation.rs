@@ -509,7 +509,7 @@ fn a_limit_without_end_is_waited_for_no_longer_than_ready_timeout() {
         "collection words",
         "Flush failed",
         "milvus_8",
-        "tried again for",
+        "retried for",
     ]);
     assert!(fake.count(&methods::FLUSH) > 1);
 }

@@ -57,8 +57,8 @@ impl MeanDifference {
                 .is_none_or(|(low, high)| low > 0.0 || high < 0.0)
     }
 
-    /// `81 % [74, 86] of that is `consistency wait · querynode Delegator-waitTSafe``, the time of the
-    /// part itself where parts cancel out; None where no part has a share that can be told from
+    /// `81 % [74, 86] of that is `consistency wait · querynode Delegator-waitTSafe``, the time of
+    /// the part itself where parts cancel out; None where no part has a share that can be told from
     /// none.
     pub(crate) fn in_words(&self) -> Option<String> {
         let top = self

@@ -446,7 +446,6 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
         if known > 0 && known == spoilt {
             return at(workload, reasons);
         }
-        let failed = info.fetch.as_ref().and_then(|fetch| fetch.error.as_deref());
         let (code, advice) = if known == 0 && join.missing_failed > 0 {
             (
                 "no_spans",
@@ -458,11 +457,7 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
             let (code, advice) = no_span_at_all(info, join, (known, alone));
             (code, advice.to_owned())
         } else {
-            let next = failed
-                .unwrap_or("fetch them with `milvus-bench spans`, or set [tracing.spans] source");
-            let advice =
-                format!("server spans were not fetched, so there is no latency breakdown: {next}");
-            ("no_spans", advice)
+            ("no_spans", not_fetched(info))
         };
         reasons.push(reason(code, Reservations, YES, advice));
         return at(workload, reasons);
@@ -484,6 +479,23 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
     }
     reasons.extend(negative_gaps(workload, join.matched));
     at(workload, reasons)
+}
+
+/// Why no span of any request was fetched, as the run recorded it.
+fn not_fetched(info: &RunInfo) -> String {
+    let fetch = info.fetch.as_ref();
+    let error = fetch.and_then(|fetch| fetch.error.as_deref());
+    let remark = fetch
+        .filter(|fetch| kind_of(&fetch.source) == Some(SourceKind::Nothing))
+        .map(|fetch| fetch.remark.as_str())
+        .filter(|remark| !remark.is_empty());
+    match (error, remark) {
+        (None, Some(why)) => format!("there is no latency breakdown: {why}"),
+        (error, _) => format!(
+            "server spans were not fetched, so there is no latency breakdown: {}",
+            error.unwrap_or("fetch them with `milvus-bench spans`")
+        ),
+    }
 }
 
 /// The spans are there, and hang below something that is not.
@@ -511,9 +523,11 @@ fn no_span_at_all(
         Losses::NeverMade if has_milvus => (
             "sampling_changed",
             "no traced request has a server span, though the client's own spans came back and the \
-             trace back end has spans of Milvus: a mesh or gateway on the way to Milvus clears \
-             the sampled flag, drops or replaces `traceparent`; let it keep both (Istio: \
-             meshConfig.defaultConfig.tracing), or send to Milvus directly to find out",
+             trace back end has spans of Milvus: either a mesh or gateway on the way to Milvus \
+             clears the sampled flag, drops or replaces `traceparent` (let it keep both, Istio: \
+             meshConfig.defaultConfig.tracing, or send to Milvus directly to find out), or those \
+             spans are of another Milvus and this one exports nothing there (trace.exporter otlp, \
+             trace.otlp.endpoint)",
         ),
         Losses::NeverMade => (
             "no_spans",

@@ -223,6 +223,17 @@ impl SpanSummary {
     pub fn has_source(&self) -> bool {
         kind_of(&self.source) != Some(SourceKind::Nothing)
     }
+
+    /// Why there are no spans, in short, where the source had none to give: the first clause of the
+    /// remark. The remark in full is the caveat's.
+    #[must_use]
+    pub fn why_none(&self) -> Option<&str> {
+        if self.has_source() || self.spans > 0 {
+            return None;
+        }
+        let clause = self.remark.split(": ").next();
+        clause.filter(|clause| !clause.is_empty())
+    }
 }
 
 /// Client time that lies between sending and the end of the reply, and so in the gap, of all

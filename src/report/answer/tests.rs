@@ -124,8 +124,7 @@ fn without_spans_the_client_says_what_it_saw() {
         answer.why,
         [
             "the client saw service time p99 3.82 ms -> 48.1 ms, send lag p99 133 us -> 240 us",
-            "the cause is unknown: no server spans were read ([tracing.spans] source); all \
-             figures are client-side",
+            "the cause is unknown: no server spans were read; all figures are client-side",
         ]
     );
     assert_eq!(answer.suggestion, None);
@@ -170,9 +169,9 @@ fn stages_say_where_they_bend() {
     );
     assert_eq!(
         answer.what,
-        "p99 2.00 ms [1.80, 2.20] at 100/s in low, 2.50 ms [2.25, 2.75] at 200/s in middle (1.25x), \
-         9.00 ms [8.10, 9.90] at 400/s in high (3.60x), 10.0 ms [9.00, 11.0] at 800/s in top (1.11x, \
-         their intervals overlap); it bends between middle and high"
+        "p99 2.00 ms [1.80, 2.20] at 100/s in low, 2.50 ms [2.25, 2.75] at 200/s in middle \
+         (1.25x), 9.00 ms [8.10, 9.90] at 400/s in high (3.60x), 10.0 ms [9.00, 11.0] at 800/s in \
+         top (1.11x, their intervals overlap); it bends between middle and high"
     );
     let flat = one(|analysis| staged(analysis, &[("a", 1.0, 2e3), ("b", 2.0, 2.5e3)]));
     assert!(

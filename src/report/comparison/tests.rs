@@ -1,11 +1,11 @@
 //! Every format of a comparison is as agreed.
 
-use super::*;
+use super::{text::render_text, *};
 use crate::{
     analysis::compare::{
         AreaComparison, Difference, IncompleteRun, RunCurve, Side, WorkloadComparison,
     },
-    report::tests::check_golden,
+    report::{layout::TextStyle, tests::check_golden},
 };
 
 #[expect(
@@ -125,6 +125,29 @@ pub(in crate::report) fn sample() -> Comparison {
         left_out: vec!["alone/ingest is in the baseline only".to_owned()],
         notes: vec![],
     }
+}
+
+#[test]
+fn columns_that_did_not_fit_are_told_whichever_workload_lacks_them() {
+    let mut comparison = sample();
+    let mut narrow = comparison.workloads[0].clone();
+    (narrow.at, narrow.figures, narrow.curves) = ("b/c".to_owned(), Vec::new(), Vec::new());
+    let told = |comparison: &Comparison| {
+        let of_width = |width| {
+            let style = TextStyle {
+                width,
+                ..TextStyle::default()
+            };
+            let text = render_text(comparison, style);
+            let words: Vec<&str> = text.split_whitespace().collect();
+            words.join(" ").contains("left out for want of columns")
+        };
+        (60..=120).map(of_width).collect::<Vec<bool>>()
+    };
+    let alone = told(&comparison);
+    comparison.workloads.push(narrow);
+    assert!(alone.contains(&true));
+    assert_eq!(told(&comparison), alone);
 }
 
 #[test]

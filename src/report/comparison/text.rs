@@ -54,7 +54,11 @@ pub(crate) fn render_text(comparison: &Comparison, style: TextStyle) -> String {
     write_differences(&mut page, comparison);
     let mut left_out = Vec::new();
     for workload in &comparison.workloads {
-        left_out = write_workload(&mut page, workload);
+        for column in write_workload(&mut page, workload) {
+            if !left_out.contains(&column) {
+                left_out.push(column);
+            }
+        }
     }
     page.gap();
     let left_out = match left_out.as_slice() {

@@ -37,7 +37,8 @@ pub(super) fn may_break(text: &str, at: usize) -> bool {
         (Some(open), Some(close)) => close - open < INTERVAL,
         _ => false,
     };
-    !is_interval && !(is_number(word) && is_unit(next))
+    let is_amount = is_number(word) && is_unit(next);
+    !is_interval && !is_amount
 }
 
 fn is_number(word: &str) -> bool {

@@ -201,6 +201,33 @@ fn without_spans_the_account_says_why_it_is_missing() {
 }
 
 #[test]
+fn a_source_without_spans_is_told_in_short_where_the_caveat_has_it_in_full() {
+    let change = |analysis: &mut Analysis| {
+        without_spans(analysis);
+        let spans = analysis.spans.as_mut().expect("spans");
+        *spans = SpanSummary {
+            source: "none".to_owned(),
+            server: "no trace back end".to_owned(),
+            remark: "no server spans were read, since nothing answers: open port 16685".to_owned(),
+            ..Default::default()
+        };
+        for row in &mut analysis.workloads {
+            row.join = Some(Join {
+                sampled: 10,
+                not_fetched: 10,
+                ..Join::default()
+            });
+        }
+    };
+    let why = "no server spans were read, since nothing answers";
+    check(
+        change,
+        &[&format!("where the time went  unknown: {why}")],
+        &["[tracing.spans] source", "open port", "no trace back end"],
+    );
+}
+
+#[test]
 fn without_a_match_the_account_names_the_doctor() {
     let change = |analysis: &mut Analysis| {
         without_spans(analysis);

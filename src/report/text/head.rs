@@ -261,6 +261,9 @@ fn no_spans() -> String {
 
 /// `52,310 spans from jaeger (Jaeger 1.65), times are whole microseconds`.
 pub(in crate::report) fn source(spans: &SpanSummary) -> String {
+    if let Some(why) = spans.why_none() {
+        return why.to_owned();
+    }
     let named = spans.has_source() && !spans.source.is_empty();
     let mut text = if named || spans.spans > 0 {
         format!("{} from {}", counted(spans.spans, "span"), spans.source)

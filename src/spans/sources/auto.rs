@@ -8,6 +8,7 @@ use super::none;
 use super::source::{
     LossCounters, OpenFuture, SourceEntry, SourceInfo, SourceKind, SourceOptions, SpanSource,
 };
+use super::without_remedies;
 use crate::spans::error::{Again, SpanError};
 use crate::spans::span::Trace;
 use crate::tls::TlsCause;
@@ -27,6 +28,10 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     troubles: JAEGER,
     connect: open,
 };
+
+/// What to do where neither answers.
+pub(super) const NO_ANSWER: &str = "open port 16685 (gRPC, nanoseconds) or 16686 (JSON) of Jaeger, \
+                                    or set tracing.spans endpoint";
 
 /// Tries Jaeger's gRPC, then its JSON; with neither there are no spans, and the remark says what to
 /// open. Only an address or header that can't be used at all is an error.
@@ -70,7 +75,8 @@ async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanErr
                 let text = &trouble.text;
                 return Ok(none::because(format!("no server spans were read: {text}")));
             }
-            let both = format!("gRPC: {}; JSON: {}", grpc.text, json.text);
+            let [of_grpc, of_json] = [&grpc, &json].map(|error| without_remedies(&error.text));
+            let both = format!("gRPC: {of_grpc}; JSON: {of_json}");
             match [grpc.again, json.again]
                 .into_iter()
                 .find(|again| matches!(again, Again::Later(_)))
@@ -83,8 +89,7 @@ async fn connect(options: &SourceOptions) -> Result<Box<dyn SpanSource>, SpanErr
                 .with(later)),
                 None => Ok(none::because(format!(
                     "no server spans were read, since neither Jaeger's gRPC nor its JSON answers: \
-                     open port 16685 (gRPC, nanoseconds) or 16686 (JSON) of Jaeger, or set \
-                     tracing.spans endpoint; {both}"
+                     {NO_ANSWER}; {both}"
                 ))),
             }
         }

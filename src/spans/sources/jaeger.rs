@@ -50,13 +50,24 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     troubles: Troubles {
         web_port: &[Remedy {
             what: "{place} is a web port, gRPC is on 16685",
-            change: "--spans, or in the scenario: [tracing.spans] endpoint = \
-                     \"http://HOST:16685\"; or source = \"auto\", which reads both",
+            change: BY_GRPC,
+        }],
+        other_server: &[Remedy {
+            what: "the server at {place} is not Jaeger's gRPC query service, which is on 16685",
+            change: BY_GRPC,
         }],
         ..JAEGER
     },
     connect: open,
 };
+
+/// How its address is written.
+const BY_GRPC: &str = "--spans, or in the scenario: [tracing.spans] endpoint = \
+                       \"http://HOST:16685\"; or source = \"auto\", which reads both";
+
+/// What to do where nothing answers.
+pub(super) const NO_ANSWER: &str = "start Jaeger, publish its port 16685, or choose tracing.spans \
+                                    source = \"auto\", which reads its JSON too";
 
 /// No server needs longer to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -190,8 +201,7 @@ impl Link {
                 ));
             }
             SpanError::new(format!(
-                "no Jaeger gRPC answers at {address} ({}): start Jaeger, publish its port 16685, \
-                 or choose tracing.spans source = \"jaeger-json\"",
+                "no Jaeger gRPC answers at {address} ({}): {NO_ANSWER}",
                 http::causes(error)
             ))
         };

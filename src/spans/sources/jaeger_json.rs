@@ -9,7 +9,8 @@ use super::http::{self, Answer, Ask, Client, NoAnswer};
 use super::jaeger_legacy;
 use super::jaeger_troubles::{JAEGER, SIGN};
 use super::source::{
-    LossCounters, OpenFuture, SourceEntry, SourceInfo, SourceKind, SourceOptions, SpanSource,
+    LossCounters, OpenFuture, Remedy, SourceEntry, SourceInfo, SourceKind, SourceOptions,
+    SpanSource, Troubles,
 };
 use super::tls;
 use crate::spans::assemble::only_trace;
@@ -30,9 +31,21 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
     keeps_spans: true,
     may_be_late: false,
     sign: Some(SIGN),
-    troubles: JAEGER,
+    troubles: Troubles {
+        other_server: &[Remedy {
+            what: "the server at {place} does not speak HTTP/1: Jaeger's gRPC is on 16685, its \
+                   JSON on 16686",
+            change: "--spans, or in the scenario: [tracing.spans] endpoint = \
+                     \"http://HOST:16686\"; or source = \"auto\", which reads both",
+        }],
+        ..JAEGER
+    },
     connect: open,
 };
+
+/// What to do where nothing answers.
+pub(super) const NO_ANSWER: &str =
+    "start Jaeger, publish its port 16686, or set tracing.spans endpoint";
 
 /// Any id that no run has: its upper half, the nonce, is zero.
 const UNKNOWN_ID: u128 = 1;
@@ -137,8 +150,7 @@ impl Probe<'_> {
     async fn get(&self, url: &str) -> Result<Answer, SpanError> {
         let unreachable = |no: NoAnswer| {
             SpanError::new(format!(
-                "no Jaeger JSON answers at {} ({}): start Jaeger, publish its port 16686, or set \
-                 tracing.spans endpoint",
+                "no Jaeger JSON answers at {} ({}): {NO_ANSWER}",
                 self.address, no.words
             ))
         };

@@ -118,6 +118,23 @@ impl SourceEntry {
     }
 }
 
+/// What to do where nothing answers, as the errors of the sources have it.
+const REMEDIES: &[&str] = &[
+    jaeger::NO_ANSWER,
+    jaeger_json::NO_ANSWER,
+    tempo::NO_ANSWER,
+    auto::NO_ANSWER,
+];
+
+/// `text` of a source without what is to be done where nothing answers, for those who say that
+/// elsewhere.
+#[must_use]
+pub fn without_remedies(text: &str) -> String {
+    REMEDIES.iter().fold(text.to_owned(), |text, remedy| {
+        text.replace(&format!(": {remedy}"), "")
+    })
+}
+
 /// Opens `entry`. A server that says it can't answer now is asked until `deadline`, and `waits` is
 /// told why; where nothing or another server listens, that ends at once.
 ///

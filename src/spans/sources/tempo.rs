@@ -30,6 +30,9 @@ use crate::spans::span::{ServerSpan, Trace};
 use crate::tls::Needs;
 
 const ENDPOINT: &str = "http://127.0.0.1:3200";
+/// What to do where nothing answers.
+pub(super) const NO_ANSWER: &str =
+    "start Tempo, publish its port 3200, or set tracing.spans endpoint";
 const SET_ENDPOINT: &str =
     "--spans, or in the scenario: [tracing.spans] endpoint = \"http://HOST:3200\"";
 
@@ -59,7 +62,11 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
             },
         ],
         web_port: OTHER_SERVER,
-        other_server: OTHER_SERVER,
+        other_server: &[Remedy {
+            what: "the server at {place} does not speak HTTP/1: Tempo's query frontend is on \
+                   3200 (HTTP)",
+            change: SET_ENDPOINT,
+        }],
         web_page: &[Remedy {
             what: "Tempo is served below a base path (http_api_prefix), or a proxy with a login \
                    is required",
@@ -212,8 +219,7 @@ impl Tempo {
     ) -> Result<Api, SpanError> {
         let unreachable = |no: NoAnswer| {
             SpanError::new(format!(
-                "no Tempo answers at {address} ({}): start Tempo, publish its port 3200, or set \
-                 tracing.spans endpoint",
+                "no Tempo answers at {address} ({}): {NO_ANSWER}",
                 no.words
             ))
         };

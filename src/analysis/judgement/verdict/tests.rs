@@ -246,6 +246,27 @@ fn spans_that_are_off_by_the_scenario_are_no_doubt() {
 }
 
 #[test]
+fn that_no_source_answered_is_told_as_the_run_recorded_it() {
+    let (mut info, mut analysis) = sound();
+    let remark = "no server spans were read, since nothing answers: open port 16685";
+    info.fetch = Some(FetchInfo {
+        source: "none".to_owned(),
+        remark: remark.to_owned(),
+        ..FetchInfo::default()
+    });
+    analysis.workloads[0].join = Some(Join {
+        sampled: 1_000,
+        not_fetched: 1_000,
+        ..Join::default()
+    });
+    let reasons = verdict(&info, &analysis, &[]).reasons;
+    assert_eq!(
+        reasons[0].advice,
+        format!("there is no latency breakdown: {remark}")
+    );
+}
+
+#[test]
 fn a_dead_export_endpoint_is_told_with_its_error_and_not_blamed_on_accounts() {
     let (mut info, analysis) = sound();
     info.export = Some(ExportInfo {
@@ -434,6 +455,14 @@ fn what_came_back_tells_why_no_request_has_server_spans() {
         1_000,
         "sampling_changed",
         "clears the sampled flag",
+    );
+    // Another Milvus that exports there looks the same.
+    check_advice(
+        1_000,
+        &milvus,
+        1_000,
+        "sampling_changed",
+        "another Milvus and this one exports nothing there",
     );
     check_advice(
         1_000,
