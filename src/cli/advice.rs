@@ -41,8 +41,8 @@ const FOREIGN_FLAGS: &[(&str, &str)] = &[
 
 /// Words after the program's name that are no command: it is the subject of a sentence.
 const PROSE: &[&str] = &[
-    "searches", "has", "sends", "receives", "created", "works", "made", "that", "received", "is",
-    "at", "with", "did",
+    "searches", "has", "sends", "receives", "created", "works", "that", "received", "is", "at",
+    "with", "did",
 ];
 
 /// Keys of other programs and formats that advice names.

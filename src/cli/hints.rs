@@ -137,7 +137,8 @@ const FLAGS: &[(&[&str], &str)] = &[
     ),
     (
         &["token", "user", "username", "password", "api-key", "auth"],
-        "secrets do not belong on a command line: set MILVUS_TOKEN, or token = \"${NAME}\" in [milvus]",
+        "secrets do not belong on a command line: set MILVUS_TOKEN, or token = \"${NAME}\" in \
+         [milvus]",
     ),
     (
         &["tls", "ca", "cacert", "cert", "key", "insecure", "k"],
@@ -484,7 +485,7 @@ mod tests {
             ),
             (
                 ["calibrate", "--duration", "-1s"],
-                "a duration from 200ms to 1m",
+                "duration from 200ms to 1m",
             ),
             (
                 ["compare", "--fail-if-slower", "-1"],

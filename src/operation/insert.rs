@@ -164,8 +164,8 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         return Ok(refuse(
             "on_end",
             format!(
-                "is \"stop\"{default}, but preparation inserts all {} rows: lower initial_rows of the \
-                 collection, or use \"repeat\"",
+                "is \"stop\"{default}, but preparation inserts all {} rows: lower initial_rows of \
+                 the collection, or use \"repeat\"",
                 dataset.rows()
             ),
         )?);

@@ -212,7 +212,8 @@ fn join(path: &str, key: &str) -> String {
     }
 }
 
-/// Parses `text` with the keys of `root`; `file` is how messages call it. What can't be a value is added to `mistakes`.
+/// Parses `text` with the keys of `root`; `file` is how messages call it. What can't be a value is
+/// added to `mistakes`.
 ///
 /// # Errors
 /// It is no TOML.
@@ -250,7 +251,7 @@ pub(super) fn parse(
                 && let Some(message) = twice(text, span, root)
             {
                 return Err(ScenarioError::new(format!(
-                    "{file}:{line}:{column}: {message}"
+                    "{file}:{line}:{column}: this is not TOML: {message}"
                 )));
             }
             // Only the message: the parser's own rendering quotes the line, which may hold a

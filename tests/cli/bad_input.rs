@@ -317,7 +317,7 @@ fn an_unknown_operation() {
 fn a_collection_to_replace_that_the_scenario_has_not() {
     check_flags(
         &["--replace", "nope"],
-        &["--replace nope", "names no collection", "milvus_bench"],
+        &["--replace nope", "names no collection", "one of: words"],
     );
 }
 
