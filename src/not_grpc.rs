@@ -121,24 +121,18 @@ impl fmt::Display for NotGrpc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let who = match self.0.as_u16() {
             200..=299 => "another kind of server answers at this address",
-            300..=399 => {
-                "a web server or proxy sends callers elsewhere, which gRPC does not follow"
-            }
+            300..=399 => "a web server or proxy redirects, which gRPC does not follow",
             401 | 403 | 407 => "a proxy before the server requires a login",
             413 => {
-                "a proxy before the server takes no requests of this size; raise its limit \
-                 (nginx: client_max_body_size)"
+                "a proxy before the server rejects requests of this size; raise its limit (nginx: \
+                 client_max_body_size)"
             }
             429 => "a proxy before the server limits the rate",
             500 => "a proxy or web server answers in its place",
-            502..=504 => "a proxy answers, and the server behind it does not",
-            _ => "a web server is there, or a proxy that does not pass gRPC on",
+            502..=504 => "a proxy answers, but the server behind it does not",
+            _ => "a web server answers, or a proxy that does not pass gRPC on",
         };
-        write!(
-            f,
-            "HTTP status {} instead of a reply of gRPC: {who}",
-            self.0
-        )
+        write!(f, "HTTP status {} instead of a gRPC reply: {who}", self.0)
     }
 }
 
@@ -368,14 +362,14 @@ mod tests {
         let html = [("content-type", "text/html")];
         check(200, &html, Some((Code::Unknown, "another kind of server")));
         check(200, &[], Some((Code::Unknown, "another kind of server")));
-        check(301, &html, Some((Code::Unknown, "elsewhere")));
+        check(301, &html, Some((Code::Unknown, "redirects")));
         check(400, &html, Some((Code::Internal, "does not pass gRPC on")));
         check(401, &html, Some((Code::Unauthenticated, "login")));
         check(403, &html, Some((Code::PermissionDenied, "login")));
         check(
             404,
             &html,
-            Some((Code::Unimplemented, "a web server is there")),
+            Some((Code::Unimplemented, "a web server answers")),
         );
         check(413, &html, Some((Code::Unknown, "of this size")));
         check(429, &html, Some((Code::Unavailable, "limits the rate")));

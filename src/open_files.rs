@@ -9,7 +9,7 @@ const OF_PROCESS: &str = "(os error 24)";
 const OF_MACHINE: &str = "(os error 23)";
 
 /// Begins the suggestion, by which a text that has it already is known.
-const BEGINS: &str = "no more files may be open";
+const BEGINS: &str = "no more files can be opened";
 
 /// What to do, if `text` is of such an error.
 #[must_use]
@@ -25,8 +25,8 @@ pub fn advice(text: &str) -> Option<String> {
     }
     text.contains(OF_MACHINE).then(|| {
         format!(
-            "{BEGINS} on this machine: end what holds many, or raise its limit, e.g. `sysctl \
-             fs.file-max=1000000`"
+            "{BEGINS} on this machine: close programs with many open files, or raise its limit, \
+             e.g. `sysctl fs.file-max=1000000`"
         )
     })
 }
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn advice_is_given_once() {
         let once = explained(format!("a file: {}", io::Error::from_raw_os_error(24)));
-        assert!(once.contains("; no more files may be open"), "{once}");
+        assert!(once.contains("; no more files can be opened"), "{once}");
         assert_eq!(explained(once.clone()), once);
         assert_eq!(explained("another error".to_owned()), "another error");
     }

@@ -69,6 +69,17 @@ const PHRASES: [(&str, &str); 7] = [
     ("be it while", "name the cases"),
 ];
 
+/// Phrases that messages do without. The forms are those of serde and rustc: "is 5, expected a
+/// number from 0 to 1".
+const IN_MESSAGES: [(&str, &str); 6] = [
+    ("allowed is", "\"expected ...\""),
+    ("allowed are", "\"expected ...\""),
+    ("stands beside", "\"cannot be combined with\""),
+    ("look at its", "\"check its\""),
+    ("look at the", "\"check the\""),
+    ("somebody", "name who it is"),
+];
+
 /// Part of docs/methodology.md that holds the list, and so the former words.
 const LIST: &str = "words";
 
@@ -96,6 +107,32 @@ fn faults(text: &str) -> Vec<String> {
         .filter(|(phrase, _)| has(&words, phrase))
         .map(|(phrase, instead)| format!("{phrase:?}: {instead}"))
         .collect()
+}
+
+/// What a message says that it should not, and what to write.
+fn faults_of_message(text: &str) -> Vec<String> {
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let phrases = IN_MESSAGES.iter().filter(|(phrase, _)| has(&words, phrase));
+    let mut faults = faults(text);
+    faults.extend(phrases.map(|(phrase, instead)| format!("{phrase:?}: {instead}")));
+    if denies_a_kind(&words) {
+        faults.push("\"is no\": \"is not a\"".to_owned());
+    }
+    faults
+}
+
+/// Whether `text` says of something that it "is no file"; "there is no file" is right.
+fn denies_a_kind(text: &str) -> bool {
+    let words: Vec<&str> = text.split(' ').collect();
+    words.windows(4).any(|words| {
+        let [before, verb, no, of] = words else {
+            return false;
+        };
+        matches!(*verb, "is" | "are")
+            && *no == "no"
+            && !before.trim_matches('"').eq_ignore_ascii_case("there")
+            && !matches!(*of, "longer" | "more")
+    })
 }
 
 /// A string of code without what its braces stand for: `{advice}` is a name.
@@ -184,8 +221,8 @@ fn newest_section(document: &Document) -> Option<usize> {
     Some(sections.nth(1).map_or(usize::MAX, |(line, _)| line + 1))
 }
 
-/// Fails with every fault of `texts`.
-fn check(texts: Vec<(Place, String)>) {
+/// Fails with every fault that `faults` finds in `texts`.
+fn check(texts: Vec<(Place, String)>, faults: fn(&str) -> Vec<String>) {
     assert!(
         texts.len() > 100,
         "the texts were not found: {}",
@@ -203,12 +240,12 @@ fn check(texts: Vec<(Place, String)>) {
 
 #[test]
 fn documents_use_the_terms_of_the_list() {
-    check(prose());
+    check(prose(), faults);
 }
 
 #[test]
 fn messages_use_the_terms_of_the_list() {
-    check(messages());
+    check(messages(), faults_of_message);
 }
 
 /// Comments of the code that still have former words: a number that falls.
@@ -274,4 +311,18 @@ fn former_words_are_found_as_whole_words_outside_of_code() {
     check("{advice}, account_us and accounting", 0);
     check("ten slots wait, and nobody is there", 2);
     check("no\n   window", 1);
+}
+
+#[test]
+fn messages_say_what_is_expected_and_what_a_thing_is_not() {
+    let check = |text: &str, expected: usize| {
+        let found = faults_of_message(text);
+        assert_eq!(found.len(), expected, "{text}: {found:?}");
+    };
+    check("is 5, allowed are numbers from 0 to 1", 1);
+    check("is 5, expected a number from 0 to 1", 0);
+    check("names a.pem, which is no file", 1);
+    check("the 2 that are no file: look at the log", 2);
+    check("there is no run, and it is no longer needed", 0);
+    check("only reading operations are allowed", 0);
 }

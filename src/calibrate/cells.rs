@@ -116,7 +116,7 @@ pub(super) fn select(asked: &[String]) -> Result<Vec<Cell>, String> {
         .find(|text| !ALL.iter().any(|cell| is_called(cell, text)))
     {
         return Err(format!(
-            "--only {unknown:?} is no cell or part of a cell's name: the cells are {}",
+            "--only {unknown:?} is not a cell or part of a cell's name, expected one of {}",
             names()
         ));
     }

@@ -41,7 +41,7 @@ impl NullProcess {
         let mut line = String::new();
         if let Some(out) = out {
             BufReader::new(out).read_line(&mut line).map_err(|error| {
-                CalibrateError::new(format!("the null Milvus is silent: {error}"))
+                CalibrateError::new(format!("the null Milvus does not answer: {error}"))
             })?;
         }
         let address = line

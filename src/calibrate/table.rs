@@ -14,7 +14,7 @@ pub(crate) fn table(calibration: &Calibration) -> String {
     // Writing to a String can't fail.
     let _ = writeln!(
         text,
-        "one load thread against a null Milvus in a process of its own, {} s each; CPU is of this \
+        "one load thread against a null Milvus in a separate process, {} s each; CPU is of this \
          whole process: load, writer, exporter",
         calibration.cell_s
     );

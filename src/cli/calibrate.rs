@@ -29,8 +29,8 @@ pub(crate) struct CalibrateArguments {
         value_parser = clap::value_parser!(u32).range(1..=100)
     )]
     repeat: u32,
-    /// Measure these cells alone, by name or parts of it, e.g. d768-c16-t1, d128, r1000; may be
-    /// given often. Nothing is kept then
+    /// Measure only these cells, by name or part of it, e.g. d768-c16-t1, d128, r1000; repeatable,
+    /// the result is then not stored
     #[arg(long, value_name = "CELL")]
     only: Vec<String>,
     /// Connections of the load thread
@@ -56,7 +56,7 @@ fn duration(text: &str) -> Result<Duration, String> {
         {
             Ok(duration)
         }
-        _ => Err("durations from 200ms to 1m are allowed".to_owned()),
+        _ => Err("expected a duration from 200ms to 1m".to_owned()),
     }
 }
 

@@ -23,17 +23,17 @@ use crate::{
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub(crate) struct CompareArguments {
-    /// Runs to compare with: run folders, or a folder that holds them
+    /// Baseline runs: run folders, or a folder that contains them
     #[arg(long, value_name = "RUN", num_args = 1.., required = true)]
     baseline: Vec<PathBuf>,
-    /// Runs that are compared
+    /// Runs to compare
     #[arg(long = "run", value_name = "RUN", num_args = 1.., required = true)]
     runs: Vec<PathBuf>,
     /// Exit with 1 if a figure is shown to be slower by more than this, e.g. 5%; needs three runs
     /// on each side
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     fail_if_slower: Option<f64>,
-    /// What stdout carries: text (default), markdown, html or json
+    /// Format on stdout: text (default), markdown, html or json
     #[arg(long = "report", value_name = "FORMAT")]
     report: Option<String>,
     /// Write comparison.txt, comparison.md, comparison.html and comparison.json into this folder
@@ -52,7 +52,7 @@ fn percent(text: &str) -> Result<f64, String> {
     let share = number
         .filter(|number| (0.0..=1_000.0).contains(number))
         .map(|number| number / 100.0);
-    share.ok_or_else(|| "allowed are per cent from 0 to 1000, e.g. 5%".to_owned())
+    share.ok_or_else(|| "expected a percentage from 0 to 1000, e.g. 5%".to_owned())
 }
 
 /// Analyses both sides, prints the comparison, and says whether the newer one is slower.
@@ -64,7 +64,7 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
         .ok_or_else(|| {
             let names: Vec<&str> = COMPARISONS.iter().map(|entry| entry.name).collect();
             CliError::new(format!(
-                "--report is {format:?}, allowed are {}",
+                "--report is {format:?}, expected one of {}",
                 names.join(", ")
             ))
         })?;
@@ -97,7 +97,7 @@ pub(crate) fn compare(arguments: &CompareArguments) -> Result<Done, CliError> {
         let (why, make) = comparison.few_runs();
         return Err(CliError::new(format!(
             "--fail-if-slower needs {LEAST_RUNS} complete and valid runs on each side, and a side \
-             has {fewest}{why}: how much runs differ is not known; {make}"
+             has {fewest}{why}: the variation between runs is unknown; {make}"
         )));
     }
     if arguments.fail_if_slower.is_some() && !was_compared(&comparison) {
@@ -151,7 +151,8 @@ fn folders(named: &[PathBuf]) -> Result<BTreeSet<PathBuf>, CliError> {
         };
         if runs.is_empty() {
             return Err(CliError::new(format!(
-                "{} is no run folder and holds none: give folders of runs, as `run` printed them",
+                "{} is not a run folder and contains none: give folders of runs, as `run` printed \
+                 them",
                 path.display()
             )));
         }

@@ -48,7 +48,7 @@ pub(crate) struct DoctorArguments {
     /// Where the client's own spans go, e.g. http://127.0.0.1:4317, or :4318 for OTLP over HTTP
     #[arg(long, value_name = "URL")]
     otlp: Option<String>,
-    /// Longest wait for spans, in seconds
+    /// Maximum wait for spans, in seconds
     #[arg(
         long,
         value_name = "SECONDS",

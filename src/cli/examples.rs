@@ -11,7 +11,7 @@ const EXAMPLES: &[Row] = &[
         "run",
         &[
             (
-                "a scenario against the Milvus that it names",
+                "run a scenario against its Milvus",
                 "run scenarios/quickstart.toml",
             ),
             (
@@ -36,7 +36,7 @@ const EXAMPLES: &[Row] = &[
         "check",
         &[
             (
-                "what a run would do, and all that is wrong",
+                "show what a run would do, and every error",
                 "check scenarios/quickstart.toml",
             ),
             (
@@ -50,7 +50,10 @@ const EXAMPLES: &[Row] = &[
         "doctor",
         &[
             ("the local Milvus and Jaeger", "doctor"),
-            ("those of a scenario", "doctor scenarios/quickstart.toml"),
+            (
+                "use the settings of a scenario",
+                "doctor scenarios/quickstart.toml",
+            ),
             (
                 "others",
                 "doctor --uri http://milvus:19530 --spans http://jaeger:16685 --otlp \
@@ -62,8 +65,8 @@ const EXAMPLES: &[Row] = &[
         "stack",
         &[
             ("start a local Milvus and Jaeger", "stack up"),
-            ("where they listen", "stack status"),
-            ("end them", "stack down"),
+            ("show its addresses", "stack status"),
+            ("stop it", "stack down"),
         ],
     ),
     (
@@ -86,9 +89,9 @@ const EXAMPLES: &[Row] = &[
     (
         "spans",
         &[
-            ("fetch again what the newest run lacks", "spans"),
+            ("fetch the missing spans of the newest run", "spans"),
             (
-                "from a Tempo that wants a token",
+                "from a Tempo that requires a token",
                 "spans results/a --source tempo --endpoint http://tempo:3200 --header-env \
                  authorization=TEMPO_TOKEN",
             ),
@@ -102,7 +105,7 @@ const EXAMPLES: &[Row] = &[
                 "compare --baseline results/old --run results/new",
             ),
             (
-                "fail where it got slower by more than 5 %",
+                "fail if it got slower by more than 5 %",
                 "compare --baseline results/old --run results/new --fail-if-slower 5%",
             ),
         ],
@@ -110,10 +113,7 @@ const EXAMPLES: &[Row] = &[
     (
         "init",
         &[
-            (
-                "the only collection there is",
-                "init --uri http://milvus:19530",
-            ),
+            ("the only collection", "init --uri http://milvus:19530"),
             ("into a file", "init words --out words.toml"),
         ],
     ),

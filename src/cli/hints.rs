@@ -133,7 +133,8 @@ const FLAGS: &[(&[&str], &str)] = &[
     ),
     (
         &["token", "user", "username", "password", "api-key", "auth"],
-        "secrets stand in no command line: set MILVUS_TOKEN, or `token` of [milvus] to \"${NAME}\"",
+        "secrets do not belong on a command line: set MILVUS_TOKEN, or `token` of [milvus] to \
+         \"${NAME}\"",
     ),
     (
         &["tls", "ca", "cacert", "cert", "key", "insecure", "k"],
@@ -152,7 +153,7 @@ const FLAGS: &[(&[&str], &str)] = &[
             "params",
             "ef",
         ],
-        "keys of an operation stand in its workload: --set workloads.NAME.limit=10",
+        "keys of an operation belong to its workload: --set workloads.NAME.limit=10",
     ),
     (
         &[
@@ -177,15 +178,17 @@ const FLAGS: &[(&[&str], &str)] = &[
     ),
     (
         &["output", "o", "output-dir", "out-dir", "dir"],
-        "the run folder is --out FOLDER, the parent of all run folders --results DIR",
+        "to name the run folder, use --out FOLDER; to name the parent of all run folders, \
+         --results DIR",
     ),
     (
         &["format", "json", "csv", "html", "markdown", "junit"],
-        "reports are --report FORMAT, e.g. --report json; all of them are in the run folder",
+        "to select a report, use --report FORMAT, e.g. --report json; the run folder has all of \
+         them",
     ),
     (
         &["dry-run", "check", "validate"],
-        "what a run would do is said by milvus-bench check",
+        "to see what a run would do, use milvus-bench check",
     ),
     (
         &["threshold", "thresholds", "slo", "assert"],
@@ -195,7 +198,7 @@ const FLAGS: &[(&[&str], &str)] = &[
     (&["silent", "s"], "without progress: --quiet"),
     (
         &["verbose", "v", "debug"],
-        "progress is on stderr, and the run folder has all the rest",
+        "progress goes to stderr, and everything else to the run folder",
     ),
 ];
 
@@ -255,7 +258,7 @@ fn of_command(word: &str) -> Option<String> {
     let row = COMMANDS
         .iter()
         .find(|(words, _)| words.contains(&lower.as_str()));
-    row.map(|(_, ours)| format!("here that is: {ours}"))
+    row.map(|(_, ours)| format!("use {ours} instead"))
 }
 
 fn of_flag(word: &str, command: &Command, arguments: &[String]) -> Option<String> {
@@ -320,7 +323,7 @@ mod tests {
     fn commands_of_other_tools_are_known() {
         check(
             &["bench", "x.toml"],
-            "here that is: milvus-bench run SCENARIO",
+            "use milvus-bench run SCENARIO instead",
         );
         check(&["start"], "milvus-bench run SCENARIO");
         check(&["validate"], "milvus-bench check");

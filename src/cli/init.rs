@@ -32,10 +32,10 @@ use crate::{
 /// Arguments of `init`.
 #[derive(Debug, Args)]
 pub(crate) struct InitArguments {
-    /// Collection to be searched; default: the only one there is
+    /// Collection to search; default: the only one
     #[arg(value_name = "COLLECTION")]
     collection: Option<String>,
-    /// Milvus, e.g. http://127.0.0.1:19530; before MILVUS_URI
+    /// Milvus, e.g. http://127.0.0.1:19530; overrides MILVUS_URI
     #[arg(long, value_name = "URI")]
     uri: Option<String>,
     /// Database of the collection; default: that of Milvus, `default`
@@ -165,7 +165,9 @@ impl fmt::Display for Place<'_> {
 
 async fn ask(client: &Client, wanted: Option<&str>, place: Place<'_>) -> Result<Found, CliError> {
     let fail = |error: crate::milvus::SetupError| {
-        CliError::new(format!("{place} was asked for its collections: {error}"))
+        CliError::new(format!(
+            "the collections of {place} can't be listed: {error}"
+        ))
     };
     let reply: ShowCollectionsResponse = client
         .call(
@@ -191,8 +193,9 @@ async fn ask(client: &Client, wanted: Option<&str>, place: Place<'_>) -> Result<
         None => {
             let name = choose(wanted, &reply.collection_names, place)?;
             let described = client.describe_collection(&name).await.map_err(fail)?;
-            let described = described
-                .ok_or_else(|| CliError::new(format!("collection {name} is gone from {place}")))?;
+            let described = described.ok_or_else(|| {
+                CliError::new(format!("collection {name} no longer exists in {place}"))
+            })?;
             (name, described)
         }
     };
@@ -229,8 +232,8 @@ fn choose(wanted: Option<&str>, names: &[String], place: Place<'_>) -> Result<St
     };
     match (wanted, names) {
         (_, []) => Err(CliError::new(format!(
-            "{place} has no collection that could be searched: begin with a scenario that makes \
-             its own, such as scenarios/quickstart.toml"
+            "{place} has no collection to search: start with a scenario that creates one, such as \
+             scenarios/quickstart.toml"
         ))),
         (Some(name), _) if names.iter().any(|known| known == name) => Ok(name.to_owned()),
         (Some(name), _) => Err(CliError::new(format!(
@@ -325,8 +328,8 @@ fn keys(
     match metric {
         Some(metric) => lines.push(format!("metric = {}", toml_text(metric))),
         None => lines.push(
-            "metric = \"L2\"                             # <-- the field has no index yet, so \
-             Milvus does not know"
+            "metric = \"L2\"                             # <-- the field has no index yet, so its \
+             metric is unknown"
                 .to_owned(),
         ),
     }
@@ -360,15 +363,15 @@ fn keys(
 /// Keys of the search: what trades time for recall, and what could be asked for.
 fn search(found: &Found, index_type: &str) -> Vec<String> {
     let params = match index_type.to_ascii_uppercase().as_str() {
-        "HNSW" => Some(
-            "params = { ef = 64 }                      # <-- more finds more, and takes longer",
-        ),
-        "DISKANN" => Some(
-            "params = { search_list = 100 }            # <-- more finds more, and takes longer",
-        ),
-        name if name.starts_with("IVF") || name == "SCANN" => Some(
-            "params = { nprobe = 16 }                  # <-- more finds more, and takes longer",
-        ),
+        "HNSW" => {
+            Some("params = { ef = 64 }                      # <-- higher: better recall, slower")
+        }
+        "DISKANN" => {
+            Some("params = { search_list = 100 }            # <-- higher: better recall, slower")
+        }
+        name if name.starts_with("IVF") || name == "SCANN" => {
+            Some("params = { nprobe = 16 }                  # <-- higher: better recall, slower")
+        }
         _ => None,
     };
     let mut lines: Vec<String> = params.into_iter().map(str::to_owned).collect();
@@ -380,8 +383,8 @@ fn search(found: &Found, index_type: &str) -> Vec<String> {
     if !scalars.is_empty() {
         lines.push(format!("# output_fields = [{}]", scalars.join(", ")));
         lines.push(
-            "# filter = \"...\"                          # <-- as your application asks; it \
-             changes what a search costs"
+            "# filter = \"...\"                          # <-- as your application sends it; it \
+             changes the cost of a search"
                 .to_owned(),
         );
     }
@@ -622,6 +625,6 @@ mod tests {
             &names[..2],
             "has no collection c; it has: c0, c1",
         );
-        refused(None, &[], "no collection that could be searched");
+        refused(None, &[], "no collection to search");
     }
 }

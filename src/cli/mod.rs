@@ -106,9 +106,9 @@ enum Command {
     ///
     /// Measured against a Milvus that does nothing and runs as a second process: requests per
     /// second and CPU per request by vector size, requests in flight and traced share; what tracing
-    /// costs, exporter included; how late requests leave at four rates, beside a bare timer of the
-    /// kernel on the same core. It takes about a minute. The result of all cells is kept in the
-    /// cache folder, and the report of a run says how much of it the run used.
+    /// costs, exporter included; how late requests leave at four rates, compared with a bare timer
+    /// of the kernel on the same core. It takes about a minute. The result of all cells is kept in
+    /// the cache folder, and the report of a run says how much of it the run used.
     Calibrate(calibrate::CalibrateArguments),
     /// The Milvus that does nothing, of `calibrate`
     #[command(hide = true)]

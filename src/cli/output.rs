@@ -40,7 +40,7 @@ fn written(result: io::Result<()>) -> Result<(), CliError> {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(CliError::silent()),
         Err(error) => Err(CliError::new(format!(
-            "stdout can't be written: {error}; what was asked for was not printed"
+            "can't write to stdout: {error}; the output is incomplete"
         ))),
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct ReportArguments {
     run: Option<PathBuf>,
     #[arg(long = "report", value_name = "FORMAT", help = reports_help())]
     reports: Vec<String>,
-    /// Say at the end of the text report what its words and areas mean
+    /// Explain terms and areas at the end of the text report
     #[arg(long)]
     explain: bool,
 }

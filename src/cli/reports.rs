@@ -43,7 +43,7 @@ pub(crate) fn check_reports(names: &[String]) -> Result<(), CliError> {
     let known: Vec<&str> = REPORTS.iter().map(|entry| entry.name).collect();
     match names.iter().find(|name| !known.contains(&name.as_str())) {
         Some(name) => Err(CliError::new(format!(
-            "unknown report format {name:?}: the formats are {}; give --report once for each",
+            "unknown report format {name:?}, expected one of {}; repeat --report for several",
             known.join(", ")
         ))),
         None => Ok(()),

@@ -37,16 +37,17 @@ pub(crate) struct RunArguments {
     pub(crate) scenario: ScenarioArguments,
     /// Start a local Milvus and Jaeger if nothing answers
     ///
-    /// Whichever already runs is left alone. It goes on running afterwards: `stack down` ends it.
+    /// A server that already runs is used as it is. Started servers keep running: `stack down`
+    /// stops them.
     #[arg(long, help_heading = SERVERS)]
     pub(crate) stack: bool,
-    /// The run folder itself, absent or empty
+    /// The run folder itself, new or empty
     #[arg(long, value_name = "FOLDER", conflicts_with = "results", help_heading = OUTPUT)]
     pub(crate) out: Option<PathBuf>,
     /// Parent of the run folders
     #[arg(long, value_name = "DIR", default_value = "results", help_heading = OUTPUT)]
     pub(crate) results: PathBuf,
-    /// Run the scenario this often, each into a folder of its own
+    /// Run the scenario this many times, each into its own folder
     #[arg(
         long,
         value_name = "N",
@@ -63,19 +64,19 @@ pub(crate) struct RunArguments {
         long_help = format!("{}.\n\n{REPEATED}", reports_help())
     )]
     pub(crate) reports: Vec<String>,
-    /// Say at the end of the text report what its words and areas mean
+    /// Explain terms and areas at the end of the text report
     #[arg(long)]
     pub(crate) explain: bool,
-    /// Exit with 0 although the verdict is invalid
+    /// Exit with 0 even if the verdict is invalid
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) accept_invalid: bool,
-    /// Drop this collection, which milvus-bench did not create, and create it anew
+    /// Drop and recreate this collection, which milvus-bench did not create
     ///
     /// All its rows are lost. With `prepare = "reuse"` it is not dropped: the run may then write to
     /// it, as an insert workload does.
     #[arg(long, value_name = "COLLECTION", help_heading = SERVERS)]
     pub(crate) replace: Vec<String>,
-    /// Threads of the load; default: half of the cores, 1 to 8
+    /// Load threads; default: half of the cores, 1 to 8
     #[arg(
         long,
         value_name = "N",
@@ -93,9 +94,9 @@ pub(crate) struct RunArguments {
     /// Load threads spin during the last 0.2 ms before a request is due.
     #[arg(long, help_heading = LOAD)]
     pub(crate) precise: bool,
-    /// How long Milvus is waited for, e.g. 5m
+    /// How long to wait for Milvus, e.g. 5m
     ///
-    /// Also while it takes no connections. It comes before `wait` of [milvus].
+    /// Also while it accepts no connections. Takes precedence over `wait` of `[milvus]`.
     #[arg(long, value_name = "DURATION", value_parser = wait, help_heading = SERVERS)]
     pub(crate) wait: Option<Duration>,
     /// No progress on stderr
@@ -108,7 +109,8 @@ pub(crate) fn run(arguments: &RunArguments, signals: &Signals) -> Result<Done, C
     check_reports(&arguments.reports)?;
     if arguments.repeat > 1 && arguments.out.is_some() {
         return Err(CliError::new(
-            "--out names one folder and --repeat makes several: name their parent with --results",
+            "--out names one folder, but --repeat creates several: name their parent with \
+             --results",
         ));
     }
     let reading = if arguments.quiet {
@@ -216,7 +218,7 @@ fn conclude(
     let _reporting = progress.waiting(
         "making the reports of the run",
         format!(
-            "until they are made; what was measured is in {}",
+            "until they are written; the measurement is in {}",
             ended.folder.path().display()
         ),
     );
@@ -303,6 +305,6 @@ fn command_line() -> Vec<String> {
 fn wait(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(duration) if duration <= Duration::from_secs(3600) => Ok(duration),
-        _ => Err("durations from 0s to 1h are allowed, e.g. 30s or 5m".to_owned()),
+        _ => Err("expected a duration from 0s to 1h, e.g. 30s or 5m".to_owned()),
     }
 }

@@ -4,7 +4,7 @@ use super::ended::CliError;
 
 /// The runtime of everything but the load, which has its own threads.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    let failed = |error| CliError::new(format!("no runtime: {error}"));
+    let failed = |error| CliError::new(format!("can't start the runtime: {error}"));
     // Tokio panics where it gets no sockets for its signals.
     let spare: Result<Vec<_>, _> = (0..4)
         .map(|_| std::os::unix::net::UnixStream::pair())

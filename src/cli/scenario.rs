@@ -19,7 +19,7 @@ pub(crate) struct ScenarioArguments {
     /// Scenario file (TOML); `-` reads it from stdin
     #[arg(value_name = "SCENARIO")]
     pub(crate) scenario: PathBuf,
-    /// Milvus, e.g. http://127.0.0.1:19530; before MILVUS_URI and the scenario
+    /// Milvus, e.g. http://127.0.0.1:19530; overrides MILVUS_URI and the scenario
     #[arg(long, value_name = "URI", help_heading = SCENARIO)]
     pub(crate) uri: Option<String>,
     /// Set a key of the scenario by its path, e.g. workloads.search.params.ef=128

@@ -42,10 +42,10 @@ pub(crate) struct SpansArguments {
     /// authorization=JAEGER_TOKEN
     #[arg(long, value_name = "NAME=VARIABLE")]
     header_env: Vec<String>,
-    /// Private key of the client certificate of the run's [tracing.spans], which no run keeps
+    /// Private key of the client certificate of the run's `[tracing.spans]`, which runs do not store
     #[arg(long, value_name = "FILE")]
     tls_key: Option<PathBuf>,
-    /// Longest time of reading, in seconds
+    /// Maximum time for reading, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     deadline: u64,
 }
@@ -191,8 +191,8 @@ impl Aside {
         let [spans, aside] = ["spans.jsonl", "spans.jsonl.changed"].map(|name| folder.file(name));
         std::fs::rename(&spans, &aside).ok()?;
         progress.warn(
-            "spans.jsonl was changed since the run was complete: it is now spans.jsonl.changed, \
-             and nothing of it is kept",
+            "spans.jsonl was changed since the run was complete: it is now spans.jsonl.changed \
+             and is not used any more",
         );
         Some(Self { spans, aside })
     }
@@ -212,7 +212,7 @@ async fn fetch(
 ) -> Result<FetchInfo, CliError> {
     let ended = Instant::now();
     let opening = progress.waiting(
-        format!("opening the source of spans {}", entry.name),
+        format!("opening span source {}", entry.name),
         within(deadline),
     );
     let source = open_until(entry, options, ended + deadline, &|error| {

@@ -117,7 +117,7 @@ fn describe_status(status: &stack::StackStatus) -> String {
     text.push_str(if status.healthy {
         "healthy\n"
     } else {
-        "not healthy: `milvus-bench stack up` starts it anew\n"
+        "not healthy: `milvus-bench stack up` restarts it\n"
     });
     text
 }

@@ -28,7 +28,7 @@ pub(crate) fn supervised(
     let thread = std::thread::Builder::new()
         .name("run".to_owned())
         .spawn(carry_out)
-        .map_err(|error| CliError::new(format!("no thread: {error}")))?;
+        .map_err(|error| CliError::new(format!("can't start a thread: {error}")))?;
     let ended = runtime.block_on(async {
         tokio::select! {
             ended = ended => Some(ended),
@@ -60,21 +60,21 @@ fn sentence(heard: Heard) -> String {
     let Heard { asked, name, stage } = heard;
     match (asked, stage) {
         (Asked::Interrupt, Stage::Finishing) => {
-            "interrupted: finishing the report; press Ctrl-C again to leave at once, and \
+            "interrupted: finishing the report; press Ctrl-C again to quit immediately, and \
              `milvus-bench report` makes it later"
                 .to_owned()
         }
         (Asked::Interrupt, _) => {
             "interrupted: ending the measurement and keeping what was measured; press Ctrl-C \
-             again to leave at once"
+             again to quit immediately"
                 .to_owned()
         }
         (_, Stage::Finishing) => {
             format!("ended by {name}: finishing the report; `milvus-bench report` makes it later")
         }
         _ => format!(
-            "ended by {name}: the measurement ends, what was measured is kept, and server spans \
-             are not waited for"
+            "ended by {name}: stopping the measurement and keeping what was measured, without \
+             waiting for server spans"
         ),
     }
 }

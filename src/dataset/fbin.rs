@@ -138,7 +138,7 @@ impl VectorFile {
     fn read(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), DatasetError> {
         if first.checked_add(count).is_none_or(|end| end > self.count) {
             return Err(DatasetError(format!(
-                "{} has {} rows, asked were {count} from row {first} on",
+                "{} has {} rows, but {count} from row {first} on were requested",
                 self.label, self.count
             )));
         }
@@ -150,8 +150,7 @@ impl VectorFile {
             .map_err(|error| {
                 out.truncate(start);
                 DatasetError(format!(
-                    "{} can't be read at row {first} ({error}): it must not change while it is \
-                     used",
+                    "{} can't be read at row {first} ({error}): it must not change during the run",
                     self.label
                 ))
             })?;
@@ -241,17 +240,19 @@ pub(super) fn too_short(size: u64) -> String {
 fn misfit(size: u64, [count, dim]: [u32; 2], expected: u128) -> String {
     if !(1..=MAX_DIM).contains(&dim) {
         return format!(
-            "has dimension {dim} in its header, allowed is 1 to {MAX_DIM}: is it an fbin file?"
+            "has dimension {dim} in its header, expected 1 to {MAX_DIM}: is it an fbin file?"
         );
     }
     let there = (size - HEADER) / (4 * u64::from(dim));
     let story = match there {
-        0 => "it ends after its header, no vector is there".to_owned(),
+        0 => "it ends after its header, without any vector".to_owned(),
         there if there < u64::from(count) => {
-            format!("it is cut off ({there} of them are there), or its header is wrong")
+            format!("it is truncated ({there} of them are present), or its header is wrong")
         }
         there => {
-            format!("it goes on after them, {there} are there, so the header or the file is wrong")
+            format!(
+                "it continues after them ({there} are present), so the header or the file is wrong"
+            )
         }
     };
     format!(
@@ -265,7 +266,7 @@ pub(super) fn check_memory(label: &str, bytes: u64) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{label} needs {bytes} bytes in memory, allowed are {MAX_IN_MEMORY} (1 GiB): use fewer \
+        "{label} needs {bytes} bytes in memory, the limit is {MAX_IN_MEMORY} (1 GiB): use fewer \
          queries"
     ))
 }

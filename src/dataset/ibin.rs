@@ -43,8 +43,8 @@ pub(super) fn read_truth(path: &Path, queries: u64, rows: Option<u64>) -> Result
     }
     if u64::from(count) != queries {
         return refuse(format!(
-            "has the neighbours of {count} queries, the data set has {queries} queries: they must \
-             be as many"
+            "has the neighbours of {count} queries, but the data set has {queries} queries: the \
+             numbers must be equal"
         ));
     }
     check_memory(&path.display().to_string(), size)
@@ -99,7 +99,7 @@ fn misfit(size: u64, [count, k]: [u32; 2], queries: u64) -> String {
     let pairs = u128::from(count) * u128::from(k);
     let expected = u128::from(HEADER) + pairs * 8;
     let story = if u128::from(size) < expected {
-        "it is cut off, or not in this format"
+        "it is truncated, or not in this format"
     } else {
         "it is not in this format"
     };
@@ -138,7 +138,7 @@ fn check(truth: &Truth, rows: Option<u64>) -> Result<(), String> {
             }
             if !seen.insert(*id) {
                 return Err(format!(
-                    "names row {id} twice for query {query}: each neighbour may be there once"
+                    "names row {id} twice for query {query}: each neighbour may appear once"
                 ));
             }
         }
@@ -172,7 +172,7 @@ fn check(truth: &Truth, rows: Option<u64>) -> Result<(), String> {
 fn unsorted(query: usize, at: usize, distances: &[f32]) -> String {
     format!(
         "has distance {} of neighbour {} of query {query} after {} of the one before: neighbours \
-         must be in the order of their distance, nearest first",
+         must be sorted by distance, nearest first",
         distances[at],
         at + 1,
         distances[at - 1]

@@ -138,7 +138,7 @@ fn markup(head: &[u8]) -> Option<String> {
         || (text.starts_with("<!--") && text.contains("<html"))
     {
         return Some(
-            "is an HTML page and not the file itself: the download led to a web page, so look at \
+            "is an HTML page and not the file itself: the download led to a web page, so check \
              its address"
                 .to_owned(),
         );

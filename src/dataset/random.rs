@@ -84,7 +84,7 @@ impl Dataset for Random {
             Some(end) => (first..end).for_each(|row| self.generator.vector("rows", row, out)),
             None => {
                 return Err(DatasetError(format!(
-                    "the data set has {} rows, asked were {count} from row {first} on",
+                    "the data set has {} rows, but {count} from row {first} on were requested",
                     self.rows
                 )));
             }
@@ -177,14 +177,14 @@ fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError> {
         );
     };
     if !(1..=MAX_DIM).contains(&dim) {
-        return refuse("dim", format!("is {dim}, allowed is 1 to {MAX_DIM}"));
+        return refuse("dim", format!("is {dim}, expected 1 to {MAX_DIM}"));
     }
     let rows = match options.rows {
         // Enough for a collection that is reused.
         None => 0,
         // Row ids are signed 64-bit numbers in Milvus.
         Some(rows) if rows == 0 || rows > i64::MAX as u64 => {
-            return refuse("rows", format!("is {rows}, allowed is 1 to {}", i64::MAX));
+            return refuse("rows", format!("is {rows}, expected 1 to {}", i64::MAX));
         }
         Some(rows) => rows,
     };
@@ -194,7 +194,7 @@ fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError> {
         return refuse(
             "queries",
             format!(
-                "is {query_count}, allowed is 1 to {most} with dimension {dim} (they are kept in \
+                "is {query_count}, expected 1 to {most} with dimension {dim} (they are kept in \
                  memory)"
             ),
         );
@@ -206,7 +206,7 @@ fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError> {
     else {
         return refuse(
             "distribution",
-            format!("is {name:?}, allowed is normal, uniform or clustered"),
+            format!("is {name:?}, expected normal, uniform or clustered"),
         );
     };
     let generator = Generator::new(options.seed, dim, *distribution);

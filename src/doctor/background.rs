@@ -81,17 +81,17 @@ pub(super) async fn check(
     match source.trace(ids.untraced.trace_id).await {
         Ok(trace) if trace.spans.is_empty() => {}
         Ok(trace) => return against_the_flag(&check, trace.spans.len()),
-        Err(error) => return check.skipped(format!("reading failed: {error}")),
+        Err(error) => return check.skipped(format!("can't read spans: {error}")),
     }
     let Some(before) = window.before else {
         return check.ok(format!(
-            "a request without the sampled flag left nothing; {}",
+            "a request sent unsampled left nothing; {}",
             source.info().entry.troubles.no_counters
         ));
     };
     sleep_until(window.began + WINDOW).await;
-    let gone =
-        "a request without the sampled flag left nothing; the counters of the back end are gone";
+    let gone = "a request sent unsampled left nothing; the counters of the back end are no longer \
+                available";
     let own = source
         .trace(ids.traced.trace_id)
         .await
@@ -123,7 +123,7 @@ pub(super) async fn check(
 
 fn against_the_flag(check: &Check, spans: usize) -> Link {
     let seen = format!(
-        "a request without the sampled flag left {spans} spans: more is traced than asked for"
+        "a request sent unsampled left {spans} spans: something traces more than was requested"
     );
     let cause = Cause::new(
         "a proxy or mesh before Milvus decides about sampling itself",
@@ -136,7 +136,7 @@ fn against_the_flag(check: &Check, spans: usize) -> Link {
 fn judge(check: &Check, entry: &SourceEntry, per_second: f64) -> Link {
     if per_second <= QUIET_SPANS_PER_S {
         return check.ok(format!(
-            "a request without the sampled flag left nothing, and few spans of others arrive \
+            "a request sent unsampled left nothing, and few spans of others arrive \
              ({per_second:.0}/s)"
         ));
     }

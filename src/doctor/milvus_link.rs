@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a gRPC server is that does not know the calls which every Milvus knows.
 pub const NO_MILVUS: &str =
-    "a gRPC server is there, but no Milvus (Jaeger's 16685 and 4317 are such servers)";
+    "a gRPC server answers, but it is not Milvus (Jaeger's ports 16685 and 4317 also speak gRPC)";
 
 /// A Milvus that answered.
 pub(super) struct Server {
@@ -43,7 +43,7 @@ pub(super) async fn check(options: &ConnectOptions) -> (Link, Option<Server>) {
             let who = server
                 .version
                 .as_deref()
-                .unwrap_or("a server that does not tell its version");
+                .unwrap_or("a server that does not report its version");
             let who = format!("{who}{mode} at {}", probe::place(&options.uri));
             (judge(&check, &who, health), Some(server))
         }
@@ -83,7 +83,7 @@ async fn reach(options: &ConnectOptions) -> Result<Server, Broken> {
         let place = probe::place(&options.uri);
         let cause = Cause::new(
             "the database was never created, or its name is misspelt",
-            "in the scenario: [milvus] database = \"NAME\"; left out for the default database",
+            "in the scenario: [milvus] database = \"NAME\"; omit it for the default database",
         );
         return Err((
             format!("{place} has no database {database}: {words}"),
@@ -109,7 +109,7 @@ async fn no_answer(options: &ConnectOptions, error: &SetupError) -> Broken {
         return no_tls(options, trouble.cause, &trouble.detail);
     }
     (
-        format!("{place} does not answer as Milvus does: {error}"),
+        format!("{place} does not answer like Milvus: {error}"),
         causes_of_failed_call(&error.failure, peer, &options.credentials),
     )
 }
@@ -145,11 +145,10 @@ fn judge(
     health: Result<Option<CheckHealthResponse>, SetupError>,
 ) -> Link {
     match health {
-        Ok(None) => check.ok(format!("{who}; it does not tell its health")),
+        Ok(None) => check.ok(format!("{who}; it does not report its health")),
         Ok(Some(health)) if health.is_healthy => judge_quotas(check, who, &health),
         Ok(Some(health)) => {
-            let change =
-                "look at the log of the named role; kubectl get pods, or docker compose ps";
+            let change = "the log of that role; kubectl get pods, or docker compose ps";
             let what = "a role is down, restarting or not registered yet";
             check.warning(
                 format!("{who}, not healthy: {}", health.reasons.join("; ")),
@@ -161,7 +160,7 @@ fn judge(
                 "run with the rights of a user that may call CheckHealth, or ignore this line";
             check.warning(
                 format!("{who}; {error}"),
-                vec![Cause::new("this user may not ask for the health", change)],
+                vec![Cause::new("this user may not call CheckHealth", change)],
             )
         }
     }
@@ -177,9 +176,9 @@ fn judge_quotas(check: &Check, who: &str, health: &CheckHealthResponse) -> Link 
         return check.ok(format!("{who}, healthy"));
     }
     let change = "milvus.yaml: quotaAndLimits; memory and disk of the nodes, if their quota is \
-                  what is used up";
+                  used up";
     let cause = Cause::new(
-        "a quota of Milvus is used up, or an administrator denies it: requests will be refused",
+        "a quota of Milvus is used up, or an administrator denies requests: they will be refused",
         change,
     );
     check.warning(
@@ -210,7 +209,7 @@ fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
         ConnectError::Option { .. } | ConnectError::TlsOption(_) => {
             vec![Cause::new(
                 "a setting of [milvus] can't be used",
-                "the key that is named above, in the scenario",
+                "the key named above, in the scenario",
             )]
         }
         ConnectError::Tls {
@@ -218,13 +217,13 @@ fn causes_of_no_connection(error: &ConnectError, peer: Peer) -> Vec<Cause> {
         } => vec![Cause::of_tls(*cause, TlsPeer::Milvus)],
         ConnectError::Tls { known: None, .. } => {
             vec![Cause::new(
-                "TLS with the server failed for the reason that is named above",
-                "the server's log, or that of what stands before it",
+                "TLS with the server failed for the reason named above",
+                "the server's log, or that of the proxy before it",
             )]
         }
         ConnectError::Unreachable { .. } => causes_by_peer(peer),
         ConnectError::TooManyFiles { advice, .. } => {
-            vec![Cause::new("this process may open no more files", advice)]
+            vec![Cause::new("this process can't open more files", advice)]
         }
     }
 }
@@ -250,24 +249,24 @@ fn causes_by_peer(peer: Peer) -> Vec<Cause> {
              http://127.0.0.1:19530",
         )],
         Peer::Silent => vec![Cause::new(
-            "a firewall swallows the packets, or the machine is not there",
+            "a firewall drops the packets, or the machine is down",
             "the firewall or security group of port 19530; [milvus] uri in the scenario",
         )],
         // A second look has found no trouble with TLS itself.
         Peer::Tls => vec![Cause::new(
-            "TLS works there, and what is behind it does not answer as Milvus does",
+            "TLS works there, but the server behind it does not answer like Milvus",
             "the log of the TLS front (ingress, load balancer) and its upstream address",
         )],
         Peer::Http => vec![Cause::new(
-            "a web server is there: Milvus' metrics and UI are on 9091, gRPC is on 19530, and an \
+            "a web server answers: Milvus' metrics and UI are on 9091, gRPC is on 19530, and an \
              ingress must pass gRPC on",
             "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"; ingress-nginx: \
              nginx.ingress.kubernetes.io/backend-protocol: GRPC",
         )],
         Peer::Other => vec![
             Cause::new(
-                "Milvus is just starting or stopping, or a published port or port-forward has \
-                 no server behind it",
+                "Milvus is starting or stopping, or a published port or port-forward has no \
+                 server behind it",
                 "try again; docker compose ps; its log",
             ),
             Cause::new(
@@ -291,12 +290,12 @@ fn causes_of_failed_call(
     match failure.error {
         CallError::UNAUTHENTICATED if *credentials == Credentials::None => {
             vec![Cause::new(
-                "this Milvus wants to know who asks (common.security.authorizationEnabled)",
+                "this Milvus requires authentication (common.security.authorizationEnabled)",
                 credentials_key,
             )]
         }
         CallError::UNAUTHENTICATED | CallError::PERMISSION_DENIED => vec![Cause::new(
-            "user, password or token are wrong, or the user may not do this",
+            "user, password or token is wrong, or the user lacks the privilege",
             credentials_key,
         )],
         CallError::UNIMPLEMENTED => vec![Cause::new(
@@ -309,7 +308,7 @@ fn causes_of_failed_call(
                 "its log; docker compose ps; kubectl get pods",
             ),
             Cause::new(
-                "what listens there does not answer gRPC",
+                "the server there does not answer gRPC",
                 "--uri, or [milvus] uri in the scenario",
             ),
         ],
@@ -325,7 +324,7 @@ fn causes_of_failed_call(
             )]
         }
         _ => vec![Cause::new(
-            "the server refuses the question or answers something else than Milvus does",
+            "the server refuses the call or does not answer like Milvus",
             format!("[milvus] uri and database in the scenario; {}", advice::LOG),
         )],
     }
@@ -338,18 +337,18 @@ fn causes_of_page(status: u16) -> Vec<Cause> {
         "ingress-nginx: nginx.ingress.kubernetes.io/backend-protocol: GRPC; nginx: grpc_pass";
     match status {
         502..=504 => vec![Cause::new(
-            "a proxy or ingress answers, and the Milvus behind it is down, is starting, or is not \
-             where the proxy looks for it",
+            "a proxy or ingress answers, and the Milvus behind it is down, is starting, or has \
+             another address",
             "docker compose ps; kubectl get pods; the proxy's log and its upstream address",
         )],
         413 => vec![Cause::new(
-            "a proxy or ingress takes no requests of this size",
+            "a proxy or ingress rejects requests of this size",
             "nginx: client_max_body_size; ingress-nginx: \
              nginx.ingress.kubernetes.io/proxy-body-size",
         )],
         401 | 403 | 407 => {
             vec![Cause::new(
-                "a proxy or ingress before Milvus wants a login",
+                "a proxy or ingress before Milvus requires a login",
                 "the proxy's rules for this path, or an address behind it",
             )]
         }
@@ -359,7 +358,7 @@ fn causes_of_page(status: u16) -> Vec<Cause> {
         )],
         _ => vec![
             Cause::new(
-                "a web server is there: Milvus' metrics and UI are on 9091, gRPC is on 19530",
+                "a web server answers: Milvus' metrics and UI are on 9091, gRPC is on 19530",
                 address,
             ),
             Cause::new("a proxy or ingress does not pass gRPC on", ingress),
@@ -403,7 +402,7 @@ mod tests {
 
     #[test]
     fn a_server_without_the_question_is_fine() {
-        check_health(Ok(None), LinkState::Ok, "does not tell its health");
+        check_health(Ok(None), LinkState::Ok, "does not report its health");
     }
 
     #[test]
@@ -433,20 +432,25 @@ mod tests {
                 CallError::UNAUTHENTICATED,
                 Peer::Other,
                 &Credentials::None,
-                "wants to know who asks",
+                "requires authentication",
             ),
-            (CallError::UNAUTHENTICATED, Peer::Other, &token, "are wrong"),
-            (CallError::UNIMPLEMENTED, Peer::Other, &token, "no Milvus"),
+            (CallError::UNAUTHENTICATED, Peer::Other, &token, "is wrong"),
+            (CallError::UNIMPLEMENTED, Peer::Other, &token, "not Milvus"),
             (CallError::Timeout, Peer::Other, &token, "overloaded"),
             (CallError::Unavailable, Peer::Tls, &token, "TLS works there"),
             (CallError::Unavailable, Peer::Http, &token, "web server"),
-            (CallError::Unavailable, Peer::Other, &token, "just starting"),
+            (
+                CallError::Unavailable,
+                Peer::Other,
+                &token,
+                "starting or stopping",
+            ),
             (CallError::Milvus(1), Peer::Other, &token, "is starting"),
             (
                 CallError::BadReply,
                 Peer::Other,
                 &token,
-                "something else than Milvus",
+                "not answer like Milvus",
             ),
         ] {
             let found = first_cause(error, peer, credentials);

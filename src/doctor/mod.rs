@@ -131,10 +131,7 @@ impl Cause {
         if TlsError::stands_in(text) {
             return Some(Self::new(
                 "a file or name of tls can't be used",
-                format!(
-                    "tls of {}, or the variable that is named above",
-                    peer.table()
-                ),
+                format!("tls of {}, or the variable named above", peer.table()),
             ));
         }
         TlsCause::named_in(text).map(|cause| Self::of_tls(cause, peer))
@@ -168,12 +165,12 @@ pub async fn examine(options: &DoctorOptions, progress: &(dyn Fn(&str) + Sync)) 
         source_options.nonce = rand::random_range(1..=u64::MAX);
     }
     let ids = Ids::new(source_options.nonce);
-    progress("asking Milvus who it is");
+    progress("asking Milvus for its version");
     let (milvus, server) = milvus_link::check(&options.connect).await;
     // Opened before anything is exported: the embedded source is itself what takes the spans.
     progress("opening the span source");
     let (source_link, source) = source_link::check(options.source, &source_options).await;
-    progress("exporting a span of our own");
+    progress("exporting a client span");
     let (otlp, marked) = otlp_link::check(options, ids.marked).await;
     progress("sending one traced request and waiting for its spans (Milvus sends them every 5 s)");
     let window = background::Window::open(source.as_deref()).await;

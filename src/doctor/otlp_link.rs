@@ -43,7 +43,7 @@ pub(super) async fn check(options: &DoctorOptions, ids: RequestIds) -> (Link, Op
     match export(otlp, span.clone()).await {
         Ok(()) => (
             check.ok(format!(
-                "{} took a span of service {}",
+                "{} accepted a span of service {}",
                 probe::place(endpoint),
                 otlp.service_name
             )),
@@ -54,7 +54,7 @@ pub(super) async fn check(options: &DoctorOptions, ids: RequestIds) -> (Link, Op
         ),
         Err(refused) => {
             let seen = format!(
-                "{} took no span: {}",
+                "{} did not accept the span: {}",
                 probe::place(endpoint),
                 probe::without_cause(
                     &without_secrets(&refused.text, endpoint),
@@ -171,7 +171,7 @@ fn causes_by_peer(peer: Peer, protocol: ExportProtocol) -> Option<Vec<Cause>> {
                  port-forward service/jaeger 4317",
             ),
             Cause::new(
-                "Jaeger before 1.46 opens that port only when told to",
+                "Jaeger before 1.46 opens that port only if configured",
                 "Compose, service jaeger: environment: [COLLECTOR_OTLP_ENABLED=true]",
             ),
         ],
@@ -184,25 +184,31 @@ fn causes_by_peer(peer: Peer, protocol: ExportProtocol) -> Option<Vec<Cause>> {
         }
         Peer::Silent => {
             vec![Cause::new(
-                "a firewall swallows the packets, or the machine is not there",
+                "a firewall drops the packets, or the machine is down",
                 format!("the firewall of port 4317; {KEYS}"),
             )]
         }
         Peer::Http if protocol == ExportProtocol::Grpc => vec![Cause::new(
-            "a web port is there: OTLP over HTTP is on 4318 and Jaeger's UI on 16686, gRPC is on \
+            "a web port answers: OTLP over HTTP is on 4318 and Jaeger's UI on 16686, gRPC is on \
              4317",
             format!(
                 "{KEYS}, or \"http://HOST:4318\" for OTLP over HTTP; \
                  OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf where that has another port"
             ),
         )],
-        Peer::Http => vec![Cause::new("the endpoint hangs, or hangs up", "its log")],
+        Peer::Http => vec![Cause::new(
+            "the endpoint does not answer, or closes the connection",
+            "its log",
+        )],
         // A second look has found no trouble with TLS itself.
         Peer::Tls if protocol == ExportProtocol::HttpProtobuf => {
-            vec![Cause::new("the endpoint hangs, or hangs up", "its log")]
+            vec![Cause::new(
+                "the endpoint does not answer, or closes the connection",
+                "its log",
+            )]
         }
         Peer::Other if protocol == ExportProtocol::HttpProtobuf => vec![Cause::new(
-            "what listens there does not speak HTTP/1: OTLP over HTTP is on 4318, gRPC on 4317",
+            "the server there does not speak HTTP/1: OTLP over HTTP is on 4318, gRPC on 4317",
             format!(
                 "{KEYS}, or \"http://HOST:4318\"; OTEL_EXPORTER_OTLP_PROTOCOL=grpc for gRPC on \
                  another port"
@@ -219,7 +225,7 @@ fn causes_by_words(text: &str) -> Option<Cause> {
     }
     if text.starts_with("the endpoint rejected") {
         return Some(Cause::new(
-            "the endpoint takes exports, and rejects spans for the reason that it gives",
+            "the endpoint accepts exports, but rejects spans for the reason given",
             "the limits and filters of the receiver; its log",
         ));
     }
@@ -231,7 +237,7 @@ fn causes_by_words(text: &str) -> Option<Cause> {
 
 fn smaller() -> Cause {
     Cause::new(
-        "the receiver takes smaller messages than milvus-bench sends (3 MiB)",
+        "the receiver's message limit is below the 3 MiB that milvus-bench sends",
         "the collector's OTLP receiver: grpc: max_recv_msg_size_mib, http: max_request_body_size",
     )
 }
@@ -241,15 +247,15 @@ fn causes_by_status(status: u16) -> Vec<Cause> {
     let headers = "OTEL_EXPORTER_OTLP_HEADERS=authorization=... (or x-tenant=...) in the \
                    environment of milvus-bench";
     vec![match status {
-        401 | 403 => Cause::new("the collector wants to know who sends", headers),
+        401 | 403 => Cause::new("the collector requires authentication", headers),
         200..=299 | 301..=308 | 404 | 405 => Cause::new(
-            "a web server is there, but no OTLP receiver at this path: OTLP over HTTP is at \
+            "a web server answers, but no OTLP receiver at this path: OTLP over HTTP is at \
              http://HOST:4318/v1/traces, Jaeger's UI on 16686",
             "--otlp, or in the scenario: [tracing] export = \"http://HOST:4318\"",
         ),
         413 => smaller(),
         415 => Cause::new(
-            "the receiver takes no protobuf",
+            "the receiver does not accept protobuf",
             "OTEL_EXPORTER_OTLP_PROTOCOL=grpc with its gRPC port, 4317",
         ),
         429 | 500..=599 => Cause::new(
@@ -282,17 +288,17 @@ async fn bare_export(otlp: &ExportOptions) -> Result<(), Option<Code>> {
 fn causes_by_answer(answer: Result<(), Option<Code>>) -> Vec<Cause> {
     match answer {
         Ok(()) => vec![Cause::new(
-            "the endpoint takes an export without the settings of the environment",
+            "the endpoint accepts an export without the settings of the environment",
             "OTEL_EXPORTER_OTLP_HEADERS, _COMPRESSION and _CERTIFICATE in the environment of \
              milvus-bench",
         )],
         Err(Some(Code::Unimplemented)) => vec![Cause::new(
-            "a gRPC server is there, but no OTLP receiver (Jaeger's 16685 reads, its 14250 is an \
+            "a gRPC server answers, but no OTLP receiver (Jaeger's 16685 reads, its 14250 is an \
              older protocol)",
             format!("{KEYS}; Jaeger before 1.46: COLLECTOR_OTLP_ENABLED=true"),
         )],
         Err(Some(Code::Unauthenticated | Code::PermissionDenied)) => vec![Cause::new(
-            "the collector wants to know who sends",
+            "the collector requires authentication",
             "OTEL_EXPORTER_OTLP_HEADERS=authorization=... (or x-tenant=...) in the environment of \
              milvus-bench",
         )],
@@ -310,7 +316,7 @@ fn causes_by_answer(answer: Result<(), Option<Code>>) -> Vec<Cause> {
 }
 
 fn not_grpc() -> Cause {
-    Cause::new("what listens there does not speak gRPC", KEYS)
+    Cause::new("the server there does not speak gRPC", KEYS)
 }
 
 #[cfg(test)]
@@ -347,7 +353,7 @@ mod tests {
                 "gRPC code: ResourceExhausted: grpc: received message after decompression larger \
                  than max (4194305 vs. 4194304)"
             )
-            .contains("smaller")
+            .contains("message limit")
         );
         assert_eq!(found("gRPC code: Unavailable: no healthy upstream"), "");
     }
@@ -355,10 +361,10 @@ mod tests {
     #[test]
     fn statuses_of_http_tell_causes_apart() {
         for (status, word) in [
-            (401, "who sends"),
+            (401, "requires authentication"),
             (404, "no OTLP receiver"),
             (200, "no OTLP receiver"),
-            (415, "no protobuf"),
+            (415, "protobuf"),
             (503, "overloaded"),
         ] {
             let found = causes_by_status(status).swap_remove(0).what;
@@ -370,7 +376,7 @@ mod tests {
     fn answers_of_the_second_call_tell_causes_apart() {
         check(Ok(()), "without the settings of the environment");
         check(Err(Some(Code::Unimplemented)), "no OTLP receiver");
-        check(Err(Some(Code::PermissionDenied)), "who sends");
+        check(Err(Some(Code::PermissionDenied)), "requires authentication");
         check(Err(Some(Code::Unavailable)), "overloaded");
         check(Err(Some(Code::Internal)), "does not speak gRPC");
         check(Err(None), "does not speak gRPC");

@@ -27,7 +27,7 @@ pub(super) async fn check(
         (None, _) => {
             return Check::begin(OWN_SPAN).skipped("there is no span source to read it from");
         }
-        (_, None) => return Check::begin(OWN_SPAN).skipped("no span of ours was exported"),
+        (_, None) => return Check::begin(OWN_SPAN).skipped("no client span was exported"),
     };
     let check = Check::since(OWN_SPAN, *taken);
     let ours = |span: &&ServerSpan| span.span_id == marked.span_id;
@@ -45,9 +45,9 @@ pub(super) async fn check(
     }
     if let Some(error) = polled.error {
         return check.failed(
-            format!("reading failed: {error}"),
+            format!("can't read spans: {error}"),
             vec![Cause::new(
-                "the span source does not deliver traces",
+                "the span source does not return traces",
                 "its log",
             )],
         );
@@ -87,7 +87,8 @@ fn judge_times(check: &Check, entry: &SourceEntry, sent: &ClientSpan, read: &Ser
     }
     let moved_ns = i128::from(read.start_ns) - i128::from(sent.start_ns);
     let seen = format!(
-        "found, but its start was moved by {moved_ns} ns and its duration is {} ns instead of {}",
+        "found, but the back end shifted its start by {moved_ns} ns and reports a duration of {} \
+         ns instead of {}",
         read.duration_ns(),
         sent.end_ns - sent.start_ns
     );
@@ -172,7 +173,7 @@ mod tests {
             4_000_123,
             5_000_579,
             LinkState::Warning,
-            "moved by -1000000 ns",
+            "shifted its start by -1000000 ns",
         );
         check_times(
             5_000_123,
@@ -198,7 +199,7 @@ mod tests {
         assert!(
             causes(SourceEntry::usual(), &services, "other", 7)[0]
                 .what
-                .contains("threw 7 spans away")
+                .contains("dropped 7 spans")
         );
     }
 }

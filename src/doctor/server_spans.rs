@@ -78,14 +78,14 @@ pub(super) async fn check(scene: &Scene<'_>, sent: Option<Result<Sent, String>>)
     let check = Check::begin(SERVER_SPANS);
     let Some(source) = scene.source else {
         return check.skipped(if scene.options.source.kind == SourceKind::Nothing {
-            "no traces to be had"
+            "no traces available"
         } else {
             "needs a span source that answers"
         });
     };
     let sent = match (scene.server, sent) {
         (Some(server), _) if is_milvus_lite(server) => {
-            return check.skipped("no traces to be had: milvus-lite records no spans");
+            return check.skipped("no traces available: milvus-lite records no spans");
         }
         (Some(_), Some(Ok(sent))) => sent,
         (Some(_), Some(Err(error))) => {
@@ -101,9 +101,9 @@ pub(super) async fn check(scene: &Scene<'_>, sent: Option<Result<Sent, String>>)
     let polled = wait(source, &sent, scene.options.deadline).await;
     match (polled.trace, polled.error) {
         (_, Some(error)) => check.failed(
-            format!("reading failed: {error}"),
+            format!("can't read spans: {error}"),
             vec![Cause::new(
-                "the span source does not deliver traces",
+                "the span source does not return traces",
                 "its log",
             )],
         ),
@@ -195,7 +195,7 @@ async fn judge(
     match &seen.descent {
         _ if seen.spans == 0 => nothing(check, scene, source, (sent, seen.ours)).await,
         Descent::NoServerSpan => check.failed(
-            format!("{found}, but not that of its gRPC server"),
+            format!("{found}, but not the one of its gRPC server"),
             with_refused(
                 source,
                 causes_of_part(source.info().entry, scene.window.dropped(source).await),
@@ -206,7 +206,7 @@ async fn judge(
             vec![rewritten()],
         ),
         _ if !seen.is_whole(sent) => check.warning(
-            format!("{found}, but none of the engine (segcore)"),
+            format!("{found}, but none from the engine (segcore)"),
             with_refused(source, causes_without_engine()),
         ),
         Descent::Direct => check.ok(format!("{found}; their parent is our span")),
@@ -234,7 +234,7 @@ async fn nothing(
     );
     if is_managed(uri) {
         return check.skipped(format!(
-            "no traces to be had: {nothing}, as a managed service keeps its traces; write source \
+            "no traces available: {nothing}, as a managed service keeps its traces; write source \
              = \"none\""
         ));
     }
@@ -247,8 +247,8 @@ async fn nothing(
     }
     let version = scene.server.and_then(|server| server.version.as_deref());
     if version.is_none() {
-        let what = "a server that does not tell its version, such as milvus-lite 2.5, may have no \
-                    tracing at all";
+        let what = "a server that does not report its version, such as milvus-lite 2.5, may have \
+                    no tracing at all";
         causes.push(Cause::new(
             what,
             "in the scenario: [tracing.spans] source = \"none\"",
@@ -343,7 +343,8 @@ fn causes_in_spite_of_export(
     own: OwnSpan,
 ) -> Vec<Cause> {
     let elsewhere = format!(
-        "the spans of {} there are older, or of another Milvus, and this one does not export there",
+        "the spans of {} there are older, or from another Milvus, and this one does not export \
+         there",
         joined(milvus)
     );
     let elsewhere = Cause::new(
@@ -377,7 +378,7 @@ fn causes_of_part(entry: &SourceEntry, dropped: u64) -> Vec<Cause> {
 fn causes_without_engine() -> Vec<Cause> {
     vec![
         Cause::new(
-            "the search was merged with another one: only the first of them has engine spans",
+            "the search was merged with another one: only the first has engine spans",
             "try again while Milvus is idle",
         ),
         Cause::new(
@@ -392,7 +393,7 @@ fn causes_without_engine() -> Vec<Cause> {
 
 fn rewritten() -> Cause {
     Cause::new(
-        "a proxy or mesh between here and Milvus puts a span of its own into `traceparent` and \
+        "a proxy or mesh between here and Milvus inserts its own span into `traceparent` and \
          exports it elsewhere or not at all",
         "its tracing: switch it off for this route (Istio: sidecar.istio.io/inject: \"false\" for \
          the client), or let it export to the same back end",

@@ -43,7 +43,7 @@ async fn no_source(
 ) -> Link {
     if entry.kind == SourceKind::Nothing {
         return check.skipped(format!(
-            "no traces to be had, as the source \"{}\" says: the report shows the client's side \
+            "no traces available, as the source \"{}\" says: the report shows the client's side \
              only",
             entry.name
         ));
@@ -118,7 +118,7 @@ async fn causes(entry: &SourceEntry, options: &SourceOptions, text: &str) -> Vec
 async fn another(entry: &SourceEntry, options: &SourceOptions, endpoint: &str) -> Option<Cause> {
     let (other, server) = entry.another_at(endpoint, options).await?;
     Some(Cause::new(
-        format!("what answers at {} is {server}", probe::place(endpoint)),
+        format!("the server at {} is {server}", probe::place(endpoint)),
         format!(
             "in the scenario: [tracing.spans] source = \"{}\"",
             other.name
@@ -151,7 +151,7 @@ fn causes_by_peer(peer: Peer, entry: &SourceEntry, endpoint: &str) -> Vec<Cause>
             causes
         }
         Peer::Silent => vec![Cause::new(
-            "a firewall swallows the packets, or the machine is not there",
+            "a firewall drops the packets, or the machine is down",
             keys,
         )],
         // A second look has found no trouble with TLS itself.
@@ -179,7 +179,7 @@ mod tests {
         .await;
         assert_eq!(link.state, LinkState::Skipped);
         assert!(
-            link.seen.contains("no traces to be had") && source.is_none(),
+            link.seen.contains("no traces available") && source.is_none(),
             "{}",
             link.seen
         );
@@ -201,8 +201,8 @@ mod tests {
             assert!(found[0].what.contains(expected), "{text}: {found:?}");
         };
         check(
-            "it refuses to be read (status 401 with a web page): set tracing.spans headers",
-            "who reads",
+            "it denied access (status 401 with a web page): set tracing.spans headers",
+            "requires authentication",
         )
         .await;
         check(

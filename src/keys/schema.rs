@@ -109,7 +109,7 @@ impl Writer {
         }
         match key.default {
             DefaultValue::None("") => {}
-            DefaultValue::None(default) => words.push(format!("left out: {default}")),
+            DefaultValue::None(default) => words.push(format!("if omitted: {default}")),
             DefaultValue::Needed(_) => {
                 let least = match &key.kind {
                     Kind::Named { .. } => "minProperties",
@@ -301,7 +301,7 @@ fn rules(keys: &'static [Key], more: &[&str]) -> Vec<Value> {
     };
     let more = more.iter().map(|text| {
         serde_json::from_str(text)
-            .unwrap_or_else(|error| panic!("a rule is no JSON ({error}): {text}"))
+            .unwrap_or_else(|error| panic!("a rule is not JSON ({error}): {text}"))
     });
     keys.iter().flat_map(of_key).chain(more).collect()
 }

@@ -34,7 +34,7 @@ impl Behaviour {
     pub(super) fn new(options: &NullOptions, start: Instant) -> Result<Self> {
         let share = |what: &str, share: f64| match (0.0..=1.0).contains(&share) {
             true => Ok(()),
-            false => invalid(format!("{what} is {share}, allowed is 0 to 1")),
+            false => invalid(format!("{what} is {share}, expected 0 to 1")),
         };
         if let Some(errors) = &options.errors {
             share("the share of errors", errors.share)?;
@@ -42,7 +42,7 @@ impl Behaviour {
         match options.delay {
             Delay::Bimodal { slow_share, .. } => share("slow_share", slow_share)?,
             Delay::LogNormal { sigma, .. } if !(sigma.is_finite() && sigma >= 0.0) => {
-                return invalid(format!("sigma is {sigma}, allowed is 0 or more"));
+                return invalid(format!("sigma is {sigma}, expected 0 or more"));
             }
             _ => {}
         }
@@ -252,7 +252,7 @@ mod tests {
         };
         assert_eq!(
             refused(errors(1.5)),
-            Err("the share of errors is 1.5, allowed is 0 to 1".to_owned())
+            Err("the share of errors is 1.5, expected 0 to 1".to_owned())
         );
         assert!(refused(errors(f64::NAN)).is_err());
         assert!(

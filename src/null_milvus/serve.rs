@@ -142,7 +142,7 @@ fn pin(core: Option<usize>) -> Result<()> {
     if core >= CpuSet::MAX_CPU {
         return Err(Error::new(
             ErrorKind::InvalidInput,
-            format!("core is {core}, allowed is 0 to {}", CpuSet::MAX_CPU - 1),
+            format!("core is {core}, expected 0 to {}", CpuSet::MAX_CPU - 1),
         ));
     }
     let mut cores = CpuSet::new();

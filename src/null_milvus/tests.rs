@@ -469,7 +469,7 @@ fn what_can_not_be_is_refused_at_the_start() {
             core: Some(core),
             ..NullOptions::default()
         }),
-        format!("core is {core}, allowed is 0 to {}", core - 1)
+        format!("core is {core}, expected 0 to {}", core - 1)
     );
     let errors = Some(Errors {
         share: 2.0,
@@ -480,7 +480,7 @@ fn what_can_not_be_is_refused_at_the_start() {
             errors,
             ..NullOptions::default()
         }),
-        "the share of errors is 2, allowed is 0 to 1"
+        "the share of errors is 2, expected 0 to 1"
     );
     let taken = start(NullOptions::default());
     assert!(

@@ -111,7 +111,7 @@ impl CollectionShape {
             refuse(
                 key,
                 format!(
-                    "{found} {name:?}, which is no field of collection {}; it has: {}",
+                    "{found} {name:?}, which is not a field of collection {}; it has: {}",
                     self.name,
                     has.join(", ")
                 ),

@@ -23,7 +23,7 @@ impl Consistency {
             Some((_, level)) => Ok(*level),
             None => keys::refuse(
                 "consistency",
-                format!("is {name:?}, allowed is Strong, Session, Bounded or Eventually"),
+                format!("is {name:?}, expected Strong, Session, Bounded or Eventually"),
             ),
         }
     }

@@ -22,16 +22,16 @@ use crate::{
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "delete",
     called: "a delete",
-    summary: "deletes rows of the preparation by their keys, each once, in an order drawn by the \
-              seed; or the rows that a filter names",
+    summary: "deletes rows inserted by the preparation by their keys, each once, in an order \
+              drawn from the seed; or the rows that match a filter",
     keys: &[
         rows::BATCH,
         Key::new(
             "rows",
             Kind::Rows,
             DefaultValue::Text("50%"),
-            "rows to delete, of those that preparation inserts; upserts and queries by ids use \
-             the others",
+            "rows to delete, out of those that preparation inserts; upserts and queries by ids \
+             use the others",
         )
         .allowed("1 to the rows that preparation inserts"),
         Key::new(
@@ -158,13 +158,13 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         if let Some(key) = by_keys {
             return Ok(refuse(
                 key,
-                "is of deletes by keys and excludes filter: give one of them",
+                "is for deletes by keys and excludes filter: give only one of them",
             )?);
         }
         if filter.trim().is_empty() {
             return Ok(refuse(
                 "filter",
-                "is empty, allowed is an expression such as \"rank < 10\"",
+                "is empty, expected an expression such as \"rank < 10\"",
             )?);
         }
         return Ok(Arc::new(Delete::Filter(encoded(&shape, filter))));
@@ -183,7 +183,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
 fn may_be_deleted(written: &Value, all: u64, reused: bool) -> Result<u64, OperationError> {
     if all == 0 {
         let why = if reused {
-            "no data set (`data`, initial_rows) says which rows its reused collection holds"
+            "no data set (`data`, initial_rows) says which rows its reused collection contains"
         } else {
             "preparation leaves its collection empty"
         };
@@ -202,8 +202,8 @@ fn may_be_deleted(written: &Value, all: u64, reused: bool) -> Result<u64, Operat
         None => refuse(
             "rows",
             format!(
-                "is {written}, allowed is 1 to the {all} rows {there}, or a share of them such as \
-                 \"50%\""
+                "is {written}, expected at least 1 and at most the {all} rows {there}, or a share \
+                 of them such as \"50%\""
             ),
         ),
     }
@@ -308,8 +308,8 @@ mod tests {
 
     #[test]
     fn wrong_keys_are_refused() {
-        check_refused(&ENTRY, of("rows = 8"), "rows", "allowed is 1 to the 7 rows");
-        check_refused(&ENTRY, of("rows = 0"), "rows", "allowed is 1 to the 7 rows");
+        check_refused(&ENTRY, of("rows = 8"), "rows", "at most the 7 rows");
+        check_refused(&ENTRY, of("rows = 0"), "rows", "at most the 7 rows");
         check_refused(
             &ENTRY,
             of("rows = 'half'"),

@@ -45,7 +45,7 @@ const TYPES: [(&str, ScalarType); 9] = [
 ];
 
 const FORMS: &str = "\"row-number\", { choice = [..], weights = [..] }, { uniform = [lowest, \
-                     highest] }, { constant = .. }, and for VarChar { text = \"prefix-{row}\" }";
+                     highest] }, { constant = .. }, or, for VarChar, { text = \"prefix-{row}\" }";
 
 /// Digits of the largest row id.
 const ROW_DIGITS: usize = 19;
@@ -124,7 +124,11 @@ impl ScalarFieldOptions {
                 let names: Vec<_> = TYPES.iter().map(|(name, _)| *name).collect();
                 Ok(refuse(
                     "type",
-                    format!("is {:?}, allowed is {}", self.type_name, names.join(", ")),
+                    format!(
+                        "is {:?}, expected one of {}",
+                        self.type_name,
+                        names.join(", ")
+                    ),
                 )?)
             }
         }
@@ -137,7 +141,7 @@ impl ScalarFieldOptions {
                 reader.row_number()
             }
             Some(Value::Table(table)) => reader.table(table),
-            Some(found) => refuse("values", format!("is {found}, allowed is {FORMS}")),
+            Some(found) => refuse("values", format!("is {found}, expected one of {FORMS}")),
         }
     }
 
@@ -146,7 +150,7 @@ impl ScalarFieldOptions {
             (ScalarType::VarChar, Some(length @ 1..=MAX_TEXT)) => Ok(Some(length as u32)),
             (ScalarType::VarChar, Some(length)) => refuse(
                 "max_length",
-                format!("is {length}, allowed is 1 to {MAX_TEXT}"),
+                format!("is {length}, expected 1 to {MAX_TEXT}"),
             ),
             (ScalarType::VarChar, None) => refuse(
                 "max_length",
@@ -175,8 +179,7 @@ fn check_name(name: &str) -> Result<(), OperationError> {
     refuse(
         "name",
         format!(
-            "is {name:?}, allowed are letters, digits and _, not beginning with a digit, at most \
-             255"
+            "is {name:?}, expected at most 255 letters, digits and _, not beginning with a digit"
         ),
     )
 }
@@ -201,7 +204,7 @@ impl ValueReader {
         if let Some(key) = table.keys().find(|key| !allowed(key)) {
             return refuse(
                 &format!("values.{key}"),
-                format!("is not known, allowed is {FORMS}"),
+                format!("is not a known form, expected one of {FORMS}"),
             );
         }
         let given: Vec<_> = kinds
@@ -217,7 +220,10 @@ impl ValueReader {
             [("text", value)] => self.text(value),
             _ => refuse(
                 "values",
-                format!("has {} of its forms, allowed is one: {FORMS}", given.len()),
+                format!(
+                    "has {} of its forms, expected exactly one of {FORMS}",
+                    given.len()
+                ),
             ),
         }
     }
@@ -233,7 +239,7 @@ impl ValueReader {
         else {
             return refuse(
                 "values.choice",
-                format!("is {value}, allowed is a list of 1 to 100000 values"),
+                format!("is {value}, expected a list of 1 to 100000 values"),
             );
         };
         let values = items
@@ -253,14 +259,9 @@ impl ValueReader {
                     || found.as_array().map(Vec::len) != Some(values.len())
                     || numbers.iter().sum::<f64>() <= 0.0
                 {
-                    let wanted = format!(
-                        "{} numbers from 0 on, one for each choice, not all 0",
-                        values.len()
-                    );
-                    return refuse(
-                        "values.weights",
-                        format!("is {found}, allowed are {wanted}"),
-                    );
+                    let wanted =
+                        format!("{} numbers from 0, one per choice, not all 0", values.len());
+                    return refuse("values.weights", format!("is {found}, expected {wanted}"));
                 }
                 numbers
             }
@@ -287,7 +288,7 @@ impl ValueReader {
             refuse(
                 "values.uniform",
                 format!(
-                    "is {value} for {}, allowed is [lowest, highest], two {kind}",
+                    "is {value} for {}, expected [lowest, highest], two {kind}",
                     self.scalar_type.name()
                 ),
             )
@@ -340,8 +341,8 @@ impl ValueReader {
             return refuse(
                 "values.text",
                 format!(
-                    "is {value}, allowed is a text with {{row}} in it; for the same text in every \
-                     row use constant"
+                    "is {value}, expected text that contains {{row}}; use constant for the same \
+                     text in every row"
                 ),
             );
         };
@@ -357,7 +358,7 @@ impl ValueReader {
         let wrong = || {
             refuse(
                 key,
-                format!("holds {value}, allowed is a value of type {name}"),
+                format!("holds {value}, expected a value of type {name}"),
             )
         };
         match (self.scalar_type, value) {

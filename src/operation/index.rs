@@ -114,7 +114,7 @@ impl IndexOptions {
             return Ok(refuse(
                 "index.type",
                 format!(
-                    "is {:?}, allowed for a float vector is {}",
+                    "is {:?}, expected one of {} for a float vector",
                     self.index_type,
                     names.join(", ")
                 ),
@@ -144,7 +144,7 @@ impl IndexOptions {
         {
             refuse(
                 "index.params.m",
-                format!("is {m}, allowed is a divisor of the dimension {dim}"),
+                format!("is {m}, expected a divisor of the dimension {dim}"),
             )?;
         }
         Ok(())
@@ -162,7 +162,7 @@ impl IndexOptions {
             return Ok(refuse(
                 "index.type",
                 format!(
-                    "is {:?}, allowed for a scalar field is {}",
+                    "is {:?}, expected one of {} for a scalar field",
                     self.index_type,
                     SCALAR_INDEXES.join(", ")
                 ),
@@ -193,7 +193,7 @@ pub fn known_metric(metric: &str) -> Result<&'static str, OperationError> {
         Some(known) => Ok(known),
         None => refuse(
             "metric",
-            format!("is {metric:?}, allowed is {}", METRICS.join(", ")),
+            format!("is {metric:?}, expected one of {}", METRICS.join(", ")),
         ),
     }
 }
@@ -213,7 +213,7 @@ pub(super) fn check_search_params(
             refuse(
                 &format!("params.{key}"),
                 format!(
-                    "is {found}, allowed with index type {} is at least the limit, {limit}",
+                    "is {found}, but index type {} needs at least the limit of the search, {limit}",
                     index.index_type
                 ),
             )?;
@@ -240,7 +240,7 @@ fn check_search_range(
         Some(Value::Integer(number)) if !range.contains(number) => refuse(
             "params.nprobe",
             format!(
-                "is {number}, allowed is {} to {}, the nlist of the index",
+                "is {number}, expected {} to {}, the nlist of the index",
                 range.start(),
                 range.end()
             ),
@@ -264,7 +264,7 @@ fn check_range(
             let from = if upper.is_empty() { "at least " } else { "" };
             refuse(
                 &format!("index.params.{key}"),
-                format!("is {number}, allowed is {from}{}{upper}", range.start()),
+                format!("is {number}, expected {from}{}{upper}", range.start()),
             )
         }
         _ => Ok(()),
@@ -293,7 +293,7 @@ fn text_params(params: &Table) -> Result<BTreeMap<String, String>, OperationErro
         }
         _ => Ok(refuse(
             &format!("index.params.{key}"),
-            format!("is {value}, allowed is a number, a text, true or false"),
+            format!("is {value}, expected a number, a text, true or false"),
         )?),
     };
     Ok(each(params.iter().map(text))?.into_iter().collect())

@@ -19,7 +19,7 @@ use crate::{
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "insert",
     called: "an insert",
-    summary: "inserts the rows of the data set that preparation left, each once; ids are row \
+    summary: "inserts the rows of the data set that preparation did not, each once; ids are row \
               numbers",
     keys: &[
         rows::BATCH,

@@ -77,7 +77,7 @@ impl Keys {
         match (self.take(key), self.row(key).default) {
             (Some(written), _) => written,
             (None, DefaultValue::Text(text)) => Value::from(text),
-            (None, default) => panic!("the default of `{key}` is no text but {default:?}"),
+            (None, default) => panic!("the default of `{key}` is not text but {default:?}"),
         }
     }
 
@@ -85,7 +85,7 @@ impl Keys {
     pub(super) fn number(&mut self, key: &str) -> Result<i64, OperationError> {
         match (self.written_number(key)?, self.row(key).default) {
             (Some(number), _) | (None, DefaultValue::Integer(number)) => Ok(number),
-            (None, default) => panic!("the default of `{key}` is no number but {default:?}"),
+            (None, default) => panic!("the default of `{key}` is not a number but {default:?}"),
         }
     }
 
@@ -105,7 +105,7 @@ impl Keys {
                 };
                 refuse(
                     key,
-                    format!("is {found}, allowed is a whole number from {min}{end}"),
+                    format!("is {found}, expected a whole number from {min}{end}"),
                 )
             }
         }
@@ -115,7 +115,7 @@ impl Keys {
         match self.take(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(found) => refuse(key, format!("is {found}, allowed is a text")),
+            Some(found) => refuse(key, format!("is {found}, expected a text")),
         }
     }
 
@@ -128,7 +128,7 @@ impl Keys {
         let text = match (self.text(key)?, self.row(key).default) {
             (Some(text), _) => text,
             (None, DefaultValue::Text(text)) => text.to_owned(),
-            (None, default) => panic!("the default of `{key}` is no name but {default:?}"),
+            (None, default) => panic!("the default of `{key}` is not a name but {default:?}"),
         };
         let found = choices
             .iter()
@@ -140,10 +140,7 @@ impl Keys {
                     .iter()
                     .map(|(name, _)| format!("{name:?}"))
                     .collect();
-                refuse(
-                    key,
-                    format!("is {text:?}, allowed is {}", names.join(" or ")),
-                )
+                refuse(key, format!("is {text:?}, expected {}", names.join(" or ")))
             }
         }
     }
@@ -152,7 +149,7 @@ impl Keys {
     pub(super) fn flag(&mut self, key: &str) -> Result<bool, OperationError> {
         match (self.take(key), self.row(key).default) {
             (Some(Value::Boolean(flag)), _) | (None, DefaultValue::Flag(flag)) => Ok(flag),
-            (Some(found), _) => refuse(key, format!("is {found}, allowed is true or false")),
+            (Some(found), _) => refuse(key, format!("is {found}, expected true or false")),
             (None, default) => {
                 panic!("the default of `{key}` is neither true nor false: {default:?}")
             }
@@ -163,7 +160,7 @@ impl Keys {
     pub(super) fn texts(&mut self, key: &str) -> Result<Vec<String>, OperationError> {
         let wrong = |found: &Value| OperationError {
             key: key.to_owned(),
-            message: format!("is {found}, allowed is a list of texts"),
+            message: format!("is {found}, expected a list of texts"),
         };
         match self.take(key) {
             None => Ok(Vec::new()),
@@ -181,7 +178,7 @@ impl Keys {
             Some(Value::Table(table)) => Ok(table),
             Some(found) => {
                 let example = self.row(key).example_words();
-                refuse(key, format!("is {found}, allowed is a table{example}"))
+                refuse(key, format!("is {found}, expected a table{example}"))
             }
         }
     }
@@ -197,7 +194,7 @@ fn unknown(key: &str, rows: &[Key]) -> String {
     };
     if let Some(row) = rows.iter().find(is_ours) {
         let name = row.name;
-        return format!("is not a key of this operation: here it is called {name}");
+        return format!("is not a key of this operation: use {name}");
     }
     let names: Vec<_> = rows.iter().map(|row| row.name).collect();
     format!(
@@ -238,7 +235,7 @@ mod tests {
             assert!(error.message.contains(words), "{}", error.message);
         };
         check("zzz = 3", "zzz", "which has limit, filter");
-        check("expr = 3", "expr", "called filter");
+        check("expr = 3", "expr", "use filter");
         check("ef = 3", "ef", "which has limit, filter");
     }
 
@@ -249,7 +246,7 @@ mod tests {
         assert_eq!(number(""), Ok(None));
         assert_eq!(
             number("limit = 10").unwrap_err().message,
-            "is 10, allowed is a whole number from 1 to 9"
+            "is 10, expected a whole number from 1 to 9"
         );
         assert!(number("limit = '3'").is_err());
         assert!(keys("filter = 3").unwrap().text("filter").is_err());
@@ -272,7 +269,7 @@ mod tests {
         assert_eq!(written("end = 'Go'"), Ok(1));
         assert_eq!(
             written("end = 'halt'").unwrap_err().message,
-            "is \"halt\", allowed is \"go\" or \"stop\""
+            "is \"halt\", expected \"go\" or \"stop\""
         );
     }
 }

@@ -17,7 +17,7 @@ const PARTS: &str = "parts";
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "mix",
     called: "a mix",
-    summary: "sends requests of several operations on one arrival process, each drawn by the \
+    summary: "sends requests of several operations in one arrival process, each drawn from the \
               seed; reports have a row for each, `<workload>:<operation>`",
     keys: &[Key::new(
         PARTS,
@@ -51,7 +51,7 @@ fn build(mut table: Table) -> Result<Vec<Component>, OperationErrors> {
     let unknown = parts.keys().filter(|name| !names.contains(&name.as_str()));
     let unknown = unknown.map(|found| {
         let names = names.join(", ");
-        let message = format!("holds {found:?}, allowed are operations: {names}");
+        let message = format!("holds {found:?}, expected one of the operations {names}");
         Ok(refuse(PARTS, message)?)
     });
     each::<(), _>(unknown)?;
@@ -92,8 +92,8 @@ fn share(name: &str, found: &Value) -> Result<f64, OperationError> {
     refuse(
         &format!("{PARTS}.{name}"),
         format!(
-            "is {found}, allowed is a number above 0 and at most 1,000,000; leave out what is not \
-             to be sent"
+            "is {found}, expected a number above 0 and at most 1,000,000; omit operations that \
+             should not run"
         ),
     )
 }
@@ -102,7 +102,7 @@ fn keys(name: &str, found: Option<Value>) -> Result<Table, OperationError> {
     match found {
         None => Ok(Table::new()),
         Some(Value::Table(table)) => Ok(table),
-        Some(found) => refuse(name, format!("is {found}, allowed is a table of its keys")),
+        Some(found) => refuse(name, format!("is {found}, expected a table of its keys")),
     }
 }
 
@@ -141,18 +141,18 @@ mod tests {
         check_refused(
             "parts = ['search']",
             "parts",
-            "allowed is a table, such as { search = 70, upsert = 20, delete = 10 }",
+            "expected a table, such as { search = 70, upsert = 20, delete = 10 }",
         );
         check_refused(
             "parts = { serch = 1 }",
             "parts",
-            "allowed are operations: search, insert",
+            "expected one of the operations search, insert",
         );
         check_refused("parts = { mix = 1 }", "parts", "holds \"mix\"");
         check_refused(
             "parts = { search = 0 }",
             "parts.search",
-            "allowed is a number above 0",
+            "expected a number above 0",
         );
         for share in ["1e308", "1_000_001", "inf", "-1"] {
             check_refused(

@@ -52,13 +52,13 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "limit",
             Kind::integer(1, MAX_LIMIT),
             DefaultValue::None("none"),
-            "most rows to return",
+            "maximum number of rows to return",
         ),
         Key::new(
             "output_fields",
             Kind::Texts,
             DefaultValue::Empty,
-            "fields to return beside the id; [\"count(*)\"] counts rows",
+            "fields to return besides the id; [\"count(*)\"] counts rows",
         ),
         Key::new(
             "consistency",
@@ -71,7 +71,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "partitions",
             Kind::Texts,
             DefaultValue::None("all"),
-            "partitions to look in",
+            "partitions to search in",
         ),
     ],
     rows: RowUse::Reads,
@@ -253,12 +253,12 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let counts = output_fields.iter().any(|field| field == "count(*)");
     let ids = match per_request {
         Some(_) if filter.is_some() => {
-            return Ok(refuse("ids", "excludes filter: give one of them")?);
+            return Ok(refuse("ids", "excludes filter: give only one of them")?);
         }
         Some(_) if limit.is_some() => {
             return Ok(refuse(
                 "limit",
-                "excludes ids, which says how many rows there are: leave limit out",
+                "excludes ids, which sets the number of rows: omit limit",
             )?);
         }
         Some(wanted) => Some(random_ids(
@@ -279,7 +279,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     if counts && limit.is_some() {
         return Ok(refuse(
             "limit",
-            "excludes output_fields = [\"count(*)\"]: leave it out",
+            "excludes output_fields = [\"count(*)\"]: omit it",
         )?);
     }
     let request = query_request(
@@ -312,7 +312,7 @@ fn random_ids(
     if let Some(why) = row_keys.unknown() {
         return refuse(
             "ids",
-            format!("draws among rows that are there, but {why}: use filter and limit"),
+            format!("draws from existing rows, but {why}: use filter and limit"),
         );
     }
     let staying = row_keys.staying();
@@ -324,7 +324,7 @@ fn random_ids(
         };
         return refuse(
             "ids",
-            format!("is {per_request}, allowed is at most the {staying} rows {of}"),
+            format!("is {per_request}, expected at most the {staying} rows {of}"),
         );
     }
     Ok(RandomIds {

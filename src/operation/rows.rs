@@ -123,7 +123,7 @@ pub(super) fn changed(body: Bytes, count: fn(&Changed) -> i64) -> Result<Finishe
 /// What rows of a collection are called that are there before the first phase: `the 7 rows ...`.
 pub(super) fn there(reused: bool) -> &'static str {
     if reused {
-        "that a reused collection is taken to hold (initial_rows)"
+        "that a reused collection is assumed to contain (initial_rows)"
     } else {
         "that preparation inserts"
     }
@@ -148,8 +148,8 @@ pub(super) fn batch(keys: &mut Keys, shape: &CollectionShape) -> Result<u64, Ope
         return refuse(
             BATCH.name,
             format!(
-                "is {batch}, whose request may exceed the 64 MiB that Milvus takes: allowed is 1 \
-                 to {largest} for this collection"
+                "is {batch}, whose request may exceed Milvus' limit of 64 MiB: expected 1 to \
+                 {largest} for this collection"
             ),
         );
     }

@@ -36,7 +36,7 @@ const EF: &str = "`params = { ef = ... }`";
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "search",
     called: "a search",
-    summary: "searches the nearest neighbours of query vectors of the data set",
+    summary: "searches for the nearest neighbours of query vectors of the data set",
     keys: &[
         Key::new(
             "limit",
@@ -75,7 +75,7 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
             "output_fields",
             Kind::Texts,
             DefaultValue::Empty,
-            "fields to return beside id and score",
+            "fields to return besides id and score",
         ),
         Key::new(
             "consistency",
@@ -465,8 +465,8 @@ impl Template {
             return refuse(
                 "nq",
                 format!(
-                    "is {}, whose request may exceed the 64 MiB that Milvus takes: allowed is 1 \
-                     to {largest} here",
+                    "is {}, whose request may exceed Milvus' limit of 64 MiB: expected 1 to \
+                     {largest} here",
                     keys.nq
                 ),
             );
@@ -551,7 +551,7 @@ fn json_params(params: &Table) -> Result<String, OperationError> {
     if let Some((key, value)) = params.iter().find(|(_, value)| unfit(value)) {
         return refuse(
             &format!("params.{key}"),
-            format!("is {value}, allowed is a number, a text, true or false"),
+            format!("is {value}, expected a number, a text, true or false"),
         );
     }
     serde_json::to_string(params)

@@ -201,7 +201,7 @@ pub(super) fn check(
         return refuse(
             TRUTH_KEY,
             format!(
-                "holds distances that fall, as similarities do: {}",
+                "holds decreasing distances, like similarities: {}",
                 needed(metric)
             ),
         );

@@ -24,13 +24,13 @@ use crate::{
 pub(super) const ENTRY: OperationEntry = OperationEntry {
     name: "upsert",
     called: "an upsert",
-    summary: "gives rows of the preparation, those that no workload deletes, the vector and the \
-              fields of other rows of the data set, drawn by the seed",
+    summary: "replaces vector and fields of rows that preparation inserted and no workload \
+              deletes, by those of other rows of the data set, drawn from the seed",
     keys: UPSERT_KEYS,
     rows: RowUse::Writes(Writes {
         does: "upserts into",
         change: RowChange::Replaces,
-        alone: "keys have their turn one after the other",
+        alone: "keys are used one after the other",
     }),
     counts_rows: true,
     more_rows: None,
@@ -97,8 +97,8 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         return Ok(refuse(
             "",
             format!(
-                "gives rows that are there another content, but {why}, and an upsert brings those \
-                 back: let the delete have `batch` and `rows`"
+                "replaces existing rows, but {why}, and an upsert would restore those: give the \
+                 delete `batch` and `rows`"
             ),
         )?);
     }
@@ -120,7 +120,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         };
         return Ok(refuse(
             "batch",
-            format!("is {batch}, allowed is at most the {staying} rows {there}{rest}"),
+            format!("is {batch}, expected at most the {staying} rows {there}{rest}"),
         )?);
     }
     Ok(Arc::new(Upsert {

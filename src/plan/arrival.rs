@@ -150,7 +150,7 @@ pub(super) fn resolve(table: &Section, batch: &Batch) -> Result<Arrival, Scenari
         (None, None, None, None) => Err(table.lacks(
             &["rate", "stages", "concurrency", "arrivals"],
             "has neither `rate` nor `concurrency`; add rate = 200 or `stages` (open loop), or \
-                 concurrency = 8 (closed loop)",
+             concurrency = 8 (closed loop)",
         )),
         (Some(at), _, None, Some(_)) => Err(beside(
             at,
@@ -170,12 +170,12 @@ pub(super) fn resolve(table: &Section, batch: &Batch) -> Result<Arrival, Scenari
         (Some(at), None, Some(_), _) => Err(beside(
             at,
             "bursts (`arrivals`)",
-            "`rate` or bursts, which say how many are due and when",
+            "`rate` or bursts, which set how many requests are due and when",
         )),
         (None, Some(at), Some(_), None) => Err(beside(
             at,
             "bursts (`arrivals`)",
-            "`stages` or bursts, which say how many are due and when",
+            "`stages` or bursts, which set how many requests are due and when",
         )),
         (None, None, Some(burst), Some(_)) => Err(beside(
             &burst.place,
@@ -186,7 +186,7 @@ pub(super) fn resolve(table: &Section, batch: &Batch) -> Result<Arrival, Scenari
 }
 
 fn beside(at: &Place, other: &str, choice: &str) -> ScenarioError {
-    at.error(format!("stands beside {other}, allowed is one: {choice}"))
+    at.error(format!("cannot be combined with {other}; use {choice}"))
 }
 
 fn open(table: &Section, load: Result<OpenLoad, ScenarioError>) -> Result<Arrival, ScenarioError> {
@@ -199,8 +199,7 @@ fn open(table: &Section, load: Result<OpenLoad, ScenarioError>) -> Result<Arriva
                 "an open loop"
             };
             Err(place.error(format!(
-                "is for a closed loop (`concurrency`), but the workload has {has}; leave one of \
-                 them out"
+                "is for a closed loop (`concurrency`), but the workload has {has}; omit one of them"
             )))
         }
     };
@@ -223,8 +222,7 @@ fn closed(table: &Section) -> Result<Arrival, ScenarioError> {
     let open_only = open_only.iter().filter_map(|key| table.place_of(key));
     let open_only = each::<(), _>(open_only.map(|place| {
         Err(place.error(
-            "is for an open loop (`rate`), but the workload has `concurrency`; leave one of them \
-             out",
+            "is for an open loop (`rate`), but the workload has `concurrency`; omit one of them",
         ))
     }));
     let (_, load, think_time) = all((open_only, callers(table), think_time(table)))?;
@@ -276,7 +274,7 @@ fn shape(table: &Section, batch: &Batch) -> Result<Shape, ScenarioError> {
         let example = "rate = { mean = 200, amplitude = 100, period = \"30s\" }";
         return Err(sine.lacks(
             &["mean", "amplitude", "period"],
-            format!("is no number and no sine; write for example {example}"),
+            format!("is neither a number nor a sine; write for example {example}"),
         ));
     };
     if let Some(amplitude) = sine.level("amplitude")?.filter(|_| swing > mean) {
@@ -350,9 +348,9 @@ fn per_second(at: &At<Level>, batch: &Batch, range: (f64, f64)) -> Result<f64, S
     } else {
         plain_number(number)
     };
-    let above = if min > 0.0 { "above 0: " } else { "" };
+    let above = if min > 0.0 { "above 0: " } else { "from " };
     Err(at.error(format!(
-        "is {what}, allowed are numbers {above}{min} to {} requests per second",
+        "is {what}, expected a number {above}{min} to {} requests per second",
         grouped(max as i64)
     )))
 }
@@ -367,11 +365,12 @@ fn stages(whole: &Section, batch: &Batch) -> Result<Vec<Stage>, ScenarioError> {
     }
     let stages = each(found)?;
     if !stages.iter().any(|stage| stage.name.is_some()) {
-        let story = "holds no level (`at`), and ramps are in no figure: nothing would be measured";
+        let story = "has no level (`at`), and ramps are excluded from all figures: nothing would \
+                     be measured";
         return Err(refuse(format!("{story}; write for example {STAGES}")));
     }
     if stages.iter().map(|stage| stage.duration).sum::<Duration>() > LONGEST {
-        let story = "takes longer than 30 days, which is the longest phase";
+        let story = "takes longer than 30 days, which is the maximum length of a phase";
         return Err(refuse(story.to_owned()));
     }
     Ok(stages)
@@ -389,7 +388,7 @@ fn stage(
         (Some(to), None) => ramp(table, to, before.last(), batch),
         (None, Some(at)) => hold(table, at, before, batch),
         (Some(_), Some(_)) => Err(table.error(
-            "has `to` and `at`; a ramp has `to` and `over`, a level `at` and `for`: make it two \
+            "has `to` and `at`; a ramp has `to` and `over`, a level `at` and `for`: write two \
              stages",
         )),
         (None, None) => Err(table.lacks(
@@ -419,12 +418,11 @@ fn ramp(
     let named = absent(
         table,
         "name",
-        "names a ramp, which has no row in the report; names are for levels (`at`)",
+        "names a ramp, which has no row in the report; only levels (`at`) have names",
     );
     let start = match (table.place_of("from"), before) {
-        (Some(place), Some(_)) => {
-            Err(place.error("is for the first stage; later ones begin where the one before ended"))
-        }
+        (Some(place), Some(_)) => Err(place
+            .error("is for the first stage only; later stages begin where the previous one ended")),
         (None, Some(before)) => needs(before).map(|before| before.to),
         (_, None) => level(table, "from", batch).map(Option::unwrap_or_default),
     };
@@ -502,7 +500,7 @@ fn stage_name(
     };
     if !is_name(&chosen) {
         return Err(place.error(format!(
-            "is {}, allowed as the name of a stage are {NAME_RULE}",
+            "is {}, expected for the name of a stage {NAME_RULE}",
             quoted(&chosen)
         )));
     }

@@ -93,7 +93,7 @@ fn unique(table: &Section, name: &str, names: &[(String, &str)]) -> Result<(), S
     match names.iter().find(|(other, _)| other == name) {
         None => Ok(()),
         Some((_, key)) => Err(table.error(format!(
-            "is `{name}` in Milvus, as collection `{key}` is already; give it a `name` of its own"
+            "is `{name}` in Milvus, like collection `{key}`; give it a different `name`"
         ))),
     }
 }
@@ -142,7 +142,7 @@ impl Builder<'_> {
         if self.milvus.access != AccessPlan::All && mode != PrepareMode::Reuse {
             let access = self.milvus.access.name();
             let message = format!(
-                "is \"{}\", which changes Milvus; with access = \"{access}\" allowed is prepare = \
+                "is \"{}\", which changes Milvus; access = \"{access}\" requires prepare = \
                  \"reuse\"",
                 mode.name()
             );
@@ -155,7 +155,7 @@ impl Builder<'_> {
         let keeps = matches!(prepare, Some(PrepareMode::Ensure | PrepareMode::Reuse));
         match (self.table.written_flag("keep"), prepare) {
             (Some(at), Some(prepare)) if keeps && !at.value => Err(at.error(format!(
-                "is false, which prepare = \"{}\" excludes: it leaves the collection there",
+                "is false, which prepare = \"{}\" excludes: it keeps the collection",
                 prepare.name()
             ))),
             (written, _) => Ok(keeps || written.is_some_and(|at| at.value)),
@@ -290,7 +290,8 @@ impl Builder<'_> {
             ""
         };
         Err(place.error(format!(
-            "is {}, Milvus allows letters, digits and `_`, no digit first, at most 255{hint}",
+            "is {}, Milvus allows at most 255 letters, digits and `_`, not beginning with a \
+             digit{hint}",
             quoted(name)
         )))
     }
@@ -346,14 +347,14 @@ impl Builder<'_> {
                 .filter(|count| *count <= rows)
                 .ok_or_else(|| {
                 at.error(format!(
-                    "is {count}, allowed are 0 to {rows}, the rows of the data set"
+                    "is {count}, expected 0 to {rows}, the rows of the data set"
                 ))
             })?,
         };
         if is_empty && initial > 0 {
             return Err(at.error(
-                "is above 0, but prepare = \"schema\" leaves the collection empty; leave it out, \
-                 or use prepare = \"full\"",
+                "is above 0, but prepare = \"schema\" leaves the collection empty; omit it, or \
+                 use prepare = \"full\"",
             ));
         }
         Ok(initial)
@@ -432,7 +433,7 @@ pub(super) fn unknown<'a>(name: &str, what: &str, known: impl Iterator<Item = &'
         known.join(", ").escape_debug().to_string()
     };
     format!(
-        "is {}, which is no {what} of the scenario{hint}; it has: {has}",
+        "is {}, which is not a {what} of the scenario{hint}; it has: {has}",
         quoted(name)
     )
 }
@@ -503,7 +504,7 @@ fn field_name(table: &Section, key: &str) -> Result<String, ScenarioError> {
         return Ok(name);
     }
     let message = format!(
-        "is {}, Milvus allows letters, digits and `_`, no digit first, at most 255",
+        "is {}, Milvus allows at most 255 letters, digits and `_`, not beginning with a digit",
         quoted(&name)
     );
     Err(table.place_or_child(key).error(message))

@@ -61,7 +61,7 @@ fn source(table: &Section, seed: u64) -> Result<Source, ScenarioError> {
     let format = table.text("format")?.ok_or_else(|| {
         table.lacks(
             &["format"],
-            format!("has no `format`; allowed: {}", names()),
+            format!("has no `format`, expected one of {}", names()),
         )
     });
     let entry =

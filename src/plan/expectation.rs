@@ -291,16 +291,17 @@ fn fate(plan: &CollectionPlan) -> String {
     let what = match plan.prepare {
         PrepareMode::Full | PrepareMode::Schema => {
             format!(
-                "created {rows}, in place of one that milvus-bench made before; {end} after the run"
+                "created {rows}, replacing one that milvus-bench created before; {end} after the \
+                 run"
             )
         }
         PrepareMode::Ensure => {
             format!(
-                "kept if milvus-bench made it like this before, else created {rows} in its place; \
-                 {end} after the run"
+                "kept if milvus-bench created it with the same settings, else created {rows} in \
+                 its place; {end} after the run"
             )
         }
-        PrepareMode::Reuse => "used as it is, neither created nor dropped".to_owned(),
+        PrepareMode::Reuse => "used unchanged, neither created nor dropped".to_owned(),
     };
     format!("{}: {what}", plan.shape.name)
 }
@@ -320,7 +321,7 @@ fn shown_bytes(bytes: u64) -> String {
 /// Requests, which callers send as many as Milvus answers where no number is planned.
 fn number(requests: Option<u64>) -> String {
     requests.map_or_else(
-        || "as many as Milvus answers".to_owned(),
+        || "as many as Milvus can answer".to_owned(),
         |count| format!("about {}", shown(count)),
     )
 }

@@ -179,7 +179,7 @@ fn above<'a>(
 fn database(text: &At<String>) -> Result<String, ScenarioError> {
     if text.value.is_empty() || text.value.len() > 255 || text.value.chars().any(char::is_control) {
         return Err(text.error(format!(
-            "is {}, allowed are names of 1 to 255 characters",
+            "is {}, expected a name of 1 to 255 characters",
             quoted(&text.value)
         )));
     }
@@ -194,12 +194,12 @@ fn credentials(
     let secrets = (table.secret("token"), table.secret("password"));
     let (token, password, user) = all((secrets.0, secrets.1, table.text("user")))?;
     if let (Some(token), Some(_)) = (&token, &user) {
-        return Err(token.error("stands beside `user`, allowed is one of the two"));
+        return Err(token.error("cannot be combined with `user`; use one of the two"));
     }
     if let Some(text) = env("MILVUS_TOKEN").filter(|text| !text.is_empty()) {
         if text.chars().any(char::is_control) {
             return Err(ScenarioError::new(
-                "`MILVUS_TOKEN` holds a control character, allowed is one line of text",
+                "`MILVUS_TOKEN` holds a control character, expected one line of text",
             ));
         }
         // A scenario that takes its token from the same variable is not overridden.
@@ -224,12 +224,10 @@ fn credentials(
             name: user.value.clone(),
             password: secret::look_up(password, env)?,
         }),
-        (None, Some(user), None) => Err(user.error(
-            "has no `password` beside it; add password = \"${NAME}\" or { file = \"...\" }",
-        )),
-        (None, None, Some(password)) => {
-            Err(password.error("has no `user` beside it; add user = \"...\""))
+        (None, Some(user), None) => {
+            Err(user.error("needs a `password`; add password = \"${NAME}\" or { file = \"...\" }"))
         }
+        (None, None, Some(password)) => Err(password.error("needs a `user`; add user = \"...\"")),
         (None, None, None) => Ok(CredentialsPlan::None),
     }
 }

@@ -401,7 +401,7 @@ impl Plan {
         if mistakes.iter().len() > 0 {
             return Err(mistakes.in_order());
         }
-        assert!(is_whole, "a table was refused without a word");
+        assert!(is_whole, "a table was rejected without a message");
         plan.resolved = resolved::resolved(scenario, &plan);
         Ok(plan)
     }
@@ -428,10 +428,9 @@ impl Plan {
 fn name(scenario: &Scenario) -> Result<String, ScenarioError> {
     match (&scenario.root.text("name")?, &scenario.file_stem) {
         (Some(name), _) if is_name(&name.value) => Ok(name.value.clone()),
-        (Some(name), _) => Err(name.error(format!(
-            "is {}, allowed are {NAME_RULE}",
-            quoted(&name.value)
-        ))),
+        (Some(name), _) => {
+            Err(name.error(format!("is {}, expected {NAME_RULE}", quoted(&name.value))))
+        }
         (None, Some(stem)) if is_name(stem) => Ok(stem.clone()),
         (None, _) => Ok("scenario".to_owned()),
     }

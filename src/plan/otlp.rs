@@ -180,7 +180,7 @@ pub(super) fn older_names(env: Environment<'_>, remarks: &mut Vec<Remark>) -> bo
             remarks.push(Remark::Variable {
                 variable: NAME.to_owned(),
                 story: format!(
-                    "has {}, which is ignored; allowed are rpc and rpc/dup",
+                    "has {}, which is ignored; expected rpc or rpc/dup",
                     quoted(word)
                 ),
             });
@@ -199,7 +199,7 @@ pub(super) fn resource(env: Environment<'_>, remarks: &mut Vec<Remark>) -> Vec<(
             Ok(pair) => found.push(pair),
             Err(story) => {
                 let story = format!(
-                    "has {story}, {}, which is left out; entries are name=value",
+                    "has {story}, {}, which is ignored; entries are name=value",
                     quoted(entry)
                 );
                 remarks.push(Remark::Variable {
@@ -226,7 +226,7 @@ fn pairs(text: &str) -> impl Iterator<Item = Result<(String, String), &'static s
         let (key, value) = entry.split_once('=').ok_or("an entry without `=`")?;
         let value = percent_decode_str(value.trim())
             .decode_utf8()
-            .map_err(|_| "a value that is no UTF-8")?;
+            .map_err(|_| "a value that is not UTF-8")?;
         let key = key.trim();
         if key.is_empty() {
             Err("an entry without a name")
@@ -287,7 +287,7 @@ impl Variables<'_> {
         }
         let own = self.endpoint(
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
-            "it is ignored, and OTEL_EXPORTER_OTLP_ENDPOINT is taken where it is set",
+            "it is ignored, and OTEL_EXPORTER_OTLP_ENDPOINT is used if it is set",
         );
         let address =
             own.or_else(|| self.endpoint("OTEL_EXPORTER_OTLP_ENDPOINT", "it is ignored"))?;
@@ -308,7 +308,7 @@ impl Variables<'_> {
             let text = quoted(&text);
             self.remark(
                 VARIABLE,
-                format!("is {text}, which is ignored; allowed are true and false"),
+                format!("is {text}, which is ignored; expected true or false"),
             );
         }
         None
@@ -335,7 +335,7 @@ impl Variables<'_> {
             let unknown = unknown.join(", ");
             self.remark(
                 VARIABLE,
-                format!("has {unknown}, which is ignored; allowed are otlp and none"),
+                format!("has {unknown}, which is ignored; expected otlp or none"),
             );
         }
         None
@@ -354,8 +354,8 @@ impl Variables<'_> {
         let error = error.to_string();
         let story = error.strip_prefix(&format!("`{name}` ")).unwrap_or(&error);
         // The suggestion of an address is for those of Milvus.
-        let story = if story.starts_with("holds a user") {
-            "holds a user or password, which belong in OTEL_EXPORTER_OTLP_HEADERS"
+        let story = if story.starts_with("contains a user") {
+            "contains a user or password, which belong in OTEL_EXPORTER_OTLP_HEADERS"
         } else {
             story
         };
@@ -378,7 +378,7 @@ impl Variables<'_> {
             self.remark(
                 name,
                 format!(
-                    "is {} without a scheme: https:// is taken; OTEL_EXPORTER_OTLP_INSECURE=true \
+                    "is {} without a scheme: https:// is used; OTEL_EXPORTER_OTLP_INSECURE=true \
                      makes it http://",
                     quoted(&text)
                 ),
@@ -427,7 +427,7 @@ impl Variables<'_> {
                 name,
                 format!(
                     "is {}, but port {shown} or the path of the address is that of {}, which is \
-                     taken",
+                     used",
                     wanted.name(),
                     protocol.name()
                 ),
@@ -445,7 +445,7 @@ impl Variables<'_> {
             "http/json" => {
                 self.remark(
                     &name,
-                    "is http/json, which is not sent: http/protobuf is taken",
+                    "is http/json, which is not supported: http/protobuf is used",
                 );
                 Some((name, OtlpProtocol::HttpProtobuf))
             }
@@ -453,7 +453,7 @@ impl Variables<'_> {
                 self.remark(
                     name,
                     format!(
-                        "is {}, which is ignored; allowed are grpc and http/protobuf",
+                        "is {}, which is ignored; expected grpc or http/protobuf",
                         quoted(&text)
                     ),
                 );
@@ -471,7 +471,7 @@ impl Variables<'_> {
             self.remark(
                 name,
                 format!(
-                    "is {}, which is ignored: nothing is compressed; allowed are gzip and none",
+                    "is {}, which is ignored: nothing is compressed; expected gzip or none",
                     quoted(&text)
                 ),
             );
@@ -490,7 +490,7 @@ impl Variables<'_> {
                 self.remark(
                     name,
                     format!(
-                        "is {}, which is ignored; allowed are whole milliseconds from 1 to {most}",
+                        "is {}, which is ignored; expected whole milliseconds from 1 to {most}",
                         quoted(&text)
                     ),
                 );
@@ -507,18 +507,18 @@ impl Variables<'_> {
         let mut found = Vec::new();
         for pair in pairs(&text) {
             match pair {
-                Err(story) => self.remark(&name, format!("has {story}, which is left out")),
+                Err(story) => self.remark(&name, format!("has {story}, which is ignored")),
                 Ok((key, _)) if HeaderName::try_from(key.as_str()).is_err() => {
                     self.remark(
                         &name,
-                        "has a name that HTTP does not allow, its entry is left out",
+                        "has a name that HTTP does not allow, its entry is ignored",
                     );
                 }
                 Ok((key, value)) if HeaderValue::try_from(value.as_str()).is_err() => {
                     self.remark(
                         &name,
                         format!(
-                            "has a value of {} that HTTP does not allow, it is left out",
+                            "has a value of {} that HTTP does not allow, it is ignored",
                             quoted(&key)
                         ),
                     );
@@ -586,16 +586,14 @@ impl Variables<'_> {
             (Some(alone), None) => {
                 self.remark(
                     alone.named_by,
-                    "is ignored: the client certificate needs OTEL_EXPORTER_OTLP_CLIENT_KEY \
-                     beside it",
+                    "is ignored: the client certificate also needs OTEL_EXPORTER_OTLP_CLIENT_KEY",
                 );
                 (ca, None)
             }
             (None, Some(alone)) => {
                 self.remark(
                     alone.named_by,
-                    "is ignored: the client's key needs OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE \
-                     beside it",
+                    "is ignored: the client's key also needs OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
                 );
                 (ca, None)
             }
@@ -616,7 +614,7 @@ impl Variables<'_> {
                 return self.remark(
                     name,
                     format!(
-                        "is {}, which is ignored; allowed are true and false",
+                        "is {}, which is ignored; expected true or false",
                         quoted(&text)
                     ),
                 );

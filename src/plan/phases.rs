@@ -64,15 +64,12 @@ fn name(table: &Section) -> Result<String, ScenarioError> {
         .text("name")?
         .ok_or_else(|| table.lacks(&["name"], "has no `name`; add one, e.g. name = \"alone\""))?;
     if !is_name(&name.value) {
-        return Err(name.error(format!(
-            "is {}, allowed are {NAME_RULE}",
-            quoted(&name.value)
-        )));
+        return Err(name.error(format!("is {}, expected {NAME_RULE}", quoted(&name.value))));
     }
     if record::is_preparation(&name.value) {
-        return Err(name.error(
-            "is \"prepare\", which is the name of the preparation in the report; choose another",
-        ));
+        return Err(
+            name.error("is \"prepare\", which names the preparation in the report; choose another")
+        );
     }
     Ok(name.value)
 }
@@ -100,7 +97,7 @@ fn phase(
     if length == PhaseLength::Exhausted && !chosen.iter().any(ends) {
         let place = table.place_of("until").unwrap_or(&table.place);
         return Err(place.error(format!(
-            "is \"exhausted\", but no {} workload of the phase ever uses its rows up; use \
+            "is \"exhausted\", but no {} workload of the phase ever uses up its rows; use \
              `duration`",
             operation::names_where(|entry| entry.more_rows.is_some())
         )));
@@ -137,7 +134,7 @@ fn chosen(
             .any(|other| other.value == name.value)
         {
             return Err(name.error(format!(
-                "is \"{}\", which the phase has already; a workload runs once in a phase",
+                "is \"{}\", which the phase already has; a workload runs once per phase",
                 name.value
             )));
         }
@@ -188,7 +185,7 @@ fn length(table: &Section, workloads: &[&WorkloadPlan]) -> Result<PhaseLength, S
         let place = table.place_of("workloads").unwrap_or(&table.place);
         let [start, phase] = [late.start, duration].map(humantime::format_duration);
         return Err(place.error(format!(
-            "holds `{}`, whose `start` is {start}, when the {phase} of the phase are over",
+            "holds `{}`, whose `start` is {start}, after the {phase} of the phase",
             late.table()
         )));
     }
@@ -218,14 +215,15 @@ fn staged_length(
     let other = table.place_of("requests").or(table.place_of("until"));
     if let Some(place) = other {
         let message = format!(
-            "is for workloads without stages, but `{name}` has some, which end after {shown}; \
-             leave one of them out"
+            "is for workloads without stages, but `{name}` has stages, which end after {shown}; \
+             omit one of them"
         );
         return Err(place.error(message));
     }
     if time > LONGEST {
         return Err(table.error(format!(
-            "ends with the stages of `{name}`, after {shown}; the longest phase has 30 days"
+            "ends with the stages of `{name}`, after {shown}; the maximum length of a phase is 30 \
+             days"
         )));
     }
     match (
@@ -234,16 +232,16 @@ fn staged_length(
     ) {
         (Some(place), _) if all => {
             let message = format!(
-                "is given, but the stages of its workloads say how long the phase is, which is \
-                 {shown}; leave it out"
+                "is given, but the stages of its workloads set the length of the phase to \
+                 {shown}; omit it"
             );
             Err(place.error(message))
         }
         (Some(place), Some(found)) if found < time => {
             let found = humantime::format_duration(found);
             Err(place.error(format!(
-                "is {found}, but the stages of `{name}` end after {shown}; allowed is that or \
-                 more, or leave it out"
+                "is {found}, but the stages of `{name}` end after {shown}; use that or longer, or \
+                 omit it"
             )))
         }
         (_, written) => Ok(written.unwrap_or(time)),
@@ -267,17 +265,18 @@ fn own_length(table: &Section) -> Result<PhaseLength, ScenarioError> {
         }
         (None, None, Some(until)) if until.value.eq_ignore_ascii_case("indexed") => Err(until
             .error(
-                "is \"indexed\", which is not built yet; use `duration` or until = \"exhausted\"",
+                "is \"indexed\", which is not implemented yet; use `duration` or until = \
+                 \"exhausted\"",
             )),
         (None, None, Some(until)) => {
-            Err(until.error(format!("is {}, allowed: exhausted", quoted(&until.value))))
+            Err(until.error(format!("is {}, expected exhausted", quoted(&until.value))))
         }
         (None, None, None) => Err(table.lacks(
             &["duration", "requests", "until"],
             "has no end; add duration = \"30s\", requests = 10_000 or until = \"exhausted\"",
         )),
         _ => Err(table
-            .error("has more than one end, allowed is one of `duration`, `requests` and `until`")),
+            .error("has more than one end, expected one of `duration`, `requests` and `until`")),
     }
 }
 

@@ -30,15 +30,18 @@ impl fmt::Display for Remark {
             }
             Self::SamplerIgnored { variable } => write!(
                 f,
-                "{variable} is ignored, `tracing.sample_ratio` decides what is traced"
+                "{variable} is ignored, `tracing.sample_ratio` decides which requests are traced"
             ),
             Self::PortTaken { giver, port } => {
-                write!(f, "`{giver}` names no port, {port} is taken")
+                write!(f, "`{giver}` names no port, {port} is used")
             }
             Self::UnusedKey { key, story } => write!(f, "`{key}` {story}"),
             Self::Variable { variable, story } => write!(f, "{variable} {story}"),
             Self::UnusedWorkload { name } => {
-                write!(f, "workload `{name}` is in no phase and does not run")
+                write!(
+                    f,
+                    "workload `{name}` is not part of any phase and does not run"
+                )
             }
         }
     }

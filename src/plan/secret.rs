@@ -40,7 +40,7 @@ pub(super) fn look_up(
         SecretSource::Variable { prefix, name } => {
             let missing = || {
                 source.error(format!(
-                    "needs the environment variable {name}, which is not set or empty; set it \
+                    "needs the environment variable {name}, which is not set or is empty; set it \
                      before the run"
                 ))
             };
@@ -60,9 +60,8 @@ pub(super) fn look_up(
     };
     // The text goes into a header of HTTP/2; its own value must not appear in an error.
     if text.chars().any(char::is_control) {
-        return Err(source.error(
-            "holds a line break or another control character, allowed is one line of text",
-        ));
+        return Err(source
+            .error("holds a line break or another control character, expected one line of text"));
     }
     Ok(Secret(format!("{prefix}{text}")))
 }

@@ -171,7 +171,7 @@ fn rows(
         .collect();
     if rows.is_empty() {
         return Err(table.error(
-            "is for a workload that does not run in the phase; name another one of either",
+            "is for a workload that does not run in the phase; name another workload or phase",
         ));
     }
     Ok(rows)
@@ -193,22 +193,22 @@ fn ends_a_run(
     }
     let least = needed.as_secs_f64().ceil();
     Err(table.error(format!(
-        "ends no run: `after`, `over` and 3 s to see it take {least} s, more than its phase \
-         lasts, or the longest of its stages; make one of them shorter"
+        "can never end the run: `after` + `over` + 3 s is {least} s, longer than the phase or any \
+         of its stages; shorten `after` or `over`"
     )))
 }
 
 fn abort(table: &Section, expression: &Expression) -> Result<AbortPlan, ScenarioError> {
     let is_seen = match expression.silent_while_measured() {
         None => Ok(()),
-        Some(why) => Err(table.error(format!("can't end the run by its figure, which {why}"))),
+        Some(why) => Err(table.error(format!("can't end the run, since its figure {why}"))),
     };
     let over = table.written_duration("over").and_then(|over| {
         let example = "write for example abort = { over = \"10s\", after = \"30s\" }";
         match (over, table.place_of("over")) {
             (Some(over), Some(place)) if over.subsec_nanos() != 0 => Err(place.error(
-                "holds a part of a second; latencies are kept by the second, so write whole ones, \
-                 e.g. \"10s\"",
+                "has a fraction of a second; latencies are kept by the second, so write whole \
+                 seconds, e.g. \"10s\"",
             )),
             (Some(over), _) => Ok(over),
             (None, _) => Err(table.lacks(&["over"], format!("has no `over`; {example}"))),

@@ -22,7 +22,7 @@ pub(super) fn options(
     let file = |key| file(tls, peer, key);
     let is_pair = match (tls.place_of("cert"), tls.place_of("key")) {
         (Some(alone), None) | (None, Some(alone)) => {
-            Err(alone.error("stands alone, the client certificate needs both `cert` and `key`"))
+            Err(alone.error("is incomplete, a client certificate needs both `cert` and `key`"))
         }
         _ => Ok(()),
     };
@@ -46,7 +46,7 @@ pub(super) fn options(
 fn file(tls: &Section, peer: TlsPeer, key: &'static str) -> Result<Option<TlsFile>, ScenarioError> {
     match tls.path(key)? {
         Some(at) if !at.value.is_file() => Err(at.error(format!(
-            "names {}, which is no file; give the path of a PEM file",
+            "names {}, which is not a file; give the path of a PEM file",
             at.value.display()
         ))),
         found => Ok(found.map(|at| TlsFile::new(at.value, peer.key(key)))),
@@ -64,7 +64,7 @@ fn server_name(tls: &Section) -> Result<Option<String>, ScenarioError> {
     match named.name_at("") {
         Ok(_) => Ok(Some(at.value)),
         Err(_) => Err(at.error(format!(
-            "is {}, allowed are a DNS name and an IP address, without a port",
+            "is {}, expected a DNS name or an IP address, without a port",
             quoted(&at.value)
         ))),
     }

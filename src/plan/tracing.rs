@@ -105,7 +105,7 @@ fn ratio(table: &Section) -> Result<Option<f64>, ScenarioError> {
             value: Some(ratio),
             place,
         }) if !(0.0..=1.0).contains(&ratio) => Err(place.error(format!(
-            "is {ratio}, allowed are numbers from 0 to 1, or \"auto\""
+            "is {ratio}, expected a number from 0 to 1, or \"auto\""
         ))),
         found => Ok(found.and_then(|at| at.value)),
     }
@@ -129,7 +129,7 @@ fn service_name(
     }
     match &written {
         Some(at) if at.value.trim().is_empty() || at.value.len() > 255 => Err(at.error(format!(
-            "is {}, allowed are names of 1 to 255 characters",
+            "is {}, expected a name of 1 to 255 characters",
             quoted(&at.value)
         ))),
         _ => table.text_or_default("service_name"),
@@ -207,7 +207,7 @@ fn admin(
 fn header(name: &str, source: &At<SecretSource>) -> Result<String, ScenarioError> {
     match http::HeaderName::from_bytes(name.as_bytes()) {
         Ok(name) => Ok(name.as_str().to_owned()),
-        Err(_) => Err(source.error("is no name of a header, allowed are letters, digits and `-`")),
+        Err(_) => Err(source.error("is not a valid header name, expected letters, digits and `-`")),
     }
 }
 
@@ -218,19 +218,18 @@ fn link(spans: &Section) -> Result<Option<String>, ScenarioError> {
     };
     if !at.value.contains(TRACE_ID) {
         return Err(at.error(format!(
-            "is {}, which has no {TRACE_ID} where the trace id goes",
+            "is {}, which has no placeholder {TRACE_ID}",
             quoted(&at.value)
         )));
     }
     match url::Url::parse(&at.value) {
-        Ok(url) if url.password().is_some() || !url.username().is_empty() => Err(at.error(
-            "holds a user or password, and every reader of a report would see it; leave it out",
-        )),
+        Ok(url) if url.password().is_some() || !url.username().is_empty() => Err(at
+            .error("contains a user or password, which would be visible in every report; omit it")),
         Ok(url) if ["http", "https"].contains(&url.scheme()) && url.has_host() => {
             Ok(Some(at.value.clone()))
         }
         _ => Err(at.error(format!(
-            "is {}, allowed are addresses with http:// or https://",
+            "is {}, expected an address with http:// or https://",
             quoted(&at.value)
         ))),
     }
@@ -243,7 +242,7 @@ fn listen(spans: &Section, key: &str) -> Result<String, ScenarioError> {
         Some(at) => match at.value.parse::<SocketAddr>() {
             Ok(address) => Ok(address.to_string()),
             Err(_) => Err(at.error(format!(
-                "is {}, allowed are an IP address and a port, e.g. \"{usual}\"",
+                "is {}, expected an IP address and a port, e.g. \"{usual}\"",
                 quoted(&at.value)
             ))),
         },

@@ -43,8 +43,8 @@ pub(super) fn why(plan: &Plan, expression: &Expression, rows: &[Row]) -> Option<
         .or(reasons.first())?;
     Some(match told {
         Reason::Loop(why) => (*why).to_owned(),
-        Reason::Kind(why) => format!("{why}, so it could never be decided; leave it out"),
-        Reason::Lacks(why) => format!("{why}, so it could never be decided; leave it out"),
+        Reason::Kind(why) => format!("{why}, so it can never be decided; omit it"),
+        Reason::Lacks(why) => format!("{why}, so it can never be decided; omit it"),
         Reason::Ends(end) => end.words(),
     })
 }
@@ -59,10 +59,10 @@ impl End {
     fn words(&self) -> String {
         match self {
             Self::Always(why) => {
-                format!("{why}, so every run fulfils it; write a limit that can be missed")
+                format!("{why}, so the threshold can never fail; choose a stricter limit")
             }
             Self::Never(why) => {
-                format!("{why}, so no run can fulfil it; write a limit that can be kept")
+                format!("{why}, so it can never pass; choose a looser limit")
             }
         }
     }
@@ -150,7 +150,7 @@ fn at_row(plan: &Plan, expression: &Expression, (phase, workload): Row) -> Optio
     }
     if !plan.phases[other].workloads.contains(&workload) {
         return Some(Reason::Lacks(format!(
-            "phase `{name}` does not run workload `{of_workload}`, with which it is compared"
+            "phase `{name}` does not run workload `{of_workload}` of the comparison"
         )));
     }
     // Stages are compared with those of the same name.
@@ -272,7 +272,7 @@ fn never_in_account(figure: &Quantity, open: bool, entry: &OperationEntry) -> Op
     }
     if label == Area::Queue.name() {
         return Some(
-            "waiting before a request is sent is no part of its latency breakdown (use \
+            "waiting before a request is sent is not part of its latency breakdown (use \
              queue_time, or send_lag in an open loop)"
                 .to_owned(),
         );
@@ -292,7 +292,7 @@ fn not_traced(plan: &Plan, phase: usize, planned: Option<u64>) -> Option<String>
     let ratio = plan.sample_ratio(phase);
     if ratio == 0.0 {
         return Some(
-            "it is known of traced requests only, and none is traced (`tracing.sample_ratio` is 0)"
+            "it is known for traced requests only, and none is traced (`tracing.sample_ratio` is 0)"
                 .to_owned(),
         );
     }
@@ -302,7 +302,7 @@ fn not_traced(plan: &Plan, phase: usize, planned: Option<u64>) -> Option<String>
     (traced < 1.0).then(|| {
         let name = &plan.phases[phase].name;
         format!(
-            "it is known of traced requests only, and of phase `{name}` about {traced:.2} \
+            "it is known for traced requests only, and in phase `{name}` about {traced:.2} \
              requests are (`tracing.sample_ratio` is {ratio})"
         )
     })

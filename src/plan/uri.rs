@@ -51,11 +51,11 @@ impl<'a> Address<'a> {
         let url = Url::parse(self.text.trim()).map_err(|error| match error {
             _ if self.text.trim().is_empty() => refuse("which is empty"),
             url::ParseError::RelativeUrlWithoutBase => refuse(NO_SCHEME),
-            error => refuse(&format!("which is no URI ({error})")),
+            error => refuse(&format!("which is not a URI ({error})")),
         })?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(self.error(&format!(
-                "holds a user or password, which must not stand in an address; use {}",
+                "contains a user or password, which must not be part of an address; use {}",
                 self.instead_of_user()
             )));
         }
@@ -84,8 +84,8 @@ impl<'a> Address<'a> {
             "" => Ok(origin),
             // As pymilvus takes it.
             database if !database.contains('/') => Err(self.error(&format!(
-                "is {}, whose path is no part of the address: write the address {origin}, and the \
-                 database as database = {} in [milvus]",
+                "is {}, whose path is not part of the address: write the address {origin}, and \
+                 the database as database = {} in [milvus]",
                 quoted(&self.text),
                 quoted(database)
             ))),

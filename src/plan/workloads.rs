@@ -81,7 +81,7 @@ fn workload<'a>(
         Ok(())
     } else {
         Err(table.error(format!(
-            "is a workload named {}, allowed are {NAME_RULE}",
+            "is a workload named {}, expected {NAME_RULE}",
             quoted(&table.name)
         )))
     };
@@ -155,7 +155,7 @@ fn check_access(
     match writing {
         None => Ok(()),
         Some(writing) => Err(table.place_or_child("operation").error(format!(
-            "{} \"{}\", which writes; with access = \"read\" only reading operations are allowed",
+            "{} \"{}\", which writes; access = \"read\" allows only reading operations",
             if components.is_empty() { "is" } else { "holds" },
             writing.name
         ))),
@@ -263,7 +263,7 @@ fn entry(table: &Section) -> Result<&'static OperationEntry, ScenarioError> {
         is_meant.then(|| at.error(message))
     });
     Err(meant.unwrap_or_else(|| {
-        let story = format!("has no `operation`; allowed: {}", names.join(", "));
+        let story = format!("has no `operation`, expected one of {}", names.join(", "));
         table.lacks(&["operation"], story)
     }))
 }
@@ -437,8 +437,8 @@ impl<'a> Builder<'a> {
         }
         let (does, key) = (writes.does, &self.collection.key);
         let message = format!(
-            "{does} collection `{key}`, which prepare = \"ensure\" would take for unchanged in \
-             the next run; give the collection prepare = \"full\""
+            "{does} collection `{key}`, which prepare = \"ensure\" would assume unchanged in the \
+             next run; give the collection prepare = \"full\""
         );
         Err(self.table.error(message))
     }
@@ -460,9 +460,9 @@ impl<'a> Builder<'a> {
         let error = OperationError {
             key: "batch".to_owned(),
             message: format!(
-                "is {batch}, with which {callers} callers write {at_once} rows at once, and only \
-                 {staying} rows stay: some would be written by two requests at the same time; use \
-                 a smaller batch, fewer callers or more rows"
+                "is {batch}, with which {callers} callers write {at_once} rows at once, but only \
+                 {staying} rows remain: two requests would write the same row at the same time; \
+                 use a smaller batch, fewer callers or more rows"
             ),
         };
         Err(self.located(&error.into()))

@@ -63,7 +63,7 @@ impl RunFolder {
             std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
         if holds_something {
             return Err(FolderError(format!(
-                "{} is not empty: give --out a folder that is absent or empty",
+                "{} is not empty: give --out a new or empty folder",
                 path.display()
             )));
         }
@@ -97,8 +97,8 @@ impl RunFolder {
         {
             let what = if found.is_dir() { "a folder" } else { "a file" };
             return Some(format!(
-                "{} is {what} and not the link to the newest run, so it is left as it is: name \
-                 the folder of this run where you would name the link",
+                "{} is {what}, not the link to the newest run, so it was not replaced: use the \
+                 name of this run's folder instead of the link",
                 link.display()
             ));
         }
@@ -127,7 +127,7 @@ impl RunFolder {
         });
         written.map_err(|error| match error.kind() {
             ErrorKind::PermissionDenied => FolderError(format!(
-                "{} may not be written: {error}; name another place with --out or --results",
+                "{} is not writable: {error}; name another place with --out or --results",
                 path.display()
             )),
             _ => FolderError(format!("{} can't be written: {error}", path.display())),
@@ -285,8 +285,7 @@ fn changed_file(name: &str, found: &str) -> String {
         "run again"
     };
     format!(
-        "{name} {found}: what is made of it may be wrong; take the run folder as it was written, \
-         or {again}"
+        "{name} {found}: results from it may be wrong; restore the original run folder, or {again}"
     )
 }
 
@@ -327,7 +326,7 @@ impl RunReader {
         })?;
         let info: RunInfo = serde_json::from_slice(&text).map_err(|error| {
             FolderError(format!(
-                "{} is not a run of milvus-bench: {error}; take the run folder as it was written",
+                "{} is not a run of milvus-bench: {error}; restore the original run folder",
                 file.display()
             ))
         })?;
@@ -456,8 +455,7 @@ impl RunReader {
     pub fn requests(&self) -> Result<RequestReader, FolderError> {
         let path = self.folder.file("requests.jsonl");
         let file = open_regular(&path).map_err(|error| {
-            let advice =
-                "no report can be made without it, so take the run folder as it was written";
+            let advice = "no report can be made without it, so restore the original run folder";
             FolderError(format!(
                 "{} can't be read: {error}; {advice}",
                 path.display()
@@ -512,7 +510,7 @@ impl Iterator for RequestReader {
             Ok(0) => None,
             Ok(_) => Some(serde_json::from_slice(&self.buffer).map_err(|error| {
                 FolderError(format!(
-                    "line {} of {} is no request: {error}",
+                    "line {} of {} is not a request: {error}",
                     self.number,
                     self.path.display()
                 ))

@@ -176,7 +176,7 @@ fn read_lines(
 ) -> Result<(u64, Option<String>), FolderError> {
     let bytes = read_regular(path).map_err(|error| {
         FolderError(format!(
-            "{} can't be read: {error}; take the run folder as it was written",
+            "{} can't be read: {error}; restore the original run folder",
             path.display()
         ))
     })?;

@@ -17,10 +17,7 @@ pub fn own_file(path: &Path) -> Result<File> {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             return Err(Error::new(
                 error.kind(),
-                format!(
-                    "{} is in the way and can't be removed: {error}",
-                    path.display()
-                ),
+                format!("{} exists and can't be removed: {error}", path.display()),
             ));
         }
         _ => {}
@@ -131,7 +128,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = own_file(folder.path()).unwrap_err().to_string();
         assert!(
-            error.contains("is in the way") && error.contains(&folder.path().display().to_string()),
+            error.contains("exists and can't be removed")
+                && error.contains(&folder.path().display().to_string()),
             "{error}"
         );
     }

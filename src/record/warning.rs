@@ -107,7 +107,7 @@ impl fmt::Display for Warning {
             Warning::FailuresNotKept { failures } => {
                 write!(
                     f,
-                    "{failures} failed requests were counted but not kept as lines: there were \
+                    "{failures} failed requests were counted but not written as lines: there were \
                      too many in one second"
                 )
             }
@@ -123,7 +123,7 @@ impl fmt::Display for Warning {
                 write!(
                     f,
                     "phase {phase} began while the index of {collection} was {state}: its latency \
-                     is not that of a finished index"
+                     does not reflect a finished index"
                 )
             }
             Warning::ServedByBruteForce {
@@ -134,7 +134,7 @@ impl fmt::Display for Warning {
                 f,
                 "phase {phase} began with {rows} rows of {collection} in segments without an \
                  index, which are searched by brute force: flush and wait, or let prepare do it; \
-                 where its index is finished, Milvus is configured to build none over segments of \
+                 if its index is finished, Milvus is configured to build no index on segments of \
                  this size"
             ),
             Warning::CollectionReplaced {
@@ -143,9 +143,9 @@ impl fmt::Display for Warning {
                 found,
             } => write!(
                 f,
-                "collection {collection} is not the one any more that this run created or found \
-                 ({found}, seen at phase {phase}): what was sent to its name went elsewhere; run \
-                 again, with a `name` that no other run uses"
+                "collection {collection} was replaced during the run ({found}, seen at phase \
+                 {phase}): later requests went to another collection; run again, with a `name` \
+                 that no other run uses"
             ),
             Warning::ForeignRows {
                 phase,
@@ -155,14 +155,14 @@ impl fmt::Display for Warning {
                 expected,
             } => write!(
                 f,
-                "collection {collection} held {rows} rows {when} phase {phase}, where this run \
-                 put {expected}: another client writes into it or deletes from it, or Milvus lost \
-                 rows; run again, with a `name` of its own"
+                "collection {collection} held {rows} rows {when} phase {phase}, but this run \
+                 inserted {expected}: another client writes to it or deletes from it, or Milvus \
+                 lost rows; run again, with a unique `name`"
             ),
             Warning::NotMarked { collection, reason } => write!(
                 f,
-                "Milvus takes no mark of this run on collection {collection} ({reason}): another \
-                 run that wants to replace it would not be refused, only found out"
+                "Milvus does not store this run's claim on collection {collection} ({reason}): \
+                 another run could replace it, which would be detected but not prevented"
             ),
             Warning::NoJaeger { reason } => {
                 write!(
@@ -173,11 +173,14 @@ impl fmt::Display for Warning {
             }
             Warning::SamplerIgnored { variable } => write!(
                 f,
-                "{variable} is ignored: [tracing] sample_ratio decides what is traced"
+                "{variable} is ignored: [tracing] sample_ratio decides which requests are traced"
             ),
             Warning::Variable { variable, story } => write!(f, "{variable} {story}"),
             Warning::UnusedWorkload { workload } => {
-                write!(f, "workload {workload} is in no phase and does not run")
+                write!(
+                    f,
+                    "workload {workload} is not part of any phase and does not run"
+                )
             }
             Warning::RowsUsedUp {
                 phase,
@@ -187,7 +190,7 @@ impl fmt::Display for Warning {
             } => write!(
                 f,
                 "the rows of workload {workload} were used up before phase {phase} ended{}, and \
-                 its figures and rates are of that time: give it {}, a smaller rate, or a shorter \
+                 its figures and rates cover that time: give it {}, a lower rate, or a shorter \
                  phase",
                 after(*ran_s),
                 more.as_deref().unwrap_or("more rows (initial_rows)")
@@ -202,7 +205,7 @@ impl fmt::Display for Warning {
                 write!(
                     f,
                     "workload {workload} stopped before phase {phase} ended{after}: {reason}; its \
-                     figures and rates are of that time"
+                     figures and rates cover that time"
                 )
             }
         }

@@ -31,10 +31,10 @@ const QUEUE: usize = 32;
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::FileTooLarge => {
-            "no file may be larger in this process: raise that limit before the run, `ulimit -f \
+            "the file size limit of this process is reached: raise it before the run, `ulimit -f \
              unlimited`"
         }
-        _ => "make room for it, or name another place with --out or --results",
+        _ => "free some space, or name another place with --out or --results",
     }
 }
 
@@ -124,7 +124,7 @@ impl RunWriter {
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || files.run(&intervals))
-            .map_err(|error| FolderError(format!("no thread for the writer: {error}")))?;
+            .map_err(|error| FolderError(format!("can't start the writer thread: {error}")))?;
         Ok(Self {
             queue,
             thread,
@@ -208,10 +208,9 @@ impl Files {
 
     fn write_header(&mut self) -> io::Result<()> {
         // The version line is what the Java and Python readers look for first.
-        const HEADER: &[u8] = b"#[Histogram log format version 1.3]\n\
-            #[times: seconds since the run's start; values: nanoseconds]\n\
-            \"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\
-            \"Interval_Compressed_Histogram\"\n";
+        const HEADER: &[u8] = b"#[Histogram log format version 1.3]\n#[times: seconds since the \
+                                run's start; values: \
+                                nanoseconds]\n\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n";
         self.histograms.write(HEADER)?;
         self.sockets.write(HEADER)
     }

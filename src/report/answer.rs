@@ -103,8 +103,7 @@ pub(super) fn unknown(analysis: &Analysis) -> String {
             "unknown: no success was matched; the latency breakdown holds successes".to_owned()
         }
         Some(_) if sampled == 0 => {
-            "unknown: nothing was sampled ([tracing] sample_ratio); the figures are the client's \
-             alone"
+            "unknown: no request was sampled ([tracing] sample_ratio); all figures are client-side"
                 .to_owned()
         }
         Some(spans) if spans.has_source() => format!(
@@ -112,8 +111,8 @@ pub(super) fn unknown(analysis: &Analysis) -> String {
              every link",
             counted(sampled, "sampled request")
         ),
-        _ => "unknown: no server spans were read ([tracing.spans] source); the figures are the \
-              client's alone"
+        _ => "unknown: no server spans were read ([tracing.spans] source); all figures are \
+              client-side"
             .to_owned(),
     }
 }
@@ -259,7 +258,7 @@ fn because(contrast: &Contrast, name: &str, explains: bool) -> String {
     let with = &contrast.with;
     if contrast.certainty() == Certainty::MayBeNone {
         return format!(
-            "the means of {name} and {with} can't be told apart: they differ by {}",
+            "the means of {name} and {with} are indistinguishable: they differ by {}",
             with_ends(contrast.difference_us, ends)
         );
     }
@@ -289,7 +288,7 @@ fn because(contrast: &Contrast, name: &str, explains: bool) -> String {
         );
     }
     let parts = if parts.is_empty() {
-        "no part's share of that can be told from none".to_owned()
+        "no part's share of that is distinguishable from zero".to_owned()
     } else {
         parts.join(", ")
     };

@@ -16,8 +16,7 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     file: "report.svg",
     text: true,
     joined: Some(joined),
-    summary: "critical path of the tail against that of the faster half, as a picture that can be \
-              searched",
+    summary: "critical path of the tail against that of the faster half, as a searchable picture",
     render,
 };
 
@@ -29,8 +28,8 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
         .flat_map(lines)
         .collect();
     if lines.is_empty() {
-        let why = "it needs a workload with enough matched successes for a tail, and the report \
-                   says how many there are";
+        let why = "it needs a workload with enough matched successes for a tail; the report gives \
+                   their number";
         return Err(ReportError(format!("the run has no flame graph: {why}")));
     }
     let mut options = Options::default();

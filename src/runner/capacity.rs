@@ -25,16 +25,16 @@ pub(crate) async fn calibrate_first(signals: &Signals, watcher: &dyn Watcher) {
     }
     let failed = |error: CalibrateError| {
         watcher.warn(&format!(
-            "this run can't say how much of its client it used, for the calibration failed: \
-             {error}; {VARIABLE}=off skips it"
+            "calibration failed, so the report cannot say how close the client was to its limit: \
+             {error}; set {VARIABLE}=off to skip calibration"
         ));
     };
     match calibrate::is_kept() {
         Ok(true) => {}
         Ok(false) => {
             watcher.step(
-                "first run on this machine: 5 s to measure what this client can generate \
-                 (`milvus-bench calibrate` does it at length)",
+                "first run on this machine: measuring this client's capacity for 5 s \
+                 (`milvus-bench calibrate` does it thoroughly)",
             );
             let quick = signals.unless_asked(Asked::Nothing, calibrate::quick());
             if let Some(Err(error)) = quick.await {

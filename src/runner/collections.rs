@@ -226,7 +226,7 @@ mod tests {
         check(
             &counted(1502),
             expected,
-            Some("words held 1502 rows after phase alone, where this run put 1000 to 1003"),
+            Some("words held 1502 rows after phase alone, but this run inserted 1000 to 1003"),
         );
         check(&counted(2), expected, Some("held 2 rows"));
         check(&counted(2), None, None);

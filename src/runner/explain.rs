@@ -82,12 +82,13 @@ impl UnreadLines {
         };
         let broken = self.first.map(|first| {
             format!(
-                "{lines} of spans.jsonl can't be read, and the traces in it are in no figure; \
-                 {first}"
+                "{lines} of spans.jsonl can't be read, and its traces are excluded from all \
+                 figures; {first}"
             )
         });
         let cut = cut.then(|| {
-            "the last line of spans.jsonl is cut, and the trace in it is in no figure".to_owned()
+            "the last line of spans.jsonl is truncated, and its trace is excluded from all figures"
+                .to_owned()
         });
         let told: Vec<String> = broken.into_iter().chain(cut).collect();
         (!told.is_empty()).then(|| told.join("; "))

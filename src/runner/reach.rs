@@ -102,7 +102,7 @@ fn given_up(error: RunError, after: Option<Duration>) -> RunError {
     match after {
         None => error,
         Some(after) => failed(format!(
-            "{error}; it was waited for {} s, and longer with --wait",
+            "{error}; gave up after {} s; use --wait to wait longer",
             after.as_secs()
         )),
     }
@@ -173,8 +173,8 @@ async fn refused_for_good(options: &ConnectOptions, error: &SetupError) -> Optio
 
 fn no_http2(options: &ConnectOptions, error: &SetupError) -> String {
     format!(
-        "Milvus at {} does not answer: {error}; what is there does not speak HTTP/2, so it is no \
-         Milvus, whose gRPC port is 19530 by default",
+        "Milvus at {} does not answer: {error}; the server there does not speak HTTP/2, so it is \
+         not Milvus, whose gRPC port is 19530 by default",
         options.uri
     )
 }

@@ -231,7 +231,7 @@ fn explain(
     let folder = run.folder.path().display();
     let _reporting = run.waiting(
         "making the reports of the run",
-        &format!("until they are made; what was measured is in {folder}"),
+        &format!("until they are written; the measurement is in {folder}"),
     );
     let analysis = match run.reader().and_then(|reader| analyse_run(&reader)) {
         Ok(analysis) => analysis,

@@ -57,7 +57,7 @@ async fn open(
         .saturating_duration_since(Instant::now())
         .max(OPENING);
     let _opening = watcher.waiting(
-        &format!("opening the source of spans {}", tracing.source.name),
+        &format!("opening span source {}", tracing.source.name),
         &within(limit),
     );
     let options = source_options(tracing, nonce);
@@ -66,7 +66,7 @@ async fn open(
         tokio::time::timeout(limit, open_until(tracing.source, &options, deadline, &say)).await;
     let late = || {
         SpanError::new(format!(
-            "the source of spans {} was not open within {} s",
+            "span source {} did not open within {} s; check that it is running",
             tracing.source.name,
             limit.as_secs()
         ))
@@ -123,7 +123,7 @@ pub(super) async fn open_early(run: &mut Run, plan: &Plan) -> Result<Option<Open
         Err(error) if receives => Err(RunError::new(RunErrorKind::Spans, error)),
         Err(error) => {
             run.watcher.warn(&format!(
-                "server spans can't be read now: {error}; it is tried again after the load"
+                "server spans can't be read now: {error}; the read is retried after the load"
             ));
             Ok(None)
         }
@@ -173,7 +173,7 @@ pub(super) async fn collect(run: &mut Run, plan: &Plan, early: Option<OpenSource
                 before: None,
             }),
             None => Err(SpanError::new(
-                "interrupted while the source of spans was opened".to_owned(),
+                "interrupted while opening the span source".to_owned(),
             )),
         },
     };
@@ -223,13 +223,13 @@ pub(super) fn leave_out(run: &mut Run, plan: &Plan, early: Option<&OpenSource>) 
         "`milvus-bench spans` fetches them, while the back end has them".to_owned()
     } else {
         format!(
-            "what the {} receiver had is gone with it; end a run by Ctrl-C (SIGINT) to keep its \
-             spans",
+            "the spans of the {} receiver are lost; end a run with Ctrl-C (SIGINT) to keep them",
             source.name
         )
     };
-    let error =
-        format!("the run was ended by SIGTERM or SIGHUP, which wait for no server spans: {later}");
+    let error = format!(
+        "the run was ended by SIGTERM or SIGHUP, which do not wait for server spans: {later}"
+    );
     let about = early.map_or_else(
         || FetchInfo {
             source: source.name.to_owned(),
@@ -333,7 +333,7 @@ impl Reading<'_> {
             }
             Err(error) => {
                 let text = format!(
-                    "spans.jsonl can't be written: {error}; make room for it, then `milvus-bench \
+                    "spans.jsonl can't be written: {error}; free some space, then `milvus-bench \
                      spans` fetches again"
                 );
                 info.error = Some(open_files::explained(text));
@@ -405,8 +405,8 @@ impl Reading<'_> {
 fn in_words(at: &FetchProgress) -> String {
     let reading = match at.look {
         1 => "first reading".to_owned(),
-        2 => "second reading, of what may have grown since".to_owned(),
-        look => format!("reading {look}, of what is not whole yet or grew"),
+        2 => "second reading, of traces that may have grown".to_owned(),
+        look => format!("reading {look}, of traces that are incomplete or grew"),
     };
     let FetchProgress {
         done, of, spans, ..

@@ -49,7 +49,7 @@ pub(crate) async fn up(options: &StackOptions, watcher: &dyn Watcher) -> Result<
             let ended = stack::down(&options.folder, &steps(watcher, ENDING)).await;
             let also = ended
                 .err()
-                .map(|error| format!("; it could not be ended either: {error}"))
+                .map(|error| format!("; it could not be stopped either: {error}"))
                 .unwrap_or_default();
             return Err(failed(format!(
                 "the stack runs but does not trace: {error}{also}"
@@ -68,7 +68,7 @@ pub(super) async fn ensure(
     let options = StackOptions::default_ports().map_err(failed)?;
     if answers(&plan.milvus.uri).await {
         watcher.step(&format!(
-            "{} answers already: leaving it as it is",
+            "{} already answers: not starting another one",
             plan.milvus.uri
         ));
         let ours = stack::status(&options.folder)
@@ -80,8 +80,8 @@ pub(super) async fn ensure(
     let local = format!("http://127.0.0.1:{}", options.ports.milvus);
     if !is_same_place(&plan.milvus.uri, &local) {
         return Err(failed(format!(
-            "nothing answers at {}, and --stack starts Milvus at {local}: leave the scenario's \
-             uri out, or name that one",
+            "nothing answers at {}, and --stack starts Milvus at {local}: omit the scenario's \
+             uri, or set it to that address",
             plan.milvus.uri
         )));
     }

@@ -60,7 +60,7 @@ impl LoadThreads {
             };
             return Err(refused(format!(
                 "--precise keeps a core busy per load thread and needs at least {PRECISE_CORES} \
-                 cores, but this machine has {cores}: leave it out, or take a larger machine"
+                 cores, but this machine has {cores}: omit it, or use a larger machine"
             )));
         }
         let chosen = (machine.cores / 2).clamp(1, MAX_CHOSEN) as u32;
@@ -73,7 +73,7 @@ impl LoadThreads {
             .unwrap_or_default();
         if !cores.is_empty() && cores.len() < count as usize {
             return Err(refused(format!(
-                "--pin names {} of the cores for {count} load threads, allowed is at least one \
+                "--pin names too few cores ({}) for {count} load threads, expected at least one \
                  for each: name more, or lower --threads",
                 cores.len()
             )));
@@ -95,7 +95,7 @@ fn refused(why: String) -> RunError {
 fn cores(text: &str, machine: &Machine) -> Result<Vec<u32>, RunError> {
     let wrong = || {
         refused(format!(
-            "--pin is {text:?}, allowed are numbers of cores and ranges of them, e.g. 0,2 or 0-3"
+            "--pin is {text:?}, expected core numbers and ranges, e.g. 0,2 or 0-3"
         ))
     };
     let mut cores = Vec::new();
@@ -110,12 +110,12 @@ fn cores(text: &str, machine: &Machine) -> Result<Vec<u32>, RunError> {
             if !machine.allowed.contains(&core) {
                 let allowed = ranges(&machine.allowed);
                 return Err(refused(format!(
-                    "--pin names core {core}, which this process can't use, allowed are {allowed}"
+                    "--pin names core {core}, which this process can't use; available: {allowed}"
                 )));
             }
             if cores.contains(&core) {
                 return Err(refused(format!(
-                    "--pin names core {core} twice, each load thread needs one of its own"
+                    "--pin names core {core} twice, expected one core per load thread"
                 )));
             }
             cores.push(core);
@@ -211,15 +211,18 @@ mod tests {
 
     #[test]
     fn cores_that_can_not_be_used_are_refused() {
-        refused("--pin 1", 4, &["--pin names core 1", "allowed are 0,2-4"]);
+        refused("--pin 1", 4, &["--pin names core 1", "available: 0,2-4"]);
         refused("--pin 0-2", 4, &["core 1,"]);
-        refused("--pin 9", 4, &["core 9,", "allowed are 0,2-4"]);
+        refused("--pin 9", 4, &["core 9,", "available: 0,2-4"]);
         refused("--pin 0-4294967295", 4, &["core 1,"]);
         refused("--pin 2,2", 4, &["core 2 twice"]);
         refused(
             "--pin 0 --threads 2",
             4,
-            &["--pin names 1 of the cores for 2 load threads", "--threads"],
+            &[
+                "--pin names too few cores (1) for 2 load threads",
+                "--threads",
+            ],
         );
         for text in [
             "--pin x",
@@ -244,7 +247,7 @@ mod tests {
                 "--precise",
                 "at least 3 cores",
                 "this machine has 2 cores",
-                "leave it out",
+                "omit it",
             ],
         );
         refused("--precise", 1, &["this machine has 1 core:"]);

@@ -96,7 +96,7 @@ fn expand_at(place: &Place, text: &str, env: Environment<'_>) -> Result<String, 
     // It stands in run.json and in every report.
     if place.path() == LINK && text.contains("${") {
         return Err(place.error(
-            "holds a variable, whose value every reader of a report would see; write the address \
+            "contains a variable, whose value would be visible in every report; write the address \
              itself",
         ));
     }
@@ -116,14 +116,13 @@ fn expand_text(place: &Place, text: &str, env: Environment<'_>) -> Result<String
             .map_or((inside, None), |(name, default)| (name, Some(default)));
         if !is_variable(name) {
             return Err(place.error(
-                "has a `${...}` that is no name of an environment variable; write ${NAME} or \
+                "has a `${...}` that is not the name of an environment variable; write ${NAME} or \
                  ${NAME:-default}",
             ));
         }
         if default.is_some_and(|default| default.contains("://") && default.contains('@')) {
-            return Err(place.error(
-                "has a default with a user or password, which must not stand in a scenario",
-            ));
+            return Err(place
+                .error("has a default with a user or password, which must not be in a scenario"));
         }
         // As in a shell, `:-` also replaces an empty value.
         let value = env(name).filter(|value| default.is_none() || !value.is_empty());

@@ -29,7 +29,7 @@ pub(super) fn as_table(node: &Node) -> Result<Forms<&Node>> {
         Value::List(items) if items.iter().all(is_table) && !items.is_empty() => {
             let heading = node.place.heading(false);
             let mistakes = node.place.error(format!(
-                "is a list of tables, allowed is one table: write {heading} in single brackets"
+                "is a list of tables, expected one table: write {heading} in single brackets"
             ));
             if items.len() > 1 {
                 return Err(mistakes);
@@ -63,7 +63,7 @@ pub(super) fn as_list<'n>(
         return Ok(Forms {
             value: Cow::Borrowed(std::slice::from_ref(node)),
             mistakes: node.place.error(format!(
-                "is one table, allowed is a list of tables: write {write}"
+                "is one table, expected a list of tables: write {write}"
             )),
         });
     }
@@ -86,7 +86,7 @@ pub(super) fn as_list<'n>(
     Ok(Forms {
         value: Cow::Owned(value.collect()),
         mistakes: node.place.error(format!(
-            "has tables under names, allowed is a list of tables: write {write}{name}"
+            "has named tables, expected a list of tables: write {write}{name}"
         )),
     })
 }
@@ -109,8 +109,8 @@ pub(super) fn as_named<'n>(node: &'n Node, rows: &'static Table) -> Result<Forms
             match key {
                 None => right(Cow::Borrowed(&entries[..])),
                 Some((key, node)) => Err(node.place.error(format!(
-                    "stands where the names are: write [{path}.<name>] over `{key}`, with a name \
-                     of your own"
+                    "is in place of a name: write [{path}.<name>] above `{key}`, with a name of \
+                     your choice"
                 ))),
             }
         }
@@ -123,8 +123,7 @@ pub(super) fn as_named<'n>(node: &'n Node, rows: &'static Table) -> Result<Forms
             let first = items.iter().find_map(name);
             let first = first.unwrap_or_else(|| "<name>".to_owned());
             let mistakes = node.place.error(format!(
-                "is a list, allowed are tables under names: write [{path}.{first}] in single \
-                 brackets"
+                "is a list, expected named tables: write [{path}.{first}] in single brackets"
             ));
             let Some(names) = names.filter(|names| !names.is_empty()) else {
                 return Err(mistakes);

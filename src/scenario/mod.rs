@@ -175,12 +175,12 @@ fn read_file(path: &Path) -> Result<String, ScenarioError> {
         .map_err(refuse)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(ScenarioError::new(format!(
-            "{shown} is larger than 1 MiB and so no scenario; give the path of a TOML file"
+            "{shown} is larger than 1 MiB, too large for a scenario; give the path of a TOML file"
         )));
     }
     String::from_utf8(bytes).map_err(|_| {
         ScenarioError::new(format!(
-            "{shown} is not UTF-8 text and so no TOML; give the path of a TOML file"
+            "{shown} is not UTF-8 text, so not TOML; give the path of a TOML file"
         ))
     })
 }

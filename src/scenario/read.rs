@@ -174,8 +174,8 @@ impl Reader<'_> {
         // A value that is no table is not shown: it may be a secret.
         let entries = table(node).map_err(|_| {
             node.place.error(
-                "is no table of headers; write for example headers = { authorization = \"Bearer \
-                 ${NAME}\" }",
+                "is not a table of headers; write for example headers = { authorization = \
+                 \"Bearer ${NAME}\" }",
             )
         })?;
         let header = |(name, node): &(String, Node)| {

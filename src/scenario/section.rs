@@ -268,7 +268,7 @@ impl Section {
     pub fn integer(&self, key: &str) -> Result<i64, ScenarioError> {
         match (self.written_integer(key)?, self.row(key).default) {
             (Some(number), _) | (None, DefaultValue::Integer(number)) => Ok(number),
-            (None, default) => panic!("the default of `{key}` is no number but {default:?}"),
+            (None, default) => panic!("the default of `{key}` is not a number but {default:?}"),
         }
     }
 
@@ -285,7 +285,7 @@ impl Section {
             return Ok(None);
         };
         let range = self.row(key).kind.integer_range();
-        let (min, max) = range.unwrap_or_else(|| panic!("`{key}` is no whole number"));
+        let (min, max) = range.unwrap_or_else(|| panic!("`{key}` is not a whole number"));
         if (min..=max).contains(&number) {
             return Ok(Some(number));
         }
@@ -295,7 +295,7 @@ impl Section {
             format!(" to {}", grouped(max))
         };
         Err(place.error(format!(
-            "is {number}, allowed are whole numbers from {}{end}",
+            "is {number}, expected a whole number from {}{end}",
             grouped(min)
         )))
     }
@@ -308,7 +308,7 @@ impl Section {
         let default = || {
             let text = self.default_text(key);
             humantime::parse_duration(text)
-                .unwrap_or_else(|_| panic!("the default of `{key}` is no duration but {text:?}"))
+                .unwrap_or_else(|_| panic!("the default of `{key}` is not a duration but {text:?}"))
         };
         Ok(self.written_duration(key)?.unwrap_or_else(default))
     }
@@ -325,12 +325,12 @@ impl Section {
             return Ok(None);
         };
         let range = self.row(key).kind.duration_range();
-        let (min, max) = range.unwrap_or_else(|| panic!("`{key}` is no duration"));
+        let (min, max) = range.unwrap_or_else(|| panic!("`{key}` is not a duration"));
         if (min..=max).contains(&found) {
             return Ok(Some(found));
         }
         let [found, min, max] = [found, min, max].map(duration_words);
-        Err(place.error(format!("is {found}, allowed are {min} to {max}")))
+        Err(place.error(format!("is {found}, expected {min} to {max}")))
     }
 
     /// True or false; the default of its row where it is left out or refused.
@@ -359,7 +359,7 @@ impl Section {
     pub fn default_text(&self, key: &str) -> &'static str {
         match self.row(key).default {
             DefaultValue::Text(text) => text,
-            default => panic!("the default of `{key}` is no text but {default:?}"),
+            default => panic!("the default of `{key}` is not text but {default:?}"),
         }
     }
 
@@ -378,7 +378,7 @@ impl Section {
             let name = self.default_text(key);
             let found = choices.iter().find(|(known, _)| *known == name);
             return Ok(found
-                .unwrap_or_else(|| panic!("the default of `{key}` is no {what} but {name:?}"))
+                .unwrap_or_else(|| panic!("the default of `{key}` is not a {what} but {name:?}"))
                 .1);
         };
         Ok(choose(&text, what, choices, |row| row.0)?.1)
@@ -408,7 +408,7 @@ impl Section {
         let empty = || {
             let mut tables = self.row(key).kind.alternatives().iter();
             let table = tables.find_map(|kind| kind.table());
-            let table = table.unwrap_or_else(|| panic!("`{key}` is no table"));
+            let table = table.unwrap_or_else(|| panic!("`{key}` is not a table"));
             let mut section = Section::left_out(table, self.place_or_child(key));
             section.refused.whole = self.is_refused_key(key);
             section
@@ -437,9 +437,9 @@ impl Section {
         let most = self.row(key).kind.most();
         match most.and_then(|most| sections.get(most).map(|one| (most, one))) {
             None => Ok(sections),
-            Some((most, one)) => {
-                Err(one.error(format!("is one too many, {whole} may have {most} {key}")))
-            }
+            Some((most, one)) => Err(one.error(format!(
+                "is one too many, {whole} may have at most {most} {key}"
+            ))),
         }
     }
 

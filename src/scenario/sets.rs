@@ -11,7 +11,7 @@ use crate::keys::{Kind, Table};
 pub(super) fn apply(tree: &mut Node, root: &Table, set: &str) -> Result<(), ScenarioError> {
     let refuse = |found: &str| {
         ScenarioError::new(format!(
-            "--set {} is no path of keys with a value, write for example --set \
+            "--set {} is not a key path with a value; write for example --set \
              workloads.search.rate=100",
             quoted(found)
         ))

@@ -40,7 +40,7 @@ pub(super) fn duration(node: &Node, row: &Key) -> Result<Duration, ScenarioError
     }
     let duration = read.map_err(|_| {
         node.place.error(format!(
-            "is {}, which is no duration; write a number that is not negative with a unit, e.g. \
+            "is {}, which is not a duration; write a non-negative number with a unit, e.g. \
              \"500ms\", \"30s\" or \"5m\"",
             quoted(text)
         ))
@@ -93,15 +93,15 @@ fn level_or(node: &Node, row: &Key, or: &str) -> Result<Level, ScenarioError> {
                     let meant = spelling::rate(text).map(|meant| format!("{} = {meant}", row.name));
                     let example = || "e.g. rate = 200, or \"5000 rows/s\"".to_owned();
                     node.place.error(format!(
-                        "is {}, which is no rate; write requests per second as a number, {}",
+                        "is {}, which is not a rate; write requests per second as a number, {}",
                         quoted(text),
                         meant.unwrap_or_else(example)
                     ))
                 })
         }
         other => Err(node.place.error(format!(
-            "is {}, allowed are requests per second as a number, e.g. 200, or a text such as \
-             \"5000 rows/s\"{or}",
+            "is {}, expected requests per second as a number, e.g. 200, or a text such as \"5000 \
+             rows/s\"{or}",
             shown(other)
         ))),
     }
@@ -112,7 +112,7 @@ pub(super) fn callers(node: &Node, row: &Key) -> Result<i64, ScenarioError> {
     match &node.value {
         Value::Integer(number) => Ok(*number),
         other => Err(node.place.error(format!(
-            "is {}, allowed is a whole number of callers{}",
+            "is {}, expected a whole number of callers{}",
             shown(other),
             instead_of_number(node, row)
         ))),
@@ -127,13 +127,13 @@ pub(super) fn initial_rows(node: &Node, row: &Key) -> Result<InitialRows, Scenar
             .map(|percent| InitialRows::Share(percent / 100.0))
             .ok_or_else(|| {
                 node.place.error(format!(
-                    "is {}, allowed is a number of rows or a share from \"0%\" to \"100%\"{}",
+                    "is {}, expected a number of rows or a share from \"0%\" to \"100%\"{}",
                     quoted(text),
                     instead_of_number(node, row)
                 ))
             }),
         other => Err(node.place.error(format!(
-            "is {}, allowed is a number of rows or a share such as \"80%\"",
+            "is {}, expected a number of rows or a share such as \"80%\"",
             shown(other)
         ))),
     }

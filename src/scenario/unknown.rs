@@ -25,7 +25,7 @@ pub(crate) fn unknown_key(
 ) -> String {
     let lower = name.to_lowercase();
     if NOT_BUILT.contains(&(table.path, lower.as_str())) {
-        return "is not built yet; leave it out".to_owned();
+        return "is not implemented yet; omit it".to_owned();
     }
     let known = || table.keys.iter().chain(extra).map(|key| key.name);
     let dashed = lower.replace('-', "_");

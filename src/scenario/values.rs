@@ -86,7 +86,7 @@ pub(super) fn wrong(node: &Node, allowed: &str) -> ScenarioError {
         return ScenarioError::told();
     }
     node.place
-        .error(format!("is {}, allowed is {allowed}", shown(&node.value)))
+        .error(format!("is {}, expected {allowed}", shown(&node.value)))
 }
 
 /// Where a secret is to be found. No error repeats the value: it may be one.
@@ -100,7 +100,7 @@ pub(super) fn secret(node: &Node, folder: &Path) -> Result<SecretSource, Scenari
     }
     let refuse = || {
         place.error(
-            "is a secret and can't stand in the scenario; write \"${NAME}\" for an environment \
+            "is a secret and can't be in the scenario; write \"${NAME}\" for an environment \
              variable, or { file = \"...\" }",
         )
     };
@@ -152,7 +152,7 @@ pub(super) fn secret(node: &Node, folder: &Path) -> Result<SecretSource, Scenari
 pub(super) fn key_path(node: &Node, folder: &Path) -> Result<PathBuf, ScenarioError> {
     let refuse = || {
         node.place
-            .error("is a secret and can't stand in the scenario; write the path of a PEM file")
+            .error("is a secret and can't be in the scenario; write the path of a PEM file")
     };
     let path = match &node.value {
         Value::Text(path) => path,
@@ -187,7 +187,7 @@ pub(super) fn ratio(node: &Node) -> Result<Option<f64>, ScenarioError> {
             format!("; write {}", plain_number(percent / 100.0))
         });
         node.place.error(format!(
-            "is {found}, allowed is a number from 0 to 1, or \"auto\"{instead}"
+            "is {found}, expected a number from 0 to 1, or \"auto\"{instead}"
         ))
     };
     match &node.value {

@@ -73,10 +73,10 @@ pub(crate) fn choose<'a, T>(
     let allowed = if names.is_empty() {
         "the scenario has none".to_owned()
     } else {
-        format!("allowed: {}", names.join(", ").escape_debug())
+        format!("expected one of {}", names.join(", ").escape_debug())
     };
     Err(text.error(format!(
-        "is {}, which is no {what}{hint}; {allowed}",
+        "is {}, which is not a known {what}{hint}; {allowed}",
         quoted(&text.value)
     )))
 }

@@ -62,7 +62,7 @@ pub(super) fn only_trace(
         Some(other) if trace.spans.is_empty() => Err(format!(
             "none of its {count} spans belongs to the trace, the first to {other:032x}"
         )),
-        None if held_something => Err("no spans are where they are expected".to_owned()),
+        None if held_something => Err("no spans at the expected place".to_owned()),
         _ => Ok(trace),
     }
 }

@@ -35,7 +35,7 @@ pub enum StackError {
     },
     /// Ports are taken by processes that are not of this stack; one part of the text for each
     /// holder.
-    #[error("{0}; stop what holds it, or run against what is there with --uri")]
+    #[error("{0}; stop the program that uses it, or run against that server with --uri")]
     Ports(String),
     /// A process ended or did not get ready.
     #[error("{name} {reason}; its log is {}", log.display())]
@@ -49,13 +49,13 @@ pub enum StackError {
     },
     /// The named Jaeger can't be run.
     #[error(
-        "{0} is no Jaeger that can be run: {1}; name an all-in-one 1.x or a jaeger 2.x binary, or \
-         unset MILVUS_BENCH_JAEGER"
+        "{0} is not a usable Jaeger binary: {1}; name an all-in-one 1.x or a jaeger 2.x binary, \
+         or unset MILVUS_BENCH_JAEGER"
     )]
     Jaeger(PathBuf, String),
     /// The state file is not one that this program wrote.
-    #[error("{} is damaged ({reason}), so which processes belong to the stack is unknown; end \
-             milvus and jaeger yourself and delete the file", path.display())]
+    #[error("{} is damaged ({reason}), so the processes of the stack are unknown; stop milvus and \
+             jaeger yourself and delete the file", path.display())]
     State {
         /// The state file.
         path: PathBuf,
@@ -63,8 +63,8 @@ pub enum StackError {
         reason: String,
     },
     /// Another milvus-bench starts or stops the same stack or installs into the same cache.
-    #[error("another milvus-bench is at work on {} and was not done after {seconds} s; wait for \
-             it, then try again", path.display())]
+    #[error("another milvus-bench works on {} and did not finish within {seconds} s; wait for it, \
+             then try again", path.display())]
     Locked {
         /// The locked file.
         path: PathBuf,
@@ -73,8 +73,8 @@ pub enum StackError {
     },
     /// A process of the stack outlived SIGKILL.
     #[error(
-        "{0} did not end within {1} s of SIGKILL; look at it with ps, then run `milvus-bench \
-         stack down` again"
+        "{0} did not end within {1} s of SIGKILL; check it with ps, then run `milvus-bench stack \
+         down` again"
     )]
     Unkillable(String, u64),
     /// A file or folder could not be read or written.

@@ -269,7 +269,7 @@ async fn run(
         Ok(status) => status.map_err(|error| failed(error.to_string()))?,
         Err(_) => {
             return Err(failed(format!(
-                "it was not done after {} s",
+                "it did not finish within {} s",
                 longest.as_secs()
             )));
         }

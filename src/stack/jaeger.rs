@@ -355,7 +355,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(
-            absent.contains("/nowhere/jaeger is no Jaeger that can be run: No such file"),
+            absent.contains("/nowhere/jaeger is not a usable Jaeger binary: No such file"),
             "{absent}"
         );
         let other = Installed::probe(Path::new("/bin/true"))

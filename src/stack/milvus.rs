@@ -18,7 +18,7 @@ pub(super) const VERSION: &str = "2.3.5";
 
 /// What there is to say about every stack.
 pub(super) const EXPOSED: &str = "this Milvus listens on all interfaces without a password, and \
-                                  has no setting against it: use it on a trusted network only";
+                                  has no setting to change that: use it on a trusted network only";
 
 /// An installed Milvus.
 #[derive(Clone, Debug, PartialEq, Eq)]

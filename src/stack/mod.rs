@@ -230,7 +230,7 @@ pub async fn up(options: &StackOptions, progress: &dyn Fn(&str)) -> Result<Stack
         if healthy(&state).await {
             return Ok(stack(&options.folder, &state, false));
         }
-        progress("the stack that was started before does not answer: ending what is left of it");
+        progress("the previously started stack does not answer: stopping the rest of it");
         clear_blocking(&options.folder, state).await?;
     }
     // Before anything is installed, so that a mistake costs no minutes.

@@ -261,9 +261,7 @@ mod tests {
             .await
             .unwrap_err();
         assert!(
-            error
-                .to_string()
-                .contains("another milvus-bench is at work on"),
+            error.to_string().contains("another milvus-bench works on"),
             "{error}"
         );
         assert!(waited);

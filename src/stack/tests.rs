@@ -362,7 +362,7 @@ async fn a_named_jaeger_that_is_none_is_an_error() {
     scratch.options.jaeger = JaegerChoice::Binary(scratch.folder.path().join("absent"));
     let text = scratch.up().await.unwrap_err().to_string();
     assert!(
-        text.contains("absent is no Jaeger that can be run"),
+        text.contains("absent is not a usable Jaeger binary"),
         "{text}"
     );
 }

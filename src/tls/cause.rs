@@ -90,12 +90,12 @@ const TEXTS: &[(TlsCause, &str, &str)] = &[
     (
         TlsCause::NoClientCertificate,
         "the server requires a client certificate, and none was sent",
-        "set tls = { cert = \"FILE.pem\", key = \"FILE.key\" } of {table}, signed by a CA that the \
-         server trusts",
+        "set tls = { cert = \"FILE.pem\", key = \"FILE.key\" } of {table}, signed by a CA that \
+         the server trusts",
     ),
     (
         TlsCause::ClientCertificateRefused,
-        "the server does not accept the client certificate that it got",
+        "the server rejected the client certificate",
         "check tls.cert of {table}: signed by a CA that the server trusts, not expired, and for \
          client authentication",
     ),
@@ -124,7 +124,8 @@ const TEXTS: &[(TlsCause, &str, &str)] = &[
     (
         TlsCause::UnknownIssuer,
         "the server's certificate is signed by a CA that is not trusted here",
-        "set tls = { ca = \"FILE.pem\" } of {table} to the certificate of that CA",
+        "set tls = { ca = \"FILE.pem\" } of {table} to the certificate of that CA; without a \
+         scenario (`init`, `doctor`), set SSL_CERT_FILE=FILE.pem in the environment",
     ),
     (
         TlsCause::CaAsServer,
@@ -155,12 +156,12 @@ const TEXTS: &[(TlsCause, &str, &str)] = &[
     (
         TlsCause::WrongName,
         "the server's certificate is for another name",
-        "set tls = { server_name = \"NAME IN THE CERTIFICATE\" } of {table}, or write that name in \
-         {address}",
+        "set tls = { server_name = \"NAME IN THE CERTIFICATE\" } of {table}, or write that name \
+         in {address}",
     ),
     (
         TlsCause::UnknownHost,
-        "the server knows no host of the name that was asked for (SNI)",
+        "the server knows no host of the requested name (SNI)",
         "set tls = { server_name = \"NAME\" } of {table}, or write that name in {address}",
     ),
     (
@@ -170,20 +171,19 @@ const TEXTS: &[(TlsCause, &str, &str)] = &[
     ),
     (
         TlsCause::ServerError,
-        "the server ended the TLS handshake for an error of its own",
-        "look at the server's log; it may have no certificate for the name that was asked for \
+        "the server aborted the TLS handshake with an internal error",
+        "check the server's log; it may have no certificate for the requested name \
          (tls.server_name of {table})",
     ),
     (
         TlsCause::HungUp,
-        "the server closed the connection in the TLS handshake without an alert",
-        "look at the server's log; a proxy may expect another name (tls.server_name of {table})",
+        "the server closed the connection during the TLS handshake without an alert",
+        "check the server's log; a proxy may expect another name (tls.server_name of {table})",
     ),
     (
         TlsCause::ClosedAfterwards,
         "the server closed the connection right after the TLS handshake",
-        "look at the log of the TLS front: the server behind it may be down, or not where the \
-         front looks for it",
+        "check the log of the TLS front: the server behind it may be down, or have another address",
     ),
 ];
 

@@ -174,8 +174,11 @@ impl TlsOptions {
             .server_name
             .as_deref()
             .unwrap_or_else(|| host.trim_start_matches('[').trim_end_matches(']'));
-        ServerName::try_from(name.to_owned())
-            .map_err(|_| TlsError(format!("tls.server_name {name:?} is no name of a server")))
+        ServerName::try_from(name.to_owned()).map_err(|_| {
+            TlsError(format!(
+                "tls.server_name {name:?} is not a name of a server"
+            ))
+        })
     }
 
     /// Whether a client certificate is sent to a server that asks.
@@ -256,7 +259,7 @@ fn read(file: &TlsFile, kind: &str) -> Result<Vec<u8>, TlsError> {
     if pem.len() as u64 > MAX_PEM_BYTES {
         return Err(unusable(
             file,
-            &format!("is longer than {MAX_PEM_BYTES} bytes, which no PEM file is"),
+            &format!("is longer than {MAX_PEM_BYTES} bytes, too long for a PEM file"),
         ));
     }
     let text = String::from_utf8_lossy(&pem);
@@ -265,7 +268,7 @@ fn read(file: &TlsFile, kind: &str) -> Result<Vec<u8>, TlsError> {
     if !text.lines().any(is_begin) {
         return Err(unusable(
             file,
-            &format!("holds no PEM block \"-----BEGIN {kind}-----\""),
+            &format!("contains no PEM block \"-----BEGIN {kind}-----\""),
         ));
     }
     Ok(pem)
@@ -302,7 +305,7 @@ mod tests {
         );
         check(
             &ca(other),
-            "other.pem, which holds no PEM block \"-----BEGIN CERTIFICATE-----\"",
+            "other.pem, which contains no PEM block \"-----BEGIN CERTIFICATE-----\"",
         );
         let broken = "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n";
         check(&ca(file("broken.pem", broken, "ca")), "tls.ca of [milvus]");

@@ -2,7 +2,7 @@
 
 const plots = [];
 function plot(box, options, series) {
-  const width = () => Math.max(240, box.clientWidth);
+  const width = () => Math.max(120, box.clientWidth);
   const made = new uPlot({ width: width(), ...options }, series, box);
   made.root.querySelectorAll('.u-series').forEach((entry, at) => {
     if (at > 0) entry.querySelector('.u-marker').replaceWith(lineSwatch(options.series[at]));

@@ -191,7 +191,7 @@ fn thresholds_that_no_figure_can_meet() {
         "",
         &[
             "`thresholds.0.require` is \"\"",
-            "where a figure (response_time",
+            "expected a figure (response_time",
         ],
     );
     check(
@@ -217,7 +217,7 @@ fn stages_that_contradict_themselves() {
     };
     stages(
         "{ at = 0, for = \"1s\" }",
-        &["`workloads.search.stages.0.at` is 0, allowed are numbers above 0"],
+        &["`workloads.search.stages.0.at` is 0, expected a number above 0"],
     );
     stages(
         "{ at = -1, for = \"1s\" }",
@@ -248,7 +248,7 @@ fn stages_that_contradict_themselves() {
             "arrivals = \"even\"",
             "arrivals = { burst = 5, every = \"1s\" }",
         )],
-        &["`workloads.search.rate` stands beside bursts"],
+        &["`workloads.search.rate` cannot be combined with bursts"],
     );
     check(
         &[("rate = 50", "rate = \"50 rows/s\"")],
@@ -351,7 +351,7 @@ fn an_fbin_file_that_is_cut_off_or_lies() {
     check_fbin(&header(1, 8)[..7], &["base.fbin", "7 bytes", "header"]);
     check_fbin(
         &[header(2, 8), vec![0; 32]].concat(),
-        &["base.fbin", "40 bytes", "asks for 72", "cut off"],
+        &["base.fbin", "40 bytes", "asks for 72", "truncated"],
     );
     check_fbin(
         &[header(1, 8), vec![0; 64]].concat(),

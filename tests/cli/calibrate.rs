@@ -103,7 +103,7 @@ fn every_cell_is_kept_and_a_run_says_how_much_of_it_it_used() {
     let before = folder.text("report.txt");
     let words: Vec<&str> = before.split_whitespace().collect();
     assert!(
-        words.join(" ").contains("of what this client can generate"),
+        words.join(" ").contains("of this client's capacity"),
         "{before}"
     );
     fs::remove_dir_all(bench.path().join("cache")).expect("it is there");
@@ -137,7 +137,7 @@ fn the_first_run_on_a_machine_measures_by_itself_and_the_next_one_does_not() {
             .env("MILVUS_BENCH_CALIBRATE", "on");
         ended(run).exits(0)
     };
-    let words = "first run on this machine: 5 s to measure what this client can generate";
+    let words = "first run on this machine: measuring this client's capacity for 5 s";
     assert!(run().stderr.contains(words));
     let file = bench.path().join("cache/calibration.json");
     let kept = fs::read(&file).expect("it is kept");

@@ -143,7 +143,7 @@ fn what_is_no_run_and_what_is_no_format_is_named() {
     };
     refused(
         &["compare", "--baseline", "x", "--run", "y"],
-        &["x is no run folder and holds none"],
+        &["x is not a run folder and contains none"],
     );
     refused(
         &[
@@ -169,7 +169,7 @@ fn what_is_no_run_and_what_is_no_format_is_named() {
         ])
         .exits(2);
     assert!(
-        ended.stderr.contains("per cent from 0 to 1000"),
+        ended.stderr.contains("percentage from 0 to 1000"),
         "{}",
         ended.stderr
     );

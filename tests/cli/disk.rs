@@ -138,7 +138,7 @@ fn a_run_whose_end_can_not_be_written_is_reported_as_what_it_was() {
         && ended.stdout.contains("run.json can't be written")
         && !ended.stdout.contains("still going on");
     assert!(known, "its end is known here:\n{}", ended.stdout);
-    ended.error(&["run.json can't be written", "is in the way"]);
+    ended.error(&["run.json can't be written", "exists and can't be removed"]);
     assert_eq!(
         count(&folder.workload("alone", "search")["requests"], "ok"),
         50

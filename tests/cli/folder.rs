@@ -34,7 +34,7 @@ impl Folder {
 
     pub(crate) fn json(&self, file: &str) -> Value {
         serde_json::from_str(&self.text(file))
-            .unwrap_or_else(|error| panic!("{file} is no JSON: {error}"))
+            .unwrap_or_else(|error| panic!("{file} is not JSON: {error}"))
     }
 
     pub(crate) fn run(&self) -> Value {

@@ -18,7 +18,7 @@ fn a_scenario_for_a_collection_that_is_there_runs() {
     bench
         .call(&["init", "--uri", &uri])
         .exits(2)
-        .error(&["no collection that could be searched", "quickstart.toml"]);
+        .error(&["no collection to search", "quickstart.toml"]);
     bench.run(&[]).exits(0);
     let missing = ["init", "words", "--uri", &uri, "--database", "elsewhere"];
     bench.call(&missing).exits(2).error(&[
@@ -29,7 +29,7 @@ fn a_scenario_for_a_collection_that_is_there_runs() {
     bench
         .call(&["init", "words", "--uri", &uri, "--database", ""])
         .exits(2)
-        .error(&["names of 1 to 255 characters"]);
+        .error(&["a name of 1 to 255 characters"]);
     let there = bench
         .call(&["init", "words", "--uri", &uri, "--database", "default"])
         .exits(0)

@@ -92,7 +92,7 @@ fn a_mesh_that_puts_its_own_span_in_is_named_as_that() {
     Chain::start().check(
         mesh::puts_its_span_in,
         "no_spans",
-        &["a span of its own into `traceparent`"],
+        &["its own span into `traceparent`"],
     );
 }
 
@@ -106,5 +106,5 @@ fn a_store_that_loses_is_not_called_a_mesh() {
     some.check(|_| {}, "unmatched", &["dropped whole traces"]);
     let in_part = Chain::start();
     in_part.fake.lose_span("SearchTask", 2);
-    in_part.check(|_| {}, "unmatched", &["never came back whole"]);
+    in_part.check(|_| {}, "unmatched", &["stayed incomplete"]);
 }

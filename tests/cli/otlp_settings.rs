@@ -525,7 +525,7 @@ fn the_doctor_exports_over_http_too() {
     };
     let stdout = doctor(&format!("http://{}/v1/traces", receiver.address));
     assert!(
-        receiver.spans() > 0 && stdout.contains(&format!("{} took a span", receiver.address)),
+        receiver.spans() > 0 && stdout.contains(&format!("{} accepted a span", receiver.address)),
         "{stdout}"
     );
     // A port that speaks gRPC, and nothing else.

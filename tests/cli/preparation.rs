@@ -462,7 +462,7 @@ fn every_step_waits_while_milvus_asks_for_it() {
     let bench = Bench::at(&fake, &[]);
     let ended = bench.run(&[]).exits(0);
     for (method, _) in &asks {
-        let words = format!("words: Milvus asks to come again with {}", method.name);
+        let words = format!("words: Milvus asks to retry {}", method.name);
         assert!(
             ended.stderr.contains(&words),
             "{words} is not in\n{}",
@@ -477,7 +477,11 @@ fn every_step_waits_while_milvus_asks_for_it() {
         ended.stderr
     );
     assert_eq!(fake.rows("words"), None, "dropped at the end");
-    assert!(!ended.stderr.contains("takes no mark"), "{}", ended.stderr);
+    assert!(
+        !ended.stderr.contains("does not store this run's claim"),
+        "{}",
+        ended.stderr
+    );
     // Only the last attempt of a step is recorded.
     let flush = bench.only_folder().workload("prepare", "flush");
     assert_eq!(

@@ -111,6 +111,6 @@ fn cores_that_are_not_there_are_refused_before_anything_is_made() {
     bench
         .run(&["--pin", "1023"])
         .exits(2)
-        .error(&["--pin names core 1023", "allowed are "]);
+        .error(&["--pin names core 1023", "available: "]);
     assert!(bench.folders().is_empty());
 }

@@ -180,8 +180,8 @@ fn a_termination_reports_without_waiting_for_spans() {
         "{}",
         ended.stderr
     );
-    let why = "ended by SIGTERM or SIGHUP, which wait for no server spans: what the embedded \
-               receiver had is gone with it";
+    let why = "ended by SIGTERM or SIGHUP, which do not wait for server spans: the spans of the \
+               embedded receiver are lost";
     assert!(
         folder.run()["fetch"]["error"]
             .as_str()
@@ -227,8 +227,8 @@ fn a_hang_up_names_itself_and_how_the_spans_come_later() {
         "{}",
         ended.stderr
     );
-    let why = "ended by SIGTERM or SIGHUP, which wait for no server spans: `milvus-bench spans` \
-               fetches them";
+    let why = "ended by SIGTERM or SIGHUP, which do not wait for server spans: `milvus-bench \
+               spans` fetches them";
     assert_eq!(
         ended.stdout_words().matches(why).count(),
         1,
@@ -334,7 +334,7 @@ fn an_interrupt_while_a_silent_milvus_is_waited_for() {
 
 /// The sentence of a run that was ended before it had measured anything.
 const NOTHING: &str =
-    "nothing was measured: the run was ended before a request of a measurement was answered";
+    "nothing was measured: the run ended before any measured request was answered";
 
 /// A run that was interrupted says that nothing was measured, and nothing else, on stderr, in its
 /// folder and in a later report.
@@ -390,7 +390,7 @@ fn a_run_in_which_nothing_was_measured_says_one_thing_at_every_moment() {
     );
     let running = bench.start(&[]);
     let (_connection, _) = silent.accept().expect("a connection");
-    check_nothing_measured(&bench, running, "opening the source of spans");
+    check_nothing_measured(&bench, running, "opening span source");
 
     let fake = FakeMilvus::start();
     fake.fail(

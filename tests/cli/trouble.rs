@@ -357,7 +357,8 @@ fn too_many_open_files_is_said_with_its_own_advice_wherever_it_occurs() {
         }
         seen += 1;
         let advised = |line: &&str| {
-            line.contains("no more files may be open in this process") && line.contains("ulimit -n")
+            line.contains("no more files can be opened in this process")
+                && line.contains("ulimit -n")
         };
         assert!(
             ended.stderr.lines().any(|line| advised(&line)),

@@ -253,7 +253,10 @@ fn a_phase_is_not_begun_on_another_collection() {
     running.says("phase alone");
     drop_words(&fake);
     let ended = running.ended().exits(2);
-    ended.error(&["collection words is not the one any more", "it is gone"]);
+    ended.error(&[
+        "collection words was replaced during the run",
+        "it no longer exists",
+    ]);
     let folder = bench.only_folder();
     assert_eq!(
         (
@@ -279,9 +282,10 @@ fn rows_of_somebody_else_make_the_run_invalid() {
         (&"invalid".into(), &150.0.into())
     );
     assert!(
-        reason["advice"].as_str().is_some_and(
-            |words| words.contains("held 150 rows after phase alone, where this run put 100")
-        ),
+        reason["advice"]
+            .as_str()
+            .is_some_and(|words| words
+                .contains("held 150 rows after phase alone, but this run inserted 100")),
         "{reason}"
     );
 }
@@ -340,7 +344,11 @@ fn every_collection_of_a_run_is_marked() {
     .error(&["letters is in use by run", &name_of(&bench.only_folder())]);
     running.signal(Signal::INT);
     let ended = running.ended().exits(130);
-    assert!(!ended.stderr.contains("takes no mark"), "{}", ended.stderr);
+    assert!(
+        !ended.stderr.contains("does not store this run's claim"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(
         (fake.aliases("words").len(), fake.aliases("letters").len()),
         (0, 0)
@@ -360,7 +368,7 @@ fn a_server_without_aliases_is_measured_with_a_word() {
         assert!(
             ended
                 .stderr
-                .contains("Milvus takes no mark of this run on collection words"),
+                .contains("Milvus does not store this run's claim on collection words"),
             "{}",
             ended.stderr
         );

@@ -406,7 +406,7 @@ def embedded(field):
     checks.says(
         result, r"refused[^.]*(encoding|deflate|compress)[^.]*|(encoding|deflate)[^.]*refused[^.]*"
     )
-    checks.says(result, r"by HTTP at the port of OTLP/gRPC")
+    checks.says(result, r"by HTTP at the OTLP/gRPC port")
     return checks.done()
 
 

@@ -205,6 +205,27 @@ async fn the_commands_of_the_pages_do_what_they_say() {
     run(|path| path.starts_with("docs/")).await;
 }
 
+/// A gate that can't fail is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gate_of_the_recipes_stops_a_search_that_is_too_slow() {
+    let scratch = Scratch::start().await;
+    scratch.write_scenarios(&Document::open("docs/ci.md".to_owned()));
+    scratch
+        .milvus
+        .delay(&methods::SEARCH, Duration::from_millis(700));
+    let output = tokio::task::block_in_place(|| {
+        Command::new(PROGRAM)
+            .args(["run", "gate.toml", "--quiet"])
+            .current_dir(scratch.path())
+            .env("MILVUS_BENCH_CALIBRATE", "off")
+            .output()
+            .expect("milvus-bench runs")
+    });
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{report}");
+    assert!(report.contains("response_time.p99 < 500ms"), "{report}");
+}
+
 #[test]
 fn a_block_that_is_not_run_has_a_reason() {
     for document in documents()

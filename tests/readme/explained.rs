@@ -44,6 +44,26 @@ fn every_caveat_is_explained() {
     }
 }
 
+/// A caveat without a remedy leaves its reader where they were.
+#[test]
+fn every_caveat_has_a_remedy() {
+    let page = read("docs/troubleshooting.md");
+    let section = page
+        .split("\n## ")
+        .find(|part| part.starts_with("Caveats\n"));
+    let rows = section
+        .expect("the caveats")
+        .lines()
+        .filter(|line| line.starts_with("| "));
+    let mut count = 0;
+    for row in rows {
+        count += 1;
+        let cells: Vec<&str> = row.trim_matches('|').split(" | ").map(str::trim).collect();
+        assert!(cells.len() == 4 && !cells[3].is_empty(), "{row}");
+    }
+    assert!(count > 30, "{count}");
+}
+
 #[test]
 fn every_module_is_on_the_map() {
     let map = read("ARCHITECTURE.md");

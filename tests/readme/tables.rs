@@ -95,7 +95,8 @@ fn the_table_of_sources_is_the_programs() {
 
 /// The areas as rows of a table, with the sign that each has in a terminal.
 fn area_table() -> String {
-    let mut table = "| area | sign | whose time |\n| --- | --- | --- |\n".to_owned();
+    let mut table =
+        "| area | symbol | what its time is spent on |\n| --- | --- | --- |\n".to_owned();
     for AreaRow {
         name,
         sign,

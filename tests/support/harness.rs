@@ -65,8 +65,8 @@ impl Harness {
                 }
                 _ if argument.starts_with('-') => {
                     return Err(format!(
-                        "unknown option {argument}: allowed are parts of names, --exact, --skip \
-                         and --list"
+                        "unknown option {argument}: expected parts of names, --exact, --skip and \
+                         --list"
                     ));
                 }
                 _ => harness.filters.push(argument),

@@ -154,11 +154,11 @@ impl Comparison {
             true => (String::new(), make),
             false if enough => (
                 format!(" ({})", left_out.join(", ")),
-                "see their own reports for what to mend, then run again".to_owned(),
+                "fix the causes given in their own reports, then run again".to_owned(),
             ),
             false => (
                 format!(" ({})", left_out.join(", ")),
-                format!("see their own reports for what to mend, and {make}"),
+                format!("fix the causes given in their own reports, and {make}"),
             ),
         }
     }

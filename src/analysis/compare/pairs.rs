@@ -62,7 +62,7 @@ pub(super) fn lacking(before: &[Analysis], after: &[Analysis], at: &str) -> Opti
     let rounds = if named.len() == 1 { "round" } else { "rounds" };
     (!named.is_empty()).then(|| {
         format!(
-            "{at}: {rounds} {} of one side only, left out of its figures",
+            "{at}: {rounds} {} of one side only, excluded from its figures",
             named.join(", ")
         )
     })

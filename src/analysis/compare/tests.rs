@@ -295,7 +295,7 @@ fn a_round_that_lacks_a_workload_costs_that_workload_the_round() {
     );
     assert_eq!(
         found.notes,
-        ["alone/search: round 2 of one side only, left out of its figures"]
+        ["alone/search: round 2 of one side only, excluded from its figures"]
     );
     assert_eq!(found.baseline.compared(), 4);
 }

@@ -91,8 +91,8 @@ pub(crate) fn beside_other_programs(advice: &mut [Advice]) {
     for advice in advice.iter_mut().filter(|advice| is_of_cores(advice)) {
         let found = advice.sentence.split_once(": ").map(|(found, _)| found);
         advice.sentence = format!(
-            "{}: other programs took cores of this machine; measure where nothing else runs \
-             before Milvus gets more of them",
+            "{}: other programs took the cores of this machine; measure where nothing else runs \
+             before adding cores to Milvus",
             found.unwrap_or(&advice.sentence)
         );
     }
@@ -187,13 +187,13 @@ fn percent(share: f64) -> String {
 
 fn gap(case: Case<'_>) -> Option<(f64, String)> {
     let rest = "it is spent outside Milvus' own spans, on the network, in gRPC and in the client; \
-                look at the client's part of the gap, and measure from a machine nearer to Milvus";
+                check the client's part of the gap, and measure from a machine closer to Milvus";
     large(case, Area::Gap, MOST, rest)
 }
 
 fn proxy_queue(case: Case<'_>) -> Option<(f64, String)> {
-    let rest = "requests wait in the proxy for their turn; send fewer at once, or give Milvus \
-                more proxies or proxy cores";
+    let rest = "requests queue in the proxy; send fewer concurrent requests, or give Milvus more \
+                proxies or proxy cores";
     large(case, Area::ProxyQueue, LARGE, rest)
 }
 
@@ -207,12 +207,12 @@ fn consistency_wait(case: Case<'_>) -> Option<(f64, String)> {
     let rest = match case.consistency {
         Some("Strong") => {
             "the workload asks for Strong, so each request waits until the shard has consumed \
-             every earlier write; Bounded or Session does not wait for the newest time tick"
+             every earlier write; Bounded and Session do not wait for the newest time tick"
         }
         Some("Bounded") => {
             "the shard has not consumed writes that are older than the graceful time \
-             (common.gracefulTime), so its consumption lags behind: look at the load of query \
-             nodes and message queue"
+             (common.gracefulTime), so consumption lags behind: check the load of query nodes and \
+             message queue"
         }
         Some("Session") => {
             "requests wait until the shard has consumed this client's own writes; fewer or larger \
@@ -220,14 +220,15 @@ fn consistency_wait(case: Case<'_>) -> Option<(f64, String)> {
         }
         _ => {
             "requests wait until the shard has consumed the writes that they must see; a weaker \
-             consistency level waits less"
+             consistency level shortens the wait"
         }
     };
     large(case, Area::ConsistencyWait, LARGE, rest)
 }
 
 fn node_queue(case: Case<'_>) -> Option<(f64, String)> {
-    let rest = "the query node's cores are taken; send fewer at once, or add nodes or cores";
+    let rest = "the query node's cores are busy; send fewer concurrent requests, or add query \
+                nodes or cores";
     large(case, Area::NodeQueue, LARGE, rest)
 }
 
@@ -244,8 +245,8 @@ fn brute_force(case: Case<'_>) -> Option<(f64, String)> {
     let share = facts.brute_force_us / facts.engine_us;
     let (what, todo) = if case.too_small {
         (
-            "segments that are too small for an index",
-            "Milvus builds none below 1,024 rows, so use more rows, or let them be merged",
+            "segments too small for an index",
+            "Milvus builds no index below 1,024 rows, so use more rows, or wait for compaction",
         )
     } else {
         ("growing or unindexed segments", "flush, wait for the index")
@@ -262,8 +263,8 @@ fn many_segments(case: Case<'_>) -> Option<(f64, String)> {
     let matched = case.workload.join.filter(|join| join.matched > 0)?.matched;
     let segments = facts.engine_searches as f64 / matched as f64;
     let sentence = format!(
-        "a search visits {segments:.0} segments, each a call of the engine: wait for compaction, \
-         or use larger segments"
+        "a search visits {segments:.0} segments, each a separate call of the engine: wait for \
+         compaction, or use larger segments"
     );
     (segments > MANY_SEGMENTS).then(|| (area(case, Area::Engine).unwrap_or(0.0), sentence))
 }
@@ -276,9 +277,8 @@ fn merged(case: Case<'_>) -> Option<(f64, String)> {
         .filter(|facts| facts.node_calls > 0)?;
     let share = facts.merged_node_calls as f64 / facts.node_calls as f64;
     let sentence = format!(
-        "{} of the searches ran on the query node as part of another one's, as Milvus does with \
-         queued ones: the node is near its limit, and queue and engine can't be told apart in \
-         them",
+        "{} of the searches were merged on the query node with another queued search: the node is \
+         near its limit, and their queue and engine times cannot be separated",
         percent(share)
     );
     (share > OFTEN).then_some((share, sentence))
@@ -317,8 +317,8 @@ fn one_node(case: Case<'_>) -> Option<(f64, String)> {
     });
     let (_, tail, body, row) = found.max_by(|a, b| a.0.total_cmp(&b.0))?;
     let sentence = format!(
-        "{} of the tail's {} time is on {} {}, which has {} of the faster half's: look at that \
-         node, its load, its memory and how many segments it holds",
+        "{} of the tail's {} time is on {} {}, which has {} of the faster half's: check that \
+         node, its load, its memory and its number of segments",
         percent(tail),
         row.area,
         row.service,
@@ -329,20 +329,20 @@ fn one_node(case: Case<'_>) -> Option<(f64, String)> {
 }
 
 fn retries(case: Case<'_>) -> Option<(f64, String)> {
-    let rest = "calls between the parts of Milvus were repeated after a pause; look for failures \
-                in the logs of proxy and query nodes";
+    let rest = "calls between Milvus components were retried after a pause; look for failures in \
+                the logs of proxy and query nodes";
     large(case, Area::Retries, RETRIES, rest)
 }
 
 fn metadata(case: Case<'_>) -> Option<(f64, String)> {
-    let rest = "requests ask the coordinators, as after a change of schema, load or balance; look \
-                at coordinators and etcd";
+    let rest = "requests ask the coordinators, as after a change of schema, load or balance; \
+                check coordinators and etcd";
     large(case, Area::Metadata, LARGE, rest)
 }
 
 fn log_append(case: Case<'_>) -> Option<(f64, String)> {
-    let rest = "writes wait until the message queue has taken them: look at its disk or network, \
-                and insert more rows at a time";
+    let rest = "writes wait for the message queue: check its disk and network, and insert more \
+                rows per request";
     large(case, Area::LogAppend, MOST, rest)
 }
 

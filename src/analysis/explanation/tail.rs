@@ -129,7 +129,7 @@ fn in_a_sentence(sides: &Sides<'_>, found: &MeanDifference) -> Result<String, St
     match found.in_words() {
         Some(share) => Ok(format!("{slower}; {share} ({} requests)", tail.len())),
         None => Err(format!(
-            "{slower}, and no part's share of that can be told from none: measure longer"
+            "{slower}, and no part's share of that is distinguishable from zero: measure longer"
         )),
     }
 }

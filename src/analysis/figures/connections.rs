@@ -40,11 +40,11 @@ pub(crate) fn connections(reader: &RunReader) -> (Vec<ConnectionFigures>, Option
     let remark = match read {
         Ok(None) => None,
         Ok(Some(damage)) => Some(format!(
-            "{damage}: the client's own part of the gap is that of what was read before"
+            "{damage}: the client's part of the gap covers only the readable part of the file"
         )),
         Err(_) => Some(
-            "connections.hlog is missing or can't be read (runs of older versions have none): how \
-             much of the gap is the client's own is not known"
+            "connections.hlog is missing or can't be read (runs of older versions have none): the \
+             client's part of the gap is unknown"
                 .to_owned(),
         ),
     };

@@ -113,7 +113,7 @@ impl Crowd {
         }
         if self.throttled >= THROTTLED {
             taken.push(format!(
-                "the CPU limit of its container held this program up for {:.1} s in each second",
+                "the CPU limit of its container throttled this program for {:.1} s in each second",
                 self.throttled
             ));
         }
@@ -267,7 +267,7 @@ mod tests {
             crowd(&limited)
                 .expect("the limit")
                 .sentence()
-                .contains("the CPU limit of its container held this program up for 0.4 s")
+                .contains("the CPU limit of its container throttled this program for 0.4 s")
         );
     }
 

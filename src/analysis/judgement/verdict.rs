@@ -38,8 +38,8 @@ const NEGATIVE_GAPS: f64 = 0.01;
 /// See [`NEGATIVE_GAPS`].
 const LOWEST_GAP_US: f64 = -500.0;
 /// What is said of a run that was ended before it had measured anything, whenever that was.
-pub const NOTHING_MEASURED: &str = "nothing was measured: the run was ended before a request of a \
-                                    measurement was answered; run it again";
+pub const NOTHING_MEASURED: &str = "nothing was measured: the run ended before any measured \
+                                    request was answered; run it again";
 /// Code of that reason.
 const NOTHING_MEASURED_CODE: &str = "nothing_measured";
 /// Figure, limit and unit of a reason that is a yes or no.
@@ -166,14 +166,14 @@ fn of_run(info: &RunInfo) -> Vec<Reason> {
             Reservations,
             YES,
             "a threshold with `abort` ended the run: the figures hold for the part that was \
-             measured; mend what it found, or loosen the threshold",
+             measured; fix the cause, or loosen the threshold",
         )),
         Status::Running | Status::Interrupted => reasons.push(reason(
             "interrupted",
             Reservations,
             YES,
-            "the run ended before its plan did: the figures hold for the part that was measured, \
-             which may be too short; run it again for the whole",
+            "the run ended early: the figures hold for the part that was measured, which may be \
+             too short; run it again for the whole",
         )),
     }
     reasons.extend(info.warnings.iter().filter_map(of_warning));
@@ -216,7 +216,7 @@ fn client_spans_lost(export: &ExportInfo) -> Option<Reason> {
     };
     let advice = format!(
         "the client's own spans were not all exported{to} ({why}): they are missing in Jaeger's \
-         UI only, no figure and no latency breakdown needs them; check the export endpoint of \
+         UI only, figures and latency breakdowns are unaffected; check the export endpoint of \
          [tracing]"
     );
     Some(reason("client_spans_lost", Reservations, figure, advice))
@@ -249,9 +249,9 @@ fn requests_lost(
         .due
         .saturating_sub(workload.requests.due)
         .saturating_sub(info.overflows);
-    let advice = "requests were begun and are in no figure, so nothing can be said of how they \
-                  ended: latency.hlog is damaged, the disk was full, or this is a defect of \
-                  milvus-bench; run it again, and report it if it comes back";
+    let advice = "requests were begun and are missing from all figures, so their outcome is \
+                  unknown: latency.hlog is damaged, the disk was full, or this is a bug in \
+                  milvus-bench; run it again, and report it if it happens again";
     let figure = if lost == 0 {
         YES
     } else {
@@ -317,20 +317,20 @@ fn nothing_due(info: &RunInfo, analysis: &Analysis, workload: &WorkloadAnalysis)
     );
     let advice = match (&workload.stopped, workload.rate.target) {
         (Some(stopped), _) => format!(
-            "nothing was due, since {stopped}: there is nothing to measure; give it more, or a \
-             phase of its own"
+            "nothing was due, since {stopped}: there is nothing to measure; give it more rows, or \
+             a phase of its own"
         ),
         _ if info.status != Status::Complete => format!(
-            "{time}, for the run ended before that: there is nothing to measure; run it again"
+            "{time}, since the run ended before that: there is nothing to measure; run it again"
         ),
         (None, Some(rate)) => format!(
-            "{time}: at {rate} requests per second the first was to come later, so there is \
-             nothing to measure; use a longer phase or a higher rate"
+            "{time}: at {rate} requests/s the first request comes later; use a longer phase or a \
+             higher rate"
         ),
         (None, None) => {
             format!(
-                "{time}, as none of its callers was there: there is nothing to measure; use a \
-                 longer phase or more callers"
+                "{time}, since none of its callers had started: there is nothing to measure; use \
+                 a longer phase or more callers"
             )
         }
     };
@@ -346,13 +346,12 @@ fn of_failures(workload: &WorkloadAnalysis) -> Vec<Reason> {
     let failed = counts.failed as f64 / counts.due.max(1) as f64;
     let mut reasons = Vec::new();
     if counts.ok == 0 {
-        let advice = "no request succeeded, so there is nothing to measure: look at the errors, \
-                      and try `doctor`";
+        let advice = "no request succeeded, so there is nothing to measure: check the errors, and \
+                      run `doctor`";
         reasons.push(reason("no_success", Invalid, YES, advice));
     } else if failed > FAILED {
-        let advice = "requests failed; the quantiles are those of the successes, and the failures \
-                      are shown beside them: look at the outcomes and the errors before the tail \
-                      is believed";
+        let advice = "requests failed; the quantiles cover successes only; check the outcomes and \
+                      the errors before you trust the tail";
         reasons.push(reason(
             "failed",
             Reservations,
@@ -375,7 +374,7 @@ fn trend(workload: &WorkloadAnalysis) -> Option<Reason> {
     let advice = format!(
         "the mean latency {verb} across the phase: its last third was {than} than its first by \
          this share, so quantiles and intervals hold for this phase only; use a longer warm-up, \
-         or look for what grows (rows, segments, a queue)"
+         or find out what grows (rows, segments, a queue)"
     );
     Some(reason(
         "trend",
@@ -388,7 +387,7 @@ fn trend(workload: &WorkloadAnalysis) -> Option<Reason> {
 /// A truth that a reply proves wrong says nothing about any other reply.
 fn truth_wrong(workload: &WorkloadAnalysis) -> Option<Reason> {
     let advice = format!(
-        "{}; make the truth anew, no other figure needs it",
+        "{}; regenerate the truth file; other figures are unaffected",
         workload
             .no_recall
             .as_deref()
@@ -444,8 +443,8 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
         let (code, advice) = if known == 0 && join.missing_failed > 0 {
             (
                 "no_spans",
-                "no traced request succeeded, and none that failed has a server span, so there is \
-                 no latency breakdown: they were refused on the way to Milvus; look at the errors"
+                "no traced request succeeded, and no failed one has a server span, so there is no \
+                 latency breakdown: they were refused on the way to Milvus; check the errors"
                     .to_owned(),
             )
         } else if known > 0 {
@@ -483,8 +482,8 @@ fn of_spans(info: &RunInfo, workload: &WorkloadAnalysis) -> Vec<Reason> {
 /// The spans are there, and hang below something that is not.
 const PARENTS_CHANGED: &str = "server spans came back in the traces of requests, but do not hang \
                                below the client's span, so these requests are in no latency \
-                               breakdown: a proxy or mesh on the way to Milvus puts a span of its \
-                               own into `traceparent` and exports it elsewhere or not at all; \
+                               breakdown: a proxy or mesh on the way to Milvus inserts its own \
+                               span into `traceparent` and exports it elsewhere or not at all; \
                                switch its tracing off for this route, or let it export to the \
                                same back end";
 
@@ -505,24 +504,24 @@ fn no_span_at_all(
         Losses::NeverMade if has_milvus => (
             "sampling_changed",
             "no traced request has a server span, though the client's own spans came back and the \
-             trace back end has spans of Milvus: a mesh or gateway on the way to Milvus clears the \
-             sampled flag, drops or replaces `traceparent`; let it keep both (Istio: \
+             trace back end has spans of Milvus: a mesh or gateway on the way to Milvus clears \
+             the sampled flag, drops or replaces `traceparent`; let it keep both (Istio: \
              meshConfig.defaultConfig.tracing), or send to Milvus directly to find out",
         ),
         Losses::NeverMade => (
             "no_spans",
             "no server spans were found for any traced request, so there is no latency breakdown; \
-             the client's own spans came back, so the trace back end keeps what it is sent: either \
-             Milvus exports nothing there (trace.exporter otlp, trace.otlp.endpoint), or a mesh or \
-             gateway on the way clears the sampled flag, drops or replaces `traceparent`; `doctor` \
-             looks at each link",
+             the client's own spans came back, so the trace back end keeps what it is sent: \
+             either Milvus exports nothing there (trace.exporter otlp, trace.otlp.endpoint), or a \
+             mesh or gateway on the way clears the sampled flag, drops or replaces `traceparent`; \
+             `doctor` tests each link",
         ),
         Losses::Whole if exported > 0 && proves_the_store(info) => (
             "no_spans",
             "neither server spans nor the client's own spans came back for most traced requests, \
              so there is no latency breakdown: the trace back end or a collector before it loses \
-             whole traces (tail sampling, a full queue), or it is another one than that of \
-             [tracing] export; look at the spans that it drops, and ask `doctor`",
+             whole traces (tail sampling, a full queue), or it is a different one from that of \
+             [tracing] export; check the spans that it drops, and run `doctor`",
         ),
         _ => (
             "no_spans",
@@ -582,22 +581,22 @@ impl Losses {
                 "the other traced requests have no server span at all, though the client's own \
                  spans of most of them came back: a mesh or gateway on the way to Milvus clears \
                  the sampled flag, drops or replaces `traceparent`; let it keep both (Istio: \
-                 meshConfig.defaultConfig.tracing), and ask `doctor` several times",
+                 meshConfig.defaultConfig.tracing), and run `doctor` several times",
             ),
             Self::Whole => (
                 "unmatched",
                 "the other traced requests have no server span at all: either the trace back end \
                  or a collector before it dropped whole traces (tail sampling, a full queue), or \
                  a mesh or gateway on the way to Milvus clears the sampled flag, drops or \
-                 replaces `traceparent`; look at the dropped spans that the collector counts, and \
-                 ask `doctor` several times; the client's own spans tell the two apart where they \
-                 are exported to the back end that Milvus exports to ([tracing] export)",
+                 replaces `traceparent`; check the collector's count of dropped spans, and run \
+                 `doctor` several times; the client's own spans distinguish the two if they are \
+                 exported to the same back end as those of Milvus ([tracing] export)",
             ),
             Self::InPart => (
                 "unmatched",
-                "server spans of some traced requests never came back whole, so the latency \
-                 breakdown holds the others only: trace less (a smaller sample_ratio), wait \
-                 longer (settle), or give the collector larger queues",
+                "server spans of some traced requests stayed incomplete, so the latency breakdown \
+                 covers only the others: trace less (a smaller sample_ratio), wait longer \
+                 (settle), or give the collector larger queues",
             ),
         }
     }
@@ -608,12 +607,14 @@ fn impossible_times(traces: &TraceFacts) -> Option<Reason> {
     let found = traces.impossible.in_words()?;
     let cost = match traces.spoilt_by_times {
         0 => String::new(),
-        1 => ", and for that 1 request is in no latency breakdown".to_owned(),
-        requests => format!(", and for that {requests} requests are in no latency breakdown"),
+        1 => "; 1 request is therefore missing from the latency breakdown".to_owned(),
+        requests => {
+            format!("; {requests} requests are therefore missing from the latency breakdown")
+        }
     };
     let advice = format!(
-        "{found}: they are in no figure{cost}; look at the clocks of Milvus' machines, and at \
-         what hands its spans on to the trace back end"
+        "{found}: they are excluded from all figures{cost}; check the clocks of Milvus' machines, \
+         and whatever forwards its spans to the trace back end"
     );
     Some(reason(
         "impossible_times",
@@ -635,7 +636,7 @@ fn unequal_bands(workload: &WorkloadAnalysis) -> Option<Reason> {
         |(least, most), share| (least.min(share), most.max(share)),
     );
     let advice = "traces of slow and of fast requests were lost unequally, so the bands with more \
-                  losses show other requests than they should: trace less, so that none are lost";
+                  losses are biased: trace less, so that none are lost";
     // 1 - 0.95 is a little more than 0.05 in binary.
     (most - least > BAND_DIFFERENCE + 1e-9).then(|| {
         reason(
@@ -651,8 +652,8 @@ fn negative_gaps(workload: &WorkloadAnalysis, matched: u64) -> Option<Reason> {
     let traces = workload.traces.as_ref()?;
     let share = traces.negative_gaps as f64 / matched.max(1) as f64;
     let advice = "server spans last longer than the calls that they belong to, more than the \
-                  server's way of ending them explains: check the clocks and the trace back end; \
-                  the gap is not to be believed";
+                  order in which the server ends them explains: check the clocks and the trace \
+                  back end; do not trust the gap";
     if share > NEGATIVE_GAPS {
         Some(reason(
             "negative_gap",

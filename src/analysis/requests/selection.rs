@@ -66,7 +66,7 @@ pub fn select(
     }
     let (place, trace) = best.ok_or_else(|| {
         AnalysisError(format!(
-            "no traced request of this run can stand for {which}: none was matched; give a trace id"
+            "this run has no traced request for {which}, since none was matched; give a trace id"
         ))
     })?;
     let span_id = order
@@ -177,8 +177,8 @@ fn by_id(
 ) -> Result<(RequestLine, Trace), AnalysisError> {
     if which.is_empty() || !which.chars().all(|c| c.is_ascii_hexdigit()) {
         return Err(AnalysisError(format!(
-            "{which:?} is no request: give slowest, p50, p90, p95, p99, p99.9 or the beginning of \
-             a trace id"
+            "{which:?} is not a request: give slowest, p50, p90, p95, p99, p99.9 or the beginning \
+             of a trace id"
         )));
     }
     let wanted = which.to_ascii_lowercase();
@@ -194,7 +194,7 @@ fn by_id(
         {
             let (one, two) = (&other.trace_id, &line.trace_id);
             return Err(AnalysisError(format!(
-                "{which} is the beginning of several trace ids, {one} and {two} among them: give \
+                "{which} is the beginning of several trace ids, such as {one} and {two}: give \
                  more digits"
             )));
         }
@@ -202,8 +202,8 @@ fn by_id(
     }
     let line = found.ok_or_else(|| {
         AnalysisError(format!(
-            "no request of this run has a trace id that begins with {which}; requests.jsonl has \
-             those that were kept"
+            "no request of this run has a trace id that begins with {which}; requests.jsonl lists \
+             the traced requests"
         ))
     })?;
     let trace_id = u128::from_str_radix(&line.trace_id, 16).unwrap_or(0);

@@ -189,7 +189,7 @@ fn damaged_vectors_are_refused() {
         Some(cut(base())),
         None,
         None,
-        &["31 bytes", "asks for 32", "cut off"],
+        &["31 bytes", "asks for 32", "truncated"],
     );
     check_refused(
         Some(vectors(1, 2, &[0.0; 3])),
@@ -348,20 +348,20 @@ fn files_of_another_kind_are_named() {
         &[
             "168 bytes",
             "asks for 1608",
-            "cut off (10 of them are there), or its header is wrong",
+            "truncated (10 of them are present), or its header is wrong",
         ],
     );
     refused(
         vectors(20, 4, &values),
-        &["asks for 328", "cut off (10 of them are there)"],
+        &["asks for 328", "truncated (10 of them are present)"],
     );
     refused(
         vectors(5, 4, &values),
-        &["it goes on after them, 10 are there"],
+        &["it continues after them (10 are present)"],
     );
     refused(
         vectors(9, 4, &values),
-        &["it goes on after them, 10 are there"],
+        &["it continues after them (10 are present)"],
     );
 }
 

@@ -248,7 +248,7 @@ impl Claims {
                 return None;
             }
             Some(found) => describe_other(&found),
-            None => "it is gone".to_owned(),
+            None => "it no longer exists".to_owned(),
         };
         lock(&self.lost).get_or_insert((name.to_owned(), words.clone()));
         Some(words)

@@ -90,7 +90,7 @@ async fn reuse(
     {
         return Err(PrepareError::Refused(format!(
             "workload {} writes into collection {name}, which was not created by milvus-bench: \
-             leave the workload out, or allow the change of the collection with --replace {name}",
+             omit the workload, or allow the change of the collection with --replace {name}",
             writer.name
         )));
     }
@@ -105,8 +105,8 @@ async fn reuse(
         return Ok(());
     }
     Err(PrepareError::Refused(format!(
-        "collection {name} is not loaded, which workload {} needs, and prepare = \"reuse\" leaves \
-         it as it is: load it (LoadCollection), or use prepare = \"ensure\"",
+        "collection {name} is not loaded, which workload {} needs, and prepare = \"reuse\" does \
+         not change it: load it (LoadCollection), or use prepare = \"ensure\"",
         reader.name
     )))
 }
@@ -174,7 +174,7 @@ pub(super) async fn may_be_replaced(
     let name = &collection.shape.name;
     if !is_ours(found) && !context.replace.contains(name) {
         return Err(PrepareError::Refused(format!(
-            "collection {name} exists and was not created by milvus-bench, so it is left alone: \
+            "collection {name} exists and was not created by milvus-bench, so it was not touched: \
              choose another name, use prepare = \"reuse\", or allow its loss with --replace \
              {name}"
         )));
@@ -213,8 +213,8 @@ pub(super) fn was_faster(
     };
     let name = &collection.shape.name;
     PrepareError::Refused(format!(
-        "collection {name} was created by {who} while this run prepared: choose another `name`, \
-         or run one after the other"
+        "collection {name} was created by {who} during this run's preparation: choose another \
+         `name`, or run one after the other"
     ))
 }
 

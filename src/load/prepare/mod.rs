@@ -190,7 +190,7 @@ async fn create(
         (None, Err(error)) => return Err(failed(collection, error)),
         (None, Ok(())) => {
             return Err(PrepareError::Refused(format!(
-                "collection {name} was dropped by somebody right after this run created it: \
+                "collection {name} was dropped by another client right after this run created it: \
                  choose another name"
             )));
         }
@@ -208,7 +208,7 @@ async fn keep(
     match describe(context, collection).await? {
         Some(found) => hold(context, plan, collection, &found).await,
         None => Err(PrepareError::Refused(format!(
-            "collection {} was dropped by somebody while this run prepared",
+            "collection {} was dropped by another client during this run's preparation",
             collection.shape.name
         ))),
     }
@@ -244,8 +244,8 @@ async fn still_the_same(
     match context.claims.changed(name).await {
         None => Ok(()),
         Some(found) => Err(PrepareError::Refused(format!(
-            "collection {name} was replaced while this run prepared it ({found}): choose another \
-             name, or run one after the other"
+            "collection {name} was replaced during this run's preparation ({found}): choose \
+             another name, or run one after the other"
         ))),
     }
 }

@@ -74,8 +74,7 @@ impl Patience {
         if self.said.is_none_or(|at| at.elapsed() >= SAID_EVERY) {
             self.said = Some(Instant::now());
             let text = format!(
-                "{}: Milvus asks to come again with {method}, waiting {} s of at most {} s \
-                 ({failure})",
+                "{}: Milvus asks to retry {method}, waiting {} s of at most {} s ({failure})",
                 self.collection,
                 waited.as_secs(),
                 limit.as_secs()
@@ -90,7 +89,7 @@ impl Patience {
     /// How long it was tried, for the failure that ends it: empty where it was tried once.
     fn tried(&self) -> String {
         if self.said.is_some() {
-            format!(" (tried again for {} s)", self.began.elapsed().as_secs())
+            format!(" (retried for {} s)", self.began.elapsed().as_secs())
         } else {
             String::new()
         }

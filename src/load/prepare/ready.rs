@@ -135,8 +135,8 @@ pub(super) async fn wait_for_index(
         }) && wait.began.elapsed() >= SILENT
         {
             seen.push_str(
-                ", and Milvus gives no reason: it tries a failing build again in silence, look \
-                 for `failed to build index` in its log",
+                ", and Milvus gives no reason: it retries a failing build silently, look for \
+                 `failed to build index` in its log",
             );
         }
         wait.pause(context, &seen).await?;
@@ -167,7 +167,7 @@ pub(super) async fn wait_until_ready(
                 } if still.settled(&index, &segments) => {
                     context.tell(format!(
                         "{}: Milvus says that the index is finished and serves {rows} rows \
-                         without it: its configuration builds none over such segments",
+                         without it: its configuration builds no index on such segments",
                         collection.shape.name
                     ));
                     break;
@@ -362,7 +362,7 @@ impl Wait {
         let waited = self.began.elapsed();
         if waited >= self.patience {
             return Err(PrepareError::NotReady(format!(
-                "collection {} was not {} within {} s ({seen}): look at Milvus' log, or raise its \
+                "collection {} was not {} within {} s ({seen}): check Milvus' log, or raise its \
                  ready_timeout",
                 self.name,
                 self.what,

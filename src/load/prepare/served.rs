@@ -82,7 +82,7 @@ fn state_name(state: IndexState) -> &'static str {
         IndexState::InProgress => "in progress",
         IndexState::Finished => "finished",
         IndexState::Failed => "failed",
-        IndexState::Retry => "being tried again",
+        IndexState::Retry => "being retried",
     }
 }
 
@@ -322,7 +322,7 @@ mod tests {
         let told = progress(&index(IndexState::Retry, 100, 60, "no disk"), 100);
         assert_eq!(
             told,
-            "index DISKANN being tried again, 40 of 100 rows; Milvus says: no disk"
+            "index DISKANN being retried, 40 of 100 rows; Milvus says: no disk"
         );
     }
 }

@@ -120,7 +120,7 @@ impl InFlight {
             Some(response) => reply::read(response).await,
             None => Err(CallFailure::new(
                 CallError::Unavailable,
-                "its reply was taken already",
+                "its reply was already taken",
             )),
         }
     }

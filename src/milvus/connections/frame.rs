@@ -114,11 +114,11 @@ pub(super) fn message(mut data: Bytes) -> Result<Bytes, String> {
     let compressed = data.get_u8();
     let length = data.get_u32() as usize;
     if compressed != 0 {
-        return Err("the reply is compressed, which was not asked for".to_owned());
+        return Err("the reply is compressed, which was not requested".to_owned());
     }
     if data.len() != length {
         return Err(format!(
-            "the reply has {} bytes of message and says {length}",
+            "malformed gRPC reply: its header announces {length} bytes, but {} arrived",
             data.len()
         ));
     }

@@ -46,7 +46,7 @@ pub(super) async fn read(response: ResponseFuture) -> Result<Bytes, CallFailure>
         None if head.status == StatusCode::OK => {
             return Err(failure(
                 CallError::Grpc(UNKNOWN),
-                "the reply ended without a status of gRPC",
+                "the reply ended without a gRPC status",
             ));
         }
         None => return Err(of_page(NotGrpc::without_status(head.status))),

@@ -312,8 +312,9 @@ pub(in crate::milvus) fn metadata(options: &ConnectOptions) -> Result<MetadataMa
         let value = AsciiMetadataValue::try_from(database)
             .ok()
             .filter(|_| allowed);
-        let problem =
-            || format!("{database:?} is no name of a database; letters, digits and _ are allowed");
+        let problem = || {
+            format!("{database:?} is not a valid database name; use letters, digits, _, $, - and .")
+        };
         metadata.insert(
             "dbname",
             value.ok_or_else(|| ConnectError::Option {
@@ -342,7 +343,7 @@ pub(in crate::milvus) fn check_uri(options: &ConnectOptions) -> Result<bool, Con
     if !url.username().is_empty() || url.password().is_some() {
         return Err(uri_error(
             uri,
-            "holds a user; give user and password, or token, as keys of their own",
+            "contains a user; give user and password, or token, as separate keys",
         ));
     }
     if !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some() {

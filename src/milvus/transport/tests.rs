@@ -504,7 +504,7 @@ async fn unusable_uris_are_refused() {
             "http://a:1/shop",
             "has a path; give a database as [milvus] database",
         ),
-        ("http://root:pw@a:1", "uri \"***\" holds a user"),
+        ("http://root:pw@a:1", "uri \"***\" contains a user"),
         ("root:pw@a:1", "uri \"***\" has no scheme"),
     ] {
         check_refused(ConnectOptions::new(uri), expected).await;

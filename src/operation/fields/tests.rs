@@ -201,12 +201,12 @@ fn wrong_values_are_refused() {
     check_refused(
         "type = 'Int8'\nvalues = { constant = 1, weights = [1] }",
         "values.weights",
-        &["not known"],
+        &["not a known form"],
     );
     check_refused(
         "type = 'Int8'\nvalues = { normal = [0, 1] }",
         "values.normal",
-        &["not known", "uniform"],
+        &["not a known form", "uniform"],
     );
     check_refused(
         "type = 'Int8'\nvalues = { constant = 128 }",

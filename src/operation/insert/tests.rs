@@ -185,10 +185,10 @@ fn what_cannot_work_is_refused_when_it_is_built() {
     };
     refused("batch = 0", 2, "batch", "is 0");
     refused("batch = '5'", 2, "batch", "whole number");
-    refused("batch = 4000000", 2, "batch", "allowed is 1 to 3728");
+    refused("batch = 4000000", 2, "batch", "expected 1 to 3728");
     refused("on_end = 'wrap'", 2, "on_end", "\"stop\" or \"repeat\"");
     refused("", 7, "on_end", "inserts all 7 rows");
-    refused("batch_size = 3", 2, "batch_size", "called batch");
+    refused("batch_size = 3", 2, "batch_size", "use batch");
     let queries_alone = Vectors {
         dim: 2,
         queries: little_endian(&[1.0, 2.0]),

@@ -119,7 +119,7 @@ fn what_cannot_work_is_refused_when_it_is_built() {
         "limit",
         "count(*)",
     );
-    refused("expr = 'a > 1'", "expr", "called filter");
+    refused("expr = 'a > 1'", "expr", "use filter");
     refused("filter = 'a > 1'\nconsistency = 3", "consistency", "text");
     assert!(build(context("output_fields = ['count(*)']", seven_rows(), 7)).is_ok());
     assert!(build(context("limit = 3", seven_rows(), 7)).is_ok());

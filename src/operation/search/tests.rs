@@ -158,13 +158,17 @@ fn what_cannot_work_is_refused_when_it_is_built() {
     refused("limit = 0", "limit", "1 to 16384");
     refused("limit = 16385", "limit", "16385");
     refused("nq = 0", "nq", "1 to 16384");
-    refused("params = { ef = 9 }", "params.ef", "at least the limit, 10");
+    refused(
+        "params = { ef = 9 }",
+        "params.ef",
+        "at least the limit of the search, 10",
+    );
     refused("params = { a = [1] }", "params.a", "[1]");
     refused("params = { a = nan }", "params.a", "nan");
     refused("consistency = 'weak'", "consistency", "Bounded");
     refused("round_decimal = 7", "round_decimal", "-1 to 6");
     refused("output_fields = 'rank'", "output_fields", "list of texts");
-    refused("top_k = 5", "top_k", "called limit");
+    refused("top_k = 5", "top_k", "use limit");
     let other = Vectors {
         dim: 1,
         ..seven_rows()
@@ -188,7 +192,7 @@ fn what_cannot_work_is_refused_when_it_is_built() {
         collection: Arc::new(wide),
         ..context("nq = 16384", data, 0)
     };
-    check_refused(&ENTRY, context, "nq", "allowed is 1 to 511");
+    check_refused(&ENTRY, context, "nq", "expected 1 to 511");
 }
 
 fn reply(ids: Vec<i64>, topks: Vec<i64>) -> SearchResultData {

@@ -123,7 +123,7 @@ pub(super) static COLLECTION: Table = Table::new(
                 most: ANY_NUMBER,
             },
             DefaultValue::Empty,
-            "scalar fields beside key and vector",
+            "scalar fields besides key and vector",
         )
         .answers(&["schema"]),
         Key::new(
@@ -160,7 +160,7 @@ pub(super) static COLLECTION: Table = Table::new(
             "ready_timeout",
             Kind::duration(secs(1), secs(86_400)),
             DefaultValue::Text("10m"),
-            "longest wait until it is ready",
+            "maximum wait until it is ready",
         ),
     ],
 )
@@ -221,7 +221,7 @@ static FIELD: Table = Table::new(
             "max_length",
             Kind::integer(1, MAX_TEXT),
             DefaultValue::None("none, VarChar needs it"),
-            "longest text in bytes",
+            "maximum length of the text in bytes",
         ),
         Key::new(
             "values",

@@ -47,8 +47,8 @@ pub(super) static MILVUS: Table = Table::new(
             "wait",
             Kind::duration(secs(0), secs(3600)),
             DefaultValue::Text("60s"),
-            "longest wait for a Milvus that answers \"not ready yet\"; if the key is set, also \
-             for one that takes no connections; `--wait` takes precedence",
+            "maximum wait while Milvus answers \"not ready yet\"; if the key is set, also while \
+             it accepts no connections; `--wait` takes precedence",
         ),
         Key::new(
             "connections",
@@ -60,7 +60,7 @@ pub(super) static MILVUS: Table = Table::new(
             "access",
             Kind::Choice(|| names(ACCESS)),
             DefaultValue::Text("all"),
-            "calls that may leave the client. read: reads only; write: reads and writes of rows; \
+            "calls that the client may send. read: reads only; write: reads and writes of rows; \
              all: everything",
         ),
         Key::new(
@@ -126,7 +126,7 @@ static CONNECTIONS: Table = Table::new(
             Kind::Choice(|| names(PICK)),
             DefaultValue::Text("round-robin"),
             "how a request selects its connection; pinned: always the same one for a caller of a \
-             closed loop, and for a position in the order of an open loop",
+             closed loop, and for a position in the sequence of an open loop",
         ),
     ],
 );

@@ -87,7 +87,7 @@ pub static SCENARIO: Table = Table::new(
                 most: 100,
             },
             DefaultValue::Needed(""),
-            "named workloads: what callers do",
+            "named workloads",
         ),
         Key::new(
             "phases",

@@ -20,14 +20,14 @@ pub(super) static PHASE: Table = Table::new(
             "warmup",
             Kind::duration(secs(0), secs(86_400)),
             DefaultValue::Text("0s"),
-            "the same load before the measurement; recorded apart, in no figure",
+            "the same load before the measurement; recorded separately, excluded from all figures",
         )
         .answers(&["warm_up", "warmup_time"]),
         Key::new(
             "duration",
             Kind::duration(millis(1), LONGEST),
             DefaultValue::None("none; one of the three, or stages"),
-            "length of the phase; may be left out if all workloads have stages: the longest stages",
+            "length of the phase; optional if all workloads have stages: the longest stages",
         )
         .excludes(&["requests", "until"])
         .answers(&["concurrency_duration", "run_time", "test_time"]),
@@ -35,7 +35,7 @@ pub(super) static PHASE: Table = Table::new(
             "requests",
             Kind::integer(1, 1_000_000_000),
             DefaultValue::None("none; one of the three, or stages"),
-            "ends the phase after so many requests of each workload",
+            "ends the phase after this number of requests of each workload",
         )
         .excludes(&["until"])
         .answers(&["iterations"]),

@@ -52,7 +52,7 @@ static ABORT: Table = Table::new(
             "over",
             Kind::duration(secs(1), secs(600)),
             DefaultValue::Needed(""),
-            "length of the window: the run ends if the figure of the last so many seconds \
+            "length of the window: the run ends if the figure of the last seconds of this length \
              violates the threshold",
         )
         .allowed("whole seconds"),

@@ -37,7 +37,7 @@ pub(super) static TRACING: Table = Table::new(
             "max_traces",
             Kind::integer(1, 10_000_000),
             DefaultValue::Integer(20_000),
-            "most traces of a phase with `sample_ratio = \"auto\"`",
+            "maximum number of traces of a phase with `sample_ratio = \"auto\"`",
         ),
         Key::new(
             "keep_ids",
@@ -96,8 +96,8 @@ static SPANS: Table = Table::new(
             "endpoint",
             Kind::Text(URL),
             DefaultValue::None("the source's port on 127.0.0.1"),
-            "address of the source, with its path; 16685 and 16686 stand for both ports, any \
-             other port for itself alone",
+            "address of the source, with its path; 16685 and 16686 mean both ports, any other \
+             port only itself",
         )
         .allowed(
             "http:// or https:// (without a port: the source's, https 443); no user or password",
@@ -121,7 +121,7 @@ static SPANS: Table = Table::new(
             "deadline",
             Kind::duration(secs(1), secs(3600)),
             DefaultValue::Text("60s"),
-            "longest time for reading spans",
+            "maximum time for reading spans",
         ),
         Key::new(
             "headers",
@@ -140,7 +140,7 @@ static SPANS: Table = Table::new(
         Key::new(
             "link",
             Kind::Text(LINK),
-            DefaultValue::None("Jaeger's UI where one answers"),
+            DefaultValue::None("Jaeger's UI if it answers"),
             "address of a trace in a UI, which reports link to",
         )
         .allowed("http:// or https://, with {trace_id} in it, without ${...}"),
@@ -155,8 +155,8 @@ static SPANS: Table = Table::new(
             "listen_http",
             Kind::Text(SOCKET_OR_OFF),
             DefaultValue::Text("127.0.0.1:4318"),
-            "source = \"embedded\": where OTLP/HTTP is received (protobuf, JSON); a port that is \
-             taken is a warning",
+            "source = \"embedded\": where OTLP/HTTP is received (protobuf, JSON); a port in use \
+             causes a warning",
         )
         .allowed("IP address and port, or off"),
     ],

@@ -103,8 +103,8 @@ pub(super) static WORKLOAD: Table = Table::new(
             "max_in_flight",
             Kind::integer(1, 1_000_000),
             DefaultValue::Integer(10_000),
-            "open loop: most requests in flight; a request beyond that waits and keeps its \
-             intended time",
+            "open loop: maximum number of requests in flight; a request above it waits and keeps \
+             its intended time",
         )
         .answers(&["max_vus", "maxvus", "preallocatedvus"]),
         Key::new(
@@ -204,7 +204,7 @@ static STAGE: Table = Table::new(
             Kind::rate(0.001, 1e6),
         ],
         "a ramp: the rate changes linearly from the end of the stage before to this one; recorded \
-         apart, in no figure",
+         separately, excluded from all figures",
     ),
 )
 .rules(&[STAGE_IS_ONE]);
@@ -217,7 +217,7 @@ static BURST: Table = Table::new(
             "burst",
             Kind::integer(1, 1_000_000),
             DefaultValue::Needed(""),
-            "requests that are due at once",
+            "requests due at the same time",
         ),
         Key::new(
             "every",
@@ -238,7 +238,7 @@ static CONCURRENCY: Table = Table::new(
             most: 100,
         },
         DefaultValue::Needed(""),
-        "callers that change, stage after stage; the phase then needs no `duration`",
+        "a number of callers that changes, stage after stage; the phase then needs no `duration`",
     )],
 )
 .rules(&[STAGES]);
@@ -253,7 +253,7 @@ static CALLER_STAGE: Table = Table::new(
             Kind::callers(1, 10_000),
         ],
         "a ramp: callers begin (or end) one by one, at equal distances, up to this many; recorded \
-         apart, in no figure",
+         separately, excluded from all figures",
     ),
 )
 .rules(&[STAGE_IS_ONE]);

@@ -219,11 +219,9 @@ fn callers_have_stages_and_think() {
             .pointer("/workloads/search/think_time/exponential"),
         Some(&serde_json::json!("50ms"))
     );
-    assert!(
-        plan.expectation().to_string().contains(
-            "stage      alone/32/search: 32 callers for 30s, as many as Milvus answers\n"
-        )
-    );
+    assert!(plan.expectation().to_string().contains(
+        "stage      alone/32/search: 32 callers for 30s, as many as Milvus can answer\n"
+    ));
 }
 
 #[test]
@@ -281,10 +279,10 @@ fn refused_phase(arrivals: &str, phase: &str, words: &[&str]) {
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn stages_that_make_no_sense() {
     let one = |stage: &str, words: &[&str]| refused(&format!("stages = [{stage}]"), words);
-    one("", &["`workloads.search.stages` holds no level (`at`)"]);
+    one("", &["`workloads.search.stages` has no level (`at`)"]);
     one(
         "{ to = 400, over = \"1m\" }",
-        &["holds no level", "{ at = 400, for = \"5m\" }"],
+        &["has no level", "{ at = 400, for = \"5m\" }"],
     );
     one(
         "{ for = \"1m\" }",
@@ -298,20 +296,20 @@ fn stages_that_make_no_sense() {
     one("{ at = 400 }", &["without `for`"]);
     one(
         "{ at = 400, for = \"0s\" }",
-        &["`workloads.search.stages.0.for` is 0s, allowed are 1ms"],
+        &["`workloads.search.stages.0.for` is 0s, expected 1ms"],
     );
     one(
         "{ to = 400, over = \"-1s\" }",
-        &["stages.0.over", "not negative"],
+        &["stages.0.over", "non-negative"],
     );
     one(
         "{ at = 0, for = \"1s\" }",
-        &["stages.0.at` is 0, allowed are numbers above 0"],
+        &["stages.0.at` is 0, expected a number above 0"],
     );
     one("{ at = -5, for = \"1s\" }", &["stages.0.at` is -5"]);
     one(
         "{ to = -5, over = \"1s\" }",
-        &["stages.0.to` is -5, allowed are numbers 0 to 1,000,000"],
+        &["stages.0.to` is -5, expected a number from 0 to 1,000,000"],
     );
     one("{ to = 0, over = \"1s\" }", &["stages.0.to` is 0 after 0"]);
     one("{ to = 4, for = \"1s\" }", &["without `over`"]);
@@ -362,7 +360,7 @@ fn stages_that_make_no_sense() {
     );
     refused(
         "stages = 5",
-        &["`workloads.search.stages` is 5, allowed is a list"],
+        &["`workloads.search.stages` is 5, expected a list"],
     );
 }
 
@@ -419,23 +417,23 @@ fn words_of_k6_are_answered_with_ours() {
 fn loads_that_exclude_each_other() {
     refused(
         "rate = 5\nstages = [{ at = 4, for = \"1s\" }]",
-        &["`workloads.search.stages` stands beside `rate`"],
+        &["`workloads.search.stages` cannot be combined with `rate`"],
     );
     refused(
         "concurrency = 5\nstages = [{ at = 4, for = \"1s\" }]",
-        &["stages` stands beside `concurrency`"],
+        &["stages` cannot be combined with `concurrency`"],
     );
     refused(
         "rate = 5\narrivals = { burst = 5, every = \"1s\" }",
-        &["rate` stands beside bursts"],
+        &["rate` cannot be combined with bursts"],
     );
     refused(
         "stages = []\narrivals = { burst = 5, every = \"1s\" }",
-        &["stages` stands beside bursts"],
+        &["stages` cannot be combined with bursts"],
     );
     refused(
         "concurrency = 5\narrivals = { burst = 5, every = \"1s\" }",
-        &["arrivals` stands beside `concurrency`"],
+        &["arrivals` cannot be combined with `concurrency`"],
     );
     refused(
         "stages = [{ at = 4, for = \"1s\" }]\nthink_time = \"1s\"",
@@ -455,7 +453,7 @@ fn bursts_sines_callers_and_thoughts_out_of_range() {
     );
     refused(
         "arrivals = { burst = 0, every = \"1s\" }",
-        &["arrivals.burst` is 0, allowed are whole numbers from 1"],
+        &["arrivals.burst` is 0, expected a whole number from 1"],
     );
     refused(
         "arrivals = { burst = 5, every = \"0s\" }",
@@ -463,7 +461,7 @@ fn bursts_sines_callers_and_thoughts_out_of_range() {
     );
     refused(
         "rate = { mean = 200 }",
-        &["is no number and no sine", "period = \"30s\""],
+        &["is neither a number nor a sine", "period = \"30s\""],
     );
     refused(
         "rate = { mean = 200, amplitude = 300, period = \"1s\" }",
@@ -475,7 +473,7 @@ fn bursts_sines_callers_and_thoughts_out_of_range() {
     );
     refused(
         "rate = \"many rows/s\"",
-        &["is \"many rows/s\", which is no rate"],
+        &["is \"many rows/s\", which is not a rate"],
     );
     refused(
         "rate = \"5000 rows/s\"",
@@ -484,15 +482,15 @@ fn bursts_sines_callers_and_thoughts_out_of_range() {
     refused("concurrency = {}", &["concurrency` has no `stages`"]);
     refused(
         "concurrency = { stages = [{ at = 0, for = \"1s\" }] }",
-        &["concurrency.stages.0.at` is 0, allowed are whole numbers from 1 to 10,000"],
+        &["concurrency.stages.0.at` is 0, expected a whole number from 1 to 10,000"],
     );
     refused(
         "concurrency = { stages = [{ to = 1.5, over = \"1s\" }] }",
-        &["stages.0.to` is 1.5, allowed is a whole number of callers"],
+        &["stages.0.to` is 1.5, expected a whole number of callers"],
     );
     refused(
         "concurrency = { stages = [{ to = 20_000, over = \"1s\" }] }",
-        &["stages.0.to` is 20000, allowed are whole numbers from 0 to 10,000"],
+        &["stages.0.to` is 20000, expected a whole number from 0 to 10,000"],
     );
     refused(
         "concurrency = 2\nthink_time = {}",
@@ -512,7 +510,7 @@ fn lengths_that_contradict_stages_and_starts() {
         &[
             "`phases.alone.duration` is given, but the stages",
             "18s",
-            "leave it out",
+            "omit it",
         ],
     );
     refused_phase(
@@ -531,8 +529,8 @@ fn lengths_that_contradict_stages_and_starts() {
     refused(
         "rate = 5\nstart = \"10s\"",
         &[
-            "`phases.alone.workloads` holds `search`, whose `start` is 10s, when the 10s of the \
-             phase are over",
+            "`phases.alone.workloads` holds `search`, whose `start` is 10s, after the 10s of the \
+             phase",
         ],
     );
 }

@@ -269,7 +269,7 @@ fn keys_that_are_not_built_say_so() {
     let search = |line: &str| {
         check_among(
             &with("rate = 200", line),
-            &["is not built yet; leave it out", "`workloads.search."],
+            &["is not implemented yet; omit it", "`workloads.search."],
         )
     };
     search("retries = 2");
@@ -277,17 +277,17 @@ fn keys_that_are_not_built_say_so() {
     check_with(
         "uri =",
         "needs = \">= 2.4\"\nuri =",
-        &["`milvus.needs` is not built yet"],
+        &["`milvus.needs` is not implemented yet"],
     );
     check_with(
         "initial_rows",
         "num_partitions = 4\ninitial_rows",
-        &["not built yet"],
+        &["not implemented yet"],
     );
     check_with(
         "duration = \"10s\"",
         "until = \"indexed\"",
-        &["not built yet"],
+        &["not implemented yet"],
     );
 }
 
@@ -303,7 +303,7 @@ fn no_key_of_an_operation_is_said_to_be_not_built() {
             let text = with("operation = \"insert\"\nbatch = 20", &lines);
             if let Err(mistakes) = plan(&text) {
                 let message = mistakes.to_string();
-                assert!(!message.contains("not built"), "{message}");
+                assert!(!message.contains("not implemented"), "{message}");
             }
         }
     }
@@ -322,7 +322,7 @@ fn a_link_has_a_place_for_the_trace_and_no_password() {
         "https://grafana.example/trace",
         &[
             "`tracing.spans.link` is \"https://grafana.example/trace\"",
-            "no {trace_id}",
+            "no placeholder {trace_id}",
         ],
     );
     check(
@@ -335,7 +335,7 @@ fn a_link_has_a_place_for_the_trace_and_no_password() {
     check("javascript:alert({trace_id})", &["http:// or https://"]);
     check(
         "https://me:secret@grafana.example/{trace_id}",
-        &["holds a user or password"],
+        &["contains a user or password"],
     );
 }
 
@@ -487,7 +487,7 @@ fn numbers_and_durations_out_of_range() {
     check_with(
         "duration = \"10s\"",
         "duration = \"-1s\"",
-        &["is \"-1s\"", "not negative"],
+        &["is \"-1s\"", "non-negative"],
     );
     check_with(
         "duration = \"10s\"",
@@ -608,8 +608,8 @@ fn wrong_types() {
             "a number, e.g. 200, or a text such as \"5000 rows/s\", or a table: { mean",
         ],
     );
-    of_rate("1e300", &["is 1e300, allowed are numbers"]);
-    of_rate("1e-300", &["is 1e-300, allowed are numbers"]);
+    of_rate("1e300", &["is 1e300, expected a number"]);
+    of_rate("1e-300", &["is 1e-300, expected a number"]);
 }
 
 #[test]
@@ -632,7 +632,7 @@ fn thresholds_are_checked_before_the_run() {
     check(
         "require = \"p99 < 5ms\"",
         &[
-            "`thresholds.0.require` is \"p99 < 5ms\", has `p99 < 5ms` where a figure \
+            "`thresholds.0.require` is \"p99 < 5ms\", has `p99 < 5ms`, expected a figure \
              (response_time, ",
         ],
     );
@@ -646,15 +646,15 @@ fn thresholds_are_checked_before_the_run() {
     check(
         "require = \"failed < 1%\"\nphase = \"begin\"",
         &[
-            "`thresholds.0.phase` is \"begin\", which is no phase",
+            "`thresholds.0.phase` is \"begin\", which is not a phase",
             "alone",
         ],
     );
     check(
         "require = \"failed < phase(\\\"x\\\").failed\"",
         &[
-            "`thresholds.0.require` compares with phase \"x\", which is no phase of the scenario; \
-             it has: alone",
+            "`thresholds.0.require` compares with phase \"x\", which is not a phase of the \
+             scenario; it has: alone",
         ],
     );
     let closed = "workload = \"ingest\"\nrequire = \"response_time.p99 < 5ms\"";
@@ -664,7 +664,7 @@ fn thresholds_are_checked_before_the_run() {
     );
     check(
         "workload = \"ingest\"\nrequire = \"recall.mean > 0.9\"",
-        &["only a search has a recall, so it could never be decided; leave it out"],
+        &["only a search has a recall, so it can never be decided; omit it"],
     );
     let unread =
         "[[thresholds]]\nrequire = \"gap.p50 < 1ms\"\n[tracing.spans]\nsource = \"none\"\n[milvus]";
@@ -681,7 +681,7 @@ fn thresholds_are_checked_before_the_run() {
     check_with(
         "batch = 20",
         "batch = 0",
-        &["is 0, allowed is a whole number from 1 on"],
+        &["is 0, expected a whole number from 1 on"],
     );
     let abort = |require: &str, keys: &str, words: &[&str]| {
         check(
@@ -694,16 +694,16 @@ fn thresholds_are_checked_before_the_run() {
         "failed < 1%",
         "over = \"1500ms\"",
         &[
-            "`thresholds.0.abort.over` holds a part of a second",
-            "whole ones",
+            "`thresholds.0.abort.over` has a fraction of a second",
+            "whole seconds",
         ],
     );
     abort(
         "failed < 1%",
         "over = \"5s\", after = \"5s\"",
         &[
-            "`thresholds.0.abort` ends no run",
-            "13 s, more than its phase lasts",
+            "`thresholds.0.abort` can never end the run",
+            "13 s, longer than the phase",
         ],
     );
     abort(
@@ -715,8 +715,8 @@ fn thresholds_are_checked_before_the_run() {
         "gap.p99 < 1s",
         "over = \"5s\"",
         &[
-            "`thresholds.0.abort` can't end the run by its figure, which is not known before the \
-             run has ended",
+            "`thresholds.0.abort` can't end the run, since its figure is not known before the end \
+             of the run",
         ],
     );
     check(
@@ -740,7 +740,10 @@ fn keys_that_exclude_or_need_each_other() {
     check_with(
         "rate = 200",
         "rate = 200\nconcurrency = 2",
-        &["`workloads.search.rate` stands beside `concurrency`", "one"],
+        &[
+            "`workloads.search.rate` cannot be combined with `concurrency`",
+            "use `rate`",
+        ],
     );
     check_with(
         "rate = 200",
@@ -813,17 +816,17 @@ fn keys_that_exclude_or_need_each_other() {
     check_with(
         "uri",
         "user = \"root\"\nuri",
-        &["`milvus.user` has no `password`"],
+        &["`milvus.user` needs a `password`"],
     );
     check_with(
         "uri",
         "password = \"${P}\"\nuri",
-        &["`milvus.password` has no `user`"],
+        &["`milvus.password` needs a `user`"],
     );
     check_with(
         "uri",
         "token = \"${T}\"\nuser = \"root\"\nuri",
-        &["`milvus.token` stands beside `user`"],
+        &["`milvus.token` cannot be combined with `user`"],
     );
     check_with(
         "uri",
@@ -882,7 +885,10 @@ fn names_and_lists() {
     check_with(
         "[collections.words]",
         "[collections.words]\nname = \"1st\"",
-        &["`collections.words.name` is \"1st\"", "no digit first"],
+        &[
+            "`collections.words.name` is \"1st\"",
+            "not beginning with a digit",
+        ],
     );
     check_among(
         &with(
@@ -934,11 +940,11 @@ fn addresses() {
         "ftp://host",
         &["is \"ftp://host\"", "http://"],
     );
-    check_with("http://127.0.0.1:19530", "http://", &["no URI"]);
+    check_with("http://127.0.0.1:19530", "http://", &["not a URI"]);
     check_with(
         "http://127.0.0.1:19530",
         "http://host:99999",
-        &["no URI", "port"],
+        &["not a URI", "port"],
     );
     check_with(
         "http://127.0.0.1:19530",
@@ -1129,7 +1135,7 @@ fn sets() {
     );
     check_set("wrk.x=5", &["--set wrk"]);
     check_set("name.x=5", &["`name` is text and not a table"]);
-    check_set("no value", &["--set \"no value\" is no path of keys"]);
-    check_set("a..b=1", &["--set \"a..b\" is no path of keys"]);
-    check_set("=1", &["is no path of keys"]);
+    check_set("no value", &["--set \"no value\" is not a key path"]);
+    check_set("a..b=1", &["--set \"a..b\" is not a key path"]);
+    check_set("=1", &["is not a key path"]);
 }

@@ -283,13 +283,13 @@ fn secrets_that_are_written_out_are_refused_without_being_repeated() {
         ),
         &[],
         &[],
-        "`tracing.spans.headers` is no table",
+        "`tracing.spans.headers` is not a table",
     );
     check(
         &with("http://127", &format!("http://root:{SECRET}@127")),
         &[],
         &[("MILVUS_URI", "http://fine:1")],
-        "`milvus.uri` holds",
+        "`milvus.uri` contains",
     );
     check(
         &with(
@@ -304,20 +304,20 @@ fn secrets_that_are_written_out_are_refused_without_being_repeated() {
         GOOD,
         &[&format!("tracing.spans.endpoint=http://u:{SECRET}@h")],
         &[],
-        "`tracing.spans.endpoint` holds a user or password, which must not stand in an address; \
-         use `headers` of [tracing.spans]",
+        "`tracing.spans.endpoint` contains a user or password, which must not be part of an \
+         address; use `headers` of [tracing.spans]",
     );
     check(
         GOOD,
         &[&format!("tracing.spans.admin=http://u:{SECRET}@h")],
         &[],
-        "`tracing.spans.admin` holds",
+        "`tracing.spans.admin` contains",
     );
     check(
         GOOD,
         &[&format!("tracing.export=http://u:{SECRET}@h")],
         &[("OTEL_SDK_DISABLED", "true")],
-        "must not stand in an address; use OTEL_EXPORTER_OTLP_HEADERS",
+        "must not be part of an address; use OTEL_EXPORTER_OTLP_HEADERS",
     );
     check(
         GOOD,
@@ -348,7 +348,7 @@ fn secrets_that_are_written_out_are_refused_without_being_repeated() {
         &with("http://127", &format!("http://root:{SECRET}@127")),
         &[],
         &[],
-        "`milvus.uri` holds a user or password",
+        "`milvus.uri` contains a user or password",
     );
     check(
         &with("http://127", &format!("http://ro ot:{SECRET}@127")),
@@ -360,7 +360,7 @@ fn secrets_that_are_written_out_are_refused_without_being_repeated() {
         GOOD,
         &[],
         &[("MILVUS_URI", &format!("http://root:{SECRET}@host:1"))],
-        "`MILVUS_URI` holds a user or password",
+        "`MILVUS_URI` contains a user or password",
     );
     check(
         GOOD,
@@ -392,7 +392,7 @@ fn a_link_takes_no_variable() {
     assert!(
         error
             .to_string()
-            .contains("`tracing.spans.link` holds a variable")
+            .contains("`tracing.spans.link` contains a variable")
             && !error.to_string().contains(SECRET),
         "{error}"
     );

@@ -7,7 +7,7 @@ use super::*;
 fn must_not_panic(text: &str, sets: &[&str]) {
     match plan_with(text, sets, &none, &PlanFlags::default()) {
         Err(mistakes) => {
-            assert!(mistakes.iter().len() > 0, "refused without a word");
+            assert!(mistakes.iter().len() > 0, "rejected without a message");
             for message in mistakes.iter().map(ToString::to_string) {
                 assert!(!message.chars().any(char::is_control), "{message:?}");
             }

@@ -206,8 +206,8 @@ fn only_the_part_that_ends_a_mix_has_rows_that_last() {
         ]
     );
     // 200 rows are inserted, 400 deleted, as often as each other.
-    let insert = "parts = { search = 1, insert = 1, delete = 1 }\ninsert = { batch = 1 }\ndelete = \
-                  { batch = 1 }";
+    let insert = "parts = { search = 1, insert = 1, delete = 1 }\ninsert = { batch = 1 }\ndelete \
+                  = { batch = 1 }";
     assert_eq!(
         last("concurrency = 2", insert),
         [
@@ -228,7 +228,7 @@ fn callers_that_would_write_the_same_row_at_once_are_refused() {
         &[
             "workloads.churn.upsert.batch",
             "9 callers write 900 rows at once",
-            "800 rows stay",
+            "800 rows remain",
         ],
     );
 }
@@ -278,13 +278,13 @@ fn a_collection_that_is_reused_is_not_said_to_be_filled() {
             "data = \"noise\"\nprepare = \"reuse\"\n",
         )
     };
-    let there = "800 rows that a reused collection is taken to hold (initial_rows)";
+    let there = "800 rows that a reused collection is assumed to contain (initial_rows)";
     refused(
         &reuse(&format!("{PARTS}\ndelete = {{ rows = 801 }}")),
-        &["allowed is 1 to", there],
+        &["expected at least 1", there],
     );
     refused(
         &reuse("parts = { upsert = 1 }\nupsert = { batch = 801 }"),
-        &["allowed is at most", there],
+        &["expected at most", there],
     );
 }

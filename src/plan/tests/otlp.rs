@@ -121,12 +121,12 @@ fn the_port_or_the_protocol_of_the_environment_decides_how_spans_go() {
     check(
         &json,
         "http/protobuf http://c:4318/v1/traces",
-        &[&[PROTOCOL, "http/protobuf is taken"]],
+        &[&[PROTOCOL, "http/protobuf is used"]],
     );
     check(
         &[(PROTOCOL, "thrift")],
         "grpc http://127.0.0.1:4317",
-        &[&[PROTOCOL, "\"thrift\"", "grpc and http/protobuf"]],
+        &[&[PROTOCOL, "\"thrift\"", "grpc or http/protobuf"]],
     );
 }
 
@@ -154,7 +154,7 @@ fn an_address_that_cant_be_used_is_named_and_left_out() {
         default,
         &[&[
             general,
-            "holds a user or password",
+            "contains a user or password",
             "OTEL_EXPORTER_OTLP_HEADERS",
         ]],
     );
@@ -186,7 +186,7 @@ fn an_address_without_a_scheme_is_encrypted_unless_it_is_said_to_be_insecure() {
     check(
         &[(endpoint, "c:4317")],
         "grpc https://c:4317",
-        &[&[endpoint, "https:// is taken", insecure]],
+        &[&[endpoint, "https:// is used", insecure]],
     );
     check(
         &[(endpoint, "[::1]:4318"), (insecure, "true")],
@@ -211,7 +211,7 @@ fn an_address_without_a_scheme_is_encrypted_unless_it_is_said_to_be_insecure() {
     check(
         &[(insecure, "1")],
         "grpc http://127.0.0.1:4317",
-        &[&[insecure, "\"1\"", "true and false"]],
+        &[&[insecure, "\"1\"", "true or false"]],
     );
 }
 
@@ -238,7 +238,7 @@ fn what_switches_the_export_off_is_named() {
     check(
         &[("OTEL_SDK_DISABLED", "yes")],
         "grpc http://127.0.0.1:4317",
-        &[&["OTEL_SDK_DISABLED", "\"yes\"", "true and false"]],
+        &[&["OTEL_SDK_DISABLED", "\"yes\"", "true or false"]],
     );
     let two = [("OTEL_TRACES_EXPORTER", "console, otlp,zipkin")];
     check(
@@ -247,7 +247,7 @@ fn what_switches_the_export_off_is_named() {
         &[&[
             "OTEL_TRACES_EXPORTER",
             "\"console\", \"zipkin\"",
-            "otlp and none",
+            "otlp or none",
         ]],
     );
     for variable in ["OTEL_TRACES_EXPORTER", "OTEL_SDK_DISABLED"] {
@@ -422,7 +422,7 @@ fn settings_that_cant_be_used_are_named() {
         &[&[
             "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION",
             "\"zstd\"",
-            "gzip and none",
+            "gzip or none",
         ]],
     );
     for (headers, word) in [
@@ -474,7 +474,7 @@ fn attributes_that_are_none_are_named() {
     let words = [
         ("\"x\"", "without `=`"),
         ("\"=3\"", "without a name"),
-        ("\"v=%FF\"", "no UTF-8"),
+        ("\"v=%FF\"", "not UTF-8"),
     ];
     assert_eq!(remarks.len(), words.len(), "{remarks:?}");
     for (remark, (entry, why)) in remarks.iter().zip(words) {

@@ -245,8 +245,8 @@ fn a_check_says_what_happens_where() {
         "database = \"tests\"\n[data.noise]",
         "milvus     http://127.0.0.1:19530, database tests\n",
     );
-    let created =
-        "collection words: created with 800 rows, in place of one that milvus-bench made before; ";
+    let created = "collection words: created with 800 rows, replacing one that milvus-bench \
+                   created before; ";
     check(rows, rows, &format!("{created}dropped after the run\n"));
     check(
         rows,
@@ -256,18 +256,18 @@ fn a_check_says_what_happens_where() {
     check(
         rows,
         "prepare = \"schema\"",
-        "words: created empty, in place of one",
+        "words: created empty, replacing one",
     );
     check(
         rows,
         &format!("{rows}\nprepare = \"ensure\""),
-        "words: kept if milvus-bench made it like this before, else created with 800 rows in its \
-         place; kept",
+        "words: kept if milvus-bench created it with the same settings, else created with 800 \
+         rows in its place; kept",
     );
     check(
         rows,
         "prepare = \"reuse\"",
-        "words: used as it is, neither created nor dropped\n",
+        "words: used unchanged, neither created nor dropped\n",
     );
     check(rows, rows, " spans\ntime ");
     let unread = "[tracing.spans]\nsource = \"none\"\n[data.noise]";

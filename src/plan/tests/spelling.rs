@@ -19,7 +19,7 @@ fn a_list_written_as_one_table() {
     let one = format!("{}[phases]{}", one_phase[0], one_phase[1]);
     let message = plan(&one).unwrap_err().to_string();
     assert!(
-        message.contains("`phases` is one table, allowed is a list of tables: write [[phases]] in")
+        message.contains("`phases` is one table, expected a list of tables: write [[phases]] in")
             && !message.contains('\n'),
         "{message}"
     );
@@ -99,10 +99,10 @@ fn named_tables_without_a_name() {
         "[collections]",
         &[
             "`collections.data`",
-            "write [collections.<name>] over `data`",
+            "write [collections.<name>] above `data`",
         ],
     );
-    check("[data.noise]", "[data]", &["write [data.<name>] over `"]);
+    check("[data.noise]", "[data]", &["write [data.<name>] above `"]);
 }
 
 #[test]
@@ -126,8 +126,8 @@ fn durations_of_other_tools() {
     warmup("\"1:30\"", &["write warmup = \"1m 30s\""]);
     warmup("\"30\"", &["write warmup = \"30s\""]);
     warmup("30", &["e.g. warmup = \"30s\""]);
-    warmup("\"-5s\"", &["not negative"]);
-    warmup("\"soon\"", &["which is no duration"]);
+    warmup("\"-5s\"", &["non-negative"]);
+    warmup("\"soon\"", &["which is not a duration"]);
     plan(&with("warmup = \"2s\"", "warmup = \"5 minutes\"")).unwrap();
 }
 
@@ -152,7 +152,7 @@ fn numbers_of_other_formats() {
     check(
         "rows = 1_000",
         "rows = \"64mb\"",
-        &["is \"64mb\", allowed is a whole number"],
+        &["is \"64mb\", expected a whole number"],
     );
     check(
         "rate = 200",

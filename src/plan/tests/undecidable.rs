@@ -205,7 +205,7 @@ fn windows_that_are_longer_than_the_rows_last() {
     refused(
         abort,
         &[&long[..], &[rows]].concat(),
-        &["`thresholds.0.abort` ends no run"],
+        &["`thresholds.0.abort` can never end the run"],
     );
     allowed(
         &of_ingest,
@@ -231,7 +231,7 @@ fn figures_of_spans_where_nothing_is_traced() {
         required(
             require,
             &off,
-            &["known of traced requests only, and none is traced"],
+            &["known for traced requests only, and none is traced"],
         );
     }
     allowed("require = 'failed < 1%'", &off);
@@ -254,7 +254,7 @@ fn areas_that_no_such_request_has() {
     required(
         "area(\"queue\").p99 < 1ms",
         &[],
-        &["no part of its latency breakdown"],
+        &["not part of its latency breakdown"],
     );
     refused(
         "workload = \"search\"\nrequire = 'area(\"log append\").p99 < 1ms'",
@@ -305,11 +305,7 @@ fn limits_that_every_run_keeps() {
         "throughput >= 0/s",
         "response_time.p99 >= 0us",
     ] {
-        required(
-            require,
-            &[],
-            &["every run fulfils it", "a limit that can be missed"],
-        );
+        required(require, &[], &["can never fail", "a stricter limit"]);
     }
     for require in [
         "failed < 0%",
@@ -318,11 +314,7 @@ fn limits_that_every_run_keeps() {
         "empty > 100%",
         "join.matched > 1",
     ] {
-        required(
-            require,
-            &[],
-            &["no run can fulfil it", "a limit that can be kept"],
-        );
+        required(require, &[], &["can never pass", "a looser limit"]);
     }
     for require in [
         "failed <= 99%",
@@ -342,7 +334,7 @@ fn a_closed_loop_sends_all_that_is_due() {
     refused(
         &of("ingest"),
         &[],
-        &["a closed loop sends all that is due, use failed"],
+        &["a closed loop sends every due request, use failed"],
     );
     allowed(&of("search"), &[]);
     allowed("require = 'not_sent < 1%'", &[]);
@@ -354,7 +346,7 @@ fn rows_that_no_reply_exceeds() {
     refused(
         &search("rows.mean <= 10 rows"),
         &[],
-        &["no reply of workload `search` holds more than 10 rows, so every run fulfils it"],
+        &["no reply of workload `search` holds more than 10 rows, so the threshold can never fail"],
     );
     for require in [
         "rows.mean > 10",
@@ -364,10 +356,10 @@ fn rows_that_no_reply_exceeds() {
         refused(
             &search(require),
             &[],
-            &["no reply of workload `search` holds more than 10 rows, so no run can fulfil it"],
+            &["no reply of workload `search` holds more than 10 rows, so it can never pass"],
         );
         // The other workloads have none.
-        required(require, &[], &["so no run can fulfil it"]);
+        required(require, &[], &["so it can never pass"]);
     }
     // Of two workloads one that can't is enough, and one that always does is not.
     let more = (
@@ -384,7 +376,7 @@ fn rows_that_no_reply_exceeds() {
     required(
         "rows.mean > 15",
         &both,
-        &["no reply of workload `search` holds more than 10 rows, so no run can fulfil it"],
+        &["no reply of workload `search` holds more than 10 rows, so it can never pass"],
     );
     allowed("require = 'rows.mean > 15'\nworkload = \"more\"", &both);
     allowed("require = 'rows.mean < 15'", &both);
@@ -446,9 +438,9 @@ fn windows_that_end_the_run_fit_into_a_stage() {
         &abort("4s"),
         &stages,
         &[
-            "`thresholds.0.abort` ends no run",
-            "take 7 s",
-            "the longest of its stages",
+            "`thresholds.0.abort` can never end the run",
+            "is 7 s",
+            "any of its stages",
         ],
     );
     allowed(&abort("3s"), &stages);

@@ -84,12 +84,8 @@ impl Shape {
             Self::Bends(place) => format!("; it bends {}", between(place)),
             Self::Doubles(place) => format!("; p99 at least doubles {}", between(place)),
             Self::Flat { all_have_ends } => {
-                let bends = if all_have_ends {
-                    "it bends nowhere: "
-                } else {
-                    ""
-                };
-                format!("; {bends}no stage has twice the p99 of the one before")
+                let bends = if all_have_ends { "no bend: " } else { "" };
+                format!("; {bends}no stage has twice the p99 of the previous one")
             }
             Self::NotKnown => String::new(),
         }

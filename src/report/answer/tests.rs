@@ -69,8 +69,8 @@ fn intervals_that_overlap_are_said_and_so_is_a_difference_that_may_be_none() {
     );
     assert_eq!(
         answer.why[0],
-        "the means of under-ingest and alone can't be told apart: they differ by 2.98 ms [-0.100, \
-         3.44]"
+        "the means of under-ingest and alone are indistinguishable: they differ by 2.98 ms \
+         [-0.100, 3.44]"
     );
 }
 
@@ -176,12 +176,12 @@ fn without_spans_the_client_says_what_it_saw() {
         answer.why,
         [
             "the client saw service time p99 3.82 ms -> 48.1 ms, send lag p99 133 us -> 240 us",
-            "the cause is unknown: no server spans were read ([tracing.spans] source); the \
-             figures are the client's alone",
+            "the cause is unknown: no server spans were read ([tracing.spans] source); all \
+             figures are client-side",
         ]
     );
     assert_eq!(answer.suggestion, None);
-    assert!(without(true).why[1].contains("nothing was sampled"));
+    assert!(without(true).why[1].contains("no request was sampled"));
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn stages_say_where_they_bend() {
     let flat = one(|analysis| staged(analysis, &[("a", 1.0, 2e3), ("b", 2.0, 2.5e3)]));
     assert!(
         flat.what
-            .ends_with("it bends nowhere: no stage has twice the p99 of the one before"),
+            .ends_with("no bend: no stage has twice the p99 of the previous one"),
         "{flat:?}"
     );
 }
@@ -350,7 +350,7 @@ fn a_curve_that_may_bend_is_not_said_to_bend_or_not_to() {
     });
     let invalid = what(&|analysis| analysis.verdict.state = VerdictState::Invalid);
     for what in [overlap, before, behind, invalid] {
-        assert!(!what.contains("bends") && !what.contains("twice"), "{what}");
+        assert!(!what.contains("bend") && !what.contains("twice"), "{what}");
     }
 }
 
@@ -383,7 +383,7 @@ fn a_curve_without_intervals_doubles_where_it_stays_there_and_never_bends() {
     assert_eq!(what(&[48e3, 5e3, 47e3, 15e3]), "without 95 % intervals");
     assert_eq!(
         what(&[1e3, 1.1e3, 1.2e3, 1.3e3]),
-        "no stage has twice the p99 of the one before; without 95 % intervals"
+        "no stage has twice the p99 of the previous one; without 95 % intervals"
     );
 }
 

@@ -74,8 +74,8 @@ fn headline(comparison: &Comparison) -> String {
     match (found.is_empty(), beside) {
         (false, _) => found.join(", "),
         (true, 0) => "nothing could be compared".to_owned(),
-        (true, 1) => "1 figure beside the other, not tested".to_owned(),
-        (true, beside) => format!("{beside} figures beside each other, none of them tested"),
+        (true, 1) => "1 figure shown side by side, not tested".to_owned(),
+        (true, beside) => format!("{beside} figures shown side by side, none of them tested"),
     }
 }
 
@@ -88,8 +88,8 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
     let few = (fewest < crate::analysis::compare::LEAST_RUNS).then(|| {
         let (why, make) = comparison.few_runs();
         format!(
-            "fewer than three runs on a side{why}: how much runs differ is not known, so nothing \
-             is called slower or faster; {make}"
+            "fewer than three runs on a side{why}: the variation between runs is unknown, so \
+             nothing is called slower or faster; {make}"
         )
     });
     let invalid = comparison
@@ -105,8 +105,8 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
     let incomplete = incomplete.map(|left_out| {
         let IncompleteRun { run, status } = left_out;
         format!(
-            "{run} is not complete ({status}), so it is no repetition of the others and compared \
-             with nothing"
+            "{run} is not complete ({status}), so it is not a repetition of the others and was \
+             not compared"
         )
     });
     let unpaired = comparison
@@ -114,15 +114,16 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
         .unpaired
         .iter()
         .chain(&comparison.run.unpaired);
-    let unpaired = unpaired.map(|run| {
-        format!("{run} is a round that the other side lacks, so it is compared with nothing")
-    });
+    let unpaired = unpaired
+        .map(|run| format!("{run} is a round that the other side lacks, so it was not compared"));
     few.into_iter()
         .chain(incomplete)
         .chain(unpaired)
-        .chain(invalid.map(|run| {
-            format!("{run} is invalid and compared with nothing: its own report says why")
-        }))
+        .chain(
+            invalid.map(|run| {
+                format!("{run} is invalid and was not compared: its own report says why")
+            }),
+        )
         .chain(comparison.left_out.iter().cloned())
         .chain(comparison.notes.iter().cloned())
         .collect()

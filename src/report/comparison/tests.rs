@@ -141,8 +141,7 @@ fn every_format_is_as_agreed() {
 fn nothing_to_compare_is_said() {
     let text = render_text(&Comparison::default(), crate::report::TextStyle::default());
     assert!(
-        text.contains("nothing could be compared")
-            && text.contains("besides the result nothing differs"),
+        text.contains("nothing could be compared") && text.contains("only the results differ"),
         "{text}"
     );
 }
@@ -198,7 +197,7 @@ fn figures_that_are_not_tested_are_beside_each_other_all_the_same() {
     let untested = || figure(ComparisonResult::NotTested);
     assert_eq!(
         of(vec![untested(), untested()]),
-        "2 figures beside each other, none of them tested"
+        "2 figures shown side by side, none of them tested"
     );
     assert_eq!(
         of(vec![untested(), figure(ComparisonResult::Slower)]),

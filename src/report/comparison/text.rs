@@ -59,7 +59,7 @@ pub(crate) fn render_text(comparison: &Comparison, style: TextStyle) -> String {
     page.gap();
     let left_out = match left_out.as_slice() {
         [] => String::new(),
-        columns => format!("; left out for want of columns: {}", columns.join(", ")),
+        columns => format!("; omitted for lack of width: {}", columns.join(", ")),
     };
     let note = format!(
         "ratio: run / baseline with its 95 % interval, runs as the unit ({}); could show: the \
@@ -97,7 +97,7 @@ fn write_differences(page: &mut Page, comparison: &Comparison) {
     if comparison.differences.is_empty() {
         page.paragraph(
             Line::default(),
-            "besides the result nothing differs: same versions, machine, scenario and plan",
+            "only the results differ: same versions, machine, scenario and plan",
             Paint::Dim,
         );
         return;

@@ -24,8 +24,7 @@ pub(super) const ENTRY: ReportEntry = ReportEntry {
     file: "report.html",
     text: true,
     joined: Some(joined),
-    summary: "one page to look at: curves, latency breakdowns, heat maps, waterfalls; needs no \
-              network",
+    summary: "one page: curves, latency breakdowns, heat maps, waterfalls; needs no network",
     render,
 };
 

@@ -254,7 +254,7 @@ fn without_an_account_the_reason_is_the_true_one() {
     );
     check(
         joined(80, 0, 0),
-        &["unknown: nothing was sampled ([tracing] sample_ratio)"],
+        &["unknown: no request was sampled ([tracing] sample_ratio)"],
         &absent,
     );
     check(
@@ -270,13 +270,13 @@ fn an_interrupted_run_says_so() {
         |analysis| analysis.status = "interrupted".into(),
         &[
             "  interrupted, valid with",
-            "! interrupted: the figures are of what",
+            "! interrupted: the figures cover the time",
         ],
         &[],
     );
     check(
         |analysis| analysis.status = "running".into(),
-        &["! the run is still going on"],
+        &["! the run is still in progress"],
         &["killed"],
     );
     check(
@@ -304,14 +304,14 @@ fn the_status_is_told_once_and_a_yes_or_no_without_figures() {
         analysis.thresholds.clear();
         analysis.status = "interrupted".into();
         analysis.verdict.reasons = vec![
-            yes("interrupted", "", "ended before its plan"),
+            yes("interrupted", "", "ended early"),
             yes("no_spans", "alone/search", "nothing came"),
         ];
     };
     check(
         change,
         &["! interrupted: the figures", "! alone/search: nothing came"],
-        &["ended before its plan", "limit", "runs"],
+        &["ended early", "limit", "runs"],
     );
 }
 
@@ -322,7 +322,7 @@ fn a_run_that_failed_half_way_says_why_and_what_the_figures_are() {
         analysis.verdict.reasons = vec![yes("failed_run", "", "Milvus went away")];
     };
     let expected = [
-        "! failed: Milvus went away; the figures are of what was measured until then",
+        "! failed: Milvus went away; the figures cover the time until then",
         "client against server",
     ];
     check(change, &expected, &["! Milvus went away"]);
@@ -586,11 +586,7 @@ fn text_from_outside_stays_text() {
 fn merged_names_and_rising_bounds_are_shown() {
     check(
         |_| (),
-        &[
-            ">=48.3",
-            "p90-max",
-            "310 requests ran merged into another's (8.0 %)",
-        ],
+        &[">=48.3", "p90-max", "310 requests executed inside another"],
         &[],
     );
     let change = |analysis: &mut Analysis| analysis.workloads[5].account[4].sampled = 78;

@@ -70,7 +70,7 @@ pub(in crate::report) fn warmup(analysis: &Analysis) -> Option<String> {
     };
     (requests > 0).then(|| {
         format!(
-            "{words} {} (in no figure{failures})",
+            "{words} {} (not in the figures{failures})",
             counted(requests, "request")
         )
     })

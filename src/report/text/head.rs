@@ -78,7 +78,7 @@ fn write_reasons(page: &mut Page, analysis: &Analysis) {
         .as_ref()
         .filter(|capacity| capacity.share > NEAR_CAPACITY)
     {
-        let advice = "near its limit a client is late for its own reasons: use more load threads \
+        let advice = "near its limit the client itself adds delay: use more load threads \
                       (--threads), more connections, or another machine";
         page.paragraph(
             Line::new("! ", Paint::Doubtful),
@@ -125,7 +125,7 @@ pub(in crate::report) fn status_note(analysis: &Analysis) -> Option<String> {
         return None;
     }
     let until = if measured(analysis).next().is_some() {
-        "the figures are of what was measured until then"
+        "the figures cover the time until then"
     } else {
         "nothing was measured"
     };
@@ -137,9 +137,9 @@ pub(in crate::report) fn status_note(analysis: &Analysis) -> Option<String> {
         }
         ("failed", Some(failure)) => format!("failed: {failure}; {until}"),
         ("failed", None) => format!("failed: {until}; see the errors below, and run it again"),
-        ("running", _) => "the run is still going on: the figures are of what was measured until \
-                           now"
-        .to_owned(),
+        ("running", _) => {
+            "the run is still in progress: the figures cover the time until now".to_owned()
+        }
         ("killed", _) => "the run was killed or could not write its end: up to the last second of \
                           finished requests is missing"
             .to_owned(),
@@ -216,7 +216,7 @@ pub(in crate::report) fn figure(value: f64, unit: &str) -> String {
 /// `this run used 83 % of what this client can generate`.
 fn used(capacity: &ClientCapacity) -> String {
     format!(
-        "this run used {} of what this client can generate",
+        "this run used {} of this client's capacity",
         share(capacity.share)
     )
 }
@@ -319,12 +319,9 @@ mod tests {
         let says = |share: f64, text: &str| assert!(head(share).contains(text), "{}", head(share));
         says(
             0.83,
-            "! this run used 83 % of what this client can generate: near its limit",
+            "! this run used 83 % of this client's capacity: near its limit",
         );
-        says(
-            0.4,
-            "this run used 40 % of what this client can generate · ",
-        );
+        says(0.4, "this run used 40 % of this client's capacity · ");
     }
 
     fn check(figure: f64, limit: f64, unit: &str, expected: &str) {

@@ -66,7 +66,7 @@ pub(super) fn write(page: &mut Page, analysis: &Analysis) {
 
 /// What the mark of a closed loop means.
 const CLOSED_NOTE: &str = "* closed loop: service time, and stalls are under-counted, since a \
-                           caller that waits sends nothing";
+                           waiting caller sends nothing";
 
 /// A row for each workload of each phase, what matters most first; columns that are empty for all
 /// are left out.
@@ -269,7 +269,7 @@ fn waited(analysis: &Analysis, workload: &WorkloadAnalysis, p99_us: f64) -> Stri
         .filter(|share| *share >= FULL);
     let beside = full.map_or(String::new(), |part| {
         format!(
-            "; for {} of the phase other programs left nothing of the machine",
+            "; for {} of the phase other programs used the whole machine",
             share(part)
         )
     });
@@ -527,7 +527,7 @@ mod tests {
         assert_eq!(of(0.1), words);
         assert_eq!(
             of(1.8),
-            format!("{words}; for 50 % of the phase other programs left nothing of the machine")
+            format!("{words}; for 50 % of the phase other programs used the whole machine")
         );
     }
 

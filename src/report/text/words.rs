@@ -41,12 +41,12 @@ static WORDS: &[Word] = &[
     (
         "response time",
         "from the planned moment of a request to the end of its reply: send lag + service time; \
-         what a user waits whose request was due",
+         the wait of a user",
         has_open_loop,
     ),
     (
         "service time",
-        "from sending to the end of the reply; what waits before sending is not in it",
+        "from sending to the end of the reply, without the wait before sending",
         always,
     ),
     (
@@ -57,19 +57,19 @@ static WORDS: &[Word] = &[
     ),
     (
         "closed loop",
-        "callers that send when their last reply has come: there is no planned moment, and a \
-         stall is met by one request of each caller only",
+        "callers that send after their previous reply: there is no planned moment, and a stall \
+         affects only one request per caller",
         has_closed_loop,
     ),
     (
         "due, target",
-        "requests of the schedule, and the rate that was asked for; with Poisson arrivals chance \
-         makes the rate that was due differ from it",
+        "scheduled requests per second, and the configured rate; with Poisson arrivals the two \
+         differ by chance",
         has_open_loop,
     ),
     (
         ">=, at least",
-        "a lower bound: so many requests failed, or were not sent, that the quantile lies among \
+        "a lower bound: so many requests failed, or were not sent, that the quantile falls among \
          them",
         always,
     ),

@@ -101,7 +101,8 @@ async fn server(name: &str, uri: &str) -> Option<LocalServer> {
     }
     let prefix = name.to_lowercase();
     let pids = pids_called(|comm| comm.starts_with(&prefix));
-    let how = format!("by its name, since who listens at {host}:{port} can't be seen");
+    let how =
+        format!("by its name, since the process that listens at {host}:{port} can't be identified");
     (!pids.is_empty()).then(|| LocalServer {
         name: name.to_owned(),
         pids,

@@ -69,7 +69,7 @@ impl<R: Message + Default> Decoder for CountingDecoder<R> {
         match R::decode(buffer) {
             Ok(message) => Ok(Some(Counted { message, bytes })),
             Err(error) => Err(Status::data_loss(format!(
-                "a message in a form that is not known ({error}): {beginning}"
+                "a message in an unknown form ({error}): {beginning}"
             ))),
         }
     }

@@ -352,8 +352,8 @@ impl Link {
             return Ok(Api::V2);
         }
         let text = format!(
-            "Jaeger gRPC at {} says of neither of its APIs that it works (api_v3: {}; api_v2: \
-             {}): look at its log and that of the store behind it",
+            "Jaeger at {} answers, but neither of its query APIs works (api_v3: {}; api_v2: {}): \
+             check its log and that of its storage",
             self.address, v3.words, v2.words
         );
         Err(
@@ -376,14 +376,14 @@ impl Link {
         };
         SpanError::new(match (failure.refused, again) {
             (true, _) => format!(
-                "what answers at {address} refuses to list services ({words}): set tracing.spans \
+                "{address} denied access to the list of services ({words}): set tracing.spans \
                  headers"
             ),
             (_, Again::Later(_)) => format!(
-                "Jaeger gRPC at {address} can't list its services now ({words}): look at its log"
+                "Jaeger gRPC at {address} can't list its services now ({words}): check its log"
             ),
             _ => format!(
-                "what answers at {address} does not list services as Jaeger does ({words}): \
+                "the server at {address} does not list services like Jaeger ({words}): \
                  tracing.spans endpoint must lead to Jaeger's gRPC query port, mostly 16685"
             ),
         })
@@ -394,9 +394,9 @@ impl Link {
         let failure = grpc_failure(status);
         let advice = match status.code() {
             _ if failure.refused => "set tracing.spans headers",
-            Code::Unavailable => "is it still running?",
-            Code::DeadlineExceeded => "it is overloaded or hangs, look at its log",
-            _ => "look at its log",
+            Code::Unavailable => "check that it is still running",
+            Code::DeadlineExceeded => "it is overloaded or hangs, check its log",
+            _ => "check its log",
         };
         self.wrong(trace_id, &failure.words, advice)
             .with(failure.again)
@@ -465,8 +465,8 @@ impl SpanSource for Jaeger {
             Ok(trace) => trace.map_err(|error| {
                 self.link.wrong(
                     trace_id,
-                    &format!("a form that is not known, {error}"),
-                    "look at its log",
+                    &format!("an unknown form, {error}"),
+                    "check its log",
                 )
             }),
             Err(status) if grpc_failure(&status).no_such_trace => Ok(Trace {

@@ -155,18 +155,16 @@ impl Probe<'_> {
     fn undecided(&self, answer: &Answer) -> SpanError {
         let (address, described) = (self.address, answer.described());
         let text = match answer.status {
-            401 | 403 | 407 => format!(
-                "what answers at {address} refuses to be read ({described}): set tracing.spans \
-                 headers"
-            ),
+            401 | 403 | 407 => {
+                format!("{address} denied access ({described}): set tracing.spans headers")
+            }
             300..=399 => format!(
-                "what answers at {address} sends readers elsewhere ({described}): set \
-                 tracing.spans endpoint to where Jaeger is, and headers if a login stands before \
-                 it"
+                "{address} redirects ({described}): set tracing.spans endpoint to the final \
+                 address, and headers if it needs a login"
             ),
             _ => format!(
-                "what answers at {address} does not say which of Jaeger's APIs it has \
-                 ({described}): look at its log and that of the store behind it"
+                "the server at {address} does not say which of Jaeger's APIs it has \
+                 ({described}): check its log and that of its storage"
             ),
         };
         SpanError::new(text).with(answer.again())
@@ -174,7 +172,7 @@ impl Probe<'_> {
 
     fn not_jaeger(&self, answer: &Answer) -> SpanError {
         SpanError::new(format!(
-            "what answers at {} is not Jaeger's JSON ({}): tracing.spans endpoint must lead to \
+            "the server at {} is not Jaeger's JSON ({}): tracing.spans endpoint must lead to \
              Jaeger's HTTP port, mostly 16686, with its base path if it has one",
             self.address,
             answer.described()
@@ -223,8 +221,7 @@ fn url(base: &str, path: Path, trace_id: u128) -> String {
         // Snake case works in all versions, also in those that document camel case.
         Path::V3 => {
             format!(
-                "{base}/api/v3/traces/{trace_id:032x}?start_time=1970-01-01T00:00:01Z\
-                 &end_time=2100-01-01T00:00:00Z&raw_traces=true"
+                "{base}/api/v3/traces/{trace_id:032x}?start_time=1970-01-01T00:00:01Z&end_time=2100-01-01T00:00:00Z&raw_traces=true"
             )
         }
     }
@@ -233,7 +230,7 @@ fn url(base: &str, path: Path, trace_id: u128) -> String {
 impl JaegerJson {
     fn wrong(&self, trace_id: u128, what: &str, again: Again) -> SpanError {
         SpanError::new(format!(
-            "{} did not deliver trace {trace_id:032x} ({what}): look at its log, or read by gRPC \
+            "{} did not deliver trace {trace_id:032x} ({what}): check its log, or read by gRPC \
              with tracing.spans source = \"jaeger\"",
             self.info.server
         ))
@@ -307,7 +304,7 @@ impl SpanSource for JaegerJson {
         // In all versions, unlike `/api/services`.
         let wrong = |what: String, again| {
             SpanError::new(format!(
-                "{} did not list its services ({what}): look at its log",
+                "{} did not list its services ({what}): check its log",
                 self.info.server
             ))
             .with(again)

@@ -88,7 +88,7 @@ impl ErrorIn {
     fn words(&self) -> &str {
         match &self.msg {
             Loose::Text(words) => words,
-            _ => "an error without words",
+            _ => "an error without a message",
         }
     }
 }
@@ -318,8 +318,7 @@ mod tests {
 
     fn one(fields: &str) -> String {
         format!(
-            "{{\"data\":[{{\"spans\":[{{\"traceID\":\"a\",\"spanID\":\"1\",\"operationName\":\"x\",\
-             \"startTime\":5,{fields}}}],\"processes\":null}}],\"errors\":null}}"
+            "{{\"data\":[{{\"spans\":[{{\"traceID\":\"a\",\"spanID\":\"1\",\"operationName\":\"x\",\"startTime\":5,{fields}}}],\"processes\":null}}],\"errors\":null}}"
         )
     }
 

@@ -30,35 +30,35 @@ pub(super) const JAEGER: Troubles = Troubles {
     other_server: OTHER_SERVER,
     web_page: &[
         Remedy {
-            what: "Jaeger lives below a base path (--query.base-path), and what answers here is \
-                   its UI or a proxy's page",
+            what: "Jaeger is served below a base path (--query.base-path), and this address leads \
+                   to its UI or to a page of a proxy",
             change: "--spans, or in the scenario: [tracing.spans] endpoint = \
                      \"http://HOST:16686/BASE/PATH\"",
         },
         Remedy {
-            what: "a proxy with a login stands before Jaeger",
+            what: "a proxy before Jaeger requires a login",
             change: "in the scenario: [tracing.spans] headers = { authorization = \"${NAME}\" }; \
                      or Kubernetes: kubectl port-forward service/jaeger 16685 16686",
         },
         Remedy {
-            what: "that port is no Jaeger",
+            what: "that port is not Jaeger's",
             change: ENDPOINT,
         },
     ],
     refused: &[Remedy {
-        what: "it wants to know who reads",
+        what: "it requires authentication",
         change: "in the scenario: [tracing.spans] headers = { authorization = \"${NAME}\" } \
                  (Jaeger with tenants: x-tenant)",
     }],
     no_services: &[Remedy {
-        what: "its API is only partly passed on",
+        what: "a proxy passes on only a part of its API",
         change: "the proxy before it: /api/v3/services, or the gRPC service \
                  jaeger.api_v2.QueryService",
     }],
-    no_counters: "whether Milvus makes spans of its own is not seen, since Jaeger's counters \
-                  (14269 or 8888) do not answer",
+    no_counters: "whether Milvus traces on its own is unknown, since Jaeger's counters (14269 or \
+                  8888) do not answer",
     dropped: &[Remedy {
-        what: "Jaeger's own counter says that it threw {spans} spans away meanwhile",
+        what: "Jaeger's own counter shows that it dropped {spans} spans meanwhile",
         change: "Compose, service jaeger: environment: [COLLECTOR_QUEUE_SIZE=100000]; and no \
                  search in its UI during a run",
     }],
@@ -68,7 +68,7 @@ pub(super) const JAEGER: Troubles = Troubles {
                  jaeger_query.enable_tracing: false",
     }],
     moved_times: &[Remedy {
-        what: "the back end corrects what it takes for clock skew",
+        what: "the back end adjusts spans for assumed clock skew",
         change: "Jaeger 1.x: --query.max-clock-skew-adjustment=0s; Jaeger 2: \
                  jaeger_query.max_clock_skew_adjust: 0s",
     }],
@@ -78,12 +78,11 @@ pub(super) const JAEGER: Troubles = Troubles {
                  endpoint: host of one Jaeger, its ports 4317 and 16686",
     }],
     otlp_from_container: "jaeger:4317",
-    otlp_from_container_in_words: "jaeger:4317 (the Compose service), or \
-                                   host.docker.internal:4317",
+    otlp_from_container_in_words: "jaeger:4317 (the Compose service), or host.docker.internal:4317",
     ..Troubles::NONE
 };
 
 const OTHER_SERVER: &[Remedy] = &[Remedy {
-    what: "what answers at {place} is not Jaeger's query service (16685 gRPC, 16686 JSON)",
+    what: "the server at {place} is not Jaeger's query service (16685 gRPC, 16686 JSON)",
     change: ENDPOINT,
 }];

@@ -101,7 +101,7 @@ impl SourceEntry {
         let address = address::shown(&address::parse(endpoint).ok()?);
         let (own, name) = (self.name, other.name);
         Some(SpanError::new(format!(
-            "what answers at {address} is {server}, which source = \"{own}\" can't read: set \
+            "the server at {address} is {server}, which source = \"{own}\" can't read: set \
              tracing.spans source = \"{name}\""
         )))
     }

@@ -61,22 +61,22 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
         web_port: OTHER_SERVER,
         other_server: OTHER_SERVER,
         web_page: &[Remedy {
-            what: "Tempo lives below a base path (http_api_prefix), or a proxy with a login stands \
-                   before it",
+            what: "Tempo is served below a base path (http_api_prefix), or a proxy with a login \
+                   is required",
             change: "--spans, or in the scenario: [tracing.spans] endpoint = \
                      \"http://HOST:3200/BASE/PATH\", or headers = { authorization = \"${NAME}\" }",
         }],
         refused: &[Remedy {
-            what: "it wants to know who reads, or which tenant's traces (multitenancy_enabled)",
+            what: "it requires authentication, or a tenant (multitenancy_enabled)",
             change: "in the scenario: [tracing.spans] headers = { x-scope-orgid = \"${NAME}\" }, \
-                     and authorization = \"${NAME}\" where a login stands before it",
+                     and authorization = \"${NAME}\" where a login is required",
         }],
         no_services: &[Remedy {
-            what: "its API is only partly passed on",
+            what: "a proxy passes on only a part of its API",
             change: "the proxy before it: /api/search/tag/service.name/values",
         }],
-        no_counters: "whether Milvus makes spans of its own is not seen, since Tempo's counters \
-                      are not read",
+        no_counters: "whether Milvus traces on its own is unknown, since Tempo's counters are not \
+                      read",
         held_back: "Tempo's overrides: defaults: global: max_bytes_per_trace; or its span pruning",
         other_back_end: &[Remedy {
             what: "OTLP endpoint and span source belong to two different back ends, or to two \
@@ -94,7 +94,7 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
 };
 
 const OTHER_SERVER: &[Remedy] = &[Remedy {
-    what: "what answers at {place} is not Tempo's query frontend (3200 HTTP)",
+    what: "the server at {place} is not Tempo's query frontend (3200 HTTP)",
     change: SET_ENDPOINT,
 }];
 
@@ -226,7 +226,7 @@ impl Tempo {
         }
         if !http::shows(&self.client, &self.base, &ECHO).await {
             return Err(SpanError::new(format!(
-                "what answers at {address} is not Tempo ({}): tracing.spans endpoint must lead to \
+                "the server at {address} is not Tempo ({}): tracing.spans endpoint must lead to \
                  the HTTP port of Tempo's query frontend, mostly 3200, with its base path if it \
                  has one",
                 v2.described()
@@ -248,25 +248,25 @@ impl Tempo {
         let described = answer.described();
         let text = match answer.status {
             401 | 403 | 407 => format!(
-                "what answers at {address} refuses to be read ({described}): set tracing.spans \
-                 headers, for a Tempo with tenants x-scope-orgid"
+                "{address} denied access ({described}): set tracing.spans headers, for a Tempo \
+                 with tenants x-scope-orgid"
             ),
             300..=399 => format!(
-                "what answers at {address} sends readers elsewhere ({described}): set \
-                 tracing.spans endpoint to where Tempo is, and headers if a login stands before it"
+                "{address} redirects ({described}): set tracing.spans endpoint to the final \
+                 address, and headers if it needs a login"
             ),
             _ => match self.get("/ready", "*/*").await {
                 Ok(ready) if ready.status == 503 && !ready.is_html() => {
                     return SpanError::new(format!(
                         "Tempo at {address} can't be read now, since it is not ready ({}): wait, \
-                         or look at its log",
+                         or check its log",
                         ready.first_words()
                     ))
                     .with(Again::Later(ready.retry_after));
                 }
                 _ => format!(
-                    "what answers at {address} does not say which of Tempo's APIs it has \
-                     ({described}): look at its log and that of the store behind it"
+                    "the server at {address} does not say which of Tempo's APIs it has \
+                     ({described}): check its log and that of its storage"
                 ),
             },
         };
@@ -286,8 +286,8 @@ impl Tempo {
 
     fn wrong(&self, trace_id: u128, what: &str, again: Again) -> SpanError {
         SpanError::new(format!(
-            "{} did not deliver trace {trace_id:032x} ({what}): look at its log and that of the \
-             store behind it",
+            "{} did not deliver trace {trace_id:032x} ({what}): check its log and that of its \
+             storage",
             self.info.server
         ))
         .with(again)
@@ -318,7 +318,7 @@ fn read(api: Api, answer: &Answer) -> Result<Found, String> {
         return read_json(&answer.body);
     }
     if !answer.content_type.starts_with("application/") || answer.is_html() {
-        return Err(format!("status {} is no protobuf", answer.status));
+        return Err(format!("status {} is not protobuf", answer.status));
     }
     let reply = match api {
         Api::V2 => TraceById::decode(answer.body.as_slice()),
@@ -351,7 +351,7 @@ fn read_json(body: &[u8]) -> Result<Found, String> {
             let trace = &mut fields["trace"];
             groups(trace).unwrap_or(json!([]))
         }
-        older => groups(older).ok_or("no batches are where they are expected")?,
+        older => groups(older).ok_or("no batches at the expected place")?,
     };
     let mut line = json!({ "resourceSpans": whole });
     otlp(&mut line);
@@ -473,7 +473,7 @@ impl SpanSource for Tempo {
         }
         let wrong = |what: String, again| {
             SpanError::new(format!(
-                "{} did not list its services ({what}): look at its log",
+                "{} did not list its services ({what}): check its log",
                 self.info.server
             ))
             .with(again)

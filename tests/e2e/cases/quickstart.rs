@@ -85,7 +85,7 @@ pub(crate) fn twice_into_one_jaeger_are_two_runs(servers: &Servers) {
         .run_with("quickstart", &short, &["--stack"])
         .unwrap_or_else(|error| panic!("{error}"));
     assert!(
-        second.ended.stderr.contains("leaving it as it is"),
+        second.ended.stderr.contains("not starting another one"),
         "{}",
         second.ended.stderr
     );

@@ -73,7 +73,7 @@ pub(crate) fn check_json_against_grpc(servers: &Servers, run: &Run) {
     assert_eq!(
         times.filter(|time| time % 1_000 != 0).count(),
         0,
-        "times that are no whole microseconds"
+        "times that are not whole microseconds"
     );
     crate::checks::accounts_are_exact(&Run {
         report: json.clone(),

@@ -101,9 +101,7 @@ pub(crate) fn a_replaced_collection_is_found_out(servers: &Servers) {
     let (code, told) = running.ended();
     assert_eq!(code, Some(2), "{told}");
     assert!(
-        told.contains(
-            "is not the one any more that this run created or found (another one has its name"
-        ),
+        told.contains("was replaced during the run (another one has its name"),
         "{told}"
     );
     assert!(

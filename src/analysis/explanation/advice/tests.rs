@@ -260,7 +260,7 @@ fn brute_force_that_was_asked_for_is_no_finding() {
     check(
         &analysed(&small).workloads[0].advice,
         "brute_force",
-        "over segments that are too small for an index",
+        "over segments too small for an index",
     );
     // A run of an older version says nothing of the index, but its plan does.
     let mut run = recorded("", "search_growing");
@@ -309,7 +309,7 @@ fn merged_searches_are_told_where_they_are_many() {
     check(
         &alike(10_000_000, &trace),
         "merged",
-        "100 % of the searches ran on the query node as part of another one's",
+        "100 % of the searches were merged on the query node with another",
     );
 }
 
@@ -410,11 +410,11 @@ fn cores_that_other_programs_took_are_not_said_to_be_too_few() {
         });
         analysed(&run).workloads[0].advice.clone()
     };
-    let taken = "other programs took cores of this machine";
+    let taken = "other programs took the cores of this machine";
     check(&found(0.2, 1.7), "node_queue", taken);
     // A query node of another machine, and a machine that had cores left.
     for found in [found(0.0, 1.7), found(0.2, 0.1)] {
-        check(&found, "node_queue", "the query node's cores are taken");
+        check(&found, "node_queue", "the query node's cores are busy");
     }
     let advice = |code: &str, share: f64| Advice {
         code: code.to_owned(),

@@ -214,7 +214,7 @@ fn a_run_without_the_file_says_what_is_not_known() {
     let analysis = changed(|path| std::fs::remove_file(path).unwrap());
     assert!(analysis.connections.is_empty());
     let expected = "connections.hlog is missing or can't be read (runs of older versions have \
-                    none): how much of the gap is the client's own is not known";
+                    none): the client's part of the gap is unknown";
     assert_eq!(analysis.warnings, [expected]);
 }
 

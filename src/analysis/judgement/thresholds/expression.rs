@@ -175,7 +175,7 @@ impl Quantity {
             (Base::Time(Time::SendLag), false) => {
                 Some("a closed loop has no send lag, use queue_time")
             }
-            (Base::NotSent, false) => Some("a closed loop sends all that is due, use failed"),
+            (Base::NotSent, false) => Some("a closed loop sends every due request, use failed"),
             (Base::AchievedRate, false) => Some("a closed loop has no target rate, use throughput"),
             (Base::Time(Time::Queue), true) => Some("an open loop has no queue time, use send_lag"),
             _ => None,
@@ -253,7 +253,7 @@ impl Expression {
         let relation = relation(&mut rest)?;
         let limit = limit(&mut rest, &figure)?;
         if !rest.skip().is_empty() {
-            return Err(rest.unexpected("nothing more"));
+            return Err(rest.unexpected("the end of the expression"));
         }
         Ok(Self {
             figure,
@@ -272,11 +272,11 @@ impl Expression {
         };
         match self {
             _ if !seen => Some(
-                "is not known before the run has ended; use response_time, service_time, \
+                "is not known before the end of the run; use response_time, service_time, \
                  send_lag, queue_time, failed, throughput, rows.mean or empty",
             ),
             _ if self.figure.worst_s.is_some() => {
-                Some("has windows of its own, leave .worst out: `over` is the window")
+                Some("has windows of its own, omit .worst: `over` is the window")
             }
             Self {
                 limit: Limit::Phase { .. },
@@ -342,7 +342,7 @@ impl<'a> Rest<'a> {
         } else {
             format!("has `{found}`")
         };
-        ExpressionError(format!("{found} where {allowed} is allowed"))
+        ExpressionError(format!("{found}, expected {allowed}"))
     }
 }
 
@@ -388,7 +388,7 @@ fn base(rest: &mut Rest<'_>) -> Result<Base> {
             Ok(Base::Area(name))
         } else {
             Err(ExpressionError(format!(
-                "names the area \"{name}\", allowed are {}",
+                "names the area \"{name}\", expected one of {}",
                 names.join(", ")
             )))
         };
@@ -424,7 +424,7 @@ fn window(rest: &mut Rest<'_>, base: &Base) -> Result<u32> {
         .and_then(|number: u32| number.checked_mul(factor));
     seconds.filter(|seconds| *seconds > 0).ok_or_else(|| {
         ExpressionError(format!(
-            "has windows of \"{text}\", allowed are whole seconds, e.g. \"10s\""
+            "has windows of \"{text}\", expected whole seconds, e.g. \"10s\""
         ))
     })
 }
@@ -456,7 +456,7 @@ fn limit(rest: &mut Rest<'_>, figure: &Quantity) -> Result<Limit> {
         };
         if figure.unit() == Unit::Share && value > most {
             return Err(ExpressionError(format!(
-                "has the limit {:.0} %, allowed is a share of 0 to 1, or 0% to 100%",
+                "has the limit {:.0} %, expected a share from 0 to 1, or from 0% to 100%",
                 value * 100.0
             )));
         }

@@ -175,7 +175,8 @@ fn decide(
         return (
             ThresholdState::Failed,
             format!(
-                "at least {text}; so many failed or were not sent that it may be anything above"
+                "at least {text}; so many requests failed or were not sent that the true value \
+                 may be far higher"
             ),
         );
     }
@@ -209,7 +210,7 @@ fn decide(
         if short.is_empty() {
             text
         } else {
-            format!("{text}; the run is too short for {what}, its value stands for it")
+            format!("{text}; the run is too short for {what}, so the measured value was used")
         },
     )
 }
@@ -461,7 +462,8 @@ mod tests {
         );
         assert_eq!(
             words,
-            "100 us, limit 120 us; the run is too short for an interval, its value stands for it"
+            "100 us, limit 120 us; the run is too short for an interval, so the measured value \
+             was used"
         );
     }
 
@@ -488,8 +490,8 @@ mod tests {
         );
         assert_eq!(
             words,
-            "100 us [90 us, unknown], limit 120 us; the run is too short for an upper end, its \
-             value stands for it"
+            "100 us [90 us, unknown], limit 120 us; the run is too short for an upper end, so the \
+             measured value was used"
         );
         // Another phase that is as short.
         let against = |figure, relation, low, value| {

@@ -100,8 +100,8 @@ fn busy(crowd: &Crowd, when: &str, found: Reason) -> Reason {
         .split_once(": ")
         .map_or(found.advice.as_str(), |(what, _)| what);
     let advice = format!(
-        "{sentence}{when}, and {what}: measure where nothing else runs before anything else is \
-         changed"
+        "{what}; {sentence}{when}: repeat the run on a machine that runs nothing else before you \
+         change anything"
     );
     Reason {
         client_bound: false,
@@ -135,9 +135,9 @@ fn thread_cpu(phase: &PhaseInfo, workloads: &[&WorkloadAnalysis]) -> Option<Reas
         && workloads
             .iter()
             .all(|workload| milvus_share(workload).is_some_and(|share| share >= MILVUS_SHARE));
-    let advice = "a load thread used nearly a whole core, so requests can be late, and callers \
-                  slow, for the client's own reasons: use more threads (--threads), a lower rate, \
-                  or another machine for the client";
+    let advice = "a load thread used nearly a whole core, so the client itself can delay requests \
+                  and callers: use more threads (--threads), a lower rate, or another machine for \
+                  the client";
     let found = reason(
         "thread_cpu",
         Reservations,
@@ -163,8 +163,9 @@ fn event_loop_lag(figures: &ConnectionFigures, workloads: &[&WorkloadAnalysis]) 
     let is_most = |workload: &&WorkloadAnalysis| {
         quantile(&workload.service_time_us, "p99").is_some_and(|p99| wake_up > LATENCY_SHARE * p99)
     };
-    let advice = "in these seconds one reply in a hundred waited 1 ms or more for the client, \
-                  which is in the gap: use more threads (--threads) or another machine";
+    let advice = "in this share of the seconds, 1 % of the replies waited 1 ms or longer before \
+                  the client read them, which counts as gap: use more threads (--threads) or \
+                  another machine";
     let found = reason(
         "event_loop_lag",
         Reservations,
@@ -241,7 +242,7 @@ impl Load<'_> {
         if overloaded {
             let advice = "Milvus did not keep up with the rate, and scheduled requests were never \
                           sent: quantiles are lower bounds; use a lower rate to measure latency, \
-                          this one only shows that the limit is below it";
+                          this one only shows that Milvus' limit is lower";
             reasons.push(self.by_others(reason(
                 "overloaded",
                 Reservations,
@@ -252,7 +253,7 @@ impl Load<'_> {
         if waits > IN_FLIGHT_WAITS {
             let advice = "scheduled requests had to wait because max_in_flight requests were \
                           under way: the wait is part of the response time and shows as send lag; \
-                          raise max_in_flight, unless the limit is what is being studied";
+                          raise max_in_flight, unless you study that limit";
             reasons.push(reason(
                 "in_flight_limit",
                 Reservations,
@@ -312,9 +313,9 @@ impl Load<'_> {
                 .unwrap_or(0),
         );
         let advice = "requests found no connection to Milvus with a free stream before their \
-                      timeout: they failed, or were never sent, and the figures of the others are \
-                      of the rest of the time; look at the failures and at Milvus' log, and use \
-                      more connections if it was there all along";
+                      timeout: they failed, or were never sent, and the figures of the others \
+                      cover the rest of the time; check the failures and Milvus' log, and use \
+                      more connections if Milvus was available throughout";
         (share > UNREACHABLE).then(|| {
             reason(
                 "unreachable",
@@ -361,8 +362,8 @@ impl Load<'_> {
         let server = quantile(&self.workload.server_time_us, "p99").unwrap_or(0.0);
         let client_bound = !limited && p99 > LATENCY_SHARE * response && p99 > server;
         let advice = if limited {
-            "requests were sent late because they had to wait for a place in flight: response \
-             time holds the wait, service time does not"
+            "requests were sent late because they had to wait for a free place under \
+             max_in_flight: the wait is part of response time, not of service time"
         } else {
             "the client was late: use more threads (--threads), a lower rate, or another machine"
         };
@@ -390,17 +391,15 @@ impl Load<'_> {
         let (state, advice) = if behind {
             (
                 Invalid,
-                "the client did not send what the schedule asked for while Milvus could have \
-                 taken more, so this is not a run at that rate: use more threads (--threads) or \
-                 connections, a higher max_in_flight, another machine for the client, or a lower \
-                 rate",
+                "the client did not keep to its schedule although Milvus had capacity, so this is \
+                 not a run at that rate: use more threads (--threads) or connections, a higher \
+                 max_in_flight, another machine for the client, or a lower rate",
             )
         } else {
             (
                 Reservations,
-                "fewer requests were sent than the schedule asked for, so the load was lighter \
-                 than planned: look at the failures, such as connections that were refused, or \
-                 lower the rate",
+                "fewer requests were sent than scheduled, so the load was lighter than planned: \
+                 check the failures, such as refused connections, or lower the rate",
             )
         };
         let found = || reason("below_target", state, (share, ACHIEVED, "share"), advice);
@@ -413,10 +412,10 @@ impl Load<'_> {
 
 /// Places were taken by requests that were not with Milvus.
 fn in_flight_idle(share: f64) -> Reason {
-    let advice = "max_in_flight was reached while Milvus was idle: of the time of the requests in \
-                  flight it had this share, the rest went by on the way and in the client; raise \
-                  max_in_flight, use more connections or threads (--threads), or another machine, \
-                  nearer to Milvus, for the client";
+    let advice = "max_in_flight was reached while Milvus was idle: it had this share of the time \
+                  of the requests in flight, the rest was spent on the network and in the client; \
+                  raise max_in_flight, use more connections or threads (--threads), or another \
+                  machine for the client, closer to Milvus";
     Reason {
         client_bound: true,
         ..reason(

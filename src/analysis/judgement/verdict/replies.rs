@@ -30,7 +30,7 @@ pub(super) fn of_replies(
         return Vec::new();
     };
     let advice = format!(
-        "most replies hold no row, so what was measured is how fast Milvus finds nothing; likely \
+        "most replies contain no row, so the figures show how fast Milvus finds nothing; likely \
          because {}",
         likely(info, analysis, workload).join(", or ")
     );
@@ -76,7 +76,7 @@ fn likely(info: &RunInfo, analysis: &Analysis, workload: &WorkloadAnalysis) -> V
     let mut causes = Vec::new();
     causes.extend(text("filter").map(|filter| format!("no row passes its filter `{filter}`")));
     if is_set("ids") {
-        causes.push("the ids that it asks for are not in the collection".to_owned());
+        causes.push("the requested ids are not in the collection".to_owned());
     }
     if is_set("partitions") {
         causes.push("its partitions hold no row".to_owned());
@@ -86,12 +86,11 @@ fn likely(info: &RunInfo, analysis: &Analysis, workload: &WorkloadAnalysis) -> V
         causes.push("nothing lies within its `radius` and `range_filter`".to_owned());
     }
     if plan.is_some_and(|plan| plan.get("ignore_growing") == Some(&Value::Bool(true))) {
-        causes
-            .push("its rows are in growing segments, which `ignore_growing` leaves out".to_owned());
+        causes.push("its rows are in growing segments, which `ignore_growing` skips".to_owned());
     }
     if rows.is_none() || causes.is_empty() {
         causes.push(format!(
-            "collection {collection} holds no row, or none that its consistency level sees yet"
+            "collection {collection} contains no row, or none visible yet at its consistency level"
         ));
     }
     causes
@@ -203,19 +202,19 @@ mod tests {
         check(
             json!({ "filter": "", "ids": 3 }),
             Some(2_000),
-            &["the ids that it asks for"],
+            &["the requested ids"],
             &["filter"],
         );
         check(
             json!({ "partitions": "all" }),
             Some(2_000),
-            &["none that its consistency level sees yet"],
+            &["none visible yet at its consistency level"],
             &["partitions"],
         );
         check(
             json!({ "params": { "radius": 0.1 }, "partitions": ["a"] }),
             None,
-            &["its partitions", "`radius`", "holds no row"],
+            &["its partitions", "`radius`", "contains no row"],
             &[],
         );
     }

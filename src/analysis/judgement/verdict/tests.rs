@@ -260,7 +260,7 @@ fn a_dead_export_endpoint_is_told_with_its_error_and_not_blamed_on_accounts() {
     );
     assert!(
         lost[0].advice.contains("(connection refused)")
-            && lost[0].advice.contains("no latency breakdown needs them"),
+            && lost[0].advice.contains("latency breakdowns are unaffected"),
         "{}",
         lost[0].advice
     );

@@ -91,13 +91,13 @@ areas! {
         "the client was late: planned moment to sending",
         sign: '.', palette: 203, hatch: None, light: "#da7b1c", dark: "#c55f01";
     Queue: "queue",
-        "closed loop: waiting for a stream or connection; no part of service time",
+        "closed loop: waiting for a stream or connection; not part of service time",
         sign: ':', palette: 209, hatch: None, light: "#b57a45", dark: "#f4ab6a";
     Retries: "retries",
         "pauses between repeated calls within Milvus",
         sign: '!', palette: 196, hatch: None, light: "#481b1c", dark: "#b0414a";
     Gap: "gap",
-        "between the client's call and Milvus' handler, both ways",
+        "between the client's call and the Milvus handler, in both directions",
         sign: '░', palette: 244, hatch: Rising, light: "#3f464e", dark: "#837f7c";
     Mesh: "mesh",
         "spans of a gateway or mesh before Milvus",
@@ -112,7 +112,7 @@ areas! {
         "schema, filter, plan, checks",
         sign: '=', palette: 75, hatch: None, light: "#8692b8", dark: "#9c88ab";
     ConsistencyWait: "consistency wait",
-        "until the shard has consumed the writes that must be visible",
+        "until the shard has consumed the writes that the request must see",
         sign: '▒', palette: 214, hatch: None, light: "#9e9270", dark: "#fffc3c";
     NodeQueue: "node queue",
         "waiting for a place on the query node",

@@ -84,7 +84,7 @@ fn check(of: u64, change: impl Fn(&mut ServerSpan), words: &str) {
         found.advice.contains(words)
             && found
                 .advice
-                .contains("40 requests are in no latency breakdown"),
+                .contains("40 requests are therefore missing from the latency breakdown"),
         "{found:?}"
     );
     assert_eq!((found.figure, found.at.as_str()), (40.0, "p/w"));

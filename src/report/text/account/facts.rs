@@ -209,7 +209,7 @@ fn traces(facts: &TraceFacts, workload: &WorkloadAnalysis) -> Vec<String> {
     let mut out = Vec::new();
     if odd(facts.merged) {
         out.push(format!(
-            "{} ran merged into another's ({})",
+            "{} executed inside another request's search ({}, merged)",
             counted(facts.merged, "request"),
             share(ratio(facts.merged as f64, matched))
         ));

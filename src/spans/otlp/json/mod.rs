@@ -172,7 +172,7 @@ impl SpanReader {
     pub fn open(path: &Path) -> Result<Self, SpanFileError> {
         let regular = match std::fs::metadata(path) {
             // A pipe would be waited for, and a device may have no end.
-            Ok(found) if !found.is_file() => Err(std::io::Error::other("it is no regular file")),
+            Ok(found) if !found.is_file() => Err(std::io::Error::other("it is not a regular file")),
             found => found.map(|_| ()),
         };
         let file = regular.and_then(|()| File::open(path)).map_err(|error| {
@@ -244,7 +244,7 @@ impl SpanReader {
             match read::read(&self.buffer) {
                 Ok(spans) => self.ready = by_trace(spans),
                 Err(error) if !whole_line && error.is_eof() => self.truncated = true,
-                Err(error) => return Err(self.wrong(&format!("is no OTLP JSON ({error})"))),
+                Err(error) => return Err(self.wrong(&format!("is not OTLP JSON ({error})"))),
             }
         }
     }

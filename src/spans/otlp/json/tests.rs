@@ -151,8 +151,7 @@ fn check(line: &str, expected: &[u64]) {
 
 fn with_span(span: &str) -> String {
     format!(
-        "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[\
-         {{\"traceId\":\"7\",\"spanId\":\"01\",{span}}}]}}]}}]}}"
+        "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{\"traceId\":\"7\",\"spanId\":\"01\",{span}}}]}}]}}]}}"
     )
 }
 
@@ -162,15 +161,13 @@ fn unknown_fields_nulls_and_plain_numbers_are_accepted() {
     check("{\"resourceSpans\":null}", &[]);
     check(
         &with_span(
-            "\"flags\":257,\"links\":[{}],\"attributes\":null,\"status\":null,\
-             \"startTimeUnixNano\":12,\"endTimeUnixNano\":\"13\"",
+            "\"flags\":257,\"links\":[{}],\"attributes\":null,\"status\":null,\"startTimeUnixNano\":12,\"endTimeUnixNano\":\"13\"",
         ),
         &[1],
     );
     check(
         &with_span(
-            "\"startTimeUnixNano\":null,\
-             \"attributes\":[{\"key\":\"k\"},{\"key\":\"l\",\"value\":{}}]",
+            "\"startTimeUnixNano\":null,\"attributes\":[{\"key\":\"k\"},{\"key\":\"l\",\"value\":{}}]",
         ),
         &[1],
     );
@@ -179,14 +176,7 @@ fn unknown_fields_nulls_and_plain_numbers_are_accepted() {
 #[test]
 fn values_of_all_kinds() {
     let line = with_span(
-        "\"attributes\":[{\"key\":\"a\",\"value\":{\"intValue\":5}},\
-         {\"key\":\"b\",\"value\":{\"intValue\":\"-5\"}},\
-         {\"key\":\"c\",\"value\":{\"doubleValue\":1}},\
-         {\"key\":\"d\",\"value\":{\"doubleValue\":\"-Infinity\"}},\
-         {\"key\":\"e\",\"value\":{\"arrayValue\":{\"values\":[{\"intValue\":\"1\"}]}}},\
-         {\"key\":\"f\",\"value\":{\"kvlistValue\":{\"values\":[\
-         {\"key\":\"k\",\"value\":{\"boolValue\":true}}]}}},\
-         {\"key\":\"g\",\"value\":{\"bytesValue\":\"AQI=\"}}]",
+        "\"attributes\":[{\"key\":\"a\",\"value\":{\"intValue\":5}},{\"key\":\"b\",\"value\":{\"intValue\":\"-5\"}},{\"key\":\"c\",\"value\":{\"doubleValue\":1}},{\"key\":\"d\",\"value\":{\"doubleValue\":\"-Infinity\"}},{\"key\":\"e\",\"value\":{\"arrayValue\":{\"values\":[{\"intValue\":\"1\"}]}}},{\"key\":\"f\",\"value\":{\"kvlistValue\":{\"values\":[{\"key\":\"k\",\"value\":{\"boolValue\":true}}]}}},{\"key\":\"g\",\"value\":{\"bytesValue\":\"AQI=\"}}]",
     );
     let spans = read::read(line.as_bytes()).expect("reads");
     let values: Vec<AttributeValue> = spans[0]
@@ -229,8 +219,7 @@ fn an_attribute_without_a_name_costs_itself_alone() {
         let nested =
             format!("{{\"key\":\"c\",\"value\":{{\"kvlistValue\":{{\"values\":{list}}}}}}}");
         let spans = with_span(&format!(
-            "\"attributes\":[{odd},{nested},{{\"key\":\"b\",{value}}}],\
-             \"events\":[{{\"name\":\"e\",\"attributes\":{list}}}]"
+            "\"attributes\":[{odd},{nested},{{\"key\":\"b\",{value}}}],\"events\":[{{\"name\":\"e\",\"attributes\":{list}}}]"
         ));
         let spans = read::read(spans.as_bytes()).unwrap_or_else(|error| panic!("{odd}: {error}"));
         let expected = [
@@ -260,7 +249,7 @@ fn other_json_is_an_error() {
     assert!(
         read::read(b"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"+7\"}]}]}]}")
             .is_err(),
-        "a sign is no hex digit"
+        "a sign is not a hex digit"
     );
 }
 
@@ -292,7 +281,7 @@ fn a_broken_line_within_is_one_error_that_names_it() {
     assert!(reader.next().is_some_and(|first| first.is_ok()));
     let error = reader.next().expect("an item").expect_err("an error").0;
     assert!(
-        error.starts_with("line 3 of spans.jsonl is no OTLP JSON"),
+        error.starts_with("line 3 of spans.jsonl is not OTLP JSON"),
         "{error}"
     );
     assert_eq!(
@@ -311,8 +300,7 @@ fn lines_that_are_broken_in_any_way_cost_themselves() {
         "]".repeat(100_000)
     );
     let nested = format!(
-        "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{\"traceId\":\"1\",\"spanId\":\"1\",\
-         \"attributes\":[{{\"key\":\"k\",\"value\":{}{}}}]}}]}}]}}]}}\n",
+        "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{{\"traceId\":\"1\",\"spanId\":\"1\",\"attributes\":[{{\"key\":\"k\",\"value\":{}{}}}]}}]}}]}}]}}\n",
         "{\"arrayValue\":{\"values\":[".repeat(10_000),
         "]}}".repeat(10_000)
     );
@@ -480,7 +468,7 @@ proptest! {
         let at = cut % text.len();
         prop_assert!(
             reader(&text[..at]).all(|trace| trace.is_ok()),
-            "a cut alone is no error"
+            "a cut alone is not an error"
         );
         text[at] = byte;
         // A line end in the middle makes two lines of one.
@@ -501,8 +489,7 @@ fn an_attribute_of_an_unknown_kind_costs_that_attribute() {
         "{\"intValue\":\"x\"}",
     ] {
         let line = with_span(&format!(
-            "\"attributes\":[{{\"key\":\"odd\",\"value\":{odd}}},\
-             {{\"key\":\"good\",\"value\":{{\"intValue\":\"1\"}}}}]"
+            "\"attributes\":[{{\"key\":\"odd\",\"value\":{odd}}},{{\"key\":\"good\",\"value\":{{\"intValue\":\"1\"}}}}]"
         ));
         let spans = read::read(line.as_bytes()).expect(odd);
         assert_eq!(

@@ -105,7 +105,7 @@ impl Door {
         };
         answered.unwrap_or_else(|_| {
             self.refuse(Refusal::Unfinished);
-            text(StatusCode::REQUEST_TIMEOUT, "the export broke off")
+            text(StatusCode::REQUEST_TIMEOUT, "the export ended early")
         })
     }
 
@@ -145,7 +145,7 @@ impl Door {
             );
         }
         if request.method() != Method::POST {
-            return text(StatusCode::METHOD_NOT_ALLOWED, "an export is a POST");
+            return text(StatusCode::METHOD_NOT_ALLOWED, "an export must be a POST");
         }
         match self.read_http(request).await {
             Ok((form, spans)) => form.reply(super::keep(&self.store, spans)),

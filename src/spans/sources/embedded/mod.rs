@@ -50,8 +50,8 @@ pub(super) const ENTRY: SourceEntry = SourceEntry {
             change: "stop it, or in the scenario: [tracing.spans] listen = \"127.0.0.1:PORT\", \
                      and the same in Milvus' trace.otlp.endpoint",
         }],
-        no_counters: "spans that Milvus makes of its own are not kept here",
-        held_back: "the sender that is named: its exporter's protocol, compression and batch size",
+        no_counters: "spans of Milvus' own background work are not kept here",
+        held_back: "the named sender: its exporter's protocol, compression and batch size",
         otlp_from_container: "host.docker.internal:4317",
         otlp_from_container_in_words: "host.docker.internal:4317, and here listen = \
                                        \"0.0.0.0:4317\"",
@@ -101,7 +101,7 @@ fn keep(store: &Mutex<Store>, spans: Vec<ServerSpan>) -> ExportTraceServiceRespo
         .into_iter()
         .filter_map(|span| store.add(span).then_some(()))
         .count();
-    let error_message = "milvus-bench has no room for more spans".to_owned();
+    let error_message = "milvus-bench has reached its limit of stored spans".to_owned();
     let partial_success = (rejected > 0).then_some(ExportTracePartialSuccess {
         rejected_spans: rejected as i64,
         error_message,
@@ -148,8 +148,8 @@ impl EmbeddedReceiver {
                 ));
             }
             SpanError::new(format!(
-                "the embedded OTLP receiver can't listen on {listen} ({error}): stop what uses \
-                 that port (a Jaeger or a collector?) or set tracing.spans listen to another \
+                "the embedded OTLP receiver can't listen on {listen} ({error}): stop the program \
+                 on that port (a Jaeger or a collector?) or set tracing.spans listen to another \
                  HOST:PORT, and Milvus' trace.otlp.endpoint to the same"
             ))
         })?;
@@ -173,9 +173,9 @@ impl EmbeddedReceiver {
             .await
             .map_err(|error| {
                 SpanError::new(format!(
-                    "the embedded receiver takes no OTLP/HTTP, since it can't listen on {listen} \
-                     ({error}): where a sender needs it, stop what uses that port or set \
-                     tracing.spans listen_http to another HOST:PORT; else set it to \"off\""
+                    "the embedded receiver does not accept OTLP/HTTP, since it can't listen on \
+                     {listen} ({error}): if a sender needs it, stop the program on that port or \
+                     set tracing.spans listen_http to another HOST:PORT; else set it to \"off\""
                 ))
             })?;
         // Asked twice, the first one stays.

@@ -52,8 +52,8 @@ impl fmt::Display for Refusal {
                 "with the encoding {name}: let the sender compress with gzip or not at all"
             ),
             Self::HttpAtGrpc => f.write_str(
-                "by HTTP at the port of OTLP/gRPC: let the sender use gRPC, or send to \
-                 tracing.spans listen_http",
+                "by HTTP at the OTLP/gRPC port: let the sender use gRPC, or send to tracing.spans \
+                 listen_http",
             ),
             Self::TooLarge => write!(
                 f,
@@ -64,9 +64,11 @@ impl fmt::Display for Refusal {
                 f,
                 "of the type {name}: OTLP is application/x-protobuf or application/json"
             ),
-            Self::Unreadable => f.write_str("that are no OTLP: look at what sends to this port"),
-            Self::Unfinished => f.write_str("that broke off"),
-            Self::Other => f.write_str("for further reasons: look at what sends to this port"),
+            Self::Unreadable => {
+                f.write_str("that are not valid OTLP: check what sends to this port")
+            }
+            Self::Unfinished => f.write_str("that ended early"),
+            Self::Other => f.write_str("for other reasons: check what sends to this port"),
         }
     }
 }
@@ -228,7 +230,7 @@ mod tests {
         store.refuse(Refusal::TooLarge);
         let text = store.refused().expect("refused");
         assert!(
-            text.contains("93 for further reasons") && !text.contains("no OTLP"),
+            text.contains("93 for other reasons") && !text.contains("not valid OTLP"),
             "{text}"
         );
         assert!(

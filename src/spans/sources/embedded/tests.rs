@@ -255,8 +255,8 @@ async fn what_is_no_export_is_refused_counted_and_named() {
         "5 exports were refused",
         "1 with the encoding zstd",
         "1 of the type text/plain",
-        "2 that are no OTLP",
-        "1 by HTTP at the port of OTLP/gRPC",
+        "2 that are not valid OTLP",
+        "1 by HTTP at the OTLP/gRPC port",
     ] {
         assert!(refused.contains(words), "{words}: {refused}");
     }

@@ -215,7 +215,7 @@ fn odd_values_of_legacy_json() {
             (2, "boom", SpanKind::Client),
             "{version}"
         );
-        assert_eq!(failed.parent_id, None, "{version}: a link is no parent");
+        assert_eq!(failed.parent_id, None, "{version}: a link is not a parent");
         assert_eq!(failed.attribute("i"), Some(&AttributeValue::Int(1 << 60)));
         assert_eq!(
             failed.attribute("arr"),

@@ -34,7 +34,7 @@ pub(super) async fn http(version: &'static str, base: &'static str) -> Fake {
     let known = script(version).known;
     http_server(move |target| {
         let Some(path) = target.strip_prefix(base) else {
-            return Reply::html("<html>somebody else</html>");
+            return Reply::html("<html>another server</html>");
         };
         let legacy = format!("/api/traces/{known:032x}?raw=true");
         match path {
@@ -176,7 +176,7 @@ async fn grpc_errors_name_server_id_and_next_step() {
             &fake.url[7..],
             &format!("{:032x}", script.known),
             "Internal: disk broken",
-            "look at its log",
+            "check its log",
         ],
     );
 }
@@ -344,7 +344,7 @@ async fn json_error(reply: Reply) -> String {
         .text;
     check_words(
         &error,
-        &[&format!("{known:032x}"), &fake.url[7..], "look at its log"],
+        &[&format!("{known:032x}"), &fake.url[7..], "check its log"],
     );
     error
 }

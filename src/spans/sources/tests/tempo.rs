@@ -370,7 +370,7 @@ async fn a_route_that_is_gone_is_no_absent_trace() {
 
 #[tokio::test]
 async fn what_is_no_tempo_is_named_as_such() {
-    let pages = http_server(|_| Reply::html("<html>somebody else</html>")).await;
+    let pages = http_server(|_| Reply::html("<html>another server</html>")).await;
     check_words(
         &refused("tempo", &options(&pages)).await,
         &["is not Tempo", "web page"],

@@ -238,7 +238,7 @@ async fn an_old_api_v3_over_http_is_no_empty_trace() {
     let source = open("jaeger-json", &options(NOWHERE, &fake.url)).await;
     check_words(
         &source.trace(known).await.expect_err("an old form").text,
-        &["no spans are where they are expected", "resourceSpans"],
+        &["no spans at the expected place", "resourceSpans"],
     );
 }
 

@@ -180,42 +180,48 @@ fn more_than_the_schedule_held_is_a_rate() {
 
 #[test]
 fn errors_say_what_stands_where_and_what_is_allowed() {
-    refused("", "ends early where a figure (response_time, ");
+    refused("", "ends early, expected a figure (response_time, ");
     refused(
         "latency.p99 < 5ms",
-        "has `latency.p99 < 5ms` where a figure",
+        "has `latency.p99 < 5ms`, expected a figure",
     );
-    refused("response_times.p99 < 5ms", "where a figure");
-    refused("response_time < 5ms", "has `< 5ms` where one of .p50");
+    refused("response_times.p99 < 5ms", "expected a figure");
+    refused("response_time < 5ms", "has `< 5ms`, expected one of .p50");
     refused("response_time.p98 < 5ms", "one of .p50");
     refused(
         "response_time.p99 = 5ms",
-        "has `= 5ms` where one of <, <=, >, >=",
+        "has `= 5ms`, expected one of <, <=, >, >=",
     );
     refused(
         "response_time.p99 < 5",
-        "ends early where a unit of time (us, ms, s)",
+        "ends early, expected a unit of time (us, ms, s)",
     );
-    refused("failed < 5ms", "has `ms` where % or nothing");
-    refused("rows.mean > 5%", "has `%` where nothing more");
-    refused("rows.mean > 5ms", "has `ms` where `rows` or nothing");
+    refused("failed < 5ms", "has `ms`, expected % or nothing");
+    refused(
+        "rows.mean > 5%",
+        "has `%`, expected the end of the expression",
+    );
+    refused("rows.mean > 5ms", "has `ms`, expected `rows` or nothing");
     refused("empty < 5", "has the limit 500 %");
-    refused("rows < 5", "where a figure");
+    refused("rows < 5", "expected a figure");
     refused(
         "failed < 5",
-        "has the limit 500 %, allowed is a share of 0 to 1, or 0% to 100%",
+        "has the limit 500 %, expected a share from 0 to 1, or from 0% to 100%",
     );
     refused("join.matched > 101%", "has the limit 101 %");
     refused("achieved_rate > 99", "has the limit 9900 %");
     refused(
         "gap.p50 < 5msec",
-        "has `msec` where a unit of time (us, ms, s)",
+        "has `msec`, expected a unit of time (us, ms, s)",
     );
     refused(
         "response_time.p99 < fast",
         "a number with its unit, or phase",
     );
-    refused("response_time.p99 < 2 * 5ms", "has `5ms` where a number");
+    refused(
+        "response_time.p99 < 2 * 5ms",
+        "has `5ms`, expected a number",
+    );
     refused(
         "response_time.p99 < phase(alone).gap.p50",
         "a name in (\"...\")",
@@ -226,7 +232,7 @@ fn errors_say_what_stands_where_and_what_is_allowed() {
     );
     refused(
         "area(\"engines\").p99 < 5ms",
-        "names the area \"engines\", allowed are send lag, ",
+        "names the area \"engines\", expected one of send lag, ",
     );
     refused(
         "gap.p99.worst(\"10s\") < 5ms",
@@ -234,11 +240,11 @@ fn errors_say_what_stands_where_and_what_is_allowed() {
     );
     refused(
         "response_time.p99.worst(\"500ms\") < 5ms",
-        "windows of \"500ms\", allowed are whole seconds",
+        "windows of \"500ms\", expected whole seconds",
     );
     refused(
         "gap.p50 < 5ms and more",
-        "has `and more` where nothing more",
+        "has `and more`, expected the end of the expression",
     );
 }
 
