@@ -5,35 +5,32 @@
 //! Nothing is computed here but ratios of what is shown: figures, intervals and sentences are those
 //! of the analysis.
 
+mod curve;
+mod groups;
+
+pub(super) use groups::AnswerKind;
+
+use self::{
+    curve::{Change, Shape, ends, estimate, latency, p99, with_ends},
+    groups::{Group, groups},
+};
 use super::{
     areas::band_name,
     units::{counted, duration, number, ratio, share},
 };
 use crate::analysis::{
-    Analysis, Band, Contrast, Estimate, Quantiles, SpanSummary, TailPart, WorkloadAnalysis,
+    Analysis, Band, Certainty, Contrast, Quantiles, SpanSummary, TailPart, WorkloadAnalysis,
+    parts_cancel_out,
 };
 
-/// From how many times the p99 of the stage before on a curve is said to bend.
-const BEND: f64 = 2.0;
+/// Most answers that a text begins with; what the others rest on stands below.
+const MOST_ANSWERS: usize = 3;
 /// Most places whose p99 is named.
 const MOST_PLACES: usize = 8;
 /// Most parts that a difference, and areas that a band, is said to consist of.
 const MOST_PARTS: usize = 3;
-/// Share below which a part of a difference is not named.
-const WORTH_NAMING: f64 = 0.05;
-
-/// What tells the places of an answer apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AnswerKind {
-    /// One workload in several phases.
-    Phases,
-    /// One workload in the stages of a phase.
-    Stages,
-    /// Workloads of one operation on one collection, one after the other: a sweep.
-    Workloads,
-    /// A workload that is compared with nothing.
-    Single,
-}
+/// Share of the mean below which a difference without an interval is not explained.
+const WORTH_EXPLAINING: f64 = 0.05;
 
 /// The answer of one workload, or of several that are compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +71,20 @@ pub(super) fn answers(analysis: &Analysis) -> Vec<Answer> {
     answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
+/// The first answers of a run, and in words how many more there are.
+pub(super) fn first_answers(analysis: &Analysis) -> (Vec<Answer>, Option<String>) {
+    let mut first = answers(analysis);
+    let rest = first.split_off(first.len().min(MOST_ANSWERS));
+    let more = rest.first().map(|next| {
+        let noun = match next.kind {
+            AnswerKind::Single => "more workload",
+            _ => "more comparison",
+        };
+        format!("and {}, see below", counted(rest.len() as u64, noun))
+    });
+    (first, more)
+}
+
 /// Why nothing is known of where the time went.
 pub(super) fn unknown(analysis: &Analysis) -> String {
     let measured = || {
@@ -109,120 +120,6 @@ pub(super) fn unknown(analysis: &Analysis) -> String {
     }
 }
 
-/// Workloads that one answer is about.
-struct Group {
-    kind: AnswerKind,
-    /// Indices in [`Analysis::workloads`].
-    places: Vec<usize>,
-}
-
-/// Every measured workload in one group, in the order of the first of each.
-fn groups(analysis: &Analysis) -> Vec<Group> {
-    let rows = &analysis.workloads;
-    let mut groups: Vec<Group> = Vec::new();
-    for (index, row) in rows.iter().enumerate() {
-        let taken = groups.iter().any(|group| group.places.contains(&index));
-        if row.is_preparation() || taken {
-            continue;
-        }
-        let alike = |same: &dyn Fn(&WorkloadAnalysis) -> bool| -> Vec<usize> {
-            let later = rows.iter().enumerate().skip(index);
-            let alike = later.filter(|(at, other)| *at == index || same(other));
-            alike.map(|(at, _)| at).collect()
-        };
-        let stages = alike(&|other| {
-            let same = (&other.phase, &other.workload) == (&row.phase, &row.workload);
-            same && other.stage.is_some() && row.stage.is_some()
-        });
-        let phases = alike(&|other| other.is_alike(row) && row.stage.is_none());
-        let found = [(AnswerKind::Stages, stages), (AnswerKind::Phases, phases)];
-        let found = found.into_iter().find(|(_, places)| places.len() > 1);
-        let (kind, places) = found.unwrap_or_else(|| {
-            let places = sweep(rows, index);
-            let several = places.len() > 1;
-            let kind = if several {
-                AnswerKind::Workloads
-            } else {
-                AnswerKind::Single
-            };
-            (kind, places)
-        });
-        groups.push(Group { kind, places });
-    }
-    groups
-}
-
-/// The workload at `first`, and those of the same operation on the same collection that ran in
-/// phases of their own.
-fn sweep(rows: &[WorkloadAnalysis], first: usize) -> Vec<usize> {
-    let row = &rows[first];
-    let mut found = vec![first];
-    if row.collection.is_empty() || row.stage.is_some() {
-        return found;
-    }
-    let of = |row: &WorkloadAnalysis| {
-        let (operation, collection) = (row.operation.clone(), row.collection.clone());
-        (operation, collection, row.loop_kind.clone())
-    };
-    for (at, other) in rows.iter().enumerate().skip(first + 1) {
-        let alone = rows
-            .iter()
-            .filter(|any| any.workload == other.workload)
-            .count()
-            == 1;
-        let apart = found.iter().all(|known| rows[*known].phase != other.phase);
-        if of(other) == of(row) && alone && apart && !other.is_preparation() {
-            found.push(at);
-        }
-    }
-    found
-}
-
-impl Group {
-    fn rows<'a>(&self, analysis: &'a Analysis) -> Vec<&'a WorkloadAnalysis> {
-        self.places
-            .iter()
-            .map(|at| &analysis.workloads[*at])
-            .collect()
-    }
-
-    /// What tells a place from the others.
-    fn name<'a>(&self, row: &'a WorkloadAnalysis) -> &'a str {
-        match self.kind {
-            AnswerKind::Phases | AnswerKind::Single => &row.phase,
-            AnswerKind::Stages => row.stage.as_deref().unwrap_or(&row.phase),
-            AnswerKind::Workloads => &row.workload,
-        }
-    }
-
-    /// Number of the place that another one is compared with.
-    fn other(&self, place: usize) -> usize {
-        match self.kind {
-            AnswerKind::Stages => place - 1,
-            _ => 0,
-        }
-    }
-
-    fn contrast<'a>(&self, row: &'a WorkloadAnalysis) -> Option<&'a Contrast> {
-        let kind = match self.kind {
-            AnswerKind::Phases => Contrast::PHASE,
-            AnswerKind::Stages => Contrast::STAGE,
-            AnswerKind::Workloads => Contrast::WORKLOAD,
-            AnswerKind::Single => return None,
-        };
-        row.contrasts.iter().find(|contrast| contrast.kind == kind)
-    }
-
-    fn subject(&self, rows: &[&WorkloadAnalysis]) -> String {
-        match self.kind {
-            AnswerKind::Phases => rows[0].workload.clone(),
-            AnswerKind::Stages => format!("{}/{}", rows[0].phase, rows[0].workload),
-            AnswerKind::Workloads => rows[0].operation.clone(),
-            AnswerKind::Single => rows[0].place(),
-        }
-    }
-}
-
 /// How much a p99 changed, as its distance from no change, and the answer.
 fn compare(analysis: &Analysis, group: &Group) -> (f64, Answer) {
     let rows = group.rows(analysis);
@@ -230,119 +127,42 @@ fn compare(analysis: &Analysis, group: &Group) -> (f64, Answer) {
         .map(|place| Change::of(rows[group.other(place)], rows[place]))
         .collect();
     let size = |place: usize| changes[place - 1].as_ref().map_or(0.0, Change::size);
-    let bend = (group.kind == AnswerKind::Stages)
-        .then(|| {
-            (1..rows.len()).find(|place| changes[place - 1].as_ref().is_some_and(Change::bends))
-        })
-        .flatten();
+    let shape = match group.kind {
+        AnswerKind::Stages => Shape::of(&changes, &rows, analysis.verdict.state),
+        _ => Shape::NotKnown,
+    };
     // The change that is explained: the last of the largest, since what stands later is asked for.
-    let told = bend.unwrap_or_else(|| {
+    let told = shape.place().unwrap_or_else(|| {
         let places = 1..rows.len();
         places
             .max_by(|a, b| size(*a).total_cmp(&size(*b)))
             .unwrap_or(1)
     });
     let (row, other) = (rows[told], rows[group.other(told)]);
+    let p99_is_apart = changes[told - 1].as_ref().and_then(Change::is_apart) == Some(true);
+    let is_explained = p99_is_apart
+        || group
+            .contrast(row, other)
+            .is_none_or(|contrast| is_worth_explaining(contrast, row, other));
     let answer = Answer {
         kind: group.kind,
         subject: group.subject(&rows),
         places: group.places.clone(),
         explained: group.places[told],
-        what: what(group, &rows, &changes, bend),
+        what: what(group, &rows, &changes, (shape, told)),
         why: why(analysis, group, row, other),
-        suggestion: suggestion(row, Some(other)),
+        suggestion: suggestion(row, Some(other)).filter(|_| is_explained),
     };
     (size(told), answer)
 }
 
-/// Two p99, the earlier one first.
-struct Change<'a> {
-    from: &'a Estimate,
-    to: &'a Estimate,
-}
-
-impl<'a> Change<'a> {
-    /// None where either has no p99.
-    fn of(from: &'a WorkloadAnalysis, to: &'a WorkloadAnalysis) -> Option<Self> {
-        let (from, to) = (p99(from)?, p99(to)?);
-        Some(Self { from, to })
-    }
-
-    /// How many times as long; None where the first is a lower bound or nothing.
-    fn times(&self) -> Option<f64> {
-        let times = self.to.value / self.from.value;
-        (!self.from.at_least && times.is_finite() && times > 0.0).then_some(times)
-    }
-
-    fn size(&self) -> f64 {
-        self.times().map_or(0.0, |times| times.ln().abs())
-    }
-
-    /// Whether both have intervals, and these have nothing in common.
-    fn is_apart(&self) -> Option<bool> {
-        let (from, to) = (ends(self.from)?, ends(self.to)?);
-        Some(from.1 < to.0 || to.1 < from.0)
-    }
-
-    fn bends(&self) -> bool {
-        self.times().is_some_and(|times| times >= BEND) && self.is_apart() != Some(false)
-    }
-
-    /// `12.2x`; that intervals overlap is said.
-    fn in_words(&self) -> Option<String> {
-        let bound = if self.to.at_least { "at least " } else { "" };
-        let overlap = match self.is_apart() {
-            Some(false) => ", their intervals overlap",
-            _ => "",
-        };
-        Some(format!("{bound}{}x{overlap}", number(self.times()?)))
-    }
-}
-
-fn latency(row: &WorkloadAnalysis) -> Option<&Quantiles> {
-    if row.loop_kind == "closed" {
-        row.service_time_us.as_ref()
-    } else {
-        row.response_time_us.as_ref()
-    }
-}
-
-fn p99(row: &WorkloadAnalysis) -> Option<&Estimate> {
-    latency(row)?.get("p99")
-}
-
-fn ends(estimate: &Estimate) -> Option<(f64, f64)> {
-    estimate.low.zip(estimate.high)
-}
-
-/// `3.95 ms [3.78, 4.22]`: both ends in the unit of the figure.
-fn with_ends(value_us: f64, ends: Option<(f64, f64)>) -> String {
-    let text = duration(value_us);
-    let scale = match text.rsplit_once(' ').map(|(_, unit)| unit) {
-        Some("us") => 1.0,
-        Some("ms") => 1e3,
-        _ => 1e6,
-    };
-    let ends = ends.map_or(String::new(), |(low, high)| {
-        format!(" [{}, {}]", number(low / scale), number(high / scale))
-    });
-    format!("{text}{ends}")
-}
-
-/// `at least 48.3 ms`, `3.95 ms [3.78, 4.22]`, `-`.
-fn estimate(estimate: Option<&Estimate>) -> String {
-    estimate.map_or("-".to_owned(), |found| {
-        let bound = if found.at_least { "at least " } else { "" };
-        format!("{bound}{}", with_ends(found.value, ends(found)))
-    })
-}
-
-/// p99 of every place, how many times as long the later ones are, and where it bends.
+/// p99 of every place, how many times as long the later ones are, and where it bends. Of many
+/// places the first, the last and those of the change that is explained, `told`, are named.
 fn what(
     group: &Group,
     rows: &[&WorkloadAnalysis],
     changes: &[Option<Change<'_>>],
-    bend: Option<usize>,
+    (shape, told): (Shape, usize),
 ) -> String {
     let place = |at: usize| {
         let row = rows[at];
@@ -359,7 +179,7 @@ fn what(
         format!("{} {place}{change}", estimate(p99(row)))
     };
     let named = |at: &usize| {
-        let near = bend.is_some_and(|bend| *at == bend || *at + 1 == bend);
+        let near = *at == told || *at == group.other(told);
         rows.len() <= MOST_PLACES || *at == 0 || *at + 1 == rows.len() || near
     };
     let places: Vec<String> = (0..rows.len()).filter(named).map(place).collect();
@@ -370,17 +190,7 @@ fn what(
         String::new()
     };
     let joint = if rows.len() == 2 { " -> " } else { ", " };
-    let bends = match (group.kind, bend) {
-        (AnswerKind::Stages, Some(at)) => format!(
-            "; it bends between {} and {}",
-            group.name(rows[group.other(at)]),
-            group.name(rows[at])
-        ),
-        (AnswerKind::Stages, None) if changes.iter().all(Option::is_some) => {
-            "; no bend: no stage has twice the p99 of the previous one".to_owned()
-        }
-        _ => String::new(),
-    };
+    let bends = shape.in_words(group, rows);
     // A lower bound is no estimate.
     let p99s = rows.iter().filter_map(|row| p99(row));
     let sure: Vec<bool> = p99s
@@ -409,8 +219,9 @@ fn why(
 ) -> Vec<String> {
     let tail = row.tail.as_ref().and_then(|tail| tail.sentence.as_ref());
     let tail = tail.map(|sentence| format!("{}: {sentence}", group.name(row)));
-    if let Some(contrast) = group.contrast(row) {
-        return [because(contrast, group.name(row))]
+    if let Some(contrast) = group.contrast(row, other) {
+        let explains = is_worth_explaining(contrast, row, other);
+        return [because(contrast, group.name(row), explains)]
             .into_iter()
             .chain(tail)
             .collect();
@@ -445,10 +256,10 @@ fn why(
 }
 
 /// `on average under-ingest is 5.06 ms [4.31, 5.82] slower than alone: 71 % [64, 77] `gap`, ...`.
-fn because(contrast: &Contrast, name: &str) -> String {
+fn because(contrast: &Contrast, name: &str, explains: bool) -> String {
     let ends = contrast.difference_low_us.zip(contrast.difference_high_us);
     let with = &contrast.with;
-    if !contrast.is_certain() {
+    if contrast.certainty() == Certainty::MayBeNone {
         return format!(
             "the means of {name} and {with} are indistinguishable: they differ by {}",
             with_ends(contrast.difference_us, ends)
@@ -467,6 +278,18 @@ fn because(contrast: &Contrast, name: &str) -> String {
         }
     });
     let parts = parts_of(contrast);
+    if contrast.certainty() == Certainty::NotKnown {
+        let parts = if explains && !parts.is_empty() {
+            format!("; seen was {}", parts.join(", "))
+        } else {
+            String::new()
+        };
+        return format!(
+            "on average {name} was {} {word} than {with}, without an interval: it is not known \
+             whether another run would show it{parts}",
+            duration(sign * contrast.difference_us)
+        );
+    }
     let parts = if parts.is_empty() {
         "no part's share of that is distinguishable from zero".to_owned()
     } else {
@@ -478,16 +301,40 @@ fn because(contrast: &Contrast, name: &str) -> String {
     )
 }
 
-/// The largest parts of a difference: their shares, or their times where some are larger than the
-/// whole, since others went the other way.
+/// Whether a difference of means is one to look for causes of. Without an interval, it is where
+/// it is a good part of the mean, and not both median and p99 went the other way.
+fn is_worth_explaining(
+    contrast: &Contrast,
+    row: &WorkloadAnalysis,
+    other: &WorkloadAnalysis,
+) -> bool {
+    match contrast.certainty() {
+        Certainty::Shown => return true,
+        Certainty::MayBeNone => return false,
+        Certainty::NotKnown => {}
+    }
+    let difference = contrast.difference_us;
+    let is_large = other
+        .account
+        .first()
+        .is_none_or(|all| difference.abs() >= WORTH_EXPLAINING * all.mean_us);
+    let goes_along = |key: &str| {
+        let value = |row: &WorkloadAnalysis| Some(latency(row)?.get(key)?.value);
+        Some((value(row)? - value(other)?) * difference >= 0.0)
+    };
+    let along: Vec<bool> = ["p50", "p99"].into_iter().filter_map(goes_along).collect();
+    is_large && (along.is_empty() || along.contains(&true))
+}
+
+/// The largest parts of a difference: their shares, or their times where those that went its way
+/// are more than all of it.
 fn parts_of(contrast: &Contrast) -> Vec<String> {
-    let cancel = contrast.parts.iter().any(|part| part.share.abs() > 1.0);
+    let cancel = parts_cancel_out(&contrast.parts);
     let size = |part: &TailPart| if cancel { part.share.abs() } else { part.share };
     let mut parts: Vec<&TailPart> = contrast
         .parts
         .iter()
-        .filter(|part| size(part) >= WORTH_NAMING)
-        .filter(|part| cancel || part.share_low.is_none_or(|low| low > 0.0))
+        .filter(|part| part.is_named(cancel))
         .collect();
     parts.sort_by(|a, b| size(b).total_cmp(&size(a)));
     let time_of = |part: &TailPart| {

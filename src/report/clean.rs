@@ -1,29 +1,20 @@
 //! Text from outside (server messages, names, descriptions) made harmless for a terminal or a line
 //! of text.
 
-/// Longest text that [`clean`] lets through, in characters; what is longer ends in an ellipsis.
-const MAX_CHARS: usize = 600;
-
 /// `text` on one line, without anything that a terminal obeys: control characters become spaces,
 /// colour and cursor sequences vanish, and so do characters that are invisible or reorder what is
-/// around them. At most 600 characters.
+/// around them. Nothing is cut: texts of servers are bounded where they are read.
 #[must_use]
 pub fn clean(text: &str) -> String {
     let mut out = String::new();
     let mut chars = text.chars().peekable();
-    let mut kept = 0;
     while let Some(c) = chars.next() {
-        if kept == MAX_CHARS {
-            out.push('…');
-            break;
-        }
         if c == '\u{9b}' || (c == '\u{1b}' && chars.next_if_eq(&'[').is_some()) {
             // A control sequence: parameters, then one final letter.
             while chars.next_if(|c| matches!(c, ' '..='?')).is_some() {}
             chars.next_if(|c| matches!(c, '@'..='~'));
         } else if !is_invisible(c) {
             out.push(if is_break(c) { ' ' } else { c });
-            kept += 1;
         }
     }
     out
@@ -92,11 +83,9 @@ mod tests {
     }
 
     #[test]
-    fn long_text_is_cut() {
-        let cut = clean(&"x".repeat(10_000));
-        assert_eq!(cut.chars().count(), 601);
-        assert!(cut.ends_with("x…"));
-        assert_eq!(clean(&"x".repeat(600)), "x".repeat(600));
+    fn long_text_is_whole() {
+        let text = "one word ".repeat(1_000);
+        assert_eq!(clean(&text), text);
     }
 
     proptest! {

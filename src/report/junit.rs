@@ -5,7 +5,9 @@
 use askama::Template;
 
 use super::{
-    ReportEntry, ReportError, RunReport, clean, escaped,
+    ReportEntry, ReportError, RunReport,
+    answer::first_answers,
+    clean, escaped,
     units::{count, duration, number, recall},
 };
 use crate::analysis::{Analysis, Quantiles, ThresholdState, VerdictState, WorkloadAnalysis};
@@ -39,6 +41,8 @@ struct Suite {
     skipped: usize,
     properties: Vec<(String, String)>,
     cases: Vec<Case>,
+    /// What the run answers: lines of the verdict's suite.
+    output: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -65,6 +69,7 @@ impl Suite {
             skipped: number(Outcome::Skipped),
             properties: Vec::new(),
             cases,
+            output: Vec::new(),
         }
     }
 }
@@ -113,10 +118,10 @@ fn render(analysis: &Analysis) -> Result<Vec<u8>, ReportError> {
             )
         }
     };
-    let suites: Vec<Suite> = std::iter::once(Suite::new(
-        "verdict".to_owned(),
-        vec![verdict(analysis, &name)],
-    ))
+    let suites: Vec<Suite> = std::iter::once(Suite {
+        output: answer_lines(analysis),
+        ..Suite::new("verdict".to_owned(), vec![verdict(analysis, &name)])
+    })
     .chain(places.iter().map(of_place))
     .collect();
     let sum = |of: fn(&Suite) -> usize| suites.iter().map(of).sum();
@@ -225,7 +230,7 @@ fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
     let mut out = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n".to_owned();
     for report in reports {
         let (run, text) = (escaped(&report.run), String::from_utf8_lossy(&report.bytes));
-        // Text within the file has no line breaks, so these lines begin elements.
+        // Signs of markup are escaped in texts, so these lines begin elements.
         let suites = text
             .lines()
             .skip_while(|line| !line.starts_with("  <testsuite "))
@@ -242,6 +247,17 @@ fn joined(reports: &[RunReport]) -> Result<Vec<u8>, ReportError> {
     }
     out.push_str("</testsuites>\n");
     Ok(out.into_bytes())
+}
+
+/// The answers, one sentence a line.
+fn answer_lines(analysis: &Analysis) -> Vec<String> {
+    let (answers, more) = first_answers(analysis);
+    let lines = answers.into_iter().flat_map(|answer| {
+        let first = format!("ANSWER {}: {}", answer.subject, answer.what);
+        let suggestion = answer.suggestion.map(|text| format!("→ {text}"));
+        [first].into_iter().chain(answer.why).chain(suggestion)
+    });
+    lines.chain(more).map(|line| clean(&line)).collect()
 }
 
 /// An invalid run fails whatever its figures are; reservations are told.
@@ -334,6 +350,30 @@ mod tests {
             .collect();
         assert!(all.contains("p99 ") && all.contains(" /s"), "{all}");
         assert!(!all.contains("&#") && !all.contains('\\'), "{all}");
+    }
+
+    #[test]
+    fn the_answer_is_what_the_suite_of_the_verdict_says() {
+        let text = text(|_| {});
+        let document = roxmltree::Document::parse(&text).unwrap();
+        let mut suites = document.descendants();
+        let of_verdict = suites
+            .find(|node| node.attribute("name") == Some("verdict"))
+            .unwrap();
+        let mut said = of_verdict.children();
+        let said = said
+            .find(|node| node.has_tag_name("system-out"))
+            .and_then(|node| node.text());
+        let lines: Vec<&str> = said.unwrap().lines().collect();
+        assert!(lines[0].starts_with("ANSWER search: p99 3.95 ms [3.78, 4.22] alone -> at least"));
+        assert!(
+            lines[1].starts_with("on average under-ingest is 2.98 ms"),
+            "{lines:?}"
+        );
+        assert!(
+            lines[3].starts_with("→ 41 % of the engine's time"),
+            "{lines:?}"
+        );
     }
 
     #[test]

@@ -4,7 +4,9 @@
 use std::fmt::Write as _;
 
 use super::{
-    ReportEntry, ReportError, RunReport, clean, thresholds,
+    ReportEntry, ReportError, RunReport,
+    answer::first_answers,
+    clean, thresholds,
     units::{count, duration, number, recall, share},
 };
 use crate::analysis::{
@@ -43,6 +45,7 @@ fn render(analysis: &Analysis) -> String {
         escape(&analysis.name),
         escape(&analysis.status)
     );
+    write_answers(&mut out, analysis);
     for reason in &analysis.verdict.reasons {
         let at = if reason.at.is_empty() {
             String::new()
@@ -72,6 +75,24 @@ fn render(analysis: &Analysis) -> String {
     }
     out.push_str("\n</details>\n");
     out
+}
+
+/// What the run answers, each answer a list below its first line.
+fn write_answers(out: &mut String, analysis: &Analysis) {
+    let (answers, more) = first_answers(analysis);
+    for answer in &answers {
+        let (subject, what) = (escape(&answer.subject), escape(&answer.what));
+        let _ = writeln!(out, "**Answer** {subject}: {what}\n");
+        let suggestion = answer.suggestion.iter().map(|text| format!("→ {text}"));
+        let lines = answer.why.iter().cloned().chain(suggestion);
+        let lines: String = lines.map(|line| format!("- {}\n", escape(&line))).collect();
+        if !lines.is_empty() {
+            let _ = writeln!(out, "{lines}");
+        }
+    }
+    if let Some(more) = more {
+        let _ = writeln!(out, "{}\n", escape(&more));
+    }
 }
 
 /// One after the other; without an empty line between, a heading would belong to the details before
@@ -473,6 +494,22 @@ mod tests {
         for sign in ["&#", "\\"] {
             assert!(!text.contains(sign), "{sign} in\n{text}");
         }
+    }
+
+    #[test]
+    fn the_answer_stands_below_the_verdict() {
+        let (text, _) = rendered(&render(&sample::analysis()));
+        let place = |words: &str| {
+            text.find(words)
+                .unwrap_or_else(|| panic!("{words}: {text}"))
+        };
+        let answer = place(" search: p99 3.95 ms [3.78, 4.22] alone -> at least 48.3 ms");
+        assert!(
+            place("valid with caveats") < answer && answer < place("send lag"),
+            "{text}"
+        );
+        let why = place("on average under-ingest is 2.98 ms [2.51, 3.44] slower than alone: 81 %");
+        assert!(answer < why && why < place("→ 41 % of the engine's time is brute force"));
     }
 
     #[test]

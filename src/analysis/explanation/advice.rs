@@ -81,6 +81,24 @@ pub(crate) fn advice(case: Case<'_>) -> Vec<Advice> {
     found
 }
 
+/// Suggestions that take the cores of Milvus as too few.
+const OF_CORES: [&str; 3] = ["proxy_queue", "node_queue", "merged"];
+
+/// What applies where other programs took the cores that Milvus ran on: that Milvus has too few is
+/// not known, so suggestions about them come last and say who took them.
+pub(crate) fn beside_other_programs(advice: &mut [Advice]) {
+    let is_of_cores = |advice: &Advice| OF_CORES.contains(&advice.code.as_str());
+    for advice in advice.iter_mut().filter(|advice| is_of_cores(advice)) {
+        let found = advice.sentence.split_once(": ").map(|(found, _)| found);
+        advice.sentence = format!(
+            "{}: other programs took the cores of this machine; measure where nothing else runs \
+             before adding cores to Milvus",
+            found.unwrap_or(&advice.sentence)
+        );
+    }
+    advice.sort_by_key(is_of_cores);
+}
+
 /// The consistency level of `workload` in the plan of run.json: its own, else its collection's.
 pub(crate) fn consistency<'a>(plan: &'a Value, workload: &str) -> Option<&'a str> {
     let text = |value: &'a Value| {

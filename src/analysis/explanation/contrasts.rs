@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::analysis::{
     explanation::bands::LEAST_MATCHED,
     figures::{intervals::Window, quantiles::us},
-    model::{Contrast, TailPart},
+    model::{Certainty, Contrast, TailPart, parts_cancel_out},
     requests::request::Request,
     statistics::{
         contrast::{self, Group, Seconds},
@@ -49,12 +49,9 @@ pub(crate) struct MeanDifference {
 }
 
 impl MeanDifference {
-    /// Whether it can be told from none: its interval, where there is one, is on one side of zero.
-    pub(crate) fn is_certain(&self) -> bool {
-        self.us != 0.0
-            && self
-                .ends_us
-                .is_none_or(|(low, high)| low > 0.0 || high < 0.0)
+    /// Whether it can be told from none.
+    pub(crate) fn certainty(&self) -> Certainty {
+        Certainty::of(self.us, self.ends_us)
     }
 
     /// `81 % [74, 86] of that is `consistency wait · querynode Delegator-waitTSafe``, the time of
@@ -65,10 +62,14 @@ impl MeanDifference {
             .parts
             .first()
             .filter(|top| top.share > 0.0 && top.share_low.is_none_or(|low| low > 0.0))?;
-        if top.share > 1.0 {
-            // More than all of it: parts that differ the other way make up for the rest.
+        if parts_cancel_out(&self.parts) {
+            let (more, less) = if self.us < 0.0 {
+                ("less", "more")
+            } else {
+                ("more", "less")
+            };
             return Some(format!(
-                "`{}` alone differs by {}, and other parts make up for that",
+                "`{}` alone took {} {more}, and other parts {less}",
                 top.title(),
                 in_words(top.difference_us.abs())
             ));
@@ -151,7 +152,7 @@ pub(crate) fn difference(
         parts: parts.collect(),
         why_not: drawn.why_not,
     };
-    if !found.is_certain() {
+    if found.certainty() == Certainty::MayBeNone {
         // Shares of a difference that may be none mean nothing.
         found
             .parts
@@ -334,16 +335,13 @@ fn contrast_of(
     found: MeanDifference,
 ) -> Contrast {
     let slower = if found.us < 0.0 { "faster" } else { "slower" };
-    let sentence = found
-        .is_certain()
-        .then(|| found.in_words())
-        .flatten()
-        .map(|share| {
-            format!(
-                "{subject} {} {slower} than {with}; {share}",
-                in_words(found.us.abs())
-            )
-        });
+    let words = found.in_words().map(|share| {
+        format!(
+            "{subject} {} {slower} than {with}; {share}",
+            in_words(found.us.abs())
+        )
+    });
+    let certainty = found.certainty();
     let mut parts = found.parts;
     // The largest on either side: what got faster stands at the end.
     parts.sort_by(|a, b| {
@@ -353,7 +351,7 @@ fn contrast_of(
             .then_with(|| a.part.cmp(&b.part))
     });
     parts.truncate(MOST_PARTS);
-    Contrast {
+    let contrast = Contrast {
         kind: kind.to_owned(),
         with: with.to_owned(),
         requests: requests as u64,
@@ -362,8 +360,18 @@ fn contrast_of(
         difference_low_us: found.ends_us.map(|(low, _)| low),
         difference_high_us: found.ends_us.map(|(_, high)| high),
         parts,
-        sentence,
+        sentence: None,
         why_not: found.why_not,
+    };
+    // Groups that were chosen by their latency are slower whatever another run shows.
+    let is_told = match certainty {
+        Certainty::Shown => true,
+        Certainty::MayBeNone => false,
+        Certainty::NotKnown => !contrast.is_of_place(),
+    };
+    Contrast {
+        sentence: words.filter(|_| is_told),
+        ..contrast
     }
 }
 
@@ -380,29 +388,51 @@ pub(crate) fn in_words(us: f64) -> String {
 mod tests {
     use super::*;
 
-    fn words(share: f64, difference_us: f64) -> Option<String> {
-        let part = TailPart {
+    /// A difference of `us`, of which parts have these shares.
+    fn found(us: f64, shares: &[f64]) -> MeanDifference {
+        let part = |share: &f64| TailPart {
             area: "gap".to_owned(),
-            service: None,
             part: "gap".to_owned(),
-            difference_us,
-            share,
-            share_low: None,
-            share_high: None,
+            difference_us: share * us,
+            share: *share,
+            ..TailPart::default()
         };
-        let found = MeanDifference {
-            us: difference_us / share,
-            parts: vec![part],
+        MeanDifference {
+            us,
+            parts: shares.iter().map(part).collect(),
             ..MeanDifference::default()
-        };
-        found.in_words()
+        }
     }
 
     #[test]
-    fn a_part_that_is_more_than_the_whole_is_told_by_its_time() {
-        assert_eq!(words(0.81, 810.0).as_deref(), Some("81 % of that is `gap`"));
-        let more = "`gap` alone differs by 4.4 ms, and other parts make up for that";
-        assert_eq!(words(22.0, 4_400.0).as_deref(), Some(more));
-        assert_eq!(words(-0.1, -20.0), None);
+    fn parts_that_are_more_than_the_whole_are_told_by_their_times() {
+        let check = |us: f64, shares: &[f64], expected: &str| {
+            let words = found(us, shares).in_words();
+            assert_eq!(words.as_deref(), Some(expected), "{shares:?}");
+        };
+        check(1_000.0, &[0.81, 0.19], "81 % of that is `gap`");
+        check(1_000.0, &[0.97, 0.06, -0.03], "97 % of that is `gap`");
+        let more = "`gap` alone took 4.4 ms more, and other parts less";
+        check(200.0, &[22.0, -21.0], more);
+        let less = "`gap` alone took 4.4 ms less, and other parts more";
+        check(-200.0, &[22.0, -21.0], less);
+        let sum = "`gap` alone took 710 us more, and other parts less";
+        check(1_000.0, &[0.71, 0.46, 0.25, -0.42], sum);
+        assert_eq!(found(200.0, &[-0.1]).in_words(), None);
+    }
+
+    #[test]
+    fn a_place_without_an_interval_is_not_said_to_differ() {
+        let sentence = |kind: &str, ends_us: Option<(f64, f64)>| {
+            let found = MeanDifference {
+                ends_us,
+                ..found(1_000.0, &[1.0])
+            };
+            contrast_of(kind, ("it is", "others"), (50, 50), found).sentence
+        };
+        assert_eq!(sentence(Contrast::PHASE, None), None);
+        assert_eq!(sentence(Contrast::PHASE, Some((-1.0, 2_000.0))), None);
+        assert!(sentence(Contrast::PHASE, Some((1.0, 2_000.0))).is_some());
+        assert!(sentence("slow_seconds", None).is_some());
     }
 }

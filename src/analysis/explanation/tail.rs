@@ -8,7 +8,7 @@ use crate::analysis::{
         contrasts::{self, MeanDifference, Side, in_words},
     },
     figures::intervals::Window,
-    model::Tail,
+    model::{Certainty, Tail},
     requests::request::Request,
     statistics::contrast::Seconds,
     traces::parts::PartTable,
@@ -116,7 +116,7 @@ pub(crate) fn tail(
 /// The top part in words, or why there is none.
 fn in_a_sentence(sides: &Sides<'_>, found: &MeanDifference) -> Result<String, String> {
     let Sides { above, tail, .. } = sides;
-    if found.us <= 0.0 || !found.is_certain() {
+    if found.us <= 0.0 || found.certainty() == Certainty::MayBeNone {
         return Err(format!(
             "requests above {above} are not slower than the median half: there is no tail to \
              explain"

@@ -221,13 +221,50 @@ impl Contrast {
         [Self::PHASE, Self::STAGE, Self::WORKLOAD].contains(&self.kind.as_str())
     }
 
-    /// Whether the difference can be told from none: its interval, where there is one, is on one
-    /// side of zero.
+    /// What is known of the difference.
     #[must_use]
-    pub fn is_certain(&self) -> bool {
+    pub fn certainty(&self) -> Certainty {
         let ends = self.difference_low_us.zip(self.difference_high_us);
-        self.difference_us != 0.0 && ends.is_none_or(|(low, high)| low > 0.0 || high < 0.0)
+        Certainty::of(self.difference_us, ends)
     }
+}
+
+/// Whether a difference can be told from none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certainty {
+    /// Its interval is on one side of zero.
+    Shown,
+    /// Its interval holds zero, or there is no difference.
+    MayBeNone,
+    /// It has no interval: whether another run would show it is not known.
+    NotKnown,
+}
+
+impl Certainty {
+    /// That of `difference` with the ends of its 95 % interval, where there is one.
+    #[must_use]
+    pub fn of(difference: f64, ends: Option<(f64, f64)>) -> Self {
+        match ends {
+            _ if difference == 0.0 => Self::MayBeNone,
+            None => Self::NotKnown,
+            Some((low, high)) if low > 0.0 || high < 0.0 => Self::Shown,
+            Some(_) => Self::MayBeNone,
+        }
+    }
+}
+
+/// Share of a difference below which a part of it is not named.
+const WORTH_NAMING: f64 = 0.05;
+/// Share of a single part that is shown as more than 100 %.
+const MORE_THAN_ALL: f64 = 1.005;
+
+/// Whether the parts of a difference that went its way are more than all of it, since others went
+/// the other way: then shares say little, and the time of each part is told.
+#[must_use]
+pub fn parts_cancel_out(parts: &[TailPart]) -> bool {
+    let shares = || parts.iter().map(|part| part.share);
+    let named: f64 = shares().filter(|share| *share >= WORTH_NAMING).sum();
+    named > 1.0 + WORTH_NAMING || shares().any(|share| share >= MORE_THAN_ALL)
 }
 
 /// One part of a difference between two groups of requests.
@@ -253,6 +290,15 @@ pub struct TailPart {
 }
 
 impl TailPart {
+    /// Whether it is worth naming: not small, and its interval, where there is one, on one side of
+    /// zero. Parts that went the other way are where parts cancel out.
+    #[must_use]
+    pub fn is_named(&self, cancel: bool) -> bool {
+        let share = if cancel { self.share.abs() } else { self.share };
+        let ends = self.share_low.zip(self.share_high);
+        share >= WORTH_NAMING && Certainty::of(self.share, ends) != Certainty::MayBeNone
+    }
+
     /// Area and span, see [`part_title`].
     #[must_use]
     pub fn title(&self) -> String {

@@ -16,7 +16,7 @@ use self::{
 };
 use crate::{
     analysis::{
-        explanation::exemplar_traces::ExemplarTraces,
+        explanation::{advice, exemplar_traces::ExemplarTraces},
         figures::{
             connections,
             course::CourseMaker,
@@ -74,6 +74,7 @@ pub fn analyse(
         ..around(&run)
     };
     analysis.verdict = verdict::verdict(info, &analysis, &reader.changed_files());
+    beside_other_programs(&mut analysis);
     // What the verdict says is not said again.
     analysis.warnings.retain(|warning| {
         let mut reasons = analysis.verdict.reasons.iter();
@@ -82,6 +83,24 @@ pub fn analyse(
     analysis.thresholds = against_thresholds(&run, &analysis.workloads);
     analysis.requests = listing::table(&info.streams, &mut lines.streams, &found.parts);
     Ok(analysis)
+}
+
+/// Suggestions where the verdict has the caveat that other programs used the machine on which
+/// Milvus ran.
+fn beside_other_programs(analysis: &mut Analysis) {
+    let (machine, reasons) = (&analysis.machine, &analysis.verdict.reasons);
+    let is_shared = |phase: &str| {
+        let mut machines = machine.iter().filter(|machine| machine.phase == phase);
+        machines.any(|machine| machine.use_of.milvus.iter().any(|cores| *cores > 0.0))
+    };
+    let is_busy = |workload: &WorkloadAnalysis| {
+        let places = [workload.phase.clone(), workload.place()];
+        let mut busy = reasons.iter().filter(|reason| reason.busy_machine);
+        busy.any(|reason| places.contains(&reason.at)) && is_shared(&workload.phase)
+    };
+    for workload in analysis.workloads.iter_mut().filter(|of| is_busy(of)) {
+        advice::beside_other_programs(&mut workload.advice);
+    }
 }
 
 /// What stands around the figures of the workloads.

@@ -102,7 +102,7 @@ impl PartTable {
         // Names that differ only in a number are one part.
         let mut key = PartKey {
             area,
-            service: Some(service.to_owned()),
+            service: Some(names::beginning(service).to_owned()),
             label: label(span, merged),
         };
         if self.keys.len() >= MOST_PARTS && !self.by_key.contains_key(&key) {
@@ -192,7 +192,9 @@ impl InstanceTable {
         if let Some((_, number)) = self.recent.get(&at) {
             return *number;
         }
-        let mut key = (area, resource.service.clone(), instance(resource));
+        let bounded = |name: &str| names::beginning(name).to_owned();
+        let (service, instance) = (bounded(&resource.service), bounded(&instance(resource)));
+        let mut key = (area, service, instance);
         if self.keys.len() >= MOST_INSTANCES && !self.numbers.contains_key(&key) {
             key = (area, MORE.to_owned(), String::new());
         }

@@ -18,8 +18,11 @@ use super::{
 };
 use crate::milvus::methods;
 
+/// Longest version that is kept, characters.
+const LONGEST_VERSION: usize = 100;
+
 impl Client {
-    /// Version of the server as it says it, e.g. `v2.3.5`.
+    /// Version of the server as it says it, e.g. `v2.3.5`; at most 100 characters.
     ///
     /// # Errors
     /// The call failed.
@@ -27,7 +30,7 @@ impl Client {
         let reply: GetVersionResponse = self
             .call(&methods::GET_VERSION, &GetVersionRequest {}, b"")
             .await?;
-        Ok(reply.version)
+        Ok(reply.version.chars().take(LONGEST_VERSION).collect())
     }
 
     /// The version of a Milvus; None where it does not know the question, but lists collections:

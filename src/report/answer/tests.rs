@@ -1,5 +1,8 @@
 use super::*;
-use crate::report::sample;
+use crate::{
+    analysis::{Estimate, VerdictState},
+    report::sample,
+};
 
 /// The one answer of the sample, changed.
 fn one(change: impl FnOnce(&mut Analysis)) -> Answer {
@@ -84,12 +87,61 @@ fn parts_that_cancel_out_are_told_by_their_times() {
             (part.share, part.difference_us) = (share, share * 200.0);
         }
     });
-    assert!(
-        answer.why[0].contains("slower than alone: +4.40 ms `")
-            && answer.why[0].contains(", -4.20 ms `")
-            && !answer.why[0].contains('%'),
-        "{answer:?}"
+    assert_eq!(
+        answer.why[0],
+        "on average under-ingest was 200 us slower than alone, without an interval: it is not \
+         known whether another run would show it; seen was +4.40 ms `consistency wait · \
+         Delegator-waitTSafe`, -4.20 ms `node queue · schedule`, +182 us `gap`"
     );
+}
+
+#[test]
+fn of_parts_that_cancel_out_those_that_may_be_none_are_not_named() {
+    let shares = [0.71, 0.46, 0.25, -0.42];
+    let answer = one(|analysis| {
+        let parts = &mut analysis.workloads[UNDER_INGEST].contrasts[0].parts;
+        for (part, share) in parts.iter_mut().zip(shares) {
+            (part.share, part.difference_us) = (share, share * 2_976.0);
+            (part.share_low, part.share_high) = (Some(share - 0.3), Some(share + 0.3));
+        }
+    });
+    let parts = answer.why[0].split_once("slower than alone: ").unwrap().1;
+    assert_eq!(
+        parts,
+        "+2.11 ms `consistency wait · Delegator-waitTSafe`, +1.37 ms `node queue · schedule`, \
+         -1.25 ms `engine · SegCoreSearch`"
+    );
+}
+
+#[test]
+fn a_difference_without_an_interval_is_what_was_seen_and_no_more() {
+    let seen = |change: fn(&mut WorkloadAnalysis)| {
+        one(|analysis| {
+            let row = &mut analysis.workloads[UNDER_INGEST];
+            let contrast = &mut row.contrasts[0];
+            (contrast.difference_low_us, contrast.difference_high_us) = (None, None);
+            let p99 = row.response_time_us.as_mut().unwrap().get_mut("p99");
+            p99.unwrap().at_least = false;
+            change(row);
+        })
+    };
+    let large = seen(|_| ());
+    let words = "on average under-ingest was 2.98 ms slower than alone, without an interval: it \
+                 is not known whether another run would show it";
+    assert!(
+        large.why[0].starts_with(&format!("{words}; seen was 81 % [74, 86] `")),
+        "{large:?}"
+    );
+    assert!(large.suggestion.is_some());
+    let small = seen(|row| row.contrasts[0].difference_us = 20.0);
+    let small_words = words.replace("2.98 ms", "20.0 us");
+    assert_eq!((&small.why[0], &small.suggestion), (&small_words, &None));
+    let other_way = seen(|row| {
+        let quantiles = row.response_time_us.as_mut().unwrap();
+        quantiles.values_mut().for_each(|of| of.value = 10.0);
+    });
+    let words = words.to_owned();
+    assert_eq!((&other_way.why[0], &other_way.suggestion), (&words, &None));
 }
 
 #[test]
@@ -269,4 +321,158 @@ fn a_workload_by_itself_says_where_its_time_goes() {
 #[test]
 fn nothing_measured_is_no_answer() {
     assert_eq!(answers(&Analysis::default()), []);
+}
+
+#[test]
+fn a_curve_that_may_bend_is_not_said_to_bend_or_not_to() {
+    let what = |change: &dyn Fn(&mut Analysis)| {
+        let stages = [("a", 1.0, 1e3), ("b", 2.0, 1.5e3), ("c", 3.0, 4.5e3)];
+        let answer = one(|analysis| {
+            staged(analysis, &stages);
+            change(analysis);
+        });
+        answer.what
+    };
+    let p99 = |analysis: &mut Analysis, at: usize, change: fn(&mut Estimate)| {
+        let quantiles = analysis.workloads[at].response_time_us.as_mut().unwrap();
+        change(quantiles.get_mut("p99").unwrap());
+    };
+    let bends = what(&|_| ());
+    assert!(bends.ends_with("; it bends between b and c"), "{bends}");
+    // Overlapping intervals, a lower bound before and one behind, an invalid run.
+    let overlap = what(&|analysis| p99(analysis, 2, |of| of.low = Some(1.0)));
+    let before = what(&|analysis| p99(analysis, 1, |of| of.at_least = true));
+    let behind = what(&|analysis| {
+        p99(analysis, 2, |of| {
+            (of.value, of.at_least, of.low, of.high) = (2e3, true, None, None);
+        });
+    });
+    let invalid = what(&|analysis| analysis.verdict.state = VerdictState::Invalid);
+    for what in [overlap, before, behind, invalid] {
+        assert!(!what.contains("bend") && !what.contains("twice"), "{what}");
+    }
+}
+
+#[test]
+fn a_curve_without_intervals_doubles_where_it_stays_there_and_never_bends() {
+    let what = |p99s: &[f64]| {
+        let names = ["a", "b", "c", "d"];
+        let stages: Vec<_> = names
+            .iter()
+            .zip(p99s)
+            .map(|(name, p99)| (*name, 1.0, *p99))
+            .collect();
+        let answer = one(|analysis| {
+            staged(analysis, &stages);
+            for row in &mut analysis.workloads {
+                let p99 = row
+                    .response_time_us
+                    .as_mut()
+                    .and_then(|of| of.get_mut("p99"));
+                let p99 = p99.unwrap();
+                (p99.low, p99.high) = (None, None);
+            }
+        });
+        answer.what.split_once("x); ").unwrap().1.to_owned()
+    };
+    assert_eq!(
+        what(&[1e3, 1.1e3, 3e3, 4e3]),
+        "p99 at least doubles between b and c; without 95 % intervals"
+    );
+    assert_eq!(what(&[48e3, 5e3, 47e3, 15e3]), "without 95 % intervals");
+    assert_eq!(
+        what(&[1e3, 1.1e3, 1.2e3, 1.3e3]),
+        "no stage has twice the p99 of the previous one; without 95 % intervals"
+    );
+}
+
+#[test]
+fn of_many_places_that_which_is_explained_is_named() {
+    let answer = one(|analysis| {
+        let row = analysis.workloads[ALONE].clone();
+        let phase = |at: usize| {
+            let mut row = row.clone();
+            row.phase = format!("p{at}");
+            row.response_time_us = Some(sample::quantiles([if at == 6 { 9e4 } else { 1e3 }; 7]));
+            row
+        };
+        analysis.workloads = (0..12).map(phase).collect();
+    });
+    assert_eq!(answer.explained, 6);
+    assert!(answer.what.contains(" p6 (90.0x)"), "{answer:?}");
+    assert!(answer.what.contains(", 9 more"), "{answer:?}");
+}
+
+/// Kind, and names of the places, of what is compared where searches ran as (phase, workload).
+fn compared(places: &[(&str, &str)]) -> Vec<(AnswerKind, Vec<String>)> {
+    let mut analysis = sample::analysis();
+    let row = analysis.workloads[ALONE].clone();
+    let rows = places.iter().map(|(phase, workload)| {
+        let mut row = row.clone();
+        (row.phase, row.workload) = ((*phase).to_owned(), (*workload).to_owned());
+        row
+    });
+    analysis.workloads = rows.collect();
+    let named = |answer: Answer| {
+        let places = answer
+            .places
+            .iter()
+            .map(|at| analysis.workloads[*at].place());
+        (answer.kind, places.collect())
+    };
+    answers(&analysis).into_iter().map(named).collect()
+}
+
+#[test]
+fn a_workload_is_in_one_sweep() {
+    let found = compared(&[("p1", "ef32"), ("p1", "ef64"), ("p2", "ef128")]);
+    let sweep = ["p1/ef32", "p2/ef128"].map(str::to_owned).to_vec();
+    assert_eq!(found, [(AnswerKind::Workloads, sweep)]);
+}
+
+#[test]
+fn a_later_phase_of_a_workload_leaves_it_in_its_sweep() {
+    let found = compared(&[("low", "ef32"), ("high", "ef128"), ("mixed", "ef128")]);
+    let [sweep, phases] = [["low/ef32", "high/ef128"], ["high/ef128", "mixed/ef128"]]
+        .map(|places| places.map(str::to_owned).to_vec());
+    assert_eq!(
+        found,
+        [(AnswerKind::Workloads, sweep), (AnswerKind::Phases, phases)]
+    );
+}
+
+#[test]
+fn a_workload_that_ran_beside_another_in_a_later_phase_is_not_compared_with_it() {
+    let found = compared(&[("alone", "a"), ("both", "a"), ("both", "b")]);
+    let phases = ["alone/a", "both/a"].map(str::to_owned).to_vec();
+    assert_eq!(found, [(AnswerKind::Phases, phases)]);
+}
+
+#[test]
+fn what_is_left_out_is_counted_as_what_it_is() {
+    let places = |kind: &str| -> Vec<(String, String)> {
+        let name = |at: usize| format!("{kind}{at}");
+        match kind {
+            "single" => (0..5).map(|at| ("p".to_owned(), name(at))).collect(),
+            _ => (0..10)
+                .map(|at| (format!("p{}", at % 2), name(at / 2)))
+                .collect(),
+        }
+    };
+    let more = |kind: &str| {
+        let mut analysis = sample::analysis();
+        let row = analysis.workloads[ALONE].clone();
+        let rows = places(kind)
+            .into_iter()
+            .map(|(phase, workload)| WorkloadAnalysis {
+                phase,
+                workload,
+                collection: String::new(),
+                ..row.clone()
+            });
+        analysis.workloads = rows.collect();
+        first_answers(&analysis).1.unwrap()
+    };
+    assert_eq!(more("single"), "and 2 more workloads, see below");
+    assert_eq!(more("phases"), "and 2 more comparisons, see below");
 }

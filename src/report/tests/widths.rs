@@ -119,6 +119,26 @@ fn is_whole(text: &str, width: u16) {
 }
 
 #[test]
+fn however_long_names_and_reasons_are_no_text_is_cut() {
+    let mut analysis = stages();
+    for (at, row) in analysis.workloads.iter_mut().enumerate() {
+        row.stage = Some(format!(
+            "evening-peak-{}of-shop-{at}",
+            "and-more-".repeat(40)
+        ));
+    }
+    let words = "a word of a long reason ".repeat(60);
+    analysis.verdict.reasons[0].advice = format!("{words}and its end");
+    analysis.description = format!("{words}of the scenario");
+    let text = render_text(&analysis, style(100));
+    is_whole(&text, 100);
+    let one_line: String = text.split_whitespace().collect();
+    for end in ["of-shop-1", "of-shop-2", "anditsend", "ofthescenario"] {
+        assert!(one_line.contains(end), "{end}: {text}");
+    }
+}
+
+#[test]
 fn a_wide_window_does_not_stretch_what_is_read() {
     let (at_120, at_200) = [120, 200]
         .map(|width| render_text(&sample::analysis(), style(width)))

@@ -3,24 +3,18 @@
 use crate::{
     analysis::Analysis,
     report::{
-        answer::{Answer, answers},
+        answer::{Answer, first_answers},
         layout::{Line, Page, Paint},
-        units::counted,
     },
 };
 
-/// Most answers that are shown; what the others rest on stands below.
-const MOST: usize = 3;
-
 /// The block; nothing where nothing was measured.
 pub(super) fn write(page: &mut Page, analysis: &Analysis) {
-    let answers = answers(analysis);
-    for answer in answers.iter().take(MOST) {
+    let (answers, more) = first_answers(analysis);
+    for answer in &answers {
         write_answer(page, answer);
     }
-    let more = answers.len().saturating_sub(MOST) as u64;
-    if more > 0 {
-        let text = format!("and {}, see below", counted(more, "more workload"));
+    if let Some(text) = more {
         page.paragraph(Line::new("  ", Paint::Plain), &text, Paint::Dim);
     }
     if !answers.is_empty() {

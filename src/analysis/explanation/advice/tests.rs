@@ -15,7 +15,7 @@ use crate::{
             run::{Made, RunMaker},
         },
     },
-    record::CollectionState,
+    record::{CollectionState, MachineUse},
     spans::SpanKind,
 };
 
@@ -391,5 +391,42 @@ fn a_workload_without_traces_has_no_advice() {
             too_small: false
         }),
         []
+    );
+}
+
+#[test]
+fn cores_that_other_programs_took_are_not_said_to_be_too_few() {
+    let found = |milvus: f64, others: f64| {
+        let mut run = RunMaker::new(true);
+        let trace = mostly("schedule");
+        (0..40).for_each(|seq| run.traced(Made::ok(seq, 5_000_000, 10_000_000), &trace));
+        run.info.phases[0].machine = Some(MachineUse {
+            cores: 2,
+            at_s: (1..=10).map(f64::from).collect(),
+            milvus: vec![milvus; 10],
+            others: vec![others; 10],
+            idle: vec![if others > 1.0 { 0.0 } else { 0.8 }; 10],
+            ..MachineUse::default()
+        });
+        analysed(&run).workloads[0].advice.clone()
+    };
+    let taken = "other programs took the cores of this machine";
+    check(&found(0.2, 1.7), "node_queue", taken);
+    // A query node of another machine, and a machine that had cores left.
+    for found in [found(0.0, 1.7), found(0.2, 0.1)] {
+        check(&found, "node_queue", "the query node's cores are busy");
+    }
+    let advice = |code: &str, share: f64| Advice {
+        code: code.to_owned(),
+        share,
+        sentence: "40 % of it: use more cores".to_owned(),
+    };
+    let mut several = [advice("node_queue", 0.4), advice("brute_force", 0.3)];
+    beside_other_programs(&mut several);
+    assert_eq!(several[0], advice("brute_force", 0.3));
+    assert!(
+        several[1]
+            .sentence
+            .starts_with("40 % of it: other programs took")
     );
 }

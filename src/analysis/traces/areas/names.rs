@@ -6,14 +6,17 @@ use std::borrow::Cow;
 /// Longest name that is kept, characters: a name comes from outside.
 const LONGEST: usize = 500;
 
+/// A name from outside, of a very long one the beginning.
+pub(crate) fn beginning(name: &str) -> &str {
+    let end = name.char_indices().nth(LONGEST).map(|(end, _)| end);
+    end.map_or(name, |end| &name[..end])
+}
+
 /// The name with each run of letters and digits that holds a digit as `#`, and several `#` joined
 /// by one of `-_.:/` as one. Names of gRPC methods are left alone. Of a very long one the beginning
 /// is taken.
 pub(crate) fn normalise(name: &str) -> Cow<'_, str> {
-    let name = name
-        .char_indices()
-        .nth(LONGEST)
-        .map_or(name, |(end, _)| &name[..end]);
+    let name = beginning(name);
     if is_method(name) || !name.contains(|c: char| c.is_ascii_digit()) {
         return Cow::Borrowed(name);
     }
