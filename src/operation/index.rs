@@ -129,7 +129,7 @@ fn check_rows(
         let is_of_others = rows.iter().any(|(_, other, _)| other == name);
         let key = format!("{key}.{name}");
         if own.contains(&name.as_str()) && whole(value).is_none() {
-            refuse(&key, format!("is {value}, allowed is a whole number"))
+            refuse(&key, format!("is {value}, expected a whole number"))
         } else if is_of_others && !own.is_empty() && !own.contains(&name.as_str()) {
             let own = own.join(" or ");
             refuse(

@@ -88,7 +88,7 @@ pub struct At<T> {
 }
 
 impl<T> At<T> {
-    /// An error about this value; `message` goes on after the key, e.g. `is 5, allowed is ...`.
+    /// An error about this value; `message` goes on after the key, e.g. `is 5, expected ...`.
     #[must_use]
     pub fn error(&self, message: impl fmt::Display) -> ScenarioError {
         self.place.error(message)

@@ -205,7 +205,7 @@ async fn a_hanging_grpc_server_is_left_after_the_timeout() {
 async fn what_is_no_jaeger_grpc_is_told_apart() {
     check_words(
         &refused("jaeger", &options(NOWHERE, NOWHERE)).await,
-        &["127.0.0.1:1", "16685", "jaeger-json"],
+        &["127.0.0.1:1", "16685", "auto"],
     );
     let other = grpc_server(Script {
         services: Err(Status::unimplemented("unknown service")),
