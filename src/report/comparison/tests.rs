@@ -140,7 +140,7 @@ fn columns_that_did_not_fit_are_told_whichever_workload_lacks_them() {
             };
             let text = render_text(comparison, style);
             let words: Vec<&str> = text.split_whitespace().collect();
-            words.join(" ").contains("left out for want of columns")
+            words.join(" ").contains("omitted for lack of width")
         };
         (60..=120).map(of_width).collect::<Vec<bool>>()
     };
