@@ -244,12 +244,12 @@ fn causes_by_peer(peer: Peer, uri: &str) -> Vec<Cause> {
     match peer {
         Peer::Refused if port != PORT => vec![
             Cause::new(
-                "the port is wrong: Milvus' gRPC is on 19530",
-                "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"",
-            ),
-            Cause::new(
                 "Milvus is not running, or is still starting",
                 "docker compose ps; kubectl get pods; milvus-bench stack up for a local one",
+            ),
+            Cause::new(
+                "the port is wrong: Milvus' gRPC is on 19530",
+                "--uri, or in the scenario: [milvus] uri = \"http://HOST:19530\"",
             ),
         ],
         Peer::Refused => vec![

@@ -490,7 +490,10 @@ fn not_fetched(info: &RunInfo) -> String {
         .map(|fetch| fetch.remark.as_str())
         .filter(|remark| !remark.is_empty());
     match (error, remark) {
-        (None, Some(why)) => format!("there is no latency breakdown: {why}"),
+        (None, Some(why)) => format!(
+            "there is no latency breakdown: {why}; once it answers, `milvus-bench spans` fetches \
+             them"
+        ),
         (error, _) => format!(
             "server spans were not fetched, so there is no latency breakdown: {}",
             error.unwrap_or("fetch them with `milvus-bench spans`")

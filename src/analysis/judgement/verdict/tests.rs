@@ -262,7 +262,10 @@ fn that_no_source_answered_is_told_as_the_run_recorded_it() {
     let reasons = verdict(&info, &analysis, &[]).reasons;
     assert_eq!(
         reasons[0].advice,
-        format!("there is no latency breakdown: {remark}")
+        format!(
+            "there is no latency breakdown: {remark}; once it answers, `milvus-bench spans` \
+             fetches them"
+        )
     );
 }
 
