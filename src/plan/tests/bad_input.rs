@@ -129,7 +129,7 @@ fn files_that_are_no_scenario() {
     );
     check(
         "name = \"a\"\nname = \"b\"",
-        &["<stdin>:2:1", "not TOML", "duplicate key"],
+        &["<stdin>:2:1", "not TOML", "stands twice"],
     );
     check(&format!("x = {}", "[".repeat(10_000)), &["not TOML"]);
     check(&format!("{}x = 1", "a.".repeat(10_000)), &["not TOML"]);
