@@ -87,7 +87,7 @@ packages: (build "packages") (pack "packages") (wheel "packages") try-dist
 try-dist:
     MILVUS_BENCH_DIST={{ quote(justfile_directory() / "dist") }} cargo test --locked --test dist
 
-# the package for crates.io, below its 10 MB
+# the Cargo package, below 10 MB
 crate:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -98,7 +98,7 @@ crate:
     # Files of a package have one time for ever, by which Cargo would find nothing changed.
     rm -rf milvus-bench-{{ version }} && tar -xmzf milvus-bench-{{ version }}.crate
 
-# From the package for crates.io, so that the package is known to build; linked statically, so that
+# From the Cargo package, so that the package is known to build; linked statically, so that
 # the program runs on every Linux of this kind of machine.
 [private]
 build profile $RUSTFLAGS="-C target-feature=+crt-static": crate
