@@ -73,10 +73,11 @@ fn a_collection_without_our_mark_is_left_alone() {
             .run(&[])
             .exits(2)
             .error(&["words", "not created by milvus-bench", "--replace words"]);
+        // A name that the scenario has not is no consent, and is told.
         bench
             .run(&["--replace", "other"])
             .exits(2)
-            .error(&["--replace words"]);
+            .error(&["--replace other", "expected one of: words"]);
         assert_eq!(changing(&fake, before), [""; 0]);
         assert_eq!(bench.folders()[0].run()["status"], "failed");
     }
