@@ -258,8 +258,8 @@ fn has_verdict_and_answer(screen: &[String]) {
         "terminal complete, ",
         "ANSWER search: p99 ",
         " alone -> ",
-        "on average under-ingest is ",
-        "slower than alone: ",
+        "on average under-ingest ",
+        "slower than alone",
         "% `consistency wait · querynode Delegator-waitTSafe`",
         "→ consistency wait is ",
     ] {
