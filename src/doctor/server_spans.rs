@@ -247,12 +247,7 @@ async fn nothing(
     }
     let version = scene.server.and_then(|server| server.version.as_deref());
     if version.is_none() {
-        let what = "a server that does not report its version, such as milvus-lite 2.5, may have \
-                    no tracing at all";
-        causes.push(Cause::new(
-            what,
-            "in the scenario: [tracing.spans] source = \"none\"",
-        ));
+        causes.push(no_tracing());
     }
     if milvus.is_empty() {
         // Milvus' own spans go by gRPC, whatever ours go by.
@@ -294,6 +289,13 @@ async fn nothing(
         ),
         causes,
     )
+}
+
+/// Of a server that does not report its version.
+fn no_tracing() -> Cause {
+    let what = "a server that does not report its version, such as milvus-lite 2.5, may have no \
+                tracing at all";
+    Cause::new(what, "in the scenario: [tracing.spans] source = \"none\"")
 }
 
 /// What became of our own span of the traced request.
