@@ -1,20 +1,36 @@
-//! Sources of vectors: the trait, and the table of formats.
+//! Sources of vectors: the traits, and the table of formats.
 //!
-//! Files are read by position, not memory-mapped: a file that is cut while it is read is an error,
-//! not a crash.
+//! A scenario's `[data.<name>]` is opened as a [`Source`]: its files, each in a format that gives
+//! rows of values ([`Vectors`]). A collection takes them as the [`Dataset`] of its vector field, in
+//! the form in which they travel.
 
-mod fbin;
-mod ibin;
-mod kind;
+mod element;
+mod file;
+mod foreign;
+mod format;
+mod formats;
 mod random;
+mod source;
+mod truth;
+mod vectors;
 
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
+pub use element::{Element, put_sparse_row, sparse_rows};
 pub use random::distributions;
+pub use source::Source;
+pub use truth::Truth;
+pub use vectors::{Cell, Column, ColumnType, Columns, Vectors};
+
+use self::{
+    file::Beginning,
+    format::{FileFormat, Parts},
+    formats::fbin,
+};
+use crate::vector_type::VectorType;
 
 /// Largest dimension that Milvus takes.
 pub const MAX_DIM: u32 = 32_768;
@@ -27,6 +43,8 @@ const MAX_IN_MEMORY: u64 = 1 << 30;
 pub struct DatasetOptions {
     /// Name of the table in the scenario, for messages.
     pub name: String,
+    /// `format`, where it is given.
+    pub format: Option<String>,
     /// File of the rows, if the format has files.
     pub base: Option<PathBuf>,
     /// File of the query vectors.
@@ -79,45 +97,26 @@ impl OpenError {
     }
 }
 
-/// True neighbours of the queries.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Truth {
-    /// Neighbours per query, at least 1.
-    pub k: usize,
-    /// Row ids, `k` per query, nearest first; -1 at the end of a list stands for none.
-    pub ids: Vec<i64>,
-    /// Distances as the file has them, `k` per query, rising, or falling where they are
-    /// similarities; empty where it has none.
-    pub distances: Vec<f32>,
-}
-
-impl Truth {
-    /// Ids of the neighbours of a query, and their distances, if there are any.
-    #[must_use]
-    pub fn neighbours(&self, query: usize) -> (&[i64], &[f32]) {
-        let range = query * self.k..(query + 1) * self.k;
-        let ids = self.ids.get(range.clone()).unwrap_or_default();
-        let length = ids.iter().position(|id| *id == -1).unwrap_or(ids.len());
-        let distances = self.distances.get(range).unwrap_or_default();
-        (&ids[..length], &distances[..length.min(distances.len())])
-    }
-}
-
-/// Rows and queries, both f32 vectors of one dimension, always as little-endian bytes (the form in
-/// which they travel).
+/// Rows and queries, vectors of one type and dimension, always in the form in which they travel:
+/// [`VectorType::bytes`] little-endian bytes each, or, of sparse ones, see [`Element::Sparse`].
 pub trait Dataset: Send + Sync + fmt::Debug {
     /// Number of rows; 0 where only queries are given.
     fn rows(&self) -> u64;
-    /// Dimension, at least 1.
+    /// Dimension, at least 1; of sparse vectors the number of different indices.
     fn dim(&self) -> u32;
+    /// Type of its vectors.
+    fn vector_type(&self) -> VectorType {
+        VectorType::Float
+    }
     /// Number of query vectors.
     fn queries(&self) -> u64;
-    /// Appends `count` rows from row `first` on to `out`, `4 * dim` bytes each.
+    /// Appends `count` rows from row `first` on to `out`.
     ///
     /// # Errors
     /// The file can't be read, or ends too early (it was changed since it was opened).
     fn read_rows(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), DatasetError>;
-    /// The query vector `index` (below [`Dataset::queries`]), `4 * dim` bytes.
+    /// The query vector `index` (below [`Dataset::queries`]), as a placeholder holds it: of sparse
+    /// ones the pairs alone.
     fn query(&self, index: u64) -> &[u8];
     /// True neighbours, if the data set has them.
     fn truth(&self) -> Option<&Truth> {
@@ -131,8 +130,29 @@ pub struct DatasetEntry {
     pub name: &'static str,
     /// One sentence for `list` and the documents.
     pub summary: &'static str,
-    /// Opens it: reads headers and queries, checks them against the file sizes.
-    pub open: fn(&DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError>,
+    /// Where its vectors come from.
+    format: Format,
+}
+
+/// Where the vectors of a format come from.
+enum Format {
+    /// Files, each of which may be in another one of these formats.
+    Files(FileFormat),
+    /// No file.
+    Generated(fn(&DatasetOptions) -> Result<Source, OpenError>),
+}
+
+/// Opens a data set: reads headers and checks them against the sizes of the files.
+///
+/// # Errors
+/// A key or a file that can't be used.
+pub fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
+    let named = options.format.as_deref();
+    let named = DATASETS.iter().find(|entry| Some(entry.name) == named);
+    match named.map(|entry| &entry.format) {
+        Some(Format::Generated(open)) => open(options),
+        _ => source::open_files(options),
+    }
 }
 
 /// What the rows are, in one line for the fingerprint of a collection: number, dimension, and a
@@ -151,8 +171,12 @@ pub fn identity(dataset: &dyn Dataset) -> Result<String, DatasetError> {
     let hash = sample.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     });
+    let kind = match dataset.vector_type() {
+        VectorType::Float => "floats".to_owned(),
+        other => format!("{other} values"),
+    };
     Ok(format!(
-        "{rows} rows of {} floats, {hash:016x}",
+        "{rows} rows of {} {kind}, {hash:016x}",
         dataset.dim()
     ))
 }
@@ -162,16 +186,19 @@ pub static DATASETS: &[DatasetEntry] = &[fbin::ENTRY, random::ENTRY];
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn random(seed: u64, rows: u64) -> Arc<dyn Dataset> {
-        (random::ENTRY.open)(&DatasetOptions {
+        let options = DatasetOptions {
+            format: Some("random".into()),
             rows: Some(rows),
             dim: Some(4),
             seed,
             ..DatasetOptions::default()
-        })
-        .unwrap()
+        };
+        open(&options).unwrap().dataset(VectorType::Float).unwrap()
     }
 
     #[test]

@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use super::super::super::{Dataset, DatasetOptions, OpenError, Truth, source::open_files as open};
+use crate::vector_type::VectorType;
+
 use super::*;
 
 fn vectors(n: u32, dim: u32, values: &[f32]) -> Vec<u8> {
@@ -37,7 +40,7 @@ fn open_files(
         truth: write("truth.ibin", truth),
         ..DatasetOptions::default()
     };
-    let opened = open(&options);
+    let opened = open(&options).and_then(|source| source.dataset(VectorType::Float));
     (folder, opened)
 }
 

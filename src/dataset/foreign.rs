@@ -6,9 +6,6 @@
 
 use std::{fs::File, os::unix::fs::FileExt};
 
-/// Bytes of a file that are looked at.
-pub(super) const HEAD: usize = 4096;
-
 /// Bytes before the first value: two u32.
 const HEADER: u64 = 8;
 
