@@ -39,15 +39,42 @@ struct Row {
     since: (u32, u32),
 }
 
-#[rustfmt::skip]
 static TYPES: &[Row] = &[
-    Row { vector_type: VectorType::Float,    name: "Float",    number: 101, length: Length::Bits(32), since: (2, 0) },
-    Row { vector_type: VectorType::Float16,  name: "Float16",  number: 102, length: Length::Bits(16), since: (2, 4) },
-    Row { vector_type: VectorType::BFloat16, name: "BFloat16", number: 103, length: Length::Bits(16), since: (2, 4) },
-    Row { vector_type: VectorType::Int8,     name: "Int8",     number: 105, length: Length::Bits(8),  since: (2, 6) },
-    Row { vector_type: VectorType::Binary,   name: "Binary",   number: 100, length: Length::Bits(1),  since: (2, 0) },
-    Row { vector_type: VectorType::Sparse,   name: "Sparse",   number: 104, length: Length::Varies,   since: (2, 4) },
+    row(VectorType::Float, "Float", 101, Length::Bits(32), (2, 0)),
+    row(
+        VectorType::Float16,
+        "Float16",
+        102,
+        Length::Bits(16),
+        (2, 4),
+    ),
+    row(
+        VectorType::BFloat16,
+        "BFloat16",
+        103,
+        Length::Bits(16),
+        (2, 4),
+    ),
+    row(VectorType::Int8, "Int8", 105, Length::Bits(8), (2, 6)),
+    row(VectorType::Binary, "Binary", 100, Length::Bits(1), (2, 0)),
+    row(VectorType::Sparse, "Sparse", 104, Length::Varies, (2, 4)),
 ];
+
+const fn row(
+    vector_type: VectorType,
+    name: &'static str,
+    number: i32,
+    length: Length,
+    since: (u32, u32),
+) -> Row {
+    Row {
+        vector_type,
+        name,
+        number,
+        length,
+        since,
+    }
+}
 
 impl VectorType {
     /// All of them.

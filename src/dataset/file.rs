@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::MAX_IN_MEMORY;
+use super::options::MAX_IN_MEMORY;
 
 /// Bytes of a file that are looked at to find its format.
 pub(super) const HEAD: usize = 4096;

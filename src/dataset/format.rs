@@ -6,9 +6,31 @@ use std::{
 };
 
 use super::{
-    DATASETS, DatasetEntry, DatasetOptions, Format, OpenError, Truth, file::Beginning, foreign,
+    file::Beginning,
+    foreign,
+    options::{DatasetOptions, OpenError},
+    source::Source,
+    truth::Truth,
     vectors::Vectors,
 };
+
+/// One format.
+pub struct DatasetEntry {
+    /// Name in `format = "..."`.
+    pub name: &'static str,
+    /// One sentence for `list` and the documents.
+    pub summary: &'static str,
+    /// Where its vectors come from.
+    pub(super) format: Format,
+}
+
+/// Where the vectors of a format come from.
+pub(super) enum Format {
+    /// Files, each of which may be in another one of these formats.
+    Files(FileFormat),
+    /// No file.
+    Generated(fn(&DatasetOptions) -> Result<Source, OpenError>),
+}
 
 /// What a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,14 +126,16 @@ impl FileFormat {
     }
 }
 
-fn files() -> impl Iterator<Item = (&'static DatasetEntry, &'static FileFormat)> {
-    DATASETS.iter().filter_map(|entry| match &entry.format {
+fn files(
+    table: &'static [DatasetEntry],
+) -> impl Iterator<Item = (&'static DatasetEntry, &'static FileFormat)> {
+    table.iter().filter_map(|entry| match &entry.format {
         Format::Files(format) => Some((entry, format)),
         Format::Generated(_) => None,
     })
 }
 
-/// The beginning of a file that the scenario names, and its format.
+/// The beginning of a file that the scenario names, and its format among those of `table`.
 ///
 /// # Errors
 /// The file can't be opened, or is in no format that is known.
@@ -119,11 +143,12 @@ pub(super) fn find(
     role: Role,
     path: &Path,
     named: Option<&str>,
+    table: &'static [DatasetEntry],
 ) -> Result<(Beginning, &'static FileFormat), OpenError> {
     let refuse = |story: &str| OpenError::of_file(role.key(), path, story);
     let beginning = Beginning::of(path).map_err(|story| refuse(&story))?;
-    let named = files().find(|(entry, _)| Some(entry.name) == named);
-    let fitting: Vec<_> = files()
+    let named = files(table).find(|(entry, _)| Some(entry.name) == named);
+    let fitting: Vec<_> = files(table)
         .filter(|(_, format)| format.fits(role, &beginning))
         .collect();
     let extension = beginning.extension();
@@ -139,7 +164,7 @@ pub(super) fn find(
             .find(|(_, format)| format.is_named(role, &extension))
             .map(|(_, format)| *format)
     };
-    let all: Vec<_> = files().collect();
+    let all: Vec<_> = files(table).collect();
     let found = match &fitting[..] {
         [(_, only)] => Some(*only),
         [] => by_name(&all),

@@ -9,138 +9,22 @@ mod file;
 mod foreign;
 mod format;
 mod formats;
+mod options;
 mod random;
 mod source;
 mod truth;
 mod vectors;
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-};
-
 pub use element::{Element, put_sparse_row, sparse_rows};
+pub use format::DatasetEntry;
+pub use options::{DatasetError, DatasetOptions, MAX_DIM, OpenError};
 pub use random::distributions;
 pub use source::Source;
 pub use truth::Truth;
-pub use vectors::{Cell, Column, ColumnType, Columns, Vectors};
+pub use vectors::{Cell, Column, ColumnType, Columns, Dataset, Vectors};
 
-use self::{
-    file::Beginning,
-    format::{FileFormat, Parts},
-    formats::fbin,
-};
+use self::{format::Format, formats::fbin};
 use crate::vector_type::VectorType;
-
-/// Largest dimension that Milvus takes.
-pub const MAX_DIM: u32 = 32_768;
-
-/// Most bytes of queries, or of true neighbours, that are kept in memory: 1 GiB.
-const MAX_IN_MEMORY: u64 = 1 << 30;
-
-/// A named source of vectors as resolved: `[data.<name>]`.
-#[derive(Clone, Debug, Default)]
-pub struct DatasetOptions {
-    /// Name of the table in the scenario, for messages.
-    pub name: String,
-    /// `format`, where it is given.
-    pub format: Option<String>,
-    /// File of the rows, if the format has files.
-    pub base: Option<PathBuf>,
-    /// File of the query vectors.
-    pub queries: Option<PathBuf>,
-    /// File of the true neighbours.
-    pub truth: Option<PathBuf>,
-    /// Rows of a generated data set.
-    pub rows: Option<u64>,
-    /// Dimension of a generated data set.
-    pub dim: Option<u32>,
-    /// Number of generated queries.
-    pub query_count: Option<u64>,
-    /// Distribution of a generated data set.
-    pub distribution: Option<String>,
-    /// Seed of a generated data set.
-    pub seed: u64,
-}
-
-/// Why a data set can't be used: one sentence that names the file or key, what was found, what is
-/// allowed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DatasetError(pub String);
-
-/// Why a data set can't be opened: the key at fault, and one sentence.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct OpenError {
-    /// `base`, `queries`, `truth`, `rows`, ...; empty where the table as a whole is meant.
-    pub key: &'static str,
-    /// What was found and what is allowed, in words that go on after the key.
-    pub message: String,
-}
-
-impl OpenError {
-    /// A file that can't be used; `story` goes on after its name.
-    fn of_file(key: &'static str, path: &Path, story: &str) -> Self {
-        Self {
-            key,
-            message: format!("can't be used: {} {story}", path.display()),
-        }
-    }
-
-    /// The same where the message names the file.
-    fn named(key: &'static str, message: &str) -> Self {
-        Self {
-            key,
-            message: format!("can't be used: {message}"),
-        }
-    }
-}
-
-/// Rows and queries, vectors of one type and dimension, always in the form in which they travel:
-/// [`VectorType::bytes`] little-endian bytes each, or, of sparse ones, see [`Element::Sparse`].
-pub trait Dataset: Send + Sync + fmt::Debug {
-    /// Number of rows; 0 where only queries are given.
-    fn rows(&self) -> u64;
-    /// Dimension, at least 1; of sparse vectors the number of different indices.
-    fn dim(&self) -> u32;
-    /// Type of its vectors.
-    fn vector_type(&self) -> VectorType {
-        VectorType::Float
-    }
-    /// Number of query vectors.
-    fn queries(&self) -> u64;
-    /// Appends `count` rows from row `first` on to `out`.
-    ///
-    /// # Errors
-    /// The file can't be read, or ends too early (it was changed since it was opened).
-    fn read_rows(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), DatasetError>;
-    /// The query vector `index` (below [`Dataset::queries`]), as a placeholder holds it: of sparse
-    /// ones the pairs alone.
-    fn query(&self, index: u64) -> &[u8];
-    /// True neighbours, if the data set has them.
-    fn truth(&self) -> Option<&Truth> {
-        None
-    }
-}
-
-/// One format.
-pub struct DatasetEntry {
-    /// Name in `format = "..."`.
-    pub name: &'static str,
-    /// One sentence for `list` and the documents.
-    pub summary: &'static str,
-    /// Where its vectors come from.
-    format: Format,
-}
-
-/// Where the vectors of a format come from.
-enum Format {
-    /// Files, each of which may be in another one of these formats.
-    Files(FileFormat),
-    /// No file.
-    Generated(fn(&DatasetOptions) -> Result<Source, OpenError>),
-}
 
 /// Opens a data set: reads headers and checks them against the sizes of the files.
 ///
@@ -151,7 +35,7 @@ pub fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
     let named = DATASETS.iter().find(|entry| Some(entry.name) == named);
     match named.map(|entry| &entry.format) {
         Some(Format::Generated(open)) => open(options),
-        _ => source::open_files(options),
+        _ => source::open_files(options, DATASETS),
     }
 }
 

@@ -13,8 +13,11 @@ use rand_chacha::{
 use rand_distr::{Distribution as _, StandardNormal};
 
 use super::{
-    DatasetEntry, DatasetOptions, Element, Format, MAX_DIM, MAX_IN_MEMORY, OpenError, Source,
-    Vectors, source::Part,
+    element::Element,
+    format::{DatasetEntry, Format},
+    options::{DatasetOptions, MAX_DIM, MAX_IN_MEMORY, OpenError},
+    source::{Part, Source},
+    vectors::Vectors,
 };
 
 pub(super) const ENTRY: DatasetEntry = DatasetEntry {

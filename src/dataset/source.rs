@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    Columns, Dataset, DatasetError, DatasetOptions, MAX_DIM, OpenError, Parts, Truth,
-    element::Unfit,
-    file::check_memory,
-    format::{self, Asked, FileFormat, Role},
-    truth,
-    vectors::Vectors,
+    element::{Unfit, sparse_rows},
+    file::{Beginning, check_memory},
+    format::{self, Asked, DatasetEntry, FileFormat, Parts, Role},
+    options::{DatasetError, DatasetOptions, MAX_DIM, OpenError},
+    truth::{self, Truth},
+    vectors::{Columns, Dataset, Vectors},
 };
 use crate::vector_type::VectorType;
 
@@ -248,7 +248,7 @@ impl TypedPart {
         }
         let mut pairs = Vec::with_capacity(bytes.len());
         let mut ends = Vec::new();
-        for row in super::sparse_rows(&bytes) {
+        for row in sparse_rows(&bytes) {
             pairs.extend_from_slice(row);
             ends.push(pairs.len());
         }
@@ -315,11 +315,14 @@ impl Dataset for Typed {
     }
 }
 
-/// Opens a data set that is in files; `format` is what the scenario names.
-pub(super) fn open_files(options: &DatasetOptions) -> Result<Source, OpenError> {
+/// Opens a data set that is in files, each in a format of `table`.
+pub(super) fn open_files(
+    options: &DatasetOptions,
+    table: &'static [DatasetEntry],
+) -> Result<Source, OpenError> {
     refuse_foreign_keys(options)?;
     let named = options.format.as_deref();
-    let find = |role: Role, path: &std::path::Path| format::find(role, path, named);
+    let find = |role: Role, path: &std::path::Path| format::find(role, path, named, table);
     let base = options
         .base
         .as_deref()
@@ -332,7 +335,7 @@ pub(super) fn open_files(options: &DatasetOptions) -> Result<Source, OpenError> 
         });
     let queries = options.queries.as_ref().or(implied.queries.as_ref());
     let queries = queries.map(|path| find(Role::Queries, path)).transpose()?;
-    let opened = |role: Role, found: &Option<(super::Beginning, &'static FileFormat)>| {
+    let opened = |role: Role, found: &Option<(Beginning, &'static FileFormat)>| {
         let found = found.as_ref();
         found
             .map(|(beginning, format)| {
@@ -374,7 +377,7 @@ pub(super) fn open_files(options: &DatasetOptions) -> Result<Source, OpenError> 
 }
 
 fn read_truth(
-    (beginning, format): &(super::Beginning, &'static FileFormat),
+    (beginning, format): &(Beginning, &'static FileFormat),
     options: &DatasetOptions,
     queries: Option<u64>,
     rows: Option<u64>,

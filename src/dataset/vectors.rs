@@ -1,8 +1,9 @@
-//! What a format has to give: rows of vectors, and columns beside them.
+//! What a format has to give: rows of vectors, and columns beside them; and what a vector field
+//! takes of it.
 
 use std::{fmt, sync::Arc};
 
-use super::element::Element;
+use super::{element::Element, options::DatasetError, truth::Truth};
 use crate::vector_type::VectorType;
 
 /// Rows of vectors, all of one length and of one type of values, found by their number.
@@ -40,6 +41,33 @@ pub trait Vectors: Send + Sync + fmt::Debug {
 
     /// Columns beside the vectors, by row; None where the format has none.
     fn columns(&self) -> Option<&dyn Columns> {
+        None
+    }
+}
+
+/// Rows and queries, vectors of one type and dimension, always in the form in which they travel:
+/// [`VectorType::bytes`] little-endian bytes each, or, of sparse ones, see [`Element::Sparse`].
+pub trait Dataset: Send + Sync + fmt::Debug {
+    /// Number of rows; 0 where only queries are given.
+    fn rows(&self) -> u64;
+    /// Dimension, at least 1; of sparse vectors the number of different indices.
+    fn dim(&self) -> u32;
+    /// Type of its vectors.
+    fn vector_type(&self) -> VectorType {
+        VectorType::Float
+    }
+    /// Number of query vectors.
+    fn queries(&self) -> u64;
+    /// Appends `count` rows from row `first` on to `out`.
+    ///
+    /// # Errors
+    /// The file can't be read, or ends too early (it was changed since it was opened).
+    fn read_rows(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), DatasetError>;
+    /// The query vector `index` (below [`Dataset::queries`]), as a placeholder holds it: of sparse
+    /// ones the pairs alone.
+    fn query(&self, index: u64) -> &[u8];
+    /// True neighbours, if the data set has them.
+    fn truth(&self) -> Option<&Truth> {
         None
     }
 }

@@ -4,8 +4,10 @@
 use std::fs::File;
 
 use super::super::{
-    Element, MAX_DIM, Vectors,
+    element::Element,
     file::{Beginning, read_at, unreadable},
+    options::MAX_DIM,
+    vectors::Vectors,
 };
 
 /// Bytes before the first value: two u32.

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use super::{
     super::{
-        DatasetEntry, Element, Format, MAX_DIM, Vectors,
+        element::Element,
         file::Beginning,
         foreign,
-        format::{Asked, FileFormat, Neighbours, no_parts},
+        format::{Asked, DatasetEntry, FileFormat, Format, Neighbours, no_parts},
+        options::MAX_DIM,
+        vectors::Vectors,
     },
     bin, ibin,
 };

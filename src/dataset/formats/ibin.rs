@@ -6,10 +6,10 @@ use std::os::unix::fs::FileExt;
 
 use super::{
     super::{
-        Truth,
         file::{Beginning, check_memory},
         foreign,
         format::Asked,
+        truth::Truth,
     },
     bin::{HEADER, too_short},
 };
