@@ -70,3 +70,4 @@ pub mod spans;
 pub mod stack;
 pub mod telemetry;
 pub mod tls;
+pub mod vector_type;

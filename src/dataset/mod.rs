@@ -1,138 +1,42 @@
-//! Sources of vectors: the trait, and the table of formats.
+//! Sources of vectors: the traits, and the table of formats.
 //!
-//! Files are read by position, not memory-mapped: a file that is cut while it is read is an error,
-//! not a crash.
+//! A scenario's `[data.<name>]` is opened as a [`Source`]: its files, each in a format that gives
+//! rows of values ([`Vectors`]). A collection takes them as the [`Dataset`] of its vector field, in
+//! the form in which they travel.
 
-mod fbin;
-mod ibin;
-mod kind;
+mod element;
+mod file;
+mod foreign;
+mod format;
+mod formats;
+mod options;
 mod random;
+mod source;
+mod truth;
+mod vectors;
 
-use std::{
-    fmt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
-
+pub use element::{Element, put_sparse_row, sparse_rows};
+pub use format::DatasetEntry;
+pub use options::{DatasetError, DatasetOptions, MAX_DIM, OpenError};
 pub use random::distributions;
+pub use source::Source;
+pub use truth::Truth;
+pub use vectors::{Cell, Column, ColumnType, Columns, Dataset, Vectors};
 
-/// Largest dimension that Milvus takes.
-pub const MAX_DIM: u32 = 32_768;
+use self::{format::Format, formats::fbin};
+use crate::vector_type::VectorType;
 
-/// Most bytes of queries, or of true neighbours, that are kept in memory: 1 GiB.
-const MAX_IN_MEMORY: u64 = 1 << 30;
-
-/// A named source of vectors as resolved: `[data.<name>]`.
-#[derive(Clone, Debug, Default)]
-pub struct DatasetOptions {
-    /// Name of the table in the scenario, for messages.
-    pub name: String,
-    /// File of the rows, if the format has files.
-    pub base: Option<PathBuf>,
-    /// File of the query vectors.
-    pub queries: Option<PathBuf>,
-    /// File of the true neighbours.
-    pub truth: Option<PathBuf>,
-    /// Rows of a generated data set.
-    pub rows: Option<u64>,
-    /// Dimension of a generated data set.
-    pub dim: Option<u32>,
-    /// Number of generated queries.
-    pub query_count: Option<u64>,
-    /// Distribution of a generated data set.
-    pub distribution: Option<String>,
-    /// Seed of a generated data set.
-    pub seed: u64,
-}
-
-/// Why a data set can't be used: one sentence that names the file or key, what was found, what is
-/// allowed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct DatasetError(pub String);
-
-/// Why a data set can't be opened: the key at fault, and one sentence.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct OpenError {
-    /// `base`, `queries`, `truth`, `rows`, ...; empty where the table as a whole is meant.
-    pub key: &'static str,
-    /// What was found and what is allowed, in words that go on after the key.
-    pub message: String,
-}
-
-impl OpenError {
-    /// A file that can't be used; `story` goes on after its name.
-    fn of_file(key: &'static str, path: &Path, story: &str) -> Self {
-        Self {
-            key,
-            message: format!("can't be used: {} {story}", path.display()),
-        }
+/// Opens a data set: reads headers and checks them against the sizes of the files.
+///
+/// # Errors
+/// A key or a file that can't be used.
+pub fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
+    let named = options.format.as_deref();
+    let named = DATASETS.iter().find(|entry| Some(entry.name) == named);
+    match named.map(|entry| &entry.format) {
+        Some(Format::Generated(open)) => open(options),
+        _ => source::open_files(options, DATASETS),
     }
-
-    /// The same where the message names the file.
-    fn named(key: &'static str, message: &str) -> Self {
-        Self {
-            key,
-            message: format!("can't be used: {message}"),
-        }
-    }
-}
-
-/// True neighbours of the queries.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Truth {
-    /// Neighbours per query, at least 1.
-    pub k: usize,
-    /// Row ids, `k` per query, nearest first; -1 at the end of a list stands for none.
-    pub ids: Vec<i64>,
-    /// Distances as the file has them, `k` per query, rising, or falling where they are
-    /// similarities; empty where it has none.
-    pub distances: Vec<f32>,
-}
-
-impl Truth {
-    /// Ids of the neighbours of a query, and their distances, if there are any.
-    #[must_use]
-    pub fn neighbours(&self, query: usize) -> (&[i64], &[f32]) {
-        let range = query * self.k..(query + 1) * self.k;
-        let ids = self.ids.get(range.clone()).unwrap_or_default();
-        let length = ids.iter().position(|id| *id == -1).unwrap_or(ids.len());
-        let distances = self.distances.get(range).unwrap_or_default();
-        (&ids[..length], &distances[..length.min(distances.len())])
-    }
-}
-
-/// Rows and queries, both f32 vectors of one dimension, always as little-endian bytes (the form in
-/// which they travel).
-pub trait Dataset: Send + Sync + fmt::Debug {
-    /// Number of rows; 0 where only queries are given.
-    fn rows(&self) -> u64;
-    /// Dimension, at least 1.
-    fn dim(&self) -> u32;
-    /// Number of query vectors.
-    fn queries(&self) -> u64;
-    /// Appends `count` rows from row `first` on to `out`, `4 * dim` bytes each.
-    ///
-    /// # Errors
-    /// The file can't be read, or ends too early (it was changed since it was opened).
-    fn read_rows(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), DatasetError>;
-    /// The query vector `index` (below [`Dataset::queries`]), `4 * dim` bytes.
-    fn query(&self, index: u64) -> &[u8];
-    /// True neighbours, if the data set has them.
-    fn truth(&self) -> Option<&Truth> {
-        None
-    }
-}
-
-/// One format.
-pub struct DatasetEntry {
-    /// Name in `format = "..."`.
-    pub name: &'static str,
-    /// One sentence for `list` and the documents.
-    pub summary: &'static str,
-    /// Opens it: reads headers and queries, checks them against the file sizes.
-    pub open: fn(&DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError>,
 }
 
 /// What the rows are, in one line for the fingerprint of a collection: number, dimension, and a
@@ -151,8 +55,12 @@ pub fn identity(dataset: &dyn Dataset) -> Result<String, DatasetError> {
     let hash = sample.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     });
+    let kind = match dataset.vector_type() {
+        VectorType::Float => "floats".to_owned(),
+        other => format!("{other} values"),
+    };
     Ok(format!(
-        "{rows} rows of {} floats, {hash:016x}",
+        "{rows} rows of {} {kind}, {hash:016x}",
         dataset.dim()
     ))
 }
@@ -162,16 +70,19 @@ pub static DATASETS: &[DatasetEntry] = &[fbin::ENTRY, random::ENTRY];
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn random(seed: u64, rows: u64) -> Arc<dyn Dataset> {
-        (random::ENTRY.open)(&DatasetOptions {
+        let options = DatasetOptions {
+            format: Some("random".into()),
             rows: Some(rows),
             dim: Some(4),
             seed,
             ..DatasetOptions::default()
-        })
-        .unwrap()
+        };
+        open(&options).unwrap().dataset(VectorType::Float).unwrap()
     }
 
     #[test]

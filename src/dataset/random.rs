@@ -13,13 +13,17 @@ use rand_chacha::{
 use rand_distr::{Distribution as _, StandardNormal};
 
 use super::{
-    Dataset, DatasetEntry, DatasetError, DatasetOptions, MAX_DIM, MAX_IN_MEMORY, OpenError,
+    element::Element,
+    format::{DatasetEntry, Format},
+    options::{DatasetOptions, MAX_DIM, MAX_IN_MEMORY, OpenError},
+    source::{Part, Source},
+    vectors::Vectors,
 };
 
 pub(super) const ENTRY: DatasetEntry = DatasetEntry {
     name: "random",
     summary: "generated vectors: normal, uniform or clustered, the same for the same seed",
-    open,
+    format: Format::Generated(open),
 };
 
 /// Centres of `clustered`.
@@ -50,11 +54,12 @@ pub fn distributions() -> Vec<&'static str> {
     DISTRIBUTIONS.iter().map(|row| row.0).collect()
 }
 
+/// Vectors of one kind, `rows` or `queries`.
 #[derive(Debug)]
-struct Random {
-    rows: u64,
-    generator: Generator,
-    queries: Vec<u8>,
+struct Generated {
+    kind: &'static str,
+    count: u64,
+    generator: Arc<Generator>,
 }
 
 #[derive(Debug)]
@@ -66,36 +71,26 @@ struct Generator {
     centres: Vec<f32>,
 }
 
-impl Dataset for Random {
+impl Vectors for Generated {
     fn rows(&self) -> u64 {
-        self.rows
+        self.count
     }
 
-    fn dim(&self) -> u32 {
+    fn values(&self) -> u32 {
         self.generator.dim
     }
 
-    fn queries(&self) -> u64 {
-        self.queries.len() as u64 / (4 * u64::from(self.generator.dim))
+    fn element(&self) -> Element {
+        Element::F32
     }
 
-    fn read_rows(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), DatasetError> {
-        match first.checked_add(count).filter(|end| *end <= self.rows) {
-            Some(end) => (first..end).for_each(|row| self.generator.vector("rows", row, out)),
-            None => {
-                return Err(DatasetError(format!(
-                    "the data set has {} rows, but {count} from row {first} on were requested",
-                    self.rows
-                )));
-            }
-        }
+    fn read(&self, first: u64, count: u64, out: &mut Vec<u8>) -> Result<(), String> {
+        (first..first + count).for_each(|row| self.generator.vector(self.kind, row, out));
         Ok(())
     }
 
-    fn query(&self, index: u64) -> &[u8] {
-        let row = 4 * self.generator.dim as usize;
-        let start = index as usize * row;
-        &self.queries[start..start + row]
+    fn is_made(&self) -> bool {
+        true
     }
 }
 
@@ -154,7 +149,7 @@ fn stream(seed: u64, kind: &str, number: u64) -> ChaCha8Rng {
     rng
 }
 
-fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError> {
+fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
     let refuse = |key, message| Err(OpenError { key, message });
     for (key, path) in [
         ("base", &options.base),
@@ -209,19 +204,28 @@ fn open(options: &DatasetOptions) -> Result<Arc<dyn Dataset>, OpenError> {
             format!("is {name:?}, expected normal, uniform or clustered"),
         );
     };
-    let generator = Generator::new(options.seed, dim, *distribution);
-    let mut queries = Vec::with_capacity((query_count * 4 * u64::from(dim)) as usize);
-    (0..query_count).for_each(|index| generator.vector("queries", index, &mut queries));
-    Ok(Arc::new(Random {
-        rows,
-        generator,
-        queries,
-    }))
+    let generator = Arc::new(Generator::new(options.seed, dim, *distribution));
+    let part = |key: &'static str, kind: &'static str, count: u64| Part {
+        label: format!("{key} of [data.{}]", options.name),
+        key,
+        vectors: Arc::new(Generated {
+            kind,
+            count,
+            generator: Arc::clone(&generator),
+        }),
+    };
+    let base = Some(part("rows", "rows", rows)).filter(|_| rows > 0);
+    Source::new(base, Some(part("queries", "queries", query_count)), None)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{dataset::Dataset, vector_type::VectorType};
+
+    fn opened(options: &DatasetOptions) -> Arc<dyn Dataset> {
+        open(options).unwrap().dataset(VectorType::Float).unwrap()
+    }
 
     fn options(distribution: &str) -> DatasetOptions {
         DatasetOptions {
@@ -276,7 +280,7 @@ mod tests {
     #[test]
     fn a_row_does_not_depend_on_what_was_read_before() {
         for distribution in ["normal", "uniform", "clustered"] {
-            let data = open(&options(distribution)).unwrap();
+            let data = opened(&options(distribution));
             let all = rows(&*data, 0, 1000);
             assert_eq!(rows(&*data, 997, 3), all[997 * 16..]);
             assert_eq!(rows(&*data, 5, 1), all[5 * 16..6 * 16]);
@@ -285,12 +289,11 @@ mod tests {
 
     #[test]
     fn seeds_rows_and_queries_differ() {
-        let data = open(&options("normal")).unwrap();
-        let other = open(&DatasetOptions {
+        let data = opened(&options("normal"));
+        let other = opened(&DatasetOptions {
             seed: 43,
             ..options("normal")
-        })
-        .unwrap();
+        });
         assert_ne!(rows(&*data, 0, 1), rows(&*other, 0, 1));
         assert_ne!(rows(&*data, 0, 1), rows(&*data, 1, 1));
         assert_ne!(rows(&*data, 0, 1), floats(data.query(0)));
@@ -301,8 +304,7 @@ mod tests {
     /// A scenario's seed keeps its meaning between versions: these values may never change.
     #[test]
     fn values_stay_the_same_between_versions() {
-        let first =
-            |distribution| rows(&*open(&options(distribution)).unwrap(), 3, 1)[..2].to_vec();
+        let first = |distribution| rows(&*opened(&options(distribution)), 3, 1)[..2].to_vec();
         assert_eq!(first("uniform"), UNIFORM);
         assert_eq!(first("normal"), NORMAL);
         assert_eq!(first("clustered"), CLUSTERED);
@@ -315,7 +317,7 @@ mod tests {
     fn distributions_have_their_moments() {
         // 16,000 values: five standard errors of the mean are 0.04, of the variance 0.06.
         let check = |distribution, variance: f64| {
-            let (mean, found) = moments(&rows(&*open(&options(distribution)).unwrap(), 0, 1000));
+            let (mean, found) = moments(&rows(&*opened(&options(distribution)), 0, 1000));
             assert!(
                 mean.abs() < 0.04 && (found - variance).abs() < 0.06,
                 "{distribution}: mean {mean}, variance {found}"
@@ -327,7 +329,7 @@ mod tests {
 
     #[test]
     fn clustered_rows_lie_around_few_centres() {
-        let values = rows(&*open(&options("clustered")).unwrap(), 0, 1000);
+        let values = rows(&*opened(&options("clustered")), 0, 1000);
         let vectors: Vec<&[f32]> = values.chunks(16).collect();
         let near = |a: &[f32], b: &[f32]| {
             a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f32>()
@@ -361,20 +363,19 @@ mod tests {
 
     #[test]
     fn queries_alone_are_enough() {
-        let data = open(&DatasetOptions {
+        let data = opened(&DatasetOptions {
             rows: None,
             ..options("normal")
-        })
-        .unwrap();
+        });
         assert_eq!((data.rows(), data.queries()), (0, 50));
         assert!(data.read_rows(0, 1, &mut Vec::new()).is_err());
         // They are the same as beside rows.
-        assert_eq!(data.query(7), open(&options("normal")).unwrap().query(7));
+        assert_eq!(data.query(7), opened(&options("normal")).query(7));
     }
 
     #[test]
     fn rows_beyond_the_end_are_refused() {
-        let data = open(&options("normal")).unwrap();
+        let data = opened(&options("normal"));
         assert!(data.read_rows(999, 2, &mut Vec::new()).is_err());
         assert!(data.read_rows(u64::MAX, 2, &mut Vec::new()).is_err());
     }

@@ -192,14 +192,15 @@ impl Builder<'_> {
         let Some(source) = sources.find(|source| source.name == name.value) else {
             return Err(name.error(unknown(&name.value, "data set", known.into_iter())));
         };
-        if source.dataset.rows() == 0 && !reuses {
+        if source.data.rows() == 0 && !reuses {
             return Err(name.error(format!(
                 "is \"{}\", which has queries and no rows; give it a `base` (random: `rows`), or \
                  use prepare = \"reuse\"",
                 name.value
             )));
         }
-        Ok(Some(source.dataset.clone()))
+        let dataset = source.data.dataset(source.data.natural_type());
+        dataset.map(Some).map_err(|error| name.error(error.message))
     }
 
     fn dim(&self, dataset: &Result<Data, ScenarioError>) -> Result<u32, ScenarioError> {

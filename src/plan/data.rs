@@ -1,10 +1,8 @@
 //! `[data.<name>]`: data sets opened.
 
-use std::sync::Arc;
-
 use super::planned::Planned;
 use crate::{
-    dataset::{DATASETS, Dataset, DatasetOptions, OpenError},
+    dataset::{self, DATASETS, DatasetOptions, OpenError},
     keys::all,
     scenario::{Scenario, ScenarioError, Section, choose},
 };
@@ -12,7 +10,7 @@ use crate::{
 /// A named data set.
 pub(super) struct Source {
     pub(super) name: String,
-    pub(super) dataset: Arc<dyn Dataset>,
+    pub(super) data: dataset::Source,
 }
 
 /// Opens every data set of the scenario.
@@ -36,7 +34,7 @@ pub(super) fn open(
 }
 
 /// The error at the key that it names.
-fn at_fault(table: &Section, error: &OpenError) -> ScenarioError {
+pub(super) fn at_fault(table: &Section, error: &OpenError) -> ScenarioError {
     let (key, message) = (error.key, &error.message);
     if key.is_empty() {
         return table.error(message);
@@ -51,21 +49,12 @@ fn at_fault(table: &Section, error: &OpenError) -> ScenarioError {
 }
 
 fn source(table: &Section, seed: u64) -> Result<Source, ScenarioError> {
-    let names = || {
-        DATASETS
-            .iter()
-            .map(|row| row.name)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let format = table.text("format")?.ok_or_else(|| {
-        table.lacks(
-            &["format"],
-            format!("has no `format`, expected one of {}", names()),
-        )
+    let entry = table.text("format").and_then(|format| {
+        let Some(format) = format else {
+            return table.unless_meant("format").map(|()| None);
+        };
+        choose(&format, "format of data sets", DATASETS, |row| row.name).map(Some)
     });
-    let entry =
-        format.and_then(|format| choose(&format, "format of data sets", DATASETS, |row| row.name));
     let path = |key| table.path(key).map(|found| found.map(|at| at.value));
     let count = |key| {
         let found = table.written_integer(key);
@@ -76,8 +65,18 @@ fn source(table: &Section, seed: u64) -> Result<Source, ScenarioError> {
     let counts = all((count("queries"), count("rows"), count("dim")));
     let (entry, paths, counts, distribution) =
         all((entry, paths, counts, table.text("distribution")))?;
+    if entry.is_none() && paths.0.is_none() && paths.1.is_none() {
+        let names: Vec<&str> = DATASETS.iter().map(|row| row.name).collect();
+        let story = format!(
+            "has no `format` and no file: give it a base, or write format = \"random\" for \
+             generated vectors; formats are {}",
+            names.join(", ")
+        );
+        return Err(table.lacks(&["format", "base", "queries"], story));
+    }
     let options = DatasetOptions {
         name: table.name.clone(),
+        format: entry.map(|entry| entry.name.to_owned()),
         base: paths.0,
         queries: paths.1,
         truth: paths.2,
@@ -87,9 +86,9 @@ fn source(table: &Section, seed: u64) -> Result<Source, ScenarioError> {
         distribution: distribution.map(|text| text.value),
         seed,
     };
-    let dataset = (entry.open)(&options).map_err(|error| at_fault(table, &error))?;
+    let data = dataset::open(&options).map_err(|error| at_fault(table, &error))?;
     Ok(Source {
         name: table.name.clone(),
-        dataset,
+        data,
     })
 }

@@ -317,11 +317,10 @@ fn the_quickstart_data_has_recall_one_under_brute_force() {
         truth: file("truth-cosine.ibin"),
         ..Default::default()
     };
-    let fbin = crate::dataset::DATASETS
-        .iter()
-        .find(|entry| entry.name == "fbin")
+    let data = crate::dataset::open(&options)
+        .unwrap()
+        .dataset(crate::vector_type::VectorType::Float)
         .unwrap();
-    let data = (fbin.open)(&options).unwrap();
     assert_eq!(
         (
             data.rows(),

@@ -5,6 +5,28 @@ use crate::{
     keys::{DefaultValue, Key, Kind, Table},
 };
 
+const FILES_OR_RANDOM: &str = r#"{
+    "if": {
+        "properties": { "format": { "pattern": "^[Rr][Aa][Nn][Dd][Oo][Mm]$" } },
+        "required": ["format"]
+    },
+    "then": {
+        "required": ["dim"],
+        "not": { "anyOf": [{ "required": ["base"] }, { "required": ["truth"] }] },
+        "properties": { "queries": { "type": "integer" } }
+    },
+    "else": {
+        "not": {
+            "anyOf": [
+                { "required": ["rows"] },
+                { "required": ["dim"] },
+                { "required": ["distribution"] }
+            ]
+        },
+        "properties": { "queries": { "type": "string" } }
+    }
+}"#;
+
 /// `data.<name>`.
 pub(super) static DATA: Table = Table::new(
     "data.<name>",
@@ -12,8 +34,8 @@ pub(super) static DATA: Table = Table::new(
         Key::new(
             "format",
             Kind::Choice(|| DATASETS.iter().map(|row| row.name).collect()),
-            DefaultValue::Needed(""),
-            "format of the data set",
+            DefaultValue::None("found by the content of its files"),
+            "format of the data set; random has no files and must be named",
         ),
         Key::new(
             "base",
@@ -38,19 +60,23 @@ pub(super) static DATA: Table = Table::new(
             Kind::integer(1, 10_000_000_000),
             DefaultValue::None("none"),
             "random: rows",
-        ),
+        )
+        .needs(&["format", "dim"]),
         Key::new(
             "dim",
             Kind::integer(1, MAX_DIM as i64),
             DefaultValue::None("none"),
             "random: dimension",
         )
+        .needs(&["format"])
         .foreign(&[("dimension", "`dim`")]),
         Key::new(
             "distribution",
             Kind::Choice(distributions),
             DefaultValue::None("normal"),
             "random: distribution of the values",
-        ),
+        )
+        .needs(&["format", "dim"]),
     ],
-);
+)
+.rules(&[FILES_OR_RANDOM]);

@@ -801,7 +801,7 @@ fn keys_that_exclude_or_need_each_other() {
     check_with(
         "format = \"random\"",
         "",
-        &["`data.noise` has no `format`", "fbin, random"],
+        &["`data.noise` has no `format`", "\"random\"", "fbin"],
     );
     check_with(
         "data = \"noise\"",

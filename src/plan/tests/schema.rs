@@ -206,6 +206,7 @@ fn entries(table: &'static Table, key: Option<&'static Key>, between: &str) -> S
     let value = |key: &'static Key| match (&operation, key.name) {
         (Some(operation), "operation") => format!("{:?}", operation.name),
         (None, "type") if has("max_length") => "\"VarChar\"".to_owned(),
+        (None, "format") if has("dim") => "\"random\"".to_owned(),
         _ => example(key, &key.kind),
     };
     let entries = chosen

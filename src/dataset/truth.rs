@@ -1,120 +1,54 @@
-//! The truth of `format = "fbin"`, an `.ibin`: u32 queries, u32 k, then queries * k i32 row ids,
-//! then queries * k f32 distances, or none. A query that has fewer neighbours than k is filled up
-//! with the id -1.
+//! True neighbours of queries, whatever file they come from.
 //!
 //! Everything that needs no metric is checked here, for all queries; whether the distances are
-//! those of the rows, where it is used.
+//! those of the rows, where they are used.
 
-use std::{collections::HashSet, os::unix::fs::FileExt, path::Path};
-
-use super::{
-    OpenError, Truth,
-    fbin::{HEADER, Opened, check_memory, header, open_file, too_short},
-    kind,
-};
+use std::collections::HashSet;
 
 /// By how much a distance may be below the one before it, relative to the larger: rounding of
 /// whoever made the file.
 const ROUNDING: f32 = 1e-5;
 /// Stands for a neighbour that there is none of.
-const NO_NEIGHBOUR: i64 = -1;
+pub(super) const NO_NEIGHBOUR: i64 = -1;
 
-/// Reads the neighbours of `queries` queries among `rows` rows, where these are known.
-pub(super) fn read_truth(path: &Path, queries: u64, rows: Option<u64>) -> Result<Truth, OpenError> {
-    const KEY: &str = "truth";
-    let Opened { file, size, head } = open_file(KEY, path)?;
-    let refuse = |story: String| Err(OpenError::of_file(KEY, path, &story));
-    let Some(header @ [count, k]) = header(&head) else {
-        return refuse(kind::by_first_bytes(&head).unwrap_or_else(|| too_short(size)));
-    };
-    let pairs = u128::from(count) * u128::from(k);
-    let has_distances = u128::from(size) == u128::from(HEADER) + pairs * 8;
-    let ids_only = u128::from(size) == u128::from(HEADER) + pairs * 4;
-    if pairs == 0 || !(has_distances || ids_only) {
-        let known = kind::by_first_bytes(&head).or_else(|| {
-            kind::Layout {
-                file: &file,
-                size,
-                header,
-            }
-            .of_truth()
-        });
-        return refuse(known.unwrap_or_else(|| misfit(size, header, queries)));
+/// True neighbours of the queries.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Truth {
+    /// Neighbours per query, at least 1.
+    pub k: usize,
+    /// Row ids, `k` per query, nearest first; -1 at the end of a list stands for none.
+    pub ids: Vec<i64>,
+    /// Distances as the file has them, `k` per query, rising, or falling where they are
+    /// similarities; empty where it has none.
+    pub distances: Vec<f32>,
+}
+
+impl Truth {
+    /// Queries that it has the neighbours of.
+    #[must_use]
+    pub fn queries(&self) -> u64 {
+        (self.ids.len() / self.k.max(1)) as u64
     }
-    if u64::from(count) != queries {
-        return refuse(format!(
-            "has the neighbours of {count} queries, but the data set has {queries} queries: the \
-             numbers must be equal"
-        ));
-    }
-    check_memory(&path.display().to_string(), size)
-        .map_err(|message| OpenError::named(KEY, &message))?;
-    let mut bytes = vec![0; (size - HEADER) as usize];
-    if let Err(error) = file.read_exact_at(&mut bytes, HEADER) {
-        return refuse(format!("can't be read: {error}"));
-    }
-    let (ids, distances) = bytes.split_at(pairs as usize * 4);
-    if kind::are_floats(&ids[..ids.len().min(256)]) {
-        return refuse(
-            "holds 32-bit floats where row ids (i32) are needed: is it a file of vectors?"
-                .to_owned(),
-        );
-    }
-    let truth = Truth {
-        k: k as usize,
-        ids: ids
-            .as_chunks()
-            .0
+
+    /// Ids of the neighbours of a query, and their distances, if there are any.
+    #[must_use]
+    pub fn neighbours(&self, query: usize) -> (&[i64], &[f32]) {
+        let range = query * self.k..(query + 1) * self.k;
+        let ids = self.ids.get(range.clone()).unwrap_or_default();
+        let length = ids
             .iter()
-            .map(|id| i64::from(i32::from_le_bytes(*id)))
-            .collect(),
-        distances: distances
-            .as_chunks()
-            .0
-            .iter()
-            .map(|value| f32::from_le_bytes(*value))
-            .collect(),
-    };
-    match check(&truth, rows) {
-        Ok(()) => Ok(truth),
-        Err(story) => refuse(story),
+            .position(|id| *id == NO_NEIGHBOUR)
+            .unwrap_or(ids.len());
+        let distances = self.distances.get(range).unwrap_or_default();
+        (&ids[..length], &distances[..length.min(distances.len())])
     }
 }
 
-fn misfit(size: u64, [count, k]: [u32; 2], queries: u64) -> String {
-    if count == 0 || size == HEADER {
-        return format!(
-            "has no neighbours: it ends after its header, which says {count} queries and k = {k}"
-        );
-    }
-    if k == 0 {
-        return "has k = 0 in its header, which must be at least 1".to_owned();
-    }
-    if u64::from(count) != queries {
-        return format!(
-            "has {size} bytes and the neighbours of {count} queries in its header, the data set \
-             has {queries}: is it an ibin file?"
-        );
-    }
-    let pairs = u128::from(count) * u128::from(k);
-    let expected = u128::from(HEADER) + pairs * 8;
-    let story = if u128::from(size) < expected {
-        "it is truncated, or not in this format"
-    } else {
-        "it is not in this format"
-    };
-    format!(
-        "has {size} bytes, but its header ({count} queries, k = {k}, an i32 id and an f32 \
-         distance each) asks for {expected}, or {} with ids alone: {story}",
-        u128::from(HEADER) + pairs * 4
-    )
-}
-
-/// What is wrong with it, in words that go on after its name.
-fn check(truth: &Truth, rows: Option<u64>) -> Result<(), String> {
-    if is_wide(truth) {
-        return Err("holds ids of 64 bits (i64): needed are ids of 32 bits (i32)".to_owned());
-    }
+/// Checks the neighbours of queries among `rows` rows, where these are known.
+///
+/// # Errors
+/// What is wrong, in words that go on after the name of its file.
+pub(super) fn check(truth: &Truth, rows: Option<u64>) -> Result<(), String> {
     let allowed = 0..rows.map_or(i64::MAX, |rows| i64::try_from(rows).unwrap_or(i64::MAX));
     let mut seen = HashSet::with_capacity(truth.k);
     let (mut rises, mut falls): (Option<String>, Option<String>) = (None, None);
@@ -185,18 +119,6 @@ fn first_below(values: &[f32]) -> Option<usize> {
     values.windows(2).position(below).map(|at| at + 1)
 }
 
-/// Whether every second id is the upper half of a number of 64 bits.
-fn is_wide(truth: &Truth) -> bool {
-    let words = &truth.ids[..truth.ids.len().min(64)];
-    let (lower, upper): (Vec<i64>, Vec<i64>) = words
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|[lower, upper]| (*lower, *upper))
-        .unzip();
-    truth.k >= 4 && upper.iter().all(|word| *word == 0) && lower.iter().any(|word| *word != 0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,11 +178,5 @@ mod tests {
         checked(&[1, 2, 3, 4], &[0.9, 0.8, 0.7, 0.1]).unwrap();
         checked(&[1, 2, 3, 4], &[0.5, 0.499_999_9, 0.5, 0.6]).unwrap();
         refused(&[1, 2, 3, 4], &[0.9, 0.8, 0.1, 0.7], "nearest first");
-    }
-
-    #[test]
-    fn ids_of_64_bits_are_named() {
-        let ids = [3, 0, 7, 0, 1, 0, 2, 0];
-        refused(&ids, &[0.0; 8], "64 bits");
     }
 }

@@ -6,9 +6,6 @@
 
 use std::{fs::File, os::unix::fs::FileExt};
 
-/// Bytes of a file that are looked at.
-pub(super) const HEAD: usize = 4096;
-
 /// Bytes before the first value: two u32.
 const HEADER: u64 = 8;
 
@@ -275,7 +272,7 @@ impl Layout<'_> {
     /// Rows with a header each, as TEXMEX has them.
     fn texmex(&self) -> Option<String> {
         let [dim, _] = self.header;
-        if !(1..=super::MAX_DIM).contains(&dim) {
+        if !(1..=super::options::MAX_DIM).contains(&dim) {
             return None;
         }
         let alike = |width: u64| {
@@ -321,7 +318,7 @@ impl Layout<'_> {
     }
 
     fn holds(&self, count: u32, per_row: u32, width: u64) -> bool {
-        let plausible = count > 0 && (1..=super::MAX_DIM).contains(&per_row);
+        let plausible = count > 0 && (1..=super::options::MAX_DIM).contains(&per_row);
         plausible
             && u128::from(self.size)
                 == u128::from(HEADER) + u128::from(count) * u128::from(per_row) * u128::from(width)

@@ -1,6 +1,11 @@
 use proptest::prelude::*;
 use tempfile::TempDir;
 
+use crate::{
+    dataset::{self, Dataset, DatasetOptions, OpenError, Truth},
+    vector_type::VectorType,
+};
+
 use super::*;
 
 fn vectors(n: u32, dim: u32, values: &[f32]) -> Vec<u8> {
@@ -37,7 +42,7 @@ fn open_files(
         truth: write("truth.ibin", truth),
         ..DatasetOptions::default()
     };
-    let opened = open(&options);
+    let opened = dataset::open(&options).and_then(|source| source.dataset(VectorType::Float));
     (folder, opened)
 }
 
@@ -127,7 +132,7 @@ fn a_missing_file_is_named_with_its_key() {
         base: Some("no/such.fbin".into()),
         ..DatasetOptions::default()
     };
-    let OpenError { key, message } = open(&options).expect_err("refused");
+    let OpenError { key, message } = dataset::open(&options).expect_err("refused");
     assert!(
         key == "base" && message.starts_with("can't be used: no/such.fbin can't be opened"),
         "{key} {message}"
@@ -142,13 +147,13 @@ fn what_is_no_regular_file_is_named() {
         ..DatasetOptions::default()
     };
     assert!(
-        open(&options(folder.path()))
+        dataset::open(&options(folder.path()))
             .expect_err("refused")
             .message
             .contains("is a folder and not a regular file")
     );
     assert!(
-        open(&options(std::path::Path::new("/dev/zero")))
+        dataset::open(&options(std::path::Path::new("/dev/zero")))
             .expect_err("refused")
             .message
             .contains("a pipe or a device")
@@ -157,7 +162,7 @@ fn what_is_no_regular_file_is_named() {
 
 #[test]
 fn keys_of_other_formats_are_refused() {
-    let refused = |options: DatasetOptions| open(&options).expect_err("refused");
+    let refused = |options: DatasetOptions| dataset::open(&options).expect_err("refused");
     assert_eq!(
         refused(DatasetOptions {
             dim: Some(3),

@@ -1,0 +1,199 @@
+//! Formats of files: what each can read, and which one a file is in.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{
+    file::Beginning,
+    foreign,
+    options::{DatasetOptions, OpenError},
+    source::Source,
+    truth::Truth,
+    vectors::Vectors,
+};
+
+/// One format.
+pub struct DatasetEntry {
+    /// Name in `format = "..."`.
+    pub name: &'static str,
+    /// One sentence for `list` and the documents.
+    pub summary: &'static str,
+    /// Where its vectors come from.
+    pub(super) format: Format,
+}
+
+/// Where the vectors of a format come from.
+pub(super) enum Format {
+    /// Files, each of which may be in another one of these formats.
+    Files(FileFormat),
+    /// No file.
+    Generated(fn(&DatasetOptions) -> Result<Source, OpenError>),
+}
+
+/// What a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The rows.
+    Base,
+    /// The query vectors.
+    Queries,
+    /// The true neighbours.
+    Truth,
+}
+
+impl Role {
+    /// The key of `[data.<name>]` that names the file.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Queries => "queries",
+            Self::Truth => "truth",
+        }
+    }
+}
+
+/// A file that a format is to open.
+#[derive(Clone, Copy)]
+#[expect(
+    dead_code,
+    reason = "role and options are for formats with several parts"
+)]
+pub(super) struct Asked<'a> {
+    pub(super) beginning: &'a Beginning,
+    pub(super) role: Role,
+    /// Everything the scenario says of the data set.
+    pub(super) options: &'a DatasetOptions,
+    /// Queries of the data set, where the truth is asked for.
+    pub(super) queries: u64,
+}
+
+/// A format of files.
+///
+/// Errors of its functions are words that go on after the name of the file: `has 7 bytes, ...`.
+pub(super) struct FileFormat {
+    /// Extensions of its files, in lower case. They decide between formats that a content fits
+    /// alike, and name the format of a file that is damaged.
+    pub(super) extensions: &'static [&'static str],
+    /// Whether a file or folder is in this format, by its content.
+    pub(super) recognises: fn(&Beginning) -> bool,
+    /// Opens rows or queries: checks the header against the size of the file, reads no rows.
+    pub(super) vectors: fn(&Asked<'_>) -> Result<Arc<dyn Vectors>, String>,
+    /// Reads true neighbours, where it has them. Order and range of the ids are checked by the
+    /// caller.
+    pub(super) truth: Option<Neighbours>,
+    /// Other files of the data set that a base in this format implies.
+    pub(super) parts: fn(&Beginning) -> Parts,
+}
+
+/// Files that belong to a base.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Parts {
+    pub(super) queries: Option<PathBuf>,
+    pub(super) truth: Option<PathBuf>,
+}
+
+/// Reads neighbours, from files with other beginnings and extensions than the vectors have.
+#[derive(Clone, Copy)]
+pub(super) struct Neighbours {
+    pub(super) extensions: &'static [&'static str],
+    pub(super) recognises: fn(&Beginning) -> bool,
+    pub(super) read: fn(&Asked<'_>) -> Result<Truth, String>,
+}
+
+/// No other files belong to a base.
+pub(super) fn no_parts(_: &Beginning) -> Parts {
+    Parts::default()
+}
+
+impl FileFormat {
+    fn fits(&self, role: Role, beginning: &Beginning) -> bool {
+        match role {
+            Role::Truth => self
+                .truth
+                .is_some_and(|truth| (truth.recognises)(beginning)),
+            Role::Base | Role::Queries => (self.recognises)(beginning),
+        }
+    }
+
+    fn is_named(&self, role: Role, extension: &str) -> bool {
+        let extensions = match role {
+            Role::Truth => self.truth.map_or(&[][..], |truth| truth.extensions),
+            Role::Base | Role::Queries => self.extensions,
+        };
+        extensions.contains(&extension)
+    }
+}
+
+fn files(
+    table: &'static [DatasetEntry],
+) -> impl Iterator<Item = (&'static DatasetEntry, &'static FileFormat)> {
+    table.iter().filter_map(|entry| match &entry.format {
+        Format::Files(format) => Some((entry, format)),
+        Format::Generated(_) => None,
+    })
+}
+
+/// The beginning of a file that the scenario names, and its format among those of `table`.
+///
+/// # Errors
+/// The file can't be opened, or is in no format that is known.
+pub(super) fn find(
+    role: Role,
+    path: &Path,
+    named: Option<&str>,
+    table: &'static [DatasetEntry],
+) -> Result<(Beginning, &'static FileFormat), OpenError> {
+    let refuse = |story: &str| OpenError::of_file(role.key(), path, story);
+    let beginning = Beginning::of(path).map_err(|story| refuse(&story))?;
+    let named = files(table).find(|(entry, _)| Some(entry.name) == named);
+    let fitting: Vec<_> = files(table)
+        .filter(|(_, format)| format.fits(role, &beginning))
+        .collect();
+    let extension = beginning.extension();
+    if let Some((entry, format)) = named {
+        let fits = fitting.iter().any(|(found, _)| found.name == entry.name);
+        // `format` is that of the base; what else there is may be in another one.
+        if role == Role::Base || fits || fitting.is_empty() {
+            return Ok((beginning, format));
+        }
+    }
+    let by_name = |list: &[(&'static DatasetEntry, &'static FileFormat)]| {
+        list.iter()
+            .find(|(_, format)| format.is_named(role, &extension))
+            .map(|(_, format)| *format)
+    };
+    let all: Vec<_> = files(table).collect();
+    let found = match &fitting[..] {
+        [(_, only)] => Some(*only),
+        [] => by_name(&all),
+        several => match by_name(several) {
+            Some(format) => Some(format),
+            None => {
+                let names: Vec<&str> = several.iter().map(|(entry, _)| entry.name).collect();
+                return Err(refuse(&format!(
+                    "may be in any of the formats {}: say which with `format`",
+                    names.join(", ")
+                )));
+            }
+        },
+    };
+    match found {
+        Some(format) => Ok((beginning, format)),
+        None => {
+            let known: Vec<&str> = all.iter().map(|(entry, _)| entry.name).collect();
+            let story = foreign::by_first_bytes(&beginning.head).unwrap_or_else(|| {
+                if beginning.file.is_none() {
+                    "is a folder and not a regular file".to_owned()
+                } else {
+                    "is in no known format".to_owned()
+                }
+            });
+            Err(refuse(&format!(
+                "{story} (readable are {}; `format` names one whose content does not show it)",
+                known.join(", ")
+            )))
+        }
+    }
+}
