@@ -168,7 +168,7 @@ impl Element {
                 let whole = value as i8;
                 if f64::from(whole) != value {
                     let story =
-                        format!("{value}, which is no whole number from -128 to 127 (type Int8)");
+                        format!("{value}, which is not a whole number from -128 to 127 (type Int8)");
                     return Err(Unfit { at, story });
                 }
                 out.push(whole.to_le_bytes()[0]);
