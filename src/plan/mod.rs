@@ -38,7 +38,6 @@ pub use secret::Secret;
 pub use thresholds::{AbortPlan, ThresholdPlan};
 
 use crate::{
-    dataset::Dataset,
     operation::{CollectionShape, Operation, OperationEntry},
     scenario::{Environment, NAME_RULE, Scenario, ScenarioError, ScenarioSource, is_name, quoted},
     spans::{SourceEntry, SourceKind},
@@ -278,8 +277,6 @@ pub struct CollectionPlan {
     pub key: String,
     /// Schema, index, consistency.
     pub shape: Arc<CollectionShape>,
-    /// Its vectors; None only for `reuse`.
-    pub dataset: Option<Arc<dyn Dataset>>,
     /// What preparation does.
     pub prepare: PrepareMode,
     /// Rows that preparation inserts.
