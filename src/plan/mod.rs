@@ -22,6 +22,7 @@ mod tls;
 mod tracing;
 mod undecidable;
 mod uri;
+mod values;
 mod workloads;
 
 use std::{sync::Arc, time::Duration};
