@@ -9,6 +9,8 @@ mod file;
 mod foreign;
 mod format;
 mod formats;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod options;
 mod random;
 mod remote;
