@@ -27,10 +27,9 @@ static MAGIC: &[(&[u8], &str)] = &[
     (b"Rar!", "is a RAR archive: unpack it"),
     (b"\x93NUMPY", "is a NumPy file (.npy): write its array as fbin, a header of two u32 (n, dim) \
                     before the values"),
-    (b"\x89HDF\r\n\x1a\n", "is an HDF5 file: write its arrays as fbin and ibin, a header of two \
-                            u32 before the values"),
-    (b"PAR1", "is a Parquet file: write its vectors as fbin, a header of two u32 (n, dim) before \
-               the values"),
+    (b"\x89HDF\r\n\x1a\n", "is an HDF5 file: leave `format` out, or write \
+                            format = \"hdf5\""),
+    (b"PAR1", "is a Parquet file: leave `format` out, or write format = \"parquet\""),
     (b"ARROW1", "is an Arrow file: write its vectors as fbin, a header of two u32 (n, dim) before \
                  the values"),
     (b"FEA1", "is a Feather file: write its vectors as fbin, a header of two u32 (n, dim) before \

@@ -56,10 +56,6 @@ impl Role {
 
 /// A file that a format is to open.
 #[derive(Clone, Copy)]
-#[expect(
-    dead_code,
-    reason = "role and options are for formats with several parts"
-)]
 pub(super) struct Asked<'a> {
     pub(super) beginning: &'a Beginning,
     pub(super) role: Role,
@@ -67,6 +63,9 @@ pub(super) struct Asked<'a> {
     pub(super) options: &'a DatasetOptions,
     /// Queries of the data set, where the truth is asked for.
     pub(super) queries: u64,
+    /// The rows and the queries themselves then, whose ids the truth may name.
+    pub(super) base: Option<&'a dyn Vectors>,
+    pub(super) query_vectors: Option<&'a dyn Vectors>,
 }
 
 /// A format of files.
@@ -84,7 +83,7 @@ pub(super) struct FileFormat {
     /// caller.
     pub(super) truth: Option<Neighbours>,
     /// Other files of the data set that a base in this format implies.
-    pub(super) parts: fn(&Beginning) -> Parts,
+    pub(super) parts: fn(&Beginning, &DatasetOptions) -> Parts,
 }
 
 /// Files that belong to a base.
@@ -103,7 +102,7 @@ pub(super) struct Neighbours {
 }
 
 /// No other files belong to a base.
-pub(super) fn no_parts(_: &Beginning) -> Parts {
+pub(super) fn no_parts(_: &Beginning, _: &DatasetOptions) -> Parts {
     Parts::default()
 }
 

@@ -23,7 +23,7 @@ pub use source::Source;
 pub use truth::Truth;
 pub use vectors::{Cell, Column, ColumnType, Columns, Dataset, Vectors};
 
-use self::{format::Format, formats::fbin};
+use self::{format::Format, formats::{fbin, parquet}};
 use crate::vector_type::VectorType;
 
 /// Opens a data set: reads headers and checks them against the sizes of the files.
@@ -66,7 +66,7 @@ pub fn identity(dataset: &dyn Dataset) -> Result<String, DatasetError> {
 }
 
 /// Every format, one row and one file each.
-pub static DATASETS: &[DatasetEntry] = &[fbin::ENTRY, random::ENTRY];
+pub static DATASETS: &[DatasetEntry] = &[fbin::ENTRY, parquet::ENTRY, random::ENTRY];
 
 #[cfg(test)]
 mod tests {

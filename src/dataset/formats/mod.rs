@@ -2,4 +2,8 @@
 
 mod bin;
 pub(super) mod fbin;
+mod guard;
 mod ibin;
+pub(super) mod parquet;
+#[cfg(test)]
+mod small;
