@@ -28,7 +28,10 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
-pub use collection::{CollectionShape, Consistency, IndexShape, MAX_TEXT, ScalarField, ScalarType};
+pub use collection::{
+    CollectionShape, Consistency, IndexShape, MAX_TEXT, PrimaryKey, ScalarField, ScalarType,
+    VectorField,
+};
 pub use entry::{
     Build, Component, OperationEntry, RowChange, RowUse, Writes, called_where, names_where,
 };
@@ -41,7 +44,6 @@ pub use row_keys::RowKeys;
 pub use rows::rows_per_batch;
 
 use crate::{
-    dataset::Dataset,
     keys::Mistakes,
     milvus::{Call, CallFailure, Method},
 };
@@ -187,8 +189,6 @@ pub struct OperationContext {
     pub workload: String,
     /// The collection as planned.
     pub collection: Arc<CollectionShape>,
-    /// Its vectors; None for a collection that is reused without a data set.
-    pub dataset: Option<Arc<dyn Dataset>>,
     /// Rows that preparation inserts; insert workloads go on after them.
     pub initial_rows: u64,
     /// Which of these stay.

@@ -262,7 +262,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
             )?);
         }
         Some(wanted) => Some(random_ids(
-            &shape.id_field,
+            &shape.key.name,
             wanted.unsigned_abs(),
             row_keys,
         )?),
@@ -296,7 +296,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let full_rows = per_request.or(limit).map(i64::unsigned_abs);
     Ok(Arc::new(Query {
         encoded,
-        kept: keep_ids.then(|| shape.id_field.clone()),
+        kept: keep_ids.then(|| shape.key.name.clone()),
         ids,
         full_rows,
         counts,

@@ -406,7 +406,6 @@ impl<'a> Builder<'a> {
         let context = OperationContext {
             workload: self.name(),
             collection: self.collection.shape.clone(),
-            dataset: self.collection.dataset.clone(),
             initial_rows: self.collection.initial_rows,
             row_keys,
             truth_fails,

@@ -196,8 +196,8 @@ impl Written {
         let list: Vec<String> = keys.iter().map(i64::to_string).collect();
         proto::QueryRequest {
             collection_name: shape.name.clone(),
-            expr: format!("{} in [{}]", shape.id_field, list.join(",")),
-            output_fields: vec!["rank".to_owned(), shape.vector_field.clone()],
+            expr: format!("{} in [{}]", shape.key.name, list.join(",")),
+            output_fields: vec!["rank".to_owned(), shape.vector.name.clone()],
             ..proto::QueryRequest::default()
         }
     }

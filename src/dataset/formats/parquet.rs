@@ -40,6 +40,7 @@ pub(in crate::dataset) const ENTRY: DatasetEntry = DatasetEntry {
         recognises,
         vectors: open,
         truth: Some(Neighbours {
+            name: "parquet",
             extensions: &["parquet", "pq"],
             recognises,
             read: truth::read,

@@ -104,6 +104,15 @@ impl Table {
 
 /// The column of this name in all of the files.
 pub(super) fn own(files: &Arc<Files>, name: &str) -> Result<Column<CellsOf>, String> {
+    blocks(files, name, BLOCK)
+}
+
+/// The same, decoded in blocks of so many rows.
+pub(super) fn blocks(
+    files: &Arc<Files>,
+    name: &str,
+    rows: u64,
+) -> Result<Column<CellsOf>, String> {
     let mut leaves = Vec::new();
     let mut decode: Option<CellsOf> = None;
     for file in &files.list {
@@ -123,6 +132,7 @@ pub(super) fn own(files: &Arc<Files>, name: &str) -> Result<Column<CellsOf>, Str
         leaves.push(leaf);
     }
     let decode = decode.ok_or("has no files")?;
+    let decode = CellsOf { rows, ..decode };
     Ok(Column::new(Arc::clone(files), leaves, decode, KEEP))
 }
 
@@ -312,12 +322,12 @@ impl CellsOf {
             let cell = if level == levels.full {
                 let value = values.next().ok_or_else(|| Fault {
                     row: Some(rows.len()),
-                    story: "has fewer values than it says".to_owned(),
+                    story: "has fewer values in {row} than it says".to_owned(),
                 })?;
                 let row = rows.len();
                 Ok(of(value).map_err(|story| Fault {
                     row: Some(row),
-                    story: format!("has {story}"),
+                    story: format!("has {story} in {{row}}"),
                 })?)
             } else {
                 Err(levels.missing(level))

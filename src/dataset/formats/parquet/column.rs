@@ -41,7 +41,7 @@ pub(super) trait Decode: Send + Sync + fmt::Debug {
 pub(super) struct Fault {
     /// The row among those that were to be decoded, if it is known.
     pub(super) row: Option<usize>,
-    /// What it holds, in words that go on after its name.
+    /// What it holds, in words that go on after the name of the file; `{row}` stands for the row.
     pub(super) story: String,
 }
 
@@ -251,7 +251,7 @@ impl<D: Decode> Column<D> {
         match fault.row {
             Some(row) => {
                 let name = self.files.row_name(span.first + row as u64);
-                format!("{} in {name}", fault.story)
+                fault.story.replace("{row}", &name)
             }
             None => {
                 let name = self.files.row_name(span.first);

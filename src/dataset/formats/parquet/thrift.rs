@@ -121,6 +121,9 @@ impl Input<'_> {
     }
 
     fn skip(&mut self, kind: u8, depth: u8) -> Option<()> {
+        if depth > DEEPEST {
+            return None;
+        }
         match kind {
             1 | 2 => Some(()),
             3 => self.pass(1),

@@ -1,6 +1,6 @@
 //! True neighbours as VectorDBBench has them: a list of ids for each query, nearest first.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use super::{
     super::super::{
@@ -39,7 +39,7 @@ pub(super) fn read(asked: &Asked<'_>) -> Result<Truth, String> {
             })?
         }
     };
-    let column = cells::own(&files, name)
+    let column = cells::blocks(&files, name, 1)
         .map_err(|story| format!("has a column {name} that can't be read: {story}"))?;
     if column.decode.column_type() != ColumnType::List(Box::new(ColumnType::Int)) {
         return Err(format!(
@@ -112,7 +112,8 @@ fn follow_queries(
     {
         return Ok(());
     }
-    let place = |id: &i64| own.iter().position(|other| other == id);
+    let places: HashMap<i64, usize> = own.into_iter().zip(0..).collect();
+    let place = |id: &i64| places.get(id).copied();
     let order: Vec<usize> = wanted
         .iter()
         .map(|id| {

@@ -275,11 +275,11 @@ impl Values {
             let row = found.repetition[..=at].iter().filter(|level| **level == 0).count();
             let row = row.saturating_sub(1);
             let story = match levels.missing(found.definition[at]) {
-                Missing::Row => "no vector (null)".to_owned(),
-                Missing::Element => "a null among the values of the vector".to_owned(),
-                Missing::Elements => "a vector without values".to_owned(),
+                Missing::Row => "no vector (null)",
+                Missing::Element => "a null among the values of the vector",
+                Missing::Elements => "a vector without values",
             };
-            return fault(row, format!("{story}, expected {width} numbers"));
+            return fault(row, format!("{story} in {{row}}, expected {width} numbers"));
         }
         let is_even = width > 0
             && found.repetition.len() % width == 0
@@ -290,7 +290,7 @@ impl Values {
         if is_even {
             let limit = MAX_DIM as usize * 8;
             if width > limit {
-                return fault(0, format!("a vector of {width} values, expected at most {limit}"));
+                return fault(0, format!("a vector of {width} values in {{row}}, expected at most {limit}"));
             }
             return Ok(());
         }
@@ -302,14 +302,14 @@ impl Values {
         }
         let end = (start + 1..found.repetition.len()).find(|at| found.repetition[*at] == 0);
         let length = end.unwrap_or(found.repetition.len()) - start;
-        fault(row, format!("a vector of {length} values, expected {width}"))
+        fault(row, format!("a vector of {length} values in {{row}}, expected {width}"))
     }
 
     /// Rows that are bytes as they are.
     fn bytes<T>(&self, found: &Records<T>, of: impl Fn(&T) -> &[u8]) -> Result<Vec<u8>, Fault> {
         let full = self.shape.levels.full;
         if let Some(row) = found.definition.iter().position(|level| *level < full) {
-            let story = "has no vector (null)".to_owned();
+            let story = "has no vector (null) in {row}".to_owned();
             return Err(Fault {
                 row: Some(row),
                 story,
@@ -320,7 +320,10 @@ impl Values {
             let value = of(value);
             let width = self.width.map_or(value.len(), |width| width as usize);
             if value.len() != width || value.is_empty() {
-                let story = format!("has a vector of {} bytes, expected {width}", value.len());
+                let story = format!(
+                    "has a vector of {} bytes in {{row}}, expected {width}",
+                    value.len()
+                );
                 return Err(Fault {
                     row: Some(row),
                     story,
@@ -333,7 +336,7 @@ impl Values {
 
     fn halves(&self, found: &Records<FixedLenByteArray>) -> Result<Vec<u8>, Fault> {
         self.lists(found, |value, out| {
-            let bytes: [u8; 2] = value.data().try_into().map_err(|_| "has no 16-bit float")?;
+            let bytes: [u8; 2] = value.data().try_into().map_err(|_| "has no 16-bit float in {row}")?;
             out.extend_from_slice(&f16::from_le_bytes(bytes).to_le_bytes());
             Ok(())
         })
@@ -350,7 +353,7 @@ impl Values {
         };
         if !fits {
             let name = self.shape.element.name();
-            return Err(format!("has the value {value} in a vector of type {name}"));
+            return Err(format!("has the value {value} in a vector of type {name} in {{row}}"));
         }
         out.extend_from_slice(&bytes[..taken]);
         Ok(())
