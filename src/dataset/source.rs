@@ -386,7 +386,12 @@ pub(super) fn open_files(
         None => None,
         Some(path) => {
             let found = find(Role::Truth, path)?;
-            Some(read_truth(&found, options, queries.as_ref(), base.as_ref())?)
+            Some(read_truth(
+                &found,
+                options,
+                queries.as_ref(),
+                base.as_ref(),
+            )?)
         }
     };
     Source::new(base, queries, truth)
@@ -430,7 +435,10 @@ fn refuse_names<'a>(
     options: &DatasetOptions,
     parts: impl Iterator<Item = &'a Part>,
 ) -> Result<(), OpenError> {
-    let known: Vec<&str> = parts.flat_map(|part| part.vectors.keys()).copied().collect();
+    let known: Vec<&str> = parts
+        .flat_map(|part| part.vectors.keys())
+        .copied()
+        .collect();
     match options.names().find(|key| !known.contains(key)) {
         Some(key) => Err(OpenError {
             key,

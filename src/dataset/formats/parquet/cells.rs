@@ -108,11 +108,7 @@ pub(super) fn own(files: &Arc<Files>, name: &str) -> Result<Column<CellsOf>, Str
 }
 
 /// The same, decoded in blocks of so many rows.
-pub(super) fn blocks(
-    files: &Arc<Files>,
-    name: &str,
-    rows: u64,
-) -> Result<Column<CellsOf>, String> {
+pub(super) fn blocks(files: &Arc<Files>, name: &str, rows: u64) -> Result<Column<CellsOf>, String> {
     let mut leaves = Vec::new();
     let mut decode: Option<CellsOf> = None;
     for file in &files.list {
@@ -327,7 +323,11 @@ impl CellsOf {
                 let row = rows.len();
                 Ok(of(value).map_err(|story| Fault {
                     row: Some(row),
-                    story: format!("has {story} in {{row}}"),
+                    story: if story.contains("{row}") {
+                        format!("has {story}")
+                    } else {
+                        format!("has {story} in {{row}}")
+                    },
                 })?)
             } else {
                 Err(levels.missing(level))
@@ -380,7 +380,6 @@ fn kind(column: &ColumnDescriptor) -> Result<Kind, String> {
     }
 }
 
-
 impl Decode for CellsOf {
     type Block = Vec<Cell>;
 
@@ -395,7 +394,7 @@ impl Decode for CellsOf {
     fn decode(&self, reader: &mut ColumnReader, rows: usize) -> Result<Vec<Cell>, Fault> {
         let whole = |value: i64| match self.kind {
             Kind::Int(Element::U64) if value < 0 => Err(format!(
-                "the number {}, expected at most {}",
+                "the number {} in {{row}}, expected at most {}",
                 value as u64,
                 i64::MAX
             )),
@@ -424,7 +423,9 @@ impl Decode for CellsOf {
             }
             ColumnReader::Int64ColumnReader(reader) => self.rows_of(records(reader, rows)?, whole),
             ColumnReader::FloatColumnReader(reader) => self
-                .rows_of(records(reader, rows)?, |value| Ok(Cell::Float(f64::from(value)))),
+                .rows_of(records(reader, rows)?, |value| {
+                    Ok(Cell::Float(f64::from(value)))
+                }),
             ColumnReader::DoubleColumnReader(reader) => {
                 self.rows_of(records(reader, rows)?, |value| Ok(Cell::Float(value)))
             }
