@@ -27,7 +27,7 @@ pub use vectors::{Cell, Column, ColumnType, Columns, Dataset, Vectors};
 
 use self::{
     format::Format,
-    formats::{bvecs, csr, f16bin, fbin, fvecs, i8bin, npy, u8bin},
+    formats::{bvecs, csr, f16bin, fbin, fvecs, hdf5, i8bin, jsonl, npy, parquet, u8bin},
 };
 use crate::vector_type::VectorType;
 
@@ -80,6 +80,9 @@ pub static DATASETS: &[DatasetEntry] = &[
     bvecs::ENTRY,
     npy::ENTRY,
     csr::ENTRY,
+    parquet::ENTRY,
+    hdf5::ENTRY,
+    jsonl::ENTRY,
     random::ENTRY,
 ];
 
