@@ -320,6 +320,18 @@ pub(super) fn open_files(
     options: &DatasetOptions,
     table: &'static [DatasetEntry],
 ) -> Result<Source, OpenError> {
+    let (base, queries, truth) = open_parts(options, table)?;
+    Source::new(base, queries, truth)
+}
+
+/// Rows, queries and truth.
+pub(super) type Opened = (Option<Part>, Option<Part>, Option<Truth>);
+
+/// Its parts, of which no row was looked at.
+pub(super) fn open_parts(
+    options: &DatasetOptions,
+    table: &'static [DatasetEntry],
+) -> Result<Opened, OpenError> {
     refuse_foreign_keys(options)?;
     let named = options.format.as_deref();
     let find = |role: Role, path: &std::path::Path| format::find(role, path, named, table);
@@ -373,10 +385,10 @@ pub(super) fn open_files(
             Some(read_truth(&found, options, count(&queries), count(&base))?)
         }
     };
-    Source::new(base, queries, truth)
+    Ok((base, queries, truth))
 }
 
-fn read_truth(
+pub(super) fn read_truth(
     (beginning, format): &(Beginning, &'static FileFormat),
     options: &DatasetOptions,
     queries: Option<u64>,
