@@ -34,7 +34,10 @@ pub use write::{Selection, WRITTEN, WriteError, WrittenFormat, write};
 
 use std::path::Path;
 
-use self::{format::Format, formats::fbin};
+use self::{
+    format::Format,
+    formats::{bvecs, csr, f16bin, fbin, fvecs, i8bin, npy, u8bin},
+};
 use crate::vector_type::VectorType;
 
 /// Opens a data set: reads headers and checks them against the sizes of the files.
@@ -86,7 +89,17 @@ pub fn identity(dataset: &dyn Dataset) -> Result<String, DatasetError> {
 }
 
 /// Every format, one row and one file each.
-pub static DATASETS: &[DatasetEntry] = &[fbin::ENTRY, random::ENTRY];
+pub static DATASETS: &[DatasetEntry] = &[
+    fbin::ENTRY,
+    f16bin::ENTRY,
+    u8bin::ENTRY,
+    i8bin::ENTRY,
+    fvecs::ENTRY,
+    bvecs::ENTRY,
+    npy::ENTRY,
+    csr::ENTRY,
+    random::ENTRY,
+];
 
 #[cfg(test)]
 mod tests {
