@@ -1,7 +1,7 @@
 //! Values of one type as another one, for files that are written: as NumPy's `astype`, but a number
 //! that the type can't hold is refused.
 
-use half::f16;
+use half::{bf16, f16};
 
 use super::element::{Element, Unfit};
 
@@ -78,6 +78,7 @@ macro_rules! floats {
 
 floats! {
     f16: f16::from_f64;
+    bf16: bf16::from_f64;
     f32: |value| value as f32;
     f64: |value| value;
 }
@@ -112,6 +113,7 @@ impl Element {
                 Ok(())
             }
             Self::F16 => self.cast_as::<f16>(from, to, out),
+            Self::BF16 => self.cast_as::<bf16>(from, to, out),
             Self::F32 => self.cast_as::<f32>(from, to, out),
             Self::F64 => self.cast_as::<f64>(from, to, out),
             Self::I8 => self.cast_as::<i8>(from, to, out),

@@ -167,8 +167,9 @@ impl Element {
             (_, VectorType::Int8) => self.each(from, |at, value| {
                 let whole = value as i8;
                 if f64::from(whole) != value {
-                    let story =
-                        format!("{value}, which is not a whole number from -128 to 127 (type Int8)");
+                    let story = format!(
+                        "{value}, which is not a whole number from -128 to 127 (type Int8)"
+                    );
                     return Err(Unfit { at, story });
                 }
                 out.push(whole.to_le_bytes()[0]);

@@ -3,10 +3,10 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    format::{self, DatasetEntry, FileFormat, Format, Role},
+    format::{self, ANY_QUERIES, Asked, DatasetEntry, FileFormat, Format, Role},
     options::{DatasetOptions, OpenError},
     source::{self, Part},
-    truth::Truth,
+    truth::{self, Truth},
     vectors::Vectors,
 };
 
@@ -53,8 +53,18 @@ pub(super) fn inspect(
         }
         Err(no_vectors) => {
             // What is said of a file that is neither is said of vectors.
-            let (beginning, format) = find(Role::Truth).map_err(|_| no_vectors)?;
-            let truth = source::read_truth(&(beginning, format), options, None, None)?;
+            let (beginning, format) = find(Role::Truth).map_err(|_| no_vectors.clone())?;
+            let neighbours = format.truth.ok_or(no_vectors)?;
+            let asked = Asked {
+                beginning: &beginning,
+                role: Role::Truth,
+                options,
+                queries: ANY_QUERIES,
+                rows: None,
+            };
+            let truth = (neighbours.read)(&asked)
+                .and_then(|truth| truth::check(&truth, None).map(|()| truth))
+                .map_err(|story| OpenError::of_file(Role::Truth.key(), path, &story))?;
             Ok(Inspected {
                 format: name(format),
                 base: None,

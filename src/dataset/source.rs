@@ -387,7 +387,7 @@ pub(super) fn open_parts(
     Ok((base, queries, truth))
 }
 
-pub(super) fn read_truth(
+fn read_truth(
     (beginning, format): &(Beginning, &'static FileFormat),
     options: &DatasetOptions,
     queries: Option<u64>,

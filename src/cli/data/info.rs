@@ -111,8 +111,7 @@ fn text_of(path: &Path, found: &Inspected, parts: &[Part<'_>]) -> String {
         let vectors = part.vectors;
         let dim = units::count(u64::from(vectors.values()));
         let (element, rows) = (vectors.element().name(), units::count(rows));
-        let size =
-            dense_bytes(vectors).map_or_else(String::new, |size| format!(", {}", bytes(size)));
+        let size = bytes(vectors.size());
         let indices = if vectors.element() == Element::Sparse {
             " different indices"
         } else {
@@ -120,7 +119,7 @@ fn text_of(path: &Path, found: &Inspected, parts: &[Part<'_>]) -> String {
         };
         add(
             part.name,
-            format!("{rows} rows of {dim}{indices}, {element}{size}"),
+            format!("{rows} rows of {dim}{indices}, {element}, {size}"),
         );
         for (label, text) in survey_lines(&part.survey) {
             add(label, text);
@@ -134,11 +133,6 @@ fn text_of(path: &Path, found: &Inspected, parts: &[Part<'_>]) -> String {
     }
     let lines = lines.iter().map(|line| clean(line) + "\n");
     lines.collect()
-}
-
-fn dense_bytes(vectors: &dyn Vectors) -> Option<u64> {
-    let row = vectors.element().bytes() as u64 * u64::from(vectors.values());
-    (row > 0).then(|| row.saturating_mul(vectors.rows()))
 }
 
 fn columns(vectors: &dyn Vectors) -> &[Column] {
@@ -277,7 +271,7 @@ fn part_json(part: &Part<'_>) -> Value {
         "rows": survey.rows,
         "dim": vectors.values(),
         "type": vectors.element().name(),
-        "bytes": dense_bytes(*vectors),
+        "bytes": vectors.size(),
         "values_a_row": range(&survey.lengths),
         "norms": range(&survey.norms),
         "normalised": survey.is_normalised(),

@@ -17,6 +17,9 @@ pub(super) fn bin(rows: u64, dim: u32, element: Element) -> Result<Vec<u8>, Stri
 
 /// The header of version 1.0, padded to a multiple of 64 bytes.
 pub(super) fn npy(rows: u64, dim: u32, element: Element) -> Result<Vec<u8>, String> {
+    if element == Element::BF16 {
+        return Err("holds values of type bfloat16, which NumPy has not: use fbin".to_owned());
+    }
     let kind = match element {
         Element::Bool => 'b',
         Element::F16 | Element::F32 | Element::F64 => 'f',

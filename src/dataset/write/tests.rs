@@ -167,6 +167,8 @@ fn what_a_format_can_not_hold_is_refused() {
         "csr",
         "holds index 2147483648, at most 2147483647 fits into csr: use jsonl",
     );
+    let none = dense::npy(1, 1, Element::BF16).unwrap_err();
+    assert!(none.contains("bfloat16, which NumPy has not"), "{none}");
     let many = dense::bin(1 << 32, 1, Element::F32).unwrap_err();
     assert!(
         many.contains("has 4294967296 rows to write, at most 4294967295"),
