@@ -8,12 +8,12 @@ use super::{
 };
 use crate::{
     dataset::{Dataset, identity},
-    keys::{all, each, needs},
+    keys::{all, each, nearest, needs},
     operation::{
         CollectionShape, Consistency, IndexOptions, IndexShape, OperationError, OperationErrors,
         PrimaryKey, RowChange, RowUse, ScalarField, ScalarFieldOptions, VectorField, known_metric,
     },
-    scenario::{InitialRows, Scenario, ScenarioError, Section, nearest, quoted},
+    scenario::{InitialRows, Scenario, ScenarioError, Section, quoted},
     vector_type::VectorType,
 };
 
