@@ -36,7 +36,7 @@ use std::path::Path;
 
 use self::{
     format::Format,
-    formats::{bvecs, csr, f16bin, fbin, fvecs, i8bin, npy, u8bin},
+    formats::{bvecs, csr, f16bin, fbin, fvecs, i8bin, npy, parquet, u8bin},
 };
 use crate::vector_type::VectorType;
 
@@ -98,6 +98,7 @@ pub static DATASETS: &[DatasetEntry] = &[
     bvecs::ENTRY,
     npy::ENTRY,
     csr::ENTRY,
+    parquet::ENTRY,
     random::ENTRY,
 ];
 

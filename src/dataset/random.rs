@@ -151,6 +151,12 @@ fn stream(seed: u64, kind: &str, number: u64) -> ChaCha8Rng {
 
 fn open(options: &DatasetOptions) -> Result<Source, OpenError> {
     let refuse = |key, message| Err(OpenError { key, message });
+    if let Some(key) = options.names().next() {
+        return refuse(
+            key,
+            "names something within files, format random has none".into(),
+        );
+    }
     for (key, path) in [
         ("base", &options.base),
         ("queries", &options.queries),
