@@ -336,6 +336,18 @@ pub(super) fn open_files(
     options: &DatasetOptions,
     table: &'static [DatasetEntry],
 ) -> Result<Source, OpenError> {
+    let (base, queries, truth) = open_parts(options, table)?;
+    Source::new(base, queries, truth)
+}
+
+/// Rows, queries and truth.
+pub(super) type Opened = (Option<Part>, Option<Part>, Option<Truth>);
+
+/// Its parts, of which no row was looked at.
+pub(super) fn open_parts(
+    options: &DatasetOptions,
+    table: &'static [DatasetEntry],
+) -> Result<Opened, OpenError> {
     refuse_foreign_keys(options)?;
     let named = options.format.as_deref();
     let find = |role: Role, path: &std::path::Path| format::find(role, path, named, table);
@@ -399,7 +411,7 @@ pub(super) fn open_files(
             )?)
         }
     };
-    Source::new(base, queries, truth)
+    Ok((base, queries, truth))
 }
 
 fn read_truth(
