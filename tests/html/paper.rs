@@ -12,8 +12,8 @@ use crate::{
     browser::Browser,
     chromium::Chromium,
     harness::loudly,
-    in_ci,
     samples::{comparison, page, sample, side, swept},
+    suite::in_ci,
 };
 
 /// The tests of this file.

@@ -492,7 +492,7 @@ fn not_fetched(info: &RunInfo) -> String {
     match (error, remark) {
         (None, Some(why)) => format!(
             "there is no latency breakdown: {why}; once it answers, `milvus-bench spans` fetches \
-             them"
+             the spans"
         ),
         (error, _) => format!(
             "server spans were not fetched, so there is no latency breakdown: {}",

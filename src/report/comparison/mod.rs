@@ -13,7 +13,7 @@ pub(crate) use text::render_text;
 
 use super::{
     ReportError,
-    units::{duration, number, recall},
+    units::{counted, duration, number, recall},
 };
 use crate::analysis::compare::{Comparison, ComparisonResult, FigureComparison, IncompleteRun};
 
@@ -46,29 +46,26 @@ fn headline(comparison: &Comparison) -> String {
             .count()
     };
     let words = [
-        (number(ComparisonResult::Slower), "slower"),
-        (number(ComparisonResult::Faster), "faster"),
-        (number(ComparisonResult::Lower), "with a lower recall"),
-        (number(ComparisonResult::Higher), "with a higher recall"),
+        (number(ComparisonResult::Slower), "figure", "slower"),
+        (number(ComparisonResult::Faster), "figure", "faster"),
+        (number(ComparisonResult::Lower), "recall", "lower"),
+        (number(ComparisonResult::Higher), "recall", "higher"),
         (
             number(ComparisonResult::DiffersWithinTheseRuns),
+            "figure",
             "different within these runs",
         ),
-        (equal.count(), "shown to be equal"),
+        (equal.count(), "figure", "shown to be equal"),
         (
             number(ComparisonResult::NoDifferenceShown),
+            "figure",
             "with no difference shown",
         ),
     ];
     let found: Vec<String> = words
         .into_iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, words)| {
-            format!(
-                "{number} {} {words}",
-                if number == 1 { "figure" } else { "figures" }
-            )
-        })
+        .filter(|(number, _, _)| *number > 0)
+        .map(|(number, noun, words)| format!("{} {words}", counted(number as u64, noun)))
         .collect();
     let beside = figures().filter(|figure| figure.why_not.is_none()).count();
     match (found.is_empty(), beside) {

@@ -264,7 +264,7 @@ fn that_no_source_answered_is_told_as_the_run_recorded_it() {
         reasons[0].advice,
         format!(
             "there is no latency breakdown: {remark}; once it answers, `milvus-bench spans` \
-             fetches them"
+             fetches the spans"
         )
     );
 }

@@ -169,7 +169,7 @@ fn overall(comparison: &Comparison) -> (Icon, &'static str) {
         let words = if all(&["better", "equal"]) {
             "It got better"
         } else {
-            "Some figures got better; of the others these runs can't tell"
+            "Some figures got better; about the others, these runs can't tell"
         };
         (Icon::Better, words)
     } else if any("equal") && all(&["equal"]) {
