@@ -162,7 +162,7 @@ function drawMachine(box, m) {
         seconds(),
         axis({
           size: narrow() ? 54 : 62,
-          values: (u, values) => values.map((value) => `${Number(value.toPrecision(3))}`),
+          values: (u, values) => values.map(tick),
         }),
       ],
       series: [

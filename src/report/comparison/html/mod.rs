@@ -235,7 +235,7 @@ fn workload((index, found): (usize, &WorkloadComparison)) -> WorkloadWords {
                 ))
             })
             .collect(),
-        axis: [format!("{:.2}", 1.0 / end), format!("{end:.2}")],
+        axis: [1.0 / end, end].map(|ratio| super::plain(ratio, 2)),
         curves: curves(&found.curves),
         bars: bars(&found.areas),
     }
