@@ -23,12 +23,16 @@ mod search;
 pub mod setup;
 mod truth;
 mod upsert;
+mod values;
 
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
-pub use collection::{CollectionShape, Consistency, IndexShape, MAX_TEXT, ScalarField, ScalarType};
+pub use collection::{
+    CollectionShape, Consistency, IndexShape, MAX_TEXT, PrimaryKey, ScalarField, ScalarType,
+    VectorField,
+};
 pub use entry::{
     Build, Component, OperationEntry, RowChange, RowUse, Writes, called_where, names_where,
 };
@@ -38,10 +42,12 @@ pub use insert::{insert_call, inserted};
 pub use keys::check_keys;
 pub use order::QueryOrder;
 pub use row_keys::RowKeys;
-pub use rows::rows_per_batch;
+pub use rows::{rows_per_batch, written_batch};
+pub use values::{
+    Drawing, MOST_CLASSES, MOST_VALUES, PlannedRows, SPLIT_KEYS, Split, VALUE_KEYS, Values,
+};
 
 use crate::{
-    dataset::Dataset,
     keys::Mistakes,
     milvus::{Call, CallFailure, Method},
 };
@@ -155,6 +161,11 @@ pub trait Operation: Send + Sync + fmt::Debug {
         Some("only a search has a recall")
     }
 
+    /// What of its requests is drawn from the values of its workload; None where nothing is.
+    fn drawing(&self) -> Option<&Drawing> {
+        None
+    }
+
     /// The request with `key`: a pure function of it, so the same in every run.
     ///
     /// # Errors
@@ -187,8 +198,6 @@ pub struct OperationContext {
     pub workload: String,
     /// The collection as planned.
     pub collection: Arc<CollectionShape>,
-    /// Its vectors; None for a collection that is reused without a data set.
-    pub dataset: Option<Arc<dyn Dataset>>,
     /// Rows that preparation inserts; insert workloads go on after them.
     pub initial_rows: u64,
     /// Which of these stay.
@@ -200,6 +209,8 @@ pub struct OperationContext {
     pub reused: bool,
     /// Whether replies say what they held ([`Operation::returned`]).
     pub keep_ids: bool,
+    /// What is drawn for each request; None where the workload has no `values`.
+    pub values: Option<Arc<Values>>,
     /// Keys of the workload's table that the plan does not know itself.
     pub keys: toml::Table,
 }

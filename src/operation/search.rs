@@ -16,6 +16,7 @@ use super::{
     index::check_search_params,
     keys::{Keys, refuse},
     recall::{Answer, Recall},
+    values::{Drawing, Places},
 };
 use crate::{
     dataset::{Dataset, DatasetError},
@@ -139,6 +140,7 @@ struct SearchKeys {
 struct Search {
     dataset: Arc<dyn Dataset>,
     template: Template,
+    drawing: Option<Drawing>,
     limit: u64,
     /// Or why there is none.
     recall: Result<Recall, String>,
@@ -219,7 +221,11 @@ impl Operation for Search {
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
-        let mut body = self.template.body.clone();
+        let head = &self.template.body;
+        let mut body = match &self.drawing {
+            None => head.clone(),
+            Some(drawing) => drawing.after(head, key, drawn_part),
+        };
         for (at, index) in self.template.vectors.iter().zip(self.queries(key)) {
             let query = self.dataset.query(index);
             body[*at..*at + query.len()].copy_from_slice(query);
@@ -228,6 +234,10 @@ impl Operation for Search {
             method: &methods::SEARCH,
             body: Bytes::from(body),
         })
+    }
+
+    fn drawing(&self) -> Option<&Drawing> {
+        self.drawing.as_ref()
     }
 
     fn no_recall(&self) -> Option<&str> {
@@ -371,20 +381,25 @@ fn per_query<'a>(ids: &'a [i64], topks: &[i64], nq: usize) -> Result<Vec<&'a [i6
 
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {
     let shape = &*context.collection;
-    let keys = read_keys(Keys::new(context.keys, ENTRY.keys)?)?;
+    let mut keys = read_keys(Keys::new(context.keys, ENTRY.keys)?)?;
+    let not_all_rows = not_all_rows(&keys);
+    let mut places = Places::of(context.values);
+    keys.filter = places.expression("filter", keys.filter)?;
+    keys.partitions = places.names("partitions", keys.partitions)?;
     let ((), dataset, template) = all((
-        check_search_params(&shape.index, &keys.params, keys.limit),
-        queries_of(context.dataset, shape).map_err(OperationErrors::from),
+        check_search_params(&shape.vector.index, &keys.params, keys.limit),
+        queries_of(shape).map_err(OperationErrors::from),
         Template::new(shape, &keys).map_err(OperationErrors::from),
     ))?;
-    let recall = match not_all_rows(&keys).or(context.truth_fails) {
+    let recall = match not_all_rows.or(context.truth_fails) {
         _ if dataset.truth().is_none() => Err("its data set has no `truth`".to_owned()),
         Some(why) => Err(why),
-        None => Recall::new(&*dataset, &shape.metric, keys.limit as usize)?,
+        None => Recall::new(&*dataset, &shape.vector.metric, keys.limit as usize)?,
     };
     Ok(Arc::new(Search {
         dataset,
         template,
+        drawing: places.drawing(),
         recall,
         keep_ids: context.keep_ids,
         reused: context.reused,
@@ -394,23 +409,21 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
 }
 
 /// The data set, if it has query vectors that fit the collection.
-fn queries_of(
-    dataset: Option<Arc<dyn Dataset>>,
-    shape: &CollectionShape,
-) -> Result<Arc<dyn Dataset>, OperationError> {
-    let Some(dataset) = dataset.filter(|dataset| dataset.queries() > 0) else {
+fn queries_of(shape: &CollectionShape) -> Result<Arc<dyn Dataset>, OperationError> {
+    let data = shape.vector.data.clone();
+    let Some(dataset) = data.filter(|dataset| dataset.queries() > 0) else {
         return refuse(
             "",
             "has no query vectors: give its collection a data set with queries (`data`)",
         );
     };
-    if shape.dim != dataset.dim() {
+    if shape.vector.dim != dataset.dim() {
         return refuse(
             "",
             format!(
                 "has query vectors of dimension {}, its collection has {}: use another data set",
                 dataset.dim(),
-                shape.dim
+                shape.vector.dim
             ),
         );
     }
@@ -459,7 +472,7 @@ fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {
 
 impl Template {
     fn new(shape: &CollectionShape, keys: &SearchKeys) -> Result<Self, OperationError> {
-        let row = 4 * shape.dim as usize;
+        let row = 4 * shape.vector.dim as usize;
         let largest = MAX_BODY / (row + 10);
         if keys.nq > largest {
             return refuse(
@@ -504,14 +517,14 @@ fn search_request(
 ) -> Result<SearchRequest, OperationError> {
     let read = ReadConsistency::new(keys.consistency);
     let mut search_params = vec![
-        ("anns_field", shape.vector_field.clone()),
+        ("anns_field", shape.vector.name.clone()),
         ("topk", keys.limit.to_string()),
         // Milvus 2.3 fails without this one, even where there is nothing to say.
         ("params", json_params(&keys.params)?),
         ("round_decimal", keys.round_decimal.to_string()),
     ];
-    if !shape.metric.is_empty() {
-        search_params.push(("metric_type", shape.metric.clone()));
+    if !shape.vector.metric.is_empty() {
+        search_params.push(("metric_type", shape.vector.metric.clone()));
     }
     if keys.ignore_growing {
         search_params.push(("ignore_growing", "true".into()));
@@ -539,6 +552,18 @@ fn search_request(
         use_default_consistency: read.use_default,
         ..SearchRequest::default()
     })
+}
+
+/// What of a request is drawn.
+fn drawn_part(texts: Vec<(&str, String)>) -> SearchRequest {
+    let mut request = SearchRequest::default();
+    for (key, text) in texts {
+        match key {
+            "filter" => request.dsl = text,
+            _ => request.partition_names.push(text),
+        }
+    }
+    request
 }
 
 /// The JSON text of `params`.
