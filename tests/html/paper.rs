@@ -252,9 +252,12 @@ fn a_comparison_of_few_figures_begins_on_its_first_page(chromium: &Chromium) {
 fn no_chart_is_squeezed_on_paper(chromium: &Chromium) {
     let browser = Browser::new(chromium);
     let mut tab = browser.tab("", &page(&swept()), 1280, &[]);
-    let widths = "dispatchEvent(new Event('beforeprint')), \
-                  [...document.querySelectorAll('canvas')].map((canvas) => canvas.width / \
-                  devicePixelRatio / canvas.getBoundingClientRect().width)";
+    // A chart has its size once the script that draws it is over.
+    let widths = "(dispatchEvent(new Event('beforeprint')), \
+                  Promise.resolve().then(() => null).then(() => \
+                  [...document.querySelectorAll('.u-wrap')].map((wrap) => \
+                  parseFloat(wrap.style.width) / \
+                  wrap.closest('.uplot').parentElement.clientWidth)))";
     let found = tab.value(widths);
     let found: Vec<f64> = serde_json::from_value(found).expect("shares");
     assert!(found.len() > 3, "{found:?}");
