@@ -53,7 +53,10 @@ impl DatasetOptions {
             ("id", self.id.is_some()),
             ("neighbors", self.neighbors.is_some()),
         ];
-        given.into_iter().filter(|(_, given)| *given).map(|(key, _)| key)
+        given
+            .into_iter()
+            .filter(|(_, given)| *given)
+            .map(|(key, _)| key)
     }
 }
 

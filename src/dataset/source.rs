@@ -398,7 +398,12 @@ pub(super) fn open_parts(
         None => None,
         Some(path) => {
             let found = find(Role::Truth, path)?;
-            Some(read_truth(&found, options, queries.as_ref(), base.as_ref())?)
+            Some(read_truth(
+                &found,
+                options,
+                queries.as_ref(),
+                base.as_ref(),
+            )?)
         }
     };
     Ok((base, queries, truth))
@@ -442,7 +447,10 @@ fn refuse_names<'a>(
     options: &DatasetOptions,
     parts: impl Iterator<Item = &'a Part>,
 ) -> Result<(), OpenError> {
-    let known: Vec<&str> = parts.flat_map(|part| part.vectors.keys()).copied().collect();
+    let known: Vec<&str> = parts
+        .flat_map(|part| part.vectors.keys())
+        .copied()
+        .collect();
     match options.names().find(|key| !known.contains(key)) {
         Some(key) => Err(OpenError {
             key,

@@ -108,7 +108,9 @@ fn vector_column(files: &Files, asked: Option<&str>) -> Result<(String, Vec<usiz
     let name = match asked {
         Some(name) => name.to_owned(),
         None => {
-            let usual = VECTORS.iter().find(|name| cells::leaf(first, name).is_some());
+            let usual = VECTORS
+                .iter()
+                .find(|name| cells::leaf(first, name).is_some());
             let schema = first.schema();
             let mut lists = (0..schema.num_columns())
                 .filter(|leaf| schema.column(*leaf).max_rep_level() == 1)
@@ -166,12 +168,19 @@ fn join_labels(
     if let Some(own) = own {
         for first in (0..rows).step_by(65_536) {
             let count = rows.min(first + 65_536) - first;
-            for (id, row) in own.read(first, count).map_err(of_labels)?.into_iter().zip(first..) {
+            for (id, row) in own
+                .read(first, count)
+                .map_err(of_labels)?
+                .into_iter()
+                .zip(first..)
+            {
                 if id == row as i64 && by_id.is_none() {
                     continue;
                 }
                 let place = by_id.get_or_insert_with(|| {
-                    (0..rows).map(|at| if at < row { at as u32 } else { u32::MAX }).collect()
+                    (0..rows)
+                        .map(|at| if at < row { at as u32 } else { u32::MAX })
+                        .collect()
                 });
                 let place = usize::try_from(id).ok().and_then(|id| place.get_mut(id));
                 match place {

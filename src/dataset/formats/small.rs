@@ -86,12 +86,19 @@ pub(super) fn check(name: &str, source: &Source, about: &Value) -> usize {
     }
     if natural == VectorType::Sparse {
         let rows: Vec<&[u8]> = dataset::sparse_rows(&bytes).collect();
-        let pairs: Vec<u8> = rows.iter().flat_map(|row| (row.len() as u32 / 8).to_le_bytes()).collect();
+        let pairs: Vec<u8> = rows
+            .iter()
+            .flat_map(|row| (row.len() as u32 / 8).to_le_bytes())
+            .collect();
         let key = "pairs_per_row_sha256";
         assert_eq!(sha256(&pairs), base[key].as_str().unwrap(), "{name}");
         assert_eq!(sha256(&rows.concat()), hash(base), "{name}");
     } else {
-        assert_eq!(u64::from(dataset.dim()), base["dim"].as_u64().unwrap(), "{name}");
+        assert_eq!(
+            u64::from(dataset.dim()),
+            base["dim"].as_u64().unwrap(),
+            "{name}"
+        );
         assert_eq!(sha256(&bytes), hash(base), "{name}");
         let row = bytes.len() / rows as usize;
         // From the last to the first: as upsert asks.
@@ -105,7 +112,11 @@ pub(super) fn check(name: &str, source: &Source, about: &Value) -> usize {
     let mut compared = 1;
     if about["queries"].is_object() && dataset.queries() > 0 {
         let queries = &about["queries"];
-        assert_eq!(dataset.queries(), queries["rows"].as_u64().unwrap(), "{name}");
+        assert_eq!(
+            dataset.queries(),
+            queries["rows"].as_u64().unwrap(),
+            "{name}"
+        );
         let all = (0..dataset.queries()).flat_map(|query| dataset.query(query).to_vec());
         assert_eq!(sha256(&all.collect::<Vec<u8>>()), hash(queries), "{name}");
         compared += 1;
@@ -124,9 +135,12 @@ pub(super) fn check(name: &str, source: &Source, about: &Value) -> usize {
 
 /// Hash of the true neighbours by their ids.
 pub(super) fn ids_sha256(source: &Source, truth: &dataset::Truth) -> String {
-    let ids = truth.ids.iter().map(|row| match source.ids(*row as u64, 1).unwrap() {
-        Some(id) => id[0],
-        None => *row,
-    });
+    let ids = truth
+        .ids
+        .iter()
+        .map(|row| match source.ids(*row as u64, 1).unwrap() {
+            Some(id) => id[0],
+            None => *row,
+        });
     sha256(&ids.flat_map(i64::to_le_bytes).collect::<Vec<u8>>())
 }

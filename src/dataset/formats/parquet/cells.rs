@@ -108,11 +108,7 @@ pub(super) fn own(files: &Arc<Files>, name: &str) -> Result<Column<CellsOf>, Str
 }
 
 /// The same, decoded in blocks of so many rows.
-pub(super) fn blocks(
-    files: &Arc<Files>,
-    name: &str,
-    rows: u64,
-) -> Result<Column<CellsOf>, String> {
+pub(super) fn blocks(files: &Arc<Files>, name: &str, rows: u64) -> Result<Column<CellsOf>, String> {
     let mut leaves = Vec::new();
     let mut decode: Option<CellsOf> = None;
     for file in &files.list {
@@ -380,7 +376,6 @@ fn kind(column: &ColumnDescriptor) -> Result<Kind, String> {
     }
 }
 
-
 impl Decode for CellsOf {
     type Block = Vec<Cell>;
 
@@ -424,7 +419,9 @@ impl Decode for CellsOf {
             }
             ColumnReader::Int64ColumnReader(reader) => self.rows_of(records(reader, rows)?, whole),
             ColumnReader::FloatColumnReader(reader) => self
-                .rows_of(records(reader, rows)?, |value| Ok(Cell::Float(f64::from(value)))),
+                .rows_of(records(reader, rows)?, |value| {
+                    Ok(Cell::Float(f64::from(value)))
+                }),
             ColumnReader::DoubleColumnReader(reader) => {
                 self.rows_of(records(reader, rows)?, |value| Ok(Cell::Float(value)))
             }

@@ -163,7 +163,10 @@ fn shards(folder: &Path) -> Result<Option<Vec<PathBuf>>, String> {
         return Ok(None);
     }
     let mut found = Vec::new();
-    for shard in files(folder)?.iter().filter(|name| name.starts_with("shard-")) {
+    for shard in files(folder)?
+        .iter()
+        .filter(|name| name.starts_with("shard-"))
+    {
         let shard = folder.join(shard);
         if !shard.is_dir() {
             continue;
@@ -211,6 +214,9 @@ mod tests {
             &["train-00-of-03.parquet", "train-02-of-03.parquet"],
             Err("part 1 is missing"),
         );
-        check(&[two[0], two[1], "train-00-of-03.parquet"], Err("two splits"));
+        check(
+            &[two[0], two[1], "train-00-of-03.parquet"],
+            Err("two splits"),
+        );
     }
 }

@@ -48,10 +48,13 @@ impl Ids {
     /// One is missing, or they can't be read.
     pub(super) fn read(&self, first: u64, count: u64) -> Result<Vec<i64>, String> {
         let cells = cells::all(&self.column, first, count)?;
-        let ids = cells.into_iter().zip(first..).map(|(cell, row)| match cell {
-            Cell::Int(id) => Ok(id),
-            _ => Err(format!("has no id in column {} of row {row}", self.name)),
-        });
+        let ids = cells
+            .into_iter()
+            .zip(first..)
+            .map(|(cell, row)| match cell {
+                Cell::Int(id) => Ok(id),
+                _ => Err(format!("has no id in column {} of row {row}", self.name)),
+            });
         ids.collect()
     }
 }

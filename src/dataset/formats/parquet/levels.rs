@@ -1,7 +1,9 @@
 //! Rows of a column as the crate gives them: values, and levels that tell which row each is in and
 //! what is missing.
 
-use parquet::{column::reader::ColumnReaderImpl, data_type::DataType, schema::types::ColumnDescriptor};
+use parquet::{
+    column::reader::ColumnReaderImpl, data_type::DataType, schema::types::ColumnDescriptor,
+};
 
 use super::column::Fault;
 

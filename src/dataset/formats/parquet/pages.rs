@@ -202,7 +202,10 @@ fn check(
             "with {values} values in {uncompressed} bytes, expected at most {room}"
         ));
     }
-    if header.rows.is_some_and(|rows| !(0..=values).contains(&rows)) {
+    if header
+        .rows
+        .is_some_and(|rows| !(0..=values).contains(&rows))
+    {
         let rows = header.rows.unwrap_or_default();
         return Err(format!(
             "with {rows} rows, expected at most its {values} values"

@@ -43,7 +43,11 @@ fn truth_of_a_filter_is_taken_by_its_name() {
             let dataset = source.dataset(VectorType::Float).unwrap();
             let found = dataset.truth().unwrap();
             let ids = ids_sha256(&source, found);
-            assert_eq!(ids, expected["ids_sha256"].as_str().unwrap(), "{name}: {file}");
+            assert_eq!(
+                ids,
+                expected["ids_sha256"].as_str().unwrap(),
+                "{name}: {file}"
+            );
         }
     }
 }
@@ -93,7 +97,10 @@ fn columns_of_every_type_become_cells() {
     let columns = source.columns().unwrap();
     for (number, column) in columns.list().iter().enumerate() {
         let cells = columns.cells(number, 0, source.rows());
-        println!("{} {:?} {} {cells:?}", column.name, column.column_type, column.nullable);
+        println!(
+            "{} {:?} {} {cells:?}",
+            column.name, column.column_type, column.nullable
+        );
     }
 }
 

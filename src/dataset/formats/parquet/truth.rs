@@ -9,7 +9,9 @@ use super::{
         truth::{NO_NEIGHBOUR, Truth},
         vectors::{Cell, ColumnType},
     },
-    cells, file::Files, ids,
+    cells,
+    file::Files,
+    ids,
 };
 
 /// Names of the column.
@@ -28,7 +30,12 @@ pub(super) fn read(asked: &Asked<'_>) -> Result<Truth, String> {
     let name = match named {
         Some(name) => name,
         None => {
-            let there = |name: &&&str| files.list.iter().all(|file| cells::leaf(file, name).is_some());
+            let there = |name: &&&str| {
+                files
+                    .list
+                    .iter()
+                    .all(|file| cells::leaf(file, name).is_some())
+            };
             NAMES.iter().find(there).ok_or_else(|| {
                 format!(
                     "has no column {}, the column of true neighbours: `neighbors` names it; its \
@@ -71,7 +78,9 @@ pub(super) fn read(asked: &Asked<'_>) -> Result<Truth, String> {
     };
     for list in lists {
         truth.ids.extend_from_slice(&list);
-        truth.ids.resize(truth.ids.len().next_multiple_of(k), NO_NEIGHBOUR);
+        truth
+            .ids
+            .resize(truth.ids.len().next_multiple_of(k), NO_NEIGHBOUR);
         if list.is_empty() {
             truth.ids.resize(truth.ids.len() + k, NO_NEIGHBOUR);
         }

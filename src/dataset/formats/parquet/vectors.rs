@@ -185,7 +185,9 @@ impl Shape {
             {
                 Element::U8
             }
-            (Some(element), false) => return refuse(&format!("single values ({})", element.name())),
+            (Some(element), false) => {
+                return refuse(&format!("single values ({})", element.name()));
+            }
             (None, _) if column.physical_type() == Type::BYTE_ARRAY => return refuse("texts"),
             (None, _) => return refuse("values that are no numbers"),
         };
@@ -271,8 +273,15 @@ impl Values {
                 story,
             })
         };
-        if let Some(at) = found.definition.iter().position(|level| *level < levels.full) {
-            let row = found.repetition[..=at].iter().filter(|level| **level == 0).count();
+        if let Some(at) = found
+            .definition
+            .iter()
+            .position(|level| *level < levels.full)
+        {
+            let row = found.repetition[..=at]
+                .iter()
+                .filter(|level| **level == 0)
+                .count();
             let row = row.saturating_sub(1);
             let story = match levels.missing(found.definition[at]) {
                 Missing::Row => "no vector (null)",
@@ -290,7 +299,10 @@ impl Values {
         if is_even {
             let limit = MAX_DIM as usize * 8;
             if width > limit {
-                return fault(0, format!("a vector of {width} values in {{row}}, expected at most {limit}"));
+                return fault(
+                    0,
+                    format!("a vector of {width} values in {{row}}, expected at most {limit}"),
+                );
             }
             return Ok(());
         }
@@ -302,7 +314,10 @@ impl Values {
         }
         let end = (start + 1..found.repetition.len()).find(|at| found.repetition[*at] == 0);
         let length = end.unwrap_or(found.repetition.len()) - start;
-        fault(row, format!("a vector of {length} values in {{row}}, expected {width}"))
+        fault(
+            row,
+            format!("a vector of {length} values in {{row}}, expected {width}"),
+        )
     }
 
     /// Rows that are bytes as they are.
@@ -336,7 +351,10 @@ impl Values {
 
     fn halves(&self, found: &Records<FixedLenByteArray>) -> Result<Vec<u8>, Fault> {
         self.lists(found, |value, out| {
-            let bytes: [u8; 2] = value.data().try_into().map_err(|_| "has no 16-bit float in {row}")?;
+            let bytes: [u8; 2] = value
+                .data()
+                .try_into()
+                .map_err(|_| "has no 16-bit float in {row}")?;
             out.extend_from_slice(&f16::from_le_bytes(bytes).to_le_bytes());
             Ok(())
         })
@@ -353,7 +371,9 @@ impl Values {
         };
         if !fits {
             let name = self.shape.element.name();
-            return Err(format!("has the value {value} in a vector of type {name} in {{row}}"));
+            return Err(format!(
+                "has the value {value} in a vector of type {name} in {{row}}"
+            ));
         }
         out.extend_from_slice(&bytes[..taken]);
         Ok(())
@@ -384,9 +404,10 @@ impl Decode for Values {
             ColumnReader::FloatColumnReader(reader) => plain!(reader),
             ColumnReader::DoubleColumnReader(reader) => plain!(reader),
             ColumnReader::Int64ColumnReader(reader) => plain!(reader),
-            ColumnReader::Int32ColumnReader(reader) => {
-                self.lists(&records(reader, rows)?, |value, out| self.narrow(*value, out))
-            }
+            ColumnReader::Int32ColumnReader(reader) => self
+                .lists(&records(reader, rows)?, |value, out| {
+                    self.narrow(*value, out)
+                }),
             ColumnReader::BoolColumnReader(reader) => {
                 self.lists(&records(reader, rows)?, |value, out| {
                     out.push(u8::from(*value));
