@@ -36,7 +36,7 @@ use std::path::Path;
 
 use self::{
     format::Format,
-    formats::{bvecs, csr, f16bin, fbin, fvecs, i8bin, npy, parquet, u8bin},
+    formats::{bvecs, csr, f16bin, fbin, fvecs, hdf5, i8bin, jsonl, npy, parquet, u8bin},
 };
 use crate::vector_type::VectorType;
 
@@ -99,6 +99,8 @@ pub static DATASETS: &[DatasetEntry] = &[
     npy::ENTRY,
     csr::ENTRY,
     parquet::ENTRY,
+    hdf5::ENTRY,
+    jsonl::ENTRY,
     random::ENTRY,
 ];
 

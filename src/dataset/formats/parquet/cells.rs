@@ -323,7 +323,11 @@ impl CellsOf {
                 let row = rows.len();
                 Ok(of(value).map_err(|story| Fault {
                     row: Some(row),
-                    story: format!("has {story} in {{row}}"),
+                    story: if story.contains("{row}") {
+                        format!("has {story}")
+                    } else {
+                        format!("has {story} in {{row}}")
+                    },
                 })?)
             } else {
                 Err(levels.missing(level))
@@ -390,7 +394,7 @@ impl Decode for CellsOf {
     fn decode(&self, reader: &mut ColumnReader, rows: usize) -> Result<Vec<Cell>, Fault> {
         let whole = |value: i64| match self.kind {
             Kind::Int(Element::U64) if value < 0 => Err(format!(
-                "the number {}, expected at most {}",
+                "the number {} in {{row}}, expected at most {}",
                 value as u64,
                 i64::MAX
             )),

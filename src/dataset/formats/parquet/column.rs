@@ -2,7 +2,6 @@
 //! the file from which the next block can be read without going back.
 
 use std::{
-    collections::VecDeque,
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -13,7 +12,10 @@ use parquet::{
 };
 
 use super::{
-    super::guard::{guarded, one_line},
+    super::{
+        guard::{guarded, one_line},
+        kept::Kept,
+    },
     file::{Files, Group},
     pages::{self, Pages},
 };
@@ -60,8 +62,6 @@ pub(super) struct Column<D: Decode> {
     /// Its number among the leaves of each file.
     leaves: Vec<usize>,
     pub(super) decode: D,
-    /// Bytes of blocks that are kept.
-    keep: usize,
     state: Mutex<State<D::Block>>,
 }
 
@@ -80,9 +80,7 @@ struct State<B> {
     /// Of the row group that was read last.
     pages: Option<(usize, Arc<Pages>)>,
     cursor: Option<Cursor>,
-    /// Blocks that were read last, newest first, and their bytes.
-    blocks: VecDeque<(Place, Arc<B>)>,
-    bytes: usize,
+    blocks: Kept<Place, B>,
 }
 
 /// A reader, and the block that it is in front of.
@@ -107,12 +105,10 @@ impl<D: Decode> Column<D> {
             files,
             leaves,
             decode,
-            keep,
             state: Mutex::new(State {
                 pages: None,
                 cursor: None,
-                blocks: VecDeque::new(),
-                bytes: 0,
+                blocks: Kept::new(keep),
             }),
         }
     }
@@ -189,10 +185,7 @@ impl<D: Decode> Column<D> {
     }
 
     fn block(&self, state: &mut State<D::Block>, span: &Span) -> Result<Arc<D::Block>, String> {
-        let known = state.blocks.iter().position(|(at, _)| *at == span.place);
-        if let Some(found) = known.and_then(|at| state.blocks.remove(at)) {
-            let block = Arc::clone(&found.1);
-            state.blocks.push_front(found);
+        if let Some(block) = state.blocks.get(&span.place) {
             return Ok(block);
         }
         let cursor = state.cursor.take();
@@ -209,15 +202,8 @@ impl<D: Decode> Column<D> {
         })
         .map_err(|story| self.of_file(file, &story))?;
         state.cursor = span.next.map(|place| Cursor { place, ..cursor });
-        let block = Arc::new(block);
-        state.bytes += D::bytes(&block);
-        state.blocks.push_front((span.place, Arc::clone(&block)));
-        while state.bytes > self.keep && state.blocks.len() > 1 {
-            if let Some((_, old)) = state.blocks.pop_back() {
-                state.bytes -= D::bytes(&old);
-            }
-        }
-        Ok(block)
+        let bytes = D::bytes(&block);
+        Ok(state.blocks.put(span.place, block, bytes))
     }
 
     /// A reader in front of a block: pages before it are passed over, in its own the rows.

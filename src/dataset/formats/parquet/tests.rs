@@ -95,21 +95,117 @@ fn labels_are_joined_by_id() {
 fn columns_of_every_type_become_cells() {
     let source = opened("mini/parquet/columns.parquet").unwrap();
     let columns = source.columns().unwrap();
-    for (number, column) in columns.list().iter().enumerate() {
-        let cells = columns.cells(number, 0, source.rows());
-        println!(
-            "{} {:?} {} {cells:?}",
-            column.name, column.column_type, column.nullable
-        );
+    let of = |name: &str| {
+        let known = columns.list().iter().position(|column| column.name == name);
+        let number = known.unwrap();
+        let found = columns.cells(number, 0, source.rows());
+        (columns.list()[number].column_type.clone(), found)
+    };
+    let starts = |name: &str, column_type: ColumnType, expected: &[Cell]| {
+        let (found, cells) = of(name);
+        assert_eq!(found, column_type, "{name}");
+        assert_eq!(cells.unwrap()[..expected.len()], *expected, "{name}");
+    };
+    let text = |text: &str| Cell::Text(text.to_owned());
+    starts(
+        "section",
+        ColumnType::Text,
+        &[text("größe ☕"), text("sport")],
+    );
+    starts(
+        "year",
+        ColumnType::Int,
+        &[Cell::Int(1990), Cell::Int(1991), Cell::Null],
+    );
+    starts("level", ColumnType::Int, &[Cell::Int(-50)]);
+    starts("fresh", ColumnType::Bool, &[Cell::Bool(true)]);
+    starts("price", ColumnType::Float, &[Cell::Float(7.386)]);
+    starts(
+        "score",
+        ColumnType::Float,
+        &[Cell::Float(f64::from(0.155_471_46_f32))],
+    );
+    starts("nothing", ColumnType::Int, &[Cell::Null, Cell::Null]);
+    let texts = ColumnType::List(Box::new(ColumnType::Text));
+    starts(
+        "tags",
+        texts,
+        &[Cell::List(vec![]), Cell::List(vec![text("t0")])],
+    );
+    starts("at", ColumnType::Int, &[Cell::Int(1_709_209_815_123_456)]);
+    starts("day", ColumnType::Int, &[Cell::Int(19_782)]);
+    for (name, words) in [
+        ("struct", "it holds structures"),
+        ("exact", "it holds decimals (10 digits, 2 behind the point)"),
+        ("blob", "it holds bytes"),
+        ("unsigned", "has the number 18446744073709551615 in row 0"),
+    ] {
+        let error = of(name).1.unwrap_err();
+        assert!(error.contains(words), "{name}: {error}");
     }
 }
 
 #[test]
 fn files_that_cannot_be_used_are_answered_by_one_sentence() {
-    let row = "refused/null-row.parquet";
-    println!("{}", refused(row, &[]));
-    for name in ["empty-row", "null-value", "ragged", "not-a-list", "texts"] {
-        println!("{}", refused(&format!("refused/{name}.parquet"), &[]));
+    for (name, words) in [
+        (
+            "null-row",
+            "has no vector (null) in row 2, expected 16 numbers",
+        ),
+        (
+            "empty-row",
+            "has a vector without values in row 2, expected 16 numbers",
+        ),
+        (
+            "null-value",
+            "has a null among the values of the vector in row 2",
+        ),
+        ("ragged", "has a vector of 15 values in row 2, expected 16"),
+        ("not-a-list", "has single values (float64) in column emb"),
+        ("texts", "has texts in column emb"),
+    ] {
+        refused(&format!("refused/{name}.parquet"), &[words]);
     }
-    println!("{}", refused("mini/parquet/brotli.parquet", &["brotli"]));
+    let story = "compressed with brotli, which can't be read: write it with snappy, zstd";
+    refused(
+        "mini/parquet/brotli.parquet",
+        &[story, "emb.list.element at byte"],
+    );
+}
+
+#[test]
+fn a_file_that_ends_early_is_answered_by_one_sentence() {
+    let whole = std::fs::read(path("mini/parquet/snappy.parquet")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let cut = folder.path().join("cut.parquet");
+    for length in (0..whole.len()).step_by(7) {
+        std::fs::write(&cut, &whole[..length]).unwrap();
+        let error = opened_with("", |options| options.base = Some(cut.clone()));
+        let error = error.expect_err("it is cut").message;
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+#[test]
+fn a_folder_that_lacks_a_part_is_answered_by_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in [
+        "train-00-of-02.parquet",
+        "test.parquet",
+        "neighbors.parquet",
+    ] {
+        let from = path("mini/vectordbbench").join(file);
+        std::fs::copy(from, folder.path().join(file)).unwrap();
+    }
+    let opened = || opened_with("", |options| options.base = Some(folder.path().to_owned()));
+    let error = opened().expect_err("part 1 is missing").message;
+    assert!(error.contains("1 of the 2 files"), "{error}");
+    // Half of the rows is no base of this truth.
+    let half = folder.path().join("train.parquet");
+    std::fs::rename(folder.path().join("train-00-of-02.parquet"), half).unwrap();
+    let error = opened().expect_err("other rows").message;
+    assert!(
+        error.contains("the data set has 12 rows"),
+        "{error}"
+    );
 }
