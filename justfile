@@ -4,7 +4,7 @@
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
 # Everything that has to be right, in the order in which it fails soonest.
-steps := "format containerfile lints test fuzz field parquet documentation packages"
+steps := "format containerfile lints test fuzz field documentation packages"
 
 # What `cargo binstall` downloads is named by Cargo.toml as here.
 version := `sed -n 's/^version = "\(.*\)"/\1/p;/^version/q' Cargo.toml`
@@ -55,10 +55,6 @@ fuzz seconds="60":
 # inputs of public reports against real servers, or the rows whose names have one of the words
 field *words:
     tests/field.sh {{ words }}
-
-# the report format that most builds leave out
-parquet:
-    cargo test --locked --features parquet --lib report::
 
 # the documentation of the code, with warnings as errors, and the book of docs/ in target/book
 documentation $RUSTDOCFLAGS="-D warnings": book

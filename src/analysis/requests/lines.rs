@@ -3,7 +3,7 @@
 //! Memory grows with the traced requests.
 
 use crate::{
-    analysis::requests::request::{CompactAccount, LISTED, Listed, Request},
+    analysis::requests::request::{CompactAccount, Listed, Request},
     record::{FolderError, Outcome, RequestLine, RunReader},
 };
 
@@ -79,10 +79,8 @@ pub(crate) fn read(reader: &RunReader) -> Result<Lines, FolderError> {
             let data = &mut found.streams[stream];
             let before = data.requests.len();
             keep_line(data, &line);
-            if LISTED {
-                let request = (data.requests.len() > before).then_some(before);
-                data.listed.push(Listed::new(&line, stream, request));
-            }
+            let request = (data.requests.len() > before).then_some(before);
+            data.listed.push(Listed::new(&line, stream, request));
         }
     }
     Ok(found)

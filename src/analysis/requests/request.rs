@@ -65,10 +65,6 @@ pub(crate) struct CompactAccount {
     pub(crate) stacks: Box<[(u32, i64)]>,
 }
 
-/// Whether single requests are listed. Only `report.parquet` does; a build without it need not hold
-/// those that failed untraced.
-pub(crate) const LISTED: bool = cfg!(feature = "parquet");
-
 /// A row of the list that waits for its latency breakdown.
 #[derive(Debug)]
 pub(crate) struct Listed {
