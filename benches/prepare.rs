@@ -4,11 +4,12 @@ use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use milvus_bench::{
-    dataset::{DATASETS, Dataset, DatasetOptions},
+    dataset::{Dataset, DatasetOptions, open},
     operation::{
         CollectionShape, Consistency, IndexShape, OPERATIONS, Operation, OperationContext,
-        RequestKey, RowKeys,
+        PrimaryKey, RequestKey, RowKeys, VectorField,
     },
+    vector_type::VectorType,
 };
 
 /// Rows of the data set; the insert goes round it.
@@ -17,18 +18,17 @@ const ROWS: u64 = 10_000;
 /// Vectors of dimension `dim` in a file, as a scenario has them; generated ones would measure the
 /// generator.
 fn dataset(folder: &std::path::Path, dim: u32) -> Arc<dyn Dataset> {
-    let format = |name: &str| {
-        DATASETS
-            .iter()
-            .find(|entry| entry.name == name)
-            .expect("a format of the table")
-    };
     let options = DatasetOptions {
+        format: Some("random".into()),
         rows: Some(ROWS),
         dim: Some(dim),
         ..DatasetOptions::default()
     };
-    let random = (format("random").open)(&options).expect("random vectors");
+    let opened = |options: &DatasetOptions| {
+        let source = open(options).expect("a data set that can be used");
+        source.dataset(VectorType::Float).expect("floats")
+    };
+    let random = opened(&options);
     let mut file: Vec<u8> = [ROWS as u32, dim]
         .into_iter()
         .flat_map(u32::to_le_bytes)
@@ -41,30 +41,34 @@ fn dataset(folder: &std::path::Path, dim: u32) -> Arc<dyn Dataset> {
         queries: Some(path),
         ..DatasetOptions::default()
     };
-    (format("fbin").open)(&options).expect("the file just written")
+    opened(&options)
 }
 
 fn operation(name: &str, keys: &str, dataset: &Arc<dyn Dataset>) -> Arc<dyn Operation> {
     let collection = CollectionShape {
         database: String::new(),
         name: "bench".into(),
-        id_field: "id".into(),
-        vector_field: "vector".into(),
-        dim: dataset.dim(),
-        metric: "L2".into(),
+        key: PrimaryKey { name: "id".into() },
+        vector: VectorField {
+            name: "vector".into(),
+            dim: dataset.dim(),
+            metric: "L2".into(),
+            index: IndexShape {
+                index_type: "HNSW".into(),
+                params: Default::default(),
+            },
+            data: Some(Arc::clone(dataset)),
+            ..VectorField::default()
+        },
+        more_vectors: Vec::new(),
         consistency: Consistency::Bounded,
         fields: Vec::new(),
-        index: IndexShape {
-            index_type: "HNSW".into(),
-            params: Default::default(),
-        },
         shards: 1,
         replicas: 1,
     };
     let context = OperationContext {
         workload: name.into(),
         collection: Arc::new(collection),
-        dataset: Some(Arc::clone(dataset)),
         initial_rows: 0,
         row_keys: RowKeys::all_stay(0, 42, name),
         truth_fails: None,

@@ -130,9 +130,9 @@ fn options(plan: &Plan, arguments: &DoctorArguments, watcher: Arc<dyn Watcher>) 
         source_options: source_options(&plan.tracing, 0),
         collection: collection.map(|collection| DoctorCollection {
             name: collection.shape.name.clone(),
-            vector_field: collection.shape.vector_field.clone(),
-            dim: collection.shape.dim,
-            metric: collection.shape.metric.clone(),
+            vector_field: collection.shape.vector.name.clone(),
+            dim: collection.shape.vector.dim,
+            metric: collection.shape.vector.metric.clone(),
         }),
         deadline: Duration::from_secs(arguments.deadline),
     }

@@ -1,11 +1,11 @@
 //! A collection as planned: schema, index, consistency.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use toml::{Table, Value};
 
 use super::{FieldValues, OperationErrors, keys::refuse};
-use crate::keys::each;
+use crate::{dataset::Dataset, keys::each, vector_type::VectorType};
 
 /// Type of a scalar field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct ScalarField {
 }
 
 /// An index as it is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IndexShape {
     /// `HNSW`, `IVF_FLAT`, `INVERTED`, ...
     pub index_type: String,
@@ -62,6 +62,30 @@ pub enum Consistency {
 /// Keys of a workload that name fields of its collection.
 const FIELD_KEYS: [&str; 2] = ["output_fields", "group_by_field"];
 
+/// The primary key: an Int64 that is the number of the row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrimaryKey {
+    /// Name in the schema.
+    pub name: String,
+}
+
+/// A vector field.
+#[derive(Clone, Debug, Default)]
+pub struct VectorField {
+    /// Name in the schema.
+    pub name: String,
+    /// Type of its vectors.
+    pub vector_type: VectorType,
+    /// Dimension, in 1..=32768; of sparse vectors the number of different indices.
+    pub dim: u32,
+    /// `L2`, `IP`, `COSINE`, ...
+    pub metric: String,
+    /// Its index.
+    pub index: IndexShape,
+    /// Its vectors; None in a collection that is reused without a data set.
+    pub data: Option<Arc<dyn Dataset>>,
+}
+
 /// Everything about a collection that a request or its creation needs.
 #[derive(Clone, Debug)]
 pub struct CollectionShape {
@@ -69,20 +93,16 @@ pub struct CollectionShape {
     pub database: String,
     /// Name in Milvus.
     pub name: String,
-    /// Primary key field, Int64, filled with the row id.
-    pub id_field: String,
-    /// Float vector field.
-    pub vector_field: String,
-    /// Dimension, in 1..=32768.
-    pub dim: u32,
-    /// `L2`, `IP`, `COSINE`.
-    pub metric: String,
+    /// Primary key.
+    pub key: PrimaryKey,
+    /// The vector field that searches use unless they name another.
+    pub vector: VectorField,
+    /// Vector fields besides that.
+    pub more_vectors: Vec<VectorField>,
     /// Consistency of the collection.
     pub consistency: Consistency,
     /// Scalar fields.
     pub fields: Vec<ScalarField>,
-    /// Index of the vector field.
-    pub index: IndexShape,
     /// Shards, 0 for Milvus' default.
     pub shards: u32,
     /// Replicas to load.
@@ -90,6 +110,17 @@ pub struct CollectionShape {
 }
 
 impl CollectionShape {
+    /// All vector fields, the main one first.
+    pub fn vectors(&self) -> impl Iterator<Item = &VectorField> {
+        std::iter::once(&self.vector).chain(&self.more_vectors)
+    }
+
+    /// Rows of the data set of the main vector field; 0 without one.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.vector.data.as_ref().map_or(0, |data| data.rows())
+    }
+
     /// Checks the fields that `keys` of a workload name, where the collection has exactly the
     /// fields of this shape.
     ///
@@ -129,8 +160,8 @@ impl CollectionShape {
     }
 
     fn field_names(&self) -> impl Iterator<Item = &str> {
-        [&self.id_field, &self.vector_field]
-            .into_iter()
+        std::iter::once(&self.key.name)
+            .chain(self.vectors().map(|field| &field.name))
             .chain(self.fields.iter().map(|field| &field.name))
             .map(String::as_str)
     }

@@ -132,7 +132,7 @@ impl KeyDelete {
         let number = key.earlier.saturating_add(key.seq);
         let first = number.saturating_mul(self.batch).min(self.rows);
         let end = first.saturating_add(self.batch).min(self.rows);
-        let mut text = format!("{} in [", self.shape.id_field);
+        let mut text = format!("{} in [", self.shape.key.name);
         for at in first..end {
             let separator = if at == first { "" } else { "," };
             // Writing to a String can't fail.

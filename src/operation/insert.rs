@@ -7,11 +7,13 @@ use bytes::Bytes;
 use super::{
     Build, CollectionShape, Finished, Operation, OperationContext, OperationEntry, OperationErrors,
     RequestKey, RowChange, RowUse, Writes,
+    fields::FieldValue,
     keys::{Keys, refuse},
     rows,
+    values::{Drawing, Places},
 };
 use crate::{
-    dataset::{Dataset, DatasetError},
+    dataset::DatasetError,
     keys::{DefaultValue, Key, Kind},
     milvus::{Call, CallFailure, Method, methods},
 };
@@ -48,10 +50,10 @@ const ON_END: &[(&str, OnEnd)] = &[("stop", OnEnd::Stop), ("repeat", OnEnd::Repe
 #[derive(Debug)]
 struct Insert {
     shape: Arc<CollectionShape>,
-    dataset: Arc<dyn Dataset>,
     initial_rows: u64,
     batch: u64,
     on_end: OnEnd,
+    drawing: Option<Drawing>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +70,7 @@ impl Operation for Insert {
     fn capacity(&self) -> Option<u64> {
         match self.on_end {
             OnEnd::Stop => Some(
-                self.dataset
+                self.shape
                     .rows()
                     .saturating_sub(self.initial_rows)
                     .div_ceil(self.batch),
@@ -88,15 +90,20 @@ impl Operation for Insert {
             .saturating_add(number.saturating_mul(self.batch));
         let count = match self.on_end {
             OnEnd::Repeat => self.batch,
-            OnEnd::Stop => self.batch.min(self.dataset.rows().saturating_sub(first)),
+            OnEnd::Stop => self.batch.min(self.shape.rows().saturating_sub(first)),
         };
         if count == 0 {
             return Err(DatasetError(format!(
                 "request {number} begins at row {first}, the data set has {} rows",
-                self.dataset.rows()
+                self.shape.rows()
             )));
         }
-        insert_call(&self.shape, &*self.dataset, first, count)
+        let given = self.drawing.as_ref().map(|drawing| drawing.fields(key));
+        insert_given(&self.shape, first, count, &given.unwrap_or_default())
+    }
+
+    fn drawing(&self) -> Option<&Drawing> {
+        self.drawing.as_ref()
     }
 
     fn finish(&self, _key: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
@@ -109,11 +116,15 @@ impl Operation for Insert {
 ///
 /// # Errors
 /// The rows can't be read, or there are none.
-pub fn insert_call(
+pub fn insert_call(shape: &CollectionShape, first: u64, count: u64) -> Result<Call, DatasetError> {
+    insert_given(shape, first, count, &[])
+}
+
+fn insert_given(
     shape: &CollectionShape,
-    dataset: &dyn Dataset,
     first: u64,
     count: u64,
+    given: &[(usize, FieldValue)],
 ) -> Result<Call, DatasetError> {
     let last = first
         .checked_add(count)
@@ -126,7 +137,7 @@ pub fn insert_call(
     let keys = (first..end).map(|row| row as i64).collect();
     Ok(Call {
         method: &methods::INSERT,
-        body: rows::encode(shape, dataset, keys, first)?,
+        body: rows::encode(shape, keys, first, given)?,
     })
 }
 
@@ -141,8 +152,8 @@ pub fn inserted(body: Bytes) -> Result<Finished, CallFailure> {
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {
     let OperationContext {
         collection: shape,
-        dataset,
         initial_rows,
+        values,
         keys,
         ..
     } = context;
@@ -153,29 +164,31 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         " by default"
     };
     let on_end = keys.choice("on_end", ON_END)?;
-    let batch = rows::batch(&mut keys, &shape)?;
-    let Some(dataset) = dataset.filter(|dataset| dataset.rows() > 0) else {
+    let mut places = Places::of(values);
+    let largest = places.fields(&shape)?;
+    let batch = rows::batch(&mut keys, &largest)?;
+    if shape.rows() == 0 {
         return Ok(refuse(
             "",
             "has no rows to insert: give its collection a data set with rows (`data`)",
         )?);
-    };
-    if on_end == OnEnd::Stop && initial_rows >= dataset.rows() {
+    }
+    if on_end == OnEnd::Stop && initial_rows >= shape.rows() {
         return Ok(refuse(
             "on_end",
             format!(
                 "is \"stop\"{default}, but preparation inserts all {} rows: lower initial_rows of \
                  the collection, or use \"repeat\"",
-                dataset.rows()
+                shape.rows()
             ),
         )?);
     }
     Ok(Arc::new(Insert {
         shape,
-        dataset,
         initial_rows,
         batch,
         on_end,
+        drawing: places.drawing(),
     }))
 }
 

@@ -29,7 +29,10 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 
-pub use collection::{CollectionShape, Consistency, IndexShape, MAX_TEXT, ScalarField, ScalarType};
+pub use collection::{
+    CollectionShape, Consistency, IndexShape, MAX_TEXT, PrimaryKey, ScalarField, ScalarType,
+    VectorField,
+};
 pub use entry::{
     Build, Component, OperationEntry, RowChange, RowUse, Writes, called_where, names_where,
 };
@@ -45,7 +48,6 @@ pub use values::{
 };
 
 use crate::{
-    dataset::Dataset,
     keys::Mistakes,
     milvus::{Call, CallFailure, Method},
 };
@@ -196,8 +198,6 @@ pub struct OperationContext {
     pub workload: String,
     /// The collection as planned.
     pub collection: Arc<CollectionShape>,
-    /// Its vectors; None for a collection that is reused without a data set.
-    pub dataset: Option<Arc<dyn Dataset>>,
     /// Rows that preparation inserts; insert workloads go on after them.
     pub initial_rows: u64,
     /// Which of these stay.

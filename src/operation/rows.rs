@@ -6,11 +6,11 @@ use toml::{Table, Value};
 
 use super::{
     CollectionShape, Finished, OperationError,
-    fields::{column, id_column},
+    fields::{FieldValue, column, constant_column, id_column},
     keys::{Keys, refuse},
 };
 use crate::{
-    dataset::{Dataset, DatasetError},
+    dataset::DatasetError,
     keys::{DefaultValue, Key, Kind},
     milvus::{
         CallError, CallFailure, FloatColumn, InsertParts, check_status, encode_insert,
@@ -51,21 +51,22 @@ pub(super) struct Changed {
 
 /// The message of an Insert or Upsert that gives the rows with these keys (at least one) what the
 /// rows from `first` on hold: the vectors of the data set, which begin again after its last row,
-/// and the values of the fields.
+/// and the values of the fields; all of them what is `given` for a field, by its number.
 ///
 /// # Errors
 /// The rows can't be read, or there are none.
 pub(super) fn encode(
     shape: &CollectionShape,
-    dataset: &dyn Dataset,
     keys: Vec<i64>,
     first: u64,
+    given: &[(usize, FieldValue)],
 ) -> Result<Bytes, DatasetError> {
-    if dataset.rows() == 0 {
+    let data = shape.vector.data.as_deref();
+    let Some(dataset) = data.filter(|dataset| dataset.rows() > 0) else {
         return Err(DatasetError(
             "the data set has queries only, no rows to insert".into(),
         ));
-    }
+    };
     let count = keys.len() as u64;
     let Ok(rows) = u32::try_from(count) else {
         return Err(DatasetError(format!(
@@ -79,15 +80,20 @@ pub(super) fn encode(
         dataset.read_rows(at, part, &mut vectors)?;
         (at, left) = (0, left - part);
     }
-    let mut fields = vec![id_column(&shape.id_field, keys)];
-    fields.extend(shape.fields.iter().map(|field| column(field, first, count)));
+    let mut fields = vec![id_column(&shape.key.name, keys)];
+    fields.extend(shape.fields.iter().enumerate().map(|(at, field)| {
+        match given.iter().find(|(of, _)| *of == at) {
+            Some((_, value)) => constant_column(field, value, count),
+            None => column(field, first, count),
+        }
+    }));
     Ok(encode_insert(&InsertParts {
         database: &shape.database,
         collection: &shape.name,
         partition: "",
         fields: &fields,
         vectors: FloatColumn {
-            name: &shape.vector_field,
+            name: &shape.vector.name,
             dim: dataset.dim(),
             data: &vectors,
         },
@@ -175,7 +181,7 @@ fn row_bytes(shape: &CollectionShape) -> u64 {
         .iter()
         .map(|field| field.values.max_bytes(field.scalar_type))
         .sum();
-    4 * u64::from(shape.dim) + 10 + scalars as u64
+    4 * u64::from(shape.vector.dim) + 10 + scalars as u64
 }
 
 /// Most rows whose request is sure to fit in [`MAX_BODY`].
@@ -189,8 +195,8 @@ fn largest_batch(shape: &CollectionShape) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        ScalarFieldOptions, insert_call,
-        tests::{Vectors, shape},
+        ScalarFieldOptions, VectorField, insert_call,
+        tests::{Vectors, holding, shape},
     };
     use super::*;
 
@@ -218,19 +224,17 @@ mod tests {
             .unwrap()
             .resolve(42)
             .unwrap();
-        let shape = CollectionShape {
-            dim: 768,
-            fields: vec![field],
-            ..shape()
-        };
         let data = Vectors {
             dim: 768,
             rows: vec![1.0; 768],
             ..Vectors::default()
         };
+        let mut shape = holding(shape(), data);
+        shape.vector.dim = 768;
+        shape.fields = vec![field];
         // Ids near the end of their range are the longest.
         let body = |count| {
-            insert_call(&shape, &data, i64::MAX as u64 - count, count)
+            insert_call(&shape, i64::MAX as u64 - count, count)
                 .unwrap()
                 .body
                 .len() as u64
@@ -239,7 +243,10 @@ mod tests {
         assert!((GOOD_BODY * 9 / 10..=GOOD_BODY + 1000).contains(&body(rows_per_batch(&shape))));
         assert_eq!(
             rows_per_batch(&CollectionShape {
-                dim: 1,
+                vector: VectorField {
+                    dim: 1,
+                    ..VectorField::default()
+                },
                 fields: Vec::new(),
                 ..shape.clone()
             }),

@@ -387,14 +387,14 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     keys.filter = places.expression("filter", keys.filter)?;
     keys.partitions = places.names("partitions", keys.partitions)?;
     let ((), dataset, template) = all((
-        check_search_params(&shape.index, &keys.params, keys.limit),
-        queries_of(context.dataset, shape).map_err(OperationErrors::from),
+        check_search_params(&shape.vector.index, &keys.params, keys.limit),
+        queries_of(shape).map_err(OperationErrors::from),
         Template::new(shape, &keys).map_err(OperationErrors::from),
     ))?;
     let recall = match not_all_rows.or(context.truth_fails) {
         _ if dataset.truth().is_none() => Err("its data set has no `truth`".to_owned()),
         Some(why) => Err(why),
-        None => Recall::new(&*dataset, &shape.metric, keys.limit as usize)?,
+        None => Recall::new(&*dataset, &shape.vector.metric, keys.limit as usize)?,
     };
     Ok(Arc::new(Search {
         dataset,
@@ -409,23 +409,21 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
 }
 
 /// The data set, if it has query vectors that fit the collection.
-fn queries_of(
-    dataset: Option<Arc<dyn Dataset>>,
-    shape: &CollectionShape,
-) -> Result<Arc<dyn Dataset>, OperationError> {
-    let Some(dataset) = dataset.filter(|dataset| dataset.queries() > 0) else {
+fn queries_of(shape: &CollectionShape) -> Result<Arc<dyn Dataset>, OperationError> {
+    let data = shape.vector.data.clone();
+    let Some(dataset) = data.filter(|dataset| dataset.queries() > 0) else {
         return refuse(
             "",
             "has no query vectors: give its collection a data set with queries (`data`)",
         );
     };
-    if shape.dim != dataset.dim() {
+    if shape.vector.dim != dataset.dim() {
         return refuse(
             "",
             format!(
                 "has query vectors of dimension {}, its collection has {}: use another data set",
                 dataset.dim(),
-                shape.dim
+                shape.vector.dim
             ),
         );
     }
@@ -474,7 +472,7 @@ fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {
 
 impl Template {
     fn new(shape: &CollectionShape, keys: &SearchKeys) -> Result<Self, OperationError> {
-        let row = 4 * shape.dim as usize;
+        let row = 4 * shape.vector.dim as usize;
         let largest = MAX_BODY / (row + 10);
         if keys.nq > largest {
             return refuse(
@@ -519,14 +517,14 @@ fn search_request(
 ) -> Result<SearchRequest, OperationError> {
     let read = ReadConsistency::new(keys.consistency);
     let mut search_params = vec![
-        ("anns_field", shape.vector_field.clone()),
+        ("anns_field", shape.vector.name.clone()),
         ("topk", keys.limit.to_string()),
         // Milvus 2.3 fails without this one, even where there is nothing to say.
         ("params", json_params(&keys.params)?),
         ("round_decimal", keys.round_decimal.to_string()),
     ];
-    if !shape.metric.is_empty() {
-        search_params.push(("metric_type", shape.metric.clone()));
+    if !shape.vector.metric.is_empty() {
+        search_params.push(("metric_type", shape.vector.metric.clone()));
     }
     if keys.ignore_growing {
         search_params.push(("ignore_growing", "true".into()));

@@ -16,15 +16,15 @@ use crate::milvus::proto::{
 #[must_use]
 pub fn create_collection(shape: &CollectionShape, description: &str) -> CreateCollectionRequest {
     let id = FieldSchema {
-        name: shape.id_field.clone(),
+        name: shape.key.name.clone(),
         is_primary_key: true,
         data_type: DataType::Int64 as i32,
         ..FieldSchema::default()
     };
     let vector = FieldSchema {
-        name: shape.vector_field.clone(),
+        name: shape.vector.name.clone(),
         data_type: DataType::FloatVector as i32,
-        type_params: vec![pair("dim", shape.dim)],
+        type_params: vec![pair("dim", shape.vector.dim)],
         ..FieldSchema::default()
     };
     let scalars = shape.fields.iter().map(|field| FieldSchema {
@@ -62,9 +62,9 @@ pub fn create_indexes(shape: &CollectionShape) -> Vec<CreateIndexRequest> {
         .iter()
         .filter_map(|field| Some((field.name.as_str(), field.index.as_ref()?, None)));
     let vector = (
-        shape.vector_field.as_str(),
-        &shape.index,
-        Some(shape.metric.as_str()),
+        shape.vector.name.as_str(),
+        &shape.vector.index,
+        Some(shape.vector.metric.as_str()),
     );
     std::iter::once(vector)
         .chain(scalars)
@@ -97,7 +97,7 @@ pub fn describe_index(shape: &CollectionShape) -> DescribeIndexRequest {
     DescribeIndexRequest {
         db_name: shape.database.clone(),
         collection_name: shape.name.clone(),
-        field_name: shape.vector_field.clone(),
+        field_name: shape.vector.name.clone(),
         ..DescribeIndexRequest::default()
     }
 }
@@ -203,13 +203,13 @@ pub fn fingerprint(shape: &CollectionShape, data: &str) -> String {
     let index = |index: &IndexShape| format!("{} {:?}", index.index_type, index.params);
     let mut text = format!(
         "id {}\nvector {} {}\nmetric {}\nconsistency {}\nshards {}\nindex {}\ndata {data}\n",
-        shape.id_field,
-        shape.vector_field,
-        shape.dim,
-        shape.metric,
+        shape.key.name,
+        shape.vector.name,
+        shape.vector.dim,
+        shape.vector.metric,
         shape.consistency.name(),
         shape.shards,
-        index(&shape.index)
+        index(&shape.vector.index)
     );
     for field in &shape.fields {
         let scalar_index = field.index.as_ref().map(index).unwrap_or_default();

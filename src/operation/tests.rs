@@ -1,7 +1,7 @@
 //! What the operations' tests share, and the table tests.
 
 use super::*;
-use crate::dataset::{DatasetError, Truth};
+use crate::dataset::{Dataset, DatasetError, Truth};
 
 /// A data set in memory: every row and query as given.
 #[derive(Debug, Default)]
@@ -67,19 +67,29 @@ pub(super) fn shape() -> CollectionShape {
     CollectionShape {
         database: "db".into(),
         name: "words".into(),
-        id_field: "id".into(),
-        vector_field: "vector".into(),
-        dim: 2,
-        metric: "L2".into(),
+        key: PrimaryKey { name: "id".into() },
+        vector: VectorField {
+            name: "vector".into(),
+            dim: 2,
+            metric: "L2".into(),
+            index: IndexShape {
+                index_type: "HNSW".into(),
+                params: [("M".into(), "16".into())].into(),
+            },
+            ..VectorField::default()
+        },
+        more_vectors: Vec::new(),
         consistency: Consistency::Bounded,
         fields: Vec::new(),
-        index: IndexShape {
-            index_type: "HNSW".into(),
-            params: [("M".into(), "16".into())].into(),
-        },
         shards: 1,
         replicas: 1,
     }
+}
+
+/// The shape with these vectors in its main field.
+pub(super) fn holding(mut shape: CollectionShape, vectors: Vectors) -> CollectionShape {
+    shape.vector.data = Some(Arc::new(vectors));
+    shape
 }
 
 /// A workload with the keys of `text` on [`shape`] and `dataset`, of whose rows `initial_rows` are
@@ -87,8 +97,7 @@ pub(super) fn shape() -> CollectionShape {
 pub(super) fn context(text: &str, dataset: Vectors, initial_rows: u64) -> OperationContext {
     OperationContext {
         workload: "w".into(),
-        collection: Arc::new(shape()),
-        dataset: Some(Arc::new(dataset)),
+        collection: Arc::new(holding(shape(), dataset)),
         initial_rows,
         row_keys: RowKeys::all_stay(initial_rows, 42, "words"),
         truth_fails: None,

@@ -14,9 +14,10 @@ use super::{
     RequestKey, RowChange, RowKeys, RowUse, Writes, draw,
     keys::{Keys, refuse},
     rows,
+    values::{Drawing, Places},
 };
 use crate::{
-    dataset::{Dataset, DatasetError},
+    dataset::DatasetError,
     keys::Key,
     milvus::{Call, CallFailure, Method, methods},
 };
@@ -45,9 +46,9 @@ const UPSERT_KEYS: &[Key] = &[rows::BATCH];
 #[derive(Debug)]
 struct Upsert {
     shape: Arc<CollectionShape>,
-    dataset: Arc<dyn Dataset>,
     row_keys: RowKeys,
     batch: u64,
+    drawing: Option<Drawing>,
 }
 
 impl Operation for Upsert {
@@ -64,12 +65,22 @@ impl Operation for Upsert {
         let turns = number.saturating_mul(self.batch);
         let keys = (0..self.batch).map(|at| self.row_keys.in_turn(turns.saturating_add(at)) as i64);
         // Rows that follow one another are read at once.
-        let firsts = self.dataset.rows().saturating_sub(self.batch) + 1;
+        let firsts = self.shape.rows().saturating_sub(self.batch) + 1;
         let first = draw::below(key.hash, firsts);
+        let given = self.drawing.as_ref().map(|drawing| drawing.fields(key));
         Ok(Call {
             method: &methods::UPSERT,
-            body: rows::encode(&self.shape, &*self.dataset, keys.collect(), first)?,
+            body: rows::encode(
+                &self.shape,
+                keys.collect(),
+                first,
+                &given.unwrap_or_default(),
+            )?,
         })
+    }
+
+    fn drawing(&self) -> Option<&Drawing> {
+        self.drawing.as_ref()
     }
 
     fn finish(&self, _key: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
@@ -80,19 +91,21 @@ impl Operation for Upsert {
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {
     let OperationContext {
         collection: shape,
-        dataset,
         row_keys,
         reused,
+        values,
         keys,
         ..
     } = context;
-    let batch = rows::batch(&mut Keys::new(keys, ENTRY.keys)?, &shape)?;
-    let Some(dataset) = dataset.filter(|dataset| dataset.rows() > 0) else {
+    let mut places = Places::of(values);
+    let largest = places.fields(&shape)?;
+    let batch = rows::batch(&mut Keys::new(keys, ENTRY.keys)?, &largest)?;
+    if shape.rows() == 0 {
         return Ok(refuse(
             "",
             "has no rows to write: give its collection a data set with rows (`data`)",
         )?);
-    };
+    }
     if let Some(why) = row_keys.unknown() {
         return Ok(refuse(
             "",
@@ -125,9 +138,9 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     }
     Ok(Arc::new(Upsert {
         shape,
-        dataset,
         row_keys,
         batch,
+        drawing: places.drawing(),
     }))
 }
 
@@ -139,9 +152,10 @@ mod tests {
 
     use super::super::{
         ScalarFieldOptions,
-        tests::{check_refused, context, key, seven_rows, shape},
+        tests::{check_refused, context, holding, key, seven_rows, shape},
     };
     use super::*;
+    use crate::dataset::Dataset;
     use crate::milvus::proto::{
         UpsertRequest, field_data::Field, scalar_field::Data, vector_field,
     };
@@ -152,7 +166,7 @@ mod tests {
         let rank = toml::from_str::<ScalarFieldOptions>(rank).unwrap();
         let shape = CollectionShape {
             fields: vec![rank.resolve(42).unwrap()],
-            ..shape()
+            ..holding(shape(), seven_rows())
         };
         OperationContext {
             collection: Arc::new(shape),
@@ -233,7 +247,7 @@ mod tests {
         check_refused(&ENTRY, of("batch = 5", 3), "batch", word);
         check_refused(&ENTRY, of("batch = 0", 0), "batch", "from 1");
         let without = OperationContext {
-            dataset: None,
+            collection: Arc::new(shape()),
             ..of("batch = 1", 0)
         };
         check_refused(&ENTRY, without, "", "has no rows to write");

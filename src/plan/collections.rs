@@ -11,9 +11,10 @@ use crate::{
     keys::{all, each, nearest, needs},
     operation::{
         CollectionShape, Consistency, IndexOptions, IndexShape, OperationError, OperationErrors,
-        RowChange, RowUse, ScalarField, ScalarFieldOptions, known_metric,
+        PrimaryKey, RowChange, RowUse, ScalarField, ScalarFieldOptions, VectorField, known_metric,
     },
     scenario::{InitialRows, Scenario, ScenarioError, Section, quoted},
+    vector_type::VectorType,
 };
 
 pub(super) const MODES: &[(&str, PrepareMode)] = &[
@@ -114,12 +115,11 @@ impl Builder<'_> {
         let mode = prepare.as_ref().ok().copied();
         let dataset = self.dataset(mode);
         let dim = self.dim(&dataset);
-        let shape = self.shape(dim);
         let initial_rows = self.initial_rows(mode, &dataset);
+        let shape = self.shape(dim, dataset);
         let keep = self.keep(mode);
-        let (prepare, dataset, shape, initial_rows, keep, ready_timeout) = all((
+        let (prepare, shape, initial_rows, keep, ready_timeout) = all((
             prepare,
-            dataset,
             shape,
             initial_rows,
             keep,
@@ -127,9 +127,8 @@ impl Builder<'_> {
         ))?;
         Ok(CollectionPlan {
             key: table.name.clone(),
-            fingerprint: self.fingerprint(&shape, dataset.as_deref(), prepare, initial_rows)?,
+            fingerprint: self.fingerprint(&shape, prepare, initial_rows)?,
             shape: Arc::new(shape),
-            dataset,
             prepare,
             initial_rows,
             keep,
@@ -225,7 +224,11 @@ impl Builder<'_> {
         }
     }
 
-    fn shape(&self, dim: Result<u32, ScenarioError>) -> Result<CollectionShape, ScenarioError> {
+    fn shape(
+        &self,
+        dim: Result<u32, ScenarioError>,
+        data: Result<Data, ScenarioError>,
+    ) -> Result<CollectionShape, ScenarioError> {
         let table = self.table;
         let metric = table
             .text_or_default("metric")
@@ -245,19 +248,28 @@ impl Builder<'_> {
             self.fields(),
         ));
         let numbers = all((table.written_integer("shards"), table.integer("replicas")));
-        let (dim, metric, consistency, index, names, (shards, replicas)) =
-            all((dim, metric, consistency, index, names, numbers))?;
+        let (vector, consistency, names, (shards, replicas)) =
+            all((all((dim, metric, index, data)), consistency, names, numbers))?;
+        let (dim, metric, index, data) = vector;
         let (name, id_field, vector_field, fields) = names;
+        let vector = VectorField {
+            name: vector_field,
+            vector_type: data
+                .as_ref()
+                .map_or_else(VectorType::default, |data| data.vector_type()),
+            dim,
+            metric: metric.to_owned(),
+            index,
+            data,
+        };
         Ok(CollectionShape {
             database: self.milvus.database.clone().unwrap_or_default(),
             name,
-            id_field,
-            vector_field,
-            dim,
-            metric: metric.to_owned(),
+            key: PrimaryKey { name: id_field },
+            vector,
+            more_vectors: Vec::new(),
             consistency,
             fields,
-            index,
             shards: shards.unwrap_or(0) as u32,
             replicas: replicas as u32,
         })
@@ -365,11 +377,11 @@ impl Builder<'_> {
     fn fingerprint(
         &self,
         shape: &CollectionShape,
-        dataset: Option<&dyn Dataset>,
         prepare: PrepareMode,
         rows: u64,
     ) -> Result<String, ScenarioError> {
-        let Some(dataset) = dataset.filter(|_| prepare != PrepareMode::Reuse) else {
+        let data = shape.vector.data.as_deref();
+        let Some(dataset) = data.filter(|_| prepare != PrepareMode::Reuse) else {
             return Ok(String::new());
         };
         let data = identity(dataset)
@@ -382,11 +394,11 @@ impl Builder<'_> {
         let parts = [
             format!(
                 "{} {} {} {}",
-                shape.id_field, shape.vector_field, shape.dim, shape.shards
+                shape.key.name, shape.vector.name, shape.vector.dim, shape.shards
             ),
             format!(
                 "{} {} {:?}",
-                shape.metric, shape.index.index_type, shape.index.params
+                shape.vector.metric, shape.vector.index.index_type, shape.vector.index.params
             ),
             format!("{} {rows} {data}", shape.consistency.name()),
             fields.join("\n"),

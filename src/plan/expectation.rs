@@ -262,7 +262,7 @@ impl Plan {
             .iter()
             .filter(|plan| plan.prepare != PrepareMode::Reuse)
             .map(|plan| {
-                let bytes = plan.initial_rows as f64 * f64::from(plan.shape.dim) * 4.0;
+                let bytes = plan.initial_rows as f64 * f64::from(plan.shape.vector.dim) * 4.0;
                 PREPARATION_TIME
                     + Duration::try_from_secs_f64(bytes / PREPARATION_BYTES_PER_S)
                         .unwrap_or(Duration::MAX / 2)

@@ -297,7 +297,7 @@ pub(super) fn truth_fails(
     workloads: &[WorkloadPlan],
     workload: &WorkloadPlan,
 ) -> Option<String> {
-    let rows = collection.dataset.as_ref().map_or(0, |data| data.rows());
+    let rows = collection.shape.rows();
     if collection.prepare == PrepareMode::Schema {
         return Some("preparation leaves its collection empty (prepare = \"schema\")".to_owned());
     }

@@ -129,17 +129,14 @@ fn collection(table: &Section, plan: &CollectionPlan) -> Map<String, Value> {
     let fields = shape.fields.iter().zip(table.sections("fields"));
     let mut json = table.resolved();
     set(&mut json, "name", &shape.name);
-    set(
-        &mut json,
-        "rows",
-        plan.dataset.as_ref().map(|data| data.rows()),
-    );
-    let queries = plan.dataset.as_ref().map(|data| data.queries());
+    let data = shape.vector.data.as_ref();
+    set(&mut json, "rows", data.map(|data| data.rows()));
+    let queries = data.map(|data| data.queries());
     set(&mut json, "queries", queries);
-    set(&mut json, "dim", shape.dim);
+    set(&mut json, "dim", shape.vector.dim);
     set(&mut json, "initial_rows", plan.initial_rows);
     set(&mut json, "keep", plan.keep);
-    set(&mut json, "index", index(&shape.index));
+    set(&mut json, "index", index(&shape.vector.index));
     set(&mut json, "fields", fields.map(field).collect::<Vec<_>>());
     set(&mut json, "shards", shape.shards);
     set(&mut json, "fingerprint", &plan.fingerprint);

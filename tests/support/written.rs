@@ -88,7 +88,7 @@ pub fn replay(folder: &Path, sets: &[&str]) -> Written {
 /// The rows of preparation.
 fn first_rows(plan: &Plan) -> BTreeMap<i64, Row> {
     let collection = &plan.collections[0];
-    let dataset = collection.dataset.as_ref().expect("a data set");
+    let dataset = collection.shape.vector.data.as_ref().expect("a data set");
     let mut bytes = Vec::new();
     let rows = collection.initial_rows;
     dataset.read_rows(0, rows, &mut bytes).expect("its rows");
@@ -196,8 +196,8 @@ impl Written {
         let list: Vec<String> = keys.iter().map(i64::to_string).collect();
         proto::QueryRequest {
             collection_name: shape.name.clone(),
-            expr: format!("{} in [{}]", shape.id_field, list.join(",")),
-            output_fields: vec!["rank".to_owned(), shape.vector_field.clone()],
+            expr: format!("{} in [{}]", shape.key.name, list.join(",")),
+            output_fields: vec!["rank".to_owned(), shape.vector.name.clone()],
             ..proto::QueryRequest::default()
         }
     }

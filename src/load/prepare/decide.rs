@@ -240,11 +240,11 @@ fn check_reused(
         .schema
         .iter()
         .flat_map(|schema| &schema.fields)
-        .find(|field| field.name == collection.shape.vector_field);
+        .find(|field| field.name == collection.shape.vector.name);
     let Some(field) = field else {
         return Err(PrepareError::Refused(format!(
             "collection {} has no field {}: name its vector field with vector_field",
-            collection.shape.name, collection.shape.vector_field
+            collection.shape.name, collection.shape.vector.name
         )));
     };
     let dim = field
@@ -253,10 +253,10 @@ fn check_reused(
         .find(|pair| pair.key == "dim")
         .and_then(|pair| pair.value.parse::<u32>().ok());
     match dim {
-        Some(dim) if dim != collection.shape.dim => Err(PrepareError::Refused(format!(
+        Some(dim) if dim != collection.shape.vector.dim => Err(PrepareError::Refused(format!(
             "collection {} has dimension {dim}, the data set has {}: use vectors of the same \
              dimension",
-            collection.shape.name, collection.shape.dim
+            collection.shape.name, collection.shape.vector.dim
         ))),
         _ => Ok(()),
     }

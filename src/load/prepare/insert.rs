@@ -9,7 +9,6 @@ use super::{
     steps::{PrepareContext, Step, StepEnd, StepRequest},
 };
 use crate::{
-    dataset::Dataset,
     load::request::outcome_of,
     milvus::{Call, CallFailure, Transport},
     operation::{Finished, insert_call, inserted, rows_per_batch},
@@ -30,9 +29,6 @@ pub(super) async fn insert_rows(
     context: &mut PrepareContext<'_>,
     collection: &CollectionPlan,
 ) -> Result<(), PrepareError> {
-    let Some(dataset) = &collection.dataset else {
-        return Ok(());
-    };
     let batch = rows_per_batch(&collection.shape);
     let mut in_flight = FuturesUnordered::new();
     let (mut next, mut done) = (0, 0);
@@ -43,7 +39,7 @@ pub(super) async fn insert_rows(
         }
         while in_flight.len() < PIPELINE && next < collection.initial_rows {
             let count = batch.min(collection.initial_rows - next);
-            let call = body(collection, dataset.as_ref(), next, count)?;
+            let call = body(collection, next, count)?;
             next += count;
             let request = context.begin(collection, Step::Insert);
             in_flight.push(send(context.transport.clone(), call, request));
@@ -69,13 +65,8 @@ pub(super) async fn insert_rows(
     Ok(())
 }
 
-fn body(
-    collection: &CollectionPlan,
-    dataset: &dyn Dataset,
-    first: u64,
-    count: u64,
-) -> Result<Call, PrepareError> {
-    insert_call(&collection.shape, dataset, first, count)
+fn body(collection: &CollectionPlan, first: u64, count: u64) -> Result<Call, PrepareError> {
+    insert_call(&collection.shape, first, count)
         .map_err(|error| PrepareError::NotReady(error.to_string()))
 }
 

@@ -111,7 +111,7 @@ fn of_vectors<'a>(
 ) -> Option<&'a IndexDescription> {
     indexes
         .iter()
-        .find(|index| index.field_name == collection.shape.vector_field)
+        .find(|index| index.field_name == collection.shape.vector.name)
 }
 
 /// Waits until the index covers every row.
@@ -301,7 +301,7 @@ async fn look(
     let index = of_vectors(&indexes, collection).cloned().ok_or_else(|| {
         PrepareError::NotReady(format!(
             "collection {} has no index on {} any more",
-            collection.shape.name, collection.shape.vector_field
+            collection.shape.name, collection.shape.vector.name
         ))
     })?;
     let ask = async || if_allowed(context.client.query_segments(&collection.shape.name).await);

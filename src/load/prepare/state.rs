@@ -36,7 +36,7 @@ pub async fn collection_state(
     let indexes = client.describe_index(&shape.name).await.unwrap_or_default();
     let index = indexes
         .iter()
-        .find(|index| index.field_name == shape.vector_field);
+        .find(|index| index.field_name == shape.vector.name);
     let index_type = index
         .map(served::index_type)
         .filter(|name| !name.is_empty());

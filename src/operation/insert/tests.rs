@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 use prost::Message;
 
-use super::super::tests::{Vectors, check_refused, context, key, little_endian, seven_rows, shape};
+use super::super::tests::{
+    Vectors, check_refused, context, holding, key, little_endian, seven_rows, shape,
+};
 use super::*;
 use crate::{
     milvus::{
@@ -107,7 +109,7 @@ fn repeat_goes_on_with_fresh_ids_and_the_first_vectors() {
 
 #[test]
 fn a_request_may_be_longer_than_the_data_set() {
-    let call = insert_call(&shape(), &seven_rows(), 6, 16).unwrap();
+    let call = insert_call(&holding(shape(), seven_rows()), 6, 16).unwrap();
     assert_eq!(
         floats(&sent(&call))
             .chunks(2)
@@ -136,8 +138,10 @@ fn scalar_fields_are_sent_as_columns_of_their_type() {
     ];
     let request = sent(
         &insert_call(
-            &CollectionShape { fields, ..shape() },
-            &seven_rows(),
+            &CollectionShape {
+                fields,
+                ..holding(shape(), seven_rows())
+            },
             300,
             2,
         )
@@ -214,7 +218,7 @@ fn what_cannot_work_is_refused_when_it_is_built() {
     check_refused(
         &ENTRY,
         OperationContext {
-            dataset: None,
+            collection: Arc::new(shape()),
             ..context("", seven_rows(), 0)
         },
         "",

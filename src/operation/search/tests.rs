@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::super::tests::{Vectors, check_refused, context, key, seven_rows, shape};
+use super::super::tests::{Vectors, check_refused, context, holding, key, seven_rows, shape};
 use super::*;
 use crate::operation::{QueryOrder, TRUTH_WRONG};
 use crate::{
@@ -179,18 +179,16 @@ fn what_cannot_work_is_refused_when_it_is_built() {
         ..seven_rows()
     };
     check_refused(&ENTRY, context("", no_queries, 7), "", "no query vectors");
-    let wide = CollectionShape {
-        dim: 32_768,
-        ..shape()
-    };
     let data = Vectors {
         dim: 32_768,
         queries: vec![0; 4 * 32_768],
         ..Vectors::default()
     };
+    let mut wide = holding(shape(), data);
+    wide.vector.dim = 32_768;
     let context = OperationContext {
         collection: Arc::new(wide),
-        ..context("nq = 16384", data, 0)
+        ..context("nq = 16384", seven_rows(), 0)
     };
     check_refused(&ENTRY, context, "nq", "expected 1 to 511");
 }
@@ -528,10 +526,11 @@ proptest! {
             queries,
             ..Vectors::default()
         };
-        let collection = Arc::new(CollectionShape { dim, ..shape() });
+        let mut shape = holding(shape(), data);
+        shape.vector.dim = dim;
         let mut context = OperationContext {
-            collection,
-            ..context("", data, 0)
+            collection: Arc::new(shape),
+            ..context("", seven_rows(), 0)
         };
         context.keys.insert("nq".into(), Value::Integer(nq as i64));
         context

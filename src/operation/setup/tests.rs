@@ -154,11 +154,11 @@ fn the_fingerprint_tells_what_a_collection_holds() {
         fingerprint(&shape, "7 rows") != base
     };
     assert_ne!(base, fingerprint(&with_fields(), "8 rows"));
-    assert!(differs(&|shape| shape.dim = 3));
-    assert!(differs(&|shape| shape.metric = "IP".into()));
+    assert!(differs(&|shape| shape.vector.dim = 3));
+    assert!(differs(&|shape| shape.vector.metric = "IP".into()));
     assert!(differs(&|shape| shape.consistency = Consistency::Strong));
     assert!(differs(
-        &|shape| shape.index.params = [("M".into(), "17".into())].into()
+        &|shape| shape.vector.index.params = [("M".into(), "17".into())].into()
     ));
     assert!(differs(&|shape| shape.fields[0].index = None));
     assert!(differs(&|shape| shape.fields[1].max_length = Some(9)));

@@ -57,12 +57,12 @@ fn enum_values_are_read_in_any_case() {
     assert_eq!(
         (
             collection.prepare,
-            collection.shape.metric.as_str(),
+            collection.shape.vector.metric.as_str(),
             collection.keep
         ),
         (PrepareMode::Ensure, "COSINE", true)
     );
-    assert_eq!(collection.shape.index.index_type, "HNSW");
+    assert_eq!(collection.shape.vector.index.index_type, "HNSW");
 }
 
 #[test]
