@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Band, Quantiles, RequestCounts};
+use super::{Band, Quantiles, Rates, RequestCounts, WorkloadAnalysis};
+use crate::record::class_name;
 
 /// The requests of one class: those for which the value that a workload is split by is of the
 /// class. The classes of a workload together are all of its requests.
@@ -49,6 +50,35 @@ impl ClassAnalysis {
         self.response_time_us
             .as_ref()
             .or(self.service_time_us.as_ref())
+    }
+
+    /// The class as a workload by itself, named like `search@2-10`; `whole` is that of all classes.
+    #[must_use]
+    pub fn as_workload(&self, whole: &WorkloadAnalysis) -> WorkloadAnalysis {
+        let part = |own: u64, all: u64| own as f64 / all.max(1) as f64;
+        let sent = |counts: &RequestCounts| counts.ok + counts.failed;
+        let achieved = part(sent(&self.requests), sent(&whole.requests));
+        let throughput = part(self.requests.ok, whole.requests.ok);
+        WorkloadAnalysis {
+            phase: whole.phase.clone(),
+            stage: whole.stage.clone(),
+            workload: class_name(&whole.workload, &self.class),
+            operation: whole.operation.clone(),
+            collection: whole.collection.clone(),
+            loop_kind: whole.loop_kind.clone(),
+            duration_s: whole.duration_s,
+            requests: self.requests.clone(),
+            rate: Rates {
+                target: None,
+                scheduled: None,
+                achieved: whole.rate.achieved * achieved,
+                throughput: whole.rate.throughput * throughput,
+            },
+            response_time_us: self.response_time_us.clone(),
+            service_time_us: self.service_time_us.clone(),
+            account: self.account.clone(),
+            ..WorkloadAnalysis::default()
+        }
     }
 
     /// How many times the p99 of all other classes its own is; None where one of them is not known.
