@@ -107,6 +107,7 @@ fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> Stre
                 by: split.by.clone(),
                 by_rank: split.by_rank,
                 classes: split.classes.clone(),
+                labels: split.labels.clone(),
             })
         }),
         // Warm-up and ramps are not explained, so their requests are not traced.

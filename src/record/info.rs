@@ -224,6 +224,10 @@ pub struct SplitInfo {
     pub by_rank: bool,
     /// Their names, at most 100: letters, digits and `_.+-`.
     pub classes: Vec<String>,
+    /// What reports call each of them, which may be any text; as many as names, else these stand
+    /// for themselves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 /// What a read asks for and its reply holds.

@@ -62,7 +62,7 @@ fn row(class: &ClassAnalysis) -> ClassRow {
     let against = class.p99_against_rest();
     let all = class.account.first();
     ClassRow {
-        class: clean(&class.class),
+        class: clean(class.label()),
         cells: vec![
             count(counts.due),
             share(class.share),

@@ -14,6 +14,9 @@ pub struct ClassAnalysis {
     /// Its name: a rank, a range of ranks such as `2-10`, ranks from one on such as `101+`; or a
     /// value, or `other`.
     pub class: String,
+    /// What reports call it, where that is not its name: the value, which may be any text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// Whether it is of ranks, of which 1 is the most frequent one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_rank: bool,
@@ -33,10 +36,16 @@ pub struct ClassAnalysis {
 }
 
 impl ClassAnalysis {
+    /// What reports call it.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.label.as_deref().unwrap_or(&self.class)
+    }
+
     /// The class in words: `tenant rank 1`, `tenant ranks 2-10`, `lang de`.
     #[must_use]
     pub fn title(&self) -> String {
-        let Self { by, class, .. } = self;
+        let (by, class) = (&self.by, self.label());
         if !self.by_rank {
             return format!("{by} {class}");
         }

@@ -82,7 +82,7 @@ pub(crate) fn read(reader: &RunReader) -> Result<Lines, FolderError> {
             keep_line(data, &line, class);
             if LISTED {
                 let request = (data.requests.len() > before).then_some(before);
-                data.listed.push(Listed::new(&line, stream, request));
+                data.listed.push(Listed::new(&line, stream, class, request));
             }
         }
     }

@@ -106,6 +106,11 @@ fn class(
     ClassAnalysis {
         by: split.by.clone(),
         class: split.classes[at].clone(),
+        label: split
+            .labels
+            .get(at)
+            .filter(|label| **label != split.classes[at])
+            .cloned(),
         by_rank: split.by_rank,
         share: requests.due as f64 / all.due.max(1) as f64,
         requests,
