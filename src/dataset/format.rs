@@ -61,13 +61,21 @@ pub(super) struct Asked<'a> {
     pub(super) role: Role,
     /// Everything the scenario says of the data set.
     pub(super) options: &'a DatasetOptions,
-    /// Queries of the data set, where the truth is asked for.
+    /// Queries of the data set, where the truth is asked for, or [`ANY_QUERIES`].
     pub(super) queries: u64,
     /// Rows of the data set, where the truth is asked for and there is a base.
     pub(super) rows: Option<u64>,
     /// The rows and the queries themselves then, whose ids the truth may name.
     pub(super) base: Option<&'a dyn Vectors>,
     pub(super) query_vectors: Option<&'a dyn Vectors>,
+}
+
+/// The truth is asked for without a data set: its number of queries is taken as it is.
+pub(super) const ANY_QUERIES: u64 = u64::MAX;
+
+/// Whether a truth has the neighbours of another number of queries than it should.
+pub(super) fn has_other_queries(found: u64, asked: u64) -> bool {
+    asked != ANY_QUERIES && found != asked
 }
 
 /// A format of files.

@@ -160,6 +160,11 @@ impl TypedPart {
             Err(OpenError::named(part.key, &message))
         };
         let Some(dim) = element.dim(values, vector_type) else {
+            if part.vectors.is_made() && vector_type == VectorType::Binary {
+                return refuse(format!(
+                    "has dimension {values}, but vectors of type Binary need a multiple of 8"
+                ));
+            }
             let (element, natural) = (element.name(), element.natural());
             return refuse(format!(
                 "holds {values} values of type {element} a row, which can't become vectors of \
@@ -331,6 +336,18 @@ pub(super) fn open_files(
     options: &DatasetOptions,
     table: &'static [DatasetEntry],
 ) -> Result<Source, OpenError> {
+    let (base, queries, truth) = open_parts(options, table)?;
+    Source::new(base, queries, truth)
+}
+
+/// Rows, queries and truth.
+pub(super) type Opened = (Option<Part>, Option<Part>, Option<Truth>);
+
+/// Its parts, of which no row was looked at.
+pub(super) fn open_parts(
+    options: &DatasetOptions,
+    table: &'static [DatasetEntry],
+) -> Result<Opened, OpenError> {
     refuse_foreign_keys(options)?;
     let named = options.format.as_deref();
     let find = |role: Role, path: &std::path::Path| format::find(role, path, named, table);
@@ -394,7 +411,7 @@ pub(super) fn open_files(
             )?)
         }
     };
-    Source::new(base, queries, truth)
+    Ok((base, queries, truth))
 }
 
 fn read_truth(
@@ -455,6 +472,8 @@ fn refuse_foreign_keys(options: &DatasetOptions) -> Result<(), OpenError> {
         ("rows", options.rows.is_some()),
         ("dim", options.dim.is_some()),
         ("distribution", options.distribution.is_some()),
+        ("nonzeros", options.nonzeros.is_some()),
+        ("duplicates", options.duplicates.is_some()),
     ];
     match given.into_iter().find(|(_, given)| *given) {
         Some((key, _)) => Err(OpenError {

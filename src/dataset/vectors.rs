@@ -112,6 +112,21 @@ pub enum ColumnType {
     Unreadable(String),
 }
 
+impl ColumnType {
+    /// Its name in words.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Bool => "bool".to_owned(),
+            Self::Int => "int".to_owned(),
+            Self::Float => "float".to_owned(),
+            Self::Text => "text".to_owned(),
+            Self::Json => "JSON".to_owned(),
+            Self::List(of) => format!("list of {}", of.name()),
+        }
+    }
+}
+
 /// A column beside the vectors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {

@@ -13,7 +13,9 @@ mod index;
 mod insert;
 mod keys;
 pub mod mark;
+mod metric;
 mod mix;
+mod needs;
 mod order;
 mod query;
 mod recall;
@@ -37,9 +39,11 @@ pub use entry::{
     Build, Component, OperationEntry, RowChange, RowUse, Writes, called_where, names_where,
 };
 pub use fields::{FieldValue, FieldValues, ScalarFieldOptions};
-pub use index::{IndexOptions, METRICS, SCALAR_INDEXES, known_metric, vector_indexes};
+pub use index::{IndexOptions, SCALAR_INDEXES, vector_indexes};
 pub use insert::{insert_call, inserted};
 pub use keys::check_keys;
+pub use metric::{default_metric, known_metric, metrics};
+pub use needs::{Need, needs};
 pub use order::QueryOrder;
 pub use row_keys::RowKeys;
 pub use rows::{rows_per_batch, written_batch};

@@ -3,15 +3,19 @@
 //! Everything but the vectors is encoded once, when the operation is built; a request is a copy of
 //! that with its vectors put in place.
 
+mod template;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message;
 use toml::{Table, Value};
 
+use self::template::Template;
 use super::{
     Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
     OperationError, OperationErrors, Replies, RequestKey, Returned, ReturnedIds, RowUse,
+    VectorField,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
@@ -22,9 +26,10 @@ use crate::{
     dataset::{Dataset, DatasetError},
     keys::{DefaultValue, Key, Kind, all},
     milvus::{
-        Call, CallError, CallFailure, Method, check_status, methods, placeholder_group,
+        Call, CallError, CallFailure, Method, check_status, methods,
         proto::{DslType, Ids, KeyValuePair, SearchRequest, Status, ids::IdField},
     },
+    vector_type::VectorType,
 };
 
 /// Most results of one query vector, and most query vectors of one request.
@@ -151,14 +156,6 @@ struct Search {
     exact_scores: bool,
 }
 
-/// A whole request with zeros where the vectors belong.
-#[derive(Debug)]
-struct Template {
-    body: Vec<u8>,
-    /// Where each query vector begins.
-    vectors: Vec<usize>,
-}
-
 /// The fields of `SearchResults` that are looked at: the rest is skipped without being copied.
 #[derive(Clone, PartialEq, Message)]
 struct SearchReply {
@@ -212,7 +209,7 @@ impl Operation for Search {
     }
 
     fn replies(&self) -> Option<Replies> {
-        let vectors = self.template.vectors.len() as u64;
+        let vectors = self.template.nq() as u64;
         Some(Replies {
             vectors,
             full_rows: Some(vectors * self.limit),
@@ -221,18 +218,12 @@ impl Operation for Search {
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
-        let head = &self.template.body;
-        let mut body = match &self.drawing {
-            None => head.clone(),
-            Some(drawing) => drawing.after(head, key, drawn_part),
-        };
-        for (at, index) in self.template.vectors.iter().zip(self.queries(key)) {
-            let query = self.dataset.query(index);
-            body[*at..*at + query.len()].copy_from_slice(query);
-        }
+        let queries = self.queries(key).map(|index| self.dataset.query(index));
+        let drawn = self.drawing.as_ref();
+        let drawn = drawn.map(|drawing| drawn_part(drawing.texts(key)));
         Ok(Call {
             method: &methods::SEARCH,
-            body: Bytes::from(body),
+            body: self.template.request(queries, drawn.as_ref()),
         })
     }
 
@@ -266,7 +257,7 @@ impl Operation for Search {
         let recall = match &self.recall {
             Err(_) => f32::NAN,
             Ok(recall) => {
-                let answers = per_query(&ids, &hits.topks, self.template.vectors.len())?;
+                let answers = per_query(&ids, &hits.topks, self.template.nq())?;
                 let scores = if self.scores_matter() {
                     scores(body, ids.len())
                 } else {
@@ -300,7 +291,7 @@ impl Operation for Search {
             Some(IdField::StrId(ids)) => ReturnedIds::Texts(ids.data),
             None => ReturnedIds::default(),
         };
-        let several = self.template.vectors.len() > 1;
+        let several = self.template.nq() > 1;
         let counts = hits
             .topks
             .iter()
@@ -322,12 +313,9 @@ impl Search {
     }
 
     /// The query vectors of a request: each once, pass after pass.
-    fn queries(&self, key: RequestKey) -> impl Iterator<Item = u64> {
-        key.queries.queries(
-            key.seq,
-            self.template.vectors.len() as u64,
-            self.dataset.queries(),
-        )
+    fn queries(&self, key: RequestKey) -> impl Iterator<Item = u64> + Clone {
+        key.queries
+            .queries(key.seq, self.template.nq() as u64, self.dataset.queries())
     }
 }
 
@@ -389,7 +377,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     let ((), dataset, template) = all((
         check_search_params(&shape.vector.index, &keys.params, keys.limit),
         queries_of(shape).map_err(OperationErrors::from),
-        Template::new(shape, &keys).map_err(OperationErrors::from),
+        template(shape, &keys),
     ))?;
     let recall = match not_all_rows.or(context.truth_fails) {
         _ if dataset.truth().is_none() => Err("its data set has no `truth`".to_owned()),
@@ -417,7 +405,8 @@ fn queries_of(shape: &CollectionShape) -> Result<Arc<dyn Dataset>, OperationErro
             "has no query vectors: give its collection a data set with queries (`data`)",
         );
     };
-    if shape.vector.dim != dataset.dim() {
+    let is_dense = shape.vector.vector_type != VectorType::Sparse;
+    if is_dense && shape.vector.dim != dataset.dim() {
         return refuse(
             "",
             format!(
@@ -428,6 +417,35 @@ fn queries_of(shape: &CollectionShape) -> Result<Arc<dyn Dataset>, OperationErro
         );
     }
     Ok(dataset)
+}
+
+fn template(shape: &CollectionShape, keys: &SearchKeys) -> Result<Template, OperationErrors> {
+    let request = search_request(shape, keys).map_err(OperationErrors::from);
+    let (request, ()) = all((
+        request,
+        check_nq(&shape.vector, keys.nq).map_err(OperationErrors::from),
+    ))?;
+    Ok(Template::new(request, &shape.vector, keys.nq))
+}
+
+/// Refuses requests that may be larger than Milvus takes.
+fn check_nq(vector: &VectorField, nq: usize) -> Result<(), OperationError> {
+    let longest = vector.vector_type.bytes(vector.dim).or_else(|| {
+        let data = vector.data.as_deref()?;
+        let lengths = (0..data.queries()).map(|index| data.query(index).len());
+        lengths.max()
+    });
+    let largest = MAX_BODY / (longest.unwrap_or(0) + 10);
+    if nq > largest {
+        return refuse(
+            "nq",
+            format!(
+                "is {nq}, whose request may exceed Milvus' limit of 64 MiB: expected 1 to \
+                 {largest} here"
+            ),
+        );
+    }
+    Ok(())
 }
 
 /// Why not every row is a candidate, so that the truth of the data set is not that of the request.
@@ -468,46 +486,6 @@ fn read_keys(mut keys: Keys) -> Result<SearchKeys, OperationError> {
         group_by_field: keys.text("group_by_field")?,
         partitions: keys.texts("partitions")?,
     })
-}
-
-impl Template {
-    fn new(shape: &CollectionShape, keys: &SearchKeys) -> Result<Self, OperationError> {
-        let row = 4 * shape.vector.dim as usize;
-        let largest = MAX_BODY / (row + 10);
-        if keys.nq > largest {
-            return refuse(
-                "nq",
-                format!(
-                    "is {}, whose request may exceed Milvus' limit of 64 MiB: expected 1 to \
-                     {largest} here",
-                    keys.nq
-                ),
-            );
-        }
-        let zeros = vec![0; row];
-        let group = placeholder_group(&vec![&zeros[..]; keys.nq]);
-        // The group ends with its vectors, each with a tag and a length before it.
-        let value = row + prost::length_delimiter_len(row) + 1;
-        let request = search_request(shape, keys)?;
-        let before = SearchRequest {
-            db_name: request.db_name.clone(),
-            collection_name: request.collection_name.clone(),
-            partition_names: request.partition_names.clone(),
-            dsl: request.dsl.clone(),
-            ..SearchRequest::default()
-        };
-        let group_end =
-            before.encoded_len() + 1 + prost::length_delimiter_len(group.len()) + group.len();
-        let vectors = (0..keys.nq)
-            .map(|index| group_end - (keys.nq - index) * value + value - row)
-            .collect();
-        let body = SearchRequest {
-            placeholder_group: group.clone(),
-            ..request
-        }
-        .encode_to_vec();
-        Ok(Self { body, vectors })
-    }
 }
 
 /// The request without its vectors.

@@ -5,11 +5,14 @@
 use prost::Message;
 
 use super::{CollectionShape, IndexShape, draw::text_hash, fields::data_type};
-use crate::milvus::proto::{
-    CollectionSchema, CreateAliasRequest, CreateCollectionRequest, CreateIndexRequest, DataType,
-    DescribeIndexRequest, DropAliasRequest, DropCollectionRequest, FieldSchema, FlushRequest,
-    GetFlushStateRequest, GetLoadStateRequest, KeyValuePair, LoadCollectionRequest, QueryRequest,
-    ReleaseCollectionRequest,
+use crate::{
+    milvus::proto::{
+        CollectionSchema, CreateAliasRequest, CreateCollectionRequest, CreateIndexRequest,
+        DataType, DescribeIndexRequest, DropAliasRequest, DropCollectionRequest, FieldSchema,
+        FlushRequest, GetFlushStateRequest, GetLoadStateRequest, KeyValuePair,
+        LoadCollectionRequest, QueryRequest, ReleaseCollectionRequest,
+    },
+    vector_type::VectorType,
 };
 
 /// Creates the collection, `description` (see [`super::mark`]) in its schema.
@@ -21,12 +24,15 @@ pub fn create_collection(shape: &CollectionShape, description: &str) -> CreateCo
         data_type: DataType::Int64 as i32,
         ..FieldSchema::default()
     };
-    let vector = FieldSchema {
-        name: shape.vector.name.clone(),
-        data_type: DataType::FloatVector as i32,
-        type_params: vec![pair("dim", shape.vector.dim)],
+    let vectors = shape.vectors().map(|vector| FieldSchema {
+        name: vector.name.clone(),
+        data_type: vector.vector_type.number(),
+        type_params: match vector.vector_type {
+            VectorType::Sparse => Vec::new(),
+            _ => vec![pair("dim", vector.dim)],
+        },
         ..FieldSchema::default()
-    };
+    });
     let scalars = shape.fields.iter().map(|field| FieldSchema {
         name: field.name.clone(),
         data_type: data_type(field.scalar_type) as i32,
@@ -40,7 +46,7 @@ pub fn create_collection(shape: &CollectionShape, description: &str) -> CreateCo
     let schema = CollectionSchema {
         name: shape.name.clone(),
         description: description.to_owned(),
-        fields: [id, vector].into_iter().chain(scalars).collect(),
+        fields: std::iter::once(id).chain(vectors).chain(scalars).collect(),
         ..CollectionSchema::default()
     };
     CreateCollectionRequest {
@@ -61,12 +67,14 @@ pub fn create_indexes(shape: &CollectionShape) -> Vec<CreateIndexRequest> {
         .fields
         .iter()
         .filter_map(|field| Some((field.name.as_str(), field.index.as_ref()?, None)));
-    let vector = (
-        shape.vector.name.as_str(),
-        &shape.vector.index,
-        Some(shape.vector.metric.as_str()),
-    );
-    std::iter::once(vector)
+    let vectors = shape.vectors().map(|vector| {
+        (
+            vector.name.as_str(),
+            &vector.index,
+            Some(vector.metric.as_str()),
+        )
+    });
+    vectors
         .chain(scalars)
         .map(|(field, index, metric)| create_index(shape, field, index, metric))
         .collect()

@@ -79,7 +79,7 @@ fn threshold(
     });
     let expression = needs(&require).and_then(|require| {
         Expression::parse(&require.value)
-            .map_err(|error| require.error(format!("is {}, {error}", quoted(&require.value))))
+            .map_err(|error| require.error(format!("is {}, which {error}", quoted(&require.value))))
     });
     let root = &scenario.root;
     let phase_names = || {

@@ -10,6 +10,7 @@ mod bad_input;
 mod bench;
 mod calibrate;
 mod compare;
+mod data;
 mod disk;
 mod fetch;
 mod folder;

@@ -1,6 +1,6 @@
 use super::super::tests::{Vectors, little_endian};
 use super::*;
-use crate::{dataset::Truth, operation::TRUTH_KEY};
+use crate::{dataset::Truth, operation::TRUTH_KEY, vector_type::VectorType};
 
 /// One query (1, 0) among five rows; `truth` holds (id, distance), nearest first.
 fn data(rows: &[f32], truth: &[(i64, f32)]) -> Vectors {
@@ -287,7 +287,7 @@ fn what_has_no_recall_says_why() {
         why(&two, "L2", 3),
         "its limit is 3, and the truth of its data set has 2 neighbours of each query"
     );
-    assert!(why(&two, "HAMMING", 1).contains("HAMMING"));
+    assert!(why(&two, "BM25", 1).contains("BM25"));
     assert_eq!(
         why(&Vectors { truth: None, ..two }, "L2", 1),
         "its data set has no `truth`"
@@ -319,7 +319,7 @@ fn the_quickstart_data_has_recall_one_under_brute_force() {
     };
     let data = crate::dataset::open(&options)
         .unwrap()
-        .dataset(crate::vector_type::VectorType::Float)
+        .dataset(VectorType::Float)
         .unwrap();
     assert_eq!(
         (
@@ -337,7 +337,7 @@ fn the_quickstart_data_has_recall_one_under_brute_force() {
         .zip(0..)
         .map(|(row, id)| {
             (
-                Metric::Cosine.distance(&truth::Between::new(data.query(3), row)),
+                Metric::Cosine.distance(&Between::new(VectorType::Float, data.query(3), row)),
                 id,
             )
         })

@@ -4,8 +4,9 @@ use super::forms::{IDENTIFIER, names};
 use crate::{
     dataset::MAX_DIM,
     keys::{ANY_NUMBER, DefaultValue, Key, Kind, Table, secs},
-    operation::{Consistency, MAX_TEXT, METRICS, SCALAR_INDEXES, ScalarType, vector_indexes},
+    operation::{Consistency, MAX_TEXT, SCALAR_INDEXES, ScalarType, metrics, vector_indexes},
     plan::collections::MODES,
+    vector_type::VectorType,
 };
 
 const EF: &str = "`index = { params = { efConstruction = ... } }` of a collection";
@@ -15,7 +16,16 @@ const DATA_OR_DIM: &str = r#"{
         "properties": { "prepare": { "pattern": "^[Rr][Ee][Uu][Ss][Ee]$" } },
         "required": ["prepare"]
     },
-    "then": { "anyOf": [{ "required": ["data"] }, { "required": ["dim"] }] },
+    "then": {
+        "anyOf": [
+            { "required": ["data"] },
+            { "required": ["dim"] },
+            {
+                "properties": { "vector_type": { "pattern": "^[Ss][Pp][Aa][Rr][Ss][Ee]$" } },
+                "required": ["vector_type"]
+            }
+        ]
+    },
     "else": { "required": ["data"] }
 }"#;
 const WHAT_IS_KEPT: &str = r#"{
@@ -72,12 +82,19 @@ pub(super) static COLLECTION: Table = Table::new(
             "dim",
             Kind::integer(1, MAX_DIM as i64),
             DefaultValue::None("the data set's"),
-            "dimension; must be the data set's",
+            "dimension; must be the data set's; of Binary a multiple of 8; Sparse has none",
         ),
         Key::new(
+            "vector_type",
+            Kind::Choice(|| VectorType::all().map(VectorType::name).collect()),
+            DefaultValue::None("that of the data"),
+            "type of the vectors; the values of the data are converted to it",
+        )
+        .foreign(&[("vector_dtype", "`vector_type`")]),
+        Key::new(
             "metric",
-            Kind::Choice(|| METRICS.to_vec()),
-            DefaultValue::Text("COSINE"),
+            Kind::Choice(metrics),
+            DefaultValue::None("COSINE; Sparse: IP; Binary: HAMMING"),
             "metric of the vector index",
         )
         .answers(&["metric_type"]),
@@ -130,7 +147,7 @@ pub(super) static COLLECTION: Table = Table::new(
             "id_field",
             Kind::Text(IDENTIFIER),
             DefaultValue::Text("id"),
-            "name of the primary key, an Int64: the number of the row",
+            "name of the primary key (Int64); its values are the row numbers",
         )
         .allowed("a field name")
         .answers(&["primary_field", "primary_field_name"]),
@@ -138,7 +155,7 @@ pub(super) static COLLECTION: Table = Table::new(
             "vector_field",
             Kind::Text(IDENTIFIER),
             DefaultValue::Text("vector"),
-            "the vector",
+            "name of the vector field",
         )
         .allowed("a field name")
         .answers(&["anns_field", "vector_field_name"]),
@@ -146,14 +163,14 @@ pub(super) static COLLECTION: Table = Table::new(
             "shards",
             Kind::integer(1, 64),
             DefaultValue::None("Milvus' default"),
-            "shards of a collection that is created",
+            "number of shards; used if the run creates the collection",
         )
         .answers(&["shards_num", "num_shards"]),
         Key::new(
             "replicas",
             Kind::integer(1, 64),
             DefaultValue::Integer(1),
-            "replicas that are loaded",
+            "number of replicas that are loaded",
         )
         .answers(&["replica_number"]),
         Key::new(

@@ -275,9 +275,7 @@ impl Expression {
                 "is not known before the end of the run; use response_time, service_time, \
                  send_lag, queue_time, failed, throughput, rows.mean or empty",
             ),
-            _ if self.figure.worst_s.is_some() => {
-                Some("has windows of its own, omit .worst: `over` is the window")
-            }
+            _ if self.figure.worst_s.is_some() => Some("already has a window, `over`; omit .worst"),
             Self {
                 limit: Limit::Phase { .. },
                 ..
