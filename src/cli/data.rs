@@ -16,7 +16,7 @@ use super::{
     scenario::{Read, ScenarioArguments},
 };
 use crate::{
-    dataset::{DATASETS, DatasetOptions, RemoteFile},
+    dataset::{DATASETS, DatasetOptions, Inspected, RemoteFile, inspect},
     plan::Checked,
     report::clean,
 };
@@ -55,6 +55,21 @@ struct ReadArguments {
     /// Format of the file; default: found by its content
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
+    /// Column or array of the vectors, in a file that names such
+    #[arg(long, value_name = "NAME")]
+    vector: Option<String>,
+    /// The same of the query vectors
+    #[arg(long, value_name = "NAME")]
+    query_vector: Option<String>,
+    /// Column of the ids by which the truth names rows
+    #[arg(long, value_name = "NAME")]
+    id: Option<String>,
+    /// Column or array of the true neighbours
+    #[arg(long, value_name = "NAME")]
+    neighbors: Option<String>,
+    /// Files of a folder that have the rows: the beginning of their names, or names with commas
+    #[arg(long = "files", value_name = "NAMES")]
+    parts: Option<String>,
 }
 
 impl ReadArguments {
@@ -66,14 +81,34 @@ impl ReadArguments {
             && !known().any(|known| known == name)
         {
             return Err(CliError::new(format!(
-                "--format is {name}, which is no format of data sets; formats are {}",
+                "--format is {name}, which is not a format of data sets; formats are {}",
                 known().collect::<Vec<_>>().join(", ")
             )));
         }
         Ok(DatasetOptions {
             name: path.display().to_string(),
             format,
+            vector: self.vector.clone(),
+            query_vector: self.query_vector.clone(),
+            id: self.id.clone(),
+            neighbors: self.neighbors.clone(),
+            files: self.parts.clone(),
             ..DatasetOptions::default()
+        })
+    }
+
+    /// Opens the file or folder at `path`.
+    fn inspect(&self, path: &std::path::Path) -> Result<Inspected, CliError> {
+        inspect(path, &self.options(path)?).map_err(|error| match error.key {
+            // The message goes on after a key, which is a flag here.
+            "vector" | "query_vector" | "id" | "neighbors" | "files" => {
+                let flag = error.key.replace('_', "-");
+                CliError::new(format!("--{flag} {}", error.message))
+            }
+            _ => {
+                let message = &error.message;
+                CliError::new(message.strip_prefix("can't be used: ").unwrap_or(message))
+            }
         })
     }
 }

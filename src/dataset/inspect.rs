@@ -61,6 +61,8 @@ pub(super) fn inspect(
                 options,
                 queries: ANY_QUERIES,
                 rows: None,
+                base: None,
+                query_vectors: None,
             };
             let truth = (neighbours.read)(&asked)
                 .and_then(|truth| truth::check(&truth, None).map(|()| truth))

@@ -123,6 +123,7 @@ impl ColumnType {
             Self::Text => "text".to_owned(),
             Self::Json => "JSON".to_owned(),
             Self::List(of) => format!("list of {}", of.name()),
+            Self::Unreadable(what) => format!("unreadable ({what})"),
         }
     }
 }

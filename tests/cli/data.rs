@@ -78,6 +78,21 @@ fn info_tells_of_true_neighbours() {
 }
 
 #[test]
+fn info_of_a_folder_has_rows_queries_truth_and_columns() {
+    let folder = vectors("main/vectordbbench");
+    let ended = bench().call(&["data", "info", &folder]).exits(0);
+    for words in [
+        "vectordbbench: parquet\n",
+        "  base        200 rows of 100, float32",
+        "  queries     20 rows of 100, float32",
+        "  truth       20 queries, ",
+        "  column      id: int",
+    ] {
+        assert!(ended.stdout.contains(words), "{words}: {}", ended.stdout);
+    }
+}
+
+#[test]
 fn info_says_what_can_not_be_read() {
     let bench = bench();
     bench.write("x.bin", b"something else");

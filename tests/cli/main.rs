@@ -40,4 +40,5 @@ mod tampered;
 mod thresholds;
 mod trouble;
 mod two_runs;
+mod values;
 mod waits;

@@ -15,10 +15,9 @@ use super::{
         progress::Progress,
     },
     ReadArguments,
-    info::strip,
 };
 use crate::{
-    dataset::{Selection, WRITTEN, WriteError, WrittenFormat, inspect, write},
+    dataset::{Selection, WRITTEN, WriteError, WrittenFormat, write},
     report::{clean, units},
 };
 
@@ -58,8 +57,7 @@ enum PartChoice {
 pub(super) fn convert(arguments: &ConvertArguments) -> Result<Done, CliError> {
     let format = written_format(arguments)?;
     let from = &arguments.from;
-    let options = arguments.read.options(from)?;
-    let found = inspect(from, &options).map_err(|error| CliError::new(strip(&error.message)))?;
+    let found = arguments.read.inspect(from)?;
     let part = match arguments.part {
         PartChoice::Base => found.base.map(Ok).unwrap_or(Err("vectors")),
         PartChoice::Queries => found.queries.map(Ok).unwrap_or(Err("query vectors")),
@@ -224,6 +222,10 @@ impl<'a> Unnamed<'a> {
         };
         let rows = selection.count;
         let told = &mut |written: u64| {
+            // What is written at once needs no line.
+            if written == rows {
+                return;
+            }
             let (written, rows) = (units::count(written), units::count(rows));
             progress.now(&format!("writing {shown}: {written} of {rows} rows"));
         };

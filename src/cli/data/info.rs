@@ -17,8 +17,7 @@ use super::{
 };
 use crate::{
     dataset::{
-        Column, Direction, Element, Found, Inspected, Range, Survey, Truth, Vectors, inspect,
-        survey,
+        Column, Direction, Element, Found, Inspected, Range, Survey, Truth, Vectors, survey,
     },
     report::{clean, units},
 };
@@ -51,9 +50,7 @@ struct Part<'a> {
 pub(super) fn info(arguments: &InfoArguments) -> Result<Done, CliError> {
     let mut all = Vec::new();
     for (number, path) in arguments.files.iter().enumerate() {
-        let options = arguments.read.options(path)?;
-        let found =
-            inspect(path, &options).map_err(|error| CliError::new(strip(&error.message)))?;
+        let found = arguments.read.inspect(path)?;
         let progress = Progress::new(false);
         let parts = [("base", &found.base), ("queries", &found.queries)];
         let parts = parts.into_iter().filter_map(|(name, vectors)| {
@@ -79,11 +76,6 @@ pub(super) fn info(arguments: &InfoArguments) -> Result<Done, CliError> {
     Ok(Done::Ok)
 }
 
-/// A message without the words that a key of a scenario stands before.
-pub(super) fn strip(message: &str) -> &str {
-    message.strip_prefix("can't be used: ").unwrap_or(message)
-}
-
 fn surveyed<'a>(
     path: &Path,
     name: &'static str,
@@ -93,6 +85,10 @@ fn surveyed<'a>(
     let rows = vectors.rows();
     let shown = path.display();
     let survey = survey(vectors, &mut |read| {
+        // What is read at once needs no line.
+        if read == rows {
+            return;
+        }
         let (read, rows) = (units::count(read), units::count(rows));
         progress.now(&format!("reading {name} of {shown}: {read} of {rows} rows"));
     });
