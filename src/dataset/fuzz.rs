@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use super::{
     DATASETS, DatasetOptions, Element, Source, Truth,
     format::{Asked, Role, find},
+    formats::mutated,
     put_sparse_row,
     source::Part,
     sparse_rows, truth,
@@ -27,7 +28,8 @@ use crate::vector_type::VectorType;
 /// A reader, and how its cases become files.
 type Reader = (&'static str, fn(&mut Case<'_>));
 
-/// What is read, by the names of the targets.
+/// What is read, by the names of the targets; readers of other people's crates are in
+/// [`mutated`].
 const READERS: &[Reader] = &[
     ("bin", bin),
     ("texmex", texmex),
@@ -42,11 +44,10 @@ const READERS: &[Reader] = &[
 /// # Panics
 /// The reader panicked, or broke one of its promises; or there is no such reader.
 pub fn run(reader: &str, bytes: &[u8]) {
-    let (_, run) = READERS
-        .iter()
-        .find(|(name, _)| *name == reader)
-        .expect("a reader");
-    run(&mut Case(bytes));
+    match READERS.iter().find(|(name, _)| *name == reader) {
+        Some((_, run)) => run(&mut Case(bytes)),
+        None => mutated::run(reader, bytes),
+    }
 }
 
 /// What is left of a case.
@@ -153,6 +154,8 @@ fn open(
         options: &DatasetOptions::default(),
         queries: 0,
         rows: None,
+        base: None,
+        query_vectors: None,
     })?;
     assert!(vectors.rows() > 0 && vectors.values() > 0);
     // Nothing is larger than the file: two bytes a sparse row, which has a place of eight.
@@ -181,6 +184,8 @@ fn neighbours(format: Option<&'static str>, name: &str, queries: u64, bytes: &[u
         options: &DatasetOptions::default(),
         queries,
         rows: Some(1_000),
+        base: None,
+        query_vectors: None,
     });
     match found.and_then(|truth| check_truth(&truth, queries)) {
         Ok(()) => {}
