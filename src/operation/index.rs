@@ -10,9 +10,9 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use self::table::find;
 pub(super) use self::table::index_since;
-pub use self::table::vector_indexes;
-use self::table::{find, indexes_of};
+pub use self::table::{indexes_of, vector_indexes};
 use super::{IndexShape, OperationError, OperationErrors, ScalarType, keys::refuse};
 use crate::{
     keys::{all, each},
@@ -195,7 +195,8 @@ impl IndexOptions {
                 || format!("{:?}", self.index_type),
                 |row| row.name.to_owned(),
             );
-            let known = indexes_of(vector_type).join(", ");
+            let known = indexes_of(vector_type).into_iter().map(|(name, _)| name);
+            let known = known.collect::<Vec<_>>().join(", ");
             return Ok(refuse(
                 "index.type",
                 format!("is {written}, expected one of {known} for a vector of type {vector_type}"),

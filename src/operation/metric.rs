@@ -79,7 +79,8 @@ pub fn metrics() -> Vec<&'static str> {
 }
 
 /// The metrics of a vector of this type.
-fn metrics_of(vector_type: VectorType) -> Vec<&'static str> {
+#[must_use]
+pub fn metrics_of(vector_type: VectorType) -> Vec<&'static str> {
     METRICS
         .iter()
         .filter(|row| row.types.contains(&vector_type))
