@@ -20,6 +20,7 @@ use super::{
     index::check_search_params,
     keys::{Keys, refuse},
     recall::{Answer, Recall},
+    values::{Drawing, Places},
 };
 use crate::{
     dataset::{Dataset, DatasetError},
@@ -144,6 +145,7 @@ struct SearchKeys {
 struct Search {
     dataset: Arc<dyn Dataset>,
     template: Template,
+    drawing: Option<Drawing>,
     limit: u64,
     /// Or why there is none.
     recall: Result<Recall, String>,
@@ -217,10 +219,16 @@ impl Operation for Search {
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
         let queries = self.queries(key).map(|index| self.dataset.query(index));
+        let drawing = self.drawing.as_ref();
+        let tail = drawing.map(|drawing| |head: &[u8]| drawing.after(head, key, drawn_part));
         Ok(Call {
             method: &methods::SEARCH,
-            body: self.template.request(queries),
+            body: self.template.request(queries, tail),
         })
+    }
+
+    fn drawing(&self) -> Option<&Drawing> {
+        self.drawing.as_ref()
     }
 
     fn no_recall(&self) -> Option<&str> {
@@ -361,13 +369,17 @@ fn per_query<'a>(ids: &'a [i64], topks: &[i64], nq: usize) -> Result<Vec<&'a [i6
 
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {
     let shape = &*context.collection;
-    let keys = read_keys(Keys::new(context.keys, ENTRY.keys)?)?;
+    let mut keys = read_keys(Keys::new(context.keys, ENTRY.keys)?)?;
+    let not_all_rows = not_all_rows(&keys);
+    let mut places = Places::of(context.values);
+    keys.filter = places.expression("filter", keys.filter)?;
+    keys.partitions = places.names("partitions", keys.partitions)?;
     let ((), dataset, template) = all((
         check_search_params(&shape.vector.index, &keys.params, keys.limit),
         queries_of(shape).map_err(OperationErrors::from),
         template(shape, &keys),
     ))?;
-    let recall = match not_all_rows(&keys).or(context.truth_fails) {
+    let recall = match not_all_rows.or(context.truth_fails) {
         _ if dataset.truth().is_none() => Err("its data set has no `truth`".to_owned()),
         Some(why) => Err(why),
         None => Recall::new(&*dataset, &shape.vector.metric, keys.limit as usize)?,
@@ -375,6 +387,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     Ok(Arc::new(Search {
         dataset,
         template,
+        drawing: places.drawing(),
         recall,
         keep_ids: context.keep_ids,
         reused: context.reused,
@@ -517,6 +530,18 @@ fn search_request(
         use_default_consistency: read.use_default,
         ..SearchRequest::default()
     })
+}
+
+/// What of a request is drawn.
+fn drawn_part(texts: Vec<(&str, String)>) -> SearchRequest {
+    let mut request = SearchRequest::default();
+    for (key, text) in texts {
+        match key {
+            "filter" => request.dsl = text,
+            _ => request.partition_names.push(text),
+        }
+    }
+    request
 }
 
 /// The JSON text of `params`.

@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     dataset::{Dataset, identity},
-    keys::{all, each, needs},
+    keys::{all, each, nearest, needs},
     operation::{
         CollectionShape, Consistency, IndexOptions, IndexShape, OperationError, OperationErrors,
         PrimaryKey, RowChange, RowUse, ScalarField, ScalarFieldOptions, VectorField,
         default_metric, known_metric,
     },
-    scenario::{InitialRows, Scenario, ScenarioError, Section, choose, nearest, quoted},
+    scenario::{InitialRows, Scenario, ScenarioError, Section, choose, quoted},
     vector_type::VectorType,
 };
 

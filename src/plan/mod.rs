@@ -23,6 +23,7 @@ mod tls;
 mod tracing;
 mod undecidable;
 mod uri;
+mod values;
 mod workloads;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

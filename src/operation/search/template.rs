@@ -43,18 +43,30 @@ impl Template {
         self.nq
     }
 
-    /// The request for these vectors, in one allocation.
-    pub(super) fn request<'a>(&self, queries: impl Iterator<Item = &'a [u8]> + Clone) -> Bytes {
+    /// The request for these vectors, in one allocation. `tail` gives a copy of the message with
+    /// more fields after it.
+    pub(super) fn request<'a>(
+        &self,
+        queries: impl Iterator<Item = &'a [u8]> + Clone,
+        tail: Option<impl FnOnce(&[u8]) -> Vec<u8>>,
+    ) -> Bytes {
         match &self.form {
             Form::Whole { body, vectors } => {
-                let mut body = body.clone();
+                let mut body = match tail {
+                    None => body.clone(),
+                    Some(tail) => tail(body),
+                };
                 for (at, query) in vectors.iter().zip(queries) {
                     body[*at..*at + query.len()].copy_from_slice(query);
                 }
                 Bytes::from(body)
             }
             Form::Parts { before, after } => {
-                encode_search(before, self.vector_type, queries, after)
+                let body = encode_search(before, self.vector_type, queries, after);
+                match tail {
+                    None => body,
+                    Some(tail) => Bytes::from(tail(&body)),
+                }
             }
         }
     }

@@ -171,6 +171,7 @@ fn example(key: &'static Key, kind: &'static Kind) -> String {
         Kind::Shares(names) => format!("{{ {} = 1 }}", names()[0]),
         Kind::Values => "\"row-number\"".to_owned(),
         Kind::Texts => "[\"search\"]".to_owned(),
+        Kind::Form(form) => form.example.to_owned(),
         Kind::Table(table) => format!("{{ {} }}", entries(table, None, ", ")),
         Kind::Named { table, .. } => format!("{{ a = {{ {} }} }}", entries(table, None, ", ")),
         Kind::Tables { table, .. } => format!("[{{ {} }}]", entries(table, None, ", ")),
