@@ -54,7 +54,16 @@ static JSONL: &[&[u8]] = seeds!(
 );
 
 /// Numbers that lengths and counts are wrong with.
-const NUMBERS: [u32; 8] = [0, 1, 127, 255, 65_535, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
+const NUMBERS: [u32; 8] = [
+    0,
+    1,
+    127,
+    255,
+    65_535,
+    0x7fff_ffff,
+    0x8000_0000,
+    0xffff_ffff,
+];
 /// Rows that a case reads.
 const ROWS: u64 = 4096;
 
