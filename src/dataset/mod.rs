@@ -4,6 +4,7 @@
 //! rows of values ([`Vectors`]). A collection takes them as the [`Dataset`] of its vector field, in
 //! the form in which they travel.
 
+mod column;
 mod element;
 mod file;
 mod foreign;
@@ -12,9 +13,12 @@ mod formats;
 mod options;
 mod random;
 mod source;
+#[cfg(test)]
+pub(crate) mod testing;
 mod truth;
 mod vectors;
 
+pub use column::DataColumn;
 pub use element::{Element, put_sparse_row, sparse_rows};
 pub use format::DatasetEntry;
 pub use options::{DatasetError, DatasetOptions, MAX_DIM, OpenError};

@@ -92,6 +92,7 @@ impl Kind {
             | Self::Table(_)
             | Self::Named { .. } => "table",
             Self::Values => "text or table",
+            Self::Any => "value",
             Self::Texts => "list of texts",
             Self::Tables { .. } => "list of tables",
             Self::OneOf(kinds) => {

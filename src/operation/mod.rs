@@ -15,6 +15,8 @@ mod keys;
 pub mod mark;
 mod mix;
 mod order;
+mod primary_key;
+mod properties;
 mod query;
 mod recall;
 mod row_keys;
@@ -29,17 +31,18 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 
 pub use collection::{
-    CollectionShape, Consistency, IndexShape, MAX_TEXT, PrimaryKey, ScalarField, ScalarType,
-    VectorField,
+    CollectionShape, Consistency, IndexShape, MAX_TEXT, ScalarField, ScalarType, VectorField,
 };
 pub use entry::{
     Build, Component, OperationEntry, RowChange, RowUse, Writes, called_where, names_where,
 };
-pub use fields::{FieldValue, FieldValues, ScalarFieldOptions};
+pub use fields::{FieldValue, FieldValues, MAX_CAPACITY, ScalarFieldOptions, dynamic_values};
 pub use index::{IndexOptions, METRICS, SCALAR_INDEXES, known_metric, vector_indexes};
 pub use insert::{insert_call, inserted};
 pub use keys::check_keys;
 pub use order::QueryOrder;
+pub use primary_key::{KEY_TYPES, KeyOptions, PrimaryKey, RowKeyValues};
+pub use properties::collection_properties;
 pub use row_keys::RowKeys;
 pub use rows::rows_per_batch;
 

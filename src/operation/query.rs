@@ -1,13 +1,14 @@
 //! `operation = "query"`: rows by a filter, or by primary keys that differ from request to request.
 
-use std::{collections::HashSet, fmt::Write as _, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message;
 
 use super::{
     Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
-    OperationError, OperationErrors, Replies, RequestKey, Returned, ReturnedIds, RowKeys, RowUse,
+    OperationError, OperationErrors, PrimaryKey, Replies, RequestKey, Returned, ReturnedIds,
+    RowKeys, RowUse,
     consistency::ReadConsistency,
     draw,
     keys::{Keys, refuse},
@@ -97,7 +98,7 @@ struct Query {
 
 #[derive(Debug)]
 struct RandomIds {
-    field: String,
+    key: PrimaryKey,
     per_request: u64,
     row_keys: RowKeys,
 }
@@ -190,7 +191,7 @@ impl RandomIds {
     /// `id in [..]` with different ids, drawn from `hash`.
     fn expression(&self, hash: u64) -> String {
         let mut chosen = HashSet::with_capacity(self.per_request as usize);
-        let mut text = format!("{} in [", self.field);
+        let mut text = format!("{} in [", self.key.name);
         for draw in 0_u64.. {
             if chosen.len() as u64 == self.per_request {
                 break;
@@ -198,9 +199,10 @@ impl RandomIds {
             let number = draw::below(draw::mix(hash ^ draw::mix(draw)), self.row_keys.staying());
             let id = self.row_keys.that_stays(number);
             if chosen.insert(id) {
-                let separator = if chosen.len() == 1 { "" } else { "," };
-                // Writing to a String can't fail.
-                let _ = write!(text, "{separator}{id}");
+                if chosen.len() > 1 {
+                    text.push(',');
+                }
+                self.key.write(id, &mut text);
             }
         }
         text.push(']');
@@ -210,6 +212,9 @@ impl RandomIds {
 
 /// Rows of a column; None for one whose form says nothing.
 fn column_rows(field: &FieldData) -> Option<usize> {
+    if !field.valid_data.is_empty() {
+        return Some(field.valid_data.len());
+    }
     match field.field.as_ref()? {
         Field::Scalars(scalars) => match scalars.data.as_ref()? {
             Data::BoolData(values) => Some(values.data.len()),
@@ -219,6 +224,7 @@ fn column_rows(field: &FieldData) -> Option<usize> {
             Data::DoubleData(values) => Some(values.data.len()),
             Data::StringData(values) => Some(values.data.len()),
             Data::BytesData(values) => Some(values.data.len()),
+            Data::ArrayData(values) => Some(values.data.len()),
             Data::JsonData(values) => Some(values.data.len()),
         },
         Field::Vectors(vectors) => match vectors.data.as_ref()? {
@@ -261,11 +267,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
                 "excludes ids, which sets the number of rows: omit limit",
             )?);
         }
-        Some(wanted) => Some(random_ids(
-            &shape.key.name,
-            wanted.unsigned_abs(),
-            row_keys,
-        )?),
+        Some(wanted) => Some(random_ids(&shape.key, wanted.unsigned_abs(), row_keys)?),
         None => None,
     };
     let unbounded =
@@ -305,7 +307,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
 
 /// Ids of rows that are there whatever the other workloads do.
 fn random_ids(
-    field: &str,
+    key: &PrimaryKey,
     per_request: u64,
     row_keys: RowKeys,
 ) -> Result<RandomIds, OperationError> {
@@ -328,7 +330,7 @@ fn random_ids(
         );
     }
     Ok(RandomIds {
-        field: field.to_owned(),
+        key: key.clone(),
         per_request,
         row_keys,
     })

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::{
-    CollectionShape, Finished, OperationError,
-    fields::{column, id_column},
+    CollectionShape, Finished, OperationError, ScalarType,
+    fields::{column, dynamic_column, key_column},
     keys::{Keys, refuse},
 };
 use crate::{
@@ -48,7 +48,7 @@ pub(super) struct Changed {
     pub(super) upsert_cnt: i64,
 }
 
-/// The message of an Insert or Upsert that gives the rows with these keys (at least one) what the
+/// The message of an Insert or Upsert that gives the keys of these rows (at least one) what the
 /// rows from `first` on hold: the vectors of the data set, which begin again after its last row,
 /// and the values of the fields.
 ///
@@ -56,7 +56,7 @@ pub(super) struct Changed {
 /// The rows can't be read, or there are none.
 pub(super) fn encode(
     shape: &CollectionShape,
-    keys: Vec<i64>,
+    keys: impl ExactSizeIterator<Item = u64>,
     first: u64,
 ) -> Result<Bytes, DatasetError> {
     let data = shape.vector.data.as_deref();
@@ -78,8 +78,14 @@ pub(super) fn encode(
         dataset.read_rows(at, part, &mut vectors)?;
         (at, left) = (0, left - part);
     }
-    let mut fields = vec![id_column(&shape.key.name, keys)];
-    fields.extend(shape.fields.iter().map(|field| column(field, first, count)));
+    let key = &shape.key;
+    let mut fields = vec![key_column(&key.name, key.data_type(), key.of_rows(keys))];
+    for field in &shape.fields {
+        fields.push(column(field, first, count)?);
+    }
+    if let Some(values) = &shape.dynamic {
+        fields.push(dynamic_column(values, first, count)?);
+    }
     Ok(encode_insert(&InsertParts {
         database: &shape.database,
         collection: &shape.name,
@@ -163,14 +169,16 @@ fn row_bytes(shape: &CollectionShape) -> u64 {
         .iter()
         .map(|field| field.values.max_bytes(field.scalar_type))
         .sum();
-    4 * u64::from(shape.vector.dim) + 10 + scalars as u64
+    let dynamic = shape.dynamic.as_ref();
+    let dynamic = dynamic.map_or(0, |values| values.max_bytes(ScalarType::Json));
+    4 * u64::from(shape.vector.dim) + shape.key.max_bytes() + (scalars + dynamic) as u64
 }
 
 /// Most rows whose request is sure to fit in [`MAX_BODY`].
 fn largest_batch(shape: &CollectionShape) -> u64 {
     // Names of fields and nested lengths: 255 bytes of name and five lengths of at most 10 bytes
     // for each.
-    let fixed = 600 + (shape.fields.len() as u64 + 2) * 300;
+    let fixed = 600 + (shape.fields.len() as u64 + 3) * 300;
     (MAX_BODY - fixed.min(MAX_BODY)) / row_bytes(shape)
 }
 
@@ -204,7 +212,7 @@ mod tests {
                     'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' }";
         let field = toml::from_str::<ScalarFieldOptions>(text)
             .unwrap()
-            .resolve(42)
+            .resolve(42, None)
             .unwrap();
         let data = Vectors {
             dim: 768,

@@ -11,7 +11,8 @@ use toml::{Table, Value};
 
 use super::{
     Build, CollectionShape, Consistency, Finished, Operation, OperationContext, OperationEntry,
-    OperationError, OperationErrors, Replies, RequestKey, Returned, ReturnedIds, RowUse,
+    OperationError, OperationErrors, PrimaryKey, Replies, RequestKey, Returned, ReturnedIds,
+    RowUse,
     consistency::ReadConsistency,
     index::check_search_params,
     keys::{Keys, refuse},
@@ -142,6 +143,7 @@ struct Search {
     limit: u64,
     /// Or why there is none.
     recall: Result<Recall, String>,
+    key: PrimaryKey,
     keep_ids: bool,
     /// Whether the collection may hold other rows than the data set.
     reused: bool,
@@ -244,12 +246,18 @@ impl Operation for Search {
         check_status(reply.status.as_ref())?;
         let hits = reply.results.unwrap_or_default();
         let ids = match hits.ids.and_then(|ids| ids.id_field) {
-            Some(IdField::IntId(ids)) => ids.data,
-            Some(IdField::StrId(ids)) => {
-                return Ok(Finished {
-                    rows: saturated(ids.data.len()),
-                    recall: f32::NAN,
-                });
+            Some(ids) => {
+                let rows = saturated(count_of(&ids));
+                match self.key.rows_of(ids) {
+                    Some(ids) => ids,
+                    // Keys of another type than the scenario says.
+                    None => {
+                        return Ok(Finished {
+                            rows,
+                            recall: f32::NAN,
+                        });
+                    }
+                }
             }
             None => Vec::new(),
         };
@@ -335,6 +343,13 @@ fn scores(body: Bytes, rows: usize) -> Vec<f32> {
     }
 }
 
+fn count_of(ids: &IdField) -> usize {
+    match ids {
+        IdField::IntId(ids) => ids.data.len(),
+        IdField::StrId(ids) => ids.data.len(),
+    }
+}
+
 fn saturated(rows: usize) -> u32 {
     u32::try_from(rows).unwrap_or(u32::MAX)
 }
@@ -386,6 +401,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         dataset,
         template,
         recall,
+        key: shape.key.clone(),
         keep_ids: context.keep_ids,
         reused: context.reused,
         exact_scores: keys.round_decimal < 0,

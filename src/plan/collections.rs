@@ -1,19 +1,20 @@
 //! `[collections.<name>]`: schema, index, rows, what preparation does.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     AccessPlan, CollectionPlan, MilvusPlan, PrepareMode, WorkloadPlan, data::Source,
     planned::Planned, schedule::text_hash,
 };
 use crate::{
-    dataset::{Dataset, identity},
+    dataset::{self, Dataset, identity},
     keys::{all, each, needs},
     operation::{
-        CollectionShape, Consistency, IndexOptions, IndexShape, OperationError, OperationErrors,
-        PrimaryKey, RowChange, RowUse, ScalarField, ScalarFieldOptions, VectorField, known_metric,
+        CollectionShape, Consistency, FieldValues, IndexOptions, IndexShape, KEY_TYPES, KeyOptions,
+        OperationError, OperationErrors, PrimaryKey, RowChange, RowUse, ScalarField,
+        ScalarFieldOptions, VectorField, collection_properties, dynamic_values, known_metric,
     },
-    scenario::{InitialRows, Scenario, ScenarioError, Section, nearest, quoted},
+    scenario::{InitialRows, Scenario, ScenarioError, Section, choose, nearest, quoted},
     vector_type::VectorType,
 };
 
@@ -243,15 +244,26 @@ impl Builder<'_> {
         );
         let names = all((
             self.name(),
-            field_name(table, "id_field"),
+            self.key(),
             field_name(table, "vector_field"),
             self.fields(),
         ));
-        let numbers = all((table.written_integer("shards"), table.integer("replicas")));
-        let (vector, consistency, names, (shards, replicas)) =
-            all((all((dim, metric, index, data)), consistency, names, numbers))?;
+        let numbers = all((
+            table.written_integer("shards"),
+            table.integer("replicas"),
+            self.partitions(),
+        ));
+        let more = all((self.dynamic(), self.properties()));
+        let (vector, consistency, names, (shards, replicas, partitions), (dynamic, properties)) =
+            all((
+                all((dim, metric, index, data)),
+                consistency,
+                names,
+                numbers,
+                more,
+            ))?;
         let (dim, metric, index, data) = vector;
-        let (name, id_field, vector_field, fields) = names;
+        let (name, key, vector_field, fields) = names;
         let vector = VectorField {
             name: vector_field,
             vector_type: data
@@ -265,11 +277,14 @@ impl Builder<'_> {
         Ok(CollectionShape {
             database: self.milvus.database.clone().unwrap_or_default(),
             name,
-            key: PrimaryKey { name: id_field },
+            key,
             vector,
             more_vectors: Vec::new(),
             consistency,
             fields,
+            dynamic,
+            partitions,
+            properties,
             shards: shards.unwrap_or(0) as u32,
             replicas: replicas as u32,
         })
@@ -335,10 +350,109 @@ impl Builder<'_> {
                 _ => Ok(()),
             };
             names.extend(name);
-            all((field(at, self.seed), is_new)).map(|(field, ())| field)
+            all((field(at, self.seed, self.source()), is_new)).map(|(field, ())| field)
         });
         let fields = each(fields);
-        all((fields, differ)).map(|(fields, ())| fields)
+        let (fields, ()) = all((fields, differ))?;
+        one_at_most(&list, &fields, "partition_key", |field| field.partition_key)?;
+        one_at_most(&list, &fields, "clustering_key", |field| {
+            field.clustering_key
+        })?;
+        Ok(fields)
+    }
+
+    /// The primary key.
+    fn key(&self) -> Result<PrimaryKey, ScenarioError> {
+        let table = self.table;
+        let (name, type_name, values, max_length) = all((
+            field_name(table, "id_field"),
+            table.text("id_type"),
+            table.toml("id_values"),
+            table.written_integer("id_max_length"),
+        ))?;
+        let type_name = type_name
+            .map(|at| choose(&at, "type of primary keys", &KEY_TYPES, |name| name).copied())
+            .transpose()?;
+        let options = KeyOptions {
+            name,
+            type_name: type_name.map(str::to_owned),
+            values: values.map(|at| at.value),
+            max_length,
+        };
+        let key = options.resolve(self.source());
+        key.map_err(|error| self.located(&error.into()))
+    }
+
+    /// The data set that `data` names, if there is such a one.
+    fn source(&self) -> Option<&dataset::Source> {
+        let name = self.table.text("data").ok().flatten()?;
+        let mut sources = self.sources.right.iter();
+        sources
+            .find(|source| source.name == name.value)
+            .map(|source| &source.data)
+    }
+
+    /// What rows hold in the dynamic field; None without one.
+    fn dynamic(&self) -> Result<Option<FieldValues>, ScenarioError> {
+        let is_dynamic = self
+            .table
+            .written_flag("dynamic")
+            .is_some_and(|at| at.value);
+        let values = self.table.toml("dynamic_values")?;
+        match (&values, is_dynamic) {
+            (Some(at), false) => {
+                Err(at
+                    .error("is given, but the collection has no dynamic field: set dynamic = true"))
+            }
+            (None, false) => Ok(None),
+            (_, true) => {
+                let written = values.as_ref().map(|at| &at.value);
+                let found = dynamic_values(written, self.seed, self.source());
+                found.map(Some).map_err(|error| {
+                    let rest = error.key.trim_start_matches("values");
+                    let place = self.table.place_or_child("dynamic_values");
+                    let place = match rest.trim_start_matches('.') {
+                        "" => place,
+                        rest => place.child(rest),
+                    };
+                    place.error(&error.message)
+                })
+            }
+        }
+    }
+
+    fn properties(&self) -> Result<BTreeMap<String, String>, ScenarioError> {
+        let Some(at) = self.table.toml("properties")? else {
+            return Ok(BTreeMap::new());
+        };
+        let toml::Value::Table(table) = &at.value else {
+            return Ok(BTreeMap::new());
+        };
+        collection_properties(table).map_err(|error| {
+            let rest = error.key.trim_start_matches("properties.");
+            at.place.child(rest).error(&error.message)
+        })
+    }
+
+    /// Partitions by the partition key, which there must be.
+    fn partitions(&self) -> Result<u32, ScenarioError> {
+        let Some(partitions) = self.table.written_integer("partitions")? else {
+            return Ok(0);
+        };
+        let list = self.table.sections_within("fields", "a collection")?;
+        let has_key = list.iter().any(|field| {
+            field
+                .written_flag("partition_key")
+                .is_some_and(|at| at.value)
+        });
+        if has_key {
+            return Ok(partitions as u32);
+        }
+        let place = self.table.place_or_child("partitions");
+        Err(place.error(format!(
+            "is {partitions}, but no field is the partition key: set partition_key = true on one \
+             of fields"
+        )))
     }
 
     /// Rows that preparation inserts; `prepare` is None where it is refused.
@@ -402,6 +516,14 @@ impl Builder<'_> {
             ),
             format!("{} {rows} {data}", shape.consistency.name()),
             fields.join("\n"),
+            format!(
+                "{:?} {} {:?} {:?} {:?}",
+                shape.dynamic,
+                shape.partitions,
+                shape.properties,
+                shape.key.max_length,
+                shape.key.keys
+            ),
         ];
         Ok(format!(
             "{:016x}",
@@ -472,25 +594,73 @@ fn index_options(index: &Section) -> Result<IndexOptions, ScenarioError> {
     })
 }
 
-fn field(table: &Section, seed: u64) -> Result<ScalarField, ScenarioError> {
+/// Milvus takes one key of a kind.
+fn one_at_most(
+    list: &[Section],
+    fields: &[ScalarField],
+    key: &str,
+    has: fn(&ScalarField) -> bool,
+) -> Result<(), ScenarioError> {
+    let mut having = list.iter().zip(fields).filter(|(_, field)| has(field));
+    let first = having.next();
+    match (first, having.next()) {
+        (Some((_, first)), Some((at, _))) => Err(at.place_or_child(key).error(format!(
+            "is true, as that of field {} is; Milvus allows one such field",
+            first.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn field(
+    table: &Section,
+    seed: u64,
+    data: Option<&dataset::Source>,
+) -> Result<ScalarField, ScenarioError> {
     let needed = |key: &str| {
         table.text(key)?.map(|text| text.value).ok_or_else(|| {
             let example = "write for example { name = \"rank\", type = \"Int64\" }";
             table.lacks(&[key], format!("has no `{key}`; {example}"))
         })
     };
-    let (name, type_name, max_length, values, index) = all((
+    let text = |key: &str| Ok(table.text(key)?.map(|text| text.value));
+    let number = |key: &str| Ok(table.number(key)?.map(|at| at.value));
+    let toml = |key: &str| Ok(table.toml(key)?.map(|at| at.value));
+    let values = toml("values");
+    let is_column = matches!(&values, Ok(Some(toml::Value::Table(values)))
+        if values.contains_key("column"));
+    let type_name = if is_column {
+        text("type")
+    } else {
+        needed("type").map(Some)
+    };
+    let types = all((
         needed("name"),
-        needed("type"),
-        table.number("max_length"),
-        table.toml("values"),
-        table.section("index").map(index_options).transpose(),
-    ))?;
+        type_name,
+        text("element"),
+        number("max_length"),
+        number("max_capacity"),
+    ));
+    let index = table.section("index").map(index_options).transpose();
+    let (types, values, default, properties, index) =
+        all((types, values, toml("default"), toml("properties"), index))?;
+    let (name, type_name, element, max_length, max_capacity) = types;
+    let flag = |key: &str| table.written_flag(key).is_some_and(|at| at.value);
     let options = ScalarFieldOptions {
         name,
         type_name,
-        max_length: max_length.map(|at| at.value),
-        values: values.map(|at| at.value),
+        element,
+        max_length,
+        max_capacity,
+        nullable: flag("nullable"),
+        default,
+        partition_key: flag("partition_key"),
+        clustering_key: flag("clustering_key"),
+        properties: match properties {
+            Some(toml::Value::Table(properties)) => properties,
+            _ => toml::Table::new(),
+        },
+        values,
         index,
     };
     // The error's key begins with `fields.<name>.`, which the place has already.
@@ -502,7 +672,7 @@ fn field(table: &Section, seed: u64) -> Result<ScalarField, ScenarioError> {
             .unwrap_or_default()
             .to_owned()
     };
-    options.resolve(seed).map_err(|errors| {
+    options.resolve(seed, data).map_err(|errors| {
         let mut mistakes = ScenarioError::told();
         for error in errors.iter() {
             mistakes.add(table.place.child(&key(error)).error(&error.message));

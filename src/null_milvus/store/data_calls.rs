@@ -6,7 +6,7 @@ use super::{
     Answer, Collection, Store,
     columns::check_columns,
     ok, refuse,
-    rows::{Key, Row, dimension, float_vector, primary, scalar_column},
+    rows::{Key, META, Row, dimension, float_vector, primary, scalar_column},
 };
 use crate::milvus::proto::{self, DataType, field_data::Field, scalar_field::Data as Scalars};
 
@@ -259,11 +259,14 @@ impl Collection {
     fn columns(&self, names: &[String], rows: &[&Row]) -> Vec<proto::FieldData> {
         let is_wanted =
             |field: &&proto::FieldSchema| field.is_primary_key || names.contains(&field.name);
+        let dynamic = self.schema.enable_dynamic_field && names.iter().any(|name| name == META);
+        let dynamic = dynamic.then(|| self.rows.dynamic_column(rows));
         self.schema
             .fields
             .iter()
             .filter(is_wanted)
             .map(|field| self.rows.column(field, rows))
+            .chain(dynamic)
             .collect()
     }
 }

@@ -124,7 +124,7 @@ fn scalar_fields_are_sent_as_columns_of_their_type() {
     let field = |text: &str| {
         toml::from_str::<ScalarFieldOptions>(text)
             .unwrap()
-            .resolve(42)
+            .resolve(42, None)
             .unwrap()
     };
     let fields = vec![
