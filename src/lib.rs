@@ -32,7 +32,7 @@
 //!
 //! The order is that of one run: [`scenario`] (the TOML as written, by the rows of [`keys`])
 //! becomes a [`plan`] (every check and default), whose [`operation`]s build requests from
-//! [`dataset`]s; [`load`] sends them when the [`pacer`] says so through [`milvus`], with ids of
+//! [`dataset`]s, whose files [`fetch`] brings where they are at an address; [`load`] sends them when the [`pacer`] says so through [`milvus`], with ids of
 //! [`telemetry`]; [`record`] keeps every request in the run folder; [`spans`] fetches what the
 //! server recorded; [`analysis`] joins spans and breaks latency down; [`report`] renders.
 //! [`runner`] does all of it in this order, [`cli`] is the command line around it. [`stack`] runs
@@ -52,6 +52,7 @@ mod calibrate;
 pub mod cli;
 pub mod dataset;
 pub mod doctor;
+pub mod fetch;
 pub mod keys;
 pub mod load;
 pub mod mask;

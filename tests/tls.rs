@@ -217,6 +217,9 @@ const LINKS: [(&str, TlsPeer); 3] = [
     ("span source", TlsPeer::SpanSource),
 ];
 
+/// The vectors of that scenario.
+const RANDOM: &str = "format = \"random\"\nrows = 100\ndim = 4\nqueries = 10";
+
 /// A scenario of one short phase; `other` comes before the collections.
 fn scenario(milvus: &str, tracing: &str, spans: &str) -> String {
     format!(
@@ -233,10 +236,7 @@ settle = "0s"
 deadline = "1s"
 {spans}
 [data.noise]
-format = "random"
-rows = 100
-dim = 4
-queries = 10
+{RANDOM}
 [collections.words]
 data = "noise"
 metric = "L2"
@@ -296,6 +296,11 @@ impl Client {
 }
 
 fn program(folder: &Path, arguments: &[&str]) -> Output {
+    let output = command(folder, arguments).output();
+    output.expect("the program starts")
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command
         .args(arguments)
@@ -304,7 +309,7 @@ fn program(folder: &Path, arguments: &[&str]) -> Output {
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("MILVUS_BENCH_CALIBRATE", "off")
         .env("NO_COLOR", "1");
-    command.output().expect("the program starts")
+    command
 }
 
 /// What `doctor` says of one link: its line and those below it.
@@ -421,6 +426,7 @@ fn each_fault_of_each_server_is_told_apart_on_each_link() {
     a_file_that_cant_be_used_is_named(&servers, folder.path());
     a_run_says_the_same(&servers, &cases, folder.path());
     a_run_with_the_right_options_works(&servers, &fake, folder.path());
+    a_file_is_fetched_where_its_ca_is_named(&servers, folder.path());
 }
 
 /// Of each link, and nothing is guessed from what listens there.
@@ -529,4 +535,31 @@ fn a_run_with_the_right_options_works(servers: &Servers, fake: &FakeMilvus, fold
         assert_eq!(output.status.code(), Some(0), "{fault}: {stderr}");
         assert!(fake.calls().len() > before, "{fault}: {stderr}");
     }
+}
+
+/// The file of a data set, whose server no CA of the system has signed.
+fn a_file_is_fetched_where_its_ca_is_named(servers: &Servers, folder: &Path) {
+    // Of the bytes that the server has.
+    let sum = "0e1b6c9e95be2e1627b73a9449e381cc2acb5d6f675d165c5fe92b7ae80c7b1a";
+    let port = servers.port(GO, "file");
+    let remote = format!("{{ url = \"https://localhost:{port}/base.fbin\", sha256 = \"{sum}\" }}");
+    let text = PLAIN
+        .scenario(servers, 1, By::Http, "auto")
+        .replace(RANDOM, &format!("base = {remote}\nqueries = {remote}"));
+    std::fs::write(folder.join("fetch.toml"), text).expect("written");
+    let fetch = |ca: Option<&str>| {
+        let mut command = command(folder, &["data", "fetch", "fetch.toml"]);
+        command.env("MILVUS_BENCH_CACHE", folder.join("cache"));
+        command.envs(ca.map(|name| ("SSL_CERT_FILE", servers.file(name))));
+        command.output().expect("the program starts")
+    };
+    let unaware = fetch(None);
+    let stderr = String::from_utf8_lossy(&unaware.stderr);
+    assert!(
+        stderr.contains(TlsCause::UnknownIssuer.what()) && stderr.contains("SSL_CERT_FILE="),
+        "{stderr}"
+    );
+    let output = fetch(Some("ca.pem"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
 }

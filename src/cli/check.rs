@@ -6,8 +6,12 @@ use super::{
     ended::{CliError, Done},
     output::print,
     progress::Progress,
-    scenario::{ScenarioArguments, read_plan},
+    scenario::{Read, ScenarioArguments},
     terminal::broken,
+};
+use crate::{
+    plan::{Checked, Unfetched},
+    report::clean,
 };
 
 /// Arguments of `check`.
@@ -20,10 +24,29 @@ pub(crate) struct CheckArguments {
     resolved: bool,
 }
 
+/// A label, as wide as all are.
+const LABEL: &str = "requests   ";
+
 /// Reads, checks, and prints what a run would do.
 pub(crate) fn check(arguments: &CheckArguments) -> Result<Done, CliError> {
     let progress = Progress::plain();
-    let plan = read_plan(&arguments.scenario, None, &progress)?;
+    let read = Read::new(&arguments.scenario, None, &progress)?;
+    let plan = match read.check(&progress)? {
+        Checked::Complete(plan) => plan,
+        Checked::Unfetched(files) if arguments.resolved => {
+            return Err(CliError::new(format!(
+                "the plan can't be filled in before {} of its data sets {} fetched: use \
+                 `milvus-bench data fetch {}`",
+                counted(files.len(), "file"),
+                if files.len() == 1 { "is" } else { "are" },
+                read.source
+            )));
+        }
+        Checked::Unfetched(files) => {
+            print(broken(&unfetched(&files), |_| Some(LABEL.len())).as_bytes())?;
+            return Ok(Done::Ok);
+        }
+    };
     let doubts = plan.remarks.iter().filter(|remark| !remark.is_note());
     doubts.for_each(|remark| progress.warn(&remark.to_string()));
     if arguments.resolved {
@@ -35,10 +58,27 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<Done, CliError> {
             .expectation()
             .to_string()
             .lines()
-            .map(|line| format!("{}\n", crate::report::clean(line)))
+            .map(|line| format!("{}\n", clean(line)))
             .collect();
         // `requests   search: ...`: all labels are as wide.
-        print(broken(&text, |_| Some("requests   ".len())).as_bytes())?;
+        print(broken(&text, |_| Some(LABEL.len())).as_bytes())?;
     }
     Ok(Done::Ok)
+}
+
+/// What is said of a scenario whose files are not all here.
+fn unfetched(files: &[Unfetched]) -> String {
+    let line = |of: &Unfetched| {
+        let place = of.place.path();
+        clean(&format!("not here   {place}: {}", of.file.url)) + "\n"
+    };
+    let lines: String = files.iter().map(line).collect();
+    format!(
+        "{lines}checked    no mistake was found, but neither in these files nor in what depends \
+         on them was one looked for: `milvus-bench data fetch` fetches them, `run` does it too\n"
+    )
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

@@ -118,6 +118,13 @@ const EXAMPLES: &[Row] = &[
         ],
     ),
     (
+        "data",
+        &[(
+            "fetch what a scenario names by address",
+            "data fetch s.toml",
+        )],
+    ),
+    (
         "list",
         &[
             ("runs below the current folder", "list"),

@@ -6,9 +6,11 @@ mod advice;
 mod calibrate;
 mod check;
 mod compare;
+mod data;
 mod doctor;
 mod ended;
 mod examples;
+mod fetch;
 mod flags;
 mod hints;
 mod init;
@@ -92,6 +94,8 @@ enum Command {
     Compare(compare::CompareArguments),
     /// A commented scenario for a collection that is there, as Milvus describes it
     Init(init::InitArguments),
+    /// Files of vectors: fetch them, look into them, convert them
+    Data(data::DataArguments),
     /// Runs below the results folder, newest first
     List(list::ListArguments),
     /// The JSON Schema of scenarios, on stdout: for editors, which then know every key
@@ -182,6 +186,7 @@ fn carry_out(command: Command, signals: &Signals) -> Result<Done, CliError> {
         Command::Spans(arguments) => spans::spans(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Init(arguments) => init::init(&arguments),
+        Command::Data(arguments) => data::data(&arguments),
         Command::List(arguments) => list::list(&arguments),
         Command::Schema => schema::schema(),
         Command::Completions { shell } => {

@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     analysis::Analysis,
+    keys::nearest,
     record::RunFolder,
     report::{NOT_BUILT, REPORTS, ReportEntry, RunReport, TextStyle, render_text},
     runner,
-    scenario::nearest,
 };
 
 /// What stdout carries of several runs.

@@ -6,13 +6,14 @@ use clap::Args;
 
 use super::{
     ended::{CliError, Done},
+    fetch::fetched_plan,
     output::{say, say_error},
     progress::Progress,
     reports::{
         Printed, REPEATED, check_reports, joined_format, print_joined, print_report, reports_help,
     },
     runtime::runtime,
-    scenario::{ScenarioArguments, read_plan},
+    scenario::{Read, ScenarioArguments},
     values::{duration, whole},
 };
 use crate::{
@@ -119,7 +120,8 @@ pub(crate) fn run(arguments: &RunArguments, signals: &Signals) -> Result<Done, C
     } else {
         Progress::plain()
     };
-    let mut plan = read_plan(&arguments.scenario, arguments.wait, &reading)?;
+    let read = Read::new(&arguments.scenario, arguments.wait, &reading)?;
+    let mut plan = fetched_plan(&read, &reading, arguments.quiet)?;
     check_replaced(&arguments.replace, &plan)?;
     signals.enter(Stage::Measuring);
     let ended = rounds(arguments, &mut plan, signals);

@@ -6,8 +6,9 @@ use clap::Args;
 
 use super::{ended::CliError, progress::Progress, values::whole};
 use crate::{
-    plan::{Plan, PlanFlags},
-    scenario::{Scenario, ScenarioSource},
+    plan::{Checked, Plan, PlanFlags},
+    scenario::{Scenario, ScenarioError, ScenarioSource},
+    stack::StackOptions,
 };
 
 /// Group of the flags that change a scenario, in the help.
@@ -54,48 +55,103 @@ requests = 1
 workloads = ["none"]
 "#;
 
-/// The scenario as resolved, with the flags and the environment of this process.
-pub(crate) fn read_plan(
-    arguments: &ScenarioArguments,
-    wait: Option<Duration>,
-    progress: &Progress,
-) -> Result<Plan, CliError> {
-    let source = if arguments.scenario.as_os_str() == "-" {
-        let _waiting = progress.waiting(
-            "waiting for the scenario on stdin",
-            "until its end (Ctrl-D)",
-        );
-        ScenarioSource::stdin().map_err(CliError::new)?
-    } else {
-        ScenarioSource::File(arguments.scenario.clone())
-    };
-    let flags = PlanFlags {
-        seed: arguments.seed,
-        uri: arguments.uri.clone(),
-        wait,
-        ..PlanFlags::default()
-    };
-    let _reading = progress.waiting(
-        "reading the scenario and its data sets",
-        "until their files are read",
-    );
-    plan_of(&source, &arguments.sets, &flags)
+/// A scenario as read, with what changes it.
+pub(crate) struct Read {
+    pub(crate) source: ScenarioSource,
+    scenario: Scenario,
+    flags: PlanFlags,
 }
 
-/// The same for a scenario from anywhere.
+impl Read {
+    /// Reads the scenario of a command.
+    pub(crate) fn new(
+        arguments: &ScenarioArguments,
+        wait: Option<Duration>,
+        progress: &Progress,
+    ) -> Result<Self, CliError> {
+        let source = if arguments.scenario.as_os_str() == "-" {
+            let _waiting = progress.waiting(
+                "waiting for the scenario on stdin",
+                "until its end (Ctrl-D)",
+            );
+            ScenarioSource::stdin().map_err(CliError::new)?
+        } else {
+            ScenarioSource::File(arguments.scenario.clone())
+        };
+        let flags = PlanFlags {
+            seed: arguments.seed,
+            uri: arguments.uri.clone(),
+            wait,
+            ..PlanFlags::default()
+        };
+        Self::of(source, &arguments.sets, flags)
+    }
+
+    fn of(source: ScenarioSource, sets: &[String], flags: PlanFlags) -> Result<Self, CliError> {
+        let scenario = Scenario::read(&source, sets, &environment)
+            .map_err(|mistakes| CliError::of_scenario(&source, &mistakes))?;
+        Ok(Self {
+            source,
+            scenario,
+            flags: PlanFlags {
+                // Without a home folder nothing can be there.
+                fetched: fetched_files().ok(),
+                ..flags
+            },
+        })
+    }
+
+    /// Everything checked, as far as its files are here.
+    pub(crate) fn check(&self, progress: &Progress) -> Result<Checked, CliError> {
+        let _reading = progress.waiting(
+            "reading the scenario and its data sets",
+            "until their files are read",
+        );
+        let checked = Plan::check(&self.scenario, &self.flags, &environment);
+        let checked = checked.map_err(|mistakes| CliError::of_scenario(&self.source, &mistakes))?;
+        if let Checked::Complete(plan) = &checked {
+            say_notes(plan);
+        }
+        Ok(checked)
+    }
+
+    /// The same where all of them are.
+    pub(crate) fn plan(&self, progress: &Progress) -> Result<Plan, CliError> {
+        match self.check(progress)? {
+            Checked::Complete(plan) => Ok(*plan),
+            Checked::Unfetched(files) => {
+                let mut mistakes = ScenarioError::told();
+                files.iter().for_each(|file| mistakes.add(file.mistake()));
+                Err(CliError::of_scenario(&self.source, &mistakes))
+            }
+        }
+    }
+}
+
+/// Folder of the files of data sets that were fetched from their addresses: in the cache folder,
+/// which is that of `stack`.
+pub(crate) fn fetched_files() -> Result<PathBuf, CliError> {
+    let options = StackOptions::default_ports().map_err(CliError::new)?;
+    Ok(options.cache.join("data"))
+}
+
+/// The plan of a scenario from anywhere.
 pub(crate) fn plan_of(
     source: &ScenarioSource,
     sets: &[String],
     flags: &PlanFlags,
 ) -> Result<Plan, CliError> {
-    let environment = |name: &str| std::env::var(name).ok();
-    let refuse = |mistakes| CliError::of_scenario(source, &mistakes);
-    let scenario = Scenario::read(source, sets, &environment).map_err(refuse)?;
-    let plan = Plan::from_scenario(&scenario, flags, &environment).map_err(refuse)?;
+    Read::of(source.clone(), sets, flags.clone())?.plan(&Progress::new(true))
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn say_notes(plan: &Plan) {
     let progress = Progress::new(false);
     plan.remarks
         .iter()
         .filter(|remark| remark.is_note())
         .for_each(|note| progress.step(&note.to_string()));
-    Ok(plan)
 }

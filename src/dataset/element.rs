@@ -9,6 +9,8 @@ use crate::vector_type::VectorType;
 #[allow(missing_docs)]
 pub enum Element {
     F16,
+    /// The upper half of a 32-bit float.
+    BF16,
     F32,
     F64,
     I8,
@@ -19,7 +21,7 @@ pub enum Element {
     U32,
     I64,
     U64,
-    /// One byte each, 0 or 1.
+    /// One byte each, 0 for false.
     Bool,
     /// A row is what `SparseFloatArray` holds of it on the wire: the tag 0x0a, the length of the
     /// pairs in bytes (varint), and the pairs, each u32 index and f32 value, indices ascending.
@@ -41,7 +43,7 @@ impl Element {
     pub fn bytes(self) -> usize {
         match self {
             Self::Bool | Self::I8 | Self::U8 => 1,
-            Self::F16 | Self::I16 | Self::U16 => 2,
+            Self::F16 | Self::BF16 | Self::I16 | Self::U16 => 2,
             Self::F32 | Self::I32 | Self::U32 => 4,
             Self::F64 | Self::I64 | Self::U64 => 8,
             Self::Sparse => 0,
@@ -53,6 +55,7 @@ impl Element {
     pub fn name(self) -> &'static str {
         match self {
             Self::F16 => "float16",
+            Self::BF16 => "bfloat16",
             Self::F32 => "float32",
             Self::F64 => "float64",
             Self::I8 => "int8",
@@ -98,6 +101,7 @@ impl Element {
             (self, to),
             (Self::F32, VectorType::Float)
                 | (Self::F16, VectorType::Float16)
+                | (Self::BF16, VectorType::BFloat16)
                 | (Self::I8, VectorType::Int8)
                 | (Self::U8, VectorType::Binary)
                 | (Self::Sparse, VectorType::Sparse)
@@ -113,6 +117,11 @@ impl Element {
             (Self::F32, _) => first_not_finite(rows).map_or(Ok(()), |at| Err(not_finite(at))),
             (Self::F16, _) => {
                 let bad = |bytes: &[u8; 2]| !f16::from_le_bytes(*bytes).is_finite();
+                let at = rows.as_chunks().0.iter().position(bad);
+                at.map_or(Ok(()), |at| Err(not_finite(at)))
+            }
+            (Self::BF16, _) => {
+                let bad = |bytes: &[u8; 2]| !bf16::from_le_bytes(*bytes).is_finite();
                 let at = rows.as_chunks().0.iter().position(bad);
                 at.map_or(Ok(()), |at| Err(not_finite(at)))
             }
@@ -158,8 +167,9 @@ impl Element {
             (_, VectorType::Int8) => self.each(from, |at, value| {
                 let whole = value as i8;
                 if f64::from(whole) != value {
-                    let story =
-                        format!("{value}, which is no whole number from -128 to 127 (type Int8)");
+                    let story = format!(
+                        "{value}, which is not a whole number from -128 to 127 (type Int8)"
+                    );
                     return Err(Unfit { at, story });
                 }
                 out.push(whole.to_le_bytes()[0]);
@@ -194,6 +204,33 @@ impl Element {
         Ok(())
     }
 
+    /// These values as row ids; None where their type has none. Those beyond the largest i64 become
+    /// it, which no data set has as a row.
+    pub(super) fn ids(self, from: &[u8]) -> Option<Vec<i64>> {
+        macro_rules! ids {
+            ($type:ty) => {
+                from.as_chunks()
+                    .0
+                    .iter()
+                    .map(|bytes| i64::try_from(<$type>::from_le_bytes(*bytes)).unwrap_or(i64::MAX))
+                    .collect()
+            };
+        }
+        Some(match self {
+            Self::I8 => ids!(i8),
+            Self::U8 => ids!(u8),
+            Self::I16 => ids!(i16),
+            Self::U16 => ids!(u16),
+            Self::I32 => ids!(i32),
+            Self::U32 => ids!(u32),
+            Self::I64 => ids!(i64),
+            Self::U64 => ids!(u64),
+            Self::F16 | Self::BF16 | Self::F32 | Self::F64 | Self::Bool | Self::Sparse => {
+                return None;
+            }
+        })
+    }
+
     /// Every value as f64, which holds all but the largest of 64 bits exactly.
     pub(super) fn each<E>(
         self,
@@ -211,10 +248,12 @@ impl Element {
         }
         match self {
             Self::F16 => values!(f16, f64::from),
+            Self::BF16 => values!(bf16, f64::from),
             Self::F32 => values!(f32, f64::from),
             Self::F64 => values!(f64, f64::from),
             Self::I8 => values!(i8, f64::from),
-            Self::U8 | Self::Bool => values!(u8, f64::from),
+            Self::U8 => values!(u8, f64::from),
+            Self::Bool => values!(u8, |byte| f64::from(u8::from(byte != 0))),
             Self::I16 => values!(i16, f64::from),
             Self::U16 => values!(u16, f64::from),
             Self::I32 => values!(i32, f64::from),

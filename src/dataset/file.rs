@@ -24,6 +24,8 @@ pub(super) struct Beginning {
     pub(super) size: u64,
     /// Its first bytes, at most [`HEAD`].
     pub(super) head: Vec<u8>,
+    /// `format` of the data set, where it is given.
+    pub(super) format: Option<&'static str>,
 }
 
 impl Beginning {
@@ -42,6 +44,7 @@ impl Beginning {
             file: None,
             size: 0,
             head: Vec::new(),
+            format: None,
         };
         if kind.is_dir() {
             return Ok(found);
@@ -90,12 +93,18 @@ impl Beginning {
         ])
     }
 
-    /// Extension of its name in lower case, empty if it has none.
+    /// Extension of its name in lower case, empty if it has none; of the first rows of a larger
+    /// file, which the big-ann-benchmarks name `base.1B.u8bin.crop_nb_10000000`, that of the file.
     pub(super) fn extension(&self) -> String {
-        let extension = self.path.extension();
-        extension.map_or_else(String::new, |text| {
-            text.to_string_lossy().to_ascii_lowercase()
-        })
+        let of = |path: &Path| {
+            let extension = path.extension().unwrap_or_default();
+            extension.to_string_lossy().to_ascii_lowercase()
+        };
+        let last = of(&self.path);
+        if last.starts_with("crop_nb_") {
+            return of(&self.path.with_extension(""));
+        }
+        last
     }
 }
 
@@ -118,6 +127,17 @@ pub(super) fn read_at(
 /// A failed read of rows, in words that go on after the name of the file.
 pub(super) fn unreadable(row: u64, error: &std::io::Error) -> String {
     format!("can't be read at row {row} ({error}): it must not change during the run")
+}
+
+/// Reads a part of a header that says how long it is.
+///
+/// # Errors
+/// In words that go on after the name of the file.
+pub(super) fn header_at(file: &File, offset: u64, length: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    read_at(file, offset, length, &mut bytes)
+        .map_err(|error| format!("can't be read at byte {offset}: {error}"))?;
+    Ok(bytes)
 }
 
 /// Whether so much may be kept in memory.

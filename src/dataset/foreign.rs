@@ -1,10 +1,12 @@
-//! What a file is that is no fbin or ibin: named by its first bytes, or by the layout that its size
+//! What a file is that no format can read: named by its first bytes, or by the layout that its size
 //! fits.
 //!
 //! Only files whose size does not fit their header come here, since the number of vectors may be
 //! any four bytes, those of gzip too.
 
 use std::{fs::File, os::unix::fs::FileExt};
+
+use super::{element::Element, options::MAX_DIM};
 
 /// Bytes before the first value: two u32.
 const HEADER: u64 = 8;
@@ -21,46 +23,29 @@ static MAGIC: &[(&[u8], &str)] = &[
     (b"BZh", "is compressed with bzip2: unpack it with `bunzip2`"),
     (b"\xfd7zXZ\0", "is compressed with xz: unpack it with `unxz`"),
     (b"\x04\x22\x4d\x18", "is compressed with lz4: unpack it with `unlz4`"),
-    (b"PK\x03\x04", "is a ZIP archive (.zip, or .npz and .pt, which are some): unpack it, and \
-                     write its vectors as fbin"),
+    (b"PK\x03\x04", "is a ZIP archive: unpack it (each array of an .npz is a .npy file in it; \
+                     write the tensors of a .pt with `numpy.save`)"),
     (b"7z\xbc\xaf\x27\x1c", "is a 7z archive: unpack it"),
     (b"Rar!", "is a RAR archive: unpack it"),
-    (b"\x93NUMPY", "is a NumPy file (.npy): write its array as fbin, a header of two u32 (n, dim) \
-                    before the values"),
-    (b"\x89HDF\r\n\x1a\n", "is an HDF5 file: write its arrays as fbin and ibin, a header of two \
-                            u32 before the values"),
-    (b"PAR1", "is a Parquet file: write its vectors as fbin, a header of two u32 (n, dim) before \
-               the values"),
-    (b"ARROW1", "is an Arrow file: write its vectors as fbin, a header of two u32 (n, dim) before \
-                 the values"),
-    (b"FEA1", "is a Feather file: write its vectors as fbin, a header of two u32 (n, dim) before \
-               the values"),
-    (b"ORC", "is an ORC file: write its vectors as fbin, a header of two u32 (n, dim) before the \
-              values"),
-    (b"Obj\x01", "is an Avro file: write its vectors as fbin, a header of two u32 (n, dim) before \
-                  the values"),
-    (b"SQLite format 3", "is a SQLite database: write its vectors as fbin, a header of two u32 \
-                          (n, dim) before the values"),
-    (b"\x80\x02", "is a Python pickle: write its array as fbin, a header of two u32 (n, dim) \
-                   before the values"),
-    (b"\x80\x03", "is a Python pickle: write its array as fbin, a header of two u32 (n, dim) \
-                   before the values"),
-    (b"\x80\x04", "is a Python pickle: write its array as fbin, a header of two u32 (n, dim) \
-                   before the values"),
-    (b"\x80\x05", "is a Python pickle: write its array as fbin, a header of two u32 (n, dim) \
-                   before the values"),
+    (b"\x93NUMPY", "is a NumPy file (.npy)"),
+    (b"\x89HDF\r\n\x1a\n", "is an HDF5 file"),
+    (b"PAR1", "is a Parquet file"),
+    (b"ARROW1", "is an Arrow file: write its table with `pyarrow.parquet.write_table`"),
+    (b"FEA1", "is a Feather file: write its table with `pyarrow.parquet.write_table`"),
+    (b"ORC", "is an ORC file: write its table with `pyarrow.parquet.write_table`"),
+    (b"Obj\x01", "is an Avro file: write its records as Parquet"),
+    (b"SQLite format 3", "is a SQLite database: write its vectors with `numpy.save`"),
+    (b"\x80\x02", "is a Python pickle: write its array with `numpy.save`"),
+    (b"\x80\x03", "is a Python pickle: write its array with `numpy.save`"),
+    (b"\x80\x04", "is a Python pickle: write its array with `numpy.save`"),
+    (b"\x80\x05", "is a Python pickle: write its array with `numpy.save`"),
     (b"\x1f\x9d", "is compressed with compress: unpack it with `uncompress`"),
     (b"\xff\x06\0\0sNaPpY", "is compressed with snappy: unpack it"),
-    (b"MATLAB ", "is a MATLAB file: write its arrays as fbin and ibin, a header of two u32 before \
-                  the values"),
-    (b"GGUF", "is a GGUF file: write its vectors as fbin, a header of two u32 (n, dim) before the \
-               values"),
-    (b"Ix", "is an index of FAISS: write its vectors as fbin, a header of two u32 (n, dim) before \
-             the values"),
-    (b"IHN", "is an index of FAISS: write its vectors as fbin, a header of two u32 (n, dim) \
-              before the values"),
-    (b"Iw", "is an index of FAISS: write its vectors as fbin, a header of two u32 (n, dim) before \
-             the values"),
+    (b"MATLAB ", "is a MATLAB file: write its arrays with `numpy.save`"),
+    (b"GGUF", "is a GGUF file: write its vectors with `numpy.save`"),
+    (b"Ix", "is an index of FAISS: write its vectors with `numpy.save`"),
+    (b"IHN", "is an index of FAISS: write its vectors with `numpy.save`"),
+    (b"Iw", "is an index of FAISS: write its vectors with `numpy.save`"),
     (b"\x89PNG", "is a picture (PNG)"),
     (b"\xff\xd8\xff", "is a picture (JPEG)"),
     (b"GIF8", "is a picture (GIF)"),
@@ -88,11 +73,7 @@ pub(super) fn by_first_bytes(head: &[u8]) -> Option<String> {
     }
     // A safetensors file begins with the length of the JSON that follows.
     if head.get(8..10) == Some(b"{\"") && head[4..8] == [0; 4] {
-        return Some(
-            "is a safetensors file: write its vectors as fbin, a header of two u32 (n, dim) \
-             before the values"
-                .to_owned(),
-        );
+        return Some("is a safetensors file: write its vectors with `numpy.save`".to_owned());
     }
     markup(head).or_else(|| text(head)).or_else(|| utf16(head))
 }
@@ -115,7 +96,7 @@ fn utf16(head: &[u8]) -> Option<String> {
     )
     .ok()?;
     (!shown.is_empty() && shown.chars().all(is_text)).then(|| {
-        "is text in UTF-16: write its numbers as little-endian binary with a header of two u32"
+        "is text in UTF-16: write its numbers as JSON lines in UTF-8, or with `numpy.save`"
             .to_owned()
     })
 }
@@ -172,8 +153,7 @@ fn text(head: &[u8]) -> Option<String> {
         .take(40)
         .collect();
     Some(format!(
-        "is {kind}, it begins with {begin:?}: write its numbers as little-endian binary with a \
-         header of two u32"
+        "is {kind}, it begins with {begin:?}: write its numbers as JSON lines, or with `numpy.save`"
     ))
 }
 
@@ -186,13 +166,11 @@ pub(super) struct Layout<'a> {
 }
 
 impl Layout<'_> {
-    /// The layout of vectors that it fits, in words that go on after its name; None where it fits
-    /// none.
-    pub(super) fn of_vectors(&self) -> Option<String> {
-        if let Some(words) = self.texmex() {
-            return Some(words);
-        }
-        if self.is_swapped(&[4]) {
+    /// The layout of vectors that it fits where it is no file of values of type `element`, in words
+    /// that go on after its name; None where it fits none.
+    pub(super) fn of_vectors(&self, element: Element) -> Option<String> {
+        let own = element.bytes() as u64;
+        if self.is_swapped(&[own]) {
             return Some("is big-endian: write its header and its values little-endian".to_owned());
         }
         let Self {
@@ -205,25 +183,30 @@ impl Layout<'_> {
             return Some("holds row ids and distances, a truth and no vectors".to_owned());
         }
         let found = [
-            (8, "64-bit floats (f64)"),
-            (2, "16-bit floats (f16bin)"),
-            (1, "bytes (u8bin or i8bin)"),
+            (8, "64-bit floats (f64): write them with `numpy.save`"),
+            (4, "32-bit floats (fbin): write format = \"fbin\""),
+            (2, "16-bit floats (f16bin): write format = \"f16bin\""),
+            (1, "bytes (u8bin or i8bin): write that as `format`"),
         ];
-        // A file that was cut in half has the size of one with half as large values.
-        let (_, values) = found
-            .into_iter()
-            .find(|(width, _)| self.holds(count, dim, *width) && !self.is_of_floats())?;
+        let (_, values) = found.into_iter().find(|(width, _)| {
+            // A file that was cut in half has the size of one with half as large values, of which
+            // only 32-bit floats can be told by their look.
+            let is_likely = match (own, *width) {
+                (own, width) if own == width => false,
+                (_, 4) => self.is_of_floats(),
+                (4, _) => !self.is_of_floats(),
+                (own, width) => own < width,
+            };
+            is_likely && self.holds(count, dim, *width)
+        })?;
         Some(format!(
-            "holds {count} vectors of dimension {dim} whose values are {values}: needed are \
-             32-bit floats (f32)"
+            "holds {count} vectors of dimension {dim} whose values are {values} ({} was expected)",
+            element.name()
         ))
     }
 
     /// The same for true neighbours.
     pub(super) fn of_truth(&self) -> Option<String> {
-        if let Some(words) = self.texmex() {
-            return Some(words);
-        }
         if self.is_swapped(&[4, 8]) {
             return Some(
                 "is big-endian: write its header, ids and distances little-endian".to_owned(),
@@ -269,48 +252,6 @@ impl Layout<'_> {
         words.iter().all(is_zero) || (are_floats(&bytes) && !wide)
     }
 
-    /// Rows with a header each, as TEXMEX has them.
-    fn texmex(&self) -> Option<String> {
-        let [dim, _] = self.header;
-        if !(1..=super::options::MAX_DIM).contains(&dim) {
-            return None;
-        }
-        let alike = |width: u64| {
-            let row = 4 + u64::from(dim) * width;
-            let rows = self.size / row;
-            let header = |number: u64| {
-                let mut word = [0; 4];
-                self.file
-                    .read_exact_at(&mut word, number * row)
-                    .is_ok_and(|()| u32::from_le_bytes(word) == dim)
-            };
-            self.size.is_multiple_of(row) && rows >= 2 && header(1) && header(rows - 1)
-        };
-        let name = if alike(4) {
-            let row = 4 + 4 * u64::from(dim);
-            let values = (0..4.min(self.size / row)).flat_map(|number| {
-                let mut words = vec![0; 4 * dim.min(16) as usize];
-                self.file
-                    .read_exact_at(&mut words, number * row + 4)
-                    .map_or(Vec::new(), |()| words)
-            });
-            if are_integers(&values.collect::<Vec<u8>>()) {
-                "ivecs"
-            } else {
-                "fvecs"
-            }
-        } else if alike(1) {
-            "bvecs"
-        } else {
-            return None;
-        };
-        let form = if name == "ivecs" { "ibin" } else { "fbin" };
-        Some(format!(
-            "is a TEXMEX file ({name}), whose rows have a header each: write it as {form}, one \
-             header of two u32 before all of them"
-        ))
-    }
-
     /// Whether the size fits once the bytes of the header are turned around.
     fn is_swapped(&self, widths: &[u64]) -> bool {
         let [count, dim] = self.header.map(u32::swap_bytes);
@@ -318,7 +259,7 @@ impl Layout<'_> {
     }
 
     fn holds(&self, count: u32, per_row: u32, width: u64) -> bool {
-        let plausible = count > 0 && (1..=super::options::MAX_DIM).contains(&per_row);
+        let plausible = count > 0 && (1..=MAX_DIM).contains(&per_row);
         plausible
             && u128::from(self.size)
                 == u128::from(HEADER) + u128::from(count) * u128::from(per_row) * u128::from(width)

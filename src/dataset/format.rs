@@ -67,6 +67,8 @@ pub(super) struct Asked<'a> {
     pub(super) options: &'a DatasetOptions,
     /// Queries of the data set, where the truth is asked for.
     pub(super) queries: u64,
+    /// Rows of the data set, where the truth is asked for and there is a base.
+    pub(super) rows: Option<u64>,
 }
 
 /// A format of files.
@@ -97,6 +99,8 @@ pub(super) struct Parts {
 /// Reads neighbours, from files with other beginnings and extensions than the vectors have.
 #[derive(Clone, Copy)]
 pub(super) struct Neighbours {
+    /// Name of the layout, for messages: several formats may have the same one.
+    pub(super) name: &'static str,
     pub(super) extensions: &'static [&'static str],
     pub(super) recognises: fn(&Beginning) -> bool,
     pub(super) read: fn(&Asked<'_>) -> Result<Truth, String>,
@@ -135,10 +139,14 @@ fn files(
     })
 }
 
+/// Formats with their rows in the table.
+type Found = Vec<(&'static DatasetEntry, &'static FileFormat)>;
+
 /// The beginning of a file that the scenario names, and its format among those of `table`.
 ///
 /// # Errors
-/// The file can't be opened, or is in no format that is known.
+/// The file can't be opened, is in no format that is known, in several, or in another one than the
+/// scenario says.
 pub(super) fn find(
     role: Role,
     path: &Path,
@@ -146,54 +154,83 @@ pub(super) fn find(
     table: &'static [DatasetEntry],
 ) -> Result<(Beginning, &'static FileFormat), OpenError> {
     let refuse = |story: &str| OpenError::of_file(role.key(), path, story);
-    let beginning = Beginning::of(path).map_err(|story| refuse(&story))?;
+    let mut beginning = Beginning::of(path).map_err(|story| refuse(&story))?;
     let named = files(table).find(|(entry, _)| Some(entry.name) == named);
-    let fitting: Vec<_> = files(table)
+    beginning.format = named.map(|(entry, _)| entry.name);
+    let fitting: Found = files(table)
         .filter(|(_, format)| format.fits(role, &beginning))
         .collect();
-    let extension = beginning.extension();
     if let Some((entry, format)) = named {
         let fits = fitting.iter().any(|(found, _)| found.name == entry.name);
-        // `format` is that of the base; what else there is may be in another one.
-        if role == Role::Base || fits || fitting.is_empty() {
+        if fits || (role == Role::Base && fitting.is_empty()) {
             return Ok((beginning, format));
         }
+        // `format` is that of the base; what else there is may be in another one.
+        if role == Role::Base {
+            return Err(refuse(&contradiction(entry.name, &names(role, &fitting))));
+        }
     }
-    let by_name = |list: &[(&'static DatasetEntry, &'static FileFormat)]| {
+    let extension = beginning.extension();
+    let by_name = |list: &Found| {
         list.iter()
             .find(|(_, format)| format.is_named(role, &extension))
             .map(|(_, format)| *format)
     };
-    let all: Vec<_> = files(table).collect();
-    let found = match &fitting[..] {
-        [(_, only)] => Some(*only),
-        [] => by_name(&all),
-        several => match by_name(several) {
-            Some(format) => Some(format),
-            None => {
-                let names: Vec<&str> = several.iter().map(|(entry, _)| entry.name).collect();
-                return Err(refuse(&format!(
-                    "may be in any of the formats {}: say which with `format`",
-                    names.join(", ")
-                )));
-            }
-        },
+    let found = match &names(role, &fitting)[..] {
+        [_] => Ok(fitting[0].1),
+        [] => by_name(&files(table).collect())
+            .or(named.map(|(_, format)| format))
+            .ok_or_else(|| unknown(&beginning, table)),
+        several => by_name(&fitting).ok_or_else(|| {
+            let several = several.join(", ");
+            format!("may be in any of the formats {several}: say which with `format`")
+        }),
     };
-    match found {
-        Some(format) => Ok((beginning, format)),
-        None => {
-            let known: Vec<&str> = all.iter().map(|(entry, _)| entry.name).collect();
-            let story = foreign::by_first_bytes(&beginning.head).unwrap_or_else(|| {
-                if beginning.file.is_none() {
-                    "is a folder and not a regular file".to_owned()
-                } else {
-                    "is in no known format".to_owned()
-                }
-            });
-            Err(refuse(&format!(
-                "{story} (readable are {}; `format` names one whose content does not show it)",
-                known.join(", ")
-            )))
+    let format = found.map_err(|story| refuse(&story))?;
+    Ok((beginning, format))
+}
+
+/// The names of formats, each once: several may have their neighbours in the same layout.
+fn names(role: Role, found: &Found) -> Vec<&'static str> {
+    let mut names: Vec<&str> = Vec::new();
+    for (entry, format) in found {
+        let name = match (role, &format.truth) {
+            (Role::Truth, Some(truth)) => truth.name,
+            _ => entry.name,
+        };
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
+    names
+}
+
+/// A base in another format than the scenario says.
+fn contradiction(named: &str, found: &[&str]) -> String {
+    let (found, advice) = match found {
+        [only] => (
+            format!("format {only}"),
+            format!("write format = \"{only}\" or leave `format` out"),
+        ),
+        several => (
+            format!("one of the formats {}", several.join(", ")),
+            "name the right one".to_owned(),
+        ),
+    };
+    format!("is in {found} by its content, but `format` is \"{named}\": {advice}")
+}
+
+fn unknown(beginning: &Beginning, table: &'static [DatasetEntry]) -> String {
+    let story = foreign::by_first_bytes(&beginning.head).unwrap_or_else(|| {
+        if beginning.file.is_none() {
+            "is a folder and not a regular file".to_owned()
+        } else {
+            "is in no known format".to_owned()
+        }
+    });
+    let known: Vec<&str> = files(table).map(|(entry, _)| entry.name).collect();
+    format!(
+        "{story} (readable are {}; `format` names one whose content does not show it)",
+        known.join(", ")
+    )
 }

@@ -12,6 +12,7 @@ mod format;
 mod formats;
 mod options;
 mod random;
+mod remote;
 mod source;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -23,11 +24,15 @@ pub use element::{Element, put_sparse_row, sparse_rows};
 pub use format::DatasetEntry;
 pub use options::{DatasetError, DatasetOptions, MAX_DIM, OpenError};
 pub use random::distributions;
+pub use remote::{RemoteFile, check_address};
 pub use source::Source;
 pub use truth::Truth;
 pub use vectors::{Cell, Column, ColumnType, Columns, Dataset, Vectors};
 
-use self::{format::Format, formats::fbin};
+use self::{
+    format::Format,
+    formats::{bvecs, csr, f16bin, fbin, fvecs, i8bin, npy, u8bin},
+};
 use crate::vector_type::VectorType;
 
 /// Opens a data set: reads headers and checks them against the sizes of the files.
@@ -70,7 +75,17 @@ pub fn identity(dataset: &dyn Dataset) -> Result<String, DatasetError> {
 }
 
 /// Every format, one row and one file each.
-pub static DATASETS: &[DatasetEntry] = &[fbin::ENTRY, random::ENTRY];
+pub static DATASETS: &[DatasetEntry] = &[
+    fbin::ENTRY,
+    f16bin::ENTRY,
+    u8bin::ENTRY,
+    i8bin::ENTRY,
+    fvecs::ENTRY,
+    bvecs::ENTRY,
+    npy::ENTRY,
+    csr::ENTRY,
+    random::ENTRY,
+];
 
 #[cfg(test)]
 mod tests {

@@ -228,11 +228,8 @@ impl TypedPart {
     /// Reads all rows once, where they are not too many.
     fn look_at_all(&self) -> Result<(), OpenError> {
         let vectors = &*self.part.vectors;
-        let bytes = vectors.element().bytes() as u64 * u64::from(vectors.values());
-        if vectors.is_made() || vectors.element().always_fits(self.vector_type) {
-            return Ok(());
-        }
-        if bytes.saturating_mul(vectors.rows()) > LOOKED_AT {
+        let always_fits = vectors.element().always_fits(self.vector_type) && !vectors.is_framed();
+        if vectors.is_made() || always_fits || vectors.size() > LOOKED_AT {
             return Ok(());
         }
         let mut rows = Vec::new();
@@ -248,10 +245,11 @@ impl TypedPart {
     fn read_all(&self) -> Result<(Vec<u8>, Vec<usize>), OpenError> {
         let fault = |message: &str| OpenError::named(self.part.key, message);
         let rows = self.part.vectors.rows();
-        // Of sparse rows the least that they can have.
-        let row = self.vector_type.bytes(self.dim).unwrap_or(2);
-        check_memory(u128::from(rows) * row as u128)
-            .map_err(|story| fault(&format!("{} {story}", self.part.label)))?;
+        let bytes = match self.vector_type.bytes(self.dim) {
+            Some(row) => u128::from(rows) * row as u128,
+            None => u128::from(self.part.vectors.size()),
+        };
+        check_memory(bytes).map_err(|story| fault(&format!("{} {story}", self.part.label)))?;
         let mut bytes = Vec::new();
         self.read(0, rows, &mut bytes)
             .map_err(|error| fault(&error.0))?;
@@ -356,6 +354,7 @@ pub(super) fn open_files(
                     role,
                     options,
                     queries: 0,
+                    rows: None,
                 });
                 let vectors = vectors
                     .map_err(|story| OpenError::of_file(role.key(), &beginning.path, &story))?;
@@ -404,6 +403,7 @@ fn read_truth(
         role: Role::Truth,
         options,
         queries,
+        rows,
     });
     let truth = truth.map_err(refuse)?;
     if truth.queries() != queries {

@@ -20,6 +20,17 @@ pub trait Vectors: Send + Sync + fmt::Debug {
     /// Type of the values.
     fn element(&self) -> Element;
 
+    /// Bytes of all rows as they are read.
+    fn size(&self) -> u64 {
+        let row = self.element().bytes() as u64 * u64::from(self.values());
+        row.saturating_mul(self.rows())
+    }
+
+    /// Whether there is something between the rows that is checked only as they are read.
+    fn is_framed(&self) -> bool {
+        false
+    }
+
     /// Appends `count` rows from row `first` on to `out`, all of which exist: values little-endian,
     /// row after row.
     ///

@@ -16,7 +16,7 @@ pub use document::markdown;
 pub use mistakes::{Mistakes, Results, all, each, needs};
 pub use schema::json_schema;
 pub use share::percentage;
-pub use words::{duration_words, grouped};
+pub use words::{duration_words, grouped, nearest};
 
 /// One table of the scenario.
 #[derive(Clone, Copy, Debug)]
@@ -125,6 +125,8 @@ pub enum Kind {
     Any,
     /// A list of texts.
     Texts,
+    /// A value of a form that no other key has.
+    Form(&'static Form),
     /// A table.
     Table(&'static Table),
     /// Tables under names that the user gives, at most so many.
@@ -135,6 +137,17 @@ pub enum Kind {
     Tables { table: &'static Table, most: usize },
     /// One of several, told apart by their form.
     OneOf(&'static [Kind]),
+}
+
+/// A value that its own reader checks.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// What it is, in words, for the table of keys.
+    pub words: &'static str,
+    /// Its JSON Schema.
+    pub schema: &'static str,
+    /// A value that is one, as TOML.
+    pub example: &'static str,
 }
 
 /// What holds where a key is left out.

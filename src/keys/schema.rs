@@ -176,6 +176,7 @@ impl Writer {
             Kind::Values => values(),
             Kind::Any => json!({}),
             Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+            Kind::Form(form) => parsed(form.schema),
             Kind::Table(table) => Value::Object(self.table(table)),
             Kind::Named { table, most } => json!({
                 "type": "object",
@@ -314,9 +315,12 @@ fn rules(keys: &'static [Key], more: &[&str]) -> Vec<Value> {
             .map(|other| json!({ "not": { "required": [key.name, other] } }));
         needs.chain(excludes).collect::<Vec<_>>()
     };
-    let more = more.iter().map(|text| {
-        serde_json::from_str(text)
-            .unwrap_or_else(|error| panic!("a rule is not JSON ({error}): {text}"))
-    });
+    let more = more.iter().map(|text| parsed(text));
     keys.iter().flat_map(of_key).chain(more).collect()
+}
+
+/// A schema that the program has as text.
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text)
+        .unwrap_or_else(|error| panic!("a rule is not JSON ({error}): {text}"))
 }

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::{ANY_NUMBER, DefaultValue, Key, Kind, Table};
 
+/// Characters of a word that are compared with those that are known.
+const LONGEST_WORD: usize = 80;
+
 impl Table {
     /// The table as a scenario has it, e.g. `[milvus]` or `[[phases]]`; empty for the top of the
     /// file.
@@ -94,6 +97,7 @@ impl Kind {
             Self::Values => "text or table",
             Self::Any => "value",
             Self::Texts => "list of texts",
+            Self::Form(form) => form.words,
             Self::Tables { .. } => "list of tables",
             Self::OneOf(kinds) => {
                 let one = |kind: &Kind| match kind {
@@ -197,4 +201,23 @@ pub fn grouped(number: i64) -> String {
         out.push(digit);
     }
     if number < 0 { format!("-{out}") } else { out }
+}
+
+/// The known word that is most like `word`, if one is like it at all.
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let word: String = word
+        .chars()
+        .take(LONGEST_WORD)
+        .collect::<String>()
+        .to_lowercase();
+    let scored = known.map(|candidate| {
+        (
+            strsim::jaro_winkler(&word, &candidate.to_lowercase()),
+            candidate,
+        )
+    });
+    scored
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
 }

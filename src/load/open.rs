@@ -256,7 +256,9 @@ impl<'a> Part<'a> {
         }
         self.results[request.component].due += 1;
         let stream = &self.streams[request.component];
-        stream.record_not_sent(request.number, stream.shared.clock.ns_of(due), now);
+        let intended_ns = stream.shared.clock.ns_of(due);
+        let earlier = self.earlier[request.component];
+        stream.record_not_sent(request.number, earlier, intended_ns, now);
         Next::Slot
     }
 

@@ -151,6 +151,7 @@ pub(super) struct ThreadStream {
 #[derive(Debug)]
 pub(super) struct Prepared {
     key: RequestKey,
+    class: Option<u8>,
     call: Call,
     ids: RequestIds,
     sampled: bool,
@@ -183,12 +184,7 @@ impl ThreadStream {
         earlier: u64,
         due: Instant,
     ) -> Result<Prepared, DatasetError> {
-        let key = RequestKey {
-            hash: self.ids.key_hash(seq),
-            seq,
-            earlier,
-            queries: self.queries,
-        };
+        let key = self.key(seq, earlier);
         let ids = self.ids.ids(seq, 0);
         let switched_on = self
             .switch
@@ -196,11 +192,27 @@ impl ThreadStream {
         let sampled = switched_on && self.sampler.samples(ids.trace_id);
         Ok(Prepared {
             key,
+            class: self.class(key),
             call: self.operation.prepare(key)?,
             ids,
             sampled,
             context: TraceParent::new(ids, sampled),
         })
+    }
+
+    fn key(&self, seq: u64, earlier: u64) -> RequestKey {
+        RequestKey {
+            hash: self.ids.key_hash(seq),
+            seq,
+            earlier,
+            queries: self.queries,
+        }
+    }
+
+    fn class(&self, key: RequestKey) -> Option<u8> {
+        self.operation
+            .drawing()
+            .and_then(|drawing| drawing.class(key))
     }
 
     /// Sends the request if it can leave at once.
@@ -299,7 +311,7 @@ impl ThreadStream {
     }
 
     /// Records a scheduled request that found no place before the part's end.
-    pub(super) fn record_not_sent(&self, seq: u64, intended_ns: u64, now: Instant) {
+    pub(super) fn record_not_sent(&self, seq: u64, earlier: u64, intended_ns: u64, now: Instant) {
         let ids = self.ids.ids(seq, 0);
         let sample = Sample {
             stream: self.stream,
@@ -317,6 +329,7 @@ impl ThreadStream {
             response_bytes: 0,
             rows: 0,
             recall: f32::NAN,
+            class: self.class(self.key(seq, earlier)),
         };
         self.keep(&sample, None);
     }
@@ -395,6 +408,7 @@ impl ThreadStream {
             response_bytes: ended.response_bytes,
             rows: ended.rows,
             recall: ended.recall,
+            class: request.class,
         };
         self.count_end(&sample);
         self.keep(&sample, ended.reply);

@@ -16,7 +16,9 @@ use crate::{
         self, Arrival, Arrivals, PartKind, Plan, PlannedPart, PrepareMode, ScheduledPart,
         WorkloadPlan,
     },
-    record::{PREPARATION, Part, QueryNumbers, ReplyShape, StreamId, StreamInfo, TracingSwitch},
+    record::{
+        PREPARATION, Part, QueryNumbers, ReplyShape, SplitInfo, StreamId, StreamInfo, TracingSwitch,
+    },
     telemetry::{IdStream, Nonce, name_hash, round_seed},
 };
 
@@ -99,6 +101,14 @@ fn stream(plan: &Plan, phase: usize, index: usize, part: &ScheduledPart) -> Stre
             full_rows: replies.full_rows,
         }),
         writes: Some(workload.entry.writes()),
+        split: workload.operation.drawing().and_then(|drawing| {
+            let split = drawing.split()?;
+            Some(SplitInfo {
+                by: split.by.clone(),
+                by_rank: split.by_rank,
+                classes: split.classes.clone(),
+            })
+        }),
         // Warm-up and ramps are not explained, so their requests are not traced.
         sample_ratio: if part.is_measured() {
             plan.sample_ratio(phase)

@@ -12,6 +12,7 @@ use super::{
     OperationError, OperationErrors, RequestKey, RowChange, RowKeys, RowUse, Writes,
     keys::{Keys, refuse},
     rows,
+    values::{Drawing, Places},
 };
 use crate::{
     dataset::DatasetError,
@@ -60,8 +61,8 @@ pub(super) const ENTRY: OperationEntry = OperationEntry {
 #[derive(Debug)]
 enum Delete {
     Keys(KeyDelete),
-    /// The request, encoded.
-    Filter(Bytes),
+    /// The request, encoded, without an expression where that is drawn.
+    Filter(Bytes, Option<Drawing>),
 }
 
 #[derive(Debug)]
@@ -81,33 +82,43 @@ impl Operation for Delete {
     fn capacity(&self) -> Option<u64> {
         match self {
             Delete::Keys(of) => Some(of.rows.div_ceil(of.batch)),
-            Delete::Filter(_) => None,
+            Delete::Filter(..) => None,
         }
     }
 
     fn rows_per_request(&self) -> Option<u64> {
         match self {
             Delete::Keys(of) => Some(of.batch),
-            Delete::Filter(_) => None,
+            Delete::Filter(..) => None,
         }
     }
 
     fn deletes(&self) -> Deletes {
         match self {
             Delete::Keys(of) => Deletes::Keys(of.rows),
-            Delete::Filter(_) => Deletes::Unknown,
+            Delete::Filter(..) => Deletes::Unknown,
         }
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
         let body = match self {
             Delete::Keys(of) => encoded(&of.shape, of.expression(key)),
-            Delete::Filter(body) => body.clone(),
+            Delete::Filter(body, None) => body.clone(),
+            Delete::Filter(head, Some(drawing)) => {
+                Bytes::from(drawing.after(head, key, drawn_part))
+            }
         };
         Ok(Call {
             method: &methods::DELETE,
             body,
         })
+    }
+
+    fn drawing(&self) -> Option<&Drawing> {
+        match self {
+            Delete::Keys(_) => None,
+            Delete::Filter(_, drawing) => drawing.as_ref(),
+        }
     }
 
     fn finish(&self, _key: RequestKey, body: Bytes) -> Result<Finished, CallFailure> {
@@ -145,11 +156,20 @@ fn encoded(shape: &CollectionShape, expr: String) -> Bytes {
     Bytes::from(request.encode_to_vec())
 }
 
+/// What of a request is drawn.
+fn drawn_part(texts: Vec<(&str, String)>) -> DeleteRequest {
+    DeleteRequest {
+        expr: texts.into_iter().map(|(_, text)| text).collect(),
+        ..DeleteRequest::default()
+    }
+}
+
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {
     let OperationContext {
         collection: shape,
         row_keys,
         reused,
+        values,
         keys,
         ..
     } = context;
@@ -170,7 +190,10 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
                 "is empty, expected an expression such as \"rank < 10\"",
             )?);
         }
-        return Ok(Arc::new(Delete::Filter(encoded(&shape, filter))));
+        let mut places = Places::of(values);
+        let fixed = places.expression("filter", filter)?;
+        let head = encoded(&shape, fixed);
+        return Ok(Arc::new(Delete::Filter(head, places.drawing())));
     }
     let batch = rows::batch(&mut keys, &shape)?;
     let rows = may_be_deleted(&keys.value("rows"), row_keys.rows(), reused)?;

@@ -12,6 +12,7 @@ use toml::{Table, Value};
 
 pub(super) use cells::named_column;
 pub(super) use encode::{column, data_type, dynamic_column, key_column, value_field};
+pub(super) use reader::shares;
 pub use values::{FieldValue, FieldValues};
 
 use self::{cells::Fit, reader::ValueReader};

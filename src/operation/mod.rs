@@ -25,6 +25,7 @@ mod search;
 pub mod setup;
 mod truth;
 mod upsert;
+mod values;
 
 use std::{fmt, sync::Arc};
 
@@ -44,7 +45,10 @@ pub use order::QueryOrder;
 pub use primary_key::{KEY_TYPES, KeyOptions, PrimaryKey, RowKeyValues};
 pub use properties::collection_properties;
 pub use row_keys::RowKeys;
-pub use rows::rows_per_batch;
+pub use rows::{rows_per_batch, written_batch};
+pub use values::{
+    Drawing, MOST_CLASSES, MOST_VALUES, PlannedRows, SPLIT_KEYS, Split, VALUE_KEYS, Values,
+};
 
 use crate::{
     keys::Mistakes,
@@ -160,6 +164,11 @@ pub trait Operation: Send + Sync + fmt::Debug {
         Some("only a search has a recall")
     }
 
+    /// What of its requests is drawn from the values of its workload; None where nothing is.
+    fn drawing(&self) -> Option<&Drawing> {
+        None
+    }
+
     /// The request with `key`: a pure function of it, so the same in every run.
     ///
     /// # Errors
@@ -203,6 +212,8 @@ pub struct OperationContext {
     pub reused: bool,
     /// Whether replies say what they held ([`Operation::returned`]).
     pub keep_ids: bool,
+    /// What is drawn for each request; None where the workload has no `values`.
+    pub values: Option<Arc<Values>>,
     /// Keys of the workload's table that the plan does not know itself.
     pub keys: toml::Table,
 }

@@ -7,7 +7,7 @@ use std::{fmt, fmt::Write as _, sync::Arc};
 
 use toml::Value;
 
-use super::{MAX_TEXT, OperationError, fields::named_column, keys::refuse};
+use super::{MAX_TEXT, OperationError, fields::named_column, keys::refuse, values::escape};
 use crate::{
     dataset::{Cell, ColumnType, DataColumn, Source},
     milvus::proto::{DataType, LongArray, StringArray, ids::IdField, scalar_field::Data},
@@ -281,14 +281,7 @@ impl PrimaryKey {
 /// A text in quotes, as Milvus' expressions read it.
 fn write_literal(text: &str, out: &mut String) {
     out.push('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => out.extend(['\\', character]),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            other => out.push(other),
-        }
-    }
+    escape(out, text, '"');
     out.push('"');
 }
 

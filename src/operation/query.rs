@@ -12,6 +12,7 @@ use super::{
     consistency::ReadConsistency,
     draw,
     keys::{Keys, refuse},
+    values::{Drawing, Places, followed},
 };
 use crate::{
     dataset::DatasetError,
@@ -91,6 +92,7 @@ struct Query {
     /// Name of the primary key, where what was returned is kept.
     kept: Option<String>,
     ids: Option<RandomIds>,
+    drawing: Option<Drawing>,
     full_rows: Option<u64>,
     /// Whether it asks for the number of rows, which is a row by itself.
     counts: bool,
@@ -126,24 +128,27 @@ impl Operation for Query {
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
-        let body = match &self.ids {
-            None => self.encoded.clone(),
-            // The rest of the message is encoded already; fields may come in any order.
-            Some(ids) => {
-                let tail = QueryRequest {
-                    expr: ids.expression(key.hash),
-                    ..QueryRequest::default()
-                };
-                let mut body = Vec::with_capacity(self.encoded.len() + tail.encoded_len());
-                body.extend_from_slice(&self.encoded);
-                tail.encode_raw(&mut body);
-                Bytes::from(body)
+        let drawn = |ids: Option<&RandomIds>, texts| {
+            let expr = ids.map(|ids| ids.expression(key.hash));
+            drawn_part(expr.unwrap_or_default(), texts)
+        };
+        // The rest of the message is encoded already; fields may come in any order.
+        let body = match (&self.ids, &self.drawing) {
+            (None, None) => self.encoded.clone(),
+            (ids, Some(drawing)) => {
+                let tail = |texts| drawn(ids.as_ref(), texts);
+                Bytes::from(drawing.after(&self.encoded, key, tail))
             }
+            (ids, None) => Bytes::from(followed(&self.encoded, &drawn(ids.as_ref(), Vec::new()))),
         };
         Ok(Call {
             method: &methods::QUERY,
             body,
         })
+    }
+
+    fn drawing(&self) -> Option<&Drawing> {
+        self.drawing.as_ref()
     }
 
     fn returned(&self, body: Bytes) -> Option<Returned> {
@@ -242,6 +247,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         collection: shape,
         row_keys,
         keep_ids,
+        values,
         keys,
         ..
     } = context;
@@ -284,14 +290,15 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
             "excludes output_fields = [\"count(*)\"]: omit it",
         )?);
     }
+    let mut places = Places::of(values);
     let request = query_request(
         &shape,
         consistency,
         QueryParts {
-            filter: filter.unwrap_or_default(),
+            filter: places.expression("filter", filter.unwrap_or_default())?,
             limit,
             output_fields,
-            partitions,
+            partitions: places.names("partitions", partitions)?,
         },
     );
     let encoded = Bytes::from(request.encode_to_vec());
@@ -300,6 +307,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
         encoded,
         kept: keep_ids.then(|| shape.key.name.clone()),
         ids,
+        drawing: places.drawing(),
         full_rows,
         counts,
     }))
@@ -334,6 +342,21 @@ fn random_ids(
         per_request,
         row_keys,
     })
+}
+
+/// What of a request differs from the others.
+fn drawn_part(expr: String, texts: Vec<(&str, String)>) -> QueryRequest {
+    let mut request = QueryRequest {
+        expr,
+        ..QueryRequest::default()
+    };
+    for (key, text) in texts {
+        match key {
+            "filter" => request.expr = text,
+            _ => request.partition_names.push(text),
+        }
+    }
+    request
 }
 
 struct QueryParts {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use prost::Message;
+use toml::{Table, Value};
 
 use super::{
     CollectionShape, Finished, OperationError, ScalarType,
@@ -160,6 +161,17 @@ pub(super) fn batch(keys: &mut Keys, shape: &CollectionShape) -> Result<u64, Ope
         );
     }
     Ok(batch)
+}
+
+/// The rows of a request by the keys of a workload that writes some, as far as they are right.
+#[must_use]
+pub fn written_batch(keys: &Table) -> u64 {
+    let written = keys.get(BATCH.name).and_then(Value::as_integer);
+    let default = match BATCH.default {
+        DefaultValue::Integer(batch) => batch,
+        _ => 1,
+    };
+    written.unwrap_or(default).unsigned_abs()
 }
 
 /// Most bytes of one row in a request.

@@ -17,6 +17,7 @@ use super::{
     index::check_search_params,
     keys::{Keys, refuse},
     recall::{Answer, Recall},
+    values::{Drawing, Places},
 };
 use crate::{
     dataset::{Dataset, DatasetError},
@@ -140,6 +141,7 @@ struct SearchKeys {
 struct Search {
     dataset: Arc<dyn Dataset>,
     template: Template,
+    drawing: Option<Drawing>,
     limit: u64,
     /// Or why there is none.
     recall: Result<Recall, String>,
@@ -221,7 +223,11 @@ impl Operation for Search {
     }
 
     fn prepare(&self, key: RequestKey) -> Result<Call, DatasetError> {
-        let mut body = self.template.body.clone();
+        let head = &self.template.body;
+        let mut body = match &self.drawing {
+            None => head.clone(),
+            Some(drawing) => drawing.after(head, key, drawn_part),
+        };
         for (at, index) in self.template.vectors.iter().zip(self.queries(key)) {
             let query = self.dataset.query(index);
             body[*at..*at + query.len()].copy_from_slice(query);
@@ -230,6 +236,10 @@ impl Operation for Search {
             method: &methods::SEARCH,
             body: Bytes::from(body),
         })
+    }
+
+    fn drawing(&self) -> Option<&Drawing> {
+        self.drawing.as_ref()
     }
 
     fn no_recall(&self) -> Option<&str> {
@@ -386,13 +396,17 @@ fn per_query<'a>(ids: &'a [i64], topks: &[i64], nq: usize) -> Result<Vec<&'a [i6
 
 fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationErrors> {
     let shape = &*context.collection;
-    let keys = read_keys(Keys::new(context.keys, ENTRY.keys)?)?;
+    let mut keys = read_keys(Keys::new(context.keys, ENTRY.keys)?)?;
+    let not_all_rows = not_all_rows(&keys);
+    let mut places = Places::of(context.values);
+    keys.filter = places.expression("filter", keys.filter)?;
+    keys.partitions = places.names("partitions", keys.partitions)?;
     let ((), dataset, template) = all((
         check_search_params(&shape.vector.index, &keys.params, keys.limit),
         queries_of(shape).map_err(OperationErrors::from),
         Template::new(shape, &keys).map_err(OperationErrors::from),
     ))?;
-    let recall = match not_all_rows(&keys).or(context.truth_fails) {
+    let recall = match not_all_rows.or(context.truth_fails) {
         _ if dataset.truth().is_none() => Err("its data set has no `truth`".to_owned()),
         Some(why) => Err(why),
         None => Recall::new(&*dataset, &shape.vector.metric, keys.limit as usize)?,
@@ -400,6 +414,7 @@ fn build(context: OperationContext) -> Result<Arc<dyn Operation>, OperationError
     Ok(Arc::new(Search {
         dataset,
         template,
+        drawing: places.drawing(),
         recall,
         key: shape.key.clone(),
         keep_ids: context.keep_ids,
@@ -553,6 +568,18 @@ fn search_request(
         use_default_consistency: read.use_default,
         ..SearchRequest::default()
     })
+}
+
+/// What of a request is drawn.
+fn drawn_part(texts: Vec<(&str, String)>) -> SearchRequest {
+    let mut request = SearchRequest::default();
+    for (key, text) in texts {
+        match key {
+            "filter" => request.dsl = text,
+            _ => request.partition_names.push(text),
+        }
+    }
+    request
 }
 
 /// The JSON text of `params`.

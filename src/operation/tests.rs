@@ -109,6 +109,7 @@ pub(super) fn context(text: &str, dataset: Vectors, initial_rows: u64) -> Operat
         truth_fails: None,
         reused: false,
         keep_ids: false,
+        values: None,
         keys: text.parse().unwrap(),
     }
 }

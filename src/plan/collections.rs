@@ -8,13 +8,13 @@ use super::{
 };
 use crate::{
     dataset::{self, Dataset, identity},
-    keys::{all, each, needs},
+    keys::{all, each, nearest, needs},
     operation::{
         CollectionShape, Consistency, FieldValues, IndexOptions, IndexShape, KEY_TYPES, KeyOptions,
         OperationError, OperationErrors, PrimaryKey, RowChange, RowUse, ScalarField,
         ScalarFieldOptions, VectorField, collection_properties, dynamic_values, known_metric,
     },
-    scenario::{InitialRows, Scenario, ScenarioError, Section, choose, nearest, quoted},
+    scenario::{InitialRows, Scenario, ScenarioError, Section, choose, quoted},
     vector_type::VectorType,
 };
 

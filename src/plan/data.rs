@@ -1,11 +1,42 @@
-//! `[data.<name>]`: data sets opened.
+//! `[data.<name>]`: data sets opened, those whose files are here.
+
+use std::path::{Path, PathBuf};
 
 use super::planned::Planned;
 use crate::{
-    dataset::{self, DATASETS, DatasetOptions, OpenError},
+    dataset::{self, DATASETS, DatasetOptions, OpenError, RemoteFile},
     keys::all,
-    scenario::{Scenario, ScenarioError, Section, choose},
+    scenario::{Place, Scenario, ScenarioError, Section, choose, quoted},
 };
+
+/// A file of a data set that is at an address and not fetched yet.
+#[derive(Clone, Debug)]
+pub struct Unfetched {
+    /// The key that names it.
+    pub place: Place,
+    /// The file.
+    pub file: RemoteFile,
+}
+
+impl Unfetched {
+    /// It as a mistake of the scenario.
+    #[must_use]
+    pub fn mistake(&self) -> ScenarioError {
+        self.place.error(format!(
+            "is not in the cache; `milvus-bench data fetch SCENARIO` fetches {}",
+            self.file.url
+        ))
+    }
+}
+
+/// What data sets are opened with.
+pub(super) struct Opening<'a> {
+    pub(super) seed: u64,
+    /// Folder of fetched files.
+    pub(super) fetched: Option<&'a Path>,
+    /// Files that are not there. Their data sets are left out without a message.
+    pub(super) unfetched: Vec<Unfetched>,
+}
 
 /// A named data set.
 pub(super) struct Source {
@@ -16,7 +47,7 @@ pub(super) struct Source {
 /// Opens every data set of the scenario.
 pub(super) fn open(
     scenario: &Scenario,
-    seed: u64,
+    opening: &mut Opening<'_>,
     mistakes: &mut ScenarioError,
 ) -> Planned<Source> {
     let tables = scenario.root.sections_within("data", "a scenario");
@@ -28,7 +59,7 @@ pub(super) fn open(
     }
     let mut sources = Planned::default();
     for table in tables {
-        sources.add(table, source(table, seed), mistakes);
+        sources.add(table, source(table, opening), mistakes);
     }
     sources
 }
@@ -48,14 +79,69 @@ pub(super) fn at_fault(table: &Section, error: &OpenError) -> ScenarioError {
     }
 }
 
-fn source(table: &Section, seed: u64) -> Result<Source, ScenarioError> {
+impl Opening<'_> {
+    /// The path of a file, also of one that is at an address; None where the key is left out.
+    fn file(&mut self, table: &Section, key: &str) -> Result<Option<PathBuf>, ScenarioError> {
+        let Some(remote) = table.section(key) else {
+            let Some(path) = table.path(key)? else {
+                return Ok(None);
+            };
+            return match address_in(&path.value) {
+                None => Ok(Some(path.value)),
+                Some(url) => Err(path.error(format!(
+                    "is an address, which needs the sum of the file: write {key} = {{ url = {}, \
+                     sha256 = \"...\" }} with the sum that its publisher gives, or that \
+                     `sha256sum` prints of a copy that you trust",
+                    quoted(&url)
+                ))),
+            };
+        };
+        let file = remote_file(remote)?;
+        let path = self.fetched.map(|folder| file.path_in(folder));
+        if let Some(path) = path.filter(|path| path.is_file()) {
+            return Ok(Some(path));
+        }
+        let place = remote.place.clone();
+        self.unfetched.push(Unfetched { place, file });
+        Err(ScenarioError::told())
+    }
+}
+
+/// The address that a path is, which was read as relative to a folder.
+fn address_in(path: &Path) -> Option<String> {
+    let text = path.to_str()?;
+    let starts = ["https://", "http://"].iter();
+    let start = starts.filter_map(|scheme| text.find(scheme)).min()?;
+    Some(text[start..].to_owned())
+}
+
+fn remote_file(table: &Section) -> Result<RemoteFile, ScenarioError> {
+    let needed = |key: &'static str, story: &str| {
+        let lacking = || table.lacks(&[key], format!("has no `{key}`: {story}"));
+        table.text(key).and_then(|text| text.ok_or_else(lacking))
+    };
+    let (url, sha256) = all((
+        needed("url", "write the address of the file"),
+        needed(
+            "sha256",
+            "write the sum that the file's publisher gives, or that `sha256sum` prints of a copy \
+             that you trust",
+        ),
+    ))?;
+    RemoteFile::new(&url.value, &sha256.value).map_err(|(key, story)| match key {
+        "url" => url.error(story),
+        _ => sha256.error(story),
+    })
+}
+
+fn source(table: &Section, opening: &mut Opening<'_>) -> Result<Source, ScenarioError> {
     let entry = table.text("format").and_then(|format| {
         let Some(format) = format else {
             return table.unless_meant("format").map(|()| None);
         };
         choose(&format, "format of data sets", DATASETS, |row| row.name).map(Some)
     });
-    let path = |key| table.path(key).map(|found| found.map(|at| at.value));
+    let mut path = |key| opening.file(table, key);
     let count = |key| {
         let found = table.written_integer(key);
         found.map(|found| found.map(i64::unsigned_abs))
@@ -84,7 +170,7 @@ fn source(table: &Section, seed: u64) -> Result<Source, ScenarioError> {
         rows: counts.1,
         dim: counts.2.map(|dim| dim as u32),
         distribution: distribution.map(|text| text.value),
-        seed,
+        seed: opening.seed,
     };
     let data = dataset::open(&options).map_err(|error| at_fault(table, &error))?;
     Ok(Source {

@@ -22,11 +22,13 @@ mod tls;
 mod tracing;
 mod undecidable;
 mod uri;
+mod values;
 mod workloads;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 pub use arrival::{Arrival, Arrivals, CallerLoad, OpenLoad, Stage, ThinkTime};
+pub use data::Unfetched;
 pub use expectation::{Expectation, ExpectedLoad, ExpectedStage};
 pub use giver::AddressGiver;
 pub use keys::{SCENARIO, key_table, scenario_schema, scenario_schema_text};
@@ -73,6 +75,18 @@ pub struct PlanFlags {
     pub otlp: Option<String>,
     /// `--wait`: how long Milvus is waited for.
     pub wait: Option<Duration>,
+    /// Folder of files that were fetched from their addresses; None where there is none.
+    pub fetched: Option<PathBuf>,
+}
+
+/// A scenario in which nothing is wrong, as far as its files are here.
+#[derive(Clone, Debug)]
+pub enum Checked {
+    /// It can be run.
+    Complete(Box<Plan>),
+    /// These files of data sets must be fetched before. Neither they nor what depends on them was
+    /// checked.
+    Unfetched(Vec<Unfetched>),
 }
 
 /// Most parts of all phases: samples name theirs by 16 bits, which preparation shares.
@@ -351,12 +365,31 @@ impl Plan {
     ///
     /// # Errors
     /// All mistakes that are found, in the order of the file, but for what follows from another
-    /// one.
+    /// one. A file that is at an address and not fetched is one.
     pub fn from_scenario(
         scenario: &Scenario,
         flags: &PlanFlags,
         env: Environment<'_>,
     ) -> Result<Self, ScenarioError> {
+        match Self::check(scenario, flags, env)? {
+            Checked::Complete(plan) => Ok(*plan),
+            Checked::Unfetched(files) => {
+                let mut mistakes = ScenarioError::told();
+                files.iter().for_each(|file| mistakes.add(file.mistake()));
+                Err(mistakes)
+            }
+        }
+    }
+
+    /// The same where files that are not fetched yet are no mistake.
+    ///
+    /// # Errors
+    /// As for [`Plan::from_scenario`].
+    pub fn check(
+        scenario: &Scenario,
+        flags: &PlanFlags,
+        env: Environment<'_>,
+    ) -> Result<Checked, ScenarioError> {
         let mut mistakes = scenario.mistakes.clone();
         // Where something is refused, another value stands in, with which no rule is broken.
         let name = mistakes.or(name(scenario), String::new());
@@ -366,7 +399,12 @@ impl Plan {
         let milvus = milvus::resolve(&section, flags, env, &mut remarks, &mut mistakes);
         let section = root.section_or_empty("tracing");
         let tracing = tracing::resolve(&section, flags, env, &mut remarks, &mut mistakes);
-        let sources = data::open(scenario, seed, &mut mistakes);
+        let mut opening = data::Opening {
+            seed,
+            fetched: flags.fetched.as_deref(),
+            unfetched: Vec::new(),
+        };
+        let sources = data::open(scenario, &mut opening, &mut mistakes);
         let mut collections =
             collections::resolve(scenario, seed, &milvus, &sources, &mut mistakes);
         let around = workloads::Surroundings {
@@ -404,9 +442,12 @@ impl Plan {
         if mistakes.iter().len() > 0 {
             return Err(mistakes.in_order());
         }
+        if !opening.unfetched.is_empty() {
+            return Ok(Checked::Unfetched(opening.unfetched));
+        }
         assert!(is_whole, "a table was rejected without a message");
         plan.resolved = resolved::resolved(scenario, &plan);
-        Ok(plan)
+        Ok(Checked::Complete(Box::new(plan)))
     }
 
     fn check_parts(&self, scenario: &Scenario) -> Result<(), ScenarioError> {

@@ -13,6 +13,7 @@ mod files;
 mod fuzz;
 mod mix;
 mod otlp;
+mod remote;
 mod rules;
 mod schema;
 mod spelling;

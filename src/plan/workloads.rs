@@ -6,13 +6,18 @@ use toml::Table;
 
 use super::{
     AccessPlan, CollectionPlan, MilvusPlan, MixPlan, PrepareMode, WorkloadPlan, arrival,
-    collections::unknown, keys::SCENARIO, phases, planned::Planned,
+    collections::unknown,
+    keys::SCENARIO,
+    phases,
+    planned::Planned,
+    values::{self, WrittenValues},
 };
 use crate::{
     keys::{Key, all, each, needs},
     operation::{
         Build, Component, Deletes, OPERATIONS, Operation, OperationContext, OperationEntry,
-        OperationError, OperationErrors, RowChange, RowKeys, RowUse, TRUTH_KEY, Writes, check_keys,
+        OperationError, OperationErrors, PlannedRows, RowChange, RowKeys, RowUse, TRUTH_KEY,
+        Values, Writes, check_keys, written_batch,
     },
     scenario::{
         At, NAME_RULE, Place, Scenario, ScenarioError, Section, choose, is_name,
@@ -131,13 +136,72 @@ fn built<'a>(
     collection: usize,
     around: Surroundings<'a>,
 ) -> Result<Vec<Built<'a>>, ScenarioError> {
-    let builders = builders(Builder::new(table, entry, collection, around))?;
-    each(builders.into_iter().map(|builder| {
+    let builders = builders(Builder::new(table, entry, collection, around));
+    let (mut builders, written) = all((builders, WrittenValues::of(table)))?;
+    if let Some(written) = written {
+        let initial = around.collections.right[collection].initial_rows;
+        let rows = inserted_per_request(&builders).into_iter();
+        let read = rows.map(|per_request| {
+            let rows = PlannedRows {
+                initial,
+                per_request,
+            };
+            written.read(table, around.seed, rows)
+        });
+        let read = each(read)?;
+        let builders = builders.iter_mut().zip(read);
+        builders.for_each(|(builder, values)| builder.values = Some(values));
+    }
+    let built = each(builders.into_iter().map(|builder| {
         let all_stay = around.row_keys(collection, &[]);
         let operation = builder.operation(Some("it is not known yet".to_owned()), all_stay);
         let ((), operation) = all((builder.check_kept(), operation))?;
         Ok((builder, operation))
+    }))?;
+    check_used(table, &built)?;
+    Ok(built)
+}
+
+/// Rows that are inserted per request of each of these, which are one workload or the components of
+/// a mix.
+fn inserted_per_request(builders: &[Builder<'_>]) -> Vec<f64> {
+    let share = |builder: &Builder<'_>| builder.mix.as_ref().map_or(1.0, |mix| mix.share);
+    let inserts = builders.iter().filter(|builder| {
+        let adds = |writes: Writes| writes.change == RowChange::Adds;
+        matches!(builder.entry.rows, RowUse::Writes(writes) if adds(writes))
+    });
+    let rows: f64 = inserts
+        .map(|builder| share(builder) * written_batch(&builder.keys) as f64)
+        .sum();
+    builders
+        .iter()
+        .map(|builder| rows / share(builder))
+        .collect()
+}
+
+/// Every value is in requests: one that is not is a name that was misspelt, or forgotten.
+fn check_used(table: &Section, built: &[Built<'_>]) -> Result<(), ScenarioError> {
+    let drawn = |name: &str| {
+        let mut drawings = built
+            .iter()
+            .filter_map(|(_, operation)| operation.drawing());
+        drawings.any(|drawing| drawing.names().contains(name))
+    };
+    let values = built
+        .first()
+        .and_then(|(builder, _)| builder.values.as_deref());
+    let unused = values
+        .into_iter()
+        .flat_map(Values::names)
+        .filter(|name| !drawn(name));
+    each::<(), _>(unused.map(|name| {
+        let place = values::place(table, &format!("values.{name}"));
+        Err(place.error(format!(
+            "is drawn and in no request: write {{{name}}} where it belongs, in `filter` or \
+             `partitions`, or omit it"
+        )))
     }))
+    .map(drop)
 }
 
 /// Writing operations need the access.
@@ -224,6 +288,8 @@ struct Builder<'a> {
     keys: Table,
     collection_index: usize,
     collection: &'a CollectionPlan,
+    /// None where the table has none.
+    values: Option<Arc<Values>>,
     around: Surroundings<'a>,
 }
 
@@ -371,6 +437,7 @@ impl<'a> Builder<'a> {
                 .collect(),
             collection_index,
             collection: &around.collections.right[collection_index],
+            values: None,
             around,
         }
     }
@@ -411,6 +478,7 @@ impl<'a> Builder<'a> {
             truth_fails,
             reused: self.collection.prepare == PrepareMode::Reuse,
             keep_ids: self.around.keep_ids,
+            values: self.values.clone(),
             keys: self.keys.clone(),
         };
         // Of a collection that is reused, the scenario need not name all fields.

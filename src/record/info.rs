@@ -165,6 +165,9 @@ pub struct StreamInfo {
     /// versions, see [`Self::writes_rows`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub writes: Option<bool>,
+    /// The classes that its requests are told apart by; None where the workload has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split: Option<SplitInfo>,
     /// Share of requests that are traced, in [0, 1].
     pub sample_ratio: f64,
     /// When they are traced at all; None: always.
@@ -196,6 +199,22 @@ pub struct StreamInfo {
     pub notes: BTreeMap<String, String>,
 }
 
+/// Between the name of a workload and that of a class, in tags of `latency.hlog`: no name that a
+/// user writes has it.
+const OF_CLASS: char = '@';
+
+/// Classes of requests by a value that is drawn for each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SplitInfo {
+    /// Name of the value.
+    pub by: String,
+    /// Whether classes are ranges of its ranks, of which 1 is the most frequent one.
+    pub by_rank: bool,
+    /// Their names, at most 100: letters, digits and `_.+-`.
+    pub classes: Vec<String>,
+}
+
 /// What a read asks for and its reply holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -223,6 +242,16 @@ impl StreamInfo {
     pub fn writes_rows(&self) -> bool {
         // What does not say so inserts, or is of a version that could do nothing else to rows.
         self.writes.unwrap_or(self.method == "Insert")
+    }
+
+    /// The stream of the requests of one of its classes, whose histograms have tags of their own.
+    #[must_use]
+    pub fn of_class(&self, class: &str) -> Self {
+        Self {
+            workload: format!("{}{OF_CLASS}{class}", self.workload),
+            split: None,
+            ..self.clone()
+        }
     }
 
     /// Whether it is the one of this phase, part and workload.

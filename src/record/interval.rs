@@ -35,10 +35,12 @@ pub struct Interval {
     pub(super) home: Option<SyncSender<Interval>>,
 }
 
-/// Histograms of the requests of one stream that ended in one way, by the place in [`Figure::ALL`].
+/// Histograms of the requests of one stream, or of one of its classes, that ended in one way, by the place in [`Figure::ALL`].
 #[derive(Debug)]
 pub(super) struct OutcomeHistograms {
     pub(super) stream: StreamId,
+    /// None: of all its requests.
+    pub(super) class: Option<u8>,
     pub(super) outcome: Outcome,
     pub(super) figures: [Option<IntervalHistogram>; Figure::ALL.len()],
 }
@@ -84,20 +86,35 @@ impl Spare {
 }
 
 impl Interval {
-    /// Every histogram that holds a request.
+    /// Every histogram of all requests of a stream.
     pub fn histograms(&self) -> impl Iterator<Item = (StreamId, Outcome, Figure, &Histogram<u32>)> {
+        let all = self.all_figures().filter(|(of, _, _)| of.class.is_none());
+        all.map(|(of, figure, histogram)| (of.stream, of.outcome, figure, histogram))
+    }
+
+    /// Every histogram of a class, with the number of the class within its stream.
+    pub fn class_histograms(
+        &self,
+    ) -> impl Iterator<Item = (StreamId, u8, Outcome, Figure, &Histogram<u32>)> {
+        self.all_figures().filter_map(|(of, figure, histogram)| {
+            Some((of.stream, of.class?, of.outcome, figure, histogram))
+        })
+    }
+
+    fn all_figures(
+        &self,
+    ) -> impl Iterator<Item = (&OutcomeHistograms, Figure, &IntervalHistogram)> {
         self.histograms.iter().flat_map(|of| {
             let figures = Figure::ALL.into_iter().zip(&of.figures);
-            figures.filter_map(|(figure, histogram)| {
-                Some((of.stream, of.outcome, figure, histogram.as_ref()?))
-            })
+            figures.filter_map(move |(figure, histogram)| Some((of, figure, histogram.as_ref()?)))
         })
     }
 
     /// How many requests of each stream ended in each way. A figure may lack some of them, as one
     /// that was not sent has no service time: the largest count is that of all.
     pub fn ended(&self) -> impl Iterator<Item = (StreamId, Outcome, u64)> {
-        self.histograms.iter().map(|of| {
+        let all = self.histograms.iter().filter(|of| of.class.is_none());
+        all.map(|of| {
             let counts = of.figures.iter().flatten().map(Histogram::len);
             (of.stream, of.outcome, counts.max().unwrap_or(0))
         })

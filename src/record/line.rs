@@ -14,6 +14,8 @@ const QUERIES_KEPT: usize = 1_000;
 pub(super) struct Lines {
     /// By stream: a line up to the value of `seq`.
     heads: Vec<Vec<u8>>,
+    /// By stream: what is put for each class.
+    classes: Vec<Vec<Vec<u8>>>,
     line: Vec<u8>,
 }
 
@@ -29,6 +31,7 @@ impl Lines {
     pub(super) fn new(streams: &[StreamInfo]) -> Self {
         Self {
             heads: streams.iter().map(head).collect(),
+            classes: streams.iter().map(classes).collect(),
             line: Vec::new(),
         }
     }
@@ -79,6 +82,11 @@ impl Lines {
         } else if sample.recall == TRUTH_WRONG {
             out.extend_from_slice(b",\"truth_wrong\":true");
         }
+        let classes = &self.classes[usize::from(sample.stream.0)];
+        let class = sample
+            .class
+            .and_then(|class| classes.get(usize::from(class)));
+        out.extend_from_slice(class.map_or(&[][..], |class| class));
         put_queries(out, queries);
         if let Some(reply) = reply {
             put_reply(out, reply);
@@ -101,6 +109,15 @@ fn head(stream: &StreamInfo) -> Vec<u8> {
     head.pop();
     head.extend_from_slice(b",\"seq\":");
     head
+}
+
+fn classes(stream: &StreamInfo) -> Vec<Vec<u8>> {
+    let classes = stream.split.iter().flat_map(|split| &split.classes);
+    // A text can always be written.
+    let text = |class| serde_json::to_string(class).unwrap_or_default();
+    classes
+        .map(|class| format!(",\"class\":{}", text(class)).into_bytes())
+        .collect()
 }
 
 fn put_queries(out: &mut Vec<u8>, queries: &[u64]) {
@@ -174,7 +191,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::{Outcome, ReplyIds, RequestLine, StreamId};
+    use crate::record::{Outcome, ReplyIds, RequestLine, SplitInfo, StreamId};
 
     fn stream(part: Option<Part>) -> StreamInfo {
         StreamInfo {
@@ -188,7 +205,16 @@ mod tests {
 
     /// The line is what serde writes for the documented struct, byte for byte.
     fn check(sample: &Sample, queries: &[u64], reply: Option<&Reply>) {
-        let streams = [stream(None), stream(Some(Part::Stage("full".to_owned())))];
+        let split = SplitInfo {
+            by: "tenant".to_owned(),
+            by_rank: true,
+            classes: vec!["1".to_owned(), "2-10".to_owned()],
+        };
+        let staged = StreamInfo {
+            split: Some(split),
+            ..stream(Some(Part::Stage("full".to_owned())))
+        };
+        let streams = [stream(None), staged];
         let of = &streams[usize::from(sample.stream.0)];
         let expected = RequestLine {
             phase: of.phase.clone(),
@@ -208,6 +234,9 @@ mod tests {
             rows: sample.rows,
             recall: Some(sample.recall).filter(|recall| recall.is_finite()),
             truth_wrong: sample.recall == TRUTH_WRONG,
+            class: sample
+                .class
+                .and_then(|at| of.split.as_ref()?.classes.get(usize::from(at)).cloned()),
             query: queries.first().copied(),
             queries: if queries.len() > 1 {
                 queries.to_vec()
@@ -281,7 +310,7 @@ mod tests {
             sizes in (any::<u32>(), any::<u32>(), any::<u32>()),
             recall in prop_oneof![Just(f32::NAN), Just(TRUTH_WRONG), 0.0_f32..=1.0],
             queries in prop::collection::vec(any::<u64>(), 0..4),
-            reply in prop::option::of(reply()),
+            (class, reply) in (prop::option::of(0_u8..3), prop::option::of(reply())),
         ) {
             let (stream, seq, trace_id, span_id, sampled) = ids;
             let (intended_ns, sent_ns, done_ns) = times;
@@ -303,6 +332,7 @@ mod tests {
                     response_bytes,
                     rows,
                     recall,
+                    class,
                 },
                 &queries,
                 reply.as_ref(),

@@ -66,6 +66,8 @@ pub struct Recorder {
 struct StreamPlaces {
     /// Places of its histograms, one for each outcome.
     outcomes: Vec<usize>,
+    /// The same of each of its classes, as far as they occurred.
+    classes: Vec<Vec<usize>>,
     /// Failures that were not sampled and are kept.
     failures: u32,
     /// Ways of failing since the start.
@@ -112,12 +114,8 @@ impl Recorder {
     /// The same with what its reply held, which goes into its line if it has one.
     pub fn record_with(&mut self, sample: &Sample, reply: Option<Reply>) {
         self.roll(sample.done_ns);
-        let place = self.place(sample.stream, sample.outcome);
-        for (index, figure) in Figure::ALL.into_iter().enumerate() {
-            if let Some(value) = sample.figure_ns(figure) {
-                self.count(place, index, value);
-            }
-        }
+        let place = self.place(sample.stream, None, sample.outcome);
+        self.active.overflows += self.count_figures(place, sample);
         if sample.outcome == Outcome::Ok
             && let Some(rows) = self.rules.counted(sample.stream, sample.rows)
         {
@@ -125,6 +123,11 @@ impl Recorder {
                 .get_or_insert_with(|| self.spare.rows());
             // The value was cut to the bound of the histogram.
             let _ = histogram.record(rows);
+        }
+        if sample.class.is_some() {
+            let place = self.place(sample.stream, sample.class, sample.outcome);
+            // What fits no histogram was counted above.
+            self.count_figures(place, sample);
         }
         if sample.sampled || self.keeps_failure(sample) {
             let place = self.keep(sample);
@@ -211,6 +214,7 @@ impl Recorder {
     fn forget_places(&mut self) {
         for stream in &mut self.streams {
             stream.outcomes.clear();
+            stream.classes.iter_mut().for_each(Vec::clear);
             stream.failures = 0;
         }
         self.connections.fill(None);
@@ -218,24 +222,28 @@ impl Recorder {
         self.reply_bytes = 0;
     }
 
-    /// Where the histograms of `outcome` of `stream` are.
-    fn place(&mut self, stream: StreamId, outcome: Outcome) -> usize {
+    /// Where the histograms of `outcome` of `stream`, or of one of its classes, are.
+    fn place(&mut self, stream: StreamId, class: Option<u8>, outcome: Outcome) -> usize {
         let known = &mut self.active.histograms;
         let of_stream = entry(&mut self.streams, stream.0);
         let outcome = of_stream.kind(outcome);
-        if let Some(place) = of_stream
-            .outcomes
+        let places = match class {
+            None => &mut of_stream.outcomes,
+            Some(class) => entry(&mut of_stream.classes, u16::from(class)),
+        };
+        let found = places
             .iter()
-            .find(|place| known[**place].outcome == outcome)
-        {
+            .find(|place| known[**place].outcome == outcome);
+        if let Some(place) = found {
             return *place;
         }
         known.push(OutcomeHistograms {
             stream,
+            class,
             outcome,
             figures: Default::default(),
         });
-        of_stream.outcomes.push(known.len() - 1);
+        places.push(known.len() - 1);
         known.len() - 1
     }
 
@@ -250,17 +258,24 @@ impl Recorder {
         })
     }
 
-    fn count(&mut self, place: usize, figure: usize, value: u64) {
-        if value > MAX_NS {
-            self.active.overflows += 1;
-            return;
+    /// Adds the times of a request to the histograms at `place`. Gives the number of those that fit
+    /// none.
+    fn count_figures(&mut self, place: usize, sample: &Sample) -> u64 {
+        let mut overflows = 0;
+        for (index, figure) in Figure::ALL.into_iter().enumerate() {
+            let Some(value) = sample.figure_ns(figure) else {
+                continue;
+            };
+            let figures = &mut self.active.histograms[place].figures;
+            let fits = value <= MAX_NS
+                // Values up to the bound always fit.
+                && figures[index]
+                    .get_or_insert_with(|| self.spare.time())
+                    .record(value)
+                    .is_ok();
+            overflows += u64::from(!fits);
         }
-        let histogram =
-            self.active.histograms[place].figures[figure].get_or_insert_with(|| self.spare.time());
-        // Values up to the bound always fit; the bound was checked above.
-        if histogram.record(value).is_err() {
-            self.active.overflows += 1;
-        }
+        overflows
     }
 
     /// Whether a request that was not sampled is kept because it failed.

@@ -135,6 +135,8 @@ pub struct Sample {
     /// Share of the true neighbours that were returned, in [0, 1]; NaN where it is not known,
     /// [`TRUTH_WRONG`] where the reply proves that the truth is wrong.
     pub recall: f32,
+    /// Number of its class in [`super::SplitInfo::classes`]; None where its stream has none.
+    pub class: Option<u8>,
 }
 
 /// A success of the first stream at the run's start that was not traced and has no recall: what
@@ -156,6 +158,7 @@ impl Default for Sample {
             response_bytes: 0,
             rows: 0,
             recall: f32::NAN,
+            class: None,
         }
     }
 }
@@ -296,6 +299,9 @@ pub struct RequestLine {
     /// it does not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truth_wrong: bool,
+    /// Its class, one of those of its stream; left out where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
     /// Number of its query vector in the data set, the first where it has several; left out where
     /// it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -246,19 +246,29 @@ impl Files {
 
     fn write_histograms(&mut self, interval: &Interval) -> io::Result<()> {
         let streams = &self.streams;
-        let tagged = interval
+        let stream = |stream: StreamId| streams.get(usize::from(stream.0));
+        let tag = |stream: &StreamInfo, figure, outcome| {
+            let key = HistogramKey {
+                phase: stream.phase.clone(),
+                part: stream.part.clone().unwrap_or(Part::Measured),
+                workload: stream.workload.clone(),
+                figure,
+                outcome,
+            };
+            key.tag()
+        };
+        let all = interval
             .histograms()
-            .filter_map(|(stream, outcome, figure, histogram)| {
-                let stream = streams.get(usize::from(stream.0))?;
-                let key = HistogramKey {
-                    phase: stream.phase.clone(),
-                    part: stream.part.clone().unwrap_or(Part::Measured),
-                    workload: stream.workload.clone(),
-                    figure,
-                    outcome,
-                };
-                Some((key.tag(), histogram))
+            .filter_map(|(id, outcome, figure, histogram)| {
+                Some((tag(stream(id)?, figure, outcome), histogram))
             });
+        let classes = interval.class_histograms();
+        let classes = classes.filter_map(|(id, class, outcome, figure, histogram)| {
+            let stream = stream(id)?;
+            let class = stream.split.as_ref()?.classes.get(usize::from(class))?;
+            Some((tag(&stream.of_class(class), figure, outcome), histogram))
+        });
+        let tagged = all.chain(classes);
         self.histograms
             .write(&log_lines(&mut self.serializer, interval.second, tagged)?)
     }

@@ -28,7 +28,7 @@ use crate::keys::{Mistakes, Table};
 
 pub use section::{InitialRows, Level, SecretSource, Section};
 pub use tree::Place;
-pub use words::{NAME_RULE, is_name, nearest, plain_number, quoted};
+pub use words::{NAME_RULE, is_name, plain_number, quoted};
 
 pub(crate) use unknown::{key_of_table_below, unknown_key};
 pub(crate) use words::choose;

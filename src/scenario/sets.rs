@@ -3,9 +3,9 @@
 use super::{
     ScenarioError,
     tree::{Node, Value},
-    words::{nearest, quoted},
+    words::quoted,
 };
-use crate::keys::{Kind, Table};
+use crate::keys::{Kind, Table, nearest};
 
 /// Applies one `--set`.
 pub(super) fn apply(tree: &mut Node, root: &Table, set: &str) -> Result<(), ScenarioError> {

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::keys::nearest;
 
 fn read(text: &str) -> Result<Scenario, ScenarioError> {
     let scenario = Scenario::read(&ScenarioSource::Stdin(text.to_owned()), &[], &|_| None)?;

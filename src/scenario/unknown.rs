@@ -1,7 +1,6 @@
 //! The answer to a key that a table does not have.
 
-use super::words::nearest;
-use crate::keys::{Key, Table, Variant};
+use crate::keys::{Key, Table, Variant, nearest};
 
 /// Keys that the format has and this version has not, by the path of their table.
 pub(super) const NOT_BUILT: &[(&str, &str)] = &[

@@ -1,6 +1,7 @@
 //! Names, choices and the nearest known word.
 
 use super::{At, ScenarioError};
+use crate::keys::nearest;
 
 /// The rule for names of scenarios, phases and workloads, in words.
 pub const NAME_RULE: &str =
@@ -35,21 +36,6 @@ pub fn plain_number(number: f64) -> String {
     } else {
         format!("{number:e}")
     }
-}
-
-/// The known word that is most like `word`, if one is like it at all.
-pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let word: String = word.chars().take(SHOWN).collect::<String>().to_lowercase();
-    let scored = known.map(|candidate| {
-        (
-            strsim::jaro_winkler(&word, &candidate.to_lowercase()),
-            candidate,
-        )
-    });
-    scored
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
 }
 
 /// The row that `text` names in any case, else an error with all names; `what` is what they are

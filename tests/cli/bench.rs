@@ -220,8 +220,14 @@ impl Bench {
     /// Starts `run scenario.toml`.
     pub(crate) fn start(&self, more: &[&str]) -> Running {
         let arguments = [&["run", "scenario.toml", "--accept-invalid"], more].concat();
+        self.start_with(&arguments, &[])
+    }
+
+    /// Starts the program with these arguments and variables.
+    pub(crate) fn start_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
         let mut child = self
-            .command_of_a_terminal(&arguments)
+            .command_of_a_terminal(arguments)
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -16,8 +16,14 @@ use crate::{
 };
 
 /// The program where no file may be longer than `kib`, as on a disk that is full.
-fn limited(bench: &Bench, kib: u32, arguments: &[&str]) -> Ended {
-    let plain = bench.command(arguments);
+pub(crate) fn limited(
+    bench: &Bench,
+    kib: u32,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> Ended {
+    let mut plain = bench.command(arguments);
+    plain.envs(variables.iter().copied());
     let mut command = Command::new("sh");
     // POSIX counts blocks of 512 bytes.
     command
@@ -65,7 +71,7 @@ fn requests_that_could_not_be_written_change_no_rate_and_the_cause_is_told() {
     let fake = FakeMilvus::start();
     let bench = Bench::at(&fake, &[("rate = 50", "rate = 200"), ("\"1s\"", "\"3s\"")]);
     // 600 lines of 300 bytes do not fit; run.json and latency.hlog do, the page does not.
-    let ended = limited(&bench, 100, &RUN).exits(2);
+    let ended = limited(&bench, 100, &RUN, &[]).exits(2);
     let cause = "File too large";
     ended.error(&["can't be written", cause]);
     assert!(
@@ -102,7 +108,7 @@ fn requests_that_could_not_be_written_change_no_rate_and_the_cause_is_told() {
         assert_eq!(search["rate"]["achieved"], 200.0);
     };
     check(&folder.workload("alone", "search"));
-    let again = limited(&bench, 40, &["report"]).exits(2);
+    let again = limited(&bench, 40, &["report"], &[]).exits(2);
     assert!(again.stdout.contains(cause), "{}", again.stdout);
     bench.call(&["report"]).exits(0);
     check(&folder.workload("alone", "search"));
@@ -116,7 +122,7 @@ fn where_nothing_can_be_written_the_report_is_printed() {
     let folder = bench.only_folder();
     let printed = bench.call(&["report"]).exits(0).stdout;
     // No file can be written at all.
-    let ended = limited(&bench, 0, &["report"]).exits(2);
+    let ended = limited(&bench, 0, &["report"], &[]).exits(2);
     assert_eq!(ended.stdout, printed);
     ended.error(&["report", "File too large"]);
     nothing_is_left(&folder);
@@ -168,7 +174,7 @@ fn spans_that_do_not_fit_leave_room_for_the_rest() {
             ("settle = \"0s\"", "settle = \"300ms\""),
         ],
     );
-    let ended = limited(&bench, 100, &RUN).exits(2);
+    let ended = limited(&bench, 100, &RUN, &[]).exits(2);
     assert!(
         ended
             .stdout_words()

@@ -11,6 +11,7 @@ mod bench;
 mod calibrate;
 mod compare;
 mod disk;
+mod fetch;
 mod folder;
 mod init;
 mod joined;

@@ -49,6 +49,14 @@ const BEYOND: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "a path may be any text",
+        &["is an address, which needs the sum of the file"],
+    ),
+    (
+        "it is in the cache or not",
+        &["is not in the cache; `milvus-bench data fetch SCENARIO`"],
+    ),
+    (
         "a pattern does not compare times or numbers in texts",
         &[
             "the longest duration is 30 days",

@@ -88,8 +88,7 @@ pub fn replay(folder: &Path, sets: &[&str]) -> Written {
 /// The rows of preparation.
 fn first_rows(plan: &Plan) -> BTreeMap<i64, Row> {
     let collection = &plan.collections[0];
-    let data = &collection.shape.vector.data;
-    let dataset = data.as_ref().expect("a data set");
+    let dataset = collection.shape.vector.data.as_ref().expect("a data set");
     let mut bytes = Vec::new();
     let rows = collection.initial_rows;
     dataset.read_rows(0, rows, &mut bytes).expect("its rows");

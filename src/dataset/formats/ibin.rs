@@ -1,21 +1,26 @@
-//! The truth of `format = "fbin"`, an `.ibin`: u32 queries, u32 k, then queries * k i32 row ids,
-//! then queries * k f32 distances, or none. A query that has fewer neighbours than k is filled up
-//! with the id -1.
-
-use std::os::unix::fs::FileExt;
+//! The truth of the big-ann-benchmarks, an `.ibin`: u32 queries, u32 k, then queries * k row ids,
+//! then queries * k f32 distances, or none. Ids are i32, of more than 2^31 rows u32. A query that
+//! has fewer neighbours than k is filled up with the id -1.
 
 use super::{
     super::{
-        file::{Beginning, check_memory},
+        file::{Beginning, check_memory, header_at},
         foreign,
-        format::Asked,
+        format::{Asked, Neighbours},
         truth::Truth,
     },
     bin::{HEADER, too_short},
 };
 
+pub(super) const NEIGHBOURS: Neighbours = Neighbours {
+    name: "ibin",
+    extensions: &["ibin", "bin", "gt", "rangeres"],
+    recognises,
+    read,
+};
+
 /// Whether the size of a file fits its header, and its first words are no floats.
-pub(super) fn recognises(beginning: &Beginning) -> bool {
+fn recognises(beginning: &Beginning) -> bool {
     let fits = |[count, k]: [u32; 2]| {
         let pairs = u128::from(count) * u128::from(k);
         let values = u128::from(beginning.size).checked_sub(u128::from(HEADER));
@@ -26,7 +31,7 @@ pub(super) fn recognises(beginning: &Beginning) -> bool {
 }
 
 /// Reads the neighbours.
-pub(super) fn read(asked: &Asked<'_>) -> Result<Truth, String> {
+fn read(asked: &Asked<'_>) -> Result<Truth, String> {
     let (beginning, queries) = (asked.beginning, asked.queries);
     let (file, size) = (beginning.file()?, beginning.size);
     let refuse = Err::<Truth, String>;
@@ -38,7 +43,9 @@ pub(super) fn read(asked: &Asked<'_>) -> Result<Truth, String> {
     let has_distances = u128::from(size) == u128::from(HEADER) + pairs * 8;
     let ids_only = u128::from(size) == u128::from(HEADER) + pairs * 4;
     if pairs == 0 || !(has_distances || ids_only) {
-        let known = by_first_bytes().or_else(|| foreign::Layout { file, size, header }.of_truth());
+        let layout = foreign::Layout { file, size, header };
+        let known = by_first_bytes().or_else(|| layout.of_truth());
+        let known = known.or_else(|| is_range(beginning, header).then(range));
         return refuse(known.unwrap_or_else(|| misfit(size, header, queries)));
     }
     if u64::from(count) != queries {
@@ -48,10 +55,7 @@ pub(super) fn read(asked: &Asked<'_>) -> Result<Truth, String> {
         ));
     }
     check_memory(u128::from(size))?;
-    let mut bytes = vec![0; (size - HEADER) as usize];
-    if let Err(error) = file.read_exact_at(&mut bytes, HEADER) {
-        return refuse(format!("can't be read: {error}"));
-    }
+    let bytes = header_at(file, HEADER, size - HEADER)?;
     let (ids, distances) = bytes.split_at(pairs as usize * 4);
     if foreign::are_floats(&ids[..ids.len().min(256)]) {
         return refuse(
@@ -59,14 +63,15 @@ pub(super) fn read(asked: &Asked<'_>) -> Result<Truth, String> {
                 .to_owned(),
         );
     }
+    // Only of so many rows can the highest bit belong to an id.
+    let is_unsigned = asked.rows.is_some_and(|rows| rows > 1 << 31);
+    let id = |bytes: &[u8; 4]| match (i32::from_le_bytes(*bytes), u32::from_le_bytes(*bytes)) {
+        (signed, unsigned) if is_unsigned && signed != -1 => i64::from(unsigned),
+        (signed, _) => i64::from(signed),
+    };
     let truth = Truth {
         k: k as usize,
-        ids: ids
-            .as_chunks()
-            .0
-            .iter()
-            .map(|id| i64::from(i32::from_le_bytes(*id)))
-            .collect(),
+        ids: ids.as_chunks().0.iter().map(id).collect(),
         distances: distances
             .as_chunks()
             .0
@@ -80,6 +85,24 @@ pub(super) fn read(asked: &Asked<'_>) -> Result<Truth, String> {
     Ok(truth)
 }
 
+/// Whether it is the truth of a range search: i32 queries, i32 total, then the number of neighbours
+/// of each query, then all ids and all distances.
+fn is_range(beginning: &Beginning, [count, total]: [u32; 2]) -> bool {
+    let counts = beginning.head.get(HEADER as usize..).unwrap_or_default();
+    let counts = counts.as_chunks().0.iter().take(count as usize);
+    let sum: u64 = counts
+        .map(|each| u64::from(u32::from_le_bytes(*each)))
+        .sum();
+    let size = u128::from(HEADER) + u128::from(count) * 4 + u128::from(total) * 8;
+    count > 0 && u128::from(beginning.size) == size && sum <= u64::from(total)
+}
+
+fn range() -> String {
+    "is the truth of a range search (rangeres), which has any number of neighbours for a query: \
+     needed are the k nearest of each (ibin)"
+        .to_owned()
+}
+
 fn misfit(size: u64, [count, k]: [u32; 2], queries: u64) -> String {
     if count == 0 || size == HEADER {
         return format!(
@@ -87,7 +110,7 @@ fn misfit(size: u64, [count, k]: [u32; 2], queries: u64) -> String {
         );
     }
     if k == 0 {
-        return "has k = 0 in its header, which must be at least 1".to_owned();
+        return "has k = 0 in its header (byte 4), which must be at least 1".to_owned();
     }
     if u64::from(count) != queries {
         return format!(

@@ -248,6 +248,7 @@ impl PrepareContext<'_> {
             response_bytes: size(end.response_bytes),
             rows: end.rows,
             recall: f32::NAN,
+            class: None,
         });
     }
 

@@ -225,34 +225,11 @@ impl ValueReader<'_> {
             .iter()
             .map(|item| self.value("values.choice", item))
             .collect::<Result<Vec<_>, _>>()?;
-        let weights = match weights {
-            None => vec![1.0; values.len()],
-            Some(found) => {
-                let numbers = found
-                    .as_array()
-                    .map(|items| items.iter().filter_map(number).collect::<Vec<_>>())
-                    .unwrap_or_default();
-                let good = numbers.len() == values.len()
-                    && numbers.iter().all(|n| *n >= 0.0 && n.is_finite());
-                if !good
-                    || found.as_array().map(Vec::len) != Some(values.len())
-                    || numbers.iter().sum::<f64>() <= 0.0
-                {
-                    let wanted =
-                        format!("{} numbers from 0, one per choice, not all 0", values.len());
-                    return refuse("values.weights", format!("is {found}, expected {wanted}"));
-                }
-                numbers
-            }
-        };
-        let total: f64 = weights.iter().sum();
-        let cumulative = weights.iter().scan(0.0, |sum, weight| {
-            *sum += weight / total;
-            Some(*sum)
-        });
+        let cumulative = shares(weights, values.len());
+        let cumulative = cumulative.or_else(|message| refuse("values.weights", message))?;
         Ok(FieldValues::Choice {
             stream: self.stream,
-            cumulative: cumulative.collect(),
+            cumulative,
             values,
         })
     }
@@ -397,6 +374,37 @@ impl ValueReader<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// The rising sums of `weights`, divided by the last, of `count` values (at least 1).
+///
+/// # Errors
+/// They are not as many numbers from 0 on, or all are 0; what is said goes on after the key.
+pub(in crate::operation) fn shares(
+    weights: Option<&Value>,
+    count: usize,
+) -> Result<Vec<f64>, String> {
+    let weights = match weights {
+        None => vec![1.0; count],
+        Some(found) => {
+            let items = found.as_array().map(Vec::as_slice).unwrap_or_default();
+            let numbers: Option<Vec<f64>> = items.iter().map(number).collect();
+            let good = |numbers: &Vec<f64>| {
+                let sum: f64 = numbers.iter().sum();
+                let all = numbers.iter().all(|number| *number >= 0.0);
+                numbers.len() == count && all && sum > 0.0 && sum.is_finite()
+            };
+            numbers.filter(good).ok_or_else(|| {
+                format!("is {found}, expected {count} numbers from 0, one per choice, not all 0")
+            })?
+        }
+    };
+    let total: f64 = weights.iter().sum();
+    let sums = weights.iter().scan(0.0, |sum, weight| {
+        *sum += weight / total;
+        Some(*sum)
+    });
+    Ok(sums.collect())
 }
 
 fn number(value: &Value) -> Option<f64> {

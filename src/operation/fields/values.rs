@@ -188,7 +188,7 @@ impl FieldValues {
             FieldValues::RowNumber => row_number(scalar_type, row),
             FieldValues::Constant(value) => value.clone(),
             FieldValues::UniformInt { stream, min, max } => {
-                FieldValue::Int(uniform_int(bits(*stream), *min, *max))
+                FieldValue::Int(draw::between(bits(*stream), *min, *max))
             }
             FieldValues::UniformFloat { stream, min, max } => {
                 FieldValue::Float(min + draw::unit(bits(*stream)) * (max - min))
@@ -198,11 +198,7 @@ impl FieldValues {
                 cumulative,
                 values,
             } => {
-                let drawn = draw::unit(bits(*stream));
-                // Rounding may leave the last sum a little below 1.
-                let index = cumulative
-                    .partition_point(|sum| *sum <= drawn)
-                    .min(values.len().saturating_sub(1));
+                let index = draw::pick(cumulative, bits(*stream));
                 values.get(index).cloned().unwrap_or(FieldValue::Int(0))
             }
             FieldValues::Text { prefix, suffix } => {
@@ -288,12 +284,5 @@ fn row_number(scalar_type: ScalarType, row: u64) -> FieldValue {
             let most = scalar_type.int_range().map_or(i64::MAX, |(_, most)| most) as u64;
             FieldValue::Int((row % (most + 1)) as i64)
         }
-    }
-}
-
-fn uniform_int(bits: u64, min: i64, max: i64) -> i64 {
-    match max.wrapping_sub(min) as u64 {
-        u64::MAX => bits as i64,
-        span => min.wrapping_add(draw::below(bits, span + 1) as i64),
     }
 }

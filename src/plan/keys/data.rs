@@ -1,5 +1,6 @@
 //! Keys of `[data.<name>]`.
 
+use super::forms::URL;
 use crate::{
     dataset::{DATASETS, MAX_DIM, distributions},
     keys::{DefaultValue, Key, Kind, Table},
@@ -23,7 +24,7 @@ const FILES_OR_RANDOM: &str = r#"{
                 { "required": ["distribution"] }
             ]
         },
-        "properties": { "queries": { "type": "string" } }
+        "properties": { "queries": { "type": ["string", "object"] } }
     }
 }"#;
 
@@ -39,19 +40,23 @@ pub(super) static DATA: Table = Table::new(
         ),
         Key::new(
             "base",
-            Kind::Path,
+            Kind::OneOf(&[Kind::Path, Kind::Table(&BASE)]),
             DefaultValue::None("none"),
             "file of the rows",
         ),
         Key::new(
             "queries",
-            Kind::OneOf(&[Kind::Path, Kind::integer(1, 1_000_000_000)]),
+            Kind::OneOf(&[
+                Kind::Path,
+                Kind::integer(1, 1_000_000_000),
+                Kind::Table(&QUERIES),
+            ]),
             DefaultValue::None("random: 1,000"),
             "file or number of the query vectors",
         ),
         Key::new(
             "truth",
-            Kind::Path,
+            Kind::OneOf(&[Kind::Path, Kind::Table(&TRUTH)]),
             DefaultValue::None("none"),
             "file of the true neighbours, for recall",
         ),
@@ -80,3 +85,30 @@ pub(super) static DATA: Table = Table::new(
     ],
 )
 .rules(&[FILES_OR_RANDOM]);
+
+/// `data.<name>.base`, a file at an address.
+static BASE: Table = Table::new("data.<name>.base", REMOTE);
+
+/// `data.<name>.queries`.
+static QUERIES: Table = Table::new("data.<name>.queries", REMOTE);
+
+/// `data.<name>.truth`.
+static TRUTH: Table = Table::new("data.<name>.truth", REMOTE);
+
+const REMOTE: &[Key] = &[
+    Key::new(
+        "url",
+        Kind::Text(URL),
+        DefaultValue::Needed(""),
+        "address of the file, which is fetched once, into the cache",
+    )
+    .allowed("`https://...`, on this machine alone `http://...`")
+    .example("`\"https://HOST/base.fbin\"`"),
+    Key::new(
+        "sha256",
+        Kind::Text("^[0-9A-Fa-f]{64}$"),
+        DefaultValue::Needed(""),
+        "SHA-256 of the file, which is checked",
+    )
+    .allowed("64 hexadecimal digits, as `sha256sum` prints them"),
+];

@@ -3,7 +3,7 @@
 use super::forms::names;
 use crate::{
     keys::{DefaultValue, Key, Kind, LONGEST, Table, Variant, Variants, millis, secs},
-    operation::{OPERATIONS, OperationEntry},
+    operation::{MOST_VALUES, OPERATIONS, OperationEntry, SPLIT_KEYS, VALUE_KEYS},
     plan::arrival::ARRIVALS,
 };
 
@@ -160,6 +160,24 @@ pub(super) static WORKLOAD: Table = Table::new(
             DefaultValue::None("that of `[milvus]`"),
             "timeout of a request, from its sending",
         ),
+        Key::new(
+            "values",
+            Kind::Named {
+                table: &VALUE,
+                most: MOST_VALUES,
+            },
+            DefaultValue::Empty,
+            "values drawn for each request, as a function of the seed and the request: `{name}` in \
+             `filter` and `partitions` stands for one",
+        )
+        .allowed("names of letters, digits and `_`"),
+        Key::new(
+            "split",
+            Kind::Table(&SPLIT),
+            DefaultValue::None("none"),
+            "classes of requests by a value: reports have figures of each",
+        )
+        .needs(&["values"]),
     ],
 )
 .variants_by(Variants {
@@ -167,6 +185,12 @@ pub(super) static WORKLOAD: Table = Table::new(
     all: operations,
 })
 .rules(&[ONE_LOOP, BURSTS_ALONE, STAGES]);
+
+/// `workloads.<name>.values.<name>`.
+static VALUE: Table = Table::new("workloads.<name>.values.<name>", VALUE_KEYS);
+
+/// `workloads.<name>.split`.
+static SPLIT: Table = Table::new("workloads.<name>.split", SPLIT_KEYS);
 
 /// `workloads.<name>.rate`.
 static RATE: Table = Table::new(

@@ -152,6 +152,8 @@ fn example(key: &'static Key, kind: &'static Kind) -> String {
     match kind {
         Kind::Text(_) => match key.name {
             "endpoint" | "admin" => "\"http://127.0.0.1:1\"".to_owned(),
+            "url" => "\"https://host/file\"".to_owned(),
+            "sha256" => format!("\"{}\"", "0".repeat(64)),
             "link" => "\"https://jaeger.example/trace/{trace_id}\"".to_owned(),
             _ => "\"words\"".to_owned(),
         },
@@ -170,6 +172,7 @@ fn example(key: &'static Key, kind: &'static Kind) -> String {
         Kind::Values => "\"row-number\"".to_owned(),
         Kind::Any => "1".to_owned(),
         Kind::Texts => "[\"search\"]".to_owned(),
+        Kind::Form(form) => form.example.to_owned(),
         Kind::Table(table) => format!("{{ {} }}", entries(table, None, ", ")),
         Kind::Named { table, .. } => format!("{{ a = {{ {} }} }}", entries(table, None, ", ")),
         Kind::Tables { table, .. } => format!("[{{ {} }}]", entries(table, None, ", ")),

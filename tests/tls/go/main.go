@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -71,6 +72,16 @@ func web(name string, c *tls.Config) {
 	go server.ServeTLS(listen(name), "", "")
 }
 
+// A file of a data set: two rows of one dimension.
+func file(name string, c *tls.Config) {
+	content := []byte("\x02\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x3f\x00\x00\xc0\x3f")
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "base.fbin", time.Unix(1, 0), bytes.NewReader(content))
+	}
+	server := &http.Server{Handler: http.HandlerFunc(handler), TLSConfig: c, ErrorLog: quiet}
+	go server.ServeTLS(listen(name), "", "")
+}
+
 var quiet = log.New(io.Discard, "", 0)
 
 // One connection after another to handle, each closed afterwards.
@@ -133,6 +144,7 @@ func main() {
 	front("good-client-cert", with(config("server"), clientCertificate), upstream)
 	front("good-other-name", byName(), upstream)
 	web("web", config("server"))
+	file("file", config("server"))
 	web("client-cert", with(config("server"), clientCertificate))
 	web("client-cert-1.2", with(with(config("server"), clientCertificate), version12))
 	// As nginx does it: whoever has no certificate is told so by HTTP.
