@@ -11,7 +11,9 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 pub(super) use cells::named_column;
-pub(super) use encode::{column, data_type, dynamic_column, key_column, value_field};
+pub(super) use encode::{
+    column, constant_column, data_type, dynamic_column, key_column, value_field,
+};
 pub(super) use reader::shares;
 pub use values::{FieldValue, FieldValues};
 

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 
 use super::{
     CollectionShape, Finished, OperationError, ScalarType,
-    fields::{column, dynamic_column, key_column},
+    fields::{FieldValue, column, constant_column, dynamic_column, key_column},
     keys::{Keys, refuse},
 };
 use crate::{
@@ -51,7 +51,7 @@ pub(super) struct Changed {
 
 /// The message of an Insert or Upsert that gives the keys of these rows (at least one) what the
 /// rows from `first` on hold: the vectors of the data set, which begin again after its last row,
-/// and the values of the fields.
+/// and the values of the fields; all of them what is `given` for a field, by its number.
 ///
 /// # Errors
 /// The rows can't be read, or there are none.
@@ -59,6 +59,7 @@ pub(super) fn encode(
     shape: &CollectionShape,
     keys: impl ExactSizeIterator<Item = u64>,
     first: u64,
+    given: &[(usize, FieldValue)],
 ) -> Result<Bytes, DatasetError> {
     let data = shape.vector.data.as_deref();
     let Some(dataset) = data.filter(|dataset| dataset.rows() > 0) else {
@@ -81,8 +82,11 @@ pub(super) fn encode(
     }
     let key = &shape.key;
     let mut fields = vec![key_column(&key.name, key.data_type(), key.of_rows(keys))];
-    for field in &shape.fields {
-        fields.push(column(field, first, count)?);
+    for (at, field) in shape.fields.iter().enumerate() {
+        fields.push(match given.iter().find(|(of, _)| *of == at) {
+            Some((_, value)) => constant_column(field, value, count),
+            None => column(field, first, count)?,
+        });
     }
     if let Some(values) = &shape.dynamic {
         fields.push(dynamic_column(values, first, count)?);

@@ -6,6 +6,7 @@
 
 mod distributions;
 mod drawing;
+mod fields;
 mod split;
 mod text;
 
@@ -19,7 +20,7 @@ pub(super) use drawing::{Places, followed};
 pub use split::{MOST_CLASSES, SPLIT_KEYS, Split};
 pub(super) use text::escape;
 
-use self::distributions::{Distribution, Drawn, Place, Reader};
+use self::distributions::{Distribution, Drawn, Extent, Place, Reader};
 use super::{OperationError, OperationErrors, RequestKey, draw, keys::refuse};
 use crate::keys::{all, each, nearest};
 
@@ -111,6 +112,10 @@ impl Values {
 
     fn name(&self, value: usize) -> &str {
         &self.named[value].name
+    }
+
+    fn extent(&self, value: usize) -> Extent<'_> {
+        self.named[value].distribution.extent()
     }
 
     fn draw(&self, value: usize, key: RequestKey) -> Drawn {

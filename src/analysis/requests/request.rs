@@ -18,6 +18,8 @@ pub(crate) struct Request {
     pub(crate) sent_ns: u64,
     pub(crate) done_ns: u64,
     pub(crate) ok: bool,
+    /// Number of its class among those of its stream; None where it has none.
+    pub(crate) class: Option<u8>,
     /// None until its trace has been seen.
     pub(crate) state: Option<JoinState>,
     /// Of a matched success.

@@ -1,5 +1,6 @@
 //! From a run folder to an [`Analysis`]: what brings the rooms together. None of them imports it.
 
+mod classes;
 mod head;
 mod joining;
 mod plan;

@@ -24,10 +24,27 @@ pub(in crate::operation) fn column(
     count: u64,
 ) -> Result<FieldData, DatasetError> {
     let values = field.values.of_rows(Fit::of(field), first, count)?;
+    Ok(column_of(field, values, count))
+}
+
+/// The column of `field` for `count` rows that all hold `value`.
+pub(in crate::operation) fn constant_column(
+    field: &ScalarField,
+    value: &FieldValue,
+    count: u64,
+) -> FieldData {
+    column_of(field, (0..count).map(|_| value.clone()), count)
+}
+
+fn column_of(
+    field: &ScalarField,
+    values: impl Iterator<Item = FieldValue>,
+    count: u64,
+) -> FieldData {
     let data_type = data_type(field.scalar_type);
     if !field.nullable && field.default.is_none() {
         let data = scalars(field.field_type(), values);
-        return Ok(scalar_column(&field.name, data_type, data));
+        return scalar_column(&field.name, data_type, data);
     }
     // One flag for each row, always, and the values of the rows that have one.
     let mut valid_data = Vec::with_capacity(count as usize);
@@ -37,10 +54,10 @@ pub(in crate::operation) fn column(
         is_there
     });
     let data = scalars(field.field_type(), there);
-    Ok(FieldData {
+    FieldData {
         valid_data,
         ..scalar_column(&field.name, data_type, data)
-    })
+    }
 }
 
 /// The column of the dynamic field.
